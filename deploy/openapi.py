@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from local.stack.keys import kept_keys
+from local.stack.keys import stored_keys
 from local.stack.mac_keys import audits_mac_keys
 from local.stack.services import environment_of
 from services.registry import SPECS, names
@@ -22,7 +22,7 @@ SERVICES = names(Kind.API, Kind.WORKER)
 
 def app_of(service: str, objects: Path) -> FastAPI:
     """Build a service's app without starting it; its stores need not exist."""
-    drawn = kept_keys(objects / "keys", {}, first_start=True)
+    drawn = stored_keys(objects / "keys", {}, first_start=True)
     drawn = environment_of(service, {**drawn, **audits_mac_keys(drawn)})
     keys = {name.lower(): value for name, value in drawn.items()}
     spec = SPECS[service]

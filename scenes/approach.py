@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from scenes.bodies import BODIES
-from scenes.camera import take
+from scenes.camera import expose
 from scenes.layers import Layers
 from scenes.lens import aim
 from scenes.model import CONDITIONS, Condition, PlateTruth, Scene
@@ -68,6 +68,6 @@ def render_approach(
         paint_vehicle(layers, lens, now, scenery, lit=dark or condition == "rain", sun=0.6)
         corners = mount_plate(layers, lens, now, picture)
         plate_px = float(np.linalg.norm(corners[1] - corners[0]))
-        frame = take(layers, condition, np.random.default_rng([seed, number, 2]), plate_px)
+        frame = expose(layers, condition, np.random.default_rng([seed, number, 2]), plate_px)
         truth = [PlateTruth(issued.plate, issued.state, corners)]
         yield Scene(frame, truth, condition, seed, JPEG_QUALITY)

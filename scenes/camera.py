@@ -37,7 +37,9 @@ LIGHTS: dict[Condition, Light] = {
 }
 
 
-def take(layers: Layers, condition: Condition, rng: np.random.Generator, plate_px: float) -> Image:
+def expose(
+    layers: Layers, condition: Condition, rng: np.random.Generator, plate_px: float
+) -> Image:
     """Expose the layers: (H, W, 3) uint8. `plate_px`, the widest plate's width, scales the blurs."""
     light = LIGHTS[condition]
     picture = _expose(layers, light, rng, grey=condition == "infrared")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from scenes.bodies import BODIES, BODY_WEIGHTS
-from scenes.camera import take
+from scenes.camera import expose
 from scenes.layers import Layers
 from scenes.lens import Lens, aim
 from scenes.model import CONDITIONS, Condition, Image, PlateTruth, Points, Scene
@@ -61,7 +61,7 @@ def render_scene(
         corners = mount_plate(layers, lens, vehicle, draw_plate(rng, plate))
         truth[place] = PlateTruth(plate.plate, plate.state, corners)
     widest = max((_width(t.corners) for t in truth.values()), default=100.0)
-    frame = take(layers, condition, rng, widest)
+    frame = expose(layers, condition, rng, widest)
     if rng.random() < 0.5:
         _stamp(frame, rng, condition)
     quality = int(rng.integers(68, 94))

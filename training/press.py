@@ -114,7 +114,7 @@ def _set_line(
     gap, emblem = rng.uniform(0.35, 0.8), rng.uniform(0.5, 0.9)
     spaces = rng.uniform(0.1, 0.3) * 0.5 * high
     widths = np.array([_width(work.face, mark, gap, emblem) for mark in line]) * high
-    kept_clear, kept_right = _kept_clear(rng, work)
+    kept_clear, kept_right = _clear_zone(rng, work)
     w = work.plate.shape[1] - kept_right
     room = (w - kept_clear) * rng.uniform(0.8, 0.93)
     between = len(line) - 1
@@ -151,7 +151,7 @@ def _width(face: Face, mark: Mark, gap: float, emblem: float) -> float:
     return face.width(mark.text)
 
 
-def _kept_clear(rng: np.random.Generator, work: _Work) -> tuple[float, float]:
+def _clear_zone(rng: np.random.Generator, work: _Work) -> tuple[float, float]:
     """Return the px on the left and on the right that the serial avoids."""
     if work.clear is not None:
         # Serials often touch the logo beside them.

@@ -66,7 +66,7 @@ _JVM = (
 
 
 @dataclass(frozen=True)
-class Door:
+class Listener:
     """One more listener on loopback, beside the node's listener without TLS."""
 
     name: str
@@ -107,7 +107,7 @@ class ApacheKafka(Server):
     folder: Path
     port: int = 0
     """Loopback port; 0 picks a free one at the first start."""
-    doors: Sequence[Door] = ()
+    doors: Sequence[Listener] = ()
     principals: Sequence[str] = ()
     """Names that get a certificate. With any, the node accepts TLS only and enforces ACLs."""
     users: Mapping[str, str] = field(default_factory=dict, repr=False)

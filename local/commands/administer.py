@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.stack.keys import kept_keys
+from local.stack.keys import stored_keys
 from local.stack.mac_keys import audits_mac_keys
 from local.stack.postgres import Postgres
 from local.stack.process import LocalError
@@ -32,7 +32,7 @@ def environment(
     if "DATABASE_URL" not in given:
         servers = folder / "postgres"
         added["DATABASE_URL"] = Postgres(servers, port=port_of(servers)).service_url(service)
-    added |= kept_keys(folder / "keys", given, first_start=False)
+    added |= stored_keys(folder / "keys", given, first_start=False)
     added |= audits_mac_keys({**added, **given})
     return environment_of(service, {**added, **given})
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from local.demo.frames import MOST_OF_A_FILM, NoFrames, absent, of_film, photos
 from local.demo.progress import render_all
 from local.demo.report import write_report
-from local.demo.steps import tell
+from local.demo.steps import play
 from local.demo.story import Frame, StepFailed, Story
 from local.demo.table import print_table
 from local.demo.truth import TruthFault
@@ -71,7 +71,7 @@ def run(chosen: argparse.Namespace, console: Console) -> dict[str, object]:
     _clear(folder / "stack")
     with running(folder / "stack", "--port", "0", environment=ENVIRONMENT) as up:
         console.print(f"The stack is up on {up.urls['']}/ after {time.monotonic() - began:.0f} s")
-        story = asyncio.run(tell(up.urls, folder, frames, source, every_s=every_s, console=console))
+        story = asyncio.run(play(up.urls, folder, frames, source, every_s=every_s, console=console))
         report = folder / "report.html"
         write_report(story, report)
     print_table(console, story)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from local.demo.client import Person, problem
-from local.demo.story import AuditProof, Shown, StepFailed
+from local.demo.story import AuditProof, Step, StepFailed
 from services.audit.actions.verify import verify_export
 from shared.core.signed_notes import Checkpoint, Verifier
 
@@ -31,12 +31,12 @@ async def audit_purpose(auditor: Person) -> str:
     )
 
 
-async def entries_of(auditor: Person, purpose: str, shown: Sequence[Shown]) -> list[Shown]:
+async def entries_of(auditor: Person, purpose: str, shown: Sequence[Step]) -> list[Step]:
     """Find the entry of each access; an entry of a refusal must say so. Raises: StepFailed."""
     return [await _entry_of(auditor, purpose, one) for one in shown]
 
 
-async def _entry_of(auditor: Person, purpose: str, shown: Shown) -> Shown:
+async def _entry_of(auditor: Person, purpose: str, shown: Step) -> Step:
     outcome = "allowed" if shown.status < 400 else "refused"
     asked = {"person_id": shown.person_id, "kind": shown.kind, "outcome": outcome}
     if shown.kind == ATTEMPTED:

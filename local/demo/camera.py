@@ -47,12 +47,12 @@ async def post_all(
     for number, frame in enumerate(frames):
         await asyncio.sleep(max(0.0, start + number * every_s - time.monotonic()))
         device = devices[0 if frame.film else number % len(devices)]
-        begun.append(asyncio.create_task(_tell(api, device, frame, done)))
+        begun.append(asyncio.create_task(_post(api, device, frame, done)))
     finished = await asyncio.gather(*begun)
     return [posted for posted in finished if posted is not None]
 
 
-async def _tell(
+async def _post(
     api: Api,
     device: Device,
     frame: Frame,

@@ -75,13 +75,13 @@ class Person:
             # Enrolment used up its code; the next one is accepted too (RFC 6238, 5.2).
             "totp": pyotp.TOTP(self.totp_secret).at(int(time.time()) + _TOTP_STEP_S),
         }
-        self._keep((await self.api.must("identity", "POST", "/v1/sessions", json=body)).json())
+        self._store((await self.api.must("identity", "POST", "/v1/sessions", json=body)).json())
 
     async def refresh(self) -> None:
         """Get new tokens, which include changes to this person, such as training."""
         body = {"refresh_token": self._refresh}
         answer = await self.api.must("identity", "POST", "/v1/sessions/refresh", json=body)
-        self._keep(answer.json())
+        self._store(answer.json())
 
     async def headers(self, purpose: str | None = None) -> dict[str, str]:
         """Return the headers of this person's requests; `purpose` is a purpose token."""
@@ -111,7 +111,7 @@ class Person:
         accepted = await self.must("identity", "POST", "/v1/purposes", json=purpose)
         return str(accepted["purpose_token"])
 
-    def _keep(self, session: Mapping[str, Any]) -> None:
+    def _store(self, session: Mapping[str, Any]) -> None:
         self._access, self._refresh = session["access_token"], session["refresh_token"]
         left = datetime.fromisoformat(session["expires_at"]) - datetime.now(UTC)
         self._good_until = time.monotonic() + left.total_seconds() - REFRESH_BEFORE_S

@@ -11,7 +11,7 @@ import httpx
 from local.demo.client import Person, problem
 from local.demo.department import Device
 from local.demo.records import search
-from local.demo.story import Shown, StepFailed
+from local.demo.story import Step, StepFailed
 from shared.core.problem_codes import Common
 
 PROBLEM = "application/problem+json"
@@ -24,7 +24,7 @@ CANVASS = {
 }
 
 
-async def look_up(person: Person, plate: str, window: tuple[datetime, datetime]) -> Shown:
+async def search_plate(person: Person, plate: str, window: tuple[datetime, datetime]) -> Step:
     """Search one plate under a purpose that is limited to it."""
     said: dict[str, Any] = {
         "kind": "stolen_or_wanted_vehicle",
@@ -38,12 +38,12 @@ async def look_up(person: Person, plate: str, window: tuple[datetime, datetime])
     if not found or any(read["plate"] != plate for read in found):
         raise StepFailed("the search did not find the plate that was read, or found another")
     what, answer = f"searched plate {plate}", _count(len(found), "record")
-    return _shown(person, what, said, HTTPStatus.OK, answer, requests[0])
+    return _step(person, what, said, HTTPStatus.OK, answer, requests[0])
 
 
-async def look_for_part(
+async def search_pattern(
     person: Person, plate: str, devices: Sequence[Device], window: tuple[datetime, datetime]
-) -> Shown:
+) -> Step:
     """Search the part of a plate that a witness remembers, look-alike characters included."""
     requests, pattern = list[str](), f"{plate[: max(1, len(plate) - 3)]}*"
     purpose = await person.declare(**CANVASS)
@@ -54,10 +54,10 @@ async def look_for_part(
     if plate not in {read["plate"] for read in found}:
         raise StepFailed("the search for a part of a plate did not find it")
     what, answer = f"searched {pattern}, look-alikes too", _count(len(found), "record")
-    return _shown(person, what, CANVASS, HTTPStatus.OK, answer, requests[0])
+    return _step(person, what, CANVASS, HTTPStatus.OK, answer, requests[0])
 
 
-async def refused_untrained(person: Person, plate: str, window: tuple[datetime, datetime]) -> Shown:
+async def refused_untrained(person: Person, plate: str, window: tuple[datetime, datetime]) -> Step:
     """Search as an officer without training on record, who is refused (policy 468.4(d))."""
     body = {
         "plate": plate,
@@ -68,10 +68,10 @@ async def refused_untrained(person: Person, plate: str, window: tuple[datetime, 
     request_id = answer.headers.get("X-Request-ID", "")
     _must_refuse(answer, Common.TRAINING_MISSING.code)
     detail = answer.json()["detail"]
-    return _shown(person, f"searched plate {plate}", None, answer.status_code, detail, request_id)
+    return _step(person, f"searched plate {plate}", None, answer.status_code, detail, request_id)
 
 
-async def refused_purpose(person: Person) -> Shown:
+async def refused_purpose(person: Person) -> Step:
     """Declare a purpose that the law forbids, which is refused by name (policy 468.4(a))."""
     said = {
         "kind": "immigration_enforcement",
@@ -83,7 +83,7 @@ async def refused_purpose(person: Person) -> Shown:
     request_id = answer.headers.get("X-Request-ID", "")
     _must_refuse(answer, "purpose_prohibited")
     detail, what = answer.json()["detail"], "declared a prohibited purpose"
-    shown = _shown(person, what, said, answer.status_code, detail, request_id)
+    shown = _step(person, what, said, answer.status_code, detail, request_id)
     # The attempt to declare was allowed; the purpose was refused.
     return replace(shown, kind="purpose.declared")
 
@@ -97,19 +97,19 @@ def _must_refuse(answer: httpx.Response, code: str) -> None:
         raise StepFailed(f"refused for another reason than {code}: {problem(answer)}")
 
 
-def _shown(
+def _step(
     person: Person,
     what: str,
     said: dict[str, Any] | None,
     status: int,
     answer: str,
     request_id: str,
-) -> Shown:
+) -> Step:
     purpose = ""
     if said is not None:
         kind = said["kind"].replace("_", " ")
         purpose = f"{kind}, {said['offence_type']}, case {said['case_number']}"
-    return Shown(person.known_as, what, purpose, status, answer, person.account_id, request_id)
+    return Step(person.known_as, what, purpose, status, answer, person.account_id, request_id)
 
 
 def _count(number: int, what: str) -> str:

@@ -25,7 +25,7 @@ LOOKS_ALIKE = 3
 """Alerts have settled after this many equal polls in a row of a hit list that is fully delivered."""
 
 
-async def tell(
+async def play(
     urls: Mapping[str, str],
     folder: Path,
     frames: Sequence[Frame],
@@ -44,7 +44,7 @@ async def tell(
         story.hot_list = await listing.put_in_force(people.investigator, entries)
         console.print(f"hot list in force, entries: {len(entries)}")
         window = await _watch(api, people, frames, story, every_s, console)
-        await _look_and_release(people, story, window, folder)
+        await _search_and_release(people, story, window, folder)
         console.print("searched, refused, released")
         purpose = await auditing.audit_purpose(people.auditor)
         story.shown = await auditing.entries_of(people.auditor, purpose, story.shown)
@@ -143,7 +143,7 @@ async def _hits(officer: Person) -> list[dict[str, str]]:
         after = {"after": page["next"]}
 
 
-async def _look_and_release(
+async def _search_and_release(
     people: Department, story: Story, window: tuple[datetime, datetime], folder: Path
 ) -> None:
     """Search a plate that was read, run two refused requests, release its records to another agency."""
@@ -151,8 +151,8 @@ async def _look_and_release(
     plate = next(iter(seen), None)
     looked_for = plate or listing.SAMPLE
     if plate is not None:
-        story.shown.append(await searches.look_up(people.investigator, plate, window))
-        part = await searches.look_for_part(people.investigator, plate, people.devices, window)
+        story.shown.append(await searches.search_plate(people.investigator, plate, window))
+        part = await searches.search_pattern(people.investigator, plate, people.devices, window)
         story.shown.append(part)
     story.shown.append(await searches.refused_untrained(people.rookie, looked_for, window))
     story.shown.append(await searches.refused_purpose(people.investigator))

@@ -45,7 +45,7 @@ RENEWED_BEFORE = timedelta(days=60)
 """A certificate with less time left is replaced at the next start, with its key."""
 
 
-def kept_keys(folder: Path, given: Mapping[str, str], *, first_start: bool) -> dict[str, str]:
+def stored_keys(folder: Path, given: Mapping[str, str], *, first_start: bool) -> dict[str, str]:
     """Return the keys that `given` lacks, the same ones at every start.
 
     Raises: LocalError if a key is missing although data encrypted or signed with it may exist.
@@ -55,7 +55,7 @@ def kept_keys(folder: Path, given: Mapping[str, str], *, first_start: bool) -> d
     if not any((folder / name.lower()).exists() for name in MAC_KEYS):
         drawable |= set(MAC_KEYS)  # data from before MACs
     kept = {
-        name: _kept(folder / name.lower(), name, draw, may_draw=name in drawable)
+        name: _stored(folder / name.lower(), name, draw, may_draw=name in drawable)
         for name, draw in (KEYS | REPLACEABLE | ADDED).items()
         if name not in given
     }
@@ -96,7 +96,7 @@ def _ends(certificate: str) -> datetime:
     return datetime.fromisoformat(fields["not_after"])
 
 
-def _kept(path: Path, name: str, draw: Callable[[], str], *, may_draw: bool) -> str:
+def _stored(path: Path, name: str, draw: Callable[[], str], *, may_draw: bool) -> str:
     if path.exists():
         return path.read_text()
     if not may_draw:

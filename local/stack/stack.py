@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from local.stack.broker import EMPTY_FETCH_PAUSE_MS, Broker
-from local.stack.keys import kept_keys, root_file
+from local.stack.keys import root_file, stored_keys
 from local.stack.mac_keys import audits_mac_keys
 from local.stack.postgres import Postgres
 from local.stack.process import LOOPBACK, LocalError, free_port, held, listens
@@ -116,7 +116,7 @@ class Stack:
             self._start("broker", broker)
             added["KAFKA_BOOTSTRAP"] = broker.bootstrap
             added["KAFKA_EMPTY_FETCH_PAUSE_MS"] = str(EMPTY_FETCH_PAUSE_MS)
-        added |= kept_keys(self._folder / "keys", self._given, first_start=first_start)
+        added |= stored_keys(self._folder / "keys", self._given, first_start=first_start)
         added |= audits_mac_keys({**added, **self._given})
         if "OBJECT_STORE_URL" not in self._given:
             added["OBJECT_STORE_URL"] = (self._folder / "objects").as_uri()

@@ -10,4 +10,4 @@ AUDITED = frozenset(topic.event for topic in TOPICS.values() if topic.audited)
 
 def subscriptions(writer: Writer, batch: int) -> list[WholeSubscription]:
     """Return audit's one subscription."""
-    return [WholeSubscription(GROUP, AUDITED, writer.take, max_records=batch)]
+    return [WholeSubscription(GROUP, AUDITED, writer.append, max_records=batch)]

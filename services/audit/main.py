@@ -5,14 +5,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.audit.actions.upgrade import take_what_was_in_flight
+from services.audit.actions.upgrade import accept_in_flight
 from services.audit.actions.writer import Writer
 from services.audit.api import router
 from services.audit.events import subscriptions
 from services.audit.service import AuditService
 from services.audit.settings import Settings
 from services.audit.spec import SPEC
-from services.audit.workers.keeper import Keeper
+from services.audit.workers.scheduler import Scheduler
 from shared.core.periodic import PeriodicTask
 from shared.http.app import create_app
 from shared.service.runtime import Runtime
@@ -22,7 +22,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     """Return the service's app."""
     runtime = runtime or Runtime(SPEC.name, settings)
     writer = Writer(runtime, settings)
-    keeper = Keeper(runtime, settings, writer)
+    keeper = Scheduler(runtime, settings, writer)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -55,7 +55,7 @@ def begins(runtime: Runtime, writer: Writer, settings: Settings) -> Callable[[],
         nonlocal begun
         if begun:
             return
-        await take_what_was_in_flight(runtime, writer)
+        await accept_in_flight(runtime, writer)
         if runtime.kafka:
             for subscription in subscriptions(writer, settings.audit_batch_entries):
                 runtime.consume(subscription)

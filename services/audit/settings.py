@@ -42,14 +42,14 @@ PRODUCERS = frozenset(service for topic in TOPICS.values() for service in topic.
 
 
 @dataclass(frozen=True)
-class TakenKey:
+class AcceptedKey:
     """A key whose MACs audit accepts; a service's last key has an end."""
 
     key: MacKey
     until: datetime | None
 
 
-def parse_keys(text: str) -> list[TakenKey]:
+def parse_keys(text: str) -> list[AcceptedKey]:
     """Return the keys in `service:base64` items, separated by spaces; a last key ends in `@time`.
 
     Raises: ValueError, without showing a key.
@@ -66,7 +66,7 @@ def parse_keys(text: str) -> list[TakenKey]:
     return found
 
 
-def _parse_key(number: int, item: str) -> TakenKey:
+def _parse_key(number: int, item: str) -> AcceptedKey:
     match = _KEY.fullmatch(item)
     if match is None:
         raise ValueError(f"item {number} is not service:base64 or service:base64@time")
@@ -79,7 +79,7 @@ def _parse_key(number: int, item: str) -> TakenKey:
         until = datetime.fromisoformat(match["until"])
         if until.tzinfo is None:
             raise ValueError(f"the time of item {number} has no time zone")
-    return TakenKey(MacKey(match["service"], b64decode(match["key"])), until)
+    return AcceptedKey(MacKey(match["service"], b64decode(match["key"])), until)
 
 
 GROUP = "audit"
@@ -202,7 +202,7 @@ class Settings(SigningSettings, CommonSettings):
     as `service:key@time`: audit accepts it until that time, 30 days ahead at most (ADR-0022)."""
 
     @property
-    def mac_keys(self) -> list[TakenKey]:
+    def mac_keys(self) -> list[AcceptedKey]:
         """The keys whose MACs audit accepts."""
         return parse_keys(self.audit_event_mac_keys.get_secret_value())
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from services.hotlist.actions.purging import HitPurge
 from services.hotlist.store.outvoted import Outvoted
-from services.hotlist.workers.matcher import Raiser
+from services.hotlist.workers.matcher import Matcher
 from shared.core.errors import InternalFault
 from shared.events import (
     Event,
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class Handlers:
     """The handlers of the consumed events."""
 
-    def __init__(self, runtime: Runtime, raiser: Raiser, secrets: MonthSecrets) -> None:
+    def __init__(self, runtime: Runtime, raiser: Matcher, secrets: MonthSecrets) -> None:
         self._runtime = runtime
         self._raiser = raiser
         self._purge = HitPurge(runtime, secrets)
@@ -80,7 +80,7 @@ READS = (ReadRecorded, ReadRecognised)
 """The events that raise alerts."""
 
 
-def subscriptions(runtime: Runtime, raiser: Raiser, secrets: MonthSecrets) -> list[Subscription]:
+def subscriptions(runtime: Runtime, raiser: Matcher, secrets: MonthSecrets) -> list[Subscription]:
     """Return one subscription per topic, each with its own group: a purge or a pass does not delay reads."""
     return [
         Subscription(

@@ -35,7 +35,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
         )
         try:
             hotlist.start()
-            with _told_of_stop(hotlist.broadcaster.close):
+            with _before_stop(hotlist.broadcaster.close):
                 yield
         finally:
             hotlist.broadcaster.close()
@@ -47,7 +47,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
 
 
 @contextmanager
-def _told_of_stop(close: Callable[[], None]) -> Iterator[None]:
+def _before_stop(close: Callable[[], None]) -> Iterator[None]:
     """Call `close` on SIGINT and SIGTERM, before the handler that was installed earlier.
 
     The server ends its lifespan only after every response has ended; an alert stream would not end by itself.

@@ -14,7 +14,7 @@ from services.hotlist.store.lists import CHANNEL as LISTS_CHANNEL
 from services.hotlist.store.raised import CHANNEL as ALERTS_CHANNEL
 from services.hotlist.workers.broadcast import Broadcaster, Encode
 from services.hotlist.workers.index_refresh import Refresher
-from services.hotlist.workers.matcher import Raiser
+from services.hotlist.workers.matcher import Matcher
 from services.hotlist.workers.notices import Notices
 from shared.core.errors import Unavailable
 from shared.postgres.month_secrets import MonthSecrets
@@ -36,7 +36,7 @@ class HotlistService(RuntimeService):
     secrets: MonthSecrets
     refresher: Refresher
     broadcaster: Broadcaster
-    raiser: Raiser
+    raiser: Matcher
     notices: Notices
     uploads: Semaphore = field(default_factory=lambda: Semaphore(MAX_UPLOADS))
     """Limits the uploads in progress; an upload holds it until it has arrived."""
@@ -53,7 +53,7 @@ class HotlistService(RuntimeService):
         )
         refresher = Refresher(runtime, settings)
         broadcaster = Broadcaster(runtime, settings, encode)
-        raiser = Raiser(runtime, settings, refresher, broadcaster.task.wake, own, secrets)
+        raiser = Matcher(runtime, settings, refresher, broadcaster.task.wake, own, secrets)
         channels = {
             LISTS_CHANNEL: refresher.task.wake,
             ALERTS_CHANNEL: broadcaster.task.wake,

@@ -94,15 +94,15 @@ async def _rewrap(settings: Settings, chosen: argparse.Namespace) -> str:
         done = (await rewrap.rewrap(identity, actor, chosen.reason)).counts
         used = await rewrap.usage(identity)
     sealed = f"{done['signing_key']} signing keys and {done['second_factor']} second factors"
-    return f"Sealed anew with key {used.current}: {sealed}.\n{_told(used)}"
+    return f"Sealed anew with key {used.current}: {sealed}.\n{_usage_text(used)}"
 
 
 async def _key_usage(settings: Settings, chosen: argparse.Namespace) -> str:
     async with standalone(settings) as identity:
-        return _told(await rewrap.usage(identity))
+        return _usage_text(await rewrap.usage(identity))
 
 
-def _told(used: rewrap.Usage) -> str:
+def _usage_text(used: rewrap.Usage) -> str:
     lines = []
     for name, count in used.counts.items():
         if name == used.current:

@@ -30,7 +30,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             await rewrap.check_keys(identity)
             await keys.prepare(identity)
             await housekeeping.recall_people(identity)
-            await housekeeping.tell_exclusive_roles(identity)
+            await housekeeping.announce_exclusive_roles(identity)
             if runtime.kafka:
                 runtime.run(
                     tick.task(identity, runtime.bus),

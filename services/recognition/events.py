@@ -126,9 +126,9 @@ class Captures:
         except Unavailable:
             raise
         except AlprError as refusal:
-            await self._tell_refused(capture, refusal, 1000 * (time.perf_counter() - start))
+            await self._publish_refusal(capture, refusal, 1000 * (time.perf_counter() - start))
             return refusal
-        await self._tell_read(capture, reading)
+        await self._publish_read(capture, reading)
         return None
 
     async def _image(self, capture: CaptureReceived) -> bytes:
@@ -145,7 +145,7 @@ class Captures:
             raise ImageChanged
         return image
 
-    async def _tell_read(self, capture: CaptureReceived, reading: FrameReading) -> None:
+    async def _publish_read(self, capture: CaptureReceived, reading: FrameReading) -> None:
         """Store the crops, then publish the reads and the capture's outcome together."""
         came = outcome([plate.reading for plate in reading.plates], self._min_confidence)
         kept = [
@@ -164,7 +164,7 @@ class Captures:
         FRAMES.labels(came).inc()
         FRAME_S.observe(reading.duration_ms / 1000)
 
-    async def _tell_refused(
+    async def _publish_refusal(
         self, capture: CaptureReceived, refusal: AlprError, duration_ms: float
     ) -> None:
         log.warning("capture %s is unreadable: %s", capture.capture_id, refusal.title)

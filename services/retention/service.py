@@ -5,10 +5,10 @@ from typing import Annotated
 
 from services.retention.actions.signer import SigningKeys
 from services.retention.settings import Settings
-from services.retention.store.recording import Recorder
+from services.retention.store.record_writer import Recorder
 from services.retention.workers.evidence import EvidenceMaker
 from services.retention.workers.packager import Packager
-from services.retention.workers.passes import PassKeeper
+from services.retention.workers.passes import PassWorker
 from services.retention.workers.purger import Purger
 from shared.core.periodic import PeriodicTask
 from shared.service.running import needs
@@ -28,7 +28,7 @@ class RetentionService(RuntimeService):
     packager: Packager
     evidence: EvidenceMaker
     purger: Purger
-    passes: PassKeeper
+    passes: PassWorker
     tasks: tuple[PeriodicTask, ...]
     """The periodic tasks of the workers."""
 
@@ -40,7 +40,7 @@ class RetentionService(RuntimeService):
             runtime.db, runtime.clock, floor_days=runtime.policy.retention.floor_days
         )
         packager, evidence = Packager(runtime, keys), EvidenceMaker(runtime, keys)
-        purger, passes = Purger(runtime, keys), PassKeeper(runtime, settings)
+        purger, passes = Purger(runtime, keys), PassWorker(runtime, settings)
         every_s, pass_every_s = settings.retention_work_every_s, settings.retention_pass_every_s
         tasks = (
             PeriodicTask("packager", packager.work, every_s, at_once=True),

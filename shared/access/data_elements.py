@@ -50,7 +50,7 @@ async def elements_of(request: Request) -> Elements:
     if _is_json(request):
         body = await _body(request)
         parsed = _parsed(body)
-        recorded["body"] = _kept(body, parsed)
+        recorded["body"] = _recorded_value(body, parsed)
         if isinstance(parsed, dict):
             asked |= {name: parsed[name] for name in _names_of_body(request) if name in parsed}
     return Elements(recorded, asked)
@@ -105,7 +105,7 @@ def _parsed(body: bytes) -> Any:
         return _MALFORMED
 
 
-def _kept(body: bytes, parsed: Any) -> Any:
+def _recorded_value(body: bytes, parsed: Any) -> Any:
     if parsed is _MALFORMED:
         return {"malformed": True, "size_bytes": len(body)}
     if len(body) <= MAX_BODY_BYTES:

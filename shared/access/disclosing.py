@@ -16,7 +16,7 @@ from shared.postgres.outbox import emit
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class Disclosed:
     """One record that was given out, as the access record tells of it."""
 
     record_id: object
@@ -35,7 +35,7 @@ DATED = frozenset({"read", "capture", "image", "crop", "hit", "pass"})
 
 
 async def disclose(
-    connection: AsyncConnection, grant: Grant, record_kind: str, records: Iterable[Shown]
+    connection: AsyncConnection, grant: Grant, record_kind: str, records: Iterable[Disclosed]
 ) -> None:
     """Record which records `grant` was given, and count them, in the transaction that read them.
 
@@ -62,7 +62,9 @@ async def disclose(
     await emit(connection, grant.service, *told)
 
 
-def disclosures(grant: Grant, record_kind: str, records: Iterable[Shown]) -> list[RecordsDisclosed]:
+def disclosures(
+    grant: Grant, record_kind: str, records: Iterable[Disclosed]
+) -> list[RecordsDisclosed]:
     """Return what `disclose` records: one event for each six capture days, one at least.
 
     Raises: ValueError for a record without a capture day, of a kind that has one.

@@ -21,7 +21,7 @@ from shared.core.errors import AlprError, NotAuthenticated, NotAuthorised, Unava
 from shared.core.permissions import PATROL_PERMISSIONS, Permission
 from shared.core.problem_codes import Common
 from shared.events import PurposeRecord
-from shared.limits.limiter import note_known
+from shared.limits.limiter import mark_authenticated
 from shared.service.runtime import Runtime, runtime_of
 
 
@@ -124,7 +124,7 @@ class Guard:
         """Find out who asks and for what purpose. Raises: NotAuthenticated, NotAuthorised, Unavailable."""
         runtime, now = asking.runtime, asking.now
         asking.principal = principal = authenticate(runtime, credentials, now)
-        note_known(asking.request)
+        mark_authenticated(asking.request)
         _authorise(self.permission, principal, now)
         if self.permission.needs_current_accounts:
             runtime.people.check_current(now)

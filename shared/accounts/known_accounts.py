@@ -50,7 +50,7 @@ class Provisioned:
     """Whether the list is complete; False for accounts older than the record of provisioners."""
 
     @classmethod
-    def told_by(cls, event: AccountChanged) -> "Provisioned":
+    def from_event(cls, event: AccountChanged) -> "Provisioned":
         """Return the provisioners that an account's event lists. The topic is compacted, so each event lists all."""
         told = event.details.get("provisioned")
         if not isinstance(told, dict) or not isinstance(told.get("by"), list):
@@ -161,7 +161,7 @@ class People:
         self._newest_change = max(self._newest_change or event.occurred_at, event.occurred_at)
         self._valid_from[account] = event.tokens_valid_from
         if serial or "provisioned" in event.details:  # else identity made the event from its tables
-            self._provisioned[account] = Provisioned.told_by(event)
+            self._provisioned[account] = Provisioned.from_event(event)
         self._barred.pop(account, None)
         if event.status != "active":
             self._barred[account] = event.status

@@ -172,7 +172,7 @@ class Roots:
 
     def _body(self, text: str, kind: str) -> dict[str, Any]:
         """Verify a signed text of one kind and return its fields. Raises: CertificateRefused."""
-        body, signature = _parts(text)
+        body, signature = _body_and_signature(text)
         if not any(_holds(key, signature, _signed(kind, body)) for key in self._keys):
             raise CertificateRefused("no root that is trusted here signed this")
         try:
@@ -317,7 +317,7 @@ def _signed(kind: str, body: bytes) -> bytes:
     return kind.encode() + b"\n" + body
 
 
-def _parts(text: str) -> tuple[bytes, bytes]:
+def _body_and_signature(text: str) -> tuple[bytes, bytes]:
     """Split a signed text into body and signature. Raises: CertificateRefused."""
     parts = text.split(".")
     if len(text) > MAX_TEXT_CHARACTERS or len(parts) != 2:

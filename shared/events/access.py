@@ -119,19 +119,19 @@ class RecordsDisclosed(Event, frozen=True, kw_only=True, omit_defaults=True):
         return str(self.attempt_id)
 
     @property
-    def shown(self) -> list[DisclosedRecord]:
+    def all_records(self) -> list[DisclosedRecord]:
         """The records of all days."""
         return [record for day in self.records for record in day.shown]
 
     @property
-    def shown_ids(self) -> list[str]:
+    def all_ids(self) -> list[str]:
         """The ids of all records."""
-        return [record.record_id for record in self.shown]
+        return [record.record_id for record in self.all_records]
 
     @property
-    def shown_plates(self) -> list[str]:
+    def all_plates(self) -> list[str]:
         """The distinct plates of all records."""
-        return sorted({plate for record in self.shown for plate in record.plates})
+        return sorted({plate for record in self.all_records for plate in record.plates})
 
 
 class PurposeDeclared(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):

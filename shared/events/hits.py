@@ -11,14 +11,14 @@ from shared.core.types import Confidence, Ori, PlateText, Source, Tier
 from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
 
 
-class CautionShown(msgspec.Struct, frozen=True):
+class DisplayedCaution(msgspec.Struct, frozen=True):
     """A caution shown with a hit."""
 
     code: str
     text: str
 
 
-class EntryShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DisplayedEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The fields of the list entry that a hit shows beside plate and state, as they were when the hit was raised."""
 
     plate_listed_as: str
@@ -98,13 +98,13 @@ class HitRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
     capture_id: UUID | None = None
     crop_key: str | None = None
     # Further fields that people see; None in events older than these fields.
-    entry: EntryShown | None = None
+    entry: DisplayedEntry | None = None
     region_listed: str | None = None
     plate_as_read: str | None = None
     region_read: str | None = None
     list_stale: bool | None = None
     late: bool | None = None  # the capture was old: shown in a list, never sent as an alert
-    cautions: list[CautionShown] | None = None
+    cautions: list[DisplayedCaution] | None = None
 
     @property
     def key(self) -> str:

@@ -112,7 +112,7 @@ class CaptureProofs:
         Raises: CaptureRefused for a read by recognition; InvalidInput for one that cannot be stored. Before ADR-0020
         recognition published such reads, so they are accepted during an upgrade.
         """
-        if any(event.source != "edge" for event in events) and not self._takes_unsigned():
+        if any(event.source != "edge" for event in events) and not self._accepts_unsigned():
             REFUSED.labels("read.recorded").inc()
             raise CaptureRefused("a read of a frame comes with its signed capture")
         return self._checked(events)
@@ -180,7 +180,7 @@ class CaptureProofs:
         return capture
 
     def _verify(self, signed: SignedCapture) -> CaptureReceived:
-        if signed.signature or not self._takes_unsigned():
+        if signed.signature or not self._accepts_unsigned():
             self._verify_signature(signed)
         try:
             return _capture.decode(signed.body)
@@ -201,5 +201,5 @@ class CaptureProofs:
         except (CertificateRefused, ValueError) as exc:
             raise CaptureRefused("ingest did not sign the capture") from exc
 
-    def _takes_unsigned(self) -> bool:
+    def _accepts_unsigned(self) -> bool:
         return self._unsigned_until is not None and self._clock.now() < self._unsigned_until

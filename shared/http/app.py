@@ -34,7 +34,7 @@ from shared.http.handlers import add_handler
 from shared.http.openapi import describe
 from shared.http.validation import invalid_request
 from shared.limits.body_limit import BodyLimit, BodyRefused
-from shared.limits.limiter import Identify, Turnstile, Vouch
+from shared.limits.limiter import Identify, RefusalLimiter, Vouch
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.running import Service, attach, service_of
 from shared.service.runtime import TASK, RuntimeService, is_ok, runtime_of
@@ -116,7 +116,7 @@ def create_app(
     attach(app, service)
     app.add_middleware(BodyLimit, uploads=spec.uploads)
     app.add_middleware(
-        Turnstile,
+        RefusalLimiter,
         refusals=runtime.refusals,
         identify=identify,
         vouch=vouch,

@@ -101,17 +101,17 @@ def key_of(after: str | None, kind: type[K]) -> K | None:
     return key
 
 
-class RegionTaken(BaseModel):
+class ResolvedRegion(BaseModel):
     """A region in its full form, and the short form that a person or a list gave."""
 
     region: Annotated[str, Field(examples=["US-CA"])]
     taken_from: Annotated[str, Field(examples=["CA"])]
 
 
-def regions_taken(regions: Mapping[str, str]) -> list[RegionTaken]:
+def resolved_regions(regions: Mapping[str, str]) -> list[ResolvedRegion]:
     """Return what each short form was taken for, in order."""
     return [
-        RegionTaken(region=region, taken_from=short) for short, region in sorted(regions.items())
+        ResolvedRegion(region=region, taken_from=short) for short, region in sorted(regions.items())
     ]
 
 

@@ -61,7 +61,7 @@ class DeadLetterEnds:
         admin = self._kafka.admin()
         try:
             await admin.start()
-            await self._keep_others(consumer, last, await _replayed(admin), now)
+            await self._republish_others(consumer, last, await _replayed(admin), now)
             ends = {p: RecordsToDelete(offset + 1) for p, offset in last.items()}
             await admin.delete_records(ends)
         finally:
@@ -75,7 +75,7 @@ class DeadLetterEnds:
             return True
         return any(at < now - self._schedule for at in captured_times(message.value or b""))
 
-    async def _keep_others(
+    async def _republish_others(
         self,
         consumer: AIOKafkaConsumer,
         last: Mapping[TopicPartition, int],

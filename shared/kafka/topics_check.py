@@ -52,7 +52,7 @@ class TopicsCheck:
         admin = self._kafka.admin()
         try:
             await admin.start()
-            faults = await self._look(admin)
+            faults = await self._check(admin)
         except (KafkaError, OSError, NotImplementedError) as exc:
             raise DependencyDown("Kafka does not list its topics") from exc
         finally:
@@ -62,7 +62,7 @@ class TopicsCheck:
             raise DependencyDown(f"{'; '.join(faults[:MOST_NAMED])}{more}: {HINT}")
         self._well_at = self._now()
 
-    async def _look(self, admin: AIOKafkaAdminClient) -> list[str]:
+    async def _check(self, admin: AIOKafkaAdminClient) -> list[str]:
         """Return the faults in words; also updates `copies`."""
         answer = await ask(admin, MetadataRequest(sorted(self._uses), False, False, True))
         seen = {topic["topic"]: topic for topic in answer.to_object()["topics"]}
@@ -78,7 +78,7 @@ class TopicsCheck:
         found = await configs_of(admin, usable)
         return [
             *faults,
-            *(f for t in usable if (f := _kept_otherwise(t, found[t.name]))),
+            *(f for t in usable if (f := _differing_configs(t, found[t.name]))),
             *self._too_few_copies(found),
         ]
 
@@ -119,7 +119,7 @@ def _fault(topic: Wanted, seen: Mapping[str, Any], operations: Sequence[Operatio
     return None
 
 
-def _kept_otherwise(topic: Wanted, found: Mapping[str, str]) -> str | None:
+def _differing_configs(topic: Wanted, found: Mapping[str, str]) -> str | None:
     """Return how a topic's configs differ, or None; ignores in-sync copies, which a broker's absence may lower."""
     others = sorted(set(differing(topic, found)) - {MIN_INSYNC})
     return f"{topic.name} is kept otherwise ({', '.join(others)})" if others else None

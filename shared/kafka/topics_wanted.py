@@ -45,7 +45,7 @@ def wanted(brokers: int, topics: Iterable[Topic] = TOPICS.values()) -> list[Want
     found = []
     for topic in topics:
         for name, partitions, kept in (
-            (topic.name, topic.partitions, kept_as(topic)),
+            (topic.name, topic.partitions, retention_configs(topic)),
             (topic.dead, 1, _deleted_after(DEAD_RETENTION_S)),
         ):
             configs = MappingProxyType({**kept, MIN_INSYNC: str(acknowledged)})
@@ -53,7 +53,7 @@ def wanted(brokers: int, topics: Iterable[Topic] = TOPICS.values()) -> list[Want
     return found
 
 
-def kept_as(topic: Topic) -> dict[str, str]:
+def retention_configs(topic: Topic) -> dict[str, str]:
     """Return a topic's retention configs."""
     if topic.replayed:
         # An audited topic keeps each event for a slow consumer as long as any other topic does.

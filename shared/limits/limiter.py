@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.core.errors import AlprError, CredentialEnded, NotAuthenticated, TooManyRequests
 from shared.core.problem_codes import Common
 from shared.limits.refusal_log import RefusalLog
-from shared.limits.refusals import GUARD, Door, place_of
+from shared.limits.refusals import GUARD, LimitKey, network_of
 
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
@@ -24,17 +24,17 @@ Vouch = Callable[[Request, str], Awaitable[str | None]]
 """Returns the name of a known but not yet signed-in client of an open route, with its own allowance; else None."""
 
 
-def note_known(request: Request) -> None:
+def mark_authenticated(request: Request) -> None:
     """Mark a request as authenticated: later refusals of it are recorded under its person, and not counted."""
     request.state.known = True
 
 
-def note_uncounted(request: Request) -> None:
+def mark_uncounted(request: Request) -> None:
     """Mark a request whose refusal writes no audit entry, so that the limiter counts it."""
     request.state.uncounted = True
 
 
-class Turnstile:
+class RefusalLimiter:
     """Lets a request pass, or answers 429 for it and counts it."""
 
     def __init__(
@@ -67,9 +67,11 @@ class Turnstile:
             await self._app(scope, receive, send)
             return
         client = scope.get("client")
-        door = Door(place_of(client[0] if client else ""), path if path in self._doors else GUARD)
+        door = LimitKey(
+            network_of(client[0] if client else ""), path if path in self._doors else GUARD
+        )
         reserved = self._refusals.reserve(door)
-        if not reserved and (own := await self._own_door(Request(scope), door)) is not None:
+        if not reserved and (own := await self._own_key(Request(scope), door)) is not None:
             reserved, door = True, own
         if reserved or (fault := await self._fault(Request(scope), door)) is None:
             await self._watched(scope, receive, send, door, reserved=reserved)
@@ -79,7 +81,7 @@ class Turnstile:
         answer = await self._answer(Request(scope), fault)
         await answer(scope, receive, send)
 
-    async def _own_door(self, request: Request, door: Door) -> Door | None:
+    async def _own_key(self, request: Request, door: LimitKey) -> LimitKey | None:
         """Reserve a refusal at a known client's own door and return it; None if unknown or over its allowance."""
         if self._vouch is None or door.name == GUARD:
             return None
@@ -87,10 +89,10 @@ class Turnstile:
             who = await self._vouch(request, door.name)
         except AlprError:
             return None
-        own = None if who is None else Door(who, door.name)
+        own = None if who is None else LimitKey(who, door.name)
         return own if own is not None and self._refusals.reserve(own) else None
 
-    async def _fault(self, request: Request, door: Door) -> AlprError | None:
+    async def _fault(self, request: Request, door: LimitKey) -> AlprError | None:
         """Return the refusal of a request over the allowance; None for an authenticated one."""
         wait_s = self._refusals.allowance.wait_s(door)
         over = TooManyRequests(Common.TOO_MANY_REFUSED, retry_after_s=wait_s)
@@ -107,7 +109,7 @@ class Turnstile:
         return None
 
     async def _watched(
-        self, scope: Scope, receive: Receive, send: Send, door: Door, *, reserved: bool
+        self, scope: Scope, receive: Receive, send: Send, door: LimitKey, *, reserved: bool
     ) -> None:
         """Run the app; spend the reservation if the app refuses, else give it back with the answer."""
         state = scope.setdefault("state", {})

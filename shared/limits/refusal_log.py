@@ -12,7 +12,7 @@ from shared.core.errors import AlprError
 from shared.core.ids import derive_id
 from shared.core.periodic import PeriodicTask
 from shared.events import RefusalsCounted
-from shared.limits.refusals import GUARD, MINUTE, Allowance, Counted, Door, Tally
+from shared.limits.refusals import GUARD, MINUTE, Allowance, Counted, LimitKey, Tally
 from shared.postgres.database import Database
 from shared.postgres.outbox import emit
 
@@ -53,13 +53,13 @@ class RefusalLog:
         self._counted = COUNTED.labels(service)
         self.telling = PeriodicTask(f"refusals of {service}", self.record, LOOK_EVERY_S)
 
-    def reserve(self, door: Door) -> bool:
+    def reserve(self, door: LimitKey) -> bool:
         """Reserve a refusal at a door; return False if a refusal there gets no audit entry of its own."""
         if door.name == GUARD and self._crowded():
             return False
         return self.allowance.reserve(door)
 
-    def count(self, door: Door) -> None:
+    def count(self, door: LimitKey) -> None:
         """Count one refusal, at the current time."""
         self._tally.add(door, self._clock.now())
         self._counted.inc()
@@ -81,7 +81,7 @@ class RefusalLog:
 
         Returns: the number of events written. Raises: Unavailable, after putting the counts back.
         """
-        taken = self._tally.take(before or self._clock.now())
+        taken = self._tally.pop_before(before or self._clock.now())
         if not taken:
             return 0
         try:

@@ -35,7 +35,7 @@ MINUTE = timedelta(minutes=1)
 _LONGEST_ADDRESS = 64
 
 
-class Door(NamedTuple):
+class LimitKey(NamedTuple):
     """The key of a bucket: a client's place and a route."""
 
     place: str
@@ -51,13 +51,13 @@ class Counted:
     """Refusals of one door within one minute."""
 
     minute: datetime
-    door: Door
+    door: LimitKey
     first_at: datetime
     last_at: datetime
     count: int
 
 
-def place_of(host: str) -> str:
+def network_of(host: str) -> str:
     """Return the IPv4 address or the IPv6 /64 of a client, since a holder of one IPv6 address has 2**64; "" if
     invalid."""
     return _place(host) if len(host) <= _LONGEST_ADDRESS else ""
@@ -96,7 +96,7 @@ class Allowance:
         self._most_places = most_places
         self._monotonic = monotonic
         self._narrower: dict[str, float] = {}
-        self._buckets: OrderedDict[Door, Bucket] = OrderedDict()
+        self._buckets: OrderedDict[LimitKey, Bucket] = OrderedDict()
         self._overall = Bucket(burst * OVERALL, monotonic())
 
     def __len__(self) -> int:
@@ -106,7 +106,7 @@ class Allowance:
         """Set a smaller burst for doors of this name, whose requests cost more to check."""
         self._narrower[name] = burst
 
-    def reserve(self, door: Door) -> bool:
+    def reserve(self, door: LimitKey) -> bool:
         """Reserve one; return False if none is left."""
         bucket = self._bucket(door)
         overall = self._all() if door.name == GUARD else None
@@ -117,18 +117,18 @@ class Allowance:
             overall.tokens -= 1
         return True
 
-    def give_back(self, door: Door) -> None:
+    def give_back(self, door: LimitKey) -> None:
         """Give a reservation back, for a request that was not refused."""
         if (bucket := self._buckets.get(door)) is not None:
             bucket.tokens += 1
         if door.name == GUARD:
             self._overall.tokens += 1
 
-    def wait_s(self, door: Door) -> int:
+    def wait_s(self, door: LimitKey) -> int:
         """Return the seconds until this door's bucket has one again; ignores the overall bucket."""
         return self._bucket(door).wait_s(self._per_s)
 
-    def _bucket(self, door: Door) -> Bucket:
+    def _bucket(self, door: LimitKey) -> Bucket:
         now_s = self._monotonic()
         burst = min(self._burst, self._narrower.get(door.name, self._burst))
         bucket = self._buckets.get(door)
@@ -152,13 +152,13 @@ class Tally:
     def __init__(self, *, most_named: int = MOST_NAMED, most_minutes: int = MOST_MINUTES) -> None:
         self._most_named = most_named
         self._most_minutes = most_minutes
-        self._minutes: dict[datetime, dict[Door, Counted]] = {}
+        self._minutes: dict[datetime, dict[LimitKey, Counted]] = {}
         self._open_from: datetime | None = None
 
     def __len__(self) -> int:
         return sum(map(len, self._minutes.values()))
 
-    def add(self, door: Door, at: datetime) -> None:
+    def add(self, door: LimitKey, at: datetime) -> None:
         """Count one refusal."""
         minute = at.replace(second=0, microsecond=0)
         if self._open_from is not None and minute < self._open_from:
@@ -167,7 +167,7 @@ class Tally:
         if door not in doors:
             late = len(self._minutes) > self._most_minutes
             if late or len(doors) >= self._most_named:
-                door = Door("", door.name)
+                door = LimitKey("", door.name)
         counted = doors.get(door)
         if counted is None:
             doors[door] = Counted(minute, door, at, at, 1)
@@ -175,7 +175,7 @@ class Tally:
             last_at = max(counted.last_at, at)
             doors[door] = replace(counted, last_at=last_at, count=counted.count + 1)
 
-    def take(self, before: datetime) -> list[Counted]:
+    def pop_before(self, before: datetime) -> list[Counted]:
         """Remove and return the counts of the minutes that ended by `before`."""
         ended = [minute for minute in sorted(self._minutes) if minute + MINUTE <= before]
         taken = [counted for minute in ended for counted in self._minutes.pop(minute).values()]

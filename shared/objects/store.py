@@ -206,7 +206,7 @@ class LocalObjects(_Objects):
 
     async def put(self, key: str, data: bytes) -> None:
         """Write a temporary file, fsync it, rename it, fsync its folder."""
-        await self._keep(key, lambda file: file.write(data))
+        await self._write(key, lambda file: file.write(data))
 
     async def put_file(self, key: str, path: Path) -> None:
         """Copy a file, written as `put` writes bytes."""
@@ -215,7 +215,7 @@ class LocalObjects(_Objects):
             with path.open("rb") as source:
                 shutil.copyfileobj(source, file, _CHUNK_BYTES)
 
-        await self._keep(key, copy)
+        await self._write(key, copy)
 
     async def level(self, folder: str) -> Level:
         """List the folder. A file that a crash left half written appears under a name with a dot."""
@@ -235,7 +235,7 @@ class LocalObjects(_Objects):
         except OSError as exc:
             raise DependencyDown("the object folder cannot be listed") from exc
 
-    async def _keep(self, key: str, write: Callable[[BinaryIO], object]) -> None:
+    async def _write(self, key: str, write: Callable[[BinaryIO], object]) -> None:
         path = self._folder / _checked(key)
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, _put, path, write)

@@ -16,7 +16,7 @@ from shared.kafka.topics import GUARDED
 from shared.objects.rights import RIGHTS
 from shared.service.running import Service, service_of
 from shared.service.spec import Kind, ServiceSpec
-from tests.architecture.source import ROOT, SERVICES, modules, tree
+from tests.architecture.source import ROOT, SERVICES, imports, modules, tree
 
 SOURCES = ("services", "shared", "local", "deploy")
 MANY = 3
@@ -109,14 +109,20 @@ def test_a_folder_that_is_not_registered_is_found(tmp_path):
 
 @pytest.mark.parametrize("service", NAMES)
 def test_a_declaration_imports_nothing_but_what_declarations_are_made_of(service):
-    """The registry is read by the locks, the local stack and the tests: it costs them no service."""
+    """The locks, the local stack and the tests read the registry: that must import no service, only its problems."""
     found = {
         alias
         for node in ast.walk(tree(ROOT / "services" / service / "spec.py"))
         if isinstance(node, (ast.Import, ast.ImportFrom))
         for alias in [getattr(node, "module", None) or node.names[0].name]
     }
-    assert found == {"shared.service.spec"}
+    problems = f"services.{service}.domain.problem_codes"
+    assert found <= {"shared.service.spec", problems}
+    if problems in found:
+        own = ROOT / "services" / service / "domain" / "problem_codes.py"
+        assert set(imports(own)) - {"shared.core.errors", "enum"} == {
+            name for name in imports(own) if name.startswith(("shared.core.errors.", "enum."))
+        }
 
 
 @pytest.mark.parametrize("service", NAMES)

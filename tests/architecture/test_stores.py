@@ -36,7 +36,7 @@ NOT_GIVEN_OUT = {
     "services.retention.store.holds:HoldsInForce.all": "holds as the purge weighs them",
     "services.retention.store.keys:Keys.changes": "changes of the packages' signing keys; public",
     "services.retention.store.packages:Packages.claim": "work that waits; its reads are disclosed when packed",
-    "services.retention.store.passing:Passing.around": "what the vote of a pass is made from",
+    "services.retention.store.pass_queue:Passing.around": "what the vote of a pass is made from",
     "services.retention.store.runs:Runs.due": "facts and counts of a purge; no record",
     "services.retention.store.runs:Runs.get": "facts and counts of a purge; no record",
     "services.retention.store.runs:Runs.page": "facts and counts of a purge; no record",

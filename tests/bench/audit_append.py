@@ -100,7 +100,7 @@ async def append(writer: Writer, given: Sequence[Message], batch: int) -> float:
     """Append `given` in batches; return entries a second."""
     began = time.perf_counter()
     for start in range(0, len(given), batch):
-        await writer.take(given[start : start + batch])
+        await writer.append(given[start : start + batch])
     return len(given) / (time.perf_counter() - began)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scenes.model import Image, Points
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.clutter import draw_clutter
-from training.scenes.frames import Frame, take_off
+from training.scenes.frames import Frame, paint_over
 from training.scenes.model import Canvas, DetectorSample, box_around
 from training.scenes.mount import mount_again, mount_anywhere, mount_over
 from training.scenes.negatives import burn_stamp, paste_empty_board, paste_negatives
@@ -58,7 +58,7 @@ def plateless(
     for patch in frame.cleaned:
         _stick(pixels, patch.pixels, patch.left, patch.top)
     for x, y, w, h in frame.suspects:
-        patch = take_off(pixels, (x, y, w, h))
+        patch = paint_over(pixels, (x, y, w, h))
         _stick(pixels, patch.pixels, patch.left, patch.top)
     if (pixels.shape[1], pixels.shape[0]) != size:
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

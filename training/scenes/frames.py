@@ -38,10 +38,10 @@ class Frame:
     @cached_property
     def cleaned(self) -> tuple[Patch, ...]:
         """A patch for every plate, in the order of `plates`."""
-        return tuple(take_off(self.pixels, box_around(corners)) for corners in self.plates)
+        return tuple(paint_over(self.pixels, box_around(corners)) for corners in self.plates)
 
 
-def take_off(image: Image, box: tuple[float, float, float, float]) -> Patch:
+def paint_over(image: Image, box: tuple[float, float, float, float]) -> Patch:
     """Fill a box (x, y, width, height px) from its surroundings, with grain; (H, W, 3) uint8.
 
     The fill is computed small and enlarged, so it is as smooth as a body panel, and its seam is soft.

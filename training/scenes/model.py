@@ -56,13 +56,13 @@ class Canvas:
             for left, top, width, height in self.taken
         )
 
-    def take(self, points: Points, margin_px: float = 2.0) -> None:
+    def reserve(self, points: Points, margin_px: float = 2.0) -> None:
         """Reserve the box around `points`, (n, 2) px, against later things."""
         self.taken.append(box_around(points, margin_px))
 
     def add(self, corners: Points, *, exact: bool) -> None:
         """Add a plate, (4, 2) px: a target if it is whole and large enough, else ignored."""
-        self.take(corners)
+        self.reserve(corners)
         width, height = self.size
         outside = (corners < -CUT_OFF_PX).any() or (
             corners > np.array([width, height], np.float32) + CUT_OFF_PX

@@ -110,7 +110,7 @@ def mount_anywhere(canvas: Canvas, rng: np.random.Generator, plate: Image, width
     if rng.random() < 0.06:
         _cover(canvas.image, pose, rng)
     canvas.add(corners, exact=True)
-    canvas.take(panel)
+    canvas.reserve(panel)
     return True
 
 

@@ -104,7 +104,7 @@ def paste_empty_board(canvas: Canvas, rng: np.random.Generator, corners: Points)
     """Lay a plain rectangle in place of a plate, as on a car that is just sold."""
     picture = _blank(rng)
     lay(canvas.image, _lit(canvas.image, picture, corners, rng), corners, soften_px=0.7)
-    canvas.take(corners)
+    canvas.reserve(corners)
 
 
 def burn_stamp(image: Image, rng: np.random.Generator) -> None:

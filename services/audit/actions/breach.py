@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from services.audit.domain.entries import kind_of
-from services.audit.domain.sealing import Part, Value, parts_of
+from services.audit.domain.sealing import Part, Value, remaining_of
 from services.audit.store.log import Row
-from services.audit.store.search import shown_part
-from shared.access.disclosing import Shown
+from services.audit.store.search import disclosed_part
+from shared.access.disclosing import Disclosed
 from shared.events import AccessAttempted, RecordsDisclosed, ValuesExported
 
 EXPORTED = kind_of(ValuesExported)
@@ -41,10 +41,10 @@ class Reach:
     records: dict[tuple[str, str], Reached] = field(default_factory=dict)
     plates: Counter[str] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
-    shown: dict[tuple[date, bool, str], Shown] = field(default_factory=dict)
+    shown: dict[tuple[date, bool, str], Disclosed] = field(default_factory=dict)
     """Each record with plates once, as the report discloses it."""
 
-    def take(self, row: Row) -> None:
+    def count_entry(self, row: Row) -> None:
         """Add one entry."""
         if row.found.kind == KINDS[0]:
             self.allowed += row.found.allowed is True
@@ -54,7 +54,7 @@ class Reach:
         if row.found.kind == EXPORTED:
             return  # its values come through `take_exported`
         body = msgspec.json.decode(row.content)["data"]
-        parts = [(value, part) for value in row.values for part in parts_of(value)]
+        parts = [(value, part) for value in row.values for part in remaining_of(value)]
         for value, part in parts:
             self._show(row, value, part, part.said.get("record_id"))
         shown = [part.said for _, part in parts if "record_id" in part.said]
@@ -63,15 +63,15 @@ class Reach:
         self._disclosed(str(body.get("record_kind")), ids, row)
         self.erased += sum(1 if one.places is None else len(one.places) for one in row.erased)
 
-    def take_exported(self, row: Row, value: Value) -> None:
+    def count_exported(self, row: Row, value: Value) -> None:
         """Add one of the log's values that the export of entry `row` contained."""
-        for part in parts_of(value):
+        for part in remaining_of(value):
             ids = part.read_ids or [part.said.get("hit_id", value.name)]
             self._show(row, value, part, ids[0])
             self.plates.update(part.plates)
             self._disclosed("log_value", ids, row)
 
-    def take_exported_of_old(self, row: Row, old: Row) -> None:
+    def count_exported_of_old(self, row: Row, old: Row) -> None:
         """Add an entry of the previous log that the export of entry `row` contained."""
         self.plates.update(old.plates)
         self._disclosed("old_log_entry", [old.seq], row)
@@ -79,7 +79,7 @@ class Reach:
     def _show(self, row: Row, value: Value, part: Part, record_id: object) -> None:
         if part.plates:
             key = (value.captured_on, value.sighting, str(record_id))
-            self.shown.setdefault(key, shown_part(row.found.person_id, value, part))
+            self.shown.setdefault(key, disclosed_part(row.found.person_id, value, part))
 
     def _disclosed(self, kind: str, ids: Iterable[Any], row: Row) -> None:
         at = row.found.occurred_at

@@ -146,7 +146,7 @@ def _verify(asked: argparse.Namespace) -> int:
         keys, settings = _given(asked), LogSettings()
     if not keys:
         raise BadNote("name the log's public key with --vkey, or use the service's own: --own-key")
-    return say(asyncio.run(_verified(settings, keys, _kept(asked))), keys)
+    return say(asyncio.run(_verified(settings, keys, _checkpoint_texts(asked))), keys)
 
 
 async def _verified(settings: LogSettings, keys: list[Verifier], kept: list[str]) -> Verdict:
@@ -171,7 +171,7 @@ def _verify_export(asked: argparse.Namespace) -> int:
         raise BadNote("name the log's public key with --vkey")
     keys = _given(asked)
     with asked.file.open("rb") as file:
-        return say(verify_export(lines_of(file), keys, _kept(asked)), keys)
+        return say(verify_export(lines_of(file), keys, _checkpoint_texts(asked)), keys)
 
 
 def _redraw(asked: argparse.Namespace) -> int:
@@ -180,7 +180,7 @@ def _redraw(asked: argparse.Namespace) -> int:
         return status
     redraw = Redraw()
     with asked.file.open("rb") as file:
-        redraw.take(lines_of(file))
+        redraw.add_lines(lines_of(file))
     for period in redraw.periods:
         print(f"period       {period.occurred_from:%Y-%m-%d} to {period.occurred_to:%Y-%m-%d}")
         state = "NOT DRAWN" if period.drawn_in is None else f"drawn in entry {period.drawn_in}"
@@ -208,7 +208,7 @@ def _given(asked: argparse.Namespace) -> list[Verifier]:
     return [Verifier.parse(vkey) for vkey in asked.vkey]
 
 
-def _kept(asked: argparse.Namespace) -> list[str]:
+def _checkpoint_texts(asked: argparse.Namespace) -> list[str]:
     return [path.read_text() for path in asked.checkpoint]
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from prometheus_client import Counter
 
 from services.audit.domain.entries import Prepared
-from services.audit.settings import PRODUCERS, TakenKey
+from services.audit.settings import PRODUCERS, AcceptedKey
 from services.audit.store.findings import a_finding
 from shared.core.errors import InternalFault
 from shared.events import FindingRaised
@@ -92,7 +92,7 @@ def forged_event(suspect: Suspect, at: datetime) -> FindingRaised:
 class Makers:
     """Checks events against the keys that audit shares with each service."""
 
-    def __init__(self, keys: Iterable[TakenKey]) -> None:
+    def __init__(self, keys: Iterable[AcceptedKey]) -> None:
         self._keys = {taken.key.id.encode(): taken for taken in keys}
         self._unsigned: Mapping[tuple[str, int], int] = {}
         self._unsigned_until: datetime | None = None
@@ -106,7 +106,7 @@ class Makers:
                     f"a last key of {taken.key.service} is taken for {LAST_KEY_DAYS} days at most"
                 )
 
-    def take_unsigned(self, ends: Mapping[tuple[str, int], int], recorded_at: datetime) -> None:
+    def accept_unsigned(self, ends: Mapping[tuple[str, int], int], recorded_at: datetime) -> None:
         """Accept events without a MAC below these offsets by (topic, partition), for a week after `recorded_at`."""
         self._unsigned = ends
         self._unsigned_until = recorded_at + timedelta(days=UNSIGNED_DAYS)

@@ -57,7 +57,7 @@ class Redraw:
     faults: list[str] = field(default_factory=list)
     _waiting: list[tuple[int, datetime]] = field(default_factory=list)
 
-    def take(self, lines: Iterable[bytes]) -> None:
+    def add_lines(self, lines: Iterable[bytes]) -> None:
         """Take all lines. Raises: Unreadable for an export that does not begin with entry 0."""
         rest = iter(lines)
         opening = msgspec.json.decode(next(rest, b"{}"))

@@ -12,7 +12,7 @@ from shared.kafka.topics import TOPICS
 from shared.service.runtime import Runtime
 
 
-async def take_what_was_in_flight(runtime: Runtime, writer: Writer) -> None:
+async def accept_in_flight(runtime: Runtime, writer: Writer) -> None:
     """Set the events that the writer accepts without a MAC. Call it before the consumer starts.
 
     Records each audited partition's end the first time; a log without entries is new, so it accepts no such
@@ -31,7 +31,7 @@ async def take_what_was_in_flight(runtime: Runtime, writer: Writer) -> None:
                 ends = dict.fromkeys(ends, 0)
             await before.record(ends, now)
             recorded = ends, now
-    writer.makers.take_unsigned(*recorded)
+    writer.makers.accept_unsigned(*recorded)
 
 
 async def ends_of_audited(kafka: Kafka) -> Ends:

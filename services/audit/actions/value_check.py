@@ -39,7 +39,7 @@ class ValueCheck:
         self.compared = 0
         """Groups that were there."""
 
-    def take(
+    def check_entry(
         self,
         seq: int,
         content: bytes,
@@ -95,7 +95,7 @@ class ValueCheck:
             entry = msgspec.json.decode(content)
             data, kind = entry["data"], str(entry["type"])
             if kind.startswith(ERASED_TYPE):
-                self._take_erased(seq, data)
+                self._add_erased(seq, data)
             elif kind.startswith(CERTIFIED_TYPE) and data.get("change") == "certified":
                 details = data.get("details") or {}
                 if "certificate_sha256" in details:
@@ -106,7 +106,7 @@ class ValueCheck:
             return {}  # that its text is no entry is a fault elsewhere
         return digests if isinstance(digests, dict) else {}
 
-    def _take_erased(self, seq: int, data: Mapping[str, Any]) -> None:
+    def _add_erased(self, seq: int, data: Mapping[str, Any]) -> None:
         """Note what was erased, and compare the certificate with the one that the log has of the run."""
         run_id = str(data["run_id"])
         self._logged[str(data["purged_event_id"])] = data

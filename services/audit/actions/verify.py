@@ -51,7 +51,7 @@ async def verify_stored(
     log, checkpoints = Log(connection), Checkpoints(connection)
     await log.snapshot()
     recount = Recount(origin, keys)
-    recount.keep(kept_elsewhere)
+    recount.expect_checkpoints(kept_elsewhere)
     nodes: dict[Node, Hash] = {}
     tree = Frontier()
     signed_to = -1
@@ -62,8 +62,8 @@ async def verify_stored(
         span = rows[0].seq, rows[-1].seq + 1
         sealed, erased = await values.of_span(*span), await values.erased(*span)
         for row in rows:
-            _take(recount, row)
-            check.take(row.seq, row.content, sealed.get(row.seq, ()), erased)
+            _recount_row(recount, row)
+            check.check_entry(row.seq, row.content, sealed.get(row.seq, ()), erased)
             nodes.update(n for n in tree.append(row.leaf) if n[0].level >= STORED_LEVEL)
             if (stored := signed.pop(row.seq + 1, None)) is not None:
                 recount.sign(stored.note)
@@ -83,8 +83,8 @@ async def verify_stored(
     return replace(recount.verdict(), erased=sums, values=check.compared)
 
 
-def _take(recount: Recount, row: Row) -> None:
-    recount.take(row.seq, row.content, row.entry_hash, row.leaf)
+def _recount_row(recount: Recount, row: Row) -> None:
+    recount.add_entry(row.seq, row.content, row.entry_hash, row.leaf)
     try:
         found = found_in(row.content)
     except AlprError:
@@ -165,11 +165,11 @@ def verify_export(
         return recount.verdict()
     recount = Recount(opening.origin, keys, frontier=frontier, last=last, exported=True)
     _follow_keys(recount, opening)
-    recount.keep(kept_elsewhere)
+    recount.expect_checkpoints(kept_elsewhere)
     values = ExportedValues(recount.faults, opening.first, given=opening.values)
     for number, line in enumerate(rest, 2):
         try:
-            _take_line(recount, values, number, line)
+            _recount_line(recount, values, number, line)
         except Unreadable as exc:
             what = f"line {number}, where entry {recount.next} is due: {exc.detail}"
             recount.faults.add(what, recount.next, line=number)
@@ -209,7 +209,7 @@ def _follow_keys(recount: Recount, opening: Opening) -> None:
         recount.prove_key(proof.seq, proof.entry.encode(), path, proof.checkpoint)
 
 
-def _take_line(recount: Recount, values: ExportedValues, number: int, line: bytes) -> None:
+def _recount_line(recount: Recount, values: ExportedValues, number: int, line: bytes) -> None:
     if line.startswith(b'{"of"'):
         values.group(_read(line, Disclosed))
         return
@@ -227,7 +227,7 @@ def _take_line(recount: Recount, values: ExportedValues, number: int, line: byte
         return
     entry = _read(line, Line)
     content = entry.entry.encode()
-    recount.take(entry.seq, content, _unhex(entry.entry_hash))
+    recount.add_entry(entry.seq, content, _unhex(entry.entry_hash))
     values.entry(entry.seq, content)
 
 

@@ -47,7 +47,7 @@ class Writer:
         self._head = Head()
         self._signed = 0
 
-    async def take(self, messages: Sequence[Message]) -> None:
+    async def append(self, messages: Sequence[Message]) -> None:
         """Append what is new in `messages` and proves who made it; returns once it is durable.
 
         Raises: SomeRefused naming the messages that do not, once the others are appended; Unreadable
@@ -249,7 +249,7 @@ class Writer:
                 one = suspect.prepared
                 if one.event_id in known or one.event_id in before:
                     [entry] = await self._sealed([one])
-                    if await _stands(connection, one, entry, known, before, b""):
+                    if await _is_unchanged(connection, one, entry, known, before, b""):
                         continue
                 forged.append(suspect)
             findings = Findings(connection, self._runtime.service)
@@ -289,7 +289,9 @@ class Writer:
         return True
 
 
-def _kept(event_id: UUID, known: Mapping[UUID, Known], before: Mapping[UUID, Hash]) -> Hash | None:
+def _known_leaf(
+    event_id: UUID, known: Mapping[UUID, Known], before: Mapping[UUID, Hash]
+) -> Hash | None:
     """Return the leaf that an event has in the log, or in the one before it."""
     return known[event_id].leaf if event_id in known else before.get(event_id)
 
@@ -305,12 +307,12 @@ async def _contradicting(
     """Return the first event that is not the same as what has its id, and the leaf of that; None if none."""
     for entry, one in zip(entries, prepared, strict=True):
         own = first[one.event_id].leaf
-        if not await _stands(connection, one, entry, known, before, own):
-            return entry, _kept(one.event_id, known, before) or own
+        if not await _is_unchanged(connection, one, entry, known, before, own):
+            return entry, _known_leaf(one.event_id, known, before) or own
     return None
 
 
-async def _stands(
+async def _is_unchanged(
     connection: AsyncConnection,
     one: Prepared,
     entry: Entry,

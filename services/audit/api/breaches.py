@@ -111,12 +111,12 @@ async def report_breach(body: BreachQuery, grant: AuditRead, work: Work) -> Brea
     reach = Reach()
     period = (body.occurred_from, body.occurred_to)
     async for row in entries.of_person(body.person_id, KINDS, *period):
-        reach.take(row)
+        reach.count_entry(row)
         if row.found.kind == EXPORTED:
             async for value in entries.exported(row):
-                reach.take_exported(row, value)
+                reach.count_exported(row, value)
             async for old in entries.exported_of_old(row):
-                reach.take_exported_of_old(row, old)
+                reach.count_exported_of_old(row, old)
     records = sorted(reach.records.values(), key=lambda r: (r.first_at, r.record_kind, r.record_id))
     await entries.disclose_report(grant, body.person_id, [*reach.shown.values()])
     return _report(body, reach, records)

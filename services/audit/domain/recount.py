@@ -139,7 +139,7 @@ class Recount:
         """The number of entries at the end without a verified signature."""
         return self.next - self.signed
 
-    def keep(self, notes: Iterable[str]) -> None:
+    def expect_checkpoints(self, notes: Iterable[str]) -> None:
         """Compare the log with checkpoints kept elsewhere, each when the log reaches its size."""
         for note in notes:
             try:
@@ -148,9 +148,11 @@ class Recount:
                 self.faults.add(f"a checkpoint kept elsewhere is none: {exc}")
                 continue
             self._kept.setdefault(size, []).append(note)
-        self._meet_kept()
+        self._compare_checkpoints()
 
-    def take(self, seq: int, content: bytes, entry_hash: Hash, leaf: Hash | None = None) -> None:
+    def add_entry(
+        self, seq: int, content: bytes, entry_hash: Hash, leaf: Hash | None = None
+    ) -> None:
         """Recompute the next entry's hashes and compare them with the stored ones.
 
         The chain continues from the stored hash, so that one altered entry is one fault, and later ones are none.
@@ -169,10 +171,10 @@ class Recount:
         self.frontier.append(computed)
         try:
             if (change := key_change(seq, content)) is not None:
-                self._keys.take(change)
+                self._keys.add_change(change)
         except BadNote as exc:
             self.faults.add(f"entry {seq}: {exc}", seq)
-        self._meet_kept()
+        self._compare_checkpoints()
 
     def prove_key(self, seq: int, entry: bytes, path: Sequence[Hash], note: str) -> None:
         """Apply a change of the key from before the given entries, by its proof."""
@@ -254,7 +256,7 @@ class Recount:
         what = f"a signed checkpoint says that there were {size} entries; there are {self.next}"
         self.faults.add(what, self.next, size=size)
 
-    def _meet_kept(self) -> None:
+    def _compare_checkpoints(self) -> None:
         for note in self._kept.pop(self.next, ()):
             if (checkpoint := self._opened(note, None)) is not None:
                 self._compare(checkpoint, None)

@@ -320,7 +320,7 @@ class Part(NamedTuple):
     """The reads and captures that it concerns: a hold on one of them keeps it."""
 
 
-def parts_of(value: Value) -> list[Part]:
+def remaining_of(value: Value) -> list[Part]:
     """Return the parts of a stored group that are not erased. Raises: ValueError if it cannot be decoded."""
     said = value_of(value)
     if value.records is None:
@@ -345,7 +345,7 @@ def _reads(said: Mapping[str, Any]) -> list[str]:
 
 def plates_of(value: Value) -> list[str]:
     """Return the searchable plates that are left in a stored group. Raises: ValueError."""
-    return sorted({plate for part in parts_of(value) for plate in part.plates})
+    return sorted({plate for part in remaining_of(value) for plate in part.plates})
 
 
 def faults_of(value: Stored, digest: str) -> Iterator[str]:

@@ -82,7 +82,7 @@ class Succession:
             raise BadNote("signed with a given key that is not the log's here")
         raise BadNote("signed by none of the keys")
 
-    def take(self, change: KeyChange) -> None:
+    def add_change(self, change: KeyChange) -> None:
         """Record an announced change of the key. Raises: BadNote if the change is not allowed."""
         if change.old != self.current:
             raise BadNote(f"it changes the key {change.old.key_id}, which is not the log's here")
@@ -130,7 +130,7 @@ class Succession:
             raise BadNote("is not proven by the checkpoint of the old key")
         if change.old != self.current and not self._former:
             return  # of a time before the key with which trust begins
-        self.take(change)
+        self.add_change(change)
         self.settle(size)
 
 

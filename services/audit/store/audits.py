@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.problem_codes import Code
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.core.errors import Conflict
 from shared.events import Actor
@@ -115,7 +115,7 @@ class Audits:
         """Return one audit and record that it was shown."""
         found = await self._find("WHERE a.audit_id = :id", {"id": audit_id})
         await disclose(
-            self._connection, grant, "audit", [Shown(record_id=a.audit_id) for a in found]
+            self._connection, grant, "audit", [Disclosed(record_id=a.audit_id) for a in found]
         )
         return found[0] if found else None
 
@@ -132,7 +132,7 @@ class Audits:
             {"after": after, "limit": limit} if after else {"limit": limit},
         )
         await disclose(
-            self._connection, grant, "audit", [Shown(record_id=a.audit_id) for a in found]
+            self._connection, grant, "audit", [Disclosed(record_id=a.audit_id) for a in found]
         )
         return found
 

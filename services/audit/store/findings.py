@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.entries import Entry
 from services.audit.domain.named_plates import plates_in
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.core.ids import derive_id
 from shared.events import Actor, FindingRaised
@@ -212,7 +212,7 @@ class Findings:
 
     async def _disclose(self, grant: Grant, found: Sequence[Finding]) -> None:
         shown = [
-            Shown(
+            Disclosed(
                 record_id=f.finding_id,
                 captured=f.captured_on,
                 plates=sorted(set(plates_in(f.details))),

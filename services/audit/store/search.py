@@ -10,10 +10,10 @@ import msgspec
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain.sealing import Part, Value, parts_of
+from services.audit.domain.sealing import Part, Value, remaining_of
 from services.audit.store.log import OLD, ROW_COLUMNS, Log, Row, row_of
 from services.audit.store.values import Values
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.core.merkle import Span
 
@@ -89,11 +89,11 @@ class Entries:
             conditions["plate"] = _OLD_PLATE
         wanted = [conditions[name] for name in asked if name in conditions] or ["true"]
         rest = f"WHERE {' AND '.join(wanted)} ORDER BY seq DESC LIMIT :limit"
-        return await self._shown(grant, rest, asked, old_log=query.old_log)
+        return await self._disclosed(grant, rest, asked, old_log=query.old_log)
 
     async def get(self, grant: Grant, seq: int, *, old_log: bool = False) -> Row | None:
         """Return one entry and record that it was shown."""
-        rows = await self._shown(grant, "WHERE seq = :seq", {"seq": seq}, old_log=old_log)
+        rows = await self._disclosed(grant, "WHERE seq = :seq", {"seq": seq}, old_log=old_log)
         return rows[0] if rows else None
 
     async def numbered(
@@ -101,9 +101,9 @@ class Entries:
     ) -> list[Row]:
         """Return the entries with these numbers, in order, and record that they were shown."""
         rest = "WHERE seq = ANY(:numbers) ORDER BY seq"
-        return await self._shown(grant, rest, {"numbers": list(numbers)}, old_log=old_log)
+        return await self._disclosed(grant, rest, {"numbers": list(numbers)}, old_log=old_log)
 
-    async def _shown(
+    async def _disclosed(
         self, grant: Grant, rest: str, values: dict[str, Any], *, old_log: bool
     ) -> list[Row]:
         found = await self._connection.execute(_select(rest, old_log=old_log), values)
@@ -176,19 +176,21 @@ class Entries:
             holds = end - start
         elif values:
             holds = max(1, await Values(self._connection).count_records(start, end))
-        shown = [Shown(record_id=span, holds=holds) for span in ids]
+        shown = [Disclosed(record_id=span, holds=holds) for span in ids]
         await disclose(self._connection, grant, kind, shown)
 
-    async def disclose_report(self, grant: Grant, person_id: str, shown: Sequence[Shown]) -> None:
+    async def disclose_report(
+        self, grant: Grant, person_id: str, shown: Sequence[Disclosed]
+    ) -> None:
         """Record that it was shown what a person reached."""
         for start in range(0, max(1, len(shown)), PLATES_AT_ONCE):
-            some = shown[start : start + PLATES_AT_ONCE] or [Shown(record_id=person_id)]
+            some = shown[start : start + PLATES_AT_ONCE] or [Disclosed(record_id=person_id)]
             await disclose(self._connection, grant, "breach_report", some)
 
     async def _disclose(self, grant: Grant, rows: Sequence[Row]) -> None:
         """Record that `rows` were shown, in as many events as keep each of a size that Kafka takes."""
         for some in _portions(rows):
-            shown = [one for row in some for one in _shown_of(row)]
+            shown = [one for row in some for one in _disclosed_of(row)]
             await disclose(self._connection, grant, "audit_entry", shown)
 
 
@@ -199,19 +201,19 @@ def _select(rest: str, *, old_log: bool) -> TextClause:
     return text(f"SELECT {ROW_COLUMNS} FROM {OLD if old_log else ''}entries {rest}")
 
 
-def _shown_of(row: Row) -> Iterator[Shown]:
+def _disclosed_of(row: Row) -> Iterator[Disclosed]:
     """Yield an entry as shown: with the plates that were asked for, and part by part with those of its
     groups, so that a purge takes from this disclosure what it takes from the entry."""
-    parts = [(value, part) for value in row.values for part in parts_of(value) if part.plates]
+    parts = [(value, part) for value in row.values for part in remaining_of(value) if part.plates]
     if row.found.plates or not parts:
-        yield Shown(record_id=row.seq, plates=row.found.plates)
+        yield Disclosed(record_id=row.seq, plates=row.found.plates)
     for value, part in parts:
-        yield shown_part(row.seq, value, part)
+        yield disclosed_part(row.seq, value, part)
 
 
-def shown_part(record_id: object, value: Value, part: Part) -> Shown:
+def disclosed_part(record_id: object, value: Value, part: Part) -> Disclosed:
     """Return what an auditor is shown of a group, under the day of its capture."""
-    return Shown(
+    return Disclosed(
         record_id=record_id,
         captured=value.captured_on if value.sighting else None,
         plates=part.plates,

@@ -45,7 +45,7 @@ class Covering:
         if self._until is not None:
             covered = LogCovered(occurred_at=now, covered_until=self._until)
             await self._runtime.bus.publish([covered])
-        await self.look(now)
+        await self.check_lag(now)
 
     async def _ends_and_committed(self) -> tuple[Ends, Ends]:
         """Return the end and committed offsets, by clients that stay open to save connects. Raises: Unavailable."""
@@ -83,7 +83,7 @@ class Covering:
         if len(self._probes) > MOST_PROBES:  # behind for hours: a coarser measure is enough
             self._probes = deque(list(self._probes)[::2])
 
-    async def look(self, now: datetime) -> None:
+    async def check_lag(self, now: datetime) -> None:
         """Raise a finding, at most one an hour, if the log is behind by more than `SHOWN_AFTER_S`."""
         since = self._until or self._since
         behind = now - since

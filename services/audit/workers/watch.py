@@ -54,14 +54,14 @@ class Watch:
     async def catch_up(self) -> int:
         """Run all rules over the entries that they have not read; return the number of findings raised."""
         raised = 0
-        while (found := await self._look()) is not None:
+        while (found := await self._check()) is not None:
             raised += found
-        while (found := await self._look_for_gaps()) is not None:
+        while (found := await self._check_gaps()) is not None:
             raised += found
-        raised += await self._look_at_calendar() + await self._look_at_periods()
-        return raised + await self._look_at_policies()
+        raised += await self._check_calendar() + await self._check_periods()
+        return raised + await self._check_policies()
 
-    async def _look(self) -> int | None:
+    async def _check(self) -> int | None:
         async with self._runtime.db.begin() as connection:
             stream, findings = Stream(connection), Findings(connection, self._runtime.service)
             start = await stream.cursor("entries")
@@ -83,7 +83,7 @@ class Watch:
             await stream.advance("entries", seen[-1].seq + 1)
             return await self._raise(findings, found)
 
-    async def _look_for_gaps(self) -> int | None:
+    async def _check_gaps(self) -> int | None:
         before = self._runtime.clock.now() - timedelta(minutes=self._settings.audit_gap_minutes)
         async with self._runtime.db.begin() as connection:
             stream = Stream(connection)
@@ -100,7 +100,7 @@ class Watch:
             await stream.advance("gaps", end)
             return await self._raise(Findings(connection, self._runtime.service), found)
 
-    async def _look_at_calendar(self) -> int:
+    async def _check_calendar(self) -> int:
         """Raise a finding if the last audit was signed off too long ago (policy 468.6(c)); return the count."""
         now, days = self._runtime.clock.now(), self._settings.audit_due_days
         async with self._runtime.db.begin() as connection:
@@ -112,7 +112,7 @@ class Watch:
             )
             return await self._raise(Findings(connection, self._runtime.service), [overdue])
 
-    async def _look_at_periods(self) -> int:
+    async def _check_periods(self) -> int:
         """Raise a finding for each period whose sample is not drawn in time (policy 468.6(c)); return the count."""
         now, hours = self._runtime.clock.now(), self._runtime.policy.audits.drawn_within_hours
         async with self._runtime.db.begin() as connection:
@@ -149,7 +149,7 @@ class Watch:
                 found[finding.finding_id] = finding
         return list(found.values())
 
-    async def _look_at_policies(self) -> int:
+    async def _check_policies(self) -> int:
         """Raise a finding for each policy not acknowledged by administrator and auditor within a day."""
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:

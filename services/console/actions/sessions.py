@@ -108,7 +108,7 @@ class Sessions:
         """Whether the session has been unused for as long as ends it (468.6)."""
         return self._clock.now() - session.active_at >= self.idle
 
-    def keep(self, session: Session) -> Session:
+    def remember(self, session: Session) -> Session:
         """Store a session's newest state; drops idle sessions."""
         for session_id in [key for key, held in self._held.items() if self.is_idle(held.session)]:
             del self._held[session_id]
@@ -117,7 +117,7 @@ class Sessions:
 
     def touch(self, session: Session) -> Session:
         """Record an action of the person."""
-        return self.keep(msgspec.structs.replace(session, active_at=self._clock.now()))
+        return self.remember(msgspec.structs.replace(session, active_at=self._clock.now()))
 
     def forget(self, session: Session) -> None:
         """Drop an ended session. Its cookie is refused until it is idle by itself."""
@@ -160,7 +160,7 @@ class Sessions:
     async def _refresh(self, session: Session) -> Session:
         body = {"refresh_token": session.refresh_token}
         opened = await self._services.must("identity", "POST", "/v1/sessions/refresh", json=body)
-        return self.keep(
+        return self.remember(
             msgspec.structs.replace(
                 session,
                 access_token=opened["access_token"],

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from services.console.actions.errors import Refused, SignedOut, refusal
 from services.console.api.browser import drop_cookies
 from services.console.api.pages import page
-from services.console.api.stream import Event, passed_on
+from services.console.api.stream import Event, relay
 from services.console.api.visit import Working, watching
 
 router = APIRouter(prefix="/alerts")
@@ -71,7 +71,7 @@ async def stream_alerts(
         return _events([Event("problem", exc.detail or exc.title)])
     base = request.scope.get("root_path", "")
     return StreamingResponse(
-        passed_on(visit, answer, base), media_type="text/event-stream", headers=_UNBUFFERED
+        relay(visit, answer, base), media_type="text/event-stream", headers=_UNBUFFERED
     )
 
 

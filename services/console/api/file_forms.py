@@ -12,7 +12,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 
 from services.console.actions.errors import Refused
-from shared.http.form_parts import FormParts
+from shared.http.multipart import MultipartCallbacks
 
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs its input
 
@@ -22,7 +22,7 @@ STALLED_S = 30.0
 """Longest wait for the browser's next data."""
 
 
-class FileForm(FormParts):
+class FileForm(MultipartCallbacks):
     """Reads a form whose last field is a file: first the fields, then the file piece by piece."""
 
     def __init__(self, request: Request) -> None:

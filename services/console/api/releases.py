@@ -63,7 +63,7 @@ async def show_requests(
 @router.get("/{request_id}")
 async def show_request(request: Request, request_id: UUID, visit: Working) -> Response:
     """Show one request with its whole file, and the form to decide on it."""
-    return await _shown(request, visit, request_id, {})
+    return await _page(request, visit, request_id, {})
 
 
 @router.post("/{request_id}/decision")
@@ -81,7 +81,7 @@ async def decide_request(
     except Refused as exc:
         if exc.temporary:
             raise
-        return await _shown(request, visit, request_id, form, exc)
+        return await _page(request, visit, request_id, form, exc)
     return to(request, f"/releases/{request_id}")
 
 
@@ -92,7 +92,7 @@ async def show_document(document_id: UUID, visit: Working) -> Response:
     return await visit.file("release", f"/v1/documents/{document_id}", DOCUMENTS, name)
 
 
-async def _shown(
+async def _page(
     request: Request,
     visit: Visit,
     request_id: UUID,

@@ -72,7 +72,7 @@ async def sign_in(request: Request, form: Form) -> Response:
         expires_at=datetime.fromisoformat(opened["expires_at"]),
         active_at=console.clock.now(),
     )
-    set_cookie(request, SESSION, console.seal.seal(console.sessions.keep(session)))
+    set_cookie(request, SESSION, console.seal.seal(console.sessions.remember(session)))
     jar_of(request).changed[PURPOSE] = None
     known = known.and_also(username, opened["browser_token"])
     lasting = timedelta(days=console.policy.accounts.known_browser_days)

@@ -49,7 +49,7 @@ async def events_in(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
             event_id = value
 
 
-def shown(event: Event, base: str) -> Event:
+def as_page_event(event: Event, base: str) -> Event:
     """Convert hotlist's event for the page: an alert becomes a card, other events stay."""
     if event.name != "alert":
         return event
@@ -57,7 +57,7 @@ def shown(event: Event, base: str) -> Event:
     return Event("alert", card, event.event_id)
 
 
-async def passed_on(visit: Visit, answer: httpx.Response, base: str) -> AsyncIterator[bytes]:
+async def relay(visit: Visit, answer: httpx.Response, base: str) -> AsyncIterator[bytes]:
     """Yield hotlist's open stream for the browser, until it ends or the session is idle."""
     yield f"retry: {RETRY_MS}\n\n".encode()
     try:
@@ -66,7 +66,7 @@ async def passed_on(visit: Visit, answer: httpx.Response, base: str) -> AsyncIte
             if visit.console.sessions.is_idle(session):
                 yield Event("signed-out", "idle").encode()
                 return
-            yield shown(event, base).encode()
+            yield as_page_event(event, base).encode()
     except httpx.TransportError:
         return  # the browser reconnects with the last id and misses no event
     finally:

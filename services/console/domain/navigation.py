@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Way:
+class Destination:
     """A page in the navigation, and the permission that opening it needs."""
 
     permission: str
@@ -19,56 +19,56 @@ class Way:
 
 
 WAYS = (
-    Way(
+    Destination(
         "alert:receive",
         "/alerts",
         "Alerts",
         "Live alerts",
         "hits of the hot lists as they happen",
     ),
-    Way(
+    Destination(
         "record:search",
         "/search",
         "Search",
         "Search the records",
         "with a declared purpose",
     ),
-    Way(
+    Destination(
         "hotlist:read",
         "/hotlists",
         "Hot lists",
         "Hot lists",
         "what they hold, how old they are, and their entries",
     ),
-    Way(
+    Destination(
         "release:read",
         "/releases",
         "Releases",
         "Release requests",
         "what other agencies asked for, and what became of it",
     ),
-    Way(
+    Destination(
         "audit:read",
         "/audit",
         "Audit",
         "The audit log",
         "its state, searches of it, and sampled audits",
     ),
-    Way(
+    Destination(
         "account:deliver",
         "/invitations",
         "Invitations",
         "Invitations to hand over",
         "people who were invited, and the sheets that they enrol with",
     ),
-    Way(
+    Destination(
         "account:manage",
         "/people",
         "People",
         "People and their accounts",
         "invited anew, and a day's limit lifted for a case",
     ),
-    Way(
+    Destination(
         "hold:read",
         "/holds",
         "Holds",
@@ -78,6 +78,6 @@ WAYS = (
 )
 
 
-def ways_of(permissions: Collection[str]) -> list[Way]:
+def destinations_of(permissions: Collection[str]) -> list[Destination]:
     """Return the pages offered to a person with these permissions."""
     return [way for way in WAYS if way.permission in permissions]

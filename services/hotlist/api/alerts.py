@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.service import Running
-from services.hotlist.workers.viewer import Standing, Viewer
+from services.hotlist.workers.viewer import StreamAuthorisation, Viewer
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import InvalidInput, Unavailable
@@ -57,7 +57,7 @@ async def stream_alerts(
     token = request.headers["authorization"].partition(" ")[2].strip()
     viewer = Viewer(
         grant,
-        Standing(
+        StreamAuthorisation(
             token,
             runtime.people,
             grant,

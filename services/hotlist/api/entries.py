@@ -25,7 +25,7 @@ from shared.access.grant import Grant
 from shared.core.errors import Conflict, InvalidInput
 from shared.events import HotListChanged
 from shared.http.app import Work
-from shared.http.models import cursor_of, key_of, regions_taken
+from shared.http.models import cursor_of, key_of, resolved_regions
 from shared.postgres.unit_of_work import UnitOfWork
 
 router = APIRouter(prefix="/lists/{list_id}/entries", tags=["entries"])
@@ -61,7 +61,7 @@ async def add_entries(
         )
     ids = [entry.entry_id for entry in made]
     return EntriesAdded(
-        list_id=list_id, version=version, entry_ids=ids, regions=regions_taken(checker.regions)
+        list_id=list_id, version=version, entry_ids=ids, regions=resolved_regions(checker.regions)
     )
 
 

@@ -39,7 +39,7 @@ from shared.core.errors import (
 from shared.core.fields import MAX_INT, Moment
 from shared.events import HotListActivated, HotListChanged
 from shared.http.app import Work
-from shared.http.models import After, Limit, Page, key_of, regions_taken
+from shared.http.models import After, Limit, Page, key_of, resolved_regions
 from shared.postgres.unit_of_work import UnitOfWork
 
 router = APIRouter(prefix="/lists/{list_id}", tags=["versions"])
@@ -126,7 +126,7 @@ async def upload_version(
             await put_in_force(work, grant, hot_list, version, "activated")
         made = await lists.version(hot_list, version)
     shown = _version_out(made, kinds, waits and made.state == "draft")
-    return shown.model_copy(update={"regions": regions_taken(checker.regions)})
+    return shown.model_copy(update={"regions": resolved_regions(checker.regions)})
 
 
 async def _receive(
@@ -277,7 +277,7 @@ async def activate_version(
         hot_list = await lists.get(grant, list_id, lock=True)
         older = hot_list.active_version is not None and version < hot_list.active_version
         await _second_word(request, hotlist, work, grant, hot_list, version)
-        await _put_kept_in_force(work, grant, hot_list, version, older, None)
+        await _activate_stored(work, grant, hot_list, version, older, None)
         after = await lists.get(grant, list_id)
     return list_out(after, hotlist.runtime.policy.hotlists, hotlist.runtime.clock)
 
@@ -292,7 +292,7 @@ async def roll_back_list(
         hot_list = await lists.get(grant, list_id, lock=True)
         version = body.version or await lists.before(hot_list)
         await _second_word(request, hotlist, work, grant, hot_list, version)
-        await _put_kept_in_force(work, grant, hot_list, version, True, body.reason)
+        await _activate_stored(work, grant, hot_list, version, True, body.reason)
         after = await lists.get(grant, list_id)
     return list_out(after, hotlist.runtime.policy.hotlists, hotlist.runtime.clock)
 
@@ -334,7 +334,7 @@ async def _second_word(
     raise refusal
 
 
-async def _put_kept_in_force(
+async def _activate_stored(
     work: UnitOfWork, grant: Grant, hot_list: HotList, version: int, back: bool, reason: str | None
 ) -> None:
     found = await Lists(work.connection).version(hot_list, version)

@@ -14,8 +14,8 @@ from services.hotlist.domain.entries import ListedEntry
 from services.hotlist.domain.hits import Disposition, Hit, Sighting, Verification
 from services.hotlist.domain.rating import Outcome
 from shared.accounts.picture_links import LINK_TOKEN
-from shared.events import CautionShown, Source, Tier
-from shared.http.models import Page, Person, RegionTaken
+from shared.events import DisplayedCaution, Source, Tier
+from shared.http.models import Page, Person, ResolvedRegion
 
 UNVERIFIED_NOTICE = (
     "Unverified. A machine match alone: verify through CLETS with the entering agency before"
@@ -209,12 +209,12 @@ def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
     }
 
 
-def _outvoted(reads: int | None) -> list[CautionShown]:
+def _outvoted(reads: int | None) -> list[DisplayedCaution]:
     """Return the caution for a read that the other frames of its vehicle contradict, if they do."""
     if reads is None:
         return []
     told = f"The {reads} frames of this vehicle, taken together, read another plate"
-    return [CautionShown("outvoted", told)]
+    return [DisplayedCaution("outvoted", told)]
 
 
 def hit_out(hit: Hit, now: datetime, link: str | None) -> HitOut:
@@ -287,7 +287,7 @@ class VersionOut(BaseModel):
     needs_second_word: bool
     """The version loses so much of the list that a person who did not upload it must put it in force."""
 
-    regions: list[RegionTaken] = []
+    regions: list[ResolvedRegion] = []
     """For an upload: each short form of a state, with the region that the service read it as."""
 
     sha256: str | None
@@ -308,7 +308,7 @@ class SetAsideOut(BaseModel):
     @classmethod
     def of(cls, one: SetAside) -> Self:
         """Return a line as the API shows it."""
-        return cls(**one.fault.shown, content=one.content)
+        return cls(**one.fault.as_problem, content=one.content)
 
 
 class EntriesAdded(BaseModel):
@@ -317,7 +317,7 @@ class EntriesAdded(BaseModel):
     list_id: UUID
     version: int
     entry_ids: list[UUID]
-    regions: list[RegionTaken] = []
+    regions: list[ResolvedRegion] = []
     """Each short form of a state, with the region that the service read it as."""
 
 

@@ -72,7 +72,7 @@ class Fault:
         return f"{where}: {self.fault}"
 
     @property
-    def shown(self) -> dict[str, Any]:
+    def as_problem(self) -> dict[str, Any]:
         """The fault as a problem document lists it."""
         return {
             "line": self.line,
@@ -98,7 +98,7 @@ class SetAside:
 
 def refuse(problem: Code, found: Sequence[Fault], **params: Any) -> InvalidInput:
     """Return the error that names the first of `found` in its text, and the first of them one by one."""
-    shown = [fault.shown for fault in found[:MAX_FAULTS]]
+    shown = [fault.as_problem for fault in found[:MAX_FAULTS]]
     return InvalidInput(problem, field=found[0].field, errors=shown, first=str(found[0]), **params)
 
 
@@ -179,7 +179,7 @@ class Sheet:
         csv.writer(line, lineterminator="").writerow(
             [values[name] if values[name] is not None else "" for name in self._columns]
         )
-        self._keep(SetAside(fault, line.getvalue(), entry.plate))
+        self._append_aside(SetAside(fault, line.getvalue(), entry.plate))
 
     def _read(self, lines: list[bytes]) -> list[tuple[int, Entry]]:
         found = []
@@ -264,9 +264,9 @@ class Sheet:
         if (kind := self._immigration(content)) is not None:
             self.skipped[kind] += 1  # never stored, not even as a bad line
             return
-        self._keep(SetAside(fault, content[:KEPT_CHARACTERS], self._plate(cells)))
+        self._append_aside(SetAside(fault, content[:KEPT_CHARACTERS], self._plate(cells)))
 
-    def _keep(self, one: SetAside) -> None:
+    def _append_aside(self, one: SetAside) -> None:
         self.aside.append(one)
         if len(self.aside) > MAX_SET_ASIDE:
             faults = [one.fault for one in self.aside]

@@ -10,7 +10,7 @@ import msgspec
 
 from services.hotlist.domain.rating import Outcome
 from shared.core.matching import Difference
-from shared.events import Actor, CautionShown, EntryShown, Place, Source, Tier
+from shared.events import Actor, DisplayedCaution, DisplayedEntry, Place, Source, Tier
 
 Status = Literal["unverified", "verified"]
 
@@ -36,7 +36,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     list_stale: bool
     source: Source
     entry_id: UUID | None
-    entry: EntryShown | None
+    entry: DisplayedEntry | None
     plate_listed: str | None
     region_listed: str | None
     plate_read: str | None
@@ -44,7 +44,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     region_read: str | None
     confidence: float
     differences: list[Difference]
-    warnings: list[CautionShown]
+    warnings: list[DisplayedCaution]
     read_id: UUID | None
     capture_id: UUID | None
     device_id: UUID | None

@@ -23,7 +23,7 @@ class Pass:
         """Return how far `at` lies outside the span; zero within it."""
         return max(self.first_at - at, at - self.last_at, timedelta())
 
-    def takes(self, at: datetime, window: timedelta) -> bool:
+    def includes(self, at: datetime, window: timedelta) -> bool:
         """Return whether a capture at `at` belongs to this pass, before, within or after it."""
         span = max(self.last_at, at) - min(self.first_at, at)
         return self.away(at) <= window and span <= max(LONGEST_PASS, window)
@@ -57,7 +57,7 @@ class Passes:
 
         Vehicles upload reads in bulk and out of order (468.5), so a capture may precede the pass.
         """
-        fitting = [p for p in self._known[entry_id, device_id] if p.takes(at, self._window)]
+        fitting = [p for p in self._known[entry_id, device_id] if p.includes(at, self._window)]
         if not fitting:
             return None
         nearest = min(fitting, key=lambda p: (p.away(at), p.first_at, p.hit_id))

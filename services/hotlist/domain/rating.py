@@ -60,7 +60,7 @@ class Listed:
     expires_at: datetime | None = None
 
     @property
-    def shown(self) -> dict[str, Any]:
+    def as_displayed(self) -> dict[str, Any]:
         """The fields of the entry that a hit stores and shows, beside the plate itself."""
         return {
             "plate_listed_as": self.plate_listed,

@@ -16,7 +16,7 @@ from services.hotlist.domain.csv_import import Fault, SetAside
 from services.hotlist.domain.entries import Entry, ListedEntry
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.store.lists import HotList, Version
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, NotFound, Unavailable
 from shared.core.problem_codes import Common
@@ -143,7 +143,7 @@ class Entries:
             for row in rows
         ]
         shown = [
-            Shown(
+            Disclosed(
                 record_id=f"{version.list_id}/{version.version}/line {one.fault.line}",
                 plates=[one.plate] if one.plate else [],
             )
@@ -282,7 +282,7 @@ class Entries:
             self._connection,
             grant,
             "hotlist_entry",
-            [Shown(record_id=one.entry_id, plates=[one.plate]) for one in found],
+            [Disclosed(record_id=one.entry_id, plates=[one.plate]) for one in found],
         )
         return found
 

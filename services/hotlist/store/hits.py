@@ -13,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.domain.hits import Hit, Sighting, UnverifiedTier
 from services.hotlist.domain.problem_codes import Code
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.access.rule_refusals import purpose_missing
 from shared.core.errors import NotFound
 from shared.core.matching import Difference
-from shared.events import CautionShown, EntryShown, Place, Tier
+from shared.events import DisplayedCaution, DisplayedEntry, Place, Tier
 
 HIT = """
     SELECT h.hit_id, h.seq, h.status, v.outcome, h.tier, h.record_kind, h.agency_ori, h.list_id,
@@ -120,7 +120,7 @@ class Hits:
         key, plate, read_id, captured_at = row
         if key is None:
             raise NotFound(Code.HIT_PICTURE_UNKNOWN)
-        shown = Shown(
+        shown = Disclosed(
             record_id=hit_id, captured=captured_at, plates=_known([plate]), read_ids=[read_id]
         )
         await disclose(self._connection, grant, "image", [shown])
@@ -146,7 +146,7 @@ class Hits:
             grant,
             "read",
             [
-                Shown(
+                Disclosed(
                     record_id=one.read_id,
                     captured=one.captured_at,
                     plates=[one.plate_read],
@@ -214,10 +214,10 @@ class HitDisclosures:
 class _Documents(msgspec.Struct, frozen=True):
     """The JSON columns of a hit, in one type so that they are decoded at once."""
 
-    entry: EntryShown | None
+    entry: DisplayedEntry | None
     place: Place | None
     differences: list[Difference]
-    warnings: list[CautionShown]
+    warnings: list[DisplayedCaution]
 
 
 def hit_of(row: RowMapping) -> Hit:
@@ -227,10 +227,10 @@ def hit_of(row: RowMapping) -> Hit:
     return Hit(**(values | msgspec.structs.asdict(documents)))
 
 
-def released(hits: Sequence[Hit]) -> list[Shown]:
+def released(hits: Sequence[Hit]) -> list[Disclosed]:
     """Return hits for a disclosure, with both plates of each: an auditor may search by either."""
     return [
-        Shown(
+        Disclosed(
             record_id=hit.hit_id,
             captured=hit.captured_at,
             plates=_known([hit.plate_read, hit.plate_listed]),

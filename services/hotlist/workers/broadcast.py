@@ -45,7 +45,11 @@ class Broadcaster:
     def __init__(self, runtime: Runtime, settings: Settings, encode: Encode) -> None:
         """`encode` encodes a hit as a Server-Sent Event."""
         self.task = PeriodicTask(
-            "alert broadcaster", self._look, settings.hotlist_poll_s, at_once=True, drain=True
+            "alert broadcaster",
+            self._check_viewers,
+            settings.hotlist_poll_s,
+            at_once=True,
+            drain=True,
         )
         self._runtime = runtime
         self._settings = settings
@@ -148,12 +152,12 @@ class Broadcaster:
 
     async def _next(self, viewer: Viewer) -> bytes:
         """Return the next bytes to send: buffered alerts, else missed alerts, else a heartbeat."""
-        if sent := await viewer.take(self._settings.hotlist_heartbeat_s):
+        if sent := await viewer.next_batch(self._settings.hotlist_heartbeat_s):
             return sent
         if viewer.behind:
             return await self._catch_up(viewer)
         # The stream was silent for a heartbeat: check the token's signature too, which is too slow for each alert.
-        viewer.standing.look_deeper(self._runtime.clock.now())
+        viewer.standing.verify_again(self._runtime.clock.now())
         return HEARTBEAT
 
     async def _catch_up(self, viewer: Viewer) -> bytes:
@@ -174,7 +178,7 @@ class Broadcaster:
             self.task.wake()  # hits raised since the query had no live viewer
         return b"".join(self._encoded(missed, viewer))
 
-    async def _look(self) -> None:
+    async def _check_viewers(self) -> None:
         self._wake_fallen()
         # Skip the query while no viewer is live; the others catch up on their own.
         while self._anybody_live and await self._deliver():

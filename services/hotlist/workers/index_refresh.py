@@ -24,7 +24,7 @@ class Refresher:
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
         self.index = Index()
         self.task = PeriodicTask(
-            "hot list refresher", self._look, settings.hotlist_poll_s, at_once=True, drain=True
+            "hot list refresher", self._check, settings.hotlist_poll_s, at_once=True, drain=True
         )
         self._runtime = runtime
         self._kept_snapshots = settings.hotlist_kept_snapshots
@@ -74,7 +74,7 @@ class Refresher:
         for agency, size in sizes.items():
             ENTRIES.labels(agency).set(size)
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         await self.refresh()
         generation = self._generation
         if generation != self._tidied:  # also after a refresh elsewhere or a failed poll

@@ -18,7 +18,7 @@ from services.hotlist.workers.index_refresh import Refresher
 from shared.core.errors import InternalFault
 from shared.core.ids import Deriver
 from shared.core.types import PlateText
-from shared.events import CautionShown, EntryShown, HitRaised, ReadRecorded
+from shared.events import DisplayedCaution, DisplayedEntry, HitRaised, ReadRecorded
 from shared.events.read_rules import is_late
 from shared.postgres.month_secrets import MonthEnded, MonthSecrets
 from shared.postgres.outbox import emit
@@ -43,7 +43,7 @@ class Match:
     hit_id: UUID
 
 
-class Raiser:
+class Matcher:
     """Raises the hits of batches of reads."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Raiser:
                 seen, passes = await raised.known(candidates, self._rules.pass_window_s)
                 matches = self._matches(candidates, listed, seen, now)
                 if matches:
-                    new = await self._keep(raised, matches, passes, now)
+                    new = await self._store(raised, matches, passes, now)
                     await emit(
                         connection,
                         self._runtime.service,
@@ -115,7 +115,7 @@ class Raiser:
                 kept.append(candidate)
         return kept
 
-    async def _keep(
+    async def _store(
         self, raised: Raised, matches: Sequence[Match], passes: Passes, now: datetime
     ) -> list[Match]:
         """Store each match as a sighting, of a new hit or of a known one. Return the matches that are new hits."""
@@ -186,21 +186,21 @@ class Raiser:
             "read_id": read.read_id,
             "capture_id": read.capture_id,
             "device_id": read.device_id,
-            "device_name": _kept(read.device_name),
+            "device_name": _storable(read.device_name),
             "place": msgspec.to_builtins(read.place),
             "captured_at": read.captured_at,
             "received_at": read.received_at,
             "confidence": read.confidence,
             "plate_read": read.plate,
-            "plate_as_read": _kept(read.plate_as_read),
-            "region_read": _kept(read.region),
+            "plate_as_read": _storable(read.plate_as_read),
+            "region_read": _storable(read.region),
             "plate_listed": listed.plate,
             "region_listed": listed.region,
-            "entry": listed.shown,
+            "entry": listed.as_displayed,
             "differences": match.candidate.differences,
             "warnings": _cautions(rating),
-            "crop_key": _kept(read.crop_key),
-            "image_key": _kept(read.image_key),
+            "crop_key": _storable(read.crop_key),
+            "image_key": _storable(read.image_key),
             "first_at": read.captured_at,
             "last_at": read.captured_at,
             "sightings": 1,
@@ -217,7 +217,7 @@ def _sighting(match: Match, hit_id: UUID) -> dict[str, Any]:
         "confidence": read.confidence,
         "plate_read": read.plate,
         "tier": match.rating.tier,
-        "crop_key": _kept(read.crop_key),
+        "crop_key": _storable(read.crop_key),
     }
 
 
@@ -244,21 +244,21 @@ def _event(match: Match, now: datetime, *, late: bool) -> HitRaised:
         differences=list(match.candidate.differences),
         capture_id=read.capture_id,
         crop_key=read.crop_key,
-        entry=EntryShown(**listed.shown),
+        entry=DisplayedEntry(**listed.as_displayed),
         region_listed=listed.region,
-        plate_as_read=_kept(read.plate_as_read),
-        region_read=_kept(read.region),
+        plate_as_read=_storable(read.plate_as_read),
+        region_read=_storable(read.region),
         list_stale=rating.list_stale,
         late=late,
         cautions=_cautions(rating),
     )
 
 
-def _cautions(rating: Rating) -> list[CautionShown]:
-    return [CautionShown(one.code, _kept(one.text) or "") for one in rating.cautions]
+def _cautions(rating: Rating) -> list[DisplayedCaution]:
+    return [DisplayedCaution(one.code, _storable(one.text) or "") for one in rating.cautions]
 
 
-def _kept(text: str | None) -> str | None:
+def _storable(text: str | None) -> str | None:
     """Return text that Postgres can store, so that a camera's text cannot stop the consumer."""
     if text is None:
         return None

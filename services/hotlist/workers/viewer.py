@@ -12,7 +12,7 @@ from shared.core.errors import NotAuthenticated
 from shared.service.coverage import Coverage
 
 
-class Standing:
+class StreamAuthorisation:
     """Checks again whether a stream's token is valid; the stream outlives the check of its request."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Standing:
             return "whether the account still holds could not be checked for too long"
         return None
 
-    def look_deeper(self, now: datetime) -> None:
+    def verify_again(self, now: datetime) -> None:
         """Check the signature and its key again too; `fault` returns a failure from then on."""
         try:
             verify(self._token, self._people.keys, "access", now)
@@ -69,7 +69,9 @@ class Standing:
 class Viewer:
     """An open stream's client. `cursor` is the last alert that was sent to it or withheld from it."""
 
-    def __init__(self, grant: Grant, standing: Standing, cursor: int, buffer: int) -> None:
+    def __init__(
+        self, grant: Grant, standing: StreamAuthorisation, cursor: int, buffer: int
+    ) -> None:
         self.grant = grant
         self.standing = standing
         self.cursor = cursor
@@ -119,7 +121,7 @@ class Viewer:
         """Wake the stream to check for alerts or its end."""
         self._wake.set()
 
-    async def take(self, within_s: float) -> bytes:
+    async def next_batch(self, within_s: float) -> bytes:
         """Empty the buffer and return it; wait up to `within_s` for alerts unless the viewer is behind."""
         if not self._waiting and not self.behind:
             self._wake.clear()

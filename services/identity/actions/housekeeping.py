@@ -93,7 +93,7 @@ async def recall_people(identity: Identity) -> None:
             identity.people.know(account_event(account, "known", identity.system))
 
 
-async def tell_exclusive_roles(identity: Identity) -> int:
+async def announce_exclusive_roles(identity: Identity) -> int:
     """At start, announce the accounts whose roles exclude each other under the policy; return how many.
 
     They keep their rights, since a department may have no one else. Audit records a finding for each.

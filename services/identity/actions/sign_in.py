@@ -157,7 +157,7 @@ async def _open(
 ) -> Opened:
     session_id = uuid4()
     await unit.browsers.note(browser_id, account.account_id, unit.now)
-    await unit.browsers.keep_newest(account.account_id, unit.policy.accounts.known_browsers)
+    await unit.browsers.forget_older(account.account_id, unit.policy.accounts.known_browsers)
     await unit.sessions.open(
         session_id,
         account.account_id,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from services.identity.domain.problem_codes import Code
 from shared.core.errors import TooManyRequests
-from shared.limits.refusals import place_of
+from shared.limits.refusals import network_of
 
 MAX_WAITING = 32
 """The most waiting attempts; past it the last in line gets 429, so that memory and waiting stay bounded."""
@@ -64,7 +64,7 @@ class Turns:
 
         Raises: TooManyRequests if the queue is full and no address in it has more failures.
         """
-        place = place_of(client_address)
+        place = network_of(client_address)
         self._count(place)
         await self._come(place)
         try:
@@ -74,7 +74,7 @@ class Turns:
 
     def right(self, client_address: str) -> None:
         """Uncount one attempt of an address after its success."""
-        place = place_of(client_address)
+        place = network_of(client_address)
         if (asked := self._asked.get(place)) is not None:
             self._asked[place] = asked._replace(in_vain=max(0.0, asked.in_vain - 1))
 

@@ -60,7 +60,7 @@ async def _misuse(identity: Identity, event: KeyPublished | AccountChanged) -> I
 def certificate_task(identity: Identity) -> PeriodicTask:
     """Return the task that fails, visible in /readyz, when the issuer certificate ends within 60 days."""
 
-    async def look() -> None:
+    async def check() -> None:
         ends = identity.issuer.certificate.not_after
         if identity.clock.now() + RENEW_BEFORE >= ends:
             raise DependencyDown(
@@ -68,7 +68,7 @@ def certificate_task(identity: Identity) -> PeriodicTask:
                 " (deploy/README.md, the root of signing keys)"
             )
 
-    return PeriodicTask("issuer certificate", look, 3600, at_once=True)
+    return PeriodicTask("issuer certificate", check, 3600, at_once=True)
 
 
 async def announce_revocation(identity: Identity, text: str) -> CertificateRevoked:

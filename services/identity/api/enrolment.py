@@ -18,10 +18,10 @@ from services.identity.api.fields import (
 from services.identity.domain.accounts import Status
 from services.identity.service import Running, Work
 from shared.http.models import RequestBody
-from shared.limits.limiter import note_uncounted
+from shared.limits.limiter import mark_uncounted
 
 router = APIRouter(
-    prefix="/v1/enrolment", tags=["enrolment"], dependencies=[Depends(note_uncounted)]
+    prefix="/v1/enrolment", tags=["enrolment"], dependencies=[Depends(mark_uncounted)]
 )
 
 

@@ -38,7 +38,7 @@ class Browsers:
             now=now,
         )
 
-    async def keep_newest(self, account_id: UUID, most: int) -> None:
+    async def forget_older(self, account_id: UUID, most: int) -> None:
         """Delete all but the `most` browsers of an account that signed in last."""
         await self._run(
             "DELETE FROM known_browsers WHERE browser_id IN (SELECT browser_id FROM known_browsers"

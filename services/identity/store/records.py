@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 
 
@@ -125,7 +125,7 @@ class Purposes:
         )
         purposes = [DeclaredPurpose(**row._mapping) for row in found]
         shown = [
-            Shown(record_id=one.purpose_id, plates=filter(None, [one.scope.get("plate")]))
+            Disclosed(record_id=one.purpose_id, plates=filter(None, [one.scope.get("plate")]))
             for one in purposes
         ]
         await disclose(self._connection, grant, "purpose", shown)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.ingest.domain.buffering import may_take
+from services.ingest.domain.buffering import may_buffer
 from services.ingest.domain.circumstances import Circumstances
 from services.ingest.domain.devices import Device
 from services.ingest.domain.images import Frame, inspect
@@ -53,13 +53,13 @@ class Captures:
         self._secrets = secrets
         self._receipts: OrderedDict[UUID, Receipt] = OrderedDict()
 
-    async def keep(self, device: Device, upload: Upload, said: Circumstances) -> Receipt:
+    async def store(self, device: Device, upload: Upload, said: Circumstances) -> Receipt:
         """Store a frame durably and publish its event.
 
         Raises: Malformed, UnsupportedMedia, TooLarge, MonthEnded, InvalidInput, before anything is stored; Unavailable:
         the frame may be sent again and gets the same id.
         """
-        frame = await _look(upload.data)
+        frame = await _inspect(upload.data)
         received_at = self._runtime.clock.now()
         source: TimeSource = "device"
         captured_at = said.captured_at
@@ -83,7 +83,9 @@ class Captures:
             time_source=source,
             image=_image(device, captured_at, capture_id, upload, frame),
             place=said.place or device.place,
-            late=is_late(captured_at, received_at, may_take(device, self._runtime.policy.devices)),
+            late=is_late(
+                captured_at, received_at, may_buffer(device, self._runtime.policy.devices)
+            ),
         )
         check_capture(event, received_at)
         event = sign(event, self._signer)
@@ -105,7 +107,7 @@ class Captures:
             self._receipts.popitem(last=False)
 
 
-async def _look(data: bytes) -> Frame:
+async def _inspect(data: bytes) -> Frame:
     if len(data) <= INLINE_BYTES:
         return inspect(data)
     return await asyncio.to_thread(inspect, data)

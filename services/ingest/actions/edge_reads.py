@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from services.ingest.domain.circumstances import Window
 from services.ingest.domain.devices import Device
-from services.ingest.domain.places import keep_to_place
+from services.ingest.domain.places import hold_to_place
 from services.ingest.domain.problem_codes import Code
 from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia, ValueRefused
 from shared.core.ids import Deriver
@@ -300,7 +300,7 @@ class Batch:
             self._refuse("latitude", InvalidInput(Code.READ_PLACE_INCOMPLETE))
         place = Place(read.latitude, read.longitude, read.heading_deg)
         try:
-            keep_to_place(self._device, place, self._most_m)
+            hold_to_place(self._device, place, self._most_m)
         except InvalidInput as exc:
             self._refuse("latitude", exc)
         return place

@@ -78,7 +78,9 @@ class Registry:
             devices = Devices(connection)
             await devices.add(device)
             secret = await self._issue(devices, device)
-            await self._emit(connection, device, "registered", kind=kind.value, **_told(device))
+            await self._emit(
+                connection, device, "registered", kind=kind.value, **_audited_fields(device)
+            )
         return await self._issued(device.device_id, secret)
 
     async def update(self, device_id: UUID, **changes: object) -> Device:
@@ -90,7 +92,11 @@ class Registry:
             _check_place(device)
             if "may_buffer_h" in changes:
                 check_buffer(device, self._runtime.policy.devices)
-            told = {k: v for k, v in _told(device).items() if _told(before).get(k) != v}
+            told = {
+                k: v
+                for k, v in _audited_fields(device).items()
+                if _audited_fields(before).get(k) != v
+            }
             await devices.save(device)
             await self._emit(connection, device, "updated", **told)
         return await self._known(device_id)
@@ -177,7 +183,7 @@ def _check_place(device: Device) -> None:
         raise InvalidInput(Code.VEHICLE_HAS_NO_PLACE, field="place")
 
 
-def _told(device: Device) -> dict[str, str]:
+def _audited_fields(device: Device) -> dict[str, str]:
     """Return the device's properties that the audit log records."""
     place = device.place
     told = {

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from services.ingest.api.fields import receive
 from services.ingest.api.guard import Camera, add_camera_route, still
 from services.ingest.domain.circumstances import HEADERS, circumstances
-from services.ingest.domain.places import keep_to_place
+from services.ingest.domain.places import hold_to_place
 from services.ingest.service import IngestService
 from shared.service.running import service_of
 from shared.service.standing import NOTE_EXAMPLE
@@ -105,7 +105,7 @@ async def post_capture(request: Request, device: Camera) -> Response:
     """
     ingest = service_of(request.app, IngestService)
     settings = ingest.settings
-    ingest.frames.take(device.device_id, device.frames_per_s)
+    ingest.frames.spend(device.device_id, device.frames_per_s)
     with ingest.in_flight.body() as held:
         upload = await receive(
             request,
@@ -117,8 +117,8 @@ async def post_capture(request: Request, device: Camera) -> Response:
         query = request.query_params.multi_items()
         said = circumstances(query, request.headers, upload.fields, ingest.window())
         if said.place is not None:
-            keep_to_place(device, said.place, settings.ingest_fixed_within_m)
-        receipt = await ingest.captures.keep(device, upload, said)
+            hold_to_place(device, said.place, settings.ingest_fixed_within_m)
+        receipt = await ingest.captures.store(device, upload, said)
     answer = ingest.runtime.standing.checkpoint.into(_encode(receipt))
     return Response(answer, 202, media_type="application/json")
 

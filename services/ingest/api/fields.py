@@ -11,12 +11,12 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 
-from services.ingest.domain.in_flight import Held
+from services.ingest.domain.in_flight import Reservation
 from services.ingest.domain.problem_codes import Code
 from services.ingest.domain.upload import Upload
 from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
 from shared.core.problem_codes import Common
-from shared.http.form_parts import FormParts
+from shared.http.multipart import MultipartCallbacks
 
 # It logs each broken form; the sender gets an error, and must not be able to fill the log.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
@@ -30,7 +30,7 @@ FORM_OVERHEAD_BYTES = 64 * 1024
 async def pour(
     request: Request,
     into: Callable[[bytes], object],
-    held: Held,
+    held: Reservation,
     *,
     most_bytes: int,
     within_s: float,
@@ -48,7 +48,7 @@ async def pour(
                 count_bytes += len(piece)
                 if count_bytes > most_bytes:
                     raise _too_large(most_bytes)
-                held.take(len(piece))
+                held.add(len(piece))
                 into(piece)
     except TimeoutError:
         raise Malformed(Common.UPLOAD_TOO_SLOW, within_s=within_s) from None
@@ -67,7 +67,9 @@ def _too_large(most_bytes: int) -> TooLarge:
     return TooLarge(Common.UPLOAD_TOO_LARGE, max_bytes=most_bytes)
 
 
-async def receive(request: Request, held: Held, *, most_bytes: int, within_s: float) -> Upload:
+async def receive(
+    request: Request, held: Reservation, *, most_bytes: int, within_s: float
+) -> Upload:
     """Read the frame in a request.
 
     Raises: TooLarge, Malformed, UnsupportedMedia, InvalidInput, Unavailable.
@@ -100,7 +102,7 @@ class _Raw:
         return Upload(b"".join(self._pieces), self._seen.digest())
 
 
-class _Form(FormParts):
+class _Form(MultipartCallbacks):
     """Collects one file and a few short fields; refuses anything else as soon as it appears."""
 
     def __init__(self, boundary: bytes, most_bytes: int) -> None:

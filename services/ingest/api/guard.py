@@ -16,7 +16,7 @@ from shared.access import principals
 from shared.access.principals import Principal
 from shared.core.errors import NotAuthenticated
 from shared.http.app import problem
-from shared.limits.limiter import note_uncounted
+from shared.limits.limiter import mark_uncounted
 from shared.service.running import service_of
 
 REFUSED = Counter("alpr_device_refused", "Requests with an invalid device credential")
@@ -52,7 +52,7 @@ async def still(request: Request) -> Device:
         return await _device(request)
     except NotAuthenticated:
         REFUSED.inc()
-        note_uncounted(request)
+        mark_uncounted(request)
         raise
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from services.ingest.actions.edge_reads import Batch, EdgeRead, decode, unpack
 from services.ingest.api.fields import pour
 from services.ingest.api.guard import Camera, add_camera_route, still
-from services.ingest.domain.buffering import may_take
+from services.ingest.domain.buffering import may_buffer
 from services.ingest.domain.devices import Device
 from services.ingest.domain.problem_codes import Code
 from services.ingest.service import IngestService
@@ -122,7 +122,7 @@ async def post_reads(request: Request, device: Camera) -> Response:
     """
     ingest = service_of(request.app, IngestService)
     ids = _ids_wanted(request.query_params)
-    ingest.reads.take(device.device_id, device.reads_per_s)
+    ingest.reads.spend(device.device_id, device.reads_per_s)
     with ingest.in_flight.body() as held:
         settings = ingest.settings
         most_bytes = settings.ingest_max_batch_bytes
@@ -132,16 +132,16 @@ async def post_reads(request: Request, device: Camera) -> Response:
         device = await still(request)
         body = b"".join(pieces)
         plain = unpack(body, request.headers.get("content-encoding", "").lower(), most_bytes)
-        held.take(len(plain))
+        held.add(len(plain))
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         reads = decode(plain, media_type, settings.ingest_max_batch_reads)
         ingest.reads.charge(device.device_id, len(reads) - 1)
-        receipt = await _take(ingest, device, reads, body, ids=ids)
+        receipt = await _accept(ingest, device, reads, body, ids=ids)
     answer = ingest.runtime.standing.checkpoint.into(_encode(receipt))
     return Response(answer, 202, media_type="application/json")
 
 
-async def _take(
+async def _accept(
     ingest: IngestService, device: Device, reads: list[EdgeRead], body: bytes, *, ids: bool
 ) -> _Receipt:
     now = ingest.runtime.clock.now()
@@ -152,7 +152,7 @@ async def _take(
         now,
         ingest.secrets,
         most_m=ingest.settings.ingest_fixed_within_m,
-        may_take=may_take(device, ingest.runtime.policy.devices),
+        may_take=may_buffer(device, ingest.runtime.policy.devices),
     )
     events: list[ReadRecorded] = []
     for start in range(0, len(reads), SLICE):

@@ -17,7 +17,7 @@ def check_buffer(device: Device, rules: Devices) -> None:
         )
 
 
-def may_take(device: Device, rules: Devices) -> timedelta:
+def may_buffer(device: Device, rules: Devices) -> timedelta:
     """Return how long after its capture a read or frame of this device is in time.
 
     The current policy bounds the registered time; live captures are never late.

@@ -17,29 +17,29 @@ class InFlight:
         self.held_bytes = 0
 
     @contextmanager
-    def body(self) -> Iterator["Held"]:
+    def body(self) -> Iterator["Reservation"]:
         """Count one request's body; releases its bytes at the end."""
-        held = Held(self)
+        held = Reservation(self)
         try:
             yield held
         finally:
             self.held_bytes -= held.count_bytes
 
-    def take(self, count_bytes: int) -> None:
+    def reserve(self, count_bytes: int) -> None:
         """Reserve bytes. Raises: Unavailable if the limit would be exceeded."""
         if self.held_bytes + count_bytes > self._most_bytes:
             raise Unavailable(Code.TOO_MUCH_IN_FLIGHT, retry_after_s=BUSY_RETRY_S)
         self.held_bytes += count_bytes
 
 
-class Held:
+class Reservation:
     """One body's share of the bytes in flight."""
 
     def __init__(self, in_flight: InFlight) -> None:
         self._in_flight = in_flight
         self.count_bytes = 0
 
-    def take(self, count_bytes: int) -> None:
+    def add(self, count_bytes: int) -> None:
         """Reserve more bytes for it. Raises: Unavailable."""
-        self._in_flight.take(count_bytes)
+        self._in_flight.reserve(count_bytes)
         self.count_bytes += count_bytes

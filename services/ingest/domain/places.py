@@ -19,7 +19,7 @@ def metres_between(one: Place, other: Place) -> float:
     return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(half)))
 
 
-def keep_to_place(device: Device, said: Place, most_m: float) -> None:
+def hold_to_place(device: Device, said: Place, most_m: float) -> None:
     """Check a fixed camera's position against its registered place; a vehicle may be anywhere.
 
     Raises: InvalidInput if `said` is more than `most_m` metres away from it.

@@ -24,7 +24,7 @@ class Rates:
         self._monotonic = monotonic
         self._buckets: dict[UUID, Bucket] = {}
 
-    def take(self, device_id: UUID, per_s: float) -> None:
+    def spend(self, device_id: UUID, per_s: float) -> None:
         """Spend one token. Raises: TooManyRequests, with the time until the next one."""
         bucket = self._bucket(device_id, per_s)
         if bucket.tokens < 1:

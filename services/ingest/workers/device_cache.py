@@ -56,7 +56,7 @@ class DeviceCache:
             return device
         if not self._loaded:
             raise Unavailable(Code.DEVICES_NOT_LOADED)
-        if self._may_look_up():
+        if self._may_query():
             # Another process may have issued it a moment ago.
             await self.refresh([device_id])
             device = self._devices.get(device_id)
@@ -64,7 +64,7 @@ class DeviceCache:
                 return device
         raise NotAuthenticated(Code.DEVICE_CREDENTIAL_UNKNOWN)
 
-    def _may_look_up(self) -> bool:
+    def _may_query(self) -> bool:
         now_s = time.monotonic()
         if now_s - self._looked_up_at_s < 1 / LOOKUPS_PER_S:
             return False

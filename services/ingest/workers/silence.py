@@ -21,9 +21,9 @@ class Silence:
         self._runtime = runtime
         self._after_s = settings.ingest_silent_after_s
         self._last_seen = last_seen
-        self.looking = PeriodicTask("device silence", self.look, settings.ingest_silence_every_s)
+        self.looking = PeriodicTask("device silence", self.check, settings.ingest_silence_every_s)
 
-    async def look(self) -> int:
+    async def check(self) -> int:
         """Report the devices that fell silent; returns their number. Raises: Unavailable."""
         await self._last_seen.flush()  # include this process's newest times
         now = self._runtime.clock.now()

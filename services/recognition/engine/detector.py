@@ -82,12 +82,12 @@ class PlateDetector:
 
     def _find(self, frame: NDArray[np.uint8]) -> list[Detection]:
         """Runs on one frame at a time: its values fit a core's cache; a batch of four took a fifth longer a frame."""
-        found = self._look(frame, self._longest_px)
+        found = self._detect_at(frame, self._longest_px)
         if found or self._again_px is None or max(frame.shape[:2]) <= self._longest_px:
             return found
-        return self._look(frame, self._again_px)
+        return self._detect_at(frame, self._again_px)
 
-    def _look(self, frame: NDArray[np.uint8], longest_px: int) -> list[Detection]:
+    def _detect_at(self, frame: NDArray[np.uint8], longest_px: int) -> list[Detection]:
         """Run one pass at one size."""
         picture, scales = _reduced(frame, longest_px)
         outputs = self._network.run(picture[np.newaxis])

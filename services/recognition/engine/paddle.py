@@ -75,9 +75,9 @@ class PaddleEngine:
     def read(self, frame: NDArray[np.uint8]) -> Sequence[PlateReading]:
         """Return all plates in a frame; see `Engine.read`."""
         lines = self._lines(frame)
-        looked_at = [self._looks(frame, line) for line in self._candidates(frame, lines)]
+        looked_at = [self._readings(frame, line) for line in self._candidates(frame, lines)]
         found = [(winner(looks), looks) for looks in looked_at]
-        found = [one for one in found if _stands(frame, *one, lines)]
+        found = [one for one in found if _holds(frame, *one, lines)]
         kept = distinct([chosen.quad for chosen, _ in found])
         readings = [_reading(frame, *found[i]) for i in kept]
         return sorted(readings, key=lambda reading: reading.corners)
@@ -100,17 +100,17 @@ class PaddleEngine:
     def _candidates(self, frame: NDArray[np.uint8], lines: Sequence[TextLine]) -> list[TextLine]:
         """Return lines worth more looks; halves joined end to end come first and replace their parts."""
         cut = [without_words(line) for line in lines]
-        whole = [line for line in joined(cut) if _stands(frame, line, [line], lines)]
+        whole = [line for line in joined(cut) if _holds(frame, line, [line], lines)]
         single = [
             line
             for line in cut
             if objection(line) is None
-            and (line.confidence < BLURRED or _stands(frame, line, [line], lines))
+            and (line.confidence < BLURRED or _holds(frame, line, [line], lines))
             and not any(overlap(line.quad, other.quad) > 0.6 for other in whole)
         ]
         return [*whole, *single]
 
-    def _looks(self, frame: NDArray[np.uint8], first: TextLine) -> list[TextLine]:
+    def _readings(self, frame: NDArray[np.uint8], first: TextLine) -> list[TextLine]:
         """Return several readings of one plate, or only the first if it is sure and fits a series."""
         if first.confidence >= SURE and is_issued_series(first.plate):
             return [first]
@@ -131,7 +131,7 @@ class PaddleEngine:
         return without_words(TextLine(self._text.read(cut, largest), place))
 
 
-def _stands(
+def _holds(
     frame: NDArray[np.uint8],
     line: TextLine,
     looks: Sequence[TextLine],

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recognition.engine.closer import CloserLook
+from services.recognition.engine.corner_refiner import CornerRefiner
 from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.geometry import bounding_box, corners, enlarge
 from services.recognition.engine.grammar import is_issued_series
@@ -38,7 +38,7 @@ class OwnEngine:
     def __init__(
         self,
         detector: PlateDetector,
-        closer: CloserLook,
+        closer: CornerRefiner,
         reader: PlateReader,
         *,
         digest: str,
@@ -110,7 +110,7 @@ class OwnEngine:
     def _reading(self, frame: NDArray[np.uint8], detection: Detection, text: Text) -> PlateReading:
         as_read = text.as_read
         if self._opinion is not None and text.confidence < self._opinion_below:
-            looks = self._opinion.looks(frame, detection.quad, text.line)
+            looks = self._opinion.readings(frame, detection.quad, text.line)
             text, as_read = weighed(text, looks)
         return PlateReading(
             plate_as_read=as_read,
@@ -172,7 +172,7 @@ def load_own(
     )
     return OwnEngine(
         detector,
-        CloserLook(finding),
+        CornerRefiner(finding),
         PlateReader(
             OnnxNetwork(weights.reader),
             StateReader(OnnxNetwork(weights.states), minimum=region_minimum),

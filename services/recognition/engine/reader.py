@@ -73,7 +73,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _CutReading:
     """The network's output for one cut of a plate."""
 
     steps: Steps
@@ -160,7 +160,7 @@ class PlateReader:
         return texts
 
     def _regions(
-        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: Sequence[_Look]
+        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: Sequence[_CutReading]
     ) -> list[str | None]:
         """The state of each plate that is legible enough to read."""
         told: list[str | None] = [None] * len(plates)
@@ -171,21 +171,21 @@ class PlateReader:
             told[i] = region
         return told
 
-    def _seen(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[_Look]:
-        looks: list[_Look] = []
+    def _seen(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[_CutReading]:
+        looks: list[_CutReading] = []
         for start in range(0, len(plates), BATCH):
             part = plates[start : start + BATCH]
             cuts = [rectify(frame, quad, *self._margins) for frame, quad in part]
             outputs = self._network.run(np.stack([picture for picture, _ in cuts]))
             looks += [
-                _Look(tempered(characters, self._temperature), float(legible), matrix)
+                _CutReading(tempered(characters, self._temperature), float(legible), matrix)
                 for characters, legible, (_, matrix) in zip(
                     outputs["characters"], outputs["plate"], cuts, strict=True
                 )
             ]
         return looks
 
-    def _text(self, looks: Sequence[_Look], region: str | None) -> Text:
+    def _text(self, looks: Sequence[_CutReading], region: str | None) -> Text:
         if looks[0].legible < self._worth_reading:
             whole = back_to_frame(_inner(*self._margins), looks[0].matrix)
             return Text((), (), 1.0, looks[0].legible, None, whole, "")

@@ -45,7 +45,7 @@ class Opinion(Protocol):
     def load(self) -> None:
         """Load everything that `looks` needs."""
 
-    def looks(self, frame: NDArray[np.uint8], plate: Quad, line: Quad) -> list[TextLine]:
+    def readings(self, frame: NDArray[np.uint8], plate: Quad, line: Quad) -> list[TextLine]:
         """Return its readings of a plate; an empty list if it sees no serial.
 
         Args:
@@ -69,7 +69,7 @@ class PaddleOpinion:
         """Load PaddleOCR, once."""
         self._loaded()
 
-    def looks(self, frame: NDArray[np.uint8], plate: Quad, line: Quad) -> list[TextLine]:
+    def readings(self, frame: NDArray[np.uint8], plate: Quad, line: Quad) -> list[TextLine]:
         """Up to two looks; see `Opinion.looks`."""
         text = self._loaded()
         seen = [self._found(text, frame, plate), TextLine(text.read(frame, line), line)]

@@ -62,10 +62,10 @@ class StateReader:
             part = wide[start : start + BATCH]
             outputs = self._network.run(np.stack([cut_edges(*plates[i]).picture for i in part]))
             for i, odds in zip(part, outputs["region"], strict=True):
-                told[i] = self._told(odds)
+                told[i] = self._sure_state(odds)
         return told
 
-    def _told(self, odds: NDArray[np.float32]) -> str | None:
+    def _sure_state(self, odds: NDArray[np.float32]) -> str | None:
         best = int(odds.argmax())
         if self._regions[best] == UNKNOWN or np.exp(odds[best]) < self._minimum:
             return None

@@ -15,7 +15,7 @@ from services.release.api.guard import registered_agency
 from services.release.domain.problem_codes import Code
 from services.release.domain.requests import check_download, check_recipient
 from services.release.store import Package, Receipt, Requests
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.access.rule_refusals import refusals_recorded
@@ -58,7 +58,7 @@ async def download_package(
     if found.package is None:
         raise NotFound(Code.PACKAGE_UNKNOWN)
     pieces = await opened(runtime.objects.stream(found.package.package_key))
-    await disclose(work.connection, grant, "package", [Shown(record_id=request_id)])
+    await disclose(work.connection, grant, "package", [Disclosed(record_id=request_id)])
     receipt = _receipt(runtime, grant, request_id, found.package)
     return StreamingResponse(
         sealed(pieces, found.package.sha256, receipt),

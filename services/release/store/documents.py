@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.core.types import Ori
 from shared.events import Actor
@@ -56,7 +56,7 @@ class Documents:
         """Return a document, or None, and record its disclosure."""
         found = await self._one(document_id)
         if found is not None:
-            shown = Shown(record_id=document_id)
+            shown = Disclosed(record_id=document_id)
             await disclose(self._connection, grant, "release_document", [shown])
         return found
 

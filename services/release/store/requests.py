@@ -19,7 +19,7 @@ from services.release.store.records import (
     Receipt,
     Request,
 )
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.core.types import Ori
 from shared.events import Actor, ReleaseCriteria
@@ -197,7 +197,8 @@ class Requests:
 
     async def _disclose(self, grant: Grant, found: Sequence[Request]) -> None:
         shown = [
-            Shown(record_id=r.request_id, plates=filter(None, [r.criteria.plate])) for r in found
+            Disclosed(record_id=r.request_id, plates=filter(None, [r.criteria.plate]))
+            for r in found
         ]
         await disclose(self._connection, grant, "release_request", shown)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from services.retention.actions.cutter import Fault
-from services.retention.domain.parts import Box, Parts
+from services.retention.domain.frame_cuts import Box, FrameCuts
 
 TIMEOUT_S = 30.0
 MAX_PICTURE_BYTES = 25 * 1024 * 1024
@@ -39,7 +39,7 @@ class CutFailed(Exception):
 
 async def cut(
     picture: bytes,
-    parts: Parts | None,
+    parts: FrameCuts | None,
     *,
     timeout_s: float = TIMEOUT_S,
     command: Sequence[str] = _COMMAND,

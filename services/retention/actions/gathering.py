@@ -24,8 +24,8 @@ from services.retention.actions.package_lines import (
     plain_read,
     without_formulas,
 )
-from services.retention.domain.parts import Parts, PlaceUnknown, parts_of
-from services.retention.domain.telling import HITS
+from services.retention.domain.frame_cuts import FrameCuts, PlaceUnknown, frame_cuts
+from services.retention.domain.hit_history import HITS
 from services.retention.store.packages import Released
 from services.retention.store.records import Capture
 
@@ -48,7 +48,7 @@ class Wanted(NamedTuple):
     sha256: str | None
     cut: bool = False
     """Whether to encode it again from its pixels, with a flat colour outside `parts`."""
-    parts: Parts | None = None
+    parts: FrameCuts | None = None
     """The parts to keep; None for the whole picture."""
 
 
@@ -133,7 +133,7 @@ async def gather_records(
         if images:
             async for captures in released.captures():
                 if cutting is not None:
-                    await _want_parts(wanted, released, captures, cutting, contents)
+                    await _want_cuts(wanted, released, captures, cutting, contents)
                 else:
                     _want_frames(wanted, frames, captures)
                 contents.captures += len(captures)
@@ -148,7 +148,7 @@ def _want_frames(wanted: Any, frames: Any, captures: Sequence[Capture]) -> None:
         _want(wanted, Wanted(path, capture.object_key, capture.sha256))
 
 
-async def _want_parts(
+async def _want_cuts(
     wanted: Any,
     released: Released,
     captures: Sequence[Capture],
@@ -166,7 +166,7 @@ async def _want_parts(
         path = image_path(capture.capture_id, CUT_TYPE)
         place = places[capture.capture_id]
         try:
-            parts = parts_of(place.released, place.others, margin_widths=cutting.margin_widths)
+            parts = frame_cuts(place.released, place.others, margin_widths=cutting.margin_widths)
         except PlaceUnknown as exc:
             contents.omitted.append((path, str(exc)))
             continue

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.retention.actions.images import MEDIA_TYPES
-from services.retention.store.packages import ToldHit
+from services.retention.store.packages import HitHistory
 from services.retention.store.records import Capture, Read
 
 COLUMNS = (
@@ -65,7 +65,7 @@ def doubts(read: Read) -> dict[str, Any]:
     }
 
 
-def plain_hit(hit: ToldHit) -> dict[str, Any]:
+def plain_hit(hit: HitHistory) -> dict[str, Any]:
     """Return the line of a hit: the events themselves, which a recipient can compare with the log."""
     bodies: dict[str, list[Any]] = {"raised": [], "verified": [], "disposed": []}
     for event in hit.told:

@@ -16,8 +16,8 @@ from services.retention.actions.cutting import MAX_PICTURE_BYTES, CutFailed, cut
 from services.retention.actions.gathering import Contents, Wanted, wanted_in
 from services.retention.actions.scratch import scratch
 from services.retention.domain.bag import CHECKPOINT, LOG_SIGNED_AT, LOG_SIZE, BagWriter
+from services.retention.domain.hit_history import HITS, HITS_TAG, POLICY
 from services.retention.domain.signing import Signer
-from services.retention.domain.telling import HITS, HITS_TAG, POLICY
 from services.retention.store.packages import Built
 from shared.core.errors import NotFound
 from shared.core.policy import Policy

@@ -55,7 +55,7 @@ def verify_command(arguments: Sequence[str]) -> int:
             "itself brings: anybody can make such a package. Get the department's key and give --key."
         )
         return 2
-    _tell_checkpoint(verdict)
+    _print_checkpoint(verdict)
     print(f"{verdict.files} files, whole and unchanged, signed with key {verdict.key_id}.")
     if verdict.hits is not None:
         print(f"Hits told: {verdict.hits}; each is of a read that is in it, and none is missing.")
@@ -66,7 +66,7 @@ def verify_command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _tell_checkpoint(verdict: Verdict) -> None:
+def _print_checkpoint(verdict: Verdict) -> None:
     """Print the package's checkpoint of the audit log, and whether it is verified."""
     if verdict.checkpoint is None:
         return

@@ -10,7 +10,7 @@ from fastapi import APIRouter, BackgroundTasks, Header, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
-from services.retention.api.holds import check_may_be_shown, check_purpose
+from services.retention.api.holds import check_may_be_disclosed, check_purpose
 from services.retention.domain.evidence import (
     State,
     check_download,
@@ -22,7 +22,7 @@ from services.retention.domain.problem_codes import Code
 from services.retention.service import Running
 from services.retention.store.exports import Export, Exports
 from services.retention.store.holds import Holds
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import NotFound
@@ -137,14 +137,14 @@ async def request_export(
     if hold is None:
         raise NotFound(Code.HOLD_UNKNOWN)
     await check_purpose(request, grant, hold.criteria)
-    await check_may_be_shown(request, grant, hold.criteria, hold.confirmed_at)
+    await check_may_be_disclosed(request, grant, hold.criteria, hold.confirmed_at)
     exports = Exports(work.connection)
     export_id = derive_id("evidence export", hold.hold_id, grant.actor.person_id, key)
     if (known := await exports.get(grant, export_id)) is not None:
         return ExportOut.of(known, _rule(retention))
     check_request(
         in_force=hold.released_at is None,
-        keeps_any=await Holds(work.connection).keeps_any(grant, hold),
+        keeps_any=await Holds(work.connection).has_any_record(grant, hold),
     )
     export = Export(
         export_id=export_id,
@@ -201,12 +201,12 @@ async def download_evidence(
     """The signed package; its last piece leaves once all of it is right and the download on record."""
     export = await export_of(work, grant, export_id)
     await check_purpose(request, grant, export.criteria)
-    await check_may_be_shown(request, grant, export.criteria, export.confirmed_at)
+    await check_may_be_disclosed(request, grant, export.criteria, export.confirmed_at)
     check_download(export.state, in_force=export.in_force, removed=export.removed_at is not None)
     runtime = retention.runtime
     pieces = await opened(runtime.objects.stream(export.object_key))
     holds = max(1, sum(n or 0 for n in (export.reads, export.captures, export.hits)))
-    await disclose(work.connection, grant, "package", [Shown(record_id=export_id, holds=holds)])
+    await disclose(work.connection, grant, "package", [Disclosed(record_id=export_id, holds=holds)])
     return StreamingResponse(
         sealed(pieces, export.digest, _receipt(runtime, grant, export)),
         media_type="application/zip",

@@ -14,7 +14,7 @@ from services.retention.domain.evidence import check_release, check_released_by
 from services.retention.domain.holding import (
     check_awaits,
     check_confirmation,
-    check_shown,
+    check_disclosable,
     is_wide,
 )
 from services.retention.domain.problem_codes import Code
@@ -249,7 +249,7 @@ async def list_held_records(
     Refused while the hold takes in more than a search may and no second person has confirmed it.
     """
     hold = await _get(work, grant, hold_id)
-    await check_may_be_shown(request, grant, hold.criteria, hold.confirmed_at)
+    await check_may_be_disclosed(request, grant, hold.criteria, hold.confirmed_at)
     last = decode_cursor(after, hold.criteria) if after else None
     reads, more = await Holds(work.connection).records(grant, hold, limit=limit, after=last)
     following = (
@@ -313,12 +313,12 @@ async def check_purpose(request: Request, grant: Grant, criteria: Criteria) -> N
         grant.purpose.check_contains(criteria.as_json())
 
 
-async def check_may_be_shown(
+async def check_may_be_disclosed(
     request: Request, grant: Grant, criteria: Criteria, confirmed_at: datetime | None
 ) -> None:
     """Raise NotAuthorised, on record, while nobody is shown what a hold keeps."""
     async with refusals_recorded(request, grant):
-        check_shown(wide=is_wide(criteria, _rule(request)), confirmed_at=confirmed_at)
+        check_disclosable(wide=is_wide(criteria, _rule(request)), confirmed_at=confirmed_at)
 
 
 def _rule(request: Request) -> Narrowness:

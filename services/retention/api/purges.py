@@ -164,7 +164,7 @@ async def propose_purge(
         proposed_at=grant.now,
     )
     await Runs(work.connection).add(run)
-    await _tell(work, grant, run, "proposed", {"reason": body.reason})
+    await _announce(work, grant, run, "proposed", {"reason": body.reason})
     return RunOut.of(run)
 
 
@@ -199,7 +199,7 @@ async def authorise_purge(
     check_still(run.basis, present)
     check_basis(present, grant.now)
     await _decide(work, grant, run, state, body.note)
-    await _tell(work, grant, run, "authorised", {"note": body.note})
+    await _announce(work, grant, run, "authorised", {"note": body.note})
     return RunOut.of(await _get(work, run_id))
 
 
@@ -208,7 +208,7 @@ async def refuse_purge(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: 
     """Nothing is destroyed; the proposal stays on file."""
     run = await _get(work, run_id, lock=True)
     await _decide(work, grant, run, next_state(run.state, "refuse"), body.note)
-    await _tell(work, grant, run, "refused", {"note": body.note})
+    await _announce(work, grant, run, "refused", {"note": body.note})
     return RunOut.of(await _get(work, run_id))
 
 
@@ -218,7 +218,7 @@ async def withdraw_purge(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work
     run = await _get(work, run_id, lock=True)
     await Runs(work.connection).stop_daily(run_id)
     await _decide(work, grant, run, next_state(run.state, "withdraw"), body.note)
-    await _tell(work, grant, run, "refused", {"note": body.note, "withdrawn": True})
+    await _announce(work, grant, run, "refused", {"note": body.note, "withdrawn": True})
     return RunOut.of(await _get(work, run_id))
 
 
@@ -267,7 +267,9 @@ async def _decide(work: Work, grant: Grant, run: Run, state: State, note: str) -
     await runs.decide(run.run_id, state, by=grant.actor, at=grant.now, note=note)
 
 
-async def _tell(work: Work, grant: Grant, run: Run, change: Change, more: dict[str, Any]) -> None:
+async def _announce(
+    work: Work, grant: Grant, run: Run, change: Change, more: dict[str, Any]
+) -> None:
     before = run.before.isoformat() if run.before else None
     await work.emit(
         PurgeChanged(

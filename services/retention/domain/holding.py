@@ -14,7 +14,7 @@ def is_wide(criteria: Criteria, rule: Narrowness) -> bool:
     return too_wide(breadth_of(criteria), rule) is not None
 
 
-def check_shown(*, wide: bool, confirmed_at: datetime | None) -> None:
+def check_disclosable(*, wide: bool, confirmed_at: datetime | None) -> None:
     """Raise NotAuthorised for an unconfirmed wide hold: its records are not shown, counted or packed."""
     if wide and confirmed_at is None:
         raise NotAuthorised(Code.HOLD_UNCONFIRMED)

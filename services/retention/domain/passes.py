@@ -79,7 +79,7 @@ class Track:
         """The read with the highest confidence."""
         return self._surest
 
-    def take(self, sighting: Sighting) -> None:
+    def add(self, sighting: Sighting) -> None:
         """Add a read."""
         self._surest = max(self._surest, sighting, key=lambda s: s.confidence)
         insort(self.sightings, sighting, key=lambda s: s.order)
@@ -214,7 +214,7 @@ class Follower:
                 continue
             taken.add(number)
             busy.add(id(track))
-            self._take(track, frame[number])
+            self._add_to(track, frame[number])
         for number, sighting in enumerate(frame):
             if number not in taken:
                 self._add(Track([sighting]))
@@ -227,8 +227,8 @@ class Follower:
         latest = self._tracks[-FOLLOWED_AT_MOST:]
         return [*latest, *(track for track in same[-FOLLOWED_AT_MOST:] if track not in latest)]
 
-    def _take(self, track: Track, sighting: Sighting) -> None:
-        track.take(sighting)
+    def _add_to(self, track: Track, sighting: Sighting) -> None:
+        track.add(sighting)
         if track not in self._by_plate[sighting.plate]:
             self._by_plate[sighting.plate].append(track)
 

@@ -22,6 +22,7 @@ from services.retention.domain.bag import (
     TAG_MANIFEST,
 )
 from services.retention.domain.evidence import BOOKING
+from services.retention.domain.hit_history import HITS_TAG, POLICY, hit_faults, policy_faults
 from services.retention.domain.signing import (
     KeyFault,
     TrustedKey,
@@ -31,7 +32,6 @@ from services.retention.domain.signing import (
     key_id,
     load_public,
 )
-from services.retention.domain.telling import HITS_TAG, POLICY, hit_faults, policy_faults
 from shared.core.signed_notes import BadNote, Checkpoint, NotSigned, Verifier
 
 MAX_TAG_FILE_BYTES = 512 * 1024 * 1024

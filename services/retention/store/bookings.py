@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.events import Actor
 
@@ -91,6 +91,6 @@ class Bookings:
         parameters = {"export_id": export_id, "agencies": sorted(grant.agencies)}
         rows = await self._connection.execute(_OF_EXPORT, parameters)
         bookings = [Booking.of(row) for row in rows]
-        shown = [Shown(record_id=booking.booking_id) for booking in bookings]
+        shown = [Disclosed(record_id=booking.booking_id) for booking in bookings]
         await disclose(self._connection, grant, "evidence_booking", shown)
         return bookings

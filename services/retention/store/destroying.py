@@ -334,7 +334,7 @@ class Destruction:
             parameters,
         )
 
-    async def kept_under_hold(self, before: datetime) -> int:
+    async def held_past_schedule(self, before: datetime) -> int:
         """Return how many records past their schedule a hold keeps."""
         return int((await self._connection.execute(_KEPT, {"before": before})).scalar_one())
 

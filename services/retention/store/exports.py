@@ -16,7 +16,7 @@ from services.retention.domain.evidence import State
 from services.retention.domain.problem_codes import Code
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
 from services.retention.store.packages import Built
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.core.errors import Conflict
 from shared.events import Actor, EvidenceChanged, PurposeRecord
@@ -240,7 +240,7 @@ class Exports:
         """Return rows of `_COLUMNS` as exports and disclose them."""
         exports = [Export.of(row) for row in rows]
         shown = [
-            Shown(
+            Disclosed(
                 record_id=export.export_id,
                 plates=filter(None, [export.criteria.plate]),
                 read_ids=export.criteria.read_ids,

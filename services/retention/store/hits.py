@@ -59,21 +59,21 @@ class Hits:
                 "list_name": event.list_name,
             },
         )
-        await self._told("raised", event)
+        await self._store_event("raised", event)
 
     async def verified(self, event: HitVerified) -> None:
         """Store the outcome of a verification, and the event."""
         named = {"hit_id": event.hit_id, "read_id": event.read_id, "at": event.occurred_at}
         await self._connection.execute(_VERIFIED, {**named, "outcome": event.outcome})
-        await self._told("verified", event)
+        await self._store_event("verified", event)
 
     async def disposed(self, event: HitDisposed) -> None:
         """Store the disposition of a hit, and the event."""
         named = {"hit_id": event.hit_id, "read_id": event.read_id, "at": event.occurred_at}
         await self._connection.execute(_DISPOSED, {**named, "disposition": event.disposition})
-        await self._told("disposed", event)
+        await self._store_event("disposed", event)
 
-    async def _told(
+    async def _store_event(
         self,
         kind: Literal["raised", "verified", "disposed"],
         event: HitRaised | HitVerified | HitDisposed,

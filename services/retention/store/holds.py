@@ -15,7 +15,7 @@ from services.retention.store.conditions import of_captures, of_reads
 from services.retention.store.exports import FROM_EXPORTS, UNBOOKED
 from services.retention.store.locks import HOLDS, Locks
 from services.retention.store.records import COLUMNS, Read, Records
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.events import Actor
 
@@ -178,7 +178,7 @@ class Holds:
         """Return rows of `_COLUMNS` as holds and disclose them."""
         holds = [Hold.of(row) for row in rows]
         shown = [
-            Shown(
+            Disclosed(
                 record_id=hold.hold_id,
                 plates=filter(None, [hold.criteria.plate]),
                 read_ids=hold.criteria.read_ids,
@@ -200,7 +200,7 @@ class Holds:
             _CONFIRM, {"hold_id": hold_id, "by": _json(by), "at": at, "reason": reason}
         )
 
-    async def keeps_any(self, grant: Grant, hold: Hold) -> bool:
+    async def has_any_record(self, grant: Grant, hold: Hold) -> bool:
         """Return whether a hold keeps any record now, with or without a plate."""
         tables = [(name, of_reads(hold.criteria, "h")) for name in ("reads", "held_reads")]
         if not hold.criteria.names_reads:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria
-from services.retention.domain.parts import Box
+from services.retention.domain.frame_cuts import Box
 from services.retention.store.conditions import Conditions, of_captures, of_reads
 from services.retention.store.records import (
     CAPTURE_COLUMNS,
@@ -20,7 +20,7 @@ from services.retention.store.records import (
     Read,
     Records,
 )
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.events import ReleaseApproved
 
@@ -77,7 +77,7 @@ _HITS = text(
 )
 
 
-class ToldEvent(NamedTuple):
+class LoggedEvent(NamedTuple):
     """An event about a hit, as it was published."""
 
     kind: str
@@ -85,7 +85,7 @@ class ToldEvent(NamedTuple):
     body: dict[str, Any]
 
 
-class ToldHit(NamedTuple):
+class HitHistory(NamedTuple):
     """A hit with the events about it."""
 
     hit_id: UUID
@@ -97,7 +97,7 @@ class ToldHit(NamedTuple):
     list_name: str | None
     outcome: str | None
     disposition: str | None
-    told: list[ToldEvent]
+    told: list[LoggedEvent]
     """Empty for hits from before this service stored events."""
 
 
@@ -242,19 +242,19 @@ class Released:
         rows = await self._connection.execute(_MEDIA_TYPES, {"ids": list(capture_ids)})
         return {row.capture_id: row.media_type for row in rows}
 
-    async def hits(self, reads: Sequence[Read]) -> Sequence[ToldHit]:
+    async def hits(self, reads: Sequence[Read]) -> Sequence[HitHistory]:
         """Return the hits of these reads and disclose them: of all lists, or of those from the named sources."""
         if not self.has_hits:
             return []
         values = {"ids": [read.read_id for read in reads], "sources": self._sources}
         rows = await self._connection.execute(_HITS, values)
         found = [
-            ToldHit(**{**row, "told": [ToldEvent(**event) for event in row["told"]]})
+            HitHistory(**{**row, "told": [LoggedEvent(**event) for event in row["told"]]})
             for row in rows.mappings()
         ]
         plates = {read.read_id: read.plate for read in reads}
         shown = [
-            Shown(
+            Disclosed(
                 record_id=hit.hit_id,
                 captured=hit.captured_at,
                 plates=[plates[hit.read_id]],

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.retention.domain.criteria import Criteria, scope_of
 from services.retention.domain.plates import plate_of
 from services.retention.store import conditions
-from services.retention.store.passing import PassDetails
+from services.retention.store.pass_queue import PassDetails
 from services.retention.store.records import COLUMNS, Read, Records
-from shared.access.disclosing import Shown, disclose
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.core.types import Ori, PlateText
 
@@ -73,7 +73,7 @@ class Passes:
         if withheld:
             details = PassDetails(characters=details.characters)
         plates = [plate_of(row.plate_id), *(plate for plate, *_ in details.alternatives)]
-        shown = Shown(
+        shown = Disclosed(
             record_id=pass_id,
             captured=row.first_at,
             plates=plates,

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.retention.domain.criteria import Criteria, scope_of
 from services.retention.domain.plates import plate_of
 from services.retention.store import conditions
-from services.retention.store.recording import Details
-from shared.access.disclosing import Shown, disclose
+from services.retention.store.record_writer import Details
+from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.core.types import Ori, PlateText
 
@@ -134,7 +134,7 @@ class Records:
         found = await self._one("reads", "read_id", COLUMNS, read_id, self._allowed(grant))
         if found is None or found.crop_key is None:
             return None
-        shown = Shown(
+        shown = Disclosed(
             record_id=read_id, captured=found.captured_at, plates=[plate_of(found.plate_id)]
         )
         await disclose(self._connection, grant, "crop", [shown])
@@ -146,7 +146,7 @@ class Records:
         if found is None:
             return None
         [capture] = await self._captures([found])
-        shown = Shown(record_id=capture_id, captured=capture.captured_at)
+        shown = Disclosed(record_id=capture_id, captured=capture.captured_at)
         await disclose(self._connection, grant, "image", [shown])
         return capture
 
@@ -166,7 +166,7 @@ class Records:
     async def released_captures(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Capture]:
         """Return rows of `CAPTURE_COLUMNS` as captures and disclose them."""
         captures = await self._captures(rows)
-        shown = [Shown(record_id=c.capture_id, captured=c.captured_at) for c in captures]
+        shown = [Disclosed(record_id=c.capture_id, captured=c.captured_at) for c in captures]
         await disclose(self._connection, grant, "capture", shown)
         return captures
 
@@ -177,7 +177,7 @@ class Records:
         passes = await self._passes(rows)
         reads = [_read(row, names, hits, passes) for row in rows]
         shown = [
-            Shown(record_id=r.read_id, captured=r.captured_at, plates=[r.plate]) for r in reads
+            Disclosed(record_id=r.read_id, captured=r.captured_at, plates=[r.plate]) for r in reads
         ]
         await disclose(self._connection, grant, "read", shown)
         return reads

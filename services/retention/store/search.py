@@ -79,7 +79,7 @@ class Searches:
             scope = of_reads(scope_of(grant.purpose.scope), "s")
             asked.terms += scope.terms
             asked.parameters |= scope.parameters
-        sql, more = _way(criteria, plates)
+        sql, more = _query_of(criteria, plates)
         parameters = {**asked.parameters, **more, "limit": limit}
         return list(await self._connection.execute(text(sql.format(asked=asked.sql)), parameters))
 
@@ -106,7 +106,7 @@ class Searches:
         raise InvalidInput(Code.SEARCH_TOO_MANY_PLATES, field="plate", max_plates=MAX_PLATES)
 
 
-def _way(criteria: Criteria, plates: list[int] | None) -> tuple[str, dict[str, Any]]:
+def _query_of(criteria: Criteria, plates: list[int] | None) -> tuple[str, dict[str, Any]]:
     """Return the query, with the placeholder `{asked}` for its conditions, and its own parameters."""
     if plates is not None:
         return _each("plate_id", "unnest(CAST(:starts AS bigint[]))"), {"starts": plates}

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 from services.retention.domain.sightings import Sighting
-from services.retention.store.passing import Passing
+from services.retention.store.pass_queue import Passing
 from shared.core.ids import akin, derive_id
 from shared.events import ReadContradicted
 from shared.postgres.outbox import emit

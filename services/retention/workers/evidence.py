@@ -14,9 +14,9 @@ from services.retention.actions.packaging import Cover, make_package
 from services.retention.actions.scratch import sweep
 from services.retention.actions.signer import SigningKeys
 from services.retention.domain.evidence import check_request
+from services.retention.domain.hit_history import HITS
 from services.retention.domain.holding import check_packed, is_wide
 from services.retention.domain.problem_codes import Code
-from services.retention.domain.telling import HITS
 from services.retention.store.exports import Export, ExportQueue, object_key
 from services.retention.store.holds import Hold, Holds
 from services.retention.store.packages import Built, Released

@@ -13,8 +13,8 @@ from services.retention.actions.gathering import Contents, Cutting, gather_recor
 from services.retention.actions.packaging import Cover, make_package
 from services.retention.actions.signer import SigningKeys
 from services.retention.domain.criteria import Criteria, check_release
+from services.retention.domain.hit_history import HITS
 from services.retention.domain.problem_codes import Code
-from services.retention.domain.telling import HITS
 from services.retention.store.packages import Built, Order, Packages, Released
 from services.retention.workers.evidence import fault_of
 from shared.access.grant import Grant

@@ -23,7 +23,7 @@ from services.retention.domain.passes import (
 )
 from services.retention.domain.voting import Verdict, vote
 from services.retention.settings import Settings
-from services.retention.store.passing import MOST_READS, Due, Passing
+from services.retention.store.pass_queue import MOST_READS, Due, Passing
 from services.retention.workers.contradictions import report
 from shared.core.ids import derive_id
 from shared.events import Character, Dissent, PassReading, PassRecorded
@@ -41,7 +41,7 @@ JUST_AFTER: Final = timedelta(microseconds=1)
 """The resolution of times in Postgres."""
 
 
-class PassKeeper:
+class PassWorker:
     """One worker; several may run, each on its own devices."""
 
     def __init__(self, runtime: Runtime, settings: Settings) -> None:

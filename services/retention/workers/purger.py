@@ -25,14 +25,14 @@ from services.retention.domain.destruction import (
     check_basis,
     check_still,
 )
+from services.retention.domain.orphans import cutoff
 from services.retention.domain.signing import canonical
-from services.retention.domain.strays import cutoff
+from services.retention.store.cleanup_queue import Remains
 from services.retention.store.destroying import Destruction, HoldArrived, Step
 from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
+from services.retention.store.orphans import Strays, is_open
 from services.retention.store.partitions import Partitions
-from services.retention.store.remains import Remains
 from services.retention.store.runs import DueRun, Run, Runs
-from services.retention.store.strays import Strays, is_open
 from services.retention.workers.purge_lists import PurgeLists
 from services.retention.workers.sweeper import Sweeper
 from shared.core.errors import AlprError, DependencyDown, Unavailable
@@ -151,8 +151,8 @@ class Purger:
         async with self._runtime.db.begin() as connection:
             steps = await Destruction(connection).plan(run.before)
         for step in steps:
-            await self._take(run, step)
-        await self._take(run, None)
+            await self._run_step(run, step)
+        await self._run_step(run, None)
         try:
             await self._end(run)
         except Unavailable as exc:
@@ -181,7 +181,7 @@ class Purger:
             # The message may contain an object key.
             log.error("the sweep of purge %s failed: %s", run.run_id, type(exc).__name__)
 
-    async def _take(self, run: DueRun, step: Step | None) -> None:
+    async def _run_step(self, run: DueRun, step: Step | None) -> None:
         """Run a step, or without one destroy the records that released holds free; retry if a hold is placed."""
         for _ in range(ATTEMPTS):
             try:
@@ -208,7 +208,7 @@ class Purger:
             if not await _is_executing(connection, run.run_id):
                 return
             await Destruction(connection).tidy(run.before)
-            kept = await Destruction(connection).kept_under_hold(run.before)
+            kept = await Destruction(connection).held_past_schedule(run.before)
             named = await self._lists.write(connection, run.run_id, run.before)
             await runs.end(run.run_id, at=now, kept_under_hold=kept, purge_list=named)
             ended = await runs.due(run.run_id)

@@ -15,21 +15,21 @@ from typing import TypeVar
 from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.domain.strays import (
+from services.retention.domain.orphans import (
     DATED,
     PACKAGES,
     SETTLED,
     Bounds,
     Day,
-    Look,
+    SweepAction,
     cutoff,
     day_of,
     id_in,
     is_settled,
-    look,
+    sweep_action,
 )
+from services.retention.store.orphans import Named, Strays, Tally
 from services.retention.store.runs import DueRun, Runs
-from services.retention.store.strays import Named, Strays, Tally
 from shared.core.errors import DependencyDown, NotFound, Unavailable
 from shared.objects.store import PAGE, Stored
 from shared.service.runtime import Runtime
@@ -92,7 +92,7 @@ class _Sweep:
         try:
             for folder in DATED:
                 if not self._is_behind(f"{folder}/"):
-                    await self._look_into(folder)
+                    await self._sweep_level(folder)
             await self._sweep_packages()
         except _Unlisted:
             raise DependencyDown("the object store does not list") from None
@@ -112,7 +112,7 @@ class _Sweep:
             run.odd_objects,
         )
 
-    async def _look_into(self, folder: str) -> None:
+    async def _sweep_level(self, folder: str) -> None:
         level = await self._listed(self._objects.level(folder))
         entries = [*(f"{one}/" for one in level.folders), *(one.key for one in level.objects)]
         for entry in sorted(entries):
@@ -123,22 +123,22 @@ class _Sweep:
                 self._tally.after = entry
                 continue
             try:
-                await self._look_at(entry.removesuffix("/"))
+                await self._sweep_folder(entry.removesuffix("/"))
             except _Unlisted:
                 log.warning("purge %s: a folder cannot be listed and is counted", self._run_id)
                 self._tally.odd += 1
             self._tally.after = f"{entry}{_END}"
             await self._pause()
 
-    async def _look_at(self, folder: str) -> None:
-        match look(folder, self._bounds):
-            case Look.INTO:
-                await self._look_into(folder)
-            case Look.SWEEP:
+    async def _sweep_folder(self, folder: str) -> None:
+        match sweep_action(folder, self._bounds):
+            case SweepAction.INTO:
+                await self._sweep_level(folder)
+            case SweepAction.SWEEP:
                 await self._sweep_day(day_of(folder))
-            case Look.ODD:
+            case SweepAction.ODD:
                 await self._count_odd(folder)
-            case Look.PASS:
+            case SweepAction.PASS:
                 pass
 
     async def _listed(self, listing: Awaitable[T]) -> T:

@@ -112,7 +112,7 @@ def deliver(bus, writer, runtime):
         await bus.publish(events)
         audited = {topic.name for topic in TOPICS.values() if topic.audited}
         bus.records = [record for record in bus.records if record.topic in audited]
-        await bus.deliver_whole(writer.take)
+        await bus.deliver_whole(writer.append)
 
     return send
 

@@ -45,10 +45,10 @@ async def test_behind_for_more_than_a_minute_is_a_finding(app, runtime, query):
     covering = Covering(runtime)
     since = runtime.clock.now()
     covering.note(since, {ONE: 0}, {})
-    await covering.look(since + timedelta(seconds=60))
+    await covering.check_lag(since + timedelta(seconds=60))
     assert await query("SELECT 1 FROM findings WHERE kind = 'log_behind'") == []
     for later in (61, 90):
-        await covering.look(since + timedelta(seconds=later))
+        await covering.check_lag(since + timedelta(seconds=later))
     [(details,)] = await query("SELECT details FROM findings WHERE kind = 'log_behind'")
     assert details == {"since": since.isoformat(), "delay_s": 61}
 
@@ -103,7 +103,7 @@ async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quie
     app = build_app(own, runtime)
     covering = Covering(runtime)
     bus = KafkaBus(bootstrap, "retention", mac_key=mac_key("retention"))
-    take = Writer.take
+    take = Writer.append
     stands_still = False
 
     async def perhaps(writer, messages):
@@ -111,7 +111,7 @@ async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quie
             raise DependencyDown("the log stands still")
         await take(writer, messages)
 
-    monkeypatch.setattr(Writer, "take", perhaps)
+    monkeypatch.setattr(Writer, "append", perhaps)
     async with app.router.lifespan_context(app):
 
         async def covered_after(moment):

@@ -249,7 +249,7 @@ async def test_a_redelivery_that_says_something_else_is_refused_after_erasing_to
         (msgspec.structs.replace(held, plate_listed="9OTHER9"), "hotlist"),
     ):
         with pytest.raises(InternalFault, match="with other content"):
-            await writer.take([message_of(event, source)])
+            await writer.append([message_of(event, source)])
     await runtime.relay.drain()
     assert {e.kind for e in bus.events(FindingRaised)} == {"contradicting_event"}
 
@@ -287,7 +287,7 @@ async def test_a_value_of_a_key_that_was_destroyed_meanwhile_is_sealed_anew(
     other = type(writer)(runtime, runtime.settings)
     await Eraser(runtime, other).catch_up()
     writer._keys._known, writer._keys.epoch = dict(stale), epoch
-    await writer.take([message_of(late, "hotlist")])
+    await writer.append([message_of(late, "hotlist")])
     rows = await query("SELECT number FROM day_keys WHERE sealed IS NOT NULL")
     assert (1,) in [tuple(row) for row in rows]
     assert writer._keys._known[OLD] != stale[OLD]

@@ -54,7 +54,7 @@ def refused(writer, query):
 
     async def take(*messages, forged):
         with pytest.raises(SomeRefused) as raised:
-            await writer.take(list(messages))
+            await writer.append(list(messages))
         [(message, why)] = raised.value.refused
         assert message is forged
         assert isinstance(why, Forged)
@@ -135,7 +135,7 @@ async def test_a_mac_by_an_unknown_key_or_under_anothers_key_id_is_refused(write
     stranger = true._replace(headers={**true.headers, MAC_KEY: b"retention.0000000000000000"})
     borrowed = true._replace(headers={**true.headers, MAC_KEY: mac_key("ingest").id.encode()})
     with pytest.raises(SomeRefused) as raised:
-        await writer.take([stranger, borrowed])
+        await writer.append([stranger, borrowed])
     assert [m for m, _ in raised.value.refused] == [stranger, borrowed]
     assert await query("SELECT count(*) FROM entries") == [(0,)]
 
@@ -143,7 +143,7 @@ async def test_a_mac_by_an_unknown_key_or_under_anothers_key_id_is_refused(write
 async def test_a_true_event_that_is_played_again_is_one_entry(writer, query, clock):
     message = message_of(an_attempt(clock))
     for offset in range(3):
-        await writer.take([message._replace(offset=offset), message._replace(partition=2)])
+        await writer.append([message._replace(offset=offset), message._replace(partition=2)])
     assert await query("SELECT count(*) FROM entries") == [(1,)]
     assert await query(FINDINGS) == []
 
@@ -189,10 +189,10 @@ async def test_a_services_last_key_is_taken_until_its_end_and_no_longer(
     end = clock.now() + timedelta(days=30)
     writer = Writer(runtime, with_last_key(audit_settings, end))
     writer.makers.check_ends(clock.now())
-    await writer.take([message_of(an_attempt(clock))])
+    await writer.append([message_of(an_attempt(clock))])
     clock.advance(days=30)
     with pytest.raises(SomeRefused):
-        await writer.take([message_of(an_attempt(clock))])
+        await writer.append([message_of(an_attempt(clock))])
     assert await query("SELECT count(*) FROM entries") == [(1,)]
 
 
@@ -206,15 +206,15 @@ async def test_events_in_kafka_from_before_macs_are_taken_by_their_offset_for_a_
     writer, query, clock
 ):
     old, new = (without_mac(message_of(an_attempt(clock)))._replace(offset=n) for n in (6, 7))
-    writer.makers.take_unsigned({(AccessAttempted.TOPIC, 0): 7}, clock.now())
+    writer.makers.accept_unsigned({(AccessAttempted.TOPIC, 0): 7}, clock.now())
     with pytest.raises(SomeRefused) as raised:
-        await writer.take([old, new, old._replace(partition=1, headers=new.headers)])
+        await writer.append([old, new, old._replace(partition=1, headers=new.headers)])
     assert len(raised.value.refused) == 2
     assert await query("SELECT event_id::text FROM entries") == [(_id(old),)]
     clock.advance(days=7)
     with pytest.raises(SomeRefused):
-        await writer.take([without_mac(message_of(an_attempt(clock)))])
-    await writer.take([old])  # it stands in the log: nothing to append, nothing forged
+        await writer.append([without_mac(message_of(an_attempt(clock)))])
+    await writer.append([old])  # it stands in the log: nothing to append, nothing forged
     assert len(await query(FINDINGS)) == 2
 
 
@@ -287,7 +287,7 @@ async def test_an_upgraded_log_takes_what_lay_in_kafka_and_a_new_log_takes_nothi
     runtime, app = on_kafka()
     await runtime.db.ping()
     writer = service_of(app, AuditService).writer
-    await writer.take([message_of(an_attempt(clock))])
+    await writer.append([message_of(an_attempt(clock))])
     old = an_attempt(clock)
     await bus.publish_records([encode(old, "retention")])
     now = await ends_of_audited(Kafka.at(broker.bootstrap))

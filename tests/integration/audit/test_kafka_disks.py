@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.audit.workers.keeper import Keeper
+from services.audit.workers.scheduler import Scheduler
 from shared.kafka.disks import Disk
 
 
@@ -10,22 +10,22 @@ from shared.kafka.disks import Disk
 async def test_a_disk_of_kafka_that_is_half_full_raises_a_finding_once_a_day(
     app, runtime, writer, clock, query, monkeypatch
 ):
-    keeper = Keeper(runtime, runtime.settings, writer)
+    keeper = Scheduler(runtime, runtime.settings, writer)
     full = [Disk(1, 0.49)]
 
     async def seen(_):
         return full
 
     monkeypatch.setattr(runtime, "kafka", True)
-    monkeypatch.setattr("services.audit.workers.keeper.disks", seen)
-    await keeper.look_at_disks()
+    monkeypatch.setattr("services.audit.workers.scheduler.disks", seen)
+    await keeper.check_disks()
     assert await query("SELECT count(*) FROM findings") == [(0,)]
     full[:] = [Disk(1, 0.5), Disk(2, 0.1)]
-    await keeper.look_at_disks()
-    await keeper.look_at_disks()
+    await keeper.check_disks()
+    await keeper.check_disks()
     [row] = await query("SELECT kind, subject, details FROM findings")
     assert (row.kind, row.subject) == ("kafka_disk", "broker 1")
     assert (row.details["used_percent"], row.details["limit_percent"]) == (50, 50)
     clock.advance(days=1)
-    await keeper.look_at_disks()
+    await keeper.check_disks()
     assert await query("SELECT count(*) FROM findings") == [(2,)]

@@ -133,7 +133,7 @@ async def test_writers_at_the_same_time_make_one_log(app, runtime, clock, query,
     shared = [message_of(an_attempt(clock)) for _ in range(30)]
     await asyncio.gather(
         *(
-            writers[number % 4].take([*batch, *shared[number : number + 10]])
+            writers[number % 4].append([*batch, *shared[number : number + 10]])
             for number, batch in enumerate(batches)
         )
     )
@@ -318,7 +318,7 @@ async def test_an_event_that_comes_again_with_other_content_is_refused_and_found
     await deliver(attempt)
     altered = msgspec.structs.replace(attempt, allowed=False)
     with pytest.raises(InternalFault, match="with other content"):
-        await writer.take([message_of(altered)])
+        await writer.append([message_of(altered)])
     assert await query("SELECT count(*), bool_and(allowed) FROM entries") == [(1, True)]
     await runtime.relay.drain()
     [finding] = bus.events(FindingRaised)
@@ -326,7 +326,9 @@ async def test_an_event_that_comes_again_with_other_content_is_refused_and_found
     assert finding.details["event_id"] == str(attempt.event_id)
     both = an_attempt(clock)
     with pytest.raises(InternalFault, match="with other content"):
-        await writer.take([message_of(both), message_of(msgspec.structs.replace(both, route="/x"))])
+        await writer.append(
+            [message_of(both), message_of(msgspec.structs.replace(both, route="/x"))]
+        )
     assert (await sound()).entries == 1
 
 
@@ -344,7 +346,7 @@ async def test_what_is_no_event_is_malformed_and_not_logged(app, writer, clock, 
         {"value": b"{}", "headers": {**good.headers, "ce_time": b"2026-06-01T12:00:00"}},
     ):
         with pytest.raises(Unreadable):
-            await writer.take([good, good._replace(**change)])
+            await writer.append([good, good._replace(**change)])
     assert await query("SELECT count(*) FROM entries") == [(0,)]
 
 
@@ -352,7 +354,7 @@ async def test_what_cannot_be_logged_is_a_finding(app, writer, clock, runtime, b
     bad = message_of(an_attempt(clock))._replace(value=b"not json", offset=7)
     for _ in range(2):
         with pytest.raises(Unreadable):
-            await writer.take([bad])
+            await writer.append([bad])
     await runtime.relay.drain()
     [finding] = bus.events(FindingRaised)
     assert finding.kind == "not_logged"
@@ -366,7 +368,7 @@ async def test_a_newer_version_of_an_event_is_logged_without_being_understood(
     body = msgspec.json.decode(message.value) | {"new_field": {"plate": "9NEW000"}}
     headers = {**message.headers, "ce_type": b"alpr.access.attempted.v2", "ce_tenant": b"x"}
     changed = message._replace(value=msgspec.json.encode(body), headers=headers)
-    await writer.take([with_right_mac(changed)])
+    await writer.append([with_right_mac(changed)])
     [row] = await query("SELECT * FROM entries")
     assert row.plates == ["7ABC123", "9NEW000"]
     assert msgspec.json.decode(row.entry)["tenant"] == "x"
@@ -388,7 +390,7 @@ async def test_a_restarted_service_goes_on_where_the_log_ends(
     await deliver(*[an_attempt(clock) for _ in range(300)])
     fresh = Writer(runtime, audit_settings)
     attempt = an_attempt(clock)
-    await fresh.take([message_of(attempt), message_of(a_disclosure(clock, attempt))])
+    await fresh.append([message_of(attempt), message_of(a_disclosure(clock, attempt))])
     assert await query("SELECT max(seq) FROM entries") == [(301,)]
     await sound()
 

@@ -59,7 +59,7 @@ async def test_an_export_verifies_with_the_public_key_alone(exported, runtime, b
     assert (found.entries, found.checkpoints) == (640, 2)
     await runtime.relay.drain()
     [disclosed] = [e for e in bus.events(RecordsDisclosed) if e.record_kind == "audit_entries"]
-    assert disclosed.shown_ids == ["0-639"]
+    assert disclosed.all_ids == ["0-639"]
 
 
 async def test_a_part_of_the_log_verifies_from_what_it_goes_on_from(exported):

@@ -12,7 +12,7 @@ from services.audit.actions.commands import run
 from services.audit.actions.redraw import Redraw
 from services.audit.domain.sampling import draw, sample_size, seed_of
 from services.audit.store.checkpoints import Checkpoints
-from services.audit.workers.keeper import Keeper
+from services.audit.workers.scheduler import Scheduler
 from shared.core.permissions import Permission
 from shared.core.signed_notes import Signer
 from shared.events import Actor, AuditChanged, FindingRaised
@@ -44,7 +44,7 @@ def signed(deliver, writer, clock):
 @pytest.fixture
 def fix(writer, runtime, go_to, signed):
     """Let a month end; return the entry's number that fixes it. The seed is signed unless told not."""
-    keeper = Keeper(runtime, runtime.settings, writer)
+    keeper = Scheduler(runtime, runtime.settings, writer)
 
     async def end(at, *, checkpoints=2):
         go_to(at + timedelta(seconds=5))
@@ -106,7 +106,7 @@ async def test_a_log_that_slept_fixes_each_month_that_has_ended(
 ):
     await deliver(an_attempt(clock))
     go_to(AUGUST + timedelta(days=3))
-    assert await Keeper(runtime, runtime.settings, writer).fix_periods() == 2
+    assert await Scheduler(runtime, runtime.settings, writer).fix_periods() == 2
     assert [p["occurred_to"] for p in await periods()] == [
         "2026-08-01T00:00:00Z",
         "2026-07-01T00:00:00Z",
@@ -276,7 +276,7 @@ async def test_a_redraw_finds_what_was_drawn_otherwise(
             said["entry"] = msgspec.json.encode(entry).decode()
         lines.append(msgspec.json.encode(said))
     redraw = Redraw()
-    redraw.take(lines)
+    redraw.add_lines(lines)
     assert redraw.faults
 
 

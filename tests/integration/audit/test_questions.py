@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.workers.keeper import Keeper
+from services.audit.workers.scheduler import Scheduler
 from shared.events import (
     AccessAttempted,
     AccountChanged,
@@ -170,8 +170,8 @@ async def test_very_many_plates_are_disclosed_in_events_that_kafka_takes(
     assert len(await ask(kind="records.disclosed")) == 4
     await runtime.relay.drain()
     told = bus.events(RecordsDisclosed)
-    assert [set(e.shown_ids) for e in told] == [{"3"}, {"2"}, {"1"}, {"0"}]
-    assert all(len(e.shown_plates) <= 5000 for e in told)
+    assert [set(e.all_ids) for e in told] == [{"3"}, {"2"}, {"1"}, {"0"}]
+    assert all(len(e.all_plates) <= 5000 for e in told)
 
 
 async def test_nobody_of_another_agency_reads_the_log(some, client, auditor):
@@ -634,20 +634,20 @@ async def test_a_disclosure_without_its_attempt_is_a_gap(deliver, findings, cloc
 async def test_a_log_that_stands_still_is_a_finding_within_minutes(
     app, runtime, writer, clock, bus, query
 ):
-    keeper = Keeper(runtime, runtime.settings, writer)
+    keeper = Scheduler(runtime, runtime.settings, writer)
     bus.down = True
-    await keeper.look_at_consumer()
+    await keeper.check_consumer()
     clock.advance(minutes=4)
-    await keeper.look_at_consumer()
+    await keeper.check_consumer()
     assert await query("SELECT count(*) FROM findings") == [(0,)]
     clock.advance(minutes=2)
     for _ in range(3):
-        await keeper.look_at_consumer()
+        await keeper.check_consumer()
     [row] = await query("SELECT kind, details FROM findings")
     assert row.kind == "log_failure"
     assert row.details["since"] == "2026-06-01T12:00:00+00:00"
     bus.down = False
-    await keeper.look_at_consumer()
+    await keeper.check_consumer()
     await runtime.relay.drain()
     assert [f.kind for f in bus.events(FindingRaised)] == ["log_failure"]
 

@@ -140,7 +140,7 @@ async def test_a_field_that_this_version_does_not_know_is_sealed(
     message = changed(message_of(a_hit(clock), "hotlist"), later, "hotlist")
     shown = message_of(a_disclosure(clock, an_attempt(clock)))
     newer = msgspec.json.decode(shown.value) | {"plates_seen": ["9NEW000"]}
-    await writer.take([message, changed(shown, newer)])
+    await writer.append([message, changed(shown, newer)])
     rows = await query("SELECT entry FROM entries")
     assert not any(b"Solano" in row.entry or b"9NEW000" in row.entry for row in rows)
     values = await query("SELECT name, captured_on, sighting FROM sealed_values ORDER BY seq, name")
@@ -157,7 +157,7 @@ async def test_ids_and_plates_of_an_event_from_before_are_sealed(app, writer, qu
     del body["records"]
     body |= {"record_ids": ["secret-id"], "plates": ["7ABC123"]}
     message = message_of(a_disclosure(clock, an_attempt(clock)))
-    await writer.take([changed(message, body)])
+    await writer.append([changed(message, body)])
     [row] = await query("SELECT entry FROM entries")
     assert b"7ABC123" not in row.entry
     assert b"secret-id" not in row.entry
@@ -183,7 +183,7 @@ async def test_records_of_a_wrong_shape_are_sealed_whole_and_logged(
 ):
     message = message_of(a_disclosure(clock, an_attempt(clock)))
     body = msgspec.json.decode(message.value) | {"records": records}
-    await writer.take([changed(message, body)])
+    await writer.append([changed(message, body)])
     [row] = await query("SELECT entry FROM entries")
     assert b"a record" not in row.entry
     assert b"not a list" not in row.entry
@@ -196,7 +196,7 @@ async def test_a_body_with_digests_of_its_own_is_refused(app, writer, clock):
     message = message_of(a_hit(clock), "hotlist")
     body = msgspec.json.decode(message.value) | {"_sd": {"sighting": "x"}}
     with pytest.raises(Unreadable):
-        await writer.take([changed(message, body)])
+        await writer.append([changed(message, body)])
 
 
 async def test_details_of_a_finding_that_tell_of_a_sighting_are_sealed(deliver, query, clock):
@@ -250,7 +250,7 @@ async def test_an_event_that_was_sealed_with_salts_in_another_form_is_known(
     await deliver(hit, shown)
     assert await query("SELECT seq, leaf_hash FROM entries ORDER BY seq") == before
     with pytest.raises(InternalFault, match="with other content"):
-        await writer.take(
+        await writer.append(
             [message_of(msgspec.structs.replace(hit, plate_read="8XYZ999"), "hotlist")]
         )
     assert (await verdict()).ok
@@ -262,7 +262,7 @@ async def test_a_sealed_value_that_comes_again_otherwise_is_refused_and_found(
     hit = a_hit(clock)
     await deliver(hit)
     with pytest.raises(InternalFault, match="with other content"):
-        await writer.take(
+        await writer.append(
             [message_of(msgspec.structs.replace(hit, plate_read="8XYZ999"), "hotlist")]
         )
     await runtime.relay.drain()

@@ -187,7 +187,7 @@ def logged(audit, services, runtime, bus):
         audited = {topic.name for topic in TOPICS.values() if topic.audited}
         bus.records = [record for record in bus.records if record.topic in audited]
         writer = service_of(services["audit"], AuditService).writer
-        await bus.deliver_whole(writer.take)
+        await bus.deliver_whole(writer.append)
         await writer.sign_if_grown()
 
     return log

@@ -171,7 +171,7 @@ async def test_each_delivery_is_recorded_before_it_is_sent(hotlist, streams, mon
     told = await hotlist.announced(RecordsDisclosed)
     assert {t.permission for t in told} == {"alert:receive"}
     assert len({t.attempt_id for t in told}) == 2
-    assert told[0].shown_plates == ["7ABC123"]
+    assert told[0].all_plates == ["7ABC123"]
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")

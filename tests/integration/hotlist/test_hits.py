@@ -279,8 +279,8 @@ async def test_every_hit_shown_is_recorded_with_its_plates(hotlist):
     await hotlist.see(hotlist.read("7A8C123"))
     [hit] = await hotlist.hits()
     [told] = await hotlist.announced(RecordsDisclosed)
-    assert (told.record_kind, told.shown_ids) == ("hit", [hit["hit_id"]])
-    assert told.shown_plates == ["7A8C123", "7ABC123"]
+    assert (told.record_kind, told.all_ids) == ("hit", [hit["hit_id"]])
+    assert told.all_plates == ["7A8C123", "7ABC123"]
     [day] = told.records  # the audit log erases it by this day, unless this read is held
     assert day.captured_on == datetime.fromisoformat(hit["captured_at"]).date()
     assert day.shown[0].read_ids == [hit["read_id"]]
@@ -303,7 +303,7 @@ async def test_a_hit_from_a_source_that_the_viewer_lacks_does_not_exist_for_them
         problem = await hotlist.call(method, route, json=body, headers=without, status=404)
         assert "7ABC123" not in str(problem)
     await hotlist.call("GET", path, headers=hotlist.headers(ori="CA0999900"), status=404)
-    released = [r for t in await hotlist.announced(RecordsDisclosed) for r in t.shown_ids]
+    released = [r for t in await hotlist.announced(RecordsDisclosed) for r in t.all_ids]
     assert released == [hit["hit_id"]]  # only what was shown to whom may see it
 
 
@@ -418,7 +418,7 @@ async def test_a_picture_is_shown_to_who_may_see_it_and_recorded(hotlist, object
     assert (response.content, response.headers["content-type"]) == (jpeg, "image/jpeg")
     assert response.headers["cache-control"] == "no-store"
     told = await hotlist.announced(RecordsDisclosed)
-    assert (told[-1].record_kind, told[-1].shown_ids) == ("image", [hit["hit_id"]])
+    assert (told[-1].record_kind, told[-1].all_ids) == ("image", [hit["hit_id"]])
     await hotlist.call("GET", hit["image_url"], status=404)
     objects.kept.clear()
     await hotlist.call("GET", hit["crop_url"], status=404)

@@ -139,7 +139,7 @@ async def test_lines_set_aside_are_for_who_manages_lists_and_are_disclosed(hotli
     assert [row[0] for row in rows[1:]] == ["102", "103", "104", "105", "106"]
     assert rows[2][4] == "2BBB222,ZZ,stolen_vehicle,x"
     told = await hotlist.announced(RecordsDisclosed)
-    assert [(t.record_kind, t.count, t.shown_plates) for t in told] == [
+    assert [(t.record_kind, t.count, t.all_plates) for t in told] == [
         ("hotlist_line", 2, ["2BBB222"]),
         ("hotlist_line", 3, ["2BBB223", "2BBB224"]),
         ("hotlist_line", 5, ["2BBB222", "2BBB223", "2BBB224"]),
@@ -426,7 +426,7 @@ async def test_entries_shown_are_recorded_as_disclosed(hotlist):
     list_id = await hotlist.listed("7ABC123")
     await plates(hotlist, list_id)
     [told] = await hotlist.announced(RecordsDisclosed)
-    assert (told.record_kind, told.count, told.shown_plates) == ("hotlist_entry", 1, ["7ABC123"])
+    assert (told.record_kind, told.count, told.all_plates) == ("hotlist_entry", 1, ["7ABC123"])
 
 
 async def test_a_name_is_used_once_and_limits_are_narrowed_only(hotlist):

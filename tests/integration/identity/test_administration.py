@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from services.identity.actions.housekeeping import tell_exclusive_roles
+from services.identity.actions.housekeeping import announce_exclusive_roles
 from shared.events import AccessAttempted, AccountChanged
 
 
@@ -137,7 +137,7 @@ async def test_an_account_in_place_with_such_roles_is_announced_at_the_next_star
             text("UPDATE accounts SET roles = '{auditor,officer}' WHERE account_id = :account_id"),
             {"account_id": person.account_id},
         )
-    assert await tell_exclusive_roles(identity) == 1
+    assert await announce_exclusive_roles(identity) == 1
     [event] = [e for e in await published(AccountChanged) if e.change == "exclusive_roles_found"]
     assert str(event.account_id) == person.account_id != other.account_id
     assert event.details["pairs"] == [["auditor", "officer"]]

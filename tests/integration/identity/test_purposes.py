@@ -64,8 +64,8 @@ async def test_a_look_at_ones_purposes_is_on_record_with_their_plates(officer, p
     await officer.post("/v1/purposes", **a_purpose())
     await officer.get("/v1/purposes")
     [told] = await published(RecordsDisclosed)
-    assert (told.record_kind, told.count, told.shown_plates) == ("purpose", 2, ["7ABC123"])
-    assert declared.json()["purpose_id"] in told.shown_ids
+    assert (told.record_kind, told.count, told.all_plates) == ("purpose", 2, ["7ABC123"])
+    assert declared.json()["purpose_id"] in told.all_ids
     assert told.actor.person_id == officer.account_id
 
 

@@ -258,7 +258,7 @@ async def test_a_form_over_the_limit_is_refused_while_it_streams(station, camera
 async def test_more_than_this_process_can_hold_is_put_off(station, camera):
     in_flight = station.running.in_flight
     with in_flight.body() as held:
-        held.take(in_flight._most_bytes - 10)
+        held.add(in_flight._most_bytes - 10)
         answer = await station.post_frame(camera, FRAME)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert in_flight.held_bytes == 0

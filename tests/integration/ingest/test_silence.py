@@ -13,7 +13,7 @@ def silenced(station):
     """Look for silence; return what was told."""
 
     async def look():
-        await station.running.silence.look()
+        await station.running.silence.check()
         station.bus.records.clear()
         await station.running.runtime.relay.drain()
         return station.bus.events(DeviceSilenced)

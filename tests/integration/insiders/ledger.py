@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from services.audit.domain.sealing import parts_of
+from services.audit.domain.sealing import remaining_of
 from services.audit.store.values import Values
 from shared.service.runtime import Runtime
 from tests.integration.insiders.department import monotonic
@@ -55,7 +55,7 @@ class Ledger:
             rows = list((await connection.execute(_ENTRIES, {"start": start})).mappings())
             values = await Values(connection).of([row["seq"] for row in rows]) if rows else {}
         for row in rows:
-            parts = [part for value in values.get(row["seq"], ()) for part in parts_of(value)]
+            parts = [part for value in values.get(row["seq"], ()) for part in remaining_of(value)]
             entry = Entry(
                 **{**row, "attempt_id": str(row["attempt_id"]) if row["attempt_id"] else None},
                 plates=frozenset(plate for part in parts for plate in part.plates),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.commands.verify_audit import database, verify
-from local.stack.keys import kept_keys
+from local.stack.keys import stored_keys
 from local.stack.postgres import Postgres, role_of
 from local.stack.process import LocalError
 from shared.postgres.database import Database
@@ -29,7 +29,7 @@ async def made(server, repository):
 def test_the_log_is_recomputed_whether_the_stack_is_up_or_down(
     folder, repository, monkeypatch, capsys
 ):
-    for name, key in kept_keys(folder / "keys", {}, first_start=True).items():
+    for name, key in stored_keys(folder / "keys", {}, first_start=True).items():
         monkeypatch.setenv(name, key)
     monkeypatch.setenv("POLICY_FILE", str(repository / "policy.toml"))
     with Postgres(folder / "postgres") as server:

@@ -91,7 +91,7 @@ class Seen:
             kept_under_hold=len(self.held),
             purge_list=await writing.write(page(gone), page(self.held)),
         )
-        await writer.take([message_of(purged), message_of(certified(clock, run_id))])
+        await writer.append([message_of(purged), message_of(certified(clock, run_id))])
         assert await Eraser(runtime, writer).catch_up() == 1
         return str(purged.event_id)
 
@@ -130,7 +130,7 @@ async def make_source(runtime, clock):
     for number, pair in enumerate(((SEEDS[0], SEEDS[1]), (SEEDS[1], SEEDS[2]))):
         writer, checkpointer = writer_with(runtime, *pair)
         for size in (30, 44, 36):
-            await writer.take(seen.messages(clock, size))
+            await writer.append(seen.messages(clock, size))
             await writer.sign_if_grown()
             clock.advance(seconds=30)
         purges.append(await seen.purge(runtime, writer, clock))
@@ -140,7 +140,7 @@ async def make_source(runtime, clock):
         changes.append(await _size(runtime))
     writer, _ = writer_with(runtime, SEEDS[2])
     for size in (50, 30, 26):
-        await writer.take(seen.messages(clock, size))
+        await writer.append(seen.messages(clock, size))
         await writer.sign_if_grown()
     seeds = {0: SEEDS[0], changes[0] + 1: SEEDS[1], changes[1] + 1: SEEDS[2]}
     answers = await _answers(runtime, purges)

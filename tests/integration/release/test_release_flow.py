@@ -65,7 +65,7 @@ async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receip
     [received] = await announced(ReleaseReceived)
     assert (received.request_id, received.sha256) == (UUID(request_id), event.sha256)
     disclosed = [e for e in await announced(RecordsDisclosed) if e.record_kind == "package"]
-    assert [e.shown_ids for e in disclosed] == [[request_id]]
+    assert [e.all_ids for e in disclosed] == [[request_id]]
     seen = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
     assert [r["received_by"]["person_id"] for r in seen.json()["receipts"]] == [REQUESTER]
 
@@ -330,8 +330,8 @@ async def test_pages_go_back_in_time_and_every_look_is_disclosed(
     assert shown == ids[::-1]
     assert second["next"] is None
     looked = [e for e in await announced(RecordsDisclosed) if e.permission == "release:read"]
-    assert [i for e in looked for i in e.shown_ids] == ids[::-1]
-    assert looked[0].shown_plates == ["7ABC123"]
+    assert [i for e in looked for i in e.all_ids] == ids[::-1]
+    assert looked[0].all_plates == ["7ABC123"]
 
 
 @pytest.mark.clause("468.7(a)/written-request")

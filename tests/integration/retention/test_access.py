@@ -51,8 +51,8 @@ async def test_every_row_of_a_search_is_disclosed_with_its_plate_in_one_record(p
     assert attempt.purpose.case_number == "26-001234"
     assert disclosed.attempt_id == attempt.attempt_id
     assert disclosed.record_kind == "read"
-    assert disclosed.shown_ids == [str(reads[0].read_id)]
-    assert disclosed.shown_plates == ["7ABC123"]
+    assert disclosed.all_ids == [str(reads[0].read_id)]
+    assert disclosed.all_plates == ["7ABC123"]
 
 
 @pytest.mark.clause("468.4(a)/purpose")
@@ -134,7 +134,7 @@ async def test_a_frame_is_streamed_whole_with_its_kind_and_digest_and_disclosed(
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-content-sha256"] == hashlib.sha256(JPEG).hexdigest()
     disclosed = await retention.emitted(RecordsDisclosed)
-    assert {(e.record_kind, e.shown_ids[0]) for e in disclosed} == {
+    assert {(e.record_kind, e.all_ids[0]) for e in disclosed} == {
         ("image", str(capture.capture_id)),
     }
 
@@ -145,7 +145,7 @@ async def test_a_crop_is_streamed_with_the_kind_that_its_bytes_tell(pictured):
     assert answer.content == PNG
     assert answer.headers["content-type"] == "image/png"
     disclosed = await retention.emitted(RecordsDisclosed)
-    assert [(e.record_kind, e.shown_plates) for e in disclosed] == [("crop", ["7ABC123"])]
+    assert [(e.record_kind, e.all_plates) for e in disclosed] == [("crop", ["7ABC123"])]
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ async def test_the_reading_is_recorded_for_who_asked_with_every_record(retention
         "plate": "7ABC123",
     }
     disclosed = await retention.emitted(RecordsDisclosed)
-    made = {(e.record_kind, *e.shown_ids) for e in disclosed if e.attempt_id == attempt.attempt_id}
+    made = {(e.record_kind, *e.all_ids) for e in disclosed if e.attempt_id == attempt.attempt_id}
     assert made == {
         ("hold", hold["hold_id"]),
         ("read", str(read.read_id)),
@@ -175,7 +175,7 @@ async def test_the_reading_is_recorded_for_who_asked_with_every_record(retention
     assert packaged.actor.person_id == "system:retention"
     await download(retention, export)
     assert ("package", export["export_id"]) in {
-        (e.record_kind, *e.shown_ids) for e in await retention.emitted(RecordsDisclosed)
+        (e.record_kind, *e.all_ids) for e in await retention.emitted(RecordsDisclosed)
     }
 
 

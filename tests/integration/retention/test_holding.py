@@ -114,7 +114,7 @@ async def test_what_a_hold_names_survives_the_purge_and_nothing_else_does(retent
     assert await everything_left(retention) == ["7ABC123"]
     assert (run["reads"], run["kept_under_hold"]) == (1, 1)
     [purged] = await retention.emitted(RecordsPurged)
-    assert purged.kept_under_hold == 1
+    assert purged.held_past_schedule == 1
 
 
 @pytest.mark.clause("468.5/holds")
@@ -329,7 +329,7 @@ async def test_what_a_hold_keeps_is_listed_in_pages_past_its_month_too_and_discl
     assert rest["next"] is None
     told = await retention.emitted(RecordsDisclosed)
     assert sum(e.count for e in told if e.record_kind == "read") == 4
-    assert {i for e in told if e.record_kind == "hold" for i in e.shown_ids} == {hold["hold_id"]}
+    assert {i for e in told if e.record_kind == "hold" for i in e.all_ids} == {hold["hold_id"]}
     headers = retention.authority.headers(purpose=False)
     answer = await retention.client.get(path, headers=headers)
     assert answer.status_code == 403

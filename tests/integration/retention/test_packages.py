@@ -208,7 +208,7 @@ async def test_the_reading_is_recorded_on_the_requesters_behalf_with_every_row(r
     assert attempt.elements["request_id"] == str(approval.request_id)
     assert attempt.elements["plate"] == "7ABC123"
     assert all(event.attempt_id == attempt.attempt_id for event in disclosed)
-    assert {(e.record_kind, *e.shown_ids) for e in disclosed} == {
+    assert {(e.record_kind, *e.all_ids) for e in disclosed} == {
         ("read", str(read.read_id)),
         ("capture", str(capture.capture_id)),
     }

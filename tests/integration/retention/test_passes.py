@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.retention.domain.voting import vote
-from services.retention.store import locks, passing
+from services.retention.store import locks, pass_queue
 from services.retention.store.locks import Locks
 from services.retention.workers import passes
 from shared.core.ids import derive_id
@@ -253,7 +253,7 @@ async def test_a_device_that_another_is_at_is_left_alone(retention):
 
 
 async def test_a_flood_is_worked_in_turns_and_all_of_it(retention, monkeypatch):
-    monkeypatch.setattr(passing, "MOST_READS", 40)
+    monkeypatch.setattr(pass_queue, "MOST_READS", 40)
     monkeypatch.setattr(passes, "READS_A_TURN", 40)
     cars = [[seen(f"7ABC{n:03}", 5 * n + i / 5) for i in range(3)] for n in range(50)]
     await retention.store(*[read for car in cars for read in car])
@@ -271,7 +271,7 @@ async def test_a_flood_is_worked_in_turns_and_all_of_it(retention, monkeypatch):
 async def test_more_reads_in_a_moment_than_are_looked_at_do_not_hold_up_what_follows(
     retention, monkeypatch, apart_s
 ):
-    monkeypatch.setattr(passing, "MOST_READS", 20)
+    monkeypatch.setattr(pass_queue, "MOST_READS", 20)
     flood = [a_read(f"1ABC{n:03}", NOON + timedelta(seconds=n * apart_s)) for n in range(90)]
     await retention.store(*flood, *[seen("7ABC123", 20 + i / 5) for i in range(3)])
     await settle(retention)
@@ -308,9 +308,9 @@ async def test_a_pass_is_shown_with_its_reads_and_each_is_disclosed(retention):
     [attempt] = await retention.emitted(AccessAttempted)
     assert attempt.route == "/v1/passes/{pass_id}"
     disclosed = {e.record_kind: e for e in await retention.emitted(RecordsDisclosed)}
-    assert disclosed["pass"].shown_ids == [str(event.pass_id)]
-    assert disclosed["pass"].shown_plates == ["7A8C123", "7ABC123"]
-    assert set(disclosed["read"].shown_ids) == {str(read.read_id) for read in VEHICLE}
+    assert disclosed["pass"].all_ids == [str(event.pass_id)]
+    assert disclosed["pass"].all_plates == ["7A8C123", "7ABC123"]
+    assert set(disclosed["read"].all_ids) == {str(read.read_id) for read in VEHICLE}
     assert all(e.attempt_id == attempt.attempt_id for e in disclosed.values())
 
 
@@ -349,7 +349,7 @@ async def test_a_purpose_narrowed_to_a_plate_is_not_told_of_other_plates(retenti
     assert "7A8C123" not in answer.text
     assert found["dissent"] == []
     for e in await retention.emitted(RecordsDisclosed):
-        assert "7A8C123" not in e.shown_plates
+        assert "7A8C123" not in e.all_plates
     before = (NOON - timedelta(hours=1)).isoformat()
     for scope in ({"plate": "7A8C123"}, {"captured_to": before}, {"device_ids": [str(uuid4())]}):
         assert (await get(**scope)).status_code == 404

@@ -167,7 +167,7 @@ async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, mo
     await retention.store(first, second)
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
-    take = retention.running.purger._take
+    take = retention.running.purger._run_step
 
     async def take_then_withdraw(run, step):
         await take(run, step)
@@ -178,9 +178,9 @@ async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, mo
                 headers=retention.authority.headers(**AUTHORISER),
             )
 
-    monkeypatch.setattr(retention.running.purger, "_take", take_then_withdraw)
+    monkeypatch.setattr(retention.running.purger, "_run_step", take_then_withdraw)
     await retention.running.purger.work()
-    monkeypatch.setattr(retention.running.purger, "_take", take)
+    monkeypatch.setattr(retention.running.purger, "_run_step", take)
     assert await left(retention) == ["1OLD002"]
     await purge(retention)
     [event] = await retention.emitted(RecordsPurged)

@@ -84,7 +84,7 @@ async def test_what_is_past_the_schedule_goes_and_nothing_else(retention):
     tables = await retention.fetch("SELECT to_regclass('reads_2025_02')")
     assert tables[0][0] is None
     [purged] = await retention.emitted(RecordsPurged)
-    assert (purged.reads, purged.before, purged.kept_under_hold) == (3, DUE, 0)
+    assert (purged.reads, purged.before, purged.held_past_schedule) == (3, DUE, 0)
     changes = [event.change for event in await retention.emitted(PurgeChanged)]
     assert changes == ["proposed", "authorised", "executed", "certified"]
 
@@ -434,7 +434,7 @@ async def test_withdrawing_a_standing_leave_stops_the_daily_purge_in_hand(retent
     )
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
-    original = retention.running.purger._take
+    original = retention.running.purger._run_step
 
     async def take_then_withdraw(run, step):
         await original(run, step)
@@ -445,7 +445,7 @@ async def test_withdrawing_a_standing_leave_stops_the_daily_purge_in_hand(retent
             )
             assert answer.status_code in {200, 409}
 
-    monkeypatch.setattr(retention.running.purger, "_take", take_then_withdraw)
+    monkeypatch.setattr(retention.running.purger, "_run_step", take_then_withdraw)
     await retention.running.purger.work()
     assert len(await left(retention)) == 2
     runs = (await retention.get("/v1/purge-runs")).json()["items"]

@@ -68,7 +68,7 @@ async def test_every_look_at_a_hold_an_export_or_a_booking_is_on_record(retentio
         await retention.get(path)
         told = [e for e in await retention.emitted(RecordsDisclosed) if e.record_kind == kind]
         assert len(told) == 1, path
-        assert (told[0].shown_ids, told[0].shown_plates) == (ids, plates), path
+        assert (told[0].all_ids, told[0].all_plates) == (ids, plates), path
         assert told[0].purpose.case_number == "26-001234"
 
 

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from services.retention.domain.criteria import Criteria
-from services.retention.domain.strays import Day
+from services.retention.domain.orphans import Day
+from services.retention.store.orphans import Named, Strays
 from services.retention.store.packages import Packages
 from services.retention.store.partitions import Partitions
 from services.retention.store.runs import Runs
-from services.retention.store.strays import Named, Strays
 from services.retention.workers import purger, sweeper
 from shared.core.errors import DependencyDown, Unavailable
 from shared.core.problem_codes import Common

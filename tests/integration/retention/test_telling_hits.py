@@ -95,7 +95,7 @@ async def test_evidence_tells_each_hit_with_verification_and_dispositions(retent
     assert (verdict.faults, verdict.hits) == ([], 1)
     assert (export["reads"], export["hits"]) == (2, 1), "as the package itself says"
     shown = [e for e in await retention.emitted(RecordsDisclosed) if e.record_kind == "hit"]
-    assert [e.shown_ids for e in shown] == [[str(hit.hit_id)]]
+    assert [e.all_ids for e in shown] == [[str(hit.hit_id)]]
 
 
 @pytest.mark.clause("468.5/whole-evidence")

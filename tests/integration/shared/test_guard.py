@@ -9,7 +9,7 @@ import pytest
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from shared.access.disclosing import Shown, disclose, disclosures
+from shared.access.disclosing import Disclosed, disclose, disclosures
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.access.rule_refusals import refusals_recorded
@@ -44,7 +44,7 @@ async def search(
     body: Search, grant: Annotated[Grant, access(Permission.RECORD_SEARCH)], work: Work
 ) -> list[str]:
     """Find one record, always the same."""
-    shown = Shown(record_id="read-1", captured=grant.now, plates=["7ABC123"])
+    shown = Disclosed(record_id="read-1", captured=grant.now, plates=["7ABC123"])
     await disclose(work.connection, grant, "read", [shown])
     if body.plate == "CONFLICT":
         raise Conflict(Sample.TOLD_TOO_LATE)
@@ -131,7 +131,7 @@ async def test_an_allowed_access_leaves_an_attempt_and_a_disclosure(
     assert attempt.route == "/v1/search"
     assert answer.headers["x-request-id"] == attempt.request_id
     assert disclosure.attempt_id == attempt.attempt_id
-    assert (disclosure.shown_ids, disclosure.shown_plates) == (["read-1"], ["7ABC123"])
+    assert (disclosure.all_ids, disclosure.all_plates) == (["read-1"], ["7ABC123"])
     assert [day.captured_on for day in disclosure.records] == [date(2026, 6, 1)]
 
 
@@ -161,8 +161,10 @@ async def test_what_the_guard_refuses_is_on_record_once(client, authority, attem
 async def test_records_of_many_days_are_disclosed_in_events_of_six_days_each(app, clock):
     grant = await a_grant(app)
     late = datetime(2026, 5, 31, 23, 30, tzinfo=timezone(timedelta(hours=-7)))  # 1 June in UTC
-    shown = [Shown(record_id=n, captured=date(2026, 5, 1) + timedelta(days=n)) for n in range(8)]
-    told = disclosures(grant, "read", [*shown, Shown(record_id="late", captured=late)])
+    shown = [
+        Disclosed(record_id=n, captured=date(2026, 5, 1) + timedelta(days=n)) for n in range(8)
+    ]
+    told = disclosures(grant, "read", [*shown, Disclosed(record_id="late", captured=late)])
     assert [len(event.records) for event in told] == [6, 3]
     assert [event.count for event in told] == [6, 3]
     assert told[1].records[-1].captured_on == date(2026, 6, 1)
@@ -172,8 +174,8 @@ async def test_records_of_many_days_are_disclosed_in_events_of_six_days_each(app
 async def test_a_sighting_is_not_disclosed_without_its_day(app, kind):
     """Without the day the audit log could not erase it with the day's purge."""
     with pytest.raises(ValueError, match="day of its capture"):
-        disclosures(await a_grant(app), kind, [Shown(record_id="x")])
-    [told] = disclosures(await a_grant(app), "package", [Shown(record_id="x")])
+        disclosures(await a_grant(app), kind, [Disclosed(record_id="x")])
+    [told] = disclosures(await a_grant(app), "package", [Disclosed(record_id="x")])
     assert told.records[0].captured_on is None
 
 

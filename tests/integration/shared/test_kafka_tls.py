@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 
 from deploy.compose.make_tls import Signed, Signer, complete
 from deploy.kafka.java import jars, java
-from deploy.kafka.run import ApacheKafka, Door
+from deploy.kafka.run import ApacheKafka, Listener
 from local.stack.broker import speaks_kafka
 from local.stack.launch import running
 from local.stack.process import Child, free_port
@@ -70,10 +70,10 @@ class Files:
         self.mutual = self._mutual()
 
     @property
-    def doors(self) -> list[Door]:
+    def doors(self) -> list[Listener]:
         return [self.scram, self.strange, self.elsewhere, self.mutual]
 
-    def by_password(self, door: Door, password: str = PASSWORD) -> KafkaSettings:
+    def by_password(self, door: Listener, password: str = PASSWORD) -> KafkaSettings:
         return KafkaSettings(
             kafka_bootstrap=door.bootstrap,
             kafka_security_protocol="SASL_SSL",
@@ -82,7 +82,7 @@ class Files:
             kafka_sasl_password_file=self._kept(f"{uuid4()}", password.encode()),
         )
 
-    def by_certificate(self, door: Door, signer: Signer) -> KafkaSettings:
+    def by_certificate(self, door: Listener, signer: Signer) -> KafkaSettings:
         shown = signer.sign("client")
         return KafkaSettings(
             kafka_bootstrap=door.bootstrap,
@@ -92,7 +92,7 @@ class Files:
             kafka_key_file=self._kept(f"{uuid4()}.key", shown.key),
         )
 
-    def _mutual(self) -> Door:
+    def _mutual(self) -> Listener:
         door = self._door("MUTUAL", self.ours.sign("kafka", [HERE]), protocol="SSL")
         asked = {
             "ssl.client.auth": "required",
@@ -101,13 +101,13 @@ class Files:
         }
         return replace(door, settings={**door.settings, **asked})
 
-    def _door(self, name: str, shown: Signed, protocol: str = "SASL_SSL") -> Door:
+    def _door(self, name: str, shown: Signed, protocol: str = "SASL_SSL") -> Listener:
         store = self._kept(f"{name}.pem", shown.key + shown.certificate)
         settings = {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(store)}
         if protocol == "SASL_SSL":
             settings["sasl.enabled.mechanisms"] = "SCRAM-SHA-512"
             settings["scram-sha-512.sasl.jaas.config"] = SCRAM
-        return Door(name, protocol, settings)
+        return Listener(name, protocol, settings)
 
     def _kept(self, name: str, content: bytes) -> Path:
         path = self.folder / name

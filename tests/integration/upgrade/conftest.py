@@ -23,7 +23,7 @@ import httpx
 import pyotp
 import pytest
 
-from local.stack.keys import kept_keys
+from local.stack.keys import stored_keys
 from local.stack.mac_keys import audits_mac_keys
 from local.stack.services import APIS, environment_of
 from services.audit.events import subscriptions as of_audit
@@ -75,7 +75,7 @@ def migrated(postgres, tmp_path_factory):
     for prefix, usage in (("identity_issuer", "tokens"), ("ingest_signing", "captures")):
         certified = root.settings(prefix, usage, now=ENDED)
         given |= {name.upper(): value for name, value in certified.items()}
-    environment = {**given, **kept_keys(folder / "keys", given, first_start=False)}
+    environment = {**given, **stored_keys(folder / "keys", given, first_start=False)}
     environment |= audits_mac_keys(environment)
     for service in APIS:
         told = environment_of(service, environment)

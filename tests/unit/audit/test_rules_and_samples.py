@@ -153,7 +153,7 @@ def recounted(entries, *notes, verifier=SIGNER.verifier):
     recount = Recount("example.org/log", [verifier])
     sizes = {Checkpoint.parse(note).size: note for note in notes}
     for entry in entries:
-        recount.take(*entry)
+        recount.add_entry(*entry)
         if (note := sizes.pop(entry[0] + 1, None)) is not None:
             recount.sign(note)
     for note in sizes.values():
@@ -179,9 +179,9 @@ def test_entries_after_the_last_signature_are_counted():
 def test_a_checkpoint_kept_elsewhere_is_compared_at_its_size_and_counts_as_a_signature():
     log = a_log(9)
     recount = Recount("example.org/log", [SIGNER.verifier])
-    recount.keep([a_note(log[:4]), a_note(log[:7]), a_note([])])
+    recount.expect_checkpoints([a_note(log[:4]), a_note(log[:7]), a_note([])])
     for entry in log:
-        recount.take(*entry)
+        recount.add_entry(*entry)
         if entry[0] == 3:
             recount.sign(a_note(log[:4]))
     verdict = recount.verdict()
@@ -208,7 +208,7 @@ def test_a_checkpoint_out_of_its_place_or_given_twice_is_named():
     log = a_log(9)
     recount = Recount("example.org/log", [SIGNER.verifier])
     for entry in log[:5]:
-        recount.take(*entry)
+        recount.add_entry(*entry)
     recount.sign(a_note(log[:5]))
     recount.sign(a_note(log[:5]))
     recount.sign(a_note(log[:3]))
@@ -266,8 +266,8 @@ def test_a_recount_goes_on_from_a_frontier():
     for _, content, _ in log[:5]:
         frontier.append(leaf_hash(content))
     recount = Recount("example.org/log", [SIGNER.verifier], frontier=frontier, last=log[4][2])
-    recount.keep([a_note(log), a_note(log[:5])])
+    recount.expect_checkpoints([a_note(log), a_note(log[:5])])
     for entry in log[5:]:
-        recount.take(*entry)
+        recount.add_entry(*entry)
     recount.sign(a_note(log))
     assert recount.verdict().ok

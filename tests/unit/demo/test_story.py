@@ -14,7 +14,7 @@ from local.demo.story import (
     Read,
     Release,
     Sent,
-    Shown,
+    Step,
     Story,
     percentile,
 )
@@ -105,7 +105,7 @@ class Tags(HTMLParser):
 
 def test_the_report_is_one_well_formed_page_that_needs_nothing_else(story, tmp_path):
     story.shown = [
-        Shown("Det. <Quinn>", "searched", "case 1", 403, "training lapsed", "p1", "q1", entry=97)
+        Step("Det. <Quinn>", "searched", "case 1", 403, "training lapsed", "p1", "q1", entry=97)
     ]
     story.release = Release(
         "Tehama DA", "q1", "A", "B", 2, 1, 1234, "ab" * 32, "key-1", ("manifest holds",)

@@ -26,8 +26,8 @@ class Watched(Refresher):
 async def test_old_uploads_are_dropped_though_the_change_was_taken_in_by_another():
     refresher = Watched()
     refresher._generation = 7
-    await refresher._look()
-    await refresher._look()
+    await refresher._check()
+    await refresher._check()
     assert refresher.dropped == 1
 
 
@@ -35,8 +35,8 @@ async def test_a_dropping_that_failed_is_done_at_the_next_look():
     refresher = Watched()
     refresher._generation, refresher.fails = 7, True
     try:
-        await refresher._look()
+        await refresher._check()
     except TimeoutError:
         refresher.fails = False
-    await refresher._look()
+    await refresher._check()
     assert refresher.dropped == 1

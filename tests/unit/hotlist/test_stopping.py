@@ -2,7 +2,7 @@
 
 import signal
 
-from services.hotlist.main import _told_of_stop
+from services.hotlist.main import _before_stop
 from shared.testing import eventually
 
 
@@ -11,7 +11,7 @@ async def test_a_signal_closes_the_streams_and_reaches_the_server_too():
     before = signal.signal(signal.SIGTERM, lambda *_: heard.append("server"))
     server = signal.getsignal(signal.SIGTERM)
     try:
-        with _told_of_stop(lambda: heard.append("streams")):
+        with _before_stop(lambda: heard.append("streams")):
             signal.raise_signal(signal.SIGTERM)
             await eventually(lambda: sorted(heard) == ["server", "streams"])
         assert signal.getsignal(signal.SIGTERM) is server

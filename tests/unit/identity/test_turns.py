@@ -107,7 +107,7 @@ async def test_who_comes_in_is_not_counted_and_time_forgives():
 
 async def test_a_network_of_ipv6_is_one_address():
     door = Door()
-    assert [door.turns._count(turns.place_of(f"2001:db8::{n}")) for n in range(3)] == [0, 1, 2]
+    assert [door.turns._count(turns.network_of(f"2001:db8::{n}")) for n in range(3)] == [0, 1, 2]
 
 
 async def test_who_gives_up_leaves_no_gap():

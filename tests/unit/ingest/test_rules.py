@@ -97,47 +97,47 @@ def test_a_rate_holds_over_time_and_says_how_long_to_wait():
     ticking, device = Ticking(), uuid4()
     rates = Rates("frames", monotonic=ticking)
     for _ in range(20):  # ten seconds' worth at once
-        rates.take(device, 2)
+        rates.spend(device, 2)
     with pytest.raises(TooManyRequests) as refused:
-        rates.take(device, 2)
+        rates.spend(device, 2)
     assert refused.value.retry_after_s == 1
     ticking.now_s += 0.5
-    rates.take(device, 2)
+    rates.spend(device, 2)
     with pytest.raises(TooManyRequests):
-        rates.take(device, 2)
-    rates.take(uuid4(), 2)  # another device is not held back by this one
+        rates.spend(device, 2)
+    rates.spend(uuid4(), 2)  # another device is not held back by this one
 
 
 def test_a_batch_goes_into_debt_and_is_paid_off():
     ticking, device = Ticking(), uuid4()
     rates = Rates("reads", monotonic=ticking)
-    rates.take(device, 100)
+    rates.spend(device, 100)
     rates.charge(device, 1_999)
     with pytest.raises(TooManyRequests) as refused:
-        rates.take(device, 100)
+        rates.spend(device, 100)
     assert refused.value.retry_after_s == 11
     ticking.now_s += 10.02
-    rates.take(device, 100)
+    rates.spend(device, 100)
 
 
 def test_a_device_that_was_silent_for_long_may_send_ten_seconds_worth():
     ticking, device = Ticking(), uuid4()
     rates = Rates("frames", monotonic=ticking)
-    rates.take(device, 1)
+    rates.spend(device, 1)
     ticking.now_s += 86_400
     for _ in range(10):
-        rates.take(device, 1)
+        rates.spend(device, 1)
     with pytest.raises(TooManyRequests):
-        rates.take(device, 1)
+        rates.spend(device, 1)
 
 
 def test_bodies_in_flight_are_counted_and_let_go():
     in_flight = InFlight(100)
     with in_flight.body() as one, in_flight.body() as other:
-        one.take(60)
+        one.add(60)
         with pytest.raises(Unavailable):
-            other.take(60)
-        other.take(40)
+            other.add(60)
+        other.add(40)
         assert in_flight.held_bytes == 100
     assert in_flight.held_bytes == 0
 

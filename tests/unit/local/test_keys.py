@@ -13,52 +13,52 @@ from local.stack.keys import (
     RENEWED_BEFORE,
     REPLACEABLE,
     UNDER_THE_ROOT,
-    kept_keys,
     root_file,
+    stored_keys,
 )
 from local.stack.process import LocalError
 
 
 def test_keys_are_the_same_at_every_start_and_the_owners_alone(tmp_path: Path) -> None:
-    first = kept_keys(tmp_path / "keys", {}, first_start=True)
+    first = stored_keys(tmp_path / "keys", {}, first_start=True)
     assert set(first) == {*KEYS, *REPLACEABLE, *ADDED, *UNDER_THE_ROOT}
     assert len(set(first.values())) == len(first)
-    assert kept_keys(tmp_path / "keys", {}, first_start=False) == first
+    assert stored_keys(tmp_path / "keys", {}, first_start=False) == first
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
     assert {stat.S_IMODE(f.stat().st_mode) for f in (tmp_path / "keys").iterdir()} == {0o600}
 
 
 def test_a_data_folder_of_an_earlier_version_gets_the_keys_that_came_since(tmp_path: Path) -> None:
-    kept_keys(tmp_path, {}, first_start=True)
+    stored_keys(tmp_path, {}, first_start=True)
     for name in ADDED:
         (tmp_path / name.lower()).unlink()
-    again = kept_keys(tmp_path, {}, first_start=False)
+    again = stored_keys(tmp_path, {}, first_start=False)
     assert set(ADDED) <= set(again)
-    assert kept_keys(tmp_path, {}, first_start=False) == again
+    assert stored_keys(tmp_path, {}, first_start=False) == again
 
 
 def test_a_key_that_is_given_is_not_drawn(tmp_path: Path) -> None:
     given = {"AUDIT_SIGNING_KEY": "from elsewhere"}
-    assert "AUDIT_SIGNING_KEY" not in kept_keys(tmp_path, given, first_start=True)
+    assert "AUDIT_SIGNING_KEY" not in stored_keys(tmp_path, given, first_start=True)
     assert not (tmp_path / "audit_signing_key").exists()
 
 
 def test_a_lost_key_is_named_rather_than_replaced(tmp_path: Path) -> None:
-    kept_keys(tmp_path, {}, first_start=True)
+    stored_keys(tmp_path, {}, first_start=True)
     (tmp_path / "audit_signing_key").unlink()
     with pytest.raises(LocalError, match="audit_signing_key is gone"):
-        kept_keys(tmp_path, {}, first_start=False)
+        stored_keys(tmp_path, {}, first_start=False)
 
 
 def test_a_key_that_only_signs_people_out_is_drawn_anew(tmp_path: Path) -> None:
-    first = kept_keys(tmp_path, {}, first_start=True)
+    first = stored_keys(tmp_path, {}, first_start=True)
     (tmp_path / "console_session_key").unlink()
-    again = kept_keys(tmp_path, {}, first_start=False)
+    again = stored_keys(tmp_path, {}, first_start=False)
     assert again["CONSOLE_SESSION_KEY"] != first["CONSOLE_SESSION_KEY"]
 
 
 def test_the_private_root_is_kept_in_the_folder_and_is_no_setting(tmp_path: Path) -> None:
-    kept = kept_keys(tmp_path, {}, first_start=True)
+    kept = stored_keys(tmp_path, {}, first_start=True)
     assert root_file(tmp_path).exists()
     assert root_file(tmp_path).read_text().strip() not in kept.values()
 
@@ -66,27 +66,27 @@ def test_the_private_root_is_kept_in_the_folder_and_is_no_setting(tmp_path: Path
 def test_data_from_before_there_was_a_root_gets_one(tmp_path: Path) -> None:
     for name, draw in KEYS.items():
         (tmp_path / name.lower()).write_text(draw())
-    kept = kept_keys(tmp_path, {}, first_start=False)
+    kept = stored_keys(tmp_path, {}, first_start=False)
     assert set(UNDER_THE_ROOT) <= set(kept)
 
 
 def test_with_the_root_offline_the_keys_stay_and_a_lost_one_is_named(tmp_path: Path) -> None:
-    first = kept_keys(tmp_path, {}, first_start=True)
+    first = stored_keys(tmp_path, {}, first_start=True)
     root_file(tmp_path).unlink()
-    assert kept_keys(tmp_path, {}, first_start=False) == first
+    assert stored_keys(tmp_path, {}, first_start=False) == first
     (tmp_path / "identity_issuer_key").unlink()
     with pytest.raises(LocalError, match="IDENTITY_ISSUER"):
-        kept_keys(tmp_path, {}, first_start=False)
+        stored_keys(tmp_path, {}, first_start=False)
 
 
 @pytest.mark.parametrize(("left_days", "renewed"), [(59, True), (61, False)])
 def test_a_certificate_that_ends_soon_is_renewed_with_its_key(
     left_days: int, renewed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = kept_keys(tmp_path, {}, first_start=True)
+    first = stored_keys(tmp_path, {}, first_start=True)
     later = datetime.now(UTC) + timedelta(days=400 - left_days)
     monkeypatch.setattr("local.stack.keys._soon", lambda: later + RENEWED_BEFORE)
-    again = kept_keys(tmp_path, {}, first_start=False)
+    again = stored_keys(tmp_path, {}, first_start=False)
     assert again["ROOT_PUBLIC_KEYS"] == first["ROOT_PUBLIC_KEYS"]
     for part in ("KEY", "CERTIFICATE"):
         name = f"IDENTITY_ISSUER_{part}"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from services.recognition.engine.closer import CUT_PX, PLATE_PX, CloserLook, cut_around
+from services.recognition.engine.corner_refiner import CUT_PX, PLATE_PX, CornerRefiner, cut_around
 from services.recognition.engine.detector import GROUND
 from tests.unit.recognition.networks import ShownNetwork, detecting
 
@@ -27,7 +27,7 @@ FAR, NEAR = np.array([5, 4], np.float32), np.array([2, 3], np.float32)
 @pytest.mark.parametrize(("move", "looks"), [(FAR, 2), (NEAR, 1)], ids=["far", "near"])
 def test_corners_seen_in_the_cut_are_told_in_px_of_the_frame(width, move, looks):
     network = detecting((0.9, MIDDLE + move))
-    [placed] = CloserLook(network).place([(frame(), around(300, 200, width))])
+    [placed] = CornerRefiner(network).place([(frame(), around(300, 200, width))])
     scale = PLATE_PX / width
     assert len(network.shown) == looks
     assert placed == pytest.approx(
@@ -38,7 +38,7 @@ def test_corners_seen_in_the_cut_are_told_in_px_of_the_frame(width, move, looks)
 def test_a_plate_that_came_out_wider_is_looked_at_again():
     wider = MIDDLE.mean(axis=0) + 1.15 * (MIDDLE - MIDDLE.mean(axis=0))
     network = detecting((0.9, wider))
-    [placed] = CloserLook(network).place([(frame(), around(300, 200, 96))])
+    [placed] = CornerRefiner(network).place([(frame(), around(300, 200, 96))])
     assert len(network.shown) == 2
     assert placed == pytest.approx(around(300, 200, 96 * 1.15**2), abs=2.5)
 
@@ -54,7 +54,7 @@ def test_only_what_moved_goes_through_again():
         return answer
 
     shown = ShownNetwork(seen_far_in_the_second)
-    first, second = CloserLook(shown).place([(frame(), steady), (frame(), moved)])
+    first, second = CornerRefiner(shown).place([(frame(), steady), (frame(), moved)])
     assert [pictures.shape[0] for pictures in shown.shown] == [2, 1]
     assert first == pytest.approx(steady, abs=2.5)
     assert second == pytest.approx(moved + 2 * FAR, abs=2.5)
@@ -63,7 +63,7 @@ def test_only_what_moved_goes_through_again():
 def test_every_plate_is_equally_wide_in_its_cut_and_all_go_through_together():
     network = detecting((0.9, MIDDLE))
     plates = [(frame(), around(300, 200, 30)), (frame(900, 700), around(400, 300, 200))]
-    assert len(CloserLook(network).place(plates)) == 2
+    assert len(CornerRefiner(network).place(plates)) == 2
     assert [shown.shape for shown in network.shown] == [(2, CUT_PX[1], CUT_PX[0], 3)]
 
 
@@ -84,11 +84,11 @@ def test_beyond_the_frame_the_cut_is_grey():
     ids=["beside it", "far smaller", "turned over"],
 )
 def test_what_cannot_be_the_same_plate_is_not_it(seen):
-    [placed] = CloserLook(detecting((0.9, seen))).place([(frame(), around(300, 200, 96))])
+    [placed] = CornerRefiner(detecting((0.9, seen))).place([(frame(), around(300, 200, 96))])
     assert placed is None
 
 
 def test_nothing_to_place_asks_the_network_nothing():
     network = detecting((0.9, MIDDLE))
-    assert CloserLook(network).place([]) == []
+    assert CornerRefiner(network).place([]) == []
     assert network.shown == []

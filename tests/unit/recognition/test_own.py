@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.recognition.engine.closer import CloserLook
+from services.recognition.engine.corner_refiner import CornerRefiner
 from services.recognition.engine.detector import PlateDetector
 from services.recognition.engine.grammar import OFTENER
 from services.recognition.engine.own_weights import find_own
@@ -32,7 +32,7 @@ class SaidOpinion:
     def load(self):
         self.loaded += 1
 
-    def looks(self, frame, plate, line):
+    def readings(self, frame, plate, line):
         self.asked.append((frame.shape, plate))
         return [
             TextLine(
@@ -47,7 +47,7 @@ def an_engine(plates, texts, opinion=None, opinion_below=0.9, states=({"unknown"
     detector = detecting(*((0.9, quad) for quad in plates))
     return OwnEngine(
         PlateDetector(detector, longest_px=640, again_px=None, minimum=0.5),
-        CloserLook(detecting()),
+        CornerRefiner(detecting()),
         PlateReader(reading(*texts), StateReader(naming(*states), minimum=0.8)),
         digest="ab" * 32,
         legible_minimum=0.5,
@@ -131,7 +131,7 @@ def test_words_of_signs_and_states_are_no_plates_but_personal_ones_are(plate, co
 def test_what_a_closer_look_does_not_see_must_have_been_clear_at_once(score, count):
     engine = OwnEngine(
         PlateDetector(detecting((score, LEFT)), longest_px=640, again_px=None, minimum=0.5),
-        CloserLook(detecting()),
+        CornerRefiner(detecting()),
         PlateReader(reading({"plate": "7ABC123"})),
         digest="ab" * 32,
         legible_minimum=0.5,

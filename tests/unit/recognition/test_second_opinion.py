@@ -19,7 +19,7 @@ def opinion():
 def test_it_reads_the_serial_and_not_the_state(opinion):
     frame = street()
     draw_plate(frame, "7KLM294", 200, 330)
-    looks = opinion.looks(frame, PLATE, LINE)
+    looks = opinion.readings(frame, PLATE, LINE)
     assert "7KLM294" in [look.plate for look in looks]
     assert all("TEXAS" not in look.plate for look in looks)
     for look in looks:
@@ -27,7 +27,7 @@ def test_it_reads_the_serial_and_not_the_state(opinion):
 
 
 def test_it_says_nothing_of_a_plate_that_is_empty(opinion):
-    assert opinion.looks(street(), PLATE, LINE) == []
+    assert opinion.readings(street(), PLATE, LINE) == []
 
 
 def test_its_weights_are_looked_for_at_once_and_loaded_when_asked(tmp_path):

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.release.api.fields import storable
 from services.release.domain.requests import (
     Agency,
     Standing,
@@ -18,6 +17,7 @@ from services.release.domain.requests import (
     treatment,
 )
 from shared.core.errors import Conflict, NotAuthorised, Unavailable
+from shared.core.fields import storable
 from shared.objects.delivery import opened, sealed
 
 RECIPIENTS = frozenset({"law_enforcement", "prosecutor"})

@@ -14,10 +14,10 @@ import pytest
 
 from services.retention.actions import cutter, cutting
 from services.retention.actions.cutting import CutFailed, cut
-from services.retention.domain.parts import PlaceUnknown, parts_of
+from services.retention.domain.frame_cuts import PlaceUnknown, frame_cuts
 
 PICTURE = cv2.imencode(".png", np.full((90, 160, 3), 7, np.uint8))[1].tobytes()
-PARTS = parts_of([(40, 40, 20, 10)], [], margin_widths=1)
+PARTS = frame_cuts([(40, 40, 20, 10)], [], margin_widths=1)
 
 
 def a_program(tmp_path, text):
@@ -156,7 +156,7 @@ async def test_each_kind_of_picture_that_cameras_send_is_cut(kind):
 
 
 def test_a_part_is_around_its_plate_and_other_plates_lie_with_a_margin_in_what_is_filled():
-    parts = parts_of([(100, 50, 40, 20)], [(200, 50, 40, 20)], margin_widths=1.5)
+    parts = frame_cuts([(100, 50, 40, 20)], [(200, 50, 40, 20)], margin_widths=1.5)
     assert parts.keep == ((40, -10, 160, 140),)
     assert parts.fill == ((190, 40, 60, 40),)
     assert parts.plates == ((100, 50, 40, 20),)
@@ -173,4 +173,4 @@ def test_a_part_is_around_its_plate_and_other_plates_lie_with_a_margin_in_what_i
 )
 def test_without_every_plates_place_there_are_no_parts(released, others, reason):
     with pytest.raises(PlaceUnknown, match=reason):
-        parts_of(released, others, margin_widths=2)
+        frame_cuts(released, others, margin_widths=2)

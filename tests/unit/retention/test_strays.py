@@ -13,17 +13,17 @@ from services.ingest.domain.upload import Upload
 from services.recognition.engine.protocol import Box
 from services.recognition.events import Captures
 from services.retention.domain.criteria import Criteria
-from services.retention.domain.strays import (
+from services.retention.domain.orphans import (
     SETTLED,
     Bounds,
     Day,
-    Look,
+    SweepAction,
     cutoff,
     day_of,
     id_in,
     is_settled,
-    look,
     may_hold,
+    sweep_action,
 )
 from shared.events.signed_captures import crop_key_of
 from shared.kafka.topics import TOPICS
@@ -60,32 +60,35 @@ async def test_keys_are_as_ingest_and_recognition_make_them():
 @pytest.mark.parametrize(
     ("below", "what"),
     [
-        ("", Look.INTO),
-        (f"/{CAM}", Look.INTO),
-        (f"/{CAM}/2024", Look.INTO),
-        (f"/{CAM}/2025", Look.INTO),
-        (f"/{CAM}/2025/03", Look.INTO),
-        (f"/{CAM}/2025/04", Look.INTO),
-        (f"/{CAM}/2025/05", Look.PASS),
-        (f"/{CAM}/2025/12", Look.PASS),
-        (f"/{CAM}/2024/02/29", Look.SWEEP),
-        (f"/{CAM}/2025/04/24", Look.SWEEP),
-        (f"/{CAM}/2025/04/25", Look.PASS),  # two days before the cut-off at noon, not wholly past
-        (f"/{CAM}/2025/04/27", Look.PASS),
-        (f"/{CAM}/2026/05", Look.PASS),
+        ("", SweepAction.INTO),
+        (f"/{CAM}", SweepAction.INTO),
+        (f"/{CAM}/2024", SweepAction.INTO),
+        (f"/{CAM}/2025", SweepAction.INTO),
+        (f"/{CAM}/2025/03", SweepAction.INTO),
+        (f"/{CAM}/2025/04", SweepAction.INTO),
+        (f"/{CAM}/2025/05", SweepAction.PASS),
+        (f"/{CAM}/2025/12", SweepAction.PASS),
+        (f"/{CAM}/2024/02/29", SweepAction.SWEEP),
+        (f"/{CAM}/2025/04/24", SweepAction.SWEEP),
+        (
+            f"/{CAM}/2025/04/25",
+            SweepAction.PASS,
+        ),  # two days before the cut-off at noon, not wholly past
+        (f"/{CAM}/2025/04/27", SweepAction.PASS),
+        (f"/{CAM}/2026/05", SweepAction.PASS),
         # Days to come are in the year and the month that it is now.
-        (f"/{CAM}/2026", Look.INTO),
-        (f"/{CAM}/2026/06", Look.INTO),
-        (f"/{CAM}/2026/06/01", Look.PASS),
-        (f"/{CAM}/2026/06/02", Look.PASS),  # a camera's clock may be a little ahead
-        (f"/{CAM}/2026/06/03", Look.ODD),
-        (f"/{CAM}/2026/07", Look.ODD),
-        (f"/{CAM}/2027", Look.ODD),
+        (f"/{CAM}/2026", SweepAction.INTO),
+        (f"/{CAM}/2026/06", SweepAction.INTO),
+        (f"/{CAM}/2026/06/01", SweepAction.PASS),
+        (f"/{CAM}/2026/06/02", SweepAction.PASS),  # a camera's clock may be a little ahead
+        (f"/{CAM}/2026/06/03", SweepAction.ODD),
+        (f"/{CAM}/2026/07", SweepAction.ODD),
+        (f"/{CAM}/2027", SweepAction.ODD),
     ],
 )
 def test_a_sweep_goes_only_where_days_past_the_schedule_or_to_come_can_be(below, what):
     for kind in ("captures", "crops"):
-        assert look(f"{kind}{below}", BOUNDS) is what
+        assert sweep_action(f"{kind}{below}", BOUNDS) is what
 
 
 @pytest.mark.parametrize(
@@ -109,18 +112,22 @@ def test_a_sweep_goes_only_where_days_past_the_schedule_or_to_come_can_be(below,
     ],
 )
 def test_what_is_no_camera_or_no_day_is_odd(below):
-    assert look(f"captures/{below}", BOUNDS) is Look.ODD
+    assert sweep_action(f"captures/{below}", BOUNDS) is SweepAction.ODD
 
 
 def test_every_day_wholly_past_the_margin_is_swept_and_none_nearer():
     days = [date(2024, 1, 1) + timedelta(days=n) for n in range(900)]
-    swept = {d for d in days if look(f"captures/{CAM}/{d:%Y/%m/%d}", BOUNDS) is Look.SWEEP}
+    swept = {
+        d for d in days if sweep_action(f"captures/{CAM}/{d:%Y/%m/%d}", BOUNDS) is SweepAction.SWEEP
+    }
     ends = {d: datetime.combine(d, datetime.min.time(), UTC) + timedelta(days=1) for d in days}
     assert swept == {d for d in days if ends[d] <= cutoff(BEFORE)}
     assert cutoff(BEFORE) <= BEFORE - timedelta(days=2)
     for day in swept:
         month, year = f"captures/{CAM}/{day:%Y/%m}", f"captures/{CAM}/{day:%Y}"
-        assert look(month, BOUNDS) is look(year, BOUNDS) is Look.INTO, "a sweep never comes there"
+        assert sweep_action(month, BOUNDS) is sweep_action(year, BOUNDS) is SweepAction.INTO, (
+            "a sweep never comes there"
+        )
 
 
 def test_bounds_are_days_in_utc_whatever_the_zone_of_the_times():

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.limits.refusals import GUARD, OVERALL, Allowance, Door, Tally, place_of
+from shared.limits.refusals import GUARD, OVERALL, Allowance, LimitKey, Tally, network_of
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-HERE = Door("192.0.2.1", GUARD)
+HERE = LimitKey("192.0.2.1", GUARD)
 
 
 class Seconds:
@@ -59,24 +59,26 @@ def test_the_wait_is_until_there_is_one_again(seconds):
 def test_addresses_and_doors_do_not_spend_from_each_other(allowance):
     while allowance.reserve(HERE):
         pass
-    assert allowance.reserve(Door("192.0.2.2", GUARD))
-    assert allowance.reserve(Door("192.0.2.1", "/v1/sessions"))
+    assert allowance.reserve(LimitKey("192.0.2.2", GUARD))
+    assert allowance.reserve(LimitKey("192.0.2.1", "/v1/sessions"))
 
 
 def test_memory_is_bounded_and_who_is_at_it_stays_remembered(allowance):
     while allowance.reserve(HERE):
         pass
     for number in range(10_000):
-        allowance.reserve(Door(f"2001:db8:0:{number:x}::/64", GUARD))
+        allowance.reserve(LimitKey(f"2001:db8:0:{number:x}::/64", GUARD))
         assert not allowance.reserve(HERE)
         assert len(allowance) <= 3
 
 
 def test_many_addresses_together_have_no_more_than_some(allowance):
-    taken = sum(allowance.reserve(Door(f"10.0.{n // 250}.{n % 250}", GUARD)) for n in range(5000))
+    taken = sum(
+        allowance.reserve(LimitKey(f"10.0.{n // 250}.{n % 250}", GUARD)) for n in range(5000)
+    )
     assert taken == 5 * OVERALL
     # Signing in is bounded by its password hashing; a flood elsewhere does not close it to others.
-    assert allowance.reserve(Door("198.51.100.1", "/v1/sessions"))
+    assert allowance.reserve(LimitKey("198.51.100.1", "/v1/sessions"))
 
 
 @pytest.mark.parametrize(
@@ -93,18 +95,18 @@ def test_many_addresses_together_have_no_more_than_some(allowance):
     ],
 )
 def test_what_stands_for_an_address(host, place):
-    assert place_of(host) == place
+    assert network_of(host) == place
 
 
 def test_a_minute_is_told_once_it_has_ended():
     tally = Tally()
     for second in (0, 1, 59, 60):
         tally.add(HERE, NOON + timedelta(seconds=second))
-    assert tally.take(NOON + timedelta(seconds=59)) == []
-    [told] = tally.take(NOON + timedelta(seconds=60))
+    assert tally.pop_before(NOON + timedelta(seconds=59)) == []
+    [told] = tally.pop_before(NOON + timedelta(seconds=60))
     assert (told.door, told.count, told.first_at) == (HERE, 3, NOON)
     assert told.last_at == NOON + timedelta(seconds=59)
-    [rest] = tally.take(NOON + timedelta(hours=1))
+    [rest] = tally.pop_before(NOON + timedelta(hours=1))
     assert rest.count == 1
     assert len(tally) == 0
 
@@ -112,10 +114,12 @@ def test_a_minute_is_told_once_it_has_ended():
 def test_however_many_addresses_the_entries_are_few_and_their_sum_is_exact():
     tally = Tally(most_named=10, most_minutes=2)
     for number in range(6000):
-        door = Door(f"10.0.{number // 250}.{number % 250}", ("guard", "/v1/sessions")[number % 2])
+        door = LimitKey(
+            f"10.0.{number // 250}.{number % 250}", ("guard", "/v1/sessions")[number % 2]
+        )
         tally.add(door, NOON + timedelta(minutes=number // 1000))
         assert len(tally) <= 3 * (10 + 2) + 3 * 2
-    told = tally.take(NOON + timedelta(hours=1))
+    told = tally.pop_before(NOON + timedelta(hours=1))
     assert sum(counted.count for counted in told) == 6000
     doors = Counter()
     for counted in told:
@@ -126,9 +130,9 @@ def test_however_many_addresses_the_entries_are_few_and_their_sum_is_exact():
 def test_what_could_not_be_told_is_told_again_as_it_was():
     tally = Tally()
     tally.add(HERE, NOON)
-    taken = tally.take(NOON + timedelta(minutes=1))
+    taken = tally.pop_before(NOON + timedelta(minutes=1))
     tally.put_back(taken)
     tally.add(HERE, NOON)  # a clock that was put back
-    first, second = tally.take(NOON + timedelta(minutes=2))
+    first, second = tally.pop_before(NOON + timedelta(minutes=2))
     assert [first] == taken
     assert (second.count, second.minute) == (1, NOON + timedelta(minutes=1))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.access.data_elements import MAX_BODY_BYTES, _clean, _kept, _parsed
+from shared.access.data_elements import MAX_BODY_BYTES, _clean, _parsed, _recorded_value
 from shared.core.errors import InternalFault, NotFound, Unavailable
 from shared.core.ids import derive_id
 from shared.core.permissions import Permission
@@ -58,12 +58,12 @@ def test_secrets_do_not_enter_the_access_record():
 
 @pytest.mark.parametrize("body", [b"{", b"[" * 60_000, b"\xff\xfe", b'{"a": "\x00"}'])
 def test_a_body_that_is_not_json_is_recorded_as_such(body):
-    assert _kept(body, _parsed(body))["malformed"] is True
+    assert _recorded_value(body, _parsed(body))["malformed"] is True
 
 
 def test_text_that_postgres_cannot_store_is_made_storable():
     body = b'{"a": "x\\u0000y", "b": "\\ud800", "\\ud800\\u0000": 1}'
-    cleaned = _kept(body, _parsed(body))
+    cleaned = _recorded_value(body, _parsed(body))
     assert "\x00" not in cleaned["a"]
     cleaned["b"].encode()
     assert "\x00" not in "".join(name.encode().decode() for name in cleaned)
@@ -73,7 +73,7 @@ def test_text_that_postgres_cannot_store_is_made_storable():
 def test_a_body_too_long_to_keep_still_says_what_was_asked(filler):
     named = {f"n{n}": filler for n in range(300 if isinstance(filler, dict) else 10)}
     body = json.dumps({**named, "area": filler, "plate": "7ABC123"}).encode()
-    kept = _kept(body, _parsed(body))
+    kept = _recorded_value(body, _parsed(body))
     assert (kept["plate"], kept["size_bytes"]) == ("7ABC123", len(body))
     assert len(json.dumps(kept)) <= MAX_BODY_BYTES
 

@@ -7,7 +7,7 @@ import pytest
 from training.scenes import Backgrounds, PlatePool, compose, plateless
 from training.scenes.__main__ import main
 from training.scenes.backgrounds import is_held_out
-from training.scenes.frames import Frame, take_off
+from training.scenes.frames import Frame, paint_over
 from training.scenes.model import Canvas, box_corners
 from training.scenes.mount import mount_anywhere
 from training.scenes.negatives import burn_stamp, draw_negative
@@ -103,7 +103,7 @@ def test_corners_say_where_the_plate_was_laid():
 
 def test_a_plate_that_is_taken_off_leaves_its_surroundings_and_no_strokes():
     frame = street(np.random.default_rng(1), [(600, 400, 120, 30)])
-    patch = take_off(frame.pixels, (600, 400, 120, 30))
+    patch = paint_over(frame.pixels, (600, 400, 120, 30))
     clean = frame.pixels.copy()
     height, width = patch.pixels.shape[:2]
     clean[patch.top : patch.top + height, patch.left : patch.left + width] = patch.pixels

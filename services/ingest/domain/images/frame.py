@@ -35,7 +35,7 @@ def broken(fault: str) -> Malformed:
     return Malformed(Code.IMAGE_BROKEN, field="image", fault=fault)
 
 
-def not_taken(kind: str) -> UnsupportedMedia:
+def unsupported_kind(kind: str) -> UnsupportedMedia:
     """Return the refusal of an image format that cameras do not send."""
     return UnsupportedMedia(Code.IMAGE_KIND_UNKNOWN, field="image", kind=kind)
 

@@ -1,6 +1,6 @@
 """Distinguishes a whole still image from junk, a truncated file or a bomb, whatever its declared type."""
 
-from services.ingest.domain.images.frame import Frame, not_taken
+from services.ingest.domain.images.frame import Frame, unsupported_kind
 from services.ingest.domain.images.jpeg import inspect_jpeg
 from services.ingest.domain.images.png import SIGNATURE, inspect_png
 from services.ingest.domain.images.webp import inspect_webp
@@ -28,7 +28,7 @@ def inspect(data: bytes) -> Frame:
         return inspect_png(data)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return inspect_webp(data)
-    raise not_taken(_what(data))
+    raise unsupported_kind(_what(data))
 
 
 def _what(data: bytes) -> str:

@@ -8,7 +8,13 @@ refused: a frame is evidence, and such bytes have no explanation.
 import itertools
 import re
 
-from services.ingest.domain.images.frame import Frame, broken, check_pieces, check_sides, not_taken
+from services.ingest.domain.images.frame import (
+    Frame,
+    broken,
+    check_pieces,
+    check_sides,
+    unsupported_kind,
+)
 from services.ingest.domain.problem_codes import Code
 from shared.core.errors import TooLarge
 
@@ -68,7 +74,7 @@ class _Picture:
             if marker == _SOI or 0xD0 <= marker <= 0xD7 or marker == 0:
                 raise broken(f"marker FF{marker:02X} at byte {at - 2} is out of place")
             body, at = self._segment(at)
-            self._look(marker, body)
+            self._inspect(marker, body)
             if marker == _SOS:
                 at = self._scan(at)
         raise AssertionError("the count does not end")
@@ -92,11 +98,11 @@ class _Picture:
             raise broken(f"the segment at byte {at} has no length")
         return self._data[at + 2 : end], end
 
-    def _look(self, marker: int, body: bytes) -> None:
+    def _inspect(self, marker: int, body: bytes) -> None:
         if marker in _SOF_TAKEN:
             self._frame_header(body)
         elif marker in _SOF_OTHER:
-            raise not_taken(f"this JPEG is of coding process {marker - 0xC0} of ITU-T T.81")
+            raise unsupported_kind(f"this JPEG is of coding process {marker - 0xC0} of ITU-T T.81")
         elif marker == _APP2 and body.startswith(b"MPF\x00"):
             self.announces_more = True
 
@@ -106,9 +112,9 @@ class _Picture:
         if len(body) < 6 or len(body) != 6 + 3 * body[5]:
             raise broken("its frame header has the wrong length")
         if body[0] != 8:
-            raise not_taken(f"this JPEG has {body[0]} bits a sample")
+            raise unsupported_kind(f"this JPEG has {body[0]} bits a sample")
         if body[5] not in _COMPONENTS:
-            raise not_taken(f"this JPEG has {body[5]} components")
+            raise unsupported_kind(f"this JPEG has {body[5]} components")
         self.height_px = int.from_bytes(body[1:3], "big")
         self.width_px = int.from_bytes(body[3:5], "big")
         check_sides(self.width_px, self.height_px)

@@ -7,7 +7,13 @@ import itertools
 import re
 import zlib
 
-from services.ingest.domain.images.frame import Frame, broken, check_pieces, check_sides, not_taken
+from services.ingest.domain.images.frame import (
+    Frame,
+    broken,
+    check_pieces,
+    check_sides,
+    unsupported_kind,
+)
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -37,7 +43,7 @@ def inspect_png(data: bytes) -> Frame:
             continue
         pixels_over = pixels
         palette = palette or kind == b"PLTE"
-        _look(kind)
+        _inspect(kind)
     if not pixels or (indexed and not palette):
         raise broken("it ends without its picture data or its palette")
     if data[at:].strip(b"\x00"):
@@ -71,9 +77,9 @@ def _chunk(data: bytes, at: int) -> tuple[bytes, memoryview, int]:
     return kind, whole[4:], end
 
 
-def _look(kind: bytes) -> None:
+def _inspect(kind: bytes) -> None:
     if kind == b"acTL":
-        raise not_taken("this PNG is animated")
+        raise unsupported_kind("this PNG is animated")
     if kind == b"IHDR":
         raise broken("it has two IHDR chunks")
     if not kind[0] & 0x20 and kind not in _KNOWN_CRITICAL:

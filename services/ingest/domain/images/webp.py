@@ -6,7 +6,13 @@ the RIFF chunk: zeros, as a block device leaves them, are accepted; anything els
 
 import itertools
 
-from services.ingest.domain.images.frame import Frame, broken, check_pieces, check_sides, not_taken
+from services.ingest.domain.images.frame import (
+    Frame,
+    broken,
+    check_pieces,
+    check_sides,
+    unsupported_kind,
+)
 
 _ANIMATION = 0x02
 _PICTURES = frozenset({b"VP8 ", b"VP8L"})
@@ -28,7 +34,7 @@ def inspect_webp(data: bytes) -> Frame:
         check_pieces(count)
         kind, body, at = _chunk(data, at, end)
         if kind in (b"ANIM", b"ANMF"):
-            raise not_taken("this WebP is animated")
+            raise unsupported_kind("this WebP is animated")
         if kind == b"VP8X":
             if canvas or picture:
                 raise broken("its VP8X chunk is out of place")
@@ -59,7 +65,7 @@ def _extended(body: bytes) -> tuple[int, int]:
     if len(body) < 10:
         raise broken("its VP8X chunk is short")
     if body[0] & _ANIMATION:
-        raise not_taken("this WebP is animated")
+        raise unsupported_kind("this WebP is animated")
     width_px = 1 + int.from_bytes(body[4:7], "little")
     height_px = 1 + int.from_bytes(body[7:10], "little")
     check_sides(width_px, height_px)

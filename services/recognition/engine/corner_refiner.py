@@ -32,7 +32,7 @@ the plate was centred and as wide as in training; otherwise a second look follow
 BATCH: Final = 16
 
 
-class CloserLook:
+class CornerRefiner:
     """Refines corners, many plates at a time."""
 
     def __init__(self, network: Network) -> None:

@@ -16,7 +16,7 @@ class PlaceUnknown(ValueError):
 
 
 @dataclass(frozen=True)
-class Parts:
+class FrameCuts:
     """Steps of cutting a frame, in this order: fill all, show `keep`, fill `fill`, show `plates`."""
 
     keep: tuple[Box, ...]
@@ -25,9 +25,9 @@ class Parts:
     plates: tuple[Box, ...]
 
 
-def parts_of(
+def frame_cuts(
     released: Iterable[Box | None], others: Iterable[Box | None], *, margin_widths: float
-) -> Parts:
+) -> FrameCuts:
     """Return the parts of a frame.
 
     Args:
@@ -41,7 +41,7 @@ def parts_of(
     rest = tuple(_known(box, "the place of another plate in it is not known") for box in others)
     if not plates:
         raise PlaceUnknown("no released plate was read in it")
-    return Parts(
+    return FrameCuts(
         keep=tuple(_around(box, margin_widths) for box in plates),
         fill=tuple(_around(box, OTHERS_MARGIN_WIDTHS) for box in rest),
         plates=plates,

@@ -21,7 +21,7 @@ OLD_LOG_S = 3600.0
 """Seconds between two checks whether the previous log is due for destruction."""
 
 
-class Keeper:
+class Scheduler:
     """The tasks that the runtime runs; a failed run is retried and never stops the log."""
 
     def __init__(self, runtime: Runtime, settings: Settings, writer: Writer) -> None:
@@ -37,8 +37,8 @@ class Keeper:
             PeriodicTask("erasing", Eraser(runtime, writer).catch_up, settings.audit_watch_s),
             PeriodicTask("old log", OldLogEnd(runtime).destroy_if_due, OLD_LOG_S),
             PeriodicTask("periods", self.fix_periods, settings.audit_watch_s),
-            PeriodicTask("standstill", self.look_at_consumer, stall_s),
-            PeriodicTask("disks of Kafka", self.look_at_disks, settings.audit_disk_s),
+            PeriodicTask("standstill", self.check_consumer, stall_s),
+            PeriodicTask("disks of Kafka", self.check_disks, settings.audit_disk_s),
             CoveringTask(runtime),
             PeriodicTask("notices", NoticeSender(runtime, settings).send, settings.audit_notice_s),
         )
@@ -50,7 +50,7 @@ class Keeper:
             fixed += 1
         return fixed
 
-    async def look_at_disks(self) -> None:
+    async def check_disks(self) -> None:
         """Raise a finding, once a day, for each broker whose disk is at or above the limit.
 
         A full disk stops Kafka, and with it all recording. Raises: Unavailable.
@@ -73,7 +73,7 @@ class Keeper:
             async with self._runtime.db.begin() as connection:
                 await Findings(connection, self._runtime.service).raise_once(finding)
 
-    async def look_at_consumer(self) -> None:
+    async def check_consumer(self) -> None:
         """Raise a finding if the log's consumer or Kafka is stopped for too long (CJIS AU-5: within an hour)."""
         state = await self._runtime.check()
         fault = state.get("consumers")

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.destruction import Kind, State
-from services.retention.domain.strays import CROPS, FRAMES, Day, may_hold
+from services.retention.domain.orphans import CROPS, FRAMES, Day, may_hold
 from services.retention.store.holds import HoldsInForce
 from services.retention.store.locks import HOLDS, Locks
 from services.retention.store.runs import Run, Runs

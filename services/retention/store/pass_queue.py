@@ -18,7 +18,7 @@ from services.retention.domain.passes import Span, Track
 from services.retention.domain.plates import plate_number, plate_of
 from services.retention.domain.sightings import Box, Sighting, sureness_of
 from services.retention.store import locks
-from services.retention.store.recording import Details
+from services.retention.store.record_writer import Details
 from shared.events import PassRecorded, Place
 
 MOST_READS = 5000

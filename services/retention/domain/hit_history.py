@@ -24,7 +24,7 @@ class _Read(msgspec.Struct):
     hits: list[UUID]
 
 
-class _Told(msgspec.Struct):
+class _HitEvent(msgspec.Struct):
     """The fields that every event about a hit has."""
 
     event_id: UUID
@@ -35,9 +35,9 @@ class _Told(msgspec.Struct):
 class _Hit(msgspec.Struct):
     hit_id: UUID
     read_id: UUID
-    raised: _Told | None
-    verification: _Told | None
-    dispositions: list[_Told]
+    raised: _HitEvent | None
+    verification: _HitEvent | None
+    dispositions: list[_HitEvent]
 
 
 class Telling(NamedTuple):

@@ -37,7 +37,7 @@ _HALF_WRITTEN = re.compile(rf"\.(?P<name>{_UUID}\.[a-z]+)\.{_HEX}{{32}}")
 """Names of files that a crash leaves in a store on a file system (shared/objects/store.py)."""
 
 
-class Look(Enum):
+class SweepAction(Enum):
     """Action of a sweep on a folder."""
 
     INTO = auto()
@@ -91,21 +91,21 @@ class Day(NamedTuple):
         return f"{self.kind}/{self.device_id}/{self.day:%Y/%m/%d}"
 
 
-def look(folder: str, bounds: Bounds) -> Look:
+def sweep_action(folder: str, bounds: Bounds) -> SweepAction:
     """Return the action on a folder of `DATED`, or on one of a camera, a year, a month or a day below."""
     _, *below = folder.split("/", 2)
     if below and not _DEVICE.fullmatch(below[0]):
-        return Look.ODD
+        return SweepAction.ODD
     if len(below) < 2:
-        return Look.INTO
+        return SweepAction.INTO
     span = _span(below[1])
     if span is None or span[0] > bounds.last:
-        return Look.ODD
+        return SweepAction.ODD
     first, end = span
     if end - first == timedelta(days=1):
-        return Look.SWEEP if end <= bounds.due else Look.PASS
+        return SweepAction.SWEEP if end <= bounds.due else SweepAction.PASS
     to_come = end - timedelta(days=1) > bounds.last
-    return Look.INTO if first < bounds.due or to_come else Look.PASS
+    return SweepAction.INTO if first < bounds.due or to_come else SweepAction.PASS
 
 
 def _span(text: str) -> tuple[date, date] | None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 
-class FormParts:
+class MultipartCallbacks:
     """The callbacks of python-multipart; a subclass handles the fields."""
 
     def __init__(self) -> None:
