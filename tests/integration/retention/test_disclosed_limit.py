@@ -140,7 +140,7 @@ async def test_a_package_counts_as_many_records_as_it_holds(limited):
         answer = await limited.client.get(path, headers=other)
         assert answer.status_code == status, answer.text
     *_, told = [e for e in await limited.emitted(RecordsDisclosed) if e.record_kind == "package"]
-    assert (told.count, len(told.shown)) == (1, 1)
+    assert (told.count, len(told.all_records)) == (1, 1)
 
 
 async def test_requests_at_once_cannot_each_stay_below(limited):

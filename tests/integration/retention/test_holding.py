@@ -114,7 +114,7 @@ async def test_what_a_hold_names_survives_the_purge_and_nothing_else_does(retent
     assert await everything_left(retention) == ["7ABC123"]
     assert (run["reads"], run["kept_under_hold"]) == (1, 1)
     [purged] = await retention.emitted(RecordsPurged)
-    assert purged.held_past_schedule == 1
+    assert purged.kept_under_hold == 1
 
 
 @pytest.mark.clause("468.5/holds")

@@ -84,7 +84,7 @@ async def test_what_is_past_the_schedule_goes_and_nothing_else(retention):
     tables = await retention.fetch("SELECT to_regclass('reads_2025_02')")
     assert tables[0][0] is None
     [purged] = await retention.emitted(RecordsPurged)
-    assert (purged.reads, purged.before, purged.held_past_schedule) == (3, DUE, 0)
+    assert (purged.reads, purged.before, purged.kept_under_hold) == (3, DUE, 0)
     changes = [event.change for event in await retention.emitted(PurgeChanged)]
     assert changes == ["proposed", "authorised", "executed", "certified"]
 
