@@ -16,8 +16,10 @@ from sqlalchemy.engine import make_url
 from local.stack.broker import Broker
 from local.stack.postgres import ROLE, Postgres, role_of
 from local.stack.services import APIS
+from services.registry import SPECS
 from shared.kafka.topics_admin import ensure_topics
-from shared.postgres.database import Database
+from shared.postgres.schema import migrate_as
+from shared.postgres.settings import DatabaseLink
 
 TESTS = "tests"
 """The database of the test that runs."""
@@ -67,14 +69,9 @@ def templates(postgres: Postgres, request: pytest.FixtureRequest) -> None:
 
 async def make_template(postgres: Postgres, name: str) -> None:
     """Make a database with the tables of some services, by their migrations, and nothing in them."""
-    url = postgres.create_database(name)
+    owner = DatabaseLink.at(postgres.create_database(name))
     for service in TEMPLATES[name]:
-        db = Database(url, service, pool_size=1)
-        try:
-            migrations = Path("services", service, "migrations").absolute()
-            await db.migrate(migrations, role=role_of(service))
-        finally:
-            await db.close()
+        await migrate_as(owner, service, SPECS[service].migrations, role=role_of(service))
 
 
 def _template_of(test: Path) -> str:

@@ -33,7 +33,7 @@ from tests.conformance.mutant_server import TIMEOUT_S
 from tests.conformance.mutation import KINDS, Mutant, MutantFault, mutants
 from tests.conformance.reach import SOURCES, Reach, joined
 from tests.conformance.rules import CLAIM, files_with, rules
-from tests.servers import TEMPLATES, make_template
+from tests.servers import TEMPLATES, make_template, memory
 
 ROOT = Path(__file__).parents[2]
 CODE = (
@@ -112,7 +112,7 @@ def _run(chosen: Sequence[Mutant], options: argparse.Namespace) -> dict[Mutant, 
         todo.put(mutant)
     if not left:
         return results
-    with tempfile.TemporaryDirectory(prefix="plateward-mutants-", dir=_memory()) as name:
+    with tempfile.TemporaryDirectory(prefix="plateward-mutants-", dir=memory()) as name:
         folder = Path(name)
         folder.chmod(0o711)  # the databases' account passes through
         trees = [folder / str(number) for number in range(min(options.workers, len(left)))]
@@ -142,12 +142,6 @@ def _run(chosen: Sequence[Mutant], options: argparse.Namespace) -> dict[Mutant, 
             for future in [pool.submit(work, tree) for tree in trees]:
                 future.result()
     return results
-
-
-def _memory() -> str | None:
-    """A folder in memory, if there is one: what the tests write need not reach a disk."""
-    shared = Path("/dev/shm")
-    return str(shared) if shared.is_dir() and os.access(shared, os.W_OK) else None
 
 
 def _reach_file(kept: Path | None, trees: Sequence[Path]) -> Path:
