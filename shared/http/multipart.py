@@ -1,9 +1,10 @@
 """Follows a multipart form during parsing: the headers of each field, its data and its end."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 
-class MultipartCallbacks:
+class MultipartCallbacks(ABC):
     """The callbacks of python-multipart; a subclass handles the fields."""
 
     def __init__(self) -> None:
@@ -27,21 +28,21 @@ class MultipartCallbacks:
             "on_end": self._on_end,
         }
 
+    @abstractmethod
     def field_begun(self) -> None:
         """Begin a field."""
-        raise NotImplementedError
 
+    @abstractmethod
     def field_named(self, disposition: bytes) -> None:
         """Handle a field's Content-Disposition: its name, and whether it is a file."""
-        raise NotImplementedError
 
+    @abstractmethod
     def field_data(self, data: bytes) -> None:
         """Add to the content of the field."""
-        raise NotImplementedError
 
+    @abstractmethod
     def field_ended(self) -> None:
         """End the field."""
-        raise NotImplementedError
 
     def _on_begin(self) -> None:
         self._disposition = b""
