@@ -25,21 +25,21 @@ log = logging.getLogger(__name__)
 class Handlers:
     """The handlers of the consumed events."""
 
-    def __init__(self, runtime: Runtime, raiser: Matcher, secrets: MonthSecrets) -> None:
+    def __init__(self, runtime: Runtime, matcher: Matcher, secrets: MonthSecrets) -> None:
         self._runtime = runtime
-        self._raiser = raiser
+        self._matcher = matcher
         self._purge = HitPurge(runtime, secrets)
 
     async def reads(self, events: Sequence[ReadRecorded]) -> None:
-        """Raise the hits of reads that cameras made. Raises: CaptureRefused; the errors of `Raiser.reads`."""
-        await self._raiser.reads(self._runtime.captures.edge(events))
+        """Raise the hits of reads that cameras made. Raises: CaptureRefused; the errors of `Matcher.reads`."""
+        await self._matcher.reads(self._runtime.captures.edge(events))
 
     async def recognised(self, events: Sequence[ReadRecognised]) -> None:
         """Raise the hits of reads of frames, with the device, time and place that ingest signed.
 
-        Raises: CaptureRefused; the errors of `Raiser.reads`.
+        Raises: CaptureRefused; the errors of `Matcher.reads`.
         """
-        await self._raiser.reads(self._runtime.captures.reads(events))
+        await self._matcher.reads(self._runtime.captures.reads(events))
 
     async def purged(self, events: Sequence[RecordsPurged]) -> None:
         """Delete the data of purged reads from hits. Safe to repeat.
@@ -80,7 +80,7 @@ READS = (ReadRecorded, ReadRecognised)
 """The events that raise alerts."""
 
 
-def subscriptions(runtime: Runtime, raiser: Matcher, secrets: MonthSecrets) -> list[Subscription]:
+def subscriptions(runtime: Runtime, matcher: Matcher, secrets: MonthSecrets) -> list[Subscription]:
     """Return one subscription per topic, each with its own group: a purge or a pass does not delay reads."""
     return [
         Subscription(
@@ -88,5 +88,5 @@ def subscriptions(runtime: Runtime, raiser: Matcher, secrets: MonthSecrets) -> l
             {event: handler},
             pauses=PROMPT if event in READS else UNHURRIED,
         )
-        for event, handler in Handlers(runtime, raiser, secrets).by_event.items()
+        for event, handler in Handlers(runtime, matcher, secrets).by_event.items()
     ]

@@ -31,7 +31,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await runtime.start(
-            SPEC.migrations, subscriptions(runtime, hotlist.raiser, hotlist.secrets)
+            SPEC.migrations, subscriptions(runtime, hotlist.matcher, hotlist.secrets)
         )
         try:
             hotlist.start()

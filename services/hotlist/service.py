@@ -36,7 +36,7 @@ class HotlistService(RuntimeService):
     secrets: MonthSecrets
     refresher: Refresher
     broadcaster: Broadcaster
-    raiser: Matcher
+    matcher: Matcher
     notices: Notices
     uploads: Semaphore = field(default_factory=lambda: Semaphore(MAX_UPLOADS))
     """Limits the uploads in progress; an upload holds it until it has arrived."""
@@ -53,13 +53,13 @@ class HotlistService(RuntimeService):
         )
         refresher = Refresher(runtime, settings)
         broadcaster = Broadcaster(runtime, settings, encode)
-        raiser = Matcher(runtime, settings, refresher, broadcaster.task.wake, own, secrets)
+        matcher = Matcher(runtime, settings, refresher, broadcaster.task.wake, own, secrets)
         channels = {
             LISTS_CHANNEL: refresher.task.wake,
             ALERTS_CHANNEL: broadcaster.task.wake,
         }
         notices = Notices(settings.database_link(), channels, own)
-        return cls(runtime, settings, secrets, refresher, broadcaster, raiser, notices)
+        return cls(runtime, settings, secrets, refresher, broadcaster, matcher, notices)
 
     def start(self) -> None:
         """Start the tasks that refresh the index, listen for notices and broadcast alerts."""

@@ -1,7 +1,7 @@
 """The declaration of a service, so that no other place lists services by hand.
 
-A declaration (`services/<s>/spec.py`) imports this module and its list of problems alone, so the local stack, the locks and the tests
-read all of them at no cost. What they build is imported when it is asked for.
+A declaration (`services/<s>/spec.py`) imports only this module and its own list of problem codes, so the local stack,
+the locks and the tests read every declaration cheaply. `settings_class` and `build_app` import the rest.
 """
 
 from dataclasses import dataclass

@@ -52,7 +52,7 @@ class Reach:
             self.addresses.update(filter(None, [row.found.client_address]))
             return
         if row.found.kind == EXPORTED:
-            return  # its values come through `take_exported`
+            return  # its values come through `count_exported`
         body = msgspec.json.decode(row.content)["data"]
         parts = [(value, part) for value in row.values for part in remaining_of(value)]
         for value, part in parts:

@@ -237,7 +237,7 @@ async def test_an_entry_taken_out_raises_nothing_even_where_the_index_lags(hotli
     stale = index.candidates([hotlist.read()], minimum_confidence=0.6, most_differences=1)
     await hotlist.call("DELETE", f"/v1/lists/{list_id}/entries/{added['entry_ids'][0]}")
     assert len(stale) == 1
-    await hotlist.running.raiser._raise(stale)
+    await hotlist.running.matcher._raise(stale)
     assert await hotlist.hits() == []
 
 
@@ -497,7 +497,9 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
     runtime = Runtime("hotlist", settings, bus=bus, objects=objects, clock=clock, policy=policy)
     fresh = HotlistService.of(runtime, settings, alert)  # not started: nothing has loaded the index
     [reads] = [
-        s for s in subscriptions(runtime, fresh.raiser, fresh.secrets) if ReadRecorded in s.handlers
+        s
+        for s in subscriptions(runtime, fresh.matcher, fresh.secrets)
+        if ReadRecorded in s.handlers
     ]
     await reads.handlers[ReadRecorded]([hotlist.read()])
     await runtime.db.close()

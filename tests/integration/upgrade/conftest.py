@@ -146,7 +146,7 @@ class Upgraded:
         yield from of_release(self.runtimes["release"])
         yield from of_retention(service_of(self.apps["retention"], RetentionService))
         hotlist = service_of(self.apps["hotlist"], HotlistService)
-        yield from of_hotlist(hotlist.runtime, hotlist.raiser, hotlist.secrets)
+        yield from of_hotlist(hotlist.runtime, hotlist.matcher, hotlist.secrets)
 
     async def ask(self, service, method, path, person=None, purpose=None, **request):
         headers = {**request.pop("headers", {})}
