@@ -58,8 +58,8 @@ ONE_COPY = "ok, but a receipt may rest on one broker (KAFKA_ALLOW_ONE_COPY)"
 
 T = TypeVar("T")
 
-PAUSES = 12
-"""A follower's pause after an empty fetch, in units of a consumer's first pause: it learns within 0.25 s.
+PAUSES = 20
+"""A follower's pause after an empty fetch, in units of a consumer's first pause: it learns within 0.4 s.
 
 Ticks arrive every 2 s and are valid for 5 s, so one may be lost and the next one late.
 """

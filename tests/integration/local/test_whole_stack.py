@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -28,8 +29,9 @@ from shared.kafka.topics import TOPICS
 from shared.testing import eventually
 
 EXAMPLES = ROOT / "shared" / "events" / "examples"
-IDLE_PERCENT = 10.0
-"""Of one core, for all processes together."""
+IDLE_PASSES_PER_S = 2_000_000
+"""The CPU that all processes together may use while idle, in passes of `pass_s` a second: 10% of a core that needs
+50 ns for a pass."""
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +131,21 @@ async def test_what_all_services_have_worked_is_trimmed(stack: Running) -> None:
     await works(stack)
 
 
+def pass_s() -> float:
+    """The CPU seconds that one pass of a plain loop costs here: the best of five, so that other work counts less."""
+
+    def once(passes: int = 500_000) -> float:
+        began, total = time.process_time(), 0
+        for n in range(passes):
+            total += n * n
+        return (time.process_time() - began) / passes
+
+    return min(once() for _ in range(5))
+
+
 async def test_it_costs_little_while_idle(stack: Running, folder: Path) -> None:
-    """What start-up left to do is over after some looks."""
+    """What start-up left to do is over after some looks. The limit follows the speed of the machine."""
+    limit = 100 * IDLE_PASSES_PER_S * pass_s()
 
     def idle() -> bool:
         command = [sys.executable, "-m", "local.commands.cpu", "--seconds", "5"]
@@ -139,7 +154,7 @@ async def test_it_costs_little_while_idle(stack: Running, folder: Path) -> None:
         )
         percent = json.loads(looked.stdout.splitlines()[-1])["percent_of_a_core"]
         assert set(percent) == {"supervisor", "total", *stack.processes}
-        assert percent["total"] < IDLE_PERCENT, percent
+        assert percent["total"] < limit, (limit, percent)
         return True
 
     await eventually(idle, within_s=60)
