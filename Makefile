@@ -149,8 +149,8 @@ bench-reads: $(STAMP) ## Edge reads through HTTP, Kafka, matching and Postgres [
 	@$(PY) -m tests.bench.reads $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-pairs
-bench-pairs: $(STAMP) ## CPU of a log entry or a read, in pairs with an earlier commit [WHAT=entry or read, BEFORE=commit, PAIRS=7]
-	@$(PY) -m tests.bench.pairs $${WHAT:+--what "$$WHAT"} $${BEFORE:+--before "$$BEFORE"} $${PAIRS:+--pairs "$$PAIRS"}
+bench-pairs: $(STAMP) ## CPU of a log entry, a read or a frame, in pairs with earlier commits [WHAT=entry, read or frame, BEFORE=commits, PAIRS=7, LOAD_S=60]
+	@$(PY) -m tests.bench.pairs $${WHAT:+--what "$$WHAT"} $${BEFORE:+--before $$BEFORE} $${PAIRS:+--pairs "$$PAIRS"} $${LOAD_S:+--load-s "$$LOAD_S"}
 
 .PHONY: bench-frames
 bench-frames: $(STAMP) ## Frames acknowledged when file, folder and Kafka have them [KAFKA=apache]

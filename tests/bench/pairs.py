@@ -1,10 +1,11 @@
-"""CPU of a log entry or of a read, in interleaved pairs with an earlier commit.
+"""CPU of a log entry, a read or a frame, in interleaved pairs with earlier commits.
 
     python -m tests.bench.pairs --before 6984213 --what entry
+    python -m tests.bench.pairs --before 6984213 bd2dd66 --what read --load-s 20
 
-Each side runs its own bench on its own code. Prints one line of JSON: CPU microseconds of each run, the
-medians, and the median of the pairs' ratios. CPU time depends on what else the machine does: do not quote a
-figure of a loaded machine without saying so.
+Each commit runs its own bench on its own code; every round runs all of them, in an order that rotates. Prints one line
+of JSON: CPU microseconds of each run, the medians, and for each earlier commit the median of the rounds' ratios. CPU
+time depends on what else the machine does: do not quote a figure of a loaded machine without saying so.
 """
 
 import argparse
@@ -16,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from statistics import median
@@ -65,10 +66,29 @@ def entry_us(entries: int, batch: int) -> float:
     return found[0]
 
 
-def read_us(tree: Path) -> float:
-    """Return the CPU of a read in all processes but the load's, as a tree's own bench counts it."""
+LOADS = {
+    "read": ("tests.bench.reads", "LOAD_S, SINGLE_S, ALERTS_S = {0}, 1.0, 1.0", "cpu_us_per_read"),
+    "frame": (
+        "tests.bench.frames",
+        "RUN_S, CLIENTS = {0}, (bench.REPORTED_CLIENTS,)",
+        "cpu_us_per_frame",
+    ),
+}
+"""By what is measured: the bench, the lines that shorten it, and the key of its CPU by process."""
+
+
+def load_us(tree: Path, what: str, load_s: float) -> float:
+    """Return the CPU of a read or a frame in all processes but the load's, as a tree's own bench counts it."""
+    module, shorten, key = LOADS[what]
+    names, values = shorten.format(load_s).split(" = ")
+    lines = [
+        f"import sys, {module} as bench",
+        f"bench.{names.replace(', ', ', bench.')} = {values}",
+        "sys.argv = [bench.__name__]",
+        "sys.exit(bench.main())",
+    ]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.reads"],
+        [sys.executable, "-c", "\n".join(lines)],
         cwd=tree,
         capture_output=True,
         text=True,
@@ -76,15 +96,16 @@ def read_us(tree: Path) -> float:
     )
     if not done.stdout.strip():
         raise SystemExit(done.stderr)
-    by_process = json.loads(done.stdout.splitlines()[-1])["cpu_us_per_read"]
+    by_process = json.loads(done.stdout.splitlines()[-1])[key]
     return sum(us for name, us in by_process.items() if name not in ("load", "total"))
 
 
-def once(tree: Path, what: str, entries: int, batch: int) -> float:
+def once(tree: Path, asked: argparse.Namespace) -> float:
     """Return one figure of one tree, measured in a process of its own."""
-    if what == "read":
-        return read_us(tree)
-    command = [sys.executable, __file__, "--one", "--entries", str(entries), "--batch", str(batch)]
+    if asked.what in LOADS:
+        return load_us(tree, asked.what, asked.load_s)
+    sizes = ["--entries", str(asked.entries), "--batch", str(asked.batch)]
+    command = [sys.executable, __file__, "--one", *sizes]
     done = subprocess.run(
         command,
         cwd=tree,
@@ -112,44 +133,56 @@ def checked_out(commit: str) -> Iterator[Path]:
             subprocess.run([*git, "remove", "--force", tree], check=True, capture_output=True)
 
 
-def pairs(before: Path, count: int, what: str, entries: int, batch: int) -> dict[str, Any]:
-    """Return the figures of `count` pairs; which side goes first alternates."""
-    found: dict[Path, list[float]] = {before: [], HERE: []}
-    for number in range(count):
-        for tree in (before, HERE) if number % 2 == 0 else (HERE, before):
-            found[tree].append(round(once(tree, what, entries, batch), 1))
-            print(f"{what} {tree.name}: {found[tree][-1]} us", file=sys.stderr)
-    ratios = sorted(now / then for then, now in zip(found[before], found[HERE], strict=True))
+def rounds(trees: Mapping[str, Path], asked: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of each tree by its name, and its ratios to the others; the order rotates."""
+    from tests.bench.rig import machine  # not above: `--one` imports the measured tree's modules
+
+    found: dict[str, list[float]] = {name: [] for name in trees}
+    for number in range(asked.pairs):
+        names = list(trees)
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            found[name].append(round(once(trees[name], asked), 1))
+            print(f"{asked.what} {name}: {found[name][-1]} us", file=sys.stderr)
+    ratios = {
+        name: sorted(now / then for then, now in zip(found[name], found["now"], strict=True))
+        for name in found
+        if name != "now"
+    }
     return {
-        "bench": f"cpu of one {what}",
-        "before_us": found[before],
-        "now_us": found[HERE],
-        "before_median_us": median(found[before]),
-        "now_median_us": median(found[HERE]),
-        "ratio_median": round(median(ratios), 3),
-        "ratio_least": round(ratios[0], 3),
-        "ratio_most": round(ratios[-1], 3),
+        "bench": f"cpu of one {asked.what}",
+        "us": found,
+        "median_us": {name: median(us) for name, us in found.items()},
+        "ratio_median": {name: round(median(each), 3) for name, each in ratios.items()},
+        "ratio_least": {name: round(each[0], 3) for name, each in ratios.items()},
+        "ratio_most": {name: round(each[-1], 3) for name, each in ratios.items()},
         "load_average": round(os.getloadavg()[0], 1),
+        "machine": machine(Path(tempfile.gettempdir())),
     }
 
 
 def main() -> int:
     """Measure and print; 1 where the cost has grown by more than is allowed."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.pairs", description=__doc__)
-    parser.add_argument("--before", default="6984213", help="the commit to compare with")
-    parser.add_argument("--what", choices=("entry", "read"), default="entry")
+    parser.add_argument(
+        "--before", nargs="+", default=["6984213"], help="the commits to compare with"
+    )
+    parser.add_argument("--what", choices=("entry", *LOADS), default="entry")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--entries", type=int, default=20_000)
     parser.add_argument("--batch", type=int, default=1000)
+    parser.add_argument("--load-s", type=float, default=60.0, help="of reads or frames, each run")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
         print(entry_us(asked.entries, asked.batch))
         return 0
-    with checked_out(asked.before) as before:
-        figures = pairs(before, asked.pairs, asked.what, asked.entries, asked.batch)
+    with ExitStack() as stack:
+        trees = {commit: stack.enter_context(checked_out(commit)) for commit in asked.before}
+        figures = rounds({**trees, "now": HERE}, asked)
     print(json.dumps(figures))
-    return 0 if figures["ratio_median"] <= (1.05 if asked.what == "read" else 1.10) else 1
+    allowed = 1.10 if asked.what == "entry" else 1.05
+    return 0 if max(figures["ratio_median"].values()) <= allowed else 1
 
 
 if __name__ == "__main__":
