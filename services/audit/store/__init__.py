@@ -1,1 +1,1 @@
-"""The only queries of audit. Everything that shows entries takes a grant and leaves a trace."""
+"""The only queries of audit. A method that shows entries requires a grant and writes a disclosure."""

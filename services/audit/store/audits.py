@@ -1,4 +1,4 @@
-"""Periodic audits of accesses: the draw, the review of each item, the signature below."""
+"""Periodic audits of accesses: the draw, the review of each item, the sign-off."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ _SIGN = text(
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One access that was drawn, numbered from 1 in the order drawn."""
+    """One access of the sample, numbered from 1 in the order of the draw."""
 
     number: int
     seq: int
@@ -67,15 +67,15 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """A draw, before anything was looked at."""
+    """A draw, before any review."""
 
     audit_id: UUID
     period_seq: int | None
-    """The entry that fixed its period; None for an audit from before periods were the plan's."""
+    """The entry that fixed the period; None for an audit that is older than the plan's periods."""
     occurred_from: datetime
     occurred_to: datetime
     log_size: int
-    """Of the checkpoint that the seed comes from."""
+    """The size of the checkpoint that gives the seed."""
     root_hash: bytes
     seed: bytes
     population: int
@@ -85,10 +85,10 @@ class Drawn:
 
 @dataclass(frozen=True, kw_only=True)
 class Audit(Drawn):
-    """An audit as it stands."""
+    """An audit with its current reviews and sign-off."""
 
     old_log: bool
-    """Drawn from the log before this one: its entries have other numbers."""
+    """Whether the sample is from the log before this one, whose entries have their own numbers."""
     signed_off_by: Actor | None
     signed_off_at: datetime | None
     statement: str | None
@@ -102,9 +102,9 @@ class Audits:
         self._connection = connection
 
     async def add(self, drawn: Drawn, numbers: Sequence[int]) -> None:
-        """Put a draw on record, with the entries drawn in their order.
+        """Store a draw and the numbers of its entries, in the order of the draw.
 
-        Raises: Conflict when the period's sample was drawn before.
+        Raises: Conflict if the period has a sample already.
         """
         row = vars(drawn) | {"drawn_by": _json(drawn.drawn_by)}
         if not (await self._connection.execute(_DRAW, row)).rowcount:
@@ -112,7 +112,7 @@ class Audits:
         await self._connection.execute(_ITEMS, {"audit_id": drawn.audit_id, "seqs": list(numbers)})
 
     async def get(self, grant: Grant, audit_id: UUID) -> Audit | None:
-        """Return one audit and record that it was shown."""
+        """Return one audit and record its disclosure. None if there is no such audit."""
         found = await self._find("WHERE a.audit_id = :id", {"id": audit_id})
         await disclose(
             self._connection, grant, "audit", [Disclosed(record_id=a.audit_id) for a in found]
@@ -120,7 +120,7 @@ class Audits:
         return found[0] if found else None
 
     async def page(self, grant: Grant, *, after: UUID | None, limit: int) -> list[Audit]:
-        """Return audits, newest first, drawn before the one named `after`."""
+        """Return at most `limit` audits older than the audit `after`, newest first, and record their disclosure."""
         conditions = ""
         if after is not None:
             conditions = (
@@ -137,7 +137,7 @@ class Audits:
         return found
 
     async def lock(self, audit_id: UUID) -> Audit | None:
-        """Return one audit to work on; nobody else works on it until the transaction ends."""
+        """Return one audit, locked until the transaction ends. None if there is no such audit."""
         await self._connection.execute(
             text("SELECT 1 FROM audits WHERE audit_id = :id FOR UPDATE"), {"id": audit_id}
         )
@@ -147,17 +147,17 @@ class Audits:
     async def review(
         self, audit_id: UUID, number: int, outcome: str, note: str, by: Actor, at: datetime
     ) -> None:
-        """Put the review of one item on record."""
+        """Store the review of one item."""
         values = {"audit_id": audit_id, "number": number, "outcome": outcome, "note": note}
         await self._connection.execute(_REVIEW, {**values, "reviewed_by": _json(by), "at": at})
 
     async def sign_off(self, audit_id: UUID, statement: str, by: Actor, at: datetime) -> None:
-        """Put the signature on record."""
+        """Store the sign-off and its statement."""
         values = {"audit_id": audit_id, "statement": statement, "by": _json(by), "at": at}
         await self._connection.execute(_SIGN, values)
 
     async def last_signed_off(self) -> datetime | None:
-        """Return when an audit was last signed off; if none was, when the log began."""
+        """Return the time of the newest sign-off, or else of the log's first entry. None for an empty log."""
         found = await self._connection.execute(
             text(
                 "SELECT coalesce((SELECT max(signed_off_at) FROM audits),"

@@ -1,4 +1,4 @@
-"""The offsets below which events need no MAC: recorded once, when the log first asks for MACs."""
+"""The offsets below which events need no MAC. Audit records them once, when it starts to require MACs."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,24 +7,24 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Ends = Mapping[tuple[str, int], int]
-"""By topic and partition, the offset after its last event."""
+"""The offset after the last event, by topic and partition."""
 
 
 class BeforeMacs:
-    """The only code that touches those offsets."""
+    """The only code that touches before_macs."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def recorded(self) -> tuple[Ends, datetime] | None:
-        """Return the offsets and when they were recorded; None before that."""
+        """Return the offsets and the time of their record; None before that record."""
         rows = (await self._connection.execute(text("SELECT * FROM before_macs"))).all()
         if not rows:
             return None
         return {(r.topic, r.partition): r.end_offset for r in rows}, rows[0].recorded_at
 
     async def record(self, ends: Ends, at: datetime) -> None:
-        """Record the offsets. Call it under the log's lock, once."""
+        """Record the offsets. Call this once, under the log's lock."""
         await self._connection.execute(
             text(
                 "INSERT INTO before_macs (topic, partition, end_offset, recorded_at)"

@@ -1,4 +1,4 @@
-"""Signed checkpoints, as they were signed."""
+"""The signed checkpoints, byte for byte."""
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from shared.core.merkle import Hash
 
 @dataclass(frozen=True)
 class Signed:
-    """One checkpoint on record."""
+    """One stored checkpoint."""
 
     size: int
     root_hash: Hash
@@ -23,7 +23,7 @@ class Signed:
 
 
 class Checkpoints:
-    """The checkpoints that were signed; added to, never changed."""
+    """Adds and reads signed checkpoints; stored ones never change."""
 
     def __init__(self, connection: AsyncConnection, prefix: str = "") -> None:
         """`prefix` is `store.log.OLD` for the log before this one."""
@@ -31,7 +31,7 @@ class Checkpoints:
         self._table = f"{prefix}checkpoints"
 
     async def latest(self) -> Signed | None:
-        """Return the newest checkpoint."""
+        """Return the newest checkpoint; None before the first."""
         found = await self._connection.execute(
             text(f"SELECT * FROM {self._table} ORDER BY size DESC LIMIT 1")
         )
@@ -39,7 +39,7 @@ class Checkpoints:
         return Signed(**row) if row is not None else None
 
     async def newest(self, *, below: int | None = None) -> int:
-        """Return the size of the newest checkpoint, or of the newest that is smaller; 0 if there is none."""
+        """Return the size of the newest checkpoint, or of the newest with a size under `below`; 0 if there is none."""
         found = await self._connection.execute(
             text(f"SELECT coalesce(max(size), 0) FROM {self._table} WHERE size < :below"),
             {"below": 1 << 62 if below is None else below},
@@ -47,7 +47,7 @@ class Checkpoints:
         return int(found.scalar_one())
 
     async def at(self, size: int) -> Signed | None:
-        """Return the checkpoint of exactly this size."""
+        """Return the checkpoint of exactly this size; None if there is none."""
         found = await self._connection.execute(
             text(f"SELECT * FROM {self._table} WHERE size = :size"), {"size": size}
         )
@@ -55,7 +55,7 @@ class Checkpoints:
         return Signed(**row) if row is not None else None
 
     async def following(self, size: int) -> Signed:
-        """Return the smallest checkpoint that is larger than `size`. Raises: NoResultFound."""
+        """Return the smallest checkpoint larger than `size`. Raises: NoResultFound if there is none."""
         found = await self._connection.execute(
             text(f"SELECT * FROM {self._table} WHERE size > :size ORDER BY size LIMIT 1"),
             {"size": size},
@@ -63,7 +63,7 @@ class Checkpoints:
         return Signed(**found.mappings().one())
 
     async def second_beyond(self, seq: int) -> Signed | None:
-        """Return the second checkpoint that was signed once entry `seq` stood in the log, if there is one."""
+        """Return the second checkpoint whose log holds entry `seq`; None if fewer than two do."""
         found = await self._connection.execute(
             text("SELECT * FROM checkpoints WHERE size > :seq ORDER BY size OFFSET 1 LIMIT 1"),
             {"seq": seq},
@@ -72,7 +72,7 @@ class Checkpoints:
         return Signed(**row) if row is not None else None
 
     async def between(self, after: int, size: int) -> Sequence[Signed]:
-        """Return the checkpoints larger than `after`, up to and with `size`, by size."""
+        """Return the checkpoints larger than `after` and no larger than `size`, by size."""
         found = await self._connection.execute(
             text(
                 f"SELECT * FROM {self._table} WHERE size > :after AND size <= :size ORDER BY size"
@@ -82,14 +82,14 @@ class Checkpoints:
         return [Signed(**row) for row in found.mappings()]
 
     async def beyond(self, size: int) -> Sequence[Signed]:
-        """Return the checkpoints larger than `size`, by size: none, in a whole log of that size."""
+        """Return the checkpoints larger than `size`, by size. A log of that size that lost no entry has no such one."""
         found = await self._connection.execute(
             text(f"SELECT * FROM {self._table} WHERE size > :size ORDER BY size"), {"size": size}
         )
         return [Signed(**row) for row in found.mappings()]
 
     async def add(self, signed: Signed) -> None:
-        """Put a checkpoint on record."""
+        """Store a checkpoint."""
         await self._connection.execute(
             text(
                 f"INSERT INTO {self._table} (size, root_hash, note, key_id, signed_at)"

@@ -1,4 +1,4 @@
-"""Findings: raised once, shown under a grant, worked step by step, never deleted."""
+"""Findings: raised once, shown under a grant, worked in steps, never deleted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ _MOVE = text(
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of working a finding."""
+    """One step of the work on a finding."""
 
     change: Literal["assigned", "commented", "closed"]
     by: Actor
@@ -68,13 +68,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Finding:
-    """A finding as it stands."""
+    """A finding with its current status and its steps."""
 
     finding_id: UUID
     kind: str
     subject: str
     details: dict[str, Any]
-    """Without what a purge has erased of it."""
+    """The details that no purge has erased."""
 
     captured_on: date
     raised_at: datetime
@@ -87,9 +87,9 @@ class Finding:
 def a_finding(
     kind: str, subject: str, at: datetime, *within: object, **details: Any
 ) -> FindingRaised:
-    """Return a finding whose id says what it is about: the same one twice is raised once.
+    """Return a finding whose id derives from kind, subject and `within`, so that a repetition raises it once.
 
-    `within` is what bounds it besides kind and subject: a plate, an hour, a day.
+    `within` narrows the finding further: a plate, an hour, a day.
     """
     return FindingRaised(
         occurred_at=at,
@@ -101,7 +101,7 @@ def a_finding(
 
 
 def contradiction(wrong: Entry, kept: bytes, at: datetime) -> FindingRaised:
-    """Return the finding that an event came again with other content."""
+    """Return the finding that an event was redelivered with other content than the logged entry."""
     found = wrong.found
     return a_finding(
         "contradicting_event",
@@ -124,7 +124,7 @@ class Findings:
         self._service = service
 
     async def raise_once(self, event: FindingRaised) -> bool:
-        """Put a finding on record and announce it; False when it is on record already."""
+        """Store a finding and emit its event. Return False, and emit no event, if it is stored already."""
         sealed = {k: v for k, v in event.details.items() if k not in OPEN_IN_FINDINGS}
         result = await self._connection.execute(
             _RAISE,
@@ -143,7 +143,7 @@ class Findings:
         return bool(result.rowcount)
 
     async def contradicts(self, device_id: str, captured_on: date) -> bool:
-        """Whether a finding that is not closed tells of a device's contradicting reads of that day."""
+        """Return True if an open or assigned finding reports the device's contradicting reads of that day."""
         named = {"kind": CONTRADICTING_READ, "day": captured_on, "device": device_id}
         return (await self._connection.execute(_CONTRADICTS, named)).first() is not None
 
@@ -156,7 +156,7 @@ class Findings:
         after: UUID | None,
         limit: int,
     ) -> list[Finding]:
-        """Return findings, newest first, raised before the one named `after`."""
+        """Return at most `limit` findings older than the finding `after`, newest first, and record their disclosure."""
         conditions = "(CAST(:status AS text) IS NULL OR f.status = :status)"
         conditions += " AND (CAST(:kind AS text) IS NULL OR f.kind = :kind)"
         if after is not None:
@@ -172,13 +172,13 @@ class Findings:
         return found
 
     async def get(self, grant: Grant, finding_id: UUID) -> Finding | None:
-        """Return one finding and record that it was shown."""
+        """Return one finding and record its disclosure. None if there is no such finding."""
         found = await self._find("f.finding_id = :id", {"id": finding_id})
         await self._disclose(grant, found)
         return found[0] if found else None
 
     async def lock(self, finding_id: UUID) -> Finding | None:
-        """Return one finding to work on; nobody else works on it until the transaction ends."""
+        """Return one finding, locked until the transaction ends. None if there is no such finding."""
         await self._connection.execute(
             text("SELECT 1 FROM findings WHERE finding_id = :id FOR UPDATE"), {"id": finding_id}
         )
@@ -186,7 +186,7 @@ class Findings:
         return found[0] if found else None
 
     async def work(self, finding: Finding, step: Step) -> None:
-        """Put a step on record, and let the finding stand where it leads."""
+        """Store a step and update the finding's status, assignee and outcome."""
         row = msgspec.structs.asdict(step) | {"by": msgspec.json.encode(step.by).decode()}
         await self._connection.execute(
             _STEP, {**row, "step_id": uuid4(), "finding_id": finding.finding_id}

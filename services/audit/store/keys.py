@@ -1,4 +1,4 @@
-"""The log's changes of its key: entries like any other, which an index finds."""
+"""The changes of the log's signing key. They are entries of the log, found through an index."""
 
 from collections.abc import Sequence
 
@@ -18,18 +18,18 @@ _LATEST_SEQ = 1 << 62
 
 
 class KeyChanges:
-    """Reads the changes of the key that signs checkpoints."""
+    """Reads the entries that change the key for checkpoints."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def rows(self, before: int = _LATEST_SEQ) -> list[Row]:
-        """Return the entries before number `before` that change the key, in order."""
+        """Return the entries before number `before` that change the key, in the log's order."""
         found = await self._connection.execute(_ROWS, {"before": before})
         rows = [row_of(row) for row in found]
         return [row for row in rows if key_change(row.seq, row.content) is not None]
 
     async def all(self) -> Sequence[KeyChange]:
-        """Return every change of the key, in order."""
+        """Return all changes of the key, in the log's order."""
         changes = [key_change(row.seq, row.content) for row in await self.rows()]
         return [change for change in changes if change is not None]

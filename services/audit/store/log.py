@@ -1,4 +1,4 @@
-"""The log's tables: appended under one lock, a batch at a time, and never touched again."""
+"""The log's tables. One lock guards appends, which come in batches; stored entries never change."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from services.audit.store.values import Erased
 from shared.core.merkle import Frontier, Hash, Node, Span, fold, root_of
 
 STORED_LEVEL = 8
-"""Complete subtrees of 2**8 entries and more are stored."""
+"""The lowest level of stored subtrees: complete ones of 2**8 entries or more."""
 
 _FOUND = tuple(Found.__struct_fields__)
 _COLUMNS = ("seq", "entry", "leaf_hash", "entry_hash", "appended_at", *_FOUND)
@@ -27,7 +27,7 @@ ROW_COLUMNS = ", ".join(_COLUMNS)
 
 
 class _Statements:
-    """The statements over one log's tables."""
+    """The SQL statements for the tables of one log."""
 
     def __init__(self, prefix: str) -> None:
         entries, nodes = f"{prefix}entries", f"{prefix}nodes"
@@ -43,30 +43,30 @@ class _Statements:
 
 
 OLD = "old_"
-"""Before the names of the tables of the log before this one."""
+"""The prefix of table names of the log before this one."""
 
 _STATEMENTS = {prefix: _Statements(prefix) for prefix in ("", OLD)}
 
 
 @dataclass
 class Head:
-    """Where the log ends: what the next append goes on from."""
+    """The end of the log: its frontier and last entry hash, from which the next append continues."""
 
     frontier: Frontier = field(default_factory=Frontier)
     last: Hash = GENESIS
 
     @property
     def size(self) -> int:
-        """How many entries there are."""
+        """The number of entries."""
         return self.frontier.size
 
     def copy(self) -> "Head":
-        """Return another one that can go its own way."""
+        """Return a copy that changes independently of this head."""
         return Head(self.frontier.copy(), self.last)
 
 
 class Known(NamedTuple):
-    """An event that is in the log already."""
+    """The leaf hash and number of an event that is in the log."""
 
     leaf: Hash
     seq: int
@@ -74,7 +74,7 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """One stored entry with all that is stored beside it."""
+    """One stored entry, with its sealed values and erasures where the caller loads them."""
 
     seq: int
     content: bytes
@@ -83,47 +83,50 @@ class Row:
     appended_at: datetime
     found: Found
     values: Sequence[Value] = ()
-    """The sealed groups that are still there, where they were asked for."""
+    """The remaining sealed groups; empty unless the caller loads them."""
     erased: Sequence[Erased] = ()
-    """What purges have erased, where it was asked for."""
+    """The groups or records that purges have erased; empty unless the caller loads them."""
 
     @property
     def plates(self) -> list[str]:
-        """The plates that it names, in the entry and in what is still there of its groups."""
+        """The plates in the entry and in its remaining groups, sorted."""
         sealed = (plate for value in self.values for plate in value.plates)
         return sorted({*self.found.plates, *sealed})
 
 
 class Log:
-    """The only code that touches the entries. There is no statement here that changes one."""
+    """The only code that touches the entries. It has no statement that changes a stored entry."""
 
     def __init__(self, connection: AsyncConnection, prefix: str = "") -> None:
-        """`prefix` is `OLD` for the log before this one, which is only read."""
+        """`prefix` is `OLD` for the log before this one, which is read-only."""
         self._connection = connection
         self._statements = _STATEMENTS[prefix]
 
     async def lock(self) -> None:
-        """Wait until nobody else appends, and let nobody until the transaction ends."""
+        """Wait for the append lock and hold it until the transaction ends."""
         await self._connection.execute(_LOCK)
 
     async def snapshot(self) -> None:
-        """See the log as it is now until the transaction ends; call it first."""
+        """Read from one snapshot of the log until the transaction ends. Call this before any other statement."""
         await self._connection.execute(
             text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         )
 
     async def size(self) -> int:
-        """Return how many entries there are."""
+        """Return the number of entries."""
         last = (await self._connection.execute(self._statements.last)).one_or_none()
         return 0 if last is None else int(last.seq) + 1
 
     async def entry(self, seq: int) -> Row:
-        """Return one entry. Raises: NoResultFound where there is none."""
+        """Return one entry. Raises: NoResultFound if the log has no entry `seq`."""
         values = {"start": seq, "end": seq + 1, "limit": 1}
         return row_of((await self._connection.execute(self._statements.page, values)).one())
 
     async def head(self, remembered: Head) -> Head:
-        """Return where the log ends; `remembered` if that is still so. Call it under the lock."""
+        """Return the end of the log: a copy of `remembered` if that is current, else one read from the tables.
+
+        Call this under the lock.
+        """
         last = (await self._connection.execute(self._statements.last)).one_or_none()
         if last is None:
             return Head()
@@ -134,12 +137,12 @@ class Log:
         return Head(Frontier(size, peaks), last.entry_hash)
 
     async def known(self, ids: Sequence[UUID]) -> dict[UUID, Known]:
-        """Return those events that are in the log already."""
+        """Return the events of `ids` that are in the log, by event id."""
         found = await self._connection.execute(self._statements.known, {"ids": list(ids)})
         return {row.event_id: Known(row.leaf_hash, row.seq) for row in found}
 
     async def append(self, head: Head, entries: Sequence[Entry], at: datetime) -> None:
-        """Append `entries` after `head`, which moves on with them. Call it under the lock."""
+        """Append `entries` after `head` and advance `head` past them. Call this under the lock."""
         rows, nodes, values = [], [], []
         for entry in entries:
             seq = head.size
@@ -156,13 +159,13 @@ class Log:
             await self._copy("nodes", ("level", "number", "hash"), nodes)
 
     async def _copy(self, table: str, columns: Sequence[str], rows: Sequence[Any]) -> None:
-        """COPY, in the transaction in hand: half the cost of INSERT with its many arrays."""
+        """Insert rows by COPY, in the current transaction. INSERT, with its many arrays, costs twice as much."""
         raw = await self._connection.get_raw_connection()
         driver: Any = raw.driver_connection
         await driver.copy_records_to_table(table, records=rows, columns=columns)
 
     async def leaves(self, span: Span) -> list[Hash]:
-        """Return the leaf hashes of a span."""
+        """Return the leaf hashes of a span, in order."""
         found = await self._connection.execute(self._statements.leaves, span._asdict())
         return list(found.scalars())
 
@@ -181,11 +184,11 @@ class Log:
         return hashes_of(spans, hashes.__getitem__)
 
     async def root(self, size: int) -> Hash:
-        """Return the root of the log as it was at `size`."""
+        """Return the root hash of the log's first `size` entries."""
         return fold([await self.hash_of(node) for node in nodes_of(Span(0, size))])
 
     async def rows(self, span: Span, *, page: int = 2000) -> AsyncIterator[list[Row]]:
-        """Yield the entries of a span, a page at a time."""
+        """Yield the entries of a span in lists of at most `page`."""
         start = span.start
         while start < span.end:
             values = {"start": start, "end": span.end, "limit": page}
@@ -196,14 +199,14 @@ class Log:
             start = found[-1].seq + 1
 
     async def stored_nodes(self) -> AsyncIterator[tuple[Node, Hash]]:
-        """Yield every stored subtree."""
+        """Yield each stored subtree with its root hash, by level and number."""
         async with self._connection.stream(self._statements.nodes) as found:
             async for row in found:
                 yield Node(row.level, row.number), row.hash
 
 
 def row_of(row: Any) -> Row:
-    """Return a database row with `ROW_COLUMNS` as what it is."""
+    """Return a database row of `ROW_COLUMNS` as a `Row`, without sealed values and erasures."""
     values = row._mapping
     found = Found(**{name: values[name] for name in _FOUND})
     return Row(row.seq, row.entry, row.leaf_hash, row.entry_hash, row.appended_at, found)

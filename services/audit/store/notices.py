@@ -1,4 +1,4 @@
-"""Which findings were delivered to the department, and which are due."""
+"""Delivery of findings to the department: the delivered ones, and those due for an attempt."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ _UNSENT = text(
 
 @dataclass(frozen=True)
 class Notice:
-    """A finding to tell of, and how often that was tried."""
+    """A finding to deliver, with the number of attempts so far."""
 
     finding_id: UUID
     kind: str
@@ -51,25 +51,28 @@ class Notice:
 
 
 class Notices:
-    """The only code that touches finding_notices. It returns no more than that there is a finding."""
+    """The only code that touches finding_notices. It returns a finding's id, kind and time, never its details."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def due(self, now: datetime, limit: int) -> list[Notice]:
-        """Return findings that were not delivered yet, oldest first; other replicas leave them out."""
+        """Return and lock at most `limit` undelivered findings, oldest first; other replicas skip locked ones."""
         found = await self._connection.execute(_DUE, {"now": now, "limit": limit})
         return [Notice(**row) for row in found.mappings()]
 
     async def sent(self, finding_ids: Sequence[UUID], now: datetime) -> None:
-        """Record that the receiver has these."""
+        """Record that the receiver accepted these findings."""
         await self._connection.execute(_SENT, {"ids": list(finding_ids), "now": now})
 
     async def failed(self, finding_ids: Sequence[UUID], *, again: datetime, fault: str) -> None:
-        """Record that these were not delivered, and when to send them again."""
+        """Record a failed delivery of these findings and the time of the next attempt.
+
+        Stores the first 200 characters of `fault`.
+        """
         values = {"ids": list(finding_ids), "again": again, "fault": fault[:200]}
         await self._connection.execute(_FAILED, values)
 
     async def unsent(self) -> int:
-        """Return how many findings wait."""
+        """Return the number of open or assigned findings that are not delivered."""
         return int((await self._connection.execute(_UNSENT)).scalar_one())

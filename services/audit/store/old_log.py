@@ -1,4 +1,4 @@
-"""When the log before this one is due, and the only way to destroy it."""
+"""The log before this one: the date from which it may be destroyed, and the destruction."""
 
 from datetime import datetime
 from uuid import UUID
@@ -8,13 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 class OldLogRows:
-    """Asks the functions of the tables' owner; the working role can change nothing of the old log."""
+    """Calls functions that run as the owner of the tables. The service's own role cannot change the old log."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def due(self, kept_years: int) -> datetime | None:
-        """Return from when on it may be destroyed; None where there is no old log."""
+        """Return the time from which the old log may be destroyed; None if there is no old log."""
         found = await self._connection.execute(
             text("SELECT old_log_due(:years)"), {"years": kept_years}
         )
@@ -22,15 +22,15 @@ class OldLogRows:
         return due
 
     async def newest_at(self) -> datetime:
-        """Return when its last entry was appended."""
+        """Return the time of its last append."""
         found = await self._connection.execute(text("SELECT max(appended_at) FROM old_entries"))
         newest: datetime = found.scalar_one()
         return newest
 
     async def destroy(self, destroying: UUID, kept_years: int) -> None:
-        """Destroy it whole. The transaction commits only with an entry of event id `destroying`.
+        """Destroy the whole old log. The transaction commits only with an entry of event id `destroying`.
 
-        Raises: DBAPIError before it is due, and where this log did not close it.
+        Raises: DBAPIError if the old log is not due, or if this log has no entry that closed it.
         """
         await self._connection.execute(
             text("SELECT destroy_old_log(:destroying, :years)"),

@@ -1,4 +1,4 @@
-"""The periods that audits are drawn for, as the log's own entries fix them, and what lies in each."""
+"""The periods of audits, which entries of the log fix, and the accesses within each period."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,24 +33,24 @@ _POPULATION = text(
 
 @dataclass(frozen=True)
 class Fixed:
-    """A period that has ended; `seq` is the entry that fixed it."""
+    """A period that has ended; entry `seq` fixed it."""
 
     seq: int
     fixed_at: datetime
     audit_id: UUID | None
-    """The audit that was drawn for it, None if none was."""
+    """The audit of this period; None before its draw."""
     occurred_from: datetime
     occurred_to: datetime
 
 
 class Periods:
-    """Reads the periods from the log; nobody else keeps them."""
+    """Reads the periods from the log, the only place that stores them."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def page(self, *, before: int | None, limit: int) -> list[Fixed]:
-        """Return periods, newest first, fixed before entry `before`."""
+        """Return at most `limit` periods that entries before number `before` fixed, newest first."""
         return await self._find(
             "AND e.seq < :before ORDER BY e.seq DESC LIMIT :limit",
             before=1 << 62 if before is None else before,
@@ -58,22 +58,22 @@ class Periods:
         )
 
     async def last(self, *, below: int = 1 << 62) -> Fixed | None:
-        """Return the newest period that was fixed before entry `below`."""
+        """Return the newest period that an entry before number `below` fixed; None if there is none."""
         found = await self.page(before=below, limit=1)
         return found[0] if found else None
 
     async def get(self, seq: int) -> Fixed | None:
-        """Return the period that entry `seq` fixed; None where it fixed none."""
+        """Return the period that entry `seq` fixed; None if that entry fixed no period."""
         found = await self._find("AND e.seq = :seq", seq=seq)
         return found[0] if found else None
 
     async def not_drawn(self, before: datetime) -> Sequence[Fixed]:
-        """Return periods that were fixed up to `before` and for which no sample was drawn."""
+        """Return the periods that were fixed up to `before` and have no sample, in the log's order."""
         rest = "AND a.audit_id IS NULL AND e.appended_at <= :before ORDER BY e.seq"
         return await self._find(rest, before=before)
 
     async def log_began(self) -> datetime | None:
-        """Return when the first entry was appended; None in an empty log."""
+        """Return the time of the first append; None for an empty log."""
         found = await self._connection.execute(
             text("SELECT appended_at FROM entries WHERE seq = 0")
         )
@@ -81,10 +81,10 @@ class Periods:
         return at
 
     async def population(self, period: Fixed) -> list[int]:
-        """Return the numbers of a period's accesses, in the log's order.
+        """Return the entry numbers of a period's accesses, in the log's order.
 
-        They are the allowed requests of people that happened before its end and that the log held when
-        it was fixed, without those that belong to the period before by the same rule.
+        An access is an allowed request of a person. It belongs to the period if it occurred before the period's end,
+        the log held it when the period was fixed, and it does not belong to the period before by the same rule.
         """
         before = await self.last(below=period.seq)
         found = await self._connection.execute(

@@ -1,4 +1,4 @@
-"""Policies that services have loaded, by their digests, and who has acknowledged each."""
+"""The policies that services have loaded, by digest, with their acknowledgements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ _ONE = text(f"{_SELECT} WHERE p.digest = :digest")
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """That somebody has read a policy."""
+    """One person's acknowledgement of a policy, in one role."""
 
     role: str
     by: Actor
@@ -60,13 +60,13 @@ class Acknowledgement:
 
 @dataclass(frozen=True)
 class LoadedPolicy:
-    """A policy that some service has loaded."""
+    """A policy that a service has loaded."""
 
     digest: str
     version: str
     first_loaded_at: datetime
     services: list[str]
-    """Those whose newest start was with it."""
+    """The services whose newest start was with this policy."""
 
     acknowledgements: list[Acknowledgement]
 
@@ -87,17 +87,17 @@ class Policies:
     async def all(
         self, *, after: str | None = None, limit: int | None = None
     ) -> Sequence[LoadedPolicy]:
-        """Return policies, the newest first, from the one after the digest `after`."""
+        """Return at most `limit` policies, newest first, that follow the policy with digest `after`."""
         found = await self._connection.execute(_PAGE, {"after": after, "limit": limit})
         return [_policy(row) for row in found.mappings()]
 
     async def get(self, digest: str) -> LoadedPolicy | None:
-        """Return one policy."""
+        """Return one policy; None if no service has loaded it."""
         row = (await self._connection.execute(_ONE, {"digest": digest})).mappings().one_or_none()
         return None if row is None else _policy(row)
 
     async def acknowledge(self, event: PolicyAcknowledged) -> bool:
-        """Put an acknowledgement on record; False where this person or role has one already."""
+        """Store an acknowledgement. Return False if this person or role has already acknowledged the policy."""
         result = await self._connection.execute(
             _ACKNOWLEDGE,
             {

@@ -1,4 +1,4 @@
-"""The log as auditors see it. Whoever is shown an entry leaves one."""
+"""Queries of the log for auditors. Each writes a disclosure of the entries that it returns."""
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -18,14 +18,14 @@ from shared.access.grant import Grant
 from shared.core.merkle import Span
 
 PLATES_AT_ONCE = 5000
-"""One disclosure names at most about so many plates: an event stays well under a Kafka batch."""
+"""The most plates in one disclosure, unless one entry has more. This keeps the event well below a Kafka batch."""
 
 ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """What an auditor asks for; None is anything."""
+    """An auditor's search. An entry matches if it meets each condition that is not None."""
 
     person_id: str | None = None
     person_name: str | None = None
@@ -40,9 +40,9 @@ class Query:
     permission: str | None = None
     request_id: str | None = None
     old_log: bool = False
-    """In the log before this one."""
+    """Whether to search the log before this one instead."""
     before: int | None = None
-    """Entries with a lower number than this."""
+    """Only entries with a lower number."""
     limit: int = 100
 
 
@@ -52,7 +52,7 @@ _CONDITIONS = {
     "plate": (
         "(plates @> ARRAY[CAST(:plate AS text)] AND plates <> '{}' OR seq IN (SELECT v.seq"
         " FROM sealed_values v WHERE v.plates @> ARRAY[CAST(:plate AS text)] AND v.plates <> '{}'"
-        # Exports with values are found by every plate that is still there of what they took.
+        # An export with values matches by each plate that remains in the entries it covers.
         " UNION ALL SELECT x.seq FROM entries x WHERE x.kind = 'values.exported' AND"
         " CASE WHEN convert_from(x.entry, 'UTF8')::jsonb #>> '{data,old_log}' = 'true' THEN EXISTS"
         " (SELECT FROM old_entries o WHERE o.plates @> ARRAY[CAST(:plate AS text)]"
@@ -76,13 +76,13 @@ _CONDITIONS = {
 
 
 class Entries:
-    """Reads of the log by people."""
+    """The queries of the log on behalf of people."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def search(self, grant: Grant, query: Query) -> list[Row]:
-        """Return the entries that fit, newest first, and record that they were shown."""
+        """Return the entries that match, newest first, and record their disclosure."""
         asked = {name: value for name, value in vars(query).items() if value is not None}
         conditions = dict(_CONDITIONS)
         if asked.pop("old_log"):
@@ -92,14 +92,14 @@ class Entries:
         return await self._disclosed(grant, rest, asked, old_log=query.old_log)
 
     async def get(self, grant: Grant, seq: int, *, old_log: bool = False) -> Row | None:
-        """Return one entry and record that it was shown."""
+        """Return one entry and record its disclosure. None if the log has no entry `seq`."""
         rows = await self._disclosed(grant, "WHERE seq = :seq", {"seq": seq}, old_log=old_log)
         return rows[0] if rows else None
 
     async def numbered(
         self, grant: Grant, numbers: Sequence[int], *, old_log: bool = False
     ) -> list[Row]:
-        """Return the entries with these numbers, in order, and record that they were shown."""
+        """Return the entries with these numbers, by number, and record their disclosure."""
         rest = "WHERE seq = ANY(:numbers) ORDER BY seq"
         return await self._disclosed(grant, rest, {"numbers": list(numbers)}, old_log=old_log)
 
@@ -114,7 +114,7 @@ class Entries:
         return rows
 
     async def _with_values(self, rows: Sequence[Row]) -> list[Row]:
-        """Return entries with what is there of their groups, and what was erased."""
+        """Return the entries with their remaining groups and their erasures."""
         if not rows:
             return []
         seqs = [row.seq for row in rows]
@@ -129,7 +129,10 @@ class Entries:
     async def of_person(
         self, person_id: str, kinds: Sequence[str], since: datetime, until: datetime
     ) -> AsyncIterator[Row]:
-        """Yield a person's entries of some kinds in a period, oldest first; the caller discloses."""
+        """Yield a person's entries of these kinds from `since` to before `until`, those of the old log first.
+
+        Within a log they come by time. The caller records the disclosure.
+        """
         values = {"person_id": person_id, "kinds": list(kinds), "since": since, "until": until}
         for old_log in (True, False):
             rest = (
@@ -143,7 +146,7 @@ class Entries:
                         yield row
 
     async def exported(self, row: Row) -> AsyncIterator[Value]:
-        """Yield what is still there of the values that an export took; the caller discloses."""
+        """Yield the remaining values of the entries that an export covered. The caller records the disclosure."""
         taken = msgspec.json.decode(row.content)["data"]
         if taken.get("old_log"):
             return
@@ -155,7 +158,7 @@ class Entries:
                     yield value
 
     async def exported_of_old(self, row: Row) -> AsyncIterator[Row]:
-        """Yield the entries of the log before this one that an export took; the caller discloses."""
+        """Yield the entries of the log before this one that an export covered. The caller records the disclosure."""
         taken = msgspec.json.decode(row.content)["data"]
         if taken.get("old_log"):
             async for rows in Log(self._connection, OLD).rows(Span(taken["first"], taken["end"])):
@@ -165,9 +168,10 @@ class Entries:
     async def disclose_span(
         self, grant: Grant, start: int, end: int, *, values: bool = False, old_log: bool = False
     ) -> None:
-        """Record that the entries of a whole span were shown; with `values`, so many records as they hold.
+        """Record the disclosure of the entries from `start` to before `end`.
 
-        Every entry of the log before this one may hold some.
+        It counts as one record; with `values`, as many as the entries' remaining values hold. In the log before
+        this one each entry counts as a record, because any of them may hold a sighting in plaintext.
         """
         ids = [f"{start}-{end - 1}"] if end > start else []
         kind = "old_audit_entries" if old_log else "audit_entries"
@@ -182,13 +186,13 @@ class Entries:
     async def disclose_report(
         self, grant: Grant, person_id: str, shown: Sequence[Disclosed]
     ) -> None:
-        """Record that it was shown what a person reached."""
+        """Record the disclosure of a breach report: the records that a person reached."""
         for start in range(0, max(1, len(shown)), PLATES_AT_ONCE):
             some = shown[start : start + PLATES_AT_ONCE] or [Disclosed(record_id=person_id)]
             await disclose(self._connection, grant, "breach_report", some)
 
     async def _disclose(self, grant: Grant, rows: Sequence[Row]) -> None:
-        """Record that `rows` were shown, in as many events as keep each of a size that Kafka takes."""
+        """Record the disclosure of `rows`, in several events if one would be too large for Kafka."""
         for some in _portions(rows):
             shown = [one for row in some for one in _disclosed_of(row)]
             await disclose(self._connection, grant, "audit_entry", shown)
@@ -202,8 +206,10 @@ def _select(rest: str, *, old_log: bool) -> TextClause:
 
 
 def _disclosed_of(row: Row) -> Iterator[Disclosed]:
-    """Yield an entry as shown: with the plates that were asked for, and part by part with those of its
-    groups, so that a purge takes from this disclosure what it takes from the entry."""
+    """Yield the disclosure of an entry: first its own plates, then each record of its groups.
+
+    A purge can thus erase from the disclosure the same records as from the entry.
+    """
     parts = [(value, part) for value in row.values for part in remaining_of(value) if part.plates]
     if row.found.plates or not parts:
         yield Disclosed(record_id=row.seq, plates=row.found.plates)
@@ -212,7 +218,7 @@ def _disclosed_of(row: Row) -> Iterator[Disclosed]:
 
 
 def disclosed_part(record_id: object, value: Value, part: Part) -> Disclosed:
-    """Return what an auditor is shown of a group, under the day of its capture."""
+    """Return the disclosure of one part of a group, sealed under the day of its capture."""
     return Disclosed(
         record_id=record_id,
         captured=value.captured_on if value.sighting else None,
@@ -222,7 +228,7 @@ def disclosed_part(record_id: object, value: Value, part: Part) -> Disclosed:
 
 
 def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """Yield `rows` in runs with not too many plates each; one empty run when there are none."""
+    """Yield `rows` in runs of about `PLATES_AT_ONCE` plates at most; one empty run for no rows."""
     start = count = 0
     for place, row in enumerate(rows):
         if count and count + len(row.plates) > PLATES_AT_ONCE:

@@ -1,4 +1,4 @@
-"""The entries as the rules look at them; what is read here is shown to nobody."""
+"""Reads of the log by the rules. These entries are not shown to people, so they leave no disclosure."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -91,7 +91,7 @@ _DISCLOSED = text(
 
 @dataclass(frozen=True)
 class DisclosedDay:
-    """How many records a person was shown on a day (UTC), by all services."""
+    """The number of records that all services showed to a person on a day (UTC)."""
 
     person_id: str
     day: date
@@ -100,7 +100,7 @@ class DisclosedDay:
 
 @dataclass(frozen=True)
 class SilentDevice:
-    """A device that fell silent, as ingest told it."""
+    """A device that sends no more, from ingest's entry."""
 
     seq: int
     device_id: str
@@ -111,45 +111,45 @@ class SilentDevice:
 
 @dataclass(frozen=True)
 class PolicyStart:
-    """That a service started with a policy, as its entry has it."""
+    """A service's start with a policy, from its entry."""
 
     digest: str
     version: str
     service: str
     at: datetime
-    """When the entry was appended."""
+    """The time of the append."""
 
 
 @dataclass(frozen=True)
 class AccountChange:
-    """What identity announced of an account, as its entry has it."""
+    """A change of an account, from identity's entry."""
 
     change: str
     account_id: str
     account_number: int | None
     person_id: str
-    """Who made the change."""
+    """The person who made the change."""
 
     details: dict[str, Any]
     at: datetime
-    """When the entry was appended."""
+    """The time of the append."""
 
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Reads of one device and capture day that contradict each other, as retention told it."""
+    """Reads of one device and capture day that contradict each other, from retention's entry."""
 
     seq: int
     at: datetime
     captured_on: date
     count: int
     said: dict[str, Any]
-    """What is sealed of it: device, reads, plates."""
+    """The values of its sealed group: device, reads, plates."""
 
 
 @dataclass(frozen=True)
 class Flood:
-    """Refusals of one address within a minute that have one entry, as a service told them."""
+    """Refusals of one address within a minute, which a service reports in one entry."""
 
     service: str
     client_address: str
@@ -160,7 +160,7 @@ class Flood:
 
 @dataclass(frozen=True)
 class Seen:
-    """One entry, as far as the rules need it."""
+    """The columns of one entry that the rules need."""
 
     seq: int
     kind: str
@@ -175,18 +175,18 @@ class Seen:
 
     @property
     def subject(self) -> str:
-        """Whose doing it was: a person's, or where nobody was known, an address's."""
+        """The person of the entry; for an unauthenticated request, the client's address."""
         return self.person_id or f"address {self.client_address}"
 
 
 class Stream:
-    """Reads the log for the rules, and remembers how far each has come."""
+    """Reads the log for the rules and stores each rule's position."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def cursor(self, name: str) -> int:
-        """Return how far a rule has come, and keep others from it until the transaction ends."""
+        """Return the first entry that a rule has not processed, and lock the position until the transaction ends."""
         await self._connection.execute(
             text("INSERT INTO cursors (name, seq) VALUES (:name, 0) ON CONFLICT DO NOTHING"),
             {"name": name},
@@ -197,18 +197,18 @@ class Stream:
         return int(found.scalar_one())
 
     async def advance(self, name: str, seq: int) -> None:
-        """Remember that everything before `seq` was looked at."""
+        """Record that the rule has processed all entries before `seq`."""
         await self._connection.execute(
             text("UPDATE cursors SET seq = :seq WHERE name = :name"), {"name": name, "seq": seq}
         )
 
     async def since(self, start: int, limit: int) -> list[Seen]:
-        """Return the entries from `start` on."""
+        """Return at most `limit` entries from `start` on, in the log's order."""
         found = await self._connection.execute(_SEEN, {"start": start, "limit": limit})
         return [Seen(**row) for row in found.mappings()]
 
     async def policy_starts(self, seqs: Sequence[int]) -> list[PolicyStart]:
-        """Return which policies those entries say were loaded."""
+        """Return the starts with a policy that these entries record."""
         rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
         return [
             PolicyStart(
@@ -218,7 +218,7 @@ class Stream:
         ]
 
     async def account_changes(self, seqs: Sequence[int]) -> list[AccountChange]:
-        """Return what those entries say of accounts."""
+        """Return the account changes that these entries record."""
         rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
         return [
             AccountChange(
@@ -233,16 +233,16 @@ class Stream:
         ]
 
     async def disclosed(self, seqs: Sequence[int]) -> list[DisclosedDay]:
-        """Add what those disclosures showed to the sums of their people and days; return these sums.
+        """Add the records of these disclosures to the sums by person and day; return the new sums.
 
-        Once for each entry: the sums and how far the rule has come commit together.
+        Each entry counts once, because the sums and the rule's position commit together.
         """
         values = {"seqs": list(seqs), "pictures": sorted(PICTURES)}
         rows = await self._connection.execute(_DISCLOSED, values)
         return [DisclosedDay(**row) for row in rows.mappings()]
 
     async def silences(self, seqs: Sequence[int]) -> list[SilentDevice]:
-        """Return which devices those entries tell of."""
+        """Return the silent devices that these entries report."""
         rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
         return [
             SilentDevice(
@@ -256,12 +256,12 @@ class Stream:
         ]
 
     async def contradictions(self, seqs: Sequence[int]) -> list[Contradiction]:
-        """Return what those entries tell of, without what a purge has erased meanwhile."""
+        """Return the contradictions that these entries report, unless a purge has erased their values."""
         rows = await self._connection.execute(_CONTRADICTIONS, {"seqs": list(seqs)})
         return [Contradiction(**row) for row in rows.mappings()]
 
     async def floods(self, seqs: Sequence[int]) -> list[Flood]:
-        """Return what those entries have counted."""
+        """Return the counted refusals that these entries report."""
         rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
         return [
             Flood(
@@ -275,7 +275,7 @@ class Stream:
         ]
 
     async def refusals(self, of: Sequence[Seen], within: timedelta) -> dict[str, list[datetime]]:
-        """Return when each of the subjects of `of` was refused, around that time."""
+        """Return the times of refusals of each subject of `of`, up to `within` before or after the entries of `of`."""
         found = await self._connection.execute(
             _REFUSALS,
             {
@@ -292,9 +292,10 @@ class Stream:
     async def searches(
         self, of: Sequence[Seen], within: timedelta, *, of_plates: bool
     ) -> dict[str, list[tuple[Search, list[str]]]]:
-        """Return searches by the people of `of` around that time, each with the plates searched.
+        """Return searches by the people of `of`, up to `within` before or after, each with its plates, by person.
 
-        `of` are searches. `of_plates`: only those that name a plate, as far as it was known.
+        `of` are searches of one kind and permission, at least one. With `of_plates`, only searches that name a plate
+        or part of one.
         """
         values = {
             **_around(of, within),
@@ -310,7 +311,10 @@ class Stream:
         return searches
 
     async def settled(self, start: int, before: datetime, limit: int) -> int:
-        """Return the end of those entries from `start` on that were appended up to `before`."""
+        """Return the number after the last entry from `start` on that was appended up to `before`.
+
+        Considers at most `limit` entries; returns `start` if all of them are newer.
+        """
         values = {"start": start, "before": before, "limit": limit}
         found = await self._connection.execute(_SETTLED, values)
         return int(found.scalar_one())
@@ -318,7 +322,7 @@ class Stream:
     async def gaps(
         self, start: int, end: int, disclosed: str
     ) -> list[tuple[int, str, UUID | None]]:
-        """Return disclosures whose attempt is not in the log: number, service, attempt."""
+        """Return disclosures whose attempt is missing from the log: entry number, service, attempt id."""
         values = {"start": start, "end": end, "disclosed": disclosed}
         found = await self._connection.execute(_GAPS, values)
         return [(row.seq, row.service, row.attempt_id) for row in found]

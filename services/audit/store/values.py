@@ -1,4 +1,4 @@
-"""Sealed values beside the log, the keys of their salts, and what was erased of them."""
+"""The sealed values beside the log, the keys of their salts, and the record of erased values."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -70,7 +70,7 @@ _ERASE = text(
 
 @dataclass(frozen=True)
 class Pending:
-    """A `records.purged` entry for which nothing was erased yet."""
+    """A `records.purged` entry whose values are still to be erased."""
 
     seq: int
     event_id: UUID
@@ -80,7 +80,7 @@ class Pending:
 
 @dataclass(frozen=True)
 class Done:
-    """What the function erased. `captured_from` and `captured_to` are None where that is nothing."""
+    """The result of one erasing. `captured_from` and `captured_to` are None if it erased no value."""
 
     list_sha256: bytes
     certificate_sha256: bytes
@@ -92,7 +92,7 @@ class Done:
 
 @dataclass(frozen=True)
 class StoredKey:
-    """The newest key of a day; `sealed` is None where it was destroyed."""
+    """The newest key of a day; `sealed` is None once the key is destroyed."""
 
     day: date
     number: int
@@ -101,7 +101,7 @@ class StoredKey:
 
 @dataclass(frozen=True)
 class Erased:
-    """What a purge erased of one group: all of it, or the records at `places`."""
+    """The erased portion of one group: the records at `places`, or the whole group if `places` is None."""
 
     seq: int
     name: str
@@ -110,23 +110,23 @@ class Erased:
     erased_event: UUID
     run_id: UUID
     certificate_sha256: bytes
-    """Of the run's certificate of destruction."""
+    """The SHA-256 of the run's certificate of destruction."""
 
     @property
     def line(self) -> str:
-        """Its line in the list whose SHA-256 the `values.erased` entry holds."""
+        """The group's line in the list whose SHA-256 the `values.erased` entry holds."""
         return erased_line(self.seq, self.name, self.places)
 
 
 def erased_line(seq: int, name: str, places: Iterable[int] | None) -> str:
-    """Return the line of a group of which all, or the records at `places`, was erased."""
+    """Return the list's line for a group: with the erased `places`, or without places if the whole group is erased."""
     shown = "" if places is None else f" {','.join(map(str, sorted(places)))}"
     return f"{seq} {name}{shown}\n"
 
 
 @dataclass(frozen=True)
 class Erasure:
-    """What is on record of an erasing, beside its entry."""
+    """The stored row of one erasing, to compare with the erasing's entry in the log."""
 
     purged_event: UUID
     erased_event: UUID
@@ -142,28 +142,28 @@ class Values:
         self._connection = connection
 
     async def add_month(self, day: date) -> None:
-        """Make the table for the values of a month, if it is not there."""
+        """Create the table for the values of the month of `day` unless it exists."""
         await self._connection.execute(text("SELECT add_values_month(:day)"), {"day": day})
 
     async def newest_keys(self, days: Iterable[date]) -> dict[date, StoredKey]:
-        """Return the newest key of each day that has one."""
+        """Return the newest key of each of these days that has a key."""
         found = await self._connection.execute(_KEYS, {"days": list(days)})
         return {row.day: StoredKey(row.day, row.number, row.sealed) for row in found}
 
     async def add_key(self, key: StoredKey) -> None:
-        """Keep a new key, unless another process was first."""
+        """Store a new key unless another process already stored one of the same day and number."""
         await self._connection.execute(_ADD_KEY, vars(key))
 
     async def epoch(self) -> int:
-        """Return a number that grows with each erasing: keys known before it may be destroyed."""
+        """Return the number of erasings. Once it grows, a key from an earlier query may be destroyed."""
         return int((await self._connection.execute(_EPOCH)).scalar_one())
 
     async def pending(self) -> list[Pending]:
-        """Return the purges that were not followed yet."""
+        """Return the purges whose values are still to be erased, in the log's order."""
         return [Pending(**row) for row in (await self._connection.execute(_PENDING)).mappings()]
 
     async def certificate(self, run_id: UUID) -> bytes | None:
-        """Return the SHA-256 of a run's certificate of destruction, None until the log holds that."""
+        """Return the SHA-256 of a run's certificate of destruction; None until the log holds the certificate."""
         found = await self._connection.execute(
             text("SELECT certificate_of(:run)"), {"run": str(run_id)}
         )
@@ -171,16 +171,16 @@ class Values:
         return None if digest is None else bytes(digest)
 
     async def reads_of_day(self, before: datetime) -> set[str]:
-        """Return the reads and captures that values of the last day before a moment are about."""
+        """Return the ids of reads and captures in the values of the UTC day of `before`."""
         day = before.astimezone(UTC).date()
         return set((await self._connection.execute(_OF_DAY, {"day": day})).scalars())
 
     async def erase(
         self, purged: UUID, erasing: UUID, held: Sequence[str], gone: Sequence[str]
     ) -> Done | None:
-        """Erase what the purge of entry `purged` took; None if that was done before.
+        """Erase the values of the records that the purge of entry `purged` destroyed; None if this was done before.
 
-        The transaction commits only with an entry of the log of event id `erasing` that says so.
+        The transaction commits only with a `values.erased` entry of event id `erasing`.
         """
         known = await self._connection.execute(
             text("SELECT 1 FROM erasures WHERE purged_event = :purged"), {"purged": purged}
@@ -192,20 +192,20 @@ class Values:
         return Done(**row)
 
     async def of(self, seqs: Sequence[int]) -> dict[int, list[Value]]:
-        """Return the values of some entries."""
+        """Return the remaining values of these entries, by entry number."""
         return _by_entry(await self._connection.execute(_OF_ENTRIES, {"seqs": list(seqs)}))
 
     async def of_span(self, start: int, end: int) -> dict[int, list[Value]]:
-        """Return the values of the entries from `start` to before `end`."""
+        """Return the remaining values of the entries from `start` to before `end`, by entry number."""
         return _by_entry(await self._connection.execute(_OF_SPAN, {"start": start, "end": end}))
 
     async def beyond(self) -> list[tuple[int, str]]:
-        """Return values of entries that are not there, the first hundred."""
+        """Return the first hundred values whose entry is missing: entry number and group name."""
         found = await self._connection.execute(_BEYOND)
         return [(row.seq, row.name) for row in found]
 
     async def erased(self, start: int, end: int) -> dict[tuple[int, str], list[Erased]]:
-        """Return what was erased of the entries from `start` to before `end`."""
+        """Return the erasures of the entries from `start` to before `end`, by entry number and group name."""
         found = await self._connection.execute(_ERASED, {"start": start, "end": end})
         erased = defaultdict[tuple[int, str], list[Erased]](list)
         for row in found:
@@ -215,7 +215,7 @@ class Values:
         return erased
 
     async def erased_of(self, seqs: Sequence[int]) -> dict[int, list[Erased]]:
-        """Return what was erased of some entries."""
+        """Return the erasures of these entries, by entry number. `seqs` has at least one number."""
         found = await self.erased(min(seqs), max(seqs) + 1)
         wanted, erased = set(seqs), defaultdict[int, list[Erased]](list)
         for ones in found.values():
@@ -229,25 +229,27 @@ class Values:
         return [Erasure(**row) for row in (await self._connection.execute(_ERASURES)).mappings()]
 
     async def lines(self, erasure: Erasure) -> AsyncIterator[str]:
-        """Yield the lines of what was erased, in the order of the list."""
+        """Yield the lines of an erasing's list, in the list's order."""
         async with self._connection.stream(_LIST, {"purged": erasure.purged_event}) as found:
             async for row in found:
                 places = None if row.places is None else frozenset(row.places)
                 yield erased_line(row.seq, row.name, places)
 
     async def lines_before(self, start: int) -> AsyncIterator[tuple[UUID, str]]:
-        """Yield what was erased of entries before `start`, as far as the entry that says so is not:
-        the event id of the purge's entry, and the line of its list."""
+        """Yield erasures of entries before `start` whose `values.erased` entry is at `start` or later.
+
+        Each is the event id of the purge's entry and the line of the erasing's list.
+        """
         async with self._connection.stream(_BEFORE, {"start": start}) as found:
             async for row in found:
                 yield row.purged_event, erased_line(row.seq, row.name, row.places)
 
     async def erased_beyond(self, end: int) -> bool:
-        """Tell whether the entry of an erasing is not among the log's first `end` entries."""
+        """Return True if an erasing's entry is missing from the log's first `end` entries."""
         return bool((await self._connection.execute(_ERASED_BEYOND, {"end": end})).scalar_one())
 
     async def count(self, start: int, end: int) -> int:
-        """Return how many groups of the entries from `start` to before `end` are there, whole or in part."""
+        """Return the number of groups, whole or in part, that remain of the entries from `start` to before `end`."""
         found = await self._connection.execute(
             text("SELECT count(*) FROM sealed_values WHERE seq >= :start AND seq < :end"),
             {"start": start, "end": end},
@@ -255,7 +257,7 @@ class Values:
         return int(found.scalar_one())
 
     async def count_records(self, start: int, end: int) -> int:
-        """Return how many records, or groups without records, those groups hold."""
+        """Return the number of records in those groups; a group without records counts as one."""
         found = await self._connection.execute(
             text(
                 "SELECT coalesce(sum(coalesce(cardinality(array_remove(records, NULL)), 1)), 0)"
@@ -274,5 +276,5 @@ def _by_entry(found: Iterable[Any]) -> dict[int, list[Value]]:
 
 
 def value_of_row(row: Mapping[str, Any]) -> Value:
-    """Return a row of `COLUMNS` as what it is."""
+    """Return a database row of `COLUMNS` as a `Value`."""
     return Value(**{name: row[name] for name in COLUMNS if name != "seq"})
