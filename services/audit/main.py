@@ -56,7 +56,7 @@ def begins(runtime: Runtime, writer: Writer, settings: Settings) -> Callable[[],
         if begun:
             return
         await accept_in_flight(runtime, writer)
-        if runtime.kafka:
+        if runtime.live:
             for subscription in subscriptions(writer, settings.audit_batch_entries):
                 runtime.consume(subscription)
         begun = True

@@ -31,7 +31,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             await keys.prepare(identity)
             await housekeeping.recall_people(identity)
             await housekeeping.announce_exclusive_roles(identity)
-            if runtime.kafka:
+            if runtime.live:
                 runtime.run(
                     tick.task(identity, runtime.bus),
                     housekeeping.task(identity),

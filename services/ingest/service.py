@@ -58,7 +58,7 @@ class IngestService(RuntimeService):
             captures=Captures(runtime, settings.signer(), secrets),
             housekeeping=Housekeeping(runtime),
             silence=Silence(runtime, settings, last_seen),
-            follower=_follower(runtime, cache) if runtime.kafka else None,
+            follower=_follower(runtime, cache) if runtime.live else None,
         )
 
     async def start(self) -> None:

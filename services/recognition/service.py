@@ -37,7 +37,7 @@ class FrameRuntime(Runtime):
         await self.pool.start()
         if isinstance(self.bus, KafkaBus):
             await self.patiently("Kafka", self.bus.start)
-        if self.kafka:
+        if self.live:
             self.follow_the_others()
             await self.bus.publish([self.policy_loaded()])
             for subscription in subscriptions:

@@ -24,7 +24,7 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await runtime.start(SPEC.migrations)
         await retention.prepare()
-        if runtime.kafka:
+        if runtime.live:
             for subscription in subscriptions(retention):
                 runtime.consume(subscription)
             runtime.run(*retention.tasks)

@@ -116,10 +116,12 @@ class Runtime:
             mac_key=mac_key,
         )
         self.links = PictureLinks(mac_key)
-        self.brokers = Kafka.of(settings)
-        self.kafka = bus is None
-        self.bus: Bus = bus or KafkaBus(self.brokers, service, mac_key=mac_key)
-        self.topics = TopicsCheck(self.brokers, service)
+        self.kafka = Kafka.of(settings)
+        self.live = bus is None
+        """Whether it follows and consumes: it does on its own Kafka, and not on the bus of a test."""
+
+        self.bus: Bus = bus or KafkaBus(self.kafka, service, mac_key=mac_key)
+        self.topics = TopicsCheck(self.kafka, service)
         self._objects = objects or _objects_of(service, settings)
         self.relay = Relay(self.db, self.bus)
         self.refusals = RefusalLog(
@@ -138,7 +140,7 @@ class Runtime:
         idle_s = settings.kafka_empty_fetch_pause_ms / 1000
         self._idle_pause_s = idle_s
         self._follower: TopicFollower | None = None
-        if self.kafka and people is None:
+        if self.live and people is None:
             self._follower = self.follower(
                 f"{service} people",
                 [*FOLLOWED, IdentityTicked],
@@ -146,7 +148,7 @@ class Runtime:
                 from_now=[IdentityTicked],
                 learn=self.people.learn_all,
             )
-        if coverage is None and self.kafka and service in topic_of(LogCovered).consumers:
+        if coverage is None and self.live and service in topic_of(LogCovered).consumers:
             refuses_s = self.policy.limits.audit_behind_refuses_s
             coverage = Coverage(service, self.clock, refuses_s)
         self.standing = Standing(service, self.policy, coverage)
@@ -171,7 +173,7 @@ class Runtime:
             self._tasks.append(self.refusals.telling)
         if self._follower is not None:
             self._follower.start()
-        if self.kafka:
+        if self.live:
             self.follow_the_others()
             async with self.db.begin() as connection:
                 await emit(connection, self.service, self.policy_loaded())
@@ -227,7 +229,7 @@ class Runtime:
     ) -> TopicFollower:
         """Return a follower of topics on this runtime's Kafka; `run` starts it."""
         return TopicFollower(
-            self.brokers,
+            self.kafka,
             name,
             events,
             from_start=from_start,
@@ -251,7 +253,7 @@ class Runtime:
 
     def consume(self, subscription: AnySubscription) -> Consumer:
         """Start a consumer; the runtime stops it."""
-        consumer = Consumer(self.brokers, subscription, self.bus, idle_pause_s=self._idle_pause_s)
+        consumer = Consumer(self.kafka, subscription, self.bus, idle_pause_s=self._idle_pause_s)
         self._consumers.append(consumer)
         consumer.start()
         return consumer
@@ -299,7 +301,7 @@ class Runtime:
 
     def with_topics(self, parts: Mapping[str, Ping]) -> dict[str, Ping]:
         """Return `parts`, and on a real Kafka the check of its topics."""
-        return {**parts, "topics": self.topics.ping} if self.kafka else dict(parts)
+        return {**parts, "topics": self.topics.ping} if self.live else dict(parts)
 
     def say_of_copies(self, state: dict[str, str]) -> None:
         """Add a remark to the state if Kafka may acknowledge events that only one broker has."""

@@ -18,7 +18,7 @@ async def accept_in_flight(runtime: Runtime, writer: Writer) -> None:
     Records each audited partition's end the first time; a log without entries is new, so it accepts no such
     event. Raises: Unavailable.
     """
-    if not runtime.kafka:
+    if not runtime.live:
         return
     now = runtime.clock.now()
     async with runtime.db.begin() as connection:
@@ -26,7 +26,7 @@ async def accept_in_flight(runtime: Runtime, writer: Writer) -> None:
         await log.lock()
         recorded = await before.recorded()
         if recorded is None:
-            ends = await ends_of_audited(runtime.brokers)
+            ends = await ends_of_audited(runtime.kafka)
             if await log.size() == 0:
                 ends = dict.fromkeys(ends, 0)
             await before.record(ends, now)

@@ -38,7 +38,7 @@ class Covering:
 
     async def report(self) -> None:
         """Publish the log's coverage, and raise a finding if it is behind. Raises: Unavailable."""
-        if not self._runtime.kafka:
+        if not self._runtime.live:
             return
         now = self._runtime.clock.now()
         self.note(now, *await self._ends_and_committed())
@@ -49,7 +49,7 @@ class Covering:
 
     async def _ends_and_committed(self) -> tuple[Ends, Ends]:
         """Return the end and committed offsets, by clients that stay open to save connects. Raises: Unavailable."""
-        kafka = self._runtime.brokers
+        kafka = self._runtime.kafka
         try:
             if self._clients is None:
                 self._clients = kafka.admin(), kafka.consumer(enable_auto_commit=False)

@@ -55,10 +55,10 @@ class Scheduler:
 
         A full disk stops Kafka, and with it all recording. Raises: Unavailable.
         """
-        if not self._runtime.kafka:
+        if not self._runtime.live:
             return
         now, limit = self._runtime.clock.now(), self._settings.audit_disk_share
-        for disk in await disks(self._runtime.brokers):
+        for disk in await disks(self._runtime.kafka):
             if disk.used < limit:
                 continue
             log.error("the disk of Kafka's broker %d is %.0f%% full", disk.broker, 100 * disk.used)
