@@ -89,7 +89,9 @@ def _options() -> argparse.Namespace:
         "--fresh", action="store_true", help="run each mutant in a process of its own: slow"
     )
     parser.add_argument(
-        "--reach", type=Path, help="what tests.conformance.reach wrote for this code"
+        "--reach",
+        type=Path,
+        help="what tests.conformance.reach wrote for this code; with --own-only, tests that reach a mutant run first",
     )
     parser.add_argument(
         "--done",
@@ -119,7 +121,7 @@ def _run(chosen: Sequence[Mutant], options: argparse.Namespace) -> dict[Mutant, 
         for tree in trees:
             _copy(tree)
         reach = None
-        if not options.own_only:
+        if options.reach or not options.own_only:
             file = options.reach or _reach_file(done.reach, trees)
             reach = msgspec.json.decode(file.read_bytes(), type=Reach)
         with Postgres(folder / "postgres") as postgres:
