@@ -1,1 +1,1 @@
-"""The guard: who asks, what for, and what the access record keeps."""
+"""The guard of routes, and the access record: attempts, grants, disclosures, purposes."""

@@ -1,4 +1,4 @@
-"""The record of attempts: every request for data, allowed or refused, is committed before anything is read.
+"""Records access attempts: commits every request for data, allowed or refused, before the service reads data.
 
 Civil Code 1798.90.52(a); CJIS Security Policy AU-3.
 """
@@ -27,7 +27,7 @@ def attempt_of(
     purpose: PurposeRecord | None,
     reason: str | None,
 ) -> AccessAttempted:
-    """Return the attempt that a request is. `reason` says why it was refused, None that it was allowed."""
+    """Return the attempt event of a request; `reason` is the text of its refusal, None if it was allowed."""
     return AccessAttempted(
         occurred_at=now,
         attempt_id=uuid4(),
@@ -47,7 +47,7 @@ def attempt_of(
 
 
 def check_recordable(runtime: Runtime, permission: Permission) -> None:
-    """Raise Unavailable where too many records wait for the audit log, or the log is too far behind."""
+    """Raise Unavailable if too many access records wait for the audit log, or the log is too far behind."""
     if (coverage := runtime.standing.coverage) is not None:
         coverage.check(permission)
     if runtime.relay.backlog > runtime.settings.max_outbox_backlog:
@@ -55,10 +55,10 @@ def check_recordable(runtime: Runtime, permission: Permission) -> None:
 
 
 async def record_attempt(runtime: Runtime, attempt: AccessAttempted) -> None:
-    """Commit `attempt` in a transaction of its own: a refusal outlives what follows it.
+    """Commit `attempt` in a transaction of its own, which a rollback of the request's transaction does not undo.
 
-    Raises: Unavailable when it cannot be kept, too many records wait for the audit log, or the log is
-    too far behind; then nothing may be released.
+    Raises: Unavailable if Postgres cannot store it, too many records wait for the audit log, or the log is too far
+    behind; the caller must then release no data.
     """
     check_recordable(runtime, Permission(attempt.permission))
     async with runtime.db.begin() as connection:

@@ -1,4 +1,4 @@
-"""The data elements that a request asks for: what the access record keeps, and what a scope is held to."""
+"""The data elements that a request asks for: the access record stores them, and a purpose's scope limits them."""
 
 import json
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from shared.limits.body_limit import MAX_BODY_BYTES as MOST_BYTES
 from shared.limits.body_limit import whole_body
 
 MAX_BODY_BYTES = 64 * 1024
-"""Of a longer body the record keeps the short values at its top, which name what is asked for."""
+"""Of a longer body the record stores only the short values at its top level, which name the data elements."""
 
 MAX_TEXT = 500
 MAX_VALUES = 20
 _SECRET = ("password", "secret", "otp", "token", "totp")
 _CURSOR = "after"
-"""Where a page begins is no more than what was asked for, and tells the last record's time of capture."""
+"""The cursor of a page. It is not recorded: it names no data element, and reveals a record's capture time."""
 
 _FIRST = ("plate", "plates", "captured_from", "captured_to", "device_ids", "area")
-"""Kept however many other names a body has beside them (Civil Code 1798.90.52(a)(2))."""
+"""Always recorded, however many other names a body has (Civil Code 1798.90.52(a)(2))."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Elements:
     """One request's elements."""
 
     recorded: dict[str, Any]
-    """Path, query and JSON body, cut to size and without secrets: for the access record."""
+    """Path, query and JSON body for the access record, cut to size and without secrets."""
 
     asked: dict[str, Any]
-    """What the route itself takes, uncut; a name that it ignores is not in here, so that nobody gets
-    past a purpose's scope by adding what the scope looks for."""
+    """The parameters and body fields that the route declares, uncut. Leaves out names that the route ignores: adding
+    one must not satisfy a purpose's scope."""
 
 
 async def elements_of(request: Request) -> Elements:
@@ -57,7 +57,7 @@ async def elements_of(request: Request) -> Elements:
 
 
 def _declared(request: Request) -> dict[str, Any]:
-    """Return path and query parameters that the route declares, as FastAPI takes them."""
+    """Return the path and query parameters that the route declares, by FastAPI's rules."""
     route = request.scope.get("route")
     if not isinstance(route, APIRoute):
         return {}
@@ -75,7 +75,7 @@ def _names_of_body(request: Request) -> frozenset[str]:
 
 
 def _is_json(request: Request) -> bool:
-    """Tell whether FastAPI would read the body as JSON: application/json in any case, and +json."""
+    """Whether FastAPI reads the body as JSON: application/json in any case, and +json."""
     message = Message()
     message["content-type"] = request.headers.get("content-type", "")
     subtype = message.get_content_subtype()
@@ -85,12 +85,12 @@ def _is_json(request: Request) -> bool:
 
 
 async def _body(request: Request) -> bytes:
-    """Return the body; where the route itself takes files, no one has bounded it before this.
+    """Return the body, bounded here too: the middleware does not bound the bodies of upload routes.
 
     Raises: TooLarge, Malformed.
     """
     if not hasattr(request, "_body"):
-        # Where Starlette keeps it, for whoever reads it next.
+        # Starlette's own cache, so that the route can read the body again.
         request._body = await whole_body(request, most_bytes=MOST_BYTES)
     return await request.body()
 
@@ -135,12 +135,12 @@ def _clean(value: Any, depth: int = 0) -> Any:
 
 
 def _storable(text: str) -> str:
-    """Return `text` cut to size and without what neither Postgres nor UTF-8 takes: NUL, lone surrogates."""
+    """Return `text` cut to size, with NUL and lone surrogates replaced: Postgres or UTF-8 cannot store them."""
     return text[:MAX_TEXT].replace("\x00", "\ufffd").encode(errors="replace").decode()
 
 
 def _written(name: str, value: Any) -> Any:
-    """Return an element as the record keeps it: no secret, and a plate in the form it is asked for by."""
+    """Return an element as the access record stores it: secrets and cursors hidden, plates in their normal form."""
     if any(word in name.lower() for word in _SECRET):
         return "[hidden]"
     if name == _CURSOR and value is not None:
@@ -153,7 +153,7 @@ def _written(name: str, value: Any) -> Any:
 
 
 def _plate(text: str) -> str:
-    """Return a plate in its normal form; what is none stays as it was sent."""
+    """Return a plate in its normal form; returns text that is not a plate unchanged."""
     try:
         return PlatePattern.parse(text).text
     except ValueError:

@@ -1,4 +1,4 @@
-"""Disclosures: which records a grant gave out, recorded and counted in the transaction that read them."""
+"""Disclosures: records and counts the records that a grant released, in the transaction that read them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,29 +17,29 @@ from shared.postgres.outbox import emit
 
 @dataclass(frozen=True, kw_only=True)
 class Disclosed:
-    """One record that was given out, as the access record tells of it."""
+    """One released record, as the access record describes it."""
 
     record_id: object
     captured: date | None = None
-    """When it was captured, the time or the day. None only for what has no capture, e.g. a list entry."""
+    """Time or day of its capture; None only for records without a capture, e.g. a list entry."""
 
     plates: Iterable[str] = ()
     read_ids: Iterable[object] = ()
-    """The reads that it tells of, where it is neither read nor capture itself: of a hit, of a pass."""
+    """Ids of the reads that it describes, for a record that is neither a read nor a capture: a hit, a pass."""
     holds: int = 1
-    """How many records it is made of: a package, an export of the log. So many are counted."""
+    """The number of records in it, which counts towards the limit; above 1 for a package or an export of the log."""
 
 
 DATED = frozenset({"read", "capture", "image", "crop", "hit", "pass"})
-"""Kinds of records that always have a capture day: the audit log erases what it keeps of them by it."""
+"""Kinds of records that always have a capture day; the audit log erases their values by this day."""
 
 
 async def disclose(
     connection: AsyncConnection, grant: Grant, record_kind: str, records: Iterable[Disclosed]
 ) -> None:
-    """Record which records `grant` was given, and count them, in the transaction that read them.
+    """Record and count the records that `grant` released, in the transaction that read them.
 
-    Raises: RefusedByRule where a person was shown too many that day; then nothing may be shown.
+    Raises: RefusedByRule if they exceed the person's limit of records that day; the caller must then show none.
     """
     records = list(records)
     told = disclosures(grant, record_kind, records)
@@ -54,7 +54,8 @@ async def disclose(
                 grant.most_disclosed,
             )
         except DisclosureLimit:
-            # What one thing holds is known before; of others the refusal tells that they are there.
+            # The refusal of a search reveals that records match, so no more are shown that day. The size of a package
+            # or export is known beforehand, so its refusal reveals no record.
             shuts = all(record.holds == 1 for record in records)
             raise RefusedByRule(
                 grant, Common.DISCLOSURE_LIMIT, shuts=shuts, most=grant.most_disclosed
@@ -65,15 +66,15 @@ async def disclose(
 def disclosures(
     grant: Grant, record_kind: str, records: Iterable[Disclosed]
 ) -> list[RecordsDisclosed]:
-    """Return what `disclose` records: one event for each six capture days, one at least.
+    """Return the events that `disclose` records: one for each six capture days, at least one.
 
-    Raises: ValueError for a record without a capture day, of a kind that has one.
+    Raises: ValueError for a record without a capture day, if its kind is in `DATED`.
     """
     by_day: dict[date | None, list[DisclosedRecord]] = {}
     counts = Counter[date | None]()
     for record in records:
         if record.captured is None and record_kind in DATED:
-            raise ValueError(f"a {record_kind} is disclosed with the day of its capture")
+            raise ValueError(f"a disclosure of kind {record_kind} needs the day of the capture")
         counts[_utc_day(record.captured)] += record.holds
         by_day.setdefault(_utc_day(record.captured), []).append(
             DisclosedRecord(

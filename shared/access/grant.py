@@ -1,4 +1,4 @@
-"""What a guard gives out: leave to read, for one request and one purpose. The only place that makes a `Grant`."""
+"""Grants: proof that one request was authorised and its attempt recorded. No other module creates a `Grant`."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,7 @@ _SEAL = object()
 
 @dataclass(frozen=True)
 class Grant:
-    """Leave to read, for one request and purpose. Made only here, after the attempt is recorded."""
+    """Authorises one request to read data for one purpose. Created only here, once the attempt is recorded."""
 
     attempt_id: UUID
     principal: Principal
@@ -26,13 +26,13 @@ class Grant:
     request_id: str
     now: datetime
     counted: bool = False
-    """Whether it is a person's own request: what it gives out counts as shown to them that day."""
+    """Whether a person made the request, so that the records count towards their limit of records a day."""
 
     most_disclosed: int | None = None
-    """How many records a day that may be; None where nothing bounds it."""
+    """The limit of records a day; None without a limit."""
 
     offered: bool = False
-    """Whether an earlier answer offered the picture that is asked for: its record counted there."""
+    """Whether an earlier answer offered the requested picture, and so already counted its record."""
 
     seal: object = field(repr=False, compare=False, default=None)
 
@@ -42,12 +42,12 @@ class Grant:
 
     @property
     def actor(self) -> Actor:
-        """Who reads."""
+        """The person who reads."""
         return self.principal.actor
 
     @property
     def declared(self) -> Purpose:
-        """The purpose, of a route that cannot do without. Raises: LookupError in another."""
+        """The purpose, for routes that require one. Raises: LookupError without one."""
         if self.purpose is None:
             message = f"{self.permission} was granted without a purpose"
             raise LookupError(message)
@@ -55,7 +55,7 @@ class Grant:
 
     @property
     def agencies(self) -> frozenset[Ori]:
-        """Whose records this person may see: their own agency's."""
+        """The agencies whose records this person may see: their own."""
         return frozenset({self.principal.agency_ori})
 
 
@@ -71,9 +71,9 @@ def issue_grant(
     counted: bool,
     offered: bool = False,
 ) -> Grant:
-    """Issue a grant once its attempt is committed. For the guard and for `system_grant` only.
+    """Issue a grant once its attempt is committed. Only the guard and `system_grant` call this.
 
-    `counted`: for a person's own request, whose records of the day are limited (ADR-0040).
+    `counted`: the records count towards the person's limit of records a day (ADR-0040).
     """
     return Grant(
         attempt_id=attempt_id,

@@ -34,26 +34,26 @@ def access(
 ) -> Any:
     """Return a route's one guard: `grant: Annotated[Grant, access(Permission.X)]`.
 
-    `purpose_needed` is for a route that shows plates under a permission that can do without a purpose.
+    Args:
+        purpose_needed: the route shows plates, and its permission alone does not require a purpose.
+        scope_by_record: the route names a record by id. Only the record shows whether it lies within the purpose's
+            scope, so the store that reads it must apply `grant.purpose.scope`.
+        picture_of: the path parameter with the record's id, for a route that returns a record's picture. If the
+            request has a link in `link_token`, the picture belongs to the attempt whose answer offered it, and the
+            guard records no attempt.
 
-    `scope_by_record` is for a route that names a record by id: whether it lies within the purpose's
-    scope shows only in the record, so the store that reads it must apply `grant.purpose.scope`.
-
-    `picture_of` is for a route with a record's picture: the path parameter with the record's id. With a
-    link in `link_token` the picture belongs to the attempt whose answer offered it, and none is recorded.
-
-    Raises: ValueError for `purpose_needed` of a permission of which the policy need not say what opens it.
-
-    Raises (in the route): NotAuthenticated, NotAuthorised; Unavailable if the attempt cannot be recorded.
+    Raises: ValueError for `purpose_needed` with a permission that no purpose opens.
+    Raises (in the route): NotAuthenticated, NotAuthorised; TooLarge, Malformed for the body; Unavailable if the
+        attempt cannot be recorded.
     """
     if purpose_needed and not permission.is_opened_by_purpose:
-        raise ValueError(f"shared.core.permissions does not say that a purpose opens {permission}")
+        raise ValueError(f"no purpose opens {permission}: list it in shared/core/permissions.py")
     return Depends(Guard(permission, purpose_needed, scope_by_record, picture_of))
 
 
 @dataclass
 class _Asking:
-    """One request, and what the guard knows of it so far: the record of a refusal has that much."""
+    """One request, and the facts that the guard has established so far; a refusal is recorded with these."""
 
     request: Request
     runtime: Runtime
@@ -62,12 +62,12 @@ class _Asking:
     principal: Principal | None = None
     purpose: Purpose | None = None
     offered_in: UUID | None = None
-    """The attempt whose answer offered the picture that is asked for."""
+    """The attempt whose answer offered the requested picture."""
 
 
 @dataclass(frozen=True, eq=False)
 class Guard:
-    """A dependency that FastAPI calls for each request. The OpenAPI document is made from its fields."""
+    """A dependency that FastAPI calls for each request. The OpenAPI document is generated from its fields."""
 
     permission: Permission
     purpose_needed: bool
@@ -88,7 +88,7 @@ class Guard:
             Header(description="A purpose token from POST /v1/purposes of the identity service."),
         ] = None,
     ) -> Grant:
-        """Record the attempt that a request is; return its grant, or raise why it is refused."""
+        """Record the request's attempt; return its grant, or raise its refusal."""
         runtime = runtime_of(request)
         asking = _Asking(request, runtime, runtime.clock.now(), await elements_of(request))
         fault: AlprError | None = None
@@ -121,7 +121,7 @@ class Guard:
         credentials: HTTPAuthorizationCredentials | None,
         purpose_token: str | None,
     ) -> None:
-        """Find out who asks and for what purpose. Raises: NotAuthenticated, NotAuthorised, Unavailable."""
+        """Authenticate and authorise, and check the purpose. Raises: NotAuthenticated, NotAuthorised, Unavailable."""
         runtime, now = asking.runtime, asking.now
         asking.principal = principal = authenticate(runtime, credentials, now)
         mark_authenticated(asking.request)
@@ -179,9 +179,9 @@ def _recorded(
 
 
 def _offered_in(asking: _Asking, principal: Principal, parameter: str) -> UUID | None:
-    """Return the attempt whose answer offered the picture, None for a request without a link.
+    """Return the attempt whose answer offered the picture; None for a request without a link.
 
-    Raises: NotAuthorised for a link that does not hold, or a path parameter that is no id.
+    Raises: NotAuthorised for an invalid or expired link, or a path parameter that is not an id.
     """
     token = asking.request.query_params.get(LINK_TOKEN)
     if not token:

@@ -1,4 +1,4 @@
-"""Who sends a request: the person whose access token it carries."""
+"""Identifies the person who sends a request, by its access token."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,12 +14,12 @@ from shared.events import Actor
 from shared.service.runtime import Runtime, runtime_of
 
 BEARER = HTTPBearer(auto_error=False, scheme_name="access_token", bearerFormat="JWT")
-"""How a request carries its access token."""
+"""The scheme of access tokens in the OpenAPI documents."""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """A person whose token holds."""
+    """A person with a valid access token."""
 
     account_id: str
     name: str
@@ -41,7 +41,7 @@ class Principal:
 
 
 async def identify(request: Request) -> Principal:
-    """Return whose access token a request carries; nothing is recorded. Raises: NotAuthenticated."""
+    """Return the person whose access token a request carries; records no attempt. Raises: NotAuthenticated."""
     runtime = runtime_of(request)
     return authenticate(runtime, await BEARER(request), runtime.clock.now())
 
@@ -49,7 +49,7 @@ async def identify(request: Request) -> Principal:
 def authenticate(
     runtime: Runtime, credentials: HTTPAuthorizationCredentials | None, now: datetime
 ) -> Principal:
-    """Return whose access token this is. Raises: NotAuthenticated."""
+    """Return the person whose access token this is. Raises: NotAuthenticated."""
     if credentials is None:
         raise NotAuthenticated(Common.TOKEN_MISSING)
     claims = verify(credentials.credentials, runtime.people.keys, "access", now)

@@ -15,23 +15,23 @@ from shared.events import PurposeRecord
 from shared.service.runtime import Runtime
 
 _LIMITS = frozenset({"plate", "captured_from", "captured_to", "device_ids"})
-"""What a scope may limit (identity's `POST /v1/purposes`)."""
+"""The criteria that a scope may limit (identity's `POST /v1/purposes`)."""
 
 
 @dataclass(frozen=True)
 class Purpose:
-    """Why, and how far: a scope narrows the token to a plate, devices and a time window."""
+    """The declared purpose of an access, with its scope: a plate, devices and a time window."""
 
     record: PurposeRecord
     scope: dict[str, Any] = field(default_factory=dict)
     lifted_until: datetime | None = None
-    """Until when its case lifts the limit of records shown to the person in a day (ADR-0040)."""
+    """End of the limit lift for its case: until then the limit of records a day does not apply (ADR-0040)."""
 
     def check_scope(self, asked: dict[str, Any]) -> None:
-        """Raise NotAuthorised if what is asked for lies outside the scope, as far as it says.
+        """Raise NotAuthorised if the request exceeds the scope. Criteria that the scope does not limit are free.
 
-        `asked` is what the route takes: `plate`, `captured_from`, `captured_to`, `device_ids`. It is
-        not validated yet, so this accepts any JSON.
+        `asked` has the route's parameters: `plate`, `captured_from`, `captured_to`, `device_ids`. They are not
+        validated yet, so this accepts any JSON.
         """
         self._check_plate(asked.get("plate"))
         self._check_window(asked)
@@ -44,10 +44,10 @@ class Purpose:
                 raise _outside("devices")
 
     def check_contains(self, criteria: Mapping[str, Any]) -> None:
-        """Raise NotAuthorised unless all that matches `criteria` lies within the scope.
+        """Raise NotAuthorised unless every record that matches `criteria` lies within the scope.
 
-        `criteria` are those of a hold, validated, as plain JSON values. Where a search shows only what lies
-        within the scope, a hold keeps, ends or hands over all that it matches.
+        `criteria` are those of a hold, validated, as plain JSON values. A search shows only records within the scope;
+        a hold preserves, releases or exports all records that it matches, so its criteria must lie within the scope.
         """
         scope = {name: limit for name, limit in self.scope.items() if limit is not None}
         if unknown := scope.keys() - _LIMITS:
@@ -83,13 +83,12 @@ def purpose_of(
     *,
     needed: bool = False,
 ) -> Purpose | None:
-    """Return the purpose in `token`; None where the permission needs none and none was sent.
+    """Return the purpose in `token`; None if no token was sent and none is required.
 
-    `needed`: the route needs one though its permission does not.
+    `needed`: the route requires one even if its permission does not.
 
-    Raises: NotAuthorised when one is needed, or it is somebody else's, or its kind does not open the
-    permission by the policy's table;
-    NotAuthenticated when the token does not hold.
+    Raises: NotAuthorised if a required token is missing, or the token is invalid, another person's, or of a kind that
+        does not open the permission by the policy's table.
     """
     opening = runtime.policy.purposes.kinds_for(permission)
     if token is None:

@@ -1,4 +1,4 @@
-"""What a rule refuses after the guard has let a request through: recorded beside the guard's attempt."""
+"""Records refusals by a rule after the guard has granted access, beside the guard's attempt."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ from shared.service.runtime import runtime_of
 
 
 class RefusedByRule(NotAuthorised):
-    """A store refused what the guard had let through. Recorded, with the request, once all is undone."""
+    """A store's rule refused a request that the guard had granted; recorded after the rollback of the request."""
 
     def __init__(
         self, grant: Grant, problem: ProblemCode, *, shuts: bool = False, **params: Any
@@ -25,21 +25,21 @@ class RefusedByRule(NotAuthorised):
         super().__init__(problem, **params)
         self.grant = grant
         self.shuts = shuts
-        """Whether nothing more is shown to the person that day, since the refusal told them something."""
+        """Whether to show the person no more records that day, since the refusal revealed that records match."""
 
 
 def purpose_missing(grant: Grant, what: str) -> RefusedByRule:
-    """Return the refusal of what is shown for a declared purpose alone."""
+    """Return the refusal of records that are shown only for a declared purpose; `what` names them."""
     return RefusedByRule(grant, Common.PURPOSE_MISSING_FOR, what=what)
 
 
 async def record_refusal(
     request: Request, grant: Grant, reason: str, *, shuts: bool = False
 ) -> None:
-    """Record that a service's own rule refused what the guard had let through.
+    """Record that a service's own rule refused a request that the guard had granted.
 
-    Commits by itself, beside the guard's attempt and with the same request id. `shuts`: nothing more is shown
-    to the person that day. Raises: Unavailable.
+    Commits in its own transaction, beside the guard's attempt and with the same request id. `shuts`: the person is
+    shown no more records that day. Raises: Unavailable.
     """
     request.state.granted = None
     runtime = runtime_of(request)
@@ -60,7 +60,7 @@ async def record_refusal(
 
 
 async def record_unrecorded(request: Request, refusal: NotAuthorised) -> None:
-    """Record what refused a request that the guard had let through, unless that is on record. Raises: Unavailable."""
+    """Record the refusal of a request that the guard had granted, if no event records it yet. Raises: Unavailable."""
     grant: Grant | None = getattr(request.state, "granted", None)
     if isinstance(refusal, RefusedByRule):
         await record_refusal(request, refusal.grant, refusal.detail, shuts=refusal.shuts)
@@ -70,7 +70,10 @@ async def record_unrecorded(request: Request, refusal: NotAuthorised) -> None:
 
 @asynccontextmanager
 async def refusals_recorded(request: Request, grant: Grant) -> AsyncIterator[None]:
-    """Leave an access record of what a rule of ours refuses, as the guard does of its own."""
+    """Record refusals inside the block in the access record, as the guard does for its own refusals.
+
+    Raises: NotAuthorised, the refusal, once recorded; Unavailable if it cannot be recorded.
+    """
     try:
         yield
     except NotAuthorised as exc:

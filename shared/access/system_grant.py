@@ -27,9 +27,14 @@ async def system_grant(
 ) -> Grant:
     """Issue a grant for the software's own work on a person's behalf, e.g. an approved release.
 
-    The attempt is committed first, as for a person. `work` names the consumer, in place of a route;
-    `agency_ori` whose records it is for, the department's unless named. A retry passes the `attempt_id`
-    of the grant of its first try: that attempt stands for all tries and is not recorded again.
+    Commits the attempt first, as for a person.
+
+    Args:
+        work: the name of the consumer, recorded in place of a route.
+        agency_ori: the agency whose records it reads; the department by default.
+        attempt_id: for a retry, the attempt of the first try; it is not recorded again.
+
+    Raises: Unavailable if the attempt cannot be recorded.
     """
     attempt = AccessAttempted(
         occurred_at=runtime.clock.now(),
@@ -60,7 +65,7 @@ async def system_grant(
 
 
 def _principal(actor: Actor, permission: Permission, agency_ori: Ori) -> Principal:
-    """Return `actor` as somebody who holds `permission` alone, over the records of `agency_ori`."""
+    """Return `actor` as a principal with `permission` only, for the records of `agency_ori`."""
     return Principal(
         account_id=actor.person_id,
         name=actor.name,

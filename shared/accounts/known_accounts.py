@@ -85,7 +85,7 @@ class People:
             try:
                 self.learn(event)
             except (AlprError, ValueError, KeyError, TypeError) as exc:
-                log.error("an event of %s is not taken: %s", event.TOPIC, exc)
+                log.error("an event of %s is ignored: %s", event.TOPIC, exc)
 
     def learn(self, event: Event) -> None:
         """Verify and learn one event from Kafka. Raises: CertificateRefused, ValueError, KeyError."""
@@ -147,7 +147,7 @@ class People:
     async def ping(self) -> None:
         """Return while accounts are current. Raises: Unavailable."""
         if self.lost_for(self._clock.now()) is not None:
-            raise DependencyDown("identity's tick is not heard, or an event before it is missing")
+            raise DependencyDown("no tick of identity arrives, or an event before one is missing")
 
     def _account(self, event: AccountChanged, serial: int) -> None:
         account = str(event.account_id)
@@ -168,7 +168,7 @@ class People:
 
     def _key(self, event: KeyPublished, serial: int) -> None:
         if event.kid != thumbprint(event.jwk) or event.issuer != self.keys.issuer:
-            raise ValueError("the key is not the one of its id, or of another issuer")
+            raise ValueError("the key does not match its id, or is another issuer's")
         if event.key_number < 1:
             raise ValueError("a key's event has no number")
         known = self._key_events.get(event.kid, _Known(0, 0))

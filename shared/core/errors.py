@@ -1,7 +1,7 @@
-"""What can go wrong in a way that a caller is told: an error is raised with a code of a closed list and its parameters.
+"""Errors that callers receive: each is raised with a code from a closed list, and the code's parameters.
 
-`shared/http` alone knows statuses. The codes are in `shared/core/problem_codes.py` and in `problem_codes.py` of each
-service's domain.
+Only `shared/http` maps errors to HTTP statuses. The codes are in `shared/core/problem_codes.py` and in
+`problem_codes.py` of each service's domain.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -32,8 +32,8 @@ _TEXT = _Text()
 class ProblemCode(Enum):
     """The base of the lists of codes: `NAME = error class, template of the text, parameters that the text leaves out`.
 
-    The code is the name in lower case. A code is one rule: callers' programs may rely on it and on the parameters, while
-    the text may be worded anew. No template and no parameter holds a plate, a token or a secret.
+    The code is the name in lower case and stands for one rule. Callers' programs may rely on code and parameters; the
+    text may change. No template and no parameter contains a plate, a token or a secret.
     """
 
     def __init__(self, error: "type[AlprError]", text: str, *unsaid: str) -> None:
@@ -45,7 +45,7 @@ class ProblemCode(Enum):
 
     @property
     def code(self) -> str:
-        """The code as problem documents have it."""
+        """The code in problem documents."""
         return self.name.lower()
 
     def render(self, params: Mapping[str, object]) -> str:
@@ -55,14 +55,14 @@ class ProblemCode(Enum):
         return self.fill(params)
 
     def fill(self, params: Mapping[str, object]) -> str:
-        """Return the text with at least the parameters that it names."""
+        """Return the text filled in from `params`, which may have more names than the text. Raises: KeyError."""
         return _TEXT.vformat(self.text, (), params)
 
 
 class AlprError(Exception):
-    """A rule refused. `detail` is for the caller: the code's text with `params`, never a plate or a secret.
+    """A rule refused the request. `detail` is for the caller: the code's text with `params`, no plate and no secret.
 
-    `field` is the field of the request that the rule is about; `errors` lists each fault where there can be several.
+    `field` names the field of the request that breaks the rule; `errors` lists every fault if there can be several.
     """
 
     title: ClassVar[str] = "The request could not be carried out"
@@ -94,12 +94,12 @@ class AlprError(Exception):
 
     @property
     def code(self) -> str | None:
-        """The code as problem documents have it; None for what is for operations."""
+        """The code in problem documents; None for errors whose text is for operations."""
         return None if self.problem is None else self.problem.code
 
 
 class InternalFault(AlprError):
-    """A fault of start-up, a command or a consumer. Its text is for logs; a caller over HTTP learns only that it is ours."""
+    """A fault at start-up, in a command or in a consumer. Its text is for logs; HTTP callers get a general text."""
 
     title = "Internal error"
 
@@ -114,7 +114,7 @@ class InvalidInput(AlprError):
 
 
 class ValueRefused(ValueError):
-    """A value that a validator refuses by a coded rule; shared/http answers with the code, and the field that had it."""
+    """A validator refuses a value by a coded rule; `shared/http` answers with the code and the field of the value."""
 
     def __init__(self, problem: ProblemCode, **params: Any) -> None:
         super().__init__(problem.render(params))
@@ -122,7 +122,7 @@ class ValueRefused(ValueError):
         self.params = params
 
     def at(self, field: str | None) -> InvalidInput:
-        """Return the refusal of the field that had the value."""
+        """Return the error for the field that has the value."""
         return InvalidInput(self.problem, field=field, **self.params)
 
 
@@ -151,13 +151,13 @@ class NotAuthorised(AlprError):
 
 
 class NotFound(AlprError):
-    """The thing does not exist, or the caller may not see it; the response is the same."""
+    """The resource does not exist, or the caller may not see it; both have the same response."""
 
     title = "Not found"
 
 
 class Conflict(AlprError):
-    """The current state does not allow it."""
+    """The current state of the resource does not allow the request."""
 
     title = "The present state does not allow this"
 
@@ -175,7 +175,7 @@ class UnsupportedMedia(AlprError):
 
 
 class MethodNotAllowed(AlprError):
-    """The route is there, for other methods."""
+    """The route exists, but not for this method."""
 
     title = "Method Not Allowed"
 
@@ -197,7 +197,7 @@ class TooManyRequests(AlprError):
 
 
 class Unavailable(AlprError):
-    """A dependency is down, and nothing was done; retry after `retry_after_s`."""
+    """A dependency is down and the request had no effect; retry after `retry_after_s`."""
 
     title = "Temporarily unavailable"
 
@@ -207,7 +207,7 @@ class Unavailable(AlprError):
 
 
 class DependencyDown(Unavailable):
-    """What the service rests on is down or set up wrongly. Its text is for readiness and logs, not for callers."""
+    """A dependency of the service is down or misconfigured. Its text is for readiness and logs, not for callers."""
 
     def __init__(self, detail: str, *, retry_after_s: int = 2) -> None:
         self._say(detail)

@@ -62,7 +62,7 @@ STATUS: Mapping[type[AlprError], int] = {
     errors.InternalFault: 500,
     errors.Unavailable: 503,
 }
-"""The status of each class; the code of a problem names its class."""
+"""The HTTP status of each error class; a problem code names its class."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -73,13 +73,13 @@ class Problem(BaseModel):
     type: str = "about:blank"
     title: str
     status: int
-    code: str = Field(description="The rule that refused: programs go by it, and not by the text")
+    code: str = Field(description="The rule that refused; programs use this code and not the text")
     params: dict[str, Any] = Field(description="The values of this refusal, by the code's names")
     detail: str = Field(default="", description="The code's text with its parameters, for people")
     instance: str = ""
     field: str | None = Field(default=None, description="The field of the request that is at fault")
     errors: list[dict[str, Any]] | None = Field(
-        default=None, description="Each fault, where there can be several"
+        default=None, description="Every fault, if there can be several"
     )
     retry_after_s: int | None = None
 
@@ -142,14 +142,14 @@ def _operation_id(route: APIRoute) -> str:
 
 
 async def livez() -> dict[str, str]:
-    """The process runs and its event loop turns."""
+    """200 while the process runs and its event loop responds."""
     return {"status": "ok"}
 
 
 async def readyz(request: Request, response: Response) -> dict[str, str]:
-    """Postgres, Kafka, the object store and the keys are there; 503 with what is not.
+    """200 if Postgres, Kafka, the object store and the keys are available; else 503, with the faults by name.
 
-    A background task that fails is named, and by itself no reason to take no requests.
+    Names a failing background task too, but stays 200 if tasks are the only fault.
     """
     state = await service_of(request.app, Service).check()
     if not all(is_ok(value) for name, value in state.items() if not name.startswith(TASK)):
@@ -158,12 +158,12 @@ async def readyz(request: Request, response: Response) -> dict[str, str]:
 
 
 async def metrics() -> Response:
-    """Figures for Prometheus."""
+    """Metrics for Prometheus."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def unit_of_work(request: Request) -> AsyncIterator[UnitOfWork]:
-    """One transaction for a route."""
+    """Open one transaction for a route. Raises: Unavailable."""
     runtime = runtime_of(request)
     async with runtime.db.begin() as connection:
         yield UnitOfWork(connection, runtime.service, runtime.clock)
@@ -215,7 +215,7 @@ class RequestContext:
 
 
 def status_of(error: type[AlprError]) -> int:
-    """Return the status of an error's class by the nearest class that has one."""
+    """Return the HTTP status of an error class: its own, or that of the nearest base class that has one."""
     return next(STATUS[kind] for kind in error.__mro__ if kind in STATUS)
 
 
@@ -242,7 +242,7 @@ def problem(request: Request, exc: AlprError) -> JSONResponse:
 
 
 def _said(exc: AlprError) -> tuple[str, str, dict[str, Any]]:
-    """Return code, text and parameters; an error without a code is one whose text is for operations."""
+    """Return an error's code, text and parameters; hides the text of an error without a code: it is for operations."""
     if exc.problem is not None:
         return exc.problem.code, exc.detail, to_builtins(exc.params)
     general = Common.UNAVAILABLE if isinstance(exc, errors.Unavailable) else Common.INTERNAL
@@ -271,7 +271,7 @@ async def _http_exception(request: Request, exc: HTTPException) -> JSONResponse:
 
 
 def _error_of(exc: HTTPException) -> AlprError:
-    """Return what the framework refused as one of our errors."""
+    """Convert an HTTPException of the framework into one of our errors."""
     if isinstance(exc, BodyRefused):
         return exc.error
     match exc.status_code:
@@ -289,6 +289,6 @@ def _error_of(exc: HTTPException) -> AlprError:
 async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
     log.error("request %s failed: %s", request.state.request_id, type(exc).__name__)
     answer = problem(request, InternalFault(type(exc).__name__))
-    # This handler stands outside of the middleware that adds it.
+    # This handler runs outside the middleware that adds the header.
     answer.headers["X-Request-ID"] = request.state.request_id
     return answer

@@ -1,4 +1,4 @@
-"""The OpenAPI page at /docs, without a byte from elsewhere: a police network may reach no CDN."""
+"""Serves the OpenAPI page at /docs from local files, since a police network may not reach a CDN."""
 
 from functools import cache
 from importlib.resources import files
@@ -9,19 +9,19 @@ from fastapi.responses import HTMLResponse
 
 PAGE, SCRIPT, STYLE = "/docs", "/docs/swagger-ui.js", "/docs/swagger-ui.css"
 DOCS = frozenset({PAGE, SCRIPT, STYLE})
-"""Open, and without ALPR data."""
+"""Paths without a guard; none shows ALPR data."""
 
 _NO_ICON = "data:,"
 
 
 def add_docs(app: FastAPI) -> None:
-    """Serve Swagger UI from the files that the package fastapi-offline carries."""
+    """Serve Swagger UI from the files in the package fastapi-offline."""
     for path, route in ((PAGE, page), (SCRIPT, script), (STYLE, style)):
         app.get(path, include_in_schema=False)(route)
 
 
 async def page(request: Request) -> HTMLResponse:
-    """The routes of this service, to read and to try."""
+    """The page that lists this service's routes and sends test requests to them."""
     below = request.scope.get("root_path", "")
     return get_swagger_ui_html(
         openapi_url=f"{below}/openapi.json",
@@ -33,12 +33,12 @@ async def page(request: Request) -> HTMLResponse:
 
 
 async def script() -> Response:
-    """Swagger UI itself."""
+    """Swagger UI's script."""
     return Response(_static("swagger-ui-bundle.js"), media_type="text/javascript")
 
 
 async def style() -> Response:
-    """Its looks."""
+    """Swagger UI's stylesheet."""
     return Response(_static("swagger-ui.css"), media_type="text/css")
 
 

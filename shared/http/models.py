@@ -1,4 +1,4 @@
-"""What the requests and answers of every service are made of."""
+"""Models and field types that the requests and answers of every service share."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _LINE_BREAKS = dict.fromkeys(map(ord, "\n\r\t"), " ")
 
 
 class RequestBody(BaseModel):
-    """The base of every request body: a field that it does not know is refused by name."""
+    """The base of every request body; refuses an unknown field by its name."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,29 +41,29 @@ class Person(BaseModel):
 
     @classmethod
     def of(cls, actor: Actor | None) -> Self | None:
-        """Return an actor as answers show people; None where there is none."""
+        """Return an actor as answers show people; None for None."""
         return None if actor is None else cls.model_validate(actor)
 
 
 class Count(BaseModel):
-    """How many there are; with `at_least` there may be more than were counted."""
+    """The number of items; if `at_least` is true, there may be more."""
 
     value: int
     at_least: bool = False
 
 
 class Page(BaseModel, Generic[T]):
-    """One page of a list. Ask again with `after` set to `next` for the page after it."""
+    """One page of a list. For the next page, repeat the request with `after` set to `next`."""
 
     items: list[T]
     next: str | None = Field(
-        default=None, description="`after` of the next page, as it is; null on the last one"
+        default=None, description="The `after` of the next page, unchanged; null on the last page"
     )
     count: Count | None = None
 
     @classmethod
     def of(cls, items: Sequence[T], *, last: object = None) -> Self:
-        """Return a page; `last` is the key of its last item where more may follow, else None."""
+        """Return a page; `last` is the key of its last item if more items may follow, else None."""
         return cls(items=list(items), next=None if last is None else cursor_of(last))
 
 
@@ -71,10 +71,10 @@ Limit = Annotated[int, Field(ge=1, le=200, description="The most items of a page
 After = Annotated[
     str,
     Field(
-        max_length=MAX_CURSOR_CHARACTERS, description="`next` of the page before, as it was given"
+        max_length=MAX_CURSOR_CHARACTERS, description="The `next` of the previous page, unchanged"
     ),
 ]
-"""Where a page begins: text that means something to the service alone."""
+"""The position at which a page begins: opaque text that only the service interprets."""
 
 
 def cursor_of(key: object) -> str:
@@ -85,7 +85,7 @@ def cursor_of(key: object) -> str:
 def key_of(after: str | None, kind: type[K]) -> K | None:
     """Return the key in a page's `after`; None for the first page.
 
-    Raises: InvalidInput for a text that no page of this list gave out.
+    Raises: InvalidInput for text that is not the `next` of a page of this list.
     """
     if after is None:
         return None
@@ -95,7 +95,7 @@ def key_of(after: str | None, kind: type[K]) -> K | None:
         if isinstance(key, str):
             storable(key)
         if isinstance(key, int) and not 0 <= key < MAX_KEY:
-            raise ValueError("is no number that was given out")
+            raise ValueError("is not the number of an item")
     except (ValueError, msgspec.DecodeError):
         raise InvalidInput(Common.CURSOR_UNKNOWN, field="after") from None
     return key
@@ -109,7 +109,7 @@ class ResolvedRegion(BaseModel):
 
 
 def resolved_regions(regions: Mapping[str, str]) -> list[ResolvedRegion]:
-    """Return what each short form was taken for, in order."""
+    """Return each short form with the region that it stands for, sorted by short form."""
     return [
         ResolvedRegion(region=region, taken_from=short) for short, region in sorted(regions.items())
     ]
@@ -126,14 +126,14 @@ ShortText = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(storable),
 ]
-"""A name, a number or another word of one line: 1 to 200 characters."""
+"""One line of text, such as a name or a number: 1 to 200 characters."""
 
 Reason = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=3, max_length=MAX_REASON_CHARACTERS),
     AfterValidator(_lines),
 ]
-"""Why somebody does something: 3 to 2,000 characters, lines allowed."""
+"""A reason in words: 3 to 2,000 characters, line breaks allowed."""
 
 OriText = Annotated[
     str,
@@ -144,7 +144,7 @@ OriText = Annotated[
         json_schema_extra={"pattern": ORI_PATTERN},
     ),
 ]
-"""An ORI as a request gives it, in upper case."""
+"""An ORI in a request, converted to upper case."""
 
 
 def _pattern_text(text: str) -> str:
@@ -159,7 +159,7 @@ PlatePatternText = Annotated[
         description="1 to 12 letters and digits; `?` is one unknown character, `*` any number of them."
     ),
 ]
-"""A plate as far as it is known, in the normal form of `shared.core.plates.PlatePattern`."""
+"""A pattern of a plate, in the normal form of `shared.core.plates.PlatePattern`."""
 
 WholePlate = Annotated[
     str,
@@ -167,4 +167,4 @@ WholePlate = Annotated[
     AfterValidator(normalise_plate),
     Field(description="1 to 12 letters and digits, all of them known."),
 ]
-"""A plate of which no character is unknown, in its normal form."""
+"""A plate without unknown characters, in its normal form."""

@@ -1,4 +1,4 @@
-"""Follows a multipart form during parsing: the headers of each field, its data and its end."""
+"""Handles a multipart form while it is parsed: the headers of each field, its data and its end."""
 
 from abc import ABC, abstractmethod
 from typing import Any

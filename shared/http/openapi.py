@@ -1,4 +1,4 @@
-"""The OpenAPI document: which permission each route needs, problem media type, no surprises."""
+"""Builds the OpenAPI document, with the permission of each route, and its problems by media type and code."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def guards(dependant: Dependant) -> list[Any]:
 
 
 def describe(app: FastAPI, *, problem_codes: Iterable[ProblemCode]) -> None:
-    """Make `app.openapi()` name the permission of each route, and problems by their media type and codes."""
+    """Make `app.openapi()` name the permission of each route, and its problems by media type and code."""
     codes = sorted(problem.code for problem in problem_codes)
     plain = app.openapi
 

@@ -1,4 +1,4 @@
-"""What FastAPI and Pydantic refuse in a request, as one of our errors."""
+"""Converts the faults that FastAPI and Pydantic find in a request into one of our errors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from shared.core.problem_codes import Common
 LIMITS = frozenset(
     {"ge", "gt", "le", "lt", "min_length", "max_length", "actual_length", "expected", "pattern"}
 )
-"""What Pydantic says of a rule that may go to the caller: bounds and allowed values, never what was sent."""
+"""The facts of Pydantic about a rule that the answer shows: bounds and allowed values, never the refused value."""
 
 
 def invalid_request(faults: Sequence[Mapping[str, Any]]) -> AlprError:
-    """Return the refusal of a request by what Pydantic found in it, one at least; `errors` lists all of it."""
+    """Return the refusal of a request for the faults that Pydantic found, at least one; its `errors` lists them all."""
     found = [_refusal(fault) for fault in faults]
     first = next((one for one in found if isinstance(one, Malformed)), found[0])
     first.errors = [

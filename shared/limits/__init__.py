@@ -1,1 +1,1 @@
-"""Bounds on what a client may send, and on how often it may be refused."""
+"""Bounds on the requests of a client, and on the number of its refusals."""

@@ -36,12 +36,12 @@ async def whole_body(request: Request, *, most_bytes: int, within_s: float = WIT
 
 
 class BodyLimit:
-    """Refuses a longer body with 413, by its declared length or while it comes in; a slow one with 408."""
+    """Refuses a body over the limit with 413, by its declared length or while it arrives, and a slow one with 408."""
 
     def __init__(
         self, app: ASGIApp, uploads: Iterable[str] = (), *, within_s: float = WITHIN_S
     ) -> None:
-        """`uploads` are patterns of paths whose own handlers bound what they read."""
+        """`uploads` are patterns of the paths whose own handlers bound the body."""
         self._app = app
         self._within_s = within_s
         self._uploads = re.compile("|".join(uploads) or "(?!)")
@@ -77,7 +77,7 @@ class BodyLimit:
 
 
 class BodyRefused(HTTPException):
-    """Carries an error through FastAPI, which turns any other than an HTTPException, while it reads a body, into a 400."""
+    """Carries an error through FastAPI, which answers 400 for any other exception while it reads a body."""
 
     def __init__(self, status: int, error: AlprError) -> None:
         super().__init__(status, error.detail)

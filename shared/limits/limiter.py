@@ -48,7 +48,7 @@ class RefusalLimiter:
         doors: Collection[str],
         answer: Callable[[Request, AlprError], Awaitable[Response]],
     ) -> None:
-        """`exempt` paths always pass; `doors` are open routes that refuse requests themselves."""
+        """`exempt` paths always pass; `doors` are the open routes that refuse requests themselves."""
         self._app = app
         self._refusals = refusals
         self._identify = identify
@@ -82,7 +82,7 @@ class RefusalLimiter:
         await answer(scope, receive, send)
 
     async def _own_key(self, request: Request, door: LimitKey) -> LimitKey | None:
-        """Reserve a refusal at a known client's own door and return it; None if unknown or over its allowance."""
+        """Reserve a refusal under a known client's own key; return the key, None if unknown or over its allowance."""
         if self._vouch is None or door.name == GUARD:
             return None
         try:
@@ -111,14 +111,14 @@ class RefusalLimiter:
     async def _watched(
         self, scope: Scope, receive: Receive, send: Send, door: LimitKey, *, reserved: bool
     ) -> None:
-        """Run the app; spend the reservation if the app refuses, else give it back with the answer."""
+        """Run the app; use the reservation if the app refuses the request, else release it with the answer."""
         state = scope.setdefault("state", {})
 
         async def answer(message: Message) -> None:
             nonlocal reserved
             if message["type"] == "http.response.start":
                 status = message["status"]
-                # A sign-in refused because too many came at once: it was not checked and has no audit entry.
+                # The service refused a sign-in unchecked, because too many came at once: it has no audit entry.
                 turned_away = status == HTTPStatus.TOO_MANY_REQUESTS and door.name != GUARD
                 if (turned_away or status in _REFUSED) and not state.get("known"):
                     reserved = False

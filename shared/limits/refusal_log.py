@@ -54,13 +54,13 @@ class RefusalLog:
         self.telling = PeriodicTask(f"refusals of {service}", self.record, LOOK_EVERY_S)
 
     def reserve(self, door: LimitKey) -> bool:
-        """Reserve a refusal at a door; return False if a refusal there gets no audit entry of its own."""
+        """Reserve a refusal under a key; return False if the allowance is spent, and a refusal has no audit entry."""
         if door.name == GUARD and self._crowded():
             return False
         return self.allowance.reserve(door)
 
     def count(self, door: LimitKey) -> None:
-        """Count one refusal, at the current time."""
+        """Count one refusal that has no audit entry of its own, at the current time."""
         self._tally.add(door, self._clock.now())
         self._counted.inc()
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from shared.core.token_bucket import Bucket
 
 GUARD = "guard"
-"""The door shared by all routes that need a credential; each open route that refuses is a separate door."""
+"""The name in the keys of all routes that need a credential; an open route that refuses has its own name."""
 
 MOST_PLACES = 10_000
 """The most buckets in memory. The least recently used is evicted first; `OVERALL` bounds the fresh allowances that
@@ -26,7 +26,7 @@ OVERALL = 20
 """The allowance of all addresses together at the guard, as a multiple of one address's."""
 
 MOST_NAMED = 100
-"""The most pairs of place and door counted separately in a minute; each door has one sum for the rest."""
+"""The most keys counted separately in a minute; each name has one sum for the rest."""
 
 MOST_MINUTES = 60
 """The most unpublished minutes with separate places, while the database is down; later ones have sums only."""
@@ -48,7 +48,7 @@ class LimitKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Counted:
-    """Refusals of one door within one minute."""
+    """Refusals of one key within one minute."""
 
     minute: datetime
     door: LimitKey
@@ -58,8 +58,7 @@ class Counted:
 
 
 def network_of(host: str) -> str:
-    """Return the IPv4 address or the IPv6 /64 of a client, since a holder of one IPv6 address has 2**64; "" if
-    invalid."""
+    """Return a client's IPv4 address or IPv6 /64 network (one client has all its addresses); "" if invalid."""
     return _place(host) if len(host) <= _LONGEST_ADDRESS else ""
 
 
@@ -77,10 +76,10 @@ def _place(host: str) -> str:
 
 
 class Allowance:
-    """The refusals that each door has left: `burst` at once, then `per_minute`.
+    """The refusals that each key has left: `burst` at once, then `per_minute`.
 
-    A request reserves one before its check and gives it back unless it is refused, so that concurrent requests
-    cannot exceed the allowance.
+    A request reserves one before its check and releases it unless it is refused, so that concurrent requests cannot
+    exceed the allowance.
     """
 
     def __init__(
@@ -103,11 +102,11 @@ class Allowance:
         return len(self._buckets)
 
     def narrow(self, name: str, burst: int) -> None:
-        """Set a smaller burst for doors of this name, whose requests cost more to check."""
+        """Set a smaller burst for keys of this name, whose requests cost more to check."""
         self._narrower[name] = burst
 
     def reserve(self, door: LimitKey) -> bool:
-        """Reserve one; return False if none is left."""
+        """Reserve one refusal; return False if the allowance is spent."""
         bucket = self._bucket(door)
         overall = self._all() if door.name == GUARD else None
         if bucket.tokens < 1 or (overall is not None and overall.tokens < 1):
@@ -118,14 +117,14 @@ class Allowance:
         return True
 
     def give_back(self, door: LimitKey) -> None:
-        """Give a reservation back, for a request that was not refused."""
+        """Release the reservation of a request that was not refused."""
         if (bucket := self._buckets.get(door)) is not None:
             bucket.tokens += 1
         if door.name == GUARD:
             self._overall.tokens += 1
 
     def wait_s(self, door: LimitKey) -> int:
-        """Return the seconds until this door's bucket has one again; ignores the overall bucket."""
+        """Return the seconds until this key's bucket has a token; ignores the overall bucket."""
         return self._bucket(door).wait_s(self._per_s)
 
     def _bucket(self, door: LimitKey) -> Bucket:
@@ -147,7 +146,7 @@ class Allowance:
 
 
 class Tally:
-    """Counts of the refusals without an audit entry, by minute and door. The sums include every refusal."""
+    """Counts of the refusals without an audit entry, by minute and key. The sums include every refusal."""
 
     def __init__(self, *, most_named: int = MOST_NAMED, most_minutes: int = MOST_MINUTES) -> None:
         self._most_named = most_named
@@ -184,6 +183,6 @@ class Tally:
         return taken
 
     def put_back(self, taken: list[Counted]) -> None:
-        """Put counts back after a failed write; the next `take` returns them unchanged."""
+        """Put counts back after a failed write; the next `pop_before` returns them unchanged."""
         for counted in taken:
             self._minutes.setdefault(counted.minute, {})[counted.door] = counted
