@@ -18,8 +18,9 @@ from shared.core.vault import Vault
 from shared.kafka.event_mac import MacKey
 from shared.kafka.mac_settings import MacSettings
 from shared.kafka.topics import TOPICS
+from shared.objects.settings import ObjectSettings
 from shared.postgres.settings import DatabaseSettings
-from shared.service.settings import CommonSettings
+from shared.service.settings import ApiSettings
 
 GENERATION = 2
 """The log's generation. The first, which sealed no values, has the bare origin as its name."""
@@ -133,7 +134,7 @@ class SigningSettings(LogSettings, MacSettings):
         return Signer(self.audit_origin, key_bytes(self.audit_signing_key))
 
 
-class Settings(SigningSettings, CommonSettings):
+class Settings(SigningSettings, ApiSettings, ObjectSettings):
     """Common settings, and audit's own; built once, in main."""
 
     audit_values_key: SecretKey

@@ -18,9 +18,6 @@ ADDRESS_FIELD = re.compile(r"console_([a-z]+)_url")
 class Settings(CommonSettings):
     """Everything the console reads from its environment; built once, in main."""
 
-    root_public_keys: str = ""
-    """Unused: the console verifies no tokens itself."""
-
     console_session_key: SecretKey
     """Base64 of 32 random bytes. Seals sessions (AES-256-GCM); after a change, everyone signs in again."""
 

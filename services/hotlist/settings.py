@@ -6,10 +6,11 @@ from pydantic import Field, SecretStr
 
 from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
 from shared.core.vault import Vault
-from shared.service.settings import CommonSettings
+from shared.objects.settings import ObjectSettings
+from shared.service.settings import ApiSettings
 
 
-class Settings(CommonSettings):
+class Settings(ApiSettings, ObjectSettings):
     """Common settings, and hotlist's own (`HOTLIST_…`)."""
 
     hotlist_id_key: SecretKey

@@ -7,10 +7,10 @@ from pydantic import Field, SecretStr, model_validator
 from services.identity.domain.mail_server import MailServer
 from shared.core.certificates import CertificateRefused, Signer, SigningSeed, signer
 from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
-from shared.service.settings import CommonSettings
+from shared.service.settings import ApiSettings
 
 
-class Settings(CommonSettings):
+class Settings(ApiSettings):
     """Everything identity reads from its environment; built once, in main."""
 
     identity_key_encryption_key: SecretKey

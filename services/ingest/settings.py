@@ -7,12 +7,13 @@ from pydantic import Field, SecretStr, model_validator
 from shared.core.certificates import CertificateRefused, Signer, SigningSeed, signer
 from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
 from shared.core.vault import Vault
-from shared.service.settings import CommonSettings
+from shared.objects.settings import ObjectSettings
+from shared.service.settings import ApiSettings
 
 MEBIBYTE = 1024 * 1024
 
 
-class Settings(CommonSettings):
+class Settings(ApiSettings, ObjectSettings):
     """Ingest's limits and keys. Environment names are the fields' in capitals, e.g. INGEST_MAX_FRAME_BYTES."""
 
     ingest_signing_key: SigningSeed

@@ -9,7 +9,7 @@ from shared.kafka.bus import Bus, KafkaBus
 from shared.kafka.consumer import Subscription
 from shared.objects.store import ObjectStore
 from shared.service.runtime import Runtime, RuntimeService, states_of
-from shared.service.settings import CommonSettings
+from shared.service.settings import ApiSettings
 
 
 class FrameRuntime(Runtime):
@@ -21,7 +21,7 @@ class FrameRuntime(Runtime):
 
     def __init__(
         self,
-        settings: CommonSettings,
+        settings: ApiSettings,
         pool: WorkerPool,
         *,
         bus: Bus | None = None,

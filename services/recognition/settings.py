@@ -4,10 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.service.settings import CommonSettings
+from shared.objects.settings import ObjectSettings
+from shared.service.settings import ApiSettings
 
 
-class Settings(CommonSettings):
+class Settings(ApiSettings, ObjectSettings):
     """The model, the workers and what counts as a read. Names in capitals, e.g. RECOGNITION_MODEL."""
 
     recognition_model: str = "plateward"

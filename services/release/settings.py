@@ -4,10 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.service.settings import CommonSettings
+from shared.objects.settings import ObjectSettings
+from shared.service.settings import ApiSettings
 
 
-class Settings(CommonSettings):
+class Settings(ApiSettings, ObjectSettings):
     """Common settings, and release's own; built once, in main."""
 
     release_document_limit_bytes: Annotated[int, Field(ge=1024)] = 20 * 1024 * 1024

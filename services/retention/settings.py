@@ -5,10 +5,11 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from shared.core.links import Given
-from shared.service.settings import CommonSettings
+from shared.objects.settings import ObjectSettings
+from shared.service.settings import ApiSettings
 
 
-class Settings(CommonSettings):
+class Settings(ApiSettings, ObjectSettings):
     """Common settings and retention's own; built once, in main."""
 
     retention_signing_key: SecretStr | None = None

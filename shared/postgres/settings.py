@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from shared.core.links import Given, checked_tls, is_this_machine
+from shared.core.patience_settings import PatienceSettings
 
 MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 """libpq's TLS modes, which asyncpg accepts too."""
@@ -58,7 +59,7 @@ class DatabaseLink:
         return {} if self.tls is None else {"ssl": self.tls}
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(PatienceSettings):
     """The settings that every client of Postgres reads from its environment."""
 
     # Errors hide a refused setting: it may be a secret.
@@ -83,9 +84,6 @@ class DatabaseSettings(BaseSettings):
     """Allow a database on another machine without that check: for networks that protect the whole path to it."""
 
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = 5
-
-    start_patience_s: Annotated[float, Field(ge=0)] = 120
-    """How long a service or its migration waits at its start for Postgres (and Kafka) to answer."""
 
     @model_validator(mode="after")
     def _database_fits_together(self) -> Self:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from fastapi import Request
+from pydantic_settings import BaseSettings
 
 from shared.accounts.known_accounts import FOLLOWED, People
 from shared.accounts.picture_links import PictureLinks
@@ -32,13 +33,14 @@ from shared.kafka.topics import PEOPLE_FOLLOWERS, topic_of
 from shared.kafka.topics_check import TopicsCheck
 from shared.limits.refusal_log import RefusalLog
 from shared.objects.rights import READY_WITHOUT, RIGHTS
+from shared.objects.settings import ObjectSettings
 from shared.objects.store import ObjectStore, open_store
 from shared.postgres.database import Database
 from shared.postgres.outbox import Relay, emit
 from shared.postgres.schema import prepare
 from shared.service.coverage import Coverage
 from shared.service.running import Service, service_of
-from shared.service.settings import CommonSettings
+from shared.service.settings import ApiSettings
 from shared.service.standing import Standing
 
 log = logging.getLogger(__name__)
@@ -93,7 +95,7 @@ class Runtime:
     def __init__(
         self,
         service: str,
-        settings: CommonSettings,
+        settings: ApiSettings,
         *,
         bus: Bus | None = None,
         objects: ObjectStore | None = None,
@@ -318,8 +320,11 @@ def is_ok(state: str) -> bool:
     return state == OK or state.startswith(f"{OK}, ")
 
 
-def _objects_of(service: str, settings: CommonSettings) -> ObjectStore | None:
-    return open_store(settings.object_store_url) if service in RIGHTS else None
+def _objects_of(service: str, settings: BaseSettings) -> ObjectStore | None:
+    """Open the object store of a service that has rights there and names it in its settings."""
+    if service in RIGHTS and isinstance(settings, ObjectSettings):
+        return open_store(settings.object_store_url)
+    return None
 
 
 async def states_of(parts: Mapping[str, Ping]) -> dict[str, str]:

@@ -1,5 +1,11 @@
 """A sample service, for tests of the code that all services share."""
 
+from shared.objects.settings import ObjectSettings
+from shared.service.settings import ApiSettings
 from shared.service.spec import ServiceSpec
 
 SAMPLE = ServiceSpec(name="sample", description="")
+
+
+class SampleSettings(ApiSettings, ObjectSettings):
+    """Settings of a service that uses every resource."""

@@ -430,7 +430,7 @@ def test_a_changed_setting_is_rolled_out(service: str) -> None:
     maps += [v["configMap"]["name"] for v in pod(service)["volumes"] if "configMap" in v]
     assert maps
     for name in maps:
-        assert re.fullmatch(r"plateward-(settings|kafka|policy)-[a-z0-9]{10}", name)
+        assert re.fullmatch(r"plateward-(settings|kafka|objects|trust|policy)-[a-z0-9]{10}", name)
         assert name in of_kind("ConfigMap")
 
 

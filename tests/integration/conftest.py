@@ -13,7 +13,6 @@ from shared.core.policy import Policy, load_policy
 from shared.http.app import create_app
 from shared.postgres.database import Database
 from shared.service.runtime import Runtime, RuntimeService
-from shared.service.settings import CommonSettings
 from shared.testing import (
     FakeBus,
     FakeClock,
@@ -22,7 +21,7 @@ from shared.testing import (
     TestRoot,
     mac_key_text,
 )
-from shared.testing.sample import SAMPLE
+from shared.testing.sample import SAMPLE, SampleSettings
 from tests.servers import (
     broker,
     database_url,
@@ -88,9 +87,9 @@ def policy(repository: Path) -> Policy:
 @pytest.fixture
 def settings(
     database_url: str, services_url: str, repository: Path, tmp_path: Path
-) -> CommonSettings:
+) -> SampleSettings:
     """Settings of the test's own database: a service makes its tables as their owner and works as another."""
-    return CommonSettings(
+    return SampleSettings(
         database_url=services_url,
         database_owner_url=database_url,
         database_pool_size=3,
@@ -119,7 +118,7 @@ def as_owner(database_url: str) -> Callable[[str], AbstractAsyncContextManager[A
 
 @pytest.fixture
 def sample_app(
-    settings: CommonSettings,
+    settings: SampleSettings,
     bus: FakeBus,
     objects: FakeObjects,
     clock: FakeClock,

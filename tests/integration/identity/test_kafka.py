@@ -19,7 +19,7 @@ from shared.core.permissions import Permission
 from shared.http.app import create_app
 from shared.service.running import service_of
 from shared.service.runtime import Runtime, RuntimeService
-from shared.service.settings import CommonSettings
+from shared.service.settings import ApiSettings
 from shared.testing import eventually
 from shared.testing.sample import SAMPLE
 from tests.integration.identity.conftest import Person, hand_over
@@ -48,9 +48,7 @@ async def stack(broker, identity_settings, clock, objects, repository, postgres,
             runtime = Runtime("identity", settings, objects=objects, clock=clock)
             apps.append(build_app(settings, runtime))
             clients.append(await start(apps[-1]))
-        common = CommonSettings(
-            **{k: v for k, v in shared.items() if not k.startswith("identity_")}
-        )
+        common = ApiSettings(**{k: v for k, v in shared.items() if not k.startswith("identity_")})
         as_hotlist = postgres.service_url("hotlist", make_url(database_url).database or "")
         common = common.model_copy(update={"database_url": as_hotlist})
         clients.append(await start(another_service(common, objects, clock, repository)))

@@ -39,7 +39,7 @@ from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics_admin import ensure_topics
 from shared.service.running import service_of
 from shared.service.runtime import Runtime, RuntimeService
-from shared.service.settings import CommonSettings
+from shared.service.settings import ApiSettings
 from shared.testing import TestAuthority, TestRoot, eventually, mac_key
 from shared.testing.sample import SAMPLE
 from tests.integration.identity.conftest import Person, hand_over
@@ -95,7 +95,7 @@ async def stack(kafka, settings, objects, repository, postgres, database_url):
 
         identity = await start(build_app(own, Runtime("identity", own, objects=objects)))
         as_hotlist = postgres.service_url("hotlist", make_url(database_url).database or "")
-        other = CommonSettings(**{**shared, "database_url": as_hotlist})
+        other = ApiSettings(**{**shared, "database_url": as_hotlist})
         searching = await start(searcher(other, objects, repository))
         yield own, identity, searching
 

@@ -15,7 +15,7 @@ from shared.core.policy import load_policy
 from shared.http.app import create_app
 from shared.service.running import Service, service_of
 from shared.service.runtime import Runtime, RuntimeService
-from shared.service.settings import CommonSettings
+from shared.service.settings import ApiSettings
 from shared.testing import FakeBus, FakeObjects, all_mac_keys, mac_key_text
 from shared.testing.sample import SAMPLE
 
@@ -29,7 +29,7 @@ def app(name: str, log: list[str], *, root_path: str = "") -> FastAPI:
         yield
         log.append(f"{name} stops")
 
-    settings = CommonSettings(root_path=root_path, event_mac_key=mac_key_text("sample"))
+    settings = ApiSettings(root_path=root_path, event_mac_key=mac_key_text("sample"))
     runtime = Runtime(name, settings, bus=FakeBus(), objects=FakeObjects(), policy=POLICY)
     made = create_app(SAMPLE, RuntimeService(runtime), lifespan=lifespan)
     made.title = f"The {name} <API>"
@@ -128,7 +128,7 @@ def test_every_service_is_built_from_the_environment(
 ) -> None:
     monkeypatch.setenv("POLICY_FILE", str(Path(__file__).parents[3] / "policy.toml"))
     monkeypatch.setenv("OBJECT_STORE_URL", tmp_path.as_uri())
-    monkeypatch.setenv("TOKEN_ISSUER", "from the environment")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "192.0.2.7")
     for key, draw in (KEYS | REPLACEABLE | ADDED).items():
         monkeypatch.setenv(key, draw())
     monkeypatch.setenv("AUDIT__AUDIT_EVENT_MAC_KEYS", all_mac_keys())
@@ -136,7 +136,7 @@ def test_every_service_is_built_from_the_environment(
         monkeypatch.setenv(key, url)
     service = service_of(build(name), Service)
     settings = service.runtime.settings if isinstance(service, RuntimeService) else service.settings
-    assert settings.token_issuer == "from the environment"
+    assert settings.forwarded_allow_ips == "192.0.2.7"
 
 
 @pytest.mark.parametrize("path", ["/first/v1/things/7", "/v1/things/7"])

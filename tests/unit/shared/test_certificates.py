@@ -24,7 +24,7 @@ from shared.core.certificates import (
     certify,
     revoke,
 )
-from shared.service.settings import CommonSettings
+from shared.service.settings import ApiSettings
 from shared.testing import TestRoot
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -210,7 +210,7 @@ def test_two_roots_are_trusted_at_once_and_no_third() -> None:
 @pytest.mark.parametrize("text", ["", " ", "short", "!" * 44, f"{ROOT.public} {ROOT.public}"])
 def test_settings_without_one_or_two_roots_are_refused(text: str) -> None:
     with pytest.raises(ValidationError, match="public root"):
-        CommonSettings(root_public_keys=text)
+        ApiSettings(root_public_keys=text)
 
 
 @pytest.mark.clause("wall/keys")

@@ -16,7 +16,7 @@ from deploy.compose.make_tls import Signer
 from shared.kafka import dead_letters
 from shared.kafka.client import Kafka
 from shared.kafka.settings import OF_SASL, OF_TLS, KafkaSettings
-from shared.service.settings import CommonSettings
+from shared.service.settings import WorkerSettings
 
 PASSWORD = "correct horse battery staple"
 LOGIN = {"kafka_sasl_username": "plateward", "kafka_sasl_password": PASSWORD}
@@ -66,7 +66,7 @@ def refusal(**given: object) -> str:
 
 
 def test_by_default_it_is_a_kafka_on_this_machine_without_tls() -> None:
-    settings = CommonSettings()
+    settings = WorkerSettings()
     assert settings.kafka_bootstrap == "127.0.0.1:9092"
     assert link(settings) == {"security_protocol": "PLAINTEXT"}
 

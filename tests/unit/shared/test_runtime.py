@@ -13,7 +13,7 @@ from shared.core.policy import load_policy
 from shared.http.app import create_app
 from shared.kafka import client as kafka
 from shared.service.runtime import Runtime, RuntimeService
-from shared.service.settings import CommonSettings
+from shared.service.settings import ApiSettings
 from shared.testing import FakeBus, FakeObjects
 from shared.testing.sample import SAMPLE
 
@@ -21,7 +21,7 @@ POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
 
 
 def a_runtime(**settings: float) -> Runtime:
-    common = CommonSettings(**settings)
+    common = ApiSettings(**settings)
     return Runtime("test", common, bus=FakeBus(), objects=FakeObjects(), policy=POLICY)
 
 
