@@ -56,19 +56,22 @@ _OF_PASSES = text(
     " JOIN reads r ON r.read_id = m.read_id AND r.captured_at = m.captured_at"
     " WHERE m.pass_id = ANY(:passes)"
 )
-_PASS = text(
+_PASSES = text(
     """
     INSERT INTO passes (pass_id, first_at, last_at, plate_id, confidence, misread_risk, device_id,
         best_read_id, agency_ori, region, details)
-    VALUES (:pass_id, :first_at, :last_at, :plate_id, :confidence, :misread_risk, :device_id,
-        :best_read_id, :agency_ori, :region, CAST(:details AS json))
+    SELECT * FROM unnest(CAST(:pass_id AS uuid[]), CAST(:first_at AS timestamptz[]), CAST(:last_at AS timestamptz[]),
+        CAST(:plate_id AS bigint[]), CAST(:confidence AS float8[]), CAST(:misread_risk AS float8[]),
+        CAST(:device_id AS uuid[]), CAST(:best_read_id AS uuid[]), CAST(:agency_ori AS text[]),
+        CAST(:region AS text[]), CAST(:details AS json[]))
     """
 )
 _PASS_READS = text(
     """
     INSERT INTO pass_reads (read_id, captured_at, pass_id, late)
-    SELECT read_id, captured_at, :pass_id, :late
-    FROM unnest(CAST(:read_ids AS uuid[]), CAST(:times AS timestamptz[])) AS new (read_id, captured_at)
+    SELECT read_id, captured_at, pass_id, :late
+    FROM unnest(CAST(:read_ids AS uuid[]), CAST(:times AS timestamptz[]), CAST(:passes AS uuid[]))
+        AS new (read_id, captured_at, pass_id)
     """
 )
 _DEVICE_NAME = text("SELECT device_name FROM devices WHERE device_id = :device")
@@ -181,40 +184,25 @@ class Passing:
         found = await self.connection.execute(_DEVICE_NAME, {"device": device_id})
         return str(found.scalar_one())
 
-    async def record(self, event: PassRecorded, sightings: Sequence[Sighting]) -> None:
-        """Store a pass and the ids of its reads."""
-        details = PassDetails(
-            characters=[(c.text, c.confidence or 0.0) for c in event.characters],
-            alternatives=[(other.plate, other.reads, other.share) for other in event.alternatives],
-            dissent=[(one.place, one.others) for one in event.dissent],
+    async def record(self, passes: Sequence[PassRecorded], tracks: Sequence[Track]) -> None:
+        """Store passes and the ids of their reads; pass `n` has the reads of track `n`."""
+        rows = [_columns(event) for event in passes]
+        await self.connection.execute(
+            _PASSES, {name: [row[name] for row in rows] for name in rows[0]}
         )
-        named: Mapping[str, Any] = {
-            "pass_id": event.pass_id,
-            "first_at": event.first_seen_at,
-            "last_at": event.last_seen_at,
-            "plate_id": plate_number(event.plate),
-            "confidence": event.confidence,
-            "misread_risk": event.misread_risk,
-            "device_id": event.device_id,
-            "best_read_id": event.best_read_id,
-            "agency_ori": event.agency_ori,
-            "region": event.region,
-            "details": msgspec.json.encode(details).decode(),
-        }
-        await self.connection.execute(_PASS, named)
-        await self._join(event.pass_id, sightings, late=False)
+        members = [(e.pass_id, t.sightings) for e, t in zip(passes, tracks, strict=True)]
+        await self._join(members, late=False)
 
-    async def join_late(self, pass_id: UUID, sightings: Sequence[Sighting]) -> None:
-        """Add late reads to a published pass; the pass itself stays unchanged."""
-        await self._join(pass_id, sightings, late=True)
+    async def join_late(self, late: Iterable[tuple[UUID, Sequence[Sighting]]]) -> None:
+        """Add late reads to published passes, by the ids of the passes; the passes themselves stay unchanged."""
+        await self._join(late, late=True)
 
-    async def _join(self, pass_id: UUID, sightings: Sequence[Sighting], *, late: bool) -> None:
-        named = {
-            "pass_id": pass_id,
-            "late": late,
-            "read_ids": [sighting.read_id for sighting in sightings],
-            "times": [sighting.captured_at for sighting in sightings],
-        }
+    async def _join(
+        self, members: Iterable[tuple[UUID, Sequence[Sighting]]], *, late: bool
+    ) -> None:
+        rows = [(s.read_id, s.captured_at, pass_id) for pass_id, reads in members for s in reads]
+        read_ids, times, passes = map(list, zip(*rows, strict=True))
+        named = {"late": late, "read_ids": read_ids, "times": times, "passes": passes}
         await self.connection.execute(_PASS_READS, named)
 
     async def first_contradictions(self, ids: Sequence[UUID]) -> list[UUID]:
@@ -230,6 +218,28 @@ class Passing:
             return
         for statement in (_DONE, _SHORTEN):
             await self.connection.execute(statement, {"due_ids": due_ids, "open_from": open_from})
+
+
+def _columns(event: PassRecorded) -> Mapping[str, Any]:
+    """Return a row of `_PASSES` by the names of its parameters."""
+    details = PassDetails(
+        characters=[(c.text, c.confidence or 0.0) for c in event.characters],
+        alternatives=[(other.plate, other.reads, other.share) for other in event.alternatives],
+        dissent=[(one.place, one.others) for one in event.dissent],
+    )
+    return {
+        "pass_id": event.pass_id,
+        "first_at": event.first_seen_at,
+        "last_at": event.last_seen_at,
+        "plate_id": plate_number(event.plate),
+        "confidence": event.confidence,
+        "misread_risk": event.misread_risk,
+        "device_id": event.device_id,
+        "best_read_id": event.best_read_id,
+        "agency_ori": event.agency_ori,
+        "region": event.region,
+        "details": msgspec.json.encode(details).decode(),
+    }
 
 
 def _sighting(row: Row[Any]) -> Sighting:

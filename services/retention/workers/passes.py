@@ -108,24 +108,31 @@ class PassWorker:
             # More vehicles at once than any camera sees: decide the fetched reads without waiting for others.
             waiting = []
             open_from = max(around.seen_to, span.first_at + JUST_AFTER)
-        for track in tracks:
-            if all(track is not other for other in waiting):
-                await self._close(passing, device_id, track)
+        open_tracks = set(map(id, waiting))
+        await self._close(passing, device_id, [t for t in tracks if id(t) not in open_tracks])
         await passing.done(due, open_from)
         return around.looked_at
 
-    async def _close(self, passing: Passing, device_id: UUID, track: Track) -> None:
-        """Record and publish a pass once, or add its late reads; a single read makes no pass."""
-        if track.pass_id is not None:
-            await passing.join_late(track.pass_id, track.late)
-            LATE.inc(len(track.late))
+    async def _close(self, passing: Passing, device_id: UUID, tracks: Sequence[Track]) -> None:
+        """Record and publish passes once, and add late reads to published ones; a single read makes no pass."""
+        late = [(t.pass_id, t.late) for t in tracks if t.pass_id is not None and t.late]
+        if late:
+            await passing.join_late(late)
+            LATE.inc(sum(len(reads) for _, reads in late))
+        new = [t for t in tracks if t.pass_id is None and len(t.sightings) > 1]
+        if not new:
             return
-        if len(track.sightings) < 2:
-            return
-        event = self._event(device_id, await passing.device_name(device_id), track)
-        await passing.record(event, track.sightings)
-        await emit(passing.connection, self._runtime.service, event)
-        RECORDED.labels("no" if event.alternatives else "yes").inc()
+        name = await passing.device_name(device_id)
+        events = await asyncio.to_thread(self._events, device_id, name, new)
+        await passing.record(events, new)
+        await emit(passing.connection, self._runtime.service, *events)
+        for event in events:
+            RECORDED.labels("no" if event.alternatives else "yes").inc()
+
+    def _events(
+        self, device_id: UUID, device_name: str, tracks: Sequence[Track]
+    ) -> list[PassRecorded]:
+        return [self._event(device_id, device_name, track) for track in tracks]
 
     def _event(self, device_id: UUID, device_name: str, track: Track) -> PassRecorded:
         verdict = vote(track.sightings)
