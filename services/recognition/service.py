@@ -58,10 +58,7 @@ class FrameRuntime(Runtime):
         state = await states_of(self.with_topics(pings))
         self.say_of_copies(state)
         state["workers"] = "ok" if self.pool.workers else "not started"
-        for consumer in self._consumers:
-            if consumer.failing:
-                state["consumers"] = f"stopped: {consumer.failing}"
-        return state | self.standing.states() | self.failing_tasks()
+        return state | self.own_states()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.routing import APIRoute
 
+from shared.core.fields import made_storable
 from shared.core.plates import PlatePattern
 from shared.limits.body_limit import MAX_BODY_BYTES as MOST_BYTES
 from shared.limits.body_limit import whole_body
@@ -135,8 +136,7 @@ def _clean(value: Any, depth: int = 0) -> Any:
 
 
 def _storable(text: str) -> str:
-    """Return `text` cut to size, with NUL and lone surrogates replaced: Postgres or UTF-8 cannot store them."""
-    return text[:MAX_TEXT].replace("\x00", "\ufffd").encode(errors="replace").decode()
+    return made_storable(text, MAX_TEXT)
 
 
 def _written(name: str, value: Any) -> Any:

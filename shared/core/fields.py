@@ -26,6 +26,11 @@ def storable(text: str) -> str:
     return text
 
 
+def made_storable(text: str, most: int) -> str:
+    """Return at most `most` characters of `text`, with NUL and lone surrogates replaced, so that Postgres can store it."""
+    return text[:most].replace("\x00", "\ufffd").encode(errors="replace").decode()
+
+
 def _written_out(value: Any) -> Any:
     """Refuse bare numbers and dates: a number may be seconds or milliseconds, a date has no zone."""
     if isinstance(value, int | float) or (isinstance(value, str) and "T" not in value.upper()):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from prometheus_client import Gauge
 
@@ -78,8 +79,7 @@ class PeriodicTask:
         if self._drain:
             self.wake()
             await asyncio.wait([self._task], timeout=DRAINS_WITHIN_S)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await cancelled(self._task)
 
     async def once(self) -> None:
         """Run once now; a failure is logged and not raised."""
@@ -113,3 +113,10 @@ class PeriodicTask:
     def _set(self, failing: str | None) -> None:
         self._failing = failing
         FAILING.labels(self.name).set(failing is not None)
+
+
+async def cancelled(task: asyncio.Task[Any] | None) -> None:
+    """Cancel a task that may not have been started, and wait for its end; its errors are not raised."""
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

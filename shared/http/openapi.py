@@ -10,6 +10,9 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from shared.core.errors import ProblemCode
 from shared.core.permissions import Permission
 
+BINARY = {"type": "string", "format": "binary"}
+"""The schema of bytes."""
+
 
 def permissions(dependant: Dependant) -> list[Permission]:
     """Return the permissions that a route's dependencies require, duplicates included."""
@@ -29,6 +32,11 @@ def guards(dependant: Dependant) -> list[Any]:
     for child in dependant.dependencies:
         found += guards(child)
     return found
+
+
+def binary(*media_types: str) -> dict[str, Any]:
+    """Return the `content` of a body that is bytes of one of these media types."""
+    return {kind: {"schema": BINARY} for kind in media_types}
 
 
 def describe(app: FastAPI, *, problem_codes: Iterable[ProblemCode]) -> None:

@@ -18,6 +18,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 from prometheus_client import Counter, Gauge
 
 from shared.core.errors import AlprError, InternalFault, Unavailable
+from shared.core.periodic import cancelled
 from shared.core.trace import set_traceparent
 from shared.events import Event
 from shared.kafka.bus import Bus
@@ -118,9 +119,7 @@ class Consumer:
 
     async def stop(self) -> None:
         """Leave the group; uncommitted messages will be delivered again."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await cancelled(self._task)
 
     async def _run(self) -> None:
         """Consume; after a failure, resume at the committed offset after a growing pause."""

@@ -8,7 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.core.errors import AlprError, DependencyDown
-from shared.core.periodic import FAILING
+from shared.core.periodic import FAILING, cancelled
 from shared.events import Event
 from shared.kafka.client import Kafka, stop_client
 from shared.kafka.codec import Message, decode
@@ -78,9 +78,7 @@ class TopicFollower:
 
     async def stop(self) -> None:
         """Stop following."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await cancelled(self._task)
 
     async def ping(self) -> None:
         """Return if it has caught up and is following. Raises: Unavailable otherwise."""

@@ -119,15 +119,15 @@ class _Objects:
 
     async def put(self, key: str, data: bytes) -> None:
         """Store `data` at `key`."""
-        try:
-            await obstore.put_async(self._store, _checked(key), data)
-        except (BaseError, OSError) as exc:
-            raise Unavailable(Common.OBJECT_NOT_STORED) from exc
+        await self._put(key, data)
 
     async def put_file(self, key: str, path: Path) -> None:
         """Store the content of a file at `key`; uploads a large one in parts."""
+        await self._put(key, path)
+
+    async def _put(self, key: str, content: bytes | Path) -> None:
         try:
-            await obstore.put_async(self._store, _checked(key), path)
+            await obstore.put_async(self._store, _checked(key), content)
         except (BaseError, OSError) as exc:
             raise Unavailable(Common.OBJECT_NOT_STORED) from exc
 

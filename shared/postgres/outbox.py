@@ -15,6 +15,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.core.errors import AlprError, TooLarge
+from shared.core.periodic import cancelled
 from shared.core.problem_codes import Common
 from shared.events import Event
 from shared.kafka.bus import Bus
@@ -98,8 +99,7 @@ class Relay:
         """Relay the remaining events for up to 3 s, then stop."""
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await cancelled(self._task)
         try:
             async with asyncio.timeout(3):
                 await self.drain()

@@ -289,10 +289,13 @@ class Runtime:
         self.say_of_copies(state)
         if self.service in WORKS_WITHOUT_POSTGRES and state["postgres"] != OK:
             state["postgres"] = f"{OK}, though {state['postgres']}"
-        for consumer in self._consumers:
-            if consumer.failing:
-                state["consumers"] = f"stopped: {consumer.failing}"
-        return state | self.standing.states() | self.failing_tasks()
+        return state | self.own_states()
+
+    def own_states(self) -> dict[str, str]:
+        """Return what is wrong in this process itself: consumers, keys and policies, background tasks."""
+        failing = [consumer.failing for consumer in self._consumers if consumer.failing]
+        stopped = {"consumers": f"stopped: {failing[-1]}"} if failing else {}
+        return stopped | self.standing.states() | self.failing_tasks()
 
     def failing_tasks(self) -> dict[str, str]:
         """Return the errors of background tasks; `/readyz` reports them, and the service stays ready."""

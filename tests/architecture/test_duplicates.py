@@ -1,6 +1,7 @@
-"""Nothing is written twice: no body of a function, no table of constants, in services and `shared/`."""
+"""Nothing is written twice: no function or run of statements, no constant, in services and `shared/`."""
 
 import ast
+import copy
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -8,21 +9,90 @@ import pytest
 
 from tests.architecture.source import ROOT, modules, tree
 
-LINES = 4
-"""A body of so many lines, as Python writes it out, is too long to stand in two places."""
+STATEMENTS = 3
+"""A body of so many statements, inner ones counted, is too long to be in two functions."""
 
-CHARACTERS = 80
+LINES = 4
+"""A body, or a run of statements within one, of so many lines, as Python writes it out, is too."""
+
+CHARACTERS = 40
 """A constant of so many characters is."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Renamed(ast.NodeTransformer):
+    """Numbers a function's parameters and variables in their order, so that their names make no difference."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._numbers: dict[str, str] = {}
+        self._names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        if node.id in self._names:
+            node.id = self._number(node.id)
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.arg, node.annotation = self._number(node.arg), None
+        return node
+
+    def _number(self, name: str) -> str:
+        return self._numbers.setdefault(name, f"name_{len(self._numbers)}")
+
+
+def functions(parsed: ast.Module) -> Iterator[Function]:
+    """Yield each function of a module with its names numbered; its docstring is left out."""
+    for node in ast.walk(parsed):
+        if isinstance(node, Function):
+            found = copy.deepcopy(node)
+            if ast.get_docstring(found, clean=False) is not None:
+                found.body = found.body[1:]
+            inside = list(ast.walk(found))
+            names = {one.arg for one in inside if isinstance(one, ast.arg)}
+            stored = [one for one in inside if isinstance(one, ast.Name)]
+            names |= {one.id for one in stored if isinstance(one.ctx, ast.Store)}
+            renamed = Renamed(names)
+            renamed.visit(found.args)
+            found.body = [renamed.visit(one) for one in found.body]
+            yield found
+
+
+def is_long(statements: list[ast.stmt], text: str) -> bool:
+    count = sum(isinstance(one, ast.stmt) for top in statements for one in ast.walk(top))
+    return count >= STATEMENTS or text.count("\n") + 1 >= LINES
 
 
 def bodies(parsed: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield each long body of a function, without its docstring, with the function's name."""
+    """Yield each long body of a function, with the function's name."""
+    for function in functions(parsed):
+        text = "\n".join(map(ast.unparse, function.body))
+        if function.body and is_long(function.body, text):
+            yield text, function.name
+
+
+def runs(parsed: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield the shortest long run from each statement within functions, as it is written, with its line."""
+    for block in blocks(parsed):
+        texts = [ast.unparse(one) for one in block]
+        for start in range(len(block)):
+            text = ""
+            for one in texts[start:]:
+                text, several = f"{text}{one}\n", bool(text)
+                if several and text.count("\n") >= LINES:
+                    yield text, f"line {block[start].lineno}"
+                    break
+
+
+def blocks(parsed: ast.Module) -> Iterator[list[ast.stmt]]:
+    """Yield the lists of two and more statements within functions and what they contain."""
     for node in ast.walk(parsed):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            documented = ast.get_docstring(node, clean=False) is not None
-            text = "\n".join(map(ast.unparse, node.body[documented:]))
-            if text.count("\n") + 1 >= LINES:
-                yield text, node.name
+        if not isinstance(node, ast.Module | ast.ClassDef):
+            for field in ("body", "orelse", "finalbody"):
+                block = getattr(node, field, None)
+                if isinstance(block, list) and len(block) > 1:
+                    documented = field == "body" and isinstance(node, Function)
+                    yield block[documented and ast.get_docstring(node) is not None :]
 
 
 def constants(parsed: ast.Module) -> Iterator[tuple[str, str]]:
@@ -35,13 +105,13 @@ def constants(parsed: ast.Module) -> Iterator[tuple[str, str]]:
                 yield text, ast.unparse(target)
 
 
-def doubled(trees: Iterable[tuple[str, ast.Module]]) -> list[list[str]]:
-    """Return where each text that stands twice stands."""
+def doubled(trees: Iterable[tuple[str, ast.Module]]) -> list[set[str]]:
+    """Return where each text that is in two places is."""
     places = defaultdict(list)
     for name, parsed in trees:
-        for text, what in [*bodies(parsed), *constants(parsed)]:
+        for text, what in [*bodies(parsed), *runs(parsed), *constants(parsed)]:
             places[text].append(f"{name}:{what}")
-    return [found for found in places.values() if len(found) > 1]
+    return [set(found) for found in places.values() if len(found) > 1]
 
 
 def test_nothing_is_written_twice():
@@ -64,17 +134,36 @@ def one(value):
     value += 1
     return value
 """
+SHORT = """
+async def stop(self):
+    if self.task is not None:
+        self.task.cancel()
+        await wait(self.task, 1)
+"""
+RUN = """
+async def find(self, name):
+    await self.lock(1)
+    found = await self.get(name)
+    if found is None:
+        raise NotFound
+    {}
+"""
 TABLE = f"TABLE = {dict.fromkeys('abcdefghijklmnop', 1)}"
+GUARD = "Guard = Annotated[Grant, access(Permission.A, of=1)]"
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
     [
         (FUNCTION, FUNCTION.replace("one", "other").replace("Do it", "Do that")),
+        (FUNCTION, FUNCTION.replace("value", "given")),
         (FUNCTION, "class Box:\n" + FUNCTION.replace("\n", "\n    ")),
+        (SHORT, SHORT.replace("stop", "end")),
+        (RUN.format("return found"), RUN.format("found.close()")),
         (TABLE, TABLE.replace("TABLE", "OTHER")),
+        (GUARD, GUARD),
     ],
 )
 def test_what_is_written_twice_is_found(first, second):
-    assert len(doubled([("a", ast.parse(first)), ("b", ast.parse(second))])) == 1
+    assert doubled([("a", ast.parse(first)), ("b", ast.parse(second))])
     assert not doubled([("a", ast.parse(first)), ("b", ast.parse(second.replace("1", "2")))])

@@ -1,9 +1,9 @@
 """How many tests need be run, in an order drawn at random, before it is told that few enough of all fail.
 
 Of N tests, at most A may fail. Suppose that A + 1 or more do. After n tests in random order, the number that
-failed is hypergeometric, and lowest where exactly A + 1 fail. The c-th look, c = 0, 1, ..., is made once, after
+failed is hypergeometric, and lowest where exactly A + 1 fail. The c-th stop, c = 0, 1, ..., comes once, after
 the least n at which at most c failures have a chance of RISK / 2**(c + 1) or less; the run ends there if at most c
-failed. The looks' chances add up to less than RISK, however many looks there are: that is the chance that
+failed. The stops' chances add up to less than RISK, however many stops there are: that is the chance that
 tests which do not count are taken for some that do.
 
 A few slow tests may cost more than all others. They are not drawn: of N tests, E are left aside, and each is
@@ -21,7 +21,7 @@ _STEP = 5
 
 
 def best_aside(seconds: Sequence[float], allowed: int) -> int:
-    """Return how many of the slowest tests to leave aside, so that the first look comes after the least time.
+    """Return how many of the slowest tests to leave aside, so that the first stop comes after the least time.
 
     `seconds` is how long each test takes, quickest first.
     """
@@ -29,29 +29,29 @@ def best_aside(seconds: Sequence[float], allowed: int) -> int:
 
     def cost(aside: int) -> float:
         drawn = len(seconds) - aside
-        return until[drawn] / drawn * _first_look(drawn, allowed - aside)
+        return until[drawn] / drawn * _first_stop(drawn, allowed - aside)
 
     return min(range(0, min(allowed, len(seconds) - 1) + 1, _STEP), key=cost, default=0)
 
 
-def _first_look(of: int, allowed: int) -> int:
-    """After how many tests none may have failed, for the run to end; all but `allowed` where that is sooner."""
+def _first_stop(of: int, allowed: int, risk: Fraction = RISK) -> int:
+    """Return after how many tests a run without failures ends; `of - allowed` where that is sooner."""
     chance, ran = Fraction(1), 0
-    while chance > RISK / 2 and ran < of - allowed:
+    while chance > risk / 2 and ran < of - allowed:
         chance *= Fraction(of - allowed - 1 - ran, of - ran)  # one more of the good ones is drawn
         ran += 1
     return ran
 
 
-def looks(of: int, allowed: int, risk: Fraction = RISK) -> list[int]:
-    """Return after how many tests each look is made: `looks(...)[c]` forgives c failures.
+def stops(of: int, allowed: int, risk: Fraction = RISK) -> list[int]:
+    """Return after how many tests a run may end: at `stops(...)[c]` with c failures at most.
 
-    Looks that would come no sooner than certainty, when those left could all fail, are left out.
+    Stops that would come no sooner than certainty, when those left could all fail, are left out.
     """
     found: list[int] = []
     if of <= allowed:
         return found
-    ran = 0
+    ran = _first_stop(of, allowed, risk)
     for failures in range(allowed + 1):
         bound = risk / 2 ** (failures + 1)
         while ran <= of and _at_most(failures, ran, of, allowed + 1) > bound:
@@ -64,7 +64,7 @@ def looks(of: int, allowed: int, risk: Fraction = RISK) -> list[int]:
 
 def _at_most(failures: int, ran: int, of: int, failing: int) -> Fraction:
     """The chance of so few failures among `ran` of `of` tests, `failing` of which fail."""
-    ways = sum(
+    cases = sum(
         comb(failing, k) * comb(of - failing, ran - k) for k in range(failures + 1) if ran >= k
     )
-    return Fraction(ways, comb(of, ran))
+    return Fraction(cases, comb(of, ran))

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import msgspec
 import pytest
 
-from tests.conformance.chance import best_aside, looks
+from tests.conformance.chance import best_aside, stops
 from tests.conformance.rules import CLAIM, Proofs, files_with
 
 OTHERS_SHARE = 0.05
@@ -76,7 +76,7 @@ class Hunt(Proofs):
         self.of_others = 0
         self.ran = 0
         """How many tests of other rules were run."""
-        self.looks: list[int] = []
+        self.stops: list[int] = []
         """After how many of them, drawn at random, it is looked whether that is enough."""
         self.caught_by: str | None = None
         self.broken_setup: list[str] = []
@@ -128,8 +128,8 @@ class Hunt(Proofs):
         rest.sort(key=self._seconds)
         aside = best_aside([self._seconds(item) for item in rest], self.others_allowed)
         drawn = len(rest) - aside
-        self.looks = [] if self.job.exact else looks(drawn, self.others_allowed - aside)
-        if self.looks:
+        self.stops = [] if self.job.exact else stops(drawn, self.others_allowed - aside)
+        if self.stops:
             rest = [*self._drawn(rest[:drawn]), *rest[drawn:]]
         else:
             rest = self._quick_first(rest)
@@ -147,10 +147,10 @@ class Hunt(Proofs):
         return sorted(items, key=lambda item: (mean(of_file[item.path]), item.path))
 
     def _drawn(self, items: list[pytest.Item]) -> list[pytest.Item]:
-        """Draw an order by the mutant's name. Between two looks it does not matter, so there it is by file."""
+        """Draw an order by the mutant's name. Between two stops it does not matter, so there it is by file."""
         drawn = sorted(items, key=lambda item: item.nodeid)
         random.Random(self.job.name).shuffle(drawn)
-        between = zip([0, *self.looks], [*self.looks, len(drawn)], strict=True)
+        between = zip([0, *self.stops], [*self.stops, len(drawn)], strict=True)
         return [item for begin, end in between for item in self._quick_first(drawn[begin:end])]
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -163,7 +163,7 @@ class Hunt(Proofs):
             self._end("the mutant survived")
         if len(self.left) + len(self.others_failed) <= self.others_allowed:
             self._end("the mutant counts, whether or not the others fail")
-        if self.ran in self.looks and len(self.others_failed) <= self.looks.index(self.ran):
+        if self.ran in self.stops and len(self.others_failed) <= self.stops.index(self.ran):
             self._end("too few fail for the mutant not to count")
         self.left.discard(item.nodeid)
         self.ran += 1

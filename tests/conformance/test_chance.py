@@ -5,11 +5,11 @@ from fractions import Fraction
 
 import pytest
 
-from tests.conformance.chance import RISK, best_aside, looks
+from tests.conformance.chance import RISK, best_aside, stops
 
 
 def chance_of_a_wrong_end(of: int, failing: int, plan: list[int]) -> Fraction:
-    """Exactly how likely it is that a look ends the run, over all orders of the tests."""
+    """Exactly how likely it is that a stop ends the run, over all orders of the tests."""
     chances = {0: Fraction(1)}
     ended, ran = Fraction(0), 0
     for forgiven, after in enumerate(plan):
@@ -35,7 +35,7 @@ def chance_of_a_wrong_end(of: int, failing: int, plan: list[int]) -> Fraction:
     ("of", "allowed"), [(61, 60), (66, 60), (120, 60), (300, 60), (80, 4), (30, 1)]
 )
 def test_too_many_failures_are_taken_for_few_enough_once_in_a_hundred_at_most(of, allowed):
-    plan = looks(of, allowed)
+    plan = stops(of, allowed)
     assert chance_of_a_wrong_end(of, allowed + 1, plan) <= RISK
     for more in (allowed + 2, (allowed + of) // 2, of):
         if allowed < more <= of:
@@ -43,7 +43,7 @@ def test_too_many_failures_are_taken_for_few_enough_once_in_a_hundred_at_most(of
 
 
 def test_simulated_runs_agree():
-    plan, draw = looks(150, 20), random.Random(49)
+    plan, draw = stops(150, 20), random.Random(49)
     wrong = 0
     for _ in range(5000):
         order = draw.sample([True] * 21 + [False] * 129, 150)
@@ -52,16 +52,16 @@ def test_simulated_runs_agree():
     assert wrong < 80
 
 
-def test_a_run_without_failures_ends_at_the_first_look():
-    first, second, *_ = looks(1150, 60)
+def test_a_run_without_failures_ends_at_the_first_stop():
+    first, second, *_ = stops(1150, 60)
     assert first == 94
     assert second > first
 
 
-def test_no_look_is_made_where_all_may_fail_or_certainty_comes_sooner():
-    assert looks(60, 60) == []
-    assert looks(61, 60) == []
-    assert all(after < 100 - 60 + forgiven for forgiven, after in enumerate(looks(100, 60)))
+def test_there_is_no_stop_where_all_may_fail_or_certainty_comes_sooner():
+    assert stops(60, 60) == []
+    assert stops(61, 60) == []
+    assert all(after < 100 - 60 + forgiven for forgiven, after in enumerate(stops(100, 60)))
 
 
 def test_slow_tests_are_left_aside_where_that_is_quicker():

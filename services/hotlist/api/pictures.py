@@ -12,6 +12,7 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import NotFound
 from shared.core.permissions import Permission
+from shared.http.openapi import binary
 from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/hits/{hit_id}", tags=["hits"])
@@ -24,10 +25,7 @@ LinkToken = Annotated[
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The picture",
-        "content": {
-            media_type: {"schema": {"type": "string", "format": "binary"}}
-            for media_type in ("image/jpeg", "image/png", "image/webp")
-        },
+        "content": binary("image/jpeg", "image/png", "image/webp"),
     }
 }
 _MAGIC = (

@@ -16,6 +16,7 @@ from services.hotlist.settings import Settings
 from services.hotlist.store.raised import Raised
 from services.hotlist.workers.index_refresh import Refresher
 from shared.core.errors import InternalFault
+from shared.core.fields import made_storable
 from shared.core.ids import Deriver
 from shared.core.types import PlateText
 from shared.events import DisplayedCaution, DisplayedEntry, HitRaised, ReadRecorded
@@ -31,6 +32,9 @@ _DATA_EXCEPTION = "22"
 
 AT_ONCE = 200
 """The most candidates of one transaction: only one writes hits at a time, so each stays short."""
+
+MAX_TEXT = 500
+"""The most characters of a text that a hit has of a read or an entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +264,4 @@ def _cautions(rating: Rating) -> list[DisplayedCaution]:
 
 def _storable(text: str | None) -> str | None:
     """Return text that Postgres can store, so that a camera's text cannot stop the consumer."""
-    if text is None:
-        return None
-    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()[:500]
+    return None if text is None else made_storable(text, MAX_TEXT)

@@ -87,10 +87,7 @@ async def deliver_invitation(
     Raises: NotFound; Conflict if a person can deliver it, or no invitation is pending.
     """
     async with standalone(settings, clock) as identity, identity.begin() as unit:
-        await unit.accounts.lock_bootstrap()
-        account = await unit.accounts.find_username(username, lock=True)
-        if account is None:
-            raise NotFound(Code.ACCOUNT_UNKNOWN)
+        account = await _locked_account(unit, username)
         invitation = await unit.invitations.of(account.account_id)
         others = {str(account.account_id), *(invitation.invited_by if invitation else ())}
         for person in await unit.accounts.everybody():
@@ -102,6 +99,15 @@ async def deliver_invitation(
                 )
         given = await deliver(unit, account, host_of(identity))
     return FirstAdministrator(username, given.invitation_token, given.expires_at)
+
+
+async def _locked_account(unit: Unit, username: str) -> Account:
+    """Return a person's account, locked, once no other command of the host runs. Raises: NotFound."""
+    await unit.accounts.lock_bootstrap()
+    account = await unit.accounts.find_username(username, lock=True)
+    if account is None:
+        raise NotFound(Code.ACCOUNT_UNKNOWN)
+    return account
 
 
 async def release_lock(
@@ -120,10 +126,7 @@ async def release_lock(
     Raises: NotFound; Conflict if others can release it, if it is no administrator, or if it is not locked.
     """
     async with standalone(settings, clock) as identity, identity.begin() as unit:
-        await unit.accounts.lock_bootstrap()
-        account = await unit.accounts.find_username(username, lock=True)
-        if account is None:
-            raise NotFound(Code.ACCOUNT_UNKNOWN)
+        account = await _locked_account(unit, username)
         if ADMINISTRATOR not in account.roles:
             raise InternalFault(
                 "this is no ALPR administrator; an administrator can release the account"

@@ -16,12 +16,13 @@ from services.identity.api.views import (
     ProposedInvitation,
     WaitingInvitation,
 )
-from services.identity.domain.accounts import Source, Status
+from services.identity.domain.accounts import Status
 from services.identity.service import Running, Work
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.access.rule_refusals import refusals_recorded
 from shared.core.permissions import Permission
+from shared.core.types import Source
 from shared.http.models import After, Limit, OriText, Page, Reason, RequestBody, key_of
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])

@@ -13,7 +13,6 @@ from shared.core.types import Ori
 from shared.events import AccountChanged, Actor
 
 Status = Literal["invited", "active", "locked", "disabled", "separated"]
-Source = Literal["department", "state", "federal"]
 
 TICK = timedelta(microseconds=1)
 

@@ -1,18 +1,13 @@
 """Browsers, and clients of the API, that have signed in to an account before."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from services.identity.store.connected import Connected
 
 
-class Browsers:
+class Browsers(Connected):
     """Known browsers, each of one account. A browser's token has its id and a signature."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def is_known(
         self, browser_id: UUID, since: datetime, account_id: UUID | None = None
@@ -62,6 +57,3 @@ class Browsers:
     async def forget_unused(self, since: datetime) -> None:
         """Delete browsers that have not signed in after `since`."""
         await self._run("DELETE FROM known_browsers WHERE used_at <= :since", since=since)
-
-    async def _run(self, statement: str, **values: Any) -> Any:
-        return await self._connection.execute(text(statement), values)

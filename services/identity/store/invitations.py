@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from services.identity.store.connected import Connected
 
 _COLUMNS = "account_id, invited_by, expires_at, delivered_by, delivered_at"
 
@@ -41,11 +40,8 @@ class Reinvitation:
     expires_at: datetime
 
 
-class Invitations:
+class Invitations(Connected):
     """At most one invitation and one proposal of each account."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def put(self, account_id: UUID, by: Sequence[str], expires_at: datetime) -> None:
         """Store an undelivered invitation; replaces any earlier one."""
@@ -141,9 +137,6 @@ class Invitations:
         )
         row = found.one_or_none()
         return _invitation(row) if row else None
-
-    async def _run(self, statement: str, **values: Any) -> Any:
-        return await self._connection.execute(text(statement), values)
 
 
 def _invitation(row: Any) -> Invitation:

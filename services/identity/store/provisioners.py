@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from services.identity.store.connected import Connected
 
 
 @dataclass(frozen=True)
@@ -20,11 +18,8 @@ class Provisioned:
     """Whether all provisioners are on record."""
 
 
-class Provisioners:
+class Provisioners(Connected):
     """Provisioners are added and never removed: none of them ever decides on the account's requests."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def add(self, account_id: UUID, person_id: str, since: datetime) -> bool:
         """Add a provisioner of an existing account; return False if already there."""
@@ -57,6 +52,3 @@ class Provisioners:
         )
         row = found.one()
         return Provisioned(list(row.people), row.known)
-
-    async def _run(self, statement: str, **values: Any) -> Any:
-        return await self._connection.execute(text(statement), values)

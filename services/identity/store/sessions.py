@@ -3,11 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from services.identity.store.connected import Connected
 
 
 @dataclass(frozen=True)
@@ -21,11 +19,8 @@ class Session:
     closed_at: datetime | None
 
 
-class Sessions:
+class Sessions(Connected):
     """Sessions and refresh tokens."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def open(
         self,
@@ -159,6 +154,3 @@ class Sessions:
             " WHERE r.session_id = s.session_id AND s.closed_at < :closed_before",
             closed_before=closed_before,
         )
-
-    async def _run(self, statement: str, **values: Any) -> Any:
-        return await self._connection.execute(text(statement), values)

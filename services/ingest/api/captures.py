@@ -13,6 +13,7 @@ from services.ingest.api.guard import Camera, add_camera_route, still
 from services.ingest.domain.circumstances import HEADERS, circumstances
 from services.ingest.domain.places import hold_to_place
 from services.ingest.service import IngestService
+from shared.http.openapi import BINARY, binary
 from shared.service.running import service_of
 from shared.service.standing import NOTE_EXAMPLE
 
@@ -68,7 +69,6 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "longitude": {"type": "number", "minimum": -180, "maximum": 180},
     "heading_deg": {"type": "number", "minimum": 0, "maximum": 360},
 }
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _OPENAPI: dict[str, Any] = {
     "parameters": [
         {"name": name, "in": place, "description": text, "schema": _SCHEMAS[field]}
@@ -82,14 +82,12 @@ _OPENAPI: dict[str, Any] = {
             " after its end are taken, any other bytes there are not."
         ),
         "content": {
-            "image/jpeg": _BINARY,
-            "image/png": _BINARY,
-            "image/webp": _BINARY,
+            **binary("image/jpeg", "image/png", "image/webp"),
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
                     "required": ["image"],
-                    "properties": {"image": _BINARY["schema"], **_SCHEMAS},
+                    "properties": {"image": BINARY, **_SCHEMAS},
                 }
             },
         },

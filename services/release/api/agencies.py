@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 
 from services.release.api.fields import AgencyChange, AgencyIn
-from services.release.api.guard import check_department
+from services.release.api.guard import ReleaseRead, check_department
 from services.release.api.views import AgencyOut
 from services.release.domain.problem_codes import Code
 from services.release.domain.requests import Agency, treatment
@@ -25,7 +25,6 @@ from shared.service.runtime import runtime_of
 router = APIRouter(prefix="/agencies", tags=["agencies"])
 
 AgencyManage = Annotated[Grant, access(Permission.AGENCY_MANAGE)]
-ReleaseRead = Annotated[Grant, access(Permission.RELEASE_READ)]
 
 
 @router.post("", status_code=201)

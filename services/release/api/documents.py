@@ -17,6 +17,7 @@ from shared.access.guard import access
 from shared.core.errors import InvalidInput, NotFound, UnsupportedMedia
 from shared.core.permissions import Permission
 from shared.http.app import Work
+from shared.http.openapi import binary
 from shared.limits.body_limit import whole_body
 
 router = APIRouter(prefix="/documents", tags=["documents"])
@@ -27,8 +28,7 @@ MAGIC = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
 }
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_UPLOAD = {"requestBody": {"required": True, "content": dict.fromkeys(MAGIC.values(), _BINARY)}}
+_UPLOAD = {"requestBody": {"required": True, "content": binary(*MAGIC.values())}}
 
 
 async def _body(request: Request, release: Running) -> bytes:
@@ -74,7 +74,7 @@ async def upload_document(
 @router.get(
     "/{document_id}",
     response_class=StreamingResponse,
-    responses={200: {"content": dict.fromkeys(MAGIC.values(), _BINARY)}},
+    responses={200: {"content": binary(*MAGIC.values())}},
 )
 async def read_document(
     document_id: UUID,

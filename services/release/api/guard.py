@@ -1,4 +1,6 @@
-"""Checks that a person belongs to the department, or to a registered agency."""
+"""The guard that routes share, and checks that a person belongs to the department, or to a registered agency."""
+
+from typing import Annotated
 
 from fastapi import Request
 
@@ -6,11 +8,15 @@ from services.release.domain.problem_codes import Code
 from services.release.domain.requests import Agency
 from services.release.store import Agencies
 from shared.access.grant import Grant
+from shared.access.guard import access
 from shared.access.rule_refusals import refusals_recorded
 from shared.core.errors import NotAuthorised
+from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
 from shared.http.app import Work
 from shared.service.runtime import runtime_of
+
+ReleaseRead = Annotated[Grant, access(Permission.RELEASE_READ)]
 
 
 async def check_department(request: Request, grant: Grant) -> None:

@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
@@ -23,18 +23,17 @@ from shared.core.errors import NotFound
 from shared.core.permissions import Permission
 from shared.events import ReleaseReceived
 from shared.http.app import Work
+from shared.http.openapi import binary
 from shared.objects.delivery import opened, sealed
 from shared.postgres.outbox import emit
 from shared.service.runtime import Runtime, runtime_of
 
 router = APIRouter(prefix="/requests", tags=["requester"])
 
-_BINARY = {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
+_ZIP: dict[int | str, dict[str, Any]] = {200: {"content": binary("application/zip")}}
 
 
-@router.get(
-    "/{request_id}/package", response_class=StreamingResponse, responses={200: dict(_BINARY)}
-)
+@router.get("/{request_id}/package", response_class=StreamingResponse, responses=_ZIP)
 async def download_package(
     request_id: UUID,
     request: Request,

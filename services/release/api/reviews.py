@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 
 from services.release.actions import steps
 from services.release.api.fields import DecisionIn
-from services.release.api.guard import check_department
+from services.release.api.guard import ReleaseRead, check_department
 from services.release.api.views import (
     RequestOut,
     WaitingRequests,
@@ -45,7 +45,6 @@ from shared.service.runtime import Runtime, runtime_of
 router = APIRouter(prefix="/requests", tags=["department"])
 
 ReleaseReadForPurpose = Annotated[Grant, access(Permission.RELEASE_READ, purpose_needed=True)]
-ReleaseRead = Annotated[Grant, access(Permission.RELEASE_READ)]
 
 
 @router.get("")

@@ -8,8 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from services.retention.api.evidence import HoldManageOfRecord, HoldReadForPurpose, Key, export_of
+from services.retention.api.evidence import Key, export_of
 from services.retention.api.fields import Number
+from services.retention.api.guard import HoldManageOfRecord, HoldReadForPurpose
 from services.retention.domain.evidence import (
     BOOKING,
     check_correction,

@@ -10,6 +10,7 @@ from fastapi import APIRouter, BackgroundTasks, Header, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
+from services.retention.api.guard import HoldManageOfRecord, HoldReadForPurpose
 from services.retention.api.holds import check_may_be_disclosed, check_purpose
 from services.retention.domain.evidence import (
     State,
@@ -24,21 +25,18 @@ from services.retention.store.exports import Export, Exports
 from services.retention.store.holds import Holds
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
-from shared.access.guard import access
 from shared.core.errors import NotFound
 from shared.core.ids import derive_id
-from shared.core.permissions import Permission
 from shared.core.policy import Narrowness
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of
+from shared.http.openapi import binary
 from shared.objects.delivery import opened, sealed
 from shared.postgres.outbox import emit
 from shared.service.runtime import Runtime
 
 router = APIRouter(prefix="/v1/evidence-exports", tags=["evidence"])
 
-HoldReadForPurpose = Annotated[Grant, access(Permission.HOLD_READ, purpose_needed=True)]
-HoldManageOfRecord = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
 Key = Annotated[
     str,
     Header(
@@ -52,7 +50,7 @@ Key = Annotated[
 _ZIP: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The package",
-        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        "content": binary("application/zip"),
     }
 }
 

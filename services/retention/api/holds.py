@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.retention.api.fields import AreaIn, Number
+from services.retention.api.guard import HoldManageOfRecord, HoldRead, HoldReadForPurpose
 from services.retention.api.views import ReadsOut, reads_out
 from services.retention.domain.criteria import Criteria, Cursor, check_hold, decode_cursor
 from services.retention.domain.evidence import check_release, check_released_by
@@ -21,11 +22,9 @@ from services.retention.domain.problem_codes import Code
 from services.retention.store.exports import Exports
 from services.retention.store.holds import Hold, Holds
 from shared.access.grant import Grant
-from shared.access.guard import access
 from shared.access.rule_refusals import refusals_recorded
 from shared.core.errors import Conflict, InvalidInput, NotFound
 from shared.core.fields import Moment
-from shared.core.permissions import Permission
 from shared.core.policy import Narrowness
 from shared.events import HoldChanged
 from shared.http.app import Work
@@ -42,10 +41,6 @@ from shared.http.models import (
 from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
-
-HoldReadForPurpose = Annotated[Grant, access(Permission.HOLD_READ, purpose_needed=True)]
-HoldRead = Annotated[Grant, access(Permission.HOLD_READ)]
-HoldManageOfRecord = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
 
 
 class CriteriaIn(RequestBody):

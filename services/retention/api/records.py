@@ -15,6 +15,7 @@ from shared.access.guard import access
 from shared.core.errors import NotFound
 from shared.core.permissions import Permission
 from shared.http.app import Work
+from shared.http.openapi import binary
 from shared.service.runtime import runtime_of
 
 router = APIRouter(tags=["records"])
@@ -30,10 +31,7 @@ LinkToken = Annotated[
 _IMAGES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The image",
-        "content": {
-            kind: {"schema": {"type": "string", "format": "binary"}}
-            for kind in ("image/jpeg", "image/png", "image/webp")
-        },
+        "content": binary("image/jpeg", "image/png", "image/webp"),
     }
 }
 

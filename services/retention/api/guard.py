@@ -1,0 +1,11 @@
+"""The guards that several routes of holds and evidence share."""
+
+from typing import Annotated
+
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.core.permissions import Permission
+
+HoldRead = Annotated[Grant, access(Permission.HOLD_READ)]
+HoldReadForPurpose = Annotated[Grant, access(Permission.HOLD_READ, purpose_needed=True)]
+HoldManageOfRecord = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
