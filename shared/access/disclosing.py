@@ -74,7 +74,7 @@ def disclosures(
     counts = Counter[date | None]()
     for record in records:
         if record.captured is None and record_kind in DATED:
-            raise ValueError(f"a disclosure of kind {record_kind} needs the day of the capture")
+            raise ValueError(f"a disclosed {record_kind} needs the day of its capture")
         counts[_utc_day(record.captured)] += record.holds
         by_day.setdefault(_utc_day(record.captured), []).append(
             DisclosedRecord(

@@ -1,1 +1,1 @@
-"""Types, rules and algorithms that every service uses; imports nothing else of ours."""
+"""Types, rules and algorithms that every service uses; imports no other folder."""

@@ -37,7 +37,7 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 class CertificateRefused(InternalFault):
     """A certificate or revocation is invalid: its form, signature, time or usage; or it is revoked."""
 
-    title = "A certificate does not hold"
+    title = "A certificate is not valid"
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class Roots:
         """Verify a signed text of one kind and return its fields. Raises: CertificateRefused."""
         body, signature = _body_and_signature(text)
         if not any(_holds(key, signature, _signed(kind, body)) for key in self._keys):
-            raise CertificateRefused("no root that is trusted here signed this")
+            raise CertificateRefused("no trusted root signed this")
         try:
             fields = json.loads(body)
             canonical = isinstance(fields, dict) and canonical_json(fields) == body
@@ -210,7 +210,7 @@ class Trust:
         if (certificate.usage, certificate.serial, certificate.kid) in self._revoked:
             raise CertificateRefused(f"certificate {certificate.serial} is revoked")
         if now < certificate.not_before:
-            raise CertificateRefused(f"certificate {certificate.serial} does not hold yet")
+            raise CertificateRefused(f"certificate {certificate.serial} is not valid yet")
         if now >= certificate.not_after:
             raise CertificateRefused(f"certificate {certificate.serial} has ended")
         return certificate

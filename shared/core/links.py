@@ -34,6 +34,6 @@ def checked_tls(ca_file: Path | None, name: str) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ValueError):  # ssl.SSLError is an OSError
-        raise ValueError(f"{name} is no readable file of certificates (PEM)") from None
+        raise ValueError(f"{name} is not a readable file of certificates (PEM)") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

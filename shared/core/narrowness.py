@@ -1,7 +1,7 @@
 """How wide a request may be: one rule for searches, releases and the records that a hold shows (ADR-0028).
 
-It keeps anyone from copying the whole record: if little of a plate is known, the window must be short, whatever
-cameras or area the request names.
+It prevents a copy of the whole record: if a request names little of a plate, its window must be short, whatever
+cameras or area it names.
 """
 
 from dataclasses import dataclass

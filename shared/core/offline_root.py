@@ -115,7 +115,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     certified.add_argument("--public-key", help="base64 of the 32 bytes of an Ed25519 key")
     certified.add_argument(
-        "--days", type=int, default=LONGEST.days, help=f"how long it holds, {LONGEST.days} at most"
+        "--days",
+        type=int,
+        default=LONGEST.days,
+        help=f"how long it is valid, {LONGEST.days} at most",
     )
     certified.set_defaults(do=_certify)
     revoked = commands.add_parser("revoke", help="revoke a certificate; prints the revocation")

@@ -28,7 +28,7 @@ class PeriodicTask:
         at_once: bool = False,
         drain: bool = False,
     ) -> None:
-        """Set up a task; nothing runs before `start`.
+        """Set up a task; `start` begins its runs.
 
         Args:
             name: its name in /readyz, the gauge and log lines.
@@ -50,7 +50,7 @@ class PeriodicTask:
 
     @property
     def failing(self) -> str | None:
-        """Why the last turn failed, or None."""
+        """Why the last run failed, or None."""
         return self._failing
 
     @property

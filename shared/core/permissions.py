@@ -63,7 +63,7 @@ class Permission(StrEnum):
 
     @property
     def works_while_the_log_is_behind(self) -> bool:
-        """It only ends the access of an account or a device, and shows nothing of the record."""
+        """It only ends the access of an account or a device, and shows no ALPR data."""
         return self in _ENDS_ACCESS
 
 
@@ -106,14 +106,14 @@ _WITH_PURPOSE = frozenset(
 
 _WITH_PURPOSE_IN_PART = frozenset(
     {
-        # Depends on the route: those that show plates, cases or people.
+        # Required on routes that show plates, cases or people.
         Permission.HOTLIST_READ,
         Permission.HOTLIST_MANAGE,
         Permission.HOLD_READ,
         Permission.RELEASE_READ,
         Permission.RELEASE_REVIEW,
         Permission.AUDIT_WORK,
-        # Depends on age: a hit from hours ago is not patrol.
+        # Required for old hits: a hit from hours ago is not patrol.
         Permission.HIT_READ,
         Permission.HIT_VERIFY,
         Permission.HIT_DISPOSE,

@@ -269,7 +269,7 @@ def load_policy(path: Path) -> Policy:
         content = tomllib.loads(text)
         for name in ("digest", "text"):
             if name in content:
-                raise PolicyFault(f"{path}: a policy does not name its own {name}")
+                raise PolicyFault(f"{path}: remove {name}, which the program computes")
         policy = msgspec.convert({**content, "digest": digest_of(content), "text": text}, Policy)
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise PolicyFault(f"{path}: {exc}") from exc
@@ -341,7 +341,7 @@ def _check_opens(purposes: Purposes) -> None:
     for row in purposes.opens:
         if not row.kinds:
             raise PolicyFault(
-                f"purposes.opens lets nothing open {', '.join(sorted(row.permissions))}"
+                f"purposes.opens has no purpose that opens {', '.join(sorted(row.permissions))}"
             )
         if unknown := row.kinds - purposes.allowed:
             raise PolicyFault(f"purposes.opens names {', '.join(sorted(unknown))}, not a purpose")

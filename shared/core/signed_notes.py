@@ -100,7 +100,7 @@ class Verifier:
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
         except InvalidSignature:
-            raise BadNote("the signature does not hold") from None
+            raise BadNote("the signature is not valid") from None
 
 
 class Signer:
@@ -109,14 +109,14 @@ class Signer:
     def __init__(self, name: str, seed: bytes) -> None:
         """`seed` is 32 bytes (RFC 8032). Raises: ValueError for a name that a note cannot hold."""
         if not name or any(c.isspace() or c == "+" for c in name):
-            raise ValueError("the name of a signing key has no spaces and no +")
+            raise ValueError("the name of a signing key may not contain spaces or +")
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.verifier = Verifier(name, self._key.public_key().public_bytes_raw())
 
     def sign(self, text: str) -> str:
         """Return `text`, which ends with a newline, as a signed note."""
         if not text.endswith("\n"):
-            raise ValueError("the text of a note ends with a newline")
+            raise ValueError("the text of a note must end with a newline")
         name, public = self.verifier.name, self.verifier.public
         blob = _key_hash(name, public) + self._key.sign(text.encode())
         return _note(text, name, blob)

@@ -46,7 +46,7 @@ def callers_id(given: bytes | None) -> str | None:
 
 
 def set_traceparent(value: str | None) -> None:
-    """Adopt a caller's traceparent, or begin a new trace if it is missing or malformed."""
+    """Set the current work's trace: the caller's, or a new one if `value` is missing or malformed."""
     if value is None or len(value) != 55 or value.count("-") != 3:
         value = f"00-{_random.getrandbits(128):032x}-{_random.getrandbits(64):016x}-01"
     _current.set(value)

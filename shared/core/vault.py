@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE_BYTES = 12
 MARK = b"plw-kek1"
-"""Prefix of secrets sealed since keys have ids; a nonce from before begins so once in 2**64."""
+"""Prefix of secrets sealed since keys have ids; an older secret's nonce begins with it once in 2**64."""
 
 ID_BYTES = 8
 

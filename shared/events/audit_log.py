@@ -77,7 +77,7 @@ class LogClosed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LogDestroyed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The whole log before this one was destroyed, on the schedule of access records."""
+    """The whole previous log was destroyed, by the schedule of access records."""
 
     TOPIC: ClassVar[str] = "alpr.log.destroyed"
 

@@ -51,7 +51,7 @@ class HotListActivated(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
 
 
 class HotListChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """A list or a draft of it was made, or an entry added or taken out."""
+    """A list or a draft version was created, or an entry added or removed."""
 
     TOPIC: ClassVar[str] = "alpr.hotlist.changed"
 
@@ -130,7 +130,7 @@ class HitVerified(Event, frozen=True, kw_only=True, omit_defaults=True):
     reference: str
     outcome: str  # correct_read, wrong_state, misread, list_out_of_date, dismissed
     captured_on: date | None = None  # UTC; with it the audit log erases `read_id`
-    note: str | None = None  # what the person wrote beside it
+    note: str | None = None  # the person's note
 
     @property
     def key(self) -> str:

@@ -20,7 +20,7 @@ class PassReading(msgspec.Struct, frozen=True):
 
 
 class Dissent(msgspec.Struct, frozen=True):
-    """A character of a pass's plate that some of its frames read otherwise."""
+    """A character of a pass's plate for which some frames read another character."""
 
     place: int  # counted from 0
     others: dict[str, Confidence]  # character, empty for none: share of all votes

@@ -151,7 +151,7 @@ class LimitLifted(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=
 
 
 class DeviceSilenced(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A fixed camera has sent no data for longer than it should (policy 468.3.1(c))."""
+    """A fixed camera has sent no data for too long (policy 468.3.1(c))."""
 
     TOPIC: ClassVar[str] = "alpr.device.silenced"
 

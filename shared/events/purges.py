@@ -1,4 +1,4 @@
-"""Purges, and what they destroyed."""
+"""Purges, and the lists of destroyed records."""
 
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -72,4 +72,4 @@ class RecordsPurged(Event, frozen=True, kw_only=True, omit_defaults=True):
     captures: int
     objects: int
     kept_under_hold: int
-    purge_list: PurgeList | None = None  # None from runs of before there were lists
+    purge_list: PurgeList | None = None  # None for runs from before lists existed

@@ -115,7 +115,7 @@ def _check_times(captured_at: datetime, received_at: datetime, now: datetime) ->
 
 
 def _storable(texts: Iterable[str]) -> bool:
-    """Whether Postgres can keep texts: no NUL, no half of a surrogate pair."""
+    """Whether Postgres can store texts: no NUL, no half of a surrogate pair."""
     joined = "".join(texts)
     if joined.isascii():
         return "\x00" not in joined

@@ -41,7 +41,7 @@ _capture = msgspec.json.Decoder(CaptureReceived)
 
 
 class CaptureRefused(InternalFault):
-    """The capture of a read or outcome was not signed by ingest, or says something else than it."""
+    """The capture of a read or outcome is not signed by ingest, or differs from the signed text."""
 
     title = "The capture is not as ingest signed it"
 
@@ -114,7 +114,7 @@ class CaptureProofs:
         """
         if any(event.source != "edge" for event in events) and not self._accepts_unsigned():
             REFUSED.labels("read.recorded").inc()
-            raise CaptureRefused("a read of a frame comes with its signed capture")
+            raise CaptureRefused("a read of a frame needs its signed capture")
         return self._checked(events)
 
     def _checked(self, reads: Sequence[ReadRecorded]) -> Sequence[ReadRecorded]:
@@ -127,7 +127,7 @@ class CaptureProofs:
             capture.capture_id, event.number
         ):
             REFUSED.labels("read.recognised").inc()
-            raise CaptureRefused("the read names another capture than the one that it carries")
+            raise CaptureRefused("the read names another capture than its signed one")
         return ReadRecorded(
             event_id=event.event_id,
             occurred_at=event.occurred_at,
@@ -160,7 +160,7 @@ class CaptureProofs:
         capture = self._capture(of(event.capture), "capture.processed")
         if written(event.capture) != written(capture):
             REFUSED.labels("capture.processed").inc()
-            raise CaptureRefused("the outcome says otherwise of its capture than ingest signed")
+            raise CaptureRefused("the outcome's capture differs from the one that ingest signed")
         return event
 
     def _capture(self, signed: SignedCapture, event: str) -> CaptureReceived:
@@ -185,7 +185,7 @@ class CaptureProofs:
         try:
             return _capture.decode(signed.body)
         except (msgspec.DecodeError, UnicodeError) as exc:
-            raise CaptureRefused("what was signed is no capture") from exc
+            raise CaptureRefused("the signed text is not a capture") from exc
 
     def _verify_signature(self, signed: SignedCapture) -> None:
         if not signed.signature:

@@ -1,4 +1,4 @@
-"""The progress of the audit log and the policy in force, which services check of each other."""
+"""The progress of the audit log and the policy in force: each service checks those of the others."""
 
 from datetime import datetime
 from typing import ClassVar

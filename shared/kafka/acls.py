@@ -132,7 +132,7 @@ def _of_the_topics_command() -> Iterator[Acl]:
 def _of_the_trimmer(topics: Iterable[Topic]) -> Iterator[Acl]:
     """Yield the rights to delete from trimmed topics, and to read, republish and delete dead letters.
 
-    Topics that services replay from the start or follow get none of these.
+    Leaves out topics that services follow or replay from the start.
     """
     for topic in topics:
         if topic.is_trimmed:

@@ -99,7 +99,7 @@ async def stop_client(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
         async with asyncio.timeout(STOPS_WITHIN_S):
             await client.stop()
     except TimeoutError:
-        log.warning("a Kafka client did not stop within %.0f s and is left", STOPS_WITHIN_S)
+        log.warning("a Kafka client did not stop within %.0f s and is abandoned", STOPS_WITHIN_S)
 
 
 def _in_words(fault: BaseException) -> str | None:
@@ -109,11 +109,11 @@ def _in_words(fault: BaseException) -> str | None:
             case SaslAuthenticationFailed():
                 return "Kafka refuses KAFKA_SASL_USERNAME or its password"
             case UnsupportedSaslMechanismError() | IllegalSaslStateError():
-                return "Kafka does not take KAFKA_SASL_MECHANISM"
+                return "Kafka does not support KAFKA_SASL_MECHANISM"
             case ssl.SSLCertVerificationError():
-                return f"the certificate that Kafka shows does not hold: {exc.verify_message}"
+                return f"Kafka's certificate is not valid: {exc.verify_message}"
             case ssl.SSLError(reason=str(reason)) if "ALERT" in reason:
-                return f"Kafka refuses this end of TLS, or its certificate: {reason}"
+                return f"Kafka refuses this client's TLS or certificate: {reason}"
             case ssl.SSLError():
                 return f"no TLS with Kafka: {exc.reason}"
     return None

@@ -79,7 +79,7 @@ _JSON = ("content-type", b"application/json")
 def decode(message: Message) -> Event:
     """Decode the event in `message`.
 
-    Raises: Malformed if its type is unknown or its body does not fit the type.
+    Raises: InternalFault if its type is unknown or its body does not fit the type.
     """
     name = message.headers.get("ce_type", b"").decode(errors="replace")
     decoder = _decoders.get(name)

@@ -81,10 +81,10 @@ async def replay(kafka: Kafka | str, topic: Topic, *, unproven: bool = False) ->
             async for record in dead_letters(kafka, topic, replayed=True):
                 verdict = await originals.verdict(record)
                 if verdict is Verdict.FORGED:
-                    print(f"{_id(record)} is not the record that was refused: left out")
+                    print(f"{_id(record)} differs from the record that was refused: skipped")
                     continue
                 if verdict is Verdict.GONE and not unproven:
-                    print(f"{_id(record)} cannot be compared, its record is gone: --unproven")
+                    print(f"{_id(record)} cannot be compared, its record is gone: use --unproven")
                     break
                 await bus.publish_records([undone(record)])
                 count += 1
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--unproven", action="store_true", help="also replay dead letters whose record is gone"
     )
-    parser.add_argument("--bootstrap", help="address of Kafka; KAFKA_BOOTSTRAP where not given")
+    parser.add_argument("--bootstrap", help="Kafka's address; KAFKA_BOOTSTRAP by default")
     chosen = parser.parse_args(arguments)
     kafka = _kafka(chosen.bootstrap)
     try:
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KafkaConnectionError, Unavailable):
         if (fault := asyncio.run(kafka.fault())) != AWAY:
             sys.exit(f"{kafka.bootstrap}: {fault}")
-        sys.exit(f"no Kafka answers at {kafka.bootstrap}; KAFKA_BOOTSTRAP says where it is")
+        sys.exit(f"no Kafka answers at {kafka.bootstrap}; KAFKA_BOOTSTRAP sets its address")
 
 
 def _kafka(bootstrap: str | None) -> Kafka:

@@ -79,7 +79,7 @@ def with_mac(record: Record, key: MacKey | None) -> Record:
 
 
 def all_with_macs(records: list[Record], key: MacKey | None) -> list[Record]:
-    """Return `records`, those of audited topics with their MACs. Costs nothing without audited topics.
+    """Return `records`, those of audited topics with their MACs; the same list if no topic is audited.
 
     Raises: NoMacKey for an audited topic without a key.
     """

@@ -49,8 +49,8 @@ class TopicFollower:
             from_start: read the topics from their start; otherwise only new events.
             learn: receives decoded events in batches.
             begun: awaited once the ends are known, before the first event; loads earlier state from elsewhere.
-            newest: the types of whose earlier events only the newest is read.
-            from_now: the types of which no earlier event is read.
+            newest: the types for which, of earlier events, only the newest is read.
+            from_now: the types for which no earlier event is read.
             idle_pause_s: pause after an empty fetch, for the embedded broker (ADR-0003).
         """
         self.name = name
@@ -83,7 +83,7 @@ class TopicFollower:
     async def ping(self) -> None:
         """Return if it has caught up and is following. Raises: Unavailable otherwise."""
         if not self.caught_up.is_set():
-            raise DependencyDown("not everything published so far is known yet")
+            raise DependencyDown("has not caught up with the events published so far")
         if self._failing is not None:
             raise DependencyDown(self._failing)
 

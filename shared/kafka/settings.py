@@ -109,7 +109,7 @@ class KafkaSettings(BaseSettings):
         except (OSError, UnicodeDecodeError):
             raise ValueError("KAFKA_SASL_PASSWORD_FILE cannot be read") from None
         if not text or "\n" in text:
-            raise ValueError("KAFKA_SASL_PASSWORD_FILE does not hold one password on one line")
+            raise ValueError("KAFKA_SASL_PASSWORD_FILE must contain one password on one line")
         return text
 
     def kafka_tls(self) -> ssl.SSLContext:
@@ -126,7 +126,7 @@ class KafkaSettings(BaseSettings):
             )
         except (OSError, ValueError):  # ssl.SSLError is an OSError
             raise ValueError(
-                "KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE are no readable certificate with its own "
+                "KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE must be a readable certificate and its own "
                 "private key, not encrypted (PEM)"
             ) from None
         return context
@@ -136,14 +136,14 @@ class KafkaSettings(BaseSettings):
         try:
             hosts = [host for host, _, _ in collect_hosts(self.kafka_bootstrap, randomize=False)]
         except ValueError:
-            raise ValueError("KAFKA_BOOTSTRAP is not written as host:port,host:port") from None
+            raise ValueError("KAFKA_BOOTSTRAP must have the form host:port,host:port") from None
         if self.kafka_by_tls:
             return
         if not self.kafka_allow_plaintext and not all(map(is_this_machine, hosts)):
             raise ValueError(
                 f"KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} reaches a Kafka on another "
-                "machine without TLS: set SSL or SASL_SSL, or KAFKA_ALLOW_PLAINTEXT=true where "
-                "something else encrypts the whole way"
+                "machine without TLS: set SSL or SASL_SSL, or KAFKA_ALLOW_PLAINTEXT=true if a "
+                "service mesh or a tunnel encrypts the whole path"
             )
         if self.kafka_by_sasl and self.kafka_mechanism == "PLAIN":
             raise ValueError(
@@ -152,7 +152,7 @@ class KafkaSettings(BaseSettings):
             )
 
     def _refuse_what_has_no_effect(self) -> None:
-        """Raise ValueError for settings that the protocol ignores: whoever set them relies on them."""
+        """Raise ValueError for settings that the protocol ignores: the operator relies on their effect."""
         idle = (*(() if self.kafka_by_tls else OF_TLS), *(() if self.kafka_by_sasl else OF_SASL))
         if given := [name.upper() for name in idle if getattr(self, name) is not None]:
             raise ValueError(

@@ -27,13 +27,13 @@ class Topic:
     partitions: int = 4
     retention_s: int = 7 * DAY_S
     audited: bool = False
-    """The audit service appends every event of it to its log."""
+    """Whether the audit service appends its events to the log."""
     replayed: bool = False
-    """Every starting process reads it from the start: compacted by key, never trimmed."""
+    """Whether every starting process reads it from the start; it is then compacted by key, never trimmed."""
     followed: bool = False
-    """Every consumer's runtime reads it, newest event first; no consumer group processes it."""
+    """Whether every consumer's runtime reads it, newest event first; no consumer group processes it."""
     fleeting: bool = False
-    """Followers read it as events come; later events replace earlier ones."""
+    """Whether followers read only new events; later events replace earlier ones."""
 
     @property
     def name(self) -> str:
@@ -156,5 +156,5 @@ AUDITED = frozenset(topic.name for topic in TOPICS.values() if topic.audited)
 
 
 def topic_of(event: type[Event]) -> Topic:
-    """Return the registered topic of an event type. Raises KeyError if it is not registered."""
+    """Return the registered topic of an event type. Raises: KeyError if it is not registered."""
     return TOPICS[event.TOPIC]

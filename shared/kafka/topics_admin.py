@@ -74,8 +74,8 @@ def _refuse_one_copy(brokers: int, *, allowed: bool) -> None:
     _, acknowledged = copies_on(brokers)
     if acknowledged < LEAST_SAFE_COPIES and not allowed:
         raise DependencyDown(
-            f"this Kafka has {brokers} broker{'s' if brokers != 1 else ''}: what it acknowledges may "
-            "rest on a single one. Run three, or set KAFKA_ALLOW_ONE_COPY=true"
+            f"this Kafka has {brokers} broker{'s' if brokers != 1 else ''}: acknowledged records may be "
+            "on one broker only. Run three, or set KAFKA_ALLOW_ONE_COPY=true"
         )
 
 
@@ -109,7 +109,7 @@ async def _create(admin: AIOKafkaAdminClient, missing: Sequence[Wanted]) -> list
 
 
 async def _are_there(admin: AIOKafkaAdminClient, names: set[str]) -> None:
-    """Wait until a broker knows the topics, which it learns some time after their creation."""
+    """Wait until a broker knows the topics, some time after their creation. Raises: Unavailable."""
     until = time.monotonic() + _THERE_WITHIN_S
     while not all(t["partitions"] for t in await admin.describe_topics(sorted(names))):
         if time.monotonic() > until:
@@ -197,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ensure.add_argument(
         "--principals", default=PRINCIPALS, help="format of a service's principal, with {name}"
     )
-    trim = commands.add_parser("trim", help="delete what every consumer and the audit log have")
+    trim = commands.add_parser("trim", help="delete records that every consumer has processed")
     trim.add_argument(
         "--every", type=float, metavar="SECONDS", help="repeat at this interval until stopped"
     )
@@ -216,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit("\n".join(fault.removeprefix("Value error, ") for fault in faults))
     except (Unavailable, PolicyFault) as exc:
         sys.exit(exc.detail if isinstance(exc, Unavailable) else str(exc))
-    print("\n".join([*done, "topics are as they should be"]))
+    print("\n".join([*done, "all topics match the registry"]))
 
 
 if __name__ == "__main__":

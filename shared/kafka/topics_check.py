@@ -87,7 +87,7 @@ class TopicsCheck:
         if not found or self.copies >= LEAST_SAFE_COPIES or self._kafka.one_copy:
             return []
         return [
-            "what Kafka acknowledges may rest on one broker: run three, or set KAFKA_ALLOW_ONE_COPY"
+            "acknowledged records may be on one broker only: run three, or set KAFKA_ALLOW_ONE_COPY"
         ]
 
 
@@ -122,7 +122,7 @@ def _fault(topic: Wanted, seen: Mapping[str, Any], operations: Sequence[Operatio
 def _differing_configs(topic: Wanted, found: Mapping[str, str]) -> str | None:
     """Return how a topic's configs differ, or None; ignores in-sync copies, which a broker's absence may lower."""
     others = sorted(set(differing(topic, found)) - {MIN_INSYNC})
-    return f"{topic.name} is kept otherwise ({', '.join(others)})" if others else None
+    return f"{topic.name} has other configs ({', '.join(others)})" if others else None
 
 
 async def configs_of(

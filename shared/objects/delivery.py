@@ -1,4 +1,4 @@
-"""Streams a package and verifies its digest; holds its last piece back until the digest is right."""
+"""Streams a package and verifies its digest; sends the last piece only if the digest is right."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +11,10 @@ log = logging.getLogger(__name__)
 
 
 async def opened(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Fetch the first piece and return all `pieces`. Raises: NotFound, Unavailable if there is none."""
+    """Fetch the first piece, then return all `pieces`, so that a missing object fails before the answer begins.
+
+    Raises: NotFound, Unavailable.
+    """
     first = await anext(pieces, b"")
 
     async def all_of_it() -> AsyncIterator[bytes]:
@@ -25,7 +28,7 @@ async def opened(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 async def sealed(
     pieces: AsyncIterator[bytes], expected_sha256: str, receipt: Callable[[], Awaitable[None]]
 ) -> AsyncIterator[bytes]:
-    """Yield `pieces`; yields the last one only after the whole digest is right and `receipt` is stored.
+    """Yield `pieces`; yields the last one only once the whole digest is right and `receipt` is stored.
 
     Raises: Unavailable if the digest differs; the recipient then has a truncated body.
     """
@@ -37,7 +40,9 @@ async def sealed(
             yield held
         held = piece
     if digest.hexdigest() != expected_sha256:
-        log.error("a package in the object store is not the one that was built; it was held back")
+        log.error(
+            "a package in the object store differs from the one that was built: not delivered"
+        )
         raise Unavailable(Common.PACKAGE_CHANGED)
     await receipt()
     if held is not None:

@@ -152,15 +152,16 @@ class ListReader:
         self._manifest: Manifest | None = None
 
     async def manifest(self) -> Manifest:
-        """Return the manifest. Raises: InvalidInput if it differs from the one that the event names;
-        NotFound; Unavailable.
+        """Return the manifest.
+
+        Raises: InternalFault if it differs from the one that the event names; NotFound; Unavailable.
         """
         if self._manifest is None:
             if self._named.key != f"{folder_of(self._run_id)}/manifest.json":
                 raise InternalFault("the event names no purge list of its run")
             body = await _get(self._objects, self._named.key, MAX_MANIFEST_BYTES)
             if sha256(body).hexdigest() != self._named.sha256:
-                raise _fault("the manifest's SHA-256 is not the event's")
+                raise _fault("the manifest's SHA-256 differs from the event's")
             self._manifest = self._checked(body)
         return self._manifest
 
@@ -177,7 +178,7 @@ class ListReader:
             named.held,
             named.held_root,
         ):
-            raise _fault("the manifest's counts or roots are not the event's")
+            raise _fault("the manifest's counts or roots differ from the event's")
         if manifest.format != FORMAT or manifest.run_id != self._run_id:
             raise _fault("the manifest is of another run or format")
         return manifest
@@ -193,7 +194,7 @@ class ListReader:
 
         Verifies a part's digest before yielding its records, and the root after the last part: a caller that must not
         act on a list with a wrong root calls `verify` first.
-        Raises: InvalidInput if the list differs from the event; NotFound; Unavailable.
+        Raises: InternalFault if the list differs from the event; NotFound; Unavailable.
         """
         manifest = await self.manifest()
         section: Section = getattr(manifest, name)
@@ -203,7 +204,7 @@ class ListReader:
                 raise _fault(f"part {number} of {name} has another key")
             body = await _get(self._objects, part.key, MAX_PART_BYTES)
             if sha256(body).hexdigest() != part.sha256:
-                raise _fault(f"the SHA-256 of part {number} of {name} is not the manifest's")
+                raise _fault(f"the SHA-256 of part {number} of {name} differs from the manifest's")
             lines = body.split(b"\n")
             if lines.pop() != b"" or len(lines) != part.lines:
                 raise _fault(
@@ -215,7 +216,7 @@ class ListReader:
             await asyncio.to_thread(_grow, tree, lines)
             yield [_record(line) for line in lines]
         if (tree.size, tree.root().hex()) != (section.lines, section.root):
-            raise _fault(f"the records of {name} do not make its root")
+            raise _fault(f"the records of {name} do not have its root")
 
 
 def _grow(tree: Frontier, lines: Sequence[bytes]) -> None:
@@ -238,9 +239,9 @@ async def _get(objects: ObjectStore, key: str, most_bytes: int) -> bytes:
         pieces.append(piece)
         size_bytes += len(piece)
         if size_bytes > most_bytes:
-            raise _fault("an object is larger than any of a purge list")
+            raise _fault("an object is larger than a part can be")
     return b"".join(pieces)
 
 
 def _fault(what: str) -> InternalFault:
-    return InternalFault(f"the purge list is not what its event says: {what}")
+    return InternalFault(f"the purge list differs from its event: {what}")

@@ -43,7 +43,7 @@ async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
     """Return asyncpg's own connection, for COPY and cursors. Raises: TypeError for another driver's."""
     raw = (await connection.get_raw_connection()).driver_connection
     if not isinstance(raw, asyncpg.Connection):
-        message = f"a database is reached by asyncpg, not by {type(raw).__name__}"
+        message = f"the driver must be asyncpg, not {type(raw).__name__}"
         raise TypeError(message)
     return raw
 
@@ -69,8 +69,8 @@ class Database:
             max_overflow=pool_size,
             pool_recycle=1800,
             pool_timeout=POOL_TIMEOUT_S,
-            # After a restart of Postgres every pooled connection is dead; the first error says so
-            # and the pool is emptied, so a check on each checkout is not worth its round trip.
+            # A restart of Postgres breaks all pooled connections. The first error empties the pool, so a check
+            # at every checkout is not worth its round trip.
             pool_pre_ping=False,
             hide_parameters=True,  # an error's text goes to the log, and values may be plates
             connect_args={
@@ -170,7 +170,7 @@ def _connection_fault(exc: DBAPIError) -> bool:
 
 def _upgrade(connection: Connection, migrations: Path, version_table: str) -> None:
     if _heads(migrations) and _is_at_head(connection, migrations, version_table):
-        return  # a folder without versions goes on, which creates its version table
+        return  # the newest version; an empty folder continues, which creates its version table
     config = _alembic(migrations)
     config.attributes["connection"] = connection
     config.attributes["version_table"] = version_table

@@ -58,7 +58,7 @@ async def emit(connection: AsyncConnection, source: str, *events: Event) -> None
     """Write `events` of service `source` to the outbox, in the caller's transaction.
 
     Audited events get their MAC here, so a later change to the row invalidates it.
-    Raises: TooLarge for an event that Kafka would never accept, which rolls the transaction back; NoMacKey.
+    Raises: TooLarge for an event that Kafka would never accept; NoMacKey. Both roll the transaction back.
     """
     if not events:
         return
@@ -149,10 +149,10 @@ class Relay:
         return len(rows)
 
     def _record(self, row: Row[Any]) -> Record:
-        """Return what goes to Kafka.
+        """Return the record to publish.
 
-        A row that waited when MACs were introduced gets its MAC now, if it is still what the owner's
-        migration saw (ADR-0022). Any other row goes as it is: audit refuses one that was changed.
+        A row that waited when MACs were introduced gets its MAC now, if it is unchanged since the owner's
+        migration (ADR-0022). All other rows are published unchanged; audit refuses those that were altered.
         """
         headers = [(name, value.encode()) for name, value in row.headers.items()]
         record = Record(row.topic, row.key, row.value, headers)
@@ -164,7 +164,7 @@ class Relay:
                 count = await connection.execute(text("SELECT count(*) FROM outbox"))
                 self._set_backlog(count.scalar_one())
         except AlprError:
-            log.info("backlog of %s unknown: no database", self._db.schema)
+            log.info("backlog of %s unknown: the database does not answer", self._db.schema)
 
     def _set_backlog(self, count: int) -> None:
         self.backlog = count

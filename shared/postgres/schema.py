@@ -46,9 +46,9 @@ _OF_OTHERS = text(
 
 
 class SchemaFault(InternalFault):
-    """The tables, or the role that asks for them, are not as a service needs them."""
+    """The tables, or the rights of the working role, are not those that the service needs."""
 
-    title = "The database is not as the service needs it"
+    title = "The tables or the role's rights do not fit the service"
 
 
 async def prepare(db: Database, settings: DatabaseSettings, migrations: Path) -> None:
@@ -69,7 +69,7 @@ async def prepare(db: Database, settings: DatabaseSettings, migrations: Path) ->
         _warn_or_refuse(settings, _reaches(reached))
     if not await db.is_current(migrations):
         raise SchemaFault(
-            f"the tables of {db.schema} are not those of this version: run `python -m "
+            f"the tables of {db.schema} do not fit this version: run `python -m "
             f"services.{db.schema} migrate` with DATABASE_OWNER_URL"
         )
 
@@ -88,7 +88,7 @@ async def migrate_as(
         if others:
             raise SchemaFault(
                 f"the tables of {schema} belong to {', '.join(others)} and not to the role of "
-                "DATABASE_OWNER_URL: deploy/README.md tells how they are handed over"
+                "DATABASE_OWNER_URL: deploy/README.md describes how to transfer them"
             )
         await db.migrate(migrations, role=role)
     finally:
@@ -116,15 +116,15 @@ async def _reached(db: Database) -> list[str]:
 
 def _owns(schema: str) -> str:
     return (
-        f"the role of DATABASE_URL owns the tables of {schema} or may act as who does: it could switch "
-        "off what keeps the audit log append-only"
+        f"the role of DATABASE_URL owns the tables of {schema}, or may act as their owner: it could remove "
+        "the rules that keep the audit log append-only"
     )
 
 
 def _reaches(schemas: Sequence[str]) -> str:
     return (
-        f"the role of DATABASE_URL also reaches the tables of {', '.join(schemas)}: whoever breaks into "
-        "this service has theirs too"
+        f"the role of DATABASE_URL also reaches the tables of {', '.join(schemas)}: an attacker in this "
+        "service could use them too"
     )
 
 
@@ -133,7 +133,7 @@ def _warn_or_refuse(settings: DatabaseSettings, fault: str) -> None:
     kept_apart = settings.database_owner_url is not None or not settings.database_link().stays
     if kept_apart and not settings.database_allow_owner:
         raise SchemaFault(
-            f"{fault}; give DATABASE_URL a role that owns nothing and reaches this service's schema alone, "
-            "and the owner's to DATABASE_OWNER_URL, or set DATABASE_ALLOW_OWNER=true"
+            f"{fault}; set DATABASE_URL to a role that owns no tables and reaches this service's schema only, "
+            "and DATABASE_OWNER_URL to the owner's, or set DATABASE_ALLOW_OWNER=true"
         )
     log.warning("%s", fault)

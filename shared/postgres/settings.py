@@ -112,7 +112,7 @@ class DatabaseSettings(PatienceSettings):
             url = make_url(address)
         except (ArgumentError, ValueError):  # their text may hold the password
             raise ValueError(
-                f"{name} is not written as postgresql://user:password@host:port/database"
+                f"{name} must have the form postgresql://user:password@host:port/database"
             ) from None
         mode = _mode(url, name)
         url = url.difference_update_query(["ssl", "sslmode"])
@@ -120,8 +120,8 @@ class DatabaseSettings(PatienceSettings):
             return DatabaseLink(url, mode)
         if mode not in {None, "verify-full"}:
             raise ValueError(
-                f"{name} says ssl={mode}, and DATABASE_CA_FILE that the server is checked: "
-                "leave ssl out, or say ssl=verify-full"
+                f"{name} has ssl={mode}, but DATABASE_CA_FILE requires a check of the server: "
+                "remove ssl, or set ssl=verify-full"
             )
         return DatabaseLink(url, checked_tls(self.database_ca_file, "DATABASE_CA_FILE"))
 
@@ -132,7 +132,7 @@ def _mode(url: URL, name: str) -> str | None:
     if not said:
         return None
     if len(said) > 1 or said[0] not in MODES:
-        raise ValueError(f"{name} has no single ssl of {', '.join(MODES)}")
+        raise ValueError(f"{name} may have one ssl parameter: {', '.join(MODES)}")
     return said[0]
 
 
@@ -147,9 +147,9 @@ def _refuse_open_link(link: DatabaseLink, name: str) -> None:
     """Raise ValueError if a third party on the network could read the link or impersonate Postgres."""
     if not link.stays:
         raise ValueError(
-            f"{name} reaches a database on another machine that could be anybody: set "
-            "DATABASE_CA_FILE, or DATABASE_ALLOW_UNVERIFIED=true where something else protects the "
-            "whole way"
+            f"{name} names a database on another machine without a check of the server: set "
+            "DATABASE_CA_FILE, or DATABASE_ALLOW_UNVERIFIED=true if the network protects the "
+            "whole path"
         )
 
 
@@ -157,9 +157,9 @@ def _refuse_one_role(works: str | None, owns: str | None) -> None:
     """Raise ValueError unless the working role is named and differs from the owner."""
     if works is None:
         raise ValueError(
-            "DATABASE_URL names no role, to which that of DATABASE_OWNER_URL could grant its tables"
+            "DATABASE_URL must name a role, to which the role of DATABASE_OWNER_URL grants rights"
         )
     if works == owns:
         raise ValueError(
-            "DATABASE_URL and DATABASE_OWNER_URL name one role: give DATABASE_URL one that owns nothing"
+            "DATABASE_URL and DATABASE_OWNER_URL name one role: give DATABASE_URL a role that owns no tables"
         )

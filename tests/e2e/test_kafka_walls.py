@@ -156,7 +156,7 @@ async def test_the_command_mends_configs_and_rules_that_somebody_changed(walled)
         await changed(admin)
     finally:
         await admin.close()
-    with pytest.raises(Unavailable, match=r"alpr\.hit\.raised is kept otherwise"):
+    with pytest.raises(Unavailable, match=r"alpr\.hit\.raised has other configs"):
         await TopicsCheck(Kafka.of(walled.link("hotlist")), "hotlist").ping()
     forger = Intruder(Kafka.of(walled.link("recognition")), "recognition")
     await forger.try_everything({"alpr.key.published"}, set())

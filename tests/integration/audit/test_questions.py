@@ -726,7 +726,7 @@ async def test_a_finding_is_not_worked_for_a_case(deliver, findings, clock, clie
     path, note = f"/v1/findings/{raised.finding_id}/comments", {"note": "Asked the sergeant"}
     refused = await client.post(path, json=note, headers=auditor(kind="criminal_investigation"))
     assert (refused.status_code, refused.json()["code"]) == (403, "purpose_does_not_open")
-    assert "audit:work is opened by: audit" in refused.json()["detail"]
+    assert "does not open audit:work; these do: audit" in refused.json()["detail"]
     assert "7ABC123" not in refused.text
 
 

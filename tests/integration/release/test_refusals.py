@@ -186,7 +186,7 @@ async def test_a_document_that_never_ends_is_refused(
 
     response = await client.post("/v1/documents", content=endless(), headers=requester())
     assert response.status_code == 400
-    assert "did not arrive whole" in response.json()["detail"]
+    assert "did not arrive completely" in response.json()["detail"]
     assert objects.kept == {}
 
 

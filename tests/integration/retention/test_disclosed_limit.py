@@ -40,7 +40,7 @@ async def test_a_wildcard_and_its_pages_count_what_they_showed(limited):
     problem = await limited.search(403, plate="7ABC12?", limit=3, after=first["next"])
     assert problem["code"] == "disclosure_limit"
     assert "7ABC12" not in str(problem)
-    assert "release you for a case" in problem["detail"]
+    assert "can lift it for a case" in problem["detail"]
     assert await disclosed(limited) == 3  # what is refused is not shown
 
 
@@ -72,7 +72,7 @@ async def test_a_refusal_is_on_record_with_its_reason(limited):
     await limited.search(403, plate="7ABC12?", limit=6)
     *_, refused = await limited.emitted(AccessAttempted)
     assert not refused.allowed
-    assert "5 are allowed" in refused.reason
+    assert "limit of 5 records a day" in refused.reason
     assert refused.elements["body"]["plate"] == "7ABC12?"
     assert refused.purpose.case_number == "26-001234"
 

@@ -79,6 +79,6 @@ async def test_what_comes_twice_is_kept_once_and_a_broken_clock_blocks_nobody(re
 
     await eventually(stored, within_s=30)
     assert await dead_reasons(broker.bootstrap) == [
-        "InvalidInput: this was captured at no sane time"
+        "InvalidInput: the capture time is too far in the past or in the future"
     ]
     assert (await retention.client.get("/readyz")).status_code == 200

@@ -56,7 +56,7 @@ async def test_a_hold_is_not_shown_for_a_purpose_of_another_kind(retention, hold
     for path, *_ in ways(hold):
         answer = await retention.client.get(path, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "purpose_does_not_open"), path
-        assert f"the purpose {kind} does not open this; hold:read is opened by" in answer.text
+        assert f"the purpose {kind} does not open hold:read; these do: " in answer.text
         assert "7ABC123" not in answer.text
     assert await retention.emitted(RecordsDisclosed) == []
 

@@ -261,7 +261,7 @@ async def test_with_under_three_known_characters_a_search_spans_a_month_whatever
     await seeded.search(**asked, **month)
     problem = await seeded.search(422, **asked, **longer)
     assert problem["field"] == "captured_from"
-    assert "31 days at most where fewer than 3 characters" in problem["detail"]
+    assert "31 days at most if fewer than 3 characters" in problem["detail"]
     assert (problem["code"], problem["params"]) == (
         "window_too_long",
         {"days": 31, "known_characters": 3},

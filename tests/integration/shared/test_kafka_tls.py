@@ -286,7 +286,7 @@ async def test_events_go_there_and_back_as_compose_sets_it_up(
     assert not speaks_kafka(port)
     stranger = files.by_certificate(replace(files.mutual, host="localhost", port=port), files.ours)
     trusting = stranger.model_copy(update={"kafka_ca_file": audit.kafka_ca_file})
-    assert "refuses this end of TLS" in await refusal(trusting)
+    assert "refuses this client's TLS" in await refusal(trusting)
 
 
 async def test_a_wrong_password_is_refused_and_said_without_showing_it(
@@ -303,19 +303,19 @@ async def test_a_wrong_password_is_refused_and_said_without_showing_it(
 
 async def test_a_broker_with_a_certificate_of_another_signer_is_refused(files: Files) -> None:
     fault = await refusal(files.by_password(files.strange))
-    assert fault.startswith("the certificate that Kafka shows does not hold: ")
+    assert fault.startswith("Kafka's certificate is not valid: ")
     assert "issuer" in fault or "self-signed" in fault
 
 
 async def test_a_broker_with_a_certificate_for_another_name_is_refused(files: Files) -> None:
     fault = await refusal(files.by_password(files.elsewhere))
-    assert fault.startswith("the certificate that Kafka shows does not hold: ")
+    assert fault.startswith("Kafka's certificate is not valid: ")
     assert "mismatch" in fault
 
 
 async def test_a_client_with_a_certificate_of_another_signer_is_refused(files: Files) -> None:
     fault = await refusal(files.by_certificate(files.mutual, files.strangers))
-    assert fault.startswith("Kafka refuses this end of TLS, or its certificate: ")
+    assert fault.startswith("Kafka refuses this client's TLS or certificate: ")
 
 
 @pytest.mark.clause("468.5/encrypted")

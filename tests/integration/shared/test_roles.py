@@ -284,7 +284,7 @@ async def test_a_role_that_could_become_the_owner_is_refused_where_two_are_named
     }[how]
     postgres._sql(done)
     try:
-        with pytest.raises(SchemaFault, match="or may act as who does"):
+        with pytest.raises(SchemaFault, match="or may act as their owner"):
             await place.prepare()
     finally:
         postgres._sql(undone)
@@ -390,7 +390,7 @@ async def test_a_service_that_finds_no_tables_of_its_own_ends_at_its_start_and_s
 async def test_tables_of_another_version_are_not_worked_with(place):
     await place.prepare()
     await place.ask(place.database_url, "UPDATE alembic_version SET version_num = 'audit_9999'")
-    with pytest.raises(SchemaFault, match="not those of this version"):
+    with pytest.raises(SchemaFault, match="do not fit this version"):
         await place.prepare(database_owner_url=None)
 
 

@@ -26,7 +26,7 @@ def test_its_own_broker_is_reached_as_before(tmp_path: Path) -> None:
     ("given", "fault"),
     [
         ({"DATABASE_OWNER_URL": "postgresql://x:hunter2@127.0.0.1/x"}, "name one role"),
-        ({"DATABASE_OWNER_URL": "hunter2"}, "DATABASE_OWNER_URL is not written as"),
+        ({"DATABASE_OWNER_URL": "hunter2"}, "DATABASE_OWNER_URL must have the form"),
         ({"DATABASE_OWNER_URL": "postgresql://y:hunter2@db.example.org/x"}, "DATABASE_CA_FILE"),
     ],
 )

@@ -20,9 +20,9 @@ def test_a_time_with_a_zone_is_taken():
     ("said", "fault"),
     [
         ("2026-06-01T12:00:00", "timezone"),
-        ("2026-06-01", "written as RFC 3339"),
-        ("1780315200", "written as RFC 3339"),
-        (1780315200, "written as RFC 3339"),
+        ("2026-06-01", "the form of RFC 3339"),
+        ("1780315200", "the form of RFC 3339"),
+        (1780315200, "the form of RFC 3339"),
         ("0001-01-01T00:00:00+23:59", "between the years"),
         ("9999-12-31T23:59:59-23:59", "between the years"),
     ],

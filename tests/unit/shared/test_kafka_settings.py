@@ -176,11 +176,11 @@ def test_the_password_may_come_out_of_a_file(files: Path) -> None:
         ),
         (
             {"kafka_sasl_username": "plateward", "kafka_sasl_password_file": "empty"},
-            "KAFKA_SASL_PASSWORD_FILE does not hold one password",
+            "KAFKA_SASL_PASSWORD_FILE must contain one password",
         ),
         (
             {"kafka_sasl_username": "plateward", "kafka_sasl_password_file": "two-lines"},
-            "KAFKA_SASL_PASSWORD_FILE does not hold one password",
+            "KAFKA_SASL_PASSWORD_FILE must contain one password",
         ),
     ],
 )
@@ -202,11 +202,11 @@ def test_half_a_login_is_refused(
         ({"kafka_key_file": "client.key"}, "KAFKA_KEY_FILE is set without KAFKA_CERTIFICATE_FILE"),
         (
             {"kafka_certificate_file": "client.pem", "kafka_key_file": "other.key"},
-            "KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE are no readable certificate",
+            "KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE must be a readable certificate",
         ),
         (
             {"kafka_certificate_file": "absent.pem", "kafka_key_file": "client.key"},
-            "KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE are no readable certificate",
+            "KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE must be a readable certificate",
         ),
     ],
 )
@@ -234,7 +234,7 @@ def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_passphrase(file
 @pytest.mark.parametrize("name", ["none.pem", "absent.pem", "."])
 def test_signers_that_cannot_be_read_are_refused(files: Path, name: str) -> None:
     fault = refusal(kafka_security_protocol="SASL_SSL", kafka_ca_file=files / name, **LOGIN)
-    assert "KAFKA_CA_FILE is no readable file of certificates" in fault
+    assert "KAFKA_CA_FILE is not a readable file of certificates" in fault
 
 
 @pytest.mark.parametrize("name", [*OF_TLS, *OF_SASL])

@@ -85,7 +85,7 @@ def test_a_key_without_a_certificate_or_signature_is_refused(
 
 
 def test_a_key_under_another_root_is_refused(people, issuer, authority, clock) -> None:
-    with pytest.raises(CertificateRefused, match="no root"):
+    with pytest.raises(CertificateRefused, match="no trusted root"):
         people.learn(issuer.key(signer=TestRoot("another").signer(now=clock.now())))
     assert not accepted(people, authority, clock)
 

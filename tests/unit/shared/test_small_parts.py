@@ -188,7 +188,7 @@ async def test_a_full_disk_shows_in_the_ping_before_a_frame_is_refused(tmp_path,
         (
             'kinds = ["audit"]',
             "kinds = []",
-            r"purposes\.opens lets nothing open audit:read, audit:work",
+            r"purposes\.opens has no purpose that opens audit:read, audit:work",
         ),
         (
             '"custodian", "auditor"]\n',

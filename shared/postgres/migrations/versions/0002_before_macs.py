@@ -1,4 +1,4 @@
-"""Digests of the events that wait in the outbox: written without a MAC, before MACs (ADR-0022)."""
+"""Store digests of the events that wait in the outbox without a MAC, from before MACs (ADR-0022)."""
 
 from alembic import op
 

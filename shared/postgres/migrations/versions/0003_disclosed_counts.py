@@ -1,4 +1,4 @@
-"""How many records each person was shown in a day, by this service; counting begins now (ADR-0040)."""
+"""Count the records that this service shows each person in a day; counting begins now (ADR-0040)."""
 
 from alembic import op
 
