@@ -107,6 +107,9 @@ async def test_a_silent_audit_is_behind_and_past_the_limit_access_is_refused() -
     assert coverage.refuses, "what is older, or not believable, changes nothing"
     await coverage.learn([LogCovered(occurred_at=clock.now(), covered_until=clock.now())])
     coverage.check(Permission.RECORD_SEARCH)
+    await coverage.learn([early])  # of another replica, which lags
+    coverage.check(Permission.RECORD_SEARCH)
+    assert coverage.state() == "ok"
 
 
 @pytest.mark.clause("wall/log-behind")
