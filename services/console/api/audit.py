@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.console.actions.errors import PurposeNeeded, Refused, refusal
 from services.console.actions.services import content
-from services.console.api.forms import Form, moment_of
+from services.console.api.forms import Form, form_action, moment_of
 from services.console.api.pages import page
 from services.console.api.visit import Visit, working
 
@@ -89,12 +89,11 @@ async def show_entry_search(request: Request, visit: Auditing) -> Response:
 @router.post("/entries")
 async def search_entries(request: Request, form: Form, visit: Auditing) -> Response:
     """Search the log. A POST that answers with the page itself, so that no URL contains plates or names."""
-    try:
-        found = await _search(visit, query(form))
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return page(request, "entries.html", visit, exc.status, form=form, problem=exc, found=None)
+    found = await form_action(_search(visit, query(form)))
+    if isinstance(found, Refused):
+        return page(
+            request, "entries.html", visit, found.status, form=form, problem=found, found=None
+        )
     return page(request, "entries.html", visit, form=form, found=found)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from services.console.actions.errors import Refused
-from services.console.api.forms import Form, new_key
+from services.console.api.forms import Form, form_action, new_key
 from services.console.api.holds import Managing, hold_page
 from services.console.api.pages import page
 from services.console.api.sign_in import to
@@ -30,18 +30,17 @@ OPTIONAL = ("note", "corrects")
 @router.post("/{hold_id}/exports")
 async def request_export(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
     """Request a package of the records that the hold keeps now; the form's key makes a repeat harmless."""
-    try:
-        export = await visit.must(
+    export = await form_action(
+        visit.must(
             "retention",
             "POST",
             "/v1/evidence-exports",
             json={"hold_id": str(hold_id)},
             headers=_key(form),
         )
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await hold_page(request, visit, hold_id, form, exc, refused="export")
+    )
+    if isinstance(export, Refused):
+        return await hold_page(request, visit, hold_id, form, export, refused="export")
     return to(request, f"/holds/exports/{export['export_id']}")
 
 
@@ -64,12 +63,9 @@ async def book_copy(request: Request, export_id: UUID, form: Form, visit: Managi
     body = {name: form.get(name, "") for name in BOOKED}
     body |= {name: form[name] for name in OPTIONAL if name in form}
     path = f"/v1/evidence-exports/{export_id}/bookings"
-    try:
-        await visit.must("retention", "POST", path, json=body, headers=_key(form))
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await _export_page(request, visit, export_id, form, exc, refused="booking")
+    answer = await form_action(visit.must("retention", "POST", path, json=body, headers=_key(form)))
+    if isinstance(answer, Refused):
+        return await _export_page(request, visit, export_id, form, answer, refused="booking")
     return to(request, f"/holds/exports/{export_id}")
 
 
@@ -87,12 +83,9 @@ async def withdraw_export(
     """Withdraw an export without a booked copy, with the reason."""
     body = {"reason": form.get("reason", "")}
     path = f"/v1/evidence-exports/{export_id}/withdrawal"
-    try:
-        await visit.must("retention", "POST", path, json=body)
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await _export_page(request, visit, export_id, form, exc, refused="withdrawal")
+    answer = await form_action(visit.must("retention", "POST", path, json=body))
+    if isinstance(answer, Refused):
+        return await _export_page(request, visit, export_id, form, answer, refused="withdrawal")
     return to(request, f"/holds/exports/{export_id}")
 
 

@@ -1,10 +1,10 @@
 """Forms: accepted from our own pages only, and bounded."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from http import HTTPStatus
 from secrets import token_urlsafe
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -68,6 +68,19 @@ def _own(request: Request, fields: dict[str, str]) -> Mapping[str, str]:
     if not browser or not hmac.compare_digest(given.encode(errors="replace"), expected.encode()):
         raise _foreign("its page is too old, or from another session; open the page again")
     return {name: value for name, value in fields.items() if value}
+
+
+async def form_action(action: Awaitable[Any]) -> Any:
+    """Do what a form asks; return the service's answer, or the refusal for the form's page to show.
+
+    Raises: Refused if a retry may succeed later: the form then needs no change.
+    """
+    try:
+        return await action
+    except Refused as exc:
+        if exc.temporary:
+            raise
+        return exc
 
 
 def new_key() -> str:

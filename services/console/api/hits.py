@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from services.console.actions.errors import Refused
-from services.console.api.forms import Form
+from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import LinkToken, Visit, Watching, Working, offered_by
@@ -65,14 +65,13 @@ async def _record(
     request: Request, visit: Visit, hit_id: UUID, what: str, body: dict[str, Any], form: Form
 ) -> Response:
     """Record it and show the hit again; after a refusal with its reason and the typed values."""
-    try:
-        path = f"/v1/hits/{hit_id}/{what}"
-        await visit.must("hotlist", "POST", path, json=body, purpose_for=STEPS[what])
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        hit = await _hit(visit, hit_id)
+    path = f"/v1/hits/{hit_id}/{what}"
+    answer = await form_action(
+        visit.must("hotlist", "POST", path, json=body, purpose_for=STEPS[what])
+    )
+    if isinstance(answer, Refused):
+        status, hit = answer.status, await _hit(visit, hit_id)
         return page(
-            request, "hit.html", visit, exc.status, hit=hit, form=form, problem=exc, refused=what
+            request, "hit.html", visit, status, hit=hit, form=form, problem=answer, refused=what
         )
     return to(request, f"/hits/{hit_id}")

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.console.actions.errors import PurposeNeeded, Refused
-from services.console.api.forms import Form, moment_of, new_key, number
+from services.console.api.forms import Form, form_action, moment_of, new_key, number
 from services.console.api.pages import page, waiting_page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working, working
@@ -80,14 +80,11 @@ async def show_new_hold_on_read(request: Request, read_id: UUID, visit: Managing
 async def place_hold(request: Request, form: Form, visit: Managing) -> Response:
     """Place a hold. A POST, so that no URL contains a plate."""
     body = {name: form.get(name, "") for name in ("basis", "case_number", "description")}
-    try:
-        hold = await visit.must(
-            "retention", "POST", "/v1/holds", json=body | {"criteria": criteria(form)}
-        )
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return _form_page(request, visit, form, exc)
+    hold = await form_action(
+        visit.must("retention", "POST", "/v1/holds", json=body | {"criteria": criteria(form)})
+    )
+    if isinstance(hold, Refused):
+        return _form_page(request, visit, form, hold)
     return to(request, f"/holds/{hold['hold_id']}")
 
 
@@ -131,12 +128,9 @@ async def _step(
 ) -> Response:
     """Change a hold's state with a reason, and return to its page, which says why a change was refused."""
     path, body = f"/v1/holds/{hold_id}/{step}", {"reason": reason}
-    try:
-        await visit.must("retention", "POST", path, json=body)
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await hold_page(request, visit, hold_id, form, exc, refused=step)
+    answer = await form_action(visit.must("retention", "POST", path, json=body))
+    if isinstance(answer, Refused):
+        return await hold_page(request, visit, hold_id, form, answer, refused=step)
     return to(request, f"/holds/{hold_id}")
 
 

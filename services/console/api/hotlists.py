@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.console.actions.errors import Refused
-from services.console.api.forms import FileFields, Form, moment_of, whole
+from services.console.api.forms import FileFields, Form, form_action, moment_of, whole
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working
@@ -58,12 +58,11 @@ async def make_list(request: Request, form: Form, visit: Working) -> Response:
     body: dict[str, Any] = {name: form.get(name, "") for name in ("name", "source")}
     if "staleness_hours" in form:
         body["staleness_hours"] = whole(form["staleness_hours"])
-    try:
-        made = await visit.must("hotlist", "POST", "/v1/lists", json=body, purpose_for=MANAGE)
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return page(request, "new_list.html", visit, exc.status, form=form, problem=exc)
+    made = await form_action(
+        visit.must("hotlist", "POST", "/v1/lists", json=body, purpose_for=MANAGE)
+    )
+    if isinstance(made, Refused):
+        return page(request, "new_list.html", visit, made.status, form=form, problem=made)
     return to(request, f"/hotlists/{made['list_id']}/upload")
 
 
@@ -77,14 +76,11 @@ async def show_list(request: Request, list_id: UUID, visit: Working) -> Response
 async def search_entries(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
     """Search entries. A POST that answers with the page itself, so that no URL contains plates."""
     body = {name: form[name] for name in SEARCHED if name in form} | {"limit": ON_A_PAGE}
-    try:
-        found = await visit.must(
-            "hotlist", "POST", f"/v1/lists/{list_id}/entries/search", json=body
-        )
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await _list_page(request, visit, list_id, form, problem=exc)
+    found = await form_action(
+        visit.must("hotlist", "POST", f"/v1/lists/{list_id}/entries/search", json=body)
+    )
+    if isinstance(found, Refused):
+        return await _list_page(request, visit, list_id, form, problem=found)
     return await _list_page(request, visit, list_id, form, found=found)
 
 
@@ -98,12 +94,9 @@ async def show_new_entry(request: Request, list_id: UUID, visit: Working) -> Res
 async def add_entry(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
     """Add an entry, in force at once."""
     path = f"/v1/lists/{list_id}/entries"
-    try:
-        await visit.must("hotlist", "POST", path, json={"entries": [entry(form)]})
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await _form_page(request, visit, "new_entry.html", list_id, form, exc)
+    answer = await form_action(visit.must("hotlist", "POST", path, json={"entries": [entry(form)]}))
+    if isinstance(answer, Refused):
+        return await _form_page(request, visit, "new_entry.html", list_id, form, answer)
     return to(request, f"/hotlists/{list_id}")
 
 
@@ -114,12 +107,9 @@ async def end_entry(
     """End an entry at once, with the reason."""
     asked = {"reason": form["reason"]} if "reason" in form else {}
     path = f"/v1/lists/{list_id}/entries/{entry_id}"
-    try:
-        await visit.must("hotlist", "DELETE", path, params=asked)
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await _list_page(request, visit, list_id, {}, problem=exc)
+    answer = await form_action(visit.must("hotlist", "DELETE", path, params=asked))
+    if isinstance(answer, Refused):
+        return await _list_page(request, visit, list_id, {}, problem=answer)
     return to(request, f"/hotlists/{list_id}")
 
 
@@ -135,12 +125,9 @@ async def activate_version(
 ) -> Response:
     """Activate a version; for one that awaits a second person, as that person."""
     path = f"/v1/lists/{list_id}/versions/{version}/activation"
-    try:
-        await visit.must("hotlist", "POST", path, purpose_for=MANAGE)
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await _versions_page(request, visit, list_id, exc)
+    answer = await form_action(visit.must("hotlist", "POST", path, purpose_for=MANAGE))
+    if isinstance(answer, Refused):
+        return await _versions_page(request, visit, list_id, answer)
     return to(request, f"/hotlists/{list_id}/versions")
 
 
@@ -160,8 +147,8 @@ async def upload_version(
     asked = {"activate": "true" if "activate" in form else "false"}
     if "as_of" in form:
         asked["as_of"] = moment_of(form["as_of"])
-    try:
-        made = await visit.must(
+    made = await form_action(
+        visit.must(
             "hotlist",
             "POST",
             f"/v1/lists/{list_id}/versions",
@@ -171,10 +158,9 @@ async def upload_version(
             within_s=UPLOADED_WITHIN_S,
             purpose_for=MANAGE,
         )
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await _form_page(request, visit, "upload.html", list_id, form, exc)
+    )
+    if isinstance(made, Refused):
+        return await _form_page(request, visit, "upload.html", list_id, form, made)
     lines = made["entries"] + made["set_aside"] + sum(made["skipped"].values())
     return page(request, "uploaded.html", visit, list=hot_list, made=made, lines=lines)
 

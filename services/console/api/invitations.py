@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from services.console.actions.errors import Refused
 from services.console.api.browser import origin_of
 from services.console.api.codes import qr_code
-from services.console.api.forms import Form
+from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.visit import Visit, Working
 
@@ -26,14 +26,11 @@ async def print_invitation(
     request: Request, account_id: UUID, form: Form, visit: Working
 ) -> Response:
     """Show the sheet for one person, to be printed now: identity returns the token once."""
-    try:
-        sheet = await visit.must(
-            "identity", "POST", f"/v1/accounts/{account_id}/invitation/delivery"
-        )
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await _listed(request, visit, exc)
+    sheet = await form_action(
+        visit.must("identity", "POST", f"/v1/accounts/{account_id}/invitation/delivery")
+    )
+    if isinstance(sheet, Refused):
+        return await _listed(request, visit, sheet)
     address = f"{origin_of(request)}{request.scope.get('root_path', '')}/enrolment"
     link = enrolment_link(address, sheet["invitation_token"])
     code = qr_code(link, "QR code of the address with the invitation")

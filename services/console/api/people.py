@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.console.actions.errors import Refused
-from services.console.api.forms import Form
+from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working
@@ -73,12 +73,11 @@ async def _done(
     act: str,
     body: Mapping[str, str] | None,
 ) -> Response:
-    try:
-        await visit.must("identity", "POST", f"/v1/accounts/{account_id}/{act}", json=body)
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await _person_page(request, visit, account_id, form, exc, act)
+    answer = await form_action(
+        visit.must("identity", "POST", f"/v1/accounts/{account_id}/{act}", json=body)
+    )
+    if isinstance(answer, Refused):
+        return await _person_page(request, visit, account_id, form, answer, act)
     return to(request, f"/people/{account_id}")
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.console.actions.errors import Refused
-from services.console.api.forms import Form
+from services.console.api.forms import Form, form_action
 from services.console.api.pages import page, waiting_page, words
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working
@@ -76,12 +76,11 @@ async def decide_request(
         body["list_sources"] = named
     if "originals" in form:
         body["originals"] = form["originals"].replace(",", " ").split()
-    try:
-        await visit.must("release", "POST", f"/v1/requests/{request_id}/decision", json=body)
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await _page(request, visit, request_id, form, exc)
+    answer = await form_action(
+        visit.must("release", "POST", f"/v1/requests/{request_id}/decision", json=body)
+    )
+    if isinstance(answer, Refused):
+        return await _page(request, visit, request_id, form, answer)
     return to(request, f"/releases/{request_id}")
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from services.console.actions.errors import Refused
 from services.console.api.audit import Auditing, audit_page, same_request
-from services.console.api.forms import Form, whole
+from services.console.api.forms import Form, form_action, whole
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit
@@ -25,12 +25,9 @@ Number = Annotated[int, Path(ge=1, le=1_000_000)]
 async def draw_sample(request: Request, form: Form, visit: Auditing) -> Response:
     """Draw the sample of a period's accesses; no person chooses its size or its members."""
     body = {"period_seq": whole(form.get("period_seq", ""))}
-    try:
-        drawn = await visit.must("audit", "POST", "/v1/audits", json=body)
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await audit_page(request, visit, exc)
+    drawn = await form_action(visit.must("audit", "POST", "/v1/audits", json=body))
+    if isinstance(drawn, Refused):
+        return await audit_page(request, visit, drawn)
     return to(request, f"/audit/samples/{drawn['audit_id']}")
 
 
@@ -46,12 +43,11 @@ async def sign_off_sample(
 ) -> Response:
     """Sign off a fully reviewed audit; the signer must not have worked on it."""
     body = {"statement": form.get("statement", "")}
-    try:
-        await visit.must("audit", "POST", f"/v1/audits/{audit_id}/sign-off", json=body)
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await _sample_page(request, visit, audit_id, form, exc)
+    answer = await form_action(
+        visit.must("audit", "POST", f"/v1/audits/{audit_id}/sign-off", json=body)
+    )
+    if isinstance(answer, Refused):
+        return await _sample_page(request, visit, audit_id, form, answer)
     return to(request, f"/audit/samples/{audit_id}")
 
 
@@ -68,12 +64,9 @@ async def review_item(
     """Record the review of one access, and continue to the next unreviewed one."""
     body = {name: form.get(name, "") for name in ("outcome", "note")}
     path = f"/v1/audits/{audit_id}/items/{number}"
-    try:
-        audit = await visit.must("audit", "POST", path, json=body)
-    except Refused as exc:
-        if exc.temporary:
-            raise
-        return await _item_page(request, visit, audit_id, number, form, exc)
+    audit = await form_action(visit.must("audit", "POST", path, json=body))
+    if isinstance(audit, Refused):
+        return await _item_page(request, visit, audit_id, number, form, audit)
     following = next_item(audit, number)
     here = f"/audit/samples/{audit_id}"
     return to(request, here if following is None else f"{here}/items/{following}")

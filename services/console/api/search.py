@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from services.console.actions.errors import Refused
 from services.console.actions.sessions import Purpose
 from services.console.api.browser import PURPOSE, set_cookie
-from services.console.api.forms import Form, moment_of, number
+from services.console.api.forms import Form, form_action, moment_of, number
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import LinkToken, Visit, Watching, Working, offered_by
@@ -108,12 +108,13 @@ async def search(request: Request, form: Form, visit: Working) -> Response:
     """Search the records. A POST that answers with the page itself, so that no URL contains plates."""
     if not visit.has_purpose_for(SEARCH):
         return to(request, "/purpose")
-    try:
-        found = await visit.must("retention", "POST", "/v1/searches", json=query(form))
-    except Refused as exc:
-        if exc.status == HTTPStatus.NOT_FOUND or exc.temporary:
-            raise
-        return page(request, "search.html", visit, exc.status, form=form, problem=exc, found=None)
+    found = await form_action(visit.must("retention", "POST", "/v1/searches", json=query(form)))
+    if isinstance(found, Refused):
+        if found.status == HTTPStatus.NOT_FOUND:
+            raise found
+        return page(
+            request, "search.html", visit, found.status, form=form, problem=found, found=None
+        )
     return page(request, "search.html", visit, form=form, found=found)
 
 
