@@ -1,4 +1,4 @@
-"""What a service imports is declared: in the distribution's dependencies, or in the extra of the service."""
+"""What a folder imports is declared: in the distribution's dependencies, or in an extra that it is installed with."""
 
 import re
 import sys
@@ -20,12 +20,24 @@ OTHERWISE_NAMED = {
 OF_A_DEPENDENCY = {"starlette": "fastapi", "markupsafe": "jinja2"}
 """Packages whose names another one's interface is made of."""
 
-OURS = {"services", "shared"}
+OURS = {"services", "shared", "scenes", "local", "deploy", "training", "tests"}
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+INSTALLED_WITH = {
+    "shared": (),
+    "scenes": ("local",),
+    "local": ("local",),
+    "deploy": ("local",),
+    "training": ("training",),
+    "tests": tuple(EXTRAS),
+}
+"""The extras beside which a folder is used: training has an environment of its own, tests have all."""
 
 
-def declared(extra: str | None) -> set[str]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] + (project["optional-dependencies"][extra] if extra else [])
+def declared(*extras: str) -> set[str]:
+    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]
     return {re.match(r"[A-Za-z0-9._-]+", line)[0].lower() for line in lines}
 
 
@@ -47,8 +59,9 @@ def test_what_a_service_imports_is_declared(service):
     assert imported(f"services/{service}") <= declared(service)
 
 
-def test_what_all_services_share_is_declared():
-    assert imported("shared") <= declared(None)
+@pytest.mark.parametrize("folder", INSTALLED_WITH)
+def test_what_another_folder_imports_is_declared(folder):
+    assert imported(folder) <= declared(*INSTALLED_WITH[folder])
 
 
 def test_an_undeclared_import_is_found():
