@@ -1,4 +1,4 @@
-"""Periodic audits of accesses (policy 468.6(c)): drawn for the plan's periods, reviewed, signed off by another."""
+"""Periodic audits of accesses (policy 468.6(c)): draw a period's sample, review its items, sign off the audit."""
 
 from base64 import b64encode
 from datetime import datetime
@@ -35,17 +35,17 @@ AuditWork = Annotated[Grant, access(Permission.AUDIT_WORK)]
 
 
 class AuditIn(RequestBody):
-    """Which period to audit."""
+    """The period to audit."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"period_seq": 120_034}]})
 
     period_seq: Annotated[int, Field(ge=0, le=MAX_INT)] = Field(
-        description="Number of the entry that fixed the period, as /v1/audits/periods names it"
+        description="Number of the entry that fixed the period: `seq` in /v1/audits/periods"
     )
 
 
 class PeriodOut(BaseModel):
-    """A period of the audit plan that has ended. The log fixes it, by its entry `seq`."""
+    """A period of the audit plan that has ended. Entry `seq` of the log fixes it."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -53,12 +53,12 @@ class PeriodOut(BaseModel):
     occurred_from: datetime
     occurred_to: datetime = Field(description="Not included")
     fixed_at: datetime
-    drawable: bool = Field(description="The checkpoint that its seed comes from is signed")
-    audit_id: UUID | None = Field(description="Its audit; null while no sample was drawn")
+    drawable: bool = Field(description="Whether the checkpoint that gives the seed is signed")
+    audit_id: UUID | None = Field(description="The period's audit; null before its draw")
 
 
 class ReviewIn(RequestBody):
-    """What the reviewer found of one access."""
+    """The reviewer's judgement of one access."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"outcome": "proper", "note": "Case file agrees"}]},
@@ -69,7 +69,7 @@ class ReviewIn(RequestBody):
 
 
 class SignOffIn(RequestBody):
-    """What is signed."""
+    """The statement to sign."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"statement": "Reviewed in full; no misuse was found"}]},
@@ -79,7 +79,7 @@ class SignOffIn(RequestBody):
 
 
 class ItemOut(BaseModel):
-    """One access that was drawn."""
+    """One access of the sample."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -92,17 +92,22 @@ class ItemOut(BaseModel):
 
 
 class AuditOut(BaseModel):
-    """An audit. Anybody redraws it from an export of the log; the seed (base64) is of the checkpoint of
-    size `log_size`."""
+    """An audit. Anyone with an export of the log can redraw the sample.
+
+    The seed (base64) comes from the checkpoint of size `log_size`.
+    """
 
     audit_id: UUID
     period_seq: int | None = Field(
-        default=None, description="Entry that fixed the period; null from before there were any"
+        default=None,
+        description="Entry that fixed the period; null if the audit is older than the plan's periods",
     )
     occurred_from: datetime
     occurred_to: datetime
     log_size: int
-    old_log: bool = Field(default=False, description="Drawn from the log before this one")
+    old_log: bool = Field(
+        default=False, description="Whether the sample is from the log before this one"
+    )
     root_hash: str
     seed: str
     population: int
@@ -119,8 +124,8 @@ class AuditOut(BaseModel):
 async def draw_audit(body: AuditIn, grant: AuditWork, work: Work, request: Request) -> AuditOut:
     """Draw the sample of a period's accesses, sized to find 1% misuse with 95% confidence.
 
-    Nobody chooses it: the plan sets the period, an entry of the log fixes it, and the seed is of the second
-    checkpoint signed after that. A period is drawn once.
+    The caller cannot choose the sample: the plan sets the period, an entry of the log fixes it, and the second
+    checkpoint after that entry gives the seed. Each period has one sample.
     """
     check_department(runtime_of(request), grant)
     period = await Periods(work.connection).get(body.period_seq)
@@ -182,7 +187,7 @@ async def review_item(
     work: Work,
     request: Request,
 ) -> AuditOut:
-    """Review one access, not one's own; an improper one raises a finding."""
+    """Review one access of another person. The outcome `improper` raises a finding."""
     check_department(runtime_of(request), grant)
     audits = Audits(work.connection)
     audit = await _open(audits, audit_id)
@@ -209,7 +214,7 @@ async def review_item(
 async def sign_off_audit(
     audit_id: UUID, body: SignOffIn, grant: AuditWork, work: Work, request: Request
 ) -> AuditOut:
-    """Sign an audit that is reviewed in full; by another person than drew or reviewed it."""
+    """Sign off a fully reviewed audit. The signer must not have drawn it or reviewed any item."""
     check_department(runtime_of(request), grant)
     audits = Audits(work.connection)
     audit = await _open(audits, audit_id)
@@ -226,7 +231,7 @@ async def sign_off_audit(
 async def _draw(
     period: Fixed, checkpoint: Signed, grant: Grant, work: Work
 ) -> tuple[Drawn, list[int]]:
-    """Return the draw and the numbers of the entries drawn."""
+    """Return the draw and the numbers of its entries, in the order of the draw."""
     population = await Periods(work.connection).population(period)
     seed = seed_of(checkpoint.note, period.occurred_from, period.occurred_to)
     places = draw(seed, len(population), sample_size(len(population)))

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/breach-reports", tags=["breach"])
 
 
 class BreachQuery(RequestBody):
-    """Whose account, and when it was not theirs."""
+    """The account, and the period in which another person may have used it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -41,7 +41,7 @@ class BreachQuery(RequestBody):
 
 
 class ReachedOut(BaseModel):
-    """A record that was shown to the account."""
+    """A record that a service showed to the account."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -53,7 +53,7 @@ class ReachedOut(BaseModel):
 
 
 class BreachReport(BaseModel):
-    """What an account reached. `records` is cut at the limit; the figures are of all."""
+    """The records that an account reached. `records` has at most `limit` of them; the figures cover all."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -87,19 +87,20 @@ class BreachReport(BaseModel):
     occurred_to: datetime
     accesses_allowed: int
     accesses_refused: int
-    records_by_kind: dict[str, int] = Field(description="Different records")
-    plates: dict[str, int] = Field(description="Times that each plate was shown")
+    records_by_kind: dict[str, int] = Field(description="Number of distinct records of each kind")
+    plates: dict[str, int] = Field(description="Number of times that each plate was shown")
     client_addresses: dict[str, int]
     records: list[ReachedOut]
     erased: int = Field(
-        default=0, description="Records whose ids and plates a purge has erased; not in the figures"
+        default=0,
+        description="Records whose ids and plates a purge has erased; the figures leave them out",
     )
     truncated: bool
 
 
 @router.post("")
 async def report_breach(body: BreachQuery, grant: AuditRead, work: Work) -> BreachReport:
-    """The records that an account reached in a period, for the notices that the law asks for."""
+    """The records that an account reached in a period, for the breach notices that the law requires."""
     if body.occurred_from >= body.occurred_to:
         raise InvalidInput(
             Common.WINDOW_BACKWARDS,

@@ -1,4 +1,4 @@
-"""Entries of the log: asked for by person, plate, purpose, time, kind and outcome."""
+"""Search of the log's entries by person, plate, purpose, time, kind and outcome."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/entries", tags=["entries"])
 
 
 class EntryQuery(RequestBody):
-    """What to look for; everything named must fit."""
+    """The conditions of a search. An entry must meet all that are given."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -36,7 +36,8 @@ class EntryQuery(RequestBody):
     person_id: ShortText | None = None
     person_name: ShortText | None = None
     plate: PlatePatternText | None = Field(
-        default=None, description="A plate as searched or shown; one with * or ? as it was typed"
+        default=None,
+        description="A plate in a search or a disclosure; a pattern with * or ? only as the person typed it",
     )
     purpose_kind: ShortText | None = None
     case_number: ShortText | None = Field(
@@ -52,15 +53,17 @@ class EntryQuery(RequestBody):
     permission: ShortText | None = None
     request_id: ShortText | None = Field(
         default=None,
-        description="As `X-Request-ID` of an answer has it; what a caller sent is not looked at",
+        description="The `X-Request-ID` of an answer; the id that a caller sent does not match",
     )
     after: After | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     old_log: bool = Field(
-        default=False, description="In the log before this one, which was closed and is only read"
+        default=False,
+        description="Search the log before this one, which is closed and read-only",
     )
     exact: bool = Field(
-        default=False, description="With the exact text that was hashed, and the disclosures"
+        default=False,
+        description="Include each entry's exact hashed text and the disclosures of its groups",
     )
 
 
@@ -87,18 +90,20 @@ EXAMPLE: dict[str, JsonValue] = {
 
 
 class ErasedOut(BaseModel):
-    """What a purge run erased of a group."""
+    """The portion of a group that a purge run erased."""
 
     group: str
-    places: list[int] | None = Field(description="Of its records, from 0; null for all of it")
+    places: list[int] | None = Field(
+        description="Positions of the erased records in the group, from 0; null for the whole group"
+    )
     run_id: UUID
     certificate_sha256: str = Field(
-        description="Of the run's certificate of destruction, hexadecimal"
+        description="SHA-256 of the run's certificate of destruction, hexadecimal"
     )
 
 
 class EntryOut(BaseModel):
-    """One entry. `event` is what was logged; `leaf_hash` is SHA-256 over 0x00 and `entry`."""
+    """One entry. `event` is the logged event; `leaf_hash` is SHA-256 over 0x00 and `entry`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -116,24 +121,29 @@ class EntryOut(BaseModel):
     case_number: str | None
     plates: list[str]
     request_id: str | None
-    """The service's own id of the request; what its caller called it is in `event`, `caller_request_id`."""
+    """The service's own id of the request; the caller's id is `caller_request_id` in `event`."""
     leaf_hash: str = Field(description="Hexadecimal")
-    entry_hash: str = Field(description="Hexadecimal; chains the entry to the one before")
+    entry_hash: str = Field(description="Hexadecimal; chains the entry to the previous one")
     event: dict[str, Any] = Field(description="CloudEvents 1.0, JSON format")
     values: dict[str, Any] = Field(
-        default={}, description="What the entry holds digests of, by group, as far as it is there"
+        default={},
+        description="The remaining values of which the entry has digests, by group",
     )
     disclosures: dict[str, list[str | None]] = Field(
         default={},
-        description="Each group's disclosure, then those of its records, null where one was erased",
+        description="Each group's disclosure, then those of its records; null for an erased one",
     )
-    erased: list[ErasedOut] = Field(default=[], description="What purges have erased")
-    entry: str | None = Field(default=None, description="The exact text, where it was asked for")
+    erased: list[ErasedOut] = Field(
+        default=[], description="The groups and records that purges have erased"
+    )
+    entry: str | None = Field(
+        default=None, description="The exact hashed text; null unless the request asks for it"
+    )
 
 
 @router.post("/search")
 async def search_entries(body: EntryQuery, grant: AuditRead, work: Work) -> Page[EntryOut]:
-    """Entries of the log that fit, newest first. The search is an entry itself."""
+    """Entries of the log that match, newest first. The log records the search as an entry."""
     if body.occurred_from and body.occurred_to and body.occurred_from >= body.occurred_to:
         raise InvalidInput(
             Common.WINDOW_BACKWARDS,
@@ -157,7 +167,7 @@ async def get_entry(
     work: Work,
     old_log: bool = False,
 ) -> EntryOut:
-    """One entry by its number, with the exact text that was hashed."""
+    """One entry by its number, with its exact hashed text."""
     row = await Entries(work.connection).get(grant, seq, old_log=old_log)
     if row is None:
         raise NotFound(Code.ENTRY_NUMBER_UNKNOWN)

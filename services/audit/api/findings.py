@@ -1,4 +1,4 @@
-"""Findings: listed, assigned, commented on and closed, never by the person whom they are about."""
+"""Findings: list, assign, comment and close. The subject of a finding cannot work on it."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -22,11 +22,11 @@ from shared.service.runtime import runtime_of
 router = APIRouter(prefix="/findings", tags=["findings"])
 
 AuditWorkForPurpose = Annotated[Grant, access(Permission.AUDIT_WORK, purpose_needed=True)]
-"""The finding comes back with its details, which may name a plate."""
+"""Needs a declared purpose, because the answer shows the finding's details, which may name a plate."""
 
 
 class AssignIn(RequestBody):
-    """Who shall look into it."""
+    """The person who shall investigate the finding."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -44,7 +44,7 @@ class AssignIn(RequestBody):
 
 
 class CommentIn(RequestBody):
-    """What was found out."""
+    """A comment on the finding."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"note": "Case file asked for"}]})
 
@@ -52,7 +52,7 @@ class CommentIn(RequestBody):
 
 
 class CloseIn(RequestBody):
-    """What came of it."""
+    """The outcome of the finding."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -65,7 +65,7 @@ class CloseIn(RequestBody):
 
 
 class StepOut(BaseModel):
-    """One step of working a finding."""
+    """One step of the work on a finding."""
 
     change: Literal["assigned", "commented", "closed"]
     by: Person
@@ -76,7 +76,7 @@ class StepOut(BaseModel):
 
 
 class FindingOut(BaseModel):
-    """A finding as it stands. `subject` is a person, a service, or an address."""
+    """A finding with its current status. `subject` is a person, a service or an address."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -126,7 +126,7 @@ async def list_findings(
 
 @router.get("/{finding_id}")
 async def get_finding(finding_id: UUID, grant: AuditRead, work: Work) -> FindingOut:
-    """One finding with how it was worked."""
+    """One finding with its steps."""
     return _out(await Findings(work.connection, work.service).get(grant, finding_id))
 
 
@@ -134,7 +134,7 @@ async def get_finding(finding_id: UUID, grant: AuditRead, work: Work) -> Finding
 async def assign_finding(
     finding_id: UUID, body: AssignIn, grant: AuditWorkForPurpose, work: Work, request: Request
 ) -> FindingOut:
-    """Assign a finding to somebody, whom it is not about."""
+    """Assign a finding to a person who is not its subject."""
     step = Step(
         change="assigned",
         by=grant.actor,
@@ -149,7 +149,7 @@ async def assign_finding(
 async def comment_finding(
     finding_id: UUID, body: CommentIn, grant: AuditWorkForPurpose, work: Work, request: Request
 ) -> FindingOut:
-    """Write down what was found out."""
+    """Add a comment to a finding."""
     step = Step(change="commented", by=grant.actor, at=grant.now, note=body.note)
     return await _work(request, finding_id, step, grant, work)
 
@@ -158,7 +158,7 @@ async def comment_finding(
 async def close_finding(
     finding_id: UUID, body: CloseIn, grant: AuditWorkForPurpose, work: Work, request: Request
 ) -> FindingOut:
-    """Close a finding with its outcome; it stays on record."""
+    """Close a finding with its outcome. A closed finding stays on record."""
     step = Step(change="closed", by=grant.actor, at=grant.now, note=body.note, outcome=body.outcome)
     return await _work(request, finding_id, step, grant, work)
 

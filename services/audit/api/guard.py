@@ -1,6 +1,6 @@
-"""The audit log, audits and findings are for people of this department.
+"""Restricts the audit log, audits and findings to people of this department.
 
-For which purpose, the policy says (`purposes.opens`).
+The policy lists the purposes that open them (`purposes.opens`).
 """
 
 from typing import Annotated
@@ -20,9 +20,9 @@ from shared.service.runtime import Runtime, runtime_of
 async def for_audit(
     request: Request, grant: Annotated[Grant, access(Permission.AUDIT_READ)]
 ) -> Grant:
-    """Return the grant of somebody of this department.
+    """Return the grant of a person of this department.
 
-    Raises: NotAuthorised, once the refusal is recorded beside the attempt that the guard let through.
+    Raises: NotAuthorised for people of other agencies, after it records the refusal beside the allowed attempt.
     """
     if grant.principal.agency_ori == runtime_of(request).policy.department.ori:
         return grant
@@ -35,6 +35,6 @@ AuditRead = Annotated[Grant, Depends(for_audit)]
 
 
 def check_department(runtime: Runtime, grant: Grant) -> None:
-    """Raise NotAuthorised for people of any agency but this department."""
+    """Refuse people of other agencies. Raises: NotAuthorised."""
     if grant.principal.agency_ori != runtime.policy.department.ori:
         raise NotAuthorised(Common.DEPARTMENT_ONLY)

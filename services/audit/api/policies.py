@@ -1,4 +1,4 @@
-"""Policies that services run by, and their acknowledgement by the administrator and the auditor."""
+"""The policies that services use, and their acknowledgement by the administrator and the auditor."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -27,7 +27,7 @@ EXAMPLE_DIGEST = "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de303
 
 
 class AcknowledgeIn(RequestBody):
-    """In which role the policy is acknowledged."""
+    """The role in which the caller acknowledges the policy."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"role": "auditor"}]})
 
@@ -35,7 +35,7 @@ class AcknowledgeIn(RequestBody):
 
 
 class AcknowledgementOut(BaseModel):
-    """That somebody has read the policy and answers for it."""
+    """A person's statement that they have read the policy and answer for it."""
 
     role: Role
     by: Person
@@ -43,7 +43,7 @@ class AcknowledgementOut(BaseModel):
 
 
 class PolicyOut(BaseModel):
-    """A policy that some service has loaded. `services` are those that run by it now."""
+    """A policy that a service has loaded. `services` are those that use it now."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -74,7 +74,7 @@ async def list_policies(
     after: After | None = None,
     limit: Annotated[Limit, Query()] = 50,
 ) -> Page[PolicyOut]:
-    """Every policy that a service has loaded, the newest first."""
+    """All policies that services have loaded, newest first."""
     check_department(runtime_of(request), grant)
     found = await Policies(work.connection).all(after=key_of(after, str), limit=limit)
     following = found[-1].digest if len(found) == limit else None
@@ -89,7 +89,7 @@ async def acknowledge_policy(
     work: Work,
     request: Request,
 ) -> PolicyOut:
-    """Acknowledge a policy as administrator or as auditor; each is another person."""
+    """Acknowledge a policy as administrator or as auditor. The two must be different people."""
     runtime = runtime_of(request)
     check_department(runtime, grant)
     if not runtime.policy.roles[body.role] <= grant.principal.permissions:

@@ -1,4 +1,4 @@
-"""Checkpoints and proofs: what lets an outsider hold the log to what it was."""
+"""Checkpoints, proofs and exports, with which an outsider verifies that the log has not changed."""
 
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -81,46 +81,46 @@ class ConsistencyProof(BaseModel):
 
 
 class KeyOut(BaseModel):
-    """A key that signs, or signed, checkpoints of these sizes."""
+    """A key of the log and the range of checkpoint sizes that it signs."""
 
     verifier_key: str = Field(description="C2SP signed-note: name+hash+key")
     first_size: int
-    last_size: int | None = Field(description="Null for the key in force")
+    last_size: int | None = Field(description="Null for the current key")
 
 
 class Keys(BaseModel):
-    """The log's name and its keys, oldest first: an entry of the log changes from each to the next."""
+    """The log's name and its keys, oldest first. An entry of the log changes each key to the next."""
 
     origin: str
     keys: list[KeyOut]
 
 
 class ExportIn(BaseModel):
-    """Which entries to export."""
+    """The entries to export."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"first": 0}]})
 
     first: Annotated[int, Field(ge=0, lt=1 << 62)] = 0
     end: Annotated[int, Field(ge=0, lt=1 << 62)] | None = Field(
-        default=None, description="Not included; default: all there are"
+        default=None, description="Not included; default: the end of the log"
     )
     with_values: bool = Field(
         default=False,
-        description="With the sealed values, as far as they are there: plates, cameras and times of"
-        " sightings. Leaves an entry `values.exported`, and goes to the log's end",
+        description="Include the remaining sealed values: plates, cameras and times of sightings."
+        " The log records such an export in an entry `values.exported`; it goes to the log's end",
     )
     old_log: bool = Field(
         default=False,
-        description="The log before this one, whole. Its entries have in plaintext what is sealed now:"
-        " `with_values` must be asked for",
+        description="Export the whole log before this one. Its entries have values in plaintext that this"
+        " log seals, so `with_values` is required",
     )
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse)
 async def get_checkpoint(work: Work) -> PlainTextResponse:
-    """The newest signed checkpoint (C2SP tlog-checkpoint). Holds no ALPR data: anybody may keep it.
+    """The newest signed checkpoint (C2SP tlog-checkpoint). It has no ALPR data, so anyone may keep a copy.
 
-    `Last-Modified` says when it was signed, which the note itself does not.
+    `Last-Modified` is the time of the signature, which the note itself does not contain.
     """
     latest = await Checkpoints(work.connection).latest()
     if latest is None:
@@ -131,7 +131,7 @@ async def get_checkpoint(work: Work) -> PlainTextResponse:
 
 @router.get("/keys")
 async def get_keys(work: Work, audit: Running) -> Keys:
-    """The public keys that checkpoints are verified with: whoever has the first can follow the others."""
+    """The public keys that verify checkpoints. A verifier who trusts the first key can check each change."""
     origin, settings = audit.settings.log_origin, audit.settings
     changes = await KeyChanges(work.connection).all()
     first = changes[0].old if changes else settings.signers[0].verifier
@@ -151,7 +151,7 @@ async def get_keys(work: Work, audit: Running) -> Keys:
 async def prove_inclusion(
     seq: Size, grant: AuditRead, work: Work, size: Size | None = None
 ) -> InclusionProof:
-    """Prove that an entry is in the log of a size (default: the newest checkpoint's)."""
+    """Prove that the log's first `size` entries include an entry (default: the newest checkpoint's size)."""
     log = Log(work.connection)
     size = await _size(work, log, size)
     if seq >= size:
@@ -171,7 +171,7 @@ async def prove_inclusion(
 async def prove_consistency(
     old_size: Size, grant: AuditRead, work: Work, new_size: Size | None = None
 ) -> ConsistencyProof:
-    """Prove that the log of one size extends that of an older one (default: the newest checkpoint's)."""
+    """Prove that the log of `new_size` extends the log of `old_size` (default: the newest checkpoint's size)."""
     log = Log(work.connection)
     new_size = await _size(work, log, new_size)
     if old_size > new_size:
@@ -194,15 +194,18 @@ async def prove_consistency(
 async def export_entries(
     body: ExportIn, grant: AuditRead, work: Work, audit: Running
 ) -> StreamingResponse:
-    """The log as JSON lines for verification offline: exact entries, each signed checkpoint after the last
-    entry that it covers, and at the end one for exactly the export's end. Sealed values are left out
-    unless they are asked for; then an entry says so before anything leaves."""
+    """The log as JSON lines, for verification offline.
+
+    Each entry has its exact hashed text, and each signed checkpoint follows the last entry that it covers; the last
+    line is a checkpoint for the export's end. The export has no sealed values unless the request asks for them. In
+    that case an entry of the log records the export before its first byte is sent.
+    """
     if audit.exports.locked():
         raise Unavailable(Code.LOG_EXPORTS_BUSY, retry_after_s=30)
     runtime, settings = audit.runtime, audit.settings
     log = Log(work.connection)
     if body.with_values:
-        await log.lock()  # until the entry says so: the size stays what it is
+        await log.lock()  # so that the log does not grow before the entry that records the export
     span = await _span(work, body)
     await Entries(work.connection).disclose_span(
         grant, *span, values=body.with_values, old_log=body.old_log
@@ -215,7 +218,7 @@ async def export_entries(
         )
 
     async def stream() -> AsyncIterator[bytes]:
-        # Each holds a connection for as long as its reader takes; the others are for everybody else.
+        # An export holds a connection until its reader is done. The lock keeps the others free for requests.
         async with audit.exports, runtime.db.begin() as connection:
             if body.old_log:
                 await Log(connection).snapshot()
@@ -229,7 +232,11 @@ async def export_entries(
 
 
 async def _span(work: Work, body: ExportIn) -> Span:
-    """Return which entries to export. Raises: InvalidInput for ones that there are not, or not so."""
+    """Return the entries to export.
+
+    Raises: InvalidInput for a span outside the log, a part of the old log or the old log without values, and an
+    export with values that does not go to the log's end.
+    """
     if body.old_log and (not body.with_values or body.first or body.end is not None):
         raise InvalidInput(Code.LOG_EXPORT_OF_OLD_LOG, field="body.old_log")
     size = await Log(work.connection, OLD if body.old_log else "").size()
@@ -254,7 +261,10 @@ def _taking(grant: Grant, body: ExportIn, span: Span) -> Taking:
 
 
 async def _size(work: Work, log: Log, asked: int | None) -> int:
-    """Return the size to prove for. Raises: InvalidInput beyond the log, NotFound without a checkpoint."""
+    """Return the size to prove, by default the newest checkpoint's.
+
+    Raises: InvalidInput if the log is smaller; NotFound if no size is given and there is no checkpoint.
+    """
     if asked is not None:
         if asked > await log.size():
             raise InvalidInput(Code.PROOF_SIZE_BEYOND_LOG, field="query.size")

@@ -1,4 +1,4 @@
-"""The problems that this service answers with, besides those of every service."""
+"""The problem codes of audit, besides those of every service."""
 
 from enum import unique
 
@@ -14,26 +14,29 @@ from shared.core.errors import (
 
 @unique
 class Code(ProblemCode):
-    """One rule each; see `shared.core.errors.ProblemCode`."""
+    """The problem codes of audit, one for each rule; see `shared.core.errors.ProblemCode`."""
 
-    AUDIT_DEPARTMENT_ONLY = NotAuthorised, "the audit log is for people of this department"
+    AUDIT_DEPARTMENT_ONLY = NotAuthorised, "only people of this department may read the audit log"
 
     # Entries, proofs and exports
     ENTRY_NUMBER_UNKNOWN = NotFound, "no entry has this number"
-    CHECKPOINT_NONE = NotFound, "no checkpoint was signed yet"
-    CHECKPOINT_NONE_FOR_PROOF = NotFound, "no checkpoint was signed yet; name a size"
-    PROOF_SIZE_BEYOND_LOG = InvalidInput, "the log is not that large"
-    PROOF_ENTRY_BEYOND_SIZE = InvalidInput, "entry {seq} is not in a log of {size}"
-    PROOF_SIZES_REVERSED = InvalidInput, "the older log is the larger one"
-    LOG_EXPORTS_BUSY = Unavailable, "as many exports run as may"
+    CHECKPOINT_NONE = NotFound, "the log has no signed checkpoint yet"
+    CHECKPOINT_NONE_FOR_PROOF = NotFound, "the log has no signed checkpoint yet: give a size"
+    PROOF_SIZE_BEYOND_LOG = InvalidInput, "the log has fewer entries than this size"
+    PROOF_ENTRY_BEYOND_SIZE = (
+        InvalidInput,
+        "entry {seq} is not among the first {size} entries: give a larger size",
+    )
+    PROOF_SIZES_REVERSED = InvalidInput, "`old_size` must not be larger than `new_size`"
+    LOG_EXPORTS_BUSY = Unavailable, "the maximum number of exports is running: try again later"
     LOG_EXPORT_OF_OLD_LOG = (
         InvalidInput,
-        "the log before this one is exported whole, and has its values in plaintext: ask for `with_values`,"
-        " and for no part",
+        "the log before this one has its values in plaintext and is exported whole: set `with_values`, and leave"
+        " out `first` and `end`",
     )
     LOG_EXPORT_OUTSIDE = (
         InvalidInput,
-        "the log has {size} entries: name a first and an end after it within them",
+        "the log has {size} entries: `first` must be less than `end`, and `end` at most {size}",
     )
     LOG_EXPORT_VALUES_TO_END = (
         InvalidInput,
@@ -41,49 +44,58 @@ class Code(ProblemCode):
     )
     LOG_EXPORT_OVERTAKEN = (
         Conflict,
-        "a purge erased values while the export began: ask for it again",
+        "a purge erased values after this export began: request it again",
     )
     LOG_CHECKPOINT_GONE = (
         Conflict,
-        "the old key's checkpoint of size {size} is gone: verify the log",
+        "the old key's checkpoint of size {size} is missing: verify the log",
     )
     LOG_KEY_MISSING = (
         Unavailable,
-        "the log's key is {key_id}, which this process was not given",
+        "this process does not have the log's signing key {key_id}",
     )
 
     # Audits
     PERIOD_UNKNOWN = (
         NotFound,
-        "no entry of this number fixed a period; GET /v1/audits/periods lists them",
+        "this entry fixed no period: GET /v1/audits/periods lists the periods",
     )
     PERIOD_UNSIGNED = (
         Conflict,
-        "two checkpoints are signed after a period's end before it is drawn",
+        "this period cannot be drawn until two checkpoints are signed after the entry that fixed it",
     )
-    PERIOD_DRAWN = Conflict, "the sample of this period was drawn before"
-    AUDIT_UNKNOWN = NotFound, "no such audit"
-    AUDIT_SIGNED_OFF = Conflict, "this audit is signed off"
+    PERIOD_DRAWN = Conflict, "the sample of this period was drawn before: GET /v1/audits lists it"
+    AUDIT_UNKNOWN = NotFound, "there is no such audit"
+    AUDIT_SIGNED_OFF = Conflict, "this audit is already signed off"
     AUDIT_UNREVIEWED = Conflict, "{items} items are not reviewed yet"
-    AUDIT_OF_OWN_ACCESS = NotAuthorised, "nobody reviews an access of their own"
-    AUDIT_SIGNED_BY_SUBJECT = NotAuthorised, "an audit is signed off by another person"
-    ITEM_UNKNOWN = NotFound, "no item of this audit has this number"
-    ITEM_REVIEWED = Conflict, "this item was reviewed already"
+    AUDIT_OF_OWN_ACCESS = (
+        NotAuthorised,
+        "this access is your own: another person must review it",
+    )
+    AUDIT_SIGNED_BY_SUBJECT = (
+        NotAuthorised,
+        "you drew or reviewed this audit: it must be signed off by another person",
+    )
+    ITEM_UNKNOWN = NotFound, "this audit has no item with this number"
+    ITEM_REVIEWED = Conflict, "this item is already reviewed"
     ITEM_LOG_DESTROYED = (
         NotFound,
-        "the log that this audit was drawn from was destroyed on its schedule",
+        "this access is in the log before this one, which was destroyed on its schedule",
     )
 
     # Findings and policies
-    FINDING_UNKNOWN = NotFound, "no such finding"
+    FINDING_UNKNOWN = NotFound, "there is no such finding"
     FINDING_CLOSED = Conflict, "this finding is closed"
     FINDING_WORKED_BY_SUBJECT = (
         NotAuthorised,
-        "a finding is worked by another person than its subject",
+        "the subject of a finding must not work on it: another person must",
     )
     POLICY_UNKNOWN = NotFound, "no service has loaded a policy with this digest"
-    POLICY_ROLE_MISSING = NotAuthorised, "this is for people with the role {role}"
+    POLICY_ROLE_MISSING = (
+        NotAuthorised,
+        "only people who hold the role {role} may acknowledge a policy in it",
+    )
     POLICY_ACKNOWLEDGED = (
         Conflict,
-        "this policy is acknowledged in this role already, or by you in the other one",
+        "this policy is already acknowledged in this role, or by you in the other role",
     )

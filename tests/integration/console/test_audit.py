@@ -100,7 +100,7 @@ async def test_a_sample_is_drawn_reviewed_item_by_item_and_signed_off_by_another
     assert "you drew or reviewed it; it is signed off by another person" in browser.said
     refused = await browser.send(f"{here}/sign-off", statement="Reviewed in full")
     assert refused.status_code == 403
-    assert "an audit is signed off by another person" in browser.said
+    assert "it must be signed off by another person" in browser.said
     await browser.send("/sign-out")
     await sign_in(second)
     await declare("audit", "/audit")
