@@ -1,1 +1,1 @@
-"""Audit: what a caller can have done, one module for each."""
+"""Audit: the use cases, one module for each."""

@@ -1,5 +1,7 @@
-"""Records exports of the log before their first byte: of sealed values, also by the API, and by the command line,
-which has no guard."""
+"""Records exports of the log before their first byte.
+
+The command line has no guard, so this module records all its exports; for the API it records those of sealed values.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,8 +44,8 @@ async def log_values_export(
 ) -> None:
     """Append the entry that records an export of sealed values.
 
-    Appends it directly, so that the log contains it before the export begins. Call it once the checkpoint
-    for the export's end is signed; the caller's transaction commits before the first byte.
+    Appends it directly and not through Kafka, so that the log has it before the export begins. Call this after the
+    checkpoint for the export's end is signed, and commit the transaction before the first byte is sent.
     """
     log = Log(connection)
     await log.lock()
@@ -77,7 +79,7 @@ async def record_export(
     values: bool,
     old_log: bool = False,
 ) -> Taking:
-    """Record `actor`'s export of the log's first `size` entries by command, before it is written."""
+    """Record `actor`'s export of the log's first `size` entries by the command line, before the file is written."""
     now = datetime.now(UTC)
     taking = Taking(uuid4(), actor, purpose, str(uuid4()), 0, size, old_log)
     disclosed = RecordsDisclosed(
@@ -99,7 +101,7 @@ async def record_export(
 async def record_refusal(
     connection: AsyncConnection, service: str, actor: Actor, purpose: PurposeRecord, reason: str
 ) -> None:
-    """Record that the command refused `actor` an export."""
+    """Record that the command line refused `actor` an export."""
     taking = Taking(uuid4(), actor, purpose, str(uuid4()), 0, 0)
     now = datetime.now(UTC)
     await emit(connection, service, _attempt(service, taking, now, values=True, reason=reason))

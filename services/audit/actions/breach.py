@@ -42,7 +42,7 @@ class Reach:
     plates: Counter[str] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
     shown: dict[tuple[date, bool, str], Disclosed] = field(default_factory=dict)
-    """Each record with plates once, as the report discloses it."""
+    """The disclosure of each record with plates, once each."""
 
     def count_entry(self, row: Row) -> None:
         """Add one entry."""

@@ -1,4 +1,4 @@
-"""Signs and stores checkpoints in the caller's transaction; changes the key."""
+"""Signs and stores checkpoints in the caller's transaction, and changes the signing key."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ class KeyMissing(Unavailable):
 
 
 class Checkpointer:
-    """Signs with the log's keys. Call it under the log's lock, so that no other process signs the same size."""
+    """Signs with the log's keys. Call its methods under the log's lock: two processes then never sign the same size."""
 
     def __init__(self, signers: Sequence[Signer], service: str) -> None:
-        """`signers`: of today's key, and of the next one while it changes."""
+        """`signers`: the signer of the current key and, during a change, that of the next key."""
         self._signers = signers
         self._service = service
 
@@ -35,7 +35,10 @@ class Checkpointer:
         return await Checkpoints(connection).newest()
 
     async def sign(self, connection: AsyncConnection, head: Head, at: datetime) -> Signed:
-        """Sign the log up to `head`, store the checkpoint and publish it. Raises: KeyMissing."""
+        """Sign the log up to `head`, store the checkpoint and publish it.
+
+        Raises: KeyMissing if this process lacks the log's key.
+        """
         return await self._put(connection, await self._in_force(connection), head, at)
 
     async def _put(
@@ -57,12 +60,13 @@ class Checkpointer:
         return signed
 
     async def sign_for(self, connection: AsyncConnection, size: int, at: datetime) -> str | None:
-        """Return the note of a checkpoint for exactly the first `size` entries, for an export's end.
+        """Return the note of a checkpoint for exactly the first `size` entries, at least one, for an export's end.
 
-        Stores and publishes it only if it covers the whole log. A smaller one is not stored: signing the same text
-        again gives the same signature, and the stored checkpoints stay a complete chain. Returns None if a former
-        key was in force at that size: it no longer signs, and the export uses a larger checkpoint.
-        Raises: KeyMissing.
+        Stores and publishes the checkpoint only if it covers the whole log. A smaller one needs no storage: signing
+        the same text again gives the same signature, and the stored checkpoints stay a complete chain. Returns None
+        if a former key was in force at that size: it no longer signs, so the export uses a larger checkpoint.
+
+        Raises: KeyMissing if this process lacks the log's key.
         """
         log, checkpoints = Log(connection), Checkpoints(connection)
         if (known := await checkpoints.at(size)) is not None:
@@ -88,9 +92,10 @@ class Checkpointer:
     async def change_key(
         self, connection: AsyncConnection, actor: Actor, reason: str, at: datetime
     ) -> SigningKeyChanged:
-        """Append the entry that changes the key to the other one, and sign up to it with the old key.
+        """Append the entry that changes to the other key, and sign the log up to that entry with the old key.
 
-        Raises: KeyMissing; Conflict if there is no other key, the log used it before, or the log is empty.
+        Raises: KeyMissing if this process lacks the log's key; InternalFault if there is no other key, the log has
+        used it before, or the log is empty.
         """
         log = Log(connection)
         old = await self._in_force(connection)
@@ -102,11 +107,11 @@ class Checkpointer:
         new = others[0].verifier
         changes = await KeyChanges(connection).all()
         if any(new in (change.old, change.new) for change in changes):
-            raise InternalFault(f"{new.key_id} was the log's key before; a key is not used again")
+            raise InternalFault(f"{new.key_id} was the log's key before: give a new key")
         head = await log.head(Head())
         if not head.size:
             raise InternalFault(
-                "the log has no entry; begin it with the new key as AUDIT_SIGNING_KEY"
+                "the log has no entry: start it with the new key as AUDIT_SIGNING_KEY"
             )
         event = SigningKeyChanged(
             occurred_at=at,
@@ -123,7 +128,10 @@ class Checkpointer:
         return event
 
     async def _in_force(self, connection: AsyncConnection) -> Signer:
-        """Return the signer of the log's key: that of its last change, or else of its latest checkpoint."""
+        """Return the signer of the log's key, which its last change names, or else its latest checkpoint.
+
+        A new log uses the first signer. Raises: KeyMissing.
+        """
         changes = await KeyChanges(connection).all()
         if changes:
             key_id = changes[-1].new.key_id

@@ -1,10 +1,9 @@
-"""The log from the command line: verify it, export it, verify an export, redraw its samples, make a key,
-change the key.
+"""Commands for the log: verify it, export it, verify an export, redraw its samples, make a key, change the key.
 
-What leaves through `export` is an access like any other, and is recorded before anything is written.
+`export` is an access like any other: the log records it before the file is written.
 
-Exit status: 0 when a log was verified with a given public key and nothing is wrong; 1 when something is
-wrong; 2 when nothing was verified, because of a wrong call, a missing key or an unreadable file.
+Exit status: 0 if the command succeeded and found no fault; 1 if a verification found a fault; 2 if the command could
+not finish, because of a wrong call, a missing key, an unreadable file or a refusal.
 """
 
 import argparse
@@ -40,17 +39,17 @@ from shared.postgres.database import Database
 SERVICE = "audit"
 SHOWN_FAULTS = 20
 PURPOSE = "audit"
-"""What the log is read for."""
+"""The only kind of purpose for an export of sealed values."""
 
 HELP = {
     "verify": "recompute the log in the database",
     "verify-export": "recompute an exported log",
     "redraw": "verify an exported log and draw its audits' samples again",
     "export": "write the log as JSON lines",
-    "rotate-key": "sign from now on with AUDIT_NEXT_SIGNING_KEY; leaves an entry",
+    "rotate-key": "change the signing key to AUDIT_NEXT_SIGNING_KEY; the log records the change",
     "keygen": "make a signing key",
 }
-"""The commands, and what each does."""
+"""The commands and their help texts."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -77,8 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--own-key",
         action="store_true",
-        help="use the public key of this service's own AUDIT_SIGNING_KEY; shows nothing to somebody who "
-        "does not trust the service",
+        help="use the public key of this service's own AUDIT_SIGNING_KEY; convinces only people who trust "
+        "the service",
     )
     offline = made["verify-export"]
     offline.add_argument("file", type=Path, help="an export, JSON lines")
@@ -91,47 +90,47 @@ def _parser() -> argparse.ArgumentParser:
             "--vkey",
             action="append",
             default=[],
-            help="the log's public key with which it begins, name+hash+key; given again: the keys that "
-            "followed, in order. Without those, the log's own entries say which followed",
+            help="the log's first public key, name+hash+key; repeat it for the later keys, in order. "
+            "If you leave those out, the log's own entries name them",
         )
         one.add_argument(
             "--checkpoint",
             action="append",
             default=[],
             type=Path,
-            help="a checkpoint kept elsewhere, which the log must agree with",
+            help="a checkpoint kept elsewhere, to compare with the log",
         )
     export = made["export"]
-    export.add_argument("file", type=Path, help="where to; must not exist")
+    export.add_argument("file", type=Path, help="the file to write; it must not exist")
     export.set_defaults(run=_export)
     export.add_argument(
         "--with-values",
         action="store_true",
-        help="with the sealed values: plates, cameras and times of sightings. Needs --purpose, and "
-        "leaves an entry values.exported",
+        help="include the sealed values: plates, cameras and times of sightings. Requires --purpose; the "
+        "log records it in an entry values.exported",
     )
     export.add_argument(
         "--old-log",
         action="store_true",
-        help="the log before this one, whose entries have in plaintext what is sealed now: with --with-values",
+        help="export the log before this one, whose entries have their values in plaintext; requires --with-values",
     )
     export.add_argument(
         "--purpose",
-        help="the declared purpose, for --with-values; the log is read for an audit only",
+        help="the declared purpose, required with --with-values: audit",
     )
     rotate = made["rotate-key"]
     rotate.set_defaults(run=_rotate)
     for one in (export, rotate):
-        one.add_argument("--person-id", required=True, help="who does it: account id")
+        one.add_argument("--person-id", required=True, help="your account id")
         one.add_argument("--name", required=True)
         one.add_argument("--title", required=True)
-        one.add_argument("--reason", required=True, help="why; kept in the log")
+        one.add_argument("--reason", required=True, help="your reason; the log records it")
     key = made["keygen"]
     key.set_defaults(run=_keygen)
     key.add_argument(
         "--origin",
         default=os.environ.get("AUDIT_ORIGIN", LogSettings.model_fields["audit_origin"].default),
-        help="what the log's name begins with; default: AUDIT_ORIGIN",
+        help="the start of the log's name; default: AUDIT_ORIGIN",
     )
     return parser
 
@@ -145,7 +144,9 @@ def _verify(asked: argparse.Namespace) -> int:
     else:
         keys, settings = _given(asked), LogSettings()
     if not keys:
-        raise BadNote("name the log's public key with --vkey, or use the service's own: --own-key")
+        raise BadNote(
+            "give the log's public key with --vkey, or use the service's own with --own-key"
+        )
     return say(asyncio.run(_verified(settings, keys, _checkpoint_texts(asked))), keys)
 
 
@@ -168,14 +169,14 @@ async def _verified(settings: LogSettings, keys: list[Verifier], kept: list[str]
 def _verify_export(asked: argparse.Namespace) -> int:
     """Verify an export with public keys alone."""
     if not asked.vkey:
-        raise BadNote("name the log's public key with --vkey")
+        raise BadNote("give the log's public key with --vkey")
     keys = _given(asked)
     with asked.file.open("rb") as file:
         return say(verify_export(lines_of(file), keys, _checkpoint_texts(asked)), keys)
 
 
 def _redraw(asked: argparse.Namespace) -> int:
-    """Verify an export, draw the sample of each period again and compare it with the one on record."""
+    """Verify an export, redraw the sample of each period and compare it with the recorded one."""
     if status := _verify_export(asked):
         return status
     redraw = Redraw()
@@ -213,7 +214,7 @@ def _checkpoint_texts(asked: argparse.Namespace) -> list[str]:
 
 
 def say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
-    """Print a verdict, last as one line of JSON; return the exit status."""
+    """Print a verdict, with a summary in JSON as the last line; return the exit status."""
     print(f"entries      {verdict.entries}")
     print(f"checkpoints  {verdict.checkpoints}")
     print(f"unsigned     {verdict.unsigned_entries}")
@@ -259,16 +260,20 @@ def _export(asked: argparse.Namespace) -> int:
 
 
 async def _permitted(settings: SigningSettings, actor: Actor, asked: argparse.Namespace) -> None:
-    """Check the purpose of an export with values. Raises: NotAuthorised, once the refusal is recorded."""
+    """Check the purpose of an export with values.
+
+    Raises: InternalFault for the old log without --with-values; for a missing purpose or a short reason, after it
+    records the refusal.
+    """
     if asked.old_log and not asked.with_values:
-        raise InternalFault("the old log has its values in plaintext: ask for --with-values")
+        raise InternalFault("the old log has its values in plaintext: add --with-values")
     if not asked.with_values:
         return
     least = load_policy(settings.policy_file).purposes.minimum_justification_characters
     if asked.purpose != PURPOSE:
-        reason = f"sealed values are exported for a declared purpose: --purpose {PURPOSE}"
+        reason = f"an export of sealed values requires --purpose {PURPOSE}"
     elif len(asked.reason.strip()) < least:
-        reason = f"--reason says why in {least} characters or more"
+        reason = f"--reason must have at least {least} characters"
     else:
         return
     declared = PurposeRecord(kind=asked.purpose or "none", justification=asked.reason)
@@ -292,7 +297,7 @@ def _actor(settings: SigningSettings, asked: argparse.Namespace) -> Actor:
 
 
 def _rotate(asked: argparse.Namespace) -> int:
-    """Change the key of checkpoints, on record."""
+    """Change the key that signs checkpoints; the log records the change."""
     settings = SigningSettings()
     if settings.audit_next_signing_key is None:
         raise InternalFault("give the next key as AUDIT_NEXT_SIGNING_KEY, beside AUDIT_SIGNING_KEY")
@@ -327,7 +332,7 @@ async def _exported(
         async with db.begin() as connection:
             await Log(connection).lock()
             if not (size := await Log(connection, OLD if old else "").size()):
-                raise InternalFault("the log has no entry, and there is nothing to export")
+                raise InternalFault("the log has no entry to export")
             now = datetime.now(UTC)
             taking = await record_export(
                 connection, SERVICE, actor, purpose, size, values=values, old_log=old
@@ -348,7 +353,7 @@ async def _exported(
 
 
 def _keygen(asked: argparse.Namespace) -> int:
-    """Print a new key for AUDIT_SIGNING_KEY, and the public key to give to auditors."""
+    """Print a new AUDIT_SIGNING_KEY and its public key, which auditors receive."""
     seed = secrets.token_bytes(SEED_BYTES)
     print(f"AUDIT_SIGNING_KEY={b64encode(seed).decode()}")
     print(f"public key: {Signer(origin_of(asked.origin), seed).verifier.vkey}")

@@ -34,7 +34,10 @@ class DayKeys:
         self.epoch = -1
 
     async def of(self, days: Iterable[date]) -> Mapping[date, HmacSha256]:
-        """Return the keys of `days`; creates missing keys and the months' tables. Raises: Unavailable."""
+        """Return the keys of `days`; creates missing keys and the months' tables.
+
+        Raises: Unavailable if Postgres does not answer; VaultFault if a stored key does not open.
+        """
         wanted = set(days)
         while missing := wanted - self._known.keys():
             await self._learn(missing)

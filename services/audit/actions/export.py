@@ -1,11 +1,11 @@
-"""The log as JSON lines, for verification by somebody who has neither the database nor this service.
+"""Writes the log as JSON lines, which an outsider verifies without the database and this service.
 
-First line: the log's name, the span, and what the span goes on from. Then one line an entry, whose `entry`
-is the exact text that was hashed; each signed checkpoint follows the last entry that it covers. The last
-line is a checkpoint for exactly the export's end, without which nothing proves that it is whole.
+The first line has the log's name, the span, and the tree's peaks and chain hash before it. Each entry has a line with
+its exact hashed text, and each signed checkpoint follows the last entry that it covers. The last line is a checkpoint
+for exactly the export's end, which proves that the export is complete.
 
-An export with values has after each entry a line for each of its sealed groups, and says of what is missing
-which purge erased it. It goes to the log's end, where the entries stand that answer for what was erased.
+An export with values has a line for each sealed group after its entry, and names the purge that erased a missing one.
+It goes to the log's end, because the `values.erased` entries may come long after the values.
 """
 
 from collections import defaultdict
@@ -28,19 +28,19 @@ _encoder = msgspec.json.Encoder()
 
 
 class KeyProof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A change of the log's key before the span: its entry, and what proves it under the old key."""
+    """A change of the log's key before the span: its entry, and the proof under the old key."""
 
     seq: int
     entry: str
     path: list[str]
-    """That the entry is in `checkpoint`, which ends with it; hexadecimal."""
+    """The inclusion proof of the entry in `checkpoint`, whose last entry it is; hexadecimal."""
     checkpoint: str
 
 
 class Opening(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """The first line. `peaks` and `last` are hexadecimal; empty and zero where the span begins at 0."""
+    """The first line. `peaks` and `last` are hexadecimal; empty and zero if the span begins at entry 0."""
 
     origin: str
     first: int
@@ -48,13 +48,13 @@ class Opening(
     peaks: list[str]
     last: str
     keys: list[KeyProof]
-    """By which changes the first key led to the one in force where the span begins."""
+    """The changes of the key before the span, from the first key to the one in force at its start."""
     values: bool = False
-    """Whether sealed values stand beside the entries; otherwise all are left out."""
+    """Whether the export has the sealed values."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One entry."""
+    """One entry: its number, exact text and chain hash (hexadecimal)."""
 
     seq: int
     entry: str
@@ -64,10 +64,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Signature(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """One checkpoint, which covers the entries before it.
+    """One checkpoint, which covers exactly the entries before it.
 
-    It is of exactly their number; but where the span ends under a former key, which signs no more, the
-    last one may be larger, and `consistency` proves that it covers them (hexadecimal).
+    Only the last may be larger, if the span ends under a former key, which no longer signs. `consistency`
+    (hexadecimal) then proves that it covers the entries.
     """
 
     checkpoint: str
@@ -75,27 +75,27 @@ class Signature(
 
 
 class ErasedPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """That a purge erased a group: all of it, or its records at `places`."""
+    """The portion of a group that a purge erased: its records at `places`, or the whole group if that is None."""
 
     purged_event_id: str
     places: list[int] | None
 
 
 class Disclosed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A sealed group of the entry before it: what is there of it, and what was erased."""
+    """A sealed group of the preceding entry: its remaining disclosures, and its erasures."""
 
     of: int
-    """Number of the entry."""
+    """The number of the entry."""
     name: str
     disclosure: str | None
-    """None where the whole was erased."""
+    """None if the whole group is erased."""
     records: list[str | None] | None
-    """Each record's disclosure, None for one that was erased; None for a group without records."""
+    """Each record's disclosure, None for an erased record; None for a group without records."""
     erased: list[ErasedPart]
 
 
 class ErasedBefore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A line, without its end, of the list of what a purge erased, about an entry before the span."""
+    """A line, without its end, of a purge's list of erased groups, about an entry before the span."""
 
     purged_event_id: str
     erased: str
@@ -104,11 +104,13 @@ class ErasedBefore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 async def lines(
     connection: AsyncConnection, origin: str, span: Span, end: str | None, *, values: bool = False
 ) -> AsyncIterator[bytes]:
-    """Yield the export of `span` in pieces of whole lines, as the log is at this moment.
+    """Yield the export of `span` in pieces of whole lines, from one snapshot of the log.
 
-    `end` is the checkpoint for exactly `span.end`, as `Checkpointer.sign_for` returned it. With `values`
-    the caller has put on record who takes them, and `span` goes to the log's end.
-    Raises: Conflict, before anything is yielded, where values were erased since `span` was chosen.
+    `end` is the result of `Checkpointer.sign_for` for `span.end`. With `values`, `span` goes to the log's end, and
+    the caller has recorded the export.
+
+    Raises: Conflict, before the first piece, if values were erased after `span` was chosen, or if an old key's last
+    checkpoint is missing; NoResultFound if `end` is None and no larger checkpoint exists.
     """
     log = Log(connection)
     await log.snapshot()
@@ -130,9 +132,9 @@ async def lines(
 
 
 async def lines_of_old(connection: AsyncConnection, origin: str, size: int) -> AsyncIterator[bytes]:
-    """Yield the export of the log before this one, whole: the same bytes whenever it is made.
+    """Yield the export of the whole log before this one. Each export has the same bytes.
 
-    Its entries have in plaintext what is sealed now. It ends with the checkpoint that closed it.
+    Its entries have in plaintext the values that this log seals. It ends with the checkpoint that closed that log.
     """
     log, checkpoints = Log(connection, OLD), Checkpoints(connection, OLD)
     yield as_line(Opening(origin=origin, first=0, end=size, peaks=[], last=GENESIS.hex(), keys=[]))
@@ -143,7 +145,7 @@ async def lines_of_old(connection: AsyncConnection, origin: str, size: int) -> A
 async def _entries(
     log: Log, checkpoints: Checkpoints, span: Span, stored: Values | None
 ) -> AsyncIterator[bytes]:
-    """Yield entries and the checkpoints after them; with `stored`, the values beside each."""
+    """Yield the entries, with each checkpoint after its last entry; with `stored`, each entry's values too."""
     async for rows in log.rows(span):
         signed = await checkpoints.between(rows[0].seq, rows[-1].seq + 1)
         beside = {} if stored is None else await _disclosed(stored, rows)
@@ -157,7 +159,7 @@ async def _larger(log: Log, checkpoints: Checkpoints, end: int) -> Signature:
 
 
 async def _disclosed(stored: Values, rows: Sequence[Row]) -> Mapping[int, list[Disclosed]]:
-    """Return what stands beside each entry, by name."""
+    """Return each entry's groups, by entry number, in the order of their names."""
     span = rows[0].seq, rows[-1].seq + 1
     erased = await stored.erased(*span)
     there = {
@@ -224,7 +226,7 @@ async def _opening(
 
 
 async def _proven(log: Log, checkpoints: Checkpoints, row: Row) -> KeyProof:
-    """Return the proof of a change of the key. Raises: Conflict when its checkpoint is gone."""
+    """Return the proof of a change of the key. Raises: Conflict if the old key's last checkpoint is missing."""
     size = row.seq + 1
     if (signed := await checkpoints.at(size)) is None:
         raise Conflict(Code.LOG_CHECKPOINT_GONE, size=size)
@@ -238,5 +240,5 @@ async def _proven(log: Log, checkpoints: Checkpoints, row: Row) -> KeyProof:
 
 
 def as_line(value: msgspec.Struct) -> bytes:
-    """Return a line of an export; there is one way to write each."""
+    """Return a line of an export. Verification accepts only this encoding."""
     return _encoder.encode(value) + b"\n"

@@ -1,4 +1,4 @@
-"""Checks the sealed values that an export has, or counts those that it leaves out."""
+"""Checks the sealed values of an export, or counts them if the export leaves them out."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from services.audit.store.values import erased_line
 
 @dataclass(frozen=True)
 class _There:
-    """What an export has of a group."""
+    """The remaining disclosures of a group in an export."""
 
     name: str
     disclosure: str
@@ -23,13 +23,13 @@ class _There:
 
 
 class ExportedValues:
-    """Takes an export's lines in order, and keeps of them one entry's groups at a time.
+    """Processes an export's lines in order, and holds one entry's groups in memory at a time.
 
-    The list of what a purge erased is hashed on the way: its lines go by entry and name, as the export does.
+    It hashes each purge's list of erased groups along the way, because list and export have the same order.
     """
 
     def __init__(self, faults: Faults, start: int, *, given: bool) -> None:
-        """`given`: the export says that it has values. `start`: number of its first entry."""
+        """`given`: whether the export declares values. `start`: number of its first entry."""
         self._faults = faults
         self._check = ValueCheck(faults, start=start)
         self._start = start
@@ -42,23 +42,23 @@ class ExportedValues:
 
     @property
     def compared(self) -> int:
-        """How many groups were there."""
+        """The number of groups that are present, whole or in part."""
         return self._check.compared
 
     def before(self, line: ErasedBefore) -> None:
-        """Take a line about an entry before the span. Raises: Unreadable where it does not belong."""
+        """Process a line about an entry before the span. Raises: Unreadable if it is out of place."""
         if not self._given or self._seq is not None:
             raise Unreadable(
-                "what was erased before stands at the beginning of an export with values"
+                "earlier erasures may only come at the beginning of an export with values"
             )
         self._lists[line.purged_event_id].update(f"{line.erased}\n".encode())
         number = line.erased.partition(" ")[0]
         if not number.isdecimal() or int(number) >= self._start:
-            raise Unreadable("a line of a list is about an entry of the export, or about none")
+            raise Unreadable("an earlier erasure must name an entry before the export's first")
         self._check.erased_of(line.purged_event_id, int(number))
 
     def entry(self, seq: int, content: bytes) -> None:
-        """Take an entry; what follows until the next one is about it."""
+        """Process an entry; the following groups belong to it."""
         self.leave()
         self._seq = seq
         self._digests = self._check.digests(seq, content)
@@ -66,17 +66,17 @@ class ExportedValues:
             self.left_out += len(self._digests)
 
     def group(self, line: Disclosed) -> None:
-        """Take a group of the entry before it. Raises: Unreadable where it does not belong."""
+        """Process a group of the preceding entry. Raises: Unreadable if it is out of place."""
         if not self._given:
-            raise Unreadable("a value stands in an export that says that values are left out")
+            raise Unreadable("there is a value, but the export says that values are left out")
         if line.of != self._seq:
-            raise Unreadable(f"a value of entry {line.of} does not stand after it")
+            raise Unreadable(f"a value of entry {line.of} does not follow its entry")
         if self._lines and line.name <= self._lines[-1].name:
-            raise Unreadable("the values of an entry stand in the order of their names, each once")
+            raise Unreadable("an entry's values must come in the order of their names, each once")
         self._lines.append(line)
 
     def leave(self) -> None:
-        """Compare the last entry with its groups."""
+        """Finish the current entry: compare its digests with its groups."""
         seq, lines, digests = self._seq, self._lines, self._digests
         self._lines, self._digests = [], {}
         if seq is None or not self._given:
@@ -87,7 +87,7 @@ class ExportedValues:
                 text = erased_line(seq, line.name, one.places)
                 self._lists[one.purged_event].update(text.encode())
             if line.name not in digests:
-                what = f"entry {seq}: a value of {line.name} stands beside it, which it has not"
+                what = f"entry {seq}: it has no digest of {line.name}, but there is a value of it"
                 self._faults.add(what, seq)
         there = [
             _There(line.name, line.disclosure, line.records)
@@ -97,7 +97,7 @@ class ExportedValues:
         self._check.against(seq, digests, there, gone)
 
     def ended(self) -> list[ErasedSum]:
-        """Return what was erased, once the last line was taken."""
+        """Return the erasures by purge run, after the last line."""
         self.leave()
         if not self._given:
             return []

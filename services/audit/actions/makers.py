@@ -18,10 +18,10 @@ from shared.kafka.codec import Message
 from shared.kafka.event_mac import MAC, MAC_KEY
 from shared.kafka.topics import TOPICS
 
-FORGED = Counter("alpr_forged_events", "Events that do not prove who made them", ["topic"])
+FORGED = Counter("alpr_forged_events", "Events that do not prove their producer", ["topic"])
 
 LAST_KEY_DAYS = 30
-"""The most days for which audit accepts a service's last key after the change."""
+"""The most days for which audit accepts a service's previous key after a change of keys."""
 
 UNSIGNED_DAYS = 7
 """The longest retention of audited topics: after it, Kafka has no event from before MACs."""
@@ -33,29 +33,31 @@ class Fault(StrEnum):
     """The reason why an event does not prove its producer."""
 
     NO_MAC = "the event has no MAC"
-    UNKNOWN_KEY = "the event's MAC is by a key that audit does not know"
-    ENDED_KEY = "the event's MAC is by a key that has ended"
-    WRONG_MAC = "the event's MAC is wrong: it was made or changed by somebody without the key"
-    OTHER_SOURCE = "the event names another service as its source than the key's owner"
+    UNKNOWN_KEY = "audit does not know the key of the event's MAC"
+    ENDED_KEY = "the key of the event's MAC has ended"
+    WRONG_MAC = (
+        "the event's MAC is wrong: its author does not have the key, or it was changed later"
+    )
+    OTHER_SOURCE = "the event's source is another service than the owner of the key"
     NOT_A_PRODUCER = "the event's service does not publish this topic"
 
 
 class Forged(InternalFault):
-    """An event that does not prove who made it. It is dead-lettered and never appended."""
+    """An event that does not prove its producer. It is dead-lettered and never appended."""
 
-    title = "The event does not prove who made it"
+    title = "The event does not prove its producer"
 
 
 @dataclass(frozen=True)
 class Unproved:
-    """The fault of such an event, and the services that its key and its source name."""
+    """The fault of an event that does not prove its producer, with the services that its key and source name."""
 
     fault: Fault
     owner: str | None
     """The service whose key made a correct MAC; None if no known key did."""
 
     claimed: str | None
-    """The service that the event names as its source; None if that is no service."""
+    """The service that the event names as its source; None if the source is no known service."""
 
 
 class Suspect(NamedTuple):
@@ -67,9 +69,9 @@ class Suspect(NamedTuple):
 
 
 def forged_event(suspect: Suspect, at: datetime) -> FindingRaised:
-    """Return the finding; one an hour for each topic, fault and service, with the first event's offset.
+    """Return the finding for a suspect. Each topic, fault and service has at most one an hour, with the first offset.
 
-    Contains only services from the event itself: the rest is a forger's text.
+    From the event itself it has only the names of services, because a forger may have written the rest.
     """
     message, fault = suspect.message, suspect.fault
     place = f"{message.topic}/{message.partition}/{message.offset}"
@@ -98,23 +100,23 @@ class Makers:
         self._unsigned_until: datetime | None = None
 
     def check_ends(self, now: datetime) -> None:
-        """Raise ValueError for a last key whose end is more than `LAST_KEY_DAYS` ahead."""
+        """Check the ends of previous keys. Raises: ValueError if one is more than `LAST_KEY_DAYS` ahead."""
         latest = now + timedelta(days=LAST_KEY_DAYS)
         for taken in self._keys.values():
             if taken.until is not None and taken.until > latest:
                 raise ValueError(
-                    f"a last key of {taken.key.service} is taken for {LAST_KEY_DAYS} days at most"
+                    f"a previous key of {taken.key.service} is accepted for {LAST_KEY_DAYS} days at most"
                 )
 
     def accept_unsigned(self, ends: Mapping[tuple[str, int], int], recorded_at: datetime) -> None:
-        """Accept events without a MAC below these offsets by (topic, partition), for a week after `recorded_at`."""
+        """Accept events without a MAC below these offsets, for a week after `recorded_at`."""
         self._unsigned = ends
         self._unsigned_until = recorded_at + timedelta(days=UNSIGNED_DAYS)
 
     def unproved(self, message: Message, service: str, now: datetime) -> Unproved | None:
         """Return the fault in a message's proof of its producer; None if the proof is valid.
 
-        `service` is the service that the log would show.
+        `service` is the service that the log's entry would name.
         """
         claimed = _claimed(message.headers.get("ce_source", b""))
         if MAC not in message.headers:
@@ -137,7 +139,7 @@ class Makers:
         return None
 
     def _was_in_flight(self, message: Message, now: datetime) -> bool:
-        """Whether an event was in Kafka already when this log began to require MACs."""
+        """Return True if Kafka already had the event when this log began to require MACs."""
         if self._unsigned_until is None or now >= self._unsigned_until:
             return False
         return message.offset < self._unsigned.get((message.topic, message.partition), 0)

@@ -71,8 +71,10 @@ class OldLog:
         return [entry_from(event, self._service)]
 
     async def _export(self, connection: AsyncConnection, size: int) -> str:
-        """Return the SHA-256 of the old log's export. Does not store the bytes: they would be another copy of
-        sightings in plaintext, and each export gives the same bytes."""
+        """Return the SHA-256 of the old log's export.
+
+        Does not store the bytes: they would be another copy of sightings in plaintext, and each export repeats them.
+        """
         digest = sha256()
         async for piece in lines_of_old(connection, self._signer.verifier.name, size):
             digest.update(piece)
@@ -101,14 +103,19 @@ class OldLogEnd:
         self._runtime = runtime
 
     async def destroy_if_due(self) -> bool:
-        """Destroy the log if it is due; return whether it did. Raises: DBAPIError if the database refuses."""
+        """Destroy the previous log if it is due; return whether it was destroyed.
+
+        Raises: DBAPIError if the database refuses.
+        """
         policy, now = self._runtime.policy, self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
             due = await OldLogRows(connection).due(policy.access_records.kept_years)
             if due is None or now < due:
                 return False
             if missing := missing_authority(policy.retention):
-                log.error("the old log stays, past its time: not on record: %s", ", ".join(missing))
+                log.error(
+                    "the old log is due but not destroyed: the policy lacks %s", ", ".join(missing)
+                )
                 return False
             await self._destroy(connection, policy, now)
         log.info("the log before this one was destroyed")

@@ -28,7 +28,10 @@ _INDEXED_CHARACTERS = 200
 
 
 def prepare(message: Message) -> Prepared:
-    """Return a message as far as it can be taken without keys. Raises: Unreadable when it is no event."""
+    """Return a message's search fields, open part and groups, still unsealed.
+
+    Raises: Unreadable if the message is no event of its topic.
+    """
     attributes = _attributes(message.headers)
     kind = attributes.get("type", "").rpartition(".v")[0]
     if kind != message.topic:
@@ -48,7 +51,7 @@ def prepare(message: Message) -> Prepared:
 
 
 def _attributes(headers: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the attributes of an event, by name, with U+FFFD in place of invalid UTF-8."""
+    """Return an event's attributes by name; U+FFFD replaces invalid UTF-8."""
     names = _names_of_attributes(tuple(headers))
     try:
         found = {name: headers[header].decode() for header, name in names}
@@ -61,13 +64,13 @@ def _attributes(headers: Mapping[str, bytes]) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def _names_of_attributes(headers: tuple[str, ...]) -> Sequence[tuple[str, str]]:
-    """Return the headers of a message that are attributes of its event, each with the attribute's name."""
+    """Return the headers that are attributes of the event, each with the attribute's name."""
     names = [(header, header[3:]) for header in headers if header.startswith("ce_")]
     return [*names, (_TYPE, "datacontenttype")] if _TYPE in headers else names
 
 
 def _decoded(text: bytes) -> Any:
-    """Return what JSON says. Raises: Unreadable."""
+    """Return a decoded JSON text. Raises: Unreadable."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -75,7 +78,7 @@ def _decoded(text: bytes) -> Any:
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
-    """Return a JSON object decoded. Raises: Unreadable."""
+    """Return a decoded JSON object. Raises: Unreadable, also for any other JSON value."""
     said = _decoded(body)
     if not isinstance(said, dict):
         raise Unreadable("the body is not a JSON object")
@@ -83,23 +86,26 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 
 def _names_plates(body: bytes) -> bool:
-    """Whether JSON may have a field that names a plate: a backslash could hide its name."""
+    """Return True if JSON may have a field with a plate; a backslash could hide the field's name."""
     return b'"plate' in body or b"\\" in body
 
 
 def entry_from(event: Event, service: str) -> Entry:
-    """Return the entry of audit's own event, which seals no value, as Kafka would deliver it."""
+    """Return the same entry of audit's own event as its delivery by Kafka gives. The event must seal no value."""
     record = encode(event, service)
     message = Message(record.topic, 0, 0, record.key, record.value, dict(record.headers))
     return prepare(message).entry({})
 
 
 def _moment_of(attributes: Mapping[str, Any], said: Any) -> datetime:
-    """Return when an event occurred, in UTC, by its body or else its attributes. Raises: Unreadable."""
+    """Return an event's time in UTC, from its body or else its attributes.
+
+    Raises: Unreadable if the time is missing, invalid or without an offset.
+    """
     try:
         at = datetime.fromisoformat(str(said or attributes["time"]))
         if at.tzinfo is None:
-            raise Unreadable("an entry's time has an offset")
+            raise Unreadable("an entry's time needs an offset from UTC")
         return at.astimezone(UTC)
     except (LookupError, ValueError, OverflowError) as exc:
         raise _lacks(exc) from None
@@ -110,7 +116,7 @@ def _lacks(exc: Exception) -> Unreadable:
 
 
 def found_in(content: bytes) -> Found:
-    """Return what an entry is found by. Raises: Unreadable when it lacks what each has."""
+    """Return the search fields of an entry. Raises: Unreadable if it has no valid id or time."""
     try:
         entry = msgspec.json.decode(content)
         said = entry["data"]
@@ -124,7 +130,7 @@ def _found(
 ) -> Found:
     """Return the search fields of an event, from its attributes and the open part of its body.
 
-    `named` is whether it may name plates. Raises: Unreadable without an id.
+    `named`: whether the body may name plates. Raises: Unreadable if the id is no UUID.
     """
     event_id = _uuid(attributes.get("id"))
     if event_id is None:
@@ -166,7 +172,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    """Return a value as Postgres can index it: no NUL, not too long; None for no text."""
+    """Return the first 200 characters of a text, without NUL, which Postgres cannot store; None if it is no text."""
     if not isinstance(value, str) or not value:
         return None
     return value[:_INDEXED_CHARACTERS].replace("\x00", "\ufffd")
@@ -176,7 +182,7 @@ def _uuid(value: Any) -> UUID | None:
     if not isinstance(value, str):
         return None
     try:
-        return pgproto.UUID(value)  # an eighth of UUID's cost, but not in every notation
+        return pgproto.UUID(value)  # costs an eighth of UUID, but does not read every notation
     except ValueError:
         pass
     try:
@@ -186,7 +192,7 @@ def _uuid(value: Any) -> UUID | None:
 
 
 def _allowed(said: Callable[[str], Any]) -> bool | None:
-    """Return whether what was asked was allowed; None where nothing was asked."""
+    """Return whether the event's request was allowed; None if the event is about no request."""
     for name in ("allowed", "accepted"):
         answer = said(name)
         if answer is True or answer is False:

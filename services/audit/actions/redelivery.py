@@ -1,7 +1,7 @@
 """Compares a redelivered event with its entry in the log.
 
-While the key of its day exists, the leaf hash decides. A destroyed key cannot make the salts again: this module
-then compares the open part of the entry, and each value that was not erased.
+While the key of its day exists, the leaf hash decides. Without the key the salts cannot be derived again, so this
+module compares the open part of the entry and each remaining value.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from services.audit.store.values import Values
 
 
 async def is_same(connection: AsyncConnection, seq: int, prepared: Prepared) -> bool:
-    """Return whether entry `seq` is of the same event, as far as its values still exist."""
+    """Return whether entry `seq` has the same content as the event, in its open part and its remaining values."""
     if not prepared.groups:
         return False
     row = await Log(connection).entry(seq)

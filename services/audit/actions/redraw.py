@@ -1,6 +1,6 @@
-"""Redraws the samples of audits from an export of the log, and compares them with those on record.
+"""Redraws the samples of audits from an export of the log, and compares them with the recorded ones.
 
-For an outsider: it needs the export and the log's public key (docs/audit-log.md).
+An outsider can run it with the export and the log's public key (docs/audit-log.md).
 """
 
 from collections.abc import Iterable
@@ -17,33 +17,33 @@ from services.audit.domain.sampling import draw, sample_size, seed_of
 from shared.core.signed_notes import Checkpoint
 
 SEED_CHECKPOINT = 2
-"""The seed is of the second checkpoint signed after the period was fixed."""
+"""The checkpoint that gives the seed: the second one after the period's entry."""
 
 
 @dataclass
 class Period:
-    """One period as the export has it."""
+    """One period of the export, with its accesses and its draw."""
 
     seq: int
     occurred_from: datetime
     occurred_to: datetime
     population: list[int]
     seed: bytes | None = None
-    """None while its checkpoint is not in the export."""
+    """None if the export ends before the seed's checkpoint."""
     drawn_in: int | None = None
-    """The entry that says that its sample was drawn."""
+    """The entry that records the draw; None without a draw."""
     _checkpoints: int = 0
 
     @property
     def sample(self) -> list[int] | None:
-        """The entries that a draw takes, in its order; None without the seed."""
+        """The entries of the sample, in the order of the draw; None without the seed."""
         if self.seed is None:
             return None
         size = len(self.population)
         return [self.population[place] for place in draw(self.seed, size, sample_size(size))]
 
     def sign(self, note: str) -> None:
-        """Take a checkpoint that was signed after the period was fixed."""
+        """Count a checkpoint after the period's entry; the second one gives the seed."""
         self._checkpoints += 1
         if self._checkpoints == SEED_CHECKPOINT:
             self.seed = seed_of(note, self.occurred_from, self.occurred_to)
@@ -51,14 +51,14 @@ class Period:
 
 @dataclass
 class Redraw:
-    """Takes an export's lines in their order. Verify the export first: here nothing is."""
+    """Collects periods and faults from an export's lines. It does not verify the export: do that first."""
 
     periods: list[Period] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     _waiting: list[tuple[int, datetime]] = field(default_factory=list)
 
     def add_lines(self, lines: Iterable[bytes]) -> None:
-        """Take all lines. Raises: Unreadable for an export that does not begin with entry 0."""
+        """Process all lines of an export. Raises: Unreadable if it does not begin with entry 0."""
         rest = iter(lines)
         opening = msgspec.json.decode(next(rest, b"{}"))
         if opening.get("first") != 0:
@@ -71,7 +71,7 @@ class Redraw:
                 self._signed(said["checkpoint"])
 
     def _signed(self, note: str) -> None:
-        if Checkpoint.parse(note).closing:  # of the export, and not on the log's record
+        if Checkpoint.parse(note).closing:  # signed for the export; the log does not store it
             return
         for period in self.periods:
             period.sign(note)
@@ -92,27 +92,29 @@ class Redraw:
             datetime.fromisoformat(data[name]) for name in ("occurred_from", "occurred_to")
         )
         if self.periods and self.periods[-1].occurred_to != since:
-            self.faults.append(f"entry {seq}: its period does not begin where the last one ends")
+            self.faults.append(f"entry {seq}: its period does not begin at the end of the last one")
         population = [number for number, at in self._waiting if at < until]
         self._waiting = [(number, at) for number, at in self._waiting if at >= until]
         self.periods.append(Period(seq, since, until, population))
 
     def _drawn(self, seq: int, details: dict[str, str]) -> None:
-        if PERIOD not in details and not self.periods:  # from before there were periods
+        if PERIOD not in details and not self.periods:  # older than the plan's periods
             return
         period = next((p for p in self.periods if str(p.seq) == details.get(PERIOD)), None)
         if period is None:
-            self.faults.append(f"entry {seq}: a sample of no period of the plan was drawn")
+            self.faults.append(f"entry {seq}: its sample belongs to no period of the plan")
             return
         if period.drawn_in is not None:
             self.faults.append(f"entry {seq}: the period of entry {period.seq} is drawn again")
         period.drawn_in = seq
         if details.get("population") != str(len(period.population)):
             self.faults.append(
-                f"entry {seq}: drawn from {details.get('population')} accesses, of which the period"
-                f" has {len(period.population)}"
+                f"entry {seq}: drawn from {details.get('population')} accesses, but the period has"
+                f" {len(period.population)}"
             )
         if period.sample is None:
             self.faults.append(f"entry {seq}: drawn before the checkpoint of its seed was signed")
         elif details.get(ENTRIES) != ",".join(map(str, period.sample)):
-            self.faults.append(f"entry {seq}: the entries drawn, or their order, are others")
+            self.faults.append(
+                f"entry {seq}: its sample differs in the drawn entries or their order"
+            )

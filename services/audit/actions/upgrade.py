@@ -1,4 +1,4 @@
-"""Records, when this log first requires MACs, the events that were in Kafka without one (ADR-0022)."""
+"""Records the offsets of Kafka at the moment when this log first requires MACs (ADR-0022)."""
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -13,10 +13,12 @@ from shared.service.runtime import Runtime
 
 
 async def accept_in_flight(runtime: Runtime, writer: Writer) -> None:
-    """Set the events that the writer accepts without a MAC. Call it before the consumer starts.
+    """Set the offsets below which the writer accepts events without a MAC. Call this before the consumer starts.
 
-    Records each audited partition's end the first time; a log without entries is new, so it accepts no such
-    event. Raises: Unavailable.
+    The first call records the end of each audited partition, or 0 for a log without entries, which accepts no such
+    event.
+
+    Raises: DependencyDown if Kafka does not answer; Unavailable if Postgres does not.
     """
     if not runtime.live:
         return
@@ -35,7 +37,7 @@ async def accept_in_flight(runtime: Runtime, writer: Writer) -> None:
 
 
 async def ends_of_audited(kafka: Kafka) -> Ends:
-    """Return the end of each audited partition. Raises: Unavailable."""
+    """Return the end offset of each audited partition. Raises: DependencyDown if Kafka does not answer."""
     consumer = kafka.consumer()
     try:
         await consumer.start()
@@ -47,7 +49,7 @@ async def ends_of_audited(kafka: Kafka) -> Ends:
 
 
 async def ends_by(consumer: AIOKafkaConsumer) -> Ends:
-    """Return the end of each audited partition, by a started consumer."""
+    """Return the end offset of each audited partition, through a started consumer."""
     found = await consumer.end_offsets(
         [
             TopicPartition(topic.name, number)

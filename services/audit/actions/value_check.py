@@ -1,4 +1,4 @@
-"""Compares what lies beside the log with the digests in its entries, and what is missing with what was erased."""
+"""Compares the sealed values with the digests in their entries, and the missing values with the recorded erasures."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,28 +16,28 @@ _MARKS = tuple(mark.encode() for mark in (f'"{DIGESTS}":', ERASED_TYPE, CERTIFIE
 
 
 class Gone(NamedTuple):
-    """That a purge erased a group: all of it, or the records at `places`."""
+    """The portion of a group that a purge erased: the records at `places`, or the whole group if that is None."""
 
     purged_event: str
     places: frozenset[int] | None
 
 
 class ValueCheck:
-    """Takes entries in order, with what lies beside each; then what was erased on record."""
+    """Checks entries in the log's order, each with its values; then the lists of erased groups."""
 
     def __init__(self, faults: Faults, *, start: int = 0) -> None:
-        """`start`: number of the first entry that is taken; certificates before it are not seen."""
+        """`start`: number of the first entry to check. Certificates in earlier entries are unknown."""
         self._faults = faults
         self._start = start
         self._logged: dict[str, Mapping[str, Any]] = {}
-        """Data of `values.erased` entries, by the id of the purge's entry."""
+        """Data of `values.erased` entries, by the event id of the purge's entry."""
         self._used: dict[str, tuple[int, int]] = {}
-        """First and last entry of which a purge erased something."""
+        """The first and last entry with groups that a purge erased, by the event id of the purge's entry."""
         self._groups = Counter[str]()
         self._certificates: dict[str, str] = {}
         self._sums = list[ErasedSum]()
         self.compared = 0
-        """Groups that were there."""
+        """The number of groups that are present, whole or in part."""
 
     def check_entry(
         self,
@@ -46,7 +46,7 @@ class ValueCheck:
         values: Sequence[Value],
         erased: Mapping[tuple[int, str], Sequence[Erased]],
     ) -> None:
-        """Compare one entry of a database with its values, and each that is missing with what was erased."""
+        """Compare one entry of a database with its values, and each missing value with the erasures."""
         digests = self.digests(seq, content)
         gone = {
             name: [Gone(str(one.purged_event), one.places) for one in erased.get((seq, name), ())]
@@ -64,11 +64,11 @@ class ValueCheck:
         values: Sequence[Stored],
         gone: Mapping[str, Sequence[Gone]],
     ) -> None:
-        """Compare an entry's digests with the values beside it and with what was erased of them."""
+        """Compare an entry's digests with its values and with their erasures, `gone`, by group name."""
         there = {value.name: value for value in values}
         for name in sorted(there.keys() - digests.keys()):
             self._faults.add(
-                f"entry {seq}: a value of {name} lies beside it, which it has not", seq
+                f"entry {seq}: it has no digest of {name}, but there is a value of it", seq
             )
         for name, digest in digests.items():
             erased = gone.get(name, ())
@@ -83,12 +83,12 @@ class ValueCheck:
                 self._faults.add(what, seq)
 
     def erased_of(self, purged_event: str, seq: int) -> None:
-        """Note that something of an entry is in the list of what was erased for a purge."""
+        """Record that a purge's list of erased groups names an entry."""
         first, last = self._used.get(purged_event, (seq, seq))
         self._used[purged_event] = min(first, seq), max(last, seq)
 
     def digests(self, seq: int, content: bytes) -> Mapping[str, str]:
-        """Return the digest of each group of an entry; note what the entry says of erasing."""
+        """Return the digest of each group of an entry, by name; record an erasing or a certificate that it logs."""
         if not any(mark in content for mark in _MARKS):
             return {}
         try:
@@ -103,11 +103,11 @@ class ValueCheck:
                     self._certificates.setdefault(str(data["run_id"]), digest)
             digests = data.get(DIGESTS, {})
         except (msgspec.DecodeError, LookupError, TypeError, AttributeError):
-            return {}  # that its text is no entry is a fault elsewhere
+            return {}  # the recount reports a text that is no entry
         return digests if isinstance(digests, dict) else {}
 
     def _add_erased(self, seq: int, data: Mapping[str, Any]) -> None:
-        """Note what was erased, and compare the certificate with the one that the log has of the run."""
+        """Record an erasing, and compare its certificate with the run's certificate in the log."""
         run_id = str(data["run_id"])
         self._logged[str(data["purged_event_id"])] = data
         certified = self._certificates.get(run_id)
@@ -120,45 +120,45 @@ class ValueCheck:
             self._faults.add(f"entry {seq}: {fault}", seq)
             return
         if any(one.places is None for one in gone):
-            self._faults.add(f"entry {seq}: {value.name} was erased, and is there again", seq)
+            self._faults.add(f"entry {seq}: {value.name} was erased, but is present", seq)
         taken = {place for one in gone for place in one.places or ()}
         missing = _missing(value)
         for place in sorted(missing - taken):
             what = f"entry {seq}: record {place} of {value.name} is missing, and no purge erased it"
             self._faults.add(what, seq)
         for place in sorted(taken - missing):
-            what = f"entry {seq}: record {place} of {value.name} was erased, and is there again"
+            what = f"entry {seq}: record {place} of {value.name} was erased, but is present"
             self._faults.add(what, seq)
 
     def _filed(self, seq: int, value: Value) -> None:
-        """Compare what a value that matches is filed under with what it says."""
+        """Compare the index columns of a value, which matches its digest, with its content."""
         if value.sighting == (value.name == RECORDS):
             self._faults.add(
-                f"entry {seq}: {value.name} is filed as what a purge takes, or not", seq
+                f"entry {seq}: {value.name} has the wrong mark for whether a purge erases it", seq
             )
         plates, filed = set(plates_of(value)), set(value.plates)
         if filed - plates or (plates != filed and not _missing(value)):
             self._faults.add(
-                f"entry {seq}: {value.name} is filed under other plates than it says", seq
+                f"entry {seq}: {value.name} is indexed with other plates than it has", seq
             )
 
     def list_of(
         self, purged_event: str, sha256: str, *, on_record: tuple[str, str] | None = None
     ) -> None:
-        """Check the list of what was erased, by the SHA-256 of its lines, against the log's entry.
+        """Compare a purge's list of erased groups, by the SHA-256 of its lines, with the log's entry.
 
-        `on_record`: id of that entry and digest of the certificate, where a database has them too.
+        `on_record`: the entry's event id and the certificate's digest in a database; None for an export.
         """
         said = self._logged.pop(purged_event, None)
         used = self._used.pop(purged_event, None)
         if said is None:
             self._erased_wrongly(
-                f"values were erased for {purged_event}, and no entry says so", used
+                f"values were erased for {purged_event}, but no entry records it", used
             )
             return
         logged = (str(said.get("event_id")), str(said.get("certificate_sha256")))
         if said.get("list_sha256") != sha256 or on_record not in (None, logged):
-            what = f"what was erased for {purged_event} is not what its entry says"
+            what = f"the values erased for {purged_event} are not those of its entry"
             self._erased_wrongly(what, used)
             return
         self._sums.append(
@@ -176,18 +176,18 @@ class ValueCheck:
             self._faults.among(what, *used)
 
     def unlisted(self) -> list[str]:
-        """Return the purges that entries say were followed, and whose list was not checked yet."""
+        """Return the purges with a `values.erased` entry whose list is not checked yet, by event id."""
         return [*self._logged]
 
     def ended(self, strays: Iterable[tuple[int, str]] = ()) -> list[ErasedSum]:
-        """Return what was erased, once all was taken. `strays` are values of entries that are not there."""
+        """Return the erasures, after the last entry and list. `strays` are the values without an entry."""
         for seq, name in strays:
-            self._faults.add(f"a value of {name} belongs to entry {seq}, which is not there", seq)
+            self._faults.add(f"a value of {name} belongs to entry {seq}, which is missing", seq)
         for purged_event, used in self._used.items():
-            what = f"nothing is on record of what was erased for {purged_event}"
+            what = f"values were erased for {purged_event}, but their list is missing"
             self._erased_wrongly(what, used)
         for purged_event in self._logged:
-            self._faults.add(f"the list of what was erased for {purged_event} is missing")
+            self._faults.add(f"the list of values erased for {purged_event} is missing")
         return self._sums
 
 

@@ -1,4 +1,4 @@
-"""Verification of the stored log, and of an export of it."""
+"""Verification of the stored log and of its exports."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ from shared.core.merkle import HASH_BYTES, Frontier, Hash, Node, Span
 from shared.core.signed_notes import Verifier
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
-"""An event has at most 900,000 bytes, and JSON writes none of them with more than six."""
+"""The most bytes of a line: an event has at most 900,000 bytes, and JSON escapes a byte with six at most."""
 
 Shape = TypeVar("Shape", Opening, Line, Signature, Disclosed, ErasedBefore)
 
@@ -38,15 +38,18 @@ async def verify_stored(
     cadence: Cadence,
     now: datetime,
 ) -> Verdict:
-    """Recompute the whole log in the database, as it is at this moment.
+    """Recompute the whole log in the database, in one snapshot.
 
-    Besides text, hashes, chain and checkpoints: what entries are found by, and the stored subtrees.
+    Compares texts, hashes, chain, checkpoints, search fields, stored subtrees and sealed values.
 
     Args:
-        keys: public keys that checkpoints are verified with.
-        kept_elsewhere: notes of checkpoints that somebody outside kept.
-        cadence: the log's newest entries may be unsigned for twice as long.
-        now: the moment to which the age of unsigned entries is counted.
+        origin: the log's name, which its checkpoints have.
+        keys: the log's public keys, the first one first; at least one.
+        kept_elsewhere: notes of checkpoints that outsiders have kept.
+        cadence: the interval of checkpoints; the newest entries may be unsigned for twice as long.
+        now: the time at which to take the age of unsigned entries.
+
+    Raises: BadNote if `keys` is empty.
     """
     log, checkpoints = Log(connection), Checkpoints(connection)
     await log.snapshot()
@@ -88,18 +91,18 @@ def _recount_row(recount: Recount, row: Row) -> None:
     try:
         found = found_in(row.content)
     except AlprError:
-        recount.faults.add(f"entry {row.seq}: its text is no entry", row.seq)
+        recount.faults.add(f"entry {row.seq}: its text is not a valid entry", row.seq)
         return
     if found != row.found:
         altered = [n for n in found.__struct_fields__ if getattr(found, n) != getattr(row.found, n)]
         recount.faults.add(
-            f"entry {row.seq}: it is filed under another {', '.join(altered)} than its text says",
+            f"entry {row.seq}: it is indexed with another {', '.join(altered)} than its text has",
             row.seq,
         )
 
 
 async def _check_signed(log: Log, recount: Recount, cadence: Cadence, now: datetime) -> None:
-    """Add a fault if more entries are unsigned, or for longer, than twice the cadence allows."""
+    """Add a fault if the unsigned entries exceed twice the cadence, in number or in age."""
     if not recount.unsigned:
         return
     if recount.signed == 0:
@@ -119,17 +122,17 @@ async def _check_signed(log: Log, recount: Recount, cadence: Cadence, now: datet
 
 
 async def _first_of(log: Log, span: Span) -> Row | None:
-    """Return the first entry of a span that is there: its own first one may be missing."""
+    """Return the first existing entry of a span, whose own first entry may be missing; None if all are missing."""
     async for rows in log.rows(span, page=1):
         return rows[0]
     return None
 
 
 async def _check_nodes(log: Log, nodes: dict[Node, Hash], faults: Faults) -> None:
-    """Compare the stored subtrees, of which proofs are made, with the recomputed ones."""
+    """Compare the stored subtrees, from which proofs are built, with the recomputed ones."""
     async for node, value in log.stored_nodes():
         if nodes.pop(node, None) != value:
-            what = f"the subtree over entries {_entries(node)} is stored with another hash"
+            what = f"the subtree over entries {_entries(node)} is stored with a wrong hash"
             faults.add(what, node.span.start)
     for node in nodes:
         faults.add(f"the subtree over entries {_entries(node)} is not stored", node.span.start)
@@ -140,7 +143,7 @@ def _entries(node: Node) -> str:
 
 
 def lines_of(file: BinaryIO) -> Iterator[bytes]:
-    """Yield a file's lines with their ends; one that is too long comes in pieces, which are faults."""
+    """Yield a file's lines with their ends. A line over `MAX_LINE_BYTES` comes in pieces, each of them a fault."""
     while line := file.readline(MAX_LINE_BYTES):
         yield line
 
@@ -148,12 +151,14 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
 def verify_export(
     lines: Iterable[bytes], keys: Sequence[Verifier], kept_elsewhere: Iterable[str] = ()
 ) -> Verdict:
-    """Recompute an exported log, line by line, and compare the values that it has with their digests.
+    """Recompute an exported log, line by line, and compare its values with their digests.
 
     Args:
-        lines: of the export, each with its end.
-        keys: public keys that checkpoints are verified with.
-        kept_elsewhere: notes of checkpoints that somebody outside kept.
+        lines: the lines of the export, each with its end.
+        keys: the log's public keys, the first one first; at least one.
+        kept_elsewhere: notes of checkpoints that outsiders have kept.
+
+    Raises: BadNote if `keys` is empty.
     """
     rest = iter(lines)
     try:
@@ -171,15 +176,15 @@ def verify_export(
         try:
             _recount_line(recount, values, number, line)
         except Unreadable as exc:
-            what = f"line {number}, where entry {recount.next} is due: {exc.detail}"
+            what = f"line {number}, where entry {recount.next} is expected: {exc.detail}"
             recount.faults.add(what, recount.next, line=number)
     if recount.next != opening.end:
         recount.faults.add(
-            f"the export says that it ends before entry {opening.end}; it ends before {recount.next}",
+            f"the export declares its end before entry {opening.end}, but ends before {recount.next}",
             min(recount.next, opening.end),
         )
     if recount.latest != recount.next:
-        what = f"the export does not end with a checkpoint for its end, {opening.end}"
+        what = f"the export does not end with a checkpoint for its end, entry {opening.end}"
         recount.faults.add(what, size=opening.end)
     recount.unsigned_from("")
     erased = values.ended()
@@ -189,11 +194,14 @@ def verify_export(
 
 
 def _start(opening: Opening) -> tuple[Frontier, Hash]:
-    """Return what an export goes on from. Raises: Unreadable where that cannot be."""
+    """Return the frontier and chain hash before an export's first entry.
+
+    Raises: Unreadable if they do not fit the number of the first entry.
+    """
     peaks, last = [_unhex(peak) for peak in opening.peaks], _unhex(opening.last)
     right = opening.first >= 0 and len(peaks) == opening.first.bit_count()
     if not right or (opening.first == 0) != (last == GENESIS):
-        raise Unreadable("what the export goes on from does not fit where it begins")
+        raise Unreadable("the peaks and chain hash do not fit the export's first entry")
     return Frontier(opening.first, peaks), last
 
 
@@ -232,22 +240,22 @@ def _recount_line(recount: Recount, values: ExportedValues, number: int, line: b
 
 
 def _read(line: bytes, kind: type[Shape]) -> Shape:
-    """Return a line as what it is. Raises: Unreadable, also for a line in another form than exports have."""
+    """Return a line decoded as `kind`. Raises: Unreadable if it is not written exactly as exports write it."""
     try:
         value = msgspec.json.decode(line, type=kind)
         if as_line(value) == line:
             return value
     except (msgspec.DecodeError, UnicodeError):
         pass
-    raise Unreadable(f"this is no {kind.__name__.lower()} as exports have it")
+    raise Unreadable(f"the line is not a valid {kind.__name__.lower()} of an export")
 
 
 def _unhex(text: str) -> Hash:
-    """Return a hash. Raises: Unreadable."""
+    """Return the hash in a hexadecimal text. Raises: Unreadable unless it has 64 lower-case digits."""
     try:
         value = bytes.fromhex(text)
     except ValueError:
         value = b""
     if len(value) != HASH_BYTES or value.hex() != text:
-        raise Unreadable("a hash is 64 characters of lower-case hexadecimal")
+        raise Unreadable("a hash must have 64 lower-case hexadecimal digits")
     return value

@@ -1,4 +1,4 @@
-"""Appends messages to the log: each event once, a whole batch in one commit, one writer at a time."""
+"""Appends messages to the log: each event once, one batch in each commit, one writer at a time."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Writer:
-    """The log's one pen. Several processes may hold one: the lock lets one write at a time."""
+    """Appends to the log. Several processes may each have one: the log's lock admits one append at a time."""
 
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
         self._runtime = runtime
@@ -48,11 +48,11 @@ class Writer:
         self._signed = 0
 
     async def append(self, messages: Sequence[Message]) -> None:
-        """Append what is new in `messages` and proves who made it; returns once it is durable.
+        """Append the new events of `messages` that prove their producer; returns once they are durable.
 
-        Raises: SomeRefused naming the messages that do not, once the others are appended; Unreadable
-        for what is no event; Conflict for an event whose id stands in the log with other content.
-        After those two nothing of the batch was appended.
+        Raises: SomeRefused with the messages that do not prove it, after the others are appended; Unreadable for a
+        message that is no event; InternalFault for an event whose id the log has with other content. The last two
+        append no message of their batch.
         """
         refused: list[tuple[Message, AlprError]] = []
         for start in range(0, len(messages), self._batch):
@@ -60,7 +60,9 @@ class Writer:
             try:
                 proved, unproved = self._prepared(some)
             except Unreadable as exc:
-                if len(messages) == 1:  # the consumer has narrowed it down: this is the one
+                if (
+                    len(messages) == 1
+                ):  # the consumer retries one by one: this is the unreadable message
                     await self._not_logged(messages[0], exc)
                 raise
             while proved and not await self._append(proved):
@@ -71,7 +73,7 @@ class Writer:
             raise SomeRefused(refused)
 
     def _prepared(self, messages: Sequence[Message]) -> tuple[list[Prepared], list[Suspect]]:
-        """Return what proves who made it, and what does not. Raises: Unreadable."""
+        """Return the messages that prove their producer, and those that do not. Raises: Unreadable."""
         now = self._runtime.clock.now()
         proved: list[Prepared] = []
         unproved: list[Suspect] = []
@@ -85,7 +87,7 @@ class Writer:
         return proved, unproved
 
     async def begin(self) -> None:
-        """Let the log go on from the one before it, if there is one and it was not closed yet."""
+        """Close the log before this one and append entry 0, if there is an old log and this one is empty."""
         async with self._runtime.db.begin() as connection:
             log = Log(connection)
             await log.lock()
@@ -93,7 +95,7 @@ class Writer:
         self._head = head
 
     async def _open(self, connection: AsyncConnection, log: Log) -> Head:
-        """Return where the log ends; an empty one begins with what it goes on from."""
+        """Return the end of the log. An empty log first gets the entry that closes the log before it, if any."""
         head = await log.head(self._head)
         if not head.size:
             now = self._runtime.clock.now()
@@ -104,11 +106,17 @@ class Writer:
     async def erase(
         self, purged: RecordsPurged, named: PurgeList, held: Sequence[str], gone: Sequence[str]
     ) -> ValuesErased | None:
-        """Erase what a purge took from the log's values, and append the entry that says so.
+        """Erase the sealed values of purged records, and append the `values.erased` entry.
 
-        Returns None if that was done before. The log must hold that the purge is certified.
-        Args: ids of reads and captures: `held` are kept, `gone` are those of the purge's last day
-        that it destroyed.
+        Returns None if this was done before. The log must already have the purge's certificate.
+
+        Args:
+            purged: the purge.
+            named: the roots of its list, which the entry repeats.
+            held: ids of reads and captures that holds keep.
+            gone: ids of reads and captures of the purge's last day that it destroyed.
+
+        Raises: DBAPIError if the log has no entry of the purge or of its certificate.
         """
         erasing = derive_id("values-erased", purged.event_id)
         async with self._runtime.db.begin() as connection:
@@ -136,14 +144,14 @@ class Writer:
             await log.append(
                 head, [entry_from(event, self._runtime.service)], self._runtime.clock.now()
             )
-            # The event goes to Kafka like every other; the log knows it when it comes back.
+            # Publish the event like every other; the consumer recognises it as already appended.
             await emit(connection, self._runtime.service, event)
         self._head = head
         self._keys.forget()
         return event
 
     async def fix_period(self, months: int) -> PeriodFixed | None:
-        """Append the entry that fixes the next period of the audit plan; None while none has ended.
+        """Append the entry that fixes the next period of the audit plan; None until that period has ended.
 
         The id is derived: replicas, and a retry after a lost commit reply, write the same entry once.
         """
@@ -162,13 +170,13 @@ class Writer:
             )
             head = await log.head(self._head)
             await log.append(head, [entry_from(event, self._runtime.service)], now)
-            # The event goes to Kafka like every other; the log knows it when it comes back.
+            # Publish the event like every other; the consumer recognises it as already appended.
             await emit(connection, self._runtime.service, event)
         self._head = head
         return event
 
     async def sign_if_grown(self, by: int = 1) -> bool:
-        """Sign a checkpoint if the log has grown `by` entries since the last; return whether."""
+        """Sign a checkpoint if the log has grown by `by` entries since the last; return whether it signed one."""
         async with self._runtime.db.begin() as connection:
             entries = Log(connection)
             await entries.lock()
@@ -176,12 +184,12 @@ class Writer:
             return await self._sign(connection, head, by)
 
     async def sign_for(self, connection: AsyncConnection, size: int) -> str | None:
-        """Return a checkpoint for exactly the first `size` entries, as `Checkpointer.sign_for` does."""
+        """Return the note of a checkpoint for the first `size` entries; see `Checkpointer.sign_for`."""
         await Log(connection).lock()
         return await self._checkpointer.sign_for(connection, size, self._runtime.clock.now())
 
     async def sign_what_is_left(self) -> None:
-        """Sign the newest entries, at start and stop; a failure is logged and holds nothing up."""
+        """Sign the newest entries, at start and stop. Logs a failure and continues."""
         try:
             await self.sign_if_grown()
         except AlprError as exc:
@@ -195,9 +203,9 @@ class Writer:
         return [one.entry(keys) for one in prepared]
 
     async def _append(self, prepared: Sequence[Prepared]) -> bool:
-        """Append what is new; False where keys were destroyed before that: seal it anew.
+        """Append the new events. Return False if keys were destroyed meanwhile: the caller must seal them again.
 
-        Nearly always all of it is new. So the log is not asked first: its unique index refuses what it has.
+        Does not look the events up first, because nearly all are new: the unique index refuses a known one.
         """
         try:
             return await self._append_new(prepared, looked_up=False)
@@ -205,7 +213,10 @@ class Writer:
             return await self._append_new(prepared, looked_up=True)
 
     async def _append_new(self, prepared: Sequence[Prepared], *, looked_up: bool) -> bool:
-        """Append what is new, as `_append`. Raises: UniqueViolationError unless that is `looked_up`."""
+        """Append the new events, as `_append` does; looks them up first if `looked_up`.
+
+        Raises: UniqueViolationError for a known event unless `looked_up`.
+        """
         entries = await self._sealed(prepared)
         first: dict[UUID, Entry] = {}
         for entry in entries:
@@ -229,16 +240,16 @@ class Writer:
                 await log.append(head, fresh, self._runtime.clock.now())
                 if head.size - self._signed >= self._every:
                     await self._sign(connection, head, self._every)
-        self._head = head  # only now: what did not commit is not remembered
+        self._head = head  # after the commit: a rolled-back append must not move it
         if wrong is not None:
             await self._contradicted(*wrong)
         return True
 
     async def _refuse(self, suspects: Sequence[Suspect]) -> list[tuple[Message, AlprError]]:
-        """Raise findings of events that do not prove who made them; return what is dead-lettered.
+        """Raise findings of events that do not prove their producer; return the messages to dead-letter.
 
-        An event that stands in the log word for word is a redelivery from before MACs or before a
-        key's end: there is nothing to append and nothing to find.
+        Skips an event that the log has with the same content: it is a redelivery from before MACs, or from before its
+        key ended.
         """
         async with self._runtime.db.begin() as connection:
             ids = [suspect.prepared.event_id for suspect in suspects]
@@ -260,7 +271,7 @@ class Writer:
         return [(s.message, Forged(s.fault.fault)) for s in forged]
 
     async def _not_logged(self, message: Message, exc: Unreadable) -> None:
-        """Raise a finding that something goes to the dead letters and not into the log."""
+        """Raise a finding that a message is dead-lettered and not logged."""
         place = f"{message.topic}/{message.partition}/{message.offset}"
         now = self._runtime.clock.now()
         finding = a_finding(
@@ -270,11 +281,11 @@ class Writer:
             await Findings(connection, self._runtime.service).raise_once(finding)
 
     async def _contradicted(self, wrong: Entry, kept: bytes) -> None:
-        """Raise a finding, which commits, and then Conflict: the event goes to the dead letters."""
+        """Raise and commit a finding, then raise InternalFault, so that the event is dead-lettered."""
         async with self._runtime.db.begin() as connection:
             finding = contradiction(wrong, kept, self._runtime.clock.now())
             await Findings(connection, self._runtime.service).raise_once(finding)
-        raise InternalFault("an event with this id stands in the log with other content")
+        raise InternalFault("the log has an event with this id, with other content")
 
     async def _sign(self, connection: AsyncConnection, head: Head, by: int) -> bool:
         self._signed = await self._checkpointer.newest(connection)
@@ -282,7 +293,7 @@ class Writer:
             return False
         try:
             signed = await self._checkpointer.sign(connection, head, self._runtime.clock.now())
-        except KeyMissing as exc:  # entries are taken all the same: `verify` tells of unsigned ones
+        except KeyMissing as exc:  # appends continue; `verify` reports the unsigned entries
             log.error("no checkpoint is signed: %s", exc.detail)
             return False
         self._signed = signed.size
@@ -292,7 +303,7 @@ class Writer:
 def _known_leaf(
     event_id: UUID, known: Mapping[UUID, Known], before: Mapping[UUID, Hash]
 ) -> Hash | None:
-    """Return the leaf that an event has in the log, or in the one before it."""
+    """Return an event's leaf hash in this log or in the log before it; None if neither has the event."""
     return known[event_id].leaf if event_id in known else before.get(event_id)
 
 
@@ -304,7 +315,7 @@ async def _contradicting(
     known: Mapping[UUID, Known],
     before: Mapping[UUID, Hash],
 ) -> tuple[Entry, Hash] | None:
-    """Return the first event that is not the same as what has its id, and the leaf of that; None if none."""
+    """Return the first event that differs from an event with the same id, and that one's leaf; None if all agree."""
     for entry, one in zip(entries, prepared, strict=True):
         own = first[one.event_id].leaf
         if not await _is_unchanged(connection, one, entry, known, before, own):
@@ -320,7 +331,7 @@ async def _is_unchanged(
     before: Mapping[UUID, Hash],
     own: Hash,
 ) -> bool:
-    """Return whether an event is the same as what has its id in a log, or else has the leaf `own`."""
+    """Return whether an event equals the logged event with its id; if no log has the id, whether its leaf is `own`."""
     if (there := known.get(one.event_id)) is not None:
         return entry.leaf == there.leaf or await is_same(connection, there.seq, one)
     if one.event_id in before:

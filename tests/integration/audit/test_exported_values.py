@@ -284,11 +284,11 @@ AFTER_A_PURGE = {
     drop_value: (3, "the value of sighting is missing, and no purge erased it"),
     drop_record: (1, "record 0 of records/2025-04-28 is missing, and no purge erased it"),
     swap_values: (1, "the value of records is not the one that was logged"),
-    add_value: (3, "a value of unknown stands beside it, which it has not"),
-    add_value_to_an_entry_without: (0, "a value of sighting stands beside it, which it has not"),
+    add_value: (3, "it has no digest of unknown, but there is a value of it"),
+    add_value_to_an_entry_without: (0, "it has no digest of sighting, but there is a value of it"),
     repeat_value: (4, "each once"),
-    call_it_erased: (1, "is not what its entry says"),
-    call_it_erased_by_nobody: (3, "and no entry says so"),
+    call_it_erased: (1, "are not those of its entry"),
+    call_it_erased_by_nobody: (3, "but no entry records it"),
     forget_that_it_was_erased: (2, "the value of sighting is missing, and no purge erased it"),
     put_back: (2, "the value of sighting is not the one that was logged"),
     say_that_values_are_left_out: (2, "says that values are left out"),
@@ -325,7 +325,7 @@ async def test_a_part_says_what_was_erased_before_it_or_does_not_verify(
     assert judged(exported).ok
     for place in before:
         found = judged(exported[:place] + exported[place + 1 :])
-        assert any("is not what its entry says" in fault.what for fault in found.faults)
+        assert any("are not those of its entry" in fault.what for fault in found.faults)
     late = [
         *exported[: before[-1]],
         *exported[before[-1] + 1 : -1],

@@ -198,7 +198,7 @@ async def test_a_services_last_key_is_taken_until_its_end_and_no_longer(
 
 async def test_a_last_key_is_taken_for_30_days_at_most(runtime, clock, audit_settings):
     late = with_last_key(audit_settings, clock.now() + timedelta(days=31))
-    with pytest.raises(ValueError, match="a last key of retention is taken for 30 days at most"):
+    with pytest.raises(ValueError, match="a previous key of retention is accepted for 30 days"):
         Writer(runtime, late).makers.check_ends(clock.now())
 
 

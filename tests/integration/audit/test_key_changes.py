@@ -144,7 +144,7 @@ async def test_another_key_in_the_settings_changes_nothing(deliver, writer, runt
 async def test_a_change_needs_another_key_a_log_and_one_that_was_not_used_before(
     app, rotate, deliver, clock, runtime
 ):
-    assert "begin it with the new key" in (await rotate())[1]
+    assert "start it with the new key" in (await rotate())[1]
     await deliver(an_attempt(clock))
     status, said = await rotate(new=None)
     assert (status, "AUDIT_NEXT_SIGNING_KEY" in said) == (2, True)

@@ -337,12 +337,12 @@ TAMPERING = {
     "a plate was taken out of the index": (
         "UPDATE sealed_values SET plates = '{}' WHERE seq = 1",
         1,
-        "filed under other plates",
+        "is indexed with other plates",
     ),
     "a value was kept from the purge": (
         "UPDATE sealed_values SET sighting = false WHERE seq = 1",
         1,
-        "filed as what a purge takes",
+        "the wrong mark for whether a purge erases it",
     ),
     "a value was put beside an entry that has none": (
         "UPDATE sealed_values SET seq = 2 WHERE seq = 1",
