@@ -44,14 +44,14 @@ PRODUCERS = frozenset(service for topic in TOPICS.values() for service in topic.
 
 @dataclass(frozen=True)
 class AcceptedKey:
-    """A key whose MACs audit accepts; a service's last key has an end."""
+    """A key whose MACs audit accepts. A service's previous key has an end, `until`; its current key has None."""
 
     key: MacKey
     until: datetime | None
 
 
 def parse_keys(text: str) -> list[AcceptedKey]:
-    """Return the keys in `service:base64` items, separated by spaces; a last key ends in `@time`.
+    """Return the keys in `service:base64` items, separated by spaces; a previous key ends in `@time`.
 
     Raises: ValueError, without showing a key.
     """
@@ -199,8 +199,8 @@ class Settings(SigningSettings, ApiSettings, ObjectSettings):
         return url
 
     audit_event_mac_keys: Annotated[SecretStr, AfterValidator(_mac_keys)]
-    """Every service's EVENT_MAC_KEY, as `service:key`, separated by spaces. While one changes, its last key too,
-    as `service:key@time`: audit accepts it until that time, 30 days ahead at most (ADR-0022)."""
+    """Every service's EVENT_MAC_KEY, as `service:key`, separated by spaces. During a change of keys it has the
+    previous key too, as `service:key@time`: audit accepts it until that time, 30 days ahead at most (ADR-0022)."""
 
     @property
     def mac_keys(self) -> list[AcceptedKey]:

@@ -109,7 +109,10 @@ class Makers:
                 )
 
     def accept_unsigned(self, ends: Mapping[tuple[str, int], int], recorded_at: datetime) -> None:
-        """Accept events without a MAC below these offsets, for a week after `recorded_at`."""
+        """Accept events without a MAC below these offsets, for a week after `recorded_at`.
+
+        `ends`: offset by topic and partition.
+        """
         self._unsigned = ends
         self._unsigned_until = recorded_at + timedelta(days=UNSIGNED_DAYS)
 

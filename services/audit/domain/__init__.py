@@ -1,1 +1,1 @@
-"""Audit: the rules."""
+"""Audit: the rules of the log, without queries and input or output."""

@@ -74,7 +74,10 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
         return leaf_hash(_encoder.encode({**self.attributes, "data": msgspec.Raw(self.came)}))
 
     def entry(self, keys: Mapping[date, HmacSha256]) -> Entry:
-        """Return the entry, sealed under the keys of its days. Raises: Malformed."""
+        """Return the entry, sealed under the keys of its days.
+
+        Raises: KeyError if `keys` lacks a day; msgspec.DecodeError if a value to seal cannot be decoded.
+        """
         data = self.stays
         values: list[Value] = []
         if self.groups:

@@ -1,9 +1,9 @@
-"""What is wrong with what the log is made of, for the consumer and for those who verify; no HTTP caller is told."""
+"""The fault of unreadable events, entries and lines of exports. HTTP callers never see its text."""
 
 from shared.core.errors import InternalFault
 
 
 class Unreadable(InternalFault):
-    """An event, an entry or a line of an export that cannot be read as what it should be."""
+    """An event, an entry or a line of an export has an invalid format."""
 
     title = "It cannot be read"

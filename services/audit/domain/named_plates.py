@@ -24,9 +24,7 @@ def as_plate(text: str) -> str:
     ASCII text that is no pattern, such as one of 13 characters, keeps the form in which the log indexed it
     before `PlatePattern`.
     """
-    if (
-        text.isascii() and text.isalnum() and len(text) <= MAX_PLATE_CHARACTERS
-    ):  # as nearly all come
+    if text.isascii() and text.isalnum() and len(text) <= MAX_PLATE_CHARACTERS:  # nearly all texts
         return text.upper()
     return _parsed(text)
 
@@ -44,7 +42,10 @@ KNOWN_OF_ONE = 4
 
 
 def of_one_plate(one: str, other: str) -> bool:
-    """Whether two plates or patterns in their normal form can be the same plate, as far as each is known."""
+    """Return whether two plates or patterns, in their normal form, can mean the same plate.
+
+    Patterns with fewer than `KNOWN_OF_ONE` known characters only match an equal text.
+    """
     if one == other:
         return True
     return (

@@ -1,16 +1,16 @@
-"""The periods of the audit plan: calendar months, or several of a year, one after another (ADR-0035).
+"""The periods of the audit plan: one or more calendar months each, one after another (ADR-0035).
 
-Times are in UTC. A period ends at the plan's next boundary, where the next period begins: periods have no gap
-and no overlap, even when the plan changes.
+Times are in UTC. A period ends at the plan's next boundary, where the next period begins. Periods have no gap and no
+overlap, even when the plan changes.
 """
 
 from datetime import UTC, datetime
 
 BY_SOFTWARE = "EVENT"
-"""The method of an attempt that the software made for a person: an approved release is one request."""
+"""The method of an attempt that the software records on a person's behalf, such as packaging an approved release."""
 
 SOFTWARE = "system:"
-"""The prefix of an actor's id that is not a person."""
+"""The prefix of the ids of actors that are not people."""
 
 
 PERIOD, ENTRIES = "period_seq", "entries"
@@ -34,7 +34,7 @@ def end_of(start: datetime, months: int) -> datetime:
 def due_period(
     log_began: datetime, last_end: datetime | None, months: int, now: datetime
 ) -> tuple[datetime, datetime] | None:
-    """Return the start and end of the next period to fix; None while it has not ended.
+    """Return the start and end of the next period to fix; None before its end.
 
     Args:
         log_began: the time of the log's first entry; the first period contains it.

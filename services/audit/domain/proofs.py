@@ -20,7 +20,7 @@ def chained(previous: Hash, leaf: Hash) -> Hash:
 def nodes_of(span: Span) -> list[Node]:
     """Return the complete subtrees that make up `span`, left to right.
 
-    The span begins at a multiple of the largest power of two in its length, as spans of proofs do.
+    `span` must start at a multiple of the largest power of two in its length, as the spans of proofs do.
     """
     nodes, at = [], span.start
     while at < span.end:
@@ -36,7 +36,10 @@ def _split(length: int) -> int:
 
 
 def inclusion_spans(index: int, size: int) -> list[Span]:
-    """Return the spans whose roots prove that entry `index` is in the log of `size` (RFC 6962, 2.1.1)."""
+    """Return the spans whose roots prove that entry `index` is in the log of `size` (RFC 6962, 2.1.1).
+
+    Raises: ValueError if it is not.
+    """
     if not 0 <= index < size:
         raise ValueError("the entry is not in a log of this size")
     spans, start, end = [], 0, size
@@ -55,6 +58,7 @@ def consistency_spans(old_size: int, new_size: int) -> list[Span]:
     """Return the spans whose roots prove that the log of `new_size` extends that of `old_size`.
 
     RFC 6962, 2.1.2. Returns no span if the sizes are equal or the old log was empty.
+    Raises: ValueError if `old_size` is negative or larger than `new_size`.
     """
     if not 0 <= old_size <= new_size:
         raise ValueError("the older log is not the larger one")
@@ -108,7 +112,7 @@ def verify_consistency(
     if old_size == 0:
         return not path and old_root == EMPTY_ROOT
     hashes = list(path)
-    if old_size & (old_size - 1) == 0:  # the older log is one complete subtree, and its root known
+    if old_size & (old_size - 1) == 0:  # the older log is one complete subtree; its root is known
         hashes.insert(0, old_root)
     if not hashes:
         return False

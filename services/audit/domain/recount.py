@@ -1,7 +1,7 @@
 """Recomputes a log from its exact entries and compares it with the stored hashes and signed checkpoints.
 
-Needs neither database nor service: an outsider can run it with an export and a public key. Reads entries and
-checkpoints one by one, in the log's order, and stores none of them.
+It needs no database and no service: an outsider can run it with an export and a public key. It reads entries and
+checkpoints one by one, in the log's order, without storing them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ MAX_FAULTS = 1000
 
 @dataclass(frozen=True)
 class Cadence:
-    """The number of entries, or the seconds after an entry, after which the service signs a checkpoint."""
+    """The interval of checkpoints: the service signs one after so many entries or seconds."""
 
     entries: int
     seconds: float
@@ -30,13 +30,13 @@ class Fault:
 
     what: str
     seq: int | None = None
-    """Number of the entry."""
+    """The number of the entry, or of the first of several of which one is wrong."""
     until: int | None = None
-    """Number of the last entry, if one of several is wrong."""
+    """The number of the last of several entries of which one is wrong."""
     size: int | None = None
-    """Size of the checkpoint."""
+    """The size of the checkpoint."""
     line: int | None = None
-    """Line of the export, from 1."""
+    """The line of the export, from 1."""
 
 
 @dataclass
@@ -77,7 +77,7 @@ class ErasedSum:
     run_id: str
     groups: int
     certificate: str
-    """SHA-256 of its certificate of destruction, hexadecimal."""
+    """The SHA-256 of the run's certificate of destruction, hexadecimal."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ class Verdict:
     erased: Sequence[ErasedSum] = ()
     """The sealed values that purges have erased, by run."""
     values: int = 0
-    """Groups of values that were present and compared with their digests."""
+    """The number of groups that were present and compared with their digests."""
     left_out: int = 0
-    """Groups of values that an export without values leaves out."""
+    """The number of groups that an export without values leaves out."""
 
     @property
     def ok(self) -> bool:
@@ -116,7 +116,17 @@ class Recount:
         last: Hash = GENESIS,
         exported: bool = False,
     ) -> None:
-        """`exported`: the last checkpoint may be signed for the export's end."""
+        """Start before the first entry, or after the entries of `frontier`.
+
+        Args:
+            origin: the log's name.
+            keys: the log's public keys, the first one first; at least one.
+            frontier: the tree before the first entry to check.
+            last: the chain hash of the entry before it.
+            exported: whether the last checkpoint may be one that was signed for the export's end.
+
+        Raises: BadNote if `keys` is empty.
+        """
         self.faults = Faults()
         self.frontier = frontier or Frontier()
         self._origin = origin
@@ -127,7 +137,7 @@ class Recount:
         self.signed = self.frontier.size
         """The number of entries that verified signatures cover."""
         self.latest: int | None = None
-        """Size of the log's own newest checkpoint."""
+        """The size of the log's own newest checkpoint."""
         self._exported = exported
         self._linked = None if self._start else 0
         self._closed: int | None = None
@@ -140,12 +150,12 @@ class Recount:
         return self.next - self.signed
 
     def expect_checkpoints(self, notes: Iterable[str]) -> None:
-        """Compare the log with checkpoints kept elsewhere, each when the log reaches its size."""
+        """Add checkpoints that outsiders kept. Each is compared when the log reaches its size."""
         for note in notes:
             try:
                 size = Checkpoint.parse(note).size
             except BadNote as exc:
-                self.faults.add(f"a checkpoint kept elsewhere is none: {exc}")
+                self.faults.add(f"a checkpoint kept elsewhere is invalid: {exc}")
                 continue
             self._kept.setdefault(size, []).append(note)
         self._compare_checkpoints()
@@ -155,18 +165,19 @@ class Recount:
     ) -> None:
         """Recompute the next entry's hashes and compare them with the stored ones.
 
-        The chain continues from the stored hash, so that one altered entry is one fault, and later ones are none.
+        The chain continues from the stored hash, so that an altered entry adds one fault and its successors add no
+        other.
         """
         self._leave()
         if seq != self.next:
-            what = f"entry {self.next} is missing, {seq} stands in its place"
+            what = f"entry {self.next} is missing, {seq} is in its place"
             self.faults.add(what, min(seq, self.next))
         self.next = seq + 1
         computed = leaf_hash(content)
         if leaf is not None and leaf != computed:
-            self.faults.add(f"entry {seq}: its text does not have its leaf hash", seq)
+            self.faults.add(f"entry {seq}: its leaf hash is not that of its text", seq)
         if entry_hash != chained(self._last, computed):
-            self.faults.add(f"entry {seq}: the chain does not hold", seq)
+            self.faults.add(f"entry {seq}: its chain hash is wrong", seq)
         self._last = entry_hash
         self.frontier.append(computed)
         try:
@@ -177,10 +188,10 @@ class Recount:
         self._compare_checkpoints()
 
     def prove_key(self, seq: int, entry: bytes, path: Sequence[Hash], note: str) -> None:
-        """Apply a change of the key from before the given entries, by its proof."""
+        """Apply a change of the key from before the first entry, by its proof."""
         try:
             if seq >= self._start:
-                raise BadNote("lies among the entries given")
+                raise BadNote("is not before the first entry")
             self._keys.prove(seq, entry, path, note)
         except BadNote as exc:
             self.faults.add(f"the change of the key in entry {seq}: {exc}", seq)
@@ -192,7 +203,7 @@ class Recount:
             return
         size = checkpoint.size
         if size != self.next:
-            what = f"a checkpoint of size {size} stands where the log has {self.next} entries"
+            what = f"a checkpoint of size {size} comes after {self.next} entries"
             self.faults.add(what, size=size, line=line)
         elif size == self.latest:
             self.faults.add(f"a second checkpoint of size {size}", size=size, line=line)
@@ -229,14 +240,14 @@ class Recount:
         self._leave(last=True)
         for size in sorted(self._kept):
             if size < self._start:
-                what = f"a checkpoint kept elsewhere, of size {size}, lies before what was given"
+                what = f"a checkpoint kept elsewhere, of size {size}, is older than the first entry"
                 self.faults.add(what, size=size)
             elif size > self.next:
                 for note in self._kept[size]:
                     if self._opened(note, None) is not None:
                         self._cut_off(size)
         if self.next == self._start:
-            self.faults.add("there are no entries, so nothing is signed")
+            self.faults.add("there are no entries")
         return Verdict(
             entries=self.frontier.size,
             checkpoints=self._checked,
@@ -253,7 +264,7 @@ class Recount:
             self._cut_off(checkpoint.size)
 
     def _cut_off(self, size: int) -> None:
-        what = f"a signed checkpoint says that there were {size} entries; there are {self.next}"
+        what = f"by a signed checkpoint there were {size} entries; there are {self.next}"
         self.faults.add(what, self.next, size=size)
 
     def _compare_checkpoints(self) -> None:
@@ -263,7 +274,7 @@ class Recount:
                 self._agreed = checkpoint.size
 
     def _leave(self, *, last: bool = False) -> None:
-        """Add a fault for each checkpoint that the log lacks at its present size, or that only an export's end has."""
+        """Add faults at this size: for a required checkpoint that is missing, and for one signed for an export."""
         if self._closed == self.next and not last:
             what = f"the checkpoint of size {self.next} was signed for an export that ends there"
             self.faults.add(what, size=self.next)
@@ -286,11 +297,11 @@ class Recount:
         if checkpoint.closing:
             self._closed = size
             if not self._exported:
-                what = f"the checkpoint of size {size} was signed for an export, and is none of the log's"
+                what = f"the checkpoint of size {size} was signed for an export and does not belong to the log"
                 self.faults.add(what, size=size, line=line)
 
     def _opened(self, note: str, line: int | None, *, exact: bool = False) -> Checkpoint | None:
-        """Return the checkpoint in a note that one of the keys signed; otherwise add a fault and return None."""
+        """Return the checkpoint in a note if the right key signed it; otherwise add a fault and return None."""
         self._checked += 1
         try:
             checkpoint = self._keys.open(note, exact=exact)
@@ -299,7 +310,7 @@ class Recount:
         else:
             if checkpoint.origin == self._origin:
                 return checkpoint
-            what = f"a checkpoint is of another log, {checkpoint.origin!r}"
+            what = f"a checkpoint belongs to another log, {checkpoint.origin!r}"
             self.faults.add(what, size=checkpoint.size, line=line)
             return None
         shown = note.split("\n", 2)[1:2]
@@ -317,8 +328,8 @@ class Recount:
             return True
         differs = "chain" if right else "root"
         self.faults.among(
-            f"the signed checkpoint of size {size} has another {differs}: something in entries "
-            f"{self.signed} to {size - 1} was altered",
+            f"the signed checkpoint of size {size} has another {differs}: one or more of entries "
+            f"{self.signed} to {size - 1} were altered",
             self.signed,
             size - 1,
             size=size,

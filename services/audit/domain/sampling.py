@@ -1,8 +1,8 @@
 """Samples for periodic audits (policy 468.6(c)): large enough to find misuse, and reproducible by outsiders.
 
 The seed is unpredictable: it derives from a checkpoint, signature included, that the service signs only after
-the period was fixed (ADR-0035). The draw from the seed is SHA-256(seed || counter) for counter 0, 1, 2 ...
-(8 bytes, big-endian), its first 16 bytes modulo the population; it skips numbers already drawn.
+the period was fixed (ADR-0035). The draw hashes SHA-256(seed || counter) for counter 0, 1, 2 ... (8 bytes,
+big-endian), and uses the first 16 bytes modulo the population. It skips places that are already drawn.
 """
 
 from datetime import UTC, datetime
@@ -14,10 +14,10 @@ CONFIDENCE = 0.95
 
 
 def sample_size(population: int, *, misuse: float = MISUSE, confidence: float = CONFIDENCE) -> int:
-    """Return the sample size of a `population` that finds a share `misuse` of misuse with `confidence`.
+    """Return the number of items to draw from `population` to find a share `misuse` of misuse with `confidence`.
 
-    The least n whose chance to contain no misuse, drawn without replacement, is 1 - confidence
-    or less: 299 of a very large population for the defaults.
+    It is the least n for which a sample without replacement misses all misuse with a chance of 1 - confidence or
+    less: 299 of a very large population for the defaults.
     """
     misused = max(1, ceil(population * misuse)) if population else 0
     missed, drawn = 1.0, 0
@@ -34,7 +34,10 @@ def seed_of(note: str, since: datetime, until: datetime) -> bytes:
 
 
 def draw(seed: bytes, population: int, size: int) -> list[int]:
-    """Return `size` different places from 0 to population - 1, in the order of the draw."""
+    """Return `size` different places from 0 to population - 1, in the order of the draw.
+
+    Raises: ValueError if `size` is negative or larger than `population`.
+    """
     if not 0 <= size <= population:
         raise ValueError("a sample is not larger than its population")
     drawn: dict[int, None] = {}

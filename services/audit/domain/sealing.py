@@ -1,9 +1,9 @@
 """Seals groups of an event's values: the entry has a digest, and the value is stored beside the log.
 
-After RFC 9901 (SD-JWT): a disclosure is base64url(JSON [salt, name, value]), its digest
-base64url(SHA-256(disclosure)). The records of a capture day are a group whose value names the digest of
-each record's own disclosure, base64url(JSON [salt, record]), so that a purge can erase one and leave the
-others provable. docs/audit-log.md is the specification.
+The format follows RFC 9901 (SD-JWT): a disclosure is base64url(JSON [salt, name, value]), its digest
+base64url(SHA-256(disclosure)). The records of a capture day form one group. Its value has the digest of each record's
+own disclosure, base64url(JSON [salt, record]), so that a purge can erase one record and leave the others provable.
+docs/audit-log.md is the specification.
 """
 
 from base64 import urlsafe_b64decode
@@ -37,7 +37,7 @@ _ARRAY_DIGEST = ARRAY_DIGEST.encode()
 MAX_GROUPS = 6
 RECORDS = "records"
 EARLIEST = date(2000, 1, 1)
-"""The earliest valid capture day: no plate reader's capture is older. Future days are invalid too."""
+"""The earliest valid capture day, older than any plate reader's capture. The latest is a day after the event."""
 
 _ONE_DAY = timedelta(days=1)
 
@@ -93,7 +93,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sighting: bool
     disclosure: str
     records: list[str | None] | None = None
-    """Each record's disclosure, None for one that was erased; None for a group without records."""
+    """Each record's disclosure, None for an erased record; None for a group without records."""
 
     plates: list[str] = []
 
@@ -120,7 +120,7 @@ class Stored(Protocol):
 
 
 def fields_of(body: bytes) -> Fields:
-    """Return the fields of a body, each as it came. Raises: Unreadable for a body that is no JSON object."""
+    """Return the fields of a body, each with its bytes unchanged. Raises: Unreadable if the body is no JSON object."""
     try:
         str(body, "utf-8")  # msgspec does not check UTF-8 in values that it skips
         return _fields(body)
@@ -131,11 +131,11 @@ def fields_of(body: bytes) -> Fields:
 def split(sealing: Sealing, fields: Fields, occurred_on: date) -> Split:
     """Split an event's fields into those that stay in the entry and the groups to seal.
 
-    What is not declared open is sealed, also what this version does not know.
-    Raises: Unreadable for a field that the entry itself writes.
+    Seals every field that `sealing` does not declare open, so also a field that this version does not know.
+    Raises: Unreadable if the body has the field in which an entry stores its digests.
     """
     if DIGESTS in fields:
-        raise Unreadable(f"a body has no field {DIGESTS}")
+        raise Unreadable(f"the body must not have a field {DIGESTS}, which entries use for digests")
     open_: dict[str, Any] = {}
     closed: dict[str, Any] = {}
     groups: list[Group] = []
@@ -158,7 +158,7 @@ def split(sealing: Sealing, fields: Fields, occurred_on: date) -> Split:
 
 
 def with_digests(stays: bytes, digests: Mapping[str, str]) -> bytes:
-    """Return an entry's data: the digests, which sort first, and the part of the body that stays."""
+    """Return an entry's data as JSON: the digests, which sort first, and the open part of the body, `stays`."""
     rest = stays[1:] if stays == b"{}" else b"," + stays[1:]
     return b'{"%b":%b%b' % (_DIGESTS, _encode_sorted(digests), rest)
 
@@ -173,7 +173,7 @@ def _part(
     open_: dict[str, Any],
     closed: dict[str, Any],
 ) -> None:
-    """Put the fields in `stays` into `open_`, the rest into `closed`; a value that is no mapping into `closed`."""
+    """Put a mapping's fields in `stays` into `open_` and the others into `closed`; any other value into `closed`."""
     try:
         inner = _fields(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -188,7 +188,7 @@ def _part(
 
 
 def _records(value: msgspec.Raw, occurred_on: date) -> list[Group]:
-    """Return a group for each day; none if days are invalid or too many, so that `split` seals the whole field."""
+    """Return a group for each day. If days are invalid or too many, return no group: `split` seals the whole field."""
     try:
         days, plates = _days(value), _plates_of_days(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -214,7 +214,7 @@ def _records(value: msgspec.Raw, occurred_on: date) -> list[Group]:
 
 
 def _day_of(sealing: Sealing, fields: Fields, groups: Sequence[Group], occurred_on: date) -> date:
-    """Return the day under which to seal an event's values: the capture's, else the event's own."""
+    """Return the day under which to seal an event's values: the earliest capture day, or else the event's day."""
     days = [group.day for group in groups]
     if sealing.day is not None and sealing.day in fields:
         days += filter(None, [_as_day(fields[sealing.day])])
@@ -237,7 +237,10 @@ def _is_day(day: date, occurred_on: date) -> bool:
 
 
 def seal(group: Group, salts: Salts) -> tuple[str, Value]:
-    """Return a group's digest and the value to store."""
+    """Return a group's digest, in base64url, and the value to store.
+
+    Raises: msgspec.DecodeError if the value is JSON that cannot be decoded, such as a number out of range.
+    """
     own, *of_records = salts(group.day, group.name, 1 + len(group.records))
     said = group.value
     records: list[str | None] | None = None
@@ -262,7 +265,7 @@ def seal(group: Group, salts: Salts) -> tuple[str, Value]:
 
 
 def _with_records(captured_on: date | None, digests: Iterable[bytes]) -> bytes:
-    """Return the value of a group of records: their day, and the digest of each one's disclosure."""
+    """Return the value of a group of records as JSON: their day, and the digest of each record's disclosure."""
     shown = b",".join([b'{"%b":"%b"}' % (_ARRAY_DIGEST, digest) for digest in digests])
     if captured_on is None:
         return b'{"shown":[%b]}' % shown
@@ -294,7 +297,7 @@ def _digest(disclosure: bytes) -> bytes:
 
 
 def opened(disclosure: str) -> list[Any]:
-    """Return the array that a disclosure encodes. Raises: ValueError if it encodes none."""
+    """Return the array that a disclosure encodes. Raises: ValueError if it does not encode two or three items."""
     padded = disclosure + "=" * (-len(disclosure) % 4)
     found = msgspec.json.decode(urlsafe_b64decode(padded.encode("ascii")))
     if not isinstance(found, list) or len(found) not in (2, 3):
@@ -317,7 +320,7 @@ class Part(NamedTuple):
     said: Mapping[str, Any]
     plates: list[str]
     read_ids: list[str]
-    """The reads and captures that it concerns: a hold on one of them keeps it."""
+    """The ids of its reads and captures. A hold on one of them keeps the part."""
 
 
 def remaining_of(value: Value) -> list[Part]:
@@ -344,7 +347,7 @@ def _reads(said: Mapping[str, Any]) -> list[str]:
 
 
 def plates_of(value: Value) -> list[str]:
-    """Return the searchable plates that are left in a stored group. Raises: ValueError."""
+    """Return the sorted plates in the remaining parts of a stored group. Raises: ValueError if decoding fails."""
     return sorted({plate for part in remaining_of(value) for plate in part.plates})
 
 

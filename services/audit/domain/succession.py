@@ -1,7 +1,7 @@
-"""Which key may sign the log at which size.
+"""Determines the key that may sign the log at each size.
 
-The log has one key at a time. An entry changes it: the old key's checkpoint that ends with that entry is
-its last, and every larger one is the new key's. Whoever has the first key follows the log from there.
+The log has one key at a time, and an entry changes it. The checkpoint that ends with that entry is the old key's last;
+the new key signs every larger one. A verifier with the first key follows the changes through the log.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class KeyChange:
 
     @property
     def last_size(self) -> int:
-        """The old key's largest checkpoint: the one that ends with this entry."""
+        """The size of the old key's last checkpoint, which ends with this entry."""
         return self.seq + 1
 
 
@@ -53,8 +53,8 @@ def key_change(seq: int, content: bytes) -> KeyChange | None:
 class Succession:
     """Opens checkpoints with the key in force at their place in the log.
 
-    Trust begins with the first of the `given` keys, which the caller got apart from the log, and follows the
-    log's own changes of the key. If there are more `given` keys, the log must change to them in order.
+    It trusts the first of the `given` keys, which the caller received apart from the log, and follows the log's own
+    changes from there. If there are more `given` keys, the log must change to them in order.
     """
 
     def __init__(self, given: Sequence[Verifier]) -> None:
@@ -80,7 +80,7 @@ class Succession:
             raise BadNote(f"signed with {self._announced.new.key_id} before the old key ended")
         if any(_signed(key, note) for key in self._given):
             raise BadNote("signed with a given key that is not the log's here")
-        raise BadNote("signed by none of the keys")
+        raise BadNote("not signed by any of the keys")
 
     def add_change(self, change: KeyChange) -> None:
         """Record an announced change of the key. Raises: BadNote if the change is not allowed."""
@@ -92,7 +92,9 @@ class Succession:
             self._given[self._given.index(change.old) + 1 :] if change.old in self._given else ()
         )
         if following and change.new != following[0]:
-            raise BadNote(f"it changes to {change.new.key_id}, and {following[0].key_id} was given")
+            raise BadNote(
+                f"it changes to {change.new.key_id}, but the given key is {following[0].key_id}"
+            )
         self._announced = change
 
     @property
@@ -119,7 +121,7 @@ class Succession:
         """
         change = key_change(seq, entry)
         if change is None:
-            raise BadNote("is no change of a key")
+            raise BadNote("is not an entry that changes the key")
         checkpoint = Checkpoint.parse(change.old.verify(note, exact=True))
         size, root = checkpoint.size, checkpoint.root
         if (
@@ -127,9 +129,9 @@ class Succession:
             or checkpoint.origin != change.old.name
             or not verify_inclusion(leaf_hash(entry), seq, size, path, root)
         ):
-            raise BadNote("is not proven by the checkpoint of the old key")
+            raise BadNote("is not proven by a checkpoint of the old key")
         if change.old != self.current and not self._former:
-            return  # of a time before the key with which trust begins
+            return  # the change is older than the first given key
         self.add_change(change)
         self.settle(size)
 

@@ -1,5 +1,5 @@
--- What the role that works may do to each table, and nothing else (ADR-0016). The triggers stand behind it.
--- Values are erased by the function alone, which asks for a records.purged entry of the log (ADR-0024).
+-- All rights of the service's role on each table (ADR-0016). Triggers refuse what these rights do not exclude.
+-- Only the function erase_values erases values; it requires a records.purged entry of the log (ADR-0024).
 GRANT SELECT, INSERT ON entries, nodes, checkpoints, finding_steps, sealed_values, day_keys,
     before_macs TO {role};
 GRANT SELECT ON old_entries, old_nodes, both_logs, erasures, erased, destroyed_logs TO {role};

@@ -8,7 +8,7 @@ from shared.events import FindingRaised
 
 
 def of_accounts(changes: Iterable[AccountChange]) -> list[FindingRaised]:
-    """Return the findings in account changes."""
+    """Return the findings that follow from account changes."""
     return [
         finding
         for one in changes
@@ -18,15 +18,15 @@ def of_accounts(changes: Iterable[AccountChange]) -> list[FindingRaised]:
 
 
 def _exclusive_roles(one: AccountChange) -> Iterable[FindingRaised]:
-    """Yield a finding for an account with exclusive roles from before the policy named them."""
+    """Yield a finding for an account whose exclusive roles are older than the policy's rule about them."""
     pairs = sorted([" and ".join(pair) for pair in one.details["pairs"]])
     yield a_finding("exclusive_roles", one.account_id, one.at, *pairs, pairs=pairs)
 
 
 def _enrolled_beside(one: AccountChange) -> Iterable[FindingRaised]:
-    """Yield a finding if a person who held the invitation was signed in where the enrolment came from.
+    """Yield a finding for each holder of the invitation whose session has the enrolment's browser or address.
 
-    The sign-in was within the hour before. The finding is about that person, who therefore cannot work it.
+    Identity names sessions of the hour before. The holder is the finding's subject, and cannot work on it.
     """
     for person_id, what in sorted(one.details.get("beside", {}).items()):
         number = one.account_number
@@ -35,7 +35,7 @@ def _enrolled_beside(one: AccountChange) -> Iterable[FindingRaised]:
 
 
 def _from_the_host(one: AccountChange) -> Iterable[FindingRaised]:
-    """Yield a finding if a command on the host released an account; it is about that person, who cannot work it."""
+    """Yield a finding if a command on the host released an account. Its subject, the account, cannot work on it."""
     if one.person_id.startswith("system:"):
         number = one.account_number
         yield a_finding("released_on_host", one.account_id, one.at, number, why=one.change)

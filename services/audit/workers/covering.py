@@ -25,8 +25,8 @@ MOST_PROBES = 2000
 class Covering:
     """Records the partitions' end offsets and checks later whether audit has committed them.
 
-    Audit commits an offset once its entries are durable. When the ends of a record are committed, the log
-    therefore contains every event up to its time; while nothing is published, the newest record is covered at once.
+    Audit commits an offset once its entries are durable. Once the ends of a record are committed, the log therefore
+    contains every event up to the record's time. If no event is published, the newest record is covered at once.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -37,7 +37,10 @@ class Covering:
         self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
 
     async def report(self) -> None:
-        """Publish the log's coverage, and raise a finding if it is behind. Raises: Unavailable."""
+        """Publish the log's coverage, and raise a finding if the log is behind.
+
+        Raises: DependencyDown if Kafka does not answer; Unavailable if Postgres does not.
+        """
         if not self._runtime.live:
             return
         now = self._runtime.clock.now()
@@ -48,7 +51,10 @@ class Covering:
         await self.check_lag(now)
 
     async def _ends_and_committed(self) -> tuple[Ends, Ends]:
-        """Return the end and committed offsets, by clients that stay open to save connects. Raises: Unavailable."""
+        """Return the end and the committed offsets. The clients stay open for the next report.
+
+        Raises: DependencyDown if Kafka does not answer.
+        """
         kafka = self._runtime.kafka
         try:
             if self._clients is None:
@@ -61,7 +67,7 @@ class Covering:
         except (KafkaError, OSError) as exc:
             await self.close()
             raise DependencyDown(await kafka.fault()) from exc
-        except BaseException:  # a turn that is cancelled may leave a client half started
+        except BaseException:  # a cancelled report may leave a client half started
             await self.close()
             raise
 
@@ -104,7 +110,7 @@ class Covering:
 async def committed(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, ends: Ends) -> Ends:
     """Return the offset that audit's group has committed in each partition.
 
-    Events that Kafka has deleted can no longer be appended and count as committed.
+    Events that Kafka has deleted count as committed, because audit can no longer append them.
     """
     offsets = await admin.list_consumer_group_offsets(GROUP)
     done = {(p.topic, p.partition): max(0, at.offset) for p, at in offsets.items()}
@@ -117,7 +123,7 @@ async def committed(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, ends
 
 
 class CoveringTask(PeriodicTask):
-    """Reports every 10 s; its clients close with it."""
+    """Reports the coverage every 10 s, and closes its clients when it stops."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._covering = Covering(runtime)

@@ -22,8 +22,11 @@ from shared.service.runtime import Runtime
 log = logging.getLogger(__name__)
 
 CERTIFIED_WITHIN = timedelta(days=2)
-"""The time after which a purge without a certificate raises a finding, as the log's values wait for it.
-Retention needs a day at most unless objects cannot be deleted."""
+"""The time after which a purge without a certificate raises a finding.
+
+The log erases no value of the purge before its certificate. Retention needs a day at most unless it cannot delete
+objects.
+"""
 
 
 class Eraser:
@@ -36,7 +39,8 @@ class Eraser:
     async def catch_up(self) -> int:
         """Erase the values of each pending purge; return the number of purges applied.
 
-        A purge with a wrong list erases nothing and raises a finding. Raises: Unavailable.
+        A purge with an invalid list raises a finding, and its values stay.
+        Raises: Unavailable if Postgres or the object store does not answer.
         """
         async with self._runtime.db.begin() as connection:
             pending = await Values(connection).pending()
@@ -45,7 +49,7 @@ class Eraser:
             try:
                 done += await self._follow(one)
             except (InternalFault, NotFound) as exc:
-                log.error("nothing is erased for purge entry %d: %s", one.seq, exc.detail)
+                log.error("the values of purge entry %d are not erased: %s", one.seq, exc.detail)
                 await self._find(one, exc)
         return done
 
@@ -53,10 +57,10 @@ class Eraser:
         purged = _purged_in(pending)
         floor = timedelta(days=self._runtime.policy.retention.floor_days)
         if purged.before > self._runtime.clock.now() - floor:
-            raise InternalFault(f"a purge may not reach the last {floor.days} days")
+            raise InternalFault(f"the purge reaches into the last {floor.days} days")
         named = purged.purge_list
         if named is None:
-            raise InternalFault("the purge names no list of what it destroyed")
+            raise InternalFault("the purge has no list of destroyed records")
         async with self._runtime.db.begin() as connection:
             certificate = await Values(connection).certificate(purged.run_id)
         if certificate is None:
@@ -70,7 +74,7 @@ class Eraser:
         return erased is not None
 
     def _wait(self, pending: Pending) -> bool:
-        """Return that nothing was erased. Raises: InternalFault once the certificate is overdue."""
+        """Return False while the certificate may still come. Raises: InternalFault once it is overdue."""
         if self._runtime.clock.now() - pending.appended_at > CERTIFIED_WITHIN:
             days = CERTIFIED_WITHIN.days
             raise InternalFault(f"the purge is not certified after {days} days")
@@ -104,4 +108,4 @@ def _purged_in(pending: Pending) -> RecordsPurged:
     try:
         return msgspec.convert(msgspec.json.decode(pending.content)["data"], RecordsPurged)
     except (msgspec.DecodeError, LookupError, TypeError) as exc:
-        raise InternalFault("the entry does not say what was purged") from exc
+        raise InternalFault("the entry is not a valid records.purged event") from exc

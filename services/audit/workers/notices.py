@@ -1,8 +1,8 @@
 """Sends new findings to the department, so that people learn of them without opening a page (468.3.1(c)).
 
-One HTTP POST sends all due findings; they stay due until the receiver answers 2xx. A notice has the finding's
-id, its kind and the time at which it was raised, and never the person, plate or record that it concerns: those
-require a declared purpose.
+One HTTP POST has up to 100 due findings; they stay due until the receiver answers 2xx. A notice has the finding's id,
+kind and time. It never has the person, plate or record that the finding concerns, because those require a declared
+purpose.
 """
 
 import logging
@@ -18,7 +18,7 @@ from shared.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
-UNSENT = Gauge("alpr_findings_unsent", "Findings that were not yet delivered to AUDIT_NOTICE_URL")
+UNSENT = Gauge("alpr_findings_unsent", "Findings not yet delivered to AUDIT_NOTICE_URL")
 
 AT_ONCE = 100
 TIMEOUT_S = 10.0
@@ -34,12 +34,12 @@ class NoticeSender:
         token = settings.audit_notice_token
         self._headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
         if not self._url:
-            log.warning("AUDIT_NOTICE_URL is not set: findings are shown in the console only")
+            log.warning("AUDIT_NOTICE_URL is not set: only the console shows findings")
 
     async def send(self) -> int:
-        """Send due findings; return the number delivered.
+        """Send due findings, 100 at most; return the number delivered.
 
-        Raises: Unavailable if the receiver does not accept them; a later run retries, after 15 minutes at most.
+        Raises: DependencyDown if the receiver does not accept them; a later run retries, after 15 minutes at most.
         """
         if not self._url:
             return 0
@@ -56,7 +56,7 @@ class NoticeSender:
                 await notices.failed(ids, again=now + pause, fault=fault)
             UNSENT.set(await notices.unsent())
         if fault is not None:
-            raise DependencyDown(f"notices of findings are not delivered: {fault}")
+            raise DependencyDown(f"the receiver of notices did not accept the findings: {fault}")
         return len(due)
 
     async def _post(self, due: list[Notice]) -> str | None:

@@ -18,11 +18,11 @@ from shared.service.runtime import Runtime
 log = logging.getLogger(__name__)
 
 OLD_LOG_S = 3600.0
-"""Seconds between two checks whether the previous log is due for destruction."""
+"""Seconds between checks whether the previous log is due for destruction."""
 
 
 class Scheduler:
-    """The tasks that the runtime runs; a failed run is retried and never stops the log."""
+    """The tasks that the runtime runs. A failed run is retried; it never stops the log."""
 
     def __init__(self, runtime: Runtime, settings: Settings, writer: Writer) -> None:
         self._runtime = runtime
@@ -53,7 +53,8 @@ class Scheduler:
     async def check_disks(self) -> None:
         """Raise a finding, once a day, for each broker whose disk is at or above the limit.
 
-        A full disk stops Kafka, and with it all recording. Raises: Unavailable.
+        A full disk stops Kafka, and with it all recording.
+        Raises: DependencyDown if Kafka does not answer; Unavailable if Postgres does not.
         """
         if not self._runtime.live:
             return
@@ -74,7 +75,7 @@ class Scheduler:
                 await Findings(connection, self._runtime.service).raise_once(finding)
 
     async def check_consumer(self) -> None:
-        """Raise a finding if the log's consumer or Kafka is stopped for too long (CJIS AU-5: within an hour)."""
+        """Raise a finding if the log's consumer or Kafka has been stopped for too long (CJIS AU-5: within an hour)."""
         state = await self._runtime.check()
         fault = state.get("consumers")
         if fault is None and state["kafka"] != "ok":
@@ -87,7 +88,7 @@ class Scheduler:
         self._standing_since = since
         if now - since < timedelta(minutes=self._settings.audit_stall_minutes):
             return
-        log.error("the audit log stands still since %s: %s", since.isoformat(), fault)
+        log.error("the audit log has been stopped since %s: %s", since.isoformat(), fault)
         finding = a_finding(
             "log_failure", "audit", now, since, since=since.isoformat(), fault=fault
         )

@@ -1,7 +1,6 @@
 """Runs the rules over new entries of the log and raises findings (policy 468.3.1(c)).
 
-The findings and the position of the last entry read commit together. A rule that fails delays findings,
-never the log.
+Findings commit together with the rule's position in the log. A rule that fails delays findings, never the log.
 """
 
 from collections.abc import Iterable, Sequence
@@ -45,14 +44,14 @@ ACKNOWLEDGING_ROLES = ("alpr_administrator", "auditor")
 
 
 class Watch:
-    """The rules over the stream of entries."""
+    """Runs the rules over the log's entries."""
 
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
         self._runtime = runtime
         self._settings = settings
 
     async def catch_up(self) -> int:
-        """Run all rules over the entries that they have not read; return the number of findings raised."""
+        """Run all rules over the entries that they have not processed; return the number of new findings."""
         raised = 0
         while (found := await self._check()) is not None:
             raised += found
@@ -101,7 +100,7 @@ class Watch:
             return await self._raise(Findings(connection, self._runtime.service), found)
 
     async def _check_calendar(self) -> int:
-        """Raise a finding if the last audit was signed off too long ago (policy 468.6(c)); return the count."""
+        """Raise a finding if the newest sign-off of an audit is too old (policy 468.6(c)); return the count."""
         now, days = self._runtime.clock.now(), self._settings.audit_due_days
         async with self._runtime.db.begin() as connection:
             last = await Audits(connection).last_signed_off()
@@ -113,7 +112,7 @@ class Watch:
             return await self._raise(Findings(connection, self._runtime.service), [overdue])
 
     async def _check_periods(self) -> int:
-        """Raise a finding for each period whose sample is not drawn in time (policy 468.6(c)); return the count."""
+        """Raise a finding for each period without a draw in time (policy 468.6(c)); return the count."""
         now, hours = self._runtime.clock.now(), self._runtime.policy.audits.drawn_within_hours
         async with self._runtime.db.begin() as connection:
             late = [
@@ -133,7 +132,7 @@ class Watch:
     async def _policies(
         self, connection: AsyncConnection, stream: Stream, seen: Sequence[Seen]
     ) -> list[FindingRaised]:
-        """Return a finding if services run different policies at once (ADR-0024)."""
+        """Record which policies services have loaded; return findings of different policies in use (ADR-0024)."""
         told = [s.seq for s in seen if s.kind == kind_of(PolicyLoaded)]
         if not told:
             return []
@@ -150,7 +149,7 @@ class Watch:
         return list(found.values())
 
     async def _check_policies(self) -> int:
-        """Raise a finding for each policy not acknowledged by administrator and auditor within a day."""
+        """Raise a finding for each policy that administrator and auditor did not acknowledge within a day."""
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
             late = [
@@ -190,7 +189,7 @@ class Watch:
         return found
 
     async def _floods(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
-        """Return findings of entries that count too many refusals; the ids equal those of `_refusals` in that hour."""
+        """Return findings of counted refusals. Their ids equal those of `_refusals` for the same address and hour."""
         told = [s.seq for s in seen if s.kind == kind_of(RefusalsCounted)]
         if not told:
             return []
@@ -236,7 +235,7 @@ class Watch:
         return found
 
     async def _disclosed(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
-        """Very many records shown to one person in a day, by all services together (ADR-0040)."""
+        """Return findings of people to whom all services together showed too many records in a day (ADR-0040)."""
         told = [
             s.seq
             for s in seen
@@ -290,7 +289,7 @@ class Watch:
 
 
 def _one_of_each(own: Iterable[str], searches: Sequence[tuple[Search, Sequence[str]]]) -> set[str]:
-    """Return the best known pattern among `searches` for each plate of `own`; patterns of one plate count as one."""
+    """Return one pattern for each plate of `own`: the one in `searches` with the most known characters."""
     asked = {plate for _, plates in searches for plate in plates}
     return {
         min(
@@ -302,7 +301,7 @@ def _one_of_each(own: Iterable[str], searches: Sequence[tuple[Search, Sequence[s
 
 
 async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
-    """Return findings of cameras that fell silent: broken, blinded or switched off."""
+    """Return findings of cameras that send no more: broken, covered or switched off."""
     told = [s.seq for s in seen if s.kind == kind_of(DeviceSilenced)]
     if not told:
         return []
@@ -323,7 +322,7 @@ async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]
 async def _contradictions(
     stream: Stream, findings: Findings, seen: Sequence[Seen]
 ) -> list[FindingRaised]:
-    """Return findings of contradictory reads of one moment: one at a time for each device and capture day."""
+    """Return findings of contradictory reads of one moment; at most one open finding for each device and day."""
     told = [s.seq for s in seen if s.kind == kind_of(ReadContradicted)]
     found: dict[tuple[str, date], FindingRaised] = {}
     for one in await stream.contradictions(told) if told else ():
@@ -337,7 +336,7 @@ async def _contradictions(
 
 
 def _misuses(seen: Sequence[Seen]) -> Iterable[FindingRaised]:
-    """Yield findings of keys or account changes in identity's name that identity did not make (ADR-0018)."""
+    """Yield findings of keys or account changes with identity's signature that are not identity's (ADR-0018)."""
     for entry in seen:
         if entry.kind == kind_of(IssuerMisused):
             subject = f"entry {entry.seq}"
@@ -351,7 +350,7 @@ async def _accounts(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]
 
 
 def _late(seen: Sequence[Seen], after: timedelta) -> Iterable[FindingRaised]:
-    """Return findings of entries appended long after their events: a log was stopped somewhere."""
+    """Return findings of entries appended long after their events, which show that an outbox or the log stopped."""
     for entry in seen:
         delay = entry.appended_at - entry.occurred_at
         if delay > after:

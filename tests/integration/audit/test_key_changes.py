@@ -96,7 +96,7 @@ async def test_the_first_key_alone_verifies_a_log_whose_key_has_changed(changed,
         (71, NEW_KEY.key_id),
     ]
     assert (await recount(OLD_KEY, NEW_KEY)).ok
-    assert "was given" in (await recount(OLD_KEY, THIRD_KEY)).faults[0].what
+    assert "but the given key is" in (await recount(OLD_KEY, THIRD_KEY)).faults[0].what
 
 
 async def test_the_change_is_an_entry_that_says_who_and_comes_once(
@@ -151,8 +151,8 @@ async def test_a_change_needs_another_key_a_log_and_one_that_was_not_used_before
     assert (await rotate(new=SEED))[0] == 2
     assert (await rotate())[0] == 0
     assert (await rotate(old=NEXT, new=SEED))[0] == 2
-    assert "not used again" in (await rotate(old=NEXT, new=SEED))[1]
-    assert "was not given" in (await rotate(old=SEED, new=THIRD))[1]
+    assert "was the log's key before" in (await rotate(old=NEXT, new=SEED))[1]
+    assert "does not have the log's signing key" in (await rotate(old=SEED, new=THIRD))[1]
     assert (await rotate(old=NEXT, new=THIRD))[0] == 0
 
 

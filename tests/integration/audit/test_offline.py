@@ -255,7 +255,7 @@ async def test_the_command_line_verifies_exports_and_says_what_is_wrong(
     await tamper("entries", "UPDATE entries SET entry_hash = leaf_hash WHERE seq = 11")
     status, said = await command("verify", "--own-key")
     assert status == 1
-    assert "entry 11: the chain does not hold" in said
+    assert "entry 11: its chain hash is wrong" in said
     assert json.loads(said.splitlines()[-1])["first_bad"] == 11
 
 
@@ -326,7 +326,7 @@ async def test_an_export_by_command_is_signed_to_its_end_and_one_of_nothing_refu
         "audit",
     )
     status, said = await command("export", str(tmp_path / "none.jsonl"), *who)
-    assert (status, "nothing to export" in said) == (2, True)
+    assert (status, "the log has no entry to export" in said) == (2, True)
     await deliver(*[an_attempt(clock) for _ in range(7)])
     file = tmp_path / "log.jsonl"
     assert (await command("export", str(file), *who))[0] == 0

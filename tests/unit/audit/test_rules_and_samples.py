@@ -242,7 +242,7 @@ def test_a_rewritten_log_with_a_good_chain_is_bounded_by_its_checkpoints():
 def test_notes_of_other_keys_and_other_logs_are_faults():
     log = a_log(2)
     other = Signer("example.org/log", bytes([1]) * 32)
-    assert "none of the keys" in recounted(log, a_note(log, other)).faults[0].what
+    assert "not signed by any of the keys" in recounted(log, a_note(log, other)).faults[0].what
     assert "another log" in recounted(log, a_note(log, origin="elsewhere")).faults[0].what
 
 

@@ -1,4 +1,4 @@
-"""The log, the tree above it, and its checkpoints: rows are added and never touched again."""
+"""Create the log, its tree and its checkpoints. The tables are append-only."""
 
 from alembic import op
 
@@ -39,7 +39,7 @@ LOG = (
     "CREATE INDEX entries_by_attempt ON entries (attempt_id) WHERE attempt_id IS NOT NULL",
     "CREATE INDEX entries_by_plate ON entries USING gin (plates) WHERE plates <> '{}'",
     "CREATE INDEX entries_refused ON entries (client_address, occurred_at) WHERE NOT allowed",
-    # Complete subtrees of 256 entries and more; smaller ones are made from the entries' own hashes.
+    # Complete subtrees of 256 entries or more; smaller ones are computed from the leaf hashes of entries.
     """
     CREATE TABLE nodes (
         level smallint NOT NULL,
@@ -59,8 +59,8 @@ LOG = (
     """,
 )
 
-# CJIS Security Policy AU-9; policy 468.6(a). A superuser can switch a trigger off: that is what the
-# hashes, and checkpoints kept elsewhere, are for.
+# CJIS Security Policy AU-9; policy 468.6(a). A superuser can switch off a trigger, so the hashes and the checkpoints
+# kept elsewhere make a change evident.
 REFUSE = """
     CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

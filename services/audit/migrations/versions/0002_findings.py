@@ -1,4 +1,4 @@
-"""Findings and how they were worked; how far each rule has looked."""
+"""Create the findings, their steps, and each rule's position in the log."""
 
 from alembic import op
 
@@ -35,7 +35,7 @@ TABLES = (
     "CREATE TABLE cursors (name text PRIMARY KEY, seq bigint NOT NULL)",
 )
 
-# Government Code 34090(d): audits are kept, two years at least. What was found stays found.
+# Government Code 34090(d): audits are kept for two years at least. A finding's facts never change.
 ONLY_WORKED = """
     CREATE FUNCTION finding_is_worked() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

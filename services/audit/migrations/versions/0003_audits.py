@@ -1,4 +1,4 @@
-"""Periodic audits of accesses: drawn, reviewed item by item, signed off; kept."""
+"""Create the periodic audits of accesses and their items."""
 
 from alembic import op
 
@@ -38,7 +38,7 @@ TABLES = (
     """,
 )
 
-# The draw is never redone in place, and what was signed off is never rewritten.
+# A draw never changes, and neither does an audit after its sign-off.
 DRAWN = """
     CREATE FUNCTION audit_stays_drawn() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

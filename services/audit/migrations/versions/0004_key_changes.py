@@ -1,4 +1,4 @@
-"""Find the entries that change the key of checkpoints."""
+"""Index the entries that change the key of checkpoints."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Which findings were delivered to the department."""
+"""Create the record of findings delivered to the department."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""How far each audited partition reached when the log began to ask for MACs (ADR-0022)."""
+"""Create the record of each audited partition's end when the log began to require MACs (ADR-0022)."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Policies that services have loaded, and who has acknowledged each (ADR-0024)."""
+"""Create the policies that services have loaded, and their acknowledgements (ADR-0024)."""
 
 from alembic import op
 

@@ -1,7 +1,8 @@
-"""A new log, whose entries keep digests of sealed values; values apart, and the only way to erase them.
+"""Start a new log whose entries have digests of sealed values, and store the values beside it.
 
-The log before this has its plaintext in its entries. It stays as it is, under other names, until it is
-destroyed whole. docs/audit-log.md tells how the new log commits to it.
+Only one function erases values.
+The log before this one has its values in plaintext. It stays unchanged, in renamed tables, until it is destroyed
+whole. docs/audit-log.md describes how the new log commits to it.
 """
 
 from alembic import op
@@ -28,7 +29,7 @@ TABLES = (
     *(f"ALTER TABLE {table} RENAME TO old_{table}" for table in LOG),
     *(f"CREATE TABLE {table} (LIKE old_{table} INCLUDING ALL)" for table in LOG),
     "CREATE INDEX entries_purged ON entries (seq) WHERE kind = 'records.purged'",
-    # What the rules look back at, across the change of logs.
+    # The entries of both logs, for rules that compare with entries from before the change of logs.
     """
     CREATE VIEW both_logs AS
         SELECT kind, occurred_at, person_id, permission, allowed, case_number, plates, attempt_id,
@@ -37,7 +38,7 @@ TABLES = (
         SELECT kind, occurred_at, person_id, permission, allowed, case_number, plates, attempt_id,
             client_address FROM old_entries
     """,
-    # A group of an entry: its disclosure, or the disclosures of its records, NULL where one was erased.
+    # A group of an entry: its disclosure, and the disclosures of its records, NULL for an erased record.
     """
     CREATE TABLE sealed_values (
         seq bigint NOT NULL,
@@ -62,7 +63,7 @@ TABLES = (
         CHECK ((sealed IS NULL) = (destroyed_at IS NOT NULL))
     )
     """,
-    # One row for each records.purged entry that was followed, and what was erased for it.
+    # One row for each records.purged entry whose values are erased, and the erased groups.
     """
     CREATE TABLE erasures (
         purged_event uuid PRIMARY KEY,
@@ -125,7 +126,7 @@ OPENED = """
     $$
 """
 
-# The records of the custodian that a value is about: a hold of one keeps it.
+# The custodian's records that a value concerns. A hold on one of them keeps the value.
 ABOUT = """
     CREATE FUNCTION reads_of(said jsonb) RETURNS SETOF text LANGUAGE sql IMMUTABLE STRICT AS $$
         SELECT jsonb_array_elements_text(said -> 'read_ids')
@@ -216,8 +217,8 @@ ERASE = """
     END $$
 """
 
-# Whoever erases leaves the entry that says so, in the same transaction, or nothing was erased.
-# It reads entries alone, which the role that works reads too, so it needs no rights of the owner.
+# An erasing commits only with its `values.erased` entry in the same transaction.
+# This trigger only reads entries, which the service's role may read, so it needs no rights of the owner.
 LOGGED = """
     CREATE FUNCTION erasure_is_logged() RETURNS trigger
     LANGUAGE plpgsql SET search_path = {schema}, pg_temp AS $$
@@ -236,7 +237,7 @@ LOGGED = """
     END $$
 """
 
-# Details of a finding that tell of a sighting lie apart from those that stay.
+# A finding's details about a sighting have their own column, so that a purge can erase them.
 FINDINGS = (
     "ALTER TABLE findings ADD sealed jsonb, ADD captured_on date",
     """

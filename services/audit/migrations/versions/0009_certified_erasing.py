@@ -1,4 +1,4 @@
-"""Values are erased only for a purge that the log holds to be certified, and the entry names the certificate."""
+"""Erase values only after the log has the purge's certificate, which the entry of the erasing then names."""
 
 from alembic import op
 from sqlalchemy import text
@@ -12,7 +12,7 @@ TABLES = (
     "DROP FUNCTION erase_values(uuid, uuid, text[], text[])",
 )
 
-# SHA-256 of a run's certificate of destruction, as the log's first entry of its signing says it.
+# The SHA-256 of a run's certificate of destruction, from the log's first entry of its signing.
 CERTIFICATE = """
     CREATE FUNCTION certificate_of(run text) RETURNS bytea
     LANGUAGE sql STABLE SET search_path = {schema}, pg_temp AS $$

@@ -1,4 +1,4 @@
-"""Find the entries that say that sealed values left the log."""
+"""Index the entries that record exports of sealed values."""
 
 from alembic import op
 

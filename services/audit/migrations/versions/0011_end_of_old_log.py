@@ -1,4 +1,4 @@
-"""The log before this one is destroyed whole once it is due, by one function, with an entry of this log."""
+"""Add the function that destroys the whole log before this one once it is due, with an entry of this log."""
 
 from alembic import op
 from sqlalchemy import text
@@ -20,7 +20,7 @@ TABLES = (
         destroyed_at timestamptz NOT NULL
     )
     """,
-    # Only `destroy_old_log` may empty the old log, and only while it runs. Nothing changes a row of it.
+    # Only `destroy_old_log` may empty the old log, and only while it runs. Its rows never change.
     """
     CREATE FUNCTION refuse_unless_destroying() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -40,7 +40,7 @@ DUE = """
     $$
 """
 
-# Government Code 34090(d): no city record under two years old is destroyed, whatever the caller says.
+# Government Code 34090(d): a city record is kept for two years at least, whatever period the caller gives.
 DESTROY = """
     CREATE FUNCTION destroy_old_log(destroying uuid, kept_years integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$

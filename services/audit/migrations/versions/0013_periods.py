@@ -1,6 +1,6 @@
-"""Audits are drawn for the plan's periods, which the log's own entries fix; each is drawn once.
+"""Draw audits for the plan's periods, which entries of the log fix; each period has one audit.
 
-Audits from before were drawn for periods that people chose; they stay as they are, without one.
+Older audits, whose periods people chose, stay unchanged and have no such period.
 """
 
 from alembic import op

@@ -1,6 +1,6 @@
-"""How many records each person was shown in a day, by all services, summed as the log is looked over.
+"""Create the sums of records that all services showed to each person in a day (ADR-0040).
 
-Days that were looked over before count from here on (ADR-0040).
+The rule adds each new entry to them; entries that it processed before this migration do not count.
 """
 
 from alembic import op

@@ -1,7 +1,7 @@
-"""Indexes of the log that cost an append less and answer the same questions (ADR-0047).
+"""Replace indexes of the log by cheaper ones that serve the same queries (ADR-0047).
 
-Ids of requests and attempts are only ever asked for whole, and of an attempt only whether it was logged. One index
-has the few kinds that are followed.
+Queries compare ids of requests and attempts only for equality, and ask of an attempt only whether the log has it. One
+index covers the few kinds of entries that workers follow.
 """
 
 from alembic import op
