@@ -1,15 +1,11 @@
 """Wires hotlist: runtime, matcher, alert streams, routes.
 
-Start: the runtime (schema, then the consumers, which wait for the index), the hotlist. Stop: the signal handler
-ends the streams first, because the server waits for them; then the runtime stops.
+Start: the runtime (schema, then the consumers, which wait for the index), then the tasks. Stop: the signal ends the
+streams first, because the server waits for them; then the runtime stops.
 """
 
-import asyncio
-import signal
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from types import FrameType
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
@@ -21,6 +17,7 @@ from services.hotlist.settings import Settings
 from services.hotlist.spec import SPEC
 from shared.http.app import create_app
 from shared.service.runtime import Runtime
+from shared.service.stopping import before_stop
 
 
 def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
@@ -34,8 +31,8 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
             SPEC.migrations, subscriptions(runtime, hotlist.matcher, hotlist.secrets)
         )
         try:
-            hotlist.start()
-            with _before_stop(hotlist.broadcaster.close):
+            runtime.run(*hotlist.tasks)
+            with before_stop(hotlist.broadcaster.close):
                 yield
         finally:
             hotlist.broadcaster.close()
@@ -44,31 +41,3 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     app = create_app(SPEC, hotlist, lifespan=lifespan)
     app.include_router(router)
     return app
-
-
-@contextmanager
-def _before_stop(close: Callable[[], None]) -> Iterator[None]:
-    """Call `close` on SIGINT and SIGTERM, before the handler that was installed earlier.
-
-    The server ends its lifespan only after every response has ended; an alert stream would not end by itself.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(close)
-        handler = before[signal.Signals(number)]
-        if callable(handler):
-            handler(number, frame)
-
-    changed = [number for number, handler in before.items() if callable(handler)]
-    for number in changed:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number in changed:
-            signal.signal(number, before[number])

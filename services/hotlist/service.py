@@ -17,6 +17,7 @@ from services.hotlist.workers.index_refresh import Refresher
 from services.hotlist.workers.matcher import Matcher
 from services.hotlist.workers.notices import Notices
 from shared.core.errors import Unavailable
+from shared.core.periodic import PeriodicTask
 from shared.postgres.month_secrets import MonthSecrets
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.running import needs
@@ -61,9 +62,10 @@ class HotlistService(RuntimeService):
         notices = Notices(settings.database_link(), channels, own)
         return cls(runtime, settings, secrets, refresher, broadcaster, matcher, notices)
 
-    def start(self) -> None:
-        """Start the tasks that refresh the index, listen for notices and broadcast alerts."""
-        self.runtime.run(
+    @property
+    def tasks(self) -> tuple[PeriodicTask, ...]:
+        """The tasks that reload secrets, refresh the index, broadcast alerts and listen for notices."""
+        return (
             self.secrets.reloading,
             self.refresher.task,
             self.broadcaster.task,

@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Annotated, Literal, get_args
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 
+from services.hotlist.actions import outcomes
 from services.hotlist.actions.crop_link import crop_link
 from services.hotlist.api.fields import DispositionIn, VerificationIn
 from services.hotlist.api.views import (
@@ -18,15 +18,13 @@ from services.hotlist.api.views import (
     hit_whole,
 )
 from services.hotlist.domain.hits import Hit
-from services.hotlist.domain.problem_codes import Code
 from services.hotlist.store.hits import HitFilter, Hits
 from services.hotlist.store.outcomes import Outcomes
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.core.errors import Conflict, InvalidInput
 from shared.core.fields import Moment
 from shared.core.permissions import Permission
-from shared.events import HitDisposed, HitVerified, Tier
+from shared.events import Tier
 from shared.http.app import Work
 from shared.http.models import After, Limit, key_of
 from shared.postgres.unit_of_work import UnitOfWork
@@ -37,8 +35,6 @@ router = APIRouter(prefix="/hits", tags=["hits"])
 HitRead = Annotated[Grant, access(Permission.HIT_READ)]
 HitVerify = Annotated[Grant, access(Permission.HIT_VERIFY)]
 HitDispose = Annotated[Grant, access(Permission.HIT_DISPOSE)]
-
-MAX_DISPOSITIONS = 100
 
 
 def visible_hits(work: Work, request: Request) -> Hits:
@@ -124,10 +120,9 @@ async def verify_hit(
     hits: Visible,
 ) -> HitWhole:
     """Record the result of checking a hit with the entering agency; once for each hit."""
-    hit = await hits.get(grant, hit_id, lock=True)
-    if hit.status != "unverified":
-        raise Conflict(Code.HIT_VERIFIED)
-    await Outcomes(work.connection).verify(
+    hit = await outcomes.verify(
+        work,
+        hits,
         grant,
         hit_id,
         method=body.method,
@@ -135,21 +130,7 @@ async def verify_hit(
         outcome=body.outcome,
         note=body.note,
     )
-    await work.emit(
-        HitVerified(
-            occurred_at=grant.now,
-            hit_id=hit_id,
-            read_id=_read_id(hit),
-            verified_by=grant.actor,
-            method=body.method,
-            reference=body.reference,
-            outcome=body.outcome,
-            captured_on=hit.captured_on,
-            note=body.note,
-        )
-    )
-    verified = msgspec.structs.replace(hit, status="verified", outcome=body.outcome)
-    return await _whole(request, work, hits, grant, verified)
+    return await _whole(request, work, hits, grant, hit)
 
 
 @router.post("/{hit_id}/disposition", status_code=201)
@@ -162,53 +143,29 @@ async def dispose_hit(
     hits: Visible,
 ) -> HitWhole:
     """Add a disposition to a hit; earlier ones stay."""
-    hit = await hits.get(grant, hit_id, lock=True)
-    if body.enforcement and hit.outcome != "correct_read" and not body.unverified_reason:
-        raise InvalidInput(Code.HIT_ENFORCED_UNVERIFIED, field="unverified_reason")
-    outcomes = Outcomes(work.connection)
-    if len(await outcomes.dispositions(grant, hit_id)) >= MAX_DISPOSITIONS:
-        raise Conflict(Code.HIT_DISPOSITIONS_FULL)
-    await outcomes.dispose(
+    hit = await outcomes.dispose(
+        work,
+        hits,
         grant,
         hit_id,
         disposition=body.disposition,
         enforcement=body.enforcement,
         unverified_reason=body.unverified_reason,
     )
-    await work.emit(
-        HitDisposed(
-            occurred_at=grant.now,
-            hit_id=hit_id,
-            read_id=_read_id(hit),
-            disposed_by=grant.actor,
-            disposition=body.disposition,
-            enforcement=body.enforcement,
-            unverified_reason=body.unverified_reason,
-            captured_on=hit.captured_on,
-        )
-    )
     return await _whole(request, work, hits, grant, hit)
-
-
-def _read_id(hit: Hit) -> UUID:
-    """Return the read of a hit. Raises: Conflict once it is destroyed: its plate can no longer be checked."""
-    if hit.read_id is None:
-        raise Conflict(Code.HIT_READ_DESTROYED)
-    return hit.read_id
 
 
 async def _whole(
     request: Request, work: UnitOfWork, hits: Hits, grant: Grant, hit: Hit
 ) -> HitWhole:
     """Return a hit with its verification, dispositions and sightings; `Hits` has recorded its disclosure."""
-    outcomes = Outcomes(work.connection)
-    hit_id = hit.hit_id
+    stored, hit_id = Outcomes(work.connection), hit.hit_id
     now = work.clock.now()
     return hit_whole(
         hit,
         now,
         crop_link(hit, grant, runtime_of(request).links, now),
-        verification=await outcomes.verification(grant, hit_id),
-        dispositions=await outcomes.dispositions(grant, hit_id),
+        verification=await stored.verification(grant, hit_id),
+        dispositions=await stored.dispositions(grant, hit_id),
         sightings=await hits.sightings(grant, hit_id),
     )

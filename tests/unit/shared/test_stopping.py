@@ -1,8 +1,8 @@
-"""Being told to stop ends the alert streams first, and whoever handled the signal still does."""
+"""A signal to stop ends a service's streams, and the handler that was installed earlier still runs."""
 
 import signal
 
-from services.hotlist.main import _before_stop
+from shared.service.stopping import before_stop
 from shared.testing import eventually
 
 
@@ -11,7 +11,7 @@ async def test_a_signal_closes_the_streams_and_reaches_the_server_too():
     before = signal.signal(signal.SIGTERM, lambda *_: heard.append("server"))
     server = signal.getsignal(signal.SIGTERM)
     try:
-        with _before_stop(lambda: heard.append("streams")):
+        with before_stop(lambda: heard.append("streams")):
             signal.raise_signal(signal.SIGTERM)
             await eventually(lambda: sorted(heard) == ["server", "streams"])
         assert signal.getsignal(signal.SIGTERM) is server

@@ -1,0 +1,111 @@
+"""What people record about a hit: its verification with the entering agency, and its dispositions."""
+
+from uuid import UUID
+
+import msgspec
+
+from services.hotlist.domain.hits import Hit
+from services.hotlist.domain.problem_codes import Code
+from services.hotlist.domain.rating import Outcome
+from services.hotlist.store.hits import Hits
+from services.hotlist.store.outcomes import Outcomes
+from shared.access.grant import Grant
+from shared.core.errors import Conflict, InvalidInput
+from shared.events import HitDisposed, HitVerified
+from shared.postgres.unit_of_work import UnitOfWork
+
+MAX_DISPOSITIONS = 100
+"""The most dispositions of one hit."""
+
+
+async def verify(
+    work: UnitOfWork,
+    hits: Hits,
+    grant: Grant,
+    hit_id: UUID,
+    *,
+    method: str,
+    reference: str,
+    outcome: Outcome,
+    note: str | None,
+) -> Hit:
+    """Record the result of checking a hit with the entering agency; return the hit as it then is.
+
+    Raises: NotFound; NotAuthorised for an older hit without a purpose; Conflict if it is verified or its read
+    is destroyed.
+    """
+    hit = await hits.get(grant, hit_id, lock=True)
+    if hit.status != "unverified":
+        raise Conflict(Code.HIT_VERIFIED)
+    await Outcomes(work.connection).verify(
+        grant,
+        hit_id,
+        method=method,
+        reference=reference,
+        outcome=outcome,
+        note=note,
+    )
+    await work.emit(
+        HitVerified(
+            occurred_at=grant.now,
+            hit_id=hit_id,
+            read_id=_read_id(hit),
+            verified_by=grant.actor,
+            method=method,
+            reference=reference,
+            outcome=outcome,
+            captured_on=hit.captured_on,
+            note=note,
+        )
+    )
+    return msgspec.structs.replace(hit, status="verified", outcome=outcome)
+
+
+async def dispose(
+    work: UnitOfWork,
+    hits: Hits,
+    grant: Grant,
+    hit_id: UUID,
+    *,
+    disposition: str,
+    enforcement: bool,
+    unverified_reason: str | None,
+) -> Hit:
+    """Add a disposition to a hit, whose earlier ones stay; return the hit.
+
+    Raises: NotFound; NotAuthorised for an older hit without a purpose; InvalidInput for enforcement without a
+    reason on a hit that is not verified as correct; Conflict if it has `MAX_DISPOSITIONS` or its read is destroyed.
+    """
+    hit = await hits.get(grant, hit_id, lock=True)
+    if enforcement and hit.outcome != "correct_read" and not unverified_reason:
+        raise InvalidInput(Code.HIT_ENFORCED_UNVERIFIED, field="unverified_reason")
+    outcomes = Outcomes(work.connection)
+    if len(await outcomes.dispositions(grant, hit_id)) >= MAX_DISPOSITIONS:
+        raise Conflict(Code.HIT_DISPOSITIONS_FULL)
+    await outcomes.dispose(
+        grant,
+        hit_id,
+        disposition=disposition,
+        enforcement=enforcement,
+        unverified_reason=unverified_reason,
+    )
+    await work.emit(
+        HitDisposed(
+            occurred_at=grant.now,
+            hit_id=hit_id,
+            read_id=_read_id(hit),
+            disposed_by=grant.actor,
+            disposition=disposition,
+            enforcement=enforcement,
+            unverified_reason=unverified_reason,
+            captured_on=hit.captured_on,
+        )
+    )
+    return hit
+
+
+def _read_id(hit: Hit) -> UUID:
+    """Return the read of a hit. Raises: Conflict once it is destroyed: its plate can no longer be checked."""
+    if hit.read_id is None:
+        raise Conflict(Code.HIT_READ_DESTROYED)
+    return hit.read_id
