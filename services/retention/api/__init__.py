@@ -1,4 +1,4 @@
-"""Retention's routes."""
+"""The routes of retention, by resource."""
 
 from fastapi import APIRouter
 

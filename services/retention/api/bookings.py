@@ -1,4 +1,4 @@
-"""Booking a copy of an evidence package, on a portable medium, into evidence (policy 468.5)."""
+"""Bookings into evidence of an evidence package's copies on portable media (policy 468.5)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -45,7 +45,7 @@ _TAKEN = (
 
 
 class BookingIn(RequestBody):
-    """A copy on one medium, as the property room received it."""
+    """A copy of the package on one medium that the property room received."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -70,16 +70,16 @@ class BookingIn(RequestBody):
     sha256: Annotated[
         Sha256,
         Field(
-            description="Of the package as read back from the medium (`verify-package` prints it)."
+            description="SHA-256 of the package as read back from the medium (`verify-package` prints it)."
         ),
     ]
     note: Reason | None = None
     corrects: UUID | None = None
-    """The booking that this one takes the place of; say in `note` what was wrong."""
+    """The booking that this one replaces; give in `note` what was wrong."""
 
 
 class BookingOut(BaseModel):
-    """A booking, which stays as it was written."""
+    """A booking. It never changes; a correction is a further booking."""
 
     booking_id: UUID
     export_id: UUID
@@ -98,7 +98,7 @@ class BookingOut(BaseModel):
 
     @classmethod
     def of(cls, booking: Booking) -> "BookingOut":
-        """Return a booking as an answer shows it."""
+        """Return the view of a booking."""
         plain = {name: getattr(booking, name) for name in cls.model_fields if name != "booked_by"}
         return cls(**plain, booked_by=Person.of(booking.booked_by))
 
@@ -113,8 +113,10 @@ async def book_evidence(
     request: Request,
     retention: Running,
 ) -> BookingOut:
-    """Refused unless the copy, read back from its medium, is the package. A booking is never changed:
-    a further one corrects it."""
+    """Book a copy into evidence. Its SHA-256, read back from the medium, must be that of the package.
+
+    A booking never changes; a further booking corrects it.
+    """
     check_ready((await export_of(work, grant, export_id)).state)
     export = await export_of(work, grant, export_id, lock=True)
     check_ready(export.state)
@@ -134,7 +136,7 @@ async def book_evidence(
 
 @router.get("", summary="Bookings of an export")
 async def list_bookings(export_id: UUID, grant: HoldReadForPurpose, work: Work) -> Page[BookingOut]:
-    """Every copy that was booked into evidence, and every correction."""
+    """All bookings of an export, corrections and corrected ones included."""
     await export_of(work, grant, export_id)
     found = await Bookings(work.connection).of_export(grant, export_id)
     return Page.of([BookingOut.of(booking) for booking in found])
@@ -144,7 +146,7 @@ async def list_bookings(export_id: UUID, grant: HoldReadForPurpose, work: Work) 
 async def get_booking_statement(
     export_id: UUID, booking_id: UUID, grant: HoldReadForPurpose, work: Work
 ) -> dict[str, Any]:
-    """For whoever checks the copy on the medium: `verify-package FILE --booking STATEMENT.json`."""
+    """The signed statement of a booking, with which `verify-package FILE --booking STATEMENT.json` checks a copy."""
     for booking in await Bookings(work.connection).of_export(grant, export_id):
         if booking.booking_id == booking_id:
             return booking.statement
@@ -152,14 +154,14 @@ async def get_booking_statement(
 
 
 def _same(booking: Booking, body: BookingIn) -> Booking:
-    """Return what was booked under this key. Raises: Conflict when something else is asked for now."""
+    """Return the booking of this Idempotency-Key. Raises: Conflict if the request now differs from it."""
     if any(getattr(booking, name) != getattr(body, name) for name in _TAKEN):
         raise Conflict(Code.BOOKING_KEY_REUSED)
     return booking
 
 
 async def _check_read_back(request: Request, grant: Grant, export: Export, sha256: str) -> None:
-    """Raise InvalidInput, on record, for a copy that is not the package."""
+    """Check that a copy is the package; records a refusal. Raises: InvalidInput."""
     try:
         check_read_back(export.sha256, sha256)
     except InvalidInput as exc:
@@ -168,7 +170,10 @@ async def _check_read_back(request: Request, grant: Grant, export: Export, sha25
 
 
 def _check_place(body: BookingIn, known: Sequence[Booking]) -> None:
-    """Raise Conflict unless the booking stands beside those in force, or takes the place of one."""
+    """Check that the booking is of a new medium, or corrects a booking in force.
+
+    Raises: Conflict otherwise; InvalidInput for a correction without a note.
+    """
     in_force = {b.booking_id: b for b in known if b.in_force}
     if body.corrects is not None:
         check_correction(body.corrects, in_force, body.note)
@@ -200,7 +205,7 @@ def _booking(
 def _statement(
     booking_id: UUID, body: BookingIn, export: Export, grant: Grant, department: Department
 ) -> dict[str, Any]:
-    """Return what is signed of a booking."""
+    """Return the statement of a booking, before it is signed."""
     by = grant.actor
     return {
         "statement": BOOKING,

@@ -1,4 +1,4 @@
-"""Exports of held records for portable media: asked for, made apart, downloaded, withdrawn (468.5)."""
+"""Exports of held records for portable media: request, download and withdrawal; a worker packages them (468.5)."""
 
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
@@ -44,7 +44,7 @@ Key = Annotated[
         min_length=8,
         max_length=100,
         pattern=r"^[!-~]+$",
-        description="Drawn by the caller for this one act: sent again with it, it is done once.",
+        description="A random text of the caller for this request. A retry with the same key has no second effect.",
     ),
 ]
 _ZIP: dict[int | str, dict[str, Any]] = {
@@ -56,7 +56,7 @@ _ZIP: dict[int | str, dict[str, Any]] = {
 
 
 class ExportIn(RequestBody):
-    """The hold whose records are to be exported."""
+    """The hold whose records to export."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"hold_id": "0190a6a1-5555-4000-8000-000000000005"}]}
@@ -66,7 +66,7 @@ class ExportIn(RequestBody):
 
 
 class WithdrawalIn(RequestBody):
-    """Why an export is given up."""
+    """The reason of the withdrawal."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"reason": "Written to no medium; the case was dropped"}]}
@@ -76,7 +76,7 @@ class WithdrawalIn(RequestBody):
 
 
 class ExportOut(BaseModel):
-    """An export: what a hold kept, as one signed package."""
+    """An export: the records under a hold as one signed package."""
 
     export_id: UUID
     hold_id: UUID
@@ -86,30 +86,30 @@ class ExportOut(BaseModel):
     requested_by: Person | None
     requested_at: datetime
     fault: str | None = None
-    """What was in the way the last time that its package was tried to be made."""
+    """The fault of the last failed attempt at packaging."""
     built_at: datetime | None = None
     sha256: str | None = None
-    """Of the package: what a copy on a medium must read back as."""
+    """The package's SHA-256, hexadecimal. A copy on a medium must have the same."""
     size_bytes: int | None = None
     reads: int | None = None
     hits: int | None = None
-    """Of hot lists, each told with its read; null, too, for a package of before they were counted."""
+    """Number of hot list hits of the reads; null also for a package from before they were counted."""
     captures: int | None = None
     images: int | None = None
     omitted: int | None = None
-    """Images that were gone or not what was recorded; the package names each in `omitted.csv`."""
+    """Number of images that were missing or changed; the package lists them in `omitted.csv`."""
     signed_by: str | None = None
     copies_booked: int = 0
-    """Bookings in force."""
+    """Number of bookings in force."""
     withdrawn_by: Person | None = None
     withdrawn_at: datetime | None = None
     withdrawal_reason: str | None = None
     removed_at: datetime | None = None
-    """Since when the package is no longer kept here: it was given up, or its hold was released."""
+    """The time at which the package was deleted, after the withdrawal or the release of the hold."""
 
     @classmethod
     def of(cls, export: Export, rule: Narrowness) -> "ExportOut":
-        """Return an export as an answer shows it: counts only of what may be shown (ADR-0028)."""
+        """Return the view of an export, without counts while its hold awaits confirmation (ADR-0028)."""
         people = ("requested_by", "withdrawn_by")
         plain = {name: getattr(export, name) for name in cls.model_fields if name not in people}
         if export.confirmed_at is None and is_wide(export.criteria, rule):
@@ -130,7 +130,7 @@ async def request_export(
     retention: Running,
     after: BackgroundTasks,
 ) -> ExportOut:
-    """Have a signed package made of the records that the hold keeps now, for portable media."""
+    """Request a signed package of the hold's present records, for portable media."""
     hold = await Holds(work.connection).get(grant, body.hold_id, lock=True)
     if hold is None:
         raise NotFound(Code.HOLD_UNKNOWN)
@@ -171,7 +171,7 @@ async def list_exports(
     after: After | None = None,
     limit: Limit = 50,
 ) -> Page[ExportOut]:
-    """Exports of the caller's agency, newest first; `unbooked`: those that await a booking."""
+    """Exports of the caller's agency, newest first. `unbooked` selects those that await a booking."""
     found = await Exports(work.connection).page(
         grant, limit=limit + 1, after=key_of(after, UUID), hold_id=hold_id, unbooked=unbooked
     )
@@ -183,7 +183,7 @@ async def list_exports(
 async def get_export(
     export_id: UUID, grant: HoldReadForPurpose, work: Work, retention: Running
 ) -> ExportOut:
-    """Where an export stands, and its package's digest once there is one."""
+    """One export: its state and, once packaged, the package's digest."""
     return ExportOut.of(await export_of(work, grant, export_id), _rule(retention))
 
 
@@ -196,7 +196,7 @@ async def get_export(
 async def download_evidence(
     export_id: UUID, grant: HoldManageOfRecord, work: Work, request: Request, retention: Running
 ) -> StreamingResponse:
-    """The signed package; its last piece leaves once all of it is right and the download on record."""
+    """The signed package. The service verifies the package and records the download before it sends the last piece."""
     export = await export_of(work, grant, export_id)
     await check_purpose(request, grant, export.criteria)
     await check_may_be_disclosed(request, grant, export.criteria, export.confirmed_at)
@@ -212,7 +212,7 @@ async def download_evidence(
     )
 
 
-@router.post("/{export_id}/withdrawal", summary="Give an export up")
+@router.post("/{export_id}/withdrawal", summary="Withdraw an export")
 async def withdraw_export(
     export_id: UUID,
     body: WithdrawalIn,
@@ -222,7 +222,7 @@ async def withdraw_export(
     retention: Running,
     after: BackgroundTasks,
 ) -> ExportOut:
-    """For what will not be booked into evidence; the package is deleted, the record of it stays."""
+    """Withdraw an export that has no booking. The service deletes the package; the export stays on file."""
     export = await export_of(work, grant, export_id, lock=True)
     await check_purpose(request, grant, export.criteria)
     check_withdrawal(export.state, booked=export.copies_booked > 0)
@@ -234,7 +234,7 @@ async def withdraw_export(
 
 
 async def export_of(work: Work, grant: Grant, export_id: UUID, *, lock: bool = False) -> Export:
-    """Return an export of the caller's agency. Raises: NotFound, Conflict while it is worked on."""
+    """Return an export of the caller's agency. Raises: NotFound; with `lock`, Conflict while it is being packaged."""
     export = await Exports(work.connection).get(grant, export_id, lock=lock)
     if export is None:
         raise NotFound(Code.EXPORT_UNKNOWN)
@@ -246,7 +246,7 @@ def _rule(retention: Running) -> Narrowness:
 
 
 def _receipt(runtime: Runtime, grant: Grant, export: Export) -> Callable[[], Awaitable[None]]:
-    """Return what puts a download on record."""
+    """Return the function that records a download."""
 
     async def receive() -> None:
         async with runtime.db.begin() as connection:

@@ -1,4 +1,4 @@
-"""What requests are made of: text that can be stored, times with a zone, areas."""
+"""Field types of requests: short texts, coordinates and areas."""
 
 from typing import Annotated
 
@@ -22,19 +22,19 @@ Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 
 
 class CircleIn(RequestBody):
-    """All within a distance of a point."""
+    """A circle around a point; degrees in WGS 84, the radius in metres."""
 
     latitude: Latitude
     longitude: Longitude
     radius_m: Annotated[float, Field(gt=0, le=MAX_RADIUS_M, allow_inf_nan=False)]
 
     def area(self) -> Area:
-        """Return it as the domain has it."""
+        """Return the domain's area."""
         return Circle(self.latitude, self.longitude, self.radius_m)
 
 
 class BoxIn(RequestBody):
-    """An upright rectangle."""
+    """A rectangle between two parallels and two meridians, in degrees."""
 
     south: Latitude
     west: Longitude
@@ -42,17 +42,17 @@ class BoxIn(RequestBody):
     east: Longitude
 
     def area(self) -> Area:
-        """Return it as the domain has it."""
+        """Return the domain's area."""
         return Box(self.south, self.west, self.north, self.east)
 
 
 class PolygonIn(RequestBody):
-    """A ring of [longitude, latitude], as GeoJSON orders them."""
+    """A polygon of at least three [longitude, latitude] points, in GeoJSON's order."""
 
     points: Annotated[list[tuple[Longitude, Latitude]], Field(min_length=3, max_length=100)]
 
     def area(self) -> Area:
-        """Return it as the domain has it."""
+        """Return the domain's area."""
         return Polygon(tuple(self.points))
 
 

@@ -1,4 +1,4 @@
-"""Holds: evidence, actions, discovery and other lawful demands keep records from the purge (468.5)."""
+"""Holds, which keep records from the purge for evidence, actions, discovery and other lawful demands (468.5)."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -44,7 +44,7 @@ router = APIRouter(prefix="/v1/holds", tags=["holds"])
 
 
 class CriteriaIn(RequestBody):
-    """Which records, all conditions together; without an end in time it keeps future ones too."""
+    """The conditions of a hold. A record must meet all of them; without `captured_to` future records match too."""
 
     plate: PlatePatternText | None = None
     lookalike: bool = False
@@ -55,7 +55,7 @@ class CriteriaIn(RequestBody):
     read_ids: Annotated[list[UUID], Field(max_length=1000, default_factory=list)]
 
     def criteria(self) -> Criteria:
-        """Return them as the domain has them."""
+        """Return the domain's criteria."""
         return Criteria(
             plate=self.plate,
             lookalike=self.lookalike,
@@ -68,7 +68,7 @@ class CriteriaIn(RequestBody):
 
 
 class HoldIn(RequestBody):
-    """A hold to place."""
+    """The hold to place."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -91,7 +91,7 @@ class HoldIn(RequestBody):
 
 
 class ReleaseIn(RequestBody):
-    """Why a hold ends."""
+    """The reason of the release."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"reason": "Case 26-001234 closed, appeal time over"}]}
@@ -101,7 +101,7 @@ class ReleaseIn(RequestBody):
 
 
 class ConfirmationIn(RequestBody):
-    """Why a hold may take in more than a search."""
+    """The reason why a hold may cover more than a search."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -113,7 +113,7 @@ class ConfirmationIn(RequestBody):
 
 
 class HoldOut(BaseModel):
-    """A hold."""
+    """A hold, its criteria and its state."""
 
     hold_id: UUID
     basis: str
@@ -127,16 +127,16 @@ class HoldOut(BaseModel):
     released_at: datetime | None = None
     release_reason: str | None = None
     wide: bool
-    """Whether it takes in more than a search may."""
+    """Whether it covers more than a search may."""
     awaits_confirmation: bool
-    """Whether what it keeps is not shown before a second person has confirmed it."""
+    """Whether its records stay hidden until a second person confirms it."""
     confirmed_by: Person | None = None
     confirmed_at: datetime | None = None
     confirmation_reason: str | None = None
 
     @classmethod
     def of(cls, hold: Hold, rule: Narrowness) -> "HoldOut":
-        """Return a hold as an answer shows it."""
+        """Return the view of a hold."""
         wide = is_wide(hold.criteria, rule)
         return cls(
             hold_id=hold.hold_id,
@@ -159,12 +159,12 @@ class HoldOut(BaseModel):
 
 
 class WaitingHoldsOut(BaseModel):
-    """Counts and ages of holds and exports, none of them told apart."""
+    """Counts and ages of holds and exports, without any detail of one."""
 
     in_force: int
     oldest_placed_at: datetime | None
     unbooked: int
-    """Exports of which no copy is booked into evidence."""
+    """Number of exports without a copy booked into evidence."""
     oldest_requested_at: datetime | None
 
 
@@ -172,10 +172,10 @@ class WaitingHoldsOut(BaseModel):
 async def place_hold(
     body: HoldIn, grant: HoldManageOfRecord, work: Work, request: Request
 ) -> HoldOut:
-    """Matching records stay, those there now and those to come, until the hold is released.
+    """Place a hold. It keeps matching records, present and future, until its release.
 
-    One that takes in more than a search may keeps them too, and shows them once a second person has
-    confirmed it.
+    A hold that covers more than a search may keeps its records at once, and shows them after a second person confirms
+    it.
     """
     bases = runtime_of(request).policy.retention.evidence_bases
     if body.basis not in bases:
@@ -215,9 +215,9 @@ async def list_holds(
     return Page.of([HoldOut.of(hold, _rule(request)) for hold in found[:limit]], last=more)
 
 
-@router.get("/waiting", summary="What of holds waits")
+@router.get("/waiting", summary="Counts of holds and unbooked exports")
 async def list_waiting_holds(grant: HoldRead, work: Work) -> WaitingHoldsOut:
-    """How many holds are in force and exports unbooked, and since when; no purpose is needed for that."""
+    """The number of holds in force and of unbooked exports, and the age of the oldest. Requires no purpose."""
     waiting = await Holds(work.connection).waiting(grant)
     return WaitingHoldsOut.model_validate(waiting, from_attributes=True)
 
@@ -226,11 +226,11 @@ async def list_waiting_holds(grant: HoldRead, work: Work) -> WaitingHoldsOut:
 async def get_hold(
     hold_id: UUID, grant: HoldReadForPurpose, work: Work, request: Request
 ) -> HoldOut:
-    """A hold with its criteria, who placed it, and whether it is in force."""
+    """One hold with its criteria, its people and its state."""
     return HoldOut.of(await _get(work, grant, hold_id), _rule(request))
 
 
-@router.get("/{hold_id}/records", summary="What a hold keeps")
+@router.get("/{hold_id}/records", summary="Records under a hold")
 async def list_held_records(
     hold_id: UUID,
     grant: HoldManageOfRecord,
@@ -239,9 +239,9 @@ async def list_held_records(
     after: After | None = None,
     limit: Limit = 100,
 ) -> ReadsOut:
-    """Reads that the hold keeps now, also those past the schedule. Every one shown is recorded.
+    """The hold's present reads, also those past the schedule. The log records each read shown.
 
-    Refused while the hold takes in more than a search may and no second person has confirmed it.
+    The service refuses this while a hold that covers more than a search awaits its confirmation.
     """
     hold = await _get(work, grant, hold_id)
     await check_may_be_disclosed(request, grant, hold.criteria, hold.confirmed_at)
@@ -262,7 +262,10 @@ async def list_held_records(
 async def confirm_hold(
     hold_id: UUID, body: ConfirmationIn, grant: HoldManageOfRecord, work: Work, request: Request
 ) -> HoldOut:
-    """By another person than placed it, with a purpose that names the hold's case. Then what it keeps is shown."""
+    """Confirm a wide hold, so that its records are shown.
+
+    The caller must be another person than the one who placed it, with a purpose that names the hold's case.
+    """
     hold = await _get(work, grant, hold_id, lock=True)
     await check_purpose(request, grant, hold.criteria)
     wide = is_wide(hold.criteria, _rule(request))
@@ -283,9 +286,10 @@ async def confirm_hold(
 async def release_hold(
     hold_id: UUID, body: ReleaseIn, grant: HoldManageOfRecord, work: Work, request: Request
 ) -> HoldOut:
-    """By another person than placed it. What only it kept past the schedule goes with the next purge.
+    """Release a hold, as another person than the one who placed it.
 
-    Its exports go with it. Refused while evidence was exported of which no copy is booked: book it, or withdraw the export.
+    The next purge destroys the records past the schedule that no other hold keeps. The service deletes the packages of
+    the hold's exports. It refuses the release while an export has no booked copy: book a copy, or withdraw the export.
     """
     hold = await _get(work, grant, hold_id, lock=True)
     await check_purpose(request, grant, hold.criteria)
@@ -301,7 +305,10 @@ async def release_hold(
 
 
 async def check_purpose(request: Request, grant: Grant, criteria: Criteria) -> None:
-    """Raise NotAuthorised, on record, for a purpose that does not contain all that a hold keeps."""
+    """Check that the declared purpose contains all that the hold's criteria cover; records a refusal.
+
+    Raises: NotAuthorised.
+    """
     if grant.purpose is None:
         return
     async with refusals_recorded(request, grant):
@@ -311,7 +318,10 @@ async def check_purpose(request: Request, grant: Grant, criteria: Criteria) -> N
 async def check_may_be_disclosed(
     request: Request, grant: Grant, criteria: Criteria, confirmed_at: datetime | None
 ) -> None:
-    """Raise NotAuthorised, on record, while nobody is shown what a hold keeps."""
+    """Check that the hold's records may be shown: it is no wide hold, or is confirmed; records a refusal.
+
+    Raises: NotAuthorised.
+    """
     async with refusals_recorded(request, grant):
         check_disclosable(wide=is_wide(criteria, _rule(request)), confirmed_at=confirmed_at)
 

@@ -1,4 +1,4 @@
-"""The public keys that packages and certificates are verified with."""
+"""The route of the public keys that verify packages and certificates."""
 
 from datetime import datetime
 from typing import Any
@@ -25,9 +25,9 @@ class PublicKeyOut(BaseModel):
 
 
 class SigningKeyOut(PublicKeyOut):
-    """The key that signs now, and those that signed before it.
+    """The current signing key and the earlier ones.
 
-    `changes` are statements, oldest first, by which each key vouches for the next, signed with it.
+    `changes` are statements, oldest first, in which each key names the next; the earlier key signs each of them.
     """
 
     earlier: list[PublicKeyOut] = []
@@ -36,7 +36,7 @@ class SigningKeyOut(PublicKeyOut):
 
 @router.get("", summary="Public signing keys")
 async def get_signing_key(work: Work, retention: Running) -> SigningKeyOut:
-    """For recipients of packages and readers of certificates; open to all."""
+    """The signing keys, for recipients of packages and readers of certificates. Requires no credential."""
     key_id = (await retention.keys.in_force()).key_id
     known = await Keys(work.connection).public()
     changes = await Keys(work.connection).changes()

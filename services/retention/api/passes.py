@@ -1,4 +1,4 @@
-"""One pass: what the frames of one vehicle came to, and each read that was voted on."""
+"""The route of one pass: the vote over the frames of one vehicle, and each read in the vote."""
 
 from datetime import datetime
 from typing import Annotated
@@ -21,30 +21,30 @@ router = APIRouter(tags=["records"])
 
 
 class OtherReadingOut(BaseModel):
-    """Another plate that frames of the pass read."""
+    """Another plate that some frames of the pass show."""
 
     plate: str
     reads: int
     share: float
-    """Of all votes, 0 to 1; a read's vote is its confidence."""
+    """Share of all votes, 0 to 1; each read's vote weighs as its confidence."""
 
 
 class OtherCharacterOut(BaseModel):
-    """A character that frames read in place of the winning one; empty: none."""
+    """A character that some frames have instead of the winning one; an empty `text` means no character."""
 
     text: str
     share: float
 
 
 class DissentOut(BaseModel):
-    """A place of the plate, counted from 0, about which the frames disagree."""
+    """A position of the plate, from 0, at which the frames disagree."""
 
     place: int
     others: list[OtherCharacterOut]
 
 
 class PassOut(BaseModel):
-    """One vehicle before one camera. Its plate is what at least one of its frames read."""
+    """One vehicle going by one camera. At least one of its frames has the pass's plate."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -78,10 +78,10 @@ class PassOut(BaseModel):
     """The lowest agreement on a character: its probability averaged over all frames."""
     characters: list[CharacterOut]
     agreed: bool
-    """Every frame that was voted on read this plate."""
+    """Whether all frames in the vote have this plate."""
     other_readings: list[OtherReadingOut] = []
     readings_withheld: int = 0
-    """Other plates that were read, and lie outside the declared purpose."""
+    """Number of other plates of the frames that are outside the declared purpose."""
     dissent: list[DissentOut] = []
     region: str | None = None
     misread_risk: float | None = None
@@ -90,14 +90,14 @@ class PassOut(BaseModel):
     device_id: UUID
     device_name: str
     best_read_id: UUID
-    """The surest read of the plate; its picture is the one to look at first."""
+    """The most confident read of the pass's plate; view its picture first."""
     late_read_ids: list[UUID] = []
-    """Reads that came after the vote, which does not count them."""
+    """Reads that arrived after the vote, which does not count them."""
     reads: list[ReadOut]
 
     @classmethod
     def of(cls, found: Pass, reads: list[ReadOut]) -> "PassOut":
-        """Return a pass as an answer shows it."""
+        """Return the view of a pass."""
         details = found.details
         return cls(
             pass_id=found.pass_id,
@@ -136,7 +136,7 @@ async def get_pass(
     work: Work,
     request: Request,
 ) -> PassOut:
-    """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
+    """One pass. The answer is the same 404 for an unknown id, another agency's pass, and one outside the purpose."""
     found = await Passes(work.connection).get(grant, pass_id)
     if found is None:
         raise NotFound(Code.PASS_UNKNOWN)

@@ -1,4 +1,4 @@
-"""Destruction under the schedule: proposed, authorised by another, executed by a third, certified (468.5)."""
+"""Destruction under the schedule: one person proposes, another authorises, a third executes; certified (468.5)."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -41,7 +41,7 @@ Change = Literal["proposed", "authorised", "refused", "executed", "certified"]
 
 
 class ProposalIn(RequestBody):
-    """A purge once (`single`), or leave for the daily ones until withdrawn (`standing`)."""
+    """A proposal of one purge (`single`), or of leave for daily purges until its withdrawal (`standing`)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -51,12 +51,12 @@ class ProposalIn(RequestBody):
 
     kind: Literal["single", "standing"]
     before: Moment | None = None
-    """Of a single run: records captured before this go. Without it, all that are past the schedule."""
+    """For a single run: it destroys records captured before this time. Default: all that are past the schedule."""
     reason: Reason
 
 
 class NoteIn(RequestBody):
-    """What the decision rests on."""
+    """The grounds of a decision."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"note": "Reviewed against the adopted schedule"}]}
@@ -66,7 +66,7 @@ class NoteIn(RequestBody):
 
 
 class RunOut(BaseModel):
-    """A purge run, or a standing leave for daily ones."""
+    """A purge run, or a standing leave for daily purges."""
 
     run_id: UUID
     kind: str
@@ -75,7 +75,7 @@ class RunOut(BaseModel):
     day: date | None = None
     standing_id: UUID | None = None
     basis: dict[str, Any]
-    """The facts that it rests on: ages, schedule, resolution, the attorney's consent."""
+    """The legal basis: ages, schedule, resolution, the attorney's consent."""
     reason: str
     proposed_by: Person | None
     proposed_at: datetime
@@ -92,17 +92,17 @@ class RunOut(BaseModel):
     kept_under_hold: int
     months_dropped: list[str]
     strays: int
-    """Objects that no record named and that were deleted: frames that were never announced."""
+    """Deleted orphans: objects that no record names, such as frames without an event."""
     strays_kept: int
-    """Objects that no record names and that stay: a hold may be about them, or they came lately."""
+    """Orphans that stay, because a hold may cover them or they are recent."""
     odd_objects: int
-    """Objects whose names tell no camera and day, or a day to come; they stay."""
+    """Objects that stay, because their names have no camera and day, or a future day."""
     swept_at: datetime | None = None
-    """When all that is past the schedule was looked through for such objects."""
+    """The time at which the search for orphans past the schedule was complete."""
 
     @classmethod
     def of(cls, run: Run) -> "RunOut":
-        """Return a run as an answer shows it."""
+        """Return the view of a run."""
         people = ("proposed_by", "decided_by", "executed_by")
         plain = {
             name: getattr(run, name) for name in cls.model_fields if name not in {*people, "basis"}
@@ -113,22 +113,22 @@ class RunOut(BaseModel):
 
 
 class ScheduleOut(BaseModel):
-    """What the policy says about keeping and destroying, and whether daily purges may run."""
+    """The policy's retention schedule and its state: missing facts, overdue months, the leave for daily purges."""
 
     basis: dict[str, Any]
     missing: list[str]
-    """Facts without which nothing is destroyed."""
+    """Facts that the policy lacks; a purge requires all of them."""
     due_before: datetime
     """Records captured before this are past the schedule."""
     overdue_months: list[str]
-    """Months that are wholly past the schedule and still there: the purge does not keep up, or may not run."""
+    """Months that are wholly past the schedule but not destroyed: purges are behind, or must not run."""
     standing: RunOut | None
-    """The leave for daily purges in force, if there is one."""
+    """The leave for daily purges that is in force; null if there is none."""
 
 
 @router.get("/schedule", summary="The retention schedule")
 async def get_schedule(grant: PurgeRead, work: Work, retention: Running) -> ScheduleOut:
-    """Ages, schedule, resolution and consent as the policy has them now."""
+    """The present ages, schedule, resolution and consent of the policy."""
     basis = _present(retention)
     leave = await Runs(work.connection).standing()
     return ScheduleOut(
@@ -144,7 +144,7 @@ async def get_schedule(grant: PurgeRead, work: Work, retention: Running) -> Sche
 async def propose_purge(
     body: ProposalIn, grant: PurgePropose, work: Work, retention: Running
 ) -> RunOut:
-    """By the custodian. Refused unless age, schedule, resolution and consent are there."""
+    """Propose a purge, as the custodian. The policy must have schedule, resolution and consent."""
     basis = _present(retention)
     check_basis(basis, grant.now)
     before: datetime | None = None
@@ -183,7 +183,7 @@ async def list_purges(
 
 @router.get("/purge-runs/{run_id}", summary="One purge run")
 async def get_purge(run_id: UUID, grant: PurgeRead, work: Work) -> RunOut:
-    """Where a run stands, on what it rests, and what it destroyed."""
+    """One run: its state, its legal basis, and the numbers of destroyed records and objects."""
     return RunOut.of(await _get(work, run_id))
 
 
@@ -191,7 +191,7 @@ async def get_purge(run_id: UUID, grant: PurgeRead, work: Work) -> RunOut:
 async def authorise_purge(
     run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work, retention: Running
 ) -> RunOut:
-    """By the ALPR administrator, who is not the one who proposed it."""
+    """Authorise a purge, as the ALPR administrator. Another person must have proposed it."""
     run = await _get(work, run_id, lock=True)
     state = next_state(run.state, "authorise")
     check_other_person(run.proposed_by.person_id, grant.actor.person_id)
@@ -205,7 +205,7 @@ async def authorise_purge(
 
 @router.post("/purge-runs/{run_id}/refusal", summary="Refuse a purge")
 async def refuse_purge(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work) -> RunOut:
-    """Nothing is destroyed; the proposal stays on file."""
+    """Refuse a proposed purge. The proposal stays on file."""
     run = await _get(work, run_id, lock=True)
     await _decide(work, grant, run, next_state(run.state, "refuse"), body.note)
     await _announce(work, grant, run, "refused", {"note": body.note})
@@ -214,7 +214,10 @@ async def refuse_purge(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: 
 
 @router.post("/purge-runs/{run_id}/withdrawal", summary="Withdraw an authorisation")
 async def withdraw_purge(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work) -> RunOut:
-    """Of a standing leave, with which daily purges stop, one in hand too; or of a run not yet begun."""
+    """Withdraw a standing leave, or the authorisation of a run before it begins.
+
+    Daily purges under the leave stop, also one that is running.
+    """
     run = await _get(work, run_id, lock=True)
     await Runs(work.connection).stop_daily(run_id)
     await _decide(work, grant, run, next_state(run.state, "withdraw"), body.note)
@@ -226,7 +229,7 @@ async def withdraw_purge(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work
 async def execute_purge(
     run_id: UUID, grant: PurgeExecute, work: Work, retention: Running, after: BackgroundTasks
 ) -> RunOut:
-    """By a third person. Begins an authorised single run; `state` tells when it is executed, then certified."""
+    """Begin an authorised single run, as a third person. `state` becomes `executed`, then `certified`."""
     run = await _get(work, run_id, lock=True)
     if run.kind is Kind.STANDING or run.before is None:
         raise Conflict(Code.PURGE_LEAVE_NOT_EXECUTED)
@@ -244,7 +247,7 @@ async def execute_purge(
 
 @router.get("/purge-runs/{run_id}/certificate", summary="The certificate of destruction")
 async def get_certificate(run_id: UUID, grant: PurgeRead, work: Work) -> dict[str, Any]:
-    """What was destroyed, on whose authority, signed with the key at `/v1/signing-key`."""
+    """The signed account of the destroyed records and the authority. `/v1/signing-key` has the public key."""
     run = await _get(work, run_id)
     if run.certificate is None:
         raise NotFound(Code.PURGE_NOT_CERTIFIED)

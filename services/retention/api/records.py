@@ -1,4 +1,4 @@
-"""One read, one capture, and their images, each through the guard."""
+"""Routes of single reads and captures, and of their images. The guard checks each access."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -26,7 +26,9 @@ ImageReadOfRecordPicture = Annotated[
 ]
 LinkToken = Annotated[
     str | None,
-    Query(description="As a read's `crop_url` has it: the picture is part of that answer's access"),
+    Query(
+        description="The token in a read's `crop_url`. The picture is then part of the access of that answer"
+    ),
 ]
 _IMAGES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -40,7 +42,7 @@ _IMAGES: dict[int | str, dict[str, Any]] = {
 async def get_read(
     read_id: UUID, grant: ImageReadOfRecord, work: Work, request: Request
 ) -> ReadOut:
-    """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
+    """One read. The answer is the same 404 for an unknown id, another agency's read, and one outside the purpose."""
     read = await Records(work.connection).get(grant, read_id)
     if read is None:
         raise NotFound(Code.READ_UNKNOWN)
@@ -50,7 +52,7 @@ async def get_read(
 
 @router.get("/v1/captures/{capture_id}", summary="One capture")
 async def get_capture(capture_id: UUID, grant: ImageReadOfRecord, work: Work) -> CaptureOut:
-    """404 when absent, of another agency, or outside the declared purpose: the answer is the same."""
+    """One capture. The answer is the same 404 for an unknown id, another agency's, and one outside the purpose."""
     capture = await Records(work.connection).capture(grant, capture_id)
     if capture is None:
         raise NotFound(Code.CAPTURE_UNKNOWN)
@@ -70,7 +72,10 @@ async def get_crop(
     request: Request,
     link_token: LinkToken = None,
 ) -> StreamingResponse:
-    """The plate cut out of its frame, as the character reader saw it. Without a link an access of its own."""
+    """The plate cut out of its frame, as the character reader received it.
+
+    Without a link's token the request is an access of its own.
+    """
     key = await Records(work.connection).crop_key(grant, read_id)
     if key is None:
         raise NotFound(Code.CROP_UNKNOWN)
@@ -86,7 +91,7 @@ async def get_crop(
 async def get_image(
     capture_id: UUID, grant: ImageReadOfRecord, work: Work, request: Request
 ) -> StreamingResponse:
-    """The frame as the camera sent it, held against its SHA-256 before the first byte leaves."""
+    """The frame as the camera sent it. The service checks its SHA-256 before it sends the first byte."""
     capture = await Records(work.connection).pictured(grant, capture_id)
     if capture is None:
         raise NotFound(Code.CAPTURE_UNKNOWN)

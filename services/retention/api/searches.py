@@ -1,4 +1,4 @@
-"""Search by plate, part of a plate, look-alikes, devices, area and time (policy 468.4(b), (c))."""
+"""The search of reads by plate, part of a plate, look-alikes, devices, area and time (policy 468.4(b), (c))."""
 
 from typing import Annotated
 from uuid import UUID
@@ -30,7 +30,7 @@ router = APIRouter(prefix="/v1/searches", tags=["search"])
 
 
 class Search(RequestBody):
-    """What is looked for: a plate as far as known, or all that passed some place, in a window of time."""
+    """The conditions of a search: a plate or a pattern of one, or all vehicles at some place, in a window of time."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -51,20 +51,20 @@ class Search(RequestBody):
 
     plate: PlatePatternText | None = None
     lookalike: bool = False
-    """Also plates that differ only in characters read for one another, such as 8 and B."""
+    """Whether to find plates too that differ only in look-alikes, such as 8 and B."""
     captured_from: Moment
     captured_to: Moment
     device_ids: Annotated[list[UUID], Field(max_length=200, default_factory=list)]
     area: AreaIn | None = None
     region: Annotated[str, Field(min_length=2, max_length=10, examples=["US-CA"])] | None = None
     """`US-CA`, `CA` for a state of the department's own country, or a country that issues plates itself.
-    Reads whose region was not determined are found too."""
+    The search also finds reads without a determined region."""
     minimum_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     after: After | None = None
 
     def criteria(self, region: str | None = None) -> Criteria:
-        """Return it as the domain has it; `region` is what its region was taken for."""
+        """Return the domain's criteria; `region` is the full form of the request's region."""
         return Criteria(
             plate=self.plate,
             lookalike=self.lookalike,
@@ -84,7 +84,7 @@ async def search_reads(
     work: Work,
     retention: Running,
 ) -> ReadsOut:
-    """Reads of the caller's agency, newest first, up to `limit` a page. Every one shown is recorded."""
+    """Reads of the caller's agency, newest first, at most `limit` a page. The log records each read shown."""
     runtime, settings = retention.runtime, retention.settings
     taken = _region(body.region, runtime.policy.department.state)
     asked = body.criteria(taken.region if taken else None)

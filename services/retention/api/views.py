@@ -1,4 +1,4 @@
-"""Records as answers show them."""
+"""Response models of records."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from shared.http.models import Page
 
 
 class PlaceOut(BaseModel):
-    """Where the camera stood; WGS 84 degrees, heading clockwise from north."""
+    """The place of the camera: WGS 84 degrees, the heading clockwise from north."""
 
     latitude: float
     longitude: float
@@ -22,14 +22,14 @@ class PlaceOut(BaseModel):
 
 
 class CharacterOut(BaseModel):
-    """One character as read."""
+    """One character of a read, with its probability from 0 to 1."""
 
     text: str
     confidence: float | None = None
 
 
 class BoxOut(BaseModel):
-    """The plate in the frame, in pixels from its top left."""
+    """The box of the plate in the frame, in pixels from the frame's top left."""
 
     x_px: int
     y_px: int
@@ -38,14 +38,14 @@ class BoxOut(BaseModel):
 
 
 class AlternativeOut(BaseModel):
-    """A plate that the reader held possible in this very frame."""
+    """Another plate that the reader considers possible in the same frame."""
 
     plate: str
     probability: float
 
 
 class HitOut(BaseModel):
-    """A machine match of this read with a hot list. Unverified until `verification` says otherwise."""
+    """A machine match of this read with a hot list. It is unverified while `verification` is null."""
 
     hit_id: UUID
     record_kind: str
@@ -56,7 +56,7 @@ class HitOut(BaseModel):
 
 
 class ReadOut(BaseModel):
-    """One plate as a camera saw it."""
+    """One read of a plate."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -95,8 +95,8 @@ class ReadOut(BaseModel):
     captured_at: datetime
     received_at: datetime
     late: bool | None = None
-    """It came later than its device may keep it back, so its time rests on the device's word alone. Null: kept
-    before that was judged."""
+    """Whether it arrived later than its device may keep it back, so that only the device vouches for its time. Null
+    for a read from before this was recorded."""
     device_id: UUID
     device_name: str
     place: PlaceOut | None = None
@@ -106,19 +106,19 @@ class ReadOut(BaseModel):
     has_crop: bool
     has_image: bool
     crop_url: str | None = None
-    """The plate's picture as part of this answer, for the one who asked and ten minutes."""
+    """A link to the plate's picture as part of this answer. It works for the caller, for ten minutes."""
     alternatives: list[AlternativeOut] = []
     misread_risk: float | None = None
-    """How likely it is that a character is wrong, where the reader told."""
+    """The probability of a wrong character, 0 to 1; null if the reader gives none."""
     pass_id: UUID | None = None
-    """The pass that this read is part of; null while it stands alone."""
+    """The read's pass; null while it has none."""
     pass_agrees: bool | None = None
-    """False: most frames of this vehicle read another plate. Look at the pass before acting on this."""
+    """Whether the pass has the same plate. If false, check the pass before you act on this read."""
     hits: list[HitOut] = []
 
     @classmethod
     def of(cls, read: Read, *, crop_url: str | None = None) -> "ReadOut":
-        """Return a read as an answer shows it."""
+        """Return the view of a read."""
         box = read.details.box_px
         return cls(
             read_id=read.read_id,
@@ -157,22 +157,22 @@ class ReadsOut(Page[ReadOut]):
     """A page of reads, newest first; its `next` belongs to the same request."""
 
     captured_from: datetime | None = None
-    """The window that was searched: what the schedule no longer keeps is cut off."""
+    """The searched window, without the time for which the schedule keeps no records."""
     captured_to: datetime | None = None
     region: str | None = None
-    """The region that was searched for, in its full form."""
+    """The region of the search, in its full form."""
     taken_from: str | None = None
-    """The short form that it was taken from."""
+    """The short form in the request that was read as `region`."""
 
 
 class CaptureOut(BaseModel):
-    """One frame, whether or not a plate was read in it."""
+    """One frame, with or without reads."""
 
     capture_id: UUID
     captured_at: datetime
     received_at: datetime
     late: bool | None = None
-    """As of a read."""
+    """The same as `late` of a read."""
     time_source: str
     device_id: UUID
     device_name: str
@@ -189,13 +189,13 @@ class CaptureOut(BaseModel):
 
     @classmethod
     def of(cls, capture: Capture) -> "CaptureOut":
-        """Return a capture as an answer shows it."""
+        """Return the view of a capture."""
         plain = {name: getattr(capture, name) for name in cls.model_fields if name != "place"}
         return cls(**plain, place=_place(capture))
 
 
 def reads_out(reads: Sequence[Read], grant: Grant, links: PictureLinks) -> list[ReadOut]:
-    """Return reads as the answer to `grant` shows them, with links to their pictures for who may see them."""
+    """Return the views of reads for `grant`, with links to pictures if its person may view images."""
     return [ReadOut.of(read, crop_url=_crop_url(read, grant, links)) for read in reads]
 
 

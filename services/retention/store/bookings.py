@@ -60,7 +60,7 @@ class Booking:
 
     @property
     def in_force(self) -> bool:
-        """Whether no further booking corrects it."""
+        """Whether it is in force: not corrected by a further booking."""
         return self.corrected_by is None
 
     @classmethod

@@ -53,9 +53,9 @@ class Remains:
         await self._connection.execute(_FAILED, {"keys": failed})
 
     async def forget_plates(self, limit: int) -> int:
-        """Delete listed plates that have no read; return how many were checked.
+        """Delete listed plates that have no read; return the number of checked plates.
 
-        Locks out writers of reads meanwhile: they might refer to a plate that is being deleted.
+        Locks out writers of reads meanwhile, because they might refer to a plate that is being deleted.
         """
         if (await self._connection.execute(_NO_PLATES)).scalar_one():
             return 0
@@ -63,5 +63,5 @@ class Remains:
         return int((await self._connection.execute(_PLATES, {"limit": limit})).scalar_one())
 
     async def left(self, run_id: UUID) -> int:
-        """Return how many objects and plates of a run remain listed."""
+        """Return the number of objects and plates of a run that remain listed."""
         return int((await self._connection.execute(_LEFT, {"run_id": run_id})).scalar_one())

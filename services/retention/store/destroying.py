@@ -25,7 +25,7 @@ SLICE_ROWS = 50_000
 
 
 class HoldArrived(Exception):
-    """A hold was placed since the step began; nothing was destroyed."""
+    """A hold was placed after the step began, so the step destroys no record."""
 
 
 class Slice(NamedTuple):
@@ -216,7 +216,7 @@ class Destruction:
     async def run_step(self, run_id: UUID, step: Step) -> None:
         """Destroy the records of one step, except those under a hold, and add the counts to the run.
 
-        Raises: HoldArrived if the caller must roll back and start the step again.
+        Raises: HoldArrived if a hold was placed: the caller rolls back and starts the step again.
         """
         await self._connection.execute(text("SET LOCAL lock_timeout = '2s'"))
         in_force = await HoldsInForce(self._connection).all()
@@ -290,7 +290,7 @@ class Destruction:
     async def run_freed(self, run_id: UUID, before: datetime) -> None:
         """Destroy records whose last hold has been released.
 
-        Raises: HoldArrived if the caller must roll back and start again.
+        Raises: HoldArrived if a hold was placed: the caller rolls back and starts again.
         """
         in_force = await HoldsInForce(self._connection).all()
         await self._mark_still_held(in_force)
@@ -335,7 +335,7 @@ class Destruction:
         )
 
     async def held_past_schedule(self, before: datetime) -> int:
-        """Return how many records past their schedule a hold keeps."""
+        """Return the number of records past the schedule that holds keep."""
         return int((await self._connection.execute(_KEPT, {"before": before})).scalar_one())
 
     async def tidy(self, before: datetime) -> None:

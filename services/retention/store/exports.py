@@ -101,7 +101,7 @@ class Export:
     in_force: bool = True
     """Whether the hold is in force."""
     confirmed_at: datetime | None = None
-    """When a second person confirmed the hold."""
+    """The time at which a second person confirmed the hold; None without a confirmation."""
     attempts: int = 0
     fault: str | None = None
     built_at: datetime | None = None
@@ -118,12 +118,12 @@ class Export:
     withdrawn_at: datetime | None = None
     withdrawal_reason: str | None = None
     removed_at: datetime | None = None
-    """When this service deleted the package."""
+    """The time at which this service deleted the package."""
     copies_booked: int = 0
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the package in hex. Raises: Conflict when there is none."""
+        """The SHA-256 of the package, hexadecimal. Raises: Conflict if the export has no package."""
         if self.sha256 is None:
             raise Conflict(Code.EXPORT_WITHOUT_PACKAGE, status=self.state)
         return self.sha256
@@ -187,7 +187,7 @@ class Exports:
     async def get(self, grant: Grant, export_id: UUID, *, lock: bool = False) -> Export | None:
         """Return one export and disclose it; with `lock`, other writers wait until the transaction ends.
 
-        Raises: Conflict while its package is being built, which may last long.
+        Raises: Conflict, with `lock`, while a worker builds its package, which may take long.
         """
         if lock:
             await self._lock(export_id)
@@ -290,7 +290,7 @@ class ExportQueue:
         await self._connection.execute(_BUILT, {"export_id": export_id, "at": at, **parameters})
 
     async def again(self, export_id: UUID, *, again: datetime, fault: str) -> None:
-        """Record why a try failed and when to retry."""
+        """Record the fault of a failed attempt and the time of the next."""
         await self._connection.execute(
             _AGAIN, {"export_id": export_id, "again": again, "fault": fault[:500]}
         )
@@ -303,7 +303,7 @@ class ExportQueue:
         return result.rowcount == 1
 
     async def waiting(self) -> int:
-        """Return how many packages wait to be built."""
+        """Return the number of packages that wait to be built."""
         return int((await self._connection.execute(_WAITING)).scalar_one())
 
     async def to_remove(self, limit: int) -> Sequence[UUID]:

@@ -98,7 +98,7 @@ class Hold:
 
 
 class HoldsInForce:
-    """The holds in force of all agencies; the purge obeys every one of them."""
+    """The holds in force of all agencies, which the purge obeys."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -170,7 +170,7 @@ class Holds:
         return await self._released(grant, rows.all())
 
     async def waiting(self, grant: Grant) -> WaitingHolds:
-        """Return counts and oldest times of holds in force and unbooked exports; discloses no single one."""
+        """Return counts and oldest times of holds in force and of unbooked exports. Discloses no hold and no export."""
         rows = await self._connection.execute(_WAITING, {"agencies": sorted(grant.agencies)})
         return WaitingHolds(**rows.one()._mapping)
 

@@ -1,4 +1,4 @@
-"""Advisory locks, and who holds them.
+"""Advisory locks, with their shared and exclusive holders.
 
 | lock | shared by | exclusive for |
 |---|---|---|
@@ -7,7 +7,7 @@
 | passes of a device | – | the worker that makes passes of its reads |
 | holds | – | placing a hold; the last check of the holds before a purge commits |
 
-Every transaction acquires them in this order, and a month's before it touches any table: no deadlock.
+Every transaction acquires them in this order, and a month's before it touches any table, so they cannot deadlock.
 """
 
 from datetime import datetime

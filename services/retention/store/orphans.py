@@ -1,6 +1,6 @@
 """Finds orphans, excepts those that holds may cover, and stores the progress of sweeps.
 
-Keys are written only to the list of objects to delete: a key contains a camera and a time.
+Only the list of objects to delete stores keys, because a key contains a camera and a time.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from services.retention.store.locks import HOLDS, Locks
 from services.retention.store.runs import Run, Runs
 
 REMEMBERED = timedelta(days=180)
-"""How long after a clean sweep a day is swept again."""
+"""The time after a clean sweep of a day until the day is swept again."""
 
 _SEEN = "FROM unnest(CAST(:keys AS text[]), CAST(:ids AS uuid[])) AS seen (key, id) WHERE"
 _NOT_DOOMED = "NOT EXISTS (SELECT FROM doomed_objects d WHERE d.object_key = seen.key)"
@@ -91,7 +91,7 @@ class Named(NamedTuple):
 
     key: str
     id: UUID
-    """Id of the capture, read or request in the key."""
+    """The id of the capture, read or request in the key."""
 
 
 @dataclass
@@ -126,7 +126,7 @@ class Strays:
         self._connection = connection
 
     async def without_record(self, day: Day, objects: Sequence[Named]) -> set[str]:
-        """Return the keys that no record, hit or pass names and that are not listed for deletion yet."""
+        """Return the keys of `named` that no record, hit or pass names and that are not listed for deletion."""
         parameters = {
             **_columns(objects),
             "device_id": day.device_id,
@@ -138,7 +138,7 @@ class Strays:
         )
 
     async def without_release(self, objects: Sequence[Named], now: datetime) -> set[str]:
-        """Return the keys of packages without an approval that is unbuilt or unexpired."""
+        """Return the keys of packages whose request has no unbuilt or unexpired approval."""
         parameters = {**_columns(objects), "now": now}
         return set((await self._connection.execute(_NO_RELEASE, parameters)).scalars())
 
@@ -165,7 +165,7 @@ class Strays:
         )
 
     async def doom(self, run_id: UUID, keys: Sequence[str]) -> int:
-        """List objects for deletion after the commit; return how many are newly listed."""
+        """List objects for deletion after the commit; return the number of newly listed ones."""
         result = await self._connection.execute(_DOOM, {"keys": list(keys), "run_id": run_id})
         return result.rowcount
 

@@ -107,9 +107,9 @@ class Order:
 
     approval: ReleaseApproved
     attempts: int
-    """How many tries failed."""
+    """The number of failed attempts at building."""
     attempt_id: UUID | None
-    """The access attempt that covers reading its records; None before the first try."""
+    """The access attempt that covers reading its records; None before the first attempt at building."""
 
 
 class Places(NamedTuple):
@@ -185,7 +185,7 @@ class Packages:
         )
 
     async def again(self, request_id: UUID, *, again: datetime, fault: str) -> None:
-        """Record why a try failed and when to retry."""
+        """Record the fault of a failed attempt and the time of the next."""
         await self._connection.execute(
             _AGAIN, {"request_id": request_id, "again": again, "fault": fault[:500]}
         )
@@ -196,7 +196,7 @@ class Packages:
         return (await self._connection.execute(_FAILED, values)).rowcount > 0
 
     async def waiting(self) -> int:
-        """Return how many packages wait to be built."""
+        """Return the number of packages that wait to be built."""
         return int((await self._connection.execute(_WAITING)).scalar_one())
 
 

@@ -24,7 +24,7 @@ from shared.events import PassRecorded, Place
 MOST_READS = 5000
 """The most reads of one query from the start of the due span on."""
 MOST_BEFORE = 500
-"""The most reads of one query before the due span; single ones among them may belong to a due pass."""
+"""The most reads of one query before the due span. Reads there without a pass may belong to a due pass."""
 
 _READY = text(
     "SELECT device_id FROM pass_due GROUP BY device_id HAVING min(stored_at) <= :settled"
@@ -88,7 +88,7 @@ _ALL_DONE = text("DELETE FROM pass_due WHERE due_id = ANY(:due_ids)")
 
 
 class PassDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The details of a pass that are shown but never searched."""
+    """The details of a pass that answers show and searches do not use."""
 
     characters: list[tuple[str, float]] = []
     alternatives: list[tuple[str, int, float]] = []  # plate, reads, share of all votes
@@ -109,16 +109,16 @@ class Around:
     """The reads of a device in and around a due span."""
 
     free: tuple[Sighting, ...]
-    """Reads in no pass."""
+    """Reads without a pass."""
     closed: tuple[Track, ...]
     """Passes near the span, each with all its reads."""
     looked_at: int
     seen_to: datetime | None
-    """Time of the last read fetched if the limit cut the query; None if it fetched all."""
+    """The time of the last fetched read if the query reached its limit; None if it fetched all."""
 
     @property
     def sightings(self) -> Iterator[Sighting]:
-        """All reads, of passes or not."""
+        """All reads, with and without a pass."""
         return chain(self.free, *(track.sightings for track in self.closed))
 
 
@@ -134,7 +134,7 @@ class Passing:
         return list(rows.scalars())
 
     async def waiting(self) -> int:
-        """Return how many due spans wait."""
+        """Return the number of waiting due spans."""
         return int((await self.connection.execute(_WAITING)).scalar_one())
 
     async def claim(self, device_id: UUID) -> bool:

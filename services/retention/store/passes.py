@@ -42,7 +42,7 @@ class Pass:
     best_read_id: UUID
     details: PassDetails
     withheld: int
-    """How many other plates of the pass the purpose withholds."""
+    """The number of other plates of the pass that the purpose withholds."""
     reads: tuple[Read, ...]
     late: frozenset[UUID]
     """Reads that joined after the vote."""
@@ -57,9 +57,8 @@ class Passes:
     async def get(self, grant: Grant, pass_id: UUID) -> Pass | None:
         """Return one pass with its reads, in order of capture, and disclose them.
 
-        Returns None also if the pass's plate is outside the scope of the purpose, or if every read is.
-        A purpose narrowed to a plate withholds the other plates that frames gave: they may be of other
-        people's cars.
+        Returns None also if the pass's plate, or each of its reads, is outside the scope of the purpose. A purpose
+        with a plate withholds the other plates of the frames, because they may belong to other people's cars.
         """
         scope = scope_of(grant.purpose.scope) if grant.purpose else Criteria()
         row = await self._row(grant, scope, pass_id)

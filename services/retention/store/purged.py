@@ -108,5 +108,5 @@ class Purged:
                 after = ids[-1]
 
     async def clear(self, limit: int) -> int:
-        """Delete up to `limit` ids of runs whose lists are written; return how many."""
+        """Delete up to `limit` ids of runs whose lists are written; return the number of deleted ids."""
         return (await self._connection.execute(_CLEAR, {"limit": limit})).rowcount

@@ -1,7 +1,7 @@
 """The hot path: stores batches of reads and captures in their months, each record once.
 
-Ids are derived from the records' content, so a redelivered batch conflicts with its first copy and has no
-effect. The statements use asyncpg directly: SQLAlchemy would cost as much as Postgres does.
+Ids are derived from the records' content, so the inserts of a redelivered batch conflict and have no effect. The
+statements use asyncpg directly, because SQLAlchemy would cost as much as Postgres does.
 """
 
 import logging
@@ -104,7 +104,7 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Recorder:
-    """Stores reads and captures. Its caches only save statements; it clears them daily."""
+    """Stores reads and captures. Its caches of known devices and months save statements; it clears them daily."""
 
     def __init__(self, db: Database, clock: Clock, *, floor_days: int) -> None:
         self._db = db
@@ -116,7 +116,11 @@ class Recorder:
         self._remembered_on = clock.now().date()
 
     async def reads(self, events: Sequence[ReadRecorded]) -> None:
-        """Store each read once. Raises: InvalidInput if one of the batch cannot be stored; Unavailable."""
+        """Store each read once.
+
+        Raises: InternalFault if Postgres cannot store a read of the batch; Unavailable if Postgres does not answer. In
+        both cases the batch is rolled back.
+        """
         numbers = _plate_numbers(events)
         columns = _read_columns(events, list(numbers))
         plates = dict(zip(numbers, (event.plate for event in events), strict=True))
@@ -139,7 +143,11 @@ class Recorder:
         self._devices.update(devices)
 
     async def captures(self, events: Sequence[CaptureProcessed]) -> None:
-        """Store each capture once. Raises: InvalidInput if one of the batch cannot be stored; Unavailable."""
+        """Store each capture once.
+
+        Raises: InternalFault if Postgres cannot store a capture of the batch; Unavailable if Postgres does not answer.
+        In both cases the batch is rolled back.
+        """
         columns = _capture_columns(events)
         captures = [event.capture for event in events]
         devices = self._new_devices({c.device_id: (c.device_name, c.agency_ori) for c in captures})
@@ -160,14 +168,14 @@ class Recorder:
             moment = month_of(moment + timedelta(days=32))
 
     async def _store(self, times: Sequence[datetime], write: _Write) -> int:
-        """Write in one transaction; return how many rows were new."""
+        """Write in one transaction; return the number of new rows."""
         self._forget_daily()
         months = {month_of(moment) for moment in _ends(times)}
         await self._ensure(months - self._months)
         try:
             status = await self._in_transaction(months, write)
         except asyncpg.CheckViolationError:
-            # The purge has dropped a cached month since; late records of that month are stored all the same.
+            # The purge has dropped a cached month; make it again, so that late records are stored.
             self._months.clear()
             await self._ensure(months)
             status = await self._in_transaction(months, write)

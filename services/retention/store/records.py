@@ -114,7 +114,7 @@ class Capture:
     reason: str | None
     reads: int
     late: bool | None
-    """As for a read."""
+    """The same as `late` of a read."""
 
 
 class Records:
@@ -130,7 +130,7 @@ class Records:
         return (await self.released(grant, [found]))[0] if found is not None else None
 
     async def crop_key(self, grant: Grant, read_id: UUID) -> str | None:
-        """Return the object key of a read's plate image and disclose the image; None if there is none."""
+        """Return the object key of a read's plate image and disclose the image; None without such an image."""
         found = await self._one("reads", "read_id", COLUMNS, read_id, self._allowed(grant))
         if found is None or found.crop_key is None:
             return None

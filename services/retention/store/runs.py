@@ -1,4 +1,4 @@
-"""Purge runs: who proposed and authorised each one, its basis and its outcome."""
+"""Purge runs: the people who decided on each, its basis and its outcome."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -96,7 +96,7 @@ class Run:
     strays: int = 0
     """Orphans, deleted or listed for deletion."""
     strays_kept: int = 0
-    """Orphans in doubt, kept: a hold may cover them, or a pending event may name them."""
+    """Orphans that stay, because a hold may cover them or a pending event may name them."""
     odd_objects: int = 0
     """Objects kept because their names give no camera and day, or a future day."""
     sweep_after: str | None = None
@@ -129,7 +129,7 @@ class DueRun(Run):
 
 
 class Runs:
-    """Purge runs; they contain no plates, so reading them discloses no record."""
+    """Purge runs. They contain no plates, so a query of them discloses no record."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

@@ -22,7 +22,7 @@ from shared.core.errors import InvalidInput
 from shared.core.plates import PlatePattern
 
 MAX_PLATES = 50_000
-"""The most plates that a pattern may match; a wider one does not describe a vehicle."""
+"""The most plates that a pattern may match. A wider pattern does not describe a vehicle."""
 
 _NEWEST = "ORDER BY r.captured_at DESC, r.read_id DESC LIMIT :limit"
 
@@ -39,7 +39,8 @@ class Searches:
     ) -> tuple[list[Read], bool]:
         """Return up to `limit` reads after a cursor, disclosed, and whether more follow.
 
-        Raises: InvalidInput if the search is too wide or exceeds the time limit.
+        Raises: InvalidInput if too little of the plate is known, too many plates match, or the query exceeds the time
+        limit.
         """
         try:
             await self._settle()

@@ -1,4 +1,4 @@
-"""Records, plates, devices, hits, holds, purge runs, packages, signing keys."""
+"""Create records, plates, devices, hits, holds, purge runs, packages and signing keys."""
 
 from alembic import op
 
@@ -59,8 +59,8 @@ CREATE INDEX captures_device ON captures (device_id, captured_at);
 CREATE INDEX captures_time ON captures USING brin (captured_at);
 """
 
-# What a hold keeps beyond its month. Same columns in the same order as what it keeps: a later change
-# of one is a change of both.
+# Records that a hold keeps beyond their month. These tables have the columns of `reads` and `captures` in the same
+# order, so a later migration changes both.
 HELD = """
 CREATE TABLE held_reads (LIKE reads INCLUDING ALL);
 CREATE INDEX held_reads_capture ON held_reads (capture_id);
@@ -70,8 +70,8 @@ CREATE TABLE held_captures (LIKE captures INCLUDING ALL);
 CREATE INDEX held_captures_object ON held_captures (object_key);
 """
 
-# plate_id is the plate itself as a number (domain/plates.py). `grams` are of the skeleton, so that one
-# index serves partial and look-alike search, and both at once.
+# plate_id is the plate itself as a number (domain/plates.py). `grams` derive from the skeleton, so that one index
+# serves partial search, look-alike search and both together.
 PLATES = """
 CREATE TABLE plates (
     plate_id bigint PRIMARY KEY,
@@ -84,7 +84,7 @@ CREATE INDEX plates_skeleton ON plates (skeleton);
 CREATE INDEX plates_grams ON plates USING gin (grams);
 """
 
-# Where each device has been, by day and cell of 0.01 degrees: what an area search begins with.
+# The places of each device, by day and cell of 0.01 degrees. A search by area starts here.
 DEVICES = """
 CREATE TABLE devices (
     device_id uuid PRIMARY KEY,

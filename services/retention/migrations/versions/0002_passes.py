@@ -1,11 +1,11 @@
-"""Passes: reads of one vehicle in successive frames, and what is still to be voted on (ADR-0011)."""
+"""Create passes, which are reads of one vehicle in successive frames, and the queue of the vote (ADR-0011)."""
 
 from alembic import op
 
 revision = "retention_0002"
 down_revision = "retention_0001"
 
-# The reads themselves are never changed: which pass a read is in stands beside them.
+# Reads never change, so a table of its own has the pass of each read.
 PASSES = """
 CREATE TABLE passes (
     pass_id uuid PRIMARY KEY,
@@ -31,7 +31,7 @@ CREATE INDEX pass_reads_pass ON pass_reads (pass_id);
 CREATE INDEX pass_reads_time ON pass_reads (captured_at);
 """
 
-# One row for each device and batch of reads; rows go once all that they stand for is decided.
+# One row for each device and batch of reads. A row is deleted after the vote on all of its reads.
 DUE = """
 CREATE TABLE pass_due (
     due_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""Evidence: held records exported as packages, and copies of them booked into evidence (policy 468.5)."""
+"""Create exports of held records as packages, and bookings of their copies into evidence (policy 468.5)."""
 
 from alembic import op
 
@@ -38,7 +38,7 @@ CREATE INDEX evidence_exports_waiting ON evidence_exports (not_before) WHERE sta
 CREATE INDEX evidence_exports_stored ON evidence_exports (export_id) WHERE removed_at IS NULL;
 """
 
-# A booking is corrected by another, once; the one that nothing corrects is in force.
+# One further booking may correct a booking. A booking without a correction is in force.
 BOOKINGS = """
 CREATE TABLE evidence_bookings (
     booking_id uuid PRIMARY KEY,
@@ -58,7 +58,7 @@ CREATE TABLE evidence_bookings (
 CREATE INDEX evidence_bookings_export ON evidence_bookings (export_id, booked_at);
 """
 
-# What was booked stays as it was written; nobody who reaches the tables changes it quietly.
+# A trigger refuses every change of a booking, also to a person who reaches the tables.
 REFUSE = """
 CREATE FUNCTION refuse_change_of_booking() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

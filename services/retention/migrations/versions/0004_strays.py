@@ -1,4 +1,4 @@
-"""Strays: how far a run's sweep for objects without a record has come, and the days that it need not see."""
+"""Add the progress of a run's sweep for orphans, and the days that a sweep can skip."""
 
 from alembic import op
 
@@ -14,7 +14,7 @@ ALTER TABLE purge_runs
     ADD COLUMN swept_at timestamptz
 """
 
-# All that is left in these has a record, which takes it along; nothing new comes to days so long past.
+# Days on which each remaining object has a record, whose purge deletes the object. Days so old get no new objects.
 SWEPT = """
 CREATE TABLE swept_days (
     folder text PRIMARY KEY,

@@ -1,11 +1,11 @@
-"""Months are made and dropped by functions of the tables' owner: the role that works changes no table (ADR-0016)."""
+"""Add functions that make and drop months as the tables' owner; the service's role alters no table (ADR-0016)."""
 
 from alembic import op
 
 revision = "retention_0005"
 down_revision = "retention_0004"
 
-# Names are in full where a table of the caller's own could be taken for one of ours.
+# Names have their schema wherever a table of the caller could replace the service's table.
 MAKE = """
 CREATE FUNCTION make_month(moment timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = retention, pg_temp SET timezone = 'UTC' AS $$
@@ -27,7 +27,7 @@ BEGIN
 END $$
 """
 
-# Nothing else drops a month: a purge run that is being executed (policy 468.3.1(f)) must reach past it.
+# The only function that drops a month. An executing purge run (policy 468.3.1(f)) must reach past the month.
 DROP = """
 CREATE FUNCTION drop_month(moment timestamptz) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = retention, pg_temp SET timezone = 'UTC' AS $$

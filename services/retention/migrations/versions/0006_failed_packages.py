@@ -1,4 +1,4 @@
-"""An order of a package may fail for good; one access attempt stands for all tries to build it."""
+"""Let an order of a package fail for good, and store the one access attempt that covers all attempts at building it."""
 
 from alembic import op
 

@@ -1,11 +1,11 @@
-"""What a run destroyed, by id, until its list is written; where the list lies, and when it ended (docs/purge-list.md)."""
+"""Store the ids of destroyed records until the run's list is written, and the list's place and end (docs/purge-list.md)."""
 
 from alembic import op
 
 revision = "retention_0007"
 down_revision = "retention_0006"
 
-# kind: 0 for a capture, 1 for a read, in the order in which the list has them.
+# kind: 0 for a capture, 1 for a read. The list has the same order.
 STAGED = """
 CREATE TABLE purged_records (
     run_id uuid NOT NULL REFERENCES purge_runs,
@@ -24,7 +24,7 @@ ALTER TABLE purge_runs
 def upgrade() -> None:
     op.execute(STAGED)
     op.execute(COLUMNS)
-    # Runs from before there were lists have none that could end.
+    # Older runs have no list, so their lists count as ended.
     op.execute(
         "UPDATE purge_runs SET list_ended_at = now() WHERE state IN ('executed', 'certified')"
     )

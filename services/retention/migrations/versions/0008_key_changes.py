@@ -1,4 +1,4 @@
-"""Keep which signing key followed which, and the statement by which the one before vouches for it."""
+"""Create the changes of signing keys, each with the statement in which the old key names the new one."""
 
 from alembic import op
 

@@ -1,6 +1,6 @@
-"""What the planner remembers of columns is renewed after a purge: it holds the commonest and outermost values.
+"""Add a function that renews the planner's statistics after a purge: they hold common and extreme values of columns.
 
-Only the tables' owner may do that, so a function of the owner's does (ADR-0016).
+It runs as the owner of the tables, because only the owner may renew statistics (ADR-0016).
 """
 
 from alembic import op

@@ -1,6 +1,6 @@
-"""Whether a record came later than its device may keep it back (ADR-0032).
+"""Record whether a record arrived later than its device may keep it back (ADR-0032).
 
-NULL: kept before that was judged, when nobody wrote down how long its device might keep it back.
+NULL for older records, for which the device's limit is unknown.
 """
 
 from alembic import op
@@ -12,7 +12,9 @@ TABLES = ("reads", "held_reads", "captures", "held_captures")
 
 
 def upgrade() -> None:
-    for table in TABLES:  # the last column of each: what is held is moved as it stands
+    for (
+        table
+    ) in TABLES:  # each table's last column, because rows are copied to the held tables by position
         op.execute(f"ALTER TABLE {table} ADD COLUMN late boolean")
 
 

@@ -1,6 +1,6 @@
-"""A hold wider than a search is confirmed by a second person before anybody is shown what it keeps (ADR-0028).
+"""Record the second person who confirms a wide hold before its records are shown (ADR-0028).
 
-Holds in place were confirmed by nobody; whether one is that wide is told from its criteria and the policy.
+Existing holds have no confirmation. The criteria and the policy determine whether a hold is wide.
 """
 
 from alembic import op

@@ -1,6 +1,6 @@
-"""What was told of hits, each event as it was published, for as long as the hit's flag is kept.
+"""Store the events about hits as published, until the hit's flag is deleted.
 
-Hits of before keep their flags alone: nobody told the custodian more.
+Older hits have only their flags, because retention did not store their events.
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from sqlalchemy import text
 revision = "retention_0012"
 down_revision = "retention_0011"
 
-# A purge deletes the flag; what was told of the hit goes with it.
+# A purge deletes the flag, and with it the hit's events.
 TABLE = """
     CREATE TABLE hit_events (
         event_id uuid PRIMARY KEY,

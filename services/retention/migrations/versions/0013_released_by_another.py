@@ -1,7 +1,7 @@
-"""A hold is released by another person than placed it, whatever software asks; exports tell how many hits they have.
+"""Refuse in the database the release of a hold by the person who placed it; record the number of hits of an export.
 
-Holds in place that one person placed and released stay as they are: the check is of what is written from now on.
-Of exports in place nobody counted the hits; their packages say them.
+The check applies to new releases only: holds that one person placed and released before stay unchanged. Existing
+exports have no number of hits; their packages list the hits.
 """
 
 from alembic import op
