@@ -138,7 +138,7 @@ class Settings(SigningSettings, ApiSettings, ObjectSettings):
     """Common settings, and audit's own; built once, in main."""
 
     audit_values_key: SecretKey
-    """Seals the keys of capture days in the database. Whoever has both can make salts again."""
+    """Seals the keys of capture days in the database. This key and the database together yield the salts."""
 
     audit_values_old_keys: SecretKeys = SecretStr("")
     """Earlier such keys, separated by spaces, as long as a day's key is sealed under one."""

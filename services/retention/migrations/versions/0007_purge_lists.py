@@ -1,4 +1,7 @@
-"""Store the ids of destroyed records until the run's list is written, and the list's place and end (docs/purge-list.md)."""
+"""Store the ids of destroyed records until the run's list is written, and the list's key and its end.
+
+docs/purge-list.md describes the list.
+"""
 
 from alembic import op
 
