@@ -96,6 +96,16 @@ class EntryIn(RequestBody):
     valid_from: Moment | None = None
     expires_at: Moment | None = None
 
+    @property
+    def as_text(self) -> dict[str, str]:
+        """The fields as text, stripped; leaves out empty ones."""
+        given = self.model_dump(exclude_none=True)
+        return {
+            name: text
+            for name, value in given.items()
+            if (text := value.strip() if isinstance(value, str) else value.isoformat())
+        }
+
 
 class EntriesIn(RequestBody):
     """Entries to add to the version in force."""

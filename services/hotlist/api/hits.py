@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from services.hotlist.actions import outcomes
 from services.hotlist.actions.crop_link import crop_link
 from services.hotlist.api.fields import DispositionIn, VerificationIn
+from services.hotlist.api.guard import HitRead
 from services.hotlist.api.views import (
     HitsOut,
     HitWhole,
@@ -32,7 +33,6 @@ from shared.service.runtime import runtime_of
 
 router = APIRouter(prefix="/hits", tags=["hits"])
 
-HitRead = Annotated[Grant, access(Permission.HIT_READ)]
 HitVerify = Annotated[Grant, access(Permission.HIT_VERIFY)]
 HitDispose = Annotated[Grant, access(Permission.HIT_DISPOSE)]
 

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.hotlist.api.hits import HitRead, Visible
+from services.hotlist.api.guard import HitRead
+from services.hotlist.api.hits import Visible
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.store.hits import Hits
 from shared.access.grant import Grant

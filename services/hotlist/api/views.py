@@ -1,8 +1,9 @@
 """The bodies of answers and of alerts on the stream."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -10,12 +11,14 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from services.hotlist.domain.csv_import import SetAside
-from services.hotlist.domain.entries import ListedEntry
+from services.hotlist.domain.entries import Kinds, ListedEntry
 from services.hotlist.domain.hits import Disposition, Hit, Sighting, Verification
-from services.hotlist.domain.rating import Outcome
+from services.hotlist.domain.rating import Outcome, staleness_limit_s
+from services.hotlist.store.lists import HotList, Version
 from shared.accounts.picture_links import LINK_TOKEN
+from shared.core.policy import HotLists
 from shared.events import DisplayedCaution, Source, Tier
-from shared.http.models import Page, Person, ResolvedRegion
+from shared.http.models import Page, Person, ResolvedRegion, resolved_regions
 
 UNVERIFIED_NOTICE = (
     "Unverified. A machine match alone: verify through CLETS with the entering agency before"
@@ -266,6 +269,28 @@ class ListOut(BaseModel):
     created_at: datetime
     created_by: str
 
+    @classmethod
+    def of(cls, hot_list: HotList, rules: HotLists, now: datetime) -> Self:
+        """Return a list as the API shows it; `rules` limit its staleness."""
+        limit_s = staleness_limit_s(hot_list.source, hot_list.staleness_s, rules)
+        as_of = hot_list.as_of
+        return cls(
+            list_id=hot_list.list_id,
+            name=hot_list.name,
+            agency_ori=hot_list.agency_ori,
+            source=hot_list.source,
+            enabled=hot_list.enabled,
+            staleness_hours=limit_s // 3600,
+            record_kinds_off=hot_list.kinds_off,
+            active_version=hot_list.active_version,
+            entries=hot_list.entries,
+            as_of=as_of,
+            activated_at=hot_list.activated_at,
+            stale=as_of is not None and (now - as_of).total_seconds() > limit_s,
+            created_at=hot_list.created_at,
+            created_by=hot_list.created_by,
+        )
+
 
 class VersionOut(BaseModel):
     """One version of a hot list."""
@@ -294,6 +319,32 @@ class VersionOut(BaseModel):
     created_at: datetime
     created_by: str
 
+    @classmethod
+    def of(
+        cls,
+        version: Version,
+        kinds: Kinds,
+        *,
+        needs_second_word: bool,
+        regions: Mapping[str, str] = MappingProxyType({}),
+    ) -> Self:
+        """Return a version as the API shows it, with the switches of its list and the `regions` of its upload."""
+        return cls(
+            list_id=version.list_id,
+            version=version.version,
+            state=version.state,
+            entries=version.entries,
+            as_of=version.as_of,
+            skipped=version.skipped,
+            skipped_because=[str(kinds.off[kind]) for kind in version.skipped if kind in kinds.off],
+            set_aside=version.set_aside,
+            needs_second_word=needs_second_word,
+            regions=resolved_regions(regions),
+            sha256=version.sha256,
+            created_at=version.created_at,
+            created_by=version.created_by,
+        )
+
 
 class SetAsideOut(BaseModel):
     """A line of an upload that did not become an entry; lines and columns count from 1."""
@@ -309,6 +360,18 @@ class SetAsideOut(BaseModel):
     def of(cls, one: SetAside) -> Self:
         """Return a line as the API shows it."""
         return cls(**one.fault.as_problem, content=one.content)
+
+
+SET_ASIDE_COLUMNS = ("line", "column", "field", "fault", "content")
+_FORMULA = ("=", "+", "-", "@")
+
+
+def set_aside_row(line: SetAside) -> list[Any]:
+    """Return a line as a row of `SET_ASIDE_COLUMNS` for a spreadsheet."""
+    # A leading quote prevents a spreadsheet from reading the line as a formula.
+    content = f"'{line.content}" if line.content.startswith(_FORMULA) else line.content
+    fault = line.fault
+    return [fault.line, fault.column, fault.field, fault.fault, content]
 
 
 class EntriesAdded(BaseModel):

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from services.hotlist.domain.entries import (
@@ -44,6 +45,7 @@ MAX_SET_ASIDE = 10_000
 KEPT_CHARACTERS = 2000
 """The most characters stored of a line that is set aside; a good line has fewer."""
 
+CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -94,6 +96,12 @@ class SetAside:
 
     plate: str | None
     """The line's plate in its normal form; None if it has no valid plate."""
+
+
+def check_extract_time(as_of: datetime | None, now: datetime) -> None:
+    """Check the time at which the source made an extract, if given. Raises: InvalidInput if it is yet to come."""
+    if as_of is not None and as_of > now + CLOCKS_MAY_DIFFER:
+        raise InvalidInput(Code.SHEET_AS_OF_AHEAD, field="as_of")
 
 
 def refuse(problem: Code, found: Sequence[Fault], **params: Any) -> InvalidInput:

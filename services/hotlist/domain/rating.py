@@ -8,7 +8,9 @@ from uuid import UUID
 
 import msgspec
 
+from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.vehicles import colours_differ, makes_differ
+from shared.core.errors import InvalidInput
 from shared.core.matching import Difference
 from shared.core.policy import HotLists
 from shared.events import ReadRecorded, Source, Tier
@@ -111,6 +113,16 @@ def staleness_limit_s(source: Source, own_s: int | None, rules: HotLists) -> int
         rules.staleness_hours.get(source, 0) * 3600
     )  # a source without a limit is always stale
     return limit_s if own_s is None else min(limit_s, own_s)
+
+
+def own_staleness_s(hours: int | None, source: Source, rules: HotLists) -> int | None:
+    """Return a list's own limit of staleness, if any. Raises: InvalidInput above the policy's limit for the source."""
+    limit = rules.staleness_hours.get(source, 0)
+    if hours is not None and hours > limit:
+        raise InvalidInput(
+            Code.LIST_STALENESS_TOO_LONG, field="staleness_hours", source=source, max_hours=limit
+        )
+    return None if hours is None else hours * 3600
 
 
 def rate(

@@ -1,0 +1,128 @@
+"""Puts versions of a hot list in force, and withdraws lists from force.
+
+If a version loses much of the list, a person who did not upload it must put it in force (ADR-0034).
+"""
+
+from uuid import UUID
+
+from services.hotlist.domain.problem_codes import Code
+from services.hotlist.domain.rating import shrinks
+from services.hotlist.store.lists import Change, HotList, Lists
+from shared.access.grant import Grant
+from shared.core.errors import Conflict, NotAuthorised
+from shared.events import HotListActivated
+from shared.postgres.unit_of_work import UnitOfWork
+
+
+async def activate(
+    work: UnitOfWork, grant: Grant, list_id: UUID, version: int, share: float
+) -> HotList:
+    """Put a version in force in place of the present one, as a rollback if it is older; return the list.
+
+    Args:
+        share: the share of its entries that a list may lose without a second word.
+
+    Raises: NotFound; Conflict if the version is in force or dropped; NotAuthorised for the uploader of a version
+    that needs a second word.
+    """
+    lists = Lists(work.connection)
+    hot_list = await lists.get(grant, list_id, lock=True)
+    older = hot_list.active_version is not None and version < hot_list.active_version
+    change: Change = "rolled_back" if older else "activated"
+    await _check_second_word(work, grant, hot_list, version, share)
+    await _activate_stored(work, grant, hot_list, version, change)
+    return await lists.get(grant, list_id)
+
+
+async def roll_back(
+    work: UnitOfWork,
+    grant: Grant,
+    list_id: UUID,
+    wanted: int | None,
+    reason: str | None,
+    share: float,
+) -> HotList:
+    """Roll a list back to the `wanted` version, or to the one in force before the present one; return the list.
+
+    Args:
+        share: the share of its entries that a list may lose without a second word.
+
+    Raises: NotFound; Conflict if the version is in force or dropped, or none was in force before; NotAuthorised
+    for the uploader of a version that needs a second word.
+    """
+    lists = Lists(work.connection)
+    hot_list = await lists.get(grant, list_id, lock=True)
+    version = wanted or await lists.before(hot_list)
+    await _check_second_word(work, grant, hot_list, version, share)
+    await _activate_stored(work, grant, hot_list, version, "rolled_back", reason)
+    return await lists.get(grant, list_id)
+
+
+async def withdraw(work: UnitOfWork, grant: Grant, list_id: UUID, reason: str) -> HotList:
+    """Withdraw a list from force and return it; its versions stay and can be put in force again.
+
+    Raises: NotFound; Conflict if no version is in force.
+    """
+    lists = Lists(work.connection)
+    hot_list = await lists.get(grant, list_id, lock=True)
+    if hot_list.active_version is None:
+        raise Conflict(Code.VERSION_NONE_IN_FORCE)
+    await put_in_force(work, grant, hot_list, None, "withdrawn", reason)
+    return await lists.get(grant, list_id)
+
+
+async def put_in_force(
+    work: UnitOfWork,
+    grant: Grant,
+    hot_list: HotList,
+    version: int | None,
+    change: Change,
+    reason: str | None = None,
+) -> None:
+    """Put `version` of a locked list in force (None withdraws the list) and emit the event. Raises: NotFound."""
+    lists = Lists(work.connection)
+    await lists.put_in_force(grant, hot_list, version, change, reason)
+    count = (await lists.version(hot_list, version)).entries if version else 0
+    await work.emit(
+        HotListActivated(
+            occurred_at=grant.now,
+            actor=grant.actor,
+            list_id=hot_list.list_id,
+            list_name=hot_list.name,
+            version=version or hot_list.active_version or 0,
+            entries=count,
+            source=hot_list.source,
+            change=change,
+        )
+    )
+
+
+async def _check_second_word(
+    work: UnitOfWork, grant: Grant, hot_list: HotList, version: int, share: float
+) -> None:
+    """Refuse the uploader of a version that loses much of a locked list. Raises: NotFound, NotAuthorised."""
+    lists = Lists(work.connection)
+    found = await lists.version(hot_list, version)
+    last = await lists.last_entries(hot_list)
+    if not shrinks(last, found.entries, share) or not found.is_by(grant):
+        return
+    raise NotAuthorised(
+        Code.VERSION_NEEDS_SECOND_PERSON, entries_before=last, entries=found.entries, share=share
+    )
+
+
+async def _activate_stored(
+    work: UnitOfWork,
+    grant: Grant,
+    hot_list: HotList,
+    version: int,
+    change: Change,
+    reason: str | None = None,
+) -> None:
+    """Put a version of a locked list in force. Raises: NotFound; Conflict if it is in force or dropped."""
+    found = await Lists(work.connection).version(hot_list, version)
+    if found.state == "dropped":
+        raise Conflict(Code.VERSION_DROPPED, field="version")
+    if found.state == "active":
+        raise Conflict(Code.VERSION_IN_FORCE, field="version")
+    await put_in_force(work, grant, hot_list, version, change, reason)

@@ -1,0 +1,14 @@
+"""The guards that several routes of hits and lists share."""
+
+from typing import Annotated
+
+from shared.access.grant import Grant
+from shared.access.guard import access
+from shared.core.permissions import Permission
+
+HitRead = Annotated[Grant, access(Permission.HIT_READ)]
+HotlistRead = Annotated[Grant, access(Permission.HOTLIST_READ)]
+HotlistReadForPurpose = Annotated[Grant, access(Permission.HOTLIST_READ, purpose_needed=True)]
+HotlistManage = Annotated[Grant, access(Permission.HOTLIST_MANAGE)]
+HotlistManageForPurpose = Annotated[Grant, access(Permission.HOTLIST_MANAGE, purpose_needed=True)]
+"""Guards `ForPurpose` are for routes that show entries or lines of a file."""
