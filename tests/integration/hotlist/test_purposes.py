@@ -179,6 +179,6 @@ async def test_the_entries_of_a_list_are_not_shown_for_a_purpose_of_another_kind
 
     refused = await asked(kind)
     assert (refused.status_code, refused.json()["code"]) == (403, "purpose_does_not_open")
-    assert "hotlist:read is opened by" in refused.json()["detail"]
+    assert f"the purpose {kind} does not open hotlist:read; these do: " in refused.json()["detail"]
     assert "7ABC123" not in refused.text
     assert "7ABC123" in (await asked("stolen_plate")).text
