@@ -81,8 +81,8 @@ async def upload(
     hot_list = await lists.get(grant, list_id, lock=True)
     skipped = json.dumps(dict(sheet.skipped))
     version = await lists.add_version(grant, list_id, snapshot_id, sheet.entries, skipped)
-    last = await lists.last_entries(hot_list)
-    waits = shrinks(last, sheet.entries, policy.hotlists.shrink_share)
+    last, share = await lists.last_entries(hot_list), policy.hotlists.shrink_share
+    waits = shrinks(last, sheet.entries, share)
     before = last if waits else None
     await work.emit(_uploaded(grant, list_id, version, sheet, skipped, before))
     if activate and not waits:
@@ -91,7 +91,7 @@ async def upload(
     return Uploaded(
         version=made,
         kinds=kinds,
-        needs_second_word=waits and made.state == "draft",
+        needs_second_word=made.needs_second_word(last, share),
         regions=checker.regions,
     )
 

@@ -24,7 +24,6 @@ from services.hotlist.api.views import (
 from services.hotlist.domain.csv_import import check_extract_time
 from services.hotlist.domain.entries import kinds_of
 from services.hotlist.domain.problem_codes import Code
-from services.hotlist.domain.rating import shrinks
 from services.hotlist.service import Running
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import Lists, Version
@@ -126,8 +125,7 @@ async def list_versions(
             VersionOut.of(
                 version,
                 kinds,
-                needs_second_word=version.state in ("draft", "retired")
-                and shrinks(last, version.entries, policy.hotlists.shrink_share),
+                needs_second_word=version.needs_second_word(last, policy.hotlists.shrink_share),
             )
             for version in await lists.versions(hot_list)
         ]

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.domain.problem_codes import Code
+from services.hotlist.domain.rating import shrinks
 from services.hotlist.store.hits import visible_to
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, NotFound
@@ -85,6 +86,10 @@ class Version:
         if self.created_by_id is None:
             return self.created_by == grant.principal.name
         return self.created_by_id == grant.principal.account_id
+
+    def needs_second_word(self, last: int, share: float) -> bool:
+        """Whether it is not in force and loses more than `share` of a list of `last` entries."""
+        return self.state in ("draft", "retired") and shrinks(last, self.entries, share)
 
 
 class Lists:
