@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 
-from services.identity.actions import keys, rewrap, watching
+from services.identity.actions import keys, revocation, rewrap
 from services.identity.actions.bootstrap import (
     bootstrap,
     deliver_invitation,
@@ -81,7 +81,7 @@ async def _release_lock(settings: Settings, chosen: argparse.Namespace) -> str:
 
 async def _announce_revocation(settings: Settings, chosen: argparse.Namespace) -> str:
     async with standalone(settings) as identity:
-        event = await watching.announce_revocation(identity, chosen.revocation)
+        event = await revocation.announce_revocation(identity, chosen.revocation)
     return f"Certificate {event.serial} for {event.usage} is revoked; every service is notified."
 
 

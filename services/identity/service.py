@@ -6,17 +6,41 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from services.identity.actions import keys, rewrap
 from services.identity.actions.context import Identity
+from services.identity.settings import Settings
 from services.identity.store.unit_of_work import Unit
+from services.identity.workers import housekeeping, provisioning, startup, tick, watching
 from shared.service.running import needs
-from shared.service.runtime import RuntimeService
+from shared.service.runtime import Runtime, RuntimeService, Task
 
 
 @dataclass(frozen=True)
 class IdentityService(RuntimeService):
-    """One process of identity: its runtime and the context of its actions."""
+    """One process of identity: its runtime, the context of its actions, and its background tasks."""
 
     identity: Identity
+    tasks: tuple[Task, ...]
+
+    @classmethod
+    def of(cls, runtime: Runtime, settings: Settings) -> "IdentityService":
+        """Build the service without starting it."""
+        identity = Identity.of(settings, runtime)
+        tasks = (
+            tick.task(identity, runtime.bus),
+            housekeeping.task(identity),
+            watching.certificate_task(identity),
+            watching.follower(identity, runtime),
+            provisioning.follower(identity, runtime),
+        )
+        return cls(runtime, identity, tasks)
+
+    async def prepare(self) -> None:
+        """Check and publish the keys, and announce the accounts. Raises: VaultFault, Unavailable."""
+        await rewrap.check_keys(self.identity)
+        await keys.prepare(self.identity)
+        await startup.recall_people(self.identity)
+        await startup.announce_exclusive_roles(self.identity)
 
 
 async def _identity(service: Annotated[IdentityService, needs(IdentityService)]) -> Identity:

@@ -4,15 +4,22 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from services.release.settings import Settings
+from services.release.workers import expiry
 from shared.service.running import needs
-from shared.service.runtime import RuntimeService
+from shared.service.runtime import Runtime, RuntimeService, Task
 
 
 @dataclass(frozen=True)
 class ReleaseService(RuntimeService):
-    """One process of release: its runtime and settings."""
+    """One process of release: its runtime, settings and background tasks."""
 
     settings: Settings
+    tasks: tuple[Task, ...]
+
+    @classmethod
+    def of(cls, runtime: Runtime, settings: Settings) -> "ReleaseService":
+        """Build the service without starting it."""
+        return cls(runtime, settings, tasks=(expiry.task(runtime, settings),))
 
 
 Running = Annotated[ReleaseService, needs(ReleaseService)]

@@ -1,1 +1,1 @@
-"""Release's actions: the expiry of packages, and the events of each step."""
+"""Release's actions. A change and its events commit in one transaction."""

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from services.identity.actions.housekeeping import announce_exclusive_roles
+from services.identity.workers.startup import announce_exclusive_roles
 from shared.events import AccessAttempted, AccountChanged
 
 

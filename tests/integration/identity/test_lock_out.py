@@ -10,10 +10,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.identity.actions import housekeeping
 from services.identity.actions.turns import MAX_WAITING
 from services.identity.domain.browser_tokens import BrowserTokens
 from services.identity.store.accounts import Accounts
+from services.identity.workers import housekeeping
 from shared.events import AccountChanged, RefusalsCounted, SessionChanged
 from shared.limits.refusals import Allowance
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.identity.actions.housekeeping import close_stale_sessions
+from services.identity.workers.housekeeping import close_stale_sessions
 from shared.events import AccountChanged, SessionChanged
 
 

@@ -9,7 +9,7 @@ import pyotp
 import pytest
 from sqlalchemy import text
 
-from services.identity.actions.housekeeping import disable_all_inactive
+from services.identity.workers.housekeeping import disable_all_inactive
 from shared.events import AccountChanged, RefusalsCounted, SessionChanged
 from shared.limits.refusals import Allowance
 from tests.integration.identity.conftest import PASSWORD, Person

@@ -19,7 +19,7 @@ from deploy.kafka.run import ApacheKafka
 from local.stack.broker import Broker
 from services.identity.actions import keys, training
 from services.identity.actions.bootstrap import bootstrap
-from services.identity.actions.watching import announce_revocation
+from services.identity.actions.revocation import announce_revocation
 from services.identity.main import build_app
 from services.identity.service import IdentityService
 from services.identity.settings import Settings

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
-from services.release.actions.expiry import expire_due
+from services.release.workers.expiry import expire_due
 from shared.core.errors import InternalFault
 from shared.events import (
     AccessAttempted,

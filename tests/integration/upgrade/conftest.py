@@ -30,8 +30,8 @@ from services.audit.events import subscriptions as of_audit
 from services.audit.service import AuditService
 from services.hotlist.events import subscriptions as of_hotlist
 from services.hotlist.service import HotlistService
-from services.identity.actions.tick import tick
 from services.identity.service import IdentityService
+from services.identity.workers.tick import tick
 from services.registry import SPECS
 from services.release.events import subscriptions as of_release
 from services.retention.events import subscriptions as of_retention

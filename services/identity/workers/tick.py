@@ -4,6 +4,8 @@ Identity publishes it without the outbox: a late tick is worthless, and a prompt
 are up.
 """
 
+from functools import partial
+
 from services.identity.actions.context import Identity
 from services.identity.store.numbers import ACCOUNTS, KEYS
 from shared.core.periodic import PeriodicTask
@@ -16,7 +18,7 @@ EVERY_S = 2.0
 
 def task(identity: Identity, bus: Bus) -> PeriodicTask:
     """Return the task that publishes ticks."""
-    return PeriodicTask("identity tick", lambda: tick(identity, bus), EVERY_S, at_once=True)
+    return PeriodicTask("identity tick", partial(tick, identity, bus), EVERY_S, at_once=True)
 
 
 async def tick(identity: Identity, bus: Bus) -> None:

@@ -2,10 +2,11 @@
 
 import logging
 from datetime import timedelta
+from functools import partial
 
-from services.identity.actions.announce import account_changed, account_event, session_changed
+from services.identity.actions.announce import session_changed
 from services.identity.actions.context import Identity
-from services.identity.actions.keys import longest_token, rotate_when_due
+from services.identity.actions.keys import rotate_when_due
 from services.identity.actions.proof import known_since
 from services.identity.actions.sessions import over_limit
 from services.identity.actions.sign_in import disable_inactive
@@ -13,18 +14,15 @@ from shared.core.periodic import PeriodicTask
 
 log = logging.getLogger(__name__)
 
-EXCLUSIVE_ROLES = "exclusive_roles_found"
-
 EVERY_S = 600.0
 """Inactive accounts are due within a week (CJIS Security Policy 5.9.5); ten minutes costs nothing."""
 
 TOKENS_KEPT = timedelta(days=1)
-ANNOUNCED_AT_ONCE = 200
 
 
 def task(identity: Identity) -> PeriodicTask:
     """Return the housekeeping task."""
-    return PeriodicTask("housekeeping", lambda: once(identity), EVERY_S, at_once=True)
+    return PeriodicTask("housekeeping", partial(once, identity), EVERY_S, at_once=True)
 
 
 async def once(identity: Identity) -> None:
@@ -69,44 +67,3 @@ async def close_stale_sessions(identity: Identity) -> int:
             closed += 1
         await unit.sessions.drop_tokens(unit.now - TOKENS_KEPT)
     return closed
-
-
-async def recall_people(identity: Identity) -> None:
-    """At start, learn every account, and announce again those that changed within the longest token's lifetime.
-
-    This way a change that a broker lost before writing it to disk still reaches every service. Under a new issuer
-    certificate, or after the upgrade to signed accounts, this announces all accounts.
-    """
-    async with identity.begin() as unit:
-        for account in await unit.accounts.changed_since(unit.now - longest_token(unit.policy)):
-            unit.announce(account_event(account, "announced_again", identity.system))
-    serial = identity.issuer.certificate.serial
-    announced = 1
-    while announced:
-        async with identity.begin() as unit:
-            others = await unit.accounts.not_announced_under(serial, ANNOUNCED_AT_ONCE)
-            for account in others:
-                unit.announce(account_event(account, "announced_again", identity.system))
-            announced = len(others)
-    async with identity.begin() as unit:
-        for account in await unit.accounts.everybody():
-            identity.people.know(account_event(account, "known", identity.system))
-
-
-async def announce_exclusive_roles(identity: Identity) -> int:
-    """At start, announce the accounts whose roles exclude each other under the policy; return how many.
-
-    They keep their rights, since a department may have no one else. Audit records a finding for each.
-    """
-    told = 0
-    async with identity.begin() as unit:
-        for account in await unit.accounts.everybody():
-            pairs = unit.policy.exclusive_roles.pairs_in(account.roles)
-            if account.status == "separated" or not pairs:
-                continue
-            locked = await unit.accounts.get(account.account_id, lock=True)
-            await account_changed(
-                unit, locked, EXCLUSIVE_ROLES, identity.system, roles=locked.roles, pairs=pairs
-            )
-            told += 1
-    return told

@@ -1,10 +1,20 @@
 """Removes expired packages."""
 
+from functools import partial
+
 from services.release.actions import steps
 from services.release.domain.requests import Status
+from services.release.settings import Settings
 from services.release.store import Requests
+from shared.core.periodic import PeriodicTask
 from shared.postgres.outbox import emit
 from shared.service.runtime import Runtime
+
+
+def task(runtime: Runtime, settings: Settings) -> PeriodicTask:
+    """Return the task that removes expired packages."""
+    every_s = settings.release_expiry_sweep_s
+    return PeriodicTask("package expiry", partial(expire_due, runtime), every_s, at_once=True)
 
 
 async def expire_due(runtime: Runtime) -> int:

@@ -1,0 +1,1 @@
+"""Identity's background tasks, and the announcements that it makes at start."""

@@ -1,0 +1,1 @@
+"""Release's background tasks."""
