@@ -5,11 +5,14 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from services.release.domain.requests import AgencyKind
+from services.release.actions.agencies import AgencyChanges
+from services.release.actions.filing import NamedAuthority, WrittenRequest
+from services.release.domain.requests import Agency, AgencyKind
 from shared.core.errors import ValueRefused
 from shared.core.fields import Moment
 from shared.core.problem_codes import Common
-from shared.events import Source
+from shared.core.types import Ori
+from shared.events import ReleaseCriteria, Source
 from shared.http.models import OriText, PlatePatternText, Reason, RequestBody, ShortText
 
 StateText = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
@@ -38,6 +41,12 @@ class AgencyIn(RequestBody):
     state: StateText = Field(description="ISO 3166-2, e.g. US-CA")
     contact: ShortText
 
+    def agency(self) -> Agency:
+        """Return the agency, active."""
+        return Agency(
+            Ori(self.ori), name=self.name, kind=self.kind, state=self.state, contact=self.contact
+        )
+
 
 class AgencyChange(RequestBody):
     """Changes to an agency; fields left out stay unchanged."""
@@ -49,6 +58,10 @@ class AgencyChange(RequestBody):
     state: StateText | None = None
     contact: ShortText | None = None
     active: bool | None = None
+
+    def changes(self) -> AgencyChanges:
+        """Return the changes."""
+        return AgencyChanges(**self.model_dump())
 
 
 class Criteria(RequestBody):
@@ -68,12 +81,20 @@ class Criteria(RequestBody):
             raise ValueRefused(Common.WINDOW_BACKWARDS, start="captured_from", end="captured_to")
         return self
 
+    def criteria(self) -> ReleaseCriteria:
+        """Return the criteria in the form that events carry."""
+        return ReleaseCriteria(**self.model_dump())
+
 
 class AuthorityIn(RequestBody):
     """Legal authority for a release that the law otherwise forbids."""
 
     reference: ShortText = Field(description="E.g. court and number of an order")
     document_id: UUID = Field(description="Of POST /v1/documents, uploaded by the same agency")
+
+    def named(self) -> NamedAuthority:
+        """Return the authority."""
+        return NamedAuthority(reference=self.reference, document_id=self.document_id)
 
 
 class RequestIn(RequestBody):
@@ -111,6 +132,20 @@ class RequestIn(RequestBody):
     offence_type: ShortText
     criteria: Criteria
     legal_authority: AuthorityIn | None = None
+
+    def written(self) -> WrittenRequest:
+        """Return the request."""
+        authority = self.legal_authority
+        return WrittenRequest(
+            requester_name=self.requester_name,
+            requester_title=self.requester_title,
+            purpose=self.purpose,
+            purpose_kind=self.purpose_kind,
+            case_number=self.case_number,
+            offence_type=self.offence_type,
+            criteria=self.criteria.criteria(),
+            legal_authority=authority.named() if authority is not None else None,
+        )
 
 
 class DecisionIn(RequestBody):

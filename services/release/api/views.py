@@ -1,6 +1,7 @@
 """Response models."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -9,9 +10,10 @@ from fastapi import Request as HttpRequest
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.release.domain.problem_codes import Code
-from services.release.domain.requests import OPEN, AgencyKind, Standing, Status
+from services.release.domain.requests import OPEN, Agency, AgencyKind, Standing, Status, treatment
 from services.release.store import Request
 from shared.core.errors import NotFound
+from shared.core.policy import Sharing
 from shared.events import Source
 from shared.http.models import Page, Person
 from shared.service.runtime import runtime_of
@@ -43,6 +45,12 @@ class AgencyOut(BaseModel):
     contact: str
     active: bool
     treatment: Literal["ordinary", "restricted", "records_release"]
+
+    @classmethod
+    def of(cls, agency: Agency, sharing: Sharing) -> "AgencyOut":
+        """Return the view of an agency under the policy's sharing rules."""
+        how = treatment(agency, sharing.recipients, sharing.states)
+        return cls(**asdict(agency), treatment=how.value)
 
 
 class DocumentOut(BaseModel):

@@ -16,7 +16,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.release.api.fields import Criteria
-from services.release.api.filing import check_scope
+from services.release.domain.scope import check_scope
 from services.retention.actions.verify_package import verify_command
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
@@ -173,7 +173,7 @@ async def test_whatever_release_accepts_is_searched_and_packaged_alike(retention
         typed = "".join(rnd.choices("7aB8 -/??**", k=rnd.randint(1, 14)))
         try:
             asked = Criteria(plate=typed, **window)
-            check_scope(asked, retention.runtime.policy.narrowness)
+            check_scope(asked.criteria(), retention.runtime.policy.narrowness)
         except (ValidationError, InvalidInput):
             continue
         tried += 1
