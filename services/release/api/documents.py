@@ -2,19 +2,21 @@
 
 from hashlib import sha256
 from typing import Annotated
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
+from services.release.actions import documents
 from services.release.api.guard import check_department, registered_agency
 from services.release.api.views import DocumentOut
+from services.release.domain.documents import MAGIC
 from services.release.domain.problem_codes import Code
 from services.release.service import Running
-from services.release.store import Document, Documents
+from services.release.store import Documents
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.core.errors import InvalidInput, NotFound, UnsupportedMedia
+from shared.core.errors import InvalidInput, NotFound
 from shared.core.permissions import Permission
 from shared.http.app import Work
 from shared.http.openapi import binary
@@ -22,12 +24,6 @@ from shared.limits.body_limit import whole_body
 
 router = APIRouter(prefix="/documents", tags=["documents"])
 
-# The first bytes of a document determine its type, not the header of the request.
-MAGIC = {
-    b"%PDF-": "application/pdf",
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-}
 _UPLOAD = {"requestBody": {"required": True, "content": binary(*MAGIC.values())}}
 
 
@@ -54,20 +50,7 @@ async def upload_document(
 ) -> DocumentOut:
     """Upload a document of legal authority (PDF, PNG or JPEG as the body) to name in a request."""
     await registered_agency(request, work, grant)
-    media_type = _media_type(content)
-    digest = sha256(content).hexdigest()
-    document = Document(
-        document_id=uuid4(),
-        agency_ori=grant.principal.agency_ori,
-        media_type=media_type,
-        size_bytes=len(content),
-        sha256=digest,
-        object_key=f"release/documents/{digest}",
-        uploaded_by=grant.actor,
-        uploaded_at=grant.now,
-    )
-    await release.runtime.objects.put(document.object_key, content)
-    await Documents(work.connection).add(document)
+    document = await documents.upload(release.runtime, work, grant, content)
     return DocumentOut.model_validate(document, from_attributes=True)
 
 
@@ -93,10 +76,3 @@ async def read_document(
         raise NotFound(Code.DOCUMENT_CHANGED)
     headers = {"Content-Length": str(len(content)), "X-Content-SHA256": document.sha256}
     return StreamingResponse(iter((content,)), media_type=document.media_type, headers=headers)
-
-
-def _media_type(content: bytes) -> str:
-    for magic, media_type in MAGIC.items():
-        if content.startswith(magic):
-            return media_type
-    raise UnsupportedMedia(Code.DOCUMENT_KIND_UNKNOWN)

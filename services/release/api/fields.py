@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from services.release.actions.agencies import AgencyChanges
 from services.release.actions.filing import NamedAuthority, WrittenRequest
+from services.release.actions.reviews import Verdict
 from services.release.domain.requests import Agency, AgencyKind
 from shared.core.errors import ValueRefused
 from shared.core.fields import Moment
@@ -171,6 +172,15 @@ class DecisionIn(RequestBody):
         description="Hits of lists of these sources, with the list's entry as it was shown, go into the"
         " package; of others none. Where two approve, those that both name",
     )
+
+    def verdict(self) -> Verdict:
+        """Return the decision."""
+        return Verdict(
+            decision=self.decision,
+            reason=self.reason,
+            originals=self.originals,
+            list_sources=self.list_sources,
+        )
 
 
 class WithdrawIn(RequestBody):

@@ -1,12 +1,14 @@
-"""The guard that routes share, and checks that a person belongs to the department, or to a registered agency."""
+"""The guard that routes share, and checks of a person: of the department, of a registered agency, may download."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Request
 
 from services.release.domain.problem_codes import Code
-from services.release.domain.requests import Agency
+from services.release.domain.requests import Agency, check_recipient
 from services.release.store import Agencies
+from services.release.store import Request as OnFile
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.access.rule_refusals import refusals_recorded
@@ -36,3 +38,12 @@ async def registered_agency(request: Request, work: Work, grant: Grant) -> Agenc
         if not agency.active:
             raise NotAuthorised(Code.AGENCY_BARRED, ori=ori)
         return agency
+
+
+async def check_downloader(request: Request, grant: Grant, found: OnFile) -> None:
+    """Raise NotAuthorised, and record it, if an approver is, or might be, a provisioner of the downloader."""
+    account_id = grant.principal.account_id
+    own = runtime_of(request).people.provisioned(account_id)
+    standing = replace(found.standing, account_by=own.by, provisioners_known=own.known)
+    async with refusals_recorded(request, grant):
+        check_recipient(standing, filed_it=found.filed_by.person_id == account_id)
