@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shared.core.errors import NotFound, Unavailable
+from shared.core.errors import NotFound, TooLarge, Unavailable
 from shared.core.problem_codes import Common
 from shared.events import Event
 from shared.kafka.codec import Message, Record, decode, encode
@@ -17,6 +17,9 @@ from shared.objects.store import PAGE, Level, Stored
 from shared.testing.macs import mac_key, maker_of
 
 E = TypeVar("E", bound=Event)
+
+MAX_RECORD_BYTES = 1_048_576
+"""The most bytes of a record's value; Kafka's own default."""
 
 
 class FakeBus:
@@ -31,7 +34,7 @@ class FakeBus:
         self._source = source
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Store `events` as records. Raises: Unavailable while down."""
+        """Store `events` as records. Raises: Unavailable while down, TooLarge."""
         await self.publish_records([self._record(event) for event in events])
 
     def _record(self, event: Event) -> Record:
@@ -41,9 +44,11 @@ class FakeBus:
         return with_mac(encode(event, maker), mac_key(maker))
 
     async def publish_records(self, records: Sequence[Record]) -> None:
-        """Store `records`. Raises: Unavailable while down."""
-        if self.down:
+        """Store `records`. Raises: Unavailable while down, TooLarge."""
+        if records and self.down:
             raise Unavailable(Common.KAFKA_NOT_ACKNOWLEDGED)
+        if any(len(record.value) > MAX_RECORD_BYTES for record in records):
+            raise TooLarge(Common.EVENT_TOO_LARGE)
         self.records.extend(records)
 
     async def ping(self) -> None:
