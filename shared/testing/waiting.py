@@ -9,18 +9,18 @@ T = TypeVar("T")
 
 
 async def eventually(
-    look: Callable[[], T | Awaitable[T]], *, within_s: float = 10, every_s: float = 0.02
+    condition: Callable[[], T | Awaitable[T]], *, within_s: float = 10, every_s: float = 0.02
 ) -> T:
-    """Return the first truthy result of `look`. Raises: AssertionError when time runs out.
+    """Return the first truthy result of `condition`. Raises: AssertionError when time runs out.
 
-    Calls `look` again if it raises AssertionError; the failure shows the last result or error.
+    Calls it again if it raises AssertionError; the failure shows the last result or error.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + within_s
     last: object = None
     while loop.time() < end:
         try:
-            answer = look()
+            answer = condition()
             result: T = await answer if inspect.isawaitable(answer) else answer
             if result:
                 return result

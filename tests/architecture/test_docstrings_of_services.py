@@ -12,7 +12,7 @@ FOLLOWED_BY_ALL = 6
 """Topics of so many services are what every service follows or publishes, and no docstring repeats them."""
 
 
-def told(docstring: str, label: str) -> set[str]:
+def named_topics(docstring: str, label: str) -> set[str]:
     """The topics that a paragraph of a docstring names in backticks, up to its first full stop."""
     found = re.search(rf"^{label}: (.*?)(?=^\w+: |\Z)", docstring, re.MULTILINE | re.DOTALL)
     assert found, f"there is no {label}"
@@ -35,15 +35,15 @@ def test_a_docstring_tells_what_the_registry_has(service):
     assert docstring
     for label in ("Owns", "Never"):
         assert f"\n{label}: " in docstring
-    assert told(docstring, "Publishes") == registered(service, "producers")
+    assert named_topics(docstring, "Publishes") == registered(service, "producers")
     if service == "audit":
         assert "every topic that the registry marks as audited" in docstring
         assert all("audit" in topic.consumers for topic in TOPICS.values() if topic.audited)
     else:
-        assert told(docstring, "Consumes") == registered(service, "consumers")
+        assert named_topics(docstring, "Consumes") == registered(service, "consumers")
 
 
 def test_a_topic_that_is_not_told_is_found():
     docstring = "Sample.\n\nOwns: x.\nConsumes: `read.recorded`.\nPublishes: `hit.raised`, `a.b`. It says `c.d`.\n"
-    assert told(docstring, "Publishes") == {"alpr.hit.raised", "alpr.a.b"}
-    assert told(docstring, "Consumes") != registered("hotlist", "consumers")
+    assert named_topics(docstring, "Publishes") == {"alpr.hit.raised", "alpr.a.b"}
+    assert named_topics(docstring, "Consumes") != registered("hotlist", "consumers")

@@ -12,7 +12,7 @@ def test_every_whole_number_that_a_request_may_hold_has_an_upper_bound():
     unbounded, seen = [], 0
     for path in DOCUMENTS:
         document = json.loads(path.read_text())
-        for place, schema in _taken(document):
+        for place, schema in _accepted(document):
             for number in _integers(document, schema):
                 seen += 1
                 if number.get("maximum", number.get("exclusiveMaximum", MOST + 1)) > MOST:
@@ -30,7 +30,7 @@ def test_every_time_that_a_service_takes_is_of_the_bounded_kind():
     assert taking == []
 
 
-def _taken(document):
+def _accepted(document):
     """Yield each parameter's and body's schema with where it stands."""
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

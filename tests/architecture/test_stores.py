@@ -73,7 +73,7 @@ def stores_of(service):
     return Stores(found, records())
 
 
-def takes_grant(method, made):
+def needs_grant(method, made):
     arguments = [*method.node.args.args, *method.node.args.kwonlyargs]
     if any("Grant" in names_in(argument.annotation) for argument in arguments):
         return True
@@ -110,7 +110,7 @@ def test_what_a_store_gives_out_needs_a_grant():
                 continue
             checked += 1
             made = stores.made_with(method)
-            assert takes_grant(method, made), f"{method} gives out records without a grant"
+            assert needs_grant(method, made), f"{method} gives out records without a grant"
     assert checked >= 25
 
 

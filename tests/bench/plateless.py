@@ -48,7 +48,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Looked:
+class Examined:
     """What came of one frame: how many reads there were, and a card for each; `kind` is its origin."""
 
     kind: str
@@ -82,12 +82,12 @@ def scene(job: Job, place: int) -> Image:
     return plateless(np.random.default_rng([job.seed, place]), backgrounds)
 
 
-def look(job: Job, places: Sequence[int]) -> list[Looked]:
+def examine(job: Job, places: Sequence[int]) -> list[Examined]:
     """Read some frames, in a worker."""
-    return [_look(job, place) for place in places]
+    return [_examine(job, place) for place in places]
 
 
-def _look(job: Job, place: int) -> Looked:
+def _examine(job: Job, place: int) -> Examined:
     frame = scene(job, place)
     engine = _engine(job.model)
     began = time.perf_counter()
@@ -98,16 +98,16 @@ def _look(job: Job, place: int) -> Looked:
     for one in found:
         box = (one.box.x_px, one.box.y_px, one.box.width_px, one.box.height_px)
         cards.append(Card(f"{kind} {place}", cut_out(frame, box), reading_rows(one)))
-    return Looked(kind, tuple(cards), took_ms)
+    return Examined(kind, tuple(cards), took_ms)
 
 
-def looked_at(job: Job, n: int) -> Iterator[Looked]:
+def all_examined(job: Job, n: int) -> Iterator[Examined]:
     """Read `n` frames on all cores, in order."""
     _backgrounds(job)  # what is slow to make is made once, before the workers want it
     chunks = [range(first, min(first + CHUNK, n)) for first in range(0, n, CHUNK)]
     cores, fresh = len(os.sched_getaffinity(0)), get_context("spawn")
     with ProcessPoolExecutor(cores, mp_context=fresh) as pool:
-        for number, part in enumerate(pool.map(look, [job] * len(chunks), chunks), 1):
+        for number, part in enumerate(pool.map(examine, [job] * len(chunks), chunks), 1):
             yield from part
             if number % 20 == 0:
                 say(f"{min(number * CHUNK, n)} of {n} frames")
@@ -119,7 +119,7 @@ def bench(args: argparse.Namespace) -> dict[str, Any]:
     if job.dashcam is not None and not (job.dashcam / "boxes.csv").is_file():
         raise NoDashcam(f"{job.dashcam} holds no boxes.csv with the columns file,x,y,w,h")
     engine = _engine(job.model)
-    looked = list(looked_at(job, args.n))
+    looked = list(all_examined(job, args.n))
     yielding = Counter(one.kind for one in looked if one.cards)
     cards = [card for one in looked for card in one.cards]
     of_kind = Counter(one.kind for one in looked)

@@ -88,7 +88,7 @@ class Rig:
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         came: list[Event] = []
-        taking = asyncio.create_task(_take(consumer, came))
+        taking = asyncio.create_task(_consume(consumer, came))
         try:
             yield came
         finally:
@@ -119,7 +119,7 @@ class Rig:
         return made
 
 
-async def _take(consumer: AIOKafkaConsumer, came: list[Event]) -> None:
+async def _consume(consumer: AIOKafkaConsumer, came: list[Event]) -> None:
     """Decode what a consumer brings until cancelled."""
     async for r in consumer:
         message = Message(r.topic, r.partition, r.offset, r.key, r.value, dict(r.headers))

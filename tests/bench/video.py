@@ -37,7 +37,7 @@ WORKED_WITHIN_S = 300.0
 PASSES_WITHIN_S = 30.0
 
 
-class NotTaken(RuntimeError):
+class NotAccepted(RuntimeError):
     """The stack did not take a frame, or did not come to an end with it."""
 
 
@@ -48,7 +48,7 @@ def rendered_film(path: Path) -> None:
 
 
 async def send(stack: Rig, credential: str, stills: Sequence[Still]) -> list[float]:
-    """Post each frame when it is due; return how long each took to be safe, s. Raises: NotTaken."""
+    """Post each frame when it is due; return how long each took to be safe, s. Raises: NotAccepted."""
     link = await Link.to(stack.url("ingest"))
     began_s, began = time.perf_counter(), datetime.now(UTC)
     took_s = []
@@ -65,7 +65,7 @@ async def send(stack: Rig, credential: str, stills: Sequence[Still]) -> list[flo
             )
             answer = await link.send(sized(begun, len(still.content)), still.content)
             if answer.status != 202:
-                raise NotTaken(f"{still.name} was answered with {answer.status}")
+                raise NotAccepted(f"{still.name} was answered with {answer.status}")
             took_s.append(time.perf_counter() - posted_s)
     finally:
         link.close()
@@ -73,11 +73,11 @@ async def send(stack: Rig, credential: str, stills: Sequence[Still]) -> list[flo
 
 
 async def worked(came: Sequence[Event], count: int) -> None:
-    """Wait until every frame was worked. Raises: NotTaken."""
+    """Wait until every frame was worked. Raises: NotAccepted."""
     until_s = time.perf_counter() + WORKED_WITHIN_S
     while (done := sum(isinstance(event, CaptureProcessed) for event in came)) < count:
         if time.perf_counter() > until_s:
-            raise NotTaken(f"{done} of {count} frames were worked in {WORKED_WITHIN_S:.0f} s")
+            raise NotAccepted(f"{done} of {count} frames were worked in {WORKED_WITHIN_S:.0f} s")
         await asyncio.sleep(0.02)
 
 
@@ -93,7 +93,7 @@ async def settled(came: Sequence[Event]) -> None:
 
 
 async def bench(args: argparse.Namespace) -> dict[str, Any]:
-    """Send the film and return the figures. Raises: NoFootage, NotTaken."""
+    """Send the film and return the figures. Raises: NoFootage, NotAccepted."""
     settings = {
         "RECOGNITION_MODEL": args.model,
         "RETENTION_PASS_SETTLE_S": str(SETTLE_S),
@@ -162,7 +162,7 @@ def main() -> int:
     try:
         with contextlib.suppress(KeyboardInterrupt):
             result = uvloop.run(bench(options()))
-    except (LocalError, NoFootage, NotTaken) as fault:
+    except (LocalError, NoFootage, NotAccepted) as fault:
         print(f"video: {fault}", file=sys.stderr)
         return 1
     if not result:

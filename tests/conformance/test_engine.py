@@ -119,7 +119,7 @@ def forks(tree: Path) -> Iterator[Worker]:
         yield worker
 
 
-def told(result: dict[str, object]) -> dict[str, object]:
+def reported(result: dict[str, object]) -> dict[str, object]:
     return {name: result[name] for name in result if name not in ("seconds", "fresh", "output")}
 
 
@@ -177,7 +177,7 @@ def test_the_tree_is_put_back(forks, tree):
 def test_a_new_process_for_each_comes_to_the_same(forks, tree):
     with a_worker(tree, fresh=True) as fresh:
         for mutant in PLANTED:
-            assert told(forks.judge(mutant)) == told(fresh.judge(mutant)), mutant.name
+            assert reported(forks.judge(mutant)) == reported(fresh.judge(mutant)), mutant.name
 
 
 def test_chance_ends_a_run_earlier_and_an_exact_one_does_not(tree):

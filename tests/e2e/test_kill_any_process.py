@@ -78,7 +78,7 @@ class Run:
     async def post_while_killing(self, killer):
         """Post all frames; after each tenth part of them one more process is killed."""
         posting = asyncio.gather(*(self._post(number) for number in range(POSTERS)))
-        looking = asyncio.create_task(self._look_again_and_again())
+        looking = asyncio.create_task(self._ask_again_and_again())
         step = FRAMES // (len(VICTIMS) + 1)
         due = lambda: len(self.acknowledged) >= min(step * (len(killer.killed) + 1), FRAMES)  # noqa: E731
         await one_after_another(list(VICTIMS), killer.kill, due)
@@ -104,7 +104,7 @@ class Run:
             self.acknowledged[posted.sent.capture_id] = plate
             await asyncio.sleep(0.05)
 
-    async def _look_again_and_again(self):
+    async def _ask_again_and_again(self):
         """Ask for the hits, each time under an id of our own; note it once it was answered."""
         while True:
             request_id = str(uuid4())

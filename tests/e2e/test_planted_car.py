@@ -129,7 +129,7 @@ async def test_after_the_purge_a_vehicle_is_nowhere_and_its_twin_under_a_hold_is
             chosen = [plate for plate in plates(60) if "B" in plate or "Z" in plate]
             car = seen_by(people.devices[0], chosen[0], first_at)
             twin = seen_by(people.devices[1], chosen[-1], first_at + timedelta(seconds=73.4))
-            await Story(people, stack, car, twin, others=chosen[1:3]).tell()
+            await Story(people, stack, car, twin, others=chosen[1:3]).run_to_the_purge()
             await stack.database.execute("ANALYZE")  # as autovacuum does sooner or later
 
             there = await stack.search(car.traces) | await stack.search_segments(car.traces)
@@ -282,7 +282,7 @@ class Story:
         minute = car.moments[0].replace(second=0, microsecond=0)
         self.window = (minute - timedelta(minutes=3), minute + timedelta(minutes=4))
 
-    async def tell(self):
+    async def run_to_the_purge(self):
         """Everything up to the purge."""
         await self._list_them()
         for vehicle in (self.car, self.twin):

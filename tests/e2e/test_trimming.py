@@ -72,13 +72,13 @@ async def work(node: ApacheKafka, service: str, event: type, count: int) -> None
     """Consume and commit so many events as a service does."""
     seen = []
 
-    async def take(events):
+    async def collect(events):
         seen.extend(events)
 
     kafka = Kafka.of(node.link(service))
     bus = KafkaBus(kafka, service)
     await bus.start()
-    consumer = Consumer(kafka, Subscription(f"{service}-test", {event: take}), bus)
+    consumer = Consumer(kafka, Subscription(f"{service}-test", {event: collect}), bus)
     consumer.start()
     try:
         await eventually(lambda: len(seen) >= count, within_s=60)

@@ -55,7 +55,7 @@ def test_regions_to_ignore_are_not_trained(targets):
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (2, 3, 1, 3)
 
 
-class Told(torch.nn.Module):
+class Echo(torch.nn.Module):
     """Says what it was told of the patches, whatever they show."""
 
     def __init__(self, score, corners):
@@ -67,16 +67,16 @@ class Told(torch.nn.Module):
         return self.score, self.corners
 
 
-def told(targets, *, shift=0.0, found=True):
+def echo(targets, *, shift=0.0, found=True):
     score = np.where(targets.positive & found, 8, -8).astype(np.float32)
-    return Told(score, targets.corners + np.float32(shift))
+    return Echo(score, targets.corners + np.float32(shift))
 
 
 def test_the_loss_falls_with_every_thing_that_comes_right(targets):
     images = some_patches().images
     right, off, missed = (
         float(loss_of(net, images, targets).detach())
-        for net in (told(targets), told(targets, shift=5), told(targets, found=False))
+        for net in (echo(targets), echo(targets, shift=5), echo(targets, found=False))
     )
     assert right < 0.01
     assert right < off
@@ -84,7 +84,7 @@ def test_the_loss_falls_with_every_thing_that_comes_right(targets):
 
 
 def test_ignored_cells_do_not_count(targets):
-    images, net = some_patches().images, told(targets)
+    images, net = some_patches().images, echo(targets)
     before = float(loss_of(net, images, targets).detach())
     with torch.no_grad():
         net.score[torch.from_numpy(targets.ignored)] = 8
@@ -95,12 +95,12 @@ def test_ignored_cells_do_not_count(targets):
 
 
 def test_validation_counts_plates_false_finds_and_the_corners_error(targets):
-    assert validate(told(targets), some_patches()) == {
+    assert validate(echo(targets), some_patches()) == {
         "recall": 1.0,
         "false_per_100": 0.0,
         "corner_error": 0.0,
     }
-    net = told(targets, shift=6.4)
+    net = echo(targets, shift=6.4)
     with torch.no_grad():
         net.score[(0, *cell(BOX))] = -8
         net.score[0, cell(BOX)[0] - 1 : cell(BOX)[0] + 2, cell(BOX)[1] - 1 : cell(BOX)[1] + 2] = -8
@@ -112,7 +112,7 @@ def test_validation_counts_plates_false_finds_and_the_corners_error(targets):
 
 
 def test_without_a_find_the_corners_error_is_one(targets):
-    figures = validate(told(targets, found=False), some_patches())
+    figures = validate(echo(targets, found=False), some_patches())
     assert (figures["recall"], figures["corner_error"]) == (0, 1)
 
 

@@ -88,7 +88,7 @@ def test_steps_down_the_gradient_teach_what_the_samples_say():
     assert losses[-1] < 0.3 * losses[0]
 
 
-class Told(torch.nn.Module):
+class Echo(torch.nn.Module):
     """Says what it was told of each picture, whatever the picture."""
 
     def __init__(self, characters, region, plate):
@@ -108,7 +108,7 @@ def test_validation_counts_texts_regions_and_plates():
     region = torch.zeros(4, len(REGIONS))
     region[:, 5] = 9
     plate = torch.tensor([4.0, 4.0, 4.0, -4.0])  # a sign taken for a plate
-    figures = validate(Told(characters, region, plate), samples)
+    figures = validate(Echo(characters, region, plate), samples)
     assert figures == {"exact": 0.5, "region": 1.0, "plate": 0.75}
 
 

@@ -43,7 +43,7 @@ READS = {name: uuid4() for name in ("gone", "held", "of_last_day", "after_noon",
 def purge(deliver, objects, clock, runtime, writer):
     """Let retention tell of a purge, and audit follow it."""
 
-    async def told(
+    async def purged_run(
         *,
         purged=("gone", "of_last_day"),
         held=("held",),
@@ -73,7 +73,7 @@ def purge(deliver, objects, clock, runtime, writer):
             assert await Eraser(runtime, writer).catch_up() == 1
         return event
 
-    return told
+    return purged_run
 
 
 def certified(clock, run_id, digest="c1" * 32, **changes):
@@ -84,7 +84,7 @@ def certified(clock, run_id, digest="c1" * 32, **changes):
     )
 
 
-def shown(name, plate, **more):
+def a_disclosed(name, plate, **more):
     return DisclosedRecord(record_id=str(READS[name]), plates=[plate], **more)
 
 
@@ -92,12 +92,14 @@ def sightings(clock):
     """A disclosure of records of three days, hits on them, and what was done about one."""
     attempt = an_attempt(clock, elements={})
     days = [
-        DisclosedDay(captured_on=OLD, shown=[shown("gone", "1GONE11"), shown("held", "2HELD22")]),
+        DisclosedDay(
+            captured_on=OLD, shown=[a_disclosed("gone", "1GONE11"), a_disclosed("held", "2HELD22")]
+        ),
         DisclosedDay(
             captured_on=LAST,
-            shown=[shown("of_last_day", "3GONE33"), shown("after_noon", "4LATE44")],
+            shown=[a_disclosed("of_last_day", "3GONE33"), a_disclosed("after_noon", "4LATE44")],
         ),
-        DisclosedDay(captured_on=YOUNG, shown=[shown("young", "5YOUNG5")]),
+        DisclosedDay(captured_on=YOUNG, shown=[a_disclosed("young", "5YOUNG5")]),
         DisclosedDay(shown=[DisclosedRecord(record_id="entry 7")]),
     ]
     disclosed = msgspec.structs.replace(a_disclosure(clock, attempt), records=days, count=6)
@@ -259,7 +261,7 @@ async def test_a_held_record_that_is_shown_after_the_purge_is_sealed_under_a_new
 ):
     await deliver(*sightings(clock))
     await purge()
-    day = DisclosedDay(captured_on=OLD, shown=[shown("held", "2HELD22")])
+    day = DisclosedDay(captured_on=OLD, shown=[a_disclosed("held", "2HELD22")])
     again = msgspec.structs.replace(
         a_disclosure(clock, an_attempt(clock)), event_id=uuid4(), records=[day], count=1
     )

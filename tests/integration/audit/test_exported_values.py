@@ -62,7 +62,7 @@ def _digests(exported, seq):
 
 
 @pytest.fixture
-async def shown_few(app, runtime, policy):
+async def few_a_day(app, runtime, policy):
     """The policy lets a person see five records a day."""
     limits = msgspec.structs.replace(policy.limits, disclosed_finding=5, disclosed_refused=5)
     runtime.policy = msgspec.structs.replace(policy, limits=limits)
@@ -70,7 +70,7 @@ async def shown_few(app, runtime, policy):
 
 @pytest.mark.clause("468.4(a)/disclosed-limit")
 async def test_an_export_counts_as_many_records_as_its_values_hold(
-    deliver, clock, export, query, shown_few
+    deliver, clock, export, query, few_a_day
 ):
     await deliver(*sightings(clock))
     assert len(await query("SELECT 1 FROM sealed_values")) > 5

@@ -52,7 +52,7 @@ def without_mac(message):
 def refused(writer, query):
     """Have audit take messages of which it must refuse one; return that one's finding."""
 
-    async def take(*messages, forged):
+    async def append(*messages, forged):
         with pytest.raises(SomeRefused) as raised:
             await writer.append(list(messages))
         [(message, why)] = raised.value.refused
@@ -63,7 +63,7 @@ def refused(writer, query):
         assert await query("SELECT 1 FROM entries WHERE event_id = :id", id=_id(forged)) == []
         return subject, details
 
-    return take
+    return append
 
 
 def _id(message):

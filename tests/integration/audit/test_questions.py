@@ -233,7 +233,7 @@ async def test_a_hit_is_found_by_either_of_its_plates(deliver, clock, ask):
 def findings(runtime, bus, watch, deliver):
     """Look the log over; return what was newly raised."""
 
-    async def look():
+    async def raise_new():
         bus.records.clear()
         await watch.catch_up()
         await runtime.relay.drain()
@@ -241,7 +241,7 @@ def findings(runtime, bus, watch, deliver):
         await deliver()
         return raised
 
-    return look
+    return raise_new
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")
@@ -550,7 +550,7 @@ async def test_patterns_of_other_plates_are_not_one_plate(deliver, findings, clo
     assert await findings() == []
 
 
-def shown(clock, count, **changes):
+def disclosing(clock, count, **changes):
     """A disclosure of so many records."""
     attempt = an_attempt(clock)
     return attempt, a_disclosure(clock, attempt, **{"count": count, **changes})
@@ -558,26 +558,28 @@ def shown(clock, count, **changes):
 
 @pytest.mark.clause("468.3.1(c)/disclosed")
 async def test_more_than_2000_records_a_day_by_all_services_are_a_finding(deliver, findings, clock):
-    await deliver(*shown(clock, 1500), *shown(clock, 500, service="hotlist", record_kind="hit"))
+    await deliver(
+        *disclosing(clock, 1500), *disclosing(clock, 500, service="hotlist", record_kind="hit")
+    )
     assert await findings() == []
-    await deliver(*shown(clock, 1, service="release", record_kind="release_request"))
+    await deliver(*disclosing(clock, 1, service="release", record_kind="release_request"))
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("many_disclosed", OFFICER)
     assert finding.details == {"count": 2001, "limit": 2000, "since": "2026-06-01"}
-    await deliver(*shown(clock, 7999))
+    await deliver(*disclosing(clock, 7999))
     assert await findings() == []
-    await deliver(*shown(clock, 1))
+    await deliver(*disclosing(clock, 1))
     assert [f.details["limit"] for f in await findings()] == [10000]
-    await deliver(*shown(clock, 1))
+    await deliver(*disclosing(clock, 1))
     assert await findings() == []
 
 
 @pytest.mark.clause("468.3.1(c)/disclosed")
 async def test_a_day_is_counted_for_itself_and_a_person_for_themself(deliver, findings, clock):
-    await deliver(*shown(clock, 2000))
-    await deliver(*shown(clock, 2000, actor=an_actor("other")))
+    await deliver(*disclosing(clock, 2000))
+    await deliver(*disclosing(clock, 2000, actor=an_actor("other")))
     clock.advance(days=1)
-    await deliver(*shown(clock, 2000))
+    await deliver(*disclosing(clock, 2000))
     assert await findings() == []
 
 
@@ -591,7 +593,7 @@ async def test_a_day_is_counted_for_itself_and_a_person_for_themself(deliver, fi
     ids=str,
 )
 async def test_live_alerts_and_the_software_do_not_count(deliver, findings, clock, uncounted):
-    await deliver(*shown(clock, 2000), *shown(clock, 5000, **uncounted))
+    await deliver(*disclosing(clock, 2000), *disclosing(clock, 5000, **uncounted))
     assert await findings() == []
 
 
@@ -600,10 +602,10 @@ async def test_live_alerts_and_the_software_do_not_count(deliver, findings, cloc
 async def test_a_picture_counts_unless_an_answer_of_its_attempt_showed_the_record(
     deliver, findings, clock, kind
 ):
-    attempt, answer = shown(clock, 2000)
+    attempt, answer = disclosing(clock, 2000)
     await deliver(attempt, answer, a_disclosure(clock, attempt, count=1, record_kind=kind))
     assert await findings() == []
-    await deliver(*shown(clock, 1, record_kind=kind))
+    await deliver(*disclosing(clock, 1, record_kind=kind))
     [finding] = await findings()
     assert (finding.kind, finding.details["count"]) == ("many_disclosed", 2001)
 

@@ -42,7 +42,7 @@ async def announced(bootstrap, wanted):
     await consumer.start()
     found = []
 
-    async def look():
+    async def all_found():
         for records in (await consumer.getmany(timeout_ms=100)).values():
             for r in records:
                 headers = dict(r.headers)
@@ -51,7 +51,7 @@ async def announced(bootstrap, wanted):
                     found.append(event.read_id)
         return len(found) >= len(wanted)
 
-    await eventually(look, within_s=20)
+    await eventually(all_found, within_s=20)
     await consumer.stop()
     return found
 

@@ -234,7 +234,7 @@ async def test_passwords_of_strangers_do_not_wait_before_those_of_known_browsers
 
 @pytest.mark.clause("468.6(a)/strangers")
 async def test_an_address_has_twenty_failed_sign_ins_at_once_and_all_others_are_counted(
-    app, clock, runtime, published, looked_up
+    app, clock, runtime, published, queried_names
 ):
     body = {"username": "no.body", "password": WRONG, "totp": "000000"}
     async with client_at(app, "203.0.113.50") as client:
@@ -242,10 +242,10 @@ async def test_an_address_has_twenty_failed_sign_ins_at_once_and_all_others_are_
         found = Counter(answer.status_code for answer in answers)
         assert found[401] + found[429] == 60
         assert 1 <= found[401] <= 20
-        looked_up.clear()
+        queried_names.clear()
         again = await client.post("/v1/sessions", json=body)
     assert again.status_code == 429
-    assert looked_up == []
+    assert queried_names == []
     clock.advance(minutes=2)
     await runtime.refusals.record()
     counted = [e for e in await published(RefusalsCounted) if e.route == "/v1/sessions"]
@@ -255,7 +255,7 @@ async def test_an_address_has_twenty_failed_sign_ins_at_once_and_all_others_are_
 
 
 @pytest.fixture
-def looked_up(monkeypatch):
+def queried_names(monkeypatch):
     """The names that the tables were asked for."""
     names = []
     find = Accounts.find_username
@@ -270,7 +270,7 @@ def looked_up(monkeypatch):
 
 @pytest.mark.clause("468.6(a)/strangers")
 async def test_a_hundred_strangers_hold_up_nobody_whose_address_has_not_failed(
-    hire, app, clock, looked_up, runtime, published
+    hire, app, clock, queried_names, runtime, published
 ):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
@@ -280,7 +280,7 @@ async def test_a_hundred_strangers_hold_up_nobody_whose_address_has_not_failed(
         strangers = [await stack.enter_async_context(client_at(app, a)) for a in addresses]
         for client in strangers[:3]:  # these have failed before
             await client.post("/v1/sessions", json={**body, "username": "no.body"})
-        looked_up.clear()
+        queried_names.clear()
         flood = [
             asyncio.create_task(
                 strangers[n % 3].post("/v1/sessions", json={**body, "username": f"no.body.{n}"})
@@ -292,12 +292,12 @@ async def test_a_hundred_strangers_hold_up_nobody_whose_address_has_not_failed(
         new = await stack.enter_async_context(client_at(app, "203.0.113.7"))
         right = {"username": "o.seven", "password": officer.password, "totp": officer.code()}
         assert (await new.post("/v1/sessions", json=right)).status_code == 201
-        ahead = looked_up.index("o.seven")
+        ahead = queried_names.index("o.seven")
         assert ahead <= 6, "it was ahead of all who waited at addresses that had failed"
         answers = Counter(answer.status_code for answer in await asyncio.gather(*flood))
     assert answers[429] >= 20
     assert answers[401] + answers[429] == 60
-    asked = [name for name in looked_up if name.startswith("no.body.")]
+    asked = [name for name in queried_names if name.startswith("no.body.")]
     assert len(set(asked)) == answers[401], "nothing was looked up for who was turned away"
     clock.advance(minutes=2)
     await runtime.refusals.record()

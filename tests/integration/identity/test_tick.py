@@ -159,10 +159,10 @@ async def hired(own, identity):
 async def knows(searching, officer):
     """Wait until the service that searches takes the officer's token and shows something."""
 
-    async def shown():
+    async def is_answered():
         return (await searching.get("/v1/image", headers=officer.headers)).status_code == 200
 
-    await eventually(shown, within_s=30)
+    await eventually(is_answered, within_s=30)
 
 
 @pytest.mark.clause("wall/tick")

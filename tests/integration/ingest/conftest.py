@@ -95,8 +95,8 @@ class Station:
         """Reads that were announced."""
         return self.bus.events(ReadRecorded)
 
-    def nothing_was_kept(self) -> bool:
-        """Tell whether neither the object store nor Kafka got anything from a camera."""
+    def stored_nothing(self) -> bool:
+        """Return whether neither the object store nor Kafka got anything from a camera."""
         return not (self.objects.kept or self.captures or self.reads)
 
 

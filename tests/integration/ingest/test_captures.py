@@ -177,7 +177,7 @@ async def test_a_faulty_time_or_place_is_named_and_nothing_is_kept(station, came
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["field"] == field, query
         assert said in answer.json()["detail"], query
-        assert station.nothing_was_kept(), query
+        assert station.stored_nothing(), query
 
 
 async def test_a_field_said_twice_and_differently_is_refused(station, camera):
@@ -185,7 +185,7 @@ async def test_a_field_said_twice_and_differently_is_refused(station, camera):
     query = {"captured_at": "2026-06-01T11:00:01Z"}
     answer = await station.post_frame(camera, FRAME, headers=headers, params=query)
     assert (answer.status_code, answer.json()["field"]) == (422, "captured_at")
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 JUNK = {
@@ -210,7 +210,7 @@ async def test_junk_is_refused_with_its_fault_and_nothing_is_kept(station, camer
         assert answer.status_code == status, (name, answer.text)
         assert answer.json()["field"] == "image", name
         assert answer.json()["detail"], name
-        assert station.nothing_was_kept(), name
+        assert station.stored_nothing(), name
 
 
 async def pieces(data, sent, size=64 * 1024):
@@ -225,7 +225,7 @@ async def test_a_frame_over_the_limit_is_refused_by_what_its_sender_says_of_it(s
     answer = await station.client.post("/v1/captures", content=pieces(FRAME, sent), headers=headers)
     assert (answer.status_code, answer.json()["params"]["max_bytes"]) == (413, 25_000_000)
     assert not sent, "the body was read"
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 async def test_a_frame_over_the_limit_is_refused_while_it_streams(station, camera):
@@ -236,7 +236,7 @@ async def test_a_frame_over_the_limit_is_refused_while_it_streams(station, camer
     assert answer.status_code == 413
     assert max(sent) < 25_200_000, "it was read to its end"
     assert station.running.in_flight.held_bytes == 0
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 async def test_a_form_over_the_limit_is_refused_while_it_streams(station, camera):
@@ -252,7 +252,7 @@ async def test_a_form_over_the_limit_is_refused_while_it_streams(station, camera
     )
     assert answer.status_code == 413
     assert max(sent) < 25_200_000
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 async def test_more_than_this_process_can_hold_is_put_off(station, camera):
@@ -282,7 +282,7 @@ async def test_a_broken_form_is_refused_by_its_fault(station, camera):
         answer = await station.post_frame(camera, body, headers={"Content-Type": media_type})
         assert answer.status_code == status, (name, answer.text)
         assert answer.json()["detail"], name
-        assert station.nothing_was_kept(), name
+        assert station.stored_nothing(), name
 
 
 async def test_a_form_with_two_files_is_refused(station, camera):
@@ -292,13 +292,13 @@ async def test_a_form_with_two_files_is_refused(station, camera):
         headers={"Authorization": f"Bearer {camera}"},
     )
     assert (answer.status_code, answer.json()["field"]) == (422, "more")
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 async def test_a_frame_under_a_content_encoding_is_refused(station, camera):
     answer = await station.post_frame(camera, FRAME, headers={"Content-Encoding": "gzip"})
     assert (answer.status_code, answer.json()["field"]) == (415, "Content-Encoding")
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 @pytest.mark.clause("468.5/transfer")
@@ -328,7 +328,7 @@ async def test_with_the_object_store_down_nothing_is_announced(station, camera):
     assert refused.status_code == 503
     assert "retry-after" in refused.headers
     station.objects.down = False
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
     assert (await station.post_frame(camera, FRAME)).status_code == 202
     assert len(station.captures) == 1
 
@@ -361,7 +361,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(station, camera):
     assert answer.status_code == 400
     assert "within" in answer.json()["detail"]
     assert station.running.in_flight.held_bytes == 0
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 async def test_one_frame_from_twenty_hands_at_once_is_one_capture(station, camera):
@@ -389,7 +389,7 @@ async def test_random_bytes_are_never_our_fault(station):
         kind = "multipart/form-data; boundary=b" if number % 5 == 4 else "image/jpeg"
         answer = await station.post_frame(credential, data, headers={"Content-Type": kind})
         assert answer.status_code in (400, 413, 415, 422), (answer.status_code, answer.text)
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 async def test_first_times_are_forgotten_once_records_are(station, camera):

@@ -108,7 +108,7 @@ async def test_a_revoked_credential_is_refused_at_once_and_leaves_nothing(statio
     assert answer.status_code == 401
     assert answer.headers.get_list("www-authenticate") == ["Bearer", 'Basic realm="Plateward"']
     assert made["credential"] not in answer.text
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
     assert (await station.admin("POST", f"{path}/credential", {})).status_code == 409
     assert (
         await station.admin("POST", f"{path}/revocation", {"reason": "twice"})
@@ -131,7 +131,7 @@ async def test_an_upload_begun_before_the_revocation_is_refused_after_it(station
     headers["Content-Type"] = "image/jpeg" if body is FRAME else "application/json"
     answer = await station.client.post(door, content=sent(), headers=headers)
     assert answer.status_code == 401
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 @pytest.mark.clause("468.5/place")
@@ -180,7 +180,7 @@ async def test_no_door_for_cameras_opens_without_a_credential_that_holds(station
         answer = await station.client.post(path, content=FRAME, headers=headers)
         assert answer.status_code == 401, (path, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 async def test_a_flood_at_the_cameras_doors_is_counted_whole_and_stops_no_camera(station, camera):

@@ -133,7 +133,7 @@ async def test_one_read_told_in_two_ways_is_refused(station, camera):
     answer = await station.post_reads(camera, [station.read(1), station.read(1, model="other")])
     assert answer.status_code == 422
     assert (answer.json()["params"]["index"], answer.json()["field"]) == (1, "source_id")
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 @pytest.mark.clause("468.5/transfer")
@@ -201,7 +201,7 @@ async def test_a_faulty_read_refuses_the_batch_and_is_named_by_place_and_field(s
         assert (problem["params"]["index"], problem["field"]) == (3, field), (fields, problem)
         assert said in problem["detail"], (fields, problem)
         assert "7ABC" not in answer.text
-        assert station.nothing_was_kept(), fields
+        assert station.stored_nothing(), fields
 
 
 async def test_a_missing_field_is_named(station, camera):
@@ -220,7 +220,7 @@ async def test_a_faulty_line_is_named_by_its_place(station, camera):
     )
     assert (answer.status_code, answer.json()["params"]["index"]) == (422, 2)
     assert answer.json()["field"] == "confidence"
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 @pytest.mark.clause("468.5/transfer")
@@ -230,7 +230,7 @@ async def test_a_half_bad_batch_of_thousands_is_refused_whole(station, camera):
         read["confidence"] = 2
     answer = await station.post_reads(camera, reads)
     assert (answer.status_code, answer.json()["params"]["index"]) == (422, 5_000)
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 BODIES = {
@@ -262,14 +262,14 @@ async def test_a_body_that_is_no_batch_is_refused_by_its_fault(station, camera):
         assert answer.status_code == status, (name, answer.text[:200])
         assert answer.headers["content-type"] == "application/problem+json"
         assert len(answer.json()["detail"]) < 300, name
-        assert station.nothing_was_kept(), name
+        assert station.stored_nothing(), name
     assert station.running.in_flight.held_bytes == 0
 
 
 async def test_more_reads_than_a_batch_may_have_are_refused(station, camera):
     answer = await station.post_reads(camera, [station.read(n) for n in range(10_001)])
     assert (answer.status_code, answer.json()["params"]["max_reads"]) == (413, 10_000)
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
 
 
 @pytest.mark.clause("468.5/resumable")
@@ -287,7 +287,7 @@ async def test_an_upload_that_is_cut_leaves_nothing_and_goes_on_from_any_place(s
     headers = {"Authorization": f"Bearer {camera}", "Content-Type": "application/x-ndjson"}
     answer = await station.client.post("/v1/reads", content=cut(), headers=headers)
     assert answer.status_code == 400
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
     some = (await station.post_reads(camera, reads[15:25])).json()["read_ids"]
     station.clock.advance(minutes=3)
     whole = (await station.post_reads(camera, reads)).json()["read_ids"]
@@ -304,7 +304,7 @@ async def test_with_kafka_down_the_retry_has_the_same_ids(station, camera):
     refused = await station.post_reads(camera, reads)
     assert refused.status_code == 503
     assert "retry-after" in refused.headers
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()
     station.bus.down = False
     receipt = (await station.post_reads(camera, reads)).json()
     assert receipt["read_ids"] == [str(event.read_id) for event in station.reads]
@@ -336,7 +336,7 @@ async def test_random_bodies_are_never_our_fault(station):
         if answer.status_code == 202:
             assert all(normalise_plate(event.plate) == event.plate for event in station.reads)
             station.bus.records.clear()
-        assert station.nothing_was_kept()
+        assert station.stored_nothing()
 
 
 @pytest.mark.clause("wall/plates-as-typed")
@@ -344,4 +344,4 @@ async def test_a_letter_that_folds_into_others_is_refused_and_nothing_is_kept(st
     for folded in FOLDED:
         answer = await station.post_reads(camera, [station.read(plate=folded)])
         assert (answer.status_code, answer.json()["field"]) == (422, "plate"), folded
-    assert station.nothing_was_kept()
+    assert station.stored_nothing()

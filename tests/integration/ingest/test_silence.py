@@ -12,13 +12,13 @@ AFTER_HOURS = 4
 def silenced(station):
     """Look for silence; return what was told."""
 
-    async def look():
+    async def announced():
         await station.running.silence.check()
         station.bus.records.clear()
         await station.running.runtime.relay.drain()
         return station.bus.events(DeviceSilenced)
 
-    return look
+    return announced
 
 
 @pytest.mark.clause("468.3.1(c)/device-silence")

@@ -31,13 +31,13 @@ async def logged(insider: Insider, ledger: Ledger) -> None:
     """Wait until the log has an attempt for the last request that has a permission."""
     size = -1
 
-    async def look() -> bool:
+    async def is_settled() -> bool:
         nonlocal size
         before, size = size, await _read(ledger)
         # What a service tells last, of a refusal or of work of its own, may still be on its way.
         return size == before and all(ledger.attempts(a.request_id) for a in insider.asked)
 
-    await eventually(look, within_s=WITHIN_S, every_s=1)
+    await eventually(is_settled, within_s=WITHIN_S, every_s=1)
 
 
 async def _read(ledger: Ledger) -> int:
@@ -209,11 +209,11 @@ async def found(insider: Insider, here: Department, findings: Findings) -> list[
     for kind, about, at in excesses(insider, here):
         key = (kind, insider.account_id, about)
 
-        async def look(key: tuple[str, str, str] = key) -> bool:
+        async def is_raised(key: tuple[str, str, str] = key) -> bool:
             return key in findings.seen
 
         try:
-            await eventually(look, within_s=WITHIN_S, every_s=0.2)
+            await eventually(is_raised, within_s=WITHIN_S, every_s=0.2)
         except AssertionError:
             wrong.append(f"no finding: {kind} {about}")
             continue

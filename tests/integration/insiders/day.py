@@ -177,7 +177,7 @@ class Day:
         """Search twelve times at the same time."""
         await asyncio.gather(*(self.search(purpose, plate="7KX*", limit=10) for _ in range(12)))
 
-    async def take_records(self, purpose: str) -> None:
+    async def collect_records(self, purpose: str) -> None:
         """Search in every way, open every record by its id, and fetch its pictures."""
         await self.search_at_once(purpose)
         for pattern in PATTERNS:
@@ -207,7 +207,7 @@ class Day:
         for record in self.insider.store.named:
             await self.search(purpose, plate=record.plate)
 
-    async def take_through_holds(self, purpose: str) -> None:
+    async def collect_through_holds(self, purpose: str) -> None:
         """Hold what a search would show and what none would, look at it, confirm it, export and fetch it."""
         wide = {"captured_from": (self._now() - timedelta(days=90)).isoformat()}
         device = str(self.insider.store.records[0].capture.device_id)
@@ -226,7 +226,7 @@ class Day:
             self.hold_ids.append(hold_id)
             await self._confirm(purpose, hold_id)
             await self._export(purpose, hold_id)
-            await self._look_at_hold(purpose, hold_id)
+            await self._page_through_hold(purpose, hold_id)
         for _ in range(8):
             await self.insider.ask(
                 "retention", "GET", "/v1/holds", purpose=purpose, query={"limit": 100}
@@ -243,7 +243,7 @@ class Day:
             body={"reason": "I stand behind it myself"}, hold_id=hold_id,
         )  # fmt: skip
 
-    async def _look_at_hold(self, purpose: str, hold_id: str) -> None:
+    async def _page_through_hold(self, purpose: str, hold_id: str) -> None:
         after = None
         while True:
             asked = await self.insider.ask(
@@ -278,15 +278,15 @@ class Day:
         column = "status" if service == "release" else "state"
         statement = text(f"SELECT {column} FROM {table} WHERE {key} = :id")
 
-        async def look() -> bool:
+        async def is_made() -> bool:
             async with self.insider.department.runtimes[service].db.begin() as connection:
                 return (await connection.execute(statement, {"id": value})).scalar() != before
 
-        await eventually(look, within_s=60, every_s=0.2)
+        await eventually(is_made, within_s=60, every_s=0.2)
 
     # --- hotlist -------------------------------------------------------------------------------
 
-    async def take_hits(self, purpose: str | None) -> None:
+    async def collect_hits(self, purpose: str | None) -> None:
         """Page through hits, open each with its pictures, work it, and listen from the first alert on."""
         after = None
         while True:
@@ -310,7 +310,7 @@ class Day:
             "hotlist", "GET", "/v1/alerts", purpose=purpose, query={"last_event_id": 0}, listen_s=1
         )
 
-    async def take_lists(self, purpose: str | None) -> None:
+    async def collect_lists(self, purpose: str | None) -> None:
         """Page through a list's entries, and ask for each by its plate."""
         after = None
         route, ids = "/v1/lists/{list_id}/entries/search", {"list_id": self.known.list_id}
@@ -334,7 +334,7 @@ class Day:
 
     # --- release and audit ---------------------------------------------------------------------
 
-    async def take_requests(self, purpose: str | None) -> None:
+    async def collect_requests(self, purpose: str | None) -> None:
         """File requests, decide on one's own, read all, and fetch packages."""
         filed = []
         for record in self.insider.store.named:
@@ -366,11 +366,11 @@ class Day:
                 request_id=request_id,
             )  # fmt: skip
 
-    async def take_log(self, purpose: str | None) -> None:
+    async def collect_log(self, purpose: str | None) -> None:
         """Read the log by every question, entry by entry, and export it with and without its values."""
         values = {"first": 0, "with_values": True}
         await self.insider.ask("audit", "POST", "/v1/export", purpose=purpose, body=values)
-        await self._take_entries(purpose)
+        await self._collect_entries(purpose)
         for person in {self.insider.account_id, self.insider.department.administrator.account_id}:
             body = {
                 "person_id": person,
@@ -385,7 +385,7 @@ class Day:
             "audit", "GET", "/v1/findings", purpose=purpose, query={"limit": 100}
         )
 
-    async def _take_entries(self, purpose: str | None) -> None:
+    async def _collect_entries(self, purpose: str | None) -> None:
         for wanted in ({"kind": "hit.raised"}, {"kind": "records.disclosed"}, {}):
             after = None
             while True:

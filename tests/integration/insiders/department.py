@@ -109,13 +109,13 @@ class Department:
                 runtime.people.check_current(self.clock.now())
             return True
 
-        async def look() -> bool:
+        async def is_current() -> bool:
             try:
                 return current()
             except Exception:  # noqa: BLE001 - whatever it lacks, it has not heard yet
                 return False
 
-        await eventually(look, within_s=UP_WITHIN_S)
+        await eventually(is_current, within_s=UP_WITHIN_S)
 
     async def hire(self, username: str, role: str, title: str, ori: str) -> Person:
         """Make an account of one role; enrol, without signing in."""

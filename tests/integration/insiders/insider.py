@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from tests.integration.authz.asking import Answer
 from tests.integration.identity.conftest import Person
 from tests.integration.insiders.department import Department, monotonic
-from tests.integration.insiders.records import PLATE, Store, Told, plain
+from tests.integration.insiders.records import PLATE, Revealed, Store, plain
 
 CASE, OTHER_CASE = "26-000468", "26-000469"
 RENEWED_AFTER_S = 300
@@ -25,7 +25,7 @@ class Asked:
     path: str
     purpose: str | None
     answer: Answer
-    told: Told
+    told: Revealed
     at: float
     """When the answer came."""
     pushed: bool
@@ -98,7 +98,11 @@ class Insider:
         named = frozenset(m.decode() for m in PLATE.findall(request))
         if service == "audit":
             named |= {record.plate for record in self.store.named}
-        told = self.store.told(answer.body) if answer.status < 300 else Told(*[frozenset()] * 3)
+        told = (
+            self.store.revealed(answer.body)
+            if answer.status < 300
+            else Revealed(*[frozenset()] * 3)
+        )
         asked = Asked(
             service,
             method,
@@ -112,7 +116,7 @@ class Insider:
             named=named,
         )
         if answer.status >= 300 or not answer.body:
-            refused = self.store.told(answer.body).without(named)
+            refused = self.store.revealed(answer.body).without(named)
             assert not refused.all, f"{asked} tells {refused} in a refusal"
         self.asked.append(asked)
         return asked

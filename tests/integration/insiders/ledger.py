@@ -120,10 +120,10 @@ class Findings:
 
     async def _watch(self) -> None:
         while True:
-            await self.look()
+            await self.read_findings()
             await asyncio.sleep(0.5)
 
-    async def look(self) -> None:
+    async def read_findings(self) -> None:
         """Look once."""
         async with self.runtime.db.begin() as connection:
             rows = list((await connection.execute(_FINDINGS)).mappings())

@@ -118,18 +118,18 @@ class Store:
         """Every plate."""
         return frozenset(r.plate for r in self.records)
 
-    def told(self, body: bytes) -> "Told":
+    def revealed(self, body: bytes) -> "Revealed":
         """Return which records a body tells; of a package, what its files tell."""
         plates, times, pictures = set[str](), set[str](), set[str]()
-        for part in _parts(body):
+        for part in _members(body):
             plates |= {m.decode() for m in PLATE.findall(part)} & self.plates
             times |= {self._by_time[t] for t in self._times.findall(part) if t in self._by_time}
             pictures |= {m[-6:].decode() for m in MARK.findall(part)}
-        return Told(frozenset(plates - pictures), frozenset(times), frozenset(pictures))
+        return Revealed(frozenset(plates - pictures), frozenset(times), frozenset(pictures))
 
 
 @dataclass(frozen=True)
-class Told:
+class Revealed:
     """Records by their plate, as an answer told them."""
 
     plates: frozenset[str]
@@ -142,13 +142,13 @@ class Told:
         """Every record of which anything was told."""
         return self.plates | self.times | self.pictures
 
-    def without(self, asked: Iterable[str]) -> "Told":
+    def without(self, asked: Iterable[str]) -> "Revealed":
         """Return it without plates that the request itself named and of which nothing else was told."""
         echoed = frozenset(asked) - self.times - self.pictures
-        return Told(self.plates - echoed, self.times, self.pictures)
+        return Revealed(self.plates - echoed, self.times, self.pictures)
 
 
-def _parts(body: bytes) -> Iterable[bytes]:
+def _members(body: bytes) -> Iterable[bytes]:
     if not body.startswith(b"PK\x03\x04"):
         yield body
         return

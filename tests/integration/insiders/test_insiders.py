@@ -135,13 +135,13 @@ async def spend(day):
     insider = day.insider
     await day.declare_everything()
     purpose = PURPOSE if PURPOSE in insider.purposes else None
-    await day.take_through_holds(purpose)
-    await day.take_records(purpose)
-    await day.take_hits(None)
-    await day.take_hits(purpose)
-    await day.take_lists(purpose)
-    await day.take_requests(purpose)
-    await day.take_log("audit")
+    await day.collect_through_holds(purpose)
+    await day.collect_records(purpose)
+    await day.collect_hits(None)
+    await day.collect_hits(purpose)
+    await day.collect_lists(purpose)
+    await day.collect_requests(purpose)
+    await day.collect_log("audit")
     await day.sweep()
     await day.act_on_themselves()
     if insider.purposes:

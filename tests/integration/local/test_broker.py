@@ -51,7 +51,7 @@ async def commit(broker: Broker, group: str, topic: str, offset: int) -> None:
     await consumer.stop()
 
 
-async def kept(broker: Broker, topic: str) -> list[str]:
+async def stored_values(broker: Broker, topic: str) -> list[str]:
     consumer = AIOKafkaConsumer(
         topic, bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest"
     )
@@ -75,7 +75,7 @@ async def test_a_restart_keeps_records_and_committed_offsets(
     port = broker.port
     broker.restart()
     assert broker.port == port
-    assert await kept(broker, "t") == ["0", "1", "2", "3", "4"]
+    assert await stored_values(broker, "t") == ["0", "1", "2", "3", "4"]
     after = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await after.start()
     offsets = await after.list_consumer_group_offsets("g")
@@ -94,7 +94,7 @@ async def test_trimming_stops_at_the_slowest_service(
     await commit(broker, "stranger", "t", 1)
     trimmer = Trimmer(broker.bootstrap, {"t": ["fast", "slow"]})
     assert await trimmer.trim(admin) == 2
-    assert await kept(broker, "t") == ["2", "3", "4"]
+    assert await stored_values(broker, "t") == ["2", "3", "4"]
     assert await trimmer.trim(admin) == 0
 
 
@@ -106,7 +106,7 @@ async def test_nothing_is_trimmed_before_every_service_has_committed(
     await commit(broker, "fast", "t", 3)
     trimmer = Trimmer(broker.bootstrap, {"t": ["fast", "never"]})
     assert await trimmer.trim(admin) == 0
-    assert await kept(broker, "t") == ["0", "1", "2"]
+    assert await stored_values(broker, "t") == ["0", "1", "2"]
 
 
 async def test_topics_that_are_not_named_are_left_alone(
@@ -118,8 +118,8 @@ async def test_topics_that_are_not_named_are_left_alone(
     await commit(broker, "g", "t", 3)
     await commit(broker, "g", "replayed", 3)
     assert await Trimmer(broker.bootstrap, {"t": ["g"]}).trim(admin) == 3
-    assert await kept(broker, "replayed") == ["0", "1", "2"]
-    assert await kept(broker, "t") == []
+    assert await stored_values(broker, "replayed") == ["0", "1", "2"]
+    assert await stored_values(broker, "t") == []
 
 
 def test_a_taken_port_is_reported_with_the_brokers_own_words(tmp_path: Path) -> None:

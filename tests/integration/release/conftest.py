@@ -230,8 +230,8 @@ def failed(runtime, bus, clock):
 def announced(runtime, bus):
     """Return what was announced of one type so far."""
 
-    async def look(kind):
+    async def published(kind):
         await runtime.relay.drain()
         return bus.events(kind)
 
-    return look
+    return published

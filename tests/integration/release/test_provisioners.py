@@ -17,23 +17,23 @@ COLLEAGUE = "00000000-0000-4000-8000-000000000102"
 
 
 @pytest.fixture
-def told(authority):
+def provisioned(authority):
     """Have identity announce who had an account in hand; None: an account from before that was kept."""
 
-    def told(account_id, by):
+    def provisioned(account_id, by):
         event = authority.account(account_id, "active", EARLIER, provisioned_by=by)
         authority.people.learn(event)
 
-    return told
+    return provisioned
 
 
 @pytest.mark.clause("468.7(b)/provisioners")
 @pytest.mark.parametrize("decision", ["approve", "deny"])
 async def test_who_created_the_requesters_account_decides_nothing(
-    client, filed, decide, reviewer, told, announced, decision
+    client, filed, decide, reviewer, provisioned, announced, decision
 ):
     request_id = await filed()
-    told(REQUESTER, [SERGEANT])
+    provisioned(REQUESTER, [SERGEANT])
     answer = await decide(request_id, decision)
     assert (answer.status_code, answer.json()["code"]) == (
         403,
@@ -81,10 +81,10 @@ async def test_who_changed_the_agency_afterwards_decides_nothing(
 
 @pytest.mark.clause("468.7(b)/provisioners")
 async def test_where_nobody_knows_who_made_the_account_it_takes_two(
-    client, filed, decide, reviewer, told, announced
+    client, filed, decide, reviewer, provisioned, announced
 ):
     request_id = await filed()
-    told(REQUESTER, None)
+    provisioned(REQUESTER, None)
     shown = (await client.get(f"/v1/requests/{request_id}", headers=reviewer())).json()
     assert shown["review"]["approvals_needed"] == 2
     assert (await decide(request_id)).json()["status"] == "first_approved"
@@ -106,12 +106,12 @@ async def test_an_agency_from_before_they_were_kept_takes_two(filed, decide, as_
 
 @pytest.mark.clause("468.7(b)/provisioners")
 async def test_an_approver_who_invited_the_downloader_delivers_nothing(
-    client, filed, decide, packaged, requester, told, announced
+    client, filed, decide, packaged, requester, provisioned, announced
 ):
     request_id = await filed()
     await decide(request_id)
     await packaged(request_id)
-    told(COLLEAGUE, [SERGEANT])
+    provisioned(COLLEAGUE, [SERGEANT])
     path = f"/v1/requests/{request_id}/package"
     answer = await client.get(path, headers=requester(account_id=COLLEAGUE))
     assert (answer.status_code, answer.json()["code"]) == (
@@ -120,26 +120,26 @@ async def test_an_approver_who_invited_the_downloader_delivers_nothing(
     )
     [refused] = [e for e in await announced(AccessAttempted) if not e.allowed]
     assert (refused.actor.person_id, refused.permission) == (COLLEAGUE, "release:download")
-    told(COLLEAGUE, [REGISTRAR])
+    provisioned(COLLEAGUE, [REGISTRAR])
     assert (await client.get(path, headers=requester(account_id=COLLEAGUE))).status_code == 200
-    told(REQUESTER, [REGISTRAR, SERGEANT])  # invited anew, once it was approved
+    provisioned(REQUESTER, [REGISTRAR, SERGEANT])  # invited anew, once it was approved
     assert (await client.get(path, headers=requester())).status_code == 403
 
 
 @pytest.mark.clause("468.7(b)/provisioners")
 async def test_a_colleague_of_whom_nobody_knows_gets_what_two_approved(
-    client, filed, decide, packaged, requester, reviewer, told
+    client, filed, decide, packaged, requester, reviewer, provisioned
 ):
-    told(COLLEAGUE, None)
+    provisioned(COLLEAGUE, None)
     headers = requester(account_id=COLLEAGUE)
-    told(COLLEAGUE, None)
+    provisioned(COLLEAGUE, None)
     one = await filed()
     await decide(one)
     await packaged(one)
     assert (await client.get(f"/v1/requests/{one}/package", headers=headers)).status_code == 403
-    told(REQUESTER, None)
+    provisioned(REQUESTER, None)
     two = await filed()
-    told(REQUESTER, None)
+    provisioned(REQUESTER, None)
     await decide(two)
     await decide(two, headers=reviewer(LIEUTENANT))
     await packaged(two)

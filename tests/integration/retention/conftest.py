@@ -58,7 +58,7 @@ class Retention:
         return service_of(self.app, RetentionService)
 
     @property
-    def kept(self) -> list[str]:
+    def stored_keys(self) -> list[str]:
         """Keys of the objects that are there, the lists that purges leave apart."""
         return sorted(key for key in self.objects.kept if not key.startswith("purges/"))
 

@@ -29,7 +29,7 @@ async def request(retention, hold, status=202, *permissions, **how):
     return await send(retention, "/v1/evidence-exports", body, status, *permissions, **how)
 
 
-async def shown(retention, export):
+async def current(retention, export):
     """The export as it stands now."""
     return (await retention.get(f"/v1/evidence-exports/{export['export_id']}")).json()
 
@@ -39,7 +39,7 @@ async def exported(retention, **criteria):
     hold = await place(retention, **criteria)
     export = await request(retention, hold)
     await retention.running.evidence.work()
-    export = await shown(retention, export)
+    export = await current(retention, export)
     assert export["state"] == "ready", export
     return hold, export
 

@@ -20,10 +20,10 @@ from tests.integration.retention.exporting import (
     BOOKING,
     book,
     bookings,
+    current,
     download,
     exported,
     request,
-    shown,
 )
 from tests.integration.retention.test_holding import place
 from tests.integration.retention.test_packages import a_pictured_read
@@ -63,7 +63,7 @@ async def test_a_copy_is_booked_with_number_custodian_medium_and_hash(evidence):
     assert datetime.fromisoformat(booking["booked_at"]) == NOON
     assert booking["in_force"]
     assert await bookings(retention, export) == [booking]
-    assert (await shown(retention, export))["copies_booked"] == 1
+    assert (await current(retention, export))["copies_booked"] == 1
     [told] = await retention.emitted(EvidenceBooked)
     assert str(told.booking_id) == booking["booking_id"]
     assert (told.evidence_number, told.custodian_name) == ("E26-0417-3", "P. Room")
@@ -97,7 +97,7 @@ async def test_one_copy_is_booked_once_and_another_medium_beside_it(evidence):
     assert problem["field"] == "media_serial"
     assert problem["params"]["booking_id"] == first["booking_id"]
     await book(retention, export, media_serial="MID-0417-B", evidence_number="E26-0417-4")
-    assert (await shown(retention, export))["copies_booked"] == 2
+    assert (await current(retention, export))["copies_booked"] == 2
 
 
 async def test_of_two_who_book_one_copy_at_once_one_does(evidence):
@@ -136,7 +136,7 @@ async def test_a_booking_is_corrected_by_a_further_one_and_stays_as_it_was(evide
     assert first["corrected_by"] == right["booking_id"]
     assert (second["evidence_number"], second["in_force"]) == ("E26-0417-3", True)
     assert second["corrects"] == wrong["booking_id"]
-    assert (await shown(retention, export))["copies_booked"] == 1
+    assert (await current(retention, export))["copies_booked"] == 1
     again = await book(retention, export, 409, corrects=wrong["booking_id"], note=note)
     assert again["field"] == "corrects"
     await book(retention, export, 409, corrects=str(uuid4()), note=note)
@@ -155,7 +155,7 @@ async def test_a_correction_takes_no_other_copys_place(evidence):
     await book(retention, export, 409, media_serial="mid-0417-b", **how)
     await book(retention, export, media_serial="MID-0417-C", **how)
     await book(retention, export)  # the serial that was wrong is free again
-    assert (await shown(retention, export))["copies_booked"] == 3
+    assert (await current(retention, export))["copies_booked"] == 3
 
 
 CHANGES = [

@@ -28,7 +28,7 @@ async def settle(retention):
     await retention.running.passes.work()
 
 
-async def told(retention):
+async def contradictions(retention):
     return await retention.emitted(ReadContradicted)
 
 
@@ -36,10 +36,10 @@ async def test_a_read_that_says_another_plate_is_kept_and_told_once(retention):
     one, other = said("1AAA001"), said("1HIT002")
     await retention.store(one)
     await settle(retention)
-    assert await told(retention) == []
+    assert await contradictions(retention) == []
     await retention.store(other)
     await settle(retention)
-    [event] = await told(retention)
+    [event] = await contradictions(retention)
     assert (event.device_id, event.captured_on, event.count) == (DEVICE, NOON.date(), 2)
     assert set(event.read_ids) == {one.read_id, other.read_id}
     assert event.plates == ["1AAA001", "1HIT002"]
@@ -47,7 +47,7 @@ async def test_a_read_that_says_another_plate_is_kept_and_told_once(retention):
         assert await retention.plates(plate=read.plate) == [read.plate]
     await retention.store(one, other)  # delivered again
     await settle(retention)
-    assert len(await told(retention)) == 1
+    assert len(await contradictions(retention)) == 1
 
 
 async def test_a_read_of_a_pass_is_contradicted_too(retention):
@@ -58,7 +58,7 @@ async def test_a_read_of_a_pass_is_contradicted_too(retention):
     other = said("9ZZZ999")
     await retention.store(other)
     await settle(retention)
-    [event] = await told(retention)
+    [event] = await contradictions(retention)
     assert set(event.read_ids) == {first.read_id, other.read_id}
 
 
@@ -67,16 +67,16 @@ async def test_a_third_reading_of_the_same_moment_is_told(retention):
     await settle(retention)
     await retention.store(said("1HIT003"))
     await settle(retention)
-    assert [event.count for event in await told(retention)] == [2, 3]
+    assert [event.count for event in await contradictions(retention)] == [2, 3]
 
 
 async def test_another_state_contradicts_and_an_unknown_one_does_not(retention):
     await retention.store(said("1AAA001"), said("1AAA001", region="US-CA"))
     await settle(retention)
-    assert await told(retention) == []
+    assert await contradictions(retention) == []
     await retention.store(said("1AAA001", region="US-NV"))
     await settle(retention)
-    assert [event.count for event in await told(retention)] == [3]
+    assert [event.count for event in await contradictions(retention)] == [3]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ async def test_another_state_contradicts_and_an_unknown_one_does_not(retention):
 async def test_what_does_not_contradict_is_not_told(retention, other):
     await retention.store(said("1AAA001"), other)
     await settle(retention)
-    assert await told(retention) == []
+    assert await contradictions(retention) == []
 
 
 async def test_contradictions_of_two_days_are_two_events_and_many_name_fifty_reads(retention):
@@ -102,6 +102,6 @@ async def test_contradictions_of_two_days_are_two_events_and_many_name_fifty_rea
     after = [said(f"1AAA{n:03}", midnight) for n in range(2)]
     await retention.store(*before, *after)
     await settle(retention)
-    events = await told(retention)
+    events = await contradictions(retention)
     assert [(event.captured_on.day, event.count) for event in events] == [(1, 60), (2, 2)]
     assert [len(event.read_ids) for event in events] == [ReadContradicted.MAX_NAMED, 2]

@@ -17,11 +17,11 @@ from shared.events import AccessAttempted, Alternative, EvidenceChanged, Records
 from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_read
 from tests.integration.retention.exporting import (
     book,
+    current,
     download,
     exported,
     request,
     send,
-    shown,
     withdraw,
 )
 from tests.integration.retention.test_holding import LONG_AGO, OTHER, place, release
@@ -61,7 +61,7 @@ async def test_an_export_is_a_signed_package_of_all_that_the_hold_keeps(retentio
     asked = await request(retention, hold)
     assert (asked["state"], asked["case_number"]) == ("requested", "26-001234")
     await retention.running.evidence.work()
-    export = await shown(retention, asked)
+    export = await current(retention, asked)
     figures = [export[name] for name in ("state", "reads", "captures", "images", "omitted")]
     assert figures == ["ready", 2, 2, 4, 0]
     path = await written(retention, export, tmp_path / "evidence.zip")
@@ -214,7 +214,7 @@ async def test_an_export_of_what_is_gone_by_then_fails_and_says_so(retention):
     export = await request(retention, hold)
     await retention.fetch("DELETE FROM reads RETURNING 1")
     await retention.running.evidence.work()
-    export = await shown(retention, export)
+    export = await current(retention, export)
     assert export["state"] == "failed"
     assert "no record" in export["fault"]
     assert await changes(retention) == ["requested", "failed"]
@@ -229,15 +229,15 @@ async def test_while_the_object_store_is_down_an_export_waits_and_is_made_after(
     export = await request(retention, hold)
     retention.objects.down = True
     await retention.running.evidence.work()
-    waiting = await shown(retention, export)
+    waiting = await current(retention, export)
     assert waiting["state"] == "requested"
     assert "object store" in waiting["fault"]
     retention.objects.down = False
     await retention.running.evidence.work()  # too early
-    assert (await shown(retention, export))["state"] == "requested"
+    assert (await current(retention, export))["state"] == "requested"
     retention.clock.advance(seconds=2)
     await retention.running.evidence.work()
-    ready = await shown(retention, export)
+    ready = await current(retention, export)
     assert (ready["state"], ready["fault"]) == ("ready", None)
 
 
@@ -250,7 +250,7 @@ async def test_what_was_tried_often_enough_has_failed(retention, monkeypatch):
         await retention.running.evidence._one()
         retention.clock.advance(minutes=1)
     retention.objects.down = False
-    assert (await shown(retention, export))["state"] == "failed"
+    assert (await current(retention, export))["state"] == "failed"
     assert await changes(retention) == ["requested", "failed"]
     assert not await retention.running.evidence._one()
 
@@ -369,7 +369,7 @@ async def test_a_hold_is_not_released_while_exported_evidence_is_not_booked(rete
     problem = await release(retention, hold, 409)  # not even made yet
     assert problem["params"]["export_ids"] == [export["export_id"]]
     await retention.running.evidence.work()
-    export = await shown(retention, export)
+    export = await current(retention, export)
     problem = await release(retention, hold, 409)
     assert problem["params"]["export_ids"] == [export["export_id"]]
     assert "withdraw" in problem["detail"]
@@ -386,11 +386,11 @@ async def test_the_package_goes_with_its_hold_and_the_purge_counts_records_alone
     await release(retention, hold)
     await download(retention, export, 409)
     await retention.running.evidence.work()
-    assert (await shown(retention, export))["removed_at"] is not None
+    assert (await current(retention, export))["removed_at"] is not None
     retention.clock.advance(seconds=1)
     run = await purge(retention)
     assert (run["state"], run["reads"], run["captures"], run["objects"]) == ("certified", 1, 1, 2)
-    assert retention.kept == []
+    assert retention.stored_keys == []
     later = await book(retention, export, media_serial="a second copy")  # the digest is still known
     assert later["in_force"]
 
@@ -425,7 +425,7 @@ async def test_what_is_booked_cannot_be_withdrawn_nor_what_is_being_made(retenti
         assert "worked on" in (await withdraw(retention, making, 409))["detail"]
     assert (await withdraw(retention, making))["state"] == "withdrawn"
     await retention.running.evidence.work()
-    assert (await shown(retention, making))["state"] == "withdrawn"
+    assert (await current(retention, making))["state"] == "withdrawn"
 
 
 async def test_exports_are_listed_by_hold_and_by_what_awaits_a_booking(retention):

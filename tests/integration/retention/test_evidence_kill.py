@@ -18,7 +18,7 @@ from shared.testing import FakeClock, TestAuthority, eventually
 from tests.integration.retention.conftest import DEVICE, JPEG, a_capture, started
 from tests.integration.retention.exporting import request
 from tests.integration.retention.test_holding import place
-from tests.integration.retention.test_kill import kill, start, told
+from tests.integration.retention.test_kill import kill, published, start
 
 __all__ = ["start"]
 
@@ -62,7 +62,7 @@ async def test_killed_while_it_writes_the_package_is_made_by_the_next(
     assert hashlib.sha256(package.read_bytes()).hexdigest() == row["sha256"]
     assert (row["captures"], row["images"], row["attempts"]) == (FRAMES, FRAMES, 0)
     assert verify_package(package, load_public(key)).holds
-    events = await eventually(lambda: told(broker, EvidenceChanged), within_s=60)
+    events = await eventually(lambda: published(broker, EvidenceChanged), within_s=60)
     assert [event.change for event in events] == ["packaged"]
     assert list(temporary.iterdir()) == []
     assert second.poll() is None

@@ -149,7 +149,7 @@ async def test_reads_are_held_by_id_with_their_capture_its_image_and_their_crop(
     hold = await place(retention, read_ids=[str(held.read_id)])
     run = await purge(retention)
     assert (run["reads"], run["captures"], run["kept_under_hold"]) == (1, 0, 2)
-    assert retention.kept == sorted([key, "crops/7.jpg"])
+    assert retention.stored_keys == sorted([key, "crops/7.jpg"])
     answer = await retention.get(f"/v1/captures/{capture.capture.capture_id}/image")
     assert answer.content == JPEG
     await retention.get(f"/v1/reads/{held.read_id}/crop")
@@ -158,7 +158,7 @@ async def test_reads_are_held_by_id_with_their_capture_its_image_and_their_crop(
     retention.clock.advance(seconds=1)
     run = await purge(retention)
     assert (run["reads"], run["captures"], run["objects"]) == (1, 1, 2)
-    assert retention.kept == []
+    assert retention.stored_keys == []
     assert await everything_left(retention) == []
     assert await retention.fetch("SELECT 1 FROM plates") == []
 

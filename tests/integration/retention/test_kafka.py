@@ -47,7 +47,7 @@ async def dead_reasons(bootstrap):
     await consumer.start()
     found = []
 
-    async def look():
+    async def arrived():
         for records in (await consumer.getmany(timeout_ms=200)).values():
             headers = [dict(record.headers) for record in records]
             found.extend(
@@ -55,7 +55,7 @@ async def dead_reasons(bootstrap):
             )
         return found
 
-    await eventually(look, within_s=20)
+    await eventually(arrived, within_s=20)
     await consumer.stop()
     return found
 

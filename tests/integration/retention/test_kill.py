@@ -79,7 +79,7 @@ async def publish(broker, *reads):
     await bus.stop()
 
 
-async def told(broker, kind=PassRecorded):
+async def published(broker, kind=PassRecorded):
     """Everything that the topic of one type has had."""
     consumer = AIOKafkaConsumer(
         topic_of(kind).name,
@@ -107,7 +107,7 @@ async def test_killed_between_frames_and_between_vote_and_telling_a_pass_is_told
     frames = [a_read("7ABC123", at + timedelta(seconds=n), device_id=device) for n in range(3)]
 
     def count_is(table, wanted):
-        async def look():
+        async def is_reached():
             try:
                 connection = await asyncpg.connect(database_url)
             except OSError:
@@ -121,7 +121,7 @@ async def test_killed_between_frames_and_between_vote_and_telling_a_pass_is_told
             finally:
                 await connection.close()
 
-        return eventually(look, within_s=120)
+        return eventually(is_reached, within_s=120)
 
     first = start(NEVER_S)
     await count_is("devices", 0)  # it has its tables, and with them its topics
@@ -140,11 +140,11 @@ async def test_killed_between_frames_and_between_vote_and_telling_a_pass_is_told
 
     fourth = start("0")
     await publish(broker, *frames)
-    events = await eventually(lambda: told(broker), within_s=120)
+    events = await eventually(lambda: published(broker), within_s=120)
     assert {event.event_id for event in events} == {events[0].event_id}
     assert events[0].read_ids == [frame.read_id for frame in frames]
     await count_is("pass_due", 0)
     await count_is("passes", 1)
     await count_is("outbox", 0)
-    assert {event.pass_id for event in await told(broker)} == {events[0].pass_id}
+    assert {event.pass_id for event in await published(broker)} == {events[0].pass_id}
     assert fourth.poll() is None

@@ -54,7 +54,7 @@ async def settle(retention, seconds=11):
     await retention.running.passes.work()
 
 
-async def told(retention):
+async def recorded_passes(retention):
     return await retention.emitted(PassRecorded)
 
 
@@ -78,7 +78,7 @@ def ids(reads):
 async def test_reads_of_one_vehicle_become_one_pass_which_says_where_they_differ(retention):
     await retention.store(*VEHICLE)
     await settle(retention)
-    [event] = await told(retention)
+    [event] = await recorded_passes(retention)
     assert event.plate == "7ABC123"
     assert event.read_ids == [read.read_id for read in VEHICLE]
     assert event.outvoted_read_ids == [VEHICLE[1].read_id]
@@ -102,12 +102,12 @@ async def test_reads_of_one_vehicle_become_one_pass_which_says_where_they_differ
 async def test_nothing_is_told_before_it_has_settled_nor_twice(retention):
     await retention.store(*VEHICLE)
     await settle(retention, 9)
-    assert await told(retention) == []
+    assert await recorded_passes(retention) == []
     await settle(retention, 2)
     await settle(retention)
     await retention.store(*VEHICLE)  # Kafka delivers again
     await settle(retention)
-    assert len(await told(retention)) == 1
+    assert len(await recorded_passes(retention)) == 1
     assert list((await members(retention)).values()) == [ids(VEHICLE)]
     assert await left_due(retention) == 0
 
@@ -115,7 +115,7 @@ async def test_nothing_is_told_before_it_has_settled_nor_twice(retention):
 async def test_a_read_that_stands_alone_is_no_pass(retention):
     await retention.store(a_read("7ABC123", NOON), a_read("8XYZ987", NOON))
     await settle(retention)
-    assert await told(retention) == []
+    assert await recorded_passes(retention) == []
     assert await left_due(retention) == 0
     [found] = (await retention.search(plate="7ABC123"))["items"]
     assert (found["pass_id"], found["pass_agrees"]) == (None, None)
@@ -129,7 +129,7 @@ async def test_reads_that_a_camera_made_itself_are_voted_on_alike(retention):
         a_read("7ABC123", NOON, confidence=0.9, device_id=UUID(int=7)),
     )
     await settle(retention)
-    [event] = await told(retention)
+    [event] = await recorded_passes(retention)
     assert (event.plate, len(event.read_ids)) == ("7ABC123", 2)
 
 
@@ -150,7 +150,7 @@ async def test_however_reads_arrive_the_passes_are_the_same(retention, seed):
     found = await members(retention)
     # The first and the last car read the same, but the gap lies between them.
     assert sorted(map(sorted, found.values())) == sorted(sorted(ids(car)) for car in cars)
-    assert {event.pass_id for event in await told(retention)} == set(found)
+    assert {event.pass_id for event in await recorded_passes(retention)} == set(found)
 
 
 async def test_a_pass_is_told_only_once_the_reads_under_way_beside_it_have_settled(retention):
@@ -158,10 +158,10 @@ async def test_a_pass_is_told_only_once_the_reads_under_way_beside_it_have_settl
     retention.clock.advance(seconds=9)
     await retention.store(VEHICLE[2])
     await settle(retention, 2)
-    assert await told(retention) == []
+    assert await recorded_passes(retention) == []
     assert await left_due(retention) == 2
     await settle(retention)
-    [event] = await told(retention)
+    [event] = await recorded_passes(retention)
     assert len(event.read_ids) == 3
 
 
@@ -172,7 +172,9 @@ async def test_a_busy_camera_closes_its_passes_while_others_come(retention):
         at = NOON + timedelta(seconds=8 * n)
         await retention.store(*[seen(car, i / 5, start=at) for i in range(3)])
         await settle(retention, 8)
-    assert [event.plate for event in await told(retention)] == [f"7ABC12{n}" for n in range(5)]
+    assert [event.plate for event in await recorded_passes(retention)] == [
+        f"7ABC12{n}" for n in range(5)
+    ]
 
 
 async def test_a_single_read_joins_others_that_come_much_later(retention):
@@ -181,7 +183,7 @@ async def test_a_single_read_joins_others_that_come_much_later(retention):
     await settle(retention, 60)
     await retention.store(*VEHICLE[1:])
     await settle(retention)
-    [event] = await told(retention)
+    [event] = await recorded_passes(retention)
     assert set(event.read_ids) == ids(VEHICLE)
 
 
@@ -190,11 +192,11 @@ async def test_a_read_that_comes_after_its_pass_was_told_is_kept_in_it_and_chang
 ):
     await retention.store(*VEHICLE[:2])
     await settle(retention)
-    [event] = await told(retention)
+    [event] = await recorded_passes(retention)
     late = seen("7ABC123", 0.6, x_px=530)
     await retention.store(late)
     await settle(retention)
-    assert await told(retention) == [event]
+    assert await recorded_passes(retention) == [event]
     found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
     assert found["late_read_ids"] == [str(late.read_id)]
     assert len(found["reads"]) == 3
@@ -215,7 +217,7 @@ async def test_a_crash_between_reading_and_telling_loses_and_doubles_nothing(
     assert await members(retention) == {}
     monkeypatch.setattr(passes, "vote", vote)
     await retention.running.passes.work()
-    assert len(await told(retention)) == 1
+    assert len(await recorded_passes(retention)) == 1
     assert list((await members(retention)).values()) == [ids(VEHICLE)]
 
 
@@ -227,7 +229,7 @@ async def test_another_service_started_on_the_same_records_goes_on_and_gives_the
         await first.store(*VEHICLE)  # and is gone before anything was decided
     async with started(*parts) as second:
         await settle(second)
-        [event] = await told(second)
+        [event] = await recorded_passes(second)
     assert event.pass_id == derive_id("pass", VEHICLE[0].read_id)
 
 
@@ -238,8 +240,8 @@ async def test_two_at_once_tell_each_pass_once(retention):
     retention.clock.advance(seconds=11)
     work = retention.running.passes.work
     await asyncio.gather(work(), work(), work())
-    assert len({event.device_id for event in await told(retention)}) == 12
-    assert len(await told(retention)) == 12
+    assert len({event.device_id for event in await recorded_passes(retention)}) == 12
+    assert len(await recorded_passes(retention)) == 12
 
 
 async def test_a_device_that_another_is_at_is_left_alone(retention):
@@ -247,9 +249,9 @@ async def test_a_device_that_another_is_at_is_left_alone(retention):
     async with retention.runtime.db.begin() as connection:
         await Locks(connection).exclusive(locks.PASSES, str(DEVICE))
         await settle(retention)
-        assert await told(retention) == []
+        assert await recorded_passes(retention) == []
     await retention.running.passes.work()
-    assert len(await told(retention)) == 1
+    assert len(await recorded_passes(retention)) == 1
 
 
 async def test_a_flood_is_worked_in_turns_and_all_of_it(retention, monkeypatch):
@@ -258,7 +260,7 @@ async def test_a_flood_is_worked_in_turns_and_all_of_it(retention, monkeypatch):
     cars = [[seen(f"7ABC{n:03}", 5 * n + i / 5) for i in range(3)] for n in range(50)]
     await retention.store(*[read for car in cars for read in car])
     await settle(retention)
-    assert 0 < len(await told(retention)) < 50
+    assert 0 < len(await recorded_passes(retention)) < 50
     for _ in range(6):
         await retention.running.passes.work()
     assert sorted(map(sorted, (await members(retention)).values())) == sorted(
@@ -277,7 +279,7 @@ async def test_more_reads_in_a_moment_than_are_looked_at_do_not_hold_up_what_fol
     await settle(retention)
     for _ in range(8):
         await retention.running.passes.work()
-    [event] = await told(retention)
+    [event] = await recorded_passes(retention)
     assert event.plate == "7ABC123"
     assert await left_due(retention) == 0
 
@@ -285,7 +287,7 @@ async def test_more_reads_in_a_moment_than_are_looked_at_do_not_hold_up_what_fol
 async def test_a_search_names_the_pass_and_says_whether_it_agrees(retention):
     await retention.store(*VEHICLE)
     await settle(retention)
-    [event] = await told(retention)
+    [event] = await recorded_passes(retention)
     found = (await retention.search(plate="7A*"))["items"]
     assert {(r["plate"], r["pass_id"], r["pass_agrees"]) for r in found} == {
         ("7ABC123", str(event.pass_id), True),
@@ -297,7 +299,7 @@ async def test_a_search_names_the_pass_and_says_whether_it_agrees(retention):
 async def test_a_pass_is_shown_with_its_reads_and_each_is_disclosed(retention):
     await retention.store(*VEHICLE)
     await settle(retention)
-    [event] = await told(retention)
+    [event] = await recorded_passes(retention)
     found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
     assert (found["plate"], found["agreed"]) == ("7ABC123", False)
     assert [read["plate"] for read in found["reads"]] == ["7ABC123", "7A8C123", "7ABC123"]
@@ -320,7 +322,7 @@ async def test_nobody_sees_a_pass_without_the_permission_the_purpose_or_of_anoth
 ):
     await retention.store(*VEHICLE)
     await settle(retention)
-    [event] = await told(retention)
+    [event] = await recorded_passes(retention)
     path = f"/v1/passes/{event.pass_id}"
     for headers in (
         retention.authority.headers(Permission.HIT_READ),
@@ -335,7 +337,7 @@ async def test_nobody_sees_a_pass_without_the_permission_the_purpose_or_of_anoth
 async def test_a_purpose_narrowed_to_a_plate_is_not_told_of_other_plates(retention):
     await retention.store(*VEHICLE)
     await settle(retention)
-    [event] = await told(retention)
+    [event] = await recorded_passes(retention)
 
     async def get(**scope):
         headers = retention.authority.headers()
@@ -396,7 +398,7 @@ async def test_a_pass_goes_with_its_reads(retention, start):
     old, new = as_of(start), as_of(NOON)
     await retention.store(*old, *new)
     await settle(retention)
-    events = {event.first_seen_at: event for event in await told(retention)}
+    events = {event.first_seen_at: event for event in await recorded_passes(retention)}
     assert len(events) == 2
     await purge(retention)
     assert list(await members(retention)) == [events[NOON].pass_id]
@@ -409,7 +411,7 @@ async def test_a_hold_on_one_read_keeps_the_vote_until_it_is_released(retention)
     old = as_of(DUE - timedelta(hours=1))
     await retention.store(*old)
     await settle(retention)
-    [event] = await told(retention)
+    [event] = await recorded_passes(retention)
     body = {
         "basis": "evidence",
         "case_number": "26-1",
@@ -433,4 +435,4 @@ async def test_what_was_still_due_of_purged_reads_is_forgotten(retention):
     await purge(retention)
     assert await left_due(retention) == 0
     await settle(retention)
-    assert await told(retention) == []
+    assert await recorded_passes(retention) == []

@@ -169,7 +169,7 @@ async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, mo
     await authorise(retention, leave)
     take = retention.running.purger._run_step
 
-    async def take_then_withdraw(run, step):
+    async def step_then_withdraw(run, step):
         await take(run, step)
         if len(await left(retention)) == 1:
             await retention.client.post(
@@ -178,7 +178,7 @@ async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, mo
                 headers=retention.authority.headers(**AUTHORISER),
             )
 
-    monkeypatch.setattr(retention.running.purger, "_run_step", take_then_withdraw)
+    monkeypatch.setattr(retention.running.purger, "_run_step", step_then_withdraw)
     await retention.running.purger.work()
     monkeypatch.setattr(retention.running.purger, "_run_step", take)
     assert await left(retention) == ["1OLD002"]

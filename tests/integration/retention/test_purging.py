@@ -113,11 +113,11 @@ async def test_images_and_crops_go_after_the_commit_and_are_tried_until_they_are
         patched.setattr(retention.objects, "delete", refuse)
         run = await purge(retention)
     assert (run["state"], run["reads"], run["captures"], run["objects"]) == ("executed", 1, 1, 2)
-    assert len(retention.kept) == 3
+    assert len(retention.stored_keys) == 3
     await retention.running.purger.work()
     run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
     assert run["state"] == "certified"
-    assert retention.kept == [new.capture.image.object_key]
+    assert retention.stored_keys == [new.capture.image.object_key]
     captures = await retention.fetch("SELECT capture_id FROM captures")
     assert [row[0] for row in captures] == [new.capture.capture_id]
 
@@ -436,7 +436,7 @@ async def test_withdrawing_a_standing_leave_stops_the_daily_purge_in_hand(retent
     await authorise(retention, leave)
     original = retention.running.purger._run_step
 
-    async def take_then_withdraw(run, step):
+    async def step_then_withdraw(run, step):
         await original(run, step)
         if len(await left(retention)) == 2:
             path = f"/v1/purge-runs/{leave['run_id']}/withdrawal"
@@ -445,7 +445,7 @@ async def test_withdrawing_a_standing_leave_stops_the_daily_purge_in_hand(retent
             )
             assert answer.status_code in {200, 409}
 
-    monkeypatch.setattr(retention.running.purger, "_run_step", take_then_withdraw)
+    monkeypatch.setattr(retention.running.purger, "_run_step", step_then_withdraw)
     await retention.running.purger.work()
     assert len(await left(retention)) == 2
     runs = (await retention.get("/v1/purge-runs")).json()["items"]

@@ -27,7 +27,7 @@ async def hold(retention):
     return hold | {"export_id": asked.json()["export_id"]}
 
 
-def ways(hold):
+def routes_to(hold):
     """Each way to them: the path, what is recorded, of which record, with which plates."""
     hold_id, export_id = hold["hold_id"], hold["export_id"]
     return [
@@ -42,7 +42,7 @@ def ways(hold):
 @pytest.mark.clause("468.4(a)/plates-by-purpose")
 async def test_nothing_of_a_hold_is_shown_without_a_purpose(retention, hold):
     headers = retention.authority.headers(Permission.HOLD_READ, purpose=False)
-    for path, *_ in ways(hold):
+    for path, *_ in routes_to(hold):
         answer = await retention.client.get(path, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "purpose_missing"), path
         assert "7ABC123" not in answer.text
@@ -53,7 +53,7 @@ async def test_nothing_of_a_hold_is_shown_without_a_purpose(retention, hold):
 @pytest.mark.parametrize("kind", ["release", "audit", "system_maintenance"])
 async def test_a_hold_is_not_shown_for_a_purpose_of_another_kind(retention, hold, kind):
     headers = retention.authority.headers(Permission.HOLD_READ, purpose=kind)
-    for path, *_ in ways(hold):
+    for path, *_ in routes_to(hold):
         answer = await retention.client.get(path, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "purpose_does_not_open"), path
         assert f"the purpose {kind} does not open hold:read; these do: " in answer.text
@@ -63,7 +63,7 @@ async def test_a_hold_is_not_shown_for_a_purpose_of_another_kind(retention, hold
 
 @pytest.mark.clause("468.3.1(d)/every-door")
 async def test_every_look_at_a_hold_an_export_or_a_booking_is_on_record(retention, hold):
-    for path, kind, ids, plates in ways(hold):
+    for path, kind, ids, plates in routes_to(hold):
         retention.bus.records.clear()
         await retention.get(path)
         told = [e for e in await retention.emitted(RecordsDisclosed) if e.record_kind == kind]

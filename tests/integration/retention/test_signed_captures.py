@@ -34,7 +34,7 @@ def outcome(capture, **changes):
     return msgspec.structs.replace(event, capture=capture, **changes)
 
 
-async def kept(service) -> tuple[int, int]:
+async def counts(service) -> tuple[int, int]:
     """How many reads and captures are on record."""
     [row] = await service.fetch(
         "SELECT (SELECT count(*) FROM reads) AS r, (SELECT count(*) FROM captures) AS c"
@@ -49,7 +49,7 @@ async def refused(service, event) -> str:
         await service.store(event)
     after = sum(m.value for f in REFUSED.collect() for m in f.samples if m.name.endswith("_total"))
     assert after == before + 1
-    assert await kept(service) == (0, 0)
+    assert await counts(service) == (0, 0)
     return refusal.value.detail
 
 
@@ -61,7 +61,7 @@ async def test_a_read_of_a_signed_capture_is_kept_with_what_ingest_signed(strict
     assert (row.latitude, row.longitude) == (frame.place.latitude, frame.place.longitude)
     assert (row.image_key, row.source) == (frame.image.object_key, "recognition")
     assert row.crop_key == crop_key_of(frame, row.read_id)
-    assert await kept(strict) == (1, 1)
+    assert await counts(strict) == (1, 1)
 
 
 async def test_a_frame_with_several_plates_is_verified_once(strict, monkeypatch):
@@ -73,7 +73,7 @@ async def test_a_frame_with_several_plates_is_verified_once(strict, monkeypatch)
     await strict.store(*(recognised(frame, f"7ABC12{n}", number=n) for n in range(3)))
     await strict.store(outcome(frame))
     assert len(asked) == 1
-    assert await kept(strict) == (3, 1)
+    assert await counts(strict) == (3, 1)
 
 
 async def test_a_read_of_an_unsigned_capture_is_refused(strict):
@@ -165,11 +165,11 @@ async def test_during_an_upgrade_unsigned_captures_are_taken_and_forged_ones_are
     assert "did not sign" in await refused(strict, event)
     await strict.store(recognised(bare), outcome(bare))
     await strict.store(a_read("1AAA111", NOON, source="recognition", capture_id=uuid4()))
-    assert await kept(strict) == (2, 1)
+    assert await counts(strict) == (2, 1)
     strict.clock.advance(hours=1)
     with pytest.raises(CaptureRefused):
         await strict.store(recognised(bare, "7ABC124", number=1))
-    assert await kept(strict) == (2, 1)
+    assert await counts(strict) == (2, 1)
 
 
 async def test_of_a_batch_only_the_forged_read_is_refused(strict):
@@ -177,7 +177,7 @@ async def test_of_a_batch_only_the_forged_read_is_refused(strict):
     good, bad = recognised(a_frame()), recognised(a_capture(NOON).capture)
     with pytest.raises(CaptureRefused):
         await strict.store(good, bad)
-    assert await kept(strict) == (0, 0)
+    assert await counts(strict) == (0, 0)
     await strict.store(good)
-    assert await kept(strict) == (1, 0)
+    assert await counts(strict) == (1, 0)
     assert isinstance(outcome(a_frame()), CaptureProcessed)

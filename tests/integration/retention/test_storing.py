@@ -137,7 +137,7 @@ async def test_a_renamed_device_shows_its_new_name(retention):
 
 
 async def waits_for(retention, lock):
-    async def look():
+    async def is_waiting():
         return await retention.fetch(
             "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
             " AND classid = :lock AND database = (SELECT oid FROM pg_database"
@@ -145,7 +145,7 @@ async def waits_for(retention, lock):
             lock=lock,
         )
 
-    await eventually(look)
+    await eventually(is_waiting)
 
 
 async def test_a_read_that_comes_while_its_month_is_dropped_waits_and_is_stored_after(retention):

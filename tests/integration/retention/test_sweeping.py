@@ -47,7 +47,7 @@ KNOWN = text(
 )
 
 
-class Kept(LocalObjects):
+class Folder(LocalObjects):
     """The folder, with a look at what is in it."""
 
     def __init__(self, folder: Path) -> None:
@@ -71,7 +71,7 @@ class Kept(LocalObjects):
 @pytest.fixture
 def objects(tmp_path):
     """The object store of a small installation: a folder."""
-    return Kept(tmp_path / "kept")
+    return Folder(tmp_path / "kept")
 
 
 def a_key(at, kind="captures", *, device=DEVICE, name=None):
@@ -116,7 +116,7 @@ async def again(retention):
     return await purge(retention)
 
 
-async def shown(retention, run):
+async def current(retention, run):
     return (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
 
 
@@ -251,7 +251,7 @@ async def test_a_hold_that_is_being_placed_is_waited_for(retention, monkeypatch)
     run = await begun(retention)
     await without_sweep(retention, monkeypatch)
     await work_while_a_hold_is_placed(retention, Criteria(device_ids=(DEVICE,)))
-    assert (retention.objects.keys, found(await shown(retention, run))) == ([key], (0, 1, 0))
+    assert (retention.objects.keys, found(await current(retention, run))) == ([key], (0, 1, 0))
 
 
 async def test_a_crop_of_a_read_that_a_hold_names_by_id_stays(retention):
@@ -310,11 +310,13 @@ async def test_once_a_fact_is_missing_a_run_in_hand_sweeps_no_more(
         key = await stray(whole, OLD)
         run = await begun(whole)
         await without_sweep(whole, monkeypatch)
-        assert (await shown(whole, run))["state"] == "executed"
+        assert (await current(whole, run))["state"] == "executed"
     async with started(*parts, lacking) as without:
         await without.running.purger.work()
         assert objects.keys == [key]
-        run = await shown(without, run)  # what it destroyed is certified, and that it did not sweep
+        run = await current(
+            without, run
+        )  # what it destroyed is certified, and that it did not sweep
         assert (run["state"], run["swept_at"]) == ("certified", None)
 
 
@@ -364,12 +366,12 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_was_and_counts_once(
     monkeypatch.setattr(retention.running.purger, "_delete_objects", retention.runtime.objects.ping)
     for reached in (2, 3, 5):  # pages of 2 and 1 of one camera, then of 2 of the other
         await retention.running.purger.work()
-        state = await shown(retention, run)
+        state = await current(retention, run)
         assert (state["state"], state["strays"]) == ("executed", reached)
         assert len(retention.objects.keys) == 7, "listed for deletion, and killed before that"
     monkeypatch.undo()
     await retention.running.purger.work()
-    state = await shown(retention, run)
+    state = await current(retention, run)
     assert (state["state"], *found(state)) == ("certified", 7, 0, 0)
     assert retention.objects.keys == []
 
@@ -387,10 +389,10 @@ async def test_a_deletion_that_fails_is_tried_again_before_the_run_is_certified(
         patched.setattr(retention.objects, "delete", broken)
         for _ in range(2):
             await retention.running.purger.work()
-            assert (await shown(retention, run))["state"] == "executed"
+            assert (await current(retention, run))["state"] == "executed"
             assert len(retention.objects.keys) == 1
     await retention.running.purger.work()
-    state = await shown(retention, run)
+    state = await current(retention, run)
     assert (state["state"], state["strays"], retention.objects.keys) == ("certified", 1, [])
 
 
@@ -404,7 +406,7 @@ async def test_two_purgers_at_one_sweep_delete_and_count_once(retention, monkeyp
     second = purger.Purger(retention.runtime, retention.running.keys)
     await asyncio.gather(first.work(), second.work())
     await first.work()
-    state = await shown(retention, run)
+    state = await current(retention, run)
     assert (state["state"], *found(state)) == ("certified", 20, 0, 20)
     assert len(retention.objects.keys) == 20
 
@@ -453,7 +455,7 @@ async def test_what_another_run_has_deleted_already_is_neither_counted_nor_in_do
         assert (found(first), found(second)) == ((1, 0, 0), (0, 0, 0))
     await retention.running.purger.work()
     assert retention.objects.keys == []
-    assert (await shown(retention, first))["state"] == "certified"
+    assert (await current(retention, first))["state"] == "certified"
 
 
 async def test_of_a_camera_that_never_had_a_record_nothing_goes(retention):
@@ -477,7 +479,7 @@ async def test_a_long_sweep_goes_on_turn_by_turn(retention, monkeypatch):
         turns += 1
         assert turns < 60, "it comes to no end"
         await retention.running.purger.work()
-        state = await shown(retention, run)
+        state = await current(retention, run)
         assert (state["swept_at"] is None) == (state["state"] != "certified")
     assert turns > 6
     assert (state["state"], *found(state)) == ("certified", 6, 0, 1)
@@ -609,7 +611,7 @@ async def test_what_a_record_that_comes_during_the_purge_names_stays_until_the_n
     with monkeypatch.context() as patched:
         patched.setattr(retention.running.purger, "_sweep", come_late)
         await retention.running.purger.work()
-    state = await shown(retention, run)
+    state = await current(retention, run)
     assert (state["state"], *found(state)) == ("certified", 0, 0, 0)
     assert retention.objects.keys == sorted(keys)
     run = await again(retention)
@@ -806,10 +808,10 @@ async def test_a_store_that_does_not_list_holds_up_no_purge_and_its_certificate_
         assert crop not in retention.objects.keys
         clock.advance(hours=23)
         await retention.running.purger.work()
-        assert (await shown(retention, run))["state"] == "executed"
+        assert (await current(retention, run))["state"] == "executed"
         clock.advance(hours=2)
         await retention.running.purger.work()
-        run = await shown(retention, run)
+        run = await current(retention, run)
         assert (run["state"], run["swept_at"]) == ("certified", None)
         path = f"/v1/purge-runs/{run['run_id']}/certificate"
         assert (await retention.get(path)).json()["without_record"]["swept"] is None

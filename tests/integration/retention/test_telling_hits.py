@@ -27,8 +27,8 @@ from shared.events import (
 from shared.kafka.codec import Message, encode
 from tests.integration.hotlist.conftest import serving
 from tests.integration.retention.conftest import ORI, a_hit, a_read, started
+from tests.integration.retention.exporting import current as export_shown
 from tests.integration.retention.exporting import exported, request, withdraw
-from tests.integration.retention.exporting import shown as export_shown
 from tests.integration.retention.test_evidence import lines, public_key, written
 from tests.integration.retention.test_holding import LONG_AGO, place, release
 from tests.integration.retention.test_packages import NOON, an_approval, build, content, names

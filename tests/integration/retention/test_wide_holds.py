@@ -189,4 +189,4 @@ async def test_a_package_that_waits_is_not_made_while_its_hold_awaits_a_confirma
     assert "another person" in shown["fault"]
     told = await retention.emitted(RecordsDisclosed)
     assert {event.record_kind for event in told} <= {"hold", "evidence_export"}
-    assert [key for key in retention.kept if key.startswith("evidence/")] == []
+    assert [key for key in retention.stored_keys if key.startswith("evidence/")] == []

@@ -131,7 +131,7 @@ async def read_dead(bootstrap, group):
     await consumer.start()
     found = []
 
-    async def look():
+    async def both_found():
         for records in (await consumer.getmany(timeout_ms=200)).values():
             for record in records:
                 headers = dict(record.headers)
@@ -139,7 +139,7 @@ async def read_dead(bootstrap, group):
                     found.append(headers["dead_reason"].decode())
         return len(found) >= 2
 
-    await eventually(look)
+    await eventually(both_found)
     await consumer.stop()
     return found
 

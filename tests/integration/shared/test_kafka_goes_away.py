@@ -127,13 +127,13 @@ async def test_an_event_that_kafka_never_takes_is_refused_by_name_and_breaks_not
 
 
 async def known_soon(known):
-    async def look():
+    async def is_known():
         try:
             return await known()
         except Unavailable:
             return False
 
-    await eventually(look, within_s=20)
+    await eventually(is_known, within_s=20)
 
 
 def stands_still(pid):

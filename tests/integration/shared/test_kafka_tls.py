@@ -63,14 +63,14 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ours, self.strangers = Signer("ours"), Signer("a stranger")
-        self.ca = self._kept("ca.pem", self.ours.certificate)
-        self.scram = self._door("SCRAM", self.ours.sign("kafka", [HERE]))
-        self.strange = self._door("STRANGE", self.strangers.sign("kafka", [HERE]))
-        self.elsewhere = self._door("ELSEWHERE", self.ours.sign("kafka", ["kafka.example.org"]))
+        self.ca = self._written("ca.pem", self.ours.certificate)
+        self.scram = self._listener("SCRAM", self.ours.sign("kafka", [HERE]))
+        self.strange = self._listener("STRANGE", self.strangers.sign("kafka", [HERE]))
+        self.elsewhere = self._listener("ELSEWHERE", self.ours.sign("kafka", ["kafka.example.org"]))
         self.mutual = self._mutual()
 
     @property
-    def doors(self) -> list[Listener]:
+    def listeners(self) -> list[Listener]:
         return [self.scram, self.strange, self.elsewhere, self.mutual]
 
     def by_password(self, door: Listener, password: str = PASSWORD) -> KafkaSettings:
@@ -79,7 +79,7 @@ class Files:
             kafka_security_protocol="SASL_SSL",
             kafka_ca_file=self.ca,
             kafka_sasl_username=USER,
-            kafka_sasl_password_file=self._kept(f"{uuid4()}", password.encode()),
+            kafka_sasl_password_file=self._written(f"{uuid4()}", password.encode()),
         )
 
     def by_certificate(self, door: Listener, signer: Signer) -> KafkaSettings:
@@ -88,12 +88,12 @@ class Files:
             kafka_bootstrap=door.bootstrap,
             kafka_security_protocol="SSL",
             kafka_ca_file=self.ca,
-            kafka_certificate_file=self._kept(f"{uuid4()}.pem", shown.certificate),
-            kafka_key_file=self._kept(f"{uuid4()}.key", shown.key),
+            kafka_certificate_file=self._written(f"{uuid4()}.pem", shown.certificate),
+            kafka_key_file=self._written(f"{uuid4()}.key", shown.key),
         )
 
     def _mutual(self) -> Listener:
-        door = self._door("MUTUAL", self.ours.sign("kafka", [HERE]), protocol="SSL")
+        door = self._listener("MUTUAL", self.ours.sign("kafka", [HERE]), protocol="SSL")
         asked = {
             "ssl.client.auth": "required",
             "ssl.truststore.type": "PEM",
@@ -101,15 +101,15 @@ class Files:
         }
         return replace(door, settings={**door.settings, **asked})
 
-    def _door(self, name: str, shown: Signed, protocol: str = "SASL_SSL") -> Listener:
-        store = self._kept(f"{name}.pem", shown.key + shown.certificate)
+    def _listener(self, name: str, shown: Signed, protocol: str = "SASL_SSL") -> Listener:
+        store = self._written(f"{name}.pem", shown.key + shown.certificate)
         settings = {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(store)}
         if protocol == "SASL_SSL":
             settings["sasl.enabled.mechanisms"] = "SCRAM-SHA-512"
             settings["scram-sha-512.sasl.jaas.config"] = SCRAM
         return Listener(name, protocol, settings)
 
-    def _kept(self, name: str, content: bytes) -> Path:
+    def _written(self, name: str, content: bytes) -> Path:
         path = self.folder / name
         path.write_bytes(content)
         return path
@@ -123,7 +123,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 @pytest.fixture(scope="module", autouse=True)
 def kafka(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
     folder = tmp_path_factory.mktemp("kafka")
-    with ApacheKafka(folder, doors=files.doors, users={USER: PASSWORD}) as node:
+    with ApacheKafka(folder, doors=files.listeners, users={USER: PASSWORD}) as node:
         yield node
 
 
@@ -320,7 +320,7 @@ async def test_a_client_with_a_certificate_of_another_signer_is_refused(files: F
 
 @pytest.mark.clause("468.5/encrypted")
 async def test_a_client_without_tls_gets_no_answer(files: Files) -> None:
-    for door in files.doors:
+    for door in files.listeners:
         assert not speaks_kafka(door.port)
     plain = KafkaSettings(kafka_bootstrap=files.scram.bootstrap)
     assert await refusal(plain) == "Kafka does not answer"

@@ -101,7 +101,7 @@ def show(services):
 
 
 @pytest.fixture
-def kept(show, clock):
+def held_records(show, clock):
     """A hold, an export of it that is ready, and no booking."""
     until = clock.now().replace(hour=13).isoformat()
     taken = {"purpose_id": READ, "purpose_token": "purpose-token", "expires_at": until}
@@ -114,7 +114,7 @@ def kept(show, clock):
 
 
 @pytest.fixture
-async def custodian(sign_in, kept):
+async def custodian(sign_in, held_records):
     """A custodian with a declared purpose."""
     browser = await sign_in(*CUSTODIAN)
     await browser.open("/purpose?back=/holds")
@@ -129,7 +129,7 @@ def body_of(services, method, end):
     return json.loads(asked.content)
 
 
-async def test_the_list_tells_reason_and_end_and_leads_on(sign_in, services, kept):
+async def test_the_list_tells_reason_and_end_and_leads_on(sign_in, services, held_records):
     browser = await sign_in(*CUSTODIAN)
     await browser.open("/purpose?back=/holds")
     await browser.send("/purpose", back="/holds", **DECLARED)
@@ -143,7 +143,7 @@ async def test_the_list_tells_reason_and_end_and_leads_on(sign_in, services, kep
 
 
 @pytest.mark.clause("468.4(a)/waiting")
-async def test_without_a_purpose_the_list_is_counts_and_ages(sign_in, show, services, kept):
+async def test_without_a_purpose_the_list_is_counts_and_ages(sign_in, show, services, held_records):
     waiting = {
         "in_force": 4,
         "oldest_placed_at": "2026-05-30T10:00:00Z",
@@ -160,7 +160,7 @@ async def test_without_a_purpose_the_list_is_counts_and_ages(sign_in, show, serv
     assert "26-001234" not in browser.page.text
 
 
-async def test_a_hold_shows_what_it_keeps_and_how_it_ended(sign_in, show, kept):
+async def test_a_hold_shows_what_it_keeps_and_how_it_ended(sign_in, show, held_records):
     released = {
         "in_force": False, "released_by": PERSON, "released_at": "2026-06-01T11:00:00Z",
         "release_reason": "appeal time over",
@@ -181,7 +181,7 @@ async def test_a_hold_shows_what_it_keeps_and_how_it_ended(sign_in, show, kept):
     assert "Release the hold" not in browser.said
 
 
-async def test_to_work_on_a_hold_a_purpose_comes_first(sign_in, kept):
+async def test_to_work_on_a_hold_a_purpose_comes_first(sign_in, held_records):
     browser = await sign_in(*CUSTODIAN)
     answer = await browser.open(f"/holds/new/{READ}")
     assert (
@@ -193,7 +193,9 @@ async def test_to_work_on_a_hold_a_purpose_comes_first(sign_in, kept):
     assert 'value="26-0117"' in browser.page.text, "the case of the purpose stands there already"
 
 
-async def test_without_a_purpose_a_hold_is_shown_and_nothing_is_done_to_it(sign_in, services, kept):
+async def test_without_a_purpose_a_hold_is_shown_and_nothing_is_done_to_it(
+    sign_in, services, held_records
+):
     browser = await sign_in(*CUSTODIAN)
     await browser.open(f"/holds/{HOLD}")
     assert f"/purpose?back=/holds/{HOLD}" in browser.page.text
@@ -249,7 +251,9 @@ async def test_a_refused_hold_names_its_field_and_keeps_what_was_typed(custodian
     assert HOSTILE not in answer.text
 
 
-async def test_a_search_and_a_hit_lead_to_a_hold_for_those_who_may(sign_in, services, show, kept):
+async def test_a_search_and_a_hit_lead_to_a_hold_for_those_who_may(
+    sign_in, services, show, held_records
+):
     show(f"/hits/{HIT}", a_hit())
     show("/searches", {"items": [a_read()], "next": None}, method="POST")
     way = f'href="/holds/new/{READ}"'
@@ -375,7 +379,7 @@ async def test_an_export_is_given_up_with_a_reason(custodian, services, show):
     assert body_of(services, "POST", "/withdrawal") == {"reason": "written to no medium"}
 
 
-async def test_who_only_reads_holds_gets_no_forms(sign_in, kept):
+async def test_who_only_reads_holds_gets_no_forms(sign_in, held_records):
     browser = await sign_in("account:self", "hold:read")
     for path in ("/holds", f"/holds/{HOLD}", f"/holds/exports/{EXPORT}"):
         await browser.open(path)

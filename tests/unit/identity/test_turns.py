@@ -12,7 +12,7 @@ from shared.core.errors import TooManyRequests
 pytestmark = pytest.mark.clause("468.6(a)/strangers")
 
 
-class Door:
+class Crowd:
     """Strangers who come, and those who got their turn."""
 
     def __init__(self, at_once=1, **limits):
@@ -41,7 +41,7 @@ class Door:
 
 
 async def test_who_has_failed_less_is_ahead_and_equals_are_in_order():
-    door = Door()
+    door = Crowd()
     for number in range(3):  # 203.0.113.9 has failed three times
         await door.come(f"f{number}", "203.0.113.9")
         await door.go(f"f{number}")
@@ -55,7 +55,7 @@ async def test_who_has_failed_less_is_ahead_and_equals_are_in_order():
 
 
 async def test_only_so_many_have_a_turn_at_once():
-    door = Door(at_once=2)
+    door = Crowd(at_once=2)
     for name in "abc":
         await door.come(name)
     assert door.had == ["a", "b"]
@@ -64,7 +64,7 @@ async def test_only_so_many_have_a_turn_at_once():
 
 
 async def test_where_too_many_wait_the_one_who_failed_most_is_turned_away():
-    door = Door(most_waiting=2)
+    door = Crowd(most_waiting=2)
     await door.come("inside", "203.0.113.1")
     flood = [await door.come(f"flood {n}", "203.0.113.9") for n in range(3)]
     with pytest.raises(TooManyRequests, match="too many people"):
@@ -80,7 +80,7 @@ async def test_where_too_many_wait_the_one_who_failed_most_is_turned_away():
 
 
 async def test_the_first_guess_of_a_flood_does_not_wait_ahead_of_who_comes_later():
-    door = Door(most_waiting=2)
+    door = Crowd(most_waiting=2)
     await door.come("inside", "203.0.113.1")
     await door.come("first guess", "203.0.113.9")
     for number in range(3):
@@ -91,7 +91,7 @@ async def test_the_first_guess_of_a_flood_does_not_wait_ahead_of_who_comes_later
 
 
 async def test_who_comes_in_is_not_counted_and_time_forgives():
-    door = Door()
+    door = Crowd()
     for number in range(3):
         await door.come(f"r{number}", "203.0.113.9")
         door.turns.right("203.0.113.9")
@@ -106,12 +106,12 @@ async def test_who_comes_in_is_not_counted_and_time_forgives():
 
 
 async def test_a_network_of_ipv6_is_one_address():
-    door = Door()
+    door = Crowd()
     assert [door.turns._count(turns.network_of(f"2001:db8::{n}")) for n in range(3)] == [0, 1, 2]
 
 
 async def test_who_gives_up_leaves_no_gap():
-    door = Door()
+    door = Crowd()
     await door.come("inside")
     waiting = await door.come("waiting")
     waiting.cancel()
@@ -126,7 +126,7 @@ async def test_who_gives_up_leaves_no_gap():
 
 
 async def test_who_gives_up_as_the_turn_comes_passes_it_on():
-    door = Door()
+    door = Crowd()
     await door.come("inside")
     waiting = await door.come("waiting")
     await door.come("next")
@@ -141,7 +141,7 @@ async def test_who_gives_up_as_the_turn_comes_passes_it_on():
 
 async def test_addresses_are_counted_in_bounded_memory(monkeypatch):
     monkeypatch.setattr(turns, "MOST_PLACES", 3)
-    door = Door()
+    door = Crowd()
     for number in range(10):
         door.turns._count(f"203.0.113.{number}")
     assert len(door.turns._asked) == 3

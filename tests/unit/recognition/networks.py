@@ -10,7 +10,7 @@ STEPS = 40
 """Twenty along the plate's upper half, then twenty along its lower half."""
 
 
-class ShownNetwork:
+class FunctionNetwork:
     """A network whose answer to a batch is a function of it."""
 
     def __init__(self, answer, **about):
@@ -44,7 +44,7 @@ def detecting(*plates):
                     corners[:, y, x + dx] = (quad + off).ravel()
         return {"score": score, "corners": corners}
 
-    return ShownNetwork(answer)
+    return FunctionNetwork(answer)
 
 
 def reading(*texts, temperature=1.0):
@@ -67,7 +67,7 @@ def reading(*texts, temperature=1.0):
             legible[i] = text.get("legible", 1.0)
         return {"characters": np.log(characters), "plate": legible}
 
-    return ShownNetwork(
+    return FunctionNetwork(
         answer,
         margin_across="0.06",
         margin_up="0.10",
@@ -89,7 +89,7 @@ def naming(*states):
             count += 1
         return {"region": np.log(region)}
 
-    return ShownNetwork(answer, regions=",".join(REGIONS))
+    return FunctionNetwork(answer, regions=",".join(REGIONS))
 
 
 def _write(steps, plate, half):

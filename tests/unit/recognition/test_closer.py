@@ -3,7 +3,7 @@ import pytest
 
 from services.recognition.engine.corner_refiner import CUT_PX, PLATE_PX, CornerRefiner, cut_around
 from services.recognition.engine.detector import GROUND
-from tests.unit.recognition.networks import ShownNetwork, detecting
+from tests.unit.recognition.networks import FunctionNetwork, detecting
 
 MIDDLE = np.array([[48, 24], [144, 24], [144, 72], [48, 72]], np.float32)
 """Where a plate lies in its own cut."""
@@ -53,7 +53,7 @@ def test_only_what_moved_goes_through_again():
             answer["corners"][0] -= np.tile(FAR, 4)
         return answer
 
-    shown = ShownNetwork(seen_far_in_the_second)
+    shown = FunctionNetwork(seen_far_in_the_second)
     first, second = CornerRefiner(shown).place([(frame(), steady), (frame(), moved)])
     assert [pictures.shape[0] for pictures in shown.shown] == [2, 1]
     assert first == pytest.approx(steady, abs=2.5)

@@ -6,7 +6,7 @@ from services.recognition.engine.grammar import BY_STATE, is_issued_series, shap
 from services.recognition.engine.plausibility import Glyph, TextLine
 
 
-def look(text, *confidences):
+def line(text, *confidences):
     confidences = confidences if len(confidences) > 1 else confidences * len(text)
     glyphs = zip(text, confidences, strict=True)
     return TextLine(
@@ -22,45 +22,45 @@ def test_shapes_of_main_series_are_known():
 
 
 def test_looks_vote_with_their_lowest_character():
-    assert winner([look("6TTX874", 0.9), look("6TIX874", 0.6), look("6TIX874", 0.7)]).plate == (
+    assert winner([line("6TTX874", 0.9), line("6TIX874", 0.6), line("6TIX874", 0.7)]).plate == (
         "6TIX874"
     )
 
 
 def test_the_winner_is_the_surest_look_of_its_text_as_it_was_read():
-    looks = [look("FK2-X2Z", 0.5), look("FK2 X2Z", 0.8), look("FK21X2Z", 0.4)]
+    looks = [line("FK2-X2Z", 0.5), line("FK2 X2Z", 0.8), line("FK21X2Z", 0.4)]
     assert winner(looks).text == "FK2 X2Z"
 
 
 def test_an_issued_series_decides_between_even_looks_but_rewrites_none():
-    assert winner([look("4EFU387", 0.8), look("LEFUE87", 0.8)]).plate == "4EFU387"
-    assert winner([look("4EFU387", 0.5), look("LEFUE87", 0.9)]).plate == "LEFUE87"
+    assert winner([line("4EFU387", 0.8), line("LEFUE87", 0.8)]).plate == "4EFU387"
+    assert winner([line("4EFU387", 0.5), line("LEFUE87", 0.9)]).plate == "LEFUE87"
 
 
 def test_a_fragment_does_not_outvote_a_serial():
-    assert winner([look("CG", 0.99), look("CGT2069", 0.4)]).plate == "CGT2069"
+    assert winner([line("CG", 0.99), line("CGT2069", 0.4)]).plate == "CGT2069"
 
 
 def test_looks_without_a_serial_do_not_break_the_vote():
-    assert winner([look("·", 0.9)]).plate == ""
-    assert winner([look("·", 0.9), look("CGT2069", 0.4)]).plate == "CGT2069"
+    assert winner([line("·", 0.9)]).plate == ""
+    assert winner([line("·", 0.9), line("CGT2069", 0.4)]).plate == "CGT2069"
 
 
 def test_disagreement_lowers_exactly_the_characters_it_is_about():
-    chosen = look("6TIX874", 0.9)
-    serial = agreed_serial(chosen, [chosen, look("6TTX874", 0.9), look("TIX874", 0.9)])
+    chosen = line("6TIX874", 0.9)
+    serial = agreed_serial(chosen, [chosen, line("6TTX874", 0.9), line("TIX874", 0.9)])
     assert "".join(one.text for one in serial) == "6TIX874"
     assert [one.confidence for one in serial] == pytest.approx([0.6, 0.9, 0.6, *[0.9] * 4])
 
 
 def test_a_single_look_keeps_its_own_probabilities():
-    chosen = look("A-1", 0.7, 0.1, 0.9)
+    chosen = line("A-1", 0.7, 0.1, 0.9)
     assert [one.confidence for one in agreed_serial(chosen, [chosen])] == [0.7, 0.9]
 
 
 def test_looks_may_count_unequally():
-    chosen = look("6TIX874", 0.9)
-    serial = agreed_serial(chosen, [chosen, look("6TTX874", 0.9)], [1.0, 0.5])
+    chosen = line("6TIX874", 0.9)
+    serial = agreed_serial(chosen, [chosen, line("6TTX874", 0.9)], [1.0, 0.5])
     assert [one.confidence for one in serial] == pytest.approx([0.9, 0.9, 0.6, *[0.9] * 4])
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from services.recognition.engine.detector import GROUND, MOST_PLATES, PlateDetector, is_sound
-from tests.unit.recognition.networks import ShownNetwork, detecting
+from tests.unit.recognition.networks import FunctionNetwork, detecting
 
 PLATE = ((100, 60), (164, 62), (164, 94), (100, 92))
 OTHER = ((300, 60), (364, 60), (364, 92), (300, 92))
@@ -34,7 +34,7 @@ def test_corners_are_the_mean_of_the_neighbours_by_their_scores():
             corners[0, 5, x] = np.array([40, 30, 104, 30, 104, 62, 40, 62]) + off
         return {"score": score, "corners": corners}
 
-    [[found]] = a_detector(ShownNetwork(answer)).find([frame(160, 96)])
+    [[found]] = a_detector(FunctionNetwork(answer)).find([frame(160, 96)])
     expected = np.array([[40, 30], [104, 30], [104, 62], [40, 62]]) + 3 * 0.6 / 1.5
     assert found.quad == pytest.approx(expected, abs=1e-3)
     assert found.score == pytest.approx(0.9)
@@ -121,7 +121,7 @@ def test_what_the_closer_look_finds_is_the_frames():
         network = seeing if pictures.shape[2] > 640 else detecting()
         return network.run(pictures)
 
-    detector = a_detector(ShownNetwork(only_when_close), again_px=1280)
+    detector = a_detector(FunctionNetwork(only_when_close), again_px=1280)
     [nothing, [found]] = detector.find([frame(), frame(1280, 720)])
     assert nothing == []
     assert found.quad == pytest.approx(np.array(PLATE), abs=0.5)
@@ -144,7 +144,7 @@ def test_a_picture_full_of_plates_costs_no_more_than_a_street():
             "corners": corners[None].astype(np.float32),
         }
 
-    [found] = a_detector(ShownNetwork(answer)).find([frame()])
+    [found] = a_detector(FunctionNetwork(answer)).find([frame()])
     assert len(found) == MOST_PLATES
 
 
@@ -155,7 +155,7 @@ def test_corners_without_sense_are_no_plate(corner):
         corners = np.full((1, h, w, 8), corner, np.float32)
         return {"score": np.ones((1, h, w), np.float32), "corners": corners}
 
-    assert a_detector(ShownNetwork(answer)).find([frame()]) == [[]]
+    assert a_detector(FunctionNetwork(answer)).find([frame()]) == [[]]
 
 
 @pytest.mark.parametrize(

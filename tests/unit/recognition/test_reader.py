@@ -5,7 +5,7 @@ import pytest
 from services.recognition.engine.reader import PICTURE_PX, PlateReader, rectify
 from services.recognition.engine.weights import NoSuchModel
 from services.recognition.models import ALPHABET, MARGIN_ACROSS, MARGIN_UP
-from tests.unit.recognition.networks import ShownNetwork, reading
+from tests.unit.recognition.networks import FunctionNetwork, reading
 from training.photography import Photograph, cut_out
 
 QUAD = np.array([[100, 60], [260, 60], [260, 140], [100, 140]], np.float32)
@@ -225,7 +225,7 @@ def written_at(*places):
         return {"characters": np.log(steps), "plate": np.ones(len(pictures))}
 
     about = {"margin_across": "0.06", "margin_up": "0.1", "temperature": "1"}
-    return ShownNetwork(answer, **about)
+    return FunctionNetwork(answer, **about)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_a_plate_without_its_small_characters_is_as_probable_as_all_readings_tha
         return {"characters": np.log(steps), "plate": np.ones(len(pictures))}
 
     about = {"margin_across": "0.06", "margin_up": "0.1", "temperature": "1"}
-    network = ShownNetwork(answer, **about)
+    network = FunctionNetwork(answer, **about)
     [text] = PlateReader(network, keep_stacked=False).read([(a_frame(), QUAD)])
     assert text.plate == "85F"
     assert text.probability == pytest.approx(0.9 * 0.99**3, abs=0.02)

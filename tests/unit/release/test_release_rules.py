@@ -140,7 +140,7 @@ async def stream(*pieces):
         yield piece
 
 
-async def take(pieces, taken):
+async def collect(pieces, taken):
     async for piece in pieces:
         taken.append(piece)
 
@@ -154,7 +154,7 @@ async def test_the_last_piece_waits_for_the_digest_and_the_receipt():
         receipts.append(len(taken))
 
     digest = sha256(b"abcdef").hexdigest()
-    await take(sealed(await opened(stream(b"ab", b"cd", b"ef")), digest, receipt), taken)
+    await collect(sealed(await opened(stream(b"ab", b"cd", b"ef")), digest, receipt), taken)
     assert taken == [b"ab", b"cd", b"ef"]
     assert receipts == [2]
 
@@ -166,6 +166,6 @@ async def test_a_wrong_digest_stops_before_the_last_piece_and_leaves_no_receipt(
         receipts.append(1)
 
     with pytest.raises(Unavailable):
-        await take(sealed(stream(b"ab", b"cd"), "0" * 64, receipt), taken)
+        await collect(sealed(stream(b"ab", b"cd"), "0" * 64, receipt), taken)
     assert taken == [b"ab"]
     assert receipts == []

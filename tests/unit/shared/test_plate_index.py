@@ -96,7 +96,7 @@ def packed(number, plate):
     return UUID(int=number).bytes + plate.encode()
 
 
-def looked_up(index, plate, most=1):
+def positions(index, plate, most=1):
     found = index.find(plate, fold(plate), most)
     return {entry.int: [d.position for d in differing] for entry, differing in found}
 
@@ -106,8 +106,8 @@ def test_an_index_finds_whole_and_partial_plates_with_what_differs():
     index.add([packed(1, "7ABC123"), packed(2, "7A8C123"), packed(3, "XYZ")])
     index.add_partials([packed(4, "7AB*"), packed(5, "*9")])
     assert len(index) == 5
-    assert looked_up(index, "7ABC123") == {1: [], 2: [2], 4: []}
-    assert looked_up(index, "NOTHING") == {}
+    assert positions(index, "7ABC123") == {1: [], 2: [2], 4: []}
+    assert positions(index, "NOTHING") == {}
 
 
 @pytest.mark.parametrize(("most", "found"), [(0, {1}), (1, {1, 2, 4}), (2, {1, 2, 3, 4})])
@@ -115,7 +115,7 @@ def test_entries_that_differ_in_more_than_the_number_allowed_are_not_found(most,
     index = PlateIndex()
     index.add([packed(1, "B8O"), packed(2, "88O"), packed(3, "8BO")])
     index.add_partials([packed(4, "B80*")])
-    assert looked_up(index, "B8O", most).keys() == found
+    assert positions(index, "B8O", most).keys() == found
 
 
 def test_entries_that_are_removed_are_found_no_more():
@@ -124,4 +124,4 @@ def test_entries_that_are_removed_are_found_no_more():
     index.add_partials([packed(4, "AB?")])
     index.remove([packed(2, "ABO"), packed(9, "NOTHERE")])
     index.remove_partials([packed(4, "AB?"), packed(9, "AB?")])
-    assert (len(index), looked_up(index, "AB0").keys()) == (2, {1, 3})
+    assert (len(index), positions(index, "AB0").keys()) == (2, {1, 3})

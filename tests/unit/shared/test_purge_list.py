@@ -33,7 +33,7 @@ def objects():
 
 
 @pytest.fixture(autouse=True)
-def small_parts(monkeypatch):
+def small_pieces(monkeypatch):
     monkeypatch.setattr(purge_list, "PART_LINES", 4)
 
 

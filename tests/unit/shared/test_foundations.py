@@ -1,4 +1,4 @@
-"""Ids, elements, objects, policy, codec: the small parts that much stands on."""
+"""Ids, elements, objects, policy, codec: what every service builds on."""
 
 import errno
 import json
