@@ -4,7 +4,6 @@ from base64 import b64encode
 from datetime import timedelta
 from uuid import uuid4
 
-import httpx
 import pytest
 from sqlalchemy import text
 
@@ -26,6 +25,7 @@ from shared.kafka.topics import TOPICS
 from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import all_mac_keys, mac_key_text
+from tests.integration.serving import client_of, started
 
 SEED = bytes(range(32))
 VALUES_KEY = bytes(range(32, 64))
@@ -61,8 +61,7 @@ async def runtime(audit_settings, bus, objects, clock, authority, policy):
 
 @pytest.fixture
 async def app(runtime):
-    app = build_app(runtime.settings, runtime)
-    async with app.router.lifespan_context(app):
+    async with started(build_app, runtime) as app:
         yield app
 
 
@@ -78,8 +77,7 @@ def watch(app, runtime):
 
 @pytest.fixture
 async def client(app):
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://audit") as client:
+    async with client_of(app, "audit") as client:
         yield client
 
 

@@ -25,6 +25,7 @@ from shared.objects.purge_list import ListWriter, Record
 from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import TestRoot, eventually, mac_key_text
+from tests.integration.serving import client_of, started
 
 DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
 
@@ -188,11 +189,8 @@ async def serving(settings, bus, objects, clock, authority, policy) -> AsyncIter
         people=authority.people,
         policy=policy,
     )
-    app = build_app(settings, runtime)
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            yield Hotlist(app, runtime, client, authority, bus, clock)
+    async with started(build_app, runtime) as app, client_of(app, raises=True) as client:
+        yield Hotlist(app, runtime, client, authority, bus, clock)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from shared.events import Actor
 from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import TestRoot, mac_key_text, some_people
+from tests.integration.serving import client_of, started
 
 PASSWORD = "four plain words here"
 
@@ -130,8 +131,7 @@ async def app(identity_settings, bus, objects, clock, people):
     runtime = Runtime(
         "identity", identity_settings, bus=bus, objects=objects, clock=clock, people=people
     )
-    app = build_app(identity_settings, runtime)
-    async with app.router.lifespan_context(app):
+    async with started(build_app, runtime) as app:
         yield app
 
 
@@ -147,8 +147,7 @@ def identity(app):
 
 @pytest.fixture
 async def client(app):
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://identity") as client:
+    async with client_of(app, "identity", raises=True) as client:
         yield client
 
 

@@ -21,6 +21,7 @@ from shared.service.running import attach, service_of
 from shared.service.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority, TestRoot
 from shared.testing.macs import mac_key_text
+from tests.integration.serving import client_of, started
 
 
 @dataclass
@@ -135,11 +136,8 @@ async def another(settings, bus, objects, clock, authority, policy) -> AsyncIter
         people=authority.people,
         policy=policy,
     )
-    app = build_app(settings, runtime)
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-            yield Station(app, client, bus, objects, clock, authority)
+    async with started(build_app, runtime) as app, client_of(app, "ingest") as client:
+        yield Station(app, client, bus, objects, clock, authority)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 
 from services.release.events import Handlers
@@ -11,6 +10,7 @@ from services.release.settings import Settings
 from shared.core.permissions import Permission
 from shared.events import ReleaseFailed, ReleasePackaged
 from shared.service.runtime import Runtime
+from tests.integration.serving import client_of, started
 
 SHERIFF = "CA0520000"
 FBI = "DCFBIWA00"
@@ -43,15 +43,13 @@ async def runtime(settings, bus, objects, clock, authority, policy):
 
 @pytest.fixture
 async def app(runtime):
-    app = build_app(runtime.settings, runtime)
-    async with app.router.lifespan_context(app):
+    async with started(build_app, runtime) as app:
         yield app
 
 
 @pytest.fixture
 async def client(app):
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://release") as client:
+    async with client_of(app, "release") as client:
         yield client
 
 

@@ -32,6 +32,8 @@ from shared.events import (
 from shared.service.running import service_of
 from shared.service.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
+from tests.integration import serving
+from tests.integration.serving import client_of
 
 ORI = "CA0520100"
 SOLANO = Place(39.9277, -122.1792, 90.0)
@@ -211,11 +213,8 @@ async def started(settings, bus, objects, clock, authority, policy, **own: Any):
         people=authority.people,
         policy=policy,
     )
-    app = build_app(settings, runtime)
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            # Most tests are of what is kept, not of who said so: these take unsigned captures, as during
-            # an upgrade. test_signed_captures.py does not.
-            runtime.captures._unsigned_until = datetime.max.replace(tzinfo=UTC)
-            yield Retention(app, runtime, client, bus, objects, clock, authority)
+    async with serving.started(build_app, runtime) as app, client_of(app, raises=True) as client:
+        # Most tests are of what is kept, not of who said so: these take unsigned captures, as during
+        # an upgrade. test_signed_captures.py does not.
+        runtime.captures._unsigned_until = datetime.max.replace(tzinfo=UTC)
+        yield Retention(app, runtime, client, bus, objects, clock, authority)

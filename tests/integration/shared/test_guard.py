@@ -4,7 +4,6 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Annotated
 from uuid import uuid4
 
-import httpx
 import pytest
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
@@ -21,6 +20,7 @@ from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclose
 from shared.http.app import Work
 from shared.service.running import service_of
 from shared.service.runtime import RuntimeService
+from tests.integration.serving import client_of
 
 router = APIRouter()
 
@@ -99,8 +99,7 @@ async def app(sample_app):
 
 @pytest.fixture
 async def client(app):
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
+    async with client_of(app, "sample") as client:
         yield client
 
 

@@ -5,7 +5,6 @@ import io
 import logging
 from uuid import UUID
 
-import httpx
 import pytest
 
 from shared.core.logs import configure_logging
@@ -13,6 +12,7 @@ from shared.core.trace import MAX_CALLERS_ID
 from shared.events import AccessAttempted, RecordsDisclosed
 from shared.service.running import service_of
 from shared.service.runtime import RuntimeService
+from tests.integration.serving import client_of
 from tests.integration.shared.test_guard import router
 
 GIVEN = "0b6d9f5e-7b56-4f0a-9a4e-3f2d6f2f7a10"
@@ -41,8 +41,7 @@ async def app(sample_app):
 
 @pytest.fixture
 async def client(app):
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
+    async with client_of(app, "sample") as client:
         yield client
 
 

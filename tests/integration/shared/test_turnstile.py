@@ -23,6 +23,7 @@ from shared.limits.refusals import MOST_NAMED
 from shared.service.runtime import Runtime, RuntimeService
 from shared.service.serve import options
 from shared.testing.sample import SAMPLE
+from tests.integration.serving import client_of
 
 BURST = 5
 FLOODER = "192.0.2.66"
@@ -91,8 +92,7 @@ def at(app):
     """Return a client of the app at an address."""
 
     def make(address):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 40000))
-        return httpx.AsyncClient(transport=transport, base_url="http://sample")
+        return client_of(app, "sample", address=address)
 
     return make
 
