@@ -141,14 +141,16 @@ async def test_a_read_that_names_another_capture_or_takes_anothers_id_is_refused
 )
 async def test_an_outcome_that_says_otherwise_of_its_capture_is_refused(strict, lie):
     frame = a_frame()
-    assert "otherwise" in await refused(strict, outcome(msgspec.structs.replace(frame, **lie)))
+    assert "differs from the one that ingest signed" in await refused(
+        strict, outcome(msgspec.structs.replace(frame, **lie))
+    )
 
 
 async def test_an_outcome_whose_image_is_another_is_refused(strict):
     frame = a_frame()
     image = msgspec.structs.replace(frame.image, object_key="captures/of/another.jpg")
     lie = msgspec.structs.replace(frame, image=image)
-    assert "otherwise" in await refused(strict, outcome(lie))
+    assert "differs from the one that ingest signed" in await refused(strict, outcome(lie))
 
 
 async def test_recognition_cannot_pass_for_a_camera_that_reads_itself(strict):
