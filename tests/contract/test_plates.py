@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from services.audit.api.entries import EntryQuery
 from services.hotlist.domain.entries import EntryFault, plate_of
-from services.identity.api.purposes import Scope
+from services.identity.api.fields import Scope
 from services.release.api.fields import Criteria as ReleaseCriteriaIn
 from services.release.domain.scope import check_scope
 from services.retention.api.holds import CriteriaIn as HoldCriteriaIn

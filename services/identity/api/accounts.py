@@ -5,10 +5,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from fastapi import Request as HttpRequest
-from pydantic import ConfigDict, Field
 
 from services.identity.actions import administration, enrolment
-from services.identity.api.fields import Email, Name, Username
+from services.identity.api.fields import (
+    AssignRoles,
+    AssignSources,
+    CreateAccount,
+    DeliverInvitation,
+    ReviewAccount,
+    UpdateAccount,
+    WithReason,
+)
 from services.identity.api.views import (
     AccountOut,
     DeliveredInvitation,
@@ -22,8 +29,7 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.access.rule_refusals import refusals_recorded
 from shared.core.permissions import Permission
-from shared.core.types import Source
-from shared.http.models import After, Limit, OriText, Page, Reason, RequestBody, key_of
+from shared.http.models import After, Limit, Page, key_of
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
@@ -31,85 +37,6 @@ AccountRead = Annotated[Grant, access(Permission.ACCOUNT_READ)]
 AccountManage = Annotated[Grant, access(Permission.ACCOUNT_MANAGE)]
 AccountDeliver = Annotated[Grant, access(Permission.ACCOUNT_DELIVER)]
 MOST_WAITING = 200
-Roles = Annotated[list[Name], Field(max_length=20)]
-Sources = Annotated[list[Source], Field(max_length=3)]
-
-
-class CreateAccount(RequestBody):
-    """Who is to have an account, and with what."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "username": "j.rivera",
-                    "name": "Jo Rivera",
-                    "title": "Police Officer",
-                    "agency_ori": "CA0520100",
-                    "roles": ["officer"],
-                    "sources": ["department", "state"],
-                }
-            ]
-        }
-    )
-
-    username: Username
-    name: Name
-    title: Name
-    agency_ori: OriText
-    roles: Roles = Field(default=[])
-    sources: Sources = Field(default=[])
-
-
-class UpdateAccount(RequestBody):
-    """What changes about a person; what is left out stays."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Detective"}]})
-
-    name: Name | None = None
-    title: Name | None = None
-
-
-class AssignRoles(RequestBody):
-    """All the roles that a person is to have."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"roles": ["investigator"]}]})
-
-    roles: Roles
-    reason: Reason | None = None
-
-
-class AssignSources(RequestBody):
-    """All the data sources that a person is entitled to (468.4(e))."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"sources": ["department"]}]})
-
-    sources: Sources
-    reason: Reason | None = None
-
-
-class WithReason(RequestBody):
-    """Why."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "left the department"}]})
-
-    reason: Reason
-
-
-class DeliverInvitation(RequestBody):
-    """Where an invitation is mailed, if it is; without an address the answer has the token."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "j.rivera@example.org"}]})
-
-    email: Email | None = None
-
-
-class ReviewAccount(RequestBody):
-    """What the yearly review of a person's rights found."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"note": "still on patrol"}]})
-
-    note: Reason
 
 
 @router.post("", status_code=201)

@@ -1,60 +1,22 @@
 """Enrolment, by the holder of an invitation."""
 
-from typing import Annotated
-from uuid import UUID
-
 from fastapi import APIRouter, Depends
 from fastapi import Request as HttpRequest
-from pydantic import BaseModel, Field
 
 from services.identity.actions import enrolment
 from services.identity.api.fields import (
+    BeginEnrolment,
     BrowserTokens,
-    OpaqueToken,
-    Password,
-    TotpCode,
+    ConfirmEnrolment,
     client_address,
 )
-from services.identity.domain.accounts import Status
+from services.identity.api.views import Enrolled, SecondFactorOut
 from services.identity.service import Running, Work
-from shared.http.models import RequestBody
 from shared.limits.limiter import mark_uncounted
 
 router = APIRouter(
     prefix="/v1/enrolment", tags=["enrolment"], dependencies=[Depends(mark_uncounted)]
 )
-
-
-class BeginEnrolment(RequestBody):
-    """The invitation, and the password that the person chose."""
-
-    invitation_token: OpaqueToken
-    password: Password
-
-
-class SecondFactorOut(BaseModel):
-    """What goes into an authenticator app (RFC 6238, SHA-1, six digits, 30 s); shown this once."""
-
-    username: Annotated[str, Field(examples=["j.rivera"])]
-    totp_secret: Annotated[str, Field(examples=["GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"])]
-    provisioning_uri: Annotated[
-        str, Field(examples=["otpauth://totp/Department:j.rivera?secret=...&issuer=Department"])
-    ]
-
-
-class ConfirmEnrolment(RequestBody):
-    """A code that shows that the second factor works. It is then used up: sign in with the next."""
-
-    invitation_token: OpaqueToken
-    totp: TotpCode
-
-
-class Enrolled(BaseModel):
-    """The account is active."""
-
-    account_id: UUID
-    username: str
-    status: Status
 
 
 @router.post("")

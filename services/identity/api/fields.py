@@ -1,18 +1,22 @@
-"""Types of request fields, with their limits."""
+"""Request models, and the types of their fields with their limits."""
 
 import re
+from datetime import date
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Header, Request
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic import StringConstraints as Constraints
 
 from services.identity.domain.passwords import MAX_CHARACTERS
 from services.identity.domain.problem_codes import Code
 from services.identity.domain.purposes import MAX_JUSTIFICATION_CHARACTERS
 from shared.core.errors import ValueRefused
-from shared.core.fields import storable
+from shared.core.fields import Moment, storable
 from shared.core.problem_codes import Common
+from shared.core.types import Source
+from shared.http.models import OriText, Reason, RequestBody, WholePlate
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,31}")
 _LINE_BREAKS = "\n\r\t"
@@ -113,3 +117,207 @@ Number = Annotated[
     BeforeValidator(_blank_is_none),
     Field(description="3 to 32 letters, digits and dashes, at least one of them a digit."),
 ]
+Roles = Annotated[list[Name], Field(max_length=20)]
+Sources = Annotated[list[Source], Field(max_length=3)]
+
+
+class CreateAccount(RequestBody):
+    """Who is to have an account, and with what."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "username": "j.rivera",
+                    "name": "Jo Rivera",
+                    "title": "Police Officer",
+                    "agency_ori": "CA0520100",
+                    "roles": ["officer"],
+                    "sources": ["department", "state"],
+                }
+            ]
+        }
+    )
+
+    username: Username
+    name: Name
+    title: Name
+    agency_ori: OriText
+    roles: Roles = Field(default=[])
+    sources: Sources = Field(default=[])
+
+
+class UpdateAccount(RequestBody):
+    """What changes about a person; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Detective"}]})
+
+    name: Name | None = None
+    title: Name | None = None
+
+
+class AssignRoles(RequestBody):
+    """All the roles that a person is to have."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"roles": ["investigator"]}]})
+
+    roles: Roles
+    reason: Reason | None = None
+
+
+class AssignSources(RequestBody):
+    """All the data sources that a person is entitled to (468.4(e))."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"sources": ["department"]}]})
+
+    sources: Sources
+    reason: Reason | None = None
+
+
+class WithReason(RequestBody):
+    """Why."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "left the department"}]})
+
+    reason: Reason
+
+
+class DeliverInvitation(RequestBody):
+    """Where an invitation is mailed, if it is; without an address the answer has the token."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "j.rivera@example.org"}]})
+
+    email: Email | None = None
+
+
+class ReviewAccount(RequestBody):
+    """What the yearly review of a person's rights found."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"note": "still on patrol"}]})
+
+    note: Reason
+
+
+class BeginEnrolment(RequestBody):
+    """The invitation, and the password that the person chose."""
+
+    invitation_token: OpaqueToken
+    password: Password
+
+
+class ConfirmEnrolment(RequestBody):
+    """A code that shows that the second factor works. It is then used up: sign in with the next."""
+
+    invitation_token: OpaqueToken
+    totp: TotpCode
+
+
+class LiftLimit(RequestBody):
+    """For which case, and why."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "case_number": "26-001234",
+                    "reason": "Canvass of two weeks around the homicide on Solano Street",
+                }
+            ]
+        }
+    )
+
+    case_number: Annotated[str, Constraints(strip_whitespace=True, min_length=3, max_length=32)]
+    """As the person will declare it."""
+    reason: Reason
+
+
+class ChangePassword(RequestBody):
+    """The password in use, a code that was not used yet, and the password to be."""
+
+    current_password: Password
+    totp: TotpCode
+    password: Password
+
+
+class Scope(RequestBody):
+    """The limits of a purpose: searches with its token must stay within them."""
+
+    plate: WholePlate | None = None
+    device_ids: Annotated[list[UUID], Field(min_length=1, max_length=50)] | None = None
+    captured_from: Moment | None = None
+    captured_to: Moment | None = None
+
+    @model_validator(mode="after")
+    def _window_runs_forward(self) -> "Scope":
+        if self.captured_from and self.captured_to and self.captured_from >= self.captured_to:
+            raise ValueRefused(Common.WINDOW_BACKWARDS, start="captured_from", end="captured_to")
+        return self
+
+
+class DeclarePurpose(RequestBody):
+    """The purpose of an access; a case number or a call-for-service number is required."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            # The schema lists these as required, but the domain checks them, not validation: it refuses and
+            # records a prohibited kind even if other fields are missing.
+            "required": ["kind", "offence_type", "justification"],
+            "examples": [
+                {
+                    "kind": "stolen_or_wanted_vehicle",
+                    "offence_type": "vehicle theft",
+                    "case_number": "26-001234",
+                    "justification": "Owner reports a stolen sedan last seen near Solano Street",
+                    "scope": {"plate": "7ABC123"},
+                }
+            ],
+        }
+    )
+
+    kind: OptionalLine
+    offence_type: OptionalLine = ""
+    case_number: Number = None
+    call_number: Number = None
+    justification: Justification = ""
+    scope: Scope | None = None
+
+
+class OpenSession(RequestBody):
+    """Who signs in."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"username": "j.rivera", "password": "four plain words here", "totp": "492039"}
+            ]
+        }
+    )
+
+    username: Annotated[str, Constraints(strip_whitespace=True, to_lower=True, max_length=64)]
+    password: Password
+    totp: TotpCode
+
+
+class RefreshSession(RequestBody):
+    """The session's refresh token; good once."""
+
+    refresh_token: OpaqueToken
+
+
+class RecordTraining(RequestBody):
+    """A course that a person completed; the policy's own course if none is named."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "account_id": "7c8e2f0e-5f43-4b0e-9d7c-0d8a1d0f3a11",
+                    "completed_on": "2026-05-04",
+                }
+            ]
+        }
+    )
+
+    account_id: UUID
+    completed_on: date
+    course: Name | None = None

@@ -1,31 +1,11 @@
 """The public keys that verify tokens."""
 
-from typing import Literal
-
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
 
+from services.identity.api.views import KeySet, PublicKey
 from services.identity.service import Work
 
 router = APIRouter(tags=["keys"])
-
-
-class PublicKey(BaseModel):
-    """A public signing key (RFC 7517)."""
-
-    kid: str
-    kty: Literal["EC"] = "EC"
-    crv: Literal["P-256"] = "P-256"
-    x: str
-    y: str
-    alg: Literal["ES256"] = "ES256"
-    use: Literal["sig"] = "sig"
-
-
-class KeySet(BaseModel):
-    """The keys that verify now (RFC 7517)."""
-
-    keys: list[PublicKey]
 
 
 @router.get("/.well-known/jwks.json")

@@ -7,25 +7,16 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 
 from services.identity.actions import passwords
-from services.identity.api.fields import Password, TotpCode, client_address
+from services.identity.api.fields import ChangePassword, client_address
 from services.identity.api.views import AccountOut
 from services.identity.service import Running, Work
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
-from shared.http.models import RequestBody
 
 router = APIRouter(prefix="/v1/me", tags=["me"])
 
 AccountSelf = Annotated[Grant, access(Permission.ACCOUNT_SELF)]
-
-
-class ChangePassword(RequestBody):
-    """The password in use, a code that was not used yet, and the password to be."""
-
-    current_password: Password
-    totp: TotpCode
-    password: Password
 
 
 @router.get("")

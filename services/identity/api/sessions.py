@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
-from pydantic import ConfigDict, StringConstraints
 
 from services.identity.actions import sessions
 from services.identity.actions.context import Identity
@@ -13,9 +12,8 @@ from services.identity.actions.proof import known_since
 from services.identity.actions.sign_in import Attempt, sign_in
 from services.identity.api.fields import (
     BrowserToken,
-    OpaqueToken,
-    Password,
-    TotpCode,
+    OpenSession,
+    RefreshSession,
     client_address,
 )
 from services.identity.api.views import OpenedOut, SessionOut
@@ -23,34 +21,11 @@ from services.identity.service import Running, Work
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
-from shared.http.models import RequestBody
 
 SIGN_IN = "/v1/sessions"
 """The sign-in route, and the prefix of the other session routes."""
 
 router = APIRouter(prefix=SIGN_IN, tags=["sessions"])
-
-
-class OpenSession(RequestBody):
-    """Who signs in."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"username": "j.rivera", "password": "four plain words here", "totp": "492039"}
-            ]
-        }
-    )
-
-    username: Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=64)]
-    password: Password
-    totp: TotpCode
-
-
-class RefreshSession(RequestBody):
-    """The session's refresh token; good once."""
-
-    refresh_token: OpaqueToken
 
 
 @router.post("", status_code=201)

@@ -1,61 +1,22 @@
 """Training, recorded by the Training Sergeant (468.8)."""
 
-from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
 
 from services.identity.actions import training
-from services.identity.api.fields import Name
-from services.identity.api.views import AccountOut
+from services.identity.api.fields import RecordTraining
+from services.identity.api.views import AccountOut, TrainingOut
 from services.identity.service import Work
-from services.identity.store.records import Training
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
-from shared.http.models import Page, RequestBody
+from shared.http.models import Page
 
 router = APIRouter(prefix="/v1", tags=["training"])
 
 TrainingRecord = Annotated[Grant, access(Permission.TRAINING_RECORD)]
-
-
-class RecordTraining(RequestBody):
-    """A course that a person completed; the policy's own course if none is named."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "account_id": "7c8e2f0e-5f43-4b0e-9d7c-0d8a1d0f3a11",
-                    "completed_on": "2026-05-04",
-                }
-            ]
-        }
-    )
-
-    account_id: UUID
-    completed_on: date
-    course: Name | None = None
-
-
-class TrainingOut(BaseModel):
-    """A training record."""
-
-    training_id: UUID
-    account_id: UUID
-    course: str
-    completed_on: date
-    valid_until: datetime
-    recorded_by: UUID
-    recorded_at: datetime
-
-    @classmethod
-    def of(cls, record: Training) -> "TrainingOut":
-        """Return the response model of a training record."""
-        return cls(**{**vars(record), "completed_on": record.completed_on.date()})
 
 
 @router.post("/training", status_code=201)

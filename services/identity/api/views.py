@@ -1,7 +1,7 @@
-"""Response models for people and sessions. A secret appears in one response only."""
+"""Response models. A secret appears in one response only."""
 
-from datetime import datetime
-from typing import Annotated, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +10,7 @@ from services.identity.actions.enrolment import Delivered, Invited
 from services.identity.actions.sign_in import Opened
 from services.identity.domain.accounts import Account, Status, permissions_of
 from services.identity.store.invitations import Invitation, Reinvitation
+from services.identity.store.records import DeclaredPurpose, LimitLift, Training
 from services.identity.store.unit_of_work import Unit
 from shared.events import Actor
 
@@ -233,3 +234,100 @@ class OpenedOut(SessionOut):
         """Return a new session as its owner gets it."""
         shown = SessionOut.of(opened)
         return cls(**shown.model_dump(), browser_token=opened.browser_token or "")
+
+
+class SecondFactorOut(BaseModel):
+    """What goes into an authenticator app (RFC 6238, SHA-1, six digits, 30 s); shown this once."""
+
+    username: Annotated[str, Field(examples=["j.rivera"])]
+    totp_secret: Annotated[str, Field(examples=["GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"])]
+    provisioning_uri: Annotated[
+        str, Field(examples=["otpauth://totp/Department:j.rivera?secret=...&issuer=Department"])
+    ]
+
+
+class Enrolled(BaseModel):
+    """The account is active."""
+
+    account_id: UUID
+    username: str
+    status: Status
+
+
+class PublicKey(BaseModel):
+    """A public signing key (RFC 7517)."""
+
+    kid: str
+    kty: Literal["EC"] = "EC"
+    crv: Literal["P-256"] = "P-256"
+    x: str
+    y: str
+    alg: Literal["ES256"] = "ES256"
+    use: Literal["sig"] = "sig"
+
+
+class KeySet(BaseModel):
+    """The keys that verify now (RFC 7517)."""
+
+    keys: list[PublicKey]
+
+
+class LimitLiftOut(BaseModel):
+    """A release: purposes for its case that are declared before it ends carry it."""
+
+    lift_id: UUID
+    account_id: UUID
+    case_number: str
+    reason: str
+    lifted_by: UUID
+    lifted_at: datetime
+    until: datetime
+
+    @classmethod
+    def of(cls, lift: LimitLift) -> "LimitLiftOut":
+        """Return the response model of a release."""
+        return cls(**vars(lift))
+
+
+class AcceptedPurpose(BaseModel):
+    """A purpose and its token, for the header X-ALPR-Purpose."""
+
+    purpose_id: UUID
+    purpose_token: Annotated[str, Field(examples=["eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLiJ9..."])]
+    expires_at: datetime
+
+
+class PurposeOut(BaseModel):
+    """A purpose that was declared."""
+
+    purpose_id: UUID
+    kind: str
+    offence_type: str
+    case_number: str | None
+    call_number: str | None
+    justification: str
+    scope: dict[str, Any]
+    declared_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, purpose: DeclaredPurpose) -> "PurposeOut":
+        """Return the response model of a purpose."""
+        return cls(**{name: getattr(purpose, name) for name in cls.model_fields})
+
+
+class TrainingOut(BaseModel):
+    """A training record."""
+
+    training_id: UUID
+    account_id: UUID
+    course: str
+    completed_on: date
+    valid_until: datetime
+    recorded_by: UUID
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, record: Training) -> "TrainingOut":
+        """Return the response model of a training record."""
+        return cls(**{**vars(record), "completed_on": record.completed_on.date()})
