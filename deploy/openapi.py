@@ -24,7 +24,7 @@ def app_of(service: str, objects: Path) -> FastAPI:
     """Build a service's app without starting it; its stores need not exist."""
     drawn = stored_keys(objects / "keys", {}, first_start=True)
     drawn = environment_of(service, {**drawn, **audits_mac_keys(drawn)})
-    keys = {name.lower(): value for name, value in drawn.items()}
+    keys: dict[str, Any] = {name.lower(): value for name, value in drawn.items()}
     spec = SPECS[service]
     settings = spec.settings_class()(
         policy_file=ROOT / "policy.toml", object_store_url=f"file://{objects}", **keys

@@ -1,0 +1,1 @@
+"""What docker compose needs beside its file: secrets, certificates, database roles."""

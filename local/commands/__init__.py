@@ -1,0 +1,1 @@
+"""Commands for a running embedded stack."""
