@@ -1,8 +1,11 @@
 """Who may import whom."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
-from tests.architecture.source import CLIENTS, ROOT, SERVICES, imports, modules
+from tests.architecture.source import CLIENTS, ROOT, SERVICES, imports, modules, tree
 
 
 @pytest.mark.parametrize("service", [*SERVICES, *CLIENTS])
@@ -47,3 +50,20 @@ def test_only_tokens_imports_jose():
         if any(name.split(".")[0] == "jose" for name in imports(path))
     }
     assert users == {"shared/accounts/tokens.py", "shared/testing/authority.py"}
+
+
+def relative(path: Path) -> list[int]:
+    """The lines of a module's relative imports, which the other tests do not follow."""
+    return [n.lineno for n in ast.walk(tree(path)) if isinstance(n, ast.ImportFrom) and n.level]
+
+
+def test_every_import_is_absolute():
+    for folder in ("services", "shared", "local", "deploy", "scenes", "training"):
+        for path in modules(folder):
+            assert not relative(path), path.relative_to(ROOT)
+
+
+def test_a_relative_import_is_found(tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text("from . import store\n")
+    assert relative(planted) == [1]

@@ -73,10 +73,12 @@ def stores_of(service):
     return Stores(found, records())
 
 
-def needs_grant(method, made):
+def needs_grant(stores, method):
+    """Whether a method, or what makes its object, has a grant among its arguments."""
     arguments = [*method.node.args.args, *method.node.args.kwonlyargs]
     if any("Grant" in names_in(argument.annotation) for argument in arguments):
         return True
+    made = stores.made_with(method)
     return any("Grant" in names_in(a.annotation) for f in made for a in f.args.args)
 
 
@@ -109,8 +111,7 @@ def test_what_a_store_gives_out_needs_a_grant():
             if str(method) in DISCLOSED_BY_CALLER:
                 continue
             checked += 1
-            made = stores.made_with(method)
-            assert needs_grant(method, made), f"{method} gives out records without a grant"
+            assert needs_grant(stores, method), f"{method} gives out records without a grant"
     assert checked >= 25
 
 
@@ -252,3 +253,20 @@ def test_a_method_that_gives_out_and_does_not_disclose_is_found(violation):
     stores = planted(TRUE + PLANTED[violation])
     [bad] = [m for m in stores.giving_out() if not stores.discloses(m)]
     assert bad.name == "bad"
+
+
+WITHOUT_GRANT = {
+    "nothing": "async def bad(self) -> Read:",
+    "an id in its place": "async def bad(self, grant: UUID) -> Read:",
+    "no annotation": "async def bad(self, grant) -> Read:",
+    "its name in a default": "async def bad(self, made_by: str = 'Grant') -> Read:",
+}
+
+
+@pytest.mark.parametrize("violation", WITHOUT_GRANT)
+def test_a_method_that_gives_out_without_a_grant_is_found(violation):
+    body = "        await disclose(self._connection, None, 'read', [])\n"
+    stores = planted(f"{TRUE}\n    {WITHOUT_GRANT[violation]}\n{body}")
+    [bad] = [m for m in stores.giving_out() if not needs_grant(stores, m)]
+    assert bad.name == "bad"
+    assert stores.discloses(bad)
