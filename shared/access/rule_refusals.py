@@ -1,7 +1,5 @@
 """Records refusals by a rule after the guard has granted access, beside the guard's attempt."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC
 from typing import Any
 
@@ -66,16 +64,3 @@ async def record_unrecorded(request: Request, refusal: NotAuthorised) -> None:
         await record_refusal(request, refusal.grant, refusal.detail, shuts=refusal.shuts)
     elif grant is not None and not refusal.on_record:
         await record_refusal(request, grant, refusal.detail)
-
-
-@asynccontextmanager
-async def refusals_recorded(request: Request, grant: Grant) -> AsyncIterator[None]:
-    """Record refusals inside the block in the access record, as the guard does for its own refusals.
-
-    Raises: NotAuthorised, the refusal, once recorded; Unavailable if it cannot be recorded.
-    """
-    try:
-        yield
-    except NotAuthorised as exc:
-        await record_refusal(request, grant, exc.detail)
-        raise

@@ -11,7 +11,6 @@ from services.hotlist.api.views import ListOut, YieldOut
 from services.hotlist.service import Running
 from services.hotlist.store.lists import Lists
 from services.hotlist.store.outcomes import Outcomes
-from shared.access.rule_refusals import refusals_recorded
 from shared.core.fields import Moment
 from shared.http.app import Work
 from shared.http.models import Page
@@ -25,16 +24,15 @@ async def create_list(
 ) -> ListOut:
     """Create an empty hot list with no version in force."""
     policy = hotlist.runtime.policy
-    async with refusals_recorded(request, grant):
-        created = await lists.create(
-            work,
-            grant,
-            name=body.name,
-            source=body.source,
-            staleness_hours=body.staleness_hours,
-            kinds_off=body.record_kinds_off,
-            policy=policy,
-        )
+    created = await lists.create(
+        work,
+        grant,
+        name=body.name,
+        source=body.source,
+        staleness_hours=body.staleness_hours,
+        kinds_off=body.record_kinds_off,
+        policy=policy,
+    )
     return ListOut.of(created, policy.hotlists, work.clock.now())
 
 

@@ -28,7 +28,6 @@ from services.hotlist.service import Running
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import Lists, Version
 from shared.access.grant import Grant
-from shared.access.rule_refusals import refusals_recorded
 from shared.core.errors import Malformed, UnsupportedMedia
 from shared.core.fields import MAX_INT, Moment
 from shared.http.app import Work
@@ -188,7 +187,7 @@ async def activate_version(
     """
     policy = hotlist.runtime.policy
     share = policy.hotlists.shrink_share
-    async with hotlist.changing() as work, refusals_recorded(request, grant):
+    async with hotlist.changing() as work:
         changed = await activation.activate(work, grant, list_id, version, share)
     return ListOut.of(changed, policy.hotlists, hotlist.runtime.clock.now())
 
@@ -200,7 +199,7 @@ async def roll_back_list(
     """Roll back to the version that was in force before, or to the named one."""
     policy = hotlist.runtime.policy
     share = policy.hotlists.shrink_share
-    async with hotlist.changing() as work, refusals_recorded(request, grant):
+    async with hotlist.changing() as work:
         changed = await activation.roll_back(work, grant, list_id, body.version, body.reason, share)
     return ListOut.of(changed, policy.hotlists, hotlist.runtime.clock.now())
 

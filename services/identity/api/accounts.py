@@ -27,7 +27,6 @@ from services.identity.domain.accounts import Status
 from services.identity.service import Running, Work
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.access.rule_refusals import refusals_recorded
 from shared.core.permissions import Permission
 from shared.http.models import After, Limit, Page, key_of
 
@@ -174,8 +173,7 @@ async def approve_invitation(
     account_id: UUID, grant: AccountManage, identity: Running, work: Work, request: HttpRequest
 ) -> InvitedAccount:
     """Invite a person anew as another administrator proposed."""
-    async with refusals_recorded(request, grant):
-        invited = await administration.approve_invitation(identity, work, grant.actor, account_id)
+    invited = await administration.approve_invitation(identity, work, grant.actor, account_id)
     return InvitedAccount.of(work, invited)
 
 
@@ -191,11 +189,10 @@ async def deliver_invitation(
     """Fetch an invitation to hand it to the person, once, or have it mailed; never by who invited them."""
     account = await work.accounts.get(account_id, lock=True)
     address = body.email if body else None
-    async with refusals_recorded(request, grant):
-        if address is None:
-            return DeliveredInvitation.of(await enrolment.deliver(work, account, grant.actor))
-        mailed = await enrolment.mail(identity, work, account, grant.actor, address)
-        return DeliveredInvitation.of(mailed, mailed=True)
+    if address is None:
+        return DeliveredInvitation.of(await enrolment.deliver(work, account, grant.actor))
+    mailed = await enrolment.mail(identity, work, account, grant.actor, address)
+    return DeliveredInvitation.of(mailed, mailed=True)
 
 
 @router.get("/invitations/waiting")

@@ -11,7 +11,6 @@ from services.release.store import Agencies
 from services.release.store import Request as OnFile
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.access.rule_refusals import refusals_recorded
 from shared.core.errors import NotAuthorised
 from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
@@ -22,28 +21,25 @@ ReleaseRead = Annotated[Grant, access(Permission.RELEASE_READ)]
 
 
 async def check_department(request: Request, grant: Grant) -> None:
-    """Raise NotAuthorised, and record it, for people of any agency but this department."""
-    async with refusals_recorded(request, grant):
-        if grant.principal.agency_ori != runtime_of(request).policy.department.ori:
-            raise NotAuthorised(Common.DEPARTMENT_ONLY)
+    """Raise NotAuthorised for people of any agency but this department."""
+    if grant.principal.agency_ori != runtime_of(request).policy.department.ori:
+        raise NotAuthorised(Common.DEPARTMENT_ONLY)
 
 
 async def registered_agency(request: Request, work: Work, grant: Grant) -> Agency:
-    """Return the requester's agency. Raises: NotAuthorised, and records it, if it is barred or unknown."""
+    """Return the requester's agency. Raises: NotAuthorised if it is barred or unknown."""
     ori = grant.principal.agency_ori
-    async with refusals_recorded(request, grant):
-        agency = await Agencies(work.connection).get(ori)
-        if agency is None:
-            raise NotAuthorised(Code.AGENCY_NOT_REGISTERED, ori=ori)
-        if not agency.active:
-            raise NotAuthorised(Code.AGENCY_BARRED, ori=ori)
-        return agency
+    agency = await Agencies(work.connection).get(ori)
+    if agency is None:
+        raise NotAuthorised(Code.AGENCY_NOT_REGISTERED, ori=ori)
+    if not agency.active:
+        raise NotAuthorised(Code.AGENCY_BARRED, ori=ori)
+    return agency
 
 
 async def check_downloader(request: Request, grant: Grant, found: OnFile) -> None:
-    """Raise NotAuthorised, and record it, if an approver is, or might be, a provisioner of the downloader."""
+    """Raise NotAuthorised if an approver is, or might be, a provisioner of the downloader."""
     account_id = grant.principal.account_id
     own = runtime_of(request).people.provisioned(account_id)
     standing = replace(found.standing, account_by=own.by, provisioners_known=own.known)
-    async with refusals_recorded(request, grant):
-        check_recipient(standing, filed_it=found.filed_by.person_id == account_id)
+    check_recipient(standing, filed_it=found.filed_by.person_id == account_id)

@@ -20,7 +20,6 @@ from services.release.domain.requests import Status
 from services.release.store import Requests
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.access.rule_refusals import refusals_recorded
 from shared.core.errors import NotFound
 from shared.core.permissions import Permission
 from shared.http.app import Work
@@ -90,8 +89,5 @@ async def decide_request(
     A person who created, invited or changed the requester's account, or registered or changed the agency, may
     not decide. If those people are not on record, it takes two approvers.
     """
-    async with refusals_recorded(request, grant):
-        standing = await reviews.decide(
-            runtime_of(request), work, grant, request_id, body.verdict()
-        )
+    standing = await reviews.decide(runtime_of(request), work, grant, request_id, body.verdict())
     return request_out(await Requests(work.connection).get(grant, request_id), request, standing)

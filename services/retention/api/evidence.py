@@ -134,8 +134,8 @@ async def request_export(
     hold = await Holds(work.connection).get(grant, body.hold_id, lock=True)
     if hold is None:
         raise NotFound(Code.HOLD_UNKNOWN)
-    await check_purpose(request, grant, hold.criteria)
-    await check_may_be_disclosed(request, grant, hold.criteria, hold.confirmed_at)
+    check_purpose(grant, hold.criteria)
+    check_may_be_disclosed(request, grant, hold.criteria, hold.confirmed_at)
     exports = Exports(work.connection)
     export_id = derive_id("evidence export", hold.hold_id, grant.actor.person_id, key)
     if (known := await exports.get(grant, export_id)) is not None:
@@ -198,8 +198,8 @@ async def download_evidence(
 ) -> StreamingResponse:
     """The signed package. The service verifies the package and records the download before it sends the last piece."""
     export = await export_of(work, grant, export_id)
-    await check_purpose(request, grant, export.criteria)
-    await check_may_be_disclosed(request, grant, export.criteria, export.confirmed_at)
+    check_purpose(grant, export.criteria)
+    check_may_be_disclosed(request, grant, export.criteria, export.confirmed_at)
     check_download(export.state, in_force=export.in_force, removed=export.removed_at is not None)
     runtime = retention.runtime
     pieces = await opened(runtime.objects.stream(export.object_key))
@@ -224,7 +224,7 @@ async def withdraw_export(
 ) -> ExportOut:
     """Withdraw an export that has no booking. The service deletes the package; the export stays on file."""
     export = await export_of(work, grant, export_id, lock=True)
-    await check_purpose(request, grant, export.criteria)
+    check_purpose(grant, export.criteria)
     check_withdrawal(export.state, booked=export.copies_booked > 0)
     exports = Exports(work.connection)
     await exports.withdraw(export_id, by=grant.actor, at=grant.now, reason=body.reason)

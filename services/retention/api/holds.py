@@ -22,7 +22,6 @@ from services.retention.domain.problem_codes import Code
 from services.retention.store.exports import Exports
 from services.retention.store.holds import Hold, Holds
 from shared.access.grant import Grant
-from shared.access.rule_refusals import refusals_recorded
 from shared.core.errors import Conflict, InvalidInput, NotFound
 from shared.core.fields import Moment
 from shared.core.policy import Narrowness
@@ -182,7 +181,7 @@ async def place_hold(
         raise InvalidInput(Code.HOLD_BASIS_UNKNOWN, field="basis", allowed=sorted(bases))
     criteria = body.criteria.criteria()
     check_hold(criteria)
-    await check_purpose(request, grant, criteria)
+    check_purpose(grant, criteria)
     hold = Hold(
         hold_id=uuid4(),
         agency_ori=grant.principal.agency_ori,
@@ -244,7 +243,7 @@ async def list_held_records(
     The service refuses this while a hold that covers more than a search awaits its confirmation.
     """
     hold = await _get(work, grant, hold_id)
-    await check_may_be_disclosed(request, grant, hold.criteria, hold.confirmed_at)
+    check_may_be_disclosed(request, grant, hold.criteria, hold.confirmed_at)
     last = decode_cursor(after, hold.criteria) if after else None
     reads, more = await Holds(work.connection).records(grant, hold, limit=limit, after=last)
     following = (
@@ -267,16 +266,15 @@ async def confirm_hold(
     The caller must be another person than the one who placed it, with a purpose that names the hold's case.
     """
     hold = await _get(work, grant, hold_id, lock=True)
-    await check_purpose(request, grant, hold.criteria)
+    check_purpose(grant, hold.criteria)
     wide = is_wide(hold.criteria, _rule(request))
     check_awaits(wide=wide, confirmed_at=hold.confirmed_at, released_at=hold.released_at)
-    async with refusals_recorded(request, grant):
-        check_confirmation(
-            placed_by=hold.placed_by.person_id,
-            confirmed_by=grant.actor.person_id,
-            hold_case=hold.case_number,
-            purpose_case=grant.purpose.record.case_number if grant.purpose else None,
-        )
+    check_confirmation(
+        placed_by=hold.placed_by.person_id,
+        confirmed_by=grant.actor.person_id,
+        hold_case=hold.case_number,
+        purpose_case=grant.purpose.record.case_number if grant.purpose else None,
+    )
     await Holds(work.connection).confirm(hold_id, by=grant.actor, at=grant.now, reason=body.reason)
     await work.emit(_changed(hold, grant, "confirmed"))
     return HoldOut.of(await _get(work, grant, hold_id), _rule(request))
@@ -292,11 +290,10 @@ async def release_hold(
     the hold's exports. It refuses the release while an export has no booked copy: book a copy, or withdraw the export.
     """
     hold = await _get(work, grant, hold_id, lock=True)
-    await check_purpose(request, grant, hold.criteria)
+    check_purpose(grant, hold.criteria)
     if hold.released_at is not None:
         raise Conflict(Code.HOLD_RELEASED)
-    async with refusals_recorded(request, grant):
-        check_released_by(hold.placed_by.person_id, grant.actor.person_id)
+    check_released_by(hold.placed_by.person_id, grant.actor.person_id)
     check_release(await Exports(work.connection).unbooked(hold_id))
     holds = Holds(work.connection)
     await holds.release(hold_id, by=grant.actor, at=grant.now, reason=body.reason)
@@ -304,26 +301,18 @@ async def release_hold(
     return HoldOut.of(await _get(work, grant, hold_id), _rule(request))
 
 
-async def check_purpose(request: Request, grant: Grant, criteria: Criteria) -> None:
-    """Check that the declared purpose contains all that the hold's criteria cover; records a refusal.
-
-    Raises: NotAuthorised.
-    """
+def check_purpose(grant: Grant, criteria: Criteria) -> None:
+    """Check that the declared purpose contains all that the hold's criteria cover. Raises: NotAuthorised."""
     if grant.purpose is None:
         return
-    async with refusals_recorded(request, grant):
-        grant.purpose.check_contains(criteria.as_json())
+    grant.purpose.check_contains(criteria.as_json())
 
 
-async def check_may_be_disclosed(
+def check_may_be_disclosed(
     request: Request, grant: Grant, criteria: Criteria, confirmed_at: datetime | None
 ) -> None:
-    """Check that the hold's records may be shown: it is no wide hold, or is confirmed; records a refusal.
-
-    Raises: NotAuthorised.
-    """
-    async with refusals_recorded(request, grant):
-        check_disclosable(wide=is_wide(criteria, _rule(request)), confirmed_at=confirmed_at)
+    """Check that the hold's records may be shown: it is no wide hold, or is confirmed. Raises: NotAuthorised."""
+    check_disclosable(wide=is_wide(criteria, _rule(request)), confirmed_at=confirmed_at)
 
 
 def _rule(request: Request) -> Narrowness:

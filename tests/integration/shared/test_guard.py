@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from shared.access.disclosing import Disclosed, disclose, disclosures
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.access.rule_refusals import refusals_recorded
+from shared.access.rule_refusals import record_refusal
 from shared.access.system_grant import system_grant
 from shared.core.errors import Conflict, NotAuthorised, NotFound, ProblemCode
 from shared.core.permissions import Permission
@@ -72,8 +72,7 @@ async def ruled(
     if how == "told":
         refusal.on_record = True
     if how == "recorded":
-        async with refusals_recorded(request, grant):
-            raise refusal
+        await record_refusal(request, grant, refusal.detail)
     raise refusal
 
 
