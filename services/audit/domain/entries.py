@@ -76,7 +76,7 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     def entry(self, keys: Mapping[date, HmacSha256]) -> Entry:
         """Return the entry, sealed under the keys of its days.
 
-        Raises: KeyError if `keys` lacks a day; msgspec.DecodeError if a value to seal cannot be decoded.
+        Raises: KeyError if `keys` lacks a day.
         """
         data = self.stays
         values: list[Value] = []

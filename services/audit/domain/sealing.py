@@ -81,8 +81,8 @@ class Group(msgspec.Struct, frozen=True, gc=False):
 
     records: Sequence[msgspec.Raw] = ()
     captured_on: date | None = None
-    plates: Sequence[str] | None = None
-    """The group's plates; None until `seal` extracts them from the value."""
+    plates: Sequence[str] = ()
+    """The plates that the group names, in any spelling."""
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -132,7 +132,8 @@ def split(sealing: Sealing, fields: Fields, occurred_on: date) -> Split:
     """Split an event's fields into those that stay in the entry and the groups to seal.
 
     Seals every field that `sealing` does not declare open, so also a field that this version does not know.
-    Raises: Unreadable if the body has the field in which an entry stores its digests.
+    Raises: Unreadable if the body has the field in which an entry stores its digests, or a value to seal that cannot be
+    decoded, such as a number out of range.
     """
     if DIGESTS in fields:
         raise Unreadable(f"the body must not have a field {DIGESTS}, which entries use for digests")
@@ -153,7 +154,9 @@ def split(sealing: Sealing, fields: Fields, occurred_on: date) -> Split:
             closed[name] = value
     if closed:
         day = _day_of(sealing, fields, groups, occurred_on)
-        groups.append(Group(sealing.group, day, sighting=True, value=_encode(closed)))
+        sealed = _encode(closed)
+        plates = _plates_of(sealed)
+        groups.append(Group(sealing.group, day, sighting=True, value=sealed, plates=plates))
     return Split(_encode_sorted(open_), groups)
 
 
@@ -208,9 +211,16 @@ def _records(value: msgspec.Raw, occurred_on: date) -> list[Group]:
             sighting=day is not None,
             records=one.shown,
             captured_on=day,
-            plates=[plate for record in with_plates.shown for plate in record.plates],
+            plates=named([*{plate for record in with_plates.shown for plate in record.plates}]),
         )
     return list(groups.values()) if len(groups) == len(days) else []
+
+
+def _plates_of(value: bytes) -> list[str]:
+    try:
+        return plates_in(msgspec.json.decode(value))
+    except msgspec.DecodeError:
+        raise Unreadable("the body has a value that cannot be decoded") from None
 
 
 def _day_of(sealing: Sealing, fields: Fields, groups: Sequence[Group], occurred_on: date) -> date:
@@ -237,10 +247,7 @@ def _is_day(day: date, occurred_on: date) -> bool:
 
 
 def seal(group: Group, salts: Salts) -> tuple[str, Value]:
-    """Return a group's digest, in base64url, and the value to store.
-
-    Raises: msgspec.DecodeError if the value is JSON that cannot be decoded, such as a number out of range.
-    """
+    """Return a group's digest, in base64url, and the value to store."""
     own, *of_records = salts(group.day, group.name, 1 + len(group.records))
     said = group.value
     records: list[str | None] | None = None
@@ -250,17 +257,13 @@ def seal(group: Group, salts: Salts) -> tuple[str, Value]:
         said = _with_records(group.captured_on, [_digest(one) for one in disclosed])
         records = [one.decode() for one in disclosed]
     disclosure = _base64(b'["%b","%b",%b]' % (own, group.name.encode(), said))
-    if group.plates is None:
-        plates = plates_in(msgspec.json.decode(group.value))
-    else:
-        plates = named([*set(group.plates)])
     return _digest(disclosure).decode(), Value(
         name=group.name,
         captured_on=group.day,
         sighting=group.sighting,
         disclosure=disclosure.decode(),
         records=records,
-        plates=sorted(set(plates)),
+        plates=sorted(set(group.plates)),
     )
 
 

@@ -4,7 +4,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import date, timedelta
 from hashlib import sha256
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -197,6 +197,16 @@ async def test_a_body_with_digests_of_its_own_is_refused(app, writer, clock):
     body = msgspec.json.decode(message.value) | {"_sd": {"sighting": "x"}}
     with pytest.raises(Unreadable):
         await writer.append([changed(message, body)])
+
+
+async def test_a_value_that_cannot_be_decoded_stops_its_own_event_alone(app, writer, clock, query):
+    message = message_of(a_hit(clock), "hotlist")
+    odd = message._replace(value=message.value[:-1] + b',"odd":1e999}')
+    with pytest.raises(Unreadable):
+        await writer.append([with_right_mac(odd, "hotlist")])
+    await writer.append([message])
+    [(event_id,)] = await query("SELECT event_id FROM entries")
+    assert event_id == UUID(message.headers["ce_id"].decode())
 
 
 async def test_details_of_a_finding_that_tell_of_a_sighting_are_sealed(deliver, query, clock):
