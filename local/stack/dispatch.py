@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http.app import PROBLEM
 from shared.http.handlers import add_handler
+from shared.service.resources import is_ok
 from shared.service.running import Service, service_of
-from shared.service.runtime import is_ok
 
 
 def dispatcher(apps: Mapping[str, FastAPI]) -> ASGIApp:

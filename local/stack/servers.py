@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from local.stack.process import LOOPBACK, Child, free_port
-from shared.service.runtime import is_ok
+from shared.service.resources import is_ok
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout, which contains the services' code."""

@@ -15,19 +15,19 @@ from services.audit.spec import SPEC
 from services.audit.workers.scheduler import Scheduler
 from shared.core.periodic import PeriodicTask
 from shared.http.app import create_app
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
-def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     """Return the service's app."""
-    runtime = runtime or Runtime(SPEC.name, settings)
+    runtime = runtime or ApiRuntime(SPEC.name, settings)
     writer = Writer(runtime, settings)
     keeper = Scheduler(runtime, settings, writer)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         writer.makers.check_ends(runtime.clock.now())
-        await runtime.start(SPEC.migrations)
+        await runtime.start()
         await writer.begin()
         await writer.sign_what_is_left()
         begin = PeriodicTask("audit consumer", begins(runtime, writer, settings), 1, at_once=True)
@@ -44,7 +44,9 @@ def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
     return app
 
 
-def begins(runtime: Runtime, writer: Writer, settings: Settings) -> Callable[[], Awaitable[None]]:
+def begins(
+    runtime: ApiRuntime, writer: Writer, settings: Settings
+) -> Callable[[], Awaitable[None]]:
     """Return the function that starts the consumer, once it has recorded which events need no MAC.
 
     The task calls it again after a failure, as Kafka may have no topics yet; after a success it does nothing.

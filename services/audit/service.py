@@ -6,15 +6,15 @@ from typing import Annotated
 
 from services.audit.actions.writer import Writer
 from services.audit.settings import Settings
+from shared.service.api_runtime import ApiService
 from shared.service.running import needs
-from shared.service.runtime import RuntimeService
 
 MAX_EXPORTS = 2
 """The most exports at a time: each holds a database connection."""
 
 
 @dataclass(frozen=True)
-class AuditService(RuntimeService):
+class AuditService(ApiService):
     """One process of audit."""
 
     settings: Settings

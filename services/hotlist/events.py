@@ -17,7 +17,7 @@ from shared.events import (
 )
 from shared.kafka.consumer import PROMPT, UNHURRIED, Handler, Subscription
 from shared.postgres.month_secrets import MonthSecrets
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class Handlers:
     """The handlers of the consumed events."""
 
-    def __init__(self, runtime: Runtime, matcher: Matcher, secrets: MonthSecrets) -> None:
+    def __init__(self, runtime: ApiRuntime, matcher: Matcher, secrets: MonthSecrets) -> None:
         self._runtime = runtime
         self._matcher = matcher
         self._purge = HitPurge(runtime, secrets)
@@ -80,7 +80,9 @@ READS = (ReadRecorded, ReadRecognised)
 """The events that raise alerts."""
 
 
-def subscriptions(runtime: Runtime, matcher: Matcher, secrets: MonthSecrets) -> list[Subscription]:
+def subscriptions(
+    runtime: ApiRuntime, matcher: Matcher, secrets: MonthSecrets
+) -> list[Subscription]:
     """Return one subscription per topic, each with its own group: a purge or a pass does not delay reads."""
     return [
         Subscription(

@@ -16,20 +16,18 @@ from services.hotlist.service import HotlistService
 from services.hotlist.settings import Settings
 from services.hotlist.spec import SPEC
 from shared.http.app import create_app
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 from shared.service.stopping import before_stop
 
 
-def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     """Return the app; it connects when its lifespan begins."""
-    runtime = runtime or Runtime(SPEC.name, settings)
+    runtime = runtime or ApiRuntime(SPEC.name, settings)
     hotlist = HotlistService.of(runtime, settings, alert)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.start(
-            SPEC.migrations, subscriptions(runtime, hotlist.matcher, hotlist.secrets)
-        )
+        await runtime.start(subscriptions(runtime, hotlist.matcher, hotlist.secrets))
         try:
             runtime.run(*hotlist.tasks)
             with before_stop(hotlist.broadcaster.close):

@@ -20,8 +20,8 @@ from shared.core.errors import Unavailable
 from shared.core.periodic import PeriodicTask
 from shared.postgres.month_secrets import MonthSecrets
 from shared.postgres.unit_of_work import UnitOfWork
+from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import needs
-from shared.service.runtime import Runtime, RuntimeService
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ MAX_UPLOADS = 2
 
 
 @dataclass(frozen=True)
-class HotlistService(RuntimeService):
+class HotlistService(ApiService):
     """One process of hotlist: the matcher and the streams, started after the database is ready."""
 
     settings: Settings
@@ -43,7 +43,7 @@ class HotlistService(RuntimeService):
     """Limits the uploads in progress; an upload holds it until it has arrived."""
 
     @classmethod
-    def of(cls, runtime: Runtime, settings: Settings, encode: Encode) -> "HotlistService":
+    def of(cls, runtime: ApiRuntime, settings: Settings, encode: Encode) -> "HotlistService":
         """Return the service, not started; `encode` writes a hit as the stream sends it."""
         own = uuid4().hex
         secrets = MonthSecrets(

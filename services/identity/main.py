@@ -15,18 +15,18 @@ from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from services.identity.spec import SPEC
 from shared.http.app import create_app
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
-def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     """Return the wired application."""
-    runtime = runtime or Runtime(SPEC.name, settings)
+    runtime = runtime or ApiRuntime(SPEC.name, settings)
     service = IdentityService.of(runtime, settings)
     runtime.refusals.allowance.narrow(SIGN_IN, settings.identity_sign_in_burst)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.start(SPEC.migrations)
+        await runtime.start()
         try:
             await service.prepare()
             if runtime.live:

@@ -11,19 +11,20 @@ from services.identity.actions.context import Identity
 from services.identity.settings import Settings
 from services.identity.store.unit_of_work import Unit
 from services.identity.workers import housekeeping, provisioning, startup, tick, watching
+from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import needs
-from shared.service.runtime import Runtime, RuntimeService, Task
+from shared.service.runtime import Task
 
 
 @dataclass(frozen=True)
-class IdentityService(RuntimeService):
+class IdentityService(ApiService):
     """One process of identity: its runtime, the context of its actions, and its background tasks."""
 
     identity: Identity
     tasks: tuple[Task, ...]
 
     @classmethod
-    def of(cls, runtime: Runtime, settings: Settings) -> "IdentityService":
+    def of(cls, runtime: ApiRuntime, settings: Settings) -> "IdentityService":
         """Build the service without starting it."""
         identity = Identity.of(settings, runtime)
         tasks = (

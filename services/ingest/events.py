@@ -10,7 +10,7 @@ from shared.events import RecordsPurged
 from shared.kafka.consumer import Subscription
 from shared.postgres.month_secrets import MonthSecrets
 from shared.postgres.statistics import forget_statistics
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ PURGES = "ingest-purges"
 class Handlers:
     """Handlers of other services' events."""
 
-    def __init__(self, runtime: Runtime, secrets: MonthSecrets) -> None:
+    def __init__(self, runtime: ApiRuntime, secrets: MonthSecrets) -> None:
         self._runtime = runtime
         self._secrets = secrets
 
@@ -44,6 +44,6 @@ class Handlers:
                 log.info("the secret of ids of %s is destroyed", f"{month:%Y-%m}")
 
 
-def subscriptions(runtime: Runtime, secrets: MonthSecrets) -> list[Subscription]:
+def subscriptions(runtime: ApiRuntime, secrets: MonthSecrets) -> list[Subscription]:
     """Return ingest's subscriptions, except to its own devices' changes."""
     return [Subscription(PURGES, {RecordsPurged: Handlers(runtime, secrets).purged})]

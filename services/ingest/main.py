@@ -12,17 +12,17 @@ from services.ingest.service import IngestService
 from services.ingest.settings import Settings
 from services.ingest.spec import SPEC
 from shared.http.app import create_app
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
-def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     """Build the app; its lifespan connects."""
-    runtime = runtime or Runtime(SPEC.name, settings)
+    runtime = runtime or ApiRuntime(SPEC.name, settings)
     ingest = IngestService.of(runtime, settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.start(SPEC.migrations, subscriptions(runtime, ingest.secrets))
+        await runtime.start(subscriptions(runtime, ingest.secrets))
         try:
             await ingest.start()
             yield

@@ -15,11 +15,11 @@ from services.ingest.workers.silence import Silence
 from shared.events import DeviceChanged
 from shared.kafka.follower import TopicFollower
 from shared.postgres.month_secrets import MonthSecrets
-from shared.service.runtime import Runtime, RuntimeService
+from shared.service.api_runtime import ApiRuntime, ApiService
 
 
 @dataclass(frozen=True)
-class IngestService(RuntimeService):
+class IngestService(ApiService):
     """One process of ingest."""
 
     settings: Settings
@@ -36,7 +36,7 @@ class IngestService(RuntimeService):
     """Follows changes of devices; None without Kafka."""
 
     @classmethod
-    def of(cls, runtime: Runtime, settings: Settings) -> "IngestService":
+    def of(cls, runtime: ApiRuntime, settings: Settings) -> "IngestService":
         """Build the service without starting it."""
         cache = DeviceCache(runtime.db, ttl_s=settings.ingest_devices_ttl_s)
         last_seen = LastSeen(runtime.db, every_s=settings.ingest_last_seen_every_s)
@@ -89,7 +89,7 @@ class IngestService(RuntimeService):
         )
 
 
-def _follower(runtime: Runtime, cache: DeviceCache) -> TopicFollower:
+def _follower(runtime: ApiRuntime, cache: DeviceCache) -> TopicFollower:
     """Return a follower that updates the cache when another process changes a device."""
 
     async def changed(events: Sequence[DeviceChanged]) -> None:

@@ -8,23 +8,20 @@ from fastapi import FastAPI
 from services.recognition.engine.factory import chosen_engine
 from services.recognition.engine.protocol import EngineFactory
 from services.recognition.events import Captures
-from services.recognition.service import FrameRuntime, RecognitionService
+from services.recognition.service import RecognitionService
 from services.recognition.settings import Settings
 from services.recognition.spec import SPEC
 from services.recognition.workers.pool import WorkerPool
 from shared.http.app import create_app
+from shared.service.runtime import Runtime
 
 
-def build_app(
-    settings: Settings,
-    runtime: FrameRuntime | None = None,
-    *,
-    make_engine: EngineFactory | None = None,
-) -> FastAPI:
+def build_app(settings: Settings, *, make_engine: EngineFactory | None = None) -> FastAPI:
     """Build the service's app; its lifespan starts the workers and the consumer."""
-    runtime = runtime or FrameRuntime(settings, worker_pool(settings, make_engine))
+    pool = worker_pool(settings, make_engine)
+    runtime = Runtime(SPEC.name, settings, own=[pool])
     captures = Captures(
-        runtime.pool,
+        pool,
         runtime.bus,
         runtime.objects,
         runtime.clock,
@@ -34,7 +31,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            await runtime.begin(captures.subscriptions())
+            await runtime.start(captures.subscriptions())
             yield
         finally:
             await runtime.stop()

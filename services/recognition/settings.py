@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.objects.settings import ObjectSettings
-from shared.service.settings import ApiSettings
+from shared.service.settings import WorkerSettings
 
 
-class Settings(ApiSettings, ObjectSettings):
+class Settings(WorkerSettings, ObjectSettings):
     """The model, the workers and what counts as a read. Names in capitals, e.g. RECOGNITION_MODEL."""
 
     recognition_model: str = "plateward"

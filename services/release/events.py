@@ -10,7 +10,7 @@ from shared.core.errors import InternalFault
 from shared.events import Event, ReleaseFailed, ReleasePackaged
 from shared.kafka.consumer import Handler, Subscription
 from shared.postgres.database import first_sight
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 GROUP = "release"
 
@@ -20,7 +20,7 @@ E = TypeVar("E", bound=Event)
 class Handlers:
     """The handler of each consumed event."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: ApiRuntime) -> None:
         self._db = runtime.db
 
     async def packaged(self, events: Sequence[ReleasePackaged]) -> None:
@@ -47,7 +47,7 @@ class Handlers:
         return {ReleasePackaged: self.packaged, ReleaseFailed: self.failed}
 
 
-def subscriptions(runtime: Runtime) -> list[Subscription]:
+def subscriptions(runtime: ApiRuntime) -> list[Subscription]:
     """Return release's one subscription."""
     return [Subscription(GROUP, Handlers(runtime).by_event)]
 

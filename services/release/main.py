@@ -11,17 +11,17 @@ from services.release.service import ReleaseService
 from services.release.settings import Settings
 from services.release.spec import SPEC
 from shared.http.app import create_app
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
-def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     """Return the wired application."""
-    runtime = runtime or Runtime(SPEC.name, settings)
+    runtime = runtime or ApiRuntime(SPEC.name, settings)
     service = ReleaseService.of(runtime, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await runtime.start(SPEC.migrations, subscriptions(runtime))
+        await runtime.start(subscriptions(runtime))
         runtime.run(*service.tasks)
         try:
             yield

@@ -5,19 +5,20 @@ from typing import Annotated
 
 from services.release.settings import Settings
 from services.release.workers import expiry
+from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import needs
-from shared.service.runtime import Runtime, RuntimeService, Task
+from shared.service.runtime import Task
 
 
 @dataclass(frozen=True)
-class ReleaseService(RuntimeService):
+class ReleaseService(ApiService):
     """One process of release: its runtime, settings and background tasks."""
 
     settings: Settings
     tasks: tuple[Task, ...]
 
     @classmethod
-    def of(cls, runtime: Runtime, settings: Settings) -> "ReleaseService":
+    def of(cls, runtime: ApiRuntime, settings: Settings) -> "ReleaseService":
         """Build the service without starting it."""
         return cls(runtime, settings, tasks=(expiry.task(runtime, settings),))
 

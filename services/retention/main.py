@@ -12,17 +12,17 @@ from services.retention.service import RetentionService
 from services.retention.settings import Settings
 from services.retention.spec import SPEC
 from shared.http.app import create_app
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
-def build_app(settings: Settings, runtime: Runtime | None = None) -> FastAPI:
+def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     """Build the service's app."""
-    runtime = runtime or Runtime(SPEC.name, settings)
+    runtime = runtime or ApiRuntime(SPEC.name, settings)
     retention = RetentionService.of(runtime, settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.start(SPEC.migrations)
+        await runtime.start()
         await retention.prepare()
         if runtime.live:
             for subscription in subscriptions(retention):

@@ -11,15 +11,15 @@ from services.retention.workers.packager import Packager
 from services.retention.workers.passes import PassWorker
 from services.retention.workers.purger import Purger
 from shared.core.periodic import PeriodicTask
+from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import needs
-from shared.service.runtime import Runtime, RuntimeService
 
 MONTHS_EVERY_S = 6 * 3600
 """Interval of making partitions of coming months."""
 
 
 @dataclass(frozen=True)
-class RetentionService(RuntimeService):
+class RetentionService(ApiService):
     """One process of retention."""
 
     settings: Settings
@@ -33,7 +33,7 @@ class RetentionService(RuntimeService):
     """The periodic tasks of the workers."""
 
     @classmethod
-    def of(cls, runtime: Runtime, settings: Settings) -> "RetentionService":
+    def of(cls, runtime: ApiRuntime, settings: Settings) -> "RetentionService":
         """Build the service without starting it."""
         keys = SigningKeys(runtime.db)
         recorder = Recorder(

@@ -14,7 +14,7 @@ from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
 from shared.events import AccessAttempted, Actor, PurposeRecord
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime, runtime_of
+from shared.service.api_runtime import ApiRuntime, runtime_of
 
 
 def attempt_of(
@@ -46,7 +46,7 @@ def attempt_of(
     )
 
 
-def check_recordable(runtime: Runtime, permission: Permission) -> None:
+def check_recordable(runtime: ApiRuntime, permission: Permission) -> None:
     """Raise Unavailable if too many access records wait for the audit log, or the log is too far behind."""
     if (coverage := runtime.standing.coverage) is not None:
         coverage.check(permission)
@@ -54,7 +54,7 @@ def check_recordable(runtime: Runtime, permission: Permission) -> None:
         raise Unavailable(Common.ACCESS_RECORDS_WAIT)
 
 
-async def record_attempt(runtime: Runtime, attempt: AccessAttempted) -> None:
+async def record_attempt(runtime: ApiRuntime, attempt: AccessAttempted) -> None:
     """Commit `attempt` in a transaction of its own, which a rollback of the request's transaction does not undo.
 
     Raises: Unavailable if Postgres cannot store it, too many records wait for the audit log, or the log is too far

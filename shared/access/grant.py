@@ -9,7 +9,7 @@ from shared.access.purposes import Purpose
 from shared.core.permissions import Permission
 from shared.core.types import Ori
 from shared.events import Actor
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 _SEAL = object()
 
@@ -60,7 +60,7 @@ class Grant:
 
 
 def issue_grant(
-    runtime: Runtime,
+    runtime: ApiRuntime,
     permission: Permission,
     principal: Principal,
     purpose: Purpose | None,
@@ -90,7 +90,7 @@ def issue_grant(
     )
 
 
-def _most_disclosed(runtime: Runtime, purpose: Purpose | None, now: datetime) -> int | None:
+def _most_disclosed(runtime: ApiRuntime, purpose: Purpose | None, now: datetime) -> int | None:
     """Return the limit of records a day; None while the case of `purpose` lifts it."""
     lifted = purpose is not None and purpose.lifted_until is not None and now < purpose.lifted_until
     return None if lifted else runtime.policy.limits.disclosed_refused

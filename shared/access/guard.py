@@ -22,7 +22,7 @@ from shared.core.permissions import PATROL_PERMISSIONS, Permission
 from shared.core.problem_codes import Common
 from shared.events import PurposeRecord
 from shared.limits.limiter import mark_authenticated
-from shared.service.runtime import Runtime, runtime_of
+from shared.service.api_runtime import ApiRuntime, runtime_of
 
 
 def access(
@@ -56,7 +56,7 @@ class _Asking:
     """One request, and the facts that the guard has established so far; a refusal is recorded with these."""
 
     request: Request
-    runtime: Runtime
+    runtime: ApiRuntime
     now: datetime
     elements: Elements
     principal: Principal | None = None
@@ -169,7 +169,7 @@ def _authorise(permission: Permission, principal: Principal, now: datetime) -> N
 
 
 def _recorded(
-    runtime: Runtime, permission: Permission, purpose: Purpose | None
+    runtime: ApiRuntime, permission: Permission, purpose: Purpose | None
 ) -> PurposeRecord | None:
     if purpose is not None:
         return purpose.record

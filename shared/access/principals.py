@@ -11,7 +11,7 @@ from shared.core.errors import NotAuthenticated
 from shared.core.problem_codes import Common
 from shared.core.types import Ori
 from shared.events import Actor
-from shared.service.runtime import Runtime, runtime_of
+from shared.service.api_runtime import ApiRuntime, runtime_of
 
 BEARER = HTTPBearer(auto_error=False, scheme_name="access_token", bearerFormat="JWT")
 """The scheme of access tokens in the OpenAPI documents."""
@@ -47,7 +47,7 @@ async def identify(request: Request) -> Principal:
 
 
 def authenticate(
-    runtime: Runtime, credentials: HTTPAuthorizationCredentials | None, now: datetime
+    runtime: ApiRuntime, credentials: HTTPAuthorizationCredentials | None, now: datetime
 ) -> Principal:
     """Return the person whose access token this is. Raises: NotAuthenticated."""
     if credentials is None:

@@ -12,7 +12,7 @@ from shared.core.permissions import Permission
 from shared.core.plates import PlatePattern
 from shared.core.problem_codes import Common
 from shared.events import PurposeRecord
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 _LIMITS = frozenset({"plate", "captured_from", "captured_to", "device_ids"})
 """The criteria that a scope may limit (identity's `POST /v1/purposes`)."""
@@ -75,7 +75,7 @@ class Purpose:
 
 
 def purpose_of(
-    runtime: Runtime,
+    runtime: ApiRuntime,
     permission: Permission,
     account_id: str,
     token: str | None,

@@ -11,7 +11,7 @@ from shared.access.grant import Grant
 from shared.core.errors import NotAuthorised, ProblemCode
 from shared.core.problem_codes import Common
 from shared.postgres.disclosed_records import shut
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 
 class RefusedByRule(NotAuthorised):

@@ -11,11 +11,11 @@ from shared.access.purposes import Purpose
 from shared.core.permissions import Permission
 from shared.core.types import Ori
 from shared.events import AccessAttempted, Actor, PurposeRecord
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
 async def system_grant(
-    runtime: Runtime,
+    runtime: ApiRuntime,
     permission: Permission,
     *,
     on_behalf_of: Actor,

@@ -36,8 +36,10 @@ from shared.http.validation import invalid_request
 from shared.limits.body_limit import BodyLimit, BodyRefused
 from shared.limits.limiter import Identify, RefusalLimiter, Vouch
 from shared.postgres.unit_of_work import UnitOfWork
+from shared.service.api_runtime import ApiService, runtime_of
+from shared.service.resources import is_ok
 from shared.service.running import Service, attach, service_of
-from shared.service.runtime import TASK, RuntimeService, is_ok, runtime_of
+from shared.service.runtime import TASK, RuntimeService
 from shared.service.spec import ServiceSpec
 
 log = logging.getLogger(__name__)
@@ -112,19 +114,19 @@ def create_app(
             "5XX": {"model": Problem, "description": "A problem document (RFC 9457)"},
         },
     )
-    runtime = service.runtime
     attach(app, service)
     app.add_middleware(BodyLimit, uploads=spec.uploads)
-    app.add_middleware(
-        RefusalLimiter,
-        refusals=runtime.refusals,
-        identify=identify,
-        vouch=vouch,
-        exempt=OPEN.union(spec.open_routes).difference(spec.sign_in_routes),
-        doors=spec.sign_in_routes,
-        answer=_alpr_error,
-    )
-    app.add_middleware(RequestContext, root_path=runtime.settings.root_path)
+    if isinstance(service, ApiService):  # a worker has no guarded route, so it refuses nobody
+        app.add_middleware(
+            RefusalLimiter,
+            refusals=service.runtime.refusals,
+            identify=identify,
+            vouch=vouch,
+            exempt=OPEN.union(spec.open_routes).difference(spec.sign_in_routes),
+            doors=spec.sign_in_routes,
+            answer=_alpr_error,
+        )
+    app.add_middleware(RequestContext, root_path=service.runtime.settings.root_path)
     add_handler(app, AlprError, _alpr_error)
     add_handler(app, RequestValidationError, _invalid)
     add_handler(app, HTTPException, _http_exception)

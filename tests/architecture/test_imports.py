@@ -28,6 +28,7 @@ def test_a_client_has_no_way_to_data_but_the_services(client):
     ways += (
         "shared.postgres.outbox",
         "shared.service.runtime",
+        "shared.service.api_runtime",
         "shared.accounts.tokens",
         "shared.kafka.topics",
         "shared.postgres.unit_of_work",

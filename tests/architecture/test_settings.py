@@ -49,7 +49,7 @@ def missing(spec: ServiceSpec, settings: type[BaseSettings]) -> Iterator[str]:
             yield resource.__name__
 
 
-@pytest.mark.parametrize("service", [name for name in NAMES if name != "recognition"])
+@pytest.mark.parametrize("service", NAMES)
 def test_settings_have_the_fields_of_what_the_service_uses(service):
     spec = SPECS[service]
     assert not list(foreign(spec, spec.settings_class()))

@@ -19,7 +19,6 @@ from local.stack.postgres import Postgres
 from services.audit.actions.verify import verify_stored
 from services.audit.actions.writer import Writer
 from services.audit.settings import Settings
-from services.audit.spec import SPEC
 from shared.core.types import Ori
 from shared.events import (
     AccessAttempted,
@@ -31,7 +30,7 @@ from shared.events import (
 )
 from shared.kafka.codec import Message, encode
 from shared.kafka.event_mac import with_mac
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 from shared.testing import (
     FakeBus,
     FakeClock,
@@ -116,8 +115,8 @@ async def measure(url: str, entries: int, batch: int) -> dict[str, object]:
         audit_values_key=b64encode(bytes(32)).decode(),
         root_public_keys=TestRoot().public,
     )
-    runtime = Runtime("audit", settings, bus=FakeBus(), objects=FakeObjects(), clock=clock)
-    await runtime.start(SPEC.migrations)
+    runtime = ApiRuntime("audit", settings, bus=FakeBus(), objects=FakeObjects(), clock=clock)
+    await runtime.start()
     writer = Writer(runtime, settings)
     given = messages(entries + 500, clock)
     rate = await append(writer, given[:entries], batch)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.core.policy import Policy, load_policy
 from shared.http.app import create_app
 from shared.postgres.database import Database
-from shared.service.runtime import Runtime, RuntimeService
+from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.testing import (
     FakeBus,
     FakeClock,
@@ -129,7 +129,7 @@ def sample_app(
     """What makes the app of a service that has a router and no tables of its own."""
 
     def make(router: APIRouter, **more: Any) -> FastAPI:
-        runtime = Runtime(
+        runtime = ApiRuntime(
             "sample",
             settings,
             bus=bus,
@@ -137,16 +137,17 @@ def sample_app(
             clock=clock,
             people=authority.people,
             policy=policy,
+            migrations=repository / "shared/postgres/migrations/none",
             **more,
         )
 
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-            await runtime.start(repository / "shared/postgres/migrations/none")
+            await runtime.start()
             yield
             await runtime.stop()
 
-        app = create_app(SAMPLE, RuntimeService(runtime), lifespan=lifespan)
+        app = create_app(SAMPLE, ApiService(runtime), lifespan=lifespan)
         app.include_router(router)
         return app
 

@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
 @asynccontextmanager
 async def started(
-    build_app: Callable[[Any, Any], FastAPI], runtime: Runtime
+    build_app: Callable[[Any, Any], FastAPI], runtime: ApiRuntime
 ) -> AsyncIterator[FastAPI]:
     """Run a service's app from its start to its stop."""
     app = build_app(runtime.settings, runtime)

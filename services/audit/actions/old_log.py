@@ -28,7 +28,7 @@ from shared.core.policy import Policy, Retention
 from shared.core.signed_notes import Checkpoint
 from shared.events import Actor, LogClosed, LogDestroyed
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class OldLog:
 class OldLogEnd:
     """Destroys the previous log once it is due, in one transaction with the entry that records it."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: ApiRuntime) -> None:
         self._runtime = runtime
 
     async def destroy_if_due(self) -> bool:

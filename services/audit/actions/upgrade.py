@@ -9,10 +9,10 @@ from services.audit.store.log import Log
 from shared.core.errors import DependencyDown
 from shared.kafka.client import Kafka
 from shared.kafka.topics import TOPICS
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
-async def accept_in_flight(runtime: Runtime, writer: Writer) -> None:
+async def accept_in_flight(runtime: ApiRuntime, writer: Writer) -> None:
     """Set the offsets below which the writer accepts events without a MAC. Call this before the consumer starts.
 
     The first call records the end of each audited partition, or 0 for a log without entries, which accepts no such

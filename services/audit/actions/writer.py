@@ -28,7 +28,7 @@ from shared.events import PeriodFixed, PurgeList, RecordsPurged, ValuesErased
 from shared.kafka.codec import Message
 from shared.kafka.consumer import SomeRefused
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 class Writer:
     """Appends to the log. Several processes may each have one: the log's lock admits one append at a time."""
 
-    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+    def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
         self._runtime = runtime
         self._checkpointer = Checkpointer(settings.signers, runtime.service)
         self._keys = DayKeys(runtime.db, settings.vault)

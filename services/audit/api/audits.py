@@ -26,7 +26,7 @@ from shared.core.permissions import Permission
 from shared.events import AuditChanged
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/audits", tags=["audits"])
 

@@ -14,7 +14,7 @@ from shared.access.rule_refusals import record_refusal
 from shared.core.errors import NotAuthorised
 from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
-from shared.service.runtime import Runtime, runtime_of
+from shared.service.api_runtime import ApiRuntime, runtime_of
 
 
 async def for_audit(
@@ -34,7 +34,7 @@ async def for_audit(
 AuditRead = Annotated[Grant, Depends(for_audit)]
 
 
-def check_department(runtime: Runtime, grant: Grant) -> None:
+def check_department(runtime: ApiRuntime, grant: Grant) -> None:
     """Refuse people of other agencies. Raises: NotAuthorised."""
     if grant.principal.agency_ori != runtime.policy.department.ori:
         raise NotAuthorised(Common.DEPARTMENT_ONLY)

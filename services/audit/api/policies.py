@@ -17,7 +17,7 @@ from shared.core.permissions import Permission
 from shared.events import PolicyAcknowledged
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, Person, RequestBody, key_of
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/policy", tags=["policy"])
 

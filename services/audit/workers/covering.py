@@ -15,8 +15,8 @@ from shared.core.errors import DependencyDown
 from shared.core.periodic import PeriodicTask
 from shared.events import LogCovered
 from shared.kafka.client import stop_client
+from shared.service.api_runtime import ApiRuntime
 from shared.service.coverage import SHOWN_AFTER_S
-from shared.service.runtime import Runtime
 
 EVERY_S = 10.0
 MOST_PROBES = 2000
@@ -29,7 +29,7 @@ class Covering:
     contains every event up to the record's time. If no event is published, the newest record is covered at once.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: ApiRuntime) -> None:
         self._runtime = runtime
         self._since = runtime.clock.now()
         self._probes: deque[tuple[datetime, Ends]] = deque()
@@ -125,7 +125,7 @@ async def committed(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, ends
 class CoveringTask(PeriodicTask):
     """Reports the coverage every 10 s, and closes its clients when it stops."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: ApiRuntime) -> None:
         self._covering = Covering(runtime)
         super().__init__("coverage", self._covering.report, EVERY_S, at_once=True)
 

@@ -17,7 +17,7 @@ from shared.core.errors import AlprError, InternalFault, NotFound
 from shared.events import PurgeList, RecordsPurged
 from shared.objects.purge_list import ListReader
 from shared.postgres.statistics import forget_statistics
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ objects.
 class Eraser:
     """Erases values for purges; several may run, and each purge is applied once."""
 
-    def __init__(self, runtime: Runtime, writer: Writer) -> None:
+    def __init__(self, runtime: ApiRuntime, writer: Writer) -> None:
         self._runtime = runtime
         self._writer = writer
 

@@ -14,7 +14,7 @@ from prometheus_client import Gauge
 from services.audit.settings import Settings
 from services.audit.store.notices import Notice, Notices
 from shared.core.errors import DependencyDown
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ MAX_PAUSE = timedelta(minutes=15)
 class NoticeSender:
     """Delivers notices of findings to one address, at least once each."""
 
-    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+    def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
         self._runtime = runtime
         self._url = settings.audit_notice_url
         token = settings.audit_notice_token

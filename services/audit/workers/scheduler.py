@@ -13,7 +13,7 @@ from services.audit.workers.notices import NoticeSender
 from services.audit.workers.watch import Watch
 from shared.core.periodic import PeriodicTask
 from shared.kafka.disks import disks
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ OLD_LOG_S = 3600.0
 class Scheduler:
     """The tasks that the runtime runs. A failed run is retried; it never stops the log."""
 
-    def __init__(self, runtime: Runtime, settings: Settings, writer: Writer) -> None:
+    def __init__(self, runtime: ApiRuntime, settings: Settings, writer: Writer) -> None:
         self._runtime = runtime
         self._settings = settings
         self._writer = writer

@@ -33,7 +33,7 @@ from shared.events import (
     RefusalsCounted,
 )
 from shared.postgres.disclosed_records import PUSHED
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 LIMIT = 5000
 HOUR = timedelta(hours=1)
@@ -46,7 +46,7 @@ ACKNOWLEDGING_ROLES = ("alpr_administrator", "auditor")
 class Watch:
     """Runs the rules over the log's entries."""
 
-    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+    def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
         self._runtime = runtime
         self._settings = settings
 

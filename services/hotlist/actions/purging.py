@@ -8,7 +8,7 @@ from shared.events import PurgeList, RecordsPurged
 from shared.objects.purge_list import ListReader
 from shared.postgres.month_secrets import MonthSecrets
 from shared.postgres.statistics import forget_statistics
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 PURGED_AT_ONCE = 1000
 LOOKED_UP_AT_ONCE = 10_000
@@ -17,7 +17,7 @@ LOOKED_UP_AT_ONCE = 10_000
 class HitPurge:
     """Deletes the data of purged reads from hits; hits of held reads stay unchanged."""
 
-    def __init__(self, runtime: Runtime, secrets: MonthSecrets) -> None:
+    def __init__(self, runtime: ApiRuntime, secrets: MonthSecrets) -> None:
         self._runtime = runtime
         self._secrets = secrets
 

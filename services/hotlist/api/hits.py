@@ -29,7 +29,7 @@ from shared.events import Tier
 from shared.http.app import Work
 from shared.http.models import After, Limit, key_of
 from shared.postgres.unit_of_work import UnitOfWork
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/hits", tags=["hits"])
 

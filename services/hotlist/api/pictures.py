@@ -14,7 +14,7 @@ from shared.access.guard import access
 from shared.core.errors import NotFound
 from shared.core.permissions import Permission
 from shared.http.openapi import binary
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/hits/{hit_id}", tags=["hits"])
 

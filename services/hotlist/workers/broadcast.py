@@ -21,7 +21,7 @@ from shared.core.errors import Unavailable
 from shared.core.periodic import PeriodicTask
 from shared.events import AlertsUnchecked
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 Encode = Callable[[Hit, datetime, str | None], bytes]
 """Encodes a hit as a Server-Sent Event, from the hit, the time and the token of the link to its picture."""
@@ -42,7 +42,7 @@ RETRY_MS = 1000
 class Broadcaster:
     """The alert streams of this process. Wake `task` when there are new hits."""
 
-    def __init__(self, runtime: Runtime, settings: Settings, encode: Encode) -> None:
+    def __init__(self, runtime: ApiRuntime, settings: Settings, encode: Encode) -> None:
         """`encode` encodes a hit as a Server-Sent Event."""
         self.task = PeriodicTask(
             "alert broadcaster",

@@ -11,7 +11,7 @@ from services.hotlist.settings import Settings
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.feed import Feed, InForce
 from shared.core.periodic import PeriodicTask
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ ENTRIES = Gauge("alpr_hotlist_entries", "Entries that reads are held against", [
 class Refresher:
     """Keeps the index equal to the lists in force. Wake `task` when they change."""
 
-    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+    def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
         self.index = Index()
         self.task = PeriodicTask(
             "hot list refresher", self._check, settings.hotlist_poll_s, at_once=True, drain=True

@@ -23,7 +23,7 @@ from shared.events import DisplayedCaution, DisplayedEntry, HitRaised, ReadRecor
 from shared.events.read_rules import is_late
 from shared.postgres.month_secrets import MonthEnded, MonthSecrets
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Matcher:
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: ApiRuntime,
         settings: Settings,
         refresher: Refresher,
         raised: Callable[[], None],

@@ -14,7 +14,7 @@ from shared.core.policy import Policy
 from shared.core.vault import Vault
 from shared.events import Actor
 from shared.postgres.database import Database
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
 class Identity:
@@ -42,7 +42,7 @@ class Identity:
         """Opened signing keys by key id; filled and read by `actions.keys`."""
 
     @classmethod
-    def of(cls, settings: Settings, runtime: Runtime) -> "Identity":
+    def of(cls, settings: Settings, runtime: ApiRuntime) -> "Identity":
         """Return the context that shares a runtime's database, policy, clock and accounts."""
         return cls(
             settings,

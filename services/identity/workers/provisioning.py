@@ -13,12 +13,13 @@ from shared.core.certificates import CertificateRefused
 from shared.events import AccountChanged
 from shared.events.signed_events import verify_event
 from shared.kafka.follower import TopicFollower
-from shared.service.runtime import UNHURRIED, Runtime
+from shared.service.api_runtime import ApiRuntime
+from shared.service.runtime import UNHURRIED
 
 READ = (AccountChanged,)
 
 
-def follower(identity: Identity, runtime: Runtime) -> TopicFollower:
+def follower(identity: Identity, runtime: ApiRuntime) -> TopicFollower:
     """Return the follower that passes every account change of the topic, from its start, to `recall`."""
     return runtime.follower(
         "identity provisioners",

@@ -13,7 +13,8 @@ from shared.core.periodic import PeriodicTask
 from shared.events import AccountChanged, IssuerMisused, KeyPublished
 from shared.events.signed_events import verify_event
 from shared.kafka.follower import TopicFollower
-from shared.service.runtime import UNHURRIED, Runtime
+from shared.service.api_runtime import ApiRuntime
+from shared.service.runtime import UNHURRIED
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ CHECKED_EVERY_S = 3600.0
 RENEW_BEFORE = timedelta(days=60)
 
 
-def follower(identity: Identity, runtime: Runtime) -> TopicFollower:
+def follower(identity: Identity, runtime: ApiRuntime) -> TopicFollower:
     """Return the follower that passes new key and account events to `watch`."""
     return runtime.follower(
         "identity watch",

@@ -20,7 +20,7 @@ from shared.events import CaptureReceived, Image
 from shared.events.read_rules import check_capture, is_late
 from shared.events.signed_captures import sign
 from shared.postgres.month_secrets import MonthSecrets
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 TimeSource = Literal["device", "server"]
 
@@ -46,7 +46,7 @@ class Receipt(msgspec.Struct, frozen=True):
 class Captures:
     """Accepts frames of authenticated devices."""
 
-    def __init__(self, runtime: Runtime, signer: Signer, secrets: MonthSecrets) -> None:
+    def __init__(self, runtime: ApiRuntime, signer: Signer, secrets: MonthSecrets) -> None:
         """`signer` is certified for captures: other services accept reads of a frame only with its signature."""
         self._runtime = runtime
         self._signer = signer

@@ -16,7 +16,7 @@ from shared.access.grant import Grant
 from shared.core.errors import Conflict, InvalidInput, NotFound
 from shared.events import DeviceChanged, Place
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Issued:
 class Registry:
     """An ALPR administrator's operations on devices."""
 
-    def __init__(self, runtime: Runtime, known: Callable[[Device], None], grant: Grant) -> None:
+    def __init__(self, runtime: ApiRuntime, known: Callable[[Device], None], grant: Grant) -> None:
         """`known` is called with each committed change, so that it applies in this process at once."""
         self._put = known
         self._grant = grant

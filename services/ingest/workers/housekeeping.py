@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from services.ingest.store.devices import FirstSeen
 from shared.core.periodic import PeriodicTask
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ EVERY_S = 86_400
 class Housekeeping:
     """Runs in the background; safe in several processes at once."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: ApiRuntime) -> None:
         self._runtime = runtime
         self.daily = PeriodicTask("ingest housekeeping", self.forget, EVERY_S, at_once=True)
 

@@ -9,7 +9,7 @@ from services.ingest.workers.last_seen import LastSeen
 from shared.core.periodic import PeriodicTask
 from shared.events import DeviceSilenced
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 class Silence:
     """Checks in the background; several processes report each silence once."""
 
-    def __init__(self, runtime: Runtime, settings: Settings, last_seen: LastSeen) -> None:
+    def __init__(self, runtime: ApiRuntime, settings: Settings, last_seen: LastSeen) -> None:
         self._runtime = runtime
         self._after_s = settings.ingest_silent_after_s
         self._last_seen = last_seen

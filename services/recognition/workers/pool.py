@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from prometheus_client import Counter
 from services.recognition.engine.protocol import EngineFactory
 from services.recognition.workers.child import FrameReading, Ready
 from services.recognition.workers.process import Worker, WorkerDied, WorkerDoesNotStart
-from shared.core.errors import InternalFault
+from shared.core.errors import DependencyDown, InternalFault
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,10 @@ class _Frame:
 
 
 class WorkerPool:
-    """Reads frames in worker processes. Use from one event loop."""
+    """Reads frames in worker processes. Use from one event loop. It is a resource of the service."""
+
+    name = "the workers"
+    patience_s = 0.0
 
     def __init__(
         self,
@@ -119,10 +122,19 @@ class WorkerPool:
         try:
             answers = await asyncio.gather(*(self._on(one, one.wait_ready) for one in workers))
         except BaseException:
-            await self.close()
+            await self.stop()
             raise
         self._ready = answers[0]
         self._idle.extend(workers)
+
+    def pings(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """Return the pool's ping, by its name in `/readyz`."""
+        return {"workers": self.ping}
+
+    async def ping(self) -> None:
+        """Return if the workers are started. Raises: Unavailable."""
+        if not self._workers:
+            raise DependencyDown("not started")
 
     async def read(self, image: bytes) -> FrameReading:
         """Read the plates of one frame; waits for a free worker.
@@ -131,7 +143,7 @@ class WorkerPool:
             image: a JPEG, PNG or WebP file.
 
         Raises: UndecodableImage, ImageTooLarge, EngineFailed or FrameKilledWorker because of the frame;
-            WorkerDoesNotStart if a dead worker cannot be replaced; WorkerDied after `close`.
+            WorkerDoesNotStart if a dead worker cannot be replaced; WorkerDied after `stop`.
         """
         if self._closed:
             raise WorkerDied("the pool is closed")
@@ -207,7 +219,7 @@ class WorkerPool:
         for frame, answer in zip(frames, await reading, strict=True):
             frame.settle(answer)
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """Stop all workers; frames in progress are dropped."""
         self._closed = True
         for worker in self._workers:

@@ -7,10 +7,10 @@ from services.release.domain.documents import media_type_of
 from services.release.store import Document, Documents
 from shared.access.grant import Grant
 from shared.postgres.unit_of_work import UnitOfWork
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
-async def upload(runtime: Runtime, work: UnitOfWork, grant: Grant, content: bytes) -> Document:
+async def upload(runtime: ApiRuntime, work: UnitOfWork, grant: Grant, content: bytes) -> Document:
     """Store a document of the caller's agency. Raises: UnsupportedMedia, Unavailable."""
     media_type = media_type_of(content)
     digest = sha256(content).hexdigest()

@@ -14,7 +14,7 @@ from shared.events import ReleaseReceived
 from shared.objects.delivery import opened, sealed
 from shared.postgres.outbox import emit
 from shared.postgres.unit_of_work import UnitOfWork
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ async def downloadable(work: UnitOfWork, grant: Grant, request_id: UUID, agency:
     return found
 
 
-async def download(runtime: Runtime, work: UnitOfWork, grant: Grant, found: Request) -> Download:
+async def download(runtime: ApiRuntime, work: UnitOfWork, grant: Grant, found: Request) -> Download:
     """Open the package of a request and record its disclosure. Raises: NotFound, Unavailable."""
     package = found.package
     if package is None:
@@ -49,7 +49,7 @@ async def download(runtime: Runtime, work: UnitOfWork, grant: Grant, found: Requ
 
 
 def _receipt(
-    runtime: Runtime, grant: Grant, request_id: UUID, package: Package
+    runtime: ApiRuntime, grant: Grant, request_id: UUID, package: Package
 ) -> Callable[[], Awaitable[None]]:
     """Return a function that stores the receipt and announces it."""
 

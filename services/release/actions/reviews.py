@@ -26,7 +26,7 @@ from shared.core.errors import NotFound
 from shared.core.policy import Sharing
 from shared.events import AdministrativeEvent, Source
 from shared.postgres.unit_of_work import UnitOfWork
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Verdict:
 
 
 async def decide(
-    runtime: Runtime, work: UnitOfWork, grant: Grant, request_id: UUID, verdict: Verdict
+    runtime: ApiRuntime, work: UnitOfWork, grant: Grant, request_id: UUID, verdict: Verdict
 ) -> Standing:
     """Approve or deny a request; return the facts on which the decision rests.
 
@@ -71,7 +71,7 @@ async def decide(
     return standing
 
 
-async def standing_of(runtime: Runtime, work: UnitOfWork, found: Request) -> Standing:
+async def standing_of(runtime: ApiRuntime, work: UnitOfWork, found: Request) -> Standing:
     """Return the facts of a request for a review; the agency's current state counts beside its state at filing.
 
     Raises: NotFound for an agency that is not registered.

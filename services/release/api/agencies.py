@@ -17,7 +17,7 @@ from shared.core.permissions import Permission
 from shared.core.types import Ori
 from shared.http.app import Work
 from shared.http.models import OriText, Page
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/agencies", tags=["agencies"])
 

@@ -17,7 +17,7 @@ from shared.access.guard import access
 from shared.core.permissions import Permission
 from shared.http.app import Problem, Work, problem
 from shared.http.models import After, Limit, Page, key_of
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 router = APIRouter(tags=["requester"])
 

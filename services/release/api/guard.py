@@ -15,7 +15,7 @@ from shared.core.errors import NotAuthorised
 from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
 from shared.http.app import Work
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 ReleaseRead = Annotated[Grant, access(Permission.RELEASE_READ)]
 

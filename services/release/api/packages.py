@@ -17,7 +17,7 @@ from shared.access.guard import access
 from shared.core.permissions import Permission
 from shared.http.app import Work
 from shared.http.openapi import binary
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/requests", tags=["requester"])
 

@@ -24,7 +24,7 @@ from shared.core.errors import NotFound
 from shared.core.permissions import Permission
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, key_of
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/requests", tags=["department"])
 

@@ -16,7 +16,7 @@ from shared.core.errors import NotFound
 from shared.core.policy import Sharing
 from shared.events import Source
 from shared.http.models import Page, Person
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 
 class AgencyOut(BaseModel):

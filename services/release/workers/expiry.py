@@ -8,16 +8,16 @@ from services.release.settings import Settings
 from services.release.store import Requests
 from shared.core.periodic import PeriodicTask
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 
-def task(runtime: Runtime, settings: Settings) -> PeriodicTask:
+def task(runtime: ApiRuntime, settings: Settings) -> PeriodicTask:
     """Return the task that removes expired packages."""
     every_s = settings.release_expiry_sweep_s
     return PeriodicTask("package expiry", partial(expire_due, runtime), every_s, at_once=True)
 
 
-async def expire_due(runtime: Runtime) -> int:
+async def expire_due(runtime: ApiRuntime) -> int:
     """Delete up to 100 packages whose download has expired; return how many. The requests stay on file."""
     now = runtime.clock.now()
     software = steps.software(runtime.policy.department.ori)

@@ -22,7 +22,7 @@ from services.retention.store.packages import Built
 from shared.core.errors import NotFound
 from shared.core.policy import Policy
 from shared.objects.store import ObjectStore
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 from shared.service.standing import NewestCheckpoint
 
 
@@ -51,7 +51,7 @@ async def make_package(
     key: str,
     gather: Callable[[Path], Awaitable[Contents]],
     *,
-    runtime: Runtime,
+    runtime: ApiRuntime,
     signer: Signer,
 ) -> Built:
     """Build a package of the files that `gather` writes, and store it at `key` without announcing it.

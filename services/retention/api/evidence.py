@@ -33,7 +33,7 @@ from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, 
 from shared.http.openapi import binary
 from shared.objects.delivery import opened, sealed
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 router = APIRouter(prefix="/v1/evidence-exports", tags=["evidence"])
 
@@ -245,7 +245,7 @@ def _rule(retention: Running) -> Narrowness:
     return retention.runtime.policy.narrowness
 
 
-def _receipt(runtime: Runtime, grant: Grant, export: Export) -> Callable[[], Awaitable[None]]:
+def _receipt(runtime: ApiRuntime, grant: Grant, export: Export) -> Callable[[], Awaitable[None]]:
     """Return the function that records a download."""
 
     async def receive() -> None:

@@ -37,7 +37,7 @@ from shared.http.models import (
     RequestBody,
     key_of,
 )
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
 

@@ -15,7 +15,7 @@ from shared.access.guard import access
 from shared.core.errors import NotFound
 from shared.core.permissions import Permission
 from shared.http.app import Work
-from shared.service.runtime import runtime_of
+from shared.service.api_runtime import runtime_of
 
 router = APIRouter(tags=["records"])
 

@@ -27,7 +27,7 @@ from shared.core.permissions import Permission
 from shared.core.types import Ori
 from shared.events import Actor
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ REMOVED_AT_ONCE = 100
 class EvidenceMaker:
     """One worker; several may run, each on its own exports."""
 
-    def __init__(self, runtime: Runtime, keys: SigningKeys) -> None:
+    def __init__(self, runtime: ApiRuntime, keys: SigningKeys) -> None:
         self._runtime = runtime
         self._keys = keys
 

@@ -24,7 +24,7 @@ from shared.core.permissions import Permission
 from shared.core.policy import Narrowness
 from shared.events import PurposeRecord, ReleaseApproved, ReleaseFailed, ReleasePackaged
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ MAX_ATTEMPTS = 20
 class Packager:
     """One worker; several may run, each on its own requests."""
 
-    def __init__(self, runtime: Runtime, keys: SigningKeys) -> None:
+    def __init__(self, runtime: ApiRuntime, keys: SigningKeys) -> None:
         self._runtime = runtime
         self._keys = keys
 

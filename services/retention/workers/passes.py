@@ -28,7 +28,7 @@ from services.retention.workers.contradictions import report
 from shared.core.ids import derive_id
 from shared.events import Character, Dissent, PassReading, PassRecorded
 from shared.postgres.outbox import emit
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 RECORDED = Counter("alpr_passes_recorded", "Passes that were voted on and told", ["agreed"])
 CONTRADICTED = Counter("alpr_reads_contradicted", "Camera reads that contradict another one")
@@ -44,7 +44,7 @@ JUST_AFTER: Final = timedelta(microseconds=1)
 class PassWorker:
     """One worker; several may run, each on its own devices."""
 
-    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+    def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
         self._runtime = runtime
         self._settle = timedelta(seconds=settings.retention_pass_settle_s)
         self._rules = Rules(

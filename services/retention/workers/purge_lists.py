@@ -11,7 +11,7 @@ from services.retention.store.runs import Runs
 from shared.core.errors import Unavailable
 from shared.events import PurgeList
 from shared.objects.purge_list import ListWriter, folder_of
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ ENDED_AT_ONCE = 50
 class PurgeLists:
     """Writes and deletes the lists of purge runs (docs/purge-list.md)."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: ApiRuntime) -> None:
         self._runtime = runtime
 
     async def write(self, connection: AsyncConnection, run_id: UUID, before: datetime) -> PurgeList:

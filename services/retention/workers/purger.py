@@ -40,7 +40,7 @@ from shared.core.ids import derive_id
 from shared.events import Actor, PurgeChanged, RecordsPurged
 from shared.postgres.outbox import emit
 from shared.postgres.statistics import forget_statistics
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ SWEEP_WITHIN = timedelta(days=1)
 class Purger:
     """One worker; others wait for the same row locks and then skip the finished work."""
 
-    def __init__(self, runtime: Runtime, keys: SigningKeys) -> None:
+    def __init__(self, runtime: ApiRuntime, keys: SigningKeys) -> None:
         self._runtime = runtime
         self._keys = keys
         self._sweeper = Sweeper(runtime)

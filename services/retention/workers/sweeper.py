@@ -32,7 +32,7 @@ from services.retention.store.orphans import Named, Strays, Tally
 from services.retention.store.runs import DueRun, Runs
 from shared.core.errors import DependencyDown, NotFound, Unavailable
 from shared.objects.store import PAGE, Stored
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class _TurnOver(Exception):
 class Sweeper:
     """Sweeps for runs that have destroyed their records."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: ApiRuntime) -> None:
         self._runtime = runtime
 
     async def sweep(self, run: DueRun) -> None:
@@ -77,7 +77,7 @@ class Sweeper:
 class _Sweep:
     """One turn. An exception discards it with its unsaved counts."""
 
-    def __init__(self, runtime: Runtime, run: DueRun) -> None:
+    def __init__(self, runtime: ApiRuntime, run: DueRun) -> None:
         self._runtime = runtime
         self._objects = runtime.objects
         self._run_id = run.run_id

@@ -22,8 +22,8 @@ from shared.events import (
     RecordsDisclosed,
 )
 from shared.kafka.topics import TOPICS
+from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.service.runtime import Runtime
 from shared.testing import all_mac_keys, mac_key_text
 from tests.integration.serving import client_of, started
 
@@ -48,7 +48,7 @@ def audit_settings(settings):
 
 @pytest.fixture
 async def runtime(audit_settings, bus, objects, clock, authority, policy):
-    return Runtime(
+    return ApiRuntime(
         "audit",
         audit_settings,
         bus=bus,

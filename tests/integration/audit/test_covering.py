@@ -18,7 +18,7 @@ from shared.kafka.bus import KafkaBus
 from shared.kafka.client import Kafka
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics_admin import ensure_topics
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 from shared.testing import all_mac_keys, eventually, mac_key, mac_key_text
 from tests.integration.audit.conftest import SEED, an_attempt
 
@@ -99,7 +99,7 @@ async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quie
         audit_signing_key=__import__("base64").b64encode(SEED).decode(),
         audit_values_key=__import__("base64").b64encode(SEED).decode(),
     )
-    runtime = Runtime("audit", own, objects=objects, people=authority.people, policy=policy)
+    runtime = ApiRuntime("audit", own, objects=objects, people=authority.people, policy=policy)
     app = build_app(own, runtime)
     covering = Covering(runtime)
     bus = KafkaBus(bootstrap, "retention", mac_key=mac_key("retention"))

@@ -26,8 +26,8 @@ from shared.kafka.topics import TOPICS
 from shared.kafka.topics_admin import ensure_topics
 from shared.postgres.database import Database
 from shared.postgres.outbox import Relay, emit
+from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.service.runtime import Runtime
 from shared.testing import FakeBus, all_mac_keys, eventually, mac_key, mac_key_text
 from tests.integration.audit.conftest import SEED, an_actor, an_attempt
 from tests.integration.audit.test_log import message_of
@@ -235,7 +235,7 @@ async def on_kafka(settings, broker, objects, authority, policy):
             audit_signing_key=b64encode(SEED).decode(),
             audit_values_key=b64encode(SEED).decode(),
         )
-        runtime = Runtime("audit", own, objects=objects, people=authority.people, policy=policy)
+        runtime = ApiRuntime("audit", own, objects=objects, people=authority.people, policy=policy)
         return runtime, build_app(own, runtime)
 
     return make

@@ -3,7 +3,6 @@
 import pytest
 from sqlalchemy import text
 
-from services.audit.spec import SPEC
 from services.audit.store import keys, periods, search, stream, values
 
 ENTRIES = 10_000
@@ -26,7 +25,7 @@ FILL = text(
 @pytest.fixture
 async def filled(runtime, as_owner):
     """A log of so many entries, with what the planner learns of them."""
-    await runtime.start(SPEC.migrations)
+    await runtime.start()
     async with as_owner("audit") as connection:
         await connection.execute(FILL, {"last": ENTRIES - 1})
         await connection.execute(text("ANALYZE entries"))

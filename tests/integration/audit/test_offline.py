@@ -26,8 +26,8 @@ from shared.events import AccessAttempted, CheckpointSigned, RecordsDisclosed
 from shared.kafka.bus import KafkaBus
 from shared.kafka.codec import Record
 from shared.kafka.topics_admin import ensure_topics
+from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.service.runtime import Runtime
 from shared.testing import all_mac_keys, eventually, mac_key, mac_key_text
 from tests.integration.audit.conftest import SEED, an_attempt
 
@@ -359,7 +359,7 @@ async def test_events_come_from_a_real_broker_into_the_log_once_each(
     }
     key = b64encode(SEED).decode()
     own = Settings(**common, audit_signing_key=key, audit_values_key=key, audit_checkpoint_s=0.2)
-    runtime = Runtime("audit", own, objects=objects, people=authority.people, policy=policy)
+    runtime = ApiRuntime("audit", own, objects=objects, people=authority.people, policy=policy)
     events = [an_attempt(clock) for _ in range(700)]
     last = an_attempt(clock)
     wanted = {event.event_id for event in (*events, last)}

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from services.identity.domain.accounts import Account
 from services.identity.store.accounts import Accounts
 from shared.events import AccessAttempted
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 from shared.testing import FakeBus, TestAuthority
 from tests.integration.authz.asking import Answer, ask
 from tests.integration.authz.expected import NO_ROLE, Case, Expected, Matter, Tables, expected
@@ -33,7 +33,7 @@ class Matrix:
     def __init__(
         self,
         app: FastAPI,
-        runtime: Runtime,
+        runtime: ApiRuntime,
         bus: FakeBus,
         authority: TestAuthority,
         tables: Tables,

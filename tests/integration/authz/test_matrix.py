@@ -20,8 +20,8 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
 from shared.http.app import OPEN
+from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import service_of
-from shared.service.runtime import Runtime, RuntimeService
 from shared.service.spec import Kind
 from shared.testing import TestRoot, all_mac_keys, mac_key_text
 from tests.integration.authz.expected import (
@@ -77,7 +77,7 @@ def service_settings(settings, service, clock):
 @pytest.fixture
 async def matrix(service, service_settings, bus, objects, clock, authority, policy, tables):
     """A started service, with a record of the department's in retention."""
-    runtime = Runtime(
+    runtime = ApiRuntime(
         service,
         service_settings,
         bus=bus,
@@ -161,7 +161,7 @@ async def swapped(grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]) -> s
 async def sample(sample_app, bus, authority, tables):
     app = sample_app(planted)
     async with app.router.lifespan_context(app):
-        yield app, Matrix(app, service_of(app, RuntimeService).runtime, bus, authority, tables, {})
+        yield app, Matrix(app, service_of(app, ApiService).runtime, bus, authority, tables, {})
 
 
 @pytest.mark.clause("468.2/matrix")

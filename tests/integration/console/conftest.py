@@ -22,8 +22,8 @@ from services.retention.main import build_app as build_retention
 from services.retention.service import RetentionService
 from services.retention.settings import Settings as RetentionSettings
 from shared.kafka.topics import TOPICS
+from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.service.runtime import Runtime
 from shared.testing import all_mac_keys, mac_key_text, some_people
 from tests.integration.identity.conftest import (
     administrator,
@@ -103,7 +103,7 @@ def part_of(bus, objects, clock, people, policy, postgres, database_url):
                 "event_mac_key": SecretStr(mac_key_text(name)),
             }
         )
-        return Runtime(
+        return ApiRuntime(
             name, own, bus=bus, objects=objects, clock=clock, people=people, policy=policy
         )
 

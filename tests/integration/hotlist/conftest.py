@@ -22,8 +22,8 @@ from services.hotlist.settings import Settings
 from shared.core.ids import derive_id
 from shared.events import ReadRecorded, RecordsPurged
 from shared.objects.purge_list import ListWriter, Record
+from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.service.runtime import Runtime
 from shared.testing import TestRoot, eventually, mac_key_text
 from tests.integration.serving import client_of, started
 
@@ -180,7 +180,7 @@ class Hotlist:
 
 @contextlib.asynccontextmanager
 async def serving(settings, bus, objects, clock, authority, policy) -> AsyncIterator[Hotlist]:
-    runtime = Runtime(
+    runtime = ApiRuntime(
         "hotlist",
         settings,
         bus=bus,

@@ -491,10 +491,10 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
     from services.hotlist.api.views import alert
     from services.hotlist.events import subscriptions
     from services.hotlist.service import HotlistService
-    from shared.service.runtime import Runtime
+    from shared.service.runtime import ApiRuntime
 
     await hotlist.listed("7ABC123")
-    runtime = Runtime("hotlist", settings, bus=bus, objects=objects, clock=clock, policy=policy)
+    runtime = ApiRuntime("hotlist", settings, bus=bus, objects=objects, clock=clock, policy=policy)
     fresh = HotlistService.of(runtime, settings, alert)  # not started: nothing has loaded the index
     [reads] = [
         s

@@ -13,7 +13,7 @@ from shared.events import HitRaised
 from shared.kafka.bus import KafkaBus
 from shared.kafka.codec import Message, decode
 from shared.kafka.topics_admin import ensure_topics
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 from shared.testing import TestAuthority, eventually
 from tests.integration.hotlist.conftest import Hotlist, Streams, served
 
@@ -63,7 +63,9 @@ async def test_reads_through_kafka_reach_every_stream_once(
     settings = settings.model_copy(
         update={"kafka_bootstrap": broker.bootstrap, "kafka_empty_fetch_pause_ms": 5}
     )
-    runtime = Runtime("hotlist", settings, objects=objects, people=authority.people, policy=policy)
+    runtime = ApiRuntime(
+        "hotlist", settings, objects=objects, people=authority.people, policy=policy
+    )
     app = build_app(settings, runtime)
     async with app.router.lifespan_context(app), served(app) as base_url:
         async with httpx.AsyncClient(base_url=base_url, timeout=30) as client:

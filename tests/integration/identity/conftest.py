@@ -16,8 +16,8 @@ from services.identity.main import build_app
 from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from shared.events import Actor
+from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.service.runtime import Runtime
 from shared.testing import TestRoot, mac_key_text, some_people
 from tests.integration.serving import client_of, started
 
@@ -128,7 +128,7 @@ def people(clock):
 
 @pytest.fixture
 async def app(identity_settings, bus, objects, clock, people):
-    runtime = Runtime(
+    runtime = ApiRuntime(
         "identity", identity_settings, bus=bus, objects=objects, clock=clock, people=people
     )
     async with started(build_app, runtime) as app:

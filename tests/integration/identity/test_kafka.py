@@ -17,8 +17,8 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
 from shared.http.app import create_app
+from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import service_of
-from shared.service.runtime import Runtime, RuntimeService
 from shared.service.settings import ApiSettings
 from shared.testing import eventually
 from shared.testing.sample import SAMPLE
@@ -45,7 +45,7 @@ async def stack(broker, identity_settings, clock, objects, repository, postgres,
 
         clients, apps = [], []
         for _ in range(2):
-            runtime = Runtime("identity", settings, objects=objects, clock=clock)
+            runtime = ApiRuntime("identity", settings, objects=objects, clock=clock)
             apps.append(build_app(settings, runtime))
             clients.append(await start(apps[-1]))
         common = ApiSettings(**{k: v for k, v in shared.items() if not k.startswith("identity_")})
@@ -64,15 +64,16 @@ async def ready(client):
 def another_service(settings, objects, clock, repository):
     from contextlib import asynccontextmanager
 
-    runtime = Runtime("hotlist", settings, objects=objects, clock=clock)
+    none = repository / "shared" / "postgres" / "migrations" / "none"
+    runtime = ApiRuntime("hotlist", settings, objects=objects, clock=clock, migrations=none)
 
     @asynccontextmanager
     async def lifespan(app):
-        await runtime.start(repository / "shared" / "postgres" / "migrations" / "none")
+        await runtime.start()
         yield
         await runtime.stop()
 
-    app = create_app(SAMPLE, RuntimeService(runtime), lifespan=lifespan)
+    app = create_app(SAMPLE, ApiService(runtime), lifespan=lifespan)
 
     @app.get("/v1/mine")
     async def get_mine(grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]) -> str:

@@ -13,7 +13,7 @@ from services.identity.main import build_app
 from services.identity.settings import Settings
 from shared.core.vault import VaultFault
 from shared.events import KeyPublished
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 from shared.testing import some_people
 
 
@@ -89,7 +89,7 @@ async def test_a_start_publishes_again_what_still_verifies(
     assert len(known) == 2
     bus.records.clear()
     newcomer = some_people(clock)
-    second = Runtime(
+    second = ApiRuntime(
         "identity", identity_settings, bus=bus, objects=objects, clock=clock, people=newcomer
     )
     replica = build_app(identity_settings, second)
@@ -108,7 +108,7 @@ async def test_a_replica_knows_separated_accounts_from_its_start(
     path = f"/v1/accounts/{officer.account_id}/separation"
     assert (await administrator.post(path, reason="left the department")).status_code == 200
     bus.records.clear()
-    second = Runtime(
+    second = ApiRuntime(
         "identity",
         identity_settings,
         bus=bus,
@@ -138,7 +138,7 @@ async def test_it_does_not_start_with_another_key_encryption_key(
             "identity_key_encryption_key": base64.b64encode(bytes(32)).decode(),
         }
     )
-    runtime = Runtime("identity", other, bus=bus, objects=objects, clock=clock, people=people)
+    runtime = ApiRuntime("identity", other, bus=bus, objects=objects, clock=clock, people=people)
     second = build_app(other, runtime)
     with pytest.raises(VaultFault):
         async with second.router.lifespan_context(second):

@@ -23,8 +23,8 @@ from services.identity.store.sealed import Sealed
 from shared.core.errors import InternalFault
 from shared.core.vault import MARK, Vault, VaultFault, key_id
 from shared.events import Actor, SecretsRewrapped
+from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.service.runtime import Runtime
 from shared.testing import eventually
 from tests.integration.identity.conftest import certified_environment
 
@@ -296,14 +296,14 @@ async def test_a_service_without_the_needed_key_does_not_start(
     other = Settings(
         **{**identity_settings.model_dump(), "identity_key_encryption_key": in_base64(NEW)}
     )
-    runtime = Runtime("identity", other, bus=bus, objects=objects, clock=clock, people=people)
+    runtime = ApiRuntime("identity", other, bus=bus, objects=objects, clock=clock, people=people)
     second = build_app(other, runtime)
     with pytest.raises(VaultFault, match="add them to IDENTITY_OTHER_KEY_ENCRYPTION_KEYS"):
         async with second.router.lifespan_context(second):
             raise AssertionError("it started")
     others = SecretStr(in_base64(OLD))
     known = other.model_copy(update={"identity_other_key_encryption_keys": others})
-    runtime = Runtime("identity", known, bus=bus, objects=objects, clock=clock, people=people)
+    runtime = ApiRuntime("identity", known, bus=bus, objects=objects, clock=clock, people=people)
     third = build_app(known, runtime)
     async with third.router.lifespan_context(third):
         assert service_of(third, IdentityService).identity.vault.current == key_id(NEW)

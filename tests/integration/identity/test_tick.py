@@ -37,8 +37,8 @@ from shared.kafka.client import Kafka
 from shared.kafka.codec import Message, decode
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics_admin import ensure_topics
+from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import service_of
-from shared.service.runtime import Runtime, RuntimeService
 from shared.service.settings import ApiSettings
 from shared.testing import TestAuthority, TestRoot, eventually, mac_key
 from shared.testing.sample import SAMPLE
@@ -93,7 +93,7 @@ async def stack(kafka, settings, objects, repository, postgres, database_url):
             client.app = app
             return await running.enter_async_context(client)
 
-        identity = await start(build_app(own, Runtime("identity", own, objects=objects)))
+        identity = await start(build_app(own, ApiRuntime("identity", own, objects=objects)))
         as_hotlist = postgres.service_url("hotlist", make_url(database_url).database or "")
         other = ApiSettings(**{**shared, "database_url": as_hotlist})
         searching = await start(searcher(other, objects, repository))
@@ -101,15 +101,16 @@ async def stack(kafka, settings, objects, repository, postgres, database_url):
 
 
 def searcher(settings, objects, repository):
-    runtime = Runtime("hotlist", settings, objects=objects)
+    none = repository / "shared" / "postgres" / "migrations" / "none"
+    runtime = ApiRuntime("hotlist", settings, objects=objects, migrations=none)
 
     @asynccontextmanager
     async def lifespan(app):
-        await runtime.start(repository / "shared" / "postgres" / "migrations" / "none")
+        await runtime.start()
         yield
         await runtime.stop()
 
-    app = create_app(SAMPLE, RuntimeService(runtime), lifespan=lifespan)
+    app = create_app(SAMPLE, ApiService(runtime), lifespan=lifespan)
 
     @app.get("/v1/image")
     async def get_image(grant: Annotated[Grant, access(Permission.HIT_READ)]) -> str:

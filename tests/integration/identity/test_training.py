@@ -13,7 +13,7 @@ from shared.core.permissions import Permission
 from shared.events import TrainingRecorded
 from shared.http.app import create_app
 from shared.postgres.schema import prepare
-from shared.service.runtime import Runtime, RuntimeService
+from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.testing.sample import SAMPLE
 
 
@@ -24,8 +24,8 @@ async def other(settings, postgres, bus, objects, clock, people, repository):
     url = postgres.service_url("hotlist", database)
     settings = settings.model_copy(update={"database_url": url})
     people.assume_current()  # no follower brings identity's tick here: test_tick.py is about that
-    runtime = Runtime("sample", settings, bus=bus, objects=objects, clock=clock, people=people)
-    app: FastAPI = create_app(SAMPLE, RuntimeService(runtime), lifespan=None)
+    runtime = ApiRuntime("sample", settings, bus=bus, objects=objects, clock=clock, people=people)
+    app: FastAPI = create_app(SAMPLE, ApiService(runtime), lifespan=None)
 
     @app.get("/v1/hits")
     async def list_hits(grant: Annotated[Grant, access(Permission.HIT_READ)]) -> str:

@@ -17,8 +17,8 @@ from services.ingest.service import IngestService
 from services.ingest.settings import Settings
 from shared.core.permissions import Permission
 from shared.events import CaptureReceived, ReadRecorded
+from shared.service.api_runtime import ApiRuntime
 from shared.service.running import attach, service_of
-from shared.service.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority, TestRoot
 from shared.testing.macs import mac_key_text
 from tests.integration.serving import client_of, started
@@ -127,7 +127,7 @@ def ingest_settings(postgres, ingest_database, repository, tmp_path) -> Settings
 @asynccontextmanager
 async def another(settings, bus, objects, clock, authority, policy) -> AsyncIterator[Station]:
     """A process of ingest, by settings and a policy of its own."""
-    runtime = Runtime(
+    runtime = ApiRuntime(
         "ingest",
         settings,
         bus=bus,

@@ -14,8 +14,8 @@ from services.ingest.settings import Settings
 from shared.events import CaptureReceived, ReadRecorded
 from shared.kafka.codec import Message, decode
 from shared.kafka.topics import topic_of
+from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.service.runtime import Runtime
 from shared.testing import TestAuthority, TestRoot, eventually
 from tests.integration.ingest.conftest import Station
 from tests.unit.ingest import pictures as p
@@ -43,7 +43,7 @@ async def two(kafka_settings, clock, authority, policy):
 
 @asynccontextmanager
 async def running(settings, clock, authority: TestAuthority, policy):
-    runtime = Runtime("ingest", settings, clock=clock, people=authority.people, policy=policy)
+    runtime = ApiRuntime("ingest", settings, clock=clock, people=authority.people, policy=policy)
     app = build_app(settings, runtime)
     async with app.router.lifespan_context(app):
         await service_of(app, IngestService).follower.caught_up.wait()

@@ -24,8 +24,8 @@ from services.identity.service import IdentityService
 from services.registry import SPECS, names
 from shared.core.policy import Policy, load_policy
 from shared.kafka.bus import KafkaBus
+from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.service.runtime import Runtime
 from shared.service.spec import Kind
 from shared.testing import FakeObjects, TestRoot, all_mac_keys, eventually, mac_key_text
 from tests.integration.authz.asking import Answer, ask
@@ -72,7 +72,7 @@ class Department:
     """The services, and the people who run them."""
 
     apps: dict[str, FastAPI]
-    runtimes: dict[str, Runtime]
+    runtimes: dict[str, ApiRuntime]
     clock: RunningClock
     objects: FakeObjects
     policy: Policy
@@ -245,7 +245,7 @@ async def department(
                 database_url=postgres.service_url(name, database),
                 event_mac_key=mac_key_text(name),
             )
-            runtime = Runtime(name, settings, objects=objects, clock=clock)
+            runtime = ApiRuntime(name, settings, objects=objects, clock=clock)
             app = import_module(f"services.{name}.main").build_app(settings, runtime)
             await running.enter_async_context(app.router.lifespan_context(app))
             apps[name], runtimes[name] = app, runtime

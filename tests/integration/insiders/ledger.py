@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from services.audit.domain.sealing import remaining_of
 from services.audit.store.values import Values
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 from tests.integration.insiders.department import monotonic
 
 _ENTRIES = text(
@@ -43,7 +43,7 @@ class Entry:
 class Ledger:
     """The log as it grows."""
 
-    runtime: Runtime
+    runtime: ApiRuntime
     entries: list[Entry] = field(default_factory=list)
     by_request: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     by_attempt: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
@@ -103,7 +103,7 @@ def _actors(said: dict[str, Any]) -> Iterable[str]:
 class Findings:
     """Looks for findings as an auditor would, again and again; remembers when each was first there."""
 
-    runtime: Runtime
+    runtime: ApiRuntime
     seen: dict[tuple[str, str, str], float] = field(default_factory=dict)
     """When, by kind, subject, and the limit or plate that it is about."""
 

@@ -12,7 +12,6 @@ from random import Random
 import pytest
 
 from services.audit.actions.verify import verify_export
-from services.audit.spec import SPEC
 from tests.integration.audit.conftest import audit_settings, runtime
 from tests.integration.mutation.kinds import KINDS, OF_VALUES
 from tests.integration.mutation.logs import Live, later, make_source
@@ -28,7 +27,7 @@ EACH = -(-COUNT // len(KINDS))
 
 @pytest.fixture
 async def source(runtime, clock):
-    await runtime.start(SPEC.migrations)
+    await runtime.start()
     yield await make_source(runtime, clock)
     await runtime.stop()
 

@@ -15,7 +15,7 @@ from shared.kafka.dead_letters import dead_letters
 from shared.kafka.topics import TOPICS
 from shared.kafka.topics_admin import ensure_topics
 from shared.objects.store import open_store
-from shared.testing import TestRoot, mac_key_text
+from shared.testing import mac_key_text
 
 PAUSE_MS = 5
 
@@ -23,7 +23,6 @@ PAUSE_MS = 5
 @pytest.fixture
 def settings(broker, repository, tmp_path):
     return Settings(
-        root_public_keys=TestRoot().public,
         event_mac_key=mac_key_text("recognition"),
         kafka_bootstrap=broker.bootstrap,
         kafka_empty_fetch_pause_ms=PAUSE_MS,

@@ -9,7 +9,7 @@ from services.release.main import build_app
 from services.release.settings import Settings
 from shared.core.permissions import Permission
 from shared.events import ReleaseFailed, ReleasePackaged
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 from tests.integration.serving import client_of, started
 
 SHERIFF = "CA0520000"
@@ -30,7 +30,7 @@ PDF = b"%PDF-1.7\n" + b"court order " * 100
 
 @pytest.fixture
 async def runtime(settings, bus, objects, clock, authority, policy):
-    return Runtime(
+    return ApiRuntime(
         "release",
         Settings(**settings.model_dump()),
         bus=bus,

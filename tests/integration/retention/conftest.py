@@ -29,8 +29,8 @@ from shared.events import (
     Place,
     ReadRecorded,
 )
+from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.service.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
 from tests.integration import serving
 from tests.integration.serving import client_of
@@ -47,7 +47,7 @@ class Retention:
     """The service under test."""
 
     app: FastAPI
-    runtime: Runtime
+    runtime: ApiRuntime
     client: httpx.AsyncClient
     bus: FakeBus
     objects: FakeObjects
@@ -204,7 +204,7 @@ async def retention(settings, bus, objects, clock, authority, policy: Policy):
 async def started(settings, bus, objects, clock, authority, policy, **own: Any):
     """Start the service with a policy and settings of its own."""
     settings = Settings(**settings.model_dump(), **own)
-    runtime = Runtime(
+    runtime = ApiRuntime(
         "retention",
         settings,
         bus=bus,

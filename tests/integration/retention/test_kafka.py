@@ -13,7 +13,7 @@ from services.retention.settings import Settings
 from shared.events import ReadRecorded
 from shared.kafka.bus import KafkaBus
 from shared.kafka.topics import topic_of
-from shared.service.runtime import Runtime
+from shared.service.api_runtime import ApiRuntime
 from shared.testing import eventually, signed
 from tests.integration.retention.conftest import Retention, a_capture, a_read
 
@@ -30,7 +30,7 @@ async def retention(settings, broker, objects, clock, authority, policy):
             "kafka_empty_fetch_pause_ms": 5,
         }
     )
-    runtime = Runtime(
+    runtime = ApiRuntime(
         "retention", own, objects=objects, clock=clock, people=authority.people, policy=policy
     )
     app = build_app(own, runtime)

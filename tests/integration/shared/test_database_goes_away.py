@@ -13,8 +13,9 @@ from local.stack.process import free_port
 from shared.core.errors import Unavailable
 from shared.postgres import database as shared_db
 from shared.postgres.database import Database
-from shared.service import runtime as shared_runtime
-from shared.service.runtime import Runtime, is_ok
+from shared.service import resources
+from shared.service.api_runtime import ApiRuntime
+from shared.service.resources import is_ok
 
 
 async def test_who_gets_no_connection_in_time_is_refused_and_not_left_waiting(
@@ -55,10 +56,10 @@ async def test_readiness_says_in_time_that_a_silent_database_is_away_and_that_it
     tmp_path, settings, bus, objects, authority, policy, monkeypatch
 ):
     tmp_path.chmod(0o755)
-    monkeypatch.setattr(shared_runtime, "ANSWERS_WITHIN_S", 0.3)
+    monkeypatch.setattr(resources, "ANSWERS_WITHIN_S", 0.3)
     with Postgres(tmp_path / "postgres", fast_for_tests=True) as server:
         url = server.create_database("silent")
-        runtime = Runtime(
+        runtime = ApiRuntime(
             "sample",
             settings.model_copy(update={"database_url": url}),
             bus=bus,
@@ -82,7 +83,7 @@ async def test_ingest_alone_is_ready_while_the_database_is_away_and_says_so(
     settings, bus, objects, authority, policy, service, ready
 ):
     nowhere = f"postgresql://x:x@127.0.0.1:{free_port()}/x"
-    runtime = Runtime(
+    runtime = ApiRuntime(
         service,
         settings.model_copy(update={"database_url": nowhere}),
         bus=bus,
@@ -104,7 +105,7 @@ async def test_readiness_asks_for_the_object_store_where_work_needs_it_alone(
     settings, bus, authority, policy, service, asks, tmp_path
 ):
     """Identity opens none: it could not, without a key; audit uses its own in the background."""
-    runtime = Runtime(
+    runtime = ApiRuntime(
         service,
         settings.model_copy(update={"object_store_url": f"file://{tmp_path}/{service}"}),
         bus=bus,

@@ -18,8 +18,8 @@ from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
 from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
 from shared.http.app import Work
+from shared.service.api_runtime import ApiService
 from shared.service.running import service_of
-from shared.service.runtime import RuntimeService
 from tests.integration.serving import client_of
 
 router = APIRouter()
@@ -80,7 +80,7 @@ async def a_grant(app):
     """A grant as the software issues one to itself."""
     actor = Actor(person_id="p-1", name="Pat", title="Custodian", agency_ori="CA0520100")
     return await system_grant(
-        service_of(app, RuntimeService).runtime,
+        service_of(app, ApiService).runtime,
         Permission.RECORD_SEARCH,
         on_behalf_of=actor,
         purpose=PurposeRecord(kind="release"),
@@ -105,7 +105,7 @@ async def client(app):
 @pytest.fixture
 async def attempts(app, bus):
     async def read():
-        await service_of(app, RuntimeService).runtime.relay.drain()
+        await service_of(app, ApiService).runtime.relay.drain()
         return bus.events(AccessAttempted)
 
     return read
@@ -303,7 +303,7 @@ async def test_nobody_without_a_token_comes_in_and_that_is_recorded(client, atte
 
 @pytest.mark.clause("468.3.1(d)/access-record")
 async def test_if_the_attempt_cannot_be_kept_nothing_is_released(app, client, authority):
-    runtime = service_of(app, RuntimeService).runtime
+    runtime = service_of(app, ApiService).runtime
     runtime.relay.backlog = runtime.settings.max_outbox_backlog + 1
     answer = await client.post("/v1/search", json={"plate": "A1"}, headers=authority.headers())
     assert answer.status_code == 503
@@ -359,7 +359,7 @@ async def test_a_trace_that_a_caller_sends_is_carried_into_the_events(client, au
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
     headers = authority.headers() | {"traceparent": trace}
     await client.get("/v1/alerts", headers=headers)
-    await service_of(app, RuntimeService).runtime.relay.drain()
+    await service_of(app, ApiService).runtime.relay.drain()
     assert dict(bus.records[0].headers)["traceparent"].decode() == trace
 
 

@@ -10,8 +10,8 @@ import pytest
 from shared.core.logs import configure_logging
 from shared.core.trace import MAX_CALLERS_ID
 from shared.events import AccessAttempted, RecordsDisclosed
+from shared.service.api_runtime import ApiService
 from shared.service.running import service_of
-from shared.service.runtime import RuntimeService
 from tests.integration.serving import client_of
 from tests.integration.shared.test_guard import router
 
@@ -48,7 +48,7 @@ async def client(app):
 @pytest.fixture
 async def attempts(app, bus):
     async def read():
-        await service_of(app, RuntimeService).runtime.relay.drain()
+        await service_of(app, ApiService).runtime.relay.drain()
         return bus.events(AccessAttempted)
 
     return read

@@ -20,7 +20,7 @@ from shared.core.problem_codes import Common
 from shared.events import AccessAttempted, RefusalsCounted
 from shared.http.app import create_app
 from shared.limits.refusals import MOST_NAMED
-from shared.service.runtime import Runtime, RuntimeService
+from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.serve import options
 from shared.testing.sample import SAMPLE
 from tests.integration.serving import client_of
@@ -50,11 +50,11 @@ async def keys() -> str:
 
 
 @pytest.fixture
-def runtime(settings, bus, objects, clock, authority, policy):
+def runtime(settings, bus, objects, clock, authority, policy, repository):
     few = settings.model_copy(
         update={"refusals_burst": BURST, "refusals_per_minute": 0.001, "forwarded_allow_ips": "10.9.0.0/16"}
     )  # fmt: skip
-    return Runtime(
+    return ApiRuntime(
         "sample",
         few,
         bus=bus,
@@ -62,14 +62,15 @@ def runtime(settings, bus, objects, clock, authority, policy):
         clock=clock,
         people=authority.people,
         policy=policy,
+        migrations=repository / "shared/postgres/migrations/none",
     )
 
 
 @pytest.fixture
-async def app(runtime, repository):
+async def app(runtime):
     @asynccontextmanager
     async def lifespan(_):
-        await runtime.start(repository / "shared/postgres/migrations/none")
+        await runtime.start()
         yield
         await runtime.stop()
 
@@ -79,7 +80,7 @@ async def app(runtime, repository):
             open_routes=frozenset({"/v1/sign-in", "/v1/keys"}),
             sign_in_routes=frozenset({"/v1/sign-in"}),
         ),
-        RuntimeService(runtime),
+        ApiService(runtime),
         lifespan=lifespan,
     )
     app.include_router(router)

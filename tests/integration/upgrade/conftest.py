@@ -42,8 +42,8 @@ from shared.events import IdentityTicked
 from shared.kafka.codec import Message, decode
 from shared.kafka.consumer import WholeSubscription
 from shared.objects.store import LocalObjects
+from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.service.runtime import Runtime
 from shared.testing import FakeBus, FakeClock, TestRoot
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "upgrade"
@@ -118,7 +118,7 @@ class Upgraded:
     clock: FakeClock
     bus: FakeBus
     apps: dict[str, Any] = field(default_factory=dict)
-    runtimes: dict[str, Runtime] = field(default_factory=dict)
+    runtimes: dict[str, ApiRuntime] = field(default_factory=dict)
     clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
     async def settle(self):
@@ -207,7 +207,7 @@ async def upgraded(migrated):
     async with contextlib.AsyncExitStack() as stack:
         people = None
         for service in APIS:
-            runtime = Runtime(
+            runtime = ApiRuntime(
                 service,
                 settings_of(service, migrated),
                 bus=world.bus,

@@ -13,8 +13,8 @@ from local.stack.keys import ADDED, KEYS, REPLACEABLE
 from local.stack.services import APIS, ASKED_BY_PAGES, PAGES, addresses, build
 from shared.core.policy import load_policy
 from shared.http.app import create_app
+from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import Service, service_of
-from shared.service.runtime import Runtime, RuntimeService
 from shared.service.settings import ApiSettings
 from shared.testing import FakeBus, FakeObjects, all_mac_keys, mac_key_text
 from shared.testing.sample import SAMPLE
@@ -30,8 +30,8 @@ def app(name: str, log: list[str], *, root_path: str = "") -> FastAPI:
         log.append(f"{name} stops")
 
     settings = ApiSettings(root_path=root_path, event_mac_key=mac_key_text("sample"))
-    runtime = Runtime(name, settings, bus=FakeBus(), objects=FakeObjects(), policy=POLICY)
-    made = create_app(SAMPLE, RuntimeService(runtime), lifespan=lifespan)
+    runtime = ApiRuntime(name, settings, bus=FakeBus(), objects=FakeObjects(), policy=POLICY)
+    made = create_app(SAMPLE, ApiService(runtime), lifespan=lifespan)
     made.title = f"The {name} <API>"
 
     @made.get("/v1/things/{thing}")
@@ -135,7 +135,7 @@ def test_every_service_is_built_from_the_environment(
     for key, url in addresses({name: f"http://{name}" for name in ASKED_BY_PAGES}).items():
         monkeypatch.setenv(key, url)
     service = service_of(build(name), Service)
-    settings = service.runtime.settings if isinstance(service, RuntimeService) else service.settings
+    settings = service.runtime.settings if isinstance(service, ApiService) else service.settings
     assert settings.forwarded_allow_ips == "192.0.2.7"
 
 

@@ -19,7 +19,7 @@ async def pool():
     pool = WorkerPool(partial(ScriptedEngine), workers=2)
     await pool.start()
     yield pool
-    await pool.close()
+    await pool.stop()
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ async def pool(tmp_path):
     pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=2, frame_timeout_s=20)
     await pool.start()
     yield pool
-    await pool.close()
+    await pool.stop()
 
 
 def is_gone(pid):
@@ -108,7 +108,7 @@ async def batching(tmp_path):
     pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1, batch=3, frame_timeout_s=20)
     await pool.start()
     yield pool
-    await pool.close()
+    await pool.stop()
 
 
 async def test_frames_that_wait_for_one_worker_go_to_it_together(batching, tmp_path):
@@ -126,7 +126,7 @@ async def test_idle_workers_share_what_waits(tmp_path):
         assert not (tmp_path / "together").exists()
         assert pool.idle == 2
     finally:
-        await pool.close()
+        await pool.stop()
 
 
 async def test_a_free_worker_leaves_a_busy_one_its_share_of_what_waits(tmp_path):
@@ -140,7 +140,7 @@ async def test_a_free_worker_leaves_a_busy_one_its_share_of_what_waits(tmp_path)
         (tmp_path / GO).touch()
         assert (await busy).plates
     finally:
-        await pool.close()
+        await pool.stop()
 
 
 async def test_each_frame_of_a_batch_has_its_own_answer(batching):
@@ -177,7 +177,7 @@ async def test_a_batch_that_a_frame_holds_up_is_read_without_it(tmp_path):
         assert isinstance(slow, FrameKilledWorker)
         assert [len(other.plates) for other in others] == [1, 1]
     finally:
-        await pool.close()
+        await pool.stop()
 
 
 async def test_a_frame_that_is_given_up_leaves_the_rest_of_its_batch_in_hand(batching, tmp_path):
@@ -198,7 +198,7 @@ async def test_a_closed_pool_reads_nothing_and_leaves_nobody_waiting(tmp_path):
     await eventually(lambda: pool.idle == 0)
     waiting = asyncio.create_task(pool.read(frame()))
     await asyncio.sleep(0)
-    await pool.close()
+    await pool.stop()
     for task in in_hand, waiting:
         with pytest.raises(WorkerDied):
             await task
@@ -222,7 +222,7 @@ async def test_a_frame_that_takes_too_long_is_refused(tmp_path):
             await pool.read(frame(HANGS))
         assert (await pool.read(frame())).plates
     finally:
-        await pool.close()
+        await pool.stop()
 
 
 async def test_a_read_that_is_given_up_leaves_no_answer_for_the_next(pool):
@@ -250,7 +250,7 @@ async def test_closing_ends_every_worker_and_the_frame_in_hand(tmp_path):
     pids = [worker.pid for worker in pool.workers]
     hanging = asyncio.create_task(pool.read(frame(HANGS)))
     await eventually(lambda: pool.idle == 1)
-    await pool.close()
+    await pool.stop()
     assert all(is_gone(pid) for pid in pids)
     [ended] = await asyncio.gather(hanging, return_exceptions=True)
     assert isinstance(ended, BaseException)

@@ -12,45 +12,118 @@ from shared.core.periodic import PeriodicTask
 from shared.core.policy import load_policy
 from shared.http.app import create_app
 from shared.kafka import client as kafka
-from shared.service.runtime import Runtime, RuntimeService
-from shared.service.settings import ApiSettings
+from shared.service.api_runtime import ApiRuntime, ApiService
+from shared.service.resources import Ping, start_all, states_of, stop_all
+from shared.service.runtime import Runtime
+from shared.service.settings import ApiSettings, WorkerSettings
 from shared.testing import FakeBus, FakeObjects
 from shared.testing.sample import SAMPLE
 
 POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
 
 
-def a_runtime(**settings: float) -> Runtime:
+def a_runtime(**settings: float) -> ApiRuntime:
     common = ApiSettings(**settings)
-    return Runtime("test", common, bus=FakeBus(), objects=FakeObjects(), policy=POLICY)
+    return ApiRuntime("test", common, bus=FakeBus(), objects=FakeObjects(), policy=POLICY)
 
 
-class Slow:
-    """A store that answers the third call."""
+class Store:
+    """A store that answers at a set call of its start, and records what is done with it."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, name: str, log: list[str], *, answers_at: int = 1, patience_s: float = 0
+    ) -> None:
+        self.name = name
+        self.patience_s = patience_s
         self.calls = 0
+        self._log = log
+        self._answers_at = answers_at
 
-    async def connect(self) -> str:
+    async def start(self) -> None:
         self.calls += 1
-        if self.calls < 3:
+        if self.calls < self._answers_at:
             raise DependencyDown("it does not answer")
-        return "connected"
+        self._log.append(f"{self.name} starts")
+
+    async def stop(self) -> None:
+        self._log.append(f"{self.name} stops")
+
+    async def ping(self) -> None:
+        if self.calls < self._answers_at:
+            raise DependencyDown("it does not answer")
+
+    def pings(self) -> dict[str, Ping]:
+        return {self.name: self.ping}
+
+
+async def test_resources_start_in_order_and_stop_in_reverse() -> None:
+    log: list[str] = []
+    stores = [Store(name, log) for name in ("first", "second", "third")]
+    await start_all("test", stores)
+    assert await states_of(stores) == {"first": "ok", "second": "ok", "third": "ok"}
+    await stop_all(stores)
+    assert log == [
+        *("first starts", "second starts", "third starts"),
+        *("third stops", "second stops", "first stops"),
+    ]
+
+
+async def test_nothing_starts_after_a_store_that_does_not_answer_and_all_can_be_stopped() -> None:
+    log: list[str] = []
+    stores = [Store("first", log), Store("away", log, answers_at=2), Store("last", log)]
+    with pytest.raises(Unavailable, match="does not answer"):
+        await start_all("test", stores)
+    assert log == ["first starts"]
+    assert (await states_of(stores))["away"] == "it does not answer"
+    await stop_all(stores)
+    assert log[1:] == ["last stops", "away stops", "first stops"]
+
+
+async def test_a_runtime_starts_its_own_resources_after_the_shared_ones() -> None:
+    log: list[str] = []
+    settings = WorkerSettings()
+    own = Store("own", log)
+    runtime = Runtime(
+        "recognition", settings, bus=FakeBus(), objects=FakeObjects(), policy=POLICY, own=[own]
+    )
+    assert [resource.name for resource in runtime.resources] == ["Kafka", "the object store", "own"]
+    await runtime.start()
+    assert await runtime.check() == {"kafka": "ok", "objects": "ok", "own": "ok", "policy": "ok"}
+    await runtime.stop()
+    assert log == ["own starts", "own stops"]
+
+
+def test_an_api_starts_its_tables_first_and_its_outbox_after_kafka() -> None:
+    names = [resource.name for resource in a_runtime().resources]
+    assert names == ["Postgres", "Kafka", "the object store", "the outbox"]
+
+
+@pytest.mark.parametrize("patience_s", [0, 7])
+def test_a_start_waits_for_postgres_and_for_kafka_as_long_as_the_settings_say(
+    patience_s: float,
+) -> None:
+    waits = {r.name: r.patience_s for r in a_runtime(start_patience_s=patience_s).resources}
+    assert waits == {
+        "Postgres": patience_s,
+        "Kafka": patience_s,
+        "the object store": 0,
+        "the outbox": 0,
+    }
 
 
 async def test_a_store_that_is_slow_at_the_start_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
-    store = Slow()
-    assert await a_runtime().patiently("a store", store.connect) == "connected"
+    store = Store("a store", [], answers_at=3, patience_s=5)
+    await start_all("test", [store])
     assert store.calls == 3
 
 
 async def test_patience_with_a_store_ends() -> None:
-    store = Slow()
+    store = Store("a store", [], answers_at=3)
     with pytest.raises(Unavailable, match="does not answer"):
-        await a_runtime(start_patience_s=0).patiently("a store", store.connect)
+        await start_all("test", [store])
     assert store.calls == 1
 
 
@@ -65,7 +138,7 @@ async def test_a_failing_task_is_named_by_readyz_and_takes_no_request_away() -> 
 
     monkey = {"postgres": well}
     runtime.db.ping = monkey["postgres"]  # type: ignore[method-assign]
-    app = create_app(SAMPLE, RuntimeService(runtime), lifespan=None)
+    app = create_app(SAMPLE, ApiService(runtime), lifespan=None)
     task = PeriodicTask("purger", fails, 3600, at_once=True)
     runtime.run(task)
     try:
