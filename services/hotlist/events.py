@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from services.hotlist.actions.purging import HitPurge
+from services.hotlist.service import HotlistService
 from services.hotlist.store.outvoted import Outvoted
-from services.hotlist.workers.matcher import Matcher
 from shared.core.errors import InternalFault
 from shared.events import (
     Event,
@@ -16,8 +16,6 @@ from shared.events import (
     RecordsPurged,
 )
 from shared.kafka.consumer import PROMPT, UNHURRIED, Handler, Subscription
-from shared.postgres.month_secrets import MonthSecrets
-from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -25,21 +23,22 @@ log = logging.getLogger(__name__)
 class Handlers:
     """The handlers of the consumed events."""
 
-    def __init__(self, runtime: ApiRuntime, matcher: Matcher, secrets: MonthSecrets) -> None:
-        self._runtime = runtime
-        self._matcher = matcher
-        self._purge = HitPurge(runtime, secrets)
+    def __init__(self, hotlist: HotlistService) -> None:
+        self._runtime = hotlist.runtime
+        self._matcher = hotlist.matcher
+        self._proofs = hotlist.proofs
+        self._purge = HitPurge(hotlist.runtime, hotlist.secrets)
 
     async def reads(self, events: Sequence[ReadRecorded]) -> None:
         """Raise the hits of reads that cameras made. Raises: CaptureRefused; the errors of `Matcher.reads`."""
-        await self._matcher.reads(self._runtime.captures.edge(events))
+        await self._matcher.reads(self._proofs.edge(events))
 
     async def recognised(self, events: Sequence[ReadRecognised]) -> None:
         """Raise the hits of reads of frames, with the device, time and place that ingest signed.
 
         Raises: CaptureRefused; the errors of `Matcher.reads`.
         """
-        await self._matcher.reads(self._runtime.captures.reads(events))
+        await self._matcher.reads(self._proofs.reads(events))
 
     async def purged(self, events: Sequence[RecordsPurged]) -> None:
         """Delete the data of purged reads from hits. Safe to repeat.
@@ -80,9 +79,7 @@ READS = (ReadRecorded, ReadRecognised)
 """The events that raise alerts."""
 
 
-def subscriptions(
-    runtime: ApiRuntime, matcher: Matcher, secrets: MonthSecrets
-) -> list[Subscription]:
+def subscriptions(hotlist: HotlistService) -> list[Subscription]:
     """Return one subscription per topic, each with its own group: a purge or a pass does not delay reads."""
     return [
         Subscription(
@@ -90,5 +87,5 @@ def subscriptions(
             {event: handler},
             pauses=PROMPT if event in READS else UNHURRIED,
         )
-        for event, handler in Handlers(runtime, matcher, secrets).by_event.items()
+        for event, handler in Handlers(hotlist).by_event.items()
     ]

@@ -27,7 +27,7 @@ def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.start(subscriptions(runtime, hotlist.matcher, hotlist.secrets))
+        await runtime.start(subscriptions(hotlist))
         try:
             runtime.run(*hotlist.tasks)
             with before_stop(hotlist.broadcaster.close):

@@ -18,6 +18,7 @@ from services.hotlist.workers.matcher import Matcher
 from services.hotlist.workers.notices import Notices
 from shared.core.errors import Unavailable
 from shared.core.periodic import PeriodicTask
+from shared.events.signed_captures import CaptureProofs
 from shared.postgres.month_secrets import MonthSecrets
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.api_runtime import ApiRuntime, ApiService
@@ -35,6 +36,9 @@ class HotlistService(ApiService):
 
     settings: Settings
     secrets: MonthSecrets
+    proofs: CaptureProofs
+    """Verifies that ingest signed the captures of reads."""
+
     refresher: Refresher
     broadcaster: Broadcaster
     matcher: Matcher
@@ -52,6 +56,9 @@ class HotlistService(ApiService):
             settings.id_vault,
             kept_days=runtime.policy.retention.schedule_days,
         )
+        proofs = CaptureProofs(
+            runtime.trust, runtime.clock, unsigned_until=settings.unsigned_captures_until
+        )
         refresher = Refresher(runtime, settings)
         broadcaster = Broadcaster(runtime, settings, encode)
         matcher = Matcher(runtime, settings, refresher, broadcaster.task.wake, own, secrets)
@@ -60,7 +67,7 @@ class HotlistService(ApiService):
             ALERTS_CHANNEL: broadcaster.task.wake,
         }
         notices = Notices(settings.database_link(), channels, own)
-        return cls(runtime, settings, secrets, refresher, broadcaster, matcher, notices)
+        return cls(runtime, settings, secrets, proofs, refresher, broadcaster, matcher, notices)
 
     @property
     def tasks(self) -> tuple[PeriodicTask, ...]:

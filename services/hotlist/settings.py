@@ -7,10 +7,10 @@ from pydantic import Field, SecretStr
 from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
 from shared.core.vault import Vault
 from shared.objects.settings import ObjectSettings
-from shared.service.settings import ApiSettings
+from shared.service.settings import ApiSettings, CaptureSettings
 
 
-class Settings(ApiSettings, ObjectSettings):
+class Settings(ApiSettings, ObjectSettings, CaptureSettings):
     """Common settings, and hotlist's own (`HOTLIST_…`)."""
 
     hotlist_id_key: SecretKey

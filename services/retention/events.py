@@ -37,7 +37,7 @@ class Handlers:
         self._recorder = retention.recorder
         self._clock = retention.runtime.clock
         self._wake = retention.wake
-        self._proofs = retention.runtime.captures
+        self._proofs = retention.proofs
 
     async def reads(self, events: Sequence[ReadRecorded]) -> None:
         """Store reads made by cameras. Raises: InvalidInput for one that cannot be stored."""

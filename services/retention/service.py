@@ -11,6 +11,7 @@ from services.retention.workers.packager import Packager
 from services.retention.workers.passes import PassWorker
 from services.retention.workers.purger import Purger
 from shared.core.periodic import PeriodicTask
+from shared.events.signed_captures import CaptureProofs
 from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import needs
 
@@ -25,6 +26,9 @@ class RetentionService(ApiService):
     settings: Settings
     keys: SigningKeys
     recorder: Recorder
+    proofs: CaptureProofs
+    """Verifies that ingest signed the captures of reads and outcomes."""
+
     packager: Packager
     evidence: EvidenceMaker
     purger: Purger
@@ -39,6 +43,9 @@ class RetentionService(ApiService):
         recorder = Recorder(
             runtime.db, runtime.clock, floor_days=runtime.policy.retention.floor_days
         )
+        proofs = CaptureProofs(
+            runtime.trust, runtime.clock, unsigned_until=settings.unsigned_captures_until
+        )
         packager, evidence = Packager(runtime, keys), EvidenceMaker(runtime, keys)
         purger, passes = Purger(runtime, keys), PassWorker(runtime, settings)
         every_s, pass_every_s = settings.retention_work_every_s, settings.retention_pass_every_s
@@ -50,7 +57,7 @@ class RetentionService(ApiService):
             PeriodicTask("months", recorder.make_ahead, MONTHS_EVERY_S, at_once=True),
         )
         return cls(
-            runtime, settings, keys, recorder, packager, evidence, purger, passes, tasks=tasks
+            runtime, settings, keys, recorder, proofs, packager, evidence, purger, passes, tasks
         )
 
     async def prepare(self) -> None:

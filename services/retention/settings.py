@@ -6,10 +6,10 @@ from pydantic import Field, SecretStr
 
 from shared.core.links import Given
 from shared.objects.settings import ObjectSettings
-from shared.service.settings import ApiSettings
+from shared.service.settings import ApiSettings, CaptureSettings
 
 
-class Settings(ApiSettings, ObjectSettings):
+class Settings(ApiSettings, ObjectSettings, CaptureSettings):
     """Common settings and retention's own; built once, in main."""
 
     retention_signing_key: SecretStr | None = None

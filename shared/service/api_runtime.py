@@ -16,7 +16,6 @@ from shared.core.certificates import Roots, Trust
 from shared.core.clock import Clock
 from shared.core.policy import Policy
 from shared.events import Event, IdentityTicked
-from shared.events.signed_captures import CaptureProofs
 from shared.kafka.bus import Bus, KafkaBus
 from shared.kafka.follower import TopicFollower
 from shared.kafka.topics import PEOPLE_FOLLOWERS
@@ -164,9 +163,6 @@ class ApiRuntime(Runtime):
         )
         self.trust = Trust(Roots.parse(settings.root_public_keys))
         self.people = people or People(settings.token_issuer, self.trust, self.policy, self.clock)
-        self.captures = CaptureProofs(
-            self.trust, self.clock, unsigned_until=settings.unsigned_captures_until
-        )
         self._follows_people = self.live and people is None
         migrations = migrations or SERVICES / service / "migrations"
         self.resources = [

@@ -58,9 +58,15 @@ class WorkerSettings(CommonSettings, PatienceSettings, KafkaSettings, MacSetting
 class ApiSettings(DatabaseSettings, WorkerSettings, TrustSettings, RefusalSettings):
     """The settings of a service that also has tables and answers people or cameras."""
 
+    max_outbox_backlog: Annotated[int, Field(ge=1)] = 100_000
+    """Access is refused while more records than this wait in the outbox for the audit log."""
+
+
+class CaptureSettings(BaseSettings):
+    """The settings of a service that verifies captures."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
     unsigned_captures_until: UnsignedUntil = None
     """For an upgrade from before ingest signed captures (ADR-0020): until this time, reads and outcomes of
     unsigned captures are accepted too. A time with its zone, at most eight days ahead; unset: never."""
-
-    max_outbox_backlog: Annotated[int, Field(ge=1)] = 100_000
-    """Access is refused while more records than this wait in the outbox for the audit log."""

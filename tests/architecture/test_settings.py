@@ -7,13 +7,15 @@ from pydantic_settings import BaseSettings
 
 from services.registry import NAMES, SPECS
 from shared.accounts.settings import TrustSettings
+from shared.events import ReadRecognised
 from shared.kafka.mac_settings import MacSettings
 from shared.kafka.settings import KafkaSettings
+from shared.kafka.topics import topic_of
 from shared.limits.settings import RefusalSettings
 from shared.objects.rights import RIGHTS
 from shared.objects.settings import ObjectSettings
 from shared.postgres.settings import DatabaseSettings
-from shared.service.settings import CommonSettings
+from shared.service.settings import CaptureSettings, CommonSettings
 from shared.service.spec import Kind, ServiceSpec
 
 
@@ -27,6 +29,7 @@ def resources_of(spec: ServiceSpec) -> dict[type[BaseSettings], bool]:
         DatabaseSettings: api,
         TrustSettings: api,
         RefusalSettings: api,
+        CaptureSettings: spec.name in topic_of(ReadRecognised).consumers,
     }
 
 

@@ -81,7 +81,7 @@ class Hotlist:
         self.authority = authority
         self.bus = bus
         self.clock = clock
-        self.handlers = Handlers(runtime, self.running.matcher, self.running.secrets).by_event
+        self.handlers = Handlers(self.running).by_event
 
     @property
     def running(self):

@@ -491,16 +491,12 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
     from services.hotlist.api.views import alert
     from services.hotlist.events import subscriptions
     from services.hotlist.service import HotlistService
-    from shared.service.runtime import ApiRuntime
+    from shared.service.api_runtime import ApiRuntime
 
     await hotlist.listed("7ABC123")
     runtime = ApiRuntime("hotlist", settings, bus=bus, objects=objects, clock=clock, policy=policy)
     fresh = HotlistService.of(runtime, settings, alert)  # not started: nothing has loaded the index
-    [reads] = [
-        s
-        for s in subscriptions(runtime, fresh.matcher, fresh.secrets)
-        if ReadRecorded in s.handlers
-    ]
+    [reads] = [s for s in subscriptions(fresh) if ReadRecorded in s.handlers]
     await reads.handlers[ReadRecorded]([hotlist.read()])
     await runtime.db.close()
     assert len(await hotlist.hits()) == 1

@@ -214,7 +214,8 @@ async def started(settings, bus, objects, clock, authority, policy, **own: Any):
         policy=policy,
     )
     async with serving.started(build_app, runtime) as app, client_of(app, raises=True) as client:
+        made = Retention(app, runtime, client, bus, objects, clock, authority)
         # Most tests are of what is kept, not of who said so: these take unsigned captures, as during
         # an upgrade. test_signed_captures.py does not.
-        runtime.captures._unsigned_until = datetime.max.replace(tzinfo=UTC)
-        yield Retention(app, runtime, client, bus, objects, clock, authority)
+        made.running.proofs._unsigned_until = datetime.max.replace(tzinfo=UTC)
+        yield made

@@ -92,6 +92,6 @@ async def test_what_a_hold_keeps_beyond_its_month_stays_late(retention):
 @pytest.mark.clause("468.5/late")
 @pytest.mark.parametrize("late", [True, False, None])
 async def test_a_read_of_a_frame_is_late_by_what_ingest_signed_of_the_frame(retention, late):
-    retention.runtime.captures._unsigned_until = None
+    retention.running.proofs._unsigned_until = None
     await retention.store(recognised(signed(a_capture(NOON, late=late).capture)))
     assert await retention.fetch("SELECT late FROM reads") == [(late,)]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.clause("wall/captures")
 @pytest.fixture
 async def strict(retention):
     """The service as it is set unless somebody upgrades."""
-    retention.runtime.captures._unsigned_until = None
+    retention.running.proofs._unsigned_until = None
     return retention
 
 
@@ -160,7 +160,7 @@ async def test_recognition_cannot_pass_for_a_camera_that_reads_itself(strict):
 
 
 async def test_during_an_upgrade_unsigned_captures_are_taken_and_forged_ones_are_not(strict):
-    strict.runtime.captures._unsigned_until = strict.clock.now() + timedelta(hours=1)
+    strict.running.proofs._unsigned_until = strict.clock.now() + timedelta(hours=1)
     bare, frame = a_capture(NOON, image=JPEG).capture, a_frame()
     forged = msgspec.structs.replace(frame.signed, signature=b64encode(bytes(64)).decode())
     event = msgspec.structs.replace(recognised(frame), capture=forged)

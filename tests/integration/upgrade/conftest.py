@@ -145,8 +145,7 @@ class Upgraded:
         yield from of_audit(service_of(self.apps["audit"], AuditService).writer, 100)
         yield from of_release(self.runtimes["release"])
         yield from of_retention(service_of(self.apps["retention"], RetentionService))
-        hotlist = service_of(self.apps["hotlist"], HotlistService)
-        yield from of_hotlist(hotlist.runtime, hotlist.matcher, hotlist.secrets)
+        yield from of_hotlist(service_of(self.apps["hotlist"], HotlistService))
 
     async def ask(self, service, method, path, person=None, purpose=None, **request):
         headers = {**request.pop("headers", {})}
