@@ -1,4 +1,4 @@
-"""Everything hotlist reads from its environment; built once, in main."""
+"""Hotlist's settings, read from its environment; built once, in main."""
 
 from typing import Annotated
 

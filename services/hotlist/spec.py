@@ -6,8 +6,8 @@ from shared.service.spec import ServiceSpec
 DESCRIPTION = """Hot lists, and the hits that reads raise against them.
 
 A hit is a machine match. It is `unverified` until a person has checked it through CLETS with the agency
-that entered the listing (policy 468.4(f)); nothing here says that a stop is lawful.
-Alerts are hits as they happen, over Server-Sent Events at `GET /v1/alerts`."""
+that entered the listing (policy 468.4(f)); a hit does not say that a stop is lawful.
+`GET /v1/alerts` sends hits as they are raised, as Server-Sent Events."""
 
 SPEC = ServiceSpec(
     name="hotlist",

@@ -1,8 +1,8 @@
-"""Ingest: the door for cameras.
+"""Ingest: accepts the frames and reads of cameras.
 
 Owns: the device registry, device credentials and when each device was last seen; the secrets of the months' ids.
 Consumes: `device.changed`, `records.purged`, `checkpoint.signed`.
 Publishes: `capture.received`, `read.recorded`, `device.changed`, `device.silenced`. `capture.received` is signed;
 `read.recorded` is a read that a camera made itself.
-Never: decodes pixels, keeps plates, or acknowledges what is not safe.
+Never: decodes pixels, stores plates, or acknowledges data that are not durable.
 """

@@ -27,7 +27,7 @@ class Handlers:
     async def purged(self, events: Sequence[RecordsPurged]) -> None:
         """Delete the arrival times of purged frames, and the secrets of wholly purged months.
 
-        Idempotent. Raises: InvalidInput for a purge below the legal floor; Unavailable.
+        Idempotent. Raises: InternalFault for a purge below the legal floor; Unavailable.
         """
         floor = timedelta(days=self._runtime.policy.retention.floor_days)
         for event in events:

@@ -1,4 +1,4 @@
-"""Everything ingest reads from its environment; built once, in main."""
+"""Ingest's settings, read from its environment; built once, in main."""
 
 from typing import Annotated, Self
 
@@ -39,7 +39,7 @@ class Settings(ApiSettings, ObjectSettings):
     """Limit of all bodies in one process; a request beyond it gets 503, instead of exhausting memory."""
 
     ingest_body_timeout_s: Annotated[float, Field(gt=0)] = 60
-    """Longest time for a body to arrive whole."""
+    """Longest time for a body to arrive completely."""
 
     ingest_clock_skew_s: Annotated[float, Field(ge=0)] = 300
     """How far in the future a device's clock may be."""

@@ -1,4 +1,4 @@
-"""Release: other agencies' written requests, and the file of what was approved (policy 468.7).
+"""Release: other agencies' written requests, and the file of approved requests (policy 468.7).
 
 Owns: recipient agencies, written requests with their documents, reviews, receipts.
 Consumes: `release.packaged`, `release.failed`, `checkpoint.signed`.

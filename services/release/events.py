@@ -24,11 +24,11 @@ class Handlers:
         self._db = runtime.db
 
     async def packaged(self, events: Sequence[ReleasePackaged]) -> None:
-        """Store packages. Raises: InvalidInput for a request that was never approved."""
+        """Store packages. Raises: InternalFault for a request that does not await its package."""
         await self._once(events, _packaged)
 
     async def failed(self, events: Sequence[ReleaseFailed]) -> None:
-        """Store failures to make a package. Raises: InvalidInput for a request never approved."""
+        """Store failures to make a package. Raises: InternalFault for a request that does not await its package."""
         await self._once(events, _failed)
 
     async def _once(
@@ -53,7 +53,7 @@ def subscriptions(runtime: ApiRuntime) -> list[Subscription]:
 
 
 async def _packaged(requests: Requests, event: ReleasePackaged) -> None:
-    """Store the package. Raises: InvalidInput for a request that was never approved."""
+    """Store the package. Raises: InternalFault for a request that does not await its package."""
     await _approved(requests, event.request_id, "a package")
     package = Package(
         package_key=event.package_key,
@@ -70,7 +70,7 @@ async def _packaged(requests: Requests, event: ReleasePackaged) -> None:
 
 
 async def _failed(requests: Requests, event: ReleaseFailed) -> None:
-    """Store the failure to make a package. Raises: InvalidInput for a request never approved."""
+    """Store the failure to make a package. Raises: InternalFault for a request that does not await its package."""
     await _approved(requests, event.request_id, "a failure")
     failure = Failure(reason=event.reason, failed_at=event.occurred_at)
     await requests.fail(event.request_id, failure)
@@ -81,4 +81,4 @@ async def _approved(requests: Requests, request_id: UUID, what: str) -> None:
     found = await requests.lock(request_id)
     if found is None or found.status is not Status.APPROVED:
         state = found.status.value if found else "unknown here"
-        raise InternalFault(f"{what} came for a request that is {state}")
+        raise InternalFault(f"{what} arrived for a request that is {state}")

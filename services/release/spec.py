@@ -5,7 +5,7 @@ from shared.service.spec import ServiceSpec
 
 DESCRIPTION = """
 Release of ALPR data to other agencies (policy 468.7; Civil Code 1798.90.55): an agency's written
-request, its review by the Administration Sergeant or designee, the package, and the file of it all.
+request, its review by the Administration Sergeant or designee, the package, and the file of all requests.
 """
 
 SPEC = ServiceSpec(

@@ -24,7 +24,7 @@ class HitPurge:
     async def follow(self, event: RecordsPurged, named: PurgeList) -> int:
         """Apply one purge by its list; return the number of hits deleted or cleared. Safe to repeat.
 
-        Raises: InvalidInput for a list that does not match the event; NotFound for one that has ended;
+        Raises: InternalFault for a list that does not match the event; NotFound for one that has ended;
         Unavailable.
         """
         now = self._runtime.clock.now()

@@ -20,7 +20,7 @@ EXAMPLE = 'id: 17\nevent: alert\ndata: {"hit_id": "...", "status": "unverified",
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "`ready` at once, `alert` for each hit (its data as in `GET /v1/hits`), `end` with"
-        " the reason when the stream ends; comments in between show that it lives.",
+        " the reason when the stream ends; comments in between show that the stream is open.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
     }
 }

@@ -57,7 +57,7 @@ async def list_hits(
     list_id: UUID | None = None,
     status: Literal["unverified", "verified"] | None = None,
     late: Annotated[
-        bool | None, Query(description="True: only late hits; false: none of them; left out: both.")
+        bool | None, Query(description="True: only late hits. False: no late hits. Left out: both.")
     ] = None,
     after: After | None = None,
     limit: Limit = 50,

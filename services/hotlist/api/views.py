@@ -37,7 +37,7 @@ class DifferenceOut(BaseModel):
 
 
 class CautionOut(BaseModel):
-    """Something to know before acting on a hit."""
+    """A warning to read before acting on a hit."""
 
     model_config = ConfigDict(from_attributes=True)
 

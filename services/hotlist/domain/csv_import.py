@@ -58,7 +58,7 @@ class Fault:
     field: str | None
     fault: str
     why: ValueRefused | None = None
-    """The rule that refused; None for a fault that was kept with its line, as text."""
+    """The rule that refused; None for a fault that is stored with its line, as text."""
 
     @classmethod
     def of(cls, line: int, column: int | None, field: str | None, why: ValueRefused) -> Self:
@@ -105,7 +105,7 @@ def check_extract_time(as_of: datetime | None, now: datetime) -> None:
 
 
 def refuse(problem: Code, found: Sequence[Fault], **params: Any) -> InvalidInput:
-    """Return the error that names the first of `found` in its text, and the first of them one by one."""
+    """Return the refusal: its text names the first of `found`, its `errors` list the first `MAX_FAULTS`."""
     shown = [fault.as_problem for fault in found[:MAX_FAULTS]]
     return InvalidInput(problem, field=found[0].field, errors=shown, first=str(found[0]), **params)
 

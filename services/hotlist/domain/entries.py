@@ -50,7 +50,7 @@ class EntryFault(ValueRefused):
 
     @property
     def fault(self) -> str:
-        """What is wrong, in words."""
+        """The fault in words."""
         return str(self)
 
 
@@ -96,7 +96,7 @@ class Kinds:
 
     known: frozenset[str]
     off: Mapping[str, ValueRefused]
-    """Switched off, each with why."""
+    """The kinds that are switched off, each with the reason."""
 
     def check(self, text: str) -> str:
         """Return a record kind in its normal form. Raises: EntryFault, KindRefused."""
@@ -249,7 +249,7 @@ def _time(name: str, text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
         if moment.utcoffset() is None:
             raise EntryFault(name, Code.ENTRY_TIME_WITHOUT_ZONE)
-        moment = moment.astimezone(UTC)  # what Postgres keeps, so it must exist in this zone
+        moment = moment.astimezone(UTC)  # Postgres stores UTC, so the time must exist in this zone
     except (ValueError, OverflowError) as exc:
         if isinstance(exc, EntryFault):
             raise

@@ -40,30 +40,30 @@ class Code(ProblemCode):
     VERSION_IN_FORCE = Conflict, "this version is in force already"
     VERSION_NEEDS_SECOND_PERSON = (
         NotAuthorised,
-        "the list would go from {entries_before} to {entries} entries, by more than {share:.0%}: another"
-        " person than uploaded the version puts it in force; entries that are wrong can be ended singly,"
-        " or the list switched off or withdrawn",
+        "the list would shrink from {entries_before} to {entries} entries, by more than {share:.0%}: a person"
+        " who did not upload the version must put it in force; you may also remove wrong entries singly,"
+        " switch the list off or withdraw it",
     )
 
     # Uploads
-    SHEET_MEDIA_UNKNOWN = UnsupportedMedia, "a hot list is uploaded as text/csv"
+    SHEET_MEDIA_UNKNOWN = UnsupportedMedia, "upload a hot list as text/csv"
     SHEET_AS_OF_AHEAD = InvalidInput, "as_of lies in the future"
-    SHEET_STALLED = Malformed, "nothing arrived for {stall_s:g} s"
-    SHEET_CUT_OFF = Malformed, "the upload ended before its end"
+    SHEET_STALLED = Malformed, "no data arrived for {stall_s:g} s"
+    SHEET_CUT_OFF = Malformed, "the upload ended before the body was complete"
     SHEET_WITHOUT_ENTRIES = (
         InvalidInput,
-        "no entry to list: to take all out of force, withdraw the list",
+        "the file has no entries: to put all entries out of force, withdraw the list",
     )
-    SHEET_UPLOADS_BUSY = Unavailable, "other hot lists are being uploaded"
+    SHEET_UPLOADS_BUSY = Unavailable, "other hot lists are being uploaded; try again later"
     SHEET_TOO_LARGE = TooLarge, "a hot list has at most {max_bytes} bytes"
     SHEET_TOO_MANY_ROWS = TooLarge, "a hot list has at most {max_rows} rows"
     SHEET_HEADER_REFUSED = InvalidInput, "{first}", "faults"
     SHEET_BAD_LINES_SHARE = (
         InvalidInput,
-        "{first}: {faults} of {lines} lines are bad, and the policy lets {share:.1%} be set aside",
+        "{first}: {faults} of {lines} lines are bad; the policy allows {share:.1%}",
     )
     SHEET_BAD_LINES_MOST = InvalidInput, "{first}: more than {max_faults} lines are bad"
-    SHEET_EMPTY = InvalidInput, "empty: a header row is needed"
+    SHEET_EMPTY = InvalidInput, "the file is empty: it needs a header row"
     SHEET_COLUMN_UNKNOWN = InvalidInput, "{column!r} is not a column of a hot list"
     SHEET_COLUMN_TWICE = InvalidInput, "a second column of this name"
     SHEET_COLUMN_MISSING = InvalidInput, "this column is missing"
@@ -85,12 +85,12 @@ class Code(ProblemCode):
     ENTRY_KIND_MISSING = InvalidInput, "missing"
     ENTRY_EXPIRES_BEFORE_VALID = InvalidInput, "not after valid_from"
     ENTRY_TIME_WITHOUT_ZONE = InvalidInput, "a time without its zone"
-    ENTRY_TIME_UNREADABLE = InvalidInput, "not a time as ISO 8601 writes it"
+    ENTRY_TIME_UNREADABLE = InvalidInput, "not a time in ISO 8601"
     ENTRY_TIME_TOO_EARLY = InvalidInput, "before the year {from_year}"
-    PARTIAL_WITHOUT_END = InvalidInput, "a partial plate needs one (policy 468.4(c))"
+    PARTIAL_WITHOUT_END = InvalidInput, "a partial plate needs an expiry time (policy 468.4(c))"
     PARTIAL_TOO_LONG = (
         InvalidInput,
-        "a partial plate is looked for at most {max_days} days ahead",
+        "a partial plate expires within {max_days} days",
     )
     PARTIAL_TOO_OPEN = (
         InvalidInput,
@@ -102,17 +102,17 @@ class Code(ProblemCode):
     # Hits and alerts
     HIT_UNKNOWN = NotFound, "no such hit"
     HIT_PICTURE_UNKNOWN = NotFound, "this hit has no such picture"
-    HIT_PICTURE_NOT_A_PICTURE = NotFound, "what is kept there is not a picture"
+    HIT_PICTURE_NOT_A_PICTURE = NotFound, "the stored object is not a picture"
     HIT_VERIFIED = Conflict, "this hit has been verified"
     HIT_ENFORCED_UNVERIFIED = (
         InvalidInput,
-        "enforcement on a hit that was not verified as a correct read is recorded only with a"
-        " stated reason (policy 468.4(f))",
+        "enforcement on a hit that was not verified as a correct read needs a stated reason (policy"
+        " 468.4(f))",
     )
     HIT_READ_DESTROYED = (
         Conflict,
         "the read of this hit was destroyed under the retention schedule",
     )
-    HIT_DISPOSITIONS_FULL = Conflict, "this hit has as many dispositions as are kept"
-    ALERT_STREAMS_FULL = Unavailable, "no more alert streams can be opened here"
+    HIT_DISPOSITIONS_FULL = Conflict, "this hit has the most dispositions that a hit may have"
+    ALERT_STREAMS_FULL = Unavailable, "no more alert streams can be opened here; try again later"
     ALERT_ID_MALFORMED = InvalidInput, "an id of this stream is a whole number"

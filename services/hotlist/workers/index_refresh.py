@@ -15,7 +15,7 @@ from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
-ENTRIES = Gauge("alpr_hotlist_entries", "Entries that reads are held against", ["agency"])
+ENTRIES = Gauge("alpr_hotlist_entries", "Entries that reads are matched with", ["agency"])
 
 
 class Refresher:

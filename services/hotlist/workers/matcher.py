@@ -72,7 +72,7 @@ class Matcher:
     async def reads(self, reads: Sequence[ReadRecorded]) -> None:
         """Raise the hits of a batch; a redelivery raises none.
 
-        Raises: InvalidInput for a read whose values Postgres cannot store; Unavailable.
+        Raises: InternalFault for a read whose values Postgres cannot store; Unavailable.
         """
         await self._refresher.ready()
         candidates = self._refresher.index.candidates(
@@ -103,7 +103,7 @@ class Matcher:
             self._raised()
         except DBAPIError as exc:
             if str(getattr(exc.orig, "sqlstate", None)).startswith(_DATA_EXCEPTION):
-                raise InternalFault("a value of the read cannot be kept") from exc
+                raise InternalFault("Postgres cannot store a value of the read") from exc
             raise
 
     async def _not_purged(self, candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -41,10 +41,10 @@ class Notices:
         try:
             await self._hear_out()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
-            raise DependencyDown(f"notices are not heard: {type(exc).__name__}") from exc
+            raise DependencyDown(f"Postgres notices do not arrive: {type(exc).__name__}") from exc
         finally:
             self._connected.clear()
-        raise DependencyDown("notices are not heard: the connection ended")
+        raise DependencyDown("Postgres notices do not arrive: the connection ended")
 
     async def _hear_out(self) -> None:
         ended = asyncio.Event()

@@ -55,7 +55,7 @@ class StreamAuthorisation:
         except NotAuthenticated as exc:
             return exc.detail
         if (unchecked := self.unchecked(now)) is not None and now >= unchecked[1]:
-            return "whether the account still holds could not be checked for too long"
+            return "the account could not be checked for too long"
         return None
 
     def verify_again(self, now: datetime) -> None:

@@ -56,8 +56,8 @@ class Captures:
     async def store(self, device: Device, upload: Upload, said: Circumstances) -> Receipt:
         """Store a frame durably and publish its event.
 
-        Raises: Malformed, UnsupportedMedia, TooLarge, MonthEnded, InvalidInput, before anything is stored; Unavailable:
-        the frame may be sent again and gets the same id.
+        Raises: Malformed, UnsupportedMedia, TooLarge, MonthEnded, InvalidInput, before it stores any data; Unavailable:
+        the device may send the frame again, which gets the same id.
         """
         frame = await _inspect(upload.data)
         received_at = self._runtime.clock.now()

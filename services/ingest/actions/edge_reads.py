@@ -73,7 +73,7 @@ DECODERS: dict[str, Callable[[bytes], list[EdgeRead]]] = {
 def unpack(body: bytes, encoding: str, most_bytes: int) -> bytes:
     """Return `body` without its content encoding.
 
-    Raises: TooLarge if it unpacks to more than `most_bytes`, and unpacks no further; Malformed if it is broken,
+    Raises: TooLarge if it unpacks to more than `most_bytes`, without unpacking the rest; Malformed if it is broken;
     UnsupportedMedia for encodings other than gzip.
     """
     if encoding in ("", "identity"):
@@ -137,7 +137,7 @@ def _named(message: str) -> InvalidInput:
 
 
 def _fault(index: int, field: str | None, fault: str, because: str | None = None) -> InvalidInput:
-    """Return the refusal of one read; `because` is the code of the rule, None where the shape is wrong."""
+    """Return the refusal of one read; `because` is the code of the rule, None if the read has the wrong shape."""
     if field is None:
         return InvalidInput(Code.READ_SHAPE_REFUSED, index=index, fault=fault)
     return InvalidInput(
@@ -201,7 +201,7 @@ class Batch:
         return events
 
     def _hold_to_all(self, events: Sequence[ReadRecorded]) -> None:
-        """Refuse reads that hotlist and retention would dead-letter: a receipt promises that a read is kept."""
+        """Refuse reads that hotlist and retention would dead-letter: a receipt promises that a read is stored."""
         try:
             check_reads(events, self._now)
         except InvalidInput:
@@ -229,7 +229,7 @@ class Batch:
             self._refuse("captured_at", InvalidInput(Code.CAPTURED_AT_OUT_OF_AGE))
 
     def _check(self, read: EdgeRead, at: datetime) -> None:
-        """Check what the decoder's types cannot express."""
+        """Check the rules that the decoder's types cannot express."""
         if (fault := self._window.fault(at)) is not None:
             self._refuse("captured_at", InvalidInput(fault))
         if read.region is not None and not is_region(read.region):

@@ -52,14 +52,14 @@ class CaptureReceipt(BaseModel):
     """How many Kafka brokers have the capture's event, at the least. 1: the loss of that broker loses it
     (KAFKA_ALLOW_ONE_COPY); the image itself is in the object store."""
     late: bool
-    """It arrived later than the device may keep captures back: it is kept, and shown as late."""
+    """It arrived later than the device may keep captures back: it is stored, and shown as late."""
     checkpoint: str | None
     """The newest signed checkpoint of the audit log, a signed note; null only before the first one."""
 
 
 _TEXTS = {
-    "captured_at": "When the frame was taken (RFC 3339, with a time zone). Left out: now.",
-    "latitude": "Where it was taken, WGS 84 degrees. Left out: where the device is registered.",
+    "captured_at": "Time of the capture (RFC 3339, with a time zone). Left out: now.",
+    "latitude": "Place of the capture, WGS 84 degrees. Left out: where the device is registered.",
     "longitude": "Degrees east.",
     "heading_deg": "Where the camera looked, degrees clockwise from north.",
 }
@@ -78,8 +78,8 @@ _OPENAPI: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": (
-            "The frame, 25 MB and 50 megapixels at most. What it is, is found out from its bytes; zeros"
-            " after its end are taken, any other bytes there are not."
+            "The frame, 25 MB and 50 megapixels at most. Its bytes determine its format. Zeros after its"
+            " end are accepted, other bytes are refused."
         ),
         "content": {
             **binary("image/jpeg", "image/png", "image/webp"),
@@ -96,10 +96,10 @@ _OPENAPI: dict[str, Any] = {
 
 
 async def post_capture(request: Request, device: Camera) -> Response:
-    """Accept one frame: a JPEG, PNG or WebP body, or a form with one file; answered once it is durable.
+    """Accept one frame, and answer once it is durable: a JPEG, PNG or WebP body, or a form with one file.
 
-    Time and place come by query, header or form field. The same frame again is the same capture.
-    503 with Retry-After if it cannot be stored: send it again, it was not acknowledged.
+    Send time and place by query, header or form field. The same frame again is the same capture.
+    503 with Retry-After means that the frame is not stored: send it again.
     """
     ingest = service_of(request.app, IngestService)
     settings = ingest.settings

@@ -68,7 +68,7 @@ class NewDevice(RequestBody):
 
 
 class DeviceChanges(RequestBody):
-    """The fields to change; others stay."""
+    """The fields to change; fields left out stay unchanged."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -95,7 +95,7 @@ class DeviceView(BaseModel):
     status: Status
     registered_at: datetime
     last_seen_at: datetime | None
-    """When it last sent anything; stored every few seconds."""
+    """When it last sent data; updated every few seconds."""
 
     @classmethod
     def of(cls, device: Device) -> "DeviceView":
@@ -214,7 +214,7 @@ async def rotate_credential(
 async def revoke_device(
     request: Request, device_id: UUID, because: Because, grant: DeviceManage
 ) -> DeviceView:
-    """Refuse everything from this device from now on."""
+    """Refuse all requests of this device from now on."""
     registry = registry_of(request, grant)
     return DeviceView.of(await registry.revoke(device_id, reason=because.reason))
 

@@ -18,7 +18,7 @@ from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMed
 from shared.core.problem_codes import Common
 from shared.http.multipart import MultipartCallbacks
 
-# It logs each broken form; the sender gets an error, and must not be able to fill the log.
+# python-multipart logs each broken form. The sender gets an error anyway, and must not be able to fill the log.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 MAX_PARTS = 16
@@ -37,8 +37,8 @@ async def pour(
 ) -> None:
     """Write a request's body to `into`, piece by piece as it arrives.
 
-    Raises: TooLarge as soon as the size is known, Malformed if it does not arrive whole in time, Unavailable if this
-    process holds too many bytes already.
+    Raises: TooLarge as soon as the size is known; Malformed if it does not arrive completely in time; Unavailable if
+    this process holds too many bytes already.
     """
     check_length(request, most_bytes)
     count_bytes = 0
@@ -57,7 +57,7 @@ async def pour(
 
 
 def check_length(request: Request, most_bytes: int) -> None:
-    """Refuse a body by its declared length, before reading any of it. Raises: TooLarge."""
+    """Refuse a body by its declared length, before reading it. Raises: TooLarge."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most_bytes:
         raise _too_large(most_bytes)
@@ -165,7 +165,7 @@ class _Form(MultipartCallbacks):
             raise TooLarge(Code.FORM_PART_TOO_LARGE, field=self._name, max_bytes=most_bytes)
 
     def field_ended(self) -> None:
-        """Keep a whole field, or the file."""
+        """Store a complete field, or the file."""
         if self._is_file:
             self._file = self._part
             return

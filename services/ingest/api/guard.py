@@ -30,7 +30,7 @@ _BEARER = HTTPBearer(
 )
 _BASIC = HTTPBasic(
     scheme_name="device_credential_basic",
-    description="Device id as the user name, secret as the password: for cameras that know no other.",
+    description="Device id as the user name, secret as the password: for cameras that only support Basic.",
     auto_error=False,
 )
 
@@ -44,7 +44,7 @@ async def authenticate(request: Request) -> Device:
 
 
 async def still(request: Request) -> Device:
-    """Return the device in its current state. Routes call it again after the body: it may have been revoked since.
+    """Return the device in its current state. Routes call this after the body, since the device may be revoked then.
 
     Raises: NotAuthenticated, Unavailable.
     """

@@ -1,4 +1,4 @@
-"""`POST /v1/reads`: a batch of reads that a camera made itself, accepted whole or not at all."""
+"""`POST /v1/reads`: accepts or refuses a whole batch of reads that a camera made itself."""
 
 import asyncio
 from collections.abc import Mapping
@@ -68,13 +68,13 @@ class ReadsReceipt(BaseModel):
     duplicates: int
     """How many repeated reads the batch has, beyond the first of each."""
     sha256: str
-    """Of the body as sent."""
+    """SHA-256 of the body as sent, hexadecimal."""
     received_at: datetime
     copies: int
     """How many Kafka brokers have the reads, at the least. 1: the loss of that broker loses them
     (KAFKA_ALLOW_ONE_COPY)."""
     late: int
-    """How many distinct reads arrived later than the device may keep them back: they are kept, and shown as late."""
+    """How many distinct reads arrived later than the device may keep them back: they are stored, and shown as late."""
     checkpoint: str | None
     """The newest signed checkpoint of the audit log, a signed note; null only before the first one."""
     read_ids: list[UUID] | None = None
@@ -114,7 +114,7 @@ def _openapi() -> dict[str, Any]:
 
 
 async def post_reads(request: Request, device: Camera) -> Response:
-    """Accept 1 to 10,000 reads as a JSON array or NDJSON, all or none; answered once they are durable.
+    """Accept 1 to 10,000 reads as a JSON array or NDJSON, and answer once they are durable. One fault refuses all.
 
     An error names the first faulty read by its position in the batch and its field. A read that is sent again with
     equal time (as written), `source_id`, plate, region and confidence is the same read, so a batch may be sent again,

@@ -47,7 +47,7 @@ class Device:
     """How many hours it may keep captures back; later ones are late (`buffering`)."""
 
     credentials: tuple[Credential, ...] = field(default=(), repr=False)
-    """Those that may still be valid, the current one first."""
+    """The credentials that may still be valid, the current one first."""
 
     def accepts(self, secret_sha256: bytes, now: datetime) -> bool:
         """Whether a secret with this digest is one of the device's at `now`."""

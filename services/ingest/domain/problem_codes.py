@@ -25,20 +25,23 @@ class Code(ProblemCode):
         NotAuthenticated,
         "a device credential is required (Authorization: Bearer <device id>.<secret>, or Basic)",
     )
-    DEVICE_CREDENTIAL_MALFORMED = NotAuthenticated, "this is no device credential"
-    DEVICE_CREDENTIAL_SCHEME = NotAuthenticated, "a device credential is sent as Bearer or Basic"
+    DEVICE_CREDENTIAL_MALFORMED = (
+        NotAuthenticated,
+        "this is not a device credential: send <device id>.<secret>",
+    )
+    DEVICE_CREDENTIAL_SCHEME = NotAuthenticated, "send a device credential as Bearer or Basic"
     DEVICE_CREDENTIAL_UNKNOWN = (
         NotAuthenticated,
-        "this device credential is not known or no longer holds",
+        "this device credential is unknown or no longer valid",
     )
-    DEVICES_NOT_LOADED = Unavailable, "devices are not yet known"
+    DEVICES_NOT_LOADED = Unavailable, "the devices are not loaded yet; try again later"
     DEVICE_UNKNOWN = NotFound, "there is no such device"
     DEVICE_NAME_TAKEN = Conflict, "another device has this name"
     DEVICE_REVOKED = Conflict, "this device is revoked; reinstate it to issue a credential"
     DEVICE_REVOKED_BEFORE = Conflict, "this device is revoked already"
     DEVICE_NOT_REVOKED = Conflict, "this device is not revoked"
-    DEVICE_PLACE_MISSING = InvalidInput, "a fixed device has a place: latitude and longitude"
-    VEHICLE_HAS_NO_PLACE = InvalidInput, "a vehicle has no fixed place"
+    DEVICE_PLACE_MISSING = InvalidInput, "a fixed device needs a place: give latitude and longitude"
+    VEHICLE_HAS_NO_PLACE = InvalidInput, "a vehicle has no fixed place: leave it out"
     DEVICE_BUFFER_TOO_LONG = (
         InvalidInput,
         "a device of the kind {kind} may keep captures back for {most_h:g} hours at most"
@@ -47,60 +50,60 @@ class Code(ProblemCode):
     DEVICE_RATE_EXCEEDED = TooManyRequests, "this device may send {per_s:g} {what} a second"
     TOO_MUCH_IN_FLIGHT = Unavailable, "this process holds too many request bytes; try again later"
 
-    # What a device says of a frame or read
-    CAPTURE_FIELD_UNKNOWN = InvalidInput, "there is no such field; there are {allowed}"
-    CAPTURE_FIELD_NOT_ASCII = InvalidInput, "{name} has other than printable ASCII characters"
+    # Time and place of a frame or read
+    CAPTURE_FIELD_UNKNOWN = InvalidInput, "there is no such field; the fields are {allowed}"
+    CAPTURE_FIELD_NOT_ASCII = InvalidInput, "{name} may contain printable ASCII characters only"
     CAPTURE_FIELD_TOO_LONG = InvalidInput, "{name} is longer than {max_characters} characters"
-    CAPTURE_FIELD_CONTRADICTED = InvalidInput, "{name} is said twice, and differently"
+    CAPTURE_FIELD_CONTRADICTED = InvalidInput, "{name} has two different values"
     CAPTURED_AT_UNREADABLE = (
         InvalidInput,
-        "captured_at is no time; send e.g. 2026-06-01T12:00:00.250Z",
+        "captured_at is not a time; send e.g. 2026-06-01T12:00:00.250Z",
     )
     CAPTURED_AT_WITHOUT_ZONE = InvalidInput, "captured_at has no time zone; add Z or an offset"
-    CAPTURED_AT_OUT_OF_AGE = InvalidInput, "captured_at is no time of this age"
+    CAPTURED_AT_OUT_OF_AGE = InvalidInput, "captured_at is outside the years that can be stored"
     CAPTURED_AT_IN_FUTURE = (
         InvalidInput,
         "captured_at is in the future: the device's clock is wrong",
     )
     CAPTURED_AT_TOO_OLD = (
         InvalidInput,
-        "captured_at is older than records are kept (policy 468.5)",
+        "captured_at is before the retention schedule (policy 468.5)",
     )
     HEADING_WITHOUT_PLACE = InvalidInput, "a heading needs latitude and longitude"
-    PLACE_INCOMPLETE = InvalidInput, "latitude and longitude come together"
-    PLACE_OUT_OF_RANGE = InvalidInput, "{name} is a number from {least} to {most}"
+    PLACE_INCOMPLETE = InvalidInput, "give both latitude and longitude, or neither"
+    PLACE_OUT_OF_RANGE = InvalidInput, "{name} must be a number from {least} to {most}"
     PLACE_TOO_FAR = (
         InvalidInput,
-        "the place is {away_m:,.0f} m from where this fixed camera is registered, and {most_m:,.0f} m are"
-        " allowed; leave the place out, or have the registered place changed",
+        "the place is {away_m:,.0f} m from the registered place of this fixed camera; {most_m:,.0f} m are"
+        " allowed. Leave the place out, or have the registered place changed",
     )
 
     # Reads of cameras
-    READS_ENCODING_UNKNOWN = UnsupportedMedia, "reads are sent plain or as gzip"
-    READS_NOT_GZIP = Malformed, "the body is no gzip"
+    READS_ENCODING_UNKNOWN = UnsupportedMedia, "send reads uncompressed or as gzip"
+    READS_NOT_GZIP = Malformed, "the body is not gzip"
     READS_UNPACK_TOO_LARGE = TooLarge, "the body unpacks to more than {max_bytes} bytes"
-    READS_GZIP_CUT_OFF = Malformed, "the gzip body is truncated, or more follows it"
-    READS_MEDIA_UNKNOWN = UnsupportedMedia, "reads are sent as {first} or {second}"
-    READS_NOT_JSON = Malformed, "the body is no JSON: {fault}"
+    READS_GZIP_CUT_OFF = Malformed, "the gzip body is truncated, or has bytes after its end"
+    READS_MEDIA_UNKNOWN = UnsupportedMedia, "send reads as {first} or {second}"
+    READS_NOT_JSON = Malformed, "the body is not JSON: {fault}"
     READS_EMPTY = InvalidInput, "the batch has no reads"
-    READS_TOO_MANY = TooLarge, "a batch has {max_reads} reads at most, not {reads}"
+    READS_TOO_MANY = TooLarge, "a batch may have {max_reads} reads at most, not {reads}"
     READS_SHAPE_REFUSED = InvalidInput, "{fault}"
     READ_SHAPE_REFUSED = InvalidInput, "read {index}: {fault}"
     READ_FIELD_REFUSED = InvalidInput, "read {index}, {name}: {fault}", "because"
-    READ_REGION_UNKNOWN = InvalidInput, "is no region in its full form: send {allowed}"
+    READ_REGION_UNKNOWN = InvalidInput, "is not a region in its full form: send {allowed}"
     READ_SOURCE_ID_REUSED = (
         InvalidInput,
-        "another read of this batch has it and says otherwise",
+        "another read of this batch has the same source_id and other values",
     )
     READ_PLACE_INCOMPLETE = (
         InvalidInput,
-        "latitude and longitude come together, and a heading with them",
+        "give both latitude and longitude, or neither; a heading needs both",
     )
-    READS_PARAMETER_UNKNOWN = InvalidInput, "there is no such parameter; there is `ids`"
-    READS_IDS_NOT_BOOLEAN = InvalidInput, "ids is true or false"
+    READS_PARAMETER_UNKNOWN = InvalidInput, "there is no such parameter; the only one is `ids`"
+    READS_IDS_NOT_BOOLEAN = InvalidInput, "ids must be true or false"
 
     # Frames
-    FRAME_ENCODED = UnsupportedMedia, "a frame is sent as it is, without a content encoding"
+    FRAME_ENCODED = UnsupportedMedia, "send a frame without a content encoding"
     FORM_BOUNDARY_MISSING = Malformed, "the multipart body has no boundary"
     FORM_BOUNDARY_INVALID = Malformed, "the multipart boundary is not valid"
     FORM_UNREADABLE = Malformed, "the multipart body does not parse"
@@ -121,6 +124,6 @@ class Code(ProblemCode):
     IMAGE_TOO_MANY_SCANS = TooLarge, "the image has more than {max_scans} scans"
     IMAGE_TOO_LARGE = (
         TooLarge,
-        "the image's header says {width_px} x {height_px} pixels; {max_megapixels} megapixels and"
-        " {max_side_px} pixels a side are the limit",
+        "the image has {width_px} x {height_px} pixels by its header; the limit is {max_megapixels}"
+        " megapixels and {max_side_px} pixels a side",
     )

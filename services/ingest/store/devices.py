@@ -1,4 +1,4 @@
-"""The only code that touches ingest's tables."""
+"""The only queries on ingest's tables."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ _SEEN = text(
     WHERE d.device_id = s.device_id
     """
 )
-# One replica's update wins, and a device is reported again only after it was heard from in between.
+# One replica's update wins, and a device is reported again only if it has sent data in between.
 _FALL_SILENT = text(
     """
     UPDATE devices SET silence_told_at = :now
@@ -67,7 +67,7 @@ _FALL_SILENT = text(
     RETURNING device_id, name, coalesce(last_seen_at, registered_at) AS last_heard_at
     """
 )
-# DO UPDATE returns the row whoever inserted it, also if another transaction just did.
+# DO UPDATE returns the row even if another transaction has just inserted it.
 _FIRST_SEEN = text(
     """
     INSERT INTO first_seen AS f (device_id, sha256, received_at) VALUES (:id, :sha256, :now)
@@ -79,7 +79,7 @@ _FIRST_SEEN = text(
 
 @dataclass(frozen=True)
 class Silent:
-    """A device that fell silent, and the time at which it last sent anything."""
+    """A device that fell silent, and the time at which it last sent data."""
 
     device_id: UUID
     name: str

@@ -24,5 +24,5 @@ class Housekeeping:
         kept = timedelta(days=self._runtime.policy.retention.schedule_days)
         async with self._runtime.db.begin() as connection:
             count = await FirstSeen(connection).forget(self._runtime.clock.now() - kept)
-        log.info("forgot %d frames past the schedule", count)
+        log.info("deleted the arrival times of %d frames past the schedule", count)
         return count

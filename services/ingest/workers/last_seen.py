@@ -1,4 +1,4 @@
-"""Stores when each device last sent anything, in one write every few seconds instead of one per request."""
+"""Stores when each device last sent data, in one write every few seconds instead of one per request."""
 
 from datetime import datetime
 from uuid import UUID
@@ -17,7 +17,7 @@ class LastSeen:
         self.writing = PeriodicTask("last seen", self.flush, every_s)
 
     def note(self, device_id: UUID, now: datetime) -> None:
-        """Record that a device sent something."""
+        """Record that a device sent data."""
         self._times[device_id] = now
 
     async def flush(self) -> None:

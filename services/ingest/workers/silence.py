@@ -1,4 +1,4 @@
-"""Reports, once for each silence, that a fixed camera sends nothing (policy 468.3.1(c))."""
+"""Reports, once for each silence, that a fixed camera sends no data (policy 468.3.1(c))."""
 
 import logging
 from datetime import timedelta

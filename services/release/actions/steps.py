@@ -21,7 +21,7 @@ Change = Literal["authority_recorded", "first_approved", "withdrawn", "expired"]
 
 
 def software(department: Ori) -> Actor:
-    """Return the actor of steps that the software takes itself."""
+    """Return the actor of steps that no person takes."""
     return Actor.software("release", department)
 
 

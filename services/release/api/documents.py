@@ -66,7 +66,7 @@ async def read_document(
     work: Work,
     release: Running,
 ) -> StreamingResponse:
-    """One document as it was uploaded."""
+    """Return one document as it was uploaded."""
     await check_department(request, grant)
     document = await Documents(work.connection).read(grant, document_id)
     if document is None:

@@ -20,7 +20,7 @@ StateText = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$"
 
 
 class AgencyIn(RequestBody):
-    """An agency that may ask."""
+    """An agency that may request data."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -71,7 +71,7 @@ class Criteria(RequestBody):
     captured_from: Moment
     captured_to: Moment
     plate: PlatePatternText | None = Field(
-        default=None, description="A plate, or with * and ? for what is unknown"
+        default=None, description="A plate, with * and ? for unknown characters"
     )
     device_ids: list[UUID] = Field(default=[], max_length=200)
     include_images: bool = True
@@ -163,14 +163,14 @@ class DecisionIn(RequestBody):
     originals: list[UUID] = Field(
         default=[],
         max_length=200,
-        description="Captures whose frames are handed over whole, as they were captured. Of all others the"
-        " package has the part around the plate alone. Where two approve, those that both name",
+        description="Captures whose frames are released whole, as captured; of all others the package"
+        " contains only the part around the plate. If two people approve, the captures that both name",
     )
     list_sources: list[Source] = Field(
         default=[],
         max_length=3,
-        description="Hits of lists of these sources, with the list's entry as it was shown, go into the"
-        " package; of others none. Where two approve, those that both name",
+        description="The package contains only hits of lists of these sources, with the list's entry as"
+        " it was shown. If two people approve, the sources that both name",
     )
 
     def verdict(self) -> Verdict:
@@ -184,7 +184,7 @@ class DecisionIn(RequestBody):
 
 
 class WithdrawIn(RequestBody):
-    """Why a request is withdrawn."""
+    """The reason to withdraw a request."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "The vehicle was found"}]})
 

@@ -40,7 +40,7 @@ async def list_requests(
     after: After | None = None,
     limit: Limit = 50,
 ) -> Page[RequestOut]:
-    """Requests of all agencies, newest first."""
+    """List the requests of all agencies, newest first."""
     await check_department(request, grant)
     found = await Requests(work.connection).page(
         grant, agency=None, status=status, after=key_of(after, UUID), limit=limit
@@ -52,7 +52,7 @@ async def list_requests(
 async def list_waiting_requests(
     grant: ReleaseRead, work: Work, request: Request
 ) -> WaitingRequests:
-    """The number of requests that await a decision and the oldest filing time, by status; needs no purpose."""
+    """Count the requests that await a decision, by status, with the oldest filing time; needs no purpose."""
     await check_department(request, grant)
     found = await Requests(work.connection).waiting(grant)
     states = [WaitingState(status=s, count=n, oldest_at=at) for s, n, at in found]
@@ -67,7 +67,7 @@ async def list_waiting_requests(
 async def get_request(
     request_id: UUID, grant: ReleaseReadForPurpose, work: Work, request: Request
 ) -> RequestOut:
-    """One request with all that is on file about it."""
+    """Return one request with its decisions, package and receipts."""
     await check_department(request, grant)
     found = await Requests(work.connection).get(grant, request_id)
     if found is None:

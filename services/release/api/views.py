@@ -20,7 +20,7 @@ from shared.service.api_runtime import runtime_of
 
 
 class AgencyOut(BaseModel):
-    """An agency as registered. `treatment` is what the policy makes of its requests."""
+    """An agency as registered. `treatment`: how the policy treats its requests."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -54,7 +54,7 @@ class AgencyOut(BaseModel):
 
 
 class DocumentOut(BaseModel):
-    """A document that was uploaded, with its digest."""
+    """An uploaded document, with its digest."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -84,7 +84,7 @@ class AuthorityOut(BaseModel):
 
 
 class DecisionOut(BaseModel):
-    """A decision on file. `refuse` was by rule, at filing."""
+    """A decision on file. `refuse`: by rule, at filing."""
 
     decision: Literal["approve", "deny", "refuse"]
     reason: str
@@ -92,7 +92,7 @@ class DecisionOut(BaseModel):
     decided_by: Person
     decided_at: datetime
     originals: list[UUID] = Field(
-        default=[], description="Captures that this approver named, to be handed over whole"
+        default=[], description="Captures that this approver named, whose frames are released whole"
     )
     list_sources: list[Source] = Field(
         default=[], description="Sources of hot lists whose hits this approver named"
@@ -108,22 +108,22 @@ class PackageOut(BaseModel):
     images: int
     omitted: int = Field(
         default=0,
-        description="Pictures that are not in it: gone, not what was recorded, or not to be cut. The package"
-        " names each with its reason in `omitted.csv`",
+        description="Number of pictures left out: missing, different from the recorded one, or impossible to"
+        " cut. `omitted.csv` in the package names each with its reason",
     )
     manifest_signed_by: str
     packaged_at: datetime
 
 
 class FailureOut(BaseModel):
-    """Why no package can be made of an approved request."""
+    """The reason why an approved request cannot be packaged."""
 
     reason: str
     failed_at: datetime
 
 
 class CriteriaOut(BaseModel):
-    """What was asked for, as it was filed."""
+    """The criteria as filed."""
 
     captured_from: datetime
     captured_to: datetime
@@ -202,8 +202,8 @@ class ReviewOut(BaseModel):
 
     approvals_needed: int
     not_by: list[str] = Field(
-        description="Account ids of those who created, invited or changed the requester's account, or"
-        " registered or changed the agency: none of them decides"
+        description="Account ids of the people who created, invited or changed the requester's account, or"
+        " registered or changed the agency; they may not decide"
     )
 
 
@@ -230,7 +230,7 @@ class RequestOut(BaseModel):
     restricted: bool = Field(description="Needs a legal-authority document and a second approver")
     legal_authority: AuthorityOut | None
     decisions: list[DecisionOut]
-    expires_at: datetime | None = Field(description="Until when the package can be downloaded")
+    expires_at: datetime | None = Field(description="The end of the package's download")
     package: PackageOut | None
     failure: FailureOut | None
     receipts: list[ReceiptOut]
@@ -250,11 +250,11 @@ class WaitingState(BaseModel):
     status: Status
     count: int
     oldest_at: datetime
-    """When the first of them was filed."""
+    """Filing time of the oldest."""
 
 
 class WaitingRequests(BaseModel):
-    """What awaits a decision: counts and ages, no request."""
+    """Counts and ages of requests that await a decision; shows no request."""
 
     count: int
     oldest_at: datetime | None

@@ -80,7 +80,7 @@ class Refusal:
         return self.problem.fill({**self.params, "citation": self.citation})
 
     def error(self, request_id: UUID) -> NotAuthorised:
-        """Return what the requester is answered; the request stands on file under this id."""
+        """Return the answer to the requester, with the id under which the request stays on file."""
         return NotAuthorised(
             self.problem, citation=self.citation, request_id=request_id, **self.params
         )
@@ -173,7 +173,11 @@ def after_approval(request: Standing, reviewer: str, citation: str) -> Status:
     if request.restricted and not request.has_authority:
         raise NotAuthorised(Code.AUTHORITY_NOT_ON_RECORD, citation=citation)
     if reviewer in request.approved_by:
-        why = citation if request.restricted else "nobody knows who made this account or agency"
+        why = (
+            citation
+            if request.restricted
+            else "it is not on record who provisioned this account or agency"
+        )
         raise NotAuthorised(Code.SECOND_APPROVER_NEEDED, why=why, citation=citation)
     return Status.APPROVED if request.approved_by else Status.FIRST_APPROVED
 

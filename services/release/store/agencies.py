@@ -1,4 +1,4 @@
-"""Registered agencies. They are no ALPR data, so the queries take no grant."""
+"""Registered agencies. They are not ALPR data, so the queries take no grant."""
 
 from dataclasses import asdict
 from datetime import datetime

@@ -104,7 +104,7 @@ class Request(Filed):
 
     @property
     def standing(self) -> Standing:
-        """The facts on which a review depends, as far as the file has them."""
+        """The facts for a review that the file contains."""
         return Standing(
             status=self.status,
             restricted=self.restricted,

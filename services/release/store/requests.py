@@ -138,7 +138,7 @@ class Requests:
     async def waiting(self, grant: Grant) -> list[tuple[Status, int, datetime]]:
         """Return the number of requests that await a decision and the oldest filing time, by status.
 
-        Counts and ages identify no request, so this is no disclosure.
+        Counts and ages identify no request, so this records no disclosure.
         """
         found = await self._connection.execute(
             text(

@@ -43,7 +43,9 @@ async def test_an_entry_is_added_looked_up_and_ended(
     typed = {"plate": "8XY?1*", "record_kind": "canvass", "reason": "Shooting, partial plate"}
     answer = await browser.send(f"{here}/new", **typed)
     assert answer.status_code == 422
-    assert "a partial plate needs one (policy 468.4(c)) Field: expires at" in browser.said
+    assert (
+        "a partial plate needs an expiry time (policy 468.4(c)) Field: expires at" in browser.said
+    )
     await browser.send(f"{here}/new", **typed, expires_at="2026-06-20T08:00")
     assert browser.page.url.path == here
     assert "Entries 1 State in force , version 1" in browser.said
@@ -156,7 +158,7 @@ async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_lis
     [activation] = re.findall(r'action="(/[^"]+/activation)"', browser.page.text)
     answer = await browser.send(activation)
     assert answer.status_code == 403
-    assert "another person than uploaded the version puts it in force" in browser.said
+    assert "a person who did not upload the version must put it in force" in browser.said
     await browser.send("/sign-out")
     other = await hire("d.osei", "investigator", title="Detective", sources=["department"])
     await train(other)
@@ -241,7 +243,7 @@ async def test_a_file_with_too_many_bad_lines_is_refused_with_the_faults_by_line
     bad = "plate,state,record_kind\n1AAA111,CA,other\n2BBB222,CA,nonsense\n,CA,other\n"
     refused = await send_file(here, bad, activate="yes")
     assert refused.status_code == 422
-    assert "2 of 3 lines are bad, and the policy lets 5.0% be set aside" in browser.said
+    assert "2 of 3 lines are bad; the policy allows 5.0%" in browser.said
     assert "3 3 record kind 'nonsense' is not a record kind of the policy" in browser.said
     assert "Nothing of the file was kept." in browser.said
     assert await versions() == []

@@ -72,7 +72,7 @@ async def test_two_people_approve_a_restricted_request_and_nobody_twice(
     assert "you gave the first approval" in browser.said
     refused = await browser.send(f"/releases/{asked}/decision", **decision)
     assert refused.status_code == 403
-    assert "the second approver must be another person than the first" in browser.said
+    assert "a second person must approve this request too" in browser.said
     await browser.send("/sign-out")
     await sign_in(lieutenant)
     await declare("release", f"/releases/{asked}")

@@ -106,7 +106,7 @@ async def test_with_more_bad_lines_than_the_policy_allows_nothing_is_kept(hotlis
         (101, 1, "plate"),
     ]
     assert problem["detail"].startswith("line 96, column 1 (plate): ")
-    assert "6 of 100 lines are bad, and the policy lets 5.0% be set aside" in problem["detail"]
+    assert "6 of 100 lines are bad; the policy allows 5.0%" in problem["detail"]
     assert "2BBB" not in str(problem)
     assert await rows_of(hotlist) == 0
     assert (await hotlist.call("GET", f"/v1/lists/{list_id}/versions"))["items"] == []
@@ -167,7 +167,7 @@ async def test_a_version_that_loses_much_of_a_list_waits_for_another_person(hotl
     await hotlist.call("POST", activation, status=403)
     refused = [a for a in await hotlist.announced(AccessAttempted) if not a.allowed]
     assert len(refused) == 3
-    assert "another person" in refused[0].reason
+    assert "a person who did not upload" in refused[0].reason
     other = hotlist.headers(account_id=str(uuid4()), name="Another Person")
     shown = await hotlist.call("POST", activation, headers=other)
     assert (shown["active_version"], shown["entries"]) == (3, 56)
@@ -206,8 +206,8 @@ async def test_a_version_of_before_people_were_kept_by_id_goes_by_their_name(hot
 @pytest.mark.parametrize(
     ("content", "status", "says"),
     [
-        ("", 422, "line 1: empty"),
-        (HEADER, 422, "no entry"),
+        ("", 422, "line 1: the file is empty"),
+        (HEADER, 422, "the file has no entries"),
         ("plate,colour of hair\n", 422, "line 1, column 2: 'colour_of_hair'"),
         ("plate\n1ABC234\n", 422, "line 1 (record_kind): this column is missing"),
         (b"plate,record_kind\n\xff\xfe,other\n", 422, "line 2: not UTF-8 at byte 1: 1 of 1"),
@@ -272,7 +272,7 @@ async def test_immigration_records_are_left_out_by_name_and_never_listed(hotlist
     assert problem["field"] == "entries.0.record_kind"
     assert "Government Code 7284.6" in problem["detail"]
     only = HEADER + "2BBB222,CA,immigration_violator,x\n"
-    assert "no entry" in (await hotlist.upload(list_id, only, status=422))["detail"]
+    assert "no entries" in (await hotlist.upload(list_id, only, status=422))["detail"]
 
 
 async def test_a_record_kind_switched_off_is_neither_imported_nor_matched(hotlist):

@@ -103,7 +103,7 @@ async def test_of_two_approvers_a_list_that_one_alone_names_is_not_handed_over(
 @pytest.mark.parametrize(
     ("decision", "sources", "told"),
     [
-        ("deny", ["state"], "denial hands nothing over"),
+        ("deny", ["state"], "denial releases no data"),
         ("approve", ["county"], "'department', 'state' or 'federal'"),
     ],
 )
@@ -122,7 +122,7 @@ async def test_lists_that_cannot_be_named_are_refused_by_field_and_nothing_is_de
 @pytest.mark.parametrize(
     ("criteria", "decision", "originals", "told"),
     [
-        (WITH_PICTURES, "deny", [ONE], "denial hands nothing over"),
+        (WITH_PICTURES, "deny", [ONE], "denial releases no data"),
         ({}, "approve", [ONE], "asks for no pictures"),
         (WITH_PICTURES, "approve", ["7ABC123"], "valid UUID"),
         (WITH_PICTURES, "approve", [str(uuid4()) for _ in range(201)], "200"),

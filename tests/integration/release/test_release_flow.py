@@ -150,11 +150,11 @@ async def test_nobody_reviews_their_own_request(client, filed, decide, reviewer,
     request_id = await filed()
     response = await decide(request_id, headers=reviewer(account_id=REQUESTER))
     assert response.status_code == 403
-    assert "own account" in response.json()["detail"]
+    assert "you filed this request" in response.json()["detail"]
     assert await announced(ReleaseApproved) == []
     [refused] = [e for e in await announced(AccessAttempted) if not e.allowed]
     assert (refused.actor.person_id, refused.permission) == (REQUESTER, "release:review")
-    assert "own account" in refused.reason
+    assert "you filed this request" in refused.reason
 
 
 @pytest.mark.clause("468.7(b)/review")

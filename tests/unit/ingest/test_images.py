@@ -90,7 +90,7 @@ def test_moving_images_are_refused_as_a_kind_that_is_not_taken(make):
         (b"II*\x00", "TIFF"),
         (b"\x00\x00\x00\x18ftypheic", "HEIF"),
         (b"<svg/>", "markup"),
-        (b"hello", "no image"),
+        (b"hello", "not an image"),
     ],
 )
 def test_what_is_no_image_is_said_to_be_what_it_is(data, said):

@@ -105,7 +105,7 @@ def test_a_restricted_request_takes_a_document_and_two_people():
     ready = a_request(restricted=True, has_authority=True)
     assert after_approval(ready, "sergeant", CITATION) is Status.FIRST_APPROVED
     once = replace(ready, approved_by=frozenset({"sergeant"}))
-    with pytest.raises(NotAuthorised, match="another person"):
+    with pytest.raises(NotAuthorised, match="a second person"):
         after_approval(once, "sergeant", CITATION)
     assert after_approval(once, "lieutenant", CITATION) is Status.APPROVED
 

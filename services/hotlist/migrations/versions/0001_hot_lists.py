@@ -91,7 +91,7 @@ STATEMENTS = (
     "CREATE INDEX entries_added ON entries (snapshot_id, from_version) WHERE line IS NULL",
     "CREATE INDEX entries_removed ON entries (snapshot_id, to_version) WHERE to_version IS NOT NULL",
     "CREATE INDEX entries_partial ON entries (snapshot_id) WHERE partial",
-    # Counts every change to what is in force, so that each replica sees that it must look.
+    # Counts the changes of the lists in force, so that each replica knows when to refresh its index.
     """
     CREATE TABLE generation (
         one boolean PRIMARY KEY DEFAULT true CHECK (one),

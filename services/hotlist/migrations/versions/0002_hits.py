@@ -7,8 +7,8 @@ down_revision = "hotlist_0001"
 
 STATEMENTS = (
     # `seq` is drawn under the advisory lock that writers of hits hold until they commit, so it rises
-    # in commit order: a stream resumed after `seq` misses nothing.
-    # What a purge takes is nullable; what it leaves is the record of what people did (POLICY 468.5).
+    # in commit order: a stream resumed after `seq` misses no hit.
+    # Columns that a purge clears are nullable; the others record people's actions (policy 468.5).
     """
     CREATE TABLE hits (
         hit_id uuid PRIMARY KEY,
@@ -54,7 +54,7 @@ STATEMENTS = (
     "CREATE INDEX hits_of_list ON hits (list_id, seq)",
     "CREATE INDEX hits_raised ON hits (raised_at)",
     "CREATE INDEX hits_to_purge ON hits (captured_at) WHERE purged_at IS NULL",
-    # Every read that matched, the first one too: its key is what makes a redelivery no second effect.
+    # Every read that matched, including the first: by its key a redelivery has no second effect.
     """
     CREATE TABLE sightings (
         read_id uuid NOT NULL,

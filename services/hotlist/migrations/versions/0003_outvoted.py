@@ -5,8 +5,8 @@ from alembic import op
 revision = "hotlist_0003"
 down_revision = "hotlist_0002"
 
-# Told by the custodian some seconds after the read, perhaps before the read itself was worked here: so
-# it stands beside the hits and meets them when they are shown. No plate is kept.
+# The custodian publishes this some seconds after the read, possibly before this service has processed the
+# read. So it is stored apart from the hits and joined with them when they are shown. It contains no plate.
 STATEMENTS = (
     """
     CREATE TABLE outvoted (

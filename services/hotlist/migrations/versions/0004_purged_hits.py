@@ -1,4 +1,4 @@
-"""A hit whose read is destroyed keeps no id of it, and no time at which the vehicle was seen."""
+"""Clear the read's ids and the times of the sighting from hits whose read is destroyed."""
 
 from alembic import op
 
@@ -16,4 +16,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("what a purge took does not come back")
+    raise RuntimeError("a downgrade cannot restore purged data")

@@ -1,11 +1,11 @@
-"""Lines of an upload that were set aside, and whose upload a version is."""
+"""Store the lines of an upload that were set aside, and the account that uploaded a version."""
 
 from alembic import op
 
 revision = "hotlist_0006"
 down_revision = "hotlist_0005"
 
-# Versions of before have no person's id; the name that they have stands for it (store/lists.py).
+# Earlier versions have no account id; store/lists.py compares their name instead.
 STATEMENTS = (
     "ALTER TABLE versions ADD COLUMN created_by_id text",
     "ALTER TABLE snapshots ADD COLUMN set_aside integer NOT NULL DEFAULT 0",

@@ -1,6 +1,6 @@
-"""What the planner remembers of columns is renewed after a purge: it holds the commonest and outermost values.
+"""Renew the planner's statistics after a purge: they contain the most common and extreme values of columns.
 
-Only the tables' owner may do that, so a function of the owner's does (ADR-0016).
+Only the tables' owner may do that, so a function of the owner does (ADR-0016).
 """
 
 from alembic import op

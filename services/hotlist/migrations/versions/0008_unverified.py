@@ -1,4 +1,4 @@
-"""Hits that nobody has verified, counted by tier while they wait (ADR-0041)."""
+"""Index the unverified hits, which are counted by tier (ADR-0041)."""
 
 from alembic import op
 

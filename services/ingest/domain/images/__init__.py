@@ -1,4 +1,4 @@
-"""Inspects an image by its bytes, without decoding a pixel."""
+"""Inspects an image by its bytes, without decoding its pixels."""
 
 from services.ingest.domain.images.frame import Frame
 from services.ingest.domain.images.inspect import inspect

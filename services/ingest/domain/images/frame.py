@@ -31,7 +31,7 @@ class Frame:
 
 
 def broken(fault: str) -> Malformed:
-    """Return the refusal of a file that breaks its own format; `fault` says where."""
+    """Return the refusal of a file that breaks its own format; `fault` says how, in words."""
     return Malformed(Code.IMAGE_BROKEN, field="image", fault=fault)
 
 
@@ -49,7 +49,7 @@ def check_pieces(count: int) -> None:
 def check_sides(width_px: int, height_px: int) -> None:
     """Raise Malformed for an empty image, TooLarge for one that would not fit in memory decoded."""
     if width_px == 0 or height_px == 0:
-        raise broken("its header says that it has no pixels")
+        raise broken("its header declares no pixels")
     if width_px > MAX_SIDE_PX or height_px > MAX_SIDE_PX or width_px * height_px > MAX_PIXELS:
         raise TooLarge(
             Code.IMAGE_TOO_LARGE,

@@ -39,4 +39,4 @@ def _what(data: bytes) -> str:
     for start, name in _NAMED.items():
         if data.startswith(start):
             return f"this is {name}"
-    return "this is no image that is known here"
+    return "this is not an image of a known format"

@@ -1,4 +1,4 @@
-"""JPEG (ITU-T T.81) by its markers: every segment from SOI to EOI, without decoding a coefficient.
+"""Inspects a JPEG (ITU-T T.81) by its markers: every segment from SOI to EOI, without decoding a coefficient.
 
 Bytes after EOI: padding (00 or FF) is accepted, since cameras fill blocks up. If an MPF segment (CIPA DC-007)
 announces further pictures, as on phones, each must be a whole JPEG by the same rule. Anything else after EOI is
@@ -42,7 +42,7 @@ def inspect_jpeg(data: bytes) -> Frame:
         if start == len(data):
             break
         if not first.announces_more or pictures == MAX_PICTURES:
-            raise broken(f"{len(data) - start} bytes that are no padding follow its end")
+            raise broken(f"{len(data) - start} bytes that are not padding follow its end")
         end = _Picture(data, start).end
         pictures += 1
     return Frame("image/jpeg", first.width_px, first.height_px)
@@ -53,7 +53,7 @@ class _Picture:
 
     def __init__(self, data: bytes, start: int) -> None:
         if data[start : start + 2] != b"\xff\xd8":
-            raise broken("bytes that are no picture follow its end")
+            raise broken("bytes that are not a picture follow its end")
         self.width_px = 0
         self.height_px = 0
         self.announces_more = False

@@ -1,4 +1,4 @@
-"""PNG (third edition) by its chunks: lengths, order and CRCs from signature to IEND.
+"""Inspects a PNG (third edition) by its chunks: lengths, order and CRCs from signature to IEND.
 
 Bytes after IEND: zeros, as a block device leaves them, are accepted; anything else is refused.
 """
@@ -73,7 +73,7 @@ def _chunk(data: bytes, at: int) -> tuple[bytes, memoryview, int]:
         raise broken(f"the chunk at byte {at} has no name")
     whole = memoryview(data)[at + 4 : end - 4]
     if zlib.crc32(whole) != int.from_bytes(data[end - 4 : end], "big"):
-        raise broken(f"the chunk at byte {at} was changed: its CRC does not fit")
+        raise broken(f"the chunk at byte {at} was changed: its CRC is wrong")
     return kind, whole[4:], end
 
 
@@ -83,4 +83,4 @@ def _inspect(kind: bytes) -> None:
     if kind == b"IHDR":
         raise broken("it has two IHDR chunks")
     if not kind[0] & 0x20 and kind not in _KNOWN_CRITICAL:
-        raise broken(f"it needs a chunk that is not known, {kind.decode()}")
+        raise broken(f"it needs an unknown chunk, {kind.decode()}")

@@ -1,4 +1,4 @@
-"""WebP (RFC 9649) by its RIFF chunks: sizes from the container and from the picture must agree.
+"""Inspects a WebP (RFC 9649) by its RIFF chunks: sizes from the container and from the picture must agree.
 
 WebP has neither an end marker nor checksums, so a hole filled up to the declared length is not detected. Bytes after
 the RIFF chunk: zeros, as a block device leaves them, are accepted; anything else is refused.
@@ -24,7 +24,7 @@ def inspect_webp(data: bytes) -> Frame:
     if end > len(data):
         raise broken("it is truncated")
     if end < 20 or data[end:].strip(b"\x00"):
-        raise broken("its length is not what its header says")
+        raise broken("its length differs from its header's")
     canvas: tuple[int, int] | None = None
     picture: tuple[int, int] | None = None
     at = 12
@@ -73,12 +73,12 @@ def _extended(body: bytes) -> tuple[int, int]:
 
 
 def _lossy(body: bytes) -> tuple[int, int]:
-    """VP8 key frame header, RFC 6386 section 9.1."""
+    """Return the sides in a VP8 key frame header (RFC 6386 section 9.1). Raises: Malformed."""
     if len(body) < 10 or body[3:6] != b"\x9d\x01\x2a":
         raise broken("its VP8 picture has no header")
     tag = int.from_bytes(body[:3], "little")
     if tag & 1:
-        raise broken("its VP8 picture is no key frame")
+        raise broken("its VP8 picture is not a key frame")
     if 10 + (tag >> 5) > len(body):
         raise broken("its VP8 picture is truncated")
     width_px = int.from_bytes(body[6:8], "little") & 0x3FFF
@@ -86,10 +86,13 @@ def _lossy(body: bytes) -> tuple[int, int]:
 
 
 def _lossless(body: bytes) -> tuple[int, int]:
-    """VP8L header: signature, then 14 bits for each side less one, one for alpha, three of version."""
+    """Return the sides in a VP8L header: signature, 14 bits for each side less one, one for alpha, three of version.
+
+    Raises: Malformed.
+    """
     if len(body) < 5 or body[0] != 0x2F:
         raise broken("its VP8L picture has no header")
     bits = int.from_bytes(body[1:5], "little")
     if bits >> 29:
-        raise broken("its VP8L picture is of a version that is not known")
+        raise broken("its VP8L picture is of an unknown version")
     return 1 + (bits & 0x3FFF), 1 + ((bits >> 14) & 0x3FFF)

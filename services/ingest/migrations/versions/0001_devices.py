@@ -1,4 +1,4 @@
-"""Devices, their credentials, and when a frame without a device time first came."""
+"""Create the tables of devices, of their credentials, and of first arrivals of frames without a device time."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""When a device's silence was reported, so that each silence is reported once."""
+"""Store when a device's silence was reported, so that each silence is reported once."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""How long a device may keep captures back (ADR-0032). Existing devices get their kind's default."""
+"""Store how long a device may keep captures back (ADR-0032). Existing devices get their kind's default."""
 
 from alembic import op
 

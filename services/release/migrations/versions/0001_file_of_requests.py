@@ -100,7 +100,7 @@ TABLES = (
 )
 
 # Policy 468.7(c): the approved request is retained on file; Government Code 34090(d): two years at
-# least. No row is ever deleted or altered, but for the status, which only moves forward.
+# least. No row is deleted or altered, except a request's status, which only moves forward.
 REFUSE = """
     CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -148,4 +148,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("requests stay on file (policy 468.7(c)); there is no way back from here")
+    raise RuntimeError("requests stay on file (policy 468.7(c)): this migration has no downgrade")

@@ -51,4 +51,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("requests stay on file (policy 468.7(c)); there is no way back from here")
+    raise RuntimeError("requests stay on file (policy 468.7(c)): this migration has no downgrade")

@@ -1,6 +1,6 @@
-"""Who registered or changed an agency: none of them decides on its requests (ADR-0025).
+"""Store who registered or changed an agency: these people may not decide on its requests (ADR-0025).
 
-Of agencies that are there already nobody knows; their requests take two approvers.
+For existing agencies they are unknown, so requests of these agencies take two approvers.
 """
 
 from alembic import op
@@ -19,11 +19,11 @@ PROVISIONERS = """
 
 
 def upgrade() -> None:
-    """Add them."""
+    """Add the table of provisioners."""
     op.execute(PROVISIONERS)
     op.execute("ALTER TABLE agencies ADD COLUMN provisioners_known boolean NOT NULL DEFAULT false")
     op.execute("ALTER TABLE agencies ALTER COLUMN provisioners_known SET DEFAULT true")
 
 
 def downgrade() -> None:
-    raise RuntimeError("requests stay on file (policy 468.7(c)); there is no way back from here")
+    raise RuntimeError("requests stay on file (policy 468.7(c)): this migration has no downgrade")

@@ -1,4 +1,4 @@
-"""Whole frames that an approver named, and how many pictures a package had to leave out."""
+"""Store the whole frames that an approver named, and the number of pictures left out of a package."""
 
 from alembic import op
 
@@ -12,4 +12,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("what was decided stays on file (policy 468.7(c)); there is no way back")
+    raise RuntimeError("decisions stay on file (policy 468.7(c)): this migration has no downgrade")

@@ -1,4 +1,4 @@
-"""Sources of hot lists whose hits an approver named."""
+"""Store the sources of hot lists whose hits an approver named."""
 
 from alembic import op
 
@@ -11,4 +11,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("what was decided stays on file (policy 468.7(c)); there is no way back")
+    raise RuntimeError("decisions stay on file (policy 468.7(c)): this migration has no downgrade")
