@@ -1,7 +1,7 @@
 """Console: server-rendered pages for people.
 
-Owns: nothing; it has no database, and a person's session travels sealed in their own cookie.
+Owns: no data. It has no database; a person's session is sealed in their own cookie.
 Consumes and publishes: no events.
 Calls: the public HTTP APIs of identity, hotlist, retention, release and audit, as the signed-in person (ADR-0008).
-Never: has rights of its own, keeps ALPR data, or says that a hit is right before a person verified it.
+Never: has rights of its own, stores ALPR data, or says that a hit is right before a person verified it.
 """

@@ -16,7 +16,7 @@ ADDRESS_FIELD = re.compile(r"console_([a-z]+)_url")
 
 
 class Settings(CommonSettings):
-    """Everything the console reads from its environment; built once, in main."""
+    """The console's settings, read from its environment; built once, in main."""
 
     console_session_key: SecretKey
     """Base64 of 32 random bytes. Seals sessions (AES-256-GCM); after a change, everyone signs in again."""

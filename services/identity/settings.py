@@ -11,7 +11,7 @@ from shared.service.settings import ApiSettings
 
 
 class Settings(ApiSettings):
-    """Everything identity reads from its environment; built once, in main."""
+    """Identity's settings, read from its environment; built once, in main."""
 
     identity_key_encryption_key: SecretKey
     """Base64 of 32 random bytes. Encrypts signing keys and second-factor secrets at rest (AES-256-GCM)."""
@@ -59,7 +59,7 @@ class Settings(ApiSettings):
         if url:
             MailServer.of(url)
             if "@" not in self.identity_mail_from:
-                raise ValueError("IDENTITY_MAIL_FROM is the address that mails are from")
+                raise ValueError("IDENTITY_MAIL_FROM must be the sender's address of mails")
         return self
 
     @property

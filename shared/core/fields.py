@@ -27,7 +27,7 @@ def storable(text: str) -> str:
 
 
 def made_storable(text: str, most: int) -> str:
-    """Return at most `most` characters of `text`, with NUL and lone surrogates replaced, so that Postgres can store it."""
+    """Return at most `most` characters of `text`, with NUL and lone surrogates replaced: Postgres cannot store them."""
     return text[:most].replace("\x00", "\ufffd").encode(errors="replace").decode()
 
 

@@ -1,18 +1,27 @@
-"""Documents link to existing files, wrap their prose, and agree with the code that they are written from."""
+"""Documents link to existing files, wrap their prose, and agree with the code that they are written from.
 
+Docstrings and comments wrap their prose, too.
+"""
+
+import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy import metrics
-from tests.architecture.source import ROOT
+from tests.architecture.source import ROOT, modules
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 URL = re.compile(r"https?://\S+")
 WIDTH = 120
 """The most characters of a line of prose, URLs apart."""
+
+CODE = ("services", "shared", "local", "deploy", "scenes", "training")
+"""Folders whose docstrings and comments the tests check."""
 
 PAPERS = sorted(
     path
@@ -74,6 +83,40 @@ def test_a_wide_line_of_prose_is_found():
     assert too_wide(code + apart) == []
     violations = [wide, f"- {wide}", f"# {wide}", f"  {wide}", f"{wide}[link](page.md)"]
     assert too_wide(code + "\n".join(["text", *violations, apart])) == violations
+
+
+def wide_lines_of_code(source: str) -> list[str]:
+    """The lines of a module's docstrings and comments that end past `WIDTH` characters."""
+    lines = source.splitlines()
+    numbers: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            numbers.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    numbers.update(token.start[0] for token in tokens if token.type == tokenize.COMMENT)
+    return [
+        lines[number - 1]
+        for number in sorted(numbers)
+        if len(URL.sub("", lines[number - 1])) > WIDTH
+    ]
+
+
+def test_docstrings_and_comments_are_wrapped():
+    paths = [path for folder in CODE for path in modules(folder)]
+    assert len(paths) > 400
+    found = {str(path.relative_to(ROOT)): wide_lines_of_code(path.read_text()) for path in paths}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_a_wide_docstring_and_a_wide_comment_are_found():
+    wide = "word " * 30
+    fine = f'NAME = "{wide}"\n"""See https://example.org/{"a" * WIDTH}."""\n'
+    assert wide_lines_of_code(fine) == []
+    violations = [f'"""{wide}"""', f'    """{wide}', f"    {wide}x", f"pass  # {wide}"]
+    text = (
+        f'{violations[0]}\ndef f():\n{violations[1]}\n{violations[2]}\n    """\n{violations[3]}\n'
+    )
+    assert wide_lines_of_code(fine + text) == violations
 
 
 def test_the_table_of_metrics_is_the_codes():

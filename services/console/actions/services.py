@@ -69,7 +69,7 @@ class Services:
             raise Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "Temporarily unavailable",
-                f"the service {service} does not answer; nothing was shown or recorded by it",
+                f"the service {service} does not answer; it showed and recorded no data",
             ) from exc
 
     async def must(self, service: str, method: str, path: str, **request: Any) -> Any:

@@ -9,10 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 SESSION = "plateward_session"
 PURPOSE = "plateward_purpose"
 KNOWN = "plateward_known"
-"""Outlasts the session and the browser's end: accounts that signed in here before (ADR-0033)."""
+"""The cookie with the accounts that signed in here before; it outlasts the session and the browser (ADR-0033)."""
 
 BROWSER = "plateward_browser"
-"""Not a person's secret: binds forms to the browser that got them."""
+"""The cookie that binds forms to the browser that got them; it is not a person's secret."""
 
 MAX_COOKIE_BYTES = 4096
 """Browsers silently drop a larger one (RFC 6265, 6.1)."""

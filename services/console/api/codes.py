@@ -16,6 +16,6 @@ def qr_code(text: str, label: str) -> Markup:
     drawn = code.svg_inline(
         border=QUIET_ZONE, dark="#000", light="#fff", omitsize=True, svgclass="qr", lineclass=None
     )
-    return Markup(drawn).replace(  # noqa: S704 - segno draws it; nothing of `text` stands in it
+    return Markup(drawn).replace(  # noqa: S704 - segno draws it, without `text` itself
         Markup("<svg "), Markup('<svg role="img" aria-label="{}" ').format(label), 1
     )

@@ -79,7 +79,7 @@ class FileForm(MultipartCallbacks):
             async with asyncio.timeout(STALLED_S):
                 piece = await anext(self._stream, None)
         except TimeoutError:
-            raise _unread(f"nothing arrived for {STALLED_S:g} s") from None
+            raise _unread(f"no data arrived for {STALLED_S:g} s") from None
         except ClientDisconnect:
             raise _unread("it did not arrive whole") from None
         if piece is None:
@@ -106,7 +106,7 @@ class FileForm(MultipartCallbacks):
         self._has_file = b"filename" in options
 
     def field_data(self, data: bytes) -> None:
-        """Pass on a piece of the file, or add to a field that is held to a length."""
+        """Pass on a piece of the file, or add to a field, whose length is limited."""
         if self._has_file:
             self._pieces.append(data)
             return
@@ -115,7 +115,7 @@ class FileForm(MultipartCallbacks):
             raise _unread(f"a field has more than {MAX_FIELD_BYTES} bytes")
 
     def field_ended(self) -> None:
-        """Keep a whole field, stripped."""
+        """Store a complete field, stripped."""
         if not self._has_file:
             self._fields[self._name] = self._text.decode("utf-8", "replace").strip()
         self._text.clear()

@@ -33,7 +33,7 @@ def page(
     problem: Refused | None = None,
     **values: Any,
 ) -> HTMLResponse:
-    """Render a page; `visit` is of the signed-in person, None for anyone else."""
+    """Render a page; `visit` is the signed-in person's, None without one."""
     session: Session | None = visit.session if visit else None
     purpose: Purpose | None = visit.purpose if visit else None
     console = console_of(request)

@@ -1,4 +1,4 @@
-"""Files and health: style sheet, script, and probes for operators."""
+"""Routes of files and health: style sheet, script, and probes for operators."""
 
 from http import HTTPStatus
 
@@ -23,7 +23,7 @@ FILES = {
 
 @router.get("/livez")
 async def livez() -> dict[str, str]:
-    """Answer while the process runs and its event loop turns."""
+    """Answer while the process runs and its event loop responds."""
     return {"status": "ok"}
 
 

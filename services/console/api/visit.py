@@ -160,7 +160,7 @@ async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def caller(request: Request) -> dict[str, str]:
-    """Return the headers that name the console's own caller: address and request id."""
+    """Return the headers that identify the console's own caller: address and request id."""
     address = request.client.host if request.client else ""
     headers = {"X-Request-ID": str(request.state.request_id)}
     return {**headers, "X-Forwarded-For": address} if address else headers

@@ -1,6 +1,6 @@
-"""Tells a reviewer in advance which decisions on a release request would be refused (policy 468.7(b)).
+"""Lists in advance the decisions on a release request that a reviewer may not make (policy 468.7(b)).
 
-The release service decides who may. This derives from its responses, in words, what it would refuse.
+The release service makes the decision. This module derives its refusals from its responses, in words.
 """
 
 from collections.abc import Collection, Mapping

@@ -52,7 +52,7 @@ async def bootstrap(
 
     Works before the service first runs and while it runs; its events stay in the outbox until the service runs.
 
-    Raises: Conflict when there is an administrator already, InvalidInput for the title.
+    Raises: InternalFault if there is an administrator already; Conflict for the username; InvalidInput for the title.
     """
     async with standalone(settings, clock) as identity, identity.begin() as unit:
         await unit.accounts.lock_bootstrap()
@@ -84,7 +84,7 @@ async def deliver_invitation(
 ) -> FirstAdministrator:
     """Hand an invitation over from the command line, if no active person may deliver it.
 
-    Raises: NotFound; Conflict if a person can deliver it, or no invitation is pending.
+    Raises: NotFound; InternalFault if a person can deliver it; Conflict if no invitation is pending.
     """
     async with standalone(settings, clock) as identity, identity.begin() as unit:
         account = await _locked_account(unit, username)
@@ -95,7 +95,7 @@ async def deliver_invitation(
             may = person.status == "active" and Permission.ACCOUNT_DELIVER in held
             if may and str(person.account_id) not in others:
                 raise InternalFault(
-                    f"{person.username} can deliver it: the host does so only while nobody else can"
+                    f"{person.username} can deliver it: the host may only deliver if no person can"
                 )
         given = await deliver(unit, account, host_of(identity))
     return FirstAdministrator(username, given.invitation_token, given.expires_at)
@@ -123,13 +123,14 @@ async def release_lock(
     Unlocks the account, if no other administrator is able to sign in; with `invite`, invites the person to
     enrol anew, if fewer than two are. Audit records a finding, which the person released cannot work.
 
-    Raises: NotFound; Conflict if others can release it, if it is no administrator, or if it is not locked.
+    Raises: NotFound; InternalFault if others can release it or it is not an administrator's; Conflict if it is not
+    locked.
     """
     async with standalone(settings, clock) as identity, identity.begin() as unit:
         account = await _locked_account(unit, username)
         if ADMINISTRATOR not in account.roles:
             raise InternalFault(
-                "this is no ALPR administrator; an administrator can release the account"
+                "this is not an ALPR administrator; an administrator can release the account"
             )
         others = [
             person.username
@@ -139,7 +140,7 @@ async def release_lock(
             and person.account_id != account.account_id
         ]
         if len(others) >= (2 if invite else 1):
-            raise InternalFault(f"other administrators can: {', '.join(sorted(others))}")
+            raise InternalFault(f"other administrators can do this: {', '.join(sorted(others))}")
         if not invite:
             await unlock(unit, identity.system, account.account_id, reason)
             return None
@@ -178,7 +179,7 @@ async def standalone(settings: Settings, clock: Clock | None = None) -> AsyncIte
 async def _lapsed_invitation(unit: Unit, username: str) -> Account | None:
     """Return the administrator of this username if every administrator's invitation has expired.
 
-    Raises: Conflict if an administrator is active, or has an invitation that has not expired.
+    Raises: InternalFault if an administrator is active, or has an invitation that has not expired.
     """
     lapsed = None
     for account in await unit.accounts.administrators():

@@ -55,7 +55,10 @@ async def check_keys(identity: Identity) -> None:
 
 
 async def usage(identity: Identity) -> Usage:
-    """Return how many secrets each key seals. Raises: Conflict if a key is missing or a secret does not open."""
+    """Return how many secrets each key seals.
+
+    Raises: InternalFault if a key is missing or a secret does not open.
+    """
     async with identity.begin() as unit:
         return await _usage(identity, unit)
 
@@ -63,7 +66,7 @@ async def usage(identity: Identity) -> Usage:
 async def rewrap(identity: Identity, actor: Actor, reason: str) -> Rewrapped:
     """Seal every secret with the current key, and record who ordered it.
 
-    Raises: Conflict, before any change, if a key is missing or a secret does not open.
+    Raises: InternalFault, before any change, if a key is missing or a secret does not open.
     """
     await usage(identity)
     done = Rewrapped()
@@ -127,7 +130,7 @@ def _opens_with(identity: Identity, secret: SealedSecret) -> str:
         return identity.vault.opens_with(secret.sealed, _place(secret))
     except VaultFault as exc:
         raise InternalFault(
-            f"{exc}; nothing more is sealed anew until it does ({SETTING})"
+            f"{exc}; no further secret is sealed anew until it does ({SETTING})"
         ) from None
 
 

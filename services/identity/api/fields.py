@@ -44,7 +44,7 @@ def _blank_is_none(value: object) -> object:
 
 
 def client_address(request: Request) -> str:
-    """Return the address that a request comes from."""
+    """Return the address of a request's client, "" if unknown."""
     return request.client.host if request.client else ""
 
 

@@ -1,4 +1,4 @@
-"""The public keys that verify tokens."""
+"""The route that shows the public keys of tokens."""
 
 from fastapi import APIRouter, Response
 
@@ -10,7 +10,7 @@ router = APIRouter(tags=["keys"])
 
 @router.get("/.well-known/jwks.json")
 async def get_jwks(work: Work, response: Response) -> KeySet:
-    """Show the public keys, those that retire included, until their last token is gone."""
+    """Show the public keys, including former keys until their last token expires."""
     response.headers["Cache-Control"] = "public, max-age=15"
     keys = await work.keys.valid(work.now)
     return KeySet(keys=[PublicKey(kid=key.kid, x=key.jwk["x"], y=key.jwk["y"]) for key in keys])

@@ -1,4 +1,4 @@
-"""Training, recorded by the Training Sergeant (468.8)."""
+"""Routes with which the Training Sergeant records training (468.8)."""
 
 from typing import Annotated
 from uuid import UUID
@@ -21,7 +21,7 @@ TrainingRecord = Annotated[Grant, access(Permission.TRAINING_RECORD)]
 
 @router.post("/training", status_code=201)
 async def record_training(body: RecordTraining, grant: TrainingRecord, work: Work) -> TrainingOut:
-    """Record that somebody else completed a course; their next token carries it."""
+    """Record that another person completed a course; it counts from their next token on."""
     record = await training.record(
         work, grant.actor, body.account_id, course=body.course, completed_on=body.completed_on
     )

@@ -81,7 +81,7 @@ class AccountOut(BaseModel):
 
 
 class InvitedAccount(BaseModel):
-    """An account and its invitation, without the token: who invites does not see it."""
+    """An account and its invitation, without the token, which the inviter does not see."""
 
     account: AccountOut
     state: Annotated[
@@ -106,7 +106,7 @@ class WaitingInvitation(BaseModel):
     title: str
     agency_ori: str
     expires_at: datetime
-    yours: Annotated[bool, Field(description="You invited them, so somebody else delivers it")]
+    yours: Annotated[bool, Field(description="You invited them, so another person delivers it")]
 
     @classmethod
     def of(cls, account: Account, invitation: Invitation, who: Actor) -> "WaitingInvitation":
@@ -129,12 +129,15 @@ class ProposedInvitation(BaseModel):
     username: str
     name: str
     title: str
-    proposed_by: Annotated[str, Field(description="The name of who proposed it")]
+    proposed_by: Annotated[str, Field(description="The name of the proposer")]
     proposed_at: datetime
     reason: str
     expires_at: datetime
     yours: Annotated[
-        bool, Field(description="You proposed it, or it is you: somebody else approves it")
+        bool,
+        Field(
+            description="You are the proposer or the person to invite, so another person approves it"
+        ),
     ]
 
     @classmethod

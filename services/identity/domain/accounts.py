@@ -127,8 +127,8 @@ def check_assignment(
 
     Roles that exclude each other are refused with their names (policy.toml, exclusive_roles).
 
-    An unauthorised title holds nothing (468.3.1(a)). People of other agencies get data only by a
-    written request (468.7), so an external title holds the requester's role alone and no source.
+    An unauthorised title may hold no role and no source (468.3.1(a)). People of other agencies get data only by a
+    written request (468.7), so an external title may hold only the requester's role, and no source.
     """
     ours = agency_ori == policy.department.ori
     if title in policy.titles.external:

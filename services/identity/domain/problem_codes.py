@@ -23,12 +23,12 @@ class Code(ProblemCode):
     USERNAME_TAKEN = Conflict, "this username is taken"
     USERNAME_MALFORMED = (
         InvalidInput,
-        "has other than 3 to 32 letters, digits, dots, dashes and underscores",
+        "must have 3 to 32 letters, digits, dots, dashes and underscores",
     )
     ACCOUNT_STATE_FORBIDS = Conflict, "an account that is {status} cannot be {change}"
     ACCOUNT_TRAINING_NOT_CURRENT = (
         Conflict,
-        "training must be current before this account comes back",
+        "this person's training must be current before the account is reinstated",
     )
     OWN_ACCOUNT = NotAuthorised, "nobody can {doing} their own account"
     TITLE_OF_OTHER_AGENCIES = InvalidInput, "this title is for people of other agencies"
@@ -43,33 +43,33 @@ class Code(ProblemCode):
     ROLE_UNKNOWN = InvalidInput, "no such role: {roles}"
     EXCLUSIVE_ROLES = (
         InvalidInput,
-        "one person does not hold both roles: {pairs} (policy.toml, exclusive_roles)."
-        " Give one of them to somebody else",
+        "one person may not hold both roles: {pairs} (policy.toml, exclusive_roles)."
+        " Assign one of them to another person",
     )
 
     # Invitations and enrolment
     REINVITATION_NOT_PROPOSED = (
         Conflict,
-        "nobody proposed to invite this person anew; propose it first",
+        "there is no proposal to invite this person anew; propose it first",
     )
     REINVITATION_NEEDS_ANOTHER_PERSON = (
         NotAuthorised,
-        "who proposed to invite this person anew does not approve it; another administrator does"
-        " (ADR-0025)",
+        "you proposed to invite this person anew, or are this person: another administrator must approve"
+        " it (ADR-0025)",
     )
     INVITER_DELIVERS = (
         NotAuthorised,
-        "who invited somebody does not hand the invitation over; another person with"
-        " account:deliver does (ADR-0025)",
+        "you invited this person: another person with account:deliver must hand the invitation over"
+        " (ADR-0025)",
     )
     INVITATION_NOT_WAITING = (
         Conflict,
-        "no invitation of this account waits to be delivered; ask for another",
+        "this account has no undelivered invitation; ask an administrator for one",
     )
     INVITATION_DELIVERED = (
         Conflict,
-        "this invitation was delivered on {delivered_at:%Y-%m-%d %H:%M} UTC, and is shown once; if it is"
-        " lost, an administrator invites anew",
+        "this invitation was delivered on {delivered_at:%Y-%m-%d %H:%M} UTC and is shown only once; if it is"
+        " lost, an administrator must invite the person anew",
     )
     INVITATION_NOT_HELD = (
         NotAuthenticated,
@@ -81,29 +81,29 @@ class Code(ProblemCode):
     )
     MAIL_REFUSED = (
         Unavailable,
-        "the mail server did not take the mail ({fault}); nothing was delivered."
+        "the mail server did not accept the mail ({fault}); the invitation is not delivered."
         " Try again, or leave email out and hand the invitation over",
     )
     PASSWORD_NOT_SET = InvalidInput, "set a password first"
-    SECOND_FACTOR_WRONG = InvalidInput, "this is not the code of now"
+    SECOND_FACTOR_WRONG = InvalidInput, "this is not the current code"
 
     # Sign-in and passwords
     SIGN_IN_REFUSED = (
         NotAuthenticated,
-        "the username, password or code is not right, or the account is locked or disabled; an ALPR administrator can tell",
+        "the username, password or code is wrong, or the account is locked or disabled; ask an ALPR administrator",
     )
     REFRESH_TOKEN_INVALID = (
         NotAuthenticated,
-        "this refresh token does not hold; sign in again",
+        "this refresh token is not valid; sign in again",
     )
-    SIGN_IN_BUSY = TooManyRequests, "too many people sign in at once"
+    SIGN_IN_BUSY = TooManyRequests, "too many people are signing in; try again in a moment"
     SESSION_CLOSED = NotAuthenticated, "the session is closed; sign in again"
     SESSION_CLOSED_BY_FAILURES = (
         NotAuthenticated,
         "too many failures: the session is closed; sign in again",
     )
-    PASSWORD_PROOF_WRONG = InvalidInput, "the password in use or the code is not right"
-    PASSWORD_IN_USE = InvalidInput, "the password is the one in use"
+    PASSWORD_PROOF_WRONG = InvalidInput, "the current password or the code is wrong"
+    PASSWORD_IN_USE = InvalidInput, "the new password is the current one"
     PASSWORD_CHANGED_MEANWHILE = Conflict, "the password was changed meanwhile"
     PASSWORD_TOO_SHORT = InvalidInput, "the password has fewer than {min_characters} characters"
     PASSWORD_TOO_LONG = InvalidInput, "the password has more than {max_characters} characters"
@@ -119,7 +119,7 @@ class Code(ProblemCode):
     TRAINING_IN_FUTURE = InvalidInput, "training cannot be completed in the future"
     LIMIT_OF_INACTIVE_ACCOUNT = (
         Conflict,
-        "this account is {status}: nobody works on a case with it",
+        "this account is {status}; only the limit of an active account can be lifted",
     )
 
     # Purposes
@@ -127,7 +127,10 @@ class Code(ProblemCode):
         NotAuthorised,
         "{purpose} is a prohibited purpose ({citation}); the attempt is recorded",
     )
-    PURPOSE_KIND_UNKNOWN = InvalidInput, "not a purpose of the policy, which are: {allowed}"
+    PURPOSE_KIND_UNKNOWN = (
+        InvalidInput,
+        "is not a purpose of the policy; the purposes are: {allowed}",
+    )
     OFFENCE_NOT_IN_WORDS = InvalidInput, "name the type of offence in words"
     CASE_NUMBER_MISSING = (
         InvalidInput,
@@ -143,6 +146,6 @@ class Code(ProblemCode):
     )
     JUSTIFICATION_TOO_VAGUE = (
         InvalidInput,
-        "say in at least two specific words why these data are needed",
+        "give at least two specific words that say why these data are needed",
     )
     PURPOSE_TOO_LONG = InvalidInput, "justification and scope together are too long"

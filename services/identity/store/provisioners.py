@@ -19,7 +19,7 @@ class Provisioned:
 
 
 class Provisioners(Connected):
-    """Provisioners are added and never removed: none of them ever decides on the account's requests."""
+    """Adds provisioners and never removes them: they may never decide on the account's requests."""
 
     async def add(self, account_id: UUID, person_id: str, since: datetime) -> bool:
         """Add a provisioner of an existing account; return False if already there."""

@@ -16,7 +16,7 @@ _WHERE: Mapping[Kind, tuple[str, str, str]] = {
     "signing_key": ("signing_keys", "kid", "sealed"),
     "second_factor": ("credentials", "account_id", "totp_sealed"),
 }
-"""Table, key and column of each."""
+"""The table, key and column of each kind of secret."""
 
 
 @dataclass(frozen=True)

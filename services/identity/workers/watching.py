@@ -64,7 +64,9 @@ async def _misuse(identity: Identity, event: KeyPublished | AccountChanged) -> I
     if fault is None:
         return None
     return IssuerMisused(
-        event_id=derive_id("issuer misused", event.event_id),  # one entry, whoever sees it
+        event_id=derive_id(
+            "issuer misused", event.event_id
+        ),  # one entry, even if several replicas see it
         occurred_at=event.occurred_at,
         what="key" if is_key else "account",
         subject=event.key,

@@ -1,4 +1,4 @@
-"""CTC decoding: the most probable text, its probability, the alternatives, and where each character stands.
+"""CTC decoding: the most probable text, its probability, the alternatives, and the position of each character.
 
 CTC gives every text a probability, and those of all texts add up to 1 (Graves et al. 2006). The forward
 algorithm therefore computes the probability of a whole plate exactly, instead of estimating it from the
@@ -51,7 +51,7 @@ class Decoded:
 
     places: tuple[Place, ...]
     probability: float
-    """Of the whole text."""
+    """Probability of the whole text."""
     certainty: tuple[float, ...]
     """For each character, its probability if all others are as decoded, so a doubt stays with the character
     that it concerns. Doubt that no single edit explains is spread over all characters."""
@@ -109,7 +109,7 @@ def best_path(steps: Steps) -> tuple[Place, ...]:
 
 
 def labels(places: Sequence[Place]) -> Classes:
-    """The text as classes, without positions."""
+    """Return the text as classes, without positions."""
     return tuple(place.label for place in places)
 
 
@@ -248,7 +248,7 @@ def _searched(steps: Steps) -> _Searched:
 
 
 def _read_off(steps: Steps) -> _Searched:
-    """Return the best path alone: what a further look adds to the texts that the first one found."""
+    """Return only the best path of a further look, to add to the texts that the first look found."""
     places = best_path(steps)
     return {labels(places): (places, 1.0)}, {}
 

@@ -11,14 +11,14 @@ Quad = NDArray[np.float32]
 
 
 def size_px(quad: Quad) -> tuple[float, float]:
-    """Mean width and height of a quadrilateral, px."""
+    """Return the mean width and height of a quadrilateral, px."""
     width = (np.linalg.norm(quad[1] - quad[0]) + np.linalg.norm(quad[2] - quad[3])) / 2
     height = (np.linalg.norm(quad[3] - quad[0]) + np.linalg.norm(quad[2] - quad[1])) / 2
     return float(width), float(height)
 
 
 def tilt_deg(quad: Quad) -> float:
-    """Angle between the reading direction and horizontal, degrees, 0 to 180."""
+    """Return the angle between the reading direction and horizontal, degrees, 0 to 180."""
     along = (quad[1] - quad[0]) + (quad[2] - quad[3])
     return abs(float(np.degrees(np.arctan2(along[1], along[0]))))
 
@@ -71,7 +71,7 @@ def back_to_frame(quad: Quad, matrix: NDArray[np.float64]) -> Quad:
 
 
 def bounding_box(quad: Quad, frame_shape: tuple[int, ...]) -> Box:
-    """The upright box around a quadrilateral, clipped to the frame, at least 1x1 px."""
+    """Return the upright box around a quadrilateral, clipped to the frame, at least 1x1 px."""
     height, width = frame_shape[:2]
     x0 = int(np.clip(np.floor(quad[:, 0].min()), 0, width - 1))
     y0 = int(np.clip(np.floor(quad[:, 1].min()), 0, height - 1))
@@ -81,7 +81,7 @@ def bounding_box(quad: Quad, frame_shape: tuple[int, ...]) -> Box:
 
 
 def overlap(one: Quad, other: Quad) -> float:
-    """Shared area of the two upright boxes as a share of the smaller one, 0 to 1."""
+    """Return the shared area of the two upright boxes, as a share of the smaller one, 0 to 1."""
     low = np.maximum(one.min(axis=0), other.min(axis=0))
     high = np.minimum(one.max(axis=0), other.max(axis=0))
     shared = float(np.prod(np.clip(high - low, 0, None)))
@@ -90,6 +90,6 @@ def overlap(one: Quad, other: Quad) -> float:
 
 
 def corners(quad: Quad) -> Corners:
-    """The quadrilateral as plain numbers, to a tenth of a pixel."""
+    """Return the quadrilateral as plain numbers, to a tenth of a pixel."""
     a, b, c, d = ((round(float(x), 1), round(float(y), 1)) for x, y in quad)
     return a, b, c, d

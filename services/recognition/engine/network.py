@@ -31,7 +31,7 @@ def fact(network: Network, name: str) -> str:
     try:
         return network.about[name]
     except KeyError:
-        raise NoSuchModel(f"the network's file does not say its {name}") from None
+        raise NoSuchModel(f"the network's file has no {name} in its metadata") from None
 
 
 class OnnxNetwork:

@@ -37,5 +37,5 @@ def find_own(folder: Path = FOLDER) -> OwnWeights:
     weights = OwnWeights(folder / "detector.onnx", folder / "reader.onnx", folder / "states.onnx")
     for path in (weights.detector, weights.reader, weights.states):
         if not path.is_file():
-            raise NoSuchModel(f"{OWN} needs {path.name}, and {folder} holds none")
+            raise NoSuchModel(f"{OWN} needs {path.name}, which is missing in {folder}")
     return weights

@@ -37,7 +37,7 @@ from services.recognition.engine.text import PaddleText
 from services.recognition.engine.weights import find_pair
 
 RULES_REVISION: Final = 2
-"""Goes up with every change to how lines are chosen or looks are combined."""
+"""Increases with every change to the choice of lines or the combination of looks."""
 
 SURE: Final = 0.97
 """A first look with every character at least this sure, and of an issued series, is enough."""

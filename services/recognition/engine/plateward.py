@@ -125,7 +125,7 @@ class OwnEngine:
 
 
 def could_be_a_plate(plate: str) -> bool:
-    """Whether a text has a serial's length and is no word of signs, states or plates."""
+    """Whether a text has a serial's length and is not a word of signs, states or plates."""
     if len(plate) not in LENGTHS:
         return False
     if plate.isalpha():
@@ -150,7 +150,7 @@ def load_own(
 
     Args:
         detector_px: long side of the frame at which the detector works.
-        detector_again_px: the same for a second pass if the first finds nothing; 0 for none.
+        detector_again_px: the same for a second pass if the first finds no plate; 0 for no second pass.
         detector_minimum: score from which a detection counts as a plate.
         legible_minimum: see `OwnEngine`.
         region_minimum: see `StateReader`.

@@ -199,12 +199,12 @@ def without_words(line: TextLine) -> TextLine:
 
 
 def _between(glyphs: Sequence[Glyph], index: int) -> float:
-    """Position along a line of the gap before a glyph."""
+    """Return the position along a line of the gap before a glyph."""
     return (glyphs[index - 1].place + glyphs[min(index, len(glyphs) - 1)].place) / 2
 
 
 def _part(quad: Quad, left: float, right: float) -> Quad:
-    """The part of a line between two positions along it."""
+    """Return the part of a line between two positions along it."""
     top, bottom = quad[1] - quad[0], quad[2] - quad[3]
     return np.array(
         [

@@ -63,7 +63,7 @@ class PlateReading:
 
     @property
     def plate(self) -> str:
-        """A-Z and 0-9 only; separators dropped, nothing rewritten."""
+        """The letters and digits A-Z and 0-9 of the characters, unchanged; separators are dropped."""
         return "".join(character.text for character in self.characters)
 
     @property
@@ -89,15 +89,15 @@ class Engine(Protocol):
         Args:
             frame: (H, W, 3) uint8, BGR; any size from 1x1.
 
-        Returns: an empty sequence where nothing looks like a plate.
-        Raises: nothing because of the frame's content; any exception is a fault of the engine.
+        Returns: an empty sequence if the frame shows no plate.
+        Raises: no error because of the frame's content; an exception is a fault of the engine.
         """
 
     def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
-        """Like `read`, for several frames at once where that costs less; one answer per frame."""
+        """Read several frames at once, which may cost less; returns one answer per frame, as `read` does."""
 
     def warm_up(self) -> None:
-        """Load now what would otherwise load on first use, so that no frame waits for it."""
+        """Load everything that otherwise loads on first use, so that no frame waits for it."""
 
 
 EngineFactory = Callable[[], Engine]

@@ -50,7 +50,7 @@ class Text:
     alternatives: tuple[Alternative, ...]
     """This text first, then the next probable ones, three in all."""
     probability: float
-    """That the whole text is right."""
+    """Probability that the whole text is right."""
     legible: float
     """Probability that this is a legible plate."""
     region: str | None
@@ -91,7 +91,7 @@ class States(Protocol):
         """The version of the network that reads them."""
 
     def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[str | None]:
-        """The state of each plate, such as `US-CA`, or None."""
+        """Return the state of each plate, such as `US-CA`, or None."""
 
 
 class PlateReader:
@@ -162,7 +162,7 @@ class PlateReader:
     def _regions(
         self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: Sequence[_CutReading]
     ) -> list[str | None]:
-        """The state of each plate that is legible enough to read."""
+        """Return the state of each plate that is legible enough to read, else None."""
         told: list[str | None] = [None] * len(plates)
         if self._states is None:
             return told
@@ -323,7 +323,7 @@ def _drawn_out(quad: Quad, across: float, up: float) -> Quad:
 
 
 def _window(frame: NDArray[np.uint8], wide: Quad, width_px: int) -> tuple[int, int, int, int]:
-    """The part of the frame that the picture needs, at least one pixel: x0, y0, x1, y1."""
+    """Return the part of the frame that the picture needs, at least one pixel: x0, y0, x1, y1."""
     frame_px = np.array(frame.shape[1::-1])
     spare = 2 + 4 * size_px(wide)[0] / width_px
     x0, y0 = (int(at) for at in np.clip(wide.min(axis=0) - spare, 0, frame_px - 1))
@@ -332,7 +332,7 @@ def _window(frame: NDArray[np.uint8], wide: Quad, width_px: int) -> tuple[int, i
 
 
 def _inner(across: float, up: float) -> Quad:
-    """The plate itself in the picture, px."""
+    """Return the corners of the plate itself in the picture, (4, 2) px."""
     width, height = PICTURE_PX
     left, top = width * across / (1 + 2 * across), height * up / (1 + 2 * up)
     return np.array(
@@ -342,7 +342,7 @@ def _inner(across: float, up: float) -> Quad:
 
 
 def _line(places: Sequence[Place], steps: int, margins: tuple[float, float]) -> Quad:
-    """A quadrilateral around the characters, px of the picture; the whole plate if it has none.
+    """Return a quadrilateral around the characters, px of the picture; the whole plate if it has none.
 
     Steps run along the plate's upper half and then along its lower one. A plate whose lower half has characters
     further left than the last one of the upper half has two lines, which fill it.

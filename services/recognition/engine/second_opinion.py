@@ -43,7 +43,7 @@ class Opinion(Protocol):
     """Another reader of plates."""
 
     def load(self) -> None:
-        """Load everything that `looks` needs."""
+        """Load everything that `readings` needs."""
 
     def readings(self, frame: NDArray[np.uint8], plate: Quad, line: Quad) -> list[TextLine]:
         """Return its readings of a plate; an empty list if it sees no serial.
@@ -70,7 +70,7 @@ class PaddleOpinion:
         self._loaded()
 
     def readings(self, frame: NDArray[np.uint8], plate: Quad, line: Quad) -> list[TextLine]:
-        """Up to two looks; see `Opinion.looks`."""
+        """Return up to two readings; see `Opinion.readings`."""
         text = self._loaded()
         seen = [self._found(text, frame, plate), TextLine(text.read(frame, line), line)]
         whole = [without_words(look) for look in seen if look is not None]
@@ -96,7 +96,7 @@ def _holds_a_serial(line: Quad) -> bool:
 
 
 def weighed(own: Text, looks: Sequence[TextLine]) -> tuple[Text, str]:
-    """Return our own reading after the vote of other looks.
+    """Return our own reading after a vote with the other readings.
 
     Args:
         own: our reader's text, with at least one character.

@@ -38,13 +38,11 @@ class PaddleText:
         predictor.post_op = CharacterDecoder(predictor.post_op.character)
 
     def detect(self, frame: NDArray[np.uint8], longest_px: int) -> list[Quad]:
-        """Regions of text.
+        """Return the regions of text in a frame, (4, 2) px of it each.
 
         Args:
             frame: (H, W, 3) uint8, BGR.
-            longest_px: the frame's long side is reduced to this; smaller frames are left alone.
-
-        longest_px: the frame's long side is reduced to this; smaller frames keep their size.
+            longest_px: the frame's long side is reduced to this; smaller frames keep their size.
         """
         [found] = self._detector.predict(
             frame, limit_side_len=longest_px, limit_type="max", box_thresh=BOX_MIN
@@ -52,7 +50,7 @@ class PaddleText:
         return [np.asarray(polygon, np.float32) for polygon in found["dt_polys"]]
 
     def read(self, frame: NDArray[np.uint8], quad: Quad) -> tuple[Glyph, ...]:
-        """The characters of one line, left to right.
+        """Return the characters of one line, left to right.
 
         Args:
             frame: (H, W, 3) uint8, BGR.

@@ -21,7 +21,7 @@ class EngineFailed(InternalFault):
 
 
 class WorkerDoesNotStart(Exception):
-    """The engine does not load. This is no frame's fault, and the next frame would fail too."""
+    """The engine does not load. No frame causes this, and the next frame would fail too."""
 
 
 class WorkerDied(Exception):

@@ -80,7 +80,7 @@ async def test_a_sheet_is_printed_once_by_another_person_and_enrols(
     assert "None." in browser.said
     again = await browser.send(path)
     assert again.status_code == 409
-    assert "is shown once" in browser.said
+    assert "is shown only once" in browser.said
     await browser.send("/sign-out")
     await browser.open("/enrolment")
     await browser.send(

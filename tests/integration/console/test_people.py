@@ -50,7 +50,7 @@ async def test_a_privileged_person_is_invited_anew_by_two_at_the_console(
     assert APPROVE not in browser.said
     refused = await browser.send(f"{here}/approval")
     assert refused.status_code == 403
-    assert "who proposed to invite this person anew does not approve it" in browser.said
+    assert "another administrator must approve it" in browser.said
     assert (await person.get("/v1/me")).status_code == 200
     await browser.send("/sign-out")
     await sign_in(second)

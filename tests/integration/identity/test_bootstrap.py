@@ -114,18 +114,20 @@ async def test_the_command_lets_nobody_in_whom_another_administrator_can(
         await officer.try_sign_in(password="wrong and wrong")
     why = ("--reason", "asked for by the chief in person")
     code, _, _ = await command("release-lock", "--username", "chief.admin", *why)
-    assert "other administrators can: s.lee, t.third" in code
+    assert "other administrators can do this: s.lee, t.third" in code
     code, _, _ = await command("release-lock", "--username", "o.seven", *why)
-    assert "no ALPR administrator" in code
+    assert "not an ALPR administrator" in code
     assert (await administrator.try_sign_in()).status_code == 401
     assert "unlocked" not in {e.change for e in await published(AccountChanged)}
     # To enrol anew takes two others.
     invite = ("release-lock", "--username", "chief.admin", "--invite", *why)
     code, _, _ = await command(*invite)
-    assert "other administrators can: s.lee, t.third" in code
+    assert "other administrators can do this: s.lee, t.third" in code
     await other.post(f"/v1/accounts/{third.account_id}/lock", reason="on leave")
     code, _, _ = await command("release-lock", "--username", "chief.admin", *why)
-    assert code.endswith("other administrators can: s.lee")  # one unlocks, one does not invite anew
+    assert code.endswith(
+        "other administrators can do this: s.lee"
+    )  # one unlocks, one does not invite anew
     code, out, err = await command(*invite)
     assert code == 0, err
     token = re.search(r"shown this once: (\S+)", out).group(1)

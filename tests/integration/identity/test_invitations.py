@@ -78,7 +78,7 @@ async def test_who_invited_or_is_invited_cannot_fetch_it(
     own = await administrator.post(f"{invited}/delivery")
     assert (own.status_code, own.json()["code"]) == (403, "inviter_delivers")
     refused = [e for e in await published(AccessAttempted) if not e.allowed]
-    assert "does not hand the invitation over" in refused[-1].reason
+    assert "must hand the invitation over" in refused[-1].reason
     assert "invitation_delivered" not in dict(changes(await published(AccountChanged), invited))
     assert (await sergeant.post(f"{invited}/delivery")).status_code == 201
 

@@ -195,7 +195,7 @@ async def test_what_the_server_does_not_take_is_not_delivered(
     async with identity_with(*parts) as client:
         answer = await client.post(path, json={"email": ADDRESS}, headers=sergeant.headers)
         assert answer.status_code == 503, answer.text
-        assert "nothing was delivered" in answer.json()["detail"]
+        assert "the invitation is not delivered" in answer.json()["detail"]
         on_paper = await client.post(path, headers=sergeant.headers)
         assert on_paper.json()["invitation_token"]
     told = [e for e in await published(AccountChanged) if str(e.account_id) in path]

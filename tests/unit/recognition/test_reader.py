@@ -36,7 +36,7 @@ def test_a_plate_is_read_with_a_probability_for_each_character_and_for_the_whole
 def test_a_network_that_does_not_say_what_it_is_does_not_load(name):
     network = reading({"plate": "7A"})
     del network.about[name]
-    with pytest.raises(NoSuchModel, match=f"does not say its {name}"):
+    with pytest.raises(NoSuchModel, match=f"has no {name}"):
         PlateReader(network)
 
 

@@ -78,5 +78,5 @@ def test_points_of_the_frame_are_placed_in_the_edge_that_shows_them():
 def test_a_network_that_does_not_say_what_it_is_does_not_load(name):
     network = naming({"CA": 1.0})
     del network.about[name]
-    with pytest.raises(NoSuchModel, match=f"does not say its {name}"):
+    with pytest.raises(NoSuchModel, match=f"has no {name}"):
         StateReader(network, minimum=0.8)

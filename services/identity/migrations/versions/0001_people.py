@@ -25,7 +25,7 @@ TABLES = (
         changed_at timestamptz NOT NULL
     )
     """,
-    # Apart from accounts, so that no listing of people can carry a secret along.
+    # Separate from accounts, so that a listing of people cannot contain a secret.
     """
     CREATE TABLE credentials (
         account_id uuid PRIMARY KEY REFERENCES accounts,

@@ -1,7 +1,6 @@
-"""Numbers of account and key events, and the certificate under which each was last announced.
+"""Add numbers of account and key events, and the certificate under which each was last announced.
 
-Accounts and keys that are there already have number 0: identity announces them, signed and numbered, at
-its next start.
+Existing accounts and keys have number 0: identity announces them, signed and numbered, at its next start.
 """
 
 from alembic import op

@@ -1,6 +1,6 @@
-"""Locks of sign-in that leave sessions open, browsers that signed in before, and counts of their own.
+"""Add locks of sign-in that leave sessions open, and known browsers with their own counts of failures.
 
-An account that failures locked before stays locked, sessions and all, until an administrator unlocks it.
+An account that failures locked earlier stays locked, with its sessions, until an administrator unlocks it.
 """
 
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "identity_0002"
 
 STATEMENTS = (
     "ALTER TABLE accounts ADD COLUMN sign_in_locked_at timestamptz",
-    # A known browser or a session whose failure it was; NULL: neither.
+    # The known browser or session that failed; NULL for neither.
     "ALTER TABLE failed_sign_ins ADD COLUMN counted_for uuid",
     """
     CREATE TABLE known_browsers (
@@ -25,6 +25,6 @@ STATEMENTS = (
 
 
 def upgrade() -> None:
-    """Add them; nobody is known yet."""
+    """Add them; no browser is known yet."""
     for statement in STATEMENTS:
         op.execute(statement)

@@ -1,7 +1,7 @@
-"""Who created, re-invited or changed an account: none of them decides on its requests (ADR-0025).
+"""Store who created, re-invited or changed an account: these people may not decide on its requests (ADR-0025).
 
-Of accounts that are there already, identity reads at its next start what its topic still tells, and
-announces all of them anew.
+For existing accounts, identity reads them at its next start from its topic, as far as compaction left the events,
+and announces all accounts anew.
 """
 
 from alembic import op
@@ -18,7 +18,7 @@ STATEMENTS = (
         PRIMARY KEY (account_id, person_id)
     )
     """,
-    # Whether all of them are on record; not of accounts from before.
+    # Whether all provisioners are on record; false for existing accounts.
     "ALTER TABLE accounts ADD COLUMN provisioners_known boolean NOT NULL DEFAULT false",
     "ALTER TABLE accounts ALTER COLUMN provisioners_known SET DEFAULT true",
     "UPDATE accounts SET announced_under = 0",

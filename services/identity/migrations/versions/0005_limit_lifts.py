@@ -1,4 +1,4 @@
-"""Releases of a person, for one case, from the limit of records shown in a day (ADR-0040)."""
+"""Store the limit lifts of people, each for one case (ADR-0040)."""
 
 from alembic import op
 
@@ -22,6 +22,6 @@ STATEMENTS = (
 
 
 def upgrade() -> None:
-    """Add them; nobody is released yet."""
+    """Add the table; it is empty."""
     for statement in STATEMENTS:
         op.execute(statement)

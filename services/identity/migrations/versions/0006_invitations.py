@@ -1,6 +1,6 @@
-"""Invitations that somebody else delivers, proposals to invite anew, and where sessions come from (ADR-0025).
+"""Add deliverers of invitations, proposals to invite anew, and the origins of sessions (ADR-0025).
 
-An invitation that is out already was handed over when it was made, and holds as before.
+An existing invitation was handed over when it was made, and stays valid.
 """
 
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "identity_0005"
 
 STATEMENTS = (
     "ALTER TABLE invitations ALTER COLUMN token_hash DROP NOT NULL",
-    # Account ids, or `system:identity` for the command line; NULL: from before, or nobody yet.
+    # Account ids, or `system:identity` for the command line; NULL: older, or not delivered yet.
     "ALTER TABLE invitations ADD COLUMN invited_by text[] NOT NULL DEFAULT '{}',"
     " ADD COLUMN delivered_by text,"
     " ADD CHECK ((token_hash IS NULL) = (delivered_at IS NULL))",
@@ -28,7 +28,7 @@ STATEMENTS = (
 
 
 def upgrade() -> None:
-    """Add them; whoever was invited before has the token."""
+    """Add them; people who were invited earlier have their tokens."""
     op.execute("ALTER TABLE invitations ADD COLUMN delivered_at timestamptz")
     op.execute("UPDATE invitations SET delivered_at = now()")
     for statement in STATEMENTS:
