@@ -16,7 +16,7 @@ async def test_a_disk_of_kafka_that_is_half_full_raises_a_finding_once_a_day(
     async def seen(_):
         return full
 
-    monkeypatch.setattr(runtime, "kafka", True)
+    monkeypatch.setattr(runtime, "live", True)
     monkeypatch.setattr("services.audit.workers.scheduler.disks", seen)
     await keeper.check_disks()
     assert await query("SELECT count(*) FROM findings") == [(0,)]

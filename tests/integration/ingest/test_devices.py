@@ -150,7 +150,7 @@ async def test_a_fixed_camera_keeps_to_its_place_and_a_vehicle_goes_anywhere(sta
     ):
         assert answer.status_code == 422
         assert answer.json()["field"] == "latitude"
-        assert "211 m from where this fixed camera is registered" in answer.json()["detail"]
+        assert "211 m from the registered place of this fixed camera" in answer.json()["detail"]
     assert [len(station.reads), len(station.captures)] == [1, 1]
     vehicle = (await station.register("Unit 7", kind="vehicle"))["credential"]
     paris = {"latitude": 48.85, "longitude": 2.35}
