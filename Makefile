@@ -145,8 +145,8 @@ train-states: $(TRAINING_STAMP) ## Render plates and train the reader of states'
 
 # --- measure ----------------------------------------------------------------------------------
 .PHONY: bench-reads
-bench-reads: $(STAMP) ## Edge reads through HTTP, Kafka, matching and Postgres [KAFKA=apache]
-	@$(PY) -m tests.bench.reads $(if $(KAFKA),--kafka $(KAFKA))
+bench-reads: $(STAMP) ## Edge reads through HTTP, Kafka, matching and Postgres, as in life [KAFKA=apache, SHAPE=burst]
+	@$(PY) -m tests.bench.$(if $(filter burst,$(SHAPE)),reads,life) $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-pairs
 bench-pairs: $(STAMP) ## CPU of a log entry, a read or a frame, in pairs with earlier commits [WHAT=entry, read or frame, BEFORE=commits, PAIRS=7, LOAD_S=60]

@@ -56,6 +56,8 @@ class Rig:
     running: Running
     authority: TestAuthority
     servers: dict[str, Child]
+    registered: int = 0
+    """How many devices `register` has made; they are numbered."""
 
     def url(self, service: str) -> str:
         """Return a service's address."""
@@ -98,14 +100,14 @@ class Rig:
             await consumer.stop()
 
     async def register(self, count: int, **fields: Any) -> list[str]:
-        """Register fixed devices that may send as much as they like; return their credentials."""
+        """Register devices, fixed unless said otherwise, that may send as much as they like; return their credentials."""
         place = {"latitude": 39.9277, "longitude": -122.1792}
         rates = {"frames_per_s": 100_000, "reads_per_s": 100_000}
         made = []
         async with httpx.AsyncClient(base_url=self.url("ingest")) as client:
-            for number in range(count):
+            for _ in range(count):
                 body = {
-                    "name": f"Bench {number}",
+                    "name": f"Bench {self.registered}",
                     "kind": "fixed",
                     "place": place,
                     **rates,
@@ -116,6 +118,7 @@ class Rig:
                 )
                 answer.raise_for_status()
                 made.append(answer.json()["credential"])
+                self.registered += 1
         return made
 
 

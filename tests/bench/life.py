@@ -1,0 +1,274 @@
+"""How many edge reads go through the whole path, with traffic as in life: `make bench-reads`.
+
+200 devices, whose clocks are up to 2 s off, post what passes them: half of the POSTs have one read, the others 20 or 500.
+A vehicle is read once to six times, so retention votes passes. 5% of the reads arrive hours late, in POSTs of 2,000; 2%
+of the POSTs are sent twice; 1 read in 1,000 is a hit. The store begins with two million reads, and knows nine in ten of
+the vehicles. All on this machine.
+
+1. 120 s of that; the load waits whenever a consumer is more than a second or so behind. 30 s after the last POST,
+`lag_left` counts what is not stored, matched or logged by then, and spans whose passes are due for over 20 s. 2. One
+read a POST. 3. From POST to the alert stream, at 1,000 reads/s. At the end the rows in Postgres are counted against what
+was acknowledged. SMOKE=1 runs for seconds; SHAPE=burst runs `tests.bench.reads`.
+"""
+
+import asyncio
+import contextlib
+import random
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import uvloop
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from shared.core.policy import load_policy
+from shared.kafka.topics import TOPICS
+from tests.bench.county import Device, Vehicles
+from tests.bench.link import Link, sized
+from tests.bench.reads import (
+    AT_MOST_P99_MS,
+    DEVICES,
+    ENTRIES,
+    LISTED_SHARE,
+    SENT_TWICE,
+    SERVICES,
+    VEHICLES,
+    Alerts,
+    Lag,
+    Sent,
+    background,
+    counted,
+    one_by_one,
+    posting,
+    put_in_force,
+    to_the_stream,
+)
+from tests.bench.rig import SMOKE, Rig, machine, ms, options, print_result, rig, say, spent_us
+from tests.bench.traffic import Traffic
+from tests.bench.warm_store import fill
+
+LOAD_S = 3.0 if SMOKE else 120.0
+SETTLE_S = 5.0 if SMOKE else 30.0
+OVERDUE_S = 20
+CAMERAS = 20 if SMOKE else 200
+MOBILE_SHARE = 0.2
+"""Of the devices, those on vehicles: they may send late."""
+LINKS = 8
+WARM_READS = 5_000 if SMOKE else 2_000_000
+POPULATION = 50_000 if SMOKE else 3_000_000
+SIZES = (1, 1, 20, 500)
+"""Reads of a POST; each is as likely."""
+LATE_READS = 2_000
+LATE_SHARE = 0.05
+SEED = 20260601
+AT_LEAST_PER_S, SINGLE_AT_LEAST_PER_S = 5_000, 1_500
+
+
+@dataclass
+class Cameras:
+    """The devices, and what was sent of them."""
+
+    fixed: list[Device]
+    mobile: list[Device]
+    draw: random.Random
+    listed: Traffic
+    sent: Sent = field(default_factory=Sent)
+    late: int = 0
+
+    @property
+    def ids(self) -> list[UUID]:
+        """The devices' ids, which their credentials begin with."""
+        return [UUID(d.credential.partition(".")[0]) for d in (*self.fixed, *self.mobile)]
+
+    def next_post(self, now_s: float) -> tuple[Device, int, bytes]:
+        """Return the device that posts next, its number of reads, and the body."""
+        mean = sum(SIZES) / len(SIZES)
+        if self.draw.random() < LATE_SHARE * mean / (
+            LATE_SHARE * mean + (1 - LATE_SHARE) * LATE_READS
+        ):
+            device = self.draw.choice(self.mobile)
+            self.late += LATE_READS
+            return device, LATE_READS, device.late_batch(LATE_READS, now_s)
+        device = self.draw.choice([*self.fixed, *self.mobile])
+        size = self.draw.choice(SIZES)
+        hit = self.draw.random() < LISTED_SHARE * size
+        listed = [self.listed.next_listed()] if hit else []
+        return device, size, device.batch(size, now_s, listed)
+
+
+async def post(url: str, cameras: Cameras, busy: set[Device], lag: Lag, until_s: float) -> None:
+    """Post what the devices saw, some of it twice, until the time is up; a device has one POST at a time."""
+    link = await Link.to(url)
+    sent = cameras.sent
+    while time.perf_counter() < until_s:
+        await lag.may_send()
+        device, count, body = cameras.next_post(time.time())
+        while device in busy:
+            await asyncio.sleep(0.001)
+        busy.add(device)
+        twice = cameras.draw.random() < SENT_TWICE
+        for turn in range(2 if twice else 1):
+            at_s = time.perf_counter()
+            answer = await link.send(sized(posting(device.credential), len(body)), body)
+            if answer.status != 202:
+                sent.refused += count
+                continue
+            sent.latencies_s.append(time.perf_counter() - at_s)
+            if turn == 0:
+                sent.acknowledged += count
+            else:
+                sent.again += count
+        busy.remove(device)
+    link.close()
+
+
+async def registered(stack: Rig, vehicles: Vehicles, draw: random.Random) -> Cameras:
+    """Register the devices; fixed ones and those on vehicles."""
+    mobile = round(CAMERAS * MOBILE_SHARE)
+    fixed = await stack.register(CAMERAS - mobile)
+    on_vehicles = await stack.register(mobile, kind="vehicle", place=None)
+    return Cameras(
+        fixed=[Device(credential, vehicles, draw) for credential in fixed],
+        mobile=[Device(credential, vehicles, draw, mobile=True) for credential in on_vehicles],
+        draw=draw,
+        listed=Traffic(listed=ENTRIES, others=1, listed_share=0),
+    )
+
+
+async def behind(stack: Rig) -> int:
+    """Return how many events of any topic wait for a group of the services that run here."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=stack.bootstrap)
+    await admin.start()
+    await consumer.start()
+    try:
+        left = 0
+        for group, _ in await admin.list_consumer_groups():
+            if group.partition("-")[0] not in SERVICES:
+                continue
+            offsets = await admin.list_consumer_group_offsets(group)
+            read = {p: o.offset for p, o in offsets.items() if p.topic in TOPICS and o.offset >= 0}
+            ends = await consumer.end_offsets([TopicPartition(p.topic, p.partition) for p in read])
+            left += sum(end - read[partition] for partition, end in ends.items())
+        return left
+    finally:
+        await admin.close()
+        await consumer.stop()
+
+
+async def passes(stack: Rig) -> tuple[int, int]:
+    """Return how many passes there are, and how many spans are due for longer than `OVERDUE_S`."""
+    connection = await asyncpg.connect(stack.database_url)
+    try:
+        made = await connection.fetchval("SELECT count(*) FROM retention.passes")
+        overdue = await connection.fetchval(
+            "SELECT count(*) FROM retention.pass_due WHERE stored_at < now() - $1 * interval '1 second'",
+            OVERDUE_S,
+        )
+    finally:
+        await connection.close()
+    return int(made), int(overdue)
+
+
+async def sustained(stack: Rig, cameras: Cameras, lag: Lag) -> dict[str, Any]:
+    """Part 1: as much as goes through."""
+    sent, before, begun_s = cameras.sent, stack.cpu_s(), time.perf_counter()
+    busy: set[Device] = set()
+    until_s = begun_s + LOAD_S
+    await asyncio.gather(
+        *[post(stack.url("ingest"), cameras, busy, lag, until_s) for _ in range(LINKS)]
+    )
+    loaded_s = time.perf_counter() - begun_s
+    await lag.drained()
+    worked_s = time.perf_counter() - begun_s
+    await asyncio.sleep(max(0.0, loaded_s + SETTLE_S - worked_s))
+    waiting = await behind(stack)
+    made, overdue = await passes(stack)
+    return {
+        "reads_per_s": round(sent.acknowledged / worked_s, 1),
+        "cpu_us_per_read": spent_us(before, stack.cpu_s(), sent.acknowledged),
+        "passes_per_s": round(made / (loaded_s + SETTLE_S), 1),
+        "lag_left": waiting + overdue,
+        "lag_left_of": {"events": waiting, "pass_spans": overdue},
+        "loaded_s": round(loaded_s, 1),
+        "drained_s": round(worked_s - loaded_s, 1),
+        "post_ms_p50": ms(sent.latencies_s, 0.5),
+        "post_ms_p99": ms(sent.latencies_s, 0.99),
+        "sent_twice": sent.again,
+        "sent_late": cameras.late,
+        "refused": sent.refused,
+    }
+
+
+async def bench(kafka: str) -> dict[str, Any]:
+    """Run the three parts and return the figures."""
+    draw = random.Random(SEED)
+    vehicles = Vehicles(POPULATION, SEED)
+    ori = load_policy(Path("policy.toml")).department.ori
+    async with rig(kafka, SERVICES) as stack:
+        await put_in_force(stack)
+        cameras = await registered(stack, vehicles, draw)
+        say(f"storing {WARM_READS:,} reads of the last month")
+        await fill(stack.database_url, vehicles.store(WARM_READS), cameras.ids, ori)
+        credentials = await stack.register(DEVICES)
+        traffic = Traffic(listed=ENTRIES, others=VEHICLES, listed_share=LISTED_SHARE)
+        lag, alerts = Lag(stack.bootstrap), Alerts(stack)
+        watching = asyncio.create_task(lag.watch())
+        listening = asyncio.create_task(alerts.listen())
+        async with background(watching, listening):
+            async with asyncio.timeout(30):
+                await alerts.open.wait()
+            figures = await sustained(stack, cameras, lag)
+            say(f"as in life: {figures}")
+            single, single_sent = await one_by_one(stack, credentials, traffic, lag)
+            say(f"one a POST: {single}")
+            await asyncio.sleep(1)
+            alert, alert_sent = await to_the_stream(stack, credentials, traffic, lag, alerts)
+            say(f"POST to alert: {alert}")
+        held = await counted(stack)
+        acknowledged = cameras.sent.acknowledged + single_sent + alert_sent
+        return {
+            "bench": "reads",
+            "shape": "life",
+            "kafka": kafka,
+            **figures,
+            **single,
+            **alert,
+            "lost": max(0, acknowledged + WARM_READS - held["read_ids"]),
+            "doubled": held["reads"] - held["read_ids"] + held["hits"] - held["hit_ids"],
+            "acknowledged": acknowledged,
+            "stored": held["reads"],
+            "hits": held["hits"],
+            "devices": CAMERAS,
+            "warm_reads": WARM_READS,
+            "entries": ENTRIES,
+            "machine": machine(stack.folder),
+            "smoke": SMOKE,
+        }
+
+
+def main() -> int:
+    """Return 0 when the bars of the bench are met, or only smoke was asked for."""
+    result: dict[str, Any] = {}
+    with contextlib.suppress(KeyboardInterrupt):
+        result = uvloop.run(bench(options("reads").kafka))
+    if not result:
+        return 130
+    print_result(result)
+    whole = not (result["lost"] or result["doubled"] or result["alerts_missed"])
+    fast = (
+        result["reads_per_s"] >= AT_LEAST_PER_S
+        and result["single_reads_per_s"] >= SINGLE_AT_LEAST_PER_S
+        and result["alert_ms_p99"] <= AT_MOST_P99_MS
+        and result["lag_left"] == 0
+    )
+    return 0 if whole and (fast or SMOKE) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
