@@ -49,6 +49,17 @@ def test_the_bench_of_reads_counts_each_that_was_stored(repository: Path) -> Non
     assert {"reads_per_s", "alert_ms_p50", "alert_ms_p99", "machine"} <= set(line)
 
 
+def test_the_bench_of_reads_as_in_life_counts_stored_reads_and_passes(repository: Path) -> None:
+    line = smoke("life", repository, *EMBEDDED)
+    assert line["smoke"] is True
+    assert isinstance(line["acknowledged"], int)
+    assert isinstance(line["warm_reads"], int)
+    assert line["stored"] == line["acknowledged"] + line["warm_reads"]
+    assert (line["lost"], line["doubled"], line["alerts_missed"]) == (0, 0, 0)
+    assert line["passes_per_s"]
+    assert {"reads_per_s", "cpu_us_per_read", "lag_left", "alert_ms_p99", "machine"} <= set(line)
+
+
 def test_the_bench_of_recognition_counts_what_the_service_published(repository: Path) -> None:
     line = smoke("recognition", repository, *EMBEDDED)
     assert line["smoke"] is True
