@@ -32,6 +32,15 @@ LATE_SPAN_S = 1800.0
 Ranks = npt.NDArray[np.int64]
 
 
+LISTED_AT_MOST = 1_000_000
+"""Vehicles of a lower number may be on the bench's hot list; those that pass here are not."""
+
+
+def plate_of(rank: int) -> str:
+    """Return the plate of the vehicle of this rank."""
+    return plate(LISTED_AT_MOST + rank)
+
+
 class Vehicles:
     """Draws vehicles by rank, 0 the most frequent; equal seeds draw equal vehicles."""
 
@@ -60,7 +69,7 @@ class Vehicles:
                 [self._of(self._known, count), self._of(self._others, DRAWN_AT_ONCE - count)]
             )
             self._random.shuffle(ranks)
-            self._drawn = [plate(int(rank)).encode() for rank in ranks]
+            self._drawn = [plate_of(int(rank)).encode() for rank in ranks]
         return self._drawn.pop()
 
     def _of(self, ranks: Ranks, count: int) -> Ranks:

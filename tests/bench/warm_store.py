@@ -10,8 +10,7 @@ import numpy as np
 
 from services.retention.domain.plates import grams, plate_number
 from shared.core.matching import skeleton
-from tests.bench.county import Ranks
-from tests.bench.traffic import plate
+from tests.bench.county import Ranks, plate_of
 
 DAYS = 31
 _WARM = """
@@ -54,7 +53,7 @@ async def fill(url: str, seen: Ranks, devices: Sequence[UUID], ori: str) -> None
 
 async def _copy_plates(connection: asyncpg.Connection, vehicles: Ranks) -> None:
     for begin in range(0, len(vehicles), _PIECE):
-        texts = [plate(int(rank)) for rank in vehicles[begin : begin + _PIECE]]
+        texts = [plate_of(int(rank)) for rank in vehicles[begin : begin + _PIECE]]
         await connection.copy_records_to_table(
             "plates",
             schema_name="retention",
@@ -69,7 +68,7 @@ async def _copy_reads(connection: asyncpg.Connection, seen: Ranks, devices: Sequ
     for start in range(0, len(seen), _PIECE):
         rows: list[tuple[Any, ...]] = []
         for number, rank in enumerate(seen[start : start + _PIECE], start):
-            text = plate(int(rank))
+            text = plate_of(int(rank))
             device = devices[number % len(devices)]
             rows.append((plate_number(text), text, begin + number * step, device))
         await connection.copy_records_to_table("warm", records=rows)
