@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.audit.api.guard import AuditRead, check_department
+from services.audit.api.guard import AuditRead
 from services.audit.domain.periods import ENTRIES, PERIOD
 from services.audit.domain.problem_codes import Code
 from services.audit.domain.sampling import draw, sample_size, seed_of
@@ -18,6 +18,7 @@ from services.audit.store.findings import Findings, a_finding
 from services.audit.store.log import Row
 from services.audit.store.periods import Fixed, Periods
 from services.audit.store.search import Entries
+from shared.access.department import check_department
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import Conflict, NotAuthorised, NotFound
@@ -26,7 +27,6 @@ from shared.core.permissions import Permission
 from shared.events import AuditChanged
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, key_of
-from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/audits", tags=["audits"])
 
@@ -127,7 +127,7 @@ async def draw_audit(body: AuditIn, grant: AuditWork, work: Work, request: Reque
     The caller cannot choose the sample: the plan sets the period, an entry of the log fixes it, and the second
     checkpoint after that entry gives the seed. Each period has one sample.
     """
-    check_department(runtime_of(request), grant)
+    check_department(request, grant)
     period = await Periods(work.connection).get(body.period_seq)
     if period is None:
         raise NotFound(Code.PERIOD_UNKNOWN)
@@ -188,7 +188,7 @@ async def review_item(
     request: Request,
 ) -> AuditOut:
     """Review one access of another person. The outcome `improper` raises a finding."""
-    check_department(runtime_of(request), grant)
+    check_department(request, grant)
     audits = Audits(work.connection)
     audit = await _open(audits, audit_id)
     item = next((i for i in audit.items if i.number == number), None)
@@ -215,7 +215,7 @@ async def sign_off_audit(
     audit_id: UUID, body: SignOffIn, grant: AuditWork, work: Work, request: Request
 ) -> AuditOut:
     """Sign off a fully reviewed audit. The signer must not have drawn it or reviewed any item."""
-    check_department(runtime_of(request), grant)
+    check_department(request, grant)
     audits = Audits(work.connection)
     audit = await _open(audits, audit_id)
     if left := sum(item.outcome is None for item in audit.items):

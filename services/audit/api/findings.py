@@ -7,9 +7,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict
 
-from services.audit.api.guard import AuditRead, check_department
+from services.audit.api.guard import AuditRead
 from services.audit.domain.problem_codes import Code
 from services.audit.store.findings import Finding, Findings, FindingStatus, Step
+from shared.access.department import check_department
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import Conflict, NotAuthorised, NotFound
@@ -17,7 +18,6 @@ from shared.core.permissions import Permission
 from shared.events import FindingChanged
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, Person, Reason, RequestBody, ShortText, key_of
-from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/findings", tags=["findings"])
 
@@ -166,7 +166,7 @@ async def close_finding(
 async def _work(
     request: Request, finding_id: UUID, step: Step, grant: Grant, work: Work
 ) -> FindingOut:
-    check_department(runtime_of(request), grant)
+    check_department(request, grant)
     findings = Findings(work.connection, work.service)
     finding = await findings.lock(finding_id)
     if finding is None:

@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict
 
-from services.audit.api.guard import check_department
 from services.audit.domain.problem_codes import Code
 from services.audit.store.policies import LoadedPolicy, Policies
+from shared.access.department import check_department
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.access.rule_refusals import record_refusal
 from shared.core.errors import Conflict, NotAuthorised, NotFound
 from shared.core.permissions import Permission
 from shared.events import PolicyAcknowledged
@@ -75,7 +74,7 @@ async def list_policies(
     limit: Annotated[Limit, Query()] = 50,
 ) -> Page[PolicyOut]:
     """All policies that services have loaded, newest first."""
-    check_department(runtime_of(request), grant)
+    check_department(request, grant)
     found = await Policies(work.connection).all(after=key_of(after, str), limit=limit)
     following = found[-1].digest if len(found) == limit else None
     return Page.of([_out(policy) for policy in found], last=following)
@@ -91,11 +90,9 @@ async def acknowledge_policy(
 ) -> PolicyOut:
     """Acknowledge a policy as administrator or as auditor. The two must be different people."""
     runtime = runtime_of(request)
-    check_department(runtime, grant)
+    check_department(request, grant)
     if not runtime.policy.roles[body.role] <= grant.principal.permissions:
-        refusal = NotAuthorised(Code.POLICY_ROLE_MISSING, role=body.role)
-        await record_refusal(request, grant, refusal.detail)
-        raise refusal
+        raise NotAuthorised(Code.POLICY_ROLE_MISSING, role=body.role)
     policies = Policies(work.connection)
     if await policies.get(digest) is None:
         raise NotFound(Code.POLICY_UNKNOWN)

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Request
 
 from services.release.actions import agencies
 from services.release.api.fields import AgencyChange, AgencyIn
-from services.release.api.guard import ReleaseRead, check_department
+from services.release.api.guard import ReleaseRead
 from services.release.api.views import AgencyOut
 from services.release.domain.problem_codes import Code
 from services.release.store import Agencies
+from shared.access.department import check_department
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import NotFound
@@ -29,7 +30,7 @@ async def register_agency(
     body: AgencyIn, grant: AgencyManage, work: Work, request: Request
 ) -> AgencyOut:
     """Register an agency that may ask for data."""
-    await check_department(request, grant)
+    check_department(request, grant)
     policy = runtime_of(request).policy
     agency = body.agency()
     await agencies.register(work, grant, agency, policy.department.ori)
@@ -41,7 +42,7 @@ async def change_agency(
     ori: OriText, body: AgencyChange, grant: AgencyManage, work: Work, request: Request
 ) -> AgencyOut:
     """Change what is registered of an agency, or bar it (`active` false)."""
-    await check_department(request, grant)
+    check_department(request, grant)
     changed = await agencies.change(work, grant, Ori(ori), body.changes())
     return AgencyOut.of(changed, runtime_of(request).policy.sharing)
 

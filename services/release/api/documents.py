@@ -8,12 +8,13 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
 from services.release.actions import documents
-from services.release.api.guard import check_department, registered_agency
+from services.release.api.guard import registered_agency
 from services.release.api.views import DocumentOut
 from services.release.domain.documents import MAGIC
 from services.release.domain.problem_codes import Code
 from services.release.service import Running
 from services.release.store import Documents
+from shared.access.department import check_department
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import InvalidInput, NotFound
@@ -49,7 +50,7 @@ async def upload_document(
     release: Running,
 ) -> DocumentOut:
     """Upload a document of legal authority (PDF, PNG or JPEG as the body) to name in a request."""
-    await registered_agency(request, work, grant)
+    await registered_agency(work, grant)
     document = await documents.upload(release.runtime, work, grant, content)
     return DocumentOut.model_validate(document, from_attributes=True)
 
@@ -67,7 +68,7 @@ async def read_document(
     release: Running,
 ) -> StreamingResponse:
     """Return one document as it was uploaded."""
-    await check_department(request, grant)
+    check_department(request, grant)
     document = await Documents(work.connection).read(grant, document_id)
     if document is None:
         raise NotFound(Code.DOCUMENT_UNKNOWN)

@@ -34,7 +34,7 @@ async def file_request(
     body: RequestIn, grant: ReleaseRequest, work: Work, request: Request
 ) -> RequestOut | JSONResponse:
     """File a written request for data. What the law forbids is refused at once, with its citation."""
-    agency = await registered_agency(request, work, grant)
+    agency = await registered_agency(work, grant)
     policy = runtime_of(request).policy
     filed = await filing.file(work, grant, agency, body.written(), policy)
     if filed.refusal is not None:

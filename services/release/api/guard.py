@@ -1,4 +1,4 @@
-"""The guard that routes share, and checks of a person: of the department, of a registered agency, may download."""
+"""The guard that routes share, and checks of a person: is of a registered agency, may download."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -13,20 +13,13 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import NotAuthorised
 from shared.core.permissions import Permission
-from shared.core.problem_codes import Common
 from shared.http.app import Work
 from shared.service.api_runtime import runtime_of
 
 ReleaseRead = Annotated[Grant, access(Permission.RELEASE_READ)]
 
 
-async def check_department(request: Request, grant: Grant) -> None:
-    """Raise NotAuthorised for people of any agency but this department."""
-    if grant.principal.agency_ori != runtime_of(request).policy.department.ori:
-        raise NotAuthorised(Common.DEPARTMENT_ONLY)
-
-
-async def registered_agency(request: Request, work: Work, grant: Grant) -> Agency:
+async def registered_agency(work: Work, grant: Grant) -> Agency:
     """Return the requester's agency. Raises: NotAuthorised if it is barred or unknown."""
     ori = grant.principal.agency_ori
     agency = await Agencies(work.connection).get(ori)
@@ -37,7 +30,7 @@ async def registered_agency(request: Request, work: Work, grant: Grant) -> Agenc
     return agency
 
 
-async def check_downloader(request: Request, grant: Grant, found: OnFile) -> None:
+def check_downloader(request: Request, grant: Grant, found: OnFile) -> None:
     """Raise NotAuthorised if an approver is, or might be, a provisioner of the downloader."""
     account_id = grant.principal.account_id
     own = runtime_of(request).people.provisioned(account_id)

@@ -35,9 +35,9 @@ async def download_package(
 
     Refused if an approver created, invited or changed the account that downloads.
     """
-    agency = await registered_agency(request, work, grant)
+    agency = await registered_agency(work, grant)
     found = await packages.downloadable(work, grant, request_id, agency)
-    await check_downloader(request, grant, found)
+    check_downloader(request, grant, found)
     download = await packages.download(runtime_of(request), work, grant, found)
     return StreamingResponse(
         download.pieces,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 
 from services.release.actions import reviews
 from services.release.api.fields import DecisionIn
-from services.release.api.guard import ReleaseRead, check_department
+from services.release.api.guard import ReleaseRead
 from services.release.api.views import (
     RequestOut,
     WaitingRequests,
@@ -18,6 +18,7 @@ from services.release.api.views import (
 from services.release.domain.problem_codes import Code
 from services.release.domain.requests import Status
 from services.release.store import Requests
+from shared.access.department import check_department
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import NotFound
@@ -41,7 +42,7 @@ async def list_requests(
     limit: Limit = 50,
 ) -> Page[RequestOut]:
     """List the requests of all agencies, newest first."""
-    await check_department(request, grant)
+    check_department(request, grant)
     found = await Requests(work.connection).page(
         grant, agency=None, status=status, after=key_of(after, UUID), limit=limit
     )
@@ -53,7 +54,7 @@ async def list_waiting_requests(
     grant: ReleaseRead, work: Work, request: Request
 ) -> WaitingRequests:
     """Count the requests that await a decision, by status, with the oldest filing time; needs no purpose."""
-    await check_department(request, grant)
+    check_department(request, grant)
     found = await Requests(work.connection).waiting(grant)
     states = [WaitingState(status=s, count=n, oldest_at=at) for s, n, at in found]
     return WaitingRequests(
@@ -68,7 +69,7 @@ async def get_request(
     request_id: UUID, grant: ReleaseReadForPurpose, work: Work, request: Request
 ) -> RequestOut:
     """Return one request with its decisions, package and receipts."""
-    await check_department(request, grant)
+    check_department(request, grant)
     found = await Requests(work.connection).get(grant, request_id)
     if found is None:
         raise NotFound(Code.REQUEST_UNKNOWN)
