@@ -20,7 +20,7 @@ from shared.service.api_runtime import ApiRuntime
 
 def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     """Return the service's app."""
-    runtime = runtime or ApiRuntime(SPEC.name, settings)
+    runtime = runtime or ApiRuntime(SPEC, settings)
     writer = Writer(runtime, settings)
     keeper = Scheduler(runtime, settings, writer)
 

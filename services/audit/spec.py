@@ -1,7 +1,7 @@
 """Audit's declaration of itself as a service."""
 
 from services.audit.domain.problem_codes import Code
-from shared.service.spec import ServiceSpec
+from shared.service.spec import Dependency, ServiceSpec
 
 DESCRIPTION = """
 The append-only log of every access to ALPR data and every administrative act (Civil Code 1798.90.52;
@@ -14,4 +14,5 @@ SPEC = ServiceSpec(
     problem_codes=Code,
     # What lets anybody hold the log to what it was.
     open_routes=frozenset({"/v1/checkpoint", "/v1/keys"}),
+    ready_without=frozenset({Dependency.OBJECTS}),  # it uses them in the background only
 )

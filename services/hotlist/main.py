@@ -22,7 +22,7 @@ from shared.service.stopping import before_stop
 
 def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     """Return the app; it connects when its lifespan begins."""
-    runtime = runtime or ApiRuntime(SPEC.name, settings)
+    runtime = runtime or ApiRuntime(SPEC, settings)
     hotlist = HotlistService.of(runtime, settings, alert)
 
     @asynccontextmanager

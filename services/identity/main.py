@@ -20,7 +20,7 @@ from shared.service.api_runtime import ApiRuntime
 
 def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     """Return the wired application."""
-    runtime = runtime or ApiRuntime(SPEC.name, settings)
+    runtime = runtime or ApiRuntime(SPEC, settings)
     service = IdentityService.of(runtime, settings)
     runtime.refusals.allowance.narrow(SIGN_IN, settings.identity_sign_in_burst)
 

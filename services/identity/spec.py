@@ -1,7 +1,7 @@
 """Identity's declaration: name, description and open routes."""
 
 from services.identity.domain.problem_codes import Code
-from shared.service.spec import ServiceSpec
+from shared.service.spec import Dependency, ServiceSpec
 
 DESCRIPTION = """Accounts, training, sign-in and declared purposes.
 
@@ -20,4 +20,5 @@ SPEC = ServiceSpec(
     problem_codes=Code,
     open_routes=SIGN_IN_ROUTES | {"/.well-known/jwks.json"},
     sign_in_routes=SIGN_IN_ROUTES,
+    ready_without=frozenset({Dependency.TICK}),  # it sends the ticks
 )

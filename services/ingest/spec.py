@@ -1,7 +1,7 @@
 """Ingest's declaration."""
 
 from services.ingest.domain.problem_codes import Code
-from shared.service.spec import ServiceSpec
+from shared.service.spec import Dependency, ServiceSpec
 
 DESCRIPTION = """Cameras post frames and reads here, and administrators register devices.
 
@@ -14,4 +14,6 @@ SPEC = ServiceSpec(
     problem_codes=Code,
     called_by_pages=False,
     uploads=(r"/v1/captures$", r"/v1/reads$"),
+    # Cameras post without them: it writes the data of known cameras to the objects and Kafka.
+    ready_without=frozenset({Dependency.POSTGRES, Dependency.AUDIT_LOG, Dependency.TICK}),
 )

@@ -19,7 +19,7 @@ from shared.service.runtime import Runtime
 def build_app(settings: Settings, *, make_engine: EngineFactory | None = None) -> FastAPI:
     """Build the service's app; its lifespan starts the workers and the consumer."""
     pool = worker_pool(settings, make_engine)
-    runtime = Runtime(SPEC.name, settings, own=[pool])
+    runtime = Runtime(SPEC, settings, own=[pool])
     captures = Captures(
         pool,
         runtime.bus,

@@ -16,7 +16,7 @@ from shared.service.api_runtime import ApiRuntime
 
 def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     """Return the wired application."""
-    runtime = runtime or ApiRuntime(SPEC.name, settings)
+    runtime = runtime or ApiRuntime(SPEC, settings)
     service = ReleaseService.of(runtime, settings)
 
     @asynccontextmanager

@@ -17,7 +17,7 @@ from shared.service.api_runtime import ApiRuntime
 
 def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     """Build the service's app."""
-    runtime = runtime or ApiRuntime(SPEC.name, settings)
+    runtime = runtime or ApiRuntime(SPEC, settings)
     retention = RetentionService.of(runtime, settings)
 
     @asynccontextmanager

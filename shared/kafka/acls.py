@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from shared.kafka.topics import TOPICS, Topic
+from shared.kafka.topics import AUDITOR, TOPICS, Topic
 
 TOPICS_COMMAND = "topics"
 """Principal of `python -m shared.kafka.topics_admin ensure`: creates topics, configs and ACLs."""
@@ -102,7 +102,7 @@ def _of_service(service: str, topics: Iterable[Topic]) -> Iterator[Acl]:
             yield from _on(service, topic.dead, Operation.WRITE)
     for pattern, name in ((Pattern.LITERAL, service), (Pattern.PREFIXED, f"{service}-")):
         yield Acl(service, Resource.GROUP, pattern, name, Operation.READ)
-    if service == "audit":  # it watches the brokers' disks and raises the finding
+    if service == AUDITOR:  # it watches the brokers' disks and raises the finding
         yield Acl(service, Resource.CLUSTER, Pattern.LITERAL, CLUSTER, Operation.DESCRIBE)
 
 

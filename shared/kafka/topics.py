@@ -10,11 +10,11 @@ from shared.events import Event
 
 DAY_S = 86_400
 
-GUARDED = "ingest hotlist retention release audit identity"
-"""Services with routes for people: each of them may record an access."""
+AUDITOR = "audit"
+"""The service that appends audited events to the log, and watches the disks of Kafka's brokers."""
 
-PEOPLE_FOLLOWERS = frozenset(GUARDED.split())
-"""Services that replay keys and accounts to check tokens offline; all but recognition."""
+GUARDED = frozenset({"ingest", "hotlist", "retention", "release", AUDITOR, "identity"})
+"""The services with routes for people (`Kind.API`): they replay keys and accounts, and record each access."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Topic:
     def workers(self) -> frozenset[str]:
         """The consumers that process it in consumer groups, and may dead-letter its events."""
         if self.followed:
-            return self.consumers & {"audit"} if self.audited else frozenset()
+            return self.consumers & {AUDITOR} if self.audited else frozenset()
         return self.consumers
 
     @property
@@ -58,13 +58,23 @@ class Topic:
         return f"{self.name}.dead"
 
 
-def _topic(event: type[Event], producers: str, consumers: str = "", **rules: object) -> Topic:
-    readers = set(consumers.split())
+Services = str | frozenset[str]
+"""Names of services: separated by spaces, or a set."""
+
+
+def _topic(
+    event: type[Event], producers: Services, consumers: Services = "", **rules: object
+) -> Topic:
+    readers = _names(consumers)
     if rules.get("audited"):
-        readers.add("audit")
+        readers |= {AUDITOR}
     if rules.get("replayed"):
-        readers |= PEOPLE_FOLLOWERS
-    return Topic(event, frozenset(producers.split()), frozenset(readers), **rules)  # type: ignore[arg-type]
+        readers |= GUARDED
+    return Topic(event, _names(producers), readers, **rules)  # type: ignore[arg-type]
+
+
+def _names(services: Services) -> frozenset[str]:
+    return frozenset(services.split()) if isinstance(services, str) else services
 
 
 TOPICS: dict[str, Topic] = {
@@ -91,7 +101,7 @@ TOPICS: dict[str, Topic] = {
         _topic(
             events.IdentityTicked,
             "identity",
-            " ".join(PEOPLE_FOLLOWERS),
+            GUARDED,
             partitions=1,
             retention_s=3600,
             followed=True,
@@ -131,7 +141,7 @@ TOPICS: dict[str, Topic] = {
         ),
         _topic(
             events.PolicyLoaded,
-            f"{GUARDED} recognition",
+            GUARDED | {"recognition"},
             "recognition",
             partitions=1,
             replayed=True,

@@ -47,9 +47,6 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[Verb]]] = {
 PING = "ping"
 """An empty object that every listed service may read, to check that the store accepts its key."""
 
-READY_WITHOUT = frozenset({"audit"})
-"""Services whose readiness does not require the object store; they use it in the background only."""
-
 _ACTIONS = {
     GET: ("s3:GetObject",),
     PUT: ("s3:PutObject", "s3:AbortMultipartUpload"),

@@ -18,7 +18,6 @@ from shared.core.policy import Policy
 from shared.events import Event, IdentityTicked
 from shared.kafka.bus import Bus, KafkaBus
 from shared.kafka.follower import TopicFollower
-from shared.kafka.topics import PEOPLE_FOLLOWERS
 from shared.limits.refusal_log import RefusalLog
 from shared.objects.store import ObjectStore
 from shared.postgres.database import Database
@@ -29,13 +28,7 @@ from shared.service.resources import OK, Ping
 from shared.service.running import service_of
 from shared.service.runtime import TASK, Runtime, RuntimeService
 from shared.service.settings import ApiSettings
-from shared.service.spec import SERVICES
-
-TICKED = PEOPLE_FOLLOWERS - {"identity", "ingest"}
-"""Services that show ALPR data: ready after identity's first current tick. Cameras post without it."""
-
-WORKS_WITHOUT_POSTGRES = frozenset({"ingest"})
-"""Services ready without Postgres: ingest accepts data of known cameras, which it writes to objects and Kafka."""
+from shared.service.spec import Dependency, ServiceSpec
 
 
 class PostgresResource:
@@ -59,7 +52,7 @@ class PostgresResource:
 
     def pings(self) -> Mapping[str, Ping]:
         """Return the database's ping."""
-        return {"postgres": self._db.ping}
+        return {Dependency.POSTGRES: self._db.ping}
 
 
 class OutboxResource:
@@ -113,7 +106,7 @@ class PeopleResource:
     def pings(self) -> Mapping[str, Ping]:
         """Return the follower's ping, and until the first current tick that of the accounts."""
         if self._ticked and not self._people.was_current:
-            return {"people": self._follower.ping, "identity": self._people.ping}
+            return {"people": self._follower.ping, Dependency.TICK: self._people.ping}
         return {"people": self._follower.ping}
 
 
@@ -124,7 +117,7 @@ class ApiRuntime(Runtime):
 
     def __init__(
         self,
-        service: str,
+        spec: ServiceSpec,
         settings: ApiSettings,
         *,
         bus: Bus | None = None,
@@ -135,9 +128,9 @@ class ApiRuntime(Runtime):
         coverage: Coverage | None = None,
         migrations: Path | None = None,
     ) -> None:
-        """`migrations`: folder of the service's migrations; default: that of services/<service>."""
+        """`migrations`: folder of the service's migrations; default: that of the declaration."""
         super().__init__(
-            service,
+            spec,
             settings,
             bus=bus,
             objects=objects,
@@ -147,14 +140,14 @@ class ApiRuntime(Runtime):
         )
         self.db = Database(
             settings.database_link(),
-            service,
+            spec.name,
             pool_size=settings.database_pool_size,
             mac_key=self.mac_key,
         )
         self.links = PictureLinks(self.mac_key)
         self.relay = Relay(self.db, self.bus)
         self.refusals = RefusalLog(
-            service,
+            spec.name,
             self.db,
             self.clock,
             burst=settings.refusals_burst,
@@ -164,15 +157,16 @@ class ApiRuntime(Runtime):
         self.trust = Trust(Roots.parse(settings.root_public_keys))
         self.people = people or People(settings.token_issuer, self.trust, self.policy, self.clock)
         self._follows_people = self.live and people is None
-        migrations = migrations or SERVICES / service / "migrations"
+        self._ready_without = spec.ready_without
         self.resources = [
-            PostgresResource(self.db, settings, migrations),
+            PostgresResource(self.db, settings, migrations or spec.migrations),
             *self.resources,
             OutboxResource(self.relay, self.refusals, relays=isinstance(self.bus, KafkaBus)),
         ]
         if self._follows_people:
             follower = self._follower_of_people()
-            self.resources.append(PeopleResource(follower, self.people, ticked=service in TICKED))
+            ticked = Dependency.TICK not in spec.ready_without
+            self.resources.append(PeopleResource(follower, self.people, ticked=ticked))
 
     def _follower_of_people(self) -> TopicFollower:
         return self.follower(
@@ -191,8 +185,9 @@ class ApiRuntime(Runtime):
     async def check(self) -> dict[str, str]:
         """Return the state of each dependency: "ok" or what is wrong."""
         state = await super().check()
-        if self.service in WORKS_WITHOUT_POSTGRES and state["postgres"] != OK:
-            state["postgres"] = f"{OK}, though {state['postgres']}"
+        postgres = state[Dependency.POSTGRES]
+        if Dependency.POSTGRES in self._ready_without and postgres != OK:
+            state[Dependency.POSTGRES] = f"{OK}, though {postgres}"
         return state
 
     def failing_tasks(self) -> dict[str, str]:

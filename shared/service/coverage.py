@@ -26,11 +26,17 @@ class Coverage:
     Before the first event, measures from the start of this process.
     """
 
-    def __init__(self, service: str, clock: Clock, refuses_s: float) -> None:
-        """`refuses_s`: delay in seconds above which access is refused."""
-        self._service = service
+    def __init__(
+        self, service: str, clock: Clock, refuses_s: float, *, ready_without: bool = False
+    ) -> None:
+        """
+        Args:
+            refuses_s: delay in seconds above which access is refused.
+            ready_without: whether the service stays ready while access is refused.
+        """
         self._clock = clock
         self._refuses_s = refuses_s
+        self._ready_without = ready_without
         self._until = clock.now()
         self._told = False
         BEHIND.labels(service).set_function(self.behind_s)
@@ -59,10 +65,10 @@ class Coverage:
             raise Unavailable(Common.AUDIT_LOG_BEHIND, retry_after_s=60)
 
     def state(self) -> str:
-        """Return the state for `/readyz`. Ingest stays ready, because it serves cameras in any case."""
+        """Return the state for `/readyz`."""
         behind_s = self.behind_s()
         if behind_s <= SHOWN_AFTER_S:
             return "ok"
-        if self.refuses and self._service != "ingest":
+        if self.refuses and not self._ready_without:
             return f"{behind_s:.0f} s behind: access is refused"
         return f"ok, but {behind_s:.0f} s behind"

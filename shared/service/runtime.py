@@ -19,13 +19,14 @@ from shared.kafka.event_mac import NoMacKey
 from shared.kafka.follower import TopicFollower
 from shared.kafka.topics import topic_of
 from shared.kafka.topics_check import TopicsCheck
-from shared.objects.rights import READY_WITHOUT, RIGHTS
+from shared.objects.rights import RIGHTS
 from shared.objects.settings import ObjectSettings
 from shared.objects.store import ObjectStore, open_store
 from shared.service.coverage import Coverage
 from shared.service.resources import OK, Ping, Resource, start_all, states_of, stop_all
 from shared.service.running import Service
 from shared.service.settings import WorkerSettings
+from shared.service.spec import Dependency, ServiceSpec
 from shared.service.standing import Standing
 
 TASK = "task "
@@ -105,7 +106,7 @@ class ObjectsResource:
 
     def pings(self) -> Mapping[str, Ping]:
         """Return the store's ping."""
-        return {"objects": self._objects.ping}
+        return {Dependency.OBJECTS: self._objects.ping}
 
 
 class Runtime:
@@ -115,7 +116,7 @@ class Runtime:
 
     def __init__(
         self,
-        service: str,
+        spec: ServiceSpec,
         settings: WorkerSettings,
         *,
         bus: Bus | None = None,
@@ -126,7 +127,7 @@ class Runtime:
         own: Sequence[Resource] = (),
     ) -> None:
         """`own` resources of the service start after the shared ones. Raises: NoMacKey, PolicyFault."""
-        self.service = service
+        self.service = service = spec.name
         self.settings = settings
         self.policy = policy or load_policy(settings.policy_file)
         self.clock: Clock = clock or SystemClock()
@@ -144,7 +145,8 @@ class Runtime:
         self._idle_pause_s = settings.kafka_empty_fetch_pause_ms / 1000
         if coverage is None and self.live and self._follows(LogCovered):
             refuses_s = self.policy.limits.audit_behind_refuses_s
-            coverage = Coverage(service, self.clock, refuses_s)
+            ready_without = Dependency.AUDIT_LOG in spec.ready_without
+            coverage = Coverage(service, self.clock, refuses_s, ready_without=ready_without)
         self.standing = Standing(service, self.policy, coverage)
         topics = self.topics if self.live else None
         self.resources: list[Resource] = [
@@ -152,7 +154,7 @@ class Runtime:
         ]
         """In the order of their start."""
 
-        if self._objects is not None and service not in READY_WITHOUT:
+        if self._objects is not None and Dependency.OBJECTS not in spec.ready_without:
             self.resources.append(ObjectsResource(self._objects))
         self.resources.extend(own)
         self._consumers: list[Consumer] = []

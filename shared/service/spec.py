@@ -33,6 +33,18 @@ class Kind(StrEnum):
     """Serves pages, and calls the APIs as the person signed in; starts after them."""
 
 
+class Dependency(StrEnum):
+    """A dependency of a service, by its name in `/readyz`."""
+
+    POSTGRES = "postgres"
+    OBJECTS = "objects"
+    AUDIT_LOG = "audit_log"
+    """An audit log that is not too far behind."""
+
+    TICK = "identity"
+    """Identity's first current tick after the service's start."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServiceSpec:
     """One service. `services/<name>/` has its `settings.Settings` and its `main.build_app`."""
@@ -53,6 +65,9 @@ class ServiceSpec:
 
     problem_codes: type[ProblemCode] | None = None
     """Its own list of problems, besides those that every service answers with."""
+
+    ready_without: frozenset[Dependency] = frozenset()
+    """Dependencies that it has, and whose failure leaves it ready."""
 
     sign_in_routes: frozenset[str] = frozenset()
     """Open paths that may refuse, such as a sign-in; each has its own rate limit."""

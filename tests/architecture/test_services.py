@@ -27,6 +27,13 @@ MAY_NAME_SERVICES = {
     "shared/kafka/topics.py": "who publishes and who consumes what; an image has it without the registry",
     "shared/objects/rights.py": "who may do what in the object store; as above",
 }
+NO_SERVICES = {
+    ("shared/events/captures.py", "recognition"): "a value of a field of an event",
+    ("shared/events/signed_captures.py", "recognition"): "the same value",
+    ("shared/service/spec.py", "identity"): "the name of a dependency in /readyz",
+}
+"""Texts in shared/ that are also the name of a service, by module, with their meaning."""
+
 ACCESSOR = ROOT / "shared" / "service" / "running.py"
 
 
@@ -52,6 +59,16 @@ def lists_of_services(path: Path) -> Iterator[int]:
     for node in ast.walk(tree(path)):
         if len({word for word in words_of(node) if word in SPECS}) >= MANY:
             yield node.lineno
+
+
+def names_of_services(path: Path) -> set[str]:
+    """The names of services that a module has as texts of their own, in no longer text."""
+    texts = (
+        re.findall(r"\w+", node.value)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    return {word for words in texts if set(words) <= set(SPECS) for word in words}
 
 
 def states_of_apps(path: Path) -> Iterator[str]:
@@ -173,8 +190,48 @@ def test_no_list_of_services_is_written_by_hand():
 
 
 def test_what_else_names_services_names_those_that_there_are():
-    assert set(GUARDED.split()) == set(names(Kind.API))
+    assert set(names(Kind.API)) == GUARDED
     assert set(RIGHTS) <= set(SPECS)
+
+
+def test_shared_code_names_no_service_outside_the_registries():
+    """A fact about one service is a field of its declaration, which its runtime receives."""
+    found = {
+        (name, service)
+        for path in modules("shared")
+        if (name := path.relative_to(ROOT).as_posix()) not in MAY_NAME_SERVICES
+        for service in names_of_services(path)
+    }
+    assert found == set(NO_SERVICES)
+
+
+@pytest.mark.parametrize(
+    ("text", "services"),
+    [
+        ('if self.service == "ingest":\n    pass', {"ingest"}),
+        ('READY_WITHOUT = frozenset({"audit"})', {"audit"}),
+        ('match service:\n    case "hotlist":\n        pass', {"hotlist"}),
+        ('SOME = "release retention".split()', {"release", "retention"}),
+        ('ALL = f"{GUARDED} recognition"', {"recognition"}),
+        ('path = f"{site}/console/"', {"console"}),
+    ],
+)
+def test_a_service_that_shared_code_names_is_found(text, services, planted):
+    assert names_of_services(planted(text)) == services
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""Ingest stays ready: audit may be behind."""',
+        'TOPIC = "alpr.release.approved"',
+        'retention = policy.retention["days"]',
+        'scope = {"app": "audited"}',
+        'empty = ""',
+    ],
+)
+def test_a_word_of_a_longer_text_is_no_name_of_a_service(text, planted):
+    assert not names_of_services(planted(text))
 
 
 @pytest.mark.parametrize(

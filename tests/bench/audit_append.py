@@ -19,6 +19,7 @@ from local.stack.postgres import Postgres
 from services.audit.actions.verify import verify_stored
 from services.audit.actions.writer import Writer
 from services.audit.settings import Settings
+from services.registry import SPECS
 from shared.core.types import Ori
 from shared.events import (
     AccessAttempted,
@@ -115,7 +116,9 @@ async def measure(url: str, entries: int, batch: int) -> dict[str, object]:
         audit_values_key=b64encode(bytes(32)).decode(),
         root_public_keys=TestRoot().public,
     )
-    runtime = ApiRuntime("audit", settings, bus=FakeBus(), objects=FakeObjects(), clock=clock)
+    runtime = ApiRuntime(
+        SPECS["audit"], settings, bus=FakeBus(), objects=FakeObjects(), clock=clock
+    )
     await runtime.start()
     writer = Writer(runtime, settings)
     given = messages(entries + 500, clock)

@@ -130,7 +130,7 @@ def sample_app(
 
     def make(router: APIRouter, **more: Any) -> FastAPI:
         runtime = ApiRuntime(
-            "sample",
+            SAMPLE,
             settings,
             bus=bus,
             objects=objects,

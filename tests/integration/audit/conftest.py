@@ -12,6 +12,7 @@ from services.audit.main import build_app
 from services.audit.service import AuditService
 from services.audit.settings import Settings
 from services.audit.workers.watch import Watch
+from services.registry import SPECS
 from shared.core.permissions import Permission
 from shared.events import (
     AccessAttempted,
@@ -49,7 +50,7 @@ def audit_settings(settings):
 @pytest.fixture
 async def runtime(audit_settings, bus, objects, clock, authority, policy):
     return ApiRuntime(
-        "audit",
+        SPECS["audit"],
         audit_settings,
         bus=bus,
         objects=objects,

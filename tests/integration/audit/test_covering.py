@@ -12,6 +12,7 @@ from services.audit.actions.writer import Writer
 from services.audit.main import build_app
 from services.audit.settings import Settings
 from services.audit.workers.covering import Covering
+from services.registry import SPECS
 from shared.core.errors import DependencyDown, Unavailable
 from shared.events import LogCovered
 from shared.kafka.bus import KafkaBus
@@ -99,7 +100,9 @@ async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quie
         audit_signing_key=__import__("base64").b64encode(SEED).decode(),
         audit_values_key=__import__("base64").b64encode(SEED).decode(),
     )
-    runtime = ApiRuntime("audit", own, objects=objects, people=authority.people, policy=policy)
+    runtime = ApiRuntime(
+        SPECS["audit"], own, objects=objects, people=authority.people, policy=policy
+    )
     app = build_app(own, runtime)
     covering = Covering(runtime)
     bus = KafkaBus(bootstrap, "retention", mac_key=mac_key("retention"))

@@ -15,6 +15,7 @@ from services.audit.main import build_app
 from services.audit.service import AuditService
 from services.audit.settings import Settings
 from services.audit.store.before_macs import BeforeMacs
+from services.registry import SPECS
 from shared.events import AccessAttempted, HotListChanged, PolicyLoaded
 from shared.kafka import dead_letters
 from shared.kafka.bus import KafkaBus
@@ -235,7 +236,9 @@ async def on_kafka(settings, broker, objects, authority, policy):
             audit_signing_key=b64encode(SEED).decode(),
             audit_values_key=b64encode(SEED).decode(),
         )
-        runtime = ApiRuntime("audit", own, objects=objects, people=authority.people, policy=policy)
+        runtime = ApiRuntime(
+            SPECS["audit"], own, objects=objects, people=authority.people, policy=policy
+        )
         return runtime, build_app(own, runtime)
 
     return make

@@ -20,6 +20,7 @@ from services.audit.service import AuditService
 from services.audit.settings import Settings
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import Log
+from services.registry import SPECS
 from shared.core.merkle import leaf_hash
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, CheckpointSigned, RecordsDisclosed
@@ -359,7 +360,9 @@ async def test_events_come_from_a_real_broker_into_the_log_once_each(
     }
     key = b64encode(SEED).decode()
     own = Settings(**common, audit_signing_key=key, audit_values_key=key, audit_checkpoint_s=0.2)
-    runtime = ApiRuntime("audit", own, objects=objects, people=authority.people, policy=policy)
+    runtime = ApiRuntime(
+        SPECS["audit"], own, objects=objects, people=authority.people, policy=policy
+    )
     events = [an_attempt(clock) for _ in range(700)]
     last = an_attempt(clock)
     wanted = {event.event_id for event in (*events, last)}

@@ -78,7 +78,7 @@ def service_settings(settings, service, clock):
 async def matrix(service, service_settings, bus, objects, clock, authority, policy, tables):
     """A started service, with a record of the department's in retention."""
     runtime = ApiRuntime(
-        service,
+        SPECS[service],
         service_settings,
         bus=bus,
         objects=objects,

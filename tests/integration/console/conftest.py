@@ -15,6 +15,7 @@ from services.console.service import ConsoleService
 from services.console.settings import Settings
 from services.hotlist.main import build_app as build_hotlist
 from services.hotlist.settings import Settings as HotlistSettings
+from services.registry import SPECS
 from services.release.main import build_app as build_release
 from services.release.settings import Settings as ReleaseSettings
 from services.retention.events import subscriptions
@@ -104,7 +105,7 @@ def part_of(bus, objects, clock, people, policy, postgres, database_url):
             }
         )
         return ApiRuntime(
-            name, own, bus=bus, objects=objects, clock=clock, people=people, policy=policy
+            SPECS[name], own, bus=bus, objects=objects, clock=clock, people=people, policy=policy
         )
 
     return part_of

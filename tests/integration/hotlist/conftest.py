@@ -19,6 +19,7 @@ from services.hotlist.events import Handlers
 from services.hotlist.main import build_app
 from services.hotlist.service import HotlistService
 from services.hotlist.settings import Settings
+from services.registry import SPECS
 from shared.core.ids import derive_id
 from shared.events import ReadRecorded, RecordsPurged
 from shared.objects.purge_list import ListWriter, Record
@@ -181,7 +182,7 @@ class Hotlist:
 @contextlib.asynccontextmanager
 async def serving(settings, bus, objects, clock, authority, policy) -> AsyncIterator[Hotlist]:
     runtime = ApiRuntime(
-        "hotlist",
+        SPECS["hotlist"],
         settings,
         bus=bus,
         objects=objects,

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from services.registry import SPECS
 from shared.core.errors import InternalFault, InvalidInput
 from shared.core.permissions import Permission
 from shared.events import (
@@ -494,7 +495,9 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
     from shared.service.api_runtime import ApiRuntime
 
     await hotlist.listed("7ABC123")
-    runtime = ApiRuntime("hotlist", settings, bus=bus, objects=objects, clock=clock, policy=policy)
+    runtime = ApiRuntime(
+        SPECS["hotlist"], settings, bus=bus, objects=objects, clock=clock, policy=policy
+    )
     fresh = HotlistService.of(runtime, settings, alert)  # not started: nothing has loaded the index
     [reads] = [s for s in subscriptions(fresh) if ReadRecorded in s.handlers]
     await reads.handlers[ReadRecorded]([hotlist.read()])

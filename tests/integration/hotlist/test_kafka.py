@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from services.hotlist.main import build_app
+from services.registry import SPECS
 from shared.core.clock import SystemClock
 from shared.events import HitRaised
 from shared.kafka.bus import KafkaBus
@@ -64,7 +65,7 @@ async def test_reads_through_kafka_reach_every_stream_once(
         update={"kafka_bootstrap": broker.bootstrap, "kafka_empty_fetch_pause_ms": 5}
     )
     runtime = ApiRuntime(
-        "hotlist", settings, objects=objects, people=authority.people, policy=policy
+        SPECS["hotlist"], settings, objects=objects, people=authority.people, policy=policy
     )
     app = build_app(settings, runtime)
     async with app.router.lifespan_context(app), served(app) as base_url:

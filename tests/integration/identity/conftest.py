@@ -15,6 +15,7 @@ from services.identity.actions.bootstrap import bootstrap
 from services.identity.main import build_app
 from services.identity.service import IdentityService
 from services.identity.settings import Settings
+from services.registry import SPECS
 from shared.events import Actor
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
@@ -129,7 +130,7 @@ def people(clock):
 @pytest.fixture
 async def app(identity_settings, bus, objects, clock, people):
     runtime = ApiRuntime(
-        "identity", identity_settings, bus=bus, objects=objects, clock=clock, people=people
+        SPECS["identity"], identity_settings, bus=bus, objects=objects, clock=clock, people=people
     )
     async with started(build_app, runtime) as app:
         yield app

@@ -13,6 +13,7 @@ from services.identity.actions.bootstrap import bootstrap
 from services.identity.main import build_app
 from services.identity.service import IdentityService
 from services.identity.settings import Settings
+from services.registry import SPECS
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
@@ -45,7 +46,7 @@ async def stack(broker, identity_settings, clock, objects, repository, postgres,
 
         clients, apps = [], []
         for _ in range(2):
-            runtime = ApiRuntime("identity", settings, objects=objects, clock=clock)
+            runtime = ApiRuntime(SPECS["identity"], settings, objects=objects, clock=clock)
             apps.append(build_app(settings, runtime))
             clients.append(await start(apps[-1]))
         common = ApiSettings(**{k: v for k, v in shared.items() if not k.startswith("identity_")})
@@ -65,7 +66,7 @@ def another_service(settings, objects, clock, repository):
     from contextlib import asynccontextmanager
 
     none = repository / "shared" / "postgres" / "migrations" / "none"
-    runtime = ApiRuntime("hotlist", settings, objects=objects, clock=clock, migrations=none)
+    runtime = ApiRuntime(SPECS["hotlist"], settings, objects=objects, clock=clock, migrations=none)
 
     @asynccontextmanager
     async def lifespan(app):

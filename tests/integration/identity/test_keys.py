@@ -11,6 +11,7 @@ from sqlalchemy import text
 from services.identity.actions import keys
 from services.identity.main import build_app
 from services.identity.settings import Settings
+from services.registry import SPECS
 from shared.core.vault import VaultFault
 from shared.events import KeyPublished
 from shared.service.api_runtime import ApiRuntime
@@ -90,7 +91,7 @@ async def test_a_start_publishes_again_what_still_verifies(
     bus.records.clear()
     newcomer = some_people(clock)
     second = ApiRuntime(
-        "identity", identity_settings, bus=bus, objects=objects, clock=clock, people=newcomer
+        SPECS["identity"], identity_settings, bus=bus, objects=objects, clock=clock, people=newcomer
     )
     replica = build_app(identity_settings, second)
     async with replica.router.lifespan_context(replica):
@@ -109,7 +110,7 @@ async def test_a_replica_knows_separated_accounts_from_its_start(
     assert (await administrator.post(path, reason="left the department")).status_code == 200
     bus.records.clear()
     second = ApiRuntime(
-        "identity",
+        SPECS["identity"],
         identity_settings,
         bus=bus,
         objects=objects,
@@ -138,7 +139,9 @@ async def test_it_does_not_start_with_another_key_encryption_key(
             "identity_key_encryption_key": base64.b64encode(bytes(32)).decode(),
         }
     )
-    runtime = ApiRuntime("identity", other, bus=bus, objects=objects, clock=clock, people=people)
+    runtime = ApiRuntime(
+        SPECS["identity"], other, bus=bus, objects=objects, clock=clock, people=people
+    )
     second = build_app(other, runtime)
     with pytest.raises(VaultFault):
         async with second.router.lifespan_context(second):

@@ -17,6 +17,7 @@ from pydantic import SecretStr, ValidationError
 
 from services.identity.main import build_app
 from services.identity.settings import Settings
+from services.registry import SPECS
 from shared.events import AccountChanged
 from shared.service.api_runtime import ApiRuntime
 from tests.integration.identity.conftest import Person
@@ -137,7 +138,9 @@ async def identity_with(settings, url, bus, objects, clock, people):
         "identity_mail_from": "alpr@example.org",
     }
     chosen = Settings(**told)
-    runtime = ApiRuntime("identity", chosen, bus=bus, objects=objects, clock=clock, people=people)
+    runtime = ApiRuntime(
+        SPECS["identity"], chosen, bus=bus, objects=objects, clock=clock, people=people
+    )
     app = build_app(chosen, runtime)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

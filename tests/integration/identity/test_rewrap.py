@@ -20,6 +20,7 @@ from services.identity.main import build_app
 from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from services.identity.store.sealed import Sealed
+from services.registry import SPECS
 from shared.core.errors import InternalFault
 from shared.core.vault import MARK, Vault, VaultFault, key_id
 from shared.events import Actor, SecretsRewrapped
@@ -296,14 +297,18 @@ async def test_a_service_without_the_needed_key_does_not_start(
     other = Settings(
         **{**identity_settings.model_dump(), "identity_key_encryption_key": in_base64(NEW)}
     )
-    runtime = ApiRuntime("identity", other, bus=bus, objects=objects, clock=clock, people=people)
+    runtime = ApiRuntime(
+        SPECS["identity"], other, bus=bus, objects=objects, clock=clock, people=people
+    )
     second = build_app(other, runtime)
     with pytest.raises(VaultFault, match="add them to IDENTITY_OTHER_KEY_ENCRYPTION_KEYS"):
         async with second.router.lifespan_context(second):
             raise AssertionError("it started")
     others = SecretStr(in_base64(OLD))
     known = other.model_copy(update={"identity_other_key_encryption_keys": others})
-    runtime = ApiRuntime("identity", known, bus=bus, objects=objects, clock=clock, people=people)
+    runtime = ApiRuntime(
+        SPECS["identity"], known, bus=bus, objects=objects, clock=clock, people=people
+    )
     third = build_app(known, runtime)
     async with third.router.lifespan_context(third):
         assert service_of(third, IdentityService).identity.vault.current == key_id(NEW)

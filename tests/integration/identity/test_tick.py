@@ -23,6 +23,7 @@ from services.identity.actions.revocation import announce_revocation
 from services.identity.main import build_app
 from services.identity.service import IdentityService
 from services.identity.settings import Settings
+from services.registry import SPECS
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.accounts.known_accounts import CURRENT_FOR
@@ -93,7 +94,7 @@ async def stack(kafka, settings, objects, repository, postgres, database_url):
             client.app = app
             return await running.enter_async_context(client)
 
-        identity = await start(build_app(own, ApiRuntime("identity", own, objects=objects)))
+        identity = await start(build_app(own, ApiRuntime(SPECS["identity"], own, objects=objects)))
         as_hotlist = postgres.service_url("hotlist", make_url(database_url).database or "")
         other = ApiSettings(**{**shared, "database_url": as_hotlist})
         searching = await start(searcher(other, objects, repository))
@@ -102,7 +103,7 @@ async def stack(kafka, settings, objects, repository, postgres, database_url):
 
 def searcher(settings, objects, repository):
     none = repository / "shared" / "postgres" / "migrations" / "none"
-    runtime = ApiRuntime("hotlist", settings, objects=objects, migrations=none)
+    runtime = ApiRuntime(SPECS["hotlist"], settings, objects=objects, migrations=none)
 
     @asynccontextmanager
     async def lifespan(app):

@@ -24,7 +24,7 @@ async def other(settings, postgres, bus, objects, clock, people, repository):
     url = postgres.service_url("hotlist", database)
     settings = settings.model_copy(update={"database_url": url})
     people.assume_current()  # no follower brings identity's tick here: test_tick.py is about that
-    runtime = ApiRuntime("sample", settings, bus=bus, objects=objects, clock=clock, people=people)
+    runtime = ApiRuntime(SAMPLE, settings, bus=bus, objects=objects, clock=clock, people=people)
     app: FastAPI = create_app(SAMPLE, ApiService(runtime), lifespan=None)
 
     @app.get("/v1/hits")

@@ -15,6 +15,7 @@ import pytest
 from services.ingest.main import build_app
 from services.ingest.service import IngestService
 from services.ingest.settings import Settings
+from services.registry import SPECS
 from shared.core.permissions import Permission
 from shared.events import CaptureReceived, ReadRecorded
 from shared.service.api_runtime import ApiRuntime
@@ -128,7 +129,7 @@ def ingest_settings(postgres, ingest_database, repository, tmp_path) -> Settings
 async def another(settings, bus, objects, clock, authority, policy) -> AsyncIterator[Station]:
     """A process of ingest, by settings and a policy of its own."""
     runtime = ApiRuntime(
-        "ingest",
+        SPECS["ingest"],
         settings,
         bus=bus,
         objects=objects,

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from services.ingest.main import build_app
 from services.ingest.service import IngestService
 from services.ingest.settings import Settings
+from services.registry import SPECS
 from shared.events import CaptureReceived, ReadRecorded
 from shared.kafka.codec import Message, decode
 from shared.kafka.topics import topic_of
@@ -43,7 +44,9 @@ async def two(kafka_settings, clock, authority, policy):
 
 @asynccontextmanager
 async def running(settings, clock, authority: TestAuthority, policy):
-    runtime = ApiRuntime("ingest", settings, clock=clock, people=authority.people, policy=policy)
+    runtime = ApiRuntime(
+        SPECS["ingest"], settings, clock=clock, people=authority.people, policy=policy
+    )
     app = build_app(settings, runtime)
     async with app.router.lifespan_context(app):
         await service_of(app, IngestService).follower.caught_up.wait()

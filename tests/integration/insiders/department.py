@@ -245,7 +245,7 @@ async def department(
                 database_url=postgres.service_url(name, database),
                 event_mac_key=mac_key_text(name),
             )
-            runtime = ApiRuntime(name, settings, objects=objects, clock=clock)
+            runtime = ApiRuntime(SPECS[name], settings, objects=objects, clock=clock)
             app = import_module(f"services.{name}.main").build_app(settings, runtime)
             await running.enter_async_context(app.router.lifespan_context(app))
             apps[name], runtimes[name] = app, runtime

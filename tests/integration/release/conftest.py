@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.registry import SPECS
 from services.release.events import Handlers
 from services.release.main import build_app
 from services.release.settings import Settings
@@ -31,7 +32,7 @@ PDF = b"%PDF-1.7\n" + b"court order " * 100
 @pytest.fixture
 async def runtime(settings, bus, objects, clock, authority, policy):
     return ApiRuntime(
-        "release",
+        SPECS["release"],
         Settings(**settings.model_dump()),
         bus=bus,
         objects=objects,

@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from services.registry import SPECS
 from services.retention.events import subscriptions
 from services.retention.main import build_app
 from services.retention.service import RetentionService
@@ -205,7 +206,7 @@ async def started(settings, bus, objects, clock, authority, policy, **own: Any):
     """Start the service with a policy and settings of its own."""
     settings = Settings(**settings.model_dump(), **own)
     runtime = ApiRuntime(
-        "retention",
+        SPECS["retention"],
         settings,
         bus=bus,
         objects=objects,

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from services.registry import SPECS
 from services.retention.events import RECORDS
 from services.retention.main import build_app
 from services.retention.settings import Settings
@@ -31,7 +32,12 @@ async def retention(settings, broker, objects, clock, authority, policy):
         }
     )
     runtime = ApiRuntime(
-        "retention", own, objects=objects, clock=clock, people=authority.people, policy=policy
+        SPECS["retention"],
+        own,
+        objects=objects,
+        clock=clock,
+        people=authority.people,
+        policy=policy,
     )
     app = build_app(own, runtime)
     async with app.router.lifespan_context(app):

@@ -10,12 +10,14 @@ from sqlalchemy import text
 
 from local.stack.postgres import Postgres
 from local.stack.process import free_port
+from services.registry import SPECS
 from shared.core.errors import Unavailable
 from shared.postgres import database as shared_db
 from shared.postgres.database import Database
 from shared.service import resources
 from shared.service.api_runtime import ApiRuntime
 from shared.service.resources import is_ok
+from shared.testing.sample import SAMPLE
 
 
 async def test_who_gets_no_connection_in_time_is_refused_and_not_left_waiting(
@@ -60,7 +62,7 @@ async def test_readiness_says_in_time_that_a_silent_database_is_away_and_that_it
     with Postgres(tmp_path / "postgres", fast_for_tests=True) as server:
         url = server.create_database("silent")
         runtime = ApiRuntime(
-            "sample",
+            SAMPLE,
             settings.model_copy(update={"database_url": url}),
             bus=bus,
             objects=objects,
@@ -84,7 +86,7 @@ async def test_ingest_alone_is_ready_while_the_database_is_away_and_says_so(
 ):
     nowhere = f"postgresql://x:x@127.0.0.1:{free_port()}/x"
     runtime = ApiRuntime(
-        service,
+        SPECS[service],
         settings.model_copy(update={"database_url": nowhere}),
         bus=bus,
         objects=objects,
@@ -106,7 +108,7 @@ async def test_readiness_asks_for_the_object_store_where_work_needs_it_alone(
 ):
     """Identity opens none: it could not, without a key; audit uses its own in the background."""
     runtime = ApiRuntime(
-        service,
+        SPECS[service],
         settings.model_copy(update={"object_store_url": f"file://{tmp_path}/{service}"}),
         bus=bus,
         people=authority.people,

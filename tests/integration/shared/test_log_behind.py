@@ -50,5 +50,5 @@ async def test_a_search_is_refused_and_reads_nothing_until_audit_has_caught_up(
 
 
 def test_every_guarded_service_follows_audits_progress_and_audit_alone_tells_it():
-    assert topic_of(LogCovered).consumers == set(GUARDED.split())
+    assert topic_of(LogCovered).consumers == GUARDED
     assert topic_of(LogCovered).producers == {"audit"}

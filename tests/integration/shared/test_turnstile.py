@@ -55,7 +55,7 @@ def runtime(settings, bus, objects, clock, authority, policy, repository):
         update={"refusals_burst": BURST, "refusals_per_minute": 0.001, "forwarded_allow_ips": "10.9.0.0/16"}
     )  # fmt: skip
     return ApiRuntime(
-        "sample",
+        SAMPLE,
         few,
         bus=bus,
         objects=objects,

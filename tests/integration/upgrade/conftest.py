@@ -207,7 +207,7 @@ async def upgraded(migrated):
         people = None
         for service in APIS:
             runtime = ApiRuntime(
-                service,
+                SPECS[service],
                 settings_of(service, migrated),
                 bus=world.bus,
                 objects=objects,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -30,7 +31,9 @@ def app(name: str, log: list[str], *, root_path: str = "") -> FastAPI:
         log.append(f"{name} stops")
 
     settings = ApiSettings(root_path=root_path, event_mac_key=mac_key_text("sample"))
-    runtime = ApiRuntime(name, settings, bus=FakeBus(), objects=FakeObjects(), policy=POLICY)
+    runtime = ApiRuntime(
+        replace(SAMPLE, name=name), settings, bus=FakeBus(), objects=FakeObjects(), policy=POLICY
+    )
     made = create_app(SAMPLE, ApiService(runtime), lifespan=lifespan)
     made.title = f"The {name} <API>"
 

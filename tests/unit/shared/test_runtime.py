@@ -1,11 +1,13 @@
 """What a runtime does while stores are slow, while tasks fail, and when a client will not stop."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from services.registry import SPECS
 from shared.core import patience
 from shared.core.errors import DependencyDown, Unavailable
 from shared.core.periodic import PeriodicTask
@@ -13,10 +15,10 @@ from shared.core.policy import load_policy
 from shared.http.app import create_app
 from shared.kafka import client as kafka
 from shared.service.api_runtime import ApiRuntime, ApiService
-from shared.service.resources import Ping, start_all, states_of, stop_all
+from shared.service.resources import Ping, is_ok, start_all, states_of, stop_all
 from shared.service.runtime import Runtime
 from shared.service.settings import ApiSettings, WorkerSettings
-from shared.testing import FakeBus, FakeObjects
+from shared.testing import FakeBus, FakeClock, FakeObjects
 from shared.testing.sample import SAMPLE
 
 POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
@@ -24,7 +26,7 @@ POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
 
 def a_runtime(**settings: float) -> ApiRuntime:
     common = ApiSettings(**settings)
-    return ApiRuntime("test", common, bus=FakeBus(), objects=FakeObjects(), policy=POLICY)
+    return ApiRuntime(SAMPLE, common, bus=FakeBus(), objects=FakeObjects(), policy=POLICY)
 
 
 class Store:
@@ -56,6 +58,29 @@ class Store:
         return {self.name: self.ping}
 
 
+@pytest.mark.parametrize(
+    ("service", "waits"), [("identity", False), ("ingest", False), ("retention", True)]
+)
+def test_readiness_waits_for_a_tick_of_identity_where_alpr_data_is_shown(
+    service: str, waits: bool
+) -> None:
+    runtime = ApiRuntime(SPECS[service], ApiSettings(), objects=FakeObjects(), policy=POLICY)
+    [people] = [resource for resource in runtime.resources if resource.name == "keys and accounts"]
+    assert ("identity" in people.pings()) is waits
+
+
+@pytest.mark.parametrize(("service", "ready"), [("ingest", True), ("audit", False)])
+async def test_ingest_alone_is_ready_while_the_log_is_too_far_behind(
+    service: str, ready: bool
+) -> None:
+    clock = FakeClock(datetime(2026, 11, 27, 12, tzinfo=UTC))
+    runtime = ApiRuntime(
+        SPECS[service], ApiSettings(), objects=FakeObjects(), policy=POLICY, clock=clock
+    )
+    clock.advance(seconds=POLICY.limits.audit_behind_refuses_s + 1)
+    assert is_ok(runtime.standing.states()["audit_log"]) is ready
+
+
 async def test_resources_start_in_order_and_stop_in_reverse() -> None:
     log: list[str] = []
     stores = [Store(name, log) for name in ("first", "second", "third")]
@@ -84,7 +109,12 @@ async def test_a_runtime_starts_its_own_resources_after_the_shared_ones() -> Non
     settings = WorkerSettings()
     own = Store("own", log)
     runtime = Runtime(
-        "recognition", settings, bus=FakeBus(), objects=FakeObjects(), policy=POLICY, own=[own]
+        SPECS["recognition"],
+        settings,
+        bus=FakeBus(),
+        objects=FakeObjects(),
+        policy=POLICY,
+        own=[own],
     )
     assert [resource.name for resource in runtime.resources] == ["Kafka", "the object store", "own"]
     await runtime.start()

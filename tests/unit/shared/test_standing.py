@@ -83,7 +83,7 @@ def test_the_newest_well_formed_checkpoint_goes_into_answers() -> None:
 @pytest.mark.clause("wall/log-behind")
 async def test_a_silent_audit_is_behind_and_past_the_limit_access_is_refused() -> None:
     clock = FakeClock(NOON)
-    coverage = Coverage("hotlist", clock, refuses_s=3600)
+    coverage = Coverage("sample", clock, refuses_s=3600)
     await coverage.learn([LogCovered(occurred_at=NOON, covered_until=NOON)])
     clock.advance(seconds=60)
     assert coverage.state() == "ok"
@@ -115,7 +115,7 @@ async def test_a_silent_audit_is_behind_and_past_the_limit_access_is_refused() -
 @pytest.mark.clause("wall/log-behind")
 def test_an_audit_never_heard_of_counts_from_the_start_and_cameras_are_served_on() -> None:
     clock = FakeClock(NOON)
-    coverage = Coverage("ingest", clock, refuses_s=3600)
+    coverage = Coverage("sample", clock, refuses_s=3600, ready_without=True)
     clock.advance(seconds=3601)
     assert coverage.refuses
     assert coverage.state() == "ok, but 3601 s behind"
