@@ -80,7 +80,7 @@ class Person:
     async def refresh(self) -> None:
         """Get new tokens, which include changes to this person, such as training."""
         body = {"refresh_token": self._refresh}
-        answer = await self.api.must("identity", "POST", "/v1/sessions/refresh", json=body)
+        answer = await self.api.must("identity", "POST", "/v1/sessions/renewal", json=body)
         self._store(answer.json())
 
     async def headers(self, purpose: str | None = None) -> dict[str, str]:

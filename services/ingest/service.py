@@ -1,9 +1,13 @@
 """The resources of a running ingest, started and stopped with its runtime."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Annotated
 
 from services.ingest.actions.captures import Captures
+from services.ingest.actions.edge_reads import EdgeReads
+from services.ingest.actions.registry import RegistryWork
 from services.ingest.domain.circumstances import Window
 from services.ingest.domain.in_flight import InFlight
 from services.ingest.domain.rate import Rates
@@ -16,6 +20,7 @@ from shared.events import DeviceChanged
 from shared.kafka.follower import TopicFollower
 from shared.postgres.month_secrets import MonthSecrets
 from shared.service.api_runtime import ApiRuntime, ApiService
+from shared.service.running import needs
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class IngestService(ApiService):
     in_flight: InFlight
     secrets: MonthSecrets
     captures: Captures
+    edge_reads: EdgeReads
     housekeeping: Housekeeping
     silence: Silence
     follower: TopicFollower | None
@@ -56,6 +62,7 @@ class IngestService(ApiService):
             in_flight=InFlight(settings.ingest_max_bytes_in_flight),
             secrets=secrets,
             captures=Captures(runtime, settings.signer(), secrets),
+            edge_reads=EdgeReads(runtime, secrets, most_m=settings.ingest_fixed_within_m),
             housekeeping=Housekeeping(runtime),
             silence=Silence(runtime, settings, last_seen),
             follower=_follower(runtime, cache) if runtime.live else None,
@@ -80,6 +87,15 @@ class IngestService(ApiService):
         if self.last_seen.writing.started:
             await self.last_seen.writing.once()
 
+    @asynccontextmanager
+    async def changing(self) -> AsyncIterator[RegistryWork]:
+        """Open a transaction on the registry; after its commit, its changes apply in this process at once."""
+        async with self.runtime.db.begin() as connection:
+            work = RegistryWork(connection, self.runtime.service, self.runtime.clock)
+            yield work
+        for device in work.changed:
+            self.cache.put(device)
+
     def window(self) -> Window:
         """Return the times that a capture may have now."""
         return Window.around(
@@ -87,6 +103,9 @@ class IngestService(ApiService):
             kept_days=self.runtime.policy.retention.schedule_days,
             skew_s=self.settings.ingest_clock_skew_s,
         )
+
+
+Running = Annotated[IngestService, needs(IngestService)]
 
 
 def _follower(runtime: ApiRuntime, cache: DeviceCache) -> TopicFollower:

@@ -4,7 +4,7 @@ Read from the source as it is parsed: what a method calls, not which words stand
 """
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 DISCLOSERS = frozenset({"disclose", "disclosures"})
@@ -13,6 +13,9 @@ UNNAMED = frozenset({"Row", "RowMapping", "MappingResult", "Any", "bytes"})
 """Types that do not say what they hold: from a store, they hold rows, or plates that are packed."""
 
 PLATES = frozenset({"PlateText", "PlatePattern"})
+PERSONAL = frozenset({"account_id", "person_id", "username"})
+"""Fields that say who a person is."""
+
 STREAMS = frozenset({"AsyncIterator", "AsyncGenerator", "AsyncIterable"})
 """Of text, they hold lines of records."""
 
@@ -56,16 +59,33 @@ def record_types(trees: Iterable[ast.Module]) -> frozenset[str]:
 
     So does a class with a field that is such a class, and one that inherits from it.
     """
+    return _types_with(
+        trees,
+        lambda name, types: (
+            "plate" in name or name.startswith("captured") or bool(types & (PLATES | {"Any"}))
+        ),
+    )
+
+
+def personal_types(trees: Iterable[ast.Module]) -> frozenset[str]:
+    """Classes that hold who a person is, by the name of a field; found as `record_types` are."""
+    return _types_with(trees, lambda name, _: name in PERSONAL)
+
+
+def _types_with(
+    trees: Iterable[ast.Module], holds: Callable[[str, set[str]], bool]
+) -> frozenset[str]:
+    """Classes with a field for which `holds` is true, and those that have or inherit from such a class."""
     fields: dict[str, list[tuple[str, set[str]]]] = {}
     bases: dict[str, set[str]] = {}
     for tree in trees:
         for node in ast.walk(tree):
             if not isinstance(node, ast.ClassDef):
                 continue
-            told = [s for s in node.body if isinstance(s, ast.AnnAssign)]
+            annotated = [s for s in node.body if isinstance(s, ast.AnnAssign)]
             fields.setdefault(node.name, []).extend(
                 (s.target.id, names_in(s.annotation))
-                for s in told
+                for s in annotated
                 if isinstance(s.target, ast.Name)
             )
             bases.setdefault(node.name, set()).update(*(names_in(base) for base in node.bases))
@@ -73,16 +93,11 @@ def record_types(trees: Iterable[ast.Module]) -> frozenset[str]:
     while True:
         more = {
             name
-            for name, told in fields.items()
+            for name, annotated in fields.items()
             if name not in found
             and (
                 bases[name] & found
-                or any(
-                    "plate" in field_name
-                    or field_name.startswith("captured")
-                    or types & (PLATES | {"Any"} | found)
-                    for field_name, types in told
-                )
+                or any(types & found or holds(field, types) for field, types in annotated)
             )
         }
         if not more:

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from tests.architecture.disclosing import Stores, names_in, record_types
+from tests.architecture.disclosing import Stores, names_in, personal_types, record_types
 from tests.architecture.source import HUMAN_SERVICES, ROOT, modules, tree
 
 NOT_GIVEN_OUT = {
@@ -53,6 +53,45 @@ DISCLOSED_BY_CALLER = {
 """Streams, and the method that whoever reads them calls in the same function."""
 
 
+ADMINISTRATIVE = {
+    "services.identity.store.accounts:Accounts.administrators": "whom the command line counts; shows no person",
+    "services.identity.store.accounts:Accounts.changed_since": "changes that are published signed; shown to nobody",
+    "services.identity.store.accounts:Accounts.everybody": "the state that is published signed; shown to nobody",
+    "services.identity.store.accounts:Accounts.find": "the subject of a step; a route answers with it by `get`",
+    "services.identity.store.accounts:Accounts.find_username": "who signs in, before there is a grant",
+    "services.identity.store.accounts:Accounts.get": "own account, or accounts for `account:read` and `account:manage`",
+    "services.identity.store.accounts:Accounts.inactive_since": "whom the daily run disables",
+    "services.identity.store.accounts:Accounts.not_announced_under": "changes that are published signed",
+    "services.identity.store.accounts:Accounts.page": "accounts for `account:read`",
+    "services.identity.store.accounts:Accounts.reviewed_before": "reviews that are due, for `account:read`",
+    "services.identity.store.accounts:Accounts.trained_before": "training that is due, for `training:record`",
+    "services.identity.store.credentials:Credentials.find": "what a password and a code are checked against",
+    "services.identity.store.invitations:Invitations.of": "the invitation of a step",
+    "services.identity.store.invitations:Invitations.of_token": "who enrols, before there is a grant",
+    "services.identity.store.invitations:Invitations.proposal": "the proposal of a step",
+    "services.identity.store.invitations:Invitations.proposed": "proposals to approve, for `account:manage`",
+    "services.identity.store.invitations:Invitations.to_deliver": "invitations to deliver, for `account:deliver`",
+    "services.identity.store.records:LimitLifts.of": "releases of a person, for `account:read`",
+    "services.identity.store.records:Trainings.of": "training of a person, for `account:read`",
+    "services.identity.store.sessions:Sessions.lock": "the session of a step",
+    "services.identity.store.sessions:Sessions.stale": "sessions that the daily run closes",
+    "services.audit.store.audits:Audits.lock": "for the step that follows; `get` discloses it after",
+    "services.audit.store.policies:Policies.all": "the department's policy, and who acknowledged it",
+    "services.audit.store.policies:Policies.get": "the department's policy, and who acknowledged it",
+}
+"""Methods of identity and audit that give out who a person is, and no sighting, and what for.
+
+Such data are no ALPR data: the guard records every access to them with its permission, and no disclosure follows."""
+
+
+@cache
+def people():
+    """As `records`, of people."""
+    return personal_types(
+        tree(path) for folder in ("services", "shared") for path in modules(folder)
+    )
+
+
 @cache
 def records():
     """Not when the module is imported: the mutants are written into the sources after that."""
@@ -63,14 +102,14 @@ def dotted(path):
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
-def stores_of(service):
+def stores_of(service, types=records):
     paths = [*modules(f"services/{service}"), ROOT / f"services/{service}/store.py"]
     found = {
         dotted(path): tree(path)
         for path in paths
         if path.exists() and path.relative_to(ROOT / "services" / service).parts[0][:5] == "store"
     }
-    return Stores(found, records())
+    return Stores(found, types())
 
 
 def needs_grant(stores, method):
@@ -135,6 +174,25 @@ def test_who_reads_a_stream_discloses_what_it_gave_in_the_same_function():
                         f"{dotted(path)}:{node.name} shows and discloses nothing"
                     )
     assert found >= len(DISCLOSED_BY_CALLER)
+
+
+def test_what_a_store_gives_out_of_people_is_disclosed_or_known_as_administrative():
+    known = NOT_GIVEN_OUT.keys() | DISCLOSED_BY_CALLER.keys()
+    unused, judged = set(ADMINISTRATIVE), 0
+    for service in ("identity", "audit"):
+        stores = stores_of(service, people)
+        undisclosed = {
+            str(m)
+            for m in stores.giving_out()
+            if not (stores.discloses(m) and needs_grant(stores, m))
+        }
+        judged += len(list(stores.giving_out()))
+        assert not undisclosed - known - ADMINISTRATIVE.keys(), (
+            "they give out who a person is; disclose it, or say in ADMINISTRATIVE what for"
+        )
+        unused -= undisclosed
+    assert judged >= 30, "found hardly any: the walk is broken"
+    assert not unused, f"no longer there, or they disclose now: {unused}"
 
 
 TRUE = """
@@ -237,6 +295,19 @@ class Elsewhere:
 def planted(text):
     parsed = ast.parse(text)
     return Stores({"store": parsed}, record_types([parsed]))
+
+
+def test_a_method_that_gives_out_a_person_is_found():
+    parsed = ast.parse(
+        "class Account:\n    username: str\n"
+        "class Session:\n    account: Account\n"
+        "class Numbers:\n    async def next(self) -> int: ...\n"
+        "class Sessions:\n    async def all(self) -> list[Session]: ...\n"
+    )
+    assert personal_types([parsed]) == {"Account", "Session"}
+    stores = Stores({"store": parsed}, personal_types([parsed]))
+    [bad] = [str(m) for m in stores.giving_out() if not stores.discloses(m)]
+    assert bad == "store:Sessions.all"
 
 
 def test_methods_that_disclose_are_known_by_what_they_call():

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from services.audit.api.entries import EntryQuery
 from services.hotlist.domain.entries import EntryFault, plate_of
-from services.identity.api.fields import Scope
-from services.release.api.fields import Criteria as ReleaseCriteriaIn
+from services.identity.api.fields import ScopeIn
+from services.release.api.fields import CriteriaIn as ReleaseCriteriaIn
 from services.release.domain.scope import check_scope
 from services.retention.api.holds import CriteriaIn as HoldCriteriaIn
 from services.retention.api.searches import Search
@@ -86,7 +86,7 @@ def test_a_character_that_folds_into_letters_is_refused_by_every_service_not_rew
         plate_in(Search, text, **WINDOW),
         plate_in(HoldCriteriaIn, text),
         plate_in(EntryQuery, text),
-        plate_in(Scope, text),
+        plate_in(ScopeIn, text),
     ]
     assert answers == [REFUSED] * 5
     with pytest.raises(EntryFault):
@@ -110,7 +110,7 @@ def test_a_purpose_takes_whole_plates_alone_and_covers_just_those_spellings():
     for text in typed(2000):
         pattern = reading(text)
         whole = pattern.text if pattern and pattern.whole else REFUSED
-        assert plate_in(Scope, text) == whole, text
+        assert plate_in(ScopeIn, text) == whole, text
         purpose = Purpose(PurposeRecord(kind="other"), {"plate": whole or "7ABC123"})
         if whole:
             purpose.check_scope({"plate": text})

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.release.actions.steps import approval
-from services.release.api.fields import Criteria as Asked
+from services.release.api.fields import CriteriaIn as Asked
 from services.release.domain.scope import check_scope
 from services.release.store import Decision, Filed
 from services.retention.api.searches import Search

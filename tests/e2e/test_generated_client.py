@@ -54,7 +54,7 @@ async def test_a_generated_client_signs_in_declares_a_purpose_and_searches(
         models = part("generated_identity.models")
         session = await part("generated_identity.api.sessions.open_session").asyncio(
             client=await open_clients.enter_async_context(identity),
-            body=models.OpenSession(
+            body=models.SessionIn(
                 username="g.client",
                 password=PASSWORD,
                 totp=pyotp.TOTP(secret).at(int(time.time()) + 30),
@@ -65,7 +65,7 @@ async def test_a_generated_client_signs_in_declares_a_purpose_and_searches(
         )
         purpose = await part("generated_identity.api.purposes.declare_purpose").asyncio(
             client=await open_clients.enter_async_context(signed_in),
-            body=models.DeclarePurpose(
+            body=models.PurposeIn(
                 kind="stolen_or_wanted_vehicle",
                 offence_type="vehicle theft",
                 case_number="26-001234",

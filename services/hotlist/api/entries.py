@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from services.hotlist.actions import entries
-from services.hotlist.api.fields import EntriesIn, EntrySearch
+from services.hotlist.api.fields import EntriesIn, EntryQuery
 from services.hotlist.api.guard import HotlistManage, HotlistReadForPurpose
-from services.hotlist.api.views import EntriesAdded, EntriesOut, EntryOut, EntryRemoved
+from services.hotlist.api.views import AddedEntriesOut, EntriesOut, EntryOut, RemovedEntryOut
 from services.hotlist.domain.entries import EntryFault, plate_of
 from services.hotlist.service import Running
 from services.hotlist.store.entries import Entries
@@ -22,12 +22,12 @@ router = APIRouter(prefix="/lists/{list_id}/entries", tags=["entries"])
 @router.post("", status_code=201)
 async def add_entries(
     list_id: UUID, body: EntriesIn, grant: HotlistManage, hotlist: Running
-) -> EntriesAdded:
+) -> AddedEntriesOut:
     """Add entries to the version in force: all of them, or none if one has a fault."""
     given = [entry.as_text for entry in body.entries]
     async with hotlist.changing() as work:
         added = await entries.add(work, grant, list_id, given, hotlist.runtime.policy)
-    return EntriesAdded(
+    return AddedEntriesOut(
         list_id=list_id,
         version=added.version,
         entry_ids=added.entry_ids,
@@ -42,16 +42,16 @@ async def remove_entry(
     grant: HotlistManage,
     hotlist: Running,
     reason: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = None,
-) -> EntryRemoved:
+) -> RemovedEntryOut:
     """Remove one entry from force at once, e.g. a recovered vehicle."""
     async with hotlist.changing() as work:
         version = await entries.remove(work, grant, list_id, entry_id, reason)
-    return EntryRemoved(list_id=list_id, version=version)
+    return RemovedEntryOut(list_id=list_id, version=version)
 
 
 @router.post("/search")
 async def search_entries(
-    list_id: UUID, body: EntrySearch, grant: HotlistReadForPurpose, work: Work
+    list_id: UUID, body: EntryQuery, grant: HotlistReadForPurpose, work: Work
 ) -> EntriesOut:
     """Search the entries of the version in force, by plate as listed or by record kind."""
     hot_list = await Lists(work.connection).get(grant, list_id)

@@ -37,7 +37,7 @@ class ListIn(RequestBody):
     record_kinds_off: Annotated[list[str], Field(default_factory=list, max_length=50)]
 
 
-class ListChange(RequestBody):
+class ListChangesIn(RequestBody):
     """Changes of a hot list; fields left out stay unchanged."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": False}]})
@@ -115,7 +115,7 @@ class EntriesIn(RequestBody):
     entries: Annotated[list[EntryIn], Field(min_length=1, max_length=1000)]
 
 
-class EntrySearch(RequestBody):
+class EntryQuery(RequestBody):
     """A search in the version in force; a plate matches as it is listed."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"plate": "7ABC123"}]})

@@ -12,9 +12,9 @@ from services.hotlist.api.fields import DispositionIn, VerificationIn
 from services.hotlist.api.guard import HitRead
 from services.hotlist.api.views import (
     HitsOut,
-    HitWhole,
-    WaitingHits,
-    WaitingTier,
+    WaitingHitsOut,
+    WaitingTierOut,
+    WholeHitOut,
     hit_out,
     hit_whole,
 )
@@ -88,11 +88,11 @@ async def list_hits(
 
 
 @router.get("/waiting")
-async def list_waiting_hits(grant: HitRead, hits: Visible) -> WaitingHits:
+async def get_waiting_hits(grant: HitRead, hits: Visible) -> WaitingHitsOut:
     """Count the unverified hits by tier, with the time of the oldest; needs no purpose."""
     found = {one.tier: one for one in await hits.waiting(grant)}
-    tiers = [WaitingTier.model_validate(found[tier]) for tier in get_args(Tier) if tier in found]
-    return WaitingHits(
+    tiers = [WaitingTierOut.model_validate(found[tier]) for tier in get_args(Tier) if tier in found]
+    return WaitingHitsOut(
         count=sum(tier.count for tier in tiers),
         oldest_at=min((tier.oldest_at for tier in tiers), default=None),
         tiers=tiers,
@@ -102,7 +102,7 @@ async def list_waiting_hits(grant: HitRead, hits: Visible) -> WaitingHits:
 @router.get("/{hit_id}")
 async def get_hit(
     request: Request, hit_id: UUID, grant: HitRead, work: Work, hits: Visible
-) -> HitWhole:
+) -> WholeHitOut:
     """Return one hit with its sightings, verification and dispositions; 404 if the caller may not see it.
 
     A hit captured before `captured_since` needs a declared purpose, whatever the request does with it.
@@ -118,7 +118,7 @@ async def verify_hit(
     grant: HitVerify,
     work: Work,
     hits: Visible,
-) -> HitWhole:
+) -> WholeHitOut:
     """Record the result of checking a hit with the entering agency; once for each hit."""
     hit = await outcomes.verify(
         work,
@@ -141,7 +141,7 @@ async def dispose_hit(
     grant: HitDispose,
     work: Work,
     hits: Visible,
-) -> HitWhole:
+) -> WholeHitOut:
     """Add a disposition to a hit; earlier ones stay."""
     hit = await outcomes.dispose(
         work,
@@ -157,7 +157,7 @@ async def dispose_hit(
 
 async def _whole(
     request: Request, work: UnitOfWork, hits: Hits, grant: Grant, hit: Hit
-) -> HitWhole:
+) -> WholeHitOut:
     """Return a hit with its verification, dispositions and sightings; `Hits` has recorded its disclosure."""
     stored, hit_id = Outcomes(work.connection), hit.hit_id
     now = work.clock.now()

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from services.hotlist.actions import lists
-from services.hotlist.api.fields import ListChange, ListIn
+from services.hotlist.api.fields import ListChangesIn, ListIn
 from services.hotlist.api.guard import HotlistManage, HotlistRead
 from services.hotlist.api.views import ListOut, YieldOut
 from services.hotlist.service import Running
@@ -52,8 +52,8 @@ async def get_list(list_id: UUID, grant: HotlistRead, work: Work, hotlist: Runni
 
 
 @router.patch("/{list_id}")
-async def change_list(
-    list_id: UUID, body: ListChange, grant: HotlistManage, hotlist: Running
+async def update_list(
+    list_id: UUID, body: ListChangesIn, grant: HotlistManage, hotlist: Running
 ) -> ListOut:
     """Switch a list or its record kinds off or on, or set its staleness limit within the policy's."""
     policy = hotlist.runtime.policy

@@ -160,7 +160,7 @@ class HitOut(BaseModel):
     """When the read's data were destroyed under the retention schedule."""
 
 
-class HitWhole(HitOut):
+class WholeHitOut(HitOut):
     """A hit with its verification, dispositions and sightings."""
 
     verification: VerificationOut | None
@@ -175,7 +175,7 @@ class HitsOut(Page[HitOut]):
     """Without a declared purpose: hits captured before this time need one. Null with a purpose."""
 
 
-class WaitingTier(BaseModel):
+class WaitingTierOut(BaseModel):
     """The unverified hits of one tier."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -186,12 +186,12 @@ class WaitingTier(BaseModel):
     """When the first of them was raised."""
 
 
-class WaitingHits(BaseModel):
+class WaitingHitsOut(BaseModel):
     """Counts and ages of unverified hits; shows no hit."""
 
     count: int
     oldest_at: datetime | None
-    tiers: list[WaitingTier]
+    tiers: list[WaitingTierOut]
 
 
 def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
@@ -239,9 +239,9 @@ def hit_whole(
     verification: Verification | None,
     dispositions: Sequence[Disposition],
     sightings: Sequence[Sighting],
-) -> HitWhole:
+) -> WholeHitOut:
     """Return a hit with its verification, dispositions and sightings."""
-    return HitWhole.model_validate(
+    return WholeHitOut.model_validate(
         {
             **hit_fields(hit, now, link),
             "verification": verification and VerificationOut.model_validate(verification),
@@ -374,7 +374,7 @@ def set_aside_row(line: SetAside) -> list[Any]:
     return [fault.line, fault.column, fault.field, fault.fault, content]
 
 
-class EntriesAdded(BaseModel):
+class AddedEntriesOut(BaseModel):
     """The version in force with the new entries."""
 
     list_id: UUID
@@ -384,7 +384,7 @@ class EntriesAdded(BaseModel):
     """Each short form of a state, with the region that the service read it as."""
 
 
-class EntryRemoved(BaseModel):
+class RemovedEntryOut(BaseModel):
     """The version in force without the entry."""
 
     list_id: UUID

@@ -8,20 +8,20 @@ from fastapi import Request as HttpRequest
 
 from services.identity.actions import administration, enrolment
 from services.identity.api.fields import (
-    AssignRoles,
-    AssignSources,
-    CreateAccount,
-    DeliverInvitation,
-    ReviewAccount,
-    UpdateAccount,
-    WithReason,
+    AccountChangesIn,
+    AccountIn,
+    AccountReviewIn,
+    DeliveryIn,
+    ReasonIn,
+    RolesIn,
+    SourcesIn,
 )
 from services.identity.api.views import (
     AccountOut,
-    DeliveredInvitation,
-    InvitedAccount,
-    ProposedInvitation,
-    WaitingInvitation,
+    DeliveredInvitationOut,
+    InvitedAccountOut,
+    ProposedInvitationOut,
+    WaitingInvitationOut,
 )
 from services.identity.domain.accounts import Status
 from services.identity.service import Running, Work
@@ -40,12 +40,12 @@ MOST_WAITING = 200
 
 @router.post("", status_code=201)
 async def create_account(
-    body: CreateAccount, grant: AccountManage, identity: Running, work: Work
-) -> InvitedAccount:
+    body: AccountIn, grant: AccountManage, identity: Running, work: Work
+) -> InvitedAccountOut:
     """Create an account and its invitation, which another person delivers."""
     new = administration.NewAccount(**body.model_dump())
     invited = await administration.create(identity, work, grant.actor, new)
-    return InvitedAccount.of(work, invited)
+    return InvitedAccountOut.of(work, invited)
 
 
 @router.get("")
@@ -82,7 +82,7 @@ async def get_account(account_id: UUID, grant: AccountRead, work: Work) -> Accou
 
 @router.patch("/{account_id}")
 async def update_account(
-    account_id: UUID, body: UpdateAccount, grant: AccountManage, work: Work
+    account_id: UUID, body: AccountChangesIn, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Change a person's name or job title."""
     changed = await administration.update(
@@ -93,7 +93,7 @@ async def update_account(
 
 @router.put("/{account_id}/roles")
 async def assign_roles(
-    account_id: UUID, body: AssignRoles, grant: AccountManage, work: Work
+    account_id: UUID, body: RolesIn, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Replace a person's roles with these; one cannot change one's own."""
     changed = await administration.assign_roles(
@@ -104,7 +104,7 @@ async def assign_roles(
 
 @router.put("/{account_id}/sources")
 async def assign_sources(
-    account_id: UUID, body: AssignSources, grant: AccountManage, work: Work
+    account_id: UUID, body: SourcesIn, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Replace the data sources that a person is entitled to with these."""
     changed = await administration.assign_sources(
@@ -115,7 +115,7 @@ async def assign_sources(
 
 @router.post("/{account_id}/lock")
 async def lock_account(
-    account_id: UUID, body: WithReason, grant: AccountManage, work: Work
+    account_id: UUID, body: ReasonIn, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Lock an account; its sessions and tokens end now."""
     return AccountOut.of(
@@ -125,7 +125,7 @@ async def lock_account(
 
 @router.post("/{account_id}/lock/release")
 async def unlock_account(
-    account_id: UUID, body: WithReason, grant: AccountManage, work: Work
+    account_id: UUID, body: ReasonIn, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Release an account that was locked, or its sign-in that failures locked."""
     return AccountOut.of(
@@ -135,7 +135,7 @@ async def unlock_account(
 
 @router.post("/{account_id}/reinstatement")
 async def reinstate_account(
-    account_id: UUID, body: WithReason, grant: AccountManage, work: Work
+    account_id: UUID, body: ReasonIn, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Bring back an account that was disabled as inactive; training must be current."""
     return AccountOut.of(
@@ -145,7 +145,7 @@ async def reinstate_account(
 
 @router.post("/{account_id}/separation")
 async def separate_account(
-    account_id: UUID, body: WithReason, grant: AccountManage, work: Work
+    account_id: UUID, body: ReasonIn, grant: AccountManage, work: Work
 ) -> AccountOut:
     """End an account for good: the person has left. Sessions and tokens end now."""
     return AccountOut.of(
@@ -155,8 +155,8 @@ async def separate_account(
 
 @router.post("/{account_id}/invitation", status_code=201)
 async def invite_again(
-    account_id: UUID, body: WithReason, grant: AccountManage, identity: Running, work: Work
-) -> InvitedAccount:
+    account_id: UUID, body: ReasonIn, grant: AccountManage, identity: Running, work: Work
+) -> InvitedAccountOut:
     """Invite a person to enrol anew: lost password, authenticator or invitation.
 
     Another person delivers it. Of somebody with a role of the policy's `two_to_reinvite` this is a proposal
@@ -165,16 +165,16 @@ async def invite_again(
     invited = await administration.invite_again(
         identity, work, grant.actor, account_id, body.reason
     )
-    return InvitedAccount.of(work, invited)
+    return InvitedAccountOut.of(work, invited)
 
 
 @router.post("/{account_id}/invitation/approval", status_code=201)
 async def approve_invitation(
     account_id: UUID, grant: AccountManage, identity: Running, work: Work, request: HttpRequest
-) -> InvitedAccount:
+) -> InvitedAccountOut:
     """Invite a person anew as another administrator proposed."""
     invited = await administration.approve_invitation(identity, work, grant.actor, account_id)
-    return InvitedAccount.of(work, invited)
+    return InvitedAccountOut.of(work, invited)
 
 
 @router.post("/{account_id}/invitation/delivery", status_code=201)
@@ -184,36 +184,38 @@ async def deliver_invitation(
     identity: Running,
     work: Work,
     request: HttpRequest,
-    body: DeliverInvitation | None = None,
-) -> DeliveredInvitation:
+    body: DeliveryIn | None = None,
+) -> DeliveredInvitationOut:
     """Fetch an invitation to hand it to the person, once, or have it mailed; never by who invited them."""
     account = await work.accounts.get(account_id, lock=True)
     address = body.email if body else None
     if address is None:
-        return DeliveredInvitation.of(await enrolment.deliver(work, account, grant.actor))
+        return DeliveredInvitationOut.of(await enrolment.deliver(work, account, grant.actor))
     mailed = await enrolment.mail(identity, work, account, grant.actor, address)
-    return DeliveredInvitation.of(mailed, mailed=True)
+    return DeliveredInvitationOut.of(mailed, mailed=True)
 
 
 @router.get("/invitations/waiting")
-async def list_waiting_invitations(grant: AccountDeliver, work: Work) -> Page[WaitingInvitation]:
+async def list_waiting_invitations(grant: AccountDeliver, work: Work) -> Page[WaitingInvitationOut]:
     """List undelivered invitations, the first to expire first."""
     found = await work.invitations.to_deliver(work.now, MOST_WAITING)
     return Page.of(
         [
-            WaitingInvitation.of(await work.accounts.get(one.account_id), one, grant.actor)
+            WaitingInvitationOut.of(await work.accounts.get(one.account_id), one, grant.actor)
             for one in found
         ]
     )
 
 
 @router.get("/invitations/proposed")
-async def list_proposed_invitations(grant: AccountManage, work: Work) -> Page[ProposedInvitation]:
+async def list_proposed_invitations(
+    grant: AccountManage, work: Work
+) -> Page[ProposedInvitationOut]:
     """List unapproved proposals to invite a person anew, the first to expire first."""
     found = await work.invitations.proposed(work.now, MOST_WAITING)
     return Page.of(
         [
-            ProposedInvitation.of(
+            ProposedInvitationOut.of(
                 await work.accounts.get(one.account_id),
                 one,
                 await work.accounts.get(one.proposed_by),
@@ -226,7 +228,7 @@ async def list_proposed_invitations(grant: AccountManage, work: Work) -> Page[Pr
 
 @router.post("/{account_id}/review")
 async def review_account(
-    account_id: UUID, body: ReviewAccount, grant: AccountManage, work: Work
+    account_id: UUID, body: AccountReviewIn, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Record a review that leaves a person's rights unchanged."""
     return AccountOut.of(

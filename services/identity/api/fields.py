@@ -121,7 +121,7 @@ Roles = Annotated[list[Name], Field(max_length=20)]
 Sources = Annotated[list[Source], Field(max_length=3)]
 
 
-class CreateAccount(RequestBody):
+class AccountIn(RequestBody):
     """Who is to have an account, and with what."""
 
     model_config = ConfigDict(
@@ -147,7 +147,7 @@ class CreateAccount(RequestBody):
     sources: Sources = Field(default=[])
 
 
-class UpdateAccount(RequestBody):
+class AccountChangesIn(RequestBody):
     """What changes about a person; what is left out stays."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Detective"}]})
@@ -156,7 +156,7 @@ class UpdateAccount(RequestBody):
     title: Name | None = None
 
 
-class AssignRoles(RequestBody):
+class RolesIn(RequestBody):
     """All the roles that a person is to have."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"roles": ["investigator"]}]})
@@ -165,7 +165,7 @@ class AssignRoles(RequestBody):
     reason: Reason | None = None
 
 
-class AssignSources(RequestBody):
+class SourcesIn(RequestBody):
     """All the data sources that a person is entitled to (468.4(e))."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"sources": ["department"]}]})
@@ -174,7 +174,7 @@ class AssignSources(RequestBody):
     reason: Reason | None = None
 
 
-class WithReason(RequestBody):
+class ReasonIn(RequestBody):
     """Why."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "left the department"}]})
@@ -182,7 +182,7 @@ class WithReason(RequestBody):
     reason: Reason
 
 
-class DeliverInvitation(RequestBody):
+class DeliveryIn(RequestBody):
     """Where an invitation is mailed, if it is; without an address the answer has the token."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"email": "j.rivera@example.org"}]})
@@ -190,7 +190,7 @@ class DeliverInvitation(RequestBody):
     email: Email | None = None
 
 
-class ReviewAccount(RequestBody):
+class AccountReviewIn(RequestBody):
     """What the yearly review of a person's rights found."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"note": "still on patrol"}]})
@@ -198,21 +198,21 @@ class ReviewAccount(RequestBody):
     note: Reason
 
 
-class BeginEnrolment(RequestBody):
+class EnrolmentIn(RequestBody):
     """The invitation, and the password that the person chose."""
 
     invitation_token: OpaqueToken
     password: Password
 
 
-class ConfirmEnrolment(RequestBody):
+class ConfirmationIn(RequestBody):
     """A code that shows that the second factor works. It is then used up: sign in with the next."""
 
     invitation_token: OpaqueToken
     totp: TotpCode
 
 
-class LiftLimit(RequestBody):
+class LimitLiftIn(RequestBody):
     """For which case, and why."""
 
     model_config = ConfigDict(
@@ -231,7 +231,7 @@ class LiftLimit(RequestBody):
     reason: Reason
 
 
-class ChangePassword(RequestBody):
+class PasswordIn(RequestBody):
     """The password in use, a code that was not used yet, and the password to be."""
 
     current_password: Password
@@ -239,7 +239,7 @@ class ChangePassword(RequestBody):
     password: Password
 
 
-class Scope(RequestBody):
+class ScopeIn(RequestBody):
     """The limits of a purpose: searches with its token must stay within them."""
 
     plate: WholePlate | None = None
@@ -248,13 +248,13 @@ class Scope(RequestBody):
     captured_to: Moment | None = None
 
     @model_validator(mode="after")
-    def _window_runs_forward(self) -> "Scope":
+    def _window_runs_forward(self) -> "ScopeIn":
         if self.captured_from and self.captured_to and self.captured_from >= self.captured_to:
             raise ValueRefused(Common.WINDOW_BACKWARDS, start="captured_from", end="captured_to")
         return self
 
 
-class DeclarePurpose(RequestBody):
+class PurposeIn(RequestBody):
     """The purpose of an access; a case number or a call-for-service number is required."""
 
     model_config = ConfigDict(
@@ -279,10 +279,10 @@ class DeclarePurpose(RequestBody):
     case_number: Number = None
     call_number: Number = None
     justification: Justification = ""
-    scope: Scope | None = None
+    scope: ScopeIn | None = None
 
 
-class OpenSession(RequestBody):
+class SessionIn(RequestBody):
     """Who signs in."""
 
     model_config = ConfigDict(
@@ -298,13 +298,13 @@ class OpenSession(RequestBody):
     totp: TotpCode
 
 
-class RefreshSession(RequestBody):
+class RenewalIn(RequestBody):
     """The session's refresh token; good once."""
 
     refresh_token: OpaqueToken
 
 
-class RecordTraining(RequestBody):
+class TrainingIn(RequestBody):
     """A course that a person completed; the policy's own course if none is named."""
 
     model_config = ConfigDict(

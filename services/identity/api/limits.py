@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from services.identity.actions import limits
 from services.identity.api.accounts import AccountManage, AccountRead
-from services.identity.api.fields import LiftLimit
+from services.identity.api.fields import LimitLiftIn
 from services.identity.api.views import LimitLiftOut
 from services.identity.service import Work
 from shared.http.models import After, Limit, Page, key_of
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/accounts/{account_id}/limit-lifts", tags=["accoun
 
 @router.post("", status_code=201)
 async def lift_limit(
-    account_id: UUID, body: LiftLimit, grant: AccountManage, work: Work
+    account_id: UUID, body: LimitLiftIn, grant: AccountManage, work: Work
 ) -> LimitLiftOut:
     """Let a person be shown more records in a day than the policy allows, for one case; nobody can
     release themselves. The person then declares a purpose for that case again."""

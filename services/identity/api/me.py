@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 
 from services.identity.actions import passwords
-from services.identity.api.fields import ChangePassword, client_address
+from services.identity.api.fields import PasswordIn, client_address
 from services.identity.api.views import AccountOut
 from services.identity.service import Running, Work
 from shared.access.grant import Grant
@@ -27,7 +27,7 @@ async def get_me(grant: AccountSelf, work: Work) -> AccountOut:
 
 @router.post("/password", status_code=204)
 async def change_password(
-    body: ChangePassword, grant: AccountSelf, request: HttpRequest, identity: Running
+    body: PasswordIn, grant: AccountSelf, request: HttpRequest, identity: Running
 ) -> None:
     """Change one's own password; all one's sessions end, and one signs in anew.
 

@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.identity.actions import purposes
-from services.identity.api.fields import DeclarePurpose
-from services.identity.api.views import AcceptedPurpose, PurposeOut
+from services.identity.api.fields import PurposeIn
+from services.identity.api.views import AcceptedPurposeOut, PurposeOut
 from services.identity.domain.purposes import Declaration
 from services.identity.service import Running, Work
 from shared.access.grant import Grant
@@ -22,13 +22,13 @@ PurposeDeclare = Annotated[Grant, access(Permission.PURPOSE_DECLARE)]
 
 @router.post("", status_code=201)
 async def declare_purpose(
-    body: DeclarePurpose, grant: PurposeDeclare, identity: Running
-) -> AcceptedPurpose:
+    body: PurposeIn, grant: PurposeDeclare, identity: Running
+) -> AcceptedPurposeOut:
     """Say why data are needed and get the token that searches carry. Prohibited kinds are recorded."""
     scope = body.scope.model_dump(mode="json", exclude_none=True) if body.scope else {}
     said = Declaration(**{**body.model_dump(), "scope": scope})
     accepted = await purposes.declare(identity, grant.actor, said)
-    return AcceptedPurpose(
+    return AcceptedPurposeOut(
         purpose_id=accepted.purpose.purpose_id,
         purpose_token=accepted.purpose_token,
         expires_at=accepted.purpose.expires_at,

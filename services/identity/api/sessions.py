@@ -12,11 +12,11 @@ from services.identity.actions.proof import known_since
 from services.identity.actions.sign_in import Attempt, sign_in
 from services.identity.api.fields import (
     BrowserToken,
-    OpenSession,
-    RefreshSession,
+    RenewalIn,
+    SessionIn,
     client_address,
 )
-from services.identity.api.views import OpenedOut, SessionOut
+from services.identity.api.views import OpenedSessionOut, SessionOut
 from services.identity.service import Running, Work
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -30,8 +30,8 @@ router = APIRouter(prefix=SIGN_IN, tags=["sessions"])
 
 @router.post("", status_code=201)
 async def open_session(
-    body: OpenSession, request: HttpRequest, identity: Running, browser: BrowserToken = None
-) -> OpenedOut:
+    body: SessionIn, request: HttpRequest, identity: Running, browser: BrowserToken = None
+) -> OpenedSessionOut:
     """Sign in with password and second factor. A refusal does not say which part was wrong.
 
     Keep `browser_token` and send it as `X-Known-Browser` at the next sign-in to the same account: failures
@@ -44,7 +44,7 @@ async def open_session(
         client_address=client_address(request),
         browser_id=identity.browser_tokens.browser_of(browser),
     )
-    return OpenedOut.of(await sign_in(identity, attempt))
+    return OpenedSessionOut.of(await sign_in(identity, attempt))
 
 
 async def known_browser(identity: Identity, request: HttpRequest, door: str) -> str | None:
@@ -59,10 +59,8 @@ async def known_browser(identity: Identity, request: HttpRequest, door: str) -> 
     return f"browser {browser_id}" if known else None
 
 
-@router.post("/refresh")
-async def refresh_session(
-    body: RefreshSession, request: HttpRequest, identity: Running
-) -> SessionOut:
+@router.post("/renewal")
+async def renew_session(body: RenewalIn, request: HttpRequest, identity: Running) -> SessionOut:
     """Exchange a refresh token for new tokens. Using one twice closes the session."""
     opened = await sessions.refresh(identity, body.refresh_token, client_address(request))
     return SessionOut.of(opened)

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.identity.actions import training
-from services.identity.api.fields import RecordTraining
+from services.identity.api.fields import TrainingIn
 from services.identity.api.views import AccountOut, TrainingOut
 from services.identity.service import Work
 from shared.access.grant import Grant
@@ -20,7 +20,7 @@ TrainingRecord = Annotated[Grant, access(Permission.TRAINING_RECORD)]
 
 
 @router.post("/training", status_code=201)
-async def record_training(body: RecordTraining, grant: TrainingRecord, work: Work) -> TrainingOut:
+async def record_training(body: TrainingIn, grant: TrainingRecord, work: Work) -> TrainingOut:
     """Record that another person completed a course; it counts from their next token on."""
     record = await training.record(
         work, grant.actor, body.account_id, course=body.course, completed_on=body.completed_on

@@ -80,7 +80,7 @@ class AccountOut(BaseModel):
         )
 
 
-class InvitedAccount(BaseModel):
+class InvitedAccountOut(BaseModel):
     """An account and its invitation, without the token, which the inviter does not see."""
 
     account: AccountOut
@@ -91,13 +91,13 @@ class InvitedAccount(BaseModel):
     expires_at: datetime
 
     @classmethod
-    def of(cls, unit: Unit, invited: Invited) -> "InvitedAccount":
+    def of(cls, unit: Unit, invited: Invited) -> "InvitedAccountOut":
         """Return an invitation as its inviter sees it."""
         account = AccountOut.of(unit, invited.account)
         return cls(account=account, state=invited.state, expires_at=invited.expires_at)
 
 
-class WaitingInvitation(BaseModel):
+class WaitingInvitationOut(BaseModel):
     """An undelivered invitation."""
 
     account_id: UUID
@@ -109,7 +109,7 @@ class WaitingInvitation(BaseModel):
     yours: Annotated[bool, Field(description="You invited them, so another person delivers it")]
 
     @classmethod
-    def of(cls, account: Account, invitation: Invitation, who: Actor) -> "WaitingInvitation":
+    def of(cls, account: Account, invitation: Invitation, who: Actor) -> "WaitingInvitationOut":
         """Return an invitation as `who`, who may deliver some, sees it."""
         return cls(
             account_id=account.account_id,
@@ -122,7 +122,7 @@ class WaitingInvitation(BaseModel):
         )
 
 
-class ProposedInvitation(BaseModel):
+class ProposedInvitationOut(BaseModel):
     """A proposal to invite a person anew, for another administrator to approve."""
 
     account_id: UUID
@@ -143,7 +143,7 @@ class ProposedInvitation(BaseModel):
     @classmethod
     def of(
         cls, account: Account, proposal: Reinvitation, proposer: Account, who: Actor
-    ) -> "ProposedInvitation":
+    ) -> "ProposedInvitationOut":
         """Return a proposal as `who`, who may approve some, sees it."""
         return cls(
             account_id=account.account_id,
@@ -158,7 +158,7 @@ class ProposedInvitation(BaseModel):
         )
 
 
-class DeliveredInvitation(BaseModel):
+class DeliveredInvitationOut(BaseModel):
     """An invitation to hand over. Its token is shown only here; null if it is mailed."""
 
     account_id: UUID
@@ -170,7 +170,7 @@ class DeliveredInvitation(BaseModel):
     expires_at: datetime
 
     @classmethod
-    def of(cls, delivered: Delivered, *, mailed: bool = False) -> "DeliveredInvitation":
+    def of(cls, delivered: Delivered, *, mailed: bool = False) -> "DeliveredInvitationOut":
         """Return an invitation as its deliverer gets it."""
         account = delivered.account
         return cls(
@@ -227,13 +227,13 @@ class SessionOut(BaseModel):
         )
 
 
-class OpenedOut(SessionOut):
+class OpenedSessionOut(SessionOut):
     """Tokens of a new session, and the token that this client sends at its next sign-in to the account."""
 
     browser_token: str
 
     @classmethod
-    def of(cls, opened: Opened) -> "OpenedOut":
+    def of(cls, opened: Opened) -> "OpenedSessionOut":
         """Return a new session as its owner gets it."""
         shown = SessionOut.of(opened)
         return cls(**shown.model_dump(), browser_token=opened.browser_token or "")
@@ -249,7 +249,7 @@ class SecondFactorOut(BaseModel):
     ]
 
 
-class Enrolled(BaseModel):
+class EnrolledOut(BaseModel):
     """The account is active."""
 
     account_id: UUID
@@ -257,7 +257,7 @@ class Enrolled(BaseModel):
     status: Status
 
 
-class PublicKey(BaseModel):
+class PublicKeyOut(BaseModel):
     """A public signing key (RFC 7517)."""
 
     kid: str
@@ -269,10 +269,10 @@ class PublicKey(BaseModel):
     use: Literal["sig"] = "sig"
 
 
-class KeySet(BaseModel):
+class KeySetOut(BaseModel):
     """The keys that verify now (RFC 7517)."""
 
-    keys: list[PublicKey]
+    keys: list[PublicKeyOut]
 
 
 class LimitLiftOut(BaseModel):
@@ -292,7 +292,7 @@ class LimitLiftOut(BaseModel):
         return cls(**vars(lift))
 
 
-class AcceptedPurpose(BaseModel):
+class AcceptedPurposeOut(BaseModel):
     """A purpose and its token, for the header X-ALPR-Purpose."""
 
     purpose_id: UUID

@@ -1,18 +1,21 @@
-"""Decodes and validates reads that a camera made itself, and derives their ids. The hot path.
+"""Decodes and validates reads that a camera made itself, derives their ids, and publishes them. The hot path.
 
 All or nothing: the first faulty read refuses the whole batch; the error names its position and field.
 """
 
+import asyncio
 import re
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Annotated, NoReturn
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
+from services.ingest.domain.buffering import may_buffer
 from services.ingest.domain.circumstances import Window
 from services.ingest.domain.devices import Device
 from services.ingest.domain.places import hold_to_place
@@ -26,8 +29,15 @@ from shared.core.types import Confidence, Latitude, Longitude, Ori, PlateText
 from shared.events import Character, Place, ReadRecorded
 from shared.events.read_rules import check_read, check_reads, is_late
 from shared.postgres.month_secrets import MonthEnded, MonthSecrets
+from shared.service.api_runtime import ApiRuntime
 
 MAX_TEXT = 128
+
+IDS_UP_TO = 100
+"""Receipts for batches up to this size include the reads' ids; for larger ones on request."""
+
+SLICE = 1000
+"""Reads processed before the event loop runs other tasks."""
 
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 
@@ -312,3 +322,59 @@ class Batch:
 
     def _refuse(self, field: str, why: InvalidInput) -> NoReturn:
         raise _fault(len(self.ids), field, why.detail, why.code)
+
+
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Acknowledges a durable batch of reads."""
+
+    accepted: int
+    duplicates: int
+    sha256: str
+    received_at: datetime
+    copies: int
+    late: int
+    read_ids: list[UUID] | None = None
+
+
+class EdgeReads:
+    """Accepts batches of reads of authenticated devices."""
+
+    def __init__(self, runtime: ApiRuntime, secrets: MonthSecrets, *, most_m: float) -> None:
+        """`most_m` as for `Batch`."""
+        self._runtime = runtime
+        self._secrets = secrets
+        self._most_m = most_m
+
+    async def accept(
+        self, device: Device, reads: list[EdgeRead], body: bytes, window: Window, *, ids: bool
+    ) -> Receipt:
+        """Publish a whole batch, decoded from `body`, or refuse it; with `ids` the receipt always has the reads' ids.
+
+        Raises: InvalidInput naming the first faulty read and its field; Unavailable: the device may send it again.
+        """
+        runtime = self._runtime
+        now = runtime.clock.now()
+        batch = Batch(
+            device,
+            runtime.policy.department.ori,
+            window,
+            now,
+            self._secrets,
+            most_m=self._most_m,
+            may_take=may_buffer(device, runtime.policy.devices),
+        )
+        events: list[ReadRecorded] = []
+        for start in range(0, len(reads), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            events += batch.events(reads[start : start + SLICE])
+        await runtime.bus.publish(events)
+        return Receipt(
+            accepted=len(events),
+            duplicates=len(reads) - len(events),
+            sha256=sha256(body).hexdigest(),
+            received_at=now,
+            copies=runtime.topics.copies,
+            late=batch.late,
+            read_ids=batch.ids if ids or len(reads) <= IDS_UP_TO else None,
+        )

@@ -1,22 +1,64 @@
-"""Changes to the device registry: each commits with its event, and applies in this process at once."""
+"""Changes to the device registry: each commits with its event."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from typing import Literal
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.buffering import check_buffer
 from services.ingest.domain.credentials import digest, new_secret
-from services.ingest.domain.devices import Device, Kind, Status
+from services.ingest.domain.devices import Device, Kind, Status, check_place
 from services.ingest.domain.problem_codes import Code
+from services.ingest.settings import Settings
 from services.ingest.store.devices import Devices
 from shared.access.grant import Grant
-from shared.core.errors import Conflict, InvalidInput, NotFound
+from shared.core.clock import Clock
+from shared.core.errors import Conflict, NotFound
+from shared.core.policy import Devices as DeviceRules
 from shared.events import DeviceChanged, Place
-from shared.postgres.outbox import emit
-from shared.service.api_runtime import ApiRuntime
+from shared.postgres.unit_of_work import UnitOfWork
+
+
+class RegistryWork(UnitOfWork):
+    """A transaction on the registry, and the devices that it changed, as they are after its commit."""
+
+    def __init__(self, connection: AsyncConnection, service: str, clock: Clock) -> None:
+        super().__init__(connection, service, clock)
+        self.devices = Devices(connection)
+        self.changed: list[Device] = []
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewDevice:
+    """A device to register."""
+
+    name: str
+    kind: Kind
+    place: Place | None
+    frames_per_s: float | None = None
+    """None, as for `reads_per_s`: the setting."""
+
+    reads_per_s: float | None = None
+    may_buffer_h: float | None = None
+    """None: the policy's maximum for its kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """New values of a device; None leaves a value unchanged."""
+
+    name: str | None = None
+    place: Place | None = None
+    frames_per_s: float | None = None
+    reads_per_s: float | None = None
+    may_buffer_h: float | None = None
+
+    def apply(self, device: Device) -> Device:
+        """Return the device with the new values."""
+        given = {name: getattr(self, name) for name in asdict(self)}
+        return replace(device, **{name: v for name, v in given.items() if v is not None})
 
 
 @dataclass(frozen=True)
@@ -27,172 +69,142 @@ class Issued:
     credential: str
 
 
-class Registry:
-    """An ALPR administrator's operations on devices."""
+async def register(
+    work: RegistryWork, grant: Grant, new: NewDevice, settings: Settings, rules: DeviceRules
+) -> Issued:
+    """Add a device, and issue its credential.
 
-    def __init__(self, runtime: ApiRuntime, known: Callable[[Device], None], grant: Grant) -> None:
-        """`known` is called with each committed change, so that it applies in this process at once."""
-        self._put = known
-        self._grant = grant
-        self._runtime = runtime
+    Raises: Conflict if its name exists; InvalidInput for its place or how long it may keep captures back.
+    """
+    may_buffer_h = new.may_buffer_h
+    device = Device(
+        uuid4(),
+        new.name,
+        new.kind,
+        new.place,
+        new.frames_per_s or settings.ingest_frames_per_s,
+        new.reads_per_s or settings.ingest_reads_per_s,
+        Status.ACTIVE,
+        grant.now,
+        may_buffer_h=rules.may_buffer_h[new.kind.value] if may_buffer_h is None else may_buffer_h,
+    )
+    check_place(device)
+    check_buffer(device, rules)
+    await work.devices.add(device)
+    secret = await _new_credential(work, grant, device)
+    await _emit(work, grant, device, "registered", kind=new.kind.value, **_audited_fields(device))
+    return await _issued(work, device, secret)
 
-    async def page(self, *, after: str, limit: int) -> list[Device]:
-        """Return devices by name."""
-        async with self._runtime.db.begin() as connection:
-            return await Devices(connection).page(after=after, limit=limit)
 
-    async def get(self, device_id: UUID) -> Device:
-        """Return one device. Raises: NotFound."""
-        async with self._runtime.db.begin() as connection:
-            return await _found(Devices(connection), device_id)
+async def change(
+    work: RegistryWork, grant: Grant, device_id: UUID, changes: Changes, rules: DeviceRules
+) -> Device:
+    """Change name, place, rates or how long a device may keep captures back; return it as it is now.
 
-    async def register(
-        self,
-        name: str,
-        kind: Kind,
-        place: Place | None,
-        *,
-        frames_per_s: float,
-        reads_per_s: float,
-        may_buffer_h: float | None,
-    ) -> Issued:
-        """Add a device; `may_buffer_h` None means the policy's maximum for its kind.
-
-        Raises: Conflict if its name exists, InvalidInput for its place or how long it may keep captures back.
-        """
-        rules = self._runtime.policy.devices
-        device = Device(
-            uuid4(),
-            name,
-            kind,
-            place,
-            frames_per_s,
-            reads_per_s,
-            Status.ACTIVE,
-            self._grant.now,
-            may_buffer_h=rules.may_buffer_h[kind.value] if may_buffer_h is None else may_buffer_h,
-        )
-        _check_place(device)
+    Raises: NotFound; Conflict if its new name exists; InvalidInput.
+    """
+    before = await _found(work, device_id)
+    device = changes.apply(before)
+    check_place(device)
+    if changes.may_buffer_h is not None:
         check_buffer(device, rules)
-        async with self._runtime.db.begin() as connection:
-            devices = Devices(connection)
-            await devices.add(device)
-            secret = await self._issue(devices, device)
-            await self._emit(
-                connection, device, "registered", kind=kind.value, **_audited_fields(device)
-            )
-        return await self._issued(device.device_id, secret)
-
-    async def update(self, device_id: UUID, **changes: object) -> Device:
-        """Change name, place, rates or how long it may keep captures back. Raises: NotFound, Conflict, InvalidInput."""
-        async with self._runtime.db.begin() as connection:
-            devices = Devices(connection)
-            before = await _found(devices, device_id, lock=True)
-            device = replace(before, **changes)  # type: ignore[arg-type]
-            _check_place(device)
-            if "may_buffer_h" in changes:
-                check_buffer(device, self._runtime.policy.devices)
-            told = {
-                k: v
-                for k, v in _audited_fields(device).items()
-                if _audited_fields(before).get(k) != v
-            }
-            await devices.save(device)
-            await self._emit(connection, device, "updated", **told)
-        return await self._known(device_id)
-
-    async def rotate(self, device_id: UUID, *, overlap: timedelta) -> Issued:
-        """Issue a new credential; the old one stops after `overlap`. Raises: NotFound, Conflict."""
-        async with self._runtime.db.begin() as connection:
-            devices = Devices(connection)
-            device = await _found(devices, device_id, lock=True)
-            if device.status is not Status.ACTIVE:
-                raise Conflict(Code.DEVICE_REVOKED)
-            await devices.end_credentials(device_id, self._grant.now + overlap, self._grant.now)
-            secret = await self._issue(devices, device)
-            await devices.save(device)
-            minutes = f"{overlap.total_seconds() / 60:g}"
-            await self._emit(connection, device, "rotated", overlap_minutes=minutes)
-        return await self._issued(device_id, secret)
-
-    async def revoke(self, device_id: UUID, *, reason: str) -> Device:
-        """Refuse everything from a device from now on. Raises: NotFound, Conflict."""
-        async with self._runtime.db.begin() as connection:
-            devices = Devices(connection)
-            device = await _found(devices, device_id, lock=True)
-            if device.status is Status.REVOKED:
-                raise Conflict(Code.DEVICE_REVOKED_BEFORE)
-            await devices.end_credentials(device_id, self._grant.now, self._grant.now)
-            await devices.save(replace(device, status=Status.REVOKED))
-            await self._emit(connection, device, "revoked", reason=reason)
-        return await self._known(device_id)
-
-    async def reinstate(self, device_id: UUID, *, reason: str) -> Issued:
-        """Reinstate a revoked device with a new credential, since others may know the old one.
-
-        Raises: NotFound, Conflict.
-        """
-        async with self._runtime.db.begin() as connection:
-            devices = Devices(connection)
-            device = await _found(devices, device_id, lock=True)
-            if device.status is Status.ACTIVE:
-                raise Conflict(Code.DEVICE_NOT_REVOKED)
-            secret = await self._issue(devices, device)
-            await devices.save(replace(device, status=Status.ACTIVE))
-            await self._emit(connection, device, "reinstated", reason=reason)
-        return await self._issued(device_id, secret)
-
-    async def _issue(self, devices: Devices, device: Device) -> str:
-        secret = new_secret()
-        await devices.issue(device.device_id, digest(secret), self._grant.now)
-        return secret
-
-    async def _issued(self, device_id: UUID, secret: str) -> Issued:
-        return Issued(await self._known(device_id), f"{device_id}.{secret}")
-
-    async def _known(self, device_id: UUID) -> Device:
-        """Read a device as committed, and update this process's cache before the request is answered."""
-        device = await self.get(device_id)
-        self._put(device)
-        return device
-
-    async def _emit(
-        self, connection: AsyncConnection, device: Device, change: str, **details: str
-    ) -> None:
-        event = DeviceChanged(
-            occurred_at=self._grant.now,
-            actor=self._grant.actor,
-            device_id=device.device_id,
-            change=change,  # type: ignore[arg-type]
-            details={"name": device.name, **details},
-        )
-        await emit(connection, self._runtime.service, event)
+    old = _audited_fields(before)
+    details = {name: v for name, v in _audited_fields(device).items() if old.get(name) != v}
+    await work.devices.save(device)
+    await _emit(work, grant, device, "updated", **details)
+    return await _changed(work, device)
 
 
-async def _found(devices: Devices, device_id: UUID, *, lock: bool = False) -> Device:
-    device = await devices.get(device_id, lock=lock)
+async def rotate(work: RegistryWork, grant: Grant, device_id: UUID, overlap: timedelta) -> Issued:
+    """Issue a new credential; the old one stops after `overlap`. Raises: NotFound; Conflict for a revoked device."""
+    device = await _found(work, device_id)
+    if device.status is not Status.ACTIVE:
+        raise Conflict(Code.DEVICE_REVOKED)
+    await work.devices.end_credentials(device_id, grant.now + overlap, grant.now)
+    secret = await _new_credential(work, grant, device)
+    await work.devices.save(device)
+    minutes = f"{overlap.total_seconds() / 60:g}"
+    await _emit(work, grant, device, "rotated", overlap_minutes=minutes)
+    return await _issued(work, device, secret)
+
+
+async def revoke(work: RegistryWork, grant: Grant, device_id: UUID, reason: str) -> Device:
+    """Refuse everything from a device from now on; return it. Raises: NotFound; Conflict for a revoked device."""
+    device = await _found(work, device_id)
+    if device.status is Status.REVOKED:
+        raise Conflict(Code.DEVICE_REVOKED_BEFORE)
+    await work.devices.end_credentials(device_id, grant.now, grant.now)
+    await work.devices.save(replace(device, status=Status.REVOKED))
+    await _emit(work, grant, device, "revoked", reason=reason)
+    return await _changed(work, device)
+
+
+async def reinstate(work: RegistryWork, grant: Grant, device_id: UUID, reason: str) -> Issued:
+    """Reinstate a revoked device with a new credential, since others may know the old one.
+
+    Raises: NotFound; Conflict for an active device.
+    """
+    device = await _found(work, device_id)
+    if device.status is Status.ACTIVE:
+        raise Conflict(Code.DEVICE_NOT_REVOKED)
+    secret = await _new_credential(work, grant, device)
+    await work.devices.save(replace(device, status=Status.ACTIVE))
+    await _emit(work, grant, device, "reinstated", reason=reason)
+    return await _issued(work, device, secret)
+
+
+async def _found(work: RegistryWork, device_id: UUID) -> Device:
+    device = await work.devices.get(device_id, lock=True)
     if device is None:
         raise NotFound(Code.DEVICE_UNKNOWN)
     return device
 
 
-def _check_place(device: Device) -> None:
-    if device.kind is Kind.FIXED and device.place is None:
-        raise InvalidInput(Code.DEVICE_PLACE_MISSING, field="place")
-    if device.kind is Kind.VEHICLE and device.place is not None:
-        raise InvalidInput(Code.VEHICLE_HAS_NO_PLACE, field="place")
+async def _new_credential(work: RegistryWork, grant: Grant, device: Device) -> str:
+    secret = new_secret()
+    await work.devices.issue(device.device_id, digest(secret), grant.now)
+    return secret
+
+
+async def _issued(work: RegistryWork, device: Device, secret: str) -> Issued:
+    return Issued(await _changed(work, device), f"{device.device_id}.{secret}")
+
+
+async def _changed(work: RegistryWork, device: Device) -> Device:
+    """Read a changed device again, with its new version and its credentials."""
+    [now] = await work.devices.some([device.device_id])
+    work.changed.append(now)
+    return now
+
+
+async def _emit(
+    work: RegistryWork,
+    grant: Grant,
+    device: Device,
+    change: Literal["registered", "updated", "rotated", "revoked", "reinstated"],
+    **details: str,
+) -> None:
+    await work.emit(
+        DeviceChanged(
+            occurred_at=grant.now,
+            actor=grant.actor,
+            device_id=device.device_id,
+            change=change,
+            details={"name": device.name, **details},
+        )
+    )
 
 
 def _audited_fields(device: Device) -> dict[str, str]:
     """Return the device's properties that the audit log records."""
     place = device.place
-    told = {
+    fields = {
         "name": device.name,
         "frames_per_s": f"{device.frames_per_s:g}",
         "reads_per_s": f"{device.reads_per_s:g}",
         "may_buffer_h": f"{device.may_buffer_h:g}",
     }
     if place is not None:
-        told |= {"latitude": f"{place.latitude}", "longitude": f"{place.longitude}"}
-        told["heading_deg"] = "" if place.heading_deg is None else f"{place.heading_deg:g}"
-    return told
+        fields |= {"latitude": f"{place.latitude}", "longitude": f"{place.longitude}"}
+        fields["heading_deg"] = "" if place.heading_deg is None else f"{place.heading_deg:g}"
+    return fields

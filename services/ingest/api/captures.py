@@ -1,60 +1,20 @@
 """`POST /v1/captures`: one frame, as a raw body or as the one file of a form."""
 
-from datetime import datetime
-from typing import Any, Literal
-from uuid import UUID
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
-from pydantic import BaseModel, ConfigDict
 
 from services.ingest.api.fields import receive
 from services.ingest.api.guard import Camera, add_camera_route, still
+from services.ingest.api.views import CaptureReceiptOut
 from services.ingest.domain.circumstances import HEADERS, circumstances
 from services.ingest.domain.places import hold_to_place
 from services.ingest.service import IngestService
 from shared.http.openapi import BINARY, binary
 from shared.service.running import service_of
-from shared.service.standing import NOTE_EXAMPLE
 
 _encode = msgspec.json.Encoder().encode
-
-
-class CaptureReceipt(BaseModel):
-    """Acknowledges a durable frame: in the object store, and in Kafka."""
-
-    model_config = ConfigDict(
-        use_attribute_docstrings=True,
-        json_schema_extra={
-            "examples": [
-                {
-                    "capture_id": "0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10",
-                    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                    "captured_at": "2026-06-01T11:59:58.250000Z",
-                    "received_at": "2026-06-01T12:00:00.100000Z",
-                    "time_source": "device",
-                    "copies": 2,
-                    "late": False,
-                    "checkpoint": NOTE_EXAMPLE,
-                }
-            ]
-        },
-    )
-
-    capture_id: UUID
-    """Always the same for the same frame of the same device and time."""
-    sha256: str
-    captured_at: datetime
-    received_at: datetime
-    time_source: Literal["device", "server"]
-    """`server` if the device gave no time: `captured_at` is then the time at which the frame first arrived."""
-    copies: int
-    """How many Kafka brokers have the capture's event, at the least. 1: the loss of that broker loses it
-    (KAFKA_ALLOW_ONE_COPY); the image itself is in the object store."""
-    late: bool
-    """It arrived later than the device may keep captures back: it is stored, and shown as late."""
-    checkpoint: str | None
-    """The newest signed checkpoint of the audit log, a signed note; null only before the first one."""
 
 
 _TEXTS = {
@@ -123,4 +83,4 @@ async def post_capture(request: Request, device: Camera) -> Response:
 
 def add_routes(app: FastAPI) -> None:
     """Add the route."""
-    add_camera_route(app, "/v1/captures", post_capture, CaptureReceipt, _OPENAPI)
+    add_camera_route(app, "/v1/captures", post_capture, CaptureReceiptOut, _OPENAPI)

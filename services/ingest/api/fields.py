@@ -1,21 +1,28 @@
-"""Reads requests of cameras: bodies piece by piece, and frames as they were sent."""
+"""Request models of the device registry; reads cameras' requests: bodies piece by piece, and frames as sent."""
 
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from hashlib import sha256
+from typing import Annotated
 
 from fastapi import Request
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 
+from services.ingest.actions.registry import Changes, NewDevice
+from services.ingest.domain.devices import Kind
 from services.ingest.domain.in_flight import Reservation
 from services.ingest.domain.problem_codes import Code
 from services.ingest.domain.upload import Upload
-from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
+from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia, ValueRefused
 from shared.core.problem_codes import Common
+from shared.events import Place
+from shared.http.models import Reason, RequestBody
 from shared.http.multipart import MultipartCallbacks
 
 # python-multipart logs each broken form. The sender gets an error anyway, and must not be able to fill the log.
@@ -25,6 +32,102 @@ MAX_PARTS = 16
 MAX_FIELD_BYTES = 256
 FORM_OVERHEAD_BYTES = 64 * 1024
 """Most bytes that a form may add to its file: boundaries, headers, fields."""
+
+MAX_OVERLAP_MINUTES = 24 * 60
+MAX_BUFFER_H = 366 * 24
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueRefused(Common.TEXT_UNPRINTABLE)
+    return text
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_printable)]
+Name = Annotated[Line, Field(min_length=1, max_length=80, examples=["Main St at 3rd, northbound"])]
+Hours = Annotated[float, Field(ge=0, le=MAX_BUFFER_H, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
+
+
+class PlaceIn(RequestBody):
+    """Position of a fixed camera: WGS 84 degrees, heading clockwise from north."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, examples=[39.9277])]
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, examples=[-122.1792])]
+    heading_deg: Annotated[float | None, Field(ge=0, lt=360, examples=[90])] = None
+
+    def place(self) -> Place:
+        """Return it in the format of events."""
+        return Place(self.latitude, self.longitude, self.heading_deg)
+
+
+class DeviceIn(RequestBody):
+    """A device to register; a missing rate defaults to the setting."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: Name
+    kind: Kind
+    place: PlaceIn | None = None
+    frames_per_s: Rate | None = None
+    reads_per_s: Rate | None = None
+    may_buffer_h: Hours | None = None
+    """How many hours it may keep captures back; later ones are late. Default: the most that the policy allows its
+    kind."""
+
+    def device(self) -> NewDevice:
+        """Return the device to register."""
+        return NewDevice(
+            name=self.name,
+            kind=self.kind,
+            place=self.place.place() if self.place else None,
+            frames_per_s=self.frames_per_s,
+            reads_per_s=self.reads_per_s,
+            may_buffer_h=self.may_buffer_h,
+        )
+
+
+class DeviceChangesIn(RequestBody):
+    """The fields to change; fields left out stay unchanged."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: Name | None = None
+    place: PlaceIn | None = None
+    frames_per_s: Rate | None = None
+    reads_per_s: Rate | None = None
+    may_buffer_h: Hours | None = None
+
+    def changes(self) -> Changes:
+        """Return the changes."""
+        return Changes(
+            name=self.name,
+            place=self.place.place() if self.place else None,
+            frames_per_s=self.frames_per_s,
+            reads_per_s=self.reads_per_s,
+            may_buffer_h=self.may_buffer_h,
+        )
+
+
+class RotationIn(RequestBody):
+    """How to replace a credential."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    overlap_minutes: Annotated[float, Field(ge=0, le=MAX_OVERLAP_MINUTES, examples=[10])] = 0
+    """How long the old one stays valid; 0 ends it at once."""
+
+    def overlap(self) -> timedelta:
+        """Return how long the old one stays valid."""
+        return timedelta(minutes=self.overlap_minutes)
+
+
+class ReasonIn(RequestBody):
+    """The reason; the audit log records it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "unit 12 was stolen"}]})
+
+    reason: Reason
 
 
 async def pour(

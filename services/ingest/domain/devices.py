@@ -6,6 +6,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.ingest.domain.credentials import Credential
+from services.ingest.domain.problem_codes import Code
+from shared.core.errors import InvalidInput
 from shared.events import Place
 
 
@@ -54,3 +56,11 @@ class Device:
         return self.status is Status.ACTIVE and any(
             credential.holds(secret_sha256, now) for credential in self.credentials
         )
+
+
+def check_place(device: Device) -> None:
+    """Check that a fixed camera has a place, and a vehicle has none. Raises: InvalidInput."""
+    if device.kind is Kind.FIXED and device.place is None:
+        raise InvalidInput(Code.DEVICE_PLACE_MISSING, field="place")
+    if device.kind is Kind.VEHICLE and device.place is not None:
+        raise InvalidInput(Code.VEHICLE_HAS_NO_PLACE, field="place")

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 
 from services.release.actions import agencies
-from services.release.api.fields import AgencyChange, AgencyIn
+from services.release.api.fields import AgencyChangesIn, AgencyIn
 from services.release.api.guard import ReleaseRead
 from services.release.api.views import AgencyOut
 from services.release.domain.problem_codes import Code
@@ -38,8 +38,8 @@ async def register_agency(
 
 
 @router.patch("/{ori}")
-async def change_agency(
-    ori: OriText, body: AgencyChange, grant: AgencyManage, work: Work, request: Request
+async def update_agency(
+    ori: OriText, body: AgencyChangesIn, grant: AgencyManage, work: Work, request: Request
 ) -> AgencyOut:
     """Change what is registered of an agency, or bar it (`active` false)."""
     check_department(request, grant)

@@ -60,7 +60,7 @@ async def upload_document(
     response_class=StreamingResponse,
     responses={200: {"content": binary(*MAGIC.values())}},
 )
-async def read_document(
+async def download_document(
     document_id: UUID,
     request: Request,
     grant: Annotated[Grant, access(Permission.RELEASE_READ, purpose_needed=True)],

@@ -49,7 +49,7 @@ class AgencyIn(RequestBody):
         )
 
 
-class AgencyChange(RequestBody):
+class AgencyChangesIn(RequestBody):
     """Changes to an agency; fields left out stay unchanged."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"active": False}]})
@@ -65,7 +65,7 @@ class AgencyChange(RequestBody):
         return AgencyChanges(**self.model_dump())
 
 
-class Criteria(RequestBody):
+class CriteriaIn(RequestBody):
     """The criteria of a request; the package holds exactly the records that match."""
 
     captured_from: Moment
@@ -131,7 +131,7 @@ class RequestIn(RequestBody):
     )
     case_number: ShortText
     offence_type: ShortText
-    criteria: Criteria
+    criteria: CriteriaIn
     legal_authority: AuthorityIn | None = None
 
     def written(self) -> WrittenRequest:
@@ -183,7 +183,7 @@ class DecisionIn(RequestBody):
         )
 
 
-class WithdrawIn(RequestBody):
+class WithdrawalIn(RequestBody):
     """The reason to withdraw a request."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "The vehicle was found"}]})

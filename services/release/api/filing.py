@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from services.release.actions import filing
-from services.release.api.fields import RequestIn, WithdrawIn
+from services.release.api.fields import RequestIn, WithdrawalIn
 from services.release.api.guard import registered_agency
 from services.release.api.views import RequestOut, page_out, request_out
 from services.release.domain.requests import Status
@@ -70,7 +70,7 @@ async def get_agency_request(
 
 @router.post("/agency/requests/{request_id}/withdrawal")
 async def withdraw_request(
-    request_id: UUID, body: WithdrawIn, grant: ReleaseRequest, work: Work, request: Request
+    request_id: UUID, body: WithdrawalIn, grant: ReleaseRequest, work: Work, request: Request
 ) -> RequestOut:
     """Withdraw a request that is not decided yet; it stays on file."""
     await filing.withdraw(work, grant, request_id, body.reason)

@@ -10,8 +10,8 @@ from services.release.api.fields import DecisionIn
 from services.release.api.guard import ReleaseRead
 from services.release.api.views import (
     RequestOut,
-    WaitingRequests,
-    WaitingState,
+    WaitingRequestsOut,
+    WaitingStateOut,
     page_out,
     request_out,
 )
@@ -50,14 +50,14 @@ async def list_requests(
 
 
 @router.get("/waiting")
-async def list_waiting_requests(
+async def get_waiting_requests(
     grant: ReleaseRead, work: Work, request: Request
-) -> WaitingRequests:
+) -> WaitingRequestsOut:
     """Count the requests that await a decision, by status, with the oldest filing time; needs no purpose."""
     check_department(request, grant)
     found = await Requests(work.connection).waiting(grant)
-    states = [WaitingState(status=s, count=n, oldest_at=at) for s, n, at in found]
-    return WaitingRequests(
+    states = [WaitingStateOut(status=s, count=n, oldest_at=at) for s, n, at in found]
+    return WaitingRequestsOut(
         count=sum(state.count for state in states),
         oldest_at=min((state.oldest_at for state in states), default=None),
         states=states,

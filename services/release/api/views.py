@@ -244,7 +244,7 @@ class RequestOut(BaseModel):
     )
 
 
-class WaitingState(BaseModel):
+class WaitingStateOut(BaseModel):
     """Requests of one status that await a decision."""
 
     status: Status
@@ -253,12 +253,12 @@ class WaitingState(BaseModel):
     """Filing time of the oldest."""
 
 
-class WaitingRequests(BaseModel):
+class WaitingRequestsOut(BaseModel):
     """Counts and ages of requests that await a decision; shows no request."""
 
     count: int
     oldest_at: datetime | None
-    states: list[WaitingState]
+    states: list[WaitingStateOut]
 
 
 def request_out(

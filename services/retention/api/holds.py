@@ -215,7 +215,7 @@ async def list_holds(
 
 
 @router.get("/waiting", summary="Counts of holds and unbooked exports")
-async def list_waiting_holds(grant: HoldRead, work: Work) -> WaitingHoldsOut:
+async def get_waiting_holds(grant: HoldRead, work: Work) -> WaitingHoldsOut:
     """The number of holds in force and of unbooked exports, and the age of the oldest. Requires no purpose."""
     waiting = await Holds(work.connection).waiting(grant)
     return WaitingHoldsOut.model_validate(waiting, from_attributes=True)

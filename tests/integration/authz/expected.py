@@ -23,7 +23,7 @@ PUBLIC = {
     "/v1/enrolment": "identity: an invitation is the credential",
     "/v1/enrolment/confirmation": "identity: the same",
     "/v1/sessions": "identity: sign-in; password and second factor are the credential",
-    "/v1/sessions/refresh": "identity: a refresh token is the credential",
+    "/v1/sessions/renewal": "identity: a refresh token is the credential",
 }
 """Routes without a permission, and why. None of them shows ALPR data."""
 

@@ -85,7 +85,7 @@ class Person:
 
     async def renew(self):
         answer = await self.client.post(
-            "/v1/sessions/refresh", json={"refresh_token": self.refresh}
+            "/v1/sessions/renewal", json={"refresh_token": self.refresh}
         )
         if answer.status_code == 200:
             self.access = answer.json()["access_token"]

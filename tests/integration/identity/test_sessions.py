@@ -21,7 +21,7 @@ async def test_a_refresh_token_used_twice_closes_the_session(hire, clock, publis
     stolen = officer.refresh
     assert (await officer.renew()).status_code == 200
     clock.advance(seconds=1)
-    thief = await officer.client.post("/v1/sessions/refresh", json={"refresh_token": stolen})
+    thief = await officer.client.post("/v1/sessions/renewal", json={"refresh_token": stolen})
     assert thief.status_code == 401
     assert (await officer.get("/v1/me")).status_code == 401  # the access token ended too
     assert (await officer.renew()).status_code == 401
@@ -33,7 +33,7 @@ async def test_a_refresh_token_used_twice_closes_the_session(hire, clock, publis
 
 
 async def test_an_unknown_refresh_token_is_refused_and_recorded(client, published):
-    answer = await client.post("/v1/sessions/refresh", json={"refresh_token": "x" * 43})
+    answer = await client.post("/v1/sessions/renewal", json={"refresh_token": "x" * 43})
     assert answer.status_code == 401
     [refused] = await published(SessionChanged)
     assert (refused.change, refused.reason) == ("refused", "unknown refresh token")

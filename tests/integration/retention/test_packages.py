@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from services.release.api.fields import Criteria
+from services.release.api.fields import CriteriaIn
 from services.release.domain.scope import check_scope
 from services.retention.actions.verify_package import verify_command
 from services.retention.domain.signing import Signer, load_public
@@ -172,7 +172,7 @@ async def test_whatever_release_accepts_is_searched_and_packaged_alike(retention
     while tried < 40:
         typed = "".join(rnd.choices("7aB8 -/??**", k=rnd.randint(1, 14)))
         try:
-            asked = Criteria(plate=typed, **window)
+            asked = CriteriaIn(plate=typed, **window)
             check_scope(asked.criteria(), retention.runtime.policy.narrowness)
         except (ValidationError, InvalidInput):
             continue

@@ -178,7 +178,7 @@ class FakeServices:
             return self.answers[key](request)
         if key == "POST /sessions":
             return self.sign_in(json.loads(request.content))
-        if key == "POST /sessions/refresh":
+        if key == "POST /sessions/renewal":
             return self.refresh(json.loads(request.content))
         if request.headers.get("authorization") != f"Bearer access-{self.number}" or self.closed:
             return problem(401, "A valid credential is required", "the token was revoked")

@@ -232,7 +232,7 @@ async def test_signing_in_again_on_top_of_a_session_works(officer):
 async def test_requests_at_the_same_time_refresh_once(officer, services, clock):
     clock.advance(minutes=8)
     answers = await asyncio.gather(*(officer.http.get("/alerts") for _ in range(5)))
-    assert len(services.asked("POST", "/refresh")) == 1
+    assert len(services.asked("POST", "/renewal")) == 1
     assert not services.closed
     assert all(answer.status_code == 404 for answer in answers)  # the fake has no hits
 
@@ -247,7 +247,7 @@ async def test_an_answer_that_never_arrived_does_not_cost_the_session(officer, s
         clock.advance(minutes=8)
         await officer.open("/alerts")
     assert not services.closed
-    assert len(services.asked("POST", "/refresh")) == 3
+    assert len(services.asked("POST", "/renewal")) == 3
 
 
 async def test_a_restart_signs_nobody_out(officer, start, services, clock):
@@ -257,7 +257,7 @@ async def test_a_restart_signs_nobody_out(officer, start, services, clock):
     await again.open("/")
     assert "Signed in as Ola Lindqvist" in again.said
     await again.open("/alerts")
-    assert len(services.asked("POST", "/refresh")) == 1
+    assert len(services.asked("POST", "/renewal")) == 1
 
 
 async def test_a_revoked_token_is_replaced_while_the_session_holds(officer, services):
@@ -265,7 +265,7 @@ async def test_a_revoked_token_is_replaced_while_the_session_holds(officer, serv
         200, json={"items": [], "next": None})])  # fmt: skip
     services.answers["GET /hits"] = lambda _: next(answers)
     assert (await officer.open("/alerts")).status_code == 200
-    assert len(services.asked("POST", "/refresh")) == 1
+    assert len(services.asked("POST", "/renewal")) == 1
 
 
 async def test_a_session_that_identity_closed_ends_here_too(officer, services):
@@ -314,7 +314,7 @@ async def test_with_identity_down_or_flooded_work_goes_on_until_the_token_ends(
     status, officer, services, clock
 ):
     services.answers["GET /hits"] = lambda _: httpx.Response(200, json={"items": [], "next": None})
-    services.answers["POST /sessions/refresh"] = lambda _: problem(status, "Try again later")
+    services.answers["POST /sessions/renewal"] = lambda _: problem(status, "Try again later")
     clock.advance(minutes=8)
     assert (await officer.open("/alerts")).status_code == 200
     clock.advance(minutes=3)

@@ -12,12 +12,13 @@ from msgspec import Raw
 from services.ingest.actions.edge_reads import Batch, EdgeRead, decode, unpack
 from services.ingest.domain.circumstances import Window, circumstances
 from services.ingest.domain.credentials import Credential, digest, new_secret, presented
-from services.ingest.domain.devices import Device, Kind, Status
+from services.ingest.domain.devices import Device, Kind, Status, check_place
 from services.ingest.domain.in_flight import InFlight
 from services.ingest.domain.rate import Rates
 from services.ingest.workers.device_cache import DeviceCache
 from shared.core.errors import InvalidInput, NotAuthenticated, TooManyRequests, Unavailable
 from shared.core.ids import akin, derive_id
+from shared.events import Place
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 AN_ID = "8b1c4a99-796b-4825-8ac7-d649386354b1"
@@ -282,3 +283,18 @@ def test_what_a_decoder_says_quotes_no_value():
             b'[{"plate":"7ABC123","confidence":"7ABC123","captured_at":"x"}]', "application/json", 9
         )
     assert "7ABC123" not in refused.value.detail
+
+
+PLACE = Place(39.9277, -122.1792)
+
+
+@pytest.mark.parametrize(("kind", "place"), [(Kind.FIXED, None), (Kind.VEHICLE, PLACE)])
+def test_a_device_with_a_place_against_its_kind_is_refused(kind, place):
+    with pytest.raises(InvalidInput) as refused:
+        check_place(a_device(kind=kind, place=place))
+    assert refused.value.field == "place"
+
+
+@pytest.mark.parametrize(("kind", "place"), [(Kind.FIXED, PLACE), (Kind.VEHICLE, None)])
+def test_a_fixed_camera_has_a_place_and_a_vehicle_none(kind, place):
+    check_place(a_device(kind=kind, place=place))
