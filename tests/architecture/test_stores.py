@@ -17,7 +17,6 @@ NOT_GIVEN_OUT = {
     "services.audit.store.stream:Stream.account_changes": "what the rules look at; no plate",
     "services.audit.store.stream:Stream.contradictions": "what the rules look at; findings are shown",
     "services.audit.store.stream:Stream.disclosed": "counts, for the rules",
-    "services.audit.store.stream:Stream.searches": "what the rules look at; findings are shown",
     "services.audit.store.stream:Stream.since": "what the rules look at; findings are shown",
     "services.audit.store.values:Values.certificate": "how much a purge destroyed; no plate",
     "services.audit.store.values:Values.erase": "how much was erased",

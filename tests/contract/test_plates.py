@@ -12,8 +12,8 @@ from services.hotlist.domain.entries import EntryFault, plate_of
 from services.identity.api.fields import ScopeIn
 from services.release.api.fields import CriteriaIn as ReleaseCriteriaIn
 from services.release.domain.scope import check_scope
-from services.retention.api.holds import CriteriaIn as HoldCriteriaIn
-from services.retention.api.searches import Search
+from services.retention.api.fields import CriteriaIn as HoldCriteriaIn
+from services.retention.api.fields import SearchQuery
 from services.retention.domain.criteria import check_hold, check_search
 from shared.access.purposes import Purpose
 from shared.core.errors import InvalidInput, NotAuthorised
@@ -70,7 +70,7 @@ def test_every_service_takes_and_refuses_the_same_patterns_in_one_normal_form():
         expected = pattern.text if pattern else REFUSED
         answers = {
             "release": plate_in(ReleaseCriteriaIn, text, device_ids=[DEVICE], **WINDOW),
-            "search": plate_in(Search, text, **WINDOW),
+            "search": plate_in(SearchQuery, text, **WINDOW),
             "hold": plate_in(HoldCriteriaIn, text),
             "audit": plate_in(EntryQuery, text),
         }
@@ -83,7 +83,7 @@ def test_every_service_takes_and_refuses_the_same_patterns_in_one_normal_form():
 def test_a_character_that_folds_into_letters_is_refused_by_every_service_not_rewritten(text):
     answers = [
         plate_in(ReleaseCriteriaIn, text, device_ids=[DEVICE], **WINDOW),
-        plate_in(Search, text, **WINDOW),
+        plate_in(SearchQuery, text, **WINDOW),
         plate_in(HoldCriteriaIn, text),
         plate_in(EntryQuery, text),
         plate_in(ScopeIn, text),
@@ -129,7 +129,7 @@ def test_whatever_release_accepts_retention_can_search_and_hold():
             except (ValidationError, InvalidInput):
                 continue
             accepted += 1
-            search = Search(plate=criteria.plate, device_ids=criteria.device_ids, **WINDOW)
+            search = SearchQuery(plate=criteria.plate, device_ids=criteria.device_ids, **WINDOW)
             assert search.plate == criteria.plate
             check_search(search.criteria(), RULE)
             check_hold(search.criteria())

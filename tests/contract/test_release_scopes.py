@@ -13,7 +13,7 @@ from services.release.actions.steps import approval
 from services.release.api.fields import CriteriaIn as Asked
 from services.release.domain.scope import check_scope
 from services.release.store import Decision, Filed
-from services.retention.api.searches import Search
+from services.retention.api.fields import SearchQuery
 from services.retention.domain.criteria import Criteria, check_search, within_retention
 from services.retention.workers import packager
 from shared.core.errors import InvalidInput
@@ -99,7 +99,7 @@ def searched(asked):
     """Return the criteria that retention searches for a JSON body, None where it refuses them."""
     names = {name: value for name, value in asked.items() if name != "include_images"}
     try:
-        criteria = Search.model_validate_json(json.dumps(names)).criteria()
+        criteria = SearchQuery.model_validate_json(json.dumps(names)).criteria()
         check_search(within_retention(criteria, NOW, SCHEDULE_DAYS), RULE)
     except (ValidationError, InvalidInput):
         return None
@@ -251,6 +251,6 @@ def test_each_limit_of_a_release_is_that_of_a_search(limit):
 def searched_at_any_time(asked):
     """Return the criteria of a search as its model has them, None where the model refuses them."""
     try:
-        return Search.model_validate_json(json.dumps(asked)).criteria()
+        return SearchQuery.model_validate_json(json.dumps(asked)).criteria()
     except ValidationError:
         return None

@@ -77,7 +77,7 @@ async def test_a_generated_client_signs_in_declares_a_purpose_and_searches(
         )
         await open_clients.enter_async_context(retention)
         search = part("generated_retention.api.search.search_reads")
-        wanted = part("generated_retention.models").Search(
+        wanted = part("generated_retention.models").SearchQuery(
             plate="6TRJ244",
             captured_from=datetime.now(UTC) - timedelta(hours=1),
             captured_to=datetime.now(UTC) + timedelta(minutes=1),

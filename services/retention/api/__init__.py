@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from services.retention.api import (
     bookings,
-    evidence,
+    exports,
     holds,
     keys,
     passes,
@@ -14,5 +14,5 @@ from services.retention.api import (
 )
 
 router = APIRouter()
-for part in (searches, records, passes, holds, evidence, bookings, purges, keys):
+for part in (searches, records, passes, holds, exports, bookings, purges, keys):
     router.include_router(part.router)

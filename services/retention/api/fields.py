@@ -1,24 +1,44 @@
-"""Field types of requests: short texts, coordinates and areas."""
+"""Request models: what searches, holds, exports, bookings and purges are asked with."""
 
-from typing import Annotated
+from typing import Annotated, Literal
+from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    StringConstraints,
-)
+from fastapi import Header
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
+from services.retention.actions.bookings import NewBooking
+from services.retention.actions.holds import NewHold
+from services.retention.actions.purges import Proposal
 from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Polygon
-from shared.core.fields import storable
-from shared.http.models import RequestBody
+from services.retention.domain.criteria import Criteria
+from services.retention.domain.destruction import Kind
+from shared.core.errors import ValueRefused
+from shared.core.fields import Moment, storable
+from shared.core.regions import Region, parse_region
+from shared.http.models import After, PlatePatternText, Reason, RequestBody
 
-Number = Annotated[
+Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
     AfterValidator(storable),
 ]
+"""A name or a number: 1 to 100 characters."""
+
+Sha256 = Annotated[
+    str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True, strip_whitespace=True)
+]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=100,
+        pattern=r"^[!-~]+$",
+        description="A random text of the caller for this request. A retry with the same key has no second effect.",
+    ),
+]
 
 
 class CircleIn(RequestBody):
@@ -57,3 +77,225 @@ class PolygonIn(RequestBody):
 
 
 AreaIn = CircleIn | BoxIn | PolygonIn
+
+
+class SearchQuery(RequestBody):
+    """The conditions of a search: a plate or a pattern of one, or all vehicles at some place, in a window of time."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "plate": "7AB?1*",
+                    "captured_from": "2026-05-01T00:00:00Z",
+                    "captured_to": "2026-06-01T00:00:00Z",
+                },
+                {
+                    "area": {"latitude": 39.9277, "longitude": -122.1792, "radius_m": 400},
+                    "captured_from": "2026-05-30T21:30:00-07:00",
+                    "captured_to": "2026-05-30T23:00:00-07:00",
+                },
+            ]
+        }
+    )
+
+    plate: PlatePatternText | None = None
+    lookalike: bool = False
+    """Whether to find plates too that differ only in look-alikes, such as 8 and B."""
+    captured_from: Moment
+    captured_to: Moment
+    device_ids: Annotated[list[UUID], Field(max_length=200, default_factory=list)]
+    area: AreaIn | None = None
+    region: Annotated[str, Field(min_length=2, max_length=10, examples=["US-CA"])] | None = None
+    """`US-CA`, `CA` for a state of the department's own country, or a country that issues plates itself.
+    The search also finds reads without a determined region."""
+    minimum_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    after: After | None = None
+
+    def parsed_region(self, department_state: str) -> Region | None:
+        """Return the full form of the region, None without one. Raises: InvalidInput for an unknown region."""
+        if self.region is None:
+            return None
+        try:
+            return parse_region(self.region, department_state)
+        except ValueRefused as exc:
+            raise exc.at("body.region") from None
+
+    def criteria(self, region: str | None = None) -> Criteria:
+        """Return the domain's criteria; `region` is the full form of the request's region."""
+        return Criteria(
+            plate=self.plate,
+            lookalike=self.lookalike,
+            captured_from=self.captured_from,
+            captured_to=self.captured_to,
+            device_ids=tuple(sorted(set(self.device_ids))),
+            area=self.area.area() if self.area else None,
+            region=region,
+            minimum_confidence=self.minimum_confidence,
+        )
+
+
+class CriteriaIn(RequestBody):
+    """The conditions of a hold. A record must meet all of them; without `captured_to` future records match too."""
+
+    plate: PlatePatternText | None = None
+    lookalike: bool = False
+    device_ids: Annotated[list[UUID], Field(max_length=200, default_factory=list)]
+    area: AreaIn | None = None
+    captured_from: Moment | None = None
+    captured_to: Moment | None = None
+    read_ids: Annotated[list[UUID], Field(max_length=1000, default_factory=list)]
+
+    def criteria(self) -> Criteria:
+        """Return the domain's criteria."""
+        return Criteria(
+            plate=self.plate,
+            lookalike=self.lookalike,
+            device_ids=tuple(sorted(set(self.device_ids))),
+            area=self.area.area() if self.area else None,
+            captured_from=self.captured_from,
+            captured_to=self.captured_to,
+            read_ids=tuple(sorted(set(self.read_ids))),
+        )
+
+
+class HoldIn(RequestBody):
+    """The hold to place."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "basis": "criminal_action",
+                    "case_number": "26-001234",
+                    "description": "Homicide on Solano Street, suspect vehicle",
+                    "criteria": {"plate": "7ABC123"},
+                }
+            ]
+        }
+    )
+
+    basis: Annotated[str, Field(max_length=40)]
+    """One of the policy's evidence bases."""
+    case_number: Line
+    description: Reason
+    criteria: CriteriaIn
+
+    def hold(self) -> NewHold:
+        """Return the hold to place."""
+        return NewHold(
+            basis=self.basis,
+            case_number=self.case_number,
+            description=self.description,
+            criteria=self.criteria.criteria(),
+        )
+
+
+class ConfirmationIn(RequestBody):
+    """The reason why a hold may cover more than a search."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"reason": "Court order 26-17 names every vehicle at the crossing"}]
+        }
+    )
+
+    reason: Reason
+
+
+class ReleaseIn(RequestBody):
+    """The reason of the release."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "Case 26-001234 closed, appeal time over"}]}
+    )
+
+    reason: Reason
+
+
+class ExportIn(RequestBody):
+    """The hold whose records to export."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"hold_id": "0190a6a1-5555-4000-8000-000000000005"}]}
+    )
+
+    hold_id: UUID
+
+
+class WithdrawalIn(RequestBody):
+    """The reason of the withdrawal."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "Written to no medium; the case was dropped"}]}
+    )
+
+    reason: Reason
+
+
+class BookingIn(RequestBody):
+    """A copy of the package on one medium that the property room received."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "evidence_number": "E26-0417-3",
+                    "custodian_name": "P. Room",
+                    "custodian_title": "Property Officer",
+                    "media_description": "DVD-R, write once, in a sealed sleeve",
+                    "media_serial": "MID-0417-A",
+                    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                }
+            ]
+        }
+    )
+
+    evidence_number: Line
+    custodian_name: Line
+    custodian_title: Line
+    media_description: Reason
+    media_serial: Line
+    sha256: Annotated[
+        Sha256,
+        Field(
+            description="SHA-256 of the package as read back from the medium (`verify-package` prints it)."
+        ),
+    ]
+    note: Reason | None = None
+    corrects: UUID | None = None
+    """The booking that this one replaces; give in `note` what was wrong."""
+
+    def booking(self) -> NewBooking:
+        """Return the particulars of the copy."""
+        return NewBooking(**self.model_dump())
+
+
+class ProposalIn(RequestBody):
+    """A proposal of one purge (`single`), or of leave for daily purges until its withdrawal (`standing`)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"kind": "standing", "reason": "Schedule CPD-RS-2026-04, adopted"}]
+        }
+    )
+
+    kind: Literal["single", "standing"]
+    before: Moment | None = None
+    """For a single run: it destroys records captured before this time. Default: all that are past the schedule."""
+    reason: Reason
+
+    def proposal(self) -> Proposal:
+        """Return the proposal."""
+        return Proposal(kind=Kind(self.kind), before=self.before, reason=self.reason)
+
+
+class NoteIn(RequestBody):
+    """The grounds of a decision."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"note": "Reviewed against the adopted schedule"}]}
+    )
+
+    note: Reason

@@ -1,4 +1,4 @@
-"""The guards that several routes of holds and evidence share."""
+"""The guards that several routes share."""
 
 from typing import Annotated
 
@@ -9,3 +9,4 @@ from shared.core.permissions import Permission
 HoldRead = Annotated[Grant, access(Permission.HOLD_READ)]
 HoldReadForPurpose = Annotated[Grant, access(Permission.HOLD_READ, purpose_needed=True)]
 HoldManageOfRecord = Annotated[Grant, access(Permission.HOLD_MANAGE, scope_by_record=True)]
+ImageReadOfRecord = Annotated[Grant, access(Permission.IMAGE_READ, scope_by_record=True)]

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from services.retention.actions.images import Spooled, spool
+from services.retention.api.guard import ImageReadOfRecord
 from services.retention.api.views import CaptureOut, ReadOut, reads_out
 from services.retention.domain.problem_codes import Code
 from services.retention.store.records import Records
@@ -18,9 +19,8 @@ from shared.http.app import Work
 from shared.http.openapi import binary
 from shared.service.api_runtime import runtime_of
 
-router = APIRouter(tags=["records"])
+router = APIRouter(prefix="/v1", tags=["records"])
 
-ImageReadOfRecord = Annotated[Grant, access(Permission.IMAGE_READ, scope_by_record=True)]
 ImageReadOfRecordPicture = Annotated[
     Grant, access(Permission.IMAGE_READ, scope_by_record=True, picture_of="read_id")
 ]
@@ -38,11 +38,14 @@ _IMAGES: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/v1/reads/{read_id}", summary="One read")
+@router.get("/reads/{read_id}")
 async def get_read(
     read_id: UUID, grant: ImageReadOfRecord, work: Work, request: Request
 ) -> ReadOut:
-    """One read. The answer is the same 404 for an unknown id, another agency's read, and one outside the purpose."""
+    """Return one read.
+
+    The answer is the same 404 for an unknown id, another agency's read, and one outside the purpose.
+    """
     read = await Records(work.connection).get(grant, read_id)
     if read is None:
         raise NotFound(Code.READ_UNKNOWN)
@@ -50,9 +53,12 @@ async def get_read(
     return shown
 
 
-@router.get("/v1/captures/{capture_id}", summary="One capture")
+@router.get("/captures/{capture_id}")
 async def get_capture(capture_id: UUID, grant: ImageReadOfRecord, work: Work) -> CaptureOut:
-    """One capture. The answer is the same 404 for an unknown id, another agency's, and one outside the purpose."""
+    """Return one capture.
+
+    The answer is the same 404 for an unknown id, another agency's capture, and one outside the purpose.
+    """
     capture = await Records(work.connection).capture(grant, capture_id)
     if capture is None:
         raise NotFound(Code.CAPTURE_UNKNOWN)
@@ -60,8 +66,7 @@ async def get_capture(capture_id: UUID, grant: ImageReadOfRecord, work: Work) ->
 
 
 @router.get(
-    "/v1/reads/{read_id}/crop",
-    summary="The plate's picture",
+    "/reads/{read_id}/crop",
     response_class=StreamingResponse,
     responses=_IMAGES,
 )
@@ -72,7 +77,7 @@ async def get_crop(
     request: Request,
     link_token: LinkToken = None,
 ) -> StreamingResponse:
-    """The plate cut out of its frame, as the character reader received it.
+    """Return the plate's picture, cut out of its frame, as the character reader received it.
 
     Without a link's token the request is an access of its own.
     """
@@ -83,15 +88,14 @@ async def get_crop(
 
 
 @router.get(
-    "/v1/captures/{capture_id}/image",
-    summary="The whole frame",
+    "/captures/{capture_id}/image",
     response_class=StreamingResponse,
     responses=_IMAGES,
 )
 async def get_image(
     capture_id: UUID, grant: ImageReadOfRecord, work: Work, request: Request
 ) -> StreamingResponse:
-    """The frame as the camera sent it. The service checks its SHA-256 before it sends the first byte."""
+    """Return the whole frame as the camera sent it. The service checks its SHA-256 before it sends the first byte."""
     capture = await Records(work.connection).pictured(grant, capture_id)
     if capture is None:
         raise NotFound(Code.CAPTURE_UNKNOWN)

@@ -1,16 +1,32 @@
-"""Response models of records."""
+"""Response models: records, passes, holds, exports, bookings, purges and signing keys."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from services.retention.actions.purges import Schedule
+from services.retention.actions.searches import Found, ReadsPage
+from services.retention.domain.holding import is_wide
+from services.retention.domain.signing import ALGORITHM
+from services.retention.store.bookings import Booking
+from services.retention.store.exports import Export
+from services.retention.store.holds import Hold
+from services.retention.store.keys import KeyChange, PublicKey
+from services.retention.store.passes import Pass
 from services.retention.store.records import Capture, HitFlag, Read
+from services.retention.store.runs import Run
 from shared.access.grant import Grant
 from shared.accounts.picture_links import LINK_TOKEN, PictureLinks
 from shared.core.permissions import Permission
-from shared.http.models import Page
+from shared.core.policy import Narrowness
+from shared.core.regions import Region
+from shared.http.models import Count, Page, Person
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 class PlaceOut(BaseModel):
@@ -194,9 +210,384 @@ class CaptureOut(BaseModel):
         return cls(**plain, place=_place(capture))
 
 
+class OtherReadingOut(BaseModel):
+    """Another plate that some frames of the pass show."""
+
+    plate: str
+    reads: int
+    share: float
+    """Share of all votes, 0 to 1; each read's vote weighs as its confidence."""
+
+
+class OtherCharacterOut(BaseModel):
+    """A character that some frames have instead of the winning one; an empty `text` means no character."""
+
+    text: str
+    share: float
+
+
+class DissentOut(BaseModel):
+    """A position of the plate, from 0, at which the frames disagree."""
+
+    place: int
+    others: list[OtherCharacterOut]
+
+
+class PassOut(BaseModel):
+    """One vehicle going by one camera. At least one of its frames has the pass's plate."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "pass_id": "0190a6a1-4444-8000-8000-000000000004",
+                    "plate": "7ABC123",
+                    "confidence": 0.62,
+                    "characters": [{"text": "7", "confidence": 0.98}],
+                    "agreed": False,
+                    "other_readings": [{"plate": "7A8C123", "reads": 1, "share": 0.27}],
+                    "readings_withheld": 0,
+                    "dissent": [{"place": 2, "others": [{"text": "8", "share": 0.27}]}],
+                    "region": "US-CA",
+                    "misread_risk": 0.31,
+                    "first_seen_at": "2026-06-01T12:00:00Z",
+                    "last_seen_at": "2026-06-01T12:00:00.4Z",
+                    "device_id": "0190a6a1-3333-8000-8000-000000000003",
+                    "device_name": "Solano St at Third",
+                    "best_read_id": "0190a6a1-1111-8000-8000-000000000001",
+                    "late_read_ids": [],
+                    "reads": [],
+                }
+            ]
+        }
+    )
+
+    pass_id: UUID
+    plate: str
+    confidence: float
+    """The lowest agreement on a character: its probability averaged over all frames."""
+    characters: list[CharacterOut]
+    agreed: bool
+    """Whether all frames in the vote have this plate."""
+    other_readings: list[OtherReadingOut] = []
+    readings_withheld: int = 0
+    """Number of other plates of the frames that are outside the declared purpose."""
+    dissent: list[DissentOut] = []
+    region: str | None = None
+    misread_risk: float | None = None
+    first_seen_at: datetime
+    last_seen_at: datetime
+    device_id: UUID
+    device_name: str
+    best_read_id: UUID
+    """The most confident read of the pass's plate; view its picture first."""
+    late_read_ids: list[UUID] = []
+    """Reads that arrived after the vote, which does not count them."""
+    reads: list[ReadOut]
+
+    @classmethod
+    def of(cls, found: Pass, reads: list[ReadOut]) -> "PassOut":
+        """Return the view of a pass."""
+        details = found.details
+        return cls(
+            pass_id=found.pass_id,
+            plate=found.plate,
+            confidence=found.confidence,
+            characters=[CharacterOut(text=t, confidence=c) for t, c in details.characters],
+            agreed=not details.alternatives and not found.withheld,
+            other_readings=[
+                OtherReadingOut(plate=plate, reads=reads, share=share)
+                for plate, reads, share in details.alternatives
+            ],
+            readings_withheld=found.withheld,
+            dissent=[
+                DissentOut(
+                    place=place,
+                    others=[OtherCharacterOut(text=t, share=s) for t, s in others.items()],
+                )
+                for place, others in details.dissent
+            ],
+            region=found.region,
+            misread_risk=found.misread_risk,
+            first_seen_at=found.first_at,
+            last_seen_at=found.last_at,
+            device_id=found.device_id,
+            device_name=found.device_name,
+            best_read_id=found.best_read_id,
+            late_read_ids=sorted(found.late),
+            reads=reads,
+        )
+
+
+class HoldOut(BaseModel):
+    """A hold, its criteria and its state."""
+
+    hold_id: UUID
+    basis: str
+    case_number: str
+    description: str
+    criteria: dict[str, Any]
+    in_force: bool
+    placed_by: Person | None
+    placed_at: datetime
+    released_by: Person | None = None
+    released_at: datetime | None = None
+    release_reason: str | None = None
+    wide: bool
+    """Whether it covers more than a search may."""
+    awaits_confirmation: bool
+    """Whether its records stay hidden until a second person confirms it."""
+    confirmed_by: Person | None = None
+    confirmed_at: datetime | None = None
+    confirmation_reason: str | None = None
+
+    @classmethod
+    def of(cls, hold: Hold, rule: Narrowness) -> "HoldOut":
+        """Return the view of a hold."""
+        wide = is_wide(hold.criteria, rule)
+        return cls(
+            hold_id=hold.hold_id,
+            basis=hold.basis,
+            case_number=hold.case_number,
+            description=hold.description,
+            criteria=hold.criteria.as_json(),
+            in_force=hold.released_at is None,
+            placed_by=Person.of(hold.placed_by),
+            placed_at=hold.placed_at,
+            released_by=Person.of(hold.released_by),
+            released_at=hold.released_at,
+            release_reason=hold.release_reason,
+            wide=wide,
+            awaits_confirmation=wide and hold.confirmed_at is None and hold.released_at is None,
+            confirmed_by=Person.of(hold.confirmed_by),
+            confirmed_at=hold.confirmed_at,
+            confirmation_reason=hold.confirmation_reason,
+        )
+
+
+class WaitingHoldsOut(BaseModel):
+    """Counts and ages of holds and exports, without any detail of one."""
+
+    in_force: int
+    oldest_placed_at: datetime | None
+    unbooked: int
+    """Number of exports without a copy booked into evidence."""
+    oldest_requested_at: datetime | None
+
+
+class ExportOut(BaseModel):
+    """An export: the records under a hold as one signed package."""
+
+    export_id: UUID
+    hold_id: UUID
+    case_number: str
+    state: str
+    """requested, ready, failed or withdrawn."""
+    requested_by: Person | None
+    requested_at: datetime
+    fault: str | None = None
+    """The fault of the last failed attempt at packaging."""
+    built_at: datetime | None = None
+    sha256: str | None = None
+    """The package's SHA-256, hexadecimal. A copy on a medium must have the same."""
+    size_bytes: int | None = None
+    reads: int | None = None
+    hits: int | None = None
+    """Number of hot list hits of the reads; null also for a package from before they were counted."""
+    captures: int | None = None
+    images: int | None = None
+    omitted: int | None = None
+    """Number of images that were missing or changed; the package lists them in `omitted.csv`."""
+    signed_by: str | None = None
+    copies_booked: int = 0
+    """Number of bookings in force."""
+    withdrawn_by: Person | None = None
+    withdrawn_at: datetime | None = None
+    withdrawal_reason: str | None = None
+    removed_at: datetime | None = None
+    """The time at which the package was deleted, after the withdrawal or the release of the hold."""
+
+    @classmethod
+    def of(cls, export: Export, rule: Narrowness) -> "ExportOut":
+        """Return the view of an export, without counts while its hold awaits confirmation (ADR-0028)."""
+        people = ("requested_by", "withdrawn_by")
+        plain = {name: getattr(export, name) for name in cls.model_fields if name not in people}
+        if export.confirmed_at is None and is_wide(export.criteria, rule):
+            plain |= dict.fromkeys(("reads", "hits", "captures", "images", "omitted"))
+        return cls(
+            **{**plain, "state": export.state.value},
+            **{name: Person.of(getattr(export, name)) for name in people},
+        )
+
+
+class BookingOut(BaseModel):
+    """A booking. It never changes; a correction is a further booking."""
+
+    booking_id: UUID
+    export_id: UUID
+    evidence_number: str
+    custodian_name: str
+    custodian_title: str
+    media_description: str
+    media_serial: str
+    sha256: str
+    note: str | None = None
+    booked_by: Person | None
+    booked_at: datetime
+    in_force: bool
+    corrects: UUID | None = None
+    corrected_by: UUID | None = None
+
+    @classmethod
+    def of(cls, booking: Booking) -> "BookingOut":
+        """Return the view of a booking."""
+        plain = {name: getattr(booking, name) for name in cls.model_fields if name != "booked_by"}
+        return cls(**plain, booked_by=Person.of(booking.booked_by))
+
+
+class RunOut(BaseModel):
+    """A purge run, or a standing leave for daily purges."""
+
+    run_id: UUID
+    kind: str
+    state: str
+    before: datetime | None
+    day: date | None = None
+    standing_id: UUID | None = None
+    basis: dict[str, Any]
+    """The legal basis: ages, schedule, resolution, the attorney's consent."""
+    reason: str
+    proposed_by: Person | None
+    proposed_at: datetime
+    decided_by: Person | None = None
+    decided_at: datetime | None = None
+    decision_note: str | None = None
+    executed_by: Person | None = None
+    started_at: datetime | None = None
+    executed_at: datetime | None = None
+    certified_at: datetime | None = None
+    reads: int
+    captures: int
+    objects: int
+    kept_under_hold: int
+    months_dropped: list[str]
+    strays: int
+    """Deleted orphans: objects that no record names, such as frames without an event."""
+    strays_kept: int
+    """Orphans that stay, because a hold may cover them or they are recent."""
+    odd_objects: int
+    """Objects that stay, because their names have no camera and day, or a future day."""
+    swept_at: datetime | None = None
+    """The time at which the search for orphans past the schedule was complete."""
+
+    @classmethod
+    def of(cls, run: Run) -> "RunOut":
+        """Return the view of a run."""
+        people = ("proposed_by", "decided_by", "executed_by")
+        plain = {
+            name: getattr(run, name) for name in cls.model_fields if name not in {*people, "basis"}
+        }
+        plain["months_dropped"] = list(run.months_dropped)
+        named = {name: Person.of(getattr(run, name)) for name in people}
+        return cls(**plain, **named, basis=run.basis.as_json())
+
+
+class ScheduleOut(BaseModel):
+    """The policy's retention schedule and its state: missing facts, overdue months, the leave for daily purges."""
+
+    basis: dict[str, Any]
+    missing: list[str]
+    """Facts that the policy lacks; a purge requires all of them."""
+    due_before: datetime
+    """Records captured before this are past the schedule."""
+    overdue_months: list[str]
+    """Months that are wholly past the schedule but not destroyed: purges are behind, or must not run."""
+    standing: RunOut | None
+    """The leave for daily purges that is in force; null if there is none."""
+
+    @classmethod
+    def of(cls, schedule: Schedule) -> "ScheduleOut":
+        """Return the view of the schedule."""
+        return cls(
+            basis=schedule.basis.as_json(),
+            missing=list(schedule.missing),
+            due_before=schedule.due_before,
+            overdue_months=list(schedule.overdue_months),
+            standing=RunOut.of(schedule.standing) if schedule.standing else None,
+        )
+
+
+class PublicKeyOut(BaseModel):
+    """A public key; `key_id` is the first half of the SHA-256 of its SubjectPublicKeyInfo."""
+
+    key_id: str
+    algorithm: str = ALGORITHM
+    public_pem: str
+    first_used_at: datetime
+    last_used_at: datetime | None = None
+
+
+class SigningKeyOut(PublicKeyOut):
+    """The current signing key and the earlier ones.
+
+    `changes` are statements, oldest first, in which each key names the next; the earlier key signs each of them.
+    """
+
+    earlier: list[PublicKeyOut] = []
+    changes: list[dict[str, Any]] = []
+
+    @classmethod
+    def of(
+        cls, key_id: str, known: Sequence[PublicKey], changes: Sequence[KeyChange]
+    ) -> "SigningKeyOut":
+        """Return the view of the key in force, `key_id`, with the others of `known`."""
+        ends = {change.old_key_id: change.changed_at for change in changes}
+        plain = {
+            key.key_id: {
+                "key_id": key.key_id,
+                "public_pem": key.public_pem,
+                "first_used_at": key.first_used_at,
+                "last_used_at": ends.get(key.key_id),
+            }
+            for key in known
+        }
+        current = plain.pop(key_id)
+        return cls(
+            **current,
+            earlier=[PublicKeyOut(**one) for one in plain.values()],
+            changes=[change.statement for change in changes],
+        )
+
+
 def reads_out(reads: Sequence[Read], grant: Grant, links: PictureLinks) -> list[ReadOut]:
     """Return the views of reads for `grant`, with links to pictures if its person may view images."""
     return [ReadOut.of(read, crop_url=_crop_url(read, grant, links)) for read in reads]
+
+
+def reads_page(page: ReadsPage, grant: Grant, links: PictureLinks) -> ReadsOut:
+    """Return the view of a page of reads."""
+    return ReadsOut(items=reads_out(page.reads, grant, links), next=page.next)
+
+
+def found_reads(
+    found: Found, region: Region | None, grant: Grant, links: PictureLinks, *, counted: bool
+) -> ReadsOut:
+    """Return the view of a page of a search; `counted` adds the number of its reads."""
+    out = reads_page(found.page, grant, links)
+    if counted:
+        out.count = Count(value=len(out.items), at_least=out.next is not None)
+    out.captured_from, out.captured_to = found.criteria.window
+    if region is not None:
+        out.region, out.taken_from = region
+    return out
+
+
+def page_out(
+    found: Sequence[S], limit: int, view: Callable[[S], T], key: Callable[[S], object]
+) -> Page[T]:
+    """Return a page of at most `limit` items; `found` has one item more if others follow."""
+    last = key(found[limit - 1]) if len(found) > limit else None
+    return Page.of([view(one) for one in found[:limit]], last=last)
 
 
 def _crop_url(read: Read, grant: Grant, links: PictureLinks) -> str | None:

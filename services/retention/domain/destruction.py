@@ -107,6 +107,31 @@ def check_age(basis: Basis, before: datetime, now: datetime) -> None:
         )
 
 
+def proposed_before(
+    kind: Kind, before: datetime | None, basis: Basis, now: datetime
+) -> datetime | None:
+    """Return the time before which a proposed purge destroys records; None for a standing leave.
+
+    A single run without a time destroys all records that are due.
+
+    Raises: InvalidInput for a standing leave with a time, or for a time that the basis does not allow.
+    """
+    if kind is Kind.STANDING:
+        if before is not None:
+            raise InvalidInput(Code.PURGE_LEAVE_WITH_DATE, field="before")
+        return None
+    before = before or basis.due(now)
+    check_age(basis, before, now)
+    return before
+
+
+def check_executable(kind: Kind, before: datetime | None) -> datetime:
+    """Return the time before which a run destroys records. Raises: Conflict for a standing leave."""
+    if kind is Kind.STANDING or before is None:
+        raise Conflict(Code.PURGE_LEAVE_NOT_EXECUTED)
+    return before
+
+
 def check_still(stored: Basis, present: Basis) -> None:
     """Raise Conflict if the basis changed since a run was authorised: the authorisation covers only its own basis."""
     if stored != present:

@@ -4,15 +4,19 @@ An export is a package of the records under a hold, for portable media. A copy o
 evidence after it was read back and equals the package byte for byte.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from uuid import UUID
 
 from services.retention.domain.problem_codes import Code
-from shared.core.errors import Conflict, InvalidInput, NotAuthorised
+from shared.core.errors import Conflict, InvalidInput
 
 BOOKING = "booking of ALPR records into evidence"
 """Kind of statement in a signed booking."""
+
+
+class CopyDiffers(InvalidInput):
+    """The copy that was read back from a medium is not the package; the access record lists this refusal."""
 
 
 class State(StrEnum):
@@ -46,9 +50,35 @@ def check_ready(state: State) -> None:
 
 
 def check_read_back(package_sha256: str | None, read_back_sha256: str) -> None:
-    """Raise InvalidInput unless the copy read back from the medium equals the package."""
+    """Raise CopyDiffers unless the copy read back from the medium equals the package."""
     if read_back_sha256 != package_sha256:
-        raise InvalidInput(Code.BOOKING_COPY_DIFFERS, field="sha256")
+        raise CopyDiffers(Code.BOOKING_COPY_DIFFERS, field="sha256")
+
+
+def check_repeated(earlier: Mapping[str, object], again: Mapping[str, object]) -> None:
+    """Raise Conflict if a request repeats an Idempotency-Key with other particulars than the earlier booking."""
+    if earlier != again:
+        raise Conflict(Code.BOOKING_KEY_REUSED)
+
+
+def check_booking(
+    media_serial: str, corrects: UUID | None, note: str | None, in_force: Mapping[UUID, str]
+) -> None:
+    """Check that a booking is of a medium without one, or corrects a booking of this export.
+
+    Args:
+        in_force: the serial numbers of the media by the ids of the export's bookings in force.
+
+    Raises: Conflict otherwise; InvalidInput for a correction without a note.
+    """
+    others = dict(in_force)
+    if corrects is not None:
+        check_correction(corrects, others, note)
+        del others[corrects]
+    medium = same_medium(media_serial)
+    check_medium_free(
+        next((id_ for id_, serial in others.items() if same_medium(serial) == medium), None)
+    )
 
 
 def check_medium_free(booked_by_booking: UUID | None) -> None:
@@ -76,21 +106,6 @@ def check_withdrawal(state: State, *, booked: bool) -> None:
         raise Conflict(Code.EXPORT_BOOKED)
     if state not in (State.REQUESTED, State.READY):
         raise Conflict(Code.EXPORT_ENDED, status=state)
-
-
-def check_released_by(placed_by: str, person_id: str) -> None:
-    """Raise NotAuthorised if the person who placed a hold would also release it; both are account ids."""
-    if placed_by == person_id:
-        raise NotAuthorised(Code.HOLD_RELEASED_BY_PLACER)
-
-
-def check_release(unbooked: Sequence[UUID]) -> None:
-    """Raise Conflict if a hold with unbooked exports would be released.
-
-    The release deletes the packages: the person who exported one would have an unbooked copy left.
-    """
-    if unbooked:
-        raise Conflict(Code.HOLD_HAS_UNBOOKED_EXPORTS, export_ids=list(unbooked))
 
 
 def same_medium(serial: str) -> str:

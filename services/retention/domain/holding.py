@@ -1,12 +1,23 @@
-"""Wide holds: they keep records at once, and their records are shown only after a confirmation (ADR-0028)."""
+"""Who may place, confirm and release a hold, and when its records are shown (policy 468.5, ADR-0028).
 
+A wide hold covers more than a search may: it keeps records at once, and shows them only after a confirmation.
+"""
+
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from services.retention.domain.criteria import Criteria, breadth_of
 from services.retention.domain.problem_codes import Code
-from shared.core.errors import Conflict, NotAuthorised
+from shared.core.errors import Conflict, InvalidInput, NotAuthorised
 from shared.core.narrowness import too_wide
 from shared.core.policy import Narrowness
+
+
+def check_evidence_basis(basis: str, allowed: Collection[str]) -> None:
+    """Raise InvalidInput unless the basis of a hold is one of the policy's evidence bases."""
+    if basis not in allowed:
+        raise InvalidInput(Code.HOLD_BASIS_UNKNOWN, field="basis", allowed=sorted(allowed))
 
 
 def is_wide(criteria: Criteria, rule: Narrowness) -> bool:
@@ -49,12 +60,32 @@ def check_awaits(
     *, wide: bool, confirmed_at: datetime | None, released_at: datetime | None
 ) -> None:
     """Raise Conflict unless a hold awaits a confirmation."""
-    if released_at is not None:
-        raise Conflict(Code.HOLD_RELEASED)
+    check_in_force(released_at)
     if confirmed_at is not None:
         raise Conflict(Code.HOLD_CONFIRMED)
     if not wide:
         raise Conflict(Code.HOLD_NEEDS_NO_CONFIRMATION)
+
+
+def check_in_force(released_at: datetime | None) -> None:
+    """Raise Conflict if a hold was released before."""
+    if released_at is not None:
+        raise Conflict(Code.HOLD_RELEASED)
+
+
+def check_released_by(placed_by: str, person_id: str) -> None:
+    """Raise NotAuthorised if the person who placed a hold would also release it; both are account ids."""
+    if placed_by == person_id:
+        raise NotAuthorised(Code.HOLD_RELEASED_BY_PLACER)
+
+
+def check_exports_booked(unbooked: Sequence[UUID]) -> None:
+    """Raise Conflict if a hold with unbooked exports would be released.
+
+    The release deletes the packages: the person who exported one would have an unbooked copy left.
+    """
+    if unbooked:
+        raise Conflict(Code.HOLD_HAS_UNBOOKED_EXPORTS, export_ids=list(unbooked))
 
 
 def _same(case_number: str) -> str:

@@ -7,12 +7,16 @@ import pytest
 
 from services.retention.domain.destruction import (
     Basis,
+    Kind,
     State,
     check_age,
     check_basis,
+    check_executable,
     check_other_person,
     check_still,
+    check_third_person,
     next_state,
+    proposed_before,
 )
 from shared.core.errors import Conflict, InvalidInput
 
@@ -86,3 +90,33 @@ def test_steps_come_in_order_and_by_two_people():
     with pytest.raises(Conflict):
         check_other_person("a", "a")
     check_other_person("a", "b")
+
+
+def test_a_single_run_destroys_what_is_due_or_was_captured_before_an_allowed_time():
+    assert proposed_before(Kind.SINGLE, None, BASIS, NOW) == BASIS.due(NOW)
+    earlier = BASIS.due(NOW) - timedelta(days=3)
+    assert proposed_before(Kind.SINGLE, earlier, BASIS, NOW) == earlier
+    with pytest.raises(InvalidInput):
+        proposed_before(Kind.SINGLE, BASIS.due(NOW) + timedelta(days=1), BASIS, NOW)
+
+
+def test_a_standing_leave_has_no_time_of_its_own():
+    assert proposed_before(Kind.STANDING, None, BASIS, NOW) is None
+    with pytest.raises(InvalidInput) as refused:
+        proposed_before(Kind.STANDING, BASIS.due(NOW), BASIS, NOW)
+    assert refused.value.field == "before"
+
+
+def test_a_run_is_executed_and_a_leave_is_not():
+    assert check_executable(Kind.SINGLE, NOW) == NOW
+    for kind, before in ((Kind.STANDING, None), (Kind.STANDING, NOW), (Kind.SINGLE, None)):
+        with pytest.raises(Conflict):
+            check_executable(kind, before)
+
+
+def test_a_third_person_executes_a_single_run():
+    check_third_person("a", "b", "c")
+    for executed_by, done in (("a", "proposed"), ("b", "authorised")):
+        with pytest.raises(Conflict) as refused:
+            check_third_person("a", "b", executed_by)
+        assert refused.value.params == {"done": done}

@@ -7,13 +7,15 @@ import pytest
 
 from services.retention.domain.evidence import (
     BOOKING,
+    CopyDiffers,
     State,
+    check_booking,
     check_correction,
     check_download,
     check_medium_free,
     check_read_back,
     check_ready,
-    check_release,
+    check_repeated,
     check_request,
     check_withdrawal,
     same_medium,
@@ -54,7 +56,7 @@ def test_a_package_is_taken_while_its_hold_is_in_force_and_it_is_there():
 def test_a_copy_is_the_package_or_is_not_booked():
     check_read_back(DIGEST, DIGEST)
     for package in (None, DIGEST[::-1]):
-        with pytest.raises(InvalidInput) as refused:
+        with pytest.raises(CopyDiffers) as refused:
             check_read_back(package, DIGEST)
         assert refused.value.field == "sha256"
 
@@ -79,6 +81,29 @@ def test_a_correction_is_of_a_booking_in_force_and_says_why():
         check_correction(ONE, {ONE}, None)
 
 
+def test_a_booking_is_of_a_medium_without_one_or_corrects_the_one_that_it_has():
+    in_force = {ONE: "MID-1", TWO: "MID-2"}
+    check_booking("MID-3", None, None, in_force)
+    check_booking("mid-1", ONE, "the number was wrong", in_force)
+    with pytest.raises(Conflict) as refused:
+        check_booking("mid-1", None, None, in_force)
+    assert refused.value.params == {"booking_id": ONE}
+    with pytest.raises(Conflict) as refused:
+        check_booking("mid-2", ONE, "the number was wrong", in_force)
+    assert refused.value.params == {"booking_id": TWO}
+    with pytest.raises(Conflict):
+        check_booking("MID-3", UUID(int=3), "the number was wrong", in_force)
+    with pytest.raises(InvalidInput):
+        check_booking("mid-1", ONE, None, in_force)
+    assert in_force == {ONE: "MID-1", TWO: "MID-2"}
+
+
+def test_a_key_repeats_one_booking_with_the_same_particulars():
+    check_repeated({"media_serial": "MID-1"}, {"media_serial": "MID-1"})
+    with pytest.raises(Conflict, match="Idempotency-Key"):
+        check_repeated({"media_serial": "MID-1"}, {"media_serial": "MID-2"})
+
+
 def test_what_is_in_evidence_or_over_is_not_withdrawn():
     for state in (State.REQUESTED, State.READY):
         check_withdrawal(state, booked=False)
@@ -87,13 +112,6 @@ def test_what_is_in_evidence_or_over_is_not_withdrawn():
     for state in (State.FAILED, State.WITHDRAWN):
         with pytest.raises(Conflict, match=state.value):
             check_withdrawal(state, booked=False)
-
-
-def test_a_hold_is_released_once_no_export_of_it_is_unbooked():
-    check_release([])
-    with pytest.raises(Conflict) as refused:
-        check_release([ONE, TWO])
-    assert refused.value.params == {"export_ids": [ONE, TWO]}
 
 
 def test_a_packages_key_is_the_same_at_each_attempt():
