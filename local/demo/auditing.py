@@ -69,7 +69,7 @@ async def prove(auditor: Person, purpose: str, folder: Path) -> AuditProof:
     note = await _until(fresh, "a signed checkpoint over all that happened")
     checkpoint = Checkpoint.parse(note)
     span = {"first": 0, "end": checkpoint.size}
-    answer = await auditor.ask("audit", "POST", "/v1/export", purpose=purpose, json=span)
+    answer = await auditor.ask("audit", "POST", "/v1/exports", purpose=purpose, json=span)
     if not answer.is_success:
         raise StepFailed(f"export: {problem(answer)}")
     keys = (await api.must("audit", "GET", "/v1/keys")).json()["keys"]

@@ -1,13 +1,19 @@
-"""The object that the routes of a running audit use."""
+"""The service object of audit, which its routes use."""
 
 from asyncio import Semaphore
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from services.audit.actions.exports import Begun
 from services.audit.actions.writer import Writer
+from services.audit.domain.problem_codes import Code
 from services.audit.settings import Settings
-from shared.service.api_runtime import ApiService
+from services.audit.workers.scheduler import Scheduler
+from shared.core.errors import Unavailable
+from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import needs
+from shared.service.runtime import Task
 
 MAX_EXPORTS = 2
 """The most exports at a time: each holds a database connection."""
@@ -15,12 +21,46 @@ MAX_EXPORTS = 2
 
 @dataclass(frozen=True)
 class AuditService(ApiService):
-    """One process of audit."""
+    """One process of audit: its runtime, settings, writer and background tasks."""
 
     settings: Settings
     writer: Writer
+    tasks: tuple[Task, ...]
     exports: Semaphore = field(default_factory=lambda: Semaphore(MAX_EXPORTS))
     """Limits the running exports; each holds it until it ends."""
+
+    @classmethod
+    def of(cls, runtime: ApiRuntime, settings: Settings) -> "AuditService":
+        """Build the service without starting it."""
+        writer = Writer(runtime, settings)
+        return cls(runtime, settings, writer, tasks=Scheduler(runtime, settings, writer).tasks)
+
+    def check_keys(self) -> None:
+        """Check the ends of the services' previous MAC keys. Raises: ValueError if one is too far ahead."""
+        self.writer.makers.check_ends(self.runtime.clock.now())
+
+    async def prepare(self) -> None:
+        """Close the log before this one if this one is empty, and sign the newest entries. Raises: Unavailable."""
+        await self.writer.begin()
+        await self.writer.sign_what_is_left()
+
+    async def stop(self) -> None:
+        """Sign the newest entries, after the runtime's tasks have stopped."""
+        await self.writer.sign_what_is_left()
+
+    def check_exports(self) -> None:
+        """Raise Unavailable while `MAX_EXPORTS` are running."""
+        if self.exports.locked():
+            raise Unavailable(Code.LOG_EXPORTS_BUSY, retry_after_s=30)
+
+    async def exporting(self, begun: Begun) -> AsyncIterator[bytes]:
+        """Yield an export in pieces of whole lines.
+
+        It holds a connection until its reader is done; `exports` leaves the other connections free for requests.
+        """
+        async with self.exports, self.runtime.db.begin() as connection:
+            async for piece in begun.lines(connection):
+                yield piece
 
 
 Running = Annotated[AuditService, needs(AuditService)]

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from services.audit.api.entries import EntryQuery
+from services.audit.api.fields import EntryQuery
 from services.hotlist.domain.entries import EntryFault, plate_of
 from services.identity.api.fields import ScopeIn
 from services.release.api.fields import CriteriaIn as ReleaseCriteriaIn

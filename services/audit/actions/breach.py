@@ -10,13 +10,26 @@ import msgspec
 
 from services.audit.domain.entries import kind_of
 from services.audit.domain.sealing import Part, Value, remaining_of
+from services.audit.domain.windows import check_window
 from services.audit.store.log import Row
-from services.audit.store.search import disclosed_part
+from services.audit.store.search import Entries, disclosed_part
 from shared.access.disclosing import Disclosed
+from shared.access.grant import Grant
 from shared.events import AccessAttempted, RecordsDisclosed, ValuesExported
+from shared.postgres.unit_of_work import UnitOfWork
 
 EXPORTED = kind_of(ValuesExported)
 KINDS = (kind_of(AccessAttempted), kind_of(RecordsDisclosed), EXPORTED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspicion:
+    """The account, and the period in which another person may have used it."""
+
+    person_id: str
+    occurred_from: datetime
+    occurred_to: datetime
+    """Not included."""
 
 
 @dataclass
@@ -43,6 +56,11 @@ class Reach:
     addresses: Counter[str] = field(default_factory=Counter)
     shown: dict[tuple[date, bool, str], Disclosed] = field(default_factory=dict)
     """The disclosure of each record with plates, once each."""
+
+    @property
+    def ordered(self) -> list[Reached]:
+        """The records, by first time, kind and id."""
+        return sorted(self.records.values(), key=lambda r: (r.first_at, r.record_kind, r.record_id))
 
     def count_entry(self, row: Row) -> None:
         """Add one entry."""
@@ -87,3 +105,22 @@ class Reach:
             reached = self.records.setdefault((kind, record_id), Reached(kind, record_id, at, at))
             reached.last_at = max(reached.last_at, at)
             reached.times += 1
+
+
+async def report(work: UnitOfWork, grant: Grant, suspicion: Suspicion) -> Reach:
+    """Return the data that an account accessed in a period, and record the disclosure.
+
+    Raises: InvalidInput for a period that does not begin before its end.
+    """
+    period = suspicion.occurred_from, suspicion.occurred_to
+    check_window(*period)
+    entries, reach = Entries(work.connection), Reach()
+    async for row in entries.of_person(suspicion.person_id, KINDS, *period):
+        reach.count_entry(row)
+        if row.found.kind == EXPORTED:
+            async for value in entries.exported(row):
+                reach.count_exported(row, value)
+            async for old in entries.exported_of_old(row):
+                reach.count_exported_of_old(row, old)
+    await entries.disclose_report(grant, suspicion.person_id, [*reach.shown.values()])
+    return reach

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from prometheus_client import Counter
 
 from services.audit.domain.entries import Prepared
+from services.audit.domain.findings import a_finding
 from services.audit.settings import PRODUCERS, AcceptedKey
-from services.audit.store.findings import a_finding
 from shared.core.errors import InternalFault
 from shared.events import FindingRaised
 from shared.kafka.codec import Message

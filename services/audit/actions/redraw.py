@@ -13,7 +13,7 @@ import msgspec
 from services.audit.actions.preparing import found_in
 from services.audit.domain.faults import Unreadable
 from services.audit.domain.periods import BY_SOFTWARE, ENTRIES, PERIOD, SOFTWARE
-from services.audit.domain.sampling import draw, sample_size, seed_of
+from services.audit.domain.sampling import sample_of, seed_of
 from shared.core.signed_notes import Checkpoint
 
 SEED_CHECKPOINT = 2
@@ -39,8 +39,7 @@ class Period:
         """The entries of the sample, in the order of the draw; None without the seed."""
         if self.seed is None:
             return None
-        size = len(self.population)
-        return [self.population[place] for place in draw(self.seed, size, sample_size(size))]
+        return sample_of(self.seed, self.population)
 
     def sign(self, note: str) -> None:
         """Count a checkpoint after the period's entry; the second one gives the seed."""

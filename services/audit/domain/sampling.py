@@ -5,6 +5,7 @@ the period was fixed (ADR-0035). The draw hashes SHA-256(seed || counter) for co
 big-endian), and uses the first 16 bytes modulo the population. It skips places that are already drawn.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from math import ceil
@@ -47,3 +48,9 @@ def draw(seed: bytes, population: int, size: int) -> list[int]:
         drawn.setdefault(int.from_bytes(value, "big") % population)
         counter += 1
     return list(drawn)
+
+
+def sample_of(seed: bytes, population: Sequence[int]) -> list[int]:
+    """Return the sample of a population, in the order of the draw."""
+    places = draw(seed, len(population), sample_size(len(population)))
+    return [population[place] for place in places]

@@ -1,22 +1,20 @@
 """Periodic audits of accesses: the draw, the review of each item, the sign-off."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.domain.audits import Audit, Drawn, Item
 from services.audit.domain.problem_codes import Code
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
-from shared.core.errors import Conflict
+from shared.core.errors import Conflict, NotFound
 from shared.events import Actor
-
-ItemOutcome = Literal["proper", "improper", "unclear"]
 
 _SELECT = """
     SELECT a.*, (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'audit_id' ORDER BY i.number), '[]')
@@ -54,47 +52,6 @@ _SIGN = text(
 )
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One access of the sample, numbered from 1 in the order of the draw."""
-
-    number: int
-    seq: int
-    outcome: ItemOutcome | None = None
-    note: str | None = None
-    reviewed_by: Actor | None = None
-    reviewed_at: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """A draw, before any review."""
-
-    audit_id: UUID
-    period_seq: int | None
-    """The entry that fixed the period; None for an audit that is older than the plan's periods."""
-    occurred_from: datetime
-    occurred_to: datetime
-    log_size: int
-    """The size of the checkpoint that gives the seed."""
-    root_hash: bytes
-    seed: bytes
-    population: int
-    drawn_by: Actor
-    drawn_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Audit(Drawn):
-    """An audit with its current reviews and sign-off."""
-
-    old_log: bool
-    """Whether the sample is from the log before this one, whose entries have their own numbers."""
-    signed_off_by: Actor | None
-    signed_off_at: datetime | None
-    statement: str | None
-    items: list[Item]
-
-
 class Audits:
     """The only code that touches audits."""
 
@@ -111,13 +68,13 @@ class Audits:
             raise Conflict(Code.PERIOD_DRAWN)
         await self._connection.execute(_ITEMS, {"audit_id": drawn.audit_id, "seqs": list(numbers)})
 
-    async def get(self, grant: Grant, audit_id: UUID) -> Audit | None:
-        """Return one audit and record its disclosure. None if there is no such audit."""
+    async def get(self, grant: Grant, audit_id: UUID) -> Audit:
+        """Return one audit and record its disclosure. Raises: NotFound."""
         found = await self._find("WHERE a.audit_id = :id", {"id": audit_id})
         await disclose(
             self._connection, grant, "audit", [Disclosed(record_id=a.audit_id) for a in found]
         )
-        return found[0] if found else None
+        return _one(found)
 
     async def page(self, grant: Grant, *, after: UUID | None, limit: int) -> list[Audit]:
         """Return at most `limit` audits older than the audit `after`, newest first, and record their disclosure."""
@@ -136,13 +93,12 @@ class Audits:
         )
         return found
 
-    async def lock(self, audit_id: UUID) -> Audit | None:
-        """Return one audit, locked until the transaction ends. None if there is no such audit."""
+    async def lock(self, audit_id: UUID) -> Audit:
+        """Return one audit, locked until the transaction ends. Raises: NotFound."""
         await self._connection.execute(
             text("SELECT 1 FROM audits WHERE audit_id = :id FOR UPDATE"), {"id": audit_id}
         )
-        found = await self._find("WHERE a.audit_id = :id", {"id": audit_id})
-        return found[0] if found else None
+        return _one(await self._find("WHERE a.audit_id = :id", {"id": audit_id}))
 
     async def review(
         self, audit_id: UUID, number: int, outcome: str, note: str, by: Actor, at: datetime
@@ -180,6 +136,12 @@ class Audits:
             )
             for row in map(dict, found.mappings())
         ]
+
+
+def _one(found: Sequence[Audit]) -> Audit:
+    if not found:
+        raise NotFound(Code.AUDIT_UNKNOWN)
+    return found[0]
 
 
 def _json(value: Any) -> str:

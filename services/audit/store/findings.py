@@ -1,27 +1,23 @@
 """Findings: raised once, shown under a grant, worked in steps, never deleted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any, Literal
+from datetime import UTC, date
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain.entries import Entry
+from services.audit.domain.findings import CONTRADICTING_READ, Finding, Step
 from services.audit.domain.named_plates import plates_in
+from services.audit.domain.problem_codes import Code
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
-from shared.core.ids import derive_id
-from shared.events import Actor, FindingRaised
+from shared.core.errors import NotFound
+from shared.events import FindingRaised
 from shared.events.audit_log import OPEN_IN_FINDINGS
 from shared.postgres.outbox import emit
-
-CONTRADICTING_READ = "contradicting_read"
-
-FindingStatus = Literal["open", "assigned", "closed"]
 
 _RAISE = text(
     """
@@ -53,67 +49,6 @@ _MOVE = text(
     WHERE finding_id = :finding_id
     """
 )
-
-
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of the work on a finding."""
-
-    change: Literal["assigned", "commented", "closed"]
-    by: Actor
-    at: datetime
-    note: str
-    assigned_to: str | None = None
-    outcome: str | None = None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A finding with its current status and its steps."""
-
-    finding_id: UUID
-    kind: str
-    subject: str
-    details: dict[str, Any]
-    """The details that no purge has erased."""
-
-    captured_on: date
-    raised_at: datetime
-    status: FindingStatus
-    assigned_to: str | None
-    outcome: str | None
-    steps: list[Step]
-
-
-def a_finding(
-    kind: str, subject: str, at: datetime, *within: object, **details: Any
-) -> FindingRaised:
-    """Return a finding whose id derives from kind, subject and `within`, so that a repetition raises it once.
-
-    `within` narrows the finding further: a plate, an hour, a day.
-    """
-    return FindingRaised(
-        occurred_at=at,
-        finding_id=derive_id("finding", kind, subject, *within),
-        kind=kind,
-        subject=subject,
-        details=details,
-    )
-
-
-def contradiction(wrong: Entry, kept: bytes, at: datetime) -> FindingRaised:
-    """Return the finding that an event was redelivered with other content than the logged entry."""
-    found = wrong.found
-    return a_finding(
-        "contradicting_event",
-        found.service,
-        at,
-        found.event_id,
-        wrong.leaf.hex(),
-        event_id=str(found.event_id),
-        event_kind=found.kind,
-        leaf_hash_kept=kept.hex(),
-        leaf_hash_refused=wrong.leaf.hex(),
-    )
 
 
 class Findings:
@@ -171,19 +106,18 @@ class Findings:
         await self._disclose(grant, found)
         return found
 
-    async def get(self, grant: Grant, finding_id: UUID) -> Finding | None:
-        """Return one finding and record its disclosure. None if there is no such finding."""
+    async def get(self, grant: Grant, finding_id: UUID) -> Finding:
+        """Return one finding and record its disclosure. Raises: NotFound."""
         found = await self._find("f.finding_id = :id", {"id": finding_id})
         await self._disclose(grant, found)
-        return found[0] if found else None
+        return _one(found)
 
-    async def lock(self, finding_id: UUID) -> Finding | None:
-        """Return one finding, locked until the transaction ends. None if there is no such finding."""
+    async def lock(self, finding_id: UUID) -> Finding:
+        """Return one finding, locked until the transaction ends. Raises: NotFound."""
         await self._connection.execute(
             text("SELECT 1 FROM findings WHERE finding_id = :id FOR UPDATE"), {"id": finding_id}
         )
-        found = await self._find("f.finding_id = :id", {"id": finding_id})
-        return found[0] if found else None
+        return _one(await self._find("f.finding_id = :id", {"id": finding_id}))
 
     async def work(self, finding: Finding, step: Step) -> None:
         """Store a step and update the finding's status, assignee and outcome."""
@@ -220,6 +154,12 @@ class Findings:
             for f in found
         ]
         await disclose(self._connection, grant, "finding", shown)
+
+
+def _one(found: Sequence[Finding]) -> Finding:
+    if not found:
+        raise NotFound(Code.FINDING_UNKNOWN)
+    return found[0]
 
 
 def _json(value: dict[str, Any]) -> str:

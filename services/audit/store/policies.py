@@ -9,7 +9,9 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.domain.problem_codes import Code
 from services.audit.store.stream import PolicyStart
+from shared.core.errors import NotFound
 from shared.events import Actor, PolicyAcknowledged
 
 _LOADED = text(
@@ -91,10 +93,12 @@ class Policies:
         found = await self._connection.execute(_PAGE, {"after": after, "limit": limit})
         return [_policy(row) for row in found.mappings()]
 
-    async def get(self, digest: str) -> LoadedPolicy | None:
-        """Return one policy; None if no service has loaded it."""
+    async def get(self, digest: str) -> LoadedPolicy:
+        """Return one policy. Raises: NotFound if no service has loaded it."""
         row = (await self._connection.execute(_ONE, {"digest": digest})).mappings().one_or_none()
-        return None if row is None else _policy(row)
+        if row is None:
+            raise NotFound(Code.POLICY_UNKNOWN)
+        return _policy(row)
 
     async def acknowledge(self, event: PolicyAcknowledged) -> bool:
         """Store an acknowledgement. Return False if this person or role has already acknowledged the policy."""

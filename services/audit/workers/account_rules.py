@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from services.audit.store.findings import a_finding
+from services.audit.domain.findings import a_finding
 from services.audit.store.stream import AccountChange
 from shared.events import FindingRaised
 

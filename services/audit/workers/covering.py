@@ -8,9 +8,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.audit.actions.upgrade import ends_by
+from services.audit.domain.findings import a_finding
 from services.audit.settings import GROUP
 from services.audit.store.before_macs import Ends
-from services.audit.store.findings import Findings, a_finding
+from services.audit.store.findings import Findings
 from shared.core.errors import DependencyDown
 from shared.core.periodic import PeriodicTask
 from shared.events import LogCovered

@@ -11,7 +11,8 @@ from datetime import timedelta
 import msgspec
 
 from services.audit.actions.writer import Writer
-from services.audit.store.findings import Findings, a_finding
+from services.audit.domain.findings import a_finding
+from services.audit.store.findings import Findings
 from services.audit.store.values import Pending, Values
 from shared.core.errors import AlprError, InternalFault, NotFound
 from shared.events import PurgeList, RecordsPurged

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from services.audit.actions.old_log import OldLogEnd
 from services.audit.actions.writer import Writer
+from services.audit.domain.findings import a_finding
 from services.audit.settings import Settings
-from services.audit.store.findings import Findings, a_finding
+from services.audit.store.findings import Findings
 from services.audit.workers.covering import CoveringTask
 from services.audit.workers.erasing import Eraser
 from services.audit.workers.notices import NoticeSender

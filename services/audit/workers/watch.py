@@ -11,11 +11,13 @@ from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.entries import kind_of
+from services.audit.domain.findings import CONTRADICTING_READ, a_finding
 from services.audit.domain.named_plates import known_of, of_one_plate
+from services.audit.domain.policies import ACKNOWLEDGING_ROLES
 from services.audit.domain.rules import Search, crowded, repeated
 from services.audit.settings import Settings
 from services.audit.store.audits import Audits
-from services.audit.store.findings import CONTRADICTING_READ, Findings, a_finding
+from services.audit.store.findings import Findings
 from services.audit.store.periods import Periods
 from services.audit.store.policies import Policies
 from services.audit.store.stream import Seen, Stream
@@ -39,8 +41,6 @@ LIMIT = 5000
 HOUR = timedelta(hours=1)
 
 ACKNOWLEDGED_WITHIN = timedelta(days=1)
-ACKNOWLEDGING_ROLES = ("alpr_administrator", "auditor")
-"""The roles that acknowledge a policy, each by a different person."""
 
 
 class Watch:

@@ -63,7 +63,7 @@ async def review_item(
 ) -> Response:
     """Record the review of one access, and continue to the next unreviewed one."""
     body = {name: form.get(name, "") for name in ("outcome", "note")}
-    path = f"/v1/audits/{audit_id}/items/{number}"
+    path = f"/v1/audits/{audit_id}/items/{number}/review"
     audit = await form_action(visit.must("audit", "POST", path, json=body))
     if isinstance(audit, Refused):
         return await _item_page(request, visit, audit_id, number, form, audit)

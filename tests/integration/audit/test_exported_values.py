@@ -7,9 +7,9 @@ from hashlib import sha256
 import msgspec
 import pytest
 
+from services.audit.actions import exports
 from services.audit.actions.export import Disclosed, Opening, as_line, lines
 from services.audit.actions.verify import verify_export
-from services.audit.api import proofs
 from services.audit.store.log import Log
 from services.audit.workers.erasing import Eraser
 from shared.core.errors import Conflict
@@ -32,7 +32,7 @@ def export(client, auditor):
     """Export over HTTP; return the lines."""
 
     async def ask(status=200, kind="audit", **body):
-        response = await client.post("/v1/export", json=body, headers=auditor(kind))
+        response = await client.post("/v1/exports", json=body, headers=auditor(kind))
         assert response.status_code == status, response.text
         return response.content.splitlines(keepends=True)
 
@@ -96,6 +96,12 @@ async def test_values_are_left_out_of_an_export_and_that_is_said(deliver, clock,
     assert await query("SELECT 1 FROM entries WHERE kind = 'values.exported'") == []
 
 
+async def test_an_export_with_an_unknown_field_is_refused(deliver, clock, export):
+    await deliver(*sightings(clock))
+    [problem] = await export(422, with_value=True)
+    assert b"with_value" in problem
+
+
 async def test_an_export_with_values_has_each_one_and_every_one_is_compared(deliver, clock, export):
     await deliver(*sightings(clock), an_attempt(clock))
     exported = await export(with_values=True)
@@ -119,7 +125,7 @@ async def test_who_takes_values_is_in_the_log_before_the_first_byte(
         async for piece in lines(*arguments, **named):
             yield piece
 
-    monkeypatch.setattr(proofs, "lines", watched)
+    monkeypatch.setattr(exports, "lines", watched)
     await export(with_values=True, first=1)
     [row] = seen
     said = json.loads(row.entry)["data"]

@@ -129,7 +129,7 @@ async def test_a_process_without_the_key_in_force_signs_nothing_and_takes_entrie
     with pytest.raises(Unavailable, match=NEW_KEY.key_id.replace("+", "\\+")):
         async with runtime.db.begin() as connection:
             await writer.sign_for(connection, 72)
-    assert (await client.post("/v1/export", json={}, headers=auditor())).status_code == 503
+    assert (await client.post("/v1/exports", json={}, headers=auditor())).status_code == 503
     assert await holding(runtime, NEXT).sign_if_grown()
 
 
@@ -196,7 +196,7 @@ def export(changed, runtime, app, client, auditor):
     attach(app, replace(service_of(app, AuditService), writer=changed))
 
     async def exported(**body):
-        response = await client.post("/v1/export", json=body, headers=auditor())
+        response = await client.post("/v1/exports", json=body, headers=auditor())
         assert response.status_code == 200, response.text
         return response.content.splitlines(keepends=True)
 

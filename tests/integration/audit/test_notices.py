@@ -6,8 +6,9 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from services.audit.domain.findings import a_finding
 from services.audit.settings import Settings
-from services.audit.store.findings import Findings, a_finding
+from services.audit.store.findings import Findings
 from services.audit.workers.notices import NoticeSender
 from shared.core.errors import Unavailable
 

@@ -45,7 +45,7 @@ async def exported(deliver, writer, clock, client, auditor):
     await writer.sign_if_grown()
 
     async def export(**body):
-        response = await client.post("/v1/export", json=body, headers=auditor())
+        response = await client.post("/v1/exports", json=body, headers=auditor())
         assert response.status_code == 200, response.text
         return response.content.splitlines(keepends=True)
 
@@ -132,7 +132,7 @@ async def test_an_empty_or_shortened_export_does_not_verify(exported):
 
 
 async def test_nothing_is_exported_where_there_is_nothing(client, auditor, app):
-    response = await client.post("/v1/export", json={}, headers=auditor())
+    response = await client.post("/v1/exports", json={}, headers=auditor())
     assert response.status_code == 422
     assert "the log has 0 entries" in response.json()["detail"]
 
@@ -399,6 +399,6 @@ async def test_no_more_exports_run_at_a_time_than_leave_the_database_to_others(
     await deliver(an_attempt(clock))
     exports = service_of(app, AuditService).exports
     async with exports, exports:
-        response = await client.post("/v1/export", json={}, headers=auditor())
+        response = await client.post("/v1/exports", json={}, headers=auditor())
     assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
-    assert (await client.post("/v1/export", json={}, headers=auditor())).status_code == 200
+    assert (await client.post("/v1/exports", json={}, headers=auditor())).status_code == 200

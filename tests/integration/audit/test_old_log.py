@@ -95,7 +95,7 @@ def age(as_owner):
 @pytest.fixture
 def export(client, auditor):
     async def ask(status=200, kind="audit", **body):
-        response = await client.post("/v1/export", json=body, headers=auditor(kind))
+        response = await client.post("/v1/exports", json=body, headers=auditor(kind))
         assert response.status_code == status, response.text
         return response.content
 
@@ -210,7 +210,7 @@ async def test_the_old_log_is_destroyed_whole_once_it_is_due_and_an_entry_says_s
     gone = await client.get("/v1/entries/5?old_log=true", headers=auditor())
     assert gone.status_code == 404
     export = await client.post(
-        "/v1/export", json={"old_log": True, "with_values": True}, headers=auditor()
+        "/v1/exports", json={"old_log": True, "with_values": True}, headers=auditor()
     )
     assert export.status_code == 422
 

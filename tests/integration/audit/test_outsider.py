@@ -89,7 +89,7 @@ async def test_an_outsider_verifies_a_log_with_erased_values(
     await deliver(*sightings(clock), an_attempt(clock))
     await purge()
     [key] = (await client.get("/v1/keys")).json()["keys"]
-    exported = await client.post("/v1/export", json={"first": 0}, headers=auditor())
+    exported = await client.post("/v1/exports", json={"first": 0}, headers=auditor())
     entries = check_export(exported.content.splitlines(), key["verifier_key"])
     listed = []
     for seq, entry in enumerate(entries):

@@ -222,7 +222,7 @@ def exported(client, auditor, tmp_path, deliver):
 
     async def export():
         await deliver()
-        response = await client.post("/v1/export", json={}, headers=auditor())
+        response = await client.post("/v1/exports", json={}, headers=auditor())
         assert response.status_code == 200, response.text
         path = tmp_path / "log.jsonl"
         path.write_bytes(response.content)
@@ -297,15 +297,15 @@ async def test_an_audit_is_reviewed_and_signed_off_by_another(
     assert early.status_code == 409
     review = {"outcome": "proper", "note": "Case file agrees"}
     own = auditor(account_id=OFFICER)
-    response = await client.post(f"{path}/items/1", json=review, headers=own)
+    response = await client.post(f"{path}/items/1/review", json=review, headers=own)
     assert response.status_code == 403
     for item in audit["items"]:
         judged = review | ({"outcome": "improper"} if item["number"] == 2 else {})
         response = await client.post(
-            f"{path}/items/{item['number']}", json=judged, headers=auditor()
+            f"{path}/items/{item['number']}/review", json=judged, headers=auditor()
         )
         assert response.status_code == 200, response.text
-    again = await client.post(f"{path}/items/1", json=review, headers=auditor())
+    again = await client.post(f"{path}/items/1/review", json=review, headers=auditor())
     assert again.status_code == 409
     for part in (auditor(account_id=DRAWER), auditor()):  # who drew it, who reviewed it
         same = await client.post(f"{path}/sign-off", json=statement, headers=part)
@@ -333,7 +333,9 @@ async def test_what_was_drawn_and_reviewed_is_not_rewritten(
     [period] = await periods()
     audit = (await draw_of(period["seq"])).json()
     review = {"outcome": "proper", "note": "Case file agrees"}
-    await client.post(f"/v1/audits/{audit['audit_id']}/items/1", json=review, headers=auditor())
+    await client.post(
+        f"/v1/audits/{audit['audit_id']}/items/1/review", json=review, headers=auditor()
+    )
     for statement in (
         "UPDATE audits SET seed = ''",
         "UPDATE audits SET period_seq = NULL",

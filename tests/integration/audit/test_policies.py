@@ -42,7 +42,7 @@ def acknowledge(client, authority, policy):
         held_by = map(Permission, policy.roles[held or role])
         token = authority.access_token(held_by, account_id=account_id)
         headers = {"Authorization": f"Bearer {token}"}
-        path = f"/v1/policy/{digest}/acknowledgements"
+        path = f"/v1/policies/{digest}/acknowledgements"
         return await client.post(path, json={"role": role}, headers=headers)
 
     return send
@@ -107,7 +107,7 @@ async def test_what_was_acknowledged_is_listed_and_cannot_be_taken_back(
 
     await deliver(loaded(clock, "ingest", FIRST))
     await acknowledge(FIRST, "auditor", AUDITOR)
-    [policy] = (await client.get("/v1/policy", headers=authority.headers())).json()["items"]
+    [policy] = (await client.get("/v1/policies", headers=authority.headers())).json()["items"]
     assert (policy["digest"], policy["services"]) == (FIRST, ["ingest"])
     with pytest.raises(DBAPIError, match="permission denied"):
         await query("DELETE FROM policy_acknowledgements")

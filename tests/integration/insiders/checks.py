@@ -125,7 +125,7 @@ DEEDS = {
     "release /v1/agency/requests": "release.changed",
     "audit /v1/audits": "audit.changed",
     "audit /v1/findings": "finding.changed",
-    "audit /v1/policy": "policy.acknowledged",
+    "audit /v1/policies": "policy.acknowledged",
 }
 """What entry of the log a deed leaves (one of these), by the longest beginning of its route."""
 
@@ -134,7 +134,7 @@ NO_DEEDS = {
     "hotlist /v1/lists/{list_id}/entries/search": "reads",
     "audit /v1/entries/search": "reads",
     "audit /v1/breach-reports": "reads",
-    "audit /v1/export": "reads",
+    "audit /v1/exports": "reads",
 }
 
 

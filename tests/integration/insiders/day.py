@@ -369,7 +369,7 @@ class Day:
     async def collect_log(self, purpose: str | None) -> None:
         """Read the log by every question, entry by entry, and export it with and without its values."""
         values = {"first": 0, "with_values": True}
-        await self.insider.ask("audit", "POST", "/v1/export", purpose=purpose, body=values)
+        await self.insider.ask("audit", "POST", "/v1/exports", purpose=purpose, body=values)
         await self._collect_entries(purpose)
         for person in {self.insider.account_id, self.insider.department.administrator.account_id}:
             body = {
@@ -380,7 +380,7 @@ class Day:
             await self.insider.ask(
                 "audit", "POST", "/v1/breach-reports", purpose=purpose, body=body
             )
-        await self.insider.ask("audit", "POST", "/v1/export", purpose=purpose, body={"first": 0})
+        await self.insider.ask("audit", "POST", "/v1/exports", purpose=purpose, body={"first": 0})
         await self.insider.ask(
             "audit", "GET", "/v1/findings", purpose=purpose, query={"limit": 100}
         )

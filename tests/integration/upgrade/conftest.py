@@ -142,7 +142,7 @@ class Upgraded:
         raise AssertionError("the services do not come to rest")
 
     def _subscriptions(self):
-        yield from of_audit(service_of(self.apps["audit"], AuditService).writer, 100)
+        yield from of_audit(service_of(self.apps["audit"], AuditService))
         yield from of_release(self.runtimes["release"])
         yield from of_retention(service_of(self.apps["retention"], RetentionService))
         yield from of_hotlist(service_of(self.apps["hotlist"], HotlistService))

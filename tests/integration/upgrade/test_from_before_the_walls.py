@@ -251,7 +251,7 @@ async def test_the_old_log_is_exported_with_a_purpose_and_verifies_with_the_key_
     """Byte for byte what entry 0 committed to when it was closed; a log from before `chain` and `previous`."""
     auditor = await upgraded.sign_in("i.haddad")
     body = {"old_log": True, "with_values": True}
-    ask = {"service": "audit", "method": "POST", "path": "/v1/export", "person": auditor}
+    ask = {"service": "audit", "method": "POST", "path": "/v1/exports", "person": auditor}
     canvass = await upgraded.declare(auditor)
     assert (await upgraded.ask(**ask, purpose=canvass, json=body)).status_code == 403
     purpose = await upgraded.declare(auditor, "audit")

@@ -261,13 +261,13 @@ async def test_a_period_whose_checkpoints_are_not_signed_yet_has_no_button(audit
 async def test_reviews_follow_one_another_until_none_is_left(auditor, services):
     audits = iter([an_audit(an_item(**DONE), an_item(number=2)), an_audit(an_item(**DONE))])
     for number in (1, 2):
-        services.answers[f"POST /audits/{OTHER_HIT}/items/{number}"] = lambda _: httpx.Response(
-            200, json=next(audits)
+        services.answers[f"POST /audits/{OTHER_HIT}/items/{number}/review"] = lambda _: (
+            httpx.Response(200, json=next(audits))
         )
     here = f"/audit/samples/{OTHER_HIT}"
     await auditor.open(f"{here}/items/1")
     await auditor.send(f"{here}/items/1", outcome="proper", note="case file agrees")
-    asked = services.asked("POST", "/items/1")
+    asked = services.asked("POST", "/items/1/review")
     assert json.loads(asked[0].content) == {"outcome": "proper", "note": "case file agrees"}
     assert auditor.page.url.path == f"{here}/items/2"
     services.answers["GET /entries/7"] = lambda _: httpx.Response(200, json=an_entry(seq=7))
@@ -284,7 +284,7 @@ def test_reviews_go_on_from_where_they_are_and_round(number, following):
 
 
 async def test_a_refused_review_keeps_what_was_typed(auditor, services):
-    services.answers[f"POST /audits/{OTHER_HIT}/items/1"] = lambda _: problem(
+    services.answers[f"POST /audits/{OTHER_HIT}/items/1/review"] = lambda _: problem(
         422, "A value is not acceptable", "at least 3", field="body.note"
     )
     services.lenient = True

@@ -1,0 +1,92 @@
+"""Findings: their steps, the ids by which each is raised once, and the people who may work on them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from services.audit.domain.entries import Entry
+from services.audit.domain.problem_codes import Code
+from shared.core.errors import Conflict, NotAuthorised
+from shared.core.ids import derive_id
+from shared.events import Actor, FindingRaised
+
+CONTRADICTING_READ = "contradicting_read"
+
+FindingStatus = Literal["open", "assigned", "closed"]
+FindingChange = Literal["assigned", "commented", "closed"]
+FindingOutcome = Literal["misuse", "explained", "fault_repaired", "false_alarm"]
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the work on a finding."""
+
+    change: FindingChange
+    by: Actor
+    at: datetime
+    note: str
+    assigned_to: str | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A finding with its current status and its steps."""
+
+    finding_id: UUID
+    kind: str
+    subject: str
+    details: dict[str, Any]
+    """The details that no purge has erased."""
+
+    captured_on: date
+    raised_at: datetime
+    status: FindingStatus
+    assigned_to: str | None
+    outcome: str | None
+    steps: list[Step]
+
+
+def a_finding(
+    kind: str, subject: str, at: datetime, *within: object, **details: Any
+) -> FindingRaised:
+    """Return a finding whose id derives from kind, subject and `within`, so that a repetition raises it once.
+
+    `within` narrows the finding further: a plate, an hour, a day.
+    """
+    return FindingRaised(
+        occurred_at=at,
+        finding_id=derive_id("finding", kind, subject, *within),
+        kind=kind,
+        subject=subject,
+        details=details,
+    )
+
+
+def contradiction(wrong: Entry, kept: bytes, at: datetime) -> FindingRaised:
+    """Return the finding that an event was redelivered with other content than the logged entry."""
+    found = wrong.found
+    return a_finding(
+        "contradicting_event",
+        found.service,
+        at,
+        found.event_id,
+        wrong.leaf.hex(),
+        event_id=str(found.event_id),
+        event_kind=found.kind,
+        leaf_hash_kept=kept.hex(),
+        leaf_hash_refused=wrong.leaf.hex(),
+    )
+
+
+def check_work(finding: Finding, step: Step) -> None:
+    """Check that a person may add a step to a finding.
+
+    Raises: NotAuthorised if its subject does the step or would be assigned; Conflict for a closed finding.
+    """
+    if finding.subject in (step.by.person_id, step.assigned_to):
+        raise NotAuthorised(Code.FINDING_WORKED_BY_SUBJECT)
+    if finding.status == "closed":
+        raise Conflict(Code.FINDING_CLOSED)
