@@ -44,7 +44,7 @@ async def get_keys(work: Work, audit: Running) -> KeysOut:
 
 
 @router.get("/proofs/inclusion")
-async def prove_inclusion(
+async def get_inclusion_proof(
     seq: Size, grant: AuditRead, work: Work, size: Size | None = None
 ) -> InclusionProofOut:
     """Prove that the log's first `size` entries include an entry (default: the newest checkpoint's size)."""
@@ -52,7 +52,7 @@ async def prove_inclusion(
 
 
 @router.get("/proofs/consistency")
-async def prove_consistency(
+async def get_consistency_proof(
     old_size: Size, grant: AuditRead, work: Work, new_size: Size | None = None
 ) -> ConsistencyProofOut:
     """Prove that the log of `new_size` extends the log of `old_size` (default: the newest checkpoint's size)."""
