@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from services.registry import SPECS
-from shared.core.errors import ProblemCode
+from shared.core.errors import ProblemCode, Worded
 from shared.core.problem_codes import Common
 from shared.http.app import status_of
 
@@ -13,10 +13,12 @@ PAGE = ROOT / "docs" / "problems.md"
 
 HEAD = """# Problems
 
-What a service refuses it answers as a problem document (RFC 9457, `application/problem+json`). Its `code` says which
-rule refused, and `params` with which values: programs go by these two. `detail` is the text below with the parameters
-in it, for people, and may be worded anew. `field` names the field of the request that is at fault; `errors` lists the
-faults where there can be several, each with its own `code` and `params`. Codes are never used for another rule.
+A service answers a refused request with a problem document (RFC 9457, `application/problem+json`). Its `code` names the
+rule that refused, and `params` holds the values: programs use these two. `detail` is the text below with the parameters
+filled in, for people; its wording may change. `field` names the field of the request that breaks the rule; `errors`
+lists all faults where there can be several, each with its own `code` and `params`. No code is used for another rule.
+
+The parameters `because` and `first` are problems themselves: `{"code": ..., "params": {...}}`.
 
 Written by `make problems` from `problem_codes.py` of `shared/core` and of each service's `domain`.
 [ADR-0052](adr/0052-problem-codes.md) says why.
@@ -37,10 +39,19 @@ def row(problem: ProblemCode) -> str:
     return f"| `{problem.code}` | {status_of(problem.error)} | {text} | {params} |\n"
 
 
+def values(worded: type[Worded]) -> str:
+    """Return the table of a parameter's values."""
+    rows = "".join(f"| `{one.value}` | {one} |\n" for one in worded)
+    return f"\n{worded.__doc__}\n\n| value | text |\n|---|---|\n{rows}"
+
+
 def text() -> str:
     """Return the page."""
-    return HEAD + "".join(
-        f"\n## Of {name}\n{TABLE}{''.join(map(row, codes))}" for name, codes in lists().items()
+    codes = "".join(
+        f"\n## Of {name}\n{TABLE}{''.join(map(row, found))}" for name, found in lists().items()
+    )
+    return (
+        f"{HEAD}{codes}\n## Values of parameters\n{''.join(map(values, Worded.__subclasses__()))}"
     )
 
 

@@ -100,9 +100,7 @@ def purpose_of(
     try:
         claims = verify(token, runtime.people.keys, "purpose", now)
     except NotAuthenticated as exc:
-        raise NotAuthorised(
-            Common.PURPOSE_TOKEN_REFUSED, fault=exc.detail, because=exc.code
-        ) from None
+        raise NotAuthorised(Common.PURPOSE_TOKEN_REFUSED, because=exc) from None
     if claims["sub"] != account_id:
         raise NotAuthorised(Common.PURPOSE_OF_ANOTHER_PERSON)
     if claims.get("kind") not in opening:

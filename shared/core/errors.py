@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from string import Formatter
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, ClassVar, Self, TypeGuard
 
 
 class _Text(Formatter):
@@ -27,6 +27,22 @@ def _is_list(value: object) -> TypeGuard[Collection[Any]]:
 
 
 _TEXT = _Text()
+
+
+class Worded(Enum):
+    """The base of closed lists of values of a parameter: `NAME = value in problem documents, words in texts`."""
+
+    _words: str
+
+    def __new__(cls, value: str, words: str) -> Self:
+        """Make a member."""
+        one = object.__new__(cls)
+        one._value_ = value
+        one._words = words
+        return one
+
+    def __str__(self) -> str:
+        return self._words
 
 
 class ProblemCode(Enum):
@@ -59,7 +75,33 @@ class ProblemCode(Enum):
         return _TEXT.vformat(self.text, (), params)
 
 
-class AlprError(Exception):
+class Explained:
+    """A parameter that a text contains in words (`str`), and a problem document as an object (`as_problem`)."""
+
+    @property
+    def as_problem(self) -> Mapping[str, Any]:
+        """The object in problem documents."""
+        raise NotImplementedError
+
+
+class Refusal(Explained):
+    """A rule that refused, with its parameters; also a parameter of another refusal that it caused."""
+
+    problem: ProblemCode | None = None
+    params: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def code(self) -> str | None:
+        """The code in problem documents; None for errors whose text is for operations."""
+        return None if self.problem is None else self.problem.code
+
+    @property
+    def as_problem(self) -> Mapping[str, Any]:
+        """The code and its parameters."""
+        return {"code": self.code, "params": self.params}
+
+
+class AlprError(Refusal, Exception):
     """A rule refused the request. `detail` is for the caller: the code's text with `params`, no plate and no secret.
 
     `field` names the field of the request that breaks the rule; `errors` lists every fault if there can be several.
@@ -67,10 +109,8 @@ class AlprError(Exception):
 
     title: ClassVar[str] = "The request could not be carried out"
 
-    problem: ProblemCode | None = None
     field: str | None = None
     errors: Sequence[Mapping[str, Any]] | None = None
-    params: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,
@@ -92,11 +132,6 @@ class AlprError(Exception):
         Exception.__init__(self, detail)
         self.detail = detail
 
-    @property
-    def code(self) -> str | None:
-        """The code in problem documents; None for errors whose text is for operations."""
-        return None if self.problem is None else self.problem.code
-
 
 class InternalFault(AlprError):
     """A fault at start-up, in a command or in a consumer. Its text is for logs; HTTP callers get a general text."""
@@ -113,12 +148,12 @@ class InvalidInput(AlprError):
     title = "A value is not acceptable"
 
 
-class ValueRefused(ValueError):
+class ValueRefused(Refusal, ValueError):
     """A validator refuses a value by a coded rule; `shared/http` answers with the code and the field of the value."""
 
     def __init__(self, problem: ProblemCode, **params: Any) -> None:
-        super().__init__(problem.render(params))
-        self.problem = problem
+        ValueError.__init__(self, problem.render(params))
+        self.problem: ProblemCode = problem
         self.params = params
 
     def at(self, field: str | None) -> InvalidInput:

@@ -30,10 +30,7 @@ class Common(ProblemCode):
     ROUTE_UNKNOWN = NotFound, "there is no such route; GET /openapi.json lists the routes"
     METHOD_NOT_ALLOWED = MethodNotAllowed, "this route accepts: {allowed}"
     REQUEST_UNREADABLE = Malformed, "the body does not match its Content-Type"
-    JSON_INVALID = Malformed, "{name}: {fault}"
-    FIELD_MISSING = InvalidInput, "{name}: Field required"
-    FIELD_UNKNOWN = InvalidInput, "{name}: Extra inputs are not permitted"
-    FIELD_INVALID = InvalidInput, "{name}: {fault}", "rule", "limits"
+    JSON_INVALID = Malformed, "the body is not valid JSON near line {line}, column {column}"
     BODY_TOO_LARGE = TooLarge, "the body is larger than {max_kib} KiB"
     BODY_TOO_SLOW = RequestTimeout, "the body did not arrive completely within {within_s:g} s"
     UPLOAD_TOO_LARGE = TooLarge, "the body has more than {max_bytes} bytes"
@@ -45,6 +42,26 @@ class Common(ProblemCode):
         "too many refused requests came from this address; send a valid credential, or wait",
     )
     INTERNAL = InternalFault, "an internal error; give the request id to operations"
+
+    # Fields
+    FIELD_MISSING = InvalidInput, "{name} is required"
+    FIELD_UNKNOWN = InvalidInput, "{name} is not a field of this request; allowed: {allowed}"
+    FIELD_TYPE_WRONG = InvalidInput, "{name} must be of the type {expected}"
+    FIELD_NOT_ALLOWED = InvalidInput, "{name} must be one of: {allowed}"
+    FIELD_NOT_UUID = InvalidInput, "{name} must be a UUID"
+    FIELD_NOT_DATE = InvalidInput, "{name} must be a date, e.g. 2026-06-01"
+    FIELD_NOT_TIME = InvalidInput, "{name} must be a time, e.g. 2026-06-01T12:00:00Z"
+    FIELD_TOO_SHORT = InvalidInput, "{name} must have {min_characters} or more characters"
+    FIELD_TOO_LONG = InvalidInput, "{name} must have {max_characters} or fewer characters"
+    FIELD_TOO_FEW = InvalidInput, "{name} must have {min_items} or more items"
+    FIELD_TOO_MANY = InvalidInput, "{name} must have {max_items} or fewer items"
+    FIELD_TOO_LOW = InvalidInput, "{name} must be {least} or more"
+    FIELD_TOO_HIGH = InvalidInput, "{name} must be {most} or less"
+    FIELD_NOT_ABOVE = InvalidInput, "{name} must be more than {bound}"
+    FIELD_NOT_BELOW = InvalidInput, "{name} must be less than {bound}"
+    FIELD_OUT_OF_RANGE = InvalidInput, "{name} is a number outside the range that can be stored"
+    FIELD_PATTERN_DIFFERS = InvalidInput, "{name} must match the pattern {pattern}"
+    FIELD_INVALID = InvalidInput, "{name} is not valid; the API document describes it", "rule"
 
     # Credentials
     TOKEN_MISSING = NotAuthenticated, "an access token is required (Authorization: Bearer)"
@@ -103,7 +120,10 @@ class Common(ProblemCode):
         NotAuthorised,
         "{what} needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))",
     )
-    PURPOSE_TOKEN_REFUSED = NotAuthorised, "X-ALPR-Purpose: {fault}", "because"
+    PURPOSE_TOKEN_REFUSED = (
+        NotAuthorised,
+        "X-ALPR-Purpose has no valid purpose: {because}. Declare a purpose again",
+    )
     PURPOSE_OF_ANOTHER_PERSON = NotAuthorised, "another person declared this purpose"
     PURPOSE_DOES_NOT_OPEN = (
         NotAuthorised,

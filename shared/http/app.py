@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.access.principals import identify
 from shared.access.rule_refusals import record_unrecorded
 from shared.core import errors
-from shared.core.errors import AlprError, InternalFault
+from shared.core.errors import AlprError, Explained, InternalFault
 from shared.core.problem_codes import Common
 from shared.core.trace import (
     callers_id,
@@ -235,7 +235,8 @@ def problem(request: Request, exc: AlprError) -> JSONResponse:
         "instance": f"urn:request:{request.state.request_id}",
     }
     retry_after_s: int | None = getattr(exc, "retry_after_s", None)
-    members = {"field": exc.field, "errors": exc.errors, "retry_after_s": retry_after_s}
+    listed = None if exc.errors is None else [_values(one) for one in exc.errors]
+    members = {"field": exc.field, "errors": listed, "retry_after_s": retry_after_s}
     body.update({name: value for name, value in members.items() if value is not None})
     headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
     if status == HTTPStatus.UNAUTHORIZED:
@@ -246,9 +247,24 @@ def problem(request: Request, exc: AlprError) -> JSONResponse:
 def _said(exc: AlprError) -> tuple[str, str, dict[str, Any]]:
     """Return an error's code, text and parameters; hides the text of an error without a code: it is for operations."""
     if exc.problem is not None:
-        return exc.problem.code, exc.detail, to_builtins(exc.params)
+        return exc.problem.code, exc.detail, _values(exc.params)
     general = Common.UNAVAILABLE if isinstance(exc, errors.Unavailable) else Common.INTERNAL
     return general.code, general.text, {}
+
+
+def _values(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as values of JSON."""
+    return {name: _value(value) for name, value in params.items()}
+
+
+def _value(value: object) -> Any:
+    match value:
+        case Explained():
+            return _values(value.as_problem)
+        case Mapping():
+            return _values(value)
+        case _:
+            return to_builtins(value)
 
 
 async def _alpr_error(request: Request, exc: AlprError) -> JSONResponse:
@@ -263,7 +279,7 @@ async def _alpr_error(request: Request, exc: AlprError) -> JSONResponse:
 
 
 async def _invalid(request: Request, exc: RequestValidationError) -> JSONResponse:
-    return problem(request, invalid_request(exc.errors()))
+    return problem(request, invalid_request(exc, request.scope.get("route")))
 
 
 async def _http_exception(request: Request, exc: HTTPException) -> JSONResponse:

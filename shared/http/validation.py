@@ -1,46 +1,166 @@
-"""Converts the faults that FastAPI and Pydantic find in a request into one of our errors."""
+"""Converts the faults that FastAPI and Pydantic find in a request into our errors: our codes, our texts."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from shared.core.errors import AlprError, InvalidInput, Malformed, ValueRefused
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from shared.core.errors import AlprError, ValueRefused
+from shared.core.json_position import not_json
 from shared.core.problem_codes import Common
 
-LIMITS = frozenset(
-    {"ge", "gt", "le", "lt", "min_length", "max_length", "actual_length", "expected", "pattern"}
+Facts = Mapping[str, Any]
+"""Pydantic's facts about a rule: its bounds and allowed values, never the refused value."""
+
+Rule = Callable[[str, Facts], ValueRefused]
+"""Makes the refusal of a field from its name and the facts of the rule."""
+
+JSON_TYPES = {
+    "string_type": "string",
+    "string_unicode": "string",
+    "int_type": "integer",
+    "int_parsing": "integer",
+    "int_from_float": "integer",
+    "float_type": "number",
+    "float_parsing": "number",
+    "finite_number": "number",
+    "bool_type": "boolean",
+    "bool_parsing": "boolean",
+    "none_required": "null",
+    "list_type": "array",
+    "tuple_type": "array",
+    "dict_type": "object",
+    "model_type": "object",
+    "model_attributes_type": "object",
+}
+"""The JSON type that a value must have, by Pydantic's rule."""
+
+_NOT_UUID = frozenset({"uuid_type", "uuid_parsing"})
+_NOT_DATE = frozenset(
+    {"date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"}
 )
-"""The facts of Pydantic about a rule that the answer shows: bounds and allowed values, never the refused value."""
+_NOT_TIME = frozenset(
+    {
+        "datetime_type",
+        "datetime_parsing",
+        "datetime_from_date_parsing",
+        "timezone_aware",
+    }
+)
 
 
-def invalid_request(faults: Sequence[Mapping[str, Any]]) -> AlprError:
-    """Return the refusal of a request for the faults that Pydantic found, at least one; its `errors` lists them all."""
-    found = [_refusal(fault) for fault in faults]
-    first = next((one for one in found if isinstance(one, Malformed)), found[0])
+def _typed(expected: str) -> Rule:
+    return lambda name, _: ValueRefused(Common.FIELD_TYPE_WRONG, name=name, expected=expected)
+
+
+def _not_allowed(name: str, facts: Facts) -> ValueRefused:
+    allowed = re.findall(r"'([^']*)'|(\d+)", str(facts["expected"]))
+    return ValueRefused(
+        Common.FIELD_NOT_ALLOWED, name=name, allowed=[text or number for text, number in allowed]
+    )
+
+
+RULES: Mapping[str, Rule] = {
+    "missing": lambda name, _: ValueRefused(Common.FIELD_MISSING, name=name),
+    "literal_error": _not_allowed,
+    "enum": _not_allowed,
+    "string_too_short": lambda name, facts: ValueRefused(
+        Common.FIELD_TOO_SHORT, name=name, min_characters=facts["min_length"]
+    ),
+    "string_too_long": lambda name, facts: ValueRefused(
+        Common.FIELD_TOO_LONG, name=name, max_characters=facts["max_length"]
+    ),
+    "string_pattern_mismatch": lambda name, facts: ValueRefused(
+        Common.FIELD_PATTERN_DIFFERS, name=name, pattern=facts["pattern"]
+    ),
+    "too_short": lambda name, facts: ValueRefused(
+        Common.FIELD_TOO_FEW, name=name, min_items=facts["min_length"]
+    ),
+    "too_long": lambda name, facts: ValueRefused(
+        Common.FIELD_TOO_MANY, name=name, max_items=facts["max_length"]
+    ),
+    "greater_than_equal": lambda name, facts: ValueRefused(
+        Common.FIELD_TOO_LOW, name=name, least=facts["ge"]
+    ),
+    "less_than_equal": lambda name, facts: ValueRefused(
+        Common.FIELD_TOO_HIGH, name=name, most=facts["le"]
+    ),
+    "greater_than": lambda name, facts: ValueRefused(
+        Common.FIELD_NOT_ABOVE, name=name, bound=facts["gt"]
+    ),
+    "less_than": lambda name, facts: ValueRefused(
+        Common.FIELD_NOT_BELOW, name=name, bound=facts["lt"]
+    ),
+    "int_parsing_size": lambda name, _: ValueRefused(Common.FIELD_OUT_OF_RANGE, name=name),
+    **{rule: _typed(expected) for rule, expected in JSON_TYPES.items()},
+    **dict.fromkeys(_NOT_UUID, lambda name, _: ValueRefused(Common.FIELD_NOT_UUID, name=name)),
+    **dict.fromkeys(_NOT_DATE, lambda name, _: ValueRefused(Common.FIELD_NOT_DATE, name=name)),
+    **dict.fromkeys(_NOT_TIME, lambda name, _: ValueRefused(Common.FIELD_NOT_TIME, name=name)),
+}
+"""The refusal for each of Pydantic's rules that a request model may break; `extra_forbidden` needs the model too."""
+
+
+def invalid_request(refused: RequestValidationError, route: object) -> AlprError:
+    """Return the refusal of a request to `route`, for its first fault; its `errors` lists all faults."""
+    faults = refused.errors()
+    if faults[0]["type"] == "json_invalid":
+        return not_json(str(refused.body)[: faults[0]["loc"][1]])
+    dependant = route.dependant if isinstance(route, APIRoute) else None
+    found = [_refusal(fault, dependant) for fault in faults]
+    first = found[0]
     first.errors = [
-        {"field": one.field, "code": one.code, "params": one.params, "fault": fault["msg"]}
-        for one, fault in zip(found, faults, strict=True)
+        {"field": one.field, "code": one.code, "params": one.params, "fault": one.detail}
+        for one in found
     ]
     return first
 
 
-def _refusal(fault: Mapping[str, Any]) -> AlprError:
-    field = ".".join(str(part) for part in fault["loc"])
-    said = fault.get("ctx", {})
-    if isinstance(refused := said.get("error"), ValueRefused):
+def _refusal(fault: Mapping[str, Any], dependant: Dependant | None) -> AlprError:
+    place: Sequence[str | int] = fault["loc"]
+    field = ".".join(map(str, place))
+    name = ".".join(map(str, place[1:])) or field
+    facts: Facts = fault.get("ctx", {})
+    if isinstance(refused := facts.get("error"), ValueRefused):
         return refused.at(field)
-    match fault["type"]:
-        case "json_invalid":
-            return Malformed(Common.JSON_INVALID, field=field, name=field, fault=fault["msg"])
-        case "missing":
-            return InvalidInput(Common.FIELD_MISSING, field=field, name=field)
-        case "extra_forbidden":
-            return InvalidInput(Common.FIELD_UNKNOWN, field=field, name=field)
-        case rule:
-            return InvalidInput(
-                Common.FIELD_INVALID,
-                field=field,
-                name=field,
-                fault=fault["msg"],
-                rule=rule,
-                limits={name: limit for name, limit in said.items() if name in LIMITS},
-            )
+    rule: str = fault["type"]
+    if rule == "extra_forbidden":
+        allowed = [] if dependant is None else allowed_fields(dependant, place)
+        return ValueRefused(Common.FIELD_UNKNOWN, name=name, allowed=allowed).at(field)
+    if (make := RULES.get(rule)) is not None:
+        return make(name, facts).at(field)
+    return ValueRefused(Common.FIELD_INVALID, name=name, rule=rule).at(field)
+
+
+def allowed_fields(dependant: Dependant, place: Sequence[str | int]) -> list[str]:
+    """Return the fields that a request may have beside the one at `place`, such as ("body", "area", "radius")."""
+    where, path = str(place[0]), place[1:-1]
+    given: list[Any] = getattr(dependant, f"{where}_params", [])
+    for one in given:
+        if names := _fields(one.field_info.annotation, path):
+            return names
+    inner = (allowed_fields(one, place) for one in dependant.dependencies)
+    return next((names for names in inner if names), [])
+
+
+def _fields(kind: Any, path: Sequence[str | int]) -> list[str]:
+    """Return the names of the fields of the model at `path` inside a type; an empty list without such a model."""
+    origin, inside = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _fields(inside[0], path)
+    if origin in (Union, UnionType):
+        # Pydantic names the member of a union in the path, but not of an optional value.
+        paths = [(one, path) for one in inside] + [(one, path[1:]) for one in inside if path]
+        return next((names for one, rest in paths if (names := _fields(one, rest))), [])
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        own = {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
+        if not path:
+            return list(own)
+        return _fields(own.get(str(path[0])), path[1:])
+    if inside and path:
+        return _fields(inside[-1], path[1:])  # an item of a list, or a value of an object
+    return []

@@ -13,6 +13,7 @@ from services.console.api.browser import HEADERS, drop_cookies
 from services.console.api.pages import page, purpose_path
 from services.console.api.visit import visitor
 from shared.http.handlers import add_handler
+from shared.http.validation import invalid_request
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +44,9 @@ async def _purpose_needed(request: Request, exc: PurposeNeeded) -> Response:
 
 
 async def _invalid(request: Request, exc: RequestValidationError) -> Response:
-    first = exc.errors()[0]
-    name = str(first["loc"][-1])
-    problem = Refused(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid", f"{name}: {first['msg']}", name
-    )
+    why = invalid_request(exc, request.scope.get("route"))
+    name = str(exc.errors()[0]["loc"][-1])
+    problem = Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid", why.detail, name)
     return await _refused(request, problem)
 
 

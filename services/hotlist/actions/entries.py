@@ -87,9 +87,7 @@ def _checked(checker: Checker, fields: Mapping[str, str], number: int) -> Entry:
         return checker.check(fields)
     except EntryFault as exc:
         field = f"entries.{number}.{exc.field}"
-        raise InvalidInput(
-            Code.ENTRY_REFUSED, field=field, name=field, fault=exc.fault, because=exc.problem.code
-        ) from None
+        raise InvalidInput(Code.ENTRY_REFUSED, field=field, name=field, because=exc) from None
 
 
 async def _next_version(

@@ -21,7 +21,7 @@ from services.hotlist.domain.entries import (
     plate_of,
 )
 from services.hotlist.domain.problem_codes import Code
-from shared.core.errors import InvalidInput, TooLarge, ValueRefused
+from shared.core.errors import Explained, InvalidInput, TooLarge, ValueRefused
 
 REQUIRED = ("plate", "record_kind")
 ALIASES = {
@@ -50,7 +50,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Explained):
     """A fault and its position; lines and columns count from 1."""
 
     line: int
@@ -107,7 +107,7 @@ def check_extract_time(as_of: datetime | None, now: datetime) -> None:
 def refuse(problem: Code, found: Sequence[Fault], **params: Any) -> InvalidInput:
     """Return the refusal: its text names the first of `found`, its `errors` list the first `MAX_FAULTS`."""
     shown = [fault.as_problem for fault in found[:MAX_FAULTS]]
-    return InvalidInput(problem, field=found[0].field, errors=shown, first=str(found[0]), **params)
+    return InvalidInput(problem, field=found[0].field, errors=shown, first=found[0], **params)
 
 
 class Sheet:
@@ -308,4 +308,13 @@ def _cells(raw: bytes) -> list[str]:
     except UnicodeDecodeError as exc:
         raise _LineFault(Code.SHEET_LINE_NOT_UTF8, byte=exc.start + 1) from None
     except csv.Error as exc:
-        raise _LineFault(Code.SHEET_LINE_NOT_CSV, fault=str(exc)) from None
+        raise _not_csv(str(exc)) from None
+
+
+def _not_csv(message: str) -> _LineFault:
+    """Return the fault of a line for the message of `csv`, which has three in strict mode for one line."""
+    if message.startswith("unexpected end"):
+        return _LineFault(Code.SHEET_QUOTE_OPEN)
+    if "expected after" in message:
+        return _LineFault(Code.SHEET_QUOTE_INSIDE)
+    return _LineFault(Code.SHEET_LINE_BREAK_BARE)

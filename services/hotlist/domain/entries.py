@@ -48,11 +48,6 @@ class EntryFault(ValueRefused):
         super().__init__(problem, **params)
         self.field = field
 
-    @property
-    def fault(self) -> str:
-        """The fault in words."""
-        return str(self)
-
 
 class KindRefused(EntryFault):
     """The record kind is known but its import is switched off."""

@@ -70,7 +70,15 @@ class Code(ProblemCode):
     SHEET_CELLS_DIFFER = InvalidInput, "{cells} fields under a header of {columns}"
     SHEET_LINE_TOO_LONG = InvalidInput, "over {max_bytes} bytes"
     SHEET_LINE_NOT_UTF8 = InvalidInput, "not UTF-8 at byte {byte}"
-    SHEET_LINE_NOT_CSV = InvalidInput, "not CSV: {fault}"
+    SHEET_QUOTE_OPEN = InvalidInput, "a quoted field has no closing quote on its line"
+    SHEET_QUOTE_INSIDE = (
+        InvalidInput,
+        "text follows a closing quote: double each quote inside a quoted field",
+    )
+    SHEET_LINE_BREAK_BARE = (
+        InvalidInput,
+        "a carriage return inside a line: end lines with CR LF or LF",
+    )
     SHEET_LINE_DOUBLED = InvalidInput, "the same entry as line {first_line}"
 
     # Entries
@@ -79,7 +87,7 @@ class Code(ProblemCode):
         Conflict,
         "an entry with this plate, state, kind, agency and reference is listed",
     )
-    ENTRY_REFUSED = InvalidInput, "{name}: {fault}", "because"
+    ENTRY_REFUSED = InvalidInput, "{name}: {because}"
     ENTRY_FIELD_TOO_LONG = InvalidInput, "more than {max_characters} characters"
     ENTRY_FIELD_UNPRINTABLE = InvalidInput, "a character that cannot be printed"
     ENTRY_KIND_MISSING = InvalidInput, "missing"

@@ -16,8 +16,13 @@ async def send(server: MailServer, message: EmailMessage) -> None:
     """Send a message through the server, in a thread. Raises: Unavailable if the server refuses it."""
     try:
         await asyncio.to_thread(_send, server, message)
+    except smtplib.SMTPResponseException as exc:
+        raise Unavailable(Code.MAIL_REFUSED, reply=exc.smtp_code) from exc
+    except smtplib.SMTPRecipientsRefused as exc:
+        reply, _ = next(iter(exc.recipients.values()))
+        raise Unavailable(Code.MAIL_REFUSED, reply=reply) from exc
     except (OSError, smtplib.SMTPException) as exc:
-        raise Unavailable(Code.MAIL_REFUSED, fault=type(exc).__name__) from exc
+        raise Unavailable(Code.MAIL_SERVER_AWAY) from exc
 
 
 def _send(server: MailServer, message: EmailMessage) -> None:

@@ -81,8 +81,13 @@ class Code(ProblemCode):
     )
     MAIL_REFUSED = (
         Unavailable,
-        "the mail server did not accept the mail ({fault}); the invitation is not delivered."
-        " Try again, or leave email out and hand the invitation over",
+        "the mail server refused the mail with the reply {reply}; the invitation is not delivered. Check the"
+        " address and try again, or leave email out and hand the invitation over",
+    )
+    MAIL_SERVER_AWAY = (
+        Unavailable,
+        "the mail server cannot be reached over TLS; the invitation is not delivered. Try again, or leave"
+        " email out and hand the invitation over",
     )
     PASSWORD_NOT_SET = InvalidInput, "set a password first"
     SECOND_FACTOR_WRONG = InvalidInput, "this is not the current code"

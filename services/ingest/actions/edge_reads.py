@@ -20,8 +20,17 @@ from services.ingest.domain.circumstances import Window
 from services.ingest.domain.devices import Device
 from services.ingest.domain.places import hold_to_place
 from services.ingest.domain.problem_codes import Code
-from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia, ValueRefused
+from services.ingest.domain.read_shapes import shape_fault
+from shared.core.errors import (
+    InvalidInput,
+    Malformed,
+    Refusal,
+    TooLarge,
+    UnsupportedMedia,
+    ValueRefused,
+)
 from shared.core.ids import Deriver
+from shared.core.json_position import not_json
 from shared.core.plates import normalise_plate
 from shared.core.problem_codes import Common
 from shared.core.regions import ALLOWED, is_region
@@ -72,6 +81,8 @@ _time: msgspec.json.Decoder[datetime] = msgspec.json.Decoder(Annotated[datetime,
 _array = msgspec.json.Decoder(list[EdgeRead])
 _line = msgspec.json.Decoder(EdgeRead)
 
+_FIELDS = {"": EdgeRead.__struct_fields__, "characters": EdgeCharacter.__struct_fields__}
+
 DECODERS: dict[str, Callable[[bytes], list[EdgeRead]]] = {
     "application/json": _array.decode,
     "application/x-ndjson": _line.decode_lines,
@@ -117,10 +128,9 @@ def decode(body: bytes, media_type: str, most: int) -> list[EdgeRead]:
     try:
         reads = decoder(body)
     except msgspec.ValidationError as exc:
-        raise _named(str(exc)) from None
+        raise _of_shape(str(exc)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        fault = str(exc) if isinstance(exc, msgspec.DecodeError) else "it is not UTF-8"
-        raise Malformed(Code.READS_NOT_JSON, fault=fault) from None
+        raise _not_json(body, str(exc)) from None
     if not reads:
         raise InvalidInput(Code.READS_EMPTY)
     if len(reads) > most:
@@ -128,31 +138,30 @@ def decode(body: bytes, media_type: str, most: int) -> list[EdgeRead]:
     return reads
 
 
-_PLACE = re.compile(r"(?P<fault>.*?)(?: - at `\$(?:\[(?P<index>\d+)\])?\.?(?P<field>.*)`)?")
-_FIELD = re.compile(r"field `(.{1,64})`")
+_BYTE = re.compile(r".*\(byte (\d+)\)")
 
 
-def _named(message: str) -> InvalidInput:
-    """Turn msgspec's message into the index of the read, its field, and the fault."""
-    found = _PLACE.fullmatch(message)
-    if found is None:
-        return InvalidInput(Code.READS_SHAPE_REFUSED, fault="a read is not valid")
-    fault, index = found["fault"], found["index"]
-    field = found["field"] or None
-    if field is None and (named := _FIELD.search(fault)) is not None:
-        field = named[1]
-    if index is None:
-        return InvalidInput(Code.READS_SHAPE_REFUSED, field=field, fault=fault)
-    return _fault(int(index), field, fault)
+def _not_json(body: bytes, message: str) -> Malformed:
+    """Return the refusal of a body that is not JSON; a truncated one fails at its end."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as not_utf8:
+        return not_json(body[: not_utf8.start].decode())
+    found = _BYTE.fullmatch(message)
+    return not_json(body[: len(body) if found is None else int(found[1])].decode(errors="replace"))
 
 
-def _fault(index: int, field: str | None, fault: str, because: str | None = None) -> InvalidInput:
-    """Return the refusal of one read; `because` is the code of the rule, None if the read has the wrong shape."""
-    if field is None:
-        return InvalidInput(Code.READ_SHAPE_REFUSED, index=index, fault=fault)
-    return InvalidInput(
-        Code.READ_FIELD_REFUSED, field=field, index=index, name=field, fault=fault, because=because
-    )
+def _of_shape(message: str) -> InvalidInput:
+    """Return the refusal of a batch for msgspec's message about its shape."""
+    fault = shape_fault(message, _FIELDS)
+    if fault.index is None or fault.field is None:
+        return fault.why.at(fault.field)
+    return InvalidInput(Code.READ_REFUSED, field=fault.field, index=fault.index, because=fault.why)
+
+
+def _fault(index: int, field: str, why: Refusal) -> InvalidInput:
+    """Return the refusal of one read for a rule that one of its fields breaks."""
+    return InvalidInput(Code.READ_FIELD_REFUSED, field=field, index=index, name=field, because=why)
 
 
 class Batch:
@@ -220,21 +229,23 @@ class Batch:
                     check_read(event, self._now)
                 except InvalidInput as exc:
                     index = self.ids.index(event.read_id)
-                    raise _fault(index, exc.field, exc.detail, exc.code) from None
+                    raise _fault(index, exc.field or "read", exc) from None
             raise
 
     def _plate(self, read: EdgeRead) -> PlateText:
         try:
             return normalise_plate(read.plate)
         except ValueRefused as exc:
-            self._refuse("plate", exc.at("plate"))
+            self._refuse("plate", exc)
 
     def _time(self, read: EdgeRead) -> datetime:
         try:
             at = _time.decode(read.captured_at)
             return at if at.tzinfo is UTC else at.astimezone(UTC)
         except msgspec.ValidationError as exc:
-            raise _fault(len(self.ids), "captured_at", str(exc)) from None
+            zone = "timezone" in str(exc)
+            fault = Code.CAPTURED_AT_WITHOUT_ZONE if zone else Code.CAPTURED_AT_UNREADABLE
+            self._refuse("captured_at", InvalidInput(fault))
         except OverflowError:
             self._refuse("captured_at", InvalidInput(Code.CAPTURED_AT_OUT_OF_AGE))
 
@@ -320,8 +331,8 @@ class Batch:
             self._refuse("characters", InvalidInput(Common.TEXT_UNPRINTABLE))
         return [Character(c.text, c.confidence) for c in read.characters]
 
-    def _refuse(self, field: str, why: InvalidInput) -> NoReturn:
-        raise _fault(len(self.ids), field, why.detail, why.code)
+    def _refuse(self, field: str, why: Refusal) -> NoReturn:
+        raise _fault(len(self.ids), field, why)
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):

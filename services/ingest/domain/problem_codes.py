@@ -13,6 +13,7 @@ from shared.core.errors import (
     TooManyRequests,
     Unavailable,
     UnsupportedMedia,
+    Worded,
 )
 
 
@@ -84,12 +85,10 @@ class Code(ProblemCode):
     READS_UNPACK_TOO_LARGE = TooLarge, "the body unpacks to more than {max_bytes} bytes"
     READS_GZIP_CUT_OFF = Malformed, "the gzip body is truncated, or has bytes after its end"
     READS_MEDIA_UNKNOWN = UnsupportedMedia, "send reads as {first} or {second}"
-    READS_NOT_JSON = Malformed, "the body is not JSON: {fault}"
     READS_EMPTY = InvalidInput, "the batch has no reads"
     READS_TOO_MANY = TooLarge, "a batch may have {max_reads} reads at most, not {reads}"
-    READS_SHAPE_REFUSED = InvalidInput, "{fault}"
-    READ_SHAPE_REFUSED = InvalidInput, "read {index}: {fault}"
-    READ_FIELD_REFUSED = InvalidInput, "read {index}, {name}: {fault}", "because"
+    READ_REFUSED = InvalidInput, "read {index}: {because}"
+    READ_FIELD_REFUSED = InvalidInput, "read {index}, {name}: {because}"
     READ_REGION_UNKNOWN = InvalidInput, "is not a region in its full form: send {allowed}"
     READ_SOURCE_ID_REUSED = (
         InvalidInput,
@@ -115,7 +114,7 @@ class Code(ProblemCode):
     FORM_FIELD_TWICE = InvalidInput, "the form has this field twice"
     FORM_PART_TOO_LARGE = TooLarge, "this part has more than {max_bytes} bytes"
     FORM_FIELD_NOT_UTF8 = InvalidInput, "this field is not UTF-8"
-    IMAGE_BROKEN = Malformed, "the image is broken: {fault}"
+    IMAGE_BROKEN = Malformed, "the image is broken at byte {byte}: {defect}"
     IMAGE_KIND_UNKNOWN = UnsupportedMedia, "{kind}; send a still JPEG, PNG or WebP image"
     IMAGE_TOO_MANY_PIECES = (
         TooLarge,
@@ -127,3 +126,52 @@ class Code(ProblemCode):
         "the image has {width_px} x {height_px} pixels by its header; the limit is {max_megapixels}"
         " megapixels and {max_side_px} pixels a side",
     )
+
+
+@unique
+class ImageDefect(Worded):
+    """The `defect` of `image_broken`: how a file breaks its own format."""
+
+    TRUNCATED = "truncated", "it is truncated"
+    TRAILING_BYTES = "trailing_bytes", "other bytes follow its end"
+    NO_PIXELS = "no_pixels", "its header declares no pixels"
+    NO_PICTURE = "no_picture", "it has no picture data"
+    SECOND_PICTURE = "second_picture", "it has two pictures"
+    SECOND_HEADER = "second_header", "it has two headers"
+    HEADER_LENGTH = "header_length", "its header has the wrong length"
+    HEADER_CONTRADICTION = "header_contradiction", "its header contradicts itself"
+    HEADER_LATE = "header_late", "its header does not come first"
+    MARKER_MISSING = "marker_missing", "a marker is missing"
+    MARKER_MISPLACED = "marker_misplaced", "a marker is out of place"
+    SEGMENT_LENGTH = "segment_length", "a segment has no length"
+    SCAN_EMPTY = "scan_empty", "a scan has no data"
+    CHUNK_LENGTH = "chunk_length", "a chunk reaches past the end"
+    CHUNK_NAME = "chunk_name", "a chunk has no name"
+    CHUNK_CHECKSUM = "chunk_checksum", "a chunk does not match its CRC"
+    CHUNK_UNKNOWN = "chunk_unknown", "it needs a chunk that the standard does not have"
+    CHUNKS_APART = "chunks_apart", "its IDAT chunks do not follow each other"
+    PALETTE_MISSING = "palette_missing", "it has no palette"
+    LENGTH_DIFFERS = "length_differs", "its length is not the one in its header"
+    SIZES_DIFFER = "sizes_differ", "canvas and picture differ in size"
+    NOT_KEY_FRAME = "not_key_frame", "its picture is not a key frame"
+    VERSION_UNKNOWN = "version_unknown", "its picture has an unknown version"
+
+
+@unique
+class ImageKind(Worded):
+    """The `kind` of `image_kind_unknown`: what is sent instead of a frame."""
+
+    EMPTY = "empty", "the body is empty"
+    UNKNOWN = "unknown", "this is not an image of a known format"
+    GIF = "gif", "this is a GIF"
+    BMP = "bmp", "this is a BMP"
+    TIFF = "tiff", "this is a TIFF"
+    PDF = "pdf", "this is a PDF"
+    MARKUP = "markup", "this is markup"
+    JSON = "json", "this is JSON"
+    ISO_MEDIA = "iso_media", "this is an ISO media file (HEIF, AVIF or MP4)"
+    ANIMATED_PNG = "animated_png", "this PNG is animated"
+    ANIMATED_WEBP = "animated_webp", "this WebP is animated"
+    JPEG_PROCESS = "jpeg_process", "this JPEG has a coding process that cameras do not use"
+    JPEG_DEPTH = "jpeg_depth", "this JPEG does not have 8 bits a sample"
+    JPEG_COMPONENTS = "jpeg_components", "this JPEG does not have 1, 3 or 4 components"

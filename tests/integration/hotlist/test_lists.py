@@ -107,6 +107,7 @@ async def test_with_more_bad_lines_than_the_policy_allows_nothing_is_kept(hotlis
     ]
     assert problem["detail"].startswith("line 96, column 1 (plate): ")
     assert "6 of 100 lines are bad; the policy allows 5.0%" in problem["detail"]
+    assert problem["params"]["first"] == problem["errors"][0]
     assert "2BBB" not in str(problem)
     assert await rows_of(hotlist) == 0
     assert (await hotlist.call("GET", f"/v1/lists/{list_id}/versions"))["items"] == []
@@ -270,6 +271,8 @@ async def test_immigration_records_are_left_out_by_name_and_never_listed(hotlist
     assert await plates(hotlist, list_id) == ["1AAA111"]
     problem = await hotlist.add(list_id, "2BBB222", record_kind="immigration_violator", status=422)
     assert problem["field"] == "entries.0.record_kind"
+    assert problem["params"]["because"]["code"] == "record_kind_prohibited"
+    assert problem["params"]["because"]["params"]["kind"] == "immigration_violator"
     assert "Government Code 7284.6" in problem["detail"]
     only = HEADER + "2BBB222,CA,immigration_violator,x\n"
     assert "no entries" in (await hotlist.upload(list_id, only, status=422))["detail"]

@@ -198,7 +198,8 @@ async def test_what_the_server_does_not_take_is_not_delivered(
     async with identity_with(*parts) as client:
         answer = await client.post(path, json={"email": ADDRESS}, headers=sergeant.headers)
         assert answer.status_code == 503, answer.text
-        assert "the invitation is not delivered" in answer.json()["detail"]
+        assert (answer.json()["code"], answer.json()["params"]) == ("mail_refused", {"reply": 550})
+        assert "reply 550; the invitation is not delivered" in answer.json()["detail"]
         on_paper = await client.post(path, headers=sergeant.headers)
         assert on_paper.json()["invitation_token"]
     told = [e for e in await published(AccountChanged) if str(e.account_id) in path]
@@ -213,7 +214,7 @@ async def test_a_server_that_nobody_certified_gets_nothing(
     parts = (identity_settings, mailing, bus, objects, clock, people)
     async with identity_with(*parts) as client:
         answer = await client.post(path, json={"email": ADDRESS}, headers=sergeant.headers)
-        assert answer.status_code == 503
+        assert (answer.status_code, answer.json()["code"]) == (503, "mail_server_away")
     assert mail_box.mails == []
 
 

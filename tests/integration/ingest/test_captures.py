@@ -9,6 +9,7 @@ from hashlib import sha256
 import msgspec
 import pytest
 
+from services.ingest.domain.problem_codes import ImageDefect, ImageKind
 from services.ingest.store.devices import FirstSeen
 from shared.core.certificates import Trust
 from shared.core.errors import Unavailable
@@ -210,6 +211,12 @@ async def test_junk_is_refused_with_its_fault_and_nothing_is_kept(station, camer
         assert answer.status_code == status, (name, answer.text)
         assert answer.json()["field"] == "image", name
         assert answer.json()["detail"], name
+        params = answer.json()["params"]
+        if status == 400:
+            assert params["defect"] in {one.value for one in ImageDefect}, name
+            assert 0 <= params["byte"] <= len(data), name
+        if status == 415:
+            assert params["kind"] in {one.value for one in ImageKind}, name
         assert station.stored_nothing(), name
 
 

@@ -158,47 +158,50 @@ async def test_ids_of_a_large_batch_are_given_when_asked_for(station, camera):
 
 
 FAULTS = [
-    ({"plate": "---"}, "plate", "letters and digits"),
-    ({"plate": "A" * 13}, "plate", "letters and digits"),
-    ({"plate": "A" * 33}, "plate", "length"),
-    ({"plate": ""}, "plate", "length"),
-    ({"plate": "7ABC\u0000123"}, "plate", "printed"),
-    ({"plate": 7}, "plate", "Expected"),
-    ({"plate": None}, "plate", "Expected"),
-    ({"confidence": 1.01}, "confidence", "<= 1"),
-    ({"confidence": "0.9"}, "confidence", "Expected"),
-    ({"captured_at": "2026-06-01T11:00:00"}, "captured_at", "timezone"),
-    ({"captured_at": 1780000000}, "captured_at", "Expected"),
-    ({"captured_at": "2026-06-01T12:05:01Z"}, "captured_at", "future"),
-    ({"captured_at": "2025-04-01T12:00:00Z"}, "captured_at", "before the retention schedule"),
-    ({"captured_at": "0001-01-01T00:00:00+12:00"}, "captured_at", "outside the years"),
-    ({"region": "California"}, "region", "3166-2"),
-    ({"region": "US-ZZ"}, "region", "3166-2"),
-    ({"region": "CA"}, "region", "US-CA, or a country"),
-    ({"region": "us-ca"}, "region", "full form"),
-    ({"latitude": 91, "longitude": 0}, "latitude", "<= 90"),
-    ({"latitude": 1}, "latitude", "give both"),
-    ({"heading_deg": 90}, "latitude", "give both"),
-    ({"latitude": 1, "longitude": 1, "heading_deg": 360}, "heading_deg", "< 360"),
-    ({"source_id": ""}, "source_id", "length"),
-    ({"source_id": "s" * 129}, "source_id", "length"),
-    ({"model": "a\u0007"}, "model", "printed"),
-    ({"characters": [{"text": "7", "confidence": 2}]}, "characters[0].confidence", "<= 1"),
-    ({"characters": [{"text": "\u0000"}]}, "characters", "printed"),
-    ({"characters": [{"text": "7"}] * 17}, "characters", "length"),
-    ({"colour": "red"}, "colour", "unknown"),
-]
+    ({"plate": "---"}, "plate", "plate_length", "letters and digits"),
+    ({"plate": "A" * 13}, "plate", "plate_length", "letters and digits"),
+    ({"plate": "A" * 33}, "plate", "field_too_long", "plate must have 32 or fewer characters"),
+    ({"plate": ""}, "plate", "field_too_short", "plate must have 1 or more characters"),
+    ({"plate": "7ABC\u0000123"}, "plate", "text_unprintable", "printed"),
+    ({"plate": 7}, "plate", "field_type_wrong", "plate must be of the type string"),
+    ({"plate": None}, "plate", "field_type_wrong", "plate must be of the type string"),
+    ({"confidence": 1.01}, "confidence", "field_too_high", "confidence must be 1.0 or less"),
+    ({"confidence": "0.9"}, "confidence", "field_type_wrong", "of the type number"),
+    ({"captured_at": "2026-06-01T11:00:00"}, "captured_at", "captured_at_without_zone", "time zone"),
+    ({"captured_at": 1780000000}, "captured_at", "captured_at_unreadable", "send e.g. 2026-06-01T"),
+    ({"captured_at": "2026-06-01T12:05:01Z"}, "captured_at", "captured_at_in_future", "future"),
+    ({"captured_at": "2025-04-01T12:00:00Z"}, "captured_at", "captured_at_too_old", "before the retention schedule"),
+    ({"captured_at": "0001-01-01T00:00:00+12:00"}, "captured_at", "captured_at_out_of_age", "outside the years"),
+    ({"region": "California"}, "region", "read_region_unknown", "3166-2"),
+    ({"region": "US-ZZ"}, "region", "read_region_unknown", "3166-2"),
+    ({"region": "CA"}, "region", "read_region_unknown", "US-CA, or a country"),
+    ({"region": "us-ca"}, "region", "read_region_unknown", "full form"),
+    ({"latitude": 91, "longitude": 0}, "latitude", "field_too_high", "latitude must be 90.0 or less"),
+    ({"latitude": 0, "longitude": -181}, "longitude", "field_too_low", "longitude must be -180.0 or more"),
+    ({"latitude": 1}, "latitude", "read_place_incomplete", "give both"),
+    ({"heading_deg": 90}, "latitude", "read_place_incomplete", "give both"),
+    ({"latitude": 1, "longitude": 1, "heading_deg": 360}, "heading_deg", "field_not_below", "less than 360"),
+    ({"source_id": ""}, "source_id", "field_too_short", "1 or more"),
+    ({"source_id": "s" * 129}, "source_id", "field_too_long", "128 or fewer"),
+    ({"model": "a\u0007"}, "model", "text_unprintable", "printed"),
+    ({"characters": [{"text": "7", "confidence": 2}]}, "characters[0].confidence", "field_too_high", "1.0 or less"),
+    ({"characters": [{"text": "\u0000"}]}, "characters", "text_unprintable", "printed"),
+    ({"characters": [{"text": "7"}] * 17}, "characters", "field_too_many", "16 or fewer items"),
+    ({"characters": [{"text": "7", "x": 1}]}, "characters[0].x", "field_unknown", "allowed: text, confidence"),
+    ({"colour": "red"}, "colour", "field_unknown", "allowed: plate, confidence, captured_at"),
+]  # fmt: skip
 
 
 @pytest.mark.clause("468.5/transfer")
 async def test_a_faulty_read_refuses_the_batch_and_is_named_by_place_and_field(station, camera):
-    for fields, field, said in FAULTS:
+    for fields, field, rule, said in FAULTS:
         reads = [station.read(n) for n in range(5)]
         reads[3] |= fields
         answer = await station.post_reads(camera, reads)
         assert answer.status_code == 422, (fields, answer.text)
         problem = answer.json()
         assert (problem["params"]["index"], problem["field"]) == (3, field), (fields, problem)
+        assert problem["params"]["because"]["code"] == rule, (fields, problem)
         assert said in problem["detail"], (fields, problem)
         assert "7ABC" not in answer.text
         assert station.stored_nothing(), fields
@@ -210,6 +213,9 @@ async def test_a_missing_field_is_named(station, camera):
         del read[field]
         problem = (await station.post_reads(camera, [read])).json()
         assert (problem["params"]["index"], problem["field"]) == (0, field)
+        because = {"code": "field_missing", "params": {"name": field}}
+        assert problem["params"]["because"] == because
+        assert problem["detail"] == f"read 0: {field} is required"
 
 
 async def test_a_faulty_line_is_named_by_its_place(station, camera):
@@ -234,36 +240,54 @@ async def test_a_half_bad_batch_of_thousands_is_refused_whole(station, camera):
 
 
 BODIES = {
-    "no json": (b"[", {}, 400),
-    "cut short": (b'[{"plate":"7ABC', {}, 400),
-    "no utf-8": (b'[{"plate":"\xff"}]', {}, 400),
-    "a lone surrogate": (b'[{"plate":"\\ud800"}]', {}, 400),
-    "empty": (b"", {}, 400),
-    "no reads": (b"[]", {}, 422),
-    "an object": (b"{}", {}, 422),
-    "a number": (b"[1]", {}, 422),
-    "deep nesting": (b"[" * 100_000, {}, 422),
-    "a form": (b"a=b", {"Content_Type": "application/x-www-form-urlencoded"}, 415),
-    "xml": (b"<a/>", {"Content_Type": "text/xml"}, 415),
-    "no type": (b"[]", {"Content_Type": ""}, 415),
-    "brotli": (b"[]", {"Content_Encoding": "br"}, 415),
-    "no gzip": (b"[]", {"Content_Encoding": "gzip"}, 400),
-    "cut gzip": (gzip.compress(b"[" + b" " * 1000 + b"]")[:-9], {"Content_Encoding": "gzip"}, 400),
-    "gzip and more": (gzip.compress(b"[]") + b"x", {"Content_Encoding": "gzip"}, 400),
-    "a gzip bomb": (gzip.compress(bytes(100_000_000)), {"Content_Encoding": "gzip"}, 413),
-    "over 8 MB": (bytes(9_000_000), {}, 413),
-    "only blank lines": (b"\n\n", {"Content_Type": "application/x-ndjson"}, 422),
+    "no json": (b"[", {}, 400, "json_invalid"),
+    "cut short": (b'[{"plate":"7ABC', {}, 400, "json_invalid"),
+    "no utf-8": (b'[{"plate":"\xff"}]', {}, 400, "json_invalid"),
+    "a lone surrogate": (b'[{"plate":"\\ud800"}]', {}, 400, "json_invalid"),
+    "empty": (b"", {}, 400, "json_invalid"),
+    "no reads": (b"[]", {}, 422, "reads_empty"),
+    "an object": (b"{}", {}, 422, "field_type_wrong"),
+    "a number": (b"[1]", {}, 422, "field_type_wrong"),
+    "deep nesting": (b"[" * 100_000, {}, 422, "field_type_wrong"),
+    "a form": (b"a=b", {"Content_Type": "application/x-www-form-urlencoded"}, 415, "reads_media_unknown"),
+    "xml": (b"<a/>", {"Content_Type": "text/xml"}, 415, "reads_media_unknown"),
+    "no type": (b"[]", {"Content_Type": ""}, 415, "reads_media_unknown"),
+    "brotli": (b"[]", {"Content_Encoding": "br"}, 415, "reads_encoding_unknown"),
+    "no gzip": (b"[]", {"Content_Encoding": "gzip"}, 400, "reads_not_gzip"),
+    "cut gzip": (gzip.compress(b"[" + b" " * 1000 + b"]")[:-9], {"Content_Encoding": "gzip"}, 400, "reads_gzip_cut_off"),
+    "gzip and more": (gzip.compress(b"[]") + b"x", {"Content_Encoding": "gzip"}, 400, "reads_gzip_cut_off"),
+    "a gzip bomb": (gzip.compress(bytes(100_000_000)), {"Content_Encoding": "gzip"}, 413, "reads_unpack_too_large"),
+    "over 8 MB": (bytes(9_000_000), {}, 413, "upload_too_large"),
+    "only blank lines": (b"\n\n", {"Content_Type": "application/x-ndjson"}, 422, "reads_empty"),
 }  # fmt: skip
 
 
 async def test_a_body_that_is_no_batch_is_refused_by_its_fault(station, camera):
-    for name, (body, headers, status) in BODIES.items():
+    for name, (body, headers, status, code) in BODIES.items():
         answer = await station.post_reads(camera, body, **headers)
-        assert answer.status_code == status, (name, answer.text[:200])
+        assert (answer.status_code, answer.json()["code"]) == (status, code), (name, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
         assert len(answer.json()["detail"]) < 300, name
         assert station.stored_nothing(), name
     assert station.running.in_flight.held_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "column"),
+    [
+        (b"", 1, 1),
+        (b'[{"plate":"7ABC', 1, 16),
+        (b'[{"plate":\n "\xc3\xa9\xff"}]', 2, 4),
+        (b"[]\n\n  x", 3, 4),
+    ],
+)
+async def test_a_body_that_is_not_json_is_refused_with_its_line_and_column(
+    station, camera, body, line, column
+):
+    problem = (await station.post_reads(camera, body)).json()
+    assert problem["code"] == "json_invalid"
+    assert problem["params"] == {"line": line, "column": column}
+    assert f"near line {line}, column {column}" in problem["detail"]
 
 
 async def test_more_reads_than_a_batch_may_have_are_refused(station, camera):

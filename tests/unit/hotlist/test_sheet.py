@@ -199,3 +199,17 @@ def test_a_list_has_a_bounded_number_of_partial_plates():
     row = "7A{n:04}*,canvass,2026-06-20T00:00:00Z\n"
     sheet = "plate,record_kind,expires_at\n" + "".join(row.format(n=n) for n in range(1002))
     assert faults(sheet, max_rows=2000) == [(1002, 1, "plate"), (1003, 1, "plate")]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('1AAA111,CA,other,"no end', "sheet_quote_open"),
+        ('1AAA111,CA,other,"in"side', "sheet_quote_inside"),
+        ("1AAA111,CA,other,a\rb", "sheet_line_break_bare"),
+    ],
+)
+def test_a_line_that_is_not_csv_is_refused_by_the_rule_that_it_breaks(line, code):
+    _, sheet = read(f"plate,state,record_kind,reason\n{line}\n")
+    [aside] = sheet.aside
+    assert aside.fault.as_problem["code"] == code

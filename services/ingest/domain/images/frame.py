@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from services.ingest.domain.problem_codes import Code
+from services.ingest.domain.problem_codes import Code, ImageDefect, ImageKind
 from shared.core.errors import Malformed, TooLarge, UnsupportedMedia
 
 MAX_PIXELS = 50_000_000
@@ -30,12 +30,12 @@ class Frame:
         return EXTENSIONS[self.media_type]
 
 
-def broken(fault: str) -> Malformed:
-    """Return the refusal of a file that breaks its own format; `fault` says how, in words."""
-    return Malformed(Code.IMAGE_BROKEN, field="image", fault=fault)
+def broken(defect: ImageDefect, byte: int) -> Malformed:
+    """Return the refusal of a file that breaks its own format; `byte` is the position of the defect."""
+    return Malformed(Code.IMAGE_BROKEN, field="image", defect=defect, byte=byte)
 
 
-def unsupported_kind(kind: str) -> UnsupportedMedia:
+def unsupported_kind(kind: ImageKind) -> UnsupportedMedia:
     """Return the refusal of an image format that cameras do not send."""
     return UnsupportedMedia(Code.IMAGE_KIND_UNKNOWN, field="image", kind=kind)
 
@@ -46,10 +46,13 @@ def check_pieces(count: int) -> None:
         raise TooLarge(Code.IMAGE_TOO_MANY_PIECES, field="image", max_pieces=MAX_PIECES)
 
 
-def check_sides(width_px: int, height_px: int) -> None:
-    """Raise Malformed for an empty image, TooLarge for one that would not fit in memory decoded."""
+def check_sides(width_px: int, height_px: int, byte: int) -> None:
+    """Raise Malformed for an empty image, TooLarge for one that would not fit in memory decoded.
+
+    `byte` is the position of the header that declares the sides.
+    """
     if width_px == 0 or height_px == 0:
-        raise broken("its header declares no pixels")
+        raise broken(ImageDefect.NO_PIXELS, byte)
     if width_px > MAX_SIDE_PX or height_px > MAX_SIDE_PX or width_px * height_px > MAX_PIXELS:
         raise TooLarge(
             Code.IMAGE_TOO_LARGE,

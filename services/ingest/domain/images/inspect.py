@@ -4,15 +4,16 @@ from services.ingest.domain.images.frame import Frame, unsupported_kind
 from services.ingest.domain.images.jpeg import inspect_jpeg
 from services.ingest.domain.images.png import SIGNATURE, inspect_png
 from services.ingest.domain.images.webp import inspect_webp
+from services.ingest.domain.problem_codes import ImageKind
 
 _NAMED = {
-    b"GIF8": "a GIF",
-    b"BM": "a BMP",
-    b"II*\x00": "a TIFF",
-    b"MM\x00*": "a TIFF",
-    b"%PDF": "a PDF",
-    b"<": "markup",
-    b"{": "JSON",
+    b"GIF8": ImageKind.GIF,
+    b"BM": ImageKind.BMP,
+    b"II*\x00": ImageKind.TIFF,
+    b"MM\x00*": ImageKind.TIFF,
+    b"%PDF": ImageKind.PDF,
+    b"<": ImageKind.MARKUP,
+    b"{": ImageKind.JSON,
 }
 
 
@@ -28,15 +29,14 @@ def inspect(data: bytes) -> Frame:
         return inspect_png(data)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return inspect_webp(data)
-    raise unsupported_kind(_what(data))
+    raise unsupported_kind(_kind(data))
 
 
-def _what(data: bytes) -> str:
+def _kind(data: bytes) -> ImageKind:
     if not data:
-        return "the body is empty"
+        return ImageKind.EMPTY
     if data[4:8] == b"ftyp":
-        return "this is an ISO media file (HEIF, AVIF or MP4)"
-    for start, name in _NAMED.items():
-        if data.startswith(start):
-            return f"this is {name}"
-    return "this is not an image of a known format"
+        return ImageKind.ISO_MEDIA
+    return next(
+        (kind for start, kind in _NAMED.items() if data.startswith(start)), ImageKind.UNKNOWN
+    )

@@ -15,7 +15,7 @@ from services.ingest.domain.images.frame import (
     check_sides,
     unsupported_kind,
 )
-from services.ingest.domain.problem_codes import Code
+from services.ingest.domain.problem_codes import Code, ImageDefect, ImageKind
 from shared.core.errors import TooLarge
 
 MAX_SCANS = 100
@@ -42,7 +42,7 @@ def inspect_jpeg(data: bytes) -> Frame:
         if start == len(data):
             break
         if not first.announces_more or pictures == MAX_PICTURES:
-            raise broken(f"{len(data) - start} bytes that are not padding follow its end")
+            raise broken(ImageDefect.TRAILING_BYTES, start)
         end = _Picture(data, start).end
         pictures += 1
     return Frame("image/jpeg", first.width_px, first.height_px)
@@ -53,7 +53,7 @@ class _Picture:
 
     def __init__(self, data: bytes, start: int) -> None:
         if data[start : start + 2] != b"\xff\xd8":
-            raise broken("bytes that are not a picture follow its end")
+            raise broken(ImageDefect.TRAILING_BYTES, start)
         self.width_px = 0
         self.height_px = 0
         self.announces_more = False
@@ -67,14 +67,15 @@ class _Picture:
             marker, at = self._marker(at)
             if marker == _EOI:
                 if not self._scans:
-                    raise broken("it ends before any picture data")
+                    raise broken(ImageDefect.NO_PICTURE, at)
                 return at
             if marker == _TEM:
                 continue
             if marker == _SOI or 0xD0 <= marker <= 0xD7 or marker == 0:
-                raise broken(f"marker FF{marker:02X} at byte {at - 2} is out of place")
+                raise broken(ImageDefect.MARKER_MISPLACED, at - 2)
+            start = at
             body, at = self._segment(at)
-            self._inspect(marker, body)
+            self._inspect(marker, body, start)
             if marker == _SOS:
                 at = self._scan(at)
         raise AssertionError("the count does not end")
@@ -83,54 +84,54 @@ class _Picture:
         """Return the marker at `at`, past any fill bytes, and the position after it."""
         data = self._data
         if at < len(data) and data[at] != 0xFF:
-            raise broken(f"a marker is missing at byte {at}")
+            raise broken(ImageDefect.MARKER_MISSING, at)
         at = _end_of(_FILL, data, at)
         if at >= len(data):
-            raise broken("it is truncated")
+            raise broken(ImageDefect.TRUNCATED, len(data))
         return data[at], at + 1
 
     def _segment(self, at: int) -> tuple[bytes, int]:
         length = int.from_bytes(self._data[at : at + 2], "big")
         end = at + length
         if at + 2 > len(self._data) or end > len(self._data):
-            raise broken("it is truncated")
+            raise broken(ImageDefect.TRUNCATED, len(self._data))
         if length < 2:
-            raise broken(f"the segment at byte {at} has no length")
+            raise broken(ImageDefect.SEGMENT_LENGTH, at)
         return self._data[at + 2 : end], end
 
-    def _inspect(self, marker: int, body: bytes) -> None:
+    def _inspect(self, marker: int, body: bytes, start: int) -> None:
         if marker in _SOF_TAKEN:
-            self._frame_header(body)
+            self._frame_header(body, start)
         elif marker in _SOF_OTHER:
-            raise unsupported_kind(f"this JPEG is of coding process {marker - 0xC0} of ITU-T T.81")
+            raise unsupported_kind(ImageKind.JPEG_PROCESS)
         elif marker == _APP2 and body.startswith(b"MPF\x00"):
             self.announces_more = True
 
-    def _frame_header(self, body: bytes) -> None:
+    def _frame_header(self, body: bytes, start: int) -> None:
         if self.width_px:
-            raise broken("it has two frame headers")
+            raise broken(ImageDefect.SECOND_HEADER, start)
         if len(body) < 6 or len(body) != 6 + 3 * body[5]:
-            raise broken("its frame header has the wrong length")
+            raise broken(ImageDefect.HEADER_LENGTH, start)
         if body[0] != 8:
-            raise unsupported_kind(f"this JPEG has {body[0]} bits a sample")
+            raise unsupported_kind(ImageKind.JPEG_DEPTH)
         if body[5] not in _COMPONENTS:
-            raise unsupported_kind(f"this JPEG has {body[5]} components")
+            raise unsupported_kind(ImageKind.JPEG_COMPONENTS)
         self.height_px = int.from_bytes(body[1:3], "big")
         self.width_px = int.from_bytes(body[3:5], "big")
-        check_sides(self.width_px, self.height_px)
+        check_sides(self.width_px, self.height_px, start)
 
     def _scan(self, at: int) -> int:
         """Return the end of the scan that begins at `at`: its next real marker."""
         if not self.width_px:
-            raise broken("picture data comes before the frame header")
+            raise broken(ImageDefect.HEADER_LATE, at)
         self._scans += 1
         if self._scans > MAX_SCANS:
             raise TooLarge(Code.IMAGE_TOO_MANY_SCANS, field="image", max_scans=MAX_SCANS)
         found = _MARKER_IN_SCAN.search(self._data, at)
         if found is None:
-            raise broken("it is truncated")
+            raise broken(ImageDefect.TRUNCATED, len(self._data))
         if found.start() == at:
-            raise broken("it has a scan without data")
+            raise broken(ImageDefect.SCAN_EMPTY, at)
         return found.start()
 
 

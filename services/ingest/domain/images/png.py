@@ -14,6 +14,7 @@ from services.ingest.domain.images.frame import (
     check_sides,
     unsupported_kind,
 )
+from services.ingest.domain.problem_codes import ImageDefect, ImageKind
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -28,37 +29,40 @@ def inspect_png(data: bytes) -> Frame:
     """Return the sides. Raises: Malformed, TooLarge, UnsupportedMedia."""
     kind, header, at = _chunk(data, len(SIGNATURE))
     if kind != b"IHDR":
-        raise broken("its first chunk is not IHDR")
+        raise broken(ImageDefect.HEADER_LATE, len(SIGNATURE))
     frame, indexed = _header(bytes(header))
     palette = pixels = pixels_over = False
     for count in itertools.count():
         check_pieces(count)
+        start = at
         kind, body, at = _chunk(data, at)
         if kind == b"IEND":
             break
         if kind == b"IDAT":
             if pixels_over:
-                raise broken("its IDAT chunks are not together")
+                raise broken(ImageDefect.CHUNKS_APART, start)
             pixels = pixels or bool(body)
             continue
         pixels_over = pixels
         palette = palette or kind == b"PLTE"
-        _inspect(kind)
-    if not pixels or (indexed and not palette):
-        raise broken("it ends without its picture data or its palette")
+        _inspect(kind, start)
+    if not pixels:
+        raise broken(ImageDefect.NO_PICTURE, start)
+    if indexed and not palette:
+        raise broken(ImageDefect.PALETTE_MISSING, start)
     if data[at:].strip(b"\x00"):
-        raise broken(f"{len(data) - at} bytes follow its end")
+        raise broken(ImageDefect.TRAILING_BYTES, at)
     return frame
 
 
 def _header(body: bytes) -> tuple[Frame, bool]:
     if len(body) != 13:
-        raise broken("its IHDR chunk has the wrong length")
+        raise broken(ImageDefect.HEADER_LENGTH, len(SIGNATURE))
     width_px, height_px = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
-    check_sides(width_px, height_px)
+    check_sides(width_px, height_px, len(SIGNATURE))
     depth, colour, compression, filtering, interlace = body[8:]
     if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
-        raise broken("its IHDR chunk contradicts itself")
+        raise broken(ImageDefect.HEADER_CONTRADICTION, len(SIGNATURE))
     return Frame("image/png", width_px, height_px), colour == 3
 
 
@@ -67,20 +71,20 @@ def _chunk(data: bytes, at: int) -> tuple[bytes, memoryview, int]:
     length = int.from_bytes(data[at : at + 4], "big")
     end = at + 12 + length
     if at + 12 > len(data) or end > len(data):
-        raise broken("it is truncated")
+        raise broken(ImageDefect.TRUNCATED, len(data))
     kind = data[at + 4 : at + 8]
     if not _CHUNK_TYPE.fullmatch(kind):
-        raise broken(f"the chunk at byte {at} has no name")
+        raise broken(ImageDefect.CHUNK_NAME, at)
     whole = memoryview(data)[at + 4 : end - 4]
     if zlib.crc32(whole) != int.from_bytes(data[end - 4 : end], "big"):
-        raise broken(f"the chunk at byte {at} was changed: its CRC is wrong")
+        raise broken(ImageDefect.CHUNK_CHECKSUM, at)
     return kind, whole[4:], end
 
 
-def _inspect(kind: bytes) -> None:
+def _inspect(kind: bytes, start: int) -> None:
     if kind == b"acTL":
-        raise unsupported_kind("this PNG is animated")
+        raise unsupported_kind(ImageKind.ANIMATED_PNG)
     if kind == b"IHDR":
-        raise broken("it has two IHDR chunks")
+        raise broken(ImageDefect.SECOND_HEADER, start)
     if not kind[0] & 0x20 and kind not in _KNOWN_CRITICAL:
-        raise broken(f"it needs an unknown chunk, {kind.decode()}")
+        raise broken(ImageDefect.CHUNK_UNKNOWN, start)

@@ -1,0 +1,88 @@
+"""Messages of msgspec about a batch of reads, as codes and parameters."""
+
+import json
+
+import msgspec
+import pytest
+
+from services.ingest.actions.edge_reads import DECODERS, EdgeRead
+from services.ingest.domain.read_shapes import shape_fault
+
+GOOD = {"plate": "7ABC123", "confidence": 0.9, "captured_at": "2026-06-01T12:00:00Z"}
+FIELDS = {"": EdgeRead.__struct_fields__, "characters": ("text", "confidence")}
+
+SHAPES = [
+    ({"plate": 7}, "field_type_wrong", {"name": "plate", "expected": "string"}),
+    ({"plate": ""}, "field_too_short", {"name": "plate", "min_characters": 1}),
+    ({"plate": "A" * 33}, "field_too_long", {"name": "plate", "max_characters": 32}),
+    ({"confidence": "x"}, "field_type_wrong", {"name": "confidence", "expected": "number"}),
+    ({"confidence": -1}, "field_too_low", {"name": "confidence", "least": 0.0}),
+    ({"confidence": 2}, "field_too_high", {"name": "confidence", "most": 1.0}),
+    ({"heading_deg": 360}, "field_not_below", {"name": "heading_deg", "bound": 360.0}),
+    ({"latitude": []}, "field_type_wrong", {"name": "latitude", "expected": "number"}),
+    ({"model": 1}, "field_type_wrong", {"name": "model", "expected": "string"}),
+    ({"model": ""}, "field_too_short", {"name": "model", "min_characters": 1}),
+    ({"characters": {}}, "field_type_wrong", {"name": "characters", "expected": "array"}),
+    (
+        {"characters": [{"text": "7"}] * 17},
+        "field_too_many",
+        {"name": "characters", "max_items": 16},
+    ),
+    ({"characters": [{}]}, "field_missing", {"name": "characters[0].text"}),
+    (
+        {"characters": [{"text": "7", "x": 1}]},
+        "field_unknown",
+        {"name": "characters[0].x", "allowed": ["text", "confidence"]},
+    ),
+    (
+        {"colour": "red"},
+        "field_unknown",
+        {"name": "colour", "allowed": list(EdgeRead.__struct_fields__)},
+    ),
+    (
+        {"a\nb" * 99: 1},
+        "field_unknown",
+        {"name": ("a\nb" * 99)[:64], "allowed": list(EdgeRead.__struct_fields__)},
+    ),
+]
+
+
+def message(batch):
+    with pytest.raises(msgspec.ValidationError) as refused:
+        DECODERS["application/json"](json.dumps(batch).encode())
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(("fields", "code", "params"), SHAPES)
+def test_a_broken_shape_is_a_code_with_its_parameters(fields, code, params):
+    fault = shape_fault(message([GOOD, GOOD | fields]), FIELDS)
+    assert (fault.index, fault.field) == (1, params["name"])
+    assert (fault.why.code, fault.why.params) == (code, params)
+    assert str(fault.why).startswith(params["name"])
+
+
+@pytest.mark.parametrize(
+    ("batch", "index", "text"),
+    [
+        ({}, None, "body must be of the type array"),
+        ([GOOD, 1], 1, "body.1 must be of the type object"),
+        ([1], 0, "body.0 must be of the type object"),
+    ],
+)
+def test_a_batch_or_read_of_another_type_is_named_as_part_of_the_body(batch, index, text):
+    fault = shape_fault(message(batch), FIELDS)
+    assert (fault.index, fault.field, str(fault.why)) == (index, None, text)
+
+
+def test_a_number_that_no_double_holds_is_out_of_range():
+    body = json.dumps([GOOD]).replace("0.9", "1e400").encode()
+    with pytest.raises(msgspec.ValidationError) as refused:
+        DECODERS["application/json"](body)
+    fault = shape_fault(str(refused.value), FIELDS)
+    assert (fault.why.code, fault.field) == ("field_out_of_range", "confidence")
+
+
+def test_an_unknown_message_is_shown_by_its_field_alone():
+    fault = shape_fault("Something new about 7ABC123 - at `$[3].plate`", FIELDS)
+    assert (fault.index, fault.field, fault.why.code) == (3, "plate", "field_invalid")
+    assert "7ABC123" not in str(fault.why)
