@@ -109,8 +109,8 @@ test-kubernetes: kubernetes ## deploy/k8s on an API server of Kubernetes: strict
 	@$(PY) -m pytest -m kubernetes
 
 .PHONY: conformance
-conformance: objects ## The policy, clause by clause, and what proves it (needs Java, Maven and Go)
-	@$(PY) -m tests.conformance
+conformance: objects ## The policy, clause by clause, and what proves it (needs Java, Maven and Go) [RULE=]
+	@$(PY) -m tests.conformance $(if $(RULE),--rule '$(RULE)')
 
 .PHONY: conformance-mutants
 conformance-mutants: $(STAMP) ## Break each rule in the services and see its tests notice [RULE=, NAME=, N=, OWN_ONLY=1, EXACT=1, DONE=, REACH=]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import httpx
-from fastapi import Request
 
 from services.console.actions.seal import Seal
 from services.console.actions.services import Services
@@ -11,7 +10,7 @@ from services.console.actions.sessions import Sessions
 from services.console.settings import Settings
 from shared.core.clock import Clock, SystemClock
 from shared.core.policy import Policy, load_policy
-from shared.service.running import Service, service_of
+from shared.service.running import Service
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,3 @@ class ConsoleService(Service):
         Services report their own state; the policy page works without them.
         """
         return {"policy": "ok"}
-
-
-def console_of(request: Request) -> ConsoleService:
-    """Return the console service behind `request`."""
-    return service_of(request.app, ConsoleService)

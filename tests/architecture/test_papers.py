@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deploy import metrics
-from tests.architecture.source import ROOT, modules
+from tests.architecture.source import ROOT, modules, tree
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 URL = re.compile(r"https?://\S+")
@@ -151,6 +151,31 @@ def test_every_decision_has_a_date_and_rejected_alternatives():
     decisions = {path.name: path.read_text() for path in (ROOT / "docs" / "adr").glob("0*.md")}
     assert {name: missing(text) for name, text in decisions.items() if missing(text)} == {}
     assert missing("Status: accepted.\n\n## Rejected\n\n## Consequences") == ["date", "rejected"]
+
+
+def named_tests(text: str) -> set[str]:
+    """The tests that a document names as code."""
+    return set(re.findall(r"`(test_\w+)`", text))
+
+
+def defined_tests() -> set[str]:
+    """The names of all tests."""
+    return {
+        node.name
+        for path in modules("tests")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def test_the_tests_that_documents_name_are_there():
+    named = {name for path in PAPERS for name in named_tests(path.read_text())}
+    assert named
+    assert not named - defined_tests()
+
+
+def test_a_test_that_a_document_names_is_found():
+    assert named_tests("See `test_one_thing` and `test_papers.py`.") == {"test_one_thing"}
 
 
 def test_every_document_is_in_the_index():

@@ -1,12 +1,13 @@
 """Prints the policy, rule by rule, with the tests that prove it; fails if one fails or a rule has none."""
 
+import argparse
 import contextlib
 import io
 import sys
 
 import pytest
 
-from tests.conformance.rules import Proofs, rules
+from tests.conformance.rules import CLAIM, Proofs, files_with, rules
 
 
 def main() -> int:
@@ -14,12 +15,19 @@ def main() -> int:
 
     Returns: 0 when every rule is passed; 1 when a test failed or a rule is missing.
     """
-    proofs = Proofs()
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
+    parser.add_argument(
+        "--rule", choices=rules(), metavar="RULE", help="run the tests of this rule alone"
+    )
+    only = parser.parse_args().rule
+    chosen = rules() if only is None else {only: rules()[only]}
+    files = ["tests"] if only is None else files_with(f'{CLAIM}{only}"')
+    proofs = Proofs(frozenset(chosen))
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
-        code = pytest.main(["-q", "tests"], plugins=[proofs])
-    states = {rule: proofs.state(rule) for rule in rules()}
-    for rule, must in rules().items():
+        code = pytest.main(["-q", *files], plugins=[proofs])
+    states = {rule: proofs.state(rule) for rule in chosen}
+    for rule, must in chosen.items():
         print(f"{rule:30} {states[rule]:8} {must}")
         for test in sorted(proofs.outcomes.get(rule, {})):
             print(f"{'':30} {'':8}   {test}")

@@ -97,6 +97,17 @@ def test_a_rule_passes_only_if_a_test_of_it_ran_and_none_failed(tmp_path):
     assert states == {"a": "passed", "b": "FAILED", "c": "missing", "d": "FAILED", "e": "missing"}
 
 
+def test_the_tests_of_one_rule_run_alone(tmp_path):
+    (tmp_path / "test_sample_of_one.py").write_text(SAMPLE)
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nmarkers = clause(rule)\nasyncio_default_fixture_loop_scope = session\n"
+    )
+    proofs = Proofs(frozenset("a"))
+    arguments = ["-q", "--rootdir", str(tmp_path), "-c", str(tmp_path / "pytest.ini")]
+    assert not pytest.main([*arguments, "-p", "no:cacheprovider", str(tmp_path)], plugins=[proofs])
+    assert set(proofs.outcomes) == {"a"}
+
+
 FAKE = "FakeServices"
 """Stands for every service behind the console; a rule that it enforces is not seen in the service."""
 

@@ -513,6 +513,17 @@ def test_the_secrets_drawn_are_those_it_asks_for() -> None:
     assert asked == {*NEEDED, *UNDER_THE_ROOT}
 
 
+def test_every_service_has_its_own_password_object_key_and_mac_key_drawn() -> None:
+    drawn = set(NEEDED)
+    assert {name for name in drawn if name.endswith("__EVENT_MAC_KEY")} == {
+        f"{service.upper()}__EVENT_MAC_KEY" for service in (*APIS, *WORKERS)
+    }
+    assert {f"PLATEWARD_{service.upper()}_PASSWORD" for service in APIS} <= drawn
+    assert {name for name in drawn if name.startswith("OBJECTS_SECRET_")} == {
+        f"OBJECTS_SECRET_{service.upper()}" for service in RIGHTS
+    }
+
+
 def env(file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in file.read_text().splitlines())
 

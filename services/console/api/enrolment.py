@@ -11,7 +11,8 @@ from services.console.api.browser import KNOWN, cookie_of
 from services.console.api.forms import Form
 from services.console.api.pages import page
 from services.console.api.visit import caller
-from services.console.service import console_of
+from services.console.service import ConsoleService
+from shared.service.running import service_of
 
 router = APIRouter(prefix="/enrolment")
 
@@ -44,7 +45,7 @@ async def begin_enrolment(request: Request, form: Form) -> Response:
         return page(request, "enrolment.html", status=differ.status, problem=differ)
     body = {name: form.get(name, "") for name in ("invitation_token", "password")}
     try:
-        given = await console_of(request).services.must(
+        given = await service_of(request.app, ConsoleService).services.must(
             "identity", "POST", "/v1/enrolment", json=body, headers=caller(request)
         )
     except Refused as exc:
@@ -61,7 +62,7 @@ async def begin_enrolment(request: Request, form: Form) -> Response:
 @router.post("/code")
 async def finish_enrolment(request: Request, form: Form) -> Response:
     """Confirm the second factor with a code; the account is then active."""
-    console = console_of(request)
+    console = service_of(request.app, ConsoleService)
     factor = console.seal.open(Factor, form.get("factor", ""))
     if factor is None:
         raise Refused(
@@ -82,7 +83,7 @@ async def finish_enrolment(request: Request, form: Form) -> Response:
 
 def _factor_page(request: Request, factor: Factor, problem: Refused | None = None) -> Response:
     status = problem.status if problem else HTTPStatus.OK
-    sealed = console_of(request).seal.seal(factor)
+    sealed = service_of(request.app, ConsoleService).seal.seal(factor)
     return page(
         request, "factor.html", status=status, factor=factor, sealed=sealed, problem=problem
     )

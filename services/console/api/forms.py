@@ -12,7 +12,8 @@ from services.console.actions.errors import Refused
 from services.console.api.browser import BROWSER, SESSION, cookie_of, jar_of, origin_of, set_cookie
 from services.console.api.file_forms import FileForm
 from services.console.api.visit import session_in
-from services.console.service import console_of
+from services.console.service import ConsoleService
+from shared.service.running import service_of
 
 TOKEN = "form_token"  # noqa: S105 - a field's name
 MAX_FIELDS = 40
@@ -28,7 +29,7 @@ def form_token(request: Request) -> str:
         known = getattr(request.state, "browser", "") or token_urlsafe(24)
         request.state.browser = known
         set_cookie(request, BROWSER, known)
-    return console_of(request).seal.form_token(known, session_id)
+    return service_of(request.app, ConsoleService).seal.form_token(known, session_id)
 
 
 async def own_form(request: Request) -> Mapping[str, str]:
@@ -63,7 +64,7 @@ def _own(request: Request, fields: dict[str, str]) -> Mapping[str, str]:
     session = session_in(request)
     session_id = session.session_id if session else ""
     browser = cookie_of(request, BROWSER)
-    expected = console_of(request).seal.form_token(browser, session_id)
+    expected = service_of(request.app, ConsoleService).seal.form_token(browser, session_id)
     given = fields.pop(TOKEN, "")
     if not browser or not hmac.compare_digest(given.encode(errors="replace"), expected.encode()):
         raise _foreign("its page is too old, or from another session; open the page again")

@@ -19,7 +19,8 @@ from services.console.actions.sessions import Purpose, Session
 from services.console.api.forms import TOKEN, form_token
 from services.console.api.visit import Visit
 from services.console.domain.navigation import destinations_of
-from services.console.service import console_of
+from services.console.service import ConsoleService
+from shared.service.running import service_of
 
 FOLDER = Path(__file__).parents[1]
 
@@ -36,7 +37,7 @@ def page(
     """Render a page; `visit` is the signed-in person's, None without one."""
     session: Session | None = visit.session if visit else None
     purpose: Purpose | None = visit.purpose if visit else None
-    console = console_of(request)
+    console = service_of(request.app, ConsoleService)
     text = TEMPLATES.get_template(template).render(
         base=request.scope.get("root_path", ""),
         policy=console.policy,
@@ -64,7 +65,10 @@ def waiting_page(
 
     `back` is the page with the details, for after declaring a purpose that opens `permission`.
     """
-    now, declare = console_of(request).clock.now(), purpose_path(back, permission)
+    now, declare = (
+        service_of(request.app, ConsoleService).clock.now(),
+        purpose_path(back, permission),
+    )
     return page(request, "waiting.html", visit, heading=title, declare=declare, rows=rows, now=now)
 
 

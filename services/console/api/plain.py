@@ -7,7 +7,8 @@ from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 
 from services.console.api.pages import FOLDER
-from services.console.service import console_of
+from services.console.service import ConsoleService
+from shared.service.running import service_of
 
 router = APIRouter()
 
@@ -30,7 +31,7 @@ async def livez() -> dict[str, str]:
 @router.get("/readyz")
 async def readyz(request: Request) -> dict[str, str]:
     """Answer once the policy is loaded."""
-    return await console_of(request).check()
+    return await service_of(request.app, ConsoleService).check()
 
 
 @router.get("/static/{name}")

@@ -6,7 +6,8 @@ from fastapi.responses import PlainTextResponse
 from services.console.actions.errors import refusal
 from services.console.api.pages import page
 from services.console.api.visit import visitor
-from services.console.service import console_of
+from services.console.service import ConsoleService
+from shared.service.running import service_of
 
 router = APIRouter()
 
@@ -30,7 +31,7 @@ async def show_keys(request: Request) -> Response:
 
 
 async def _passed_on(request: Request, path: str) -> Response:
-    answer = await console_of(request).services.ask("audit", "GET", path)
+    answer = await service_of(request.app, ConsoleService).services.ask("audit", "GET", path)
     if not answer.is_success:
         raise refusal(answer)
     return PlainTextResponse(answer.content)

@@ -20,7 +20,8 @@ from services.console.api.browser import (
 from services.console.api.forms import Form
 from services.console.api.pages import page
 from services.console.api.visit import Watching, Working, caller, working
-from services.console.service import console_of
+from services.console.service import ConsoleService
+from shared.service.running import service_of
 
 router = APIRouter()
 
@@ -46,7 +47,7 @@ async def show_sign_in(request: Request) -> Response:
 @router.post("/sign-in")
 async def sign_in(request: Request, form: Form) -> Response:
     """Open a session at identity; its refusal does not say which part was wrong."""
-    console = console_of(request)
+    console = service_of(request.app, ConsoleService)
     body = {name: form.get(name, "") for name in ("username", "password", "totp")}
     username = body["username"].lower()
     known = console.seal.open(KnownBrowser, cookie_of(request, KNOWN)) or KnownBrowser(tokens={})

@@ -13,8 +13,9 @@ from services.console.actions.errors import PurposeNeeded, Refused, SignedOut, r
 from services.console.actions.services import content
 from services.console.actions.sessions import Purpose, Session
 from services.console.api.browser import PURPOSE, SESSION, cookie_of, jar_of, set_cookie
-from services.console.service import ConsoleService, console_of
+from services.console.service import ConsoleService
 from shared.core.problem_codes import Common
+from shared.service.running import service_of
 
 PASSED_ON = ("Content-Length", "X-Content-SHA256", "Repr-Digest")
 """Response headers that show a browser or a person whether a file is complete."""
@@ -168,7 +169,7 @@ def caller(request: Request) -> dict[str, str]:
 
 def session_in(request: Request) -> Session | None:
     """Return the session in the request's cookie, idle or not; None without one."""
-    console = console_of(request)
+    console = service_of(request.app, ConsoleService)
     cookie = console.seal.open(Session, cookie_of(request, SESSION))
     if cookie is None or console.sessions.has_ended(cookie):
         return None  # `watching` gives the reason
@@ -177,7 +178,7 @@ def session_in(request: Request) -> Session | None:
 
 def _has_ended(request: Request) -> bool:
     """Whether the request's cookie is of a session that ended here, such as a copied cookie."""
-    console = console_of(request)
+    console = service_of(request.app, ConsoleService)
     cookie = console.seal.open(Session, cookie_of(request, SESSION))
     return cookie is not None and console.sessions.has_ended(cookie)
 
@@ -191,7 +192,7 @@ def _purpose(request: Request, console: ConsoleService, session: Session) -> Pur
 
 def visitor(request: Request) -> Visit | None:
     """Return the visit of a signed-in person on a public page; None if the browser has no session."""
-    console, session = console_of(request), session_in(request)
+    console, session = service_of(request.app, ConsoleService), session_in(request)
     is_gone = jar_of(request).changed.get(SESSION, "") is None
     if session is None or is_gone or console.sessions.is_idle(session):
         return None
@@ -200,7 +201,7 @@ def visitor(request: Request) -> Visit | None:
 
 async def watching(request: Request) -> Visit:
     """Return a visit that the browser makes by itself: it does not count as activity. Raises: SignedOut."""
-    console = console_of(request)
+    console = service_of(request.app, ConsoleService)
     session = session_in(request)
     if session is None:
         if _has_ended(request):

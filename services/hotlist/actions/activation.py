@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.rating import shrinks
-from services.hotlist.store.lists import Change, HotList, Lists
+from services.hotlist.store.lists import Change, HotList, Lists, Version
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, NotAuthorised
 from shared.events import HotListActivated
@@ -29,8 +29,9 @@ async def activate(
     hot_list = await lists.get(grant, list_id, lock=True)
     older = hot_list.active_version is not None and version < hot_list.active_version
     change: Change = "rolled_back" if older else "activated"
-    await _check_second_word(work, grant, hot_list, version, share)
-    await _activate_stored(work, grant, hot_list, version, change)
+    found = await lists.version(hot_list, version)
+    await _check_second_word(work, grant, hot_list, found, share)
+    await _activate_stored(work, grant, hot_list, found, change)
     return await lists.get(grant, list_id)
 
 
@@ -52,9 +53,9 @@ async def roll_back(
     """
     lists = Lists(work.connection)
     hot_list = await lists.get(grant, list_id, lock=True)
-    version = wanted or await lists.before(hot_list)
-    await _check_second_word(work, grant, hot_list, version, share)
-    await _activate_stored(work, grant, hot_list, version, "rolled_back", reason)
+    found = await lists.version(hot_list, wanted or await lists.before(hot_list))
+    await _check_second_word(work, grant, hot_list, found, share)
+    await _activate_stored(work, grant, hot_list, found, "rolled_back", reason)
     return await lists.get(grant, list_id)
 
 
@@ -67,7 +68,7 @@ async def withdraw(work: UnitOfWork, grant: Grant, list_id: UUID, reason: str) -
     hot_list = await lists.get(grant, list_id, lock=True)
     if hot_list.active_version is None:
         raise Conflict(Code.VERSION_NONE_IN_FORCE)
-    await put_in_force(work, grant, hot_list, None, "withdrawn", reason)
+    await put_in_force(work, grant, hot_list, None, 0, "withdrawn", reason)
     return await lists.get(grant, list_id)
 
 
@@ -76,13 +77,12 @@ async def put_in_force(
     grant: Grant,
     hot_list: HotList,
     version: int | None,
+    entries: int,
     change: Change,
     reason: str | None = None,
 ) -> None:
-    """Put `version` of a locked list in force (None withdraws the list) and emit the event. Raises: NotFound."""
-    lists = Lists(work.connection)
-    await lists.put_in_force(grant, hot_list, version, change, reason)
-    count = (await lists.version(hot_list, version)).entries if version else 0
+    """Put `version` of a locked list in force, with so many entries, and emit the event; None withdraws the list."""
+    await Lists(work.connection).put_in_force(grant, hot_list, version, change, reason)
     await work.emit(
         HotListActivated(
             occurred_at=grant.now,
@@ -90,7 +90,7 @@ async def put_in_force(
             list_id=hot_list.list_id,
             list_name=hot_list.name,
             version=version or hot_list.active_version or 0,
-            entries=count,
+            entries=entries,
             source=hot_list.source,
             change=change,
         )
@@ -98,16 +98,14 @@ async def put_in_force(
 
 
 async def _check_second_word(
-    work: UnitOfWork, grant: Grant, hot_list: HotList, version: int, share: float
+    work: UnitOfWork, grant: Grant, hot_list: HotList, version: Version, share: float
 ) -> None:
-    """Refuse the uploader of a version that loses much of a locked list. Raises: NotFound, NotAuthorised."""
-    lists = Lists(work.connection)
-    found = await lists.version(hot_list, version)
-    last = await lists.last_entries(hot_list)
-    if not shrinks(last, found.entries, share) or not found.is_by(grant):
+    """Refuse the uploader of a version that loses much of a locked list. Raises: NotAuthorised."""
+    last = await Lists(work.connection).last_entries(hot_list)
+    if not shrinks(last, version.entries, share) or not version.is_by(grant):
         return
     raise NotAuthorised(
-        Code.VERSION_NEEDS_SECOND_PERSON, entries_before=last, entries=found.entries, share=share
+        Code.VERSION_NEEDS_SECOND_PERSON, entries_before=last, entries=version.entries, share=share
     )
 
 
@@ -115,14 +113,13 @@ async def _activate_stored(
     work: UnitOfWork,
     grant: Grant,
     hot_list: HotList,
-    version: int,
+    version: Version,
     change: Change,
     reason: str | None = None,
 ) -> None:
-    """Put a version of a locked list in force. Raises: NotFound; Conflict if it is in force or dropped."""
-    found = await Lists(work.connection).version(hot_list, version)
-    if found.state == "dropped":
+    """Put a version of a locked list in force. Raises: Conflict if it is in force or dropped."""
+    if version.state == "dropped":
         raise Conflict(Code.VERSION_DROPPED, field="version")
-    if found.state == "active":
+    if version.state == "active":
         raise Conflict(Code.VERSION_IN_FORCE, field="version")
-    await put_in_force(work, grant, hot_list, version, change, reason)
+    await put_in_force(work, grant, hot_list, version.version, version.entries, change, reason)

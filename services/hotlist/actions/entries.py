@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from services.hotlist.actions.activation import put_in_force
-from services.hotlist.domain.entries import MAX_PARTIALS, Checker, Entry, EntryFault, kinds_of
+from services.hotlist.domain.entries import MAX_PARTIALS, Checker, Entry, EntryFault
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import HotList, Lists
@@ -42,20 +43,16 @@ async def add(
     partial plates, or if the list has versions and none in force.
     """
     hot_list = await Lists(work.connection).get(grant, list_id, lock=True)
-    checker = Checker(
-        list_id,
-        kinds_of(policy, hot_list.kinds_off),
-        grant.principal.agency_ori,
-        grant.now,
-        department_state=policy.department.state,
+    checker = Checker.of(
+        policy, list_id, hot_list.kinds_off, default_ori=grant.principal.agency_ori, now=grant.now
     )
     made = [_checked(checker, fields, number) for number, fields in enumerate(given)]
-    snapshot_id, version = await _next_version(work, grant, hot_list, len(made))
+    snapshot_id, version, count = await _next_version(work, grant, hot_list, len(made))
     entries = Entries(work.connection)
     await entries.add(grant, snapshot_id, version, made)
     if await entries.partials(snapshot_id, version) > MAX_PARTIALS:
         raise Conflict(Code.PARTIALS_TOO_MANY, max_partials=MAX_PARTIALS)
-    await put_in_force(work, grant, hot_list, version, "activated")
+    await put_in_force(work, grant, hot_list, version, count, "activated")
     await work.emit(
         *(
             _changed(grant, hot_list, "entry_added", version, entry.entry_id, entry.record_kind)
@@ -74,9 +71,9 @@ async def remove(
     Raises: NotFound; Conflict if the list has versions and none in force.
     """
     hot_list = await Lists(work.connection).get(grant, list_id, lock=True)
-    snapshot_id, version = await _next_version(work, grant, hot_list, -1)
+    snapshot_id, version, count = await _next_version(work, grant, hot_list, -1)
     await Entries(work.connection).remove(snapshot_id, version, entry_id)
-    await put_in_force(work, grant, hot_list, version, "activated")
+    await put_in_force(work, grant, hot_list, version, count, "activated")
     await work.emit(_changed(grant, hot_list, "entry_removed", version, entry_id, reason))
     return version
 
@@ -90,10 +87,16 @@ def _checked(checker: Checker, fields: Mapping[str, str], number: int) -> Entry:
         raise InvalidInput(Code.ENTRY_REFUSED, field=field, name=field, because=exc) from None
 
 
-async def _next_version(
-    work: UnitOfWork, grant: Grant, hot_list: HotList, more: int
-) -> tuple[UUID, int]:
-    """Return the snapshot and number of a new version with the entries in force, counted as `more` than these.
+class _Next(NamedTuple):
+    """A new version: its snapshot, number and number of entries."""
+
+    snapshot_id: UUID
+    version: int
+    entries: int
+
+
+async def _next_version(work: UnitOfWork, grant: Grant, hot_list: HotList, more: int) -> _Next:
+    """Create a version with the entries in force, counted as `more` than these.
 
     Raises: Conflict if the list has versions and none in force.
     """
@@ -102,11 +105,13 @@ async def _next_version(
         snapshot_id, count = hot_list.snapshot_id, hot_list.entries + more
         version = await lists.add_version(grant, hot_list.list_id, snapshot_id, count)
         await entries.branch(snapshot_id, hot_list.active_version, version)
-        return snapshot_id, version
+        return _Next(snapshot_id, version, count)
     if await lists.versions(hot_list, limit=1):
         raise Conflict(Code.VERSION_NOT_ACTIVATED)
     snapshot_id = await entries.begin_snapshot(grant, hot_list.list_id, grant.now)
-    return snapshot_id, await lists.add_version(grant, hot_list.list_id, snapshot_id, max(more, 0))
+    count = max(more, 0)
+    version = await lists.add_version(grant, hot_list.list_id, snapshot_id, count)
+    return _Next(snapshot_id, version, count)
 
 
 def _changed(

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.hotlist.actions.activation import put_in_force
 from services.hotlist.domain.csv_import import MAX_SET_ASIDE, Fault, Sheet
-from services.hotlist.domain.entries import Checker, Entry, Kinds, kinds_of
+from services.hotlist.domain.entries import Checker, Entry, Kinds
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.rating import shrinks
 from services.hotlist.settings import Settings
@@ -63,13 +63,9 @@ async def upload(
     Raises: NotFound; InvalidInput naming faults; TooLarge; the errors of `pieces`.
     """
     lists, entries = Lists(work.connection), Entries(work.connection)
-    kinds = kinds_of(policy, (await lists.get(grant, list_id)).kinds_off)
-    checker = Checker(
-        list_id,
-        kinds,
-        grant.principal.agency_ori,
-        grant.now,
-        department_state=policy.department.state,
+    kinds_off = (await lists.get(grant, list_id)).kinds_off
+    checker = Checker.of(
+        policy, list_id, kinds_off, default_ori=grant.principal.agency_ori, now=grant.now
     )
     sheet = Sheet(
         checker,
@@ -86,11 +82,11 @@ async def upload(
     before = last if waits else None
     await work.emit(_uploaded(grant, list_id, version, sheet, skipped, before))
     if activate and not waits:
-        await put_in_force(work, grant, hot_list, version, "activated")
+        await put_in_force(work, grant, hot_list, version, sheet.entries, "activated")
     made = await lists.version(hot_list, version)
     return Uploaded(
         version=made,
-        kinds=kinds,
+        kinds=checker.kinds,
         needs_second_word=made.needs_second_word(last, share),
         regions=checker.regions,
     )

@@ -146,16 +146,31 @@ class Checker:
         department_state: str,
     ) -> None:
         self._list_id = list_id
-        self._kinds = kinds
+        self.kinds = kinds
+        """The import switches that apply to the list."""
+
         self._default_ori = default_ori
         self._now = now
         self._department_state = department_state
         self.regions: dict[str, str] = {}
         """Each short form in the input, with the region that the checker read it as."""
 
+    @classmethod
+    def of(
+        cls, policy: Policy, list_id: UUID, kinds_off: list[str], *, default_ori: str, now: datetime
+    ) -> "Checker":
+        """Return the checker of a list under the department's policy.
+
+        Args:
+            kinds_off: the record kinds that the list has switched off.
+            default_ori: the entering agency of an entry that names none.
+        """
+        kinds = kinds_of(policy, kinds_off)
+        return cls(list_id, kinds, default_ori, now, department_state=policy.department.state)
+
     def is_off(self, kind: str) -> bool:
         """Whether the import of a record kind is switched off."""
-        return kind in self._kinds.off
+        return kind in self.kinds.off
 
     def check(self, fields: Mapping[str, str]) -> Entry:
         """Return the entry that `fields` (stripped, empty ones left out) describe.
@@ -169,7 +184,7 @@ class Checker:
                 raise EntryFault(name, Code.ENTRY_FIELD_UNPRINTABLE)
         if "record_kind" not in fields:
             raise EntryFault("record_kind", Code.ENTRY_KIND_MISSING)
-        kind = self._kinds.check(fields["record_kind"])
+        kind = self.kinds.check(fields["record_kind"])
         plate, partial = plate_of(fields.get("plate", ""))
         region = self._region(fields.get("state"))
         try:

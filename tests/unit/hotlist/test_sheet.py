@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.hotlist.domain.csv_import import Sheet
-from services.hotlist.domain.entries import Checker, EntryFault, KindRefused, kinds_of
+from services.hotlist.domain.entries import Checker, EntryFault, KindRefused
 from shared.core.errors import InvalidInput, TooLarge
 from shared.core.policy import load_policy
 
@@ -17,7 +17,7 @@ LIST = UUID(int=468)
 
 
 def a_checker(off=()):
-    return Checker(LIST, kinds_of(POLICY, list(off)), "CA0520100", NOON, department_state="US-CA")
+    return Checker.of(POLICY, LIST, list(off), default_ori="CA0520100", now=NOON)
 
 
 def read(data, *, piece=None, off=(), **limits):
