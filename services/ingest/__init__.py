@@ -1,6 +1,7 @@
 """Ingest: accepts the frames and reads of cameras.
 
-Owns: the device registry, device credentials and when each device was last seen; the secrets of the months' ids.
+Owns: the device registry with when each device was last seen (`devices`), device credentials (`credentials`), when
+frames without a time first arrived (`first_seen`), the secrets of the months' ids (`month_secrets`).
 Consumes: `device.changed`, `records.purged`, `checkpoint.signed`.
 Publishes: `capture.received`, `read.recorded`, `device.changed`, `device.silenced`. `capture.received` is signed;
 `read.recorded` is a read that a camera made itself.

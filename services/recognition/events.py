@@ -93,7 +93,7 @@ class Captures:
     async def received(self, captures: Sequence[CaptureReceived]) -> None:
         """Handle captures concurrently; raises only after every other capture is published.
 
-        Raises: the refusal of a capture that cannot be read; Unavailable if Kafka or the object store is down;
+        Raises: AlprError for a capture that cannot be read; Unavailable if Kafka or the object store is down;
             any other failure.
         """
         if not all(capture.capture_id in self._settled for capture in captures):

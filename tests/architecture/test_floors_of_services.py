@@ -52,6 +52,16 @@ LIBRARIES_OF_DOMAIN = {
 """Computing and data types alone (ADR-0050): no module by which a rule would read, write or wait on its own. `io`,
 `zipfile` and `pathlib` work on what a rule is given: bytes in hand, an open archive, the name of a file."""
 
+LIBRARIES_OF_ENGINE = LIBRARIES_OF_DOMAIN | {
+    "PIL", "difflib", "importlib", "onnxruntime", "os", "paddleocr", "tempfile", "warnings", "yaml",
+}  # fmt: skip
+"""Reading plates computes on a frame, after it has found and loaded its weights from files."""
+
+ENGINE_MAY = (
+    "shared.core", "services.recognition.engine", "services.recognition.models", "services.recognition.settings",
+)  # fmt: skip
+"""No events: `recognition/events.py` makes them of what the engine returns."""
+
 READING = {"open", "io.open", "time.sleep"}
 """Calls of a rule that would read, write or wait after all. Tables beside a rule are read as text, once."""
 
@@ -92,6 +102,20 @@ def machinery(path: Path, service: str) -> Iterator[str]:
             yield name
     calls = (ast.unparse(n.func) for n in ast.walk(tree(path)) if isinstance(n, ast.Call))
     yield from (f"{call}()" for call in calls if call in READING or "write_" in call)
+
+
+def machinery_of_engine(path: Path) -> Iterator[str]:
+    """Yield what a module of recognition's `engine` imports that neither computes nor loads weights."""
+    for name in imports(path):
+        ours = name.split(".")[0] in {"shared", "services", "scenes", "training", "local", "deploy"}
+        if ours and not name.startswith(ENGINE_MAY) and name not in ("shared", "services"):
+            yield name
+        if name.startswith(MACHINERY_OF_CORE):
+            yield name
+        if not ours and name.split(".")[0] not in LIBRARIES_OF_ENGINE:
+            yield name
+        if name.startswith(("urllib.request", "importlib.metadata")):
+            yield name
 
 
 def has_routes(parsed: ast.Module) -> bool:
@@ -166,6 +190,36 @@ def test_the_rules_import_no_machinery(service):
     for path in sorted(folder.rglob("*.py")):
         found = list(machinery(path, service))
         assert not found, f"{path.relative_to(ROOT)} imports {found}"
+
+
+def test_the_engine_reads_plates_and_knows_no_service():
+    for path in modules("services/recognition/engine"):
+        found = list(machinery_of_engine(path))
+        assert not found, f"{path.relative_to(ROOT)} imports {found}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import httpx",
+        "import asyncio",
+        "import multiprocessing",
+        "import torch",
+        "from urllib.request import urlopen",
+        "from shared.events import ReadRecognised",
+        "from shared.objects.store import ObjectStore",
+        "from shared.core.logs import log",
+        "from services.recognition.workers.pool import Pool",
+        "from services.recognition.events import Captures",
+        "from services.retention.domain.criteria import Criteria",
+        "from training.styles import STYLES",
+        "import scenes",
+    ],
+)
+def test_machinery_in_the_engine_is_found(line, tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text(f"{line}\n")
+    assert list(machinery_of_engine(planted))
 
 
 @pytest.mark.parametrize(

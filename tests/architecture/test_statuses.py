@@ -5,12 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.architecture.source import ROOT, SERVICES, modules, tree
+from tests.architecture.source import CLIENTS, ROOT, SERVICES, modules, tree
 
 KNOW_STATUSES = {
     "shared/limits/body_limit.py": "refuses a body while it comes in, before FastAPI could turn an error into a 400",
     "shared/limits/limiter.py": "answers before the guard, and counts what the app answered",
     "shared/objects/setup.py": "a client: reads what the object store answers",
+    "services/console/actions/errors.py": "a client: reads what the services answer",
+    "services/console/actions/services.py": "a client: reads what the services answer",
+    "services/console/actions/sessions.py": "a client: a session ends where identity refuses it",
 }
 """Modules beside `shared/http` that know statuses of errors, and why."""
 
@@ -19,7 +22,7 @@ ANSWERS = {"problem", "Response", "JSONResponse", "PlainTextResponse", "Streamin
 KEYWORDS = {"status", "status_code"}
 STATUSES = range(100, 600)
 MAY_IMPORT_FASTAPI = {"api", "service", "main", "spec"}
-"""Rooms of a service that see requests; the console's pages are beside this (ADR-0008)."""
+"""Rooms of a service that see requests."""
 
 
 def statuses(parsed: ast.Module) -> Iterator[tuple[int, int]]:
@@ -70,14 +73,19 @@ def _by_a_name(node: ast.AST, value: ast.expr) -> bool:
 def knowing() -> dict[str, list[tuple[int, int]]]:
     """Return what knows statuses of errors, or of any answer outside a service's `api`."""
     paths = [path for path in modules("shared") if ROOT / "shared/http" not in path.parents]
-    paths += [path for service in SERVICES for path in modules(f"services/{service}")]
+    paths += [path for name in (*SERVICES, *CLIENTS) for path in modules(f"services/{name}")]
     found = {}
     for path in paths:
-        in_api = "api" in path.parts
-        errors = [one for one in statuses(tree(path)) if not (in_api and 200 <= one[0] < 300)]
-        if errors:
-            found[path.relative_to(ROOT).as_posix()] = errors
+        name = path.relative_to(ROOT).as_posix()
+        if errors := [one for one in statuses(tree(path)) if not is_a_routes(name, one[0])]:
+            found[name] = errors
     return found
+
+
+def is_a_routes(module: str, status: int) -> bool:
+    """Whether a route may give this status: a good one, or in a client any, since its pages show errors (ADR-0008)."""
+    folder, _, rest = module.removeprefix("services/").partition("/")
+    return rest.startswith("api/") and (folder in CLIENTS or 200 <= status < 300)
 
 
 def test_only_http_knows_statuses():
@@ -85,7 +93,23 @@ def test_only_http_knows_statuses():
     assert found.keys() == KNOW_STATUSES.keys(), found
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    ("module", "status", "its_own"),
+    [
+        ("services/audit/api/entries.py", 201, True),
+        ("services/audit/api/entries.py", 409, False),
+        ("services/audit/actions/export.py", 200, False),
+        ("services/console/api/pages.py", 409, True),
+        ("services/console/actions/seal.py", 401, False),
+        ("services/console/domain/navigation.py", 200, False),
+        ("shared/access/api/guard.py", 200, False),
+    ],
+)
+def test_a_status_is_a_routes_by_its_folder(module, status, its_own):
+    assert is_a_routes(module, status) is its_own
+
+
+@pytest.mark.parametrize("service", [*SERVICES, *CLIENTS])
 def test_only_what_sees_requests_imports_the_framework(service):
     checked = 0
     for path in modules(f"services/{service}"):

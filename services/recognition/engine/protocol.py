@@ -90,7 +90,8 @@ class Engine(Protocol):
             frame: (H, W, 3) uint8, BGR; any size from 1x1.
 
         Returns: an empty sequence if the frame shows no plate.
-        Raises: no error because of the frame's content; an exception is a fault of the engine.
+
+        The content of a frame causes no exception; one is a fault of the engine.
         """
 
     def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
