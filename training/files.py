@@ -1,5 +1,6 @@
 """Stores samples as a folder of .npy files of equal length, rendered in blocks and read memory-mapped."""
 
+import argparse
 from collections.abc import Callable, Mapping
 from multiprocessing import get_context
 from pathlib import Path
@@ -38,3 +39,16 @@ def write_blocks(
 def mapped(folder: Path, shapes: Shapes) -> list[NDArray[np.uint8]]:
     """Memory-map the arrays of a folder, in the order of `shapes`."""
     return [np.load(folder / f"{name}.npy", mmap_mode="r") for name in shapes]
+
+
+def main(
+    description: str | None, usual_count: int, write: Callable[[Path, int, int, int], None]
+) -> None:
+    """Render samples as the command line says: folder, count, seed, number of processes."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, default=usual_count)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    write(args.folder, args.count, args.seed, args.workers)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ WARM_UP: Final = 0.04
 LAST: Final = 0.004
 """Share of the highest rate that remains at the end."""
 BETAS: Final = (0.9, 0.98)
+
+Samples = TypeVar("Samples")
 
 LossOf = Callable[[NDArray[np.int64], np.random.Generator], torch.Tensor]
 """Returns the loss of some samples; the generator drives their augmentation."""
@@ -201,8 +203,14 @@ def average(averaged: torch.nn.Module, net: torch.nn.Module, keep: float) -> Non
             mine.copy_(theirs)
 
 
-def arguments(description: str | None, samples: str, usual: Plan) -> argparse.ArgumentParser:
-    """Build the command line of a training, with the plan's values as defaults; see `plan_of`."""
+def main(
+    description: str | None,
+    samples: str,
+    usual: Plan,
+    load: Callable[[Path], Samples],
+    train: Callable[[Samples, Samples, Path, Plan], object],
+) -> None:
+    """Train as the command line says, with the values of the `usual` plan as defaults; `samples` writes samples."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("samples", type=Path, help=f"folder written by {samples}")
     parser.add_argument("validation", type=Path, help="another, held out")
@@ -214,10 +222,12 @@ def arguments(description: str | None, samples: str, usual: Plan) -> argparse.Ar
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=usual.minutes)
     parser.add_argument("--start", type=Path, help="weights to continue from")
-    return parser
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    train(load(args.samples), load(args.validation), args.out, _plan_of(args))
 
 
-def plan_of(args: argparse.Namespace) -> Plan:
+def _plan_of(args: argparse.Namespace) -> Plan:
     """Return the plan that a command line describes."""
     return Plan(
         steps=args.steps,

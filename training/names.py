@@ -4,7 +4,6 @@ They mix the sheets, words and typefaces of all styles: a name can be on any she
 edge, so that only the name itself identifies the state.
 """
 
-import argparse
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from scenes.model import Colour, Image
 from services.recognition.engine.states import cut_edges
 from services.recognition.models import NAMES_HEIGHT_PX, NAMES_WIDTH_PX
+from training import files
 from training.faces import spelled_words
 from training.files import mapped, write_blocks
 from training.fittings import DEALERS, MONTHS, fit_hardware, stick_on, worn
@@ -351,13 +351,7 @@ def load(folder: Path) -> Names:
 
 def main() -> None:
     """Render samples."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=80_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=2)
-    args = parser.parse_args()
-    write(args.folder, args.count, args.seed, args.workers)
+    files.main(__doc__, 80_000, write)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Samples for the plate reader, written once and read often: `python -m training.samples`."""
 
-import argparse
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from scenes.model import Image, Points
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
+from training import files
 from training.files import mapped, write_blocks
 from training.photography import cut_out, photograph, width_px
 from training.plates import PlateRenderer
@@ -118,13 +118,7 @@ def load(folder: Path) -> Samples:
 
 def main() -> None:
     """Render samples."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=200_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=2)
-    args = parser.parse_args()
-    write(args.folder, args.count, args.seed, args.workers)
+    files.main(__doc__, 200_000, write)
 
 
 if __name__ == "__main__":

@@ -192,10 +192,9 @@ def train(patches: Patches, validation: Patches, out: Path, plan: loop.Plan) -> 
 
 def main() -> None:
     """Train the detector."""
-    usual = loop.Plan(steps=6000, rate=2e-3, report_every=200)
-    args = loop.arguments(__doc__, "training.scenes", usual).parse_args()
-    torch.set_num_threads(args.threads)
-    train(load(args.samples), load(args.validation), args.out, loop.plan_of(args))
+    loop.main(
+        __doc__, "training.scenes", loop.Plan(steps=6000, rate=2e-3, report_every=200), load, train
+    )
 
 
 if __name__ == "__main__":

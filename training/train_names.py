@@ -131,10 +131,13 @@ def aligned(letters: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 def main() -> None:
     """Train the reader of names."""
-    usual = loop.Plan(steps=8_000, rate=1.5e-3, report_every=250)
-    args = loop.arguments(__doc__, "training.names", usual).parse_args()
-    torch.set_num_threads(args.threads)
-    train(load(args.samples), load(args.validation), args.out, loop.plan_of(args))
+    loop.main(
+        __doc__,
+        "training.names",
+        loop.Plan(steps=8_000, rate=1.5e-3, report_every=250),
+        load,
+        train,
+    )
 
 
 if __name__ == "__main__":

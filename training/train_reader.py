@@ -154,10 +154,13 @@ def aligned(texts: NDArray[np.uint8], places: NDArray[np.uint8]) -> NDArray[np.i
 
 def main() -> None:
     """Train the reader."""
-    usual = loop.Plan(steps=20_000, rate=1.5e-3, report_every=250)
-    args = loop.arguments(__doc__, "training.samples", usual).parse_args()
-    torch.set_num_threads(args.threads)
-    train(load(args.samples), load(args.validation), args.out, loop.plan_of(args))
+    loop.main(
+        __doc__,
+        "training.samples",
+        loop.Plan(steps=20_000, rate=1.5e-3, report_every=250),
+        load,
+        train,
+    )
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 from services.audit.service import AuditService
 from services.audit.settings import GROUP
-from shared.kafka.consumer import WholeSubscription
+from shared.kafka.consumer import RawSubscription
 from shared.kafka.topics import TOPICS
 
 AUDITED = frozenset(topic.event for topic in TOPICS.values() if topic.audited)
 
 
-def subscriptions(audit: AuditService) -> list[WholeSubscription]:
+def subscriptions(audit: AuditService) -> list[RawSubscription]:
     """Return audit's one subscription."""
     batch = audit.settings.audit_batch_entries
-    return [WholeSubscription(GROUP, AUDITED, audit.writer.append, max_records=batch)]
+    return [RawSubscription(GROUP, AUDITED, audit.writer.append, max_records=batch)]

@@ -77,7 +77,7 @@ class IngestService(ApiService):
             self.cache.reloading,
             self.last_seen.writing,
             self.housekeeping.daily,
-            self.silence.looking,
+            self.silence.checking,
         )
         if self.follower is not None:
             self.runtime.run(self.follower)

@@ -40,6 +40,14 @@ class Principal:
         )
 
 
+async def access_token(request: Request) -> str:
+    """Return the access token that a request carries, unverified. Raises: NotAuthenticated."""
+    credentials = await BEARER(request)
+    if credentials is None:
+        raise NotAuthenticated(Common.TOKEN_MISSING)
+    return credentials.credentials
+
+
 async def identify(request: Request) -> Principal:
     """Return the person whose access token a request carries; records no attempt. Raises: NotAuthenticated."""
     runtime = runtime_of(request)

@@ -17,7 +17,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.access.principals import identify
+from shared.access import principals
 from shared.access.rule_refusals import record_unrecorded
 from shared.core import errors
 from shared.core.errors import AlprError, Explained, InternalFault
@@ -91,7 +91,7 @@ def create_app(
     service: RuntimeService,
     *,
     lifespan: Lifespan,
-    identify: Identify = identify,
+    identify: Identify = principals.identify,
     vouch: Vouch | None = None,
 ) -> FastAPI:
     """Return an app with the common middleware and routes; the service adds its own routes.

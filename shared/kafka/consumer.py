@@ -73,7 +73,7 @@ class Subscription:
 
 
 @dataclass(frozen=True)
-class WholeSubscription:
+class RawSubscription:
     """A consumer group with one handler for undecoded messages: it gets all messages of a poll in one call."""
 
     group: str
@@ -84,7 +84,7 @@ class WholeSubscription:
     pauses: int = UNHURRIED
 
 
-AnySubscription = Subscription | WholeSubscription
+AnySubscription = Subscription | RawSubscription
 
 
 class Consumer:
@@ -180,7 +180,7 @@ class Consumer:
         subscription = self._subscription
         # Messages of all partitions together: one poll costs one call and one transaction.
         messages = [_message(record) for raw in batches.values() for record in raw]
-        if isinstance(subscription, WholeSubscription):
+        if isinstance(subscription, RawSubscription):
             await self._hand_over(subscription.handler, messages)
         else:
             await self._handle(subscription, messages)

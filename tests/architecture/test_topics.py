@@ -70,7 +70,7 @@ def test_a_service_consumes_what_the_registry_says(service):
 
 def subscribing(path: Path) -> int:
     """How many subscriptions a module makes."""
-    return sum(name in {"Subscription", "WholeSubscription"} for name, _ in called_names(path))
+    return sum(name in {"Subscription", "RawSubscription"} for name, _ in called_names(path))
 
 
 def handled(path: Path) -> list[str]:

@@ -11,6 +11,7 @@ from services.hotlist.service import Running
 from services.hotlist.workers.viewer import StreamAuthorisation, Viewer
 from shared.access.grant import Grant
 from shared.access.guard import access
+from shared.access.principals import access_token
 from shared.core.errors import InvalidInput, Unavailable
 from shared.core.permissions import Permission
 
@@ -54,7 +55,7 @@ async def stream_alerts(
         raise Unavailable(Code.ALERT_STREAMS_FULL, retry_after_s=5)
     last = await broadcaster.last()
     asked = _number(last_event_id if last_event_id is not None else resume_after)
-    token = request.headers["authorization"].partition(" ")[2].strip()
+    token = await access_token(request)
     viewer = Viewer(
         grant,
         StreamAuthorisation(

@@ -21,7 +21,7 @@ class Silence:
         self._runtime = runtime
         self._after_s = settings.ingest_silent_after_s
         self._last_seen = last_seen
-        self.looking = PeriodicTask("device silence", self.check, settings.ingest_silence_every_s)
+        self.checking = PeriodicTask("device silence", self.check, settings.ingest_silence_every_s)
 
     async def check(self) -> int:
         """Report the devices that fell silent; returns their number. Raises: Unavailable."""

@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Self
 from uuid import UUID
@@ -17,7 +18,7 @@ from shared.core.policy import Narrowness
 from shared.core.problem_codes import Common
 
 
-class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """Conditions on a record, joined by AND."""
 
     plate: str | None = None  # in pattern form
@@ -30,9 +31,9 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     minimum_confidence: float | None = None
     read_ids: tuple[UUID, ...] = ()
 
-    @property
+    @cached_property
     def pattern(self) -> PlatePattern | None:
-        """The plate, parsed."""
+        """The plate, parsed once."""
         if self.plate is None:
             return None
         return PlatePattern.parse(self.plate, lookalike=self.lookalike)

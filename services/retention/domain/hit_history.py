@@ -40,7 +40,7 @@ class _Hit(msgspec.Struct):
     dispositions: list[_HitEvent]
 
 
-class Telling(NamedTuple):
+class HitReport(NamedTuple):
     """The faults found, and the number of hits."""
 
     faults: list[str]
@@ -51,7 +51,7 @@ _read = msgspec.json.Decoder(_Read).decode
 _hit = msgspec.json.Decoder(_Hit).decode
 
 
-def hit_faults(archive: ZipFile, data: str, count: str) -> Telling:
+def hit_faults(archive: ZipFile, data: str, count: str) -> HitReport:
     """Return the faults of the hits in a package.
 
     Args:
@@ -74,13 +74,13 @@ def hit_faults(archive: ZipFile, data: str, count: str) -> Telling:
                     faults.append(f"{HITS}: line {number} has an event of another hit")
                 told[hit.hit_id] = hit.read_id
     except (msgspec.MsgspecError, KeyError) as exc:
-        return Telling([f"{HITS} and {RECORDS} cannot be held together: {exc}"], 0)
+        return HitReport([f"{HITS} and {RECORDS} cannot be held together: {exc}"], 0)
     listed = {hit_id: read_id for read_id, hits in named.items() for hit_id in hits}
     if told != listed:
         faults.append(f"{HITS} does not tell the hits that {RECORDS} names")
     if count != str(number):
         faults.append(f"bag-info.txt: {HITS_TAG} {count} is not how many {HITS} tells")
-    return Telling(faults, number)
+    return HitReport(faults, number)
 
 
 def policy_faults(text: bytes, digest: str | None) -> list[str]:

@@ -139,7 +139,7 @@ def _verify(
     _check_digests(archive, top, files, payload, verdict)
     verdict.files = len(files)
     if not verdict.faults:
-        _check_telling(archive, top, files, verdict)
+        _check_hits_and_policy(archive, top, files, verdict)
     if f"data/{CHECKPOINT}" in payload and f"data/{CHECKPOINT}" in files:
         info = _read(archive, f"{top}/bag-info.txt").decode()
         _check_checkpoint(_read(archive, f"{top}/data/{CHECKPOINT}"), info, log_keys, verdict)
@@ -147,13 +147,13 @@ def _verify(
         verdict.faults.append(f"{CHECKPOINT} is not there: nothing ties the package to the log")
 
 
-def _check_telling(archive: ZipFile, top: str, files: set[str], verdict: Verdict) -> None:
+def _check_hits_and_policy(archive: ZipFile, top: str, files: set[str], verdict: Verdict) -> None:
     """Compare hits with records, and the policy with its digest, if the package contains them."""
     info = _read(archive, f"{top}/bag-info.txt").decode()
     if (count := _tag_of(info, HITS_TAG)) is not None:
-        telling = hit_faults(archive, f"{top}/data", count)
-        verdict.faults += telling.faults
-        verdict.hits = telling.hits
+        report = hit_faults(archive, f"{top}/data", count)
+        verdict.faults += report.faults
+        verdict.hits = report.hits
     if f"data/{POLICY}" in files:
         text = _read(archive, f"{top}/data/{POLICY}")
         verdict.policy = _tag_of(info, "Policy-Digest")

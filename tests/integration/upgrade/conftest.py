@@ -40,7 +40,7 @@ from shared.accounts.known_accounts import FOLLOWED
 from shared.core.policy import load_policy
 from shared.events import IdentityTicked
 from shared.kafka.codec import Message, decode
-from shared.kafka.consumer import WholeSubscription
+from shared.kafka.consumer import RawSubscription
 from shared.objects.store import LocalObjects
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
@@ -188,7 +188,7 @@ async def _deliver(subscription, messages):
     mine = [message for message in messages if message.topic in wanted]
     if not mine:
         return
-    if isinstance(subscription, WholeSubscription):
+    if isinstance(subscription, RawSubscription):
         await subscription.handler(mine)
         return
     for kind, handler in subscription.handlers.items():
