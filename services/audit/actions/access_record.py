@@ -26,7 +26,7 @@ from shared.postgres.outbox import emit
 
 
 @dataclass(frozen=True)
-class Taking:
+class LogExport:
     """An export of the log's entries `first` to `end` - 1, with its person and purpose."""
 
     attempt_id: UUID
@@ -40,7 +40,7 @@ class Taking:
 
 
 async def log_values_export(
-    connection: AsyncConnection, service: str, origin: str, taking: Taking, at: datetime
+    connection: AsyncConnection, service: str, origin: str, exported: LogExport, at: datetime
 ) -> None:
     """Append the entry that records an export of sealed values.
 
@@ -51,17 +51,17 @@ async def log_values_export(
     await log.lock()
     event = ValuesExported(
         occurred_at=at,
-        actor=taking.actor,
-        attempt_id=taking.attempt_id,
-        purpose=taking.purpose,
-        request_id=taking.request_id,
+        actor=exported.actor,
+        attempt_id=exported.attempt_id,
+        purpose=exported.purpose,
+        request_id=exported.request_id,
         origin=origin,
-        first=taking.first,
-        end=taking.end,
-        values=taking.end
-        if taking.old_log
-        else await Values(connection).count(taking.first, taking.end),
-        old_log=taking.old_log,
+        first=exported.first,
+        end=exported.end,
+        values=exported.end
+        if exported.old_log
+        else await Values(connection).count(exported.first, exported.end),
+        old_log=exported.old_log,
     )
     head = await log.head(Head())
     await log.append(head, [entry_from(event, service)], at)
@@ -78,13 +78,13 @@ async def record_export(
     *,
     values: bool,
     old_log: bool = False,
-) -> Taking:
+) -> LogExport:
     """Record `actor`'s export of the log's first `size` entries by the command line, before the file is written."""
     now = datetime.now(UTC)
-    taking = Taking(uuid4(), actor, purpose, str(uuid4()), 0, size, old_log)
+    exported = LogExport(uuid4(), actor, purpose, str(uuid4()), 0, size, old_log)
     disclosed = RecordsDisclosed(
         occurred_at=now,
-        attempt_id=taking.attempt_id,
+        attempt_id=exported.attempt_id,
         actor=actor,
         service=service,
         permission=Permission.AUDIT_READ.value,
@@ -92,41 +92,41 @@ async def record_export(
         records=[DisclosedDay(shown=[DisclosedRecord(record_id=f"0-{size - 1}")])] if size else [],
         count=size,
         purpose=purpose,
-        request_id=taking.request_id,
+        request_id=exported.request_id,
     )
-    await emit(connection, service, _attempt(service, taking, now, values=values), disclosed)
-    return taking
+    await emit(connection, service, _attempt(service, exported, now, values=values), disclosed)
+    return exported
 
 
 async def record_refusal(
     connection: AsyncConnection, service: str, actor: Actor, purpose: PurposeRecord, reason: str
 ) -> None:
     """Record that the command line refused `actor` an export."""
-    taking = Taking(uuid4(), actor, purpose, str(uuid4()), 0, 0)
+    exported = LogExport(uuid4(), actor, purpose, str(uuid4()), 0, 0)
     now = datetime.now(UTC)
-    await emit(connection, service, _attempt(service, taking, now, values=True, reason=reason))
+    await emit(connection, service, _attempt(service, exported, now, values=True, reason=reason))
 
 
 def _attempt(
-    service: str, taking: Taking, now: datetime, *, values: bool, reason: str | None = None
+    service: str, exported: LogExport, now: datetime, *, values: bool, reason: str | None = None
 ) -> AccessAttempted:
     return AccessAttempted(
         occurred_at=now,
-        attempt_id=taking.attempt_id,
-        actor=taking.actor,
+        attempt_id=exported.attempt_id,
+        actor=exported.actor,
         service=service,
         permission=Permission.AUDIT_READ.value,
         method="CLI",
         route="export",
         elements={
-            "first": taking.first,
-            "end": taking.end,
+            "first": exported.first,
+            "end": exported.end,
             "with_values": values,
-            "old_log": taking.old_log,
+            "old_log": exported.old_log,
         },
         allowed=reason is None,
         reason=reason,
-        purpose=taking.purpose,
-        request_id=taking.request_id,
+        purpose=exported.purpose,
+        request_id=exported.request_id,
         client_address="",
     )

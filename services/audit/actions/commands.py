@@ -334,12 +334,12 @@ async def _exported(
             if not (size := await Log(connection, OLD if old else "").size()):
                 raise InternalFault("the log has no entry to export")
             now = datetime.now(UTC)
-            taking = await record_export(
+            export = await record_export(
                 connection, SERVICE, actor, purpose, size, values=values, old_log=old
             )
             note = None if old else await checkpointer.sign_for(connection, size, now)
             if values:
-                await log_values_export(connection, SERVICE, origin, taking, now)
+                await log_values_export(connection, SERVICE, origin, export, now)
         async with db.begin() as connection:
             if old:
                 exported = lines_of_old(connection, origin, size)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.access_record import Taking, log_values_export
+from services.audit.actions.access_record import LogExport, log_values_export
 from services.audit.actions.export import lines, lines_of_old
 from services.audit.actions.writer import Writer
 from services.audit.domain.exports import Wanted, span_of
@@ -57,7 +57,7 @@ async def begin(
     note = None if wanted.old_log else await writer.sign_for(work.connection, span.end)
     origin = settings.audit_origin if wanted.old_log else settings.log_origin
     if wanted.with_values:
-        taking = Taking(
+        exported = LogExport(
             attempt_id=grant.attempt_id,
             actor=grant.actor,
             purpose=grant.declared.record,
@@ -66,5 +66,5 @@ async def begin(
             end=span.end,
             old_log=wanted.old_log,
         )
-        await log_values_export(work.connection, work.service, origin, taking, grant.now)
+        await log_values_export(work.connection, work.service, origin, exported, grant.now)
     return Begun(wanted, origin, span, note)
