@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.hotlist.api import router
-from services.hotlist.api.views import alert
+from services.hotlist.api.views import alert, stream_end
 from services.hotlist.events import subscriptions
 from services.hotlist.service import HotlistService
 from services.hotlist.settings import Settings
@@ -23,7 +23,7 @@ from shared.service.stopping import before_stop
 def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     """Return the app; it connects when its lifespan begins."""
     runtime = runtime or ApiRuntime(SPEC, settings)
-    hotlist = HotlistService.of(runtime, settings, alert)
+    hotlist = HotlistService.of(runtime, settings, alert, stream_end)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

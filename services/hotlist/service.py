@@ -12,7 +12,7 @@ from services.hotlist.domain.problem_codes import Code
 from services.hotlist.settings import Settings
 from services.hotlist.store.lists import CHANNEL as LISTS_CHANNEL
 from services.hotlist.store.raised import CHANNEL as ALERTS_CHANNEL
-from services.hotlist.workers.broadcast import Broadcaster, Encode
+from services.hotlist.workers.broadcast import Broadcaster, Encode, EncodeEnd
 from services.hotlist.workers.index_refresh import Refresher
 from services.hotlist.workers.matcher import Matcher
 from services.hotlist.workers.notices import Notices
@@ -47,8 +47,10 @@ class HotlistService(ApiService):
     """Limits the uploads in progress; an upload holds it until it has arrived."""
 
     @classmethod
-    def of(cls, runtime: ApiRuntime, settings: Settings, encode: Encode) -> "HotlistService":
-        """Return the service, not started; `encode` writes a hit as the stream sends it."""
+    def of(
+        cls, runtime: ApiRuntime, settings: Settings, encode: Encode, encode_end: EncodeEnd
+    ) -> "HotlistService":
+        """Return the service, not started; `encode` and `encode_end` write what the stream sends."""
         own = uuid4().hex
         secrets = MonthSecrets(
             runtime.db,
@@ -60,7 +62,7 @@ class HotlistService(ApiService):
             runtime.trust, runtime.clock, unsigned_until=settings.unsigned_captures_until
         )
         refresher = Refresher(runtime, settings)
-        broadcaster = Broadcaster(runtime, settings, encode)
+        broadcaster = Broadcaster(runtime, settings, encode, encode_end)
         matcher = Matcher(runtime, settings, refresher, broadcaster.task.wake, own, secrets)
         channels = {
             LISTS_CHANNEL: refresher.task.wake,

@@ -223,25 +223,33 @@ def status_of(error: type[AlprError]) -> int:
 
 def problem(request: Request, exc: AlprError) -> JSONResponse:
     """Return an error as a problem document."""
-    code, detail, params = _said(exc)
-    status = status_of(type(exc))
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": exc.title,
-        "status": status,
-        "code": code,
-        "params": params,
-        "detail": detail,
-        "instance": f"urn:request:{request.state.request_id}",
-    }
-    retry_after_s: int | None = getattr(exc, "retry_after_s", None)
-    listed = None if exc.errors is None else [_values(one) for one in exc.errors]
-    members = {"field": exc.field, "errors": listed, "retry_after_s": retry_after_s}
-    body.update({name: value for name, value in members.items() if value is not None})
+    body = members(exc)
+    body["instance"] = f"urn:request:{request.state.request_id}"
+    status, retry_after_s = body["status"], body.get("retry_after_s")
     headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(body, status, headers, media_type=PROBLEM)
+
+
+def members(exc: AlprError) -> dict[str, Any]:
+    """Return the members of an error's problem document that do not depend on the request."""
+    code, detail, params = _said(exc)
+    listed = None if exc.errors is None else [_values(one) for one in exc.errors]
+    further = {
+        "field": exc.field,
+        "errors": listed,
+        "retry_after_s": getattr(exc, "retry_after_s", None),
+    }
+    return {
+        "type": "about:blank",
+        "title": exc.title,
+        "status": status_of(type(exc)),
+        "code": code,
+        "params": params,
+        "detail": detail,
+        **{name: value for name, value in further.items() if value is not None},
+    }
 
 
 def _said(exc: AlprError) -> tuple[str, str, dict[str, Any]]:

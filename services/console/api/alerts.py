@@ -9,8 +9,9 @@ from fastapi.responses import StreamingResponse
 from services.console.actions.errors import Refused, SignedOut, refusal
 from services.console.api.browser import drop_cookies
 from services.console.api.pages import page
-from services.console.api.stream import Event, relay
+from services.console.api.stream import Event, end, relay, signed_out
 from services.console.api.visit import Working, watching
+from shared.core.problem_codes import Common
 
 router = APIRouter(prefix="/alerts")
 
@@ -54,7 +55,7 @@ async def stream_alerts(
 ) -> Response:
     """Stream hotlist's alerts to this person, resumed after the browser's last event.
 
-    A browser can read neither the status nor the body of a refused stream, so faults are sent as events.
+    A browser can read neither the status nor the body of a refused stream, so a refusal is sent as the event `end`.
     """
     try:
         visit = await watching(request)
@@ -66,9 +67,9 @@ async def stream_alerts(
             raise refusal(answer)
     except SignedOut:
         drop_cookies(request)
-        return _events([Event("signed-out", "over")])
+        return _events([signed_out("session_over")])
     except Refused as exc:
-        return _events([Event("problem", exc.detail or exc.title)])
+        return _events([end(exc.code or Common.UNAVAILABLE.code, exc.detail or exc.title)])
     base = request.scope.get("root_path", "")
     return StreamingResponse(
         relay(visit, answer, base), media_type="text/event-stream", headers=_UNBUFFERED

@@ -3,11 +3,13 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Literal
 
 import httpx
 
 from services.console.api.pages import fragment
 from services.console.api.visit import Visit
+from shared.core.problem_codes import Common
 
 RETRY_MS = 3000
 
@@ -30,6 +32,22 @@ class Event:
             *(f"data: {line}" for line in self.data.splitlines() or [""]),
         ]
         return ("\n".join(lines) + "\n\n").encode()
+
+
+def end(code: str, detail: str) -> Event:
+    """Return the event that ends the stream, with a problem's code and text as hotlist's `end` has them."""
+    return Event("end", json.dumps({"code": code, "detail": detail}))
+
+
+def signed_out(code: Literal["session_idle", "session_over"]) -> Event:
+    """Return the event that ends the stream because the browser has no session any more."""
+    return Event("signed-out", json.dumps({"code": code, "detail": _SIGNED_OUT[code]}))
+
+
+_SIGNED_OUT = {
+    "session_idle": "you were signed out because the page was not used",
+    "session_over": "your session is over: sign in again",
+}
 
 
 async def events_in(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
@@ -64,10 +82,11 @@ async def relay(visit: Visit, answer: httpx.Response, base: str) -> AsyncIterato
         async for event in events_in(answer.aiter_lines()):
             session = visit.console.sessions.current(visit.session)
             if visit.console.sessions.is_idle(session):
-                yield Event("signed-out", "idle").encode()
+                yield signed_out("session_idle").encode()
                 return
             yield as_page_event(event, base).encode()
     except httpx.TransportError:
-        return  # the browser reconnects with the last id and misses no event
+        # The browser reconnects with the last id and misses no event.
+        yield end(Common.UNAVAILABLE.code, Common.UNAVAILABLE.text).encode()
     finally:
         await answer.aclose()

@@ -36,13 +36,19 @@ function listen() {
   // The account could not be checked for a while: alerts go on as long as the policy lets them.
   source.addEventListener("unchecked", (event) => say(`Your account cannot be checked now: ${event.data}`, true));
   source.addEventListener("checked", () => say("Connected: new alerts appear here by themselves.", false));
-  source.addEventListener("problem", (event) => say(`No alerts: ${event.data}`, true));
+  // The service ends the stream with a problem: `code` for this program, `detail` for people.
   source.addEventListener("end", (event) => {
-    // Coming back would end the stream of another window, which would come back in turn.
-    if (event.data.startsWith("this account opened another stream")) {
+    const problem = JSON.parse(event.data);
+    if (problem.code === "token_expired") {
+      return; // the console gets a new token when the browser reconnects
+    }
+    if (problem.code === "alert_stream_replaced") {
+      // Reconnecting would end the stream of another window, which would reconnect in turn.
       source.close();
       say("No alerts: they are open in other windows. Close some, then load this page again.", true);
+      return;
     }
+    say(`No alerts: ${problem.detail}`, true);
   });
   source.addEventListener("signed-out", () => {
     source.close();

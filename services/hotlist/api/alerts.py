@@ -17,11 +17,18 @@ from shared.core.permissions import Permission
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 
-EXAMPLE = 'id: 17\nevent: alert\ndata: {"hit_id": "...", "status": "unverified", ...}\n\n'
+EXAMPLE = (
+    'id: 17\nevent: alert\ndata: {"hit_id": "...", "status": "unverified", ...}\n\n'
+    'event: end\ndata: {"status": 401, "code": "token_expired", "params": {}, "detail": "the token has expired", ...}'
+    "\n\n"
+)
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "`ready` at once, `alert` for each hit (its data as in `GET /v1/hits`), `end` with"
-        " the reason when the stream ends; comments in between show that the stream is open.",
+        "description": "`ready` at once, `alert` for each hit (its data as in `GET /v1/hits`), `end` when the"
+        " service ends the stream; comments in between show that the stream is open. The data of `end` is a"
+        " problem document (`Problem`) in JSON. Its `code` tells what to do: `token_expired` asks for a new"
+        " token; after `alert_stream_replaced` do not reconnect; after a status of 503 reconnect later; after"
+        " other codes of 401 and 403 the person may receive no alerts.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
     }
 }

@@ -16,8 +16,10 @@ from services.hotlist.domain.hits import Disposition, Hit, Sighting, Verificatio
 from services.hotlist.domain.rating import Outcome, staleness_limit_s
 from services.hotlist.store.lists import HotList, Version
 from shared.accounts.picture_links import LINK_TOKEN
+from shared.core.errors import AlprError
 from shared.core.policy import HotLists
 from shared.events import DisplayedCaution, Source, Tier
+from shared.http.app import members
 from shared.http.models import Page, Person, ResolvedRegion, resolved_regions
 
 UNVERIFIED_NOTICE = (
@@ -229,6 +231,11 @@ def alert(hit: Hit, now: datetime, link: str | None) -> bytes:
     """Return a hit as a Server-Sent Event; a client resumes from its id."""
     data = hit_out(hit, now, link).model_dump_json()
     return f"id: {hit.seq}\nevent: alert\ndata: {data}\n\n".encode()
+
+
+def stream_end(why: AlprError) -> bytes:
+    """Return the last Server-Sent Event of a stream: the problem document that says why it ends."""
+    return f"event: end\ndata: {msgspec.json.encode(members(why)).decode()}\n\n".encode()
 
 
 def hit_whole(

@@ -123,4 +123,13 @@ class Code(ProblemCode):
     )
     HIT_DISPOSITIONS_FULL = Conflict, "this hit has the most dispositions that a hit may have"
     ALERT_STREAMS_FULL = Unavailable, "no more alert streams can be opened here; try again later"
+    ALERT_STREAM_REPLACED = (
+        Conflict,
+        "this account opened another stream; it may have {max_streams} at a time",
+    )
+    ALERT_STREAM_UNCHECKED = (
+        Unavailable,
+        "the account could not be checked for {unchecked_s:g} s; open the stream again later",
+    )
+    ALERT_STREAM_STOPPED = Unavailable, "the server stops; open the stream again"
     ALERT_ID_MALFORMED = InvalidInput, "an id of this stream is a whole number"

@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.actions.crop_link import crop_link
 from services.hotlist.domain.hits import Hit
+from services.hotlist.domain.problem_codes import Code
 from services.hotlist.settings import Settings
 from services.hotlist.store.alerts import Alerts
 from services.hotlist.workers.viewer import Viewer
-from shared.core.errors import Unavailable
+from shared.core.errors import AlprError, Conflict, Unavailable
 from shared.core.periodic import PeriodicTask
 from shared.events import AlertsUnchecked
 from shared.postgres.outbox import emit
@@ -26,14 +27,14 @@ from shared.service.api_runtime import ApiRuntime
 Encode = Callable[[Hit, datetime, str | None], bytes]
 """Encodes a hit as a Server-Sent Event, from the hit, the time and the token of the link to its picture."""
 
+EncodeEnd = Callable[[AlprError], bytes]
+"""Encodes the refusal that ends a stream as its last Server-Sent Event."""
+
 VIEWERS = Gauge("alpr_alert_streams", "Open alert streams")
 DELIVERED = Counter("alpr_alerts_delivered", "Alerts sent to viewers")
 
 PIECE = 200
 """The most alerts of one query."""
-
-REPLACED = "this account opened another stream; it has as many as it may"
-"""The reason that ends a replaced stream; the console's page does not reconnect after it."""
 
 HEARTBEAT = b": heartbeat\n\n"
 RETRY_MS = 1000
@@ -42,8 +43,10 @@ RETRY_MS = 1000
 class Broadcaster:
     """The alert streams of this process. Wake `task` when there are new hits."""
 
-    def __init__(self, runtime: ApiRuntime, settings: Settings, encode: Encode) -> None:
-        """`encode` encodes a hit as a Server-Sent Event."""
+    def __init__(
+        self, runtime: ApiRuntime, settings: Settings, encode: Encode, encode_end: EncodeEnd
+    ) -> None:
+        """`encode` and `encode_end` encode a hit and the end as Server-Sent Events."""
         self.task = PeriodicTask(
             "alert broadcaster",
             self._check_viewers,
@@ -54,6 +57,7 @@ class Broadcaster:
         self._runtime = runtime
         self._settings = settings
         self._encode = encode
+        self._encode_end = encode_end
         self._position = 0
         """The `seq` of the last hit that was delivered to, or withheld from, all live viewers."""
 
@@ -91,8 +95,10 @@ class Broadcaster:
     def _make_room(self, account_id: str) -> None:
         """End the oldest streams of an account above its limit."""
         going_on = [viewer for viewer in self._of(account_id) if viewer.ended is None]
+        most = self._settings.hotlist_account_streams
         for viewer in going_on[: -self._settings.hotlist_account_streams]:
-            viewer.end(REPLACED)
+            # The console's page does not reconnect after this one.
+            viewer.end(Conflict(Code.ALERT_STREAM_REPLACED, max_streams=most))
 
     async def last(self) -> int:
         """Return the number of the latest hit. Raises: Unavailable."""
@@ -114,16 +120,16 @@ class Broadcaster:
                     break
                 if sent:
                     yield sent
-            yield _ending(why)
+            yield self._encode_end(why)
         except Unavailable as exc:
-            yield _ending(exc.detail)
+            yield self._encode_end(exc)
         finally:
             self._viewers.pop(viewer, None)
             VIEWERS.set(len(self._viewers))
 
-    def _end(self, viewer: Viewer) -> str | None:
+    def _end(self, viewer: Viewer) -> AlprError | None:
         if self._closing:
-            return "the server stops"
+            return Unavailable(Code.ALERT_STREAM_STOPPED)
         return viewer.ended or viewer.standing.fault(self._runtime.clock.now())
 
     async def _notice(self, viewer: Viewer) -> bytes:
@@ -259,7 +265,3 @@ class Broadcaster:
 def _opening(cursor: int) -> bytes:
     """Return the first event with the stream's start, so that a client cut off before its first alert can resume."""
     return f"retry: {RETRY_MS}\nid: {cursor}\nevent: ready\ndata: {cursor}\n\n".encode()
-
-
-def _ending(why: str) -> bytes:
-    return f"event: end\ndata: {why}\n\n".encode()

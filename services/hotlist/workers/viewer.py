@@ -5,10 +5,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from services.hotlist.domain.hits import Hit
+from services.hotlist.domain.problem_codes import Code
 from shared.access.grant import Grant
 from shared.accounts.known_accounts import People
 from shared.accounts.tokens import verify
-from shared.core.errors import NotAuthenticated
+from shared.core.errors import (
+    AlprError,
+    CredentialEnded,
+    NotAuthenticated,
+    NotAuthorised,
+    Unavailable,
+)
+from shared.core.problem_codes import Common
 from shared.service.coverage import Coverage
 
 
@@ -32,7 +40,7 @@ class StreamAuthorisation:
         self._claims = verify(token, people.keys, "access", now)
         self._expires_at = datetime.fromtimestamp(float(self._claims["exp"]), UTC)
         self._trained_until = grant.principal.trained_until
-        self._distrusted: str | None = None
+        self._distrusted: AlprError | None = None
         self._unchecked_for = unchecked_for
 
     def unchecked(self, now: datetime) -> tuple[datetime, datetime] | None:
@@ -40,22 +48,23 @@ class StreamAuthorisation:
         lost = self._people.lost_for(now)
         return None if lost is None else (now - lost, now - lost + self._unchecked_for)
 
-    def fault(self, now: datetime) -> str | None:
-        """Return why the stream must end, or None."""
+    def fault(self, now: datetime) -> AlprError | None:
+        """Return the refusal that must end the stream, or None."""
         if now >= self._expires_at:
-            return "the token has expired"
+            return CredentialEnded(Common.TOKEN_EXPIRED)
         if self._trained_until is None or now >= self._trained_until:
-            return "training has lapsed (policy 468.4(d))"
+            return _untrained(self._trained_until)
         if self._coverage is not None and self._coverage.refuses:
-            return "the audit log is too far behind"
+            return Unavailable(Common.AUDIT_LOG_BEHIND, retry_after_s=60)
         if self._distrusted is not None:
             return self._distrusted
         try:
             self._people.check(self._claims)
         except NotAuthenticated as exc:
-            return exc.detail
+            return exc
         if (unchecked := self.unchecked(now)) is not None and now >= unchecked[1]:
-            return "the account could not be checked for too long"
+            unchecked_s = self._unchecked_for.total_seconds()
+            return Unavailable(Code.ALERT_STREAM_UNCHECKED, unchecked_s=unchecked_s)
         return None
 
     def verify_again(self, now: datetime) -> None:
@@ -63,7 +72,13 @@ class StreamAuthorisation:
         try:
             verify(self._token, self._people.keys, "access", now)
         except NotAuthenticated as exc:
-            self._distrusted = exc.detail
+            self._distrusted = exc
+
+
+def _untrained(until: datetime | None) -> NotAuthorised:
+    if until is None:
+        return NotAuthorised(Common.TRAINING_MISSING)
+    return NotAuthorised(Common.TRAINING_LAPSED, lapsed_on=until.date())
 
 
 class Viewer:
@@ -78,8 +93,8 @@ class Viewer:
         self.unchecked = False
         """Whether the stream has sent the notice that the account cannot be checked."""
 
-        self.ended: str | None = None
-        """The reason to end the stream although its token is valid; None to continue."""
+        self.ended: AlprError | None = None
+        """The refusal that ends the stream although its token is valid; None to continue."""
 
         self.behind = True
         """Whether the stream reads from Postgres by itself, until it has caught up with the broadcaster."""
@@ -93,7 +108,7 @@ class Viewer:
         """The account that opened the stream."""
         return self.grant.principal.account_id
 
-    def end(self, why: str) -> None:
+    def end(self, why: AlprError) -> None:
         """End the stream at once with `why` as the reason."""
         self.ended = why
         self.wake()

@@ -248,7 +248,7 @@ class Stream:
 
     @property
     def end(self):
-        return next((data for _, name, data in self.events if name == "end"), None)
+        return next((json.loads(data) for _, name, data in self.events if name == "end"), None)
 
 
 class Streams:

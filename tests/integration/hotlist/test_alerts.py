@@ -9,7 +9,6 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from services.hotlist.workers.broadcast import REPLACED
 from shared.core.problem_codes import Common
 from shared.events import RecordsDisclosed
 from shared.testing import eventually
@@ -191,6 +190,7 @@ async def test_nothing_is_sent_while_disclosures_cannot_be_kept(hotlist, streams
         monkeypatch.setattr(HitDisclosures, "record", fails)
         await seen(hotlist, 2)
         await eventually(lambda: stream.end)
+        assert stream.end["code"] == "database_away"
         assert stream.ids == []
         monkeypatch.undo()
     async with streams.open(0) as stream:
@@ -202,7 +202,8 @@ async def test_a_stream_ends_when_its_token_expires(hotlist, streams, clock):
         await eventually(lambda: stream.events)
         clock.advance(minutes=11)
         await eventually(lambda: stream.ended)
-        assert stream.end == "the token has expired"
+        assert (stream.end["code"], stream.end["status"]) == ("token_expired", 401)
+        assert (stream.end["params"], stream.end["detail"]) == ({}, "the token has expired")
 
 
 async def test_a_stream_ends_once_and_at_once_when_its_key_is_no_longer_trusted(
@@ -214,7 +215,8 @@ async def test_a_stream_ends_once_and_at_once_when_its_key_is_no_longer_trusted(
         for kid, (jwk, _) in list(keys._keys.items()):
             keys.add(kid, jwk, clock.now())
         await eventually(lambda: stream.ended)
-        assert stream.end == "the token's key is not known"
+        assert stream.end["code"] == "token_key_unknown"
+        assert stream.end["detail"] == "the token's key is not known"
         assert [event[1] for event in stream.events].count("end") == 1
 
 
@@ -226,7 +228,9 @@ async def test_a_stream_ends_when_training_lapses(hotlist, streams, clock):
         await eventually(lambda: stream.events)
         clock.advance(minutes=3)
         await eventually(lambda: stream.ended)
-        assert "468.4(d)" in stream.end
+        assert stream.end["code"] == "training_lapsed"
+        assert stream.end["params"] == {"lapsed_on": soon.date().isoformat()}
+        assert "468.4(d)" in stream.end["detail"]
 
 
 @pytest.mark.clause("468.6/separation")
@@ -242,7 +246,8 @@ async def test_a_stream_ends_when_the_token_is_revoked_before_another_alert(
         await seen(hotlist, 1)
         await eventually(lambda: stream.ended)
         assert stream.alerts == []
-        assert "separated" in stream.end
+        assert stream.end["code"] == "account_ended"
+        assert stream.end["params"] == {"status": "separated"}
     assert await disclosed(hotlist) == []
 
 
@@ -264,7 +269,7 @@ async def test_a_silent_stream_ends_within_seconds_of_the_separation(
         clock.advance(seconds=1)
         authority.people.learn(authority.account(account, "separated", clock.now()))
         await eventually(lambda: stream.ended)
-        assert "separated" in stream.end
+        assert stream.end["params"] == {"status": "separated"}
 
 
 async def test_a_slow_client_holds_nobody_up_and_misses_nothing(hotlist, streams):
@@ -318,7 +323,8 @@ async def test_an_account_has_five_streams_and_one_more_ends_its_oldest(hotlist,
         other = await stack.enter_async_context(streams.open())
         await eventually(lambda: other.events)
         await eventually(lambda: opened[0].ended)
-        assert opened[0].end == REPLACED
+        assert opened[0].end["code"] == "alert_stream_replaced"
+        assert opened[0].end["params"] == {"max_streams": 5}
         await seen(hotlist, 1)
         await eventually(lambda: all(stream.alerts for stream in [*opened[1:], other]))
         assert not opened[0].alerts
@@ -350,7 +356,8 @@ async def test_streams_end_when_the_server_stops(hotlist, streams):
         await eventually(lambda: stream.events)
         hotlist.running.broadcaster.close()
         await eventually(lambda: stream.ended)
-        assert stream.end == "the server stops"
+        assert (stream.end["code"], stream.end["status"]) == ("alert_stream_stopped", 503)
+        assert stream.end["detail"].startswith("the server stops")
         with pytest.raises(AssertionError, match="no more alert streams"):
             async with streams.open():
                 pass
@@ -395,7 +402,8 @@ async def test_an_open_stream_goes_on_unchecked_as_long_as_the_policy_says_and_s
         assert not stream.ended
         clock.advance(seconds=2)
         await eventually(lambda: stream.ended)
-        assert "could not be checked for too long" in stream.end
+        assert stream.end["code"] == "alert_stream_unchecked"
+        assert stream.end["params"] == {"unchecked_s": 120}
     with pytest.raises(AssertionError, match="cannot be checked"):
         async with streams.open():
             pass

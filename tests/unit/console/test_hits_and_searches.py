@@ -1,6 +1,7 @@
 """Alerts, hits, purposes and searches as an officer sees them."""
 
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -8,6 +9,8 @@ import pytest
 
 import services.console
 from services.console.api.stream import Event, events_in
+from services.hotlist.domain.problem_codes import Code
+from shared.core.problem_codes import Common
 from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, a_hit, a_read, problem
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -89,7 +92,7 @@ async def test_the_stream_brings_each_alert_as_a_card_with_its_number(officer, s
         "retry: 1000\nid: 16\nevent: ready\ndata: 16\n\n",
         ": heartbeat\n\n",
         alert(),
-        "event: end\ndata: the token has expired\n\n",
+        'event: end\ndata: {"code": "token_expired", "detail": "the token has expired"}\n\n',
     )
     answer = await officer.open("/alerts/stream?after=16", headers={"Last-Event-ID": "14"})
     [asked] = services.asked("GET", "/alerts")
@@ -97,6 +100,7 @@ async def test_the_stream_brings_each_alert_as_a_card_with_its_number(officer, s
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = [e async for e in events_in(lines(answer.text)) if e.name]
     assert [(e.name, e.event_id) for e in events] == [("ready", "16"), ("alert", "17"), ("end", "")]
+    assert json.loads(events[2].data)["code"] == "token_expired"
     assert "UNVERIFIED" in events[1].data
     assert f'href="/hits/{HIT}"' in events[1].data
 
@@ -135,9 +139,34 @@ async def lines(text):
 
 async def test_a_refused_stream_tells_why(officer, services):
     lapsed = "training lapsed on 2026-05-31 (policy 468.4(d))"
-    services.answers["GET /alerts"] = lambda _: problem(403, "Not permitted", lapsed)
+    services.answers["GET /alerts"] = lambda _: problem(
+        403, "Not permitted", lapsed, code="training_lapsed"
+    )
     answer = await officer.open("/alerts/stream")
-    assert f"event: problem\ndata: {lapsed}\n\n" in answer.text
+    [end] = [e async for e in events_in(lines(answer.text)) if e.name]
+    assert (end.name, json.loads(end.data)) == (
+        "end",
+        {"code": "training_lapsed", "detail": lapsed},
+    )
+
+
+async def test_a_stream_that_loses_its_service_ends_with_a_code(officer, services):
+    async def cut():
+        yield b"id: 16\nevent: ready\ndata: 16\n\n"
+        raise httpx.ReadError("cut")
+
+    services.answers["GET /alerts"] = lambda _: httpx.Response(
+        200, content=cut(), headers={"content-type": "text/event-stream"}
+    )
+    answer = await officer.open("/alerts/stream")
+    [_, end] = [e async for e in events_in(lines(answer.text)) if e.name]
+    assert (end.name, json.loads(end.data)["code"]) == ("end", "unavailable")
+
+
+def test_the_page_of_alerts_goes_by_codes_that_hotlist_ends_streams_with():
+    script = (FOLDER / "static" / "alerts.js").read_text()
+    ends = set(re.findall(r'problem\.code === "(\w+)"', script))
+    assert ends == {Common.TOKEN_EXPIRED.code, Code.ALERT_STREAM_REPLACED.code}
 
 
 async def test_a_stream_ends_when_nobody_uses_the_page(officer, services, clock):
@@ -147,7 +176,8 @@ async def test_a_stream_ends_when_nobody_uses_the_page(officer, services, clock)
         streamed(alert())(_),
     )[1]
     answer = await officer.open("/alerts/stream")
-    assert "event: signed-out" in answer.text
+    [end] = [e async for e in events_in(lines(answer.text)) if e.name]
+    assert (end.name, json.loads(end.data)["code"]) == ("signed-out", "session_idle")
     assert "UNVERIFIED" not in answer.text
 
 

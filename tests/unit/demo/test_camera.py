@@ -119,7 +119,7 @@ async def test_the_alert_stream_comes_back_with_the_last_id():
         if len(asked) == 3:
             return problem(503)
         body = f'event: ready\ndata: {{}}\n\nid: {len(asked)}\nevent: alert\ndata: {{"n": 1}}\n\n'
-        end = "event: end\ndata: the token has expired\n\n"
+        end = 'event: end\ndata: {"code": "token_expired"}\n\n'
         return httpx.Response(200, text=body + end, headers={"content-type": "text/event-stream"})
 
     async with api_of(answer) as api:
