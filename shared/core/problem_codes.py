@@ -41,7 +41,11 @@ class Common(ProblemCode):
         TooManyRequests,
         "too many refused requests came from this address; send a valid credential, or wait",
     )
-    INTERNAL = InternalFault, "an internal error; give the request id to operations"
+    INTERNAL = (
+        InternalFault,
+        "the service failed on this request; try again, and if it fails again, report the request id in"
+        " `instance` to operations",
+    )
 
     # Fields
     FIELD_MISSING = InvalidInput, "{name} is required"
@@ -103,10 +107,13 @@ class Common(ProblemCode):
         "you have reached the limit of {most} records a day (policy, limits)."
         " The ALPR administrator can lift it for a case; then declare a purpose for the case again",
     )
-    ACCESS_RECORDS_WAIT = Unavailable, "too many access records wait for the audit log"
+    ACCESS_RECORDS_WAIT = (
+        Unavailable,
+        "too many access records wait for the audit log; try again later",
+    )
     AUDIT_LOG_BEHIND = (
         Unavailable,
-        "the audit log is too far behind, so access is refused; operations must repair it",
+        "the audit log is too far behind, so access is refused; try again later, or report it to operations",
     )
 
     # Purposes
@@ -187,9 +194,12 @@ class Common(ProblemCode):
     WINDOW_BACKWARDS = InvalidInput, "{start} must be before {end}"
     TEXT_NOT_STORABLE = InvalidInput, "contains a character that cannot be stored"
     HEADING_OUT_OF_RANGE = InvalidInput, "a heading is from 0 to 360 degrees"
-    TIME_WITHOUT_ZONE = InvalidInput, "has no time zone"
+    TIME_WITHOUT_ZONE = InvalidInput, "has no time zone; add Z or an offset"
     CAPTURE_TIME_NOT_SANE = InvalidInput, "the capture time is too far in the past or in the future"
-    MONTH_DESTROYED = InvalidInput, "is in a month whose records were destroyed"
+    MONTH_DESTROYED = (
+        InvalidInput,
+        "is in a month whose records were destroyed; no record can be added to it",
+    )
     RECORD_TOO_LARGE = (
         TooLarge,
         "the log entry of this request would be too large; request less",
@@ -200,17 +210,30 @@ class Common(ProblemCode):
         Unavailable,
         "a dependency of this service is down; the request had no effect, try again later",
     )
-    KAFKA_AWAY = Unavailable, "Kafka does not answer"
-    KAFKA_NOT_ACKNOWLEDGED = Unavailable, "Kafka did not acknowledge the events"
-    EVENT_TOO_LARGE = TooLarge, "an event is larger than Kafka accepts"
-    DATABASE_AWAY = Unavailable, "the database does not answer"
-    DATABASE_BUSY = Unavailable, "the database is overloaded"
-    DATABASE_READ_ONLY = Unavailable, "the database cannot serve this request now"
+    KAFKA_AWAY = Unavailable, "Kafka does not answer; try again later"
+    KAFKA_NOT_ACKNOWLEDGED = (
+        Unavailable,
+        "Kafka did not acknowledge the events; send the request again",
+    )
+    EVENT_TOO_LARGE = (
+        TooLarge,
+        "the request makes an event larger than Kafka accepts; send less at once",
+    )
+    DATABASE_AWAY = Unavailable, "the database does not answer; try again later"
+    DATABASE_BUSY = Unavailable, "the database is overloaded; try again later"
+    DATABASE_READ_ONLY = Unavailable, "the database cannot serve this request now; try again later"
     OBJECT_MISSING = NotFound, "the object does not exist"
-    OBJECT_STORE_AWAY = Unavailable, "the object store does not answer"
-    OBJECT_NOT_STORED = Unavailable, "the object could not be stored"
+    OBJECT_STORE_AWAY = Unavailable, "the object store does not answer; try again later"
+    OBJECT_NOT_STORED = (
+        Unavailable,
+        "the object store did not store the data; send the request again",
+    )
     PACKAGE_CHANGED = (
         Unavailable,
-        "the package in the object store differs from the one that was built",
+        "the package in the object store differs from the one that was built, so it is not delivered; report the"
+        " request id to operations",
     )
-    MONTH_SECRET_UNKNOWN = Unavailable, "the secret of that month is not loaded yet"
+    MONTH_SECRET_UNKNOWN = (
+        Unavailable,
+        "the secret of that month is not loaded yet; try again later",
+    )

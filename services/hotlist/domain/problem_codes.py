@@ -36,7 +36,7 @@ class Code(ProblemCode):
     VERSION_NONE_BEFORE = Conflict, "no version was in force before"
     VERSION_NONE_IN_FORCE = Conflict, "no version is in force"
     VERSION_NOT_ACTIVATED = Conflict, "no version is in force: activate one first"
-    VERSION_DROPPED = Conflict, "the entries of this version are no longer kept"
+    VERSION_DROPPED = Conflict, "the entries of this version were deleted; choose a later version"
     VERSION_IN_FORCE = Conflict, "this version is in force already"
     VERSION_NEEDS_SECOND_PERSON = (
         NotAuthorised,
@@ -89,11 +89,11 @@ class Code(ProblemCode):
     )
     ENTRY_REFUSED = InvalidInput, "{name}: {because}"
     ENTRY_FIELD_TOO_LONG = InvalidInput, "more than {max_characters} characters"
-    ENTRY_FIELD_UNPRINTABLE = InvalidInput, "a character that cannot be printed"
-    ENTRY_KIND_MISSING = InvalidInput, "missing"
+    ENTRY_FIELD_UNPRINTABLE = InvalidInput, "a character that cannot be printed: remove it"
+    ENTRY_KIND_MISSING = InvalidInput, "missing: give a record kind of the policy"
     ENTRY_EXPIRES_BEFORE_VALID = InvalidInput, "not after valid_from"
-    ENTRY_TIME_WITHOUT_ZONE = InvalidInput, "a time without its zone"
-    ENTRY_TIME_UNREADABLE = InvalidInput, "not a time in ISO 8601"
+    ENTRY_TIME_WITHOUT_ZONE = InvalidInput, "a time without its zone: add Z or an offset"
+    ENTRY_TIME_UNREADABLE = InvalidInput, "not a time in ISO 8601, e.g. 2026-06-01T12:00:00Z"
     ENTRY_TIME_TOO_EARLY = InvalidInput, "before the year {from_year}"
     PARTIAL_WITHOUT_END = InvalidInput, "a partial plate needs an expiry time (policy 468.4(c))"
     PARTIAL_TOO_LONG = (

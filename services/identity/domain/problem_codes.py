@@ -30,7 +30,7 @@ class Code(ProblemCode):
         Conflict,
         "this person's training must be current before the account is reinstated",
     )
-    OWN_ACCOUNT = NotAuthorised, "nobody can {doing} their own account"
+    OWN_ACCOUNT = NotAuthorised, "you cannot {doing} your own account; another administrator must"
     TITLE_OF_OTHER_AGENCIES = InvalidInput, "this title is for people of other agencies"
     TITLE_OF_THE_DEPARTMENT = InvalidInput, "this title is for people of the department"
     TITLE_ALLOWS_ONE_ROLE = InvalidInput, "this title can hold the role {role} only"
@@ -109,7 +109,10 @@ class Code(ProblemCode):
     )
     PASSWORD_PROOF_WRONG = InvalidInput, "the current password or the code is wrong"
     PASSWORD_IN_USE = InvalidInput, "the new password is the current one"
-    PASSWORD_CHANGED_MEANWHILE = Conflict, "the password was changed meanwhile"
+    PASSWORD_CHANGED_MEANWHILE = (
+        Conflict,
+        "the password was changed during this request; sign in with the new one",
+    )
     PASSWORD_TOO_SHORT = InvalidInput, "the password has fewer than {min_characters} characters"
     PASSWORD_TOO_LONG = InvalidInput, "the password has more than {max_characters} characters"
     PASSWORD_REPEATS = InvalidInput, "the password repeats too few characters"
@@ -120,7 +123,7 @@ class Code(ProblemCode):
     )
 
     # Training and limits
-    TRAINEE_SEPARATED = Conflict, "this person has left the department"
+    TRAINEE_SEPARATED = Conflict, "this person has left the department: record no training"
     TRAINING_IN_FUTURE = InvalidInput, "training cannot be completed in the future"
     LIMIT_OF_INACTIVE_ACCOUNT = (
         Conflict,
