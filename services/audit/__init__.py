@@ -9,5 +9,5 @@ Consumes: every topic that the registry marks as audited.
 Publishes: `checkpoint.signed`, `log.covered`, `policy.acknowledged`, `finding.raised`, `finding.changed`,
 `audit.changed`, `period.fixed`, `signing_key.changed`, `values.erased`, `values.exported`, `log.closed`,
 `log.destroyed`.
-Never: changes or deletes an entry. The log before this one it destroys whole, once that is due.
+Never: changes or deletes an entry. It destroys the log before this one whole, once that is due.
 """

@@ -56,12 +56,12 @@ def parse_keys(text: str) -> list[AcceptedKey]:
     Raises: ValueError, without showing a key.
     """
     found = [_parse_key(number, item) for number, item in enumerate(text.split(), 1)]
-    current = [taken.key.service for taken in found if taken.until is None]
+    current = [one.key.service for one in found if one.until is None]
     if twice := {service for service in current if current.count(service) > 1}:
         raise ValueError(f"two keys of {', '.join(sorted(twice))} have no end (service:key@time)")
     if lacking := _AUDITED - set(current):
         raise ValueError(f"there is no key of {', '.join(sorted(lacking))} without an end")
-    ids = [taken.key.id.rpartition(".")[2] for taken in found]
+    ids = [one.key.id.rpartition(".")[2] for one in found]
     if len(set(ids)) < len(ids):
         raise ValueError("a key is named twice: each service has a key of its own")
     return found
@@ -94,10 +94,10 @@ class LogSettings(DatabaseSettings):
     """The beginning of the log's name; never change it once a log has begun."""
 
     audit_checkpoint_entries: Annotated[int, Field(ge=1)] = 10_000
-    """A checkpoint is signed once the log has grown by this many entries ..."""
+    """Audit signs a checkpoint after this many new entries ..."""
 
     audit_checkpoint_s: Annotated[float, Field(gt=0)] = 60.0
-    """... or has grown at all after this many seconds."""
+    """... or this many seconds after the last one, if the log has grown."""
 
     @property
     def log_origin(self) -> str:
@@ -119,8 +119,8 @@ class SigningSettings(LogSettings, MacSettings):
     """Base64 of 32 random bytes: the Ed25519 key that signs checkpoints."""
 
     audit_next_signing_key: Annotated[SecretKey | None, Given] = None
-    """The key after that one, while it changes: signs from the entry on that `rotate-key` appends. Give it
-    to every replica before, and as AUDIT_SIGNING_KEY alone some time after."""
+    """The next key, during a change: it signs from the entry that `rotate-key` appends. Give it to every replica
+    before the change, and as AUDIT_SIGNING_KEY alone after it."""
 
     @property
     def signers(self) -> list[Signer]:
@@ -141,7 +141,7 @@ class Settings(SigningSettings, ApiSettings, ObjectSettings):
     """Seals the keys of capture days in the database. This key and the database together yield the salts."""
 
     audit_values_old_keys: SecretKeys = SecretStr("")
-    """Earlier such keys, separated by spaces, as long as a day's key is sealed under one."""
+    """Former values of that key, separated by spaces: each one that still seals the key of a day."""
 
     audit_watch_s: Annotated[float, Field(gt=0)] = 5.0
     """Seconds between two runs of the rules over new entries."""
@@ -151,7 +151,7 @@ class Settings(SigningSettings, ApiSettings, ObjectSettings):
 
     audit_refusals: Annotated[int, Field(ge=1)] = 5
     audit_refusals_minutes: Annotated[int, Field(ge=1)] = 15
-    """So many refused accesses of one person within so many minutes raise a finding."""
+    """This many refused accesses of one person within this many minutes raise a finding."""
 
     audit_searches_per_hour: Annotated[int, Field(ge=1)] = 60
     """More searches than this by one person within an hour raise a finding."""
@@ -159,25 +159,26 @@ class Settings(SigningSettings, ApiSettings, ObjectSettings):
     audit_plate_searches: Annotated[int, Field(ge=2)] = 10
     audit_plate_cases: Annotated[int, Field(ge=2)] = 3
     audit_plate_days: Annotated[int, Field(ge=1)] = 30
-    """So many searches of one plate by one person, or for so many cases, within so many days."""
+    """One person's searches of one plate raise a finding if there are this many, or for this many cases, within this
+    many days."""
 
     audit_late_minutes: Annotated[int, Field(ge=1)] = 30
-    """An entry appended so long after its event raises a finding: a log was stopped somewhere."""
+    """An entry appended this long after its event raises a finding: an outbox or the log was stopped."""
 
     audit_gap_minutes: Annotated[int, Field(ge=1)] = 15
-    """A disclosure whose attempt is not in the log after so long raises a finding."""
+    """A disclosure raises a finding if the log lacks its attempt after this long."""
 
     audit_due_days: Annotated[int, Field(ge=1)] = 90
-    """So long after the last audit was signed off, the next is overdue (policy 468.6(c))."""
+    """The next audit is overdue this many days after the last sign-off (policy 468.6(c))."""
 
     audit_stall_minutes: Annotated[float, Field(gt=0, le=60)] = 5.0
-    """A consumer that is stopped for so long raises a finding (CJIS: within an hour)."""
+    """A consumer that is stopped for this long raises a finding (CJIS AU-5: within an hour)."""
 
     audit_disk_s: Annotated[float, Field(gt=0)] = 300.0
     """Seconds between two checks of the disks of Kafka's brokers."""
 
     audit_disk_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """A broker's disk that is in use from this share on raises a finding."""
+    """A broker's disk raises a finding if this share or more is in use."""
 
     audit_notice_url: str = ""
     """The address that gets new findings by HTTP POST: a chat's or ticket system's webhook. https, or this machine."""

@@ -12,7 +12,7 @@ SPEC = ServiceSpec(
     name="audit",
     description=DESCRIPTION,
     problem_codes=Code,
-    # What lets anybody hold the log to what it was.
+    # Anyone can verify the log with these.
     open_routes=frozenset({"/v1/checkpoint", "/v1/keys"}),
     ready_without=frozenset({Dependency.OBJECTS}),  # it uses them in the background only
 )

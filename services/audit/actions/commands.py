@@ -23,9 +23,10 @@ from sqlalchemy.exc import ProgrammingError
 
 from services.audit.actions.access_record import log_values_export, record_export, record_refusal
 from services.audit.actions.checkpointing import Checkpointer
-from services.audit.actions.export import lines, lines_of_old
+from services.audit.actions.exports import Begun
 from services.audit.actions.redraw import Redraw
 from services.audit.actions.verify import lines_of, verify_export, verify_stored
+from services.audit.domain.exports import Wanted
 from services.audit.domain.recount import Verdict
 from services.audit.settings import LogSettings, SigningSettings, origin_of
 from services.audit.store.log import OLD, Log
@@ -340,13 +341,10 @@ async def _exported(
             note = None if old else await checkpointer.sign_for(connection, size, now)
             if values:
                 await log_values_export(connection, SERVICE, origin, export, now)
+        begun = Begun(Wanted(with_values=values, old_log=old), origin, Span(0, size), note)
         async with db.begin() as connection:
-            if old:
-                exported = lines_of_old(connection, origin, size)
-            else:
-                exported = lines(connection, origin, Span(0, size), note, values=values)
-            async for line in exported:
-                file.write(line)
+            async for piece in begun.lines(connection):
+                file.write(piece)
         return size
     finally:
         await db.close()

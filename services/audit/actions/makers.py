@@ -95,17 +95,17 @@ class Makers:
     """Checks events against the keys that audit shares with each service."""
 
     def __init__(self, keys: Iterable[AcceptedKey]) -> None:
-        self._keys = {taken.key.id.encode(): taken for taken in keys}
+        self._keys = {one.key.id.encode(): one for one in keys}
         self._unsigned: Mapping[tuple[str, int], int] = {}
         self._unsigned_until: datetime | None = None
 
     def check_ends(self, now: datetime) -> None:
         """Check the ends of previous keys. Raises: ValueError if one is more than `LAST_KEY_DAYS` ahead."""
         latest = now + timedelta(days=LAST_KEY_DAYS)
-        for taken in self._keys.values():
-            if taken.until is not None and taken.until > latest:
+        for accepted in self._keys.values():
+            if accepted.until is not None and accepted.until > latest:
                 raise ValueError(
-                    f"a previous key of {taken.key.service} is accepted for {LAST_KEY_DAYS} days at most"
+                    f"a previous key of {accepted.key.service} is accepted for {LAST_KEY_DAYS} days at most"
                 )
 
     def accept_unsigned(self, ends: Mapping[tuple[str, int], int], recorded_at: datetime) -> None:
@@ -126,14 +126,14 @@ class Makers:
             if self._was_in_flight(message, now):
                 return None
             return Unproved(Fault.NO_MAC, None, claimed)
-        taken = self._keys.get(message.headers.get(MAC_KEY, b""))
-        if taken is None:
+        accepted = self._keys.get(message.headers.get(MAC_KEY, b""))
+        if accepted is None:
             return Unproved(Fault.UNKNOWN_KEY, None, claimed)
-        if taken.until is not None and now >= taken.until:
+        if accepted.until is not None and now >= accepted.until:
             return Unproved(Fault.ENDED_KEY, None, claimed)
-        if not taken.key.holds(message):
+        if not accepted.key.holds(message):
             return Unproved(Fault.WRONG_MAC, None, claimed)
-        owner = taken.key.service
+        owner = accepted.key.service
         # The log shows and indexes the body's `service`, if the body has one.
         if claimed != owner or service != owner:
             return Unproved(Fault.OTHER_SOURCE, owner, claimed)

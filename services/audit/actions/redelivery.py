@@ -39,8 +39,8 @@ def _agrees(value: Value, groups: Sequence[Group]) -> bool:
     if len(value.records) != len(group.records):
         return False
     return all(
-        kept is None or _said(kept) == msgspec.json.decode(record)
-        for kept, record in zip(value.records, group.records, strict=True)
+        stored is None or _said(stored) == msgspec.json.decode(record)
+        for stored, record in zip(value.records, group.records, strict=True)
     )
 
 

@@ -47,7 +47,7 @@ async def verify_stored(
         keys: the log's public keys, the first one first; at least one.
         kept_elsewhere: notes of checkpoints that outsiders have kept.
         cadence: the interval of checkpoints; the newest entries may be unsigned for twice as long.
-        now: the time at which to take the age of unsigned entries.
+        now: the time at which to compute the age of unsigned entries.
 
     Raises: BadNote if `keys` is empty.
     """

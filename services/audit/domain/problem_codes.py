@@ -19,7 +19,7 @@ class Code(ProblemCode):
     AUDIT_DEPARTMENT_ONLY = NotAuthorised, "only people of this department may read the audit log"
 
     # Entries, proofs and exports
-    ENTRY_NUMBER_UNKNOWN = NotFound, "no entry has this number"
+    ENTRY_NUMBER_UNKNOWN = NotFound, "there is no entry with this number"
     CHECKPOINT_NONE = NotFound, "the log has no signed checkpoint yet"
     CHECKPOINT_NONE_FOR_PROOF = NotFound, "the log has no signed checkpoint yet: give a size"
     PROOF_SIZE_BEYOND_LOG = InvalidInput, "the log has fewer entries than this size"
@@ -58,13 +58,13 @@ class Code(ProblemCode):
     # Audits
     PERIOD_UNKNOWN = (
         NotFound,
-        "this entry fixed no period: GET /v1/audits/periods lists the periods",
+        "this entry does not fix a period: GET /v1/audits/periods lists the periods",
     )
     PERIOD_UNSIGNED = (
         Conflict,
         "this period cannot be drawn until two checkpoints are signed after the entry that fixed it",
     )
-    PERIOD_DRAWN = Conflict, "the sample of this period was drawn before: GET /v1/audits lists it"
+    PERIOD_DRAWN = Conflict, "this period has a sample already: GET /v1/audits lists it"
     AUDIT_UNKNOWN = NotFound, "there is no such audit"
     AUDIT_SIGNED_OFF = Conflict, "this audit is already signed off"
     AUDIT_UNREVIEWED = Conflict, "{items} items are not reviewed yet"
@@ -74,7 +74,7 @@ class Code(ProblemCode):
     )
     AUDIT_SIGNED_BY_SUBJECT = (
         NotAuthorised,
-        "you drew or reviewed this audit: it must be signed off by another person",
+        "you drew this audit or reviewed an item of it: another person must sign it off",
     )
     ITEM_UNKNOWN = NotFound, "this audit has no item with this number"
     ITEM_REVIEWED = Conflict, "this item is already reviewed"
@@ -88,7 +88,7 @@ class Code(ProblemCode):
     FINDING_CLOSED = Conflict, "this finding is closed"
     FINDING_WORKED_BY_SUBJECT = (
         NotAuthorised,
-        "the subject of a finding must not work on it: another person must",
+        "the subject of a finding must not work on it: another person must do so",
     )
     POLICY_UNKNOWN = NotFound, "no service has loaded a policy with this digest"
     POLICY_ROLE_MISSING = (

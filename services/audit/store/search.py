@@ -147,21 +147,21 @@ class Entries:
 
     async def exported(self, row: Row) -> AsyncIterator[Value]:
         """Yield the remaining values of the entries that an export covered. The caller records the disclosure."""
-        taken = msgspec.json.decode(row.content)["data"]
-        if taken.get("old_log"):
+        export = msgspec.json.decode(row.content)["data"]
+        if export.get("old_log"):
             return
         stored = Values(self._connection)
-        for start in range(taken["first"], taken["end"], ROWS_AT_ONCE):
-            end = min(start + ROWS_AT_ONCE, taken["end"])
+        for start in range(export["first"], export["end"], ROWS_AT_ONCE):
+            end = min(start + ROWS_AT_ONCE, export["end"])
             for values in (await stored.of_span(start, end)).values():
                 for value in values:
                     yield value
 
     async def exported_of_old(self, row: Row) -> AsyncIterator[Row]:
         """Yield the entries of the log before this one that an export covered. The caller records the disclosure."""
-        taken = msgspec.json.decode(row.content)["data"]
-        if taken.get("old_log"):
-            async for rows in Log(self._connection, OLD).rows(Span(taken["first"], taken["end"])):
+        export = msgspec.json.decode(row.content)["data"]
+        if export.get("old_log"):
+            async for rows in Log(self._connection, OLD).rows(Span(export["first"], export["end"])):
                 for one in rows:
                     yield one
 

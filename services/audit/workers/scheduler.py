@@ -30,7 +30,7 @@ class Scheduler:
         self._settings = settings
         self._writer = writer
         self._watch = Watch(runtime, settings)
-        self._standing_since: datetime | None = None
+        self._stopped_since: datetime | None = None
         stall_s = settings.audit_stall_minutes * 60 / 10
         self.tasks = (
             PeriodicTask("checkpoints", writer.sign_if_grown, settings.audit_checkpoint_s),
@@ -83,10 +83,10 @@ class Scheduler:
             fault = state["kafka"]
         now = self._runtime.clock.now()
         if fault is None:
-            self._standing_since = None
+            self._stopped_since = None
             return
-        since = self._standing_since or now
-        self._standing_since = since
+        since = self._stopped_since or now
+        self._stopped_since = since
         if now - since < timedelta(minutes=self._settings.audit_stall_minutes):
             return
         log.error("the audit log has been stopped since %s: %s", since.isoformat(), fault)

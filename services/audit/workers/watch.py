@@ -133,12 +133,12 @@ class Watch:
         self, connection: AsyncConnection, stream: Stream, seen: Sequence[Seen]
     ) -> list[FindingRaised]:
         """Record which policies services have loaded; return findings of different policies in use (ADR-0024)."""
-        told = [s.seq for s in seen if s.kind == kind_of(PolicyLoaded)]
-        if not told:
+        numbers = [s.seq for s in seen if s.kind == kind_of(PolicyLoaded)]
+        if not numbers:
             return []
         policies = Policies(connection)
         found: dict[UUID, FindingRaised] = {}
-        for start in await stream.policy_starts(told):
+        for start in await stream.policy_starts(numbers):
             await policies.loaded(start)
             running = sorted(p.digest for p in await policies.all() if p.services)
             if len(running) > 1:
@@ -190,8 +190,8 @@ class Watch:
 
     async def _floods(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
         """Return findings of counted refusals. Their ids equal those of `_refusals` for the same address and hour."""
-        told = [s.seq for s in seen if s.kind == kind_of(RefusalsCounted)]
-        if not told:
+        numbers = [s.seq for s in seen if s.kind == kind_of(RefusalsCounted)]
+        if not numbers:
             return []
         return [
             a_finding(
@@ -204,7 +204,7 @@ class Watch:
                 service=flood.service,
                 route=flood.route,
             )
-            for flood in await stream.floods(told)
+            for flood in await stream.floods(numbers)
             if flood.count >= self._settings.audit_refusals
         ]
 
@@ -236,7 +236,7 @@ class Watch:
 
     async def _disclosed(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
         """Return findings of people to whom all services together showed too many records in a day (ADR-0040)."""
-        told = [
+        numbers = [
             s.seq
             for s in seen
             if s.kind == kind_of(RecordsDisclosed) and s.permission not in PUSHED and s.person_id
@@ -253,7 +253,7 @@ class Watch:
                 limit=limit,
                 since=sum_.day.isoformat(),
             )
-            for sum_ in (await stream.disclosed(told) if told else ())
+            for sum_ in (await stream.disclosed(numbers) if numbers else ())
             for limit in (limits.disclosed_finding, limits.disclosed_refused)
             if sum_.records > limit
         ]
@@ -302,8 +302,8 @@ def _one_of_each(own: Iterable[str], searches: Sequence[tuple[Search, Sequence[s
 
 async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
     """Return findings of cameras that send no more: broken, covered or switched off."""
-    told = [s.seq for s in seen if s.kind == kind_of(DeviceSilenced)]
-    if not told:
+    numbers = [s.seq for s in seen if s.kind == kind_of(DeviceSilenced)]
+    if not numbers:
         return []
     return [
         a_finding(
@@ -315,7 +315,7 @@ async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]
             device_name=device.name,
             last_heard_at=device.last_heard_at,
         )
-        for device in await stream.silences(told)
+        for device in await stream.silences(numbers)
     ]
 
 
@@ -323,9 +323,9 @@ async def _contradictions(
     stream: Stream, findings: Findings, seen: Sequence[Seen]
 ) -> list[FindingRaised]:
     """Return findings of contradictory reads of one moment; at most one open finding for each device and day."""
-    told = [s.seq for s in seen if s.kind == kind_of(ReadContradicted)]
+    numbers = [s.seq for s in seen if s.kind == kind_of(ReadContradicted)]
     found: dict[tuple[str, date], FindingRaised] = {}
-    for one in await stream.contradictions(told) if told else ():
+    for one in await stream.contradictions(numbers) if numbers else ():
         about = (str(one.said["device_id"]), one.captured_on)
         if about in found or await findings.contradicts(*about):
             continue
@@ -345,8 +345,8 @@ def _misuses(seen: Sequence[Seen]) -> Iterable[FindingRaised]:
 
 async def _accounts(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
     """Return findings of account changes from identity that an auditor should review."""
-    told = [s.seq for s in seen if s.kind == kind_of(AccountChanged)]
-    return of_accounts(await stream.account_changes(told)) if told else []
+    numbers = [s.seq for s in seen if s.kind == kind_of(AccountChanged)]
+    return of_accounts(await stream.account_changes(numbers)) if numbers else []
 
 
 def _late(seen: Sequence[Seen], after: timedelta) -> Iterable[FindingRaised]:

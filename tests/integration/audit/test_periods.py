@@ -44,11 +44,11 @@ def signed(deliver, writer, clock):
 @pytest.fixture
 def fix(writer, runtime, go_to, signed):
     """Let a month end; return the entry's number that fixes it. The seed is signed unless told not."""
-    keeper = Scheduler(runtime, runtime.settings, writer)
+    scheduler = Scheduler(runtime, runtime.settings, writer)
 
     async def end(at, *, checkpoints=2):
         go_to(at + timedelta(seconds=5))
-        assert await keeper.fix_periods() == 1
+        assert await scheduler.fix_periods() == 1
         for _ in range(checkpoints):
             await signed()
 

@@ -636,20 +636,20 @@ async def test_a_disclosure_without_its_attempt_is_a_gap(deliver, findings, cloc
 async def test_a_log_that_stands_still_is_a_finding_within_minutes(
     app, runtime, writer, clock, bus, query
 ):
-    keeper = Scheduler(runtime, runtime.settings, writer)
+    scheduler = Scheduler(runtime, runtime.settings, writer)
     bus.down = True
-    await keeper.check_consumer()
+    await scheduler.check_consumer()
     clock.advance(minutes=4)
-    await keeper.check_consumer()
+    await scheduler.check_consumer()
     assert await query("SELECT count(*) FROM findings") == [(0,)]
     clock.advance(minutes=2)
     for _ in range(3):
-        await keeper.check_consumer()
+        await scheduler.check_consumer()
     [row] = await query("SELECT kind, details FROM findings")
     assert row.kind == "log_failure"
     assert row.details["since"] == "2026-06-01T12:00:00+00:00"
     bus.down = False
-    await keeper.check_consumer()
+    await scheduler.check_consumer()
     await runtime.relay.drain()
     assert [f.kind for f in bus.events(FindingRaised)] == ["log_failure"]
 

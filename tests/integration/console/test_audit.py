@@ -100,7 +100,7 @@ async def test_a_sample_is_drawn_reviewed_item_by_item_and_signed_off_by_another
     assert "you drew or reviewed it; it is signed off by another person" in browser.said
     refused = await browser.send(f"{here}/sign-off", statement="Reviewed in full")
     assert refused.status_code == 403
-    assert "it must be signed off by another person" in browser.said
+    assert "another person must sign it off" in browser.said
     await browser.send("/sign-out")
     await sign_in(second)
     await declare("audit", "/audit")
@@ -125,7 +125,7 @@ async def test_a_period_is_not_drawn_twice(
     assert (await browser.send("/audit/samples", period_seq=period)).status_code == 200
     answer = await browser.send("/audit/samples", period_seq=period)
     assert answer.status_code == 409
-    assert "the sample of this period was drawn before" in browser.said
+    assert "this period has a sample already" in browser.said
 
 
 async def test_without_the_permission_the_log_is_not_shown_and_the_attempt_is_on_record(
