@@ -14,7 +14,7 @@ NAME = "kafka-{name}"
 
 _HEAD = """\
 # Written by `python -m deploy.kafka.users` from the registry of topics (shared/kafka/topics.py): do not edit.
-# Who may do what in Kafka. Nobody may do anything else: the Kafka resource has
+# The rights of each service in Kafka. Every other action is refused: the Kafka resource has
 # `authorization: { type: simple }`.
 """
 _USER = """\

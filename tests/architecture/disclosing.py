@@ -123,7 +123,7 @@ class Stores:
         }
 
     def giving_out(self) -> Iterator[Method]:
-        """Public methods that query and whose return type holds records. What is not async cannot query."""
+        """Public methods that query and whose return type holds records. A method that is not async cannot query."""
         for method in self._methods.values():
             if not isinstance(method.node, ast.AsyncFunctionDef):
                 continue
@@ -165,7 +165,7 @@ class Stores:
         return origin is not None and origin[0] == FROM and origin[1] in DISCLOSERS
 
     def _called(self, method: Method, call: ast.Call) -> Method | None:
-        """Return the method of these stores that a call is of, as far as the source tells."""
+        """Return the method of these stores that a call names, as far as the source shows it."""
         function = call.func
         if isinstance(function, ast.Name):
             return self._function(method.module, function.id)

@@ -43,7 +43,7 @@ def users_of(name, folders=("shared", "services", "scenes", "local", "deploy")):
 
 
 def names_used(parsed):
-    """Each name in a module: variables, attributes, and what is imported."""
+    """Each name in a module: variables, attributes and imports."""
     for node in ast.walk(parsed):
         if isinstance(node, ast.Name):
             yield node.id
@@ -136,7 +136,7 @@ def app(service, tmp_path):
 
 
 def guards_of(route: APIRoute):
-    """What stands before a route: permissions, and the device credential of ingest."""
+    """The guards of a route: permissions, and the device credential of ingest."""
     devices = []
 
     def walk(dependant):

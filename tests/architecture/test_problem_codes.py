@@ -55,7 +55,7 @@ CODED = {name for name in REFUSALS if not ancestors(name) & set(FREE)}
 
 
 def called(node: ast.expr) -> str:
-    """The name of what is called or raised; "" for what has none."""
+    """The name of the called or raised object; "" if it has no name."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
@@ -77,7 +77,7 @@ def listed(path: Path, name: str) -> type[errors.ProblemCode] | None:
 
 
 def faults(path: Path) -> Iterator[str]:
-    """What is wrong with the refusals of a module, each with its line."""
+    """The faults of a module's refusals, each with its line."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Raise) and node.exc is not None and called(node.exc) in CODED:
             yield f"{path.name}:{node.lineno} raises {called(node.exc)} without a code"
@@ -93,7 +93,7 @@ def passes_a_code_on(path: Path, call: ast.Call) -> bool:
 
 
 def fault_of(path: Path, call: ast.Call) -> str | None:
-    """What is wrong with one refusal, or None."""
+    """The fault of one refusal, or None."""
     name = called(call.func)
     if isinstance(call.func, ast.Attribute) and called(call.func.value) in REFUSALS:
         return None  # a method of the class, not the class

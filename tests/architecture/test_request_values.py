@@ -1,4 +1,4 @@
-"""Numbers and times in requests fit what they are kept in: whoever sends 10^30 is told so, not met by a 500."""
+"""Numbers and times in requests fit their columns: a caller who sends 10^30 gets a 422 and no 500."""
 
 import json
 
@@ -31,7 +31,7 @@ def test_every_time_that_a_service_takes_is_of_the_bounded_kind():
 
 
 def _accepted(document):
-    """Yield each parameter's and body's schema with where it stands."""
+    """Yield each parameter's and body's schema with its position."""
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             for parameter in operation.get("parameters", []):

@@ -79,7 +79,7 @@ def states_of_apps(path: Path) -> Iterator[str]:
 
 
 def _is_state(node: ast.Attribute) -> bool:
-    """Tell whether a node is the state of what is called an app: `x.app.state`, `apps[0].state`."""
+    """Return whether a node is the state of a variable called app: `x.app.state`, `apps[0].state`."""
     owner = node.value
     if isinstance(owner, ast.Subscript) and ast.unparse(owner.value).endswith("apps"):
         owner = owner.value
@@ -87,7 +87,7 @@ def _is_state(node: ast.Attribute) -> bool:
 
 
 def _is_state_of_some(node: ast.Attribute) -> bool:
-    """Tell whether a node is an attribute of a state: of a request it may be, and an enumeration has a value."""
+    """Return whether a node is an attribute of a state; a request's state and an enumeration's value are allowed."""
     state = node.value
     return (
         isinstance(state, ast.Attribute)

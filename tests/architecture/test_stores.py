@@ -42,14 +42,14 @@ NOT_GIVEN_OUT = {
     "services.retention.store.runs:Runs.standing": "facts and counts of a purge; no record",
     "services.retention.store.runs:Runs.unfinished": "facts and counts of a purge; no record",
 }
-"""Methods that read for the service's own work, or what is no record, and why nobody is shown any."""
+"""Methods that read for the service's own work or return no records, with the reason why no person sees any."""
 
 DISCLOSED_BY_CALLER = {
     "services.audit.store.search:Entries.exported": "disclose_report",
     "services.audit.store.search:Entries.exported_of_old": "disclose_report",
     "services.audit.store.search:Entries.of_person": "disclose_report",
 }
-"""Streams, and the method that whoever reads them calls in the same function."""
+"""Streams, and the method that their reader calls in the same function."""
 
 
 ADMINISTRATIVE = {

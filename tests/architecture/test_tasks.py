@@ -1,4 +1,4 @@
-"""Background work in services is a PeriodicTask or a TopicFollower: else nobody would see it fail."""
+"""Background work in services is a PeriodicTask or a TopicFollower, so that its failures are visible."""
 
 import ast
 

@@ -74,7 +74,7 @@ def subscribing(path: Path) -> int:
 
 
 def handled(path: Path) -> list[str]:
-    """Event classes that are keys of dictionaries in a module: what is handled there, as often as it is."""
+    """Event classes that are keys of dictionaries in a module: the events that it handles, with repetitions."""
     keys = (
         key.id
         for node in ast.walk(tree(path))

@@ -18,7 +18,7 @@ DEFAULT: Final[str] = Settings.model_fields["recognition_model"].default
 
 
 class NoSuchEngine(ValueError):
-    """There is no such engine, or it cannot do what is asked of it."""
+    """The engine does not exist, or lacks the requested function."""
 
 
 def make_engine(model: str, *, second_opinion: Opinion = "as set") -> Engine:

@@ -1,4 +1,4 @@
-"""The picture page of a bench: what went wrong, to be looked at. One file, nothing fetched.
+"""The picture page of a bench: shows the failures. One file; it fetches no other.
 
 It holds cuts of the pictures that were measured, so it goes to `var/` and never into the project.
 """

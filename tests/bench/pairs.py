@@ -74,7 +74,7 @@ LOADS = {
         "cpu_us_per_frame",
     ),
 }
-"""By what is measured: the bench, the lines that shorten it, and the key of its CPU by process."""
+"""By measurement: the bench, the lines that shorten it, and the key of its CPU by process."""
 
 
 def load_us(tree: Path, what: str, load_s: float) -> float:

@@ -31,7 +31,7 @@ from training.scenes import Backgrounds, plateless
 
 AT_MOST = 0.01
 SCENES = 4 if SMOKE else 300
-"""Rendered streets, kept in the cache once made; each frame that is looked at adds things of its own."""
+"""Rendered streets, cached after the first use; each tested frame adds its own objects."""
 CHUNK = 5
 ON_PAGE = 300
 
@@ -103,7 +103,7 @@ def _examine(job: Job, place: int) -> Examined:
 
 def all_examined(job: Job, n: int) -> Iterator[Examined]:
     """Read `n` frames on all cores, in order."""
-    _backgrounds(job)  # what is slow to make is made once, before the workers want it
+    _backgrounds(job)  # make the slow part once, before the workers need it
     chunks = [range(first, min(first + CHUNK, n)) for first in range(0, n, CHUNK)]
     cores, fresh = len(os.sched_getaffinity(0)), get_context("spawn")
     with ProcessPoolExecutor(cores, mp_context=fresh) as pool:

@@ -60,7 +60,7 @@ AT_LEAST_PER_S, SINGLE_AT_LEAST_PER_S, AT_MOST_P99_MS = 10_000, 1_500, 250
 
 @dataclass
 class Sent:
-    """What the load was told."""
+    """The settings of the load."""
 
     acknowledged: int = 0
     """Different reads that ingest acknowledged."""
@@ -71,7 +71,7 @@ class Sent:
 
 
 class Lag:
-    """How far behind the slowest group of the reads' topic is, looked at a few times a second."""
+    """The lag of the slowest consumer group of the reads' topic, sampled a few times a second."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
@@ -136,7 +136,7 @@ def posting(credential: str) -> bytes:
 async def send_counted(
     link: Link, begun: bytes, body: bytes, reads: int, sent: Sent, *, twice: bool
 ) -> None:
-    """Send a body of so many reads, once or twice, and count what is acknowledged."""
+    """Send a body of so many reads, once or twice, and count the acknowledged ones."""
     for turn in range(2 if twice else 1):
         at_s = time.perf_counter()
         answer = await link.send(sized(begun, len(body)), body)

@@ -47,7 +47,7 @@ SMOKE = os.environ.get("SMOKE", "") not in ("", "0")
 
 @dataclass
 class Rig:
-    """A running stack and what is needed to measure it."""
+    """A running stack and the means to measure it."""
 
     folder: Path
     kafka: str
@@ -178,7 +178,7 @@ async def rig(
 
 
 def _certified() -> dict[str, str]:
-    """Return the settings of a root that this bench, which stands for identity, has the keys of."""
+    """Return the settings of a root; this bench acts as identity and has the keys."""
     made = {"ROOT_PUBLIC_KEYS": TestRoot().public}
     for name, usage in CERTIFIED.items():
         settings = TestRoot().settings(name.lower(), usage)
@@ -253,7 +253,7 @@ def options(name: str) -> argparse.Namespace:
 
 
 def say(text: str) -> None:
-    """Tell the person who waits."""
+    """Report progress to the person."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -32,7 +32,7 @@ class Judged:
 
     @property
     def right(self) -> bool:
-        """Whether it was read, O and Q taken for 0, and I for 1."""
+        """Whether it was read correctly, with O and Q equal to 0, and I equal to 1."""
         return self.reading is not None and fold(self.reading.plate) == fold(self.true.plate)
 
 

@@ -43,11 +43,11 @@ class Traffic:
         return plate(self._next_listed % self._listed).encode()
 
     def chance(self, share: float) -> bool:
-        """Tell whether something that happens in `share` of the cases happens now."""
+        """Return whether something that happens in `share` of the cases happens now."""
         return self._random.random() < share
 
     def batch(self, count: int, *more: bytes) -> bytes:
-        """Return a JSON array of `count` reads taken now, those of the plates `more` among them."""
+        """Return a JSON array of `count` reads captured now, including those of the plates `more`."""
         seen = [*more, *self._random.choices(self._others, k=count - len(more))]
         if self.chance(self._listed_share * count):
             seen[-1] = self.next_listed()

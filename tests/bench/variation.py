@@ -1,4 +1,4 @@
-"""A photo as the camera might as well have taken it: a little nearer, aside, lighter.
+"""Varies a photo as the same camera might have: a little nearer, aside, lighter.
 
 Some plates are read or not by a hair, so a figure over a few dozen photos moves by some points with
 anything. Every photo in several such variants gives the figure that more photos like these would.

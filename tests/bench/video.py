@@ -99,7 +99,7 @@ async def bench(args: argparse.Namespace) -> dict[str, Any]:
         "RETENTION_PASS_SETTLE_S": str(SETTLE_S),
         "RETENTION_PASS_GAP_S": str(PASS_GAP_S),
     }
-    # Before anything is started: a film that cannot be played is told at once.
+    # First: a film that cannot be played is reported at once.
     given = None if args.video is None else list(footage(args.video, per_s=args.per_s))
     async with rig(args.kafka, SERVICES, settings) as stack:
         stills = given or _rendered(stack.folder / "film.mp4", args.per_s)
@@ -157,7 +157,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> int:
-    """Return 0 when every frame was taken and worked."""
+    """Return 0 if every frame was accepted and processed."""
     result: dict[str, Any] = {}
     try:
         with contextlib.suppress(KeyboardInterrupt):

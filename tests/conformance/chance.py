@@ -1,4 +1,4 @@
-"""How many tests need be run, in an order drawn at random, before it is told that few enough of all fail.
+"""How many tests, in random order, must run to show that few enough of all fail.
 
 Of N tests, at most A may fail. Suppose that A + 1 or more do. After n tests in random order, the number that
 failed is hypergeometric, and lowest where exactly A + 1 fail. The c-th stop, c = 0, 1, ..., comes once, after

@@ -28,7 +28,7 @@ OTHERS_SHARE = 0.05
 
 
 class Job(msgspec.Struct):
-    """A mutant to be judged, and what is known about the tests."""
+    """A mutant to judge, and the known facts about the tests."""
 
     rule: str
     name: str
@@ -57,13 +57,13 @@ class Job(msgspec.Struct):
     """How long each test takes, where that is known."""
 
     def environment(self) -> dict[str, str]:
-        """What its tests and their processes are told."""
+        """The environment of its tests and their processes."""
         told = {"PYTEST_DEBUG_TEMPROOT": self.temporary, "PYTHONDONTWRITEBYTECODE": "1"}
         return told | ({"TESTS_POSTGRES": self.postgres} if self.postgres else {})
 
 
 class Hunt(Proofs):
-    """Runs the rule's tests until one fails, then the other rules' until it is told whether they count."""
+    """Runs the rule's tests until one fails, then the other rules' until it is known whether they count."""
 
     def __init__(self, job: Job) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class Hunt(Proofs):
         return [item for begin, end in between for item in self._quick_first(drawn[begin:end])]
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Pass over what is left of the rule's tests once it is caught; end where there is no more to learn."""
+        """Skip the rest of the rule's tests once one caught it; end when no test can add anything."""
         if item.nodeid in self.own:
             if self.caught_by:
                 pytest.skip("the mutant is caught")

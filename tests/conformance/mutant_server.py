@@ -30,7 +30,7 @@ TIMEOUT_S = 1800
 
 
 class MutantServer(Proofs):
-    """A pytest plugin that does jobs in forks instead of running what is collected."""
+    """A pytest plugin that runs jobs in forks instead of running the collected tests."""
 
     def __init__(self, requests: IO[str], replies: IO[str]) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class MutantServer(Proofs):
         self.collecting = False
         self.measured.stop()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of sources that nobody imports
+            warnings.simplefilter("ignore")  # of sources that no test imports
             data = self.measured.get_data()
             self.imported = {file: data.lines(file) or [] for file in data.measured_files()}
         if session.testsfailed:
@@ -122,7 +122,7 @@ def _ended(child: int) -> str:
 
 
 def main(requests: int, replies: int, files: list[str]) -> None:
-    """Collect the tests of `files`, and do what is asked for."""
+    """Collect the tests of `files`, then run the requested jobs."""
     for descriptor in (requests, replies):
         os.set_inheritable(descriptor, False)
     server = MutantServer(os.fdopen(requests), os.fdopen(replies, "w"))

@@ -195,7 +195,7 @@ def _copy(tree: Path) -> None:
         target = tree / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
-    # Compiled now, a module's source is opened by nobody but who looks at it as text.
+    # Compiled now, a module's source is opened only by tests that read it as text.
     folders = [*SOURCES, "local", "deploy"]
     subprocess.run([sys.executable, "-m", "compileall", "-q", *folders], cwd=tree, check=True)
 
@@ -314,7 +314,7 @@ class Worker:
         path, stat = self.tree / job.file, (self.tree / job.file).stat()
         Path(job.temporary).mkdir(mode=0o711)
         path.write_text(job.after)
-        # Not the time of what is compiled already, whatever the clock says.
+        # Differs from the time of the compiled file, whatever the clock says.
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 7_000_000_000))
         try:
             result = self._hunt(job)

@@ -104,7 +104,7 @@ def _span(text: str, qualified: str) -> tuple[int, int]:
 def _definitions(
     body: list[ast.stmt],
 ) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
-    """Yield the definitions that stand in `body` itself, under an `if` or `try` too, but not within others."""
+    """Yield the definitions in `body` itself, also under an `if` or `try`, but not inside other definitions."""
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node

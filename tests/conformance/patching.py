@@ -67,7 +67,7 @@ class _Differences:
     changed: list[CodeType] = field(default_factory=list)
     """Those that differ themselves."""
     outermost: list[CodeType] = field(default_factory=list)
-    """Those of the pairs that stand in no other function."""
+    """The pairs that no other function contains."""
     gone: list[CodeType] = field(default_factory=list)
     """Functions within changed ones, that have no counterpart there."""
 
@@ -101,7 +101,7 @@ class _Differences:
 
 
 def _own(code: CodeType) -> tuple[object, ...]:
-    """What a code object does, but for the functions within it and for where it stands."""
+    """What a code object does, without its inner functions and its position."""
     consts = [
         const.co_name if isinstance(const, CodeType) else (type(const), repr(const))
         for const in code.co_consts

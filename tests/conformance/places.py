@@ -14,7 +14,7 @@ _BLOCKS = ("body", "orelse", "finalbody")
 
 
 def changed_lines(before: str, after: str) -> frozenset[int]:
-    """Return lines of `before`, one of which is run by whoever notices that it became `after`.
+    """Return lines of `before`; a test that can detect the change to `after` runs at least one of them.
 
     Empty where the change is not in the bodies of functions alone.
     """
@@ -40,7 +40,7 @@ class _Outside(Exception):
 
 
 class _Unseen(Exception):
-    """No line tells whether a statement is run: it has no instructions."""
+    """No line shows whether a statement ran: it has no instructions."""
 
 
 def _outside(
@@ -77,10 +77,10 @@ class _Inside:
             first += 1
         while min(end, end_new) > first and _same(old[end - 1], new[end_new - 1]):
             end, end_new = end - 1, end_new - 1
-        if first == end:  # put in between: whoever comes there ran what stands before it, or after
+        if first == end:  # inserted: a run that reaches it ran the line before it, or the one after
             around = [_lines(one) for one in old[max(first - 1, 0) : first + 1]]
             return self._seen(set().union(*around, head if first == 0 else ()))
-        if end - first != end_new - first:  # whoever comes to any of them has run the first
+        if end - first != end_new - first:  # a run that reaches any of them has run the first
             return self._seen(_lines(old[first]))
         pairs = zip(old[first:end], new[first:end_new], strict=True)
         return set().union(*(self._statement(a, b) for a, b in pairs if not _same(a, b)))

@@ -51,7 +51,9 @@ class Reach(msgspec.Struct):
 
         What stands outside functions may be read from anywhere in its service, or from every service.
         """
-        module = mutant.where.partition(":")[0].replace("/", ".")  # of what is no Python, a path
+        module = mutant.where.partition(":")[0].replace(
+            "/", "."
+        )  # a path for files that are not Python
         file = mutant.file(root)
         lines: frozenset[int] = frozenset()
         if mutant.module:
@@ -195,7 +197,7 @@ def _file(item: pytest.Item) -> str:
 
 
 def _modules_of(words: Sequence[str]) -> set[str]:
-    """What a Python process may run: of one service and what is shared if its command names that service.
+    """What a Python process may run: one service and the shared code if its command names that service.
 
     Services import nothing of one another (tests/architecture).
     """

@@ -18,7 +18,7 @@ def rules() -> dict[str, str]:
 
 
 def rules_of_the_console() -> set[str]:
-    """The rules that tests of the console's pages prove, although a fake stands for the other services."""
+    """The rules that tests of the console's pages prove, although a fake replaces the other services."""
     return {rule["id"] for rule in tomllib.loads(FILE.read_text())["rule"] if rule.get("console")}
 
 

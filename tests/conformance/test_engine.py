@@ -1,4 +1,4 @@
-"""The engine on a small tree with planted mistakes: it tells which survive, and which are no realistic ones."""
+"""The engine on a small tree with planted mistakes: it reports which survive and which are not realistic."""
 
 import argparse
 import compileall

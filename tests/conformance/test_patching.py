@@ -1,4 +1,4 @@
-"""Functions that are changed in place: whoever holds one runs the changed code; what cannot be changed so is told."""
+"""Functions changed in place: every holder of one runs the changed code; other changes are reported."""
 
 import importlib.util
 import sys

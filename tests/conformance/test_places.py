@@ -44,9 +44,9 @@ def lines(find: str, replace: str) -> set[int]:
 @pytest.mark.parametrize(
     ("find", "replace", "expected"),
     [
-        ("count > LIMIT", "count > 9", {8}),  # a condition: whoever comes to it
+        ("count > LIMIT", "count > 9", {8}),  # a condition: every run that reaches it
         ("            return None", "            return 0", {10}),
-        ("            self.width = count\n", "", {9}),  # what is gone was run
+        ("            self.width = count\n", "", {9}),  # the removed line was run
         ("return None", "return None or 0", {10}),
         ("range(\n            count\n        )", "range(7)", {11, 12, 13}),
         ("                return each", "                return 7", {17}),

@@ -109,7 +109,7 @@ def test_the_tests_of_one_rule_run_alone(tmp_path):
 
 
 FAKE = "FakeServices"
-"""Stands for every service behind the console; a rule that it enforces is not seen in the service."""
+"""Replaces every service behind the console; a rule that it enforces is not proved for the service."""
 
 
 def _claims_proved_with_fakes(text: str) -> set[str]:

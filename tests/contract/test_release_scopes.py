@@ -107,7 +107,7 @@ def searched(asked):
 
 
 def meaning(plate, captured_from, captured_to, device_ids):
-    """Return what is looked for, however it is written."""
+    """Return the normal form of a search, equal for every way of writing it."""
     return (
         None if plate is None else PlatePattern.parse(plate).text,
         datetime.fromisoformat(captured_from),

@@ -58,7 +58,7 @@ TOOLS = {"topics": "topics", "dead-letters": "operator"}
 """The containers that run a command on Kafka and end, and the principal of each."""
 
 USERS = "objects-users"
-"""The container that tells the object store who its users are and what each may do."""
+"""The container that creates the object store's users and their rights."""
 
 TRIM = "trim"
 """The container that deletes from Kafka what every consumer has, again and again."""

@@ -1,4 +1,4 @@
-"""The images: what is copied into them, who they run as, and exactly which packages they hold."""
+"""The images: the files copied into them, the user they run as, and the exact packages they contain."""
 
 import re
 import tomllib

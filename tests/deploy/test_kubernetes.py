@@ -227,7 +227,7 @@ GIVEN_AS_A_FILE = {"KAFKA_SASL_PASSWORD"}
 
 @pytest.mark.parametrize("service", [*APIS, *WORKERS])
 def test_every_secret_that_a_service_can_be_given_has_its_place(service: str) -> None:
-    """Those too that are set only while a key is changed: else nobody could change it."""
+    """Includes the settings used only during a key change: without them the key could not be changed."""
     known = {
         name.upper()
         for name, described in settings_of(service).model_fields.items()
@@ -605,7 +605,7 @@ def test_a_drained_node_never_takes_all_of_a_service(service: str) -> None:
 
 
 def test_what_carries_the_load_scales_by_what_every_cluster_can_measure() -> None:
-    """A figure that nobody serves would keep a scaler from ever scaling down."""
+    """A metric that no service exports would prevent a scaler from scaling down."""
     scalers = of_kind("HorizontalPodAutoscaler")
     assert set(scalers) == {"ingest", "recognition", "hotlist", "retention"}
     for name, scaler in scalers.items():

@@ -26,7 +26,7 @@ class Killer:
         return found
 
     async def kill(self, name: str) -> None:
-        """Kill -9 one part and wait until another process stands in its place."""
+        """Kill -9 one process and wait until another replaces it."""
         if name == "kafka":
             self._kafka.kill()
             await asyncio.to_thread(self._kafka.start)

@@ -74,7 +74,7 @@ GROUP_ACTS = ("join", "commit", "see offsets")
 
 
 async def test_before_the_command_has_run_a_service_can_do_nothing_and_says_so(node) -> None:
-    """The broker is seen refusing, and readiness names what is missing."""
+    """The broker refuses, and readiness names the missing right."""
     intruder = Intruder(Kafka.of(node.link("hotlist")), "hotlist")
     await intruder.try_everything({"alpr.hit.raised"}, {"hotlist"})
     assert intruder.opened == set()

@@ -116,7 +116,7 @@ class Run:
 
 
 class Records:
-    """What the services' tables hold, looked at from outside."""
+    """The content of the services' tables, read from outside."""
 
     def __init__(self, folder):
         servers = folder / "postgres"

@@ -42,7 +42,7 @@ from tests.e2e.traces import DEVICE, PICTURE, PLATE, TIME, Traces
 
 FRAMES = 3
 QUICK = {"log.retention.check.interval.ms": "500", "log.segment.delete.delay.ms": "100"}
-"""Of the node: what is to be deleted is deleted soon."""
+"""Setting of the node: it deletes expired data soon."""
 NOTE = "Reviewed against the adopted schedule"
 ELSEWHERE = {
     "latitude": CAMERAS[0]["place"]["latitude"],
@@ -89,7 +89,7 @@ REGISTERED = {
     "table audit.entries",
     "topic alpr.device.changed",
 }
-"""Where it stands which cameras there are: not that one of them saw anything."""
+"""Places that list the cameras: they do not show that one of them saw anything."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The search for traces finds what is there in every spelling, and nothing in what is not."""
+"""The search for traces finds a trace in every spelling, and finds none where there is none."""
 
 import base64
 import gzip

@@ -85,7 +85,7 @@ class Traces:
                 self._exact[_within_base64(one, shift).translate(_URL_SAFE)] = what
 
     def within(self, data: bytes, depth: int = 0) -> set[str]:
-        """Return which kinds of trace `data` holds, also within what is encoded or compressed in it."""
+        """Return the kinds of trace in `data`, also inside encoded or compressed parts."""
         lower = data.lower()
         found = {what for spelled, what in self._lower.items() if spelled in lower}
         found |= {what for spelled, what in self._exact.items() if spelled in data}
@@ -128,7 +128,7 @@ def _moment_texts(moment: datetime) -> list[str]:
 
 
 def _within_base64(data: bytes, shift: int) -> bytes:
-    """Return what of `data` is the same in base64 whatever stands around it, `shift` bytes into a group.
+    """Return the base64 of `data` that does not depend on its neighbours, `shift` bytes into a group.
 
     Up to four bits of its last byte are not in it, so a twin must differ before its last character.
     """
@@ -139,7 +139,7 @@ def _within_base64(data: bytes, shift: int) -> bytes:
 
 
 def _inside(data: bytes) -> Iterator[bytes]:
-    """Yield what is encoded or compressed within `data`."""
+    """Yield the decoded and decompressed parts of `data`."""
     for token in _BASE64.findall(data):
         padded = token.translate(bytes.maketrans(b"-_", b"+/"))
         yield base64.b64decode(padded[: len(padded) // 4 * 4])

@@ -8,7 +8,7 @@ from training.faces import BOLDEST, PATHS, DieFace, _warped, _warps
 
 HEIGHT, AROUND = 120, 20
 JUTS_OUT = 0.16
-"""How far a serif may stand out of its character's box, a share of the box's width."""
+"""How far a serif may extend beyond its character's box, as a share of the box's width."""
 
 
 def stamped(face, character, width=None):

@@ -23,7 +23,7 @@ def test_the_rate_rises_then_falls_and_ends_at_its_end():
 
 
 class Clock:
-    """Goes on by so many seconds each time it is looked at."""
+    """A clock that advances by a fixed number of seconds at each reading."""
 
     def __init__(self, by_s):
         self.by_s, self.now = by_s, 0.0

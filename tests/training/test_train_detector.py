@@ -56,7 +56,7 @@ def test_regions_to_ignore_are_not_trained(targets):
 
 
 class Echo(torch.nn.Module):
-    """Says what it was told of the patches, whatever they show."""
+    """Gives set answers for the patches, whatever they show."""
 
     def __init__(self, score, corners):
         super().__init__()

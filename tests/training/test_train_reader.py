@@ -24,7 +24,7 @@ def truth(*characters):
 
 
 def rows(*characters):
-    """Which class stands in which column of the upper and of the lower half."""
+    """The class of each column of the upper and of the lower half."""
     steps = aligned(*truth(*characters))[0].reshape(2, COLUMNS)
     return [{int(c): int(row[c]) for c in np.flatnonzero(row > 0)} for row in steps]
 
@@ -89,7 +89,7 @@ def test_steps_down_the_gradient_teach_what_the_samples_say():
 
 
 class Echo(torch.nn.Module):
-    """Says what it was told of each picture, whatever the picture."""
+    """Gives set answers for each picture, whatever it shows."""
 
     def __init__(self, characters, region, plate):
         super().__init__()
@@ -107,7 +107,7 @@ def test_validation_counts_texts_regions_and_plates():
     characters[1, 30, 13] = 99  # but the second
     region = torch.zeros(4, len(REGIONS))
     region[:, 5] = 9
-    plate = torch.tensor([4.0, 4.0, 4.0, -4.0])  # a sign taken for a plate
+    plate = torch.tensor([4.0, 4.0, 4.0, -4.0])  # a sign read as a plate
     figures = validate(Echo(characters, region, plate), samples)
     assert figures == {"exact": 0.5, "region": 1.0, "plate": 0.75}
 

@@ -148,7 +148,7 @@ def verdict(runtime):
 
 @pytest.fixture
 def sound(writer, verdict):
-    """Sign the log as it stands and recompute it; return the verdict, in which nothing is wrong."""
+    """Sign the current log and recompute it; return the verdict, which has no faults."""
 
     async def recount():
         await writer.sign_if_grown()

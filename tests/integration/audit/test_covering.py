@@ -1,4 +1,4 @@
-"""Audit tells up to when everything is in the log: honest without traffic, and while it stands still."""
+"""Audit publishes the time up to which the log is complete: correct without traffic and while audit is stopped."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -65,7 +65,7 @@ def bootstrap(request, tmp_path):
 
 
 async def newest(bootstrap):
-    """The newest that audit has told."""
+    """The newest time that audit published."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     await consumer.start()
     try:

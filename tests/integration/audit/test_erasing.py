@@ -1,4 +1,4 @@
-"""A purge takes what the log tells of its records; entries, proofs and checkpoints stay as they were."""
+"""A purge erases the log's values of its records; entries, proofs and checkpoints do not change."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
@@ -41,7 +41,7 @@ READS = {name: uuid4() for name in ("gone", "held", "of_last_day", "after_noon",
 
 @pytest.fixture
 def purge(deliver, objects, clock, runtime, writer):
-    """Let retention tell of a purge, and audit follow it."""
+    """Publish a purge as retention does, and have audit process it."""
 
     async def purged_run(
         *,

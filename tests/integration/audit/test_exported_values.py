@@ -159,7 +159,7 @@ async def test_values_are_not_exported_without_the_purpose_of_an_audit(
 
 
 async def test_an_export_with_values_goes_to_the_end_of_the_log(deliver, clock, export):
-    """Where the entries stand that answer for what was erased."""
+    """The positions of the entries that account for the erased values."""
     await deliver(*sightings(clock))
     [problem] = await export(422, with_values=True, end=3)
     assert json.loads(problem)["field"] == "body.end"

@@ -1,4 +1,4 @@
-"""A disk of Kafka that fills up is told of while there is time: a full one stops every record of an access."""
+"""A Kafka disk that fills up raises a finding in time: a full one stops every access record."""
 
 import pytest
 

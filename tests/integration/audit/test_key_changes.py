@@ -1,4 +1,4 @@
-"""The key of checkpoints changes on record, and whoever has the first key follows the log from there."""
+"""The log records each change of the checkpoint key; the holder of the first key can verify all later ones."""
 
 import asyncio
 from base64 import b64encode

@@ -16,7 +16,7 @@ PLATE = "7NOT123"
 
 
 class Receiver:
-    """A webhook on loopback that answers as told and keeps what it got."""
+    """A webhook on loopback with set answers, which records its requests."""
 
     def __init__(self) -> None:
         self.status = 204

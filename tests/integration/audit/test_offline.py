@@ -1,4 +1,4 @@
-"""The log taken out and verified without the service; the command line; the whole road over a real broker."""
+"""The exported log, verified without the service; the command line; the whole path over a real broker."""
 
 import asyncio
 import json

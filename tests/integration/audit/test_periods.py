@@ -1,4 +1,4 @@
-"""Periodic audits: periods that the plan sets and the log fixes, samples that nobody can steer."""
+"""Periodic audits: the plan sets the periods, the log fixes them, and no person can steer the samples."""
 
 import json
 from datetime import UTC, datetime, timedelta

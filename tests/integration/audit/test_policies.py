@@ -1,4 +1,4 @@
-"""Policies in force: two at once, and one that nobody has acknowledged, are findings (ADR-0024)."""
+"""Policies in force: two at once, and an unacknowledged one, are findings (ADR-0024)."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def loaded(clock, service, digest):
 
 @pytest.fixture
 def deliver(deliver, watch):
-    """Have events logged, and looked at."""
+    """Have events logged and checked."""
 
     async def send(*events):
         await deliver(*events)

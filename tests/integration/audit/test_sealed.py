@@ -1,4 +1,4 @@
-"""What tells of a sighting lies beside the log: proved by its entry, and found by auditors while it is there."""
+"""Values of a sighting lie beside the log: its entry proves them, and auditors find them while they exist."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode

@@ -97,6 +97,6 @@ async def ask(
     except Exception:
         if (
             answer.status != 500
-        ):  # Starlette tells of a fault by a 500, and raises it for the server's log
+        ):  # Starlette answers an error with 500 and raises it for the server's log
             raise
     return answer

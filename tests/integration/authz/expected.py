@@ -60,15 +60,15 @@ NOT_ONES_OWN = {
     ("identity", "POST", "/v1/accounts/{account_id}/limit-lifts"): (403, "your own account"),
     ("identity", "POST", "/v1/training"): (403, "your own account"),
 }
-"""Steps that nobody takes on what is their own (a hold, a purge run, their account, their training), with the
-status and the words of the refusal."""
+"""Actions that a person may not perform on their own hold, purge run, account or training, with the status and the
+words of the refusal."""
 
 NO_ROLE = "no role"
 PLATE_OF_SCOPE = "1SCOPE1"
 
 
 class Matter(StrEnum):
-    """What is the matter with a request."""
+    """The fault of a request."""
 
     NOTHING = "in order"
     NO_TOKEN = "no token"
@@ -87,7 +87,7 @@ class Matter(StrEnum):
 NOBODY = frozenset(
     {Matter.NO_TOKEN, Matter.EXPIRED, Matter.WRONG_AUDIENCE, Matter.TAMPERED, Matter.SUSPENDED}
 )
-"""Whoever sends these is known to nobody, or no longer."""
+"""The sender of these is unknown, or no longer known."""
 
 
 @dataclass(frozen=True)

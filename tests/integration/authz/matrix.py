@@ -1,4 +1,4 @@
-"""Sends the cases of one service and compares each answer with what is expected."""
+"""Sends the cases of one service and compares each answer with the expected one."""
 
 import json
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ IDS = {
     "version": "1",
 }
 SECRET_PLATE = "5MARK55"
-"""Of a record of the department: nobody of another agency is shown it."""
+"""For a record of the department: people of another agency do not see it."""
 
 
 class Matrix:
@@ -98,7 +98,7 @@ class Matrix:
             await Accounts(connection, self._runtime.policy.training.course).add(account)
 
     async def _place(self, case: Case, sender: Sender) -> tuple[str, Any]:
-        """Return a path with its parameters, and the body; what is one's own is made first."""
+        """Return a path with its parameters, and the body; creates the person's own records first."""
         ids: dict[str, str] = {**IDS, **self._seeded}
         body = case.route.body
         if case.matter is Matter.OWN:
@@ -145,7 +145,7 @@ def _made(answer: Answer, name: str) -> str:
 def _fault(
     case: Case, wanted: Expected, answer: Answer, attempts: list[AccessAttempted]
 ) -> str | None:
-    """Return what is wrong with an answer, or None."""
+    """Return the fault of an answer, or None."""
     said = f"answered {answer.status} {answer.problem.get('code', '')}".strip()
     if case.route.device:
         return None if answer.status == wanted.status else said

@@ -38,7 +38,7 @@ class Sender:
         return headers
 
     def privileged(self, *, same_person: bool) -> dict[str, str]:
-        """Headers of somebody who may do everything; of this very person if told so."""
+        """Headers of a person with every permission; of this person if `same_person`."""
         account_id = self.account_id if same_person else str(uuid4())
         token = self._authority.access_token(account_id=account_id)
         purpose = self._authority.purpose_token(account_id=account_id)

@@ -51,7 +51,7 @@ def tables(repository):
 
 @pytest.fixture
 def service_settings(settings, service, clock):
-    """The settings of one service; refusals are not slowed here, for they are what is asked for."""
+    """The settings of one service, without limits on refusals, because this test causes refusals."""
     own = {
         "audit": {
             "audit_event_mac_keys": all_mac_keys(),

@@ -141,7 +141,7 @@ async def audit(services, part_of, settings):
 
 @pytest.fixture
 async def retention(services, part_of, settings):
-    """The retention service, running; it stores what `store` gives it, and works when told to."""
+    """The running retention service; it stores the records of `store`, and its workers run on request."""
     runtime = part_of("retention", RetentionSettings(**settings.model_dump()))
     app = build_retention(runtime.settings, runtime)
     async with app.router.lifespan_context(app):
@@ -180,7 +180,7 @@ def store(retention):
 
 @pytest.fixture
 def logged(audit, services, runtime, bus):
-    """Have all that identity and audit told so far appended to the log, and signed for."""
+    """Append all events of identity and audit so far to the log, and sign them."""
 
     async def log():
         for told in (runtime, audit):

@@ -44,7 +44,7 @@ async def read(store, clock):
 
 @pytest.fixture
 async def emitted(retention, bus):
-    """Return what retention told of one type."""
+    """Return the events of one type that retention published."""
 
     async def emitted(kind):
         await service_of(retention, RetentionService).runtime.relay.drain()

@@ -18,7 +18,7 @@ async def investigator(hire, train):
 
 @pytest.fixture
 async def list_id(hotlist, services, investigator):
-    """The department's own list, empty; and one of the state, which nobody here is entitled to."""
+    """The department's own list, empty; and one of the state, to which no person here is entitled."""
     transport = httpx.ASGITransport(services["hotlist"])
     async with httpx.AsyncClient(transport=transport, base_url="http://hotlist") as client:
         made = await client.post(
@@ -193,7 +193,7 @@ def send_file(browser):
 
 @pytest.fixture
 def versions(services, list_id, investigator):
-    """The versions that hotlist has of the list, as somebody else is told."""
+    """The versions that hotlist has of the list, as another person sees them."""
 
     async def versions():
         transport = httpx.ASGITransport(services["hotlist"])

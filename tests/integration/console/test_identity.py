@@ -116,7 +116,7 @@ async def test_the_code_on_the_sheet_is_the_enrolment_link_which_no_server_log_o
     assert kept == f"invitation={token}"
     assert sheet.headers["Cache-Control"] == "no-store"
     assert token not in caplog.text
-    # What the page's Content-Security-Policy lets nobody do, it does not try.
+    # The page attempts nothing that its Content-Security-Policy forbids.
     assert "'unsafe-inline'" not in sheet.headers["Content-Security-Policy"]
     assert " style=" not in sheet.text
     assert "<style" not in sheet.text

@@ -280,7 +280,7 @@ class Streams:
 
 @contextlib.asynccontextmanager
 async def served(app):
-    """The app on a real socket; whoever made it runs its lifespan. Yields its address."""
+    """Serve the app on a real socket; the caller runs its lifespan. Yields its address."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=2)

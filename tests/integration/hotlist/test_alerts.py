@@ -444,7 +444,7 @@ async def test_a_late_hit_is_on_its_own_list_and_never_an_alert(hotlist, streams
 @pytest.mark.clause("468.4(b)/late")
 @pytest.mark.clause("468.5/late")
 async def test_a_hit_of_a_read_that_ingest_called_late_is_no_alert(hotlist, streams):
-    """One rule: what is late as a record is late as a hit, by the word of who knows the device."""
+    """One rule: a late record raises a late hit; ingest, which knows the device, decides."""
     await hotlist.listed("7ABC123", "8ABC123")
     async with streams.open() as live:
         await eventually(lambda: live.events)

@@ -425,7 +425,7 @@ async def test_a_picture_is_shown_to_who_may_see_it_and_recorded(hotlist, object
     await hotlist.call("GET", hit["crop_url"], status=404)
     assert (
         len(await hotlist.announced(RecordsDisclosed)) == before + 1
-    )  # nothing shown, nothing told
+    )  # no record shown, no event published
 
 
 @pytest.mark.clause("468.5/schedule")
@@ -488,7 +488,7 @@ async def test_training_is_needed_to_see_a_hit(hotlist):
 async def test_the_consumer_waits_for_the_index_and_misses_nothing(
     hotlist, settings, bus, objects, clock, authority, policy
 ):
-    """A service that starts with reads waiting: they are matched against what is in force."""
+    """A service that starts with waiting reads matches them against the version in force."""
     from services.hotlist.api.views import alert
     from services.hotlist.events import subscriptions
     from services.hotlist.service import HotlistService

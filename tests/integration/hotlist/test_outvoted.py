@@ -53,7 +53,7 @@ async def test_a_hit_on_an_outvoted_read_says_so_whichever_was_known_first(hotli
     assert await codes(hotlist) == ["outvoted"]
     [hit] = await hotlist.hits()
     assert hit["warnings"][0]["text"].startswith("The 3 frames of this vehicle")
-    assert event.plate not in str(hit)  # nobody's plate but the hit's own
+    assert event.plate not in str(hit)  # only the hit's own plate
 
 
 async def test_a_read_that_won_its_vote_is_not_doubted(hotlist):

@@ -171,7 +171,7 @@ COURIER = Actor(
 
 
 async def hand_over(identity, made, by=COURIER):
-    """Deliver the invitation that the answer `made` tells of; return its token."""
+    """Deliver the invitation of the answer `made`; return its token."""
     assert made.status_code == 201, made.text
     assert made.json()["state"] == "to_be_delivered"
     async with identity.begin() as unit:

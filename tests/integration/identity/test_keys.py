@@ -77,7 +77,7 @@ async def test_keys_rotate_by_themselves_after_thirty_days(identity, clock, clie
     both = await asyncio.gather(keys.rotate_when_due(identity), keys.rotate_when_due(identity))
     assert sum(kid is not None for kid in both) == 1  # two replicas, one new key
     assert await keys.rotate_when_due(identity) is None
-    clock.advance(days=60)  # nobody kept house
+    clock.advance(days=60)  # no maintenance ran
     assert await keys.rotate_when_due(identity) is not None
 
 

@@ -1,4 +1,4 @@
-"""Who creates, re-invites or changes an account is told with each of its events, whatever was compacted away."""
+"""Each event of an account names who created, re-invited or changed it, whatever was compacted away."""
 
 import msgspec
 import pytest

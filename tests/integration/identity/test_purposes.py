@@ -1,4 +1,4 @@
-"""Declared purposes: taken, refused as vague, or forbidden by law, refused by name and recorded."""
+"""Declared purposes: accepted, refused as vague, or forbidden by law, refused by name and recorded."""
 
 import pytest
 

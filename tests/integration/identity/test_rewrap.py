@@ -1,4 +1,4 @@
-"""The key-encryption key is changed while the service runs: nobody notices, and it is on record."""
+"""The key-encryption key changes while the service runs: no request fails, and the log records it."""
 
 import asyncio
 import base64
@@ -52,7 +52,7 @@ def changed(identity):
 
 @pytest.fixture
 def sealed(identity):
-    """Return what is sealed, by row."""
+    """Return the sealed values, by row."""
 
     async def read():
         async with identity.begin() as unit:

@@ -1,4 +1,4 @@
-"""Enrolment, sign-in with a second factor, locking, and what is never written down."""
+"""Enrolment, sign-in with a second factor, locking, and the secrets that are never stored."""
 
 import asyncio
 import logging

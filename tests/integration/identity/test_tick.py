@@ -1,4 +1,4 @@
-"""While Kafka is away nobody who was separated sees data for longer than 5 s; forged events change nothing."""
+"""While Kafka is away, a separated person sees data for 5 s at most; forged events have no effect."""
 
 import asyncio
 import os

@@ -76,7 +76,7 @@ class Station:
         return await self.client.post(f"/v1/reads{query}", content=content, headers=sent)
 
     def read(self, number: int = 0, **fields: Any) -> dict[str, Any]:
-        """Return one edge read, taken a second ago."""
+        """Return one edge read, captured a second ago."""
         at = self.clock.now() - timedelta(seconds=1)
         read = {
             "source_id": f"r-{number}",

@@ -1,4 +1,4 @@
-"""Frames: what is kept and announced, what is refused, and that a refusal leaves nothing."""
+"""Frames: which are stored and published, which are refused, and that a refusal stores no data."""
 
 import asyncio
 import random

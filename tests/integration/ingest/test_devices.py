@@ -1,4 +1,4 @@
-"""The device registry and its credentials: shown once, rotated, revoked at once, told to the audit log."""
+"""The device registry and its credentials: shown once, rotated, revoked at once, recorded in the audit log."""
 
 import json
 from datetime import timedelta

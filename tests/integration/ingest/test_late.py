@@ -1,4 +1,4 @@
-"""What comes later than its device may keep it back is taken, and called late (ADR-0032)."""
+"""Records that arrive later than their device may buffer them are accepted and marked late (ADR-0032)."""
 
 from datetime import timedelta
 

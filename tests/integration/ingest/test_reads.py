@@ -302,9 +302,7 @@ async def test_an_upload_that_is_cut_leaves_nothing_and_goes_on_from_any_place(s
     lines = [json.dumps(read).encode() + b"\n" for read in reads]
 
     async def cut():
-        yield b"".join(
-            lines[:20]
-        )  # whole lines, so that only the missing rest tells that it was cut
+        yield b"".join(lines[:20])  # whole lines, so that only the missing rest shows the cut
         await asyncio.Event().wait()
 
     station.change(ingest_body_timeout_s=0.05)

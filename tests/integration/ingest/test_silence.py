@@ -1,4 +1,4 @@
-"""A fixed camera that falls silent is told of, once for each silence."""
+"""A fixed camera that falls silent is reported, once for each silence."""
 
 import pytest
 
@@ -10,7 +10,7 @@ AFTER_HOURS = 4
 
 @pytest.fixture
 def silenced(station):
-    """Look for silence; return what was told."""
+    """Check for silence; return the published events."""
 
     async def announced():
         await station.running.silence.check()

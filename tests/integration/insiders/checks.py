@@ -1,4 +1,4 @@
-"""What must hold of an insider's day; each check returns what is wrong."""
+"""The rules for an insider's day; each check returns the violations."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ async def logged(insider: Insider, ledger: Ledger) -> None:
     async def is_settled() -> bool:
         nonlocal size
         before, size = size, await _read(ledger)
-        # What a service tells last, of a refusal or of work of its own, may still be on its way.
+        # A service's last events, of a refusal or its own work, may not have arrived yet.
         return size == before and all(ledger.attempts(a.request_id) for a in insider.asked)
 
     await eventually(is_settled, within_s=WITHIN_S, every_s=1)
@@ -67,7 +67,7 @@ def within_limits(insider: Insider, here: Department) -> list[str]:
 
 
 def of_patrol(insider: Insider, here: Department) -> list[str]:
-    """Return the answers about hits without a purpose, and the streams, that told what is too old for patrol (468.4(b))."""
+    """Return the answers without a purpose, and the streams, that showed hits too old for patrol (468.4(b))."""
     oldest = here.clock.now() - timedelta(hours=here.policy.limits.hits_without_purpose_h)
     old = {r.plate for r in insider.store.records if r.captured_at < oldest}
     assert old, "every record is fresh: nothing is shown by this"
@@ -80,7 +80,7 @@ def of_patrol(insider: Insider, here: Department) -> list[str]:
 
 
 def on_record(insider: Insider, ledger: Ledger) -> list[str]:
-    """Return the requests that are not on record as they were, or what they told."""
+    """Return the requests whose record differs from the request or from its answer."""
     wrong = []
     refused_purposes = 0
     for asked in insider.asked:
@@ -160,11 +160,11 @@ def deeds_on_record(insider: Insider, ledger: Ledger) -> list[str]:
 
 
 IDS = {"hit_id": "hit", "read_id": "read", "entry_id": "hotlist_entry"}
-"""Names by which items of a page are told apart, and the kind under which the log has them."""
+"""Names that identify the items of a page, and the kind under which the log has them."""
 
 
 def _not_exactly(asked: Asked, logged: list[Entry]) -> list[str]:
-    """Return what is wrong where a page and the log do not name the same records."""
+    """Return the differences between the records of a page and those of the log."""
     page = asked.answer.json
     items = page.get("items") if isinstance(page, dict) else None
     if not items:

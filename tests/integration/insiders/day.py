@@ -132,7 +132,7 @@ class Day:
         )
 
     def _own(self, route: Route) -> Any:
-        """Return the example body, of names that nobody else used, and of this account where it is of one."""
+        """Return the example body with unused names, and with this account where it names one."""
         body = route.body
         if not isinstance(body, dict):
             return body

@@ -263,5 +263,5 @@ async def publish(broker: Broker, source: str, events: list[Any]) -> None:
 
 
 def monotonic() -> float:
-    """Return seconds of a clock that nobody moves."""
+    """Return seconds of a clock that no test moves."""
     return time.monotonic()

@@ -83,7 +83,7 @@ class Insider:
         listen_s: float = 0,
         **ids: str,
     ) -> Asked:
-        """Send one request, as a client of this role would; keep what it told."""
+        """Send one request, as a client of this role would; store the records of its answer."""
         await self._renew()
         path = route
         for name, value in ids.items():
@@ -127,7 +127,7 @@ class Insider:
             await self.person.renew()
 
     async def declare(self, kind: str, *, case: str = CASE, name: str | None = None) -> bool:
-        """Declare a purpose of a kind and keep its token; tell whether it was accepted."""
+        """Declare a purpose of a kind and store its token; return whether it was accepted."""
         asked = await self.ask(
             "identity",
             "POST",
@@ -144,7 +144,7 @@ class Insider:
         return asked.succeeded
 
     def carried(self, service: str | None = None) -> frozenset[str]:
-        """Return every record that the answers of a door told; live alerts apart."""
+        """Return every record that the answers of a route showed, without live alerts."""
         return frozenset(
             plate
             for asked in self.asked

@@ -1,4 +1,4 @@
-"""What the store holds, and which of it an answer tells: found in the answer's bytes, not by what the service says."""
+"""The stored records, and those that an answer shows: found in its bytes, not in what the service claims."""
 
 import io
 import re
@@ -119,7 +119,7 @@ class Store:
         return frozenset(r.plate for r in self.records)
 
     def revealed(self, body: bytes) -> "Revealed":
-        """Return which records a body tells; of a package, what its files tell."""
+        """Return the records that a body shows; for a package, those that its files show."""
         plates, times, pictures = set[str](), set[str](), set[str]()
         for part in _members(body):
             plates |= {m.decode() for m in PLATE.findall(part)} & self.plates
@@ -130,7 +130,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Revealed:
-    """Records by their plate, as an answer told them."""
+    """Records by their plate, as an answer showed them."""
 
     plates: frozenset[str]
     times: frozenset[str]
@@ -139,11 +139,11 @@ class Revealed:
 
     @property
     def all(self) -> frozenset[str]:
-        """Every record of which anything was told."""
+        """Every record of which an answer showed anything."""
         return self.plates | self.times | self.pictures
 
     def without(self, asked: Iterable[str]) -> "Revealed":
-        """Return it without plates that the request itself named and of which nothing else was told."""
+        """Return it without plates that the request named if the answer showed nothing else of them."""
         echoed = frozenset(asked) - self.times - self.pictures
         return Revealed(self.plates - echoed, self.times, self.pictures)
 

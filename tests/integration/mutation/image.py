@@ -17,7 +17,7 @@ from shared.core.signed_notes import Checkpoint
 
 @dataclass
 class Item:
-    """One entry, with what is stored of it."""
+    """One entry, with its stored values."""
 
     seq: int
     content: bytes
@@ -30,7 +30,7 @@ class Item:
 
 @dataclass
 class Image:
-    """A log or a part of one. `notes` are (entries before it, checkpoint as it stands there)."""
+    """A log or a part of one. `notes` are (entries before it, checkpoint as written there)."""
 
     opening: Opening
     items: list[Item]

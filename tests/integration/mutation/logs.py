@@ -38,7 +38,7 @@ PARTS_WITH_VALUES = ((0, None), (0, None), (60, None), (120, None), (250, None))
 
 @dataclass
 class Seen:
-    """Reads that the log tells of: what the next purge takes, and what holds keep."""
+    """Reads in the log: those that the next purge destroys, and those under a hold."""
 
     gone: list[UUID] = field(default_factory=list)
     held: list[UUID] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Seen:
         return [message_of(event, source) for event, source in made[:count]]
 
     async def purge(self, runtime, writer, clock):
-        """Let retention destroy what is due and certify it, and audit erase its values; return the entry's id."""
+        """Have retention destroy and certify the due records, and audit erase their values; return the entry's id."""
         freed = self.held[: len(self.held) // 3]
         gone, self.gone = self.gone + freed, []
         self.held = self.held[len(freed) :]

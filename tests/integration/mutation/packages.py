@@ -252,7 +252,7 @@ def value_edit(rng: Random, package: Package):
 
 
 def value_delete(rng: Random, package: Package):
-    """No checkpoint, or one that nobody signed."""
+    """No checkpoint, or an unsigned one."""
     how = rng.choice(["none", "empty", "unsigned", "half"])
     note = package.files[NOTE]
     kept = {

@@ -69,7 +69,7 @@ async def test_every_random_mutation_is_refused_and_its_place_is_named(
 
 
 async def mutate(rng, kind, subject, source, live, packages, now):
-    """Mutate one subject; return what is wrong with the verdict, or None."""
+    """Mutate one subject; return the fault of the verdict, or None."""
     if subject == "package":
         return package_mutation(rng, kind, packages)
     exports = [one for one in source.exports if one.opening.values or kind not in OF_VALUES]

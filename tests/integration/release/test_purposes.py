@@ -1,4 +1,4 @@
-"""Requests are read for a declared purpose; how many wait is told without one."""
+"""Requests are read for a declared purpose; the number of waiting ones needs none."""
 
 import pytest
 

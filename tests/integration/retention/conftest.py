@@ -86,7 +86,7 @@ class Retention:
             return list((await connection.execute(text(query), parameters)).all())
 
     async def search(self, status: int = 200, *, headers: Any = None, **body: Any) -> Any:
-        """Search the last 400 days unless told otherwise."""
+        """Search; default: the last 400 days."""
         now = self.clock.now()
         window = {
             "captured_from": (now - timedelta(days=30)).isoformat(),

@@ -30,7 +30,7 @@ async def request(retention, hold, status=202, *permissions, **how):
 
 
 async def current(retention, export):
-    """The export as it stands now."""
+    """The current export."""
     return (await retention.get(f"/v1/evidence-exports/{export['export_id']}")).json()
 
 
@@ -51,7 +51,7 @@ async def download(retention, export, status=200, **claims):
 
 
 async def book(retention, export, status=201, *permissions, key=None, headers=None, **changes):
-    """Book a copy that reads back as the package, unless told otherwise."""
+    """Book a copy; by default it reads back as the package."""
     body = {**BOOKING, "sha256": export["sha256"], **changes}
     path = f"/v1/evidence-exports/{export['export_id']}/bookings"
     return await send(retention, path, body, status, *permissions, key=key, headers=headers)

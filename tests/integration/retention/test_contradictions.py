@@ -1,4 +1,4 @@
-"""Reads that contradict each other are kept, and told to the audit log once (ADR-0026)."""
+"""Reads that contradict each other are stored, and recorded once in the audit log (ADR-0026)."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

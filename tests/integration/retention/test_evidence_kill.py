@@ -1,4 +1,4 @@
-"""An evidence package whose maker is killed in the midst: made by the next process, whole and told once."""
+"""A process killed while it makes an evidence package: the next one makes it, whole, with one event."""
 
 import hashlib
 import os

@@ -308,7 +308,7 @@ async def test_a_hold_placed_while_a_purge_runs_wins(retention, at):
 
 @pytest.mark.clause("468.5/holds")
 async def test_a_purge_that_commits_first_is_seen_by_who_places_a_hold_after(retention):
-    """Placing waits for the purge's last look; afterwards it keeps what is there and what comes."""
+    """Placing waits for the purge's last check; then it holds the existing and the coming records."""
     await retention.store(a_read("7ABC123", LONG_AGO))
     await purge(retention)
     hold = await place(retention, plate="7ABC123")

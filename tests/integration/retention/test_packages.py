@@ -473,7 +473,7 @@ async def test_an_added_file_a_flipped_byte_and_a_stranger_are_noticed(package, 
 async def test_a_package_signed_anew_by_another_is_not_the_departments(
     settings, bus, objects, clock, authority, policy, tmp_path, package
 ):
-    """Whoever re-signs a changed package with a key of their own is caught by the department's key."""
+    """The department's key exposes a changed package that another key re-signed."""
     path, key, _ = package
     forger = Signer.new()
 

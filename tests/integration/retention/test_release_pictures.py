@@ -1,4 +1,4 @@
-"""Pictures in a release: the plate asked for and what is around it, and of everything else not a pixel."""
+"""Pictures in a release: the requested plate and its surroundings, and no pixel of anything else."""
 
 import json
 import struct

@@ -48,7 +48,7 @@ KNOWN = text(
 
 
 class Folder(LocalObjects):
-    """The folder, with a look at what is in it."""
+    """The folder, with a view of its files."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -1,4 +1,4 @@
-"""A database that is busy, full or silent: callers are refused in time, and told to come again."""
+"""A database that is busy, full or silent: callers get a timely refusal with Retry-After."""
 
 import asyncio
 import os

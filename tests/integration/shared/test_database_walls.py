@@ -112,7 +112,7 @@ async def columns(database_url):
 
 
 async def permitted(connection, statement):
-    """Tell whether a statement gets past its privileges; whatever it did is undone."""
+    """Return whether a statement passes the privilege check; its effects are rolled back."""
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -127,7 +127,7 @@ async def permitted(connection, statement):
     except REFUSED:
         return False
     except asyncpg.PostgresError:
-        return True  # a constraint or a trigger stands there, but no privilege is missing
+        return True  # a constraint or a trigger refused; no privilege is missing
     finally:
         await transaction.rollback()
     return True
@@ -138,7 +138,7 @@ async def _nothing():
 
 
 async def permitted_to_view(connection, verb, view, names):
-    """Tell whether `verb` is permitted on a view, which refuses most verbs before it asks for privileges."""
+    """Return whether `verb` is permitted on a view, which refuses most verbs before it asks for privileges."""
     if verb in VIEW_OWNERS:
         return await permitted(connection, VIEW_OWNERS[verb].format(view=view))
     if verb in {"INSERT", "UPDATE"}:  # those that one may have on single columns

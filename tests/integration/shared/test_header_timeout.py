@@ -30,7 +30,7 @@ def an_app():
 
 @pytest.fixture
 async def port(settings, monkeypatch):
-    """A server on a real socket, told what services are told."""
+    """A server on a real socket, with the settings of services."""
     monkeypatch.setattr(header_timeout, "HEADER_TIMEOUT_S", TIMEOUT_S)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))

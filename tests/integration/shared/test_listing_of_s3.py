@@ -1,4 +1,4 @@
-"""What is asked of an S3 server to list: one page at a time, from where the last ended, and levels."""
+"""Requests to an S3 server for listings: page by page from the end of the last, and by levels."""
 
 import threading
 from collections.abc import Iterator

@@ -21,7 +21,7 @@ pytestmark = [
 BUCKET = "plateward"
 PREFIXES = sorted({prefix for rights in RIGHTS.values() for prefix in rights})
 ELSEWHERE = ["other/", "", "capturesx/", "release", "purge/"]
-"""Keys of nobody, and some that only begin like somebody's."""
+"""Keys outside every service's prefixes, some of which only begin like one."""
 
 SECRETS = {service: f"secret-of-{service}-0123456789" for service in RIGHTS}
 REFUSED, DONE = 403, (200, 204)

@@ -123,7 +123,7 @@ async def test_the_role_that_works_can_do_nothing_to_what_keeps_the_log(place, s
 
 @pytest.mark.parametrize("service", APIS)
 async def test_no_service_can_change_any_table_or_touch_what_a_trigger_guards(whole, service):
-    """Over every table there is, so that one that is added later is looked at too."""
+    """Covers every existing table, so that a later one is tested too."""
     role = role_of(service)
     tables = await whole.ask(
         whole.database_url,
@@ -292,7 +292,7 @@ async def test_a_role_that_could_become_the_owner_is_refused_where_two_are_named
 
 
 async def test_tables_of_the_time_of_one_role_go_on_when_that_role_becomes_the_owner(place):
-    """The way that deploy/README.md tells: nothing is handed over, the services get a new role."""
+    """As deploy/README.md describes: the old role hands over no object, and the services get a new role."""
     for service in APIS:
         await alone(place, service)
     await place.ask(place.database_url, "INSERT INTO cursors VALUES ('kept', 7)")

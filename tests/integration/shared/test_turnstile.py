@@ -1,4 +1,4 @@
-"""A flood of requests of nobody known: answered without work, on record as sums, in nobody's way."""
+"""A flood of unauthenticated requests: answered without work, recorded as sums, no obstacle to others."""
 
 import asyncio
 from collections import Counter
@@ -45,7 +45,7 @@ async def sign_in() -> None:
 
 @router.get("/v1/keys")
 async def keys() -> str:
-    """Show what is for everybody."""
+    """Answer every caller."""
     return "public"
 
 
@@ -100,7 +100,7 @@ def at(app):
 
 @pytest.fixture
 def on_record(app, runtime, bus, clock):
-    """Let the minute end; return single refusals and sums that the audit log would be told."""
+    """Let the minute end; return the refusals and sums that go to the audit log."""
 
     async def read():
         clock.advance(minutes=1)

@@ -110,7 +110,7 @@ async def test_old_hits_are_shown_with_what_became_of_them(upgraded):
     purpose = await upgraded.declare(officer)
     page = (await upgraded.must("hotlist", "GET", "/v1/hits", officer, purpose=purpose)).json()
     shown = {hit["hit_id"]: hit for hit in page.get("items", page.get("hits", []))}
-    purged = {"7HOT003"}  # before the upgrade, with its read; nobody had worked it
+    purged = {"7HOT003"}  # before the upgrade, with its read; no person had verified it
     expected = {hit: plate for hit, plate in FACTS["hits"].items() if plate not in purged}
     assert {hit_id: hit["plate_listed"] for hit_id, hit in shown.items()} == expected
     path = f"/v1/hits/{FACTS['verified_hit']}"
@@ -150,7 +150,7 @@ async def test_packages_evidence_and_documents_of_before_download_whole(upgraded
 
 @pytest.mark.clause("468.7(b)/provisioners")
 async def test_a_request_of_before_is_approved_by_two_and_packaged(upgraded):
-    """Nobody knows who made the account and the agency that are there already."""
+    """No record says who created the existing account and agency."""
     administrator = await upgraded.sign_in("a.ramirez")
     path = f"/v1/requests/{FACTS['open_request']}"
     decision = {"decision": "approve", "reason": "Theft case of a county agency, one plate only"}

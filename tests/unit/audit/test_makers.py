@@ -1,4 +1,4 @@
-"""The keys by which audit knows who made an event: what is refused when it starts, without showing a key."""
+"""The keys that prove an event's producer to audit: refused settings, without showing a key."""
 
 from base64 import b64encode
 

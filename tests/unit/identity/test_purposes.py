@@ -1,4 +1,4 @@
-"""What is a reason, and what the law forbids."""
+"""Which reasons are accepted, and which purposes the law forbids."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is taken for a whole still image, and what is refused and how it is named."""
+"""Which files are accepted as whole still images, and how the others are refused."""
 
 import random
 import struct

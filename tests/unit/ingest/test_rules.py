@@ -86,7 +86,7 @@ async def test_what_was_read_earlier_never_replaces_what_was_read_later():
 
 
 class Ticking:
-    """Seconds that pass when told to."""
+    """A clock whose seconds a test sets."""
 
     now_s = 100.0
 
@@ -251,7 +251,7 @@ def test_without_the_months_secret_nobody_computes_an_id():
 
 
 def test_a_source_id_cannot_pass_for_another_field():
-    """Parts are told apart by their lengths, whatever a device puts into them."""
+    """Lengths separate the parts, whatever a device puts into them."""
     one = id_of(source_id="s\x1f7ABC123", plate="7ABC123")
     other = id_of(source_id="s", plate="7ABC123")
     assert akin(one) != akin(other)

@@ -6,7 +6,7 @@ from scenes.footage import FILMS, NoFootage, footage, is_film, write_film
 
 
 def shades(count, *, size=(64, 48)):
-    """Frames that tell their number by how light they are."""
+    """Frames whose brightness is their number."""
     return (np.full((size[1], size[0], 3), 8 * place, np.uint8) for place in range(count))
 
 

@@ -1,4 +1,4 @@
-"""Which Java runs Apache Kafka, and what is said where it or Maven is missing."""
+"""The Java that runs Apache Kafka, and the error text if it or Maven is missing."""
 
 from pathlib import Path
 

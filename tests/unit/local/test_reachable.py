@@ -1,4 +1,4 @@
-"""Which folders an unprivileged account reaches, and what stands in for those it does not."""
+"""The folders that an unprivileged account reaches, and the replacements for the others."""
 
 import os
 import shutil

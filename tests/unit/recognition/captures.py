@@ -20,7 +20,7 @@ def image(width=READS, height=20, value=77):
 
 
 async def a_capture(objects, data=None, *, keep=True, digest=None, media_type="image/png"):
-    """A frame that was acknowledged; its image is in `objects` unless told not to keep it."""
+    """An acknowledged frame; its image is in `objects` unless the caller leaves it out."""
     data = image() if data is None else data
     now, device_id, capture_id = FakeClock().now(), uuid4(), uuid4()
     key = f"captures/{device_id}/{capture_id}"

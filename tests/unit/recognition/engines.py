@@ -1,4 +1,4 @@
-"""An engine for tests of the pool: what a frame does is told by its width."""
+"""An engine for tests of the pool: a frame's width decides what it does."""
 
 import os
 import signal

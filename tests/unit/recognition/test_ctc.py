@@ -74,7 +74,7 @@ def test_a_text_that_beats_the_best_path_is_found():
 
 
 def peaks(*rows, classes=5):
-    """Steps with what is given and the rest blank."""
+    """Steps with the given values and the rest blank."""
     steps = np.zeros((len(rows), classes))
     for step, row in zip(steps, rows, strict=True):
         for label, probability in row.items():

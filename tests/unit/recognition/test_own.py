@@ -1,4 +1,4 @@
-"""Our own engine with networks that answer as told: what becomes a reading, and what does not."""
+"""Our own engine with fake networks: which answers become a reading, and which do not."""
 
 import numpy as np
 import pytest
@@ -17,11 +17,11 @@ from tests.unit.recognition.networks import detecting, naming, reading
 LEFT = ((100, 160), (164, 160), (164, 192), (100, 192))
 RIGHT = ((300, 160), (364, 160), (364, 192), (300, 192))
 DOUBTED = ["7", "7", "A", {"B": 0.6, "8": 0.4}, "C", "1", "2", "3"]
-"""No state issues either reading, so that only what is seen decides."""
+"""No state issues either reading, so only the picture decides."""
 
 
 class SaidOpinion:
-    """A second reader that says what it was told to, and notes what it was asked."""
+    """A second reader with set answers, which records its calls."""
 
     def __init__(self, *texts, confidence=0.9):
         self._texts = texts

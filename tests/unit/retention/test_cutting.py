@@ -1,4 +1,4 @@
-"""The process that cuts pictures: it has nothing, can reach nothing, and takes nobody down with it."""
+"""The process that crops pictures: it has no secrets, no network and no files, and its crash stops no other."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Links to Postgres: what the settings make of them, and what is refused, by name."""
+"""Links to Postgres: how settings build them, and which settings are refused, by name."""
 
 import ssl
 from pathlib import Path
@@ -29,7 +29,7 @@ def ca(tmp_path: Path) -> Path:
 
 
 def refusal(**given: object) -> str:
-    """What is said about settings that do not hold."""
+    """The error text for invalid settings."""
     with pytest.raises(ValidationError) as refused:
         DatabaseSettings(**given)
     assert "hunter2" not in str(refused.value)

@@ -59,7 +59,7 @@ def link(settings: KafkaSettings) -> dict[str, object]:
 
 
 def refusal(**given: object) -> str:
-    """What is said about settings that do not hold."""
+    """The error text for invalid settings."""
     with pytest.raises(ValidationError) as refused:
         KafkaSettings(**given)
     return "; ".join(str(fault["msg"]) for fault in refused.value.errors())

@@ -1,4 +1,4 @@
-"""Keys and accounts are taken only from identity, never older than known, and are current or said not to be."""
+"""Keys and accounts come only from identity, are never older than known, and are current or marked as not."""
 
 from datetime import timedelta
 from typing import Any
@@ -247,7 +247,7 @@ def test_a_forged_tick_and_one_from_the_future_keep_nobody_current(
 
 @pytest.mark.clause("wall/tick")
 def test_a_restored_database_is_refused_after_a_restart_too(people, clock) -> None:
-    """Its numbers were given before: a separation with one of them would be taken for an old event."""
+    """Its numbers were used before: a separation with one of them would count as an old event."""
     before = TestAuthority(clock)
     account = uuid4()
     for status in ("active", "suspended", "active"):

@@ -127,7 +127,7 @@ async def test_a_changed_part_is_refused_before_a_record_of_it_is_returned(
 
 
 async def test_a_manifest_that_tells_another_root_than_its_lines_have_is_found_out(objects):
-    """Whoever writes event and manifest can lie about the root, and only the lines tell."""
+    """The writer of event and manifest can forge the root; only the lines prove it."""
     named = await write(objects)
     manifest = json.loads(objects.kept[named.key])
     manifest["purged"]["root"] = "00" * 32

@@ -1,4 +1,4 @@
-"""How many refusals an address has left, and that none is left out of the sums."""
+"""How many refusals an address has left, and that the sums include every refusal."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta

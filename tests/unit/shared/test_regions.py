@@ -1,4 +1,4 @@
-"""Issuers of plates: full forms, and what two letters are taken for."""
+"""Issuers of plates: full forms, and the region that two letters stand for."""
 
 import pytest
 

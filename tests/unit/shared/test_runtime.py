@@ -30,7 +30,7 @@ def a_runtime(**settings: float) -> ApiRuntime:
 
 
 class Store:
-    """A store that answers at a set call of its start, and records what is done with it."""
+    """A store that answers at a set call of its start, and records its calls."""
 
     def __init__(
         self, name: str, log: list[str], *, answers_at: int = 1, patience_s: float = 0
