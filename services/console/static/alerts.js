@@ -34,7 +34,7 @@ function listen() {
   source.addEventListener("ready", () => say("Connected: new alerts appear here by themselves.", false));
   source.addEventListener("alert", add);
   // The account could not be checked for a while: alerts go on as long as the policy lets them.
-  source.addEventListener("unchecked", (event) => say(`Your account cannot be checked now: ${event.data}`, true));
+  source.addEventListener("unchecked", (event) => say(`Your account cannot be checked now: ${JSON.parse(event.data).detail}`, true));
   source.addEventListener("checked", () => say("Connected: new alerts appear here by themselves.", false));
   // The service ends the stream with a problem: `code` for this program, `detail` for people.
   source.addEventListener("end", (event) => {

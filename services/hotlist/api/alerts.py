@@ -55,7 +55,8 @@ async def stream_alerts(
     it was captured within the policy's patrol hours; older ones are in `GET /v1/hits`.
     An account has five streams here; one more ends its oldest. Some streams are reserved for accounts with none.
     While the service receives no account changes from identity, it opens no stream. An open one sends
-    `unchecked` with the time of its end and continues as long as the policy allows; the log records this.
+    `unchecked`, continues as long as the policy allows, and sends `checked` if account changes arrive again; the log
+    records this. Their data is JSON: `detail`, and for `unchecked` the times `since` and `ends_at`.
     """
     runtime, broadcaster = hotlist.runtime, hotlist.broadcaster
     if broadcaster.full_for(grant.principal.account_id):

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from secrets import token_hex
 
+import msgspec
 from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -140,7 +141,7 @@ class Broadcaster:
             return b""
         viewer.unchecked = unchecked is not None
         if unchecked is None:
-            return b"event: checked\ndata: account changes are heard again\n\n"
+            return _notice("checked", detail="updates of accounts arrive again")
         since, ends_at = unchecked
         async with self._runtime.db.begin() as connection:
             event = AlertsUnchecked(
@@ -151,10 +152,8 @@ class Broadcaster:
                 ends_at=ends_at,
             )
             await emit(connection, self._runtime.service, event)
-        said = (
-            f"account changes are not heard since {since:%H:%M:%S} UTC; ends at {ends_at:%H:%M:%S}"
-        )
-        return f"event: unchecked\ndata: {said}\n\n".encode()
+        detail = f"no updates of accounts since {since:%H:%M:%S} UTC; ends at {ends_at:%H:%M:%S}"
+        return _notice("unchecked", detail=detail, since=since, ends_at=ends_at)
 
     async def _next(self, viewer: Viewer) -> bytes:
         """Return the next bytes to send: buffered alerts, else missed alerts, else a heartbeat."""
@@ -260,6 +259,10 @@ class Broadcaster:
         if link is None:
             return self._encode(hit, now, None)
         return alert.replace(self._link_here.encode(), link.encode(), 1)
+
+
+def _notice(name: str, **data: object) -> bytes:
+    return f"event: {name}\ndata: {msgspec.json.encode(data).decode()}\n\n".encode()
 
 
 def _opening(cursor: int) -> bytes:

@@ -396,6 +396,8 @@ async def test_an_open_stream_goes_on_unchecked_as_long_as_the_policy_says_and_s
             )
         told = json.loads(unchecked.value)
         assert told["actor"]["name"] == "Officer Seven"
+        [notice] = [json.loads(data) for _, name, data in stream.events if name == "unchecked"]
+        assert (notice["since"], notice["ends_at"]) == (told["since"], told["ends_at"])
         ends_at = datetime.fromisoformat(told["ends_at"])
         assert ends_at - datetime.fromisoformat(told["since"]) == timedelta(seconds=120)
         clock.advance(seconds=118)

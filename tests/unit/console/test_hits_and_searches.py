@@ -106,7 +106,7 @@ async def test_the_stream_brings_each_alert_as_a_card_with_its_number(officer, s
 
 
 async def test_the_stream_says_while_the_account_cannot_be_checked(officer, services):
-    said = "account changes are not heard since 21:30:00 UTC; ends at 21:32:00"
+    said = '{"detail":"no updates of accounts since 21:30:00 UTC; ends at 21:32:00"}'
     services.answers["GET /alerts"] = streamed(f"event: unchecked\ndata: {said}\n\n")
     answer = await officer.open("/alerts/stream")
     assert f"event: unchecked\ndata: {said}\n\n" in answer.text
