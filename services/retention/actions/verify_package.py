@@ -58,7 +58,7 @@ def verify_command(arguments: Sequence[str]) -> int:
     _print_checkpoint(verdict)
     print(f"{verdict.files} files, whole and unchanged, signed with key {verdict.key_id}.")
     if verdict.hits is not None:
-        print(f"Hits told: {verdict.hits}; each is of a read that is in it, and none is missing.")
+        print(f"Hits: {verdict.hits}; each belongs to a read in the package, and none is missing.")
     if verdict.policy is not None:
         print(f"The policy in it is the one that was in force: digest {verdict.policy}.")
     if booking is not None:

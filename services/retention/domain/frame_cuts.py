@@ -37,8 +37,8 @@ def frame_cuts(
 
     Raises: PlaceUnknown if the box of any plate of this frame is unknown, or no plate is released.
     """
-    plates = tuple(_known(box, "the plate's place in it is not known") for box in released)
-    rest = tuple(_known(box, "the place of another plate in it is not known") for box in others)
+    plates = tuple(_known(box, "the plate's place in it is unknown") for box in released)
+    rest = tuple(_known(box, "the place of another plate in it is unknown") for box in others)
     if not plates:
         raise PlaceUnknown("no released plate was read in it")
     return FrameCuts(

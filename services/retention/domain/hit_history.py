@@ -61,25 +61,25 @@ def hit_faults(archive: ZipFile, data: str, count: str) -> HitReport:
     try:
         with archive.open(f"{data}/{RECORDS}") as lines:
             named = {read.read_id: set(read.hits) for read in map(_read, lines)}
-        told: dict[UUID, UUID] = {}
+        listed: dict[UUID, UUID] = {}
         faults: list[str] = []
         number = 0
         with archive.open(f"{data}/{HITS}") as lines:
             for number, line in enumerate(lines, 1):
                 hit = _hit(line)
                 events = [hit.raised, hit.verification, *hit.dispositions]
-                if hit.hit_id in told:
-                    faults.append(f"{HITS}: line {number} tells a hit again")
+                if hit.hit_id in listed:
+                    faults.append(f"{HITS}: line {number} repeats a hit")
                 if any(e and (e.hit_id, e.read_id) != (hit.hit_id, hit.read_id) for e in events):
                     faults.append(f"{HITS}: line {number} has an event of another hit")
-                told[hit.hit_id] = hit.read_id
+                listed[hit.hit_id] = hit.read_id
     except (msgspec.MsgspecError, KeyError) as exc:
-        return HitReport([f"{HITS} and {RECORDS} cannot be held together: {exc}"], 0)
-    listed = {hit_id: read_id for read_id, hits in named.items() for hit_id in hits}
-    if told != listed:
-        faults.append(f"{HITS} does not tell the hits that {RECORDS} names")
+        return HitReport([f"{HITS} and {RECORDS} cannot be compared: {exc}"], 0)
+    expected = {hit_id: read_id for read_id, hits in named.items() for hit_id in hits}
+    if listed != expected:
+        faults.append(f"{HITS} does not list the hits that {RECORDS} names")
     if count != str(number):
-        faults.append(f"bag-info.txt: {HITS_TAG} {count} is not how many {HITS} tells")
+        faults.append(f"bag-info.txt: {HITS_TAG} {count} is not the number of hits in {HITS}")
     return HitReport(faults, number)
 
 
@@ -89,7 +89,7 @@ def policy_faults(text: bytes, digest: str | None) -> list[str]:
         content: dict[str, Any] = tomllib.loads(text.decode())
         found = digest_of(content)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, PolicyFault):
-        return [f"{POLICY} is no policy"]
+        return [f"{POLICY} is not a policy"]
     if found != digest:
         return [f"{POLICY} is not the policy that bag-info.txt names by its digest"]
     return []

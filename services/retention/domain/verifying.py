@@ -120,7 +120,7 @@ def _verify(
 ) -> None:
     names = [name for name in archive.namelist() if not name.endswith("/")]
     if len(names) != len(set(names)):
-        verdict.faults.append("a file is there twice")
+        verdict.faults.append("a file is in the package twice")
         return
     tops = {name.split("/", 1)[0] for name in names}
     if len(tops) != 1 or not all("/" in name for name in names):
@@ -129,7 +129,7 @@ def _verify(
     [top] = tops
     files = {name.removeprefix(f"{top}/") for name in names}
     if absent := [name for name in _NEEDED if name not in files]:
-        verdict.faults.append(f"not there: {', '.join(absent)}")
+        verdict.faults.append(f"missing: {', '.join(absent)}")
         return
     _check_signature(archive, top, trusted, verdict)
     tags = _entries(archive, top, TAG_MANIFEST, verdict)
@@ -144,7 +144,7 @@ def _verify(
         info = _read(archive, f"{top}/bag-info.txt").decode()
         _check_checkpoint(_read(archive, f"{top}/data/{CHECKPOINT}"), info, log_keys, verdict)
     elif log_keys:
-        verdict.faults.append(f"{CHECKPOINT} is not there: nothing ties the package to the log")
+        verdict.faults.append(f"{CHECKPOINT} is missing: nothing ties the package to the log")
 
 
 def _check_hits_and_policy(archive: ZipFile, top: str, files: set[str], verdict: Verdict) -> None:
@@ -179,7 +179,7 @@ def _check_checkpoint(
         if not found or not all(line.startswith("\u2014 ") for line in signatures.splitlines()):
             raise BadNote("it is not signed")
     except (BadNote, UnicodeDecodeError):
-        verdict.faults.append(f"{CHECKPOINT} is no checkpoint of an audit log")
+        verdict.faults.append(f"{CHECKPOINT} is not a checkpoint of an audit log")
         return
     verdict.checkpoint, verdict.log_size = text, checkpoint.size
     verdict.log_signed_at = _tag_of(info, LOG_SIGNED_AT)
@@ -201,9 +201,9 @@ def _signed_by(note: str, checkpoint: Checkpoint, log_keys: Sequence[Verifier]) 
         except NotSigned:
             continue
         if checkpoint.origin != key.name:
-            raise BadNote(f"it is of another log, {checkpoint.origin!r}")
+            raise BadNote(f"it belongs to another log, {checkpoint.origin!r}")
         return key.key_id
-    raise BadNote("it is signed by none of the given keys of the audit log")
+    raise BadNote("none of the given keys of the audit log signed it")
 
 
 def _tag_of(info: str, name: str) -> str | None:
@@ -226,7 +226,7 @@ def _check_signature(
     verdict.key_id, verdict.known_key = key_id(signer), bool(named)
     signature = _read(archive, f"{top}/{SIGNATURE}")
     if not holds(signature, _read(archive, f"{top}/{TAG_MANIFEST}"), signer):
-        verdict.faults.append("the signature is not of this content and key")
+        verdict.faults.append("the signature does not match this content and key")
     if named and not _in_time(named[0], _read(archive, f"{top}/bag-info.txt").decode()):
         verdict.faults.append("bag-info.txt: the key did not sign on the package's bagging date")
 
@@ -262,7 +262,7 @@ def _entries(archive: ZipFile, top: str, name: str, verdict: Verdict) -> dict[st
     for line in _read(archive, f"{top}/{name}").decode().splitlines():
         digest, _, path = line.partition("  ")
         if len(digest) != 64 or not path or path in found:
-            verdict.faults.append(f"{name} has a line that is none of a manifest")
+            verdict.faults.append(f"{name} has a line that is not a manifest line")
             return found
         found[path] = digest
     return found

@@ -112,7 +112,7 @@ class Around:
     """Reads without a pass."""
     closed: tuple[Track, ...]
     """Passes near the span, each with all its reads."""
-    looked_at: int
+    examined: int
     seen_to: datetime | None
     """The time of the last fetched read if the query reached its limit; None if it fetched all."""
 
@@ -167,7 +167,7 @@ class Passing:
         return Around(
             free=tuple(_sighting(row) for row in rows if row.pass_id is None),
             closed=tuple(await self._closed(passes)),
-            looked_at=len(rows),
+            examined=len(rows),
             seen_to=later[-1].captured_at if len(later) == MOST_READS else None,
         )
 

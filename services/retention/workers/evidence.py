@@ -31,7 +31,7 @@ from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
-WAITING = Gauge("alpr_evidence_waiting", "Evidence exports whose package is not made yet")
+WAITING = Gauge("alpr_evidence_waiting", "Evidence exports whose package is not built yet")
 
 MAX_PAUSE = timedelta(minutes=10)
 MAX_ATTEMPTS = 20
@@ -64,7 +64,7 @@ class EvidenceMaker:
             if export is None:
                 return False
             try:
-                built, grant = await self._make(export)
+                built, grant = await self._build(export)
             except Exception as exc:  # noqa: BLE001 - no error may block the other exports
                 failed = (export, exc)
             else:
@@ -72,10 +72,10 @@ class EvidenceMaker:
                 packaged = export.changed(self._software, now, "packaged", **_details(built, grant))
                 await emit(connection, self._runtime.service, packaged)
         if failed is not None:
-            await self._not_made(*failed, now=now)
+            await self._not_built(*failed, now=now)
         return True
 
-    async def _make(self, export: Export) -> tuple[Built, Grant]:
+    async def _build(self, export: Export) -> tuple[Built, Grant]:
         """Build a package in the object store, without announcing it; return it and the grant of its records.
 
         Reads the records on behalf of the requester: records the attempt first, then discloses every row.
@@ -121,7 +121,7 @@ class EvidenceMaker:
         )
         return contents
 
-    async def _not_made(self, export: Export, exc: Exception, *, now: datetime) -> None:
+    async def _not_built(self, export: Export, exc: Exception, *, now: datetime) -> None:
         """Schedule a retry; or fail the export if a rule refused it or its tries are used up."""
         fault = fault_of(exc)
         if isinstance(exc, Conflict) or export.attempts + 1 >= MAX_ATTEMPTS:
@@ -154,7 +154,7 @@ class EvidenceMaker:
 
 
 def fault_of(exc: Exception) -> str:
-    """Return the text of a failure; of errors of other software only the type, since messages may hold values."""
+    """Return the text of a failure; for errors of other software only the type, as their messages may contain values."""
     if isinstance(exc, AlprError):
         return exc.detail
     if isinstance(exc, OSError) and exc.strerror:

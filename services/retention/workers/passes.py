@@ -30,10 +30,10 @@ from shared.events import Character, Dissent, PassReading, PassRecorded
 from shared.postgres.outbox import emit
 from shared.service.api_runtime import ApiRuntime
 
-RECORDED = Counter("alpr_passes_recorded", "Passes that were voted on and told", ["agreed"])
+RECORDED = Counter("alpr_passes_recorded", "Passes that were voted on and published", ["agreed"])
 CONTRADICTED = Counter("alpr_reads_contradicted", "Camera reads that contradict another one")
-LATE = Counter("alpr_passes_late_reads", "Reads that came after their pass was told")
-WAITING = Gauge("alpr_passes_waiting", "Batches of reads that passes were not looked for in yet")
+LATE = Counter("alpr_passes_late_reads", "Reads that arrived after their pass was published")
+WAITING = Gauge("alpr_passes_waiting", "Batches of reads that await the vote on their passes")
 
 READS_A_TURN: Final = MOST_READS
 """A turn ends after about this many reads, so that storing a flood of reads comes before voting on it."""
@@ -59,15 +59,15 @@ class PassWorker:
             passing = Passing(connection)
             devices = await passing.ready(settled)
             WAITING.set(await passing.waiting())
-        looked_at = 0
+        examined = 0
         for device_id in devices:
-            if looked_at >= READS_A_TURN:
+            if examined >= READS_A_TURN:
                 return
-            looked_at += await self._work_device(device_id, settled)
+            examined += await self._work_device(device_id, settled)
 
     async def _work_device(self, device_id: UUID, settled: datetime) -> int:
         """Decide the settled spans of one device; return how many reads were examined."""
-        looked_at = 0
+        examined = 0
         async with self._runtime.db.begin() as connection:
             passing = Passing(connection)
             if not await passing.claim(device_id):
@@ -76,13 +76,13 @@ class PassWorker:
             ready = [one for one in due if one.stored_at <= settled]
             expected = [one.span for one in due if one.stored_at > settled]
             for span in clusters((one.span for one in ready), self._rules.gap):
-                if looked_at >= READS_A_TURN:
+                if examined >= READS_A_TURN:
                     break
                 within = [
                     one for one in ready if span.first_at <= one.span.first_at <= span.last_at
                 ]
-                looked_at += await self._decide(passing, device_id, span, within, expected)
-        return looked_at
+                examined += await self._decide(passing, device_id, span, within, expected)
+        return examined
 
     async def _decide(
         self,
@@ -95,10 +95,10 @@ class PassWorker:
         """Close the passes of one span of a device; return how many reads were examined."""
         gap = self._rules.gap
         around = await passing.around(device_id, span.first_at - gap, span, span.last_at + gap)
-        told = await report(
+        reported = await report(
             passing, self._runtime.service, device_id, around.sightings, self._runtime.clock.now()
         )
-        CONTRADICTED.inc(told)
+        CONTRADICTED.inc(reported)
         # In a thread: thousands of reads take a while, and the event loop has to answer requests meanwhile.
         follow = Follower(self._rules).follow
         tracks = await asyncio.to_thread(follow, around.free, around.closed)
@@ -111,7 +111,7 @@ class PassWorker:
         open_tracks = set(map(id, waiting))
         await self._close(passing, device_id, [t for t in tracks if id(t) not in open_tracks])
         await passing.done(due, open_from)
-        return around.looked_at
+        return around.examined
 
     async def _close(self, passing: Passing, device_id: UUID, tracks: Sequence[Track]) -> None:
         """Record and publish passes once, and add late reads to published ones; a single read makes no pass."""

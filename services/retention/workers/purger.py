@@ -46,11 +46,11 @@ log = logging.getLogger(__name__)
 
 OVERDUE = Gauge(
     "alpr_purge_refused",
-    "1 while a daily purge is due and may not be carried out; the log says why",
+    "1 while a purge is due and may not run; the log has the reason",
 )
 
 MONTHS_OVERDUE = Gauge(
-    "alpr_months_overdue", "Months of records wholly past the schedule and still there"
+    "alpr_months_overdue", "Months of records that are wholly past the schedule and not destroyed"
 )
 
 OBJECTS_AT_ONCE = 200
@@ -76,7 +76,7 @@ class Purger:
         await self._begin_daily()
         for run in await self._unfinished():
             if run.state is State.EXECUTING:
-                await self._carry_out(run)
+                await self._destroy(run)
         await self._delete_objects()  # so that a sweep has fewer objects to check
         unfinished = await self._unfinished()
         for run in unfinished:
@@ -142,7 +142,7 @@ class Purger:
     def _software(self) -> Actor:
         return Actor.software("retention", self._runtime.policy.department.ori)
 
-    async def _carry_out(self, run: DueRun) -> None:
+    async def _destroy(self, run: DueRun) -> None:
         now = self._runtime.clock.now()
         if (refusal := self._refusal(run, now)) is not None:
             OVERDUE.set(1)
@@ -198,8 +198,10 @@ class Purger:
             except DBAPIError as exc:
                 if not is_state(exc, LOCK_NOT_AVAILABLE):
                     raise
-                await asyncio.sleep(0.1)  # someone reads what is about to go; let them end
-        raise DependencyDown("the purge could not get its turn")
+                await asyncio.sleep(
+                    0.1
+                )  # another transaction reads these records; wait for its end
+        raise DependencyDown("the purge could not lock its records")
 
     async def _end(self, run: DueRun) -> None:
         now = self._runtime.clock.now()
@@ -237,15 +239,15 @@ class Purger:
                 gone = [key for key in keys if key not in set(failed)]
                 await Remains(connection).objects_done(gone, failed)
             if failed:
-                log.warning("%d objects could not be deleted and are tried again", len(failed))
+                log.warning("%d objects could not be deleted; the next turn retries", len(failed))
             if failed or len(keys) < OBJECTS_AT_ONCE:
                 return
 
     async def _forget_plates(self) -> None:
-        looked_at = PLATES_AT_ONCE
-        while looked_at == PLATES_AT_ONCE:
+        examined = PLATES_AT_ONCE
+        while examined == PLATES_AT_ONCE:
             async with self._runtime.db.begin() as connection:
-                looked_at = await Remains(connection).forget_plates(PLATES_AT_ONCE)
+                examined = await Remains(connection).forget_plates(PLATES_AT_ONCE)
 
     async def _certify(self, run_id: UUID) -> bool:
         """Sign the certificate of a run once its work is complete; return whether it was signed now."""

@@ -38,10 +38,10 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-DELETED = Counter("alpr_strays_deleted", "Objects without a record that a sweep had deleted")
+DELETED = Counter("alpr_strays_deleted", "Objects without a record that sweeps listed for deletion")
 LEFT = Gauge(
     "alpr_strays_left",
-    "Objects that the last whole sweep did not delete: in doubt, or odd",
+    "Objects that the last complete sweep left: in doubt, or with an odd name",
     ["why"],
 )
 
@@ -69,7 +69,7 @@ class Sweeper:
     async def sweep(self, run: DueRun) -> None:
         """Continue the run's sweep for one turn. Raises: Unavailable."""
         try:
-            await _Sweep(self._runtime, run).carry_on()
+            await _Sweep(self._runtime, run).resume()
         except _TurnOver:
             return
 
@@ -87,7 +87,7 @@ class _Sweep:
         self._tally = Tally(begun=run.sweep_after)
         self._ends_at = asyncio.get_running_loop().time() + TURN_S
 
-    async def carry_on(self) -> None:
+    async def resume(self) -> None:
         """Sweep to the end. Raises: _TurnOver if the turn ends before; Unavailable."""
         try:
             for folder in DATED:
@@ -105,7 +105,7 @@ class _Sweep:
         LEFT.labels("in doubt").set(run.strays_kept)
         LEFT.labels("odd").set(run.odd_objects)
         log.info(
-            "purge %s: %d objects without a record go, %d stay in doubt, %d are odd",
+            "purge %s: %d objects without a record are deleted, %d are in doubt, %d have odd names",
             run.run_id,
             run.strays,
             run.strays_kept,
@@ -180,7 +180,9 @@ class _Sweep:
             if await Strays(connection).is_clean(day.folder):
                 return
         after = self._tally.after
-        clean = after is None or not after.startswith(f"{day.folder}/")  # else a part is done
+        clean = after is None or not after.startswith(
+            f"{day.folder}/"
+        )  # else an earlier turn swept some pages
         left = 0
         async for page in self._pages(day.folder):
             found = await self._sweep_page(day, page)

@@ -47,9 +47,9 @@ DEPARTMENT_ALONE = frozenset({"audit:read"})
 """Permissions that people of another agency are refused whole; elsewhere they see their own agency's records."""
 
 NOT_ONES_OWN = {
-    ("retention", "POST", "/v1/holds/{hold_id}/release"): (403, "who placed a hold"),
-    ("retention", "POST", "/v1/holds/{hold_id}/confirmation"): (403, "who placed a hold"),
-    ("retention", "POST", "/v1/purge-runs/{run_id}/authorisation"): (409, "who proposed a purge"),
+    ("retention", "POST", "/v1/holds/{hold_id}/release"): (403, "placed this hold"),
+    ("retention", "POST", "/v1/holds/{hold_id}/confirmation"): (403, "placed this hold"),
+    ("retention", "POST", "/v1/purge-runs/{run_id}/authorisation"): (409, "proposed this purge"),
     ("identity", "PATCH", "/v1/accounts/{account_id}"): (403, "your own account"),
     ("identity", "PUT", "/v1/accounts/{account_id}/roles"): (403, "your own account"),
     ("identity", "PUT", "/v1/accounts/{account_id}/sources"): (403, "your own account"),

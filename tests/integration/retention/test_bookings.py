@@ -76,13 +76,13 @@ async def test_a_copy_that_reads_back_as_something_else_is_refused_on_record(evi
     retention, export = evidence
     problem = await book(retention, export, 422, sha256=WRONG)
     assert problem["field"] == "sha256"
-    assert "write it anew" in problem["detail"]
+    assert "write it again" in problem["detail"]
     assert export["sha256"] not in json.dumps(problem)  # nobody copies it from the refusal
     assert await bookings(retention, export) == []
     assert await retention.emitted(EvidenceBooked) == []
     refusal = (await retention.emitted(AccessAttempted))[-2]
     assert not refusal.allowed
-    assert "not the package" in refusal.reason
+    assert "differs from the exported package" in refusal.reason
     assert refusal.elements["body"]["sha256"] == WRONG
     for nonsense in ("", "abc", "z" * 64, WRONG + "00"):
         assert (await book(retention, export, 422, sha256=nonsense))["field"] == "body.sha256"

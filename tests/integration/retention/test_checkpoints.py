@@ -71,7 +71,7 @@ async def test_what_is_no_checkpoint_is_a_fault_of_the_package(retention, tmp_pa
     await a_pictured_read(retention, "7ABC123")
     _, path = await build(retention, an_approval(), tmp_path)
     assert verify_package(path).faults == [
-        "audit-log-checkpoint.txt is no checkpoint of an audit log"
+        "audit-log-checkpoint.txt is not a checkpoint of an audit log"
     ]
     assert zipfile.is_zipfile(path)
 
@@ -105,7 +105,7 @@ async def test_the_logs_public_key_verifies_the_checkpoint_offline_and_its_size_
     assert verify_command(command) == 0
     assert "It is NOT VERIFIED" in capsys.readouterr().out
     assert verify_command([*command, "--vkey", later.vkey]) == 1
-    assert "signed by none of the given keys" in capsys.readouterr().out
+    assert "none of the given keys" in capsys.readouterr().out
     assert verify_command([*command, "--vkey", "nonsense"]) == 2
 
 

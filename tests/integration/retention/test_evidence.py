@@ -422,7 +422,7 @@ async def test_what_is_booked_cannot_be_withdrawn_nor_what_is_being_made(retenti
     async with retention.runtime.db.begin() as connection:
         claimed = await ExportQueue(connection).claim(retention.clock.now())
         assert str(claimed.export_id) == making["export_id"]
-        assert "worked on" in (await withdraw(retention, making, 409))["detail"]
+        assert "being built" in (await withdraw(retention, making, 409))["detail"]
     assert (await withdraw(retention, making))["state"] == "withdrawn"
     await retention.running.evidence.work()
     assert (await current(retention, making))["state"] == "withdrawn"

@@ -296,15 +296,15 @@ def resigned(path, target, signer, change):
 UNTRUE = {
     "a hit is left out": (
         lambda n, d: b"" if n.endswith("hits.jsonl") else d,
-        "does not tell the hits that records.jsonl names",
+        "does not list the hits that records.jsonl names",
     ),
     "a hit that no read names": (
         lambda n, d: d.replace(b'"hits":["', b'"hits":[],"was":["') if n.endswith("records.jsonl") else d,
-        "does not tell the hits",
+        "does not list the hits",
     ),
     "a hit told twice": (
         lambda n, d: d + d if n.endswith("hits.jsonl") else d,
-        "line 2 tells a hit again",
+        "line 2 repeats a hit",
     ),
     "a verification of another hit": (
         lambda n, d: d[: d.index(b'"verification"')]
@@ -315,7 +315,7 @@ UNTRUE = {
     ),
     "a count that is wrong": (
         lambda n, d: b"2" if n == "Hits" else d,
-        "Hits 2 is not how many",
+        "Hits 2 is not the number",
     ),
     "another policy": (
         lambda n, d: d.replace(b"schedule_days = 400", b"schedule_days = 800") if n.endswith(".toml") else d,
@@ -323,7 +323,7 @@ UNTRUE = {
     ),
     "hits that are none": (
         lambda n, d: b"{}\n" if n.endswith("hits.jsonl") else d,
-        "cannot be held together",
+        "cannot be compared",
     ),
 }  # fmt: skip
 
@@ -340,7 +340,7 @@ async def test_evidence_that_does_not_fit_together_does_not_hold(retention, tmp_
     same = resigned(path, tmp_path / "same.zip", signer, lambda n, d: d)
     assert verify_command([str(same), "--key", str(key)]) == 0
     told = capsys.readouterr().out
-    assert "Hits told: 1" in told
+    assert "Hits: 1" in told
     assert "The policy in it is the one that was in force" in told
     for what, (change, fault) in UNTRUE.items():
         changed = resigned(path, tmp_path / "changed.zip", signer, change)

@@ -204,9 +204,9 @@ async def test_a_frame_on_its_side_is_cut_where_the_plate_is_when_it_is_upright(
 @pytest.mark.parametrize(
     ("plates", "reason"),
     [
-        ([("7ABC123", None)], "the plate's place in it is not known"),
-        ([("7ABC123", Box(10, 10, 0, 0))], "the plate's place in it is not known"),
-        ([("7ABC123", CAR), ("8XYZ987", None)], "the place of another plate in it is not known"),
+        ([("7ABC123", None)], "the plate's place in it is unknown"),
+        ([("7ABC123", Box(10, 10, 0, 0))], "the plate's place in it is unknown"),
+        ([("7ABC123", CAR), ("8XYZ987", None)], "the place of another plate in it is unknown"),
         ([("7ABC123", Box(900, 900, 50, 20))], "the plate's place lies outside it"),
     ],
 )

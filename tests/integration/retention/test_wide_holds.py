@@ -56,7 +56,7 @@ async def test_what_a_wide_hold_keeps_is_neither_shown_nor_packed_before_it_is_c
     assert (hold["wide"], hold["awaits_confirmation"]) == (True, True)
     refused = await records(retention, hold, 403)
     assert refused["code"] == "hold_unconfirmed"
-    assert "another person than placed it" in refused["detail"]
+    assert "another person than the one who placed it" in refused["detail"]
     assert (await request(retention, hold, 403))["code"] == "hold_unconfirmed"
     assert await retention.fetch("SELECT 1 FROM evidence_exports") == []
     assert await retention.emitted(RecordsDisclosed) == []

@@ -38,7 +38,7 @@ def test_a_window_is_cut_at_the_schedule_and_refused_beyond_it():
         within_retention(
             asked(captured_from=NOON - 900 * DAY, captured_to=NOON - 400 * DAY), NOON, 400
         )
-    with pytest.raises(InvalidInput, match="not after"):
+    with pytest.raises(InvalidInput, match="after captured_from"):
         within_retention(asked(captured_to=NOON - DAY), NOON, 400)
     with pytest.raises(InvalidInput, match="window"):
         within_retention(Criteria(plate="7ABC123"), NOON, 400)

@@ -49,7 +49,7 @@ def test_only_what_is_ready_is_taken_or_booked(state):
 def test_a_package_is_taken_while_its_hold_is_in_force_and_it_is_there():
     check_download(State.READY, in_force=True, removed=False)
     for in_force, removed in ((False, False), (True, True), (False, True)):
-        with pytest.raises(Conflict, match="went with it"):
+        with pytest.raises(Conflict, match="packages were deleted"):
             check_download(State.READY, in_force=in_force, removed=removed)
 
 
