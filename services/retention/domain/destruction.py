@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """Single: one run, by three people. Standing: leave for daily runs, by two people. Daily: a run under that leave."""
+    """Single: one run, by three people. Standing: leave for daily runs, by two. Daily: a run under that leave."""
 
     SINGLE = "single"
     STANDING = "standing"

@@ -154,7 +154,7 @@ class EvidenceMaker:
 
 
 def fault_of(exc: Exception) -> str:
-    """Return the text of a failure; for errors of other software only the type, as their messages may contain values."""
+    """Return the text of a failure; of other software's errors only the type, as their messages may contain values."""
     if isinstance(exc, AlprError):
         return exc.detail
     if isinstance(exc, OSError) and exc.strerror:
