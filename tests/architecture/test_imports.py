@@ -53,6 +53,23 @@ def test_only_tokens_imports_jose():
     assert users == {"shared/accounts/tokens.py", "shared/testing/authority.py"}
 
 
+def imported_tests(path: Path) -> list[str]:
+    """What a module imports from a module of tests, which is to have its helpers beside it."""
+    names = [n.module for n in ast.walk(tree(path)) if isinstance(n, ast.ImportFrom) and n.module]
+    return [name for name in names if name.rpartition(".")[2].startswith("test_")]
+
+
+def test_no_test_imports_another():
+    for path in modules("tests"):
+        assert not imported_tests(path), path.relative_to(ROOT)
+
+
+def test_an_import_of_a_test_is_found(tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text("from tests.integration.audit.test_log import message_of\n")
+    assert imported_tests(planted)
+
+
 def relative(path: Path) -> list[int]:
     """The lines of a module's relative imports, which the other tests do not follow."""
     return [n.lineno for n in ast.walk(tree(path)) if isinstance(n, ast.ImportFrom) and n.level]

@@ -19,6 +19,7 @@ from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import TOPICS
 from shared.objects.rights import RIGHTS
 from shared.postgres.settings import DatabaseSettings
+from tests.deploy.manifests import KUBERNETES
 from tests.deploy.reading import (
     OTHERS_READ,
     OVERLAY,
@@ -30,9 +31,6 @@ from tests.deploy.reading import (
     resources,
     settings_of,
 )
-
-KUBERNETES = "1.34"
-"""The oldest version of Kubernetes that these files are written for."""
 
 NAME = "app.kubernetes.io/name"
 PART_OF = "app.kubernetes.io/part-of"

@@ -16,9 +16,9 @@ from shared.core.errors import Conflict
 from shared.core.merkle import Span
 from shared.events import AccessAttempted, ValuesExported
 from tests.integration.audit.conftest import AUDITOR, an_attempt
-from tests.integration.audit.test_erasing import BEFORE, purge, sightings
-from tests.integration.audit.test_offline import VERIFIER, command
-from tests.integration.audit.test_outsider import check_export, check_values
+from tests.integration.audit.erasing import BEFORE, purge, sightings
+from tests.integration.audit.offline import VERIFIER, command
+from tests.integration.audit.outside_checks import check_export, check_values
 
 __all__ = ["command", "purge"]
 

@@ -31,7 +31,7 @@ from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
 from shared.testing import FakeBus, all_mac_keys, eventually, mac_key, mac_key_text
 from tests.integration.audit.conftest import SEED, an_actor, an_attempt
-from tests.integration.audit.test_log import message_of
+from tests.integration.audit.messages import message_of
 
 pytestmark = pytest.mark.clause("wall/mac")
 

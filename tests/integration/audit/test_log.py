@@ -14,22 +14,9 @@ from services.audit.domain.proofs import verify_consistency, verify_inclusion
 from shared.core.errors import InternalFault, Unavailable
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, CheckpointSigned, FindingRaised, HitRaised
-from shared.kafka.codec import Message, encode
-from shared.kafka.event_mac import MAC, with_mac
 from shared.kafka.topics import TOPICS
-from shared.testing import mac_key
 from tests.integration.audit.conftest import SEED, a_disclosure, an_attempt
-
-
-def message_of(event, source="retention"):
-    record = with_mac(encode(event, source), mac_key(source))
-    return Message(record.topic, 0, 0, record.key, record.value, dict(record.headers))
-
-
-def with_right_mac(message, source="retention"):
-    """The same with the MAC that `source` makes of it."""
-    mac = mac_key(source).mac(message.topic, message.key, message.headers, message.value)
-    return message._replace(headers={**message.headers, MAC: mac.encode()})
+from tests.integration.audit.messages import message_of, with_right_mac
 
 
 @pytest.mark.clause("468.6/unalterable")

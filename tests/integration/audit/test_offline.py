@@ -1,6 +1,5 @@
 """The exported log, verified without the service; the command line; the whole path over a real broker."""
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -31,9 +30,9 @@ from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
 from shared.testing import all_mac_keys, eventually, mac_key, mac_key_text
 from tests.integration.audit.conftest import SEED, an_attempt
+from tests.integration.audit.offline import ORIGIN, VERIFIER, command
 
-ORIGIN = "plateward.local/audit/2"
-VERIFIER = Signer(ORIGIN, SEED).verifier
+__all__ = ["command"]
 
 
 @pytest.fixture
@@ -202,25 +201,6 @@ async def test_what_was_altered_in_an_export_is_found(exported):
     assert without.first_bad == 123
     stranger = Signer(ORIGIN, bytes(32)).verifier
     assert not verify_export(iter(lines), [stranger]).ok
-
-
-@pytest.fixture
-def command(settings, monkeypatch, capsys):
-    """Run the command line on the test's database; return its exit status and what it printed."""
-
-    async def call(*arguments, key=True):
-        monkeypatch.setenv("DATABASE_URL", settings.database_url)
-        monkeypatch.setenv("POLICY_FILE", str(settings.policy_file))
-        monkeypatch.setenv("EVENT_MAC_KEY", mac_key_text("audit"))
-        monkeypatch.setenv("AUDIT_EVENT_MAC_KEYS", all_mac_keys())
-        monkeypatch.delenv("AUDIT_SIGNING_KEY", raising=False)
-        if key:
-            monkeypatch.setenv("AUDIT_SIGNING_KEY", b64encode(SEED).decode())
-        status = await asyncio.to_thread(run, arguments)
-        said = capsys.readouterr()
-        return status, said.out + said.err
-
-    return call
 
 
 async def test_the_command_line_verifies_exports_and_says_what_is_wrong(

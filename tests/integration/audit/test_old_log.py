@@ -18,7 +18,7 @@ from services.audit.main import build_app
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, LogDestroyed, ValuesExported
 from tests.integration.audit.conftest import AUDITOR, SEED, a_disclosure, an_attempt
-from tests.integration.audit.test_offline import command
+from tests.integration.audit.offline import command
 
 __all__ = ["command"]
 

@@ -2,7 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import date, timedelta
+from datetime import date
 from hashlib import sha256
 from uuid import UUID, uuid4
 
@@ -13,55 +13,20 @@ from sqlalchemy.exc import DBAPIError
 from services.audit.domain.faults import Unreadable
 from services.audit.domain.sealing import salter
 from shared.core.errors import InternalFault
-from shared.events import DisclosedDay, DisclosedRecord, FindingRaised, HitRaised, HitVerified
+from shared.events import DisclosedDay, DisclosedRecord, FindingRaised, HitVerified
 from shared.kafka.codec import encode
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
-from tests.integration.audit.test_log import message_of, with_right_mac
+from tests.integration.audit.messages import message_of, with_right_mac
+from tests.integration.audit.sealed_events import a_hit, verdict
+
+__all__ = ["verdict"]
 
 pytestmark = pytest.mark.clause("wall/sealed-log")
-
-
-@pytest.fixture
-def verdict(verdict, writer):
-    """Recompute the log once its end is signed."""
-
-    async def signed(*kept):
-        await writer.sign_if_grown()
-        return await verdict(*kept)
-
-    return signed
 
 
 def changed(message, body, source="retention"):
     """The message with another body, as its source would have sent it."""
     return with_right_mac(message._replace(value=msgspec.json.encode(body)), source)
-
-
-def a_hit(clock, **changes):
-    """A hit on a plate that was seen an hour ago."""
-    return HitRaised(
-        **{
-            "occurred_at": clock.now(),
-            "hit_id": uuid4(),
-            "read_id": uuid4(),
-            "device_id": uuid4(),
-            "agency_ori": "CA0520100",
-            "captured_at": clock.now() - timedelta(hours=1),
-            "plate_read": "7ABC123",
-            "plate_listed": "7A8C123",
-            "confidence": 0.9,
-            "list_id": uuid4(),
-            "list_name": "Stolen",
-            "list_version": 3,
-            "entry_id": uuid4(),
-            "source": "state",
-            "record_kind": "stolen_vehicle",
-            "tier": "high",
-            "list_age_s": 60,
-            "crop_key": "crops/2026/06/01/x.jpg",
-            **changes,
-        }
-    )
 
 
 def opened(disclosure):

@@ -6,7 +6,7 @@ import pytest
 
 from shared.accounts.tokens import verify
 from shared.events import AccessAttempted, LimitLifted
-from tests.integration.identity.test_purposes import a_purpose, officer
+from tests.integration.identity.declaring import a_purpose, officer
 
 __all__ = ["officer"]
 

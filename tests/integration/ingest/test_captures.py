@@ -17,9 +17,8 @@ from shared.core.problem_codes import Common
 from shared.events import CaptureReceived
 from shared.events.signed_captures import message, written
 from shared.testing import TestRoot
+from tests.integration.ingest.frames import FRAME
 from tests.unit.ingest import pictures as p
-
-FRAME = p.jpeg()
 
 
 async def test_a_frame_is_stored_then_announced_then_acknowledged(station, camera):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.integration.ingest.test_captures import FRAME
-from tests.unit.shared.test_standing import signed
+from tests.integration.ingest.frames import FRAME
+from tests.unit.shared.notes import signed
 
 pytestmark = pytest.mark.clause("wall/checkpoints")
 

@@ -11,8 +11,8 @@ import yaml
 from deploy.cluster.control_plane import ControlPlane
 from deploy.cluster.programs import VERSION
 from deploy.kafka.users import FILE as USERS
+from tests.deploy.manifests import KUBERNETES
 from tests.deploy.reading import OVERLAY, of_kind, resources
-from tests.deploy.test_kubernetes import KUBERNETES
 
 pytestmark = pytest.mark.kubernetes
 

@@ -24,9 +24,9 @@ from shared.core.signed_notes import Signer
 from shared.events import Actor, DisclosedDay, DisclosedRecord, RecordsPurged
 from shared.objects.purge_list import ListWriter, Record
 from tests.integration.audit.conftest import a_disclosure, an_attempt
-from tests.integration.audit.test_erasing import BEFORE, OLD, certified
-from tests.integration.audit.test_log import message_of
-from tests.integration.audit.test_sealed import a_hit
+from tests.integration.audit.erasing import BEFORE, OLD, certified
+from tests.integration.audit.messages import message_of
+from tests.integration.audit.sealed_events import a_hit
 from tests.integration.mutation.image import Image, image_of
 
 SEEDS = [bytes(range(n, n + 32)) for n in (0, 1, 2)]

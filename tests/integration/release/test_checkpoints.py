@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.shared.test_standing import signed
+from tests.unit.shared.notes import signed
 
 
 @pytest.mark.clause("wall/checkpoints")

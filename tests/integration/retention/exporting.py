@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from tests.integration.retention.test_holding import place
+from tests.integration.retention.holding import place
 
 BOOKING = {
     "evidence_number": "E26-0417-3",

@@ -25,8 +25,8 @@ from tests.integration.retention.exporting import (
     exported,
     request,
 )
-from tests.integration.retention.test_holding import place
-from tests.integration.retention.test_packages import a_pictured_read
+from tests.integration.retention.holding import place
+from tests.integration.retention.packaging import a_pictured_read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 WRONG = hashlib.sha256(b"another copy").hexdigest()

@@ -13,14 +13,14 @@ from services.retention.domain.verifying import verify_package
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import CheckpointSigned
 from tests.integration.retention.conftest import a_read
-from tests.integration.retention.test_packages import (
+from tests.integration.retention.packaging import (
     NOON,
     a_pictured_read,
     an_approval,
     build,
     content,
 )
-from tests.integration.retention.test_purging import DUE, purge
+from tests.integration.retention.purging import DUE, purge
 
 pytestmark = pytest.mark.clause("wall/checkpoints")
 

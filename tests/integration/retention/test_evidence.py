@@ -15,6 +15,7 @@ from services.retention.workers import evidence
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, Alternative, EvidenceChanged, RecordsDisclosed
 from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_read
+from tests.integration.retention.evidence import lines, public_key, written
 from tests.integration.retention.exporting import (
     book,
     current,
@@ -24,9 +25,9 @@ from tests.integration.retention.exporting import (
     send,
     withdraw,
 )
-from tests.integration.retention.test_holding import LONG_AGO, OTHER, place, release
-from tests.integration.retention.test_packages import a_pictured_read, content, names
-from tests.integration.retention.test_purging import purge
+from tests.integration.retention.holding import LONG_AGO, OTHER, place, release
+from tests.integration.retention.packaging import a_pictured_read, content, names
+from tests.integration.retention.purging import purge
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 OTHER_ORI = "CA0520000"
@@ -34,20 +35,6 @@ OTHER_ORI = "CA0520000"
 
 async def changes(retention):
     return [event.change for event in await retention.emitted(EvidenceChanged)]
-
-
-async def written(retention, export, path):
-    """Write the package to a file, as to a medium."""
-    path.write_bytes((await download(retention, export)).content)
-    return path
-
-
-async def public_key(retention):
-    return (await retention.client.get("/v1/signing-key")).json()["public_pem"].encode()
-
-
-def lines(path, name):
-    return [json.loads(line) for line in content(path, name).decode().splitlines()]
 
 
 @pytest.mark.clause("468.5/evidence")

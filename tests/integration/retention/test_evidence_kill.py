@@ -17,8 +17,8 @@ from shared.objects.store import open_store
 from shared.testing import FakeClock, TestAuthority, eventually
 from tests.integration.retention.conftest import DEVICE, JPEG, a_capture, started
 from tests.integration.retention.exporting import request
-from tests.integration.retention.test_holding import place
-from tests.integration.retention.test_kill import kill, published, start
+from tests.integration.retention.holding import place
+from tests.integration.retention.killing import kill, published, start
 
 __all__ = ["start"]
 

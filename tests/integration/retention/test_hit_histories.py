@@ -27,12 +27,12 @@ from shared.events import (
 from shared.kafka.codec import Message, encode
 from tests.integration.hotlist.conftest import serving
 from tests.integration.retention.conftest import ORI, a_hit, a_read, started
+from tests.integration.retention.evidence import lines, public_key, written
 from tests.integration.retention.exporting import current as export_shown
 from tests.integration.retention.exporting import exported, request, withdraw
-from tests.integration.retention.test_evidence import lines, public_key, written
-from tests.integration.retention.test_holding import LONG_AGO, place, release
-from tests.integration.retention.test_packages import NOON, an_approval, build, content, names
-from tests.integration.retention.test_purging import purge
+from tests.integration.retention.holding import LONG_AGO, place, release
+from tests.integration.retention.packaging import NOON, an_approval, build, content, names
+from tests.integration.retention.purging import purge
 
 OFFICER = Actor(person_id="o", name="Officer Nine", title="Police Officer", agency_ori=ORI)
 LIST = (

@@ -14,7 +14,7 @@ from services.retention.domain.verifying import verify_package
 from shared.core.errors import Unavailable
 from shared.events import SigningKeyChanged
 from shared.testing import mac_key_text
-from tests.integration.retention.test_packages import an_approval, build
+from tests.integration.retention.packaging import an_approval, build
 
 WHO = ["--person-id", "adm-1", "--name", "A. Dmin", "--title", "Contractor", "--reason", "yearly"]
 

@@ -9,11 +9,11 @@ import pytest
 
 from shared.testing import recognised, signed
 from tests.integration.retention.conftest import a_capture, a_read
+from tests.integration.retention.evidence import lines, written
 from tests.integration.retention.exporting import exported
-from tests.integration.retention.test_evidence import lines, written
-from tests.integration.retention.test_holding import LONG_AGO, place
-from tests.integration.retention.test_packages import an_approval, build, content
-from tests.integration.retention.test_purging import purge
+from tests.integration.retention.holding import LONG_AGO, place
+from tests.integration.retention.packaging import an_approval, build, content
+from tests.integration.retention.purging import purge
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 LATE = {"1LAT001": True, "2PRT002": False, "3OLD003": None}

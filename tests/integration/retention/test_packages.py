@@ -10,7 +10,6 @@ import subprocess
 import sys
 import zipfile
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 from pydantic import ValidationError
@@ -23,94 +22,26 @@ from services.retention.domain.verifying import verify_package
 from shared.core.errors import InvalidInput
 from shared.events import (
     AccessAttempted,
-    Actor,
     RecordsDisclosed,
-    ReleaseApproved,
-    ReleaseCriteria,
     ReleaseFailed,
     ReleasePackaged,
 )
-from tests.integration.retention.conftest import JPEG, PLATE_BOX, a_capture, a_read, started
-from tests.integration.retention.test_holding import OTHER
-from tests.integration.retention.test_purging import purge
-
-NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
-ADMINISTRATOR = Actor(
-    person_id="a", name="Sgt. A", title="Administration Sergeant", agency_ori="CA0520100"
+from tests.integration.retention.conftest import JPEG, a_read, started
+from tests.integration.retention.holding import OTHER
+from tests.integration.retention.packaging import (
+    NOON,
+    a_pictured_read,
+    an_approval,
+    build,
+    content,
+    names,
 )
-REQUESTER = Actor(
-    person_id="r", name="Det. Tehama", title="Agency Requester", agency_ori="CA0520000"
-)
-
-
-def an_approval(**changes):
-    criteria = {
-        "captured_from": NOON - timedelta(days=10),
-        "captured_to": NOON + timedelta(hours=1),
-        "plate": "7ABC123",
-        **changes.pop("criteria", {}),
-    }
-    fields = {
-        "occurred_at": NOON,
-        "actor": ADMINISTRATOR,
-        "request_id": uuid4(),
-        "agency_ori": "CA0520000",
-        "agency_name": "Tehama County Sheriff",
-        "requester": REQUESTER,
-        "purpose": "locate a stolen vehicle",
-        "expires_at": NOON + timedelta(days=14),
-        "case_number": "T26-55",
-        "offence_type": "vehicle theft",
-    }
-    return ReleaseApproved(**{**fields, **changes, "criteria": ReleaseCriteria(**criteria)})
-
-
-async def build(retention, approval, tmp_path):
-    """Have a package built and return the event and where its file lies."""
-    await retention.store(approval)
-    await retention.running.packager.work()
-    [packaged] = [
-        event
-        for event in await retention.emitted(ReleasePackaged)
-        if event.request_id == approval.request_id
-    ]
-    path = tmp_path / "package.zip"
-    path.write_bytes(retention.objects.kept[packaged.package_key])
-    return packaged, path
-
-
-def content(path, name):
-    with zipfile.ZipFile(path) as archive:
-        [top] = {entry.split("/", 1)[0] for entry in archive.namelist()}
-        return archive.read(f"{top}/{name}")
-
-
-def names(path):
-    with zipfile.ZipFile(path) as archive:
-        return {entry.split("/", 1)[1] for entry in archive.namelist()}
+from tests.integration.retention.purging import purge
 
 
 def plates(path):
     lines = content(path, "data/records.jsonl").decode().splitlines()
     return sorted(json.loads(line)["plate"] for line in lines)
-
-
-async def a_pictured_read(retention, plate, at=NOON, **changes):
-    capture = a_capture(at, **changes)
-    key = capture.capture.image.object_key
-    read = a_read(
-        plate,
-        at,
-        box=PLATE_BOX,
-        capture_id=capture.capture.capture_id,
-        image_key=key,
-        crop_key=f"crops/{uuid4()}.jpg",
-        **changes,
-    )
-    await retention.store(capture, read)
-    await retention.objects.put(key, JPEG)
-    await retention.objects.put(read.crop_key, JPEG)
-    return capture.capture, read
 
 
 @pytest.mark.clause("468.7/package")

@@ -14,8 +14,8 @@ from shared.core.errors import DependencyDown
 from shared.events import PurgeChanged, PurgeList, RecordsPurged
 from shared.objects.purge_list import ListReader, Record
 from tests.integration.retention.conftest import a_capture, a_read
-from tests.integration.retention.test_holding import place, release
-from tests.integration.retention.test_purging import (
+from tests.integration.retention.holding import place, release
+from tests.integration.retention.purging import (
     AUTHORISER,
     DUE,
     NOON,

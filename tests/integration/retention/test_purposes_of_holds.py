@@ -7,8 +7,8 @@ import pytest
 from shared.core.permissions import Permission
 from shared.events import RecordsDisclosed
 from tests.integration.retention.conftest import a_read
-from tests.integration.retention.test_holding import place
-from tests.integration.retention.test_purging import NOON
+from tests.integration.retention.holding import place
+from tests.integration.retention.purging import NOON
 
 KEY = {"Idempotency-Key": "drawn-once-1"}
 

@@ -12,7 +12,7 @@ import pytest
 from services.retention.domain.verifying import verify_package
 from shared.events import Box, ReleasePackaged
 from tests.integration.retention.conftest import JPEG, a_capture, a_read, started
-from tests.integration.retention.test_packages import NOON, an_approval, build, content, names
+from tests.integration.retention.packaging import NOON, an_approval, build, content, names
 
 CAR, OTHER_CAR = Box(60, 300, 100, 50), Box(420, 310, 90, 45)
 FILL = (128, 128, 128)

@@ -24,13 +24,13 @@ from shared.objects.store import LocalObjects
 from shared.postgres.outbox import emit
 from shared.testing import FakeClock
 from tests.integration.retention.conftest import DEVICE, JPEG, a_capture, a_hit, a_read, started
-from tests.integration.retention.test_holding import (
+from tests.integration.retention.holding import (
     place,
     release,
     work_while_a_hold_is_placed,
 )
-from tests.integration.retention.test_packages import an_approval
-from tests.integration.retention.test_purging import (
+from tests.integration.retention.packaging import an_approval
+from tests.integration.retention.purging import (
     AUTHORISER,
     DUE,
     NOON,

@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from shared.events import AccessAttempted, HoldChanged, RecordsDisclosed
 from tests.integration.retention.conftest import DEVICE, SOLANO, a_read
 from tests.integration.retention.exporting import request
-from tests.integration.retention.test_holding import LONG_AGO, place
-from tests.integration.retention.test_purging import NOON, purge
+from tests.integration.retention.holding import LONG_AGO, place
+from tests.integration.retention.purging import NOON, purge
 
 SECOND = "00000000-0000-4000-8000-000000000008"
 CASE = "26-001234"

@@ -15,7 +15,8 @@ from shared.kafka.topics import TOPICS
 from shared.kafka.topics_admin import ensure_topics
 from shared.postgres.database import Database, first_sight
 from shared.postgres.outbox import Relay, emit
-from shared.testing import FakeBus, FakeClock, eventually, mac_key
+from shared.testing import FakeBus, eventually, mac_key
+from tests.integration.shared.outboxes import everything, finding
 
 
 @pytest.fixture
@@ -33,10 +34,6 @@ async def kafka(broker):
     await bus.start()
     yield bus
     await bus.stop()
-
-
-def finding(clock: FakeClock, subject: str) -> FindingRaised:
-    return FindingRaised(occurred_at=clock.now(), finding_id=uuid4(), kind="test", subject=subject)
 
 
 async def test_what_rolls_back_is_never_announced(db, clock):
@@ -213,21 +210,3 @@ async def test_an_operator_lists_dead_letters_with_reasons_and_puts_them_back_on
     assert encode(forged, "test").value not in [r.value for r in back]
     again = [r for r in back if r.value == sent.value][-1]
     assert [(name, bytes(value)) for name, value in again.headers] == sent.headers
-
-
-async def everything(bootstrap, topic):
-    """All that lies in a topic."""
-    from aiokafka import AIOKafkaConsumer, TopicPartition
-
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
-    await consumer.start()
-    partitions = [TopicPartition(topic, n) for n in range(TOPICS[topic].partitions)]
-    consumer.assign(partitions)
-    ends = await consumer.end_offsets(partitions)
-    await consumer.seek_to_beginning(*partitions)
-    found = []
-    while any([await consumer.position(p) < ends[p] for p in partitions]):
-        for records in (await consumer.getmany(timeout_ms=200)).values():
-            found += records
-    await consumer.stop()
-    return found

@@ -11,7 +11,7 @@ from shared.events import FindingRaised
 from shared.kafka.bus import SINGLE_LIMIT, Bus, KafkaBus
 from shared.kafka.codec import Message, Record, decode
 from shared.testing import FakeBus, mac_key
-from tests.integration.shared.test_bus_and_outbox import everything, finding
+from tests.integration.shared.outboxes import everything, finding
 
 TOPIC = FindingRaised.TOPIC
 NOWHERE = "127.0.0.1:1"

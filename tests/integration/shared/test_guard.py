@@ -1,79 +1,20 @@
 """The guard, on a small app of its own: nothing is read before the attempt is kept."""
 
 from datetime import date, datetime, timedelta, timezone
-from typing import Annotated
 from uuid import uuid4
 
 import pytest
-from fastapi import APIRouter, Request
-from pydantic import BaseModel
 
-from shared.access.disclosing import Disclosed, disclose, disclosures
+from shared.access.disclosing import Disclosed, disclosures
 from shared.access.grant import Grant
-from shared.access.guard import access
-from shared.access.rule_refusals import record_refusal
 from shared.access.system_grant import system_grant
-from shared.core.errors import Conflict, NotAuthorised, NotFound, ProblemCode
 from shared.core.permissions import Permission
-from shared.core.problem_codes import Common
-from shared.events import AccessAttempted, Actor, PurposeRecord, RecordsDisclosed
-from shared.http.app import Work
+from shared.events import Actor, PurposeRecord, RecordsDisclosed
 from shared.service.api_runtime import ApiService
 from shared.service.running import service_of
-from tests.integration.serving import client_of
+from tests.integration.shared.guarded import app, attempts, client
 
-router = APIRouter()
-
-
-class Sample(ProblemCode):
-    """What the small app refuses."""
-
-    TOLD_TOO_LATE = Conflict, "told too late"
-    RULE = NotAuthorised, "the rule says no"
-
-
-class Search(BaseModel):
-    """A search."""
-
-    plate: str
-    password: str = ""
-
-
-@router.post("/v1/search")
-async def search(
-    body: Search, grant: Annotated[Grant, access(Permission.RECORD_SEARCH)], work: Work
-) -> list[str]:
-    """Find one record, always the same."""
-    shown = Disclosed(record_id="read-1", captured=grant.now, plates=["7ABC123"])
-    await disclose(work.connection, grant, "read", [shown])
-    if body.plate == "CONFLICT":
-        raise Conflict(Sample.TOLD_TOO_LATE)
-    return ["read-1"]
-
-
-@router.get("/v1/alerts")
-async def alerts(grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)]) -> str:
-    """Need no declared purpose."""
-    return grant.principal.name
-
-
-@router.get("/v1/missing")
-async def missing(grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]) -> None:
-    """Is never there."""
-    raise NotFound(Common.OBJECT_MISSING)
-
-
-@router.get("/v1/ruled/{how}")
-async def ruled(
-    how: str, request: Request, grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]
-) -> None:
-    """Is refused by a rule behind the guard, which takes care of the record itself or leaves it to others."""
-    refusal = NotAuthorised(Sample.RULE)
-    if how == "told":
-        refusal.on_record = True
-    if how == "recorded":
-        await record_refusal(request, grant, refusal.detail)
-    raise refusal
+__all__ = ["app", "attempts", "client"]
 
 
 async def a_grant(app):
@@ -87,28 +28,6 @@ async def a_grant(app):
         elements={},
         work="test",
     )
-
-
-@pytest.fixture
-async def app(sample_app):
-    app = sample_app(router)
-    async with app.router.lifespan_context(app):
-        yield app
-
-
-@pytest.fixture
-async def client(app):
-    async with client_of(app, "sample") as client:
-        yield client
-
-
-@pytest.fixture
-async def attempts(app, bus):
-    async def read():
-        await service_of(app, ApiService).runtime.relay.drain()
-        return bus.events(AccessAttempted)
-
-    return read
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")

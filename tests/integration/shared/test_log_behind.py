@@ -5,7 +5,7 @@ import pytest
 from shared.events import LogCovered
 from shared.kafka.topics import GUARDED, topic_of
 from shared.service.coverage import Coverage
-from tests.integration.shared.test_guard import attempts, client, router
+from tests.integration.shared.guarded import attempts, client, router
 
 __all__ = ["attempts", "client"]
 

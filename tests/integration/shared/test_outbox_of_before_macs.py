@@ -12,7 +12,7 @@ from shared.kafka.event_mac import MAC
 from shared.postgres.database import SHARED_MIGRATIONS, SHARED_VERSIONS, Database, _alembic
 from shared.postgres.outbox import Relay
 from shared.testing import FakeBus, mac_key
-from tests.integration.shared.test_bus_and_outbox import finding
+from tests.integration.shared.outboxes import finding
 
 pytestmark = pytest.mark.clause("wall/mac")
 

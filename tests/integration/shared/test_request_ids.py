@@ -13,7 +13,7 @@ from shared.events import AccessAttempted, RecordsDisclosed
 from shared.service.api_runtime import ApiService
 from shared.service.running import service_of
 from tests.integration.serving import client_of
-from tests.integration.shared.test_guard import router
+from tests.integration.shared.guarded import router
 
 GIVEN = "0b6d9f5e-7b56-4f0a-9a4e-3f2d6f2f7a10"
 """As a caller may write it: it looks like one of ours."""

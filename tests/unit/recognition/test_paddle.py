@@ -6,32 +6,12 @@ import pytest
 
 from services.recognition.engine.paddle import PaddleEngine
 from services.recognition.engine.protocol import Engine
+from tests.unit.recognition.drawing import draw_plate, street
 
 
 @pytest.fixture(scope="module")
 def engine():
     return PaddleEngine("ppocrv6-small")
-
-
-def draw_plate(frame, serial, left, top, width=150):
-    """A white plate with a dark serial, its state over it, at a place in a frame."""
-    height = width // 2
-    cv2.rectangle(frame, (left, top), (left + width, top + height), (235, 238, 240), -1)
-    font, thickness = cv2.FONT_HERSHEY_DUPLEX, max(2, width // 60)
-    (text_width, _), _ = cv2.getTextSize(serial, font, 1, thickness)
-    scale = 0.86 * width / text_width
-    at = (left + int(width * 0.07), top + int(height * 0.72))
-    cv2.putText(frame, serial, at, font, scale, (90, 40, 30), thickness, cv2.LINE_AA)
-    state_at = (left + int(width * 0.33), top + int(height * 0.24))
-    cv2.putText(frame, "TEXAS", state_at, font, width / 400, (60, 60, 160), 1, cv2.LINE_AA)
-
-
-def street():
-    frame = np.full((540, 960, 3), (92, 96, 99), np.uint8)
-    cv2.rectangle(frame, (120, 150), (840, 500), (60, 45, 40), -1)
-    stamp = "2026-06-01 12:00:00"
-    cv2.putText(frame, stamp, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1)
-    return frame
 
 
 def test_both_plates_of_a_frame_are_read_and_the_clock_is_not(engine: Engine):

@@ -5,7 +5,7 @@ import pytest
 
 from services.recognition.engine.second_opinion import PaddleOpinion
 from services.recognition.engine.weights import NoSuchModel
-from tests.unit.recognition.test_paddle import draw_plate, street
+from tests.unit.recognition.drawing import draw_plate, street
 
 PLATE = np.array([[200, 330], [350, 330], [350, 405], [200, 405]], np.float32)
 LINE = np.array([[208, 350], [342, 350], [342, 388], [208, 388]], np.float32)

@@ -1,7 +1,7 @@
 """What services follow of each other: policies, and the newest checkpoint."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,14 +9,13 @@ import pytest
 from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
 from shared.core.policy import PolicyFault, load_policy
-from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import CheckpointSigned, LogCovered, PolicyLoaded
 from shared.service.coverage import Coverage
 from shared.service.standing import NewestCheckpoint, Policies
 from shared.testing import FakeClock
+from tests.unit.shared.notes import NOON, signed
 
 POLICY = Path(__file__).parents[3] / "policy.toml"
-NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 def loaded(service: str, digest: str) -> PolicyLoaded:
@@ -58,15 +57,6 @@ def test_a_policys_digest_is_of_its_content_and_of_all_of_it(tmp_path: Path) -> 
     file.write_text('digest = "00"\n' + text)
     with pytest.raises(PolicyFault, match="remove digest"):
         load_policy(file)
-
-
-def signed(size: int) -> CheckpointSigned:
-    note = Signer("example.org/log", bytes(32)).sign(
-        Checkpoint("example.org/log", size, bytes(32)).text
-    )
-    return CheckpointSigned(
-        occurred_at=NOON, origin="example.org/log", size=size, root_hash="", note=note
-    )
 
 
 @pytest.mark.clause("wall/checkpoints")

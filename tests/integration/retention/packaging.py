@@ -1,0 +1,90 @@
+"""Packages for approved releases, as tests build and read them."""
+
+import zipfile
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from shared.events import (
+    Actor,
+    ReleaseApproved,
+    ReleaseCriteria,
+    ReleasePackaged,
+)
+from tests.integration.retention.conftest import JPEG, PLATE_BOX, a_capture, a_read
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+
+ADMINISTRATOR = Actor(
+    person_id="a", name="Sgt. A", title="Administration Sergeant", agency_ori="CA0520100"
+)
+
+
+REQUESTER = Actor(
+    person_id="r", name="Det. Tehama", title="Agency Requester", agency_ori="CA0520000"
+)
+
+
+def an_approval(**changes):
+    criteria = {
+        "captured_from": NOON - timedelta(days=10),
+        "captured_to": NOON + timedelta(hours=1),
+        "plate": "7ABC123",
+        **changes.pop("criteria", {}),
+    }
+    fields = {
+        "occurred_at": NOON,
+        "actor": ADMINISTRATOR,
+        "request_id": uuid4(),
+        "agency_ori": "CA0520000",
+        "agency_name": "Tehama County Sheriff",
+        "requester": REQUESTER,
+        "purpose": "locate a stolen vehicle",
+        "expires_at": NOON + timedelta(days=14),
+        "case_number": "T26-55",
+        "offence_type": "vehicle theft",
+    }
+    return ReleaseApproved(**{**fields, **changes, "criteria": ReleaseCriteria(**criteria)})
+
+
+async def build(retention, approval, tmp_path):
+    """Have a package built and return the event and where its file lies."""
+    await retention.store(approval)
+    await retention.running.packager.work()
+    [packaged] = [
+        event
+        for event in await retention.emitted(ReleasePackaged)
+        if event.request_id == approval.request_id
+    ]
+    path = tmp_path / "package.zip"
+    path.write_bytes(retention.objects.kept[packaged.package_key])
+    return packaged, path
+
+
+def content(path, name):
+    with zipfile.ZipFile(path) as archive:
+        [top] = {entry.split("/", 1)[0] for entry in archive.namelist()}
+        return archive.read(f"{top}/{name}")
+
+
+def names(path):
+    with zipfile.ZipFile(path) as archive:
+        return {entry.split("/", 1)[1] for entry in archive.namelist()}
+
+
+async def a_pictured_read(retention, plate, at=NOON, **changes):
+    capture = a_capture(at, **changes)
+    key = capture.capture.image.object_key
+    read = a_read(
+        plate,
+        at,
+        box=PLATE_BOX,
+        capture_id=capture.capture.capture_id,
+        image_key=key,
+        crop_key=f"crops/{uuid4()}.jpg",
+        **changes,
+    )
+    await retention.store(capture, read)
+    await retention.objects.put(key, JPEG)
+    await retention.objects.put(read.crop_key, JPEG)
+    return capture.capture, read

@@ -1,0 +1,56 @@
+"""Purge runs as tests propose, authorise and execute them."""
+
+from datetime import UTC, datetime, timedelta
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+
+DUE = NOON - timedelta(days=400)  # 27 April 2025
+
+
+CUSTODIAN = "00000000-0000-4000-8000-0000000000c1"
+
+
+ADMINISTRATOR = "00000000-0000-4000-8000-0000000000a1"
+
+
+PROPOSER = {"account_id": CUSTODIAN, "name": "C. Records", "title": "Custodian of Records"}
+
+
+EXECUTOR = {
+    "account_id": "00000000-0000-4000-8000-0000000000a2",
+    "name": "Lt. B",
+    "title": "Lieutenant",
+}
+
+
+AUTHORISER = {"account_id": ADMINISTRATOR, "name": "Sgt. A", "title": "Administration Sergeant"}
+
+
+async def propose(retention, status=201, **body):
+    body = {"kind": "single", "reason": "past the schedule", **body}
+    return await retention.post("/v1/purge-runs", body, status, **PROPOSER)
+
+
+async def authorise(retention, run, status=200, **claims):
+    path = f"/v1/purge-runs/{run['run_id']}/authorisation"
+    return await retention.post(path, {"note": "reviewed"}, status, **{**AUTHORISER, **claims})
+
+
+async def execute(retention, run, status=202, **claims):
+    path = f"/v1/purge-runs/{run['run_id']}/execution"
+    return await retention.post(path, None, status, **{**EXECUTOR, **claims})
+
+
+async def purge(retention, **body):
+    """Propose, authorise, execute and carry out; return the run as it stands then."""
+    run = await propose(retention, **body)
+    await authorise(retention, run)
+    await execute(retention, run)
+    await retention.running.purger.work()
+    return (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+
+
+async def left(retention, table="reads"):
+    rows = await retention.fetch(f"SELECT plate_as_read FROM {table} ORDER BY 1")
+    return [row[0] for row in rows]
