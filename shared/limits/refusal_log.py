@@ -51,7 +51,7 @@ class RefusalLog:
         self._clock = clock
         self._process = uuid4()
         self._counted = COUNTED.labels(service)
-        self.telling = PeriodicTask(f"refusals of {service}", self.record, LOOK_EVERY_S)
+        self.recording = PeriodicTask(f"refusals of {service}", self.record, LOOK_EVERY_S)
 
     def reserve(self, door: LimitKey) -> bool:
         """Reserve a refusal under a key; return False if the allowance is spent, and a refusal has no audit entry."""
@@ -66,11 +66,11 @@ class RefusalLog:
 
     def start(self) -> None:
         """Start publishing in the background."""
-        self.telling.start()
+        self.recording.start()
 
     async def stop(self) -> None:
         """Publish all counts, the current minute included, then stop."""
-        await self.telling.stop()
+        await self.recording.stop()
         try:
             await self.record(self._clock.now() + MINUTE)
         except AlprError as exc:

@@ -193,9 +193,9 @@ class ApiRuntime(Runtime):
     def failing_tasks(self) -> dict[str, str]:
         """Return the errors of background tasks; `/readyz` reports them, and the service stays ready."""
         failing = super().failing_tasks()
-        telling = self.refusals.telling
-        if telling.failing:
-            failing[f"{TASK}{telling.name}"] = telling.failing
+        recording = self.refusals.recording
+        if recording.failing:
+            failing[f"{TASK}{recording.name}"] = recording.failing
         if self._follows_people and self.people.lost_for(self.clock.now()) is not None:
             failing[f"{TASK}identity tick"] = "not heard; what shows ALPR data is refused"
         return failing
