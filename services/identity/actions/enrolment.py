@@ -9,8 +9,8 @@ from services.identity.actions import totp
 from services.identity.actions.announce import account_changed
 from services.identity.actions.context import Identity
 from services.identity.actions.mail import invitation_mail, send
-from services.identity.actions.secrets import new_token, token_hash
 from services.identity.domain.accounts import Account, check_deliverer
+from services.identity.domain.opaque_tokens import new_token, token_hash
 from services.identity.domain.passwords import check_password, normalise_password
 from services.identity.domain.problem_codes import Code
 from services.identity.store.unit_of_work import Unit

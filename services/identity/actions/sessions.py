@@ -5,9 +5,9 @@ from uuid import UUID
 
 from services.identity.actions.announce import NOBODY, account_changed, session_changed
 from services.identity.actions.context import Identity
-from services.identity.actions.secrets import token_hash
 from services.identity.actions.sign_in import Opened, issue
 from services.identity.domain.accounts import Account
+from services.identity.domain.opaque_tokens import token_hash
 from services.identity.domain.problem_codes import Code
 from services.identity.store.sessions import Session
 from services.identity.store.unit_of_work import Unit

@@ -17,9 +17,9 @@ from services.identity.actions.announce import (
 )
 from services.identity.actions.context import Identity
 from services.identity.actions.proof import count_failure, known_since, prove
-from services.identity.actions.secrets import new_token, token_hash
 from services.identity.actions.tokens import access_token
 from services.identity.domain.accounts import Account
+from services.identity.domain.opaque_tokens import new_token, token_hash
 from services.identity.domain.passwords import normalise_password
 from services.identity.domain.problem_codes import Code
 from services.identity.store.credentials import Credential
