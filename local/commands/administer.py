@@ -16,7 +16,9 @@ from local.stack.postgres import Postgres
 from local.stack.process import LocalError
 from local.stack.servers import ROOT
 from local.stack.services import environment_of
-from services.identity.__main__ import run
+from services.identity.__main__ import COMMANDS
+from services.identity.spec import SPEC
+from shared.service.command import run
 
 _PORT_LINE = 3  # of postmaster.pid, counted from 0 (PostgreSQL, miscadmin.h: LOCK_FILE_LINE_PORT)
 
@@ -60,7 +62,7 @@ def main() -> None:
         os.environ.update(environment(chosen.folder.absolute(), os.environ))
     except LocalError as fault:
         sys.exit(f"plateward: {fault}")
-    run(chosen.command)
+    run(SPEC, COMMANDS, chosen.command)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from pathlib import Path
 from local.commands.administer import environment
 from local.stack.postgres import Postgres
 from local.stack.process import LocalError
-from services.audit.actions.commands import run
+from services.audit.__main__ import COMMANDS
+from services.audit.spec import SPEC
+from shared.service.command import status_of
 
 FOLDERS = (Path("var"), Path("var/demo/stack"))
 
@@ -44,7 +46,7 @@ def verify(folder: Path, arguments: Sequence[str]) -> int:
     with database(folder, os.environ) as added:
         os.environ.update(added)
         own = [] if "--vkey" in arguments else ["--own-key"]
-        return run(["verify", *own, *arguments])
+        return status_of(SPEC, COMMANDS, ["verify", *own, *arguments])
 
 
 def main() -> int:

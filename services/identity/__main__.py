@@ -2,8 +2,7 @@
 
 import argparse
 import asyncio
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine
 
 from services.identity.actions import keys, revocation, rewrap
 from services.identity.actions.bootstrap import (
@@ -15,26 +14,16 @@ from services.identity.actions.bootstrap import (
 from services.identity.api.fields import USERNAME
 from services.identity.settings import Settings
 from services.identity.spec import SPEC
-from shared.core.errors import AlprError
-from shared.events import Actor
-from shared.service import command
-from shared.service.command import Command
+from shared.service.command import Command, declare_person, person_of, run
 
 
-def run(arguments: Sequence[str] | None = None) -> None:
-    """Run the command that the arguments name; exit 1 with the reason if a rule refuses it."""
-    command.run(SPEC, COMMANDS, arguments)
+def _printed(
+    work: Callable[[Settings, argparse.Namespace], Coroutine[None, None, str]],
+) -> Callable[[argparse.Namespace], int]:
+    """Return the command that prints what `work` returns."""
 
-
-def _called(name: str) -> Callable[[Sequence[str]], int]:
-    """Return a function that runs one command with the words after its name."""
-
-    def run_it(words: Sequence[str]) -> int:
-        chosen = _parser().parse_args([name, *words])
-        try:
-            print(asyncio.run(_COMMANDS[name](Settings(), chosen)))
-        except AlprError as exc:
-            sys.exit(f"{name}: {exc.detail}")
+    def run_it(chosen: argparse.Namespace) -> int:
+        print(asyncio.run(work(Settings(), chosen)))
         return 0
 
     return run_it
@@ -87,10 +76,7 @@ async def _announce_revocation(settings: Settings, chosen: argparse.Namespace) -
 
 async def _rewrap(settings: Settings, chosen: argparse.Namespace) -> str:
     async with standalone(settings) as identity:
-        ori = identity.policy.department.ori
-        actor = Actor(
-            person_id=chosen.person_id, name=chosen.name, title=chosen.title, agency_ori=ori
-        )
+        actor = person_of(chosen, identity.policy.department.ori)
         done = (await rewrap.rewrap(identity, actor, chosen.reason)).counts
         used = await rewrap.usage(identity)
     sealed = f"{done['signing_key']} signing keys and {done['second_factor']} second factors"
@@ -115,59 +101,34 @@ def _usage_text(used: rewrap.Usage) -> str:
     return "\n".join(lines)
 
 
-_COMMANDS = {
-    "rewrap": _rewrap,
-    "key-usage": _key_usage,
-    "bootstrap": _bootstrap,
-    "deliver-invitation": _deliver_invitation,
-    "rotate-key": _rotate_key,
-    "release-lock": _release_lock,
-    "announce-revocation": _announce_revocation,
-}
-
-_HELP = {
-    "bootstrap": "create the first ALPR administrator",
-    "deliver-invitation": "show an invitation, if no active person may deliver it",
-    "rotate-key": "make a new signing key",
-    "announce-revocation": "announce a revocation by the offline root to every service",
-    "rewrap": "seal all secrets with the current key-encryption key",
-    "key-usage": "show how many secrets each key-encryption key seals",
-    "release-lock": "release an administrator's account that no other administrator can release",
-}
-
-COMMANDS = {name: Command(text, _called(name)) for name, text in _HELP.items()}
+def _declare_username(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--username", required=True, type=_username)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m services.identity")
-    commands = parser.add_subparsers(dest="command", metavar="command")
-    made = {name: commands.add_parser(name, help=text) for name, text in _HELP.items()}
-    first = made["bootstrap"]
-    first.add_argument("--username", required=True, type=_username)
-    first.add_argument("--name", help="the person's name; the username if left out")
-    first.add_argument("--title", help="their job title; the policy's designee if left out")
-    given = made["deliver-invitation"]
-    given.add_argument("--username", required=True, type=_username)
-    rotate = made["rotate-key"]
-    rotate.add_argument(
+def _declare_bootstrap(parser: argparse.ArgumentParser) -> None:
+    _declare_username(parser)
+    parser.add_argument("--name", help="the person's name; the username if left out")
+    parser.add_argument("--title", help="their job title; the policy's designee if left out")
+
+
+def _declare_rotation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--compromised", action="store_true", help="old keys, and all tokens, end at once"
     )
-    revoked = made["announce-revocation"]
-    revoked.add_argument(
+
+
+def _declare_revocation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "revocation", help="as `python -m shared.core.offline_root revoke` prints it"
     )
-    anew = made["rewrap"]
-    anew.add_argument("--person-id", required=True, help="who has it done: account id")
-    anew.add_argument("--name", required=True)
-    anew.add_argument("--title", required=True)
-    anew.add_argument("--reason", required=True, help="why; kept in the audit log")
-    release = made["release-lock"]
-    release.add_argument("--username", required=True, type=_username)
-    release.add_argument("--reason", required=True, help="who asks, and why; kept in the audit log")
-    release.add_argument(
+
+
+def _declare_release(parser: argparse.ArgumentParser) -> None:
+    _declare_username(parser)
+    parser.add_argument("--reason", required=True, help="who asks, and why; kept in the audit log")
+    parser.add_argument(
         "--invite", action="store_true", help="have them enrol anew: second factor or password lost"
     )
-    return parser
 
 
 def _username(text: str) -> str:
@@ -177,5 +138,33 @@ def _username(text: str) -> str:
     return username
 
 
+COMMANDS = {
+    "bootstrap": Command(
+        "create the first ALPR administrator", _printed(_bootstrap), _declare_bootstrap
+    ),
+    "deliver-invitation": Command(
+        "show an invitation, if no active person may deliver it",
+        _printed(_deliver_invitation),
+        _declare_username,
+    ),
+    "rotate-key": Command("make a new signing key", _printed(_rotate_key), _declare_rotation),
+    "announce-revocation": Command(
+        "announce a revocation by the offline root to every service",
+        _printed(_announce_revocation),
+        _declare_revocation,
+    ),
+    "rewrap": Command(
+        "seal all secrets with the current key-encryption key", _printed(_rewrap), declare_person
+    ),
+    "key-usage": Command(
+        "show how many secrets each key-encryption key seals", _printed(_key_usage)
+    ),
+    "release-lock": Command(
+        "release an administrator's account that no other administrator can release",
+        _printed(_release_lock),
+        _declare_release,
+    ),
+}
+
 if __name__ == "__main__":
-    run()
+    run(SPEC, COMMANDS)

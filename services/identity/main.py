@@ -30,14 +30,14 @@ def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
         try:
             await service.prepare()
             if runtime.live:
-                runtime.run(*service.tasks)
+                runtime.run(*service.tasks())
             yield
         finally:
             await runtime.stop_tasks()
-            service.identity.hasher.close()
+            service.hasher.close()
             await runtime.stop()
 
-    vouch = partial(known_browser, service.identity)
+    vouch = partial(known_browser, service)
     app = create_app(SPEC, service, lifespan=lifespan, vouch=vouch)
     app.include_router(router)
     return app

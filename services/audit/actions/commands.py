@@ -1,9 +1,6 @@
 """Commands for the log: verify it, export it, verify an export, redraw its samples, make a key, change the key.
 
 `export` is an access like any other: the log records it before the file is written.
-
-Exit status: 0 if the command succeeded and found no fault; 1 if a verification found a fault; 2 if the command could
-not finish, because of a wrong call, a missing key, an unreadable file or a refusal.
 """
 
 import argparse
@@ -11,14 +8,13 @@ import asyncio
 import json
 import os
 import secrets
-import sys
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from pydantic import ValidationError
 from sqlalchemy.exc import ProgrammingError
 
 from services.audit.actions.access_record import log_values_export, record_export, record_refusal
@@ -30,113 +26,86 @@ from services.audit.domain.exports import Wanted
 from services.audit.domain.recount import Verdict
 from services.audit.settings import LogSettings, SigningSettings, origin_of
 from services.audit.store.log import OLD, Log
-from shared.core.errors import AlprError, InternalFault
+from shared.core.errors import InternalFault
 from shared.core.merkle import Span
 from shared.core.policy import load_policy
 from shared.core.signed_notes import SEED_BYTES, BadNote, Signer, Verifier
 from shared.events import Actor, PurposeRecord, SigningKeyChanged
 from shared.postgres.database import Database
+from shared.service.command import declare_person, person_of
 
 SERVICE = "audit"
 SHOWN_FAULTS = 20
 PURPOSE = "audit"
 """The only kind of purpose for an export of sealed values."""
 
-HELP = {
-    "verify": "recompute the log in the database",
-    "verify-export": "recompute an exported log",
-    "redraw": "verify an exported log and draw its audits' samples again",
-    "export": "write the log as JSON lines",
-    "rotate-key": "change the signing key to AUDIT_NEXT_SIGNING_KEY; the log records the change",
-    "keygen": "make a signing key",
-}
-"""The commands and their help texts."""
+
+def declare_verification(parser: argparse.ArgumentParser) -> None:
+    """Declare the log's public keys, and checkpoints to compare with it."""
+    parser.add_argument(
+        "--vkey",
+        action="append",
+        default=[],
+        help="the log's first public key, name+hash+key; repeat it for the later keys, in order. "
+        "If you leave those out, the log's own entries name them",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        action="append",
+        default=[],
+        type=Path,
+        help="a checkpoint kept elsewhere, to compare with the log",
+    )
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command; return the exit status."""
-    asked = _parser().parse_args(arguments)
-    try:
-        return int(asked.run(asked))
-    except (AlprError, BadNote, OSError) as exc:
-        print(f"audit: {exc}", file=sys.stderr)
-    except ProgrammingError:
-        print("audit: there is no audit log in this database", file=sys.stderr)
-    except ValidationError as exc:
-        for error in exc.errors(include_input=False):
-            print(f"audit: {'.'.join(map(str, error['loc']))}: {error['msg']}", file=sys.stderr)
-    return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m services.audit", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    made = {name: commands.add_parser(name, help=text) for name, text in HELP.items()}
-    verify = made["verify"]
-    verify.set_defaults(run=_verify)
-    verify.add_argument(
+def declare_verify(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `verify`."""
+    declare_verification(parser)
+    parser.add_argument(
         "--own-key",
         action="store_true",
         help="use the public key of this service's own AUDIT_SIGNING_KEY; convinces only people who trust "
         "the service",
     )
-    offline = made["verify-export"]
-    offline.add_argument("file", type=Path, help="an export, JSON lines")
-    offline.set_defaults(run=_verify_export)
-    redraw = made["redraw"]
-    redraw.set_defaults(run=_redraw)
-    redraw.add_argument("file", type=Path, help="an export from entry 0, JSON lines")
-    for one in (verify, offline, redraw):
-        one.add_argument(
-            "--vkey",
-            action="append",
-            default=[],
-            help="the log's first public key, name+hash+key; repeat it for the later keys, in order. "
-            "If you leave those out, the log's own entries name them",
-        )
-        one.add_argument(
-            "--checkpoint",
-            action="append",
-            default=[],
-            type=Path,
-            help="a checkpoint kept elsewhere, to compare with the log",
-        )
-    export = made["export"]
-    export.add_argument("file", type=Path, help="the file to write; it must not exist")
-    export.set_defaults(run=_export)
-    export.add_argument(
+
+
+def declare_export_file(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `verify-export` and `redraw`."""
+    parser.add_argument("file", type=Path, help="an export, JSON lines; for redraw, from entry 0")
+    declare_verification(parser)
+
+
+def declare_export(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `export`."""
+    parser.add_argument("file", type=Path, help="the file to write; it must not exist")
+    parser.add_argument(
         "--with-values",
         action="store_true",
         help="include the sealed values: plates, cameras and times of sightings. Requires --purpose; the "
         "log records it in an entry values.exported",
     )
-    export.add_argument(
+    parser.add_argument(
         "--old-log",
         action="store_true",
         help="export the log before this one, whose entries have their values in plaintext; requires --with-values",
     )
-    export.add_argument(
+    parser.add_argument(
         "--purpose",
         help="the declared purpose, required with --with-values: audit",
     )
-    rotate = made["rotate-key"]
-    rotate.set_defaults(run=_rotate)
-    for one in (export, rotate):
-        one.add_argument("--person-id", required=True, help="your account id")
-        one.add_argument("--name", required=True)
-        one.add_argument("--title", required=True)
-        one.add_argument("--reason", required=True, help="your reason; the log records it")
-    key = made["keygen"]
-    key.set_defaults(run=_keygen)
-    key.add_argument(
+    declare_person(parser)
+
+
+def declare_keygen(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `keygen`."""
+    parser.add_argument(
         "--origin",
         default=os.environ.get("AUDIT_ORIGIN", LogSettings.model_fields["audit_origin"].default),
         help="the start of the log's name; default: AUDIT_ORIGIN",
     )
-    return parser
 
 
-def _verify(asked: argparse.Namespace) -> int:
+def verify_command(asked: argparse.Namespace) -> int:
     """Verify the log in DATABASE_URL."""
     if asked.own_key:
         own = SigningSettings()
@@ -152,22 +121,18 @@ def _verify(asked: argparse.Namespace) -> int:
 
 
 async def _verified(settings: LogSettings, keys: list[Verifier], kept: list[str]) -> Verdict:
-    db = Database(settings.database_link(), SERVICE, pool_size=1)
-    try:
-        async with db.begin() as connection:
-            return await verify_stored(
-                connection,
-                keys[0].name,
-                keys,
-                kept,
-                cadence=settings.cadence,
-                now=datetime.now(UTC),
-            )
-    finally:
-        await db.close()
+    async with _database(settings) as db, db.begin() as connection:
+        return await verify_stored(
+            connection,
+            keys[0].name,
+            keys,
+            kept,
+            cadence=settings.cadence,
+            now=datetime.now(UTC),
+        )
 
 
-def _verify_export(asked: argparse.Namespace) -> int:
+def verify_export_command(asked: argparse.Namespace) -> int:
     """Verify an export with public keys alone."""
     if not asked.vkey:
         raise BadNote("give the log's public key with --vkey")
@@ -176,9 +141,9 @@ def _verify_export(asked: argparse.Namespace) -> int:
         return say(verify_export(lines_of(file), keys, _checkpoint_texts(asked)), keys)
 
 
-def _redraw(asked: argparse.Namespace) -> int:
+def redraw_command(asked: argparse.Namespace) -> int:
     """Verify an export, redraw the sample of each period and compare it with the recorded one."""
-    if status := _verify_export(asked):
+    if status := verify_export_command(asked):
         return status
     redraw = Redraw()
     with asked.file.open("rb") as file:
@@ -249,7 +214,8 @@ def say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
     return 0 if verdict.ok else 1
 
 
-def _export(asked: argparse.Namespace) -> int:
+def export_command(asked: argparse.Namespace) -> int:
+    """Write the log to a file; the log records it first."""
     settings = SigningSettings()
     actor = _actor(settings, asked)
     asyncio.run(_permitted(settings, actor, asked))
@@ -278,26 +244,29 @@ async def _permitted(settings: SigningSettings, actor: Actor, asked: argparse.Na
     else:
         return
     declared = PurposeRecord(kind=asked.purpose or "none", justification=asked.reason)
-    db = _database(settings)
-    try:
-        async with db.begin() as connection:
-            await record_refusal(connection, SERVICE, actor, declared, reason)
-    finally:
-        await db.close()
+    async with _database(settings) as db, db.begin() as connection:
+        await record_refusal(connection, SERVICE, actor, declared, reason)
     raise InternalFault(reason)
 
 
-def _database(settings: SigningSettings) -> Database:
-    mac_key = settings.mac_key_of(SERVICE)
-    return Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
+@asynccontextmanager
+async def _database(settings: LogSettings) -> AsyncIterator[Database]:
+    """Open the log's database. Raises: InternalFault if it has no log."""
+    mac_key = settings.mac_key_of(SERVICE) if isinstance(settings, SigningSettings) else None
+    db = Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
+    try:
+        yield db
+    except ProgrammingError as exc:
+        raise InternalFault("there is no audit log in this database") from exc
+    finally:
+        await db.close()
 
 
 def _actor(settings: SigningSettings, asked: argparse.Namespace) -> Actor:
-    ori = load_policy(settings.policy_file).department.ori
-    return Actor(person_id=asked.person_id, name=asked.name, title=asked.title, agency_ori=ori)
+    return person_of(asked, load_policy(settings.policy_file).department.ori)
 
 
-def _rotate(asked: argparse.Namespace) -> int:
+def rotate_command(asked: argparse.Namespace) -> int:
     """Change the key that signs checkpoints; the log records the change."""
     settings = SigningSettings()
     if settings.audit_next_signing_key is None:
@@ -311,25 +280,20 @@ def _rotate(asked: argparse.Namespace) -> int:
 
 
 async def _rotated(settings: SigningSettings, actor: Actor, reason: str) -> SigningKeyChanged:
-    db = _database(settings)
-    try:
-        async with db.begin() as connection:
-            await Log(connection).lock()
-            checkpointer = Checkpointer(settings.signers, SERVICE)
-            return await checkpointer.change_key(connection, actor, reason, datetime.now(UTC))
-    finally:
-        await db.close()
+    async with _database(settings) as db, db.begin() as connection:
+        await Log(connection).lock()
+        checkpointer = Checkpointer(settings.signers, SERVICE)
+        return await checkpointer.change_key(connection, actor, reason, datetime.now(UTC))
 
 
 async def _exported(
     settings: SigningSettings, actor: Actor, asked: argparse.Namespace, file: BinaryIO
 ) -> int:
-    db = _database(settings)
     checkpointer = Checkpointer(settings.signers, SERVICE)
     values, old = asked.with_values, asked.old_log
     origin = settings.audit_origin if old else settings.log_origin
     purpose = PurposeRecord(kind=PURPOSE, justification=asked.reason)
-    try:
+    async with _database(settings) as db:
         async with db.begin() as connection:
             await Log(connection).lock()
             if not (size := await Log(connection, OLD if old else "").size()):
@@ -346,11 +310,9 @@ async def _exported(
             async for piece in begun.lines(connection):
                 file.write(piece)
         return size
-    finally:
-        await db.close()
 
 
-def _keygen(asked: argparse.Namespace) -> int:
+def keygen_command(asked: argparse.Namespace) -> int:
     """Print a new AUDIT_SIGNING_KEY and its public key, which auditors receive."""
     seed = secrets.token_bytes(SEED_BYTES)
     print(f"AUDIT_SIGNING_KEY={b64encode(seed).decode()}")

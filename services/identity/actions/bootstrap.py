@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import msgspec
 
@@ -17,18 +16,14 @@ from services.identity.actions.enrolment import deliver
 from services.identity.domain.accounts import ADMINISTRATOR, Account, permissions_of
 from services.identity.domain.problem_codes import Code
 from services.identity.settings import Settings
-from services.identity.store.unit_of_work import SERVICE, Unit
-from shared.accounts.known_accounts import People
-from shared.core.certificates import Roots, Trust
-from shared.core.clock import Clock, SystemClock
+from services.identity.spec import SPEC
+from services.identity.store.unit_of_work import Unit
+from shared.core.clock import Clock
 from shared.core.errors import InternalFault, NotFound
 from shared.core.permissions import Permission
-from shared.core.policy import load_policy
 from shared.events import Actor
-from shared.postgres.database import Database
 from shared.postgres.schema import prepare
-
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
+from shared.service.api_runtime import ApiRuntime
 
 
 @dataclass(frozen=True)
@@ -153,27 +148,15 @@ async def release_lock(
 @asynccontextmanager
 async def standalone(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Identity]:
     """Yield identity's context without the service: migrates the database, and uses no Kafka."""
-    mac_key = settings.mac_key_of(SERVICE)
-    db = Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
-    policy, clock = load_policy(settings.policy_file), clock or SystemClock()
-    identity = Identity(
-        settings,
-        db=db,
-        policy=policy,
-        clock=clock,
-        people=People(
-            settings.token_issuer,
-            Trust(Roots.parse(settings.root_public_keys)),
-            policy,
-            clock,
-        ),
-    )
+    one = settings.model_copy(update={"database_pool_size": 1})
+    runtime = ApiRuntime(SPEC, one, clock=clock)
+    identity = Identity.of(runtime, settings)
     try:
-        await prepare(db, settings, MIGRATIONS)
+        await prepare(runtime.db, settings, SPEC.migrations)
         yield identity
     finally:
         identity.hasher.close()
-        await db.close()
+        await runtime.db.close()
 
 
 async def _lapsed_invitation(unit: Unit, username: str) -> Account | None:

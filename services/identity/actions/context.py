@@ -1,7 +1,9 @@
-"""The context of identity's actions: settings, keys, hasher and transactions."""
+"""The context of identity's actions: its runtime, settings, keys and transactions."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Self
 
 from services.identity.actions.hasher import Hasher
 from services.identity.actions.turns import Turns
@@ -9,48 +11,66 @@ from services.identity.domain.browser_tokens import BrowserTokens
 from services.identity.settings import Settings
 from services.identity.store.unit_of_work import SERVICE, Unit
 from shared.accounts.known_accounts import People
+from shared.core.certificates import Signer
 from shared.core.clock import Clock
 from shared.core.policy import Policy
 from shared.core.vault import Vault
 from shared.events import Actor
 from shared.postgres.database import Database
-from shared.service.api_runtime import ApiRuntime
+from shared.service.api_runtime import ApiRuntime, ApiService
 
 
-class Identity:
-    """The context of identity's actions: settings, database, policy, clock, accounts, keys and hasher."""
+@dataclass(frozen=True)
+class Identity(ApiService):
+    """The context of identity's actions; the service object adds the background tasks."""
 
-    def __init__(
-        self, settings: Settings, *, db: Database, policy: Policy, clock: Clock, people: People
-    ) -> None:
-        self.settings = settings
-        self.db = db
-        self.policy = policy
-        self.clock = clock
-        self.people = people
-        self.issuer = settings.issuer()
+    settings: Settings
+    issuer: Signer
+    vault: Vault
+    browser_tokens: BrowserTokens
+    hasher: Hasher
+    turns: Turns
+    private_keys: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    """Opened signing keys by key id; filled and read by `actions.keys`."""
+
+    @classmethod
+    def of(cls, runtime: ApiRuntime, settings: Settings) -> Self:
+        """Build the context without starting anything. Raises: CertificateRefused."""
         keys = settings.key_encryption_key, settings.other_key_encryption_keys
-        self.vault = Vault(*keys)
-        self.browser_tokens = BrowserTokens(*keys)
-        self.hasher = Hasher(
+        hasher = Hasher(
             memory_kib=settings.identity_argon2_memory_kib,
             time_cost=settings.identity_argon2_time_cost,
             workers=settings.identity_argon2_workers,
         )
-        self.turns = Turns(settings.identity_argon2_workers)
-        self.private_keys: dict[str, dict[str, str]] = {}
-        """Opened signing keys by key id; filled and read by `actions.keys`."""
-
-    @classmethod
-    def of(cls, settings: Settings, runtime: ApiRuntime) -> "Identity":
-        """Return the context that shares a runtime's database, policy, clock and accounts."""
         return cls(
-            settings,
-            db=runtime.db,
-            policy=runtime.policy,
-            clock=runtime.clock,
-            people=runtime.people,
+            runtime=runtime,
+            settings=settings,
+            issuer=settings.issuer(),
+            vault=Vault(*keys),
+            browser_tokens=BrowserTokens(*keys),
+            hasher=hasher,
+            turns=Turns(settings.identity_argon2_workers),
         )
+
+    @property
+    def db(self) -> Database:
+        """The database."""
+        return self.runtime.db
+
+    @property
+    def policy(self) -> Policy:
+        """The department's policy."""
+        return self.runtime.policy
+
+    @property
+    def clock(self) -> Clock:
+        """The clock."""
+        return self.runtime.clock
+
+    @property
+    def people(self) -> People:
+        """The keys and accounts that this process knows."""
+        return self.runtime.people
 
     @property
     def system(self) -> Actor:

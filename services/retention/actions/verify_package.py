@@ -8,7 +8,6 @@ Exit status: 0 if the package was verified with the given public key and has no 
 
 import argparse
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +16,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.retention.domain.signing import KeyFault, load_public
 from services.retention.domain.verifying import Verdict, booking_faults, verify_package
-from shared.core.signed_notes import BadNote, Verifier
+from shared.core.errors import InternalFault
+from shared.core.signed_notes import Verifier
 
 
-def verify_command(arguments: Sequence[str]) -> int:
-    """Print the verdict; return the exit status."""
-    given = _parser().parse_args(arguments)
-    try:
-        key = _key(given.key)
-        booking_key = _key(given.booking_key) or key
-        booking = given.booking.read_bytes() if given.booking else None
-        statements = _statements(given.changes)
-        log_keys = [Verifier.parse(vkey) for vkey in given.vkey]
-    except (KeyFault, BadNote, OSError) as exc:
-        print(exc)
-        return 2
+def verify_command(given: argparse.Namespace) -> int:
+    """Print the verdict; return the exit status. Raises: KeyFault, BadNote, OSError; InternalFault without a key."""
+    key = _key(given.key)
+    booking_key = _key(given.booking_key) or key
+    booking = given.booking.read_bytes() if given.booking else None
+    statements = _statements(given.changes)
+    log_keys = [Verifier.parse(vkey) for vkey in given.vkey]
     if booking is not None and booking_key is None:
-        print("A booking is checked with the department's public key: give --key.")
-        return 2
+        raise InternalFault("a booking is checked with the department's public key: give --key")
     verdict = verify_package(given.file, key, statements, log_keys)
     faults = list(verdict.faults)
     digest = _sha256(given.file)
@@ -80,11 +74,8 @@ def _print_checkpoint(verdict: Verdict) -> None:
         print(f"It is verified with the log's key {verdict.log_key}.")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m services.retention verify-package",
-        description="Verify a package offline: whole, unchanged, by whom signed, and whether booked.",
-    )
+def declare_package(parser: argparse.ArgumentParser) -> None:
+    """Declare the package and the keys that verify it."""
     parser.add_argument("file", type=Path)
     parser.add_argument(
         "--key", type=Path, help="the department's public signing key, got from the department"
@@ -107,7 +98,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--booking-key", type=Path, help="the key of the booking, where another signs by now"
     )
-    return parser
 
 
 def _key(path: Path | None) -> Ed25519PublicKey | None:

@@ -5,8 +5,10 @@ from base64 import b64encode
 
 import pytest
 
-from services.audit.actions.commands import run
+from services.audit.__main__ import COMMANDS
+from services.audit.spec import SPEC
 from shared.core.signed_notes import Signer
+from shared.service.command import status_of
 from shared.testing import all_mac_keys, mac_key_text
 from tests.integration.audit.conftest import SEED
 
@@ -28,7 +30,7 @@ def command(settings, monkeypatch, capsys):
         monkeypatch.delenv("AUDIT_SIGNING_KEY", raising=False)
         if key:
             monkeypatch.setenv("AUDIT_SIGNING_KEY", b64encode(SEED).decode())
-        status = await asyncio.to_thread(run, arguments)
+        status = await asyncio.to_thread(status_of, SPEC, COMMANDS, arguments)
         said = capsys.readouterr()
         return status, said.out + said.err
 

@@ -7,14 +7,16 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from services.audit.actions.commands import run
+from services.audit.__main__ import COMMANDS
 from services.audit.actions.export import KeyProof, Opening, Signature, as_line
 from services.audit.actions.verify import verify_export, verify_stored
 from services.audit.actions.writer import Writer
 from services.audit.service import AuditService
 from services.audit.settings import Settings
+from services.audit.spec import SPEC
 from shared.core.errors import Unavailable
 from shared.core.signed_notes import Checkpoint, Signer
+from shared.service.command import status_of
 from shared.service.running import attach, service_of
 from shared.testing import all_mac_keys, mac_key_text
 from tests.integration.audit.conftest import SEED, an_attempt
@@ -39,7 +41,7 @@ def rotate(settings, monkeypatch, capsys):
         monkeypatch.setenv("AUDIT_EVENT_MAC_KEYS", all_mac_keys())
         monkeypatch.setenv("DATABASE_URL", settings.database_url)
         monkeypatch.setenv("POLICY_FILE", str(settings.policy_file))
-        status = await asyncio.to_thread(run, ["rotate-key", *WHO])
+        status = await asyncio.to_thread(status_of, SPEC, COMMANDS, ["rotate-key", *WHO])
         said = capsys.readouterr()
         return status, said.out + said.err
 

@@ -10,13 +10,14 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from services.audit.actions.commands import run
+from services.audit.__main__ import COMMANDS
 from services.audit.actions.export import Line, Opening, as_line
 from services.audit.actions.verify import verify_export
 from services.audit.domain.proofs import GENESIS, chained
 from services.audit.main import build_app
 from services.audit.service import AuditService
 from services.audit.settings import Settings
+from services.audit.spec import SPEC
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import Log
 from services.registry import SPECS
@@ -27,6 +28,7 @@ from shared.kafka.bus import KafkaBus
 from shared.kafka.codec import Record
 from shared.kafka.topics_admin import ensure_topics
 from shared.service.api_runtime import ApiRuntime
+from shared.service.command import status_of
 from shared.service.running import service_of
 from shared.testing import all_mac_keys, eventually, mac_key, mac_key_text
 from tests.integration.audit.conftest import SEED, an_attempt
@@ -253,7 +255,7 @@ def test_the_module_runs_as_a_command():
 
 
 def test_a_key_is_made_in_the_form_that_settings_take(settings, capsys):
-    assert run(["keygen"]) == 0
+    assert status_of(SPEC, COMMANDS, ["keygen"]) == 0
     line, public = capsys.readouterr().out.splitlines()
     name, _, value = line.partition("=")
     assert name == "AUDIT_SIGNING_KEY"
@@ -269,9 +271,9 @@ def test_a_key_is_made_in_the_form_that_settings_take(settings, capsys):
 def test_a_wrong_call_ends_with_2_and_says_why(capsys, tmp_path):
     file = tmp_path / "none.jsonl"
     file.write_bytes(b"")
-    assert run(["verify-export", str(file)]) == 2
+    assert status_of(SPEC, COMMANDS, ["verify-export", str(file)]) == 2
     assert "--vkey" in capsys.readouterr().err
-    assert run(["verify-export", str(file), "--vkey", "nonsense"]) == 2
+    assert status_of(SPEC, COMMANDS, ["verify-export", str(file), "--vkey", "nonsense"]) == 2
 
 
 async def test_a_database_without_a_log_and_a_missing_key_are_named(command, as_owner):

@@ -8,14 +8,16 @@ import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.actions.commands import run
+from services.audit.__main__ import COMMANDS
 from services.audit.actions.redraw import Redraw
 from services.audit.domain.sampling import draw, sample_size, seed_of
+from services.audit.spec import SPEC
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.workers.scheduler import Scheduler
 from shared.core.permissions import Permission
 from shared.core.signed_notes import Signer
 from shared.events import Actor, AuditChanged, FindingRaised
+from shared.service.command import status_of
 from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, an_attempt
 
 SUPERVISOR = "00000000-0000-4000-8000-000000000302"
@@ -242,7 +244,7 @@ async def test_an_outsider_redraws_population_and_order_from_an_export(
     audit = (await draw_of(period["seq"])).json()
     assert len(audit["items"]) == sample_size(400) < 400
     path = await exported()
-    assert run(["redraw", str(path), "--vkey", VERIFIER.vkey]) == 0
+    assert status_of(SPEC, COMMANDS, ["redraw", str(path), "--vkey", VERIFIER.vkey]) == 0
     said = capsys.readouterr().out.splitlines()
     assert json.loads(said[-1]) == {"ok": True, "periods": 1, "drawn": 1, "faults": 0}
     sample = ",".join(str(i["seq"]) for i in audit["items"])

@@ -143,7 +143,7 @@ def runtime(app):
 
 @pytest.fixture
 def identity(app):
-    return service_of(app, IdentityService).identity
+    return service_of(app, IdentityService)
 
 
 @pytest.fixture

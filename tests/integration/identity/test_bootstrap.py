@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.identity.__main__ import run
+from services.identity.__main__ import COMMANDS
 from services.identity.actions.bootstrap import bootstrap
+from services.identity.spec import SPEC
 from shared.core.errors import InternalFault, InvalidInput
 from shared.events import AccountChanged
+from shared.service.command import status_of
 from tests.integration.identity.conftest import Person, certified_environment
 
 
@@ -31,8 +33,7 @@ def command(environment, capsys):
 
     async def command(*arguments):
         try:
-            await asyncio.to_thread(run, arguments)
-            code = 0
+            code = await asyncio.to_thread(status_of, SPEC, COMMANDS, arguments)
         except SystemExit as exc:
             code = exc.code
         out, err = capsys.readouterr()
@@ -72,8 +73,9 @@ async def test_the_command_prints_an_invitation_once_and_only_for_the_first(
     created = [e for e in await published(AccountChanged) if e.change == "created"]
     assert created[0].actor.person_id == "system:identity"
 
-    code, out, _ = await command("bootstrap", "--username", "second.admin")
-    assert "there is an ALPR administrator already" in code  # printed, and 1 to the shell
+    code, out, err = await command("bootstrap", "--username", "second.admin")
+    assert code == 2
+    assert "there is an ALPR administrator already" in err
     assert out == ""
 
 
@@ -113,19 +115,23 @@ async def test_the_command_lets_nobody_in_whom_another_administrator_can(
         await administrator.try_sign_in(password="wrong and wrong")
         await officer.try_sign_in(password="wrong and wrong")
     why = ("--reason", "asked for by the chief in person")
-    code, _, _ = await command("release-lock", "--username", "chief.admin", *why)
-    assert "other administrators can do this: s.lee, t.third" in code
-    code, _, _ = await command("release-lock", "--username", "o.seven", *why)
-    assert "not an ALPR administrator" in code
+    code, _, err = await command("release-lock", "--username", "chief.admin", *why)
+    assert code == 2
+    assert "other administrators can do this: s.lee, t.third" in err
+    code, _, err = await command("release-lock", "--username", "o.seven", *why)
+    assert code == 2
+    assert "not an ALPR administrator" in err
     assert (await administrator.try_sign_in()).status_code == 401
     assert "unlocked" not in {e.change for e in await published(AccountChanged)}
     # To enrol anew takes two others.
     invite = ("release-lock", "--username", "chief.admin", "--invite", *why)
-    code, _, _ = await command(*invite)
-    assert "other administrators can do this: s.lee, t.third" in code
+    code, _, err = await command(*invite)
+    assert code == 2
+    assert "other administrators can do this: s.lee, t.third" in err
     await other.post(f"/v1/accounts/{third.account_id}/lock", reason="on leave")
-    code, _, _ = await command("release-lock", "--username", "chief.admin", *why)
-    assert code.endswith(
+    code, _, err = await command("release-lock", "--username", "chief.admin", *why)
+    assert code == 2
+    assert err.strip().endswith(
         "other administrators can do this: s.lee"
     )  # one unlocks, one does not invite anew
     code, out, err = await command(*invite)
@@ -157,8 +163,9 @@ async def test_the_command_delivers_only_while_nobody_else_can(
     assert [e.actor.person_id for e in delivered] == ["system:host"] * 2
     await administrator.sign_in()
     await administrator.post("/v1/accounts", **named("o.seven", "Police Officer", "officer"))
-    code, out, _ = await command("deliver-invitation", "--username", "o.seven")
-    assert "t.sergeant can deliver it" in code
+    code, out, err = await command("deliver-invitation", "--username", "o.seven")
+    assert code == 2
+    assert "t.sergeant can deliver it" in err
     assert out == ""
 
 
@@ -166,8 +173,9 @@ async def test_the_command_says_what_is_wrong(command):
     code, _, err = await command("bootstrap", "--username", "no spaces")
     assert code == 2
     assert "3 to 32 letters" in err
-    code, _, _ = await command("release-lock", "--username", "nobody", "--reason", "none")
-    assert "no such account" in code
+    code, _, err = await command("release-lock", "--username", "nobody", "--reason", "none")
+    assert code == 2
+    assert "no such account" in err
 
 
 async def test_it_works_before_the_service_ever_ran(identity_settings, clock):

@@ -55,7 +55,7 @@ async def stack(broker, identity_settings, clock, objects, repository, postgres,
         clients.append(await start(another_service(common, objects, clock, repository)))
         for client in clients:
             await eventually(lambda client=client: ready(client))
-        yield settings, clients, service_of(apps[0], IdentityService).identity
+        yield settings, clients, service_of(apps[0], IdentityService)
 
 
 async def ready(client):

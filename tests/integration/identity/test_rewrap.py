@@ -12,19 +12,21 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from services.identity.__main__ import run
+from services.identity.__main__ import COMMANDS
 from services.identity.actions import keys, rewrap
 from services.identity.actions.enrolment import totp_place
 from services.identity.actions.keys import signing_key_place
 from services.identity.main import build_app
 from services.identity.service import IdentityService
 from services.identity.settings import Settings
+from services.identity.spec import SPEC
 from services.identity.store.sealed import Sealed
 from services.registry import SPECS
 from shared.core.errors import InternalFault
 from shared.core.vault import MARK, Vault, VaultFault, key_id
 from shared.events import Actor, SecretsRewrapped
 from shared.service.api_runtime import ApiRuntime
+from shared.service.command import status_of
 from shared.service.running import service_of
 from shared.testing import eventually
 from tests.integration.identity.conftest import certified_environment
@@ -42,10 +44,15 @@ def in_base64(*keys_):
     return " ".join(base64.b64encode(key).decode() for key in keys_)
 
 
+def restart_with(identity, vault):
+    """Let the running service go on with other keys, as after a restart."""
+    object.__setattr__(identity, "vault", vault)
+
+
 @pytest.fixture
 def changed(identity):
     """Identity as it runs once the new key seals and the old one only opens."""
-    identity.vault = Vault(NEW, [OLD])
+    restart_with(identity, Vault(NEW, [OLD]))
     identity.private_keys.clear()
     return identity
 
@@ -74,19 +81,19 @@ def names(key, secret):
 async def test_everything_is_sealed_anew_and_everybody_works_on(
     hire, changed, published, sealed, client
 ):
-    changed.vault = Vault(OLD)
+    restart_with(changed, Vault(OLD))
     people = [await hire(f"o.{name}", "officer") for name in ("seven", "eight", "nine")]
     await keys.rotate(changed)
     before = await sealed()
     assert all(names(OLD, secret) for secret in before.values())
-    changed.vault = Vault(NEW, [OLD])
+    restart_with(changed, Vault(NEW, [OLD]))
     done = await rewrap.rewrap(changed, SERGEANT, "yearly change")
     after = await sealed()
     assert after.keys() == before.keys()
     assert all(names(NEW, secret) for secret in after.values())
     factors = len(before) - 2
     assert done.counts == {"signing_key": 2, "second_factor": factors}
-    changed.vault = Vault(NEW)
+    restart_with(changed, Vault(NEW))
     changed.private_keys.clear()
     for person in people:
         await person.sign_in()
@@ -103,7 +110,7 @@ async def test_everything_is_sealed_anew_and_everybody_works_on(
 async def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
     hire, changed, published, sealed, monkeypatch
 ):
-    changed.vault = Vault(OLD)
+    restart_with(changed, Vault(OLD))
     for number in range(5):
         await hire(f"o.{number}", "officer")
     total = len(await sealed())
@@ -121,13 +128,13 @@ async def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
                 raise Killed
             return super().seal(secret, place)
 
-    changed.vault = Breaking(NEW, [OLD])
+    restart_with(changed, Breaking(NEW, [OLD]))
     with pytest.raises(Killed):
         await rewrap.rewrap(changed, SERGEANT, "yearly change")
     by_key = Counter(names(NEW, secret) for secret in (await sealed()).values())
     told = sum(event.count for event in await published(SecretsRewrapped))
     assert by_key[True] == told == 3  # the signing key, and one batch of two whole
-    changed.vault = Vault(NEW, [OLD])
+    restart_with(changed, Vault(NEW, [OLD]))
     done = await rewrap.rewrap(changed, SERGEANT, "yearly change")
     assert done.counts.total() == total - 3
     assert all(names(NEW, secret) for secret in (await sealed()).values())
@@ -142,11 +149,11 @@ async def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
 async def test_two_runs_at_once_while_people_sign_in_seal_each_secret_once(
     hire, changed, published, sealed, monkeypatch
 ):
-    changed.vault = Vault(OLD)
+    restart_with(changed, Vault(OLD))
     people = [await hire(f"o.{number}", "officer") for number in range(4)]
     total = len(await sealed())
     monkeypatch.setattr(rewrap, "BATCH", 1)
-    changed.vault = Vault(NEW, [OLD])
+    restart_with(changed, Vault(NEW, [OLD]))
     changed.clock.advance(seconds=30)
     runs = [rewrap.rewrap(changed, SERGEANT, "yearly change") for _ in range(2)]
     both, *answers = await asyncio.gather(
@@ -159,9 +166,9 @@ async def test_two_runs_at_once_while_people_sign_in_seal_each_secret_once(
 
 
 async def test_a_second_factor_that_is_made_meanwhile_is_not_lost(hire, changed, monkeypatch):
-    changed.vault = Vault(OLD)
+    restart_with(changed, Vault(OLD))
     officer = await hire("o.seven", "officer")
-    changed.vault = Vault(NEW, [OLD])
+    restart_with(changed, Vault(NEW, [OLD]))
     account_id, place = UUID(officer.account_id), totp_place(officer.account_id)
 
     async def enrol_anew():
@@ -193,10 +200,10 @@ async def test_a_second_factor_that_is_made_meanwhile_is_not_lost(hire, changed,
 
 
 async def test_without_a_key_that_is_needed_nothing_is_changed(hire, changed, published, sealed):
-    changed.vault = Vault(OLD)
+    restart_with(changed, Vault(OLD))
     await hire("o.seven", "officer")
     before = await sealed()
-    changed.vault = Vault(NEW, [bytes(32)])
+    restart_with(changed, Vault(NEW, [bytes(32)]))
     needed = f"{key_id(OLD)} \\({len(before)} secrets\\)"
     with pytest.raises(InternalFault, match=needed):
         await rewrap.rewrap(changed, SERGEANT, "yearly change")
@@ -229,21 +236,21 @@ async def as_before_keys_had_ids(identity, sealed):
 async def test_secrets_from_before_keys_had_ids_are_sealed_anew_too(
     hire, changed, sealed, published
 ):
-    changed.vault = Vault(OLD)
+    restart_with(changed, Vault(OLD))
     officer = await hire("o.seven", "officer")
     await as_before_keys_had_ids(changed, sealed)
     before = await sealed()
     assert not any(secret.startswith(MARK) for secret in before.values())
-    changed.vault = Vault(NEW)
+    restart_with(changed, Vault(NEW))
     with pytest.raises(InternalFault, match="does not open"):
         await rewrap.rewrap(changed, SERGEANT, "yearly change")
     assert await sealed() == before
-    changed.vault = Vault(NEW, [OLD])
+    restart_with(changed, Vault(NEW, [OLD]))
     await officer.sign_in()
     assert (await rewrap.usage(changed)).counts == {key_id(NEW): 0, key_id(OLD): len(before)}
     await rewrap.rewrap(changed, SERGEANT, "yearly change")
     assert all(names(NEW, secret) for secret in (await sealed()).values())
-    changed.vault = Vault(NEW)
+    restart_with(changed, Vault(NEW))
     await officer.sign_in()
 
 
@@ -268,11 +275,9 @@ async def test_the_command_does_it_and_shows_no_secret(
     certified_environment(identity_settings, monkeypatch)
 
     async def command(*words):
-        try:
-            await asyncio.to_thread(run, words)
-            return capsys.readouterr().out
-        except SystemExit as exc:
-            return str(exc.code)
+        await asyncio.to_thread(status_of, SPEC, COMMANDS, words)
+        said = capsys.readouterr()
+        return said.out + said.err
 
     who = ["--person-id", SERGEANT.person_id, "--name", "Ada Min", "--title", "Sergeant"]
     caplog.set_level(logging.DEBUG)
@@ -311,4 +316,4 @@ async def test_a_service_without_the_needed_key_does_not_start(
     )
     third = build_app(known, runtime)
     async with third.router.lifespan_context(third):
-        assert service_of(third, IdentityService).identity.vault.current == key_id(NEW)
+        assert service_of(third, IdentityService).vault.current == key_id(NEW)

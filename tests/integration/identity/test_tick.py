@@ -148,9 +148,9 @@ async def hired(own, identity):
     )
     assert made.status_code == 201, made.text
     officer = await Person(identity, RealTime(), "o.seven").enrol(
-        await hand_over(service_of(identity.app, IdentityService).identity, made)
+        await hand_over(service_of(identity.app, IdentityService), made)
     )
-    parts = service_of(identity.app, IdentityService).identity
+    parts = service_of(identity.app, IdentityService)
     async with parts.begin() as unit:
         today = parts.clock.now().date()
         who = Actor(person_id=str(uuid4()), name="T", title="T", agency_ori="CA0520100")
@@ -281,7 +281,7 @@ async def test_what_a_stolen_issuer_key_signs_is_put_on_record_and_ends_with_its
     [misused] = await on_record(kafka, 1)
     assert (misused.what, misused.verified) == ("key", True)
     await announce_revocation(
-        service_of(identity.app, IdentityService).identity, TestRoot().revocation(stolen.text)
+        service_of(identity.app, IdentityService), TestRoot().revocation(stolen.text)
     )
     await eventually(lambda: status_is(thief.headers(), 401))
     await knows(searching, officer)
@@ -293,7 +293,7 @@ async def test_a_key_that_ended_is_not_revived_by_its_event_of_before(kafka, sta
     _, officer = await hired(own, identity)
     await knows(searching, officer)
     before = await read(kafka, KeyPublished, 1)
-    await keys.rotate(service_of(identity.app, IdentityService).identity, compromised=True)
+    await keys.rotate(service_of(identity.app, IdentityService), compromised=True)
 
     async def status_is(headers, status):
         return (await searching.get("/v1/mine", headers=headers)).status_code == status

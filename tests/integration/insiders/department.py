@@ -130,7 +130,7 @@ class Department:
         )
         person = Person(self.administrator.client, self.clock, username)
         return await person.enrol(
-            await hand_over(service_of(self.apps["identity"], IdentityService).identity, made)
+            await hand_over(service_of(self.apps["identity"], IdentityService), made)
         )
 
     async def staff(self, roles: Mapping[str, str]) -> dict[str, Person]:

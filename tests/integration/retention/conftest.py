@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from services.registry import SPECS
+from services.retention.__main__ import COMMANDS
 from services.retention.events import subscriptions
 from services.retention.main import build_app
 from services.retention.service import RetentionService
@@ -31,6 +32,7 @@ from shared.events import (
     ReadRecorded,
 )
 from shared.service.api_runtime import ApiRuntime
+from shared.service.command import status_of
 from shared.service.running import service_of
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
 from tests.integration import serving
@@ -192,6 +194,16 @@ def a_capture(captured_at: datetime, image: bytes = JPEG, **changes: Any) -> Cap
     )
     fields = {"occurred_at": captured_at, "outcome": "plates", "model": "m@1", "duration_ms": 5.0}
     return CaptureProcessed(**{**fields, "capture": capture, **event_fields})
+
+
+def verify_command(arguments):
+    """Run `verify-package`; return its exit status."""
+    return status_of(SPECS["retention"], COMMANDS, ["verify-package", *arguments])
+
+
+def rotate_command(arguments):
+    """Run `rotate-key`; return its exit status."""
+    return status_of(SPECS["retention"], COMMANDS, ["rotate-key", *arguments])
 
 
 @pytest.fixture

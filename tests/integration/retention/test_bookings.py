@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from services.retention.actions.verify_package import verify_command
 from services.retention.domain.signing import Signer, document_holds, load_public
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, EvidenceBooked
+from tests.integration.retention.conftest import verify_command
 from tests.integration.retention.exporting import (
     BOOKING,
     book,
@@ -262,4 +262,4 @@ async def test_a_booking_signed_by_a_later_key_is_checked_with_that(on_media, tm
     command = [str(copy), "--key", str(key), "--booking", str(resigned)]
     assert verify_command([*command, "--booking-key", str(later_key)]) == 0
     assert verify_command([str(copy), "--booking", str(statement)]) == 2
-    assert "give --key" in capsys.readouterr().out
+    assert "give --key" in capsys.readouterr().err

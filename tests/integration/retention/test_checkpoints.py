@@ -7,12 +7,11 @@ from hashlib import sha256
 
 import pytest
 
-from services.retention.actions.verify_package import verify_command
 from services.retention.domain.signing import load_public
 from services.retention.domain.verifying import verify_package
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import CheckpointSigned
-from tests.integration.retention.conftest import a_read
+from tests.integration.retention.conftest import a_read, verify_command
 from tests.integration.retention.packaging import (
     NOON,
     a_pictured_read,

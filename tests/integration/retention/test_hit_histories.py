@@ -11,7 +11,6 @@ import pytest
 
 from services.audit.actions.preparing import prepare
 from services.hotlist.settings import Settings as HotlistSettings
-from services.retention.actions.verify_package import verify_command
 from services.retention.domain.bag import BagWriter
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
@@ -26,7 +25,7 @@ from shared.events import (
 )
 from shared.kafka.codec import Message, encode
 from tests.integration.hotlist.conftest import serving
-from tests.integration.retention.conftest import ORI, a_hit, a_read, started
+from tests.integration.retention.conftest import ORI, a_hit, a_read, started, verify_command
 from tests.integration.retention.evidence import lines, public_key, written
 from tests.integration.retention.exporting import current as export_shown
 from tests.integration.retention.exporting import exported, request, withdraw

@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.retention.actions.rotate_key import rotate_command
 from services.retention.actions.signer import SigningKeys
-from services.retention.actions.verify_package import verify_command
 from services.retention.domain.signing import Signer, follow, load_public, succession
 from services.retention.domain.verifying import verify_package
 from shared.core.errors import Unavailable
 from shared.events import SigningKeyChanged
 from shared.testing import mac_key_text
+from tests.integration.retention.conftest import rotate_command, verify_command
 from tests.integration.retention.packaging import an_approval, build
 
 WHO = ["--person-id", "adm-1", "--name", "A. Dmin", "--title", "Contractor", "--reason", "yearly"]

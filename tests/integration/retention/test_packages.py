@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from services.release.api.fields import CriteriaIn
 from services.release.domain.scope import check_scope
-from services.retention.actions.verify_package import verify_command
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
 from shared.core.errors import InvalidInput
@@ -26,7 +25,7 @@ from shared.events import (
     ReleaseFailed,
     ReleasePackaged,
 )
-from tests.integration.retention.conftest import JPEG, a_read, started
+from tests.integration.retention.conftest import JPEG, a_read, started, verify_command
 from tests.integration.retention.holding import OTHER
 from tests.integration.retention.packaging import (
     NOON,

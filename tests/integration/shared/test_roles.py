@@ -361,11 +361,11 @@ async def test_every_service_makes_its_tables_by_a_command_and_then_starts_witho
 
 async def test_the_command_says_what_it_lacks_and_shows_no_password(place):
     status, said = command(place, "audit", "migrate", DATABASE_URL=place.works())
-    assert status == 1
+    assert status == 2
     assert "with DATABASE_OWNER_URL" in said
     twice = {"DATABASE_URL": place.database_url, "DATABASE_OWNER_URL": place.database_url}
     status, more = command(place, "audit", "migrate", **twice)
-    assert status == 1
+    assert status == 2
     assert "DATABASE_URL and DATABASE_OWNER_URL name one role" in more
     for url in (place.works(), place.database_url):
         assert make_url(url).password not in said + more

@@ -123,7 +123,7 @@ class Upgraded:
 
     async def settle(self):
         """Let identity tick, relay all outboxes and hand what was published to all who work it, until nothing comes."""
-        identity = service_of(self.apps["identity"], IdentityService).identity
+        identity = service_of(self.apps["identity"], IdentityService)
         await tick(identity, self.bus)
         for _ in range(20):
             for runtime in self.runtimes.values():

@@ -1,11 +1,14 @@
-"""What makes a service's tables waits for a database that is slow to come up, as the service itself does."""
+"""The command line of a service: its tables wait for a slow database, and every command fails alike."""
 
+import argparse
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
+from services.registry import SPECS
 from shared.core import patience
-from shared.core.errors import Unavailable
+from shared.core.errors import InternalFault, Unavailable
 from shared.core.problem_codes import Common
 from shared.postgres.database import Database
 from shared.postgres.settings import DatabaseSettings
@@ -34,7 +37,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> SlowDatabase:
 
 
 def test_making_the_tables_waits_for_the_database(slow: SlowDatabase) -> None:
-    assert command.migrate("audit", Path("unused")) == 0
+    assert command.status_of(SPECS["audit"], {}, ["migrate"]) == 0
     assert slow.asked == 3
 
 
@@ -42,6 +45,79 @@ def test_making_the_tables_gives_up_and_says_why(
     slow: SlowDatabase, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("START_PATIENCE_S", "0")
-    assert command.migrate("audit", Path("unused")) == 1
+    assert command.status_of(SPECS["audit"], {}, ["migrate"]) == 2
     assert slow.asked == 1
     assert "audit: the database does not answer" in capsys.readouterr().err
+
+
+class BadPaper(ValueError):
+    """What a command of the test refuses in its own words."""
+
+
+def commands_with(error: Exception | None, status: int = 0) -> dict[str, command.Command]:
+    """One command, `work`, that raises an error or ends with a status."""
+
+    def work(chosen: argparse.Namespace) -> int:
+        if error is not None:
+            raise error
+        print(command.person_of(chosen, "CA0520100").name)
+        return status
+
+    return {
+        "work": command.Command("do it", work, command.declare_person, faults=(BadPaper,)),
+    }
+
+
+WHO = ("--person-id", "p-1", "--name", "Ada Min", "--title", "Sergeant", "--reason", "a change")
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_command_receives_its_arguments_and_its_status_is_the_exit_status(
+    status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.status_of(SPECS["audit"], commands_with(None, status), ["work", *WHO]) == status
+    assert capsys.readouterr().out == "Ada Min\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (BadPaper("the paper is torn"), "audit: the paper is torn"),
+        (InternalFault("give the next key"), "audit: give the next key"),
+        (FileNotFoundError(2, "No such file", "a.zip"), "audit: [Errno 2] No such file: 'a.zip'"),
+    ],
+)
+def test_a_command_that_cannot_finish_says_why_and_ends_with_2(
+    error: Exception, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.status_of(SPECS["audit"], commands_with(error), ["work", *WHO]) == 2
+    assert capsys.readouterr().err == f"{said}\n"
+
+
+def test_a_missing_setting_is_named_without_values(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValidationError) as missing:
+        TypeAdapter(dict[str, int]).validate_python({"port": "secret"})
+    assert command.status_of(SPECS["audit"], commands_with(missing.value), ["work", *WHO]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("audit: port: Input should be a valid integer")
+    assert "secret" not in err
+
+
+def test_an_error_that_no_command_expects_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        command.status_of(SPECS["audit"], commands_with(ZeroDivisionError()), ["work", *WHO])
+
+
+@pytest.mark.parametrize("words", [["work"], ["other"], ["work", *WHO, "--more"]])
+def test_a_wrong_call_ends_with_2_and_the_usage(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.status_of(SPECS["audit"], commands_with(None), words)
+    assert ended.value.code == 2
+    assert "usage: python -m services.audit" in capsys.readouterr().err
+
+
+def test_a_service_without_tables_has_nothing_to_migrate() -> None:
+    with pytest.raises(SystemExit):
+        command.status_of(SPECS["recognition"], {}, ["migrate"])
