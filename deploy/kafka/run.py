@@ -107,7 +107,7 @@ class ApacheKafka(Server):
     folder: Path
     port: int = 0
     """Loopback port; 0 picks a free one at the first start."""
-    doors: Sequence[Listener] = ()
+    listeners: Sequence[Listener] = ()
     principals: Sequence[str] = ()
     """Names that get a certificate. With any, the node accepts TLS only and enforces ACLs."""
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -174,7 +174,7 @@ class ApacheKafka(Server):
         tls = self.link(self.principals[0]).kafka_tls() if self.principals else None
         return speaks_kafka(self.port, tls)
 
-    def _walls(self) -> dict[str, str]:
+    def _tls_settings(self) -> dict[str, str]:
         """Draw missing certificates; returns the properties that require them."""
         folders = [self._tls / name for name in (BROKER, *self.principals)]
         for folder in folders:
@@ -197,10 +197,13 @@ class ApacheKafka(Server):
         protocols = dict.fromkeys(addresses, protocol)
         settings: dict[str, str] = {"inter.broker.listener.name": clients}
         if self.principals:
-            settings |= self._walls()
-        for door in self.doors:
-            addresses[door.name], protocols[door.name] = door.bootstrap, door.protocol
-            settings |= door.properties()
+            settings |= self._tls_settings()
+        for listener in self.listeners:
+            addresses[listener.name], protocols[listener.name] = (
+                listener.bootstrap,
+                listener.protocol,
+            )
+            settings |= listener.properties()
         listeners = ",".join(f"{name}://{address}" for name, address in addresses.items())
         settings |= _SETTINGS | {
             "listeners": listeners,

@@ -42,9 +42,9 @@ async def disclose(
     Raises: RefusedByRule if they exceed the person's limit of records that day; the caller must then show none.
     """
     records = list(records)
-    told = disclosures(grant, record_kind, records)
+    events = disclosures(grant, record_kind, records)
     if grant.counted and is_counted(grant.permission.value, record_kind, offered=grant.offered):
-        number = sum(event.count for event in told)
+        number = sum(event.count for event in events)
         try:
             await count(
                 connection,
@@ -60,7 +60,7 @@ async def disclose(
             raise RefusedByRule(
                 grant, Common.DISCLOSURE_LIMIT, shuts=shuts, most=grant.most_disclosed
             ) from None
-    await emit(connection, grant.service, *told)
+    await emit(connection, grant.service, *events)
 
 
 def disclosures(
@@ -83,7 +83,7 @@ def disclosures(
                 read_ids=sorted(set(map(str, record.read_ids))),
             )
         )
-    days = [DisclosedDay(captured_on=day, shown=shown) for day, shown in by_day.items()]
+    days = [DisclosedDay(captured_on=day, shown=listed) for day, listed in by_day.items()]
     most = RecordsDisclosed.MAX_DAYS
     return [
         RecordsDisclosed(

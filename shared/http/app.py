@@ -123,7 +123,7 @@ def create_app(
             identify=identify,
             vouch=vouch,
             exempt=OPEN.union(spec.open_routes).difference(spec.sign_in_routes),
-            doors=spec.sign_in_routes,
+            sign_in_routes=spec.sign_in_routes,
             answer=_alpr_error,
         )
     app.add_middleware(RequestContext, root_path=service.runtime.settings.root_path)

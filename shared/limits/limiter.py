@@ -45,16 +45,16 @@ class RefusalLimiter:
         identify: Identify,
         vouch: Vouch | None = None,
         exempt: Collection[str],
-        doors: Collection[str],
+        sign_in_routes: Collection[str],
         answer: Callable[[Request, AlprError], Awaitable[Response]],
     ) -> None:
-        """`exempt` paths always pass; `doors` are the open routes that refuse requests themselves."""
+        """`exempt` paths always pass; `sign_in_routes` are the open routes that refuse requests themselves."""
         self._app = app
         self._refusals = refusals
         self._identify = identify
         self._vouch = vouch
         self._exempt = frozenset(exempt)
-        self._doors = frozenset(doors)
+        self._sign_in_routes = frozenset(sign_in_routes)
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,36 +67,36 @@ class RefusalLimiter:
             await self._app(scope, receive, send)
             return
         client = scope.get("client")
-        door = LimitKey(
-            network_of(client[0] if client else ""), path if path in self._doors else GUARD
+        key = LimitKey(
+            network_of(client[0] if client else ""), path if path in self._sign_in_routes else GUARD
         )
-        reserved = self._refusals.reserve(door)
-        if not reserved and (own := await self._own_key(Request(scope), door)) is not None:
-            reserved, door = True, own
-        if reserved or (fault := await self._fault(Request(scope), door)) is None:
-            await self._watched(scope, receive, send, door, reserved=reserved)
+        reserved = self._refusals.reserve(key)
+        if not reserved and (own := await self._own_key(Request(scope), key)) is not None:
+            reserved, key = True, own
+        if reserved or (fault := await self._fault(Request(scope), key)) is None:
+            await self._watched(scope, receive, send, key, reserved=reserved)
             return
         if isinstance(fault, TooManyRequests | NotAuthenticated):
-            self._refusals.count(door)
+            self._refusals.count(key)
         answer = await self._answer(Request(scope), fault)
         await answer(scope, receive, send)
 
-    async def _own_key(self, request: Request, door: LimitKey) -> LimitKey | None:
+    async def _own_key(self, request: Request, key: LimitKey) -> LimitKey | None:
         """Reserve a refusal under a known client's own key; return the key, None if unknown or over its allowance."""
-        if self._vouch is None or door.name == GUARD:
+        if self._vouch is None or key.name == GUARD:
             return None
         try:
-            who = await self._vouch(request, door.name)
+            who = await self._vouch(request, key.name)
         except AlprError:
             return None
-        own = None if who is None else LimitKey(who, door.name)
+        own = None if who is None else LimitKey(who, key.name)
         return own if own is not None and self._refusals.reserve(own) else None
 
-    async def _fault(self, request: Request, door: LimitKey) -> AlprError | None:
+    async def _fault(self, request: Request, key: LimitKey) -> AlprError | None:
         """Return the refusal of a request over the allowance; None for an authenticated one."""
-        wait_s = self._refusals.allowance.wait_s(door)
+        wait_s = self._refusals.allowance.wait_s(key)
         over = TooManyRequests(Common.TOO_MANY_REFUSED, retry_after_s=wait_s)
-        if door.name != GUARD:
+        if key.name != GUARD:
             return over
         try:
             await self._identify(request)
@@ -109,7 +109,7 @@ class RefusalLimiter:
         return None
 
     async def _watched(
-        self, scope: Scope, receive: Receive, send: Send, door: LimitKey, *, reserved: bool
+        self, scope: Scope, receive: Receive, send: Send, key: LimitKey, *, reserved: bool
     ) -> None:
         """Run the app; use the reservation if the app refuses the request, else release it with the answer."""
         state = scope.setdefault("state", {})
@@ -119,18 +119,18 @@ class RefusalLimiter:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 # The service refused a sign-in unchecked, because too many came at once: it has no audit entry.
-                turned_away = status == HTTPStatus.TOO_MANY_REQUESTS and door.name != GUARD
+                turned_away = status == HTTPStatus.TOO_MANY_REQUESTS and key.name != GUARD
                 if (turned_away or status in _REFUSED) and not state.get("known"):
                     reserved = False
                     if turned_away or state.get("uncounted"):
-                        self._refusals.count(door)
+                        self._refusals.count(key)
                 elif reserved:
                     reserved = False
-                    self._refusals.allowance.give_back(door)
+                    self._refusals.allowance.give_back(key)
             await send(message)
 
         try:
             await self._app(scope, receive, answer)
         finally:
             if reserved:
-                self._refusals.allowance.give_back(door)
+                self._refusals.allowance.give_back(key)

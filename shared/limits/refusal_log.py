@@ -18,7 +18,7 @@ from shared.postgres.outbox import emit
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 5.0
+RECORD_EVERY_S = 5.0
 
 COUNTED = Counter(
     "alpr_refusals_counted", "Refused requests that the audit log has as a sum", ["service"]
@@ -51,17 +51,17 @@ class RefusalLog:
         self._clock = clock
         self._process = uuid4()
         self._counted = COUNTED.labels(service)
-        self.recording = PeriodicTask(f"refusals of {service}", self.record, LOOK_EVERY_S)
+        self.recording = PeriodicTask(f"refusals of {service}", self.record, RECORD_EVERY_S)
 
-    def reserve(self, door: LimitKey) -> bool:
+    def reserve(self, key: LimitKey) -> bool:
         """Reserve a refusal under a key; return False if the allowance is spent, and a refusal has no audit entry."""
-        if door.name == GUARD and self._crowded():
+        if key.name == GUARD and self._crowded():
             return False
-        return self.allowance.reserve(door)
+        return self.allowance.reserve(key)
 
-    def count(self, door: LimitKey) -> None:
+    def count(self, key: LimitKey) -> None:
         """Count one refusal that has no audit entry of its own, at the current time."""
-        self._tally.add(door, self._clock.now())
+        self._tally.add(key, self._clock.now())
         self._counted.inc()
 
     def start(self) -> None:
@@ -81,28 +81,28 @@ class RefusalLog:
 
         Returns: the number of events written. Raises: Unavailable, after putting the counts back.
         """
-        taken = self._tally.pop_before(before or self._clock.now())
-        if not taken:
+        counts = self._tally.pop_before(before or self._clock.now())
+        if not counts:
             return 0
         try:
             async with self._db.begin() as connection:
-                await emit(connection, self._service, *map(self._event, taken))
+                await emit(connection, self._service, *map(self._event, counts))
         except BaseException:
-            self._tally.put_back(taken)
+            self._tally.put_back(counts)
             raise
-        log.warning("%d refused requests on record as sums", sum(c.count for c in taken))
-        return len(taken)
+        log.warning("%d refused requests on record as sums", sum(c.count for c in counts))
+        return len(counts)
 
     def _event(self, counted: Counted) -> RefusalsCounted:
-        place, door = counted.door
+        network, route = counted.key
         # The id is derived: a retry after a lost commit reply writes the same entry.
-        told = ("refusals", self._service, self._process, counted.minute, place, door)
+        derived_from = ("refusals", self._service, self._process, counted.minute, network, route)
         return RefusalsCounted(
-            event_id=derive_id(*told),
+            event_id=derive_id(*derived_from),
             occurred_at=counted.last_at,
             service=self._service,
-            client_address=place,
-            route=door,
+            client_address=network,
+            route=route,
             count=counted.count,
             since=counted.first_at,
             until=counted.last_at,

@@ -18,7 +18,7 @@ from shared.core.token_bucket import Bucket
 GUARD = "guard"
 """The name in the keys of all routes that need a credential; an open route that refuses has its own name."""
 
-MOST_PLACES = 10_000
+MOST_BUCKETS = 10_000
 """The most buckets in memory. The least recently used is evicted first; `OVERALL` bounds the fresh allowances that
 evictions give."""
 
@@ -29,16 +29,16 @@ MOST_NAMED = 100
 """The most keys counted separately in a minute; each name has one sum for the rest."""
 
 MOST_MINUTES = 60
-"""The most unpublished minutes with separate places, while the database is down; later ones have sums only."""
+"""The most unpublished minutes with separate keys, while the database is down; later ones have sums only."""
 
 MINUTE = timedelta(minutes=1)
 _LONGEST_ADDRESS = 64
 
 
 class LimitKey(NamedTuple):
-    """The key of a bucket: a client's place and a route."""
+    """The key of a bucket: a client's network and a route."""
 
-    place: str
+    network: str
     """An IPv4 address or an IPv6 network of 64 bits; "" if unknown. For a known client of an open route, its
     name."""
 
@@ -51,7 +51,7 @@ class Counted:
     """Refusals of one key within one minute."""
 
     minute: datetime
-    door: LimitKey
+    key: LimitKey
     first_at: datetime
     last_at: datetime
     count: int
@@ -59,11 +59,11 @@ class Counted:
 
 def network_of(host: str) -> str:
     """Return a client's IPv4 address or IPv6 /64 network (one client has all its addresses); "" if invalid."""
-    return _place(host) if len(host) <= _LONGEST_ADDRESS else ""
+    return _network(host) if len(host) <= _LONGEST_ADDRESS else ""
 
 
 @lru_cache(maxsize=4096)
-def _place(host: str) -> str:
+def _network(host: str) -> str:
     try:
         address: IPv4Address | IPv6Address = ip_address(host)
     except ValueError:
@@ -87,12 +87,12 @@ class Allowance:
         burst: int,
         per_minute: float,
         *,
-        most_places: int = MOST_PLACES,
+        most_buckets: int = MOST_BUCKETS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._burst = burst
         self._per_s = per_minute / 60
-        self._most_places = most_places
+        self._most_buckets = most_buckets
         self._monotonic = monotonic
         self._narrower: dict[str, float] = {}
         self._buckets: OrderedDict[LimitKey, Bucket] = OrderedDict()
@@ -105,10 +105,10 @@ class Allowance:
         """Set a smaller burst for keys of this name, whose requests cost more to check."""
         self._narrower[name] = burst
 
-    def reserve(self, door: LimitKey) -> bool:
+    def reserve(self, key: LimitKey) -> bool:
         """Reserve one refusal; return False if the allowance is spent."""
-        bucket = self._bucket(door)
-        overall = self._all() if door.name == GUARD else None
+        bucket = self._bucket(key)
+        overall = self._all() if key.name == GUARD else None
         if bucket.tokens < 1 or (overall is not None and overall.tokens < 1):
             return False
         bucket.tokens -= 1
@@ -116,27 +116,27 @@ class Allowance:
             overall.tokens -= 1
         return True
 
-    def give_back(self, door: LimitKey) -> None:
+    def give_back(self, key: LimitKey) -> None:
         """Release the reservation of a request that was not refused."""
-        if (bucket := self._buckets.get(door)) is not None:
+        if (bucket := self._buckets.get(key)) is not None:
             bucket.tokens += 1
-        if door.name == GUARD:
+        if key.name == GUARD:
             self._overall.tokens += 1
 
-    def wait_s(self, door: LimitKey) -> int:
+    def wait_s(self, key: LimitKey) -> int:
         """Return the seconds until this key's bucket has a token; ignores the overall bucket."""
-        return self._bucket(door).wait_s(self._per_s)
+        return self._bucket(key).wait_s(self._per_s)
 
-    def _bucket(self, door: LimitKey) -> Bucket:
+    def _bucket(self, key: LimitKey) -> Bucket:
         now_s = self._monotonic()
-        burst = min(self._burst, self._narrower.get(door.name, self._burst))
-        bucket = self._buckets.get(door)
+        burst = min(self._burst, self._narrower.get(key.name, self._burst))
+        bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._buckets[door] = Bucket(burst, now_s)
-            if len(self._buckets) > self._most_places:
+            bucket = self._buckets[key] = Bucket(burst, now_s)
+            if len(self._buckets) > self._most_buckets:
                 self._buckets.popitem(last=False)
         else:
-            self._buckets.move_to_end(door)
+            self._buckets.move_to_end(key)
             bucket.refill(now_s, self._per_s, burst)
         return bucket
 
@@ -157,32 +157,32 @@ class Tally:
     def __len__(self) -> int:
         return sum(map(len, self._minutes.values()))
 
-    def add(self, door: LimitKey, at: datetime) -> None:
+    def add(self, key: LimitKey, at: datetime) -> None:
         """Count one refusal."""
         minute = at.replace(second=0, microsecond=0)
         if self._open_from is not None and minute < self._open_from:
             minute = self._open_from  # the clock was set back: published minutes stay unchanged
-        doors = self._minutes.setdefault(minute, {})
-        if door not in doors:
+        by_key = self._minutes.setdefault(minute, {})
+        if key not in by_key:
             late = len(self._minutes) > self._most_minutes
-            if late or len(doors) >= self._most_named:
-                door = LimitKey("", door.name)
-        counted = doors.get(door)
+            if late or len(by_key) >= self._most_named:
+                key = LimitKey("", key.name)
+        counted = by_key.get(key)
         if counted is None:
-            doors[door] = Counted(minute, door, at, at, 1)
+            by_key[key] = Counted(minute, key, at, at, 1)
         else:
             last_at = max(counted.last_at, at)
-            doors[door] = replace(counted, last_at=last_at, count=counted.count + 1)
+            by_key[key] = replace(counted, last_at=last_at, count=counted.count + 1)
 
     def pop_before(self, before: datetime) -> list[Counted]:
         """Remove and return the counts of the minutes that ended by `before`."""
         ended = [minute for minute in sorted(self._minutes) if minute + MINUTE <= before]
-        taken = [counted for minute in ended for counted in self._minutes.pop(minute).values()]
+        counts = [counted for minute in ended for counted in self._minutes.pop(minute).values()]
         if ended:
             self._open_from = max(ended[-1] + MINUTE, self._open_from or ended[-1])
-        return taken
+        return counts
 
-    def put_back(self, taken: list[Counted]) -> None:
+    def put_back(self, counts: list[Counted]) -> None:
         """Put counts back after a failed write; the next `pop_before` returns them unchanged."""
-        for counted in taken:
-            self._minutes.setdefault(counted.minute, {})[counted.door] = counted
+        for counted in counts:
+            self._minutes.setdefault(counted.minute, {})[counted.key] = counted

@@ -64,9 +64,9 @@ class Alerts:
 
     async def deliver(self, shares: Iterable[tuple[Grant, Sequence[Hit]]]) -> None:
         """Record the disclosure of hits to viewers; send them only after this is committed."""
-        told = []
+        events = []
         for grant, hits in shares:
             if hits:
-                told += disclosures(grant, "hit", released(hits))
-        if told:
-            await emit(self._connection, told[0].service, *told)
+                events += disclosures(grant, "hit", released(hits))
+        if events:
+            await emit(self._connection, events[0].service, *events)

@@ -47,9 +47,9 @@ async def open_session(
     return OpenedSessionOut.of(await sign_in(identity, attempt))
 
 
-async def known_browser(identity: Identity, request: HttpRequest, door: str) -> str | None:
+async def known_browser(identity: Identity, request: HttpRequest, route: str) -> str | None:
     """Return the known browser of a sign-in, or None. A flood at its address does not block a known browser."""
-    if door != SIGN_IN:
+    if route != SIGN_IN:
         return None
     token = request.headers.get("X-Known-Browser")
     if (browser_id := identity.browser_tokens.browser_of(token)) is None:

@@ -67,8 +67,8 @@ class Unit:
             own = await self.numbers.of_account(event.account_id, serial)
             if (person := provisioner_of(event)) is not None:
                 await self.provisioners.add(event.account_id, person, event.occurred_at)
-            told = {"provisioned": asdict(await self.provisioners.of(event.account_id))}
-            whole = msgspec.structs.replace(event, details={**event.details, **told})
+            provisioned = {"provisioned": asdict(await self.provisioners.of(event.account_id))}
+            whole = msgspec.structs.replace(event, details={**event.details, **provisioned})
             numbered.append(msgspec.structs.replace(whole, account_number=own))
         for key in self._keys:
             own = await self.numbers.of_key(key.kid)

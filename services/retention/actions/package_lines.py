@@ -68,7 +68,7 @@ def doubts(read: Read) -> dict[str, Any]:
 def plain_hit(hit: HitHistory) -> dict[str, Any]:
     """Return the line of a hit: the events themselves, which a recipient can compare with the log."""
     bodies: dict[str, list[Any]] = {"raised": [], "verified": [], "disposed": []}
-    for event in hit.told:
+    for event in hit.events:
         bodies[event.kind].append(event.body)
     plain: dict[str, Any] = {
         "hit_id": str(hit.hit_id),

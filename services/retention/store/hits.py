@@ -31,7 +31,7 @@ _DISPOSED = text(
     ON CONFLICT (hit_id) DO UPDATE SET disposition = excluded.disposition
     """
 )
-_TOLD = text(
+_STORE_EVENT = text(
     """
     INSERT INTO hit_events (event_id, hit_id, kind, occurred_at, body)
     VALUES (:event_id, :hit_id, :kind, :occurred_at, CAST(:body AS json)) ON CONFLICT DO NOTHING
@@ -79,11 +79,11 @@ class Hits:
         event: HitRaised | HitVerified | HitDisposed,
     ) -> None:
         """Store an event exactly as the log has it, for evidence."""
-        told = {
+        row = {
             "event_id": event.event_id,
             "hit_id": event.hit_id,
             "kind": kind,
             "occurred_at": event.occurred_at,
             "body": msgspec.json.encode(event).decode(),
         }
-        await self._connection.execute(_TOLD, told)
+        await self._connection.execute(_STORE_EVENT, row)

@@ -69,7 +69,7 @@ _HITS = text(
             SELECT coalesce(json_agg(json_build_object('kind', e.kind, 'body', e.body)
                                      ORDER BY e.occurred_at, e.event_id), '[]')
             FROM hit_events e WHERE e.hit_id = h.hit_id
-        ) AS told
+        ) AS events
     FROM hits h WHERE h.read_id = ANY(:ids)
         AND (CAST(:sources AS text[]) IS NULL OR h.source = ANY(:sources))
     ORDER BY h.captured_at, h.hit_id
@@ -97,7 +97,7 @@ class HitHistory(NamedTuple):
     list_name: str | None
     outcome: str | None
     disposition: str | None
-    told: list[LoggedEvent]
+    events: list[LoggedEvent]
     """Empty for hits from before this service stored events."""
 
 
@@ -249,7 +249,7 @@ class Released:
         values = {"ids": [read.read_id for read in reads], "sources": self._sources}
         rows = await self._connection.execute(_HITS, values)
         found = [
-            HitHistory(**{**row, "told": [LoggedEvent(**event) for event in row["told"]]})
+            HitHistory(**{**row, "events": [LoggedEvent(**event) for event in row["events"]]})
             for row in rows.mappings()
         ]
         plates = {read.read_id: read.plate for read in reads}

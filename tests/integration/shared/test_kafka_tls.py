@@ -123,7 +123,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 @pytest.fixture(scope="module", autouse=True)
 def kafka(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
     folder = tmp_path_factory.mktemp("kafka")
-    with ApacheKafka(folder, doors=files.listeners, users={USER: PASSWORD}) as node:
+    with ApacheKafka(folder, listeners=files.listeners, users={USER: PASSWORD}) as node:
         yield node
 
 

@@ -27,7 +27,7 @@ def seconds():
 
 @pytest.fixture
 def allowance(seconds):
-    return Allowance(5, 60, most_places=3, monotonic=seconds)
+    return Allowance(5, 60, most_buckets=3, monotonic=seconds)
 
 
 def test_an_address_has_its_burst_and_then_what_comes_back(allowance, seconds):
@@ -56,7 +56,7 @@ def test_the_wait_is_until_there_is_one_again(seconds):
     assert allowance.reserve(HERE)
 
 
-def test_addresses_and_doors_do_not_spend_from_each_other(allowance):
+def test_addresses_and_routes_do_not_spend_from_each_other(allowance):
     while allowance.reserve(HERE):
         pass
     assert allowance.reserve(LimitKey("192.0.2.2", GUARD))
@@ -104,7 +104,7 @@ def test_a_minute_is_told_once_it_has_ended():
         tally.add(HERE, NOON + timedelta(seconds=second))
     assert tally.pop_before(NOON + timedelta(seconds=59)) == []
     [told] = tally.pop_before(NOON + timedelta(seconds=60))
-    assert (told.door, told.count, told.first_at) == (HERE, 3, NOON)
+    assert (told.key, told.count, told.first_at) == (HERE, 3, NOON)
     assert told.last_at == NOON + timedelta(seconds=59)
     [rest] = tally.pop_before(NOON + timedelta(hours=1))
     assert rest.count == 1
@@ -114,17 +114,17 @@ def test_a_minute_is_told_once_it_has_ended():
 def test_however_many_addresses_the_entries_are_few_and_their_sum_is_exact():
     tally = Tally(most_named=10, most_minutes=2)
     for number in range(6000):
-        door = LimitKey(
+        key = LimitKey(
             f"10.0.{number // 250}.{number % 250}", ("guard", "/v1/sessions")[number % 2]
         )
-        tally.add(door, NOON + timedelta(minutes=number // 1000))
+        tally.add(key, NOON + timedelta(minutes=number // 1000))
         assert len(tally) <= 3 * (10 + 2) + 3 * 2
     told = tally.pop_before(NOON + timedelta(hours=1))
     assert sum(counted.count for counted in told) == 6000
-    doors = Counter()
+    counts = Counter()
     for counted in told:
-        doors[counted.door.name] += counted.count
-    assert doors == {"guard": 3000, "/v1/sessions": 3000}
+        counts[counted.key.name] += counted.count
+    assert counts == {"guard": 3000, "/v1/sessions": 3000}
 
 
 def test_what_could_not_be_told_is_told_again_as_it_was():
