@@ -66,5 +66,6 @@ async def record_attempt(runtime: ApiRuntime, attempt: AccessAttempted) -> None:
 
 
 def _route_of(request: Request) -> str:
+    """Return the template of the request's route. A prefix of a router that includes others would be missing in it."""
     route = request.scope.get("route")
     return str(getattr(route, "path", "unknown"))

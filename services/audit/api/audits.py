@@ -18,7 +18,7 @@ from shared.core.permissions import Permission
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, key_of
 
-router = APIRouter(prefix="/audits", tags=["audits"])
+router = APIRouter(prefix="/v1/audits", tags=["audits"])
 
 AuditWork = Annotated[Grant, access(Permission.AUDIT_WORK)]
 

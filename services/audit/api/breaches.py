@@ -8,7 +8,7 @@ from services.audit.api.guard import AuditRead
 from services.audit.api.views import BreachReportOut
 from shared.http.app import Work
 
-router = APIRouter(prefix="/breach-reports", tags=["breach"])
+router = APIRouter(prefix="/v1/breach-reports", tags=["breach"])
 
 
 @router.post("")

@@ -14,7 +14,7 @@ from shared.core.errors import NotFound
 from shared.http.app import Work
 from shared.http.models import Page
 
-router = APIRouter(prefix="/entries", tags=["entries"])
+router = APIRouter(prefix="/v1/entries", tags=["entries"])
 
 
 @router.post("/search")

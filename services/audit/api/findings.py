@@ -18,7 +18,7 @@ from shared.core.permissions import Permission
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, ShortText, key_of
 
-router = APIRouter(prefix="/findings", tags=["findings"])
+router = APIRouter(prefix="/v1/findings", tags=["findings"])
 
 AuditWorkForPurpose = Annotated[Grant, access(Permission.AUDIT_WORK, purpose_needed=True)]
 """Needs a declared purpose, because the answer shows the finding's details, which may name a plate."""

@@ -16,7 +16,7 @@ from shared.http.app import Work
 from shared.http.models import After, Limit, Page, key_of
 from shared.service.api_runtime import runtime_of
 
-router = APIRouter(prefix="/policies", tags=["policies"])
+router = APIRouter(prefix="/v1/policies", tags=["policies"])
 
 PolicyAcknowledge = Annotated[Grant, access(Permission.POLICY_ACKNOWLEDGE)]
 

@@ -17,7 +17,7 @@ from services.audit.store.checkpoints import Checkpoints
 from shared.core.errors import NotFound
 from shared.http.app import Work
 
-router = APIRouter(tags=["proofs"])
+router = APIRouter(prefix="/v1", tags=["proofs"])
 
 NDJSON = "application/x-ndjson"
 Size = Annotated[int, Query(ge=0, lt=1 << 62)]

@@ -15,7 +15,7 @@ from shared.access.principals import access_token
 from shared.core.errors import InvalidInput, Unavailable
 from shared.core.permissions import Permission
 
-router = APIRouter(prefix="/alerts", tags=["alerts"])
+router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
 EXAMPLE = (
     'id: 17\nevent: alert\ndata: {"hit_id": "...", "status": "unverified", ...}\n\n'

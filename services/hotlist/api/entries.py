@@ -16,7 +16,7 @@ from services.hotlist.store.lists import Lists
 from shared.http.app import Work
 from shared.http.models import cursor_of, key_of, resolved_regions
 
-router = APIRouter(prefix="/lists/{list_id}/entries", tags=["entries"])
+router = APIRouter(prefix="/v1/lists/{list_id}/entries", tags=["entries"])
 
 
 @router.post("", status_code=201)

@@ -31,7 +31,7 @@ from shared.http.models import After, Limit, key_of
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.api_runtime import runtime_of
 
-router = APIRouter(prefix="/hits", tags=["hits"])
+router = APIRouter(prefix="/v1/hits", tags=["hits"])
 
 HitVerify = Annotated[Grant, access(Permission.HIT_VERIFY)]
 HitDispose = Annotated[Grant, access(Permission.HIT_DISPOSE)]

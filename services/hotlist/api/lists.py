@@ -15,7 +15,7 @@ from shared.core.fields import Moment
 from shared.http.app import Work
 from shared.http.models import Page
 
-router = APIRouter(prefix="/lists", tags=["lists"])
+router = APIRouter(prefix="/v1/lists", tags=["lists"])
 
 
 @router.post("", status_code=201)

@@ -16,7 +16,7 @@ from shared.core.permissions import Permission
 from shared.http.openapi import binary
 from shared.service.api_runtime import runtime_of
 
-router = APIRouter(prefix="/hits/{hit_id}", tags=["hits"])
+router = APIRouter(prefix="/v1/hits/{hit_id}", tags=["hits"])
 
 HitReadPicture = Annotated[Grant, access(Permission.HIT_READ, picture_of="hit_id")]
 LinkToken = Annotated[

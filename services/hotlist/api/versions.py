@@ -34,7 +34,7 @@ from shared.http.app import Work
 from shared.http.models import After, Limit, Page, key_of
 from shared.postgres.unit_of_work import UnitOfWork
 
-router = APIRouter(prefix="/lists/{list_id}", tags=["versions"])
+router = APIRouter(prefix="/v1/lists/{list_id}", tags=["versions"])
 
 Number = Annotated[int, Path(ge=1, le=MAX_INT)]
 

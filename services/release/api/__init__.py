@@ -4,6 +4,6 @@ from fastapi import APIRouter
 
 from services.release.api import agencies, documents, filing, packages, reviews
 
-router = APIRouter(prefix="/v1")
+router = APIRouter()
 for part in (agencies, documents, filing, reviews, packages):
     router.include_router(part.router)

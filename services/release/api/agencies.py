@@ -20,7 +20,7 @@ from shared.http.app import Work
 from shared.http.models import OriText, Page
 from shared.service.api_runtime import runtime_of
 
-router = APIRouter(prefix="/agencies", tags=["agencies"])
+router = APIRouter(prefix="/v1/agencies", tags=["agencies"])
 
 AgencyManage = Annotated[Grant, access(Permission.AGENCY_MANAGE)]
 

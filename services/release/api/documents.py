@@ -23,7 +23,7 @@ from shared.http.app import Work
 from shared.http.openapi import binary
 from shared.limits.body_limit import whole_body
 
-router = APIRouter(prefix="/documents", tags=["documents"])
+router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
 _UPLOAD = {"requestBody": {"required": True, "content": binary(*MAGIC.values())}}
 

@@ -19,7 +19,7 @@ from shared.http.app import Problem, Work, problem
 from shared.http.models import After, Limit, Page, key_of
 from shared.service.api_runtime import runtime_of
 
-router = APIRouter(tags=["requester"])
+router = APIRouter(prefix="/v1", tags=["requester"])
 
 ReleaseRequest = Annotated[Grant, access(Permission.RELEASE_REQUEST)]
 

@@ -19,7 +19,7 @@ from shared.http.app import Work
 from shared.http.openapi import binary
 from shared.service.api_runtime import runtime_of
 
-router = APIRouter(prefix="/requests", tags=["requester"])
+router = APIRouter(prefix="/v1/requests", tags=["requester"])
 
 _ZIP: dict[int | str, dict[str, Any]] = {200: {"content": binary("application/zip")}}
 

@@ -27,7 +27,7 @@ from shared.http.app import Work
 from shared.http.models import After, Limit, Page, key_of
 from shared.service.api_runtime import runtime_of
 
-router = APIRouter(prefix="/requests", tags=["department"])
+router = APIRouter(prefix="/v1/requests", tags=["department"])
 
 ReleaseReadForPurpose = Annotated[Grant, access(Permission.RELEASE_READ, purpose_needed=True)]
 

@@ -154,6 +154,8 @@ def _fault(
     first = attempts[0]
     if first.permission != case.route.permission:
         return f"recorded as {first.permission}"
+    if (first.method, first.route) != (case.route.method, case.route.path):
+        return f"recorded as {first.method} {first.route}"
     if first.allowed != wanted.allowed:
         return f"{'let in' if first.allowed else 'refused'}: {first.reason}; {said}"
     if wanted.status is not None:
