@@ -52,12 +52,7 @@ class HotlistService(ApiService):
     ) -> "HotlistService":
         """Return the service, not started; `encode` and `encode_end` write what the stream sends."""
         own = uuid4().hex
-        secrets = MonthSecrets(
-            runtime.db,
-            runtime.clock,
-            settings.id_vault,
-            kept_days=runtime.policy.retention.schedule_days,
-        )
+        secrets = runtime.month_secrets(settings.id_vault)
         proofs = CaptureProofs(
             runtime.trust, runtime.clock, unsigned_until=settings.unsigned_captures_until
         )

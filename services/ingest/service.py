@@ -46,12 +46,7 @@ class IngestService(ApiService):
         """Build the service without starting it."""
         cache = DeviceCache(runtime.db, ttl_s=settings.ingest_devices_ttl_s)
         last_seen = LastSeen(runtime.db, every_s=settings.ingest_last_seen_every_s)
-        secrets = MonthSecrets(
-            runtime.db,
-            runtime.clock,
-            settings.id_vault,
-            kept_days=runtime.policy.retention.schedule_days,
-        )
+        secrets = runtime.month_secrets(settings.id_vault)
         return cls(
             runtime=runtime,
             settings=settings,

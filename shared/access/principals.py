@@ -1,7 +1,8 @@
 """Identifies the person who sends a request, by its access token."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -18,6 +19,14 @@ BEARER = HTTPBearer(auto_error=False, scheme_name="access_token", bearerFormat="
 
 
 @dataclass(frozen=True)
+class AccessToken:
+    """A verified access token with its claims."""
+
+    text: str = field(repr=False)
+    claims: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Principal:
     """A person with a valid access token."""
 
@@ -31,6 +40,8 @@ class Principal:
     """Data sources this person is entitled to: department, state, federal (468.4(e))."""
 
     session_id: str
+    token: AccessToken | None = field(repr=False, compare=False, default=None)
+    """The token of the request; None for the software itself."""
 
     @property
     def actor(self) -> Actor:
@@ -38,14 +49,6 @@ class Principal:
         return Actor(
             person_id=self.account_id, name=self.name, title=self.title, agency_ori=self.agency_ori
         )
-
-
-async def access_token(request: Request) -> str:
-    """Return the access token that a request carries, unverified. Raises: NotAuthenticated."""
-    credentials = await BEARER(request)
-    if credentials is None:
-        raise NotAuthenticated(Common.TOKEN_MISSING)
-    return credentials.credentials
 
 
 async def identify(request: Request) -> Principal:
@@ -73,6 +76,7 @@ def authenticate(
             trained_until=datetime.fromtimestamp(trained, UTC) if trained is not None else None,
             sources=frozenset(claims["sources"]),
             session_id=str(claims["sid"]),
+            token=AccessToken(credentials.credentials, claims),
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise NotAuthenticated(Common.TOKEN_INCOMPLETE) from exc

@@ -71,15 +71,21 @@ _ENDS_ACCESS = frozenset(
     {Permission.ACCOUNT_SELF, Permission.ACCOUNT_MANAGE, Permission.DEVICE_MANAGE}
 )
 
-_WITHOUT_CURRENT_ACCOUNTS = frozenset(
+_ABOUT_ACCOUNTS = frozenset(
     {
-        # identity's own: its tables are the source of accounts, and an administrator must be able to end one
-        # while Kafka is down.
         Permission.ACCOUNT_SELF,
         Permission.ACCOUNT_READ,
         Permission.ACCOUNT_MANAGE,
         Permission.ACCOUNT_DELIVER,
         Permission.TRAINING_RECORD,
+    }
+)
+"""They concern accounts and training, and show no ALPR data."""
+
+_WITHOUT_CURRENT_ACCOUNTS = _ABOUT_ACCOUNTS | frozenset(
+    {
+        # identity's own, as `_ABOUT_ACCOUNTS` are: its tables are the source of accounts, and an administrator
+        # must be able to end one while Kafka is down.
         Permission.PURPOSE_DECLARE,
         # Cameras are not ALPR data, and a stolen one must be revocable.
         Permission.DEVICE_READ,
@@ -87,13 +93,8 @@ _WITHOUT_CURRENT_ACCOUNTS = frozenset(
     }
 )
 
-_WITHOUT_TRAINING = frozenset(
+_WITHOUT_TRAINING = _ABOUT_ACCOUNTS | frozenset(
     {
-        Permission.ACCOUNT_SELF,
-        Permission.ACCOUNT_READ,
-        Permission.ACCOUNT_MANAGE,
-        Permission.ACCOUNT_DELIVER,
-        Permission.TRAINING_RECORD,
         # People of other agencies: their own agency trains them, and they see a package, not the system.
         Permission.RELEASE_REQUEST,
         Permission.RELEASE_DOWNLOAD,

@@ -160,8 +160,13 @@ _PASSING = ("08", "40", "53", "57P", "58", "25006")
 spent, shutdown, I/O error, and a read-only standby."""
 
 
+def sqlstate(exc: DBAPIError) -> str:
+    """Return a database error's SQLSTATE (PostgreSQL documentation, appendix A); empty if it has none."""
+    return str(getattr(exc.orig, "sqlstate", None) or "")
+
+
 def _passing(exc: DBAPIError) -> bool:
-    return str(getattr(exc.orig, "sqlstate", None)).startswith(_PASSING)
+    return sqlstate(exc).startswith(_PASSING)
 
 
 def _connection_fault(exc: DBAPIError) -> bool:

@@ -15,12 +15,14 @@ from shared.accounts.picture_links import PictureLinks
 from shared.core.certificates import Roots, Trust
 from shared.core.clock import Clock
 from shared.core.policy import Policy
+from shared.core.vault import Vault
 from shared.events import Event, IdentityTicked
 from shared.kafka.bus import Bus, KafkaBus
 from shared.kafka.follower import TopicFollower
 from shared.limits.refusal_log import RefusalLog
 from shared.objects.store import ObjectStore
 from shared.postgres.database import Database
+from shared.postgres.month_secrets import MonthSecrets
 from shared.postgres.outbox import Relay, emit
 from shared.postgres.schema import prepare
 from shared.service.coverage import Coverage
@@ -176,6 +178,11 @@ class ApiRuntime(Runtime):
             from_now=[IdentityTicked],
             learn=self.people.learn_all,
         )
+
+    def month_secrets(self, vault: Vault) -> MonthSecrets:
+        """Return the service's monthly secrets, not loaded, for the policy's retention schedule."""
+        kept_days = self.policy.retention.schedule_days
+        return MonthSecrets(self.db, self.clock, vault, kept_days=kept_days)
 
     async def announce(self, event: Event) -> None:
         """Write an event about the service itself to the outbox."""

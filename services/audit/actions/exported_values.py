@@ -8,8 +8,8 @@ from typing import Any
 
 from services.audit.actions.export import Disclosed, ErasedBefore, ErasedPart
 from services.audit.actions.value_check import Gone, ValueCheck
-from services.audit.domain.faults import Unreadable
 from services.audit.domain.recount import ErasedSum, Faults
+from services.audit.domain.sealing import Unreadable
 from services.audit.store.values import erased_line
 
 

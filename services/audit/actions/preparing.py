@@ -10,9 +10,8 @@ import msgspec
 from asyncpg.pgproto import pgproto
 
 from services.audit.domain.entries import PREFIX, Entry, Found, Prepared
-from services.audit.domain.faults import Unreadable
 from services.audit.domain.named_plates import plates_in
-from services.audit.domain.sealing import fields_of, split
+from services.audit.domain.sealing import Unreadable, fields_of, split
 from shared.events import Event, Sealing
 from shared.kafka.codec import Message, encode
 from shared.kafka.topics import TOPICS

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from services.audit.actions.preparing import found_in
-from services.audit.domain.faults import Unreadable
 from services.audit.domain.periods import BY_SOFTWARE, ENTRIES, PERIOD, SOFTWARE
 from services.audit.domain.sampling import sample_of, seed_of
+from services.audit.domain.sealing import Unreadable
 from shared.core.signed_notes import Checkpoint
 
 SEED_CHECKPOINT = 2

@@ -13,9 +13,9 @@ from services.audit.actions.export import Disclosed, ErasedBefore, Line, Opening
 from services.audit.actions.exported_values import ExportedValues
 from services.audit.actions.preparing import found_in
 from services.audit.actions.value_check import ValueCheck
-from services.audit.domain.faults import Unreadable
 from services.audit.domain.proofs import GENESIS
 from services.audit.domain.recount import Cadence, Faults, Recount, Verdict
+from services.audit.domain.sealing import Unreadable
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import STORED_LEVEL, Log, Row
 from services.audit.store.values import Values

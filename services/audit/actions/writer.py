@@ -14,9 +14,9 @@ from services.audit.actions.old_log import OldLog
 from services.audit.actions.preparing import entry_from, prepare
 from services.audit.actions.redelivery import is_same
 from services.audit.domain.entries import Entry, Prepared
-from services.audit.domain.faults import Unreadable
 from services.audit.domain.findings import a_finding, contradiction
 from services.audit.domain.periods import due_period
+from services.audit.domain.sealing import Unreadable
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings
 from services.audit.store.log import Head, Known, Log

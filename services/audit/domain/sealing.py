@@ -16,8 +16,8 @@ from uuid import UUID
 
 import msgspec
 
-from services.audit.domain.faults import Unreadable
 from services.audit.domain.named_plates import named, plates_in
+from shared.core.errors import InternalFault
 from shared.core.hmac_sha256 import HmacSha256
 from shared.events import Sealing
 
@@ -49,6 +49,12 @@ _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _fields = msgspec.json.Decoder(Fields).decode
 _text = msgspec.json.Decoder(str).decode
+
+
+class Unreadable(InternalFault):
+    """An event, an entry or a line of an export has an invalid format. HTTP callers never see the text."""
+
+    title = "It cannot be read"
 
 
 class _Day(msgspec.Struct, gc=False):

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from services.hotlist.domain.problem_codes import Code
@@ -11,7 +11,6 @@ from services.hotlist.service import Running
 from services.hotlist.workers.viewer import StreamAuthorisation, Viewer
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.access.principals import access_token
 from shared.core.errors import InvalidInput, Unavailable
 from shared.core.permissions import Permission
 
@@ -37,7 +36,6 @@ MOST_DIGITS = 18
 
 @router.get("", response_class=StreamingResponse, responses=STREAM)
 async def stream_alerts(
-    request: Request,
     grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)],
     hotlist: Running,
     last_event_id: Annotated[str | None, Header(description="Where to resume.")] = None,
@@ -63,14 +61,11 @@ async def stream_alerts(
         raise Unavailable(Code.ALERT_STREAMS_FULL, retry_after_s=5)
     last = await broadcaster.last()
     asked = _number(last_event_id if last_event_id is not None else resume_after)
-    token = await access_token(request)
     viewer = Viewer(
         grant,
         StreamAuthorisation(
-            token,
             runtime.people,
             grant,
-            runtime.clock.now(),
             runtime.standing.coverage,
             unchecked_for=timedelta(seconds=runtime.policy.limits.alerts_without_revocation_s),
         ),

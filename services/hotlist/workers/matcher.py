@@ -21,6 +21,7 @@ from shared.core.ids import Deriver
 from shared.core.types import PlateText
 from shared.events import DisplayedCaution, DisplayedEntry, HitRaised, ReadRecorded
 from shared.events.read_rules import is_late
+from shared.postgres.database import sqlstate
 from shared.postgres.month_secrets import MonthEnded, MonthSecrets
 from shared.postgres.outbox import emit
 from shared.service.api_runtime import ApiRuntime
@@ -102,7 +103,7 @@ class Matcher:
                     )
             self._raised()
         except DBAPIError as exc:
-            if str(getattr(exc.orig, "sqlstate", None)).startswith(_DATA_EXCEPTION):
+            if sqlstate(exc).startswith(_DATA_EXCEPTION):
                 raise InternalFault("Postgres cannot store a value of the read") from exc
             raise
 

@@ -25,20 +25,22 @@ class StreamAuthorisation:
 
     def __init__(
         self,
-        token: str,
         people: People,
         grant: Grant,
-        now: datetime,
         coverage: Coverage | None = None,
         *,
         unchecked_for: timedelta,
     ) -> None:
-        """`unchecked_for` bounds how long the stream goes on while accounts are not current (ADR-0031)."""
-        self._token = token
+        """`unchecked_for` bounds how long the stream goes on while accounts are not current (ADR-0031).
+
+        Raises: NotAuthenticated if the grant belongs to the software itself, which has no token.
+        """
+        if grant.principal.token is None:
+            raise NotAuthenticated(Common.TOKEN_MISSING)
+        self._token = grant.principal.token
         self._coverage = coverage
         self._people = people
-        self._claims = verify(token, people.keys, "access", now)
-        self._expires_at = datetime.fromtimestamp(float(self._claims["exp"]), UTC)
+        self._expires_at = datetime.fromtimestamp(float(self._token.claims["exp"]), UTC)
         self._trained_until = grant.principal.trained_until
         self._distrusted: AlprError | None = None
         self._unchecked_for = unchecked_for
@@ -59,7 +61,7 @@ class StreamAuthorisation:
         if self._distrusted is not None:
             return self._distrusted
         try:
-            self._people.check(self._claims)
+            self._people.check(self._token.claims)
         except NotAuthenticated as exc:
             return exc
         if (unchecked := self.unchecked(now)) is not None and now >= unchecked[1]:
@@ -70,7 +72,7 @@ class StreamAuthorisation:
     def verify_again(self, now: datetime) -> None:
         """Check the signature and its key again too; `fault` returns a failure from then on."""
         try:
-            verify(self._token, self._people.keys, "access", now)
+            verify(self._token.text, self._people.keys, "access", now)
         except NotAuthenticated as exc:
             self._distrusted = exc
 

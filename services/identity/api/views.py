@@ -15,7 +15,26 @@ from services.identity.store.unit_of_work import Unit
 from shared.events import Actor
 
 
-class AccountOut(BaseModel):
+class PersonOut(BaseModel):
+    """The person of an account, as other answers begin."""
+
+    account_id: UUID
+    username: str
+    name: str
+    title: str
+
+
+def _person(account: Account) -> dict[str, Any]:
+    """Return the fields of `PersonOut`."""
+    return {
+        "account_id": account.account_id,
+        "username": account.username,
+        "name": account.name,
+        "title": account.title,
+    }
+
+
+class AccountOut(PersonOut):
     """A person."""
 
     model_config = ConfigDict(
@@ -42,10 +61,6 @@ class AccountOut(BaseModel):
         }
     )
 
-    account_id: UUID
-    username: str
-    name: str
-    title: str
     agency_ori: str
     status: Status
     roles: list[str]
@@ -62,10 +77,7 @@ class AccountOut(BaseModel):
     def of(cls, unit: Unit, account: Account) -> "AccountOut":
         """Return the response model of an account."""
         return cls(
-            account_id=account.account_id,
-            username=account.username,
-            name=account.name,
-            title=account.title,
+            **_person(account),
             agency_ori=account.agency_ori,
             status=account.status,
             roles=list(account.roles),
@@ -97,13 +109,9 @@ class InvitedAccountOut(BaseModel):
         return cls(account=account, state=invited.state, expires_at=invited.expires_at)
 
 
-class WaitingInvitationOut(BaseModel):
+class WaitingInvitationOut(PersonOut):
     """An undelivered invitation."""
 
-    account_id: UUID
-    username: str
-    name: str
-    title: str
     agency_ori: str
     expires_at: datetime
     yours: Annotated[bool, Field(description="You invited them, so another person delivers it")]
@@ -112,23 +120,16 @@ class WaitingInvitationOut(BaseModel):
     def of(cls, account: Account, invitation: Invitation, who: Actor) -> "WaitingInvitationOut":
         """Return an invitation as `who`, who may deliver some, sees it."""
         return cls(
-            account_id=account.account_id,
-            username=account.username,
-            name=account.name,
-            title=account.title,
+            **_person(account),
             agency_ori=account.agency_ori,
             expires_at=invitation.expires_at,
             yours=who.person_id in invitation.invited_by or who == account.actor,
         )
 
 
-class ProposedInvitationOut(BaseModel):
+class ProposedInvitationOut(PersonOut):
     """A proposal to invite a person anew, for another administrator to approve."""
 
-    account_id: UUID
-    username: str
-    name: str
-    title: str
     proposed_by: Annotated[str, Field(description="The name of the proposer")]
     proposed_at: datetime
     reason: str
@@ -146,10 +147,7 @@ class ProposedInvitationOut(BaseModel):
     ) -> "ProposedInvitationOut":
         """Return a proposal as `who`, who may approve some, sees it."""
         return cls(
-            account_id=account.account_id,
-            username=account.username,
-            name=account.name,
-            title=account.title,
+            **_person(account),
             proposed_by=proposer.name,
             proposed_at=proposal.proposed_at,
             reason=proposal.reason,
@@ -158,13 +156,9 @@ class ProposedInvitationOut(BaseModel):
         )
 
 
-class DeliveredInvitationOut(BaseModel):
+class DeliveredInvitationOut(PersonOut):
     """An invitation to hand over. Its token is shown only here; null if it is mailed."""
 
-    account_id: UUID
-    username: str
-    name: str
-    title: str
     agency_ori: str
     invitation_token: str | None
     expires_at: datetime
@@ -174,10 +168,7 @@ class DeliveredInvitationOut(BaseModel):
         """Return an invitation as its deliverer gets it."""
         account = delivered.account
         return cls(
-            account_id=account.account_id,
-            username=account.username,
-            name=account.name,
-            title=account.title,
+            **_person(account),
             agency_ori=account.agency_ori,
             invitation_token=None if mailed else delivered.invitation_token,
             expires_at=delivered.expires_at,

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.domain.accounts import ADMINISTRATOR, Account
 from services.identity.domain.problem_codes import Code
+from services.identity.store.connected import Connected
 from shared.core.errors import Conflict, NotFound
 from shared.core.types import Ori
 
@@ -24,11 +25,11 @@ SELECT a.account_id, a.username, a.name, a.title, a.agency_ori, a.status, a.role
 """
 
 
-class Accounts:
+class Accounts(Connected):
     """The accounts table. `course` is the training that the policy requires."""
 
     def __init__(self, connection: AsyncConnection, course: str) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._course = course
 
     async def find(self, account_id: UUID, *, lock: bool = False) -> Account | None:
@@ -76,7 +77,7 @@ class Accounts:
             " WHERE trained_until IS NULL OR trained_until <= :moment"
             " ORDER BY trained_until NULLS FIRST, username"
         )
-        return await self._run(statement, moment=moment)
+        return await self._listed(statement, moment=moment)
 
     async def reviewed_before(self, moment: datetime) -> Sequence[Account]:
         """Return people whose rights were last reviewed before `moment`, oldest first."""
@@ -116,8 +117,8 @@ class Accounts:
 
     async def lock_bootstrap(self) -> None:
         """Exclude other bootstraps until the transaction ends."""
-        await self._connection.execute(
-            text("SELECT pg_advisory_xact_lock(hashtext('bootstrap'), hashtext(current_schema()))")
+        await self._run(
+            "SELECT pg_advisory_xact_lock(hashtext('bootstrap'), hashtext(current_schema()))"
         )
 
     async def add(self, account: Account) -> None:
@@ -134,31 +135,26 @@ class Accounts:
 
     async def touch(self, account_id: UUID, now: datetime) -> None:
         """Record that the person is active."""
-        await self._connection.execute(
-            text(
-                "UPDATE accounts SET last_active_at = greatest(last_active_at, :now)"
-                " WHERE account_id = :account_id"
-            ),
-            {"account_id": account_id, "now": now},
+        await self._run(
+            "UPDATE accounts SET last_active_at = greatest(last_active_at, :now)"
+            " WHERE account_id = :account_id",
+            account_id=account_id,
+            now=now,
         )
 
     async def add_review(self, account: Account, reviewer: UUID, now: datetime, note: str) -> None:
         """Record a review of an account's roles and sources."""
-        await self._connection.execute(
-            text(
-                "INSERT INTO reviews (review_id, account_id, reviewed_by, reviewed_at, roles,"
-                " sources, note) VALUES (:review_id, :account_id, :reviewed_by, :reviewed_at,"
-                " :roles, :sources, :note)"
-            ),
-            {
-                "review_id": uuid4(),
-                "account_id": account.account_id,
-                "reviewed_by": reviewer,
-                "reviewed_at": now,
-                "roles": list(account.roles),
-                "sources": list(account.sources),
-                "note": note,
-            },
+        await self._run(
+            "INSERT INTO reviews (review_id, account_id, reviewed_by, reviewed_at, roles,"
+            " sources, note) VALUES (:review_id, :account_id, :reviewed_by, :reviewed_at,"
+            " :roles, :sources, :note)",
+            review_id=uuid4(),
+            account_id=account.account_id,
+            reviewed_by=reviewer,
+            reviewed_at=now,
+            roles=list(account.roles),
+            sources=list(account.sources),
+            note=note,
         )
 
     async def _one(self, where: str, lock: bool, **values: Any) -> Account | None:
@@ -166,10 +162,10 @@ class Accounts:
         return found[0] if found else None
 
     async def _many(self, where: str, **values: Any) -> list[Account]:
-        return await self._run(f"{_SELECT} {where}", **values)
+        return await self._listed(f"{_SELECT} {where}", **values)
 
-    async def _run(self, statement: str, **values: Any) -> list[Account]:
-        found = await self._connection.execute(text(statement), {"course": self._course, **values})
+    async def _listed(self, statement: str, **values: Any) -> list[Account]:
+        found = await self._run(statement, course=self._course, **values)
         return [_account(row) for row in found]
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from services.identity.store.connected import Connected
 
 _COLUMNS = "kid, jwk, sealed, created_at, signs_from, not_after"
 
@@ -23,44 +22,36 @@ class StoredKey:
     not_after: datetime
 
 
-class Keys:
+class Keys(Connected):
     """The key set."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def lock(self) -> None:
         """Exclude other replicas from changing the key set until the transaction ends."""
-        await self._connection.execute(
-            text(
-                "SELECT pg_advisory_xact_lock(hashtext('signing-keys'), hashtext(current_schema()))"
-            )
+        await self._run(
+            "SELECT pg_advisory_xact_lock(hashtext('signing-keys'), hashtext(current_schema()))"
         )
 
     async def add(self, key: StoredKey) -> None:
         """Insert a new key."""
-        await self._connection.execute(
-            text(
-                f"INSERT INTO signing_keys ({_COLUMNS}) VALUES (:kid, CAST(:jwk AS jsonb), :sealed,"  # noqa: S608
-                " :created_at, :signs_from, :not_after)"
-            ),
-            {**vars(key), "jwk": json.dumps(key.jwk)},
+        await self._run(
+            f"INSERT INTO signing_keys ({_COLUMNS}) VALUES (:kid, CAST(:jwk AS jsonb), :sealed,"  # noqa: S608
+            " :created_at, :signs_from, :not_after)",
+            **(vars(key) | {"jwk": json.dumps(key.jwk)}),
         )
 
     async def end(self, kid: str, not_after: datetime) -> None:
         """Set the time at which a key stops verifying."""
-        await self._connection.execute(
-            text("UPDATE signing_keys SET not_after = :not_after WHERE kid = :kid"),
-            {"kid": kid, "not_after": not_after},
+        await self._run(
+            "UPDATE signing_keys SET not_after = :not_after WHERE kid = :kid",
+            kid=kid,
+            not_after=not_after,
         )
 
     async def valid(self, now: datetime) -> Sequence[StoredKey]:
         """Return the keys that verify at `now`, youngest first."""
-        found = await self._connection.execute(
-            text(
-                f"SELECT {_COLUMNS} FROM signing_keys WHERE not_after > :now"  # noqa: S608
-                " ORDER BY signs_from DESC, created_at DESC"
-            ),
-            {"now": now},
+        found = await self._run(
+            f"SELECT {_COLUMNS} FROM signing_keys WHERE not_after > :now"  # noqa: S608
+            " ORDER BY signs_from DESC, created_at DESC",
+            now=now,
         )
         return [StoredKey(**row._mapping) for row in found]

@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from services.identity.store.connected import Connected
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 
@@ -56,52 +54,40 @@ class LimitLift:
     until: datetime
 
 
-class Trainings:
+class Trainings(Connected):
     """Training records; added to, never changed."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def add(self, training: Training) -> None:
         """Insert a record."""
-        await self._connection.execute(
-            text(
-                "INSERT INTO trainings (training_id, account_id, course, completed_on, valid_until,"
-                " recorded_by, recorded_at) VALUES (:training_id, :account_id, :course,"
-                " :completed_on, :valid_until, :recorded_by, :recorded_at)"
-            ),
-            vars(training),
+        await self._run(
+            "INSERT INTO trainings (training_id, account_id, course, completed_on, valid_until,"
+            " recorded_by, recorded_at) VALUES (:training_id, :account_id, :course,"
+            " :completed_on, :valid_until, :recorded_by, :recorded_at)",
+            **vars(training),
         )
 
     async def of(self, account_id: UUID) -> Sequence[Training]:
         """Return a person's records, newest first."""
-        found = await self._connection.execute(
-            text(
-                "SELECT training_id, account_id, course, completed_on, valid_until, recorded_by,"
-                " recorded_at FROM trainings WHERE account_id = :account_id"
-                " ORDER BY completed_on DESC, recorded_at DESC"
-            ),
-            {"account_id": account_id},
+        found = await self._run(
+            "SELECT training_id, account_id, course, completed_on, valid_until, recorded_by,"
+            " recorded_at FROM trainings WHERE account_id = :account_id"
+            " ORDER BY completed_on DESC, recorded_at DESC",
+            account_id=account_id,
         )
         return [Training(**row._mapping) for row in found]
 
 
-class Purposes:
+class Purposes(Connected):
     """Declared purposes; added to, never changed."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def add(self, purpose: DeclaredPurpose) -> None:
         """Insert a purpose."""
-        await self._connection.execute(
-            text(
-                "INSERT INTO purposes (purpose_id, account_id, kind, offence_type, case_number,"
-                " call_number, justification, scope, declared_at, expires_at) VALUES (:purpose_id,"
-                " :account_id, :kind, :offence_type, :case_number, :call_number, :justification,"
-                " CAST(:scope AS jsonb), :declared_at, :expires_at)"
-            ),
-            {**vars(purpose), "scope": json.dumps(purpose.scope)},
+        await self._run(
+            "INSERT INTO purposes (purpose_id, account_id, kind, offence_type, case_number,"
+            " call_number, justification, scope, declared_at, expires_at) VALUES (:purpose_id,"
+            " :account_id, :kind, :offence_type, :case_number, :call_number, :justification,"
+            " CAST(:scope AS jsonb), :declared_at, :expires_at)",
+            **(vars(purpose) | {"scope": json.dumps(purpose.scope)}),
         )
 
     async def of(
@@ -112,16 +98,16 @@ class Purposes:
         Records their disclosure, with the plates of their scopes.
         """
         account_id = UUID(grant.principal.account_id)
-        found = await self._connection.execute(
-            text(
-                "SELECT purpose_id, account_id, kind, offence_type, case_number, call_number,"
-                " justification, scope, declared_at, expires_at FROM purposes"
-                " WHERE account_id = :account_id AND (CAST(:after AS uuid) IS NULL"
-                " OR (declared_at, purpose_id) < (SELECT declared_at, purpose_id FROM purposes"
-                " WHERE purpose_id = :after AND account_id = :account_id))"
-                " ORDER BY declared_at DESC, purpose_id DESC LIMIT :limit"
-            ),
-            {"account_id": account_id, "after": after, "limit": limit},
+        found = await self._run(
+            "SELECT purpose_id, account_id, kind, offence_type, case_number, call_number,"
+            " justification, scope, declared_at, expires_at FROM purposes"
+            " WHERE account_id = :account_id AND (CAST(:after AS uuid) IS NULL"
+            " OR (declared_at, purpose_id) < (SELECT declared_at, purpose_id FROM purposes"
+            " WHERE purpose_id = :after AND account_id = :account_id))"
+            " ORDER BY declared_at DESC, purpose_id DESC LIMIT :limit",
+            account_id=account_id,
+            after=after,
+            limit=limit,
         )
         purposes = [DeclaredPurpose(**row._mapping) for row in found]
         shown = [
@@ -132,45 +118,40 @@ class Purposes:
         return purposes
 
 
-class LimitLifts:
+class LimitLifts(Connected):
     """Releases from the limit of records a day; added to, never changed."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def add(self, lift: LimitLift) -> None:
         """Insert a release."""
-        await self._connection.execute(
-            text(
-                "INSERT INTO limit_lifts (lift_id, account_id, case_number, reason, lifted_by,"
-                " lifted_at, until) VALUES (:lift_id, :account_id, :case_number, :reason,"
-                " :lifted_by, :lifted_at, :until)"
-            ),
-            vars(lift),
+        await self._run(
+            "INSERT INTO limit_lifts (lift_id, account_id, case_number, reason, lifted_by,"
+            " lifted_at, until) VALUES (:lift_id, :account_id, :case_number, :reason,"
+            " :lifted_by, :lifted_at, :until)",
+            **vars(lift),
         )
 
     async def until(self, account_id: UUID, case_number: str, now: datetime) -> datetime | None:
         """Return the end of a person's limit lift for a case; None without one."""
-        found = await self._connection.execute(
-            text(
-                "SELECT max(until) FROM limit_lifts WHERE account_id = :account_id"
-                " AND upper(case_number) = upper(:case_number) AND until > :now"
-            ),
-            {"account_id": account_id, "case_number": case_number, "now": now},
+        found = await self._run(
+            "SELECT max(until) FROM limit_lifts WHERE account_id = :account_id"
+            " AND upper(case_number) = upper(:case_number) AND until > :now",
+            account_id=account_id,
+            case_number=case_number,
+            now=now,
         )
         end: datetime | None = found.scalar_one()
         return end
 
     async def of(self, account_id: UUID, *, after: UUID | None, limit: int) -> Sequence[LimitLift]:
         """Return a person's releases, newest first, given before the one named `after`."""
-        found = await self._connection.execute(
-            text(
-                "SELECT lift_id, account_id, case_number, reason, lifted_by, lifted_at, until"
-                " FROM limit_lifts WHERE account_id = :account_id AND (CAST(:after AS uuid) IS NULL"
-                " OR (lifted_at, lift_id) < (SELECT lifted_at, lift_id FROM limit_lifts"
-                " WHERE lift_id = :after AND account_id = :account_id))"
-                " ORDER BY lifted_at DESC, lift_id DESC LIMIT :limit"
-            ),
-            {"account_id": account_id, "after": after, "limit": limit},
+        found = await self._run(
+            "SELECT lift_id, account_id, case_number, reason, lifted_by, lifted_at, until"
+            " FROM limit_lifts WHERE account_id = :account_id AND (CAST(:after AS uuid) IS NULL"
+            " OR (lifted_at, lift_id) < (SELECT lifted_at, lift_id FROM limit_lifts"
+            " WHERE lift_id = :after AND account_id = :account_id))"
+            " ORDER BY lifted_at DESC, lift_id DESC LIMIT :limit",
+            account_id=account_id,
+            after=after,
+            limit=limit,
         )
         return [LimitLift(**row._mapping) for row in found]

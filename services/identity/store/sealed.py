@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from services.identity.store.connected import Connected
 from shared.core.vault import ID_BYTES, MARK
 
 Kind = Literal["signing_key", "second_factor"]
@@ -28,34 +26,27 @@ class SealedSecret:
     sealed: bytes
 
 
-class Sealed:
+class Sealed(Connected):
     """The only code that reads and writes sealed secrets across tables."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
 
     async def lock(self) -> None:
         """Exclude other rewraps until the transaction ends."""
-        await self._connection.execute(
-            text("SELECT pg_advisory_xact_lock(hashtext('rewrap'), hashtext(current_schema()))")
+        await self._run(
+            "SELECT pg_advisory_xact_lock(hashtext('rewrap'), hashtext(current_schema()))"
         )
 
     async def named(self) -> dict[str, int]:
         """Return how many secrets name each key-encryption key, by its id."""
         found: dict[str, int] = {}
         for table, _, column in _WHERE.values():
-            rows = await self._connection.execute(
-                text(
-                    f"SELECT encode(substr({column}, :after, :id_bytes), 'hex') AS key_id,"  # noqa: S608
-                    f" count(*) AS secrets FROM {table}"
-                    f" WHERE substr({column}, 1, :mark_bytes) = :mark GROUP BY 1"
-                ),
-                {
-                    "mark": MARK,
-                    "mark_bytes": len(MARK),
-                    "after": len(MARK) + 1,
-                    "id_bytes": ID_BYTES,
-                },
+            rows = await self._run(
+                f"SELECT encode(substr({column}, :after, :id_bytes), 'hex') AS key_id,"  # noqa: S608
+                f" count(*) AS secrets FROM {table}"
+                f" WHERE substr({column}, 1, :mark_bytes) = :mark GROUP BY 1",
+                mark=MARK,
+                mark_bytes=len(MARK),
+                after=len(MARK) + 1,
+                id_bytes=ID_BYTES,
             )
             for row in rows:
                 found[row.key_id] = found.get(row.key_id, 0) + row.secrets
@@ -75,11 +66,10 @@ class Sealed:
         head = MARK + bytes.fromhex(key_id)
         count = 0
         for table, _, column in _WHERE.values():
-            found = await self._connection.execute(
-                text(
-                    f"SELECT count(*) FROM {table} WHERE substr({column}, 1, :bytes) <> :head"  # noqa: S608
-                ),
-                {"head": head, "bytes": len(head)},
+            found = await self._run(
+                f"SELECT count(*) FROM {table} WHERE substr({column}, 1, :bytes) <> :head",  # noqa: S608
+                head=head,
+                bytes=len(head),
             )
             count += int(found.scalar_one())
         return count
@@ -87,9 +77,10 @@ class Sealed:
     async def put(self, secret: SealedSecret) -> None:
         """Store a secret that was sealed anew."""
         table, key, column = _WHERE[secret.kind]
-        await self._connection.execute(
-            text(f"UPDATE {table} SET {column} = :sealed WHERE CAST({key} AS text) = :row_id"),  # noqa: S608
-            {"sealed": secret.sealed, "row_id": secret.row_id},
+        await self._run(
+            f"UPDATE {table} SET {column} = :sealed WHERE CAST({key} AS text) = :row_id",  # noqa: S608
+            sealed=secret.sealed,
+            row_id=secret.row_id,
         )
 
     async def _find(
@@ -97,11 +88,9 @@ class Sealed:
     ) -> Sequence[SealedSecret]:
         """Return the secrets that do not begin with `head`."""
         table, key, column = _WHERE[kind]
-        found = await self._connection.execute(
-            text(
-                f"SELECT CAST({key} AS text) AS row_id, {column} AS sealed FROM {table}"  # noqa: S608
-                f" WHERE substr({column}, 1, :bytes) <> :head ORDER BY {key}{rest}"
-            ),
-            {"head": head, "bytes": len(head), **values},
+        found = await self._run(
+            f"SELECT CAST({key} AS text) AS row_id, {column} AS sealed FROM {table}"  # noqa: S608
+            f" WHERE substr({column}, 1, :bytes) <> :head ORDER BY {key}{rest}",
+            **{"head": head, "bytes": len(head), **values},
         )
         return [SealedSecret(kind, row.row_id, row.sealed) for row in found]

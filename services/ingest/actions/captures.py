@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -12,7 +13,6 @@ from services.ingest.domain.buffering import may_buffer
 from services.ingest.domain.circumstances import Circumstances
 from services.ingest.domain.devices import Device
 from services.ingest.domain.images import Frame, inspect
-from services.ingest.domain.upload import Upload
 from services.ingest.store.devices import FirstSeen
 from shared.core.certificates import Signer
 from shared.core.ids import Deriver
@@ -29,6 +29,16 @@ REMEMBERED = 20_000
 
 INLINE_BYTES = 1_000_000
 """Larger frames are inspected in a thread: 25 MB need 100 ms."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A frame with its form fields, before inspection."""
+
+    data: bytes
+    sha256: bytes
+    fields: dict[str, str] = field(default_factory=dict)
+    """A form's fields; empty for a raw body."""
 
 
 class Receipt(msgspec.Struct, frozen=True):

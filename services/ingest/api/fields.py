@@ -14,11 +14,11 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 
+from services.ingest.actions.captures import Upload
 from services.ingest.actions.registry import Changes, NewDevice
 from services.ingest.domain.devices import Kind
 from services.ingest.domain.in_flight import Reservation
 from services.ingest.domain.problem_codes import Code
-from services.ingest.domain.upload import Upload
 from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia, ValueRefused
 from shared.core.problem_codes import Common
 from shared.events import Place

@@ -39,13 +39,28 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
-class PlateReading:
-    """One plate in a frame."""
+class Characters:
+    """Characters in reading order, as one plate."""
+
+    characters: tuple[Character, ...]
+
+    @property
+    def plate(self) -> str:
+        """The letters and digits A-Z and 0-9 of the characters, unchanged; separators are dropped."""
+        return "".join(character.text for character in self.characters)
+
+    @property
+    def confidence(self) -> float:
+        """The lowest probability of any character, so that one doubtful character decides; 0 without characters."""
+        return min((character.confidence for character in self.characters), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class PlateReading(Characters):
+    """One plate in a frame; it has at least one character."""
 
     plate_as_read: str
     """The engine's text, separators and case included."""
-    characters: tuple[Character, ...]
-    """The characters of `plate`, one each, in reading order; never empty."""
     corners: Corners
     """The line of characters (not the plate's edge), px of the decoded frame."""
     box: Box
@@ -60,16 +75,6 @@ class PlateReading:
     misread_risk: float | None = None
     """1 less the calibrated probability that every character is right, 0 to 1; None if the engine gives none.
     Higher than 1 - `confidence`, which concerns one character only."""
-
-    @property
-    def plate(self) -> str:
-        """The letters and digits A-Z and 0-9 of the characters, unchanged; separators are dropped."""
-        return "".join(character.text for character in self.characters)
-
-    @property
-    def confidence(self) -> float:
-        """The lowest probability of any character, so that one doubtful character decides."""
-        return min(character.confidence for character in self.characters)
 
 
 class Engine(Protocol):

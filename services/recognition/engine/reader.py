@@ -14,7 +14,7 @@ from services.recognition.engine.ctc import Classes, Decoded, Place, Steps, deco
 from services.recognition.engine.geometry import Quad, back_to_frame, size_px
 from services.recognition.engine.grammar import issued_oftener
 from services.recognition.engine.network import Network, fact
-from services.recognition.engine.protocol import Alternative, Character
+from services.recognition.engine.protocol import Alternative, Character, Characters
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
 
 PICTURE_PX: Final = (READER_WIDTH_PX, READER_HEIGHT_PX)
@@ -42,11 +42,9 @@ HALF_A_CHARACTER: Final = 0.055
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A plate as read."""
+class Text(Characters):
+    """A plate as read; it has no characters if the plate is illegible or blank."""
 
-    characters: tuple[Character, ...]
-    """Empty if the plate is illegible or blank."""
     alternatives: tuple[Alternative, ...]
     """This text first, then the next probable ones, three in all."""
     probability: float
@@ -60,16 +58,6 @@ class Text:
     as_read: str
     """The network's own text: with the small stacked characters that `characters` may leave out, and without
     regard to the series that states issue."""
-
-    @property
-    def plate(self) -> str:
-        """The characters as one word."""
-        return "".join(character.text for character in self.characters)
-
-    @property
-    def confidence(self) -> float:
-        """The lowest probability of any character, 0 without characters."""
-        return min((character.confidence for character in self.characters), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.evidence import State
 from services.retention.domain.problem_codes import Code
-from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
+from services.retention.store.locks import LOCK_NOT_AVAILABLE
 from services.retention.store.packages import Built
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.core.errors import Conflict
 from shared.events import Actor, EvidenceChanged, PurposeRecord
+from shared.postgres.database import sqlstate
 
 _COLUMNS = (
     "e.export_id, e.hold_id, e.agency_ori, e.state, e.requested_by, e.requested_at, e.purpose, e.attempts,"
@@ -202,7 +203,7 @@ class Exports:
         try:
             await self._connection.execute(_LOCK, {"export_id": export_id})
         except DBAPIError as exc:
-            if is_state(exc, LOCK_NOT_AVAILABLE):
+            if sqlstate(exc) == LOCK_NOT_AVAILABLE:
                 raise Conflict(Code.EXPORT_BUSY) from None
             raise
 

@@ -10,12 +10,10 @@
 Every transaction acquires them in this order, and a month's before it touches any table, so they cannot deadlock.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-from services.retention.domain.months import month_of
 
 MONTH, PLATES, HOLDS, PARTITIONS, PASSES = 46801, 46802, 46803, 46804, 46805
 """First keys of this service's locks; the second key is a hash of the schema and the name."""
@@ -23,6 +21,20 @@ MONTH, PLATES, HOLDS, PARTITIONS, PASSES = 46801, 46802, 46803, 46804, 46805
 SHARED_SQL = "SELECT pg_advisory_xact_lock_shared($1, hashtext(current_schema() || $2))"
 
 _EXCLUSIVE = text("SELECT pg_advisory_xact_lock(:lock, hashtext(current_schema() || :name))")
+
+
+LOCK_NOT_AVAILABLE = "55P03"
+"""The SQLSTATE of a lock that another transaction held for too long (PostgreSQL documentation, appendix A)."""
+
+
+def month_of(moment: datetime) -> datetime:
+    """Return the first moment of a moment's month, in UTC."""
+    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def next_month(month: datetime) -> datetime:
+    """Return the first moment of the next month."""
+    return month_of(month + timedelta(days=32))
 
 
 def month_name(moment: datetime) -> str:

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.domain.months import next_month
-from services.retention.store.locks import PARTITIONS, Locks, month_name
+from services.retention.store.locks import PARTITIONS, Locks, month_name, next_month
 
 TABLES = ("reads", "captures")
 

@@ -16,9 +16,9 @@ import msgspec
 from prometheus_client import Counter
 
 from services.retention.domain.area import cell_of
-from services.retention.domain.months import month_of
 from services.retention.domain.plates import grams, plate_number
 from services.retention.store import locks
+from services.retention.store.locks import month_of, next_month
 from services.retention.store.partitions import Partitions
 from shared.core.clock import Clock
 from shared.core.errors import InternalFault, Unavailable
@@ -165,7 +165,7 @@ class Recorder:
         moment = month_of(self._clock.now())
         for _ in range(months + 1):
             await self._ensure({moment})
-            moment = month_of(moment + timedelta(days=32))
+            moment = next_month(moment)
 
     async def _store(self, times: Sequence[datetime], write: _Write) -> int:
         """Write in one transaction; return the number of new rows."""

@@ -15,11 +15,14 @@ from services.retention.domain.criteria import Criteria, Cursor, scope_of
 from services.retention.domain.plates import plate_number
 from services.retention.domain.problem_codes import Code
 from services.retention.store.conditions import Conditions, of_reads
-from services.retention.store.faults import QUERY_CANCELED, is_state
 from services.retention.store.records import COLUMNS, Read, Records
 from shared.access.grant import Grant
 from shared.core.errors import InvalidInput
 from shared.core.plates import PlatePattern
+from shared.postgres.database import sqlstate
+
+QUERY_CANCELED = "57014"
+"""The SQLSTATE of a statement that its time limit ended (PostgreSQL documentation, appendix A)."""
 
 MAX_PLATES = 50_000
 """The most plates that a pattern may match. A wider pattern does not describe a vehicle."""
@@ -46,7 +49,7 @@ class Searches:
             await self._settle()
             rows = await self._rows(grant, criteria, limit + 1, after)
         except DBAPIError as exc:
-            if is_state(exc, QUERY_CANCELED):
+            if sqlstate(exc) == QUERY_CANCELED:
                 raise InvalidInput(Code.SEARCH_TOO_SLOW, field="captured_from") from None
             raise
         reads = await Records(self._connection).released(grant, rows[:limit])

@@ -29,7 +29,7 @@ from services.retention.domain.orphans import cutoff
 from services.retention.domain.signing import canonical
 from services.retention.store.cleanup_queue import Remains
 from services.retention.store.destroying import Destruction, HoldArrived, Step
-from services.retention.store.faults import LOCK_NOT_AVAILABLE, is_state
+from services.retention.store.locks import LOCK_NOT_AVAILABLE
 from services.retention.store.orphans import Strays, is_open
 from services.retention.store.partitions import Partitions
 from services.retention.store.runs import DueRun, Run, Runs
@@ -38,6 +38,7 @@ from services.retention.workers.sweeper import Sweeper
 from shared.core.errors import AlprError, DependencyDown, Unavailable
 from shared.core.ids import derive_id
 from shared.events import Actor, PurgeChanged, RecordsPurged
+from shared.postgres.database import sqlstate
 from shared.postgres.outbox import emit
 from shared.postgres.statistics import forget_statistics
 from shared.service.api_runtime import ApiRuntime
@@ -196,7 +197,7 @@ class Purger:
             except HoldArrived:
                 log.info("purge %s: a hold was placed; the step starts again", run.run_id)
             except DBAPIError as exc:
-                if not is_state(exc, LOCK_NOT_AVAILABLE):
+                if sqlstate(exc) != LOCK_NOT_AVAILABLE:
                     raise
                 await asyncio.sleep(
                     0.1

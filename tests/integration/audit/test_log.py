@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from services.audit.actions.writer import Writer
-from services.audit.domain.faults import Unreadable
 from services.audit.domain.proofs import verify_consistency, verify_inclusion
+from services.audit.domain.sealing import Unreadable
 from shared.core.errors import InternalFault, Unavailable
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, CheckpointSigned, FindingRaised, HitRaised

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.domain.faults import Unreadable
-from services.audit.domain.sealing import salter
+from services.audit.domain.sealing import Unreadable, salter
 from shared.core.errors import InternalFault
 from shared.events import DisclosedDay, DisclosedRecord, FindingRaised, HitVerified
 from shared.kafka.codec import encode

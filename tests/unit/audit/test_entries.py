@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from services.audit.actions.preparing import found_in, prepare
-from services.audit.domain.faults import Unreadable
 from services.audit.domain.named_plates import as_plate
+from services.audit.domain.sealing import Unreadable
 from shared.core.hmac_sha256 import HmacSha256
 from shared.core.plates import PlatePattern
 from shared.events import (

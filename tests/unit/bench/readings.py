@@ -13,4 +13,4 @@ def reading(plate: str, sure: float = 0.9, *, x: int = 100, y: int = 100) -> Pla
     )
     box = Box(x, y, 40, 20)
     characters = tuple(Character(text, sure) for text in plate)
-    return PlateReading(plate, characters, corners, box, box)
+    return PlateReading(characters, plate, corners, box, box)

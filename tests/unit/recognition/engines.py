@@ -48,7 +48,7 @@ class ScriptedEngine:
         box, crop = Box(2, 2, 28, 8), Box(0, 0, 32, 12)
         alternatives = Alternative("7ABC123", 0.8), Alternative("7A8C123", 0.15)
         return [
-            PlateReading("7ABC 123", characters, corners, box, crop, "US-CA", alternatives, 0.2)
+            PlateReading(characters, "7ABC 123", corners, box, crop, "US-CA", alternatives, 0.2)
         ]
 
     def _wait(self):

@@ -175,8 +175,8 @@ def test_stickers_on_a_plate_fall_away_and_a_second_car_stays():
 
 def reading(confidence):
     return PlateReading(
-        "7ABC123",
         tuple(Character(text, confidence) for text in "7ABC123"),
+        "7ABC123",
         ((0, 0), (1, 0), (1, 1), (0, 1)),
         Box(0, 0, 1, 1),
         Box(0, 0, 1, 1),

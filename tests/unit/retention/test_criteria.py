@@ -16,7 +16,7 @@ from services.retention.domain.criteria import (
     scope_of,
     within_retention,
 )
-from services.retention.domain.months import month_of, next_month
+from services.retention.store.locks import month_of, next_month
 from shared.core.errors import InvalidInput, NotAuthorised
 from shared.core.policy import Narrowness
 

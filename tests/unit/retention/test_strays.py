@@ -7,9 +7,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from services.ingest.actions.captures import _image
+from services.ingest.actions.captures import Upload, _image
 from services.ingest.domain.images import Frame
-from services.ingest.domain.upload import Upload
 from services.recognition.engine.protocol import Box
 from services.recognition.events import Captures
 from services.retention.domain.criteria import Criteria
