@@ -39,6 +39,11 @@ FLOORS = (
 BESIDE_ROUTES = {"__init__", "fields", "views", "guard"}
 """Of `api`, beside modules with routes: what requests are made of, what answers show, who is let in."""
 
+BESIDE_PAGES = {
+    "__init__", "browser", "codes", "error_pages", "file_forms", "forms", "pages", "stream", "visit",
+}  # fmt: skip
+"""Of a client's `api`, beside modules with routes: cookies, forms, templates, and a person's request."""
+
 DOMAIN_MAY = ("shared.core", "shared.events")
 MACHINERY_OF_CORE = ("shared.core.logs", "shared.core.patience", "shared.core.periodic")
 """Of `shared.core`, what waits, repeats or writes log lines."""
@@ -147,7 +152,6 @@ def test_every_module_lies_in_a_room_of_the_plan(service):
 
 @pytest.mark.parametrize("service", HUMAN_SERVICES)
 def test_api_holds_routes_fields_and_views(service):
-    """Pages of the console, which is a client, are no API."""
     found = modules(f"services/{service}/api")
     routed = [path for path in found if has_routes(tree(path))]
     assert routed, "no route found: the walk is broken"
@@ -155,6 +159,14 @@ def test_api_holds_routes_fields_and_views(service):
         assert path in routed or path.stem in BESIDE_ROUTES, (
             f"{path.relative_to(ROOT)} has no route"
         )
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_pages_hold_routes_and_what_every_page_needs(client):
+    found = modules(f"services/{client}/api")
+    routed = {path.stem for path in found if has_routes(tree(path))}
+    assert {path.stem for path in found} - routed == BESIDE_PAGES - routed
+    assert routed
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.source import HUMAN_SERVICES, ROOT, modules, tree
+from tests.architecture.source import CLIENTS, HUMAN_SERVICES, ROOT, modules, tree
 
 MODELS = {"BaseModel", "RequestBody", "Struct", "Page"}
 """Bases of what requests are made of and of what answers show."""
@@ -70,7 +70,13 @@ def test_models_lie_in_fields_and_views_and_their_names_say_which_way_they_go(se
     assert not list(misplaced(paths))
 
 
-@pytest.mark.parametrize("service", HUMAN_SERVICES)
+@pytest.mark.parametrize("client", CLIENTS)
+def test_pages_define_no_models(client):
+    assert not list(models(modules(f"services/{client}/api")))
+    assert list(models(modules(f"services/{client}/actions"))), "found no model: the walk is broken"
+
+
+@pytest.mark.parametrize("service", [*HUMAN_SERVICES, *CLIENTS])
 def test_routes_emit_nothing_and_refuse_by_no_rule_of_their_own(service):
     for path in modules(f"services/{service}/api"):
         found = list(deciding(path))

@@ -60,6 +60,31 @@ class PurposeNeeded(Exception):
         self.permission = permission
 
 
+def form_refused(why: str) -> Refused:
+    """Return the refusal of a form that is not one of this console's pages, or is too old."""
+    return Refused(HTTPStatus.FORBIDDEN, "This form was not accepted", why)
+
+
+def value_refused(why: str, field: str | None = None) -> Refused:
+    """Return the refusal of a form's value by the console itself."""
+    return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "A value is not acceptable", why, field)
+
+
+def item_unknown() -> Refused:
+    """Return the refusal of a number that no item of a sampled audit has."""
+    return Refused(HTTPStatus.NOT_FOUND, "Not found", "no item of this audit has this number")
+
+
+def is_unauthorised(answer: httpx.Response) -> bool:
+    """Whether a service refused the access token."""
+    return answer.status_code == HTTPStatus.UNAUTHORIZED
+
+
+def is_not_found(answer: httpx.Response) -> bool:
+    """Whether the service has no such record."""
+    return answer.status_code == HTTPStatus.NOT_FOUND
+
+
 def refusal(answer: httpx.Response) -> Refused:
     """Turn a problem document (RFC 9457) into an exception; its body must have been read."""
     try:

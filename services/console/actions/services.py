@@ -32,7 +32,7 @@ class Services:
         """Close the connections."""
         await self._http.aclose()
 
-    async def ask(
+    async def request(
         self,
         service: str,
         method: str,
@@ -72,19 +72,29 @@ class Services:
                 f"the service {service} does not answer; it showed and recorded no data",
             ) from exc
 
-    async def must(self, service: str, method: str, path: str, **request: Any) -> Any:
+    async def request_json(self, service: str, method: str, path: str, **options: Any) -> Any:
         """Send a request that has to succeed; returns its JSON, None without a body.
 
         Raises: Refused in the service's own words.
         """
-        return content(await self.ask(service, method, path, **request))
+        return content(await self.request(service, method, path, **options))
+
+
+def bearer(access_token: str) -> dict[str, str]:
+    """Return the header with a person's access token."""
+    return {"Authorization": f"Bearer {access_token}"}
+
+
+def successful(answer: httpx.Response) -> httpx.Response:
+    """Return a response that succeeded. Raises: Refused."""
+    if not answer.is_success:
+        raise refusal(answer)
+    return answer
 
 
 def content(answer: httpx.Response) -> Any:
     """Return a response's JSON, None without a body. Raises: Refused."""
-    if not answer.is_success:
-        raise refusal(answer)
-    if answer.status_code == HTTPStatus.NO_CONTENT:
+    if successful(answer).status_code == HTTPStatus.NO_CONTENT:
         return None
     try:
         return answer.json()

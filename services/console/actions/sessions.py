@@ -159,7 +159,9 @@ class Sessions:
 
     async def _refresh(self, session: Session) -> Session:
         body = {"refresh_token": session.refresh_token}
-        opened = await self._services.must("identity", "POST", "/v1/sessions/renewal", json=body)
+        opened = await self._services.request_json(
+            "identity", "POST", "/v1/sessions/renewal", json=body
+        )
         return self.remember(
             msgspec.structs.replace(
                 session,

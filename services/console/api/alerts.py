@@ -6,17 +6,15 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.console.actions.errors import Refused, SignedOut, refusal
+from services.console.actions import hits
+from services.console.actions.errors import Refused, SignedOut
 from services.console.api.browser import drop_cookies
 from services.console.api.pages import page
-from services.console.api.stream import Event, end, relay, signed_out
+from services.console.api.stream import ServerSentEvent, end, relay, signed_out
 from services.console.api.visit import Working, watching
 from shared.core.problem_codes import Common
 
 router = APIRouter(prefix="/alerts")
-
-SHOWN_AT_FIRST = 20
-READ = "hit:read"
 
 Number = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$")]
 After = Annotated[str, Query(max_length=300)]
@@ -26,9 +24,8 @@ LastId = Annotated[str | None, Header(pattern=r"^[0-9]{0,18}$")]
 @router.get("")
 async def show_alerts(request: Request, visit: Working) -> Response:
     """Show the newest hits, late ones apart; the page's script adds each new one as it is raised."""
-    asked = {"limit": SHOWN_AT_FIRST, "late": "false"}
-    found = await visit.must("hotlist", "GET", "/v1/hits", params=asked, purpose_for=READ)
-    waiting = await visit.must("hotlist", "GET", "/v1/hits/waiting", purpose_for=READ)
+    found = await hits.list_hits(visit, late=False)
+    waiting = await hits.count_waiting(visit)
     return page(
         request,
         "alerts.html",
@@ -44,8 +41,7 @@ async def show_alerts(request: Request, visit: Working) -> Response:
 @router.get("/late")
 async def show_late_hits(request: Request, visit: Working, after: After = "") -> Response:
     """Show hits of reads that came long after their capture: they raised no alert."""
-    asked = {"limit": SHOWN_AT_FIRST, "late": "true", **({"after": after} if after else {})}
-    found = await visit.must("hotlist", "GET", "/v1/hits", params=asked, purpose_for=READ)
+    found = await hits.list_hits(visit, late=True, after=after)
     return page(request, "late_hits.html", visit, found=found)
 
 
@@ -59,12 +55,7 @@ async def stream_alerts(
     """
     try:
         visit = await watching(request)
-        headers = {"Accept": "text/event-stream", "Last-Event-ID": last_event_id or after or ""}
-        answer = await visit.ask("hotlist", "GET", "/v1/alerts", headers=headers, stream=True)
-        if not answer.is_success:
-            await answer.aread()
-            await answer.aclose()
-            raise refusal(answer)
+        answer = await hits.open_alerts(visit, last_event_id or after or "")
     except SignedOut:
         drop_cookies(request)
         return _events([signed_out("session_over")])
@@ -79,6 +70,6 @@ async def stream_alerts(
 _UNBUFFERED = {"X-Accel-Buffering": "no"}
 
 
-def _events(events: Iterable[Event]) -> Response:
+def _events(events: Iterable[ServerSentEvent]) -> Response:
     content = b"retry: 10000\n\n" + b"".join(event.encode() for event in events)
     return Response(content, media_type="text/event-stream", headers=_UNBUFFERED)

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from services.console.actions import exports
 from services.console.actions.errors import Refused
 from services.console.api.forms import Form, form_action, new_key
 from services.console.api.holds import Managing, hold_page
@@ -16,29 +17,11 @@ from services.console.api.visit import Visit, Working
 
 router = APIRouter(prefix="/holds")
 
-BOOKED = (
-    "evidence_number",
-    "custodian_name",
-    "custodian_title",
-    "media_description",
-    "media_serial",
-    "sha256",
-)
-OPTIONAL = ("note", "corrects")
-
 
 @router.post("/{hold_id}/exports")
 async def request_export(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
     """Request a package of the records that the hold keeps now; the form's key makes a repeat harmless."""
-    export = await form_action(
-        visit.must(
-            "retention",
-            "POST",
-            "/v1/evidence-exports",
-            json={"hold_id": str(hold_id)},
-            headers=_key(form),
-        )
-    )
+    export = await form_action(exports.order(visit, hold_id, form))
     if isinstance(export, Refused):
         return await hold_page(request, visit, hold_id, form, export, refused="export")
     return to(request, f"/holds/exports/{export['export_id']}")
@@ -60,10 +43,7 @@ async def download_package(export_id: UUID, visit: Managing) -> Response:
 @router.post("/exports/{export_id}/bookings")
 async def book_copy(request: Request, export_id: UUID, form: Form, visit: Managing) -> Response:
     """Book the copy on one medium into evidence, or correct a booking by another one."""
-    body = {name: form.get(name, "") for name in BOOKED}
-    body |= {name: form[name] for name in OPTIONAL if name in form}
-    path = f"/v1/evidence-exports/{export_id}/bookings"
-    answer = await form_action(visit.must("retention", "POST", path, json=body, headers=_key(form)))
+    answer = await form_action(exports.book(visit, export_id, form))
     if isinstance(answer, Refused):
         return await _export_page(request, visit, export_id, form, answer, refused="booking")
     return to(request, f"/holds/exports/{export_id}")
@@ -81,9 +61,7 @@ async def withdraw_export(
     request: Request, export_id: UUID, form: Form, visit: Managing
 ) -> Response:
     """Withdraw an export without a booked copy, with the reason."""
-    body = {"reason": form.get("reason", "")}
-    path = f"/v1/evidence-exports/{export_id}/withdrawal"
-    answer = await form_action(visit.must("retention", "POST", path, json=body))
+    answer = await form_action(exports.withdraw(visit, export_id, form))
     if isinstance(answer, Refused):
         return await _export_page(request, visit, export_id, form, answer, refused="withdrawal")
     return to(request, f"/holds/exports/{export_id}")
@@ -97,9 +75,7 @@ async def _export_page(
     problem: Refused | None = None,
     refused: Literal["", "booking", "withdrawal"] = "",
 ) -> Response:
-    path = f"/v1/evidence-exports/{export_id}"
-    export = await visit.must("retention", "GET", path)
-    bookings = (await visit.must("retention", "GET", f"{path}/bookings"))["items"]
+    export, bookings = await exports.read_export(visit, export_id)
     return page(
         request,
         "export.html",
@@ -112,7 +88,3 @@ async def _export_page(
         problem=problem,
         refused=refused,
     )
-
-
-def _key(form: Mapping[str, str]) -> dict[str, Any]:
-    return {"Idempotency-Key": form.get("key", "")}

@@ -11,7 +11,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 
-from services.console.actions.errors import Refused
+from services.console.actions.errors import Refused, value_refused
 from shared.http.multipart import MultipartCallbacks
 
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs its input
@@ -51,12 +51,7 @@ class FileForm(MultipartCallbacks):
         """Return the fields before the file, stripped. Raises: Refused unless a file follows them."""
         while not self._has_file:
             if not await self._read():
-                raise Refused(
-                    HTTPStatus.UNPROCESSABLE_ENTITY,
-                    "A value is not acceptable",
-                    "choose a file",
-                    "file",
-                )
+                raise value_refused("choose a file", "file")
         return self._fields
 
     async def pieces(self) -> AsyncIterator[bytes]:

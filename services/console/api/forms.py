@@ -2,13 +2,12 @@
 
 import hmac
 from collections.abc import Awaitable, Mapping
-from http import HTTPStatus
 from secrets import token_urlsafe
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from services.console.actions.errors import Refused
+from services.console.actions.errors import Refused, form_refused
 from services.console.api.browser import BROWSER, SESSION, cookie_of, jar_of, origin_of, set_cookie
 from services.console.api.file_forms import FileForm
 from services.console.api.visit import session_in
@@ -56,7 +55,7 @@ async def own_file_form(request: Request) -> tuple[Mapping[str, str], FileForm]:
 
 def _check_origin(request: Request) -> None:
     if request.headers.get("origin") != origin_of(request):
-        raise _foreign("it did not come from a page of this console")
+        raise form_refused("it did not come from a page of this console")
 
 
 def _own(request: Request, fields: dict[str, str]) -> Mapping[str, str]:
@@ -67,7 +66,7 @@ def _own(request: Request, fields: dict[str, str]) -> Mapping[str, str]:
     expected = service_of(request.app, ConsoleService).seal.form_token(browser, session_id)
     given = fields.pop(TOKEN, "")
     if not browser or not hmac.compare_digest(given.encode(errors="replace"), expected.encode()):
-        raise _foreign("its page is too old, or from another session; open the page again")
+        raise form_refused("its page is too old, or from another session; open the page again")
     return {name: value for name, value in fields.items() if value}
 
 
@@ -87,28 +86,6 @@ async def form_action(action: Awaitable[Any]) -> Any:
 def new_key() -> str:
     """Return an Idempotency-Key for a form, so that a form sent twice acts once."""
     return token_urlsafe(18)
-
-
-def moment_of(typed: str) -> str:
-    """Return a time typed into a form that asks for UTC."""
-    return f"{typed}Z" if typed else ""
-
-
-def number(text: str) -> float | str:
-    """Return a number, or invalid text unchanged, so that the service refuses it by field."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def whole(text: str) -> int | str:
-    """Return a whole number, or invalid text unchanged, so that the service refuses it by field."""
-    return int(text) if text.isdecimal() and len(text) < 20 else text
-
-
-def _foreign(why: str) -> Refused:
-    return Refused(HTTPStatus.FORBIDDEN, "This form was not accepted", why)
 
 
 Form = Annotated[Mapping[str, str], Depends(own_form)]

@@ -7,17 +7,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from services.console.actions import exports, holds
 from services.console.actions.errors import PurposeNeeded, Refused
-from services.console.api.forms import Form, form_action, moment_of, new_key, number
+from services.console.api.forms import Form, form_action, new_key
 from services.console.api.pages import page, waiting_page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working, working
 
 router = APIRouter(prefix="/holds")
-
-ON_A_PAGE = 50
-READ = "hold:read"
-MANAGE = "hold:manage"
 
 After = Annotated[str, Query(max_length=300)]
 
@@ -28,9 +25,9 @@ async def managing(request: Request) -> Visit:
     A person without the permission passes: retention refuses them, on record.
     """
     visit = await working(request)
-    if not visit.has_purpose_for(MANAGE) and MANAGE in visit.session.permissions:
+    if not visit.has_purpose_for(holds.MANAGE) and holds.MANAGE in visit.session.permissions:
         here = request.url.path.removeprefix(request.scope.get("root_path", "")).lower()
-        raise PurposeNeeded(here if request.method == "GET" else "/holds", MANAGE)
+        raise PurposeNeeded(here if request.method == "GET" else "/holds", holds.MANAGE)
     return visit
 
 
@@ -41,27 +38,23 @@ Managing = Annotated[Visit, Depends(managing)]
 async def show_holds(
     request: Request,
     visit: Working,
-    kept: Literal["in_force", "released", "all"] = "in_force",
+    kept: holds.State = "in_force",
     after: After = "",
 ) -> Response:
     """Show the holds of the person's agency, newest first, and the exports that await a booking.
 
     Without a purpose that opens them, shows only how many there are and since when.
     """
-    if not visit.has_purpose_for(READ):
-        waiting = await visit.must("retention", "GET", "/v1/holds/waiting", with_purpose=False)
+    if not visit.has_purpose_for(holds.READ):
+        waiting = await holds.count_waiting(visit)
         rows = [
             ("Holds in force", waiting["in_force"], waiting["oldest_placed_at"]),
             ("Exports that await a booking", waiting["unbooked"], waiting["oldest_requested_at"]),
         ]
-        return waiting_page(request, visit, "Holds", "/holds", rows, READ)
-    asked: dict[str, Any] = {"limit": ON_A_PAGE}
-    asked |= {} if kept == "all" else {"in_force": kept == "in_force"}
-    asked |= {"after": after} if after else {}
-    found = await visit.must("retention", "GET", "/v1/holds", params=asked)
-    unbooked = {"unbooked": True, "limit": ON_A_PAGE}
-    exports = await visit.must("retention", "GET", "/v1/evidence-exports", params=unbooked)
-    return page(request, "holds.html", visit, found=found, kept=kept, unbooked=exports)
+        return waiting_page(request, visit, "Holds", "/holds", rows, holds.READ)
+    found = await holds.list_holds(visit, kept, after)
+    unbooked = await exports.list_unbooked(visit)
+    return page(request, "holds.html", visit, found=found, kept=kept, unbooked=unbooked)
 
 
 @router.get("/new")
@@ -79,10 +72,7 @@ async def show_new_hold_on_read(request: Request, read_id: UUID, visit: Managing
 @router.post("/new")
 async def place_hold(request: Request, form: Form, visit: Managing) -> Response:
     """Place a hold. A POST, so that no URL contains a plate."""
-    body = {name: form.get(name, "") for name in ("basis", "case_number", "description")}
-    hold = await form_action(
-        visit.must("retention", "POST", "/v1/holds", json=body | {"criteria": criteria(form)})
-    )
+    hold = await form_action(holds.place(visit, form))
     if isinstance(hold, Refused):
         return _form_page(request, visit, form, hold)
     return to(request, f"/holds/{hold['hold_id']}")
@@ -99,36 +89,35 @@ async def show_held_records(
     request: Request, hold_id: UUID, visit: Managing, after: After = ""
 ) -> Response:
     """Show the records that a hold keeps now. Retention records the disclosure of every read."""
-    asked: dict[str, Any] = {"limit": ON_A_PAGE} | ({"after": after} if after else {})
-    hold = await visit.must("retention", "GET", f"/v1/holds/{hold_id}")
-    found = await visit.must("retention", "GET", f"/v1/holds/{hold_id}/records", params=asked)
+    hold = await holds.read_hold(visit, hold_id)
+    found = await holds.list_records(visit, hold_id, after)
     return page(request, "held.html", visit, hold=hold, found=found)
 
 
 @router.post("/{hold_id}/release")
 async def release_hold(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
     """Release a hold, with the reason."""
-    return await _step(request, visit, hold_id, form, "release", form.get("reason", ""))
+    answer = await form_action(holds.release(visit, hold_id, form.get("reason", "")))
+    return await _changed(request, visit, hold_id, form, answer, "release")
 
 
 @router.post("/{hold_id}/confirmation")
 async def confirm_hold(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
     """Confirm another person's hold that is wider than a search, with the reason."""
     reason = form.get("confirmation_reason", "")
-    return await _step(request, visit, hold_id, form, "confirmation", reason)
+    answer = await form_action(holds.confirm(visit, hold_id, reason))
+    return await _changed(request, visit, hold_id, form, answer, "confirmation")
 
 
-async def _step(
+async def _changed(
     request: Request,
     visit: Visit,
     hold_id: UUID,
     form: Mapping[str, str],
+    answer: Any,
     step: Literal["release", "confirmation"],
-    reason: str,
 ) -> Response:
-    """Change a hold's state with a reason, and return to its page, which says why a change was refused."""
-    path, body = f"/v1/holds/{hold_id}/{step}", {"reason": reason}
-    answer = await form_action(visit.must("retention", "POST", path, json=body))
+    """Return to a hold's page after a change, which says why a change was refused."""
     if isinstance(answer, Refused):
         return await hold_page(request, visit, hold_id, form, answer, refused=step)
     return to(request, f"/holds/{hold_id}")
@@ -143,35 +132,20 @@ async def hold_page(
     refused: Literal["", "release", "export", "confirmation"] = "",
 ) -> Response:
     """Build the page of one hold, with a refusal and the values typed for it."""
-    hold = await visit.must("retention", "GET", f"/v1/holds/{hold_id}")
-    asked = {"hold_id": str(hold_id), "limit": ON_A_PAGE}
-    exports = await visit.must("retention", "GET", "/v1/evidence-exports", params=asked)
+    hold = await holds.read_hold(visit, hold_id)
+    of_hold = await exports.list_of_hold(visit, hold_id)
     return page(
         request,
         "hold.html",
         visit,
         problem.status if problem else HTTPStatus.OK,
         hold=hold,
-        exports=exports,
+        exports=of_hold,
         key=form.get("key") or new_key(),
         form=form,
         problem=problem,
         refused=refused,
     )
-
-
-def criteria(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return a hold's criteria in retention's format; retention refuses invalid values by field."""
-    asked: dict[str, Any] = {}
-    if "read_id" in form:
-        asked["read_ids"] = [form["read_id"]]
-    if "plate" in form:
-        asked["plate"] = form["plate"]
-    if form.get("lookalike") == "yes":
-        asked["lookalike"] = True
-    asked |= {n: moment_of(form[n]) for n in ("captured_from", "captured_to") if n in form}
-    circle = {n: number(form[n]) for n in ("latitude", "longitude", "radius_m") if n in form}
-    return asked | ({"area": circle} if circle else {})
 
 
 def _form_page(

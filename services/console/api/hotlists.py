@@ -7,8 +7,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from services.console.actions import hotlists
 from services.console.actions.errors import Refused
-from services.console.api.forms import FileFields, Form, form_action, moment_of, whole
+from services.console.api.forms import FileFields, Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working
@@ -18,32 +19,13 @@ router = APIRouter(prefix="/hotlists")
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 After = Annotated[str, Query(max_length=300)]
 
-ON_A_PAGE = 50
-READ = "hotlist:read"
-MANAGE = "hotlist:manage"
-UPLOADED_WITHIN_S = 300.0
-"""Longest wait for an upload: hotlist reads and compares a million lines before it answers."""
-
-SEARCHED = ("plate", "record_kind", "after")
-ENTERED = (
-    "plate",
-    "record_kind",
-    "reason",
-    "state",
-    "entering_ori",
-    "entering_reference",
-    "make",
-    "model",
-    "colour",
-)
-
 
 @router.get("")
 async def show_lists(request: Request, visit: Working) -> Response:
     """Show all lists whose source the person is entitled to."""
-    found = await visit.must("hotlist", "GET", "/v1/lists", with_purpose=False)
+    lists = await hotlists.list_lists(visit)
     now = visit.console.clock.now()
-    return page(request, "hotlists.html", visit, lists=found["items"], now=now)
+    return page(request, "hotlists.html", visit, lists=lists, now=now)
 
 
 @router.get("/new")
@@ -55,12 +37,7 @@ async def show_new_list(request: Request, visit: Working) -> Response:
 @router.post("/new")
 async def make_list(request: Request, form: Form, visit: Working) -> Response:
     """Create an empty hot list and continue to its first upload."""
-    body: dict[str, Any] = {name: form.get(name, "") for name in ("name", "source")}
-    if "staleness_hours" in form:
-        body["staleness_hours"] = whole(form["staleness_hours"])
-    made = await form_action(
-        visit.must("hotlist", "POST", "/v1/lists", json=body, purpose_for=MANAGE)
-    )
+    made = await form_action(hotlists.create_list(visit, form))
     if isinstance(made, Refused):
         return page(request, "new_list.html", visit, made.status, form=form, problem=made)
     return to(request, f"/hotlists/{made['list_id']}/upload")
@@ -75,10 +52,7 @@ async def show_list(request: Request, list_id: UUID, visit: Working) -> Response
 @router.post("/{list_id}")
 async def search_entries(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
     """Search entries. A POST that answers with the page itself, so that no URL contains plates."""
-    body = {name: form[name] for name in SEARCHED if name in form} | {"limit": ON_A_PAGE}
-    found = await form_action(
-        visit.must("hotlist", "POST", f"/v1/lists/{list_id}/entries/search", json=body)
-    )
+    found = await form_action(hotlists.search_entries(visit, list_id, form))
     if isinstance(found, Refused):
         return await _list_page(request, visit, list_id, form, problem=found)
     return await _list_page(request, visit, list_id, form, found=found)
@@ -93,8 +67,7 @@ async def show_new_entry(request: Request, list_id: UUID, visit: Working) -> Res
 @router.post("/{list_id}/new")
 async def add_entry(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
     """Add an entry, in force at once."""
-    path = f"/v1/lists/{list_id}/entries"
-    answer = await form_action(visit.must("hotlist", "POST", path, json={"entries": [entry(form)]}))
+    answer = await form_action(hotlists.add_entry(visit, list_id, form))
     if isinstance(answer, Refused):
         return await _form_page(request, visit, "new_entry.html", list_id, form, answer)
     return to(request, f"/hotlists/{list_id}")
@@ -105,9 +78,7 @@ async def end_entry(
     request: Request, list_id: UUID, entry_id: UUID, form: Form, visit: Working
 ) -> Response:
     """End an entry at once, with the reason."""
-    asked = {"reason": form["reason"]} if "reason" in form else {}
-    path = f"/v1/lists/{list_id}/entries/{entry_id}"
-    answer = await form_action(visit.must("hotlist", "DELETE", path, params=asked))
+    answer = await form_action(hotlists.end_entry(visit, list_id, entry_id, form))
     if isinstance(answer, Refused):
         return await _list_page(request, visit, list_id, {}, problem=answer)
     return to(request, f"/hotlists/{list_id}")
@@ -124,8 +95,7 @@ async def activate_version(
     request: Request, list_id: UUID, version: Number, form: Form, visit: Working
 ) -> Response:
     """Activate a version; for one that awaits a second person, as that person."""
-    path = f"/v1/lists/{list_id}/versions/{version}/activation"
-    answer = await form_action(visit.must("hotlist", "POST", path, purpose_for=MANAGE))
+    answer = await form_action(hotlists.activate(visit, list_id, version))
     if isinstance(answer, Refused):
         return await _versions_page(request, visit, list_id, answer)
     return to(request, f"/hotlists/{list_id}/versions")
@@ -143,22 +113,8 @@ async def upload_version(
 ) -> Response:
     """Forward a file to hotlist as it arrives, and show the result for its lines."""
     form, file = sent
-    hot_list = await _list(visit, list_id)
-    asked = {"activate": "true" if "activate" in form else "false"}
-    if "as_of" in form:
-        asked["as_of"] = moment_of(form["as_of"])
-    made = await form_action(
-        visit.must(
-            "hotlist",
-            "POST",
-            f"/v1/lists/{list_id}/versions",
-            params=asked,
-            headers={"Content-Type": "text/csv"},
-            content=file.pieces(),
-            within_s=UPLOADED_WITHIN_S,
-            purpose_for=MANAGE,
-        )
-    )
+    hot_list = await hotlists.read_list(visit, list_id)
+    made = await form_action(hotlists.upload(visit, list_id, form, file.pieces()))
     if isinstance(made, Refused):
         return await _form_page(request, visit, "upload.html", list_id, form, made)
     lines = made["entries"] + made["set_aside"] + sum(made["skipped"].values())
@@ -170,10 +126,8 @@ async def show_set_aside(
     request: Request, list_id: UUID, version: Number, visit: Working, after: After = ""
 ) -> Response:
     """Show the lines of a version's upload that became no entries, each with its fault."""
-    hot_list = await _list(visit, list_id)
-    asked = {"limit": ON_A_PAGE, **({"after": after} if after else {})}
-    path = f"/v1/lists/{list_id}/versions/{version}/set-aside"
-    found = await visit.must("hotlist", "GET", path, params=asked)
+    hot_list = await hotlists.read_list(visit, list_id)
+    found = await hotlists.list_set_aside(visit, list_id, version, after)
     return page(request, "set_aside.html", visit, list=hot_list, version=version, found=found)
 
 
@@ -182,20 +136,6 @@ async def download_set_aside(list_id: UUID, version: Number, visit: Working) -> 
     """Download all of these lines as a file; hotlist records the disclosure."""
     path = f"/v1/lists/{list_id}/versions/{version}/set-aside.csv"
     return await visit.file("hotlist", path, {"text/csv"}, f"set-aside-{version}")
-
-
-def entry(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return an entry in hotlist's format; hotlist refuses invalid values by field."""
-    made: dict[str, Any] = {"plate": "", "record_kind": "", "reason": ""}
-    made |= {name: form[name] for name in ENTERED if name in form}
-    if "expires_at" in form:
-        made["expires_at"] = moment_of(form["expires_at"])
-    return made
-
-
-async def _list(visit: Visit, list_id: UUID) -> Any:
-    """Return a list's details without entries, which need no purpose. Raises: Refused, SignedOut."""
-    return await visit.must("hotlist", "GET", f"/v1/lists/{list_id}", with_purpose=False)
 
 
 async def _list_page(
@@ -207,7 +147,7 @@ async def _list_page(
     found: Any = None,
     problem: Refused | None = None,
 ) -> Response:
-    hot_list = await _list(visit, list_id)
+    hot_list = await hotlists.read_list(visit, list_id)
     return page(
         request,
         "hotlist.html",
@@ -215,7 +155,7 @@ async def _list_page(
         problem.status if problem else HTTPStatus.OK,
         list=hot_list,
         found=found,
-        is_open=visit.has_purpose_for(READ),
+        is_open=visit.has_purpose_for(hotlists.READ),
         now=visit.console.clock.now(),
         form=form,
         problem=problem,
@@ -225,11 +165,9 @@ async def _list_page(
 async def _versions_page(
     request: Request, visit: Visit, list_id: UUID, problem: Refused | None = None
 ) -> Response:
-    hot_list = await _list(visit, list_id)
-    path = f"/v1/lists/{list_id}/versions"
-    found = await visit.must("hotlist", "GET", path, with_purpose=False)
+    hot_list = await hotlists.read_list(visit, list_id)
+    versions = await hotlists.list_versions(visit, list_id)
     status = problem.status if problem else HTTPStatus.OK
-    versions = found["items"]
     return page(
         request, "versions.html", visit, status, list=hot_list, versions=versions, problem=problem
     )
@@ -244,6 +182,6 @@ async def _form_page(
     problem: Refused | None = None,
 ) -> Response:
     """Build a page with a form about one list, with a refusal and the values typed for it."""
-    hot_list = await _list(visit, list_id)
+    hot_list = await hotlists.read_list(visit, list_id)
     status = problem.status if problem else HTTPStatus.OK
     return page(request, template, visit, status, list=hot_list, form=form, problem=problem)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from services.console.actions import people
 from services.console.actions.errors import Refused
 from services.console.api.browser import origin_of
 from services.console.api.codes import qr_code
@@ -26,9 +27,7 @@ async def print_invitation(
     request: Request, account_id: UUID, form: Form, visit: Working
 ) -> Response:
     """Show the sheet for one person, to be printed now: identity returns the token once."""
-    sheet = await form_action(
-        visit.must("identity", "POST", f"/v1/accounts/{account_id}/invitation/delivery")
-    )
+    sheet = await form_action(people.deliver_invitation(visit, account_id))
     if isinstance(sheet, Refused):
         return await _listed(request, visit, sheet)
     address = f"{origin_of(request)}{request.scope.get('root_path', '')}/enrolment"
@@ -46,6 +45,6 @@ def enrolment_link(address: str, token: str) -> str:
 
 
 async def _listed(request: Request, visit: Visit, problem: Refused | None = None) -> Response:
-    found = await visit.must("identity", "GET", "/v1/accounts/invitations/waiting")
+    found = await people.list_invitations(visit)
     status = problem.status if problem else 200
     return page(request, "invitations.html", visit, status, found=found, problem=problem)

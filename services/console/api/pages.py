@@ -18,7 +18,7 @@ from services.console.actions.errors import Refused
 from services.console.actions.sessions import Purpose, Session
 from services.console.api.forms import TOKEN, form_token
 from services.console.api.visit import Visit
-from services.console.domain.navigation import destinations_of
+from services.console.domain.navigation import links_for
 from services.console.service import ConsoleService
 from shared.service.running import service_of
 
@@ -43,7 +43,7 @@ def page(
         policy=console.policy,
         session=session,
         purpose=purpose,
-        ways=destinations_of(session.permissions) if session else [],
+        links=links_for(session.permissions) if session else [],
         idle_s=int(console.sessions.idle.total_seconds()),
         form_field=TOKEN,
         form_token=form_token(request),

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.console.actions import people
 from services.console.actions.errors import Refused
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
@@ -15,9 +16,6 @@ from services.console.api.visit import Visit, Working
 
 router = APIRouter(prefix="/people")
 
-ON_A_PAGE = 50
-LIFTS = 10
-MANAGE = "account:manage"
 STATES = ("invited", "active", "locked", "disabled", "separated")
 
 State = Annotated[str, Query(pattern=r"^[a-z]{0,20}$")]
@@ -29,11 +27,8 @@ async def show_people(
     request: Request, visit: Working, state: State = "", after: After = ""
 ) -> Response:
     """Show all accounts by user name, and the proposals to invite people anew."""
-    asked: dict[str, Any] = {"limit": ON_A_PAGE}
-    asked |= {"status": state} if state else {}
-    asked |= {"after": after} if after else {}
-    found = await visit.must("identity", "GET", "/v1/accounts", params=asked)
-    proposed = await _proposed(visit)
+    found = await people.list_accounts(visit, state, after)
+    proposed = await people.list_proposals(visit)
     return page(
         request, "people.html", visit, found=found, proposed=proposed, states=STATES, chosen=state
     )
@@ -48,21 +43,22 @@ async def show_person(request: Request, account_id: UUID, visit: Working) -> Res
 @router.post("/{account_id}/invitation")
 async def invite_anew(request: Request, account_id: UUID, form: Form, visit: Working) -> Response:
     """Invite a person anew, or propose it if it takes two administrators."""
-    body = {"reason": form.get("reason", "")}
-    return await _done(request, visit, account_id, form, "invitation", body)
+    answer = await form_action(people.invite_anew(visit, account_id, form))
+    return await _done(request, visit, account_id, form, answer, "invitation")
 
 
 @router.post("/{account_id}/approval")
 async def approve(request: Request, account_id: UUID, form: Form, visit: Working) -> Response:
     """Invite a person anew, as another administrator proposed."""
-    return await _done(request, visit, account_id, form, "invitation/approval", None)
+    answer = await form_action(people.approve(visit, account_id))
+    return await _done(request, visit, account_id, form, answer, "invitation/approval")
 
 
 @router.post("/{account_id}/limit")
 async def lift_limit(request: Request, account_id: UUID, form: Form, visit: Working) -> Response:
     """Lift a person's limit of records a day, for one case."""
-    body = {name: form.get(name, "") for name in ("case_number", "reason")}
-    return await _done(request, visit, account_id, form, "limit-lifts", body)
+    answer = await form_action(people.lift_limit(visit, account_id, form))
+    return await _done(request, visit, account_id, form, answer, "limit-lifts")
 
 
 async def _done(
@@ -70,23 +66,12 @@ async def _done(
     visit: Visit,
     account_id: UUID,
     form: Mapping[str, str],
+    answer: Any,
     act: str,
-    body: Mapping[str, str] | None,
 ) -> Response:
-    answer = await form_action(
-        visit.must("identity", "POST", f"/v1/accounts/{account_id}/{act}", json=body)
-    )
     if isinstance(answer, Refused):
         return await _person_page(request, visit, account_id, form, answer, act)
     return to(request, f"/people/{account_id}")
-
-
-async def _proposed(visit: Visit) -> list[Any]:
-    """Return the open proposals, for people who may approve them."""
-    if MANAGE not in visit.session.permissions:
-        return []
-    found = await visit.must("identity", "GET", "/v1/accounts/invitations/proposed")
-    return list(found["items"])
 
 
 async def _person_page(
@@ -98,19 +83,16 @@ async def _person_page(
     act: str = "",
 ) -> Response:
     """Build a person's page; a `problem` appears in the section of the refused `act`."""
-    path = f"/v1/accounts/{account_id}"
-    person = await visit.must("identity", "GET", path)
-    lifts = await visit.must("identity", "GET", f"{path}/limit-lifts", params={"limit": LIFTS})
-    proposals = [one for one in await _proposed(visit) if one["account_id"] == str(account_id)]
-    two = visit.console.policy.accounts.two_to_reinvite & set(person["roles"])
+    person = await people.read_person(visit, account_id)
+    two = visit.console.policy.accounts.two_to_reinvite & set(person.account["roles"])
     return page(
         request,
         "person.html",
         visit,
         problem.status if problem else HTTPStatus.OK,
-        person=person,
-        lifts=lifts["items"],
-        proposal=proposals[0] if proposals else None,
+        person=person.account,
+        lifts=person.lifts,
+        proposal=person.proposal,
         takes_two=sorted(two),
         is_own=str(account_id) == visit.session.person_id,
         form=form,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from services.console.actions.errors import refusal
+from services.console.actions.audit import read_public
 from services.console.api.pages import page
 from services.console.api.visit import visitor
 from services.console.service import ConsoleService
@@ -21,17 +21,15 @@ async def show_policy(request: Request) -> Response:
 @router.get("/checkpoint")
 async def show_checkpoint(request: Request) -> Response:
     """Show the audit log's newest signed checkpoint; public, without ALPR data."""
-    return await _passed_on(request, "/v1/checkpoint")
+    return await _relay(request, "/v1/checkpoint")
 
 
 @router.get("/keys")
 async def show_keys(request: Request) -> Response:
     """Show the public keys that verify checkpoints; public."""
-    return await _passed_on(request, "/v1/keys")
+    return await _relay(request, "/v1/keys")
 
 
-async def _passed_on(request: Request, path: str) -> Response:
-    answer = await service_of(request.app, ConsoleService).services.ask("audit", "GET", path)
-    if not answer.is_success:
-        raise refusal(answer)
-    return PlainTextResponse(answer.content)
+async def _relay(request: Request, path: str) -> Response:
+    services = service_of(request.app, ConsoleService).services
+    return PlainTextResponse(await read_public(services, path))

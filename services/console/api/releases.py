@@ -7,17 +7,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.console.actions import releases
 from services.console.actions.errors import Refused
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page, waiting_page, words
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working
-from services.console.domain.reviews import OPEN, review_of
+from services.console.domain.queries import LIST_SOURCES
 
 router = APIRouter(prefix="/releases")
 
-ON_A_PAGE = 50
-READ = "release:read"
 STATES = (
     "submitted",
     "first_approved",
@@ -29,8 +28,6 @@ STATES = (
     "refused",
     "withdrawn",
 )
-SOURCES = ("department", "state", "federal")
-"""Sources of hot lists."""
 DOCUMENTS = frozenset({"application/pdf", "image/png", "image/jpeg"})
 
 After = Annotated[str, Query(max_length=300, pattern=r"^[A-Za-z0-9_=-]*$")]
@@ -45,17 +42,14 @@ async def show_requests(
 
     Without a purpose that opens them, shows only how many await a decision and since when.
     """
-    if not visit.has_purpose_for(READ):
-        waiting = await visit.must("release", "GET", "/v1/requests/waiting", with_purpose=False)
+    if not visit.has_purpose_for(releases.READ):
+        waiting = await releases.count_waiting(visit)
         rows = [
             (words(one["status"]).capitalize(), one["count"], one["oldest_at"])
             for one in waiting["states"]
         ]
-        return waiting_page(request, visit, "Release requests", "/releases", rows, READ)
-    asked: dict[str, object] = {"limit": ON_A_PAGE}
-    asked |= {"status": status} if status else {}
-    asked |= {"after": after} if after else {}
-    found = await visit.must("release", "GET", "/v1/requests", params=asked)
+        return waiting_page(request, visit, "Release requests", "/releases", rows, releases.READ)
+    found = await releases.list_requests(visit, status, after)
     now = visit.console.clock.now()
     return page(request, "releases.html", visit, found=found, states=STATES, chosen=status, now=now)
 
@@ -71,14 +65,7 @@ async def decide_request(
     request: Request, request_id: UUID, form: Form, visit: Working
 ) -> Response:
     """Approve or deny; the release service decides who may and how many people it takes."""
-    body: dict[str, object] = {name: form.get(name, "") for name in ("decision", "reason")}
-    if named := [source for source in SOURCES if f"list_{source}" in form]:
-        body["list_sources"] = named
-    if "originals" in form:
-        body["originals"] = form["originals"].replace(",", " ").split()
-    answer = await form_action(
-        visit.must("release", "POST", f"/v1/requests/{request_id}/decision", json=body)
-    )
+    answer = await form_action(releases.decide(visit, request_id, form))
     if isinstance(answer, Refused):
         return await _page(request, visit, request_id, form, answer)
     return to(request, f"/releases/{request_id}")
@@ -98,12 +85,7 @@ async def _page(
     form: Mapping[str, str],
     problem: Refused | None = None,
 ) -> Response:
-    asked = await visit.must("release", "GET", f"/v1/requests/{request_id}")
-    review = None
-    if asked["status"] in OPEN:
-        agency = await visit.must("release", "GET", f"/v1/agencies/{asked['agency_ori']}")
-        person = visit.session
-        review = review_of(asked, agency, person.person_id, person.permissions)
+    asked, review = await releases.read_request(visit, request_id)
     return page(
         request,
         "release.html",
@@ -111,7 +93,7 @@ async def _page(
         problem.status if problem else HTTPStatus.OK,
         asked=asked,
         review=review,
-        sources=SOURCES,
+        sources=LIST_SOURCES,
         form=form,
         problem=problem,
         now=visit.console.clock.now(),

@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
+from services.console.actions import audit
 from services.console.actions.errors import Refused
-from services.console.api.audit import Auditing, audit_page, same_request
-from services.console.api.forms import Form, form_action, whole
+from services.console.api.audit import Auditing, audit_page
+from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit
+from services.console.domain.sampled_audits import next_item, why_not_review, why_not_sign
 
 router = APIRouter(prefix="/audit/samples")
-
-WORK = "audit:work"
 
 Number = Annotated[int, Path(ge=1, le=1_000_000)]
 
@@ -24,8 +24,7 @@ Number = Annotated[int, Path(ge=1, le=1_000_000)]
 @router.post("")
 async def draw_sample(request: Request, form: Form, visit: Auditing) -> Response:
     """Draw the sample of a period's accesses; no person chooses its size or its members."""
-    body = {"period_seq": whole(form.get("period_seq", ""))}
-    drawn = await form_action(visit.must("audit", "POST", "/v1/audits", json=body))
+    drawn = await form_action(audit.draw_sample(visit, form))
     if isinstance(drawn, Refused):
         return await audit_page(request, visit, drawn)
     return to(request, f"/audit/samples/{drawn['audit_id']}")
@@ -42,10 +41,7 @@ async def sign_off_sample(
     request: Request, audit_id: UUID, form: Form, visit: Auditing
 ) -> Response:
     """Sign off a fully reviewed audit; the signer must not have worked on it."""
-    body = {"statement": form.get("statement", "")}
-    answer = await form_action(
-        visit.must("audit", "POST", f"/v1/audits/{audit_id}/sign-off", json=body)
-    )
+    answer = await form_action(audit.sign_off(visit, audit_id, form))
     if isinstance(answer, Refused):
         return await _sample_page(request, visit, audit_id, form, answer)
     return to(request, f"/audit/samples/{audit_id}")
@@ -62,12 +58,10 @@ async def review_item(
     request: Request, audit_id: UUID, number: Number, form: Form, visit: Auditing
 ) -> Response:
     """Record the review of one access, and continue to the next unreviewed one."""
-    body = {name: form.get(name, "") for name in ("outcome", "note")}
-    path = f"/v1/audits/{audit_id}/items/{number}/review"
-    audit = await form_action(visit.must("audit", "POST", path, json=body))
-    if isinstance(audit, Refused):
-        return await _item_page(request, visit, audit_id, number, form, audit)
-    following = next_item(audit, number)
+    reviewed = await form_action(audit.review_item(visit, audit_id, number, form))
+    if isinstance(reviewed, Refused):
+        return await _item_page(request, visit, audit_id, number, form, reviewed)
+    following = next_item(reviewed, number)
     here = f"/audit/samples/{audit_id}"
     return to(request, here if following is None else f"{here}/items/{following}")
 
@@ -79,14 +73,14 @@ async def _sample_page(
     form: Mapping[str, str],
     problem: Refused | None = None,
 ) -> Response:
-    audit = await visit.must("audit", "GET", f"/v1/audits/{audit_id}")
+    sample, session = await audit.read_sample(visit, audit_id), visit.session
     return page(
         request,
         "sample.html",
         visit,
         problem.status if problem else HTTPStatus.OK,
-        audit=audit,
-        why_not=why_not_sign(audit, visit),
+        audit=sample,
+        why_not=why_not_sign(sample, session.person_id, session.permissions),
         form=form,
         problem=problem,
     )
@@ -100,51 +94,17 @@ async def _item_page(
     form: Mapping[str, str],
     problem: Refused | None = None,
 ) -> Response:
-    audit = await visit.must("audit", "GET", f"/v1/audits/{audit_id}")
-    item = next((i for i in audit["items"] if i["number"] == number), None)
-    if item is None:
-        raise Refused(HTTPStatus.NOT_FOUND, "Not found", "no item of this audit has this number")
-    entry = await visit.must("audit", "GET", f"/v1/entries/{item['seq']}")
+    sampled, session = await audit.read_item(visit, audit_id, number), visit.session
     return page(
         request,
         "item.html",
         visit,
         problem.status if problem else HTTPStatus.OK,
-        audit=audit,
-        item=item,
-        entry=entry,
-        others=await same_request(visit, entry),
-        why_not=why_not_review(entry, visit),
+        audit=sampled.audit,
+        item=sampled.item,
+        entry=sampled.entry,
+        others=sampled.others,
+        why_not=why_not_review(sampled.entry, session.person_id, session.permissions),
         form=form,
         problem=problem,
     )
-
-
-def next_item(audit: Mapping[str, Any], number: int) -> int | None:
-    """Return the next unreviewed item after `number`, wrapping around; None if all are reviewed.
-
-    It does not start from the first: that may be an access of one's own, which another person reviews.
-    """
-    left = [item["number"] for item in audit["items"] if item["outcome"] is None]
-    return next((later for later in left if later > number), left[0] if left else None)
-
-
-def why_not_sign(audit: Mapping[str, Any], visit: Visit) -> str:
-    """Return why this person cannot sign an audit off now; empty if they can."""
-    if WORK not in visit.session.permissions:
-        return f"this needs the permission {WORK}, which is not among yours"
-    if left := len(audit["items"]) - audit["reviewed"]:
-        return f"{left} of {len(audit['items'])} accesses are not reviewed yet"
-    worked = [item["reviewed_by"] for item in audit["items"]] + [audit["drawn_by"]]
-    if visit.session.person_id in {person["person_id"] for person in worked}:
-        return "you drew or reviewed it; it is signed off by another person"
-    return ""
-
-
-def why_not_review(entry: Mapping[str, Any], visit: Visit) -> str:
-    """Return why this person cannot review an access; empty if they can."""
-    if WORK not in visit.session.permissions:
-        return f"this needs the permission {WORK}, which is not among yours"
-    if visit.session.person_id == entry["person_id"]:
-        return "this is an access of your own; another person reviews it"
-    return ""

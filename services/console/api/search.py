@@ -2,26 +2,25 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.console.actions import records
 from services.console.actions.errors import Refused
-from services.console.actions.sessions import Purpose
+from services.console.actions.purposes import declare
 from services.console.api.browser import PURPOSE, set_cookie
-from services.console.api.forms import Form, form_action, moment_of, number
+from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import LinkToken, Visit, Watching, Working, offered_by
 
 router = APIRouter()
 
-ON_A_PAGE = 50
 START = "/search"
-SEARCH = "record:search"
 _BACK = re.compile(r"/(search|audit|holds|releases|hotlists|hits|alerts)(/[0-9a-z-]{1,60}){0,4}")
 """Pages that a declared purpose may continue to: ours that need one."""
 
@@ -45,24 +44,13 @@ async def show_purpose(
 @router.post("/purpose")
 async def declare_purpose(request: Request, form: Form, visit: Working) -> Response:
     """Declare a purpose to identity; shows a refusal in identity's words, with the citation."""
-    names = ("kind", "offence_type", "case_number", "call_number", "justification")
-    body = {name: form[name] for name in names if name in form}
-    body = {"kind": "", "offence_type": "", "justification": ""} | body
     back = form.get("back", START)
     if not _BACK.fullmatch(back):
         back = START
     try:
-        taken = await visit.must("identity", "POST", "/v1/purposes", json=body)
+        purpose = await declare(visit, form)
     except Refused as exc:
         return _purpose_page(request, visit, form, back=back, problem=exc)
-    purpose = Purpose(
-        session_id=visit.session.session_id,
-        token=taken["purpose_token"],
-        kind=body["kind"],
-        offence_type=body["offence_type"],
-        number=body.get("case_number") or body.get("call_number", ""),
-        expires_at=datetime.fromisoformat(taken["expires_at"]),
-    )
     set_cookie(request, PURPOSE, visit.console.seal.seal(purpose))
     return to(request, back)
 
@@ -93,7 +81,7 @@ def _purpose_page(
 @router.get("/search")
 async def show_search(request: Request, visit: Working) -> Response:
     """Show the search form; without a purpose, the purpose form comes first."""
-    if not visit.has_purpose_for(SEARCH):
+    if not visit.has_purpose_for(records.SEARCH):
         return to(request, "/purpose")
     now = visit.console.clock.now()
     window = {
@@ -106,9 +94,9 @@ async def show_search(request: Request, visit: Working) -> Response:
 @router.post("/search")
 async def search(request: Request, form: Form, visit: Working) -> Response:
     """Search the records. A POST that answers with the page itself, so that no URL contains plates."""
-    if not visit.has_purpose_for(SEARCH):
+    if not visit.has_purpose_for(records.SEARCH):
         return to(request, "/purpose")
-    found = await form_action(visit.must("retention", "POST", "/v1/searches", json=query(form)))
+    found = await form_action(records.search(visit, form))
     if isinstance(found, Refused):
         if found.status == HTTPStatus.NOT_FOUND:
             raise found
@@ -130,16 +118,3 @@ async def show_read_crop(read_id: UUID, visit: Watching, link_token: LinkToken =
 async def show_capture_image(capture_id: UUID, visit: Working) -> Response:
     """Return the whole picture; retention records its disclosure, and the purpose."""
     return await visit.picture("retention", f"/v1/captures/{capture_id}/image")
-
-
-def query(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return a search in retention's format. Invalid numbers pass through, and retention refuses them."""
-    asked: dict[str, Any] = {name: form[name] for name in ("plate", "after") if name in form}
-    asked |= {name: moment_of(form.get(name, "")) for name in ("captured_from", "captured_to")}
-    asked |= {"limit": ON_A_PAGE, "lookalike": form.get("lookalike") == "yes"}
-    if region := form.get("region"):
-        asked["region"] = region.upper()
-    circle = {name: form[name] for name in ("latitude", "longitude", "radius_m") if name in form}
-    if circle:
-        asked["area"] = {name: number(text) for name, text in circle.items()}
-    return asked

@@ -1,6 +1,6 @@
 """Signs people in with password and second factor, and out."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -8,18 +8,24 @@ from fastapi.responses import RedirectResponse
 
 from services.console.actions.errors import Refused, SignedOut
 from services.console.actions.sessions import KnownBrowser, Session
+from services.console.actions.sign_in import close_session, load_session, open_session
 from services.console.api.browser import (
     KNOWN,
     PURPOSE,
-    SESSION,
-    cookie_of,
     drop_cookies,
     jar_of,
     set_cookie,
 )
 from services.console.api.forms import Form
 from services.console.api.pages import page
-from services.console.api.visit import Watching, Working, caller, working
+from services.console.api.visit import (
+    Watching,
+    Working,
+    caller,
+    known_browser,
+    store_session,
+    working,
+)
 from services.console.service import ConsoleService
 from shared.service.running import service_of
 
@@ -47,48 +53,36 @@ async def show_sign_in(request: Request) -> Response:
 @router.post("/sign-in")
 async def sign_in(request: Request, form: Form) -> Response:
     """Open a session at identity; its refusal does not say which part was wrong."""
-    console = service_of(request.app, ConsoleService)
-    body = {name: form.get(name, "") for name in ("username", "password", "totp")}
-    username = body["username"].lower()
-    known = console.seal.open(KnownBrowser, cookie_of(request, KNOWN)) or KnownBrowser(tokens={})
-    headers = caller(request)
-    if token := known.tokens.get(username):
-        headers["X-Known-Browser"] = token
+    console, known = service_of(request.app, ConsoleService), known_browser(request)
+    credentials = {name: form.get(name, "") for name in ("username", "password", "totp")}
+    services, headers = console.services, caller(request)
     try:
-        opened = await console.services.must(
-            "identity", "POST", "/v1/sessions", json=body, headers=headers
-        )
+        opened = await open_session(services, credentials, known, headers)
     except Refused as exc:
         return page(request, "sign_in.html", status=exc.status, notice="", problem=exc)
-    bearer = {**caller(request), "Authorization": f"Bearer {opened['access_token']}"}
-    me = await console.services.must("identity", "GET", "/v1/me", headers=bearer)
-    session = Session(
-        session_id=opened["session_id"],
-        person_id=opened["account_id"],
-        name=me["name"],
-        title=me["title"],
-        permissions=frozenset(me["permissions"]),
-        access_token=opened["access_token"],
-        refresh_token=opened["refresh_token"],
-        expires_at=datetime.fromisoformat(opened["expires_at"]),
-        active_at=console.clock.now(),
-    )
-    set_cookie(request, SESSION, console.seal.seal(console.sessions.remember(session)))
-    jar_of(request).changed[PURPOSE] = None
-    known = known.and_also(username, opened["browser_token"])
-    lasting = timedelta(days=console.policy.accounts.known_browser_days)
-    lasting_s = int(lasting.total_seconds())
-    set_cookie(request, KNOWN, console.seal.seal(known), lasting_s=lasting_s)
+    session = await load_session(services, console.sessions, opened, headers, console.clock.now())
+    known = known.and_also(credentials["username"].lower(), opened["browser_token"])
+    _store(request, console, session, known)
     return to(request, "/")
+
+
+def _store(
+    request: Request, console: ConsoleService, session: Session, known: KnownBrowser
+) -> None:
+    """Store a new session without a purpose, and the accounts of this browser for as long as the policy says."""
+    store_session(request, console, session)
+    jar_of(request).changed[PURPOSE] = None
+    lasting = timedelta(days=console.policy.accounts.known_browser_days)
+    sealed = console.seal.seal(known)
+    set_cookie(request, KNOWN, sealed, lasting_s=int(lasting.total_seconds()))
 
 
 @router.post("/sign-out")
 async def sign_out(request: Request, form: Form, visit: Working) -> Response:
     """Close the session at identity, and drop it here whatever identity answers."""
     try:
-        await visit.ask("identity", "DELETE", "/v1/sessions/current")
+        await close_session(visit)
     finally:
-        visit.console.sessions.forget(visit.session)
         drop_cookies(request)
     return to(request, "/sign-in")
 

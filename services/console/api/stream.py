@@ -15,7 +15,7 @@ RETRY_MS = 3000
 
 
 @dataclass(frozen=True)
-class Event:
+class ServerSentEvent:
     """A server-sent event (WHATWG HTML, 9.2); one without a name is a heartbeat."""
 
     name: str
@@ -34,14 +34,14 @@ class Event:
         return ("\n".join(lines) + "\n\n").encode()
 
 
-def end(code: str, detail: str) -> Event:
+def end(code: str, detail: str) -> ServerSentEvent:
     """Return the event that ends the stream, with a problem's code and text as hotlist's `end` has them."""
-    return Event("end", json.dumps({"code": code, "detail": detail}))
+    return ServerSentEvent("end", json.dumps({"code": code, "detail": detail}))
 
 
-def signed_out(code: Literal["session_idle", "session_over"]) -> Event:
+def signed_out(code: Literal["session_idle", "session_over"]) -> ServerSentEvent:
     """Return the event that ends the stream because the browser has no session any more."""
-    return Event("signed-out", json.dumps({"code": code, "detail": _SIGNED_OUT[code]}))
+    return ServerSentEvent("signed-out", json.dumps({"code": code, "detail": _SIGNED_OUT[code]}))
 
 
 _SIGNED_OUT = {
@@ -50,14 +50,14 @@ _SIGNED_OUT = {
 }
 
 
-async def events_in(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
+async def events_in(lines: AsyncIterator[str]) -> AsyncIterator[ServerSentEvent]:
     """Yield the events in a stream's lines, given without line ends."""
     name, data, event_id = "", list[str](), ""
     async for line in lines:
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if line == "":
-            yield Event(name, "\n".join(data), event_id)
+            yield ServerSentEvent(name, "\n".join(data), event_id)
             name, data, event_id = "", [], ""
         elif field == "event":
             name = value
@@ -67,12 +67,12 @@ async def events_in(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
             event_id = value
 
 
-def as_page_event(event: Event, base: str) -> Event:
+def as_page_event(event: ServerSentEvent, base: str) -> ServerSentEvent:
     """Convert hotlist's event for the page: an alert becomes a card, other events stay."""
     if event.name != "alert":
         return event
     card = fragment("hit_card.html", hit=json.loads(event.data), base=base, live=True)
-    return Event("alert", card, event.event_id)
+    return ServerSentEvent("alert", card, event.event_id)
 
 
 async def relay(visit: Visit, answer: httpx.Response, base: str) -> AsyncIterator[bytes]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Destination:
+class PageLink:
     """A page in the navigation, and the permission that opening it needs."""
 
     permission: str
@@ -18,57 +18,57 @@ class Destination:
     about: str
 
 
-WAYS = (
-    Destination(
+PAGES = (
+    PageLink(
         "alert:receive",
         "/alerts",
         "Alerts",
         "Live alerts",
         "hits of the hot lists as they happen",
     ),
-    Destination(
+    PageLink(
         "record:search",
         "/search",
         "Search",
         "Search the records",
         "with a declared purpose",
     ),
-    Destination(
+    PageLink(
         "hotlist:read",
         "/hotlists",
         "Hot lists",
         "Hot lists",
         "what they hold, how old they are, and their entries",
     ),
-    Destination(
+    PageLink(
         "release:read",
         "/releases",
         "Releases",
         "Release requests",
         "what other agencies asked for, and what became of it",
     ),
-    Destination(
+    PageLink(
         "audit:read",
         "/audit",
         "Audit",
         "The audit log",
         "its state, searches of it, and sampled audits",
     ),
-    Destination(
+    PageLink(
         "account:deliver",
         "/invitations",
         "Invitations",
         "Invitations to hand over",
         "people who were invited, and the sheets that they enrol with",
     ),
-    Destination(
+    PageLink(
         "account:manage",
         "/people",
         "People",
         "People and their accounts",
         "invited anew, and a day's limit lifted for a case",
     ),
-    Destination(
+    PageLink(
         "hold:read",
         "/holds",
         "Holds",
@@ -78,6 +78,6 @@ WAYS = (
 )
 
 
-def destinations_of(permissions: Collection[str]) -> list[Destination]:
+def links_for(permissions: Collection[str]) -> list[PageLink]:
     """Return the pages offered to a person with these permissions."""
-    return [way for way in WAYS if way.permission in permissions]
+    return [page for page in PAGES if page.permission in permissions]

@@ -97,7 +97,7 @@ async def test_a_sample_is_drawn_reviewed_item_by_item_and_signed_off_by_another
         answer = await browser.send(browser.page.url.path, outcome="proper", note="as it should be")
         assert answer.status_code == 200, browser.said
     assert f"Reviewed: {count} of {count}" in browser.said
-    assert "you drew or reviewed it; it is signed off by another person" in browser.said
+    assert "you drew or reviewed it; another person signs it off" in browser.said
     refused = await browser.send(f"{here}/sign-off", statement="Reviewed in full")
     assert refused.status_code == 403
     assert "another person must sign it off" in browser.said

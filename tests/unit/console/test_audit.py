@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from services.console.api.samples import next_item
+from services.console.domain.sampled_audits import next_item
 from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, problem
 
 HOSTILE = "<script>alert(1)</script>"
@@ -303,7 +303,7 @@ async def test_nobody_is_offered_to_review_an_access_of_their_own(auditor, servi
         200, json=an_entry(person_id=READ)
     )
     await auditor.open(f"/audit/samples/{OTHER_HIT}/items/1")
-    assert "this is an access of your own; another person reviews it" in auditor.said
+    assert "this is your own access; another person reviews it" in auditor.said
     assert 'name="outcome"' not in auditor.page.text
 
 
@@ -315,8 +315,8 @@ async def test_an_item_that_was_never_drawn_is_not_found(auditor):
     ("audit", "why"),
     [
         (an_audit(), "2 of 2 accesses are not reviewed yet"),
-        (an_audit(an_item(**DONE), drawn_by=MYSELF), "signed off by another person"),
-        (an_audit(an_item(**(DONE | {"reviewed_by": MYSELF}))), "signed off by another person"),
+        (an_audit(an_item(**DONE), drawn_by=MYSELF), "another person signs it off"),
+        (an_audit(an_item(**(DONE | {"reviewed_by": MYSELF}))), "another person signs it off"),
     ],
     ids=["not reviewed", "drawn by oneself", "reviewed by oneself"],
 )

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 import services.console
-from services.console.api.stream import Event, events_in
+from services.console.api.stream import ServerSentEvent, events_in
 from services.hotlist.domain.problem_codes import Code
 from shared.core.problem_codes import Common
 from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, a_hit, a_read, problem
@@ -182,7 +182,7 @@ async def test_a_stream_ends_when_nobody_uses_the_page(officer, services, clock)
 
 
 def test_a_line_break_in_data_cannot_forge_an_event():
-    assert Event("alert", "a\n\nevent: x", "1").encode() == (
+    assert ServerSentEvent("alert", "a\n\nevent: x", "1").encode() == (
         b"id: 1\nevent: alert\ndata: a\ndata: \ndata: event: x\n\n"
     )
 

@@ -26,5 +26,5 @@ async def test_each_role_is_offered_the_pages_of_its_permissions_and_no_others(s
     browser = await sign_in(*ROLES[role])
     found = set(re.findall(r'<a href="(/[a-z]+)"', browser.page.text)) - {"/policy"}
     assert found == OFFERED[role]
-    [listed] = re.findall(r'<ul class="ways">(.*?)</ul>', browser.page.text, re.DOTALL)
+    [listed] = re.findall(r'<ul class="links">(.*?)</ul>', browser.page.text, re.DOTALL)
     assert set(re.findall(r'<a href="(/[a-z]+)"', listed)) - {"/policy"} == OFFERED[role]

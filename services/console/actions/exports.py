@@ -1,0 +1,64 @@
+"""Evidence: exports of the records that a hold preserves, and their booked copies (policy 468.5)."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from services.console.actions.person_client import PersonClient
+from services.console.domain.queries import ON_A_PAGE, chosen, page_query, required
+
+BOOKING = (
+    "evidence_number",
+    "custodian_name",
+    "custodian_title",
+    "media_description",
+    "media_serial",
+    "sha256",
+)
+EXPORTS = "/v1/evidence-exports"
+
+
+async def list_unbooked(client: PersonClient) -> Any:
+    """Return the exports that await a booking. Raises: Refused, SignedOut, PurposeNeeded."""
+    query = page_query(ON_A_PAGE, unbooked=True)
+    return await client.request_json("retention", "GET", EXPORTS, params=query)
+
+
+async def list_of_hold(client: PersonClient, hold_id: UUID) -> Any:
+    """Return the exports of one hold. Raises: Refused, SignedOut, PurposeNeeded."""
+    query = page_query(ON_A_PAGE, hold_id=str(hold_id))
+    return await client.request_json("retention", "GET", EXPORTS, params=query)
+
+
+async def order(client: PersonClient, hold_id: UUID, form: Mapping[str, str]) -> Any:
+    """Request a package of the records that the hold preserves now; the form's key makes a repeat harmless.
+
+    Raises: Refused, SignedOut, PurposeNeeded.
+    """
+    body = {"hold_id": str(hold_id)}
+    return await client.request_json("retention", "POST", EXPORTS, json=body, headers=_key(form))
+
+
+async def read_export(client: PersonClient, export_id: UUID) -> tuple[Any, list[Any]]:
+    """Return one export, and its bookings. Raises: Refused, SignedOut, PurposeNeeded."""
+    path = f"{EXPORTS}/{export_id}"
+    export = await client.request_json("retention", "GET", path)
+    bookings = await client.request_json("retention", "GET", f"{path}/bookings")
+    return export, bookings["items"]
+
+
+async def book(client: PersonClient, export_id: UUID, form: Mapping[str, str]) -> Any:
+    """Book the copy on one medium into evidence, or correct a booking. Raises: Refused, SignedOut, PurposeNeeded."""
+    body = required(form, *BOOKING) | chosen(form, "note", "corrects")
+    path = f"{EXPORTS}/{export_id}/bookings"
+    return await client.request_json("retention", "POST", path, json=body, headers=_key(form))
+
+
+async def withdraw(client: PersonClient, export_id: UUID, form: Mapping[str, str]) -> Any:
+    """Withdraw an export without a booked copy. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, body = f"{EXPORTS}/{export_id}/withdrawal", required(form, "reason")
+    return await client.request_json("retention", "POST", path, json=body)
+
+
+def _key(form: Mapping[str, str]) -> dict[str, str]:
+    return {"Idempotency-Key": form.get("key", "")}

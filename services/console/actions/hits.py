@@ -1,0 +1,58 @@
+"""Hits: the newest, the late ones, the stream of alerts, and one hit with its verification and dispositions."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from services.console.actions.errors import refusal
+from services.console.actions.person_client import PersonClient
+from services.console.domain.queries import chosen, page_query
+
+READ = "hit:read"
+"""A fresh hit needs no purpose (468.4(b)), so a purpose that does not open hits is left out."""
+
+ON_A_PAGE = 20
+
+
+async def list_hits(client: PersonClient, *, late: bool, after: str = "") -> Any:
+    """Return the newest hits: the late ones, or the others. Raises: Refused, SignedOut, PurposeNeeded."""
+    asked = page_query(ON_A_PAGE, after, late="true" if late else "false")
+    return await client.request_json("hotlist", "GET", "/v1/hits", params=asked, purpose_for=READ)
+
+
+async def count_waiting(client: PersonClient) -> Any:
+    """Return how many hits await a verification, and since when. Raises: Refused, SignedOut, PurposeNeeded."""
+    return await client.request_json("hotlist", "GET", "/v1/hits/waiting", purpose_for=READ)
+
+
+async def open_alerts(client: PersonClient, last_event_id: str) -> httpx.Response:
+    """Open hotlist's stream of alerts after an event; the caller closes it. Raises: Refused, SignedOut."""
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": last_event_id}
+    answer = await client.request("hotlist", "GET", "/v1/alerts", headers=headers, stream=True)
+    if not answer.is_success:
+        await answer.aread()
+        await answer.aclose()
+        raise refusal(answer)
+    return answer
+
+
+async def read_hit(client: PersonClient, hit_id: UUID) -> Any:
+    """Return one hit. Raises: Refused, SignedOut, PurposeNeeded."""
+    return await client.request_json("hotlist", "GET", f"/v1/hits/{hit_id}", purpose_for=READ)
+
+
+async def verify(client: PersonClient, hit_id: UUID, form: Mapping[str, str]) -> Any:
+    """Record the result of the check with the entering agency. Raises: Refused, SignedOut, PurposeNeeded."""
+    body = {"method": "CLETS"} | chosen(form, "reference", "outcome", "note")
+    path = f"/v1/hits/{hit_id}/verification"
+    return await client.request_json("hotlist", "POST", path, json=body, purpose_for="hit:verify")
+
+
+async def dispose(client: PersonClient, hit_id: UUID, form: Mapping[str, str]) -> Any:
+    """Record the disposition. Raises: Refused, SignedOut, PurposeNeeded."""
+    body = {"enforcement": form.get("enforcement") == "yes"}
+    body |= chosen(form, "disposition", "unverified_reason")
+    path = f"/v1/hits/{hit_id}/disposition"
+    return await client.request_json("hotlist", "POST", path, json=body, purpose_for="hit:dispose")

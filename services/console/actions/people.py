@@ -1,0 +1,79 @@
+"""People: accounts, new invitations, sheets to hand over, and lifts of a day's limit (468.3; ADR-0025, ADR-0040)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.console.actions.person_client import PersonClient
+from services.console.domain.queries import ON_A_PAGE, page_query, required
+
+MANAGE = "account:manage"
+LIFTS = 10
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person's account, the newest lifts of their limit, and the open proposal to invite them anew, if any."""
+
+    account: Any
+    lifts: list[Any]
+    proposal: Any
+
+
+async def list_accounts(client: PersonClient, status: str, after: str) -> Any:
+    """Return all accounts by user name. Raises: Refused, SignedOut, PurposeNeeded."""
+    query = page_query(ON_A_PAGE, after, status=status)
+    return await client.request_json("identity", "GET", "/v1/accounts", params=query)
+
+
+async def list_proposals(client: PersonClient) -> list[Any]:
+    """Return the open proposals to invite people anew; none for a person who may not approve them.
+
+    Raises: Refused, SignedOut, PurposeNeeded.
+    """
+    if MANAGE not in client.session.permissions:
+        return []
+    found = await client.request_json("identity", "GET", "/v1/accounts/invitations/proposed")
+    return list(found["items"])
+
+
+async def read_person(client: PersonClient, account_id: UUID) -> Person:
+    """Return one person. Raises: Refused, SignedOut, PurposeNeeded."""
+    path = f"/v1/accounts/{account_id}"
+    account = await client.request_json("identity", "GET", path)
+    lifts = await client.request_json(
+        "identity", "GET", f"{path}/limit-lifts", params=page_query(LIFTS)
+    )
+    proposals = await list_proposals(client)
+    own = [proposal for proposal in proposals if proposal["account_id"] == str(account_id)]
+    return Person(account, lifts["items"], own[0] if own else None)
+
+
+async def invite_anew(client: PersonClient, account_id: UUID, form: Mapping[str, str]) -> Any:
+    """Invite a person anew, or propose it if it needs two administrators. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, body = f"/v1/accounts/{account_id}/invitation", required(form, "reason")
+    return await client.request_json("identity", "POST", path, json=body)
+
+
+async def approve(client: PersonClient, account_id: UUID) -> Any:
+    """Invite a person anew, as another administrator proposed. Raises: Refused, SignedOut, PurposeNeeded."""
+    path = f"/v1/accounts/{account_id}/invitation/approval"
+    return await client.request_json("identity", "POST", path)
+
+
+async def lift_limit(client: PersonClient, account_id: UUID, form: Mapping[str, str]) -> Any:
+    """Lift a person's limit of records a day, for one case. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, body = f"/v1/accounts/{account_id}/limit-lifts", required(form, "case_number", "reason")
+    return await client.request_json("identity", "POST", path, json=body)
+
+
+async def list_invitations(client: PersonClient) -> Any:
+    """Return the invitations that await delivery. Raises: Refused, SignedOut, PurposeNeeded."""
+    return await client.request_json("identity", "GET", "/v1/accounts/invitations/waiting")
+
+
+async def deliver_invitation(client: PersonClient, account_id: UUID) -> Any:
+    """Return the sheet for one person; identity returns its token once. Raises: Refused, SignedOut, PurposeNeeded."""
+    path = f"/v1/accounts/{account_id}/invitation/delivery"
+    return await client.request_json("identity", "POST", path)

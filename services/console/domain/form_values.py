@@ -1,0 +1,22 @@
+"""Values typed into forms, in the services' formats.
+
+Invalid text passes through unchanged, so that the service refuses it and names the field.
+"""
+
+
+def moment_of(typed: str) -> str:
+    """Return a time typed into a form that asks for UTC."""
+    return f"{typed}Z" if typed else ""
+
+
+def number(text: str) -> float | str:
+    """Return a number, or invalid text unchanged."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def whole(text: str) -> int | str:
+    """Return a whole number, or invalid text unchanged."""
+    return int(text) if text.isdecimal() and len(text) < 20 else text

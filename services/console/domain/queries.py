@@ -1,0 +1,105 @@
+"""Forms as the bodies that services expect: searches, criteria of holds, entries of hot lists."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.console.domain.form_values import moment_of, number
+
+ON_A_PAGE = 50
+"""The most rows on a page of a listing."""
+
+LOG_FIELDS = (
+    "after",
+    "person_name",
+    "plate",
+    "purpose_kind",
+    "case_number",
+    "kind",
+    "outcome",
+    "service",
+    "permission",
+    "request_id",
+)
+LOG_TIMES = ("occurred_from", "occurred_to")
+CAPTURE_TIMES = ("captured_from", "captured_to")
+CIRCLE = ("latitude", "longitude", "radius_m")
+ENTRY_FIELDS = (
+    "plate",
+    "record_kind",
+    "reason",
+    "state",
+    "entering_ori",
+    "entering_reference",
+    "make",
+    "model",
+    "colour",
+)
+LIST_SOURCES = ("department", "state", "federal")
+"""Sources of hot lists."""
+
+
+def chosen(form: Mapping[str, str], *names: str) -> dict[str, Any]:
+    """Return the fields of these names that the person filled in."""
+    return {name: form[name] for name in names if name in form}
+
+
+def required(form: Mapping[str, str], *names: str) -> dict[str, Any]:
+    """Return the fields of these names; an empty one is "", so that the service refuses it and names the field."""
+    return {name: form.get(name, "") for name in names}
+
+
+def page_query(limit: int, after: str = "", **filters: Any) -> dict[str, Any]:
+    """Return the query of one page of a listing, without the filters that are not set."""
+    given = {"after": after, **filters}
+    return {"limit": limit} | {
+        name: value for name, value in given.items() if value not in ("", None)
+    }
+
+
+def log_search_of(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return a search of the audit log."""
+    times = {name: moment_of(form[name]) for name in LOG_TIMES if name in form}
+    return chosen(form, *LOG_FIELDS) | times | {"limit": ON_A_PAGE}
+
+
+def record_search_of(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return a search of the records."""
+    body = chosen(form, "plate", "after")
+    body |= {name: moment_of(form.get(name, "")) for name in CAPTURE_TIMES}
+    body |= {"limit": ON_A_PAGE, "lookalike": form.get("lookalike") == "yes"}
+    if region := form.get("region"):
+        body["region"] = region.upper()
+    return body | _area(form)
+
+
+def hold_criteria_of(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the criteria of a hold."""
+    criteria: dict[str, Any] = {"read_ids": [form["read_id"]]} if "read_id" in form else {}
+    criteria |= chosen(form, "plate")
+    if form.get("lookalike") == "yes":
+        criteria["lookalike"] = True
+    criteria |= {name: moment_of(form[name]) for name in CAPTURE_TIMES if name in form}
+    return criteria | _area(form)
+
+
+def hotlist_entry_of(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return an entry of a hot list."""
+    entry = required(form, "plate", "record_kind", "reason") | chosen(form, *ENTRY_FIELDS)
+    if "expires_at" in form:
+        entry["expires_at"] = moment_of(form["expires_at"])
+    return entry
+
+
+def decision_of(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return a decision on a release request, with the list sources and the captures that the reviewer named."""
+    body = required(form, "decision", "reason")
+    if named := [source for source in LIST_SOURCES if f"list_{source}" in form]:
+        body["list_sources"] = named
+    if "originals" in form:
+        body["originals"] = form["originals"].replace(",", " ").split()
+    return body
+
+
+def _area(form: Mapping[str, str]) -> dict[str, Any]:
+    circle = {name: number(form[name]) for name in CIRCLE if name in form}
+    return {"area": circle} if circle else {}
