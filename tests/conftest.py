@@ -1,4 +1,4 @@
-"""What all tests share. Sockets are blocked outside integration, e2e and bench (pytest-socket)."""
+"""Fixtures of all tests. Sockets are blocked outside integration, e2e and bench (pytest-socket)."""
 
 import os
 from pathlib import Path

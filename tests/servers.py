@@ -36,7 +36,7 @@ TEMPLATE_OF = {
     "insiders": "tables_of_all",
     **{service: f"tables_of_{service}" for service in APIS},
 }
-"""By folder, what its tests' database is copied from; the other folders' is empty."""
+"""By folder, the source from which its tests' database is copied; the other folders' is empty."""
 
 
 @pytest.fixture(scope="session")
@@ -61,14 +61,14 @@ def memory() -> str | None:
 
 @pytest.fixture(scope="session")
 def templates(postgres: Postgres, request: pytest.FixtureRequest) -> None:
-    """Make what the databases of this session's tests are copied from, unless it is there already."""
+    """Makes the databases from which this session's databases are copied, unless they exist."""
     wanted = {_template_of(item.path) for item in request.session.items}
     for name in sorted(wanted - set(asyncio.run(_databases(postgres)))):
         asyncio.run(make_template(postgres, name))
 
 
 async def make_template(postgres: Postgres, name: str) -> None:
-    """Make a database with the tables of some services, by their migrations, and nothing in them."""
+    """Make a database with the tables of some services, by their migrations, without rows."""
     owner = DatabaseLink.at(postgres.create_database(name))
     for service in TEMPLATES[name]:
         await migrate_as(owner, service, SPECS[service].migrations, role=role_of(service))
@@ -124,7 +124,7 @@ def services_url(postgres: Postgres, database_url: str, request: pytest.FixtureR
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A real broker that speaks Kafka's protocol, of a module's own: no event of another comes in.
+    """A real broker that speaks Kafka's protocol, one per module, so that events of others never arrive.
 
     Its topics are made as an operator makes them; services make none.
     """

@@ -52,11 +52,11 @@ OPINIONS: dict[str, tuple[engines.Opinion, ...]] = {
 }
 Reading = Callable[[Image], Sequence[PlateReading]]
 Fit = Callable[[Image], tuple[Image, tuple[int, int, int, int]]]
-"""Makes a frame of a crop and says where the plate is in it: x, y, width, height in px."""
+"""Makes a frame of a crop, and returns the plate's place in it: x, y, width, height in px."""
 
 
 def load(sample: Sample, fit: Fit | None = None) -> tuple[Image, Sample, float]:
-    """A sample's frame, upright BGR, the sample with boxes in it, and how many ms decoding took.
+    """Return a sample's frame, upright BGR, the sample with boxes in it, and the time of decoding in ms.
 
     Raises: UndecodableImage naming the file.
     """
@@ -86,7 +86,7 @@ def measure(
     fit: Fit | None = None,
     vary: int | None = None,
 ) -> Tally:
-    """Read every sample, after one that does not count; readings under `minimum` are none.
+    """Read every sample, after one that does not count; leave out readings under `minimum`.
 
     Each is read once as it is, or in `vary` small changes of it.
     """
@@ -122,7 +122,7 @@ def _variants(
 
 
 def figures(tally: Tally) -> dict[str, Any]:
-    """All figures, the agreed ones first."""
+    """Return all figures, the agreed ones first."""
     error = calibration_error(reliability(plate_pairs(tally.judged)))
     by_character = calibration_error(reliability(character_pairs(tally.judged)))
     return {
@@ -141,7 +141,7 @@ def figures(tally: Tally) -> dict[str, Any]:
 
 
 def state_figures(judged: Sequence[Judged]) -> dict[str, float | None]:
-    """How often the issuing state was named, and named right; nothing where the truth has none.
+    """Return how often the engine named the issuing state, and named it right, where the truth has one.
 
     `state` is over all plates; `state_named_right` over those for which the engine gave a region.
     """
@@ -196,7 +196,7 @@ def _extra_card(name: str, reading: PlateReading, frame: Image) -> Card:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Measure what the command line asks for.
+    """Measure as the command line asks.
 
     Raises: TruthFault, UndecodableImage; NoSuchEngine for one that cannot do what is asked.
     """
@@ -220,7 +220,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def on_one_core() -> None:
-    """Keep this process, and what it starts, on one core."""
+    """Bind this process and its children to one core."""
     cv2.setNumThreads(1)
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
@@ -247,7 +247,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def at_least_one(text: str) -> int:
-    """A whole number from 1, off the command line."""
+    """Parse a whole number from 1 of the command line."""
     if (number := int(text)) < 1:
         raise ValueError(text)
     return number

@@ -1,4 +1,4 @@
-"""A county's traffic as cameras see it: which vehicles pass, how often each is read, and what the store knows of them.
+"""A county's traffic as cameras see it: the vehicles that pass, the reads of each, and the store's records of them.
 
 Plates follow Zipf's law (exponent 1) over three million vehicles: the n-th most frequent one passes 1/n times as often
 as the first. A store of earlier reads holds part of them.
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tests.bench.traffic import plate
 
 READS_OF_PASS = ((1, 0.60), (2, 0.25), (3, 0.0375), (4, 0.0375), (5, 0.0375), (6, 0.0375))
-"""How many reads a passing vehicle gives, and in what share of the passes."""
+"""The numbers of reads that a passing vehicle gives, each with its share of the passes."""
 APART_S = (0.2, 0.7)
 """Between two reads of a pass."""
 CLOCK_OFF_S = 2.0
@@ -27,7 +27,7 @@ DRAWN_AT_ONCE = 65_536
 LATITUDES, LONGITUDES = (39.8, 40.0), (-122.3, -122.1)
 LATE_H = (1, 72)
 LATE_SPAN_S = 1800.0
-"""What a vehicle sends late was captured within half an hour."""
+"""The longest delay of a vehicle's late captures: half an hour."""
 
 Ranks = npt.NDArray[np.int64]
 

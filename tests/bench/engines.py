@@ -22,7 +22,7 @@ class NoSuchEngine(ValueError):
 
 
 def make_engine(model: str, *, second_opinion: Opinion = "as set") -> Engine:
-    """The engine that settings of this name choose; others come from the environment as usual.
+    """Return the engine that settings of this name choose; other settings come from the environment.
 
     Raises: NoSuchEngine.
     """
@@ -47,11 +47,11 @@ class WholePicture(PlateDetector):
 
     @property
     def version(self) -> str:
-        """That of the detector whose place it takes."""
+        """The version of the detector that this replaces."""
         return self._version
 
     def find(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
-        """The corners of each picture, surely a plate."""
+        """Return the corners of each picture as a plate with confidence 1."""
         return [[Detection(1.0, _corners(frame))] for frame in frames]
 
 
@@ -61,7 +61,7 @@ def _corners(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def without_detector(engine: Engine) -> Engine:
-    """The same engine, but given crops it reads them whole. Raises: NoSuchEngine."""
+    """Return the same engine, which reads whole crops. Raises: NoSuchEngine."""
     if not isinstance(engine, OwnEngine):
         raise NoSuchEngine(f"{engine.name} cannot read a plate without finding it first")
     engine._detector = WholePicture(engine._detector.version)

@@ -1,4 +1,4 @@
-"""How fast frames are acknowledged: `make bench-frames`, or `python -m tests.bench.frames`.
+"""Measures how fast ingest acknowledges frames: `make bench-frames`, or `python -m tests.bench.frames`.
 
 100 KB JPEGs through HTTP into ingest, each acknowledged only when file and folder are fsynced and
 Kafka has it, at 1, 8 and 32 clients. At the end what was acknowledged is counted in the object folder
@@ -42,7 +42,7 @@ AT_LEAST_PER_S, AT_MOST_P99_MS = 500, 60
 
 @dataclass
 class Run:
-    """What clients saw."""
+    """The answers that clients received, and their times."""
 
     latencies_s: list[float] = field(default_factory=list)
     refused: int = 0

@@ -1,4 +1,4 @@
-"""How many edge reads go through the whole path, with traffic as in life: `make bench-reads`.
+"""Measures the edge reads that pass the whole path, in everyday traffic: `make bench-reads`.
 
 200 devices, whose clocks are up to 2 s off, post what passes them: half of the POSTs have one read, the others 20 or 500.
 A vehicle is read once to six times, so retention votes passes. 5% of the reads arrive hours late, in POSTs of 2,000; 2%
@@ -69,7 +69,7 @@ AT_LEAST_PER_S = 5_000
 
 @dataclass
 class Cameras:
-    """The devices, and what was sent of them."""
+    """The devices, and the reads that were sent of them."""
 
     fixed: list[Device]
     mobile: list[Device]
@@ -97,7 +97,7 @@ class Cameras:
 
 
 async def post(url: str, cameras: Cameras, busy: set[Device], lag: Lag, until_s: float) -> None:
-    """Post what the devices saw, some of it twice, until the time is up; a device has one POST at a time."""
+    """Post the devices' reads, some of them twice, until the time is up; a device has one POST at a time."""
     link = await Link.to(url)
     while time.perf_counter() < until_s:
         await lag.may_send()
@@ -162,7 +162,7 @@ async def passes(stack: Rig) -> tuple[int, int]:
 
 
 async def sustained(stack: Rig, cameras: Cameras, _: list[str], lag: Lag) -> dict[str, Any]:
-    """Part 1: as much as goes through."""
+    """Run part 1: as many reads as pass."""
     sent, before, begun_s = cameras.sent, stack.cpu_s(), time.perf_counter()
     busy: set[Device] = set()
     until_s = begun_s + LOAD_S

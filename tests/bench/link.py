@@ -1,4 +1,4 @@
-"""One keep-alive HTTP/1.1 connection that costs a load generator as little as can be."""
+"""One keep-alive HTTP/1.1 connection that costs a load generator as little CPU as possible."""
 
 import asyncio
 from typing import NamedTuple, Self, cast
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """An answer's status and body."""
 
     status: int
     body: bytes

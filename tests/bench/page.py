@@ -22,7 +22,7 @@ _AROUND = 0.6
 
 @dataclass(frozen=True)
 class Card:
-    """One picture with what there is to say of it; `picture` is a data address."""
+    """One picture with its text; `picture` is a data address."""
 
     title: str
     picture: str
@@ -48,7 +48,7 @@ class Diagram:
 
 
 def cut_out(frame: Image, box: tuple[int, int, int, int]) -> str:
-    """A plate with some of its surroundings, as a data address.
+    """Return a plate with some of its surroundings, as a data address.
 
     Args:
         frame: (H, W, 3) uint8 BGR.
@@ -63,7 +63,7 @@ def cut_out(frame: Image, box: tuple[int, int, int, int]) -> str:
 
 
 def picture(frame: Image) -> str:
-    """A picture as a data address, of the page's width; an empty text for an empty picture."""
+    """Return a picture as a data address, at the page's width; an empty text for an empty picture."""
     if frame.size == 0:
         return ""
     scale = WIDTH_PX / frame.shape[1]
@@ -76,7 +76,7 @@ def picture(frame: Image) -> str:
 
 
 def reading_rows(reading: PlateReading | None) -> tuple[tuple[str, str], ...]:
-    """What an engine said of a plate, as rows of a card."""
+    """Return an engine's reading of a plate as rows of a card."""
     if reading is None:
         return (("read", "nothing"),)
     rows = [("read", reading.plate_as_read), ("confidence", f"{reading.confidence:.3f}")]

@@ -1,4 +1,4 @@
-"""CPU of a log entry, a read or a frame, in interleaved pairs with earlier commits.
+"""Measures CPU of a log entry, a read or a frame, in interleaved pairs with earlier commits.
 
     python -m tests.bench.pairs --before 6984213 --what entry
     python -m tests.bench.pairs --before 6984213 bd2dd66 --what read --load-s 20

@@ -1,4 +1,4 @@
-"""How often an engine reads a plate where there is none: `make bench-plateless [N=2000] [DASHCAM=dir]`.
+"""Measures how often an engine reads a plate in frames without one: `make bench-plateless [N=2000] [DASHCAM=dir]`.
 
 Streets without plates, rendered, and dashcam frames with their plates painted out, all with signs,
 badges, telephone numbers and captions in them. Frames and streets are those that no training has seen.
@@ -38,7 +38,7 @@ ON_PAGE = 300
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker needs to know."""
+    """The settings that every worker needs."""
 
     model: str
     minimum: float
@@ -49,7 +49,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Examined:
-    """What came of one frame: how many reads there were, and a card for each; `kind` is its origin."""
+    """The result of one frame: the number of reads, and a card for each; `kind` is its origin."""
 
     kind: str
     cards: tuple[Card, ...]
@@ -57,7 +57,7 @@ class Examined:
 
 
 def kind_of(place: int, job: Job) -> str:
-    """Frames are rendered and dashcam in turn, where there is a dashcam's folder."""
+    """Return a frame's origin: rendered and dashcam in turn, if there is a dashcam's folder."""
     return "dashcam" if job.dashcam is not None and place % 2 else "rendered"
 
 
@@ -73,7 +73,7 @@ def _backgrounds(job: Job) -> Backgrounds:
 
 
 def scene(job: Job, place: int) -> Image:
-    """Frame number `place`, (720, 1280, 3) uint8 BGR; the same for every engine."""
+    """Return frame number `place`, (720, 1280, 3) uint8 BGR; the same for every engine."""
     backgrounds = _backgrounds(job)
     if kind_of(place, job) == "dashcam":
         backgrounds = replace(backgrounds, rendered=backgrounds.dashcam)

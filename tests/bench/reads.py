@@ -1,4 +1,4 @@
-"""How many edge reads go through the whole path: `make bench-reads`, or `python -m tests.bench.reads`.
+"""Measures the edge reads that pass the whole path: `make bench-reads`, or `python -m tests.bench.reads`.
 
 Authenticated devices post reads over HTTP; Kafka carries them; hotlist matches them against 100,000
 entries, retention stores them in Postgres, audit records what was shown. All on this machine.
@@ -262,7 +262,7 @@ async def put_in_force(stack: Rig) -> None:
 
 
 async def counted(stack: Rig) -> dict[str, int]:
-    """Count what Postgres holds: reads, different reads, hits, different reads with a hit."""
+    """Count rows in Postgres: reads, different reads, hits, different reads with a hit."""
     connection = await asyncpg.connect(stack.database_url)
     try:
         reads = await connection.fetchrow(
@@ -312,7 +312,7 @@ async def bench(kafka: str) -> dict[str, Any]:
 
 
 async def measure_all(stack: Rig, traffic: Traffic, first: First) -> dict[str, Any]:
-    """Run a first part, one read a POST, and from POST to alert; return the figures, and what Postgres holds."""
+    """Run a first part, one read a POST, and from POST to alert; return the figures, and the counts in Postgres."""
     credentials = await stack.register(DEVICES)
     lag, alerts = Lag(stack.bootstrap), Alerts(stack)
     watching = asyncio.create_task(lag.watch())
@@ -348,7 +348,7 @@ async def measure_all(stack: Rig, traffic: Traffic, first: First) -> dict[str, A
 async def sustained(
     stack: Rig, traffic: Traffic, credentials: list[str], lag: Lag
 ) -> dict[str, Any]:
-    """Part 1: as much as goes through."""
+    """Run part 1: as many reads as pass."""
     sent, before, begun_s = Sent(), stack.cpu_s(), time.perf_counter()
     looked = len(lag.seen)
     loads = [
@@ -379,7 +379,7 @@ async def sustained(
 async def one_by_one(
     stack: Rig, credentials: list[str], traffic: Traffic, lag: Lag
 ) -> tuple[dict[str, Any], int]:
-    """Part 2: one read a POST."""
+    """Run part 2: one read a POST."""
     sent, begun_s = Sent(), time.perf_counter()
     url = stack.url("ingest")
     await asyncio.gather(*[singles(url, c, traffic, sent, begun_s + SINGLE_S) for c in credentials])
@@ -397,7 +397,7 @@ async def one_by_one(
 async def to_the_stream(
     stack: Rig, credentials: list[str], traffic: Traffic, lag: Lag, alerts: Alerts
 ) -> tuple[dict[str, Any], int]:
-    """Part 3: from POST to alert, at 1,000 reads/s."""
+    """Run part 3: from POST to alert, at 1,000 reads/s."""
     before_s = time.perf_counter()
     posted_s, sent = await paced(stack, credentials, traffic, ALERTS_S)
     await lag.drained()

@@ -1,4 +1,4 @@
-"""Frames a second of the whole recognition service on two cores.
+"""Measures the frames a second of the whole recognition service on two cores.
 
 `make bench-recognition [SECONDS=10] [ROUNDS=3]`. Frames are in the object store and their captures
 in Kafka, more than can be worked; the service consumes, decodes, reads, stores crops and publishes.
@@ -40,11 +40,11 @@ AGAINST = "ppocrv6-small"
 AT_LEAST_RATIO = 8.0
 CORES = 2
 FRAMES = 4 if SMOKE else 48
-"""Different frames, 1280x720; captures take turns at them."""
+"""The number of different frames, 1280x720; captures use them in turn."""
 SEED = 20_260
 DEVICES = 8
 MOST_FRAMES_PER_S = 250
-"""Captures are put into Kafka for this speed, so that none is waited for."""
+"""The speed for which captures are put into Kafka, so that the service never waits for one."""
 WARM_FRAMES = 4 if SMOKE else 32
 WARM_WITHIN_S = 180.0
 SIZE_PX = (1280, 720)
@@ -55,7 +55,7 @@ class TooSlow(RuntimeError):
 
 
 async def stored(stack: Rig, frames: Sequence[bytes]) -> list[Image]:
-    """Put frames where the service looks for them."""
+    """Put frames into the object store of the service."""
     store = open_store((stack.folder / "stack" / "objects").as_uri())
     images = []
     for number, frame in enumerate(frames):

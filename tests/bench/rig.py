@@ -1,4 +1,4 @@
-"""What the benches run against: real servers in processes of their own, on a temporary folder.
+"""Runs the servers of the benches in processes of their own, on a temporary folder.
 
 Everything ends with the bench. The broker is the embedded one, or Apache Kafka with `--kafka apache`
 (or KAFKA=apache); Postgres keeps its promises (fsync on), as the figures would mean nothing otherwise.
@@ -100,7 +100,7 @@ class Rig:
             await consumer.stop()
 
     async def register(self, count: int, **fields: Any) -> list[str]:
-        """Register devices, fixed unless said otherwise, that may send as much as they like; return their credentials."""
+        """Register devices, fixed by default, without a limit on their sending; return their credentials."""
         place = {"latitude": 39.9277, "longitude": -122.1792}
         rates = {"frames_per_s": 100_000, "reads_per_s": 100_000}
         made = []
@@ -123,7 +123,7 @@ class Rig:
 
 
 async def _consume(consumer: AIOKafkaConsumer, came: list[Event]) -> None:
-    """Decode what a consumer brings until cancelled."""
+    """Decode a consumer's messages until cancelled."""
     async for r in consumer:
         message = Message(r.topic, r.partition, r.offset, r.key, r.value, dict(r.headers))
         came.append(decode(message))
@@ -206,13 +206,13 @@ async def _publish_key(bootstrap: str, authority: TestAuthority) -> KafkaBus:
 
 
 def spent_us(before: dict[str, float], after: dict[str, float], count: int) -> dict[str, float]:
-    """Return the CPU microseconds a thing that each process used between two looks."""
+    """Return the CPU microseconds a unit that each process used between two measurements."""
     used = between(before, after)
     return {name: round(used[name] * 1e6 / max(count, 1), 2) for name in sorted(used)}
 
 
 def percentile(sorted_values: Sequence[float], share: float) -> float:
-    """Return the value below which `share` of them lie; 0 when there are none."""
+    """Return the value below which `share` of them lie; 0 for an empty sequence."""
     if not sorted_values:
         return 0.0
     return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]
@@ -224,7 +224,7 @@ def ms(values: Sequence[float], share: float) -> float:
 
 
 def machine(folder: Path) -> dict[str, Any]:
-    """Return what a figure depends on: processor, cores, memory, the disk's file system."""
+    """Return the machine's facts that a figure depends on: processor, cores, memory, the disk's file system."""
     cpuinfo = Path("/proc/cpuinfo")
     models = []
     if cpuinfo.exists():

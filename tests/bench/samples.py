@@ -1,4 +1,4 @@
-"""Pictures with their truth, as the accuracy bench takes them: a folder of photos, or of crops."""
+"""Pictures with their truth for the accuracy bench: a folder of photos, or of crops."""
 
 import csv
 import random
@@ -16,13 +16,13 @@ CROP_COLUMNS = ("file", "state", "plate")
 CROP_FRAME = (640, 384)
 """Width and height in px of the frame that a crop is laid into."""
 CROP_WIDEST_PX, CROP_HIGHEST_PX = 320, 192
-"""Larger crops are reduced to this, half of the frame; none is enlarged."""
+"""The largest width of a crop, half of the frame; larger crops are reduced to it."""
 _DARK, _LIGHT = 64, 190
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture's file and the plates that are truly in it; none for a picture without one."""
+    """A picture's file and the plates that are truly in it, possibly zero."""
 
     path: Path
     plates: tuple[TruePlate, ...]
@@ -31,13 +31,13 @@ class Sample:
 
 
 def photos(folder: Path, n: int | None) -> list[Sample]:
-    """The photos that a folder's truth.csv names. Raises: TruthFault where it cannot be used."""
+    """Return the photos that a folder's truth.csv names. Raises: TruthFault if it is unusable."""
     truth = read_truth(_listed(folder, COLUMNS))
     return _drawn(folder, [Sample(folder / name, truth[name]) for name in sorted(truth)], n)
 
 
 def crops(folder: Path, n: int | None) -> list[Sample]:
-    """The plate crops that a folder's truth.csv names; the box of each plate is set by `framed`.
+    """Return the plate crops that a folder's truth.csv names; `framed` sets the box of each plate.
 
     Raises: TruthFault where it cannot be used.
     """
@@ -68,7 +68,7 @@ def _listed(folder: Path, columns: tuple[str, ...]) -> Path:
 
 
 def _drawn(folder: Path, samples: list[Sample], n: int | None) -> list[Sample]:
-    """All samples, or `n` of them drawn by a fixed seed; every one must be there."""
+    """Return all samples, or `n` of them drawn by a fixed seed; every file must exist."""
     if not samples:
         raise TruthFault(f"{folder / 'truth.csv'} names no plate")
     if absent := [sample.path.name for sample in samples if not sample.path.is_file()]:
@@ -82,7 +82,7 @@ def _drawn(folder: Path, samples: list[Sample], n: int | None) -> list[Sample]:
 
 
 def framed(crop: Image) -> tuple[Image, tuple[int, int, int, int]]:
-    """A crop in the middle of a plain grey frame, so that the whole pipeline has to find it.
+    """Return a crop in the middle of a plain grey frame, so that the whole pipeline has to find it.
 
     The grey is dark around a light crop and light around a dark one, as a plate stands off from the
     car that carries it.
@@ -105,5 +105,5 @@ def framed(crop: Image) -> tuple[Image, tuple[int, int, int, int]]:
 
 
 def whole(crop: Image) -> tuple[Image, tuple[int, int, int, int]]:
-    """A crop as it is, and its box: all of it."""
+    """Return a crop unchanged, and the whole of it as its box."""
     return crop, (0, 0, crop.shape[1], crop.shape[0])

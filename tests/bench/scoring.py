@@ -8,7 +8,7 @@ from local.demo.truth import TruePlate, bare, fold
 from services.recognition.engine.protocol import PlateReading
 
 BINS = 10
-"""Bins of equal mass: as many reads in each, so that none rests on three of them."""
+"""The number of bins of equal mass: each has as many reads, so that no bin depends on three of them."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Judged:
-    """One true plate with what was read there; `reading` is None where nothing was."""
+    """One true plate with its reading; `reading` is None if the engine found none there."""
 
     file: str
     true: TruePlate
@@ -53,12 +53,12 @@ class Tally:
 
 
 def edits(one: str, other: str) -> int:
-    """Levenshtein distance."""
+    """Return the Levenshtein distance."""
     return _distances(one, other)[-1][-1]
 
 
 def _distances(one: str, other: str) -> list[list[int]]:
-    """The edits between every two beginnings: row i, column j for one[:i] and other[:j]."""
+    """Return the edits between every two beginnings: row i, column j for one[:i] and other[:j]."""
     rows = [list(range(len(other) + 1))]
     for i, a in enumerate(one, 1):
         row = [i]
@@ -96,7 +96,7 @@ def at_truth(reading: PlateReading, true: TruePlate) -> bool:
 def matched(
     plates: Sequence[TruePlate], readings: Sequence[PlateReading]
 ) -> tuple[list[PlateReading | None], list[PlateReading]]:
-    """Give each true plate the surest reading in its place, and no reading to two of them.
+    """Give each true plate the surest reading in its place, and each reading to one plate only.
 
     Returns: a reading or None for each plate, in their order; and the readings left over.
     """
@@ -110,7 +110,7 @@ def matched(
 
 
 def reliability(pairs: Iterable[tuple[float, bool]], bins: int = BINS) -> list[Bin]:
-    """Confidences with whether each was right, in bins of equal mass from the least sure up.
+    """Return confidences with whether each was right, in bins of equal mass from the least sure up.
 
     Fewer bins than asked for where there are fewer pairs; none of nothing.
     """
@@ -126,7 +126,7 @@ def reliability(pairs: Iterable[tuple[float, bool]], bins: int = BINS) -> list[B
 
 
 def calibration_error(bins: Sequence[Bin]) -> float | None:
-    """The expected calibration error: mean distance of confidence from the share right, by mass.
+    """Return the expected calibration error: mean distance of confidence from the share right, by mass.
 
     Returns: 0 (confidence means what it says) to 1; None of nothing.
     """
@@ -137,12 +137,12 @@ def calibration_error(bins: Sequence[Bin]) -> float | None:
 
 
 def plate_pairs(judged: Iterable[Judged]) -> list[tuple[float, bool]]:
-    """The gating confidence of each read with whether the plate is right, folded."""
+    """Return the gating confidence of each read with whether the plate is right, folded."""
     return [(one.reading.confidence, one.right) for one in judged if one.reading is not None]
 
 
 def character_pairs(judged: Iterable[Judged]) -> list[tuple[float, bool]]:
-    """The probability of each character that was read with whether it is right, folded."""
+    """Return the probability of each character that was read with whether it is right, folded."""
     pairs: list[tuple[float, bool]] = []
     for one in judged:
         if one.reading is not None:
@@ -153,7 +153,7 @@ def character_pairs(judged: Iterable[Judged]) -> list[tuple[float, bool]]:
 
 
 def shares(judged: Sequence[Judged]) -> dict[str, float | int]:
-    """The shares of true plates that were read, by how well: exact, folded, within one edit."""
+    """Return the shares of true plates that were read, by how well: exact, folded, within one edit."""
     n = len(judged)
     texts = [(bare(o.true.plate), o.reading.plate) for o in judged if o.reading is not None]
     return {

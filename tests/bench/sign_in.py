@@ -1,4 +1,4 @@
-"""Whether strangers at sign-in hold anybody up: `make bench-signin`, or `python -m tests.bench.sign_in`.
+"""Measures whether strangers at sign-in delay others: `make bench-signin`, or `python -m tests.bench.sign_in`.
 
 A hundred strangers, each at an address of its own, send 200 wrong sign-ins a second, half to names that are
 there. Meanwhile people sign in with what is right: some at a browser that nobody knows and a name that nobody
@@ -47,7 +47,7 @@ RIGHT_PER_S = 2
 
 RUN_S = 4.0 if SMOKE else 60.0
 PEOPLE = int(RUN_S * RIGHT_PER_S) + 2
-"""Of each kind: a code is good once, so everybody signs in once."""
+"""The number of people of each kind: a code is valid once, so each person signs in once."""
 
 AT_MOST_P95_MS = 1000.0
 PASSWORD = "four plain words here"
@@ -66,12 +66,12 @@ class Someone:
 
 @dataclass
 class Seen:
-    """What came of sign-ins."""
+    """The results of sign-ins."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     latencies_s: list[float] = field(default_factory=list)
     late_s: list[float] = field(default_factory=list)
-    """How long after its time each was begun: what the load itself lacked."""
+    """How late each was begun: the delay of the load generator itself."""
 
     def figures(self) -> dict[str, Any]:
         """Return it for the line of JSON."""
@@ -92,7 +92,7 @@ def address(group: int, number: int) -> str:
 async def sign_in(
     url: str, local: str, body: dict[str, str], seen: Seen, due_s: float, token: str | None = None
 ) -> None:
-    """Send one sign-in over a connection of its own, and note what came of it."""
+    """Send one sign-in over a connection of its own, and note the result."""
     begun_s = time.perf_counter()
     seen.late_s.append(begun_s - due_s)
     try:
@@ -113,7 +113,7 @@ async def sign_in(
 
 
 async def strangers(url: str, names: list[str], until_s: float, seen: Seen) -> None:
-    """Guess, `WRONG_PER_S` times a second altogether, at names that are there and at others."""
+    """Guess, `WRONG_PER_S` times a second altogether, at existing names and at unknown ones."""
     draw = random.Random(468)
     guesses = set[asyncio.Task[None]]()
     for number in itertools.count():
@@ -135,7 +135,7 @@ async def strangers(url: str, names: list[str], until_s: float, seen: Seen) -> N
 
 
 async def people(url: str, some: list[Someone], until_s: float, seen: Seen) -> None:
-    """Sign people in, one after the other in time, however long each takes."""
+    """Sign people in at fixed intervals, however long each sign-in lasts."""
     started = []
     for number, one in enumerate(some):
         due_s = until_s - RUN_S + number / RIGHT_PER_S
@@ -209,7 +209,7 @@ async def _settle_one(
 
 @contextlib.contextmanager
 def identity(folder: Path, kafka: str, key: bytes) -> Iterator[tuple[Running, str]]:
-    """Run identity in a process of its own; give what runs and its owner's database."""
+    """Run identity in a process of its own; yield the process and its owner's database."""
     with servers(folder, kafka) as (postgres, broker):
         environment = {
             "IDENTITY_KEY_ENCRYPTION_KEY": base64.b64encode(key).decode(),
@@ -226,7 +226,7 @@ def identity(folder: Path, kafka: str, key: bytes) -> Iterator[tuple[Running, st
 
 @contextlib.asynccontextmanager
 async def started(kafka: str, key: bytes) -> AsyncIterator[tuple[Path, Running, str]]:
-    """The same, in a folder that goes with it."""
+    """Run identity in a temporary folder."""
     with contextlib.ExitStack() as stack:
         made = tempfile.TemporaryDirectory(prefix="plateward-bench-")
         folder = Path(stack.enter_context(made))

@@ -15,7 +15,7 @@ from scenes.model import Image
 SCALE = (0.97, 1.03)
 SHIFT_PX = (-4.0, 4.0)
 LIGHT = (0.92, 1.08)
-"""What every value is multiplied by."""
+"""The factor of every value."""
 
 Box = tuple[int, int, int, int]
 """x, y, width, height, px."""
@@ -31,7 +31,7 @@ class Change:
     light: float
 
     def picture(self, frame: Image) -> Image:
-        """The changed frame, as large as it was; edges are repeated where it ends."""
+        """Return the changed frame in its old size; edges are repeated beyond its end."""
         height, width = frame.shape[:2]
         right, down = self.shift_px
         matrix = np.array([[self.scale, 0, right], [0, self.scale, down]], np.float32)
@@ -41,14 +41,14 @@ class Change:
         return np.asarray(cv2.convertScaleAbs(moved, alpha=self.light), np.uint8)
 
     def box(self, box: Box) -> Box:
-        """Where a box comes to lie."""
+        """Return the place of a box in the changed frame."""
         x, y, width, height = (self.scale * side for side in box)
         right, down = self.shift_px
         return round(x + right), round(y + down), round(width), round(height)
 
 
 def changes(name: str, count: int) -> list[Change]:
-    """So many changes for the picture of that name, always the same."""
+    """Return so many changes for the picture of that name, always the same."""
     rng = random.Random(name)
     return [
         Change(

@@ -38,7 +38,7 @@ PASSES_WITHIN_S = 30.0
 
 
 class NotAccepted(RuntimeError):
-    """The stack did not take a frame, or did not come to an end with it."""
+    """The stack refused a frame, or did not finish with it."""
 
 
 def rendered_film(path: Path) -> None:
@@ -48,7 +48,7 @@ def rendered_film(path: Path) -> None:
 
 
 async def send(stack: Rig, credential: str, stills: Sequence[Still]) -> list[float]:
-    """Post each frame when it is due; return how long each took to be safe, s. Raises: NotAccepted."""
+    """Post each frame when it is due; return the seconds until each was durable. Raises: NotAccepted."""
     link = await Link.to(stack.url("ingest"))
     began_s, began = time.perf_counter(), datetime.now(UTC)
     took_s = []
@@ -82,7 +82,7 @@ async def worked(came: Sequence[Event], count: int) -> None:
 
 
 async def settled(came: Sequence[Event]) -> None:
-    """Wait until passes have had the time to close, and none has come for a while."""
+    """Wait until passes have had the time to close, and no more arrive for a while."""
     until_s = time.perf_counter() + PASSES_WITHIN_S
     count, alike_s = -1, time.perf_counter()
     while time.perf_counter() < min(until_s, alike_s + 2 * (SETTLE_S + PASS_GAP_S)):

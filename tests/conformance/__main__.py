@@ -1,4 +1,4 @@
-"""Prints the policy, rule by rule, with the tests that prove it; fails if one fails or a rule has none."""
+"""Prints the policy, rule by rule, with the tests that prove it; fails if a test fails or a rule has no test."""
 
 import argparse
 import contextlib

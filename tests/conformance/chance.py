@@ -1,4 +1,4 @@
-"""How many tests, in random order, must run to show that few enough of all fail.
+"""Computes how many tests, in random order, must run to show that few enough of all fail.
 
 Of N tests, at most A may fail. Suppose that A + 1 or more do. After n tests in random order, the number that
 failed is hypergeometric, and lowest where exactly A + 1 fail. The c-th stop, c = 0, 1, ..., comes once, after
@@ -63,7 +63,7 @@ def stops(of: int, allowed: int, risk: Fraction = RISK) -> list[int]:
 
 
 def _at_most(failures: int, ran: int, of: int, failing: int) -> Fraction:
-    """The chance of so few failures among `ran` of `of` tests, `failing` of which fail."""
+    """Return the chance of so few failures among `ran` of `of` tests, `failing` of which fail."""
     cases = sum(
         comb(failing, k) * comb(of - failing, ran - k) for k in range(failures + 1) if ran >= k
     )

@@ -42,22 +42,22 @@ class Job(msgspec.Struct):
     result: str
     """The file to write the result to."""
     temporary: str
-    """A folder for what the tests write."""
+    """The folder for files of the tests."""
     postgres: str = ""
     """The folder of a server to copy (tests/servers.py); empty: each run makes its own."""
     full: bool = True
     """Whether the other rules' tests are run."""
     exact: bool = False
-    """Whether they are run until nothing is left to chance."""
+    """Whether the tests run to the end, without a decision by chance."""
     of_others: int | None = None
-    """How many tests of other rules there are; None where that is not known."""
+    """The number of tests of other rules; None if unknown."""
     reaching: list[str] | None = None
-    """Node ids of the tests that reach the mutant; None where that is not known."""
+    """Node ids of the tests that reach the mutant; None if unknown."""
     seconds: dict[str, float] = {}
-    """How long each test takes, where that is known."""
+    """The seconds of each test, where known."""
 
     def environment(self) -> dict[str, str]:
-        """The environment of its tests and their processes."""
+        """Return the environment of its tests and their processes."""
         told = {"PYTEST_DEBUG_TEMPROOT": self.temporary, "PYTHONDONTWRITEBYTECODE": "1"}
         return told | ({"TESTS_POSTGRES": self.postgres} if self.postgres else {})
 
@@ -77,19 +77,19 @@ class Hunt(Proofs):
         self.ran = 0
         """How many tests of other rules were run."""
         self.stops: list[int] = []
-        """After how many of them, drawn at random, it is looked whether that is enough."""
+        """The numbers of randomly drawn tests after which the run decides whether they suffice."""
         self.caught_by: str | None = None
         self.broken_setup: list[str] = []
         self.others_failed: list[str] = []
         self.session: pytest.Session | None = None
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Import the changed module; keep the session, which ends early once there is nothing left to learn."""
+        """Import the changed module; store the session, which ends early once the result is certain."""
         self.session = session
         try:  # not before pytest began: it wants to be the first to import its plugins' modules
             if self.job.module:  # else it is no Python
                 importlib.import_module(self.job.module)
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the mutant does not count
+        except Exception as exc:  # noqa: BLE001 - after any exception the mutant does not count
             self.import_fault = type(exc).__name__
             pytest.exit("the changed module does not import", returncode=3)
 
@@ -100,7 +100,7 @@ class Hunt(Proofs):
         self.choose(items)
 
     def choose(self, items: list[pytest.Item]) -> None:
-        """Put the rule's own tests first: the quickest that reach the mutant, then what does not reach it.
+        """Put the rule's own tests first: the quickest that reach the mutant, then those that do not reach it.
 
         Tests of other rules are those that reach it, as long as not all of them may fail: either quick files
         first, until those left may all fail, or drawn at random, where chance tells earlier.
@@ -140,7 +140,7 @@ class Hunt(Proofs):
         return self.job.seconds.get(item.nodeid, 0.0)
 
     def _quick_first(self, items: list[pytest.Item]) -> list[pytest.Item]:
-        """Order by file, so that what a file's tests share is set up once."""
+        """Order by file, so that the fixtures that a file's tests share are set up once."""
         of_file: dict[Path, list[float]] = defaultdict(list)
         for item in items:
             of_file[item.path].append(self._seconds(item))
@@ -174,7 +174,7 @@ class Hunt(Proofs):
         pytest.skip(why)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Record who caught it, and what else fails."""
+        """Record the tests that caught it, and other failures."""
         if report.outcome != "failed":
             return
         if report.nodeid in self.own:
@@ -194,7 +194,7 @@ class Hunt(Proofs):
         return math.floor(self.of_others * OTHERS_SHARE)
 
     def result(self, ended: int, output: str) -> dict[str, Any]:
-        """What came of it. `ended` is pytest's exit status, `output` what it said."""
+        """Return the result. `ended` is pytest's exit status, `output` its output."""
         rule, module = self.job.rule, self.job.module
         if self.import_fault:
             return {"state": "invalid", "why": f"{module} does not import: {self.import_fault}"}
@@ -223,7 +223,7 @@ class Hunt(Proofs):
 
 
 def hunt(job: Job) -> dict[str, Any]:
-    """Run the tests in this process, which has imported nothing of the tree, and return what came of it."""
+    """Run the tests in this process, which has imported no module of the tree, and return the result."""
     plugin = Hunt(job)
     files = files_with(CLAIM if job.full else f'{CLAIM}{job.rule}"')
     if job.reaching is not None and job.of_others is not None:

@@ -1,4 +1,4 @@
-"""A process that has imported everything and collected the tests once, and forks for each mutant.
+"""A process that has imported all modules and collected the tests once, and forks for each mutant.
 
 `python -m tests.conformance.mutant_server REQUESTS REPLIES FILE...` reads the names of files with jobs from one
 descriptor, a line each, and writes a line to the other when the job is done: `done`, or why the job needs a
@@ -40,7 +40,7 @@ class MutantServer(Proofs):
         """Files that were opened while the tests were collected."""
         self.collecting = True
         self.imported: dict[str, list[int]] = {}
-        """By file, the lines that were run meanwhile. Not kept by what measures: it forgets in a fork."""
+        """By file, the lines that ran meanwhile. The measuring tracer does not use this: it forgets in a fork."""
         self.measured = coverage.Coverage(
             data_file=None, config_file=False, source=list(SOURCES), messages=False
         )
@@ -142,7 +142,7 @@ def main(requests: int, replies: int, files: list[str]) -> None:
             raise
     finally:
         if server.hunt is not None:
-            os._exit(1)  # nothing of the parent's is ended twice
+            os._exit(1)  # the parent's resources end only once
     if ended != pytest.ExitCode.OK:
         print(output.getvalue()[-5000:], file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""Breaks the services one mistake at a time and sees whether the tests of the broken rule notice.
+"""Breaks the services one mistake at a time and checks whether the tests of the broken rule notice.
 
 `make conformance-mutants` prints a line for each mutant and last `N mutants, M survived`. A mutant counts
 only if its module imports, its service starts, and at most 5% of the other rules' tests fail under it. So that
@@ -46,7 +46,7 @@ CODE = (
     "pyproject",
     "policy",
 )
-"""What the result of a mutant depends on."""
+"""The facts that the result of a mutant depends on."""
 SERVICE_CODE = tuple(f"{source}." for source in SOURCES)
 
 
@@ -147,7 +147,7 @@ def _run(chosen: Sequence[Mutant], options: argparse.Namespace) -> dict[Mutant, 
 
 
 def _reach_file(kept: Path | None, trees: Sequence[Path]) -> Path:
-    """Return the file that says what the tests reach: the kept one, or a new one that is kept from now on."""
+    """Return the file of what the tests reach: the stored one, or a new one that is stored from now on."""
     if kept is not None and kept.exists():
         return kept
     made = _reached(trees)
@@ -159,7 +159,7 @@ def _reach_file(kept: Path | None, trees: Sequence[Path]) -> Path:
 
 
 def _reached(trees: Sequence[Path]) -> Path:
-    """Run all tests of rules once, spread over the trees; return the file that says what each reaches."""
+    """Run all tests of rules once, spread over the trees; return the file of the lines that each reaches."""
     print("All tests of rules are run once, to see what code each reaches", flush=True)
     outputs = [tree.with_name(f"reach-{tree.name}.json") for tree in trees]
     running = [
@@ -178,7 +178,7 @@ def _reached(trees: Sequence[Path]) -> Path:
 
 
 def _files() -> list[str]:
-    """The committed and the changed files of this checkout."""
+    """Return the committed and the changed files of this checkout."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -190,7 +190,7 @@ def _files() -> list[str]:
 
 
 def _copy(tree: Path) -> None:
-    """Copy this checkout, so that nothing here is touched."""
+    """Copy this checkout, so that the original stays unchanged."""
     for name in _files():
         target = tree / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -201,7 +201,7 @@ def _copy(tree: Path) -> None:
 
 
 def _digest(options: argparse.Namespace) -> str:
-    """What results depend on beside the mutant: the code, the tests, and how they are run."""
+    """Return a digest of the code, the tests, and how they run: results depend on these beside the mutant."""
     digest = hashlib.sha256(repr((options.own_only, options.exact)).encode())
     for name in _files():
         if name.startswith(CODE) and not name.startswith("tests/conformance/mutants/"):
@@ -222,7 +222,7 @@ class Done:
         self.file = file
         self.digest = digest
         self.reach = file and file.with_name(f"{file.name}.{digest[:12]}.reach")
-        """Where what the tests reach is kept, for the same code."""
+        """The path of the lines that the tests reach, for the same code."""
         self.results: dict[str, dict[str, Any]] = {}
         """By the mutant's key, those of the code as it is."""
         self._lock = threading.Lock()
@@ -314,7 +314,7 @@ class Worker:
         path, stat = self.tree / job.file, (self.tree / job.file).stat()
         Path(job.temporary).mkdir(mode=0o711)
         path.write_text(job.after)
-        # Differs from the time of the compiled file, whatever the clock says.
+        # Differs from the time of the compiled file, whichever time it is.
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 7_000_000_000))
         try:
             result = self._hunt(job)
@@ -337,7 +337,7 @@ class Worker:
             mutant.source(self.tree),
             result=f"{aside}.result",
             temporary=str(aside),
-            # What makes a server, its roles and its tables may itself be changed.
+            # A mutant may change the code that makes a server, its roles and its tables.
             postgres="" if _makes_servers(mutant.module) else str(self.postgres),
             full=not self.options.own_only,
             exact=self.options.exact,

@@ -1,4 +1,4 @@
-"""Mutants of the services: what each one breaks, kept as data, and how it is written into a source tree.
+"""Mutants of the services: the code that each breaks, stored as data, and how it is written into a source tree.
 
 A mutant names the definition that it changes by its qualified name and the fragment within it, so that it
 survives moves of lines and of other definitions in the file.
@@ -41,7 +41,7 @@ class Mutant:
 
     @property
     def module(self) -> str:
-        """The dotted name of the module; empty where the file is none."""
+        """The dotted name of the module; empty for a file of another kind."""
         return "" if "/" in self.where else self.where.partition(":")[0]
 
     @property

@@ -21,7 +21,7 @@ _OF_A_CALL = (
 
 
 class NotInPlace(Exception):
-    """The change cannot be made without importing the module anew; the text says why."""
+    """The change needs a new import of the module; the text gives the reason."""
 
 
 def replace(filename: str, before: str, after: str, ran: Collection[int]) -> int:
@@ -72,7 +72,7 @@ class _Differences:
     """Functions within changed ones, that have no counterpart there."""
 
     def outside(self, old: CodeType, new: CodeType) -> None:
-        """Compare what an import runs: it must be the same."""
+        """Compare the statements that an import runs: they must be the same."""
         if _own(old) != _own(new):
             raise NotInPlace(f"{old.co_qualname} is not in a function")
         for one, other in zip(_within(old), _within(new), strict=True):
@@ -101,7 +101,7 @@ class _Differences:
 
 
 def _own(code: CodeType) -> tuple[object, ...]:
-    """What a code object does, without its inner functions and its position."""
+    """Return the behaviour of a code object, without its inner functions and its position."""
     consts = [
         const.co_name if isinstance(const, CodeType) else (type(const), repr(const))
         for const in code.co_consts

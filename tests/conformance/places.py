@@ -1,4 +1,4 @@
-"""Where in a module a change lies: the lines that a test must run to notice it.
+"""Finds the place of a change in a module: the lines that a test must run to notice it.
 
 A test that runs no line of a changed statement does nothing else than before. That holds within the body of a
 function; a change to a signature, a decorator, a class or the module itself is noticed without.
@@ -99,7 +99,7 @@ class _Inside:
 
 
 def _blocks(old: ast.stmt, new: ast.stmt) -> Iterator[tuple[list[ast.stmt], list[ast.stmt]]]:
-    """Yield the blocks of a compound statement that differ, each with what it became."""
+    """Yield the blocks of a compound statement that differ, each with its new text."""
     pairs = [(getattr(old, name, []), getattr(new, name, [])) for name in _BLOCKS]
     for part in ("handlers", "cases"):
         both = zip(getattr(old, part, []), getattr(new, part, []), strict=True)
@@ -110,7 +110,7 @@ def _blocks(old: ast.stmt, new: ast.stmt) -> Iterator[tuple[list[ast.stmt], list
 
 
 def _head(node: ast.stmt) -> list[str]:
-    """All of a statement but its blocks, as text to compare; whether it has each block."""
+    """Return a statement without its blocks, as text to compare, and whether it has each block."""
     parts = [type(node).__name__]
     for name, value in ast.iter_fields(node):
         if name in _BLOCKS:
@@ -136,7 +136,7 @@ def _lines(node: ast.stmt) -> set[int]:
 
 
 def _head_lines(node: ast.stmt) -> set[int]:
-    """The lines of a statement above its first block: all of them if it has none."""
+    """Return the lines of a statement above its first block: all of them if it has none."""
     body = getattr(node, "body", None)
     return (
         set(range(_first(node), max(_first(body[0]), _first(node) + 1))) if body else _lines(node)
@@ -154,7 +154,7 @@ def _runs(code: CodeType) -> set[int]:
 
 
 def _shape(function: Function) -> list[object]:
-    """What a function takes for its own names, and what kind it is: every statement of it has a say in that."""
+    """Return a function's own names and its kind: every statement of it may change these."""
     module = compile(ast.Module([function], []), "function", "exec")
     return [_names(const) for const in module.co_consts if isinstance(const, CodeType)]
 

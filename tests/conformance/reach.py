@@ -1,4 +1,4 @@
-"""Which tests reach which lines: a test that runs none of a mutant's lines cannot fail under it.
+"""Records which tests reach which lines: a test that runs none of a mutant's lines cannot fail under it.
 
 `python -m tests.conformance.reach FILE [PART/PARTS]` runs the tests that claim rules, those on Apache Kafka
 and on the S3 server aside, and writes to FILE what each of them ran. Where that cannot be told, because a test
@@ -29,11 +29,11 @@ SHARED = "*"
 """The context of fixtures of the whole session. Of those of a module it is the module's file."""
 
 IMPORTED = ""
-"""The context of what runs before the first test."""
+"""The context of code that runs before the first test."""
 
 
 class Reach(msgspec.Struct):
-    """What each test reaches."""
+    """The lines that each test reaches."""
 
     rules: dict[str, list[str]]
     """The rules that each test claims, by its node id."""
@@ -42,9 +42,9 @@ class Reach(msgspec.Struct):
     sets: list[list[str]]
     """The sets of contexts; a node id is written as its number among `rules`, in digits."""
     everything: dict[str, list[str]]
-    """By test file, beginnings of dotted names of what its tests may reach unseen: in processes, or as text."""
+    """By test file, beginnings of dotted names that its tests may reach untraced: in processes, or as text."""
     seconds: dict[str, float] = {}
-    """How long each test takes, its own set-up included."""
+    """The seconds of each test, its own set-up included."""
 
     def of(self, mutant: Mutant, root: Path = Path()) -> set[str]:
         """Return the tests that may notice a mutant.
@@ -95,13 +95,13 @@ def _is_of_one_service(module: str) -> bool:
 
 @dataclass(eq=False)
 class Follow(Proofs):
-    """Runs the tests that claim rules, and notes for each what code it runs."""
+    """Runs the tests that claim rules, and records the code that each runs."""
 
     part: int = 0
     parts: int = 1
     everything: dict[str, set[str]] = field(default_factory=dict)
     readers: set[str] = field(default_factory=set)
-    """Folders of tests that read sources as text: what one has parsed, the next may look at."""
+    """Folders of tests that read sources as text: a later test may read the parsed sources of an earlier one."""
     current: pytest.Item | None = None
     measured: coverage.Coverage = field(
         default_factory=lambda: coverage.Coverage(
@@ -132,14 +132,14 @@ class Follow(Proofs):
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """Attribute what runs from here on to this test."""
+        """Attribute the code that runs from here on to this test."""
         self.current = item
         self.measured.switch_context(item.nodeid)
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
-        """Attribute what a fixture of more than one test runs to all of them."""
+        """Attribute the code of a fixture of more than one test to all of them."""
         if fixturedef.scope == "function":
             return (yield)
         self.measured.switch_context(
@@ -152,7 +152,7 @@ class Follow(Proofs):
                 self.measured.switch_context(self.current.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Record how long each test takes, and what fails already."""
+        """Record the seconds of each test, and the tests that fail already."""
         super().pytest_runtest_logreport(report)
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
         if report.outcome == "failed":
@@ -169,7 +169,7 @@ class Follow(Proofs):
             self.readers.add(str(Path(_file(self.current)).parent))
 
     def reach(self) -> Reach:
-        """Return what was noted."""
+        """Return the recorded reach."""
         self.measured.stop()
         data = self.measured.get_data()
         for file in {node.partition("::")[0] for node in self.of_test}:
@@ -197,7 +197,7 @@ def _file(item: pytest.Item) -> str:
 
 
 def _modules_of(words: Sequence[str]) -> set[str]:
-    """What a Python process may run: one service and the shared code if its command names that service.
+    """Return the modules that a Python process may run: one service and the shared code, if its command names one.
 
     Services import nothing of one another (tests/architecture).
     """
@@ -227,7 +227,7 @@ def _elsewhere(item: pytest.Item) -> bool:
 
 
 def joined(parts: Sequence[Reach]) -> Reach:
-    """Return what the parts of a run found, as one."""
+    """Return the results of the parts of a run as one."""
     whole = Reach({}, {}, [], {}, {})
     sets: dict[tuple[str, ...], int] = {}
     for part in parts:
@@ -253,7 +253,7 @@ def joined(parts: Sequence[Reach]) -> Reach:
 
 
 def main(output: str, part: int = 0, parts: int = 1) -> int:
-    """Run the tests, and write what they reach; 1 if one of them fails without any mutant."""
+    """Run the tests, and write their reach; return 1 if one of them fails without any mutant."""
     follow = Follow(part=part, parts=parts)
     said = io.StringIO()
     with contextlib.redirect_stdout(said):

@@ -1,4 +1,4 @@
-"""The rules of the policy, and how tests say which they prove."""
+"""The rules of the policy, and how tests name the ones that they prove."""
 
 import tomllib
 from dataclasses import dataclass, field
@@ -13,21 +13,21 @@ FILE = Path(__file__).with_name("rules.toml")
 
 
 def rules() -> dict[str, str]:
-    """Each rule's id and what the software must do."""
+    """Return each rule's id and the duty of the software."""
     return {rule["id"]: rule["must"] for rule in tomllib.loads(FILE.read_text())["rule"]}
 
 
 def rules_of_the_console() -> set[str]:
-    """The rules that tests of the console's pages prove, although a fake replaces the other services."""
+    """Return the rules that tests of the console's pages prove, although a fake replaces the other services."""
     return {rule["id"] for rule in tomllib.loads(FILE.read_text())["rule"] if rule.get("console")}
 
 
-@dataclass(eq=False)  # pytest keeps its plugins in sets
+@dataclass(eq=False)  # pytest stores its plugins in sets
 class Proofs:
-    """A pytest plugin that keeps only tests that claim one of `rules`, and records how each of them ended."""
+    """A pytest plugin that selects only tests that claim one of `rules`, and records how each of them ended."""
 
     rules: frozenset[str] | None = None
-    """None: all rules."""
+    """The rules; None for all."""
 
     outcomes: dict[str, dict[str, str]] = field(default_factory=dict)
     of_test: dict[str, set[str]] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Proofs:
                 ended[report.nodeid] = report.outcome
 
     def state(self, rule: str) -> str:
-        """passed, FAILED or missing; a rule with a skipped test, or with no test, is missing."""
+        """Return passed, FAILED or missing; a rule with a skipped test, or without a test, is missing."""
         ended = set(self.outcomes.get(rule, {}).values())
         if "failed" in ended:
             return "FAILED"
@@ -58,7 +58,7 @@ class Proofs:
 
 
 def files_with(*texts: str, root: Path = Path()) -> list[str]:
-    """Return the test modules that contain one of `texts`: to collect all of them takes long."""
+    """Return the test modules that contain one of `texts`; collecting all modules is slow."""
     found = []
     for path in sorted((root / "tests").rglob("test_*.py")):
         held = path.read_text()

@@ -1,4 +1,4 @@
-"""How much is left to chance in telling that a mutant breaks little else: one in a hundred at most."""
+"""The chance of overlooking that a mutant breaks more than a little else is one in a hundred at most."""
 
 import random
 from fractions import Fraction
@@ -9,7 +9,7 @@ from tests.conformance.chance import RISK, best_aside, stops
 
 
 def chance_of_a_wrong_end(of: int, failing: int, plan: list[int]) -> Fraction:
-    """Exactly how likely it is that a stop ends the run, over all orders of the tests."""
+    """Return the exact probability that a stop ends the run, over all orders of the tests."""
     chances = {0: Fraction(1)}
     ended, ran = Fraction(0), 0
     for forgiven, after in enumerate(plan):

@@ -1,4 +1,4 @@
-"""The mutants fit the code as it is, and the engine that writes them can say when one does not."""
+"""The mutants fit the code as it is, and the engine that writes them reports those that do not."""
 
 from collections import Counter
 from pathlib import Path

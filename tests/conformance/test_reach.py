@@ -1,4 +1,4 @@
-"""What a mutant's tests are chosen by: never less than what can notice it."""
+"""The selection of a mutant's tests includes every test that can notice it."""
 
 from pathlib import Path
 

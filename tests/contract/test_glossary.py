@@ -1,4 +1,4 @@
-"""The glossary is a table that one can look things up in."""
+"""The glossary is a sorted table."""
 
 from tests.architecture.source import ROOT
 

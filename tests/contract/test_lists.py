@@ -6,7 +6,7 @@ from tests.architecture.source import ROOT
 
 DOCUMENTS = sorted((ROOT / "docs/openapi").glob("*.json"))
 PAGE = {"items", "next", "count"}
-NO_LIST = {"/.well-known/jwks.json"}  # RFC 7517 says what a key set is
+NO_LIST = {"/.well-known/jwks.json"}  # RFC 7517 defines a key set
 
 
 def answers(document):

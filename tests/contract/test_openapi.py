@@ -1,4 +1,4 @@
-"""The committed OpenAPI documents are what the code serves, and are fit for a generated client."""
+"""The committed OpenAPI documents are those that the code serves, and are fit for a generated client."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Every service reads a plate that a person types the same way, and whatever it passes on is read again."""
+"""Every service reads a plate that a person types the same way, and reads its own output again."""
 
 import random
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ TYPED = [
 
 
 def typed(count):
-    """Return what people might type: mostly plates with gaps, some of it nonsense."""
+    """Return plates as people might type them: mostly with gaps, some of them nonsense."""
     rnd = random.Random(468)
     signs = "7ABC8O0I1zq" * 3 + "?" * 8 + "*" * 4 + " -/.·_%ßÄ\uff21\uff0a\N{BLACK HEART SUIT}"
     return TYPED + ["".join(rnd.choices(signs, k=rnd.randint(1, 16))) for _ in range(count)]
@@ -92,7 +92,7 @@ def test_a_character_that_folds_into_letters_is_refused_by_every_service_not_rew
     with pytest.raises(EntryFault):
         plate_of(text)
     with pytest.raises(ValueError, match="letters A-Z"):
-        normalise_plate(text)  # what ingest takes of a device
+        normalise_plate(text)  # the plates that ingest accepts from a device
 
 
 def test_a_hot_list_reads_patterns_the_same_way_and_asks_for_three_known_characters():

@@ -25,7 +25,7 @@ SENTENCES = {"fault", "detail", "message", "error", "text"}
 
 
 def sentences(template: str) -> set[str]:
-    """The parameters of a template that hold a sentence made elsewhere."""
+    """Return the parameters of a template that hold a sentence made elsewhere."""
     return {name for _, name, _, _ in string.Formatter().parse(template) if name} & SENTENCES
 
 
@@ -156,9 +156,9 @@ BREAKS = {
 
 
 def schema_types(schema: Any) -> Iterator[str]:
-    """Every type of schema inside a schema."""
+    """Yield every type of schema inside a schema."""
     if isinstance(schema, dict):
-        # `serialization` and the values of enumerations are no rules for what a request sends.
+        # `serialization` and the values of enumerations do not restrict a request.
         if isinstance(kind := schema.get("type"), str) and not schema.get("lax_schema"):
             yield kind
         for name, inner in schema.items():
@@ -170,7 +170,7 @@ def schema_types(schema: Any) -> Iterator[str]:
 
 
 def fields_of(dependant: Any) -> Iterator[Any]:
-    """The fields of a request, with those of the dependencies."""
+    """Return the fields of a request, with those of the dependencies."""
     for where in ("body", "query", "path", "header"):
         yield from getattr(dependant, f"{where}_params")
     for inner in dependant.dependencies:
@@ -178,7 +178,7 @@ def fields_of(dependant: Any) -> Iterator[Any]:
 
 
 def routes(service: str, folder: Any) -> list[APIRoute]:
-    """The routes of a service."""
+    """Return the routes of a service."""
     app = app_of(service, folder)
     return [c.route for c in iter_route_contexts(app.routes) if isinstance(c.route, APIRoute)]
 
@@ -224,7 +224,7 @@ def test_an_unknown_field_is_refused_with_the_fields_that_a_request_has(service,
 
 
 class Where:
-    """What `allowed_fields` asks a route for."""
+    """A route's dependencies, as `allowed_fields` reads them."""
 
     dependencies: tuple[()] = ()
 

@@ -1,4 +1,4 @@
-"""Whatever release accepts, retention packages and can search, with the same meaning; and refuses the same."""
+"""Retention packages and can search every scope that release accepts, with the same meaning; both refuse the same."""
 
 import json
 import random
@@ -26,7 +26,7 @@ RULE = Narrowness(known_characters=3, days=31)
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NOW = NOON + timedelta(days=200)
 SCHEDULE_DAYS = 100 * 365
-"""Long, because a search is cut to what the schedule still keeps; a release names its window."""
+"""A long period, because a search is cut to the retention schedule; a release names its window."""
 
 ACTOR = Actor(person_id="p-7", name="Dana Ruiz", title="Detective", agency_ori="CA0520000")
 
@@ -47,7 +47,7 @@ def devices(count):
 
 
 def accepted_by_release(asked):
-    """Return release's criteria of a JSON body, None where its model or its rule refuses them."""
+    """Return release's criteria of a JSON body; None if its model or its rule refuses them."""
     try:
         criteria = Asked.model_validate_json(json.dumps(asked)).criteria()
         check_scope(criteria, RULE)
@@ -96,7 +96,7 @@ def packaged(event):
 
 
 def searched(asked):
-    """Return the criteria that retention searches for a JSON body, None where it refuses them."""
+    """Return the criteria that retention searches for a JSON body; None if it refuses them."""
     names = {name: value for name, value in asked.items() if name != "include_images"}
     try:
         criteria = SearchQuery.model_validate_json(json.dumps(names)).criteria()
@@ -117,7 +117,7 @@ def meaning(plate, captured_from, captured_to, device_ids):
 
 
 def meaning_of(criteria):
-    """Return what criteria of retention look for, once they hold nothing else than release can ask."""
+    """Return the meaning of retention's criteria, without the conditions that release cannot ask for."""
     plain = Criteria(
         plate=criteria.plate,
         captured_from=criteria.captured_from,
@@ -130,7 +130,7 @@ def meaning_of(criteria):
 
 
 def a_plate(rnd):
-    """Return what people may type: of all lengths up to over the limit, with gaps and separators."""
+    """Return plates as people may type them: of all lengths up to over the limit, with gaps and separators."""
     signs = "7ABC8O0I1zq" * 3 + "?" * 6 + "*" * 4 + " -/.\N{MIDDLE DOT}\uff21\uff0a"
     length = rnd.choice([*range(1, 15), 39, 40, 41])
     text = "".join(rnd.choices(signs, k=length))
@@ -149,7 +149,7 @@ def a_window(rnd):
 
 
 def several_devices(rnd):
-    """Return device ids, sometimes none and sometimes one twice, up to over the limit."""
+    """Return device ids up to over the limit, sometimes an empty list and sometimes one id twice."""
     count = rnd.choice([0, 0, 1, 2, 7, 199, 200, 201])
     ids = devices(count)
     rnd.shuffle(ids)
@@ -231,13 +231,13 @@ LIMITS = {
     "a zone": (window(timedelta(days=1)), {"captured_from": "2026-05-01T12:00:00"}),
     "something to look for": ({"plate": None, "device_ids": devices(1)}, {"plate": None}),
 }
-"""For each limit of what may be asked: the last body within it, and the first beyond it."""
+"""For each limit of criteria: the last body within it, and the first beyond it."""
 
 
 @pytest.mark.parametrize("limit", LIMITS)
 def test_each_limit_of_a_release_is_that_of_a_search(limit):
     within, beyond = (body(**fields) for fields in LIMITS[limit])
-    # A window before anything that is kept is a question of the schedule, not of what a search is.
+    # A window before all stored records is a matter of the schedule, not of the model of a search.
     searched_then = searched_at_any_time if "moment" in limit else searched
     assert accepted_by_release(within) is not None
     assert searched_then(within) is not None
@@ -249,7 +249,7 @@ def test_each_limit_of_a_release_is_that_of_a_search(limit):
 
 
 def searched_at_any_time(asked):
-    """Return the criteria of a search as its model has them, None where the model refuses them."""
+    """Return the criteria of a search as its model has them; None if the model refuses them."""
     try:
         return SearchQuery.model_validate_json(json.dumps(asked)).criteria()
     except ValidationError:

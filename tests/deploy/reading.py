@@ -1,4 +1,4 @@
-"""What the tests of compose and Kubernetes files share: reading them as their tools would."""
+"""Reads compose and Kubernetes files as their tools would."""
 
 import re
 import subprocess
@@ -30,7 +30,7 @@ OTHERS_READ = {
 
 @cache
 def compose() -> dict[str, Any]:
-    """docker-compose.yml with its anchors resolved, and its variables by default or as `given`."""
+    """Return docker-compose.yml with its anchors resolved, and its variables by default or as `given`."""
     text = (ROOT / "docker-compose.yml").read_text()
     document = yaml.safe_load(re.sub(r"\$\{[A-Z_]+:(?:-([^}]*)|\?[^}]*)\}", _value, text))
     assert isinstance(document, dict)
@@ -44,33 +44,33 @@ def _value(variable: re.Match[str]) -> str:
 
 @cache
 def resources() -> tuple[dict[str, Any], ...]:
-    """What `kubectl apply --kustomize` would send for the example overlay."""
+    """Return the resources that `kubectl apply --kustomize` would send for the example overlay."""
     found = built(OVERLAY)
     assert len(found) > len(SERVICES)
     return found
 
 
 def built(overlay: Path) -> tuple[dict[str, Any], ...]:
-    """What `kubectl kustomize` makes of an overlay."""
+    """Return the output of `kubectl kustomize` for an overlay."""
     kubectl = Path(sysconfig.get_path("scripts")) / "kubectl"
     done = subprocess.run([kubectl, "kustomize", overlay], capture_output=True, check=True)
     return tuple(yaml.safe_load_all(done.stdout))
 
 
 def of_kind(kind: str) -> dict[str, dict[str, Any]]:
-    """The resources of one kind by name; there are some."""
+    """Return the resources of one kind by name; at least one."""
     found = {r["metadata"]["name"]: r for r in resources() if r["kind"] == kind}
     assert found, f"no {kind}: the walk is broken"
     return found
 
 
 def settings_of(service: str) -> type[CommonSettings]:
-    """The Settings class that a service is built from."""
+    """Return the Settings class that a service is built from."""
     return SPECS[service].settings_class()
 
 
 def environment_names(service: str) -> tuple[set[str], set[str]]:
-    """The names that a service reads, and those among them that it cannot do without."""
+    """Return the names that a service reads, and the required ones among them."""
     fields = settings_of(service).model_fields
     required = {name.upper() for name, field in fields.items() if field.is_required()}
     # These have defaults for a developer's machine that are of no use in a container.
@@ -84,5 +84,5 @@ def environment_names(service: str) -> tuple[set[str], set[str]]:
 
 
 def interpolated(text: str) -> set[str]:
-    """The variables that compose takes from its environment and refuses to do without."""
+    """Return the variables that compose requires from its environment."""
     return set(re.findall(r"\$\{([A-Z_]+):\?", text))

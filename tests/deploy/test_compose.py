@@ -61,7 +61,7 @@ USERS = "objects-users"
 """The container that creates the object store's users and their rights."""
 
 TRIM = "trim"
-"""The container that deletes from Kafka what every consumer has, again and again."""
+"""The container that deletes from Kafka, again and again, the records that every consumer has read."""
 
 ONCE = ALONE | TABLES | {*TOOLS, USERS}
 """The containers that end."""
@@ -347,7 +347,7 @@ def test_the_files_that_a_service_is_told_of_are_those_drawn(service: str, tmp_p
 
 
 def folders(parent: Path) -> list[Path]:
-    """The broker's folder, then one for each that Kafka knows."""
+    """Return the broker's folder, then one for each that Kafka knows."""
     made = [parent / name for name in ("broker", *principals())]
     for folder in made:
         folder.mkdir()
@@ -395,7 +395,7 @@ def test_certificates_are_drawn_once_and_the_signers_key_is_kept_nowhere(tmp_pat
 
 @pytest.mark.parametrize("lost", ["broker/broker.pem", "ingest/client.pem", "audit/client.key"])
 def test_a_drawing_that_lacks_one_is_begun_anew(tmp_path: Path, lost: str) -> None:
-    """As where it was broken off, or where a service is new: the signer's key is gone."""
+    """A drawing broke off, or a service is new: the signer's key no longer exists."""
     drawn = folders(tmp_path)
     draw(*drawn)
     before = (tmp_path / "hotlist" / "ca.pem").read_bytes()
@@ -428,7 +428,7 @@ def test_the_proxy_and_the_senders_of_findings_and_invitations_alone_reach_what_
 
 
 def test_the_container_that_prepares_volumes_looks_into_no_folder_of_others() -> None:
-    """It may change owners and nothing else: a second start would end at Caddy's closed folders."""
+    """It may only change owners: a second start would end at Caddy's closed folders."""
     [command] = container(ROOTS)["command"]
     assert "chown 65532:65532 " in command
     assert not re.search(r"chown\s+-\w*R", command)

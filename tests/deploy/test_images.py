@@ -15,7 +15,7 @@ FILES = ("dev", "build", *SERVICES)
 
 
 def pins(name: str) -> dict[str, str]:
-    """Distribution and version, as a requirement file pins them."""
+    """Return distributions and versions, as a requirement file pins them."""
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     found = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE)
     assert found

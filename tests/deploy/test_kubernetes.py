@@ -50,7 +50,7 @@ def container(service: str) -> dict[str, Any]:
 
 
 def tables(service: str) -> dict[str, Any]:
-    """The container that makes a service's tables before it starts."""
+    """Return the container that makes a service's tables before it starts."""
     [found] = pod(service)["initContainers"]
     assert found["name"] == "tables"
     assert isinstance(found, dict)
@@ -189,7 +189,7 @@ def test_secrets_are_referred_to_and_never_written(service: str) -> None:
 
 
 def referred_to(service: str) -> set[str]:
-    """The names of all Secrets that anything in a service's pod is given."""
+    """Return the names of all Secrets that a service's pod receives."""
     containers = [container(service), *pod(service).get("initContainers", [])]
     assert not [s for c in containers for s in c.get("envFrom", []) if "secretRef" in s]
     variables = {
@@ -238,7 +238,7 @@ def test_every_secret_that_a_service_can_be_given_has_its_place(service: str) ->
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_owner_of_the_tables_is_told_to_nothing_but_what_makes_them(service: str) -> None:
-    """And that gets nothing else: neither keys nor the way to any other store."""
+    """The owner's container gets neither keys nor access to any other store."""
     assert ("initContainers" in pod(service)) == (service in APIS)
     clear, secret = given(service)
     assert "DATABASE_OWNER_URL" not in clear | secret
@@ -269,7 +269,7 @@ def test_what_makes_the_tables_is_of_the_services_image_and_as_closed_as_it(serv
 
 
 def values(service: str) -> dict[str, str]:
-    """What a service's ConfigMaps say."""
+    """Return the values of a service's ConfigMaps."""
     names = [
         s["configMapRef"]["name"] for s in container(service)["envFrom"] if "configMapRef" in s
     ]
@@ -277,7 +277,7 @@ def values(service: str) -> dict[str, str]:
 
 
 def mounted(service: str, name: str) -> tuple[str, dict[str, tuple[str, str]]]:
-    """Where a volume of Secrets is mounted, and by file name the Secret and key that it holds."""
+    """Return the mount path of a volume of Secrets, and by file name the Secret and key that it holds."""
     [volume] = [v for v in pod(service)["volumes"] if v["name"] == name]
     [mount] = [m for m in container(service)["volumeMounts"] if m["name"] == name]
     assert mount["readOnly"] is True
@@ -409,7 +409,7 @@ STORES = {
 
 @pytest.mark.parametrize("store", STORES)
 def test_a_store_lets_in_whoever_may_go_there_by_the_same_port(store: str) -> None:
-    """Nothing comes into a pod of the namespace by default, so the way there needs both ends."""
+    """A pod of the namespace accepts no traffic by default, so both ends need a policy."""
     policies = of_kind("NetworkPolicy")
     out, into = policies[f"allow-to-{store}"]["spec"], policies[f"allow-into-{store}"]["spec"]
     [way] = out["egress"]
@@ -423,7 +423,7 @@ def test_a_store_lets_in_whoever_may_go_there_by_the_same_port(store: str) -> No
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_changed_setting_is_rolled_out(service: str) -> None:
-    """A ConfigMap is named by a hash of what it holds, and the pod by its ConfigMaps."""
+    """A ConfigMap's name has a hash of its content, and the pod names its ConfigMaps."""
     maps = [s["configMapRef"]["name"] for s in container(service)["envFrom"]]
     maps += [v["configMap"]["name"] for v in pod(service)["volumes"] if "configMap" in v]
     assert maps
@@ -433,7 +433,7 @@ def test_a_changed_setting_is_rolled_out(service: str) -> None:
 
 
 def opened() -> list[tuple[str, dict[str, Any]]]:
-    """Each opening of each policy, by the policy's name."""
+    """Return each opening of each policy, by the policy's name."""
     found = [
         (name, rule)
         for name, policy in of_kind("NetworkPolicy").items()

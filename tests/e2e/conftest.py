@@ -12,7 +12,7 @@ from local.stack.state_file import Running
 
 @pytest.fixture(scope="session")
 def stack_folder() -> Iterator[Path]:
-    """Where the session's embedded stack keeps its data."""
+    """The data folder of the session's embedded stack."""
     with tempfile.TemporaryDirectory(prefix="plateward-e2e-") as name:
         yield Path(name)
 

@@ -14,14 +14,14 @@ LETTERS = "ABEFHKMNPRTXYZ"
 
 
 def plates(count: int) -> list[str]:
-    """`count` Californian plates without characters that look alike."""
+    """Return `count` Californian plates without characters that look alike."""
     serials = itertools.product("6789", itertools.combinations(LETTERS, 3), ("347", "734", "473"))
     chosen = itertools.islice(serials, 0, None, 11)
     return [f"{d}{''.join(abc)}{n}" for d, abc, n in itertools.islice(chosen, count)]
 
 
 def frame(plate: str) -> bytes:
-    """A JPEG of a bumper with the plate on it."""
+    """Return a JPEG of a bumper with the plate on it."""
     rng = np.random.default_rng(7)
     image = np.full((HEIGHT_PX, WIDTH_PX, 3), 70, np.uint8)
     image[:90] = 40

@@ -49,7 +49,7 @@ class Intruder:
     kafka: Kafka
     who: str
     opened: set[tuple[str, str]] = field(default_factory=set)
-    """What the broker let be done: the act, and the topic, group or cluster that it was done to."""
+    """The acts that the broker permitted: the act, and the topic, group or cluster that it was done to."""
 
     tried: set[tuple[str, str]] = field(default_factory=set)
 
@@ -148,7 +148,7 @@ class Intruder:
 
 
 def a_batch() -> bytes:
-    """One record, as a producer sends it."""
+    """Return one record, as a producer sends it."""
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 1000)
     builder.append(0, int(time.time() * 1000), b"key", b"forged", [])
     return bytes(builder.build())

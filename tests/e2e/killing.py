@@ -20,7 +20,7 @@ class Killer:
         self.killed: list[str] = []
 
     def running(self) -> Running:
-        """What runs now. Raises: AssertionError while the stack is not up."""
+        """Return the running processes. Raises: AssertionError while the stack is not up."""
         found = self._state_file.read()
         assert found is not None, "the stack is not up"
         return found
@@ -39,7 +39,7 @@ class Killer:
         self.killed.append(name)
 
     async def _kill_worker(self) -> None:
-        """Kill one of recognition's worker processes, whatever it is reading."""
+        """Kill one of recognition's worker processes during any frame."""
         parent = self.running().processes["recognition"]
         workers = await eventually(lambda: children(parent), within_s=60)
         os.kill(workers[-1], signal.SIGKILL)
@@ -47,7 +47,7 @@ class Killer:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process started and that still run."""
+    """Return the processes that a process started and that still run."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -60,7 +60,7 @@ def children(pid: int) -> list[int]:
 async def one_after_another(
     names: list[str], kill: Callable[[str], Awaitable[None]], due: Callable[[], bool]
 ) -> None:
-    """Kill each in turn, each time once `due` says that enough work has been done since the last."""
+    """Kill each in turn, each time once `due` reports enough work since the last."""
     for name in names:
         await eventually(due, within_s=300, every_s=0.2)
         await kill(name)

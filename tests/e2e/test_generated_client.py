@@ -97,7 +97,7 @@ async def test_a_generated_client_signs_in_declares_a_purpose_and_searches(
 
 
 async def enrol_a_detective(api, department):
-    """An account that has its password and second factor, but has not signed in yet."""
+    """Enrol an account with a password and a second factor that has not signed in yet."""
     invited = await department.administrator.must(
         "identity",
         "POST",
@@ -132,7 +132,7 @@ async def enrol_a_detective(api, department):
 
 
 async def post_a_read(api, department):
-    """One read that a camera made itself."""
+    """Post one read that a camera made itself."""
     read = {
         "plate": "6TRJ244",
         "confidence": 0.97,

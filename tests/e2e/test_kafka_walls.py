@@ -1,4 +1,4 @@
-"""Each service played compromised on Apache Kafka with ACLs: what it can do is what the registry says.
+"""Each service played compromised on Apache Kafka with ACLs: it can do exactly the acts that the registry grants.
 
 What is expected is written here out of the registry in this test's own words, and not by `shared.kafka.acls`.
 """
@@ -26,12 +26,12 @@ ALL = {name for topic in TOPICS.values() for name in (topic.name, topic.dead)}
 GROUPS = {group for name in services() for group in (name, f"{name}-records")}
 GROUPS |= {"dead-letters", "somebody"}
 HARMLESS = {"describe", "describe configs"}
-"""What everybody may who writes or reads a topic: readiness looks whether all is as it should be."""
+"""The acts of every principal that writes or reads a topic: readiness checks the state of topics."""
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
-    """Apache Kafka as compose has it, with one certificate more: of somebody who has no rights."""
+    """Apache Kafka as in compose, with one more certificate: of a principal without rights."""
     folder = tmp_path_factory.mktemp("kafka")
     kafka = ApacheKafka(folder, principals=[*principals(), STRANGER])
     kafka.start(within_s=180)
@@ -49,7 +49,7 @@ def walled(node: ApacheKafka) -> ApacheKafka:
 
 
 async def broken_into(node: ApacheKafka, who: str) -> Intruder:
-    """Try everything as `who`; whatever is tried is tried on every topic and every group."""
+    """Try every act as `who`, on every topic and every group."""
     intruder = Intruder(Kafka.of(node.link(who)), who)
     await intruder.try_everything(ALL | INTERNAL, GROUPS)
     acts = {act for act, _ in intruder.tried}
@@ -66,7 +66,7 @@ def opened(intruder: Intruder, act: str) -> set[str]:
 
 
 def beyond(intruder: Intruder, *expected: str) -> set[tuple[str, str]]:
-    """What was possible besides the acts named."""
+    """Return the acts that were possible besides those named."""
     return {(act, name) for act, name in intruder.opened if act not in expected}
 
 

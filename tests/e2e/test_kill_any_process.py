@@ -1,4 +1,4 @@
-"""Kill -9 any one process during a run of 500 frames, on Apache Kafka: nothing is lost, nothing doubled.
+"""Kill -9 any one process during a run of 500 frames, on Apache Kafka: no frame is lost or doubled.
 
 The broker from a wheel promises nothing about a kill (ADR-0003), so this is tested on Apache Kafka only.
 """
@@ -88,7 +88,7 @@ class Run:
             await looking
 
     async def _post(self, number):
-        """One camera: frame after frame, each until it is acknowledged."""
+        """Post one camera's frames, each until it is acknowledged."""
         device = self.department.devices[number % len(self.department.devices)]
         for index in range(number, FRAMES, POSTERS):
             plate = self.chosen[index % PLATES]
@@ -131,7 +131,7 @@ class Records:
             await self._connection.close()
 
     async def fetch(self, query, *values):
-        """Rows of a query; connects again if Postgres was killed meanwhile."""
+        """Fetch rows of a query; connect again if Postgres was killed meanwhile."""
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(self._url)
         return await self._connection.fetch(query, *values)
@@ -175,7 +175,7 @@ class Records:
 
 
 async def check_audit(department, records, run, folder):
-    """Every access that was answered has exactly one entry, and the log proves whole."""
+    """Check that every answered access has exactly one entry, and that the log proves whole."""
     assert len(run.accesses) > len(VICTIMS), "the officer was hardly ever answered"
 
     async def all_there():

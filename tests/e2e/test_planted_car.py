@@ -1,4 +1,4 @@
-"""A vehicle that was purged is found nowhere in the whole stack on Apache Kafka; its twin under a hold is.
+"""The whole stack on Apache Kafka has no trace of a purged vehicle, and has its twin under a hold.
 
 The car is photographed, read, matched, shown to people, listed for evidence, and never asked for by its plate.
 What is searched, and where something may be left, is in docs/data.md.
@@ -103,12 +103,12 @@ class Vehicle:
 
     @property
     def traces(self) -> Traces:
-        """What betrays it."""
+        """The spellings and ids that betray it."""
         return Traces([self.plate], [UUID(self.device.device_id)], self.moments, [self.picture])
 
 
 def seen_by(device, plate, first_at):
-    """A vehicle in three frames, 0.2 s apart, and in an edge read a second later."""
+    """Show a vehicle in three frames, 0.2 s apart, and in an edge read a second later."""
     moments = [first_at + timedelta(milliseconds=200 * n, microseconds=137) for n in range(FRAMES)]
     return Vehicle(
         plate, device, [*moments, first_at + timedelta(seconds=1, microseconds=911)], frame(plate)
@@ -188,11 +188,11 @@ class Stack:
         await self._running.__aexit__(*exc)
 
     async def count(self, query):
-        """What a query of the test's own counts."""
+        """Count rows by a query of the test's own."""
         return await self.database.fetchval(f"SELECT count(*) FROM {query}")
 
     async def search(self, wanted):
-        """Where `wanted` is: in rows, statistics, topics, objects, logs and other files."""
+        """Return the places that contain `wanted`: rows, statistics, topics, objects, logs and other files."""
         return {
             **await traces.in_tables(self.database, wanted),
             **await traces.in_topics(self.kafka.bootstrap, wanted),
@@ -200,7 +200,7 @@ class Stack:
         }
 
     async def search_segments(self, wanted):
-        """Where `wanted` is in the files in which Kafka keeps its topics."""
+        """Return the files of Kafka's topics that contain `wanted`."""
         return await asyncio.to_thread(traces.in_segments, self.kafka.folder / "data", wanted)
 
     async def trim(self):
@@ -243,7 +243,7 @@ EVIDENCE_PURPOSE = {
 
 
 async def purge(people, stack):
-    """Propose, authorise and execute a purge; wait until everybody has followed."""
+    """Propose, authorise and execute a purge; wait until all services have followed."""
     for person in people.people:
         person.api = stack.api
     runs, began = "/v1/purge-runs", await stack.database.fetchval("SELECT now()")
@@ -271,7 +271,7 @@ async def purge(people, stack):
 
 
 class Story:
-    """What cameras and people do with both vehicles before the purge, and the purge."""
+    """The work of cameras and people on both vehicles before the purge, and the purge."""
 
     def __init__(self, people, stack, car, twin, *, others):
         self.people = people
@@ -283,7 +283,7 @@ class Story:
         self.window = (minute - timedelta(minutes=3), minute + timedelta(minutes=4))
 
     async def run_to_the_purge(self):
-        """Everything up to the purge."""
+        """Do all steps up to the purge."""
         await self._list_them()
         for vehicle in (self.car, self.twin):
             await self._pass_by(vehicle)
@@ -311,7 +311,7 @@ class Story:
         return await self.stack.count(table) == 0
 
     async def _list_them(self):
-        """The car is listed by a part of its plate only, so that nothing but its sighting has the plate."""
+        """List the car by a part of its plate only, so that only its sighting has the plate."""
         tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
         await put_in_force(
             self.people.investigator, [(self.twin.plate, "stolen_vehicle", "Reported stolen")]
@@ -345,7 +345,7 @@ class Story:
             await api.must("ingest", "POST", "/v1/reads", json=body, headers=headers)
 
     async def _traffic_that_stays(self):
-        """Others pass today, and just after what the purge will reach: no table is left empty."""
+        """Send other traffic of today and of just after the purge's reach, so that every table has rows left."""
         device = self.people.devices[1]
         after = datetime.now(UTC) - timedelta(days=400) + timedelta(minutes=30)
         for plate, at in zip(self.others, (after, datetime.now(UTC)), strict=True):
@@ -355,7 +355,7 @@ class Story:
         await self._are_there("retention.reads", 2 * FRAMES + 6)
 
     async def _refused_read(self):
-        """A read that says of itself what ingest does not say of a camera's: a dead letter of two services."""
+        """Send a read with a circumstance that ingest never states of a camera's: a dead letter of two services."""
         at, device = self.car.moments[0], self.car.device
         read = ReadRecorded(
             occurred_at=datetime.now(UTC),
@@ -377,7 +377,7 @@ class Story:
         await bus.stop()
 
     async def _work_hits(self):
-        """The officer sees both hits with their pictures, verifies and disposes of them."""
+        """See both hits with their pictures as an officer, verify and dispose of them."""
         officer = self.people.officer
         purpose = await officer.declare(
             kind="stolen_or_wanted_vehicle",
@@ -400,7 +400,7 @@ class Story:
             await officer.must("hotlist", "POST", f"{path}/disposition", purpose=purpose, json=done)
 
     async def _canvass(self):
-        """All that passed the place, a page at a time, with everything that belongs to it."""
+        """Search for all vehicles that passed the place, page by page, with all that belongs to each."""
         investigator = self.people.investigator
         purpose = await investigator.declare(
             kind="crime_scene_canvass",
@@ -438,7 +438,7 @@ class Story:
                 assert answer.is_success, (path, answer.text)
 
     async def _evidence_of_the_place(self):
-        """What a hold of the place would keep is looked through and packed, and then given up."""
+        """Review and pack the records of a hold of the place, and then give the hold up."""
         custodian = self.people.custodian
         criteria = {
             "area": {**ELSEWHERE, "radius_m": 300},
@@ -492,7 +492,7 @@ class Story:
         ), purpose
 
     async def _breach_report(self):
-        """The auditor looks at what the investigator saw."""
+        """Review the investigator's accesses as the auditor."""
         auditor = self.people.auditor
         purpose = await auditor.declare(
             kind="audit",

@@ -1,4 +1,4 @@
-"""The search for traces finds a trace in every spelling, and finds none where there is none."""
+"""The search for traces finds a trace in every spelling, and finds zero in clean data."""
 
 import base64
 import gzip
@@ -17,7 +17,7 @@ DEVICE_ID = UUID("5b1c7a9e-3f52-4d7e-9c11-7d2f8a64b0c3")
 AT = datetime(2025, 10, 22, 11, 36, 41, 123456, tzinfo=UTC)
 IMAGE = bytes(range(256)) * 4
 TRACES = Traces(["6ABE347"], [DEVICE_ID], [AT], [IMAGE])
-MICROSECONDS = 814_448_201_123_456  # since 2000, as Postgres keeps time
+MICROSECONDS = 814_448_201_123_456  # since 2000, the epoch of Postgres
 
 
 def zipped(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The command that trims, on Apache Kafka with ACLs and as its own principal: what all have goes, and nothing else."""
+"""The trimming command, on Apache Kafka with ACLs as its own principal, deletes only records that all services have."""
 
 import os
 import subprocess
@@ -88,7 +88,7 @@ async def work(node: ApacheKafka, service: str, event: type, count: int) -> None
 
 
 async def left(node: ApacheKafka, topic: str, reader: str) -> int:
-    """How many records a topic has, from the lowest offsets to the highest."""
+    """Return how many records a topic has, from the lowest offsets to the highest."""
     consumer: AIOKafkaConsumer = Kafka.of(node.link(reader)).consumer(topic)
     await consumer.start()
     try:
@@ -139,7 +139,7 @@ async def test_no_other_principal_can_trim(node) -> None:
 
 
 def dead(read: ReadRecorded, *, at: datetime = NOW, offset: int = 0, **changes) -> Record:
-    """A dead letter of a read, as retention puts it aside."""
+    """Return a dead letter of a read, as retention writes it."""
     record = encode(read, "ingest")
     reason = {
         "dead_group": "retention-records",
@@ -186,7 +186,7 @@ async def test_dead_letters_of_sightings_past_the_schedule_end_and_others_stay_a
 
 
 async def test_what_was_put_back_is_not_kept_a_second_time(node) -> None:
-    """Else a replay after the trimming would put it back again."""
+    """Otherwise a replay after the trimming would put it back again."""
     kafka = Kafka.of(node.link(OPERATOR))
     before = len(await all_dead(node))
     await replay(kafka, READS, unproven=True)

@@ -1,4 +1,4 @@
-"""Looks for a vehicle everywhere in a stack: in rows, statistics, topics, objects, files and logs.
+"""Searches for a vehicle everywhere in a stack: in rows, statistics, topics, objects, files and logs.
 
 A trace is a plate, a camera, a moment or a picture in any spelling, also within base64, hexadecimal digits and
 compressed data. Whoever finds nothing has proved nothing until the same search has found what is there.
@@ -38,14 +38,14 @@ _GZIP, _ZSTD, _ZIP = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 
 @dataclass(frozen=True)
 class Traces:
-    """What betrays one vehicle."""
+    """The values that betray one vehicle."""
 
     plates: Sequence[str]
     devices: Sequence[UUID]
     moments: Sequence[datetime]
     pictures: Sequence[bytes] = ()
     _lower: dict[bytes, str] = field(default_factory=dict, init=False)
-    """Spellings in which case does not count, in lower case, and what each is a spelling of."""
+    """Spellings in which case does not count, in lower case, each with the value that it spells."""
     _exact: dict[bytes, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -95,7 +95,7 @@ class Traces:
         return found
 
     def on_disk(self, data: bytes) -> set[str]:
-        """As `within`, for large binary files: as they are, without looking for encodings."""
+        """Search large binary files like `within`, but as they are, without decoding them."""
         lower = data.lower()
         return {what for spelled, what in self._lower.items() if spelled in lower}
 
@@ -173,7 +173,7 @@ Found = dict[str, set[str]]
 
 
 async def in_tables(connection: asyncpg.Connection, traces: Traces) -> Found:
-    """Look through every row of every table, and what the planner remembers of columns."""
+    """Search every row of every table, and the planner's statistics of columns."""
     found: Found = {}
     tables = await connection.fetch(
         "SELECT n.nspname AS schema, c.relname AS name FROM pg_class c"

@@ -7,7 +7,7 @@ from training.train_reader import spelled
 
 
 def texts_from(logits, rng):
-    """A text for each (T, C) of logits, as probable as they say."""
+    """Return a text for each (T, C) of logits, as probable as its logits."""
     odds = torch.softmax(logits, 2).numpy().astype(np.float64).cumsum(2)
     paths = (odds < rng.random((*odds.shape[:2], 1)) * odds[..., -1:]).sum(2)
     return spelled(paths)

@@ -14,7 +14,7 @@ from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
 from training import detector_net, export, name_net, reader_net
 from training.samples import REGIONS
 
-# What PyTorch says of the exporter that we ask for, and of shapes that it takes as they are.
+# PyTorch's warnings about the exporter that we ask for, and about shapes that it accepts as they are.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
@@ -26,7 +26,7 @@ def pictures(rng, *shape):
 
 
 def lived(net, rng, shape):
-    """A network whose norms have seen something, with weights that say more than zero."""
+    """Return a network whose norms have statistics, with weights other than zero."""
     net.train()
     with torch.no_grad():
         for _ in range(3):

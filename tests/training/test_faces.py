@@ -12,7 +12,7 @@ JUTS_OUT = 0.16
 
 
 def stamped(face, character, width=None):
-    """One character, (HEIGHT, w) bool, in a box as wide as the face has it."""
+    """Return one character, (HEIGHT, w) bool, in a box as wide as the face has it."""
     width = width or round(face.width(character) * HEIGHT)
     canvas = np.zeros((HEIGHT, width + 2 * AROUND), np.uint8)
     face.draw(canvas, character, (AROUND, 0), (width, HEIGHT))
@@ -46,7 +46,7 @@ def test_a_die_with_serifs_has_feet_where_another_has_none():
 
 
 def _foot_over_shank(face):
-    """How much wider the left stroke of an H is at its foot than halfway down."""
+    """Return how much wider the left stroke of an H is at its foot than halfway down."""
     picture = stamped(face, "H")
     left = picture[:, : picture.shape[1] // 2]
     foot = left[-8:-1].any(axis=0).sum()
@@ -73,7 +73,7 @@ def test_hands_differ_in_where_their_waist_is():
 
 
 def _bar(face):
-    """How far down the bar of an H is, a share of its height."""
+    """Return how far down the bar of an H is, a share of its height."""
     picture = stamped(face, "H")
     left, right = np.flatnonzero(picture.any(axis=0))[[0, -1]]
     return float(np.flatnonzero(picture[:, (left + right) // 2]).mean() / HEIGHT)

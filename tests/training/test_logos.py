@@ -1,4 +1,4 @@
-"""Pictures beside a serial, the sheets that plates are pressed from, and colours that stand out."""
+"""Pictures beside a serial, the sheets that plates are pressed from, and colours in contrast to them."""
 
 import numpy as np
 import pytest

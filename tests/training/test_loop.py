@@ -34,7 +34,7 @@ class Clock:
 
 
 def fit_a_line(out, plan):
-    """Learn y = 3x by the loop; gives the network."""
+    """Learn y = 3x by the loop; return the network."""
     torch.manual_seed(plan.seed)
     net = loop.started(torch.nn.Linear(1, 1), plan)
     xs = torch.linspace(-1, 1, 20)[:, None]

@@ -19,7 +19,7 @@ def named(style):
 
 
 def pressed(pattern, seed, *, style=None, face=DieFace):
-    """A serial in black on a white plate: the plate, its text and where its characters are."""
+    """Return a serial in black on a white plate: the plate, its text and the places of its characters."""
     rng = np.random.default_rng(seed)
     style = style or Style("unknown", "", (Serial(pattern),))
     plate = np.full((HEIGHT_PX, round(HEIGHT_PX * style.aspect), 3), WHITE, np.uint8)

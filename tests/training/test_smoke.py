@@ -1,4 +1,4 @@
-"""`python -m training`, what `make train-reader` and its like run, with SMOKE=1."""
+"""`python -m training` with SMOKE=1, the command behind `make train-reader` and its like."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ FRAME = np.full((96, 160, 3), 90, np.uint8)
 
 
 def made(network, out):
-    """The folder that a smoke run leaves, and the JSON line that it ends with."""
+    """Return the folder that a smoke run leaves, and the JSON line that it ends with."""
     done = subprocess.run(
         [sys.executable, "-m", "training", network, "--smoke", "--out", str(out)],
         cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,

@@ -12,7 +12,7 @@ BOX = np.array([[120, 70], [152, 70], [152, 86], [120, 86]], np.float32)
 
 
 def some_patches():
-    """A patch with a plate whose corners are known and one whose box is; one with nothing."""
+    """Return a patch with known corners of its plate, one with a known box, and one without a plate."""
     corners = np.full((2, 3, 4, 2), np.nan, np.float32)
     corners[0, 0], corners[0, 1] = PLATE, BOX
     exact = np.array([[True, False, False], [False, False, False]])
@@ -56,7 +56,7 @@ def test_regions_to_ignore_are_not_trained(targets):
 
 
 class Echo(torch.nn.Module):
-    """Gives set answers for the patches, whatever they show."""
+    """Gives set answers for any patches."""
 
     def __init__(self, score, corners):
         super().__init__()

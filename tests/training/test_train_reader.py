@@ -15,7 +15,7 @@ from training.train_reader import (
 
 
 def truth(*characters):
-    """One text as `aligned` takes it, of (class, x px, y px)."""
+    """Return one text as `aligned` expects it, of (class, x px, y px)."""
     texts = np.zeros((1, LONGEST), np.uint8)
     places = np.full((1, LONGEST, 2), 255, np.uint8)
     for i, (label, x, y) in enumerate(characters):
@@ -24,7 +24,7 @@ def truth(*characters):
 
 
 def rows(*characters):
-    """The class of each column of the upper and of the lower half."""
+    """Return the class of each column of the upper and of the lower half."""
     steps = aligned(*truth(*characters))[0].reshape(2, COLUMNS)
     return [{int(c): int(row[c]) for c in np.flatnonzero(row > 0)} for row in steps]
 
@@ -62,7 +62,7 @@ def test_a_path_is_spelled_without_blanks_and_repeats():
 
 
 def some_samples(n=8):
-    """Dark plates with a light bar for each of their two characters, and signs without any."""
+    """Return dark plates with a light bar for each of their two characters, and signs without any."""
     texts, places = truth((11, 40, 32), (12, 120, 32))
     pictures = np.zeros((n, 64, 160, 3), np.uint8)
     pictures[:, 10:54, 30:50] = 200
@@ -89,7 +89,7 @@ def test_steps_down_the_gradient_teach_what_the_samples_say():
 
 
 class Echo(torch.nn.Module):
-    """Gives set answers for each picture, whatever it shows."""
+    """Gives set answers for any pictures."""
 
     def __init__(self, characters, region, plate):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Unit tests build settings as a service's environment would: with a root, and what it certified."""
+"""Unit tests build settings from an environment like a service's, with a root and its certificates."""
 
 import pytest
 

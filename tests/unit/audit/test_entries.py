@@ -1,4 +1,4 @@
-"""What an entry is, and what it is found by."""
+"""The fields of an entry, and the values that find it."""
 
 import json
 import random
@@ -39,7 +39,7 @@ def message_of(event, source="retention"):
 
 
 def entry_of(message):
-    """The entry, sealed under a key of each day that is the same in every test."""
+    """Return the entry, sealed under a key of each day that is the same in every test."""
     prepared = prepare(message)
     return prepared.entry({group.day: HmacSha256(bytes(32)) for group in prepared.groups})
 

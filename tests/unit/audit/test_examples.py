@@ -1,4 +1,4 @@
-"""The examples that audit's OpenAPI document shows are such as its models take."""
+"""Audit's models accept the examples in its OpenAPI document."""
 
 import base64
 

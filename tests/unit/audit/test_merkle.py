@@ -78,7 +78,7 @@ LEAVES = [leaf_hash(data) for data in INPUTS]
 
 
 def mth(leaves):
-    """RFC 6962's own definition, written down without any cleverness."""
+    """Compute RFC 6962's own definition, written down without optimisation."""
     if not leaves:
         return EMPTY_ROOT
     if len(leaves) == 1:

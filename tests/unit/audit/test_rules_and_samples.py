@@ -1,4 +1,4 @@
-"""What raises a finding, how samples are sized and drawn, and what a recount says."""
+"""The causes of findings, the size and choice of samples, and the results of a recount."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise

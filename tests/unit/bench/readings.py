@@ -4,7 +4,7 @@ from services.recognition.engine.protocol import Box, Character, PlateReading
 
 
 def reading(plate: str, sure: float = 0.9, *, x: int = 100, y: int = 100) -> PlateReading:
-    """A plate of 40 by 20 px at x, y, every character as sure."""
+    """Return a plate of 40 by 20 px at x, y, every character as sure."""
     corners = (
         (float(x), float(y)),
         (x + 40.0, float(y)),

@@ -1,4 +1,4 @@
-"""A console whose services are fakes that follow docs/openapi, and a browser that keeps cookies."""
+"""A console whose services are fakes that follow docs/openapi, and a browser that stores cookies."""
 
 import base64
 import html
@@ -101,7 +101,7 @@ async def browser(app):
 
 @pytest.fixture
 def sign_in(browser, services):
-    """Sign somebody in who has these permissions; gives the browser."""
+    """Signs a person in who has these permissions; returns the browser."""
 
     async def sign_in(*permissions):
         services.permissions = list(permissions)

@@ -36,7 +36,7 @@ PERMISSIONS = [
 
 
 def a_hit(**changes: Any) -> dict[str, Any]:
-    """A hit as `GET /v1/hits/{hit_id}` gives it."""
+    """Return a hit like `GET /v1/hits/{hit_id}`."""
     return {
         "hit_id": HIT,
         "seq": 17,
@@ -96,7 +96,7 @@ def a_hit(**changes: Any) -> dict[str, Any]:
 
 
 def a_read(**changes: Any) -> dict[str, Any]:
-    """A read as a search gives it."""
+    """Return a read like a search."""
     return {
         "read_id": READ,
         "plate": "7ABC128",
@@ -116,7 +116,7 @@ def a_read(**changes: Any) -> dict[str, Any]:
 
 
 def problem(status: int, title: str, detail: str = "", **members: Any) -> httpx.Response:
-    """A problem document."""
+    """Return a problem document."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
     return httpx.Response(status, json=body, headers={"Content-Type": "application/problem+json"})
 
@@ -131,7 +131,7 @@ DECLARED = {
 
 @dataclass
 class FakeServices:
-    """What the console's requests meet: one person may sign in; other answers are set by the test."""
+    """The services that the console calls: one person may sign in; the test sets other answers."""
 
     clock: Any
     answers: dict[str, Callable[[httpx.Request], httpx.Response]] = field(default_factory=dict)
@@ -167,7 +167,7 @@ class FakeServices:
         return answer
 
     def check_body(self, body: Any, schema: Any, spec: Any) -> None:
-        """A request's body; a test of refusals may send others."""
+        """Check a request's body; a test of refusals may send others."""
         if not getattr(self, "lenient", False):
             check(body, schema, spec)
 
@@ -202,7 +202,7 @@ class FakeServices:
         return httpx.Response(201, json={**self.tokens(), "browser_token": BROWSER_TOKEN})
 
     def refresh(self, body: dict[str, str]) -> httpx.Response:
-        """As identity does: a refresh token used twice closes the session."""
+        """Refresh like identity: a refresh token used twice closes the session."""
         if self.closed or body["refresh_token"] != f"refresh-token-of-session-{self.number}":
             self.closed = True
             return problem(401, "A valid credential is required", "sign in again")
@@ -243,12 +243,12 @@ class FakeServices:
         }
 
     def asked(self, method: str, end: str) -> list[httpx.Request]:
-        """The requests that came for a path."""
+        """Return the requests that arrived for a path."""
         return [r for r in self.seen if r.method == method and r.url.path.endswith(end)]
 
 
 def operation_of(request: httpx.Request) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The operation that a request is for; there is one, or the console calls what does not exist."""
+    """Return the operation that a request is for; fails if the console calls an unknown one."""
     service = request.url.host
     spec = json.loads((OPENAPI / f"{service}.json").read_text())
     for path, operations in spec["paths"].items():

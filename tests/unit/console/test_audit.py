@@ -19,7 +19,7 @@ MYSELF = PERSON | {"person_id": READ}
 
 
 def an_entry(**changes):
-    """An entry as audit shows it."""
+    """Return an entry as audit shows it."""
     return {
         "seq": 41,
         "event_id": HIT,

@@ -26,7 +26,7 @@ DECLARED = {
 
 
 def brief(**changes):
-    """A hit as lists and the stream show it."""
+    """Return a hit as lists and the stream show it."""
     hit = a_hit(**changes)
     for name in ("verification", "dispositions", "sightings_seen"):
         del hit[name]

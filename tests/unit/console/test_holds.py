@@ -28,7 +28,7 @@ COPY = {
 
 
 def a_hold(**changes):
-    """A hold as retention shows it."""
+    """Return a hold as retention shows it."""
     return {
         "hold_id": HOLD,
         "basis": "criminal_action",

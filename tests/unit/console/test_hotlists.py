@@ -1,4 +1,4 @@
-"""Hot lists at the console: looked up, added to, and entries ended."""
+"""Hot lists at the console: viewing, adding and ending entries."""
 
 import json
 
@@ -14,7 +14,7 @@ MANAGER = ("account:self", "hotlist:read", "hotlist:manage")
 
 
 def a_list(**changes):
-    """A hot list as hotlist shows it."""
+    """Return a hot list as hotlist shows it."""
     return {
         "list_id": LIST,
         "name": "Stolen vehicles",

@@ -1,4 +1,4 @@
-"""What the start page and the navigation offer people of each role."""
+"""The pages and forms that the start page and the navigation offer to each role."""
 
 import re
 

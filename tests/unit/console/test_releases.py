@@ -29,7 +29,7 @@ def a_decision(**changes):
 
 
 def a_request(**changes):
-    """A request as release shows it."""
+    """Return a request as release shows it."""
     return {
         "request_id": REQUEST,
         "status": "submitted",

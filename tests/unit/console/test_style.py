@@ -1,4 +1,4 @@
-"""Readable by day and by night: contrast by WCAG 2.2, and fields that say what they are."""
+"""Pages are readable by day and by night: contrast by WCAG 2.2, and labelled fields."""
 
 import re
 from pathlib import Path
@@ -22,14 +22,14 @@ EDGES = [("line", "ground"), ("alarm", "raised"), ("link", "ground")]
 
 
 def luminance(colour: str) -> float:
-    """Relative luminance (WCAG 2.2, 1.4.3)."""
+    """Return the relative luminance (WCAG 2.2, 1.4.3)."""
     parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
     red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def contrast(one: str, other: str) -> float:
-    """The ratio of two colours, from 1 to 21."""
+    """Return the ratio of two colours, from 1 to 21."""
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 

@@ -1,4 +1,4 @@
-"""Somebody signed in, without a service that knows them."""
+"""A signed-in person whom the services do not know."""
 
 import time
 
@@ -6,7 +6,7 @@ from local.demo.client import Api, Person
 
 
 def somebody(api: Api) -> Person:
-    """A person whose token holds for long."""
+    """Return a person whose token is valid for long."""
     person = Person(
         api, "d.quinn", "Dana Quinn", "Detective", "p1", "a password", "JBSWY3DPEHPK3PXP"
     )

@@ -24,7 +24,7 @@ ENTRIES = [
 
 
 def export(entries):
-    """An export's lines, and the signed note of a log of these entries."""
+    """Return an export's lines, and the signed note of a log of these entries."""
     signer, frontier, last = Signer(ORIGIN, bytes(range(32))), Frontier(), GENESIS
     opening = Opening(origin=ORIGIN, first=0, end=len(entries), peaks=[], last=last.hex(), keys=[])
     lines = [as_line(opening).decode()]

@@ -86,7 +86,7 @@ def test_the_table_has_a_line_for_each_read_and_each_empty_frame(story):
 
 
 class Tags(HTMLParser):
-    """Checks that tags close in order and nothing is fetched from elsewhere."""
+    """Checks that tags close in order and that all resources are inline."""
 
     VOID = frozenset({"meta", "img", "br"})
 

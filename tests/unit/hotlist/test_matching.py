@@ -1,4 +1,4 @@
-"""What the lists in force nominate, and how urgent a match is."""
+"""The candidates that the lists in force nominate, and the urgency of a match."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One hit per pass, in whatever order the captures come."""
+"""One hit per pass, for captures in any order."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ def at(seconds):
 
 
 def hits(times, window_s=120):
-    """How many hits the captures at these seconds give, worked in this order."""
+    """Return how many hits the captures at these seconds give, processed in this order."""
     passes, count = Passes(window_s), 0
     for n, seconds in enumerate(times):
         if passes.join(ENTRY, DEVICE, at(seconds)) is None:

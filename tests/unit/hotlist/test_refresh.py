@@ -1,4 +1,4 @@
-"""What the refresher does besides the index: old uploads are dropped, whoever saw the change first."""
+"""The refresher's work besides the index: it drops old uploads, whichever process saw the change first."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Who may hold what."""
+"""The roles, sources and titles that an account may hold."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -22,7 +22,7 @@ class Crowd:
         self._leave: dict[str, asyncio.Event] = {}
 
     async def come(self, name, address=None):
-        """Send somebody in; they stay until they are let go."""
+        """Start a person's turn; it lasts until the test ends it."""
         self._leave[name] = asyncio.Event()
         task = asyncio.create_task(self._stay(name, address or name))
         await asyncio.sleep(0)
@@ -130,7 +130,7 @@ async def test_who_gives_up_as_the_turn_comes_passes_it_on():
     await door.come("inside")
     waiting = await door.come("waiting")
     await door.come("next")
-    door.turns._go()  # the turn is passed on, and has not reached anybody yet
+    door.turns._go()  # the turn is passed on, and has not arrived yet
     waiting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await waiting

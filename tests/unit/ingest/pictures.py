@@ -12,7 +12,7 @@ JPEG_SIDES = (96, 64)
 
 
 def picture(width_px: int = 96, height_px: int = 64, *, channels: int = 3) -> np.ndarray:
-    """(height, width, channels) uint8: a gradient with edges, so that files are not trivially small."""
+    """Return (height, width, channels) uint8: a gradient with edges, so that files are not trivially small."""
     rng = np.random.default_rng(7)
     noise = rng.integers(0, 40, (height_px, width_px, channels), dtype=np.uint8)
     ramp = np.linspace(0, 200, width_px, dtype=np.uint8)[None, :, None]
@@ -48,14 +48,14 @@ def segment(marker: int, body: bytes) -> bytes:
 
 
 def jpeg_with_thumbnail() -> bytes:
-    """A whole JPEG, with its own SOI and EOI, inside an EXIF segment of another."""
+    """Return a whole JPEG, with its own SOI and EOI, inside an EXIF segment of another."""
     inner = jpeg(16, 16)
     whole = jpeg()
     return whole[:2] + segment(0xE1, b"Exif\0\0" + inner) + whole[2:]
 
 
 def jpeg_with_more_pictures() -> bytes:
-    """A JPEG that announces further pictures (MPF), and one of them after its end."""
+    """Return a JPEG that announces further pictures (MPF), and one of them after its end."""
     whole = jpeg()
     return whole[:2] + segment(0xE2, b"MPF\0rest") + whole[2:] + b"\0" * 5 + jpeg(32, 16)
 
@@ -83,7 +83,7 @@ def lossless_webp() -> bytes:
 
 
 def extended_webp() -> bytes:
-    """With alpha: VP8X, ALPH and VP8 chunks."""
+    """Return a WebP with alpha: VP8X, ALPH and VP8 chunks."""
     out = BytesIO()
     rgba = np.dstack([picture(), picture(channels=1)])
     Image.fromarray(rgba, "RGBA").save(out, "WEBP", quality=80)
@@ -123,20 +123,20 @@ def ihdr(width_px: int, height_px: int, depth: int = 8, colour: int = 2) -> byte
 
 
 def png_bomb() -> bytes:
-    """A few kilobytes that would be 900 megapixels."""
+    """Return a few kilobytes that would be 900 megapixels."""
     rows = zlib.compress(b"\0" * 1_000_000, 9)
     return png_of(ihdr(30_000, 30_000), chunk(b"IDAT", rows), chunk(b"IEND", b""))
 
 
 def jpeg_bomb() -> bytes:
-    """A frame header that says 65,500 x 65,500."""
+    """Return a frame header that announces 65,500 x 65,500."""
     whole = jpeg()
     at = whole.index(b"\xff\xc0")
     return whole[: at + 5] + struct.pack(">HH", 65_500, 65_500) + whole[at + 9 :]
 
 
 def webp_bomb() -> bytes:
-    """A VP8L header that says 16,384 x 16,384."""
+    """Return a VP8L header that announces 16,384 x 16,384."""
     whole = bytearray(lossless_webp())
     at = whole.index(b"VP8L") + 8
     whole[at + 1 : at + 5] = struct.pack("<I", 0x3FFF | 0x3FFF << 14)

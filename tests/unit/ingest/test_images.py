@@ -43,7 +43,7 @@ def test_padding_with_zeros_is_taken(media_type, make):
 def test_other_bytes_after_the_end_are_refused(media_type, make):
     for tail in (b"<?php", make(), bytes(9) + b"PK\x03\x04"):
         if make is p.jpeg_with_more_pictures and tail == make():
-            continue  # it says itself that more pictures follow
+            continue  # its own header announces further pictures
         with pytest.raises(Malformed):
             inspect(make() + tail)
 
@@ -55,7 +55,7 @@ def test_a_file_cut_anywhere_is_refused(media_type, make):
     first = whole.index(b"\xff\xd9") + 2 if make is p.jpeg_with_more_pictures else None
     for size in range(len(whole)):
         if first is not None and first <= size <= first + 6:
-            continue  # its first picture is whole, and nothing of the next is there yet
+            continue  # its first picture is whole, and the next has not begun
         with pytest.raises((Malformed, UnsupportedMedia)):
             inspect(whole[:size])
 

@@ -251,7 +251,7 @@ def test_without_the_months_secret_nobody_computes_an_id():
 
 
 def test_a_source_id_cannot_pass_for_another_field():
-    """Lengths separate the parts, whatever a device puts into them."""
+    """Lengths separate the parts, for any text of a device."""
     one = id_of(source_id="s\x1f7ABC123", plate="7ABC123")
     other = id_of(source_id="s", plate="7ABC123")
     assert akin(one) != akin(other)

@@ -1,4 +1,4 @@
-"""What `make clean` removes, and what keeps it from it."""
+"""The files that `make clean` removes, and the reasons for which it refuses."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""CPU by part: all that a part started is counted with it, and nothing twice."""
+"""CPU by part: a part includes all processes that it started, each counted once."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from local.stack.state_file import Running
 BURN = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
 WITH_CHILDREN = (
     "import subprocess, sys\n"
-    f"subprocess.run([sys.executable, '-c', {BURN!r}])\n"  # has ended when we look
+    f"subprocess.run([sys.executable, '-c', {BURN!r}])\n"  # has ended by the time of the measurement
     f"{BURN}print('done', flush=True); sys.stdin.read()"
 )
 

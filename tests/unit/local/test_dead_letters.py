@@ -1,4 +1,4 @@
-"""Where `make dead-letters` looks."""
+"""The brokers and folders that `make dead-letters` searches."""
 
 from pathlib import Path
 

@@ -6,12 +6,12 @@ from scenes.footage import FILMS, NoFootage, footage, is_film, write_film
 
 
 def shades(count, *, size=(64, 48)):
-    """Frames whose brightness is their number."""
+    """Return frames whose brightness is their number."""
     return (np.full((size[1], size[0], 3), 8 * place, np.uint8) for place in range(count))
 
 
 def number(still):
-    """Which of `shades` a still shows, as near as a film's compression leaves it."""
+    """Return which of `shades` a still shows, within the error of a film's compression."""
     picture = cv2.imdecode(np.frombuffer(still.content, np.uint8), cv2.IMREAD_COLOR)
     return round(float(picture.mean()) / 8)
 

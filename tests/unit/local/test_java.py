@@ -23,7 +23,7 @@ def runtime(home: Path, version: str) -> Path:
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine without Java and Maven, whatever this one has."""
+    """Simulates a machine without Java and Maven."""
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setattr(module, "_java_from_wheel", lambda: None)

@@ -1,4 +1,4 @@
-"""Keys of the embedded stack: drawn once, kept, never silently replaced."""
+"""Keys of the embedded stack: drawn once, stored, never silently replaced."""
 
 import stat
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What the embedded stack refuses before it starts anything."""
+"""The settings that the embedded stack refuses before it starts any process."""
 
 from pathlib import Path
 

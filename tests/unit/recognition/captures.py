@@ -13,14 +13,14 @@ from tests.unit.recognition.engines import READS
 
 
 def image(width=READS, height=20, value=77):
-    """A PNG of one grey, which `ScriptedEngine` takes its orders from by its width."""
+    """Return a PNG of one grey; `ScriptedEngine` reads its orders from the width."""
     ok, data = cv2.imencode(".png", np.full((height, width, 3), value, np.uint8))
     assert ok
     return data.tobytes()
 
 
 async def a_capture(objects, data=None, *, keep=True, digest=None, media_type="image/png"):
-    """An acknowledged frame; its image is in `objects` unless the caller leaves it out."""
+    """Return an acknowledged frame; its image is in `objects` unless the caller leaves it out."""
     data = image() if data is None else data
     now, device_id, capture_id = FakeClock().now(), uuid4(), uuid4()
     key = f"captures/{device_id}/{capture_id}"

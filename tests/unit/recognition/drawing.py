@@ -5,7 +5,7 @@ import numpy as np
 
 
 def draw_plate(frame, serial, left, top, width=150):
-    """A white plate with a dark serial, its state over it, at a place in a frame."""
+    """Draw a white plate with a dark serial, its state over it, at a place in a frame."""
     height = width // 2
     cv2.rectangle(frame, (left, top), (left + width, top + height), (235, 238, 240), -1)
     font, thickness = cv2.FONT_HERSHEY_DUPLEX, max(2, width // 60)

@@ -1,4 +1,4 @@
-"""An engine for tests of the pool: a frame's width decides what it does."""
+"""An engine for tests of the pool: a frame's width decides its behaviour."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from services.recognition.engine.protocol import Alternative, Box, Character, Pl
 
 READS, KILLS, HANGS, RAISES, KILLS_ONCE, WAITS = 40, 41, 42, 43, 44, 45
 GO = "go"
-"""File for which a frame that waits looks, in the engine's folder."""
+"""The file, in the engine's folder, that ends the wait of a frame."""
 WARM = "warm"
 """File in that folder that shows that the engine was warmed up."""
 LONGEST_WAIT_S = 60
@@ -65,10 +65,10 @@ class ScriptedEngine:
 
 
 def broken_factory():
-    """An engine whose model is not there."""
+    """Fail like an engine whose model is missing."""
     raise FileNotFoundError("no model")
 
 
 def stubborn_factory():
-    """An engine that takes its worker with it while it loads."""
+    """Kill the worker process while the engine loads."""
     os._exit(3)

@@ -1,4 +1,4 @@
-"""Networks for tests: they answer what a test wants and note what they were shown."""
+"""Networks for tests: they give set answers and record their inputs."""
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class FunctionNetwork:
 
 
 def detecting(*plates):
-    """A detector that sees plates in every picture: (score, four corners, px of the picture).
+    """Return a detector that sees plates in every picture: (score, four corners, px of the picture).
 
     The cell at a plate's middle has its score; those beside it have less, and corners a little off.
     """
@@ -48,7 +48,7 @@ def detecting(*plates):
 
 
 def reading(*texts, temperature=1.0):
-    """A reader that says each text of one plate after another, the last one for all further plates.
+    """Return a reader that gives each text of one plate after another, the last one for all further plates.
 
     A text is a dict with `plate`: one entry for each character, a string of the best character or a
     dict of several with their probabilities; `legible`; `half`: 0 or 1.
@@ -76,7 +76,7 @@ def reading(*texts, temperature=1.0):
 
 
 def naming(*states):
-    """A reader of names that finds on each plate after another the states of a dict, and their
+    """Return a reader of names that finds on each plate after another the states of a dict, and their
     probabilities; the last dict for all further plates."""
     count = 0
 

@@ -16,7 +16,7 @@ def _number(value):
 
 
 def _field(number, value):
-    """A field of a message: a number, a text, or a message already written."""
+    """Encode a field of a message: a number, a text, or a message already written."""
     if isinstance(value, int):
         return _number(number << 3) + _number(value)
     data = value.encode() if isinstance(value, str) else value
@@ -30,7 +30,7 @@ def _tensor(name, element):
 
 
 def casting(given, outputs, about):
-    """A network that gives its input (N, H, W, C) uint8 as float32, under each of several names."""
+    """Return a network that gives its input (N, H, W, C) uint8 as float32, under each of several names."""
     to_float = _field(1, "to") + _field(3, FLOAT) + _field(20, INT)
     nodes = b"".join(
         _field(1, _field(1, given) + _field(2, name) + _field(4, "Cast") + _field(5, to_float))

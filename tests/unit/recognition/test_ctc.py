@@ -21,7 +21,7 @@ def some_steps(seed, length=5, classes=4, sharpness=2.0):
 
 
 def written_out(steps):
-    """The probability of every text, by adding up every path."""
+    """Return the probability of every text, by adding up every path."""
     totals = {}
     for path in product(range(steps.shape[1]), repeat=len(steps)):
         text = tuple(label for label, _ in groupby(path) if label != BLANK)

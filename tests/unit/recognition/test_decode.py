@@ -18,7 +18,7 @@ from services.recognition.engine.decode import (
 
 
 def picture(width=60, height=40):
-    """A frame whose left half is red and right half blue, BGR."""
+    """Return a frame whose left half is red and right half blue, BGR."""
     frame = np.zeros((height, width, 3), np.uint8)
     frame[:, : width // 2] = (0, 0, 255)
     frame[:, width // 2 :] = (255, 0, 0)
@@ -32,7 +32,7 @@ def encoded(frame, extension=".png"):
 
 
 def png_header(width, height):
-    """The beginning of a PNG that announces a size; nothing of a picture follows."""
+    """Return the beginning of a PNG that announces a size, without any data of the picture."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     length, crc = struct.pack(">I", 13), struct.pack(">I", zlib.crc32(header))
     return b"\x89PNG\r\n\x1a\n" + length + header + crc + b"\x00\x00\x00\x00IDAT"
@@ -75,7 +75,7 @@ def test_one_pixel_is_a_frame(extension):
 
 
 def smooth(width=48, height=32):
-    """A picture without sharp edges, different in every corner, RGB for Pillow."""
+    """Return a picture without sharp edges, different in every corner, RGB for Pillow."""
     y, x = np.mgrid[:height, :width]
     channels = 5 * x, 7 * y, 128 + 2 * x - 3 * y
     return Image.fromarray(np.dstack(channels).clip(0, 255).astype(np.uint8))
@@ -144,7 +144,7 @@ ADAM7 = (
 
 
 def interlaced(frame):
-    """A PNG in seven passes; `frame` is BGR."""
+    """Return a PNG in seven passes; `frame` is BGR."""
     rgb, rows = frame[:, :, ::-1], []
     for x, y, across, down in ADAM7:
         part = rgb[y::down, x::across]

@@ -24,7 +24,7 @@ def rectangle(x, y, w, h):
 
 
 def line(text, quad=None, confidence=0.9):
-    """A line as an engine reads it; by default as large and as wide as a plate's serial is."""
+    """Return a line as an engine reads it; by default with the size of a plate's serial."""
     count = max(len(text), 1)
     glyphs = tuple(Glyph(one, confidence, (i + 0.5) / count) for i, one in enumerate(text))
     return TextLine(glyphs, rectangle(100, 100, 13 * count, 30) if quad is None else quad)

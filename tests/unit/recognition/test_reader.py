@@ -101,7 +101,7 @@ def test_nothing_on_a_plate_is_no_text():
     [
         (0.5, 0.6, "7ABC123"),
         (0.9995, 0.99, ""),
-        (0.9995, 0.9986, "7ABC123"),  # two further looks at 1 bring the mean over the minimum
+        (0.9995, 0.9986, "7ABC123"),  # two further readings of 1 bring the mean over the minimum
         (0.9995, 0.9984, ""),
     ],
 )
@@ -138,7 +138,7 @@ def test_two_lines_fill_the_plate():
 
 
 def drawn(quad, size=(400, 240)):
-    """A frame with a plate of four quarters, in perspective."""
+    """Return a frame with a plate of four quarters, in perspective."""
     plate = np.zeros((80, 160, 3), np.uint8)
     plate[:40, :80], plate[:40, 80:] = (255, 0, 0), (0, 255, 0)
     plate[40:, :80], plate[40:, 80:] = (0, 0, 255), (255, 255, 255)
@@ -215,7 +215,7 @@ def test_only_a_doubtful_plate_is_looked_at_again_and_its_looks_are_weighed_toge
 
 
 def written_at(*places):
-    """A reader's network that sees each (character, column, half) of forty columns; see `stacked`."""
+    """Return a reader's network that sees each (character, column, half) of forty columns; see `stacked`."""
 
     def answer(pictures):
         steps = np.full((len(pictures), 80, len(ALPHABET) + 1), 1e-9, np.float32)

@@ -7,7 +7,7 @@ ALPHABET = ["blank", "A", "B", "1", "-"]
 
 
 def steps(*best):
-    """One line of probabilities; each step is (class, probability)."""
+    """Return one line of probabilities; each step is (class, probability)."""
     batch = np.zeros((1, len(best), len(ALPHABET)), np.float32)
     for i, (number, probability) in enumerate(best):
         batch[0, i] = (1 - probability) / (len(ALPHABET) - 1)

@@ -1,4 +1,4 @@
-"""The examples that release's OpenAPI document shows are such as its models take."""
+"""Release's models accept the examples in its OpenAPI document."""
 
 import pytest
 from pydantic import BaseModel

@@ -1,4 +1,4 @@
-"""Who may receive, who may review, and what each step allows: the rules alone."""
+"""Pure rules: the permitted recipients, reviewers and steps."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -9,7 +9,7 @@ NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
 def sighting(plate, seconds=0.0, *, sure=0.98, at=None, **changes):
-    """A read; `sure` is one probability or one for each character, `at` the box's left edge in px."""
+    """Return a read; `sure` is one probability or one for each character, `at` the box's left edge in px."""
     each = (sure,) * len(plate) if isinstance(sure, float) else tuple(sure)
     box = None if at is None else Box(at, 300, 120, 40)
     fields = {

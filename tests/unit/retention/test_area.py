@@ -1,4 +1,4 @@
-"""Areas: what lies in them, and which are refused."""
+"""Areas: the points inside them, and the areas that are refused."""
 
 from math import asin, cos, radians, sin, sqrt
 
@@ -16,7 +16,7 @@ from shared.core.errors import InvalidInput
 
 
 def distance_m(a, b):
-    """Great-circle distance between two (latitude, longitude), degrees."""
+    """Return the great-circle distance between two (latitude, longitude), degrees."""
     (lat1, lon1), (lat2, lon2) = ((radians(x), radians(y)) for x, y in (a, b))
     h = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
     return 2 * EARTH_RADIUS_M * asin(sqrt(h))

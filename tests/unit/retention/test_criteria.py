@@ -1,4 +1,4 @@
-"""What may be asked, the window that the schedule leaves, cursors, scopes."""
+"""Permitted criteria, the window that the schedule leaves, cursors, scopes."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

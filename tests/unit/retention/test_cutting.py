@@ -21,7 +21,7 @@ PARTS = frame_cuts([(40, 40, 20, 10)], [], margin_widths=1)
 
 
 def a_program(tmp_path, text):
-    """A command that runs `text` where the cutter would run."""
+    """Return a command that runs `text` in the cutter's place."""
     path = tmp_path / "program.py"
     path.write_text(text)
     return (sys.executable, "-I", str(path))
@@ -65,7 +65,7 @@ def test_once_confined_the_process_reaches_no_file_no_network_and_no_other_proce
 
 @pytest.mark.clause("wall/pictures")
 async def test_the_process_is_confined_before_it_looks_at_a_picture(monkeypatch, tmp_path):
-    """Where it cannot be, no picture is cut."""
+    """If the confinement fails, no picture is cut."""
     source = Path(cutter.__file__).read_text()
     elsewhere = source.replace("platform.machine()", '"another machine"')
     assert elsewhere != source

@@ -1,4 +1,4 @@
-"""The facts without which nothing is destroyed, and the order of the steps."""
+"""The facts that a destruction requires, and the order of the steps."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

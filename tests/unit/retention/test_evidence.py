@@ -1,4 +1,4 @@
-"""What may be done with an export of held records, and when: the rules alone."""
+"""Pure rules: the permitted steps of an export of held records, and their conditions."""
 
 import json
 from uuid import UUID

@@ -22,7 +22,7 @@ GUESS = [0.98] * 6 + [0.4]
 
 
 def followed(reads, closed=()):
-    """The plates of each track, tracks by their first read."""
+    """Return the plates of each track, tracks by their first read."""
     tracks = Follower(RULES).follow(reads, closed)
     return sorted([[s.plate for s in track.sightings] for track in tracks])
 
@@ -42,7 +42,7 @@ def test_a_pass_ends_with_the_gap(seconds, passes):
 
 def test_a_vehicle_that_stays_is_another_pass_after_the_longest_time():
     tracks = followed([sighting("7ABC123", n) for n in range(0, 122, 2)])
-    assert [len(track) for track in tracks] == [30, 31]  # 0 to 60 s, and what came after
+    assert [len(track) for track in tracks] == [30, 31]  # 0 to 60 s, and later reads
 
 
 @pytest.mark.parametrize("at", [None, 500])
@@ -63,7 +63,7 @@ def test_cars_side_by_side_keep_to_themselves_also_where_one_is_missed():
 
 @pytest.mark.parametrize("seconds", [0.6, 1, 2])
 def test_the_next_car_of_a_fleet_in_the_same_place_is_another_pass(seconds):
-    """Plates in sequence, both clear, and the second where the first had been."""
+    """The plates are in sequence, both clear, and the second car is in the place of the first."""
     first = [sighting("1234567", n / 10, at=500) for n in range(3)]
     second = [sighting("1234568", 0.2 + seconds + n / 10, at=500) for n in range(3)]
     assert followed([*first, *second]) == [["1234567"] * 3, ["1234568"] * 3]
@@ -102,7 +102,7 @@ def test_no_plate_leaps_across_the_picture_or_grows_tenfold(box):
 
 
 def test_unsure_reads_do_not_lead_from_one_car_to_the_next():
-    """Each is close to the one before it, the last is another car than the first."""
+    """Each read is close to the one before it, but the last car is another than the first."""
     steps = ["7ABC123", "7ABC1Z3", "7ABCXZ3", "7AWCXZ3", "8QWDXZ4"]
     reads = [
         sighting(plate, n / 4, at=500, sure=0.9 if n in (0, 4) else 0.45)
@@ -129,7 +129,7 @@ def test_the_order_in_which_reads_come_does_not_matter(seed):
 
 
 def test_a_flood_is_still_grouped_by_equal_plates():
-    """More at once than a camera sees: nothing is compared with everything, equal ones are found."""
+    """With more reads at once than a camera sees, the rule skips pairwise comparison and finds equal plates."""
     plates = [f"7ABC{n:03}" for n in range(FOLLOWED_AT_MOST * 4)]
     reads = [sighting(p, n / 1000 + turn) for turn in range(2) for n, p in enumerate(plates)]
     assert followed(reads) == [[plate] * 2 for plate in plates]

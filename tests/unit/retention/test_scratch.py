@@ -1,4 +1,4 @@
-"""Where packages are put together: nothing stays, neither after an error nor after a kill."""
+"""The folder in which packages are built is empty again after an error and after a kill."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""Which folders a sweep goes into, which days it sweeps, and which names it takes for ours."""
+"""The folders that a sweep enters, the days that it sweeps, and the names that it recognises as ours."""
 
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
@@ -38,7 +38,7 @@ DAY = Day("captures", UUID(CAM), date(2025, 4, 20))
 
 
 async def test_keys_are_as_ingest_and_recognition_make_them():
-    """Else all that they store would be odd, and stay."""
+    """Otherwise all their objects would be odd, and stay."""
     late = datetime(2025, 4, 20, 23, 59, 59, tzinfo=UTC)
     frame, upload = Frame("image/webp", 640, 480), Upload(b"x", b"0" * 32)
     image = _image(SimpleNamespace(device_id=DAY.device_id), late, UUID(CAPTURE), upload, frame)

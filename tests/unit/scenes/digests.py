@@ -1,4 +1,4 @@
-"""What the renderer draws for a hundred seeds, as short digests. `python -m tests.unit.scenes.digests` renews them."""
+"""Short digests of the renderer's scenes for a hundred seeds. `python -m tests.unit.scenes.digests` renews them."""
 
 import json
 from hashlib import sha256
@@ -17,7 +17,7 @@ LEVELS = 8
 
 
 def digest(scene: Scene) -> str:
-    """Return a digest of what a scene shows, coarsely: plates, their boxes, and a small picture of few levels.
+    """Return a coarse digest of a scene: plates, their boxes, and a small picture of few levels.
 
     Pixels themselves are no measure: OpenCV and NumPy choose their instructions by the CPU, and round a few pixels in a
     million another way. Means over a hundred pixels, cut to eight levels, and the truth are alike on any CPU.

@@ -1,4 +1,4 @@
-"""What each principal may do in Kafka follows from the registry, and from nothing else."""
+"""The rights of each principal in Kafka follow from the registry alone."""
 
 import pytest
 
@@ -21,7 +21,7 @@ HITS = Topic(HitRaised, frozenset({"two"}), frozenset({"one"}))
 
 
 def of(principal: str, topics: list[Topic]) -> set[tuple[str, str]]:
-    """What a principal does with topics: the operation and the topic."""
+    """Return a principal's rights on topics: the operation and the topic."""
     return {
         (acl.operation.name, acl.name)
         for acl in acls(topics)
@@ -70,7 +70,7 @@ def test_only_the_operator_and_the_trimmer_read_dead_letters() -> None:
 
 @pytest.mark.clause("wall/kafka")
 def test_the_operator_puts_back_only_what_somebody_consumes() -> None:
-    """What services only follow has no dead letters: a follower skips what it cannot decode."""
+    """Topics that services only follow have no dead letters: a follower skips records that it cannot decode."""
     written = {a.name for a in acls() if (a.principal, a.operation) == (OPERATOR, Operation.WRITE)}
     assert written == {topic.name for topic in TOPICS.values() if topic.workers}
     assert written != set(TOPICS), "there is one that nobody consumes"

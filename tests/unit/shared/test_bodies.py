@@ -1,4 +1,4 @@
-"""A body is bounded in size and in time, before anybody is asked who they are."""
+"""A body is bounded in size and in time, before the service authenticates the caller."""
 
 import asyncio
 

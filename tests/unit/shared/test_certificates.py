@@ -34,7 +34,7 @@ PUBLIC = Ed25519PrivateKey.from_private_bytes(SEED).public_key().public_bytes_ra
 
 
 def made(**changed: Any) -> str:
-    """A certificate for `tokens`, with some of it changed."""
+    """Return a certificate for `tokens`, with some of it changed."""
     whole = Certificate("tokens", PUBLIC, 7, NOW, NOW + timedelta(days=30))
     return certify(ROOT.key, replace(whole, **changed))
 
@@ -49,7 +49,7 @@ def body_of(text: str) -> dict[str, Any]:
 
 
 def signed(body: bytes, kind: str = Certificate.KIND) -> str:
-    """Any body, signed by the root all the same."""
+    """Return any body, signed by the root all the same."""
     signature = ROOT.key.sign(kind.encode() + b"\n" + body)
     return f"{encoded(body)}.{encoded(signature)}"
 

@@ -51,11 +51,11 @@ def test_making_the_tables_gives_up_and_says_why(
 
 
 class BadPaper(ValueError):
-    """What a command of the test refuses in its own words."""
+    """A refusal of the test's command, with a text of its own."""
 
 
 def commands_with(error: Exception | None, status: int = 0) -> dict[str, command.Command]:
-    """One command, `work`, that raises an error or ends with a status."""
+    """Return one command, `work`, that raises an error or ends with a status."""
 
     def work(chosen: argparse.Namespace) -> int:
         if error is not None:

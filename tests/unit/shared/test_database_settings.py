@@ -16,7 +16,7 @@ REMOTE = "postgresql://plateward:hunter2@db.example.org:5432/plateward"
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that says nothing of a database, whatever this one does."""
+    """Clears the environment of settings of the database."""
     for name in DatabaseSettings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 
@@ -29,7 +29,7 @@ def ca(tmp_path: Path) -> Path:
 
 
 def refusal(**given: object) -> str:
-    """The error text for invalid settings."""
+    """Return the error text for invalid settings."""
     with pytest.raises(ValidationError) as refused:
         DatabaseSettings(**given)
     assert "hunter2" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""Which dead letters are past their time, by what their bodies say, whole or not."""
+"""Dead letters past their time, by the times in their bodies, whole or damaged."""
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -49,7 +49,7 @@ def test_the_schedule_is_reached_to_the_second() -> None:
 @pytest.mark.clause("468.5/schedule")
 @pytest.mark.parametrize("body", ["", "no JSON", '{"captured_at":"soon"}', '{"at":"2001-01-01"}'])
 def test_what_tells_of_no_time_ends_28_days_after_it_was_put_aside(body: str) -> None:
-    """However lately it was put behind others, which begins the topic's own retention anew."""
+    """It ends then although a late move behind others begins the topic's own retention anew."""
     aside = NOW - timedelta(days=28)
     assert is_over(a_letter(body, dead_at=aside - timedelta(seconds=1)))
     assert not is_over(a_letter(body, dead_at=aside + timedelta(seconds=1)))

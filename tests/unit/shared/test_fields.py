@@ -1,4 +1,4 @@
-"""Times in requests: written out, with a zone, and such as Postgres and Python can keep."""
+"""Times in requests: written out, with a zone, and within the range of Postgres and Python."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Ids, elements, objects, policy, codec: what every service builds on."""
+"""Ids, elements, objects, policy, codec: the base of every service."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Links to Kafka: what the settings make of them, and every combination that is refused, by name."""
+"""Links to Kafka: the links that settings give, and every refused combination, by name."""
 
 import ssl
 from pathlib import Path
@@ -25,7 +25,7 @@ REMOTE = {"kafka_bootstrap": "kafka-1.example.org:9093,kafka-2.example.org:9093"
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that says nothing of Kafka, whatever this one does."""
+    """Clears the environment of settings of Kafka."""
     for name in KafkaSettings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 
@@ -59,7 +59,7 @@ def link(settings: KafkaSettings) -> dict[str, object]:
 
 
 def refusal(**given: object) -> str:
-    """The error text for invalid settings."""
+    """Return the error text for invalid settings."""
     with pytest.raises(ValidationError) as refused:
         KafkaSettings(**given)
     return "; ".join(str(fault["msg"]) for fault in refused.value.errors())

@@ -1,4 +1,4 @@
-"""What an object store lists: the same of a folder, of what obstore opens, and of the fake."""
+"""An object store's listing is the same for a folder, for obstore's stores, and for the fake."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -167,7 +167,7 @@ async def test_a_store_that_cannot_list_says_so(tmp_path, monkeypatch):
 
 
 async def test_a_store_that_lists_out_of_order_is_not_believed(monkeypatch):
-    """A sweep that goes on behind the last key of a page would miss what comes before it."""
+    """A sweep that goes on behind the last key of a page would miss keys before it."""
     store = ObjectsInMemory()
     now = datetime.now(UTC)
 

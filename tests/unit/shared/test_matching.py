@@ -1,4 +1,4 @@
-"""What counts as the same plate: look-alikes, differences, patterns that share a plate."""
+"""The plates that count as the same: look-alikes, differences, patterns that share a plate."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""What requests and answers are made of: pages, cursors, reasons, ORIs, bodies, people."""
+"""The building blocks of requests and answers: pages, cursors, reasons, ORIs, bodies, people."""
 
 from uuid import UUID
 

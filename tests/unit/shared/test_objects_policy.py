@@ -1,4 +1,4 @@
-"""The policy for a provider is made of the same table as compose's, and fits where a server keeps it."""
+"""The policy for a provider comes from the same table as compose's, and is within a server's limit."""
 
 import json
 

@@ -35,7 +35,7 @@ def people(clock: FakeClock) -> People:
 
 
 class Issuer:
-    """identity's issuer, its one token key, and what it publishes."""
+    """identity's issuer, its one token key, and its events."""
 
     def __init__(self, clock: FakeClock, authority: TestAuthority) -> None:
         self.clock, self.authority = clock, authority

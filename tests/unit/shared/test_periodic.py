@@ -24,7 +24,7 @@ async def test_it_works_at_once_when_woken_and_after_a_failure() -> None:
             raise ZeroDivisionError
 
     task = PeriodicTask("test wakes", work, 3600, at_once=True)
-    await task.stop()  # not started: nothing to stop
+    await task.stop()  # not started: stopping does no harm
     task.start()
     for count, failing in ((1, "not yet"), (2, "ZeroDivisionError"), (3, None)):
         await eventually(lambda count=count: len(turns) == count)

@@ -1,4 +1,4 @@
-"""Purge lists: what a writer put, a reader gets, and nothing that was changed in between."""
+"""Purge lists: a reader gets exactly the writer's content, and finds any change in between."""
 
 import json
 from datetime import UTC, datetime

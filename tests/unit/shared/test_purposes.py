@@ -1,4 +1,4 @@
-"""A purpose's scope holds for whatever a request names."""
+"""A purpose's scope holds for every subject that a request names."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Issuers of plates: full forms, and the region that two letters stand for."""
+"""Issuers of plates: full forms, and the region for two letters."""
 
 import pytest
 

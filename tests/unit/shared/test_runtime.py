@@ -1,4 +1,4 @@
-"""What a runtime does while stores are slow, while tasks fail, and when a client will not stop."""
+"""The runtime while stores are slow, while tasks fail, and when a client will not stop."""
 
 import asyncio
 from datetime import UTC, datetime

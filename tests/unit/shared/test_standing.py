@@ -1,4 +1,4 @@
-"""What services follow of each other: policies, and the newest checkpoint."""
+"""The state that services follow of each other: policies, and the newest checkpoint."""
 
 import json
 from datetime import timedelta
@@ -89,7 +89,7 @@ async def test_a_silent_audit_is_behind_and_past_the_limit_access_is_refused() -
     }:
         with pytest.raises(Unavailable, match="too far behind"):
             coverage.check(permission)
-    coverage.check(Permission.ACCOUNT_MANAGE)  # somebody's access can be ended all the same
+    coverage.check(Permission.ACCOUNT_MANAGE)  # a person's access can be ended all the same
     assert coverage.state() == "3601 s behind: access is refused"
     early = LogCovered(occurred_at=clock.now(), covered_until=NOON - timedelta(hours=1))
     future = LogCovered(occurred_at=clock.now(), covered_until=clock.now() + timedelta(days=1))

@@ -1,4 +1,4 @@
-"""Tokens: what python-jose lets through by default, and must not here."""
+"""Tokens: forms that python-jose accepts by default, and that are refused here."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""How long Kafka keeps what, and on how many brokers."""
+"""The retention and the replicas of each Kafka topic."""
 
 import pytest
 

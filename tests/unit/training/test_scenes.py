@@ -23,7 +23,7 @@ def backgrounds(tmp_path_factory):
 
 
 def street(rng, plates, suspects=()):
-    """A grey frame with a bright lettered plate in every box of `plates`."""
+    """Return a grey frame with a bright lettered plate in every box of `plates`."""
     pixels = np.full((720, 1280, 3), 90, np.uint8) + rng.integers(0, 9, (720, 1280, 3), np.uint8)
     for x, y, w, h in plates:
         pixels[y : y + h, x : x + w] = 230

@@ -36,7 +36,7 @@ def inks(style):
 
 
 def painted(style, seed):
-    """The flat plate before its serial, its background without the renderer's care for edges."""
+    """Paint the flat plate before its serial, its background without the renderer's care for edges."""
     rows, stops = np.linspace(0, 1, HEIGHT_PX), np.linspace(0, 1, len(style.background))
     column = np.stack([np.interp(rows, stops, c) for c in zip(*style.background, strict=True)], 1)
     canvas = np.repeat(column[:, None].astype(np.uint8), WIDTH_PX, axis=1)
