@@ -193,9 +193,9 @@ class Settings(SigningSettings, ApiSettings, ObjectSettings):
     @classmethod
     def _encrypted(cls, url: str) -> str:
         """Refuse an address that would send notices to another machine unencrypted."""
-        parts = urlsplit(url)
-        on_this_machine = parts.scheme == "http" and is_this_machine(parts.hostname or "")
-        if url and not on_this_machine and (parts.scheme != "https" or not parts.hostname):
+        address = urlsplit(url)
+        on_this_machine = address.scheme == "http" and is_this_machine(address.hostname or "")
+        if url and not on_this_machine and (address.scheme != "https" or not address.hostname):
             raise ValueError("AUDIT_NOTICE_URL is https://host/path (or http:// on this machine)")
         return url
 

@@ -54,7 +54,7 @@ class Reach:
     records: dict[tuple[str, str], Reached] = field(default_factory=dict)
     plates: Counter[str] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
-    shown: dict[tuple[date, bool, str], Disclosed] = field(default_factory=dict)
+    disclosures: dict[tuple[date, bool, str], Disclosed] = field(default_factory=dict)
     """The disclosure of each record with plates, once each."""
 
     @property
@@ -72,12 +72,12 @@ class Reach:
         if row.found.kind == EXPORTED:
             return  # its values come through `count_exported`
         body = msgspec.json.decode(row.content)["data"]
-        parts = [(value, part) for value in row.values for part in remaining_of(value)]
-        for value, part in parts:
+        remaining = [(value, part) for value in row.values for part in remaining_of(value)]
+        for value, part in remaining:
             self._show(row, value, part, part.said.get("record_id"))
-        shown = [part.said for _, part in parts if "record_id" in part.said]
+        disclosed = [part.said for _, part in remaining if "record_id" in part.said]
         self.plates.update(row.plates)
-        ids = [*body.get("record_ids", ()), *(record["record_id"] for record in shown)]
+        ids = [*body.get("record_ids", ()), *(record["record_id"] for record in disclosed)]
         self._disclosed(str(body.get("record_kind")), ids, row)
         self.erased += sum(1 if one.places is None else len(one.places) for one in row.erased)
 
@@ -97,7 +97,7 @@ class Reach:
     def _show(self, row: Row, value: Value, part: Part, record_id: object) -> None:
         if part.plates:
             key = (value.captured_on, value.sighting, str(record_id))
-            self.shown.setdefault(key, disclosed_part(row.found.person_id, value, part))
+            self.disclosures.setdefault(key, disclosed_part(row.found.person_id, value, part))
 
     def _disclosed(self, kind: str, ids: Iterable[Any], row: Row) -> None:
         at = row.found.occurred_at
@@ -122,5 +122,5 @@ async def report(work: UnitOfWork, grant: Grant, suspicion: Suspicion) -> Reach:
                 reach.count_exported(row, value)
             async for old in entries.exported_of_old(row):
                 reach.count_exported_of_old(row, old)
-    await entries.disclose_report(grant, suspicion.person_id, [*reach.shown.values()])
+    await entries.disclose_report(grant, suspicion.person_id, [*reach.disclosures.values()])
     return reach

@@ -35,7 +35,7 @@ from shared.postgres.database import Database
 from shared.service.command import declare_person, person_of
 
 SERVICE = "audit"
-SHOWN_FAULTS = 20
+PRINTED_FAULTS = 20
 PURPOSE = "audit"
 """The only kind of purpose for an export of sealed values."""
 
@@ -193,9 +193,9 @@ def say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
             f"erased       {erased.groups} values under purge {erased.run_id},"
             f" certificate {erased.certificate}"
         )
-    for fault in verdict.faults[:SHOWN_FAULTS]:
+    for fault in verdict.faults[:PRINTED_FAULTS]:
         print(f"FAULT        {fault.what}")
-    if (more := verdict.fault_count - SHOWN_FAULTS) > 0:
+    if (more := verdict.fault_count - PRINTED_FAULTS) > 0:
         print(f"FAULT        and {more} more")
     summary = {
         "ok": verdict.ok,

@@ -14,7 +14,7 @@ from shared.core.vault import Vault
 from shared.postgres.database import Database
 
 KEY_BYTES = 32
-KEPT_IN_MEMORY = 2000
+CACHED_KEYS = 2000
 
 
 class DayKeys:
@@ -44,7 +44,7 @@ class DayKeys:
         return self._known
 
     async def _learn(self, days: set[date]) -> None:
-        if len(self._known) > KEPT_IN_MEMORY:
+        if len(self._known) > CACHED_KEYS:
             self.forget()
         async with self._db.begin() as connection:
             values = Values(connection)

@@ -121,12 +121,12 @@ class ValueCheck:
             return
         if any(one.places is None for one in gone):
             self._faults.add(f"entry {seq}: {value.name} was erased, but is present", seq)
-        taken = {place for one in gone for place in one.places or ()}
+        erased = {place for one in gone for place in one.places or ()}
         missing = _missing(value)
-        for place in sorted(missing - taken):
+        for place in sorted(missing - erased):
             what = f"entry {seq}: record {place} of {value.name} is missing, and no purge erased it"
             self._faults.add(what, seq)
-        for place in sorted(taken - missing):
+        for place in sorted(erased - missing):
             what = f"entry {seq}: record {place} of {value.name} was erased, but is present"
             self._faults.add(what, seq)
 

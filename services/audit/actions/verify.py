@@ -33,7 +33,7 @@ async def verify_stored(
     connection: AsyncConnection,
     origin: str,
     keys: Sequence[Verifier],
-    kept_elsewhere: Iterable[str] = (),
+    outside_notes: Iterable[str] = (),
     *,
     cadence: Cadence,
     now: datetime,
@@ -45,7 +45,7 @@ async def verify_stored(
     Args:
         origin: the log's name, which its checkpoints have.
         keys: the log's public keys, the first one first; at least one.
-        kept_elsewhere: notes of checkpoints that outsiders have kept.
+        outside_notes: notes of checkpoints that outsiders saved.
         cadence: the interval of checkpoints; the newest entries may be unsigned for twice as long.
         now: the time at which to compute the age of unsigned entries.
 
@@ -54,7 +54,7 @@ async def verify_stored(
     log, checkpoints = Log(connection), Checkpoints(connection)
     await log.snapshot()
     recount = Recount(origin, keys)
-    recount.expect_checkpoints(kept_elsewhere)
+    recount.expect_checkpoints(outside_notes)
     nodes: dict[Node, Hash] = {}
     tree = Frontier()
     signed_to = -1
@@ -149,14 +149,14 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
 
 
 def verify_export(
-    lines: Iterable[bytes], keys: Sequence[Verifier], kept_elsewhere: Iterable[str] = ()
+    lines: Iterable[bytes], keys: Sequence[Verifier], outside_notes: Iterable[str] = ()
 ) -> Verdict:
     """Recompute an exported log, line by line, and compare its values with their digests.
 
     Args:
         lines: the lines of the export, each with its end.
         keys: the log's public keys, the first one first; at least one.
-        kept_elsewhere: notes of checkpoints that outsiders have kept.
+        outside_notes: notes of checkpoints that outsiders saved.
 
     Raises: BadNote if `keys` is empty.
     """
@@ -170,7 +170,7 @@ def verify_export(
         return recount.verdict()
     recount = Recount(opening.origin, keys, frontier=frontier, last=last, exported=True)
     _follow_keys(recount, opening)
-    recount.expect_checkpoints(kept_elsewhere)
+    recount.expect_checkpoints(outside_notes)
     values = ExportedValues(recount.faults, opening.first, given=opening.values)
     for number, line in enumerate(rest, 2):
         try:

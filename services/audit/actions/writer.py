@@ -209,14 +209,14 @@ class Writer:
         Does not look the events up first, because nearly all are new: the unique index refuses a known one.
         """
         try:
-            return await self._append_new(prepared, looked_up=False)
+            return await self._append_new(prepared, search_first=False)
         except UniqueViolationError:
-            return await self._append_new(prepared, looked_up=True)
+            return await self._append_new(prepared, search_first=True)
 
-    async def _append_new(self, prepared: Sequence[Prepared], *, looked_up: bool) -> bool:
-        """Append the new events, as `_append` does; looks them up first if `looked_up`.
+    async def _append_new(self, prepared: Sequence[Prepared], *, search_first: bool) -> bool:
+        """Append the new events, as `_append` does; looks them up first if `search_first`.
 
-        Raises: UniqueViolationError for a known event unless `looked_up`.
+        Raises: UniqueViolationError for a known event unless `search_first`.
         """
         entries = await self._sealed(prepared)
         first: dict[UUID, Entry] = {}
@@ -229,7 +229,7 @@ class Writer:
                 await Values(connection).epoch() != self._keys.epoch
             ):
                 return False
-            known = await log.known(list(first)) if looked_up else {}
+            known = await log.known(list(first)) if search_first else {}
             before = await self._old.known(connection, list(first))
             wrong = None
             if known or before or len(first) < len(entries):
@@ -281,10 +281,10 @@ class Writer:
         async with self._runtime.db.begin() as connection:
             await Findings(connection, self._runtime.service).raise_once(finding)
 
-    async def _contradicted(self, wrong: Entry, kept: bytes) -> None:
+    async def _contradicted(self, wrong: Entry, logged: bytes) -> None:
         """Raise and commit a finding, then raise InternalFault, so that the event is dead-lettered."""
         async with self._runtime.db.begin() as connection:
-            finding = contradiction(wrong, kept, self._runtime.clock.now())
+            finding = contradiction(wrong, logged, self._runtime.clock.now())
             await Findings(connection, self._runtime.service).raise_once(finding)
         raise InternalFault("the log has an event with this id, with other content")
 

@@ -107,12 +107,12 @@ class AuditOut(BaseModel):
     @classmethod
     def of(cls, audit: Audit) -> "AuditOut":
         """Return the view of an audit."""
-        shown = vars(audit) | {
+        fields = vars(audit) | {
             "root_hash": _base64(audit.root_hash),
             "seed": _base64(audit.seed),
             "reviewed": audit.reviewed,
         }
-        return cls.model_validate(shown, from_attributes=True)
+        return cls.model_validate(fields, from_attributes=True)
 
 
 class StepOut(BaseModel):

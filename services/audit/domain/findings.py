@@ -65,7 +65,7 @@ def a_finding(
     )
 
 
-def contradiction(wrong: Entry, kept: bytes, at: datetime) -> FindingRaised:
+def contradiction(wrong: Entry, logged: bytes, at: datetime) -> FindingRaised:
     """Return the finding that an event was redelivered with other content than the logged entry."""
     found = wrong.found
     return a_finding(
@@ -76,7 +76,7 @@ def contradiction(wrong: Entry, kept: bytes, at: datetime) -> FindingRaised:
         wrong.leaf.hex(),
         event_id=str(found.event_id),
         event_kind=found.kind,
-        leaf_hash_kept=kept.hex(),
+        leaf_hash_kept=logged.hex(),
         leaf_hash_refused=wrong.leaf.hex(),
     )
 

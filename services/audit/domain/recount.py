@@ -132,7 +132,7 @@ class Recount:
         self._origin = origin
         self._keys = Succession(keys)
         self._last = last
-        self._kept: dict[int, list[str]] = {}
+        self._checkpoints: dict[int, list[str]] = {}
         self._start = self.next = self.frontier.size
         self.signed = self.frontier.size
         """The number of entries that verified signatures cover."""
@@ -157,7 +157,7 @@ class Recount:
             except BadNote as exc:
                 self.faults.add(f"a checkpoint kept elsewhere is invalid: {exc}")
                 continue
-            self._kept.setdefault(size, []).append(note)
+            self._checkpoints.setdefault(size, []).append(note)
         self._compare_checkpoints()
 
     def add_entry(
@@ -238,12 +238,12 @@ class Recount:
     def verdict(self) -> Verdict:
         """Return the result, after the last entry and checkpoint."""
         self._leave(last=True)
-        for size in sorted(self._kept):
+        for size in sorted(self._checkpoints):
             if size < self._start:
                 what = f"a checkpoint kept elsewhere, of size {size}, is older than the first entry"
                 self.faults.add(what, size=size)
             elif size > self.next:
-                for note in self._kept[size]:
+                for note in self._checkpoints[size]:
                     if self._opened(note, None) is not None:
                         self._cut_off(size)
         if self.next == self._start:
@@ -268,7 +268,7 @@ class Recount:
         self.faults.add(what, self.next, size=size)
 
     def _compare_checkpoints(self) -> None:
-        for note in self._kept.pop(self.next, ()):
+        for note in self._checkpoints.pop(self.next, ()):
             if (checkpoint := self._opened(note, None)) is not None:
                 self._compare(checkpoint, None)
                 self._agreed = checkpoint.size
@@ -313,8 +313,12 @@ class Recount:
             what = f"a checkpoint belongs to another log, {checkpoint.origin!r}"
             self.faults.add(what, size=checkpoint.size, line=line)
             return None
-        shown = note.split("\n", 2)[1:2]
-        size = int(shown[0]) if shown and shown[0].isdecimal() and len(shown[0]) < 20 else None
+        size_line = note.split("\n", 2)[1:2]
+        size = (
+            int(size_line[0])
+            if size_line and size_line[0].isdecimal() and len(size_line[0]) < 20
+            else None
+        )
         named = "unknown size" if size is None else f"size {size}"
         what = f"a checkpoint of {named}, after entry {self.next - 1}: {why}"
         self.faults.add(what, size=size, line=line)

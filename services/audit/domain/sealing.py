@@ -275,10 +275,10 @@ def seal(group: Group, salts: Salts) -> tuple[str, Value]:
 
 def _with_records(captured_on: date | None, digests: Iterable[bytes]) -> bytes:
     """Return the value of a group of records as JSON: their day, and the digest of each record's disclosure."""
-    shown = b",".join([b'{"%b":"%b"}' % (_ARRAY_DIGEST, digest) for digest in digests])
+    records = b",".join([b'{"%b":"%b"}' % (_ARRAY_DIGEST, digest) for digest in digests])
     if captured_on is None:
-        return b'{"shown":[%b]}' % shown
-    return b'{"captured_on":"%b","shown":[%b]}' % (captured_on.isoformat().encode(), shown)
+        return b'{"shown":[%b]}' % records
+    return b'{"captured_on":"%b","shown":[%b]}' % (captured_on.isoformat().encode(), records)
 
 
 def salter(event_id: UUID, keys: Mapping[date, HmacSha256]) -> Salts:
@@ -319,8 +319,8 @@ def value_of(value: Value) -> Any:
     said = opened(value.disclosure)[-1]
     if value.records is None:
         return said
-    shown = [opened(record)[-1] for record in value.records if record is not None]
-    return {**said, "shown": shown}
+    records = [opened(record)[-1] for record in value.records if record is not None]
+    return {**said, "shown": records}
 
 
 class Part(NamedTuple):

@@ -145,7 +145,7 @@ class Findings:
         ]
 
     async def _disclose(self, grant: Grant, found: Sequence[Finding]) -> None:
-        shown = [
+        disclosed = [
             Disclosed(
                 record_id=f.finding_id,
                 captured=f.captured_on,
@@ -153,7 +153,7 @@ class Findings:
             )
             for f in found
         ]
-        await disclose(self._connection, grant, "finding", shown)
+        await disclose(self._connection, grant, "finding", disclosed)
 
 
 def _one(found: Sequence[Finding]) -> Finding:

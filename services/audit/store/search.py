@@ -180,22 +180,22 @@ class Entries:
             holds = end - start
         elif values:
             holds = max(1, await Values(self._connection).count_records(start, end))
-        shown = [Disclosed(record_id=span, holds=holds) for span in ids]
-        await disclose(self._connection, grant, kind, shown)
+        disclosed = [Disclosed(record_id=span, holds=holds) for span in ids]
+        await disclose(self._connection, grant, kind, disclosed)
 
     async def disclose_report(
-        self, grant: Grant, person_id: str, shown: Sequence[Disclosed]
+        self, grant: Grant, person_id: str, disclosed: Sequence[Disclosed]
     ) -> None:
         """Record the disclosure of a breach report: the records that a person reached."""
-        for start in range(0, max(1, len(shown)), PLATES_AT_ONCE):
-            some = shown[start : start + PLATES_AT_ONCE] or [Disclosed(record_id=person_id)]
+        for start in range(0, max(1, len(disclosed)), PLATES_AT_ONCE):
+            some = disclosed[start : start + PLATES_AT_ONCE] or [Disclosed(record_id=person_id)]
             await disclose(self._connection, grant, "breach_report", some)
 
     async def _disclose(self, grant: Grant, rows: Sequence[Row]) -> None:
         """Record the disclosure of `rows`, in several events if one would be too large for Kafka."""
         for some in _portions(rows):
-            shown = [one for row in some for one in _disclosed_of(row)]
-            await disclose(self._connection, grant, "audit_entry", shown)
+            disclosed = [one for row in some for one in _disclosed_of(row)]
+            await disclose(self._connection, grant, "audit_entry", disclosed)
 
 
 _OLD_PLATE = "plates @> ARRAY[CAST(:plate AS text)] AND plates <> '{}'"
@@ -210,10 +210,12 @@ def _disclosed_of(row: Row) -> Iterator[Disclosed]:
 
     A purge can thus erase from the disclosure the same records as from the entry.
     """
-    parts = [(value, part) for value in row.values for part in remaining_of(value) if part.plates]
-    if row.found.plates or not parts:
+    remaining = [
+        (value, part) for value in row.values for part in remaining_of(value) if part.plates
+    ]
+    if row.found.plates or not remaining:
         yield Disclosed(record_id=row.seq, plates=row.found.plates)
-    for value, part in parts:
+    for value, part in remaining:
         yield disclosed_part(row.seq, value, part)
 
 

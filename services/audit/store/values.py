@@ -120,8 +120,8 @@ class Erased:
 
 def erased_line(seq: int, name: str, places: Iterable[int] | None) -> str:
     """Return the list's line for a group: with the erased `places`, or without places if the whole group is erased."""
-    shown = "" if places is None else f" {','.join(map(str, sorted(places)))}"
-    return f"{seq} {name}{shown}\n"
+    listed = "" if places is None else f" {','.join(map(str, sorted(places)))}"
+    return f"{seq} {name}{listed}\n"
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,8 @@ class Seal:
 
     def form_token(self, browser: str, session_id: str) -> str:
         """Return a token that shows that a form is ours, bound to the browser and the session."""
-        told = f"{browser}|{session_id}".encode()
-        return hmac.digest(self._form_key, told, "sha256").hex()
+        content = f"{browser}|{session_id}".encode()
+        return hmac.digest(self._form_key, content, "sha256").hex()
 
 
 def _derived(key: bytes, purpose: bytes) -> bytes:

@@ -68,7 +68,7 @@ class KnownBrowser(msgspec.Struct, kw_only=True, frozen=True):
 
     def and_also(self, username: str, token: str) -> "KnownBrowser":
         """Return a copy with another token, without those of the oldest sign-ins."""
-        others = {name: kept for name, kept in self.tokens.items() if name != username}
+        others = {name: other for name, other in self.tokens.items() if name != username}
         newest = dict(list(others.items())[1 - MAX_KNOWN :])
         return KnownBrowser(tokens={**newest, username: token})
 

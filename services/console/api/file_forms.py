@@ -61,8 +61,8 @@ class FileForm(MultipartCallbacks):
         """
         more = True
         while more:
-            taken, self._pieces = self._pieces, []
-            for piece in taken:
+            pieces, self._pieces = self._pieces, []
+            for piece in pieces:
                 yield piece
             more = await self._read()
         for piece in self._pieces:

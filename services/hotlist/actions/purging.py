@@ -11,7 +11,7 @@ from shared.postgres.statistics import forget_statistics
 from shared.service.api_runtime import ApiRuntime
 
 PURGED_AT_ONCE = 1000
-LOOKED_UP_AT_ONCE = 10_000
+READS_AT_ONCE = 10_000
 
 
 class HitPurge:
@@ -54,7 +54,7 @@ class HitPurge:
         reads: set[UUID] = set()
         async for part in reader.section("held"):
             ids = [record.record_id for record in part if record.kind == "read"]
-            for some in batched(ids, LOOKED_UP_AT_ONCE):
+            for some in batched(ids, READS_AT_ONCE):
                 async with self._runtime.db.begin() as connection:
                     found = await Purging(connection).hits_of(some, event.before)
                     outvoted = await Purging(connection).outvoted_of(some)

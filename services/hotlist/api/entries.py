@@ -69,10 +69,10 @@ async def search_entries(
         after=key_of(body.after, UUID),
         limit=body.limit,
     )
-    shown = [EntryOut.of(entry) for entry in found]
-    more = shown[-1].entry_id if len(shown) == body.limit else None
+    items = [EntryOut.of(entry) for entry in found]
+    more = items[-1].entry_id if len(items) == body.limit else None
     return EntriesOut(
-        items=shown,
+        items=items,
         next=None if more is None else cursor_of(more),
         version=hot_list.active_version,
     )

@@ -82,9 +82,9 @@ async def list_hits(
     more = found[-1].seq if len(found) == limit else None
     now, links = work.clock.now(), runtime_of(request).links
     items = [hit_out(hit, now, crop_link(hit, grant, links, now)) for hit in found]
-    shown = HitsOut.of(items, last=more)
-    shown.captured_since = None if grant.purpose else hits.fresh_since(grant)
-    return shown
+    page = HitsOut.of(items, last=more)
+    page.captured_since = None if grant.purpose else hits.fresh_since(grant)
+    return page
 
 
 @router.get("/waiting")

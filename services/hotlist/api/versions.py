@@ -38,7 +38,7 @@ router = APIRouter(prefix="/v1/lists/{list_id}", tags=["versions"])
 
 Number = Annotated[int, Path(ge=1, le=MAX_INT)]
 
-SHOWN_AT_ONCE = 1000
+LINES_AT_ONCE = 1000
 """The most set-aside lines of one disclosure, so that its event stays below Kafka's size limit."""
 
 EXAMPLE = (
@@ -145,8 +145,8 @@ async def list_set_aside(
     lines = await Entries(work.connection).set_aside(
         grant, found, after=key_of(after, int) or 0, limit=limit
     )
-    shown = [SetAsideOut.of(line) for line in lines]
-    return Page.of(shown, last=shown[-1].line if len(shown) == limit else None)
+    items = [SetAsideOut.of(line) for line in lines]
+    return Page.of(items, last=items[-1].line if len(items) == limit else None)
 
 
 @router.get(
@@ -164,10 +164,10 @@ async def download_set_aside(
     rows = csv.writer(sheet)
     rows.writerow(SET_ASIDE_COLUMNS)
     after = 0
-    while lines := await entries.set_aside(grant, found, after=after, limit=SHOWN_AT_ONCE):
+    while lines := await entries.set_aside(grant, found, after=after, limit=LINES_AT_ONCE):
         rows.writerows(set_aside_row(line) for line in lines)
         after = lines[-1].fault.line
-        if len(lines) < SHOWN_AT_ONCE:
+        if len(lines) < LINES_AT_ONCE:
             break
     return Response(sheet.getvalue(), media_type="text/csv")
 

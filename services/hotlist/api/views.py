@@ -218,8 +218,8 @@ def _outvoted(reads: int | None) -> list[DisplayedCaution]:
     """Return the caution for a read that the other frames of its vehicle contradict, if they do."""
     if reads is None:
         return []
-    told = f"The {reads} frames of this vehicle, taken together, read another plate"
-    return [DisplayedCaution("outvoted", told)]
+    detail = f"The {reads} frames of this vehicle, taken together, read another plate"
+    return [DisplayedCaution("outvoted", detail)]
 
 
 def hit_out(hit: Hit, now: datetime, link: str | None) -> HitOut:

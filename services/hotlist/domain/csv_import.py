@@ -42,7 +42,7 @@ MAX_FAULTS = 100
 MAX_SET_ASIDE = 10_000
 """The most bad lines of one upload, whatever their share of the file: a person cannot work through more."""
 
-KEPT_CHARACTERS = 2000
+STORED_CHARACTERS = 2000
 """The most characters stored of a line that is set aside; a good line has fewer."""
 
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
@@ -92,7 +92,7 @@ class SetAside:
 
     fault: Fault
     content: str
-    """The line as uploaded, at most `KEPT_CHARACTERS`; characters that Postgres cannot store are escaped."""
+    """The line as uploaded, at most `STORED_CHARACTERS`; characters that Postgres cannot store are escaped."""
 
     plate: str | None
     """The line's plate in its normal form; None if it has no valid plate."""
@@ -106,8 +106,8 @@ def check_extract_time(as_of: datetime | None, now: datetime) -> None:
 
 def refuse(problem: Code, found: Sequence[Fault], **params: Any) -> InvalidInput:
     """Return the refusal: its text names the first of `found`, its `errors` list the first `MAX_FAULTS`."""
-    shown = [fault.as_problem for fault in found[:MAX_FAULTS]]
-    return InvalidInput(problem, field=found[0].field, errors=shown, first=found[0], **params)
+    problems = [fault.as_problem for fault in found[:MAX_FAULTS]]
+    return InvalidInput(problem, field=found[0].field, errors=problems, first=found[0], **params)
 
 
 class Sheet:
@@ -272,7 +272,7 @@ class Sheet:
         if (kind := self._immigration(content)) is not None:
             self.skipped[kind] += 1  # never stored, not even as a bad line
             return
-        self._append_aside(SetAside(fault, content[:KEPT_CHARACTERS], self._plate(cells)))
+        self._append_aside(SetAside(fault, content[:STORED_CHARACTERS], self._plate(cells)))
 
     def _append_aside(self, one: SetAside) -> None:
         self.aside.append(one)

@@ -142,14 +142,14 @@ class Entries:
             SetAside(Fault(row.line, row.at_column, row.field, row.fault), row.content, row.plate)
             for row in rows
         ]
-        shown = [
+        disclosed = [
             Disclosed(
                 record_id=f"{version.list_id}/{version.version}/line {one.fault.line}",
                 plates=[one.plate] if one.plate else [],
             )
             for one in found
         ]
-        await disclose(self._connection, grant, "hotlist_line", shown)
+        await disclose(self._connection, grant, "hotlist_line", disclosed)
         return found
 
     async def doubled(self, snapshot_id: UUID, limit: int) -> list[tuple[int, int]]:
@@ -183,10 +183,10 @@ class Entries:
             ),
             values,
         )
-        kept = ", ".join(("snapshot_id", *COLUMNS, "entered_at", "entered_by"))
+        columns = ", ".join(("snapshot_id", *COLUMNS, "entered_at", "entered_by"))
         await self._connection.execute(
             text(
-                f"INSERT INTO entries (from_version, {kept}) SELECT :version, {kept} FROM entries"
+                f"INSERT INTO entries (from_version, {columns}) SELECT :version, {columns} FROM entries"
                 " WHERE snapshot_id = :snapshot_id AND from_version <= :base"
                 " AND to_version > :base AND to_version < :version"
             ),
@@ -286,16 +286,16 @@ class Entries:
         )
         return found
 
-    async def drop_old(self, kept: int) -> int:
-        """Delete the entries of one snapshot older than the `kept` latest of its list; return their number."""
+    async def drop_old(self, most: int) -> int:
+        """Delete the entries of one snapshot older than the `most` latest of its list; return their number."""
         statement = text(
             "SELECT snapshot_id FROM (SELECT s.snapshot_id, s.dropped_at, row_number() OVER"
             " (PARTITION BY s.list_id ORDER BY s.created_at DESC, s.snapshot_id) AS place"
-            " FROM snapshots s) ranked WHERE place > :kept AND dropped_at IS NULL"
+            " FROM snapshots s) ranked WHERE place > :most AND dropped_at IS NULL"
             " AND NOT EXISTS (SELECT FROM lists l JOIN versions v ON v.list_id = l.list_id"
             " AND v.version = l.active_version WHERE v.snapshot_id = ranked.snapshot_id) LIMIT 1"
         )
-        snapshot_id = (await self._connection.execute(statement, {"kept": kept})).scalar()
+        snapshot_id = (await self._connection.execute(statement, {"most": most})).scalar()
         if snapshot_id is None:
             return 0
         # Lock the list against a rollback to the snapshot meanwhile.

@@ -120,10 +120,10 @@ class Hits:
         key, plate, read_id, captured_at = row
         if key is None:
             raise NotFound(Code.HIT_PICTURE_UNKNOWN)
-        shown = Disclosed(
+        disclosed = Disclosed(
             record_id=hit_id, captured=captured_at, plates=_known([plate]), read_ids=[read_id]
         )
-        await disclose(self._connection, grant, "image", [shown])
+        await disclose(self._connection, grant, "image", [disclosed])
         return str(key)
 
     async def sightings(self, grant: Grant, hit_id: UUID) -> Sequence[Sighting]:

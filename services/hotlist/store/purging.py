@@ -61,20 +61,20 @@ class Purging:
         self,
         before: datetime,
         after: tuple[datetime, UUID],
-        kept: Collection[UUID],
+        held: Collection[UUID],
         now: datetime,
         limit: int,
     ) -> tuple[int, tuple[datetime, UUID] | None]:
         """Purge the hits captured before `before`, of the next `limit` after `after`.
 
         Deletes a hit without a verification or disposition: it is only a copy of its read. Clears the read's
-        data from any other hit and keeps people's records of it (Government Code 34090(d)). Hits in `kept`
+        data from any other hit and keeps people's records of it (Government Code 34090(d)). Hits in `held`
         stay unchanged.
         Returns: the number of hits deleted or cleared, and the next `after`; None at the end.
         """
         parameters = {"before": before, "at": after[0], "after": after[1], "limit": limit}
         rows = (await self._connection.execute(_DUE, parameters)).all()
-        due = [row for row in rows if row.hit_id not in kept]
+        due = [row for row in rows if row.hit_id not in held]
         worked = [row.hit_id for row in due if row.worked]
         await self._connection.execute(_NO_SIGHTINGS, {"hits": worked})
         await self._connection.execute(_CLEAR, {"hits": worked, "now": now})

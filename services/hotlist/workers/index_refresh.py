@@ -27,7 +27,7 @@ class Refresher:
             "hot list refresher", self._check, settings.hotlist_poll_s, at_once=True, drain=True
         )
         self._runtime = runtime
-        self._kept_snapshots = settings.hotlist_kept_snapshots
+        self._most_snapshots = settings.hotlist_kept_snapshots
         self._generation = 0
         self._tidied = 0
         """The generation after which old uploads were last dropped."""
@@ -85,7 +85,7 @@ class Refresher:
         """Drop the entries of uploads that are too old for a rollback."""
         while True:
             async with self._runtime.db.begin() as connection:
-                dropped = await Entries(connection).drop_old(self._kept_snapshots)
+                dropped = await Entries(connection).drop_old(self._most_snapshots)
             if not dropped:
                 return
             log.info("dropped %d entries of an old upload", dropped)

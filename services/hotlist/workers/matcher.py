@@ -110,15 +110,15 @@ class Matcher:
     async def _not_purged(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates without those of months whose records are destroyed, which raise no hits."""
         await self._secrets.ensure(candidate.read.captured_at for candidate in candidates)
-        kept = []
+        current = []
         for candidate in candidates:
             try:
                 self._secrets.secret(candidate.read.captured_at)
             except MonthEnded:
                 log.warning("read %s matched after its month was purged", candidate.read.read_id)
             else:
-                kept.append(candidate)
-        return kept
+                current.append(candidate)
+        return current
 
     async def _store(
         self, raised: Raised, matches: Sequence[Match], passes: Passes, now: datetime

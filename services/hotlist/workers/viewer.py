@@ -147,5 +147,5 @@ class Viewer:
                     await self._wake.wait()
             except TimeoutError:
                 pass
-        taken, self._waiting = b"".join(self._waiting), []
-        return taken
+        waiting, self._waiting = b"".join(self._waiting), []
+        return waiting

@@ -131,14 +131,14 @@ def query(runtime):
 def verdict(runtime):
     """Recompute the log."""
 
-    async def recount(*kept_elsewhere):
+    async def recount(*outside_notes):
         settings = runtime.settings
         async with runtime.db.begin() as connection:
             return await verify_stored(
                 connection,
                 settings.log_origin,
                 [settings.signers[0].verifier],
-                kept_elsewhere,
+                outside_notes,
                 cadence=settings.cadence,
                 now=runtime.clock.now(),
             )
