@@ -41,7 +41,7 @@ FRAME_S = Histogram(
     buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 20),
 )
 
-LOOK_AGAIN_S: Final = (0.2, 1.0)
+RETRY_AFTER_S: Final = (0.2, 1.0)
 """Pauses before the retries of an image that was not found."""
 FRAMES_PER_WORKER: Final = 8
 """Frames in one poll: enough to keep workers busy, few enough to stay within Kafka's poll interval even if
@@ -132,7 +132,7 @@ class Captures:
         return None
 
     async def _image(self, capture: CaptureReceived) -> bytes:
-        for pause_s in (*LOOK_AGAIN_S, None):
+        for pause_s in (*RETRY_AFTER_S, None):
             try:
                 image = await self._objects.get(capture.image.object_key)
             except NotFound as exc:
@@ -148,14 +148,14 @@ class Captures:
     async def _publish_read(self, capture: CaptureReceived, reading: FrameReading) -> None:
         """Store the crops, then publish the reads and the capture's outcome together."""
         came = outcome([plate.reading for plate in reading.plates], self._min_confidence)
-        kept = [
+        confident = [
             plate for plate in reading.plates if plate.reading.confidence >= self._min_confidence
         ]
-        reads = [self._read(capture, number, plate) for number, plate in enumerate(kept)]
+        reads = [self._read(capture, number, plate) for number, plate in enumerate(confident)]
         await asyncio.gather(
             *(
                 self._objects.put(crop_key_of(capture, read.read_id), plate.crop_jpeg)
-                for read, plate in zip(reads, kept, strict=True)
+                for read, plate in zip(reads, confident, strict=True)
             )
         )
         ids = [read.read_id for read in reads]

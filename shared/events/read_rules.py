@@ -88,13 +88,13 @@ def check_capture(capture: CaptureReceived, now: datetime) -> None:
     _check_place(capture.place)
 
 
-def is_late(captured_at: datetime, arrived_at: datetime, may_take: timedelta) -> bool:
-    """Return whether a capture arrived later than `may_take` after its time (ADR-0032).
+def is_late(captured_at: datetime, arrived_at: datetime, may_buffer: timedelta) -> bool:
+    """Return whether a capture arrived later than `may_buffer` after its time (ADR-0032).
 
     Ingest applies it to captures and reads on arrival, with the device's buffering time; hotlist to reads that it
     matches, with the time for which a capture is live. This is the only rule of lateness.
     """
-    return arrived_at - captured_at > may_take
+    return arrived_at - captured_at > may_buffer
 
 
 def _check_place(place: Place | None) -> None:

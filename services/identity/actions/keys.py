@@ -143,8 +143,10 @@ def _new_private_jwk() -> dict[str, str]:
     """Return a fresh P-256 key as a private JWK (RFC 7518, 6.2)."""
     numbers = ec.generate_private_key(ec.SECP256R1()).private_numbers()
     point = numbers.public_numbers
-    parts = {"x": point.x, "y": point.y, "d": numbers.private_value}
-    encoded = {name: _base64url(number.to_bytes(32, "big")) for name, number in parts.items()}
+    numbers_by_name = {"x": point.x, "y": point.y, "d": numbers.private_value}
+    encoded = {
+        name: _base64url(number.to_bytes(32, "big")) for name, number in numbers_by_name.items()
+    }
     return {"kty": "EC", "crv": "P-256", **encoded}
 
 

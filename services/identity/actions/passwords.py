@@ -44,8 +44,8 @@ async def change(identity: Identity, wanted: Change) -> None:
     hashed = await identity.hasher.hash(new, known=True)
     async with identity.begin() as unit:
         account = await unit.accounts.get(wanted.account_id, lock=True)
-        now_kept = await unit.credentials.find(wanted.account_id)
-        if now_kept is None or seen is None or now_kept.password_hash != seen.password_hash:
+        credential = await unit.credentials.find(wanted.account_id)
+        if credential is None or seen is None or credential.password_hash != seen.password_hash:
             raise Conflict(Code.PASSWORD_CHANGED_MEANWHILE)
         await unit.credentials.set_password(wanted.account_id, hashed, unit.now)
         await close_sessions(unit, account, account.actor, "password changed")

@@ -226,8 +226,8 @@ class OpenedSessionOut(SessionOut):
     @classmethod
     def of(cls, opened: Opened) -> "OpenedSessionOut":
         """Return a new session as its owner gets it."""
-        shown = SessionOut.of(opened)
-        return cls(**shown.model_dump(), browser_token=opened.browser_token or "")
+        session = SessionOut.of(opened)
+        return cls(**session.model_dump(), browser_token=opened.browser_token or "")
 
 
 class SecondFactorOut(BaseModel):

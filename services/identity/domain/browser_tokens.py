@@ -34,6 +34,8 @@ class BrowserTokens:
             raw = urlsafe_b64decode(token)
         except (binascii.Error, ValueError):
             return None
-        told, signature = raw[:_ID_BYTES], raw[_ID_BYTES:]
-        right = [hmac.compare_digest(hmac.digest(k, told, "sha256"), signature) for k in self._keys]
-        return UUID(bytes=told) if any(right) else None
+        browser_id, signature = raw[:_ID_BYTES], raw[_ID_BYTES:]
+        right = [
+            hmac.compare_digest(hmac.digest(k, browser_id, "sha256"), signature) for k in self._keys
+        ]
+        return UUID(bytes=browser_id) if any(right) else None

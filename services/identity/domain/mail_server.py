@@ -21,15 +21,15 @@ class MailServer:
     @classmethod
     def of(cls, url: str) -> Self:
         """Return the server of a URL. Raises: ValueError, which does not repeat the password."""
-        parts = urlsplit(url)
-        if parts.scheme not in PORTS or not parts.hostname:
+        address = urlsplit(url)
+        if address.scheme not in PORTS or not address.hostname:
             raise ValueError(
                 "IDENTITY_MAIL_URL is smtps://user:password@host or smtp+starttls://user:password@host"
             )
         return cls(
-            parts.scheme,
-            parts.hostname,
-            parts.port or PORTS[parts.scheme],
-            unquote(parts.username or ""),
-            unquote(parts.password or ""),
+            address.scheme,
+            address.hostname,
+            address.port or PORTS[address.scheme],
+            unquote(address.username or ""),
+            unquote(address.password or ""),
         )

@@ -110,11 +110,11 @@ class Purposes(Connected):
             limit=limit,
         )
         purposes = [DeclaredPurpose(**row._mapping) for row in found]
-        shown = [
+        disclosed = [
             Disclosed(record_id=one.purpose_id, plates=filter(None, [one.scope.get("plate")]))
             for one in purposes
         ]
-        await disclose(self._connection, grant, "purpose", shown)
+        await disclose(self._connection, grant, "purpose", disclosed)
         return purposes
 
 

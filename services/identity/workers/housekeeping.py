@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 EVERY_S = 600.0
 """Inactive accounts are due within a week (CJIS Security Policy 5.9.5); ten minutes costs nothing."""
 
-TOKENS_KEPT = timedelta(days=1)
+TOKEN_RETENTION = timedelta(days=1)
 
 
 def task(identity: Identity) -> PeriodicTask:
@@ -65,5 +65,5 @@ async def close_stale_sessions(identity: Identity) -> int:
                 reason=over,
             )
             closed += 1
-        await unit.sessions.drop_tokens(unit.now - TOKENS_KEPT)
+        await unit.sessions.drop_tokens(unit.now - TOKEN_RETENTION)
     return closed

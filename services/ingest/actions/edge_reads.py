@@ -181,12 +181,12 @@ class Batch:
         secrets: MonthSecrets,
         *,
         most_m: float,
-        may_take: timedelta,
+        may_buffer_for: timedelta,
     ) -> None:
         """`most_m` is the greatest distance between a fixed camera's place and the place that it sends; a read that
-        arrives more than `may_take` after its capture is late."""
+        arrives more than `may_buffer_for` after its capture is late."""
         self._most_m = most_m
-        self._may_take = may_take
+        self._may_buffer_for = may_buffer_for
         self._device = device
         self._agency_ori = agency_ori
         self._window = window
@@ -194,7 +194,7 @@ class Batch:
         self._secrets = secrets
         self._ids: Deriver | None = None
         self._month = (0, 0)
-        self._kept: dict[UUID, EdgeRead] = {}
+        self._accepted: dict[UUID, EdgeRead] = {}
         self.ids: list[UUID] = []
         """One id per read, in order."""
         self.late = 0
@@ -209,7 +209,7 @@ class Batch:
         for read in reads:
             plate, at = self._plate(read), self._time(read)
             read_id = self._id(read, plate, at)
-            known = self._kept.setdefault(read_id, read)
+            known = self._accepted.setdefault(read_id, read)
             if known is read:
                 self._check(read, at)
                 events.append(self._event(read, read_id, plate, at))
@@ -292,7 +292,7 @@ class Batch:
         place = device.place
         if read.latitude is not None or read.longitude is not None or read.heading_deg is not None:
             place = self._place(read)
-        late = is_late(at, self._now, self._may_take)
+        late = is_late(at, self._now, self._may_buffer_for)
         self.late += late
         return ReadRecorded(
             event_id=read_id,
@@ -372,7 +372,7 @@ class EdgeReads:
             now,
             self._secrets,
             most_m=self._most_m,
-            may_take=may_buffer(device, runtime.policy.devices),
+            may_buffer_for=may_buffer(device, runtime.policy.devices),
         )
         events: list[ReadRecorded] = []
         for start in range(0, len(reads), SLICE):

@@ -28,7 +28,7 @@ from shared.http.multipart import MultipartCallbacks
 # python-multipart logs each broken form. The sender gets an error anyway, and must not be able to fill the log.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
-MAX_PARTS = 16
+MAX_PART_COUNT = 16
 MAX_FIELD_BYTES = 256
 FORM_OVERHEAD_BYTES = 64 * 1024
 """Most bytes that a form may add to its file: boundaries, headers, fields."""
@@ -213,7 +213,7 @@ class _Form(MultipartCallbacks):
             raise Malformed(Code.FORM_BOUNDARY_MISSING, field="Content-Type")
         super().__init__()
         self._most_bytes = most_bytes
-        self._parts = 0
+        self._part_count = 0
         self._file: bytearray | None = None
         self._fields: dict[str, str] = {}
         self._name = ""
@@ -242,9 +242,9 @@ class _Form(MultipartCallbacks):
 
     def field_begun(self) -> None:
         """Begin a field; refuse too many."""
-        self._parts += 1
-        if self._parts > MAX_PARTS:
-            raise TooLarge(Code.FORM_TOO_MANY_PARTS, max_parts=MAX_PARTS)
+        self._part_count += 1
+        if self._part_count > MAX_PART_COUNT:
+            raise TooLarge(Code.FORM_TOO_MANY_PARTS, max_parts=MAX_PART_COUNT)
         self._part = bytearray()
 
     def field_named(self, disposition: bytes) -> None:

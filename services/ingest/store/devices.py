@@ -202,7 +202,7 @@ def _device(row: RowMapping) -> Device:
     place = None
     if row["latitude"] is not None:
         place = Place(row["latitude"], row["longitude"], row["heading_deg"])
-    kept = zip(row["secrets"], row["issued"], row["ends"], strict=True)
+    credentials = zip(row["secrets"], row["issued"], row["ends"], strict=True)
     return Device(
         device_id=UUID(str(row["device_id"])),
         name=row["name"],
@@ -215,5 +215,5 @@ def _device(row: RowMapping) -> Device:
         registered_at=row["registered_at"],
         last_seen_at=row["last_seen_at"],
         version=row["version"],
-        credentials=tuple(Credential(*fields) for fields in kept),
+        credentials=tuple(Credential(*fields) for fields in credentials),
     )

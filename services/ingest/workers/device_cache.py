@@ -26,7 +26,7 @@ class DeviceCache:
         self._loaded = False
         # While the database is down, the cached devices stay in use: no revocation is possible either.
         self.reloading = PeriodicTask("device cache", self.load, ttl_s)
-        self._looked_up_at_s = 0.0
+        self._searched_at_s = 0.0
 
     async def load(self) -> None:
         """Load every device. Raises: Unavailable."""
@@ -66,7 +66,7 @@ class DeviceCache:
 
     def _may_query(self) -> bool:
         now_s = time.monotonic()
-        if now_s - self._looked_up_at_s < 1 / LOOKUPS_PER_S:
+        if now_s - self._searched_at_s < 1 / LOOKUPS_PER_S:
             return False
-        self._looked_up_at_s = now_s
+        self._searched_at_s = now_s
         return True

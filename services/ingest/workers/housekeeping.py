@@ -21,8 +21,8 @@ class Housekeeping:
 
     async def forget(self) -> int:
         """Delete arrival times past the schedule; returns the number of frames. Raises: Unavailable."""
-        kept = timedelta(days=self._runtime.policy.retention.schedule_days)
+        retention = timedelta(days=self._runtime.policy.retention.schedule_days)
         async with self._runtime.db.begin() as connection:
-            count = await FirstSeen(connection).forget(self._runtime.clock.now() - kept)
+            count = await FirstSeen(connection).forget(self._runtime.clock.now() - retention)
         log.info("deleted the arrival times of %d frames past the schedule", count)
         return count

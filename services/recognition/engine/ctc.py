@@ -21,7 +21,7 @@ BEAM: Final = 3
 WORTH_EDITING: Final = 0.01
 """Probability above which the search edits a text that is not the best one."""
 NEGLIGIBLE: Final = 1e-5
-"""Probability up to which a text of one look is dropped when looks are merged, and skipped by the prior."""
+"""Probability up to which a text of one cut is dropped when cuts are merged, and skipped by the prior."""
 NOTICED: Final = 1e-3
 """Probability at a step from which the search tries a class in a position or a gap."""
 TRIED: Final = 4
@@ -149,22 +149,22 @@ def _with_blanks(texts: Sequence[Classes]) -> NDArray[np.intp]:
     return states
 
 
-def decode(looks: Sequence[Steps], keep: int = 2, prior: Prior | None = None) -> Decoded:
+def decode(cuts: Sequence[Steps], most: int = 2, prior: Prior | None = None) -> Decoded:
     """Return the most probable text and the next most probable ones.
 
     The search starts from the best path and tries edits of the most probable texts so far, until the ranking
-    stops changing. An edit substitutes, drops or inserts one character. With several looks at the same plate,
-    a text's probability is the mean over the looks.
+    stops changing. An edit substitutes, drops or inserts one character. With several cuts of the same plate,
+    a text's probability is the mean over the cuts.
 
     Args:
-        looks: one or more of (T, C), T at least 1.
-        keep: the most other texts to return.
+        cuts: one or more of (T, C), T at least 1.
+        most: the most other texts to return.
         prior: weighs the texts by Bayes' rule with evidence from elsewhere. It ranks texts that the steps
             make probable, and adds none.
     """
-    known, edits = _searched(looks[0])
-    if len(looks) > 1:
-        known, edits = _together(looks, [(known, edits), *map(_read_off, looks[1:])])
+    known, edits = _searched(cuts[0])
+    if len(cuts) > 1:
+        known, edits = _together(cuts, [(known, edits), *map(_read_off, cuts[1:])])
     seen = max(known, key=lambda one: known[one][1])
     if prior is not None:
         known = _weighed(known, prior)
@@ -179,7 +179,7 @@ def decode(looks: Sequence[Steps], keep: int = 2, prior: Prior | None = None) ->
         places=places,
         probability=best,
         certainty=_shared(best / np.maximum(best + doubt, 1e-300), best),
-        others=tuple(sorted(others, key=lambda one: -one[1])[:keep]),
+        others=tuple(sorted(others, key=lambda one: -one[1])[:most]),
         candidates=tuple(one for one in known.values() if one[1] > NEGLIGIBLE),
         seen=seen,
     )
@@ -196,8 +196,8 @@ def _weighed(known: _Known, prior: Prior) -> _Known:
     return {text: (places, weights[text] / whole) for text, (places, _) in known.items()}
 
 
-def _together(looks: Sequence[Steps], searched: Sequence[_Searched]) -> _Searched:
-    """Merge the texts of several looks; each gets the mean of its probabilities in all of them."""
+def _together(cuts: Sequence[Steps], searched: Sequence[_Searched]) -> _Searched:
+    """Merge the texts of several cuts; each gets the mean of its probabilities in all of them."""
     found: dict[Classes, tuple[Place, ...]] = {}
     edits: dict[Classes, list[_Edit]] = {}
     for known, edited in searched:
@@ -208,7 +208,7 @@ def _together(looks: Sequence[Steps], searched: Sequence[_Searched]) -> _Searche
         for text, some in edited.items():
             edits.setdefault(text, []).extend(some)
     texts = list(found)
-    odds = np.mean([probabilities(steps, texts) for steps in looks], axis=0)
+    odds = np.mean([probabilities(steps, texts) for steps in cuts], axis=0)
     known = {
         text: (found[text], float(probability))
         for text, probability in zip(texts, odds, strict=True)
@@ -225,7 +225,7 @@ def _shared(certainty: NDArray[np.float64], whole: float) -> tuple[float, ...]:
 
 
 def _searched(steps: Steps) -> _Searched:
-    """Search one look: texts with their places and probabilities, and the edits of the most probable ones."""
+    """Search one cut: texts with their places and probabilities, and the edits of the most probable ones."""
     first = best_path(steps)
     known = {labels(first): (first, float(probabilities(steps, [labels(first)])[0]))}
     edits: dict[Classes, list[_Edit]] = {}
@@ -248,7 +248,7 @@ def _searched(steps: Steps) -> _Searched:
 
 
 def _read_off(steps: Steps) -> _Searched:
-    """Return only the best path of a further look, to add to the texts that the first look found."""
+    """Return only the best path of a further cut, to add to the texts that the first cut found."""
     places = best_path(steps)
     return {labels(places): (places, 1.0)}, {}
 

@@ -22,8 +22,8 @@ def chosen_engine(settings: Settings) -> EngineFactory:
         detector_minimum=settings.recognition_detector_minimum,
         legible_minimum=settings.recognition_legible_minimum,
         region_minimum=settings.recognition_region_minimum,
-        looks_below=settings.recognition_looks_below,
-        keep_stacked=settings.recognition_keep_stacked,
+        recut_below=settings.recognition_looks_below,
+        with_stacked=settings.recognition_keep_stacked,
         opinion_model=settings.recognition_second_opinion_model,
         opinion_below=settings.recognition_second_opinion_below,
     )

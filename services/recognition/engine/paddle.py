@@ -37,23 +37,23 @@ from services.recognition.engine.text import PaddleText
 from services.recognition.engine.weights import find_pair
 
 RULES_REVISION: Final = 2
-"""Increases with every change to the choice of lines or the combination of looks."""
+"""Increases with every change to the choice of lines or the combination of readings."""
 
 SURE: Final = 0.97
-"""A first look with every character at least this sure, and of an issued series, is enough."""
+"""A first reading with every character at least this sure, and of an issued series, is enough."""
 BLURRED: Final = 0.8
-"""A line whose first look is less sure than this is read again even if it seems to be a word."""
-FINDING_LOOKS: Final = ((0.25, 0.6, 48), (0.15, 0.3, 64))
-"""Looks that detect the line again: margins (shares of the line's width and height), line height in px.
-They repair lines that the first look cut short."""
-TIGHT_LOOK: Final = (0.02, -0.08)
-"""A look at the line alone, slightly lower, which excludes state names and stickers."""
+"""A line whose first reading is less sure than this is read again even if it seems to be a word."""
+FINDING_CUTS: Final = ((0.25, 0.6, 48), (0.15, 0.3, 64))
+"""Cuts that detect the line again: margins (shares of the line's width and height), line height in px.
+They repair lines that the first reading cut short."""
+TIGHT_CUT: Final = (0.02, -0.08)
+"""A cut of the line alone, slightly lower, which excludes state names and stickers."""
 CROP_MARGIN: Final = (0.2, 0.7)
 """Margin around the line, so that the crop shows the whole plate and a little of the car."""
 
 
 class PaddleEngine:
-    """Runs PaddleOCR over the whole frame, picks plates by plausibility, takes several looks at each."""
+    """Runs PaddleOCR over the whole frame, picks plates by plausibility, reads each in several cuts."""
 
     def __init__(self, model: str = "ppocrv6-small", *, longest_px: int = 1280) -> None:
         pair = find_pair(model)
@@ -75,11 +75,11 @@ class PaddleEngine:
     def read(self, frame: NDArray[np.uint8]) -> Sequence[PlateReading]:
         """Return all plates in a frame; see `Engine.read`."""
         lines = self._lines(frame)
-        looked_at = [self._readings(frame, line) for line in self._candidates(frame, lines)]
-        found = [(winner(looks), looks) for looks in looked_at]
+        lines_of_plates = [self._readings(frame, line) for line in self._candidates(frame, lines)]
+        found = [(winner(cut_lines), cut_lines) for cut_lines in lines_of_plates]
         found = [one for one in found if _holds(frame, *one, lines)]
-        kept = distinct([chosen.quad for chosen, _ in found])
-        readings = [_reading(frame, *found[i]) for i in kept]
+        separate = distinct([chosen.quad for chosen, _ in found])
+        readings = [_reading(frame, *found[i]) for i in separate]
         return sorted(readings, key=lambda reading: reading.corners)
 
     def warm_up(self) -> None:
@@ -98,7 +98,7 @@ class PaddleEngine:
         return TextLine(self._text.read(frame, quad), quad)
 
     def _candidates(self, frame: NDArray[np.uint8], lines: Sequence[TextLine]) -> list[TextLine]:
-        """Return lines worth more looks; halves joined end to end come first and replace their parts."""
+        """Return lines worth further cuts; halves joined end to end come first and replace their parts."""
         cut = [without_words(line) for line in lines]
         whole = [line for line in joined(cut) if _holds(frame, line, [line], lines)]
         single = [
@@ -114,8 +114,8 @@ class PaddleEngine:
         """Return several readings of one plate, or only the first if it is sure and fits a series."""
         if first.confidence >= SURE and is_issued_series(first.plate):
             return [first]
-        found = [self._find_again(frame, first.quad, *look) for look in FINDING_LOOKS]
-        tight = self._line(frame, enlarge(first.quad, *TIGHT_LOOK))
+        found = [self._find_again(frame, first.quad, *cut) for cut in FINDING_CUTS]
+        tight = self._line(frame, enlarge(first.quad, *TIGHT_CUT))
         return [first, *(line for line in found if line is not None), tight]
 
     def _find_again(
@@ -134,30 +134,32 @@ class PaddleEngine:
 def _holds(
     frame: NDArray[np.uint8],
     line: TextLine,
-    looks: Sequence[TextLine],
+    cut_lines: Sequence[TextLine],
     lines: Sequence[TextLine],
 ) -> bool:
     """Whether the line has no objection and enough support from its surroundings.
 
-    One look that read letters and digits is enough to count a line as a serial and not a word.
+    One reading that has letters and digits is enough to count a line as a serial and not a word.
     """
     if objection(line) is not None:
         return False
     needed = support_needed(line.plate)
     if len(line.plate) > 4:
-        needed = min(needed, *(support_needed(look.plate) for look in looks))
+        needed = min(needed, *(support_needed(cut.plate) for cut in cut_lines))
     if needed is Support.NONE or has_state_beside(line, lines):
         return True
     return needed is Support.ANY and is_enclosed(frame, line.quad)
 
 
-def _reading(frame: NDArray[np.uint8], chosen: TextLine, looks: Sequence[TextLine]) -> PlateReading:
-    """Turn the chosen look into a reading.
+def _reading(
+    frame: NDArray[np.uint8], chosen: TextLine, cut_lines: Sequence[TextLine]
+) -> PlateReading:
+    """Turn the chosen reading into a reading.
 
     PaddleOCR gives neither a probability of a whole line nor a state: the risk is 1 less the product of the
     characters' probabilities, which is not calibrated.
     """
-    characters = agreed_serial(chosen, looks)
+    characters = agreed_serial(chosen, cut_lines)
     whole = math.prod(character.confidence for character in characters)
     return PlateReading(
         plate_as_read=chosen.text,

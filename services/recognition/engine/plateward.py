@@ -24,7 +24,7 @@ from services.recognition.engine.states import StateReader
 from services.recognition.engine.words import is_no_serial, names_a_state
 
 RULES_REVISION: Final = 2
-"""Goes up with every change to how readings are chosen or looks are weighed."""
+"""Goes up with every change to how readings are chosen or readings are weighed."""
 
 SURE_AT_ONCE: Final = 0.6
 """Score from which a plate found in the whole frame counts even if the closer look does not see it."""
@@ -110,8 +110,8 @@ class OwnEngine:
     def _reading(self, frame: NDArray[np.uint8], detection: Detection, text: Text) -> PlateReading:
         as_read = text.as_read
         if self._opinion is not None and text.confidence < self._opinion_below:
-            looks = self._opinion.readings(frame, detection.quad, text.line)
-            text, as_read = weighed(text, looks)
+            others = self._opinion.readings(frame, detection.quad, text.line)
+            text, as_read = weighed(text, others)
         return PlateReading(
             plate_as_read=as_read,
             characters=text.characters,
@@ -141,8 +141,8 @@ def load_own(
     detector_minimum: float,
     legible_minimum: float,
     region_minimum: float,
-    looks_below: float,
-    keep_stacked: bool,
+    recut_below: float,
+    with_stacked: bool,
     opinion_model: str,
     opinion_below: float,
 ) -> OwnEngine:
@@ -154,8 +154,8 @@ def load_own(
         detector_minimum: score from which a detection counts as a plate.
         legible_minimum: see `OwnEngine`.
         region_minimum: see `StateReader`.
-        looks_below: see `PlateReader`.
-        keep_stacked: see `PlateReader`.
+        recut_below: see `PlateReader`.
+        with_stacked: see `PlateReader`.
         opinion_model: PaddleOCR's pair of weights; see `weights.find_pair`.
         opinion_below: see `OwnEngine`; 0 for no second opinion, which saves its memory.
 
@@ -177,8 +177,8 @@ def load_own(
             OnnxNetwork(weights.reader),
             StateReader(OnnxNetwork(weights.states), minimum=region_minimum),
             legible_minimum=legible_minimum,
-            looks_below=looks_below,
-            keep_stacked=keep_stacked,
+            recut_below=recut_below,
+            with_stacked=with_stacked,
         ),
         digest=weights.digest,
         legible_minimum=legible_minimum,

@@ -23,13 +23,13 @@ REDUCED_OVER: Final = 1.6
 """If a plate is wider than the picture by more than this factor, its frame is reduced first."""
 LEGIBLE: Final = 0.5
 """Probability of being a legible plate below which the reader never decodes, whatever the settings."""
-LOOKS: Final = ((1.03, 1.06), (0.97, 0.94))
+CUTS: Final = ((1.03, 1.06), (0.97, 0.94))
 """Further cuts of a plate, with its corners scaled by these shares across and down. A detector's error is of
 this size, so a reading found in all cuts does not depend on it."""
 SAME_COLUMN: Final = 2.5
 """The most columns between the two characters of a stacked pair; characters side by side are twice as far
 apart."""
-KEPT: Final = 3
+MOST_ALTERNATIVES: Final = 3
 """Alternatives returned, the reading itself included."""
 BATCH: Final = 16
 """Plates per run of the network; more cost memory and gain nothing."""
@@ -91,8 +91,8 @@ class PlateReader:
         states: States | None = None,
         *,
         legible_minimum: float = LEGIBLE,
-        looks_below: float = 0.0,
-        keep_stacked: bool = True,
+        recut_below: float = 0.0,
+        with_stacked: bool = True,
     ) -> None:
         """Set up a reader.
 
@@ -103,19 +103,19 @@ class PlateReader:
             states: names the state of each legible plate, which also is evidence for its serial; None for no
                 state.
             legible_minimum: a plate that cannot reach this probability of being legible, even by the mean of all
-                looks, is not decoded.
-            looks_below: legible plates with a character less probable than this are read in further cuts, a
+                cuts, is not decoded.
+            recut_below: legible plates with a character less probable than this are read in further cuts, a
                 little wider and a little narrower.
-            keep_stacked: whether a pair of small characters, one above the other, is part of the plate, or only
+            with_stacked: whether a pair of small characters, one above the other, is part of the plate, or only
                 of the text as read.
 
         Raises: NoSuchModel if the network's metadata lacks any of these.
         """
         self._network = network
         self._states = states
-        self._worth_reading = max(LEGIBLE, 1 - (1 + len(LOOKS)) * (1 - legible_minimum))
-        self._looks_below = looks_below
-        self._keep_stacked = keep_stacked
+        self._worth_reading = max(LEGIBLE, 1 - (1 + len(CUTS)) * (1 - legible_minimum))
+        self._recut_below = recut_below
+        self._with_stacked = with_stacked
         self._margins = float(fact(network, "margin_across")), float(fact(network, "margin_up"))
         self._temperature = float(fact(network, "temperature"))
         self._version = fact(network, "version")
@@ -133,56 +133,56 @@ class PlateReader:
         """
         seen = self._seen(plates)
         regions = self._regions(plates, seen)
-        texts = [self._text([look], region) for look, region in zip(seen, regions, strict=True)]
+        texts = [self._text([cut], region) for cut, region in zip(seen, regions, strict=True)]
         doubted = [
             i
             for i, text in enumerate(texts)
-            if text.legible >= self._worth_reading and text.confidence < self._looks_below
+            if text.legible >= self._worth_reading and text.confidence < self._recut_below
         ]
         again = self._seen(
-            [(plates[i][0], _about(plates[i][1], by)) for i in doubted for by in LOOKS]
+            [(plates[i][0], _about(plates[i][1], by)) for i in doubted for by in CUTS]
         )
         for n, i in enumerate(doubted):
-            looks = [seen[i], *again[n * len(LOOKS) : (n + 1) * len(LOOKS)]]
-            texts[i] = self._text(looks, regions[i])
+            cuts = [seen[i], *again[n * len(CUTS) : (n + 1) * len(CUTS)]]
+            texts[i] = self._text(cuts, regions[i])
         return texts
 
     def _regions(
         self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: Sequence[_CutReading]
     ) -> list[str | None]:
         """Return the state of each plate that is legible enough to read, else None."""
-        told: list[str | None] = [None] * len(plates)
+        found: list[str | None] = [None] * len(plates)
         if self._states is None:
-            return told
-        worth = [i for i, look in enumerate(seen) if look.legible >= self._worth_reading]
+            return found
+        worth = [i for i, cut in enumerate(seen) if cut.legible >= self._worth_reading]
         for i, region in zip(worth, self._states.read([plates[i] for i in worth]), strict=True):
-            told[i] = region
-        return told
+            found[i] = region
+        return found
 
     def _seen(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[_CutReading]:
-        looks: list[_CutReading] = []
+        readings: list[_CutReading] = []
         for start in range(0, len(plates), BATCH):
             part = plates[start : start + BATCH]
             cuts = [rectify(frame, quad, *self._margins) for frame, quad in part]
             outputs = self._network.run(np.stack([picture for picture, _ in cuts]))
-            looks += [
+            readings += [
                 _CutReading(tempered(characters, self._temperature), float(legible), matrix)
                 for characters, legible, (_, matrix) in zip(
                     outputs["characters"], outputs["plate"], cuts, strict=True
                 )
             ]
-        return looks
+        return readings
 
-    def _text(self, looks: Sequence[_CutReading], region: str | None) -> Text:
-        if looks[0].legible < self._worth_reading:
-            whole = back_to_frame(_inner(*self._margins), looks[0].matrix)
-            return Text((), (), 1.0, looks[0].legible, None, whole, "")
-        steps = len(looks[0].steps)
+    def _text(self, cuts: Sequence[_CutReading], region: str | None) -> Text:
+        if cuts[0].legible < self._worth_reading:
+            whole = back_to_frame(_inner(*self._margins), cuts[0].matrix)
+            return Text((), (), 1.0, cuts[0].legible, None, whole, "")
+        steps = len(cuts[0].steps)
         decoded = decode(
-            [look.steps for look in looks],
+            [cut.steps for cut in cuts],
             prior=lambda places: issued_oftener(self._plate(places, steps), region),
         )
-        small = set() if self._keep_stacked else stacked(decoded.places, steps)
+        small = set() if self._with_stacked else stacked(decoded.places, steps)
         read = [
             Character(_word((place.label,)), sure)
             for i, (place, sure) in enumerate(zip(decoded.places, decoded.certainty, strict=True))
@@ -194,14 +194,14 @@ class PlateReader:
             characters=tuple(read),
             alternatives=alternatives,
             probability=alternatives[0].probability if alternatives else 1.0,
-            legible=float(np.mean([look.legible for look in looks])),
+            legible=float(np.mean([cut.legible for cut in cuts])),
             region=region,
-            line=back_to_frame(line, looks[0].matrix),
+            line=back_to_frame(line, cuts[0].matrix),
             as_read=_word(decoded.seen),
         )
 
     def _plate(self, places: Sequence[Place], steps: int) -> str:
-        return _word(labels(places)) if self._keep_stacked else _full_height(places, steps)
+        return _word(labels(places)) if self._with_stacked else _full_height(places, steps)
 
 
 def stacked(places: Sequence[Place], steps: int) -> set[int]:
@@ -234,7 +234,9 @@ def _without_stacked(decoded: Decoded, steps: int) -> tuple[Alternative, ...]:
     others = sorted(
         (plate for plate in odds if plate not in ("", best)), key=lambda one: -odds[one]
     )
-    return tuple(Alternative(plate, min(1.0, odds[plate])) for plate in (best, *others)[:KEPT])
+    return tuple(
+        Alternative(plate, min(1.0, odds[plate])) for plate in (best, *others)[:MOST_ALTERNATIVES]
+    )
 
 
 def _full_height(places: Sequence[Place], steps: int) -> str:

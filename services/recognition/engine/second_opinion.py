@@ -1,7 +1,7 @@
 """Adds PaddleOCR's reading of a plate that our own reader is not sure of, and weighs the two.
 
-Looks vote. The winner is a text that one of them read, character for character; texts are never blended or
-rewritten. Our reader gives each candidate its probability as votes; each of PaddleOCR's looks gives its text
+Readings vote. The winner is a text that one of them read, character for character; texts are never blended or
+rewritten. Our reader gives each candidate its probability as votes; each of PaddleOCR's readings gives its text
 its lowest character's probability times its share of `WEIGHT`. A text of a series that the state issues
 counts a quarter more in the vote, but its probability stays as it is.
 """
@@ -29,14 +29,14 @@ from services.recognition.engine.text import PaddleText
 from services.recognition.engine.weights import find_pair
 
 WEIGHT: Final = 0.5
-"""Weight of PaddleOCR's looks together, beside our own reader's 1. They see the same plate and make the same
+"""Weight of PaddleOCR's readings together, beside our own reader's 1. They see the same plate and make the same
 errors, so two count no more than one. A text that our reader holds impossible wins only if its own has less
 than about 0.5; one that it holds possible needs less."""
 AROUND: Final = 0.12
 """Margin around the plate in the cut that is searched for lines, share of each side."""
 CUT_HEIGHT_PX: Final = 96
 """Height of that cut: characters come out near the 48 px that PaddleOCR reads at."""
-KEPT: Final = 3
+MOST_ALTERNATIVES: Final = 3
 
 
 class Opinion(Protocol):
@@ -73,8 +73,8 @@ class PaddleOpinion:
         """Return up to two readings; see `Opinion.readings`."""
         text = self._loaded()
         seen = [self._found(text, frame, plate), TextLine(text.read(frame, line), line)]
-        whole = [without_words(look) for look in seen if look is not None]
-        return [look for look in whole if objection(look) is None]
+        whole = [without_words(reading) for reading in seen if reading is not None]
+        return [reading for reading in whole if objection(reading) is None]
 
     def _loaded(self) -> PaddleText:
         if self._text is None:
@@ -95,32 +95,32 @@ def _holds_a_serial(line: Quad) -> bool:
     return could_hold_a_plate(line) is None
 
 
-def weighed(own: Text, looks: Sequence[TextLine]) -> tuple[Text, str]:
-    """Return our own reading after a vote with the other readings.
+def weighed(own: Text, second: Sequence[TextLine]) -> tuple[Text, str]:
+    """Return our own reading after a vote with the second readings.
 
     Args:
         own: our reader's text, with at least one character.
-        looks: the others' readings; an empty sequence leaves `own` unchanged.
+        second: the second readings; an empty sequence leaves `own` unchanged.
 
     Returns: the winner, whose probability is its share of the votes and whose characters' probabilities are
-        averaged over the looks; and its text as read, separators included.
+        averaged over the readings; and its text as read, separators included.
     """
-    if not looks:
+    if not second:
         return own, own.as_read
-    weight = WEIGHT / len(looks)
+    weight = WEIGHT / len(second)
     votes = {one.plate: one.probability for one in own.alternatives}
-    for look in looks:
-        votes[look.plate] = votes.get(look.plate, 0.0) + weight * look.confidence
-    lines = [_as_line(own), *looks]
+    for reading in second:
+        votes[reading.plate] = votes.get(reading.plate, 0.0) + weight * reading.confidence
+    lines = [_as_line(own), *second]
     chosen = max(lines, key=lambda line: _with_series(votes, line.plate, own.region))
     cast = 1 + WEIGHT
     others = sorted(
         (plate for plate in votes if plate != chosen.plate), key=lambda one: -votes[one]
     )
-    ranked = [chosen.plate, *others][:KEPT]
+    ranked = [chosen.plate, *others][:MOST_ALTERNATIVES]
     text = replace(
         own,
-        characters=agreed_serial(chosen, lines, [1.0, *(weight for _ in looks)]),
+        characters=agreed_serial(chosen, lines, [1.0, *(weight for _ in second)]),
         alternatives=tuple(Alternative(plate, votes[plate] / cast) for plate in ranked),
         probability=votes[chosen.plate] / cast,
     )

@@ -56,14 +56,14 @@ class StateReader:
         Args:
             plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
         """
-        told: list[str | None] = [None] * len(plates)
+        regions: list[str | None] = [None] * len(plates)
         wide = [i for i, (_, quad) in enumerate(plates) if size_px(quad)[0] >= NARROWEST_PX]
         for start in range(0, len(wide), BATCH):
             part = wide[start : start + BATCH]
             outputs = self._network.run(np.stack([cut_edges(*plates[i]).picture for i in part]))
             for i, odds in zip(part, outputs["region"], strict=True):
-                told[i] = self._sure_state(odds)
-        return told
+                regions[i] = self._sure_state(odds)
+        return regions
 
     def _sure_state(self, odds: NDArray[np.float32]) -> str | None:
         best = int(odds.argmax())

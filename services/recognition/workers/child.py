@@ -76,7 +76,7 @@ class _Decoded:
     """A frame, and how long it took to decode, s."""
 
     frame: Frame
-    took_s: float
+    spent_s: float
 
 
 def _decoded(data: bytes) -> _Decoded | Failed:
@@ -108,8 +108,8 @@ def _answer(decoded: _Decoded, readings: Sequence[PlateReading], share_s: float)
         Plate(reading, _as_posted(reading.box, frame), _jpeg(frame.pixels, reading.crop))
         for reading in readings
     )
-    took_s = decoded.took_s + share_s + time.perf_counter() - start
-    return FrameReading(plates, 1000 * took_s)
+    spent_s = decoded.spent_s + share_s + time.perf_counter() - start
+    return FrameReading(plates, 1000 * spent_s)
 
 
 def _size(frame: Frame) -> tuple[int, int]:

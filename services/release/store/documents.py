@@ -56,8 +56,8 @@ class Documents:
         """Return a document, or None, and record its disclosure."""
         found = await self._one(document_id)
         if found is not None:
-            shown = Disclosed(record_id=document_id)
-            await disclose(self._connection, grant, "release_document", [shown])
+            disclosed = Disclosed(record_id=document_id)
+            await disclose(self._connection, grant, "release_document", [disclosed])
         return found
 
     async def _one(self, document_id: UUID) -> Document | None:

@@ -196,11 +196,11 @@ class Requests:
         return [_request(dict(row)) for row in found.mappings()]
 
     async def _disclose(self, grant: Grant, found: Sequence[Request]) -> None:
-        shown = [
+        disclosed = [
             Disclosed(record_id=r.request_id, plates=filter(None, [r.criteria.plate]))
             for r in found
         ]
-        await disclose(self._connection, grant, "release_request", shown)
+        await disclose(self._connection, grant, "release_request", disclosed)
 
 
 def _json(value: Any) -> str:

@@ -114,13 +114,13 @@ def main() -> int:
         picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
         if picture is None or picture.size == 0:
             return Fault.NO_PICTURE
-        if asked["keep"] is not None:
-            kept = [_copied(picture, box) for box in asked["keep"]]
+        if asked["visible"] is not None:
+            cuts = [_copied(picture, box) for box in asked["visible"]]
             plates = [_copied(picture, box) for box in asked["plates"]]
             if not all(pixels.size for _, pixels in plates):
                 return Fault.OUTSIDE
             picture[:] = FILL
-            for (rows, columns), pixels in kept:
+            for (rows, columns), pixels in cuts:
                 picture[rows, columns] = pixels
             for box in asked["fill"]:
                 picture[_within(picture, box)] = FILL

@@ -30,7 +30,7 @@ _REASONS = {
     -signal.SIGXCPU: "it takes more time than a picture may",
     -signal.SIGKILL: "it takes more time or memory than a picture may",
 }
-_ALL_KEPT: dict[str, list[Box] | None] = {"keep": None, "fill": [], "plates": []}
+_WHOLE_FRAME: dict[str, list[Box] | None] = {"visible": None, "fill": [], "plates": []}
 
 
 class CutFailed(Exception):
@@ -39,22 +39,22 @@ class CutFailed(Exception):
 
 async def cut(
     picture: bytes,
-    parts: FrameCuts | None,
+    cuts: FrameCuts | None,
     *,
     timeout_s: float = TIMEOUT_S,
     command: Sequence[str] = _COMMAND,
 ) -> bytes:
-    """Return a picture as PNG without metadata, filled with one flat colour outside `parts`.
+    """Return a picture as PNG without metadata, filled with one flat colour outside `cuts`.
 
     Args:
         picture: JPEG, PNG or WebP, as stored.
-        parts: the parts to keep; None for the whole picture.
+        cuts: the parts to keep; None for the whole picture.
 
     Raises: CutFailed with the reason.
     """
     if len(picture) > MAX_PICTURE_BYTES:
         raise CutFailed(_REASONS[Fault.TOO_LARGE])
-    asked = msgspec.json.encode(_ALL_KEPT if parts is None else parts) + b"\n"
+    asked = msgspec.json.encode(_WHOLE_FRAME if cuts is None else cuts) + b"\n"
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,

@@ -51,7 +51,7 @@ async def request(
         return known
     check_request(
         in_force=hold.released_at is None,
-        keeps_any=await Holds(work.connection).has_any_record(grant, hold),
+        has_records=await Holds(work.connection).has_any_record(grant, hold),
     )
     export = Export(
         export_id=export_id,

@@ -47,8 +47,8 @@ class Wanted(NamedTuple):
     object_key: str
     sha256: str | None
     cut: bool = False
-    """Whether to encode it again from its pixels, with a flat colour outside `parts`."""
-    parts: FrameCuts | None = None
+    """Whether to encode it again from its pixels, with a flat colour outside `cuts`."""
+    cuts: FrameCuts | None = None
     """The parts to keep; None for the whole picture."""
 
 
@@ -166,11 +166,11 @@ async def _want_cuts(
         path = image_path(capture.capture_id, CUT_TYPE)
         place = places[capture.capture_id]
         try:
-            parts = frame_cuts(place.released, place.others, margin_widths=cutting.margin_widths)
+            cuts = frame_cuts(place.released, place.others, margin_widths=cutting.margin_widths)
         except PlaceUnknown as exc:
             contents.omitted.append((path, str(exc)))
             continue
-        _want(wanted, Wanted(path, key, sha256, cut=True, parts=parts))
+        _want(wanted, Wanted(path, key, sha256, cut=True, cuts=cuts))
 
 
 def _want(file: Any, wanted: Wanted) -> None:

@@ -147,7 +147,7 @@ async def _add_object(
         contents.images += 1
         return
     try:
-        picture = await cut(await _picture(objects, wanted.object_key), wanted.parts)
+        picture = await cut(await _picture(objects, wanted.object_key), wanted.cuts)
     except CutFailed as exc:
         contents.omitted.append((wanted.path, str(exc)))
         return

@@ -86,8 +86,8 @@ async def signers_of(connection: AsyncConnection, settings: Settings, at: dateti
     if given is not None:
         signer = Signer.load(given.get_secret_value().encode())
     else:
-        kept = await keys.private_pem()
-        signer = Signer.load(kept.encode()) if kept else Signer.new()
+        stored = await keys.private_pem()
+        signer = Signer.load(stored.encode()) if stored else Signer.new()
         private_pem = signer.private_pem
         log.warning("no RETENTION_SIGNING_KEY: signing with a key that the database keeps")
     await keys.add(

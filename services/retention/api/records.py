@@ -49,8 +49,8 @@ async def get_read(
     read = await Records(work.connection).get(grant, read_id)
     if read is None:
         raise NotFound(Code.READ_UNKNOWN)
-    [shown] = reads_out([read], grant, runtime_of(request).links)
-    return shown
+    [view] = reads_out([read], grant, runtime_of(request).links)
+    return view
 
 
 @router.get("/captures/{capture_id}")

@@ -28,11 +28,11 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-def check_request(*, in_force: bool, keeps_any: bool) -> None:
+def check_request(*, in_force: bool, has_records: bool) -> None:
     """Raise Conflict unless the hold is in force and keeps a record."""
     if not in_force:
         raise Conflict(Code.EXPORT_OF_RELEASED_HOLD)
-    if not keeps_any:
+    if not has_records:
         raise Conflict(Code.EXPORT_OF_EMPTY_HOLD)
 
 

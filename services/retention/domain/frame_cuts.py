@@ -17,11 +17,11 @@ class PlaceUnknown(ValueError):
 
 @dataclass(frozen=True)
 class FrameCuts:
-    """Steps of cutting a frame, in this order: fill all, show `keep`, fill `fill`, show `plates`."""
+    """Steps of cutting a frame, in this order: fill all, show `visible`, fill `fill`, show `plates`."""
 
-    keep: tuple[Box, ...]
+    visible: tuple[Box, ...]
     fill: tuple[Box, ...]
-    """Other plates, which may overlap `keep`."""
+    """Other plates, which may overlap `visible`."""
     plates: tuple[Box, ...]
 
 
@@ -42,7 +42,7 @@ def frame_cuts(
     if not plates:
         raise PlaceUnknown("no released plate was read in it")
     return FrameCuts(
-        keep=tuple(_around(box, margin_widths) for box in plates),
+        visible=tuple(_around(box, margin_widths) for box in plates),
         fill=tuple(_around(box, OTHERS_MARGIN_WIDTHS) for box in rest),
         plates=plates,
     )

@@ -207,16 +207,16 @@ class Follower:
                 cost = track.cost(sighting, self._rules)
                 if cost is not None:
                     pairs.append((cost, track.sightings[0].order, number, track))
-        taken: set[int] = set()
+        assigned: set[int] = set()
         busy: set[int] = set()
         for _, _, number, track in sorted(pairs, key=lambda pair: pair[:3]):
-            if number in taken or id(track) in busy:
+            if number in assigned or id(track) in busy:
                 continue
-            taken.add(number)
+            assigned.add(number)
             busy.add(id(track))
             self._add_to(track, frame[number])
         for number, sighting in enumerate(frame):
-            if number not in taken:
+            if number not in assigned:
                 self._add(Track([sighting]))
 
     def _candidates(self, sighting: Sighting) -> list[Track]:

@@ -59,10 +59,10 @@ def sureness_of(
         confidence: of the whole read; used for a character without a probability, and for all of
             them if the characters are not the plate's.
     """
-    kept = [(text.upper(), sure) for text, sure in characters if text.isalnum()]
-    if "".join(text for text, _ in kept) != plate or len(kept) != len(plate):
+    letters = [(text.upper(), sure) for text, sure in characters if text.isalnum()]
+    if "".join(text for text, _ in letters) != plate or len(letters) != len(plate):
         return (confidence,) * len(plate)
-    return tuple(confidence if sure is None else sure for _, sure in kept)
+    return tuple(confidence if sure is None else sure for _, sure in letters)
 
 
 def distance(one: Sighting, other: Sighting) -> float:

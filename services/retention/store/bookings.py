@@ -14,20 +14,20 @@ from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.events import Actor
 
-_KEPT = (
+_COLUMNS = (
     "booking_id, export_id, corrects, evidence_number, custodian_name, custodian_title,"
     " media_description, media_serial, sha256, note, booked_by, booked_at, statement"
 )
 _ADD = text(
     f"""
-    INSERT INTO evidence_bookings ({_KEPT})
+    INSERT INTO evidence_bookings ({_COLUMNS})
     VALUES (:booking_id, :export_id, :corrects, :evidence_number, :custodian_name, :custodian_title,
         :media_description, :media_serial, :sha256, :note, CAST(:booked_by AS jsonb), :booked_at,
         CAST(:statement AS jsonb))
     """  # noqa: S608 - constants
 )
 _OF_EXPORT = text(
-    f"SELECT {', '.join(f'b.{name}' for name in _KEPT.split(', '))},"  # noqa: S608 - constants
+    f"SELECT {', '.join(f'b.{name}' for name in _COLUMNS.split(', '))},"  # noqa: S608 - constants
     " c.booking_id AS corrected_by FROM evidence_bookings b"
     " JOIN evidence_exports e USING (export_id)"
     " LEFT JOIN evidence_bookings c ON c.corrects = b.booking_id"
@@ -78,7 +78,7 @@ class Bookings:
 
     async def add(self, booking: Booking) -> None:
         """Write a booking; the caller has locked its export."""
-        parameters = {name: getattr(booking, name) for name in _KEPT.replace(",", "").split()}
+        parameters = {name: getattr(booking, name) for name in _COLUMNS.replace(",", "").split()}
         parameters["booked_by"] = msgspec.json.encode(booking.booked_by).decode()
         parameters["statement"] = msgspec.json.encode(booking.statement).decode()
         await self._connection.execute(_ADD, parameters)
@@ -91,6 +91,6 @@ class Bookings:
         parameters = {"export_id": export_id, "agencies": sorted(grant.agencies)}
         rows = await self._connection.execute(_OF_EXPORT, parameters)
         bookings = [Booking.of(row) for row in rows]
-        shown = [Disclosed(record_id=booking.booking_id) for booking in bookings]
-        await disclose(self._connection, grant, "evidence_booking", shown)
+        disclosed = [Disclosed(record_id=booking.booking_id) for booking in bookings]
+        await disclose(self._connection, grant, "evidence_booking", disclosed)
         return bookings

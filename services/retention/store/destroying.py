@@ -55,7 +55,7 @@ _HOURS = text(
     """
 )
 _RANGE = "r.captured_at >= :start AND r.captured_at < :end"
-_KEEP_CAPTURES_OF_READS = text(
+_HOLD_CAPTURES_OF_READS = text(
     f"""
     INSERT INTO held_captures SELECT r.* FROM captures r
     WHERE {_RANGE} AND EXISTS (SELECT FROM held_reads h WHERE h.capture_id = r.capture_id)
@@ -149,7 +149,7 @@ _FREED_CAPTURES = text(
     SELECT (SELECT count(*) FROM freed) AS rows, (SELECT count(*) FROM objects) AS objects
     """
 )
-_KEPT = text(
+_COUNT_HELD = text(
     "SELECT (SELECT count(*) FROM held_reads WHERE captured_at < :before)"
     " + (SELECT count(*) FROM held_captures WHERE captured_at < :before)"
 )
@@ -285,7 +285,7 @@ class Destruction:
                     f" WHERE {_RANGE} AND {held.sql} ON CONFLICT DO NOTHING"
                 )
                 await self._connection.execute(text(statement), {**window, **held.parameters})
-        await self._connection.execute(_KEEP_CAPTURES_OF_READS, window)
+        await self._connection.execute(_HOLD_CAPTURES_OF_READS, window)
 
     async def run_freed(self, run_id: UUID, before: datetime) -> None:
         """Destroy records whose last hold has been released.
@@ -336,7 +336,7 @@ class Destruction:
 
     async def held_past_schedule(self, before: datetime) -> int:
         """Return the number of records past the schedule that holds keep."""
-        return int((await self._connection.execute(_KEPT, {"before": before})).scalar_one())
+        return int((await self._connection.execute(_COUNT_HELD, {"before": before})).scalar_one())
 
     async def tidy(self, before: datetime) -> None:
         """Delete past places of devices, and flags and passes without reads."""

@@ -240,7 +240,7 @@ class Exports:
     async def _released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Export]:
         """Return rows of `_COLUMNS` as exports and disclose them."""
         exports = [Export.of(row) for row in rows]
-        shown = [
+        disclosed = [
             Disclosed(
                 record_id=export.export_id,
                 plates=filter(None, [export.criteria.plate]),
@@ -248,7 +248,7 @@ class Exports:
             )
             for export in exports
         ]
-        await disclose(self._connection, grant, "evidence_export", shown)
+        await disclose(self._connection, grant, "evidence_export", disclosed)
         return exports
 
     async def unbooked(self, hold_id: UUID) -> Sequence[UUID]:

@@ -177,7 +177,7 @@ class Holds:
     async def _released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Hold]:
         """Return rows of `_COLUMNS` as holds and disclose them."""
         holds = [Hold.of(row) for row in rows]
-        shown = [
+        disclosed = [
             Disclosed(
                 record_id=hold.hold_id,
                 plates=filter(None, [hold.criteria.plate]),
@@ -185,7 +185,7 @@ class Holds:
             )
             for hold in holds
         ]
-        await disclose(self._connection, grant, "hold", shown)
+        await disclose(self._connection, grant, "hold", disclosed)
         return holds
 
     async def release(self, hold_id: UUID, *, by: Actor, at: datetime, reason: str) -> None:
@@ -205,10 +205,10 @@ class Holds:
         tables = [(name, of_reads(hold.criteria, "h")) for name in ("reads", "held_reads")]
         if not hold.criteria.names_reads:
             tables += [(t, of_captures(hold.criteria, "h")) for t in ("captures", "held_captures")]
-        for table, kept in tables:
-            kept.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
-            query = f"SELECT EXISTS (SELECT FROM {table} r WHERE {kept.sql})"  # noqa: S608 - constants
-            if (await self._connection.execute(text(query), kept.parameters)).scalar_one():
+        for table, matching in tables:
+            matching.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
+            query = f"SELECT EXISTS (SELECT FROM {table} r WHERE {matching.sql})"  # noqa: S608 - constants
+            if (await self._connection.execute(text(query), matching.parameters)).scalar_one():
                 return True
         return False
 
@@ -216,26 +216,26 @@ class Holds:
         self, grant: Grant, hold: Hold, *, limit: int, after: Cursor | None = None
     ) -> tuple[Sequence[Read], bool]:
         """Return the reads that a hold keeps now, newest first, disclosed, and whether more follow."""
-        kept = of_reads(hold.criteria, "h")
-        kept.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
+        matching = of_reads(hold.criteria, "h")
+        matching.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
         if grant.purpose is not None and grant.purpose.scope:
             scope = of_reads(scope_of(grant.purpose.scope), "s")
-            kept.terms += scope.terms
-            kept.parameters |= scope.parameters
+            matching.terms += scope.terms
+            matching.parameters |= scope.parameters
         if after is not None:
-            kept.add(
+            matching.add(
                 "(r.captured_at, r.read_id) < (:{p}after_at, :{p}after_id)",
                 after_at=after.captured_at,
                 after_id=after.read_id,
             )
         newest = "ORDER BY captured_at DESC, read_id DESC LIMIT :limit"
         halves = " UNION ALL ".join(
-            f"(SELECT {COLUMNS} FROM {table} r WHERE {kept.sql} {newest})"  # noqa: S608 - constants
+            f"(SELECT {COLUMNS} FROM {table} r WHERE {matching.sql} {newest})"  # noqa: S608 - constants
             for table in ("reads", "held_reads")
         )
         rows = list(
             await self._connection.execute(
-                text(f"{halves} {newest}"), {**kept.parameters, "limit": limit + 1}
+                text(f"{halves} {newest}"), {**matching.parameters, "limit": limit + 1}
             )
         )
         return await Records(self._connection).released(grant, rows[:limit]), len(rows) > limit

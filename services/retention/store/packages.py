@@ -253,7 +253,7 @@ class Released:
             for row in rows.mappings()
         ]
         plates = {read.read_id: read.plate for read in reads}
-        shown = [
+        disclosed = [
             Disclosed(
                 record_id=hit.hit_id,
                 captured=hit.captured_at,
@@ -262,8 +262,8 @@ class Released:
             )
             for hit in found
         ]
-        if shown:
-            await disclose(self._connection, self._grant, "hit", shown)
+        if disclosed:
+            await disclose(self._connection, self._grant, "hit", disclosed)
         return found
 
     async def places(self, captures: Sequence[Capture]) -> dict[UUID, Places]:

@@ -72,13 +72,13 @@ class Passes:
         if withheld:
             details = PassDetails(characters=details.characters)
         plates = [plate_of(row.plate_id), *(plate for plate, *_ in details.alternatives)]
-        shown = Disclosed(
+        disclosed = Disclosed(
             record_id=pass_id,
             captured=row.first_at,
             plates=plates,
             read_ids=[member.read_id for member in members],
         )
-        await disclose(self._connection, grant, "pass", [shown])
+        await disclose(self._connection, grant, "pass", [disclosed])
         reads = await Records(self._connection).released(grant, members)
         late = await self._connection.execute(_LATE, {"pass_id": pass_id})
         return Pass(

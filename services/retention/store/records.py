@@ -134,10 +134,10 @@ class Records:
         found = await self._one("reads", "read_id", COLUMNS, read_id, self._allowed(grant))
         if found is None or found.crop_key is None:
             return None
-        shown = Disclosed(
+        disclosed = Disclosed(
             record_id=read_id, captured=found.captured_at, plates=[plate_of(found.plate_id)]
         )
-        await disclose(self._connection, grant, "crop", [shown])
+        await disclose(self._connection, grant, "crop", [disclosed])
         return str(found.crop_key)
 
     async def pictured(self, grant: Grant, capture_id: UUID) -> Capture | None:
@@ -146,8 +146,8 @@ class Records:
         if found is None:
             return None
         [capture] = await self._captures([found])
-        shown = Disclosed(record_id=capture_id, captured=capture.captured_at)
-        await disclose(self._connection, grant, "image", [shown])
+        disclosed = Disclosed(record_id=capture_id, captured=capture.captured_at)
+        await disclose(self._connection, grant, "image", [disclosed])
         return capture
 
     async def capture(self, grant: Grant, capture_id: UUID) -> Capture | None:
@@ -166,8 +166,8 @@ class Records:
     async def released_captures(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Capture]:
         """Return rows of `CAPTURE_COLUMNS` as captures and disclose them."""
         captures = await self._captures(rows)
-        shown = [Disclosed(record_id=c.capture_id, captured=c.captured_at) for c in captures]
-        await disclose(self._connection, grant, "capture", shown)
+        disclosed = [Disclosed(record_id=c.capture_id, captured=c.captured_at) for c in captures]
+        await disclose(self._connection, grant, "capture", disclosed)
         return captures
 
     async def released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Read]:
@@ -176,10 +176,10 @@ class Records:
         hits = await self._hits(grant, [row.read_id for row in rows])
         passes = await self._passes(rows)
         reads = [_read(row, names, hits, passes) for row in rows]
-        shown = [
+        disclosed = [
             Disclosed(record_id=r.read_id, captured=r.captured_at, plates=[r.plate]) for r in reads
         ]
-        await disclose(self._connection, grant, "read", shown)
+        await disclose(self._connection, grant, "read", disclosed)
         return reads
 
     async def _captures(self, rows: Sequence[Row[Any]]) -> list[Capture]:

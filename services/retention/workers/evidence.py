@@ -117,7 +117,7 @@ class EvidenceMaker:
             contents = await gather_records(released, folder, images=True)
         check_request(
             in_force=hold.released_at is None,
-            keeps_any=contents.reads + contents.captures > 0,
+            has_records=contents.reads + contents.captures > 0,
         )
         return contents
 

@@ -15,7 +15,7 @@ from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
-KEPT = timedelta(days=30)
+LIST_RETENTION = timedelta(days=30)
 """Age at which a list is deleted; until then Kafka can deliver the event that names it."""
 
 CLEARED_AT_ONCE = 50_000
@@ -47,10 +47,10 @@ class PurgeLists:
                 cleared = await Purged(connection).clear(CLEARED_AT_ONCE)
 
     async def end_old(self) -> None:
-        """Delete lists older than `KEPT`; a failed deletion is retried in the next turn."""
+        """Delete lists older than `LIST_RETENTION`; a failed deletion is retried in the next turn."""
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
-            runs = await Runs(connection).lists_past(now - KEPT, ENDED_AT_ONCE)
+            runs = await Runs(connection).lists_past(now - LIST_RETENTION, ENDED_AT_ONCE)
         for run_id in runs:
             try:
                 await self._delete(run_id)

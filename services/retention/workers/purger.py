@@ -211,9 +211,9 @@ class Purger:
             if not await _is_executing(connection, run.run_id):
                 return
             await Destruction(connection).tidy(run.before)
-            kept = await Destruction(connection).held_past_schedule(run.before)
+            held = await Destruction(connection).held_past_schedule(run.before)
             named = await self._lists.write(connection, run.run_id, run.before)
-            await runs.end(run.run_id, at=now, kept_under_hold=kept, purge_list=named)
+            await runs.end(run.run_id, at=now, kept_under_hold=held, purge_list=named)
             ended = await runs.due(run.run_id)
             await self._emit(connection, ended, "executed", _counts(ended))
             purged = RecordsPurged(
@@ -223,7 +223,7 @@ class Purger:
                 reads=ended.reads,
                 captures=ended.captures,
                 objects=ended.objects,
-                kept_under_hold=kept,
+                kept_under_hold=held,
                 purge_list=named,
             )
             await emit(connection, self._runtime.service, purged)

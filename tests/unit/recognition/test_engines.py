@@ -38,8 +38,8 @@ def test_our_engine_gets_what_the_settings_say_of_it():
         "detector_minimum": 0.3,
         "legible_minimum": 0.4,
         "region_minimum": 0.7,
-        "looks_below": 0.6,
-        "keep_stacked": True,
+        "recut_below": 0.6,
+        "with_stacked": True,
         "opinion_below": 0.8,
         "opinion_model": "ppocrv6-tiny",
     }

@@ -34,7 +34,7 @@ def objects():
 
 @pytest.fixture
 def captures(pool, bus, objects, monkeypatch):
-    monkeypatch.setattr(events, "LOOK_AGAIN_S", (0, 0))
+    monkeypatch.setattr(events, "RETRY_AFTER_S", (0, 0))
     return Captures(pool, bus, objects, FakeClock(), min_confidence=0.35)
 
 

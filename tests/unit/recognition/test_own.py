@@ -227,8 +227,8 @@ def test_an_engine_without_its_weights_does_not_load(tmp_path, monkeypatch):
             detector_minimum=0.5,
             legible_minimum=0.5,
             region_minimum=0.9,
-            looks_below=0.97,
-            keep_stacked=False,
+            recut_below=0.97,
+            with_stacked=False,
             opinion_model="ppocrv6-small",
             opinion_below=0.9,
         )

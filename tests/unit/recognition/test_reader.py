@@ -80,7 +80,7 @@ def test_only_what_can_be_read_is_asked_for_its_state_and_all_of_it_at_once():
 def test_a_state_stays_told_where_a_plate_is_looked_at_again_and_weighs_in_what_it_says():
     doubted = {"plate": [{"4": 0.45, "L": 0.55}, *"EFU387"]}
     states = NamedStates("US-CA")
-    [text] = read(reading(doubted), states=states, looks_below=0.9)
+    [text] = read(reading(doubted), states=states, recut_below=0.9)
     assert (text.region, text.plate, text.as_read) == ("US-CA", "4EFU387", "LEFU387")
     assert states.asked == [1]
 
@@ -205,7 +205,7 @@ def test_only_a_doubtful_plate_is_looked_at_again_and_its_looks_are_weighed_toge
     sure, doubtful = {"plate": "7A"}, {"plate": ["8", {"B": 0.6, "8": 0.4}]}
     again = {"plate": ["8", {"8": 0.9, "B": 0.1}]}
     network = reading(sure, doubtful, again, again)
-    reader = PlateReader(network, looks_below=0.9)
+    reader = PlateReader(network, recut_below=0.9)
     first, second = reader.read([(a_frame(), QUAD)] * 2)
     assert [len(shown) for shown in network.shown] == [2, 2]
     assert (first.plate, second.plate) == ("7A", "88")
@@ -240,7 +240,7 @@ def written_at(*places):
 )
 def test_small_stacked_characters_are_part_of_the_plate_only_where_wanted(places, all_of_it, plate):
     for keep, expected in ((True, all_of_it), (False, plate)):
-        reader = PlateReader(written_at(*places), keep_stacked=keep)
+        reader = PlateReader(written_at(*places), with_stacked=keep)
         [text] = reader.read([(a_frame(), QUAD)])
         assert (text.plate, text.as_read) == (expected, all_of_it)
         assert (text.alternatives[0].plate, text.alternatives[0].probability) == (
@@ -262,7 +262,7 @@ def test_a_plate_without_its_small_characters_is_as_probable_as_all_readings_tha
 
     about = {"margin_across": "0.06", "margin_up": "0.1", "temperature": "1"}
     network = FunctionNetwork(answer, **about)
-    [text] = PlateReader(network, keep_stacked=False).read([(a_frame(), QUAD)])
+    [text] = PlateReader(network, with_stacked=False).read([(a_frame(), QUAD)])
     assert text.plate == "85F"
     assert text.probability == pytest.approx(0.9 * 0.99**3, abs=0.02)
     assert text.alternatives[1].plate == "B5F"

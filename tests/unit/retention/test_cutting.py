@@ -157,7 +157,7 @@ async def test_each_kind_of_picture_that_cameras_send_is_cut(kind):
 
 def test_a_part_is_around_its_plate_and_other_plates_lie_with_a_margin_in_what_is_filled():
     parts = frame_cuts([(100, 50, 40, 20)], [(200, 50, 40, 20)], margin_widths=1.5)
-    assert parts.keep == ((40, -10, 160, 140),)
+    assert parts.visible == ((40, -10, 160, 140),)
     assert parts.fill == ((190, 40, 60, 40),)
     assert parts.plates == ((100, 50, 40, 20),)
 

@@ -32,10 +32,10 @@ DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 def test_a_hold_in_force_that_keeps_something_may_be_exported():
-    check_request(in_force=True, keeps_any=True)
+    check_request(in_force=True, has_records=True)
     for facts in ((False, True), (True, False)):
         with pytest.raises(Conflict):
-            check_request(in_force=facts[0], keeps_any=facts[1])
+            check_request(in_force=facts[0], has_records=facts[1])
 
 
 @pytest.mark.parametrize("state", [one for one in State if one is not State.READY])

@@ -24,7 +24,7 @@ MAX_SCANS = 100
 MAX_PICTURES = 8
 
 _SOI, _EOI, _SOS, _TEM, _APP2 = 0xD8, 0xD9, 0xDA, 0x01, 0xE2
-_SOF_TAKEN = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended sequential, progressive
+_SOF_ACCEPTED = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended sequential, progressive
 _SOF_OTHER = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _COMPONENTS = frozenset({1, 3, 4})
 
@@ -100,7 +100,7 @@ class _Picture:
         return self._data[at + 2 : end], end
 
     def _inspect(self, marker: int, body: bytes, start: int) -> None:
-        if marker in _SOF_TAKEN:
+        if marker in _SOF_ACCEPTED:
             self._frame_header(body, start)
         elif marker in _SOF_OTHER:
             raise unsupported_kind(ImageKind.JPEG_PROCESS)
