@@ -90,9 +90,9 @@ def words(name: str) -> str:
 def moment(at: str | datetime) -> Markup:
     """Render a time to the second in UTC, as in the access records; the page's script adds local time."""
     known = datetime.fromisoformat(at) if isinstance(at, str) else at
-    told = known.astimezone(UTC)
+    utc = known.astimezone(UTC)
     return Markup('<time datetime="{}">{} UTC</time>').format(
-        told.isoformat(timespec="seconds"), f"{told:%Y-%m-%d %H:%M:%S}"
+        utc.isoformat(timespec="seconds"), f"{utc:%Y-%m-%d %H:%M:%S}"
     )
 
 

@@ -93,7 +93,7 @@ async def _person_page(
         person=person.account,
         lifts=person.lifts,
         proposal=person.proposal,
-        takes_two=sorted(two),
+        needs_two=sorted(two),
         is_own=str(account_id) == visit.session.person_id,
         form=form,
         act=act,
