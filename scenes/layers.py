@@ -103,12 +103,14 @@ class Layers:
         soft = cv2.GaussianBlur(small, (0, 0), max(0.4, blur_px / step))
         margin = int(blur_px / step * 3) + 1
         top, bottom = max(0, rows[0] - margin), min(small.shape[0], rows[-1] + margin + 1)
-        keep = cv2.resize(
+        transparency = cv2.resize(
             255 - np.rint(soft[top:bottom] * strength).astype(np.uint8), None, fx=step, fy=step
         )
         band = self.surface[top * step : bottom * step]
-        keep = keep[: band.shape[0], : band.shape[1]]
-        cv2.multiply(band, cv2.merge([keep, keep, keep]), dst=band, scale=1 / 255)
+        transparency = transparency[: band.shape[0], : band.shape[1]]
+        cv2.multiply(
+            band, cv2.merge([transparency, transparency, transparency]), dst=band, scale=1 / 255
+        )
 
     def _bounds(self, points: Points) -> tuple[int, int, int, int]:
         height, width = self.retro.shape

@@ -27,9 +27,9 @@ def write_blocks(
         for name, shape in shapes.items()
     }
     with get_context("spawn").Pool(workers) as pool:
-        for number, parts in enumerate(pool.imap(render, jobs)):
-            at = slice(number * block, number * block + len(parts[0]))
-            for array, part in zip(out.values(), parts, strict=True):
+        for number, blocks in enumerate(pool.imap(render, jobs)):
+            at = slice(number * block, number * block + len(blocks[0]))
+            for array, part in zip(out.values(), blocks, strict=True):
                 array[at] = part
             print(f"{at.stop}/{count}", flush=True)
     for array in out.values():

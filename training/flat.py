@@ -11,7 +11,9 @@ from training.styles import STYLES
 
 @cache
 def _renderer() -> PlateRenderer:
-    return PlateRenderer([style for style in STYLES if 1.5 < style.aspect < 2.5], kept_per_style=6)
+    return PlateRenderer(
+        [style for style in STYLES if 1.5 < style.aspect < 2.5], cached_per_style=6
+    )
 
 
 def flat_plate(rng: np.random.Generator) -> Image:

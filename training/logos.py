@@ -31,14 +31,14 @@ def draw_logo(rng: np.random.Generator, plate: Image, *, left: bool) -> float:
     """
     h, w = plate.shape[:2]
     size = h * rng.uniform(0.3, 0.62)
-    taken = rng.uniform(0.03, 0.08) * w + size
-    middle = taken - size / 2
+    width = rng.uniform(0.03, 0.08) * w + size
+    middle = width - size / 2
     at = middle if left else w - middle, h * rng.uniform(0.42, 0.62)
     paint = (_roundel, _letter, _emblem, _thicket)[int(rng.choice(4, p=(0.25, 0.15, 0.25, 0.35)))]
     paint(rng, plate, at, size)
     if rng.random() < 0.2:
         _caption(rng, plate, at, size)
-    return float(taken)
+    return float(width)
 
 
 def _roundel(rng: np.random.Generator, plate: Image, at: Place, size: float) -> None:

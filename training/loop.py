@@ -53,7 +53,7 @@ class Recipe:
     batch: int
     clip: float
     """The largest norm of a gradient; longer ones are clipped."""
-    keep: float
+    decay: float
     """Share of the averaged weights that each step keeps."""
 
 
@@ -149,7 +149,7 @@ def run(
         rate = plan.rate * of_rate(share)
         losses.append(hands.learn(next(batches)))
         _step(net, optimiser, rate, recipe.clip)
-        average(averaged, net, min(recipe.keep, step / (step + 20)))
+        average(averaged, net, min(recipe.decay, step / (step + 20)))
         if step % plan.report_every == 0 or share >= 1:
             per_s = recipe.batch * step / (time.monotonic() - began)
             figures = {k: round(v, 4) for k, v in validate(averaged).items()}
@@ -194,11 +194,11 @@ def shuffled(
 
 
 @torch.no_grad()
-def average(averaged: torch.nn.Module, net: torch.nn.Module, keep: float) -> None:
+def average(averaged: torch.nn.Module, net: torch.nn.Module, decay: float) -> None:
     """Move the averaged weights a little towards the trained ones."""
     for mine, theirs in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
         if mine.dtype.is_floating_point:
-            mine.lerp_(theirs, 1 - keep)
+            mine.lerp_(theirs, 1 - decay)
         else:
             mine.copy_(theirs)
 

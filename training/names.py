@@ -118,10 +118,10 @@ class Letter:
 class NamedPlates:
     """Draws plates whose names are to be read; caches sheets, which cost the most."""
 
-    def __init__(self, *, kept_per_style: int = 6) -> None:
+    def __init__(self, *, cached_per_style: int = 6) -> None:
         self._serials = PlateRenderer()
-        self._kept: dict[tuple[int, int], Image] = {}
-        self._kept_per_style = kept_per_style
+        self._cached: dict[tuple[int, int], Image] = {}
+        self._cached_per_style = cached_per_style
         self._of: dict[str, list[Style]] = defaultdict(list)
         for style in STYLES:
             if style.aspect < 2.5:
@@ -149,11 +149,11 @@ class NamedPlates:
             return bare(rng)
         own = which < BARE_SHEET + OWN_SHEET
         number = STYLES.index(style) if own else int(rng.integers(len(STYLES)))
-        key = number, int(rng.integers(self._kept_per_style))
-        if key not in self._kept:
+        key = number, int(rng.integers(self._cached_per_style))
+        if key not in self._cached:
             painted = sheet(np.random.default_rng(key), STYLES[number])
-            self._kept[key] = np.asarray(cv2.resize(painted, (WIDTH_PX, HEIGHT_PX)), np.uint8)
-        return self._kept[key].copy()
+            self._cached[key] = np.asarray(cv2.resize(painted, (WIDTH_PX, HEIGHT_PX)), np.uint8)
+        return self._cached[key].copy()
 
     def _write(self, rng: np.random.Generator, plate: Image, style: Style) -> list[Letter]:
         """Write the name at one edge, and other words or none at the other."""

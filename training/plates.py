@@ -48,13 +48,13 @@ def face_of(rng: np.random.Generator, style: Style) -> Face:
 class PlateRenderer:
     """Draws plates of all styles; caches painted backgrounds, which cost the most."""
 
-    def __init__(self, styles: Sequence[Style] = STYLES, *, kept_per_style: int = 16) -> None:
+    def __init__(self, styles: Sequence[Style] = STYLES, *, cached_per_style: int = 16) -> None:
         self._styles = styles
         weights = np.array([style.weight for style in styles])
         # Half by frequency on the road, half evenly, so that the rare are learnt too.
         self._shares = 0.5 * weights / weights.sum() + 0.5 / len(styles)
-        self._kept: dict[tuple[int, int], Image] = {}
-        self._kept_per_style = kept_per_style
+        self._cached: dict[tuple[int, int], Image] = {}
+        self._cached_per_style = cached_per_style
 
     def render(self, rng: np.random.Generator) -> RenderedPlate:
         """Draw a plate; deterministic by the generator's state."""
@@ -83,8 +83,8 @@ class PlateRenderer:
         if style.aspect >= LONG_ASPECT or rng.random() >= LOGO_SHARE:
             return None
         left = bool(rng.random() < 0.75)
-        taken = draw_logo(rng, plate, left=left)
-        return (taken, 0.0) if left else (0.0, taken)
+        logo_width = draw_logo(rng, plate, left=left)
+        return (logo_width, 0.0) if left else (0.0, logo_width)
 
     def blank(self, rng: np.random.Generator) -> Image:
         """Draw a thing that only looks like a plate: a sign with words, or a plate without a serial."""
@@ -105,10 +105,10 @@ class PlateRenderer:
         return issue(rng, style.serials[int(rng.choice(len(weights), p=weights / weights.sum()))])
 
     def _background(self, rng: np.random.Generator, number: int) -> Image:
-        key = number, int(rng.integers(self._kept_per_style))
-        if key not in self._kept:
+        key = number, int(rng.integers(self._cached_per_style))
+        if key not in self._cached:
             # Seeded by its key, so that the cache does not depend on what was drawn before.
-            self._kept[key] = painted(
+            self._cached[key] = painted(
                 np.random.default_rng(key), self._styles[number], self._styles
             )
-        return self._kept[key].copy()
+        return self._cached[key].copy()

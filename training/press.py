@@ -114,9 +114,9 @@ def _set_line(
     gap, emblem = rng.uniform(0.35, 0.8), rng.uniform(0.5, 0.9)
     spaces = rng.uniform(0.1, 0.3) * 0.5 * high
     widths = np.array([_width(work.face, mark, gap, emblem) for mark in line]) * high
-    kept_clear, kept_right = _clear_zone(rng, work)
-    w = work.plate.shape[1] - kept_right
-    room = (w - kept_clear) * rng.uniform(0.8, 0.93)
+    clear_left, clear_right = _clear_zone(rng, work)
+    w = work.plate.shape[1] - clear_right
+    room = (w - clear_left) * rng.uniform(0.8, 0.93)
     between = len(line) - 1
     total = widths.sum() + spaces * between
     if total > room or (rng.random() < 0.5 and total > 0.7 * room):
@@ -127,7 +127,7 @@ def _set_line(
         spaces += min(spread, 0.28 * high)
     total = widths.sum() + spaces * between
     lean = float(np.clip(rng.normal(0, 0.02) * w, -0.03 * w, 0.03 * w))
-    x = kept_clear + (w - kept_clear - total) / 2 + lean
+    x = clear_left + (w - clear_left - total) / 2 + lean
     places: list[Place] = []
     for mark, width in zip(line, widths, strict=True):
         _set_mark(rng, work, mark, (x, middle - high / 2), (float(width), high))
@@ -158,8 +158,8 @@ def _clear_zone(rng: np.random.Generator, work: _Work) -> tuple[float, float]:
         left, right = work.clear
         return left * rng.uniform(0.8, 1.05), right * rng.uniform(0.8, 1.05)
     w = work.plate.shape[1]
-    kept_clear = work.style.serial_left * w if rng.random() < 0.8 else 0.0
-    return (0.05 * w if work.style.aspect > LONG_ASPECT else kept_clear), 0.0
+    clear_left = work.style.serial_left * w if rng.random() < 0.8 else 0.0
+    return (0.05 * w if work.style.aspect > LONG_ASPECT else clear_left), 0.0
 
 
 def _set_mark(

@@ -13,7 +13,7 @@ from training import loop
 from training.detector_net import STRIDE, DetectorNet
 from training.patches import Patches, load
 
-RECIPE: Final = loop.Recipe(batch=24, clip=5.0, keep=0.998)
+RECIPE: Final = loop.Recipe(batch=24, clip=5.0, decay=0.998)
 WEIGHT_DECAY: Final = 0.02
 CORE: Final = 0.3
 """Cells within this share of the plate, around its middle, are positive."""

@@ -17,7 +17,7 @@ from training.name_net import NameNet
 from training.names import Names, load
 from training.samples import REGIONS
 
-RECIPE: Final = loop.Recipe(batch=64, clip=2.0, keep=0.998)
+RECIPE: Final = loop.Recipe(batch=64, clip=2.0, decay=0.998)
 WEIGHT_DECAY: Final = 0.03
 SPELLING: Final = 1.0
 """Weight of the loss on the letter in each column. Without it the network had learnt nothing from 64,000 plates;
@@ -56,11 +56,11 @@ def validate(net: NameNet, samples: Names) -> dict[str, float]:
     odds = logits_of(net, samples).softmax(1).numpy()
     best, truth = odds.argmax(1), np.array(samples.states)
     named = truth > 0
-    told = (best > 0) & (odds.max(1) >= SURE)
+    sure = (best > 0) & (odds.max(1) >= SURE)
     return {
         "right": float((best == truth)[named].mean()),
-        "told": float(told[named].mean()),
-        "told_right": float((best == truth)[told].mean()) if told.any() else 0.0,
+        "told": float(sure[named].mean()),
+        "told_right": float((best == truth)[sure].mean()) if sure.any() else 0.0,
     }
 
 

@@ -14,7 +14,7 @@ from training.disturbing import cover, invert, swap_colours
 from training.reader_net import COLUMNS, ROWS, ReaderNet
 from training.samples import REGIONS, Samples, load
 
-RECIPE: Final = loop.Recipe(batch=64, clip=2.0, keep=0.999)
+RECIPE: Final = loop.Recipe(batch=64, clip=2.0, decay=0.999)
 WEIGHT_DECAY: Final = 0.03
 EARLY, LATE = 1.0, 0.3
 """Weights of the loss on the character in each column, from columns alone and after attention. Without it CTC
@@ -40,8 +40,8 @@ def spelled(classes: NDArray[np.integer[Any]]) -> list[tuple[int, ...]]:
     """Turn best paths into texts: (N, T) classes, repeats and blanks dropped."""
     texts = []
     for row in classes:
-        kept = row[np.insert(row[1:] != row[:-1], 0, True)]
-        texts.append(tuple(int(c) for c in kept if c))
+        collapsed = row[np.insert(row[1:] != row[:-1], 0, True)]
+        texts.append(tuple(int(c) for c in collapsed if c))
     return texts
 
 

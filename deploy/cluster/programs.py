@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 VERSION = "v1.34.4"
 """Kubernetes' version, as in go.mod; a test compares the two."""
 
-KEPT = Path(__file__).resolve().parents[2] / ".kubernetes"
+CACHE = Path(__file__).resolve().parents[2] / ".kubernetes"
 """Cache of the programs between runs; never committed."""
 
 _PACKAGES = {
@@ -46,19 +46,19 @@ class Programs:
         return str(self.folder / name)
 
 
-def programs(kept: Path = KEPT) -> Programs:
+def programs(cache: Path = CACHE) -> Programs:
     """Return the programs; builds them with Go if they are missing (about 13 min of one core).
 
     Raises: LocalError if Go is needed and missing, or cannot build them.
     """
     wanted = hashlib.sha256((HERE / "go.mod").read_bytes() + (HERE / "go.sum").read_bytes())
-    folder = kept / f"{VERSION}-{wanted.hexdigest()[:12]}"
+    folder = cache / f"{VERSION}-{wanted.hexdigest()[:12]}"
     if folder.is_dir():
         return Programs(folder)
     go = shutil.which("go")
     if go is None:
         raise LocalError("Kubernetes is built with Go, and there is no `go` here: install Go")
-    unfinished = kept / f"{folder.name}.{os.getpid()}"
+    unfinished = cache / f"{folder.name}.{os.getpid()}"
     for name, package in _PACKAGES.items():
         _build(go, package, unfinished.absolute() / name)
     with contextlib.suppress(OSError):  # another process has built it first

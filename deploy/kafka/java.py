@@ -12,7 +12,7 @@ from local.stack.process import LocalError
 
 JAVA_AT_LEAST = 17  # Kafka 4's broker
 POM = Path(__file__).with_name("pom.xml")
-KEPT = Path(__file__).resolve().parents[2] / ".kafka"
+CACHE = Path(__file__).resolve().parents[2] / ".kafka"
 """Cache of the jars between runs; never committed."""
 
 
@@ -31,12 +31,12 @@ def java() -> Path:
     )
 
 
-def jars(kept: Path = KEPT) -> Path:
+def jars(cache: Path = CACHE) -> Path:
     """Return the folder of Kafka's jars as pom.xml names them; Maven fetches them if they are missing.
 
     Raises: LocalError if Maven is needed and missing, or cannot fetch them.
     """
-    folder = kept / f"jars-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    folder = cache / f"jars-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
     if folder.is_dir():
         return folder
     maven = shutil.which("mvn")

@@ -16,25 +16,25 @@ VERSION = "v1.8.0"
 """As in docker-compose.yml; a test compares the two."""
 
 MODULE = "github.com/versity/versitygw/cmd/versitygw"
-KEPT = Path(__file__).resolve().parents[2] / ".objects"
+CACHE = Path(__file__).resolve().parents[2] / ".objects"
 """Cache of the program between runs; never committed."""
 
 REGION = "us-east-1"
 ROOT = "plateward"
 
 
-def program(kept: Path = KEPT) -> Path:
+def program(cache: Path = CACHE) -> Path:
     """Return the server's program; builds it with Go if it is missing (about 2.5 min of one core).
 
     Raises: LocalError if Go is needed and missing, or cannot build it.
     """
-    found = kept / VERSION / "versitygw"
+    found = cache / VERSION / "versitygw"
     if found.exists():
         return found
     go = shutil.which("go")
     if go is None:
         raise LocalError("the S3 server is built with Go, and there is no `go` here: install Go")
-    unfinished = kept / f"{VERSION}.{os.getpid()}"
+    unfinished = cache / f"{VERSION}.{os.getpid()}"
     done = subprocess.run(
         [go, "install", f"{MODULE}@{VERSION}"],
         env={**os.environ, "GOBIN": str(unfinished.absolute())},

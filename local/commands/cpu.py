@@ -21,9 +21,9 @@ _PARENT, _USED = 1, slice(11, 15)  # proc(5), fields counted after the name: ppi
 def used_s(running: Running) -> dict[str, float]:
     """Return the CPU seconds, user and system, of each part; `supervisor` is the stack's own process."""
     processes = _processes()
-    parts = {"supervisor": running.pid, **running.processes}
-    roots = set(parts.values())
-    return {name: _used_s(pid, processes, roots) for name, pid in parts.items()}
+    pids = {"supervisor": running.pid, **running.processes}
+    roots = set(pids.values())
+    return {name: _used_s(pid, processes, roots) for name, pid in pids.items()}
 
 
 def between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:

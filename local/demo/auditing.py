@@ -15,7 +15,7 @@ from services.audit.actions.verify import verify_export
 from shared.core.signed_notes import Checkpoint, Verifier
 
 SETTLED_WITHIN_S = 60.0
-LOOK_EVERY_S = 0.5
+POLL_EVERY_S = 0.5
 ATTEMPTED = "access.attempted"
 
 T = TypeVar("T")
@@ -31,20 +31,20 @@ async def audit_purpose(auditor: Person) -> str:
     )
 
 
-async def entries_of(auditor: Person, purpose: str, shown: Sequence[Step]) -> list[Step]:
+async def entries_of(auditor: Person, purpose: str, steps: Sequence[Step]) -> list[Step]:
     """Find the entry of each access; an entry of a refusal must say so. Raises: StepFailed."""
-    return [await _entry_of(auditor, purpose, one) for one in shown]
+    return [await _entry_of(auditor, purpose, one) for one in steps]
 
 
-async def _entry_of(auditor: Person, purpose: str, shown: Step) -> Step:
-    outcome = "allowed" if shown.status < 400 else "refused"
-    asked = {"person_id": shown.person_id, "kind": shown.kind, "outcome": outcome}
-    if shown.kind == ATTEMPTED:
-        asked["request_id"] = shown.request_id
+async def _entry_of(auditor: Person, purpose: str, step: Step) -> Step:
+    outcome = "allowed" if step.status < 400 else "refused"
+    asked = {"person_id": step.person_id, "kind": step.kind, "outcome": outcome}
+    if step.kind == ATTEMPTED:
+        asked["request_id"] = step.request_id
     found = await _until(
-        lambda: _search(auditor, purpose, asked), f"the audit entry of: {shown.what}"
+        lambda: _search(auditor, purpose, asked), f"the audit entry of: {step.what}"
     )
-    return replace(shown, entry=found[0]["seq"])
+    return replace(step, entry=found[0]["seq"])
 
 
 async def _search(auditor: Person, purpose: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
@@ -105,12 +105,12 @@ def _events(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
             yield json.loads(entry)
 
 
-async def _until(look: Callable[[], Awaitable[T | None]], what: str) -> T:
-    """Poll `look` until it returns a value. Raises: StepFailed naming `what` after a time limit."""
+async def _until(poll: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """Poll `poll` until it returns a value. Raises: StepFailed naming `what` after a time limit."""
     deadline = time.monotonic() + SETTLED_WITHIN_S
     while True:
-        if found := await look():
+        if found := await poll():
             return found
         if time.monotonic() > deadline:
             raise StepFailed(f"{what} did not come within {SETTLED_WITHIN_S:.0f} s")
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_EVERY_S)

@@ -84,8 +84,8 @@ async def post(
     for _ in range(TRIES):
         answer = await _try(api, frame, headers)
         if answer is not None and answer.is_success:
-            taken_ms = 1000 * (time.monotonic() - began)
-            sent = Sent(frame, answer.json()["capture_id"], device.name, taken_ms)
+            ack_ms = 1000 * (time.monotonic() - began)
+            sent = Sent(frame, answer.json()["capture_id"], device.name, ack_ms)
             return Posted(sent, began, captured_at)
         if answer is not None and answer.status_code not in _TRY_AGAIN:
             raise Refused(problem(answer))

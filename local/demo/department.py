@@ -23,7 +23,7 @@ AGENCY = {
     "state": "US-CA",
     "contact": "Records Division, Tehama County Sheriff",
 }
-_SHOWN_ONCE = "shown this once: "
+_PRINTED_ONCE = "shown this once: "
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,11 @@ async def _from_command_line(folder: Path, *command: str) -> str:
         sys.executable, "-m", "local.commands.administer", "--folder", str(folder), *command,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
     )  # fmt: skip
-    told, complained = await process.communicate()
+    output, complained = await process.communicate()
     if process.returncode != 0:
         why = complained.decode(errors="replace").strip()[-600:]
         raise StepFailed(f"{command[0]}: {why}")
-    return told.decode().partition(_SHOWN_ONCE)[2].strip()
+    return output.decode().partition(_PRINTED_ONCE)[2].strip()
 
 
 async def _join(api: Api, administrator: Person, trainer: Person, role: Role) -> Person:

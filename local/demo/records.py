@@ -12,7 +12,7 @@ from local.demo.client import Person, problem
 from local.demo.department import Device
 from local.demo.story import Box, Frame, Read, StepFailed
 
-LOOK_EVERY_S = 0.5
+POLL_EVERY_S = 0.5
 WAIT_S, WAIT_PER_FRAME_S = 60.0, 3.0
 PAGE = 500
 CROPS_AT_ONCE = 4
@@ -34,7 +34,7 @@ async def await_processed(
                 raise StepFailed(f"{one.sent.frame.name}: {problem(answer)}")
             if time.monotonic() > deadline:
                 raise StepFailed(f"{one.sent.frame.name} has no record; is recognition behind?")
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_EVERY_S)
         done(one.sent.frame)
 
 

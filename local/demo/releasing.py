@@ -14,7 +14,7 @@ from local.demo.story import Release, StepFailed
 from local.stack.servers import ROOT
 
 PACKAGED_WITHIN_S = 60.0
-LOOK_EVERY_S = 0.3
+POLL_EVERY_S = 0.3
 
 
 async def release(
@@ -33,21 +33,21 @@ async def release(
     await people.lieutenant.must("release", "POST", path, purpose=purpose, json=decision)
     filed = await _packaged(people, request_id)
     package = folder / "release.zip"
-    told = filed["package"]
-    await _download(people, request_id, package, told["sha256"])
+    answer = filed["package"]
+    await _download(people, request_id, package, answer["sha256"])
     verdict = await _verified(people, package)
-    if told["reads"] < 1:
+    if answer["reads"] < 1:
         raise StepFailed("the package holds no record")
     return Release(
         agency=AGENCY["name"],
         request_id=request_id,
         requester=people.outsider.known_as,
         approver=people.lieutenant.known_as,
-        reads=told["reads"],
-        images=told["images"],
-        size_bytes=told["size_bytes"],
-        sha256=told["sha256"],
-        signed_by=told["manifest_signed_by"],
+        reads=answer["reads"],
+        images=answer["images"],
+        size_bytes=answer["size_bytes"],
+        sha256=answer["sha256"],
+        signed_by=answer["manifest_signed_by"],
         checks=("the download has the digest on file", verdict),
     )
 
@@ -78,7 +78,7 @@ async def _packaged(people: Department, request_id: str) -> dict[str, Any]:
             return filed
         if time.monotonic() > deadline:
             raise StepFailed(f"the release is still {filed['status']}")
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_EVERY_S)
 
 
 async def _download(people: Department, request_id: str, to: Path, digest: str) -> None:
@@ -93,8 +93,8 @@ async def _download(people: Department, request_id: str, to: Path, digest: str) 
 async def _verified(people: Department, package: Path) -> str:
     """Run the recipient's own check, with the department's key from another source than the package."""
     key = package.with_suffix(".pem")
-    told = await people.administrator.api.must("retention", "GET", "/v1/signing-key")
-    await asyncio.to_thread(key.write_text, told.json()["public_pem"])
+    answer = await people.administrator.api.must("retention", "GET", "/v1/signing-key")
+    await asyncio.to_thread(key.write_text, answer.json()["public_pem"])
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.retention", "verify-package", str(package),
         "--key", str(key), stdout=asyncio.subprocess.PIPE, cwd=ROOT,

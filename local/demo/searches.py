@@ -83,9 +83,9 @@ async def refused_purpose(person: Person) -> Step:
     request_id = answer.headers.get("X-Request-ID", "")
     _must_refuse(answer, "purpose_prohibited")
     detail, what = answer.json()["detail"], "declared a prohibited purpose"
-    shown = _step(person, what, said, answer.status_code, detail, request_id)
+    step = _step(person, what, said, answer.status_code, detail, request_id)
     # The attempt to declare was allowed; the purpose was refused.
-    return replace(shown, kind="purpose.declared")
+    return replace(step, kind="purpose.declared")
 
 
 def _must_refuse(answer: httpx.Response, code: str) -> None:

@@ -20,8 +20,8 @@ from local.demo.story import Frame, StepFailed, Story
 from local.demo.truth import bare
 
 SETTLED_WITHIN_S = 30.0
-LOOK_EVERY_S = 0.5
-LOOKS_ALIKE = 3
+POLL_EVERY_S = 0.5
+EQUAL_POLLS = 3
 """Alerts have settled after this many equal polls in a row of a hit list that is fully delivered."""
 
 
@@ -47,7 +47,7 @@ async def play(
         await _search_and_release(people, story, window, folder)
         console.print("searched, refused, released")
         purpose = await auditing.audit_purpose(people.auditor)
-        story.shown = await auditing.entries_of(people.auditor, purpose, story.shown)
+        story.accesses = await auditing.entries_of(people.auditor, purpose, story.accesses)
         story.audit = await auditing.prove(people.auditor, purpose, folder)
     return story
 
@@ -119,7 +119,7 @@ async def _settle(officer: Person, stream: AlertStream) -> None:
     deadline = time.monotonic() + SETTLED_WITHIN_S
     before: set[str] = set()
     alike = 0
-    while alike < LOOKS_ALIKE:
+    while alike < EQUAL_POLLS:
         listed = {hit["hit_id"] for hit in await _hits(officer)}
         came = [arrival.hit["hit_id"] for arrival in stream.arrivals]
         if len(came) != len(set(came)):
@@ -128,7 +128,7 @@ async def _settle(officer: Person, stream: AlertStream) -> None:
         before = listed
         if time.monotonic() > deadline:
             raise StepFailed(f"{len(listed)} hits are on record, {len(came)} came as alerts")
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_EVERY_S)
 
 
 async def _hits(officer: Person) -> list[dict[str, str]]:
@@ -149,13 +149,13 @@ async def _search_and_release(
     """Search a plate that was read, run two refused requests, release its records to another agency."""
     seen = [*(alert.plate_read for alert in story.alerts), *(read.plate for read in story.reads)]
     plate = next(iter(seen), None)
-    looked_for = plate or listing.SAMPLE
+    plate_searched = plate or listing.SAMPLE
     if plate is not None:
-        story.shown.append(await searches.search_plate(people.investigator, plate, window))
+        story.accesses.append(await searches.search_plate(people.investigator, plate, window))
         part = await searches.search_pattern(people.investigator, plate, people.devices, window)
-        story.shown.append(part)
-    story.shown.append(await searches.refused_untrained(people.rookie, looked_for, window))
-    story.shown.append(await searches.refused_purpose(people.investigator))
+        story.accesses.append(part)
+    story.accesses.append(await searches.refused_untrained(people.rookie, plate_searched, window))
+    story.accesses.append(await searches.refused_purpose(people.investigator))
     if plate is None:
         story.notes.append("No plate was read, so there was nothing to search for or to release.")
         return

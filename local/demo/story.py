@@ -132,7 +132,7 @@ class Story:
     listed: list[tuple[str, str]] = field(default_factory=list)
     """Plates on the hot list, with their record kind."""
     hot_list: str = ""
-    shown: list[Step] = field(default_factory=list)
+    accesses: list[Step] = field(default_factory=list)
     release: Release | None = None
     audit: AuditProof | None = None
     notes: list[str] = field(default_factory=list)

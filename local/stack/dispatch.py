@@ -55,7 +55,7 @@ def _front(apps: Mapping[str, FastAPI]) -> Starlette:
 
     async def readyz(_: Request) -> Response:
         state = {name: await _state(app) for name, app in apps.items()}
-        ready = all(is_ok(value) for parts in state.values() for value in parts.values())
+        ready = all(is_ok(value) for checks in state.values() for value in checks.values())
         return JSONResponse(state, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def unknown(request: Request, exc: HTTPException) -> Response:

@@ -54,12 +54,12 @@ def stored_keys(folder: Path, given: Mapping[str, str], *, first_start: bool) ->
     drawable = set(KEYS if first_start else ()) | REPLACEABLE.keys() | ADDED.keys()
     if not any((folder / name.lower()).exists() for name in MAC_KEYS):
         drawable |= set(MAC_KEYS)  # data from before MACs
-    kept = {
+    stored = {
         name: _stored(folder / name.lower(), name, draw, may_draw=name in drawable)
         for name, draw in (KEYS | REPLACEABLE | ADDED).items()
         if name not in given
     }
-    return kept | _certified(folder, given)
+    return stored | _certified(folder, given)
 
 
 def root_file(folder: Path) -> Path:

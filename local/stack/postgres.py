@@ -248,11 +248,11 @@ class Postgres(Server):
             variables: psql's own, visible on the command line.
             environment: variables that the statements read by `\\getenv`, such as passwords.
         """
-        told = [
+        options = [
             text for name, value in (variables or {}).items() for text in ("-v", f"{name}={value}")
         ]
         subprocess.run(
-            [Path(bin_dir()) / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *told, "-w", "-h", LOOPBACK,
+            [Path(bin_dir()) / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, "-w", "-h", LOOPBACK,
              "-p", str(self.port), "-U", _SUPERUSER, "-d", database],
             check=True,
             input=statements,

@@ -50,10 +50,10 @@ def held(folder: Path, what: str) -> Iterator[None]:
     with (folder / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as taken:
+        except BlockingIOError as exc:
             raise LocalError(
                 f"another process already runs {what} on {folder}: stop it first"
-            ) from taken
+            ) from exc
         yield
 
 

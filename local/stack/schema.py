@@ -33,8 +33,8 @@ async def make_tables(services: Sequence[str], environment: Mapping[str, str]) -
         raise LocalError(f"the tables cannot be made: {named(exc.orig or exc)}") from None
 
 
-async def _make(service: str, told: Mapping[str, str]) -> None:
-    given = {name: told.get(name.upper()) for name in DatabaseSettings.model_fields}
+async def _make(service: str, environment: Mapping[str, str]) -> None:
+    given = {name: environment.get(name.upper()) for name in DatabaseSettings.model_fields}
     settings = DatabaseSettings.model_validate({n: v for n, v in given.items() if v})
     owner, role = settings.database_owner_link(), settings.database_link().role
     if owner is None:

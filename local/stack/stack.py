@@ -37,7 +37,7 @@ from shared.kafka.trim import Trimmer, fleeting_topics, services_to_wait_for
 READY_WITHIN_S = 120.0
 CRASHES, CRASHES_WITHIN_S = 5, 60.0
 """If a part ends more often than this within the time, the stack stops instead of restarting it."""
-_LOOK_EVERY_S = 0.5
+_POLL_EVERY_S = 0.5
 
 
 class Stack:
@@ -130,8 +130,8 @@ class Stack:
 
     def _start_services(self, environment: Mapping[str, str]) -> None:
         make = partial(service, folder=self._folder)
-        ways_in = (*APIS, *PAGES)
-        together = [n for n in self._services if n in ways_in and not self._separate]
+        routed = (*APIS, *PAGES)
+        together = [n for n in self._services if n in routed and not self._separate]
         if together:
             if self._port and listens(self._port):
                 raise LocalError(
@@ -149,9 +149,9 @@ class Stack:
             self._urls |= {"": front.url}
         for name in self._services:
             if name not in together:
-                told = environment_of(name, self._with_addresses(environment, [name]))
-                told = as_principal(told, name)
-                below = {**told, "ROOT_PATH": f"/{name}"}  # as behind a proxy
+                own = environment_of(name, self._with_addresses(environment, [name]))
+                own = as_principal(own, name)
+                below = {**own, "ROOT_PATH": f"/{name}"}  # as behind a proxy
                 alone = make(name, [f"services.{name}"], environment=below)
                 self._start(name, alone)
                 self._urls[name] = alone.url
@@ -186,7 +186,7 @@ class Stack:
 
     async def _watch(self, stop: asyncio.Event) -> None:
         """Restart servers that end, until `stop` is set. Raises: LocalError if one keeps ending."""
-        while not await _set_within(stop, _LOOK_EVERY_S):
+        while not await _set_within(stop, _POLL_EVERY_S):
             for name, server in self._servers.items():
                 if not server.child.alive():
                     self._restart(name, server)

@@ -26,7 +26,7 @@ FOLLOWED = (KeyPublished, AccountChanged, CertificateRevoked)
 """Events that a service replays from the start; it follows ticks from the end of their topic."""
 
 CURRENT_FOR = timedelta(seconds=5)
-TICKS_KEPT = 10
+RECENT_TICKS = 10
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -52,10 +52,10 @@ class Provisioned:
     @classmethod
     def from_event(cls, event: AccountChanged) -> "Provisioned":
         """Return the provisioners that an account's event lists. The topic is compacted, so each event lists all."""
-        told = event.details.get("provisioned")
-        if not isinstance(told, dict) or not isinstance(told.get("by"), list):
+        provisioned = event.details.get("provisioned")
+        if not isinstance(provisioned, dict) or not isinstance(provisioned.get("by"), list):
             return cls()
-        return cls(frozenset(map(str, told["by"])), told.get("known") is True)
+        return cls(frozenset(map(str, provisioned["by"])), provisioned.get("known") is True)
 
 
 class People:
@@ -73,7 +73,7 @@ class People:
         self._valid_from: dict[str, datetime] = {}
         self._barred: dict[str, str] = {}
         self._provisioned: dict[str, Provisioned] = {}
-        self._ticks: deque[tuple[IdentityTicked, datetime]] = deque(maxlen=TICKS_KEPT)
+        self._ticks: deque[tuple[IdentityTicked, datetime]] = deque(maxlen=RECENT_TICKS)
         self._highest: IdentityTicked | None = None
         self._current_until: datetime | None = None
         self._lost_at: datetime | None = None

@@ -319,11 +319,11 @@ def _signed(kind: str, body: bytes) -> bytes:
 
 def _body_and_signature(text: str) -> tuple[bytes, bytes]:
     """Split a signed text into body and signature. Raises: CertificateRefused."""
-    parts = text.split(".")
-    if len(text) > MAX_TEXT_CHARACTERS or len(parts) != 2:
+    fields = text.split(".")
+    if len(text) > MAX_TEXT_CHARACTERS or len(fields) != 2:
         raise CertificateRefused("this is not a signed text")
     try:
-        body, signature = (urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in parts)
+        body, signature = (urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in fields)
     except ValueError:
         raise CertificateRefused("this is not a signed text") from None
     if len(signature) != SIGNATURE_BYTES or text != f"{_base64url(body)}.{_base64url(signature)}":

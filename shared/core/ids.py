@@ -12,9 +12,9 @@ _VARIANT = 0x8000 << 48
 _CLEAR = ~((0xF000 << 64) | (0xC000 << 48))
 
 
-def derive_id(kind: str, *parts: object) -> UUID:
-    """Return the UUID (version 8, RFC 9562) of `parts` within `kind`; equal parts give equal ids."""
-    name = "\x1f".join((kind, *map(str, parts)))
+def derive_id(kind: str, *fields: object) -> UUID:
+    """Return the UUID (version 8, RFC 9562) of `fields` within `kind`; equal parts give equal ids."""
+    name = "\x1f".join((kind, *map(str, fields)))
     number = int.from_bytes(blake2b(name.encode(), digest_size=16).digest(), "big")
     return UUID(int=(number & _CLEAR) | _VERSION_8 | _VARIANT)
 
@@ -22,9 +22,9 @@ def derive_id(kind: str, *parts: object) -> UUID:
 class Deriver:
     """Derives many keyed ids with a common beginning, in a third of the time that each takes alone."""
 
-    def __init__(self, secret: bytes, kind: str, *parts: object) -> None:
+    def __init__(self, secret: bytes, kind: str, *fields: object) -> None:
         """`secret` has 32 bytes; \\x1f separates the parts, so no part may contain it."""
-        name = "\x1f".join((kind, *map(str, parts), ""))
+        name = "\x1f".join((kind, *map(str, fields), ""))
         self._begun = blake2b(name.encode(), key=secret, digest_size=16)
 
     def derive(self, rest: str) -> UUID:

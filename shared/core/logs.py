@@ -21,13 +21,13 @@ class DiscreetFormatter(logging.Formatter):
 
     def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 - logging's name
         """Return the error and its causes, innermost first."""
-        parts: list[str] = []
+        lines: list[str] = []
         error, seen = ei[1], set[int]()
         while error is not None and id(error) not in seen:
             seen.add(id(error))
-            parts.append("".join([*traceback.format_tb(error.__traceback__), named(error)]))
+            lines.append("".join([*traceback.format_tb(error.__traceback__), named(error)]))
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        return "\n-- led to\n".join(reversed(parts))
+        return "\n-- led to\n".join(reversed(lines))
 
 
 class OfRequest(logging.Filter):

@@ -99,6 +99,6 @@ class CompiledPattern:
 
 def _regex(text: str) -> str:
     """Return a regex with a group for each run of known characters, so that a match gives their positions."""
-    parts = re.split("([?*])", text)
-    ways = {"?": ".", "*": ".*?", "": ""}
-    return "".join(ways.get(part, f"({part})") for part in parts)
+    pieces = re.split("([?*])", text)
+    patterns = {"?": ".", "*": ".*?", "": ""}
+    return "".join(patterns.get(part, f"({part})") for part in pieces)

@@ -43,12 +43,12 @@ def node_hash(left: Hash, right: Hash) -> Hash:
     return sha256(b"\x01" + left + right).digest()
 
 
-def fold(parts: Sequence[Hash]) -> Hash:
+def fold(subtrees: Sequence[Hash]) -> Hash:
     """Return the root over complete subtrees of decreasing size, left to right."""
-    if not parts:
+    if not subtrees:
         return EMPTY_ROOT
-    root = parts[-1]
-    for left in reversed(parts[:-1]):
+    root = subtrees[-1]
+    for left in reversed(subtrees[:-1]):
         root = node_hash(left, root)
     return root
 

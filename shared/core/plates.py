@@ -29,9 +29,9 @@ CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OTHER_WILDCARDS = frozenset("_%#@")
 """Wildcards of other systems' notations: dropping one would name another vehicle."""
 
-_KEPT = frozenset(CHARACTERS) | WILDCARDS | _OTHER_WILDCARDS
+_ALLOWED = frozenset(CHARACTERS) | WILDCARDS | _OTHER_WILDCARDS
 _ASCII: dict[int, str | None] = {
-    code: chr(code).upper() if chr(code).upper() in _KEPT else None for code in range(128)
+    code: chr(code).upper() if chr(code).upper() in _ALLOWED else None for code in range(128)
 }
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
@@ -59,12 +59,12 @@ def normalise_plate(text: str) -> PlateText:
 
 def plate_characters(text: str) -> str:
     """Return the letters and digits of an engine's text that a plate can have; drops all others."""
-    kept = []
+    allowed = []
     for character in text.translate(_FULL_WIDTH):
         plain = character.upper() if character.isascii() else ""
         if plain in CHARACTERS:
-            kept.append(plain)
-    return "".join(kept)
+            allowed.append(plain)
+    return "".join(allowed)
 
 
 @dataclass(frozen=True, slots=True)

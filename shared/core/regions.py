@@ -23,7 +23,9 @@ _SUBDIVISIONS = {
     "AU": "ACT NSW NT QLD SA TAS VIC WA",
 }
 KNOWN = frozenset(
-    f"{country}-{part}" for country, parts in _SUBDIVISIONS.items() for part in parts.split()
+    f"{country}-{part}"
+    for country, subdivisions in _SUBDIVISIONS.items()
+    for part in subdivisions.split()
 )
 COUNTRIES = frozenset(
     [

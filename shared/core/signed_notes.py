@@ -54,12 +54,12 @@ class Verifier:
     @classmethod
     def parse(cls, vkey: str) -> "Verifier":
         """Parse a verifier key in C2SP's format. Raises: BadNote."""
-        parts = vkey.strip().split("+", 2)
+        fields = vkey.strip().split("+", 2)
         try:
             name, key_hash, key = (
-                parts[0],
-                bytes.fromhex(parts[1]),
-                b64decode(parts[2], validate=True),
+                fields[0],
+                bytes.fromhex(fields[1]),
+                b64decode(fields[2], validate=True),
             )
         except (IndexError, ValueError) as exc:
             raise BadNote("a verifier key is name+hash+base64") from exc

@@ -167,8 +167,8 @@ class Consumer:
                     await self._work(consumer, batches)
                     self._pause_s = FIRST_PAUSE_S
                 self._failing = None
-                taken = sum(map(len, batches.values()))
-                if 0 < taken < self._subscription.max_records // 2:
+                count = sum(map(len, batches.values()))
+                if 0 < count < self._subscription.max_records // 2:
                     await asyncio.sleep(self._subscription.gather_s)
         finally:
             await stop_client(consumer)

@@ -69,8 +69,8 @@ class DeadLetterEnds:
         return sum(map(len, found.values()))
 
     def _is_over(self, message: Any, now: datetime) -> bool:
-        told = dict(message.headers).get("dead_at", b"")
-        dead_at = _moment(told) or datetime.fromtimestamp(message.timestamp / 1000, UTC)
+        recorded = dict(message.headers).get("dead_at", b"")
+        dead_at = _moment(recorded) or datetime.fromtimestamp(message.timestamp / 1000, UTC)
         if dead_at < now - timedelta(seconds=DEAD_RETENTION_S):
             return True
         return any(at < now - self._schedule for at in captured_times(message.value or b""))
@@ -83,7 +83,7 @@ class DeadLetterEnds:
         now: datetime,
     ) -> None:
         """Republish the dead letters before `last` that must stay and were not replayed."""
-        kept: list[Record] = []
+        remaining: list[Record] = []
         bus = KafkaBus(self._kafka, "trim")
         await bus.start()
         try:
@@ -95,12 +95,12 @@ class DeadLetterEnds:
                     continue
                 headers = [(name, bytes(value)) for name, value in message.headers]
                 value = message.value or b""
-                kept.append(Record(partition.topic, message.key or b"", value, headers))
-                if len(kept) == _AT_ONCE:
-                    await bus.publish_records(kept)
-                    kept = []
-            if kept:
-                await bus.publish_records(kept)
+                remaining.append(Record(partition.topic, message.key or b"", value, headers))
+                if len(remaining) == _AT_ONCE:
+                    await bus.publish_records(remaining)
+                    remaining = []
+            if remaining:
+                await bus.publish_records(remaining)
         finally:
             await bus.stop()
 

@@ -61,8 +61,10 @@ async def show(kafka: Kafka | str) -> int:
     for topic in (topic for topic in TOPICS.values() if topic.workers):
         async for record in dead_letters(kafka, topic, replayed=False):
             headers = {name: value.decode(errors="replace") for name, value in record.headers}
-            shown = (headers.get(n, "-") for n in ("ce_id", "dead_at", "dead_group", "dead_reason"))
-            print(topic.name, *shown, sep="  ")
+            values = (
+                headers.get(n, "-") for n in ("ce_id", "dead_at", "dead_group", "dead_reason")
+            )
+            print(topic.name, *values, sep="  ")
             count += 1
     print(f"{count} dead letters")
     return count

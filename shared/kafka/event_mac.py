@@ -49,12 +49,12 @@ class MacKey:
         `content-type`, by name) and the body. The number of parts and the length of each come first, as 64-bit
         big-endian integers, so no two events have the same bytes.
         """
-        parts = [topic.encode(), key]
+        pieces = [topic.encode(), key]
         for name, encoded in _covered(tuple(headers)):
-            parts += (encoded, headers[name])
-        parts.append(body)
-        count = len(parts)
-        covered = pack(f">{count + 1}Q", count, *map(len, parts)) + b"".join(parts)
+            pieces += (encoded, headers[name])
+        pieces.append(body)
+        count = len(pieces)
+        covered = pack(f">{count + 1}Q", count, *map(len, pieces)) + b"".join(pieces)
         return self._hmac.hexdigest(covered)
 
     def holds(self, message: Message) -> bool:

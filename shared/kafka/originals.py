@@ -29,8 +29,8 @@ class Verdict(Enum):
 
 def undone(record: Record) -> Record:
     """Return the record that was refused: the dead letter without its added headers."""
-    kept = [(name, value) for name, value in record.headers if not name.startswith(OWN)]
-    return record._replace(headers=kept)
+    original = [(name, value) for name, value in record.headers if not name.startswith(OWN)]
+    return record._replace(headers=original)
 
 
 class Originals:

@@ -170,13 +170,13 @@ async def _trim(kafka: Kafka, every_s: float | None, touched: Path | None) -> No
     policy = load_policy(Path(os.environ.get("POLICY_FILE", "policy.toml"))).retention
     schedule = timedelta(days=max(policy.schedule_days, policy.floor_days))
     trimmer, ends = Trimmer(kafka, services_to_wait_for()), DeadLetterEnds(kafka, schedule)
-    looked_at = -DEAD_LETTERS_EVERY_S
+    checked_at = -DEAD_LETTERS_EVERY_S
     while True:
         try:
             print(await trimmer.once(), "records deleted", flush=True)
-            if time.monotonic() - looked_at >= DEAD_LETTERS_EVERY_S:
+            if time.monotonic() - checked_at >= DEAD_LETTERS_EVERY_S:
                 print(await ends.once(), "dead letters ended", flush=True)
-                looked_at = time.monotonic()
+                checked_at = time.monotonic()
             if touched is not None:
                 await asyncio.to_thread(touched.touch)
         except Unavailable as exc:

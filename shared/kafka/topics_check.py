@@ -19,11 +19,11 @@ from shared.kafka.requests import MetadataRequest, ask
 from shared.kafka.topics import TOPICS
 from shared.kafka.topics_wanted import LEAST_SAFE_COPIES, MIN_INSYNC, Wanted, wanted
 
-LOOKED_AT_S = 30.0
+REUSED_FOR_S = 30.0
 """How long a successful check is reused; a failed one is repeated at once."""
 
 MOST_NAMED = 5
-_NOT_TOLD = -(2**31)
+_NOT_REPORTED = -(2**31)
 _DENIED = 29
 HINT = "run `python -m shared.kafka.topics_admin ensure`"
 
@@ -46,7 +46,7 @@ class TopicsCheck:
 
         Raises: Unavailable, naming the faults.
         """
-        if self._well_at is not None and self._now() - self._well_at < LOOKED_AT_S:
+        if self._well_at is not None and self._now() - self._well_at < REUSED_FOR_S:
             return
         self._well_at = None
         admin = self._kafka.admin()
@@ -112,7 +112,7 @@ def _fault(topic: Wanted, seen: Mapping[str, Any], operations: Sequence[Operatio
     if len(seen["partitions"]) < topic.partitions:
         return f"{topic.name} has too few partitions"
     may = seen["authorized_operations"]
-    if may != _NOT_TOLD:
+    if may != _NOT_REPORTED:
         for operation in operations:
             if not may >> operation & 1:
                 return f"{topic.name}: {operation.name.lower()} is not allowed"

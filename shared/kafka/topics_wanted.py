@@ -44,11 +44,11 @@ def wanted(brokers: int, topics: Iterable[Topic] = TOPICS.values()) -> list[Want
     copies, acknowledged = copies_on(brokers)
     found = []
     for topic in topics:
-        for name, partitions, kept in (
+        for name, partitions, own in (
             (topic.name, topic.partitions, retention_configs(topic)),
             (topic.dead, 1, _deleted_after(DEAD_RETENTION_S)),
         ):
-            configs = MappingProxyType({**kept, MIN_INSYNC: str(acknowledged)})
+            configs = MappingProxyType({**own, MIN_INSYNC: str(acknowledged)})
             found.append(Wanted(name, partitions, copies, configs))
     return found
 

@@ -21,7 +21,7 @@ from shared.kafka.topics import TOPICS
 log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
-KEPT = 10
+RECORDS_LEFT = 10
 """Records kept of each fleeting topic."""
 
 
@@ -97,7 +97,9 @@ class Trimmer:
         topics = [TOPICS[name] for name in self.fleeting]
         partitions = [TopicPartition(t.name, n) for t in topics for n in range(t.partitions)]
         ends = await consumer.end_offsets(partitions)
-        return {partition: end - KEPT for partition, end in ends.items() if end > KEPT}
+        return {
+            partition: end - RECORDS_LEFT for partition, end in ends.items() if end > RECORDS_LEFT
+        }
 
     async def _floors(self, admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
         """Return the lowest offset that all services of a partition have committed."""

@@ -54,10 +54,10 @@ class BodyLimit:
         declared = dict(scope["headers"]).get(b"content-length", b"")
         too_long = declared.isdigit() and int(declared) > MAX_BODY_BYTES
         deadline = asyncio.get_running_loop().time() + self._within_s
-        taken, whole = 0, False
+        received, whole = 0, False
 
         async def bounded() -> Message:
-            nonlocal taken, whole
+            nonlocal received, whole
             if too_long:
                 raise _too_large()
             if whole:  # an event stream waits here for its client to disconnect, without a deadline
@@ -67,9 +67,9 @@ class BodyLimit:
                     message = await receive()
             except TimeoutError:
                 raise _too_slow(self._within_s) from None
-            taken += len(message.get("body", b""))
+            received += len(message.get("body", b""))
             whole = not message.get("more_body", False)
-            if taken > MAX_BODY_BYTES:
+            if received > MAX_BODY_BYTES:
                 raise _too_large()
             return message
 

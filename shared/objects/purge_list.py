@@ -119,7 +119,7 @@ class ListWriter:
         )
 
     async def _section(self, name: SectionName, pages: AsyncIterator[Sequence[Record]]) -> Section:
-        tree, parts, waiting = Frontier(), list[Part](), list[bytes]()
+        tree, stored, waiting = Frontier(), list[Part](), list[bytes]()
         last = b""
         async for page in pages:
             lines = [record.line for record in page]
@@ -129,11 +129,11 @@ class ListWriter:
             await asyncio.to_thread(_grow, tree, lines)
             waiting += lines
             while len(waiting) >= PART_LINES:
-                parts.append(await self._put(name, len(parts), waiting[:PART_LINES]))
+                stored.append(await self._put(name, len(stored), waiting[:PART_LINES]))
                 del waiting[:PART_LINES]
         if waiting:
-            parts.append(await self._put(name, len(parts), waiting))
-        return Section(lines=tree.size, root=tree.root().hex(), parts=parts)
+            stored.append(await self._put(name, len(stored), waiting))
+        return Section(lines=tree.size, root=tree.root().hex(), parts=stored)
 
     async def _put(self, name: SectionName, number: int, lines: Sequence[bytes]) -> Part:
         key = f"{folder_of(self._run_id)}/{name}-{number:06}.txt"

@@ -101,13 +101,13 @@ class ObjectStore(Protocol):
 
 def open_store(url: str) -> ObjectStore:
     """Open the store at `url`: file:///folder (created if absent) or s3://bucket/prefix."""
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return LocalObjects(Path(parts.path))
-    if parts.scheme == "s3":
-        prefix = parts.path.strip("/") or None
-        return _Objects(S3Store(parts.netloc, prefix=prefix))
-    message = f"an object store is file:// or s3://, not {parts.scheme!r}"
+    address = urlsplit(url)
+    if address.scheme == "file":
+        return LocalObjects(Path(address.path))
+    if address.scheme == "s3":
+        prefix = address.path.strip("/") or None
+        return _Objects(S3Store(address.netloc, prefix=prefix))
+    message = f"an object store is file:// or s3://, not {address.scheme!r}"
     raise ValueError(message)
 
 
@@ -229,9 +229,9 @@ class LocalObjects(_Objects):
         path = self._folder / _checked(folder)
         return await self._listed(lambda: list(islice(_walk(path, folder, after), limit)))
 
-    async def _listed(self, look: Callable[[], T]) -> T:
+    async def _listed(self, call: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, look)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
         except OSError as exc:
             raise DependencyDown("the object folder cannot be listed") from exc
 

@@ -19,7 +19,7 @@ PICTURES = frozenset({"crop", "image"})
 PUSHED = frozenset({Permission.ALERT_RECEIVE.value})
 """Permissions under which the software, and not the person, chooses what is shown: live alerts."""
 
-KEPT = timedelta(days=2)
+COUNT_RETENTION = timedelta(days=2)
 """Counts stay until every request of their day has ended."""
 
 _ADD = text(
@@ -70,4 +70,4 @@ async def shut(connection: AsyncConnection, person_id: str, day: date, most: int
 
 async def drop_old(connection: AsyncConnection, today: date) -> None:
     """Delete counts older than two days."""
-    await connection.execute(_DROP, {"before": today - KEPT})
+    await connection.execute(_DROP, {"before": today - COUNT_RETENTION})

@@ -60,7 +60,7 @@ class MonthSecrets:
         self._db = db
         self._clock = clock
         self._vault = vault
-        self._kept = timedelta(days=kept_days)
+        self._retention = timedelta(days=kept_days)
         self._secrets: dict[date, bytes] = {}
         self._ended: set[date] = set()
         self.reloading = PeriodicTask(
@@ -73,7 +73,7 @@ class MonthSecrets:
         Raises: Unavailable; VaultFault if another key-encryption key sealed them.
         """
         now = self._clock.now()
-        month, last = month_of(now - self._kept), _next(month_of(now))
+        month, last = month_of(now - self._retention), _next(month_of(now))
         wanted = []
         while month <= last:
             wanted.append(month)

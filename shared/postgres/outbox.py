@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 BACKLOG = Gauge("alpr_outbox_backlog", "Events that wait for Kafka", ["service"])
 
-INBOX_KEPT = timedelta(days=30)
+INBOX_RETENTION = timedelta(days=30)
 """Longer than any topic keeps its events, so a redelivery always finds its inbox row."""
 
 MAX_EVENT_BYTES = 900_000
@@ -45,7 +45,7 @@ _INSERT = text(
     " SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:keys AS bytea[]),"
     " CAST(:headers AS jsonb[]), CAST(:vals AS bytea[]))"
 )
-_TAKE = text(
+_LOCK_BATCH = text(
     "SELECT o.seq, o.topic, o.key, o.headers, o.value,"  # noqa: S608 - constants
     f" CASE WHEN b.seq IS NOT NULL THEN b.digest = {DIGEST} ELSE false END AS before_macs"
     " FROM outbox o LEFT JOIN outbox_before_macs b USING (seq) ORDER BY o.seq LIMIT :limit"
@@ -140,7 +140,7 @@ class Relay:
         async with self._db.begin() as connection:
             if not (await connection.execute(_LOCK)).scalar_one():
                 return 0  # another replica is relaying
-            rows = (await connection.execute(_TAKE, {"limit": self._batch})).all()
+            rows = (await connection.execute(_LOCK_BATCH, {"limit": self._batch})).all()
             if not rows:
                 self._set_backlog(0)
                 return 0
@@ -175,5 +175,5 @@ class Relay:
             await drop_old(connection, datetime.now(UTC).date())
             await connection.execute(
                 text("DELETE FROM inbox WHERE seen_at < now() - CAST(:kept AS interval)"),
-                {"kept": INBOX_KEPT},
+                {"kept": INBOX_RETENTION},
             )

@@ -130,8 +130,8 @@ def _reaches(schemas: Sequence[str]) -> str:
 
 def _warn_or_refuse(settings: DatabaseSettings, fault: str) -> None:
     """Log that the role has more rights than its work needs. Raises: SchemaFault unless the settings allow it."""
-    kept_apart = settings.database_owner_url is not None or not settings.database_link().stays
-    if kept_apart and not settings.database_allow_owner:
+    separate_roles = settings.database_owner_url is not None or not settings.database_link().stays
+    if separate_roles and not settings.database_allow_owner:
         raise SchemaFault(
             f"{fault}; set DATABASE_URL to a role that owns no tables and reaches this service's schema only, "
             "and DATABASE_OWNER_URL to the owner's, or set DATABASE_ALLOW_OWNER=true"

@@ -13,7 +13,7 @@ from shared.events import LogCovered
 
 BEHIND = Gauge("alpr_log_behind_seconds", "How far the audit log is behind Kafka", ["service"])
 
-SHOWN_AFTER_S = 60
+REPORTED_AFTER_S = 60
 """Delay above which `/readyz` reports it and audit raises a finding."""
 
 SKEW = timedelta(seconds=60)
@@ -38,7 +38,7 @@ class Coverage:
         self._refuses_s = refuses_s
         self._ready_without = ready_without
         self._until = clock.now()
-        self._told = False
+        self._learned = False
         BEHIND.labels(service).set_function(self.behind_s)
 
     async def learn(self, events: Sequence[LogCovered]) -> None:
@@ -46,8 +46,8 @@ class Coverage:
         for event in events:
             if event.covered_until > self._clock.now() + SKEW:
                 continue
-            if not self._told or event.covered_until > self._until:
-                self._until, self._told = event.covered_until, True
+            if not self._learned or event.covered_until > self._until:
+                self._until, self._learned = event.covered_until, True
 
     def behind_s(self) -> float:
         """Return the delay of the log in seconds."""
@@ -67,7 +67,7 @@ class Coverage:
     def state(self) -> str:
         """Return the state for `/readyz`."""
         behind_s = self.behind_s()
-        if behind_s <= SHOWN_AFTER_S:
+        if behind_s <= REPORTED_AFTER_S:
             return "ok"
         if self.refuses and not self._ready_without:
             return f"{behind_s:.0f} s behind: access is refused"

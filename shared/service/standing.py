@@ -10,7 +10,7 @@ from shared.core.signed_notes import BadNote, Checkpoint
 from shared.events import CheckpointSigned, Event, LogCovered, PolicyLoaded
 from shared.service.coverage import Coverage
 
-SHOWN_DIGITS = 12
+DIGEST_DIGITS = 12
 
 NOTE_EXAMPLE = (
     "plateward.local/audit\n7\nbjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0=\n\n"
@@ -35,10 +35,10 @@ class Policies:
         """Return "ok" while all services have the same policy, else the policy of each."""
         if len(set(self._digests.values())) == 1:
             return "ok"
-        shown = (
-            f"{name} {digest[:SHOWN_DIGITS]}" for name, digest in sorted(self._digests.items())
+        digests = (
+            f"{name} {digest[:DIGEST_DIGITS]}" for name, digest in sorted(self._digests.items())
         )
-        return f"services run by different policies: {', '.join(shown)}"
+        return f"services run by different policies: {', '.join(digests)}"
 
 
 class NewestCheckpoint:

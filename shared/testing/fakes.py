@@ -86,7 +86,7 @@ class FakeObjects:
     """Stores bytes by key; `down` makes it refuse. Objects missing in `put_at` count as stored now."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
+        self.stored: dict[str, bytes] = {}
         self.put_at: dict[str, datetime] = {}
         self.down = False
 
@@ -97,7 +97,7 @@ class FakeObjects:
     async def put(self, key: str, data: bytes) -> None:
         """Store `data`."""
         self._check()
-        self.kept[key] = data
+        self.stored[key] = data
 
     async def put_file(self, key: str, path: Path) -> None:
         """Store the content of a file."""
@@ -106,9 +106,9 @@ class FakeObjects:
     async def get(self, key: str) -> bytes:
         """Return the stored bytes. Raises: NotFound."""
         self._check()
-        if key not in self.kept:
+        if key not in self.stored:
             raise NotFound(Common.OBJECT_MISSING)
-        return self.kept[key]
+        return self.stored[key]
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         """Yield the stored bytes. Raises: NotFound."""
@@ -117,11 +117,11 @@ class FakeObjects:
     async def delete(self, key: str) -> None:
         """Delete `key`."""
         self._check()
-        self.kept.pop(key, None)
+        self.stored.pop(key, None)
 
     async def level(self, folder: str) -> Level:
         """Return the folders and objects directly in a folder."""
-        below = await self.page(folder, limit=len(self.kept))
+        below = await self.page(folder, limit=len(self.stored))
         start = len(folder) + 1
         return Level(
             list(dict.fromkeys(k[: k.index("/", start)] for k, _ in below if "/" in k[start:])),
@@ -134,7 +134,7 @@ class FakeObjects:
         """Return objects in a folder and those below it, by key."""
         self._check()
         now = datetime.now(UTC)
-        keys = sorted(k for k in self.kept if k.startswith(f"{folder}/") and k > (after or ""))
+        keys = sorted(k for k in self.stored if k.startswith(f"{folder}/") and k > (after or ""))
         return [Stored(key, self.put_at.get(key, now)) for key in keys[:limit]]
 
     async def ping(self) -> None:

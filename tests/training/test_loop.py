@@ -7,7 +7,7 @@ import torch
 
 from training import loop
 
-RECIPE = loop.Recipe(batch=4, clip=1.0, keep=0.9)
+RECIPE = loop.Recipe(batch=4, clip=1.0, decay=0.9)
 
 
 def test_the_rate_rises_then_falls_and_ends_at_its_end():

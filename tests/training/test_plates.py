@@ -52,7 +52,7 @@ def test_what_was_drawn_before_does_not_change_a_plate():
 
 @pytest.mark.parametrize("style", STYLES, ids=named)
 def test_every_style_gives_plates_that_say_what_stands_where(style):
-    renderer, rng = PlateRenderer([style], kept_per_style=1), np.random.default_rng(1)
+    renderer, rng = PlateRenderer([style], cached_per_style=1), np.random.default_rng(1)
     for _ in range(3):
         plate = renderer.render(rng)
         height, width = plate.pixels.shape[:2]

@@ -48,7 +48,7 @@ def _arc(thickness: float, half_width: float, top: float, foot: float) -> Outlin
 
 
 # fmt: off
-PARTS: dict[str, tuple[Part, ...]] = {
+SHAPES: dict[str, tuple[Part, ...]] = {
     "dot": ((_round(0, 0, 0.16, 0.16), 1),),
     "dash": ((_box(-0.16, -0.06, 0.16, 0.06), 1),),
     "diamond": (([(0, -0.4), (0.24, 0), (0, 0.4), (-0.24, 0)], 1),),
@@ -206,7 +206,7 @@ PARTS: dict[str, tuple[Part, ...]] = {
 # fmt: on
 
 
-def _emblem(parts: tuple[Part, ...]) -> Emblem:
+def _emblem(shapes: tuple[Part, ...]) -> Emblem:
     def paint(
         canvas: Image,
         centre: tuple[float, float],
@@ -218,7 +218,7 @@ def _emblem(parts: tuple[Part, ...]) -> Emblem:
         turned = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
         stretch = np.array([rng.uniform(0.88, 1.12), rng.uniform(0.94, 1.06)]) * height_px
         tone = near(colour, rng)
-        for outline, brightness in parts:
+        for outline, brightness in shapes:
             points = np.asarray(outline, float)
             points = points + rng.normal(0, 0.008, points.shape)
             polygon(
@@ -228,5 +228,5 @@ def _emblem(parts: tuple[Part, ...]) -> Emblem:
     return paint
 
 
-EMBLEMS: dict[str, Emblem] = {name: _emblem(parts) for name, parts in PARTS.items()}
+EMBLEMS: dict[str, Emblem] = {name: _emblem(shapes) for name, shapes in SHAPES.items()}
 """Emblems by name, for `*` in a pattern or large in a motif."""

@@ -69,7 +69,7 @@ def is_held_out(name: str) -> bool:
 
 
 def _rendered(cache: Path, count: int, seed: int) -> list[Frame]:
-    kept = cache / f"scenes-{count}-{seed}"
+    folder = cache / f"scenes-{count}-{seed}"
     corners: list[Points] = []
 
     def make() -> list[Image]:
@@ -80,11 +80,11 @@ def _rendered(cache: Path, count: int, seed: int) -> list[Frame]:
             scene = render_scene(seed + place, plates=() if empty else None, condition=condition)
             pictures.append(scene.frame)
             corners.append(np.array([t.corners for t in scene.truth], np.float32))
-        np.savez(kept.with_suffix(".npz"), *[c.reshape(-1, 4, 2) for c in corners])
+        np.savez(folder.with_suffix(".npz"), *[c.reshape(-1, 4, 2) for c in corners])
         return pictures
 
-    pixels = _stacked(kept.with_suffix(".npy"), make)
-    with np.load(kept.with_suffix(".npz")) as stored:
+    pixels = _stacked(folder.with_suffix(".npy"), make)
+    with np.load(folder.with_suffix(".npz")) as stored:
         return [
             Frame(pixels[place], stored[f"arr_{place}"], exact=True, suspects=_as_boxes([]))
             for place in range(count)

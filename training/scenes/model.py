@@ -40,7 +40,7 @@ class Canvas:
     corners: list[Points] = field(default_factory=list)
     exact: list[bool] = field(default_factory=list)
     ignore: list[tuple[float, float, float, float]] = field(default_factory=list)
-    taken: list[tuple[float, float, float, float]] = field(default_factory=list)
+    occupied: list[tuple[float, float, float, float]] = field(default_factory=list)
     """Boxes (x, y, width, height) that later things must not cover."""
 
     @property
@@ -53,12 +53,12 @@ class Canvas:
         x, y, w, h = box_around(points, margin_px)
         return not any(
             x < left + width and left < x + w and y < top + height and top < y + h
-            for left, top, width, height in self.taken
+            for left, top, width, height in self.occupied
         )
 
     def reserve(self, points: Points, margin_px: float = 2.0) -> None:
         """Reserve the box around `points`, (n, 2) px, against later things."""
-        self.taken.append(box_around(points, margin_px))
+        self.occupied.append(box_around(points, margin_px))
 
     def add(self, corners: Points, *, exact: bool) -> None:
         """Add a plate, (4, 2) px: a target if it is whole and large enough, else ignored."""

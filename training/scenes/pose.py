@@ -82,14 +82,14 @@ def lay(
     target = (corners - low - 0.5).astype(np.float32)
     matrix = cv2.getPerspectiveTransform(flat, target)
     border = cv2.BORDER_REPLICATE
-    shown = cv2.warpPerspective(small, matrix, (wide, tall), borderMode=border)
+    warped = cv2.warpPerspective(small, matrix, (wide, tall), borderMode=border)
     cover = cv2.warpPerspective(_solid(width, height, round_), matrix, (wide, tall))
     if soften_px > 0.2:
-        shown = cv2.GaussianBlur(shown, (0, 0), soften_px)
+        warped = cv2.GaussianBlur(warped, (0, 0), soften_px)
         cover = cv2.GaussianBlur(cover, (0, 0), soften_px)
     share = (cover.astype(np.float32) / 255)[..., None]
     where = image[low[1] : high[1], low[0] : high[0]]
-    where[:] = np.rint(where + (shown.astype(np.float32) - where) * share).astype(np.uint8)
+    where[:] = np.rint(where + (warped.astype(np.float32) - where) * share).astype(np.uint8)
 
 
 def _near_size(texture: Image, corners: Points) -> Image:

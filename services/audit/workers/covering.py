@@ -17,7 +17,7 @@ from shared.core.periodic import PeriodicTask
 from shared.events import LogCovered
 from shared.kafka.client import stop_client
 from shared.service.api_runtime import ApiRuntime
-from shared.service.coverage import SHOWN_AFTER_S
+from shared.service.coverage import REPORTED_AFTER_S
 
 EVERY_S = 10.0
 MOST_PROBES = 2000
@@ -91,10 +91,10 @@ class Covering:
             self._probes = deque(list(self._probes)[::2])
 
     async def check_lag(self, now: datetime) -> None:
-        """Raise a finding, at most one an hour, if the log is behind by more than `SHOWN_AFTER_S`."""
+        """Raise a finding, at most one an hour, if the log is behind by more than `REPORTED_AFTER_S`."""
         since = self._until or self._since
         behind = now - since
-        if behind <= timedelta(seconds=SHOWN_AFTER_S):
+        if behind <= timedelta(seconds=REPORTED_AFTER_S):
             return
         finding = a_finding(
             "log_behind",

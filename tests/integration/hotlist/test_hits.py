@@ -421,7 +421,7 @@ async def test_a_picture_is_shown_to_who_may_see_it_and_recorded(hotlist, object
     told = await hotlist.announced(RecordsDisclosed)
     assert (told[-1].record_kind, told[-1].all_ids) == ("image", [hit["hit_id"]])
     await hotlist.call("GET", hit["image_url"], status=404)
-    objects.kept.clear()
+    objects.stored.clear()
     await hotlist.call("GET", hit["crop_url"], status=404)
     assert (
         len(await hotlist.announced(RecordsDisclosed)) == before + 1

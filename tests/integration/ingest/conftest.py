@@ -99,7 +99,7 @@ class Station:
 
     def stored_nothing(self) -> bool:
         """Return whether neither the object store nor Kafka got anything from a camera."""
-        return not (self.objects.kept or self.captures or self.reads)
+        return not (self.objects.stored or self.captures or self.reads)
 
 
 @pytest.fixture(scope="session")

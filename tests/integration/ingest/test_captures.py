@@ -36,7 +36,7 @@ async def test_a_frame_is_stored_then_announced_then_acknowledged(station, camer
     device = event.device_id
     key = f"captures/{device}/2026/06/01/{event.capture_id}.jpg"
     assert (event.image.object_key, event.key) == (key, str(device))
-    assert station.objects.kept == {key: FRAME}
+    assert station.objects.stored == {key: FRAME}
     assert (event.image.width_px, event.image.height_px) == (96, 64)
     assert (event.place.latitude, event.place.heading_deg) == (39.9277, 90)
     assert (event.device_name, event.agency_ori) == ("Main St", "CA0520100")
@@ -87,7 +87,7 @@ async def test_the_same_frame_twice_is_one_capture_with_one_receipt(station, cam
     again = await station.post_frame(camera, FRAME, params=query)
     assert first.json() == again.json()
     assert len({event.capture_id for event in station.captures}) == 1
-    assert len(station.objects.kept) == 1
+    assert len(station.objects.stored) == 1
 
 
 async def test_without_a_device_time_the_same_frame_is_still_one_capture_at_one_time(
@@ -101,7 +101,7 @@ async def test_without_a_device_time_the_same_frame_is_still_one_capture_at_one_
     assert again["capture_id"] == first["capture_id"]
     assert again["captured_at"] == first["captured_at"]
     assert len({(e.capture_id, e.captured_at) for e in station.captures}) == 1
-    assert len(station.objects.kept) == 1
+    assert len(station.objects.stored) == 1
 
 
 async def test_one_frame_at_two_times_or_of_two_devices_is_two_captures(station, camera):
@@ -324,7 +324,7 @@ async def test_with_kafka_down_nothing_is_acknowledged_and_the_retry_is_the_same
     assert receipt["captured_at"] == "2026-06-01T12:00:00Z", (
         "when it first came, not a minute later"
     )
-    assert len(station.objects.kept) == 1
+    assert len(station.objects.stored) == 1
 
 
 @pytest.mark.clause("468.5/transfer")
@@ -353,7 +353,7 @@ async def test_with_postgres_down_cameras_with_a_clock_go_on(station, camera):
     refused = await station.post_frame(camera, FRAME)
     assert refused.status_code == 503, "when it first came cannot be known"
     station.running.runtime.db = whole
-    assert len(station.captures) == len(station.objects.kept) == 1
+    assert len(station.captures) == len(station.objects.stored) == 1
 
 
 async def test_a_body_that_does_not_arrive_is_given_up(station, camera):
@@ -374,7 +374,7 @@ async def test_one_frame_from_twenty_hands_at_once_is_one_capture(station, camer
     answers = await asyncio.gather(*[station.post_frame(camera, FRAME) for _ in range(20)])
     assert {answer.status_code for answer in answers} == {202}
     assert len({(e.capture_id, e.captured_at) for e in station.captures}) == 1
-    assert len(station.objects.kept) == 1
+    assert len(station.objects.stored) == 1
 
 
 async def test_a_device_over_its_rate_is_told_when_to_come_again(station):

@@ -100,7 +100,7 @@ async def test_a_revoked_credential_is_refused_at_once_and_leaves_nothing(statio
     made = await station.register()
     path = f"/v1/devices/{made['device']['device_id']}"
     assert (await station.post_frame(made["credential"], FRAME)).status_code == 202
-    station.objects.kept.clear()
+    station.objects.stored.clear()
     station.bus.records.clear()
     revoked = await station.admin("POST", f"{path}/revocation", {"reason": "stolen"})
     assert revoked.json()["status"] == "revoked"

@@ -183,7 +183,7 @@ def packaged(runtime, bus, objects, clock):
         from hashlib import sha256
 
         key = f"packages/{request_id}.zip"
-        objects.kept[key] = content
+        objects.stored[key] = content
         event = ReleasePackaged(
             **{
                 "occurred_at": clock.now(),

@@ -150,7 +150,7 @@ async def test_what_is_no_document_is_refused_and_not_kept(
     response = await client.post("/v1/documents", content=content, headers=requester())
     assert response.status_code == status
     assert response.headers["Content-Type"] == "application/problem+json"
-    assert objects.kept == {}
+    assert objects.stored == {}
 
 
 async def test_a_document_that_trickles_in_keeps_no_database_connection(
@@ -187,7 +187,7 @@ async def test_a_document_that_never_ends_is_refused(
     response = await client.post("/v1/documents", content=endless(), headers=requester())
     assert response.status_code == 400
     assert "did not arrive completely" in response.json()["detail"]
-    assert objects.kept == {}
+    assert objects.stored == {}
 
 
 @pytest.mark.clause("468.7(a)/written-request")

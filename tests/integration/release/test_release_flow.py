@@ -205,7 +205,7 @@ async def test_there_is_no_package_before_it_is_built_or_after_it_expires(
     assert (late.status_code, late.json()["code"]) == (409, "package_expired")
     assert await announced(ReleaseReceived) == []
     assert await expire_due(runtime) == 1
-    assert objects.kept == {}
+    assert objects.stored == {}
     assert [e.change for e in await announced(ReleaseChanged)] == ["expired"]
     assert await expire_due(runtime) == 0
     status = await client.get(f"/v1/agency/requests/{request_id}", headers=requester())
@@ -236,7 +236,7 @@ async def test_a_changed_package_is_held_back_and_has_no_receipt(
     request_id = await filed()
     await decide(request_id)
     content, event = await packaged(request_id)
-    objects.kept[event.package_key] = content[:-1] + b"!"
+    objects.stored[event.package_key] = content[:-1] + b"!"
     response = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
     assert response.content == b""
     assert await announced(ReleaseReceived) == []
@@ -248,7 +248,7 @@ async def test_a_missing_package_is_a_problem_and_nothing_is_disclosed(
     request_id = await filed()
     await decide(request_id)
     await packaged(request_id)
-    objects.kept.clear()
+    objects.stored.clear()
     response = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
     assert response.status_code == 404
     assert not [e for e in await announced(RecordsDisclosed) if e.record_kind == "package"]

@@ -65,7 +65,7 @@ class Retention:
     @property
     def stored_keys(self) -> list[str]:
         """Keys of the objects that are there, the lists that purges leave apart."""
-        return sorted(key for key in self.objects.kept if not key.startswith("purges/"))
+        return sorted(key for key in self.objects.stored if not key.startswith("purges/"))
 
     async def store(self, *events: Any) -> None:
         """Deliver events as Kafka would, those of one type in one batch."""

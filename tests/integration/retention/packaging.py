@@ -57,7 +57,7 @@ async def build(retention, approval, tmp_path):
         if event.request_id == approval.request_id
     ]
     path = tmp_path / "package.zip"
-    path.write_bytes(retention.objects.kept[packaged.package_key])
+    path.write_bytes(retention.objects.stored[packaged.package_key])
     return packaged, path
 
 

@@ -241,7 +241,7 @@ async def test_a_large_frame_passes_in_pieces(retention):
 
 async def test_a_frame_that_was_tampered_with_is_withheld_and_not_disclosed(pictured, caplog):
     retention, capture, _ = pictured
-    retention.objects.kept[capture.image.object_key] = JPEG + b"!"
+    retention.objects.stored[capture.image.object_key] = JPEG + b"!"
     answer = await retention.get(f"/v1/captures/{capture.capture_id}/image", 503)
     assert answer.headers["content-type"] == "application/problem+json"
     assert await retention.emitted(RecordsDisclosed) == []

@@ -127,7 +127,7 @@ async def test_what_speaks_against_a_read_is_in_the_evidence(retention, tmp_path
 
 async def test_an_image_that_is_gone_is_named_and_counted(retention, tmp_path):
     capture, _ = await a_pictured_read(retention, "7ABC123")
-    del retention.objects.kept[capture.image.object_key]
+    del retention.objects.stored[capture.image.object_key]
     _, export = await exported(retention, plate="7ABC123")
     assert (export["images"], export["omitted"]) == (1, 1)
     path = await written(retention, export, tmp_path / "evidence.zip")
@@ -338,8 +338,8 @@ async def test_a_download_names_its_digest_and_is_on_record_each_time(retention)
 async def test_a_package_that_was_changed_in_the_store_does_not_leave_whole(retention):
     await a_pictured_read(retention, "7ABC123")
     _, export = await exported(retention, plate="7ABC123")
-    [key] = [key for key in retention.objects.kept if key.startswith("evidence/")]
-    retention.objects.kept[key] = retention.objects.kept[key][:-1] + b"!"
+    [key] = [key for key in retention.objects.stored if key.startswith("evidence/")]
+    retention.objects.stored[key] = retention.objects.stored[key][:-1] + b"!"
     transport = httpx.ASGITransport(retention.app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         path = f"/v1/evidence-exports/{export['export_id']}/package"
@@ -394,7 +394,7 @@ async def test_an_export_that_will_not_be_booked_is_withdrawn_with_a_reason(rete
     await download(retention, export, 409)
     await book(retention, export, 409)
     await retention.running.evidence.work()
-    assert not any(key.startswith("evidence/") for key in retention.objects.kept)
+    assert not any(key.startswith("evidence/") for key in retention.objects.stored)
     await release(retention, hold)
     [told] = [e for e in await retention.emitted(EvidenceChanged) if e.change == "withdrawn"]
     assert told.details == {"reason": "written to no medium"}

@@ -152,7 +152,7 @@ async def test_an_approval_delivered_twice_makes_one_package(retention, tmp_path
     await retention.store(an_approval(request_id=approval.request_id))
     await retention.running.packager.work()
     assert len(await retention.emitted(ReleasePackaged)) == 1
-    assert len([key for key in retention.objects.kept if key.startswith("packages/")]) == 1
+    assert len([key for key in retention.objects.stored if key.startswith("packages/")]) == 1
 
 
 async def test_while_the_object_store_is_down_a_package_waits_and_others_after_it(
@@ -259,8 +259,8 @@ async def test_a_fault_of_the_software_is_tried_twenty_times_and_no_more(retenti
 async def test_an_image_that_is_gone_or_changed_is_named_as_omitted(retention, tmp_path):
     gone, _ = await a_pictured_read(retention, "7ABC123")
     changed, _ = await a_pictured_read(retention, "7ABC123", NOON - timedelta(hours=1))
-    del retention.objects.kept[gone.image.object_key]
-    retention.objects.kept[changed.image.object_key] = JPEG + b"!"
+    del retention.objects.stored[gone.image.object_key]
+    retention.objects.stored[changed.image.object_key] = JPEG + b"!"
     packaged, path = await build(retention, an_approval(), tmp_path)
     omitted = content(path, "data/omitted.csv").decode()
     assert f"images/{gone.capture_id}.png,not in the object store" in omitted

@@ -80,7 +80,7 @@ async def test_the_certificate_commits_to_the_list(retention):
     named = PurgeList(**certificate["purge_list"])
     assert named == event.purge_list
     await ListReader(retention.objects, event.run_id, named).verify()
-    assert json.loads(retention.objects.kept[named.key])["purged"]["root"] == named.purged_root
+    assert json.loads(retention.objects.stored[named.key])["purged"]["root"] == named.purged_root
 
 
 @pytest.mark.clause("468.5/holds")
@@ -190,17 +190,17 @@ async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, mo
 async def test_a_list_ends_after_thirty_days_and_its_proof_stays(retention):
     await retention.store(a_read("1OLD001", WHOLE_MONTH))
     run = await purge(retention)
-    assert len(retention.objects.kept) == 2
+    assert len(retention.objects.stored) == 2
     retention.clock.advance(days=30)
     await retention.running.purger.work()
-    assert len(retention.objects.kept) == 2
+    assert len(retention.objects.stored) == 2
     retention.clock.advance(seconds=1)
     retention.objects.down = True
     await retention.running.purger.work()
     retention.objects.down = False
-    assert len(retention.objects.kept) == 2
+    assert len(retention.objects.stored) == 2
     await retention.running.purger.work()
-    assert retention.objects.kept == {}
+    assert retention.objects.stored == {}
     certificate = (await retention.get(f"/v1/purge-runs/{run['run_id']}/certificate")).json()
     assert certificate["purge_list"]["purged"] == 1
 
@@ -218,7 +218,7 @@ async def test_the_log_hears_of_the_certificate_and_the_list_waits_for_it(retent
     run = await purge(retention)
     retention.clock.advance(days=40)
     await retention.running.purger.work()
-    assert len(retention.objects.kept) == 2
+    assert len(retention.objects.stored) == 2
     monkeypatch.setattr(retention.running.purger, "_certify", certify)
     await retention.running.purger.work()
     path = f"/v1/purge-runs/{run['run_id']}/certificate"
@@ -227,4 +227,4 @@ async def test_the_log_hears_of_the_certificate_and_the_list_waits_for_it(retent
     digest = sha256(canonical(certificate)).hexdigest()
     assert (str(told.run_id), told.details["certificate_sha256"]) == (run["run_id"], digest)
     await retention.running.purger.work()
-    assert retention.objects.kept == {}
+    assert retention.objects.stored == {}

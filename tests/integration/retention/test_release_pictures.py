@@ -170,7 +170,7 @@ async def test_no_picture_of_a_release_carries_metadata(retention, tmp_path):
     jpeg = with_metadata(cv2.imencode(".jpg", scene())[1].tobytes())
     capture, [read] = await a_frame(retention, jpeg, ("7ABC123", CAR))
     await retention.objects.put(read.crop_key, with_metadata(JPEG))
-    assert SECRET in retention.objects.kept[read.crop_key]
+    assert SECRET in retention.objects.stored[read.crop_key]
     _, path = await build(retention, an_approval(), tmp_path)
     for data in (image_of(path, capture), content(path, f"data/crops/{read.read_id}.png")):
         assert SECRET not in data

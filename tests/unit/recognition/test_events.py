@@ -57,7 +57,7 @@ async def test_a_frame_comes_to_a_read_with_its_crop_and_one_outcome(captures, b
     assert read.model == "scripted/1@abababababababab"
     key = crop_key_of(capture, read.read_id)
     assert read.has_crop
-    assert objects.kept[key].startswith(b"\xff\xd8\xff")
+    assert objects.stored[key].startswith(b"\xff\xd8\xff")
     assert "7ABC" not in key
     assert processed.capture == capture
     assert (processed.outcome, processed.read_ids) == ("plates", [read.read_id])
@@ -85,7 +85,7 @@ async def test_readings_under_the_minimum_are_no_reads_and_the_frame_is_unreadab
     [processed] = bus.events(CaptureProcessed)
     assert (processed.outcome, processed.read_ids, processed.reason) == ("unreadable", [], None)
     assert bus.events(ReadRecognised) == []
-    assert len(objects.kept) == 1, "no crop of what is no read"
+    assert len(objects.stored) == 1, "no crop of what is no read"
 
 
 async def test_an_image_that_cannot_be_decoded_is_told_and_refused(captures, bus, objects):

@@ -46,7 +46,7 @@ async def store(request, tmp_path):
             await obstore.put_async(objects._store, key, b"x")
         return objects
     fake = FakeObjects()
-    fake.kept = dict.fromkeys(KEYS, b"x")
+    fake.stored = dict.fromkeys(KEYS, b"x")
     return fake
 
 

@@ -52,7 +52,7 @@ async def test_a_reader_gets_what_was_written_in_order(objects):
     assert await read(objects, named, "purged") == PURGED
     assert await read(objects, named, "held") == HELD
     assert (named.purged, named.held) == (11, 1)
-    assert sorted(objects.kept) == [
+    assert sorted(objects.stored) == [
         f"purges/{RUN}/held-000000.txt",
         f"purges/{RUN}/manifest.json",
         *(f"purges/{RUN}/purged-00000{n}.txt" for n in range(3)),
@@ -63,7 +63,7 @@ async def test_the_root_is_rfc_6962_over_the_lines_as_anybody_computes_it(object
     named = await write(objects, held=[])
     lines = [
         line
-        for key, body in sorted(objects.kept.items())
+        for key, body in sorted(objects.stored.items())
         if "/purged-" in key
         for line in body.splitlines()
     ]
@@ -77,7 +77,7 @@ async def test_records_out_of_order_or_twice_are_not_written(objects):
     for wrong in ([PURGED[1], PURGED[0]], [PURGED[0], PURGED[0]]):
         with pytest.raises(ValueError, match="sorted"):
             await write(objects, purged=wrong)
-    assert f"purges/{RUN}/manifest.json" not in objects.kept
+    assert f"purges/{RUN}/manifest.json" not in objects.stored
 
 
 async def test_a_list_written_again_takes_the_place_of_the_first(objects):
@@ -108,13 +108,13 @@ async def test_a_changed_part_is_refused_before_a_record_of_it_is_returned(
 ):
     named = await write(objects)
     key = f"purges/{RUN}/purged-000001.txt"
-    before = objects.kept[key]
-    objects.kept[key] = changed_lines(before, change)
+    before = objects.stored[key]
+    objects.stored[key] = changed_lines(before, change)
     if with_digest:
-        manifest = json.loads(objects.kept[named.key])
+        manifest = json.loads(objects.stored[named.key])
         part = manifest["purged"]["parts"][1]
-        part["sha256"] = purge_list.sha256(objects.kept[key]).hexdigest()
-        objects.kept[named.key] = json.dumps(manifest).encode()
+        part["sha256"] = purge_list.sha256(objects.stored[key]).hexdigest()
+        objects.stored[named.key] = json.dumps(manifest).encode()
     found = []
 
     async def follow():
@@ -129,9 +129,9 @@ async def test_a_changed_part_is_refused_before_a_record_of_it_is_returned(
 async def test_a_manifest_that_tells_another_root_than_its_lines_have_is_found_out(objects):
     """The writer of event and manifest can forge the root; only the lines prove it."""
     named = await write(objects)
-    manifest = json.loads(objects.kept[named.key])
+    manifest = json.loads(objects.stored[named.key])
     manifest["purged"]["root"] = "00" * 32
-    objects.kept[named.key] = body = json.dumps(manifest).encode()
+    objects.stored[named.key] = body = json.dumps(manifest).encode()
     forged = PurgeList(
         key=named.key,
         sha256=purge_list.sha256(body).hexdigest(),
@@ -156,6 +156,6 @@ async def test_a_store_that_is_away_is_waited_for_and_a_list_that_is_gone_is_not
     with pytest.raises(Unavailable):
         await ListReader(objects, RUN, named).verify()
     objects.down = False
-    objects.kept.clear()
+    objects.stored.clear()
     with pytest.raises(NotFound):
         await ListReader(objects, RUN, named).verify()
