@@ -78,7 +78,9 @@ async def search(
     }
     found: list[dict[str, Any]] = []
     while True:
-        answer = await person.ask("retention", "POST", "/v1/searches", purpose=purpose, json=body)
+        answer = await person.ask(
+            "retention", "POST", "/v1/reads/search", purpose=purpose, json=body
+        )
         if not answer.is_success:
             raise StepFailed(f"search: {problem(answer)}")
         if requests is not None:

@@ -64,7 +64,7 @@ async def refused_untrained(person: Person, plate: str, window: tuple[datetime, 
         "captured_from": window[0].isoformat(),
         "captured_to": window[1].isoformat(),
     }
-    answer = await person.ask("retention", "POST", "/v1/searches", json=body)
+    answer = await person.ask("retention", "POST", "/v1/reads/search", json=body)
     request_id = answer.headers.get("X-Request-ID", "")
     _must_refuse(answer, Common.TRAINING_MISSING.code)
     detail = answer.json()["detail"]

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from services.release.domain.requests import Status
+from services.release.domain.requests import RequestStatus
 from services.release.store import Failure, Package, Requests
 from shared.core.errors import InternalFault
 from shared.events import Event, ReleaseFailed, ReleasePackaged
@@ -66,7 +66,7 @@ async def _packaged(requests: Requests, event: ReleasePackaged) -> None:
         packaged_at=event.occurred_at,
     )
     await requests.package(event.request_id, package)
-    await requests.move(event.request_id, Status.PACKAGED)
+    await requests.move(event.request_id, RequestStatus.PACKAGED)
 
 
 async def _failed(requests: Requests, event: ReleaseFailed) -> None:
@@ -74,11 +74,11 @@ async def _failed(requests: Requests, event: ReleaseFailed) -> None:
     await _approved(requests, event.request_id, "a failure")
     failure = Failure(reason=event.reason, failed_at=event.occurred_at)
     await requests.fail(event.request_id, failure)
-    await requests.move(event.request_id, Status.FAILED)
+    await requests.move(event.request_id, RequestStatus.FAILED)
 
 
 async def _approved(requests: Requests, request_id: UUID, what: str) -> None:
     found = await requests.lock(request_id)
-    if found is None or found.status is not Status.APPROVED:
+    if found is None or found.status is not RequestStatus.APPROVED:
         state = found.status.value if found else "unknown here"
         raise InternalFault(f"{what} arrived for a request that is {state}")

@@ -29,7 +29,7 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Person(BaseModel):
+class PersonOut(BaseModel):
     """A person, as the log and the files name people."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -45,7 +45,7 @@ class Person(BaseModel):
         return None if actor is None else cls.model_validate(actor)
 
 
-class Count(BaseModel):
+class CountOut(BaseModel):
     """The number of items; if `at_least` is true, there may be more."""
 
     value: int
@@ -59,7 +59,7 @@ class Page(BaseModel, Generic[T]):
     next: str | None = Field(
         default=None, description="The `after` of the next page, unchanged; null on the last page"
     )
-    count: Count | None = None
+    count: CountOut | None = None
 
     @classmethod
     def of(cls, items: Sequence[T], *, last: object = None) -> Self:
@@ -101,17 +101,18 @@ def key_of(after: str | None, kind: type[K]) -> K | None:
     return key
 
 
-class ResolvedRegion(BaseModel):
+class ResolvedRegionOut(BaseModel):
     """A region in its full form, and the short form that a person or a list gave."""
 
     region: Annotated[str, Field(examples=["US-CA"])]
     taken_from: Annotated[str, Field(examples=["CA"])]
 
 
-def resolved_regions(regions: Mapping[str, str]) -> list[ResolvedRegion]:
+def resolved_regions(regions: Mapping[str, str]) -> list[ResolvedRegionOut]:
     """Return each short form with the region that it stands for, sorted by short form."""
     return [
-        ResolvedRegion(region=region, taken_from=short) for short, region in sorted(regions.items())
+        ResolvedRegionOut(region=region, taken_from=short)
+        for short, region in sorted(regions.items())
     ]
 
 

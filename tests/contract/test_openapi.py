@@ -69,6 +69,76 @@ def test_an_operation_that_begins_in_another_way_is_found(method, operation, ans
     assert misnamed(method, {"operationId": operation, "responses": {"200": content}}, schemas)
 
 
+def creates(path, paths):
+    """Whether a POST to `path` adds a resource that has a path or a list of its own."""
+    noun = path.rpartition("/")[2]
+    items = (f"{path}/{{", f"{path}/current")
+    return any(
+        other.startswith(items) or (other.endswith(f"/{noun}") and "get" in item)
+        for other, item in paths.items()
+    )
+
+
+@pytest.mark.parametrize("service", names(Kind.API))
+def test_a_post_answers_201_exactly_where_it_creates_a_resource(service):
+    paths = document(service)["paths"]
+    for path, method, operation in operations(service):
+        [status] = [code for code in operation["responses"] if code[0] == "2"]
+        wanted = {"201", "202"} if creates(path, paths) else {"200", "202", "204"}
+        assert method != "post" or status in wanted, f"{operation['operationId']}: {status}"
+        assert method == "post" or status in ("200", "204"), operation["operationId"]
+
+
+@pytest.mark.parametrize(
+    ("path", "created"),
+    [
+        ("/v1/lists", True),
+        ("/v1/lists/{list_id}/entries", True),
+        ("/v1/lists/{list_id}/entries/{entry_id}/removal", False),
+        ("/v1/sessions", True),
+        ("/v1/sessions/renewal", False),
+        ("/v1/training", True),
+    ],
+)
+def test_a_resource_is_created_where_it_has_a_path_or_a_list(path, created):
+    paths = {
+        "/v1/lists": {"get": {}, "post": {}},
+        "/v1/lists/{list_id}/entries": {"post": {}},
+        "/v1/lists/{list_id}/entries/{entry_id}/removal": {"post": {}},
+        "/v1/sessions": {"post": {}},
+        "/v1/sessions/current": {"delete": {}},
+        "/v1/sessions/renewal": {"post": {}},
+        "/v1/training": {"post": {}},
+        "/v1/accounts/{account_id}/training": {"get": {}},
+    }
+    assert creates(path, paths) is created
+
+
+SELECTIONS = {"due", "waiting", "proposed"}
+"""Last words of a path that select some of the resources that the word before them names."""
+
+
+@pytest.mark.parametrize("service", names(Kind.API))
+def test_the_id_of_a_list_has_the_noun_of_its_path(service):
+    for path, method, operation in operations(service):
+        words = [word for word in path.split("/") if word not in SELECTIONS]
+        noun = words[-1].replace("-", "_")
+        if method == "get" and operation["operationId"].startswith("list_"):
+            assert noun in operation["operationId"], path
+
+
+@pytest.mark.parametrize("service", names(Kind.API))
+def test_no_schema_of_an_answer_is_without_a_name_or_a_type(service):
+    for path, _, operation in operations(service):
+        if path in OPEN:
+            continue
+        for code, response in operation["responses"].items():
+            answer = response.get("content", {}).get("application/json")
+            assert code[0] != "2" or answer is None or "$ref" in answer["schema"], path
+    names_of_schemas = set(document(service)["components"]["schemas"])
+    assert not names_of_schemas & {"Body", "Count", "Kind", "Person", "Status"}
+
+
 @pytest.mark.parametrize("service", names(Kind.API))
 def test_each_guarded_operation_names_its_permission_and_its_security_scheme(service):
     named = 0

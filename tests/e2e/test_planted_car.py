@@ -417,7 +417,7 @@ class Story:
         found = []
         while True:
             page = await investigator.must(
-                "retention", "POST", "/v1/searches", purpose=purpose, json=asked
+                "retention", "POST", "/v1/reads/search", purpose=purpose, json=asked
             )
             found += page["items"]
             if page["next"] is None:

@@ -60,7 +60,7 @@ async def assign_finding(
     return FindingOut.of(found)
 
 
-@router.post("/{finding_id}/comments", status_code=201)
+@router.post("/{finding_id}/comments")
 async def comment_finding(
     finding_id: UUID, body: CommentIn, grant: AuditWorkForPurpose, work: Work, request: Request
 ) -> FindingOut:

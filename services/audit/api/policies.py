@@ -36,7 +36,7 @@ async def list_policies(
     return Page.of([PolicyOut.of(policy) for policy in found], last=following)
 
 
-@router.post("/{digest}/acknowledgements", status_code=201)
+@router.post("/{digest}/acknowledgements")
 async def acknowledge_policy(
     digest: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")],
     body: AcknowledgementIn,

@@ -19,7 +19,7 @@ from services.audit.domain.policies import Role
 from services.audit.domain.sealing import value_of
 from services.audit.store.log import Row
 from services.audit.store.policies import LoadedPolicy
-from shared.http.models import Person
+from shared.http.models import PersonOut
 
 EXAMPLE_DIGEST = "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e"
 
@@ -72,7 +72,7 @@ class ItemOut(BaseModel):
     seq: int
     outcome: ItemOutcome | None
     note: str | None
-    reviewed_by: Person | None
+    reviewed_by: PersonOut | None
     reviewed_at: datetime | None
 
 
@@ -96,9 +96,9 @@ class AuditOut(BaseModel):
     root_hash: str
     seed: str
     population: int
-    drawn_by: Person
+    drawn_by: PersonOut
     drawn_at: datetime
-    signed_off_by: Person | None
+    signed_off_by: PersonOut | None
     signed_off_at: datetime | None
     statement: str | None
     reviewed: int
@@ -119,7 +119,7 @@ class StepOut(BaseModel):
     """One step of the work on a finding."""
 
     change: FindingChange
-    by: Person
+    by: PersonOut
     at: datetime
     note: str
     assigned_to: str | None
@@ -167,7 +167,7 @@ class AcknowledgementOut(BaseModel):
     """A person's statement that they have read the policy and answer for it."""
 
     role: Role
-    by: Person
+    by: PersonOut
     at: datetime
 
 

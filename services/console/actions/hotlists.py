@@ -56,8 +56,8 @@ async def end_entry(
     client: PersonClient, list_id: UUID, entry_id: UUID, form: Mapping[str, str]
 ) -> Any:
     """End an entry at once, with the reason. Raises: Refused, SignedOut, PurposeNeeded."""
-    path = f"/v1/lists/{list_id}/entries/{entry_id}"
-    return await client.request_json("hotlist", "DELETE", path, params=chosen(form, "reason"))
+    path = f"/v1/lists/{list_id}/entries/{entry_id}/removal"
+    return await client.request_json("hotlist", "POST", path, json=chosen(form, "reason"))
 
 
 async def list_versions(client: PersonClient, list_id: UUID) -> list[Any]:

@@ -12,4 +12,4 @@ SEARCH = "record:search"
 async def search(client: PersonClient, form: Mapping[str, str]) -> Any:
     """Return one page of the reads that match. Raises: Refused, SignedOut, PurposeNeeded."""
     body = record_search_of(form)
-    return await client.request_json("retention", "POST", "/v1/searches", json=body)
+    return await client.request_json("retention", "POST", "/v1/reads/search", json=body)

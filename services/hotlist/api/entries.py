@@ -1,12 +1,11 @@
 """Routes of single entries: each change makes a new version, in force at once, without a copy of the list."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from services.hotlist.actions import entries
-from services.hotlist.api.fields import EntriesIn, EntryQuery
+from services.hotlist.api.fields import EntriesIn, EntryQuery, RemovalIn
 from services.hotlist.api.guard import HotlistManage, HotlistReadForPurpose
 from services.hotlist.api.views import AddedEntriesOut, EntriesOut, EntryOut, RemovedEntryOut
 from services.hotlist.domain.entries import EntryFault, plate_of
@@ -35,17 +34,13 @@ async def add_entries(
     )
 
 
-@router.delete("/{entry_id}")
+@router.post("/{entry_id}/removal")
 async def remove_entry(
-    list_id: UUID,
-    entry_id: UUID,
-    grant: HotlistManage,
-    hotlist: Running,
-    reason: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = None,
+    list_id: UUID, entry_id: UUID, body: RemovalIn, grant: HotlistManage, hotlist: Running
 ) -> RemovedEntryOut:
     """Remove one entry from force at once, e.g. a recovered vehicle."""
     async with hotlist.changing() as work:
-        version = await entries.remove(work, grant, list_id, entry_id, reason)
+        version = await entries.remove(work, grant, list_id, entry_id, body.reason)
     return RemovedEntryOut(list_id=list_id, version=version)
 
 

@@ -115,6 +115,14 @@ class EntriesIn(RequestBody):
     entries: Annotated[list[EntryIn], Field(min_length=1, max_length=1000)]
 
 
+class RemovalIn(RequestBody):
+    """The reason to remove an entry."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "vehicle recovered"}]})
+
+    reason: Annotated[str, line(200)] | None = None
+
+
 class EntryQuery(RequestBody):
     """A search in the version in force; a plate matches as it is listed."""
 

@@ -110,7 +110,7 @@ async def get_hit(
     return await _whole(request, work, hits, grant, await hits.get(grant, hit_id))
 
 
-@router.post("/{hit_id}/verification", status_code=201)
+@router.post("/{hit_id}/verification")
 async def verify_hit(
     request: Request,
     hit_id: UUID,
@@ -133,7 +133,7 @@ async def verify_hit(
     return await _whole(request, work, hits, grant, hit)
 
 
-@router.post("/{hit_id}/disposition", status_code=201)
+@router.post("/{hit_id}/disposition")
 async def dispose_hit(
     request: Request,
     hit_id: UUID,

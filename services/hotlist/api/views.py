@@ -20,7 +20,7 @@ from shared.core.errors import AlprError
 from shared.core.policy import HotLists
 from shared.events import DisplayedCaution, Source, Tier
 from shared.http.app import members
-from shared.http.models import Page, Person, ResolvedRegion, resolved_regions
+from shared.http.models import Page, PersonOut, ResolvedRegionOut, resolved_regions
 
 UNVERIFIED_NOTICE = (
     "Unverified. A machine match alone: verify through CLETS with the entering agency before"
@@ -73,7 +73,7 @@ class VerificationOut(BaseModel):
     outcome: Outcome
     note: str | None
     at: datetime
-    by: Person
+    by: PersonOut
 
 
 class DispositionOut(BaseModel):
@@ -85,7 +85,7 @@ class DispositionOut(BaseModel):
     enforcement: bool
     unverified_reason: str | None
     at: datetime
-    by: Person
+    by: PersonOut
 
 
 class SightingOut(BaseModel):
@@ -319,7 +319,7 @@ class VersionOut(BaseModel):
     needs_second_word: bool
     """The version loses so much of the list that a person who did not upload it must put it in force."""
 
-    regions: list[ResolvedRegion] = []
+    regions: list[ResolvedRegionOut] = []
     """For an upload: each short form of a state, with the region that the service read it as."""
 
     sha256: str | None
@@ -387,7 +387,7 @@ class AddedEntriesOut(BaseModel):
     list_id: UUID
     version: int
     entry_ids: list[UUID]
-    regions: list[ResolvedRegion] = []
+    regions: list[ResolvedRegionOut] = []
     """Each short form of a state, with the region that the service read it as."""
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 from fastapi import Request as HttpRequest
 
 from services.identity.actions import administration, enrolment
@@ -153,7 +153,7 @@ async def separate_account(
     )
 
 
-@router.post("/{account_id}/invitation", status_code=201)
+@router.post("/{account_id}/invitation")
 async def invite_again(
     account_id: UUID, body: ReasonIn, grant: AccountManage, identity: Running, work: Work
 ) -> InvitedAccountOut:
@@ -168,7 +168,7 @@ async def invite_again(
     return InvitedAccountOut.of(work, invited)
 
 
-@router.post("/{account_id}/invitation/approval", status_code=201)
+@router.post("/{account_id}/invitation/approval")
 async def approve_invitation(
     account_id: UUID, grant: AccountManage, identity: Running, work: Work, request: HttpRequest
 ) -> InvitedAccountOut:
@@ -177,21 +177,20 @@ async def approve_invitation(
     return InvitedAccountOut.of(work, invited)
 
 
-@router.post("/{account_id}/invitation/delivery", status_code=201)
+@router.post("/{account_id}/invitation/delivery")
 async def deliver_invitation(
     account_id: UUID,
     grant: AccountDeliver,
     identity: Running,
     work: Work,
     request: HttpRequest,
-    body: DeliveryIn | None = None,
+    body: Annotated[DeliveryIn, Body(default_factory=DeliveryIn)],
 ) -> DeliveredInvitationOut:
     """Fetch an invitation to hand it to the person, once, or have it mailed; never by who invited them."""
     account = await work.accounts.get(account_id, lock=True)
-    address = body.email if body else None
-    if address is None:
+    if body.email is None:
         return DeliveredInvitationOut.of(await enrolment.deliver(work, account, grant.actor))
-    mailed = await enrolment.mail(identity, work, account, grant.actor, address)
+    mailed = await enrolment.mail(identity, work, account, grant.actor, body.email)
     return DeliveredInvitationOut.of(mailed, mailed=True)
 
 

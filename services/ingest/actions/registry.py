@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.buffering import check_buffer
 from services.ingest.domain.credentials import digest, new_secret
-from services.ingest.domain.devices import Device, Kind, Status, check_place
+from services.ingest.domain.devices import Device, DeviceKind, DeviceStatus, check_place
 from services.ingest.domain.problem_codes import Code
 from services.ingest.settings import Settings
 from services.ingest.store.devices import Devices
@@ -35,7 +35,7 @@ class NewDevice:
     """A device to register."""
 
     name: str
-    kind: Kind
+    kind: DeviceKind
     place: Place | None
     frames_per_s: float | None = None
     """None, as for `reads_per_s`: the setting."""
@@ -84,7 +84,7 @@ async def register(
         new.place,
         new.frames_per_s or settings.ingest_frames_per_s,
         new.reads_per_s or settings.ingest_reads_per_s,
-        Status.ACTIVE,
+        DeviceStatus.ACTIVE,
         grant.now,
         may_buffer_h=rules.may_buffer_h[new.kind.value] if may_buffer_h is None else may_buffer_h,
     )
@@ -118,7 +118,7 @@ async def change(
 async def rotate(work: RegistryWork, grant: Grant, device_id: UUID, overlap: timedelta) -> Issued:
     """Issue a new credential; the old one stops after `overlap`. Raises: NotFound; Conflict for a revoked device."""
     device = await _found(work, device_id)
-    if device.status is not Status.ACTIVE:
+    if device.status is not DeviceStatus.ACTIVE:
         raise Conflict(Code.DEVICE_REVOKED)
     await work.devices.end_credentials(device_id, grant.now + overlap, grant.now)
     secret = await _new_credential(work, grant, device)
@@ -131,10 +131,10 @@ async def rotate(work: RegistryWork, grant: Grant, device_id: UUID, overlap: tim
 async def revoke(work: RegistryWork, grant: Grant, device_id: UUID, reason: str) -> Device:
     """Refuse everything from a device from now on; return it. Raises: NotFound; Conflict for a revoked device."""
     device = await _found(work, device_id)
-    if device.status is Status.REVOKED:
+    if device.status is DeviceStatus.REVOKED:
         raise Conflict(Code.DEVICE_REVOKED_BEFORE)
     await work.devices.end_credentials(device_id, grant.now, grant.now)
-    await work.devices.save(replace(device, status=Status.REVOKED))
+    await work.devices.save(replace(device, status=DeviceStatus.REVOKED))
     await _emit(work, grant, device, "revoked", reason=reason)
     return await _changed(work, device)
 
@@ -145,10 +145,10 @@ async def reinstate(work: RegistryWork, grant: Grant, device_id: UUID, reason: s
     Raises: NotFound; Conflict for an active device.
     """
     device = await _found(work, device_id)
-    if device.status is Status.ACTIVE:
+    if device.status is DeviceStatus.ACTIVE:
         raise Conflict(Code.DEVICE_NOT_REVOKED)
     secret = await _new_credential(work, grant, device)
-    await work.devices.save(replace(device, status=Status.ACTIVE))
+    await work.devices.save(replace(device, status=DeviceStatus.ACTIVE))
     await _emit(work, grant, device, "reinstated", reason=reason)
     return await _issued(work, device, secret)
 

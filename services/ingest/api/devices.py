@@ -70,7 +70,7 @@ async def update_device(
     return DeviceOut.of(changed)
 
 
-@router.post("/{device_id}/credential", status_code=201)
+@router.post("/{device_id}/credential")
 async def rotate_credential(
     device_id: UUID, body: RotationIn, grant: DeviceManage, ingest: Running
 ) -> IssuedCredentialOut:
@@ -90,7 +90,7 @@ async def revoke_device(
     return DeviceOut.of(revoked)
 
 
-@router.post("/{device_id}/reinstatement", status_code=201)
+@router.post("/{device_id}/reinstatement")
 async def reinstate_device(
     device_id: UUID, body: ReasonIn, grant: DeviceManage, ingest: Running
 ) -> IssuedCredentialOut:

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from services.ingest.actions.captures import Upload
 from services.ingest.actions.registry import Changes, NewDevice
-from services.ingest.domain.devices import Kind
+from services.ingest.domain.devices import DeviceKind
 from services.ingest.domain.in_flight import Reservation
 from services.ingest.domain.problem_codes import Code
 from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia, ValueRefused
@@ -67,7 +67,7 @@ class DeviceIn(RequestBody):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: Name
-    kind: Kind
+    kind: DeviceKind
     place: PlaceIn | None = None
     frames_per_s: Rate | None = None
     reads_per_s: Rate | None = None

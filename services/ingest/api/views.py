@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.actions.registry import Issued
-from services.ingest.domain.devices import Device, Kind, Status
+from services.ingest.domain.devices import Device, DeviceKind, DeviceStatus
 from shared.service.standing import NOTE_EXAMPLE
 
 
@@ -28,13 +28,13 @@ class DeviceOut(BaseModel):
 
     device_id: UUID
     name: str
-    kind: Kind
+    kind: DeviceKind
     place: PlaceOut | None
     frames_per_s: float
     reads_per_s: float
     may_buffer_h: float
     """How many hours it may keep captures back; if the policy allows its kind less, that applies."""
-    status: Status
+    status: DeviceStatus
     registered_at: datetime
     last_seen_at: datetime | None
     """When it last sent data; updated every few seconds."""

@@ -11,14 +11,14 @@ from shared.core.errors import InvalidInput
 from shared.events import Place
 
 
-class Kind(StrEnum):
+class DeviceKind(StrEnum):
     """Whether a camera is fixed or in a vehicle."""
 
     FIXED = "fixed"
     VEHICLE = "vehicle"
 
 
-class Status(StrEnum):
+class DeviceStatus(StrEnum):
     """Whether a device's credential is accepted."""
 
     ACTIVE = "active"
@@ -31,13 +31,13 @@ class Device:
 
     device_id: UUID
     name: str
-    kind: Kind
+    kind: DeviceKind
     place: Place | None
     """Position of a fixed camera; None for a vehicle."""
 
     frames_per_s: float
     reads_per_s: float
-    status: Status
+    status: DeviceStatus
     registered_at: datetime
     last_seen_at: datetime | None = None
     """As last stored, a few seconds behind."""
@@ -53,14 +53,14 @@ class Device:
 
     def accepts(self, secret_sha256: bytes, now: datetime) -> bool:
         """Whether a secret with this digest is one of the device's at `now`."""
-        return self.status is Status.ACTIVE and any(
+        return self.status is DeviceStatus.ACTIVE and any(
             credential.holds(secret_sha256, now) for credential in self.credentials
         )
 
 
 def check_place(device: Device) -> None:
     """Check that a fixed camera has a place, and a vehicle has none. Raises: InvalidInput."""
-    if device.kind is Kind.FIXED and device.place is None:
+    if device.kind is DeviceKind.FIXED and device.place is None:
         raise InvalidInput(Code.DEVICE_PLACE_MISSING, field="place")
-    if device.kind is Kind.VEHICLE and device.place is not None:
+    if device.kind is DeviceKind.VEHICLE and device.place is not None:
         raise InvalidInput(Code.VEHICLE_HAS_NO_PLACE, field="place")

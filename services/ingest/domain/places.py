@@ -2,7 +2,7 @@
 
 from math import asin, cos, radians, sin, sqrt
 
-from services.ingest.domain.devices import Device, Kind
+from services.ingest.domain.devices import Device, DeviceKind
 from services.ingest.domain.problem_codes import Code
 from shared.core.errors import InvalidInput
 from shared.events import Place
@@ -24,7 +24,7 @@ def hold_to_place(device: Device, said: Place, most_m: float) -> None:
 
     Raises: InvalidInput if `said` is more than `most_m` metres away from it.
     """
-    if device.kind is not Kind.FIXED or device.place is None:
+    if device.kind is not DeviceKind.FIXED or device.place is None:
         return
     if (away_m := metres_between(device.place, said)) > most_m:
         raise InvalidInput(Code.PLACE_TOO_FAR, field="latitude", away_m=away_m, most_m=most_m)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.credentials import Credential
-from services.ingest.domain.devices import Device, Kind, Status
+from services.ingest.domain.devices import Device, DeviceKind, DeviceStatus
 from services.ingest.domain.problem_codes import Code
 from shared.core.errors import Conflict
 from shared.events import Place
@@ -206,12 +206,12 @@ def _device(row: RowMapping) -> Device:
     return Device(
         device_id=UUID(str(row["device_id"])),
         name=row["name"],
-        kind=Kind(row["kind"]),
+        kind=DeviceKind(row["kind"]),
         place=place,
         frames_per_s=row["frames_per_s"],
         reads_per_s=row["reads_per_s"],
         may_buffer_h=row["may_buffer_h"],
-        status=Status(row["status"]),
+        status=DeviceStatus(row["status"]),
         registered_at=row["registered_at"],
         last_seen_at=row["last_seen_at"],
         version=row["version"],

@@ -11,7 +11,7 @@ from services.release.domain.requests import (
     RECORDS_CITATION,
     Agency,
     Refusal,
-    Status,
+    RequestStatus,
     refusal,
     treatment,
 )
@@ -68,7 +68,7 @@ async def file(
     filed = _filed(grant, agency, written, authority, policy)
     refused = _refusal(filed, agency, policy)
     requests = Requests(work.connection)
-    await requests.file(filed, Status.REFUSED if refused else Status.SUBMITTED)
+    await requests.file(filed, RequestStatus.REFUSED if refused else RequestStatus.SUBMITTED)
     await work.emit(*steps.filed(filed))
     if refused is not None:
         decision = steps.refused(filed, refused, policy.department.ori)
@@ -88,7 +88,7 @@ async def withdraw(work: UnitOfWork, grant: Grant, request_id: UUID, reason: str
         raise NotFound(Code.REQUEST_UNKNOWN)
     if found.status not in OPEN:
         raise Conflict(Code.REQUEST_ENDED, status=found.status)
-    await requests.move(request_id, Status.WITHDRAWN)
+    await requests.move(request_id, RequestStatus.WITHDRAWN)
     await work.emit(steps.step(request_id, grant.actor, grant.now, "withdrawn", reason=reason))
 
 

@@ -11,8 +11,8 @@ import msgspec
 from services.release.actions import steps
 from services.release.domain.problem_codes import Code
 from services.release.domain.requests import (
+    RequestStatus,
     Standing,
-    Status,
     Treatment,
     after_approval,
     agreed,
@@ -109,13 +109,13 @@ def _decision(grant: Grant, verdict: Verdict) -> Decision:
 
 def _decided(
     found: Request, standing: Standing, decision: Decision, sharing: Sharing
-) -> tuple[Status, Decision, AdministrativeEvent]:
+) -> tuple[RequestStatus, Decision, AdministrativeEvent]:
     """Return the new status, the decision to store, and the event."""
     if decision.decision == "deny":
-        return Status.DENIED, decision, steps.denial(found, decision)
+        return RequestStatus.DENIED, decision, steps.denial(found, decision)
     by = decision.decided_by
     status = after_approval(standing, by.person_id, sharing.refused_citation)
-    if status is Status.FIRST_APPROVED:
+    if status is RequestStatus.FIRST_APPROVED:
         named = {
             "originals": " ".join(map(str, decision.originals)),
             "list_sources": " ".join(decision.list_sources),

@@ -10,7 +10,7 @@ from services.release.actions import filing
 from services.release.api.fields import RequestIn, WithdrawalIn
 from services.release.api.guard import registered_agency
 from services.release.api.views import RequestOut, page_out, request_out
-from services.release.domain.requests import Status
+from services.release.domain.requests import RequestStatus
 from services.release.store import Requests
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -47,7 +47,7 @@ async def file_request(
 async def list_agency_requests(
     grant: ReleaseRequest,
     work: Work,
-    status: Status | None = None,
+    status: RequestStatus | None = None,
     after: After | None = None,
     limit: Limit = 50,
 ) -> Page[RequestOut]:

@@ -16,7 +16,7 @@ from services.release.api.views import (
     request_out,
 )
 from services.release.domain.problem_codes import Code
-from services.release.domain.requests import Status
+from services.release.domain.requests import RequestStatus
 from services.release.store import Requests
 from shared.access.department import check_department
 from shared.access.grant import Grant
@@ -37,7 +37,7 @@ async def list_requests(
     grant: ReleaseReadForPurpose,
     work: Work,
     request: Request,
-    status: Status | None = None,
+    status: RequestStatus | None = None,
     after: After | None = None,
     limit: Limit = 50,
 ) -> Page[RequestOut]:

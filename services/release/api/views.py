@@ -10,12 +10,19 @@ from fastapi import Request as HttpRequest
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.release.domain.problem_codes import Code
-from services.release.domain.requests import OPEN, Agency, AgencyKind, Standing, Status, treatment
+from services.release.domain.requests import (
+    OPEN,
+    Agency,
+    AgencyKind,
+    RequestStatus,
+    Standing,
+    treatment,
+)
 from services.release.store import Request
 from shared.core.errors import NotFound
 from shared.core.policy import Sharing
 from shared.events import Source
-from shared.http.models import Page, Person
+from shared.http.models import Page, PersonOut
 from shared.service.api_runtime import runtime_of
 
 
@@ -89,7 +96,7 @@ class DecisionOut(BaseModel):
     decision: Literal["approve", "deny", "refuse"]
     reason: str
     citation: str | None
-    decided_by: Person
+    decided_by: PersonOut
     decided_at: datetime
     originals: list[UUID] = Field(
         default=[], description="Captures that this approver named, whose frames are released whole"
@@ -135,7 +142,7 @@ class CriteriaOut(BaseModel):
 class ReceiptOut(BaseModel):
     """Proof that a person downloaded the package."""
 
-    received_by: Person
+    received_by: PersonOut
     received_at: datetime
     sha256: str
 
@@ -213,12 +220,12 @@ class RequestOut(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [APPROVED]})
 
     request_id: UUID
-    status: Status
+    status: RequestStatus
     agency_ori: str
     agency_name: str
     agency_kind: str
     agency_state: str
-    filed_by: Person
+    filed_by: PersonOut
     filed_at: datetime
     requester_name: str
     requester_title: str
@@ -247,7 +254,7 @@ class RequestOut(BaseModel):
 class WaitingStateOut(BaseModel):
     """Requests of one status that await a decision."""
 
-    status: Status
+    status: RequestStatus
     count: int
     oldest_at: datetime
     """Filing time of the oldest."""

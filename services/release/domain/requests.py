@@ -24,7 +24,7 @@ RECORDS_POLICY = (
 RECORDS_CITATION = "Records Maintenance and Release Policy; Civil Code 1798.90.55"
 
 
-class Status(StrEnum):
+class RequestStatus(StrEnum):
     """The status of a request. Refused: by rule, at filing. Denied: by a reviewer. Failed: retention could make no
     package."""
 
@@ -39,7 +39,7 @@ class Status(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-OPEN = frozenset({Status.SUBMITTED, Status.FIRST_APPROVED})
+OPEN = frozenset({RequestStatus.SUBMITTED, RequestStatus.FIRST_APPROVED})
 """Statuses in which a request awaits a review."""
 
 
@@ -90,7 +90,7 @@ class Refusal:
 class Standing:
     """The facts about a request on which a review depends."""
 
-    status: Status
+    status: RequestStatus
     restricted: bool
     filed_by: str
     """Account id."""
@@ -160,7 +160,7 @@ def check_reviewer(request: Standing, reviewer: str, reviewer_ori: Ori, departme
         raise Conflict(Code.REQUEST_DECIDED, status=request.status)
 
 
-def after_approval(request: Standing, reviewer: str, citation: str) -> Status:
+def after_approval(request: Standing, reviewer: str, citation: str) -> RequestStatus:
     """Return the status of the request after `reviewer` approves it.
 
     Raises: NotAuthorised if a restricted request lacks its document, or the second of two approvers
@@ -169,7 +169,7 @@ def after_approval(request: Standing, reviewer: str, citation: str) -> Status:
     if request.barred:
         raise Conflict(Code.AGENCY_BARRED_SINCE)
     if request.approvals_needed < 2:
-        return Status.APPROVED
+        return RequestStatus.APPROVED
     if request.restricted and not request.has_authority:
         raise NotAuthorised(Code.AUTHORITY_NOT_ON_RECORD, citation=citation)
     if reviewer in request.approved_by:
@@ -179,7 +179,7 @@ def after_approval(request: Standing, reviewer: str, citation: str) -> Status:
             else "it is not on record who provisioned this account or agency"
         )
         raise NotAuthorised(Code.SECOND_APPROVER_NEEDED, why=why, citation=citation)
-    return Status.APPROVED if request.approved_by else Status.FIRST_APPROVED
+    return RequestStatus.APPROVED if request.approved_by else RequestStatus.FIRST_APPROVED
 
 
 def check_named(
@@ -199,15 +199,15 @@ def agreed(named: Sequence[Iterable[Named]]) -> list[Named]:
     return sorted(set.intersection(*map(set, named))) if named else []
 
 
-def check_download(status: Status, expires_at: datetime | None, now: datetime) -> None:
+def check_download(status: RequestStatus, expires_at: datetime | None, now: datetime) -> None:
     """Raise Conflict unless the package can be downloaded now."""
-    if status is Status.EXPIRED or (expires_at is not None and now >= expires_at):
+    if status is RequestStatus.EXPIRED or (expires_at is not None and now >= expires_at):
         raise Conflict(Code.PACKAGE_EXPIRED)
-    if status is Status.APPROVED:
+    if status is RequestStatus.APPROVED:
         raise Conflict(Code.PACKAGE_NOT_READY)
-    if status is Status.FAILED:
+    if status is RequestStatus.FAILED:
         raise Conflict(Code.PACKAGE_FAILED)
-    if status is not Status.PACKAGED:
+    if status is not RequestStatus.PACKAGED:
         raise Conflict(Code.PACKAGE_NEVER_MADE, status=status)
 
 

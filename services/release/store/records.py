@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.release.domain.requests import Standing, Status
+from services.release.domain.requests import RequestStatus, Standing
 from shared.core.types import Ori
 from shared.events import Actor, ReleaseCriteria, Source
 
@@ -91,7 +91,7 @@ class Filed:
 class Request(Filed):
     """A request with its status, decisions, package and receipts."""
 
-    status: Status
+    status: RequestStatus
     decisions: list[Decision]
     package: Package | None
     failure: Failure | None

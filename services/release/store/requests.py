@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.release.domain.requests import OPEN, Status
+from services.release.domain.requests import OPEN, RequestStatus
 from services.release.store.records import (
     Authority,
     Decision,
@@ -88,7 +88,7 @@ class Requests:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def file(self, filed: Filed, status: Status) -> None:
+    async def file(self, filed: Filed, status: RequestStatus) -> None:
         """Insert a request."""
         row = {name: getattr(filed, name) for name in Filed.__dataclass_fields__}
         authority: Authority | None = row.pop("legal_authority")
@@ -116,7 +116,7 @@ class Requests:
         grant: Grant,
         *,
         agency: Ori | None,
-        status: Status | None,
+        status: RequestStatus | None,
         after: UUID | None,
         limit: int,
     ) -> list[Request]:
@@ -135,7 +135,7 @@ class Requests:
         await self._disclose(grant, found)
         return found
 
-    async def waiting(self, grant: Grant) -> list[tuple[Status, int, datetime]]:
+    async def waiting(self, grant: Grant) -> list[tuple[RequestStatus, int, datetime]]:
         """Return the number of requests that await a decision and the oldest filing time, by status.
 
         Counts and ages identify no request, so this records no disclosure.
@@ -147,7 +147,7 @@ class Requests:
             ),
             {"states": sorted(status.value for status in OPEN)},
         )
-        return [(Status(row.status), row.waiting, row.oldest_at) for row in found]
+        return [(RequestStatus(row.status), row.waiting, row.oldest_at) for row in found]
 
     async def lock(self, request_id: UUID) -> Request | None:
         """Return one request, locked until the transaction ends, or None."""
@@ -157,7 +157,7 @@ class Requests:
         found = await self._find("r.request_id = :id", {"id": request_id})
         return found[0] if found else None
 
-    async def move(self, request_id: UUID, status: Status) -> None:
+    async def move(self, request_id: UUID, status: RequestStatus) -> None:
         """Set the status of a request."""
         await self._connection.execute(
             text("UPDATE requests SET status = :status WHERE request_id = :id"),
@@ -216,7 +216,7 @@ def _request(row: dict[str, Any]) -> Request:
         | {
             "filed_by": msgspec.convert(row["filed_by"], Actor),
             "criteria": msgspec.convert(row["criteria"], ReleaseCriteria),
-            "status": Status(row["status"]),
+            "status": RequestStatus(row["status"]),
             "legal_authority": authority,
             "decisions": msgspec.convert(row["decisions"], list[Decision]),
             "package": msgspec.convert(row["package"], Package | None),

@@ -3,7 +3,7 @@
 from functools import partial
 
 from services.release.actions import steps
-from services.release.domain.requests import Status
+from services.release.domain.requests import RequestStatus
 from services.release.settings import Settings
 from services.release.store import Requests
 from shared.core.periodic import PeriodicTask
@@ -26,7 +26,7 @@ async def expire_due(runtime: ApiRuntime) -> int:
         due = await requests.due(now)
         for request_id, package_key in due:
             await runtime.objects.delete(package_key)
-            await requests.move(request_id, Status.EXPIRED)
+            await requests.move(request_id, RequestStatus.EXPIRED)
             await emit(
                 connection, runtime.service, steps.step(request_id, software, now, "expired")
             )

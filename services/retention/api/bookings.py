@@ -1,6 +1,5 @@
 """Routes of bookings into evidence of a package's copies on portable media (policy 468.5)."""
 
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -9,7 +8,7 @@ from services.retention.actions import bookings
 from services.retention.actions.exports import export_of
 from services.retention.api.fields import BookingIn, IdempotencyKey
 from services.retention.api.guard import HoldManageOfRecord, HoldReadForPurpose
-from services.retention.api.views import BookingOut
+from services.retention.api.views import BookingOut, BookingStatementOut
 from services.retention.domain.evidence import CopyDiffers
 from services.retention.domain.problem_codes import Code
 from services.retention.service import Running
@@ -56,9 +55,9 @@ async def list_bookings(export_id: UUID, grant: HoldReadForPurpose, work: Work) 
 @router.get("/{booking_id}/statement")
 async def get_booking_statement(
     export_id: UUID, booking_id: UUID, grant: HoldReadForPurpose, work: Work
-) -> dict[str, Any]:
+) -> BookingStatementOut:
     """Return a booking's signed statement, with which `verify-package FILE --booking STATEMENT.json` checks a copy."""
     for booking in await Bookings(work.connection).of_export(grant, export_id):
         if booking.booking_id == booking_id:
-            return booking.statement
+            return BookingStatementOut.model_validate(booking.statement)
     raise NotFound(Code.BOOKING_UNKNOWN)

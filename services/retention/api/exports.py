@@ -28,7 +28,7 @@ _ZIP: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("", status_code=202)
-async def request_export(
+async def request_evidence_export(
     body: ExportIn,
     grant: HoldManageOfRecord,
     key: IdempotencyKey,
@@ -44,7 +44,7 @@ async def request_export(
 
 
 @router.get("")
-async def list_exports(
+async def list_evidence_exports(
     grant: HoldReadForPurpose,
     work: Work,
     retention: Running,
@@ -62,7 +62,7 @@ async def list_exports(
 
 
 @router.get("/{export_id}")
-async def get_export(
+async def get_evidence_export(
     export_id: UUID, grant: HoldReadForPurpose, work: Work, retention: Running
 ) -> ExportOut:
     """Return one export: its state and, once packaged, the package's digest."""
@@ -71,7 +71,7 @@ async def get_export(
 
 
 @router.get("/{export_id}/package", response_class=StreamingResponse, responses=_ZIP)
-async def download_evidence(
+async def download_evidence_export(
     export_id: UUID, grant: HoldManageOfRecord, work: Work, retention: Running
 ) -> StreamingResponse:
     """Return the signed package, to be written to a medium.
@@ -85,7 +85,7 @@ async def download_evidence(
 
 
 @router.post("/{export_id}/withdrawal")
-async def withdraw_export(
+async def withdraw_evidence_export(
     export_id: UUID,
     body: WithdrawalIn,
     grant: HoldManageOfRecord,

@@ -1,13 +1,13 @@
 """Routes of purges under the schedule: one person proposes, another authorises, a third executes (policy 468.5)."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, BackgroundTasks
 
 from services.retention.actions import purges
 from services.retention.api.fields import NoteIn, ProposalIn
-from services.retention.api.views import RunOut, ScheduleOut, page_out
+from services.retention.api.views import PurgeCertificateOut, RunOut, ScheduleOut, page_out
 from services.retention.domain.problem_codes import Code
 from services.retention.service import Running
 from services.retention.store.runs import Runs
@@ -33,7 +33,7 @@ async def get_schedule(grant: PurgeRead, work: Work, retention: Running) -> Sche
 
 
 @router.post("/purge-runs", status_code=201)
-async def propose_purge(
+async def propose_purge_run(
     body: ProposalIn, grant: PurgePropose, work: Work, retention: Running
 ) -> RunOut:
     """Propose a purge, as the custodian. The policy must have schedule, resolution and consent."""
@@ -42,7 +42,7 @@ async def propose_purge(
 
 
 @router.get("/purge-runs")
-async def list_purges(
+async def list_purge_runs(
     grant: PurgeRead,
     work: Work,
     after: After | None = None,
@@ -54,13 +54,13 @@ async def list_purges(
 
 
 @router.get("/purge-runs/{run_id}")
-async def get_purge(run_id: UUID, grant: PurgeRead, work: Work) -> RunOut:
+async def get_purge_run(run_id: UUID, grant: PurgeRead, work: Work) -> RunOut:
     """Return one run: its state, its legal basis, and the numbers of destroyed records and objects."""
     return RunOut.of(await purges.run_of(work, run_id))
 
 
 @router.post("/purge-runs/{run_id}/authorisation")
-async def authorise_purge(
+async def authorise_purge_run(
     run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work, retention: Running
 ) -> RunOut:
     """Authorise a purge, as the ALPR administrator. Another person must have proposed it."""
@@ -69,13 +69,15 @@ async def authorise_purge(
 
 
 @router.post("/purge-runs/{run_id}/refusal")
-async def refuse_purge(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work) -> RunOut:
+async def refuse_purge_run(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work) -> RunOut:
     """Refuse a proposed purge. The proposal stays on file."""
     return RunOut.of(await purges.refuse(work, grant, run_id, body.note))
 
 
 @router.post("/purge-runs/{run_id}/withdrawal")
-async def withdraw_purge(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work) -> RunOut:
+async def withdraw_purge_run(
+    run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work
+) -> RunOut:
     """Withdraw a standing leave, or the authorisation of a run before it begins.
 
     Daily purges under the leave stop, also one that is running.
@@ -84,7 +86,7 @@ async def withdraw_purge(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work
 
 
 @router.post("/purge-runs/{run_id}/execution", status_code=202)
-async def execute_purge(
+async def execute_purge_run(
     run_id: UUID, grant: PurgeExecute, work: Work, retention: Running, after: BackgroundTasks
 ) -> RunOut:
     """Begin an authorised single run, as a third person. `state` becomes `executed`, then `certified`."""
@@ -94,9 +96,9 @@ async def execute_purge(
 
 
 @router.get("/purge-runs/{run_id}/certificate")
-async def get_certificate(run_id: UUID, grant: PurgeRead, work: Work) -> dict[str, Any]:
+async def get_purge_certificate(run_id: UUID, grant: PurgeRead, work: Work) -> PurgeCertificateOut:
     """Return the signed account of the destroyed records and the authority. `/v1/signing-key` has the public key."""
     run = await purges.run_of(work, run_id)
     if run.certificate is None:
         raise NotFound(Code.PURGE_NOT_CERTIFIED)
-    return run.certificate
+    return PurgeCertificateOut.model_validate(run.certificate)

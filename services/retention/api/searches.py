@@ -13,10 +13,10 @@ from shared.access.guard import access
 from shared.core.permissions import Permission
 from shared.http.app import Work
 
-router = APIRouter(prefix="/v1/searches", tags=["search"])
+router = APIRouter(prefix="/v1/reads", tags=["search"])
 
 
-@router.post("")
+@router.post("/search")
 async def search_reads(
     body: SearchQuery,
     grant: Annotated[Grant, access(Permission.RECORD_SEARCH)],

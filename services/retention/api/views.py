@@ -23,7 +23,7 @@ from shared.accounts.picture_links import LINK_TOKEN, PictureLinks
 from shared.core.permissions import Permission
 from shared.core.policy import Narrowness
 from shared.core.regions import Region
-from shared.http.models import Count, Page, Person
+from shared.http.models import CountOut, Page, PersonOut
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -328,16 +328,16 @@ class HoldOut(BaseModel):
     description: str
     criteria: dict[str, Any]
     in_force: bool
-    placed_by: Person | None
+    placed_by: PersonOut | None
     placed_at: datetime
-    released_by: Person | None = None
+    released_by: PersonOut | None = None
     released_at: datetime | None = None
     release_reason: str | None = None
     wide: bool
     """Whether it covers more than a search may."""
     awaits_confirmation: bool
     """Whether its records stay hidden until a second person confirms it."""
-    confirmed_by: Person | None = None
+    confirmed_by: PersonOut | None = None
     confirmed_at: datetime | None = None
     confirmation_reason: str | None = None
 
@@ -352,14 +352,14 @@ class HoldOut(BaseModel):
             description=hold.description,
             criteria=hold.criteria.as_json(),
             in_force=hold.released_at is None,
-            placed_by=Person.of(hold.placed_by),
+            placed_by=PersonOut.of(hold.placed_by),
             placed_at=hold.placed_at,
-            released_by=Person.of(hold.released_by),
+            released_by=PersonOut.of(hold.released_by),
             released_at=hold.released_at,
             release_reason=hold.release_reason,
             wide=wide,
             awaits_confirmation=wide and hold.confirmed_at is None and hold.released_at is None,
-            confirmed_by=Person.of(hold.confirmed_by),
+            confirmed_by=PersonOut.of(hold.confirmed_by),
             confirmed_at=hold.confirmed_at,
             confirmation_reason=hold.confirmation_reason,
         )
@@ -383,7 +383,7 @@ class ExportOut(BaseModel):
     case_number: str
     state: str
     """requested, ready, failed or withdrawn."""
-    requested_by: Person | None
+    requested_by: PersonOut | None
     requested_at: datetime
     fault: str | None = None
     """The fault of the last failed attempt at packaging."""
@@ -401,7 +401,7 @@ class ExportOut(BaseModel):
     signed_by: str | None = None
     copies_booked: int = 0
     """Number of bookings in force."""
-    withdrawn_by: Person | None = None
+    withdrawn_by: PersonOut | None = None
     withdrawn_at: datetime | None = None
     withdrawal_reason: str | None = None
     removed_at: datetime | None = None
@@ -416,7 +416,7 @@ class ExportOut(BaseModel):
             plain |= dict.fromkeys(("reads", "hits", "captures", "images", "omitted"))
         return cls(
             **{**plain, "state": export.state.value},
-            **{name: Person.of(getattr(export, name)) for name in people},
+            **{name: PersonOut.of(getattr(export, name)) for name in people},
         )
 
 
@@ -432,7 +432,7 @@ class BookingOut(BaseModel):
     media_serial: str
     sha256: str
     note: str | None = None
-    booked_by: Person | None
+    booked_by: PersonOut | None
     booked_at: datetime
     in_force: bool
     corrects: UUID | None = None
@@ -442,7 +442,7 @@ class BookingOut(BaseModel):
     def of(cls, booking: Booking) -> "BookingOut":
         """Return the view of a booking."""
         plain = {name: getattr(booking, name) for name in cls.model_fields if name != "booked_by"}
-        return cls(**plain, booked_by=Person.of(booking.booked_by))
+        return cls(**plain, booked_by=PersonOut.of(booking.booked_by))
 
 
 class RunOut(BaseModel):
@@ -457,12 +457,12 @@ class RunOut(BaseModel):
     basis: dict[str, Any]
     """The legal basis: ages, schedule, resolution, the attorney's consent."""
     reason: str
-    proposed_by: Person | None
+    proposed_by: PersonOut | None
     proposed_at: datetime
-    decided_by: Person | None = None
+    decided_by: PersonOut | None = None
     decided_at: datetime | None = None
     decision_note: str | None = None
-    executed_by: Person | None = None
+    executed_by: PersonOut | None = None
     started_at: datetime | None = None
     executed_at: datetime | None = None
     certified_at: datetime | None = None
@@ -488,8 +488,41 @@ class RunOut(BaseModel):
             name: getattr(run, name) for name in cls.model_fields if name not in {*people, "basis"}
         }
         plain["months_dropped"] = list(run.months_dropped)
-        named = {name: Person.of(getattr(run, name)) for name in people}
+        named = {name: PersonOut.of(getattr(run, name)) for name in people}
         return cls(**plain, **named, basis=run.basis.as_json())
+
+
+class SignatureOut(BaseModel):
+    """The signature of a document's canonical form: sorted keys, no spaces, UTF-8, without `signature`."""
+
+    algorithm: str
+    key_id: str
+    value: str
+
+
+class PurgeCertificateOut(BaseModel):
+    """The certificate of a run, with every field that its signature covers."""
+
+    model_config = ConfigDict(extra="allow")
+
+    certificate: str
+    run_id: str
+    captured_before: str
+    certified_at: str
+    signature: SignatureOut
+
+
+class BookingStatementOut(BaseModel):
+    """The statement of a booking, with every field that its signature covers."""
+
+    model_config = ConfigDict(extra="allow")
+
+    statement: str
+    booking_id: str
+    export_id: str
+    evidence_number: str
+    booked_at: str
+    signature: SignatureOut
 
 
 class ScheduleOut(BaseModel):
@@ -575,7 +608,7 @@ def found_reads(
     """Return the view of a page of a search; `counted` adds the number of its reads."""
     out = reads_page(found.page, grant, links)
     if counted:
-        out.count = Count(value=len(out.items), at_least=out.next is not None)
+        out.count = CountOut(value=len(out.items), at_least=out.next is not None)
     out.captured_from, out.captured_to = found.criteria.window
     if region is not None:
         out.region, out.taken_from = region

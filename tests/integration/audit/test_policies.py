@@ -61,14 +61,14 @@ async def test_a_policy_not_acknowledged_by_both_within_a_day_is_a_finding(
     deliver, findings, clock, acknowledge
 ):
     await deliver(loaded(clock, "ingest", FIRST))
-    assert (await acknowledge(FIRST, "auditor", AUDITOR)).status_code == 201
+    assert (await acknowledge(FIRST, "auditor", AUDITOR)).status_code == 200
     clock.advance(hours=23, minutes=59)
     assert await findings("policy_not_acknowledged") == []
     clock.advance(minutes=1)
     [details] = await findings("policy_not_acknowledged")
     assert details["policy_digest"] == FIRST
     await deliver(loaded(clock, "ingest", SECOND))
-    assert (await acknowledge(SECOND, "auditor", AUDITOR)).status_code == 201
+    assert (await acknowledge(SECOND, "auditor", AUDITOR)).status_code == 200
     answer = await acknowledge(SECOND, "alpr_administrator", ADMINISTRATOR)
     assert [a["role"] for a in answer.json()["acknowledgements"]] == [
         "auditor",
@@ -82,7 +82,7 @@ async def test_one_person_acknowledges_in_one_role_and_each_role_once(
     deliver, clock, acknowledge, runtime, bus
 ):
     await deliver(loaded(clock, "ingest", FIRST))
-    assert (await acknowledge(FIRST, "auditor", AUDITOR)).status_code == 201
+    assert (await acknowledge(FIRST, "auditor", AUDITOR)).status_code == 200
     assert (await acknowledge(FIRST, "alpr_administrator", AUDITOR)).status_code == 409
     assert (await acknowledge(FIRST, "auditor", ADMINISTRATOR)).status_code == 409
     await runtime.relay.drain()

@@ -236,7 +236,8 @@ async def test_an_entry_taken_out_raises_nothing_even_where_the_index_lags(hotli
     added = await hotlist.add(list_id, "7ABC123", state="CA")
     index = hotlist.running.refresher.index
     stale = index.candidates([hotlist.read()], minimum_confidence=0.6, most_differences=1)
-    await hotlist.call("DELETE", f"/v1/lists/{list_id}/entries/{added['entry_ids'][0]}")
+    path = f"/v1/lists/{list_id}/entries/{added['entry_ids'][0]}/removal"
+    await hotlist.call("POST", path, json={})
     assert len(stale) == 1
     await hotlist.running.matcher._raise(stale)
     assert await hotlist.hits() == []
@@ -345,7 +346,7 @@ async def test_a_hit_is_verified_once_by_a_named_person(hotlist):
     answers = await asyncio.gather(
         *(hotlist.client.post(path, json=VERIFIED, headers=officer) for _ in range(5))
     )
-    assert sorted(a.status_code for a in answers) == [201, 409, 409, 409, 409]
+    assert sorted(a.status_code for a in answers) == [200, 409, 409, 409, 409]
     whole = await hotlist.call("GET", f"/v1/hits/{hit['hit_id']}")
     assert (whole["status"], whole["outcome"], whole["notice"]) == (
         "verified",
@@ -371,10 +372,10 @@ async def test_enforcement_before_verification_needs_a_stated_reason(hotlist):
     assert problem["field"] == "unverified_reason"
     assert "468.4(f)" in problem["detail"]
     reasoned = {**stop, "unverified_reason": "CLETS was down, vehicle was leaving"}
-    whole = await hotlist.call("POST", path, json=reasoned, status=201)
+    whole = await hotlist.call("POST", path, json=reasoned, status=200)
     assert whole["status"] == "unverified"  # acting on it does not make it checked
-    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=VERIFIED, status=201)
-    whole = await hotlist.call("POST", path, json=stop, status=201)
+    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=VERIFIED, status=200)
+    whole = await hotlist.call("POST", path, json=stop, status=200)
     assert [d["unverified_reason"] is None for d in whole["dispositions"]] == [False, True]
     told = await hotlist.announced(HitDisposed)
     assert all(event.captured_on is not None for event in told)
@@ -387,7 +388,7 @@ async def test_a_misread_is_no_ground_for_enforcement_without_a_reason(hotlist):
     await hotlist.see(hotlist.read())
     [hit] = await hotlist.hits()
     misread = {**VERIFIED, "outcome": "misread"}
-    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=misread, status=201)
+    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=misread, status=200)
     body = {"disposition": "stopped", "enforcement": True}
     await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/disposition", json=body, status=422)
 
@@ -399,7 +400,7 @@ async def test_what_a_list_brought_is_counted(hotlist):
     hits = await hotlist.hits()
     for hit, outcome in zip(hits[:3], ("correct_read", "misread", "misread"), strict=True):
         body = {**VERIFIED, "outcome": outcome}
-        await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=body, status=201)
+        await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=body, status=200)
     found = await hotlist.call("GET", f"/v1/lists/{list_id}/yield")
     assert (found["hits"], found["unverified"], found["verified"]) == (4, 1, 3)
     assert found["outcomes"] == {"correct_read": 1, "misread": 2}
@@ -434,7 +435,7 @@ async def test_a_purge_takes_the_read_out_of_hits_and_leaves_what_people_did(hot
     await hotlist.see(hotlist.read(ago_s=60, crop_key="crops/1.jpg"))
     await hotlist.see(hotlist.read(device=uuid4()))
     worked, idle = (h["hit_id"] for h in await hotlist.hits())
-    await hotlist.call("POST", f"/v1/hits/{worked}/verification", json=VERIFIED, status=201)
+    await hotlist.call("POST", f"/v1/hits/{worked}/verification", json=VERIFIED, status=200)
     day = hotlist.clock.now()
     hotlist.clock.advance(days=400)
     await hotlist.see(hotlist.read(device=uuid4()))
@@ -458,7 +459,7 @@ async def test_nothing_more_is_recorded_of_a_hit_whose_read_is_destroyed(hotlist
     [hit] = await hotlist.hits()
     path = f"/v1/hits/{hit['hit_id']}"
     disposed = {"disposition": "none", "enforcement": False}
-    await hotlist.call("POST", f"{path}/disposition", json=disposed, status=201)
+    await hotlist.call("POST", f"{path}/disposition", json=disposed, status=200)
     day = hotlist.clock.now()
     hotlist.clock.advance(days=400)
     await hotlist.purge(day + timedelta(days=1))
@@ -516,7 +517,7 @@ async def test_a_hit_of_a_held_read_stays_until_the_hold_is_released(hotlist, mo
     await hotlist.see(held, twin, *others)
     by_read = {hit["read_id"]: hit["hit_id"] for hit in await hotlist.hits()}
     kept = by_read[str(held.read_id)]
-    await hotlist.call("POST", f"/v1/hits/{kept}/verification", json=VERIFIED, status=201)
+    await hotlist.call("POST", f"/v1/hits/{kept}/verification", json=VERIFIED, status=200)
     before = await hotlist.call("GET", f"/v1/hits/{kept}")
     day = hotlist.clock.now() + timedelta(days=1)
     hotlist.clock.advance(days=400)

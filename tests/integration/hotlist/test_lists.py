@@ -336,9 +336,9 @@ async def test_single_changes_are_versions_that_copy_nothing(hotlist):
     await hotlist.add(list_id, "7ABC123", state="CA", status=409)
     await hotlist.see(hotlist.read(ago_s=2))
     assert len(await hotlist.hits()) == 1
-    path = f"/v1/lists/{list_id}/entries/{added['entry_ids'][0]}"
-    assert (await hotlist.call("DELETE", path, params={"reason": "recovered"}))["version"] == 3
-    await hotlist.call("DELETE", path, status=404)
+    path = f"/v1/lists/{list_id}/entries/{added['entry_ids'][0]}/removal"
+    assert (await hotlist.call("POST", path, json={"reason": "recovered"}))["version"] == 3
+    await hotlist.call("POST", path, json={}, status=404)
     await hotlist.see(hotlist.read(device=uuid4()))
     assert len(await hotlist.hits()) == 1
     assert await rows_of(hotlist) == 501

@@ -35,8 +35,8 @@ def acts(hit):
         ("GET", path, None, 200),
         ("GET", f"{path}/crop", None, 200),
         ("GET", f"{path}/image", None, 200),
-        ("POST", f"{path}/verification", VERIFIED, 201),
-        ("POST", f"{path}/disposition", DISPOSED, 201),
+        ("POST", f"{path}/verification", VERIFIED, 200),
+        ("POST", f"{path}/disposition", DISPOSED, 200),
     ]
 
 
@@ -95,7 +95,7 @@ async def test_a_late_hit_is_as_old_as_its_capture(hotlist):
 
 @pytest.mark.clause("468.4(a)/old-hits")
 async def test_a_hit_whose_read_is_destroyed_needs_a_purpose(hotlist, hit):
-    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=VERIFIED, status=201)
+    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=VERIFIED, status=200)
     read = hotlist.read()
     hotlist.clock.advance(days=400)
     await hotlist.purge(hotlist.clock.now() - timedelta(days=399), gone=[read])
@@ -138,7 +138,7 @@ async def test_what_waits_is_counted_by_tier_without_a_purpose_or_a_plate(hotlis
     assert found["oldest_at"] == found["tiers"][0]["oldest_at"] == hit["raised_at"]
     assert "7ABC" not in answer.text
     assert hit["hit_id"] not in answer.text
-    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=VERIFIED, status=201)
+    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=VERIFIED, status=200)
     found = (await patrol(hotlist, "GET", "/v1/hits/waiting", sources=["department"])).json()
     assert [(t["tier"], t["count"]) for t in found["tiers"]] == [("low", 1)]
 

@@ -130,7 +130,7 @@ DEEDS = {
 """What entry of the log a deed leaves (one of these), by the longest beginning of its route."""
 
 NO_DEEDS = {
-    "retention /v1/searches": "reads",
+    "retention /v1/reads/search": "reads",
     "hotlist /v1/lists/{list_id}/entries/search": "reads",
     "audit /v1/entries/search": "reads",
     "audit /v1/breach-reports": "reads",
@@ -237,7 +237,9 @@ def excesses(insider: Insider, here: Department) -> list[tuple[str, str, float]]
                 due.append(("many_disclosed", str(limit), asked.at))
     if len(insider.refusals) >= REFUSALS:
         due.append(("refused_access", "", insider.refusals[REFUSALS - 1].at))
-    searches = [a for a in insider.asked if a.route == "/v1/searches" and a.answer.status != 403]
+    searches = [
+        a for a in insider.asked if a.route == "/v1/reads/search" and a.answer.status != 403
+    ]
     if len(searches) > SEARCHES:
         due.append(("many_searches", "", searches[SEARCHES].at))
     return due

@@ -161,7 +161,7 @@ class Day:
         """Search once."""
         asked = {**self.window, **body}
         return await self.insider.ask(
-            "retention", "POST", "/v1/searches", purpose=purpose, body=asked
+            "retention", "POST", "/v1/reads/search", purpose=purpose, body=asked
         )
 
     async def search_to_the_last_page(self, purpose: str, **body: Any) -> None:

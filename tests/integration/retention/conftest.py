@@ -95,7 +95,7 @@ class Retention:
             "captured_to": (now + timedelta(hours=1)).isoformat(),
         }
         answer = await self.client.post(
-            "/v1/searches", json={**window, **body}, headers=headers or self.authority.headers()
+            "/v1/reads/search", json={**window, **body}, headers=headers or self.authority.headers()
         )
         assert answer.status_code == status, answer.text
         return answer.json()

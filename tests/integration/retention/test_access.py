@@ -93,7 +93,7 @@ async def test_nobody_without_the_permission_or_a_token_gets_in(retention):
     others = set(Permission) - {Permission.RECORD_SEARCH}
     headers = retention.authority.headers(*others)
     await retention.search(403, plate="7ABC123", headers=headers)
-    answer = await retention.client.post("/v1/searches", json={})
+    answer = await retention.client.post("/v1/reads/search", json={})
     assert answer.status_code == 401
     assert [a.allowed for a in await retention.emitted(AccessAttempted)] == [False, False]
 

@@ -150,7 +150,7 @@ async def test_requests_at_once_cannot_each_stay_below(limited):
             "captured_to": (NOON + timedelta(hours=1)).isoformat(),
         }
         answer = await limited.client.post(
-            "/v1/searches",
+            "/v1/reads/search",
             json={**window, "plate": "7ABC12?", "limit": 2},
             headers=limited.authority.headers(),
         )

@@ -158,8 +158,8 @@ async def hit_and_worked(retention, hotlist):
     await hotlist.see(read)
     [hit] = await hotlist.hits()
     path = f"/v1/hits/{hit['hit_id']}"
-    await hotlist.call("POST", f"{path}/verification", json=VERIFIED, status=201)
-    await hotlist.call("POST", f"{path}/disposition", json=DISPOSED, status=201)
+    await hotlist.call("POST", f"{path}/verification", json=VERIFIED, status=200)
+    await hotlist.call("POST", f"{path}/disposition", json=DISPOSED, status=200)
     shown = await hotlist.call("GET", path)
     for kind in (HitRaised, HitVerified, HitDisposed):
         await retention.store(*await hotlist.announced(kind))

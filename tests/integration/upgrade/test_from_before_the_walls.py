@@ -85,7 +85,7 @@ async def test_old_reads_are_searched_with_their_pictures(upgraded):
     async def plates(days, **criteria):
         body = {**window(days), **criteria}
         page = await upgraded.must(
-            "retention", "POST", "/v1/searches", detective, purpose=purpose, json=body
+            "retention", "POST", "/v1/reads/search", detective, purpose=purpose, json=body
         )
         found = page.json()
         return sorted(read["plate"] for read in found.get("items", found.get("reads", [])))
@@ -188,7 +188,7 @@ async def test_devices_post_with_their_credentials_and_a_revoked_one_does_not(up
     purpose = await upgraded.declare(detective)
     body = {**window(), "plate": "8NEW001"}
     page = await upgraded.must(
-        "retention", "POST", "/v1/searches", detective, purpose=purpose, json=body
+        "retention", "POST", "/v1/reads/search", detective, purpose=purpose, json=body
     )
     found = page.json()
     assert len(found.get("items", found.get("reads", []))) == len(FACTS["devices"]) - 1

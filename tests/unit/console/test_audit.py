@@ -37,7 +37,7 @@ def an_entry(**changes):
         "request_id": "r-1",
         "leaf_hash": "ab" * 32,
         "entry_hash": "cd" * 32,
-        "event": {"type": "alpr.access.attempted.v1", "data": {"route": "/v1/searches"}},
+        "event": {"type": "alpr.access.attempted.v1", "data": {"route": "/v1/reads/search"}},
         "entry": None,
         **changes,
     }
@@ -225,7 +225,7 @@ async def test_an_entry_shows_all_that_was_logged_and_what_else_the_request_left
     await auditor.open("/audit/entries/41")
     assert json.loads(services.asked("POST", "/entries/search")[-1].content)["request_id"] == "r-1"
     assert "access.attempted of retention, record:search" in auditor.said
-    assert '"route": "/v1/searches"' in auditor.said
+    assert '"route": "/v1/reads/search"' in auditor.said
     assert 'href="/audit/entries/42"' in auditor.page.text
     assert 'href="/audit/entries/41"' not in auditor.page.text
     assert HOSTILE not in auditor.page.text

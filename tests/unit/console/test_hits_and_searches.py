@@ -211,7 +211,7 @@ async def test_a_verification_is_recorded_with_method_reference_and_outcome(
     officer, services, hits
 ):
     services.answers[f"POST /hits/{HIT}/verification"] = lambda _: httpx.Response(
-        201, json=a_hit(status="verified", outcome="correct_read", verification=VERIFICATION)
+        200, json=a_hit(status="verified", outcome="correct_read", verification=VERIFICATION)
     )
     await officer.open(f"/hits/{HIT}")
     await officer.send(f"/hits/{HIT}/verification", reference="T26-1", outcome="correct_read")
@@ -260,7 +260,7 @@ async def searcher(officer, services, clock):
         "expires_at": f"{clock.now().replace(hour=13).isoformat()}",
     }  # fmt: skip
     services.answers["POST /purposes"] = lambda _: httpx.Response(201, json=taken)
-    services.answers["POST /searches"] = lambda _: httpx.Response(
+    services.answers["POST /reads/search"] = lambda _: httpx.Response(
         200, json={"items": [a_read()], "next": "more"}
     )
     await officer.open("/search")
@@ -276,7 +276,7 @@ async def test_a_search_carries_the_purpose_that_was_declared_first(searcher, se
     await searcher.send(
         "/search", plate="7AB?1*", latitude="39.9", longitude="-122.1", radius_m="400", **window
     )
-    [asked] = services.asked("POST", "/searches")
+    [asked] = services.asked("POST", "/reads/search")
     assert asked.headers["x-alpr-purpose"] == "purpose-token"
     assert json.loads(asked.content) == {
         "plate": "7AB?1*",
@@ -303,7 +303,7 @@ async def test_a_picture_is_fetched_by_the_link_that_the_search_offered(searcher
 
 
 async def test_a_search_says_what_a_short_state_was_taken_for(searcher, services):
-    services.answers["POST /searches"] = lambda _: httpx.Response(
+    services.answers["POST /reads/search"] = lambda _: httpx.Response(
         200, json={"items": [], "next": None, "region": "US-CA", "taken_from": "CA"}
     )
     window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
@@ -326,13 +326,13 @@ DOUBTED = {
 async def test_a_late_read_is_shown_as_late(searcher, services, late, said):
     page = {"items": [a_read(late=late)], "next": None}
     window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
-    services.answers["POST /searches"] = lambda _: httpx.Response(200, json=page)
+    services.answers["POST /reads/search"] = lambda _: httpx.Response(200, json=page)
     await searcher.send("/search", plate="7AB?1*", **window)
     assert ("late: came" in searcher.said) is said
 
 
 async def test_a_read_is_shown_with_all_that_speaks_against_it(searcher, services):
-    services.answers["POST /searches"] = lambda _: httpx.Response(
+    services.answers["POST /reads/search"] = lambda _: httpx.Response(
         200, json={"items": [a_read(**DOUBTED)], "next": None}
     )
     window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
@@ -364,7 +364,7 @@ async def test_a_prohibited_purpose_is_refused_with_its_citation(officer, servic
 
 async def test_a_refused_search_is_told_in_the_services_own_words(searcher, services):
     words = "training lapsed on 2026-05-31 (policy 468.4(d))"
-    services.answers["POST /searches"] = lambda _: problem(403, "Not permitted", words)
+    services.answers["POST /reads/search"] = lambda _: problem(403, "Not permitted", words)
     answer = await searcher.send(
         "/search", captured_from="2026-05-30T21:30", captured_to="2026-05-30T23:00"
     )

@@ -255,7 +255,7 @@ async def test_a_search_and_a_hit_lead_to_a_hold_for_those_who_may(
     sign_in, services, show, held_records
 ):
     show(f"/hits/{HIT}", a_hit())
-    show("/searches", {"items": [a_read()], "next": None}, method="POST")
+    show("/reads/search", {"items": [a_read()], "next": None}, method="POST")
     way = f'href="/holds/new/{READ}"'
     for permissions, offered in ((CUSTODIAN, True), (("account:self",), False)):
         browser = await sign_in(*permissions, "purpose:declare", "record:search", "hit:read")

@@ -150,19 +150,19 @@ async def test_a_refused_entry_names_its_field_and_keeps_what_was_typed(sign_in,
 
 
 async def test_an_entry_is_ended_with_a_reason(sign_in, services, show):
-    show(f"/lists/{LIST}/entries/{ENTRY}", {"list_id": LIST, "version": 4}, method="DELETE")
+    show(f"/lists/{LIST}/entries/{ENTRY}/removal", {"list_id": LIST, "version": 4}, method="POST")
     browser = await sign_in(*MANAGER)
     await browser.open(f"/hotlists/{LIST}")
     await browser.send(f"/hotlists/{LIST}")
     assert f'action="/hotlists/{LIST}/entries/{ENTRY}/end"' in browser.page.text
     await browser.send(f"/hotlists/{LIST}/entries/{ENTRY}/end", reason="vehicle recovered")
-    [asked] = services.asked("DELETE", ENTRY)
-    assert dict(asked.url.params) == {"reason": "vehicle recovered"}
+    [asked] = services.asked("POST", f"{ENTRY}/removal")
+    assert json.loads(asked.content) == {"reason": "vehicle recovered"}
     assert browser.page.url.path == f"/hotlists/{LIST}"
 
 
 async def test_an_entry_that_cannot_be_ended_is_told_on_its_lists_page(sign_in, services, show):
-    services.answers[f"DELETE /lists/{LIST}/entries/{ENTRY}"] = lambda _: problem(
+    services.answers[f"POST /lists/{LIST}/entries/{ENTRY}/removal"] = lambda _: problem(
         404, "Not found", "no such entry in force"
     )
     browser = await sign_in(*MANAGER)

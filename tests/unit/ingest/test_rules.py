@@ -12,7 +12,7 @@ from msgspec import Raw
 from services.ingest.actions.edge_reads import Batch, EdgeRead, decode, unpack
 from services.ingest.domain.circumstances import Window, circumstances
 from services.ingest.domain.credentials import Credential, digest, new_secret, presented
-from services.ingest.domain.devices import Device, Kind, Status, check_place
+from services.ingest.domain.devices import Device, DeviceKind, DeviceStatus, check_place
 from services.ingest.domain.in_flight import InFlight
 from services.ingest.domain.rate import Rates
 from services.ingest.workers.device_cache import DeviceCache
@@ -27,7 +27,7 @@ WINDOW = Window.around(NOON, kept_days=400, skew_s=300)
 
 
 def a_device(**fields):
-    plain = Device(uuid4(), "Main St", Kind.VEHICLE, None, 20, 100, Status.ACTIVE, NOON)
+    plain = Device(uuid4(), "Main St", DeviceKind.VEHICLE, None, 20, 100, DeviceStatus.ACTIVE, NOON)
     return replace(plain, **fields)
 
 
@@ -67,7 +67,7 @@ def test_a_device_accepts_its_credentials_while_they_hold():
 
 
 def test_a_revoked_device_accepts_nothing():
-    device = a_device(status=Status.REVOKED, credentials=(Credential(digest("s"), NOON),))
+    device = a_device(status=DeviceStatus.REVOKED, credentials=(Credential(digest("s"), NOON),))
     assert not device.accepts(digest("s"), NOON)
 
 
@@ -288,13 +288,13 @@ def test_what_a_decoder_says_quotes_no_value():
 PLACE = Place(39.9277, -122.1792)
 
 
-@pytest.mark.parametrize(("kind", "place"), [(Kind.FIXED, None), (Kind.VEHICLE, PLACE)])
+@pytest.mark.parametrize(("kind", "place"), [(DeviceKind.FIXED, None), (DeviceKind.VEHICLE, PLACE)])
 def test_a_device_with_a_place_against_its_kind_is_refused(kind, place):
     with pytest.raises(InvalidInput) as refused:
         check_place(a_device(kind=kind, place=place))
     assert refused.value.field == "place"
 
 
-@pytest.mark.parametrize(("kind", "place"), [(Kind.FIXED, PLACE), (Kind.VEHICLE, None)])
+@pytest.mark.parametrize(("kind", "place"), [(DeviceKind.FIXED, PLACE), (DeviceKind.VEHICLE, None)])
 def test_a_fixed_camera_has_a_place_and_a_vehicle_none(kind, place):
     check_place(a_device(kind=kind, place=place))

@@ -7,8 +7,8 @@ import pytest
 
 from services.release.domain.requests import (
     Agency,
+    RequestStatus,
     Standing,
-    Status,
     Treatment,
     after_approval,
     check_download,
@@ -33,7 +33,7 @@ def an_agency(kind="law_enforcement", state="US-CA"):
 
 def a_request(**changes):
     standing = Standing(
-        status=Status.SUBMITTED,
+        status=RequestStatus.SUBMITTED,
         restricted=False,
         filed_by="requester",
         agency_ori="CA0520000",
@@ -89,25 +89,27 @@ def test_the_department_reviews_and_never_the_requester():
             check_reviewer(a_request(), who, ori, DEPARTMENT)
 
 
-@pytest.mark.parametrize("status", [s for s in Status if s not in ("submitted", "first_approved")])
+@pytest.mark.parametrize(
+    "status", [s for s in RequestStatus if s not in ("submitted", "first_approved")]
+)
 def test_what_is_decided_is_not_decided_again(status):
     with pytest.raises(Conflict, match=status.value):
         check_reviewer(a_request(status=status), "sergeant", DEPARTMENT, DEPARTMENT)
 
 
 def test_an_ordinary_request_takes_one_approval():
-    assert after_approval(a_request(), "sergeant", CITATION) is Status.APPROVED
+    assert after_approval(a_request(), "sergeant", CITATION) is RequestStatus.APPROVED
 
 
 def test_a_restricted_request_takes_a_document_and_two_people():
     with pytest.raises(NotAuthorised, match=CITATION):
         after_approval(a_request(restricted=True), "sergeant", CITATION)
     ready = a_request(restricted=True, has_authority=True)
-    assert after_approval(ready, "sergeant", CITATION) is Status.FIRST_APPROVED
+    assert after_approval(ready, "sergeant", CITATION) is RequestStatus.FIRST_APPROVED
     once = replace(ready, approved_by=frozenset({"sergeant"}))
     with pytest.raises(NotAuthorised, match="a second person"):
         after_approval(once, "sergeant", CITATION)
-    assert after_approval(once, "lieutenant", CITATION) is Status.APPROVED
+    assert after_approval(once, "lieutenant", CITATION) is RequestStatus.APPROVED
 
 
 def test_a_barred_agency_gets_no_approval():
@@ -117,13 +119,13 @@ def test_a_barred_agency_gets_no_approval():
 
 def test_a_package_is_downloaded_while_it_is_there_and_no_longer():
     expires_at = NOON + timedelta(days=14)
-    check_download(Status.PACKAGED, expires_at, NOON)
+    check_download(RequestStatus.PACKAGED, expires_at, NOON)
     for status, now in (
-        (Status.PACKAGED, expires_at),
-        (Status.EXPIRED, NOON),
-        (Status.APPROVED, NOON),
-        (Status.SUBMITTED, NOON),
-        (Status.DENIED, NOON),
+        (RequestStatus.PACKAGED, expires_at),
+        (RequestStatus.EXPIRED, NOON),
+        (RequestStatus.APPROVED, NOON),
+        (RequestStatus.SUBMITTED, NOON),
+        (RequestStatus.DENIED, NOON),
     ):
         with pytest.raises(Conflict):
             check_download(status, expires_at, now)

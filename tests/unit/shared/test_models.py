@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.core.errors import InvalidInput
 from shared.events import Actor
-from shared.http.models import OriText, Page, Person, Reason, RequestBody, cursor_of, key_of
+from shared.http.models import OriText, Page, PersonOut, Reason, RequestBody, cursor_of, key_of
 
 KEYS = [(UUID(int=7), UUID), (4711, int), ("Main St, ◉ 3rd", str)]
 
@@ -70,10 +70,10 @@ def test_a_body_refuses_what_it_does_not_know():
 
 def test_a_person_is_shown_as_the_log_names_people():
     actor = Actor(person_id="p", name="N", title="T", agency_ori="CA0520100")
-    assert Person.of(actor).model_dump() == {
+    assert PersonOut.of(actor).model_dump() == {
         "person_id": "p",
         "name": "N",
         "title": "T",
         "agency_ori": "CA0520100",
     }
-    assert Person.of(None) is None
+    assert PersonOut.of(None) is None
