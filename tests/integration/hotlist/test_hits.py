@@ -490,7 +490,7 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
     hotlist, settings, bus, objects, clock, authority, policy
 ):
     """A service that starts with waiting reads matches them against the version in force."""
-    from services.hotlist.api.views import alert
+    from services.hotlist.api.views import alert, stream_end
     from services.hotlist.events import subscriptions
     from services.hotlist.service import HotlistService
     from shared.service.api_runtime import ApiRuntime
@@ -499,7 +499,7 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
     runtime = ApiRuntime(
         SPECS["hotlist"], settings, bus=bus, objects=objects, clock=clock, policy=policy
     )
-    fresh = HotlistService.of(runtime, settings, alert)  # not started: nothing has loaded the index
+    fresh = HotlistService.of(runtime, settings, alert, stream_end)  # not started: no index
     [reads] = [s for s in subscriptions(fresh) if ReadRecorded in s.handlers]
     await reads.handlers[ReadRecorded]([hotlist.read()])
     await runtime.db.close()

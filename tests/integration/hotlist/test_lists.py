@@ -353,7 +353,8 @@ async def test_a_change_after_a_roll_back_starts_from_what_is_in_force(hotlist):
         "POST", f"/v1/lists/{list_id}/entries/search", json={"plate": "1aaa-111"}
     )
     uploaded = found["items"][0]["entry_id"]
-    await hotlist.call("DELETE", f"/v1/lists/{list_id}/entries/{uploaded}")  # version 3
+    path = f"/v1/lists/{list_id}/entries/{uploaded}/removal"
+    await hotlist.call("POST", path, json={})  # version 3
     await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json={"version": 1})
     assert await plates(hotlist, list_id) == ["1AAA111", "2BBB222"]
     assert (await hotlist.add(list_id, "4DDD444"))["version"] == 4
