@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from tests.architecture.source import CLIENTS, ROOT, SERVICES, imports, modules
+from tests.architecture.source import CLIENTS, ROOT, SERVICES, modules, stated
 
 OTHERWISE_NAMED = {
     "PIL": "pillow",
@@ -45,7 +45,7 @@ def imported(folder: str) -> set[str]:
     """The distributions that a folder's modules import."""
     found = set()
     for path in modules(folder):
-        for name in imports(path):
+        for name in stated(path):
             package = name.split(".")[0]
             if package in OURS or package in sys.stdlib_module_names:
                 continue

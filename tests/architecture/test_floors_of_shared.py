@@ -51,6 +51,15 @@ def test_every_module_lies_in_a_room():
         ("kafka", "import shared.postgres.outbox"),
         ("service", "from shared.access import guard"),
         ("access", "from shared import http"),
+        ("core", "import shared\nshared.http.app.create_app()"),
+        ("core", "import shared as ours\nours.kafka.bus"),
+        ("core", "from importlib import import_module as im\nim('shared.kafka.bus')"),
+        ("core", "import importlib as il\nil.import_module('shared.kafka.bus')"),
+        ("kafka", "import importlib\nimportlib.import_module('..postgres.outbox', 'shared')"),
+        ("core", "import runpy\nrunpy.run_module('shared.service.running')"),
+        ("core", "import runpy\nrunpy.run_path('shared/service/running.py')"),
+        ("core", "import subprocess\nsubprocess.run([sys.executable, '-m', 'shared.http.app'])"),
+        ("core", "import os\nos.system('python -m shared.http.app')"),
     ],
 )
 def test_a_climb_is_found(room, line, tmp_path):

@@ -1,46 +1,93 @@
 """Who may import whom."""
 
 import ast
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.source import CLIENTS, ROOT, SERVICES, imports, modules, tree
+from tests.architecture.source import (
+    CLIENTS,
+    IMPORTERS,
+    ROOT,
+    SERVICES,
+    imports,
+    modules,
+    tree,
+    uses,
+)
+
+BY_TEXT = {
+    "deploy/kafka/java.py": "finds a program in a package",
+    "services/recognition/engine/weights.py": "finds the weights in a package",
+    "services/registry.py": "reads the declarations of the services that are registered",
+    "shared/service/spec.py": "imports the service of a declaration once it starts",
+    "training/faces.py": "finds fonts in a package",
+}
+"""Modules that import by a text, and why; what others import is in their source."""
+
+WAYS_TO_DATA = (
+    "shared.access",
+    "shared.kafka.bus",
+    "shared.kafka.consumer",
+    "shared.postgres.database",
+    "shared.objects.store",
+    "shared.postgres.outbox",
+    "shared.service.runtime",
+    "shared.service.api_runtime",
+    "shared.accounts.tokens",
+    "shared.kafka.topics",
+    "shared.postgres.unit_of_work",
+    "sqlalchemy",
+    "asyncpg",
+    "aiokafka",
+)
+"""What the services read data by, and a client does not."""
+
+
+def crossing(service: str, path: Path) -> list[str]:
+    """What a module of a service imports of other services."""
+    others = tuple(f"services.{other}" for other in (*SERVICES, *CLIENTS) if other != service)
+    return [name for name in imports(path) if f"{name}.".startswith(tuple(f"{o}." for o in others))]
+
+
+def data_imports(path: Path) -> list[str]:
+    """What a module imports to read data by."""
+    return [name for name in imports(path) if name.startswith(WAYS_TO_DATA)]
+
+
+def fakes(path: Path) -> list[str]:
+    """What a module imports of the fakes for tests."""
+    return [name for name in imports(path) if name.startswith("shared.testing")]
+
+
+def is_of_jose(path: Path) -> bool:
+    """Whether a module imports the library that signs tokens."""
+    return any(name.split(".")[0] == "jose" for name in imports(path))
+
+
+def by_text(path: Path) -> list[str]:
+    """What a module has to import by a text: the importers that it names, called or not."""
+    return [
+        name for name in (*imports(path), *(name for name, _ in uses(path))) if name in IMPORTERS
+    ]
 
 
 @pytest.mark.parametrize("service", [*SERVICES, *CLIENTS])
 def test_no_service_imports_another(service):
-    others = tuple(f"services.{other}" for other in (*SERVICES, *CLIENTS) if other != service)
     for path in modules(f"services/{service}"):
-        crossing = [name for name in imports(path) if name.startswith(others)]
-        assert not crossing, f"{path.relative_to(ROOT)} imports {crossing}"
+        assert not crossing(service, path), path.relative_to(ROOT)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_client_has_no_way_to_data_but_the_services(client):
-    ways = (
-        "shared.access",
-        "shared.kafka.bus",
-        "shared.kafka.consumer",
-        "shared.postgres.database",
-        "shared.objects.store",
-    )
-    ways += (
-        "shared.postgres.outbox",
-        "shared.service.runtime",
-        "shared.service.api_runtime",
-        "shared.accounts.tokens",
-        "shared.kafka.topics",
-        "shared.postgres.unit_of_work",
-    )
     for path in modules(f"services/{client}"):
-        found = [name for name in imports(path) if name.startswith((*ways, "sqlalchemy"))]
-        assert not found, f"{path.relative_to(ROOT)} imports {found}"
+        assert not data_imports(path), path.relative_to(ROOT)
 
 
 def test_services_do_not_use_the_test_fakes():
     for path in modules("services"):
-        assert not [name for name in imports(path) if name.startswith("shared.testing")], path
+        assert not fakes(path), path.relative_to(ROOT)
 
 
 def test_only_tokens_imports_jose():
@@ -48,7 +95,7 @@ def test_only_tokens_imports_jose():
         path.relative_to(ROOT).as_posix()
         for folder in ("shared", "services", "local", "deploy")
         for path in modules(folder)
-        if any(name.split(".")[0] == "jose" for name in imports(path))
+        if is_of_jose(path)
     }
     assert users == {"shared/accounts/tokens.py", "shared/testing/authority.py"}
 
@@ -68,6 +115,69 @@ def test_an_import_of_a_test_is_found(tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text("from tests.integration.audit.test_log import message_of\n")
     assert imported_tests(planted)
+
+
+def test_only_listed_modules_import_by_a_text():
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("shared", "services", "scenes", "local", "deploy", "training")
+        for path in modules(folder)
+        if by_text(path)
+    }
+    assert found == BY_TEXT.keys()
+
+
+@pytest.mark.parametrize(
+    ("judge", "text"),
+    [
+        (partial(crossing, "audit"), "from services.release.domain import rules"),
+        (partial(crossing, "audit"), "import services.console"),
+        (partial(crossing, "audit"), "from services import ingest"),
+        (partial(crossing, "audit"), "import services\nservices.release.domain.rules"),
+        (
+            partial(crossing, "audit"),
+            "import importlib as il\nil.import_module('services.release')",
+        ),
+        (partial(crossing, "audit"), "command = ('python', '-m', 'services.release')"),
+        (data_imports, "from shared.access.guard import access"),
+        (data_imports, "from shared.postgres import database"),
+        (data_imports, "import sqlalchemy as sa"),
+        (data_imports, "import asyncpg"),
+        (data_imports, "import shared\nshared.objects.store.ObjectStore"),
+        (fakes, "from shared.testing import FakeBus"),
+        (fakes, "from shared import testing"),
+        (fakes, "import shared\nshared.testing.FakeBus()"),
+        (is_of_jose, "from jose import jwt"),
+        (is_of_jose, "import jose.jws as signing"),
+        (is_of_jose, "__import__('jose')"),
+        (by_text, "from importlib import import_module as im\nim(name)"),
+        (by_text, "import importlib as il\nload = il.import_module"),
+        (by_text, "__import__(name)"),
+        (by_text, "from runpy import run_module"),
+        (by_text, "import pkgutil\npkgutil.resolve_name(name)"),
+    ],
+)
+def test_what_a_module_may_not_import_is_found(judge, text, tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text(f"{text}\n")
+    assert judge(planted)
+
+
+@pytest.mark.parametrize(
+    ("judge", "text"),
+    [
+        (partial(crossing, "audit"), "from services.audit.domain import rules"),
+        (partial(crossing, "audit"), "from services.auditing import rules"),
+        (data_imports, "from shared.http.app import create_app"),
+        (fakes, "from shared.core import tested"),
+        (is_of_jose, "import josephus"),
+        (by_text, "from importlib.resources import files"),
+    ],
+)
+def test_what_it_may_import_is_not(judge, text, tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text(f"{text}\n")
+    assert not judge(planted)
 
 
 def relative(path: Path) -> list[int]:

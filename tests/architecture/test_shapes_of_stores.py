@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.disclosing import Function, names_in
+from tests.architecture.reaching import Function
 from tests.architecture.source import HUMAN_SERVICES, ROOT, modules, tree
+from tests.architecture.types_of_records import names_in
 
 CONNECTIONS = {"AsyncConnection", "Connection"}
 OF_DRIVERS = ("sqlalchemy", "asyncpg")
 ROWS = {"Row", "RowMapping", "MappingResult", "CursorResult", "Result", "Record"}
 UNTYPED = {"Any", "object"}
+MAPPINGS = {"dict", "defaultdict", "Mapping", "MutableMapping", "OrderedDict"}
 
 
 def loose(parsed: ast.Module) -> Iterator[str]:
@@ -25,12 +27,34 @@ def loose(parsed: ast.Module) -> Iterator[str]:
 
 
 def shapeless(parsed: ast.Module) -> Iterator[str]:
-    """Yield the public functions and methods whose return type is a driver's row, or says Any."""
+    """Yield the public functions and methods whose return type is a driver's row, says Any or nothing, or maps text to text."""
     forbidden = UNTYPED | set(_rows(parsed))
-    forbidden |= {name for name, names in _aliases(parsed) if names & forbidden}
+    aliases = dict(_aliases(parsed))
+    drivers = set(_drivers(parsed))
+    while (
+        more := {
+            name
+            for name, value in aliases.items()
+            if names_in(value) & forbidden or any(map(_is_text_by_text, ast.walk(value)))
+        }
+        - forbidden
+    ):
+        forbidden |= more
     for name, function in _public(parsed):
-        if names_in(function.returns) & forbidden or _of_a_driver(function.returns):
+        returned = _unquoted(function.returns)
+        if (
+            returned is None
+            or names_in(returned) & forbidden
+            or any(_is_of_a_driver(node, drivers) for node in ast.walk(returned))
+            or any(map(_is_text_by_text, ast.walk(returned)))
+        ):
             yield name
+
+
+def _unquoted(annotation: ast.expr | None) -> ast.expr | None:
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        return ast.parse(annotation.value, mode="eval").body
+    return annotation
 
 
 def _rows(parsed: ast.Module) -> Iterator[str]:
@@ -40,10 +64,28 @@ def _rows(parsed: ast.Module) -> Iterator[str]:
             yield from (one.asname or one.name for one in node.names if one.name in ROWS)
 
 
-def _aliases(parsed: ast.Module) -> Iterator[tuple[str, set[str]]]:
+def _drivers(parsed: ast.Module) -> Iterator[str]:
+    """Yield the names by which a module knows a driver or a module of it: `sqlalchemy`, `sa`, `engine`."""
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.Import):
+            for one in node.names:
+                if one.name.startswith(OF_DRIVERS):
+                    yield one.asname or one.name.split(".")[0]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(OF_DRIVERS):
+            yield from (one.asname or one.name for one in node.names)
+
+
+def _aliases(parsed: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     for node in parsed.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript | ast.Name):
-            yield ast.unparse(node.targets[0]), names_in(node.value)
+        match node:
+            case ast.Assign(
+                targets=[target],
+                value=ast.Subscript() | ast.Name() | ast.Attribute() | ast.BinOp() as value,
+            ):
+                yield ast.unparse(target), value
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                if ast.unparse(node.annotation).endswith("TypeAlias"):
+                    yield ast.unparse(target), value
 
 
 def _public(parsed: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -55,14 +97,22 @@ def _public(parsed: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.Asy
                 yield f"{owner}{member.name}", member
 
 
-def _of_a_driver(annotation: ast.expr | None) -> bool:
-    """Whether an annotation says `asyncpg.Record` and the like."""
-    return annotation is not None and any(
+def _is_of_a_driver(node: ast.AST, drivers: set[str]) -> bool:
+    """Whether an annotation says `asyncpg.Record`, `sa.RowMapping` and the like."""
+    return (
         isinstance(node, ast.Attribute)
         and node.attr in ROWS
-        and ast.unparse(node.value).startswith(OF_DRIVERS)
-        for node in ast.walk(annotation)
+        and ast.unparse(node.value).split(".")[0] in {*drivers, *OF_DRIVERS}
     )
+
+
+def _is_text_by_text(node: ast.AST) -> bool:
+    """Whether an annotation is a mapping of names to texts, a row in all but name."""
+    match node:
+        case ast.Subscript(value=of, slice=ast.Tuple(elts=[key, held])):
+            of_text = names_in(key) == {"str"} and names_in(held) - {"None"} == {"str"}
+            return of_text and names_in(of) <= MAPPINGS
+    return False
 
 
 def stores(service: str) -> list[Path]:
@@ -100,6 +150,7 @@ class Reads:
     async def page(self, grant: Grant) -> Sequence[Row]: ...
     async def ends(self) -> tuple[Ends, datetime] | None: ...
     async def known(self) -> dict[UUID, Known]: ...
+    async def media_types(self) -> dict[UUID, str]: ...
     async def _rows(self) -> Sequence[SqlRow[Any]]: ...
 
 class _Inner:
@@ -121,6 +172,16 @@ SHAPELESS = [
     "class Hits:\n    async def stream(self) -> AsyncIterator[asyncpg.Record]: ...",
     "Found = dict[str, Any]\nclass Hits:\n    async def get(self) -> Found: ...",
     "def plain(hit: Hit) -> dict[str, Any]: ...",
+    "class Hits:\n    async def get(self) -> dict[str, str]: ...",
+    "class Hits:\n    async def all(self) -> list[Mapping[str, str | None]]: ...",
+    "class Hits:\n    async def all(self) -> 'list[dict[str, str]]': ...",
+    "Found = dict[str, str]\nclass Hits:\n    async def get(self) -> Found | None: ...",
+    "class Hits:\n    async def get(self, hit_id: UUID): ...",
+    "def plain(hit: Hit): ...",
+    "import sqlalchemy as sa\nclass Hits:\n    async def get(self) -> sa.RowMapping: ...",
+    "import sqlalchemy as sa\nclass Hits:\n    async def get(self) -> 'sa.engine.Row[int]': ...",
+    "import sqlalchemy as sa\nFound = sa.RowMapping\nclass Hits:\n    async def get(self) -> Found: ...",
+    "from sqlalchemy import engine\nclass Hits:\n    async def get(self) -> engine.RowMapping: ...",
 ]
 
 

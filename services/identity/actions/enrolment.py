@@ -167,7 +167,7 @@ async def confirm(
     )
     await unit.invitations.drop(account.account_id)
     active = replace(account, status="active", last_active_at=unit.now)
-    await account_changed(unit, active, "enrolled", active.actor, beside=beside or None)
+    await account_changed(unit, active, "enrolled", active.actor, beside=dict(beside) or None)
     return active
 
 

@@ -3,9 +3,13 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from services.identity.store.connected import Connected
+
+SharedPlace = Literal["browser", "address"]
+"""What two people signed in from: the same browser, or the same address alone."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Sessions(Connected):
         *,
         client_address: str,
         browsers: Collection[UUID],
-    ) -> dict[str, str]:
+    ) -> dict[str, SharedPlace]:
         """Return which of `people` used a session after `since` in one of `browsers` or from the address.
 
         Maps the account id to "browser", or to "address" if only the address is the same.
