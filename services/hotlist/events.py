@@ -43,7 +43,7 @@ class Handlers:
     async def purged(self, events: Sequence[RecordsPurged]) -> None:
         """Delete the data of purged reads from hits. Safe to repeat.
 
-        Raises: InvalidInput for a purge below the legal floor, or a list that does not match the event;
+        Raises: InternalFault for a purge below the legal floor, or a list that does not match the event;
         NotFound for a list that has ended; Unavailable.
         """
         now = self._runtime.clock.now()

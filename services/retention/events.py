@@ -40,7 +40,7 @@ class Handlers:
         self._proofs = retention.proofs
 
     async def reads(self, events: Sequence[ReadRecorded]) -> None:
-        """Store reads made by cameras. Raises: InvalidInput for one that cannot be stored."""
+        """Store reads made by cameras. Raises: CaptureRefused; the errors of `Recorder.reads`."""
         await self._recorder.reads(self._proofs.edge(events))
 
     async def recognised(self, events: Sequence[ReadRecognised]) -> None:
@@ -51,7 +51,7 @@ class Handlers:
         await self._recorder.reads(self._proofs.reads(events))
 
     async def captures(self, events: Sequence[CaptureProcessed]) -> None:
-        """Store captures that ingest signed. Raises: CaptureRefused, InvalidInput."""
+        """Store captures that ingest signed. Raises: CaptureRefused; the errors of `Recorder.captures`."""
         await self._recorder.captures(self._proofs.outcomes(events))
 
     async def raised(self, events: Sequence[HitRaised]) -> None:

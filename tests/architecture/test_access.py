@@ -1,6 +1,7 @@
 """No way around the guard: queries only in stores, grants made in one place, one permission a route."""
 
 import ast
+from pathlib import Path
 
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -12,24 +13,98 @@ from shared.http.openapi import permissions
 from shared.service.running import service_of
 from shared.service.runtime import Runtime, RuntimeService
 from shared.service.settings import CommonSettings
-from tests.architecture.source import HUMAN_SERVICES, ROOT, SERVICES, called_names, modules, tree
+from tests.architecture.source import (
+    HUMAN_SERVICES,
+    ROOT,
+    SERVICES,
+    bindings,
+    dotted,
+    modules,
+    tree,
+)
 
-QUERY_CALLS = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table"}
+QUERIES = {
+    "copy_from_query", "copy_from_table", "copy_records_to_table", "copy_to_table", "exec_driver_sql", "execute",
+    "executemany", "fetch", "fetchmany", "fetchrow", "fetchval", "run_sync", "scalar", "scalar_one",
+    "scalar_one_or_none", "scalars", "stream_scalars",
+}  # fmt: skip
+"""Methods of connections and of what they answer; `stream` is one too, unless it is of `STREAMING`."""
+
+STREAMING = {"broadcaster", "objects", "request"}
+"""What streams no rows: alerts, an object, a body."""
 
 
 def is_store(path):
-    return path.stem.startswith("store") or "store" in path.parts or "migrations" in path.parts
+    """Whether a module lies in a room whose modules may query."""
+    return "store" in path.parts or "migrations" in path.parts
+
+
+def queries(parsed):
+    """Yield what a module has of queries: a method of a connection, called, in a variable or by its name in a text."""
+    for node in ast.walk(parsed):
+        match node:
+            case ast.Attribute(value=of, attr=attr):
+                streams = attr == "stream" and ast.unparse(of).split(".")[-1] not in STREAMING
+                if attr in QUERIES or streams:
+                    yield f"{ast.unparse(node)} at line {node.lineno}"
+            case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=name), *_]):
+                if name in QUERIES | {"stream"}:
+                    yield f"{name} at line {node.lineno}"
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_queries_stand_only_in_stores(service):
     for path in modules(f"services/{service}"):
-        if is_store(path):
-            continue
-        found = [
-            f"{name} at line {line}" for name, line in called_names(path) if name in QUERY_CALLS
-        ]
-        assert not found, f"{path.relative_to(ROOT)}: {found}"
+        if not is_store(path):
+            found = list(queries(tree(path)))
+            assert not found, f"{path.relative_to(ROOT)}: {found}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "await connection.execute(text('SELECT 1'))",
+        "rows = await connection.fetch('SELECT 1')",
+        "await work.connection.scalars(query)",
+        "await connection.exec_driver_sql('SELECT 1')",
+        "async for row in connection.stream(query): ...",
+        "async for one in connection.stream_scalars(query): ...",
+        "run = connection.execute\nawait run(query)",
+        "await getattr(connection, 'execute')(query)",
+        "partial(connection.fetchrow, query)",
+        "await raw.copy_records_to_table('reads', records=rows)",
+        "await connection.run_sync(work)",
+    ],
+)
+def test_a_query_outside_a_store_is_found(line):
+    assert list(queries(ast.parse(line)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "async for piece in runtime.objects.stream(key): ...",
+        "async for piece in request.stream(): ...",
+        "broadcaster.stream(viewer)",
+        "await Hits(connection).page(grant)",
+        "viewer.fetched",
+    ],
+)
+def test_what_is_no_query_is_not(line):
+    assert not list(queries(ast.parse(line)))
+
+
+@pytest.mark.parametrize(
+    ("path", "stores"),
+    [
+        ("services/audit/store/log.py", True),
+        ("services/audit/migrations/versions/0001.py", True),
+        ("services/audit/actions/writer.py", False),
+        ("services/audit/actions/storeroom.py", False),
+    ],
+)
+def test_a_store_is_one_by_its_folder(path, stores):
+    assert is_store(Path(path)) is stores
 
 
 def users_of(name, folders=("shared", "services", "scenes", "local", "deploy")):
@@ -53,14 +128,72 @@ def names_used(parsed):
             yield from (node.name, node.asname)
 
 
+def builds_a_grant(parsed):
+    """Whether a module makes a Grant, or gives the class another name by which it could."""
+    bound = bindings(parsed)
+    for node in ast.walk(parsed):
+        match node:
+            case ast.Call(func=func, args=args):
+                called = (dotted(func, bound) or "").split(".")
+                if "Grant" in called:
+                    return True
+                if called[-1] in {"__new__", "partial"} and args and is_grant(args[0], bound):
+                    return True
+            case ast.Assign(value=value) | ast.NamedExpr(value=value):
+                if is_grant(value, bound):
+                    return True
+            case ast.ClassDef(bases=bases):
+                if any(is_grant(base, bound) for base in bases):
+                    return True
+    return False
+
+
+def is_grant(node, bound):
+    """Whether an expression is the class Grant."""
+    return (dotted(node, bound) or "").split(".")[-1] == "Grant"
+
+
 def test_a_grant_is_built_in_one_place():
     builders = {
         path.relative_to(ROOT).as_posix()
         for folder in ("shared", "services", "scenes", "local", "deploy")
         for path in modules(folder)
-        if any(name == "Grant" for name, _ in called_names(path))
+        if builds_a_grant(tree(path))
     }
     assert builders == {"shared/access/grant.py"}
+
+
+OF_GRANT = "from shared.access.grant import Grant\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OF_GRANT + "grant = Grant(attempt_id=attempt_id)",
+        "from shared.access import grant\ngrant.Grant(attempt_id=attempt_id)",
+        "import shared.access.grant as g\ng.Grant()",
+        "from shared.access.grant import Grant as Permit\nPermit()",
+        OF_GRANT + "make = Grant\nmake()",
+        OF_GRANT + "object.__new__(Grant)",
+        OF_GRANT + "Grant.__new__(Grant)",
+        OF_GRANT + "partial(Grant, seal)()",
+        OF_GRANT + "class Mine(Grant): ...",
+    ],
+)
+def test_a_grant_that_is_built_elsewhere_is_found(text):
+    assert builds_a_grant(ast.parse(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OF_GRANT + "async def f(grant: Grant) -> Grant:\n    return grant",
+        OF_GRANT + "HoldRead = Annotated[Grant, access(Permission.HOLD_READ)]",
+        OF_GRANT + "isinstance(grant, Grant)",
+    ],
+)
+def test_a_use_of_a_grant_is_not(text):
+    assert not builds_a_grant(ast.parse(text))
 
 
 def test_the_seal_of_a_grant_is_used_nowhere_else():

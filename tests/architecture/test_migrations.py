@@ -16,13 +16,53 @@ def said(text, name):
     return found[1]
 
 
+def forks(texts):
+    """What keeps migrations from being one line: revisions that two follow, that two have, and that there are not."""
+    before = Counter(said(text, "down_revision") for text in texts)
+    named = Counter(said(text, "revision") for text in texts)
+    followed_twice = {name or "the empty schema" for name, number in before.items() if number > 1}
+    return (
+        followed_twice
+        | {n for n, number in named.items() if number > 1}
+        | (set(before) - set(named) - {None})
+    )
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.relative_to(ROOT).parts[-3])
 def test_migrations_follow_one_another_in_one_line(folder):
     texts = [path.read_text() for path in sorted(folder.glob("*.py"))]
-    before = Counter(said(text, "down_revision") for text in texts)
-    assert set(before.values()) == {1}, before
-    assert len({said(text, "revision") for text in texts}) == len(texts)
+    assert texts, "found no migration: the walk is broken"
+    assert not forks(texts)
 
 
 def test_migrations_are_found():
     assert len(FOLDERS) >= 6
+
+
+def migration(revision, after):
+    before = f'"{after}"' if after else "None"
+    return f'"""Add a column."""\n\nrevision = "{revision}"\ndown_revision = {before}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ([("0001", None), ("0002", "0001"), ("0003", "0001")], {"0001"}),
+        ([("0001", None), ("0002", None)], {"the empty schema"}),
+        ([("0001", None), ("0002", "0001"), ("0002", "0002")], {"0002"}),
+        ([("0001", None), ("0003", "0002")], {"0002"}),
+    ],
+)
+def test_migrations_that_are_no_line_are_found(line, found):
+    assert forks([migration(*one) for one in line]) == found
+
+
+def test_a_line_of_migrations_is_none():
+    assert not forks(
+        [migration("0001", None), migration("0002", "0001"), migration("0003", "0002")]
+    )
+
+
+def test_a_migration_without_a_revision_is_found():
+    with pytest.raises(AssertionError, match="no down_revision"):
+        forks(['revision = "0001"\n'])

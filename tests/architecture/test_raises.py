@@ -1,25 +1,14 @@
-"""A docstring's `Raises:` names exceptions that there are."""
+"""A docstring's `Raises:` names exceptions that there are, and each that its function raises itself."""
 
 import ast
-import builtins
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from aiokafka.errors import KafkaError
-from asyncpg.exceptions import UniqueViolationError
-from sqlalchemy.exc import DBAPIError, NoResultFound
 
+from tests.architecture.exceptions import FOLDERS, exceptions, lineage
 from tests.architecture.source import ROOT, modules, tree
-
-FOLDERS = ("services", "shared", "scenes", "local", "deploy", "training")
-
-OF_LIBRARIES = {
-    one.__name__ for one in (DBAPIError, KafkaError, NoResultFound, UniqueViolationError)
-}
-"""Errors of libraries that functions let through."""
 
 _SECTION = re.compile(r"Raises(?: \([a-z ]+\))?:\s+(.*?)(?=\n\s*\n|\Z)", re.DOTALL)
 _SENTENCE = re.compile(r"\.(?:\s|$)")
@@ -29,30 +18,46 @@ _AS_ANOTHER = re.compile(r"(?:as|the (?:errors|faults)(?: of| that)) `\w+")
 _QUOTED = re.compile(r"`[^`]*`")
 
 
-def bases() -> dict[str, set[str]]:
-    """The bases of each class of the project, by their last names."""
-    found: dict[str, set[str]] = {}
-    for path in (path for folder in FOLDERS for path in modules(folder)):
-        for node in ast.walk(tree(path)):
-            if isinstance(node, ast.ClassDef):
-                names = {ast.unparse(base).split(".")[-1] for base in node.bases}
-                found.setdefault(node.name, set()).update(names)
-    return found
+def raised(body: Iterable[ast.AST], caught: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Yield the exceptions that statements raise by name, but not those that a handler around them catches."""
+    for node in body:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                continue
+            case ast.Raise(exc=ast.expr() as exc):
+                name = last(exc.func if isinstance(exc, ast.Call) else exc)
+                if name in exceptions() and not lineage(name) & caught:
+                    yield name
+            case ast.Try(body=tried, handlers=handlers, orelse=other, finalbody=final):
+                yield from raised(tried, caught.union(*map(caught_by, handlers)))
+                for handler in handlers:
+                    yield from raised(handler.body, caught)
+                yield from raised([*other, *final], caught)
+            case _:
+                yield from raised(ast.iter_child_nodes(node), caught)
 
 
-@cache
-def exceptions() -> frozenset[str]:
-    """Names of exceptions: Python's, the named ones of libraries, and the project's classes that inherit from them."""
-    found = {
-        name
-        for name, one in vars(builtins).items()
-        if isinstance(one, type) and issubclass(one, BaseException)
-    }
-    found |= OF_LIBRARIES
-    classes = bases()
-    while more := {name for name, of in classes.items() if of & found} - found:
-        found |= more
-    return frozenset(found)
+def caught_by(handler: ast.ExceptHandler) -> set[str]:
+    """The names of the exceptions that a handler catches; a bare one catches all."""
+    match handler.type:
+        case None:
+            return {"BaseException"}
+        case ast.Tuple(elts=kinds):
+            return set(map(last, kinds))
+        case kind:
+            return {last(kind)}
+
+
+def last(node: ast.expr) -> str:
+    """The last part of a dotted name."""
+    return ast.unparse(node).split(".")[-1]
+
+
+def unnamed(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """What a function raises and its docstring's section does not name, by itself or by what it derives from."""
+    sections = " ".join(_SECTION.findall(ast.get_docstring(function) or ""))
+    named = set(re.findall(r"\w+", sections)) & exceptions()
+    return {name for name in raised(function.body) if sections and not lineage(name) & named}
 
 
 def unknown(docstring: str) -> Iterator[str]:
@@ -86,6 +91,56 @@ def test_what_a_docstring_says_is_raised_is_an_exception(folder):
         for line, text in docstrings(path)
     }
     assert not {place: names for place, names in found.items() if names}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_section_names_what_its_function_raises(folder):
+    found = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": unnamed(node)
+        for path in modules(folder)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert not {place: names for place, names in found.items() if names}
+
+
+@pytest.mark.parametrize(
+    ("section", "body"),
+    [
+        ("InvalidInput for a purge too near.", "raise InternalFault('too near')"),
+        ("Conflict, Unavailable.", "if not others:\n        raise InternalFault('none')"),
+        ("Conflict.", "raise errors.NotFound(Code.HOLD_UNKNOWN) from None"),
+        ("Conflict.", "with lock:\n        for one in some:\n            raise NotFound"),
+        ("NotFound.", "raise AlprError('above what is named')"),
+        (
+            "NotFound.",
+            "try:\n        f()\n    except NotFound:\n        raise ValueError from None",
+        ),
+        ("NotFound.", "match f():\n        case None:\n            raise ValueError"),
+        ("as `own_form`.", "raise NotFound(Code.HOLD_UNKNOWN)"),
+    ],
+)
+def test_an_exception_that_a_section_omits_is_found(section, body):
+    text = f'def f():\n    """Do it.\n\n    Raises: {section}\n    """\n    {body}\n'
+    assert unnamed(ast.parse(text).body[0])
+
+
+@pytest.mark.parametrize(
+    ("docstring", "body"),
+    [
+        ("Do it. Raises: AlprError.", "raise NotFound(Code.HOLD_UNKNOWN)"),
+        ("Do it. Raises: NotFound; LookupError for a name.", "raise KeyError(name)"),
+        ("Do it.", "raise NotFound"),
+        (
+            "Do it. Raises: NotFound.",
+            "try:\n        raise KeyError\n    except LookupError:\n        raise NotFound",
+        ),
+        ("Do it. Raises: NotFound.", "def g():\n        raise KeyError"),
+        ("Do it. Raises: NotFound.", "raise exc"),
+    ],
+)
+def test_an_exception_that_a_section_names_is_not(docstring, body):
+    assert not unnamed(ast.parse(f'def f():\n    """{docstring}"""\n    {body}\n').body[0])
 
 
 def test_sections_are_found():

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.source import CLIENTS, HUMAN_SERVICES, ROOT, modules, tree
+from tests.architecture.exceptions import exceptions, lineage
+from tests.architecture.source import CLIENTS, HUMAN_SERVICES, ROOT, bindings, dotted, modules, tree
 
 MODELS = {"BaseModel", "RequestBody", "Struct", "Page"}
 """Bases of what requests are made of and of what answers show."""
@@ -14,8 +15,29 @@ MODELS = {"BaseModel", "RequestBody", "Struct", "Page"}
 ENDINGS = {"fields": ("In", "Query"), "views": ("Out",)}
 """By module of `api`, how the names of its models end."""
 
-DECIDING = {"Conflict", "NotAuthorised"}
-"""Refusals by a rule, which an action or the domain raises; only a `guard` also says who is not let in."""
+FORM = {"Malformed", "UnsupportedMedia"}
+"""Refusals of a request that cannot be read, whatever it asks for."""
+
+MAY_REFUSE = {
+    "fields": FORM | {"InvalidInput", "TooLarge", "ValueRefused"},
+    "guard": {"NotAuthenticated", "NotAuthorised"},
+}
+"""By module of `api`, what it refuses: `fields` what is written wrong, a `guard` who is not let in; a route `FORM`.
+
+Beside this, `NotFound` may follow `if <what was read> is None`. What a rule refuses, an action or the domain raises."""
+
+REFUSE = {
+    "services/hotlist/api/alerts.py:_number InvalidInput": "reads a header",
+    "services/hotlist/api/alerts.py:stream_alerts Unavailable": "bounds how many streams are open at once",
+    "services/hotlist/api/pictures.py:_picture NotFound": "what lies in the object store is no picture",
+    "services/hotlist/api/views.py:stream_end AlprError": "renders the refusal that ends a stream",
+    "services/ingest/api/reads.py:_ids_wanted InvalidInput": "reads a parameter",
+    "services/release/api/documents.py:_body InvalidInput": "reads a body",
+}
+"""Other refusals in `api`, by function, with the reason why they are no rule of the service."""
+
+FUNCTIONAL = {"create_model", "make_dataclass", "namedtuple", "NamedTuple", "TypedDict"}
+"""Calls that make a class with fields."""
 
 
 def last(node: ast.expr) -> str:
@@ -52,15 +74,75 @@ def misplaced(paths: list[Path]) -> Iterator[str]:
             yield f"{path.stem}: {name} does not end in {' or '.join(endings)}"
 
 
-def deciding(path: Path) -> Iterator[tuple[str, int]]:
-    """Yield what a module emits and which refusals by a rule it raises, with its line."""
+def shaped(path: Path) -> Iterator[str]:
+    """Yield what a module beside `fields` and `views` defines with fields: dataclasses, typed dictionaries, tuples."""
+    if path.stem in ENDINGS:
+        return
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call) and last(node.func) == "emit":
-            yield "emit", node.lineno
-        elif isinstance(node, ast.Raise) and node.exc is not None:
-            raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-            if last(raised) in DECIDING - ({"NotAuthorised"} if path.stem == "guard" else set()):
-                yield last(raised), node.lineno
+        match node:
+            case ast.ClassDef(name=name, body=body):
+                if any(isinstance(one, ast.AnnAssign) for one in body):
+                    yield name
+            case ast.Call(func=func) if last(func) in FUNCTIONAL:
+                yield ast.unparse(node)
+
+
+def emitting(path: Path) -> Iterator[int]:
+    """Yield the lines at which a module names `emit`, called or not, by import, attribute or text."""
+    for node in ast.walk(tree(path)):
+        match node:
+            case (
+                ast.Attribute(attr="emit")
+                | ast.Name(id="emit")
+                | ast.Constant(value="emit")
+                | ast.alias(name="emit")
+            ):
+                yield node.lineno
+
+
+def refusing(path: Path) -> Iterator[str]:
+    """Yield the refusals that a module names and may not, with the function: raised, in a variable or under another name."""
+    bound = bindings(tree(path))
+    may = MAY_REFUSE.get(path.stem, FORM)
+
+    def walk(node: ast.AST, function: str, there: bool) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            match child:
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                    yield from walk(child, name, False)
+                case ast.If(test=test, body=body, orelse=other):
+                    yield from walk(test, function, there)
+                    for one in body:
+                        absent = isinstance(one, ast.Raise) and is_of_nothing(test)
+                        yield from walk(ast.Module([one], []), function, absent)
+                    yield from walk(ast.Module(other, []), function, False)
+                case ast.ExceptHandler(body=body):
+                    yield from walk(ast.Module(body, []), function, False)
+                case ast.Name() | ast.Attribute():
+                    name = (dotted(child, bound) or "").split(".")[-1]
+                    if (
+                        is_a_refusal(name)
+                        and name not in may
+                        and not (there and name == "NotFound")
+                    ):
+                        yield f"{function} {name}"
+                    yield from walk(child, function, there)
+                case _:
+                    yield from walk(child, function, there)
+
+    yield from walk(tree(path), "", False)
+
+
+def is_of_nothing(test: ast.expr) -> bool:
+    """Whether a condition is `<a name> is None`: what was read is not there."""
+    match test:
+        case ast.Compare(left=ast.Name(), ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
+            return True
+    return False
+
+
+def is_a_refusal(name: str) -> bool:
+    return name in exceptions() and bool(lineage(name) & {"AlprError", "Refusal"})
 
 
 @pytest.mark.parametrize("service", HUMAN_SERVICES)
@@ -77,10 +159,29 @@ def test_pages_define_no_models(client):
 
 
 @pytest.mark.parametrize("service", [*HUMAN_SERVICES, *CLIENTS])
-def test_routes_emit_nothing_and_refuse_by_no_rule_of_their_own(service):
+def test_routes_emit_nothing(service):
     for path in modules(f"services/{service}/api"):
-        found = list(deciding(path))
-        assert not found, f"{path.relative_to(ROOT)} has {found}"
+        assert not list(emitting(path)), path.relative_to(ROOT)
+
+
+@pytest.mark.parametrize("service", HUMAN_SERVICES)
+def test_routes_define_nothing_with_fields(service):
+    """The console has no API: its modules define what their pages show."""
+    for path in modules(f"services/{service}/api"):
+        assert not list(shaped(path)), path.relative_to(ROOT)
+
+
+def test_routes_refuse_by_no_rule_of_their_own():
+    found = {
+        f"{path.relative_to(ROOT)}:{what}"
+        for service in (*HUMAN_SERVICES, *CLIENTS)
+        for path in modules(f"services/{service}/api")
+        for what in refusing(path)
+    }
+    assert not found - REFUSE.keys(), (
+        "let an action or the domain raise it, or list why it is no rule"
+    )
+    assert not REFUSE.keys() - found, "no longer there"
 
 
 @pytest.mark.parametrize(
@@ -125,26 +226,81 @@ def test_a_model_in_its_place_is_not(module, text, tmp_path):
         "await work.emit(event)",
         "await emit(connection, 'retention', event)",
         "await self._work.emit(event)",
-        "def check():\n    raise Conflict(Code.HOLD_RELEASED)",
-        "if taken:\n    raise errors.Conflict(Code.HOLD_RELEASED) from None",
-        "raise NotAuthorised",
+        "announce = work.emit",
+        "from shared.postgres.outbox import emit as announce",
+        "getattr(work, 'emit')(event)",
+        "async def announce(work):\n    await work.emit(HoldReleased())",
     ],
 )
-def test_a_decision_of_a_route_is_found(text, tmp_path):
+def test_an_event_of_a_route_is_found(text, tmp_path):
     planted = tmp_path / "holds.py"
     planted.write_text(text)
-    assert list(deciding(planted))
+    assert list(emitting(planted))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@dataclass(frozen=True)\nclass Hold:\n    hold_id: UUID",
+        "class Hold(TypedDict):\n    hold_id: UUID",
+        "class Cursor(NamedTuple):\n    after: UUID",
+        "Hold = TypedDict('Hold', {'hold_id': UUID})",
+        "Hold = create_model('Hold', hold_id=(UUID, ...))",
+        "Hold = dataclasses.make_dataclass('Hold', ['hold_id'])",
+        "Cursor = collections.namedtuple('Cursor', 'after')",
+        "def f():\n    class Hold:\n        hold_id: UUID",
+    ],
+)
+def test_a_class_with_fields_beside_a_route_is_found(text, tmp_path):
+    planted = tmp_path / "holds.py"
+    planted.write_text(text)
+    assert list(shaped(planted))
+
+
+OF_ERRORS = (
+    "from shared.core.errors import Conflict, InvalidInput, NotAuthorised, NotFound, TooLarge\n"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def check():\n    raise Conflict(Code.HOLD_RELEASED)",
+        "from shared.core import errors\nif taken:\n    raise errors.Conflict(Code.HOLD_RELEASED) from None",
+        "raise NotAuthorised",
+        "refusal = Conflict(Code.HOLD_RELEASED)\nraise refusal",
+        "from shared.core.errors import Conflict as C\nraise C(Code.HOLD_RELEASED)",
+        "import shared.core.errors as e\nraise e.Conflict(Code.HOLD_RELEASED)",
+        "from shared.access.rule_refusals import RefusedByRule\nraise RefusedByRule(grant, Code.HOLD_RELEASED)",
+        "if hold.area > most:\n    raise InvalidInput(Code.HOLD_TOO_WIDE)",
+        "if hold.size > most:\n    raise TooLarge(Code.HOLD_TOO_WIDE)",
+        "raise NotFound(Code.HOLD_UNKNOWN)",
+        "if hold.released:\n    raise NotFound(Code.HOLD_UNKNOWN)",
+        "if hold is None or hold.released:\n    raise NotFound(Code.HOLD_UNKNOWN)",
+        "if hold.certificate is None:\n    raise NotFound(Code.HOLD_UNKNOWN)",
+        "if hold is None:\n    raise Conflict(Code.HOLD_UNKNOWN)",
+        "if hold is None:\n    pass\nelse:\n    raise NotFound(Code.HOLD_UNKNOWN)",
+        "if hold is None:\n    if late:\n        raise NotFound(Code.HOLD_UNKNOWN)",
+    ],
+)
+def test_a_refusal_by_a_rule_of_a_route_is_found(text, tmp_path):
+    planted = tmp_path / "holds.py"
+    planted.write_text(OF_ERRORS + text)
+    assert list(refusing(planted))
 
 
 @pytest.mark.parametrize(
     ("module", "text"),
     [
-        ("holds", "raise NotFound(Code.HOLD_UNKNOWN)"),
+        ("holds", "if hold is None:\n    raise NotFound(Code.HOLD_UNKNOWN)"),
+        ("holds", "try:\n    f()\nexcept Conflict as exc:\n    raise exc.at('plate') from None"),
         ("holds", "emitted = conflict(work)"),
         ("guard", "raise NotAuthorised(Code.RELEASE_NOT_OF_YOUR_AGENCY)"),
+        ("fields", "raise InvalidInput(Code.FORM_FIELD_TWICE)"),
     ],
 )
 def test_what_a_route_may_do_is_not(module, text, tmp_path):
     planted = tmp_path / f"{module}.py"
-    planted.write_text(text)
-    assert not list(deciding(planted))
+    planted.write_text(OF_ERRORS + text)
+    assert not list(refusing(planted))
+    assert not list(emitting(planted))

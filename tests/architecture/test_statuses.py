@@ -1,6 +1,7 @@
 """Services raise AlprErrors; `shared/http` alone turns them into statuses, and routes declare their good answers."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -17,8 +18,17 @@ KNOW_STATUSES = {
 }
 """Modules beside `shared/http` that know statuses of errors, and why."""
 
-NAMES = {"HTTPStatus", "HTTPException"}
-ANSWERS = {"problem", "Response", "JSONResponse", "PlainTextResponse", "StreamingResponse"}
+NAMES = {"HTTPStatus", "HTTPException", "codes"}
+"""What statuses are known by: of the standard library, of FastAPI, of httpx."""
+
+MODULES = {"http.client", "starlette.status", "fastapi.status"}
+OURS = re.compile(r"(?!HTTP)\w*(Status|State)")
+"""Enumerations of the domain: where a request or a device stands."""
+
+OF_STARLETTE = re.compile(r"(HTTP|WS)_\d{3,4}_")
+ANSWER = re.compile(r"problem|\w*Response")
+"""Calls that make an answer, whose arguments may be its status."""
+
 KEYWORDS = {"status", "status_code"}
 STATUSES = range(100, 600)
 MAY_IMPORT_FASTAPI = {"api", "service", "main", "spec"}
@@ -27,47 +37,141 @@ MAY_IMPORT_FASTAPI = {"api", "service", "main", "spec"}
 
 def statuses(parsed: ast.Module) -> Iterator[tuple[int, int]]:
     """Yield each status that a module answers with or compares with, 0 for one by a name, with its line."""
+    held = names_of_statuses(parsed)
     for node in ast.walk(parsed):
-        if (isinstance(node, ast.alias) and node.name.split(".")[-1] in {*NAMES, "status"}) or (
-            isinstance(node, ast.Attribute) and node.attr in NAMES
-        ):
+        if by_name(node):
             yield 0, node.lineno
             continue
-        for value in _given(node):
-            if isinstance(value, ast.Constant):
-                if isinstance(value.value, int) and value.value in STATUSES:
-                    yield value.value, value.lineno
-            elif _by_a_name(node, value):
-                yield 0, value.lineno
+        for value in given(node):
+            for one in alternatives(value):
+                match one:
+                    case ast.Constant(value=int(number)) if number in STATUSES:
+                        yield number, one.lineno
+                    case ast.Name(id=name) if name in held or (
+                        name.isupper() and isinstance(node, ast.Call)
+                    ):
+                        yield 0, one.lineno
+                    case ast.Attribute(value=of, attr=name) if (
+                        name.isupper() and not OURS.fullmatch(last(of))
+                    ):
+                        yield 0, one.lineno
 
 
-def _given(node: ast.AST) -> Iterator[ast.expr]:
-    """Yield what a node gives a status: an argument, an assigned value, a side of a comparison, a value of a mapping."""
-    if isinstance(node, ast.Call):
-        yield from (word.value for word in node.keywords if word.arg in KEYWORDS)
-        if ast.unparse(node.func).split(".")[-1] in ANSWERS:
-            yield from node.args
-    elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        if any(_names_a_status(target) for target in targets):
-            yield node.value
-    elif isinstance(node, ast.Compare) and any(
-        map(_names_a_status, [node.left, *node.comparators])
-    ):
-        for side in (node.left, *node.comparators):
-            yield from side.elts if isinstance(side, ast.Tuple | ast.Set | ast.List) else [side]
-    elif isinstance(node, ast.Dict):
-        pairs = zip(node.keys, node.values, strict=True)
-        yield from (v for k, v in pairs if isinstance(k, ast.Constant) and k.value in KEYWORDS)
+def last(node: ast.expr) -> str:
+    return ast.unparse(node).split(".")[-1]
 
 
-def _names_a_status(node: ast.expr) -> bool:
-    return ast.unparse(node).split(".")[-1].lower() in KEYWORDS
+def by_name(node: ast.AST) -> bool:
+    """Whether a node names what statuses are known by."""
+    match node:
+        case ast.alias(name=name):
+            return (
+                name in MODULES
+                or name.split(".")[-1] in {*NAMES, "status"}
+                or bool(OF_STARLETTE.match(name))
+            )
+        case ast.ImportFrom(module=module):
+            return module in MODULES
+        case ast.Attribute(attr=attr):
+            return attr in NAMES or bool(OF_STARLETTE.match(attr))
+        case ast.ClassDef(bases=bases):
+            return any(map(is_of_numbers, bases)) and any(map(is_a_status, node.body))
+    return False
 
 
-def _by_a_name(node: ast.AST, value: ast.expr) -> bool:
-    """Whether a status is given by a constant's name, as in `problem(request, GONE)` or `status_code=GONE`."""
-    return isinstance(node, ast.Call) and isinstance(value, ast.Name) and value.id.isupper()
+def is_of_numbers(base: ast.expr) -> bool:
+    return last(base) in {"IntEnum", "int"}
+
+
+def is_a_status(node: ast.stmt) -> bool:
+    """Whether a member of an enumeration has the number of a status."""
+    match node:
+        case ast.Assign(value=ast.Constant(value=int(number))):
+            return number in STATUSES
+    return False
+
+
+def names_of_statuses(parsed: ast.Module) -> set[str]:
+    """Names that a module gives to numbers of statuses, in whatever case: `gone = 410`, `for one in (404, 410)`."""
+    return {
+        target.id
+        for node in ast.walk(parsed)
+        for target, value in bound(node)
+        if isinstance(target, ast.Name) and any(map(is_number, alternatives(value)))
+    }
+
+
+def bound(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield what a statement binds, and to which value."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                pairs = (target, value)
+                if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+                    yield from zip(target.elts, value.elts, strict=False)
+                else:
+                    yield pairs
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            yield target, value
+        case ast.NamedExpr(target=target, value=value) | ast.For(target=target, iter=value):
+            yield target, value
+
+
+def is_number(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=int(number)):
+            return number in STATUSES
+    return False
+
+
+def alternatives(value: ast.expr) -> Iterator[ast.expr]:
+    """Yield what a value may be: both ends of `a if b else c`, each element of a tuple, what is added."""
+    match value:
+        case ast.IfExp(body=body, orelse=other):
+            yield from alternatives(body)
+            yield from alternatives(other)
+        case ast.Tuple(elts=elements) | ast.Set(elts=elements) | ast.List(elts=elements):
+            for one in elements:
+                yield from alternatives(one)
+        case ast.BoolOp(values=values):
+            for one in values:
+                yield from alternatives(one)
+        case ast.BinOp(left=left, right=right):
+            yield from alternatives(left)
+            yield from alternatives(right)
+        case _:
+            yield value
+
+
+def given(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield what a node gives a status: an argument, an assigned value, a side of a comparison, a case, a value of a mapping."""
+    match node:
+        case ast.Call(func=func, args=args, keywords=words):
+            yield from (word.value for word in words if word.arg in KEYWORDS)
+            if ANSWER.fullmatch(last(func)):
+                yield from args
+        case ast.Raise(exc=ast.Call(args=args, keywords=words)):
+            yield from (one for one in args if not isinstance(one, ast.Attribute))
+        case ast.Assign() | ast.AnnAssign():
+            yield from (value for target, value in bound(node) if names_a_status(target))
+        case ast.Compare(left=left, comparators=others):
+            if any(map(names_a_status, [left, *others])):
+                yield from (left, *others)
+        case ast.Match(subject=subject, cases=cases):
+            patterns = [one for case in cases for one in ast.walk(case.pattern)]
+            yield from (
+                one.value
+                for one in patterns
+                if isinstance(one, ast.MatchValue)
+                and (names_a_status(subject) or is_number(one.value))
+            )
+        case ast.Dict(keys=keys, values=values):
+            pairs = zip(keys, values, strict=True)
+            yield from (v for k, v in pairs if isinstance(k, ast.Constant) and k.value in KEYWORDS)
+
+
+def names_a_status(node: ast.expr) -> bool:
+    return last(node).lower() in KEYWORDS
 
 
 def knowing() -> dict[str, list[tuple[int, int]]]:
@@ -149,6 +253,28 @@ def framework(parsed: ast.Module) -> Iterator[str]:
         ("if answer.status_code == 404:\n    pass", 404),
         ("if answer.status in (401, 'gone'):\n    pass", 401),
         ("body = {'status': 404}", 404),
+        ("raise Refused(409)", 409),
+        ("raise errors.Refused('gone', 410) from None", 410),
+        ("gone = 410\nraise Refused(gone)", 0),
+        ("RedirectResponse('/', 303)", 303),
+        ("HTMLResponse('', 409)", 409),
+        ("responses.FileResponse(path, 206)", 206),
+        ("match answer.status_code:\n    case 404:\n        pass", 404),
+        ("match answer:\n    case Answer(code=404 | None):\n        pass", 404),
+        ("gone = 410\nproblem(request, gone)", 0),
+        ("for one in (404, 'x'):\n    problem(request, one)", 0),
+        ("if (gone := 410):\n    Response(b'', status_code=gone)", 0),
+        ("Response(b'', status_code=404 if gone else None)", 404),
+        ("status = 400 + more", 400),
+        ("problem(request, Codes.GONE)", 0),
+        ("if answer.status == codes_of.GONE:\n    pass", 0),
+        ("class Codes(IntEnum):\n    GONE = 410", 0),
+        ("class Codes(int, enum.Enum):\n    GONE = 410", 0),
+        ("x = httpx.codes.GONE", 0),
+        ("from httpx import codes", 0),
+        ("from http import client\nfrom http.client import GONE", 0),
+        ("x = starlette.HTTP_404_NOT_FOUND", 0),
+        ("from http import HTTPStatus as Status", 0),
     ],
 )
 def test_a_status_is_found(line, status):
@@ -160,6 +286,10 @@ def test_a_status_is_found(line, status):
     [
         "LIMIT = 404",
         "@router.get('/', responses={403: {'model': Problem}})\ndef f(): ...",
+        "match event.count:\n    case 4:\n        pass",
+        "class Ports(IntEnum):\n    INGEST = 8001",
+        "raise Conflict(Code.GONE, most=404)",
+        "match request.status:\n    case 'active':\n        pass",
         "if account.status == 'active':\n    pass",
         "body = {'status': 'active', 'count': 404}",
     ],

@@ -4,35 +4,63 @@ import ast
 
 import pytest
 
-from tests.architecture.source import ROOT
+from tests.architecture.source import ROOT, bindings, dotted, modules, tree
 
-AWAITED = {"services/recognition/workers/pool.py"}
-"""Tasks for a batch of frames, whose outcome the consumer awaits: they fail before its eyes."""
+STARTERS = {
+    "services/recognition/workers/child.py": "a thread ends the process with its parent; it has no outcome",
+    "services/recognition/workers/pool.py": "tasks for a batch of frames: the consumer awaits their outcome",
+    "services/recognition/workers/process.py": "the processes of the pool, which sees each of them end",
+}
+"""Modules that start work by hand, and why."""
 
-STARTS = {"create_task", "ensure_future", "TaskGroup", "run_coroutine_threadsafe"}
+STARTS = {
+    "TaskGroup", "Thread", "Timer", "call_at", "call_later", "call_soon", "call_soon_threadsafe",
+    "create_task", "eager_task_factory", "ensure_future", "run_coroutine_threadsafe", "start_new_thread", "submit",
+}  # fmt: skip
+"""Names of asyncio, threading and executors that start work whose outcome nothing awaits."""
+
+OF_LIBRARIES = {"asyncio.Task", "asyncio.tasks.Task", "multiprocessing.Process"}
+"""The same, whose last name a class of ours may have too."""
+
+AWAITED = {
+    "asyncio.gather",
+    "asyncio.to_thread",
+    "asyncio.wait",
+    "asyncio.wait_for",
+    "asyncio.shield",
+}
+"""What starts work and is awaited where it is called."""
 
 
-def started(tree: ast.AST) -> list[int]:
-    """The lines on which a task is started by hand, however asyncio was imported."""
-    return [
-        node.lineno
-        for node in ast.walk(tree)
-        if (isinstance(node, ast.Attribute) and node.attr in STARTS)
-        or (isinstance(node, ast.alias) and node.name in STARTS)
-        or (isinstance(node, ast.Name) and node.id in STARTS)
-    ]
+def started(parsed: ast.Module) -> list[int]:
+    """The lines on which work is started by hand, however asyncio was imported."""
+    bound = bindings(parsed)
+    awaited = {
+        id(node.value.func)
+        for node in ast.walk(parsed)
+        if isinstance(node, ast.Await) and isinstance(node.value, ast.Call)
+    }
+    found = []
+    for node in ast.walk(parsed):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="Process")):
+                found.append(node.lineno)
+            case ast.Call(func=func) if dotted(func, bound) in OF_LIBRARIES:
+                found.append(node.lineno)
+            case ast.Attribute(attr=name) | ast.Name(id=name) | ast.alias(name=name):
+                called = id(node) in awaited
+                by_asyncio = not isinstance(node, ast.alias) and dotted(node, bound) in AWAITED
+                in_a_pool = isinstance(node, ast.Attribute) and name == "run_in_executor"
+                if name in STARTS or ((by_asyncio or in_a_pool) and not called):
+                    found.append(node.lineno)
+    return found
 
 
 def test_no_service_starts_a_task_by_hand() -> None:
-    files = sorted((ROOT / "services").rglob("*.py"))
-    assert len(files) > 200, "the services were not looked at"
-    found = {
-        f"{path.relative_to(ROOT)}:{line}"
-        for path in files
-        if path.relative_to(ROOT).as_posix() not in AWAITED
-        for line in started(ast.parse(path.read_text()))
-    }
-    assert not found
+    paths = modules("services")
+    assert len(paths) > 200, "the walk is broken"
+    found = {path.relative_to(ROOT).as_posix() for path in paths if started(tree(path))}
+    assert found == STARTERS.keys()
 
 
 @pytest.mark.parametrize(
@@ -43,7 +71,39 @@ def test_no_service_starts_a_task_by_hand() -> None:
         "from asyncio import ensure_future as later\nlater(work())",
         "asyncio.get_running_loop().create_task(work())",
         "async def f():\n    async with asyncio.TaskGroup() as group: ...",
+        "import asyncio\nasyncio.Task(work())",
+        "asyncio.get_running_loop().call_later(1, work)",
+        "loop.call_soon_threadsafe(work)",
+        "import threading\nthreading.Thread(target=work).start()",
+        "from threading import Timer as Later\nLater(1, work).start()",
+        "import _thread\n_thread.start_new_thread(work, ())",
+        "pool.submit(work)",
+        "multiprocessing.Process(target=work).start()",
+        "from multiprocessing import Process as P\nP(target=work).start()",
+        "get_context('spawn').Process(target=work).start()",
+        "import asyncio\nwaiting = asyncio.gather(work(), more())",
+        "from asyncio import gather as g\ndef f():\n    return g(work())",
+        "import asyncio as aio\nstart = aio.gather",
+        "import asyncio\nworking = asyncio.to_thread(work)",
+        "import asyncio\nworking = asyncio.shield(work())",
+        "async def f():\n    loop.run_in_executor(None, work)",
     ],
 )
 def test_the_check_finds_a_task_that_is_started_by_hand(planted: str) -> None:
     assert started(ast.parse(planted))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import asyncio\nasync def f():\n    return await asyncio.gather(work(), more())",
+        "import asyncio\nasync def f():\n    await asyncio.to_thread(work)",
+        "async def f(gather):\n    await gather(folder)\n    gather(folder)",
+        "async def f():\n    await loop.run_in_executor(pool, work)",
+        "from shared.service.running import Task\nTask(work)",
+        "def f(process: asyncio.subprocess.Process, task: asyncio.Task[None]): ...",
+        "PeriodicTask('sweep', work, every_s=1)",
+    ],
+)
+def test_what_is_awaited_is_not(text: str) -> None:
+    assert not started(ast.parse(text))

@@ -25,9 +25,11 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from services.registry import names
 from shared.core.permissions import Permission
 from shared.events import ReadRecorded
 from shared.kafka.topics import topic_of
+from shared.service.spec import Kind
 from tests.bench.link import Link, head, sized
 from tests.bench.rig import (
     SMOKE,
@@ -42,7 +44,7 @@ from tests.bench.rig import (
 )
 from tests.bench.traffic import Traffic, hot_list
 
-SERVICES = ("identity", "ingest", "hotlist", "retention", "audit")
+SERVICES = tuple(name for name in names(Kind.API) if name != "release")
 ENTRIES = 2_000 if SMOKE else 100_000
 VEHICLES = 20_000 if SMOKE else 500_000
 LISTED_SHARE = 1 / 1000

@@ -24,6 +24,8 @@ from local.demo.listing import put_in_force
 from local.demo.story import Frame, StepFailed
 from local.stack.launch import running
 from local.stack.postgres import Postgres
+from services.registry import names
+from shared.service.spec import Kind
 from shared.testing import eventually
 from tests.e2e.frames import frame, plates
 from tests.e2e.killing import Killer, one_after_another
@@ -32,9 +34,7 @@ FRAMES = int(os.environ.get("E2E_FRAMES", "500"))
 PLATES = 20
 LISTED = 5
 POSTERS = 4
-VICTIMS = (
-    "ingest", "recognition", "worker", "hotlist", "retention", "kafka", "audit", "identity", "postgres", "release",
-)  # fmt: skip
+VICTIMS = (*names(Kind.WORKER), "worker", "kafka", *names(Kind.API), "postgres")
 
 
 @pytest.mark.apache

@@ -102,7 +102,7 @@ class Hits:
         """Return the object key of a hit's `crop_key` or `image_key` picture, and record its disclosure.
 
         Raises: NotFound if the hit is not visible or has no such picture (any more); NotAuthorised
-        for an older one without a purpose.
+        for an older one without a purpose; ValueError for another column.
         """
         await self._check_purpose(grant, hit_id)
         if column not in {"crop_key", "image_key"}:

@@ -1,11 +1,13 @@
-"""Stores documents of legal authority."""
+"""Stores documents of legal authority, and returns them as they were uploaded."""
 
 from hashlib import sha256
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from services.release.domain.documents import media_type_of
+from services.release.domain.problem_codes import Code
 from services.release.store import Document, Documents
 from shared.access.grant import Grant
+from shared.core.errors import NotFound
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.api_runtime import ApiRuntime
 
@@ -27,3 +29,19 @@ async def upload(runtime: ApiRuntime, work: UnitOfWork, grant: Grant, content: b
     await runtime.objects.put(document.object_key, content)
     await Documents(work.connection).add(document)
     return document
+
+
+async def download(
+    runtime: ApiRuntime, work: UnitOfWork, grant: Grant, document_id: UUID
+) -> tuple[Document, bytes]:
+    """Return a document and its content, as it was uploaded.
+
+    Raises: NotFound for an unknown document, or content that is not what was uploaded; Unavailable.
+    """
+    document = await Documents(work.connection).read(grant, document_id)
+    if document is None:
+        raise NotFound(Code.DOCUMENT_UNKNOWN)
+    content = await runtime.objects.get(document.object_key)
+    if sha256(content).hexdigest() != document.sha256:
+        raise NotFound(Code.DOCUMENT_CHANGED)
+    return document, content

@@ -1,6 +1,5 @@
 """Documents of legal authority: the requesting agency uploads them, reviewers read them."""
 
-from hashlib import sha256
 from typing import Annotated
 from uuid import UUID
 
@@ -13,11 +12,10 @@ from services.release.api.views import DocumentOut
 from services.release.domain.documents import MAGIC
 from services.release.domain.problem_codes import Code
 from services.release.service import Running
-from services.release.store import Documents
 from shared.access.department import check_department
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.core.errors import InvalidInput, NotFound
+from shared.core.errors import InvalidInput
 from shared.core.permissions import Permission
 from shared.http.app import Work
 from shared.http.openapi import binary
@@ -69,11 +67,6 @@ async def download_document(
 ) -> StreamingResponse:
     """Return one document as it was uploaded."""
     check_department(request, grant)
-    document = await Documents(work.connection).read(grant, document_id)
-    if document is None:
-        raise NotFound(Code.DOCUMENT_UNKNOWN)
-    content = await release.runtime.objects.get(document.object_key)
-    if sha256(content).hexdigest() != document.sha256:
-        raise NotFound(Code.DOCUMENT_CHANGED)
+    document, content = await documents.download(release.runtime, work, grant, document_id)
     headers = {"Content-Length": str(len(content)), "X-Content-SHA256": document.sha256}
     return StreamingResponse(iter((content,)), media_type=document.media_type, headers=headers)

@@ -13,9 +13,11 @@ from services.retention.domain.evidence import (
     check_ready,
     check_repeated,
 )
+from services.retention.domain.problem_codes import Code
 from services.retention.store.bookings import Booking, Bookings
 from services.retention.store.exports import Export
 from shared.access.grant import Grant
+from shared.core.errors import NotFound
 from shared.core.ids import derive_id
 from shared.core.policy import Department
 from shared.events import EvidenceBooked
@@ -125,3 +127,13 @@ def _booked(booking: Booking, export: Export) -> EvidenceBooked:
         sha256=booking.sha256,
         corrects=booking.corrects,
     )
+
+
+async def statement_of(
+    work: UnitOfWork, grant: Grant, export_id: UUID, booking_id: UUID
+) -> dict[str, Any]:
+    """Return the signed statement of a booking, and disclose the bookings of its export. Raises: NotFound."""
+    for booking in await Bookings(work.connection).of_export(grant, export_id):
+        if booking.booking_id == booking_id:
+            return booking.statement
+    raise NotFound(Code.BOOKING_UNKNOWN)

@@ -150,6 +150,14 @@ async def run_of(work: UnitOfWork, run_id: UUID, *, lock: bool = False) -> Run:
     return run
 
 
+async def certificate_of(work: UnitOfWork, run_id: UUID) -> dict[str, Any]:
+    """Return the signed account of what a run destroyed. Raises: NotFound."""
+    run = await run_of(work, run_id)
+    if run.certificate is None:
+        raise NotFound(Code.PURGE_NOT_CERTIFIED)
+    return run.certificate
+
+
 async def _decide(work: UnitOfWork, grant: Grant, run: Run, state: State, note: str) -> None:
     runs = Runs(work.connection)
     await runs.decide(run.run_id, state, by=grant.actor, at=grant.now, note=note)

@@ -47,7 +47,10 @@ class SigningKeys:
     async def change(
         self, connection: AsyncConnection, service: str, actor: Actor, reason: str, at: datetime
     ) -> SigningKeyChanged:
-        """Change to the other key, in the caller's transaction. Raises: Conflict, Unavailable."""
+        """Change to the other key, in the caller's transaction.
+
+        Raises: InternalFault without a next key, or for one that signed before; Unavailable without the key in force.
+        """
         keys = Keys(connection)
         await keys.lock()
         old = await self._in_force(connection)

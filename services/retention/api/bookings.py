@@ -10,11 +10,9 @@ from services.retention.api.fields import BookingIn, IdempotencyKey
 from services.retention.api.guard import HoldManageOfRecord, HoldReadForPurpose
 from services.retention.api.views import BookingOut, BookingStatementOut
 from services.retention.domain.evidence import CopyDiffers
-from services.retention.domain.problem_codes import Code
 from services.retention.service import Running
 from services.retention.store.bookings import Bookings
 from shared.access.rule_refusals import record_refusal
-from shared.core.errors import NotFound
 from shared.http.app import Work
 from shared.http.models import Page
 
@@ -57,7 +55,5 @@ async def get_booking_statement(
     export_id: UUID, booking_id: UUID, grant: HoldReadForPurpose, work: Work
 ) -> BookingStatementOut:
     """Return a booking's signed statement, with which `verify-package FILE --booking STATEMENT.json` checks a copy."""
-    for booking in await Bookings(work.connection).of_export(grant, export_id):
-        if booking.booking_id == booking_id:
-            return BookingStatementOut.model_validate(booking.statement)
-    raise NotFound(Code.BOOKING_UNKNOWN)
+    statement = await bookings.statement_of(work, grant, export_id, booking_id)
+    return BookingStatementOut.model_validate(statement)

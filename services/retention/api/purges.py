@@ -8,12 +8,10 @@ from fastapi import APIRouter, BackgroundTasks
 from services.retention.actions import purges
 from services.retention.api.fields import NoteIn, ProposalIn
 from services.retention.api.views import PurgeCertificateOut, RunOut, ScheduleOut, page_out
-from services.retention.domain.problem_codes import Code
 from services.retention.service import Running
 from services.retention.store.runs import Runs
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.core.errors import NotFound
 from shared.core.permissions import Permission
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, key_of
@@ -98,7 +96,5 @@ async def execute_purge_run(
 @router.get("/purge-runs/{run_id}/certificate")
 async def get_purge_certificate(run_id: UUID, grant: PurgeRead, work: Work) -> PurgeCertificateOut:
     """Return the signed account of the destroyed records and the authority. `/v1/signing-key` has the public key."""
-    run = await purges.run_of(work, run_id)
-    if run.certificate is None:
-        raise NotFound(Code.PURGE_NOT_CERTIFIED)
-    return PurgeCertificateOut.model_validate(run.certificate)
+    certificate = await purges.certificate_of(work, run_id)
+    return PurgeCertificateOut.model_validate(certificate)

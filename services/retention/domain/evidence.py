@@ -90,9 +90,9 @@ def check_medium_free(booked_by_booking: UUID | None) -> None:
 
 
 def check_correction(corrects: UUID, in_force: Collection[UUID], note: str | None) -> None:
-    """Raise Conflict unless the booking to be corrected is one of this export and in force.
+    """Check that a booking may be corrected.
 
-    Raises: InvalidInput without a note that explains the error.
+    Raises: Conflict unless it is one of this export and in force; InvalidInput without a note that explains the error.
     """
     if note is None:
         raise InvalidInput(Code.CORRECTION_WITHOUT_NOTE, field="note")

@@ -80,7 +80,8 @@ class EvidenceMaker:
 
         Reads the records on behalf of the requester: records the attempt first, then discloses every row.
 
-        Raises: Conflict if the hold awaits a confirmation, before it reads or records anything.
+        Raises: Conflict if the hold awaits a confirmation, before it reads or records anything; NotFound for an
+        unknown hold.
         """
         wide = is_wide(export.criteria, self._runtime.policy.narrowness)
         check_packed(wide=wide, confirmed_at=export.confirmed_at)

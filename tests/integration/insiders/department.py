@@ -218,30 +218,29 @@ async def department(
         "object_store_url": "file:///nowhere",
     }
     key = [base64.b64encode(bytes(range(n, n + 32))).decode() for n in range(4)]
-    own: dict[str, dict[str, Any]] = {
-        "identity": {
-            **TestRoot().settings(now=clock.now()),
-            "identity_key_encryption_key": key[0],
-            "identity_argon2_memory_kib": 19_456,
-            "identity_argon2_time_cost": 2,
-        },
-        "ingest": {**TestRoot().settings("ingest_signing", "captures"), "ingest_id_key": key[1]},
-        "hotlist": {"hotlist_id_key": key[1], "hotlist_poll_s": 0.2},
-        "retention": {"retention_work_every_s": 0.5, "retention_pass_settle_s": 0},
-        "release": {},
-        "audit": {
-            "audit_event_mac_keys": all_mac_keys(),
-            "audit_signing_key": key[2],
-            "audit_values_key": key[3],
-        },
+    own: dict[str, Any] = {
+        **TestRoot().settings(now=clock.now()),
+        "identity_key_encryption_key": key[0],
+        "identity_argon2_memory_kib": 19_456,
+        "identity_argon2_time_cost": 2,
+        **TestRoot().settings("ingest_signing", "captures"),
+        "ingest_id_key": key[1],
+        "hotlist_id_key": key[1],
+        "hotlist_poll_s": 0.2,
+        "retention_work_every_s": 0.5,
+        "retention_pass_settle_s": 0,
+        "audit_event_mac_keys": all_mac_keys(),
+        "audit_signing_key": key[2],
+        "audit_values_key": key[3],
     }
     database = make_url(database_url).database or ""
     apps, runtimes = {}, {}
     async with AsyncExitStack() as running:
         for name in SERVICES:
-            settings = SPECS[name].settings_class()(
+            kind = SPECS[name].settings_class()
+            settings = kind(
                 **common,
-                **own[name],
+                **{field: value for field, value in own.items() if field in kind.model_fields},
                 database_url=postgres.service_url(name, database),
                 event_mac_key=mac_key_text(name),
             )

@@ -7,9 +7,11 @@ from local.demo.client import Api
 from local.demo.department import Device
 from local.demo.searches import refused_untrained
 from local.demo.story import Frame, StepFailed
+from services.registry import names
+from shared.service.spec import Kind
 from tests.unit.demo.people import somebody
 
-URLS = {"ingest": "http://stack/ingest", "hotlist": "http://stack/hotlist", "retention": "http://r"}
+URLS = {name: f"http://stack/{name}" for name in names(Kind.API)}
 DEVICE = Device("d1", "Main St", "d1.secret")
 FRAME = Frame("one.jpg", b"bytes", "image/jpeg")
 
