@@ -1,7 +1,7 @@
 """The service object of audit, which its routes use."""
 
 from asyncio import Semaphore
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -9,8 +9,10 @@ from services.audit.actions.exports import Begun
 from services.audit.actions.writer import Writer
 from services.audit.domain.problem_codes import Code
 from services.audit.settings import Settings
+from services.audit.workers.consumer_start import ConsumerStart
 from services.audit.workers.scheduler import Scheduler
 from shared.core.errors import Unavailable
+from shared.kafka.consumer import AnySubscription
 from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import needs
 from shared.service.runtime import Task
@@ -25,27 +27,32 @@ class AuditService(ApiService):
 
     settings: Settings
     writer: Writer
-    tasks: tuple[Task, ...]
+    scheduler: Scheduler
     exports: Semaphore = field(default_factory=lambda: Semaphore(MAX_EXPORTS))
     """Limits the running exports; each holds it until it ends."""
 
     @classmethod
     def of(cls, runtime: ApiRuntime, settings: Settings) -> "AuditService":
-        """Build the service without starting it."""
+        """Build the service without starting it. Raises: ValueError if a previous MAC key ends too far ahead."""
         writer = Writer(runtime, settings)
-        return cls(runtime, settings, writer, tasks=Scheduler(runtime, settings, writer).tasks)
-
-    def check_keys(self) -> None:
-        """Check the ends of the services' previous MAC keys. Raises: ValueError if one is too far ahead."""
-        self.writer.makers.check_ends(self.runtime.clock.now())
+        writer.makers.check_ends(runtime.clock.now())
+        return cls(runtime, settings, writer, Scheduler(runtime, settings, writer))
 
     async def prepare(self) -> None:
         """Close the log before this one if this one is empty, and sign the newest entries. Raises: Unavailable."""
         await self.writer.begin()
         await self.writer.sign_what_is_left()
 
-    async def stop(self) -> None:
-        """Sign the newest entries, after the runtime's tasks have stopped."""
+    def consume(self, subscriptions: Sequence[AnySubscription]) -> None:
+        """Start the consumer once the log has recorded which events need no MAC (ADR-0022)."""
+        self.runtime.run(ConsumerStart(self.runtime, self.writer, subscriptions).task)
+
+    def tasks(self) -> Sequence[Task]:
+        """Return the scheduler's tasks, not started."""
+        return self.scheduler.tasks
+
+    async def finish(self) -> None:
+        """Sign the newest entries."""
         await self.writer.sign_what_is_left()
 
     def check_exports(self) -> None:

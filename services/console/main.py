@@ -1,8 +1,5 @@
 """Wires the console: settings, service, routes."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from fastapi import FastAPI
 
 from services.console.api import router
@@ -16,24 +13,18 @@ from shared.limits.body_limit import BodyLimit
 from shared.service.running import attach
 
 
-def build_app(settings: Settings, console: ConsoleService | None = None) -> FastAPI:
+def build_app(settings: Settings, service: ConsoleService | None = None) -> FastAPI:
     """Build the console's app. It serves pages and no API, so it has no OpenAPI document."""
-    console = console or ConsoleService.of(settings)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await console.services.close()
-
+    service = service or ConsoleService.of(settings)
     app = FastAPI(
         title=SPEC.name,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan,
+        lifespan=lambda _: service.running(),
     )
-    attach(app, console)
+    attach(app, service)
     app.add_middleware(BodyLimit, uploads=SPEC.uploads)
     app.add_middleware(Pages)
     app.add_middleware(RequestContext, root_path=settings.root_path)  # outermost: request ids

@@ -1,5 +1,7 @@
 """The resources of a running console."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -46,6 +48,14 @@ class ConsoleService(Service):
             services=services,
             sessions=Sessions(services, clock, policy.accounts),
         )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Close the connections to the services at the end; it has no others to start."""
+        try:
+            yield
+        finally:
+            await self.services.close()
 
     async def check(self) -> dict[str, str]:
         """Return the console's own state: it needs only its policy, without which it does not start.

@@ -2,8 +2,8 @@
 
 import logging
 from asyncio import Semaphore
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import uuid4
@@ -17,12 +17,13 @@ from services.hotlist.workers.index_refresh import Refresher
 from services.hotlist.workers.matcher import Matcher
 from services.hotlist.workers.notices import Notices
 from shared.core.errors import Unavailable
-from shared.core.periodic import PeriodicTask
 from shared.events.signed_captures import CaptureProofs
 from shared.postgres.month_secrets import MonthSecrets
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import needs
+from shared.service.runtime import Task
+from shared.service.stopping import before_stop
 
 log = logging.getLogger(__name__)
 
@@ -66,15 +67,23 @@ class HotlistService(ApiService):
         notices = Notices(settings.database_link(), channels, own)
         return cls(runtime, settings, secrets, proofs, refresher, broadcaster, matcher, notices)
 
-    @property
-    def tasks(self) -> tuple[PeriodicTask, ...]:
-        """The tasks that reload secrets, refresh the index, broadcast alerts and listen for notices."""
+    def tasks(self) -> Sequence[Task]:
+        """Return the tasks that reload secrets, refresh the index, broadcast alerts and listen for notices."""
         return (
             self.secrets.reloading,
             self.refresher.task,
             self.broadcaster.task,
             self.notices.task,
         )
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """End the streams at the signal to stop, because the server waits for them, and at the stop."""
+        try:
+            with before_stop(self.broadcaster.close):
+                yield
+        finally:
+            self.broadcaster.close()
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[UnitOfWork]:

@@ -1,10 +1,5 @@
-"""Wires identity: settings, runtime, routes; started by `python -m services.identity`.
+"""Wires identity: runtime, service, routes; it consumes by followers alone."""
 
-Start: the runtime, keys and accounts, background tasks. Stop: tasks first, then the hasher and the runtime.
-"""
-
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
@@ -19,25 +14,15 @@ from shared.service.api_runtime import ApiRuntime
 
 
 def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
-    """Return the wired application."""
+    """Return the app; it starts and stops with its lifespan."""
     runtime = runtime or ApiRuntime(SPEC, settings)
     service = IdentityService.of(runtime, settings)
     runtime.refusals.allowance.narrow(SIGN_IN, settings.identity_sign_in_burst)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.start()
-        try:
-            await service.prepare()
-            if runtime.live:
-                runtime.run(*service.tasks())
-            yield
-        finally:
-            await runtime.stop_tasks()
-            service.hasher.close()
-            await runtime.stop()
-
-    vouch = partial(known_browser, service)
-    app = create_app(SPEC, service, lifespan=lifespan, vouch=vouch)
+    app = create_app(
+        SPEC,
+        service,
+        lifespan=lambda _: service.running(),
+        vouch=partial(known_browser, service),
+    )
     app.include_router(router)
     return app

@@ -1,6 +1,6 @@
 """The service object of identity, and the dependencies that its routes use."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,8 +18,10 @@ from shared.service.runtime import Task
 class IdentityService(Identity):
     """One process of identity: the context of its actions, with its background tasks."""
 
-    def tasks(self) -> tuple[Task, ...]:
-        """Return the background tasks, not started."""
+    def tasks(self) -> Sequence[Task]:
+        """Return the background tasks, not started; none on the bus of a test."""
+        if not self.runtime.live:
+            return ()
         return (
             tick.task(self, self.runtime.bus),
             housekeeping.task(self),
@@ -34,6 +36,10 @@ class IdentityService(Identity):
         await keys.prepare(self)
         await startup.recall_people(self)
         await startup.announce_exclusive_roles(self)
+
+    async def finish(self) -> None:
+        """End the threads that hash passwords."""
+        self.hasher.close()
 
 
 Running = Annotated[IdentityService, needs(IdentityService)]

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
+from services.ingest.service import IngestService
 from services.ingest.store.devices import FirstSeen
 from shared.core.errors import InternalFault
 from shared.events import RecordsPurged
@@ -44,6 +45,6 @@ class Handlers:
                 log.info("the secret of ids of %s is destroyed", f"{month:%Y-%m}")
 
 
-def subscriptions(runtime: ApiRuntime, secrets: MonthSecrets) -> list[Subscription]:
+def subscriptions(ingest: IngestService) -> list[Subscription]:
     """Return ingest's subscriptions, except to its own devices' changes."""
-    return [Subscription(PURGES, {RecordsPurged: Handlers(runtime, secrets).purged})]
+    return [Subscription(PURGES, {RecordsPurged: Handlers(ingest.runtime, ingest.secrets).purged})]

@@ -1,11 +1,8 @@
-"""Wires ingest: runtime, device cache and its follower, routes."""
-
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+"""Wires ingest: runtime, service, consumers, routes."""
 
 from fastapi import FastAPI
 
-from services.ingest.api import add_routes
+from services.ingest.api import add_camera_routes, router
 from services.ingest.api.guard import identify
 from services.ingest.events import subscriptions
 from services.ingest.service import IngestService
@@ -16,21 +13,15 @@ from shared.service.api_runtime import ApiRuntime
 
 
 def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
-    """Build the app; its lifespan connects."""
+    """Return the app; it starts and stops with its lifespan."""
     runtime = runtime or ApiRuntime(SPEC, settings)
-    ingest = IngestService.of(runtime, settings)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.start(subscriptions(runtime, ingest.secrets))
-        try:
-            await ingest.start()
-            yield
-        finally:
-            await runtime.stop_tasks()
-            await ingest.stop()
-            await runtime.stop()
-
-    app = create_app(SPEC, ingest, lifespan=lifespan, identify=identify)
-    add_routes(app)
+    service = IngestService.of(runtime, settings)
+    app = create_app(
+        SPEC,
+        service,
+        lifespan=lambda _: service.running(subscriptions(service)),
+        identify=identify,
+    )
+    add_camera_routes(app)
+    app.include_router(router)
     return app

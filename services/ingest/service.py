@@ -21,6 +21,7 @@ from shared.kafka.follower import TopicFollower
 from shared.postgres.month_secrets import MonthSecrets
 from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import needs
+from shared.service.runtime import Task
 
 
 @dataclass(frozen=True)
@@ -63,22 +64,24 @@ class IngestService(ApiService):
             follower=_follower(runtime, cache) if runtime.live else None,
         )
 
-    async def start(self) -> None:
-        """Load every device, then follow their changes. Raises: Unavailable."""
+    async def prepare(self) -> None:
+        """Load the secrets of the months, and every device. Raises: Unavailable."""
         await self.secrets.load()
         await self.cache.load()
-        self.runtime.run(
+
+    def tasks(self) -> Sequence[Task]:
+        """Return the background tasks, not started; changes of devices are followed only on a real Kafka."""
+        return (
             self.secrets.reloading,
             self.cache.reloading,
             self.last_seen.writing,
             self.housekeeping.daily,
             self.silence.checking,
+            *([self.follower] if self.follower else []),
         )
-        if self.follower is not None:
-            self.runtime.run(self.follower)
 
-    async def stop(self) -> None:
-        """Store the remaining last-seen times, after the runtime's tasks have stopped."""
+    async def finish(self) -> None:
+        """Store the remaining last-seen times."""
         if self.last_seen.writing.started:
             await self.last_seen.writing.once()
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from prometheus_client import Counter, Histogram
 
 from services.recognition.engine.plausibility import Outcome, outcome
+from services.recognition.service import RecognitionService
 from services.recognition.workers.child import FrameReading, Plate
 from services.recognition.workers.pool import WorkerPool
 from shared.core.clock import Clock
@@ -221,3 +222,16 @@ class Captures:
             ],
             misread_risk=None if reading.misread_risk is None else round(reading.misread_risk, 4),
         )
+
+
+def subscriptions(service: RecognitionService) -> Sequence[Subscription]:
+    """Return recognition's one subscription."""
+    runtime = service.runtime
+    captures = Captures(
+        service.pool,
+        runtime.bus,
+        runtime.objects,
+        runtime.clock,
+        min_confidence=service.settings.recognition_min_confidence,
+    )
+    return captures.subscriptions()

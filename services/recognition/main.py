@@ -1,49 +1,23 @@
-"""Wires recognition: the engine in its workers, the consumer, health."""
-
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+"""Wires recognition: runtime, service, consumers; its only routes are those of every service."""
 
 from fastapi import FastAPI
 
-from services.recognition.engine.factory import chosen_engine
 from services.recognition.engine.protocol import EngineFactory
-from services.recognition.events import Captures
+from services.recognition.events import subscriptions
 from services.recognition.service import RecognitionService
 from services.recognition.settings import Settings
 from services.recognition.spec import SPEC
-from services.recognition.workers.pool import WorkerPool
 from shared.http.app import create_app
 from shared.service.runtime import Runtime
 
 
-def build_app(settings: Settings, *, make_engine: EngineFactory | None = None) -> FastAPI:
-    """Build the service's app; its lifespan starts the workers and the consumer."""
-    pool = worker_pool(settings, make_engine)
-    runtime = Runtime(SPEC, settings, own=[pool])
-    captures = Captures(
-        pool,
-        runtime.bus,
-        runtime.objects,
-        runtime.clock,
-        min_confidence=settings.recognition_min_confidence,
-    )
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        try:
-            await runtime.start(captures.subscriptions())
-            yield
-        finally:
-            await runtime.stop()
-
-    return create_app(SPEC, RecognitionService(runtime), lifespan=lifespan)
-
-
-def worker_pool(settings: Settings, make_engine: EngineFactory | None = None) -> WorkerPool:
-    """Build the pool from the settings; `make_engine` replaces the engine that they name."""
-    return WorkerPool(
-        make_engine or chosen_engine(settings),
-        workers=settings.recognition_workers,
-        batch=settings.recognition_batch,
-        frame_timeout_s=settings.recognition_frame_timeout_s,
-    )
+def build_app(
+    settings: Settings,
+    runtime: Runtime | None = None,
+    *,
+    make_engine: EngineFactory | None = None,
+) -> FastAPI:
+    """Return the app; it starts and stops with its lifespan. `make_engine` replaces the engine that settings name."""
+    runtime = runtime or Runtime(SPEC, settings)
+    service = RecognitionService.of(runtime, settings, make_engine)
+    return create_app(SPEC, service, lifespan=lambda _: service.running(subscriptions(service)))

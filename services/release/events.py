@@ -5,6 +5,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from services.release.domain.requests import RequestStatus
+from services.release.service import ReleaseService
 from services.release.store import Failure, Package, Requests
 from shared.core.errors import InternalFault
 from shared.events import Event, ReleaseFailed, ReleasePackaged
@@ -47,9 +48,9 @@ class Handlers:
         return {ReleasePackaged: self.packaged, ReleaseFailed: self.failed}
 
 
-def subscriptions(runtime: ApiRuntime) -> list[Subscription]:
+def subscriptions(release: ReleaseService) -> list[Subscription]:
     """Return release's one subscription."""
-    return [Subscription(GROUP, Handlers(runtime).by_event)]
+    return [Subscription(GROUP, Handlers(release.runtime).by_event)]
 
 
 async def _packaged(requests: Requests, event: ReleasePackaged) -> None:

@@ -1,7 +1,4 @@
-"""Wires release: its runtime, its routes, its consumer and its tasks."""
-
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+"""Wires release: runtime, service, consumers, routes."""
 
 from fastapi import FastAPI
 
@@ -15,19 +12,9 @@ from shared.service.api_runtime import ApiRuntime
 
 
 def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
-    """Return the wired application."""
+    """Return the app; it starts and stops with its lifespan."""
     runtime = runtime or ApiRuntime(SPEC, settings)
     service = ReleaseService.of(runtime, settings)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await runtime.start(subscriptions(runtime))
-        runtime.run(*service.tasks)
-        try:
-            yield
-        finally:
-            await runtime.stop()
-
-    app = create_app(SPEC, service, lifespan=lifespan)
+    app = create_app(SPEC, service, lifespan=lambda _: service.running(subscriptions(service)))
     app.include_router(router)
     return app

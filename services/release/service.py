@@ -1,5 +1,6 @@
 """The service object of release, which its routes use."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,15 +13,18 @@ from shared.service.runtime import Task
 
 @dataclass(frozen=True)
 class ReleaseService(ApiService):
-    """One process of release: its runtime, settings and background tasks."""
+    """One process of release: its runtime and settings."""
 
     settings: Settings
-    tasks: tuple[Task, ...]
 
     @classmethod
     def of(cls, runtime: ApiRuntime, settings: Settings) -> "ReleaseService":
         """Build the service without starting it."""
-        return cls(runtime, settings, tasks=(expiry.task(runtime, settings),))
+        return cls(runtime, settings)
+
+    def tasks(self) -> Sequence[Task]:
+        """Return the task that ends requests that are due, not started."""
+        return (expiry.task(self.runtime, self.settings),)
 
 
 Running = Annotated[ReleaseService, needs(ReleaseService)]

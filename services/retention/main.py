@@ -1,8 +1,4 @@
-"""Wires retention. Start order: schema, signing key, coming months, consumers, periodic tasks.
-Stop order: periodic tasks, then consumers and everything else."""
-
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+"""Wires retention: runtime, service, consumers, routes."""
 
 from fastapi import FastAPI
 
@@ -16,23 +12,9 @@ from shared.service.api_runtime import ApiRuntime
 
 
 def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
-    """Build the service's app."""
+    """Return the app; it starts and stops with its lifespan."""
     runtime = runtime or ApiRuntime(SPEC, settings)
-    retention = RetentionService.of(runtime, settings)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await runtime.start()
-        await retention.prepare()
-        if runtime.live:
-            for subscription in subscriptions(retention):
-                runtime.consume(subscription)
-            runtime.run(*retention.tasks)
-        try:
-            yield
-        finally:
-            await runtime.stop()
-
-    app = create_app(SPEC, retention, lifespan=lifespan)
+    service = RetentionService.of(runtime, settings)
+    app = create_app(SPEC, service, lifespan=lambda _: service.running(subscriptions(service)))
     app.include_router(router)
     return app

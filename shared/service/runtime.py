@@ -5,7 +5,8 @@ Stop: background tasks and consumers first, so that no new work starts; then the
 `shared/service/api_runtime.py` adds Postgres and accounts.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -124,9 +125,8 @@ class Runtime:
         clock: Clock | None = None,
         policy: Policy | None = None,
         coverage: Coverage | None = None,
-        own: Sequence[Resource] = (),
     ) -> None:
-        """`own` resources of the service start after the shared ones. Raises: NoMacKey, PolicyFault."""
+        """Raises: NoMacKey, PolicyFault."""
         self.service = service = spec.name
         self.settings = settings
         self.policy = policy or load_policy(settings.policy_file)
@@ -156,7 +156,6 @@ class Runtime:
 
         if self._objects is not None and Dependency.OBJECTS not in spec.ready_without:
             self.resources.append(ObjectsResource(self._objects))
-        self.resources.extend(own)
         self._consumers: list[Consumer] = []
         self._tasks: list[Task] = []
 
@@ -168,14 +167,12 @@ class Runtime:
             raise LookupError(message)
         return self._objects
 
-    async def start(self, subscriptions: Sequence[AnySubscription] = ()) -> None:
-        """Start the service; followers and consumers run only on a real Kafka. Raises: Unavailable."""
+    async def start(self) -> None:
+        """Start the resources; followers run only on a real Kafka. Raises: Unavailable."""
         await start_all(self.service, self.resources)
         if self.live:
             self.follow_the_others()
             await self.announce(self.policy_loaded())
-            for subscription in subscriptions:
-                self.consume(subscription)
 
     async def announce(self, event: Event) -> None:
         """Publish an event about the service itself."""
@@ -233,6 +230,10 @@ class Runtime:
             idle_pause_s=self._idle_pause_s * pauses,
         )
 
+    def add(self, resource: Resource) -> None:
+        """Add a resource of the service's own, which starts after the others."""
+        self.resources.append(resource)
+
     def run(self, *tasks: Task) -> None:
         """Start background tasks; the runtime stops them in reverse order, and `/readyz` reports them."""
         for task in tasks:
@@ -281,9 +282,53 @@ def _objects_of(service: str, settings: WorkerSettings) -> ObjectStore | None:
 
 @dataclass(frozen=True)
 class RuntimeService(Service):
-    """The base of services with a runtime; each service's class adds its other objects."""
+    """The base of services with a runtime; each service's class adds its other objects.
+
+    `running` starts and stops every service in one order; a service overrides its steps where it has work for them.
+    """
 
     runtime: Runtime
+
+    @asynccontextmanager
+    async def running(self, subscriptions: Sequence[AnySubscription] = ()) -> AsyncIterator[None]:
+        """Start the service, and stop it at the end, also if a step of its start fails.
+
+        Start: the runtime's resources, `prepare`, consumers, background tasks. Stop: background tasks, `finish`,
+        then consumers and resources in reverse order.
+        """
+        try:
+            await self.runtime.start()
+            try:
+                await self.prepare()
+                self.consume(subscriptions)
+                self.runtime.run(*self.tasks())
+                with self.serving():
+                    yield
+            finally:
+                await self.runtime.stop_tasks()
+                await self.finish()
+        finally:
+            await self.runtime.stop()
+
+    async def prepare(self) -> None:
+        """Prepare the service, once its resources have started. Raises: Unavailable."""
+
+    def consume(self, subscriptions: Sequence[AnySubscription]) -> None:
+        """Start the consumers; they run only on a real Kafka."""
+        if self.runtime.live:
+            for subscription in subscriptions:
+                self.runtime.consume(subscription)
+
+    def tasks(self) -> Sequence[Task]:
+        """Return the background tasks, not started."""
+        return ()
+
+    def serving(self) -> AbstractContextManager[None]:
+        """Return what surrounds the time in which the service answers requests."""
+        return nullcontext()
+
+    async def finish(self) -> None:
+        """Finish work after the background tasks have stopped, also if `prepare` failed."""
 
     async def check(self) -> dict[str, str]:
         """Return the state of each dependency: "ok" or what is wrong."""

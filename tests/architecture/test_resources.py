@@ -67,13 +67,13 @@ def test_a_worker_with_the_runtime_of_an_api_is_found(built, monkeypatch, tmp_pa
     """As recognition was before: a runtime without Postgres that inherits from the one with it."""
 
     class Inherits(ApiRuntime):
-        def __init__(self, service, settings, *, own):
+        def __init__(self, service, settings):
             settings = SampleSettings(
                 root_public_keys=TestRoot().public, event_mac_key=mac_key_text(service)
             )
             policy = load_policy(ROOT / "policy.toml")
             super().__init__(service, settings, bus=FakeBus(), objects=FakeObjects(), policy=policy)
-            self.resources = list(own)
+            self.resources = []
 
     monkeypatch.setattr("services.recognition.main.Runtime", Inherits)
     app_of("recognition", tmp_path)

@@ -4,9 +4,10 @@ from fastapi import FastAPI
 
 from services.ingest.api import captures, devices, reads
 
+router = devices.router
 
-def add_routes(app: FastAPI) -> None:
-    """Add every route to `app`."""
+
+def add_camera_routes(app: FastAPI) -> None:
+    """Add the routes for cameras to the app itself, before all other routes."""
     captures.add_routes(app)
     reads.add_routes(app)
-    app.include_router(devices.router)

@@ -1,8 +1,11 @@
 """The runtime while stores are slow, while tasks fail, and when a client will not stop."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -14,9 +17,10 @@ from shared.core.periodic import PeriodicTask
 from shared.core.policy import load_policy
 from shared.http.app import create_app
 from shared.kafka import client as kafka
+from shared.kafka.consumer import AnySubscription
 from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.resources import Ping, is_ok, start_all, states_of, stop_all
-from shared.service.runtime import Runtime
+from shared.service.runtime import Runtime, RuntimeService, Task
 from shared.service.settings import ApiSettings, WorkerSettings
 from shared.service.spec import Kind
 from shared.testing import FakeBus, FakeClock, FakeObjects
@@ -111,13 +115,72 @@ async def test_a_runtime_starts_its_own_resources_after_the_shared_ones() -> Non
         bus=FakeBus(),
         objects=FakeObjects(),
         policy=POLICY,
-        own=[own],
     )
+    runtime.add(own)
     assert [resource.name for resource in runtime.resources] == ["Kafka", "the object store", "own"]
     await runtime.start()
     assert await runtime.check() == {"kafka": "ok", "objects": "ok", "own": "ok", "policy": "ok"}
     await runtime.stop()
     assert log == ["own starts", "own stops"]
+
+
+class Steps(RuntimeService):
+    """A service that records its steps; the step named `failing` fails."""
+
+    log: ClassVar[list[str]]
+    failing: ClassVar[str]
+
+    def note(self, step: str) -> None:
+        self.log.append(step)
+        if step == self.failing:
+            raise DependencyDown(f"{step} fails")
+
+    async def prepare(self) -> None:
+        self.note("prepare")
+
+    def consume(self, subscriptions: Sequence[AnySubscription]) -> None:
+        self.note("consume")
+
+    def tasks(self) -> Sequence[Task]:
+        self.note("tasks")
+        return ()
+
+    async def finish(self) -> None:
+        self.note("finish")
+
+
+START = ["own starts", "prepare", "consume", "tasks", "serve"]
+"""The steps of a start in order."""
+
+
+@pytest.mark.parametrize(
+    ("failing", "started", "stopped"),
+    [
+        ("", START, ["finish", "own stops"]),
+        ("own", [], ["own stops"]),
+        ("prepare", START[:2], ["finish", "own stops"]),
+        ("consume", START[:3], ["finish", "own stops"]),
+        ("tasks", START[:4], ["finish", "own stops"]),
+        ("serve", START, ["finish", "own stops"]),
+        ("finish", START, ["finish", "own stops"]),
+    ],
+)
+async def test_a_service_stops_what_has_started_whichever_step_fails(
+    failing: str, started: list[str], stopped: list[str]
+) -> None:
+    log: list[str] = []
+    settings = WorkerSettings()
+    runtime = Runtime(
+        SPECS["recognition"], settings, bus=FakeBus(), objects=FakeObjects(), policy=POLICY
+    )
+    runtime.add(Store("own", log, answers_at=2 if failing == "own" else 1))
+    Steps.log, Steps.failing = log, failing
+    service = Steps(runtime)
+    expected = pytest.raises(Unavailable) if failing else nullcontext()
+    with expected:
+        async with service.running():
+            service.note("serve")
+    assert log == [*started, *stopped]
 
 
 def test_an_api_starts_its_tables_first_and_its_outbox_after_kafka() -> None:
