@@ -45,7 +45,7 @@ def running(
         _stop(process)
         raise
     if (code := _stop(process)) != 0:
-        raise LocalError(f"the stack ended with {code}: {_said(folder)}")
+        raise LocalError(f"the stack ended with {code}: {_end_of_log(folder)}")
 
 
 def _up(
@@ -58,7 +58,7 @@ def _up(
         if running is not None and running.pid == process.pid:
             return running
         if process.poll() is not None or time.monotonic() > deadline:
-            raise LocalError(f"{' '.join(command)} did not come up: {_said(folder)}")
+            raise LocalError(f"{' '.join(command)} did not come up: {_end_of_log(folder)}")
         time.sleep(0.05)
 
 
@@ -71,5 +71,5 @@ def _stop(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
 
 
-def _said(folder: Path) -> str:
+def _end_of_log(folder: Path) -> str:
     return (folder / "stack.log").read_text(errors="replace")[-3000:]

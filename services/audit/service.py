@@ -35,7 +35,7 @@ class AuditService(ApiService):
     def of(cls, runtime: ApiRuntime, settings: Settings) -> "AuditService":
         """Build the service without starting it. Raises: ValueError if a previous MAC key ends too far ahead."""
         writer = Writer(runtime, settings)
-        writer.makers.check_ends(runtime.clock.now())
+        writer.producer_keys.check_ends(runtime.clock.now())
         return cls(runtime, settings, writer, Scheduler(runtime, settings, writer))
 
     async def prepare(self) -> None:

@@ -98,7 +98,7 @@ class IngestService(ApiService):
         """Return the times that a capture may have now."""
         return Window.around(
             self.runtime.clock.now(),
-            kept_days=self.runtime.policy.retention.schedule_days,
+            schedule_days=self.runtime.policy.retention.schedule_days,
             skew_s=self.settings.ingest_clock_skew_s,
         )
 

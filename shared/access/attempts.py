@@ -48,7 +48,7 @@ def attempt_of(
 
 def check_recordable(runtime: ApiRuntime, permission: Permission) -> None:
     """Raise Unavailable if too many access records wait for the audit log, or the log is too far behind."""
-    if (coverage := runtime.standing.coverage) is not None:
+    if (coverage := runtime.agreement.coverage) is not None:
         coverage.check(permission)
     if runtime.relay.backlog > runtime.settings.max_outbox_backlog:
         raise Unavailable(Common.ACCESS_RECORDS_WAIT)

@@ -18,7 +18,7 @@ from shared.core.plates import WILDCARDS
 
 _ID_BYTES = 16
 _FROM_END, _ANYWHERE = 1 << 16, 2 << 16
-Found = tuple[UUID, Sequence[Difference]]
+PlateMatch = tuple[UUID, Sequence[Difference]]
 """An entry that matches a plate, and the positions where the two differ."""
 
 
@@ -122,7 +122,7 @@ class PlateIndex:
             self._partials.remove(UUID(bytes=packed[:_ID_BYTES]))
         self._has_partials = len(self._partials) > 0
 
-    def find(self, plate: str, folded: bytes, most_differences: int) -> Sequence[Found]:
+    def find(self, plate: str, folded: bytes, most_differences: int) -> Sequence[PlateMatch]:
         """Return the entries that match a plate. Called for every read and list; most calls find none.
 
         Args:
@@ -133,7 +133,7 @@ class PlateIndex:
         packed = self._plates.get(folded)
         if packed is None and not self._has_partials:
             return ()
-        found: list[Found] = [] if packed is None else list(_unpack(plate, packed))
+        found: list[PlateMatch] = [] if packed is None else list(_unpack(plate, packed))
         found += self._partials.find(plate, folded)
         return [one for one in found if len(one[1]) <= most_differences]
 
@@ -142,7 +142,7 @@ def _several(present: bytes | tuple[bytes, ...]) -> tuple[bytes, ...]:
     return (present,) if isinstance(present, bytes) else present
 
 
-def _unpack(plate: str, packed: bytes | tuple[bytes, ...]) -> Iterator[Found]:
+def _unpack(plate: str, packed: bytes | tuple[bytes, ...]) -> Iterator[PlateMatch]:
     for entry in _several(packed):
         yield UUID(bytes=entry[:_ID_BYTES]), differences(plate, entry[_ID_BYTES:].decode())
 

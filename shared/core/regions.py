@@ -279,7 +279,7 @@ class Region(NamedTuple):
     """A region from a person's or a list's text."""
 
     region: str
-    taken_from: str | None
+    short_form: str | None
     """The short form of the text; None if it was the full form."""
 
 

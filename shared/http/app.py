@@ -234,7 +234,7 @@ def problem(request: Request, exc: AlprError) -> JSONResponse:
 
 def members(exc: AlprError) -> dict[str, Any]:
     """Return the members of an error's problem document that do not depend on the request."""
-    code, detail, params = _said(exc)
+    code, detail, params = _published(exc)
     listed = None if exc.errors is None else [_values(one) for one in exc.errors]
     further = {
         "field": exc.field,
@@ -252,7 +252,7 @@ def members(exc: AlprError) -> dict[str, Any]:
     }
 
 
-def _said(exc: AlprError) -> tuple[str, str, dict[str, Any]]:
+def _published(exc: AlprError) -> tuple[str, str, dict[str, Any]]:
     """Return an error's code, text and parameters; hides the text of an error without a code: it is for operations."""
     if exc.problem is not None:
         return exc.problem.code, exc.detail, _values(exc.params)

@@ -19,7 +19,7 @@ from shared.core.errors import Unavailable
 from shared.kafka.bus import KafkaBus
 from shared.kafka.client import AWAY, Kafka
 from shared.kafka.codec import Record
-from shared.kafka.originals import Originals, Verdict, undone
+from shared.kafka.originals import Comparison, Originals, undone
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import TOPICS, Topic
 
@@ -82,10 +82,10 @@ async def replay(kafka: Kafka | str, topic: Topic, *, unproven: bool = False) ->
         async with Originals(kafka) as originals:
             async for record in dead_letters(kafka, topic, replayed=True):
                 verdict = await originals.verdict(record)
-                if verdict is Verdict.FORGED:
+                if verdict is Comparison.FORGED:
                     print(f"{_id(record)} differs from the record that was refused: skipped")
                     continue
-                if verdict is Verdict.GONE and not unproven:
+                if verdict is Comparison.GONE and not unproven:
                     print(f"{_id(record)} cannot be compared, its record is gone: use --unproven")
                     break
                 await bus.publish_records([undone(record)])

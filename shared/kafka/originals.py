@@ -18,7 +18,7 @@ OWN = "dead_"
 """Prefix of the headers that dead-lettering adds; all other headers, MACs included, are the record's own."""
 
 
-class Verdict(Enum):
+class Comparison(Enum):
     """Result of comparing a dead letter with its topic."""
 
     GENUINE = "genuine"
@@ -51,24 +51,24 @@ class Originals:
     ) -> None:
         await self._consumer.stop()
 
-    async def verdict(self, dead: Record) -> Verdict:
+    async def verdict(self, dead: Record) -> Comparison:
         """Compare `dead`, whose topic is the one it goes back to, with the record that was refused."""
         said = dict(dead.headers)
         try:
             partition = TopicPartition(dead.topic, int(said["dead_partition"]))
             offset = int(said["dead_offset"])
         except (KeyError, ValueError):
-            return Verdict.FORGED
+            return Comparison.FORGED
         if not 0 <= partition.partition < TOPICS[dead.topic].partitions or offset < 0:
-            return Verdict.FORGED
+            return Comparison.FORGED
         self._consumer.assign([partition])
         if offset >= (await self._consumer.end_offsets([partition]))[partition]:
-            return Verdict.FORGED
+            return Comparison.FORGED
         if offset < (await self._consumer.beginning_offsets([partition]))[partition]:
-            return Verdict.GONE
+            return Comparison.GONE
         return await self._compare(partition, offset, undone(dead))
 
-    async def _compare(self, partition: TopicPartition, offset: int, dead: Record) -> Verdict:
+    async def _compare(self, partition: TopicPartition, offset: int, dead: Record) -> Comparison:
         self._consumer.seek(partition, offset)
         while True:
             found = (await self._consumer.getmany(partition, timeout_ms=500, max_records=1)).get(
@@ -76,15 +76,15 @@ class Originals:
             )
             if not found:
                 if await self._consumer.position(partition) > offset:
-                    return Verdict.GONE
+                    return Comparison.GONE
                 continue
             [record] = found
             if record.offset != offset:
-                return Verdict.GONE  # compaction removed it
+                return Comparison.GONE  # compaction removed it
             headers = [(name, bytes(value)) for name, value in record.headers]
             same = (record.key or b"", record.value or b"", headers) == (
                 dead.key,
                 dead.value,
                 dead.headers,
             )
-            return Verdict.GENUINE if same else Verdict.FORGED
+            return Comparison.GENUINE if same else Comparison.FORGED

@@ -29,7 +29,7 @@ from shared.kafka.dead_letter_ends import DeadLetterEnds
 from shared.kafka.requests import AlterConfigsRequest, Reassign, ask
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics_check import configs_of, differing
-from shared.kafka.topics_wanted import LEAST_SAFE_COPIES, Wanted, copies_on, wanted
+from shared.kafka.topics_wanted import LEAST_SAFE_COPIES, WantedTopic, copies_on, wanted
 from shared.kafka.trim import Trimmer, services_to_wait_for
 
 PRINCIPALS = "User:CN={name}"
@@ -80,7 +80,7 @@ def _refuse_one_copy(brokers: int, *, allowed: bool) -> None:
 
 
 async def _ensure(
-    admin: AIOKafkaAdminClient, topics: Sequence[Wanted], brokers: Sequence[int]
+    admin: AIOKafkaAdminClient, topics: Sequence[WantedTopic], brokers: Sequence[int]
 ) -> list[str]:
     present = {t["topic"]: t for t in await admin.describe_topics([t.name for t in topics])}
     there = [t for t in topics if present.get(t.name, {}).get("partitions")]
@@ -96,7 +96,7 @@ async def _ensure(
     return done
 
 
-async def _create(admin: AIOKafkaAdminClient, missing: Sequence[Wanted]) -> list[str]:
+async def _create(admin: AIOKafkaAdminClient, missing: Sequence[WantedTopic]) -> list[str]:
     if not missing:
         return []
     new = [NewTopic(t.name, t.partitions, t.copies, topic_configs=dict(t.configs)) for t in missing]
@@ -117,7 +117,7 @@ async def _are_there(admin: AIOKafkaAdminClient, names: set[str]) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _mend_configs(admin: AIOKafkaAdminClient, topics: Sequence[Wanted]) -> list[str]:
+async def _mend_configs(admin: AIOKafkaAdminClient, topics: Sequence[WantedTopic]) -> list[str]:
     found = await configs_of(admin, topics)
     mends = {t.name: m for t in topics if (m := differing(t, found.get(t.name, {})))}
     if not mends:
@@ -137,7 +137,7 @@ async def _mend_configs(admin: AIOKafkaAdminClient, topics: Sequence[Wanted]) ->
 
 async def _mend_copies(
     admin: AIOKafkaAdminClient,
-    topic: Wanted,
+    topic: WantedTopic,
     partitions: Sequence[Mapping[str, Any]],
     brokers: Sequence[int],
 ) -> list[str]:

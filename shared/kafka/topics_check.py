@@ -17,7 +17,7 @@ from shared.kafka.acls import Operation
 from shared.kafka.client import Kafka
 from shared.kafka.requests import MetadataRequest, ask
 from shared.kafka.topics import TOPICS
-from shared.kafka.topics_wanted import LEAST_SAFE_COPIES, MIN_INSYNC, Wanted, wanted
+from shared.kafka.topics_wanted import LEAST_SAFE_COPIES, MIN_INSYNC, WantedTopic, wanted
 
 REUSED_FOR_S = 30.0
 """How long a successful check is reused; a failed one is repeated at once."""
@@ -104,7 +104,9 @@ def uses(service: str) -> dict[str, tuple[Operation, ...]]:
     return found
 
 
-def _fault(topic: Wanted, seen: Mapping[str, Any], operations: Sequence[Operation]) -> str | None:
+def _fault(
+    topic: WantedTopic, seen: Mapping[str, Any], operations: Sequence[Operation]
+) -> str | None:
     if seen.get("error_code") == _DENIED:
         return f"{topic.name} may not be used"
     if not seen.get("partitions"):
@@ -119,14 +121,14 @@ def _fault(topic: Wanted, seen: Mapping[str, Any], operations: Sequence[Operatio
     return None
 
 
-def _differing_configs(topic: Wanted, found: Mapping[str, str]) -> str | None:
+def _differing_configs(topic: WantedTopic, found: Mapping[str, str]) -> str | None:
     """Return how a topic's configs differ, or None; ignores in-sync copies, which a broker's absence may lower."""
     others = sorted(set(differing(topic, found)) - {MIN_INSYNC})
     return f"{topic.name} has other configs ({', '.join(others)})" if others else None
 
 
 async def configs_of(
-    admin: AIOKafkaAdminClient, topics: Sequence[Wanted]
+    admin: AIOKafkaAdminClient, topics: Sequence[WantedTopic]
 ) -> dict[str, dict[str, str]]:
     """Return, by topic, the current values of its wanted configs. Raises: Unavailable."""
     if not topics:
@@ -141,6 +143,6 @@ async def configs_of(
     return found
 
 
-def differing(topic: Wanted, found: Mapping[str, str]) -> dict[str, str]:
+def differing(topic: WantedTopic, found: Mapping[str, str]) -> dict[str, str]:
     """Return the configs of a topic that differ, with the wanted values."""
     return {name: value for name, value in topic.configs.items() if found.get(name) != value}

@@ -20,7 +20,7 @@ MIN_INSYNC = "min.insync.replicas"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedTopic:
     """The wanted state of one topic."""
 
     name: str
@@ -39,7 +39,7 @@ def copies_on(brokers: int) -> tuple[int, int]:
     return copies, max(1, copies - 1)
 
 
-def wanted(brokers: int, topics: Iterable[Topic] = TOPICS.values()) -> list[Wanted]:
+def wanted(brokers: int, topics: Iterable[Topic] = TOPICS.values()) -> list[WantedTopic]:
     """Return every topic and its dead letters, for a cluster of `brokers` brokers."""
     copies, acknowledged = copies_on(brokers)
     found = []
@@ -49,7 +49,7 @@ def wanted(brokers: int, topics: Iterable[Topic] = TOPICS.values()) -> list[Want
             (topic.dead, 1, _deleted_after(DEAD_RETENTION_S)),
         ):
             configs = MappingProxyType({**own, MIN_INSYNC: str(acknowledged)})
-            found.append(Wanted(name, partitions, copies, configs))
+            found.append(WantedTopic(name, partitions, copies, configs))
     return found
 
 

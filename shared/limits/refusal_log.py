@@ -12,7 +12,7 @@ from shared.core.errors import AlprError
 from shared.core.ids import derive_id
 from shared.core.periodic import PeriodicTask
 from shared.events import RefusalsCounted
-from shared.limits.refusals import GUARD, MINUTE, Allowance, Counted, LimitKey, Tally
+from shared.limits.refusals import GUARD, MINUTE, Allowance, Counted, LimitKey, RefusalTally
 from shared.postgres.database import Database
 from shared.postgres.outbox import emit
 
@@ -45,7 +45,7 @@ class RefusalLog:
         """`crowded` returns whether the log is behind; the guard then records authenticated requests only."""
         self.allowance = Allowance(burst, per_minute)
         self._crowded = crowded
-        self._tally = Tally()
+        self._tally = RefusalTally()
         self._service = service
         self._db = db
         self._clock = clock

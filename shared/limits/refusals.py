@@ -145,7 +145,7 @@ class Allowance:
         return self._overall
 
 
-class Tally:
+class RefusalTally:
     """Counts of the refusals without an audit entry, by minute and key. The sums include every refusal."""
 
     def __init__(self, *, most_named: int = MOST_NAMED, most_minutes: int = MOST_MINUTES) -> None:

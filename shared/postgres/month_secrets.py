@@ -55,12 +55,12 @@ class MonthEnded(InvalidInput):
 class MonthSecrets:
     """One service's monthly secrets, in memory; once loaded, they need no Postgres."""
 
-    def __init__(self, db: Database, clock: Clock, vault: Vault, *, kept_days: int) -> None:
-        """`kept_days` is the retention schedule: the greatest age of a record that may still arrive."""
+    def __init__(self, db: Database, clock: Clock, vault: Vault, *, schedule_days: int) -> None:
+        """`schedule_days` is the retention schedule: the greatest age of a record that may still arrive."""
         self._db = db
         self._clock = clock
         self._vault = vault
-        self._retention = timedelta(days=kept_days)
+        self._retention = timedelta(days=schedule_days)
         self._secrets: dict[date, bytes] = {}
         self._ended: set[date] = set()
         self.reloading = PeriodicTask(

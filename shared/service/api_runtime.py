@@ -181,8 +181,8 @@ class ApiRuntime(Runtime):
 
     def month_secrets(self, vault: Vault) -> MonthSecrets:
         """Return the service's monthly secrets, not loaded, for the policy's retention schedule."""
-        kept_days = self.policy.retention.schedule_days
-        return MonthSecrets(self.db, self.clock, vault, kept_days=kept_days)
+        schedule_days = self.policy.retention.schedule_days
+        return MonthSecrets(self.db, self.clock, vault, schedule_days=schedule_days)
 
     async def announce(self, event: Event) -> None:
         """Write an event about the service itself to the outbox."""

@@ -23,12 +23,12 @@ from shared.kafka.topics_check import TopicsCheck
 from shared.objects.rights import RIGHTS
 from shared.objects.settings import ObjectSettings
 from shared.objects.store import ObjectStore, open_store
+from shared.service.agreement import Agreement
 from shared.service.coverage import Coverage
 from shared.service.resources import OK, Ping, Resource, start_all, states_of, stop_all
 from shared.service.running import Service
 from shared.service.settings import WorkerSettings
 from shared.service.spec import Dependency, ServiceSpec
-from shared.service.standing import Standing
 
 TASK = "task "
 """Prefix of background tasks' names in the state of a service."""
@@ -147,7 +147,7 @@ class Runtime:
             refuses_s = self.policy.limits.audit_behind_refuses_s
             ready_without = Dependency.AUDIT_LOG in spec.ready_without
             coverage = Coverage(service, self.clock, refuses_s, ready_without=ready_without)
-        self.standing = Standing(service, self.policy, coverage)
+        self.agreement = Agreement(service, self.policy, coverage)
         topics = self.topics if self.live else None
         self.resources: list[Resource] = [
             KafkaResource(self.bus, topics, settings.start_patience_s)
@@ -193,11 +193,11 @@ class Runtime:
         newest = [e for e in (LogCovered, CheckpointSigned) if self._follows(e)]
         self.run(
             self.follower(
-                f"{self.service} standing",
+                f"{self.service} agreement",
                 [PolicyLoaded, *newest],
                 from_start=True,
                 newest=newest,
-                learn=self.standing.learn,
+                learn=self.agreement.learn,
                 pauses=UNHURRIED,
             )
         )
@@ -266,7 +266,7 @@ class Runtime:
             state["topics"] = ONE_COPY
         failing = [consumer.failing for consumer in self._consumers if consumer.failing]
         stopped = {"consumers": f"stopped: {failing[-1]}"} if failing else {}
-        return state | stopped | self.standing.states() | self.failing_tasks()
+        return state | stopped | self.agreement.states() | self.failing_tasks()
 
     def failing_tasks(self) -> dict[str, str]:
         """Return the errors of background tasks; `/readyz` reports them, and the service stays ready."""

@@ -69,7 +69,7 @@ ADMINISTRATIVE = {
     "services.hotlist.store.outcomes:Outcomes.verification": "who verified a hit that `Hits.get` discloses beside it",
     "services.identity.store.accounts:Accounts.administrators": "whom the command line counts; shows no person",
     "services.identity.store.accounts:Accounts.changed_since": "changes that are published signed; shown to nobody",
-    "services.identity.store.accounts:Accounts.everybody": "the state that is published signed; shown to nobody",
+    "services.identity.store.accounts:Accounts.all": "the state that is published signed; shown to nobody",
     "services.identity.store.accounts:Accounts.find": "the subject of a step; a route answers with it by `get`",
     "services.identity.store.accounts:Accounts.find_username": "who signs in, before there is a grant",
     "services.identity.store.accounts:Accounts.get": "own account, or accounts for `account:read` and `account:manage`",

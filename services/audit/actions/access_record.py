@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.preparing import entry_from
+from services.audit.actions.preparation import entry_from
 from services.audit.store.log import Head, Log
 from services.audit.store.values import Values
 from shared.core.permissions import Permission

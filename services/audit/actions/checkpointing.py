@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.preparing import entry_from
+from services.audit.actions.preparation import entry_from
 from services.audit.domain.problem_codes import Code
 from services.audit.domain.succession import SIGNS
 from services.audit.store.checkpoints import Checkpoints, Signed

@@ -22,8 +22,8 @@ from services.audit.actions.checkpointing import Checkpointer
 from services.audit.actions.exports import Begun
 from services.audit.actions.redraw import Redraw
 from services.audit.actions.verify import lines_of, verify_export, verify_stored
-from services.audit.domain.exports import Wanted
-from services.audit.domain.recount import Verdict
+from services.audit.domain.exports import WantedExport
+from services.audit.domain.recount import LogReport
 from services.audit.settings import LogSettings, SigningSettings, origin_of
 from services.audit.store.log import OLD, Log
 from shared.core.errors import InternalFault
@@ -120,13 +120,15 @@ def verify_command(asked: argparse.Namespace) -> int:
     return say(asyncio.run(_verified(settings, keys, _checkpoint_texts(asked))), keys)
 
 
-async def _verified(settings: LogSettings, keys: list[Verifier], kept: list[str]) -> Verdict:
+async def _verified(
+    settings: LogSettings, keys: list[Verifier], checkpoints: list[str]
+) -> LogReport:
     async with _database(settings) as db, db.begin() as connection:
         return await verify_stored(
             connection,
             keys[0].name,
             keys,
-            kept,
+            checkpoints,
             cadence=settings.cadence,
             now=datetime.now(UTC),
         )
@@ -179,7 +181,7 @@ def _checkpoint_texts(asked: argparse.Namespace) -> list[str]:
     return [path.read_text() for path in asked.checkpoint]
 
 
-def say(verdict: Verdict, keys: Sequence[Verifier]) -> int:
+def say(verdict: LogReport, keys: Sequence[Verifier]) -> int:
     """Print a verdict, with a summary in JSON as the last line; return the exit status."""
     print(f"entries      {verdict.entries}")
     print(f"checkpoints  {verdict.checkpoints}")
@@ -305,7 +307,7 @@ async def _exported(
             note = None if old else await checkpointer.sign_for(connection, size, now)
             if values:
                 await log_values_export(connection, SERVICE, origin, export, now)
-        begun = Begun(Wanted(with_values=values, old_log=old), origin, Span(0, size), note)
+        begun = Begun(WantedExport(with_values=values, old_log=old), origin, Span(0, size), note)
         async with db.begin() as connection:
             async for piece in begun.lines(connection):
                 file.write(piece)

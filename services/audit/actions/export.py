@@ -175,7 +175,7 @@ async def _disclosed(stored: Values, rows: Sequence[Row]) -> Mapping[int, list[D
 
 
 def _group(seq: int, name: str, value: Value | None, erased: Sequence[Erased]) -> Disclosed:
-    erased_parts = [
+    erased_records = [
         ErasedPart(
             purged_event_id=str(one.purged_event),
             places=None if one.places is None else sorted(one.places),
@@ -187,7 +187,7 @@ def _group(seq: int, name: str, value: Value | None, erased: Sequence[Erased]) -
         name=name,
         disclosure=None if value is None else value.disclosure,
         records=None if value is None else value.records,
-        erased=sorted(erased_parts, key=lambda part: part.purged_event_id),
+        erased=sorted(erased_records, key=lambda part: part.purged_event_id),
     )
 
 

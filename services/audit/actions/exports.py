@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.audit.actions.access_record import LogExport, log_values_export
 from services.audit.actions.export import lines, lines_of_old
 from services.audit.actions.writer import Writer
-from services.audit.domain.exports import Wanted, span_of
+from services.audit.domain.exports import WantedExport, span_of
 from services.audit.settings import Settings
 from services.audit.store.log import OLD, Log
 from services.audit.store.search import Entries
@@ -21,7 +21,7 @@ from shared.postgres.unit_of_work import UnitOfWork
 class Begun:
     """An export that is on record."""
 
-    wanted: Wanted
+    wanted: WantedExport
     origin: str
     span: Span
     note: str | None
@@ -40,7 +40,7 @@ class Begun:
 
 
 async def begin(
-    settings: Settings, writer: Writer, work: UnitOfWork, grant: Grant, wanted: Wanted
+    settings: Settings, writer: Writer, work: UnitOfWork, grant: Grant, wanted: WantedExport
 ) -> Begun:
     """Record an export and sign its end; return it. Write it only after the commit.
 

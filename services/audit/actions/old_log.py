@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.actions.export import lines_of_old
-from services.audit.actions.preparing import entry_from
+from services.audit.actions.preparation import entry_from
 from services.audit.domain.entries import Entry
 from services.audit.settings import SigningSettings
 from services.audit.store.checkpoints import Checkpoints, Signed

@@ -35,14 +35,14 @@ async def is_same(connection: AsyncConnection, seq: int, prepared: Prepared) -> 
 def _agrees(value: Value, groups: Sequence[Group]) -> bool:
     group = next(group for group in groups if group.name == value.name)
     if value.records is None:
-        return bool(_said(value.disclosure) == msgspec.json.decode(group.value))
+        return bool(_disclosed_value(value.disclosure) == msgspec.json.decode(group.value))
     if len(value.records) != len(group.records):
         return False
     return all(
-        stored is None or _said(stored) == msgspec.json.decode(record)
+        stored is None or _disclosed_value(stored) == msgspec.json.decode(record)
         for stored, record in zip(value.records, group.records, strict=True)
     )
 
 
-def _said(disclosure: str) -> Any:
+def _disclosed_value(disclosure: str) -> Any:
     return opened(disclosure)[-1]

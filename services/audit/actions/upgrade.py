@@ -33,7 +33,7 @@ async def accept_in_flight(runtime: ApiRuntime, writer: Writer) -> None:
                 ends = dict.fromkeys(ends, 0)
             await before.record(ends, now)
             recorded = ends, now
-    writer.makers.accept_unsigned(*recorded)
+    writer.producer_keys.accept_unsigned(*recorded)
 
 
 async def ends_of_audited(kafka: Kafka) -> Ends:

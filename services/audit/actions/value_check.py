@@ -179,9 +179,9 @@ class ValueCheck:
         """Return the purges with a `values.erased` entry whose list is not checked yet, by event id."""
         return [*self._logged]
 
-    def ended(self, strays: Iterable[tuple[int, str]] = ()) -> list[ErasedSum]:
-        """Return the erasures, after the last entry and list. `strays` are the values without an entry."""
-        for seq, name in strays:
+    def ended(self, unlisted: Iterable[tuple[int, str]] = ()) -> list[ErasedSum]:
+        """Return the erasures, after the last entry and list. `unlisted` are the values without an entry."""
+        for seq, name in unlisted:
             self._faults.add(f"a value of {name} belongs to entry {seq}, which is missing", seq)
         for purged_event, used in self._used.items():
             what = f"values were erased for {purged_event}, but their list is missing"

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.actions.export import Disclosed, ErasedBefore, Line, Opening, Signature, as_line
 from services.audit.actions.exported_values import ExportedValues
-from services.audit.actions.preparing import found_in
+from services.audit.actions.preparation import found_in
 from services.audit.actions.value_check import ValueCheck
 from services.audit.domain.proofs import GENESIS
-from services.audit.domain.recount import Cadence, Faults, Recount, Verdict
+from services.audit.domain.recount import Cadence, Faults, LogReport, Recount
 from services.audit.domain.sealing import Unreadable
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import STORED_LEVEL, Log, Row
@@ -37,7 +37,7 @@ async def verify_stored(
     *,
     cadence: Cadence,
     now: datetime,
-) -> Verdict:
+) -> LogReport:
     """Recompute the whole log in the database, in one snapshot.
 
     Compares texts, hashes, chain, checkpoints, search fields, stored subtrees and sealed values.
@@ -150,7 +150,7 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
 
 def verify_export(
     lines: Iterable[bytes], keys: Sequence[Verifier], outside_notes: Iterable[str] = ()
-) -> Verdict:
+) -> LogReport:
     """Recompute an exported log, line by line, and compare its values with their digests.
 
     Args:

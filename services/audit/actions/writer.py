@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.actions.checkpointing import Checkpointer, KeyMissing
 from services.audit.actions.day_keys import DayKeys
-from services.audit.actions.makers import FORGED, Forged, Makers, Suspect, forged_event
 from services.audit.actions.old_log import OldLog
-from services.audit.actions.preparing import entry_from, prepare
+from services.audit.actions.preparation import entry_from, prepare
+from services.audit.actions.producer_keys import FORGED, Forged, ProducerKeys, Suspect, forged_event
 from services.audit.actions.redelivery import is_same
 from services.audit.domain.entries import Entry, Prepared
 from services.audit.domain.findings import a_finding, contradiction
@@ -44,7 +44,7 @@ class Writer:
         self._old = OldLog(settings, runtime.service)
         self._every = settings.audit_checkpoint_entries
         self._batch = settings.audit_batch_entries
-        self.makers = Makers(settings.mac_keys)
+        self.producer_keys = ProducerKeys(settings.mac_keys)
         self._head = Head()
         self._signed = 0
 
@@ -80,7 +80,7 @@ class Writer:
         unproved: list[Suspect] = []
         for message in messages:
             one = prepare(message)
-            fault = self.makers.unproved(message, one.found.service, now)
+            fault = self.producer_keys.unproved(message, one.found.service, now)
             if fault is None:
                 proved.append(one)
             else:

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from services.audit.actions.audits import Review
 from services.audit.actions.breach import Suspicion
 from services.audit.domain.audits import ItemOutcome
-from services.audit.domain.exports import Wanted
+from services.audit.domain.exports import WantedExport
 from services.audit.domain.findings import FindingOutcome
 from services.audit.domain.policies import Role
 from services.audit.store.search import Query
@@ -199,6 +199,6 @@ class ExportIn(RequestBody):
         " log seals, so `with_values` is required",
     )
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> WantedExport:
         """Return the export."""
-        return Wanted(**self.model_dump())
+        return WantedExport(**self.model_dump())

@@ -20,7 +20,7 @@ PREFIX = "alpr."
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class EntryFields(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The search fields of an entry. They derive from its bytes, so that verification can derive them again."""
 
     event_id: UUID
@@ -44,14 +44,14 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     content: bytes
     leaf: Hash
-    found: Found
+    found: EntryFields
     values: Sequence[Value] = ()
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
     """A message prepared for its entry, before its groups are sealed."""
 
-    found: Found
+    found: EntryFields
     """The search fields of the entry; they contain no sealed value."""
 
     attributes: Mapping[str, str]

@@ -8,7 +8,7 @@ from shared.core.merkle import Span
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class WantedExport:
     """The export that a person asks for."""
 
     first: int = 0
@@ -20,7 +20,7 @@ class Wanted:
     """Whether it is of the log before this one."""
 
 
-def span_of(wanted: Wanted, size: int) -> Span:
+def span_of(wanted: WantedExport, size: int) -> Span:
     """Return the entries to export from a log of `size` entries.
 
     Raises: InvalidInput for a span outside the log, a part of the old log or the old log without values, and an

@@ -25,7 +25,7 @@ class Cadence:
 
 
 @dataclass(frozen=True)
-class Fault:
+class LogFault:
     """A deviation from the expected log, and its place."""
 
     what: str
@@ -43,7 +43,7 @@ class Fault:
 class Faults:
     """The faults found so far."""
 
-    found: list[Fault] = field(default_factory=list)
+    found: list[LogFault] = field(default_factory=list)
     count: int = 0
     first_bad: int | None = None
     """The lowest number of an entry that is wrong."""
@@ -52,7 +52,7 @@ class Faults:
         self, what: str, seq: int | None = None, *, size: int | None = None, line: int | None = None
     ) -> None:
         """Add a fault."""
-        self._add(Fault(what, seq, None, size, line))
+        self._add(LogFault(what, seq, None, size, line))
         if seq is not None and (self.first_bad is None or seq < self.first_bad):
             self.first_bad = seq
 
@@ -60,11 +60,11 @@ class Faults:
         self, what: str, first: int, last: int, *, size: int | None = None, line: int | None = None
     ) -> None:
         """Add a fault in one or more of several entries; the first becomes `first_bad` unless that is set."""
-        self._add(Fault(what, first, last, size, line))
+        self._add(LogFault(what, first, last, size, line))
         if self.first_bad is None:
             self.first_bad = first
 
-    def _add(self, fault: Fault) -> None:
+    def _add(self, fault: LogFault) -> None:
         self.count += 1
         if len(self.found) < MAX_FAULTS:
             self.found.append(fault)
@@ -81,14 +81,14 @@ class ErasedSum:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LogReport:
     """The result of a recount. `unsigned_entries` counts the newest entries without a verified signature."""
 
     entries: int
     checkpoints: int
     unsigned_entries: int
     root: Hash
-    faults: Sequence[Fault]
+    faults: Sequence[LogFault]
     fault_count: int
     first_bad: int | None
     erased: Sequence[ErasedSum] = ()
@@ -235,7 +235,7 @@ class Recount:
         what = f"no verified signature covers entries {self.signed} to {self.next - 1}{why}"
         self.faults.among(what, self.signed, self.next - 1)
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> LogReport:
         """Return the result, after the last entry and checkpoint."""
         self._leave(last=True)
         for size in sorted(self._checkpoints):
@@ -248,7 +248,7 @@ class Recount:
                         self._cut_off(size)
         if self.next == self._start:
             self.faults.add("there are no entries")
-        return Verdict(
+        return LogReport(
             entries=self.frontier.size,
             checkpoints=self._checked,
             unsigned_entries=self.unsigned,

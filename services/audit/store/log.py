@@ -10,7 +10,7 @@ from msgspec.structs import astuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain.entries import Entry, Found
+from services.audit.domain.entries import Entry, EntryFields
 from services.audit.domain.proofs import GENESIS, chained, hashes_of, nodes_of
 from services.audit.domain.sealing import Value
 from services.audit.store.values import COLUMNS as VALUE_COLUMNS
@@ -20,7 +20,7 @@ from shared.core.merkle import Frontier, Hash, Node, Span, fold, root_of
 STORED_LEVEL = 8
 """The lowest level of stored subtrees: complete ones of 2**8 entries or more."""
 
-_FOUND = tuple(Found.__struct_fields__)
+_FOUND = tuple(EntryFields.__struct_fields__)
 _COLUMNS = ("seq", "entry", "leaf_hash", "entry_hash", "appended_at", *_FOUND)
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('audit-log'), hashtext(current_schema()))")
 ROW_COLUMNS = ", ".join(_COLUMNS)
@@ -81,7 +81,7 @@ class Row:
     leaf: Hash
     entry_hash: Hash
     appended_at: datetime
-    found: Found
+    found: EntryFields
     values: Sequence[Value] = ()
     """The remaining sealed groups; empty unless the caller loads them."""
     erased: Sequence[Erased] = ()
@@ -208,5 +208,5 @@ class Log:
 def row_of(row: Any) -> Row:
     """Return a database row of `ROW_COLUMNS` as a `Row`, without sealed values and erasures."""
     values = row._mapping
-    found = Found(**{name: values[name] for name in _FOUND})
+    found = EntryFields(**{name: values[name] for name in _FOUND})
     return Row(row.seq, row.entry, row.leaf_hash, row.entry_hash, row.appended_at, found)

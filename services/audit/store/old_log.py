@@ -13,11 +13,9 @@ class OldLogRows:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def due(self, kept_years: int) -> datetime | None:
+    async def due(self, years: int) -> datetime | None:
         """Return the time from which the old log may be destroyed; None if there is no old log."""
-        found = await self._connection.execute(
-            text("SELECT old_log_due(:years)"), {"years": kept_years}
-        )
+        found = await self._connection.execute(text("SELECT old_log_due(:years)"), {"years": years})
         due: datetime | None = found.scalar_one()
         return due
 
@@ -27,12 +25,12 @@ class OldLogRows:
         newest: datetime = found.scalar_one()
         return newest
 
-    async def destroy(self, destroying: UUID, kept_years: int) -> None:
+    async def destroy(self, destroying: UUID, years: int) -> None:
         """Destroy the whole old log. The transaction commits only with an entry of event id `destroying`.
 
         Raises: DBAPIError if the old log is not due, or if this log has no entry that closed it.
         """
         await self._connection.execute(
             text("SELECT destroy_old_log(:destroying, :years)"),
-            {"destroying": destroying, "years": kept_years},
+            {"destroying": destroying, "years": years},
         )

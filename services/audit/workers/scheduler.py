@@ -8,7 +8,7 @@ from services.audit.actions.writer import Writer
 from services.audit.domain.findings import a_finding
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings
-from services.audit.workers.covering import CoveringTask
+from services.audit.workers.coverage import CoverageTask
 from services.audit.workers.erasing import Eraser
 from services.audit.workers.notices import NoticeSender
 from services.audit.workers.watch import Watch
@@ -40,7 +40,7 @@ class Scheduler:
             PeriodicTask("periods", self.fix_periods, settings.audit_watch_s),
             PeriodicTask("standstill", self.check_consumer, stall_s),
             PeriodicTask("disks of Kafka", self.check_disks, settings.audit_disk_s),
-            CoveringTask(runtime),
+            CoverageTask(runtime),
             PeriodicTask("notices", NoticeSender(runtime, settings).send, settings.audit_notice_s),
         )
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.hotlist.actions.activation import put_in_force
-from services.hotlist.domain.csv_import import MAX_SET_ASIDE, Fault, Sheet
+from services.hotlist.domain.csv_import import MAX_SET_ASIDE, LineFault, Sheet
 from services.hotlist.domain.entries import Checker, Entry, Kinds
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.rating import shrinks
@@ -120,7 +120,7 @@ async def _set_doubled_aside(
 ) -> None:
     """Set aside lines whose entry an earlier line has. Raises: InvalidInput if too many lines are bad."""
     doubled = {
-        later: Fault.of(
+        later: LineFault.of(
             later, None, "plate", ValueRefused(Code.SHEET_LINE_DOUBLED, first_line=first)
         )
         for first, later in await entries.doubled(snapshot_id, MAX_SET_ASIDE + 1)

@@ -66,7 +66,7 @@ async def stream_alerts(
         StreamAuthorisation(
             runtime.people,
             grant,
-            runtime.standing.coverage,
+            runtime.agreement.coverage,
             unchecked_for=timedelta(seconds=runtime.policy.limits.alerts_without_revocation_s),
         ),
         last if asked is None else min(asked, last),

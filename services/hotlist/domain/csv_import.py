@@ -50,7 +50,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault(Explained):
+class LineFault(Explained):
     """A fault and its position; lines and columns count from 1."""
 
     line: int
@@ -90,7 +90,7 @@ class Fault(Explained):
 class SetAside:
     """A line that did not become an entry, with the reason."""
 
-    fault: Fault
+    fault: LineFault
     content: str
     """The line as uploaded, at most `STORED_CHARACTERS`; characters that Postgres cannot store are escaped."""
 
@@ -104,7 +104,7 @@ def check_extract_time(as_of: datetime | None, now: datetime) -> None:
         raise InvalidInput(Code.SHEET_AS_OF_AHEAD, field="as_of")
 
 
-def refuse(problem: Code, found: Sequence[Fault], **params: Any) -> InvalidInput:
+def refuse(problem: Code, found: Sequence[LineFault], **params: Any) -> InvalidInput:
     """Return the refusal: its text names the first of `found`, its `errors` list the first `MAX_FAULTS`."""
     problems = [fault.as_problem for fault in found[:MAX_FAULTS]]
     return InvalidInput(problem, field=found[0].field, errors=problems, first=found[0], **params)
@@ -165,12 +165,12 @@ class Sheet:
         if not self._columns:
             raise refuse(
                 Code.SHEET_HEADER_REFUSED,
-                [Fault.of(1, None, None, ValueRefused(Code.SHEET_EMPTY))],
+                [LineFault.of(1, None, None, ValueRefused(Code.SHEET_EMPTY))],
                 faults=1,
             )
         return found
 
-    def check_share(self, most: float, doubled: Sequence[Fault] = ()) -> None:
+    def check_share(self, most: float, doubled: Sequence[LineFault] = ()) -> None:
         """Refuse an upload whose bad and `doubled` lines exceed the share `most`. Raises: InvalidInput naming them."""
         faults = sorted(
             [*(one.fault for one in self.aside), *doubled], key=lambda fault: fault.line
@@ -180,7 +180,7 @@ class Sheet:
                 Code.SHEET_BAD_LINES_SHARE, faults, faults=len(faults), lines=self.rows, share=most
             )
 
-    def set_doubled_aside(self, fault: Fault, entry: Entry) -> None:
+    def set_doubled_aside(self, fault: LineFault, entry: Entry) -> None:
         """Set aside an entry that an earlier line has; rebuilds its line from the entry's fields."""
         values = {**asdict(entry), "plate": entry.plate_listed, "state": entry.region}
         line = io.StringIO()
@@ -205,7 +205,7 @@ class Sheet:
             cells = _cells(raw.removeprefix(_BYTE_ORDER_MARK) if self._line == 1 else raw)
         except _LineFault as exc:
             raise refuse(
-                Code.SHEET_HEADER_REFUSED, [Fault.of(self._line, None, None, exc)], faults=1
+                Code.SHEET_HEADER_REFUSED, [LineFault.of(self._line, None, None, exc)], faults=1
             ) from None
         columns: list[str] = []
         faults = []
@@ -214,14 +214,14 @@ class Sheet:
             name = ALIASES.get(name, name)
             if name not in LIMITS:
                 why = ValueRefused(Code.SHEET_COLUMN_UNKNOWN, column=name[:40])
-                faults.append(Fault.of(self._line, number, None, why))
+                faults.append(LineFault.of(self._line, number, None, why))
             elif name in columns:
                 why = ValueRefused(Code.SHEET_COLUMN_TWICE)
-                faults.append(Fault.of(self._line, number, name, why))
+                faults.append(LineFault.of(self._line, number, name, why))
             columns.append(name)
         if cells:
             faults += [
-                Fault.of(self._line, None, name, ValueRefused(Code.SHEET_COLUMN_MISSING))
+                LineFault.of(self._line, None, name, ValueRefused(Code.SHEET_COLUMN_MISSING))
                 for name in REQUIRED
                 if name not in columns
             ]
@@ -241,11 +241,11 @@ class Sheet:
             self.skipped[exc.kind] += 1
         except EntryFault as exc:
             column = self._columns.index(exc.field) + 1 if exc.field in self._columns else None
-            self._set_aside(raw, cells, Fault.of(self._line, column, exc.field, exc))
+            self._set_aside(raw, cells, LineFault.of(self._line, column, exc.field, exc))
         except _LineFault as exc:
             if not cells:
                 self._count()
-            self._set_aside(raw, cells, Fault.of(self._line, None, None, exc))
+            self._set_aside(raw, cells, LineFault.of(self._line, None, None, exc))
         return None
 
     def _count(self) -> None:
@@ -267,7 +267,7 @@ class Sheet:
         self._partials += entry.partial
         return entry
 
-    def _set_aside(self, raw: bytes, cells: list[str], fault: Fault) -> None:
+    def _set_aside(self, raw: bytes, cells: list[str], fault: LineFault) -> None:
         content = raw.decode(errors="backslashreplace").rstrip("\r").replace("\x00", "\\x00")
         if (kind := self._immigration(content)) is not None:
             self.skipped[kind] += 1  # never stored, not even as a bad line

@@ -218,11 +218,11 @@ class Checker:
         if text is None:
             return None
         try:
-            region, taken_from = parse_region(text, self._department_state)
+            region, short_form = parse_region(text, self._department_state)
         except ValueRefused as exc:
             raise EntryFault("state", exc.problem, **exc.params) from None
-        if taken_from is not None:
-            self.regions[taken_from] = region
+        if short_form is not None:
+            self.regions[short_form] = region
         return region
 
     def _check_times(

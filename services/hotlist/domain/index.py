@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.hotlist.domain.rating import Candidate
 from shared.core.matching import fold
-from shared.core.plate_index import Found, PlateIndex
+from shared.core.plate_index import PlateIndex, PlateMatch
 from shared.events import ReadRecorded
 
 
@@ -75,7 +75,9 @@ class Index:
         return found
 
 
-def _nominate(read: ReadRecorded, index: ListIndex, alike: Iterable[Found]) -> Iterator[Candidate]:
+def _nominate(
+    read: ReadRecorded, index: ListIndex, alike: Iterable[PlateMatch]
+) -> Iterator[Candidate]:
     for entry_id, differing in alike:
         yield Candidate(
             read=read, list_id=index.list_id, entry_id=entry_id, differences=tuple(differing)

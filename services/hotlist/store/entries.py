@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotlist.domain.csv_import import Fault, SetAside
+from services.hotlist.domain.csv_import import LineFault, SetAside
 from services.hotlist.domain.entries import Entry, ListedEntry
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.store.lists import HotList, Version
@@ -139,7 +139,9 @@ class Entries:
             {"snapshot_id": version.snapshot_id, "after": after, "limit": limit},
         )
         found = [
-            SetAside(Fault(row.line, row.at_column, row.field, row.fault), row.content, row.plate)
+            SetAside(
+                LineFault(row.line, row.at_column, row.field, row.fault), row.content, row.plate
+            )
             for row in rows
         ]
         disclosed = [

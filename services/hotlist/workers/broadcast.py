@@ -131,12 +131,12 @@ class Broadcaster:
     def _end(self, viewer: Viewer) -> AlprError | None:
         if self._closing:
             return Unavailable(Code.ALERT_STREAM_STOPPED)
-        return viewer.ended or viewer.standing.fault(self._runtime.clock.now())
+        return viewer.ended or viewer.authorisation.fault(self._runtime.clock.now())
 
     async def _notice(self, viewer: Viewer) -> bytes:
         """Return a notice, once, that the account cannot be checked, and emit the event; or that it can be again."""
         now = self._runtime.clock.now()
-        unchecked = viewer.standing.unchecked(now)
+        unchecked = viewer.authorisation.unchecked(now)
         if (unchecked is not None) is viewer.unchecked:
             return b""
         viewer.unchecked = unchecked is not None
@@ -162,7 +162,7 @@ class Broadcaster:
         if viewer.behind:
             return await self._catch_up(viewer)
         # The stream was silent for a heartbeat: check the token's signature too, which is too slow for each alert.
-        viewer.standing.verify_again(self._runtime.clock.now())
+        viewer.authorisation.verify_again(self._runtime.clock.now())
         return HEARTBEAT
 
     async def _catch_up(self, viewer: Viewer) -> bytes:
@@ -177,7 +177,7 @@ class Broadcaster:
         else:
             viewer.cursor = max(last, viewer.cursor, *(hit.seq for hit in missed))
             # No await between these statements: the broadcaster sees every viewer that has caught up.
-            if not self._anybody_live:
+            if not self._any_live:
                 self._position = max(self._position, viewer.cursor)
             viewer.behind = viewer.cursor < self._position
             self.task.wake()  # hits raised since the query had no live viewer
@@ -186,18 +186,18 @@ class Broadcaster:
     async def _check_viewers(self) -> None:
         self._wake_fallen()
         # Skip the query while no viewer is live; the others catch up on their own.
-        while self._anybody_live and await self._deliver():
+        while self._any_live and await self._deliver():
             pass
 
     def _wake_fallen(self) -> None:
         """Wake streams whose viewer may no longer receive alerts, so that they end now and not at a heartbeat."""
         now = self._runtime.clock.now()
         for viewer in self._viewers:
-            if viewer.standing.fault(now) is not None:
+            if viewer.authorisation.fault(now) is not None:
                 viewer.wake()
 
     @property
-    def _anybody_live(self) -> bool:
+    def _any_live(self) -> bool:
         return any(not viewer.behind for viewer in self._viewers)
 
     async def _deliver(self) -> bool:
@@ -232,7 +232,7 @@ class Broadcaster:
             if viewer.behind:
                 continue
             share = [hit for hit in hits if hit.seq > viewer.cursor and viewer.sees(hit)]
-            if viewer.ended or viewer.standing.fault(now) is not None:
+            if viewer.ended or viewer.authorisation.fault(now) is not None:
                 viewer.wake()
             elif viewer.room(len(share)):
                 shares[viewer] = share

@@ -39,14 +39,14 @@ class Notices:
     async def _listen(self) -> None:
         """Listen until the connection ends. Raises: Unavailable then; the task reconnects."""
         try:
-            await self._hear_out()
+            await self._receive()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
             raise DependencyDown(f"Postgres notices do not arrive: {type(exc).__name__}") from exc
         finally:
             self._connected.clear()
         raise DependencyDown("Postgres notices do not arrive: the connection ended")
 
-    async def _hear_out(self) -> None:
+    async def _receive(self) -> None:
         ended = asyncio.Event()
         connection = await asyncpg.connect(
             self._database.dsn, timeout=5, **self._database.arguments
@@ -54,7 +54,7 @@ class Notices:
         try:
             connection.add_termination_listener(lambda _: ended.set())
             for channel in self._channels:
-                await connection.add_listener(channel, self._hear)
+                await connection.add_listener(channel, self._on_notice)
             self._connected.set()
             self.task.works()
             for wake in self._channels.values():  # also catch changes from before the connection
@@ -63,6 +63,6 @@ class Notices:
         finally:
             await connection.close(timeout=2)
 
-    def _hear(self, connection: Any, pid: int, channel: str, payload: object) -> None:
+    def _on_notice(self, connection: Any, pid: int, channel: str, payload: object) -> None:
         if payload != self._own:
             self._channels[channel]()

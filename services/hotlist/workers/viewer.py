@@ -87,10 +87,10 @@ class Viewer:
     """An open stream's client. `cursor` is the last alert that was sent to it or withheld from it."""
 
     def __init__(
-        self, grant: Grant, standing: StreamAuthorisation, cursor: int, buffer: int
+        self, grant: Grant, authorisation: StreamAuthorisation, cursor: int, buffer: int
     ) -> None:
         self.grant = grant
-        self.standing = standing
+        self.authorisation = authorisation
         self.cursor = cursor
         self.unchecked = False
         """Whether the stream has sent the notice that the account cannot be checked."""

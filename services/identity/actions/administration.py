@@ -13,7 +13,7 @@ from services.identity.domain.accounts import (
     Account,
     check_approver,
     check_assignment,
-    check_somebody_else,
+    check_not_own_account,
     is_privileged,
     permissions_of,
 )
@@ -216,7 +216,7 @@ async def _changeable(
     unit: Unit, by: Actor, account_id: UUID, change: str, *, doing: str
 ) -> Account:
     account = await unit.accounts.get(account_id, lock=True)
-    check_somebody_else(account, by, doing=doing)
+    check_not_own_account(account, by, doing=doing)
     account.check_change(change)
     return account
 

@@ -85,7 +85,7 @@ async def deliver_invitation(
         account = await _locked_account(unit, username)
         invitation = await unit.invitations.of(account.account_id)
         others = {str(account.account_id), *(invitation.invited_by if invitation else ())}
-        for person in await unit.accounts.everybody():
+        for person in await unit.accounts.all():
             held = permissions_of(unit.policy, person.title, person.roles)
             may = person.status == "active" and Permission.ACCOUNT_DELIVER in held
             if may and str(person.account_id) not in others:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from services.identity.actions.hasher import Hasher
-from services.identity.actions.turns import Turns
+from services.identity.actions.sign_in_queue import SignInQueue
 from services.identity.domain.browser_tokens import BrowserTokens
 from services.identity.settings import Settings
 from services.identity.store.unit_of_work import SERVICE, Unit
@@ -29,7 +29,7 @@ class Identity(ApiService):
     vault: Vault
     browser_tokens: BrowserTokens
     hasher: Hasher
-    turns: Turns
+    sign_in_queue: SignInQueue
     private_keys: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
     """Opened signing keys by key id; filled and read by `actions.keys`."""
 
@@ -49,7 +49,7 @@ class Identity(ApiService):
             vault=Vault(*keys),
             browser_tokens=BrowserTokens(*keys),
             hasher=hasher,
-            turns=Turns(settings.identity_argon2_workers),
+            sign_in_queue=SignInQueue(settings.identity_argon2_workers),
         )
 
     @property

@@ -58,15 +58,15 @@ async def sign_in(identity: Identity, attempt: Attempt) -> Opened:
 
     Raises: NotAuthenticated, after recording the refusal; TooManyRequests, before checking anything.
     """
-    if await _comes_known(identity, attempt):
+    if await _is_from_known_browser(identity, attempt):
         return await _sign_in(identity, attempt, known=True)
-    async with identity.turns.turn(attempt.client_address):
+    async with identity.sign_in_queue.enqueue(attempt.client_address):
         opened = await _sign_in(identity, attempt, known=False)
-    identity.turns.right(attempt.client_address)
+    identity.sign_in_queue.forgive(attempt.client_address)
     return opened
 
 
-async def _comes_known(identity: Identity, attempt: Attempt) -> bool:
+async def _is_from_known_browser(identity: Identity, attempt: Attempt) -> bool:
     """Return whether a browser signed in to this account before; queries only for a token that we signed."""
     if attempt.browser_id is None:
         return False

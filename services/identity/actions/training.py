@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
-from services.identity.domain.accounts import Account, check_somebody_else
+from services.identity.domain.accounts import Account, check_not_own_account
 from services.identity.domain.problem_codes import Code
 from services.identity.store.records import Training
 from services.identity.store.unit_of_work import Unit
@@ -20,7 +20,7 @@ async def record(
     Raises: NotFound, NotAuthorised for one's own, Conflict for a person who has left, InvalidInput.
     """
     account = await unit.accounts.get(account_id, lock=True)
-    check_somebody_else(account, by, doing="record training for")
+    check_not_own_account(account, by, doing="record training for")
     if account.status == "separated":
         raise Conflict(Code.TRAINEE_SEPARATED)
     if completed_on > unit.now.date():

@@ -184,19 +184,19 @@ def is_privileged(policy: Policy, account: Account) -> bool:
 
 def check_deliverer(account: Account, invited_by: Collection[str], who: Actor) -> None:
     """Raise NotAuthorised if `who` is the invited person or an inviter."""
-    check_somebody_else(account, who, doing="deliver the invitation to")
+    check_not_own_account(account, who, doing="deliver the invitation to")
     if who.person_id in invited_by:
         raise NotAuthorised(Code.INVITER_DELIVERS)
 
 
 def check_approver(account: Account, proposed_by: UUID, who: Actor) -> None:
     """Raise NotAuthorised if `who` is the person to invite anew or the proposer."""
-    check_somebody_else(account, who, doing="invite")
+    check_not_own_account(account, who, doing="invite")
     if str(proposed_by) == who.person_id:
         raise NotAuthorised(Code.REINVITATION_NEEDS_ANOTHER_PERSON)
 
 
-def check_somebody_else(account: Account, who: Actor, *, doing: str) -> None:
+def check_not_own_account(account: Account, who: Actor, *, doing: str) -> None:
     """Raise NotAuthorised if `who` would administer their own account (no self-elevation)."""
     if str(account.account_id) == who.person_id:
         raise NotAuthorised(Code.OWN_ACCOUNT, doing=doing)

@@ -105,7 +105,7 @@ class Accounts(Connected):
             limit=limit,
         )
 
-    async def everybody(self) -> Sequence[Account]:
+    async def all(self) -> Sequence[Account]:
         """Return all accounts."""
         return await self._many("")
 

@@ -26,7 +26,7 @@ async def recall_people(identity: Identity) -> None:
                 unit.announce(account_event(account, "announced_again", identity.system))
             announced = len(others)
     async with identity.begin() as unit:
-        for account in await unit.accounts.everybody():
+        for account in await unit.accounts.all():
             identity.people.know(account_event(account, "known", identity.system))
 
 
@@ -37,7 +37,7 @@ async def announce_exclusive_roles(identity: Identity) -> int:
     """
     count = 0
     async with identity.begin() as unit:
-        for account in await unit.accounts.everybody():
+        for account in await unit.accounts.all():
             pairs = unit.policy.exclusive_roles.pairs_in(account.roles)
             if account.status == "separated" or not pairs:
                 continue

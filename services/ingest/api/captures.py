@@ -77,7 +77,7 @@ async def post_capture(request: Request, device: Camera) -> Response:
         if said.place is not None:
             hold_to_place(device, said.place, settings.ingest_fixed_within_m)
         receipt = await ingest.captures.store(device, upload, said)
-    answer = ingest.runtime.standing.checkpoint.into(_encode(receipt))
+    answer = ingest.runtime.agreement.checkpoint.into(_encode(receipt))
     return Response(answer, 202, media_type="application/json")
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.actions.registry import Issued
 from services.ingest.domain.devices import Device, DeviceKind, DeviceStatus
-from shared.service.standing import NOTE_EXAMPLE
+from shared.service.agreement import NOTE_EXAMPLE
 
 
 class PlaceOut(BaseModel):

@@ -40,9 +40,9 @@ class Window:
     latest: datetime
 
     @classmethod
-    def around(cls, now: datetime, *, kept_days: int, skew_s: float) -> "Window":
+    def around(cls, now: datetime, *, schedule_days: int, skew_s: float) -> "Window":
         """Return the window at `now`: from the age at which records are purged to the allowed clock skew."""
-        return cls(now - timedelta(days=kept_days), now + timedelta(seconds=skew_s))
+        return cls(now - timedelta(days=schedule_days), now + timedelta(seconds=skew_s))
 
     def fault(self, at: datetime) -> Code | None:
         """Return the rule that a time breaks, or None."""
@@ -60,18 +60,18 @@ def circumstances(
     window: Window,
 ) -> Circumstances:
     """Collect time and place from query, headers and fields. Raises: InvalidInput naming the field."""
-    said = _said(query, headers, fields)
+    given = _fields_of(query, headers, fields)
     return Circumstances(
-        captured_at=_time(said["captured_at"], window) if "captured_at" in said else None,
-        place=_place(said),
+        captured_at=_time(given["captured_at"], window) if "captured_at" in given else None,
+        place=_place(given),
     )
 
 
-def _said(
+def _fields_of(
     query: Iterable[tuple[str, str]], headers: Mapping[str, str], fields: Mapping[str, str]
 ) -> dict[str, str]:
     """Collect the values. Refuses an unknown name, which may be a misspelt `captured_at`."""
-    said: dict[str, str] = {}
+    given: dict[str, str] = {}
     pairs = [*query, *fields.items()]
     pairs += [(name, headers[header]) for name, header in HEADERS.items() if header in headers]
     for name, value in pairs:
@@ -85,9 +85,9 @@ def _said(
             raise InvalidInput(
                 Code.CAPTURE_FIELD_TOO_LONG, field=name, name=name, max_characters=MAX_TEXT
             )
-        if said.setdefault(name, value.strip()) != value.strip():
+        if given.setdefault(name, value.strip()) != value.strip():
             raise InvalidInput(Code.CAPTURE_FIELD_CONTRADICTED, field=name, name=name)
-    return said
+    return given
 
 
 def _time(text: str, window: Window) -> datetime:
@@ -106,10 +106,10 @@ def _time(text: str, window: Window) -> datetime:
     return utc
 
 
-def _place(said: Mapping[str, str]) -> Place | None:
-    latitude = _number(said, "latitude", -90, 90)
-    longitude = _number(said, "longitude", -180, 180)
-    heading_deg = _number(said, "heading_deg", 0, 360)
+def _place(given: Mapping[str, str]) -> Place | None:
+    latitude = _number(given, "latitude", -90, 90)
+    longitude = _number(given, "longitude", -180, 180)
+    heading_deg = _number(given, "heading_deg", 0, 360)
     if latitude is None and longitude is None:
         if heading_deg is not None:
             raise InvalidInput(Code.HEADING_WITHOUT_PLACE, field="heading_deg")
@@ -120,11 +120,11 @@ def _place(said: Mapping[str, str]) -> Place | None:
     return Place(latitude, longitude, None if heading_deg is None else heading_deg % 360)
 
 
-def _number(said: Mapping[str, str], name: str, least: float, most: float) -> float | None:
-    if name not in said:
+def _number(given: Mapping[str, str], name: str, least: float, most: float) -> float | None:
+    if name not in given:
         return None
     try:
-        number = float(said[name].replace("_", "?"))  # no digit groups
+        number = float(given[name].replace("_", "?"))  # no digit groups
     except ValueError:
         number = math.nan
     if not least <= number <= most:

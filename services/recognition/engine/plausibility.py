@@ -189,11 +189,11 @@ def without_words(line: TextLine) -> TextLine:
     last = len(known) - 1 - known[::-1].index(False)
     if first == 0 and last == len(known) - 1:
         return line
-    kept = glyphs[tokens[first][0] : tokens[last][1]]
+    selected = glyphs[tokens[first][0] : tokens[last][1]]
     left = 0.0 if first == 0 else _between(glyphs, tokens[first][0])
     right = 1.0 if last == len(known) - 1 else _between(glyphs, tokens[last][1])
     return TextLine(
-        tuple(Glyph(g.text, g.confidence, (g.place - left) / (right - left)) for g in kept),
+        tuple(Glyph(g.text, g.confidence, (g.place - left) / (right - left)) for g in selected),
         _part(line.quad, left, right),
     )
 
@@ -252,11 +252,11 @@ def _join(left: TextLine, right: TextLine) -> TextLine:
 
 def distinct(quads: Sequence[Quad]) -> list[int]:
     """Return which of several serials to keep: the tallest on each plate, which drops stickers."""
-    kept: list[int] = []
+    selected: list[int] = []
     for i in sorted(range(len(quads)), key=lambda i: -size_px(quads[i])[1]):
-        if all(overlap(quads[i], enlarge(quads[j], *PLATE_AROUND)) < 0.5 for j in kept):
-            kept.append(i)
-    return kept
+        if all(overlap(quads[i], enlarge(quads[j], *PLATE_AROUND)) < 0.5 for j in selected):
+            selected.append(i)
+    return selected
 
 
 def outcome(readings: Sequence[PlateReading], minimum: float) -> Outcome:

@@ -11,8 +11,8 @@ import msgspec
 from services.release.actions import steps
 from services.release.domain.problem_codes import Code
 from services.release.domain.requests import (
+    RequestFacts,
     RequestStatus,
-    Standing,
     Treatment,
     after_approval,
     agreed,
@@ -30,7 +30,7 @@ from shared.service.api_runtime import ApiRuntime
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class ReviewDecision:
     """What a reviewer decides, and why."""
 
     decision: Literal["approve", "deny"]
@@ -42,8 +42,8 @@ class Verdict:
 
 
 async def decide(
-    runtime: ApiRuntime, work: UnitOfWork, grant: Grant, request_id: UUID, verdict: Verdict
-) -> Standing:
+    runtime: ApiRuntime, work: UnitOfWork, grant: Grant, request_id: UUID, verdict: ReviewDecision
+) -> RequestFacts:
     """Approve or deny a request; return the facts on which the decision rests.
 
     Raises: NotFound; NotAuthorised for a person who may not decide; Conflict for a request that awaits no decision,
@@ -54,24 +54,24 @@ async def decide(
     found = await requests.lock(request_id)
     if found is None:
         raise NotFound(Code.REQUEST_UNKNOWN)
-    standing = await standing_of(runtime, work, found)
+    facts = await facts_of(runtime, work, found)
     decision = _decision(grant, verdict)
     reviewer = grant.principal
-    check_reviewer(standing, reviewer.account_id, reviewer.agency_ori, policy.department.ori)
+    check_reviewer(facts, reviewer.account_id, reviewer.agency_ori, policy.department.ori)
     check_named(
         decision.originals,
         decision.list_sources,
         approves=decision.decision == "approve",
         pictures=found.criteria.include_images,
     )
-    status, decision, event = _decided(found, standing, decision, policy.sharing)
+    status, decision, event = _decided(found, facts, decision, policy.sharing)
     await requests.decide(request_id, decision)
     await requests.move(request_id, status)
     await work.emit(event)
-    return standing
+    return facts
 
 
-async def standing_of(runtime: ApiRuntime, work: UnitOfWork, found: Request) -> Standing:
+async def facts_of(runtime: ApiRuntime, work: UnitOfWork, found: Request) -> RequestFacts:
     """Return the facts of a request for a review; the agency's current state counts beside its state at filing.
 
     Raises: NotFound for an agency that is not registered.
@@ -86,7 +86,7 @@ async def standing_of(runtime: ApiRuntime, work: UnitOfWork, found: Request) -> 
     barred = not agency.active or how is Treatment.RECORDS_RELEASE
     restricted = found.restricted or how is Treatment.RESTRICTED
     return replace(
-        found.standing,
+        found.facts,
         restricted=restricted,
         barred=barred,
         account_by=account.by,
@@ -95,7 +95,7 @@ async def standing_of(runtime: ApiRuntime, work: UnitOfWork, found: Request) -> 
     )
 
 
-def _decision(grant: Grant, verdict: Verdict) -> Decision:
+def _decision(grant: Grant, verdict: ReviewDecision) -> Decision:
     return Decision(
         decision_id=uuid4(),
         decision=verdict.decision,
@@ -108,13 +108,13 @@ def _decision(grant: Grant, verdict: Verdict) -> Decision:
 
 
 def _decided(
-    found: Request, standing: Standing, decision: Decision, sharing: Sharing
+    found: Request, facts: RequestFacts, decision: Decision, sharing: Sharing
 ) -> tuple[RequestStatus, Decision, AdministrativeEvent]:
     """Return the new status, the decision to store, and the event."""
     if decision.decision == "deny":
         return RequestStatus.DENIED, decision, steps.denial(found, decision)
     by = decision.decided_by
-    status = after_approval(standing, by.person_id, sharing.refused_citation)
+    status = after_approval(facts, by.person_id, sharing.refused_citation)
     if status is RequestStatus.FIRST_APPROVED:
         named = {
             "originals": " ".join(map(str, decision.originals)),

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from services.release.actions.agencies import AgencyChanges
 from services.release.actions.filing import NamedAuthority, WrittenRequest
-from services.release.actions.reviews import Verdict
+from services.release.actions.reviews import ReviewDecision
 from services.release.domain.requests import Agency, AgencyKind
 from shared.core.errors import ValueRefused
 from shared.core.fields import Moment
@@ -173,9 +173,9 @@ class DecisionIn(RequestBody):
         " it was shown. If two people approve, the sources that both name",
     )
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> ReviewDecision:
         """Return the decision."""
-        return Verdict(
+        return ReviewDecision(
             decision=self.decision,
             reason=self.reason,
             originals=self.originals,

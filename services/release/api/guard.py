@@ -34,5 +34,5 @@ def check_downloader(request: Request, grant: Grant, found: OnFile) -> None:
     """Raise NotAuthorised if an approver is, or might be, a provisioner of the downloader."""
     account_id = grant.principal.account_id
     own = runtime_of(request).people.provisioned(account_id)
-    standing = replace(found.standing, account_by=own.by, provisioners_known=own.known)
-    check_recipient(standing, filed_it=found.filed_by.person_id == account_id)
+    facts = replace(found.facts, account_by=own.by, provisioners_known=own.known)
+    check_recipient(facts, filed_it=found.filed_by.person_id == account_id)

@@ -73,8 +73,8 @@ async def get_request(
     found = await Requests(work.connection).get(grant, request_id)
     if found is None:
         raise NotFound(Code.REQUEST_UNKNOWN)
-    standing = await reviews.standing_of(runtime_of(request), work, found)
-    return request_out(found, request, standing)
+    facts = await reviews.facts_of(runtime_of(request), work, found)
+    return request_out(found, request, facts)
 
 
 @router.post("/{request_id}/decision")
@@ -90,5 +90,5 @@ async def decide_request(
     A person who created, invited or changed the requester's account, or registered or changed the agency, may
     not decide. If those people are not on record, it takes two approvers.
     """
-    standing = await reviews.decide(runtime_of(request), work, grant, request_id, body.verdict())
-    return request_out(await Requests(work.connection).get(grant, request_id), request, standing)
+    facts = await reviews.decide(runtime_of(request), work, grant, request_id, body.verdict())
+    return request_out(await Requests(work.connection).get(grant, request_id), request, facts)

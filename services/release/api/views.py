@@ -14,8 +14,8 @@ from services.release.domain.requests import (
     OPEN,
     Agency,
     AgencyKind,
+    RequestFacts,
     RequestStatus,
-    Standing,
     treatment,
 )
 from services.release.store import Request
@@ -269,17 +269,17 @@ class WaitingRequestsOut(BaseModel):
 
 
 def request_out(
-    found: Request | None, asked: HttpRequest, standing: Standing | None = None
+    found: Request | None, asked: HttpRequest, facts: RequestFacts | None = None
 ) -> RequestOut:
     """Return the response model of a request, with the newest checkpoint. Raises: NotFound if there is no request.
 
-    `standing` adds the facts that a reviewer needs.
+    `facts` adds the facts that a reviewer needs.
     """
     out = _out(found)
-    if standing is not None and out.status in OPEN:
-        not_by = sorted(standing.account_by | standing.agency_by)
-        out.review = ReviewOut(approvals_needed=standing.approvals_needed, not_by=not_by)
-    out.checkpoint = runtime_of(asked).standing.checkpoint.note
+    if facts is not None and out.status in OPEN:
+        not_by = sorted(facts.account_by | facts.agency_by)
+        out.review = ReviewOut(approvals_needed=facts.approvals_needed, not_by=not_by)
+    out.checkpoint = runtime_of(asked).agreement.checkpoint.note
     return out
 
 

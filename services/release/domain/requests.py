@@ -87,7 +87,7 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RequestFacts:
     """The facts about a request on which a review depends."""
 
     status: RequestStatus
@@ -141,7 +141,9 @@ def _described(agency: Agency) -> str:
     return f"agencies of {agency.state}"
 
 
-def check_reviewer(request: Standing, reviewer: str, reviewer_ori: Ori, department: Ori) -> None:
+def check_reviewer(
+    request: RequestFacts, reviewer: str, reviewer_ori: Ori, department: Ori
+) -> None:
     """Check that a person may decide on the request now.
 
     Raises: NotAuthorised for the requester, people of the requesting agency or of any agency but
@@ -160,7 +162,7 @@ def check_reviewer(request: Standing, reviewer: str, reviewer_ori: Ori, departme
         raise Conflict(Code.REQUEST_DECIDED, status=request.status)
 
 
-def after_approval(request: Standing, reviewer: str, citation: str) -> RequestStatus:
+def after_approval(request: RequestFacts, reviewer: str, citation: str) -> RequestStatus:
     """Return the status of the request after `reviewer` approves it.
 
     Raises: NotAuthorised if a restricted request lacks its document, or the second of two approvers
@@ -211,7 +213,7 @@ def check_download(status: RequestStatus, expires_at: datetime | None, now: date
         raise Conflict(Code.PACKAGE_NEVER_MADE, status=status)
 
 
-def check_recipient(request: Standing, *, filed_it: bool) -> None:
+def check_recipient(request: RequestFacts, *, filed_it: bool) -> None:
     """Raise NotAuthorised if an approver is, or might be, a provisioner of the downloader's account.
 
     `request` has the provisioners of the downloader's account; `filed_it` means that the downloader filed it.

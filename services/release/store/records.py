@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.release.domain.requests import RequestStatus, Standing
+from services.release.domain.requests import RequestFacts, RequestStatus
 from shared.core.types import Ori
 from shared.events import Actor, ReleaseCriteria, Source
 
@@ -103,9 +103,9 @@ class Request(Filed):
         return next((d.expires_at for d in self.decisions if d.expires_at is not None), None)
 
     @property
-    def standing(self) -> Standing:
+    def facts(self) -> RequestFacts:
         """The facts for a review that the file contains."""
-        return Standing(
+        return RequestFacts(
             status=self.status,
             restricted=self.restricted,
             filed_by=self.filed_by.person_id,

@@ -1,7 +1,7 @@
 """Cuts one picture, as a script in its own process; it imports no module of this repository.
 
 It reads the parts to keep as one line of JSON and then the picture from standard input. It writes a PNG to
-standard output, or exits with a status of `Fault`. Before it decodes the picture it drops its rights to files,
+standard output, or exits with a status of `CutFault`. Before it decodes the picture it drops its rights to files,
 sockets and other programs, and limits its memory and processor time (ADR-0029).
 """
 
@@ -24,7 +24,7 @@ FILL = (128, 128, 128)
 """Colour outside the parts, one value per channel; it does not depend on the picture."""
 
 
-class Fault(IntEnum):
+class CutFault(IntEnum):
     """Exit statuses: why there is no cut picture."""
 
     NOT_CONFINED = 3
@@ -108,17 +108,17 @@ def main() -> int:
     try:
         confine()
     except OSError:
-        return Fault.NOT_CONFINED
+        return CutFault.NOT_CONFINED
     try:
         # Upright by its EXIF orientation, as recognition decodes: boxes are of the upright frame.
         picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
         if picture is None or picture.size == 0:
-            return Fault.NO_PICTURE
+            return CutFault.NO_PICTURE
         if asked["visible"] is not None:
             cuts = [_copied(picture, box) for box in asked["visible"]]
             plates = [_copied(picture, box) for box in asked["plates"]]
             if not all(pixels.size for _, pixels in plates):
-                return Fault.OUTSIDE
+                return CutFault.OUTSIDE
             picture[:] = FILL
             for (rows, columns), pixels in cuts:
                 picture[rows, columns] = pixels
@@ -128,11 +128,11 @@ def main() -> int:
                 picture[rows, columns] = pixels
         done, png = cv2.imencode(".png", picture)
     except MemoryError:
-        return Fault.TOO_LARGE
+        return CutFault.TOO_LARGE
     except cv2.error as exc:
-        return Fault.TOO_LARGE if exc.code == cv2.Error.StsNoMem else Fault.NO_PICTURE
+        return CutFault.TOO_LARGE if exc.code == cv2.Error.StsNoMem else CutFault.NO_PICTURE
     if not done:
-        return Fault.NO_PICTURE
+        return CutFault.NO_PICTURE
     sys.stdout.buffer.write(png.tobytes())
     sys.stdout.buffer.flush()
     return 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.retention.actions.cutter import Fault
+from services.retention.actions.cutter import CutFault
 from services.retention.domain.frame_cuts import Box, FrameCuts
 
 TIMEOUT_S = 30.0
@@ -23,10 +23,10 @@ _COMMAND = (sys.executable, "-I", str(Path(__file__).with_name("cutter.py")))
 _PNG = b"\x89PNG\r\n\x1a\n"
 _CHUNKS = frozenset({b"IHDR", b"IDAT", b"IEND"})
 _REASONS = {
-    Fault.NOT_CONFINED: "this machine cannot confine the process that cuts pictures",
-    Fault.NO_PICTURE: "it is not a picture that can be read",
-    Fault.OUTSIDE: "the plate's place lies outside it",
-    Fault.TOO_LARGE: "it takes more memory than a picture may",
+    CutFault.NOT_CONFINED: "this machine cannot confine the process that cuts pictures",
+    CutFault.NO_PICTURE: "it is not a picture that can be read",
+    CutFault.OUTSIDE: "the plate's place lies outside it",
+    CutFault.TOO_LARGE: "it takes more memory than a picture may",
     -signal.SIGXCPU: "it takes more time than a picture may",
     -signal.SIGKILL: "it takes more time or memory than a picture may",
 }
@@ -53,7 +53,7 @@ async def cut(
     Raises: CutFailed with the reason.
     """
     if len(picture) > MAX_PICTURE_BYTES:
-        raise CutFailed(_REASONS[Fault.TOO_LARGE])
+        raise CutFailed(_REASONS[CutFault.TOO_LARGE])
     asked = msgspec.json.encode(_WHOLE_FRAME if cuts is None else cuts) + b"\n"
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -80,7 +80,7 @@ async def cut(
                 process.kill()
             await process.wait()
     if png is None:
-        raise CutFailed(_REASONS[Fault.TOO_LARGE])
+        raise CutFailed(_REASONS[CutFault.TOO_LARGE])
     if status != 0:
         raise CutFailed(_REASONS.get(status, "the process that cuts pictures crashed on it"))
     if not _is_plain(png):

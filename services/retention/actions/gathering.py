@@ -40,7 +40,7 @@ class Cutting:
     """Captures that the approver named; the release contains their frames as captured."""
 
 
-class Wanted(NamedTuple):
+class WantedObject(NamedTuple):
     """An object to include in the package."""
 
     path: str
@@ -127,7 +127,7 @@ async def gather_records(
                 lines.write(msgspec.json.encode(plain) + b"\n")
                 rows.writerow(without_formulas({name: plain[name] for name in COLUMNS}))
                 if images and read.crop_key is not None:
-                    _want(wanted, Wanted(plain["crop"], read.crop_key, None, cut=is_cut))
+                    _want(wanted, WantedObject(plain["crop"], read.crop_key, None, cut=is_cut))
             contents.reads += len(chunk)
             contents.late += sum(read.late is True for read in chunk)
         if images:
@@ -145,7 +145,7 @@ def _want_frames(wanted: Any, frames: Any, captures: Sequence[Capture]) -> None:
     for capture in captures:
         path = image_path(capture.capture_id, capture.media_type)
         frames.write(msgspec.json.encode(plain_capture(capture, path)) + b"\n")
-        _want(wanted, Wanted(path, capture.object_key, capture.sha256))
+        _want(wanted, WantedObject(path, capture.object_key, capture.sha256))
 
 
 async def _want_cuts(
@@ -161,7 +161,7 @@ async def _want_cuts(
         key, sha256 = capture.object_key, capture.sha256
         if capture.capture_id in cutting.originals:
             path = image_path(capture.capture_id, capture.media_type, folder="originals")
-            _want(wanted, Wanted(path, key, sha256))
+            _want(wanted, WantedObject(path, key, sha256))
             contents.originals.add(capture.capture_id)
         path = image_path(capture.capture_id, CUT_TYPE)
         place = places[capture.capture_id]
@@ -170,15 +170,15 @@ async def _want_cuts(
         except PlaceUnknown as exc:
             contents.omitted.append((path, str(exc)))
             continue
-        _want(wanted, Wanted(path, key, sha256, cut=True, cuts=cuts))
+        _want(wanted, WantedObject(path, key, sha256, cut=True, cuts=cuts))
 
 
-def _want(file: Any, wanted: Wanted) -> None:
+def _want(file: Any, wanted: WantedObject) -> None:
     file.write(msgspec.json.encode(wanted) + b"\n")
 
 
-def wanted_in(path: Path) -> Iterator[Wanted]:
+def wanted_in(path: Path) -> Iterator[WantedObject]:
     """Yield the objects that a file of `Contents.wanted` lists."""
     with path.open("rb") as lines:
         for line in lines:
-            yield msgspec.json.decode(line, type=Wanted)
+            yield msgspec.json.decode(line, type=WantedObject)

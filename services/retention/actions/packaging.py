@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from services.retention.actions.cutting import MAX_PICTURE_BYTES, CutFailed, cut
-from services.retention.actions.gathering import Contents, Wanted, wanted_in
+from services.retention.actions.gathering import Contents, WantedObject, wanted_in
 from services.retention.actions.scratch import scratch
 from services.retention.domain.bag import CHECKPOINT, LOG_SIGNED_AT, LOG_SIZE, BagWriter
 from services.retention.domain.hit_history import HITS, HITS_TAG, POLICY
@@ -22,8 +22,8 @@ from services.retention.store.packages import Built
 from shared.core.errors import NotFound
 from shared.core.policy import Policy
 from shared.objects.store import ObjectStore
+from shared.service.agreement import NewestCheckpoint
 from shared.service.api_runtime import ApiRuntime
-from shared.service.standing import NewestCheckpoint
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ async def make_package(
             objects=runtime.objects,
             signer=signer,
             policy=runtime.policy,
-            checkpoint=runtime.standing.checkpoint,
+            checkpoint=runtime.agreement.checkpoint,
             now=runtime.clock.now(),
         )
         await runtime.objects.put_file(key, path)
@@ -129,7 +129,7 @@ async def write_bag(
 
 
 async def _add_object(
-    bag: BagWriter, wanted: Wanted, objects: ObjectStore, contents: Contents
+    bag: BagWriter, wanted: WantedObject, objects: ObjectStore, contents: Contents
 ) -> None:
     """Add one image to the package; lists a missing, altered or uncuttable one as omitted."""
     try:

@@ -31,7 +31,7 @@ from shared.postgres.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A proposed single run, or a proposed leave for daily purges."""
+    """A proposed single run, or a proposed standing order for daily purges."""
 
     kind: Kind
     before: datetime | None
@@ -51,7 +51,7 @@ class Schedule:
 
 
 async def schedule(policy: Policy, work: UnitOfWork, grant: Grant) -> Schedule:
-    """Return the schedule: its basis, the missing facts, the overdue months and the leave in force."""
+    """Return the schedule: its basis, the missing facts, the overdue months and the standing order in force."""
     basis = Basis.of(policy.retention)
     due_before = basis.due(grant.now)
     return Schedule(
@@ -67,7 +67,7 @@ async def propose(policy: Policy, work: UnitOfWork, grant: Grant, proposal: Prop
     """Propose a purge.
 
     Raises: Conflict if the policy lacks a fact; InvalidInput for a time that the schedule or the floor forbids, or
-    for a leave with a time.
+    for a standing order with a time.
     """
     basis = Basis.of(policy.retention)
     check_basis(basis, grant.now)
@@ -90,7 +90,7 @@ async def authorise(policy: Policy, work: UnitOfWork, grant: Grant, run_id: UUID
     """Authorise a proposed purge; return the run.
 
     Raises: NotFound; Conflict for the person who proposed it, for a run that is not proposed, if the policy changed
-    since or lacks a fact, or if another standing leave is in force.
+    since or lacks a fact, or if another standing order is in force.
     """
     run = await run_of(work, run_id, lock=True)
     state = next_state(run.state, "authorise")
@@ -112,7 +112,7 @@ async def refuse(work: UnitOfWork, grant: Grant, run_id: UUID, note: str) -> Run
 
 
 async def withdraw(work: UnitOfWork, grant: Grant, run_id: UUID, note: str) -> Run:
-    """Withdraw a standing leave, with its daily purges, or the authorisation of a run that has not begun.
+    """Withdraw a standing order, with its daily purges, or the authorisation of a run that has not begun.
 
     Raises: NotFound; Conflict for a run that is not authorised.
     """
@@ -126,7 +126,7 @@ async def withdraw(work: UnitOfWork, grant: Grant, run_id: UUID, note: str) -> R
 async def begin(policy: Policy, work: UnitOfWork, grant: Grant, run_id: UUID) -> Run:
     """Begin an authorised single run; return it.
 
-    Raises: NotFound; Conflict for a standing leave, for a run that is not authorised, for a person who proposed or
+    Raises: NotFound; Conflict for a standing order, for a run that is not authorised, for a person who proposed or
     authorised it, or if the policy changed since or lacks a fact; InvalidInput if its records are not due.
     """
     run = await run_of(work, run_id, lock=True)
@@ -143,7 +143,7 @@ async def begin(policy: Policy, work: UnitOfWork, grant: Grant, run_id: UUID) ->
 
 
 async def run_of(work: UnitOfWork, run_id: UUID, *, lock: bool = False) -> Run:
-    """Return a purge run or a standing leave. Raises: NotFound."""
+    """Return a purge run or a standing order. Raises: NotFound."""
     run = await Runs(work.connection).get(run_id, lock=lock)
     if run is None:
         raise NotFound(Code.PURGE_UNKNOWN)

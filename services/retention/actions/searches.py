@@ -36,7 +36,7 @@ class ReadsPage:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundReads:
     """A page of a search, and the criteria within the schedule's days."""
 
     page: ReadsPage
@@ -52,7 +52,7 @@ async def search(
     after: str | None,
     limit: int,
     timeout_s: float,
-) -> Found:
+) -> FoundReads:
     """Return a page of the reads that match, of the caller's agency, and disclose them.
 
     Raises: InvalidInput, naming the field, for a search that is too wide, too slow or before the schedule's days, or
@@ -63,4 +63,4 @@ async def search(
     check_search(criteria, policy.narrowness)
     searches = Searches(work.connection, timeout_s=timeout_s)
     reads, more = await searches.page(grant, criteria, limit=limit, after=last)
-    return Found(ReadsPage.of(reads, asked, more=more), criteria)
+    return FoundReads(ReadsPage.of(reads, asked, more=more), criteria)

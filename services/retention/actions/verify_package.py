@@ -15,7 +15,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.retention.domain.signing import KeyFault, load_public
-from services.retention.domain.verifying import Verdict, booking_faults, verify_package
+from services.retention.domain.verifying import PackageReport, booking_faults, verify_package
 from shared.core.errors import InternalFault
 from shared.core.signed_notes import Verifier
 
@@ -60,7 +60,7 @@ def verify_command(given: argparse.Namespace) -> int:
     return 0
 
 
-def _print_checkpoint(verdict: Verdict) -> None:
+def _print_checkpoint(verdict: PackageReport) -> None:
     """Print the package's checkpoint of the audit log, and whether it is verified."""
     if verdict.checkpoint is None:
         return

@@ -273,7 +273,7 @@ class BookingIn(RequestBody):
 
 
 class ProposalIn(RequestBody):
-    """A proposal of one purge (`single`), or of leave for daily purges until its withdrawal (`standing`)."""
+    """A proposal of one purge (`single`), or of a standing order for daily purges until its withdrawal (`standing`)."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -46,7 +46,7 @@ async def list_purge_runs(
     after: After | None = None,
     limit: Limit = 50,
 ) -> Page[RunOut]:
-    """List runs and standing leaves, newest first."""
+    """List runs and standing orders, newest first."""
     found = await Runs(work.connection).page(limit=limit + 1, after=key_of(after, UUID))
     return page_out(found, limit, RunOut.of, lambda run: run.run_id)
 
@@ -76,9 +76,9 @@ async def refuse_purge_run(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, wo
 async def withdraw_purge_run(
     run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work
 ) -> RunOut:
-    """Withdraw a standing leave, or the authorisation of a run before it begins.
+    """Withdraw a standing order, or the authorisation of a run before it begins.
 
-    Daily purges under the leave stop, also one that is running.
+    Daily purges under the order stop, also one that is running.
     """
     return RunOut.of(await purges.withdraw(work, grant, run_id, body.note))
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.retention.actions.purges import Schedule
-from services.retention.actions.searches import Found, ReadsPage
+from services.retention.actions.searches import FoundReads, ReadsPage
 from services.retention.domain.holding import is_wide
 from services.retention.domain.signing import ALGORITHM
 from services.retention.store.bookings import Booking
@@ -446,7 +446,7 @@ class BookingOut(BaseModel):
 
 
 class RunOut(BaseModel):
-    """A purge run, or a standing leave for daily purges."""
+    """A purge run, or a standing order for daily purges."""
 
     run_id: UUID
     kind: str
@@ -471,9 +471,9 @@ class RunOut(BaseModel):
     objects: int
     kept_under_hold: int
     months_dropped: list[str]
-    strays: int
+    orphans: int
     """Deleted orphans: objects that no record names, such as frames without an event."""
-    strays_kept: int
+    orphans_left: int
     """Orphans that stay, because a hold may cover them or they are recent."""
     odd_objects: int
     """Objects that stay, because their names have no camera and day, or a future day."""
@@ -526,7 +526,7 @@ class BookingStatementOut(BaseModel):
 
 
 class ScheduleOut(BaseModel):
-    """The policy's retention schedule and its state: missing facts, overdue months, the leave for daily purges."""
+    """The policy's retention schedule and its state: missing facts, overdue months, the standing order for daily purges."""
 
     basis: dict[str, Any]
     missing: list[str]
@@ -536,7 +536,7 @@ class ScheduleOut(BaseModel):
     overdue_months: list[str]
     """Months that are wholly past the schedule but not destroyed: purges are behind, or must not run."""
     standing: RunOut | None
-    """The leave for daily purges that is in force; null if there is none."""
+    """The standing order for daily purges that is in force; null if there is none."""
 
     @classmethod
     def of(cls, schedule: Schedule) -> "ScheduleOut":
@@ -603,7 +603,7 @@ def reads_page(page: ReadsPage, grant: Grant, links: PictureLinks) -> ReadsOut:
 
 
 def found_reads(
-    found: Found, region: Region | None, grant: Grant, links: PictureLinks, *, counted: bool
+    found: FoundReads, region: Region | None, grant: Grant, links: PictureLinks, *, counted: bool
 ) -> ReadsOut:
     """Return the view of a page of a search; `counted` adds the number of its reads."""
     out = reads_page(found.page, grant, links)

@@ -28,7 +28,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """Single: one run, by three people. Standing: leave for daily runs, by two. Daily: a run under that leave."""
+    """Single: one run, by three people. Standing: the order for daily runs, by two. Daily: a run under that order."""
 
     SINGLE = "single"
     STANDING = "standing"
@@ -110,11 +110,11 @@ def check_age(basis: Basis, before: datetime, now: datetime) -> None:
 def proposed_before(
     kind: Kind, before: datetime | None, basis: Basis, now: datetime
 ) -> datetime | None:
-    """Return the time before which a proposed purge destroys records; None for a standing leave.
+    """Return the time before which a proposed purge destroys records; None for a standing order.
 
     A single run without a time destroys all records that are due.
 
-    Raises: InvalidInput for a standing leave with a time, or for a time that the basis does not allow.
+    Raises: InvalidInput for a standing order with a time, or for a time that the basis does not allow.
     """
     if kind is Kind.STANDING:
         if before is not None:
@@ -126,7 +126,7 @@ def proposed_before(
 
 
 def check_executable(kind: Kind, before: datetime | None) -> datetime:
-    """Return the time before which a run destroys records. Raises: Conflict for a standing leave."""
+    """Return the time before which a run destroys records. Raises: Conflict for a standing order."""
     if kind is Kind.STANDING or before is None:
         raise Conflict(Code.PURGE_LEAVE_NOT_EXECUTED)
     return before

@@ -1,6 +1,6 @@
-"""Recognises possible strays by their keys: `captures/<device>/2025/04/26/<capture>.jpg`, and crops likewise.
+"""Recognises possible orphans by their keys: `captures/<device>/2025/04/26/<capture>.jpg`, and crops likewise.
 
-A stray (orphan) is an object that no record names, such as a frame that was stored while Kafka was down and never
+An orphan is an object that no record names, such as a frame that was stored while Kafka was down and never
 sent again, or a crop whose read was never published. A key has the date of the capture, in UTC.
 """
 
@@ -64,7 +64,7 @@ class Bounds:
 
 
 def cutoff(before: datetime) -> datetime:
-    """Return the moment before which a purge of records captured before `before` deletes strays."""
+    """Return the moment before which a purge of records captured before `before` deletes orphans."""
     return before - MARGIN
 
 

@@ -171,12 +171,12 @@ class Code(ProblemCode):
         Conflict,
         "you {done} this purge; a third person with purge:execute must execute it (ADR-0036)",
     )
-    PURGE_LEAVE_WITH_DATE = InvalidInput, "leave it out: a standing leave follows the schedule"
+    PURGE_LEAVE_WITH_DATE = InvalidInput, "leave it out: a standing order follows the schedule"
     PURGE_LEAVE_NOT_EXECUTED = (
         Conflict,
-        "a standing leave is not executed: daily purges run under it",
+        "a standing order is not executed: daily purges run under it",
     )
-    PURGE_LEAVE_IN_FORCE = Conflict, "another standing leave is in force; withdraw it first"
+    PURGE_LEAVE_IN_FORCE = Conflict, "another standing order is in force; withdraw it first"
 
     # Packages
     PACKAGE_APPROVAL_EXPIRED = Conflict, "the approval expired before the package was built"

@@ -40,7 +40,7 @@ _NEEDED = (MANIFEST, TAG_MANIFEST, SIGNATURE, KEY, "bagit.txt", "bag-info.txt")
 
 
 @dataclass
-class Verdict:
+class PackageReport:
     """The findings; a package without faults is valid."""
 
     faults: list[str] = field(default_factory=list)
@@ -72,14 +72,14 @@ def verify_package(
     key: Ed25519PublicKey | None = None,
     changes: Sequence[dict[str, Any]] = (),
     log_keys: Sequence[Verifier] = (),
-) -> Verdict:
+) -> PackageReport:
     """Return the verdict on the package in `path`, verified with `key` or else with the key inside it.
 
     Args:
         changes: statements that lead from `key` to its successors, each valid in its own time.
         log_keys: public keys of the audit log. With any, the package's checkpoint must be signed by one.
     """
-    verdict = Verdict()
+    verdict = PackageReport()
     try:
         trusted = follow(key, changes) if key is not None else []
         with ZipFile(path) as archive:
@@ -116,7 +116,7 @@ def _verify(
     archive: ZipFile,
     trusted: Sequence[TrustedKey],
     log_keys: Sequence[Verifier],
-    verdict: Verdict,
+    verdict: PackageReport,
 ) -> None:
     names = [name for name in archive.namelist() if not name.endswith("/")]
     if len(names) != len(set(names)):
@@ -147,7 +147,9 @@ def _verify(
         verdict.faults.append(f"{CHECKPOINT} is missing: nothing ties the package to the log")
 
 
-def _check_hits_and_policy(archive: ZipFile, top: str, files: set[str], verdict: Verdict) -> None:
+def _check_hits_and_policy(
+    archive: ZipFile, top: str, files: set[str], verdict: PackageReport
+) -> None:
     """Compare hits with records, and the policy with its digest, if the package contains them."""
     info = _read(archive, f"{top}/bag-info.txt").decode()
     if (count := _tag_of(info, HITS_TAG)) is not None:
@@ -161,7 +163,7 @@ def _check_hits_and_policy(archive: ZipFile, top: str, files: set[str], verdict:
 
 
 def _check_digests(
-    archive: ZipFile, top: str, files: set[str], named: dict[str, str], verdict: Verdict
+    archive: ZipFile, top: str, files: set[str], named: dict[str, str], verdict: PackageReport
 ) -> None:
     for name, digest in sorted(named.items()):
         if name in files and _digest(archive, f"{top}/{name}") != digest:
@@ -169,7 +171,7 @@ def _check_digests(
 
 
 def _check_checkpoint(
-    note: bytes, info: str, log_keys: Sequence[Verifier], verdict: Verdict
+    note: bytes, info: str, log_keys: Sequence[Verifier], verdict: PackageReport
 ) -> None:
     """Record a well-formed checkpoint in the verdict, and verify it if public keys of the log are given."""
     try:
@@ -214,7 +216,7 @@ def _tag_of(info: str, name: str) -> str | None:
 
 
 def _check_signature(
-    archive: ZipFile, top: str, trusted: Sequence[TrustedKey], verdict: Verdict
+    archive: ZipFile, top: str, trusted: Sequence[TrustedKey], verdict: PackageReport
 ) -> None:
     try:
         carried = load_public(_read(archive, f"{top}/{KEY}"))
@@ -244,7 +246,7 @@ def _in_time(trusted: TrustedKey, info: str) -> bool:
 
 
 def _check_names(
-    files: set[str], tags: dict[str, str], payload: dict[str, str], verdict: Verdict
+    files: set[str], tags: dict[str, str], payload: dict[str, str], verdict: PackageReport
 ) -> None:
     for name in sorted(payload.keys() | tags.keys()):
         if name not in files:
@@ -257,7 +259,7 @@ def _check_names(
         verdict.faults.append(f"added: {name}")
 
 
-def _entries(archive: ZipFile, top: str, name: str, verdict: Verdict) -> dict[str, str]:
+def _entries(archive: ZipFile, top: str, name: str, verdict: PackageReport) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in _read(archive, f"{top}/{name}").decode().splitlines():
         digest, _, path = line.partition("  ")

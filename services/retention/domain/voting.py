@@ -36,7 +36,7 @@ class Dissent:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VoteResult:
     """The result of the vote of a pass's reads."""
 
     plate: PlateText
@@ -80,7 +80,7 @@ class _Ballot:
         ]
 
 
-def vote(sightings: Sequence[Sighting]) -> Verdict:
+def vote(sightings: Sequence[Sighting]) -> VoteResult:
     """Return the verdict of one or more reads of a pass; their order does not matter.
 
     Compares each candidate with all reads, character by character; the one that agrees best with all of them wins.
@@ -97,7 +97,7 @@ def vote(sightings: Sequence[Sighting]) -> Verdict:
     agreement = tuple(min(1.0, sum(place) / total) for place in zip(*supports, strict=True))
     rest = [ballot for ballot in ballots if ballot is not winner]
     others = [Reading(b.plate, b.reads, b.weight / total) for b in rest]
-    return Verdict(
+    return VoteResult(
         plate=winner.plate,
         best=winner.best,
         agreement=agreement,

@@ -37,7 +37,7 @@ _LEFT = text(
 )
 
 
-class Remains:
+class CleanupQueue:
     """The lists of objects and plates to delete."""
 
     def __init__(self, connection: AsyncConnection) -> None:

@@ -78,7 +78,7 @@ _REMEMBER = text(
 _FORGET = text("DELETE FROM swept_days WHERE swept_at < :before")
 _SAVE_PROGRESS = text(
     """
-    UPDATE purge_runs SET strays = strays + :deleted, strays_kept = strays_kept + :kept,
+    UPDATE purge_runs SET strays = strays + :deleted, strays_kept = strays_kept + :left,
         odd_objects = odd_objects + :odd, sweep_after = :after
     WHERE run_id = :run_id
     """
@@ -95,14 +95,14 @@ class Named(NamedTuple):
 
 
 @dataclass
-class Tally:
+class SweepCounts:
     """Counts of a sweep since it last saved them."""
 
     begun: str | None
     """The last key saved; it differs in the database if another purger has continued the sweep."""
     after: str | None = None
     deleted: int = 0
-    kept: int = 0
+    left: int = 0
     odd: int = 0
 
     def __post_init__(self) -> None:
@@ -119,7 +119,7 @@ def is_open(run: Run) -> bool:
     return run.state is State.EXECUTED and run.swept_at is None
 
 
-class Strays:
+class Orphans:
     """Finds orphans and saves the progress of a sweep."""
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -184,7 +184,7 @@ class Strays:
     async def may_go_on(self, run_id: UUID, after: str | None) -> bool:
         """Return whether the sweep of a run continues from `after`, and lock the run until the transaction ends.
 
-        A daily run needs its standing leave; a withdrawn leave stops the sweep.
+        A daily run needs its standing order; a withdrawn order stops the sweep.
         """
         run = await Runs(self._connection).get(run_id, lock=True)
         return (
@@ -199,15 +199,15 @@ class Strays:
             return True
         if run.standing_id is None:
             return False
-        leave = await Runs(self._connection).get(run.standing_id, lock=True)
-        return leave is not None and leave.state is State.AUTHORISED
+        order = await Runs(self._connection).get(run.standing_id, lock=True)
+        return order is not None and order.state is State.AUTHORISED
 
-    async def save_progress(self, run_id: UUID, tally: Tally) -> None:
+    async def save_progress(self, run_id: UUID, tally: SweepCounts) -> None:
         """Add the counts of a sweep to the run, and save its position."""
         parameters = {
             "run_id": run_id,
             "deleted": tally.deleted,
-            "kept": tally.kept,
+            "left": tally.left,
             "odd": tally.odd,
             "after": tally.after,
         }

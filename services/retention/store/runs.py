@@ -18,8 +18,8 @@ from shared.events import Actor, PurgeList
 _COLUMNS = (
     "run_id, kind, state, before, day, standing_id, basis, reason, proposed_by, proposed_at, decided_by,"
     " decided_at, decision_note, executed_by, started_at, executed_at, certified_at, reads, captures,"
-    " objects, kept_under_hold, months_dropped, strays, strays_kept, odd_objects, sweep_after, swept_at,"
-    " certificate, purge_list"
+    " objects, kept_under_hold, months_dropped, strays AS orphans, strays_kept AS orphans_left, odd_objects,"
+    " sweep_after, swept_at, certificate, purge_list"
 )
 _ACTORS = ("proposed_by", "decided_by", "executed_by")
 _GET = f"SELECT {_COLUMNS} FROM purge_runs"  # noqa: S608 - constants
@@ -68,13 +68,13 @@ _CERTIFY = text(
 
 @dataclass(frozen=True)
 class Run:
-    """One purge run, or the standing leave for daily runs."""
+    """One purge run, or the standing order for daily runs."""
 
     run_id: UUID
     kind: Kind
     state: State
     before: datetime | None
-    """The run destroys records captured before this; None for a standing leave."""
+    """The run destroys records captured before this; None for a standing order."""
     basis: Basis
     reason: str
     proposed_by: Actor
@@ -93,9 +93,9 @@ class Run:
     objects: int = 0
     kept_under_hold: int = 0
     months_dropped: tuple[str, ...] = ()
-    strays: int = 0
+    orphans: int = 0
     """Orphans, deleted or listed for deletion."""
-    strays_kept: int = 0
+    orphans_left: int = 0
     """Orphans that stay, because a hold may cover them or a pending event may name them."""
     odd_objects: int = 0
     """Objects kept because their names give no camera and day, or a future day."""
@@ -123,7 +123,7 @@ class Run:
 
 @dataclass(frozen=True)
 class DueRun(Run):
-    """A run that destroys records captured before `before`: any run except a standing leave."""
+    """A run that destroys records captured before `before`: any run except a standing order."""
 
     before: datetime
 
@@ -136,7 +136,7 @@ class Runs:
 
     async def add(self, run: Run) -> bool:
         """Add a run; False if the daily run of that day exists."""
-        parameters = {name: getattr(run, name) for name in _COLUMNS.replace(",", "").split()}
+        parameters = dict(vars(run))
         parameters |= {name: _json(getattr(run, name)) for name in _ACTORS}
         parameters["basis"] = _json(run.basis.as_json())
         return (await self._connection.execute(_INSERT, parameters)).rowcount == 1
@@ -166,7 +166,7 @@ class Runs:
         return [_run(row) for row in rows]
 
     async def standing(self) -> Run | None:
-        """Return the standing leave in force, if any."""
+        """Return the standing order in force, if any."""
         query = f"{_GET} WHERE kind = 'standing' AND state = 'authorised'"
         row = (await self._connection.execute(text(query))).first()
         return None if row is None else Run.of(row)
@@ -179,7 +179,7 @@ class Runs:
     async def decide(
         self, run_id: UUID, state: State, *, by: Actor, at: datetime, note: str | None
     ) -> None:
-        """Record an authorisation, a refusal or a withdrawal. Raises: Conflict for a second standing leave."""
+        """Record an authorisation, a refusal or a withdrawal. Raises: Conflict for a second standing order."""
         parameters = {
             "run_id": run_id,
             "state": state.value,
@@ -193,7 +193,7 @@ class Runs:
             raise Conflict(Code.PURGE_LEAVE_IN_FORCE) from None
 
     async def stop_daily(self, standing_id: UUID) -> None:
-        """Stop the executing daily runs of a standing leave; their counts stay."""
+        """Stop the executing daily runs of a standing order; their counts stay."""
         await self._connection.execute(_STOP, {"standing_id": standing_id})
 
     async def begin(self, run_id: UUID, *, by: Actor, at: datetime) -> None:

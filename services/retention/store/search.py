@@ -46,7 +46,7 @@ class Searches:
         limit.
         """
         try:
-            await self._settle()
+            await self._set_timeout()
             rows = await self._rows(grant, criteria, limit + 1, after)
         except DBAPIError as exc:
             if sqlstate(exc) == QUERY_CANCELED:
@@ -55,7 +55,7 @@ class Searches:
         reads = await Records(self._connection).released(grant, rows[:limit])
         return reads, len(rows) > limit
 
-    async def _settle(self) -> None:
+    async def _set_timeout(self) -> None:
         timeout_ms = int(self._timeout_s * 1000)
         await self._connection.execute(text(f"SET LOCAL statement_timeout = {timeout_ms}"))
         await self._connection.execute(text("SET LOCAL jit = off"))

@@ -21,7 +21,7 @@ from services.retention.domain.passes import (
     pass_id_of,
     still_open,
 )
-from services.retention.domain.voting import Verdict, vote
+from services.retention.domain.voting import VoteResult, vote
 from services.retention.settings import Settings
 from services.retention.store.pass_queue import MOST_READS, Due, Passing
 from services.retention.workers.contradictions import report
@@ -167,7 +167,7 @@ class PassWorker:
         )
 
 
-def _alternatives(verdict: Verdict) -> list[PassReading]:
+def _alternatives(verdict: VoteResult) -> list[PassReading]:
     return [PassReading(one.plate, one.reads, _rounded(one.share)) for one in verdict.others]
 
 

@@ -1,4 +1,4 @@
-"""Executes purges: daily runs under a standing leave, and single authorised runs.
+"""Executes purges: daily runs under a standing order, and single authorised runs.
 
 Every step is one transaction and can be repeated, so a crash only delays a run. A run is executed when all due
 records are destroyed and its list is written. It is certified when its objects and the orphans are deleted too.
@@ -27,10 +27,10 @@ from services.retention.domain.destruction import (
 )
 from services.retention.domain.orphans import cutoff
 from services.retention.domain.signing import canonical
-from services.retention.store.cleanup_queue import Remains
+from services.retention.store.cleanup_queue import CleanupQueue
 from services.retention.store.destroying import Destruction, HoldArrived, Step
 from services.retention.store.locks import LOCK_NOT_AVAILABLE
-from services.retention.store.orphans import Strays, is_open
+from services.retention.store.orphans import Orphans, is_open
 from services.retention.store.partitions import Partitions
 from services.retention.store.runs import DueRun, Run, Runs
 from services.retention.workers.purge_lists import PurgeLists
@@ -102,39 +102,39 @@ class Purger:
             MONTHS_OVERDUE.set(len(await Partitions(connection).overdue(due)))
 
     async def _begin_daily(self) -> None:
-        """Start today's run if the standing leave allows it and it has not started yet."""
+        """Start today's run if the standing order allows it and it has not started yet."""
         now = self._runtime.clock.now()
         present = Basis.of(self._runtime.policy.retention)
         async with self._runtime.db.begin() as connection:
-            leave = await Runs(connection).standing()
-            if leave is None:
+            order = await Runs(connection).standing()
+            if order is None:
                 return
             try:
-                check_still(leave.basis, present)
+                check_still(order.basis, present)
                 check_basis(present, now)
             except AlprError as exc:
                 OVERDUE.set(1)
                 log.error("no purge today: %s", exc.detail)
                 return
             OVERDUE.set(0)
-            run = self._daily(leave, present, now)
+            run = self._daily(order, present, now)
             if await Runs(connection).add(run):
                 log.info("daily purge %s of records before %s", run.run_id, run.before)
 
-    def _daily(self, leave: Run, basis: Basis, now: datetime) -> DueRun:
+    def _daily(self, order: Run, basis: Basis, now: datetime) -> DueRun:
         return DueRun(
             run_id=derive_id("purge", now.date().isoformat()),
             kind=Kind.DAILY,
             state=State.EXECUTING,
             before=basis.due(now),
             basis=basis,
-            reason=f"daily, under {leave.run_id}",
-            proposed_by=leave.proposed_by,
+            reason=f"daily, under {order.run_id}",
+            proposed_by=order.proposed_by,
             proposed_at=now,
             day=now.date(),
-            standing_id=leave.run_id,
-            decided_by=leave.decided_by,
-            decided_at=leave.decided_at,
+            standing_id=order.run_id,
+            decided_by=order.decided_by,
+            decided_at=order.decided_at,
             executed_by=self._software,
             started_at=now,
         )
@@ -232,13 +232,13 @@ class Purger:
         """Delete listed objects; each stays listed until its deletion succeeds."""
         while True:
             async with self._runtime.db.begin() as connection:
-                keys = await Remains(connection).objects(OBJECTS_AT_ONCE)
+                keys = await CleanupQueue(connection).objects(OBJECTS_AT_ONCE)
                 results = await asyncio.gather(
                     *(self._runtime.objects.delete(key) for key in keys), return_exceptions=True
                 )
                 failed = [k for k, r in zip(keys, results, strict=True) if r is not None]
                 gone = [key for key in keys if key not in set(failed)]
-                await Remains(connection).objects_done(gone, failed)
+                await CleanupQueue(connection).objects_done(gone, failed)
             if failed:
                 log.warning("%d objects could not be deleted; the next turn retries", len(failed))
             if failed or len(keys) < OBJECTS_AT_ONCE:
@@ -248,7 +248,7 @@ class Purger:
         examined = PLATES_AT_ONCE
         while examined == PLATES_AT_ONCE:
             async with self._runtime.db.begin() as connection:
-                examined = await Remains(connection).forget_plates(PLATES_AT_ONCE)
+                examined = await CleanupQueue(connection).forget_plates(PLATES_AT_ONCE)
 
     async def _certify(self, run_id: UUID) -> bool:
         """Sign the certificate of a run once its work is complete; return whether it was signed now."""
@@ -257,7 +257,7 @@ class Purger:
             run = await Runs(connection).get(run_id, lock=True)
             if not isinstance(run, DueRun) or run.state is not State.EXECUTED:
                 return False
-            if await Remains(connection).left(run_id) or await self._may_sweep(
+            if await CleanupQueue(connection).left(run_id) or await self._may_sweep(
                 connection, run, now
             ):
                 return False
@@ -286,7 +286,7 @@ class Purger:
             run.executed_at is not None
             and now < run.executed_at + SWEEP_WITHIN
             and self._refusal(run, now) is None
-            and await Strays(connection).may_go_on(run.run_id, run.sweep_after)
+            and await Orphans(connection).may_go_on(run.run_id, run.sweep_after)
         )
 
     def _certificate(self, run: DueRun, now: datetime) -> dict[str, Any]:
@@ -307,7 +307,7 @@ class Purger:
             "without_record": _without_record(run),
             "purge_list": msgspec.to_builtins(run.purge_list),
             "policy": {"version": policy.version, "digest": policy.digest},
-            "checkpoint": self._runtime.standing.checkpoint.note,
+            "checkpoint": self._runtime.agreement.checkpoint.note,
             "certified_at": _iso(now),
         }
 
@@ -344,8 +344,8 @@ def _without_record(run: DueRun) -> dict[str, Any]:
     """Return the counts of a run's orphans; `swept` is None if the sweep did not finish."""
     return {
         "captured_before": _iso(cutoff(run.before)),
-        "deleted": run.strays,
-        "kept_in_doubt": run.strays_kept,
+        "deleted": run.orphans,
+        "kept_in_doubt": run.orphans_left,
         "odd": run.odd_objects,
         "swept": _iso(run.swept_at),
     }

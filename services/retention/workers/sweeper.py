@@ -1,4 +1,4 @@
-"""Finds orphans (in the code: strays): objects that no record names, so that a purge of records misses them.
+"""Finds orphans: objects that no record names, so that a purge of records misses them.
 
 A run sweeps after it has destroyed its records and before its certificate, on the same authority, and leaves
 two days before the run's cutoff alone. It lists only earlier days, camera by camera. One transaction saves the
@@ -28,7 +28,7 @@ from services.retention.domain.orphans import (
     is_settled,
     sweep_action,
 )
-from services.retention.store.orphans import Named, Strays, Tally
+from services.retention.store.orphans import Named, Orphans, SweepCounts
 from services.retention.store.runs import DueRun, Runs
 from shared.core.errors import DependencyDown, NotFound, Unavailable
 from shared.objects.store import PAGE, Stored
@@ -38,9 +38,11 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-DELETED = Counter("alpr_strays_deleted", "Objects without a record that sweeps listed for deletion")
+DELETED = Counter(
+    "alpr_orphans_deleted", "Objects without a record that sweeps listed for deletion"
+)
 LEFT = Gauge(
-    "alpr_strays_left",
+    "alpr_orphans_left",
     "Objects that the last complete sweep left: in doubt, or with an odd name",
     ["why"],
 )
@@ -84,7 +86,7 @@ class _Sweep:
         self._now = runtime.clock.now()
         self._cutoff = cutoff(run.before)
         self._bounds = Bounds.of(run.before, self._now)
-        self._tally = Tally(begun=run.sweep_after)
+        self._tally = SweepCounts(begun=run.sweep_after)
         self._ends_at = asyncio.get_running_loop().time() + TURN_S
 
     async def resume(self) -> None:
@@ -98,17 +100,17 @@ class _Sweep:
             raise DependencyDown("the object store does not list") from None
         async with self._runtime.db.begin() as connection:
             await self._claim(connection)
-            await Strays(connection).save_progress(self._run_id, self._tally)
-            await Strays(connection).end(self._run_id, self._now)
-            await Strays(connection).forget(self._now)
+            await Orphans(connection).save_progress(self._run_id, self._tally)
+            await Orphans(connection).end(self._run_id, self._now)
+            await Orphans(connection).forget(self._now)
             run = await Runs(connection).due(self._run_id)
-        LEFT.labels("in doubt").set(run.strays_kept)
+        LEFT.labels("in doubt").set(run.orphans_left)
         LEFT.labels("odd").set(run.odd_objects)
         log.info(
             "purge %s: %d objects without a record are deleted, %d are in doubt, %d have odd names",
             run.run_id,
-            run.strays,
-            run.strays_kept,
+            run.orphans,
+            run.orphans_left,
             run.odd_objects,
         )
 
@@ -177,7 +179,7 @@ class _Sweep:
     async def _sweep_day(self, day: Day) -> None:
         """Sweep a day. A day without orphans is stored as clean and skipped by later sweeps."""
         async with self._runtime.db.begin() as connection:
-            if await Strays(connection).is_clean(day.folder):
+            if await Orphans(connection).is_clean(day.folder):
                 return
         after = self._tally.after
         clean = after is None or not after.startswith(
@@ -187,24 +189,24 @@ class _Sweep:
         async for page in self._pages(day.folder):
             found = await self._sweep_page(day, page)
             DELETED.inc(found.deleted)
-            clean = clean and not found.kept and not found.odd
+            clean = clean and not found.left and not found.odd
             left += len(page) - found.deleted
             await self._pause()
         if clean and left and day.end <= self._cutoff - SETTLED:
             async with self._runtime.db.begin() as connection:
-                await Strays(connection).remember(day.folder, self._now)
+                await Orphans(connection).remember(day.folder, self._now)
 
-    async def _sweep_page(self, day: Day, page: Sequence[Stored]) -> Tally:
+    async def _sweep_page(self, day: Day, page: Sequence[Stored]) -> SweepCounts:
         named = _named(page, day.folder)
         async with self._runtime.db.begin() as connection:
             await self._claim(connection)
-            found = await Strays(connection).without_record(day, named)
+            found = await Orphans(connection).without_record(day, named)
             go = found - {one.key for one in page if not is_settled(one.put_at, self._now)}
             if go:
-                go -= await Strays(connection).held(day, named)
-            if go and not await Strays(connection).is_known(day):
+                go -= await Orphans(connection).held(day, named)
+            if go and not await Orphans(connection).is_known(day):
                 go = set()
-            if go and await Strays(connection).has_pending_event(day.folder):
+            if go and await Orphans(connection).has_pending_event(day.folder):
                 go = set()
             return await self._write_down(connection, page, named, found, go)
 
@@ -217,16 +219,16 @@ class _Sweep:
             old = {one.key for one in page if one.put_at < self._cutoff}
             async with self._runtime.db.begin() as connection:
                 await self._claim(connection)
-                found = await Strays(connection).without_release(named, self._now)
+                found = await Orphans(connection).without_release(named, self._now)
                 go = found = found & old
-                if go and await Strays(connection).has_pending_event(PACKAGES):
+                if go and await Orphans(connection).has_pending_event(PACKAGES):
                     go = set()
                 of_page = await self._write_down(connection, page, named, found, go)
             DELETED.inc(of_page.deleted)
             await self._pause()
 
     async def _claim(self, connection: AsyncConnection) -> None:
-        if not await Strays(connection).may_go_on(self._run_id, self._tally.begun):
+        if not await Orphans(connection).may_go_on(self._run_id, self._tally.begun):
             raise _TurnOver
 
     async def _write_down(
@@ -236,19 +238,19 @@ class _Sweep:
         named: Sequence[Named],
         found: set[str],
         go: set[str],
-    ) -> Tally:
-        """List `go`, of the strays `found` in a page, for deletion; save and return the page's counts."""
+    ) -> SweepCounts:
+        """List `go`, of the orphans `found` in a page, for deletion; save and return the page's counts."""
         tally = self._tally
-        deleted = await Strays(connection).doom(self._run_id, sorted(go))
-        of_page = Tally(begun=tally.begun, after=page[-1].key)
-        of_page.deleted, of_page.kept = deleted, len(found) - len(go)
+        deleted = await Orphans(connection).doom(self._run_id, sorted(go))
+        of_page = SweepCounts(begun=tally.begun, after=page[-1].key)
+        of_page.deleted, of_page.left = deleted, len(found) - len(go)
         of_page.odd = len(page) - len(named)
         tally.deleted += of_page.deleted
-        tally.kept += of_page.kept
+        tally.left += of_page.left
         tally.odd += of_page.odd
         tally.after = of_page.after
-        await Strays(connection).save_progress(self._run_id, tally)
-        self._tally = Tally(begun=of_page.after)
+        await Orphans(connection).save_progress(self._run_id, tally)
+        self._tally = SweepCounts(begun=of_page.after)
         return of_page
 
     async def _pause(self) -> None:
@@ -257,7 +259,7 @@ class _Sweep:
             return
         async with self._runtime.db.begin() as connection:
             await self._claim(connection)
-            await Strays(connection).save_progress(self._run_id, self._tally)
+            await Orphans(connection).save_progress(self._run_id, self._tally)
         raise _TurnOver
 
 

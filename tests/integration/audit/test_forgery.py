@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from services.audit.actions.makers import Forged
+from services.audit.actions.producer_keys import Forged
 from services.audit.actions.upgrade import ends_of_audited
 from services.audit.actions.writer import Writer
 from services.audit.main import build_app
@@ -189,7 +189,7 @@ async def test_a_services_last_key_is_taken_until_its_end_and_no_longer(
 ):
     end = clock.now() + timedelta(days=30)
     writer = Writer(runtime, with_last_key(audit_settings, end))
-    writer.makers.check_ends(clock.now())
+    writer.producer_keys.check_ends(clock.now())
     await writer.append([message_of(an_attempt(clock))])
     clock.advance(days=30)
     with pytest.raises(SomeRefused):
@@ -200,14 +200,14 @@ async def test_a_services_last_key_is_taken_until_its_end_and_no_longer(
 async def test_a_last_key_is_taken_for_30_days_at_most(runtime, clock, audit_settings):
     late = with_last_key(audit_settings, clock.now() + timedelta(days=31))
     with pytest.raises(ValueError, match="a previous key of retention is accepted for 30 days"):
-        Writer(runtime, late).makers.check_ends(clock.now())
+        Writer(runtime, late).producer_keys.check_ends(clock.now())
 
 
 async def test_events_in_kafka_from_before_macs_are_taken_by_their_offset_for_a_week(
     writer, query, clock
 ):
     old, new = (without_mac(message_of(an_attempt(clock)))._replace(offset=n) for n in (6, 7))
-    writer.makers.accept_unsigned({(AccessAttempted.TOPIC, 0): 7}, clock.now())
+    writer.producer_keys.accept_unsigned({(AccessAttempted.TOPIC, 0): 7}, clock.now())
     with pytest.raises(SomeRefused) as raised:
         await writer.append([old, new, old._replace(partition=1, headers=new.headers)])
     assert len(raised.value.refused) == 2

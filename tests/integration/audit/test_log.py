@@ -90,7 +90,7 @@ async def test_a_backend_that_is_terminated_mid_batch_leaves_nothing_of_it(
 ):
     from sqlalchemy import text
 
-    from services.audit.actions.preparing import prepare
+    from services.audit.actions.preparation import prepare
     from services.audit.store.log import Head, Log
 
     await deliver(an_attempt(clock))

@@ -264,7 +264,7 @@ async def test_a_silent_stream_ends_within_seconds_of_the_separation(
         Streams(address, authority).open(account_id=str(account)) as stream,
     ):
         await eventually(lambda: stream.events)
-        await eventually(lambda: service.running.broadcaster._anybody_live)
+        await eventually(lambda: service.running.broadcaster._any_live)
         await asyncio.sleep(0.3)  # it waits now, as a silent stream does
         clock.advance(seconds=1)
         authority.people.learn(authority.account(account, "separated", clock.now()))

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.identity.actions.turns import MAX_WAITING
+from services.identity.actions.sign_in_queue import MAX_WAITING
 from services.identity.domain.browser_tokens import BrowserTokens
 from services.identity.store.accounts import Accounts
 from services.identity.workers import housekeeping

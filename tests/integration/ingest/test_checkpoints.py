@@ -16,7 +16,7 @@ async def test_receipts_carry_the_newest_checkpoint_and_null_before_the_first(st
         return frame.json()["checkpoint"], reads.json()["checkpoint"]
 
     assert await receipts() == (None, None)
-    await station.running.runtime.standing.learn([signed(7)])
+    await station.running.runtime.agreement.learn([signed(7)])
     assert await receipts() == (signed(7).note, signed(7).note)
-    await station.running.runtime.standing.learn([signed(8), signed(7)])
+    await station.running.runtime.agreement.learn([signed(8), signed(7)])
     assert await receipts() == (signed(8).note, signed(8).note)

@@ -24,8 +24,8 @@ OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 def a_replica(station, vault=None):
     runtime = station.running.runtime
     vault = vault or runtime.settings.id_vault
-    kept_days = runtime.policy.retention.schedule_days
-    return MonthSecrets(runtime.db, station.clock, vault, kept_days=kept_days)
+    schedule_days = runtime.policy.retention.schedule_days
+    return MonthSecrets(runtime.db, station.clock, vault, schedule_days=schedule_days)
 
 
 async def fetch(station, query):

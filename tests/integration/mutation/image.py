@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from services.audit.actions.export import Disclosed, ErasedBefore, Line, Opening, Signature, as_line
-from services.audit.actions.preparing import found_in
-from services.audit.domain.entries import Found
+from services.audit.actions.preparation import found_in
+from services.audit.domain.entries import EntryFields
 from services.audit.domain.proofs import chained
 from shared.core.errors import AlprError
 from shared.core.merkle import Frontier, leaf_hash
@@ -23,7 +23,7 @@ class Item:
     content: bytes
     entry_hash: bytes
     leaf: bytes
-    found: Found
+    found: EntryFields
     groups: list[Disclosed] = field(default_factory=list)
     """Its sealed values, in an export that has them."""
 

@@ -9,10 +9,10 @@ from tests.unit.shared.notes import signed
 async def test_a_decision_and_a_request_carry_the_newest_checkpoint(
     client, filed, decide, runtime, requester, reviewer
 ):
-    await runtime.standing.learn([signed(7)])
+    await runtime.agreement.learn([signed(7)])
     request_id = await filed()
     assert (await decide(request_id)).json()["checkpoint"] == signed(7).note
-    await runtime.standing.learn([signed(8)])
+    await runtime.agreement.learn([signed(8)])
     for path, headers in (
         (f"/v1/agency/requests/{request_id}", requester()),
         (f"/v1/requests/{request_id}", reviewer()),

@@ -35,7 +35,7 @@ def signed(size):
 
 async def heard(retention, size):
     event = signed(size)
-    await retention.runtime.standing.learn([event])
+    await retention.runtime.agreement.learn([event])
     return event.note
 
 
@@ -66,7 +66,7 @@ async def test_a_package_from_before_the_first_checkpoint_holds_without_one(rete
 
 
 async def test_what_is_no_checkpoint_is_a_fault_of_the_package(retention, tmp_path):
-    retention.runtime.standing.checkpoint.note = "no checkpoint\n"
+    retention.runtime.agreement.checkpoint.note = "no checkpoint\n"
     await a_pictured_read(retention, "7ABC123")
     _, path = await build(retention, an_approval(), tmp_path)
     assert verify_package(path).faults == [

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from services.audit.actions.preparing import prepare
+from services.audit.actions.preparation import prepare
 from services.hotlist.settings import Settings as HotlistSettings
 from services.retention.domain.bag import BagWriter
 from services.retention.domain.signing import Signer, load_public

@@ -236,7 +236,7 @@ async def test_an_authorised_run_does_nothing_until_it_is_executed(retention):
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_under_a_standing_leave_the_daily_purge_runs_by_itself_once_a_day(retention):
+async def test_under_a_standing_order_the_daily_purge_runs_by_itself_once_a_day(retention):
     reads = [a_read(f"1DAY00{n}", DUE + timedelta(days=n, hours=-1)) for n in range(4)]
     await retention.store(*reads)
     await retention.running.purger.work()
@@ -264,7 +264,7 @@ async def test_under_a_standing_leave_the_daily_purge_runs_by_itself_once_a_day(
     assert await left(retention) == ["1DAY002", "1DAY003"]
 
 
-async def test_there_is_one_standing_leave_at_a_time_and_it_is_not_executed(retention):
+async def test_there_is_one_standing_order_at_a_time_and_it_is_not_executed(retention):
     first, second = [await propose(retention, kind="standing") for _ in range(2)]
     await authorise(retention, first)
     await authorise(retention, second, 409)
@@ -398,7 +398,7 @@ async def test_a_purge_waits_its_turn_behind_who_reads_and_comes_back(retention,
 
 
 @pytest.mark.clause("468.3.1(f)/steps")
-async def test_withdrawing_a_standing_leave_stops_the_daily_purge_in_hand(retention, monkeypatch):
+async def test_withdrawing_a_standing_order_stops_the_daily_purge_in_hand(retention, monkeypatch):
     await retention.store(
         *(a_read("1OLD001", datetime(2025, month, 10, tzinfo=UTC)) for month in (1, 2, 3))
     )

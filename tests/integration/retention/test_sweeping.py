@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.orphans import Day
-from services.retention.store.orphans import Named, Strays
+from services.retention.store.orphans import Named, Orphans
 from services.retention.store.packages import Packages
 from services.retention.store.partitions import Partitions
 from services.retention.store.runs import Runs
@@ -78,7 +78,7 @@ def a_key(at, kind="captures", *, device=DEVICE, name=None):
     return f"{kind}/{device}/{at:%Y/%m/%d}/{name or uuid4()}.jpg"
 
 
-async def stray(retention, at, kind="captures", *, device=DEVICE, put_at=None, name=None):
+async def orphan(retention, at, kind="captures", *, device=DEVICE, put_at=None, name=None):
     """An object of a frame that was never announced, of a camera that is known; return its key."""
     async with retention.runtime.db.begin() as connection:
         await connection.execute(KNOWN, {"device_id": device})
@@ -129,7 +129,7 @@ async def begun(retention):
 
 
 def found(run):
-    return run["strays"], run["strays_kept"], run["odd_objects"]
+    return run["orphans"], run["orphans_left"], run["odd_objects"]
 
 
 @pytest.mark.clause("468.5/schedule")
@@ -138,14 +138,14 @@ async def test_a_frame_that_was_stored_and_never_announced_goes_once_it_is_past_
 ):
     caplog.set_level("DEBUG")
     old = [
-        await stray(retention, OLD),
-        await stray(retention, OLD, "crops"),
-        await stray(retention, OLD - timedelta(days=700), device=OTHER),
+        await orphan(retention, OLD),
+        await orphan(retention, OLD, "crops"),
+        await orphan(retention, OLD - timedelta(days=700), device=OTHER),
     ]
     young = [
-        await stray(retention, DUE),
-        await stray(retention, NOON - timedelta(days=300)),
-        await stray(retention, NOON, "crops"),
+        await orphan(retention, DUE),
+        await orphan(retention, NOON - timedelta(days=300)),
+        await orphan(retention, NOON, "crops"),
     ]
     run = await purge(retention)
     assert retention.objects.keys == sorted(young)
@@ -172,25 +172,25 @@ async def test_a_frame_that_was_stored_and_never_announced_goes_once_it_is_past_
 @pytest.mark.parametrize(
     ("days", "goes"), [(0, False), (1, False), (2, False), (2.5, False), (2.6, True), (3, True)]
 )
-async def test_a_stray_is_left_for_two_days_beyond_what_the_run_may_reach(retention, days, goes):
+async def test_an_orphan_is_left_for_two_days_beyond_what_the_run_may_reach(retention, days, goes):
     """DUE is a noon: the day two days before it is not wholly past."""
-    key = await stray(retention, DUE - timedelta(days=days))
+    key = await orphan(retention, DUE - timedelta(days=days))
     run = await purge(retention)
     assert retention.objects.keys == ([] if goes else [key])
-    assert run["strays"] == int(goes)
+    assert run["orphans"] == int(goes)
 
 
-async def test_a_run_of_an_earlier_date_reaches_no_stray_that_is_later(retention):
-    key = await stray(retention, OLD)
+async def test_a_run_of_an_earlier_date_reaches_no_orphan_that_is_later(retention):
+    key = await orphan(retention, OLD)
     run = await purge(retention, before=(OLD - timedelta(days=1)).isoformat())
-    assert (run["state"], run["strays"]) == ("certified", 0)
+    assert (run["state"], run["orphans"]) == ("certified", 0)
     assert retention.objects.keys == [key]
 
 
 @pytest.mark.clause("468.5/holds")
-async def test_what_a_hold_keeps_stays_and_strays_beside_it_go(retention):
+async def test_what_a_hold_keeps_stays_and_orphans_beside_it_go(retention):
     keys = await recorded(retention, "7ABC123", OLD)
-    gone = [await recorded(retention, "8XYZ987", OLD), await stray(retention, OLD)]
+    gone = [await recorded(retention, "8XYZ987", OLD), await orphan(retention, OLD)]
     assert len(retention.objects.keys) == 5, gone
     hold = await place(retention, plate="7ABC123")
     run = await purge(retention)
@@ -215,10 +215,10 @@ async def test_what_a_hold_keeps_stays_and_strays_beside_it_go(retention):
     ],
     ids=["its camera", "its time", "an area"],
 )
-async def test_a_stray_that_a_hold_may_be_about_stays_in_doubt_until_it_is_released(
+async def test_an_orphan_that_a_hold_may_be_about_stays_in_doubt_until_it_is_released(
     retention, criteria
 ):
-    key = await stray(retention, OLD)
+    key = await orphan(retention, OLD)
     hold = await place(retention, **criteria)
     for _ in range(2):
         run = await again(retention)
@@ -230,7 +230,7 @@ async def test_a_stray_that_a_hold_may_be_about_stays_in_doubt_until_it_is_relea
 
 @pytest.mark.clause("468.5/holds")
 async def test_a_hold_that_is_placed_after_a_day_was_listed_wins(retention, monkeypatch):
-    key = await stray(retention, OLD)
+    key = await orphan(retention, OLD)
     page, holds = retention.objects.page, []
 
     async def held_meanwhile(folder, **how):
@@ -247,7 +247,7 @@ async def test_a_hold_that_is_placed_after_a_day_was_listed_wins(retention, monk
 
 @pytest.mark.clause("468.5/holds")
 async def test_a_hold_that_is_being_placed_is_waited_for(retention, monkeypatch):
-    key = await stray(retention, OLD)
+    key = await orphan(retention, OLD)
     run = await begun(retention)
     await without_sweep(retention, monkeypatch)
     await work_while_a_hold_is_placed(retention, Criteria(device_ids=(DEVICE,)))
@@ -256,15 +256,15 @@ async def test_a_hold_that_is_being_placed_is_waited_for(retention, monkeypatch)
 
 async def test_a_crop_of_a_read_that_a_hold_names_by_id_stays(retention):
     read_id = uuid4()
-    key = await stray(retention, OLD, "crops", name=read_id)
-    await stray(retention, OLD, "crops")
+    key = await orphan(retention, OLD, "crops", name=read_id)
+    await orphan(retention, OLD, "crops")
     await place(retention, read_ids=[str(read_id)])
     run = await purge(retention)
     assert (retention.objects.keys, found(run)) == ([key], (1, 1, 0))
 
 
-async def test_a_hold_of_another_camera_or_time_keeps_no_stray(retention):
-    await stray(retention, OLD)
+async def test_a_hold_of_another_camera_or_time_keeps_no_orphan(retention):
+    await orphan(retention, OLD)
     await place(retention, device_ids=[str(OTHER)])
     await place(retention, captured_from=(OLD + timedelta(days=2)).isoformat())
     run = await purge(retention)
@@ -273,7 +273,7 @@ async def test_a_hold_of_another_camera_or_time_keeps_no_stray(retention):
 
 @pytest.mark.clause("468.3.1(f)/five-facts")
 async def test_without_authority_nothing_is_swept(retention):
-    key = await stray(retention, OLD)
+    key = await orphan(retention, OLD)
     work = retention.running.purger.work
     await work()
     run = await propose(retention)
@@ -307,7 +307,7 @@ async def test_once_a_fact_is_missing_a_run_in_hand_sweeps_no_more(
     )
     parts = (settings, bus, objects, clock, authority)
     async with started(*parts, policy) as whole:
-        key = await stray(whole, OLD)
+        key = await orphan(whole, OLD)
         run = await begun(whole)
         await without_sweep(whole, monkeypatch)
         assert (await current(whole, run))["state"] == "executed"
@@ -320,10 +320,10 @@ async def test_once_a_fact_is_missing_a_run_in_hand_sweeps_no_more(
         assert (run["state"], run["swept_at"]) == ("certified", None)
 
 
-async def test_once_the_standing_leave_is_withdrawn_the_daily_run_sweeps_no_more(
+async def test_once_the_standing_order_is_withdrawn_the_daily_run_sweeps_no_more(
     retention, monkeypatch
 ):
-    key = await stray(retention, OLD)
+    key = await orphan(retention, OLD)
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
     await without_sweep(retention, monkeypatch)
@@ -332,12 +332,12 @@ async def test_once_the_standing_leave_is_withdrawn_the_daily_run_sweeps_no_more
     await retention.running.purger.work()
     assert retention.objects.keys == [key]
     [run] = [r for r in (await retention.get("/v1/purge-runs")).json()["items"] if r["day"]]
-    assert (run["state"], run["strays"], run["swept_at"]) == ("certified", 0, None)
+    assert (run["state"], run["orphans"], run["swept_at"]) == ("certified", 0, None)
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_under_a_standing_leave_each_day_sweeps_what_has_come_to_be_past(retention):
-    keys = [await stray(retention, OLD + timedelta(days=n)) for n in range(8)]
+async def test_under_a_standing_order_each_day_sweeps_what_has_come_to_be_past(retention):
+    keys = [await orphan(retention, OLD + timedelta(days=n)) for n in range(8)]
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
     for n in (3, 4, 5):
@@ -351,9 +351,9 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_was_and_counts_once(
 ):
     monkeypatch.setattr(sweeper, "PAGE", 2)
     for n in range(7):
-        await stray(retention, OLD, device=DEVICE if n % 2 else OTHER)
+        await orphan(retention, OLD, device=DEVICE if n % 2 else OTHER)
     run = await begun(retention)
-    doom, calls = Strays.doom, 0
+    doom, calls = Orphans.doom, 0
 
     async def cut_off(*arguments):
         nonlocal calls
@@ -362,12 +362,12 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_was_and_counts_once(
             raise DependencyDown("killed")
         return await doom(*arguments)
 
-    monkeypatch.setattr(Strays, "doom", cut_off)
+    monkeypatch.setattr(Orphans, "doom", cut_off)
     monkeypatch.setattr(retention.running.purger, "_delete_objects", retention.runtime.objects.ping)
     for reached in (2, 3, 5):  # pages of 2 and 1 of one camera, then of 2 of the other
         await retention.running.purger.work()
         state = await current(retention, run)
-        assert (state["state"], state["strays"]) == ("executed", reached)
+        assert (state["state"], state["orphans"]) == ("executed", reached)
         assert len(retention.objects.keys) == 7, "listed for deletion, and killed before that"
     monkeypatch.undo()
     await retention.running.purger.work()
@@ -379,7 +379,7 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_was_and_counts_once(
 async def test_a_deletion_that_fails_is_tried_again_before_the_run_is_certified(
     retention, monkeypatch
 ):
-    await stray(retention, OLD)
+    await orphan(retention, OLD)
     run = await begun(retention)
 
     async def broken(key):
@@ -393,13 +393,13 @@ async def test_a_deletion_that_fails_is_tried_again_before_the_run_is_certified(
             assert len(retention.objects.keys) == 1
     await retention.running.purger.work()
     state = await current(retention, run)
-    assert (state["state"], state["strays"], retention.objects.keys) == ("certified", 1, [])
+    assert (state["state"], state["orphans"], retention.objects.keys) == ("certified", 1, [])
 
 
 async def test_two_purgers_at_one_sweep_delete_and_count_once(retention, monkeypatch):
     monkeypatch.setattr(sweeper, "PAGE", 3)
     for n in range(20):
-        await stray(retention, OLD - timedelta(days=n % 4))
+        await orphan(retention, OLD - timedelta(days=n % 4))
         await retention.objects.lay(f"captures/odd/{n}.jpg", OLD)
     run = await begun(retention)
     first = retention.running.purger
@@ -415,8 +415,8 @@ async def test_who_comes_with_what_another_has_swept_meanwhile_counts_nothing_ag
     retention, monkeypatch
 ):
     monkeypatch.setattr(sweeper, "TURN_S", 0.0)
-    await stray(retention, OLD)
-    await stray(retention, OLD, put_at=NOON)
+    await orphan(retention, OLD)
+    await orphan(retention, OLD, put_at=NOON)
     await retention.objects.lay(f"captures/{DEVICE}/{OLD:%Y/%m/%d}/notes.txt", OLD)
     run_id = UUID((await begun(retention))["run_id"])
     await without_sweep(retention, monkeypatch)
@@ -429,20 +429,20 @@ async def test_who_comes_with_what_another_has_swept_meanwhile_counts_nothing_ag
     await sweeper.Sweeper(retention.runtime).sweep(before)
     after = await stored()
     assert after.sweep_after is not None
-    assert (after.strays, after.strays_kept, after.odd_objects) == (1, 1, 1)
+    assert (after.orphans, after.orphans_left, after.odd_objects) == (1, 1, 1)
     monkeypatch.setattr(sweeper, "TURN_S", 60.0)
     await sweeper.Sweeper(retention.runtime).sweep(before)
     assert await stored() == after
     await sweeper.Sweeper(retention.runtime).sweep(after)
     ended = await stored()
     assert ended.swept_at == NOON
-    assert (ended.strays, ended.strays_kept, ended.odd_objects) == (1, 1, 1)
+    assert (ended.orphans, ended.orphans_left, ended.odd_objects) == (1, 1, 1)
 
 
 async def test_what_another_run_has_deleted_already_is_neither_counted_nor_in_doubt(
     retention, monkeypatch
 ):
-    await stray(retention, OLD)
+    await orphan(retention, OLD)
 
     async def broken(key):
         raise Unavailable(Common.OBJECT_STORE_AWAY)
@@ -470,8 +470,8 @@ async def test_a_long_sweep_goes_on_turn_by_turn(retention, monkeypatch):
     monkeypatch.setattr(sweeper, "TURN_S", 0.0)
     monkeypatch.setattr(sweeper, "PAGE", 2)
     for n in range(6):
-        await stray(retention, OLD - timedelta(days=n // 3), "crops" if n % 2 else "captures")
-    await stray(retention, NOON)
+        await orphan(retention, OLD - timedelta(days=n // 3), "crops" if n % 2 else "captures")
+    await orphan(retention, NOON)
     await retention.objects.lay("captures/notes.txt", OLD)
     run = await begun(retention)
     turns, state = 0, {"state": "executing"}
@@ -503,14 +503,14 @@ async def test_odd_names_and_days_to_come_are_kept_and_counted(retention):
     for key in odd:
         await retention.objects.lay(key, OLD)
     beyond = await retention.objects.lay("elsewhere/1.jpg", OLD)  # not the sweep's business
-    await stray(retention, OLD)
-    for strays_gone in (1, 0):
+    await orphan(retention, OLD)
+    for orphans_gone in (1, 0):
         run = await again(retention)
-        assert found(run) == (strays_gone, 0, len(odd))
+        assert found(run) == (orphans_gone, 0, len(odd))
         assert retention.objects.keys == sorted([*odd, beyond])
     figures = (await retention.client.get("/metrics")).text
-    assert f'alpr_strays_left{{why="odd"}} {len(odd)}.0' in figures
-    assert "alpr_strays_deleted_total" in figures
+    assert f'alpr_orphans_left{{why="odd"}} {len(odd)}.0' in figures
+    assert "alpr_orphans_deleted_total" in figures
 
 
 @pytest.mark.parametrize("where", ["captures/{}", "captures/{}/{:%Y}", "captures/{}/{:%Y/%m/%d}"])
@@ -518,9 +518,9 @@ async def test_a_folder_that_cannot_be_listed_is_counted_and_holds_up_no_other(
     retention, monkeypatch, where
 ):
     """S3 takes keys that are none to us; one such must not stop all purges' sweeps for ever."""
-    key = await stray(retention, OLD)
-    await stray(retention, OLD, device=OTHER)
-    await stray(retention, OLD, "crops")
+    key = await orphan(retention, OLD)
+    await orphan(retention, OLD, device=OTHER)
+    await orphan(retention, OLD, "crops")
     await retention.objects.lay("captures/.notes", OLD)
     spaced = retention.objects.folder / "captures/the old system/1.jpg"
     spaced.parent.mkdir()
@@ -551,14 +551,14 @@ async def test_a_folder_that_cannot_be_listed_is_counted_and_holds_up_no_other(
 async def test_what_a_crash_left_half_written_goes_too(retention):
     key = f"captures/{DEVICE}/{OLD:%Y/%m/%d}/.{uuid4()}.jpg.{uuid4().hex}"
     await retention.objects.lay(key, OLD)
-    await stray(retention, OLD)
+    await orphan(retention, OLD)
     run = await purge(retention)
     assert (retention.objects.keys, found(run)) == ([], (2, 0, 0))
 
 
 async def test_what_was_put_lately_stays_until_nothing_on_its_way_can_name_it(retention):
     """A vehicle uploads old frames after an outage; their events may wait in Kafka for days."""
-    key = await stray(retention, OLD, put_at=NOON - timedelta(days=5))
+    key = await orphan(retention, OLD, put_at=NOON - timedelta(days=5))
     run = await purge(retention)
     assert (retention.objects.keys, found(run)) == ([key], (0, 1, 0))
     retention.clock.advance(days=8)
@@ -569,7 +569,7 @@ async def test_what_was_put_lately_stays_until_nothing_on_its_way_can_name_it(re
 
 
 async def test_what_an_event_in_the_outbox_names_stays(retention):
-    key = await stray(retention, OLD, "crops")
+    key = await orphan(retention, OLD, "crops")
     read = a_read("7ABC123", OLD)
     told = PassRecorded(
         occurred_at=NOON,
@@ -603,7 +603,7 @@ async def test_what_a_record_that_comes_during_the_purge_names_stays_until_the_n
 
     async def come_late(run):
         keys.extend(await recorded(retention, "7ABC123", OLD))
-        keys.append(await stray(retention, OLD, "crops", name=flagged.read_id))
+        keys.append(await orphan(retention, OLD, "crops", name=flagged.read_id))
         await retention.store(a_hit(flagged))
         await sweep(run)
 
@@ -706,12 +706,12 @@ async def test_whatever_names_an_object_by_its_id_or_its_key_keeps_it(retention,
         await insert(retention, "passes", PASS)
     async with retention.runtime.db.begin() as connection:
         await Partitions(connection).make(OLD)
-        assert await Strays(connection).without_record(day, objects) == {objects[0].key}
+        assert await Orphans(connection).without_record(day, objects) == {objects[0].key}
     await insert(retention, table, row)
     async with retention.runtime.db.begin() as connection:
-        assert await Strays(connection).without_record(day, objects) == set()
+        assert await Orphans(connection).without_record(day, objects) == set()
         other = [Named(a_key(OLD, kind, name=OTHER), OTHER)]
-        assert await Strays(connection).without_record(day, other) == {other[0].key}
+        assert await Orphans(connection).without_record(day, other) == {other[0].key}
 
 
 async def test_a_day_of_held_frames_long_past_is_listed_once_and_not_daily(retention, monkeypatch):
@@ -794,7 +794,7 @@ async def test_a_package_that_is_still_to_be_made_stays(retention):
 async def test_a_store_that_does_not_list_holds_up_no_purge_and_its_certificate_for_a_day_only(
     retention, monkeypatch, clock: FakeClock
 ):
-    await stray(retention, OLD)
+    await orphan(retention, OLD)
     capture, crop = await recorded(retention, "7ABC123", OLD)
 
     async def broken(folder):

@@ -96,7 +96,7 @@ def migrated(postgres, tmp_path_factory):
 
 
 def _policy(folder):
-    """The department's policy with the schedule that its standing leave rests on."""
+    """The department's policy with the schedule that its standing order rests on."""
     text = Path("policy.toml").read_text()
     path = folder / "policy.toml"
     path.write_text(text.replace("schedule_days = 400", "schedule_days = 366"))

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from services.audit.actions.preparing import found_in, prepare
+from services.audit.actions.preparation import found_in, prepare
 from services.audit.domain.named_plates import as_plate
 from services.audit.domain.sealing import Unreadable
 from shared.core.hmac_sha256 import HmacSha256

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.audit.domain.exports import Wanted, span_of
+from services.audit.domain.exports import WantedExport, span_of
 from services.audit.domain.problem_codes import Code
 from services.audit.domain.windows import check_window
 from shared.core.errors import InvalidInput
@@ -17,12 +17,12 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("wanted", "span"),
     [
-        (Wanted(), Span(0, 9)),
-        (Wanted(first=8), Span(8, 9)),
-        (Wanted(first=2, end=5), Span(2, 5)),
-        (Wanted(first=2, with_values=True), Span(2, 9)),
-        (Wanted(end=9, with_values=True), Span(0, 9)),
-        (Wanted(old_log=True, with_values=True), Span(0, 9)),
+        (WantedExport(), Span(0, 9)),
+        (WantedExport(first=8), Span(8, 9)),
+        (WantedExport(first=2, end=5), Span(2, 5)),
+        (WantedExport(first=2, with_values=True), Span(2, 9)),
+        (WantedExport(end=9, with_values=True), Span(0, 9)),
+        (WantedExport(old_log=True, with_values=True), Span(0, 9)),
     ],
 )
 def test_an_export_goes_to_the_log_s_end_unless_it_names_one(wanted, span):
@@ -32,13 +32,13 @@ def test_an_export_goes_to_the_log_s_end_unless_it_names_one(wanted, span):
 @pytest.mark.parametrize(
     ("wanted", "code"),
     [
-        (Wanted(end=10), Code.LOG_EXPORT_OUTSIDE),
-        (Wanted(first=9), Code.LOG_EXPORT_OUTSIDE),
-        (Wanted(first=5, end=5), Code.LOG_EXPORT_OUTSIDE),
-        (Wanted(end=8, with_values=True), Code.LOG_EXPORT_VALUES_TO_END),
-        (Wanted(old_log=True), Code.LOG_EXPORT_OF_OLD_LOG),
-        (Wanted(old_log=True, with_values=True, first=1), Code.LOG_EXPORT_OF_OLD_LOG),
-        (Wanted(old_log=True, with_values=True, end=9), Code.LOG_EXPORT_OF_OLD_LOG),
+        (WantedExport(end=10), Code.LOG_EXPORT_OUTSIDE),
+        (WantedExport(first=9), Code.LOG_EXPORT_OUTSIDE),
+        (WantedExport(first=5, end=5), Code.LOG_EXPORT_OUTSIDE),
+        (WantedExport(end=8, with_values=True), Code.LOG_EXPORT_VALUES_TO_END),
+        (WantedExport(old_log=True), Code.LOG_EXPORT_OF_OLD_LOG),
+        (WantedExport(old_log=True, with_values=True, first=1), Code.LOG_EXPORT_OF_OLD_LOG),
+        (WantedExport(old_log=True, with_values=True, end=9), Code.LOG_EXPORT_OF_OLD_LOG),
     ],
 )
 def test_an_export_outside_the_log_or_without_its_values_is_refused(wanted, code):

@@ -23,7 +23,7 @@ from shared.events import Place
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 AN_ID = "8b1c4a99-796b-4825-8ac7-d649386354b1"
 AN_ID_BARE = AN_ID.replace("-", "")
-WINDOW = Window.around(NOON, kept_days=400, skew_s=300)
+WINDOW = Window.around(NOON, schedule_days=400, skew_s=300)
 
 
 def a_device(**fields):

@@ -7,8 +7,8 @@ import pytest
 
 from services.release.domain.requests import (
     Agency,
+    RequestFacts,
     RequestStatus,
-    Standing,
     Treatment,
     after_approval,
     check_download,
@@ -32,14 +32,14 @@ def an_agency(kind="law_enforcement", state="US-CA"):
 
 
 def a_request(**changes):
-    standing = Standing(
+    facts = RequestFacts(
         status=RequestStatus.SUBMITTED,
         restricted=False,
         filed_by="requester",
         agency_ori="CA0520000",
         has_authority=False,
     )
-    return replace(standing, **changes)
+    return replace(facts, **changes)
 
 
 @pytest.mark.parametrize(

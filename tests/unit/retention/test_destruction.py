@@ -100,7 +100,7 @@ def test_a_single_run_destroys_what_is_due_or_was_captured_before_an_allowed_tim
         proposed_before(Kind.SINGLE, BASIS.due(NOW) + timedelta(days=1), BASIS, NOW)
 
 
-def test_a_standing_leave_has_no_time_of_its_own():
+def test_a_standing_order_has_no_time_of_its_own():
     assert proposed_before(Kind.STANDING, None, BASIS, NOW) is None
     with pytest.raises(InvalidInput) as refused:
         proposed_before(Kind.STANDING, BASIS.due(NOW), BASIS, NOW)

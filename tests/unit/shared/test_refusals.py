@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.limits.refusals import GUARD, OVERALL, Allowance, LimitKey, Tally, network_of
+from shared.limits.refusals import GUARD, OVERALL, Allowance, LimitKey, RefusalTally, network_of
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HERE = LimitKey("192.0.2.1", GUARD)
@@ -99,7 +99,7 @@ def test_what_stands_for_an_address(host, place):
 
 
 def test_a_minute_is_told_once_it_has_ended():
-    tally = Tally()
+    tally = RefusalTally()
     for second in (0, 1, 59, 60):
         tally.add(HERE, NOON + timedelta(seconds=second))
     assert tally.pop_before(NOON + timedelta(seconds=59)) == []
@@ -112,7 +112,7 @@ def test_a_minute_is_told_once_it_has_ended():
 
 
 def test_however_many_addresses_the_entries_are_few_and_their_sum_is_exact():
-    tally = Tally(most_named=10, most_minutes=2)
+    tally = RefusalTally(most_named=10, most_minutes=2)
     for number in range(6000):
         key = LimitKey(
             f"10.0.{number // 250}.{number % 250}", ("guard", "/v1/sessions")[number % 2]
@@ -128,7 +128,7 @@ def test_however_many_addresses_the_entries_are_few_and_their_sum_is_exact():
 
 
 def test_what_could_not_be_told_is_told_again_as_it_was():
-    tally = Tally()
+    tally = RefusalTally()
     tally.add(HERE, NOON)
     taken = tally.pop_before(NOON + timedelta(minutes=1))
     tally.put_back(taken)

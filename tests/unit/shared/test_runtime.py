@@ -79,7 +79,7 @@ async def test_ingest_alone_is_ready_while_the_log_is_too_far_behind(
         SPECS[service], ApiSettings(), objects=FakeObjects(), policy=POLICY, clock=clock
     )
     clock.advance(seconds=POLICY.limits.audit_behind_refuses_s + 1)
-    assert is_ok(runtime.standing.states()["audit_log"]) is ready
+    assert is_ok(runtime.agreement.states()["audit_log"]) is ready
 
 
 async def test_resources_start_in_order_and_stop_in_reverse() -> None:

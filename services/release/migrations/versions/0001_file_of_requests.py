@@ -125,13 +125,13 @@ ONLY_FORWARD = """
         RETURN NEW;
     END $$
 """
-KEPT = ("requests", "decisions", "documents", "packages", "receipts")
+UNCHANGED = ("requests", "decisions", "documents", "packages", "receipts")
 
 
 def upgrade() -> None:
     for statement in (*TABLES, REFUSE, ONLY_FORWARD):
         op.execute(statement)
-    for table in KEPT:
+    for table in UNCHANGED:
         rows = "DELETE" if table == "requests" else "UPDATE OR DELETE"
         op.execute(
             f"CREATE TRIGGER kept BEFORE {rows} ON {table}"

@@ -11,7 +11,7 @@ from deploy.kafka.run import ApacheKafka
 from services.audit.actions.writer import Writer
 from services.audit.main import build_app
 from services.audit.settings import Settings
-from services.audit.workers.covering import Covering
+from services.audit.workers.coverage import CoverageReport
 from services.registry import SPECS
 from shared.core.errors import DependencyDown, Unavailable
 from shared.events import LogCovered
@@ -30,26 +30,26 @@ ONE, TWO = ("alpr.hit.raised", 0), ("alpr.hit.raised", 1)
 
 
 def test_the_log_covers_the_newest_time_whose_ends_are_all_committed(runtime):
-    covering = Covering(runtime)
+    coverage = CoverageReport(runtime)
     times = [NOON + timedelta(seconds=10 * n) for n in range(5)]
-    covering.note(times[0], {ONE: 0, TWO: 0}, {})
-    assert covering._until == times[0], "where nothing is published, there is nothing to cover"
-    covering.note(times[1], {ONE: 5, TWO: 3}, {ONE: 5, TWO: 2})
-    assert covering._until == times[0], "one partition is not there yet"
-    covering.note(times[2], {ONE: 9, TWO: 3}, {ONE: 5, TWO: 3})
-    assert covering._until == times[1]
-    covering.note(times[3], {ONE: 9, TWO: 3}, {ONE: 9, TWO: 3})
-    assert covering._until == times[3]
+    coverage.note(times[0], {ONE: 0, TWO: 0}, {})
+    assert coverage._until == times[0], "where nothing is published, there is nothing to cover"
+    coverage.note(times[1], {ONE: 5, TWO: 3}, {ONE: 5, TWO: 2})
+    assert coverage._until == times[0], "one partition is not there yet"
+    coverage.note(times[2], {ONE: 9, TWO: 3}, {ONE: 5, TWO: 3})
+    assert coverage._until == times[1]
+    coverage.note(times[3], {ONE: 9, TWO: 3}, {ONE: 9, TWO: 3})
+    assert coverage._until == times[3]
 
 
 async def test_behind_for_more_than_a_minute_is_a_finding(app, runtime, query):
-    covering = Covering(runtime)
+    coverage = CoverageReport(runtime)
     since = runtime.clock.now()
-    covering.note(since, {ONE: 0}, {})
-    await covering.check_lag(since + timedelta(seconds=60))
+    coverage.note(since, {ONE: 0}, {})
+    await coverage.check_lag(since + timedelta(seconds=60))
     assert await query("SELECT 1 FROM findings WHERE kind = 'log_behind'") == []
     for later in (61, 90):
-        await covering.check_lag(since + timedelta(seconds=later))
+        await coverage.check_lag(since + timedelta(seconds=later))
     [(details,)] = await query("SELECT details FROM findings WHERE kind = 'log_behind'")
     assert details == {"since": since.isoformat(), "delay_s": 61}
 
@@ -104,7 +104,7 @@ async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quie
         SPECS["audit"], own, objects=objects, people=authority.people, policy=policy
     )
     app = build_app(own, runtime)
-    covering = Covering(runtime)
+    coverage = CoverageReport(runtime)
     bus = KafkaBus(bootstrap, "retention", mac_key=mac_key("retention"))
     take = Writer.append
     stands_still = False
@@ -119,7 +119,7 @@ async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quie
 
         async def covered_after(moment):
             with suppress(Unavailable):  # a fresh Kafka names no coordinator of a group at first
-                await covering.report()
+                await coverage.report()
             return (until := await newest(bootstrap)) is not None and until > moment
 
         began = runtime.clock.now()
@@ -128,8 +128,8 @@ async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quie
         await bus.publish([an_attempt(runtime.clock)])
         behind_since = runtime.clock.now()
         for _ in range(5):
-            await covering.report()
-        assert covering._until < behind_since
+            await coverage.report()
+        assert coverage._until < behind_since
         stands_still = False
         await eventually(lambda: covered_after(behind_since), within_s=60, every_s=0.2)
         async with runtime.db.begin() as connection:
@@ -141,5 +141,5 @@ async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quie
                 text("SELECT count(*) FROM entries WHERE kind = 'policy.loaded'")
             )
             assert loaded.scalar_one() == 1
-    await covering.close()
+    await coverage.close()
     await bus.stop()

@@ -29,7 +29,7 @@ UNSIGNED_DAYS = 7
 _SOURCE = "/plateward/"
 
 
-class Fault(StrEnum):
+class ProofFault(StrEnum):
     """The reason why an event does not prove its producer."""
 
     NO_MAC = "the event has no MAC"
@@ -52,7 +52,7 @@ class Forged(InternalFault):
 class Unproved:
     """The fault of an event that does not prove its producer, with the services that its key and source name."""
 
-    fault: Fault
+    fault: ProofFault
     owner: str | None
     """The service whose key made a correct MAC; None if no known key did."""
 
@@ -91,7 +91,7 @@ def forged_event(suspect: Suspect, at: datetime) -> FindingRaised:
     )
 
 
-class Makers:
+class ProducerKeys:
     """Checks events against the keys that audit shares with each service."""
 
     def __init__(self, keys: Iterable[AcceptedKey]) -> None:
@@ -125,20 +125,20 @@ class Makers:
         if MAC not in message.headers:
             if self._was_in_flight(message, now):
                 return None
-            return Unproved(Fault.NO_MAC, None, claimed)
+            return Unproved(ProofFault.NO_MAC, None, claimed)
         accepted = self._keys.get(message.headers.get(MAC_KEY, b""))
         if accepted is None:
-            return Unproved(Fault.UNKNOWN_KEY, None, claimed)
+            return Unproved(ProofFault.UNKNOWN_KEY, None, claimed)
         if accepted.until is not None and now >= accepted.until:
-            return Unproved(Fault.ENDED_KEY, None, claimed)
+            return Unproved(ProofFault.ENDED_KEY, None, claimed)
         if not accepted.key.holds(message):
-            return Unproved(Fault.WRONG_MAC, None, claimed)
+            return Unproved(ProofFault.WRONG_MAC, None, claimed)
         owner = accepted.key.service
         # The log shows and indexes the body's `service`, if the body has one.
         if claimed != owner or service != owner:
-            return Unproved(Fault.OTHER_SOURCE, owner, claimed)
+            return Unproved(ProofFault.OTHER_SOURCE, owner, claimed)
         if owner not in TOPICS[message.topic].producers:
-            return Unproved(Fault.NOT_A_PRODUCER, owner, claimed)
+            return Unproved(ProofFault.NOT_A_PRODUCER, owner, claimed)
         return None
 
     def _was_in_flight(self, message: Message, now: datetime) -> bool:

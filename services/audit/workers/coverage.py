@@ -23,7 +23,7 @@ EVERY_S = 10.0
 MOST_PROBES = 2000
 
 
-class Covering:
+class CoverageReport:
     """Records the partitions' end offsets and checks later whether audit has committed them.
 
     Audit commits an offset once its entries are durable. Once the ends of a record are committed, the log therefore
@@ -123,14 +123,14 @@ async def committed(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, ends
     return done
 
 
-class CoveringTask(PeriodicTask):
+class CoverageTask(PeriodicTask):
     """Reports the coverage every 10 s, and closes its clients when it stops."""
 
     def __init__(self, runtime: ApiRuntime) -> None:
-        self._covering = Covering(runtime)
-        super().__init__("coverage", self._covering.report, EVERY_S, at_once=True)
+        self._report = CoverageReport(runtime)
+        super().__init__("coverage", self._report.report, EVERY_S, at_once=True)
 
     async def stop(self) -> None:
         """Stop the task, then close its clients."""
         await super().stop()
-        await self._covering.close()
+        await self._report.close()

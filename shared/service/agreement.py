@@ -78,7 +78,7 @@ def _end_of(note: str | None) -> bytes:
     return b',"checkpoint":' + msgspec.json.encode(note) + b"}"
 
 
-class Standing:
+class Agreement:
     """Passes each event to the object that follows it."""
 
     def __init__(self, service: str, policy: Policy, coverage: Coverage | None) -> None:

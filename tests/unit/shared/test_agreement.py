@@ -10,8 +10,8 @@ from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
 from shared.core.policy import PolicyFault, load_policy
 from shared.events import CheckpointSigned, LogCovered, PolicyLoaded
+from shared.service.agreement import NewestCheckpoint, Policies
 from shared.service.coverage import Coverage
-from shared.service.standing import NewestCheckpoint, Policies
 from shared.testing import FakeClock
 from tests.unit.shared.notes import NOON, signed
 

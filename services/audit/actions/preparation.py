@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from asyncpg.pgproto import pgproto
 
-from services.audit.domain.entries import PREFIX, Entry, Found, Prepared
+from services.audit.domain.entries import PREFIX, Entry, EntryFields, Prepared
 from services.audit.domain.named_plates import plates_in
 from services.audit.domain.sealing import Unreadable, fields_of, split
 from shared.events import Event, Sealing
@@ -114,7 +114,7 @@ def _lacks(exc: Exception) -> Unreadable:
     return Unreadable(f"an entry needs an id and a time: {type(exc).__name__}")
 
 
-def found_in(content: bytes) -> Found:
+def found_in(content: bytes) -> EntryFields:
     """Return the search fields of an entry. Raises: Unreadable if it has no valid id or time."""
     try:
         entry = msgspec.json.decode(content)
@@ -126,7 +126,7 @@ def found_in(content: bytes) -> Found:
 
 def _found(
     attributes: Mapping[str, Any], body: Mapping[str, Any], occurred_at: datetime, named: bool
-) -> Found:
+) -> EntryFields:
     """Return the search fields of an event, from its attributes and the open part of its body.
 
     `named`: whether the body may name plates. Raises: Unreadable if the id is no UUID.
@@ -138,7 +138,7 @@ def _found(
     purpose = _mapping(said("purpose"))
     actor = _mapping(said("actor") or said("verified_by") or said("disposed_by"))
     case = purpose.get("case_number") or purpose.get("call_number") or said("case_number")
-    return Found(
+    return EntryFields(
         event_id=event_id,
         kind=_kind(str(attributes.get("type", ""))),
         occurred_at=occurred_at,
