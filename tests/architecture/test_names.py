@@ -9,7 +9,8 @@ import pytest
 
 from tests.architecture.source import ROOT, modules, tree
 
-FOLDERS = ("services", "shared", "scenes", "local", "deploy", "training", "tests")
+PRODUCT = ("services", "shared", "scenes", "local", "deploy", "training")
+FOLDERS = (*PRODUCT, "tests")
 
 REFUSED = {
     *("take", "takes", "taken", "took", "taking", "tell", "tells", "told", "telling"),
@@ -19,6 +20,27 @@ REFUSED = {
 """Words of which no function, method, class or module has one in its name; docs/glossary.md has better ones.
 
 The names of tests are sentences, which may have any word."""
+
+STAY = {
+    "shared/events/access.py": {"shown"},
+    "shared/events/audit_log.py": {"kept_years"},
+    "shared/events/past.py": {"door"},
+    "shared/events/purges.py": {"kept_under_hold"},
+    "shared/core/policy.py": {"kept_years"},
+    "shared/objects/purge_list.py": {"parts"},
+    "shared/http/models.py": {"taken_from"},
+    "services/audit/domain/sealing.py": {"shown"},
+    "services/console/api/holds.py": {"kept"},
+    "services/hotlist/domain/problem_codes.py": {"LIST_NAME_TAKEN"},
+    "services/hotlist/settings.py": {"hotlist_kept_snapshots"},
+    "services/identity/domain/problem_codes.py": {"USERNAME_TAKEN"},
+    "services/ingest/domain/problem_codes.py": {"DEVICE_NAME_TAKEN", "FORM_TOO_MANY_PARTS"},
+    "services/recognition/settings.py": {"recognition_looks_below", "recognition_keep_stacked"},
+    "services/retention/api/views.py": {"taken_from", "kept_under_hold"},
+    "services/retention/store/runs.py": {"kept_under_hold"},
+}
+"""Arguments and assigned names by module that outsiders know: fields of events, requests and answers, keys of the
+policy and of purge lists, settings, problem codes and columns."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -42,10 +64,79 @@ def refused_names(path: Path) -> Iterator[str]:
             yield f"{node.name}, line {node.lineno}"
 
 
+def values(node: ast.AST) -> Iterator[tuple[str, int]]:
+    """Yield the argument, assigned name or assigned attribute that a node declares, with its line."""
+    match node:
+        case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()):
+            yield name, node.lineno
+        case ast.Attribute(attr=name, ctx=ast.Store()):
+            yield name, node.lineno
+        case ast.ExceptHandler(name=str(name)) | ast.alias(asname=str(name)):
+            yield name, node.lineno
+
+
+def refused_values(path: Path) -> Iterator[str]:
+    """Yield the arguments, assigned names and assigned attributes in a module that have a refused word."""
+    for node in ast.walk(tree(path)):
+        yield from (f"{name}, line {line}" for name, line in values(node) if words(name) & REFUSED)
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_name_has_a_word_that_says_nothing(folder):
     found = {str(path.relative_to(ROOT)): list(refused_names(path)) for path in modules(folder)}
     assert not {path: names for path, names in found.items() if names}
+
+
+@pytest.mark.parametrize("folder", PRODUCT)
+def test_no_value_has_a_name_that_says_nothing(folder):
+    """Nor has an argument or an assigned name of product code, unless outsiders know it."""
+    found = {}
+    for path in modules(folder):
+        place = str(path.relative_to(ROOT))
+        names = {one.partition(",")[0] for one in refused_values(path)}
+        found[place] = names - STAY.get(place, set())
+    assert not {place: names for place, names in found.items() if names}
+
+
+def test_each_name_that_stays_is_in_its_module():
+    for place, names in STAY.items():
+        assert names <= {one.partition(",")[0] for one in refused_values(ROOT / place)}, place
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "take = lambda x: x",
+        "KEPT = 3",
+        "told: int = 1",
+        "def f(taken): ...",
+        "def f(*, keep=2): ...",
+        "def f(*parts, **ways): ...",
+        "g = lambda look: look",
+        "class A:\n    shown: list[int]",
+        "class A:\n    def __init__(self, f):\n        self.take = f",
+        "class A:\n    def __init__(self, f):\n        self._doors, self.b = f",
+        "for way in range(2): ...",
+        "found = [kept for kept in (1, 2)]",
+        "if looked_up := 1: ...",
+        "with open('a') as door: ...",
+        "try: ...\nexcept OSError as told: ...",
+        "import os as parts",
+    ],
+)
+def test_a_refused_value_is_found(line, tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text(line)
+    assert len(list(refused_values(planted))) == line.count("ways") + 1
+
+
+@pytest.mark.parametrize(
+    "line", ["f(taken=1)", "f.shown.append(1)", "mistaken = partial = 1", "print(parts)"]
+)
+def test_a_name_that_another_module_chose_is_not(line, tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text(line)
+    assert not list(refused_values(planted))
 
 
 @pytest.mark.parametrize(
