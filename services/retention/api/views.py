@@ -526,7 +526,7 @@ class BookingStatementOut(BaseModel):
 
 
 class ScheduleOut(BaseModel):
-    """The policy's retention schedule and its state: missing facts, overdue months, the standing order for daily purges."""
+    """The policy's retention schedule: missing facts, overdue months, the standing order for daily purges."""
 
     basis: dict[str, Any]
     missing: list[str]
