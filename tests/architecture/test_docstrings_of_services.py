@@ -1,4 +1,4 @@
-"""A service's docstring names the topics that the registry of topics has for it, and the tables that its role works on."""
+"""A service's docstring names the topics that the registry has for it, and the tables that its role works on."""
 
 import ast
 import re

@@ -20,7 +20,7 @@ URL = re.compile(r"https?://\S+")
 WIDTH = 120
 """The most characters of a line of prose, URLs apart."""
 
-CODE = ("services", "shared", "local", "deploy", "scenes", "training")
+CODE = ("services", "shared", "local", "deploy", "scenes", "training", "tests")
 """Folders whose docstrings and comments the tests check."""
 
 PAPERS = sorted(

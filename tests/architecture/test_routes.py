@@ -1,4 +1,4 @@
-"""Modules of routes read a request, call an action and render: they define no models, emit nothing and decide nothing."""
+"""Modules of routes read a request, call an action and render: they define no models, emit and decide nothing."""
 
 import ast
 from collections.abc import Iterator

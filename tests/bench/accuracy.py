@@ -198,7 +198,7 @@ def _extra_card(name: str, reading: PlateReading, frame: Image) -> Card:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Measure as the command line asks.
 
-    Raises: TruthFault, UndecodableImage; NoSuchEngine for one that cannot do what is asked.
+    Raises: TruthFault, UndecodableImage; NoSuchEngine for one that lacks a requested function.
     """
     samples = crops(args.crops, args.n) if args.crops else photos(args.photos, args.n)
     fit = (whole if args.reader_only else framed) if args.crops else None

@@ -1,8 +1,8 @@
 """Measures how fast ingest acknowledges frames: `make bench-frames`, or `python -m tests.bench.frames`.
 
 100 KB JPEGs through HTTP into ingest, each acknowledged only when file and folder are fsynced and
-Kafka has it, at 1, 8 and 32 clients. At the end what was acknowledged is counted in the object folder
-and in Kafka. SMOKE=1 runs for a second each, to see that it runs.
+Kafka has it, at 1, 8 and 32 clients. At the end it counts the acknowledged frames in the object folder
+and in Kafka. SMOKE=1 runs for a second each, as a check that it works.
 """
 
 import asyncio

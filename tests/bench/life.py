@@ -1,14 +1,14 @@
 """Measures the edge reads that pass the whole path, in everyday traffic: `make bench-reads`.
 
-200 devices, whose clocks are up to 2 s off, post what passes them: half of the POSTs have one read, the others 20 or 500.
+200 devices, whose clocks are up to 2 s off, post their reads: half of the POSTs have one read, the others 20 or 500.
 A vehicle is read once to six times, so retention votes passes. 5% of the reads arrive hours late, in POSTs of 2,000; 2%
 of the POSTs are sent twice; 1 read in 1,000 is a hit. The store begins with two million reads, and knows nine in ten of
 the vehicles. All on this machine.
 
 1. 120 s of that; the load waits whenever a consumer is more than a second or so behind. 30 s after the last POST,
-`lag_left` counts what is not stored, matched or logged by then, and spans whose passes are due for over 20 s. 2. One
-read a POST. 3. From POST to the alert stream, at 1,000 reads/s. At the end the rows in Postgres are counted against what
-was acknowledged. SMOKE=1 runs for seconds; SHAPE=burst runs `tests.bench.reads`.
+`lag_left` counts reads not stored, matched or logged by then, and spans whose passes are due for over 20 s. 2. One
+read a POST. 3. From POST to the alert stream, at 1,000 reads/s. At the end the rows in Postgres are compared with the
+acknowledged reads. SMOKE=1 runs for seconds; SHAPE=burst runs `tests.bench.reads`.
 """
 
 import asyncio

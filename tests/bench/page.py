@@ -52,7 +52,7 @@ def cut_out(frame: Image, box: tuple[int, int, int, int]) -> str:
 
     Args:
         frame: (H, W, 3) uint8 BGR.
-        box: x, y, width, height in px of the frame; what reaches over its edge is left off.
+        box: x, y, width, height in px of the frame; parts beyond its edge are cut off.
 
     Returns: an empty text where the box lies outside the frame.
     """

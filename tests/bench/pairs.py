@@ -5,7 +5,7 @@
 
 Each commit runs its own bench on its own code; every round runs all of them, in an order that rotates. Prints one line
 of JSON: CPU microseconds of each run, the medians, and for each earlier commit the median of the rounds' ratios. CPU
-time depends on what else the machine does: do not quote a figure of a loaded machine without saying so.
+time depends on other load of the machine: if you quote a figure of a loaded machine, mention the load.
 """
 
 import argparse

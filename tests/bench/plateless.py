@@ -1,8 +1,8 @@
 """Measures how often an engine reads a plate in frames without one: `make bench-plateless [N=2000] [DASHCAM=dir]`.
 
 Streets without plates, rendered, and dashcam frames with their plates painted out, all with signs,
-badges, telephone numbers and captions in them. Frames and streets are those that no training has seen.
-SMOKE=1 looks at a few, to see that it runs.
+badges, telephone numbers and captions in them. Trainings have used other frames and streets.
+SMOKE=1 reads a few, as a check that it works.
 """
 
 import argparse

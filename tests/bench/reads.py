@@ -1,12 +1,12 @@
 """Measures the edge reads that pass the whole path: `make bench-reads`, or `python -m tests.bench.reads`.
 
 Authenticated devices post reads over HTTP; Kafka carries them; hotlist matches them against 100,000
-entries, retention stores them in Postgres, audit records what was shown. All on this machine.
+entries, retention stores them in Postgres, audit records the disclosures. All on this machine.
 
 1. 60 s of 1,000 reads a POST, 2% of the POSTs sent twice. The load waits whenever a consumer is more
-   than a second or so behind, and the clock runs until the last read is worked: what is reported was
+   than a second or so behind, and the clock runs until the last read is worked: the reported rate was
    sustained, not queued. 2. One read a POST. 3. From POST to the alert stream, at 1,000 reads/s.
-At the end the rows in Postgres are counted against what was acknowledged. SMOKE=1 runs for seconds.
+At the end the rows in Postgres are compared with the acknowledged reads. SMOKE=1 runs for seconds.
 """
 
 import asyncio

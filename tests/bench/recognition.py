@@ -2,10 +2,10 @@
 
 `make bench-recognition [SECONDS=10] [ROUNDS=3]`. Frames are in the object store and their captures
 in Kafka, more than can be worked; the service consumes, decodes, reads, stores crops and publishes.
-Counted is what it has published in the time. PaddleOCR alone and the engine in question take turns
+It counts the messages published in the time. PaddleOCR alone and the engine in question take turns
 on the same frames and cores, since a shared machine is now faster and now slower; figures are the
 medians of the rounds, `ratio` that of the rounds' own ratios. SMOKE=1 runs one round of a second
-each, to see that it runs.
+each, as a check that it works.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Runs the servers of the benches in processes of their own, on a temporary folder.
 
 Everything ends with the bench. The broker is the embedded one, or Apache Kafka with `--kafka apache`
-(or KAFKA=apache); Postgres keeps its promises (fsync on), as the figures would mean nothing otherwise.
+(or KAFKA=apache); Postgres is durable (fsync on), as the figures would be worthless otherwise.
 """
 
 import argparse

@@ -84,8 +84,8 @@ def _drawn(folder: Path, samples: list[Sample], n: int | None) -> list[Sample]:
 def framed(crop: Image) -> tuple[Image, tuple[int, int, int, int]]:
     """Return a crop in the middle of a plain grey frame, so that the whole pipeline has to find it.
 
-    The grey is dark around a light crop and light around a dark one, as a plate stands off from the
-    car that carries it.
+    The grey is dark around a light crop and light around a dark one, like the contrast between a plate
+    and its car.
 
     Args:
         crop: (h, w, 3) uint8 BGR.

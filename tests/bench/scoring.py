@@ -112,7 +112,7 @@ def matched(
 def reliability(pairs: Iterable[tuple[float, bool]], bins: int = BINS) -> list[Bin]:
     """Return confidences with whether each was right, in bins of equal mass from the least sure up.
 
-    Fewer bins than asked for where there are fewer pairs; none of nothing.
+    Fewer bins than requested for fewer pairs; an empty list without pairs.
     """
     ordered = sorted(pairs)
     count = min(bins, len(ordered))
@@ -128,7 +128,7 @@ def reliability(pairs: Iterable[tuple[float, bool]], bins: int = BINS) -> list[B
 def calibration_error(bins: Sequence[Bin]) -> float | None:
     """Return the expected calibration error: mean distance of confidence from the share right, by mass.
 
-    Returns: 0 (confidence means what it says) to 1; None of nothing.
+    Returns: 0 (confidence equals the share right) to 1; None without pairs.
     """
     total = sum(one.n for one in bins)
     if not total:

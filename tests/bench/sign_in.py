@@ -1,10 +1,10 @@
 """Measures whether strangers at sign-in delay others: `make bench-signin`, or `python -m tests.bench.sign_in`.
 
-A hundred strangers, each at an address of its own, send 200 wrong sign-ins a second, half to names that are
-there. Meanwhile people sign in with what is right: some at a browser that nobody knows and a name that nobody
-guesses at, others at a browser that signed in before, to the very accounts that are guessed at, half of them at
-a stranger's own address. `cpu_s` is what identity used meanwhile, hashing included. Open loop: what is slow is
-not asked less. SMOKE=1 runs for seconds, to see that it runs.
+A hundred strangers, each at an address of its own, send 200 wrong sign-ins a second, half to existing
+names. Meanwhile people sign in with right credentials: some at an unknown browser with a name that the strangers
+do not guess at, others at a browser that signed in before, to the very accounts that are guessed at, half of them
+at a stranger's own address. `cpu_s` is identity's CPU meanwhile, hashing included. Open loop: slow answers do not
+reduce the load. SMOKE=1 runs for seconds, as a check that it works.
 """
 
 import asyncio

@@ -3,8 +3,8 @@
 Of N tests, at most A may fail. Suppose that A + 1 or more do. After n tests in random order, the number that
 failed is hypergeometric, and lowest where exactly A + 1 fail. The c-th stop, c = 0, 1, ..., comes once, after
 the least n at which at most c failures have a chance of RISK / 2**(c + 1) or less; the run ends there if at most c
-failed. The stops' chances add up to less than RISK, however many stops there are: that is the chance that
-tests which do not count are taken for some that do.
+failed. The stops' chances add up to less than RISK, however many stops there are: that is the chance of
+counting a mutant whose failing tests are too many.
 
 A few slow tests may cost more than all others. They are not drawn: of N tests, E are left aside, and each is
 counted as if it failed. Then A - E of the N - E that are drawn may fail, and all above holds for these.

@@ -1,7 +1,7 @@
 """Runs the tests under one mutant: the tests of its rule first, then those of other rules.
 
 `python -m tests.conformance.mutant_run JOB` runs them in a process of its own, in a source tree with the mutant
-in it, and writes to the job's file what came of it: which test caught the mutant, and how many tests of other
+in it, and writes the result to the job's file: which test caught the mutant, and how many tests of other
 rules fail under it. Others that do not reach the mutant are not run, since they cannot fail.
 """
 
@@ -103,7 +103,7 @@ class Hunt(Proofs):
         """Put the rule's own tests first: the quickest that reach the mutant, then those that do not reach it.
 
         Tests of other rules are those that reach it, as long as not all of them may fail: either quick files
-        first, until those left may all fail, or drawn at random, where chance tells earlier.
+        first, until those left may all fail, or drawn at random, if chance decides earlier.
         """
         own = [item for item in items if self.job.rule in self.of_test[item.nodeid]]
         own.sort(

@@ -2,7 +2,7 @@
 
 `python -m tests.conformance.mutant_server REQUESTS REPLIES FILE...` reads the names of files with jobs from one
 descriptor, a line each, and writes a line to the other when the job is done: `done`, or why the job needs a
-process of its own. No fixture is set up before the fork: each child sets up what its tests need.
+process of its own. No fixture is set up before the fork: each child sets up the fixtures of its tests.
 """
 
 import contextlib

@@ -2,7 +2,7 @@
 
 `make conformance-mutants` prints a line for each mutant and last `N mutants, M survived`. A mutant counts
 only if its module imports, its service starts, and at most 5% of the other rules' tests fail under it. So that
-not every test is run for every mutant, all are run once before, to see what lines each reaches.
+not every test is run for every mutant, all are run once before, to see which lines each reaches.
 """
 
 import argparse
@@ -147,7 +147,7 @@ def _run(chosen: Sequence[Mutant], options: argparse.Namespace) -> dict[Mutant, 
 
 
 def _reach_file(kept: Path | None, trees: Sequence[Path]) -> Path:
-    """Return the file of what the tests reach: the stored one, or a new one that is stored from now on."""
+    """Return the file of lines that the tests reach: the stored one, or a new one that is stored from now on."""
     if kept is not None and kept.exists():
         return kept
     made = _reached(trees)

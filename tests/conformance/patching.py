@@ -1,7 +1,7 @@
 """Changes functions of an imported module in place: every reference to them runs the changed code from then on.
 
-Only the bodies of functions are changed so. What imports have run or made already, such as constants, classes
-and decorators, would be left as before: for those, `replace` says why it refuses.
+Only the bodies of functions are changed so. The results of imports, such as constants, classes
+and decorators, would stay as before: for those, `replace` gives the reason of its refusal.
 """
 
 import gc
@@ -28,9 +28,9 @@ def replace(filename: str, before: str, after: str, ran: Collection[int]) -> int
     """Give the functions of `filename` that differ between the texts the code of `after`.
 
     Args:
-        ran: the lines that imports have run. What they ran cannot be run again.
+        ran: the lines that imports have run, which cannot run again.
     Returns: how many functions were changed.
-    Raises: NotInPlace, and then nothing is changed.
+    Raises: NotInPlace before any change.
     """
     found = _Differences()
     found.outside(compile(before, filename, "exec"), compile(after, filename, "exec"))

@@ -1,6 +1,6 @@
 """Finds the place of a change in a module: the lines that a test must run to notice it.
 
-A test that runs no line of a changed statement does nothing else than before. That holds within the body of a
+A test that runs no line of a changed statement behaves as before. That holds within the body of a
 function; a change to a signature, a decorator, a class or the module itself is noticed without.
 """
 

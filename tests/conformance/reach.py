@@ -1,7 +1,7 @@
 """Records which tests reach which lines: a test that runs none of a mutant's lines cannot fail under it.
 
 `python -m tests.conformance.reach FILE [PART/PARTS]` runs the tests that claim rules, those on Apache Kafka
-and on the S3 server aside, and writes to FILE what each of them ran. Where that cannot be told, because a test
+and on the S3 server aside, and writes to FILE the lines that each of them ran. Where these are unknown, because a test
 starts services as processes, reads their sources or shares what a fixture has set up, it is counted as reaching
 all that it may.
 """
@@ -49,7 +49,7 @@ class Reach(msgspec.Struct):
     def of(self, mutant: Mutant, root: Path = Path()) -> set[str]:
         """Return the tests that may notice a mutant.
 
-        What stands outside functions may be read from anywhere in its service, or from every service.
+        Code outside functions may be read from anywhere in its service, or from every service.
         """
         module = mutant.where.partition(":")[0].replace(
             "/", "."
@@ -199,7 +199,7 @@ def _file(item: pytest.Item) -> str:
 def _modules_of(words: Sequence[str]) -> set[str]:
     """Return the modules that a Python process may run: one service and the shared code, if its command names one.
 
-    Services import nothing of one another (tests/architecture).
+    Services do not import one another (tests/architecture).
     """
     text = " ".join(words).replace("/", ".")
     services = set(re.findall(r"\bservices\.(\w+)", text))

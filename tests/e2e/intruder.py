@@ -1,6 +1,6 @@
 """A service that was broken into, on Apache Kafka with ACLs: tries everything that its certificate may open.
 
-Every try is a request of Kafka's own protocol with that service's certificate, so what is seen is the broker's
+Every try is a request of Kafka's own protocol with that service's certificate, so the result is the broker's
 answer and not a client's caution.
 """
 

@@ -1,6 +1,6 @@
 """Each service played compromised on Apache Kafka with ACLs: it can do exactly the acts that the registry grants.
 
-What is expected is written here out of the registry in this test's own words, and not by `shared.kafka.acls`.
+The test derives the expected acts from the registry by itself, and not by `shared.kafka.acls`.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Kill -9 any one process during a run of 500 frames, on Apache Kafka: no frame is lost or doubled.
 
-The broker from a wheel promises nothing about a kill (ADR-0003), so this is tested on Apache Kafka only.
+The broker from a wheel makes no promise about a kill (ADR-0003), so this is tested on Apache Kafka only.
 """
 
 import asyncio

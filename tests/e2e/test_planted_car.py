@@ -1,7 +1,7 @@
 """The whole stack on Apache Kafka has no trace of a purged vehicle, and has its twin under a hold.
 
 The car is photographed, read, matched, shown to people, listed for evidence, and never asked for by its plate.
-What is searched, and where something may be left, is in docs/data.md.
+docs/data.md lists the places that are searched, and those where a trace may be left.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Searches for a vehicle everywhere in a stack: in rows, statistics, topics, objects, files and logs.
 
 A trace is a plate, a camera, a moment or a picture in any spelling, also within base64, hexadecimal digits and
-compressed data. Whoever finds nothing has proved nothing until the same search has found what is there.
+compressed data. A search without a result is a proof only if the same search has found a planted trace.
 """
 
 import base64

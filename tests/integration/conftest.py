@@ -56,7 +56,7 @@ def _certified_keys() -> Iterator[None]:
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """A clock that stands still at noon, 1 June 2026, until told to move."""
+    """A clock that shows noon, 1 June 2026, until the test moves it."""
     return FakeClock()
 
 
@@ -68,13 +68,13 @@ def authority(clock: FakeClock) -> TestAuthority:
 
 @pytest.fixture
 def bus() -> FakeBus:
-    """Kafka that can be looked into."""
+    """A fake of Kafka whose messages a test can read."""
     return FakeBus()
 
 
 @pytest.fixture
 def objects() -> FakeObjects:
-    """An object store that can be looked into."""
+    """A fake object store whose objects a test can read."""
     return FakeObjects()
 
 
@@ -126,7 +126,7 @@ def sample_app(
     policy: Policy,
     repository: Path,
 ) -> Callable[..., FastAPI]:
-    """What makes the app of a service that has a router and no tables of its own."""
+    """Makes the app of a service that has a router and no tables of its own."""
 
     def make(router: APIRouter, **more: Any) -> FastAPI:
         runtime = ApiRuntime(

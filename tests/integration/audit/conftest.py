@@ -104,7 +104,7 @@ def auditor(authority):
 
 @pytest.fixture
 def deliver(bus, writer, runtime):
-    """Publish events as other services do, and let audit take them with its own."""
+    """Publishes events as other services do, and has audit consume them along with its own."""
 
     async def send(*events):
         await runtime.relay.drain()
@@ -173,7 +173,7 @@ def ask_as_owner(as_owner):
 
 @pytest.fixture
 def tamper(as_owner):
-    """Do what the tables' owner can: switch the triggers off and write."""
+    """Writes with the rights of the tables' owner, with the triggers off."""
 
     async def write(table, statement, **values):
         async with as_owner("audit") as connection:
@@ -189,7 +189,7 @@ def an_actor(person_id=OFFICER, name="Officer Seven"):
 
 
 def an_attempt(clock, **changes):
-    """A search for a plate."""
+    """Return an attempt to search for a plate."""
     return AccessAttempted(
         **{
             "occurred_at": clock.now(),
@@ -214,7 +214,7 @@ def an_attempt(clock, **changes):
 def a_disclosure(
     clock, attempt, *, record_ids=("r1", "r2"), plates=("7ABC123", "8XYZ999"), day=None, **changes
 ):
-    """What an attempt was shown; the last record has the plates that no other has."""
+    """Return a disclosure of an attempt; each record has a plate, and the last one all further plates."""
     shown = [
         DisclosedRecord(
             record_id=record_id,

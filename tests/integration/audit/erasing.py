@@ -19,7 +19,7 @@ from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
 from tests.integration.audit.sealed_events import a_hit
 
 BEFORE = datetime(2025, 4, 27, 12, tzinfo=UTC)
-"""What the schedule lets a purge take on the tests' day."""
+"""The end of the schedule on the tests' day: a purge may destroy earlier records."""
 
 
 OLD = date(2025, 4, 20)
@@ -72,7 +72,7 @@ def purge(deliver, objects, clock, runtime, writer):
 
 
 def certified(clock, run_id, digest="c1" * 32, **changes):
-    """That retention signed a run's certificate."""
+    """Return the event of a run's certificate, signed by retention."""
     said = {"change": "certified", "details": {"certificate_sha256": digest}}
     return PurgeChanged(
         occurred_at=clock.now(), actor=an_actor(), run_id=run_id, **{**said, **changes}
@@ -84,7 +84,7 @@ def a_disclosed(name, plate, **more):
 
 
 def sightings(clock):
-    """A disclosure of records of three days, hits on them, and what was done about one."""
+    """Return a disclosure of records of three days, hits on them, and the handling of one."""
     attempt = an_attempt(clock, elements={})
     days = [
         DisclosedDay(

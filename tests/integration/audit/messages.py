@@ -11,6 +11,6 @@ def message_of(event, source="retention"):
 
 
 def with_right_mac(message, source="retention"):
-    """The same with the MAC that `source` makes of it."""
+    """Return the message with the MAC that `source` computes for it."""
     mac = mac_key(source).mac(message.topic, message.key, message.headers, message.value)
     return message._replace(headers={**message.headers, MAC: mac.encode()})

@@ -20,7 +20,7 @@ VERIFIER = Signer(ORIGIN, SEED).verifier
 
 @pytest.fixture
 def command(settings, monkeypatch, capsys):
-    """Run the command line on the test's database; return its exit status and what it printed."""
+    """Runs the command line on the test's database; returns its exit status and its output."""
 
     async def call(*arguments, key=True):
         monkeypatch.setenv("DATABASE_URL", settings.database_url)

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
 def tree_hash(leaves):
-    """The Merkle tree hash of RFC 6962, 2.1."""
+    """Compute the Merkle tree hash of RFC 6962, 2.1."""
     if len(leaves) == 1:
         return leaves[0]
     split = 1

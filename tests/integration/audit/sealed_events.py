@@ -20,7 +20,7 @@ def verdict(verdict, writer):
 
 
 def a_hit(clock, **changes):
-    """A hit on a plate that was seen an hour ago."""
+    """Return a hit on a plate that was seen an hour ago."""
     return HitRaised(
         **{
             "occurred_at": clock.now(),

@@ -65,7 +65,7 @@ def bootstrap(request, tmp_path):
 
 
 async def newest(bootstrap):
-    """The newest time that audit published."""
+    """Return the newest time that audit published."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     await consumer.start()
     try:

@@ -287,7 +287,7 @@ async def test_the_verifier_prints_the_certificate_of_what_was_erased(
 async def test_an_erasing_under_another_certificate_than_the_log_has_is_found(
     deliver, clock, purge, query, tamper, verdict
 ):
-    """As whoever owns the tables could write it: the entry and what is on record agree with each other."""
+    """The owner of the tables could write it: the entry and the stored certificate agree with each other."""
     await deliver(*sightings(clock))
     await purge()
     await tamper(

@@ -44,7 +44,7 @@ def judged(exported):
 
 
 def plain(exported):
-    """What a reader of the file can decode, disclosures included."""
+    """Decode a file as its reader can, disclosures included."""
     found = []
     for line in exported:
         said = json.loads(line)
@@ -185,7 +185,7 @@ async def test_what_was_erased_is_answered_for_by_its_certificate(deliver, clock
 
 
 def group(exported, seq, name=None):
-    """The place and the content of a line with a value of entry `seq`."""
+    """Return the place and the content of a line with a value of entry `seq`."""
     for place, line in enumerate(exported):
         if line.startswith(b'{"of":%d,' % seq):
             said = msgspec.json.decode(line, type=Disclosed)
@@ -231,7 +231,7 @@ def swap_values(exported):
 
 
 def swap_records(exported):
-    """Of a group of two, in an export before the purge."""
+    """Swap the records of a group of two, in an export before the purge."""
     place, said = group(exported, 1, "records/2025-04-20")
     return put(exported, place, said, records=said.records[::-1])
 
@@ -255,7 +255,7 @@ def repeat_value(exported):
 
 
 def call_it_erased(exported):
-    """As if the purge of the log had erased it: by the id of that purge, where there is one."""
+    """Mark a value as erased by the purge of the log: by the id of that purge, if there is one."""
     _, erased = group(exported, 2)
     place, said = group(exported, 3)
     return put(exported, place, said, disclosure=None, erased=erased.erased)
@@ -424,7 +424,7 @@ async def test_a_breach_report_and_a_search_by_plate_tell_of_exported_values(
 
 
 async def test_an_outsider_checks_the_values_of_an_export(deliver, clock, purge, client, export):
-    """By docs/audit-log.md alone: the values, what was erased of them, and the list's digest."""
+    """By docs/audit-log.md alone: the values, the erased ones among them, and the list's digest."""
     await deliver(*sightings(clock), an_attempt(clock))
     await purge()
     [key] = (await client.get("/v1/keys")).json()["keys"]

@@ -39,7 +39,7 @@ FINDINGS = "SELECT subject, details FROM findings WHERE kind = 'forged_event' OR
 
 
 def made_by(key, event, source):
-    """A message that names `source` as its maker, with the MAC of `key`."""
+    """Return a message that names `source` as its maker, with the MAC of `key`."""
     record = with_mac(encode(event, source), mac_key(key))
     return message_of(event, source)._replace(headers=dict(record.headers))
 
@@ -51,7 +51,7 @@ def without_mac(message):
 
 @pytest.fixture
 def refused(writer, query):
-    """Have audit take messages of which it must refuse one; return that one's finding."""
+    """Has audit consume messages of which it must refuse one; returns that one's finding."""
 
     async def append(*messages, forged):
         with pytest.raises(SomeRefused) as raised:
@@ -175,7 +175,7 @@ async def test_an_outbox_row_that_was_changed_is_refused(
 
 
 def with_last_key(settings, until):
-    """Audit's settings while retention changes its key: the one of tests is the last, until then."""
+    """Return audit's settings while retention changes its key: the tests' key is the previous one, until then."""
     new = b64encode(bytes(range(1, 33))).decode()
     both = all_mac_keys().replace(
         f"retention:{mac_key_text('retention')}",
@@ -215,7 +215,7 @@ async def test_events_in_kafka_from_before_macs_are_taken_by_their_offset_for_a_
     clock.advance(days=7)
     with pytest.raises(SomeRefused):
         await writer.append([without_mac(message_of(an_attempt(clock)))])
-    await writer.append([old])  # it stands in the log: nothing to append, nothing forged
+    await writer.append([old])  # it is in the log already: no entry, no forgery
     assert len(await query(FINDINGS)) == 2
 
 
@@ -301,7 +301,7 @@ async def test_an_upgraded_log_takes_what_lay_in_kafka_and_a_new_log_takes_nothi
         assert {p: n for p, n in ends.items() if p not in own} == {
             p: n for p, n in now.items() if p not in own
         }
-        # Each start tells its policy by the outbox, which may reach Kafka before the ends are noted.
+        # Each start announces its policy by the outbox, which may reach Kafka before the ends are noted.
         assert all(now[place] <= ends[place] <= later[place] for place in own)
 
         async def arrived():

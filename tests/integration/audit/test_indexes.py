@@ -1,4 +1,4 @@
-"""What people and rules ask the log is answered by indexes, however long the log is."""
+"""Indexes answer the questions of people and rules, however long the log is."""
 
 import pytest
 from sqlalchemy import text
@@ -24,7 +24,7 @@ FILL = text(
 
 @pytest.fixture
 async def filled(runtime, as_owner):
-    """A log of so many entries, with what the planner learns of them."""
+    """Fills a log with so many entries, and updates the planner's statistics."""
     await runtime.start()
     async with as_owner("audit") as connection:
         await connection.execute(FILL, {"last": ENTRIES - 1})

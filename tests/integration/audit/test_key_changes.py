@@ -30,7 +30,7 @@ WHO = ("--person-id", "adm-1", "--name", "A. Dmin", "--title", "Contractor", "--
 
 @pytest.fixture
 def rotate(settings, monkeypatch, capsys):
-    """Change the key by the command line; return its exit status and what it printed."""
+    """Changes the key by the command line; returns its exit status and its output."""
 
     async def call(old=SEED, new=NEXT):
         for name, seed in (("AUDIT_SIGNING_KEY", old), ("AUDIT_NEXT_SIGNING_KEY", new)):
@@ -49,7 +49,7 @@ def rotate(settings, monkeypatch, capsys):
 
 
 def holding(runtime, seed, following=None):
-    """A writer of a process that was given these keys."""
+    """Return a writer of a process with these keys."""
     keys = {"audit_signing_key": b64encode(seed).decode()}
     if following is not None:
         keys["audit_next_signing_key"] = b64encode(following).decode()

@@ -1,4 +1,4 @@
-"""The log on a real Postgres: once each, no gaps, append-only, and what was altered is found."""
+"""The log on a real Postgres: once each, no gaps, append-only, and every alteration is found."""
 
 import asyncio
 from base64 import b64decode
@@ -131,7 +131,7 @@ async def test_writers_at_the_same_time_make_one_log(app, runtime, clock, query,
 
 @pytest.mark.clause("468.6/unalterable")
 async def test_update_delete_and_truncate_are_refused(deliver, writer, clock, query, ask_as_owner):
-    """By Postgres to the role that works, and by the triggers even to the tables' owner."""
+    """Postgres refuses them to the working role, and the triggers refuse them even to the tables' owner."""
     await deliver(*[an_attempt(clock) for _ in range(600)])
     assert await writer.sign_if_grown()
     for table, column in (("entries", "kind"), ("nodes", "level"), ("checkpoints", "note")):
@@ -197,7 +197,7 @@ async def test_an_end_cut_off_behind_a_checkpoint_is_found(deliver, writer, cloc
 async def test_a_log_rewritten_whole_does_not_agree_with_its_signed_checkpoints(
     deliver, writer, runtime, clock, tamper, verdict, query
 ):
-    """Somebody with all rights but the key: every hash recomputed, the checkpoint's too."""
+    """The forger has all rights but the key, and recomputes every hash, the checkpoint's too."""
     events = [an_attempt(clock) for _ in range(10)]
     await deliver(*events)
     await writer.sign_if_grown()
@@ -219,7 +219,7 @@ async def test_a_log_rewritten_whole_does_not_agree_with_its_signed_checkpoints(
     await tamper("checkpoints", "DELETE FROM checkpoints")
     [unsigned] = (await verdict()).faults
     assert unsigned.what == "no verified signature covers entries 0 to 9"
-    found = await verdict(kept)  # what was altered is shown by a checkpoint that somebody kept
+    found = await verdict(kept)  # a checkpoint stored elsewhere exposes the alteration
     assert "another root" in found.faults[0].what
 
 

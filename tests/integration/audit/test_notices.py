@@ -1,4 +1,4 @@
-"""Findings reach somebody: they are sent to the department until its receiver has them."""
+"""Audit sends findings to the department until the department's receiver has them."""
 
 import asyncio
 import json

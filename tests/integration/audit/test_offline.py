@@ -84,7 +84,7 @@ async def test_an_export_ends_with_a_checkpoint_for_exactly_its_end(exported, qu
     assert sizes == [(300,), (640,)]
     await runtime.relay.drain()
     published = [event.size for event in bus.events(CheckpointSigned)]
-    assert published == [640]  # whoever keeps the last one published keeps the newest one
+    assert published == [640]  # the last published checkpoint is the newest one
 
 
 def without_checkpoints(lines):
@@ -106,7 +106,7 @@ async def test_an_export_whose_signatures_were_taken_out_does_not_verify(exporte
 
 @pytest.mark.clause("468.6/unalterable")
 async def test_a_forged_log_without_signatures_does_not_verify(exported):
-    """One entry rewritten, the chain recomputed, the checkpoints left out: nothing in it contradicts."""
+    """One entry rewritten, the chain recomputed, the checkpoints left out: the log has no contradiction."""
     forged, last = [], GENESIS
     for line in without_checkpoints(await exported()):
         if line.startswith(b'{"seq"'):
@@ -185,7 +185,9 @@ async def test_an_entry_that_is_missing_right_after_the_newest_checkpoint_is_nam
     found = await verdict()
     assert (found.ok, found.first_bad) == (False, 10)
     await tamper("entries", "DELETE FROM entries WHERE seq > 10")
-    assert (await verdict()).ok  # as the log was when it was signed: only a checkpoint kept tells
+    assert (
+        await verdict()
+    ).ok  # the log is as it was when it was signed: only a checkpoint from elsewhere exposes it
 
 
 @pytest.mark.clause("468.6/unalterable")

@@ -1,4 +1,4 @@
-"""The log before this one: closed with a checkpoint and an export, kept as long as access records, destroyed whole."""
+"""The log before this one: closed with a checkpoint and an export, stored like access records, destroyed whole."""
 
 import json
 from base64 import b64decode
@@ -47,7 +47,7 @@ MOVE = """
 
 @pytest.fixture
 def restarted(runtime, as_owner):
-    """Start the service over what is there, as after an upgrade: what the log had is the old log's."""
+    """Starts the service on the existing tables, as after an upgrade: their log becomes the old log."""
 
     @asynccontextmanager
     async def start():
@@ -216,7 +216,7 @@ async def test_the_old_log_is_destroyed_whole_once_it_is_due_and_an_entry_says_s
 
 
 async def test_the_old_log_is_not_destroyed_before_its_time(closed, query, age, runtime, clock):
-    """By the policy and the service's clock, and by the law and the database's."""
+    """The policy and the service's clock refuse it, and so do the law and the database's clock."""
     before = await query(LEFT)
     end = OldLogEnd(runtime)
     assert not await end.destroy_if_due()

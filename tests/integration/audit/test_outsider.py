@@ -1,4 +1,4 @@
-"""A verifier that follows docs/audit-log.md alone: nothing of it is imported from this repository."""
+"""A verifier that follows docs/audit-log.md alone, without any code of this repository."""
 
 import json
 from hashlib import sha256

@@ -45,7 +45,7 @@ def signed(deliver, writer, clock):
 
 @pytest.fixture
 def fix(writer, runtime, go_to, signed):
-    """Let a month end; return the entry's number that fixes it. The seed is signed unless told not."""
+    """Lets a month end; returns the number of the entry that fixes it. The seed is signed by default."""
     scheduler = Scheduler(runtime, runtime.settings, writer)
 
     async def end(at, *, checkpoints=2):
@@ -98,7 +98,7 @@ async def test_periods_are_whole_months_without_gap_or_overlap_and_the_log_fixes
     ]
     entries = await query("SELECT seq FROM entries WHERE kind = 'period.fixed' ORDER BY seq DESC")
     assert [p["seq"] for p in found] == [row.seq for row in entries]
-    await deliver()  # what comes back over Kafka stands in the log already
+    await deliver()  # the records that return over Kafka are in the log already
     assert len(await query("SELECT seq FROM entries WHERE kind = 'period.fixed'")) == 2
     assert (await verdict()).ok
 

@@ -231,7 +231,7 @@ async def test_a_hit_is_found_by_either_of_its_plates(deliver, clock, ask):
 
 @pytest.fixture
 def findings(runtime, bus, watch, deliver):
-    """Look the log over; return what was newly raised."""
+    """Reviews the log; returns the newly raised findings."""
 
     async def raise_new():
         bus.records.clear()
@@ -312,7 +312,7 @@ async def test_an_account_with_roles_that_exclude_each_other_is_a_finding(delive
     assert (finding.kind, finding.subject) == ("exclusive_roles", str(account))
     assert finding.details["pairs"] == ["auditor and officer"]
     await deliver(an_account_change(clock, account, "exclusive_roles_found", pairs=pairs))
-    assert await findings() == []  # told again at each start; one finding
+    assert await findings() == []  # announced again at each start; one finding
 
 
 @pytest.mark.clause("468.3/deliverer")
@@ -355,7 +355,7 @@ async def test_who_was_let_back_in_on_the_host_is_a_finding_that_they_cannot_clo
 
 
 def a_contradiction(clock, device, **changes):
-    """Two reads of one moment that name two plates, as retention tells it."""
+    """Return two reads of one moment that name two plates, as retention announces them."""
     fields = {
         "occurred_at": clock.now(),
         "device_id": device,
@@ -433,7 +433,7 @@ async def test_refused_sign_ins_and_unknown_callers_count_as_well(deliver, findi
 
 
 def a_count(clock, count, client_address="2001:db8::/64"):
-    """Refusals that a service has counted."""
+    """Return refusals that a service has counted."""
     return RefusalsCounted(
         occurred_at=clock.now(),
         service="ingest",
@@ -551,7 +551,7 @@ async def test_patterns_of_other_plates_are_not_one_plate(deliver, findings, clo
 
 
 def disclosing(clock, count, **changes):
-    """A disclosure of so many records."""
+    """Return a disclosure of so many records."""
     attempt = an_attempt(clock)
     return attempt, a_disclosure(clock, attempt, **{"count": count, **changes})
 

@@ -24,17 +24,17 @@ pytestmark = pytest.mark.clause("wall/sealed-log")
 
 
 def changed(message, body, source="retention"):
-    """The message with another body, as its source would have sent it."""
+    """Return the message with another body, as its source would have sent it."""
     return with_right_mac(message._replace(value=msgspec.json.encode(body)), source)
 
 
 def opened(disclosure):
-    """What a disclosure says, decoded as an outsider does it."""
+    """Decode a disclosure as an outsider does it."""
     return json.loads(urlsafe_b64decode(disclosure + "=" * (-len(disclosure) % 4)))
 
 
 def digest(disclosure):
-    """Its digest, computed as an outsider does it."""
+    """Compute its digest as an outsider does it."""
     return urlsafe_b64encode(sha256(disclosure.encode()).digest()).rstrip(b"=").decode()
 
 
@@ -200,7 +200,7 @@ async def test_what_is_delivered_again_has_the_same_leaf(deliver, query, clock, 
 
 
 def salts_in_base64url(event_id, keys):
-    """Salts as entries had them until this version: the same halves, 22 characters each."""
+    """Return salts as entries had them until this version: the same halves, 22 characters each."""
     salts = salter(event_id, keys)
 
     def written(day, name, count):
@@ -245,7 +245,7 @@ async def test_a_sealed_value_that_comes_again_otherwise_is_refused_and_found(
 
 
 async def test_equal_values_of_two_events_have_other_digests(deliver, query, clock):
-    """Salted: who has an entry cannot try plates until the digest fits."""
+    """With the salt, the holder of an entry cannot try plates until the digest fits."""
     hit = a_hit(clock)
     await deliver(hit, msgspec.structs.replace(hit, event_id=uuid4()))
     one, other = [

@@ -1,4 +1,4 @@
-"""`make authz-matrix`: every case of every service; the last line says how many were sent and how many wrong."""
+"""`make authz-matrix`: every case of every service; the last line has the numbers of sent and of wrong cases."""
 
 import json
 import os

@@ -13,7 +13,7 @@ TIME_S = 20
 
 @dataclass
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The body, if it is JSON; else None."""
+        """The body, if it is JSON; otherwise None."""
         is_json = self.headers.get("content-type", "").partition(";")[0].endswith("json")
         return json.loads(self.body) if is_json and self.body else None
 
@@ -44,9 +44,9 @@ async def ask(
     *,
     listen_s: float = 0,
 ) -> Answer:
-    """Send a request as from `address`; a stream of events is heard for `listen_s` once it has begun.
+    """Send a request as from `address`; read a stream of events for `listen_s` once it has begun.
 
-    A body of bytes goes as it is, with the content type that `headers` say.
+    A body of bytes goes as it is, with the content type of `headers`.
     """
     answer = Answer()
     ended = asyncio.Event()

@@ -1,6 +1,6 @@
-"""Who gets in where, by the policy's tables and what a route declares; nothing here asks the services' code.
+"""The expected answers by the policy's tables and each route's declaration, independent of the services' code.
 
-A case is one request: a route, a role of `policy.toml` (or none), and what is the matter with the request.
+A case is one request: a route, a role of `policy.toml` (or none), and a condition of the request.
 """
 
 import random
@@ -25,7 +25,7 @@ PUBLIC = {
     "/v1/sessions": "identity: sign-in; password and second factor are the credential",
     "/v1/sessions/renewal": "identity: a refresh token is the credential",
 }
-"""Routes without a permission, and why. None of them shows ALPR data."""
+"""Routes without a permission, and why. They show no ALPR data."""
 
 WITHOUT_TRAINING = frozenset(
     [
@@ -38,10 +38,10 @@ WITHOUT_TRAINING = frozenset(
         "release:download",
     ]
 )
-"""Permissions that operate nothing and show no ALPR data within the department (468.4(d))."""
+"""Permissions that operate no function and show no ALPR data within the department (468.4(d))."""
 
 WITH_PURPOSE = frozenset(["record:search", "image:read", "audit:read", "hold:manage"])
-"""Permissions of which each use carries a purpose (468.4(a)), whatever a route declares; some routes of others do too."""
+"""Permissions of which each use carries a purpose (468.4(a)), on every route; some routes of others do too."""
 
 DEPARTMENT_ALONE = frozenset({"audit:read"})
 """Permissions that people of another agency are refused whole; elsewhere they see their own agency's records."""
@@ -128,11 +128,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Expected:
-    """The answer: let in by the guard, or a status with the code that says why not."""
+    """The answer: the guard grants access, or a status with the code that gives the reason."""
 
     allowed: bool
     status: int | None = None
-    """None: whatever the service makes of what the guard let in, but 401 and 403."""
+    """The status; None for any of the service's own after the guard, except 401 and 403."""
     code: str | None = None
     says: str = ""
     """Words of the refusal."""
@@ -159,11 +159,11 @@ class Tables:
         return cls({**roles, NO_ROLE: frozenset()}, opens, frozenset(plain["purposes"]["allowed"]))
 
     def right_kind(self, permission: str) -> str:
-        """A kind of purpose that opens a permission."""
+        """Return a kind of purpose that opens a permission."""
         return min(self.opens.get(permission, self.allowed))
 
     def wrong_kind(self, permission: str) -> str:
-        """A kind of the closed list that does not; a permission without a row is opened by any."""
+        """Return a kind of the closed list that does not; any kind opens a permission without a row."""
         return min(self.allowed - self.opens.get(permission, self.allowed), default="audit")
 
 
@@ -218,7 +218,7 @@ def some(cases: list[Case], number: int, seed: int) -> list[Case]:
 
 
 def expected(case: Case, tables: Tables) -> Expected:
-    """Return what the policy and the route's declaration make of a case."""
+    """Return the answer to a case by the policy and the route's declaration."""
     permission, matter = case.route.permission, case.matter
     if case.route.device or matter in NOBODY:
         return Expected(allowed=False, status=401)

@@ -50,7 +50,7 @@ class Matrix:
         """Answers that showed the department's record to one of its own."""
 
     async def wrong(self, cases: Iterable[Case]) -> list[str]:
-        """Send every case; return what was wrong."""
+        """Send every case; return the wrong answers."""
         found = []
         for case in cases:
             fault = await self._one(case)

@@ -12,7 +12,7 @@ ELSEWHERE = "CA0529999"
 
 
 class Sender:
-    """Somebody of a role who sends one request."""
+    """A person of a role who sends one request."""
 
     def __init__(self, authority: TestAuthority, case: Case, tables: Tables) -> None:
         self.account_id = str(uuid4())
@@ -21,7 +21,7 @@ class Sender:
         self._tables = tables
 
     def headers(self) -> dict[str, str]:
-        """The headers of the request; a suspension is made known first."""
+        """Return the headers of the request; a suspension is published first."""
         matter = self._case.matter
         if self._case.route.device:
             return {"authorization": f"Bearer {self._access()}"}
@@ -38,7 +38,7 @@ class Sender:
         return headers
 
     def privileged(self, *, same_person: bool) -> dict[str, str]:
-        """Headers of a person with every permission; of this person if `same_person`."""
+        """Return headers of a person with every permission; of this person if `same_person`."""
         account_id = self.account_id if same_person else str(uuid4())
         token = self._authority.access_token(account_id=account_id)
         purpose = self._authority.purpose_token(account_id=account_id)

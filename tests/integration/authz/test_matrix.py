@@ -1,4 +1,4 @@
-"""Every route as every role with everything that may be the matter: the policy's tables say who gets in."""
+"""Every route, as every role, in every condition of a request: the answer is that of the policy's tables."""
 
 import base64
 import json
@@ -140,19 +140,19 @@ planted = APIRouter()
 
 @planted.get("/v1/planted")
 async def unguarded() -> str:
-    """Says nothing of a guard and has none."""
+    """Declares no guard and has none."""
     return SECRET_PLATE
 
 
 @planted.post("/v1/pretended", openapi_extra={"x-permission": "record:search"})
 async def pretended() -> str:
-    """Declares a permission that nothing asks for."""
+    """Declares a permission that it does not check."""
     return SECRET_PLATE
 
 
 @planted.get("/v1/swapped", openapi_extra={"x-permission": "record:search"})
 async def swapped(grant: Annotated[Grant, access(Permission.ACCOUNT_SELF)]) -> str:
-    """Is guarded as it says, since the document is made from the guard."""
+    """Is guarded as declared, since the document is made from the guard."""
     return grant.principal.name
 
 

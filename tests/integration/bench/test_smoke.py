@@ -1,4 +1,4 @@
-"""The benches run and count right, at a size for seconds; what they measure is another matter."""
+"""The benches run and count right, at a size for seconds; these tests do not check their figures."""
 
 import json
 import os

@@ -54,7 +54,7 @@ __all__ = [
 
 @pytest.fixture
 def people(clock):
-    """What the services know of keys and accounts; current, as no ticker runs here."""
+    """The keys and accounts that the services know; current, as no ticker runs here."""
     people = some_people(clock)
     people.assume_current()
     return people
@@ -166,7 +166,7 @@ async def hotlist(services, part_of, settings):
 
 @pytest.fixture
 def store(retention):
-    """Have retention take events of one type, as Kafka would bring them."""
+    """Has retention consume events of one type, as Kafka would bring them."""
 
     async def store(*events):
         for subscription in subscriptions(service_of(retention, RetentionService)):

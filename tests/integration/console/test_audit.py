@@ -12,7 +12,7 @@ from shared.service.running import service_of
 
 @pytest.fixture
 async def auditors(hire, train):
-    """Two auditors, who have done nothing yet that is in a sample."""
+    """Two auditors, without any work that is in a sample."""
     first = await hire("a.first", "auditor", title="Auditor")
     second = await hire("b.second", "auditor", title="Auditor")
     await train(first, second)
@@ -43,7 +43,7 @@ async def test_the_log_is_searched_and_the_search_is_in_it(
 async def test_pages_of_the_log_follow_one_another(browser, sign_in, auditors, declare, logged):
     await sign_in(auditors[0])
     await declare("audit", "/audit")
-    for _ in range(3):  # each look is entries itself: soon there is more than one page of them
+    for _ in range(3):  # each view adds entries itself: soon there is more than one page of them
         for _ in range(5):
             await browser.open("/audit")
         await logged()
@@ -60,7 +60,7 @@ async def test_pages_of_the_log_follow_one_another(browser, sign_in, auditors, d
 
 @pytest.fixture
 def month_ended(services, clock, logged):
-    """Let June end with what was logged until now, and sign what its sample's seed comes from."""
+    """Lets June end with the entries until now, and signs the source of its sample's seed."""
 
     async def end():
         await logged()

@@ -109,7 +109,7 @@ async def test_an_officer_looks_entries_up_and_cannot_end_them(
 
 @pytest.fixture
 async def upload(hotlist, services, list_id):
-    """Upload a list as somebody."""
+    """Uploads a list as a given person."""
     transport = httpx.ASGITransport(services["hotlist"])
 
     async def upload(person, rows):

@@ -116,7 +116,7 @@ async def test_the_code_on_the_sheet_is_the_enrolment_link_which_no_server_log_o
     assert kept == f"invitation={token}"
     assert sheet.headers["Cache-Control"] == "no-store"
     assert token not in caplog.text
-    # The page attempts nothing that its Content-Security-Policy forbids.
+    # The page attempts only what its Content-Security-Policy permits.
     assert "'unsafe-inline'" not in sheet.headers["Content-Security-Policy"]
     assert " style=" not in sheet.text
     assert "<style" not in sheet.text
@@ -127,7 +127,7 @@ async def test_the_code_on_the_sheet_is_the_enrolment_link_which_no_server_log_o
 
 
 def at_night(svg):
-    """A QR code's SVG as a dark window shows it, 8 pixels a module: only what it fills itself is light."""
+    """Draw a QR code's SVG as a dark window shows it, 8 pixels a module: only its own fills are light."""
     [side] = {int(number) for number in re.search(r'viewBox="0 0 (\d+) (\d+)"', svg).groups()}
     shown = np.zeros((side, side), np.uint8)
     if f'<path fill="#fff" d="M0 0h{side}v{side}h-{side}z"/>' in svg:

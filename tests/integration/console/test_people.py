@@ -22,7 +22,7 @@ async def officer(hire, train):
 
 
 def forms(browser):
-    """Where the forms of the open page go, the one to sign out apart."""
+    """Return the actions of the open page's forms, without that of the one to sign out."""
     return sorted(
         set(re.findall(r'method="post" action="([^"]+)"', browser.page.text)) - {"/sign-out"}
     )

@@ -27,7 +27,7 @@ async def lieutenant(hire, train):
 
 @pytest.fixture
 async def asked(release, services, administrator, hire, train):
-    """A request of an agency of another state, with its document: it takes two approvers."""
+    """A request of an agency of another state, with its document: it needs two approvers."""
     await train(administrator)
     requester = await hire("d.ruiz", "agency_requester", title="Agency Requester", ori=RENO)
     transport = httpx.ASGITransport(services["release"])

@@ -86,7 +86,7 @@ class Hotlist:
 
     @property
     def running(self):
-        """What its routes work with."""
+        """The service that its routes use."""
         return service_of(self.app, HotlistService)
 
     def headers(self, *permissions, **claims):
@@ -114,7 +114,7 @@ class Hotlist:
         )
 
     async def listed(self, *plates, source="department", kind="stolen_vehicle", state="CA", **more):
-        """A list with these plates in force."""
+        """Store a list with these plates in force."""
         list_id = await self.list(source, **more)
         rows = "".join(f"{plate},{state},{kind}\n" for plate in plates)
         await self.upload(list_id, "plate,state,record_kind\n" + rows)
@@ -150,7 +150,7 @@ class Hotlist:
         await self.handlers[ReadRecorded](list(reads))
 
     async def purge(self, before, *held, gone=()):
-        """Have reads destroyed that were captured before `before`, those apart that a hold keeps."""
+        """Have reads destroyed that were captured before `before`, without those that a hold retains."""
 
         async def page(reads):
             yield sorted(Record("read", read.read_id) for read in reads)
@@ -174,7 +174,7 @@ class Hotlist:
         return (await self.call("GET", "/v1/hits", params=query))["items"]
 
     async def announced(self, kind):
-        """Events that left the outbox."""
+        """Return events that left the outbox."""
         await self.runtime.relay.drain()
         return self.bus.events(kind)
 

@@ -126,7 +126,7 @@ async def test_alerts_from_sources_or_agencies_not_ones_own_are_withheld(hotlist
 
 
 async def disclosed(hotlist):
-    """Hit ids in committed disclosures, as another connection sees them."""
+    """Return hit ids in committed disclosures, as another connection sees them."""
     async with hotlist.runtime.db.begin() as connection:
         rows = await connection.execute(
             text("SELECT convert_from(value, 'UTF8')::jsonb FROM outbox WHERE topic = :topic"),
@@ -142,7 +142,7 @@ async def disclosed(hotlist):
 
 @pytest.mark.clause("468.3.1(d)/access-record")
 async def test_each_delivery_is_recorded_before_it_is_sent(hotlist, streams, monkeypatch):
-    """At the moment when bytes are handed to the server, their disclosure is committed."""
+    """When the server receives the bytes, their disclosure is committed."""
     broadcaster = hotlist.running.broadcaster
     early: list[str] = []
     plain = broadcaster.stream
@@ -255,7 +255,7 @@ async def test_a_stream_ends_when_the_token_is_revoked_before_another_alert(
 async def test_a_silent_stream_ends_within_seconds_of_the_separation(
     settings, bus, objects, authority, policy, clock
 ):
-    """Not at its next sign of life, which may be long in coming."""
+    """The end does not wait for the next sign of life, which may be long in coming."""
     account = uuid4()
     slow = settings.model_copy(update={"hotlist_heartbeat_s": 60.0})
     async with (
@@ -273,7 +273,7 @@ async def test_a_silent_stream_ends_within_seconds_of_the_separation(
 
 
 async def test_a_slow_client_holds_nobody_up_and_misses_nothing(hotlist, streams):
-    """One client reads nothing for a while; its alerts wait in Postgres, not in memory."""
+    """One client stops reading for a while; its alerts wait in Postgres, not in memory."""
     await hotlist.listed("7ABC123")
     broadcaster = hotlist.running.broadcaster
     plain = broadcaster.stream

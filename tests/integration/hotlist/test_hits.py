@@ -59,7 +59,7 @@ async def test_a_look_alike_is_a_hit_that_says_where_it_differs(hotlist):
     assert [w["code"] for w in hit["warnings"]] == ["look_alike"]
     await hotlist.see(
         hotlist.read("7A8CI23", device=uuid4())
-    )  # two differences: the policy takes one
+    )  # two differences: the policy permits one
     assert len(await hotlist.hits()) == 1
 
 
@@ -93,7 +93,7 @@ async def test_a_stale_list_never_gives_the_top_tier(hotlist):
     [hit] = await hotlist.hits()
     assert (hit["tier"], hit["list_stale"], hit["list_age_s"]) == ("medium", True, 13 * 3600)
     assert "list_stale" in [w["code"] for w in hit["warnings"]]
-    # What somebody entered today is no older for the age of the extract beside it.
+    # An entry that a person made today is no older for the age of the extract beside it.
     await hotlist.add(list_id, "8XYZ111", state="CA")
     await hotlist.see(hotlist.read("8XYZ111"))
     [fresh, _] = await hotlist.hits()
@@ -251,7 +251,7 @@ async def test_a_list_is_held_only_against_its_own_agencys_cameras(hotlist):
 
 @pytest.mark.clause("468.5/one-validation")
 async def test_a_read_that_cannot_be_kept_goes_to_the_dead_letters(hotlist):
-    """The same ones as retention refuses (test_storing.py)."""
+    """These are the reads that retention refuses, too (test_storing.py)."""
     await hotlist.listed("7ABC123", "7ABC120")
     refused = []
     for name, changes in BAD_READS.items():
@@ -269,7 +269,7 @@ async def test_a_read_that_cannot_be_kept_goes_to_the_dead_letters(hotlist):
 
 async def test_odd_words_from_a_camera_do_not_stop_the_consumer(hotlist):
     await hotlist.listed("7ABC123")
-    """Words that Postgres cannot keep are refused (above); all others are a camera's to choose."""
+    """Texts of a camera that Postgres can store; others are refused (above)."""
     await hotlist.see(hotlist.read(device_name="c\u202eam 📷" * 200, plate_as_read="７ÄBC\x01"))
     [hit] = await hotlist.hits()
     assert (hit["device_name"], hit["plate_as_read"]) == (("c\u202eam 📷" * 200)[:500], "７ÄBC\x01")
@@ -306,7 +306,7 @@ async def test_a_hit_from_a_source_that_the_viewer_lacks_does_not_exist_for_them
         assert "7ABC123" not in str(problem)
     await hotlist.call("GET", path, headers=hotlist.headers(ori="CA0999900"), status=404)
     released = [r for t in await hotlist.announced(RecordsDisclosed) for r in t.all_ids]
-    assert released == [hit["hit_id"]]  # only what was shown to whom may see it
+    assert released == [hit["hit_id"]]  # only the log shows who saw which hits
 
 
 async def test_hits_are_filtered_and_paged(hotlist):
@@ -508,7 +508,7 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
 
 @pytest.mark.clause("468.5/holds")
 async def test_a_hit_of_a_held_read_stays_until_the_hold_is_released(hotlist, monkeypatch):
-    """What the officer was shown before a stop is what the defence asks for."""
+    """The defence asks for the hit that the officer saw before a stop."""
     monkeypatch.setattr("services.hotlist.actions.purging.PURGED_AT_ONCE", 2)
     monkeypatch.setattr("services.hotlist.actions.purging.READS_AT_ONCE", 1)
     await hotlist.listed("7ABC123", "8XYZ987")

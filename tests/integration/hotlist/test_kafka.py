@@ -36,7 +36,7 @@ async def kafka(broker):
 
 
 async def announced(bootstrap, wanted):
-    """Hits of these reads, from the topic."""
+    """Return hits of these reads, from the topic."""
     consumer = AIOKafkaConsumer(
         HitRaised.TOPIC, bootstrap_servers=bootstrap, auto_offset_reset="earliest"
     )

@@ -1,4 +1,4 @@
-"""Lists and versions: bad lines set aside, forward and back, without copies of what did not change."""
+"""Lists and versions: bad lines set aside, forward and back, without copies of unchanged entries."""
 
 import csv
 from datetime import timedelta
@@ -111,7 +111,7 @@ async def test_with_more_bad_lines_than_the_policy_allows_nothing_is_kept(hotlis
     assert "2BBB" not in str(problem)
     assert await rows_of(hotlist) == 0
     assert (await hotlist.call("GET", f"/v1/lists/{list_id}/versions"))["items"] == []
-    again = HEADER + good(94) + good(6)  # nothing wrong but that six are there twice
+    again = HEADER + good(94) + good(6)  # the only fault: six are there twice
     problem = await hotlist.upload(list_id, again, status=422)
     assert [e["line"] for e in problem["errors"]] == [96, 97, 98, 99, 100, 101]
     assert (await hotlist.upload(list_id, HEADER + good(95) + BAD))["set_aside"] == 5
@@ -153,7 +153,7 @@ async def test_a_version_that_loses_much_of_a_list_waits_for_another_person(hotl
     await hotlist.upload(list_id, HEADER + good(100))
     made = await hotlist.upload(list_id, HEADER + good(75))
     assert (made["state"], made["needs_second_word"]) == ("active", False)
-    hotlist.clock.advance(minutes=1)  # the newest uploads are kept, and this is to be the newest
+    hotlist.clock.advance(minutes=1)  # the newest uploads stay, and this is to be the newest
     made = await hotlist.upload(list_id, HEADER + good(56))
     assert (made["state"], made["needs_second_word"]) == ("draft", True)
     path = f"/v1/lists/{list_id}"
@@ -163,7 +163,7 @@ async def test_a_version_that_loses_much_of_a_list_waits_for_another_person(hotl
     assert "from 75 to 56 entries" in problem["detail"]
     rollback = {"version": 3, "reason": "mine all the same"}
     assert (await hotlist.call("POST", f"{path}/rollback", json=rollback, status=403))["code"]
-    # Nor by way of a list with nothing in force.
+    # Nor by way of a list without a version in force.
     await hotlist.call("POST", f"{path}/withdrawal", json={"reason": "a way around"})
     await hotlist.call("POST", activation, status=403)
     refused = [a for a in await hotlist.announced(AccessAttempted) if not a.allowed]
@@ -242,7 +242,7 @@ async def test_limits_of_size_and_rows_and_the_content_type_hold(hotlist):
 
 
 async def test_a_body_of_another_kind_is_not_held_whole_before_it_is_refused(hotlist):
-    """The route bounds CSV as it arrives; the guard reads JSON for its record, before anybody is known."""
+    """The route bounds CSV as it arrives; the guard reads JSON for its record, before it authenticates the caller."""
     taken = 0
 
     async def endless():

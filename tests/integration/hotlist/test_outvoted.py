@@ -1,4 +1,4 @@
-"""A hit on one frame that the vehicle's other frames contradict says so, and no alert waits for it."""
+"""A hit on one frame that the vehicle's other frames contradict is marked so, and alerts do not wait for it."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -10,7 +10,7 @@ from shared.events import PassReading, PassRecorded
 
 
 def passed(hotlist, read, *, plate="7ABC128", outvoted=True):
-    """The pass of a read and two more, which read something else."""
+    """Return the pass of a read and two more, with another plate."""
     others = [uuid4(), uuid4()]
     return PassRecorded(
         occurred_at=hotlist.clock.now(),

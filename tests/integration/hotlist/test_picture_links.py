@@ -52,7 +52,7 @@ async def test_a_picture_that_a_page_fetches_belongs_to_the_answer_that_offered_
 
 @pytest.mark.clause("468.6(c)/pictures-of-an-access")
 async def test_a_picture_of_an_alert_belongs_to_the_stream_of_each_who_got_it(seen, streams):
-    """Both ways by which an alert comes: live, and read from the store after a break."""
+    """An alert arrives in both ways: live, and read from the store after a break."""
     headers = [seen.headers(account_id=str(uuid4())) for _ in range(2)]
     await forget(seen)
     async with (

@@ -1,4 +1,4 @@
-"""What of hits is patrol, and what needs a declared purpose (policy 468.4(a), (b))."""
+"""Requests for hits that are patrol, and those that need a declared purpose (policy 468.4(a), (b))."""
 
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -29,7 +29,7 @@ async def hit(hotlist, objects):
 
 
 def acts(hit):
-    """Every way to a hit by its id."""
+    """Return every request for a hit by its id."""
     path = f"/v1/hits/{hit['hit_id']}"
     return [
         ("GET", path, None, 200),

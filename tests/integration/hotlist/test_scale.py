@@ -1,4 +1,4 @@
-"""Real sizes, with bounds wide enough for a busy machine: what they catch is a wrong complexity."""
+"""Real sizes, with bounds wide enough for a busy machine: they detect a wrong complexity."""
 
 import random
 import string
@@ -43,7 +43,7 @@ async def test_a_hundred_thousand_entries_are_uploaded_loaded_and_matched(hotlis
     added = await hotlist.add(list_id, "9ZZZ999", state="CA")
     single_s = time.perf_counter() - began
     assert added["version"] == 2
-    assert single_s < 2  # a copy of the list would take longer, and rows
+    assert single_s < 2  # a copy of the list would need longer, and rows
 
     others = plates(dice, 20_000, "6789")
     reads = [hotlist.read(plate) for plate in others]

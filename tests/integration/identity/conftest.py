@@ -27,7 +27,7 @@ PASSWORD = "four plain words here"
 
 @dataclass
 class Person:
-    """Somebody with an authenticator app."""
+    """A person with an authenticator app."""
 
     client: httpx.AsyncClient
     clock: object
@@ -63,7 +63,7 @@ class Person:
         return self
 
     async def try_sign_in(self, *, password=None, code=None, browser=None):
-        """Try from nowhere known, or from a `browser` with this token."""
+        """Try from an unknown browser, or from a `browser` with this token."""
         return await self.client.post(
             "/v1/sessions",
             json={
@@ -103,7 +103,7 @@ class Person:
 
 
 def certified_environment(settings, monkeypatch):
-    """Set what an operator has been given with the root's certificate."""
+    """Set the environment that an operator has with the root's certificate."""
     monkeypatch.setenv("ROOT_PUBLIC_KEYS", settings.root_public_keys)
     monkeypatch.setenv("EVENT_MAC_KEY", mac_key_text("identity"))
     key = settings.identity_issuer_key.get_secret_value()

@@ -1,4 +1,4 @@
-"""Who may hold what; who may change whom; every change an event with who, whom, when."""
+"""Permitted roles and changes of accounts; every change is an event with its author, its subject and its time."""
 
 import pytest
 from sqlalchemy import text
@@ -75,7 +75,7 @@ async def test_what_may_not_be_is_refused_by_name_and_nothing_is_kept(administra
         answer = await administrator.post("/v1/accounts", **an_account(**changes))
         assert (answer.status_code, answer.json()["field"]) == (422, field), changes
         assert answer.headers["content-type"] == "application/problem+json"
-    assert len(await waiting()) == before + len(FAULTY)  # the attempts, and nothing else
+    assert len(await waiting()) == before + len(FAULTY)  # the attempts alone
     listed = (await administrator.get("/v1/accounts")).json()["items"]
     assert [a["username"] for a in listed] == ["chief.admin"]
 

@@ -18,7 +18,7 @@ from tests.integration.identity.conftest import Person, certified_environment
 
 @pytest.fixture
 def environment(identity_settings, monkeypatch):
-    """What an operator has set."""
+    """The settings of an operator."""
     key = identity_settings.identity_key_encryption_key.get_secret_value()
     monkeypatch.setenv("DATABASE_URL", identity_settings.database_url)
     monkeypatch.setenv("DATABASE_OWNER_URL", identity_settings.database_owner_url)
@@ -123,7 +123,7 @@ async def test_the_command_lets_nobody_in_whom_another_administrator_can(
     assert "not an ALPR administrator" in err
     assert (await administrator.try_sign_in()).status_code == 401
     assert "unlocked" not in {e.change for e in await published(AccountChanged)}
-    # To enrol anew takes two others.
+    # A new enrolment needs two others.
     invite = ("release-lock", "--username", "chief.admin", "--invite", *why)
     code, _, err = await command(*invite)
     assert code == 2

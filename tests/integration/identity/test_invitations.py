@@ -1,4 +1,4 @@
-"""Who invites somebody does not hand the invitation over; for privileged roles it takes two to invite anew."""
+"""The inviter does not deliver the invitation; privileged roles need two people for another invitation."""
 
 import pytest
 
@@ -27,7 +27,7 @@ async def second(hire):
 
 @pytest.fixture
 async def invited(administrator, sergeant):
-    """Somebody whom the administrator invited; return the path of the invitation."""
+    """Has the administrator invite a person; returns the path of the invitation."""
     await administrator.sign_in()
     made = await administrator.post("/v1/accounts", **OFFICER)
     assert made.status_code == 201
@@ -116,7 +116,7 @@ async def test_a_privileged_person_is_invited_anew_by_two(
     proposed = await administrator.post(path, reason="lost the telephone")
     assert (proposed.status_code, proposed.json()["state"]) == (200, "proposed")
     assert proposed.json()["account"]["status"] == "active"
-    assert (await person.get("/v1/me")).status_code == 200  # nothing has changed
+    assert (await person.get("/v1/me")).status_code == 200  # the invitation is unchanged
     own = await administrator.post(f"{path}/approval")
     assert (own.status_code, own.json()["code"]) == (403, "reinvitation_needs_another_person")
     assert (await person.get("/v1/me")).status_code == 200

@@ -1,4 +1,4 @@
-"""On a real broker: what identity says reaches other services and replicas, which check tokens alone."""
+"""On a real broker: identity's events reach other services and replicas, which check tokens alone."""
 
 from contextlib import AsyncExitStack
 from typing import Annotated
@@ -28,7 +28,7 @@ from tests.integration.identity.conftest import Person, hand_over
 
 @pytest.fixture
 async def stack(broker, identity_settings, clock, objects, repository, postgres, database_url):
-    """Two replicas of identity and another service, joined by nothing but Kafka and their database."""
+    """Two replicas of identity and another service, joined only by Kafka and their database."""
     shared = {
         **identity_settings.model_dump(),
         "kafka_bootstrap": broker.bootstrap,

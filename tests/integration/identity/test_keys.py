@@ -1,4 +1,4 @@
-"""The key set: sealed at rest, rotated without anybody noticing, and gone when it must be."""
+"""The key set: sealed at rest, rotated without interruption, and deleted on time."""
 
 import asyncio
 import base64

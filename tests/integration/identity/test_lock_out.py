@@ -1,4 +1,4 @@
-"""Hard to impersonate, hard to lock out: what strangers' failures stop, and what they do not (ADR-0033)."""
+"""Hard to impersonate, hard to lock out: the effects of strangers' failures, and their limits (ADR-0033)."""
 
 import asyncio
 import contextlib
@@ -22,18 +22,18 @@ WRONG = "wrong and wrong"
 
 
 def client_at(app, address):
-    """A client with an address of its own."""
+    """Return a client with an address of its own."""
     transport = httpx.ASGITransport(app, client=(address, 40_000))
     return httpx.AsyncClient(transport=transport, base_url="http://identity")
 
 
 def forged(token):
-    """The same browser's token, signed with another key."""
+    """Return the same browser's token, signed with another key."""
     return BrowserTokens(bytes(32)).token_of(UUID(bytes=urlsafe_b64decode(token)[:16]))
 
 
 async def wrong_five_times(person, *, browser=None):
-    """Fail five times and say how."""
+    """Fail five times; return the answers."""
     answers = [await person.try_sign_in(password=WRONG, browser=browser) for _ in range(5)]
     return {answer.status_code for answer in answers}
 
@@ -43,14 +43,14 @@ async def test_a_stranger_stops_neither_an_open_session_nor_a_known_browser(hire
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
     assert await wrong_five_times(officer) == {401}
-    assert (await officer.try_sign_in()).status_code == 401  # right, but from nowhere known
+    assert (await officer.try_sign_in()).status_code == 401  # right, but from an unknown browser
     assert (await officer.get("/v1/me")).status_code == 200
     assert (await officer.renew()).status_code == 200
     known = await officer.try_sign_in(browser=officer.browser)
     assert known.status_code == 201
     assert known.json()["browser_token"] == officer.browser
     clock.advance(seconds=30)
-    assert (await officer.try_sign_in()).status_code == 401  # coming in released nothing
+    assert (await officer.try_sign_in()).status_code == 401  # signing in released no lock
     refused = [e for e in await published(SessionChanged) if e.change == "refused"]
     assert refused[-1].reason == "sign-in is locked"
     changes = [e for e in await published(AccountChanged) if e.key == officer.account_id]

@@ -29,7 +29,7 @@ ADDRESS = "j.rivera@mail.example.org"
 
 @dataclass
 class MailBox:
-    """A mail server that keeps what it is given, or refuses it."""
+    """A mail server that stores its messages, or refuses them."""
 
     context: ssl.SSLContext
     refuses: bool = False
@@ -132,7 +132,7 @@ async def mailing(request, mail_box):
 
 @asynccontextmanager
 async def identity_with(settings, url, bus, objects, clock, people):
-    """Identity with a mail server, on the data of the one without."""
+    """Start identity with a mail server, on the data of the one without."""
     told = settings.model_dump() | {
         "identity_mail_url": SecretStr(url),
         "identity_mail_from": "alpr@example.org",

@@ -1,4 +1,4 @@
-"""Each event of an account names who created, re-invited or changed it, whatever was compacted away."""
+"""Each event of an account names the people who created, re-invited or changed it, even after compaction."""
 
 import msgspec
 import pytest
@@ -18,7 +18,7 @@ async def colleague(hire):
 
 @pytest.fixture
 def heard(published, identity, policy, clock):
-    """What another service knows that hears only the newest event of each account, as after compaction."""
+    """The accounts as a service knows them that receives only each account's newest event, as after compaction."""
 
     async def heard():
         newest = {event.account_id: event for event in await published(AccountChanged)}
@@ -99,7 +99,7 @@ async def test_of_an_account_from_before_they_come_from_the_topic_and_are_announ
     )
     before = len(await published(AccountChanged))
     await recall(identity, compacted)
-    assert len(await published(AccountChanged)) == before  # nothing new is known
+    assert len(await published(AccountChanged)) == before  # the service has learned no news
 
 
 def person_of(event):

@@ -117,7 +117,7 @@ async def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
     monkeypatch.setattr(rewrap, "BATCH", 2)
 
     class Killed(Exception):
-        """What a kill is to the transaction that runs."""
+        """Stops the running transaction like a kill."""
 
     class Breaking(Vault):
         left = 4

@@ -57,7 +57,7 @@ class RealTime(SystemClock):
     """The machine's clock, where codes are asked for by the step."""
 
     def advance(self, **_: float) -> None:
-        """Do nothing: time goes by itself."""
+        """Do nothing, because real time passes by itself."""
 
 
 @pytest.fixture(params=KAFKAS)
@@ -134,7 +134,7 @@ async def signed_in(person):
 
 
 async def hired(own, identity):
-    """An administrator, and a trained officer whose token holds."""
+    """Return an administrator, and a trained officer whose token is valid."""
     first = await bootstrap(own, username="chief.admin", name="Ada Min")
     chief = await Person(identity, RealTime(), "chief.admin").enrol(first.invitation_token)
     await signed_in(chief)
@@ -159,7 +159,7 @@ async def hired(own, identity):
 
 
 async def knows(searching, officer):
-    """Wait until the service that searches takes the officer's token and shows something."""
+    """Wait until the service that searches accepts the officer's token and shows records."""
 
     async def is_answered():
         return (await searching.get("/v1/image", headers=officer.headers)).status_code == 200
@@ -187,7 +187,7 @@ async def test_who_is_separated_while_kafka_is_away_sees_nothing_after_five_seco
             return answer.status_code == 503 and "cannot be checked" in answer.json()["detail"]
 
         await eventually(refused, within_s=CURRENT_FOR_S + TOLERANCE_S)
-        # What shows no ALPR data goes on, by what was last known.
+        # Routes without ALPR data go on, by the last known state.
         mine = await searching.get("/v1/mine", headers=officer.headers)
         assert mine.status_code == 200
     finally:
@@ -303,18 +303,18 @@ async def test_a_key_that_ended_is_not_revived_by_its_event_of_before(kafka, sta
     await bus.publish(before)
     await bus.stop()
     began = time.monotonic()
-    while time.monotonic() - began < 3:  # as long as any service takes to hear of it
+    while time.monotonic() - began < 3:  # the longest time until a service receives it
         assert await status_is(officer.headers, 401)
         await asyncio.sleep(0.1)
 
 
 async def on_record(kafka, count):
-    """What identity put on record of events in its name."""
+    """Return identity's own records of events in its name."""
     return await read(kafka, IssuerMisused, count)
 
 
 async def read(kafka, kind, count):
-    """The first events of a kind, `count` or more."""
+    """Return the first events of a kind, `count` or more."""
     consumer = Kafka.at(kafka.bootstrap).consumer(
         kind.TOPIC, auto_offset_reset="earliest", group_id=None
     )

@@ -1,4 +1,4 @@
-"""Training: recorded by somebody else, and access that stops the moment it lapses, in any service."""
+"""Training: recorded by another person, and access that stops the moment it lapses, in any service."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ from shared.testing.sample import SAMPLE
 
 @pytest.fixture
 async def other(settings, postgres, bus, objects, clock, people, repository):
-    """Another service, with a role of its own, which knows of people what identity published."""
+    """Another service, with a role of its own, which knows people by identity's events."""
     database = make_url(settings.database_owner_url).database
     url = postgres.service_url("hotlist", database)
     settings = settings.model_copy(update={"database_url": url})

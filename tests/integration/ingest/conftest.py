@@ -1,4 +1,4 @@
-"""Ingest in this process, on a real Postgres; Kafka and the object store can be looked into."""
+"""Ingest in this process, on a real Postgres, with fakes of Kafka and the object store that a test can read."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ from tests.integration.serving import client_of, started
 
 @dataclass
 class Station:
-    """Ingest as cameras and administrators see it, and what it left behind."""
+    """Ingest with clients of cameras and administrators, and its stored results."""
 
     app: Any
     client: httpx.AsyncClient
@@ -38,7 +38,7 @@ class Station:
 
     @property
     def running(self) -> IngestService:
-        """What its routes work with."""
+        """The service that its routes use."""
         return service_of(self.app, IngestService)
 
     def change(self, **settings: Any) -> None:
@@ -98,7 +98,7 @@ class Station:
         return self.bus.events(ReadRecorded)
 
     def stored_nothing(self) -> bool:
-        """Return whether neither the object store nor Kafka got anything from a camera."""
+        """Return whether both the object store and Kafka lack any data of a camera."""
         return not (self.objects.stored or self.captures or self.reads)
 
 
@@ -127,7 +127,7 @@ def ingest_settings(postgres, ingest_database, repository, tmp_path) -> Settings
 
 @asynccontextmanager
 async def another(settings, bus, objects, clock, authority, policy) -> AsyncIterator[Station]:
-    """A process of ingest, by settings and a policy of its own."""
+    """Run another process of ingest, with settings and a policy of its own."""
     runtime = ApiRuntime(
         SPECS["ingest"],
         settings,

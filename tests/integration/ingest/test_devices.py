@@ -185,7 +185,7 @@ async def test_no_door_for_cameras_opens_without_a_credential_that_holds(station
 
 async def test_a_flood_at_the_cameras_doors_is_counted_whole_and_stops_no_camera(station, camera):
     await station.running.runtime.relay.drain()
-    station.bus.records.clear()  # what tests before this one had counted when they stopped
+    station.bus.records.clear()  # the counts of earlier tests at their end
     refusals = station.running.runtime.refusals
     refusals.allowance = Allowance(5, 0.001)
     wrong = "7d7f0a3e-6a60-4a0c-9f43-0f6f1d1f3c55.wrong"

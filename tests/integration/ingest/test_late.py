@@ -43,7 +43,7 @@ async def test_a_read_and_a_frame_are_late_by_how_long_their_device_may_keep_the
     [capture] = station.captures
     assert capture.late is late
     signed = msgspec.json.decode(capture.signed.body, type=CaptureReceived)
-    assert signed.late is late  # recognition, which decodes pictures, cannot say otherwise
+    assert signed.late is late  # recognition, which decodes pictures, cannot contradict it
 
 
 @pytest.mark.clause("468.5/late")
@@ -86,7 +86,7 @@ async def test_a_device_may_keep_back_what_the_policy_allows_its_kind_and_no_mor
 
 @pytest.fixture
 async def wide(ingest_settings, bus, objects, clock, authority, policy):
-    """Ingest with bounds of its own so wide that they refuse next to nothing."""
+    """Ingest with bounds of its own so wide that they refuse almost no capture."""
     settings = ingest_settings.model_copy(update={"ingest_clock_skew_s": 10 * 24 * HOUR})
     retention = msgspec.structs.replace(policy.retention, schedule_days=25_000)
     policy = msgspec.structs.replace(policy, retention=retention)

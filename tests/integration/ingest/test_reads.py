@@ -115,7 +115,7 @@ async def test_duplicates_within_a_batch_collapse(station, camera):
 @pytest.mark.clause("wall/keyed-ids")
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])
 async def test_reads_that_contradict_each_other_are_both_kept(station, camera, together):
-    """What a receipt was given for is on record, and no hit is on a plate that no record has."""
+    """A read with a receipt is on record, and every hit is on a plate of a record."""
     reads = [
         station.read(1),
         station.read(1, plate="1HOT002"),

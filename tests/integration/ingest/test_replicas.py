@@ -1,4 +1,4 @@
-"""Two processes of ingest on one registry and a real broker: what one changes, the other knows."""
+"""Two processes of ingest on one registry and a real broker: each learns the other's changes."""
 
 import base64
 import json

@@ -127,7 +127,7 @@ DEEDS = {
     "audit /v1/findings": "finding.changed",
     "audit /v1/policies": "policy.acknowledged",
 }
-"""What entry of the log a deed leaves (one of these), by the longest beginning of its route."""
+"""The entries of the log for an act (one of these), by the longest beginning of its route."""
 
 NO_DEEDS = {
     "retention /v1/reads/search": "reads",
@@ -194,7 +194,7 @@ def _disclosures(insider: Insider, asked: Asked, ledger: Ledger) -> list[str]:
 
 
 def _of(asked: Asked, ledger: Ledger) -> list[Entry]:
-    """Return what the log has of an answer: of a package also what the software was shown to make it."""
+    """Return the log's records of an answer: for a package also the records shown to the software that made it."""
     logged = ledger.disclosed(asked.request_id)
     for entry in [e for e in logged if e.said["record_kind"] == "package"]:
         for other in ledger.of_the_software:
@@ -223,7 +223,7 @@ async def found(insider: Insider, here: Department, findings: Findings) -> list[
 
 
 def excesses(insider: Insider, here: Department) -> list[tuple[str, str, float]]:
-    """Return what of a day must be findings: kind, what it is about, and when it became one."""
+    """Return the excesses of a day that must be findings: kind, subject, and the time when it became one."""
     due: list[tuple[str, str, float]] = []
     limits = here.policy.limits
     shown = 0

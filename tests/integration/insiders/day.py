@@ -1,6 +1,6 @@
-"""A day of somebody who takes all that they can: every operation of every OpenAPI document, then each door until it shuts.
+"""A day of an insider who collects all data in reach: every operation of every OpenAPI document, until it is refused.
 
-Whoever may not do something tries it all the same. Ids are known from somewhere: of records, a colleague had them.
+Each insider tries forbidden operations, too. They know all ids: those of records from a colleague.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ ENDS_SESSION = {("DELETE", "/v1/sessions/current"), ("POST", "/v1/me/password")}
 
 @dataclass(frozen=True)
 class Known:
-    """Ids that are used where a path wants one: some to read, some that nothing is lost with."""
+    """Ids for the parameters of paths: some to read, some whose change loses no data."""
 
     hit_ids: tuple[str, ...]
     pass_ids: tuple[str, ...]
@@ -46,10 +46,10 @@ def documents(department: Department) -> list[Route]:
 
 
 class Day:
-    """What one insider does."""
+    """The acts of one insider."""
 
     def __init__(self, insider: Insider, known: Known, *, whole: bool) -> None:
-        """`whole`: every operation with every kind of purpose, every record by its id; else some of each."""
+        """`whole`: every operation with every kind of purpose, every record by its id; otherwise some of each."""
         self.insider = insider
         self.known = known
         self._whole = whole
@@ -59,7 +59,7 @@ class Day:
         self.hold_ids: list[str] = []
         self.tried: set[tuple[str, str, str]] = set()
 
-    # --- what they may say that it is for -----------------------------------------------------
+    # --- the purposes that they may declare ---------------------------------------------------
 
     async def declare_everything(self) -> None:
         """Declare every kind of the policy, and those that the law forbids."""
@@ -87,13 +87,13 @@ class Day:
                     await self._example(route, kind)
 
     async def act_on_themselves(self) -> None:
-        """Try everything that takes an account on one's own."""
+        """Try every operation on an account on one's own."""
         for route in documents(self.insider.department):
             if "{account_id}" in route.path:
                 await self._example(route, None, account_id=self.insider.account_id)
 
     async def end_sessions(self) -> None:
-        """Try what ends a session, the password with a wrong one."""
+        """Try the operations that end a session, with a wrong password where one is needed."""
         for route in documents(self.insider.department):
             if (route.method, route.path) in ENDS_SESSION:
                 await self._example(route, None)
@@ -208,7 +208,7 @@ class Day:
             await self.search(purpose, plate=record.plate)
 
     async def collect_through_holds(self, purpose: str) -> None:
-        """Hold what a search would show and what none would, look at it, confirm it, export and fetch it."""
+        """Hold records inside and outside a search's reach, view the hold, confirm it, export and fetch it."""
         wide = {"captured_from": (self._now() - timedelta(days=90)).isoformat()}
         device = str(self.insider.store.records[0].capture.device_id)
         few, all_of_them = ({"plate": p, **self.window} for p in ("7KX02?", "7KX*"))

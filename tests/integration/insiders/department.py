@@ -112,7 +112,7 @@ class Department:
         async def is_current() -> bool:
             try:
                 return current()
-            except Exception:  # noqa: BLE001 - whatever it lacks, it has not heard yet
+            except Exception:  # noqa: BLE001 - with any error, it has not received it yet
                 return False
 
         await eventually(is_current, within_s=UP_WITHIN_S)
@@ -134,7 +134,7 @@ class Department:
         )
 
     async def staff(self, roles: Mapping[str, str]) -> dict[str, Person]:
-        """Hire one insider of each role, train them, and sign everybody in.
+        """Hire one insider of each role, train them, and sign all of them in.
 
         Args: the title of each role.
         """
@@ -192,7 +192,7 @@ class Department:
         assert answer.status == 200, answer.body
 
     async def as_administrator(self, service: str, method: str, path: str, body: Any = None) -> Any:
-        """Do what a department does before anybody misuses it; return the answer's JSON."""
+        """Do a department's preparations before any misuse; return the answer's JSON."""
         headers = self.administrator.headers
         answer = await self.ask(service, method, path, headers, body)
         assert answer.status < 300, answer.body

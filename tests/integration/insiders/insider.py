@@ -1,4 +1,4 @@
-"""Somebody with a role's full rights, who keeps every answer."""
+"""A person with a role's full rights, who stores every answer."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ RENEWED_AFTER_S = 300
 
 @dataclass(frozen=True)
 class Asked:
-    """One request and what came of it."""
+    """One request with its answer."""
 
     service: str
     method: str
@@ -29,7 +29,7 @@ class Asked:
     at: float
     """When the answer came."""
     pushed: bool
-    """The software chose what it shows: live alerts."""
+    """Whether the software chose the content: live alerts."""
     named: frozenset[str]
     """Plates that the request named."""
 
@@ -61,7 +61,7 @@ class Insider:
     department: Department
     store: Store
     purposes: dict[str | None, str] = field(default_factory=dict)
-    """Tokens by what they were declared as."""
+    """Tokens by the purpose declared."""
     asked: list[Asked] = field(default_factory=list)
     _renewed: float = -RENEWED_AFTER_S
 

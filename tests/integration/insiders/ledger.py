@@ -1,4 +1,4 @@
-"""What the audit log has on record, read from its tables; and when its findings came."""
+"""The audit log's entries, read from its tables, and the times of its findings."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ class Ledger:
     by_attempt: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
 
     async def read(self) -> None:
-        """Read what was appended since."""
+        """Read the entries appended since."""
         start = self.entries[-1].seq + 1 if self.entries else 0
         async with self.runtime.db.begin() as connection:
             rows = list((await connection.execute(_ENTRIES, {"start": start})).mappings())
@@ -74,11 +74,11 @@ class Ledger:
         return [e for e in self.by_request[request_id] if e.kind == "access.attempted"]
 
     def disclosed(self, request_id: str) -> list[Entry]:
-        """Return what was disclosed to a request, by its attempts too (links and packages)."""
+        """Return the records disclosed to a request, by its attempts too (links and packages)."""
         return [e for e in self.by_request[request_id] if e.kind == "records.disclosed"]
 
     def of_attempt(self, attempt_id: str) -> list[Entry]:
-        """Return what was disclosed to an attempt."""
+        """Return the records disclosed to an attempt."""
         return [e for e in self.by_attempt[attempt_id] if e.kind == "records.disclosed"]
 
     @property

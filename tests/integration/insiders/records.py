@@ -1,4 +1,4 @@
-"""The stored records, and those that an answer shows: found in its bytes, not in what the service claims."""
+"""The stored records, and those in the bytes of an answer, independent of the service's own claims."""
 
 import io
 import re
@@ -33,7 +33,7 @@ class Record:
     capture: CaptureReceived
     reads: tuple[ReadRecognised, ...]
     picture: bytes
-    """What its frame and its crop both hold, and no other picture."""
+    """Bytes that its frame and its crop both hold, and no other picture."""
 
     @property
     def captured_at(self) -> datetime:
@@ -78,7 +78,7 @@ def a_record(number: int, captured_at: datetime, ori: str) -> Record:
 
 
 def outcome(record: Record) -> CaptureProcessed:
-    """Return what recognition says of a record's frame."""
+    """Return recognition's result for a record's frame."""
     return CaptureProcessed(
         occurred_at=record.captured_at,
         capture=record.capture,
@@ -143,7 +143,7 @@ class Revealed:
         return self.plates | self.times | self.pictures
 
     def without(self, asked: Iterable[str]) -> "Revealed":
-        """Return it without plates that the request named if the answer showed nothing else of them."""
+        """Return it without plates that the request named, if the answer showed no other fact about them."""
         echoed = frozenset(asked) - self.times - self.pictures
         return Revealed(self.plates - echoed, self.times, self.pictures)
 

@@ -1,7 +1,7 @@
-"""One insider of each role, who tries everything that the role's rights allow for a day.
+"""One insider of each role, who tries every act that the role's rights allow for a day.
 
-What they carry off is counted in the answers, held against the policy's limits, and looked for in the audit log; what is
-beyond a limit is a finding within a minute.
+The test counts the records in the answers, compares them with the policy's limits, and finds them in the audit log;
+each excess over a limit is a finding within a minute.
 """
 
 import os
@@ -24,7 +24,7 @@ RECORDS, OLD = 60, 15
 PURPOSE = "criminal_investigation"
 SMOKE_ROLES = ("investigator",)
 ASKED = os.environ.get("INSIDERS", "")
-"""Which roles spend a whole day: `all`, or their names with commas between; nothing in the ordinary tests."""
+"""The roles that spend a whole day: `all`, or their names with commas between; empty in the ordinary tests."""
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ async def here(postgres, database_url, broker, repository, tmp_path):
 
 
 def title_of(policy, role):
-    """A title of the policy that a person of the role may have."""
+    """Return a title of the policy that a person of the role may have."""
     external = "release:request" in policy.roles[role]
     return min(policy.titles.external) if external else "Lieutenant"
 
 
 async def seeded(here):
-    """Fill the store: hits old and new, a list, a camera, an account and a request that nothing is lost with."""
+    """Fill the store: hits old and new, a list, a camera, an account and a request that may all be lost."""
     ori = here.policy.department.ori
     now = here.clock.now()
     hours = here.policy.limits.hits_without_purpose_h
@@ -119,7 +119,7 @@ async def seeded(here):
 
 
 async def _hits(here):
-    """All hits, once each record is kept and matched."""
+    """Return all hits, once each record is stored and matched."""
     async with here.runtimes["retention"].db.begin() as connection:
         reads = (await connection.execute(text("SELECT count(*) FROM reads"))).scalar_one()
         captures = (await connection.execute(text("SELECT count(*) FROM captures"))).scalar_one()

@@ -1,4 +1,4 @@
-"""The example overlay as an API server of Kubernetes takes it: strictly, without warnings, under `restricted`."""
+"""An API server of Kubernetes accepts the example overlay: strictly, without warnings, under `restricted`."""
 
 import json
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ def test_the_kafka_users_are_taken_each_with_its_rules(cluster: ControlPlane) ->
 
 
 def pod_of(kind: str, name: str) -> dict[str, Any]:
-    """The pod that a Deployment's, a Job's or a CronJob's controller would make."""
+    """Return the pod that a Deployment's, a Job's or a CronJob's controller would make."""
     spec = of_kind(kind)[name]["spec"]
     template = spec["jobTemplate"]["spec"]["template"] if kind == "CronJob" else spec["template"]
     metadata = {"name": f"{name}-try", "namespace": NAMESPACE, **template["metadata"]}
@@ -70,7 +70,7 @@ def pod_of(kind: str, name: str) -> dict[str, Any]:
 
 
 def tried(cluster: ControlPlane, resource: dict[str, Any]) -> tuple[int, str]:
-    """Apply nothing; return kubectl's status and what it complains of."""
+    """Try an apply without changes; return kubectl's status and its complaints."""
     applied = cluster.kubectl(
         *STRICTLY, "--dry-run=server", "--filename=-", given=json.dumps(resource)
     )

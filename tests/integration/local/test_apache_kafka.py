@@ -1,4 +1,4 @@
-"""Apache Kafka as `make kafka` runs it: what it acknowledged outlives kill -9, unlike ADR-0003's broker."""
+"""Apache Kafka as in `make kafka`: its acknowledged records outlive kill -9, unlike ADR-0003's broker."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""The embedded broker: what a clean stop keeps, and what trimming takes and leaves."""
+"""The embedded broker: the records that a clean stop preserves, and those that trimming deletes and leaves."""
 
 import socket
 from collections.abc import AsyncIterator, Iterator

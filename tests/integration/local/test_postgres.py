@@ -1,4 +1,4 @@
-"""The embedded Postgres: first start, what survives a stop and a kill, what it never writes down."""
+"""The embedded Postgres: first start, the data after a stop and a kill, and the secrets that it never writes down."""
 
 import os
 import signal
@@ -157,7 +157,7 @@ async def test_on_data_of_the_time_of_one_role_each_service_gets_its_own_at_the_
 
 
 async def test_composes_script_makes_what_is_missing_and_sets_the_passwords(folder: Path) -> None:
-    """On a database of the time of one role, and once more when nothing is missing."""
+    """It runs on a database of the time of one role, and once more when the database is complete."""
     text = (ROOT / "deploy" / "compose" / "postgres-roles.sh").read_text()
     script = folder / "postgres-roles.sh"
     script.write_text(text.replace("/etc/plateward", str(ROOT / "deploy" / "postgres")))

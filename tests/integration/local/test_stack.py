@@ -1,4 +1,4 @@
-"""The embedded stack as one command: its servers start, are looked after, and stop in order."""
+"""The embedded stack as one command: its servers start, are supervised, and stop in order."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def folder() -> Iterator[Path]:
 
 
 def children(pid: int) -> set[int]:
-    """All processes below one, by /proc."""
+    """Return all processes below one, by /proc."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -85,7 +85,7 @@ async def kill_broker(folder: Path, *, times: int) -> None:
 
 
 def another_broker(state_file: StateFile, stack: int, killed: int) -> int | None:
-    """The broker that replaced the killed one; the killed one again when the stack has given up."""
+    """Return the broker that replaced the killed one; the killed one again when the stack has given up."""
     now = state_file.read()
     if now is not None and now.processes["broker"] != killed:
         return now.processes["broker"]
@@ -93,7 +93,7 @@ def another_broker(state_file: StateFile, stack: int, killed: int) -> int | None
 
 
 def gone(pid: int) -> bool:
-    """Ended; the process that started it may not have asked yet."""
+    """Return whether a process has ended; its parent may not have asked yet."""
     stat = Path(f"/proc/{pid}/stat")
     return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z"
 

@@ -1,4 +1,4 @@
-"""`make verify-audit` looks at the data of a stack that is up, down, or was never there."""
+"""`make verify-audit` verifies the data of a stack that is up, down, or was never there."""
 
 import asyncio
 import tempfile

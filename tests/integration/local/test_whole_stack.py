@@ -61,7 +61,7 @@ async def ready(client: httpx.AsyncClient) -> dict[str, dict[str, str]] | None:
 
 
 def test_it_is_up_within_a_minute(stack: Running) -> None:
-    """By the CPU it took, which does not depend on what else the machine does: two cores have 120 s."""
+    """The limit is of CPU, which does not depend on the load of the machine: two cores have 120 s."""
     assert sum(used_s(stack).values()) < 45
 
 
@@ -94,7 +94,7 @@ async def test_every_topic_is_there(stack: Running, folder: Path) -> None:
 
 
 def bootstrap(stack: Running) -> str:
-    """Where the stack's broker listens, as its command line says."""
+    """Return the address of the stack's broker in its command line."""
     words = Path(f"/proc/{stack.processes['broker']}/cmdline").read_bytes().split(b"\0")
     return f"127.0.0.1:{words[words.index(b'--kafka-port') + 1].decode()}"
 
@@ -132,7 +132,7 @@ async def test_what_all_services_have_worked_is_trimmed(stack: Running) -> None:
 
 
 def pass_s() -> float:
-    """The CPU seconds that one pass of a plain loop costs here, a few passes at a time, as an idle process runs."""
+    """Return the CPU seconds of one pass of a plain loop here, a few passes at a time, as an idle process runs."""
     used, count, turns = 0.0, 500, 200
     for _ in range(turns):
         time.sleep(0.01)
@@ -144,7 +144,7 @@ def pass_s() -> float:
 
 
 async def test_it_costs_little_while_idle(stack: Running, folder: Path) -> None:
-    """What start-up left to do is over after some looks. The limit follows the speed of the machine."""
+    """The work left from start-up is over after some measurements. The limit follows the speed of the machine."""
     limit = 100 * IDLE_PASSES_PER_S * pass_s()
 
     def idle() -> bool:
@@ -187,7 +187,7 @@ async def test_each_service_runs_in_a_process_of_its_own_too() -> None:
             for name in APIS:
                 for path in ("/readyz", f"/{name}/openapi.json"):
                     assert (await client.get(stack.urls[name] + path)).status_code == 200
-            # The console reaches audit: a checkpoint, or audit's own word that there is none yet.
+            # The console reaches audit: a checkpoint, or audit's own notice that there is none yet.
             answer = await client.get(stack.urls["console"] + "/console/checkpoint")
             assert answer.status_code in {200, 404}
             assert "does not answer" not in answer.text

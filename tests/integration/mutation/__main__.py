@@ -11,7 +11,7 @@ import pytest
 
 
 def main() -> int:
-    """Run the mutations and print what was named."""
+    """Run the mutations and print the named faults."""
     count = os.environ.get("COUNT") or "1000"
     seed = os.environ.get("SEED") or str(random.SystemRandom().randrange(1 << 32))
     with tempfile.TemporaryDirectory(prefix="plateward-") as folder:

@@ -44,9 +44,9 @@ class Image:
     nodes_fault: int | None = None
     """Number of the stored subtree to falsify, in a database."""
     before: list[ErasedBefore] = field(default_factory=list)
-    """What was erased of entries before the first, in an export with values."""
+    """The erased values of entries before the first, in an export with values."""
     statements: list[str] = field(default_factory=list)
-    """What to do to the values, in a database."""
+    """The changes of values, in a database."""
     answers: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """Of each purge, by its entry's id: the entries of which it erased something, from first to last."""
 
@@ -68,7 +68,7 @@ class Image:
         return self.seeds[max(start for start in self.seeds if start <= size)]
 
     def unanswered(self) -> list[tuple[int, int]]:
-        """Entries of which values were erased, where the entry that says so is gone or says something else."""
+        """Return entries with erased values whose entry of the erasure is missing or contradicts it."""
         said = [i.content for i in self.items if b"alpr.values.erased.v" in i.content]
         return [
             span
@@ -78,7 +78,7 @@ class Image:
         ]
 
     def rechain(self, start: int = 0) -> None:
-        """Number the items from `start` on and compute all hashes anew, as a forger who knows how."""
+        """Number the items from `start` on and compute all hashes anew, like a skilled forger."""
         last = self.items[start - 1].entry_hash if start else bytes.fromhex(self.opening.last)
         for place in range(start, len(self.items)):
             item = self.items[place]
@@ -103,7 +103,7 @@ class Image:
         return Checkpoint(self.opening.origin, size, self.root(size), chain, previous)
 
     def export(self) -> bytes:
-        """The image as a file."""
+        """Return the image as a file."""
         if self.raw is not None:
             return self.raw
         lines = [as_line(self.opening), *map(as_line, self.before)]
@@ -152,7 +152,7 @@ def image_of(export: bytes, seeds: dict[int, bytes]) -> Image:
 
 @dataclass
 class Touched:
-    """What a mutation touched; the verifier's first fault must lie in it."""
+    """The changed places; the verifier's first fault must be in one of them."""
 
     entries: list[tuple[int, int]] = field(default_factory=list)
     """First and last number."""
@@ -160,11 +160,11 @@ class Touched:
     lines: set[int] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
     kept: Sequence[str] = ()
-    """Checkpoints kept elsewhere, which the verifier is given: nothing else shows this mutation."""
+    """Checkpoints stored elsewhere, which the verifier receives: only they expose this mutation."""
     how: str = ""
 
     def has(self, seq: int | None, until: int | None, size: int | None, line: int | None) -> bool:
-        """Whether a fault's place is among what was touched."""
+        """Return whether a fault's place is among the changed ones."""
         if line in self.lines or size in self.sizes:
             return True
         if seq is None:

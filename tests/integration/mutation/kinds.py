@@ -1,7 +1,7 @@
-"""The kinds of mutation. Each changes an image in place and returns what it touched.
+"""The kinds of mutation. Each changes an image in place and returns the changed places.
 
 `careful` mutations are those of a forger who knows the format: numbers and hashes are made anew. Those
-break only what is signed, so the verifier can name the signed stretch and no single entry.
+break only signed data, so the verifier can name the signed stretch and no single entry.
 """
 
 import re
@@ -19,12 +19,12 @@ STRANGER = bytes(range(7, 39))
 
 
 def _somewhere(rng: Random, image: Image, margin: int = 1) -> int:
-    """A place among the items that is not at their end."""
+    """Return a place among the items that is not at their end."""
     return rng.randrange(len(image.items) - margin)
 
 
 def _altered(rng: Random, content: bytes) -> bytes:
-    """An entry with another value somewhere in its text."""
+    """Return an entry with another value somewhere in its text."""
     places = [m.start() for m in re.finditer(rb"[a-z0-9]", content)]
     place = rng.choice(places)
     now = content[place : place + 1]
@@ -33,14 +33,14 @@ def _altered(rng: Random, content: bytes) -> bytes:
 
 
 def _forged_entry(rng: Random, item: Item) -> bytes:
-    """An entry like this one, with an id of its own."""
+    """Return an entry like this one, with an id of its own."""
     entry = msgspec.json.decode(item.content)
     fresh = f"{rng.getrandbits(32):08x}-0000-4000-8000-{rng.getrandbits(48):012x}"
     return item.content.replace(entry["id"].encode(), fresh.encode())
 
 
 def _from(image: Image, place: int) -> Touched:
-    """Everything from an item on: what careful mutations touch."""
+    """Return all places from an item on: those that careful mutations change."""
     begin = image.first + place
     sizes = {Checkpoint.parse(note.checkpoint).size for _, note in image.notes}
     return Touched([(begin, 1 << 62)], {s for s in sizes if s > begin})
@@ -52,7 +52,7 @@ def _shift(image: Image, place: int, by: int) -> None:
 
 
 def _careful(rng: Random, image: Image, place: int, touched: Touched) -> Touched:
-    """Sometimes make numbers and hashes anew, and put checkpoints where their sizes say."""
+    """Sometimes make numbers and hashes anew, and move checkpoints to the places of their sizes."""
     if rng.random() < 0.5:
         touched.how += " naively"
         return touched
@@ -69,7 +69,7 @@ def _size(note: Signature) -> int:
 
 
 def _resigned(image: Image, note: Signature, seed: bytes, **changes: object) -> Signature:
-    """The checkpoint signed with another key, or with something changed."""
+    """Return the checkpoint signed with another key, or with one part changed."""
     old = Checkpoint.parse(note.checkpoint)
     parts = {
         name: getattr(old, name)
@@ -95,7 +95,7 @@ def edit(rng: Random, image: Image) -> Touched:
     if how == "index":
         found = item.found
         other = msgspec.structs.replace(found, case_number=f"26-{rng.randrange(1 << 30)}")
-        if image.stored:  # a database: what entries are filed under is stored beside them
+        if image.stored:  # a database: the columns for queries are stored beside the entries
             item.found = other
             return _point(image, place, how="what an entry is filed under")
     if how == "node" and image.stored and len(image.items) >= 256:
@@ -111,7 +111,7 @@ def edit(rng: Random, image: Image) -> Touched:
 
 
 def _flip(rng: Random, image: Image) -> Touched:
-    """Another byte somewhere in the file."""
+    """Change a byte somewhere in the file."""
     raw = bytearray(image.export())
     place = rng.choice([n for n, byte in enumerate(raw) if byte != 10])
     raw[place] = rng.choice([b for b in range(32, 127) if b != raw[place]])
@@ -120,7 +120,7 @@ def _flip(rng: Random, image: Image) -> Touched:
     image.raw = bytes(raw)
     line = image.raw.splitlines(keepends=True)[number - 1]
     touched = Touched(lines={number}, how=f"a byte of line {number}")
-    if number == 1:  # says where everything is
+    if number == 1:  # holds the positions of all lines
         touched.entries = [(0, 1 << 62)]
         touched.sizes = {_size(note) for _, note in image.notes} | {image.end}
     elif number <= 1 + len(image.before):  # about entries before the first
@@ -240,7 +240,7 @@ def _cut(image: Image, place: int, *, keep_notes: bool, end: bool = True) -> Tou
 
 
 def fork(rng: Random, image: Image) -> Touched:
-    """Another log from some entry on; with the log's own keys, which only a kept checkpoint shows."""
+    """Replace the log from some entry on; with the log's own keys, only a checkpoint stored elsewhere exposes it."""
     place = _somewhere(rng, image)
     touched = _from(image, place)
     notes = [n for at, n in image.notes if at > place and n.consistency is None]
@@ -289,7 +289,7 @@ def _only(notes: list[tuple[int, Signature]]) -> list[Signature]:
 
 
 def stale(rng: Random, image: Image) -> Touched:
-    """An older checkpoint of this log in the place of a newer one, or one of an older state of it."""
+    """Put an older checkpoint of this log in the place of a newer one, or one of an older state of it."""
     notes = image.notes
     if len(notes) > 1 and rng.random() < 0.6:
         older, newer = sorted(rng.sample(range(len(notes)), 2))
@@ -333,7 +333,7 @@ def forged(rng: Random, image: Image) -> Touched:
 
 
 def keys(rng: Random, image: Image) -> Touched:
-    """A key that is not the log's at that size, or a change of the key that nothing proves."""
+    """Use a key that is not the log's at that size, or a change of the key without proof."""
     if image.opening.keys and rng.random() < 0.5:
         number = rng.randrange(len(image.opening.keys))
         proof = image.opening.keys[number]
@@ -368,7 +368,7 @@ def _falsified(rng: Random, image: Image, proof: KeyProof) -> KeyProof:
 
 
 def _groups(image: Image, *, there: bool | None = None) -> list[tuple[Item, int]]:
-    """The places of values: all, those that are there, or those of which something was erased."""
+    """Return the places of values: all, the complete ones, or those with erased records."""
     return [
         (item, place)
         for item in image.items
@@ -394,7 +394,7 @@ def _mutated(rng: Random, text: str) -> str:
 
 
 def value_edit(rng: Random, image: Image) -> Touched:
-    """Another character in a value, or in one of its records."""
+    """Change a character in a value, or in one of its records."""
     item, place = rng.choice(_groups(image, there=True))
     one = item.groups[place]
     left = [n for n, record in enumerate(one.records or ()) if record is not None]
@@ -409,7 +409,7 @@ def value_edit(rng: Random, image: Image) -> Touched:
 
 
 def value_delete(rng: Random, image: Image) -> Touched:
-    """A value or a record that is gone, sometimes called erased by a purge that there was, or was not."""
+    """Delete a value or a record, sometimes marked as erased by a real purge or by an invented one."""
     item, place = rng.choice(_groups(image, there=True))
     one = item.groups[place]
     left = [n for n, record in enumerate(one.records or ()) if record is not None]
@@ -430,7 +430,7 @@ def value_delete(rng: Random, image: Image) -> Touched:
 
 
 def _marks(rng: Random, purges: set[str], places: list[int] | None) -> list[ErasedPart]:
-    """That a purge of this log erased it, or one that never was; or nothing."""
+    """Return the mark of an erasure by a purge of this log, or by an invented one; or an empty one."""
     known = sorted(purges)
     how = rng.choice(["nothing", "purge", "nobody"])
     if how == "nothing" or (how == "purge" and not known):
@@ -441,7 +441,7 @@ def _marks(rng: Random, purges: set[str], places: list[int] | None) -> list[Eras
 
 
 def value_insert(rng: Random, image: Image) -> Touched:
-    """A value where there is none: of another name, of an entry without, or where one was erased."""
+    """Insert a value where none belongs: of another name, of an entry without values, or of an erased one."""
     erased = _groups(image, there=False)
     like_item, like_place = rng.choice(_groups(image, there=True))
     like = like_item.groups[like_place]
@@ -471,7 +471,7 @@ def value_insert(rng: Random, image: Image) -> Touched:
 
 
 def value_swap(rng: Random, image: Image) -> Touched:
-    """Two values, or two records of one, in each other's place."""
+    """Swap two values, or two records of one."""
     several = [
         (item, place)
         for item, place in _groups(image, there=True)
@@ -491,14 +491,14 @@ def value_swap(rng: Random, image: Image) -> Touched:
 
 
 def _stored(image: Image, item: Item, place: int, how: str) -> Touched:
-    """Say what was touched; in a database, note how to do it to the values beside the log."""
+    """Return the changed places; in a database, note how to change the values beside the log."""
     if image.stored:
         image.statements += statements_of(item.groups[place])
     return _of(item, how)
 
 
 def statements_of(one: Disclosed) -> list[str]:
-    """What makes the rows of a group say what `one` says, as who owns the tables would write it."""
+    """Return the statements that turn a group's rows into those of `one`, as the tables' owner would write them."""
     where = f"seq = {one.of} AND name = '{one.name}'"
     made = [f"DELETE FROM erased WHERE {where}"]
     made += [

@@ -44,7 +44,7 @@ class Seen:
     held: list[UUID] = field(default_factory=list)
 
     def messages(self, clock, count):
-        """Attempts, what they were shown, and hits, of young and of old records, as they come from Kafka."""
+        """Return attempts, their disclosures, and hits, of young and of old records, as they come from Kafka."""
         made = []
         while len(made) < count:
             attempt = an_attempt(clock)
@@ -116,7 +116,7 @@ class Source:
 
 
 def writer_with(runtime, *seeds):
-    """The writer of a process that was given these keys."""
+    """Return the writer of a process with these keys."""
     names = ("audit_signing_key", "audit_next_signing_key")
     given = {name: b64encode(seed).decode() for name, seed in zip(names, seeds, strict=False)}
     settings = Settings(**(runtime.settings.model_dump() | given))
@@ -181,7 +181,7 @@ async def make_source(runtime, clock):
 
 
 async def _answers(runtime, purges):
-    """Of each purge, from which entry to which it erased something."""
+    """Return, for each purge, the first and the last entry of which it erased values."""
     async with runtime.db.begin() as connection:
         rows = await connection.execute(
             text("SELECT purged_event, min(seq) AS a, max(seq) AS b FROM erased GROUP BY 1")
@@ -197,14 +197,14 @@ async def _size(runtime):
 
 
 class Live:
-    """The database: writes a mutated image into it, verifies, and puts back what was there."""
+    """The database: writes a mutated image into it, verifies, and restores the original."""
 
     def __init__(self, source, owner):
         self._source = source
         self._owner = owner
 
     async def prepare(self):
-        """Be an owner who wants to: no trigger, no unique index, and a copy of everything."""
+        """Act as a hostile owner: drop triggers and unique indexes, and copy all tables."""
         async with self._owner("audit") as connection:
             for table in TABLES:
                 await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
@@ -304,5 +304,5 @@ class Live:
 
 
 def later(clock):
-    """A moment at which nothing may be unsigned any more."""
+    """Return a moment by which every entry must be signed."""
     return clock.now() + timedelta(days=1)

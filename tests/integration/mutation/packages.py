@@ -38,7 +38,7 @@ NOTE = f"data/{CHECKPOINT}"
 
 
 def checkpoint(size: int, signer: LogSigner = LOG_SIGNER, origin: str = LOG) -> bytes:
-    """A checkpoint of a log, as a note."""
+    """Return a checkpoint of a log, as a note."""
     root = hashlib.sha256(f"{size}".encode()).digest()
     return signer.sign(Checkpoint(origin, size, root, root, size - 3).text).encode()
 
@@ -107,7 +107,7 @@ def verdict_on(path: Path, package: Package) -> list[str]:
 
 
 def _named(*names: str) -> set[str]:
-    """What a fault says of these files."""
+    """Return the names of these files in a fault."""
     signed = {SIGNED} if {KEY, SIGNATURE, TAG_MANIFEST} & set(names) else set()
     return set(names) | signed
 
@@ -153,7 +153,7 @@ def truncate(rng: Random, package: Package):
 
 
 def fork(rng: Random, package: Package):
-    """The whole made anew around another record, and signed by somebody else."""
+    """Make the whole anew around another record, signed by a stranger."""
     return _save(package, _anew(rng, package, Signer.new())), {SIGNED}
 
 
@@ -165,7 +165,7 @@ def _anew(rng: Random, package: Package, signer: Signer, name: str | None = None
 
 
 def _signed(files: dict[str, bytes], signer: Signer) -> dict[str, bytes]:
-    """The files with manifests and signature made anew."""
+    """Return the files with manifests and signature made anew."""
     files = {**files, KEY: signer.public_pem.encode()}
     files[MANIFEST] = _manifest(files, lambda n: n.startswith("data/"))
     tags = _manifest(
@@ -182,7 +182,7 @@ def _manifest(files: dict[str, bytes], among: Callable[[str], bool]) -> bytes:
 
 
 def replay(rng: Random, package: Package):
-    """A file of another genuine package of the same department."""
+    """Put in a file of another genuine package of the same department."""
     name = rng.choice(
         [n for n in sorted(package.files) if package.files[n] != package.other.get(n)]
     )
@@ -207,7 +207,7 @@ def strip(rng: Random, package: Package):
 
 
 def stale(rng: Random, package: Package):
-    """Manifests and signature of an older genuine package."""
+    """Put in the manifests and the signature of an older genuine package."""
     names = (MANIFEST, TAG_MANIFEST, SIGNATURE)
     files = package.files | {name: package.other[name] for name in names}
     changed = {n for n, c in package.files.items() if c != package.other[n]}
@@ -215,7 +215,7 @@ def stale(rng: Random, package: Package):
 
 
 def forged(rng: Random, package: Package):
-    """A changed file with manifests made anew; the signature is the old one, or somebody's."""
+    """Change a file and make the manifests anew; the signature is the old one, or a stranger's."""
     files = _anew(rng, package, Signer.new())
     files[KEY] = package.files[KEY]
     if rng.random() < 0.5:
@@ -224,7 +224,7 @@ def forged(rng: Random, package: Package):
 
 
 def keys(rng: Random, package: Package):
-    """Signed with a key that is not the department's of that time, or with another key beside it."""
+    """Sign with a key that is not the department's of that time, or put another key beside it."""
     stranger = Signer.new()
     if rng.random() < 0.5:
         files = package.files | {SIGNATURE: stranger.sign(package.files[TAG_MANIFEST])}
@@ -233,7 +233,7 @@ def keys(rng: Random, package: Package):
 
 
 def _with_checkpoint(package: Package, note: bytes | None, size: int | None = None):
-    """The package with another checkpoint or none, signed by the department as if it were right."""
+    """Return the package with another checkpoint or none, signed by the department as if it were right."""
     files = {name: content for name, content in package.files.items() if name != NOTE}
     if note is not None:
         files[NOTE] = note
@@ -244,7 +244,7 @@ def _with_checkpoint(package: Package, note: bytes | None, size: int | None = No
 
 
 def value_edit(rng: Random, package: Package):
-    """Another character in the checkpoint."""
+    """Change a character in the checkpoint."""
     note = bytearray(package.files[NOTE])
     place = rng.choice([n for n, byte in enumerate(note) if 33 <= byte < 127])
     note[place] = rng.choice([b for b in b"abcXYZ0189" if b != note[place]])
@@ -252,7 +252,7 @@ def value_edit(rng: Random, package: Package):
 
 
 def value_delete(rng: Random, package: Package):
-    """No checkpoint, or an unsigned one."""
+    """Remove the checkpoint, or its signatures."""
     how = rng.choice(["none", "empty", "unsigned", "half"])
     note = package.files[NOTE]
     kept = {
@@ -265,7 +265,7 @@ def value_delete(rng: Random, package: Package):
 
 
 def value_insert(rng: Random, package: Package):
-    """A line more in the checkpoint, or a signature of somebody else beside the log's."""
+    """Insert a line in the checkpoint, or a stranger's signature beside the log's."""
     note = package.files[NOTE]
     stranger = LogSigner(rng.choice([LOG, "example.org/other"]), rng.randbytes(32))
     if rng.random() < 0.5:
@@ -276,7 +276,7 @@ def value_insert(rng: Random, package: Package):
 
 
 def value_swap(rng: Random, package: Package):
-    """Another log's checkpoint, a stranger's, or a genuine one of another size than the package says."""
+    """Put in another log's checkpoint, a stranger's, or a genuine one of another size than the package names."""
     how = rng.choice(["log", "stranger", "size"])
     size = rng.randint(1, 399)
     if how == "size":

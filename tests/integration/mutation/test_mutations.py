@@ -90,7 +90,7 @@ async def mutate(rng, kind, subject, source, live, packages, now):
 
 
 def package_mutation(rng, kind, packages):
-    """The same of a package."""
+    """Mutate one package; return the fault of the verdict, or None."""
     package = rng.choice(packages)
     path, files = PACKAGE_KINDS[kind](rng, package)
     faults = verdict_on(path, package)

@@ -39,7 +39,7 @@ def objects(settings):
 
 @asynccontextmanager
 async def served(settings, make_engine=None):
-    """The service with its lifespan, and a client of its few routes."""
+    """Run the service with its lifespan, and a client of its few routes."""
     app = build_app(settings, make_engine=make_engine)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
@@ -49,7 +49,7 @@ async def served(settings, make_engine=None):
 
 
 class Downstream:
-    """What hotlist and retention would receive, by capture."""
+    """The messages that hotlist and retention would receive, by capture."""
 
     def __init__(self, bus):
         self.bus = bus
@@ -60,7 +60,7 @@ class Downstream:
         await self.bus.publish(captures)
 
     def outcome(self, capture):
-        """The outcomes that came for a capture, in order."""
+        """Return the outcomes that arrived for a capture, in order."""
         return [p.outcome for p in self.processed if p.capture.capture_id == capture.capture_id]
 
     def reads_of(self, capture):
@@ -90,7 +90,7 @@ async def downstream(broker, settings):
 
 
 async def dead_reasons(settings, capture):
-    """Why a capture lies in the dead letters: one reason for each time it was put there."""
+    """Return why a capture is in the dead letters: one reason for each time it was put there."""
     topic = TOPICS[CaptureReceived.TOPIC]
     return [
         dict(record.headers)["dead_reason"].decode()

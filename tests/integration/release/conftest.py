@@ -23,7 +23,7 @@ REQUESTER = "00000000-0000-4000-8000-000000000101"
 SERGEANT = "00000000-0000-4000-8000-000000000201"
 LIEUTENANT = "00000000-0000-4000-8000-000000000202"
 REGISTRAR = "00000000-0000-4000-8000-000000000203"
-"""Registered the agencies and created their requesters' accounts, so decides on none of their requests."""
+"""Registered the agencies and created their requesters' accounts, so may decide on no request of theirs."""
 
 EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
 PDF = b"%PDF-1.7\n" + b"court order " * 100
@@ -56,9 +56,9 @@ async def client(app):
 
 @pytest.fixture
 def requester(authority):
-    """Headers of a detective at an agency, the sheriff's unless another is named.
+    """Returns headers of a detective at an agency, the sheriff's by default.
 
-    The account was created by the registrar, unless a test told something else of it.
+    The registrar created the account, unless a test announced another provisioner.
     """
 
     def headers(ori=SHERIFF, account_id=REQUESTER, **claims):
@@ -115,7 +115,7 @@ async def agencies(client, reviewer):
 
 
 def a_request(**changes):
-    """The body of a lawful request."""
+    """Return the body of a lawful request."""
     return {
         "purpose": "Locate the vehicle that left the scene of a robbery",
         "purpose_kind": "criminal_investigation",
@@ -146,7 +146,7 @@ def filed(client, requester, agencies):
 
 @pytest.fixture
 def with_authority(client, requester, agencies):
-    """Upload a document; return what a request says of it."""
+    """Uploads a document; returns the request's fields for it."""
 
     async def upload(ori):
         response = await client.post("/v1/documents", content=PDF, headers=requester(ori))
@@ -161,7 +161,7 @@ def with_authority(client, requester, agencies):
 
 @pytest.fixture
 def decide(client, reviewer):
-    """Decide on a request as somebody."""
+    """Decides on a request as a given person."""
 
     async def send(
         request_id, decision="approve", headers=None, reason="Scoped to one plate", **named
@@ -227,7 +227,7 @@ def failed(runtime, bus, clock):
 
 @pytest.fixture
 def announced(runtime, bus):
-    """Return what was announced of one type so far."""
+    """Returns the events of one type so far."""
 
     async def published(kind):
         await runtime.relay.drain()

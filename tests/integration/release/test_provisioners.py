@@ -1,4 +1,4 @@
-"""Who had the requester's account or agency in hand decides on none of its requests (ADR-0025)."""
+"""The provisioners of the requester's account or agency may not decide on its requests (ADR-0025)."""
 
 import pytest
 from sqlalchemy import text
@@ -18,7 +18,7 @@ COLLEAGUE = "00000000-0000-4000-8000-000000000102"
 
 @pytest.fixture
 def provisioned(authority):
-    """Have identity announce who had an account in hand; None: an account from before that was kept."""
+    """Has identity announce an account's provisioners; None: an account older than such announcements."""
 
     def provisioned(account_id, by):
         event = authority.account(account_id, "active", EARLIER, provisioned_by=by)

@@ -1,4 +1,4 @@
-"""Requests are read for a declared purpose; the number of waiting ones needs none."""
+"""Requests are read for a declared purpose; the number of waiting ones needs no purpose."""
 
 import pytest
 
@@ -10,7 +10,7 @@ DECISION = {"decision": "approve", "reason": "Scoped to one plate and one day"}
 
 @pytest.fixture
 def without(authority):
-    """Headers of a reviewer who declared nothing."""
+    """Headers of a reviewer without a declared purpose."""
 
     def headers():
         return authority.headers(

@@ -1,4 +1,4 @@
-"""Who is refused, on what authority, and what it takes to be heard after all (policy 468.7)."""
+"""Refusals of requests, their authority, and the way to a second hearing (policy 468.7)."""
 
 import asyncio
 

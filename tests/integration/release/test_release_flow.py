@@ -1,4 +1,4 @@
-"""A release from written request to receipt (policy 468.7), and what stays on file."""
+"""A release from written request to receipt (policy 468.7), and the records that stay on file."""
 
 from hashlib import sha256
 from uuid import UUID, uuid4

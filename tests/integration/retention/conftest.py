@@ -1,4 +1,4 @@
-"""Retention in process: real Postgres, a bus and objects to look into, a clock to move."""
+"""Retention in process: real Postgres, readable fakes of the bus and the objects, a clock that tests move."""
 
 import hashlib
 from contextlib import asynccontextmanager
@@ -59,7 +59,7 @@ class Retention:
 
     @property
     def running(self) -> RetentionService:
-        """What its routes and consumers work with."""
+        """The service that its routes and consumers use."""
         return service_of(self.app, RetentionService)
 
     @property
@@ -78,7 +78,7 @@ class Retention:
             await handlers[kind]([event for event in events if type(event) is kind])
 
     async def emitted(self, kind: type) -> list[Any]:
-        """Relay the outbox and return what was published of one type."""
+        """Relay the outbox and return the published events of one type."""
         await self.runtime.relay.drain()
         return self.bus.events(kind)
 
@@ -105,13 +105,13 @@ class Retention:
         return sorted(read["plate"] for read in (await self.search(**body))["items"])
 
     async def get(self, path: str, status: int = 200, **claims: Any) -> httpx.Response:
-        """GET as a person with every permission."""
+        """Send GET as a person with every permission."""
         answer = await self.client.get(path, headers=self.authority.headers(**claims))
         assert answer.status_code == status, answer.text
         return answer
 
     async def post(self, path: str, body: Any = None, status: int = 200, **claims: Any) -> Any:
-        """POST as a person with every permission."""
+        """Send POST as a person with every permission."""
         headers = self.authority.headers(**claims)
         answer = await self.client.post(path, json=body, headers=headers)
         assert answer.status_code == status, answer.text
@@ -119,7 +119,7 @@ class Retention:
 
 
 def a_read(plate: str, captured_at: datetime, **changes: Any) -> ReadRecorded:
-    """A read of the department's own camera; the same arguments give the same id."""
+    """Return a read of the department's own camera; the same arguments give the same id."""
     device = changes.pop("device_id", DEVICE)
     fields: dict[str, Any] = {
         "occurred_at": captured_at,
@@ -140,7 +140,7 @@ def a_read(plate: str, captured_at: datetime, **changes: Any) -> ReadRecorded:
 
 
 def a_hit(read: ReadRecorded, **changes: Any) -> HitRaised:
-    """A hot list hit on a read."""
+    """Return a hot list hit on a read."""
     fields: dict[str, Any] = {
         "occurred_at": read.captured_at,
         "hit_id": UUID(int=1),
@@ -164,7 +164,7 @@ def a_hit(read: ReadRecorded, **changes: Any) -> HitRaised:
 
 
 def a_capture(captured_at: datetime, image: bytes = JPEG, **changes: Any) -> CaptureProcessed:
-    """A frame that was looked at; its image must be put into the object store apart."""
+    """Return a processed frame; its image must be put into the object store apart."""
     capture_id = changes.pop("capture_id", None) or uuid4()
     digest = hashlib.sha256(image).hexdigest()
     event_fields = {
@@ -228,7 +228,7 @@ async def started(settings, bus, objects, clock, authority, policy, **own: Any):
     )
     async with serving.started(build_app, runtime) as app, client_of(app, raises=True) as client:
         made = Retention(app, runtime, client, bus, objects, clock, authority)
-        # Most tests are of what is kept, not of who said so: these take unsigned captures, as during
+        # Most tests concern stored records, not their signatures: these accept unsigned captures, as during
         # an upgrade. test_signed_captures.py does not.
         made.running.proofs._unsigned_until = datetime.max.replace(tzinfo=UTC)
         yield made

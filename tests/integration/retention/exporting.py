@@ -1,4 +1,4 @@
-"""Steps of evidence that several tests take: place a hold, export it, write the copy, book it."""
+"""Steps of evidence that several tests share: place a hold, export it, write the copy, book it."""
 
 from uuid import uuid4
 
@@ -14,7 +14,7 @@ BOOKING = {
 
 
 async def send(retention, path, body, status, *permissions, key=None, headers=None, **claims):
-    """POST with an Idempotency-Key, one of its own unless given."""
+    """Send POST with an Idempotency-Key, one of its own unless given."""
     headers = headers or retention.authority.headers(*permissions, **claims)
     answer = await retention.client.post(
         path, json=body, headers={**headers, "Idempotency-Key": key or f"key-{uuid4()}"}
@@ -30,7 +30,7 @@ async def request(retention, hold, status=202, *permissions, **how):
 
 
 async def current(retention, export):
-    """The current export."""
+    """Return the current export."""
     return (await retention.get(f"/v1/evidence-exports/{export['export_id']}")).json()
 
 
@@ -45,20 +45,20 @@ async def exported(retention, **criteria):
 
 
 async def download(retention, export, status=200, **claims):
-    """The package as it is downloaded."""
+    """Download the package."""
     path = f"/v1/evidence-exports/{export['export_id']}/package"
     return await retention.get(path, status, **claims)
 
 
 async def book(retention, export, status=201, *permissions, key=None, headers=None, **changes):
-    """Book a copy; by default it reads back as the package."""
+    """Book a copy; by default its digest is the package's."""
     body = {**BOOKING, "sha256": export["sha256"], **changes}
     path = f"/v1/evidence-exports/{export['export_id']}/bookings"
     return await send(retention, path, body, status, *permissions, key=key, headers=headers)
 
 
 async def bookings(retention, export):
-    """All bookings of an export."""
+    """Return all bookings of an export."""
     path = f"/v1/evidence-exports/{export['export_id']}/bookings"
     return (await retention.get(path)).json()["items"]
 

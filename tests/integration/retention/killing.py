@@ -66,7 +66,7 @@ def kill(process, broker):
 
 
 async def published(broker, kind=PassRecorded):
-    """Everything that the topic of one type has had."""
+    """Return all events that the topic of one type has had."""
     consumer = AIOKafkaConsumer(
         topic_of(kind).name,
         bootstrap_servers=broker.bootstrap,

@@ -43,7 +43,7 @@ async def execute(retention, run, status=202, **claims):
 
 
 async def purge(retention, **body):
-    """Propose, authorise, execute and carry out; return the run as it stands then."""
+    """Propose, authorise, execute and carry out a purge; return the run afterwards."""
     run = await propose(retention, **body)
     await authorise(retention, run)
     await execute(retention, run)

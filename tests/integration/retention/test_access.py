@@ -1,4 +1,4 @@
-"""Who sees what, on which declared purpose, and the record that it leaves."""
+"""The records that a person may see, on which declared purpose, and the entry for each access."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -317,7 +317,7 @@ async def test_the_public_key_is_open_to_all_and_stays_the_same(retention):
 
 @pytest.mark.clause("wall/sealed-log")
 async def test_the_record_of_a_page_does_not_tell_when_the_one_before_ended(retention):
-    """What was asked stays in the log for years; a page's cursor holds a record's time of capture and id."""
+    """The log stores a query for years; a page's cursor holds a record's time of capture and id."""
     await retention.store(*(a_read(f"7ABC12{n}", NOON - timedelta(hours=n)) for n in range(3)))
     page = await retention.search(plate="7ABC12*", limit=1)
     await retention.search(plate="7ABC12*", limit=1, after=page["next"])

@@ -1,4 +1,4 @@
-"""Copies of evidence on portable media: booked once each, by what they read back as, and never rewritten."""
+"""Copies of evidence on portable media: booked once each, by the digest read back from them, and never rewritten."""
 
 import asyncio
 import hashlib
@@ -77,7 +77,7 @@ async def test_a_copy_that_reads_back_as_something_else_is_refused_on_record(evi
     problem = await book(retention, export, 422, sha256=WRONG)
     assert problem["field"] == "sha256"
     assert "write it again" in problem["detail"]
-    assert export["sha256"] not in json.dumps(problem)  # nobody copies it from the refusal
+    assert export["sha256"] not in json.dumps(problem)  # a refusal does not reveal it
     assert await bookings(retention, export) == []
     assert await retention.emitted(EvidenceBooked) == []
     refusal = (await retention.emitted(AccessAttempted))[-2]

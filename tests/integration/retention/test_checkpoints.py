@@ -140,7 +140,7 @@ FORGED = {
 async def test_a_false_checkpoint_is_named_though_the_departments_key_signed_the_package(
     carrying, retention, tmp_path, what
 ):
-    """The department itself could make such a package; the log's key is what it cannot make do."""
+    """The department itself could make such a package; it cannot forge the signature of the log's key."""
     path, key = carrying
     public = load_public(key.read_bytes())
     assert verify_package(path, public, log_keys=[LOG_KEY]).holds
@@ -157,7 +157,7 @@ AGREES_NOT = "bag-info.txt: Audit-Log-Size 9 is not that of audit-log-checkpoint
 
 
 def resigned(path, change, signer):
-    """The package with another checkpoint or none, and manifests and signature made anew."""
+    """Return the package with another checkpoint or none, and manifests and signature made anew."""
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     top = next(iter(files)).split("/", 1)[0]

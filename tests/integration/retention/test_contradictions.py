@@ -17,7 +17,7 @@ OTHER_DEVICE = UUID(int=7)
 
 
 def said(plate, at=NOON, source="s-1", *, device=DEVICE, **changes):
-    """A read under the id that ingest gives it: reads of one device, time and source id are akin."""
+    """Return a read under the id that ingest gives it: reads of one device, time and source id are akin."""
     rest = f"{plate}{changes}"
     read_id = Deriver(SECRET, "read", device).derive_akin(f"{at}{source}", rest)
     return a_read(plate, at, device_id=device, read_id=read_id, **changes)
@@ -96,7 +96,7 @@ async def test_what_does_not_contradict_is_not_told(retention, other):
 
 
 async def test_contradictions_of_two_days_are_two_events_and_many_name_fifty_reads(retention):
-    """A purge erases by day, and an event stays small whatever a camera sends."""
+    """A purge erases by day, and an event stays small for any number of reads."""
     midnight = datetime(2026, 6, 2, tzinfo=UTC)
     before = [said(f"1AAA{n:03}", midnight - timedelta(seconds=1)) for n in range(60)]
     after = [said(f"1AAA{n:03}", midnight) for n in range(2)]

@@ -41,7 +41,7 @@ async def test_a_wildcard_and_its_pages_count_what_they_showed(limited):
     assert problem["code"] == "disclosure_limit"
     assert "7ABC12" not in str(problem)
     assert "can lift it for a case" in problem["detail"]
-    assert await disclosed(limited) == 3  # what is refused is not shown
+    assert await disclosed(limited) == 3  # refused records are not shown
 
 
 async def test_just_as_many_as_the_limit_are_shown(limited):
@@ -61,7 +61,7 @@ async def test_a_refusal_does_not_tell_whether_there_is_anything(limited):
 
 async def test_after_a_refusal_nothing_more_is_shown_that_day(limited):
     await limited.search(plate="7ABC12?", limit=MOST - 1)
-    await limited.search(403, plate="7ABC12?", limit=2)  # tells that there are two
+    await limited.search(403, plate="7ABC12?", limit=2)  # reveals that there are two
     await limited.search(403, plate="7ABC120")
     await limited.search(403, plate="7ABC999")
     limited.clock.advance(hours=12)

@@ -44,7 +44,7 @@ async def test_an_export_is_a_signed_package_of_all_that_the_hold_keeps(retentio
     await a_pictured_read(retention, "8XYZ987")  # not held
     await a_pictured_read(retention, "7ABC123", NOON, agency_ori=OTHER_ORI)  # not ours
     hold = await place(retention, plate="7ABC123")
-    await purge(retention)  # what is past the schedule lies with what holds alone keep
+    await purge(retention)  # records past the schedule are with those that only holds retain
     asked = await request(retention, hold)
     assert (asked["state"], asked["case_number"]) == ("requested", "26-001234")
     await retention.running.evidence.work()
@@ -207,7 +207,7 @@ async def test_an_export_of_what_is_gone_by_then_fails_and_says_so(retention):
     assert await changes(retention) == ["requested", "failed"]
     await download(retention, export, 409)
     await withdraw(retention, export, 409)
-    await release(retention, hold)  # it stands in nobody's way
+    await release(retention, hold)  # it blocks no other export
 
 
 async def test_while_the_object_store_is_down_an_export_waits_and_is_made_after(retention):

@@ -85,13 +85,13 @@ async def _asked_for(retention, at) -> tuple[bytes, str]:
         captured_to=(at + timedelta(hours=1)).isoformat(),
     )
     export = await request(retention, hold)
-    await retention.emitted(EvidenceChanged)  # the request is told; what Kafka has is the maker's
+    await retention.emitted(EvidenceChanged)  # relays the request
     pem = (await retention.client.get("/v1/signing-key")).json()["public_pem"]
     return pem.encode(), export["export_id"]
 
 
 def _written(folder: Path) -> int:
-    """Bytes of packages in the making."""
+    """Return the bytes of unfinished packages."""
     return sum(path.stat().st_size for path in folder.glob("alpr-package-*/package.zip"))
 
 

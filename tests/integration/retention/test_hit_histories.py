@@ -1,4 +1,4 @@
-"""What evidence tells of hits: as the officer was shown them, as the log has them, for as long as the hold is."""
+"""The hits in evidence: as the officer saw them, as the log has them, for as long as the hold is."""
 
 import json
 import tomllib
@@ -43,7 +43,7 @@ DISPOSED = {"disposition": "stopped, let go", "enforcement": True, "unverified_r
 
 
 def as_logged(event):
-    """What the audit log keeps of an event, in the entry and sealed beside it, as one body."""
+    """Return the audit log's content of an event, in the entry and sealed beside it, as one body."""
     record = encode(event, "hotlist")
     prepared = prepare(Message(record.topic, 0, 0, None, record.value, dict(record.headers)))
     assert prepared.groups, "nothing is sealed: this compares nothing"
@@ -54,7 +54,7 @@ def as_logged(event):
 
 
 async def a_worked_hit(retention, source="state", at=NOON, number=1, plate="7ABC123"):
-    """A read with a hit that somebody verified and disposed of twice; return the events."""
+    """Return the events of a read with a hit that an officer verified and disposed of twice."""
     read = a_read(plate, at)
     hit_id = UUID(int=number)
     hit = a_hit(read, hit_id=hit_id, source=source)
@@ -150,7 +150,7 @@ async def both(settings, bus, objects, clock, authority, policy):
 
 
 async def hit_and_worked(retention, hotlist):
-    """Have hotlist raise a hit that somebody works, and retention hear of all of it."""
+    """Have hotlist raise a hit that an officer works, and retention receive all of its events."""
     list_id = await hotlist.list("state", "SVS")
     await hotlist.upload(list_id, LIST)
     read = hotlist.read(plate="7ABC123", region="US-NV", vehicle_colour="red")
@@ -271,7 +271,7 @@ async def test_a_release_has_hits_of_the_lists_that_the_approval_names_and_of_no
 
 
 def resigned(path, target, signer, change):
-    """Write a package with files changed, manifests and signature made anew: what was made wrong, not altered."""
+    """Write a package with files changed, manifests and signature made anew: a wrong original, not an alteration."""
     with zipfile.ZipFile(path) as archive:
         [top] = {name.split("/", 1)[0] for name in archive.namelist()}
         files = {n.removeprefix(f"{top}/"): archive.read(n) for n in archive.namelist()}
@@ -329,7 +329,7 @@ UNTRUE = {
 
 @pytest.mark.clause("468.5/whole-evidence")
 async def test_evidence_that_does_not_fit_together_does_not_hold(retention, tmp_path, capsys):
-    """Signed as it is: the offline check looks at what is told, not at digests alone."""
+    """It is signed as it is: the offline check compares the contents, not only the digests."""
     await a_worked_hit(retention)
     _, export = await exported(retention, plate="7ABC123")
     path = await written(retention, export, tmp_path / "evidence.zip")

@@ -1,4 +1,4 @@
-"""Holds keep what matches, present and future, past its month, and win over a purge that runs."""
+"""Holds retain matching records, present and future, past their month, and win over a running purge."""
 
 from datetime import datetime, timedelta
 
@@ -160,7 +160,7 @@ RELEASED = (
     ],
 )
 async def test_the_tables_take_no_release_by_who_placed_the_hold_or_by_nobody(retention, by):
-    """Whatever software asks, as the role that the service works as."""
+    """The tables refuse it to any software that has the service's role."""
     await retention.store(a_read("7ABC123", LONG_AGO))
     hold = await place(retention, plate="7ABC123")
     with pytest.raises(IntegrityError, match="released_by_another_person"):
@@ -241,7 +241,7 @@ async def test_a_released_hold_frees_only_what_is_past_the_schedule(retention):
 @pytest.mark.clause("468.5/holds")
 @pytest.mark.parametrize("at", [LONG_AGO, LATELY_DUE], ids=["whole month", "part of a month"])
 async def test_a_hold_placed_while_a_purge_runs_wins(retention, at):
-    """The hold's transaction is open when the purge comes to commit: the purge waits, looks, starts anew."""
+    """The hold's transaction is open when the purge comes to commit: the purge waits, checks, starts anew."""
     await retention.store(a_read("7ABC123", at), a_read("8XYZ987", at))
     run = await retention.post(
         "/v1/purge-runs", {"kind": "single", "reason": "past the schedule"}, 201, account_id="c"
@@ -358,7 +358,7 @@ SECOND = "00000000-0000-4000-8000-000000000008"
 
 
 def narrowed(retention, account_id=None, **scope):
-    """Headers of a person whose purpose is narrowed."""
+    """Return headers of a person whose purpose is narrowed."""
     authority = retention.authority
     headers = authority.headers(account_id=account_id)
     headers["X-ALPR-Purpose"] = authority.purpose_token(account_id=account_id, scope=scope)

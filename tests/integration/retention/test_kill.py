@@ -1,4 +1,4 @@
-"""A pass whose reads, vote and telling each fall to another process, the one before it killed (ADR-0011)."""
+"""A pass whose reads, vote and announcement each fall to another process, the one before it killed (ADR-0011)."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4

@@ -17,7 +17,7 @@ from tests.integration.retention.purging import purge
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 LATE = {"1LAT001": True, "2PRT002": False, "3OLD003": None}
-"""Late, in time, and from before anybody judged that."""
+"""Late, in time, and from before ingest judged that."""
 
 
 async def three(retention):

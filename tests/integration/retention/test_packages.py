@@ -93,7 +93,7 @@ async def test_the_scope_is_the_criteria_and_nothing_wider(retention, tmp_path):
 
 @pytest.mark.clause("468.7/package")
 async def test_whatever_release_accepts_is_searched_and_packaged_alike(retention, tmp_path):
-    """Property over many patterns: the package holds what the pattern matches, and a search finds the same."""
+    """Property over many patterns: the package holds the matching records, and a search finds the same."""
     rnd = random.Random(468)
     stored = sorted({"".join(rnd.choices("7AB8", k=rnd.randint(2, 5))) for _ in range(60)})
     await retention.store(*(a_read(plate, NOON) for plate in stored))

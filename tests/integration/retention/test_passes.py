@@ -1,4 +1,4 @@
-"""Reads of one vehicle voted into one pass: once, from what Postgres has, however they came."""
+"""Reads of one vehicle voted into one pass: once, from the rows in Postgres, in any order of arrival."""
 
 import asyncio
 import random
@@ -28,7 +28,7 @@ OTHER_ORI = "CA0520000"
 
 
 def seen(plate, seconds=0.0, *, sure=0.98, x_px=500, **changes):
-    """A read out of a frame, with its place in it."""
+    """Return a read out of a frame, with its place in it."""
     at = changes.pop("start", NOON) + timedelta(seconds=seconds)
     return a_read(
         plate,
@@ -63,7 +63,7 @@ async def left_due(retention):
 
 
 async def members(retention):
-    """The read ids of each pass."""
+    """Return the read ids of each pass."""
     rows = await retention.fetch("SELECT pass_id, read_id FROM pass_reads")
     found = {}
     for pass_id, read_id in rows:
@@ -166,7 +166,7 @@ async def test_a_pass_is_told_only_once_the_reads_under_way_beside_it_have_settl
 
 
 async def test_a_busy_camera_closes_its_passes_while_others_come(retention):
-    """Its reads never all settle: what lies a gap behind the newest is decided all the same."""
+    """Its reads never all settle: those a gap behind the newest are decided all the same."""
     for n in range(6):
         car = f"7ABC12{n}"
         at = NOON + timedelta(seconds=8 * n)
@@ -178,7 +178,7 @@ async def test_a_busy_camera_closes_its_passes_while_others_come(retention):
 
 
 async def test_a_single_read_joins_others_that_come_much_later(retention):
-    """The service that reads frames was down in between: nothing is told of the single until then."""
+    """The service that reads frames was down in between: the single read is not announced until then."""
     await retention.store(VEHICLE[0])
     await settle(retention, 60)
     await retention.store(*VEHICLE[1:])
@@ -377,7 +377,7 @@ AUTHORISER = {"account_id": "00000000-0000-4000-8000-0000000000a1"}
 
 
 async def purge(retention):
-    """Everything past the schedule goes, holds apart."""
+    """Purge all records past the schedule, holds apart."""
     body = {"kind": "single", "reason": "past the schedule"}
     run = await retention.post("/v1/purge-runs", body, 201, **PROPOSER)
     path = f"/v1/purge-runs/{run['run_id']}"

@@ -31,7 +31,7 @@ PART_OF_MONTH = DUE - timedelta(hours=2)
 
 
 def records(*events):
-    """The lines that a list has for reads and captures, in its order."""
+    """Return the lines that a list has for reads and captures, in its order."""
     return sorted(
         Record("read", event.read_id)
         if hasattr(event, "read_id")
@@ -41,7 +41,7 @@ def records(*events):
 
 
 async def listed(retention, event):
-    """What the list of a `records.purged` names: what is gone, and what holds keep."""
+    """Return the records in the list of a `records.purged`: the destroyed ones, and those that holds retain."""
     reader = ListReader(retention.objects, event.run_id, event.purge_list)
     return tuple(
         [
@@ -117,7 +117,7 @@ async def test_a_run_is_not_executed_before_its_list_is_there(retention):
 
 @pytest.mark.clause("wall/purge-list")
 async def test_a_crash_after_the_list_was_put_only_delays(retention, monkeypatch):
-    """What comes late in between is destroyed and named too."""
+    """Records that arrive late in between are destroyed and named too."""
     first, late = a_read("1OLD001", WHOLE_MONTH), a_read("1OLD002", WHOLE_MONTH)
     await retention.store(first)
     write = purge_lists.PurgeLists.write
@@ -141,7 +141,7 @@ async def test_a_crash_after_the_list_was_put_only_delays(retention, monkeypatch
 
 @pytest.mark.clause("wall/purge-list")
 async def test_a_read_that_came_again_and_is_held_now_is_not_called_gone(retention, monkeypatch):
-    """Destroyed by one step, sent again, and kept by the next: what followers have of it stays."""
+    """One step destroys it, it is sent again, and the next step retains it: followers keep their data of it."""
     read = a_read("7HELD01", WHOLE_MONTH)
     await retention.store(read)
     end = retention.running.purger._end
@@ -207,7 +207,7 @@ async def test_a_list_ends_after_thirty_days_and_its_proof_stays(retention):
 
 @pytest.mark.clause("wall/erasing")
 async def test_the_log_hears_of_the_certificate_and_the_list_waits_for_it(retention, monkeypatch):
-    """Audit erases only what is certified, by the list: while there is no certificate it stays."""
+    """Audit erases only certified records, by the list: without a certificate the list stays."""
     await retention.store(a_read("1OLD001", WHOLE_MONTH))
     certify = retention.running.purger._certify
 

@@ -1,4 +1,4 @@
-"""Destruction: five facts, two people, holds apart, nothing early and nothing left late."""
+"""Destruction: five facts, two people, holds apart, never early and never late."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
@@ -141,7 +141,7 @@ LACKING = {
 async def test_without_one_of_the_facts_nothing_is_proposed_or_carried_out(
     settings, bus, objects, clock, authority, policy, change, missing
 ):
-    """Each fact is missing from the start, and again after all was authorised with it there."""
+    """Each fact is missing from the start, and again after a complete authorisation."""
     lacking = msgspec.structs.replace(
         policy, retention=msgspec.structs.replace(policy.retention, **change)
     )
@@ -160,7 +160,7 @@ async def test_without_one_of_the_facts_nothing_is_proposed_or_carried_out(
         assert missing in (await propose(without, 409))["params"]["missing"]
         await authorise(without, waiting, 409)
         await execute(without, authorised, 409)
-        await without.running.purger.work()  # neither the run in hand nor the daily one
+        await without.running.purger.work()  # both the run in hand and the daily one stay undone
         assert await left(without) == ["1OLD001"]
         schedule = (await without.get("/v1/schedule")).json()
         assert schedule["missing"] == [missing]
@@ -428,7 +428,7 @@ async def test_withdrawing_a_standing_order_stops_the_daily_purge_in_hand(retent
 
 @pytest.mark.clause("468.5/schedule")
 async def test_what_the_planner_remembers_of_columns_goes_with_the_purge(retention, as_owner):
-    """Postgres keeps samples of columns, among them the commonest and outermost values."""
+    """Postgres stores samples of columns, among them the commonest and outermost values."""
     kept = (
         "SELECT concat_ws(' ', most_common_vals::text, histogram_bounds::text) FROM pg_stats"
         " WHERE schemaname = 'retention' AND attname IN ('plate', 'plate_as_read', 'captured_at')"

@@ -1,4 +1,4 @@
-"""Holds, exports and bookings are shown for a declared purpose, and every look at them is on record."""
+"""Holds, exports and bookings are shown for a declared purpose, and every access to them is on record."""
 
 from uuid import uuid4
 
@@ -28,7 +28,7 @@ async def hold(retention):
 
 
 def routes_to(hold):
-    """Each way to them: the path, what is recorded, of which record, with which plates."""
+    """Return each route to them: the path, the kind of record, its id and its plates."""
     hold_id, export_id = hold["hold_id"], hold["export_id"]
     return [
         ("/v1/holds", "hold", [hold_id], ["7ABC123"]),

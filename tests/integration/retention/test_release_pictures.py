@@ -20,7 +20,7 @@ SECRET = b"GPS 39.92,-122.18 owner J. Doe"
 
 
 def scene(width_px=640, height_px=480):
-    """A frame in which every pixel differs from the fill: blue and red noise, and no green at all."""
+    """Return a frame in which every pixel differs from the fill: blue and red noise, and no green at all."""
     pixels = np.random.default_rng(468).integers(0, 256, (height_px, width_px, 3), np.uint8)
     pixels[:, :, 1] = 0
     return pixels
@@ -35,7 +35,7 @@ def decoded(data):
 
 
 def with_metadata(jpeg):
-    """A JPEG with EXIF, a comment and bytes behind its end that a release must not carry."""
+    """Return a JPEG with EXIF, a comment and bytes behind its end that a release must not carry."""
     exif = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x0e\x00\x02" + struct.pack(
         ">II", 31, 26
     )
@@ -46,7 +46,7 @@ def with_metadata(jpeg):
 
 
 def chunks(data):
-    """The names of a PNG's chunks, each with a right checksum."""
+    """Return the names of a PNG's chunks, each with a right checksum."""
     at, found = 8, []
     while at < len(data):
         size, name = struct.unpack(">I4s", data[at : at + 8])
@@ -92,7 +92,7 @@ def omitted(path):
 
 
 def around(box, widths=2):
-    """The rows and columns of the part that is shown around a plate."""
+    """Return the rows and columns of the part that is shown around a plate."""
     margin = widths * box.width_px
     rows = slice(max(box.y_px - margin, 0), box.y_px + box.height_px + margin)
     return rows, slice(max(box.x_px - margin, 0), box.x_px + box.width_px + margin)
@@ -186,7 +186,7 @@ async def test_no_picture_of_a_release_carries_metadata(retention, tmp_path):
 async def test_a_frame_on_its_side_is_cut_where_the_plate_is_when_it_is_upright(
     retention, tmp_path
 ):
-    """Boxes are of the upright frame; this one is stored turned, and EXIF says so."""
+    """Boxes are of the upright frame; this one is stored turned, with the turn in its EXIF."""
     lying = np.full((480, 640, 3), 10, np.uint8)
     jpeg = cv2.imencode(".jpg", lying)[1].tobytes()
     exif = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00"

@@ -1,4 +1,4 @@
-"""Search: exact, partial, look-alike, by area, device and time, in pages that stay put."""
+"""Search: exact, partial, look-alike, by area, device and time, in stable pages."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

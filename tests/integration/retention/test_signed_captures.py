@@ -1,4 +1,4 @@
-"""What recognition says of a frame is kept only with the device, time and place that ingest signed."""
+"""Retention stores recognition's results of a frame only with the device, time and place that ingest signed."""
 
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.clause("wall/captures")
 
 @pytest.fixture
 async def strict(retention):
-    """The service as it is set unless somebody upgrades."""
+    """The service with its settings outside an upgrade."""
     retention.running.proofs._unsigned_until = None
     return retention
 
@@ -35,7 +35,7 @@ def outcome(capture, **changes):
 
 
 async def counts(service) -> tuple[int, int]:
-    """How many reads and captures are on record."""
+    """Return how many reads and captures are on record."""
     [row] = await service.fetch(
         "SELECT (SELECT count(*) FROM reads) AS r, (SELECT count(*) FROM captures) AS c"
     )
@@ -43,7 +43,7 @@ async def counts(service) -> tuple[int, int]:
 
 
 async def refused(service, event) -> str:
-    """Deliver an event that is to be refused; return why. Nothing is kept of it, and it is counted."""
+    """Deliver an event that must be refused; return the reason. It is counted, and not stored."""
     before = sum(m.value for f in REFUSED.collect() for m in f.samples if m.name.endswith("_total"))
     with pytest.raises(CaptureRefused) as refusal:
         await service.store(event)
@@ -175,7 +175,7 @@ async def test_during_an_upgrade_unsigned_captures_are_taken_and_forged_ones_are
 
 
 async def test_of_a_batch_only_the_forged_read_is_refused(strict):
-    """The consumer finds it by halving: those beside it are kept."""
+    """The consumer finds it by halving: those beside it are stored."""
     good, bad = recognised(a_frame()), recognised(a_capture(NOON).capture)
     with pytest.raises(CaptureRefused):
         await strict.store(good, bad)

@@ -1,4 +1,4 @@
-"""Reads and captures into their months, each once, whatever comes twice, late or broken."""
+"""Reads and captures enter their months, each once, whether they arrive twice, late or broken."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -149,7 +149,7 @@ async def waits_for(retention, lock):
 
 
 async def test_a_read_that_comes_while_its_month_is_dropped_waits_and_is_stored_after(retention):
-    """Else it could go with the month without anybody having looked whether a hold keeps it."""
+    """Otherwise it could go with the month before the check of whether a hold retains it."""
     old = datetime(2025, 2, 10, tzinfo=UTC)
     await retention.store(a_read("1AAA111", old))
     async with retention.runtime.db.begin() as connection:

@@ -56,7 +56,7 @@ class Folder(LocalObjects):
 
     @property
     def keys(self) -> list[str]:
-        """What there is besides the lists that purges leave."""
+        """The keys of the store without the lists that purges leave."""
         files = (path for path in self.folder.rglob("*") if path.is_file())
         keys = sorted(path.relative_to(self.folder).as_posix() for path in files)
         return [key for key in keys if not key.startswith("purges/")]
@@ -79,7 +79,7 @@ def a_key(at, kind="captures", *, device=DEVICE, name=None):
 
 
 async def orphan(retention, at, kind="captures", *, device=DEVICE, put_at=None, name=None):
-    """An object of a frame that was never announced, of a camera that is known; return its key."""
+    """Put an object of an unannounced frame, of a known camera; return its key."""
     async with retention.runtime.db.begin() as connection:
         await connection.execute(KNOWN, {"device_id": device})
     key = a_key(at, kind, device=device, name=name)
@@ -87,7 +87,7 @@ async def orphan(retention, at, kind="captures", *, device=DEVICE, put_at=None, 
 
 
 async def recorded(retention, plate, at):
-    """A frame with its crop, both in the records; return their keys."""
+    """Store a frame with its crop, both in the records; return their keys."""
     capture_id = uuid4()
     image = Image(
         object_key=a_key(at, name=capture_id),
@@ -121,7 +121,7 @@ async def current(retention, run):
 
 
 async def begun(retention):
-    """A run that is to be carried out in the purger's next turn."""
+    """Begin a run that the purger carries out in its next turn."""
     run = await propose(retention)
     await authorise(retention, run)
     await execute(retention, run)
@@ -287,7 +287,7 @@ async def test_without_authority_nothing_is_swept(retention):
 
 
 async def without_sweep(service, monkeypatch):
-    """Carry out what is to be, as a purger that is killed before it sweeps."""
+    """Carry out due runs like a purger that is killed before it sweeps."""
 
     async def killed(run):
         raise RuntimeError("killed")
@@ -316,7 +316,7 @@ async def test_once_a_fact_is_missing_a_run_in_hand_sweeps_no_more(
         assert objects.keys == [key]
         run = await current(
             without, run
-        )  # what it destroyed is certified, and that it did not sweep
+        )  # the certificate names the destroyed records, and the omitted sweep
         assert (run["state"], run["swept_at"]) == ("certified", None)
 
 
@@ -459,14 +459,14 @@ async def test_what_another_run_has_deleted_already_is_neither_counted_nor_in_do
 
 
 async def test_of_a_camera_that_never_had_a_record_nothing_goes(retention):
-    """A database that is not the one of this store knows none of its cameras."""
+    """A database that does not belong to this store knows none of its cameras."""
     key = await retention.objects.lay(a_key(OLD, device=OTHER), OLD)
     run = await purge(retention)
     assert (retention.objects.keys, found(run)) == ([key], (0, 1, 0))
 
 
 async def test_a_long_sweep_goes_on_turn_by_turn(retention, monkeypatch):
-    """However short its turns are, each comes further; nothing is certified before the end."""
+    """Each turn gets further, however short it is; the certificate waits for the end."""
     monkeypatch.setattr(sweeper, "TURN_S", 0.0)
     monkeypatch.setattr(sweeper, "PAGE", 2)
     for n in range(6):
@@ -517,7 +517,7 @@ async def test_odd_names_and_days_to_come_are_kept_and_counted(retention):
 async def test_a_folder_that_cannot_be_listed_is_counted_and_holds_up_no_other(
     retention, monkeypatch, where
 ):
-    """S3 takes keys that are none to us; one such must not stop all purges' sweeps for ever."""
+    """S3 accepts keys outside our names; one such must not stop all purges' sweeps for ever."""
     key = await orphan(retention, OLD)
     await orphan(retention, OLD, device=OTHER)
     await orphan(retention, OLD, "crops")

@@ -1,4 +1,4 @@
-"""A hold that takes in more than a search may keeps at once, and shows nothing before a second person (ADR-0028)."""
+"""A hold wider than a search retains at once, and shows its records only after a second person (ADR-0028)."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ WIDE = [
 
 
 def second(retention, **purpose):
-    """Headers of a second person; their purpose names the hold's case unless told otherwise."""
+    """Return headers of a second person; their purpose names the hold's case by default."""
     authority = retention.authority
     headers = authority.headers(account_id=SECOND, name="Sergeant Eight")
     claims = {"case_number": CASE, **purpose}
@@ -149,7 +149,7 @@ async def test_a_hold_is_confirmed_once_and_while_it_is_in_force(retention):
 
 
 FORGOTTEN = "UPDATE holds SET confirmed_by = NULL, confirmed_at = NULL RETURNING 1"
-"""As holds stand that were in place before anybody had to confirm one."""
+"""A hold as placed before holds had to be confirmed."""
 
 
 @pytest.mark.clause("468.5/wide-holds")

@@ -23,7 +23,7 @@ router = APIRouter()
 
 
 class Sample(ProblemCode):
-    """What the small app refuses."""
+    """The refusals of the small app."""
 
     TOLD_TOO_LATE = Conflict, "told too late"
     RULE = NotAuthorised, "the rule says no"

@@ -12,7 +12,7 @@ def finding(clock: FakeClock, subject: str) -> FindingRaised:
 
 
 async def everything(bootstrap, topic):
-    """All that lies in a topic."""
+    """Return all records of a topic."""
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")

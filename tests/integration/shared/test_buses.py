@@ -1,4 +1,4 @@
-"""What every bus promises: the same of Kafka's, on a real broker, and of the fake that most tests publish with."""
+"""The promises of every bus: of Kafka's, on a real broker, and of the fake that most tests publish with."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ NOWHERE = "127.0.0.1:1"
 
 @dataclass
 class Sent:
-    """A bus, and what has arrived by it."""
+    """A bus, and the messages that have arrived by it."""
 
     bus: Bus
     arrived: Callable[[], Awaitable[list[Record]]]

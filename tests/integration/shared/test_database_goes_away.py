@@ -105,7 +105,7 @@ async def test_ingest_alone_is_ready_while_the_database_is_away_and_says_so(
 async def test_readiness_asks_for_the_object_store_where_work_needs_it_alone(
     settings, bus, authority, policy, service, tmp_path
 ):
-    """Identity opens none: it could not, without a key; audit uses its own in the background."""
+    """Identity opens no object store: it could not, without a key; audit uses its own in the background."""
     runtime = ApiRuntime(
         SPECS[service],
         settings.model_copy(update={"object_store_url": f"file://{tmp_path}/{service}"}),

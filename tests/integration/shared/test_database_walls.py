@@ -32,7 +32,7 @@ VERBS = {
 """One attempt for each thing that one may try to do to a table."""
 
 VIEW_OWNERS = {"ALTER": "ALTER VIEW {view} RENAME TO mine", "DROP": "DROP VIEW {view} CASCADE"}
-"""What only the owner of a view may do."""
+"""The rights that only the owner of a view may have."""
 
 WORK = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
@@ -93,7 +93,7 @@ async def as_owner(database_url, query):
 
 
 async def columns(database_url):
-    """Each table, view and sequence of the services: (schema, table, kind) to its columns."""
+    """Return each table, view and sequence of the services: (schema, table, kind) to its columns."""
     rows = await as_owner(
         database_url,
         f"""
@@ -197,7 +197,7 @@ async def test_a_service_calls_no_function_of_another(urls, database_url, servic
 
 
 def declared(repository, service):
-    """What the grants of a service say: (table, verb) to its columns, None for the whole table."""
+    """Return the declared grants of a service: (table, verb) to its columns, None for the whole table."""
     texts = [
         (folder / GRANTS).read_text()
         for folder in (SHARED_MIGRATIONS, repository / "services" / service / "migrations")
@@ -279,7 +279,7 @@ async def test_a_service_signs_in_to_no_other_database(urls, service):
 
 
 async def test_a_service_works_with_its_own_tables(urls):
-    """Else every refusal above would prove nothing."""
+    """Without this, every refusal above would be no proof."""
     for service, url in urls.items():
         db = Database(url, service, pool_size=1)
         try:

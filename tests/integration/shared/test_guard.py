@@ -1,4 +1,4 @@
-"""The guard, on a small app of its own: nothing is read before the attempt is kept."""
+"""The guard, on a small app of its own: it records the attempt before any data is read."""
 
 from datetime import date, datetime, timedelta, timezone
 from uuid import uuid4
@@ -18,7 +18,7 @@ __all__ = ["app", "attempts", "client"]
 
 
 async def a_grant(app):
-    """A grant as the software issues one to itself."""
+    """Return a grant as the software issues one to itself."""
     actor = Actor(person_id="p-1", name="Pat", title="Custodian", agency_ori="CA0520100")
     return await system_grant(
         service_of(app, ApiService).runtime,

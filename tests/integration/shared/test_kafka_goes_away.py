@@ -1,4 +1,4 @@
-"""Kafka goes away and comes back: nothing is acknowledged meanwhile, and all goes on after."""
+"""Kafka goes away and comes back: meanwhile no request is acknowledged, and all goes on after."""
 
 import asyncio
 import os
@@ -137,7 +137,7 @@ async def known_soon(known):
 
 
 def stands_still(pid):
-    """Whether every thread of a process is stopped: the signal takes its time to reach them all."""
+    """Return whether every thread of a process is stopped: the signal needs some time to reach them all."""
     states = [
         path.read_text().rpartition(")")[2].split()[0]
         for path in Path(f"/proc/{pid}/task").glob("*/stat")
@@ -178,7 +178,7 @@ async def test_a_partition_lost_in_mid_batch_is_left_to_its_new_owner_without_a_
     await bus.publish([finding(clock, name) for name in sorted(names)])
     first.start()
     await entered.wait()
-    second.start()  # takes half of the partitions while the first works on what all of them brought
+    second.start()  # gets half of the partitions while the first works on the records of all of them
     await eventually(lambda: names & seen["second"], within_s=20)
     release.set()
     await eventually(lambda: names <= seen["first"], within_s=20)

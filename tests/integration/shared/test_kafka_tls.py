@@ -1,4 +1,4 @@
-"""Links to a real Apache Kafka by TLS, with a password or a certificate: they work, and nothing else does."""
+"""Links to a real Apache Kafka by TLS, with a password or a certificate: they work, and all others fail."""
 
 import asyncio
 import contextlib
@@ -164,7 +164,7 @@ def composed(tmp_path: Path) -> Iterator[Callable[[str, str], KafkaSettings]]:
 
 
 def kafkas_own(here: Mapping[str, str]) -> dict[str, str]:
-    """The properties that Kafka's image makes of its environment."""
+    """Return the properties that Kafka's image makes of its environment."""
     given = compose()["services"]["kafka"]["environment"]
     return {
         name.removeprefix("KAFKA_").lower().replace("_", "."): replaced(value, here)
@@ -206,7 +206,7 @@ async def there_and_back(settings: KafkaSettings, clock, group: str | None = Non
 
 
 async def trimmed_once_audit_has_it(makes: Kafka, audit: Kafka) -> None:
-    """The finding that was published is deleted when audit's group has committed it, by one principal."""
+    """Check that the published finding is deleted once audit's group has committed it, by one principal."""
     finding = {FindingRaised.TOPIC: ["audit"]}
     with contextlib.suppress(KafkaError, Unavailable):
         await Trimmer(audit, finding).once()  # audit may not delete from any topic
@@ -235,7 +235,7 @@ async def trimmed_once_audit_has_it(makes: Kafka, audit: Kafka) -> None:
 
 
 async def first_of(kafka: Kafka) -> int:
-    """The lowest offset that is left of the findings, over all partitions."""
+    """Return the lowest offset that is left of the findings, over all partitions."""
     consumer = kafka.consumer(FindingRaised.TOPIC)
     await consumer.start()
     try:
@@ -245,7 +245,7 @@ async def first_of(kafka: Kafka) -> int:
 
 
 async def refusal(settings: KafkaSettings) -> str:
-    """What a service that starts says, which is what its readiness says too."""
+    """Return the error of a service at its start, which is that of its readiness too."""
     kafka = Kafka.of(settings)
     with pytest.raises(Unavailable) as at_start:
         await ensure_topics(kafka)

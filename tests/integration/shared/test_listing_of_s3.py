@@ -55,7 +55,7 @@ class Bucket:
 
 
 def handler(bucket: Bucket) -> type[BaseHTTPRequestHandler]:
-    """Return what serves a bucket at /bucket/."""
+    """Return a handler that serves a bucket at /bucket/."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -82,7 +82,7 @@ def handler(bucket: Bucket) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body.encode())
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log no requests."""
 
     return Handler
 

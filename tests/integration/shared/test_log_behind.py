@@ -1,4 +1,4 @@
-"""Access stops at the guard while the audit log is too far behind, whatever the outbox says."""
+"""Access stops at the guard while the audit log is too far behind, for any state of the outbox."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An error that is logged gives no value away, whatever Postgres puts into its text."""
+"""A logged error reveals no value, for any text that Postgres gives it."""
 
 import io
 import logging
@@ -29,7 +29,7 @@ async def db(database_url, repository):
 
 
 def said_of(action):
-    """What a logger with our formatter writes of the error that `action` handles."""
+    """Return the log line that our formatter writes of the error that `action` handles."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(DiscreetFormatter())

@@ -40,7 +40,7 @@ def root(gateway):
 
 @pytest.fixture(scope="module")
 def without_policy(gateway, root):
-    """What each service was answered before there was a policy: the server must refuse by itself."""
+    """The answers to each service before there was a policy: the server must refuse by itself."""
     root.send("PUT", f"/{BUCKET}")
     for service in RIGHTS:
         _make_user(root, user_of(service), SECRETS[service])
@@ -97,7 +97,7 @@ def test_every_prefix_and_verb_is_as_the_table_says_and_nothing_else(whole, root
 
 @pytest.mark.parametrize("service", sorted(RIGHTS))
 def test_there_is_no_way_around_the_prefixes(whole, root, service):
-    """Copies, deletions of many, uploads in parts, and what belongs to the bucket itself."""
+    """Copies, deletions of many, uploads in parts, and operations on the bucket itself."""
     ours = as_service(whole, service)
     rights = RIGHTS[service]
     root.send("PUT", f"/{BUCKET}/captures/theirs", body=b"theirs")
@@ -168,7 +168,7 @@ def store_of(whole, monkeypatch):
 async def test_a_service_works_with_what_it_has_through_its_own_client(
     store_of, root, tmp_path, service
 ):
-    """Else every refusal above would prove nothing; a package goes up in parts."""
+    """Without this, every refusal above would be no proof; a package is uploaded in parts."""
     store = store_of(service)
     await store.ping()
     for prefix, verbs in RIGHTS[service].items():

@@ -1,4 +1,4 @@
-"""Each request has an id of ours in its answer, its log lines and its access record, whatever its caller calls it."""
+"""Each request has an id of ours in its answer, its log lines and its access record, for any id of its caller."""
 
 import asyncio
 import io
@@ -16,7 +16,7 @@ from tests.integration.serving import client_of
 from tests.integration.shared.guarded import router
 
 GIVEN = "0b6d9f5e-7b56-4f0a-9a4e-3f2d6f2f7a10"
-"""As a caller may write it: it looks like one of ours."""
+"""An id that a caller may send, in the form of one of ours."""
 
 pytestmark = pytest.mark.clause("wall/request-id")
 
@@ -56,7 +56,7 @@ async def attempts(app, bus):
 
 @pytest.fixture
 def written(monkeypatch):
-    """What goes to standard error."""
+    """Collects the output to standard error."""
     text = io.StringIO()
     root = logging.getLogger()
     before, level = list(root.handlers), root.level

@@ -1,4 +1,4 @@
-"""Who may do what to a service's tables: their owner, and the role that works with them (ADR-0016)."""
+"""The rights on a service's tables: of their owner, and of the role that works with them (ADR-0016)."""
 
 import asyncio
 import logging
@@ -46,7 +46,7 @@ class Place:
         return DatabaseSettings(**{**both, **given})
 
     async def prepare(self, service="audit", **given):
-        """Start as a service does; return what it works with, closed."""
+        """Start like a service; return its database, closed."""
         settings = self.settings(service, **given)
         db = Database(settings.database_link(), service, pool_size=1)
         try:
@@ -114,7 +114,7 @@ AGAINST_THE_LOG = [
 async def test_the_role_that_works_can_do_nothing_to_what_keeps_the_log(place, statement):
     await place.prepare()
     refused = "permission denied|must be owner|must be able to SET ROLE"
-    if statement.startswith("GRANT"):  # Postgres only warns of a grant of what one has not
+    if statement.startswith("GRANT"):  # Postgres only warns when a role grants rights that it lacks
         await place.ask(place.works(), statement)
         refused, statement = "permission denied", "DELETE FROM entries"
     with pytest.raises(DBAPIError, match=refused):
@@ -198,7 +198,7 @@ async def test_a_month_is_dropped_for_a_purge_run_alone_that_reaches_past_it(who
 async def test_a_role_that_reaches_another_services_tables_is_refused_where_two_are_named(
     place, postgres, caplog
 ):
-    """What each service would have if a department gave all of them one role."""
+    """Each service would have these rights if a department gave all of them one role."""
     await place.prepare("hotlist")
     await place.ask(place.database_url, f"GRANT USAGE ON SCHEMA hotlist TO {role_of('audit')}")
     with pytest.raises(SchemaFault, match="also reaches the tables of hotlist"):
@@ -206,7 +206,7 @@ async def test_a_role_that_reaches_another_services_tables_is_refused_where_two_
     with caplog.at_level(logging.WARNING):
         await place.prepare("audit", database_owner_url=None)
     assert "also reaches the tables of hotlist" in caplog.text
-    await place.prepare("hotlist")  # takes back what was granted to others
+    await place.prepare("hotlist")  # revokes the rights of others
     await place.prepare("audit")
 
 
@@ -335,7 +335,7 @@ async def test_tables_of_one_role_are_refused_to_another_owner_until_they_are_ha
 
 
 def command(place, service, *arguments, **given):
-    """Run a service's command line with these settings alone; return its exit status and what it said."""
+    """Run a service's command line with these settings alone; return its exit status and its output."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("DATABASE_")}
     done = subprocess.run(
         [sys.executable, "-m", f"services.{service}", *arguments],

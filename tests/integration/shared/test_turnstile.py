@@ -39,7 +39,7 @@ async def alerts(grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)]) -> s
 
 @router.post("/v1/sign-in")
 async def sign_in() -> None:
-    """Refuse everybody, as for a wrong password."""
+    """Refuse every caller, as for a wrong password."""
     raise NotAuthenticated(Common.TOKEN_INVALID)
 
 
@@ -113,7 +113,7 @@ def on_record(app, runtime, bus, clock):
 
 
 def a_revocation(authority, at):
-    """Officer Seven's tokens end."""
+    """Return the event that ends Officer Seven's tokens."""
     return authority.account(OFFICER, "active", at)
 
 

@@ -1,7 +1,7 @@
 """The department of tests/fixtures/upgrade under the present code: dumps restored, migrated, services started.
 
 As an administrator upgrades: everything stopped, roles.sql run, each service's `migrate`, then the services,
-with the keys that were kept and those that a first start of this version draws. Time goes on from where the
+with the old keys and those that a first start of this version draws. Time goes on from where the
 fixture ended.
 """
 
@@ -96,7 +96,7 @@ def migrated(postgres, tmp_path_factory):
 
 
 def _policy(folder):
-    """The department's policy with the schedule that its standing order rests on."""
+    """Return the department's policy with the schedule that its standing order rests on."""
     text = Path("policy.toml").read_text()
     path = folder / "policy.toml"
     path.write_text(text.replace("schedule_days = 400", "schedule_days = 366"))
@@ -104,7 +104,7 @@ def _policy(folder):
 
 
 def settings_of(service, environment):
-    """A service's settings as its environment says them."""
+    """Return a service's settings as its environment sets them."""
     chosen = SPECS[service].settings_class()
     told = environment_of(service, environment)
     return chosen(**{n: told[n.upper()] for n in chosen.model_fields if n.upper() in told})
@@ -122,7 +122,7 @@ class Upgraded:
     clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
     async def settle(self):
-        """Let identity tick, relay all outboxes and hand what was published to all who work it, until nothing comes."""
+        """Let identity tick, relay all outboxes and hand all events to their consumers, until there are no more."""
         identity = service_of(self.apps["identity"], IdentityService)
         await tick(identity, self.bus)
         for _ in range(20):
@@ -198,7 +198,7 @@ async def _deliver(subscription, messages):
 
 @pytest.fixture
 async def upgraded(migrated):
-    """The services, started; what was in the compacted topics is read first, as at a real start."""
+    """The services, started; they read the compacted topics first, as at a real start."""
     clock = FakeClock(ENDED + next(LATER))
     world = Upgraded(migrated, clock, FakeBus())
     policy = load_policy(Path(migrated["POLICY_FILE"]))
@@ -235,7 +235,7 @@ async def _running(service, runtime):
 
 
 def compacted():
-    """The records that services replay at their start, decoded; one that no longer decodes is left out."""
+    """Return the records that services replay at their start, decoded; skip those that no longer decode."""
     found = []
     for line in (FIXTURE / "compacted-topics.ndjson").read_text().splitlines():
         record = json.loads(line)

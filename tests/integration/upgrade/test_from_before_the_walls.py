@@ -44,7 +44,7 @@ async def test_an_invitation_of_before_is_taken(upgraded):
 
 
 async def another_administrator(upgraded, administrator):
-    """A lieutenant who enrols and is trained after the upgrade; return the access token."""
+    """Enrol and train a lieutenant after the upgrade; return the access token."""
     account = {
         "username": "l.moreno",
         "name": "Lee Moreno",
@@ -150,7 +150,7 @@ async def test_packages_evidence_and_documents_of_before_download_whole(upgraded
 
 @pytest.mark.clause("468.7(b)/provisioners")
 async def test_a_request_of_before_is_approved_by_two_and_packaged(upgraded):
-    """No record says who created the existing account and agency."""
+    """No record names the provisioners of the existing account and agency."""
     administrator = await upgraded.sign_in("a.ramirez")
     path = f"/v1/requests/{FACTS['open_request']}"
     decision = {"decision": "approve", "reason": "Theft case of a county agency, one plate only"}
@@ -214,7 +214,7 @@ async def test_the_next_daily_purge_destroys_what_is_due_and_holds_hold(upgraded
 
 
 async def test_the_old_log_is_there_entry_by_entry(upgraded):
-    """As the auditor exported it before the upgrade, whatever form it is kept in now."""
+    """The entries equal the auditor's export before the upgrade, in any present form of storage."""
     lines = (FIXTURE / "log-export.ndjson").read_text().splitlines()
     exported = [json.loads(line)["entry"] for line in lines if "entry" in json.loads(line)]
     assert len(exported) == FACTS["log"]["entries"]
@@ -248,7 +248,7 @@ async def test_the_new_log_begins_with_where_the_old_one_ended(upgraded):
 
 @pytest.mark.clause("wall/old-log")
 async def test_the_old_log_is_exported_with_a_purpose_and_verifies_with_the_key_of_before(upgraded):
-    """Byte for byte what entry 0 committed to when it was closed; a log from before `chain` and `previous`."""
+    """It is byte for byte the log that entry 0 committed to at its closing, from before `chain` and `previous`."""
     auditor = await upgraded.sign_in("i.haddad")
     body = {"old_log": True, "with_values": True}
     ask = {"service": "audit", "method": "POST", "path": "/v1/exports", "person": auditor}
@@ -278,7 +278,7 @@ async def test_the_old_log_is_exported_with_a_purpose_and_verifies_with_the_key_
 
 @pytest.mark.clause("wall/old-log")
 async def test_the_old_log_is_kept_for_two_years_and_then_destroyed_whole(upgraded, postgres):
-    """The last test here: after it there is no old log."""
+    """This is the last test here: it destroys the old log."""
     audit = upgraded.runtimes["audit"]
     end = OldLogEnd(audit)
 

@@ -1,4 +1,4 @@
-"""Who may review an access and sign off a sampled audit, as the page says beforehand."""
+"""The people who may review an access and sign off a sampled audit, whom the page names beforehand."""
 
 import pytest
 
