@@ -1,6 +1,6 @@
-"""Writes .env for docker-compose.yml with random secrets; needs nothing but Python.
+"""Writes .env for docker-compose.yml with random secrets; needs only Python.
 
-Existing values stay: a second run adds only missing ones. Whoever can read .env can read the data, so only its
+Existing values stay: a second run adds only missing ones. A reader of .env can read the data, so only its
 owner may read it; store a copy with the department's other keys.
 
 The root that certifies signing keys (docs/adr/0018-two-levels-of-keys.md) goes into a file of its own, root.key,

@@ -1,7 +1,7 @@
 """Runs identity's command line on the running embedded stack: `python -m local.commands.administer`.
 
-For the machine's operator, above all to create the first administrator (`bootstrap`), who then invites everybody
-else through the API. All arguments but `--folder` are passed to identity.
+For the machine's operator, above all to create the first administrator (`bootstrap`), who then invites all others
+through the API. All arguments but `--folder` are passed to identity.
 """
 
 import argparse

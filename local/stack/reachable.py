@@ -36,7 +36,7 @@ def pass_through(folder: Path) -> None:
 def placed(wanted: Path, account: Account, *, state: Path = STATE) -> Path:
     """Return `wanted` if the account can reach it, else a folder below `state` that replaces it.
 
-    `wanted` then is a link to that folder. If somebody removes the link with the data folder, `forget_removed`
+    `wanted` then is a link to that folder. If an operator removes the link with the data folder, `forget_removed`
     deletes its target too: a removed folder means removed data.
     """
     if wanted.is_symlink():

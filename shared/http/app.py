@@ -116,7 +116,7 @@ def create_app(
     )
     attach(app, service)
     app.add_middleware(BodyLimit, uploads=spec.uploads)
-    if isinstance(service, ApiService):  # a worker has no guarded route, so it refuses nobody
+    if isinstance(service, ApiService):  # a worker has no guarded routes, and so no refusals
         app.add_middleware(
             RefusalLimiter,
             refusals=service.runtime.refusals,

@@ -101,9 +101,15 @@ def test_only_tokens_imports_jose():
 
 
 def imported_tests(path: Path) -> list[str]:
-    """What a module imports from a module of tests, which is to have its helpers beside it."""
-    names = [n.module for n in ast.walk(tree(path)) if isinstance(n, ast.ImportFrom) and n.module]
-    return [name for name in names if name.rpartition(".")[2].startswith("test_")]
+    """The modules of tests that a module imports, whole or in part; helpers have modules of their own."""
+    names = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    files = {name: ROOT / f"{name.replace('.', '/')}.py" for name in names}
+    return [name for name, file in files.items() if file.name.startswith("test_") and file.exists()]
 
 
 def test_no_test_imports_another():
@@ -113,8 +119,14 @@ def test_no_test_imports_another():
 
 def test_an_import_of_a_test_is_found(tmp_path):
     planted = tmp_path / "planted.py"
-    planted.write_text("from tests.integration.audit.test_log import message_of\n")
-    assert imported_tests(planted)
+    folder = "tests.integration.audit"
+    planted.write_text(
+        f"from {folder}.test_log import message_of\n"
+        f"from {folder} import erasing, test_sealed\n"
+        f"import {folder}.test_outsider\n"
+    )
+    found = [name.removeprefix(f"{folder}.") for name in imported_tests(planted)]
+    assert found == ["test_log", "test_sealed", "test_outsider"]
 
 
 def test_only_listed_modules_import_by_a_text():

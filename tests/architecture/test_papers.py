@@ -23,6 +23,9 @@ WIDTH = 120
 CODE = ("services", "shared", "local", "deploy", "scenes", "training", "tests")
 """Folders whose docstrings and comments the tests check."""
 
+PRIVATE = re.compile(r"\b(nobody|somebody|anybody|everybody|whoever|told)\b", re.IGNORECASE)
+"""Words of which docstrings and comments are free: they name the person, the service or the role instead."""
+
 PAPERS = sorted(
     path
     for path in ROOT.rglob("*.md")
@@ -117,6 +120,31 @@ def test_a_wide_docstring_and_a_wide_comment_are_found():
         f'{violations[0]}\ndef f():\n{violations[1]}\n{violations[2]}\n    """\n{violations[3]}\n'
     )
     assert wide_lines_of_code(fine + text) == violations
+
+
+def private_words(source: str) -> list[str]:
+    """The words of `PRIVATE` in a module's docstrings and comments, code in backticks apart."""
+    prose = [
+        node.value.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    ]
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    prose += [token.string for token in tokens if token.type == tokenize.COMMENT]
+    return [word for text in prose for word in PRIVATE.findall(re.sub(r"`[^`]*`", "", text))]
+
+
+def test_docstrings_and_comments_name_their_subject():
+    paths = [path for folder in CODE for path in modules(folder)]
+    found = {str(path.relative_to(ROOT)): private_words(path.read_text()) for path in paths}
+    assert {path: words for path, words in found.items() if words} == {}
+
+
+def test_a_docstring_and_a_comment_without_a_subject_are_found():
+    planted = '"""Somebody is told."""\nNAME = "nobody"  # whoever asks; see `nobody`\n'
+    assert private_words(planted) == ["Somebody", "told", "whoever"]
 
 
 def test_the_table_of_metrics_is_the_codes():

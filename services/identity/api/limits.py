@@ -18,8 +18,10 @@ router = APIRouter(prefix="/v1/accounts/{account_id}/limit-lifts", tags=["accoun
 async def lift_limit(
     account_id: UUID, body: LimitLiftIn, grant: AccountManage, work: Work
 ) -> LimitLiftOut:
-    """Let a person be shown more records in a day than the policy allows, for one case; nobody can
-    release themselves. The person then declares a purpose for that case again."""
+    """Let a person see more records in a day than the policy allows, for one case.
+
+    A person cannot lift their own limit. After the lift they declare a purpose for that case again.
+    """
     lift = await limits.lift(
         work, grant.actor, account_id, case_number=body.case_number, reason=body.reason
     )
