@@ -89,7 +89,7 @@ def stated(path: Path) -> Iterator[str]:
 
 @cache
 def imports(path: Path) -> tuple[str, ...]:
-    """What a module imports: as `stated`, by finding or running a module, and by what it uses of an imported package."""
+    """Return a module's imports: `stated`, by finding or running a module, and by its use of an imported package."""
     return tuple(dict.fromkeys([*stated(path), *_reached(path)]))
 
 

@@ -27,7 +27,7 @@ def loose(parsed: ast.Module) -> Iterator[str]:
 
 
 def shapeless(parsed: ast.Module) -> Iterator[str]:
-    """Yield the public functions and methods whose return type is a driver's row, says Any or nothing, or maps text to text."""
+    """Yield the public functions and methods whose return type is missing, a driver's row, Any, or text to text."""
     forbidden = UNTYPED | set(_rows(parsed))
     aliases = dict(_aliases(parsed))
     drivers = set(_drivers(parsed))

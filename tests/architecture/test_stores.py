@@ -64,7 +64,7 @@ def test_a_method_of_a_store_says_what_it_takes_and_returns():
 
 
 def unclosed(parsed: ast.Module) -> Iterator[tuple[str, str, bool]]:
-    """Yield each function that reads a stream of DISCLOSED_BY_CALLER, the stream, and whether it awaits the disclosure."""
+    """Yield each reader of a stream of DISCLOSED_BY_CALLER, the stream, and whether it awaits the disclosure."""
     closing = {name.rpartition(".")[2]: closes for name, closes in DISCLOSED_BY_CALLER.items()}
     for node in ast.walk(parsed):
         if isinstance(node, Function):
