@@ -147,7 +147,7 @@ class Stores:
         return {name for name in found if name not in self._aliases or name in self._records}
 
     def _fills(self, method: Method) -> bool:
-        """Whether a method puts values into an argument that may hold records, or receives a function to call with them."""
+        """Whether a method puts values into an argument that may hold records, or receives a function for them."""
         if any(names_in(argument.annotation) & SINKS for argument in method.arguments):
             return True
         names = {

@@ -93,7 +93,7 @@ def known_types(trees: Iterable[ast.Module]) -> frozenset[str]:
 
 
 def aliases(trees: Iterable[ast.Module]) -> dict[str, set[str]]:
-    """Names of types in modules, with the types that they name: `Row = Mapping[str, Any]`, `Ori = NewType("Ori", str)`."""
+    """Names of types, with the types that they name: `Row = Mapping[str, Any]`, `Ori = NewType("Ori", str)`."""
     found: dict[str, set[str]] = {}
     for tree in trees:
         for node in tree.body:
