@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Generic, Self, TypeVar
 
 import msgspec
@@ -77,8 +78,12 @@ After = Annotated[
 """The position at which a page begins: opaque text that only the service interprets."""
 
 
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A moment in the key of a page."""
+
+
 def cursor_of(key: object) -> str:
-    """Return a key, such as an id or a name, as the text of a page's `next`."""
+    """Return a key, such as an id, a name or a tuple of both, as the text of a page's `next`."""
     return urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
@@ -92,10 +97,11 @@ def key_of(after: str | None, kind: type[K]) -> K | None:
     try:
         plain = urlsafe_b64decode(after + "=" * (-len(after) % 4))
         key = msgspec.json.decode(plain, type=kind)
-        if isinstance(key, str):
-            storable(key)
-        if isinstance(key, int) and not 0 <= key < MAX_KEY:
-            raise ValueError("is not the number of an item")
+        for part in key if isinstance(key, tuple) else (key,):
+            if isinstance(part, str):
+                storable(part)
+            if isinstance(part, int) and not 0 <= part < MAX_KEY:
+                raise ValueError("is not the number of an item")
     except (ValueError, msgspec.DecodeError):
         raise InvalidInput(Common.CURSOR_UNKNOWN, field="after") from None
     return key

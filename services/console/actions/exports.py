@@ -43,8 +43,7 @@ async def read_export(client: PersonClient, export_id: UUID) -> tuple[Any, list[
     """Return one export, and its bookings. Raises: Refused, SignedOut, PurposeNeeded."""
     path = f"{EXPORTS}/{export_id}"
     export = await client.request_json("retention", "GET", path)
-    bookings = await client.request_json("retention", "GET", f"{path}/bookings")
-    return export, bookings["items"]
+    return export, await client.list_items("retention", f"{path}/bookings")
 
 
 async def book(client: PersonClient, export_id: UUID, form: Mapping[str, str]) -> Any:

@@ -22,8 +22,7 @@ UPLOADED_WITHIN_S = 300.0
 
 async def list_lists(client: PersonClient) -> list[Any]:
     """Return all lists whose source the person is entitled to. Raises: Refused, SignedOut, PurposeNeeded."""
-    found = await client.request_json("hotlist", "GET", "/v1/lists", with_purpose=False)
-    return list(found["items"])
+    return await client.list_items("hotlist", "/v1/lists", with_purpose=False)
 
 
 async def create_list(client: PersonClient, form: Mapping[str, str]) -> Any:
@@ -60,11 +59,10 @@ async def end_entry(
     return await client.request_json("hotlist", "POST", path, json=chosen(form, "reason"))
 
 
-async def list_versions(client: PersonClient, list_id: UUID) -> list[Any]:
-    """Return a list's versions. Raises: Refused, SignedOut, PurposeNeeded."""
-    path = f"/v1/lists/{list_id}/versions"
-    found = await client.request_json("hotlist", "GET", path, with_purpose=False)
-    return list(found["items"])
+async def list_versions(client: PersonClient, list_id: UUID, after: str) -> Any:
+    """Return one page of a list's versions. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, query = f"/v1/lists/{list_id}/versions", page_query(ON_A_PAGE, after)
+    return await client.request_json("hotlist", "GET", path, params=query, with_purpose=False)
 
 
 async def activate(client: PersonClient, list_id: UUID, version: int) -> Any:

@@ -34,8 +34,7 @@ async def list_proposals(client: PersonClient) -> list[Any]:
     """
     if MANAGE not in client.session.permissions:
         return []
-    found = await client.request_json("identity", "GET", "/v1/accounts/invitations/proposed")
-    return list(found["items"])
+    return await client.list_items("identity", "/v1/accounts/invitations/proposed")
 
 
 async def read_person(client: PersonClient, account_id: UUID) -> Person:
@@ -68,9 +67,9 @@ async def lift_limit(client: PersonClient, account_id: UUID, form: Mapping[str, 
     return await client.request_json("identity", "POST", path, json=body)
 
 
-async def list_invitations(client: PersonClient) -> Any:
+async def list_invitations(client: PersonClient) -> list[Any]:
     """Return the invitations that await delivery. Raises: Refused, SignedOut, PurposeNeeded."""
-    return await client.request_json("identity", "GET", "/v1/accounts/invitations/waiting")
+    return await client.list_items("identity", "/v1/accounts/invitations/waiting")
 
 
 async def deliver_invitation(client: PersonClient, account_id: UUID) -> Any:

@@ -14,6 +14,9 @@ from shared.core.problem_codes import Common
 RESOLVED_BY_PURPOSE = frozenset({Common.PURPOSE_MISSING.code, Common.PURPOSE_MISSING_FOR.code})
 """Refusals that a declared purpose resolves."""
 
+MOST_ITEMS = 200
+"""The most items in one answer of a service."""
+
 
 class PersonClient:
     """One person's client of the services, for one request of their browser."""
@@ -84,6 +87,17 @@ class PersonClient:
             return content(await self.request(service, method, path, **options))
         except Refused as exc:
             raise self.refused(exc) from None
+
+    async def list_items(self, service: str, path: str, **options: Any) -> list[Any]:
+        """Return the items of all pages of a list. Raises: Refused, SignedOut, PurposeNeeded."""
+        query: dict[str, Any] = {"limit": MOST_ITEMS}
+        found: list[Any] = []
+        while True:
+            page = await self.request_json(service, "GET", path, params=query, **options)
+            found += page["items"]
+            if (following := page.get("next")) is None:
+                return found
+            query["after"] = following
 
     def refused(self, exc: Refused) -> Refused | PurposeNeeded:
         """Return the refusal, or PurposeNeeded if a purpose, or another one, would resolve it."""

@@ -85,9 +85,11 @@ async def end_entry(
 
 
 @router.get("/{list_id}/versions")
-async def show_versions(request: Request, list_id: UUID, visit: Working) -> Response:
+async def show_versions(
+    request: Request, list_id: UUID, visit: Working, after: After = ""
+) -> Response:
     """Show a list's versions: their entries, the lines set aside, and which one awaits a second person."""
-    return await _versions_page(request, visit, list_id)
+    return await _versions_page(request, visit, list_id, after=after)
 
 
 @router.post("/{list_id}/versions/{version}/activation")
@@ -163,13 +165,13 @@ async def _list_page(
 
 
 async def _versions_page(
-    request: Request, visit: Visit, list_id: UUID, problem: Refused | None = None
+    request: Request, visit: Visit, list_id: UUID, problem: Refused | None = None, after: str = ""
 ) -> Response:
     hot_list = await hotlists.read_list(visit, list_id)
-    versions = await hotlists.list_versions(visit, list_id)
+    found = await hotlists.list_versions(visit, list_id, after)
     status = problem.status if problem else HTTPStatus.OK
     return page(
-        request, "versions.html", visit, status, list=hot_list, versions=versions, problem=problem
+        request, "versions.html", visit, status, list=hot_list, found=found, problem=problem
     )
 
 

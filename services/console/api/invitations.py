@@ -45,6 +45,6 @@ def enrolment_link(address: str, token: str) -> str:
 
 
 async def _listed(request: Request, visit: Visit, problem: Refused | None = None) -> Response:
-    found = await people.list_invitations(visit)
+    waiting = await people.list_invitations(visit)
     status = problem.status if problem else 200
-    return page(request, "invitations.html", visit, status, found=found, problem=problem)
+    return page(request, "invitations.html", visit, status, waiting=waiting, problem=problem)

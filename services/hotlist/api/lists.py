@@ -13,7 +13,7 @@ from services.hotlist.store.lists import Lists
 from services.hotlist.store.outcomes import Outcomes
 from shared.core.fields import Moment
 from shared.http.app import Work
-from shared.http.models import Page
+from shared.http.models import After, Limit, Page, key_of
 
 router = APIRouter(prefix="/v1/lists", tags=["lists"])
 
@@ -37,11 +37,18 @@ async def create_list(
 
 
 @router.get("")
-async def list_lists(grant: HotlistRead, work: Work, hotlist: Running) -> Page[ListOut]:
-    """List the hot lists whose source the caller is entitled to."""
+async def list_lists(
+    grant: HotlistRead,
+    work: Work,
+    hotlist: Running,
+    after: After | None = None,
+    limit: Limit = 100,
+) -> Page[ListOut]:
+    """List the hot lists whose source the caller is entitled to, by name."""
     rules = hotlist.runtime.policy.hotlists
-    found = await Lists(work.connection).all(grant)
-    return Page.of([ListOut.of(one, rules, work.clock.now()) for one in found])
+    found = await Lists(work.connection).page(grant, after=key_of(after, UUID), limit=limit)
+    more = found[-1].list_id if len(found) == limit else None
+    return Page.of([ListOut.of(one, rules, work.clock.now()) for one in found], last=more)
 
 
 @router.get("/{list_id}")

@@ -111,24 +111,29 @@ async def _pieces(request: Request, stall_s: float) -> AsyncIterator[bytes]:
 
 @router.get("/versions")
 async def list_versions(
-    list_id: UUID, grant: HotlistRead, work: Work, hotlist: Running
+    list_id: UUID,
+    grant: HotlistRead,
+    work: Work,
+    hotlist: Running,
+    after: After | None = None,
+    limit: Limit = 100,
 ) -> Page[VersionOut]:
-    """List the latest hundred versions of a list, newest first."""
+    """List the versions of a list, newest first."""
     lists = Lists(work.connection)
     hot_list = await lists.get(grant, list_id)
     policy = hotlist.runtime.policy
     kinds = kinds_of(policy, hot_list.kinds_off)
     last = await lists.last_entries(hot_list)
-    return Page.of(
-        [
-            VersionOut.of(
-                version,
-                kinds,
-                needs_second_word=version.needs_second_word(last, policy.hotlists.shrink_share),
-            )
-            for version in await lists.versions(hot_list)
-        ]
-    )
+    found = await lists.versions(hot_list, before=key_of(after, int), limit=limit)
+    shown = [
+        VersionOut.of(
+            version,
+            kinds,
+            needs_second_word=version.needs_second_word(last, policy.hotlists.shrink_share),
+        )
+        for version in found
+    ]
+    return Page.of(shown, last=found[-1].version if len(found) == limit else None)
 
 
 @router.get("/versions/{version}/set-aside")

@@ -129,9 +129,15 @@ class Lists:
         except IntegrityError as exc:
             raise Conflict(Code.LIST_NAME_TAKEN, field="name") from exc
 
-    async def all(self, grant: Grant) -> list[HotList]:
-        """Return the lists, by name."""
-        rows = await self._connection.execute(text(f"{_LIST} ORDER BY l.name"), visible_to(grant))
+    async def page(self, grant: Grant, *, after: UUID | None, limit: int) -> list[HotList]:
+        """Return the lists by name, beginning after the one named `after`."""
+        statement = text(
+            f"{_LIST} AND (CAST(:after AS uuid) IS NULL OR (l.name, l.list_id) >"  # noqa: S608 - constants
+            " (SELECT name, list_id FROM lists WHERE list_id = :after))"
+            " ORDER BY l.name, l.list_id LIMIT :limit"
+        )
+        values = {**visible_to(grant), "after": after, "limit": limit}
+        rows = await self._connection.execute(statement, values)
         return [HotList(**row) for row in rows.mappings()]
 
     async def get(self, grant: Grant, list_id: UUID, *, lock: bool = False) -> HotList:
@@ -169,10 +175,15 @@ class Lists:
         )
         await self._changed()
 
-    async def versions(self, hot_list: HotList, limit: int = 100) -> Sequence[Version]:
-        """Return the latest versions, newest first."""
-        statement = text(f"{_VERSION} ORDER BY v.version DESC LIMIT :limit")
-        values = {"list_id": hot_list.list_id, "limit": limit}
+    async def versions(
+        self, hot_list: HotList, *, before: int | None = None, limit: int
+    ) -> Sequence[Version]:
+        """Return the latest versions, newest first, beginning before the number `before`."""
+        statement = text(
+            f"{_VERSION} AND (CAST(:before AS bigint) IS NULL OR v.version < :before)"
+            " ORDER BY v.version DESC LIMIT :limit"
+        )
+        values = {"list_id": hot_list.list_id, "before": before, "limit": limit}
         rows = await self._connection.execute(statement, values)
         return [Version(**row) for row in rows.mappings()]
 

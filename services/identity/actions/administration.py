@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -207,9 +207,11 @@ async def review(unit: Unit, by: Actor, account_id: UUID, note: str) -> Account:
     return new
 
 
-async def reviews_due(unit: Unit) -> Sequence[Account]:
+async def reviews_due(
+    unit: Unit, *, after: tuple[datetime, UUID] | None, limit: int
+) -> Sequence[Account]:
     """Return people whose last review of rights is a year old or older, oldest first."""
-    return await unit.accounts.reviewed_before(unit.now - REVIEWED_EVERY)
+    return await unit.accounts.reviewed_before(unit.now - REVIEWED_EVERY, after=after, limit=limit)
 
 
 async def _changeable(

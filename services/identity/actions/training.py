@@ -49,7 +49,9 @@ async def record(
     return training
 
 
-async def refresher_due(unit: Unit) -> Sequence[Account]:
+async def refresher_due(
+    unit: Unit, *, after: tuple[datetime | None, str] | None, limit: int
+) -> Sequence[Account]:
     """Return people whose training is missing, lapsed, or lapses soon."""
     soon = unit.now + timedelta(days=unit.policy.training.refresher_due_days)
-    return await unit.accounts.trained_before(soon)
+    return await unit.accounts.trained_before(soon, after=after, limit=limit)

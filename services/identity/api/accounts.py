@@ -15,6 +15,7 @@ from services.identity.api.fields import (
     ReasonIn,
     RolesIn,
     SourcesIn,
+    TimeKey,
 )
 from services.identity.api.views import (
     AccountOut,
@@ -35,7 +36,6 @@ router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 AccountRead = Annotated[Grant, access(Permission.ACCOUNT_READ)]
 AccountManage = Annotated[Grant, access(Permission.ACCOUNT_MANAGE)]
 AccountDeliver = Annotated[Grant, access(Permission.ACCOUNT_DELIVER)]
-MOST_WAITING = 200
 
 
 @router.post("", status_code=201)
@@ -68,10 +68,13 @@ async def list_accounts(
 
 
 @router.get("/reviews/due")
-async def list_reviews_due(grant: AccountRead, work: Work) -> Page[AccountOut]:
+async def list_reviews_due(
+    grant: AccountRead, work: Work, after: After | None = None, limit: Limit = 100
+) -> Page[AccountOut]:
     """List people whose rights were not reviewed for a year, oldest first."""
-    found = await administration.reviews_due(work)
-    return Page.of([AccountOut.of(work, a) for a in found])
+    found = await administration.reviews_due(work, after=key_of(after, TimeKey), limit=limit)
+    more = (found[-1].reviewed_at, found[-1].account_id) if len(found) == limit else None
+    return Page.of([AccountOut.of(work, a) for a in found], last=more)
 
 
 @router.get("/{account_id}")
@@ -195,34 +198,36 @@ async def deliver_invitation(
 
 
 @router.get("/invitations/waiting")
-async def list_waiting_invitations(grant: AccountDeliver, work: Work) -> Page[WaitingInvitationOut]:
+async def list_waiting_invitations(
+    grant: AccountDeliver, work: Work, after: After | None = None, limit: Limit = 100
+) -> Page[WaitingInvitationOut]:
     """List undelivered invitations, the first to expire first."""
-    found = await work.invitations.to_deliver(work.now, MOST_WAITING)
-    return Page.of(
-        [
-            WaitingInvitationOut.of(await work.accounts.get(one.account_id), one, grant.actor)
-            for one in found
-        ]
-    )
+    found = await work.invitations.to_deliver(work.now, after=key_of(after, TimeKey), limit=limit)
+    shown = [
+        WaitingInvitationOut.of(await work.accounts.get(one.account_id), one, grant.actor)
+        for one in found
+    ]
+    more = (found[-1].expires_at, found[-1].account_id) if len(found) == limit else None
+    return Page.of(shown, last=more)
 
 
 @router.get("/invitations/proposed")
 async def list_proposed_invitations(
-    grant: AccountManage, work: Work
+    grant: AccountManage, work: Work, after: After | None = None, limit: Limit = 100
 ) -> Page[ProposedInvitationOut]:
     """List unapproved proposals to invite a person anew, the first to expire first."""
-    found = await work.invitations.proposed(work.now, MOST_WAITING)
-    return Page.of(
-        [
-            ProposedInvitationOut.of(
-                await work.accounts.get(one.account_id),
-                one,
-                await work.accounts.get(one.proposed_by),
-                grant.actor,
-            )
-            for one in found
-        ]
-    )
+    found = await work.invitations.proposed(work.now, after=key_of(after, TimeKey), limit=limit)
+    shown = [
+        ProposedInvitationOut.of(
+            await work.accounts.get(one.account_id),
+            one,
+            await work.accounts.get(one.proposed_by),
+            grant.actor,
+        )
+        for one in found
+    ]
+    more = (found[-1].expires_at, found[-1].account_id) if len(found) == limit else None
+    return Page.of(shown, last=more)
 
 
 @router.post("/{account_id}/review")

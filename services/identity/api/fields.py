@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import Header, Request
@@ -16,7 +16,7 @@ from shared.core.errors import ValueRefused
 from shared.core.fields import Moment, storable
 from shared.core.problem_codes import Common
 from shared.core.types import Source
-from shared.http.models import OriText, Reason, RequestBody, WholePlate
+from shared.http.models import Instant, OriText, Reason, RequestBody, WholePlate
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,31}")
 _LINE_BREAKS = "\n\r\t"
@@ -119,6 +119,13 @@ Number = Annotated[
 ]
 Roles = Annotated[list[Name], Field(max_length=20)]
 Sources = Annotated[list[Source], Field(max_length=3)]
+
+
+class TimeKey(NamedTuple):
+    """The key of an account in a list in order of time."""
+
+    at: Instant
+    account_id: UUID
 
 
 class AccountIn(RequestBody):

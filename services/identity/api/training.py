@@ -12,7 +12,7 @@ from services.identity.service import Work
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
-from shared.http.models import Page
+from shared.http.models import After, Instant, Limit, Page, key_of
 
 router = APIRouter(prefix="/v1", tags=["training"])
 
@@ -29,17 +29,26 @@ async def record_training(body: TrainingIn, grant: TrainingRecord, work: Work) -
 
 
 @router.get("/training/due")
-async def list_training_due(grant: TrainingRecord, work: Work) -> Page[AccountOut]:
+async def list_training_due(
+    grant: TrainingRecord, work: Work, after: After | None = None, limit: Limit = 100
+) -> Page[AccountOut]:
     """List people whose training is missing, lapsed, or lapses soon."""
-    found = await training.refresher_due(work)
-    return Page.of([AccountOut.of(work, account) for account in found])
+    last = key_of(after, tuple[Instant | None, str])
+    found = await training.refresher_due(work, after=last, limit=limit)
+    more = (found[-1].trained_until, found[-1].username) if len(found) == limit else None
+    return Page.of([AccountOut.of(work, account) for account in found], last=more)
 
 
 @router.get("/accounts/{account_id}/training")
 async def list_training(
-    account_id: UUID, grant: Annotated[Grant, access(Permission.ACCOUNT_READ)], work: Work
+    account_id: UUID,
+    grant: Annotated[Grant, access(Permission.ACCOUNT_READ)],
+    work: Work,
+    after: After | None = None,
+    limit: Limit = 100,
 ) -> Page[TrainingOut]:
-    """List a person's training."""
+    """List a person's training, newest first."""
     await work.accounts.get(account_id)
-    records = await work.trainings.of(account_id)
-    return Page.of([TrainingOut.of(record) for record in records])
+    found = await work.trainings.of(account_id, after=key_of(after, UUID), limit=limit)
+    more = found[-1].training_id if len(found) == limit else None
+    return Page.of([TrainingOut.of(record) for record in found], last=more)

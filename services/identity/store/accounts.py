@@ -70,20 +70,42 @@ class Accounts(Connected):
             limit=limit,
         )
 
-    async def trained_before(self, moment: datetime) -> Sequence[Account]:
-        """Return people whose training is missing or ends by `moment`, soonest first."""
+    async def trained_before(
+        self, moment: datetime, *, after: tuple[datetime | None, str] | None, limit: int
+    ) -> Sequence[Account]:
+        """Return people whose training is missing or ends by `moment`, soonest first.
+
+        Begins after the end and the username in `after`; people without training come first.
+        """
+        ended, username = after or (None, "")
         statement = (
             f"SELECT * FROM ({_SELECT} WHERE a.status IN ('active', 'locked', 'disabled')) found"  # noqa: S608
-            " WHERE trained_until IS NULL OR trained_until <= :moment"
-            " ORDER BY trained_until NULLS FIRST, username"
+            " WHERE (trained_until IS NULL OR trained_until <= :moment)"
+            " AND (coalesce(trained_until, '-infinity'), username) >"
+            " (coalesce(CAST(:ended AS timestamptz), '-infinity'), :username)"
+            " ORDER BY trained_until NULLS FIRST, username LIMIT :limit"
         )
-        return await self._listed(statement, moment=moment)
+        return await self._listed(
+            statement, moment=moment, ended=ended, username=username, limit=limit
+        )
 
-    async def reviewed_before(self, moment: datetime) -> Sequence[Account]:
-        """Return people whose rights were last reviewed before `moment`, oldest first."""
+    async def reviewed_before(
+        self, moment: datetime, *, after: tuple[datetime, UUID] | None, limit: int
+    ) -> Sequence[Account]:
+        """Return people whose rights were last reviewed before `moment`, oldest first.
+
+        Begins after the review and the account in `after`.
+        """
+        reviewed_at, account_id = after or (None, None)
         return await self._many(
-            "WHERE a.status <> 'separated' AND a.reviewed_at <= :moment ORDER BY a.reviewed_at",
+            "WHERE a.status <> 'separated' AND a.reviewed_at <= :moment"
+            " AND (CAST(:reviewed_at AS timestamptz) IS NULL"
+            "      OR (a.reviewed_at, a.account_id) > (:reviewed_at, CAST(:after_id AS uuid)))"
+            " ORDER BY a.reviewed_at, a.account_id LIMIT :limit",
             moment=moment,
+            reviewed_at=reviewed_at,
+            after_id=account_id,
+            limit=limit,
         )
 
     async def inactive_since(self, moment: datetime) -> Sequence[Account]:

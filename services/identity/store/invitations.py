@@ -8,6 +8,10 @@ from uuid import UUID
 
 from services.identity.store.connected import Connected
 
+Expiry = tuple[datetime, UUID]
+"""The place of an invitation or a proposal: its end, and its account."""
+
+LAST = UUID(int=2**128 - 1)
 _COLUMNS = "account_id, invited_by, expires_at, delivered_by, delivered_at"
 
 
@@ -75,12 +79,15 @@ class Invitations(Connected):
         suffix = " FOR UPDATE" if lock else ""
         return await self._one(f"account_id = :account_id{suffix}", account_id=account_id)
 
-    async def to_deliver(self, now: datetime, limit: int) -> list[Invitation]:
-        """Return undelivered, unexpired invitations, the first to expire first."""
+    async def to_deliver(
+        self, now: datetime, *, after: Expiry | None, limit: int
+    ) -> list[Invitation]:
+        """Return undelivered, unexpired invitations, the first to expire first, beginning after `after`."""
         found = await self._run(
             f"SELECT {_COLUMNS} FROM invitations"  # noqa: S608 - constants
-            " WHERE delivered_at IS NULL AND expires_at > :now ORDER BY expires_at LIMIT :limit",
-            now=now,
+            " WHERE delivered_at IS NULL AND (expires_at, account_id) > (:expires_at, :account_id)"
+            " ORDER BY expires_at, account_id LIMIT :limit",
+            **_begin(now, after),
             limit=limit,
         )
         return [_invitation(row) for row in found]
@@ -114,12 +121,15 @@ class Invitations(Connected):
         row = found.one_or_none()
         return Reinvitation(**row._mapping) if row else None
 
-    async def proposed(self, now: datetime, limit: int) -> list[Reinvitation]:
-        """Return the unexpired proposals, the first to expire first."""
+    async def proposed(
+        self, now: datetime, *, after: Expiry | None, limit: int
+    ) -> list[Reinvitation]:
+        """Return the unexpired proposals, the first to expire first, beginning after `after`."""
         found = await self._run(
             "SELECT account_id, proposed_by, reason, proposed_at, expires_at FROM reinvitations"
-            " WHERE expires_at > :now ORDER BY expires_at, account_id LIMIT :limit",
-            now=now,
+            " WHERE (expires_at, account_id) > (:expires_at, :account_id)"
+            " ORDER BY expires_at, account_id LIMIT :limit",
+            **_begin(now, after),
             limit=limit,
         )
         return [Reinvitation(**row._mapping) for row in found]
@@ -137,6 +147,12 @@ class Invitations(Connected):
         )
         row = found.one_or_none()
         return _invitation(row) if row else None
+
+
+def _begin(now: datetime, after: Expiry | None) -> dict[str, Any]:
+    """Return the place before the first row that is unexpired and comes after `after`."""
+    expires_at, account_id = max(after or (now, LAST), (now, LAST))
+    return {"expires_at": expires_at, "account_id": account_id}
 
 
 def _invitation(row: Any) -> Invitation:

@@ -66,13 +66,18 @@ class Trainings(Connected):
             **vars(training),
         )
 
-    async def of(self, account_id: UUID) -> Sequence[Training]:
-        """Return a person's records, newest first."""
+    async def of(self, account_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Training]:
+        """Return a person's records, newest first, beginning after the one named `after`."""
         found = await self._run(
             "SELECT training_id, account_id, course, completed_on, valid_until, recorded_by,"
             " recorded_at FROM trainings WHERE account_id = :account_id"
-            " ORDER BY completed_on DESC, recorded_at DESC",
+            " AND (CAST(:after AS uuid) IS NULL OR (completed_on, recorded_at, training_id) <"
+            " (SELECT completed_on, recorded_at, training_id FROM trainings"
+            " WHERE training_id = :after AND account_id = :account_id))"
+            " ORDER BY completed_on DESC, recorded_at DESC, training_id DESC LIMIT :limit",
             account_id=account_id,
+            after=after,
+            limit=limit,
         )
         return [Training(**row._mapping) for row in found]
 

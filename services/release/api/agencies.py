@@ -17,7 +17,7 @@ from shared.core.errors import NotFound
 from shared.core.permissions import Permission
 from shared.core.types import Ori
 from shared.http.app import Work
-from shared.http.models import OriText, Page
+from shared.http.models import After, Limit, OriText, Page, key_of
 from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/v1/agencies", tags=["agencies"])
@@ -48,11 +48,18 @@ async def update_agency(
 
 
 @router.get("")
-async def list_agencies(grant: ReleaseRead, work: Work, request: Request) -> Page[AgencyOut]:
+async def list_agencies(
+    grant: ReleaseRead,
+    work: Work,
+    request: Request,
+    after: After | None = None,
+    limit: Limit = 50,
+) -> Page[AgencyOut]:
     """All registered agencies, by name."""
     sharing = runtime_of(request).policy.sharing
-    found = await Agencies(work.connection).all()
-    return Page.of([AgencyOut.of(agency, sharing) for agency in found])
+    found = await Agencies(work.connection).page(after=key_of(after, str), limit=limit)
+    more = found[-1].ori if len(found) == limit else None
+    return Page.of([AgencyOut.of(agency, sharing) for agency in found], last=more)
 
 
 @router.get("/{ori}")

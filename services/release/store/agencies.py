@@ -28,10 +28,16 @@ class Agencies:
         row = found.mappings().one_or_none()
         return Agency(**row) if row is not None else None
 
-    async def all(self) -> list[Agency]:
-        """Return all agencies, by name."""
+    async def page(self, *, after: str | None, limit: int) -> list[Agency]:
+        """Return agencies by name, beginning after the one with the ORI `after`."""
         found = await self._connection.execute(
-            text(f"SELECT {_COLUMNS} FROM agencies ORDER BY name, ori")  # noqa: S608 - constants
+            text(
+                f"SELECT {_COLUMNS} FROM agencies"  # noqa: S608 - constants
+                " WHERE CAST(:after AS text) IS NULL OR (name, ori) >"
+                " (SELECT name, ori FROM agencies WHERE ori = :after)"
+                " ORDER BY name, ori LIMIT :limit"
+            ),
+            {"after": after, "limit": limit},
         )
         return [Agency(**row) for row in found.mappings()]
 

@@ -14,7 +14,7 @@ from services.retention.service import Running
 from services.retention.store.bookings import Bookings
 from shared.access.rule_refusals import record_refusal
 from shared.http.app import Work
-from shared.http.models import Page
+from shared.http.models import After, Limit, Page, key_of
 
 router = APIRouter(prefix="/v1/evidence-exports/{export_id}/bookings", tags=["evidence"])
 
@@ -43,11 +43,20 @@ async def book_evidence(
 
 
 @router.get("")
-async def list_bookings(export_id: UUID, grant: HoldReadForPurpose, work: Work) -> Page[BookingOut]:
-    """List all bookings of an export, corrections and corrected ones included."""
+async def list_bookings(
+    export_id: UUID,
+    grant: HoldReadForPurpose,
+    work: Work,
+    after: After | None = None,
+    limit: Limit = 50,
+) -> Page[BookingOut]:
+    """List the bookings of an export by time, corrections and corrected ones included."""
     await export_of(work, grant, export_id)
-    found = await Bookings(work.connection).of_export(grant, export_id)
-    return Page.of([BookingOut.of(booking) for booking in found])
+    found = await Bookings(work.connection).of_export(
+        grant, export_id, after=key_of(after, UUID), limit=limit
+    )
+    more = found[-1].booking_id if len(found) == limit else None
+    return Page.of([BookingOut.of(booking) for booking in found], last=more)
 
 
 @router.get("/{booking_id}/statement")

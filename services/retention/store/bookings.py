@@ -32,7 +32,9 @@ _OF_EXPORT = text(
     " JOIN evidence_exports e USING (export_id)"
     " LEFT JOIN evidence_bookings c ON c.corrects = b.booking_id"
     " WHERE b.export_id = :export_id AND e.agency_ori = ANY(:agencies)"
-    " ORDER BY b.booked_at, b.booking_id"
+    " AND (CAST(:after AS uuid) IS NULL OR (b.booked_at, b.booking_id) > (SELECT booked_at, booking_id"
+    " FROM evidence_bookings WHERE booking_id = :after AND export_id = :export_id))"
+    " ORDER BY b.booked_at, b.booking_id LIMIT :limit"
 )
 
 
@@ -83,12 +85,19 @@ class Bookings:
         parameters["statement"] = msgspec.json.encode(booking.statement).decode()
         await self._connection.execute(_ADD, parameters)
 
-    async def of_export(self, grant: Grant, export_id: UUID) -> Sequence[Booking]:
-        """Return all bookings of an export in order of time, corrected ones included.
+    async def of_export(
+        self, grant: Grant, export_id: UUID, *, after: UUID | None = None, limit: int | None = None
+    ) -> Sequence[Booking]:
+        """Return the bookings of an export in order of time, corrected ones included.
 
-        Discloses them.
+        Begins after the one named `after`; without `limit`, returns all. Discloses them.
         """
-        parameters = {"export_id": export_id, "agencies": sorted(grant.agencies)}
+        parameters = {
+            "export_id": export_id,
+            "agencies": sorted(grant.agencies),
+            "after": after,
+            "limit": limit,
+        }
         rows = await self._connection.execute(_OF_EXPORT, parameters)
         bookings = [Booking.of(row) for row in rows]
         disclosed = [Disclosed(record_id=booking.booking_id) for booking in bookings]

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, HotListActivated, HotListChanged, RecordsDisclosed
 from shared.testing.reads import FOLDED
+from tests.integration.pages import paged
 
 HEADER = "plate,state,record_kind,reason\n"
 
@@ -473,3 +474,16 @@ async def test_a_letter_that_folds_into_others_enters_no_list(hotlist):
     assert version["set_aside"] == len(FOLDED)
     await hotlist.see(hotlist.read("SS7A1"), hotlist.read("FI7A"), hotlist.read("I7A1"))
     assert await hotlist.hits() == []
+
+
+async def test_lists_and_their_versions_are_read_page_by_page(hotlist):
+    ids = [await hotlist.list(name=name) for name in ("b", "c", "a")]
+
+    async def fetch(path):
+        return await hotlist.call("GET", path)
+
+    assert [one["name"] for one in await paged(fetch, "/v1/lists")] == ["a", "b", "c"]
+    for plate in ("1AAA111", "2BBB222", "3CCC333"):
+        await hotlist.add(ids[0], plate)
+    versions = await paged(fetch, f"/v1/lists/{ids[0]}/versions")
+    assert [one["version"] for one in versions] == [3, 2, 1]

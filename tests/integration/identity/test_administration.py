@@ -5,6 +5,7 @@ from sqlalchemy import text
 
 from services.identity.workers.startup import announce_exclusive_roles
 from shared.events import AccessAttempted, AccountChanged
+from tests.integration.pages import paged
 
 
 def an_account(**changes):
@@ -288,3 +289,17 @@ async def test_an_unknown_account_is_not_found(administrator):
     assert (await administrator.get(nobody)).status_code == 404
     assert (await administrator.put(f"{nobody}/roles", roles=[])).status_code == 404
     assert (await administrator.get("/v1/accounts/me")).status_code == 422
+
+
+async def test_reviews_due_are_read_page_by_page(hire, administrator, clock):
+    for username in ("o.seven", "o.eight"):
+        await hire(username, "officer")
+    for _ in range(5):
+        clock.advance(days=73)
+        await administrator.sign_in()
+
+    async def fetch(path):
+        return (await administrator.get(path)).json()
+
+    due = await paged(fetch, "/v1/accounts/reviews/due")
+    assert {one["username"] for one in due} == {"chief.admin", "o.seven", "o.eight"}

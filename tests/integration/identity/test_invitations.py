@@ -5,6 +5,7 @@ import pytest
 from services.identity.actions.enrolment import BESIDE_WITHIN
 from shared.events import AccessAttempted, AccountChanged
 from tests.integration.identity.conftest import PASSWORD, Person
+from tests.integration.pages import paged
 
 OFFICER = {
     "username": "j.rivera",
@@ -263,3 +264,28 @@ async def moved(as_owner):
 
     async with as_owner("identity") as connection:
         await connection.execute(text("UPDATE sessions SET client_address = '203.0.113.9'"))
+
+
+async def test_invitations_are_read_page_by_page(administrator, sergeant):
+    for username in ("a.one", "b.two", "c.three"):
+        await administrator.post("/v1/accounts", **{**OFFICER, "username": username})
+
+    async def fetch(path):
+        return (await sergeant.get(path)).json()
+
+    waiting = await paged(fetch, "/v1/accounts/invitations/waiting")
+    assert len({one["account_id"] for one in waiting}) == 3
+
+
+async def test_proposals_are_read_page_by_page(administrator, hire):
+    people = [await hire(f"p.{word}", "auditor", title="Auditor") for word in ("a", "b", "c")]
+    await administrator.sign_in()
+    for person in people:
+        path = f"/v1/accounts/{person.account_id}/invitation"
+        await administrator.post(path, reason="lost the telephone")
+
+    async def fetch(path):
+        return (await administrator.get(path)).json()
+
+    proposed = await paged(fetch, "/v1/accounts/invitations/proposed")
+    assert {one["account_id"] for one in proposed} == {one.account_id for one in people}

@@ -15,6 +15,7 @@ from shared.http.app import create_app
 from shared.postgres.schema import prepare
 from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.testing.sample import SAMPLE
+from tests.integration.pages import paged, pages
 
 
 @pytest.fixture
@@ -180,3 +181,32 @@ async def test_a_search_in_another_service_carries_the_declared_purpose(hire, tr
     assert (await other.get("/v1/search", headers=officer.headers)).status_code == 403
     borrowed = await other.get("/v1/search", headers={**colleague.headers, **purpose})
     assert (borrowed.status_code, borrowed.json()["code"]) == (403, "purpose_of_another_person")
+
+
+async def test_training_is_read_page_by_page(hire, administrator):
+    sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+    officer = await hire("o.seven", "officer")
+    for day in ("2026-05-20", "2026-01-20", "2026-03-20"):
+        await sergeant.post("/v1/training", account_id=officer.account_id, completed_on=day)
+    await sergeant.post(
+        "/v1/training", account_id=administrator.account_id, completed_on="2025-06-20"
+    )
+
+    async def fetch(path):
+        return (await administrator.get(path)).json()
+
+    async def fetch_due(path):
+        return (await sergeant.get(path)).json()
+
+    listed = await paged(fetch, f"/v1/accounts/{officer.account_id}/training")
+    assert [one["completed_on"][:10] for one in listed] == [
+        "2026-05-20",
+        "2026-03-20",
+        "2026-01-20",
+    ]
+    for username in ("o.eight", "o.nine"):
+        await hire(username, "officer")
+    whole = (await fetch_due("/v1/training/due"))["items"]
+    assert len(whole) >= 3
+    assert whole[-1]["account_id"] == administrator.account_id  # the others have none
+    assert await pages(fetch_due, "/v1/training/due") == [*([one] for one in whole), []]

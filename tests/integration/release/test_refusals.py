@@ -7,6 +7,7 @@ import pytest
 from shared.events import ReleaseApproved, ReleaseChanged, ReleaseDenied, ReleaseRequested
 from shared.testing import eventually
 from shared.testing.reads import FOLDED
+from tests.integration.pages import pages
 from tests.integration.release.conftest import (
     FBI,
     LIBRARY,
@@ -313,3 +314,15 @@ async def test_a_letter_that_folds_into_others_is_asked_for_by_nobody(client, ag
         assert (refused.status_code, refused.json()["field"]) == (422, "body.criteria.plate"), (
             folded
         )
+
+
+async def test_agencies_are_read_page_by_page(client, agencies, reviewer):
+    async def fetch(path):
+        answer = await client.get(path, headers=reviewer(REGISTRAR))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    whole = (await fetch("/v1/agencies"))["items"]
+    assert [one["name"] for one in whole] == sorted(one["name"] for one in whole)
+    assert len(whole) >= 3
+    assert await pages(fetch, "/v1/agencies") == [*([one] for one in whole), []]

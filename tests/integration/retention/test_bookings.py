@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from services.retention.domain.signing import Signer, document_holds, load_public
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, EvidenceBooked
+from tests.integration.pages import paged
 from tests.integration.retention.conftest import verify_command
 from tests.integration.retention.exporting import (
     BOOKING,
@@ -263,3 +264,14 @@ async def test_a_booking_signed_by_a_later_key_is_checked_with_that(on_media, tm
     assert verify_command([*command, "--booking-key", str(later_key)]) == 0
     assert verify_command([str(copy), "--booking", str(statement)]) == 2
     assert "give --key" in capsys.readouterr().err
+
+
+async def test_bookings_are_read_page_by_page(evidence):
+    retention, export = evidence
+    made = [await book(retention, export, media_serial=serial) for serial in ("1", "2", "3")]
+
+    async def fetch(path):
+        return (await retention.get(path)).json()
+
+    listed = await paged(fetch, f"/v1/evidence-exports/{export['export_id']}/bookings")
+    assert {one["booking_id"] for one in listed} == {one["booking_id"] for one in made}
