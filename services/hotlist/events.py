@@ -2,12 +2,10 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
 
 from services.hotlist.actions.purging import HitPurge
 from services.hotlist.service import HotlistService
 from services.hotlist.store.outvoted import Outvoted
-from shared.core.errors import InternalFault
 from shared.events import (
     Event,
     PassRecorded,
@@ -15,6 +13,7 @@ from shared.events import (
     ReadRecorded,
     RecordsPurged,
 )
+from shared.events.purges import check_floor
 from shared.kafka.consumer import PROMPT, UNHURRIED, Handler, Subscription
 
 log = logging.getLogger(__name__)
@@ -47,12 +46,9 @@ class Handlers:
         NotFound for a list that has ended; Unavailable.
         """
         now = self._runtime.clock.now()
-        floor = timedelta(days=self._runtime.policy.retention.floor_days)
+        floor_days = self._runtime.policy.retention.floor_days
         for event in events:
-            if event.before > now - floor:
-                raise InternalFault(
-                    f"a purge may not reach the last {floor.days} days (Government Code 34090.6)"
-                )
+            check_floor(event, floor_days, now)
             if event.purge_list is None:  # an older version of the event, without a list
                 log.warning("purge run %s has no list; the next run's covers it", event.run_id)
                 continue

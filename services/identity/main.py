@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from services.identity.api import router
 from services.identity.api.sessions import SIGN_IN, known_browser
+from services.identity.events import followers
 from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from services.identity.spec import SPEC
@@ -21,7 +22,7 @@ def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     app = create_app(
         SPEC,
         service,
-        lifespan=lambda _: service.running(),
+        lifespan=lambda _: service.running(followers=followers(service)),
         vouch=partial(known_browser, service),
     )
     app.include_router(router)

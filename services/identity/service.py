@@ -9,7 +9,7 @@ from fastapi import Depends
 from services.identity.actions import keys, rewrap
 from services.identity.actions.context import Identity
 from services.identity.store.unit_of_work import Unit
-from services.identity.workers import housekeeping, provisioning, startup, tick, watching
+from services.identity.workers import housekeeping, issuer_certificate, startup, tick
 from shared.service.running import needs
 from shared.service.runtime import Task
 
@@ -25,9 +25,7 @@ class IdentityService(Identity):
         return (
             tick.task(self, self.runtime.bus),
             housekeeping.task(self),
-            watching.certificate_task(self),
-            watching.follower(self, self.runtime),
-            provisioning.follower(self, self.runtime),
+            issuer_certificate.task(self),
         )
 
     async def prepare(self) -> None:

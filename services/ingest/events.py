@@ -1,17 +1,15 @@
-"""Ingest's handlers, one for each consumed topic; a worker follows changes of its own devices."""
+"""One handler for each consumed topic."""
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
 
 from services.ingest.service import IngestService
 from services.ingest.store.devices import FirstSeen
-from shared.core.errors import InternalFault
-from shared.events import RecordsPurged
+from shared.events import DeviceChanged, RecordsPurged
+from shared.events.purges import check_floor
 from shared.kafka.consumer import Subscription
-from shared.postgres.month_secrets import MonthSecrets
+from shared.kafka.follower import TopicFollower
 from shared.postgres.statistics import forget_statistics
-from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
@@ -19,23 +17,21 @@ PURGES = "ingest-purges"
 
 
 class Handlers:
-    """Handlers of other services' events."""
+    """The handlers of the consumed events."""
 
-    def __init__(self, runtime: ApiRuntime, secrets: MonthSecrets) -> None:
-        self._runtime = runtime
-        self._secrets = secrets
+    def __init__(self, ingest: IngestService) -> None:
+        self._runtime = ingest.runtime
+        self._secrets = ingest.secrets
+        self._cache = ingest.cache
 
     async def purged(self, events: Sequence[RecordsPurged]) -> None:
         """Delete the arrival times of purged frames, and the secrets of wholly purged months.
 
         Idempotent. Raises: InternalFault for a purge below the legal floor; Unavailable.
         """
-        floor = timedelta(days=self._runtime.policy.retention.floor_days)
+        floor_days = self._runtime.policy.retention.floor_days
         for event in events:
-            if event.before > self._runtime.clock.now() - floor:
-                raise InternalFault(
-                    f"a purge may not reach the last {floor.days} days (Government Code 34090.6)"
-                )
+            check_floor(event, floor_days, self._runtime.clock.now())
             async with self._runtime.db.begin() as connection:
                 await FirstSeen(connection).forget(event.before)
                 months = await self._secrets.destroy(connection, event.before)
@@ -44,7 +40,24 @@ class Handlers:
             for month in months:
                 log.info("the secret of ids of %s is destroyed", f"{month:%Y-%m}")
 
+    async def changed(self, events: Sequence[DeviceChanged]) -> None:
+        """Load the devices again that another process has changed. Raises: Unavailable."""
+        await self._cache.refresh({event.device_id for event in events})
+
 
 def subscriptions(ingest: IngestService) -> list[Subscription]:
-    """Return ingest's subscriptions, except to its own devices' changes."""
-    return [Subscription(PURGES, {RecordsPurged: Handlers(ingest.runtime, ingest.secrets).purged})]
+    """Return ingest's one subscription with a consumer group."""
+    return [Subscription(PURGES, {RecordsPurged: Handlers(ingest).purged})]
+
+
+def followers(ingest: IngestService) -> list[TopicFollower]:
+    """Return the follower of devices' changes: each process gets every change."""
+    return [
+        ingest.runtime.follower(
+            "device follower",
+            [DeviceChanged],
+            from_start=False,
+            learn=Handlers(ingest).changed,
+            begun=ingest.cache.load,
+        )
+    ]

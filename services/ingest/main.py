@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from services.ingest.api import add_camera_routes, router
 from services.ingest.api.guard import identify
-from services.ingest.events import subscriptions
+from services.ingest.events import followers, subscriptions
 from services.ingest.service import IngestService
 from services.ingest.settings import Settings
 from services.ingest.spec import SPEC
@@ -19,7 +19,7 @@ def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     app = create_app(
         SPEC,
         service,
-        lifespan=lambda _: service.running(subscriptions(service)),
+        lifespan=lambda _: service.running(subscriptions(service), followers(service)),
         identify=identify,
     )
     add_camera_routes(app)

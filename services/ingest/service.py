@@ -1,6 +1,6 @@
 """The resources of a running ingest, started and stopped with its runtime."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,8 +16,6 @@ from services.ingest.workers.device_cache import DeviceCache
 from services.ingest.workers.housekeeping import Housekeeping
 from services.ingest.workers.last_seen import LastSeen
 from services.ingest.workers.silence import Silence
-from shared.events import DeviceChanged
-from shared.kafka.follower import TopicFollower
 from shared.postgres.month_secrets import MonthSecrets
 from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import needs
@@ -39,8 +37,6 @@ class IngestService(ApiService):
     edge_reads: EdgeReads
     housekeeping: Housekeeping
     silence: Silence
-    follower: TopicFollower | None
-    """Follows changes of devices; None without Kafka."""
 
     @classmethod
     def of(cls, runtime: ApiRuntime, settings: Settings) -> "IngestService":
@@ -61,7 +57,6 @@ class IngestService(ApiService):
             edge_reads=EdgeReads(runtime, secrets, most_m=settings.ingest_fixed_within_m),
             housekeeping=Housekeeping(runtime),
             silence=Silence(runtime, settings, last_seen),
-            follower=_follower(runtime, cache) if runtime.live else None,
         )
 
     async def prepare(self) -> None:
@@ -70,14 +65,13 @@ class IngestService(ApiService):
         await self.cache.load()
 
     def tasks(self) -> Sequence[Task]:
-        """Return the background tasks, not started; changes of devices are followed only on a real Kafka."""
+        """Return the background tasks, not started."""
         return (
             self.secrets.reloading,
             self.cache.reloading,
             self.last_seen.writing,
             self.housekeeping.daily,
             self.silence.checking,
-            *([self.follower] if self.follower else []),
         )
 
     async def finish(self) -> None:
@@ -104,14 +98,3 @@ class IngestService(ApiService):
 
 
 Running = Annotated[IngestService, needs(IngestService)]
-
-
-def _follower(runtime: ApiRuntime, cache: DeviceCache) -> TopicFollower:
-    """Return a follower that updates the cache when another process changes a device."""
-
-    async def changed(events: Sequence[DeviceChanged]) -> None:
-        await cache.refresh({event.device_id for event in events})
-
-    return runtime.follower(
-        "device follower", [DeviceChanged], from_start=False, learn=changed, begun=cache.load
-    )

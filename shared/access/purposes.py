@@ -10,7 +10,7 @@ from shared.accounts.tokens import verify
 from shared.core.errors import NotAuthenticated, NotAuthorised
 from shared.core.permissions import Permission
 from shared.core.plates import PlatePattern
-from shared.core.problem_codes import Common
+from shared.core.problem_codes import Common, ScopeLimit
 from shared.events import PurposeRecord
 from shared.service.api_runtime import ApiRuntime
 
@@ -39,9 +39,9 @@ class Purpose:
         if devices is not None:
             wanted = asked.get("device_ids")
             if not isinstance(wanted, list | tuple) or not wanted:
-                raise _outside("devices")
+                raise _outside(ScopeLimit.DEVICES)
             if not set(map(str, wanted)) <= set(map(str, devices)):
-                raise _outside("devices")
+                raise _outside(ScopeLimit.DEVICES)
 
     def check_contains(self, criteria: Mapping[str, Any]) -> None:
         """Raise NotAuthorised unless every record that matches `criteria` lies within the scope.
@@ -50,11 +50,11 @@ class Purpose:
         a hold preserves, releases or exports all records that it matches, so its criteria must lie within the scope.
         """
         scope = {name: limit for name, limit in self.scope.items() if limit is not None}
-        if unknown := scope.keys() - _LIMITS:
-            raise _outside(min(unknown))
+        if scope.keys() - _LIMITS:
+            raise _outside(ScopeLimit.UNKNOWN)
         self.check_scope(dict(criteria))
         if "plate" in scope and criteria.get("lookalike"):
-            raise _outside("look-alikes of the plate")
+            raise _outside(ScopeLimit.LOOKALIKE)
 
     def _check_plate(self, asked: Any) -> None:
         plate = self.scope.get("plate")
@@ -65,13 +65,13 @@ class Purpose:
         except ValueError:
             same = False
         if not same:
-            raise _outside("plate")
+            raise _outside(ScopeLimit.PLATE)
 
     def _check_window(self, asked: dict[str, Any]) -> None:
         for name, beyond in (("captured_from", _earlier), ("captured_to", _later)):
             bound = self.scope.get(name)
             if bound is not None and beyond(asked.get(name), bound):
-                raise _outside("time window")
+                raise _outside(ScopeLimit.WINDOW)
 
 
 def purpose_of(
@@ -128,7 +128,7 @@ def _lifted_until(claims: dict[str, Any]) -> datetime | None:
     return datetime.fromtimestamp(until, UTC)
 
 
-def _outside(what: str) -> NotAuthorised:
+def _outside(what: ScopeLimit) -> NotAuthorised:
     return NotAuthorised(Common.PURPOSE_SCOPE_EXCEEDED, what=what)
 
 

@@ -26,9 +26,9 @@ class RefusedByRule(NotAuthorised):
         """Whether to show the person no more records that day, since the refusal revealed that records match."""
 
 
-def purpose_missing(grant: Grant, what: str) -> RefusedByRule:
-    """Return the refusal of records that are shown only for a declared purpose; `what` names them."""
-    return RefusedByRule(grant, Common.PURPOSE_MISSING_FOR, what=what)
+def purpose_missing(grant: Grant, hours: int) -> RefusedByRule:
+    """Return the refusal of data that needs a declared purpose, since its capture is more than `hours` ago."""
+    return RefusedByRule(grant, Common.PURPOSE_MISSING_FOR, hours=hours)
 
 
 async def record_refusal(

@@ -19,6 +19,7 @@ from shared.core.errors import (
     TooLarge,
     TooManyRequests,
     Unavailable,
+    Worded,
 )
 
 
@@ -125,7 +126,7 @@ class Common(ProblemCode):
     )
     PURPOSE_MISSING_FOR = (
         NotAuthorised,
-        "{what} needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))",
+        "data captured more than {hours} hours ago needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))",
     )
     PURPOSE_TOKEN_REFUSED = (
         NotAuthorised,
@@ -237,3 +238,14 @@ class Common(ProblemCode):
         Unavailable,
         "the secret of that month is not loaded yet; try again later",
     )
+
+
+@unique
+class ScopeLimit(Worded):
+    """The `what` of `purpose_scope_exceeded`: the criterion that goes beyond the purpose."""
+
+    PLATE = "plate", "plate"
+    LOOKALIKE = "lookalike", "search for look-alikes of the plate"
+    DEVICES = "device_ids", "list of devices"
+    WINDOW = "time_window", "time window"
+    UNKNOWN = "unknown", "selection, which a limit unknown to this service narrows,"

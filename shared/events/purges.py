@@ -1,11 +1,12 @@
 """Purges, and the lists of destroyed records."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
 
+from shared.core.errors import InternalFault
 from shared.events.base import AdministrativeEvent, Event, Sealing
 
 
@@ -73,3 +74,11 @@ class RecordsPurged(Event, frozen=True, kw_only=True, omit_defaults=True):
     objects: int
     kept_under_hold: int
     purge_list: PurgeList | None = None  # None for runs from before lists existed
+
+
+def check_floor(purged: RecordsPurged, floor_days: int, now: datetime) -> None:
+    """Raise InternalFault for a purge that reaches into the last `floor_days` days, the legal floor."""
+    if purged.before > now - timedelta(days=floor_days):
+        raise InternalFault(
+            f"a purge may not reach the last {floor_days} days (Government Code 34090.6)"
+        )

@@ -290,11 +290,16 @@ class RuntimeService(Service):
     runtime: Runtime
 
     @asynccontextmanager
-    async def running(self, subscriptions: Sequence[AnySubscription] = ()) -> AsyncIterator[None]:
+    async def running(
+        self,
+        subscriptions: Sequence[AnySubscription] = (),
+        followers: Sequence[TopicFollower] = (),
+    ) -> AsyncIterator[None]:
         """Start the service, and stop it at the end, also if a step of its start fails.
 
-        Start: the runtime's resources, `prepare`, consumers, background tasks. Stop: background tasks, `finish`,
-        then consumers and resources in reverse order.
+        Start: the runtime's resources, `prepare`, consumers, background tasks, followers of topics. Stop: followers and
+        background tasks, `finish`, then consumers and resources in reverse order. Consumers and followers run only on a
+        real Kafka.
         """
         try:
             await self.runtime.start()
@@ -302,6 +307,8 @@ class RuntimeService(Service):
                 await self.prepare()
                 self.consume(subscriptions)
                 self.runtime.run(*self.tasks())
+                if self.runtime.live:
+                    self.runtime.run(*followers)
                 with self.serving():
                     yield
             finally:

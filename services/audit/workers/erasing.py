@@ -16,6 +16,7 @@ from services.audit.store.findings import Findings
 from services.audit.store.values import Pending, Values
 from shared.core.errors import AlprError, InternalFault, NotFound
 from shared.events import PurgeList, RecordsPurged
+from shared.events.purges import check_floor
 from shared.objects.purge_list import ListReader
 from shared.postgres.statistics import forget_statistics
 from shared.service.api_runtime import ApiRuntime
@@ -56,9 +57,8 @@ class Eraser:
 
     async def _follow(self, pending: Pending) -> bool:
         purged = _purged_in(pending)
-        floor = timedelta(days=self._runtime.policy.retention.floor_days)
-        if purged.before > self._runtime.clock.now() - floor:
-            raise InternalFault(f"the purge reaches into the last {floor.days} days")
+        floor_days = self._runtime.policy.retention.floor_days
+        check_floor(purged, floor_days, self._runtime.clock.now())
         named = purged.purge_list
         if named is None:
             raise InternalFault("the purge has no list of destroyed records")

@@ -213,7 +213,9 @@ class Sheet:
             name = cell.strip().lower().replace(" ", "_")
             name = ALIASES.get(name, name)
             if name not in LIMITS:
-                why = ValueRefused(Code.SHEET_COLUMN_UNKNOWN, column=name[:40])
+                why = ValueRefused(
+                    Code.SHEET_COLUMN_UNKNOWN, column=name[:40], allowed=sorted(LIMITS)
+                )
                 faults.append(LineFault.of(self._line, number, None, why))
             elif name in columns:
                 why = ValueRefused(Code.SHEET_COLUMN_TWICE)

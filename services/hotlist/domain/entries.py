@@ -99,7 +99,9 @@ class Kinds:
         if (why := self.off.get(kind)) is not None:
             raise KindRefused(kind, why)
         if kind not in self.known:
-            raise EntryFault("record_kind", Code.RECORD_KIND_UNKNOWN, kind=kind[:40])
+            raise EntryFault(
+                "record_kind", Code.RECORD_KIND_UNKNOWN, kind=kind[:40], allowed=sorted(self.known)
+            )
         return kind
 
 
@@ -129,7 +131,12 @@ def check_switches(policy: Policy, kinds: list[str]) -> list[str]:
     """Return record kinds to switch off, checked. Raises: InvalidInput naming one that does not exist."""
     for kind in kinds:
         if kind not in policy.hotlists.tiers:
-            raise InvalidInput(Code.RECORD_KIND_UNKNOWN, field="record_kinds_off", kind=kind[:40])
+            raise InvalidInput(
+                Code.RECORD_KIND_UNKNOWN,
+                field="record_kinds_off",
+                kind=kind[:40],
+                allowed=sorted(policy.hotlists.tiers),
+            )
     return sorted(set(kinds))
 
 

@@ -20,21 +20,27 @@ class Code(ProblemCode):
     """One rule each; see `shared.core.errors.ProblemCode`."""
 
     # Lists
-    LIST_UNKNOWN = NotFound, "no such hot list"
+    LIST_UNKNOWN = NotFound, "there is no such hot list"
     LIST_NAME_TAKEN = Conflict, "a hot list of this name exists"
     LIST_STALENESS_TOO_LONG = (
         InvalidInput,
         "the policy's limit for a {source} list is {max_hours} hours",
     )
     SOURCE_NOT_ENTITLED = NotAuthorised, "no entitlement to {source} data (policy 468.4(e))"
-    RECORD_KIND_UNKNOWN = InvalidInput, "{kind!r} is not a record kind of the policy"
+    RECORD_KIND_UNKNOWN = (
+        InvalidInput,
+        "{kind!r} is not a record kind of the policy; the kinds are: {allowed}",
+    )
     RECORD_KIND_PROHIBITED = InvalidInput, "{kind} is not imported: {citation}"
     RECORD_KIND_OFF = InvalidInput, "{kind} is switched off for this list"
 
     # Versions
-    VERSION_UNKNOWN = NotFound, "no such version"
-    VERSION_NONE_BEFORE = Conflict, "no version was in force before"
-    VERSION_NONE_IN_FORCE = Conflict, "no version is in force"
+    VERSION_UNKNOWN = NotFound, "there is no such version"
+    VERSION_NONE_BEFORE = Conflict, "no other version was in force before: name a version"
+    VERSION_NONE_IN_FORCE = (
+        Conflict,
+        "no version is in force, so there is none to withdraw: activate one first",
+    )
     VERSION_NOT_ACTIVATED = Conflict, "no version is in force: activate one first"
     VERSION_DROPPED = Conflict, "the entries of this version were deleted; choose a later version"
     VERSION_IN_FORCE = Conflict, "this version is in force already"
@@ -47,7 +53,10 @@ class Code(ProblemCode):
 
     # Uploads
     SHEET_MEDIA_UNKNOWN = UnsupportedMedia, "upload a hot list as text/csv"
-    SHEET_AS_OF_AHEAD = InvalidInput, "as_of lies in the future"
+    SHEET_AS_OF_AHEAD = (
+        InvalidInput,
+        "as_of is in the future: give the time at which the source made the list",
+    )
     SHEET_STALLED = Malformed, "no data arrived for {stall_s:g} s"
     SHEET_CUT_OFF = Malformed, "the upload ended before the body was complete"
     SHEET_WITHOUT_ENTRIES = (
@@ -64,11 +73,14 @@ class Code(ProblemCode):
     )
     SHEET_BAD_LINES_MOST = InvalidInput, "{first}: more than {max_faults} lines are bad"
     SHEET_EMPTY = InvalidInput, "the file is empty: it needs a header row"
-    SHEET_COLUMN_UNKNOWN = InvalidInput, "{column!r} is not a column of a hot list"
-    SHEET_COLUMN_TWICE = InvalidInput, "a second column of this name"
+    SHEET_COLUMN_UNKNOWN = (
+        InvalidInput,
+        "{column!r} is not a column of a hot list; the columns are: {allowed}",
+    )
+    SHEET_COLUMN_TWICE = InvalidInput, "another column has this name: give each column once"
     SHEET_COLUMN_MISSING = InvalidInput, "this column is missing"
     SHEET_CELLS_DIFFER = InvalidInput, "{cells} fields under a header of {columns}"
-    SHEET_LINE_TOO_LONG = InvalidInput, "over {max_bytes} bytes"
+    SHEET_LINE_TOO_LONG = InvalidInput, "this line has more than {max_bytes} bytes: shorten it"
     SHEET_LINE_NOT_UTF8 = InvalidInput, "not UTF-8 at byte {byte}"
     SHEET_QUOTE_OPEN = InvalidInput, "a quoted field has no closing quote on its line"
     SHEET_QUOTE_INSIDE = (
@@ -82,18 +94,24 @@ class Code(ProblemCode):
     SHEET_LINE_DOUBLED = InvalidInput, "the same entry as line {first_line}"
 
     # Entries
-    ENTRY_UNKNOWN = NotFound, "no such entry in the version in force"
+    ENTRY_UNKNOWN = NotFound, "there is no such entry in the version in force"
     ENTRY_LISTED = (
         Conflict,
         "an entry with this plate, state, kind, agency and reference is listed",
     )
     ENTRY_REFUSED = InvalidInput, "{name}: {because}"
-    ENTRY_FIELD_TOO_LONG = InvalidInput, "more than {max_characters} characters"
+    ENTRY_FIELD_TOO_LONG = (
+        InvalidInput,
+        "this field has more than {max_characters} characters: shorten it",
+    )
     ENTRY_FIELD_UNPRINTABLE = InvalidInput, "a character that cannot be printed: remove it"
-    ENTRY_KIND_MISSING = InvalidInput, "missing: give a record kind of the policy"
-    ENTRY_EXPIRES_BEFORE_VALID = InvalidInput, "not after valid_from"
+    ENTRY_KIND_MISSING = InvalidInput, "record_kind is missing: give a record kind of the policy"
+    ENTRY_EXPIRES_BEFORE_VALID = InvalidInput, "expires_at must be later than valid_from"
     ENTRY_TIME_WITHOUT_ZONE = InvalidInput, "a time without its zone: add Z or an offset"
-    ENTRY_TIME_UNREADABLE = InvalidInput, "not a time in ISO 8601, e.g. 2026-06-01T12:00:00Z"
+    ENTRY_TIME_UNREADABLE = (
+        InvalidInput,
+        "this is not a time in ISO 8601: write it as in 2026-06-01T12:00:00Z",
+    )
     ENTRY_TIME_TOO_EARLY = InvalidInput, "before the year {from_year}"
     PARTIAL_WITHOUT_END = InvalidInput, "a partial plate needs an expiry time (policy 468.4(c))"
     PARTIAL_TOO_LONG = (
@@ -108,7 +126,7 @@ class Code(ProblemCode):
     PARTIALS_TOO_MANY = Conflict, "a list has at most {max_partials} partial plates"
 
     # Hits and alerts
-    HIT_UNKNOWN = NotFound, "no such hit"
+    HIT_UNKNOWN = NotFound, "there is no such hit"
     HIT_PICTURE_UNKNOWN = NotFound, "this hit has no such picture"
     HIT_PICTURE_NOT_A_PICTURE = NotFound, "the stored object is not a picture"
     HIT_VERIFIED = Conflict, "this hit has been verified"

@@ -186,7 +186,7 @@ class Hits:
         )
         if rows.scalar() is False:
             hours = round(self._patrol.total_seconds() / 3600)
-            raise purpose_missing(grant, f"a hit that was captured more than {hours} hours ago")
+            raise purpose_missing(grant, hours)
 
     async def _released(self, grant: Grant, query: str, values: dict[str, Any]) -> Sequence[Hit]:
         rows = await self._connection.execute(text(query), values)

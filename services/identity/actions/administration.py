@@ -17,7 +17,7 @@ from services.identity.domain.accounts import (
     is_privileged,
     permissions_of,
 )
-from services.identity.domain.problem_codes import Code
+from services.identity.domain.problem_codes import Code, OwnAct
 from services.identity.store.invitations import Reinvitation
 from services.identity.store.unit_of_work import Unit
 from shared.core.errors import Conflict
@@ -71,7 +71,7 @@ async def update(
     unit: Unit, by: Actor, account_id: UUID, *, name: str | None, title: str | None
 ) -> Account:
     """Change a name or job title. Remove the roles and sources that the new title may not hold first."""
-    old = await _changeable(unit, by, account_id, "updated", doing="change")
+    old = await _changeable(unit, by, account_id, "updated", doing=OwnAct.CHANGE)
     new = old.revoked(unit.now, name=name or old.name, title=title or old.title)
     _check(unit, new)
     before = {"name": old.name, "title": old.title}
@@ -83,7 +83,7 @@ async def assign_roles(
     unit: Unit, by: Actor, account_id: UUID, roles: Sequence[str], reason: str | None
 ) -> Account:
     """Replace a person's roles with these, and revoke their tokens."""
-    old = await _changeable(unit, by, account_id, "roles_assigned", doing="assign roles to")
+    old = await _changeable(unit, by, account_id, "roles_assigned", doing=OwnAct.ASSIGN_ROLES)
     new = old.revoked(unit.now, roles=_sorted(roles))
     _check(unit, new)
     changes = _difference(old.roles, new.roles)
@@ -97,7 +97,7 @@ async def assign_sources(
     unit: Unit, by: Actor, account_id: UUID, sources: Sequence[str], reason: str | None
 ) -> Account:
     """Replace a person's data sources with these, and revoke their tokens (468.4(e))."""
-    old = await _changeable(unit, by, account_id, "sources_assigned", doing="entitle")
+    old = await _changeable(unit, by, account_id, "sources_assigned", doing=OwnAct.ENTITLE)
     new = old.revoked(unit.now, sources=_sorted(sources))
     _check(unit, new)
     changes = _difference(old.sources, new.sources)
@@ -109,7 +109,7 @@ async def assign_sources(
 
 async def lock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
     """Lock an active account until it is unlocked; revoke its tokens and close its sessions."""
-    old = await _changeable(unit, by, account_id, "locked", doing="lock")
+    old = await _changeable(unit, by, account_id, "locked", doing=OwnAct.LOCK)
     new = old.revoked(unit.now, status="locked")
     await account_changed(unit, new, "locked", by, reason=reason)
     await close_sessions(unit, new, by, "account locked")
@@ -118,7 +118,7 @@ async def lock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
 
 async def unlock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
     """Release a locked account, or the lock of its sign-in."""
-    old = await _changeable(unit, by, account_id, "unlocked", doing="unlock")
+    old = await _changeable(unit, by, account_id, "unlocked", doing=OwnAct.UNLOCK)
     await unit.credentials.clear_failures(account_id)
     status = "active" if old.status == "locked" else old.status
     new = replace(old, status=status, sign_in_locked_at=None)
@@ -128,7 +128,7 @@ async def unlock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Accoun
 
 async def reinstate(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
     """Reactivate a disabled account, once training is current again (State Auditor 2019-118)."""
-    old = await _changeable(unit, by, account_id, "reinstated", doing="reinstate")
+    old = await _changeable(unit, by, account_id, "reinstated", doing=OwnAct.REINSTATE)
     _check_trained(unit, old)
     new = replace(old, status="active", last_active_at=max(unit.now, old.last_active_at))
     await account_changed(unit, new, "reinstated", by, reason=reason)
@@ -137,7 +137,7 @@ async def reinstate(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Acc
 
 async def separate(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
     """End an account for good, at once: the person has left (468.6)."""
-    old = await _changeable(unit, by, account_id, "separated", doing="separate")
+    old = await _changeable(unit, by, account_id, "separated", doing=OwnAct.SEPARATE)
     held = {"roles": old.roles, "sources": old.sources}
     new = old.revoked(unit.now, status="separated", roles=(), sources=())
     await account_changed(unit, new, "separated", by, reason=reason, held=held)
@@ -155,7 +155,7 @@ async def invite_again(
 
     For an account that takes two people, this only stores a proposal; the account stays as it is.
     """
-    old = await _changeable(unit, by, account_id, "reinvited", doing="invite")
+    old = await _changeable(unit, by, account_id, "reinvited", doing=OwnAct.INVITE)
     if old.status == "disabled":
         _check_trained(unit, old)
     if not is_privileged(unit.policy, old):
@@ -198,7 +198,7 @@ async def renew(
 
 async def review(unit: Unit, by: Actor, account_id: UUID, note: str) -> Account:
     """Record that a reviewer left an account's rights unchanged (yearly, CJIS Security Policy 5.9.5)."""
-    old = await _changeable(unit, by, account_id, "reviewed", doing="review")
+    old = await _changeable(unit, by, account_id, "reviewed", doing=OwnAct.REVIEW)
     new = replace(old, reviewed_at=unit.now)
     await unit.accounts.add_review(new, UUID(by.person_id), unit.now, note)
     await account_changed(
@@ -215,7 +215,7 @@ async def reviews_due(
 
 
 async def _changeable(
-    unit: Unit, by: Actor, account_id: UUID, change: str, *, doing: str
+    unit: Unit, by: Actor, account_id: UUID, change: str, *, doing: OwnAct
 ) -> Account:
     account = await unit.accounts.get(account_id, lock=True)
     check_not_own_account(account, by, doing=doing)

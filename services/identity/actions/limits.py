@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from services.identity.domain.accounts import check_not_own_account
-from services.identity.domain.problem_codes import Code
+from services.identity.domain.problem_codes import Code, OwnAct
 from services.identity.domain.purposes import check_case_number
 from services.identity.store.records import LimitLift
 from services.identity.store.unit_of_work import Unit
@@ -21,7 +21,7 @@ async def lift(
     NotAuthorised for one's own account, Conflict if the account is not active, InvalidInput.
     """
     account = await unit.accounts.get(account_id, lock=True)
-    check_not_own_account(account, by, doing="lift the limit of")
+    check_not_own_account(account, by, doing=OwnAct.LIFT_LIMIT)
     if account.status != "active":
         raise Conflict(Code.LIMIT_OF_INACTIVE_ACCOUNT, status=account.status)
     check_case_number(case_number)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
 from services.identity.domain.accounts import Account, check_not_own_account
-from services.identity.domain.problem_codes import Code
+from services.identity.domain.problem_codes import Code, OwnAct
 from services.identity.store.records import Training
 from services.identity.store.unit_of_work import Unit
 from shared.core.errors import Conflict, InvalidInput
@@ -20,7 +20,7 @@ async def record(
     Raises: NotFound, NotAuthorised for one's own, Conflict for a person who has left, InvalidInput.
     """
     account = await unit.accounts.get(account_id, lock=True)
-    check_not_own_account(account, by, doing="record training for")
+    check_not_own_account(account, by, doing=OwnAct.RECORD_TRAINING)
     if account.status == "separated":
         raise Conflict(Code.TRAINEE_SEPARATED)
     if completed_on > unit.now.date():

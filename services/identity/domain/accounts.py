@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from services.identity.domain.problem_codes import Code
+from services.identity.domain.problem_codes import Code, OwnAct
 from shared.core.errors import Conflict, InvalidInput, NotAuthorised
 from shared.core.policy import Policy
 from shared.core.types import Ori
@@ -146,7 +146,9 @@ def check_assignment(
     if EXTERNAL_ROLE in roles:
         raise InvalidInput(Code.ROLE_OF_OTHER_AGENCIES, field="roles", role=EXTERNAL_ROLE)
     if unknown := set(roles) - policy.roles.keys():
-        raise InvalidInput(Code.ROLE_UNKNOWN, field="roles", roles=sorted(unknown))
+        raise InvalidInput(
+            Code.ROLE_UNKNOWN, field="roles", roles=sorted(unknown), allowed=sorted(policy.roles)
+        )
     _check_exclusive(policy, roles)
 
 
@@ -184,19 +186,19 @@ def is_privileged(policy: Policy, account: Account) -> bool:
 
 def check_deliverer(account: Account, invited_by: Collection[str], who: Actor) -> None:
     """Raise NotAuthorised if `who` is the invited person or an inviter."""
-    check_not_own_account(account, who, doing="deliver the invitation to")
+    check_not_own_account(account, who, doing=OwnAct.DELIVER_INVITATION)
     if who.person_id in invited_by:
         raise NotAuthorised(Code.INVITER_DELIVERS)
 
 
 def check_approver(account: Account, proposed_by: UUID, who: Actor) -> None:
     """Raise NotAuthorised if `who` is the person to invite anew or the proposer."""
-    check_not_own_account(account, who, doing="invite")
+    check_not_own_account(account, who, doing=OwnAct.INVITE)
     if str(proposed_by) == who.person_id:
         raise NotAuthorised(Code.REINVITATION_NEEDS_ANOTHER_PERSON)
 
 
-def check_not_own_account(account: Account, who: Actor, *, doing: str) -> None:
+def check_not_own_account(account: Account, who: Actor, *, doing: OwnAct) -> None:
     """Raise NotAuthorised if `who` would administer their own account (no self-elevation)."""
     if str(account.account_id) == who.person_id:
         raise NotAuthorised(Code.OWN_ACCOUNT, doing=doing)

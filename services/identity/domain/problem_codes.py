@@ -11,6 +11,7 @@ from shared.core.errors import (
     ProblemCode,
     TooManyRequests,
     Unavailable,
+    Worded,
 )
 
 
@@ -19,7 +20,7 @@ class Code(ProblemCode):
     """One rule each; see `shared.core.errors.ProblemCode`."""
 
     # Accounts
-    ACCOUNT_UNKNOWN = NotFound, "no such account"
+    ACCOUNT_UNKNOWN = NotFound, "there is no such account"
     USERNAME_TAKEN = Conflict, "this username is taken"
     USERNAME_MALFORMED = (
         InvalidInput,
@@ -40,7 +41,7 @@ class Code(ProblemCode):
         "this job title is not authorised by the policy (468.3.1(a))",
     )
     ROLE_OF_OTHER_AGENCIES = InvalidInput, "{role} is for people of other agencies"
-    ROLE_UNKNOWN = InvalidInput, "no such role: {roles}"
+    ROLE_UNKNOWN = InvalidInput, "there is no such role: {roles}; the roles are: {allowed}"
     EXCLUSIVE_ROLES = (
         InvalidInput,
         "one person may not hold both roles: {pairs} (policy.toml, exclusive_roles)."
@@ -157,3 +158,21 @@ class Code(ProblemCode):
         "give at least two specific words that say why these data are needed",
     )
     PURPOSE_TOO_LONG = InvalidInput, "justification and scope together are too long"
+
+
+@unique
+class OwnAct(Worded):
+    """The `doing` of `own_account`: what a person may not do to their own account."""
+
+    LIFT_LIMIT = "lift_limit", "lift the limit of"
+    RECORD_TRAINING = "record_training", "record training for"
+    CHANGE = "change", "change"
+    ASSIGN_ROLES = "assign_roles", "assign roles to"
+    ENTITLE = "entitle", "entitle"
+    LOCK = "lock", "lock"
+    UNLOCK = "unlock", "unlock"
+    REINSTATE = "reinstate", "reinstate"
+    SEPARATE = "separate", "separate"
+    INVITE = "invite", "invite"
+    REVIEW = "review", "review"
+    DELIVER_INVITATION = "deliver_invitation", "deliver the invitation to"

@@ -86,7 +86,7 @@ class Worker:
             raise WorkerDied(self._how()) from exc
         answers = self._answer(timeout_s)
         if not isinstance(answers, list) or len(answers) != len(images):
-            raise WorkerDied("it answered out of turn")
+            raise WorkerDied("its answer has not one result for each image")
         return [
             _REFUSALS[one.kind](one.detail) if isinstance(one, Failed) else one for one in answers
         ]

@@ -30,7 +30,7 @@ class Code(ProblemCode):
     # Documents of legal authority
     DOCUMENT_EMPTY = InvalidInput, "the body is empty"
     DOCUMENT_KIND_UNKNOWN = UnsupportedMedia, "send the document as a PDF, PNG or JPEG"
-    DOCUMENT_UNKNOWN = NotFound, "no such document"
+    DOCUMENT_UNKNOWN = NotFound, "there is no such document"
     DOCUMENT_CHANGED = (
         NotFound,
         "the document in the object store differs from the one that was uploaded",
@@ -63,7 +63,7 @@ class Code(ProblemCode):
     )
 
     # Review
-    REQUEST_UNKNOWN = NotFound, "no such request"
+    REQUEST_UNKNOWN = NotFound, "there is no such request"
     REQUEST_ENDED = Conflict, "this request is {status} already"
     REQUEST_DECIDED = Conflict, "this request is {status} and awaits no decision"
     REVIEWER_OF_ANOTHER_AGENCY = (
@@ -102,7 +102,7 @@ class Code(ProblemCode):
     )
 
     # Packages
-    PACKAGE_UNKNOWN = NotFound, "no such package"
+    PACKAGE_UNKNOWN = NotFound, "there is no such package"
     PACKAGE_EXPIRED = Conflict, "the package has expired; file a new request"
     PACKAGE_NOT_READY = Conflict, "the package is being prepared"
     PACKAGE_FAILED = Conflict, "the package could not be made; file a new request"

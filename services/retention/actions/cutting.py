@@ -84,7 +84,7 @@ async def cut(
     if status != 0:
         raise CutFailed(_REASONS.get(status, "the process that cuts pictures crashed on it"))
     if not _is_plain(png):
-        raise CutFailed("what came of it is not a plain picture")
+        raise CutFailed("the result is not a plain picture")
     return png
 
 

@@ -59,7 +59,7 @@ async def spool(
             digest.update(piece)
             file.write(piece)
         if sha256 is not None and digest.hexdigest() != sha256:
-            log.error("the image of %s is not what was recorded: its SHA-256 differs", record_id)
+            log.error("the image of %s differs from its recorded SHA-256", record_id)
             raise Unavailable(Code.IMAGE_CHANGED)
     except BaseException:
         file.close()

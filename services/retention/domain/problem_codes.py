@@ -17,10 +17,10 @@ class Code(ProblemCode):
     """One rule each; see `shared.core.errors.ProblemCode`."""
 
     # Records
-    READ_UNKNOWN = NotFound, "no such read"
-    CAPTURE_UNKNOWN = NotFound, "no such capture"
-    CROP_UNKNOWN = NotFound, "no picture of this plate"
-    PASS_UNKNOWN = NotFound, "no such pass"
+    READ_UNKNOWN = NotFound, "there is no such read"
+    CAPTURE_UNKNOWN = NotFound, "there is no such capture"
+    CROP_UNKNOWN = NotFound, "there is no picture of this plate"
+    PASS_UNKNOWN = NotFound, "there is no such pass"
     IMAGE_CHANGED = (
         Unavailable,
         "the stored image differs from its recorded SHA-256 and is not sent",
@@ -63,7 +63,7 @@ class Code(ProblemCode):
     SCOPE_UNREADABLE = NotAuthorised, "the purpose's scope cannot be read"
 
     # Holds
-    HOLD_UNKNOWN = NotFound, "no such hold"
+    HOLD_UNKNOWN = NotFound, "there is no such hold"
     HOLD_BASIS_UNKNOWN = InvalidInput, "must be one of: {allowed}"
     HOLD_OF_NOTHING = InvalidInput, "give at least one condition"
     HOLD_RELEASED = Conflict, "this hold is already released"
@@ -102,7 +102,7 @@ class Code(ProblemCode):
     )
 
     # Evidence
-    EXPORT_UNKNOWN = NotFound, "no such export"
+    EXPORT_UNKNOWN = NotFound, "there is no such export"
     EXPORT_OF_RELEASED_HOLD = Conflict, "this hold is released and keeps no records"
     EXPORT_OF_EMPTY_HOLD = Conflict, "this hold keeps no record now, so there is nothing to export"
     EXPORT_GONE_WITH_HOLD = (
@@ -116,7 +116,7 @@ class Code(ProblemCode):
     )
     EXPORT_ENDED = Conflict, "this export is already {status}"
     EXPORT_BUSY = Conflict, "this export's package is being built; try again later"
-    BOOKING_UNKNOWN = NotFound, "no such booking"
+    BOOKING_UNKNOWN = NotFound, "there is no such booking"
     BOOKING_KEY_REUSED = Conflict, "another booking has this Idempotency-Key; use a new key"
     BOOKING_COPY_DIFFERS = (
         InvalidInput,
@@ -138,7 +138,7 @@ class Code(ProblemCode):
     )
 
     # Destruction
-    PURGE_UNKNOWN = NotFound, "no such purge run"
+    PURGE_UNKNOWN = NotFound, "there is no such purge run"
     PURGE_NOT_CERTIFIED = NotFound, "this run has no certificate yet"
     PURGE_FACTS_MISSING = (
         Conflict,

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from services.identity.workers.provisioning import recall
+from services.identity.actions.provisioning import recall
 from services.identity.workers.startup import recall_people
 from shared.accounts.known_accounts import People, Provisioned
 from shared.events import AccountChanged

@@ -47,7 +47,7 @@ def a_purge(station, before):
 
 async def purge(station, before):
     parts = station.running
-    await Handlers(parts.runtime, parts.secrets).purged([a_purge(station, before)])
+    await Handlers(parts).purged([a_purge(station, before)])
 
 
 @pytest.mark.clause("wall/keyed-ids")

@@ -9,14 +9,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.ingest.main import build_app
-from services.ingest.service import IngestService
 from services.ingest.settings import Settings
 from services.registry import SPECS
 from shared.events import CaptureReceived, ReadRecorded
 from shared.kafka.codec import Message, decode
 from shared.kafka.topics import topic_of
 from shared.service.api_runtime import ApiRuntime
-from shared.service.running import service_of
 from shared.testing import TestAuthority, TestRoot, eventually
 from tests.integration.ingest.conftest import Station
 from tests.unit.ingest import pictures as p
@@ -49,7 +47,8 @@ async def running(settings, clock, authority: TestAuthority, policy):
     )
     app = build_app(settings, runtime)
     async with app.router.lifespan_context(app):
-        await service_of(app, IngestService).follower.caught_up.wait()
+        [follower] = [task for task in runtime._tasks if task.name == "device follower"]
+        await follower.caught_up.wait()
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
             yield Station(app, client, None, None, clock, authority)

@@ -70,4 +70,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("findings are kept; there is no way back from here")
+    raise RuntimeError("findings stay on file: this migration has no downgrade")

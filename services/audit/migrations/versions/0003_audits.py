@@ -88,4 +88,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("audits are kept; there is no way back from here")
+    raise RuntimeError("audits stay on file: this migration has no downgrade")

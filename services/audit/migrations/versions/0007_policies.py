@@ -49,4 +49,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("acknowledgements are kept; there is no way back from here")
+    raise RuntimeError("acknowledgements stay on file: this migration has no downgrade")

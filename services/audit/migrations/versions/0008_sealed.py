@@ -335,4 +335,4 @@ def _guard(table: str, name: str, function: str, whole: str | None = None) -> No
 
 
 def downgrade() -> None:
-    raise RuntimeError("the audit log is append-only; there is no way back from here")
+    raise RuntimeError("the audit log is append-only: this migration has no downgrade")

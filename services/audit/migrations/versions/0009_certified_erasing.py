@@ -147,4 +147,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("the audit log is append-only; there is no way back from here")
+    raise RuntimeError("the audit log is append-only: this migration has no downgrade")

@@ -119,4 +119,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("what was destroyed does not come back; there is no way back from here")
+    raise RuntimeError("the old log is destroyed: this migration has no downgrade")

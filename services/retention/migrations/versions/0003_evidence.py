@@ -85,4 +85,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("what was booked into evidence stays (policy 468.5); there is no way back")
+    raise RuntimeError(
+        "bookings into evidence stay on file (policy 468.5): this migration has no downgrade"
+    )

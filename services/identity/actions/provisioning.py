@@ -1,10 +1,9 @@
-"""Reads the provisioners of accounts from identity's own topic, at each start.
+"""Stores the provisioners of accounts that identity's own topic names.
 
 This fills `provisioners` for accounts older than that table, as far as compaction left their events.
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 from services.identity.actions.announce import account_event
 from services.identity.actions.context import Identity
@@ -12,22 +11,6 @@ from services.identity.domain.accounts import provisioner_of
 from shared.core.certificates import CertificateRefused
 from shared.events import AccountChanged
 from shared.events.signed_events import verify_event
-from shared.kafka.follower import TopicFollower
-from shared.service.api_runtime import ApiRuntime
-from shared.service.runtime import UNHURRIED
-
-READ = (AccountChanged,)
-
-
-def follower(identity: Identity, runtime: ApiRuntime) -> TopicFollower:
-    """Return the follower that passes every account change of the topic, from its start, to `recall`."""
-    return runtime.follower(
-        "identity provisioners",
-        READ,
-        from_start=True,
-        learn=partial(recall, identity),
-        pauses=UNHURRIED,
-    )
 
 
 async def recall(identity: Identity, events: Sequence[AccountChanged]) -> None:
