@@ -50,9 +50,8 @@ def text() -> str:
     codes = "".join(
         f"\n## Of {name}\n{TABLE}{''.join(map(row, found))}" for name, found in lists().items()
     )
-    return (
-        f"{HEAD}{codes}\n## Values of parameters\n{''.join(map(values, Worded.__subclasses__()))}"
-    )
+    worded = sorted(Worded.__subclasses__(), key=lambda one: one.__name__)
+    return f"{HEAD}{codes}\n## Values of parameters\n{''.join(map(values, worded))}"
 
 
 def main() -> int:
