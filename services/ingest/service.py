@@ -1,6 +1,6 @@
 """The resources of a running ingest, started and stopped with its runtime."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
