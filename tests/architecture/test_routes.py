@@ -31,7 +31,6 @@ REFUSE = {
     "services/hotlist/api/alerts.py:stream_alerts Unavailable": "bounds how many streams are open at once",
     "services/hotlist/api/pictures.py:_picture NotFound": "what lies in the object store is no picture",
     "services/hotlist/api/views.py:stream_end AlprError": "renders the refusal that ends a stream",
-    "services/ingest/api/reads.py:_ids_wanted InvalidInput": "reads a parameter",
     "services/release/api/documents.py:_body InvalidInput": "reads a body",
 }
 """Other refusals in `api`, by function, with the reason why they are no rule of the service."""

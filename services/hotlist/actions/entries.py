@@ -1,4 +1,4 @@
-"""Adds and removes single entries: each change makes a new version, in force at once, without a copy of the list."""
+"""Adds, removes and finds single entries; each change makes a version, in force at once, without a copy of the list."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,14 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.hotlist.actions.activation import put_in_force
-from services.hotlist.domain.entries import MAX_PARTIALS, Checker, Entry, EntryFault
+from services.hotlist.domain.entries import (
+    MAX_PARTIALS,
+    Checker,
+    Entry,
+    EntryFault,
+    ListedEntry,
+    plate_of,
+)
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import HotList, Lists
@@ -63,6 +70,40 @@ async def add(
     return Added(version=version, entry_ids=ids, regions=checker.regions)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Entries of the version in force."""
+
+    version: int | None
+    entries: Sequence[ListedEntry]
+
+
+async def search(
+    work: UnitOfWork,
+    grant: Grant,
+    list_id: UUID,
+    *,
+    plate: str | None,
+    record_kind: str | None,
+    after: UUID | None,
+    limit: int,
+) -> Found:
+    """Return entries of the version in force, by id: those with this plate, as listed, and this record kind.
+
+    Raises: NotFound; InvalidInput for a text that is no plate.
+    """
+    hot_list = await Lists(work.connection).get(grant, list_id)
+    entries = await Entries(work.connection).search(
+        grant,
+        hot_list,
+        plate=None if plate is None else _plate(plate),
+        record_kind=record_kind,
+        after=after,
+        limit=limit,
+    )
+    return Found(version=hot_list.active_version, entries=entries)
+
+
 async def remove(
     work: UnitOfWork, grant: Grant, list_id: UUID, entry_id: UUID, reason: str | None
 ) -> int:
@@ -76,6 +117,14 @@ async def remove(
     await put_in_force(work, grant, hot_list, version, count, "activated")
     await work.emit(_changed(grant, hot_list, "entry_removed", version, entry_id, reason))
     return version
+
+
+def _plate(text: str) -> str:
+    """Return a plate in its normal form. Raises: InvalidInput."""
+    try:
+        return plate_of(text)[0]
+    except EntryFault as exc:
+        raise exc.at("plate") from None
 
 
 def _checked(checker: Checker, fields: Mapping[str, str], number: int) -> Entry:

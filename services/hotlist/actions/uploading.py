@@ -3,6 +3,7 @@
 Sets bad lines aside, up to a share that the policy sets; the other lines make the version.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from services.hotlist.settings import Settings
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.lists import Lists, Version
 from shared.access.grant import Grant
-from shared.core.errors import InvalidInput, ValueRefused
+from shared.core.errors import InvalidInput, Malformed, ValueRefused
 from shared.core.policy import Policy
 from shared.events import HotListChanged
 from shared.postgres.unit_of_work import UnitOfWork
@@ -60,7 +61,8 @@ async def upload(
         pieces: the file's bytes, cut anywhere.
         as_of: when the source made the extract.
 
-    Raises: NotFound; InvalidInput naming faults; TooLarge; the errors of `pieces`.
+    Raises: NotFound; InvalidInput naming faults; TooLarge; Malformed if no piece arrives for the setting's time;
+    the errors of `pieces`.
     """
     lists, entries = Lists(work.connection), Entries(work.connection)
     kinds_off = (await lists.get(grant, list_id)).kinds_off
@@ -73,7 +75,8 @@ async def upload(
         max_rows=settings.hotlist_max_upload_rows,
     )
     snapshot_id = await entries.begin_snapshot(grant, list_id, as_of)
-    await _receive(pieces, sheet, entries, snapshot_id, policy.hotlists.bad_lines_share)
+    prompt = arrivals(pieces, settings.hotlist_upload_stall_s)
+    await _receive(prompt, sheet, entries, snapshot_id, policy.hotlists.bad_lines_share)
     hot_list = await lists.get(grant, list_id, lock=True)
     skipped = json.dumps(dict(sheet.skipped))
     version = await lists.add_version(grant, list_id, snapshot_id, sheet.entries, skipped)
@@ -90,6 +93,19 @@ async def upload(
         needs_second_word=made.needs_second_word(last, share),
         regions=checker.regions,
     )
+
+
+async def arrivals(pieces: AsyncIterator[bytes], stall_s: float) -> AsyncIterator[bytes]:
+    """Yield pieces as they arrive. Raises: Malformed if none arrives for `stall_s`; the errors of `pieces`."""
+    while True:
+        try:
+            async with asyncio.timeout(stall_s):
+                piece = await anext(pieces, None)
+        except TimeoutError:
+            raise Malformed(Code.SHEET_STALLED, stall_s=stall_s) from None
+        if piece is None:
+            return
+        yield piece
 
 
 async def _receive(

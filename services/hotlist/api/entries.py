@@ -7,13 +7,10 @@ from fastapi import APIRouter
 from services.hotlist.actions import entries
 from services.hotlist.api.fields import EntriesIn, EntryQuery, RemovalIn
 from services.hotlist.api.guard import HotlistManage, HotlistReadForPurpose
-from services.hotlist.api.views import AddedEntriesOut, EntriesOut, EntryOut, RemovedEntryOut
-from services.hotlist.domain.entries import EntryFault, plate_of
+from services.hotlist.api.views import AddedEntriesOut, EntriesOut, RemovedEntryOut
 from services.hotlist.service import Running
-from services.hotlist.store.entries import Entries
-from services.hotlist.store.lists import Lists
 from shared.http.app import Work
-from shared.http.models import cursor_of, key_of, resolved_regions
+from shared.http.models import key_of, resolved_regions
 
 router = APIRouter(prefix="/v1/lists/{list_id}/entries", tags=["entries"])
 
@@ -49,25 +46,13 @@ async def search_entries(
     list_id: UUID, body: EntryQuery, grant: HotlistReadForPurpose, work: Work
 ) -> EntriesOut:
     """Search the entries of the version in force, by plate as listed or by record kind."""
-    hot_list = await Lists(work.connection).get(grant, list_id)
-    plate = None
-    if body.plate is not None:
-        try:
-            plate, _ = plate_of(body.plate)
-        except EntryFault as exc:
-            raise exc.at("plate") from None
-    found = await Entries(work.connection).search(
+    found = await entries.search(
+        work,
         grant,
-        hot_list,
-        plate=plate,
+        list_id,
+        plate=body.plate,
         record_kind=body.record_kind,
         after=key_of(body.after, UUID),
         limit=body.limit,
     )
-    items = [EntryOut.of(entry) for entry in found]
-    more = items[-1].entry_id if len(items) == body.limit else None
-    return EntriesOut(
-        items=items,
-        next=None if more is None else cursor_of(more),
-        version=hot_list.active_version,
-    )
+    return EntriesOut.of_version(found.version, found.entries, body.limit)

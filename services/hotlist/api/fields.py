@@ -1,12 +1,17 @@
-"""The bodies of requests."""
+"""Request models; yields the body of an upload as it arrives."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
+from fastapi import Request
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
+from starlette.requests import ClientDisconnect
 
 from services.hotlist.domain.entries import LIMITS
+from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.rating import Outcome
+from shared.core.errors import Malformed
 from shared.core.fields import MAX_INT, Moment
 from shared.events import Source
 from shared.http.models import After, Reason, RequestBody
@@ -159,3 +164,12 @@ class DispositionIn(RequestBody):
     disposition: Annotated[str, line(200)]
     enforcement: bool
     unverified_reason: Reason | None = None
+
+
+async def body_of(request: Request) -> AsyncIterator[bytes]:
+    """Yield a request's body as it arrives. Raises: Malformed if the caller disconnects before its end."""
+    try:
+        async for piece in request.stream():
+            yield piece
+    except ClientDisconnect:
+        raise Malformed(Code.SHEET_CUT_OFF) from None

@@ -1,45 +1,26 @@
 """Routes of a hot list's versions: upload, activation, rollback, withdrawal."""
 
-import asyncio
-import csv
-import io
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from starlette.requests import ClientDisconnect
 
-from services.hotlist.actions import activation
+from services.hotlist.actions import activation, versions
 from services.hotlist.actions.uploading import upload
-from services.hotlist.api.fields import RollbackIn, WithdrawalIn
+from services.hotlist.api.fields import RollbackIn, WithdrawalIn, body_of
 from services.hotlist.api.guard import HotlistManage, HotlistManageForPurpose, HotlistRead
-from services.hotlist.api.views import (
-    SET_ASIDE_COLUMNS,
-    ListOut,
-    SetAsideOut,
-    VersionOut,
-    set_aside_row,
-)
+from services.hotlist.api.views import ListOut, SetAsideOut, VersionOut
 from services.hotlist.domain.csv_import import check_extract_time
-from services.hotlist.domain.entries import kinds_of
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.service import Running
-from services.hotlist.store.entries import Entries
-from services.hotlist.store.lists import Lists, Version
-from shared.access.grant import Grant
-from shared.core.errors import Malformed, UnsupportedMedia
+from shared.core.errors import UnsupportedMedia
 from shared.core.fields import MAX_INT, Moment
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, key_of
-from shared.postgres.unit_of_work import UnitOfWork
 
 router = APIRouter(prefix="/v1/lists/{list_id}", tags=["versions"])
 
 Number = Annotated[int, Path(ge=1, le=MAX_INT)]
-
-LINES_AT_ONCE = 1000
-"""The most set-aside lines of one disclosure, so that its event stays below Kafka's size limit."""
 
 EXAMPLE = (
     "plate,state,record_kind,reason,entering_ori,entering_reference,make,model,colour,expires_at\r\n"
@@ -74,17 +55,16 @@ async def upload_version(
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "text/csv":
         raise UnsupportedMedia(Code.SHEET_MEDIA_UNKNOWN)
     check_extract_time(as_of, grant.now)
-    settings = hotlist.settings
     async with hotlist.uploading(), hotlist.changing() as work:
         uploaded = await upload(
             work,
             grant,
             list_id,
-            _pieces(request, settings.hotlist_upload_stall_s),
+            body_of(request),
             as_of=as_of or grant.now,
             activate=activate,
             policy=hotlist.runtime.policy,
-            settings=settings,
+            settings=hotlist.settings,
         )
     return VersionOut.of(
         uploaded.version,
@@ -92,21 +72,6 @@ async def upload_version(
         needs_second_word=uploaded.needs_second_word,
         regions=uploaded.regions,
     )
-
-
-async def _pieces(request: Request, stall_s: float) -> AsyncIterator[bytes]:
-    stream = request.stream()
-    while True:
-        try:
-            async with asyncio.timeout(stall_s):
-                piece = await anext(stream, None)
-        except TimeoutError:
-            raise Malformed(Code.SHEET_STALLED, stall_s=stall_s) from None
-        except ClientDisconnect:
-            raise Malformed(Code.SHEET_CUT_OFF) from None
-        if piece is None:
-            return
-        yield piece
 
 
 @router.get("/versions")
@@ -119,21 +84,14 @@ async def list_versions(
     limit: Limit = 100,
 ) -> Page[VersionOut]:
     """List the versions of a list, newest first."""
-    lists = Lists(work.connection)
-    hot_list = await lists.get(grant, list_id)
-    policy = hotlist.runtime.policy
-    kinds = kinds_of(policy, hot_list.kinds_off)
-    last = await lists.last_entries(hot_list)
-    found = await lists.versions(hot_list, before=key_of(after, int), limit=limit)
-    shown = [
-        VersionOut.of(
-            version,
-            kinds,
-            needs_second_word=version.needs_second_word(last, policy.hotlists.shrink_share),
-        )
-        for version in found
+    found = await versions.list_versions(
+        work, grant, list_id, hotlist.runtime.policy, before=key_of(after, int), limit=limit
+    )
+    items = [
+        VersionOut.of(one.version, one.kinds, needs_second_word=one.needs_second_word)
+        for one in found
     ]
-    return Page.of(shown, last=found[-1].version if len(found) == limit else None)
+    return Page.of(items, last=items[-1].version if len(items) == limit else None)
 
 
 @router.get("/versions/{version}/set-aside")
@@ -146,9 +104,8 @@ async def list_set_aside(
     limit: Limit = 100,
 ) -> Page[SetAsideOut]:
     """List the lines of the version's upload that did not become entries, each with its fault."""
-    found = await _one_version(work, grant, list_id, version)
-    lines = await Entries(work.connection).set_aside(
-        grant, found, after=key_of(after, int) or 0, limit=limit
+    lines = await versions.list_set_aside(
+        work, grant, list_id, version, after=key_of(after, int) or 0, limit=limit
     )
     items = [SetAsideOut.of(line) for line in lines]
     return Page.of(items, last=items[-1].line if len(items) == limit else None)
@@ -163,23 +120,8 @@ async def download_set_aside(
     list_id: UUID, version: Number, grant: HotlistManageForPurpose, work: Work
 ) -> Response:
     """Download all lines that were set aside as CSV: line, column, field, fault, content."""
-    found = await _one_version(work, grant, list_id, version)
-    entries = Entries(work.connection)
-    sheet = io.StringIO()
-    rows = csv.writer(sheet)
-    rows.writerow(SET_ASIDE_COLUMNS)
-    after = 0
-    while lines := await entries.set_aside(grant, found, after=after, limit=LINES_AT_ONCE):
-        rows.writerows(set_aside_row(line) for line in lines)
-        after = lines[-1].fault.line
-        if len(lines) < LINES_AT_ONCE:
-            break
-    return Response(sheet.getvalue(), media_type="text/csv")
-
-
-async def _one_version(work: UnitOfWork, grant: Grant, list_id: UUID, version: int) -> Version:
-    lists = Lists(work.connection)
-    return await lists.version(await lists.get(grant, list_id), version)
+    sheet = await versions.export_set_aside(work, grant, list_id, version)
+    return Response(sheet, media_type="text/csv")
 
 
 @router.post("/versions/{version}/activation")

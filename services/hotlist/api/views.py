@@ -20,7 +20,7 @@ from shared.core.errors import AlprError
 from shared.core.policy import HotLists
 from shared.events import DisplayedCaution, Source, Tier
 from shared.http.app import members
-from shared.http.models import Page, PersonOut, ResolvedRegionOut, resolved_regions
+from shared.http.models import Page, PersonOut, ResolvedRegionOut, cursor_of, resolved_regions
 
 UNVERIFIED_NOTICE = (
     "Unverified. A machine match alone: verify through CLETS with the entering agency before"
@@ -369,18 +369,6 @@ class SetAsideOut(BaseModel):
         return cls(**one.fault.as_problem, content=one.content)
 
 
-SET_ASIDE_COLUMNS = ("line", "column", "field", "fault", "content")
-_FORMULA = ("=", "+", "-", "@")
-
-
-def set_aside_row(line: SetAside) -> list[Any]:
-    """Return a line as a row of `SET_ASIDE_COLUMNS` for a spreadsheet."""
-    # A leading quote prevents a spreadsheet from reading the line as a formula.
-    content = f"'{line.content}" if line.content.startswith(_FORMULA) else line.content
-    fault = line.fault
-    return [fault.line, fault.column, fault.field, fault.fault, content]
-
-
 class AddedEntriesOut(BaseModel):
     """The version in force with the new entries."""
 
@@ -428,6 +416,12 @@ class EntriesOut(Page[EntryOut]):
     """A page of the entries of a version."""
 
     version: int | None
+
+    @classmethod
+    def of_version(cls, version: int | None, entries: Sequence[ListedEntry], limit: int) -> Self:
+        """Return a page of at most `limit` entries; a full page names the next."""
+        more = cursor_of(entries[-1].entry_id) if len(entries) == limit else None
+        return cls(items=[EntryOut.of(entry) for entry in entries], next=more, version=version)
 
 
 class YieldOut(BaseModel):

@@ -45,6 +45,12 @@ MAX_SET_ASIDE = 10_000
 STORED_CHARACTERS = 2000
 """The most characters stored of a line that is set aside; a good line has fewer."""
 
+SET_ASIDE_COLUMNS = ("line", "column", "field", "fault", "content")
+"""The header of an export of lines that were set aside."""
+
+FORMULA_BEGINS = ("=", "+", "-", "@")
+"""The characters with which a spreadsheet's formula begins."""
+
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -96,6 +102,13 @@ class SetAside:
 
     plate: str | None
     """The line's plate in its normal form; None if it has no valid plate."""
+
+    @property
+    def cells(self) -> list[str | int | None]:
+        """The row of an export, by `SET_ASIDE_COLUMNS`. A quote keeps a spreadsheet from running a formula."""
+        quote = "'" if self.content.startswith(FORMULA_BEGINS) else ""
+        fault = self.fault
+        return [fault.line, fault.column, fault.field, fault.fault, quote + self.content]
 
 
 def check_extract_time(as_of: datetime | None, now: datetime) -> None:

@@ -18,6 +18,7 @@ from msgspec import Meta
 from services.ingest.domain.buffering import may_buffer
 from services.ingest.domain.circumstances import Window
 from services.ingest.domain.devices import Device
+from services.ingest.domain.in_flight import Reservation
 from services.ingest.domain.places import hold_to_place
 from services.ingest.domain.problem_codes import Code
 from services.ingest.domain.read_shapes import shape_fault
@@ -89,6 +90,24 @@ DECODERS: dict[str, Callable[[bytes], list[EdgeRead]]] = {
     "application/ndjson": _line.decode_lines,
     "application/jsonl": _line.decode_lines,
 }
+
+
+def reads_in(
+    body: bytes,
+    held: Reservation,
+    *,
+    encoding: str,
+    media_type: str,
+    most_bytes: int,
+    most_reads: int,
+) -> list[EdgeRead]:
+    """Unpack and decode a batch, and count its unpacked bytes in `held`.
+
+    Raises: the errors of `unpack` and `decode`; Unavailable if this process holds too many bytes already.
+    """
+    plain = unpack(body, encoding, most_bytes)
+    held.add(len(plain))
+    return decode(plain, media_type, most_reads)
 
 
 def unpack(body: bytes, encoding: str, most_bytes: int) -> bytes:

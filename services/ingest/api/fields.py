@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from hashlib import sha256
 from typing import Annotated
@@ -157,6 +157,36 @@ async def pour(
         raise Malformed(Common.UPLOAD_TOO_SLOW, within_s=within_s) from None
     except ClientDisconnect:
         raise Malformed(Common.UPLOAD_CUT_OFF) from None
+
+
+async def body_of(
+    request: Request, held: Reservation, *, most_bytes: int, within_s: float
+) -> bytes:
+    """Return a request's body. Raises: the errors of `pour`."""
+    pieces: list[bytes] = []
+    await pour(request, pieces.append, held, most_bytes=most_bytes, within_s=within_s)
+    return b"".join(pieces)
+
+
+def content_encoding(request: Request) -> str:
+    """Return the encoding of a request's body, in lower case; empty if it has none."""
+    return request.headers.get("content-encoding", "").lower()
+
+
+def media_type(request: Request) -> str:
+    """Return the media type of a request's body, in lower case, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def ids_wanted(query: Mapping[str, str]) -> bool:
+    """Return whether a batch asks for the ids of its reads. Raises: InvalidInput for another parameter."""
+    for name in query:
+        if name != "ids":
+            raise InvalidInput(Code.READS_PARAMETER_UNKNOWN, field=name[:64])
+    asked = query.get("ids", "false").lower()
+    if asked not in ("true", "false"):
+        raise InvalidInput(Code.READS_IDS_NOT_BOOLEAN, field="ids")
+    return asked == "true"
 
 
 def check_length(request: Request, most_bytes: int) -> None:

@@ -1,18 +1,15 @@
 """`POST /v1/reads`: accepts or refuses a whole batch of reads that a camera made itself."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
 
-from services.ingest.actions.edge_reads import IDS_UP_TO, EdgeRead, decode, unpack
-from services.ingest.api.fields import pour
+from services.ingest.actions.edge_reads import IDS_UP_TO, EdgeRead, reads_in
+from services.ingest.api.fields import body_of, content_encoding, ids_wanted, media_type
 from services.ingest.api.guard import Camera, add_camera_route, still
 from services.ingest.api.views import ReadsReceiptOut
-from services.ingest.domain.problem_codes import Code
 from services.ingest.service import IngestService
-from shared.core.errors import InvalidInput
 from shared.service.running import service_of
 
 _encode = msgspec.json.Encoder().encode
@@ -58,34 +55,26 @@ async def post_reads(request: Request, device: Camera) -> Response:
     whole or in part.
     """
     ingest = service_of(request.app, IngestService)
-    ids = _ids_wanted(request.query_params)
+    ids = ids_wanted(request.query_params)
     ingest.reads.spend(device.device_id, device.reads_per_s)
     with ingest.in_flight.body() as held:
         settings = ingest.settings
         most_bytes = settings.ingest_max_batch_bytes
-        pieces: list[bytes] = []
         within_s = settings.ingest_body_timeout_s
-        await pour(request, pieces.append, held, most_bytes=most_bytes, within_s=within_s)
+        body = await body_of(request, held, most_bytes=most_bytes, within_s=within_s)
         device = await still(request)
-        body = b"".join(pieces)
-        plain = unpack(body, request.headers.get("content-encoding", "").lower(), most_bytes)
-        held.add(len(plain))
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        reads = decode(plain, media_type, settings.ingest_max_batch_reads)
+        reads = reads_in(
+            body,
+            held,
+            encoding=content_encoding(request),
+            media_type=media_type(request),
+            most_bytes=most_bytes,
+            most_reads=settings.ingest_max_batch_reads,
+        )
         ingest.reads.charge(device.device_id, len(reads) - 1)
         receipt = await ingest.edge_reads.accept(device, reads, body, ingest.window(), ids=ids)
     answer = ingest.runtime.agreement.checkpoint.into(_encode(receipt))
     return Response(answer, 202, media_type="application/json")
-
-
-def _ids_wanted(query: Mapping[str, str]) -> bool:
-    for name in query:
-        if name != "ids":
-            raise InvalidInput(Code.READS_PARAMETER_UNKNOWN, field=name[:64])
-    asked = query.get("ids", "false").lower()
-    if asked not in ("true", "false"):
-        raise InvalidInput(Code.READS_IDS_NOT_BOOLEAN, field="ids")
-    return asked == "true"
 
 
 def add_routes(app: FastAPI) -> None:

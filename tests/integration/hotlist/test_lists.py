@@ -213,7 +213,7 @@ async def test_a_version_of_before_people_were_kept_by_id_goes_by_their_name(hot
         ("plate,colour of hair\n", 422, "line 1, column 2: 'colour_of_hair'"),
         ("plate\n1ABC234\n", 422, "line 1 (record_kind): this column is missing"),
         (b"plate,record_kind\n\xff\xfe,other\n", 422, "line 2: not UTF-8 at byte 1: 1 of 1"),
-        ("plate,record_kind\n" + "A" * 9000, 422, "line 2: over 8192 bytes"),
+        ("plate,record_kind\n" + "A" * 9000, 422, "line 2: this line has more than 8192 bytes"),
         ("plate,record_kind\n7ABC?2*,canvass\n", 422, "line 2 (expires_at)"),
         ("plate,record_kind\n1AB,other\n1-AB,other\n", 422, "line 3 (plate): the same entry as"),
         (

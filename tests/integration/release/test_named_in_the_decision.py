@@ -100,41 +100,62 @@ async def test_of_two_approvers_a_list_that_one_alone_names_is_not_handed_over(
     assert step.details.get("list_sources", "") == " ".join(sorted(first))
 
 
+SOURCES_REFUSED = {"name": "list_sources.0", "allowed": ["department", "state", "federal"]}
+
+
 @pytest.mark.parametrize(
-    ("decision", "sources", "told"),
+    ("decision", "sources", "code", "params", "told"),
     [
-        ("deny", ["state"], "denial releases no data"),
-        ("approve", ["county"], "'department', 'state' or 'federal'"),
+        ("deny", ["state"], "denial_names_lists", {}, "denial releases no data"),
+        (
+            "approve",
+            ["county"],
+            "field_not_allowed",
+            SOURCES_REFUSED,
+            "must be one of: department, state, federal",
+        ),
     ],
 )
 async def test_lists_that_cannot_be_named_are_refused_by_field_and_nothing_is_decided(
-    client, filed, decide, reviewer, decision, sources, told
+    client, filed, decide, reviewer, decision, sources, code, params, told
 ):
     request_id = await filed()
     answer = await decide(request_id, decision, list_sources=sources)
     assert answer.status_code == 422
     assert "list_sources" in answer.text
+    assert (answer.json()["code"], answer.json()["params"]) == (code, params)
     assert told in answer.text
     shown = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
     assert (shown.json()["status"], shown.json()["decisions"]) == ("submitted", [])
 
 
+NO_UUID, TOO_MANY = {"name": "originals.0"}, {"name": "originals", "max_items": 200}
+
+
 @pytest.mark.parametrize(
-    ("criteria", "decision", "originals", "told"),
+    ("criteria", "decision", "originals", "code", "params", "told"),
     [
-        (WITH_PICTURES, "deny", [ONE], "denial releases no data"),
-        ({}, "approve", [ONE], "asks for no pictures"),
-        (WITH_PICTURES, "approve", ["7ABC123"], "valid UUID"),
-        (WITH_PICTURES, "approve", [str(uuid4()) for _ in range(201)], "200"),
+        (WITH_PICTURES, "deny", [ONE], "denial_names_originals", {}, "denial releases no data"),
+        ({}, "approve", [ONE], "no_pictures_asked", {}, "asks for no pictures"),
+        (WITH_PICTURES, "approve", ["7ABC123"], "field_not_uuid", NO_UUID, "must be a UUID"),
+        (
+            WITH_PICTURES,
+            "approve",
+            [str(uuid4()) for _ in range(201)],
+            "field_too_many",
+            TOO_MANY,
+            "200",
+        ),
     ],
 )
 async def test_originals_that_cannot_be_are_refused_by_name_and_nothing_is_decided(
-    client, filed, decide, reviewer, criteria, decision, originals, told
+    client, filed, decide, reviewer, criteria, decision, originals, code, params, told
 ):
     request_id = await filed(**criteria)
     answer = await decide(request_id, decision, originals=originals)
     assert answer.status_code == 422
     assert "originals" in answer.text
+    assert (answer.json()["code"], answer.json()["params"]) == (code, params)
     assert told in answer.text
     shown = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
     assert (shown.json()["status"], shown.json()["decisions"]) == ("submitted", [])

@@ -6,7 +6,13 @@ from uuid import UUID
 
 import pytest
 
-from services.hotlist.domain.csv_import import Sheet
+from services.hotlist.domain.csv_import import (
+    FORMULA_BEGINS,
+    SET_ASIDE_COLUMNS,
+    LineFault,
+    SetAside,
+    Sheet,
+)
 from services.hotlist.domain.entries import Checker, EntryFault, KindRefused
 from shared.core.errors import InvalidInput, TooLarge
 from shared.core.policy import load_policy
@@ -213,3 +219,17 @@ def test_a_line_that_is_not_csv_is_refused_by_the_rule_that_it_breaks(line, code
     _, sheet = read(f"plate,state,record_kind,reason\n{line}\n")
     [aside] = sheet.aside
     assert aside.fault.as_problem["code"] == code
+
+
+@pytest.mark.parametrize("begin", FORMULA_BEGINS)
+def test_an_export_never_holds_a_formula(begin):
+    fault = LineFault(3, 1, "plate", "is not a plate")
+    assert SetAside(fault, f"{begin}1+1,CA", None).cells[-1] == f"'{begin}1+1,CA"
+    row = dict(zip(SET_ASIDE_COLUMNS, SetAside(fault, "1A,CA", None).cells, strict=True))
+    assert row == {
+        "line": 3,
+        "column": 1,
+        "field": "plate",
+        "fault": "is not a plate",
+        "content": "1A,CA",
+    }
