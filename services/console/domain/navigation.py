@@ -38,14 +38,14 @@ PAGES = (
         "/hotlists",
         "Hot lists",
         "Hot lists",
-        "what they hold, how old they are, and their entries",
+        "their age, state and entries",
     ),
     PageLink(
         "release:read",
         "/releases",
         "Releases",
         "Release requests",
-        "what other agencies asked for, and what became of it",
+        "requests of other agencies, with decisions and packages",
     ),
     PageLink(
         "audit:read",
@@ -59,21 +59,21 @@ PAGES = (
         "/invitations",
         "Invitations",
         "Invitations to hand over",
-        "people who were invited, and the sheets that they enrol with",
+        "invited people, and the sheets for their enrolment",
     ),
     PageLink(
         "account:manage",
         "/people",
         "People",
         "People and their accounts",
-        "invited anew, and a day's limit lifted for a case",
+        "new invitations, and lifts of the daily limit for a case",
     ),
     PageLink(
         "hold:read",
         "/holds",
         "Holds",
         "Holds and evidence",
-        "what is kept from the purge and why, exported and booked",
+        "records preserved from the purge, with exports and booked copies",
     ),
 )
 

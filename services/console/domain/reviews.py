@@ -43,7 +43,7 @@ def review_of(
     if REVIEW not in permissions:
         why_not = f"deciding needs the permission {REVIEW}, which is not among yours"
     elif person_id == asked["filed_by"]["person_id"]:
-        why_not = "you filed this request; nobody reviews a request of their own"
+        why_not = "you filed this request; another person must review it"
     elif person_id in asked["review"]["not_by"]:
         why_not = (
             "you created, invited or changed the requester's account, or registered or changed the"
@@ -61,11 +61,11 @@ def _why_not_approve(
     asked: Mapping[str, Any], agency: Mapping[str, Any], restricted: bool, is_first: bool
 ) -> str:
     if not agency["active"]:
-        return "the agency may not receive data at present"
+        return "the agency is not active"
     if agency["treatment"] == "records_release":
         return "requests of such an agency go to records release (Civil Code 1798.90.55)"
     if restricted and asked["legal_authority"] is None:
         return "no document of legal authority is on record, and this agency's requests need one"
     if is_first:
-        return "you gave the first approval; the second is another person's"
+        return "you gave the first approval; another person must give the second"
     return ""

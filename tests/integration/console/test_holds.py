@@ -126,7 +126,7 @@ async def test_what_a_hold_keeps_is_exported_saved_booked_and_then_released(
     [key] = re.findall(r'name="key" value="([^"]+)"', browser.page.text)
     await browser.send(f"{hold}/exports", key=key)
     export = browser.page.url.path
-    assert "See whether the package is made" in browser.said
+    assert "Check whether the package is ready" in browser.said
     await service_of(retention, RetentionService).evidence.work()
     await browser.open(export)
     assert "reads: 1; hits of hot lists: 0; captures" in browser.said
@@ -163,7 +163,7 @@ async def test_an_export_is_given_up_and_stays_on_record(
     assert "by mistake" in browser.said
     assert "withdrawn" in browser.said
     await browser.open("/holds")
-    assert "Exports that await a booking None." in browser.said
+    assert "Exports that await a booking No export awaits a booking." in browser.said
 
 
 async def test_an_administrator_reads_holds_and_can_do_nothing_to_them(

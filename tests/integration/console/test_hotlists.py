@@ -37,7 +37,7 @@ async def test_an_entry_is_added_looked_up_and_ended(
 ):
     await sign_in(investigator)
     await browser.open("/hotlists")
-    assert "BOLO department nothing in it yet 0 not in force" in browser.said
+    assert "BOLO department no entries yet 0 not in force" in browser.said
     here = f"/hotlists/{list_id}"
     await browser.open(f"{here}/new")
     typed = {"plate": "8XY?1*", "record_kind": "canvass", "reason": "Shooting, partial plate"}
@@ -49,7 +49,7 @@ async def test_an_entry_is_added_looked_up_and_ended(
     await browser.send(f"{here}/new", **typed, expires_at="2026-06-20T08:00")
     assert browser.page.url.path == here
     assert "Entries 1 State in force , version 1" in browser.said
-    assert "Entries are shown for a purpose" in browser.said
+    assert "To see entries, declare a purpose first." in browser.said
     await browser.send(here, record_kind="canvass")
     assert str(browser.page.url).endswith(
         f"/purpose?back=%2Fhotlists%2F{list_id}&opens=hotlist%3Aread"
@@ -78,7 +78,7 @@ async def test_a_list_of_a_source_that_one_is_not_entitled_to_is_not_shown(
     await train(other)
     await sign_in(other)
     await browser.open("/hotlists")
-    assert "There are none whose source you are entitled to." in browser.said
+    assert "There are no lists whose source you are entitled to see." in browser.said
     assert (await browser.open(f"/hotlists/{list_id}")).status_code == 404
     assert "BOLO" not in browser.said
 
@@ -153,7 +153,7 @@ async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_lis
     await sign_in(investigator)
     here = f"/hotlists/{list_id}/versions"
     await browser.open(here)
-    assert "2 draft needs a second word 1 none 0" in browser.said
+    assert "2 draft awaits a second person 1 none 0" in browser.said
     [activation] = re.findall(r'action="(/[^"]+/activation)"', browser.page.text)
     answer = await browser.send(activation)
     assert answer.status_code == 403
@@ -221,12 +221,12 @@ async def test_a_list_is_uploaded_as_a_file_and_what_became_of_its_lines_is_show
         f"{here}/upload", f"plate,state,record_kind\n{GOOD}2BBB222,CA,nonsense\n", activate="yes"
     )
     assert made.status_code == 200
-    assert "version 1 was taken It is in force." in browser.said
+    assert "version 1 is stored It is in force." in browser.said
     assert (
-        "Lines 41 Entries 40 Set aside 1 , 2.44% of the lines; the policy lets 5.0% be"
+        "Lines 41 Entries 40 Set aside 1 , 2.44% of the lines; the policy permits up to 5.0%"
         in browser.said
     )
-    assert "States taken CA as US-CA" in browser.said
+    assert "States read CA as US-CA" in browser.said
     assert "1AAA000" not in made.text
     await browser.open(f"{here}/versions")
     assert "1 active 40 none 1 " in browser.said
@@ -244,7 +244,7 @@ async def test_a_file_with_too_many_bad_lines_is_refused_with_the_faults_by_line
     assert refused.status_code == 422
     assert "2 of 3 lines are bad; the policy allows 5.0%" in browser.said
     assert "3 3 record kind 'nonsense' is not a record kind of the policy" in browser.said
-    assert "Nothing of the file was kept." in browser.said
+    assert "The system stored no line of the file." in browser.said
     assert await versions() == []
 
 

@@ -77,7 +77,7 @@ async def test_a_sheet_is_printed_once_by_another_person_and_enrols(
     assert "/enrolment</a>" in browser.page.text
     [token] = re.findall(r'class="secret">([A-Za-z0-9_-]+)<', browser.page.text)
     await browser.open("/invitations")
-    assert "None." in browser.said
+    assert "No invitation awaits delivery." in browser.said
     again = await browser.send(path)
     assert again.status_code == 409
     assert "is shown only once" in browser.said

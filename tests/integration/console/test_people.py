@@ -36,17 +36,17 @@ async def test_a_privileged_person_is_invited_anew_by_two_at_the_console(
     here = f"/people/{person.account_id}"
     await sign_in(administrator)
     await browser.open("/people")
-    assert "To be invited anew" not in browser.said
+    assert "Proposals to invite anew" not in browser.said
     assert f'href="{here}"' in browser.page.text
     await browser.open(here)
-    assert "It takes two administrators for auditor" in browser.said
+    assert "Inviting a person with the role auditor again takes two administrators" in browser.said
     short = await browser.send(f"{here}/invitation", reason="no")
     assert short.status_code == 422
     assert "Field: reason" in browser.said
     await browser.send(f"{here}/invitation", reason="lost the telephone")
     assert "State active" in browser.said
     assert re.search(r"proposed it on [0-9: -]+ UTC : lost the telephone\.", browser.said)
-    assert "Another administrator approves it." in browser.said
+    assert "Another administrator must approve it." in browser.said
     assert APPROVE not in browser.said
     refused = await browser.send(f"{here}/approval")
     assert refused.status_code == 403
@@ -69,7 +69,7 @@ async def test_a_privileged_person_is_invited_anew_by_two_at_the_console(
         ("reinvitation_proposed", administrator.account_id), ("reinvited", second.account_id),
     ]  # fmt: skip
     await browser.open("/people")
-    assert "To be invited anew" not in browser.said
+    assert "Proposals to invite anew" not in browser.said
 
 
 async def test_somebody_without_such_a_role_is_invited_anew_by_one(
@@ -78,7 +78,7 @@ async def test_somebody_without_such_a_role_is_invited_anew_by_one(
     here = f"/people/{officer.account_id}"
     await sign_in(administrator)
     await browser.open(here)
-    assert "It takes two" not in browser.said
+    assert "takes two administrators" not in browser.said
     await browser.send(f"{here}/invitation", reason="lost the telephone")
     assert "State invited" in browser.said
 
@@ -91,7 +91,7 @@ async def test_an_administrator_lifts_a_persons_limit_for_a_case(
     await sign_in(administrator)
     await browser.open(here)
     assert "10,000 records a day at most" in browser.said
-    assert "It was never lifted." in browser.said
+    assert "The limit was never lifted." in browser.said
     why = "Canvass of two weeks around a homicide"
     vague = await browser.send(f"{here}/limit", case_number="the case", reason=why)
     assert vague.status_code == 422

@@ -77,9 +77,9 @@ async def test_two_people_approve_a_restricted_request_and_nobody_twice(
     await sign_in(lieutenant)
     await declare("release", f"/releases/{asked}")
     assert "By S.Lee, Administration Sergeant" in browser.said
-    assert "cannot be approved by you" not in browser.said
+    assert "You cannot approve it" not in browser.said
     await browser.send(f"/releases/{asked}/decision", **decision)
-    assert "The package is being made." in browser.said
+    assert "The system is building the package." in browser.said
     await release.relay.drain()
     [approved] = bus.events(ReleaseApproved)
     assert approved.actor.person_id == lieutenant.account_id

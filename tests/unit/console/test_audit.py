@@ -141,7 +141,7 @@ async def test_the_log_is_opened_for_a_declared_audit_only(sign_in, services, lo
     answer = await browser.open("/audit/entries")
     assert answer.headers["location"] == "/purpose?back=%2Faudit%2Fentries&opens=audit%3Aread"
     await browser.open(answer.headers["location"])
-    assert "shown for this purpose only: audit." in browser.said
+    assert "needs this purpose: audit." in browser.said
     assert '<option value="audit" selected>' in browser.page.text
     await browser.send("/purpose", back="/audit/entries", **DECLARED)
     assert "Search the audit log" in browser.said
@@ -189,7 +189,7 @@ async def test_the_state_of_the_log_and_what_is_open_are_told(auditor, services)
 async def test_a_log_without_a_checkpoint_says_so(auditor, services):
     services.answers["GET /checkpoint"] = lambda _: problem(404, "Not found")
     await auditor.open("/audit")
-    assert "No checkpoint was signed yet." in auditor.said
+    assert "The log has no signed checkpoint yet." in auditor.said
 
 
 async def test_a_search_asks_for_what_was_typed_and_pages_on(auditor, services):
@@ -343,7 +343,7 @@ async def test_who_only_reads_gets_no_forms(sign_in, log):
     browser = await sign_in("account:self", "purpose:declare", "audit:read")
     await browser.open("/purpose")
     await browser.send("/purpose", back="/audit", **DECLARED)
-    assert "Draw a sample" not in browser.said
+    assert "Draw the sample" not in browser.said
     for path in (f"/audit/samples/{OTHER_HIT}", f"/audit/samples/{OTHER_HIT}/items/1"):
         await browser.open(path)
         assert "this needs the permission audit:work" in browser.said

@@ -59,7 +59,7 @@ async def test_an_alert_says_unverified_and_what_to_know_before_acting(officer, 
         "Stolen vehicles (state), version 3",
         "List age 1 d 1 h",
         "high priority",
-        "character 7 was read B, listed 8",
+        "character 7 read as B, listed as 8",
         "the state was not read",
         "2026-06-01 11:59:00 UTC",
     ):
@@ -129,7 +129,7 @@ async def test_late_hits_have_a_page_of_their_own(officer, services, hits):
     alerts, late = services.asked("GET", "/hits")
     assert dict(alerts.url.params) == {"limit": "20", "late": "false"}
     assert dict(late.url.params) == {"limit": "20", "late": "true", "after": "MTc"}
-    assert "none of them went out as an alert" in officer.said
+    assert "so the system sent no alert" in officer.said
 
 
 async def lines(text):
@@ -265,7 +265,7 @@ async def searcher(officer, services, clock):
     )
     await officer.open("/search")
     await officer.open(officer.page.headers["location"])
-    assert "Why are data needed?" in officer.said
+    assert "Declare a purpose" in officer.said
     await officer.send("/purpose", **DECLARED)
     assert "Search the records" in officer.said
     return officer
@@ -308,7 +308,7 @@ async def test_a_search_says_what_a_short_state_was_taken_for(searcher, services
     )
     window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
     await searcher.send("/search", plate="7AB?1*", region="ca", **window)
-    assert "“CA” was taken for US-CA." in searcher.said
+    assert "The search read “CA” as US-CA." in searcher.said
 
 
 DOUBTED = {
@@ -328,7 +328,7 @@ async def test_a_late_read_is_shown_as_late(searcher, services, late, said):
     window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
     services.answers["POST /reads/search"] = lambda _: httpx.Response(200, json=page)
     await searcher.send("/search", plate="7AB?1*", **window)
-    assert ("late: came" in searcher.said) is said
+    assert ("late: arrived" in searcher.said) is said
 
 
 async def test_a_read_is_shown_with_all_that_speaks_against_it(searcher, services):
@@ -428,7 +428,7 @@ async def test_the_alerts_say_what_waits_and_from_when_on_a_purpose_is_needed(of
     services.answers["GET /hits"] = lambda _: httpx.Response(200, json=page)
     await officer.open("/alerts")
     assert "Not verified: 2 of high priority, the oldest 1 d 2 h old." in officer.said
-    assert "captured before 2026-06-01 00:00:00 UTC are shown for a purpose only" in officer.said
+    assert "captured before 2026-06-01 00:00:00 UTC need a purpose" in officer.said
     assert 'href="/purpose?back=/alerts"' in officer.page.text
     await officer.open("/alerts/late")
     assert 'href="/purpose?back=/alerts/late"' in officer.page.text

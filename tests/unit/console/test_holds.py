@@ -172,11 +172,11 @@ async def test_a_hold_shows_what_it_keeps_and_how_it_ended(sign_in, show, held_r
     browser = await sign_in(*CUSTODIAN)
     await browser.open(f"/holds/{HOLD}")
     assert "plate 7ABC123" in browser.said
-    assert "since, records to come too" in browser.said
+    assert "since, including future records" in browser.said
     show(f"/holds/{HOLD}", a_hold(**released))
     await browser.open(f"/holds/{HOLD}")
     assert f"read {READ} within 400.0 m of 39.9, -122.1" in browser.said
-    assert "records to come" not in browser.said
+    assert "future records" not in browser.said
     assert "by Ola Lindqvist, Police Officer: appeal time over" in browser.said
     assert "Release the hold" not in browser.said
 
@@ -346,7 +346,7 @@ async def test_a_copy_is_booked_and_corrected_by_a_further_booking(custodian, se
     show(path, a_booking(), 201, "POST")
     await custodian.open(f"/holds/exports/{EXPORT}")
     assert "P. Room, Property Officer" in custodian.said
-    assert "Give it up" not in custodian.said, "what is in evidence is not given up"
+    assert "Withdraw the export" not in custodian.said, "what is in evidence is not withdrawn"
     [key] = re.findall(r'name="key" value="([^"]+)"', custodian.page.text)
     await custodian.send(
         f"/holds/exports/{EXPORT}/bookings", key=key, **COPY, note="wrong serial", corrects=BOOKING
@@ -398,7 +398,7 @@ async def test_a_hold_wider_than_a_search_is_confirmed_by_another_person(custodi
     show(f"/holds/{HOLD}", waiting)
     page = (await custodian.open(f"/holds/{HOLD}")).text
     assert "awaits a second person" in page
-    assert "What it keeps now" not in page
+    assert "Records that it preserves now" not in page
     assert f"/holds/{HOLD}/exports" not in page
     why = "the order names the crossing"
     done = a_hold(
@@ -414,7 +414,7 @@ async def test_a_hold_wider_than_a_search_is_confirmed_by_another_person(custodi
     assert body_of(services, "POST", "/confirmation") == {"reason": why}
     page = (await custodian.open(f"/holds/{HOLD}")).text
     assert why in page
-    assert "What it keeps now" in page
+    assert "Records that it preserves now" in page
 
 
 async def test_who_placed_a_wide_hold_is_told_that_another_confirms_it(custodian, show):

@@ -77,7 +77,7 @@ async def test_lists_are_shown_with_source_age_and_size(sign_in, show):
     assert said in browser.said
     show("/lists", {"items": [a_list(enabled=False, as_of=None, stale=False, entries=0)]})
     await browser.open("/hotlists")
-    assert "nothing in it yet 0 switched off" in browser.said
+    assert "no entries yet 0 switched off" in browser.said
 
 
 async def test_a_list_tells_when_it_counts_as_out_of_date(sign_in, show):

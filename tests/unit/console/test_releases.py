@@ -137,7 +137,7 @@ async def test_a_page_asks_for_the_purpose_that_the_service_misses(sign_in, serv
     assert answer.status_code == 303
     assert answer.headers["location"] == f"/purpose?back=%2Freleases%2F{REQUEST}"
     await browser.open(answer.headers["location"])
-    assert "Why are data needed?" in browser.said
+    assert "Declare a purpose" in browser.said
     document = await browser.open(f"/releases/documents/{DOCUMENT}")
     assert document.headers["location"].endswith(f"documents%2F{DOCUMENT}")
     await browser.open(f"/purpose?back=/releases/{REQUEST}")
@@ -178,7 +178,10 @@ async def test_frames_to_hand_over_whole_are_named_one_a_line(sign_in, services,
         200, json=a_request(status="approved")
     )
     await browser.open(f"/releases/{REQUEST}")
-    assert "the package shows the part around the plate; all else in it is filled" in browser.said
+    assert (
+        "The package shows the area around the plate in each frame, and blanks out the rest."
+        in browser.said
+    )
     typed = f"{READ}\r\n\r\n {OTHER_HIT},"
     sent = {"decision": "approve", "reason": "One plate", "originals": typed}
     await browser.send(f"/releases/{REQUEST}/decision", **sent)
@@ -252,7 +255,7 @@ async def test_the_first_approver_of_two_is_told_that_another_has_to_follow(sign
     browser = await sign_in(*REVIEWER)
     await browser.open(f"/releases/{REQUEST}")
     assert "Approvals: 1 of 2 needed." in browser.said
-    assert "you gave the first approval; the second is another person's" in browser.said
+    assert "you gave the first approval; another person must give the second" in browser.said
     assert 'value="approve" required disabled aria-describedby="why-not"' in browser.page.text
     assert "approved Reason Scoped to one plate By Sgt. Lee, Sergeant" in browser.said
 
@@ -272,7 +275,7 @@ async def test_a_decided_request_shows_what_was_delivered_and_no_form(sign_in, s
     browser = await sign_in(*REVIEWER)
     await browser.open(f"/releases/{REQUEST}")
     assert "reads: 3; pictures: 2; 183,220 bytes" in browser.said
-    assert "Can be fetched until 2026-06-15 11:00:00 UTC" in browser.said
+    assert "Available until 2026-06-15 11:00:00 UTC" in browser.said
     assert "Received Dana Ruiz, Police Officer, 2026-06-01 11:30:00 UTC" in browser.said
     assert "/decision" not in browser.page.text
     assert not services.asked("GET", "/agencies/CA0520000"), "its agency matters to open ones only"
@@ -309,8 +312,8 @@ async def test_a_document_is_saved_and_never_opened_in_a_page(sign_in, services)
 @pytest.mark.parametrize(
     ("asked", "agency", "why"),
     [
-        ({"filed_by": PERSON}, {}, "nobody reviews a request of their own"),
-        ({}, {"active": False}, "may not receive data at present"),
+        ({"filed_by": PERSON}, {}, "you filed this request; another person must review it"),
+        ({}, {"active": False}, "the agency is not active"),
         ({}, {"treatment": "records_release"}, "Civil Code 1798.90.55"),
         ({}, {"treatment": "restricted"}, "no document of legal authority"),
         ({"restricted": True}, {}, "no document of legal authority"),

@@ -189,7 +189,7 @@ async def test_one_kind_of_sealed_thing_cannot_stand_for_another(officer):
         path="/",
     )
     await officer.open("/search")
-    assert "Why are data needed?" in (await officer.open("/purpose")).text
+    assert "<h1>Declare a purpose</h1>" in (await officer.open("/purpose")).text
 
 
 def test_every_form_is_checked_to_be_ours(app):
