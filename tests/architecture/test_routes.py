@@ -100,7 +100,7 @@ def emitting(path: Path) -> Iterator[int]:
 
 
 def refusing(path: Path) -> Iterator[str]:
-    """Yield the refusals that a module names and may not, with the function: raised, in a variable or under another name."""
+    """Yield the forbidden refusals of a module with their function: raised, in a variable or under another name."""
     bound = bindings(tree(path))
     may = MAY_REFUSE.get(path.stem, FORM)
 

@@ -144,7 +144,7 @@ def alternatives(value: ast.expr) -> Iterator[ast.expr]:
 
 
 def given(node: ast.AST) -> Iterator[ast.expr]:
-    """Yield what a node gives a status: an argument, an assigned value, a side of a comparison, a case, a value of a mapping."""
+    """Yield the statuses in a node: arguments, assigned values, sides of comparisons, cases, values of mappings."""
     match node:
         case ast.Call(func=func, args=args, keywords=words):
             yield from (word.value for word in words if word.arg in KEYWORDS)

@@ -203,12 +203,12 @@ async def list_waiting_invitations(
 ) -> Page[WaitingInvitationOut]:
     """List undelivered invitations, the first to expire first."""
     found = await work.invitations.to_deliver(work.now, after=key_of(after, TimeKey), limit=limit)
-    shown = [
+    invitations = [
         WaitingInvitationOut.of(await work.accounts.get(one.account_id), one, grant.actor)
         for one in found
     ]
     more = (found[-1].expires_at, found[-1].account_id) if len(found) == limit else None
-    return Page.of(shown, last=more)
+    return Page.of(invitations, last=more)
 
 
 @router.get("/invitations/proposed")
@@ -217,7 +217,7 @@ async def list_proposed_invitations(
 ) -> Page[ProposedInvitationOut]:
     """List unapproved proposals to invite a person anew, the first to expire first."""
     found = await work.invitations.proposed(work.now, after=key_of(after, TimeKey), limit=limit)
-    shown = [
+    invitations = [
         ProposedInvitationOut.of(
             await work.accounts.get(one.account_id),
             one,
@@ -227,7 +227,7 @@ async def list_proposed_invitations(
         for one in found
     ]
     more = (found[-1].expires_at, found[-1].account_id) if len(found) == limit else None
-    return Page.of(shown, last=more)
+    return Page.of(invitations, last=more)
 
 
 @router.post("/{account_id}/review")
