@@ -34,6 +34,7 @@ from services.identity.service import IdentityService
 from services.identity.workers.tick import tick
 from services.registry import SPECS
 from services.release.events import subscriptions as of_release
+from services.release.service import ReleaseService
 from services.retention.events import subscriptions as of_retention
 from services.retention.service import RetentionService
 from shared.accounts.known_accounts import FOLLOWED
@@ -143,7 +144,7 @@ class Upgraded:
 
     def _subscriptions(self):
         yield from of_audit(service_of(self.apps["audit"], AuditService))
-        yield from of_release(self.runtimes["release"])
+        yield from of_release(service_of(self.apps["release"], ReleaseService))
         yield from of_retention(service_of(self.apps["retention"], RetentionService))
         yield from of_hotlist(service_of(self.apps["hotlist"], HotlistService))
 
