@@ -104,7 +104,7 @@ class Tags(HTMLParser):
 
 
 def test_the_report_is_one_well_formed_page_that_needs_nothing_else(story, tmp_path):
-    story.shown = [
+    story.accesses = [
         Step("Det. <Quinn>", "searched", "case 1", 403, "training lapsed", "p1", "q1", entry=97)
     ]
     story.release = Release(
