@@ -9,11 +9,10 @@ import pytest
 
 from shared.core.logs import configure_logging
 from shared.core.trace import MAX_CALLERS_ID
-from shared.events import AccessAttempted, RecordsDisclosed
-from shared.service.api_runtime import ApiService
-from shared.service.running import service_of
-from tests.integration.serving import client_of
-from tests.integration.shared.guarded import router
+from shared.events import RecordsDisclosed
+from tests.integration.shared.guarded import attempts, client, router
+
+__all__ = ["attempts", "client"]
 
 GIVEN = "0b6d9f5e-7b56-4f0a-9a4e-3f2d6f2f7a10"
 """An id that a caller may send, in the form of one of ours."""
@@ -37,21 +36,6 @@ async def app(sample_app):
 
     async with app.router.lifespan_context(app):
         yield app
-
-
-@pytest.fixture
-async def client(app):
-    async with client_of(app, "sample") as client:
-        yield client
-
-
-@pytest.fixture
-async def attempts(app, bus):
-    async def read():
-        await service_of(app, ApiService).runtime.relay.drain()
-        return bus.events(AccessAttempted)
-
-    return read
 
 
 @pytest.fixture
