@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from services.hotlist.actions import lists
 from services.hotlist.api.fields import ListChangesIn, ListIn
@@ -19,9 +19,7 @@ router = APIRouter(prefix="/v1/lists", tags=["lists"])
 
 
 @router.post("", status_code=201)
-async def create_list(
-    body: ListIn, grant: HotlistManage, work: Work, hotlist: Running, request: Request
-) -> ListOut:
+async def create_list(body: ListIn, grant: HotlistManage, work: Work, hotlist: Running) -> ListOut:
     """Create an empty hot list with no version in force."""
     policy = hotlist.runtime.policy
     created = await lists.create(

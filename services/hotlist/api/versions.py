@@ -126,7 +126,7 @@ async def download_set_aside(
 
 @router.post("/versions/{version}/activation")
 async def activate_version(
-    list_id: UUID, version: Number, request: Request, grant: HotlistManage, hotlist: Running
+    list_id: UUID, version: Number, grant: HotlistManage, hotlist: Running
 ) -> ListOut:
     """Put a version in force in place of the present one; an older one is a rollback.
 
@@ -141,7 +141,7 @@ async def activate_version(
 
 @router.post("/rollback")
 async def roll_back_list(
-    list_id: UUID, body: RollbackIn, request: Request, grant: HotlistManage, hotlist: Running
+    list_id: UUID, body: RollbackIn, grant: HotlistManage, hotlist: Running
 ) -> ListOut:
     """Roll back to the version that was in force before, or to the named one."""
     policy = hotlist.runtime.policy

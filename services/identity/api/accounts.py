@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Query
-from fastapi import Request as HttpRequest
 
 from services.identity.actions import administration, enrolment
 from services.identity.api.fields import (
@@ -173,7 +172,7 @@ async def invite_again(
 
 @router.post("/{account_id}/invitation/approval")
 async def approve_invitation(
-    account_id: UUID, grant: AccountManage, identity: Running, work: Work, request: HttpRequest
+    account_id: UUID, grant: AccountManage, identity: Running, work: Work
 ) -> InvitedAccountOut:
     """Invite a person anew as another administrator proposed."""
     invited = await administration.approve_invitation(identity, work, grant.actor, account_id)
@@ -186,7 +185,6 @@ async def deliver_invitation(
     grant: AccountDeliver,
     identity: Running,
     work: Work,
-    request: HttpRequest,
     body: Annotated[DeliveryIn, Body(default_factory=DeliveryIn)],
 ) -> DeliveredInvitationOut:
     """Fetch an invitation to hand it to the person, once, or have it mailed; never by who invited them."""

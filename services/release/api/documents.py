@@ -40,7 +40,6 @@ async def _body(request: Request, release: Running) -> bytes:
 
 @router.post("", status_code=201, openapi_extra=_UPLOAD)
 async def upload_document(
-    request: Request,
     grant: Annotated[Grant, access(Permission.RELEASE_REQUEST)],
     # Before `work`, so that no transaction stays open during the upload.
     content: Annotated[bytes, Depends(_body)],
