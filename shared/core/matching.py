@@ -84,11 +84,11 @@ class CompiledPattern:
 
         `folded` is `fold(plate)`, which the caller computes once for all patterns.
         """
+        found = self._folded.fullmatch(folded)
+        if found is None:  # most patterns; a plate that matches as written matches folded, too
+            return None
         if self._exact.fullmatch(plate.encode("ascii", "replace")):
             return ()
-        found = self._folded.fullmatch(folded)
-        if found is None:
-            return None
         return tuple(
             Difference(at, plate[at], wanted)
             for number, run in enumerate(self._runs, start=1)

@@ -1,10 +1,11 @@
-"""An in-memory index of listed plates: entries by folded plate, and partial plates by one of their characters.
+"""An in-memory index of listed plates: entries by folded plate, and partial plates by two of their characters.
 
 About 170 bytes per entry. An entry is packed as its id (16 bytes) and its plate.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import combinations
 from uuid import UUID
 
 from shared.core.matching import (
@@ -14,22 +15,26 @@ from shared.core.matching import (
     differences,
     skeleton,
 )
-from shared.core.plates import WILDCARDS
+from shared.core.plates import MANY, ONE, WILDCARDS
 
 _ID_BYTES = 16
-_FROM_END, _ANYWHERE = 1 << 16, 2 << 16
+_Place = tuple[int, ...] | int
+"""Positions in a plate, negative ones from its end; or the length of a run of characters anywhere in it."""
+_Anchor = tuple[_Place, bytes]
+"""A place, and the characters that every plate of a pattern has there."""
+_NEW_PLACE = 100
+"""A look-up in one place more costs every read about as much as this many patterns with one anchor."""
 PlateMatch = tuple[UUID, Sequence[Difference]]
 """An entry that matches a plate, and the positions where the two differ."""
 
 
 class PatternIndex:
-    """Indexes each pattern by one known character, so that a read is compared with few of them."""
+    """Indexes each pattern by two of its known characters, so that a read is compared with few of them."""
 
     def __init__(self) -> None:
-        self._buckets: dict[int, dict[UUID, CompiledPattern]] = defaultdict(dict)
-        self._anchors: dict[UUID, int] = {}
-        self._unanchored = 0
-        """How many are not indexed by a character at a position from the start."""
+        self._anchors: dict[UUID, _Anchor] = {}
+        self._places: dict[_Place, dict[bytes, dict[UUID, CompiledPattern]]] = {}
+        """The patterns by the place and the characters of their anchor."""
 
     def __len__(self) -> int:
         return len(self._anchors)
@@ -37,39 +42,38 @@ class PatternIndex:
     def add(self, entry_id: UUID, text: str) -> None:
         """Add the pattern `text`, or replace the entry's earlier one."""
         self.remove(entry_id)
-        anchor = min(_anchors(skeleton(text)), key=lambda a: len(self._buckets.get(a, ())))
-        self._buckets[anchor][entry_id] = CompiledPattern(entry_id, text)
-        self._anchors[entry_id] = anchor
-        self._unanchored += anchor >= _FROM_END
+        place, characters = min(_anchors(skeleton(text)), key=self._cost)
+        patterns = self._places.setdefault(place, {}).setdefault(characters, {})
+        patterns[entry_id] = CompiledPattern(entry_id, text)
+        self._anchors[entry_id] = place, characters
 
     def remove(self, entry_id: UUID) -> None:
         """Remove an entry's pattern, if it is there."""
-        anchor = self._anchors.pop(entry_id, None)
-        if anchor is not None:
-            self._unanchored -= anchor >= _FROM_END
-            self._buckets[anchor].pop(entry_id, None)
-            if not self._buckets[anchor]:
-                del self._buckets[anchor]
+        if (anchor := self._anchors.pop(entry_id, None)) is None:
+            return
+        place, characters = anchor
+        del self._places[place][characters][entry_id]
+        if not self._places[place][characters]:
+            del self._places[place][characters]
+        if not self._places[place]:
+            del self._places[place]
 
     def find(self, plate: str, folded: bytes) -> list[tuple[UUID, tuple[Difference, ...]]]:
         """Return the entries whose pattern matches `plate`, with the differences."""
-        get = self._buckets.get
-        tried: list[CompiledPattern] = []
-        for position, code in enumerate(folded):
-            if (bucket := get(position << 8 | code)) is not None:
-                tried += bucket.values()
-        if self._unanchored:
-            for position, code in enumerate(reversed(folded)):
-                if (bucket := get(_FROM_END | position << 8 | code)) is not None:
-                    tried += bucket.values()
-            for code in set(folded):
-                if (bucket := get(_ANYWHERE | code)) is not None:
-                    tried += bucket.values()
         return [
             (pattern.entry_id, found)
-            for pattern in tried
+            for place, patterns in self._places.items()
+            for characters in _characters_at(place, folded)
+            if characters in patterns
+            for pattern in patterns[characters].values()
             if (found := pattern.match(plate, folded)) is not None
         ]
+
+    def _cost(self, anchor: _Anchor) -> int:
+        """Return how many patterns share an anchor; each place in use costs every read a look-up."""
+        place, characters = anchor
+        patterns = self._places.get(place)
+        return _NEW_PLACE if patterns is None else len(patterns.get(characters, ()))
 
 
 class PlateIndex:
@@ -147,13 +151,28 @@ def _unpack(plate: str, packed: bytes | tuple[bytes, ...]) -> Iterator[PlateMatc
         yield UUID(bytes=entry[:_ID_BYTES]), differences(plate, entry[_ID_BYTES:].decode())
 
 
-def _anchors(text: str) -> list[int]:
-    """Return positions with known characters in every matching plate: from the start or end, else anywhere."""
-    head, tail = text.split("*", 1)[0], text.rsplit("*", 1)[-1]
-    from_start = [n << 8 | ord(c) for n, c in enumerate(head) if c != "?"]
-    from_end = (
-        [_FROM_END | n << 8 | ord(c) for n, c in enumerate(reversed(tail)) if c != "?"]
-        if "*" in text
-        else []
+def _anchors(text: str) -> Sequence[_Anchor]:
+    """Return anchors that every matching plate has: pairs of characters, or single ones if no pair is known."""
+    head, tail = text.split(MANY, 1)[0], text.rsplit(MANY, 1)[-1]
+    known = [(n, c) for n, c in enumerate(head) if c != ONE]
+    if MANY in text:
+        known += [(n, c) for n, c in enumerate(tail, start=-len(tail)) if c != ONE]
+    pairs = [((n, m), a + b) for (n, a), (m, b) in combinations(known, 2)]
+    runs = re.findall(f"(?=([^{ONE}{MANY}]{{2}}))", text)
+    found: Sequence[tuple[_Place, str]] = (
+        pairs
+        or [(len(run), run) for run in runs]
+        or [((n,), c) for n, c in known]
+        or [(1, c) for c in text if c not in WILDCARDS]
     )
-    return from_start + from_end or [_ANYWHERE | ord(c) for c in text if c not in WILDCARDS]
+    return [(place, characters.encode()) for place, characters in found]
+
+
+def _characters_at(place: _Place, folded: bytes) -> Collection[bytes]:
+    """Return what a plate has at `place`."""
+    if isinstance(place, int):
+        return {folded[n : n + place] for n in range(len(folded) - place + 1)}
+    try:
+        return (bytes([folded[n] for n in place]),)
+    except IndexError:
+        return ()  # the plate is shorter than all that match

@@ -1,4 +1,4 @@
-"""The plates of a list: whole ones found by look-alikes, partial ones by one known character."""
+"""The plates of a list: whole ones found by look-alikes, partial ones by two known characters."""
 
 import random
 import re
@@ -32,6 +32,17 @@ def find(pattern, plate):
         ("?*BC?", "BC1", False),
         ("7AB?1*", "7ABX1", True),
         ("7AB?1*", "7AB1", False),
+        ("7*3", "7AB3", True),
+        ("7*3", "7AB", False),
+        ("7*", "8A", False),
+        ("*3", "AB3", True),
+        ("*3", "A3B", False),
+        ("*3*", "A3B", True),
+        ("*A?B*", "XA1BY", True),
+        ("?A???B?", "1A234B5", True),
+        ("?A???B?", "1A234B", False),
+        ("*?7", "7", False),
+        ("7*AB*", "7XXAB", True),
     ],
 )
 def test_wildcards_mean_one_or_any_number(pattern, plate, matches):
@@ -80,6 +91,15 @@ def test_the_index_finds_what_trying_every_pattern_finds():
         assert {entry_id for entry_id, _ in index.find(plate, folded)} == wanted
         hits += len(wanted)
     assert hits > 100
+
+
+def test_many_patterns_of_one_beginning_are_spread_over_further_places():
+    index = PatternIndex()
+    for number in range(1000):
+        index.add(UUID(int=number), f"7A{number:03d}?*")
+    compared = [len(same) for place in index._places.values() for same in place.values()]
+    assert max(compared) <= 101
+    assert [entry.int for entry, _ in index.find("7A468XY", fold("7A468XY"))] == [468]
 
 
 def test_a_pattern_added_twice_is_there_once_and_removed_is_gone():
