@@ -14,7 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from shared.access.attempts import attempt_of, check_recordable, record_attempt
 from shared.access.data_elements import Elements, elements_of
 from shared.access.grant import Grant, issue_grant
-from shared.access.principals import BEARER, Principal, authenticate
+from shared.access.principals import BEARER, Principal, authenticate, authorise
 from shared.access.purposes import Purpose, purpose_of
 from shared.accounts.picture_links import LINK_TOKEN
 from shared.core.errors import AlprError, NotAuthenticated, NotAuthorised, Unavailable
@@ -125,7 +125,7 @@ class Guard:
         runtime, now = asking.runtime, asking.now
         asking.principal = principal = authenticate(runtime, credentials, now)
         mark_authenticated(asking.request)
-        _authorise(self.permission, principal, now)
+        authorise(self.permission, principal, now)
         if self.permission.needs_current_accounts:
             runtime.people.check_current(now)
         asking.purpose = purpose = purpose_of(
@@ -155,17 +155,6 @@ class Guard:
             counted=True,
             offered=offered,
         )
-
-
-def _authorise(permission: Permission, principal: Principal, now: datetime) -> None:
-    if permission.value not in principal.permissions:
-        raise NotAuthorised(Common.PERMISSION_MISSING, permission=permission)
-    if not permission.needs_training:
-        return
-    if principal.trained_until is None:
-        raise NotAuthorised(Common.TRAINING_MISSING)
-    if principal.trained_until <= now:
-        raise NotAuthorised(Common.TRAINING_LAPSED, lapsed_on=principal.trained_until.date())
 
 
 def _recorded(

@@ -8,7 +8,8 @@ from fastapi import Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from shared.accounts.tokens import verify
-from shared.core.errors import NotAuthenticated
+from shared.core.errors import NotAuthenticated, NotAuthorised
+from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
 from shared.core.types import Ori
 from shared.events import Actor
@@ -80,3 +81,15 @@ def authenticate(
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise NotAuthenticated(Common.TOKEN_INCOMPLETE) from exc
+
+
+def authorise(permission: Permission, principal: Principal, now: datetime) -> None:
+    """Raise NotAuthorised unless a person holds `permission`, and the current training that it needs."""
+    if permission.value not in principal.permissions:
+        raise NotAuthorised(Common.PERMISSION_MISSING, permission=permission)
+    if not permission.needs_training:
+        return
+    if principal.trained_until is None:
+        raise NotAuthorised(Common.TRAINING_MISSING)
+    if principal.trained_until <= now:
+        raise NotAuthorised(Common.TRAINING_LAPSED, lapsed_on=principal.trained_until.date())

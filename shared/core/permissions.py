@@ -21,6 +21,7 @@ class Permission(StrEnum):
     HIT_VERIFY = "hit:verify"
     HIT_DISPOSE = "hit:dispose"
     RECORD_SEARCH = "record:search"
+    RECORD_EXPORT = "record:export"
     IMAGE_READ = "image:read"
     HOLD_READ = "hold:read"
     HOLD_MANAGE = "hold:manage"
@@ -102,7 +103,13 @@ _WITHOUT_TRAINING = _ABOUT_ACCOUNTS | frozenset(
 )
 
 _WITH_PURPOSE = frozenset(
-    {Permission.RECORD_SEARCH, Permission.IMAGE_READ, Permission.AUDIT_READ, Permission.HOLD_MANAGE}
+    {
+        Permission.RECORD_SEARCH,
+        Permission.RECORD_EXPORT,
+        Permission.IMAGE_READ,
+        Permission.AUDIT_READ,
+        Permission.HOLD_MANAGE,
+    }
 )
 
 _WITH_PURPOSE_IN_PART = frozenset(

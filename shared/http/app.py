@@ -275,12 +275,18 @@ def _value(value: object) -> Any:
             return to_builtins(value)
 
 
-async def _alpr_error(request: Request, exc: AlprError) -> JSONResponse:
+async def recorded(request: Request, exc: AlprError) -> AlprError:
+    """Record a refusal behind the guard; return the error to show: Unavailable if it cannot be recorded."""
     if isinstance(exc, errors.NotAuthorised):
         try:
             await record_unrecorded(request, exc)
         except errors.Unavailable as away:
-            exc = away
+            return away
+    return exc
+
+
+async def _alpr_error(request: Request, exc: AlprError) -> JSONResponse:
+    exc = await recorded(request, exc)
     if isinstance(exc, InternalFault):
         log.error("request %s failed: %s", request.state.request_id, type(exc).__name__)
     return problem(request, exc)

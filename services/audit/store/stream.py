@@ -1,7 +1,7 @@
 """Reads of the log by the rules. These entries are not shown to people, so they leave no disclosure."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -31,7 +31,7 @@ _REFUSALS = text(
 _SEARCHES = """
     SELECT person_id, occurred_at, case_number, plates FROM both_logs
     WHERE person_id = ANY(:people) AND occurred_at BETWEEN :since AND :until
-      AND kind = :kind AND permission = :permission AND allowed
+      AND kind = :kind AND permission = ANY(:permissions) AND allowed
 """
 _BY_PERSON = text(_SEARCHES)
 _OF_PLATES = text(f"{_SEARCHES} AND plates <> '{{}}'")
@@ -290,18 +290,23 @@ class Stream:
         return times
 
     async def searches(
-        self, of: Sequence[Seen], within: timedelta, *, of_plates: bool
+        self,
+        of: Sequence[Seen],
+        permissions: Collection[str],
+        within: timedelta,
+        *,
+        of_plates: bool,
     ) -> dict[str, list[tuple[Search, list[str]]]]:
         """Return searches by the people of `of`, up to `within` before or after, each with its plates, by person.
 
-        `of` are searches of one kind and permission, at least one. With `of_plates`, only searches that name a plate
-        or part of one.
+        `of` are entries of one kind, at least one; searches are those under `permissions`. With `of_plates`, only
+        searches that name a plate or part of one.
         """
         values = {
             **_around(of, within),
             "people": list({s.person_id for s in of if s.person_id is not None}),
             "kind": of[0].kind,
-            "permission": of[0].permission,
+            "permissions": sorted(permissions),
         }
         found = await self._connection.execute(_OF_PLATES if of_plates else _BY_PERSON, values)
         searches: dict[str, list[tuple[Search, list[str]]]] = defaultdict(list)

@@ -39,6 +39,8 @@ from shared.service.api_runtime import ApiRuntime
 
 LIMIT = 5000
 HOUR = timedelta(hours=1)
+SEARCHES = frozenset({Permission.RECORD_SEARCH.value, Permission.RECORD_EXPORT.value})
+"""Permissions under which a person searches: an export is a search whose reads go into a file."""
 
 ACKNOWLEDGED_WITHIN = timedelta(days=1)
 
@@ -210,22 +212,24 @@ class Watch:
 
     async def _searches(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
         """Return findings of unusual searches: too many in an hour, or of one plate too often or for many cases."""
-        attempted, search = kind_of(AccessAttempted), Permission.RECORD_SEARCH.value
+        attempted = kind_of(AccessAttempted)
         fresh = [
             s
             for s in seen
-            if s.kind == attempted and s.allowed and s.permission == search and s.person_id
+            if s.kind == attempted and s.allowed and s.permission in SEARCHES and s.person_id
         ]
         if not fresh:
             return []
         found: list[FindingRaised] = []
-        for person, searches in (await stream.searches(fresh, HOUR, of_plates=False)).items():
+        by_person = await stream.searches(fresh, SEARCHES, HOUR, of_plates=False)
+        for person, searches in by_person.items():
             found += self._many(person, [s.at for s, _ in searches])
         within = timedelta(days=self._settings.audit_plate_days)
         named = [s for s in fresh if s.plates]
         if not named:
             return found
-        for person, searches in (await stream.searches(named, within, of_plates=True)).items():
+        by_person = await stream.searches(named, SEARCHES, within, of_plates=True)
+        for person, searches in by_person.items():
             own = {plate for s in named if s.person_id == person for plate in s.plates}
             for plate in _one_of_each(own, searches):
                 of_plate = [

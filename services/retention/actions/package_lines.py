@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.retention.actions.images import MEDIA_TYPES
+from services.retention.domain.record_files import inert
 from services.retention.store.packages import HitHistory
 from services.retention.store.records import Capture, Read
 
@@ -17,7 +18,6 @@ COLUMNS = (
 _TEXTS = ("plate_as_read", "device_name", "model")
 CUT_TYPE = "image/png"
 """Media type of cut pictures: lossless, without metadata."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def plain_read(read: Read, kinds: Mapping[UUID, str], *, images: bool, cut: bool) -> dict[str, Any]:
@@ -110,6 +110,6 @@ def image_path(capture_id: UUID, media_type: str, folder: str = "images") -> str
 def without_formulas(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row whose texts no spreadsheet reads as formulas; the JSON lines have them unchanged."""
     return {
-        name: f"'{value}" if name in _TEXTS and str(value).startswith(_FORMULA) else value
+        name: inert(value) if name in _TEXTS and isinstance(value, str) else value
         for name, value in row.items()
     }

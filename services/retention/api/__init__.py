@@ -9,10 +9,11 @@ from services.retention.api import (
     keys,
     passes,
     purges,
+    read_exports,
     records,
     searches,
 )
 
 router = APIRouter()
-for part in (searches, records, passes, holds, exports, bookings, purges, keys):
+for part in (searches, read_exports, records, passes, holds, exports, bookings, purges, keys):
     router.include_router(part.router)

@@ -12,6 +12,7 @@ from services.retention.actions.purges import Proposal
 from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Polygon
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.destruction import Kind
+from services.retention.domain.record_files import FileFormat
 from shared.core.errors import ValueRefused
 from shared.core.fields import Moment, storable
 from shared.core.regions import Region, parse_region
@@ -79,8 +80,8 @@ class PolygonIn(RequestBody):
 AreaIn = CircleIn | BoxIn | PolygonIn
 
 
-class SearchQuery(RequestBody):
-    """The conditions of a search: a plate or a pattern of one, or all vehicles at some place, in a window of time."""
+class ReadsQuery(RequestBody):
+    """Conditions on reads: a plate or a pattern of one, or all vehicles at some place, in a window of time."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -110,8 +111,6 @@ class SearchQuery(RequestBody):
     """`US-CA`, `CA` for a state of the department's own country, or a country that issues plates itself.
     The search also finds reads without a determined region."""
     minimum_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    after: After | None = None
 
     def parsed_region(self, department_state: str) -> Region | None:
         """Return the full form of the region, None without one. Raises: InvalidInput for an unknown region."""
@@ -134,6 +133,35 @@ class SearchQuery(RequestBody):
             region=region,
             minimum_confidence=self.minimum_confidence,
         )
+
+
+class SearchQuery(ReadsQuery):
+    """The conditions of a search: a plate or a pattern of one, or all vehicles at some place, in a window of time."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    after: After | None = None
+
+
+class ReadExportQuery(ReadsQuery):
+    """The conditions of a search whose reads a file is made of, and the file's format."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "plate": "7AB?1*",
+                    "captured_from": "2026-05-01T00:00:00Z",
+                    "captured_to": "2026-06-01T00:00:00Z",
+                    "format": "csv",
+                }
+            ]
+        }
+    )
+
+    format: FileFormat
+    """`csv` (RFC 4180), `ndjson` (JSON lines) or `geojson` (RFC 7946)."""
+    after: After | None = None
+    """`next` of the end of an incomplete file, with the same conditions: the reads that it lacks."""
 
 
 class CriteriaIn(RequestBody):

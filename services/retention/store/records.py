@@ -16,6 +16,7 @@ from services.retention.store import conditions
 from services.retention.store.record_writer import Details
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
+from shared.core.permissions import Permission
 from shared.core.types import Ori, PlateText
 
 COLUMNS = (
@@ -171,7 +172,7 @@ class Records:
         return captures
 
     async def released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Read]:
-        """Return rows of `COLUMNS` as reads and disclose them."""
+        """Return rows of `COLUMNS` as reads and disclose them, with a kind of their own for an export."""
         names = await self._names(rows)
         hits = await self._hits(grant, [row.read_id for row in rows])
         passes = await self._passes(rows)
@@ -179,7 +180,9 @@ class Records:
         disclosed = [
             Disclosed(record_id=r.read_id, captured=r.captured_at, plates=[r.plate]) for r in reads
         ]
-        await disclose(self._connection, grant, "read", disclosed)
+        exported = grant.permission is Permission.RECORD_EXPORT
+        kind = "exported_read" if exported else "read"
+        await disclose(self._connection, grant, kind, disclosed)
         return reads
 
     async def _captures(self, rows: Sequence[Row[Any]]) -> list[Capture]:

@@ -484,6 +484,18 @@ async def test_many_searches_in_an_hour_are_a_finding(deliver, findings, clock):
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")
+async def test_an_export_counts_as_a_search(deliver, findings, clock):
+    plates = [f"1AAA{n:03}" for n in range(60)]
+    await deliver(*[a_search(clock, plate) for plate in plates])
+    await deliver(a_search(clock, "2BBB222", permission="record:export"))
+    assert [f.kind for f in await findings()] == ["many_searches"]
+    for case in ("26-1", "26-2"):
+        await deliver(a_search(clock, "7ABC123", case))
+    await deliver(a_search(clock, "7ABC123", "26-3", permission="record:export"))
+    assert [f.kind for f in await findings()] == ["repeated_plate_search"]
+
+
+@pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_one_plate_searched_for_three_cases_is_a_finding(deliver, findings, clock):
     for case in ("26-1", "26-1", "26-2"):
         await deliver(a_search(clock, "7ABC123", case))

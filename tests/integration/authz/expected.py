@@ -40,7 +40,9 @@ WITHOUT_TRAINING = frozenset(
 )
 """Permissions that operate no function and show no ALPR data within the department (468.4(d))."""
 
-WITH_PURPOSE = frozenset(["record:search", "image:read", "audit:read", "hold:manage"])
+WITH_PURPOSE = frozenset(
+    ["record:search", "record:export", "image:read", "audit:read", "hold:manage"]
+)
 """Permissions of which each use carries a purpose (468.4(a)), on every route; some routes of others do too."""
 
 DEPARTMENT_ALONE = frozenset({"audit:read"})

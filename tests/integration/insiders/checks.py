@@ -10,7 +10,8 @@ from tests.integration.insiders.ledger import Entry, Findings, Ledger
 
 WITHIN_S = 60
 REFUSALS = 5
-SEARCHES = 60
+MANY_SEARCHES = 60
+SEARCHES = {"/v1/reads/search", "/v1/reads/export"}
 
 
 async def all_of(here: Department, day: Day, ledger: Ledger, findings: Findings) -> list[str]:
@@ -131,6 +132,7 @@ DEEDS = {
 
 NO_DEEDS = {
     "retention /v1/reads/search": "reads",
+    "retention /v1/reads/export": "reads",
     "hotlist /v1/lists/{list_id}/entries/search": "reads",
     "audit /v1/entries/search": "reads",
     "audit /v1/breach-reports": "reads",
@@ -237,11 +239,9 @@ def excesses(insider: Insider, here: Department) -> list[tuple[str, str, float]]
                 due.append(("many_disclosed", str(limit), asked.at))
     if len(insider.refusals) >= REFUSALS:
         due.append(("refused_access", "", insider.refusals[REFUSALS - 1].at))
-    searches = [
-        a for a in insider.asked if a.route == "/v1/reads/search" and a.answer.status != 403
-    ]
-    if len(searches) > SEARCHES:
-        due.append(("many_searches", "", searches[SEARCHES].at))
+    searches = [a for a in insider.asked if a.route in SEARCHES and a.answer.status != 403]
+    if len(searches) > MANY_SEARCHES:
+        due.append(("many_searches", "", searches[MANY_SEARCHES].at))
     return due
 
 

@@ -183,6 +183,11 @@ class Day:
         for pattern in PATTERNS:
             await self.search_to_the_last_page(purpose, plate=pattern)
         await self.search(purpose, plate="7KX", lookalike=True)
+        for kind in ("geojson", "csv"):
+            body = {**self.window, "plate": "7KX*", "format": kind}
+            await self.insider.ask(
+                "retention", "POST", "/v1/reads/export", purpose=purpose, body=body
+            )
         device = str(self.insider.store.records[0].capture.device_id)
         await self.search_to_the_last_page(purpose, device_ids=[device])
         await self.search_to_the_last_page(

@@ -257,6 +257,10 @@ def test_what_opens_what_is_as_the_policy_manual_has_it():
     inward = {"audit", "release", "system_maintenance"}
     for permission in ("record:search", "image:read", "hold:read", "hold:manage", "hit:read"):
         assert purposes.kinds_for(permission) == everything - inward
+    assert purposes.kinds_for("record:export") == everything - inward - {
+        "department_action",
+        "suspect_interdiction",
+    }
     for permission in ("hotlist:read", "hotlist:manage"):
         assert purposes.kinds_for(permission) == everything - {"audit", "release"}
     for permission in ("audit:read", "audit:work"):
