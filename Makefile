@@ -68,6 +68,11 @@ lint: $(STAMP) ## ruff, format and mypy --strict
 test: lint ## All tests but those with a target of their own
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not apache and not s3 and not kubernetes and not bench"
 
+.PHONY: test-search
+test-search: $(STAMP) ## 10,000 random searches of 200,000 reads against a plain search of them [SEARCH_SEED=number]
+	@SEARCH_READS=$${SEARCH_READS:-200000} SEARCH_QUESTIONS=$${SEARCH_QUESTIONS:-10000} \
+		$(PY) -m pytest -q tests/integration/retention/test_search_answers.py
+
 .PHONY: test-benches
 test-benches: $(STAMP) ## Each bench at a smoke size: whether it counts right, not how fast it is
 	@$(PY) -m pytest -m bench

@@ -106,6 +106,12 @@ class PlatePattern:
         return self.whole and not self.lookalike
 
     @property
+    def is_prefix(self) -> bool:
+        """Whether it is the known start of a plate, with any characters after it."""
+        start = self.text.removesuffix(MANY)
+        return start != self.text and WILDCARDS.isdisjoint(start)
+
+    @property
     def known_characters(self) -> int:
         """The number of known characters."""
         return sum(1 for character in self.text if character not in WILDCARDS)

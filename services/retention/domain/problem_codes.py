@@ -40,14 +40,6 @@ class Code(ProblemCode):
         InvalidInput,
         "give a plate: look-alikes are look-alikes of a plate",
     )
-    SEARCH_TOO_LITTLE_KNOWN = (
-        InvalidInput,
-        "gives too little of the plate: give two adjacent known characters",
-    )
-    SEARCH_TOO_MANY_PLATES = (
-        InvalidInput,
-        "matches more than {max_plates:,} plates: give more characters, an area or devices",
-    )
     SEARCH_TOO_SLOW = (
         InvalidInput,
         "the search takes too long: narrow it by a shorter window or more characters",

@@ -82,6 +82,25 @@ class Conditions:
         )
         self.parameters |= plates.parameters
 
+    def add_plate_of_read(self, pattern: PlatePattern) -> None:
+        """Require the read's plate to match, by its number where that is enough, else by a look-up for each read.
+
+        For a search that starts elsewhere than at the plates.
+        """
+        numbers = numbers_of(pattern)
+        if numbers is not None:
+            # An expression, as the index of plates would be read once for each start.
+            self.add(
+                "r.plate_id + 0 BETWEEN :{p}first AND :{p}last",
+                first=numbers[0],
+                last=numbers[1] - 1,
+            )
+        if numbers is None or not pattern.is_prefix:
+            column = "p.skeleton" if pattern.lookalike else "p.plate"
+            # A subquery with a value is not planned as a join, which would read all plates that match.
+            lookup = f"SELECT {column} LIKE :{{p}}like FROM plates p"  # noqa: S608 - constants
+            self.add(f"({lookup} WHERE p.plate_id = r.plate_id)", like=like(pattern))
+
     def add_pattern(self, pattern: PlatePattern) -> None:
         """Add conditions on `p`, a row of plates, that the indexes of plates serve."""
         if pattern.lookalike and pattern.whole:

@@ -276,19 +276,19 @@ async def test_with_three_known_characters_a_search_spans_all_that_is_kept(seede
         await seeded.search(plate=plate, **year)
 
 
-async def test_too_many_matching_plates_are_refused_and_an_area_makes_them_a_question(
-    seeded, monkeypatch
+@pytest.mark.parametrize("most", [0, 2, 5000])
+async def test_a_search_starts_at_plates_or_at_devices_and_finds_the_same(
+    seeded, monkeypatch, most
 ):
-    monkeypatch.setattr(search_module, "MAX_PLATES", 2)
-    assert (await seeded.search(422, plate="7ABC*"))["field"] == "plate"
+    monkeypatch.setattr(search_module, "MOST_PLATES", most)
+    monkeypatch.setattr(search_module, "MOST_PLATES_AT_A_PLACE", most)
     area = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 100}
-    assert await seeded.plates(plate="7ABC*", area=area) == ["7ABC123", "7ABC128", "7ABCI23"]
     device = "00000000-0000-4000-8000-00000000d001"
-    assert await seeded.plates(plate="7ABC*", device_ids=[device]) == [
-        "7ABC123",
-        "7ABC128",
-        "7ABCI23",
-    ]
+    for place in ({}, {"area": area}, {"device_ids": [device]}):
+        for plate, found in PARTIAL.items():
+            assert await seeded.plates(plate=plate, **place) == found, plate
+        for plate, found in LOOKALIKE.items():
+            assert await seeded.plates(plate=plate, lookalike=True, **place) == found, plate
 
 
 async def test_hits_are_flags_on_reads_in_whatever_order_their_events_come(retention):

@@ -131,3 +131,12 @@ def test_a_pattern_is_searchable_alone_with_two_known_characters_beside_each_oth
 
 def test_an_engines_text_keeps_plate_characters_and_nothing_is_rewritten():
     assert plate_characters(" 7ab\uff23-\N{LATIN SMALL LETTER SHARP S}\N{KELVIN SIGN}1") == "7ABC1"
+
+
+def test_a_prefix_is_a_known_start_with_any_characters_after_it():
+    prefixes = {
+        text
+        for text in ("7AB*", "7A?*", "7AB", "*AB", "*AB*", "7*B*", "7?*")
+        if PlatePattern.parse(text).is_prefix
+    }
+    assert prefixes == {"7AB*"}

@@ -1,0 +1,49 @@
+"""Windows of a search: newest first, without gap or overlap, as wide as the yield suggests."""
+
+from datetime import UTC, datetime, timedelta
+
+from services.retention.domain.search_windows import MOST_GROWTH, Windows
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+def all_of(windows, found=0, missing=100):
+    made = []
+    while (window := windows.next()) is not None:
+        made.append(window)
+        windows.widen(found, missing)
+    return made
+
+
+def test_windows_cover_the_whole_from_the_newest_on_without_gap_or_overlap():
+    made = all_of(Windows(NOON - 400 * DAY, NOON, HOUR))
+    assert made[0] == (NOON - HOUR, NOON)
+    assert made[-1][0] == NOON - 400 * DAY
+    assert [until for _, until in made[1:]] == [since for since, _ in made[:-1]]
+    assert len(made) == 6
+
+
+def test_a_short_rest_is_part_of_the_last_window():
+    assert all_of(Windows(NOON - 1.5 * HOUR, NOON, HOUR)) == [(NOON - 1.5 * HOUR, NOON)]
+    assert all_of(Windows(NOON - HOUR, NOON, 2 * DAY)) == [(NOON - HOUR, NOON)]
+
+
+def test_an_empty_window_has_no_parts():
+    assert Windows(NOON, NOON, HOUR).next() is None
+    assert Windows(NOON + HOUR, NOON, HOUR).next() is None
+
+
+def test_a_window_is_as_wide_as_the_yield_of_the_former_one_suggests():
+    def second(found, missing, **more):
+        windows = Windows(NOON - 400 * DAY, NOON, HOUR, **more)
+        windows.next()
+        windows.widen(found, missing)
+        since, until = windows.next()
+        return until - since
+
+    assert second(50, 100) == 3 * HOUR  # half as much again as twice the window
+    assert second(0, 100) == second(1, 100) == MOST_GROWTH * HOUR
+    assert second(100, 1) == HOUR
+    assert second(100, 1, least_growth=2) == 2 * HOUR
