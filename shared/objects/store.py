@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import islice, pairwise
@@ -35,6 +35,7 @@ T = TypeVar("T")
 _KEY = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,500}")
 _CHUNK_BYTES = 256 * 1024
 _PROBE_BYTES = 4096
+_AT_ONCE = 50
 
 PAGE = 1000
 """Objects in one page of S3's listing."""
@@ -76,6 +77,10 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove `key` if it exists. Raises: Unavailable."""
+        ...
+
+    async def delete_all(self, keys: Sequence[str]) -> frozenset[str]:
+        """Remove the keys that exist, in few requests; return those that could not be removed."""
         ...
 
     async def level(self, folder: str) -> Level:
@@ -155,6 +160,25 @@ class _Objects:
         except (BaseError, OSError) as exc:
             raise Unavailable(Common.OBJECT_STORE_AWAY) from exc
 
+    async def delete_all(self, keys: Sequence[str]) -> frozenset[str]:
+        """Remove `keys`, S3's a thousand a request (DeleteObjects). After a failure, remove them one by one."""
+        try:
+            await obstore.delete_async(self._store, [_checked(key) for key in keys])
+        except (NotFound, BaseError, OSError):
+            return await self._delete_each(keys)
+        return frozenset()
+
+    async def _delete_each(self, keys: Sequence[str]) -> frozenset[str]:
+        """Remove `keys` one by one; return those that could not be removed. Ends early if none of the first can be."""
+        failed: set[str] = set()
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            results = await asyncio.gather(*map(self.delete, some), return_exceptions=True)
+            failed |= {key for key, found in zip(some, results, strict=True) if found is not None}
+            if len(failed) == start + len(some):
+                return frozenset(keys)  # the store is down: spare it the rest
+        return frozenset(failed)
+
     async def level(self, folder: str) -> Level:
         """List up to the next delimiter."""
         try:
@@ -217,6 +241,11 @@ class LocalObjects(_Objects):
 
         await self._write(key, copy)
 
+    async def delete_all(self, keys: Sequence[str]) -> frozenset[str]:
+        """Remove files; a missing one counts as removed."""
+        call = asyncio.get_running_loop().run_in_executor
+        return await call(self._threads, _unlinked, self._folder, keys)
+
     async def level(self, folder: str) -> Level:
         """List the folder. A file that a crash left half written appears under a name with a dot."""
         path = self._folder / _checked(folder)
@@ -255,6 +284,16 @@ def _probe(folder: Path) -> None:
         file.write(bytes(_PROBE_BYTES))
         file.flush()
         os.fsync(file.fileno())
+
+
+def _unlinked(folder: Path, keys: Sequence[str]) -> frozenset[str]:
+    failed = set()
+    for key in keys:
+        try:
+            (folder / _checked(key)).unlink(missing_ok=True)
+        except (NotFound, OSError):
+            failed.add(key)
+    return frozenset(failed)
 
 
 def _put(path: Path, write: Callable[[BinaryIO], object]) -> None:

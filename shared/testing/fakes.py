@@ -119,6 +119,11 @@ class FakeObjects:
         self._check()
         self.stored.pop(key, None)
 
+    async def delete_all(self, keys: Sequence[str]) -> frozenset[str]:
+        """Delete `keys` one by one; return those that were refused."""
+        results = await asyncio.gather(*map(self.delete, keys), return_exceptions=True)
+        return frozenset(key for key, found in zip(keys, results, strict=True) if found)
+
     async def level(self, folder: str) -> Level:
         """Return the folders and objects directly in a folder."""
         below = await self.page(folder, limit=len(self.stored))

@@ -3,6 +3,8 @@
 The transaction that destroys records also lists their objects and plates; a worker empties these lists.
 """
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -10,31 +12,53 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.store.locks import PLATES, Locks
 
+# In the order of the index doomed_objects_attempts, so that no turn sorts the rest of the queue.
 _OBJECTS = text(
-    "SELECT object_key FROM doomed_objects ORDER BY attempts, object_key LIMIT :limit"
-    " FOR UPDATE SKIP LOCKED"
+    "SELECT attempts, object_key FROM doomed_objects"
+    " WHERE (attempts, object_key) > (:attempts, :object_key)"
+    " ORDER BY attempts, object_key LIMIT :limit"
 )
 _GONE = text("DELETE FROM doomed_objects WHERE object_key = ANY(:keys)")
 _FAILED = text("UPDATE doomed_objects SET attempts = attempts + 1 WHERE object_key = ANY(:keys)")
+_IS_READ = (
+    "(EXISTS (SELECT FROM reads r WHERE r.plate_id = p.plate_id)"
+    " OR EXISTS (SELECT FROM held_reads r WHERE r.plate_id = p.plate_id))"
+)
 _PLATES = text(
-    """
-    WITH doomed AS (
-        DELETE FROM doomed_plates WHERE plate_id IN (
-            SELECT plate_id FROM doomed_plates ORDER BY plate_id LIMIT :limit FOR UPDATE SKIP LOCKED
-        ) RETURNING plate_id
-    ), orphans AS (
-        DELETE FROM plates p USING doomed WHERE p.plate_id = doomed.plate_id
-            AND NOT EXISTS (SELECT FROM reads r WHERE r.plate_id = p.plate_id)
-            AND NOT EXISTS (SELECT FROM held_reads r WHERE r.plate_id = p.plate_id)
-    )
-    SELECT count(*) FROM doomed
-    """
+    f"""
+    SELECT p.plate_id, {_IS_READ} AS is_read FROM doomed_plates p
+    WHERE p.plate_id > :after ORDER BY p.plate_id LIMIT :limit
+    """  # noqa: S608 - constants
 )
-_NO_PLATES = text("SELECT NOT EXISTS (SELECT FROM doomed_plates)")
+_FORGET = text(
+    f"DELETE FROM plates p WHERE p.plate_id = ANY(:plates) AND NOT {_IS_READ}"  # noqa: S608 - constants
+)
+_CHECKED = text("DELETE FROM doomed_plates WHERE plate_id = ANY(:plates)")
 _LEFT = text(
-    "SELECT (SELECT count(*) FROM doomed_objects WHERE run_id = :run_id)"
-    " + (SELECT count(*) FROM doomed_plates WHERE run_id = :run_id)"
+    "SELECT EXISTS (SELECT FROM doomed_objects WHERE run_id = :run_id)"
+    " OR EXISTS (SELECT FROM doomed_plates WHERE run_id = :run_id)"
 )
+
+LONGEST_WAIT_MS = 20
+"""Longest wait of a forgetting transaction for the lock of plates; transactions that store reads wait behind it."""
+
+
+class Queued(NamedTuple):
+    """An object to delete, in the order of the queue: failed deletions come last."""
+
+    attempts: int
+    object_key: str
+
+
+BEGINNING = Queued(-1, "")
+
+
+class DoomedPlate(NamedTuple):
+    """A plate of which reads were destroyed."""
+
+    plate_id: int
+    is_read: bool
+    """Whether reads of it remain."""
 
 
 class CleanupQueue:
@@ -43,25 +67,39 @@ class CleanupQueue:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def objects(self, limit: int) -> list[str]:
-        """Return keys of objects to delete; other workers skip them until the transaction ends."""
-        return list((await self._connection.execute(_OBJECTS, {"limit": limit})).scalars())
+    async def objects(self, after: Queued, limit: int) -> list[Queued]:
+        """Return the next objects to delete after `after`. Locks none: a deletion may be repeated."""
+        named = {**after._asdict(), "limit": limit}
+        return [Queued(*row) for row in await self._connection.execute(_OBJECTS, named)]
 
-    async def objects_done(self, gone: list[str], failed: list[str]) -> None:
+    async def objects_done(self, gone: Sequence[str], failed: Sequence[str]) -> None:
         """Remove deleted objects from the list; failed ones are retried after all others."""
-        await self._connection.execute(_GONE, {"keys": gone})
-        await self._connection.execute(_FAILED, {"keys": failed})
+        for statement, keys in ((_GONE, gone), (_FAILED, failed)):
+            if keys:
+                await self._connection.execute(statement, {"keys": sorted(keys)})
 
-    async def forget_plates(self, limit: int) -> int:
-        """Delete listed plates that have no read; return the number of checked plates.
+    async def plates(self, after: int, limit: int) -> list[DoomedPlate]:
+        """Return the next listed plates after `after`, by number, without a lock."""
+        named = {"after": after, "limit": limit}
+        return [DoomedPlate(*row) for row in await self._connection.execute(_PLATES, named)]
 
-        Locks out writers of reads meanwhile, because they might refer to a plate that is being deleted.
+    async def forget(self, plates: Sequence[int]) -> int:
+        """Delete those of `plates` that have no read; return their number.
+
+        Locks out writers of reads until the transaction ends, because they might refer to a plate that is being
+        deleted. Its commit does not wait for the disk: `plates_checked` commits after it, and waits.
+        Raises: DBAPIError with LOCK_NOT_AVAILABLE if writers hold the lock for longer than `LONGEST_WAIT_MS`.
         """
-        if (await self._connection.execute(_NO_PLATES)).scalar_one():
-            return 0
+        for setting in (f"lock_timeout = {LONGEST_WAIT_MS}", "synchronous_commit = off"):
+            await self._connection.execute(text(f"SET LOCAL {setting}"))
         await Locks(self._connection).exclusive(PLATES)
-        return int((await self._connection.execute(_PLATES, {"limit": limit})).scalar_one())
+        named: dict[str, Any] = {"plates": list(plates)}
+        return (await self._connection.execute(_FORGET, named)).rowcount
 
-    async def left(self, run_id: UUID) -> int:
-        """Return the number of objects and plates of a run that remain listed."""
-        return int((await self._connection.execute(_LEFT, {"run_id": run_id})).scalar_one())
+    async def plates_checked(self, plates: Sequence[int]) -> None:
+        """Remove plates from the list that are deleted or still read."""
+        await self._connection.execute(_CHECKED, {"plates": list(plates)})
+
+    async def has_left(self, run_id: UUID) -> bool:
+        """Return whether an object or plate of a run remains listed."""
+        return bool((await self._connection.execute(_LEFT, {"run_id": run_id})).scalar_one())

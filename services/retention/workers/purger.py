@@ -33,6 +33,7 @@ from services.retention.store.locks import LOCK_NOT_AVAILABLE
 from services.retention.store.orphans import Orphans, is_open
 from services.retention.store.partitions import Partitions
 from services.retention.store.runs import DueRun, Run, Runs
+from services.retention.workers.cleaner import Cleaner
 from services.retention.workers.purge_lists import PurgeLists
 from services.retention.workers.sweeper import Sweeper
 from shared.core.errors import AlprError, DependencyDown, Unavailable
@@ -54,8 +55,6 @@ MONTHS_OVERDUE = Gauge(
     "alpr_months_overdue", "Months of records that are wholly past the schedule and not destroyed"
 )
 
-OBJECTS_AT_ONCE = 200
-PLATES_AT_ONCE = 1000
 ATTEMPTS = 20
 """Tries of a step in one turn; new holds or locks may interrupt that many."""
 
@@ -70,6 +69,7 @@ class Purger:
         self._runtime = runtime
         self._keys = keys
         self._sweeper = Sweeper(runtime)
+        self._cleaner = Cleaner(runtime)
         self._lists = PurgeLists(runtime)
 
     async def work(self) -> None:
@@ -78,13 +78,13 @@ class Purger:
         for run in await self._unfinished():
             if run.state is State.EXECUTING:
                 await self._destroy(run)
-        await self._delete_objects()  # so that a sweep has fewer objects to check
+        await self._cleaner.delete_objects()  # so that a sweep has fewer objects to check
         unfinished = await self._unfinished()
         for run in unfinished:
             if is_open(run):
                 await self._sweep(run)
-        await self._delete_objects()
-        await self._forget_plates()
+        await self._cleaner.delete_objects()
+        await self._cleaner.forget_plates()
         await self._lists.clear()
         certified = [await self._certify(run.run_id) for run in unfinished]
         if any(certified):
@@ -228,28 +228,6 @@ class Purger:
             )
             await emit(connection, self._runtime.service, purged)
 
-    async def _delete_objects(self) -> None:
-        """Delete listed objects; each stays listed until its deletion succeeds."""
-        while True:
-            async with self._runtime.db.begin() as connection:
-                keys = await CleanupQueue(connection).objects(OBJECTS_AT_ONCE)
-                results = await asyncio.gather(
-                    *(self._runtime.objects.delete(key) for key in keys), return_exceptions=True
-                )
-                failed = [k for k, r in zip(keys, results, strict=True) if r is not None]
-                gone = [key for key in keys if key not in set(failed)]
-                await CleanupQueue(connection).objects_done(gone, failed)
-            if failed:
-                log.warning("%d objects could not be deleted; the next turn retries", len(failed))
-            if failed or len(keys) < OBJECTS_AT_ONCE:
-                return
-
-    async def _forget_plates(self) -> None:
-        examined = PLATES_AT_ONCE
-        while examined == PLATES_AT_ONCE:
-            async with self._runtime.db.begin() as connection:
-                examined = await CleanupQueue(connection).forget_plates(PLATES_AT_ONCE)
-
     async def _certify(self, run_id: UUID) -> bool:
         """Sign the certificate of a run once its work is complete; return whether it was signed now."""
         now = self._runtime.clock.now()
@@ -257,7 +235,7 @@ class Purger:
             run = await Runs(connection).get(run_id, lock=True)
             if not isinstance(run, DueRun) or run.state is not State.EXECUTED:
                 return False
-            if await CleanupQueue(connection).left(run_id) or await self._may_sweep(
+            if await CleanupQueue(connection).has_left(run_id) or await self._may_sweep(
                 connection, run, now
             ):
                 return False

@@ -17,8 +17,7 @@ from services.retention.store.packages import Packages
 from services.retention.store.partitions import Partitions
 from services.retention.store.runs import Runs
 from services.retention.workers import purger, sweeper
-from shared.core.errors import DependencyDown, Unavailable
-from shared.core.problem_codes import Common
+from shared.core.errors import DependencyDown
 from shared.events import Image, PassRecorded, PurgeChanged, ReleasePackaged
 from shared.objects.store import LocalObjects
 from shared.postgres.outbox import emit
@@ -363,7 +362,8 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_was_and_counts_once(
         return await doom(*arguments)
 
     monkeypatch.setattr(Orphans, "doom", cut_off)
-    monkeypatch.setattr(retention.running.purger, "_delete_objects", retention.runtime.objects.ping)
+    cleaner = retention.running.purger._cleaner
+    monkeypatch.setattr(cleaner, "delete_objects", retention.runtime.objects.ping)
     for reached in (2, 3, 5):  # pages of 2 and 1 of one camera, then of 2 of the other
         await retention.running.purger.work()
         state = await current(retention, run)
@@ -382,11 +382,11 @@ async def test_a_deletion_that_fails_is_tried_again_before_the_run_is_certified(
     await orphan(retention, OLD)
     run = await begun(retention)
 
-    async def broken(key):
-        raise Unavailable(Common.OBJECT_STORE_AWAY)
+    async def broken(keys):
+        return frozenset(keys)
 
     with monkeypatch.context() as patched:
-        patched.setattr(retention.objects, "delete", broken)
+        patched.setattr(retention.objects, "delete_all", broken)
         for _ in range(2):
             await retention.running.purger.work()
             assert (await current(retention, run))["state"] == "executed"
@@ -444,11 +444,11 @@ async def test_what_another_run_has_deleted_already_is_neither_counted_nor_in_do
 ):
     await orphan(retention, OLD)
 
-    async def broken(key):
-        raise Unavailable(Common.OBJECT_STORE_AWAY)
+    async def broken(keys):
+        return frozenset(keys)
 
     with monkeypatch.context() as patched:
-        patched.setattr(retention.objects, "delete", broken)
+        patched.setattr(retention.objects, "delete_all", broken)
         first = await purge(retention)
         await place(retention, device_ids=[str(DEVICE)])  # too late: it is gone but for the bytes
         second = await again(retention)

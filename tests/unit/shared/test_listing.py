@@ -177,3 +177,19 @@ async def test_a_store_that_lists_out_of_order_is_not_believed(monkeypatch):
     monkeypatch.setattr(obstore, "list", lambda *_, **__: listed())
     with pytest.raises(Unavailable, match="order"):
         await store.page("a")
+
+
+async def test_many_keys_are_deleted_at_once_and_those_that_cannot_be_are_returned(store):
+    every = ["captures/cam/2025/01/10/a.jpg", "captures/cam/2025/01/10/b.jpg", "packages/none.zip"]
+    assert await store.delete_all(every) == frozenset()
+    assert [one.key for one in await store.page("captures/cam/2025/01/10")] == [
+        "captures/cam/2025/01/10/c.jpg"
+    ]
+    assert await store.delete_all([]) == frozenset()
+
+
+@pytest.mark.parametrize("store", ["folder", "obstore"], indirect=True)
+async def test_a_key_that_cannot_be_deleted_spares_no_other(store):
+    good = [f"captures/cam/2025/01/10/{name}.jpg" for name in "abc"]
+    assert await store.delete_all([good[0], "../outside", *good[1:]]) == {"../outside"}
+    assert await store.page("captures/cam/2025/01/10") == []

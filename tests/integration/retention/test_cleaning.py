@@ -1,0 +1,148 @@
+"""The lists of objects and plates that purge steps leave are emptied without sorts, and without locking out writers."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from services.retention.domain.plates import plate_number
+from services.retention.store import cleanup_queue
+from services.retention.store.cleanup_queue import BEGINNING, CleanupQueue, Queued
+from services.retention.store.locks import PLATES
+from services.retention.workers import cleaner
+from shared.core.errors import Unavailable
+from shared.core.problem_codes import Common
+from tests.integration.retention.conftest import a_read
+from tests.integration.retention.purging import DUE, NOON, purge
+
+RUN = "(SELECT run_id FROM purge_runs LIMIT 1)"
+
+
+async def list_objects(retention, count):
+    """List `count` objects for deletion, under a run that destroyed no record."""
+    await purge(retention)
+    await retention.fetch(
+        f"INSERT INTO doomed_objects (object_key, run_id) SELECT 'crops/' || n, {RUN}"
+        f" FROM generate_series(1, {count}) n RETURNING 1"
+    )
+    await retention.fetch(
+        f"INSERT INTO doomed_plates (plate_id, run_id) SELECT n, {RUN}"
+        f" FROM generate_series(1, {count}) n RETURNING 1"
+    )
+
+
+def nodes(plan):
+    yield plan["Node Type"]
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        (cleanup_queue._OBJECTS, {"attempts": 0, "object_key": "crops/5", "limit": 1000}),
+        (cleanup_queue._PLATES, {"after": 5, "limit": 1000}),
+    ],
+    ids=["objects", "plates"],
+)
+async def test_no_turn_sorts_or_reads_the_rest_of_its_list(retention, as_owner, statement, values):
+    await list_objects(retention, 20_000)
+    async with as_owner("retention") as connection:
+        await connection.execute(text("ANALYZE doomed_objects, doomed_plates"))
+        found = await connection.execute(
+            text(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}"), values
+        )
+        [plan] = found.scalar_one()
+    kinds = list(nodes(plan["Plan"]))
+    assert "Limit" in kinds
+    assert not {"Sort", "Incremental Sort"} & set(kinds), kinds
+    scan = plan["Plan"]["Plans"][0]
+    assert scan["Actual Rows"] == 1000, "it ends with the turn's last row"
+
+
+async def test_failed_objects_come_after_all_others(retention):
+    await list_objects(retention, 3)
+    async with retention.runtime.db.begin() as connection:
+        queue = CleanupQueue(connection)
+        assert [one.object_key for one in await queue.objects(BEGINNING, 2)] == [
+            "crops/1",
+            "crops/2",
+        ]
+        await queue.objects_done(["crops/2"], ["crops/1"])
+        assert await queue.objects(BEGINNING, 5) == [Queued(0, "crops/3"), Queued(1, "crops/1")]
+
+
+async def test_turns_delete_the_whole_list_and_one_failure_leaves_one_object(
+    retention, monkeypatch
+):
+    monkeypatch.setattr(cleaner, "OBJECTS_AT_ONCE", 3)
+    await list_objects(retention, 10)
+    delete = retention.objects.delete
+
+    async def refuse_one(key):
+        if key == "crops/7":
+            raise Unavailable(Common.OBJECT_STORE_AWAY)
+        await delete(key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(retention.objects, "delete", refuse_one)
+        for _ in range(3):
+            await retention.running.purger.work()
+        assert await retention.fetch("SELECT object_key FROM doomed_objects") == [("crops/7",)]
+    await retention.running.purger.work()
+    assert await retention.fetch("SELECT 1 FROM doomed_objects") == []
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_plates_are_forgotten_in_small_pieces_and_those_still_read_stay(
+    retention, monkeypatch
+):
+    monkeypatch.setattr(cleaner, "PLATES_AT_ONCE", 7)
+    monkeypatch.setattr(cleaner, "FEWEST", 2)
+    old = [a_read(f"1OLD{n:03}", DUE - timedelta(days=1, seconds=n)) for n in range(30)]
+    await retention.store(*old, *(a_read(f"1OLD{n:03}", NOON) for n in range(0, 30, 3)))
+    await purge(retention)
+    left = await retention.fetch("SELECT plate FROM plates ORDER BY plate")
+    assert [row.plate for row in left] == [f"1OLD{n:03}" for n in range(0, 30, 3)]
+    assert await retention.fetch("SELECT 1 FROM doomed_plates") == []
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_forgetting_gives_way_to_who_stores_reads_and_comes_back(retention, monkeypatch):
+    monkeypatch.setattr(cleaner, "TRIES", 2)
+    await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
+    async with retention.runtime.db.begin() as connection:
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock_shared(:lock, hashtext(current_schema() || ''))"),
+            {"lock": PLATES},
+        )  # a batch of reads that takes long to store
+        run = await purge(retention)
+    assert run["state"] == "executed"
+    assert await retention.fetch("SELECT plate FROM plates") == [("1OLD001",)]
+    await retention.running.purger.work()
+    assert await retention.fetch("SELECT plate FROM plates") == []
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_a_plate_read_again_between_check_and_deletion_stays(retention, monkeypatch):
+    await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
+    forget = CleanupQueue.forget
+
+    async def read_again(self, plates):
+        await retention.store(a_read("1OLD001", NOON))
+        return await forget(self, plates)
+
+    monkeypatch.setattr(CleanupQueue, "forget", read_again)
+    await purge(retention)
+    assert await retention.plates(plate="1OLD*") == ["1OLD001"]
+    assert await retention.fetch("SELECT plate_id FROM plates") == [(plate_number("1OLD001"),)]
+
+
+async def test_two_workers_empty_one_list(retention):
+    await list_objects(retention, 50)
+    second = cleaner.Cleaner(retention.runtime)
+    await asyncio.gather(
+        retention.running.purger._cleaner.delete_objects(), second.delete_objects()
+    )
+    assert await retention.fetch("SELECT 1 FROM doomed_objects") == []
