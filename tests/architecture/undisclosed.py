@@ -33,6 +33,7 @@ NOT_GIVEN_OUT = {
     "services.release.store.requests:Requests.due": "names of objects that are deleted",
     "services.release.store.requests:Requests.lock": "for the step that follows; `get` shows it after",
     "services.retention.store.cleanup_queue:CleanupQueue.objects": "names of objects that are deleted",
+    "services.retention.store.cleanup_queue:CleanupQueue.plates": "plates whose reads are destroyed, to a worker",
     "services.retention.store.exports:ExportQueue.claim": "work that waits; its reads are disclosed when packed",
     "services.retention.store.holds:HoldsInForce.all": "holds as the purge weighs them",
     "services.retention.store.keys:Keys.changes": "changes of the packages' signing keys; public",
