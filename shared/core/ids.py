@@ -1,15 +1,24 @@
 """Derived ids: the same thing always gets the same id.
 
 Ids of sightings are keyed with the secret of their month (`shared.postgres.month_secrets`): without it the id of a
-plate, a camera and a time cannot be computed.
+plate, a camera and a time cannot be computed. Ids of reads and captures begin with the moment of capture, so that
+indexes grow at their end (ADR-0056).
 """
 
-from hashlib import blake2b
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b, sha256
 from uuid import UUID, SafeUUID
 
 _VERSION_8 = 0x8000 << 64
 _VARIANT = 0x8000 << 48
 _CLEAR = ~((0xF000 << 64) | (0xC000 << 48))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+_HASHED = 80
+"""Bits of an id after the moment of capture; 74 of them are hashed."""
+_HASHED_MASK = (1 << _HASHED) - 1
+_OWN = 32
+"""Last bits of an id of `derive_akin`, which its kin do not share."""
 
 
 def derive_id(kind: str, *fields: object) -> UUID:
@@ -17,6 +26,16 @@ def derive_id(kind: str, *fields: object) -> UUID:
     name = "\x1f".join((kind, *map(str, fields)))
     number = int.from_bytes(blake2b(name.encode(), digest_size=16).digest(), "big")
     return UUID(int=(number & _CLEAR) | _VERSION_8 | _VARIANT)
+
+
+def derive_with_time_of(dated: UUID, kind: str, *fields: object) -> UUID:
+    """Return the id of `fields` within `kind` that begins with the moment of another id."""
+    return UUID(int=(dated.int & ~_HASHED_MASK) | (derive_id(kind, *fields).int & _HASHED_MASK))
+
+
+def id_digest(record_id: UUID) -> UUID:
+    """Return half of the SHA-256 of an id's text: it names a purged record without its moment (docs/purge-list.md)."""
+    return UUID(bytes=sha256(str(record_id).encode()).digest()[:16])
 
 
 class Deriver:
@@ -28,23 +47,40 @@ class Deriver:
         self._begun = blake2b(name.encode(), key=secret, digest_size=16)
 
     def derive(self, rest: str) -> UUID:
-        """Return the id (UUID version 8) of the common parts and `rest`."""
+        """Return the id (UUID version 8) of the common parts and `rest`; it shows no time."""
         hashed = self._begun.copy()
         hashed.update(rest.encode())
         return _made(int.from_bytes(hashed.digest(), "big"))
 
-    def derive_akin(self, shared: str, rest: str) -> UUID:
-        """Return an id whose first half depends on `shared` only; ids with an equal half are `akin`."""
+    def derive_at(self, at: datetime, rest: str) -> UUID:
+        """Return an id that begins with a moment (48 bits, Unix milliseconds); 74 bits depend on the other parts."""
+        hashed = self._begun.copy()
+        hashed.update(rest.encode())
+        return _made(_milliseconds(at) | int.from_bytes(hashed.digest()[6:], "big"))
+
+    def derive_akin(self, at: datetime, shared: str, rest: str) -> UUID:
+        """Return an id like `derive_at` whose first 96 bits depend on `at` and `shared` only.
+
+        Ids with these bits equal are `akin`; 42 of the bits are hashed. `rest` decides the last 32.
+        """
         hashed = self._begun.copy()
         hashed.update(shared.encode())
-        half = hashed.digest()[:8]
+        identity = int.from_bytes(hashed.digest()[6:12], "big") << _OWN
         hashed.update(rest.encode())
-        return _made(int.from_bytes(half + hashed.digest()[8:], "big"))
+        return _made(_milliseconds(at) | identity | int.from_bytes(hashed.digest()[12:], "big"))
 
 
 def akin(one: UUID) -> int:
-    """Return the first half of an id of `derive_akin`; it is equal for equal `shared`."""
-    return one.int >> 64
+    """Return the first bits of an id of `derive_akin`; they are equal for equal moments and equal `shared`."""
+    return one.int >> _OWN
+
+
+def _milliseconds(at: datetime) -> int:
+    """Return the first 48 bits of an id. Raises: OverflowError before 1970."""
+    since = (at - _EPOCH) // _MS
+    if since < 0:
+        raise OverflowError("an id has no moment before 1970")
+    return since << _HASHED
 
 
 def _made(number: int) -> UUID:

@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from shared.core.certificates import CertificateRefused, Signer, Trust
 from shared.core.clock import Clock
 from shared.core.errors import InternalFault
-from shared.core.ids import derive_id
+from shared.core.ids import derive_id, derive_with_time_of
 from shared.events import (
     CaptureProcessed,
     CaptureReceived,
@@ -69,8 +69,18 @@ def of(capture: CaptureReceived) -> SignedCapture:
 
 
 def read_id_of(capture_id: UUID, number: int) -> UUID:
-    """Return the id of a capture's read number `number`, from 0."""
-    return derive_id("read", capture_id, number)
+    """Return the id of a capture's read number `number`, from 0; it begins with the capture's moment."""
+    return derive_with_time_of(capture_id, "read", capture_id, number)
+
+
+def is_read_of(read_id: UUID, capture_id: UUID, number: int) -> bool:
+    """Whether an id is that of a capture's read number `number`.
+
+    Accepts ids from before they had a moment (ADR-0056): Kafka may still have such events.
+    """
+    return read_id == read_id_of(capture_id, number) or read_id == derive_id(
+        "read", capture_id, number
+    )
 
 
 def crop_key_of(capture: CaptureReceived, read_id: UUID) -> str:
@@ -123,8 +133,8 @@ class CaptureProofs:
 
     def _read(self, event: ReadRecognised) -> ReadRecorded:
         capture = self._capture(event.capture, "read.recognised")
-        if event.capture_id != capture.capture_id or event.read_id != read_id_of(
-            capture.capture_id, event.number
+        if event.capture_id != capture.capture_id or not is_read_of(
+            event.read_id, capture.capture_id, event.number
         ):
             REFUSED.labels("read.recognised").inc()
             raise CaptureRefused("the read names another capture than its signed one")

@@ -1,6 +1,7 @@
 """The list of records that a purge run destroyed and of those that holds kept: retention writes it, followers read it.
 
-docs/purge-list.md is the specification. `purges/<run id>/` holds a manifest and the parts of two sections, `purged`
+docs/purge-list.md is the specification. A list names records by digests of their ids, because an id begins with the
+moment of capture. `purges/<run id>/` holds a manifest and the parts of two sections, `purged`
 and `held`. Each line of a part names one record; the lines of a section are sorted, and the section's root is the
 Merkle tree hash (RFC 6962) over them. Writer and reader hold at most one part in memory.
 """
@@ -17,11 +18,14 @@ from uuid import UUID
 import msgspec
 
 from shared.core.errors import InternalFault
+from shared.core.ids import id_digest
 from shared.core.merkle import Frontier, leaf_hash
 from shared.events import PurgeList
 from shared.objects.store import ObjectStore
 
-FORMAT = "plateward purge list 1"
+FORMAT = "plateward purge list 2"
+FORMAT_OF_IDS = "plateward purge list 1"
+"""The format of lists from before digests; a reader returns the digests of their ids."""
 FOLDER = "purges"
 PART_LINES = 100_000
 """Lines of a part, about 4 MB; only the last part of a section has fewer."""
@@ -34,15 +38,20 @@ Kind = Literal["capture", "read"]
 
 
 class Record(NamedTuple):
-    """One capture or read. Records sort like their lines."""
+    """One capture or read, named by the digest of its id. Records sort like their lines."""
 
     kind: Kind
-    record_id: UUID
+    digest: UUID
+
+    @classmethod
+    def of(cls, kind: Kind, record_id: UUID) -> "Record":
+        """Return the record with an id."""
+        return cls(kind, id_digest(record_id))
 
     @property
     def line(self) -> bytes:
         """The record's line, without line end: `read 0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10`."""
-        return f"{self.kind} {self.record_id}".encode()
+        return f"{self.kind} {self.digest}".encode()
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +188,7 @@ class ListReader:
             named.held_root,
         ):
             raise _fault("the manifest's counts or roots differ from the event's")
-        if manifest.format != FORMAT or manifest.run_id != self._run_id:
+        if manifest.format not in (FORMAT, FORMAT_OF_IDS) or manifest.run_id != self._run_id:
             raise _fault("the manifest is of another run or format")
         return manifest
 
@@ -214,7 +223,10 @@ class ListReader:
                 raise _fault(f"part {number} of {name} is not sorted")
             last = lines[-1] if lines else last
             await asyncio.to_thread(_grow, tree, lines)
-            yield [_record(line) for line in lines]
+            records = [_record(line) for line in lines]
+            if manifest.format == FORMAT_OF_IDS:
+                records = [Record.of(record.kind, record.digest) for record in records]
+            yield records
         if (tree.size, tree.root().hex()) != (section.lines, section.root):
             raise _fault(f"the records of {name} do not have its root")
 

@@ -114,8 +114,8 @@ class Writer:
         Args:
             purged: the purge.
             named: the roots of its list, which the entry repeats.
-            held: ids of reads and captures that holds keep.
-            gone: ids of reads and captures of the purge's last day that it destroyed.
+            held: digests of the ids of reads and captures that holds keep.
+            gone: those of reads and captures of the purge's last day that it destroyed.
 
         Raises: DBAPIError if the log has no entry of the purge or of its certificate.
         """

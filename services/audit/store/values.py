@@ -171,7 +171,7 @@ class Values:
         return None if digest is None else bytes(digest)
 
     async def reads_of_day(self, before: datetime) -> set[str]:
-        """Return the ids of reads and captures in the values of the UTC day of `before`."""
+        """Return the digests of reads and captures in the values of the UTC day of `before`."""
         day = before.astimezone(UTC).date()
         return set((await self._connection.execute(_OF_DAY, {"day": day})).scalars())
 

@@ -82,17 +82,17 @@ class Eraser:
         return False
 
     async def _read(self, purged: RecordsPurged, named: PurgeList) -> tuple[list[str], list[str]]:
-        """Return the ids of held records, and the ids of purged records that values of the last day concern."""
+        """Return the digests of held records, and those of purged records that values of the last day concern."""
         reader = ListReader(self._runtime.objects, purged.run_id, named)
         await reader.verify()
         async with self._runtime.db.begin() as connection:
             of_last_day = await Values(connection).reads_of_day(purged.before)
-        held = [str(r.record_id) async for page in reader.section("held") for r in page]
+        held = [str(r.digest) async for page in reader.section("held") for r in page]
         gone = [
-            str(record.record_id)
+            str(record.digest)
             async for page in reader.section("purged")
             for record in page
-            if str(record.record_id) in of_last_day
+            if str(record.digest) in of_last_day
         ]
         return held, gone
 

@@ -1,9 +1,10 @@
 """Applies the custodian's purges to hits: no hit outlives its read as a copy of it (468.5)."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
 from uuid import UUID
 
 from services.hotlist.store.purging import BEGINNING, Purging
+from shared.core.ids import id_digest
 from shared.events import PurgeList, RecordsPurged
 from shared.objects.purge_list import ListReader
 from shared.postgres.month_secrets import MonthSecrets
@@ -11,7 +12,6 @@ from shared.postgres.statistics import forget_statistics
 from shared.service.api_runtime import ApiRuntime
 
 PURGED_AT_ONCE = 1000
-READS_AT_ONCE = 10_000
 
 
 class HitPurge:
@@ -50,21 +50,17 @@ class HitPurge:
         """Return the hits that stay, and the held reads that hits or outvotes refer to."""
         reader = ListReader(self._runtime.objects, event.run_id, named)
         await reader.verify()
+        async with self._runtime.db.begin() as connection:
+            matched = await Purging(connection).reads_of_hits(event.before)
+            outvoted = await Purging(connection).outvoted(event.before)
+        named_by = {id_digest(read): read for read in (*outvoted, *(read for read, _ in matched))}
+        hits_of = defaultdict[UUID, list[UUID]](list)
+        for read_id, hit_id in matched:
+            hits_of[read_id].append(hit_id)
         hits: set[UUID] = set()
         reads: set[UUID] = set()
         async for part in reader.section("held"):
-            ids = [record.record_id for record in part if record.kind == "read"]
-            for some in batched(ids, READS_AT_ONCE):
-                async with self._runtime.db.begin() as connection:
-                    found = await Purging(connection).hits_of(some, event.before)
-                    outvoted = await Purging(connection).outvoted_of(some)
-                hits.update(hit_id for _, hit_id in found)
-                reads.update(read_id for read_id, _ in found)
-                reads.update(outvoted)
+            held = {named_by[r.digest] for r in part if r.kind == "read" and r.digest in named_by}
+            reads |= held
+            hits.update(hit_id for read_id in held for hit_id in hits_of.get(read_id, ()))
         return hits, reads
-
-
-def batched(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
-    """Yield `ids` in pieces of `size`."""
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]

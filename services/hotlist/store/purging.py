@@ -1,17 +1,17 @@
 """Deletes or clears the hits of purged reads; leaves those whose reads a hold keeps."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_OF_READS = text(
+_OF_HITS = text(
     "SELECT s.read_id, s.hit_id FROM sightings s JOIN hits h USING (hit_id)"
-    " WHERE s.read_id = ANY(:reads) AND h.captured_at < :before AND h.purged_at IS NULL"
+    " WHERE h.captured_at < :before AND h.purged_at IS NULL"
 )
-_OUTVOTED = text("SELECT read_id FROM outvoted WHERE read_id = ANY(:reads)")
+_OUTVOTED = text("SELECT read_id FROM outvoted WHERE captured_at < :before")
 _DUE = text(
     """
     SELECT hit_id, captured_at, EXISTS (SELECT FROM verifications v WHERE v.hit_id = h.hit_id)
@@ -48,14 +48,14 @@ class Purging:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def hits_of(self, reads: Sequence[UUID], before: datetime) -> list[tuple[UUID, UUID]]:
+    async def reads_of_hits(self, before: datetime) -> list[tuple[UUID, UUID]]:
         """Return pairs of a read and its hit, for unpurged hits captured before `before`."""
-        rows = await self._connection.execute(_OF_READS, {"reads": reads, "before": before})
+        rows = await self._connection.execute(_OF_HITS, {"before": before})
         return [(row.read_id, row.hit_id) for row in rows]
 
-    async def outvoted_of(self, reads: Sequence[UUID]) -> list[UUID]:
-        """Return those of `reads` that the other frames of their vehicle contradict."""
-        return list((await self._connection.execute(_OUTVOTED, {"reads": reads})).scalars())
+    async def outvoted(self, before: datetime) -> list[UUID]:
+        """Return the reads captured before `before` that the other frames of their vehicle contradict."""
+        return list((await self._connection.execute(_OUTVOTED, {"before": before})).scalars())
 
     async def purge(
         self,

@@ -115,7 +115,7 @@ class Matcher:
             try:
                 self._secrets.secret(candidate.read.captured_at)
             except MonthEnded:
-                log.warning("read %s matched after its month was purged", candidate.read.read_id)
+                log.warning("a read matched after its month was purged")
             else:
                 current.append(candidate)
         return current

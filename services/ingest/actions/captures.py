@@ -77,7 +77,7 @@ class Captures:
             source = "server"
             captured_at = await self._first_seen(device, upload.sha256, received_at)
         secret = self._secrets.secret(captured_at)
-        capture_id = _capture_id(secret, device, upload, said.captured_at)
+        capture_id = _capture_id(secret, device, upload, captured_at, source)
         if (receipt := self._receipts.get(capture_id)) is not None:
             return receipt
         digest = upload.sha256.hex()
@@ -124,14 +124,14 @@ async def _inspect(data: bytes) -> Frame:
 
 
 def _capture_id(
-    secret: bytes, device: Device, upload: Upload, captured_at: datetime | None
+    secret: bytes, device: Device, upload: Upload, captured_at: datetime, source: TimeSource
 ) -> UUID:
-    """Return the id of a frame, keyed by its month's secret; leaves the time out if the device gave none."""
+    """Return the id of a frame, keyed by its month's secret; hashes only a time that the device gave."""
     digest = upload.sha256.hex()
     ids = Deriver(secret, "capture", device.device_id)
-    if captured_at is None:
-        return ids.derive(digest)
-    return ids.derive(f"{captured_at.isoformat()}\x1f{digest}")
+    if source == "server":
+        return ids.derive_at(captured_at, digest)
+    return ids.derive_at(captured_at, f"{captured_at.isoformat()}\x1f{digest}")
 
 
 def _image(

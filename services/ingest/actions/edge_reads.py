@@ -296,7 +296,9 @@ class Batch:
             if source is None
             else f"source\x1f{time}\x1f{len(source)}\x1f{source}"
         )
-        return ids.derive_akin(same, f"\x1f{plate}\x1f{read.confidence!r}\x1f{read.region or ''}")
+        return ids.derive_akin(
+            at, same, f"\x1f{plate}\x1f{read.confidence!r}\x1f{read.region or ''}"
+        )
 
     def _deriver(self, at: datetime) -> Deriver:
         if (fault := self._window.fault(at)) is not None:  # such times have no secret

@@ -109,8 +109,8 @@ _FREED_READS = text(
             AND NOT EXISTS (SELECT FROM still_reads s WHERE s.read_id = r.read_id)
         RETURNING r.plate_id, r.read_id, r.crop_key, r.image_key, r.capture_id
     ), named AS (
-        INSERT INTO purged_records (run_id, kind, record_id)
-        SELECT CAST(:run_id AS uuid), 1, read_id FROM freed ON CONFLICT DO NOTHING
+        INSERT INTO purged_records (run_id, kind, digest)
+        SELECT CAST(:run_id AS uuid), 1, id_digest(read_id) FROM freed ON CONFLICT DO NOTHING
     ), plates AS (
         INSERT INTO doomed_plates (plate_id, run_id)
         SELECT DISTINCT plate_id, CAST(:run_id AS uuid) FROM freed ON CONFLICT DO NOTHING
@@ -139,8 +139,8 @@ _FREED_CAPTURES = text(
             AND NOT EXISTS (SELECT FROM still_captures s WHERE s.capture_id = r.capture_id)
         RETURNING r.capture_id, r.object_key
     ), named AS (
-        INSERT INTO purged_records (run_id, kind, record_id)
-        SELECT CAST(:run_id AS uuid), 0, capture_id FROM freed ON CONFLICT DO NOTHING
+        INSERT INTO purged_records (run_id, kind, digest)
+        SELECT CAST(:run_id AS uuid), 0, id_digest(capture_id) FROM freed ON CONFLICT DO NOTHING
     ), objects AS (
         INSERT INTO doomed_objects (object_key, run_id)
         SELECT DISTINCT object_key, CAST(:run_id AS uuid) FROM freed

@@ -1,4 +1,4 @@
-"""Ids of the records that a run destroyed, stored until the run writes its list."""
+"""Digests of the ids of the records that a run destroyed, stored until the run writes its list."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -19,8 +19,8 @@ NOWHERE = UUID(int=0)
 _STAGE = {
     kind: text(
         f"""
-        INSERT INTO purged_records (run_id, kind, record_id)
-        SELECT CAST(:run_id AS uuid), {number}, r.{kind}_id FROM {kind}s r
+        INSERT INTO purged_records (run_id, kind, digest)
+        SELECT CAST(:run_id AS uuid), {number}, id_digest(r.{kind}_id) FROM {kind}s r
         WHERE r.captured_at >= :start AND r.captured_at < :end
             AND NOT EXISTS (SELECT FROM held_{kind}s h WHERE h.{kind}_id = r.{kind}_id)
         ON CONFLICT DO NOTHING
@@ -33,20 +33,20 @@ _ADOPT = text(
     WITH withdrawn AS (
         DELETE FROM purged_records p USING purge_runs r
         WHERE r.run_id = p.run_id AND r.state = 'withdrawn' AND r.before <= :before
-        RETURNING p.kind, p.record_id
+        RETURNING p.kind, p.digest
     )
-    INSERT INTO purged_records (run_id, kind, record_id)
-    SELECT DISTINCT CAST(:run_id AS uuid), kind, record_id FROM withdrawn
+    INSERT INTO purged_records (run_id, kind, digest)
+    SELECT DISTINCT CAST(:run_id AS uuid), kind, digest FROM withdrawn
     ON CONFLICT DO NOTHING
     """
 )
 _PURGED = {
     kind: text(
         f"""
-        SELECT p.record_id FROM purged_records p
-        WHERE p.run_id = :run_id AND p.kind = {number} AND p.record_id > :after
-            AND NOT EXISTS (SELECT FROM held_{kind}s h WHERE h.{kind}_id = p.record_id)
-        ORDER BY p.record_id LIMIT :limit
+        SELECT p.digest FROM purged_records p
+        WHERE p.run_id = :run_id AND p.kind = {number} AND p.digest > :after
+            AND NOT EXISTS (SELECT FROM held_{kind}s h WHERE id_digest(h.{kind}_id) = p.digest)
+        ORDER BY p.digest LIMIT :limit
         """  # noqa: S608 - constants
     )
     for number, kind in enumerate(KINDS)
@@ -54,17 +54,17 @@ _PURGED = {
 _HELD = {
     kind: text(
         f"""
-        SELECT DISTINCT h.{kind}_id FROM held_{kind}s h
-        WHERE h.captured_at < :before AND h.{kind}_id > :after
-        ORDER BY h.{kind}_id LIMIT :limit
+        SELECT DISTINCT id_digest(h.{kind}_id) FROM held_{kind}s h
+        WHERE h.captured_at < :before AND id_digest(h.{kind}_id) > :after
+        ORDER BY 1 LIMIT :limit
         """  # noqa: S608 - constants
     )
     for kind in KINDS
 }
 _CLEAR = text(
     """
-    DELETE FROM purged_records WHERE (run_id, kind, record_id) IN (
-        SELECT p.run_id, p.kind, p.record_id FROM purged_records p JOIN purge_runs r USING (run_id)
+    DELETE FROM purged_records WHERE (run_id, kind, digest) IN (
+        SELECT p.run_id, p.kind, p.digest FROM purged_records p JOIN purge_runs r USING (run_id)
         WHERE r.state IN ('executed', 'certified') LIMIT :limit
     )
     """
@@ -72,18 +72,18 @@ _CLEAR = text(
 
 
 class Purged:
-    """Ids of the records that runs destroyed."""
+    """Digests of the ids of the records that runs destroyed."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
     async def stage(self, run_id: UUID, kind: Kind, window: dict[str, Any]) -> int:
-        """Store the ids of a window's records, except those under a hold; return their count."""
+        """Store the digests of a window's records, except those under a hold; return their count."""
         result = await self._connection.execute(_STAGE[kind], {**window, "run_id": run_id})
         return result.rowcount
 
     async def adopt(self, run_id: UUID, before: datetime) -> None:
-        """Move to this run the ids of runs that were withdrawn before they wrote their lists."""
+        """Move to this run the digests of runs that were withdrawn before they wrote their lists."""
         await self._connection.execute(_ADOPT, {"run_id": run_id, "before": before})
 
     def of_run(self, run_id: UUID) -> AsyncIterator[Sequence[Record]]:
@@ -101,12 +101,12 @@ class Purged:
             after = NOWHERE
             while True:
                 values = {**parameters, "after": after, "limit": PAGE}
-                ids = (await self._connection.execute(statements[kind], values)).scalars().all()
-                yield [Record(kind, UUID(bytes=one.bytes)) for one in ids]
-                if len(ids) < PAGE:
+                found = (await self._connection.execute(statements[kind], values)).scalars().all()
+                yield [Record(kind, UUID(bytes=one.bytes)) for one in found]
+                if len(found) < PAGE:
                     break
-                after = ids[-1]
+                after = found[-1]
 
     async def clear(self, limit: int) -> int:
-        """Delete up to `limit` ids of runs whose lists are written; return the number of deleted ids."""
+        """Delete up to `limit` digests of runs whose lists are written; return the number of deleted ones."""
         return (await self._connection.execute(_CLEAR, {"limit": limit})).rowcount

@@ -1,7 +1,7 @@
 """Reports contradicting reads of one device to the audit log, once (ADR-0026).
 
-The first half of a camera read's id identifies the sighting: device, time and source id. Reads whose ids share
-that half but name different plates or regions contradict each other. The service keeps all of them; a person
+All but the last 32 bits of a camera read's id identify the sighting: device, time and source id. Reads whose ids
+share those bits but name different plates or regions contradict each other. The service keeps all of them; a person
 decides which one is right.
 """
 

@@ -510,7 +510,7 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
 async def test_a_hit_of_a_held_read_stays_until_the_hold_is_released(hotlist, monkeypatch):
     """The defence asks for the hit that the officer saw before a stop."""
     monkeypatch.setattr("services.hotlist.actions.purging.PURGED_AT_ONCE", 2)
-    monkeypatch.setattr("services.hotlist.actions.purging.READS_AT_ONCE", 1)
+    monkeypatch.setattr("shared.objects.purge_list.PART_LINES", 1)
     await hotlist.listed("7ABC123", "8XYZ987")
     held, twin = hotlist.read(ago_s=60), hotlist.read("8XYZ987", ago_s=60)
     others = [hotlist.read(device=uuid4(), ago_s=n) for n in range(1, 6)]

@@ -19,7 +19,7 @@ OTHER_DEVICE = UUID(int=7)
 def said(plate, at=NOON, source="s-1", *, device=DEVICE, **changes):
     """Return a read under the id that ingest gives it: reads of one device, time and source id are akin."""
     rest = f"{plate}{changes}"
-    read_id = Deriver(SECRET, "read", device).derive_akin(f"{at}{source}", rest)
+    read_id = Deriver(SECRET, "read", device).derive_akin(at, f"{at}{source}", rest)
     return a_read(plate, at, device_id=device, read_id=read_id, **changes)
 
 

@@ -33,9 +33,9 @@ PART_OF_MONTH = DUE - timedelta(hours=2)
 def records(*events):
     """Return the lines that a list has for reads and captures, in its order."""
     return sorted(
-        Record("read", event.read_id)
+        Record.of("read", event.read_id)
         if hasattr(event, "read_id")
-        else Record("capture", event.capture.capture_id)
+        else Record.of("capture", event.capture.capture_id)
         for event in events
     )
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from shared.core.ids import derive_id
 from shared.events import CaptureProcessed, Place
 from shared.events.signed_captures import REFUSED, CaptureRefused, crop_key_of, message, read_id_of
 from shared.testing import TestRoot, recognised, signed
@@ -115,6 +116,15 @@ async def test_a_capture_signed_by_a_key_that_the_root_revoked_is_refused(strict
     frame = a_frame()
     strict.runtime.trust.learn_revocation(TestRoot().revocation(frame.signed.certificate))
     assert "did not sign" in await refused(strict, recognised(frame))
+
+
+async def test_a_read_under_an_id_from_before_ids_had_a_moment_is_stored(strict):
+    """Kafka still has such events when the service is upgraded."""
+    frame = a_frame()
+    former = derive_id("read", frame.capture_id, 0)
+    await strict.store(msgspec.structs.replace(recognised(frame), read_id=former))
+    [(stored,)] = await strict.fetch("SELECT read_id FROM reads")
+    assert str(stored) == str(former)
 
 
 async def test_a_read_that_names_another_capture_or_takes_anothers_id_is_refused(strict):

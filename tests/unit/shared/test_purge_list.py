@@ -2,11 +2,13 @@
 
 import json
 from datetime import UTC, datetime
+from hashlib import sha256
 from uuid import UUID
 
 import pytest
 
 from shared.core.errors import InternalFault, NotFound, Unavailable
+from shared.core.ids import Deriver
 from shared.core.merkle import EMPTY_ROOT, leaf_hash, root_of
 from shared.events import PurgeList
 from shared.objects import purge_list
@@ -16,10 +18,10 @@ from shared.testing import FakeObjects
 RUN = UUID("0b000000-0000-4000-8000-0000000000aa")
 BEFORE = datetime(2026, 6, 1, tzinfo=UTC)
 PURGED = sorted(
-    [Record("capture", UUID(int=n << 100)) for n in range(1, 4)]
-    + [Record("read", UUID(int=n << 100)) for n in range(1, 9)]
+    [Record.of("capture", UUID(int=n << 100)) for n in range(1, 4)]
+    + [Record.of("read", UUID(int=n << 100)) for n in range(1, 9)]
 )
-HELD = [Record("read", UUID(int=77))]
+HELD = [Record.of("read", UUID(int=77))]
 
 
 async def pages(records, size=3):
@@ -68,9 +70,26 @@ async def test_the_root_is_rfc_6962_over_the_lines_as_anybody_computes_it(object
         for line in body.splitlines()
     ]
     assert lines == sorted(lines)
-    assert lines[0] == b"capture 00000010-0000-0000-0000-000000000000"
+    first = min(sha256(str(UUID(int=n << 100)).encode()).digest()[:16] for n in range(1, 4))
+    assert lines[0] == f"capture {UUID(bytes=first)}".encode()
     assert named.purged_root == root_of(map(leaf_hash, lines)).hex()
     assert named.held_root == EMPTY_ROOT.hex()
+
+
+@pytest.mark.clause("wall/purge-list")
+async def test_a_list_has_no_ids_because_an_id_begins_with_the_moment_of_capture(objects):
+    read_id = Deriver(bytes(32), "read").derive_at(BEFORE, "7ABC123")
+    await write(objects, purged=[Record.of("read", read_id)], held=[])
+    moment = str(read_id)[:13].encode()
+    assert all(moment not in body for body in objects.stored.values())
+
+
+async def test_a_list_from_before_digests_gives_the_digests_of_its_ids(objects, monkeypatch):
+    monkeypatch.setattr(purge_list, "FORMAT", purge_list.FORMAT_OF_IDS)
+    ids = [UUID(int=n) for n in range(1, 4)]
+    named = await write(objects, purged=[Record("read", one) for one in ids], held=[])
+    monkeypatch.undo()
+    assert await read(objects, named, "purged") == [Record.of("read", one) for one in ids]
 
 
 async def test_records_out_of_order_or_twice_are_not_written(objects):

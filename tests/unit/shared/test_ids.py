@@ -1,0 +1,74 @@
+"""Ids of sightings: in the order of capture, keyed, and akin where they name one sighting."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.core.ids import Deriver, akin, derive_id, derive_with_time_of, id_digest
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+MS = timedelta(milliseconds=1)
+IDS = Deriver(bytes(32), "read", "cam")
+
+
+def moment_of(one):
+    return datetime.fromtimestamp((one.int >> 80) / 1000, UTC)
+
+
+def test_ids_of_captures_sort_by_time_and_are_valid_uuids():
+    moments = [NOON + n * MS for n in range(100)]
+    shuffled = random.Random(1).sample(moments, len(moments))
+    ids = sorted(IDS.derive_at(at, "7ABC123") for at in shuffled)
+    assert [moment_of(one) for one in ids] == moments
+    assert {(one.version, one.variant) for one in ids} == {(8, "specified in RFC 4122")}
+
+
+def test_the_moment_is_exact_to_the_millisecond_in_any_zone():
+    for micros in (0, 999, 1000, 999_999):
+        at = NOON + timedelta(microseconds=micros)
+        there = at.astimezone(datetime.fromisoformat("2026-01-01T00:00-07:00").tzinfo)
+        assert IDS.derive_at(at, "x") == IDS.derive_at(there, "x")
+        assert moment_of(IDS.derive_at(at, "x")) == NOON + micros // 1000 * MS
+
+
+@pytest.mark.clause("wall/keyed-ids")
+def test_all_other_bits_of_an_id_depend_on_the_secret_and_on_every_part():
+    one = IDS.derive_at(NOON, "7ABC123")
+    assert IDS.derive_at(NOON, "7ABC124") != one != IDS.derive("7ABC123")
+    assert Deriver(b"two".ljust(32), "read", "cam").derive_at(NOON, "7ABC123") != one
+    ids = [IDS.derive_at(NOON, str(n)).int for n in range(200)]
+    seen = 0
+    for number in ids:
+        seen |= number ^ ids[0]
+    assert seen.bit_count() == 74
+
+
+@pytest.mark.clause("468.3.1(c)/contradicting-reads")
+def test_ids_of_one_sighting_differ_in_their_last_32_bits_only():
+    one, other = (IDS.derive_akin(NOON, "source 1", rest) for rest in ("7ABC123", "7ABC124"))
+    assert one != other
+    assert akin(one) == akin(other)
+    assert one.int >> 32 == other.int >> 32
+    for at, shared in ((NOON + MS, "source 1"), (NOON, "source 2")):
+        assert akin(IDS.derive_akin(at, shared, "7ABC123")) != akin(one)
+
+
+def test_a_moment_before_1970_has_no_id():
+    with pytest.raises(OverflowError):
+        IDS.derive_at(datetime(1969, 12, 31, tzinfo=UTC), "x")
+
+
+def test_an_id_of_a_captures_read_begins_with_the_captures_moment():
+    capture = IDS.derive_at(NOON, "frame")
+    read = derive_with_time_of(capture, "read", capture, 0)
+    assert moment_of(read) == NOON
+    assert read.version == 8
+    assert read != derive_with_time_of(capture, "read", capture, 1)
+    assert read.int & ((1 << 80) - 1) == derive_id("read", capture, 0).int & ((1 << 80) - 1)
+
+
+def test_a_digest_names_an_id_and_shows_no_moment():
+    digests = {id_digest(IDS.derive_at(NOON, str(n))) for n in range(100)}
+    assert len(digests) == 100
+    assert len({digest.int >> 80 for digest in digests}) == 100
