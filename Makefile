@@ -157,6 +157,10 @@ bench-reads: $(STAMP) ## Edge reads through HTTP, Kafka, matching and Postgres, 
 bench-pairs: $(STAMP) ## CPU of a log entry, a read or a frame, in pairs with earlier commits [WHAT=entry, read or frame, BEFORE=commits, PAIRS=7, LOAD_S=60]
 	@$(PY) -m tests.bench.pairs $${WHAT:+--what "$$WHAT"} $${BEFORE:+--before $$BEFORE} $${PAIRS:+--pairs "$$PAIRS"} $${LOAD_S:+--load-s "$$LOAD_S"}
 
+.PHONY: bench-audit
+bench-audit: $(STAMP) ## The audit log: appends, findings, verification and each search [ENTRIES=1000000]
+	@$(PY) -m tests.bench.audit $${ENTRIES:+--entries "$$ENTRIES"}
+
 .PHONY: bench-frames
 bench-frames: $(STAMP) ## Frames acknowledged when file, folder and Kafka have them [KAFKA=apache]
 	@$(PY) -m tests.bench.frames $(if $(KAFKA),--kafka $(KAFKA))

@@ -35,6 +35,9 @@ EMITTED = "plateward_emitted"
 MADE_BY = "plateward_mac_key"
 """Keys of a connection's `info`: whether the transaction wrote to the outbox, and the service's MAC key."""
 
+QUERY_CANCELED = "57014"
+"""The SQLSTATE of a statement that its time limit ended (PostgreSQL documentation, appendix A)."""
+
 POOL_TIMEOUT_S = 5.0
 """A request waits this long for a free connection, then fails."""
 

@@ -20,6 +20,10 @@ class Code(ProblemCode):
 
     # Entries, proofs and exports
     ENTRY_NUMBER_UNKNOWN = NotFound, "there is no entry with this number"
+    LOG_SEARCH_TOO_SLOW = (
+        InvalidInput,
+        "the search takes too long: narrow it by a person, a case, a request or a shorter time",
+    )
     CHECKPOINT_NONE = NotFound, "the log has no signed checkpoint yet"
     CHECKPOINT_NONE_FOR_PROOF = NotFound, "the log has no signed checkpoint yet: give a size"
     PROOF_SIZE_BEYOND_LOG = InvalidInput, "the log has fewer entries than this size"

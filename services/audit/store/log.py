@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -32,9 +32,25 @@ class _Statements:
     def __init__(self, prefix: str) -> None:
         entries, nodes = f"{prefix}entries", f"{prefix}nodes"
         span = f"FROM {entries} WHERE seq >= :start AND seq < :end ORDER BY seq"
-        self.last = text(f"SELECT seq, entry_hash FROM {entries} ORDER BY seq DESC LIMIT 1")  # noqa: S608
+        self.last = text(
+            f"SELECT seq, entry_hash, appended_at FROM {entries} ORDER BY seq DESC LIMIT 1"  # noqa: S608
+        )
         self.known = text(
             f"SELECT event_id, leaf_hash, seq FROM {entries} WHERE event_id = ANY(:ids)"  # noqa: S608
+        )
+        # The first number that was appended at a time or later, by bisection: times of appends follow the numbers.
+        self.first_at = text(
+            f"""
+            WITH RECURSIVE probe (low, high) AS (
+                SELECT CAST(0 AS bigint), (SELECT coalesce(max(seq) + 1, 0) FROM {entries})
+                UNION ALL
+                SELECT CASE WHEN e.appended_at < :at THEN e.seq + 1 ELSE p.low END,
+                    CASE WHEN e.appended_at < :at THEN p.high ELSE (p.low + p.high) / 2 END
+                FROM probe p CROSS JOIN LATERAL (SELECT seq, appended_at FROM {entries}
+                    WHERE seq >= (p.low + p.high) / 2 ORDER BY seq LIMIT 1) e
+                WHERE p.low < p.high
+            ) SELECT max(low) FROM probe
+            """  # noqa: S608
         )
         self.leaves = text(f"SELECT leaf_hash {span}")
         self.page = text(f"SELECT {ROW_COLUMNS} {span} LIMIT :limit")
@@ -45,6 +61,16 @@ class _Statements:
 OLD = "old_"
 """The prefix of table names of the log before this one."""
 
+ON_TIME_WITHIN = timedelta(hours=1)
+OFF_TIME = "(appended_at - occurred_at > interval '1 hour' OR occurred_at - appended_at > interval '1 hour')"
+"""The condition of the index of entries that were not appended within `ON_TIME_WITHIN` of their event's time."""
+
+NO_END = 1 << 62
+"""More than any entry's number."""
+
+_ALLOWANCE = 2 * ON_TIME_WITHIN
+"""Times of appends follow the numbers except for clocks of replicas that differ, here by `ON_TIME_WITHIN` at most."""
+
 _STATEMENTS = {prefix: _Statements(prefix) for prefix in ("", OLD)}
 
 
@@ -54,6 +80,8 @@ class Head:
 
     frontier: Frontier = field(default_factory=Frontier)
     last: Hash = GENESIS
+    appended_at: datetime | None = None
+    """The time of the last append; None for an empty log."""
 
     @property
     def size(self) -> int:
@@ -62,7 +90,7 @@ class Head:
 
     def copy(self) -> "Head":
         """Return a copy that changes independently of this head."""
-        return Head(self.frontier.copy(), self.last)
+        return Head(self.frontier.copy(), self.last, self.appended_at)
 
 
 class Known(NamedTuple):
@@ -134,7 +162,7 @@ class Log:
         if (remembered.size, remembered.last) == (size, last.entry_hash):
             return remembered.copy()
         peaks = [await self.hash_of(node) for node in nodes_of(Span(0, size))]
-        return Head(Frontier(size, peaks), last.entry_hash)
+        return Head(Frontier(size, peaks), last.entry_hash, last.appended_at)
 
     async def known(self, ids: Sequence[UUID]) -> dict[UUID, Known]:
         """Return the events of `ids` that are in the log, by event id."""
@@ -142,7 +170,11 @@ class Log:
         return {row.event_id: Known(row.leaf_hash, row.seq) for row in found}
 
     async def append(self, head: Head, entries: Sequence[Entry], at: datetime) -> None:
-        """Append `entries` after `head` and advance `head` past them. Call this under the lock."""
+        """Append `entries` after `head` and advance `head` past them. Call this under the lock.
+
+        Their time is `at`, or that of the entry before them if a clock was set back: a search by time relies on it.
+        """
+        at = head.appended_at = max(at, head.appended_at or at)
         rows, nodes, values = [], [], []
         for entry in entries:
             seq = head.size
@@ -186,6 +218,22 @@ class Log:
     async def root(self, size: int) -> Hash:
         """Return the root hash of the log's first `size` entries."""
         return fold([await self.hash_of(node) for node in nodes_of(Span(0, size))])
+
+    async def span_of(self, since: datetime | None, until: datetime | None) -> Span:
+        """Return the numbers of the entries from `since` to before `until`, except those that are `OFF_TIME`.
+
+        The span may have other entries too; None leaves an end open.
+        """
+        first = 0 if since is None else await self._first_at(since, -_ALLOWANCE)
+        end = NO_END if until is None else await self._first_at(until, _ALLOWANCE)
+        return Span(first, end)
+
+    async def _first_at(self, at: datetime, allowance: timedelta) -> int:
+        try:
+            values = {"at": at + allowance}
+        except OverflowError:  # at the end of the calendar
+            return 0 if allowance < timedelta() else NO_END
+        return int((await self._connection.execute(self._statements.first_at, values)).scalar_one())
 
     async def rows(self, span: Span, *, page: int = 2000) -> AsyncIterator[list[Row]]:
         """Yield the entries of a span in lists of at most `page`."""

@@ -1,21 +1,25 @@
 """Queries of the log for auditors. Each writes a disclosure of the entries that it returns."""
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import TextClause, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.domain.problem_codes import Code
 from services.audit.domain.sealing import Part, Value, remaining_of
-from services.audit.store.log import OLD, ROW_COLUMNS, Log, Row, row_of
+from services.audit.store.log import OFF_TIME, OLD, ROW_COLUMNS, Log, Row, row_of
 from services.audit.store.values import Values
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
+from shared.core.errors import InvalidInput
 from shared.core.merkle import Span
+from shared.postgres.database import QUERY_CANCELED, sqlstate
 
 PLATES_AT_ONCE = 5000
 """The most plates in one disclosure, unless one entry has more. This keeps the event well below a Kafka batch."""
@@ -46,50 +50,140 @@ class Query:
     limit: int = 100
 
 
+_EXPORTS_WITH_PLATE = """
+    SELECT x.seq FROM entries x WHERE x.kind = 'values.exported' AND
+        CASE WHEN convert_from(x.entry, 'UTF8')::jsonb #>> '{data,old_log}' = 'true' THEN EXISTS
+            (SELECT FROM old_entries o WHERE o.plates @> ARRAY[CAST(:plate AS text)]
+            AND o.plates <> '{}')
+        ELSE EXISTS
+            (SELECT FROM sealed_values v WHERE v.plates @> ARRAY[CAST(:plate AS text)]
+            AND v.plates <> '{}'
+            AND v.seq >= CAST(convert_from(x.entry, 'UTF8')::jsonb #>> '{data,first}' AS bigint)
+            AND v.seq < CAST(convert_from(x.entry, 'UTF8')::jsonb #>> '{data,end}' AS bigint))
+        END
+"""
+"""An export with values matches by each plate that remains in the entries it covers."""
+
+_WITH_PLATE = {
+    "": f"""
+        SELECT o.seq FROM entries o WHERE o.plates @> ARRAY[CAST(:plate AS text)] AND o.plates <> '{{}}'
+        UNION ALL SELECT v.seq FROM sealed_values v
+            WHERE v.plates @> ARRAY[CAST(:plate AS text)] AND v.plates <> '{{}}'
+        UNION ALL {_EXPORTS_WITH_PLATE}
+    """,
+    OLD: """
+        SELECT o.seq FROM old_entries o
+        WHERE o.plates @> ARRAY[CAST(:plate AS text)] AND o.plates <> '{}'
+    """,
+}
+"""The numbers of the entries that name a plate, by the prefix of the log's tables."""
+
+
+def _equal(column: str, name: str) -> str:
+    """Return the condition that `column` equals a text; its index has the text's hash and the entry's number."""
+    given = f"CAST(:{name} AS text)"
+    if column.startswith("lower("):
+        given = f"lower({given})"
+    return f"hashtext({column}) = hashtext({given}) AND {column} = {given}"
+
+
 _CONDITIONS = {
-    "person_id": "person_id = :person_id",
-    "person_name": "lower(person_name) = lower(:person_name)",
-    "plate": (
-        "(plates @> ARRAY[CAST(:plate AS text)] AND plates <> '{}' OR seq IN (SELECT v.seq"
-        " FROM sealed_values v WHERE v.plates @> ARRAY[CAST(:plate AS text)] AND v.plates <> '{}'"
-        # An export with values matches by each plate that remains in the entries it covers.
-        " UNION ALL SELECT x.seq FROM entries x WHERE x.kind = 'values.exported' AND"
-        " CASE WHEN convert_from(x.entry, 'UTF8')::jsonb #>> '{data,old_log}' = 'true' THEN EXISTS"
-        " (SELECT FROM old_entries o WHERE o.plates @> ARRAY[CAST(:plate AS text)]"
-        " AND o.plates <> '{}') ELSE EXISTS"
-        " (SELECT FROM sealed_values v WHERE v.plates @> ARRAY[CAST(:plate AS text)]"
-        " AND v.plates <> '{}'"
-        " AND v.seq >= CAST(convert_from(x.entry, 'UTF8')::jsonb #>> '{data,first}' AS bigint)"
-        " AND v.seq < CAST(convert_from(x.entry, 'UTF8')::jsonb #>> '{data,end}' AS bigint)) END))"
-    ),
-    "purpose_kind": "purpose_kind = :purpose_kind",
-    "case_number": "case_number = :case_number",
+    "person_id": _equal("person_id", "person_id"),
+    "person_name": _equal("lower(person_name)", "person_name"),
+    "plate": "seq = ANY(ARRAY({with_plate}))",
+    "purpose_kind": _equal("purpose_kind", "purpose_kind"),
+    "case_number": _equal("case_number", "case_number"),
     "occurred_from": "occurred_at >= :occurred_from",
     "occurred_to": "occurred_at < :occurred_to",
-    "kind": "kind = :kind",
+    "kind": _equal("kind", "kind"),
     "allowed": "allowed = :allowed",
-    "service": "service = :service",
-    "permission": "permission = :permission",
+    "service": _equal("service", "service"),
+    "permission": _equal("permission", "permission"),
     "request_id": "request_id = :request_id",
-    "before": "seq < :before",
+    "before": "{seq} < :before",
 }
+_TIMES = ("occurred_from", "occurred_to")
+_WALKED = frozenset(
+    [
+        "person_id",
+        "person_name",
+        "purpose_kind",
+        "case_number",
+        "kind",
+        "allowed",
+        "service",
+        "permission",
+    ]
+)
+"""Conditions with an index by their value and `seq + 0`."""
+
+
+def _page(conditions: Sequence[str], log: str, seq: str) -> str:
+    """Return the query for the newest entries that meet all conditions, ordered by the expression `seq`."""
+    wanted = " AND ".join(conditions).replace("{seq}", seq) or "true"
+    return f"SELECT {ROW_COLUMNS} FROM {log}entries WHERE {wanted} ORDER BY {seq} DESC LIMIT :limit"
+
+
+def page_of(asked: Collection[str], log: str) -> str:
+    """Return the query of a search by the conditions named in `asked`, in the log with this prefix.
+
+    A search by time walks the numbers from `:start` to before `:end`, and adds the few entries outside them that
+    occurred long before or after their append. `seq + 0` keeps the planner from a walk of the primary key.
+    """
+    seq = "seq + 0" if "plate" not in asked and not _WALKED.isdisjoint(asked) else "seq"
+    conditions = [
+        condition.replace("{with_plate}", _WITH_PLATE[log])
+        for name, condition in _CONDITIONS.items()
+        if name in asked
+    ]
+    times = [_CONDITIONS[name] for name in _TIMES if name in asked]
+    if not times:
+        return _page(conditions, log, seq)
+    off_time = f"SELECT l.seq FROM {log}entries l WHERE {OFF_TIME} AND {' AND '.join(times)}"
+    outside = f"seq = ANY(ARRAY({off_time})) AND NOT (seq >= :start AND seq < :end)"
+    within = _page([*conditions, "{seq} >= :start", "{seq} < :end"], log, seq)
+    beyond = _page([*conditions, outside], log, "seq")
+    return f"({within}) UNION ALL ({beyond}) ORDER BY seq DESC LIMIT :limit"
 
 
 class Entries:
     """The queries of the log on behalf of people."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, *, timeout_s: float = 15) -> None:
+        """`timeout_s`: the time limit of a search's query."""
         self._connection = connection
+        self._timeout_s = timeout_s
 
     async def search(self, grant: Grant, query: Query) -> list[Row]:
-        """Return the entries that match, newest first, and record their disclosure."""
+        """Return the entries that match, newest first, and record their disclosure.
+
+        Raises: InvalidInput if the query exceeds the time limit.
+        """
+        try:
+            rows = await self._matching(query)
+        except DBAPIError as exc:
+            if sqlstate(exc) == QUERY_CANCELED:
+                raise InvalidInput(Code.LOG_SEARCH_TOO_SLOW, field="body.occurred_from") from None
+            raise
+        if not query.old_log:
+            rows = await self._with_values(rows)
+        await self._disclose(grant, rows)
+        return rows
+
+    async def _matching(self, query: Query) -> list[Row]:
+        timeout_ms = int(self._timeout_s * 1000)
+        await self._connection.execute(text(f"SET LOCAL statement_timeout = {timeout_ms}"))
+        # The rarest of several values has the shortest walk; a plan for any values cannot know it.
+        await self._connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
         asked = {name: value for name, value in vars(query).items() if value is not None}
-        conditions = dict(_CONDITIONS)
-        if asked.pop("old_log"):
-            conditions["plate"] = _OLD_PLATE
-        wanted = [conditions[name] for name in asked if name in conditions] or ["true"]
-        rest = f"WHERE {' AND '.join(wanted)} ORDER BY seq DESC LIMIT :limit"
-        return await self._disclosed(grant, rest, asked, old_log=query.old_log)
+        log = OLD if asked.pop("old_log") else ""
+        if not asked.keys().isdisjoint(_TIMES):
+            span = await Log(self._connection, log).span_of(query.occurred_from, query.occurred_to)
+            asked |= span._asdict()
+        found = await self._connection.execute(text(page_of(asked, log)), asked)
+        rows = [row_of(row) for row in found]
+        await self._connection.execute(text("SET LOCAL statement_timeout = DEFAULT"))
+        return rows
 
     async def get(self, grant: Grant, seq: int, *, old_log: bool = False) -> Row | None:
         """Return one entry and record its disclosure. None if the log has no entry `seq`."""
@@ -136,7 +230,7 @@ class Entries:
         values = {"person_id": person_id, "kinds": list(kinds), "since": since, "until": until}
         for old_log in (True, False):
             rest = (
-                "WHERE person_id = :person_id AND kind = ANY(:kinds)"
+                f"WHERE {_CONDITIONS['person_id']} AND kind = ANY(:kinds)"
                 " AND occurred_at >= :since AND occurred_at < :until ORDER BY occurred_at, seq"
             )
             async with self._connection.stream(_select(rest, old_log=old_log), values) as found:
@@ -196,9 +290,6 @@ class Entries:
         for some in _portions(rows):
             disclosed = [one for row in some for one in _disclosed_of(row)]
             await disclose(self._connection, grant, "audit_entry", disclosed)
-
-
-_OLD_PLATE = "plates @> ARRAY[CAST(:plate AS text)] AND plates <> '{}'"
 
 
 def _select(rest: str, *, old_log: bool) -> TextClause:

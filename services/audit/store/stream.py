@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.rules import Search
+from services.audit.store.log import OFF_TIME, Log
 from shared.postgres.disclosed_records import PICTURES
 
 _SEEN = text(
@@ -20,19 +21,34 @@ _SEEN = text(
     FROM entries WHERE seq >= :start ORDER BY seq LIMIT :limit
     """
 )
+_REFUSED = "NOT allowed AND occurred_at BETWEEN :since AND :until"
 _REFUSALS = text(
-    """
-    SELECT coalesce(person_id, 'address ' || client_address) AS subject, occurred_at
-    FROM both_logs
-    WHERE NOT allowed AND occurred_at BETWEEN :since AND :until
-      AND (person_id = ANY(:people) OR (person_id IS NULL AND client_address = ANY(:addresses)))
-    """
+    f"""
+    SELECT coalesce(person_id, 'address ' || client_address) AS subject, occurred_at FROM (
+        SELECT person_id, client_address, occurred_at FROM entries
+            WHERE allowed = false AND seq + 0 >= :start AND seq + 0 < :end AND {_REFUSED}
+        UNION ALL SELECT person_id, client_address, occurred_at FROM entries
+            WHERE {OFF_TIME} AND NOT (seq >= :start AND seq < :end) AND {_REFUSED}
+        UNION ALL SELECT person_id, client_address, occurred_at FROM old_entries WHERE {_REFUSED}
+    ) AS refused
+    WHERE person_id = ANY(:people) OR (person_id IS NULL AND client_address = ANY(:addresses))
+    """  # noqa: S608 - constants
 )
-_SEARCHES = """
-    SELECT person_id, occurred_at, case_number, plates FROM both_logs
-    WHERE person_id = ANY(:people) AND occurred_at BETWEEN :since AND :until
-      AND kind = :kind AND permission = ANY(:permissions) AND allowed
-"""
+_SEARCHED = "kind = :kind AND permission = ANY(:permissions) AND allowed"
+_SEARCHES = f"""
+    SELECT person_id, occurred_at, case_number, plates FROM (
+        SELECT e.* FROM unnest(CAST(:people AS text[])) AS p (person) CROSS JOIN LATERAL
+            (SELECT person_id, occurred_at, case_number, plates FROM entries
+            WHERE hashtext(person_id) = hashtext(p.person) AND person_id = p.person
+            AND seq + 0 >= :start AND seq + 0 < :end AND {_SEARCHED}) AS e
+        UNION ALL SELECT person_id, occurred_at, case_number, plates FROM entries
+            WHERE {OFF_TIME} AND NOT (seq >= :start AND seq < :end) AND occurred_at BETWEEN :since AND :until
+            AND person_id = ANY(:people) AND {_SEARCHED}
+        UNION ALL SELECT person_id, occurred_at, case_number, plates FROM old_entries
+            WHERE person_id = ANY(:people) AND occurred_at BETWEEN :since AND :until AND {_SEARCHED}
+    ) AS searched
+    WHERE occurred_at BETWEEN :since AND :until
+"""  # noqa: S608 - constants
 _BY_PERSON = text(_SEARCHES)
 _OF_PLATES = text(f"{_SEARCHES} AND plates <> '{{}}'")
 _SETTLED = text(
@@ -77,7 +93,8 @@ _DISCLOSED = text(
         FROM entries e WHERE seq = ANY(:seqs) AND person_id NOT LIKE 'system:%'
           -- A picture counts unless an answer of the same attempt showed its record and offered it.
           AND NOT (convert_from(entry, 'UTF8')::jsonb #>> '{data,record_kind}' = ANY(:pictures)
-            AND EXISTS (SELECT FROM entries o WHERE o.attempt_id = e.attempt_id AND o.kind = e.kind
+            AND EXISTS (SELECT FROM entries o WHERE o.attempt_id = e.attempt_id
+              AND o.kind = 'records.disclosed'
               AND NOT convert_from(o.entry, 'UTF8')::jsonb #>> '{data,record_kind}' = ANY(:pictures)))
     ), added AS (
         SELECT person_id, day, sum(records) AS records FROM shown GROUP BY 1, 2
@@ -279,7 +296,7 @@ class Stream:
         found = await self._connection.execute(
             _REFUSALS,
             {
-                **_around(of, within),
+                **await self._around(of, within),
                 "people": [s.person_id for s in of if s.person_id is not None],
                 "addresses": [s.client_address for s in of if s.client_address is not None],
             },
@@ -303,7 +320,7 @@ class Stream:
         searches that name a plate or part of one.
         """
         values = {
-            **_around(of, within),
+            **await self._around(of, within),
             "people": list({s.person_id for s in of if s.person_id is not None}),
             "kind": of[0].kind,
             "permissions": sorted(permissions),
@@ -332,7 +349,8 @@ class Stream:
         found = await self._connection.execute(_GAPS, values)
         return [(row.seq, row.service, row.attempt_id) for row in found]
 
-
-def _around(seen: Sequence[Seen], within: timedelta) -> dict[str, Any]:
-    times = [s.occurred_at for s in seen]
-    return {"since": min(times) - within, "until": max(times) + within}
+    async def _around(self, seen: Sequence[Seen], within: timedelta) -> dict[str, Any]:
+        times = [s.occurred_at for s in seen]
+        since, until = min(times) - within, max(times) + within
+        span = await Log(self._connection).span_of(since, until + timedelta(microseconds=1))
+        return {"since": since, "until": until, **span._asdict()}

@@ -75,6 +75,15 @@ def test_the_bench_of_recognition_counts_what_the_service_published(repository: 
     assert line["ratio"]
 
 
+def test_the_bench_of_the_audit_log_measures_each_search(repository: Path) -> None:
+    line = smoke("audit", repository)
+    assert line["smoke"] is True
+    assert line["ok"] is True
+    assert isinstance(line["search"], dict)
+    assert {"newest", "plate", "kind, unknown"} <= line["search"].keys()
+    assert {"append_per_s", "findings_per_s", "verify_s", "wal_bytes_per_entry"} <= set(line)
+
+
 def test_the_bench_of_video_takes_a_film_through_to_a_pass(repository: Path) -> None:
     line = smoke("video", repository, *EMBEDDED)
     assert line["smoke"] is True
