@@ -2,23 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from services.retention.actions.signer import SigningKeys
 from services.retention.settings import Settings
 from services.retention.store.record_writer import Recorder
+from services.retention.store.replica import Replica
 from services.retention.workers.evidence import EvidenceMaker
 from services.retention.workers.packager import Packager
 from services.retention.workers.passes import PassWorker
 from services.retention.workers.purger import Purger
 from shared.core.periodic import PeriodicTask
 from shared.events.signed_captures import CaptureProofs
+from shared.postgres.database import Database
 from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import needs
 from shared.service.runtime import Task
 
 MONTHS_EVERY_S = 6 * 3600
 """Interval of making partitions of coming months."""
+
+HEARTBEAT_EVERY_S = 1
+"""Interval of the times by which a read replica shows how far it is behind."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,9 @@ class RetentionService(ApiService):
     evidence: EvidenceMaker
     purger: Purger
     passes: PassWorker
+    replica: Replica | None
+    """The read replica that answers searches, if one is set."""
+
     periodic: tuple[PeriodicTask, ...]
     """The periodic tasks of the workers."""
 
@@ -51,15 +60,27 @@ class RetentionService(ApiService):
         packager, evidence = Packager(runtime, keys), EvidenceMaker(runtime, keys)
         purger, passes = Purger(runtime, keys), PassWorker(runtime, settings)
         every_s, pass_every_s = settings.retention_work_every_s, settings.retention_pass_every_s
+        replica = _replica_of(runtime, settings)
         periodic = (
             PeriodicTask("packager", packager.work, every_s, at_once=True),
             PeriodicTask("evidence", evidence.work, every_s, at_once=True),
             PeriodicTask("purger", purger.work, every_s, at_once=True),
             PeriodicTask("passes", passes.work, pass_every_s, at_once=True),
             PeriodicTask("months", recorder.make_ahead, MONTHS_EVERY_S, at_once=True),
+            *_heartbeat_of(replica),
         )
         return cls(
-            runtime, settings, keys, recorder, proofs, packager, evidence, purger, passes, periodic
+            runtime=runtime,
+            settings=settings,
+            keys=keys,
+            recorder=recorder,
+            proofs=proofs,
+            packager=packager,
+            evidence=evidence,
+            purger=purger,
+            passes=passes,
+            replica=replica,
+            periodic=periodic,
         )
 
     async def prepare(self) -> None:
@@ -71,10 +92,30 @@ class RetentionService(ApiService):
         """Return the periodic tasks, not started; none on the bus of a test, which runs the workers itself."""
         return self.periodic if self.runtime.live else ()
 
+    async def finish(self) -> None:
+        """Close the connections to the read replica."""
+        if self.replica is not None:
+            await self.replica.close()
+
     def wake(self) -> None:
         """Run every periodic task now."""
         for task in self.periodic:
             task.wake()
+
+
+def _replica_of(runtime: ApiRuntime, settings: Settings) -> Replica | None:
+    link = settings.replica_link()
+    if link is None:
+        return None
+    database = Database(link, runtime.service, pool_size=settings.database_pool_size)
+    most_behind = timedelta(seconds=settings.retention_replica_most_behind_s)
+    return Replica(runtime.db, database, most_behind=most_behind)
+
+
+def _heartbeat_of(replica: Replica | None) -> Sequence[PeriodicTask]:
+    if replica is None:
+        return ()
+    return (PeriodicTask("heartbeat", replica.send_heartbeat, HEARTBEAT_EVERY_S, at_once=True),)
 
 
 Running = Annotated[RetentionService, needs(RetentionService)]

@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr
 
 from shared.core.links import Given
 from shared.objects.settings import ObjectSettings
+from shared.postgres.settings import DatabaseLink
 from shared.service.settings import ApiSettings, CaptureSettings
 
 
@@ -23,6 +24,13 @@ class Settings(ApiSettings, ObjectSettings, CaptureSettings):
     retention_search_timeout_s: Annotated[float, Field(gt=0, le=60)] = 20
     """A search that takes longer is ended and the person asked to narrow it."""
 
+    retention_replica_url: Annotated[str | None, Given] = None
+    """A read replica of DATABASE_URL's database, in the same form; a secret. Searches read from it while it has
+    replayed every purge and hold. If unset, the primary answers them all."""
+
+    retention_replica_most_behind_s: Annotated[float, Field(gt=0, le=600)] = 5
+    """A read replica that is further behind the primary answers no search."""
+
     retention_work_every_s: Annotated[float, Field(gt=0)] = 15
     """How often packages, purges and deletions that wait are looked for, besides when they come."""
 
@@ -38,3 +46,16 @@ class Settings(ApiSettings, ObjectSettings, CaptureSettings):
 
     retention_pass_every_s: Annotated[float, Field(gt=0)] = 1
     """How often passes are looked for."""
+
+    def replica_link(self) -> DatabaseLink | None:
+        """Return the link of the read replica, or None if not set. Raises: ValueError."""
+        if self.retention_replica_url is None:
+            return None
+        return self._link(self.retention_replica_url, "RETENTION_REPLICA_URL")
+
+    def database_links(self) -> dict[str, DatabaseLink]:
+        """Return the links to databases by the names of their settings. Raises: ValueError."""
+        links = super().database_links()
+        if (replica := self.replica_link()) is not None:
+            links["RETENTION_REPLICA_URL"] = replica
+        return links

@@ -88,14 +88,20 @@ class DatabaseSettings(PatienceSettings):
     @model_validator(mode="after")
     def _database_fits_together(self) -> Self:
         """Refuse contradictory settings, an unprotected link, and an invalid certificate file."""
-        links = {"DATABASE_URL": self.database_link()}
-        if (owner := self.database_owner_link()) is not None:
+        links = self.database_links()
+        if (owner := links.get("DATABASE_OWNER_URL")) is not None:
             _refuse_one_role(links["DATABASE_URL"].role, owner.role)
-            links["DATABASE_OWNER_URL"] = owner
         if self.database_ca_file is None and not self.database_allow_unverified:
             for name, link in links.items():
                 _refuse_open_link(link, name)
         return self
+
+    def database_links(self) -> dict[str, DatabaseLink]:
+        """Return the links to databases by the names of their settings. Raises: ValueError."""
+        links = {"DATABASE_URL": self.database_link()}
+        if (owner := self.database_owner_link()) is not None:
+            links["DATABASE_OWNER_URL"] = owner
+        return links
 
     def database_link(self) -> DatabaseLink:
         """Return the link of the working role. Raises: ValueError."""

@@ -12,6 +12,7 @@ from services.retention.domain.criteria import (
     within_retention,
 )
 from services.retention.store.records import Read
+from services.retention.store.replica import Replica
 from services.retention.store.search import Searches
 from shared.access.grant import Grant
 from shared.core.policy import Policy
@@ -52,8 +53,11 @@ async def search(
     after: str | None,
     limit: int,
     timeout_s: float,
+    replica: Replica | None,
 ) -> FoundReads:
     """Return a page of the reads that match, of the caller's agency, and disclose them.
+
+    `replica` may read them; the disclosure always commits on the primary, before the caller gets a record.
 
     Raises: InvalidInput, naming the field, for a search that is too wide, too slow or before the schedule's days, or
     for an `after` of another search.
@@ -61,6 +65,6 @@ async def search(
     last = decode_cursor(after, asked) if after else None
     criteria = within_retention(asked, grant.now, policy.retention.schedule_days)
     check_search(criteria, policy.narrowness)
-    searches = Searches(work.connection, timeout_s=timeout_s)
+    searches = Searches(work.connection, timeout_s=timeout_s, replica=replica)
     reads, more = await searches.page(grant, criteria, limit=limit, after=last)
     return FoundReads(ReadsPage.of(reads, asked, more=more), criteria)

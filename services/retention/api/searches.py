@@ -37,6 +37,7 @@ async def search_reads(
         after=body.after,
         limit=body.limit,
         timeout_s=retention.settings.retention_search_timeout_s,
+        replica=retention.replica,
     )
     links = retention.runtime.links
     return found_reads(found, region, grant, links, counted=body.after is None)

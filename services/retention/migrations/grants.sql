@@ -7,4 +7,5 @@ GRANT SELECT, INSERT, UPDATE (released_by, released_at, release_reason, confirme
 GRANT SELECT, INSERT, DELETE ON reads, captures, held_reads, held_captures, plates TO {role};
 GRANT SELECT, INSERT, DELETE ON device_days, passes, pass_reads, purged_records TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON hits, pass_due, doomed_objects, doomed_plates, swept_days TO {role};
+GRANT SELECT, UPDATE ON replica_marks, replica_heartbeat TO {role};
 GRANT EXECUTE ON FUNCTION make_month, drop_month, forget_statistics, id_digest TO {role};

@@ -19,6 +19,7 @@ from services.retention.store.holds import Hold, HoldsInForce
 from services.retention.store.locks import HOLDS, MONTH, Locks
 from services.retention.store.partitions import TABLES, Month, Partitions
 from services.retention.store.purged import KINDS, Purged
+from services.retention.store.replica import count_change
 from services.retention.store.runs import Runs
 
 SLICE_ROWS = 50_000
@@ -244,9 +245,11 @@ class Destruction:
         )
 
     async def _check_holds(self, seen: Sequence[Hold]) -> None:
+        """Raise HoldArrived if there is a hold besides `seen`; otherwise replicas need this step to answer."""
         await Locks(self._connection).exclusive(HOLDS)
         if await HoldsInForce(self._connection).ids() - {hold.hold_id for hold in seen}:
             raise HoldArrived
+        await count_change(self._connection)
 
     async def _run_slice(
         self,

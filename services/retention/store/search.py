@@ -21,6 +21,7 @@ from services.retention.domain.problem_codes import Code
 from services.retention.domain.search_windows import Windows
 from services.retention.store.conditions import Conditions, of_reads
 from services.retention.store.records import COLUMNS, Read, Records
+from services.retention.store.replica import Replica
 from shared.access.grant import Grant
 from shared.core.errors import InvalidInput
 from shared.core.plates import PlatePattern
@@ -91,8 +92,16 @@ _AREA_DAYS = (
 class Searches:
     """Runs searches for a grant."""
 
-    def __init__(self, connection: AsyncConnection, *, timeout_s: float = 20) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        *,
+        timeout_s: float = 20,
+        replica: Replica | None = None,
+    ) -> None:
+        """`replica` may read the records; their disclosure is written to `connection`."""
         self._connection = connection
+        self._replica = replica
         self._timeout_s = timeout_s
 
     async def page(
@@ -103,15 +112,27 @@ class Searches:
         Raises: InvalidInput if the query exceeds the time limit.
         """
         try:
-            timeout_ms = str(int(self._timeout_s * 1000))
-            await self._connection.execute(_SETTINGS, {"timeout_ms": timeout_ms})
-            rows = await self._newest(grant, criteria, limit + 1, after)
+            rows = await self._found(grant, criteria, limit + 1, after)
         except DBAPIError as exc:
             if sqlstate(exc) == QUERY_CANCELED:
                 raise InvalidInput(Code.SEARCH_TOO_SLOW, field="captured_from") from None
             raise
         reads = await Records(self._connection).released(grant, rows[:limit])
         return reads, len(rows) > limit
+
+    async def _found(
+        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None
+    ) -> list[Row[Any]]:
+        if self._replica is not None:
+            return await self._replica.read(
+                self._connection,
+                lambda connection: Searches(connection, timeout_s=self._timeout_s)._found(
+                    grant, criteria, limit, after
+                ),
+            )
+        timeout_ms = str(int(self._timeout_s * 1000))
+        await self._connection.execute(_SETTINGS, {"timeout_ms": timeout_ms})
+        return await self._newest(grant, criteria, limit, after)
 
     async def _newest(
         self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None

@@ -1,0 +1,201 @@
+"""Searches on a read replica: two real servers, with and without lag."""
+
+import asyncio
+import subprocess
+import tempfile
+import time
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+from prometheus_client import REGISTRY
+
+from local.stack.postgres import Postgres
+from shared.events import RecordsDisclosed
+from tests.integration.retention.conftest import a_read, started
+from tests.integration.retention.purging import DUE, NOON, left, purge
+from tests.servers import make_template, memory
+
+NAME = "tables_of_retention"
+HOLD = {
+    "basis": "evidence",
+    "case_number": "26-0141",
+    "description": "hit and run",
+    "criteria": {"plate": "7ABC123"},
+}
+
+
+@pytest.fixture(scope="module")
+def servers():
+    """A primary with retention's tables, and a replica that streams from it."""
+    with tempfile.TemporaryDirectory(prefix="replica-", dir=memory()) as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        primary = Postgres(folder / "primary")
+        with primary:
+            asyncio.run(make_template(primary, NAME))
+        subprocess.run(["cp", "-a", folder / "primary", folder / "replica"], check=True)
+        with primary, _standby_of(primary, folder / "replica") as replica:
+            yield primary, replica
+
+
+@contextmanager
+def _standby_of(primary, folder):
+    data = folder / "data"
+    where = primary.superuser_url("postgres").replace("'", "''")
+    with (data / "postgresql.auto.conf").open("a") as settings:
+        settings.write(f"primary_conninfo = '{where}'\n")
+    (data / "standby.signal").touch()
+    with Postgres(folder) as replica:
+        yield replica
+
+
+@pytest.fixture
+def database_url(servers):
+    return servers[0].url(NAME)
+
+
+@pytest.fixture
+def services_url(servers):
+    return servers[0].service_url("retention", NAME)
+
+
+@pytest.fixture
+async def retention(servers, settings, bus, objects, clock, authority, policy):
+    """The service with a replica, on empty tables."""
+    primary, replica = servers
+    where = replica.service_url("retention", NAME)
+    async with (
+        started(
+            settings, bus, objects, clock, authority, policy, retention_replica_url=where
+        ) as service,
+        superuser(primary) as connection,
+    ):
+        await connection.execute(
+            "TRUNCATE retention.reads, retention.plates, retention.devices, retention.device_days, retention.pass_due,"
+            " retention.outbox"
+        )
+        yield service
+
+
+@asynccontextmanager
+async def superuser(server):
+    connection = await asyncpg.connect(server.superuser_url(NAME))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def catch_up(servers, retention):
+    """Send a heartbeat and wait until the replica has it, with all before."""
+    await retention.running.replica.send_heartbeat()
+    async with superuser(servers[0]) as primary, superuser(servers[1]) as replica:
+        written = await primary.fetchval("SELECT pg_current_wal_insert_lsn()::text")
+        deadline = time.monotonic() + 20
+        while not await replica.fetchval(
+            "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", written
+        ):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def lag(servers):
+    """Stop the replay on the replica for a while."""
+    async with superuser(servers[1]) as replica:
+        await replica.execute("SELECT pg_wal_replay_pause()")
+        while await replica.fetchval("SELECT pg_get_wal_replay_pause_state()") != "paused":
+            await asyncio.sleep(0.02)
+        try:
+            yield
+        finally:
+            await replica.execute("SELECT pg_wal_replay_resume()")
+
+
+@asynccontextmanager
+async def answered_by(server, why=""):
+    """Check that one search in this context is answered by `server`."""
+    named = {"server": server, "why": why}
+
+    def count():
+        return REGISTRY.get_sample_value("alpr_searches_by_server_total", named) or 0
+
+    before = count()
+    yield
+    assert count() == before + 1
+
+
+async def test_a_replica_answers_and_the_disclosure_commits_on_the_primary(servers, retention):
+    await retention.store(*(a_read(f"7ABC12{n}", NOON - timedelta(minutes=n)) for n in range(5)))
+    await catch_up(servers, retention)
+    async with answered_by("replica"):
+        found = await retention.search(plate="7ABC*", limit=3)
+    assert [read["plate"] for read in found["items"]] == ["7ABC120", "7ABC121", "7ABC122"]
+    [disclosed] = await retention.emitted(RecordsDisclosed)
+    assert disclosed.count == 3
+
+
+async def test_a_replica_without_the_last_purge_does_not_answer(servers, retention):
+    await retention.store(a_read("1OLD001", DUE - timedelta(days=1)), a_read("7ABC123", NOON))
+    await catch_up(servers, retention)
+    async with lag(servers):
+        await purge(retention)
+        assert await left(retention) == ["7ABC123"]
+        await retention.running.replica.send_heartbeat()
+        async with answered_by("primary", "purge or hold not replayed"):
+            assert await retention.plates(plate="7ABC123") == ["7ABC123"]
+    await catch_up(servers, retention)
+    async with answered_by("replica"):
+        assert await retention.plates(plate="7ABC123") == ["7ABC123"]
+
+
+async def test_a_replica_without_the_last_hold_does_not_answer(servers, retention):
+    await retention.store(a_read("7ABC123", NOON))
+    await catch_up(servers, retention)
+    async with lag(servers):
+        await retention.post("/v1/holds", HOLD, 201)
+        async with answered_by("primary", "purge or hold not replayed"):
+            assert await retention.plates(plate="7ABC123") == ["7ABC123"]
+
+
+async def test_a_replica_far_behind_does_not_answer_so_new_reads_are_found(servers, retention):
+    await catch_up(servers, retention)
+    async with lag(servers):
+        await retention.store(a_read("7ABC123", NOON))
+        retention.running.replica._most_behind = timedelta(milliseconds=50)
+        await asyncio.sleep(0.1)
+        async with answered_by("primary", "behind"):
+            assert await retention.plates(plate="7ABC123") == ["7ABC123"]
+
+
+async def test_the_primary_answers_while_the_replica_is_away(servers, retention):
+    await retention.store(a_read("7ABC123", NOON))
+    await catch_up(servers, retention)
+    servers[1].stop()
+    try:
+        async with answered_by("primary", "away"):
+            assert await retention.plates(plate="7ABC123") == ["7ABC123"]
+    finally:
+        servers[1].start()
+    await catch_up(servers, retention)
+    async with answered_by("replica"):
+        assert await retention.plates(plate="7ABC123") == ["7ABC123"]
+
+
+async def test_a_search_that_the_replica_cancels_is_read_from_the_primary(servers, retention):
+    await retention.store(a_read("7ABC123", NOON))
+    await catch_up(servers, retention)
+    replica = retention.running.replica
+    async def query(connection):
+        if (await connection.exec_driver_sql("SELECT pg_is_in_recovery()")).scalar_one():
+            raise_conflict = (
+                "DO $$ BEGIN RAISE EXCEPTION 'conflict' USING ERRCODE = '40001'; END $$"
+            )
+            await connection.exec_driver_sql(raise_conflict)
+        return "read"
+
+    async with answered_by("primary", "away"), retention.runtime.db.begin() as connection:
+        assert await replica.read(connection, query) == "read"
