@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.retention.actions.holds import check_purpose
 from services.retention.actions.searches import FoundReads, ReadsPage, search
 from services.retention.domain.criteria import Criteria
+from services.retention.store.replica import Replica
 from shared.access.grant import Grant
 from shared.access.rechecks import check_again
 from shared.postgres.unit_of_work import UnitOfWork
@@ -23,6 +24,7 @@ class ReadExport:
     grant: Grant
     asked: Criteria
     timeout_s: float
+    replica: Replica | None
     first: FoundReads
 
     async def pieces(self) -> AsyncIterator[ReadsPage]:
@@ -36,13 +38,21 @@ class ReadExport:
         yield page
         while page.next is not None:
             check_again(self.runtime, self.grant)
-            found = await _piece(self.runtime, self.grant, self.asked, page.next, self.timeout_s)
+            found = await _piece(
+                self.runtime, self.grant, self.asked, page.next, self.timeout_s, self.replica
+            )
             page = found.page
             yield page
 
 
 async def begin(
-    runtime: ApiRuntime, grant: Grant, asked: Criteria, *, after: str | None, timeout_s: float
+    runtime: ApiRuntime,
+    grant: Grant,
+    asked: Criteria,
+    *,
+    after: str | None,
+    timeout_s: float,
+    replica: Replica | None,
 ) -> ReadExport:
     """Disclose the first piece of an export of the reads that match, of the caller's agency.
 
@@ -50,16 +60,28 @@ async def begin(
     contains all that the criteria cover; RefusedByRule past the limit of records a day; Unavailable.
     """
     check_purpose(grant, asked)
-    first = await _piece(runtime, grant, asked, after, timeout_s)
-    return ReadExport(runtime, grant, asked, timeout_s, first)
+    first = await _piece(runtime, grant, asked, after, timeout_s, replica)
+    return ReadExport(runtime, grant, asked, timeout_s, replica, first)
 
 
 async def _piece(
-    runtime: ApiRuntime, grant: Grant, asked: Criteria, after: str | None, timeout_s: float
+    runtime: ApiRuntime,
+    grant: Grant,
+    asked: Criteria,
+    after: str | None,
+    timeout_s: float,
+    replica: Replica | None,
 ) -> FoundReads:
     """Read, disclose and count up to `PIECE` reads, and commit that."""
     async with runtime.db.begin() as connection:
         work = UnitOfWork(connection, runtime.service, runtime.clock)
         return await search(
-            runtime.policy, work, grant, asked, after=after, limit=PIECE, timeout_s=timeout_s
+            runtime.policy,
+            work,
+            grant,
+            asked,
+            after=after,
+            limit=PIECE,
+            timeout_s=timeout_s,
+            replica=replica,
         )

@@ -49,6 +49,7 @@ async def export_reads(
         body.criteria(region.region if region else None),
         after=body.after,
         timeout_s=retention.settings.retention_search_timeout_s,
+        replica=retention.replica,
     )
     about = ReadExportOut.of(export)
     headers = {

@@ -189,6 +189,7 @@ async def test_a_search_that_the_replica_cancels_is_read_from_the_primary(server
     await retention.store(a_read("7ABC123", NOON))
     await catch_up(servers, retention)
     replica = retention.running.replica
+
     async def query(connection):
         if (await connection.exec_driver_sql("SELECT pg_is_in_recovery()")).scalar_one():
             raise_conflict = (
