@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "retention_0018"
-down_revision = "retention_0015"
+down_revision = "retention_0014"
 
 ONE_ROW = "single boolean PRIMARY KEY DEFAULT true CHECK (single)"
 
