@@ -138,6 +138,7 @@ async def test_a_replica_answers_and_the_disclosure_commits_on_the_primary(serve
     assert disclosed.count == 3
 
 
+@pytest.mark.clause("468.5/schedule")
 async def test_a_replica_without_the_last_purge_does_not_answer(servers, retention):
     await retention.store(a_read("1OLD001", DUE - timedelta(days=1)), a_read("7ABC123", NOON))
     await catch_up(servers, retention)
