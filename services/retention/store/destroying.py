@@ -19,7 +19,7 @@ from services.retention.store.holds import Hold, HoldsInForce
 from services.retention.store.locks import HOLDS, MONTH, Locks
 from services.retention.store.partitions import TABLES, Month, Partitions
 from services.retention.store.purged import KINDS, Purged
-from services.retention.store.replica import count_change
+from services.retention.store.replica import ReplicaMarks
 from services.retention.store.runs import Runs
 
 SLICE_ROWS = 50_000
@@ -249,7 +249,7 @@ class Destruction:
         await Locks(self._connection).exclusive(HOLDS)
         if await HoldsInForce(self._connection).ids() - {hold.hold_id for hold in seen}:
             raise HoldArrived
-        await count_change(self._connection)
+        await ReplicaMarks(self._connection).count_change()
 
     async def _run_slice(
         self,

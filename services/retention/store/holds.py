@@ -15,7 +15,7 @@ from services.retention.store.conditions import of_captures, of_reads
 from services.retention.store.exports import FROM_EXPORTS, UNBOOKED
 from services.retention.store.locks import HOLDS, Locks
 from services.retention.store.records import COLUMNS, Read, Records
-from services.retention.store.replica import count_change
+from services.retention.store.replica import ReplicaMarks
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.events import Actor
@@ -122,7 +122,7 @@ class Holds:
     async def place(self, hold: Hold) -> None:
         """Put a hold into force; a purge step that has not committed yet sees it and starts again."""
         await Locks(self._connection).exclusive(HOLDS)
-        await count_change(self._connection)
+        await ReplicaMarks(self._connection).count_change()
         await self._connection.execute(
             _INSERT,
             {
@@ -192,14 +192,14 @@ class Holds:
 
     async def release(self, hold_id: UUID, *, by: Actor, at: datetime, reason: str) -> None:
         """End a hold; the next purge destroys the due records that only this hold kept."""
-        await count_change(self._connection)
+        await ReplicaMarks(self._connection).count_change()
         await self._connection.execute(
             _RELEASE, {"hold_id": hold_id, "by": _json(by), "at": at, "reason": reason}
         )
 
     async def confirm(self, hold_id: UUID, *, by: Actor, at: datetime, reason: str) -> None:
         """Record a second person's confirmation of a hold; its records may be shown from then on."""
-        await count_change(self._connection)
+        await ReplicaMarks(self._connection).count_change()
         await self._connection.execute(
             _CONFIRM, {"hold_id": hold_id, "by": _json(by), "at": at, "reason": reason}
         )

@@ -33,12 +33,18 @@ _CHANGE = text("UPDATE replica_marks SET changes = changes + 1")
 _HEARTBEAT = text("UPDATE replica_heartbeat SET beat_at = clock_timestamp()")
 
 
-async def count_change(connection: AsyncConnection) -> None:
-    """Count a change that a replica must have before it answers; commits with the caller's transaction.
+class ReplicaMarks:
+    """The marks by which a replica shows that it has a change."""
 
-    Other transactions that count wait until this one ends, so it belongs at the end of a transaction.
-    """
-    await connection.execute(_CHANGE)
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def count_change(self) -> None:
+        """Count a change that a replica must have before it answers; commits with the transaction.
+
+        Other transactions that count wait until this one ends, so it belongs at the end of a transaction.
+        """
+        await self._connection.execute(_CHANGE)
 
 
 class Replica:
