@@ -15,7 +15,14 @@ from shared.events import (
     RecordsDisclosed,
     RecordsPurged,
 )
-from shared.postgres.database import OWN_VERSIONS, Database, _alembic
+from shared.postgres.database import (
+    OWN_VERSIONS,
+    SHARED_MIGRATIONS,
+    SHARED_VERSIONS,
+    Database,
+    _alembic,
+    _upgrade,
+)
 from tests.integration.retention.conftest import DEVICE, JPEG, SOLANO, a_capture, a_read
 from tests.integration.retention.holding import (
     LONG_AGO,
@@ -177,8 +184,7 @@ def moved_to(connection, migrations, version):
     config = _alembic(migrations)
     config.attributes["connection"] = connection
     config.attributes["version_table"] = OWN_VERSIONS
-    move = command.upgrade if version == "head" else command.downgrade
-    move(config, version)
+    command.upgrade(config, version)
 
 
 @pytest.mark.clause("468.5/hold-release")
@@ -187,7 +193,6 @@ async def test_holds_that_one_person_placed_and_released_stay_as_they_are_at_the
 ):
     migrations = repository / "services/retention/migrations"
     db = Database(database_url, "retention")
-    await db.migrate(migrations)
     placed = text(
         "INSERT INTO holds (hold_id, agency_ori, basis, case_number, description, criteria,"
         " placed_by, placed_at) VALUES (gen_random_uuid(), 'CA0520100', 'evidence', '26-1', 'x',"
@@ -195,6 +200,9 @@ async def test_holds_that_one_person_placed_and_released_stay_as_they_are_at_the
     )
     own = text(RELEASED.format(by="placed_by"))
     async with db.begin() as connection:
+        await connection.execute(text("DROP SCHEMA retention CASCADE"))
+        await connection.execute(text("CREATE SCHEMA retention"))
+        await connection.run_sync(_upgrade, SHARED_MIGRATIONS, SHARED_VERSIONS)
         await connection.run_sync(moved_to, migrations, "retention_0012")
         await connection.execute(placed)
         await connection.execute(own)
