@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
@@ -47,6 +47,17 @@ async def test_a_listed_plate_raises_one_unverified_hit_and_announces_it(hotlist
     [raised] = await hotlist.announced(HitRaised)
     assert str(raised.hit_id) == hit["hit_id"]
     assert (raised.read_id, raised.source, raised.tier) == (read.read_id, "state", "high")
+
+
+@pytest.mark.clause("wall/keyed-ids")
+async def test_the_id_of_a_hit_does_not_show_when_its_read_was_captured(hotlist):
+    """The id stays in the log after the read is purged; ids of reads begin with that moment."""
+    await hotlist.listed("7ABC123")
+    read = hotlist.read()
+    await hotlist.see(read)
+    [hit] = await hotlist.hits()
+    begins_with_ms = UUID(hit["hit_id"]).int >> 80
+    assert abs(begins_with_ms - read.captured_at.timestamp() * 1000) > 10**9
 
 
 @pytest.mark.clause("468.4(f)/unverified")
