@@ -25,10 +25,7 @@ from services.retention.store.replica import Replica
 from shared.access.grant import Grant
 from shared.core.errors import InvalidInput
 from shared.core.plates import PlatePattern
-from shared.postgres.database import sqlstate
-
-QUERY_CANCELED = "57014"
-"""The SQLSTATE of a statement that its time limit ended (PostgreSQL documentation, appendix A)."""
+from shared.postgres.database import QUERY_CANCELED, sqlstate
 
 MOST_PLATES = 5_000
 """The most plates from which a search starts. A search for more of them starts at the devices."""
