@@ -66,7 +66,7 @@ lint: $(STAMP) ## ruff, format and mypy --strict
 
 .PHONY: test
 test: lint ## All tests but those with a target of their own
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not apache and not s3 and not kubernetes and not bench"
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not bench"
 
 .PHONY: test-search
 test-search: $(STAMP) ## 10,000 random searches of 200,000 reads against a plain search of them [SEARCH_SEED=number]

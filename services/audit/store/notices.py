@@ -16,6 +16,13 @@ _DUE = text(
     ORDER BY f.raised_at, f.finding_id LIMIT :limit FOR NO KEY UPDATE OF f SKIP LOCKED
     """
 )
+# A statement sees the deliveries of its start: another replica may have sent a finding before this one locked it.
+_STILL_DUE = text(
+    """
+    SELECT id FROM unnest(CAST(:ids AS uuid[])) AS id LEFT JOIN finding_notices n ON n.finding_id = id
+    WHERE n.sent_at IS NULL AND (n.due_at IS NULL OR n.due_at <= :now)
+    """
+)
 _SENT = text(
     """
     INSERT INTO finding_notices (finding_id, attempts, due_at, sent_at)
@@ -59,7 +66,11 @@ class Notices:
     async def due(self, now: datetime, limit: int) -> list[Notice]:
         """Return and lock at most `limit` undelivered findings, oldest first; other replicas skip locked ones."""
         found = await self._connection.execute(_DUE, {"now": now, "limit": limit})
-        return [Notice(**row) for row in found.mappings()]
+        locked = [Notice(**row) for row in found.mappings()]
+        ids = [notice.finding_id for notice in locked]
+        still = await self._connection.execute(_STILL_DUE, {"ids": ids, "now": now})
+        due = set(still.scalars())
+        return [notice for notice in locked if notice.finding_id in due]
 
     async def sent(self, finding_ids: Sequence[UUID], now: datetime) -> None:
         """Record that the receiver accepted these findings."""

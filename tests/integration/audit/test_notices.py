@@ -5,9 +5,11 @@ import json
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import text
 
 from services.audit.domain.findings import a_finding
 from services.audit.settings import Settings
+from services.audit.store import notices
 from services.audit.store.findings import Findings
 from services.audit.workers.notices import NoticeSender
 from shared.core.errors import Unavailable
@@ -107,6 +109,22 @@ async def test_two_replicas_send_a_finding_once(find, sender, receiver):
     counts = await asyncio.gather(sender.send(), sender.send())
     assert sum(counts) == 3
     assert sum(len(body["findings"]) for _, body in receiver.got) == 3
+
+
+async def test_a_finding_sent_before_its_row_was_locked_is_not_sent_again(
+    find, sender, receiver, monkeypatch
+):
+    finding = await find()
+    assert await sender.send() == 1
+    before = """
+        SELECT f.finding_id, f.kind, f.raised_at, 0 AS attempts FROM findings f
+        WHERE CAST(:now AS timestamptz) IS NOT NULL LIMIT :limit FOR NO KEY UPDATE OF f SKIP LOCKED
+    """
+    monkeypatch.setattr(
+        notices, "_DUE", text(before)
+    )  # what a statement sees that began before the delivery
+    assert await sender.send() == 0
+    assert [body["findings"][0]["finding_id"] for _, body in receiver.got] == [finding]
 
 
 @pytest.mark.parametrize("url", ["http://hooks.example/x", "ftp://127.0.0.1/x", "hooks.example"])
