@@ -56,7 +56,7 @@ _EXPORTS_WITH_PLATE = """
             (SELECT FROM old_entries o WHERE o.plates @> ARRAY[CAST(:plate AS text)]
             AND o.plates <> '{}')
         ELSE EXISTS
-            (SELECT FROM sealed_values v WHERE v.plates @> ARRAY[CAST(:plate AS text)]
+            (SELECT FROM values_left v WHERE v.plates @> ARRAY[CAST(:plate AS text)]
             AND v.plates <> '{}'
             AND v.seq >= CAST(convert_from(x.entry, 'UTF8')::jsonb #>> '{data,first}' AS bigint)
             AND v.seq < CAST(convert_from(x.entry, 'UTF8')::jsonb #>> '{data,end}' AS bigint))
@@ -67,7 +67,7 @@ _EXPORTS_WITH_PLATE = """
 _WITH_PLATE = {
     "": f"""
         SELECT o.seq FROM entries o WHERE o.plates @> ARRAY[CAST(:plate AS text)] AND o.plates <> '{{}}'
-        UNION ALL SELECT v.seq FROM sealed_values v
+        UNION ALL SELECT v.seq FROM values_left v
             WHERE v.plates @> ARRAY[CAST(:plate AS text)] AND v.plates <> '{{}}'
         UNION ALL {_EXPORTS_WITH_PLATE}
     """,

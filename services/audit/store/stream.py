@@ -79,7 +79,7 @@ _CONTRADICTIONS = text(
     """
     SELECT e.seq, e.occurred_at AS at, v.captured_on, opened(v.disclosure) - 'captured_on' AS said,
         CAST(convert_from(e.entry, 'UTF8')::jsonb #>> '{data,count}' AS integer) AS count
-    FROM entries e JOIN sealed_values v ON v.seq = e.seq AND v.name = 'sighting'
+    FROM entries e JOIN values_left v ON v.seq = e.seq AND v.name = 'sighting'
     WHERE e.seq = ANY(:seqs) ORDER BY e.seq
     """
 )

@@ -1,4 +1,8 @@
-"""The sealed values beside the log, the keys of their salts, and the record of erased values."""
+"""The sealed values beside the log, the keys of their salts, and the record of erased values.
+
+A purge's values are listed in pieces, logged with the list, and deleted in pieces (ADR-0060). Queries read
+`values_left`, which has no value of a logged list, deleted or not.
+"""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -13,11 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.audit.domain.sealing import Value
 
 COLUMNS = ("seq", *Value.__struct_fields__)
-_SELECT = f"SELECT {', '.join(COLUMNS)} FROM sealed_values"  # noqa: S608 - constants
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM values_left"  # noqa: S608 - constants
 _OF_ENTRIES = text(f"{_SELECT} WHERE seq = ANY(:seqs) ORDER BY seq, name")
 _OF_SPAN = text(f"{_SELECT} WHERE seq >= :start AND seq < :end ORDER BY seq, name")
 _BEYOND = text(
-    "SELECT v.seq, v.name FROM sealed_values v"
+    "SELECT v.seq, v.name FROM values_left v"
     " WHERE NOT EXISTS (SELECT FROM entries e WHERE e.seq = v.seq) ORDER BY v.seq LIMIT 100"
 )
 _KEYS = text(
@@ -41,7 +45,9 @@ _ERASURES = text(
     "SELECT purged_event, erased_event, run_id, list_sha256,"
     " coalesce(certificate_sha256, '') AS certificate_sha256 FROM erasures ORDER BY erased_at, purged_event"
 )
-_LIST = text("SELECT seq, name, places FROM erased WHERE purged_event = :purged ORDER BY seq, name")
+_LINES = text(
+    "SELECT seq, name, places FROM erased WHERE purged_event = :purged ORDER BY seq, name"
+)
 _BEFORE = text(
     "SELECT purged_event, r.seq, r.name, r.places FROM erased r JOIN erasures x USING (purged_event)"
     " JOIN entries e ON e.event_id = x.erased_event AND e.seq >= :start"
@@ -58,11 +64,14 @@ _PENDING = text(
 )
 _OF_DAY = text(
     """
-    SELECT DISTINCT reads_of(opened(p.disclosure)) FROM sealed_values v
+    SELECT DISTINCT reads_of(opened(p.disclosure)) FROM values_left v
     CROSS JOIN LATERAL unnest(coalesce(v.records, ARRAY[v.disclosure])) AS p (disclosure)
     WHERE v.sighting AND v.captured_on = :day AND p.disclosure IS NOT NULL
     """
 )
+_LIST = text("SELECT list_erased(:purged, CAST(:held AS text[]), CAST(:gone AS text[]), :most)")
+_LOGGED = text("SELECT purged_event FROM erasings WHERE logged ORDER BY purged_event")
+_DELETE = text("SELECT delete_erased(:purged, :most)")
 _ERASE = text(
     "SELECT * FROM erase_values(:purged, :erasing, CAST(:held AS text[]), CAST(:gone AS text[]))"
 )
@@ -175,17 +184,42 @@ class Values:
         day = before.astimezone(UTC).date()
         return set((await self._connection.execute(_OF_DAY, {"day": day})).scalars())
 
+    async def list_erased(
+        self, purged: UUID, held: Sequence[str], gone: Sequence[str], most: int
+    ) -> bool:
+        """List what the purge of entry `purged` erases of the next `most` groups; return whether more groups follow.
+
+        Nothing acts on the list before `erase`. Returns False if that was done before.
+        """
+        if await self._is_erased(purged):
+            return False
+        values = {"purged": purged, "held": list(held), "gone": list(gone), "most": most}
+        return bool((await self._connection.execute(_LIST, values)).scalar_one())
+
+    async def logged(self) -> list[UUID]:
+        """Return the entries of the purges whose erasing is logged and whose values are not all deleted."""
+        return list((await self._connection.execute(_LOGGED)).scalars())
+
+    async def delete_erased(self, purged: UUID, most: int) -> bool:
+        """Delete the next `most` listed values of a logged erasing; return whether more follow."""
+        values = {"purged": purged, "most": most}
+        return bool((await self._connection.execute(_DELETE, values)).scalar_one())
+
+    async def _is_erased(self, purged: UUID) -> bool:
+        known = await self._connection.execute(
+            text("SELECT 1 FROM erasures WHERE purged_event = :purged"), {"purged": purged}
+        )
+        return known.first() is not None
+
     async def erase(
         self, purged: UUID, erasing: UUID, held: Sequence[str], gone: Sequence[str]
     ) -> Done | None:
         """Erase the values of the records that the purge of entry `purged` destroyed; None if this was done before.
 
-        The transaction commits only with a `values.erased` entry of event id `erasing`.
+        From the commit on the values are gone for every query; `delete_erased` then deletes their rows. The
+        transaction commits only with a `values.erased` entry of event id `erasing`.
         """
-        known = await self._connection.execute(
-            text("SELECT 1 FROM erasures WHERE purged_event = :purged"), {"purged": purged}
-        )
-        if known.first() is not None:
+        if await self._is_erased(purged):
             return None
         values = {"purged": purged, "erasing": erasing, "held": list(held), "gone": list(gone)}
         row = (await self._connection.execute(_ERASE, values)).mappings().one()
@@ -230,7 +264,7 @@ class Values:
 
     async def lines(self, erasure: Erasure) -> AsyncIterator[str]:
         """Yield the lines of an erasing's list, in the list's order."""
-        async with self._connection.stream(_LIST, {"purged": erasure.purged_event}) as found:
+        async with self._connection.stream(_LINES, {"purged": erasure.purged_event}) as found:
             async for row in found:
                 places = None if row.places is None else frozenset(row.places)
                 yield erased_line(row.seq, row.name, places)
@@ -251,7 +285,7 @@ class Values:
     async def count(self, start: int, end: int) -> int:
         """Return the number of groups, whole or in part, that remain of the entries from `start` to before `end`."""
         found = await self._connection.execute(
-            text("SELECT count(*) FROM sealed_values WHERE seq >= :start AND seq < :end"),
+            text("SELECT count(*) FROM values_left WHERE seq >= :start AND seq < :end"),
             {"start": start, "end": end},
         )
         return int(found.scalar_one())
@@ -261,7 +295,7 @@ class Values:
         found = await self._connection.execute(
             text(
                 "SELECT coalesce(sum(coalesce(cardinality(array_remove(records, NULL)), 1)), 0)"
-                " FROM sealed_values WHERE seq >= :start AND seq < :end"
+                " FROM values_left WHERE seq >= :start AND seq < :end"
             ),
             {"start": start, "end": end},
         )

@@ -1,12 +1,14 @@
 """Erases the sealed values of purged records, as soon as the log contains the purge's certificate.
 
-Follows the `records.purged` entries of its own log: the database shows which purges are pending, and an
-interrupted run is repeated. Each erasing commits whole, with its `values.erased` entry, which names the
-purge's certificate of destruction.
+Follows the `records.purged` entries of its own log: the database shows which purges are pending, and how far each
+erasing is. An erasing lists the values in pieces, commits the list with its `values.erased` entry, which names the
+purge's certificate of destruction, and deletes the values in pieces. Only that commit locks the log (ADR-0060).
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from time import perf_counter
 
 import msgspec
 
@@ -30,6 +32,12 @@ The log erases no value of the purge before its certificate. Retention needs a d
 objects.
 """
 
+FEWEST, MOST = 100, 20_000
+"""Bounds of the groups that one transaction lists or deletes."""
+
+PIECE_S = 0.5
+"""Time that a transaction which lists or deletes should take."""
+
 
 class Eraser:
     """Erases values for purges; several may run, and each purge is applied once."""
@@ -44,6 +52,7 @@ class Eraser:
         A purge with an invalid list raises a finding, and its values stay.
         Raises: Unavailable if Postgres or the object store does not answer.
         """
+        await self._delete()
         async with self._runtime.db.begin() as connection:
             pending = await Values(connection).pending()
         done = 0
@@ -67,12 +76,32 @@ class Eraser:
         if certificate is None:
             return self._wait(pending)
         held, gone = await self._read(purged, named)
+        await self._in_pieces(lambda v, most: v.list_erased(purged.event_id, held, gone, most))
         erased = await self._writer.erase(purged, named, held, gone)
+        await self._delete()
         if erased is not None:
-            async with self._runtime.db.begin() as connection:
-                await forget_statistics(connection)
             log.info("purge run %s: %d values erased from the log", purged.run_id, erased.groups)
         return erased is not None
+
+    async def _delete(self) -> None:
+        """Delete the values whose erasing is logged, also those that an interrupted run left."""
+        async with self._runtime.db.begin() as connection:
+            logged = await Values(connection).logged()
+        for purged in logged:
+            await self._in_pieces(lambda v, most, of=purged: v.delete_erased(of, most))
+        if logged:
+            async with self._runtime.db.begin() as connection:
+                await forget_statistics(connection)
+
+    async def _in_pieces(self, step: Callable[[Values, int], Awaitable[bool]]) -> None:
+        """Repeat a step until it returns False, each in a transaction, with as much work as fits `PIECE_S`."""
+        most, more = FEWEST, True
+        while more:
+            began = perf_counter()
+            async with self._runtime.db.begin() as connection:
+                more = await step(Values(connection), most)
+            wanted = most * PIECE_S / (perf_counter() - began)
+            most = max(FEWEST, min(MOST, 4 * most, int(wanted)))
 
     def _wait(self, pending: Pending) -> bool:
         """Return False while the certificate may still come. Raises: InternalFault once it is overdue."""
