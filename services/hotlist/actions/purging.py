@@ -1,9 +1,14 @@
-"""Applies the custodian's purges to hits: no hit outlives its read as a copy of it (468.5)."""
+"""Applies the custodian's purges to hits: no hit outlives its read as a copy of it (468.5).
+
+A purge takes many short transactions, and the consumer repeats one that was cut off.
+"""
 
 from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
-from services.hotlist.store.purging import BEGINNING, Purging
+from services.hotlist.store.purging import BEGINNING, Place, Purging
 from shared.core.ids import id_digest
 from shared.events import PurgeList, RecordsPurged
 from shared.objects.purge_list import ListReader
@@ -39,12 +44,27 @@ class HitPurge:
             if following is None:
                 break
             after = following
+        await self._purge_beside(event.before, hits, reads)
         async with self._runtime.db.begin() as connection:
-            await Purging(connection).purge_beside(event.before, hits, reads)
             await self._secrets.destroy(connection, event.before)
         async with self._runtime.db.begin() as connection:
             await forget_statistics(connection)
         return gone
+
+    async def _purge_beside(
+        self, before: datetime, hits: Collection[UUID], reads: Collection[UUID]
+    ) -> None:
+        """Delete the purged reads' sightings of hits that stay, and their outvotes."""
+        staying = sorted(hits)
+        for start in range(0, len(staying), PURGED_AT_ONCE):
+            some = staying[start : start + PURGED_AT_ONCE]
+            async with self._runtime.db.begin() as connection:
+                await Purging(connection).purge_sightings(before, some, reads)
+        after: Place | None = BEGINNING
+        while after is not None:
+            async with self._runtime.db.begin() as connection:
+                purging = Purging(connection)
+                after = await purging.purge_outvoted(before, after, reads, PURGED_AT_ONCE)
 
     async def _held(self, event: RecordsPurged, named: PurgeList) -> tuple[set[UUID], set[UUID]]:
         """Return the hits that stay, and the held reads that hits or outvotes refer to."""

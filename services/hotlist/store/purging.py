@@ -35,11 +35,16 @@ _OTHER_SIGHTINGS = text(
     "DELETE FROM sightings WHERE hit_id = ANY(:hits) AND captured_at < :before"
     " AND NOT read_id = ANY(:reads)"
 )
-_OTHER_OUTVOTED = text(
-    "DELETE FROM outvoted WHERE captured_at < :before AND NOT read_id = ANY(:reads)"
+_OUTVOTED_DUE = text(
+    "SELECT captured_at, read_id FROM outvoted WHERE captured_at < :before"
+    " AND (captured_at, read_id) > (:at, :after) ORDER BY captured_at, read_id LIMIT :limit"
 )
+_NOT_OUTVOTED = text("DELETE FROM outvoted WHERE read_id = ANY(:reads)")
 
-BEGINNING = (datetime.fromisoformat("0001-01-02T00:00Z"), UUID(int=0))
+Place = tuple[datetime, UUID]
+"""The capture and the id of the last row of a piece."""
+
+BEGINNING: Place = (datetime.fromisoformat("0001-01-02T00:00Z"), UUID(int=0))
 
 
 class Purging:
@@ -60,11 +65,11 @@ class Purging:
     async def purge(
         self,
         before: datetime,
-        after: tuple[datetime, UUID],
+        after: Place,
         held: Collection[UUID],
         now: datetime,
         limit: int,
-    ) -> tuple[int, tuple[datetime, UUID] | None]:
+    ) -> tuple[int, Place | None]:
         """Purge the hits captured before `before`, of the next `limit` after `after`.
 
         Deletes a hit without a verification or disposition: it is only a copy of its read. Clears the read's
@@ -84,16 +89,28 @@ class Purging:
             return len(due), None
         return len(due), (rows[-1].captured_at, rows[-1].hit_id)
 
-    async def purge_beside(
+    async def purge_sightings(
         self, before: datetime, hits: Collection[UUID], reads: Collection[UUID]
     ) -> None:
-        """Delete the purged reads' sightings of hits that stay, and the outvotes of purged reads.
+        """Delete the purged reads' sightings of hits that stay.
 
         Args:
             before: the purge's time limit.
-            hits: the hits that stay.
+            hits: hits that stay.
             reads: the held reads that hits or outvotes refer to.
         """
         parameters = {"before": before, "hits": list(hits), "reads": list(reads)}
         await self._connection.execute(_OTHER_SIGHTINGS, parameters)
-        await self._connection.execute(_OTHER_OUTVOTED, parameters)
+
+    async def purge_outvoted(
+        self, before: datetime, after: Place, held: Collection[UUID], limit: int
+    ) -> Place | None:
+        """Delete the outvotes of reads captured before `before`, of the next `limit` after `after`, except `held`.
+
+        Returns the next `after`; None at the end.
+        """
+        parameters = {"before": before, "at": after[0], "after": after[1], "limit": limit}
+        rows = (await self._connection.execute(_OUTVOTED_DUE, parameters)).all()
+        gone = [row.read_id for row in rows if row.read_id not in held]
+        await self._connection.execute(_NOT_OUTVOTED, {"reads": gone})
+        return None if len(rows) < limit else (rows[-1].captured_at, rows[-1].read_id)

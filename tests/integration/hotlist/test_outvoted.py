@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from services.hotlist.store.purging import Purging
 from shared.events import PassReading, PassRecorded
 
 
@@ -64,13 +65,35 @@ async def test_a_read_that_won_its_vote_is_not_doubted(hotlist):
     assert await codes(hotlist) == []
 
 
-async def test_what_passes_said_goes_with_the_records(hotlist):
-    read, held = hotlist.read(), hotlist.read(ago_s=2)
-    await hotlist.handlers[PassRecorded]([passed(hotlist, read), passed(hotlist, held)])
+@pytest.mark.clause("wall/purge-list")
+async def test_what_passes_said_goes_with_the_records_in_pieces(hotlist, monkeypatch):
+    """A purge that is cut off between two pieces comes again, and does the rest."""
+    monkeypatch.setattr("services.hotlist.actions.purging.PURGED_AT_ONCE", 2)
+    held, *gone = (hotlist.read(ago_s=n) for n in range(6))
+    passes = [passed(hotlist, read) for read in (held, *gone)]
+    await hotlist.handlers[PassRecorded](passes)
     hotlist.clock.advance(days=400)
     late = hotlist.read()
     await hotlist.handlers[PassRecorded]([passed(hotlist, late)])
-    await hotlist.purge(hotlist.clock.now() - timedelta(days=399), held, gone=[read])
-    async with hotlist.runtime.db.begin() as connection:
-        left = await connection.execute(text("SELECT read_id FROM outvoted"))
-        assert set(left.scalars()) == {held.read_id, late.read_id}
+    due = hotlist.clock.now() - timedelta(days=399)
+
+    async def outvoted():
+        async with hotlist.runtime.db.begin() as connection:
+            return set((await connection.execute(text("SELECT read_id FROM outvoted"))).scalars())
+
+    purge_outvoted, pieces = Purging.purge_outvoted, 1
+
+    async def cut_off(*arguments):
+        nonlocal pieces
+        if not pieces:
+            raise RuntimeError("killed")
+        pieces -= 1
+        return await purge_outvoted(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Purging, "purge_outvoted", cut_off)
+        with pytest.raises(RuntimeError):
+            await hotlist.purge(due, held, gone=gone)
+    assert len(await outvoted()) == 5
+    await hotlist.purge(due, held, gone=gone)
+    assert await outvoted() == {held.read_id, late.read_id}
