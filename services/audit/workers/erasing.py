@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from time import perf_counter
+from uuid import UUID
 
 import msgspec
 
@@ -76,7 +77,9 @@ class Eraser:
         if certificate is None:
             return self._wait(pending)
         held, gone = await self._read(purged, named)
-        await self._in_pieces(lambda v, most: v.list_erased(purged.event_id, held, gone, most))
+        await self._in_pieces(
+            lambda values, most: values.list_erased(purged.event_id, held, gone, most)
+        )
         erased = await self._writer.erase(purged, named, held, gone)
         await self._delete()
         if erased is not None:
@@ -88,10 +91,13 @@ class Eraser:
         async with self._runtime.db.begin() as connection:
             logged = await Values(connection).logged()
         for purged in logged:
-            await self._in_pieces(lambda v, most, of=purged: v.delete_erased(of, most))
+            await self._delete_of(purged)
         if logged:
             async with self._runtime.db.begin() as connection:
                 await forget_statistics(connection)
+
+    async def _delete_of(self, purged: UUID) -> None:
+        await self._in_pieces(lambda values, most: values.delete_erased(purged, most))
 
     async def _in_pieces(self, step: Callable[[Values, int], Awaitable[bool]]) -> None:
         """Repeat a step until it returns False, each in a transaction, with as much work as fits `PIECE_S`."""
