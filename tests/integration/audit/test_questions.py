@@ -145,6 +145,19 @@ async def test_an_auditors_own_questions_are_in_the_log(some, ask, deliver):
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
+async def test_one_entry_that_an_auditor_reads_is_in_the_log(some, client, auditor, runtime, bus):
+    response = await client.get("/v1/entries/0", headers=auditor())
+    assert response.status_code == 200
+    await runtime.relay.drain()
+    [disclosed] = bus.events(RecordsDisclosed)
+    assert (disclosed.record_kind, disclosed.count) == ("audit_entry", 1)
+    assert disclosed.actor.person_id == AUDITOR
+    assert [(one.record_id, list(one.plates)) for one in disclosed.all_records] == [
+        ("0", ["7ABC123"])
+    ]
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
 @pytest.mark.parametrize("kind", ["criminal_investigation", "release", None])
 async def test_the_log_is_read_for_an_audit_only_and_the_refusal_is_recorded(
     some, client, auditor, runtime, bus, kind
