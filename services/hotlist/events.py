@@ -9,8 +9,8 @@ from services.hotlist.store.outvoted import Outvoted
 from shared.events import (
     Event,
     PassRecorded,
-    ReadRecognised,
-    ReadRecorded,
+    ReadsRecognised,
+    ReadsRecorded,
     RecordsPurged,
 )
 from shared.events.purges import check_floor
@@ -28,11 +28,11 @@ class Handlers:
         self._proofs = hotlist.proofs
         self._purge = HitPurge(hotlist.runtime, hotlist.secrets)
 
-    async def reads(self, events: Sequence[ReadRecorded]) -> None:
+    async def reads(self, events: Sequence[ReadsRecorded]) -> None:
         """Raise the hits of reads that cameras made. Raises: CaptureRefused; the errors of `Matcher.reads`."""
         await self._matcher.reads(self._proofs.edge(events))
 
-    async def recognised(self, events: Sequence[ReadRecognised]) -> None:
+    async def recognised(self, events: Sequence[ReadsRecognised]) -> None:
         """Raise the hits of reads of frames, with the device, time and place that ingest signed.
 
         Raises: CaptureRefused; the errors of `Matcher.reads`.
@@ -64,14 +64,14 @@ class Handlers:
     def by_event(self) -> dict[type[Event], Handler]:
         """The handler of each consumed event."""
         return {
-            ReadRecorded: self.reads,
-            ReadRecognised: self.recognised,
+            ReadsRecorded: self.reads,
+            ReadsRecognised: self.recognised,
             RecordsPurged: self.purged,
             PassRecorded: self.passes,
         }
 
 
-READS = (ReadRecorded, ReadRecognised)
+READS = (ReadsRecorded, ReadsRecognised)
 """The events that raise alerts."""
 
 

@@ -25,9 +25,11 @@ from shared.events import (
     CaptureReceived,
     Character,
     Event,
-    ReadRecognised,
+    ReadsRecognised,
+    RecognisedRead,
     signed_captures,
 )
+from shared.events.reads import id_of
 from shared.events.signed_captures import crop_key_of, read_id_of
 from shared.kafka.bus import Bus
 from shared.kafka.consumer import PROMPT, Handler, Subscription
@@ -152,7 +154,7 @@ class Captures:
         confident = [
             plate for plate in reading.plates if plate.reading.confidence >= self._min_confidence
         ]
-        reads = [self._read(capture, number, plate) for number, plate in enumerate(confident)]
+        reads = [_read(capture, number, plate) for number, plate in enumerate(confident)]
         await asyncio.gather(
             *(
                 self._objects.put(crop_key_of(capture, read.read_id), plate.crop_jpeg)
@@ -161,7 +163,7 @@ class Captures:
         )
         ids = [read.read_id for read in reads]
         processed = self._processed(capture, came, reading.duration_ms, read_ids=ids)
-        await self._bus.publish([*reads, processed])
+        await self._bus.publish([*self._events(capture, reads), processed])
         FRAMES.labels(came).inc()
         FRAME_S.observe(reading.duration_ms / 1000)
 
@@ -196,32 +198,42 @@ class Captures:
             reason=reason,
         )
 
-    def _read(self, capture: CaptureReceived, number: int, plate: Plate) -> ReadRecognised:
-        read_id = read_id_of(capture.capture_id, number)
-        reading, box = plate.reading, plate.box
-        return ReadRecognised(
-            event_id=derive_id("read.recognised", read_id),
+    def _events(
+        self, capture: CaptureReceived, reads: list[RecognisedRead]
+    ) -> list[ReadsRecognised]:
+        """Return one event for the reads of a capture; none for a capture without reads."""
+        if not reads:
+            return []
+        event = ReadsRecognised(
+            event_id=id_of(reads),
             occurred_at=self._clock.now(),
-            capture_id=capture.capture_id,
             capture=signed_captures.of(capture),
-            number=number,
-            read_id=read_id,
-            plate=PlateText(reading.plate),
-            plate_as_read=reading.plate_as_read,
-            confidence=round(reading.confidence, 4),
-            model=self._pool.model,
-            region=reading.region,
-            characters=[
-                Character(one.text, round(one.confidence, 4)) for one in reading.characters
-            ],
-            box=Box(box.x_px, box.y_px, box.width_px, box.height_px),
-            has_crop=True,
-            alternatives=[
-                Alternative(PlateText(one.plate), round(one.probability, 4))
-                for one in reading.alternatives
-            ],
-            misread_risk=None if reading.misread_risk is None else round(reading.misread_risk, 4),
+            capture_id=capture.capture_id,
+            device_id=capture.device_id,
+            engine=self._pool.model,
+            reads=reads,
         )
+        return [event]
+
+
+def _read(capture: CaptureReceived, number: int, plate: Plate) -> RecognisedRead:
+    reading, box = plate.reading, plate.box
+    return RecognisedRead(
+        read_id=read_id_of(capture.capture_id, number),
+        number=number,
+        plate=PlateText(reading.plate),
+        plate_as_read=None if reading.plate_as_read == reading.plate else reading.plate_as_read,
+        confidence=round(reading.confidence, 4),
+        region=reading.region,
+        characters=[Character(one.text, round(one.confidence, 4)) for one in reading.characters],
+        box=Box(box.x_px, box.y_px, box.width_px, box.height_px),
+        has_crop=True,
+        alternatives=[
+            Alternative(PlateText(one.plate), round(one.probability, 4))
+            for one in reading.alternatives
+        ],
+        misread_risk=None if reading.misread_risk is None else round(reading.misread_risk, 4),
+    )
 
 
 def subscriptions(service: RecognitionService) -> Sequence[Subscription]:

@@ -12,8 +12,8 @@ from shared.events import (
     HitDisposed,
     HitRaised,
     HitVerified,
-    ReadRecognised,
-    ReadRecorded,
+    ReadsRecognised,
+    ReadsRecorded,
     ReleaseApproved,
 )
 from shared.kafka.consumer import Handler, Subscription
@@ -39,11 +39,11 @@ class Handlers:
         self._wake = retention.wake
         self._proofs = retention.proofs
 
-    async def reads(self, events: Sequence[ReadRecorded]) -> None:
+    async def reads(self, events: Sequence[ReadsRecorded]) -> None:
         """Store reads made by cameras. Raises: CaptureRefused; the errors of `Recorder.reads`."""
         await self._recorder.reads(self._proofs.edge(events))
 
-    async def recognised(self, events: Sequence[ReadRecognised]) -> None:
+    async def recognised(self, events: Sequence[ReadsRecognised]) -> None:
         """Store reads of frames, with the device, time and place that ingest signed.
 
         Raises: CaptureRefused for a read whose capture does not have ingest's signature.
@@ -87,8 +87,8 @@ def subscriptions(retention: RetentionService) -> list[Subscription]:
     """Return the subscriptions of this service, one per group."""
     handlers = Handlers(retention)
     records: Mapping[type[Event], Handler] = {
-        ReadRecorded: handlers.reads,
-        ReadRecognised: handlers.recognised,
+        ReadsRecorded: handlers.reads,
+        ReadsRecognised: handlers.recognised,
         CaptureProcessed: handlers.captures,
     }
     hits: Mapping[type[Event], Handler] = {

@@ -30,10 +30,9 @@ from shared.events.captures import (
     CaptureReceived,
     Character,
     Image,
+    OtherCharacter,
     Place,
     ReadContradicted,
-    ReadRecognised,
-    ReadRecorded,
     SignedCapture,
 )
 from shared.events.hits import (
@@ -62,6 +61,14 @@ from shared.events.people import (
     TrainingRecorded,
 )
 from shared.events.purges import PurgeChanged, PurgeList, RecordsPurged
+from shared.events.reads import (
+    EventOfReads,
+    Read,
+    ReadsRecognised,
+    ReadsRecorded,
+    RecognisedRead,
+    RecordedRead,
+)
 from shared.events.releases import (
     AgencyChanged,
     ReleaseApproved,
@@ -98,6 +105,7 @@ __all__ = [
     "DisplayedEntry",
     "Dissent",
     "Event",
+    "EventOfReads",
     "EvidenceBooked",
     "EvidenceChanged",
     "FindingChanged",
@@ -116,6 +124,7 @@ __all__ = [
     "LogClosed",
     "LogCovered",
     "LogDestroyed",
+    "OtherCharacter",
     "PassReading",
     "PassRecorded",
     "PeriodFixed",
@@ -126,9 +135,12 @@ __all__ = [
     "PurgeList",
     "PurposeDeclared",
     "PurposeRecord",
+    "Read",
     "ReadContradicted",
-    "ReadRecognised",
-    "ReadRecorded",
+    "ReadsRecognised",
+    "ReadsRecorded",
+    "RecognisedRead",
+    "RecordedRead",
     "RecordsDisclosed",
     "RecordsPurged",
     "RefusalsCounted",

@@ -75,6 +75,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Events with one key stay in order. Never a plate: keys leak into logs."""
         return str(self.event_id)
 
+    def present(self) -> "Event":
+        """Return the event in the version that consumers handle; a former version returns its successor."""
+        return self
+
 
 class AdministrativeEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An event that a person caused; the audit log records who, what and when."""

@@ -1,10 +1,11 @@
-"""Captures and reads: the hot path. Ids are derived, so a redelivery has no second effect."""
+"""Captures, and what else the events of captures and reads have in common."""
 
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from shared.core.types import Confidence, Latitude, Longitude, Ori, PlateText
 from shared.events.base import Event, Sealing
@@ -38,11 +39,19 @@ class Box(msgspec.Struct, frozen=True):
     height_px: int
 
 
-class Character(msgspec.Struct, frozen=True):
+class OtherCharacter(msgspec.Struct, frozen=True, array_like=True):
+    """A character that the engine considered in a place of the plate, with its probability."""
+
+    text: str
+    probability: Confidence
+
+
+class Character(msgspec.Struct, frozen=True, omit_defaults=True):
     """One character as read, with its probability if the engine gives one."""
 
     text: str
     confidence: Confidence | None = None
+    alternatives: Annotated[list[OtherCharacter], Meta(max_length=4)] = []
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -83,79 +92,6 @@ class CaptureReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     def key(self) -> str:
         """The device."""
         return str(self.device_id)
-
-
-class ReadRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A plate was read by the camera itself; published by ingest alone.
-
-    Until ADR-0020 recognition published its reads as this, too (`source` "recognition"); in memory they
-    still take this form, made of `ReadRecognised` and the signed capture.
-    """
-
-    TOPIC: ClassVar[str] = "alpr.read.recorded"
-
-    read_id: UUID
-    device_id: UUID
-    device_name: str
-    agency_ori: Ori  # owner of the camera, not of the hot list
-    captured_at: datetime
-    received_at: datetime
-    source: Literal["edge", "recognition"]
-    plate: PlateText
-    plate_as_read: str
-    confidence: (
-        Confidence  # lowest per-character probability; the engine's whole where it has no other
-    )
-    model: str  # name@digest, so a disputed read can be re-run
-    region: str | None = None  # ISO 3166-2 issuer; None = not determined, never guessed
-    capture_id: UUID | None = None
-    place: Place | None = None
-    characters: list[Character] = []
-    box: Box | None = None
-    crop_key: str | None = None  # the plate's crop in the object store
-    image_key: str | None = None  # the whole frame in the object store
-    vehicle_make: str | None = None  # as the engine named it; None = not determined, never guessed
-    vehicle_colour: str | None = None
-    alternatives: list[Alternative] = []  # the most probable plates, at most 3, `plate` first
-    misread_risk: Confidence | None = None  # 1 - probability that all of `plate` is right
-    late: bool | None = None  # as of a capture
-
-    @property
-    def key(self) -> str:
-        """The capture, or the device where there is none."""
-        return str(self.capture_id or self.device_id)
-
-
-class ReadRecognised(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A plate was read from a capture, by recognition.
-
-    Only the signed capture has device, time, place and keys of images: recognition decodes hostile images, and
-    consumers trust it for the text read only.
-    """
-
-    TOPIC: ClassVar[str] = "alpr.read.recognised"
-
-    capture_id: UUID  # the signed capture's
-    capture: SignedCapture
-    number: Annotated[int, msgspec.Meta(ge=0, le=255)]  # of the plate within the capture, from 0
-    read_id: UUID  # derived from capture and number
-    plate: PlateText
-    plate_as_read: str
-    confidence: Confidence  # lowest per-character probability
-    model: str  # name@digest, so a disputed read can be re-run
-    region: str | None = None  # None = not determined, never guessed
-    characters: list[Character] = []
-    box: Box | None = None
-    has_crop: bool = False  # its key follows from capture and read
-    vehicle_make: str | None = None  # as the engine named it; None = not determined, never guessed
-    vehicle_colour: str | None = None
-    alternatives: list[Alternative] = []  # the most probable plates, at most 3, `plate` first
-    misread_risk: Confidence | None = None  # 1 - probability that all of `plate` is right
-
-    @property
-    def key(self) -> str:
-        """The capture."""
-        return str(self.capture_id)
 
 
 class ReadContradicted(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,11 +1,15 @@
 """Former versions of events. No service publishes them; the log and Kafka may still hold some (ADR-0030)."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from shared.core.types import Ori
+from msgspec import Meta
+
+from shared.core.types import Confidence, Ori, PlateText
 from shared.events.base import AdministrativeEvent, Event
+from shared.events.captures import Alternative, Box, Character, Place, SignedCapture
+from shared.events.reads import ReadsRecognised, ReadsRecorded, RecognisedRead, RecordedRead
 from shared.events.releases import ReleaseCriteria
 
 
@@ -46,4 +50,138 @@ class ReleaseRequestedV1(AdministrativeEvent, frozen=True, kw_only=True, omit_de
         return str(self.request_id)
 
 
-PAST: tuple[type[Event], ...] = (RefusalsCountedV1, ReleaseRequestedV1)
+class ReadRecordedV1(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """`ReadsRecorded` when each read was an event of its own (ADR-0055).
+
+    Until ADR-0020 recognition published its reads as this, too (`source` "recognition").
+    """
+
+    TOPIC: ClassVar[str] = "alpr.read.recorded"
+    VERSION: ClassVar[int] = 1
+
+    read_id: UUID
+    device_id: UUID
+    device_name: str
+    agency_ori: Ori  # owner of the camera, not of the hot list
+    captured_at: datetime
+    received_at: datetime
+    source: Literal["edge", "recognition"]
+    plate: PlateText
+    plate_as_read: str
+    confidence: (
+        Confidence  # lowest per-character probability; the engine's whole where it has no other
+    )
+    model: str  # name@digest, so a disputed read can be re-run
+    region: str | None = None  # ISO 3166-2 issuer; None = not determined, never guessed
+    capture_id: UUID | None = None
+    place: Place | None = None
+    characters: list[Character] = []
+    box: Box | None = None
+    crop_key: str | None = None  # the plate's crop in the object store
+    image_key: str | None = None  # the whole frame in the object store
+    vehicle_make: str | None = None  # as the engine named it; None = not determined, never guessed
+    vehicle_colour: str | None = None
+    alternatives: list[Alternative] = []  # the most probable plates, at most 3, `plate` first
+    misread_risk: Confidence | None = None  # 1 - probability that all of `plate` is right
+    late: bool | None = None  # as of a capture
+
+    @property
+    def key(self) -> str:
+        """The capture, or the device where there is none."""
+        return str(self.capture_id or self.device_id)
+
+    def present(self) -> ReadsRecorded:
+        """Return a record of this read alone."""
+        read = RecordedRead(
+            read_id=self.read_id,
+            captured_at=self.captured_at,
+            plate=self.plate,
+            plate_as_read=self.plate_as_read,
+            confidence=self.confidence,
+            engine=self.model,
+            region=self.region,
+            capture_id=self.capture_id,
+            characters=self.characters,
+            box=self.box,
+            crop_key=self.crop_key,
+            image_key=self.image_key,
+            vehicle_make=self.vehicle_make,
+            vehicle_colour=self.vehicle_colour,
+            alternatives=self.alternatives,
+            misread_risk=self.misread_risk,
+            late=self.late,
+        )
+        return ReadsRecorded(
+            event_id=self.event_id,
+            occurred_at=self.occurred_at,
+            device_id=self.device_id,
+            device_name=self.device_name,
+            agency_ori=self.agency_ori,
+            received_at=self.received_at,
+            source=self.source,
+            place=self.place,
+            reads=[read],
+        )
+
+
+class ReadRecognisedV1(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """`ReadsRecognised` when each read was an event of its own (ADR-0055)."""
+
+    TOPIC: ClassVar[str] = "alpr.read.recognised"
+    VERSION: ClassVar[int] = 1
+
+    capture_id: UUID  # the signed capture's
+    capture: SignedCapture
+    number: Annotated[int, Meta(ge=0, le=255)]  # of the plate within the capture, from 0
+    read_id: UUID  # derived from capture and number
+    plate: PlateText
+    plate_as_read: str
+    confidence: Confidence  # lowest per-character probability
+    model: str  # name@digest, so a disputed read can be re-run
+    region: str | None = None  # None = not determined, never guessed
+    characters: list[Character] = []
+    box: Box | None = None
+    has_crop: bool = False  # its key follows from capture and read
+    vehicle_make: str | None = None  # as the engine named it; None = not determined, never guessed
+    vehicle_colour: str | None = None
+    alternatives: list[Alternative] = []  # the most probable plates, at most 3, `plate` first
+    misread_risk: Confidence | None = None  # 1 - probability that all of `plate` is right
+
+    @property
+    def key(self) -> str:
+        """The capture."""
+        return str(self.capture_id)
+
+    def present(self) -> ReadsRecognised:
+        """Return a record of this read alone."""
+        read = RecognisedRead(
+            read_id=self.read_id,
+            number=self.number,
+            plate=self.plate,
+            plate_as_read=self.plate_as_read,
+            confidence=self.confidence,
+            region=self.region,
+            characters=self.characters,
+            box=self.box,
+            has_crop=self.has_crop,
+            vehicle_make=self.vehicle_make,
+            vehicle_colour=self.vehicle_colour,
+            alternatives=self.alternatives,
+            misread_risk=self.misread_risk,
+        )
+        return ReadsRecognised(
+            event_id=self.event_id,
+            occurred_at=self.occurred_at,
+            capture=self.capture,
+            capture_id=self.capture_id,
+            engine=self.model,
+            reads=[read],
+        )
+
+
+PAST: tuple[type[Event], ...] = (
+    RefusalsCountedV1,
+    ReleaseRequestedV1,
+    ReadRecordedV1,
+    ReadRecognisedV1,
+)

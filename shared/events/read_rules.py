@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from shared.core.errors import InvalidInput
 from shared.core.plates import MAX_PLATE_CHARACTERS
 from shared.core.problem_codes import Common
-from shared.events import CaptureReceived, Place, ReadRecorded
+from shared.events import CaptureReceived, Place, Read
 
 FULL_CIRCLE_DEG = 360
 
@@ -35,7 +35,7 @@ _TEXTS = (
 )
 
 
-def check_reads(reads: Sequence[ReadRecorded], now: datetime) -> None:
+def check_reads(reads: Sequence[Read], now: datetime) -> None:
     """Raise InvalidInput for the first read that cannot be stored or computed with.
 
     The hot path: checks a batch as a whole, and read by read only if that check fails.
@@ -46,7 +46,7 @@ def check_reads(reads: Sequence[ReadRecorded], now: datetime) -> None:
         check_read(read, now)
 
 
-def _all_good(reads: Sequence[ReadRecorded], now: datetime) -> bool:
+def _all_good(reads: Sequence[Read], now: datetime) -> bool:
     earliest, latest = now - OLDEST, now + AHEAD
     texts: list[str | None] = []
     for read in reads:
@@ -67,7 +67,7 @@ def _all_good(reads: Sequence[ReadRecorded], now: datetime) -> bool:
     )
 
 
-def check_read(read: ReadRecorded, now: datetime) -> None:
+def check_read(read: Read, now: datetime) -> None:
     """Raise InvalidInput, naming the field, for a read that cannot be stored or computed with."""
     _check_times(read.captured_at, read.received_at, now)
     if _PLATE.fullmatch(read.plate) is None:

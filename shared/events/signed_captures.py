@@ -20,8 +20,10 @@ from shared.core.ids import derive_id, derive_with_time_of
 from shared.events import (
     CaptureProcessed,
     CaptureReceived,
-    ReadRecognised,
-    ReadRecorded,
+    Read,
+    ReadsRecognised,
+    ReadsRecorded,
+    RecognisedRead,
     SignedCapture,
 )
 from shared.events.read_rules import check_capture, check_reads
@@ -100,13 +102,13 @@ class CaptureProofs:
         self._unsigned_until = unsigned_until
         self._verified: OrderedDict[SignedCapture, CaptureReceived] = OrderedDict()
 
-    def reads(self, events: Sequence[ReadRecognised]) -> Sequence[ReadRecorded]:
+    def reads(self, events: Sequence[ReadsRecognised]) -> list[Read]:
         """Return reads to store and match, with all data of their capture from the text that ingest signed.
 
         Raises: CaptureRefused for the first whose capture is unsigned or forged, or that contradicts it;
         InvalidInput for the first that cannot be stored (`shared.events.read_rules`).
         """
-        return self._checked([self._read(event) for event in events])
+        return self._checked([read for event in events for read in self._reads(event)])
 
     def outcomes(self, events: Sequence[CaptureProcessed]) -> list[CaptureProcessed]:
         """Return outcomes with the capture that ingest signed. Raises: CaptureRefused, InvalidInput."""
@@ -116,55 +118,62 @@ class CaptureProofs:
             check_capture(outcome.capture, now)
         return outcomes
 
-    def edge(self, events: Sequence[ReadRecorded]) -> Sequence[ReadRecorded]:
+    def edge(self, events: Sequence[ReadsRecorded]) -> list[Read]:
         """Return reads that cameras made.
 
-        Raises: CaptureRefused for a read by recognition; InvalidInput for one that cannot be stored. Before ADR-0020
+        Raises: CaptureRefused for reads by recognition; InvalidInput for one that cannot be stored. Before ADR-0020
         recognition published such reads, so they are accepted during an upgrade.
         """
         if any(event.source != "edge" for event in events) and not self._accepts_unsigned():
             REFUSED.labels("read.recorded").inc()
             raise CaptureRefused("a read of a frame needs its signed capture")
-        return self._checked(events)
+        return self._checked([read for event in events for read in event.each()])
 
-    def _checked(self, reads: Sequence[ReadRecorded]) -> Sequence[ReadRecorded]:
+    def _checked(self, reads: list[Read]) -> list[Read]:
         check_reads(reads, self._clock.now())
         return reads
 
-    def _read(self, event: ReadRecognised) -> ReadRecorded:
+    def _reads(self, event: ReadsRecognised) -> list[Read]:
         capture = self._capture(event.capture, "read.recognised")
-        if event.capture_id != capture.capture_id or not is_read_of(
-            event.read_id, capture.capture_id, event.number
+        if event.capture_id != capture.capture_id or event.device_id not in (
+            None,
+            capture.device_id,
         ):
-            REFUSED.labels("read.recognised").inc()
-            raise CaptureRefused("the read names another capture than its signed one")
-        return ReadRecorded(
-            event_id=event.event_id,
-            occurred_at=event.occurred_at,
-            read_id=event.read_id,
+            raise self._refused("the reads name another capture than their signed one")
+        return [self._read(event, capture, read) for read in event.reads]
+
+    def _read(self, event: ReadsRecognised, capture: CaptureReceived, read: RecognisedRead) -> Read:
+        if not is_read_of(read.read_id, capture.capture_id, read.number):
+            raise self._refused("the read has another id than its place in the capture gives")
+        return Read(
+            read_id=read.read_id,
             device_id=capture.device_id,
             device_name=capture.device_name,
             agency_ori=capture.agency_ori,
             captured_at=capture.captured_at,
             received_at=capture.received_at,
             source="recognition",
-            plate=event.plate,
-            plate_as_read=event.plate_as_read,
-            confidence=event.confidence,
-            model=event.model,
-            region=event.region,
+            plate=read.plate,
+            plate_as_read=read.plate if read.plate_as_read is None else read.plate_as_read,
+            confidence=read.confidence,
+            model=event.engine,
+            region=read.region,
             capture_id=capture.capture_id,
             place=capture.place,
-            characters=event.characters,
-            box=event.box,
-            crop_key=crop_key_of(capture, event.read_id) if event.has_crop else None,
+            characters=read.characters,
+            box=read.box,
+            crop_key=crop_key_of(capture, read.read_id) if read.has_crop else None,
             image_key=capture.image.object_key,
-            vehicle_make=event.vehicle_make,
-            vehicle_colour=event.vehicle_colour,
-            alternatives=event.alternatives,
-            misread_risk=event.misread_risk,
+            vehicle_make=read.vehicle_make,
+            vehicle_colour=read.vehicle_colour,
+            alternatives=read.alternatives,
+            misread_risk=read.misread_risk,
             late=capture.late,
         )
+
+    def _refused(self, why: str) -> CaptureRefused:
+        REFUSED.labels("read.recognised").inc()
+        return CaptureRefused(why)
 
     def _outcome(self, event: CaptureProcessed) -> CaptureProcessed:
         capture = self._capture(of(event.capture), "capture.processed")

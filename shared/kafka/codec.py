@@ -1,6 +1,6 @@
 """Events to Kafka records and back: CloudEvents 1.0 in binary mode (ADR-0005)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import msgspec
 
 from shared.core.errors import InternalFault
 from shared.core.trace import current_traceparent
-from shared.events import Event
+from shared.events import Event, EventOfReads
 from shared.events.past import PAST
 from shared.kafka.topics import TOPICS
 
@@ -19,6 +19,10 @@ _types: dict[str, type[Event]] = {
 _decoders: dict[str, msgspec.json.Decoder[Any]] = {
     name: msgspec.json.Decoder(event) for name, event in _types.items()
 }
+
+
+COUNT = "plateward_count"
+"""Header with the number of a record's reads; absent: one. So a consumer counts reads before it decodes them."""
 
 
 class Record(NamedTuple):
@@ -47,12 +51,13 @@ def event_type(event: type[Event] | Event) -> str:
 
 
 def encode(event: Event, source: str) -> Record:
-    """Encode `event` as a record from `source` (a service's name)."""
-    return encode_all((event,), source)[0]
+    """Encode `event` as a record from `source` (a service's name). Raises: ValueError if it needs several."""
+    [record] = encode_all((event,), source)
+    return record
 
 
 def encode_all(events: Iterable[Event], source: str) -> list[Record]:
-    """Encode `events` as records; common headers are built once."""
+    """Encode `events` as records; common headers are built once. An event of too many bytes becomes several records."""
     ce_source = ("ce_source", f"/plateward/{source}".encode())
     traceparent = current_traceparent()
     trace = [("traceparent", traceparent.encode())] if traceparent is not None else []
@@ -66,12 +71,46 @@ def encode_all(events: Iterable[Event], source: str) -> list[Record]:
         if event.occurred_at is not at:
             at = event.occurred_at
             ce_time = ("ce_time", at.isoformat().encode())
-        ce_id = ("ce_id", str(event.event_id).encode())
-        headers = [_SPEC_VERSION, ce_type, ce_source, ce_id, ce_time, _JSON, *trace]
-        records.append(Record(event.TOPIC, event.key.encode(), _encoder.encode(event), headers))
+        common = (_SPEC_VERSION, ce_type, ce_source, ce_time, _JSON, *trace)
+        for small, body in _encoded(event):
+            headers = [*common, *_own_headers(small)]
+            records.append(Record(event.TOPIC, event.key.encode(), body, headers))
     return records
 
 
+def _encoded(event: Event) -> Iterator[tuple[Event, bytes]]:
+    """Yield an event and its body, or its parts and theirs."""
+    body = _encoder.encode(event)
+    if not isinstance(event, EventOfReads) or len(body) <= event.MOST_BYTES or len(event.reads) < 2:
+        yield event, body
+        return
+    for half in event.divided((len(event.reads) + 1) // 2):
+        yield from _encoded(half)
+
+
+def _own_headers(event: Event) -> list[tuple[str, bytes]]:
+    ce_id = ("ce_id", str(event.event_id).encode())
+    if not isinstance(event, EventOfReads) or len(event.reads) == 1:
+        return [ce_id]
+    return [ce_id, (COUNT, str(len(event.reads)).encode())]
+
+
+def count_of(headers: Mapping[str, bytes]) -> int:
+    """Return the number of reads that a record's headers state; one for any other event."""
+    try:
+        return max(1, int(headers.get(COUNT, b"1")))
+    except ValueError:
+        return 1
+
+
+def part_of(message: Message, part: EventOfReads) -> Message:
+    """Return `message` with some of its reads only, as it would have been published with these alone."""
+    own = _own_headers(part)
+    headers = {name: message.headers[name] for name in message.headers if name not in _OWN}
+    return message._replace(value=_encoder.encode(part), headers={**headers, **dict(own)})
+
+
+_OWN = ("ce_id", COUNT)
 _SPEC_VERSION = ("ce_specversion", b"1.0")
 _JSON = ("content-type", b"application/json")
 
@@ -90,3 +129,8 @@ def decode(message: Message) -> Event:
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise InternalFault(f"{name} does not decode: {exc}") from None
     return event
+
+
+def decode_present(message: Message) -> Event:
+    """Decode the event in `message` and bring it to its present version. Raises: InternalFault, as `decode`."""
+    return decode(message).present()

@@ -1,13 +1,14 @@
 """Consumes Kafka topics in batches, with explicit commits, and dead-letters refused events.
 
 Delivery is at least once. A handler's effect happens once, by derived ids or by the inbox. An event that a rule refuses
-becomes a dead letter with its reason; after any other failure the consumer retries from its committed offset.
+becomes a dead letter with its reason, a read without the others of its record (ADR-0055); after any other failure the
+consumer retries from its committed offset. Turns and lag count reads, not records.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -20,10 +21,10 @@ from prometheus_client import Counter, Gauge
 from shared.core.errors import AlprError, InternalFault, Unavailable
 from shared.core.periodic import cancelled
 from shared.core.trace import set_traceparent
-from shared.events import Event
+from shared.events import Event, EventOfReads
 from shared.kafka.bus import Bus
 from shared.kafka.client import Kafka, stop_client
-from shared.kafka.codec import Message, Record, decode
+from shared.kafka.codec import Message, Record, count_of, decode_present, part_of
 from shared.kafka.topics import TOPICS, topic_of
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,12 @@ MessageHandler = Callable[[Sequence[Message]], Awaitable[None]]
 """Handles undecoded messages. Raises AlprError if retrying cannot help, SomeRefused if it knows which messages it
 refused and has processed the others."""
 
-LAG = Gauge("alpr_consumer_lag", "Messages not yet processed", ["group", "topic", "partition"])
-DEAD = Counter("alpr_dead_letters", "Messages dead-lettered", ["group", "topic"])
+LAG = Gauge(
+    "alpr_consumer_lag",
+    "Reads and other events not yet processed; reads by the mean of the last poll's records",
+    ["group", "topic", "partition"],
+)
+DEAD = Counter("alpr_dead_letters", "Reads and other events dead-lettered", ["group", "topic"])
 
 PROMPT, UNHURRIED = 5, 25
 """The longest pause between an idle consumer's fetches, in multiples of the first (ADR-0003): for events that
@@ -61,6 +66,7 @@ class Subscription:
     group: str
     handlers: Mapping[type[Event], Handler]
     max_records: int = 1000
+    """The most events that a handler gets at once; reads count, not their records."""
     gather_s: float = 0
     """After a small batch, wait this long so that the next one grows; for handlers with a transaction per batch."""
     pauses: int = UNHURRIED
@@ -105,6 +111,8 @@ class Consumer:
         self._task: asyncio.Task[None] | None = None
         self._failing: str | None = None
         self._pause_s = FIRST_PAUSE_S
+        self._per_record = 1.0
+        """The mean number of reads in a record of the last poll."""
         self.restarts = 0
         """How often it has restarted after a failure."""
 
@@ -159,16 +167,19 @@ class Consumer:
             if self._idle_pause_s:
                 longest_s = self._idle_pause_s * self._subscription.pauses
                 pace(consumer, self._idle_pause_s, longest_s)
+            most = self._subscription.max_records
             while True:
                 batches = await consumer.getmany(
-                    timeout_ms=1000, max_records=self._subscription.max_records
+                    timeout_ms=1000, max_records=max(1, int(most / self._per_record))
                 )
+                count = sum(_count(record) for raw in batches.values() for record in raw)
                 if batches:
-                    await self._work(consumer, batches)
+                    self._per_record = count / sum(map(len, batches.values()))
+                for turn in turns(batches, most):
+                    await self._work(consumer, turn)
                     self._pause_s = FIRST_PAUSE_S
                 self._failing = None
-                count = sum(map(len, batches.values()))
-                if 0 < count < self._subscription.max_records // 2:
+                if 0 < count < most // 2:
                     await asyncio.sleep(self._subscription.gather_s)
         finally:
             await stop_client(consumer)
@@ -186,8 +197,9 @@ class Consumer:
             await self._handle(subscription, messages)
         for partition in batches.keys() & consumer.assignment():  # a rebalance may have removed one
             done[partition] = batches[partition][-1].offset + 1
-            lag = (consumer.highwater(partition) or done[partition]) - done[partition]
-            LAG.labels(self._subscription.group, partition.topic, partition.partition).set(lag)
+            behind = (consumer.highwater(partition) or done[partition]) - done[partition]
+            lag = LAG.labels(self._subscription.group, partition.topic, partition.partition)
+            lag.set(round(behind * self._per_record))
         try:
             if done:
                 await consumer.commit(done)
@@ -216,7 +228,7 @@ class Consumer:
         decoded: list[tuple[Message, Event]] = []
         for message in messages:
             try:
-                decoded.append((message, decode(message)))
+                decoded.append((message, decode_present(message)))
             except AlprError as exc:
                 await self.dead_letter(message, exc)
         for event_type, run in groupby(decoded, key=lambda pair: type(pair[1])):
@@ -230,6 +242,8 @@ class Consumer:
         except Unavailable:
             raise
         except AlprError as exc:
+            if len(run) == 1:
+                run = _halves(*run[0])
             if len(run) == 1:
                 await self.dead_letter(run[0][0], exc)
                 return
@@ -254,6 +268,36 @@ class Consumer:
             TOPICS[message.topic].dead, message.key or b"", message.value or b"", headers
         )
         await self._bus.publish_records([record])
+
+
+def turns(
+    batches: Mapping[TopicPartition, list[Any]], most: int
+) -> Iterator[dict[TopicPartition, list[Any]]]:
+    """Yield the records of a poll in turns of at most `most` reads, or of one record that has more."""
+    turn: dict[TopicPartition, list[Any]] = {}
+    filled = 0
+    for partition, records in batches.items():
+        for record in records:
+            count = _count(record)
+            if filled and filled + count > most:
+                yield turn
+                turn, filled = {}, 0
+            turn.setdefault(partition, []).append(record)
+            filled += count
+    if turn:
+        yield turn
+
+
+def _count(record: Any) -> int:
+    return count_of(dict(record.headers))
+
+
+def _halves(message: Message, event: Event) -> list[tuple[Message, Event]]:
+    """Return a record of several reads as two records, any other alone."""
+    if not isinstance(event, EventOfReads) or len(event.reads) < 2:
+        return [(message, event)]
+    halves = event.divided((len(event.reads) + 1) // 2)
+    return [(part_of(message, half), half) for half in halves]
 
 
 def _message(record: Any) -> Message:

@@ -1,17 +1,20 @@
-"""Compares a dead letter with the record that was refused, at its offset in the topic.
+"""Compares a dead letter with the record that was refused, at its offset in the topic, or with one of its reads.
 
 Every consumer of a topic may write its dead letters, and a replay writes to the topic itself. So a dead letter is
 replayed only if it equals the record that it names.
 """
 
+from collections.abc import Iterator
 from enum import Enum
 from types import TracebackType
 from typing import Self
 
 from aiokafka import TopicPartition
 
+from shared.core.errors import AlprError
+from shared.events import EventOfReads
 from shared.kafka.client import Kafka
-from shared.kafka.codec import Record
+from shared.kafka.codec import Message, Record, decode_present, part_of
 from shared.kafka.topics import TOPICS
 
 OWN = "dead_"
@@ -81,10 +84,29 @@ class Originals:
             [record] = found
             if record.offset != offset:
                 return Comparison.GONE  # compaction removed it
-            headers = [(name, bytes(value)) for name, value in record.headers]
-            same = (record.key or b"", record.value or b"", headers) == (
-                dead.key,
-                dead.value,
-                dead.headers,
+            headers = {name: bytes(value) for name, value in record.headers}
+            found_there = Message(
+                partition.topic, partition.partition, offset, record.key, record.value, headers
             )
+            same = any(_same(dead, one) for one in _refusable(found_there))
             return Comparison.GENUINE if same else Comparison.FORGED
+
+
+def _same(dead: Record, message: Message) -> bool:
+    return (dead.key, dead.value, dead.headers) == (
+        message.key or b"",
+        message.value or b"",
+        list(message.headers.items()),
+    )
+
+
+def _refusable(message: Message) -> Iterator[Message]:
+    """Yield what a consumer may have refused of a record: all of it, or one of its reads."""
+    yield message
+    try:
+        event = decode_present(message)
+    except AlprError:
+        return
+    if isinstance(event, EventOfReads) and len(event.reads) > 1:
+        for part in event.divided(1):
+            yield part_of(message, part)

@@ -81,8 +81,8 @@ TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
         _topic(events.CaptureReceived, "ingest", "recognition"),
-        _topic(events.ReadRecorded, "ingest", "hotlist retention"),
-        _topic(events.ReadRecognised, "recognition", "hotlist retention"),
+        _topic(events.ReadsRecorded, "ingest", "hotlist retention"),
+        _topic(events.ReadsRecognised, "recognition", "hotlist retention"),
         _topic(events.CaptureProcessed, "recognition", "retention"),
         _topic(events.PassRecorded, "retention", "hotlist"),
         _topic(events.ReadContradicted, "retention", audited=True),

@@ -4,6 +4,7 @@ from shared.testing.authority import TestAuthority, some_people
 from shared.testing.captures import recognised, signed
 from shared.testing.fakes import FakeBus, FakeClock, FakeObjects
 from shared.testing.macs import all_mac_keys, mac_key, mac_key_text
+from shared.testing.reads import recorded
 from shared.testing.root import TestRoot
 from shared.testing.waiting import eventually
 
@@ -18,6 +19,7 @@ __all__ = [
     "mac_key",
     "mac_key_text",
     "recognised",
+    "recorded",
     "signed",
     "some_people",
 ]

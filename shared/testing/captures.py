@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from shared.core.ids import derive_id
-from shared.events import CaptureReceived, ReadRecognised, signed_captures
+from shared.events import CaptureReceived, ReadsRecognised, RecognisedRead, signed_captures
+from shared.events.reads import id_of
 from shared.testing.root import TestRoot
 
 
@@ -14,21 +14,35 @@ def signed(capture: CaptureReceived, root: TestRoot | None = None) -> CaptureRec
 
 
 def recognised(
-    capture: CaptureReceived, plate: str = "7ABC123", *, number: int = 0, **changes: Any
-) -> ReadRecognised:
-    """Return the event that recognition publishes for one plate of a capture."""
-    read_id = signed_captures.read_id_of(capture.capture_id, number)
+    capture: CaptureReceived, *plates: str, number: int = 0, **changes: Any
+) -> ReadsRecognised:
+    """Return the event that recognition publishes for plates of a capture, by default one, numbered from `number`.
+
+    `changes` are of each of its reads.
+    """
+    reads = [
+        _recognised(capture, plate, number + n, changes)
+        for n, plate in enumerate(plates or ("7ABC123",))
+    ]
+    return ReadsRecognised(
+        event_id=id_of(reads),
+        occurred_at=capture.received_at,
+        capture=signed_captures.of(capture),
+        capture_id=capture.capture_id,
+        device_id=capture.device_id,
+        engine="m@1",
+        reads=reads,
+    )
+
+
+def _recognised(
+    capture: CaptureReceived, plate: str, number: int, changes: dict[str, Any]
+) -> RecognisedRead:
     fields: dict[str, Any] = {
-        "event_id": derive_id("read.recognised", read_id),
-        "occurred_at": capture.received_at,
-        "capture_id": capture.capture_id,
-        "capture": signed_captures.of(capture),
+        "read_id": signed_captures.read_id_of(capture.capture_id, number),
         "number": number,
-        "read_id": read_id,
         "plate": plate,
-        "plate_as_read": plate,
         "confidence": 0.95,
-        "model": "m@1",
         "has_crop": True,
     }
-    return ReadRecognised(**{**fields, **changes})
+    return RecognisedRead(**{**fields, **changes})

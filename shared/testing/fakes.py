@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from shared.core.errors import NotFound, TooLarge, Unavailable
 from shared.core.problem_codes import Common
 from shared.events import Event
-from shared.kafka.codec import Message, Record, decode, encode
+from shared.kafka.codec import Message, Record, decode, decode_present, encode, encode_all
 from shared.kafka.consumer import Handler, MessageHandler
 from shared.kafka.event_mac import with_mac
 from shared.kafka.topics import TOPICS
@@ -35,13 +35,13 @@ class FakeBus:
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Store `events` as records. Raises: Unavailable while down, TooLarge."""
-        await self.publish_records([self._record(event) for event in events])
+        await self.publish_records([record for event in events for record in self._records(event)])
 
-    def _record(self, event: Event) -> Record:
+    def _records(self, event: Event) -> list[Record]:
         if not TOPICS[event.TOPIC].audited:
-            return encode(event, self._source)
+            return encode_all([event], self._source)
         maker = maker_of(event.TOPIC, getattr(event, "service", None) or self._source)
-        return with_mac(encode(event, maker), mac_key(maker))
+        return [with_mac(encode(event, maker), mac_key(maker))]
 
     async def publish_records(self, records: Sequence[Record]) -> None:
         """Store `records`. Raises: Unavailable while down, TooLarge."""
@@ -67,7 +67,7 @@ class FakeBus:
         """Pass each published event to its handler, if it has one, in order; then clear all records."""
         records, self.records = self.records, []
         for number, record in enumerate(records):
-            event = decode(_message(record, number))
+            event = decode_present(_message(record, number))
             if (handler := handlers.get(type(event))) is not None:
                 await handler([event])
 

@@ -1,12 +1,14 @@
 """Invalid reads, as changes to a valid one; the tests of all services use the same."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import msgspec
 
 from shared.core.types import PlateText
-from shared.events import Alternative, Character, Place
+from shared.events import Alternative, Character, Place, Read, ReadsRecorded, RecordedRead
+from shared.events.reads import id_of
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 """The clock of the tests."""
@@ -29,6 +31,32 @@ BAD_READS: dict[str, dict[str, Any]] = {
     "an alternative that is no plate": {"alternatives": [Alternative(PlateText("7abc"), 0.5)]},
 }
 BAD_PLATES = ("lower1", "ABCDEFGHIJKLM", "", "7ABC 23", "7ABC\u0660")
+
+
+def recorded(*reads: Read) -> list[ReadsRecorded]:
+    """Return the events that ingest publishes for reads, those with equal common fields in one."""
+    return [
+        _event(common, list(run))
+        for common, run in groupby(reads, key=lambda r: tuple(getattr(r, name) for name in _COMMON))
+    ]
+
+
+def _event(common: tuple[Any, ...], reads: list[Read]) -> ReadsRecorded:
+    items = [
+        RecordedRead(
+            engine=read.model,
+            **{name: getattr(read, name) for name in _OWN},
+        )
+        for read in reads
+    ]
+    fields = dict(zip(_COMMON, common, strict=True))
+    return ReadsRecorded(
+        event_id=id_of(items), occurred_at=reads[0].received_at, reads=items, **fields
+    )
+
+
+_COMMON = ("device_id", "device_name", "agency_ori", "received_at", "source")
+_OWN = frozenset(Read.__struct_fields__) & frozenset(RecordedRead.__struct_fields__)
 
 
 def as_sent(changes: dict[str, Any]) -> dict[str, Any]:

@@ -309,7 +309,7 @@ def test_the_engine_reads_plates_and_knows_no_service():
         "import multiprocessing",
         "import torch",
         "from urllib.request import urlopen",
-        "from shared.events import ReadRecognised",
+        "from shared.events import ReadsRecognised",
         "from shared.objects.store import ObjectStore",
         "from shared.core.logs import log",
         "from services.recognition.workers.pool import Pool",

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings
 
 from services.registry import NAMES, SPECS
 from shared.accounts.settings import TrustSettings
-from shared.events import ReadRecognised
+from shared.events import ReadsRecognised
 from shared.kafka.mac_settings import MacSettings
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import topic_of
@@ -29,7 +29,7 @@ def resources_of(spec: ServiceSpec) -> dict[type[BaseSettings], bool]:
         DatabaseSettings: api,
         TrustSettings: api,
         RefusalSettings: api,
-        CaptureSettings: spec.name in topic_of(ReadRecognised).consumers,
+        CaptureSettings: spec.name in topic_of(ReadsRecognised).consumers,
     }
 
 

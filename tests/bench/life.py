@@ -26,6 +26,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.core.policy import load_policy
+from shared.events import ReadsRecorded
 from shared.kafka.topics import TOPICS
 from tests.bench.county import Device, Vehicles
 from tests.bench.link import Link
@@ -164,6 +165,7 @@ async def passes(stack: Rig) -> tuple[int, int]:
 async def sustained(stack: Rig, cameras: Cameras, _: list[str], lag: Lag) -> dict[str, Any]:
     """Run part 1: as many reads as pass."""
     sent, before, begun_s = cameras.sent, stack.cpu_s(), time.perf_counter()
+    lag.per_record = sum(SIZES) / sum(-(-size // ReadsRecorded.MOST) for size in SIZES)
     busy: set[Device] = set()
     until_s = begun_s + LOAD_S
     await asyncio.gather(

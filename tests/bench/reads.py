@@ -27,7 +27,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from services.registry import names
 from shared.core.permissions import Permission
-from shared.events import ReadRecorded
+from shared.events import ReadsRecorded
 from shared.kafka.topics import topic_of
 from shared.service.spec import Kind
 from tests.bench.link import Link, head, sized
@@ -77,9 +77,12 @@ class Lag:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        topic = topic_of(ReadRecorded)
+        topic = topic_of(ReadsRecorded)
         self._partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions)]
         self._consumers = topic.consumers
+        self.per_record = float(ReadsRecorded.MOST)
+        """The mean number of reads in a record of the traffic: Kafka's offsets count records."""
+
         self.now = 0
         self.seen: list[int] = []
         self._may_send = asyncio.Event()
@@ -94,7 +97,8 @@ class Lag:
         try:
             while True:
                 ends = await consumer.end_offsets(self._partitions)
-                self.now = sum(ends.values()) - await self._committed(admin)
+                records = sum(ends.values()) - await self._committed(admin)
+                self.now = round(records * self.per_record)
                 self.seen.append(self.now)
                 (self._may_send.set if self.now < MOST_BEHIND else self._may_send.clear)()
                 await asyncio.sleep(0.2)
@@ -103,7 +107,7 @@ class Lag:
             await consumer.stop()
 
     async def _committed(self, admin: AIOKafkaAdminClient) -> int:
-        """Return how many reads the slowest service has worked."""
+        """Return how many records the slowest service has worked."""
         worked = dict.fromkeys(self._consumers, 0)
         for group, _ in await admin.list_consumer_groups():
             service = group.partition("-")[0]
@@ -383,6 +387,7 @@ async def one_by_one(
 ) -> tuple[dict[str, Any], int]:
     """Run part 2: one read a POST."""
     sent, begun_s = Sent(), time.perf_counter()
+    lag.per_record = 1.0
     url = stack.url("ingest")
     await asyncio.gather(*[singles(url, c, traffic, sent, begun_s + SINGLE_S) for c in credentials])
     await lag.drained()

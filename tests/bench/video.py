@@ -22,7 +22,7 @@ from local.demo.truth import fold
 from local.stack.process import LocalError
 from scenes.approach import render_approach
 from scenes.footage import NoFootage, Still, footage, write_film
-from shared.events import CaptureProcessed, Event, PassRecorded, ReadRecognised
+from shared.events import CaptureProcessed, Event, PassRecorded, ReadsRecognised
 from tests.bench import engines
 from tests.bench.link import Link, head, sized
 from tests.bench.rig import SMOKE, Rig, machine, ms, print_result, rig, say
@@ -104,7 +104,7 @@ async def bench(args: argparse.Namespace) -> dict[str, Any]:
     async with rig(args.kafka, SERVICES, settings) as stack:
         stills = given or _rendered(stack.folder / "film.mp4", args.per_s)
         [credential] = await stack.register(1)
-        async with stack.follow(CaptureProcessed, ReadRecognised, PassRecorded) as came:
+        async with stack.follow(CaptureProcessed, ReadsRecognised, PassRecorded) as came:
             begun_s = time.perf_counter()
             took_s = await send(stack, credential, stills)
             sent_s = time.perf_counter() - begun_s
@@ -129,7 +129,7 @@ async def bench(args: argparse.Namespace) -> dict[str, Any]:
 
 def counted(came: Sequence[Event], plate: str | None) -> dict[str, Any]:
     """Count reads and passes; and how many of them are right, where the film's plate is known."""
-    reads = [event for event in came if isinstance(event, ReadRecognised)]
+    reads = [read for event in came if isinstance(event, ReadsRecognised) for read in event.reads]
     passes = [event for event in came if isinstance(event, PassRecorded)]
     models = {event.model for event in came if isinstance(event, CaptureProcessed)}
     line: dict[str, Any] = {"reads": len(reads), "passes": len(passes)}

@@ -29,13 +29,13 @@ from local.stack.launch import running
 from local.stack.postgres import Postgres
 from local.stack.servers import ROOT
 from services.registry import names
-from shared.events import ReadRecorded
+from shared.events import Read
 from shared.kafka.bus import KafkaBus
 from shared.kafka.client import Kafka
 from shared.kafka.requests import AlterConfigsRequest, ask
 from shared.kafka.topics import TOPICS
 from shared.service.spec import Kind
-from shared.testing import eventually
+from shared.testing import eventually, recorded
 from tests.e2e import traces
 from tests.e2e.frames import frame, plates
 from tests.e2e.traces import DEVICE, PICTURE, PLATE, TIME, Traces
@@ -357,8 +357,7 @@ class Story:
     async def _refused_read(self):
         """Send a read with a circumstance that ingest never states of a camera's: a dead letter of two services."""
         at, device = self.car.moments[0], self.car.device
-        read = ReadRecorded(
-            occurred_at=datetime.now(UTC),
+        read = Read(
             read_id=uuid4(),
             device_id=UUID(device.device_id),
             device_name=device.name,
@@ -373,7 +372,7 @@ class Story:
         )
         bus = KafkaBus(Kafka.at(self.stack.kafka.bootstrap), "ingest")
         await bus.start()
-        await bus.publish([read])
+        await bus.publish(recorded(read))
         await bus.stop()
 
     async def _work_hits(self):

@@ -12,22 +12,22 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.kafka.run import ApacheKafka
 from local.stack.servers import ROOT
-from shared.events import DeviceSilenced, KeyPublished, ReadRecorded
+from shared.events import DeviceSilenced, KeyPublished, Read, ReadsRecorded
 from shared.kafka.acls import OPERATOR, TOPICS_COMMAND, TRIMMER, principals
 from shared.kafka.bus import KafkaBus
 from shared.kafka.client import Kafka
-from shared.kafka.codec import Record, encode
+from shared.kafka.codec import Record, encode, encode_all
 from shared.kafka.consumer import Consumer, Subscription
 from shared.kafka.dead_letters import dead_letters, replay
 from shared.kafka.topics import TOPICS
 from shared.kafka.topics_admin import ensure_topics
-from shared.testing import eventually
+from shared.testing import eventually, recorded
 from tests.integration.retention.conftest import a_read
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.apache]
 
 NOW = datetime.now(UTC)
-READS = TOPICS[ReadRecorded.TOPIC]
+READS = TOPICS[ReadsRecorded.TOPIC]
 SCHEDULE = timedelta(days=400)
 """policy.toml, [retention]."""
 
@@ -103,22 +103,23 @@ async def left(node: ApacheKafka, topic: str, reader: str) -> int:
 @pytest.mark.clause("468.5/schedule")
 async def test_what_every_consumer_has_committed_goes_and_nothing_else(node) -> None:
     reads = [a_read(f"7ABC{n:03}", NOW) for n in range(6)]
-    await publish(node, "ingest", *(encode(read, "ingest") for read in reads))
+    await publish(
+        node, "ingest", *(r for read in reads for r in encode_all(recorded(read), "ingest"))
+    )
     silence = DeviceSilenced(
         occurred_at=NOW, device_id=uuid4(), device_name="x", last_heard_at=NOW, silent_after_s=60
     )
     await publish(node, "ingest", encode(silence, "ingest"))
     key = KeyPublished(occurred_at=NOW, kid="k", issuer="x", jwk={}, not_after=NOW)
     await publish(node, "identity", encode(key, "identity"))
-    await work(node, "hotlist", ReadRecorded, 6)
+    await work(node, "hotlist", ReadsRecorded, 6)
     await work(node, "audit", KeyPublished, 1)
     done = trim(node)
     assert done.returncode == 0, done.stderr
     assert await left(node, READS.name, "hotlist") == 6, "retention has not worked them"
 
-    await work(node, "retention", ReadRecorded, 6)
-    later = encode(a_read("8XYZ999", NOW), "ingest")
-    await publish(node, "ingest", later)
+    await work(node, "retention", ReadsRecorded, 6)
+    await publish(node, "ingest", *encode_all(recorded(a_read("8XYZ999", NOW)), "ingest"))
     done = trim(node)
     assert done.stdout.splitlines()[0] == "6 records deleted", done
     assert await left(node, READS.name, "hotlist") == 1, "what came after is not worked yet"
@@ -128,9 +129,9 @@ async def test_what_every_consumer_has_committed_goes_and_nothing_else(node) -> 
 
 @pytest.mark.clause("wall/kafka")
 async def test_no_other_principal_can_trim(node) -> None:
-    await publish(node, "ingest", encode(a_read("7ABC777", NOW), "ingest"))
+    await publish(node, "ingest", *encode_all(recorded(a_read("7ABC777", NOW)), "ingest"))
     for service in ("hotlist", "retention"):
-        await work(node, service, ReadRecorded, 1)
+        await work(node, service, ReadsRecorded, 1)
     before = await left(node, READS.name, "hotlist")
     assert before > 0
     for principal in ("retention", OPERATOR):
@@ -138,9 +139,9 @@ async def test_no_other_principal_can_trim(node) -> None:
         assert await left(node, READS.name, "hotlist") == before, principal
 
 
-def dead(read: ReadRecorded, *, at: datetime = NOW, offset: int = 0, **changes) -> Record:
+def dead(read: Read, *, at: datetime = NOW, offset: int = 0, **changes) -> Record:
     """Return a dead letter of a read, as retention writes it."""
-    record = encode(read, "ingest")
+    [record] = encode_all(recorded(read), "ingest")
     reason = {
         "dead_group": "retention-records",
         "dead_reason": "InvalidInput: refused",

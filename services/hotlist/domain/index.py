@@ -9,7 +9,7 @@ from uuid import UUID
 from services.hotlist.domain.rating import Candidate
 from shared.core.matching import fold
 from shared.core.plate_index import PlateIndex, PlateMatch
-from shared.events import ReadRecorded
+from shared.events import Read
 
 
 class ListIndex(PlateIndex):
@@ -59,7 +59,7 @@ class Index:
         self._by_agency = {ori: tuple(indexes) for ori, indexes in by_agency.items()}
 
     def candidates(
-        self, reads: Sequence[ReadRecorded], *, minimum_confidence: float, most_differences: int
+        self, reads: Sequence[Read], *, minimum_confidence: float, most_differences: int
     ) -> list[Candidate]:
         """Return the reads that resemble an entry. The hot loop: a read that does not costs about 0.5 µs."""
         by_agency = self._by_agency
@@ -75,9 +75,7 @@ class Index:
         return found
 
 
-def _nominate(
-    read: ReadRecorded, index: ListIndex, alike: Iterable[PlateMatch]
-) -> Iterator[Candidate]:
+def _nominate(read: Read, index: ListIndex, alike: Iterable[PlateMatch]) -> Iterator[Candidate]:
     for entry_id, differing in alike:
         yield Candidate(
             read=read, list_id=index.list_id, entry_id=entry_id, differences=tuple(differing)

@@ -13,7 +13,7 @@ from services.hotlist.domain.vehicles import colours_differ, makes_differ
 from shared.core.errors import InvalidInput
 from shared.core.matching import Difference
 from shared.core.policy import HotLists
-from shared.events import ReadRecorded, Source, Tier
+from shared.events import Read, Source, Tier
 
 TIERS: tuple[Tier, ...] = ("high", "medium", "low", "information")
 """From the most urgent down."""
@@ -81,7 +81,7 @@ class Listed:
 class Candidate:
     """A read that resembles an entry, as the index found; the rules decide whether it is a hit."""
 
-    read: ReadRecorded
+    read: Read
     list_id: UUID
     entry_id: UUID
     differences: tuple[Difference, ...]
@@ -126,7 +126,7 @@ def own_staleness_s(hours: int | None, source: Source, rules: HotLists) -> int |
 
 
 def rate(
-    read: ReadRecorded,
+    read: Read,
     listed: Listed,
     differing: Sequence[Difference],
     rules: HotLists,
@@ -149,7 +149,7 @@ def rate(
 
 
 def _doubts(
-    read: ReadRecorded, listed: Listed, differing: Sequence[Difference]
+    read: Read, listed: Listed, differing: Sequence[Difference]
 ) -> list[tuple[Caution, int]]:
     """Return each reason to doubt a match, with the number of tiers by which it lowers the urgency."""
     doubts = []

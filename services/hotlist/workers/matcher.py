@@ -19,7 +19,7 @@ from shared.core.errors import InternalFault
 from shared.core.fields import made_storable
 from shared.core.ids import Deriver
 from shared.core.types import PlateText
-from shared.events import DisplayedCaution, DisplayedEntry, HitRaised, ReadRecorded
+from shared.events import DisplayedCaution, DisplayedEntry, HitRaised, Read
 from shared.events.read_rules import is_late
 from shared.postgres.database import sqlstate
 from shared.postgres.month_secrets import MonthEnded, MonthSecrets
@@ -70,7 +70,7 @@ class Matcher:
         self._sender = sender
         self._secrets = secrets
 
-    async def reads(self, reads: Sequence[ReadRecorded]) -> None:
+    async def reads(self, reads: Sequence[Read]) -> None:
         """Raise the hits of a batch; a redelivery raises none.
 
         Raises: InternalFault for a read whose values Postgres cannot store; Unavailable.
@@ -163,7 +163,7 @@ class Matcher:
             )
         return matches
 
-    def _hit_id(self, read: ReadRecorded, entry_id: UUID) -> UUID:
+    def _hit_id(self, read: Read, entry_id: UUID) -> UUID:
         secret = self._secrets.secret(read.captured_at)
         return Deriver(secret, "hit", read.read_id).derive(str(entry_id))
 

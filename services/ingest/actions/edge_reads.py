@@ -36,8 +36,9 @@ from shared.core.plates import normalise_plate
 from shared.core.problem_codes import Common
 from shared.core.regions import ALLOWED, is_region
 from shared.core.types import Confidence, Latitude, Longitude, Ori, PlateText
-from shared.events import Character, Place, ReadRecorded
+from shared.events import Character, Place, ReadsRecorded, RecordedRead
 from shared.events.read_rules import check_read, check_reads, is_late
+from shared.events.reads import id_of
 from shared.postgres.month_secrets import MonthEnded, MonthSecrets
 from shared.service.api_runtime import ApiRuntime
 
@@ -184,7 +185,7 @@ def _fault(index: int, field: str, why: Refusal) -> InvalidInput:
 
 
 class Batch:
-    """Turns decoded reads of one device into events; ids are derived, so a repeated batch adds none.
+    """Turns decoded reads of one device into events of many reads; ids are derived, so a repeated batch adds none.
 
     An id covers the device, the time as the device wrote it, source id, plate, region and confidence, so a read that
     contradicts another is a separate read. Its first half covers only the identity of the sighting, so two ids show
@@ -219,35 +220,39 @@ class Batch:
         self.late = 0
         """Number of distinct late reads."""
 
-    def events(self, reads: Sequence[EdgeRead]) -> list[ReadRecorded]:
-        """Return one event for each distinct read of the batch.
+    def events(self, reads: Sequence[EdgeRead]) -> list[ReadsRecorded]:
+        """Return the distinct reads of the batch, as many in an event as it may have.
 
         Raises: InvalidInput naming the first faulty read and its field.
         """
-        events = []
+        distinct = []
         for read in reads:
             plate, at = self._plate(read), self._time(read)
             read_id = self._id(read, plate, at)
             known = self._accepted.setdefault(read_id, read)
             if known is read:
                 self._check(read, at)
-                events.append(self._event(read, read_id, plate, at))
+                distinct.append(self._recorded(read, read_id, plate, at))
             elif known != read and read.source_id is not None:
                 self._refuse("source_id", InvalidInput(Code.READ_SOURCE_ID_REUSED))
             self.ids.append(read_id)
+        if not distinct:
+            return []
+        events = list(self._event(distinct).divided(ReadsRecorded.MOST))
         self._hold_to_all(events)
         return events
 
-    def _hold_to_all(self, events: Sequence[ReadRecorded]) -> None:
+    def _hold_to_all(self, events: Sequence[ReadsRecorded]) -> None:
         """Refuse reads that hotlist and retention would dead-letter: a receipt promises that a read is stored."""
+        reads = [read for event in events for read in event.each()]
         try:
-            check_reads(events, self._now)
+            check_reads(reads, self._now)
         except InvalidInput:
-            for event in events:
+            for read in reads:
                 try:
-                    check_read(event, self._now)
+                    check_read(read, self._now)
                 except InvalidInput as exc:
-                    index = self.ids.index(event.read_id)
+                    index = self.ids.index(read.read_id)
                     raise _fault(index, exc.field or "read", exc) from None
             raise
 
@@ -308,32 +313,41 @@ class Batch:
         except MonthEnded as exc:
             self._refuse("captured_at", exc)
 
-    def _event(self, read: EdgeRead, read_id: UUID, plate: PlateText, at: datetime) -> ReadRecorded:
+    def _event(self, reads: list[RecordedRead]) -> ReadsRecorded:
         device = self._device
-        place = device.place
+        return ReadsRecorded(
+            event_id=id_of(reads),
+            occurred_at=self._now,
+            device_id=device.device_id,
+            device_name=device.name,
+            agency_ori=self._agency_ori,
+            received_at=self._now,
+            place=device.place,
+            reads=reads,
+        )
+
+    def _recorded(
+        self, read: EdgeRead, read_id: UUID, plate: PlateText, at: datetime
+    ) -> RecordedRead:
+        place = None
         if read.latitude is not None or read.longitude is not None or read.heading_deg is not None:
             place = self._place(read)
         late = is_late(at, self._now, self._may_buffer_for)
         self.late += late
-        return ReadRecorded(
-            event_id=read_id,
-            occurred_at=self._now,
+        return RecordedRead(
             read_id=read_id,
-            device_id=device.device_id,
-            device_name=device.name,
-            agency_ori=self._agency_ori,
             captured_at=at,
-            received_at=self._now,
-            source="edge",
+            device_time=_as_sent(read.captured_at, at),
             plate=plate,
-            plate_as_read=read.plate,
+            plate_as_read=None if read.plate == plate else read.plate,
             confidence=read.confidence,
-            model=read.model or "edge",
+            engine=read.model or "edge",
             region=read.region,
             place=place,
             characters=self._characters(read) if read.characters else [],
             vehicle_make=read.vehicle_make,
             vehicle_colour=read.vehicle_colour,
+            maker_id=read.source_id,
             late=late,
         )
 
@@ -354,6 +368,12 @@ class Batch:
 
     def _refuse(self, field: str, why: Refusal) -> NoReturn:
         raise _fault(len(self.ids), field, why)
+
+
+def _as_sent(time: msgspec.Raw, at: datetime) -> str | None:
+    """Return a time as the device wrote it; None if an event writes it so, too."""
+    text: str = msgspec.json.decode(time)
+    return None if text == f"{at.isoformat()[:-6]}Z" else text
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -395,15 +415,16 @@ class EdgeReads:
             most_m=self._most_m,
             may_buffer_for=may_buffer(device, runtime.policy.devices),
         )
-        events: list[ReadRecorded] = []
+        events: list[ReadsRecorded] = []
         for start in range(0, len(reads), SLICE):
             if start:
                 await asyncio.sleep(0)
             events += batch.events(reads[start : start + SLICE])
         await runtime.bus.publish(events)
+        accepted = sum(len(event.reads) for event in events)
         return Receipt(
-            accepted=len(events),
-            duplicates=len(reads) - len(events),
+            accepted=accepted,
+            duplicates=len(reads) - accepted,
             sha256=sha256(body).hexdigest(),
             received_at=now,
             copies=runtime.topics.copies,

@@ -24,7 +24,7 @@ from shared.core.clock import Clock
 from shared.core.errors import InternalFault, Unavailable
 from shared.core.matching import skeleton
 from shared.core.problem_codes import Common
-from shared.events import CaptureProcessed, ReadRecorded
+from shared.events import CaptureProcessed, Read
 from shared.postgres.database import Database, driver_of
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class Recorder:
         self._device_days: set[_DeviceDay] = set()
         self._remembered_on = clock.now().date()
 
-    async def reads(self, events: Sequence[ReadRecorded]) -> None:
+    async def reads(self, events: Sequence[Read]) -> None:
         """Store each read once.
 
         Raises: InternalFault if Postgres cannot store a read of the batch; Unavailable if Postgres does not answer. In
@@ -218,7 +218,7 @@ class Recorder:
     def _new_devices(self, devices: _Devices) -> _Devices:
         return {i: names for i, names in devices.items() if self._devices.get(i) != names}
 
-    def _new_device_days(self, events: Sequence[ReadRecorded]) -> set[_DeviceDay]:
+    def _new_device_days(self, events: Sequence[Read]) -> set[_DeviceDay]:
         days = {
             (
                 *cell_of(place.latitude, place.longitude),
@@ -244,7 +244,7 @@ def _ends(times: Sequence[datetime]) -> Sequence[datetime]:
     return (first, last) if month_of(first) == month_of(last) else times
 
 
-def _spans(events: Sequence[ReadRecorded]) -> tuple[list[UUID], list[datetime], list[datetime]]:
+def _spans(events: Sequence[Read]) -> tuple[list[UUID], list[datetime], list[datetime]]:
     """Return three columns: devices, and each one's first and last time of capture."""
     first: dict[UUID, datetime] = {}
     last: dict[UUID, datetime] = {}
@@ -270,14 +270,14 @@ async def _store_plates(raw: asyncpg.Connection, plates: Mapping[int, str]) -> N
         await raw.execute(_PLATES, new, [plates[number] for number in new], codes)
 
 
-def _plate_numbers(events: Sequence[ReadRecorded]) -> list[int]:
+def _plate_numbers(events: Sequence[Read]) -> list[int]:
     try:
         return [plate_number(event.plate) for event in events]
     except ValueError as exc:
         raise InternalFault(str(exc)) from None
 
 
-def _read_columns(events: Sequence[ReadRecorded], numbers: list[int]) -> list[list[Any]]:
+def _read_columns(events: Sequence[Read], numbers: list[int]) -> list[list[Any]]:
     """Return the columns of `_READS`; a column without values is an empty array, which `unnest` fills with NULL."""
     places = [event.place for event in events]
     return [
@@ -337,7 +337,7 @@ def _sparse(column: list[Any]) -> list[Any]:
     return column if any(value is not None for value in column) else []
 
 
-def _details(event: ReadRecorded) -> str | None:
+def _details(event: Read) -> str | None:
     box = event.box
     if not event.characters and box is None and event.misread_risk is None:
         return None

@@ -21,11 +21,11 @@ from services.hotlist.service import HotlistService
 from services.hotlist.settings import Settings
 from services.registry import SPECS
 from shared.core.ids import derive_id
-from shared.events import ReadRecorded, RecordsPurged
+from shared.events import Read, ReadsRecorded, RecordsPurged
 from shared.objects.purge_list import ListWriter, Record
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.testing import TestRoot, eventually, mac_key_text
+from shared.testing import TestRoot, eventually, mac_key_text, recorded
 from tests.integration.serving import client_of, started
 
 DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
@@ -130,7 +130,6 @@ class Hotlist:
         at = self.clock.now() - timedelta(seconds=ago_s)
         given = {
             "read_id": derive_id("test read", plate, at, device, fields.get("agency_ori")),
-            "occurred_at": self.clock.now(),
             "device_id": device,
             "device_name": "camera 1",
             "agency_ori": "CA0520100",
@@ -144,10 +143,10 @@ class Hotlist:
             "region": "US-CA",
             **fields,
         }
-        return ReadRecorded(**given)
+        return Read(**given)
 
     async def see(self, *reads):
-        await self.handlers[ReadRecorded](list(reads))
+        await self.handlers[ReadsRecorded](recorded(*reads))
 
     async def purge(self, before, *held, gone=()):
         """Have reads destroyed that were captured before `before`, without those that a hold retains."""

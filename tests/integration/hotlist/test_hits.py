@@ -14,9 +14,10 @@ from shared.events import (
     HitDisposed,
     HitRaised,
     HitVerified,
-    ReadRecorded,
+    ReadsRecorded,
     RecordsDisclosed,
 )
+from shared.testing import recorded
 from shared.testing.reads import BAD_PLATES, BAD_READS
 
 VERIFIED = {"method": "CLETS", "reference": "T26-1", "outcome": "correct_read"}
@@ -511,8 +512,8 @@ async def test_the_consumer_waits_for_the_index_and_misses_nothing(
         SPECS["hotlist"], settings, bus=bus, objects=objects, clock=clock, policy=policy
     )
     fresh = HotlistService.of(runtime, settings, alert, stream_end)  # not started: no index
-    [reads] = [s for s in subscriptions(fresh) if ReadRecorded in s.handlers]
-    await reads.handlers[ReadRecorded]([hotlist.read()])
+    [reads] = [s for s in subscriptions(fresh) if ReadsRecorded in s.handlers]
+    await reads.handlers[ReadsRecorded](recorded(hotlist.read()))
     await runtime.db.close()
     assert len(await hotlist.hits()) == 1
 

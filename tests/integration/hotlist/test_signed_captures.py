@@ -6,9 +6,9 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from shared.events import CaptureReceived, Image, Place, ReadRecognised, ReadRecorded
+from shared.events import CaptureReceived, Image, Place, ReadsRecognised, ReadsRecorded
 from shared.events.signed_captures import CaptureRefused
-from shared.testing import TestRoot, recognised, signed
+from shared.testing import TestRoot, recognised, recorded, signed
 
 pytestmark = pytest.mark.clause("wall/captures")
 
@@ -43,8 +43,8 @@ def a_frame(hotlist, **changes) -> CaptureReceived:
     return CaptureReceived(**{**fields, **changes})
 
 
-async def see(hotlist, event: ReadRecognised) -> None:
-    await hotlist.handlers[ReadRecognised]([event])
+async def see(hotlist, event: ReadsRecognised) -> None:
+    await hotlist.handlers[ReadsRecognised]([event])
 
 
 async def test_a_listed_plate_out_of_a_signed_frame_raises_a_hit_where_the_camera_stands(listed):
@@ -66,7 +66,7 @@ async def test_an_unsigned_or_forged_frame_raises_none(listed):
         recognised(signed(frame, TestRoot("another"))),
         msgspec.structs.replace(recognised(fine), capture=forged),
         msgspec.structs.replace(recognised(fine), capture_id=uuid4()),
-        msgspec.structs.replace(recognised(fine), read_id=uuid4()),
+        recognised(fine, read_id=uuid4()),
     ):
         with pytest.raises(CaptureRefused):
             await see(listed, event)
@@ -76,5 +76,5 @@ async def test_an_unsigned_or_forged_frame_raises_none(listed):
 async def test_recognition_cannot_pass_for_a_camera_that_reads_itself(listed):
     read = listed.read(source="recognition")
     with pytest.raises(CaptureRefused):
-        await listed.handlers[ReadRecorded]([read])
+        await listed.handlers[ReadsRecorded](recorded(read))
     assert await listed.hits() == []

@@ -17,7 +17,7 @@ from services.ingest.service import IngestService
 from services.ingest.settings import Settings
 from services.registry import SPECS
 from shared.core.permissions import Permission
-from shared.events import CaptureReceived, ReadRecorded
+from shared.events import CaptureReceived, Read, ReadsRecorded
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import attach, service_of
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority, TestRoot
@@ -93,9 +93,9 @@ class Station:
         return self.bus.events(CaptureReceived)
 
     @property
-    def reads(self) -> list[ReadRecorded]:
+    def reads(self) -> list[Read]:
         """Reads that were announced."""
-        return self.bus.events(ReadRecorded)
+        return [read for event in self.bus.events(ReadsRecorded) for read in event.each()]
 
     def stored_nothing(self) -> bool:
         """Return whether both the object store and Kafka lack any data of a camera."""

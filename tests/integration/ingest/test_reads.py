@@ -10,6 +10,7 @@ from hashlib import sha256
 import pytest
 
 from shared.core.plates import normalise_plate
+from shared.events import ReadsRecorded
 from shared.testing.reads import FOLDED
 
 
@@ -25,13 +26,30 @@ async def test_a_batch_is_announced_whole_then_acknowledged(station, camera):
     assert (event.plate, event.plate_as_read, event.region) == ("7ABC000", "7ABC000", "US-CA")
     assert (event.source, event.model, event.confidence) == ("edge", "edge", 0.91)
     assert event.captured_at == station.clock.now() - timedelta(seconds=1)
-    assert (event.device_name, event.agency_ori, event.key) == (
-        "Main St",
-        "CA0520100",
-        str(event.device_id),
-    )
+    assert (event.device_name, event.agency_ori) == ("Main St", "CA0520100")
     assert event.place.latitude == 39.9277
     assert event.capture_id is None
+
+
+async def test_the_reads_of_a_post_are_one_record_of_their_device_up_to_250(station, camera):
+    for count, records in ((1, [1]), (250, [250]), (501, [250, 250, 1])):
+        station.bus.records.clear()
+        await station.post_reads(camera, [station.read(n) for n in range(count)])
+        events = station.bus.events(ReadsRecorded)
+        assert [len(event.reads) for event in events] == records
+        assert {record.key.decode() for record in station.bus.records} == {str(events[0].device_id)}
+        assert all(read.place is None for event in events for read in event.reads), "once"
+
+
+async def test_a_record_has_the_cameras_own_id_and_the_time_as_it_wrote_it(station, camera):
+    canonical, own = "2026-06-01T11:59:00.500000Z", "2026-06-01T04:59:00.5-07:00"
+    await station.post_reads(
+        camera, [station.read(1, captured_at=canonical), station.read(2, captured_at=own)]
+    )
+    [event] = station.bus.events(ReadsRecorded)
+    assert [read.device_time for read in event.reads] == [None, own]
+    assert [read.maker_id for read in event.reads] == ["r-1", "r-2"]
+    assert f'"captured_at":"{canonical}"'.encode() in station.bus.records[-1].value
 
 
 async def test_what_a_camera_says_more_is_kept(station):

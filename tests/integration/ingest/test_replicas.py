@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from services.ingest.main import build_app
 from services.ingest.settings import Settings
 from services.registry import SPECS
-from shared.events import CaptureReceived, ReadRecorded
+from shared.events import CaptureReceived, ReadsRecorded
 from shared.kafka.codec import Message, decode
 from shared.kafka.topics import topic_of
 from shared.service.api_runtime import ApiRuntime
@@ -88,8 +88,11 @@ async def test_what_was_acknowledged_is_in_kafka_and_in_the_folder(two, broker, 
     assert [str(event.capture_id) for event in captures] == [receipt["capture_id"]]
     stored = await one.running.runtime.objects.get(captures[0].image.object_key)
     assert stored == FRAME
-    events = await published(broker.bootstrap, ReadRecorded, device, 10_000)
-    assert [str(event.read_id) for event in events] == answer.json()["read_ids"]
+    events = await published(broker.bootstrap, ReadsRecorded, device, 40)
+    assert [len(event.reads) for event in events] == [250] * 40
+    assert [str(read.read_id) for event in events for read in event.reads] == answer.json()[
+        "read_ids"
+    ]
     assert json.loads(answer.text)["accepted"] == 10_000
 
 

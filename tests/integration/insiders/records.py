@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from shared.core.ids import derive_id
-from shared.events import Box, CaptureProcessed, CaptureReceived, Image, Place, ReadRecognised
+from shared.events import Box, CaptureProcessed, CaptureReceived, Image, Place, ReadsRecognised
 from shared.testing.captures import recognised, signed
 
 DEVICE = UUID("00000000-0000-4000-8000-00000000d0d0")
@@ -31,7 +31,7 @@ class Record:
     number: int
     plate: str
     capture: CaptureReceived
-    reads: tuple[ReadRecognised, ...]
+    recognised: ReadsRecognised
     picture: bytes
     """Bytes that its frame and its crop both hold, and no other picture."""
 
@@ -43,7 +43,7 @@ class Record:
     @property
     def read_id(self) -> UUID:
         """Of its first read."""
-        return self.reads[0].read_id
+        return self.recognised.reads[0].read_id
 
 
 def a_record(number: int, captured_at: datetime, ori: str) -> Record:
@@ -74,7 +74,7 @@ def a_record(number: int, captured_at: datetime, ori: str) -> Record:
         )
     )
     read = recognised(capture, plate, box=Box(60, 50, 40, 20))
-    return Record(number, plate, capture, (read,), picture)
+    return Record(number, plate, capture, read, picture)
 
 
 def outcome(record: Record) -> CaptureProcessed:
@@ -85,7 +85,7 @@ def outcome(record: Record) -> CaptureProcessed:
         outcome="plates",
         model="m@1",
         duration_ms=5.0,
-        read_ids=[read.read_id for read in record.reads],
+        read_ids=[read.read_id for read in record.recognised.reads],
     )
 
 

@@ -52,7 +52,7 @@ async def seeded(here):
     store = Store([a_record(n, now - age, ori) for n, age in enumerate(ages)])
     for record in store.records:
         await here.objects.put(record.capture.image.object_key, record.picture)
-        for read in record.reads:
+        for read in record.recognised.reads:
             await here.objects.put(
                 f"crops/{record.capture.device_id}/{record.captured_at:%Y/%m/%d}/{read.read_id}.jpg",
                 record.picture,
@@ -103,7 +103,7 @@ async def seeded(here):
             "contact": "records",
         },
     )
-    await publish(here.broker, "recognition", [read for r in store.records for read in r.reads])
+    await publish(here.broker, "recognition", [record.recognised for record in store.records])
     await publish(here.broker, "recognition", [outcome(record) for record in store.records])
     hit_ids = await eventually(lambda: _hits(here), within_s=60)
     known = Known(

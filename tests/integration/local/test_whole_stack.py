@@ -23,7 +23,7 @@ from local.stack.launch import running
 from local.stack.servers import ROOT
 from local.stack.services import APIS, PAGES, WORKERS
 from local.stack.state_file import Running, StateFile
-from shared.events import ReadRecorded
+from shared.events import ReadsRecorded
 from shared.kafka.bus import KafkaBus
 from shared.kafka.topics import TOPICS
 from shared.testing import eventually
@@ -101,16 +101,22 @@ def bootstrap(stack: Running) -> str:
 
 async def works(stack: Running) -> None:
     """Reads are worked by every service that should: then, and only then, they are trimmed."""
-    [example, *_] = sorted((EXAMPLES / ReadRecorded.TOPIC / "1").glob("*.json"))
-    template = msgspec.json.decode(example.read_bytes(), type=ReadRecorded)
+    [example, *_] = sorted((EXAMPLES / ReadsRecorded.TOPIC / "2").glob("*.json"))
+    template = msgspec.json.decode(example.read_bytes(), type=ReadsRecorded)
     now = datetime.now(UTC)
     reads = [
         msgspec.structs.replace(
-            template, event_id=uuid4(), read_id=uuid4(), captured_at=now, received_at=now
+            template,
+            event_id=uuid4(),
+            received_at=now,
+            reads=[
+                msgspec.structs.replace(read, read_id=uuid4(), captured_at=now)
+                for read in template.reads
+            ],
         )
         for _ in range(20)
     ]
-    topic = TOPICS[ReadRecorded.TOPIC]
+    topic = TOPICS[ReadsRecorded.TOPIC]
     partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions)]
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap(stack))
     await consumer.start()

@@ -8,7 +8,7 @@ import pytest
 
 from services.recognition.main import build_app
 from services.recognition.settings import Settings
-from shared.events import CaptureProcessed, CaptureReceived, ReadRecognised
+from shared.events import CaptureProcessed, CaptureReceived, ReadsRecognised
 from shared.kafka.bus import KafkaBus
 from shared.kafka.consumer import Consumer, Subscription
 from shared.kafka.dead_letters import dead_letters
@@ -53,7 +53,7 @@ class Downstream:
 
     def __init__(self, bus):
         self.bus = bus
-        self.reads: list[ReadRecognised] = []
+        self.reads: list[ReadsRecognised] = []
         self.processed: list[CaptureProcessed] = []
 
     async def post(self, *captures):
@@ -64,7 +64,7 @@ class Downstream:
         return [p.outcome for p in self.processed if p.capture.capture_id == capture.capture_id]
 
     def reads_of(self, capture):
-        return [read for read in self.reads if read.capture_id == capture.capture_id]
+        return [r for e in self.reads if e.capture_id == capture.capture_id for r in e.reads]
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ async def downstream(broker, settings):
     async def processed(events):
         stream.processed.extend(events)
 
-    handlers = {ReadRecognised: read, CaptureProcessed: processed}
+    handlers = {ReadsRecognised: read, CaptureProcessed: processed}
     subscription = Subscription(f"downstream-{uuid4()}", handlers)
     consumer = Consumer(broker.bootstrap, subscription, bus, idle_pause_s=PAUSE_MS / 1000)
     consumer.start()

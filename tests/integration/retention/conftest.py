@@ -29,12 +29,12 @@ from shared.events import (
     HitRaised,
     Image,
     Place,
-    ReadRecorded,
+    Read,
 )
 from shared.service.api_runtime import ApiRuntime
 from shared.service.command import status_of
 from shared.service.running import service_of
-from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority
+from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority, recorded
 from tests.integration import serving
 from tests.integration.serving import client_of
 
@@ -74,6 +74,7 @@ class Retention:
             for subscription in subscriptions(self.running)
             for kind, handler in subscription.handlers.items()
         }
+        events = [part for event in events for part in as_published(event)]
         for kind in dict.fromkeys(type(event) for event in events):
             await handlers[kind]([event for event in events if type(event) is kind])
 
@@ -118,11 +119,15 @@ class Retention:
         return answer.json()
 
 
-def a_read(plate: str, captured_at: datetime, **changes: Any) -> ReadRecorded:
+def as_published(event: Any) -> list[Any]:
+    """Return the events that carry a read, or the event itself."""
+    return recorded(event) if isinstance(event, Read) else [event]
+
+
+def a_read(plate: str, captured_at: datetime, **changes: Any) -> Read:
     """Return a read of the department's own camera; the same arguments give the same id."""
     device = changes.pop("device_id", DEVICE)
     fields: dict[str, Any] = {
-        "occurred_at": captured_at,
         "read_id": derive_id("read", device, captured_at.isoformat(), plate),
         "device_id": device,
         "device_name": "Solano St at Third",
@@ -136,10 +141,10 @@ def a_read(plate: str, captured_at: datetime, **changes: Any) -> ReadRecorded:
         "model": "vendor@1",
         "place": SOLANO,
     }
-    return ReadRecorded(**{**fields, **changes})
+    return Read(**{**fields, **changes})
 
 
-def a_hit(read: ReadRecorded, **changes: Any) -> HitRaised:
+def a_hit(read: Read, **changes: Any) -> HitRaised:
     """Return a hot list hit on a read."""
     fields: dict[str, Any] = {
         "occurred_at": read.captured_at,

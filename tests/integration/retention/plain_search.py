@@ -8,7 +8,7 @@ from math import asin, cos, radians, sin, sqrt
 from typing import Any
 from uuid import UUID
 
-from shared.events import ReadRecorded
+from shared.events import Read
 
 _CLASSES = ("0ODQ", "1I", "2Z", "5S", "8B", "6G")
 _FOLDED = {member: one[0] for one in _CLASSES for member in one}
@@ -26,10 +26,10 @@ class Question:
 class PlainSearch:
     """The reads of a store, and the answers to questions about them."""
 
-    def __init__(self, reads: Sequence[ReadRecorded], agency: str) -> None:
+    def __init__(self, reads: Sequence[Read], agency: str) -> None:
         own = (read for read in reads if read.agency_ori == agency)
         self._newest_first = sorted(own, key=lambda r: (r.captured_at, r.read_id), reverse=True)
-        self._of_plate: dict[str, list[ReadRecorded]] = {}
+        self._of_plate: dict[str, list[Read]] = {}
         for read in self._newest_first:
             self._of_plate.setdefault(read.plate, []).append(read)
 
@@ -38,7 +38,7 @@ class PlainSearch:
         found = (read for read in self._near(question.body) if _matches(read, question.body))
         return [read.read_id for read in found if _matches(read, question.scope)]
 
-    def _near(self, body: dict[str, Any]) -> Iterator[ReadRecorded]:
+    def _near(self, body: dict[str, Any]) -> Iterator[Read]:
         if "plate" not in body:
             yield from self._newest_first
             return
@@ -47,7 +47,7 @@ class PlainSearch:
         yield from sorted(reads, key=lambda r: (r.captured_at, r.read_id), reverse=True)
 
 
-def _matches(read: ReadRecorded, asked: dict[str, Any]) -> bool:
+def _matches(read: Read, asked: dict[str, Any]) -> bool:
     """Whether a read meets every condition; conditions that are not there are met."""
     if "captured_from" in asked and read.captured_at < _time(asked["captured_from"]):
         return False
@@ -75,7 +75,7 @@ def _fold(text: str) -> str:
     return "".join(_FOLDED.get(character, character) for character in text)
 
 
-def _within(read: ReadRecorded, area: dict[str, Any]) -> bool:
+def _within(read: Read, area: dict[str, Any]) -> bool:
     if read.place is None:
         return False
     lat, lon = read.place.latitude, read.place.longitude

@@ -11,7 +11,7 @@ from services.registry import SPECS
 from services.retention.events import RECORDS
 from services.retention.main import build_app
 from services.retention.settings import Settings
-from shared.events import ReadRecorded
+from shared.events import ReadsRecorded
 from shared.kafka.bus import KafkaBus
 from shared.kafka.topics import topic_of
 from shared.service.api_runtime import ApiRuntime
@@ -48,7 +48,7 @@ async def retention(settings, broker, objects, clock, authority, policy):
 
 async def dead_reasons(bootstrap):
     consumer = AIOKafkaConsumer(
-        topic_of(ReadRecorded).dead, bootstrap_servers=bootstrap, auto_offset_reset="earliest"
+        topic_of(ReadsRecorded).dead, bootstrap_servers=bootstrap, auto_offset_reset="earliest"
     )
     await consumer.start()
     found = []

@@ -6,7 +6,7 @@ from uuid import uuid4
 import asyncpg
 
 from shared.kafka.bus import KafkaBus
-from shared.testing import eventually
+from shared.testing import eventually, recorded
 from tests.integration.retention.conftest import a_read
 from tests.integration.retention.killing import kill, published, start
 
@@ -18,7 +18,7 @@ NEVER_S = "3600"
 async def publish(broker, *reads):
     bus = KafkaBus(broker.bootstrap, "test")
     await bus.start()
-    await bus.publish(reads)
+    await bus.publish(recorded(*reads))
     await bus.stop()
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from services.retention.store import search as search_module
 from shared.core.ids import derive_id
-from shared.events import Place, ReadRecorded
+from shared.events import Place, Read
 from tests.integration.retention.conftest import ORI, a_read, started
 from tests.integration.retention.plain_search import PlainSearch, Question
 
@@ -33,7 +33,7 @@ REFUSED = {"window_too_long", "plate_too_open"}
 PAGES = 6
 
 
-def some_reads(draw: random.Random) -> list[ReadRecorded]:
+def some_reads(draw: random.Random) -> list[Read]:
     """Return reads with ties of time, of fixed and moving devices, of two agencies, some without place or region."""
     plates = [_plate(draw) for _ in range(READS // 12)]
     places = {device: _place(draw) for device in DEVICES}
@@ -70,7 +70,7 @@ def _place(draw: random.Random) -> Place:
     return Place(round(SOUTH + SIDE * draw.random(), 5), round(WEST + SIDE * draw.random(), 5), 0.0)
 
 
-def a_question(draw: random.Random, reads: list[ReadRecorded]) -> Question:
+def a_question(draw: random.Random, reads: list[Read]) -> Question:
     """Return a question about one of the reads, of any kind."""
     about = draw.choice(reads)
     width = timedelta(hours=draw.choice([1, 6, 24, 24 * 7, 24 * 31, 24 * 31, 24 * DAYS]))
@@ -112,7 +112,7 @@ def _pattern(draw: random.Random, plate: str) -> str:
     )
 
 
-def _somewhere(draw: random.Random, about: ReadRecorded) -> dict[str, Any]:
+def _somewhere(draw: random.Random, about: Read) -> dict[str, Any]:
     place = about.place or _place(draw)
     reach = draw.choice([0.002, 0.01, 0.05])
     south, west = place.latitude - reach * draw.random(), place.longitude - reach * draw.random()

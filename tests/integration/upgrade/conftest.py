@@ -40,7 +40,7 @@ from services.retention.service import RetentionService
 from shared.accounts.known_accounts import FOLLOWED
 from shared.core.policy import load_policy
 from shared.events import IdentityTicked
-from shared.kafka.codec import Message, decode
+from shared.kafka.codec import Message, decode, decode_present
 from shared.kafka.consumer import RawSubscription
 from shared.objects.store import LocalObjects
 from shared.service.api_runtime import ApiRuntime
@@ -193,7 +193,7 @@ async def _deliver(subscription, messages):
         await subscription.handler(mine)
         return
     for kind, handler in subscription.handlers.items():
-        if events := [decode(m) for m in mine if m.topic == kind.TOPIC]:
+        if events := [decode_present(m) for m in mine if m.topic == kind.TOPIC]:
             await handler(events)
 
 

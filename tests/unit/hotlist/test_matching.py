@@ -11,7 +11,7 @@ from services.hotlist.domain.rating import Listed, lowered, rate
 from services.hotlist.domain.vehicles import colours_differ, makes_differ
 from shared.core.matching import differences
 from shared.core.policy import load_policy
-from shared.events import ReadRecorded
+from shared.events import Read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 RULES = load_policy(Path(__file__).parents[3] / "policy.toml").hotlists
@@ -20,7 +20,6 @@ ORI = "CA0520100"
 
 def a_read(plate="7ABC123", **fields):
     given = {
-        "occurred_at": NOON,
         "read_id": uuid4(),
         "device_id": uuid4(),
         "device_name": "camera 1",
@@ -35,7 +34,7 @@ def a_read(plate="7ABC123", **fields):
         "region": "US-CA",
         **fields,
     }
-    return ReadRecorded(**given)
+    return Read(**given)
 
 
 def an_entry(plate="7ABC123", **fields):

@@ -7,7 +7,7 @@ from services.recognition.engine.decode import UndecodableImage
 from services.recognition.events import Captures, ImageChanged, ImageMissing
 from services.recognition.workers.pool import FrameKilledWorker, WorkerPool
 from shared.core.errors import Unavailable
-from shared.events import Box, CaptureProcessed, ReadRecognised
+from shared.events import Box, CaptureProcessed, ReadsRecognised
 from shared.events.signed_captures import crop_key_of, read_id_of
 from shared.testing import FakeBus, FakeClock, FakeObjects
 from tests.unit.recognition.captures import a_capture, image
@@ -41,12 +41,13 @@ def captures(pool, bus, objects, monkeypatch):
 async def test_a_frame_comes_to_a_read_with_its_crop_and_one_outcome(captures, bus, objects):
     capture = await a_capture(objects)
     await captures.received([capture])
-    [read] = bus.events(ReadRecognised)
+    [event] = bus.events(ReadsRecognised)
+    [read] = event.reads
     [processed] = bus.events(CaptureProcessed)
     assert (read.plate, read.plate_as_read, read.confidence) == ("7ABC123", "7ABC 123", 0.9)
     assert [(one.text, one.confidence) for one in read.characters] == [(c, 0.9) for c in "7ABC123"]
-    assert read.capture_id == capture.capture_id
-    assert read.capture == capture.signed, "what ingest signed goes on as it came"
+    assert (event.capture_id, event.device_id) == (capture.capture_id, capture.device_id)
+    assert event.capture == capture.signed, "what ingest signed goes on as it came"
     assert read.region == "US-CA"
     assert [(one.plate, one.probability) for one in read.alternatives] == [
         ("7ABC123", 0.8),
@@ -54,14 +55,14 @@ async def test_a_frame_comes_to_a_read_with_its_crop_and_one_outcome(captures, b
     ]
     assert read.misread_risk == 0.2
     assert read.box == Box(2, 2, 28, 8)
-    assert read.model == "scripted/1@abababababababab"
+    assert event.engine == "scripted/1@abababababababab"
     key = crop_key_of(capture, read.read_id)
     assert read.has_crop
     assert objects.stored[key].startswith(b"\xff\xd8\xff")
     assert "7ABC" not in key
     assert processed.capture == capture
     assert (processed.outcome, processed.read_ids) == ("plates", [read.read_id])
-    assert processed.model == read.model
+    assert processed.model == event.engine
     assert processed.duration_ms > 0
     assert processed.reason is None
 
@@ -70,9 +71,9 @@ async def test_a_redelivery_has_the_same_ids(captures, bus, objects):
     capture = await a_capture(objects)
     await captures.received([capture])
     await captures.received([capture])
-    first, again = bus.events(ReadRecognised)
-    assert (first.read_id, first.event_id) == (again.read_id, again.event_id)
-    assert first.read_id == read_id_of(capture.capture_id, first.number)
+    first, again = bus.events(ReadsRecognised)
+    assert (first.reads, first.event_id) == (again.reads, again.event_id)
+    assert first.reads[0].read_id == read_id_of(capture.capture_id, first.reads[0].number)
     one, other = bus.events(CaptureProcessed)
     assert (one.event_id, one.read_ids) == (other.event_id, other.read_ids)
 
@@ -84,7 +85,7 @@ async def test_readings_under_the_minimum_are_no_reads_and_the_frame_is_unreadab
     await strict.received([await a_capture(objects)])
     [processed] = bus.events(CaptureProcessed)
     assert (processed.outcome, processed.read_ids, processed.reason) == ("unreadable", [], None)
-    assert bus.events(ReadRecognised) == []
+    assert bus.events(ReadsRecognised) == []
     assert len(objects.stored) == 1, "no crop of what is no read"
 
 
@@ -108,7 +109,7 @@ async def test_an_image_other_than_the_acknowledged_one_is_told_and_refused(capt
     with pytest.raises(ImageChanged):
         await captures.received([await a_capture(objects, digest="0" * 64)])
     assert bus.events(CaptureProcessed)[0].outcome == "unreadable"
-    assert bus.events(ReadRecognised) == []
+    assert bus.events(ReadsRecognised) == []
 
 
 async def test_one_bad_frame_in_a_batch_is_found_without_working_any_frame_twice(

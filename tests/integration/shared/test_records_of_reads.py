@@ -1,0 +1,140 @@
+"""Records of several reads on a real broker: counted by read, refused read by read (ADR-0055)."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from shared.core.errors import InternalFault
+from shared.events import ReadsRecorded
+from shared.kafka import dead_letters
+from shared.kafka.bus import KafkaBus
+from shared.kafka.codec import Message, Record, decode_present, encode
+from shared.kafka.consumer import LAG, Consumer, Subscription
+from shared.kafka.topics import topic_of
+from shared.kafka.topics_admin import ensure_topics
+from shared.testing import eventually, recorded
+from tests.integration.retention.conftest import a_read
+from tests.integration.shared.outboxes import everything
+
+TOPIC = topic_of(ReadsRecorded)
+REFUSED = "8BAD000"
+
+
+@pytest.fixture
+async def kafka(broker):
+    await ensure_topics(broker.bootstrap)
+    bus = KafkaBus(broker.bootstrap, "ingest")
+    await bus.start()
+    yield bus
+    await bus.stop()
+
+
+class Group:
+    """A consumer group which stores reads by plate and refuses one plate."""
+
+    def __init__(self, broker, bus, *, most):
+        self.stored: list[str] = []
+        self.largest = 0
+        self.name = f"reads-{uuid4()}"
+        self.consumer = Consumer(
+            broker.bootstrap,
+            Subscription(self.name, {ReadsRecorded: self._handle}, max_records=most),
+            bus,
+            idle_pause_s=0.005,
+        )
+
+    async def _handle(self, events):
+        reads = [read for event in events for read in event.each()]
+        self.largest = max(self.largest, len(reads))
+        if any(read.plate == REFUSED for read in reads):
+            raise InternalFault("refused by a rule")
+        self.stored += [read.plate for read in reads]
+
+    def lag(self):
+        return [
+            sample.value
+            for family in LAG.collect()
+            for sample in family.samples
+            if sample.labels["group"] == self.name
+        ]
+
+
+def record_of(clock, *plates, device):
+    at = clock.now()
+    reads = [
+        a_read(plate, at - timedelta(milliseconds=n), device_id=device, received_at=at)
+        for n, plate in enumerate(plates)
+    ]
+    [event] = recorded(*reads)
+    return event
+
+
+async def of(device, broker):
+    """Return the records of the topic's dead letters for a device."""
+    letters = dead_letters.dead_letters(broker.bootstrap, TOPIC, replayed=False)
+    return [letter async for letter in letters if letter.key == str(device).encode()]
+
+
+@pytest.mark.clause("468.5/read-alone")
+async def test_a_refused_read_is_a_dead_letter_alone_and_the_others_of_its_record_are_stored(
+    kafka, broker, clock, capsys
+):
+    device = uuid4()
+    plates = [f"7ABC{n:03}" for n in range(249)]
+    event = record_of(clock, *plates[:100], REFUSED, *plates[100:], device=device)
+    group = Group(broker, kafka, most=1000)
+    group.consumer.start()
+    await kafka.publish([event])
+    await eventually(lambda: len(group.stored) == 249, within_s=20)
+    await group.consumer.stop()
+    assert sorted(group.stored) == plates
+    [letter] = await of(device, broker)
+    [dead] = decode_dead(letter).each()
+    assert (dead.plate, dead) == (REFUSED, event.each()[100])
+
+    assert await dead_letters.replay(broker.bootstrap, TOPIC) >= 1
+    assert "skipped" not in capsys.readouterr().out
+    back = [r for r in await everything(broker.bootstrap, TOPIC.name) if r.key == letter.key]
+    assert sorted(len(decode_dead(r).reads) for r in back) == [1, 250]
+
+
+@pytest.mark.clause("wall/kafka")
+async def test_a_dead_letter_of_a_read_that_its_record_does_not_have_is_not_replayed(
+    kafka, broker, clock, capsys
+):
+    device = uuid4()
+    event = record_of(clock, "7ABC001", "7ABC002", device=device)
+    await kafka.publish([event])
+    [original] = [
+        r for r in await everything(broker.bootstrap, TOPIC.name) if r.key == str(device).encode()
+    ]
+    forged = record_of(clock, "9FORGED", device=device)
+    headers = [
+        *original.headers,
+        ("dead_partition", str(original.partition).encode()),
+        ("dead_offset", str(original.offset).encode()),
+    ]
+    value = encode(forged, "ingest").value
+    await kafka.publish_records([Record(TOPIC.dead, original.key, value, headers)])
+    await dead_letters.replay(broker.bootstrap, TOPIC)
+    assert "differs from the record that was refused: skipped" in capsys.readouterr().out
+    back = [r for r in await everything(broker.bootstrap, TOPIC.name) if r.key == original.key]
+    assert len(back) == 1
+
+
+async def test_a_turn_has_no_more_reads_than_a_handler_takes_and_the_lag_counts_reads(
+    kafka, broker, clock
+):
+    device = uuid4()
+    await kafka.publish([record_of(clock, *["7ABC123"] * 100, device=device)] * 30)
+    group = Group(broker, kafka, most=250)
+    group.consumer.start()
+    await eventually(lambda: len(group.stored) >= 3000, within_s=20)
+    await group.consumer.stop()
+    assert group.largest == 200
+    assert max(group.lag(), default=0) == 0
+
+
+def decode_dead(record):
+    return decode_present(Message("", 0, 0, record.key, record.value, dict(record.headers)))
