@@ -10,7 +10,7 @@ import pytest
 from services.ingest.actions.captures import Upload, _image
 from services.ingest.domain.images import Frame
 from services.recognition.engine.protocol import Box
-from services.recognition.events import Captures
+from services.recognition.events import _read
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.orphans import (
     SETTLED,
@@ -26,7 +26,7 @@ from services.retention.domain.orphans import (
 )
 from shared.events.signed_captures import crop_key_of
 from shared.kafka.topics import TOPICS
-from shared.testing import FakeClock, FakeObjects
+from shared.testing import FakeObjects
 from tests.unit.recognition.captures import a_capture
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -50,8 +50,7 @@ async def test_keys_are_as_ingest_and_recognition_make_them():
         characters=(), alternatives=(), misread_risk=None,
     )  # fmt: skip
     plate = SimpleNamespace(reading=reading, box=Box(0, 0, 9, 9))
-    pool = SimpleNamespace(model="m@1")
-    read = Captures(pool, None, None, FakeClock(), min_confidence=0.5)._read(capture, 0, plate)
+    read = _read(capture, 0, plate)
     crop = crop_key_of(capture, read.read_id)
     assert id_in(crop, DAY._replace(kind="crops").folder) == read.read_id
 
