@@ -91,7 +91,7 @@ async def test_a_batch_sent_again_has_the_same_ids_as_has_a_part_of_it(station, 
     again = (await station.post_reads(camera, reads[4:])).json()["read_ids"]
     assert first[4:] == again
     assert len(set(first)) == 10
-    assert {str(e.event_id) for e in station.reads} == set(first)
+    assert {str(read.read_id) for read in station.reads} == set(first)
 
 
 async def test_the_moment_is_kept_and_the_id_is_of_how_the_device_wrote_it(station, camera):
@@ -332,7 +332,7 @@ async def test_an_upload_that_is_cut_leaves_nothing_and_goes_on_from_any_place(s
     station.clock.advance(minutes=3)
     whole = (await station.post_reads(camera, reads)).json()["read_ids"]
     assert whole[15:25] == some
-    assert {str(event.event_id) for event in station.reads} == set(whole)
+    assert {str(read.read_id) for read in station.reads} == set(whole)
     assert len(set(whole)) == 40
 
 

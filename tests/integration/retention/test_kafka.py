@@ -69,12 +69,16 @@ async def dead_reasons(bootstrap):
 async def test_what_comes_twice_is_kept_once_and_a_broken_clock_blocks_nobody(retention, broker):
     bus = KafkaBus(broker.bootstrap, "test")
     await bus.start()
-    reads = [a_read(f"7ABC{n:03}", NOON - timedelta(seconds=n)) for n in range(600)]
-    broken = a_read("8XYZ987", datetime(1980, 1, 6, tzinfo=UTC))
+    reads = [
+        a_read(f"7ABC{n:03}", NOON - timedelta(seconds=n), received_at=NOON) for n in range(600)
+    ]
+    broken = a_read("8XYZ987", datetime(1980, 1, 6, tzinfo=UTC), received_at=NOON)
+    events = recorded(*reads[:300], broken, *reads[300:])
+    assert [len(event.reads) for event in events] == [601], "one record"
     outcome = a_capture(NOON)
     outcome = msgspec.structs.replace(outcome, capture=signed(outcome.capture))
-    await bus.publish([*reads[:300], broken, *reads[300:], outcome])
-    await bus.publish(reads)
+    await bus.publish([*events, outcome])
+    await bus.publish(recorded(*reads))
     await bus.stop()
 
     async def stored():
