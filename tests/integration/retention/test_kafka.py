@@ -15,7 +15,7 @@ from shared.events import ReadsRecorded
 from shared.kafka.bus import KafkaBus
 from shared.kafka.topics import topic_of
 from shared.service.api_runtime import ApiRuntime
-from shared.testing import eventually, signed
+from shared.testing import eventually, recorded, signed
 from tests.integration.retention.conftest import Retention, a_capture, a_read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
