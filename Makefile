@@ -34,12 +34,12 @@ lock: $(STAMP) ## Renew the hashed requirement files from pyproject.toml
 
 # --- run --------------------------------------------------------------------------------------
 .PHONY: demo
-demo: $(STAMP) ## The main job, end to end, on the embedded stack [PHOTOS=dir or VIDEO=file]
-	@$(PY) -m local.demo $${PHOTOS:+--photos "$$PHOTOS"} $${VIDEO:+--video "$$VIDEO"}
+demo: $(STAMP) ## The main job, end to end, on the embedded stack [PHOTOS=dir or VIDEO=file, KEEP=1 keeps it up]
+	@$(PY) -m plateward demo $${PHOTOS:+--photos "$$PHOTOS"} $${VIDEO:+--video "$$VIDEO"} $${KEEP:+--keep}
 
 .PHONY: serve
 serve: $(STAMP) ## Keep the embedded stack up in ./var (Ctrl-C stops it)
-	@exec $(PY) -m local
+	@exec $(PY) -m plateward serve
 
 .PHONY: kafka
 kafka: $(STAMP) ## Start Apache Kafka in KRaft mode from its published jars (needs Java and Maven) [ACLS=1]
@@ -47,11 +47,11 @@ kafka: $(STAMP) ## Start Apache Kafka in KRaft mode from its published jars (nee
 
 .PHONY: verify-audit
 verify-audit: $(STAMP) ## Recompute the audit log's chain, root and checkpoints
-	@$(PY) -m local.commands.verify_audit
+	@$(PY) -m plateward verify-audit
 
 .PHONY: dead-letters
 dead-letters: $(STAMP) ## List what was put aside and why [REPLAY=topic]
-	@$(PY) -m local.commands.dead_letters $(if $(REPLAY),--replay $(REPLAY))
+	@$(PY) -m plateward dead-letters $(if $(REPLAY),--replay $(REPLAY))
 
 .PHONY: clean
 clean: ## Remove the embedded stack's data (not the installation)
@@ -123,7 +123,7 @@ conformance-mutants: $(STAMP) ## Break each rule in the services and see its tes
 
 .PHONY: openapi
 openapi: $(STAMP) ## Write the OpenAPI document of each service to docs/openapi
-	@$(PY) -m deploy.openapi
+	@$(PY) -m plateward openapi
 
 .PHONY: problems
 problems: $(STAMP) ## Write docs/problems.md from the lists of problem codes

@@ -1,7 +1,6 @@
 """Writes each service's OpenAPI document to docs/openapi; a test holds the committed ones to the code."""
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from local.stack.keys import stored_keys
 from local.stack.mac_keys import audits_mac_keys
 from local.stack.services import environment_of
 from services.registry import SPECS, names
+from shared.service.command import Answer, command
 from shared.service.spec import Kind
 
 ROOT = Path(__file__).parents[1]
@@ -43,14 +43,11 @@ def text(service: str) -> str:
     return json.dumps(document(service), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def main() -> int:
-    """Write all documents."""
+@command("openapi")
+def openapi_command() -> Answer:
+    """Write the OpenAPI document of each service to docs/openapi."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for service in SERVICES:
         (FOLDER / f"{service}.json").write_text(text(service))
-    print(f"{len(SERVICES)} documents in {FOLDER.relative_to(ROOT)}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    written = [f"{FOLDER.relative_to(ROOT)}/{service}.json" for service in SERVICES]
+    return Answer(f"{len(written)} documents in {FOLDER.relative_to(ROOT)}", {"written": written})

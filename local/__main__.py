@@ -1,50 +1,58 @@
-"""The embedded stack by one command: `python -m local`, or `make serve`."""
+"""The embedded stack by one command: `plateward serve`, or `python -m local`."""
 
-import argparse
 import asyncio
-import os
 import signal
 import sys
 from pathlib import Path
 
+import click
+
 from local.stack.process import LocalError
 from local.stack.services import APIS, PAGES, WORKERS
 from local.stack.stack import Stack
+from shared.service.command import Answer, command, status_of_group
 
 
-def options(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Return the command line's options."""
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("var"), help="where data is kept")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
-    parser.add_argument("--separate", action="store_true", help="one process and port a service")
-    parser.add_argument(
-        "--services",
-        default=",".join((*APIS, *WORKERS, *PAGES)),
-        help="which services to run, separated by commas",
-    )
-    return parser.parse_args(arguments)
-
-
-async def run(chosen: argparse.Namespace) -> None:
-    """Run the stack until SIGINT or SIGTERM."""
+async def run(folder: Path, *, port: int, separate: bool, services: str) -> None:
+    """Run the stack until SIGINT or SIGTERM. Raises: LocalError."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    names = [name for name in chosen.services.split(",") if name]
-    stack = Stack(chosen.folder, port=chosen.port, separate=chosen.separate, services=names)
-    await stack.run(stop)
+    names = [name for name in services.split(",") if name]
+    await Stack(folder, port=port, separate=separate, services=names).run(stop)
 
 
-def main() -> int:
-    """Return 0 after a clean stop, 1 when the stack could not start or go on."""
-    try:
-        asyncio.run(run(options()))
-    except LocalError as fault:
-        print(f"plateward: {fault}", file=sys.stderr)
-        return 1
-    return 0
+@command(
+    "serve",
+    click.Option(
+        ["--folder"],
+        type=click.Path(path_type=Path),
+        default=Path("var"),
+        show_default=True,
+        help="Where data is kept.",
+    ),
+    click.Option(
+        ["--port"],
+        type=click.IntRange(0, 65535),
+        default=8000,
+        envvar="PORT",
+        show_envvar=True,
+        show_default=True,
+        help="The port of all APIs and the console; 0: a free one.",
+    ),
+    click.Option(["--separate"], is_flag=True, help="One process and port a service."),
+    click.Option(
+        ["--services"],
+        default=",".join((*APIS, *WORKERS, *PAGES)),
+        help="Which services to run, separated by commas; default: all.",
+    ),
+    faults=(LocalError,),
+)
+def serve_command(*, folder: Path, port: int, separate: bool, services: str) -> Answer:
+    """Run the embedded stack, every service on this machine, until Ctrl-C."""
+    asyncio.run(run(folder, port=port, separate=separate, services=services))
+    return Answer("", {"stopped": True})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(status_of_group(serve_command, "python -m local", "plateward"))

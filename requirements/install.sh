@@ -28,4 +28,7 @@ rm -f "$stamp"
 uv=("$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps)
 "${uv[@]}" --compile-bytecode --require-hashes -r "$wanted"
 ! grep -q '^paddlex==' "$wanted" || "${uv[@]}" --no-build-isolation "$here/shims/opencv-contrib-python"
+# `plateward` as a command, in the environment of development. Not an editable installation: that would put the
+# checkout on the path of every tree which this environment runs, such as a mutant's.
+! grep -q '^hatchling==' "$wanted" || install -m 755 "$here/plateward" "$venv/bin/plateward"
 touch "$stamp"

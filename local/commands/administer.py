@@ -1,69 +1,49 @@
-"""Runs identity's command line on the running embedded stack: `python -m local.commands.administer`.
+"""Commands of services on the data of the running embedded stack: `plateward bootstrap`, `rotate-key` and others."""
 
-For the machine's operator, above all to create the first administrator (`bootstrap`), who then invites all others
-through the API. All arguments but `--folder` are passed to identity.
-"""
-
-import argparse
 import os
-import sys
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from local.stack.keys import stored_keys
-from local.stack.mac_keys import audits_mac_keys
-from local.stack.postgres import Postgres
+import click
+
+from local.stack.data import environment
 from local.stack.process import LocalError
-from local.stack.servers import ROOT
-from local.stack.services import environment_of
-from services.identity.__main__ import COMMANDS
-from services.identity.spec import SPEC
-from shared.service.command import run
+from services.audit.__main__ import COMMANDS as OF_AUDIT
+from services.identity.__main__ import COMMANDS as OF_IDENTITY
+from services.retention.__main__ import COMMANDS as OF_RETENTION
+from shared.service.command import Unfinished
 
-_PORT_LINE = 3  # of postmaster.pid, counted from 0 (PostgreSQL, miscadmin.h: LOCK_FILE_LINE_PORT)
+FOLDER = click.Option(
+    ["--folder"],
+    type=click.Path(path_type=Path),
+    default=Path("var"),
+    show_default=True,
+    help="The data of the embedded stack.",
+)
 
 
-def environment(
-    folder: Path, given: Mapping[str, str], service: str = "identity"
-) -> dict[str, str]:
-    """Return the settings that `given` lacks for a service to use a running stack's data. Contains secrets.
+def on_stack(service: str, own: click.Command) -> click.Command:
+    """Return a service's command, which uses the settings of the stack that runs on `--folder`.
 
-    Raises: LocalError if no stack runs there.
+    What the environment names goes first.
     """
-    added = {"POLICY_FILE": str(ROOT / "policy.toml")}
-    if "DATABASE_URL" not in given:
-        servers = folder / "postgres"
-        added["DATABASE_URL"] = Postgres(servers, port=port_of(servers)).service_url(service)
-    added |= stored_keys(folder / "keys", given, first_start=False)
-    added |= audits_mac_keys({**added, **given})
-    return environment_of(service, {**added, **given})
 
+    def run(*, folder: Path, as_json: bool, **given: Any) -> Any:
+        try:
+            added = environment(folder.absolute(), os.environ, service)
+        except LocalError as fault:
+            raise Unfinished(str(fault), as_json=as_json) from fault
+        os.environ.update(added)
+        return click.get_current_context().invoke(own, as_json=as_json, **given)
 
-def port_of(servers: Path) -> int:
-    """Return the port of the Postgres that runs on a folder. Raises: LocalError if none does."""
-    try:
-        lines = (servers / "data" / "postmaster.pid").read_text().splitlines()
-        return int(lines[_PORT_LINE])
-    except (OSError, IndexError, ValueError) as exc:
-        raise LocalError(f"no stack with a database of its own runs on {servers.parent}") from exc
-
-
-def main() -> None:
-    """Run identity's command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m local.commands.administer", description=__doc__
+    return click.Command(
+        own.name, params=[*own.params, FOLDER], callback=run, help=own.help, epilog=own.epilog
     )
-    parser.add_argument("--folder", type=Path, default=Path("var"), help="the stack's data")
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="e.g. bootstrap --username NAME")
-    chosen = parser.parse_args()
-    if not chosen.command:
-        parser.error("a command is needed; `bootstrap --help` tells more of the first")
-    try:
-        os.environ.update(environment(chosen.folder.absolute(), os.environ))
-    except LocalError as fault:
-        sys.exit(f"plateward: {fault}")
-    run(SPEC, COMMANDS, chosen.command)
 
 
-if __name__ == "__main__":
-    main()
+COMMANDS = {name: on_stack("identity", own) for name, own in OF_IDENTITY.items()}
+ROTATE_KEY = {
+    "identity": COMMANDS["rotate-key"],
+    "audit": on_stack("audit", OF_AUDIT["rotate-key"]),
+    "retention": on_stack("retention", OF_RETENTION["rotate-key"]),
+}

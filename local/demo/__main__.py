@@ -1,27 +1,37 @@
-"""`make demo`: the demonstration in one command. Its last line is JSON; it exits with 0 only if every step held."""
+"""`plateward demo`: the demonstration in one command."""
 
-import argparse
 import asyncio
 import json
 import math
 import shutil
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import click
 import httpx
 from rich.console import Console
 
 from local.demo.frames import MOST_OF_A_FILM, NoFrames, absent, of_film, photos
 from local.demo.progress import render_all
 from local.demo.report import write_report
+from local.demo.sign_ins import (
+    next_code,
+    sign_ins_of,
+    wait_for_ctrl_c,
+    wait_until,
+    write_sign_ins,
+)
 from local.demo.steps import play
 from local.demo.story import Frame, StepFailed, Story
-from local.demo.table import print_table
+from local.demo.table import print_sign_ins, print_table
 from local.demo.truth import TruthFault
 from local.stack.launch import running
 from local.stack.process import LocalError, held
 from scenes.footage import NoFootage, is_film
+from shared.service.command import Answer, by_name, command, status_of_group
 
 ENVIRONMENT = {"AUDIT_CHECKPOINT_S": "5"}
 """Shortens the wait for the next signed checkpoint from a minute."""
@@ -31,68 +41,145 @@ SURE = 0.9
 """A listed plate read with this confidence must raise a hit, whatever the policy's minimum."""
 
 
-def options(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Return the command line's options."""
-    parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--photos", type=Path, help="post a folder's photos (or a film) instead")
-    source.add_argument("--video", type=Path, help="post a film's frames (MP4, AVI) instead")
-    parser.add_argument("--count", type=int, default=40, help="how many scenes to render")
-    parser.add_argument("--seed", type=int, default=468, help="which scenes")
-    parser.add_argument("--every-s", type=float, help="one frame begun so often; 1, of a film 0.5")
-    parser.add_argument("--folder", type=Path, default=Path("var/demo"), help="data and report")
-    return parser.parse_args(arguments)
+@dataclass(frozen=True)
+class Choice:
+    """What to show."""
+
+    photos: Path | None = None
+    """A folder of photos, or a film."""
+    video: Path | None = None
+    count: int = 40
+    """How many scenes to render."""
+    seed: int = 468
+    """Which scenes."""
+    every_s: float | None = None
+    """Time between the begins of two frames."""
+    folder: Path = Path("var/demo")
+    """Data and report."""
+    stays: bool = False
+    """Whether the stack stays up until Ctrl-C."""
+    port: int = 0
+    """The port of all APIs and the console; 0: a free one."""
 
 
-def main() -> int:
-    """Return 0 if everything held, 1 otherwise, with the reason on stderr."""
-    chosen = options()
-    console = Console()
-    try:
-        line = run(chosen, console)
-    except (StepFailed, LocalError, NoFrames, NoFootage, TruthFault, httpx.HTTPError) as fault:
-        print(f"demo: {fault or type(fault).__name__}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("demo: interrupted; everything is stopped", file=sys.stderr)
-        return 130
-    print(json.dumps(line))
-    return 0
+PATH = click.Path(path_type=Path)
+FOLDER = click.Option(
+    ["--folder"], type=PATH, default=Path("var/demo"), show_default=True, help="Data and report."
+)
 
 
-def run(chosen: argparse.Namespace, console: Console) -> dict[str, object]:
-    """Render, start, run the steps, report, stop; returns the last line. Raises: the faults that `main` reports."""
+@command(
+    "code",
+    click.Argument(["role"]),
+    FOLDER,
+    faults=(LocalError,),
+)
+def code_command(*, role: str, folder: Path) -> Answer:
+    """Print the next one-time code of a person of the demonstration that is up (`--keep`).
+
+    ROLE is a role that the demonstration printed, or a username. Each code works once; where the present ones are
+    used up, the command waits for the next, half a minute at most.
+    """
+    person, code = next_code(folder.absolute(), role, time.time())
+    wait_until(code.accepted_from)
+    return Answer(code.text, {"role": person.role, "username": person.username, "code": code.text})
+
+
+@command(
+    "demo",
+    click.Option(["--photos"], type=PATH, help="Post a folder's photos (or a film) instead."),
+    click.Option(["--video"], type=PATH, help="Post a film's frames (MP4, AVI) instead."),
+    click.Option(
+        ["--count"], type=int, default=40, show_default=True, help="How many scenes to render."
+    ),
+    click.Option(["--seed"], type=int, default=468, show_default=True, help="Which scenes."),
+    click.Option(
+        ["--every-s"],
+        type=float,
+        help="Begin one frame so often; default: 1, of a film 0.5.",
+    ),
+    FOLDER,
+    click.Option(["--keep", "stays"], is_flag=True, help="Keep the stack up until Ctrl-C."),
+    click.Option(
+        ["--port"],
+        type=click.IntRange(0, 65535),
+        default=0,
+        envvar="PORT",
+        show_envvar=True,
+        help="The port of all APIs and the console; default: a free one.",
+    ),
+    faults=(StepFailed, LocalError, NoFrames, NoFootage, TruthFault, httpx.HTTPError),
+)
+def _demo(**chosen: Any) -> Answer:
+    """Show the main job, end to end, on the embedded stack: cameras, reads, hits, a search, a release, the proof.
+
+    Ends with 0 only if every step held. The last line is JSON.
+    """
+    choice = Choice(**chosen)
+    if choice.photos is not None and choice.video is not None:
+        raise click.UsageError("--photos and --video exclude each other")
+    in_json = click.get_current_context().params["as_json"]
+    line = run(choice, Console(stderr=in_json))
+    return Answer(json.dumps(line), line)
+
+
+def _demo_unless_code(**chosen: Any) -> None:
+    context = click.get_current_context()
+    if context.invoked_subcommand is None:
+        context.invoke(_demo, **chosen)
+
+
+demo_command = click.Group(
+    "demo",
+    commands=by_name(code_command),
+    params=_demo.params,
+    callback=_demo_unless_code,
+    invoke_without_command=True,
+    help=_demo.help,
+    epilog=_demo.epilog,
+)
+
+
+def run(chosen: Choice, console: Console) -> dict[str, object]:
+    """Render, start, run the steps, report, stop; returns the last line. Raises: the faults of `demo_command`."""
     began = time.monotonic()
-    folder: Path = chosen.folder.absolute()
+    folder = chosen.folder.absolute()
     every_s = chosen.every_s
     if every_s is None:
         every_s = SCENE_EVERY_S if _film(chosen) is None else FILM_EVERY_S
     frames, source = _frames(chosen, every_s, console)
     _clear(folder / "stack")
-    with running(folder / "stack", "--port", "0", environment=ENVIRONMENT) as up:
+    stack = folder / "stack"
+    with running(stack, "--port", str(chosen.port), environment=ENVIRONMENT) as up:
         console.print(f"The stack is up on {up.urls['']}/ after {time.monotonic() - began:.0f} s")
-        story = asyncio.run(play(up.urls, folder, frames, source, every_s=every_s, console=console))
+        story, people = asyncio.run(
+            play(up.urls, folder, frames, source, every_s=every_s, console=console)
+        )
         report = folder / "report.html"
         write_report(story, report)
-    print_table(console, story)
-    for note in story.notes:
-        console.print(note)
-    console.print(f"Report: {report}")
+        print_table(console, story)
+        for note in story.notes:
+            console.print(note)
+        console.print(f"Report: {report}")
+        if chosen.stays:
+            _check(story)
+            sign_ins = sign_ins_of(people)
+            write_sign_ins(folder, sign_ins)
+            print_sign_ins(console, up.urls["console"], sign_ins, folder)
+            wait_for_ctrl_c(stack)
     console.print(f"Everything is stopped; all took {time.monotonic() - began:.0f} s")
     _check(story)
     return story.summary()
 
 
-def _film(chosen: argparse.Namespace) -> Path | None:
+def _film(chosen: Choice) -> Path | None:
     """Return the film whose frames to post, or None."""
     if chosen.video is not None:
-        return Path(chosen.video)
+        return chosen.video
     return chosen.photos if chosen.photos is not None and is_film(chosen.photos) else None
 
 
-def _frames(
-    chosen: argparse.Namespace, every_s: float, console: Console
-) -> tuple[list[Frame], str]:
+def _frames(chosen: Choice, every_s: float, console: Console) -> tuple[list[Frame], str]:
     """Return the frames to post, and a short description of them."""
     if (film := _film(chosen)) is not None:
         frames = of_film(film, 1 / every_s if every_s > 0 else math.inf)
@@ -135,4 +222,4 @@ def _check(story: Story) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(status_of_group(demo_command, "python -m local.demo", "demo"))

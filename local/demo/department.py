@@ -1,8 +1,7 @@
 """A sample department: its people with their roles, its cameras, and the agency that requests data."""
 
-import asyncio
+import os
 import secrets
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any
 import pyotp
 
 from local.demo.client import Api, Person
-from local.demo.story import StepFailed
-from local.stack.servers import ROOT
+from local.stack.data import environment
+from services.identity.actions.bootstrap import bootstrap, deliver_invitation
+from services.identity.settings import Settings
 
 DEPARTMENT_ORI = "CA0520100"
 AGENCY_ORI = "CA0520000"
@@ -23,7 +23,6 @@ AGENCY = {
     "state": "US-CA",
     "contact": "Records Division, Tehama County Sheriff",
 }
-_PRINTED_ONCE = "shown this once: "
 
 
 @dataclass(frozen=True)
@@ -87,20 +86,22 @@ class Department:
     devices: tuple[Device, ...]
 
     @property
+    def by_role(self) -> dict[str, Person]:
+        """All people, by what they are in the demonstration."""
+        return {role: person for role, person in vars(self).items() if isinstance(person, Person)}
+
+    @property
     def people(self) -> tuple[Person, ...]:
         """All people."""
-        return (
-            self.administrator, self.lieutenant, self.trainer, self.officer, self.investigator, self.rookie,
-            self.custodian, self.auditor, self.second_auditor, self.outsider,
-        )  # fmt: skip
+        return tuple(self.by_role.values())
 
 
 async def seed(api: Api, folder: Path) -> Department:
     """Create the department on a stack whose data are in `folder`, by the steps that its people would use."""
     administrator = await _first_administrator(api, folder)
     await _account(administrator, TRAINER)
-    token = await _from_command_line(folder, "deliver-invitation", "--username", TRAINER.username)
-    trainer = await _enrol(api, TRAINER, token)
+    given = await deliver_invitation(_identity_settings(folder), username=TRAINER.username)
+    trainer = await _enrol(api, TRAINER, given.invitation_token)
     await _train(trainer, administrator)
     await administrator.must("release", "POST", "/v1/agencies", json=AGENCY)
     lieutenant, officer, investigator, rookie, custodian, auditor, second, outsider = [
@@ -139,32 +140,19 @@ CAMERAS: tuple[dict[str, Any], ...] = (
 
 
 async def _first_administrator(api: Api, folder: Path) -> Person:
-    """Invite the first administrator from the machine's command line."""
+    """Invite the first administrator, as `plateward bootstrap` does."""
     first = ADMINISTRATOR
-    token = await _from_command_line(
-        folder,
-        "bootstrap",
-        "--username",
-        first.username,
-        "--name",
-        first.name,
-        "--title",
-        first.title,
+    invited = await bootstrap(
+        _identity_settings(folder), username=first.username, name=first.name, title=first.title
     )
-    return await _enrol(api, first, token)
+    return await _enrol(api, first, invited.invitation_token)
 
 
-async def _from_command_line(folder: Path, *command: str) -> str:
-    """Return the invitation that the command prints, since no account may deliver one yet."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "local.commands.administer", "--folder", str(folder), *command,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
-    )  # fmt: skip
-    output, complained = await process.communicate()
-    if process.returncode != 0:
-        why = complained.decode(errors="replace").strip()[-600:]
-        raise StepFailed(f"{command[0]}: {why}")
-    return output.decode().partition(_PRINTED_ONCE)[2].strip()
+def _identity_settings(folder: Path) -> Settings:
+    """Return identity's settings for the data of a running stack. Raises: LocalError."""
+    given = environment(folder, os.environ)
+    named = {name: given.get(name.upper()) for name in Settings.model_fields}
+    return Settings.model_validate({name: value for name, value in named.items() if value})
 
 
 async def _join(api: Api, administrator: Person, trainer: Person, role: Role) -> Person:

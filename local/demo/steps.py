@@ -33,7 +33,7 @@ async def play(
     *,
     every_s: float,
     console: Console,
-) -> Story:
+) -> tuple[Story, Department]:
     """Run all steps on a running stack whose data are in `folder`/stack. Raises: StepFailed."""
     story = Story(datetime.now(UTC), source)
     async with Api(urls) as api:
@@ -49,7 +49,7 @@ async def play(
         purpose = await auditing.audit_purpose(people.auditor)
         story.accesses = await auditing.entries_of(people.auditor, purpose, story.accesses)
         story.audit = await auditing.prove(people.auditor, purpose, folder)
-    return story
+    return story, people
 
 
 async def _watch(

@@ -1,9 +1,13 @@
 """The table that the demonstration prints."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from local.demo.sign_ins import SignIn
 from local.demo.story import Alert, Read, Sent, Story
 from local.demo.truth import fold
 
@@ -23,6 +27,26 @@ def print_table(console: Console, story: Story) -> None:
         for number, read in enumerate(sent.reads or [None]):
             table.add_row(*_row(sent, read, first=number == 0))
     console.print(table)
+
+
+def print_sign_ins(
+    console: Console, address: str, sign_ins: Sequence[SignIn], folder: Path
+) -> None:
+    """Print the console's address, and how each person signs in there."""
+    console.print(f"\nThe stack stays up. Console: {address}/", style="bold")
+    table = Table(title="Sign-ins", title_justify="left")
+    for column in ("role", "name", "username", "password"):
+        table.add_column(column, no_wrap=True)
+    for one in sign_ins:
+        table.add_row(one.role, f"{one.name}, {one.title}", one.username, one.password)
+    console.print(table)
+    default = folder == Path("var/demo").absolute()
+    code = f"plateward demo code {'' if default else f'--folder {folder} '}ROLE"
+    console.print(f"The next one-time code of a role: {code}", markup=False)
+    console.print(
+        "These are no secrets: the department is invented, and only this machine reaches it (loopback)."
+    )
+    console.print("Ctrl-C stops everything.")
 
 
 def _row(sent: Sent, read: Read | None, *, first: bool) -> tuple[str | Text, ...]:

@@ -1,94 +1,156 @@
 """The command line: serve, migrate, create the first administrator, rotate the key, release a lock."""
 
-import argparse
 import asyncio
-from collections.abc import Callable, Coroutine
 
-from services.identity.actions import keys, revocation, rewrap
-from services.identity.actions.bootstrap import (
-    bootstrap,
-    deliver_invitation,
-    release_lock,
-    standalone,
-)
+import click
+
+from services.identity.actions import bootstrap, keys, revocation, rewrap
+from services.identity.actions.bootstrap import FirstAdministrator, standalone
 from services.identity.api.fields import USERNAME
 from services.identity.settings import Settings
 from services.identity.spec import SPEC
-from shared.service.command import Command, declare_person, person_of, run
+from shared.service.command import PERSON, Answer, by_name, command, person_of, run
 
 
-def _printed(
-    work: Callable[[Settings, argparse.Namespace], Coroutine[None, None, str]],
-) -> Callable[[argparse.Namespace], int]:
-    """Return the command that prints what `work` returns."""
-
-    def run_it(chosen: argparse.Namespace) -> int:
-        print(asyncio.run(work(Settings(), chosen)))
-        return 0
-
-    return run_it
+def _username(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    username = text.strip().lower()
+    if not USERNAME.fullmatch(username):
+        raise click.BadParameter("3 to 32 letters, digits, dots, dashes and underscores")
+    return username
 
 
-async def _bootstrap(settings: Settings, chosen: argparse.Namespace) -> str:
-    first = await bootstrap(
-        settings, username=chosen.username, name=chosen.name or chosen.username, title=chosen.title
+OF_A_PERSON = click.Option(
+    ["--username"], required=True, callback=_username, help="The username of the account."
+)
+
+
+@command(
+    "bootstrap",
+    OF_A_PERSON,
+    click.Option(["--name"], help="The person's name; default: the username."),
+    click.Option(["--title"], help="Their job title; default: that of the policy's designee."),
+)
+def _bootstrap(*, username: str, name: str | None, title: str | None) -> Answer:
+    """Create the first ALPR administrator, and print their invitation."""
+    first = asyncio.run(
+        bootstrap.bootstrap(Settings(), username=username, name=name or username, title=title)
     )
-    return (
-        f"Administrator {first.username} is invited until {first.expires_at:%Y-%m-%d %H:%M} UTC.\n"
-        f"Invitation token, shown this once: {first.invitation_token}"
+    return _invited(
+        first,
+        f"Administrator {first.username} is invited until {first.expires_at:%Y-%m-%d %H:%M} UTC.",
     )
 
 
-async def _deliver_invitation(settings: Settings, chosen: argparse.Namespace) -> str:
-    given = await deliver_invitation(settings, username=chosen.username)
-    return (
-        f"The invitation of {given.username} holds until {given.expires_at:%Y-%m-%d %H:%M} UTC.\n"
-        f"Invitation token, shown this once: {given.invitation_token}"
+@command("deliver-invitation", OF_A_PERSON)
+def _deliver_invitation(*, username: str) -> Answer:
+    """Show an invitation, if no active person may deliver it."""
+    given = asyncio.run(bootstrap.deliver_invitation(Settings(), username=username))
+    return _invited(
+        given,
+        f"The invitation of {given.username} holds until {given.expires_at:%Y-%m-%d %H:%M} UTC.",
     )
 
 
-async def _rotate_key(settings: Settings, chosen: argparse.Namespace) -> str:
-    async with standalone(settings) as identity:
-        kid = await keys.rotate(identity, compromised=chosen.compromised)
-    if chosen.compromised:
-        return f"Key {kid} signs from now on; older ones, and all tokens, have ended."
-    return f"Key {kid} signs in 30 s; older ones verify until their tokens are gone."
+def _invited(given: FirstAdministrator, text: str) -> Answer:
+    """Return the answer that shows an invitation token."""
+    return Answer(
+        f"{text}\nInvitation token, shown this once: {given.invitation_token}",
+        {
+            "username": given.username,
+            "invitation_token": given.invitation_token,
+            "expires_at": given.expires_at.isoformat(),
+        },
+    )
 
 
-async def _release_lock(settings: Settings, chosen: argparse.Namespace) -> str:
-    given = await release_lock(
-        settings, username=chosen.username, reason=chosen.reason, invite=chosen.invite
+@command(
+    "rotate-key",
+    click.Option(["--compromised"], is_flag=True, help="Old keys, and all tokens, end at once."),
+)
+def _rotate_key(*, compromised: bool) -> Answer:
+    """Make a new signing key for tokens."""
+    kid = asyncio.run(_rotated(compromised=compromised))
+    text = (
+        f"Key {kid} signs from now on; older ones, and all tokens, have ended."
+        if compromised
+        else f"Key {kid} signs in 30 s; older ones verify until their tokens are gone."
+    )
+    return Answer(text, {"kid": kid, "compromised": compromised})
+
+
+async def _rotated(*, compromised: bool) -> str:
+    async with standalone(Settings()) as identity:
+        return await keys.rotate(identity, compromised=compromised)
+
+
+@command(
+    "release-lock",
+    OF_A_PERSON,
+    click.Option(["--reason"], required=True, help="Who asks, and why; the audit log records it."),
+    click.Option(
+        ["--invite"],
+        is_flag=True,
+        help="Invite them to enrol anew: second factor or password lost.",
+    ),
+)
+def _release_lock(*, username: str, reason: str, invite: bool) -> Answer:
+    """Release an administrator's account that no other administrator can release."""
+    given = asyncio.run(
+        bootstrap.release_lock(Settings(), username=username, reason=reason, invite=invite)
     )
     finding = "An auditor works the finding of it; the person released cannot."
     if given is None:
-        return f"Account {chosen.username} is released. {finding}"
-    return (
-        f"{given.username} is invited anew until {given.expires_at:%Y-%m-%d %H:%M} UTC. {finding}\n"
-        f"Invitation token, shown this once: {given.invitation_token}"
+        return Answer(f"Account {username} is released. {finding}", {"username": username})
+    until = f"{given.expires_at:%Y-%m-%d %H:%M} UTC"
+    return _invited(given, f"{given.username} is invited anew until {until}. {finding}")
+
+
+@command("announce-revocation", click.Argument(["revocation"]))
+def _announce_revocation(*, revocation: str) -> Answer:
+    """Announce a revocation to every service, as `python -m shared.core.offline_root revoke` prints it."""
+    return asyncio.run(_announced(revocation))
+
+
+async def _announced(text: str) -> Answer:
+    async with standalone(Settings()) as identity:
+        event = await revocation.announce_revocation(identity, text)
+    return Answer(
+        f"Certificate {event.serial} for {event.usage} is revoked; every service is notified.",
+        {"serial": event.serial, "usage": event.usage},
     )
 
 
-async def _announce_revocation(settings: Settings, chosen: argparse.Namespace) -> str:
-    async with standalone(settings) as identity:
-        event = await revocation.announce_revocation(identity, chosen.revocation)
-    return f"Certificate {event.serial} for {event.usage} is revoked; every service is notified."
+@command("rewrap", *PERSON)
+def _rewrap(**who: str) -> Answer:
+    """Seal all secrets with the current key-encryption key."""
+    return asyncio.run(_rewrapped(who))
 
 
-async def _rewrap(settings: Settings, chosen: argparse.Namespace) -> str:
-    async with standalone(settings) as identity:
-        actor = person_of(chosen, identity.policy.department.ori)
-        done = (await rewrap.rewrap(identity, actor, chosen.reason)).counts
+async def _rewrapped(who: dict[str, str]) -> Answer:
+    async with standalone(Settings()) as identity:
+        actor = person_of(who, identity.policy.department.ori)
+        done = (await rewrap.rewrap(identity, actor, who["reason"])).counts
         used = await rewrap.usage(identity)
     sealed = f"{done['signing_key']} signing keys and {done['second_factor']} second factors"
-    return f"Sealed anew with key {used.current}: {sealed}.\n{_usage_text(used)}"
+    usage = _usage(used)
+    return Answer(
+        f"Sealed anew with key {used.current}: {sealed}.\n{usage.text}",
+        {**usage.data, "sealed_anew": dict(done)},
+    )
 
 
-async def _key_usage(settings: Settings, chosen: argparse.Namespace) -> str:
-    async with standalone(settings) as identity:
-        return _usage_text(await rewrap.usage(identity))
+@command("key-usage")
+def _key_usage() -> Answer:
+    """Show how many secrets each key-encryption key seals."""
+    return asyncio.run(_used())
 
 
-def _usage_text(used: rewrap.Usage) -> str:
+async def _used() -> Answer:
+    async with standalone(Settings()) as identity:
+        return _usage(await rewrap.usage(identity))
+
+
+def _usage(used: rewrap.Usage) -> Answer:
     lines = []
     for name, count in used.counts.items():
         if name == used.current:
@@ -98,73 +160,19 @@ def _usage_text(used: rewrap.Usage) -> str:
         else:
             note = "still needed"
         lines.append(f"key {name}: {count} secrets, {note}")
-    return "\n".join(lines)
+    data = {"current": used.current, "secrets": dict(used.counts), "unused": list(used.unused)}
+    return Answer("\n".join(lines), data)
 
 
-def _declare_username(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--username", required=True, type=_username)
-
-
-def _declare_bootstrap(parser: argparse.ArgumentParser) -> None:
-    _declare_username(parser)
-    parser.add_argument("--name", help="the person's name; the username if left out")
-    parser.add_argument("--title", help="their job title; the policy's designee if left out")
-
-
-def _declare_rotation(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--compromised", action="store_true", help="old keys, and all tokens, end at once"
-    )
-
-
-def _declare_revocation(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "revocation", help="as `python -m shared.core.offline_root revoke` prints it"
-    )
-
-
-def _declare_release(parser: argparse.ArgumentParser) -> None:
-    _declare_username(parser)
-    parser.add_argument("--reason", required=True, help="who asks, and why; kept in the audit log")
-    parser.add_argument(
-        "--invite", action="store_true", help="have them enrol anew: second factor or password lost"
-    )
-
-
-def _username(text: str) -> str:
-    username = text.strip().lower()
-    if not USERNAME.fullmatch(username):
-        raise argparse.ArgumentTypeError("3 to 32 letters, digits, dots, dashes and underscores")
-    return username
-
-
-COMMANDS = {
-    "bootstrap": Command(
-        "create the first ALPR administrator", _printed(_bootstrap), _declare_bootstrap
-    ),
-    "deliver-invitation": Command(
-        "show an invitation, if no active person may deliver it",
-        _printed(_deliver_invitation),
-        _declare_username,
-    ),
-    "rotate-key": Command("make a new signing key", _printed(_rotate_key), _declare_rotation),
-    "announce-revocation": Command(
-        "announce a revocation by the offline root to every service",
-        _printed(_announce_revocation),
-        _declare_revocation,
-    ),
-    "rewrap": Command(
-        "seal all secrets with the current key-encryption key", _printed(_rewrap), declare_person
-    ),
-    "key-usage": Command(
-        "show how many secrets each key-encryption key seals", _printed(_key_usage)
-    ),
-    "release-lock": Command(
-        "release an administrator's account that no other administrator can release",
-        _printed(_release_lock),
-        _declare_release,
-    ),
-}
+COMMANDS = by_name(
+    _bootstrap,
+    _deliver_invitation,
+    _rotate_key,
+    _announce_revocation,
+    _rewrap,
+    _key_usage,
+    _release_lock,
+)
 
 if __name__ == "__main__":
     run(SPEC, COMMANDS)

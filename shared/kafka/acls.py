@@ -15,7 +15,7 @@ TOPICS_COMMAND = "topics"
 """Principal of `python -m shared.kafka.topics_admin ensure`: creates topics, configs and ACLs."""
 
 OPERATOR = "operator"
-"""Principal of `python -m shared.kafka.dead_letters`: lists and replays dead letters."""
+"""Principal of `plateward dead-letters`: lists and replays dead letters."""
 
 OPERATOR_GROUP = "dead-letters"
 

@@ -1,29 +1,35 @@
 """Lists dead letters with their reasons, and replays them.
 
-`python -m shared.kafka.dead_letters` lists every dead letter; `--replay TOPIC` publishes those of one topic again
-with their original key, id, type and headers. Effects happen once, so a replay duplicates none. It skips and names a
-dead letter that differs from the record that was refused; if the topic no longer has the record, it replays only
-with `--unproven`. It never prints bodies, which may hold plates.
+`plateward dead-letters` lists every dead letter; `--replay TOPIC` publishes those of one topic again with their
+original key, id, type and headers. Effects happen once, so a replay duplicates none. It skips and names a dead letter
+that differs from the record that was refused; if the topic no longer has the record, it replays only with
+`--unproven`. It never prints bodies, which may hold plates.
 """
 
-import argparse
-import asyncio
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaConnectionError
-from pydantic import ValidationError
 
-from shared.core.errors import Unavailable
 from shared.kafka.bus import KafkaBus
-from shared.kafka.client import AWAY, Kafka
+from shared.kafka.client import Kafka
 from shared.kafka.codec import Record
 from shared.kafka.originals import Comparison, Originals, undone
-from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import TOPICS, Topic
 
 GROUP = "dead-letters"
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One dead letter, without its body; a header that it lacks is "-"."""
+
+    topic: str
+    event_id: str
+    dead_at: str
+    group: str
+    """The consumer group that could not process it."""
+    reason: str
 
 
 async def dead_letters(
@@ -55,25 +61,29 @@ async def dead_letters(
         await consumer.stop()
 
 
-async def show(kafka: Kafka | str) -> int:
-    """Print each dead letter's topic, id, time and reason; returns their number."""
-    count = 0
+async def listed(kafka: Kafka | str) -> list[DeadLetter]:
+    """Return every dead letter of every topic."""
+    found = []
     for topic in (topic for topic in TOPICS.values() if topic.workers):
         async for record in dead_letters(kafka, topic, replayed=False):
             headers = {name: value.decode(errors="replace") for name, value in record.headers}
             values = (
                 headers.get(n, "-") for n in ("ce_id", "dead_at", "dead_group", "dead_reason")
             )
-            print(topic.name, *values, sep="  ")
-            count += 1
-    print(f"{count} dead letters")
-    return count
+            found.append(DeadLetter(topic.name, *values))
+    return found
 
 
-async def replay(kafka: Kafka | str, topic: Topic, *, unproven: bool = False) -> int:
+async def replay(
+    kafka: Kafka | str,
+    topic: Topic,
+    *,
+    unproven: bool = False,
+    say: Callable[[str], object] = print,
+) -> int:
     """Publish a topic's dead letters again, once each; returns their number.
 
-    Stops before the first whose record is gone from the topic, unless `unproven`.
+    Stops before the first whose record is gone from the topic, unless `unproven`. Tells `say` of those that stay.
     """
     bus = KafkaBus(kafka, "operator")
     await bus.start()
@@ -83,60 +93,17 @@ async def replay(kafka: Kafka | str, topic: Topic, *, unproven: bool = False) ->
             async for record in dead_letters(kafka, topic, replayed=True):
                 verdict = await originals.verdict(record)
                 if verdict is Comparison.FORGED:
-                    print(f"{_id(record)} differs from the record that was refused: skipped")
+                    say(f"{_id(record)} differs from the record that was refused: skipped")
                     continue
                 if verdict is Comparison.GONE and not unproven:
-                    print(f"{_id(record)} cannot be compared, its record is gone: use --unproven")
+                    say(f"{_id(record)} cannot be compared, its record is gone: use --unproven")
                     break
                 await bus.publish_records([undone(record)])
                 count += 1
     finally:
         await bus.stop()
-    print(f"{count} of {topic.name} replayed")
     return count
 
 
 def _id(record: Record) -> str:
     return dict(record.headers).get("ce_id", b"one without an id").decode(errors="replace")
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """List dead letters, or replay one topic."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument(
-        "--replay", choices=sorted(TOPICS), help="topic whose dead letters to replay"
-    )
-    parser.add_argument(
-        "--unproven", action="store_true", help="also replay dead letters whose record is gone"
-    )
-    parser.add_argument("--bootstrap", help="Kafka's address; KAFKA_BOOTSTRAP by default")
-    chosen = parser.parse_args(arguments)
-    kafka = _kafka(chosen.bootstrap)
-    try:
-        if chosen.replay:
-            asyncio.run(replay(kafka, TOPICS[chosen.replay], unproven=chosen.unproven))
-        else:
-            asyncio.run(show(kafka))
-    except (KafkaConnectionError, Unavailable):
-        if (fault := asyncio.run(kafka.fault())) != AWAY:
-            sys.exit(f"{kafka.bootstrap}: {fault}")
-        sys.exit(f"no Kafka answers at {kafka.bootstrap}; KAFKA_BOOTSTRAP sets its address")
-
-
-def _kafka(bootstrap: str | None) -> Kafka:
-    """Return the Kafka to use; exits if its settings are inconsistent."""
-    try:
-        return Kafka.of(
-            KafkaSettings() if bootstrap is None else KafkaSettings(kafka_bootstrap=bootstrap)
-        )
-    except ValidationError as exc:
-        sys.exit(
-            "\n".join(
-                fault["msg"].removeprefix("Value error, ")
-                for fault in exc.errors(include_input=False)
-            )
-        )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,16 +1,19 @@
 """The command line of every service: serves, migrates its tables, or runs one of its own commands.
 
-Exit status: 0 if the command succeeded; 1 if it verified something and found a fault; 2 if it could not finish, because
-of a wrong call, a missing setting, an unreadable file or a refusal.
+Every command takes `--json` and answers with one JSON object then. Exit status: 0 if the command succeeded; 1 if it
+verified something and found a fault; 2 if it could not finish, because of a wrong call, a missing setting, an
+unreadable file or a refusal; 130 if it was interrupted.
 """
 
-import argparse
 import asyncio
+import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
+import click
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
@@ -25,54 +28,99 @@ from shared.postgres.settings import DatabaseSettings
 from shared.service.serve import serve
 from shared.service.spec import ServiceSpec
 
-MIGRATE = "bring the tables up to date, as DATABASE_OWNER_URL, and grant what DATABASE_URL needs"
-UNFINISHED = 2
-"""The exit status of a command that could not finish."""
+MIGRATE = "Bring the tables up to date, as DATABASE_OWNER_URL, and grant what DATABASE_URL needs."
 
-EPILOG = "Exit status: 0: done; 1: verified, and a fault found; 2: not finished."
+DONE, FAULT, UNFINISHED, INTERRUPTED = 0, 1, 2, 130
+"""The exit statuses."""
 
+EPILOG = "Exit status: 0: done; 1: verified, and a fault found; 2: not finished; 130: interrupted."
 
 FAULTS: tuple[type[Exception], ...] = (AlprError, ValidationError, DBAPIError, OSError)
 """Exceptions of every command that say why it could not finish."""
 
-
-def no_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare no arguments."""
+PERSON = (
+    click.Option(["--person-id"], required=True, help="Your account id."),
+    click.Option(["--name"], required=True, help="Your name."),
+    click.Option(["--title"], required=True, help="Your job title."),
+    click.Option(["--reason"], required=True, help="Your reason; the audit log records it."),
+)
+"""Options of a command that the audit log records: who runs it, and why."""
 
 
 @dataclass(frozen=True)
-class Command:
-    """A command of one service."""
+class Answer:
+    """What a command did or found."""
 
-    help: str
-    run: Callable[[argparse.Namespace], int]
-    """Receives the parsed arguments, and returns the exit status."""
+    text: str
+    """For people; empty if the command has printed all while it ran."""
 
-    declare: Callable[[argparse.ArgumentParser], None] = no_arguments
-    """Declares the arguments."""
+    data: Mapping[str, object]
+    """The same for programs, as `--json` prints it."""
 
-    faults: tuple[type[Exception], ...] = ()
-    """Exceptions, besides those of every command, whose text says why it could not finish."""
+    status: int = DONE
 
 
-def declare_person(parser: argparse.ArgumentParser) -> None:
-    """Declare who runs a command that the audit log records, and why."""
-    parser.add_argument("--person-id", required=True, help="your account id")
-    parser.add_argument("--name", required=True, help="your name")
-    parser.add_argument("--title", required=True, help="your job title")
-    parser.add_argument("--reason", required=True, help="your reason; the audit log records it")
+class Unfinished(Exception):
+    """A command could not finish; `faults` say why."""
+
+    def __init__(self, *faults: str, as_json: bool = False) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+        self.as_json = as_json
 
 
-def person_of(chosen: argparse.Namespace, agency_ori: Ori) -> Actor:
-    """Return the person that the arguments of `declare_person` name."""
+def command(
+    name: str, *parameters: click.Parameter, faults: tuple[type[Exception], ...] = ()
+) -> Callable[[Callable[..., Answer]], click.Command]:
+    """Make a function a command; its docstring is the help.
+
+    Args:
+        parameters: its arguments and options; the function receives their values by name.
+        faults: exceptions, besides those of every command, whose text says why it could not finish.
+    """
+
+    def made(work: Callable[..., Answer]) -> click.Command:
+        def run(*, as_json: bool, **given: Any) -> None:
+            try:
+                answer = work(**given)
+            except Unfinished as exc:
+                exc.as_json = as_json
+                raise
+            except FAULTS + faults as exc:
+                raise Unfinished(*_texts_of(exc), as_json=as_json) from exc
+            if as_json:
+                click.echo(json.dumps(answer.data))
+            elif answer.text:
+                click.echo(answer.text)
+            click.get_current_context().exit(answer.status)
+
+        as_json = click.Option(["--json", "as_json"], is_flag=True, help="Answer in JSON.")
+        return click.Command(
+            name,
+            params=[*parameters, as_json],
+            callback=run,
+            help=work.__doc__,
+            epilog=EPILOG,
+        )
+
+    return made
+
+
+def by_name(*commands: click.Command) -> dict[str, click.Command]:
+    """Return commands by their names."""
+    return {str(one.name): one for one in commands}
+
+
+def person_of(who: Mapping[str, str], agency_ori: Ori) -> Actor:
+    """Return the person that the values of `PERSON` name."""
     return Actor(
-        person_id=chosen.person_id, name=chosen.name, title=chosen.title, agency_ori=agency_ori
+        person_id=who["person_id"], name=who["name"], title=who["title"], agency_ori=agency_ori
     )
 
 
 def run(
     spec: ServiceSpec,
-    own: Mapping[str, Command] = MappingProxyType({}),
+    own: Mapping[str, click.Command] = MappingProxyType({}),
     arguments: Sequence[str] | None = None,
 ) -> None:
     """Serve, or run the command on the command line; if that fails, exit with its status, not 0.
@@ -86,43 +134,67 @@ def run(
 
 
 def status_of(
-    spec: ServiceSpec, own: Mapping[str, Command], arguments: Sequence[str] | None = None
+    spec: ServiceSpec, own: Mapping[str, click.Command], arguments: Sequence[str] | None = None
 ) -> int:
-    """Serve, or run the command on the command line; return the exit status.
+    """Serve, or run the command on the command line; return the exit status."""
 
-    Raises: SystemExit after a wrong call, or after help.
-    """
-    commands = {**_common(spec), **own}
-    chosen = _parser(spec, commands).parse_args(arguments)
-    if chosen.command is None:
-        serve(spec)
-        return 0
-    command = commands[chosen.command]
-    try:
-        return command.run(chosen)
-    except FAULTS + command.faults as exc:
-        for fault in _texts_of(exc):
-            print(f"{spec.name}: {fault}", file=sys.stderr)
-        return UNFINISHED
+    def serve_without_a_command() -> None:
+        if click.get_current_context().invoked_subcommand is None:
+            serve(spec)
 
-
-def _common(spec: ServiceSpec) -> dict[str, Command]:
-    """Return the commands of every service of this kind."""
-    if not spec.has_tables:
-        return {}
-    return {"migrate": Command(MIGRATE, lambda _: migrate(spec))}
-
-
-def _parser(spec: ServiceSpec, commands: Mapping[str, Command]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m services.{spec.name}",
-        description="Without a command, it serves.",
+    group = click.Group(
+        commands={**_common(spec), **own},
+        callback=serve_without_a_command,
+        invoke_without_command=True,
+        help="Without a command, it serves.",
         epilog=EPILOG,
     )
-    parsers = parser.add_subparsers(dest="command", metavar="command")
-    for name, command in commands.items():
-        command.declare(parsers.add_parser(name, help=command.help, description=command.help))
-    return parser
+    return status_of_group(group, f"python -m services.{spec.name}", spec.name, arguments)
+
+
+def status_of_group(
+    group: click.Command, called: str, name: str, arguments: Iterable[str] | None = None
+) -> int:
+    """Run a command line; return the exit status.
+
+    Args:
+        called: what a person types to run it, as its usage shows it.
+        name: the beginning of each line on stderr that says why a command could not finish.
+        arguments: the command line; default: that of the process.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        status = group.main(words, prog_name=called, standalone_mode=False)
+    except Unfinished as exc:
+        if exc.as_json:
+            click.echo(json.dumps({"errors": list(exc.faults)}), err=True)
+        else:
+            for fault in exc.faults:
+                click.echo(f"{name}: {fault}", err=True)
+        return UNFINISHED
+    except click.ClickException as exc:  # a wrong call
+        exc.show()
+        return UNFINISHED
+    except click.Abort:
+        click.echo(f"{name}: interrupted", err=True)
+        return INTERRUPTED
+    return status if isinstance(status, int) else DONE
+
+
+def _common(spec: ServiceSpec) -> dict[str, click.Command]:
+    """Return the commands of every service of this kind."""
+    return by_name(migrate_command(spec)) if spec.has_tables else {}
+
+
+def migrate_command(spec: ServiceSpec) -> click.Command:
+    """Return the command that migrates the tables of a service."""
+
+    def work() -> Answer:
+        migrate(spec)
+        return Answer(f"the tables of {spec.name} are up to date", {"migrated": [spec.name]})
+
+    work.__doc__ = MIGRATE
+    return command("migrate")(work)
 
 
 def _texts_of(exc: Exception) -> Iterator[str]:
@@ -137,15 +209,13 @@ def _texts_of(exc: Exception) -> Iterator[str]:
         yield exc.detail if isinstance(exc, AlprError) else str(exc)
 
 
-def migrate(spec: ServiceSpec) -> int:
-    """Migrate a service's tables, with only the database's settings; return the exit status.
+def migrate(spec: ServiceSpec) -> None:
+    """Migrate a service's tables, with only the database's settings.
 
     Raises: ValueError for a refused setting; AlprError, DBAPIError.
     """
     configure_logging()
     asyncio.run(_prepared(spec))
-    print(f"the tables of {spec.name} are up to date")
-    return 0
 
 
 async def _prepared(spec: ServiceSpec) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, NoResultFound
 
 from tests.architecture.source import modules, tree
 
-FOLDERS = ("services", "shared", "scenes", "local", "deploy", "training")
+FOLDERS = ("plateward", "services", "shared", "scenes", "local", "deploy", "training")
 
 OF_LIBRARIES = {
     one.__name__ for one in (DBAPIError, KafkaError, NoResultFound, UniqueViolationError)

@@ -107,7 +107,7 @@ def test_a_store_is_one_by_its_folder(path, stores):
     assert is_store(Path(path)) is stores
 
 
-def users_of(name, folders=("shared", "services", "scenes", "local", "deploy")):
+def users_of(name, folders=("plateward", "shared", "services", "scenes", "local", "deploy")):
     """Modules that use a name, as a variable, an attribute or in an import."""
     return {
         path.relative_to(ROOT).as_posix()
@@ -156,7 +156,7 @@ def is_grant(node, bound):
 def test_a_grant_is_built_in_one_place():
     builders = {
         path.relative_to(ROOT).as_posix()
-        for folder in ("shared", "services", "scenes", "local", "deploy")
+        for folder in ("plateward", "shared", "services", "scenes", "local", "deploy")
         for path in modules(folder)
         if builds_a_grant(tree(path))
     }

@@ -20,13 +20,14 @@ OTHERWISE_NAMED = {
 OF_A_DEPENDENCY = {"starlette": "fastapi", "markupsafe": "jinja2"}
 """Packages whose names another one's interface is made of."""
 
-OURS = {"services", "shared", "scenes", "local", "deploy", "training", "tests"}
+OURS = {"plateward", "services", "shared", "scenes", "local", "deploy", "training", "tests"}
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
 INSTALLED_WITH = {
     "shared": (),
+    "plateward": (),
     "scenes": ("local",),
     "local": ("local",),
     "deploy": ("local",),

@@ -117,7 +117,7 @@ def doubled(trees: Iterable[tuple[str, ast.Module]]) -> list[set[str]]:
 def test_nothing_is_written_twice():
     paths = [
         path
-        for folder in ("services", "shared")
+        for folder in ("plateward", "services", "shared")
         for path in modules(folder)
         if "migrations" not in path.parts
     ]

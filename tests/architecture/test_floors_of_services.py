@@ -149,7 +149,15 @@ def reading(path: Path) -> Iterator[str]:
 def machinery_of_engine(path: Path) -> Iterator[str]:
     """Yield what a module of recognition's `engine` imports that neither computes nor loads weights."""
     for name in imports(path):
-        ours = name.split(".")[0] in {"shared", "services", "scenes", "training", "local", "deploy"}
+        ours = name.split(".")[0] in {
+            "plateward",
+            "shared",
+            "services",
+            "scenes",
+            "training",
+            "local",
+            "deploy",
+        }
         if ours and not name.startswith(ENGINE_MAY) and name not in ("shared", "services"):
             yield name
         if name.startswith(MACHINERY_OF_CORE):

@@ -10,7 +10,7 @@ from aiokafka import admin, client, conn
 from tests.architecture.source import ROOT, imports, modules, tree
 
 PLACE = "shared/kafka/client.py"
-SHIPPED = ("shared", "services", "scenes", "local", "deploy")
+SHIPPED = ("plateward", "shared", "services", "scenes", "local", "deploy")
 MAKERS = {
     "AIOKafkaProducer",
     "AIOKafkaConsumer",

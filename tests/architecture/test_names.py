@@ -9,7 +9,7 @@ import pytest
 
 from tests.architecture.source import ROOT, modules, tree
 
-PRODUCT = ("services", "shared", "scenes", "local", "deploy", "training")
+PRODUCT = ("plateward", "services", "shared", "scenes", "local", "deploy", "training")
 FOLDERS = (*PRODUCT, "tests")
 
 REFUSED = {

@@ -20,7 +20,7 @@ URL = re.compile(r"https?://\S+")
 WIDTH = 120
 """The most characters of a line of prose, URLs apart."""
 
-CODE = ("services", "shared", "local", "deploy", "scenes", "training", "tests")
+CODE = ("plateward", "services", "shared", "local", "deploy", "scenes", "training", "tests")
 """Folders whose docstrings and comments the tests check."""
 
 PRIVATE = re.compile(r"\b(nobody|somebody|anybody|everybody|whoever|told)\b", re.IGNORECASE)

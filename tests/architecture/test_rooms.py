@@ -7,7 +7,7 @@ import pytest
 
 from tests.architecture.source import ROOT, imports, modules
 
-OURS = ("services", "shared", "scenes", "local", "deploy", "training", "tests")
+OURS = ("plateward", "services", "shared", "scenes", "local", "deploy", "training", "tests")
 
 MAY_IMPORT = {
     "shared": ("shared",),
@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "training": ("training", "scenes", "services.recognition"),
     "local": ("local", "scenes", "services", "shared"),
     "deploy": ("deploy", "local", "services.registry", "shared"),
+    "plateward": ("plateward", "deploy", "local", "services", "shared"),
 }
 """A folder imports nothing of ours but this. Tests may import everything."""
 
@@ -61,6 +62,9 @@ def test_a_folder_imports_only_what_lies_below_it(folder):
         ("training", "from deploy import lock"),
         ("training", "from services.hotlist import domain"),
         ("local", "from deploy.kafka.run import Kafka"),
+        ("local", "from plateward.status import state_of"),
+        ("deploy", "import plateward.catalogue"),
+        ("plateward", "from training.styles import STYLES"),
         ("local", "from training.styles import STYLES"),
         ("deploy", "from tests.servers import running"),
     ],

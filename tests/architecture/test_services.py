@@ -19,11 +19,13 @@ from shared.service.running import Service, service_of
 from shared.service.spec import Kind, ServiceSpec
 from tests.architecture.source import ROOT, SERVICES, modules, tree
 
-SOURCES = ("services", "shared", "local", "deploy")
+SOURCES = ("plateward", "services", "shared", "local", "deploy")
 MANY = 3
 """A literal with so many names of services is a list of services."""
 
 MAY_NAME_SERVICES = {
+    "local/commands/administer.py": "those that sign, whose keys a command changes",
+    "plateward/rotation.py": "the same",
     "services/registry.py": "the one list",
     "shared/kafka/topics.py": "who publishes and who consumes what; an image has it without the registry",
     "shared/objects/rights.py": "who may do what in the object store; as above",

@@ -140,7 +140,7 @@ def test_audit_subscribes_by_the_registry_itself():
 
 def test_no_topic_name_is_written_out_elsewhere():
     """Names come from the registry, so that a rename cannot leave a stray consumer behind."""
-    for folder in ("services", "local", "deploy"):
+    for folder in ("plateward", "services", "local", "deploy"):
         for path in modules(folder):
             for node in ast.walk(tree(path)):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):

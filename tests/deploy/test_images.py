@@ -22,12 +22,13 @@ def pins(name: str) -> dict[str, str]:
     return {canonicalize_name(package): version for package, version in found}
 
 
-def test_an_image_holds_shared_and_one_services_source_alone() -> None:
+def test_an_image_holds_the_command_line_shared_and_one_services_source_alone() -> None:
     final = DOCKERFILE.split("\nFROM ")[2]
     copied = [line.split()[1:-1] for line in final.splitlines() if line.startswith("COPY ")]
     assert copied == [
         ["--from=packages", "/venv"],
         ["LICENSE"],
+        ["plateward/"],
         ["shared/"],
         ["services/__init__.py"],
         ["services/${SERVICE}/"],
@@ -77,4 +78,4 @@ def test_the_build_ignores_all_but_what_is_copied() -> None:
     rules = (ROOT / "deploy" / "Dockerfile.dockerignore").read_text().splitlines()
     assert "*" in rules
     kept = {rule[1:] for rule in rules if rule.startswith("!")}
-    assert kept == {"LICENSE", "requirements", "services", "shared"}
+    assert kept == {"LICENSE", "plateward", "requirements", "services", "shared"}

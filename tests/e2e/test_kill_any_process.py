@@ -15,13 +15,13 @@ import httpx
 import pytest
 
 from deploy.kafka.run import ApacheKafka
-from local.commands.administer import port_of
 from local.demo.auditing import audit_purpose, prove
 from local.demo.camera import post
 from local.demo.client import Api
 from local.demo.department import seed
 from local.demo.listing import put_in_force
 from local.demo.story import Frame, StepFailed
+from local.stack.data import port_of
 from local.stack.launch import running
 from local.stack.postgres import Postgres
 from services.registry import names

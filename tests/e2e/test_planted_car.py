@@ -19,12 +19,12 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.kafka.run import ApacheKafka
-from local.commands.administer import port_of
 from local.demo.camera import post
 from local.demo.client import Api
 from local.demo.department import CAMERAS, seed
 from local.demo.listing import put_in_force
 from local.demo.story import Frame
+from local.stack.data import port_of
 from local.stack.launch import running
 from local.stack.postgres import Postgres
 from local.stack.servers import ROOT

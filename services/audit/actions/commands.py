@@ -3,18 +3,19 @@
 `export` is an access like any other: the log records it before the file is written.
 """
 
-import argparse
 import asyncio
 import json
 import os
 import secrets
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+import click
 from sqlalchemy.exc import ProgrammingError
 
 from services.audit.actions.access_record import log_values_export, record_export, record_refusal
@@ -32,7 +33,7 @@ from shared.core.policy import load_policy
 from shared.core.signed_notes import SEED_BYTES, BadNote, Signer, Verifier
 from shared.events import Actor, PurposeRecord, SigningKeyChanged
 from shared.postgres.database import Database
-from shared.service.command import declare_person, person_of
+from shared.service.command import PERSON, Answer, by_name, command, person_of
 
 SERVICE = "audit"
 PRINTED_FAULTS = 20
@@ -40,84 +41,49 @@ PURPOSE = "audit"
 """The only kind of purpose for an export of sealed values."""
 
 
-def declare_verification(parser: argparse.ArgumentParser) -> None:
-    """Declare the log's public keys, and checkpoints to compare with it."""
-    parser.add_argument(
-        "--vkey",
-        action="append",
-        default=[],
-        help="the log's first public key, name+hash+key; repeat it for the later keys, in order. "
-        "If you leave those out, the log's own entries name them",
-    )
-    parser.add_argument(
-        "--checkpoint",
-        action="append",
-        default=[],
-        type=Path,
-        help="a checkpoint kept elsewhere, to compare with the log",
-    )
+VERIFICATION = (
+    click.Option(
+        ["--vkey"],
+        multiple=True,
+        help="The log's first public key, name+hash+key; repeat it for the later keys, in order. "
+        "If you leave those out, the log's own entries name them.",
+    ),
+    click.Option(
+        ["--checkpoint"],
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="A checkpoint kept elsewhere, to compare with the log.",
+    ),
+)
+"""The log's public keys, and checkpoints to compare with it."""
+
+EXPORT_FILE = click.Argument(["file"], type=click.Path(path_type=Path))
 
 
-def declare_verify(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `verify`."""
-    declare_verification(parser)
-    parser.add_argument(
-        "--own-key",
-        action="store_true",
-        help="use the public key of this service's own AUDIT_SIGNING_KEY; convinces only people who trust "
-        "the service",
-    )
-
-
-def declare_export_file(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `verify-export` and `redraw`."""
-    parser.add_argument("file", type=Path, help="an export, JSON lines; for redraw, from entry 0")
-    declare_verification(parser)
-
-
-def declare_export(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `export`."""
-    parser.add_argument("file", type=Path, help="the file to write; it must not exist")
-    parser.add_argument(
-        "--with-values",
-        action="store_true",
-        help="include the sealed values: plates, cameras and times of sightings. Requires --purpose; the "
-        "log records it in an entry values.exported",
-    )
-    parser.add_argument(
-        "--old-log",
-        action="store_true",
-        help="export the log before this one, whose entries have their values in plaintext; requires --with-values",
-    )
-    parser.add_argument(
-        "--purpose",
-        help="the declared purpose, required with --with-values: audit",
-    )
-    declare_person(parser)
-
-
-def declare_keygen(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `keygen`."""
-    parser.add_argument(
-        "--origin",
-        default=os.environ.get("AUDIT_ORIGIN", LogSettings.model_fields["audit_origin"].default),
-        help="the start of the log's name; default: AUDIT_ORIGIN",
-    )
-
-
-def verify_command(asked: argparse.Namespace) -> int:
-    """Verify the log in DATABASE_URL."""
-    if asked.own_key:
+@command(
+    "verify",
+    *VERIFICATION,
+    click.Option(
+        ["--own-key"],
+        is_flag=True,
+        help="Use the public key of this service's own AUDIT_SIGNING_KEY; convinces only people who trust "
+        "the service.",
+    ),
+    faults=(BadNote,),
+)
+def _verify(*, vkey: Sequence[str], checkpoint: Sequence[Path], own_key: bool) -> Answer:
+    """Recompute the log in the database."""
+    if own_key:
         own = SigningSettings()
         settings: LogSettings = own
-        keys = [*(_given(asked) or [own.signers[0].verifier])]
+        keys = [*(_keys(vkey) or [own.signers[0].verifier])]
     else:
-        keys, settings = _given(asked), LogSettings()
+        keys, settings = _keys(vkey), LogSettings()
     if not keys:
         raise BadNote(
             "give the log's public key with --vkey, or use the service's own with --own-key"
         )
-    return say(asyncio.run(_verified(settings, keys, _checkpoint_texts(asked))), keys)
+    return said(asyncio.run(_verified(settings, keys, _texts(checkpoint))), keys)
 
 
 async def _verified(
@@ -134,71 +100,79 @@ async def _verified(
         )
 
 
-def verify_export_command(asked: argparse.Namespace) -> int:
-    """Verify an export with public keys alone."""
-    if not asked.vkey:
+@command("verify-export", EXPORT_FILE, *VERIFICATION, faults=(BadNote,))
+def _verify_export(*, file: Path, vkey: Sequence[str], checkpoint: Sequence[Path]) -> Answer:
+    """Recompute an exported log, JSON lines, with public keys alone."""
+    return _recomputed(file, vkey, checkpoint)
+
+
+def _recomputed(file: Path, vkey: Sequence[str], checkpoint: Sequence[Path]) -> Answer:
+    if not vkey:
         raise BadNote("give the log's public key with --vkey")
-    keys = _given(asked)
-    with asked.file.open("rb") as file:
-        return say(verify_export(lines_of(file), keys, _checkpoint_texts(asked)), keys)
+    keys = _keys(vkey)
+    with file.open("rb") as lines:
+        return said(verify_export(lines_of(lines), keys, _texts(checkpoint)), keys)
 
 
-def redraw_command(asked: argparse.Namespace) -> int:
-    """Verify an export, redraw the sample of each period and compare it with the recorded one."""
-    if status := verify_export_command(asked):
-        return status
+@command("redraw", EXPORT_FILE, *VERIFICATION, faults=(BadNote,))
+def _redraw(*, file: Path, vkey: Sequence[str], checkpoint: Sequence[Path]) -> Answer:
+    """Verify an exported log from entry 0 on, and draw its audits' samples again."""
+    recomputed = _recomputed(file, vkey, checkpoint)
+    if recomputed.status:
+        return recomputed
     redraw = Redraw()
-    with asked.file.open("rb") as file:
-        redraw.add_lines(lines_of(file))
+    with file.open("rb") as exported:
+        redraw.add_lines(lines_of(exported))
+    lines = [recomputed.text]
     for period in redraw.periods:
-        print(f"period       {period.occurred_from:%Y-%m-%d} to {period.occurred_to:%Y-%m-%d}")
+        lines.append(
+            f"period       {period.occurred_from:%Y-%m-%d} to {period.occurred_to:%Y-%m-%d}"
+        )
         state = "NOT DRAWN" if period.drawn_in is None else f"drawn in entry {period.drawn_in}"
-        print(
+        lines.append(
             f"             {len(period.population)} accesses, fixed in entry {period.seq}, {state}"
         )
         if (sample := period.sample) is None:
-            print("             the checkpoint of its seed is not in the export")
+            lines.append("             the checkpoint of its seed is not in the export")
         else:
-            print(f"sample       {','.join(map(str, sample))}")
-    for fault in redraw.faults:
-        print(f"FAULT        {fault}")
-    drawn = sum(period.drawn_in is not None for period in redraw.periods)
+            lines.append(f"sample       {','.join(map(str, sample))}")
+    lines += [f"FAULT        {fault}" for fault in redraw.faults]
     summary = {
         "ok": not redraw.faults,
         "periods": len(redraw.periods),
-        "drawn": drawn,
+        "drawn": sum(period.drawn_in is not None for period in redraw.periods),
         "faults": len(redraw.faults),
     }
-    print(json.dumps(summary))
-    return int(bool(redraw.faults))
+    text = "\n".join([*lines, json.dumps(summary)])
+    return Answer(text, {"log": recomputed.data, **summary}, int(bool(redraw.faults)))
 
 
-def _given(asked: argparse.Namespace) -> list[Verifier]:
-    return [Verifier.parse(vkey) for vkey in asked.vkey]
+def _keys(vkeys: Sequence[str]) -> list[Verifier]:
+    return [Verifier.parse(vkey) for vkey in vkeys]
 
 
-def _checkpoint_texts(asked: argparse.Namespace) -> list[str]:
-    return [path.read_text() for path in asked.checkpoint]
+def _texts(paths: Sequence[Path]) -> list[str]:
+    return [path.read_text() for path in paths]
 
 
-def say(verdict: LogReport, keys: Sequence[Verifier]) -> int:
-    """Print a verdict, with a summary in JSON as the last line; return the exit status."""
-    print(f"entries      {verdict.entries}")
-    print(f"checkpoints  {verdict.checkpoints}")
-    print(f"unsigned     {verdict.unsigned_entries}")
-    print(f"values       {verdict.values} compared, {verdict.left_out} left out of the export")
-    print(f"root         {b64encode(verdict.root).decode()}")
-    for key in keys:
-        print(f"key          {key.vkey}")
-    for erased in verdict.erased:
-        print(
+def said(verdict: LogReport, keys: Sequence[Verifier]) -> Answer:
+    """Return a verdict as an answer, with a summary in JSON as the last line of its text."""
+    lines = [
+        f"entries      {verdict.entries}",
+        f"checkpoints  {verdict.checkpoints}",
+        f"unsigned     {verdict.unsigned_entries}",
+        f"values       {verdict.values} compared, {verdict.left_out} left out of the export",
+        f"root         {b64encode(verdict.root).decode()}",
+        *(f"key          {key.vkey}" for key in keys),
+        *(
             f"erased       {erased.groups} values under purge {erased.run_id},"
             f" certificate {erased.certificate}"
-        )
-    for fault in verdict.faults[:PRINTED_FAULTS]:
-        print(f"FAULT        {fault.what}")
+            for erased in verdict.erased
+        ),
+    ]
+    lines += [f"FAULT        {fault.what}" for fault in verdict.faults[:PRINTED_FAULTS]]
     if (more := verdict.fault_count - PRINTED_FAULTS) > 0:
-        print(f"FAULT        and {more} more")
+        lines.append(f"FAULT        and {more} more")
     summary = {
         "ok": verdict.ok,
         "entries": verdict.entries,
@@ -212,31 +186,63 @@ def say(verdict: LogReport, keys: Sequence[Verifier]) -> int:
         "faults": verdict.fault_count,
         "first_bad": verdict.first_bad,
     }
-    print(json.dumps(summary))
-    return 0 if verdict.ok else 1
+    text = "\n".join([*lines, json.dumps(summary)])
+    return Answer(text, summary, 0 if verdict.ok else 1)
 
 
-def export_command(asked: argparse.Namespace) -> int:
-    """Write the log to a file; the log records it first."""
+@dataclass(frozen=True)
+class Asked:
+    """An export that an operator asks for."""
+
+    file: Path
+    values: bool
+    old_log: bool
+    purpose: str | None
+    reason: str
+
+
+@command(
+    "export",
+    click.Argument(["file"], type=click.Path(path_type=Path)),
+    click.Option(
+        ["--with-values"],
+        is_flag=True,
+        help="Include the sealed values: plates, cameras and times of sightings. Requires --purpose; the "
+        "log records it in an entry values.exported.",
+    ),
+    click.Option(
+        ["--old-log"],
+        is_flag=True,
+        help="Export the log before this one, whose entries have their values in plaintext; requires "
+        "--with-values.",
+    ),
+    click.Option(["--purpose"], help="The declared purpose, required with --with-values: audit."),
+    *PERSON,
+    faults=(BadNote,),
+)
+def _export(
+    *, file: Path, with_values: bool, old_log: bool, purpose: str | None, **who: str
+) -> Answer:
+    """Write the log as JSON lines to a file that does not exist; the log records it first."""
+    asked = Asked(file, with_values, old_log, purpose, who["reason"])
     settings = SigningSettings()
-    actor = _actor(settings, asked)
+    actor = _actor(settings, who)
     asyncio.run(_permitted(settings, actor, asked))
     descriptor = os.open(asked.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        count = asyncio.run(_exported(settings, actor, asked, file))
-    print(f"{count} entries written to {asked.file}")
-    return 0
+    with os.fdopen(descriptor, "wb") as written:
+        count = asyncio.run(_exported(settings, actor, asked, written))
+    return Answer(f"{count} entries written to {file}", {"entries": count, "file": str(file)})
 
 
-async def _permitted(settings: SigningSettings, actor: Actor, asked: argparse.Namespace) -> None:
+async def _permitted(settings: SigningSettings, actor: Actor, asked: Asked) -> None:
     """Check the purpose of an export with values.
 
     Raises: InternalFault for the old log without --with-values; for a missing purpose or a short reason, after it
     records the refusal.
     """
-    if asked.old_log and not asked.with_values:
+    if asked.old_log and not asked.values:
         raise InternalFault("the old log has its values in plaintext: add --with-values")
-    if not asked.with_values:
+    if not asked.values:
         return
     least = load_policy(settings.policy_file).purposes.minimum_justification_characters
     if asked.purpose != PURPOSE:
@@ -264,21 +270,23 @@ async def _database(settings: LogSettings) -> AsyncIterator[Database]:
         await db.close()
 
 
-def _actor(settings: SigningSettings, asked: argparse.Namespace) -> Actor:
-    return person_of(asked, load_policy(settings.policy_file).department.ori)
+def _actor(settings: SigningSettings, who: Mapping[str, str]) -> Actor:
+    return person_of(who, load_policy(settings.policy_file).department.ori)
 
 
-def rotate_command(asked: argparse.Namespace) -> int:
-    """Change the key that signs checkpoints; the log records the change."""
+@command("rotate-key", *PERSON, faults=(BadNote,))
+def _rotate_key(**who: str) -> Answer:
+    """Change the key that signs checkpoints to AUDIT_NEXT_SIGNING_KEY; the log records the change."""
     settings = SigningSettings()
     if settings.audit_next_signing_key is None:
         raise InternalFault("give the next key as AUDIT_NEXT_SIGNING_KEY, beside AUDIT_SIGNING_KEY")
-    changed = asyncio.run(_rotated(settings, _actor(settings, asked), asked.reason))
-    print(f"old key  {changed.old_key}")
-    print(f"new key  {changed.new_key}")
-    print("Keep both public keys. Once every replica signs with the new key, give it as")
-    print("AUDIT_SIGNING_KEY, without AUDIT_NEXT_SIGNING_KEY, and destroy the old one.")
-    return 0
+    changed = asyncio.run(_rotated(settings, _actor(settings, who), who["reason"]))
+    return Answer(
+        f"old key  {changed.old_key}\nnew key  {changed.new_key}\n"
+        "Keep both public keys. Once every replica signs with the new key, give it as\n"
+        "AUDIT_SIGNING_KEY, without AUDIT_NEXT_SIGNING_KEY, and destroy the old one.",
+        {"old_key": changed.old_key, "new_key": changed.new_key},
+    )
 
 
 async def _rotated(settings: SigningSettings, actor: Actor, reason: str) -> SigningKeyChanged:
@@ -288,11 +296,9 @@ async def _rotated(settings: SigningSettings, actor: Actor, reason: str) -> Sign
         return await checkpointer.change_key(connection, actor, reason, datetime.now(UTC))
 
 
-async def _exported(
-    settings: SigningSettings, actor: Actor, asked: argparse.Namespace, file: BinaryIO
-) -> int:
+async def _exported(settings: SigningSettings, actor: Actor, asked: Asked, file: BinaryIO) -> int:
     checkpointer = Checkpointer(settings.signers, SERVICE)
-    values, old = asked.with_values, asked.old_log
+    values, old = asked.values, asked.old_log
     origin = settings.audit_origin if old else settings.log_origin
     purpose = PurposeRecord(kind=PURPOSE, justification=asked.reason)
     async with _database(settings) as db:
@@ -314,9 +320,25 @@ async def _exported(
         return size
 
 
-def keygen_command(asked: argparse.Namespace) -> int:
-    """Print a new AUDIT_SIGNING_KEY and its public key, which auditors receive."""
+@command(
+    "keygen",
+    click.Option(
+        ["--origin"],
+        default=lambda: os.environ.get(
+            "AUDIT_ORIGIN", LogSettings.model_fields["audit_origin"].default
+        ),
+        help="The start of the log's name; default: AUDIT_ORIGIN.",
+    ),
+    faults=(BadNote,),
+)
+def _keygen(*, origin: str) -> Answer:
+    """Make a signing key, and print it with its public key, which auditors receive."""
     seed = secrets.token_bytes(SEED_BYTES)
-    print(f"AUDIT_SIGNING_KEY={b64encode(seed).decode()}")
-    print(f"public key: {Signer(origin_of(asked.origin), seed).verifier.vkey}")
-    return 0
+    key, public = b64encode(seed).decode(), Signer(origin_of(origin), seed).verifier.vkey
+    return Answer(
+        f"AUDIT_SIGNING_KEY={key}\npublic key: {public}",
+        {"AUDIT_SIGNING_KEY": key, "public_key": public},
+    )
+
+
+COMMANDS = by_name(_verify, _verify_export, _redraw, _export, _rotate_key, _keygen)

@@ -3,6 +3,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotlist.store.entries import IN_VERSION
 from shared.core.errors import Unavailable
 from shared.core.problem_codes import Common
+from shared.events import Source
 from shared.postgres.database import driver_of
 
 _PIECE = 5000
@@ -26,6 +28,10 @@ class InForce:
     agency_ori: str
     snapshot_id: UUID
     version: int
+    name: str
+    source: Source
+    staleness_s: int | None
+    as_of: datetime
 
 
 class Feed:
@@ -44,9 +50,10 @@ class Feed:
         """Return the lists that are switched on and have a version in force."""
         rows = await self._connection.execute(
             text(
-                "SELECT l.list_id, l.agency_ori, v.snapshot_id, v.version FROM lists l"
+                "SELECT l.list_id, l.agency_ori, v.snapshot_id, v.version, l.name, l.source,"
+                " l.staleness_s, s.as_of FROM lists l"
                 " JOIN versions v ON v.list_id = l.list_id AND v.version = l.active_version"
-                " WHERE l.enabled"
+                " JOIN snapshots s ON s.snapshot_id = v.snapshot_id WHERE l.enabled"
             )
         )
         return [InForce(**row) for row in rows.mappings()]

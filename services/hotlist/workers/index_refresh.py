@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import aclosing
 
 from prometheus_client import Gauge
 
 from services.hotlist.domain.index import Index, ListIndex
+from services.hotlist.domain.rating import staleness_limit_s
 from services.hotlist.settings import Settings
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.feed import Feed, InForce
@@ -16,6 +18,16 @@ from shared.service.api_runtime import ApiRuntime
 log = logging.getLogger(__name__)
 
 ENTRIES = Gauge("alpr_hotlist_entries", "Entries that reads are matched with", ["agency"])
+AS_OF = Gauge(
+    "alpr_hotlist_as_of_timestamp_seconds",
+    "Time of the extract that the version in force of a hot list is made of",
+    ["agency", "list", "source"],
+)
+STALE_AFTER = Gauge(
+    "alpr_hotlist_stale_after_seconds",
+    "Age of that extract from which the list is stale",
+    ["agency", "list", "source"],
+)
 
 
 class Refresher:
@@ -53,6 +65,7 @@ class Refresher:
                 await self._bring(feed, version)
             self._generation = generation
             self._count()
+            self._show_ages(in_force.values())
 
     async def _bring(self, feed: Feed, version: InForce) -> None:
         present = self.index.get(version.list_id)
@@ -73,6 +86,15 @@ class Refresher:
             sizes[index.agency_ori] = sizes.get(index.agency_ori, 0) + len(index)
         for agency, size in sizes.items():
             ENTRIES.labels(agency).set(size)
+
+    def _show_ages(self, lists: Iterable[InForce]) -> None:
+        AS_OF.clear()
+        STALE_AFTER.clear()
+        rules = self._runtime.policy.hotlists
+        for one in lists:
+            limit_s = staleness_limit_s(one.source, one.staleness_s, rules)
+            AS_OF.labels(one.agency_ori, one.name, one.source).set(one.as_of.timestamp())
+            STALE_AFTER.labels(one.agency_ori, one.name, one.source).set(limit_s)
 
     async def _check(self) -> None:
         await self.refresh()

@@ -6,98 +6,137 @@ Exit status: 0 if the package was verified with the given public key and has no 
 2 if nothing was verified, because of a missing key or an unusable file.
 """
 
-import argparse
 import hashlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.retention.domain.signing import KeyFault, load_public
 from services.retention.domain.verifying import PackageReport, booking_faults, verify_package
 from shared.core.errors import InternalFault
-from shared.core.signed_notes import Verifier
+from shared.core.signed_notes import BadNote, Verifier
+from shared.service.command import FAULT, UNFINISHED, Answer, command
 
 
-def verify_command(given: argparse.Namespace) -> int:
-    """Print the verdict; return the exit status. Raises: KeyFault, BadNote, OSError; InternalFault without a key."""
-    key = _key(given.key)
-    booking_key = _key(given.booking_key) or key
-    booking = given.booking.read_bytes() if given.booking else None
-    statements = _statements(given.changes)
-    log_keys = [Verifier.parse(vkey) for vkey in given.vkey]
-    if booking is not None and booking_key is None:
+@command(
+    "verify-package",
+    click.Argument(["file"], type=click.Path(path_type=Path)),
+    click.Option(
+        ["--key"],
+        type=click.Path(path_type=Path),
+        help="The department's public signing key, got from the department.",
+    ),
+    click.Option(
+        ["--changes"],
+        type=click.Path(path_type=Path),
+        help="GET /v1/signing-key as a file: leads from that key to those that followed it.",
+    ),
+    click.Option(
+        ["--vkey"],
+        multiple=True,
+        help="A public key of the audit log, name+hash+key, got apart from the package: the checkpoint in "
+        "it must be signed by it. Given again: or by another that the log had.",
+    ),
+    click.Option(
+        ["--booking"],
+        type=click.Path(path_type=Path),
+        help="The signed statement of a copy's booking into evidence.",
+    ),
+    click.Option(
+        ["--booking-key"],
+        type=click.Path(path_type=Path),
+        help="The key of the booking, where another signs by now.",
+    ),
+    faults=(KeyFault, BadNote),
+)
+def verify(
+    *,
+    file: Path,
+    key: Path | None,
+    changes: Path | None,
+    vkey: Sequence[str],
+    booking: Path | None,
+    booking_key: Path | None,
+) -> Answer:
+    """Verify a package offline: whole, unchanged, by whom signed, and whether booked; needs no settings."""
+    public = _key(key)
+    booking_public = _key(booking_key) or public
+    booked = booking.read_bytes() if booking else None
+    log_keys = [Verifier.parse(one) for one in vkey]
+    if booked is not None and booking_public is None:
         raise InternalFault("a booking is checked with the department's public key: give --key")
-    verdict = verify_package(given.file, key, statements, log_keys)
+    verdict = verify_package(file, public, _statements(changes), log_keys)
     faults = list(verdict.faults)
-    digest = _sha256(given.file)
-    if booking is not None and booking_key is not None:
-        faults += booking_faults(booking, digest, booking_key)
-    for fault in faults:
-        print(f"FAULT  {fault}")
+    digest = _sha256(file)
+    if booked is not None and booking_public is not None:
+        faults += booking_faults(booked, digest, booking_public)
+    lines = [f"FAULT  {fault}" for fault in faults]
     if digest is not None:
-        print(f"SHA-256 of the file: {digest}")
+        lines.append(f"SHA-256 of the file: {digest}")
     if faults:
-        print("The package does NOT hold.")
-        return 1
-    if not verdict.known_key:
-        print(
+        lines.append("The package does NOT hold.")
+        status = FAULT
+    elif not verdict.known_key:
+        lines.append(
             f"NOT VERIFIED: {verdict.files} files, signed with key {verdict.key_id}, which the package"
         )
-        print(
+        lines.append(
             "itself brings: anybody can make such a package. Get the department's key and give --key."
         )
-        return 2
-    _print_checkpoint(verdict)
-    print(f"{verdict.files} files, whole and unchanged, signed with key {verdict.key_id}.")
+        status = UNFINISHED
+    else:
+        lines += _whole(verdict, booked=booked is not None)
+        status = 0
+    return Answer("\n".join(lines), _data(verdict, faults, digest, booked is not None), status)
+
+
+def _data(
+    verdict: PackageReport, faults: Sequence[str], digest: str | None, booked: bool
+) -> dict[str, object]:
+    return {
+        "ok": verdict.known_key and not faults,
+        "known_key": verdict.known_key,
+        "key_id": verdict.key_id,
+        "files": verdict.files,
+        "sha256": digest,
+        "faults": list(faults),
+        "hits": verdict.hits,
+        "policy": verdict.policy,
+        "log_size": verdict.log_size,
+        "log_signed_at": verdict.log_signed_at,
+        "log_key": verdict.log_key,
+        "booked": booked and not faults,
+    }
+
+
+def _whole(verdict: PackageReport, *, booked: bool) -> Iterator[str]:
+    """Yield the lines about a package that was verified without a fault."""
+    yield from _checkpoint(verdict)
+    yield f"{verdict.files} files, whole and unchanged, signed with key {verdict.key_id}."
     if verdict.hits is not None:
-        print(f"Hits: {verdict.hits}; each belongs to a read in the package, and none is missing.")
+        yield f"Hits: {verdict.hits}; each belongs to a read in the package, and none is missing."
     if verdict.policy is not None:
-        print(f"The policy in it is the one that was in force: digest {verdict.policy}.")
-    if booking is not None:
-        print("It is the copy that was booked into evidence.")
-    return 0
+        yield f"The policy in it is the one that was in force: digest {verdict.policy}."
+    if booked:
+        yield "It is the copy that was booked into evidence."
 
 
-def _print_checkpoint(verdict: PackageReport) -> None:
-    """Print the package's checkpoint of the audit log, and whether it is verified."""
+def _checkpoint(verdict: PackageReport) -> Iterator[str]:
+    """Yield the package's checkpoint of the audit log, and whether it is verified."""
     if verdict.checkpoint is None:
         return
-    print("The newest checkpoint of the audit log when it was made, for comparison with others:")
-    print(verdict.checkpoint, end="")
+    yield "The newest checkpoint of the audit log when it was made, for comparison with others:"
+    yield verdict.checkpoint.removesuffix("\n")
     signed_at = verdict.log_signed_at or "a time that the package does not say"
-    print(f"It covers the log's first {verdict.log_size} entries and was signed at {signed_at}.")
+    yield f"It covers the log's first {verdict.log_size} entries and was signed at {signed_at}."
     if verdict.log_key is None:
-        print("It is NOT VERIFIED: give the audit log's public key as --vkey.")
+        yield "It is NOT VERIFIED: give the audit log's public key as --vkey."
     else:
-        print(f"It is verified with the log's key {verdict.log_key}.")
-
-
-def declare_package(parser: argparse.ArgumentParser) -> None:
-    """Declare the package and the keys that verify it."""
-    parser.add_argument("file", type=Path)
-    parser.add_argument(
-        "--key", type=Path, help="the department's public signing key, got from the department"
-    )
-    parser.add_argument(
-        "--changes",
-        type=Path,
-        help="GET /v1/signing-key as a file: leads from that key to those that followed it",
-    )
-    parser.add_argument(
-        "--vkey",
-        action="append",
-        default=[],
-        help="a public key of the audit log, name+hash+key, got apart from the package: the checkpoint in "
-        "it must be signed by it; given again: or by another that the log had",
-    )
-    parser.add_argument(
-        "--booking", type=Path, help="the signed statement of a copy's booking into evidence"
-    )
-    parser.add_argument(
-        "--booking-key", type=Path, help="the key of the booking, where another signs by now"
-    )
+        yield f"It is verified with the log's key {verdict.log_key}."
 
 
 def _key(path: Path | None) -> Ed25519PublicKey | None:

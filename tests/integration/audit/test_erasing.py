@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.actions.commands import say
+from services.audit.actions.commands import said
 from services.audit.workers.erasing import Eraser
 from shared.core.errors import InternalFault
 from shared.events import (
@@ -269,7 +269,7 @@ async def test_a_purge_that_stays_without_a_certificate_is_found(
 
 
 async def test_the_verifier_prints_the_certificate_of_what_was_erased(
-    deliver, clock, purge, verdict, client, auditor, writer, runtime, capsys
+    deliver, clock, purge, verdict, client, auditor, writer, runtime
 ):
     await deliver(*sightings(clock))
     purged = await purge()
@@ -277,9 +277,10 @@ async def test_the_verifier_prints_the_certificate_of_what_was_erased(
     assert [(one.run_id, one.certificate) for one in found.erased] == [
         (str(purged.run_id), "c1" * 32)
     ]
-    assert say(found, [runtime.settings.signers[0].verifier]) == 0
+    answer = said(found, [runtime.settings.signers[0].verifier])
+    assert answer.status == 0
     line = f"erased       5 values under purge {purged.run_id}, certificate {'c1' * 32}"
-    assert line in capsys.readouterr().out.splitlines()
+    assert line in answer.text.splitlines()
     shown = (await client.get("/v1/entries/2", headers=auditor())).json()
     assert [one["certificate_sha256"] for one in shown["erased"]] == ["c1" * 32]
 

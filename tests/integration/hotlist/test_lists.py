@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from shared.core.permissions import Permission
@@ -42,6 +43,24 @@ async def test_an_upload_is_a_draft_until_it_is_activated(hotlist):
         "created",
         "uploaded",
     ]
+
+
+def metric_of(metric, name, source):
+    labels = {"agency": "CA0520100", "list": name, "source": source}
+    return REGISTRY.get_sample_value(metric, labels)
+
+
+async def test_the_age_of_a_list_in_force_and_its_limit_are_metrics(hotlist, clock):
+    list_id = await hotlist.list("state", name="State extract")
+    await hotlist.upload(list_id, HEADER + "7ABC-123,CA,stolen_vehicle,x\n")
+    await hotlist.call("PATCH", f"/v1/lists/{list_id}", json={"staleness_hours": 3})
+    await hotlist.running.refresher.refresh()
+    as_of = metric_of("alpr_hotlist_as_of_timestamp_seconds", "State extract", "state")
+    assert abs(as_of - clock.now().timestamp()) < 60
+    assert metric_of("alpr_hotlist_stale_after_seconds", "State extract", "state") == 3 * 3600
+    await hotlist.call("PATCH", f"/v1/lists/{list_id}", json={"enabled": False})
+    await hotlist.running.refresher.refresh()
+    assert metric_of("alpr_hotlist_as_of_timestamp_seconds", "State extract", "state") is None
 
 
 BAD = (

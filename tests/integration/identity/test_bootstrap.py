@@ -32,10 +32,7 @@ def command(environment, capsys):
     """Run a command in a thread, which is quicker than a process; one test does start a process."""
 
     async def command(*arguments):
-        try:
-            code = await asyncio.to_thread(status_of, SPEC, COMMANDS, arguments)
-        except SystemExit as exc:
-            code = exc.code
+        code = await asyncio.to_thread(status_of, SPEC, COMMANDS, arguments)
         out, err = capsys.readouterr()
         return code, out, err
 

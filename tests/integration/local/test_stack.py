@@ -17,6 +17,7 @@ from local.stack.postgres import ROLE, role_of
 from local.stack.process import LocalError, free_port
 from local.stack.servers import ROOT
 from local.stack.state_file import StateFile
+from plateward.__main__ import status
 from shared.kafka import dead_letters
 from shared.testing import eventually
 
@@ -53,7 +54,7 @@ async def test_it_stops_without_orphans_and_starts_again_over_its_data(folder: P
             below = children(stack.pid)
             assert set(stack.processes) == {"postgres", "broker"}
             assert set(stack.processes.values()) <= below
-            assert await dead_letters.show(stack.kafka) == 0
+            assert await dead_letters.listed(stack.kafka) == []
             assert len(below) > 2, "Postgres has processes of its own"
         assert alive(below) == set()
         assert StateFile(folder / "stack.json").read() is None
@@ -181,7 +182,9 @@ def test_an_unknown_service_is_named(folder: Path) -> None:
         come_up(folder, "--services", "identity,parking")
 
 
-def test_a_kafka_that_does_not_answer_is_named_to_who_asks_for_dead_letters() -> None:
+def test_a_kafka_that_does_not_answer_is_named_to_who_asks_for_dead_letters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     nobody = f"127.0.0.1:{free_port()}"
-    with pytest.raises(SystemExit, match=f"no Kafka answers at {nobody}"):
-        dead_letters.main(["--bootstrap", nobody])
+    assert status(["dead-letters", "--bootstrap", nobody]) == 2
+    assert f"plateward: no Kafka answers at {nobody}" in capsys.readouterr().err

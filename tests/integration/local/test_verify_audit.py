@@ -1,4 +1,4 @@
-"""`make verify-audit` verifies the data of a stack that is up, down, or was never there."""
+"""`plateward verify-audit` verifies the data of a stack that is up, down, or was never there."""
 
 import asyncio
 import tempfile
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from local.commands.verify_audit import database, verify
+from local.stack.data import database
 from local.stack.keys import stored_keys
 from local.stack.postgres import Postgres, role_of
-from local.stack.process import LocalError
+from plateward.__main__ import status
 from shared.postgres.database import Database
 
 
@@ -39,10 +39,11 @@ def test_the_log_is_recomputed_whether_the_stack_is_up_or_down(
     monkeypatch.delenv("DATABASE_URL", raising=False)
     with database(folder, {}) as down:
         monkeypatch.setenv("DATABASE_URL", down["DATABASE_URL"])
-        assert verify(folder, []) == 1
+        assert status(["verify-audit", "--folder", str(folder)]) == 1
     assert "there are no entries" in capsys.readouterr().out
 
 
-def test_where_no_stack_has_run_it_says_so(folder):
-    with pytest.raises(LocalError, match="no stack has run"), database(folder, {}):
-        pass
+def test_where_no_stack_has_run_it_says_so(folder, monkeypatch, capsys):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert status(["verify-audit", "--folder", str(folder)]) == 2
+    assert f"no stack has run on {folder}" in capsys.readouterr().err

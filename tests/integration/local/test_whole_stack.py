@@ -23,6 +23,7 @@ from local.stack.launch import running
 from local.stack.servers import ROOT
 from local.stack.services import APIS, PAGES, WORKERS
 from local.stack.state_file import Running, StateFile
+from plateward.__main__ import status
 from shared.events import ReadsRecorded
 from shared.kafka.bus import KafkaBus
 from shared.kafka.topics import TOPICS
@@ -83,6 +84,20 @@ async def test_the_index_lists_pages_that_are_there(client: httpx.AsyncClient) -
     for name in PAGES:
         assert f"href='/{name}/'" in page
         (await client.get(f"/{name}/policy")).raise_for_status()
+
+
+def test_its_status_shows_every_service_the_lag_and_the_log(
+    stack: Running, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status(["status", "--folder", str(folder), "--json"]) == 0
+    state = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in state["services"]] == [*APIS, *PAGES, *WORKERS]
+    assert all(one["ready"] for one in state["services"])
+    assert any(lag["group"].startswith("hotlist-") for lag in state["lag"])
+    assert state["log"]["behind_s"] < 60
+    assert state["disks"][0]["name"] == str(folder)
+    assert status(["status", "--folder", str(folder)]) == 0
+    assert "  identity     ready\n" in capsys.readouterr().out
 
 
 async def test_every_topic_is_there(stack: Running, folder: Path) -> None:

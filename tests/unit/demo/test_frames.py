@@ -61,7 +61,7 @@ def test_photos_that_the_truth_names_in_vain_are_told(tmp_path):
     )
     assert absent(tmp_path) == ["[gone].jpg"]
     said = io.StringIO()
-    chosen = demo.options(["--photos", str(tmp_path)])
+    chosen = demo.Choice(photos=tmp_path)
     frames, source = demo._frames(chosen, 1.0, Console(file=said, width=200))
     assert (len(frames), source) == (1, "1 photos")
     assert said.getvalue() == "Named in truth.csv and not there, so left out: [gone].jpg.\n"
@@ -82,9 +82,9 @@ def film(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("option", ["--photos", "--video"])
+@pytest.mark.parametrize("option", ["photos", "video"])
 def test_a_film_gives_frames_of_one_camera(film, option):
-    chosen = demo.options([option, str(film)])
+    chosen = demo.Choice(**{option: film})
     frames, source = demo._frames(chosen, 0.5, Console(file=io.StringIO()))
     assert source == "2 frames of the film film.mp4"
     assert [(f.name, f.film) for f in frames] == [

@@ -1,8 +1,9 @@
 """The command line of a service: its tables wait for a slow database, and every command fails alike."""
 
-import argparse
+import json
 from pathlib import Path
 
+import click
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -54,18 +55,18 @@ class BadPaper(ValueError):
     """A refusal of the test's command, with a text of its own."""
 
 
-def commands_with(error: Exception | None, status: int = 0) -> dict[str, command.Command]:
+def commands_with(error: BaseException | None, status: int = 0) -> dict[str, click.Command]:
     """Return one command, `work`, that raises an error or ends with a status."""
 
-    def work(chosen: argparse.Namespace) -> int:
+    @command.command("work", *command.PERSON, faults=(BadPaper,))
+    def work(**who: str) -> command.Answer:
+        """Do it."""
         if error is not None:
             raise error
-        print(command.person_of(chosen, "CA0520100").name)
-        return status
+        name = command.person_of(who, "CA0520100").name
+        return command.Answer(name, {"name": name}, status)
 
-    return {
-        "work": command.Command("do it", work, command.declare_person, faults=(BadPaper,)),
-    }
+    return command.by_name(work)
 
 
 WHO = ("--person-id", "p-1", "--name", "Ada Min", "--title", "Sergeant", "--reason", "a change")
@@ -77,6 +78,30 @@ def test_a_command_receives_its_arguments_and_its_status_is_the_exit_status(
 ) -> None:
     assert command.status_of(SPECS["audit"], commands_with(None, status), ["work", *WHO]) == status
     assert capsys.readouterr().out == "Ada Min\n"
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_in_json_it_answers_one_object_with_the_same_status(
+    status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["work", *WHO, "--json"]
+    assert command.status_of(SPECS["audit"], commands_with(None, status), words) == status
+    assert json.loads(capsys.readouterr().out) == {"name": "Ada Min"}
+
+
+def test_in_json_what_went_wrong_is_an_object_too_and_apart_from_the_answer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    torn = commands_with(BadPaper("the paper is torn"))
+    assert command.status_of(SPECS["audit"], torn, ["work", *WHO, "--json"]) == 2
+    said = capsys.readouterr()
+    assert (said.out, json.loads(said.err)) == ("", {"errors": ["the paper is torn"]})
+
+
+def test_an_interrupted_command_ends_with_130(capsys: pytest.CaptureFixture[str]) -> None:
+    interrupted = commands_with(KeyboardInterrupt())
+    assert command.status_of(SPECS["audit"], interrupted, ["work", *WHO]) == 130
+    assert "audit: interrupted" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -112,12 +137,9 @@ def test_an_error_that_no_command_expects_is_not_hidden() -> None:
 def test_a_wrong_call_ends_with_2_and_the_usage(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as ended:
-        command.status_of(SPECS["audit"], commands_with(None), words)
-    assert ended.value.code == 2
-    assert "usage: python -m services.audit" in capsys.readouterr().err
+    assert command.status_of(SPECS["audit"], commands_with(None), words) == 2
+    assert "Usage: python -m services.audit" in capsys.readouterr().err
 
 
 def test_a_service_without_tables_has_nothing_to_migrate() -> None:
-    with pytest.raises(SystemExit):
-        command.status_of(SPECS["recognition"], {}, ["migrate"])
+    assert command.status_of(SPECS["recognition"], {}, ["migrate"]) == 2

@@ -1,0 +1,26 @@
+"""The embedded stack that runs here, if this is a checkout and there is one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from local.stack.state_file import Running
+
+FOLDER = click.Option(
+    ["--folder"],
+    type=click.Path(path_type=Path),
+    default=Path("var"),
+    show_default=True,
+    help="The data of the embedded stack.",
+)
+
+
+def stack_on(folder: Path) -> "Running | None":
+    """Return the stack that runs on a folder; None if none does."""
+    try:
+        from local.stack.state_file import StateFile
+    except ModuleNotFoundError:  # an image
+        return None
+    return StateFile(folder / "stack.json").read()
