@@ -103,6 +103,7 @@ async def test_a_crime_scene_canvass_is_one_request(retention):
         a_read("4DDD444", NOON - timedelta(hours=3)),
         a_read("5EEE555", NOON, place=FAR),
         a_read("6FFF666", NOON, place=None),
+        a_read("8HHH888", NOON + timedelta(minutes=5)),
     )
     window = {
         "captured_from": (NOON - timedelta(hours=1)).isoformat(),
