@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pyotp
@@ -22,7 +22,7 @@ FILE = "sign-ins.json"
 AHEAD_STEPS = 1
 """Identity accepts the code of the next step too."""
 
-CHECK_EVERY_S = 0.5
+CHECK_EVERY_S = 0.2
 
 
 @dataclass
@@ -33,8 +33,8 @@ class SignIn:
     username: str
     name: str
     title: str
-    password: str
-    totp_secret: str
+    password: str = field(repr=False)
+    totp_secret: str = field(repr=False)
     last_step: int
     """The newest step whose code is used, or was given out."""
 
@@ -100,15 +100,18 @@ def next_code(folder: Path, role: str, now: float) -> tuple[SignIn, Code]:
 
 def wait_for_ctrl_c(stack_folder: Path) -> None:
     """Return on SIGINT or SIGTERM, or when the stack has ended."""
-    asked = {signal.SIGINT, signal.SIGTERM}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, asked)
+    received: list[int] = []
+    before = {
+        number: signal.signal(number, lambda got, _: received.append(got))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     state_file = StateFile(stack_folder / "stack.json")
     try:
-        while state_file.read() is not None:
-            if signal.sigtimedwait(asked, CHECK_EVERY_S) is not None:
-                return
+        while not received and state_file.read() is not None:
+            time.sleep(CHECK_EVERY_S)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def wait_until(moment: float) -> None:

@@ -22,8 +22,9 @@ class Settings(ApiSettings, ObjectSettings, CaptureSettings):
     hotlist_poll_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Seconds between polls for other replicas' changes, in case a Postgres notice is missed."""
 
-    hotlist_heartbeat_s: Annotated[float, Field(gt=0, le=60)] = 10.0
-    """Seconds of silence after which an alert stream sends a heartbeat and checks its token again."""
+    hotlist_heartbeat_s: Annotated[float, Field(gt=0, le=60)] = 4.0
+    """Seconds of silence after which an alert stream sends a heartbeat and checks its token again. The console's page
+    calls a link dead after 12 s without one."""
 
     hotlist_stream_buffer: Annotated[int, Field(ge=1)] = 256
     """Alerts buffered for one slow client; past this the stream reads from Postgres at the client's pace."""

@@ -10,6 +10,7 @@ from services.audit.domain.audits import (
     Drawn,
     Item,
     ItemOutcome,
+    check_note,
     check_open,
     check_reviewer,
     check_sign_off,
@@ -38,7 +39,7 @@ class Review:
     """A reviewer's judgement of one access."""
 
     outcome: ItemOutcome
-    note: str
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,11 @@ async def review_item(
 ) -> Audit:
     """Review one access of another person; return the audit. The outcome `improper` raises a finding.
 
-    Raises: NotFound, also for an access of a destroyed log; Conflict for an audit that is signed off or an item that
-    is reviewed; NotAuthorised for the reviewer's own access.
+    Raises: InvalidInput without a note, unless the outcome is `proper`; NotFound, also for an access of a destroyed
+    log; Conflict for an audit that is signed off or an item that is reviewed; NotAuthorised for the reviewer's own
+    access.
     """
+    check_note(review.outcome, review.note)
     audits = Audits(work.connection)
     audit = await audits.lock(audit_id)
     check_open(audit)

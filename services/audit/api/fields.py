@@ -35,7 +35,9 @@ class ReviewIn(RequestBody):
     )
 
     outcome: ItemOutcome
-    note: Reason
+    note: Reason | None = Field(
+        default=None, description="The evidence for the review; required unless `outcome` is proper"
+    )
 
     def review(self) -> Review:
         """Return the judgement."""

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from services.audit.domain.problem_codes import Code
-from shared.core.errors import Conflict, NotAuthorised, NotFound
+from shared.core.errors import Conflict, InvalidInput, NotAuthorised, NotFound
 from shared.events import Actor
 
 ItemOutcome = Literal["proper", "improper", "unclear"]
@@ -80,6 +80,12 @@ def check_reviewer(accessed_by: str | None, reviewer_id: str) -> None:
     """Raise NotAuthorised for a reviewer whose own access it is."""
     if accessed_by == reviewer_id:
         raise NotAuthorised(Code.AUDIT_OF_OWN_ACCESS)
+
+
+def check_note(outcome: ItemOutcome, note: str | None) -> None:
+    """Raise InvalidInput for a review without a note whose outcome is not `proper`."""
+    if note is None and outcome != "proper":
+        raise InvalidInput(Code.ITEM_NOTE_MISSING, field="note", outcome=outcome)
 
 
 def check_sign_off(audit: Audit, signer_id: str) -> None:

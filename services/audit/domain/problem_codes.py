@@ -81,6 +81,10 @@ class Code(ProblemCode):
         "you drew this audit or reviewed an item of it: another person must sign it off",
     )
     ITEM_UNKNOWN = NotFound, "this audit has no item with this number"
+    ITEM_NOTE_MISSING = (
+        InvalidInput,
+        "a review with the outcome {outcome} needs a note; only proper does not",
+    )
     ITEM_REVIEWED = Conflict, "this item is already reviewed"
     ITEM_LOG_DESTROYED = (
         NotFound,

@@ -101,7 +101,7 @@ class Audits:
         return _one(await self._find("WHERE a.audit_id = :id", {"id": audit_id}))
 
     async def review(
-        self, audit_id: UUID, number: int, outcome: str, note: str, by: Actor, at: datetime
+        self, audit_id: UUID, number: int, outcome: str, note: str | None, by: Actor, at: datetime
     ) -> None:
         """Store the review of one item."""
         values = {"audit_id": audit_id, "number": number, "outcome": outcome, "note": note}

@@ -11,7 +11,7 @@ from services.console.actions.person_client import PersonClient
 from services.console.actions.services import Services, successful
 from services.console.domain.checkpoints import Checkpoint
 from services.console.domain.form_values import whole
-from services.console.domain.queries import ON_A_PAGE, log_search_of, page_query, required
+from services.console.domain.queries import ON_A_PAGE, chosen, log_search_of, page_query, required
 
 READ = "audit:read"
 SAMPLES = 20
@@ -118,7 +118,8 @@ async def review_item(
     client: PersonClient, audit_id: UUID, number: int, form: Mapping[str, str]
 ) -> Any:
     """Record the review of one access; return the audit. Raises: Refused, SignedOut, PurposeNeeded."""
-    path, body = f"/v1/audits/{audit_id}/items/{number}/review", required(form, "outcome", "note")
+    path = f"/v1/audits/{audit_id}/items/{number}/review"
+    body = required(form, "outcome") | chosen(form, "note")
     return await client.request_json("audit", "POST", path, json=body)
 
 

@@ -16,6 +16,7 @@ FILES = {
     "alerts.js": "text/javascript",
     "console.css": "text/css",
     "enrolment.js": "text/javascript",
+    "idle.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "tables.js": "text/javascript",
     "times.js": "text/javascript",

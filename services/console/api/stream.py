@@ -16,7 +16,7 @@ RETRY_MS = 3000
 
 @dataclass(frozen=True)
 class ServerSentEvent:
-    """A server-sent event (WHATWG HTML, 9.2); one without a name is a heartbeat."""
+    """A server-sent event (WHATWG HTML, 9.2); one without a name is a heartbeat, which the page knows as `alive`."""
 
     name: str
     data: str = ""
@@ -24,8 +24,8 @@ class ServerSentEvent:
 
     def encode(self) -> bytes:
         """Encode it for the wire."""
-        if not self.name:
-            return b": alive\n\n"
+        if not self.name:  # a browser shows a script no comments
+            return b"event: alive\ndata:\n\n"
         lines = [f"id: {self.event_id}"] if self.event_id else []
         lines += [
             f"event: {self.name}",

@@ -3,14 +3,18 @@
 
 const TRY_AGAIN_MS = 5000;
 const ACTIVE_EVERY_MS = 60000;
+// Hotlist sends a sign of life every 4 s (`hotlist_heartbeat_s`); a link that is silent for longer is dead.
+const SILENT_AT_MOST_MS = 12000;
+const CONNECTED = "Connected: new alerts appear here by themselves.";
+const LOST = "Connection lost; trying again. No new alerts until it is back.";
 const SHOWN_AT_MOST = 200;
 
 const list = document.getElementById("alerts");
 const link = document.getElementById("link");
 let after = list.dataset.after;
-const idleMs = Number(list.dataset.idleS) * 1000;
 let reported = Date.now();
-let used = Date.now();
+let heard = Date.now();
+let stream = null;
 
 function say(text, broken) {
   link.textContent = text;
@@ -31,11 +35,18 @@ function add(event) {
 
 function listen() {
   const source = new EventSource(`${list.dataset.stream}?after=${encodeURIComponent(after)}`);
-  source.addEventListener("ready", () => say("Connected: new alerts appear here by themselves.", false));
+  stream = source;
+  heard = Date.now();
+  for (const sign of ["ready", "alive", "alert", "unchecked", "checked", "end"]) {
+    source.addEventListener(sign, () => {
+      heard = Date.now();
+    });
+  }
+  source.addEventListener("ready", () => say(CONNECTED, false));
   source.addEventListener("alert", add);
   // The account could not be checked for a while: alerts go on as long as the policy lets them.
   source.addEventListener("unchecked", (event) => say(`Your account cannot be checked now: ${JSON.parse(event.data).detail}`, true));
-  source.addEventListener("checked", () => say("Connected: new alerts appear here by themselves.", false));
+  source.addEventListener("checked", () => say(CONNECTED, false));
   // The service ends the stream with a problem: `code` for this program, `detail` for people.
   source.addEventListener("end", (event) => {
     const problem = JSON.parse(event.data);
@@ -45,6 +56,7 @@ function listen() {
     if (problem.code === "alert_stream_replaced") {
       // Reconnecting would end the stream of another window, which would reconnect in turn.
       source.close();
+      stream = null;
       say("No alerts: they are open in other windows. Close some, then load this page again.", true);
       return;
     }
@@ -52,25 +64,37 @@ function listen() {
   });
   source.addEventListener("signed-out", () => {
     source.close();
+    stream = null;
     location.assign(list.dataset.signedOut);
   });
   source.addEventListener("error", () => {
     if (!link.textContent.startsWith("No alerts:")) {
-      say("Connection lost; trying again. No new alerts until it is back.", true);
+      say(LOST, true);
     }
-    if (source.readyState === EventSource.CLOSED) {
+    if (source.readyState === EventSource.CLOSED && stream === source) {
+      stream = null;
       setTimeout(listen, TRY_AGAIN_MS);
     }
   });
 }
 
+// A link can be dead without an error, as that of a car out of coverage.
+function watchLink() {
+  if (stream === null || Date.now() - heard <= SILENT_AT_MOST_MS) {
+    return;
+  }
+  stream.close();
+  say(LOST, true);
+  listen();
+}
+
 // Watching alerts is use of the page only while somebody is there.
 function active() {
-  used = Date.now();
   if (Date.now() - reported < ACTIVE_EVERY_MS) {
     return;
   }
   reported = Date.now();
+  stayed();
   const form = new URLSearchParams([[list.dataset.field, list.dataset.token]]);
   fetch(list.dataset.active, { method: "POST", body: form }).catch(() => {});
 }
@@ -78,12 +102,7 @@ function active() {
 for (const kind of ["keydown", "pointerdown", "pointermove", "scroll"]) {
   document.addEventListener(kind, active, { passive: true });
 }
-// Also when the server cannot be reached: what is on the screen goes.
-setInterval(() => {
-  if (Date.now() - used > idleMs) {
-    location.assign(list.dataset.signedOut);
-  }
-}, 15000);
+setInterval(watchLink, 1000);
 
 say("Connecting…", false);
 listen();

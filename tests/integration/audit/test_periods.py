@@ -327,6 +327,26 @@ async def test_an_audit_is_reviewed_and_signed_off_by_another(
 
 
 @pytest.mark.clause("468.6(c)/audits")
+@pytest.mark.parametrize(
+    ("outcome", "status"), [("proper", 200), ("improper", 422), ("unclear", 422)]
+)
+async def test_only_a_proper_access_is_reviewed_without_a_note(
+    deliver, clock, client, auditor, fix, periods, draw_of, outcome, status
+):
+    await deliver(*[an_attempt(clock) for _ in range(5)])
+    await fix(JULY)
+    [period] = await periods()
+    audit = (await draw_of(period["seq"])).json()
+    path = f"/v1/audits/{audit['audit_id']}/items/1/review"
+    answer = await client.post(path, json={"outcome": outcome}, headers=auditor())
+    assert answer.status_code == status, answer.text
+    if status == 200:
+        assert answer.json()["items"][0]["note"] is None
+    else:
+        assert (answer.json()["code"], answer.json()["field"]) == ("item_note_missing", "note")
+
+
+@pytest.mark.clause("468.6(c)/audits")
 async def test_what_was_drawn_and_reviewed_is_not_rewritten(
     deliver, clock, client, auditor, query, ask_as_owner, fix, periods, draw_of
 ):

@@ -1,6 +1,7 @@
 """The audit log and sampled audits, as auditors see them."""
 
 import json
+import re
 
 import httpx
 import pytest
@@ -274,6 +275,19 @@ async def test_reviews_follow_one_another_until_none_is_left(auditor, services):
     await auditor.open(f"{here}/items/2")
     await auditor.send(f"{here}/items/2", outcome="unclear", note="no case file")
     assert auditor.page.url.path == here
+
+
+async def test_a_proper_access_needs_no_note(auditor, services):
+    services.answers[f"POST /audits/{OTHER_HIT}/items/1/review"] = lambda _: httpx.Response(
+        200, json=an_audit(an_item(**DONE))
+    )
+    here = f"/audit/samples/{OTHER_HIT}"
+    await auditor.open(f"{here}/items/1")
+    [note] = re.findall(r"<textarea [^>]*>", auditor.page.text)
+    assert "required" not in note
+    await auditor.send(f"{here}/items/1", outcome="proper", note="")
+    [asked] = services.asked("POST", "/items/1/review")
+    assert json.loads(asked.content) == {"outcome": "proper"}
 
 
 @pytest.mark.parametrize(("number", "following"), [(1, 3), (3, 4), (4, 1), (9, 1)])

@@ -10,6 +10,7 @@ import pytest
 import services.console
 from services.console.api.stream import ServerSentEvent, events_in
 from services.hotlist.domain.problem_codes import Code
+from services.hotlist.settings import Settings
 from shared.core.problem_codes import Common
 from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, a_hit, a_read, problem
 
@@ -99,10 +100,25 @@ async def test_the_stream_brings_each_alert_as_a_card_with_its_number(officer, s
     assert asked.headers["last-event-id"] == "14"
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = [e async for e in events_in(lines(answer.text)) if e.name]
-    assert [(e.name, e.event_id) for e in events] == [("ready", "16"), ("alert", "17"), ("end", "")]
-    assert json.loads(events[2].data)["code"] == "token_expired"
-    assert "UNVERIFIED" in events[1].data
-    assert f'href="/hits/{HIT}"' in events[1].data
+    assert [(e.name, e.event_id) for e in events] == [
+        ("ready", "16"),
+        ("alive", ""),  # hotlist's heartbeat, which a script cannot see as a comment
+        ("alert", "17"),
+        ("end", ""),
+    ]
+    assert json.loads(events[3].data)["code"] == "token_expired"
+    assert "UNVERIFIED" in events[2].data
+    assert f'href="/hits/{HIT}"' in events[2].data
+
+
+def test_a_page_of_alerts_notices_a_silent_link_within_15_s():
+    """The script checks once a second; three heartbeats may be lost before it calls the link dead."""
+    script = (FOLDER / "static" / "alerts.js").read_text()
+    [limit_ms] = re.findall(r"const SILENT_AT_MOST_MS = (\d+);", script)
+    heartbeat_s = Settings.model_fields["hotlist_heartbeat_s"].default
+    assert 3 * heartbeat_s <= int(limit_ms) / 1000 <= 15 - 2
+    assert '"alive"' in script
+    assert "setInterval(watchLink, 1000);" in script
 
 
 async def test_the_stream_says_while_the_account_cannot_be_checked(officer, services):

@@ -306,7 +306,32 @@ async def test_watching_alerts_is_use_while_somebody_is_there(officer, clock):
 
 async def test_every_page_of_a_person_leaves_by_itself_after_the_idle_time(officer):
     await officer.open("/")
-    assert re.search(r'<meta http-equiv="refresh" content="1801; url=/idle">', officer.page.text)
+    without_script = r'<noscript><meta http-equiv="refresh" content="1801; url=/idle"></noscript>'
+    assert re.search(without_script, officer.page.text)
+    assert officer.page.text.count('http-equiv="refresh"') == 1
+
+
+@pytest.mark.parametrize("path", ["/", "/alerts"])
+async def test_a_minute_before_the_idle_end_a_page_offers_to_stay(officer, services, path):
+    """WCAG 2.2, 2.2.1: a person is warned, and can extend the time by one action."""
+    services.answers["GET /hits"] = lambda _: httpx.Response(200, json={"items": [], "next": None})
+    text = (await officer.open(path)).text
+    [warning] = re.findall(r'<dialog id="idle"[^>]*>', text)
+    assert 'role="alertdialog"' in warning
+    assert 'data-idle-s="1800"' in warning
+    assert 'data-active="/active"' in warning
+    assert f'data-token="{officer.token()}"' in warning
+    assert ">Stay signed in</button>" in text
+    assert text.index("/static/idle.js") < text.index("</head>")
+    script = (await officer.open("/static/idle.js")).text
+    assert "const WARN_BEFORE_MS = 60000;" in script
+
+
+async def test_a_page_without_a_session_has_no_idle_end(officer):
+    officer.http.cookies.clear()
+    text = (await officer.http.get("/policy")).text
+    assert "idle.js" not in text
+    assert "<dialog" not in text
 
 
 @pytest.mark.parametrize("status", [503, 429])

@@ -34,6 +34,17 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+@pytest.mark.parametrize(
+    "file", sorted((FOLDER / "templates").iterdir()), ids=lambda file: file.name
+)
+def test_the_landmarks_of_a_page_have_names_of_their_own(file):
+    """A section and the scrolling table in it are landmarks both; a reader tells them apart by their names."""
+    landmarks = re.findall(
+        r'<(?:section|nav|div class="scroll")[^>]*aria-label(?:ledby)?="([^"{]+)"', file.read_text()
+    )
+    assert sorted(set(landmarks)) == sorted(landmarks)
+
+
 @pytest.mark.parametrize("scheme", [DAY, NIGHT], ids=["day", "night"])
 @pytest.mark.parametrize("pair", TEXT, ids=" on ".join)
 def test_text_can_be_read(scheme, pair):
