@@ -2,7 +2,8 @@
 
 Owns: hot lists (`lists`, `snapshots`, `versions`, `entries`, `set_aside`, `activations`, `generation`), hits (`hits`,
 `sightings`, `outvoted`, `verifications`, `dispositions`), the secrets of the months' ids (`month_secrets`).
-Consumes: `read.recorded`, `read.recognised`, `pass.recorded`, `records.purged`.
+Consumes: `read.recorded`, `read.backfilled`, `read.recognised`, `backfill.recognised`, `pass.recorded`,
+`records.purged`.
 Publishes: `hotlist.changed`, `hotlist.activated`, `hit.raised`, `hit.verified`, `alerts.unchecked`, `hit.disposed`.
 Never: decides that a stop is lawful. A hit is unverified until a person has checked it (468.4(f)).
 """

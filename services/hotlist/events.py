@@ -7,8 +7,10 @@ from services.hotlist.actions.purging import HitPurge
 from services.hotlist.service import HotlistService
 from services.hotlist.store.outvoted import Outvoted
 from shared.events import (
+    BackfillRecognised,
     Event,
     PassRecorded,
+    ReadsBackfilled,
     ReadsRecognised,
     ReadsRecorded,
     RecordsPurged,
@@ -65,7 +67,9 @@ class Handlers:
         """The handler of each consumed event."""
         return {
             ReadsRecorded: self.reads,
+            ReadsBackfilled: self.reads,
             ReadsRecognised: self.recognised,
+            BackfillRecognised: self.recognised,
             RecordsPurged: self.purged,
             PassRecorded: self.passes,
         }
@@ -76,7 +80,7 @@ READS = (ReadsRecorded, ReadsRecognised)
 
 
 def subscriptions(hotlist: HotlistService) -> list[Subscription]:
-    """Return one subscription per topic, each with its own group: a purge or a pass does not delay reads."""
+    """Return one subscription per topic, each with its own group: neither purges, passes nor late reads delay live ones."""
     return [
         Subscription(
             f"hotlist-{event.TOPIC}",

@@ -20,7 +20,9 @@ from shared.core.ids import derive_id
 from shared.core.types import PlateText
 from shared.events import (
     Alternative,
+    BackfillRecognised,
     Box,
+    CaptureBackfilled,
     CaptureProcessed,
     CaptureReceived,
     Character,
@@ -86,12 +88,6 @@ class Captures:
         self._clock = clock
         self._min_confidence = min_confidence
         self._settled: dict[UUID, AlprError | None] = {}
-
-    def subscriptions(self) -> Sequence[Subscription]:
-        """Recognition's subscriptions."""
-        handlers: dict[type[Event], Handler] = {CaptureReceived: self.received}
-        max_records = FRAMES_PER_WORKER * self._pool.size
-        return [Subscription("recognition", handlers, max_records=max_records, pauses=PROMPT)]
 
     async def received(self, captures: Sequence[CaptureReceived]) -> None:
         """Handle captures concurrently; raises only after every other capture is published.
@@ -204,7 +200,8 @@ class Captures:
         """Return one event for the reads of a capture; none for a capture without reads."""
         if not reads:
             return []
-        event = ReadsRecognised(
+        kind = BackfillRecognised if isinstance(capture, CaptureBackfilled) else ReadsRecognised
+        event = kind(
             event_id=id_of(reads),
             occurred_at=self._clock.now(),
             capture=signed_captures.of(capture),
@@ -237,13 +234,25 @@ def _read(capture: CaptureReceived, number: int, plate: Plate) -> RecognisedRead
 
 
 def subscriptions(service: RecognitionService) -> Sequence[Subscription]:
-    """Return recognition's one subscription."""
+    """Return a subscription for live captures and one for others.
+
+    Both use the same workers. A live capture waits for one other capture a worker at most.
+    """
+    live: dict[type[Event], Handler] = {CaptureReceived: _captures(service).received}
+    others: dict[type[Event], Handler] = {CaptureBackfilled: _captures(service).received}
+    workers = service.pool.size
+    return [
+        Subscription("recognition", live, max_records=FRAMES_PER_WORKER * workers, pauses=PROMPT),
+        Subscription("recognition-backfill", others, max_records=workers),
+    ]
+
+
+def _captures(service: RecognitionService) -> Captures:
     runtime = service.runtime
-    captures = Captures(
+    return Captures(
         service.pool,
         runtime.bus,
         runtime.objects,
         runtime.clock,
         min_confidence=service.settings.recognition_min_confidence,
     )
-    return captures.subscriptions()

@@ -6,8 +6,8 @@ passes (`passes`, `pass_reads`, `pass_due`), hits as flags on reads (`hits`, `hi
 `swept_days`), marks for read replicas (`replica_marks`,
 `replica_heartbeat`), signing keys (`signing_keys`, `key_changes`), packages for releases (`packages`) and for evidence
 (`evidence_exports`), and bookings of these into evidence (`evidence_bookings`).
-Consumes: `read.recorded`, `read.recognised`, `capture.processed`, `hit.raised`, `hit.verified`, `hit.disposed`,
-`release.approved`, `checkpoint.signed`.
+Consumes: `read.recorded`, `read.backfilled`, `read.recognised`, `backfill.recognised`, `capture.processed`,
+`hit.raised`, `hit.verified`, `hit.disposed`, `release.approved`, `checkpoint.signed`.
 Publishes: `pass.recorded`, `read.contradicted`, `hold.changed`, `evidence.changed`, `evidence.booked`,
 `purge.changed`, `records.purged`, `release.packaged`, `release.failed`, `signing_key.changed`.
 Never: destroys a record without the five facts of policy 468.3.1(f), or one under a hold.

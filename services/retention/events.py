@@ -7,11 +7,13 @@ from services.retention.service import RetentionService
 from services.retention.store.hits import Hits
 from services.retention.store.packages import Packages
 from shared.events import (
+    BackfillRecognised,
     CaptureProcessed,
     Event,
     HitDisposed,
     HitRaised,
     HitVerified,
+    ReadsBackfilled,
     ReadsRecognised,
     ReadsRecorded,
     ReleaseApproved,
@@ -27,6 +29,8 @@ GATHER_S = 0.1
 HITS = "retention-hits"
 PACKAGES = "retention-packages"
 RECORDS = "retention-records"
+BACKFILL = "retention-backfill"
+"""Its reads arrived late: they wait for each other, and no live read waits for them."""
 
 
 class Handlers:
@@ -91,6 +95,10 @@ def subscriptions(retention: RetentionService) -> list[Subscription]:
         ReadsRecognised: handlers.recognised,
         CaptureProcessed: handlers.captures,
     }
+    backfill: Mapping[type[Event], Handler] = {
+        ReadsBackfilled: handlers.reads,
+        BackfillRecognised: handlers.recognised,
+    }
     hits: Mapping[type[Event], Handler] = {
         HitRaised: handlers.raised,
         HitVerified: handlers.verified,
@@ -99,6 +107,7 @@ def subscriptions(retention: RetentionService) -> list[Subscription]:
     approvals: Mapping[type[Event], Handler] = {ReleaseApproved: handlers.approved}
     return [
         Subscription(RECORDS, records, gather_s=GATHER_S),
+        Subscription(BACKFILL, backfill, gather_s=GATHER_S),
         Subscription(HITS, hits),
         Subscription(PACKAGES, approvals),
     ]

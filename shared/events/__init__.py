@@ -26,6 +26,7 @@ from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
 from shared.events.captures import (
     Alternative,
     Box,
+    CaptureBackfilled,
     CaptureProcessed,
     CaptureReceived,
     Character,
@@ -62,8 +63,10 @@ from shared.events.people import (
 )
 from shared.events.purges import PurgeChanged, PurgeList, RecordsPurged
 from shared.events.reads import (
+    BackfillRecognised,
     EventOfReads,
     Read,
+    ReadsBackfilled,
     ReadsRecognised,
     ReadsRecorded,
     RecognisedRead,
@@ -91,7 +94,9 @@ __all__ = [
     "AlertsUnchecked",
     "Alternative",
     "AuditChanged",
+    "BackfillRecognised",
     "Box",
+    "CaptureBackfilled",
     "CaptureProcessed",
     "CaptureReceived",
     "CertificateRevoked",
@@ -137,6 +142,7 @@ __all__ = [
     "PurposeRecord",
     "Read",
     "ReadContradicted",
+    "ReadsBackfilled",
     "ReadsRecognised",
     "ReadsRecorded",
     "RecognisedRead",

@@ -94,6 +94,12 @@ class CaptureReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
         return str(self.device_id)
 
 
+class CaptureBackfilled(CaptureReceived, frozen=True, kw_only=True, omit_defaults=True):
+    """A frame that arrived too late to be live is safe. Recognition reads it beside the live ones, never before."""
+
+    TOPIC: ClassVar[str] = "alpr.capture.backfilled"
+
+
 class ReadContradicted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A device sent contradictory reads of one moment and source id; all are stored (ADR-0026)."""
 

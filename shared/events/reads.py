@@ -179,6 +179,13 @@ class ReadsRecorded(EventOfReads, frozen=True, kw_only=True, omit_defaults=True)
         ]
 
 
+class ReadsBackfilled(ReadsRecorded, frozen=True, kw_only=True, omit_defaults=True):
+    """Reads that arrived too late to be live. Consumers handle them beside the live ones, never before."""
+
+    TOPIC: ClassVar[str] = "alpr.read.backfilled"
+    VERSION: ClassVar[int] = 1
+
+
 class ReadsRecognised(EventOfReads, frozen=True, kw_only=True, omit_defaults=True):
     """Recognition read these plates in one capture. Keyed by device, so its reads stay in order.
 
@@ -199,3 +206,10 @@ class ReadsRecognised(EventOfReads, frozen=True, kw_only=True, omit_defaults=Tru
     def key(self) -> str:
         """The device."""
         return str(self.device_id or self.capture_id)
+
+
+class BackfillRecognised(ReadsRecognised, frozen=True, kw_only=True, omit_defaults=True):
+    """Recognition read these plates in a capture of `CaptureBackfilled`."""
+
+    TOPIC: ClassVar[str] = "alpr.backfill.recognised"
+    VERSION: ClassVar[int] = 1

@@ -15,7 +15,6 @@ from shared.core.errors import AlprError
 from shared.events import EventOfReads
 from shared.kafka.client import Kafka
 from shared.kafka.codec import Message, Record, decode_present, part_of
-from shared.kafka.topics import TOPICS
 
 OWN = "dead_"
 """Prefix of the headers that dead-lettering adds; all other headers, MACs included, are the record's own."""
@@ -62,7 +61,7 @@ class Originals:
             offset = int(said["dead_offset"])
         except (KeyError, ValueError):
             return Comparison.FORGED
-        if not 0 <= partition.partition < TOPICS[dead.topic].partitions or offset < 0:
+        if offset < 0 or not await self._has(partition):
             return Comparison.FORGED
         self._consumer.assign([partition])
         if offset >= (await self._consumer.end_offsets([partition]))[partition]:
@@ -70,6 +69,12 @@ class Originals:
         if offset < (await self._consumer.beginning_offsets([partition]))[partition]:
             return Comparison.GONE
         return await self._compare(partition, offset, undone(dead))
+
+    async def _has(self, partition: TopicPartition) -> bool:
+        first = TopicPartition(partition.topic, 0)
+        self._consumer.assign([first])
+        await self._consumer.end_offsets([first])  # the client learns the topic's partitions
+        return partition.partition in (self._consumer.partitions_for_topic(partition.topic) or ())
 
     async def _compare(self, partition: TopicPartition, offset: int, dead: Record) -> Comparison:
         self._consumer.seek(partition, offset)

@@ -10,6 +10,12 @@ from shared.events import Event
 
 DAY_S = 86_400
 
+MANY = 24
+"""Partitions of the topics of frames and reads: as many consumers of each can work at once."""
+
+ON_ONE_BROKER = 4
+"""The most partitions of a topic on a single broker, where more cost without a gain (ADR-0003)."""
+
 AUDITOR = "audit"
 """The service that appends audited events to the log, and watches the disks of Kafka's brokers."""
 
@@ -39,6 +45,10 @@ class Topic:
     def name(self) -> str:
         """The topic's name in Kafka: alpr.<noun>.<past participle>."""
         return self.event.TOPIC
+
+    def partitions_on(self, brokers: int) -> int:
+        """Return the number of its partitions in a cluster of `brokers` brokers."""
+        return self.partitions if brokers > 1 else min(self.partitions, ON_ONE_BROKER)
 
     @property
     def workers(self) -> frozenset[str]:
@@ -80,9 +90,12 @@ def _names(services: Services) -> frozenset[str]:
 TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
-        _topic(events.CaptureReceived, "ingest", "recognition"),
-        _topic(events.ReadsRecorded, "ingest", "hotlist retention"),
-        _topic(events.ReadsRecognised, "recognition", "hotlist retention"),
+        _topic(events.CaptureReceived, "ingest", "recognition", partitions=MANY),
+        _topic(events.CaptureBackfilled, "ingest", "recognition", partitions=MANY),
+        _topic(events.ReadsRecorded, "ingest", "hotlist retention", partitions=MANY),
+        _topic(events.ReadsBackfilled, "ingest", "hotlist retention", partitions=MANY),
+        _topic(events.ReadsRecognised, "recognition", "hotlist retention", partitions=MANY),
+        _topic(events.BackfillRecognised, "recognition", "hotlist retention", partitions=MANY),
         _topic(events.CaptureProcessed, "recognition", "retention"),
         _topic(events.PassRecorded, "retention", "hotlist"),
         _topic(events.ReadContradicted, "retention", audited=True),

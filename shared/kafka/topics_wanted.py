@@ -45,7 +45,7 @@ def wanted(brokers: int, topics: Iterable[Topic] = TOPICS.values()) -> list[Want
     found = []
     for topic in topics:
         for name, partitions, own in (
-            (topic.name, topic.partitions, retention_configs(topic)),
+            (topic.name, topic.partitions_on(brokers), retention_configs(topic)),
             (topic.dead, 1, _deleted_after(DEAD_RETENTION_S)),
         ):
             configs = MappingProxyType({**own, MIN_INSYNC: str(acknowledged)})

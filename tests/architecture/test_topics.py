@@ -30,8 +30,23 @@ def test_every_event_is_registered_and_every_topic_has_both_ends():
 def produced_by(service: str) -> set[str]:
     found = set()
     for path in modules(f"services/{service}"):
-        found |= {name for name, _ in called_names(path)} & EVENTS.keys()
+        found |= ({name for name, _ in called_names(path)} | chosen(tree(path))) & EVENTS.keys()
     return found
+
+
+def chosen(module: ast.Module) -> set[str]:
+    """Names that a conditional expression chooses between, as in `kind = A if live else B; kind(...)`."""
+    either = [
+        one
+        for node in ast.walk(module)
+        if isinstance(node, ast.IfExp)
+        for one in (node.body, node.orelse)
+    ]
+    return {node.id for node in either if isinstance(node, ast.Name)}
+
+
+def test_an_event_that_is_built_by_a_chosen_class_is_seen():
+    assert chosen(ast.parse("kind = A if live else B\nevent = kind(x=C)")) == {"A", "B"}
 
 
 @pytest.mark.parametrize("service", SERVICES)

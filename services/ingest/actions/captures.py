@@ -9,14 +9,14 @@ from uuid import UUID
 
 import msgspec
 
-from services.ingest.domain.buffering import may_buffer
+from services.ingest.domain.buffering import is_live, may_buffer
 from services.ingest.domain.circumstances import Circumstances
 from services.ingest.domain.devices import Device
 from services.ingest.domain.images import Frame, inspect
 from services.ingest.store.devices import FirstSeen
 from shared.core.certificates import Signer
 from shared.core.ids import Deriver
-from shared.events import CaptureReceived, Image
+from shared.events import CaptureBackfilled, CaptureReceived, Image
 from shared.events.read_rules import check_capture, is_late
 from shared.events.signed_captures import sign
 from shared.postgres.month_secrets import MonthSecrets
@@ -81,7 +81,9 @@ class Captures:
         if (receipt := self._receipts.get(capture_id)) is not None:
             return receipt
         digest = upload.sha256.hex()
-        event = CaptureReceived(
+        rules = self._runtime.policy.devices
+        kind = CaptureReceived if is_live(captured_at, received_at, rules) else CaptureBackfilled
+        event = kind(
             event_id=capture_id,
             occurred_at=received_at,
             capture_id=capture_id,
@@ -93,9 +95,7 @@ class Captures:
             time_source=source,
             image=_image(device, captured_at, capture_id, upload, frame),
             place=said.place or device.place,
-            late=is_late(
-                captured_at, received_at, may_buffer(device, self._runtime.policy.devices)
-            ),
+            late=is_late(captured_at, received_at, may_buffer(device, rules)),
         )
         check_capture(event, received_at)
         event = sign(event, self._signer)

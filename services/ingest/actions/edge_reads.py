@@ -7,7 +7,7 @@ import asyncio
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, NoReturn
 from uuid import UUID
@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from services.ingest.domain.buffering import may_buffer
+from services.ingest.domain.buffering import is_live, may_buffer
 from services.ingest.domain.circumstances import Window
 from services.ingest.domain.devices import Device
 from services.ingest.domain.in_flight import Reservation
@@ -33,10 +33,11 @@ from shared.core.errors import (
 from shared.core.ids import Deriver
 from shared.core.json_position import not_json
 from shared.core.plates import normalise_plate
+from shared.core.policy import Devices
 from shared.core.problem_codes import Common
 from shared.core.regions import ALLOWED, is_region
 from shared.core.types import Confidence, Latitude, Longitude, Ori, PlateText
-from shared.events import Character, Place, ReadsRecorded, RecordedRead
+from shared.events import Character, Place, ReadsBackfilled, ReadsRecorded, RecordedRead
 from shared.events.read_rules import check_read, check_reads, is_late
 from shared.events.reads import id_of
 from shared.postgres.month_secrets import MonthEnded, MonthSecrets
@@ -201,12 +202,13 @@ class Batch:
         secrets: MonthSecrets,
         *,
         most_m: float,
-        may_buffer_for: timedelta,
+        rules: Devices,
     ) -> None:
-        """`most_m` is the greatest distance between a fixed camera's place and the place that it sends; a read that
-        arrives more than `may_buffer_for` after its capture is late."""
+        """`most_m` is the greatest distance between a fixed camera's place and the place that it sends; `rules` say
+        which reads are late, and which no longer live."""
         self._most_m = most_m
-        self._may_buffer_for = may_buffer_for
+        self._rules = rules
+        self._may_buffer_for = may_buffer(device, rules)
         self._device = device
         self._agency_ori = agency_ori
         self._window = window
@@ -221,24 +223,24 @@ class Batch:
         """Number of distinct late reads."""
 
     def events(self, reads: Sequence[EdgeRead]) -> list[ReadsRecorded]:
-        """Return the distinct reads of the batch, as many in an event as it may have.
+        """Return the distinct reads of the batch, live ones first, as many in an event as it may have.
 
         Raises: InvalidInput naming the first faulty read and its field.
         """
-        distinct = []
+        live: list[RecordedRead] = []
+        others: list[RecordedRead] = []
         for read in reads:
             plate, at = self._plate(read), self._time(read)
             read_id = self._id(read, plate, at)
             known = self._accepted.setdefault(read_id, read)
             if known is read:
                 self._check(read, at)
-                distinct.append(self._recorded(read, read_id, plate, at))
+                lane = live if is_live(at, self._now, self._rules) else others
+                lane.append(self._recorded(read, read_id, plate, at))
             elif known != read and read.source_id is not None:
                 self._refuse("source_id", InvalidInput(Code.READ_SOURCE_ID_REUSED))
             self.ids.append(read_id)
-        if not distinct:
-            return []
-        events = list(self._event(distinct).divided(ReadsRecorded.MOST))
+        events = [*self._events(live, live=True), *self._events(others, live=False)]
         self._hold_to_all(events)
         return events
 
@@ -313,9 +315,12 @@ class Batch:
         except MonthEnded as exc:
             self._refuse("captured_at", exc)
 
-    def _event(self, reads: list[RecordedRead]) -> ReadsRecorded:
+    def _events(self, reads: list[RecordedRead], *, live: bool) -> list[ReadsRecorded]:
+        if not reads:
+            return []
         device = self._device
-        return ReadsRecorded(
+        kind = ReadsRecorded if live else ReadsBackfilled
+        event = kind(
             event_id=id_of(reads),
             occurred_at=self._now,
             device_id=device.device_id,
@@ -325,6 +330,7 @@ class Batch:
             place=device.place,
             reads=reads,
         )
+        return list(event.divided(kind.MOST))
 
     def _recorded(
         self, read: EdgeRead, read_id: UUID, plate: PlateText, at: datetime
@@ -413,7 +419,7 @@ class EdgeReads:
             now,
             self._secrets,
             most_m=self._most_m,
-            may_buffer_for=may_buffer(device, runtime.policy.devices),
+            rules=runtime.policy.devices,
         )
         events: list[ReadsRecorded] = []
         for start in range(0, len(reads), SLICE):

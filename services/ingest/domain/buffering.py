@@ -1,11 +1,12 @@
-"""How long a device may keep captures back, and which captures are late (ADR-0032)."""
+"""How long a device may keep captures back, which are late (ADR-0032), and which no longer live (ADR-0055)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.ingest.domain.devices import Device
 from services.ingest.domain.problem_codes import Code
 from shared.core.errors import InvalidInput
 from shared.core.policy import Devices
+from shared.events.read_rules import is_late
 
 
 def check_buffer(device: Device, rules: Devices) -> None:
@@ -24,3 +25,8 @@ def may_buffer(device: Device, rules: Devices) -> timedelta:
     """
     hours = min(device.may_buffer_h, rules.may_buffer_h[device.kind.value])
     return max(timedelta(hours=hours), timedelta(seconds=rules.live_within_s))
+
+
+def is_live(captured_at: datetime, arrived_at: datetime, rules: Devices) -> bool:
+    """Whether a capture arrived soon enough to alert an officer; others use topics of their own."""
+    return not is_late(captured_at, arrived_at, timedelta(seconds=rules.live_within_s))

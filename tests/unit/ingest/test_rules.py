@@ -199,7 +199,7 @@ def a_batch(device=None, secrets=None):
         NOON,
         secrets or Secrets(),
         most_m=200,
-        may_buffer_for=timedelta(minutes=15),
+        rules=RULES,
     )
 
 
