@@ -27,7 +27,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from services.registry import names
 from shared.core.permissions import Permission
-from shared.events import ReadsRecorded
+from shared.events import ReadsBackfilled, ReadsRecorded
 from shared.kafka.topics import topic_of
 from shared.service.spec import Kind
 from tests.bench.link import Link, head, sized
@@ -73,13 +73,15 @@ class Sent:
 
 
 class Lag:
-    """The lag of the slowest consumer group of the reads' topic, sampled a few times a second."""
+    """The lag of the slowest service in the topics of reads, sampled a few times a second."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        topic = topic_of(ReadsRecorded)
-        self._partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions)]
-        self._consumers = topic.consumers
+        topics = [topic_of(ReadsRecorded), topic_of(ReadsBackfilled)]
+        self._partitions = [
+            TopicPartition(t.name, n) for t in topics for n in range(t.partitions_on(1))
+        ]
+        self._consumers = topics[0].consumers
         self.per_record = float(ReadsRecorded.MOST)
         """The mean number of reads in a record of the traffic: Kafka's offsets count records."""
 
@@ -114,7 +116,7 @@ class Lag:
             offsets = await admin.list_consumer_group_offsets(group)
             found = [offsets[p].offset for p in self._partitions if p in offsets]
             if service in worked and found:
-                worked[service] = sum(max(0, offset) for offset in found)
+                worked[service] += sum(max(0, offset) for offset in found)
         return min(worked.values())
 
     async def may_send(self) -> None:

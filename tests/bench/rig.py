@@ -75,7 +75,7 @@ class Rig:
         await consumer.start()
         try:
             topic = topic_of(kind)
-            partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions)]
+            partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions_on(1))]
             return sum((await consumer.end_offsets(partitions)).values())
         finally:
             await consumer.stop()
@@ -84,7 +84,9 @@ class Rig:
     async def follow(self, *kinds: type[Event]) -> AsyncIterator[list[Event]]:
         """Give the events of these kinds in a list that grows as Kafka is given them."""
         topics = [topic_of(kind) for kind in kinds]
-        partitions = [TopicPartition(one.name, n) for one in topics for n in range(one.partitions)]
+        partitions = [
+            TopicPartition(one.name, n) for one in topics for n in range(one.partitions_on(1))
+        ]
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
         await consumer.start()
         consumer.assign(partitions)

@@ -131,9 +131,18 @@ async def test_the_trimmers_certificate_deletes_what_is_worked_and_nothing_that_
 async def test_recognition_cannot_speak_for_ingest_identity_or_hotlist(walled) -> None:
     """The finding that this wall closes: one forged key made an administrator."""
     intruder = await broken_into(walled, "recognition")
-    for name in ("alpr.key.published", "alpr.read.recorded", "alpr.hit.raised"):
+    for name in (
+        "alpr.key.published",
+        "alpr.read.recorded",
+        "alpr.read.backfilled",
+        "alpr.hit.raised",
+    ):
         assert ("write", name) in intruder.tried - intruder.opened
-    assert opened(intruder, "read") == {"alpr.capture.received", "alpr.policy.loaded"}
+    assert opened(intruder, "read") == {
+        "alpr.capture.received",
+        "alpr.capture.backfilled",
+        "alpr.policy.loaded",
+    }
 
 
 async def test_every_service_finds_all_that_it_needs_after_the_command(walled) -> None:

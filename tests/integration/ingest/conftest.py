@@ -17,7 +17,7 @@ from services.ingest.service import IngestService
 from services.ingest.settings import Settings
 from services.registry import SPECS
 from shared.core.permissions import Permission
-from shared.events import CaptureReceived, Read, ReadsRecorded
+from shared.events import CaptureBackfilled, CaptureReceived, Read, ReadsBackfilled, ReadsRecorded
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import attach, service_of
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority, TestRoot
@@ -89,13 +89,14 @@ class Station:
 
     @property
     def captures(self) -> list[CaptureReceived]:
-        """Captures that were announced."""
-        return self.bus.events(CaptureReceived)
+        """Captures that were announced, live ones first."""
+        return [*self.bus.events(CaptureReceived), *self.bus.events(CaptureBackfilled)]
 
     @property
     def reads(self) -> list[Read]:
-        """Reads that were announced."""
-        return [read for event in self.bus.events(ReadsRecorded) for read in event.each()]
+        """Reads that were announced, live ones first."""
+        events = [*self.bus.events(ReadsRecorded), *self.bus.events(ReadsBackfilled)]
+        return [read for event in events for read in event.each()]
 
     def stored_nothing(self) -> bool:
         """Return whether both the object store and Kafka lack any data of a camera."""

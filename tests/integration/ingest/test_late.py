@@ -5,7 +5,13 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from shared.events import CaptureReceived, DeviceChanged
+from shared.events import (
+    CaptureBackfilled,
+    CaptureReceived,
+    DeviceChanged,
+    ReadsBackfilled,
+    ReadsRecorded,
+)
 from shared.events.read_rules import check_read
 from shared.testing.reads import BAD_PLATES, BAD_READS, as_sent
 from tests.integration.ingest.conftest import another
@@ -134,3 +140,24 @@ async def test_whatever_ingest_takes_of_an_odd_plate_is_a_plate_to_all(station, 
     for read in station.reads:
         check_read(read, station.clock.now())
     assert {read.plate for read in station.reads} == {"LOWER1", "7ABC23"}
+
+
+@pytest.mark.clause("468.5/live-first")
+async def test_what_is_no_longer_live_goes_to_topics_of_its_own_though_its_vehicle_may_send_it(
+    station,
+):
+    """A vehicle's spool after hours without a line must not stand before live reads."""
+    camera = (await station.register(kind="vehicle"))["credential"]
+    ages_s = (1, 900, 901, 10 * HOUR)
+    times = [(station.clock.now() - timedelta(seconds=s)).isoformat() for s in ages_s]
+    reads = [station.read(n, captured_at=at) for n, at in enumerate(times)]
+    answer = await station.post_reads(camera, reads)
+    assert (answer.json()["accepted"], answer.json()["late"]) == (4, 0)
+    [live], [other] = station.bus.events(ReadsRecorded), station.bus.events(ReadsBackfilled)
+    assert [read.maker_id for read in live.reads] == ["r-0", "r-1"]
+    assert [read.maker_id for read in other.reads] == ["r-2", "r-3"]
+    for n, at in enumerate(times):
+        frame = await station.post_frame(camera, p.jpeg(64 + n), params={"captured_at": at})
+        assert frame.status_code == 202, frame.text
+    kinds = [len(station.bus.events(kind)) for kind in (CaptureReceived, CaptureBackfilled)]
+    assert kinds == [2, 2]

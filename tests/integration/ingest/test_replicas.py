@@ -101,7 +101,7 @@ async def published(bootstrap, kind, device, count):
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     topic = topic_of(kind)
-    partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions)]
+    partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions_on(1))]
     consumer.assign(partitions)
     await consumer.seek_to_beginning(*partitions)
     found = []

@@ -132,7 +132,7 @@ async def works(stack: Running) -> None:
         for _ in range(20)
     ]
     topic = TOPICS[ReadsRecorded.TOPIC]
-    partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions)]
+    partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions_on(1))]
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap(stack))
     await consumer.start()
     bus = KafkaBus(bootstrap(stack), "test")

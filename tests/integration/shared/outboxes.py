@@ -17,7 +17,7 @@ async def everything(bootstrap, topic):
 
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
-    partitions = [TopicPartition(topic, n) for n in range(TOPICS[topic].partitions)]
+    partitions = [TopicPartition(topic, n) for n in range(TOPICS[topic].partitions_on(1))]
     consumer.assign(partitions)
     ends = await consumer.end_offsets(partitions)
     await consumer.seek_to_beginning(*partitions)

@@ -18,6 +18,7 @@ from services.ingest.domain.rate import Rates
 from services.ingest.workers.device_cache import DeviceCache
 from shared.core.errors import InvalidInput, NotAuthenticated, TooManyRequests, Unavailable
 from shared.core.ids import akin, derive_id
+from shared.core.policy import Devices
 from shared.events import Place
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -189,6 +190,7 @@ class Secrets:
 
 
 ONE_DEVICE = a_device()
+RULES = Devices(live_within_s=900, may_buffer_h={"fixed": 0, "vehicle": 72})
 
 
 def a_batch(device=None, secrets=None):

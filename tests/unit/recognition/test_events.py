@@ -1,4 +1,5 @@
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -7,7 +8,13 @@ from services.recognition.engine.decode import UndecodableImage
 from services.recognition.events import Captures, ImageChanged, ImageMissing
 from services.recognition.workers.pool import FrameKilledWorker, WorkerPool
 from shared.core.errors import Unavailable
-from shared.events import Box, CaptureProcessed, ReadsRecognised
+from shared.events import (
+    BackfillRecognised,
+    Box,
+    CaptureBackfilled,
+    CaptureProcessed,
+    ReadsRecognised,
+)
 from shared.events.signed_captures import crop_key_of, read_id_of
 from shared.testing import FakeBus, FakeClock, FakeObjects
 from tests.unit.recognition.captures import a_capture, image
@@ -155,7 +162,20 @@ async def test_what_is_down_is_no_fault_of_the_frame(captures, bus, objects, par
     assert len(bus.events(CaptureProcessed)) == 2
 
 
-async def test_a_batch_keeps_every_worker_busy(captures, pool):
-    [subscription] = captures.subscriptions()
-    assert subscription.group == "recognition"
-    assert subscription.max_records == 8 * pool.size
+async def test_live_captures_keep_every_worker_busy_and_wait_for_one_other_at_most(
+    pool, bus, objects
+):
+    runtime = SimpleNamespace(bus=bus, objects=objects, clock=FakeClock())
+    settings = SimpleNamespace(recognition_min_confidence=0.35)
+    service = SimpleNamespace(pool=pool, runtime=runtime, settings=settings)
+    live, others = events.subscriptions(service)
+    assert (live.group, live.max_records) == ("recognition", 8 * pool.size)
+    assert (others.group, others.max_records) == ("recognition-backfill", pool.size)
+    capture = await a_capture(objects)
+    late = CaptureBackfilled(**{n: getattr(capture, n) for n in capture.__struct_fields__})
+    await others.handlers[CaptureBackfilled]([late])
+    assert bus.events(ReadsRecognised) == []
+    [event] = bus.events(BackfillRecognised)
+    assert event.capture == capture.signed
+    [processed] = bus.events(CaptureProcessed)
+    assert processed.capture == capture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.events import CheckpointSigned
+from shared.events import CheckpointSigned, ReadsBackfilled, ReadsRecorded
 from shared.kafka.topics import TOPICS
 from shared.kafka.topics_wanted import LONGEST_S, MIN_INSYNC, copies_on, wanted
 
@@ -16,6 +16,14 @@ def test_copies_are_three_where_there_are_brokers_and_all_but_one_acknowledge(
     assert copies_on(brokers) == (copies, acknowledged)
     for topic in wanted(brokers):
         assert (topic.copies, topic.configs[MIN_INSYNC]) == (copies, str(acknowledged))
+
+
+def test_reads_have_24_partitions_and_4_on_a_single_broker() -> None:
+    for brokers, most in ((1, 4), (3, 24), (5, 24)):
+        partitions = {topic.name: topic.partitions for topic in wanted(brokers)}
+        assert partitions[ReadsRecorded.TOPIC] == partitions[ReadsBackfilled.TOPIC] == most
+        assert partitions[CheckpointSigned.TOPIC] == 1
+        assert max(partitions.values()) == most
 
 
 def test_nothing_that_tells_of_a_sighting_lies_in_kafka_for_over_30_days() -> None:
