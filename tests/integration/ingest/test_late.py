@@ -43,7 +43,7 @@ async def test_a_read_and_a_frame_are_late_by_how_long_their_device_may_keep_the
     at = (station.clock.now() - timedelta(seconds=age_s)).isoformat()
     answer = await station.post_reads(camera, [station.read(1, captured_at=at), station.read(2)])
     assert (answer.status_code, answer.json()["late"]) == (202, int(late))
-    assert [read.late for read in station.reads] == [late, False]
+    assert {read.plate: read.late for read in station.reads} == {"7ABC001": late, "7ABC002": False}
     frame = await station.post_frame(camera, p.jpeg(), params={"captured_at": at})
     assert (frame.status_code, frame.json()["late"]) == (202, late)
     [capture] = station.captures
