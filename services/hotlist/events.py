@@ -80,7 +80,7 @@ READS = (ReadsRecorded, ReadsRecognised)
 
 
 def subscriptions(hotlist: HotlistService) -> list[Subscription]:
-    """Return one subscription per topic, each with its own group: neither purges, passes nor late reads delay live ones."""
+    """Return one subscription per topic, each with its own group: purges, passes and late reads delay no live read."""
     return [
         Subscription(
             f"hotlist-{event.TOPIC}",
