@@ -1,12 +1,13 @@
-"""What arrives too late to be live has consumer groups of its own, so that it never stands before live events."""
+"""What arrives too late to be live has consumer groups of its own, so that it never stands before live events.
 
-from types import SimpleNamespace
+The groups of recognition are in tests/unit/recognition/test_events.py.
+"""
+
 from unittest.mock import MagicMock
 
 import pytest
 
 from services.hotlist import events as hotlist
-from services.recognition import events as recognition
 from services.retention import events as retention
 from shared.events import (
     BackfillRecognised,
@@ -20,11 +21,11 @@ from shared.kafka.topics import topic_of
 
 LIVE = {CaptureReceived, ReadsRecorded, ReadsRecognised}
 BACKFILL = {CaptureBackfilled, ReadsBackfilled, BackfillRecognised}
-A_SERVICE = MagicMock(pool=SimpleNamespace(size=2))
+A_SERVICE = MagicMock()
 
 
 @pytest.mark.clause("468.5/live-first")
-@pytest.mark.parametrize("service", [hotlist, recognition, retention], ids=lambda s: s.__name__)
+@pytest.mark.parametrize("service", [hotlist, retention], ids=lambda s: s.__name__)
 def test_no_group_handles_live_and_late_events_together(service):
     subscriptions = service.subscriptions(A_SERVICE)
     groups = [set(subscription.events) for subscription in subscriptions]
