@@ -44,8 +44,8 @@ class Settings(ApiSettings, ObjectSettings, CaptureSettings):
     """Reads are voted on this long after they were stored, so that others of their time, which may
     come by another way and out of order, have come too. Alerts do not wait for it."""
 
-    retention_pass_every_s: Annotated[float, Field(gt=0)] = 1
-    """How often passes are looked for."""
+    retention_pass_every_s: Annotated[float, Field(gt=0)] = 5
+    """How often settled reads are voted on. Each turn reads some seconds of each busy device again."""
 
     def replica_link(self) -> DatabaseLink | None:
         """Return the link of the read replica, or None if not set. Raises: ValueError."""

@@ -15,9 +15,8 @@ from math import hypot
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from services.retention.domain.sightings import Sighting, within
+from services.retention.domain.sightings import Sighting, class_of, within
 from shared.core.ids import derive_id
-from shared.core.matching import skeleton
 
 SAME_PLATE: Final = 0.7
 """Reads with a lower distance are of one plate unless the frame contradicts: less than one character
@@ -58,11 +57,16 @@ class Track:
     pass_id: UUID | None = None
     """Id of a pass that is closed already; reads that join it are late."""
     late: list[Sighting] = field(default_factory=list)
+    classes: set[str] = field(init=False)
+    """The skeletons of the plates read."""
     _surest: Sighting = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sightings.sort(key=lambda s: s.order)
-        self._surest = max(self.sightings, key=lambda s: s.confidence)
+        self._surest = self.sightings[0]
+        if len(self.sightings) > 1:
+            self.sightings.sort(key=lambda s: s.order)
+            self._surest = max(self.sightings, key=lambda s: s.confidence)
+        self.classes = {class_of(sighting.plate) for sighting in self.sightings}
 
     @property
     def first_at(self) -> datetime:
@@ -81,13 +85,17 @@ class Track:
 
     def add(self, sighting: Sighting) -> None:
         """Add a read."""
-        self._surest = max(self._surest, sighting, key=lambda s: s.confidence)
+        if sighting.confidence > self._surest.confidence:
+            self._surest = sighting
+        self.classes.add(class_of(sighting.plate))
         insort(self.sightings, sighting, key=lambda s: s.order)
         if self.pass_id is not None:
             self.late.append(sighting)
 
     def near(self, at: datetime) -> list[Sighting]:
         """Return the reads just before and just after a moment, at most two."""
+        if self.last_at < at:
+            return self.sightings[-1:]
         place = bisect_left(self.sightings, at, key=lambda s: s.captured_at)
         return self.sightings[max(0, place - 1) : place + 1]
 
@@ -127,7 +135,7 @@ def _cost(known: Sighting, sighting: Sighting, rules: Rules) -> float | None:
 def _limit(known: Sighting, sighting: Sighting, away: timedelta) -> float:
     """Return the distance below which two reads may be of one plate; 0 if they cannot be."""
     if known.box is None or sighting.box is None:
-        return SAME_PLATE if skeleton(known.plate) == skeleton(sighting.plate) else 0.0
+        return SAME_PLATE if class_of(known.plate) == class_of(sighting.plate) else 0.0
     one, other = known.box, sighting.box
     widths = max(1, one.width_px, other.width_px), max(1, min(one.width_px, other.width_px))
     moved_px = hypot(
@@ -225,6 +233,10 @@ class Follower:
         if sighting.box is None and len(self._tracks) > FOLLOWED_AT_MOST:
             return same[-FOLLOWED_AT_MOST:]
         latest = self._tracks[-FOLLOWED_AT_MOST:]
+        if sighting.box is None:
+            # Without a place in the frame only look-alikes are one vehicle.
+            skeleton = class_of(sighting.plate)
+            latest = [track for track in latest if skeleton in track.classes]
         return [*latest, *(track for track in same[-FOLLOWED_AT_MOST:] if track not in latest)]
 
     def _add_to(self, track: Track, sighting: Sighting) -> None:

@@ -1,14 +1,15 @@
 """Reads as sightings of a plate, the elements of passes, and the distance between two of them."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from shared.core.matching import skeleton
+from shared.core.plates import CHARACTERS, MAX_PLATE_CHARACTERS
 from shared.core.types import Ori, PlateText
 from shared.events import Place
 
@@ -25,8 +26,7 @@ class Box(NamedTuple):
     height_px: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """The data of one read that passes need."""
 
     read_id: UUID
@@ -59,6 +59,8 @@ def sureness_of(
         confidence: of the whole read; used for a character without a probability, and for all of
             them if the characters are not the plate's.
     """
+    if not characters:
+        return (confidence,) * len(plate)
     letters = [(text.upper(), sure) for text, sure in characters if text.isalnum()]
     if "".join(text for text, _ in letters) != plate or len(letters) != len(plate):
         return (confidence,) * len(plate)
@@ -77,21 +79,43 @@ def distance(one: Sighting, other: Sighting) -> float:
 
 def within(one: Sighting, other: Sighting, limit: float) -> float | None:
     """Return the distance of two reads if it is below a limit, else None; a cheap bound decides most cases."""
+    if limit <= 0:
+        return None
     if one.plate == other.plate:
-        return 0.0 if limit > 0 else None
-    ours, theirs = _letters(one.plate), _letters(other.plate)
+        return 0.0
     # Each edit except one between look-alikes changes one of these counts, and costs at least this much.
-    edits = max((ours - theirs).total(), (theirs - ours).total())
+    common = (_letters(one.plate) & _letters(other.plate)).bit_count()
+    edits = max(len(one.plate), len(other.plate)) - common
     if edits * min(one.sureness) * min(other.sureness) >= limit:
         return None
     apart = distance(one, other)
     return apart if apart < limit else None
 
 
-@lru_cache(maxsize=4096)
-def _letters(plate: str) -> Counter[str]:
-    """Count each class of look-alikes in a plate."""
-    return Counter(skeleton(plate))
+@lru_cache(maxsize=8192)
+def class_of(plate: str) -> str:
+    """Return the skeleton of a plate: equal for plates that look alike."""
+    return skeleton(plate)
+
+
+@lru_cache(maxsize=8192)
+def _letters(plate: str) -> int:
+    """Return the count of each class of look-alikes in a plate, as that number of ones in the class's bits.
+
+    The ones that two plates share count the characters that they share.
+    """
+    found = 0
+    for character in class_of(plate):
+        place = _FIRST_BIT[character]
+        while found >> place & 1:
+            place += 1
+        found |= 1 << place
+    return found
+
+
+_FIRST_BIT = {
+    character: number * MAX_PLATE_CHARACTERS for number, character in enumerate(CHARACTERS)
+}
 
 
 def aligned(one: Sighting, other: Sighting) -> list[int | None]:
@@ -114,10 +138,9 @@ def aligned(one: Sighting, other: Sighting) -> list[int | None]:
 
 def _change(one: Sighting, i: int, other: Sighting, j: int) -> float:
     """Return the cost of changing character i of `one` into character j of `other`."""
-    ours, theirs = one.plate[i], other.plate[j]
-    if ours == theirs:
+    if one.plate[i] == other.plate[j]:
         return 0.0
-    alike = LOOKALIKE_WEIGHT if skeleton(ours) == skeleton(theirs) else 1.0
+    alike = LOOKALIKE_WEIGHT if class_of(one.plate)[i] == class_of(other.plate)[j] else 1.0
     return alike * one.sureness[i] * other.sureness[j]
 
 
@@ -127,10 +150,21 @@ def _costs(one: Sighting, other: Sighting) -> list[list[float]]:
     for sure in other.sureness:
         first.append(first[-1] + sure)
     costs = [first]
-    for i, sure in enumerate(one.sureness):
-        row = [costs[-1][0] + sure]
-        for j, theirs in enumerate(other.sureness):
-            changed = costs[-1][j] + _change(one, i, other, j)
-            row.append(min(changed, costs[-1][j + 1] + sure, row[-1] + theirs))
+    theirs = list(zip(other.plate, class_of(other.plate), other.sureness, strict=True))
+    for ours, our_class, sure in zip(one.plate, class_of(one.plate), one.sureness, strict=True):
+        above = costs[-1]
+        row = [last := above[0] + sure]
+        for j, (letter, its_class, its_sure) in enumerate(theirs):
+            if letter == ours:
+                best = above[j]
+            elif its_class == our_class:
+                best = above[j] + LOOKALIKE_WEIGHT * sure * its_sure
+            else:
+                best = above[j] + sure * its_sure
+            if (dropped := above[j + 1] + sure) < best:
+                best = dropped
+            if (added := last + its_sure) < best:
+                best = added
+            row.append(last := best)
         costs.append(row)
     return costs

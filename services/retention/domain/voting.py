@@ -66,17 +66,27 @@ class _Ballot:
         self.reads = len(sightings)
         weights = [max(s.confidence, LEAST_WEIGHT) for s in sightings]
         self.weight = sum(weights)
-        self.sure = [
-            sum(w * s.sureness[place] for w, s in zip(weights, sightings, strict=True))
-            for place in range(len(self.plate))
+        weighted = [
+            [weight * sure for sure in s.sureness]
+            for weight, s in zip(weights, sightings, strict=True)
         ]
+        self.sure: Sequence[float] = list(map(sum, zip(*weighted, strict=True)))
         """For each character: the sum of its probabilities, each weighted by its read's confidence."""
+        self._against: dict[PlateText, list[int | None]] = {}
 
-    def support(self, other: "_Ballot") -> list[float]:
+    def against(self, other: "_Ballot") -> list[int | None]:
+        """Return, for each character, the index of its counterpart in another ballot's plate, or None."""
+        if other.plate not in self._against:
+            self._against[other.plate] = aligned(self.best, other.best)
+        return self._against[other.plate]
+
+    def support(self, other: "_Ballot") -> Sequence[float]:
         """Return another ballot's support for each of this one's characters; 0 where it differs."""
+        if other is self:
+            return self.sure
         return [
             other.sure[j] if j is not None and other.plate[j] == self.plate[i] else 0.0
-            for i, j in enumerate(aligned(self.best, other.best))
+            for i, j in enumerate(self.against(other))
         ]
 
 
@@ -91,7 +101,9 @@ def vote(sightings: Sequence[Sighting]) -> VoteResult:
         groups[sighting.plate].append(sighting)
     ballots = [_Ballot(group) for group in groups.values()]
     standing = [ballot for ballot in ballots if not _is_cut_off(ballot, ballots)]
-    winner = max(standing, key=lambda ballot: _standing(ballot, ballots))
+    winner = standing[0]
+    if len(standing) > 1:
+        winner = max(standing, key=lambda ballot: _standing(ballot, ballots))
     total = sum(ballot.weight for ballot in ballots)
     supports = [winner.support(ballot) for ballot in ballots]
     agreement = tuple(min(1.0, sum(place) / total) for place in zip(*supports, strict=True))
@@ -132,7 +144,7 @@ def _standing(candidate: _Ballot, ballots: Sequence[_Ballot]) -> tuple[float, fl
 def _dissent(winner: _Ballot, rest: Sequence[_Ballot], total: float) -> tuple[Dissent, ...]:
     found: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for ballot in rest:
-        for place, j in enumerate(aligned(winner.best, ballot.best)):
+        for place, j in enumerate(winner.against(ballot)):
             seen = "" if j is None else ballot.plate[j]
             if seen != winner.plate[place]:
                 found[place][seen] += ballot.weight / total

@@ -1,20 +1,22 @@
-"""Makes passes: due reads, the reads around them, and the results (ADR-0011).
+"""Makes passes in sets: due reads of many devices, the reads around them, and the results (ADR-0062).
 
-Only the service's own workers use it; `store.passes` answers people.
+Only the service's own workers use it; `store.passes` answers people. Each method is one or two statements, however
+many devices, reads and passes it has.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import chain
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.domain.passes import Span, Track
+from services.retention.domain.due import Around, Decision, Due, Window
+from services.retention.domain.passes import Span, Track, pass_id_of
 from services.retention.domain.plates import plate_number, plate_of
 from services.retention.domain.sightings import Box, Sighting, sureness_of
 from services.retention.store import locks
@@ -22,37 +24,45 @@ from services.retention.store.record_writer import Details
 from shared.events import PassRecorded, Place
 
 MOST_READS = 5000
-"""The most reads of one query from the start of the due span on."""
+"""The most reads of one window from its start on."""
 MOST_BEFORE = 500
-"""The most reads of one query before the due span. Reads there without a pass may belong to a due pass."""
+"""The most reads before a window. Reads there without a pass may belong to a due pass."""
 
-_READY = text(
-    "SELECT device_id FROM pass_due GROUP BY device_id HAVING min(stored_at) <= :settled"
-    " ORDER BY min(stored_at), device_id"
+_BACKLOG = text(
+    "SELECT device_id, count(*) AS spans, sum(reads) AS reads, min(stored_at) AS oldest_at,"
+    " coalesce(sum(reads) FILTER (WHERE stored_at <= :settled), 0) AS settled"
+    " FROM pass_due GROUP BY device_id ORDER BY min(stored_at), device_id"
 )
 _CLAIM = text(
-    "SELECT pg_try_advisory_xact_lock(:lock, hashtext(current_schema() || CAST(:device AS text)))"
+    "SELECT device_id FROM unnest(CAST(:devices AS uuid[])) AS wanted (device_id)"
+    " WHERE pg_try_advisory_xact_lock(:lock, hashtext(current_schema() || CAST(device_id AS text)))"
 )
-_DUE = text("SELECT due_id, first_at, last_at, stored_at FROM pass_due WHERE device_id = :device")
-_WAITING = text("SELECT count(*) FROM pass_due")
-_COLUMNS = (
-    "r.read_id, r.captured_at, r.plate_id, r.confidence, r.region, r.crop_key, r.details,"
-    " r.agency_ori, r.latitude, r.longitude, r.heading_deg, m.pass_id"
+_DUE = text(
+    "SELECT w.due_id, w.device_id, w.first_at, w.last_at, w.stored_at, w.reads, d.device_name"
+    " FROM pass_due w LEFT JOIN devices d USING (device_id) WHERE w.device_id = ANY(:devices)"
 )
-_OF_DEVICE = (
-    f"SELECT {_COLUMNS} FROM reads r LEFT JOIN pass_reads m USING (read_id)"  # noqa: S608 - constants
-    " WHERE r.device_id = :device"
+_READ = (
+    "r.read_id, r.captured_at, r.plate_id, r.confidence, r.region, r.crop_key,"
+    " CAST(r.details AS text) AS details, r.agency_ori, r.latitude, r.longitude, r.heading_deg"
 )
-_BEFORE = text(
-    f"{_OF_DEVICE} AND r.captured_at >= :since AND r.captured_at < :start"
-    " ORDER BY r.captured_at DESC, r.read_id DESC LIMIT :most"
-)
-_FROM = text(
-    f"{_OF_DEVICE} AND r.captured_at >= :start AND r.captured_at <= :until"
-    " ORDER BY r.captured_at, r.read_id LIMIT :most"
+_OF_DEVICE = f"SELECT {_READ} FROM reads r WHERE r.device_id = w.device_id AND r.captured_at"  # noqa: S608 - constants
+# One index scan a window, and one a read for its pass, whatever the planner expects of the numbers.
+_WINDOWS = text(
+    f"""
+    SELECT w.number, later, r.*, (SELECT m.pass_id FROM pass_reads m WHERE m.read_id = r.read_id) AS pass_id
+    FROM unnest(CAST(:devices AS uuid[]), CAST(:since AS timestamptz[]), CAST(:starts AS timestamptz[]),
+        CAST(:until AS timestamptz[])) WITH ORDINALITY AS w (device_id, since, start, until, number)
+    CROSS JOIN LATERAL (
+        (SELECT false AS later, r.* FROM ({_OF_DEVICE} >= w.since AND r.captured_at < w.start
+            ORDER BY r.captured_at DESC, r.read_id DESC LIMIT :before) r)
+        UNION ALL
+        (SELECT true AS later, r.* FROM ({_OF_DEVICE} >= w.start AND r.captured_at <= w.until
+            ORDER BY r.captured_at, r.read_id LIMIT :most) r)
+    ) r
+    """  # noqa: S608 - constants
 )
 _OF_PASSES = text(
-    f"SELECT {_COLUMNS} FROM pass_reads m"  # noqa: S608 - constants
+    f"SELECT {_READ}, m.pass_id FROM pass_reads m"  # noqa: S608 - constants
     " JOIN reads r ON r.read_id = m.read_id AND r.captured_at = m.captured_at"
     " WHERE m.pass_id = ANY(:passes)"
 )
@@ -69,22 +79,52 @@ _PASSES = text(
 _PASS_READS = text(
     """
     INSERT INTO pass_reads (read_id, captured_at, pass_id, late)
-    SELECT read_id, captured_at, pass_id, :late
-    FROM unnest(CAST(:read_ids AS uuid[]), CAST(:times AS timestamptz[]), CAST(:passes AS uuid[]))
-        AS new (read_id, captured_at, pass_id)
+    SELECT * FROM unnest(CAST(:read_ids AS uuid[]), CAST(:times AS timestamptz[]), CAST(:passes AS uuid[]),
+        CAST(:late AS boolean[]))
     """
-)
-_DEVICE_NAME = text("SELECT device_name FROM devices WHERE device_id = :device")
-_DONE = text("DELETE FROM pass_due WHERE due_id = ANY(:due_ids) AND last_at < :open_from")
-_SHORTEN = text(
-    "UPDATE pass_due SET first_at = :open_from"
-    " WHERE due_id = ANY(:due_ids) AND first_at < :open_from"
 )
 _FIRST_CONTRADICTIONS = text(
     "INSERT INTO inbox (consumer, event_id) SELECT 'retention-contradictions', id"
     " FROM unnest(CAST(:ids AS uuid[])) AS new (id) ON CONFLICT DO NOTHING RETURNING event_id"
 )
-_ALL_DONE = text("DELETE FROM pass_due WHERE due_id = ANY(:due_ids)")
+_DONE = text("DELETE FROM pass_due WHERE due_id = ANY(:due_ids)")
+_SHORTEN = text(
+    "UPDATE pass_due SET first_at = rest.first_at"
+    " FROM unnest(CAST(:due_ids AS bigint[]), CAST(:starts AS timestamptz[])) AS rest (due_id, first_at)"
+    " WHERE pass_due.due_id = rest.due_id"
+)
+
+
+_details = msgspec.json.Decoder(Details)
+_NO_DETAILS = Details()
+
+
+class SettledDevice(NamedTuple):
+    """A device with settled due spans, and about how many reads they have."""
+
+    device_id: UUID
+    reads: int
+    since: datetime | None = None
+    """Where the spans that are left in this turn begin; None for all."""
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The due spans of all devices."""
+
+    settled: tuple[SettledDevice, ...]
+    """Those ready for the vote, longest waiting first."""
+    spans: int
+    reads: int
+    oldest_at: datetime | None
+    """When the span that has waited longest was stored."""
+
+
+class Found(NamedTuple):
+    """A window with its reads."""
+
+    window: Window
+    around: Around
 
 
 class PassDetails(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,129 +135,134 @@ class PassDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     dissent: list[tuple[int, dict[str, float]]] = []  # place, character: share of all votes
 
 
-@dataclass(frozen=True)
-class Due:
-    """A span of a device's stored reads that await a decision on their passes."""
-
-    due_id: int
-    span: Span
-    stored_at: datetime
-
-
-@dataclass(frozen=True)
-class Around:
-    """The reads of a device in and around a due span."""
-
-    free: tuple[Sighting, ...]
-    """Reads without a pass."""
-    closed: tuple[Track, ...]
-    """Passes near the span, each with all its reads."""
-    examined: int
-    seen_to: datetime | None
-    """The time of the last fetched read if the query reached its limit; None if it fetched all."""
-
-    @property
-    def sightings(self) -> Iterator[Sighting]:
-        """All reads, with and without a pass."""
-        return chain(self.free, *(track.sightings for track in self.closed))
-
-
 class Passing:
     """The queries of the worker that makes passes, in one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
 
-    async def ready(self, settled: datetime) -> list[UUID]:
-        """Return the devices with due reads stored by `settled`, longest waiting first."""
-        rows = await self.connection.execute(_READY, {"settled": settled})
-        return list(rows.scalars())
+    async def backlog(self, settled: datetime) -> Backlog:
+        """Return what is due, and the devices whose spans were stored by `settled`."""
+        rows = list(await self.connection.execute(_BACKLOG, {"settled": settled}))
+        return Backlog(
+            settled=tuple(SettledDevice(r.device_id, r.settled) for r in rows if r.settled),
+            spans=sum(row.spans for row in rows),
+            reads=sum(row.reads for row in rows),
+            oldest_at=min((row.oldest_at for row in rows), default=None),
+        )
 
-    async def waiting(self) -> int:
-        """Return the number of waiting due spans."""
-        return int((await self.connection.execute(_WAITING)).scalar_one())
+    async def claim(self, devices: Sequence[UUID]) -> list[UUID]:
+        """Lock devices until the transaction ends; return those that no other worker has locked."""
+        named = {"lock": locks.PASSES, "devices": list(devices)}
+        return list((await self.connection.execute(_CLAIM, named)).scalars())
 
-    async def claim(self, device_id: UUID) -> bool:
-        """Lock a device until the transaction ends; False if another worker has the lock."""
-        named = {"lock": locks.PASSES, "device": str(device_id)}
-        return bool((await self.connection.execute(_CLAIM, named)).scalar_one())
+    async def due(self, devices: Sequence[UUID]) -> list[Due]:
+        """Return the due spans of claimed devices.
 
-    async def due(self, device_id: UUID) -> list[Due]:
-        """Return the due spans of a device."""
-        rows = await self.connection.execute(_DUE, {"device": device_id})
-        return [Due(r.due_id, Span(r.first_at, r.last_at), r.stored_at) for r in rows]
-
-    async def around(self, device_id: UUID, since: datetime, span: Span, until: datetime) -> Around:
-        """Return a device's reads in `span`, with those shortly before and after it.
-
-        Args:
-            device_id: the device.
-            since: the earliest capture, before the span.
-            span: the due span.
-            until: the latest capture, after the span.
+        A statement of its own: the snapshot of `claim` may be older than the lock that it waited for.
         """
-        named = {"device": device_id, "start": span.first_at}
-        before = await self.connection.execute(
-            _BEFORE, {**named, "since": since, "most": MOST_BEFORE}
-        )
-        rest = await self.connection.execute(_FROM, {**named, "until": until, "most": MOST_READS})
-        later = list(rest)
-        rows = [*before, *later]
-        passes = sorted({row.pass_id for row in rows if row.pass_id is not None})
-        return Around(
-            free=tuple(_sighting(row) for row in rows if row.pass_id is None),
-            closed=tuple(await self._closed(passes)),
-            examined=len(rows),
-            seen_to=later[-1].captured_at if len(later) == MOST_READS else None,
-        )
+        rows = await self.connection.execute(_DUE, {"devices": list(devices)})
+        return [
+            Due(
+                due_id=row.due_id,
+                device_id=row.device_id,
+                device_name=row.device_name or "",
+                span=Span(row.first_at, row.last_at),
+                stored_at=row.stored_at,
+                reads=row.reads,
+            )
+            for row in rows
+        ]
 
-    async def _closed(self, passes: Sequence[UUID]) -> Iterable[Track]:
+    async def around(self, windows: Sequence[Window], gap: timedelta) -> list[Found]:
+        """Return windows with their reads and those up to `gap` before and after.
+
+        Omits a window that shares a closed pass with an earlier one: late reads which join the pass there decide
+        what else may join it.
+        """
+        rows = await self._rows(windows, gap)
+        owners: dict[UUID, int] = {}
+        apart = []
+        for number, found in rows.items():
+            passes = {row.pass_id for row in found if row.pass_id is not None}
+            if all(owners.setdefault(pass_id, number) == number for pass_id in passes):
+                apart.append((number, passes))
+        closed = await self._closed([pass_id for _, passes in apart for pass_id in passes])
+        return [
+            Found(
+                windows[number],
+                _around(rows[number], [closed[p] for p in sorted(passes) if p in closed]),
+            )
+            for number, passes in apart
+        ]
+
+    async def _rows(self, windows: Sequence[Window], gap: timedelta) -> dict[int, list[Row[Any]]]:
+        named = {
+            "devices": [w.device_id for w in windows],
+            "since": [w.span.first_at - gap for w in windows],
+            "starts": [w.span.first_at for w in windows],
+            "until": [w.span.last_at + gap for w in windows],
+            "before": MOST_BEFORE,
+            "most": MOST_READS,
+        }
+        rows: dict[int, list[Row[Any]]] = {number: [] for number in range(len(windows))}
+        for row in await self.connection.execute(_WINDOWS, named):
+            rows[row.number - 1].append(row)
+        return rows
+
+    async def _closed(self, passes: Sequence[UUID]) -> dict[UUID, Track]:
         if not passes:
-            return []
-        members: dict[UUID, list[Sighting]] = {pass_id: [] for pass_id in passes}
-        for row in await self.connection.execute(_OF_PASSES, {"passes": passes}):
+            return {}
+        members = defaultdict[UUID, list[Sighting]](list)
+        for row in await self.connection.execute(_OF_PASSES, {"passes": list(passes)}):
             members[row.pass_id].append(_sighting(row))
-        return [Track(sightings, pass_id) for pass_id, sightings in members.items() if sightings]
-
-    async def device_name(self, device_id: UUID) -> str:
-        """Return a device's current name."""
-        found = await self.connection.execute(_DEVICE_NAME, {"device": device_id})
-        return str(found.scalar_one())
+        return {pass_id: Track(sightings, pass_id) for pass_id, sightings in members.items()}
 
     async def record(self, passes: Sequence[PassRecorded], tracks: Sequence[Track]) -> None:
-        """Store passes and the ids of their reads; pass `n` has the reads of track `n`."""
-        rows = [_columns(event) for event in passes]
-        await self.connection.execute(
-            _PASSES, {name: [row[name] for row in rows] for name in rows[0]}
-        )
-        members = [(e.pass_id, t.sightings) for e, t in zip(passes, tracks, strict=True)]
-        await self._join(members, late=False)
-
-    async def join_late(self, late: Iterable[tuple[UUID, Sequence[Sighting]]]) -> None:
-        """Add late reads to published passes, by the ids of the passes; the passes themselves stay unchanged."""
-        await self._join(late, late=True)
-
-    async def _join(
-        self, members: Iterable[tuple[UUID, Sequence[Sighting]]], *, late: bool
-    ) -> None:
-        rows = [(s.read_id, s.captured_at, pass_id) for pass_id, reads in members for s in reads]
-        read_ids, times, passes = map(list, zip(*rows, strict=True))
-        named = {"late": late, "read_ids": read_ids, "times": times, "passes": passes}
-        await self.connection.execute(_PASS_READS, named)
+        """Store new passes, and the membership of the reads of `tracks`; `passes` has those of the new ones."""
+        if passes:
+            rows = [_columns(event) for event in passes]
+            await self.connection.execute(
+                _PASSES, {name: [row[name] for row in rows] for name in rows[0]}
+            )
+        members = [
+            (s.read_id, s.captured_at, pass_id, late)
+            for pass_id, reads, late in map(_members, tracks)
+            for s in reads
+        ]
+        if members:
+            read_ids, times, pass_ids, late = map(list, zip(*members, strict=True))
+            named = {"read_ids": read_ids, "times": times, "passes": pass_ids, "late": late}
+            await self.connection.execute(_PASS_READS, named)
 
     async def first_contradictions(self, ids: Sequence[UUID]) -> list[UUID]:
         """Record the ids as processed; return those that are new."""
         rows = await self.connection.execute(_FIRST_CONTRADICTIONS, {"ids": ids})
         return list(rows.scalars())
 
-    async def done(self, due: Iterable[Due], open_from: datetime | None) -> None:
-        """Remove due spans up to `open_from`, or all of them if it is None."""
-        due_ids = [one.due_id for one in due]
-        if open_from is None:
-            await self.connection.execute(_ALL_DONE, {"due_ids": due_ids})
-            return
-        for statement in (_DONE, _SHORTEN):
-            await self.connection.execute(statement, {"due_ids": due_ids, "open_from": open_from})
+    async def done(self, decisions: Sequence[Decision]) -> None:
+        """Remove the due spans that were decided, and shorten those that were decided in part."""
+        if done := [due_id for one in decisions for due_id in one.done]:
+            await self.connection.execute(_DONE, {"due_ids": done})
+        if shortened := [rest for one in decisions for rest in one.shortened]:
+            due_ids, starts = map(list, zip(*shortened, strict=True))
+            await self.connection.execute(_SHORTEN, {"due_ids": due_ids, "starts": starts})
+
+
+def _around(rows: Sequence[Row[Any]], closed: Sequence[Track]) -> Around:
+    later = [row.captured_at for row in rows if row.later]
+    return Around(
+        free=tuple(_sighting(row) for row in rows if row.pass_id is None),
+        closed=tuple(closed),
+        seen_to=max(later) if len(later) == MOST_READS else None,
+    )
+
+
+def _members(track: Track) -> tuple[UUID, Sequence[Sighting], bool]:
+    """Return a track's pass, the reads to add to it, and whether they are late."""
+    if track.pass_id is None:
+        return pass_id_of(track.sightings[0]), track.sightings, False
+    return track.pass_id, track.late, True
 
 
 def _columns(event: PassRecorded) -> Mapping[str, Any]:
@@ -244,7 +289,7 @@ def _columns(event: PassRecorded) -> Mapping[str, Any]:
 
 def _sighting(row: Row[Any]) -> Sighting:
     plate = plate_of(row.plate_id)
-    details = Details() if row.details is None else msgspec.convert(row.details, Details)
+    details = _NO_DETAILS if row.details is None else _details.decode(row.details)
     place = None
     if row.latitude is not None and row.longitude is not None:
         place = Place(row.latitude, row.longitude, row.heading_deg)

@@ -5,6 +5,7 @@ statements use asyncpg directly, because SQLAlchemy would cost as much as Postgr
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -82,9 +83,10 @@ ON CONFLICT DO NOTHING
 """
 # Due spans for the worker that makes passes (ADR-0011); only appended, so that no writer waits for another.
 _DUE = """
-INSERT INTO pass_due (device_id, first_at, last_at, stored_at)
-SELECT device_id, first_at, last_at, $4::timestamptz
-FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS new (device_id, first_at, last_at)
+INSERT INTO pass_due (device_id, first_at, last_at, reads, stored_at)
+SELECT device_id, first_at, last_at, reads, $5::timestamptz
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::integer[])
+    AS new (device_id, first_at, last_at, reads)
 """
 
 _DeviceDay = tuple[int, int, date, UUID]
@@ -244,17 +246,18 @@ def _ends(times: Sequence[datetime]) -> Sequence[datetime]:
     return (first, last) if month_of(first) == month_of(last) else times
 
 
-def _spans(events: Sequence[Read]) -> tuple[list[UUID], list[datetime], list[datetime]]:
-    """Return three columns: devices, and each one's first and last time of capture."""
-    first: dict[UUID, datetime] = {}
-    last: dict[UUID, datetime] = {}
+def _spans(events: Sequence[Read]) -> tuple[list[Any], ...]:
+    """Return four columns: devices, each one's first and last time of capture, and how many reads it has."""
+    times = defaultdict[UUID, list[datetime]](list)
     for event in events:
-        device_id, at = event.device_id, event.captured_at
-        if at < first.setdefault(device_id, at):
-            first[device_id] = at
-        if at > last.setdefault(device_id, at):
-            last[device_id] = at
-    return list(first), list(first.values()), list(last.values())
+        times[event.device_id].append(event.captured_at)
+    of_device = times.values()
+    return (
+        list(times),
+        list(map(min, of_device)),
+        list(map(max, of_device)),
+        list(map(len, of_device)),
+    )
 
 
 async def _store_devices(raw: asyncpg.Connection, devices: _Devices) -> None:

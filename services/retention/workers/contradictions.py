@@ -7,6 +7,7 @@ decides which one is right.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID
 
@@ -14,24 +15,34 @@ from services.retention.domain.sightings import Sighting
 from services.retention.store.pass_queue import Passing
 from shared.core.ids import akin, derive_id
 from shared.events import ReadContradicted
-from shared.postgres.outbox import emit
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Reads of one sighting that contradict each other."""
+
+    device_id: UUID
+    reads: tuple[Sighting, ...]
+
+    @property
+    def id(self) -> UUID:
+        """The group's id, derived from its reads; a further read changes it."""
+        return derive_id("contradiction", *sorted(sighting.read_id for sighting in self.reads))
 
 
 async def report(
-    passing: Passing, service: str, device_id: UUID, sightings: Iterable[Sighting], now: datetime
-) -> int:
-    """Emit one event per capture day with new contradictions; return how many reads they contain."""
-    found = {_id_of(group): group for group in contradictions(sightings)}
-    if not found:
-        return 0
-    fresh = await passing.first_contradictions(sorted(found))
-    days = defaultdict[date, list[Sighting]](list)
-    for group_id in fresh:
-        group = found[group_id]
-        days[group[0].captured_at.astimezone(UTC).date()] += group
-    for day, reads in sorted(days.items()):
-        await emit(passing.connection, service, _event(device_id, day, reads, now))
-    return sum(map(len, days.values()))
+    passing: Passing, found: Iterable[Contradiction], now: datetime
+) -> list[ReadContradicted]:
+    """Return one event per device and capture day with new contradictions; the caller emits them."""
+    by_id = {one.id: one for one in found}
+    if not by_id:
+        return []
+    fresh = set(await passing.first_contradictions(sorted(by_id)))
+    days = defaultdict[tuple[UUID, date], list[Sighting]](list)
+    for one in (one for group_id, one in by_id.items() if group_id in fresh):
+        day = one.reads[0].captured_at.astimezone(UTC).date()
+        days[one.device_id, day] += one.reads
+    return [_event(device_id, day, reads, now) for (device_id, day), reads in sorted(days.items())]
 
 
 def contradictions(sightings: Iterable[Sighting]) -> list[list[Sighting]]:
@@ -50,11 +61,6 @@ def _differ(group: Sequence[Sighting]) -> bool:
     plates = {sighting.plate for sighting in group}
     regions = {sighting.region for sighting in group} - {None}
     return len(plates) > 1 or len(regions) > 1
-
-
-def _id_of(group: Sequence[Sighting]) -> UUID:
-    """Return the id of a group, derived from its reads; a further read changes it."""
-    return derive_id("contradiction", *sorted(sighting.read_id for sighting in group))
 
 
 def _event(

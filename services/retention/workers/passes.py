@@ -1,30 +1,25 @@
-"""Votes the reads of each vehicle into one pass, outside the hot path (ADR-0011).
+"""Votes the reads of each vehicle into one pass, outside the hot path (ADR-0011), in sets (ADR-0062).
 
-The transaction that stores reads also writes their due spans. One transaction decides, publishes and removes a
-span, so a crash only delays it, and a repetition has no second effect.
+The transaction that stores reads also writes their due spans. One transaction decides, publishes and removes the
+spans of many devices, so a crash only delays them, and a repetition has no second effect.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from itertools import accumulate
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from prometheus_client import Counter, Gauge
 
-from services.retention.domain.passes import (
-    Follower,
-    Rules,
-    Span,
-    Track,
-    clusters,
-    pass_id_of,
-    still_open,
-)
+from services.retention.domain.due import Decision, Window, decide, windows
+from services.retention.domain.passes import Rules, Track, pass_id_of
 from services.retention.domain.voting import VoteResult, vote
 from services.retention.settings import Settings
-from services.retention.store.pass_queue import MOST_READS, Due, Passing
-from services.retention.workers.contradictions import report
+from services.retention.store.pass_queue import Backlog, Found, Passing, SettledDevice
+from services.retention.workers.contradictions import Contradiction, contradictions, report
 from shared.core.ids import derive_id
 from shared.events import Character, Dissent, PassReading, PassRecorded
 from shared.postgres.outbox import emit
@@ -34,11 +29,23 @@ RECORDED = Counter("alpr_passes_recorded", "Passes that were voted on and publis
 CONTRADICTED = Counter("alpr_reads_contradicted", "Camera reads that contradict another one")
 LATE = Counter("alpr_passes_late_reads", "Reads that arrived after their pass was published")
 WAITING = Gauge("alpr_passes_waiting", "Batches of reads that await the vote on their passes")
+READS_WAITING = Gauge("alpr_passes_waiting_reads", "Reads that await the vote on their passes")
+BEHIND = Gauge(
+    "alpr_passes_behind_seconds",
+    "How far the vote is behind: the longest wait beyond RETENTION_PASS_SETTLE_S",
+)
 
-READS_A_TURN: Final = MOST_READS
-"""A turn ends after about this many reads, so that storing a flood of reads comes before voting on it."""
-JUST_AFTER: Final = timedelta(microseconds=1)
-"""The resolution of times in Postgres."""
+READS_AT_ONCE: Final = 5000
+"""About the most reads of one transaction, which votes on them together."""
+
+
+class _Outcome(NamedTuple):
+    """What the reads of a set give."""
+
+    decisions: list[Decision]
+    tracks: list[Track]
+    events: list[PassRecorded]
+    contradictions: list[Contradiction]
 
 
 class PassWorker:
@@ -53,96 +60,79 @@ class PassWorker:
         )
 
     async def work(self) -> None:
-        """Decide passes in settled reads, up to `READS_A_TURN`. Raises: Unavailable."""
+        """Decide the passes of all reads that have settled by now. Raises: Unavailable."""
         settled = self._runtime.clock.now() - self._settle
+        waiting = deque((await self._backlog(settled)).settled)
+        while waiting:
+            waiting.extend(await self._work_set(_next_set(waiting), settled))
+            if waiting:
+                await self._backlog(settled)
+
+    async def _backlog(self, settled: datetime) -> Backlog:
+        async with self._runtime.db.begin() as connection:
+            backlog = await Passing(connection).backlog(settled)
+        WAITING.set(backlog.spans)
+        READS_WAITING.set(backlog.reads)
+        oldest_at = backlog.oldest_at or settled
+        BEHIND.set(max(0.0, (settled - oldest_at).total_seconds()))
+        return backlog
+
+    async def _work_set(
+        self, devices: Sequence[SettledDevice], settled: datetime
+    ) -> list[SettledDevice]:
+        """Decide settled spans of devices, in one transaction; return what is left of them."""
+        since = {one.device_id: one.since for one in devices}
         async with self._runtime.db.begin() as connection:
             passing = Passing(connection)
-            devices = await passing.ready(settled)
-            WAITING.set(await passing.waiting())
-        examined = 0
-        for device_id in devices:
-            if examined >= READS_A_TURN:
-                return
-            examined += await self._work_device(device_id, settled)
-
-    async def _work_device(self, device_id: UUID, settled: datetime) -> int:
-        """Decide the settled spans of one device; return how many reads were examined."""
-        examined = 0
-        async with self._runtime.db.begin() as connection:
-            passing = Passing(connection)
-            if not await passing.claim(device_id):
-                return 0
-            due = await passing.due(device_id)
-            ready = [one for one in due if one.stored_at <= settled]
-            expected = [one.span for one in due if one.stored_at > settled]
-            for span in clusters((one.span for one in ready), self._rules.gap):
-                if examined >= READS_A_TURN:
-                    break
-                within = [
-                    one for one in ready if span.first_at <= one.span.first_at <= span.last_at
-                ]
-                examined += await self._decide(passing, device_id, span, within, expected)
-        return examined
-
-    async def _decide(
-        self,
-        passing: Passing,
-        device_id: UUID,
-        span: Span,
-        due: Sequence[Due],
-        expected: Sequence[Span],
-    ) -> int:
-        """Close the passes of one span of a device; return how many reads were examined."""
-        gap = self._rules.gap
-        around = await passing.around(device_id, span.first_at - gap, span, span.last_at + gap)
-        reported = await report(
-            passing, self._runtime.service, device_id, around.sightings, self._runtime.clock.now()
-        )
-        CONTRADICTED.inc(reported)
-        # In a thread: thousands of reads take a while, and the event loop has to answer requests meanwhile.
-        follow = Follower(self._rules).follow
-        tracks = await asyncio.to_thread(follow, around.free, around.closed)
-        waiting = still_open(tracks, expected, self._rules, around.seen_to)
-        open_from = min((track.first_at for track in waiting), default=around.seen_to)
-        if around.seen_to is not None and open_from is not None and open_from <= span.first_at:
-            # More vehicles at once than any camera sees: decide the fetched reads without waiting for others.
-            waiting = []
-            open_from = max(around.seen_to, span.first_at + JUST_AFTER)
-        open_tracks = set(map(id, waiting))
-        await self._close(passing, device_id, [t for t in tracks if id(t) not in open_tracks])
-        await passing.done(due, open_from)
-        return around.examined
-
-    async def _close(self, passing: Passing, device_id: UUID, tracks: Sequence[Track]) -> None:
-        """Record and publish passes once, and add late reads to published ones; a single read makes no pass."""
-        late = [(t.pass_id, t.late) for t in tracks if t.pass_id is not None and t.late]
-        if late:
-            await passing.join_late(late)
-            LATE.inc(sum(len(reads) for _, reads in late))
-        new = [t for t in tracks if t.pass_id is None and len(t.sightings) > 1]
-        if not new:
-            return
-        name = await passing.device_name(device_id)
-        events = await asyncio.to_thread(self._events, device_id, name, new)
-        await passing.record(events, new)
-        await emit(passing.connection, self._runtime.service, *events)
-        for event in events:
+            due = await passing.due(await passing.claim(list(since)))
+            ready = [
+                window
+                for window in windows(due, settled, self._rules.gap)
+                if (start := since[window.device_id]) is None or window.span.first_at >= start
+            ]
+            if not ready:
+                return []
+            found = await passing.around(_first(ready), self._rules.gap)
+            # In a thread: thousands of reads take a while, and the event loop has to answer requests meanwhile.
+            outcome = await asyncio.to_thread(self._decide, found)
+            now = self._runtime.clock.now()
+            reported = await report(passing, outcome.contradictions, now)
+            await passing.record(outcome.events, outcome.tracks)
+            await emit(connection, self._runtime.service, *reported, *outcome.events)
+            await passing.done(outcome.decisions)
+        CONTRADICTED.inc(sum(event.count for event in reported))
+        LATE.inc(sum(len(track.late) for track in outcome.tracks))
+        for event in outcome.events:
             RECORDED.labels("no" if event.alternatives else "yes").inc()
+        return _unfinished(ready, outcome.decisions)
 
-    def _events(
-        self, device_id: UUID, device_name: str, tracks: Sequence[Track]
-    ) -> list[PassRecorded]:
-        return [self._event(device_id, device_name, track) for track in tracks]
+    def _decide(self, found: Sequence[Found]) -> _Outcome:
+        decisions = [decide(window, around, self._rules) for window, around in found]
+        return _Outcome(
+            decisions=decisions,
+            tracks=[track for decision in decisions for track in decision.tracks],
+            events=[
+                self._event(decision.window, track)
+                for decision in decisions
+                for track in decision.tracks
+                if track.pass_id is None
+            ],
+            contradictions=[
+                Contradiction(window.device_id, tuple(group))
+                for window, around in found
+                for group in contradictions(around.sightings)
+            ],
+        )
 
-    def _event(self, device_id: UUID, device_name: str, track: Track) -> PassRecorded:
+    def _event(self, window: Window, track: Track) -> PassRecorded:
         verdict = vote(track.sightings)
         pass_id = pass_id_of(track.sightings[0])
         return PassRecorded(
             event_id=derive_id("pass.recorded", pass_id),
             occurred_at=self._runtime.clock.now(),
             pass_id=pass_id,
-            device_id=device_id,
-            device_name=device_name,
+            device_id=window.device_id,
+            device_name=window.device_name,
             agency_ori=verdict.best.agency_ori,
             first_seen_at=track.first_at,
             last_seen_at=track.last_at,
@@ -165,6 +155,35 @@ class PassWorker:
             ],
             place=verdict.best.place,
         )
+
+
+def _next_set(waiting: deque[SettledDevice]) -> list[SettledDevice]:
+    """Remove devices from the front of a queue until they have about `READS_AT_ONCE` reads; return them."""
+    some: list[SettledDevice] = []
+    while waiting and sum(one.reads for one in some) < READS_AT_ONCE:
+        some.append(waiting.popleft())
+    return some
+
+
+def _first(ready: Sequence[Window]) -> list[Window]:
+    """Return windows from the first one on until they have about `READS_AT_ONCE` reads."""
+    before = accumulate((window.reads for window in ready), initial=0)
+    return [window for window, reads in zip(ready, before, strict=False) if reads < READS_AT_ONCE]
+
+
+def _unfinished(ready: Iterable[Window], decisions: Sequence[Decision]) -> list[SettledDevice]:
+    """Return the devices with windows that were left out or cut, each from the first of these on."""
+    open_from = {id(one.window): one.open_from if one.is_cut else None for one in decisions}
+    left: dict[UUID, SettledDevice] = {}
+    for window in ready:
+        start = open_from.get(id(window), window.span.first_at)
+        if start is not None:
+            known = left.get(window.device_id, SettledDevice(window.device_id, 0, start))
+            since = start if known.since is None else min(start, known.since)
+            left[window.device_id] = SettledDevice(
+                window.device_id, known.reads + window.reads, since
+            )
+    return list(left.values())
 
 
 def _alternatives(verdict: VoteResult) -> list[PassReading]:
