@@ -19,6 +19,7 @@ from prometheus_client import Counter
 from services.retention.domain.area import cell_of
 from services.retention.domain.plates import grams, plate_number
 from services.retention.store import locks
+from services.retention.store.known_plates import KnownPlates, Mark
 from services.retention.store.locks import month_of, next_month
 from services.retention.store.partitions import Partitions
 from shared.core.clock import Clock
@@ -81,12 +82,15 @@ INSERT INTO device_days (lat_cell, lon_cell, day, device_id)
 SELECT * FROM unnest($1::smallint[], $2::smallint[], $3::date[], $4::uuid[]) ORDER BY 1, 2, 3, 4
 ON CONFLICT DO NOTHING
 """
-# Due spans for the worker that makes passes (ADR-0011); only appended, so that no writer waits for another.
+# Due spans for the worker that makes passes (ADR-0011); only appended, so that no writer waits for another. Returns the
+# mark of known plates, in a statement after the one that locks plates: the snapshot of that one may be older than the
+# lock, and would miss a deletion that it waited for.
 _DUE = """
 INSERT INTO pass_due (device_id, first_at, last_at, reads, stored_at)
 SELECT device_id, first_at, last_at, reads, $5::timestamptz
 FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::integer[])
     AS new (device_id, first_at, last_at, reads)
+RETURNING pg_postmaster_start_time(), (SELECT count FROM plate_deletions)
 """
 
 _DeviceDay = tuple[int, int, date, UUID]
@@ -106,7 +110,7 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Recorder:
-    """Stores reads and captures. Its caches of known devices and months save statements; it clears them daily."""
+    """Stores reads and captures. Its caches of known devices, months and plates save statements."""
 
     def __init__(self, db: Database, clock: Clock, *, floor_days: int) -> None:
         self._db = db
@@ -115,6 +119,7 @@ class Recorder:
         self._months: set[datetime] = set()
         self._devices: dict[UUID, _DeviceNames] = {}
         self._device_days: set[_DeviceDay] = set()
+        self._plates = KnownPlates()
         self._remembered_on = clock.now().date()
 
     async def reads(self, events: Sequence[Read]) -> None:
@@ -130,17 +135,23 @@ class Recorder:
         spans = _spans(events)
         stored_at = self._clock.now()
         devices = self._new_devices({e.device_id: (e.device_name, e.agency_ori) for e in events})
+        before, unknown = self._plates.mark, self._plates.unknown(plates.keys())
+        mark: Mark | None = None
 
         async def write(raw: asyncpg.Connection) -> str:
-            await _store_plates(raw, plates)
+            nonlocal mark
+            mark = Mark(*await raw.fetchrow(_DUE, *spans, stored_at))
+            wanted = unknown if mark == before else plates  # a known plate may be gone by now
+            await _store_plates(raw, {number: plates[number] for number in wanted})
             await _store_devices(raw, devices)
             if days:
                 await raw.execute(_DEVICE_DAYS, *map(list, zip(*days, strict=True)))
-            await raw.execute(_DUE, *spans, stored_at)
             return await raw.execute(_READS, *columns)
 
         stored = await self._store([event.captured_at for event in events], write)
         STORED.labels("read").inc(stored)
+        if mark is not None:
+            self._plates.remember(plates, before=before, now=mark)
         self._device_days |= days
         self._devices.update(devices)
 
@@ -267,6 +278,8 @@ async def _store_devices(raw: asyncpg.Connection, devices: _Devices) -> None:
 
 
 async def _store_plates(raw: asyncpg.Connection, plates: Mapping[int, str]) -> None:
+    if not plates:
+        return
     new = [row[0] for row in await raw.fetch(_NEW_PLATES, list(plates))]
     if new:
         codes = [f"{{{','.join(map(str, grams(skeleton(plates[n]))))}}}" for n in new]
