@@ -465,6 +465,15 @@ def test_postgres_keeps_statements_and_their_values_out_of_its_log_as_the_embedd
     assert silent.items() <= here.items()
 
 
+@pytest.mark.parametrize("name", ["max_wal_size", "checkpoint_timeout"])
+def test_postgres_writes_checkpoints_as_the_page_on_sizes_recommends(name: str) -> None:
+    here = dict(o.removeprefix("-c").split("=") for o in container("postgres")["command"][1:])
+    page = (ROOT / "docs" / "sizing.md").read_text()
+    row = re.search(rf"^\| `{name}` \| ([^|]+) \|", page, re.MULTILINE)
+    assert row is not None
+    assert here[name] == row[1].replace(" ", "")
+
+
 def test_files_it_mounts_are_there() -> None:
     for config in compose()["configs"].values():
         assert (ROOT / config["file"]).is_file()
