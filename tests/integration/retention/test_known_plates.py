@@ -53,18 +53,20 @@ def asked(monkeypatch):
 
 
 async def test_a_known_plate_is_not_asked_for_again(retention, asked):
-    await retention.store(later(0), a_read("8XYZ987", NOON))
-    await retention.store(later(1), a_read("1QQQ000", NOON))
+    await retention.running.recorder.reads([later(0), a_read("8XYZ987", NOON)])
+    await retention.running.recorder.reads([later(1), a_read("1QQQ000", NOON)])
     assert asked == [{CAR, plate_number("8XYZ987")}, {plate_number("1QQQ000")}]
 
 
 @pytest.mark.clause("468.5/known-plates")
 async def test_a_plate_that_was_forgotten_is_stored_again(retention):
-    await retention.store(later(0), a_read("8XYZ987", NOON))
+    await retention.running.recorder.reads([later(0), a_read("8XYZ987", NOON)])
     await destroy_reads(retention)
     assert await forget(retention) == 1
-    await retention.store(a_read("8XYZ987", NOON))  # renews the memory, with the other plate alone
-    await retention.store(later(1))
+    await retention.running.recorder.reads(
+        [a_read("8XYZ987", NOON)]
+    )  # renews the memory, with the other plate alone
+    await retention.running.recorder.reads([later(1)])
     assert await lacking(retention) == []
     assert await retention.plates(plate="7ABC*") == ["7ABC123"]
 
@@ -72,7 +74,7 @@ async def test_a_plate_that_was_forgotten_is_stored_again(retention):
 @pytest.mark.clause("468.5/known-plates")
 async def test_a_read_that_waits_while_its_plate_is_forgotten_stores_it_again(retention):
     """Two connections: the writer has begun, and waits for the lock of the one that deletes."""
-    await retention.store(later(0))
+    await retention.running.recorder.reads([later(0)])
     await destroy_reads(retention)
 
     async def waits():
@@ -82,12 +84,12 @@ async def test_a_read_that_waits_while_its_plate_is_forgotten_stores_it_again(re
 
     async with retention.runtime.db.begin() as connection:
         await Locks(connection).exclusive(PLATES)
-        writer = asyncio.create_task(retention.store(later(1)))
+        writer = asyncio.create_task(retention.running.recorder.reads([later(1)]))
         await eventually(waits)
         await connection.execute(text("DELETE FROM plates"))
     await writer
     assert await lacking(retention) == []
-    await retention.store(later(2))
+    await retention.running.recorder.reads([later(2)])
     assert await lacking(retention) == []
 
 
@@ -95,21 +97,21 @@ async def test_a_read_that_waits_while_its_plate_is_forgotten_stores_it_again(re
 async def test_a_transaction_that_was_rolled_back_leaves_no_plate_known(retention, monkeypatch):
     monkeypatch.setattr(record_writer, "_READS", "SELECT 1/0")
     with pytest.raises(Exception, match=r"."):
-        await retention.store(later(0))
+        await retention.running.recorder.reads([later(0)])
     monkeypatch.undo()
-    await retention.store(later(0))
+    await retention.running.recorder.reads([later(0)])
     assert await lacking(retention) == []
 
 
 @pytest.mark.clause("468.5/known-plates")
 async def test_another_server_is_asked_for_all_plates(retention, asked, monkeypatch):
     """After a failover the new primary may lack the last transactions; its start differs."""
-    await retention.store(later(0))
+    await retention.running.recorder.reads([later(0)])
     other = record_writer._DUE.replace(
         "pg_postmaster_start_time()", "pg_postmaster_start_time() - interval '1 hour'"
     )
     monkeypatch.setattr(record_writer, "_DUE", other)
-    await retention.store(later(1))
+    await retention.running.recorder.reads([later(1)])
     assert asked == [{CAR}, {CAR}]
 
 
