@@ -5,11 +5,11 @@ reads the rows still there instead of using a high-water mark, so it never skips
 """
 
 import asyncio
-import json
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from prometheus_client import Gauge
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -51,6 +51,7 @@ _LOCK_BATCH = text(
     " FROM outbox o LEFT JOIN outbox_before_macs b USING (seq) ORDER BY o.seq LIMIT :limit"
 )
 _DROP = text("DELETE FROM outbox WHERE seq = ANY(:seqs)")
+_headers = msgspec.json.Encoder()
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('outbox'), hashtext(current_schema()))")
 
 
@@ -70,7 +71,9 @@ async def emit(connection: AsyncConnection, source: str, *events: Event) -> None
         {
             "topics": [r.topic for r in records],
             "keys": [r.key for r in records],
-            "headers": [json.dumps({k: v.decode() for k, v in r.headers}) for r in records],
+            "headers": [
+                _headers.encode({k: v.decode() for k, v in r.headers}).decode() for r in records
+            ],
             "vals": [r.value for r in records],
         },
     )
