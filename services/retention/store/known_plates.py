@@ -29,7 +29,7 @@ class KnownPlates:
 
     def unknown(self, plates: Set[int]) -> set[int]:
         """Return the plates that are not known."""
-        return plates - self._recent - self._older
+        return set(plates) - self._recent - self._older
 
     def remember(self, plates: Iterable[int], *, before: Mark | None, now: Mark) -> None:
         """Add the plates of a transaction that has committed.

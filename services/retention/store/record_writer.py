@@ -140,7 +140,8 @@ class Recorder:
 
         async def write(raw: asyncpg.Connection) -> str:
             nonlocal mark
-            mark = Mark(*await raw.fetchrow(_DUE, *spans, stored_at))
+            [(*now,), *_] = await raw.fetch(_DUE, *spans, stored_at)
+            mark = Mark(*now)
             wanted = unknown if mark == before else plates  # a known plate may be gone by now
             await _store_plates(raw, {number: plates[number] for number in wanted})
             await _store_devices(raw, devices)
