@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
+from services.retention.actions.heavy_searches import HeavySearches
+from services.retention.actions.searches import ReadSearch
 from services.retention.actions.signer import SigningKeys
 from services.retention.settings import Settings
 from services.retention.store.record_writer import Recorder
@@ -41,6 +43,7 @@ class RetentionService(ApiService):
     evidence: EvidenceMaker
     purger: Purger
     passes: PassWorker
+    search: ReadSearch
     replica: Replica | None
     """The read replica that answers searches, if one is set."""
 
@@ -79,6 +82,7 @@ class RetentionService(ApiService):
             evidence=evidence,
             purger=purger,
             passes=passes,
+            search=_search_of(runtime, settings, replica),
             replica=replica,
             periodic=periodic,
         )
@@ -101,6 +105,12 @@ class RetentionService(ApiService):
         """Run every periodic task now."""
         for task in self.periodic:
             task.wake()
+
+
+def _search_of(runtime: ApiRuntime, settings: Settings, replica: Replica | None) -> ReadSearch:
+    # Each heavy search holds a connection of the pool, and others need one, too.
+    at_once = min(settings.retention_heavy_searches, settings.database_pool_size)
+    return ReadSearch(runtime, HeavySearches(at_once), settings.retention_search_timeout_s, replica)
 
 
 def _replica_of(runtime: ApiRuntime, settings: Settings) -> Replica | None:

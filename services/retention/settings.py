@@ -22,7 +22,11 @@ class Settings(ApiSettings, ObjectSettings, CaptureSettings):
     every replica before, and as RETENTION_SIGNING_KEY alone some time after."""
 
     retention_search_timeout_s: Annotated[float, Field(gt=0, le=60)] = 20
-    """A search that takes longer is ended and the person asked to narrow it."""
+    """A statement of a search that takes longer is ended and the person asked to narrow the search."""
+
+    retention_heavy_searches: Annotated[int, Field(ge=1, le=100)] = 2
+    """The most searches at once in a process, of those that compare many reads; further ones wait for their turn.
+    At most DATABASE_POOL_SIZE run."""
 
     retention_replica_url: Annotated[str | None, Given] = None
     """A read replica of DATABASE_URL's database, in the same form; a secret. Searches read from it while it has

@@ -1,8 +1,8 @@
 """Postgres: engines, transactions, migrations, and the inbox, with which a redelivery has no second effect."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from shared.core.errors import Unavailable
+from shared.core.errors import InvalidInput, ProblemCode, Unavailable
 from shared.core.problem_codes import Common
 from shared.kafka.event_mac import MacKey
 from shared.postgres.settings import DatabaseLink
@@ -166,6 +166,17 @@ spent, shutdown, I/O error, and a read-only standby."""
 def sqlstate(exc: DBAPIError) -> str:
     """Return a database error's SQLSTATE (PostgreSQL documentation, appendix A); empty if it has none."""
     return str(getattr(exc.orig, "sqlstate", None) or "")
+
+
+@contextmanager
+def refused_when_slow(problem: ProblemCode, *, field: str) -> Iterator[None]:
+    """Refuse a request whose statement in this context exceeds its time limit. Raises: InvalidInput."""
+    try:
+        yield
+    except DBAPIError as exc:
+        if sqlstate(exc) == QUERY_CANCELED:
+            raise InvalidInput(problem, field=field) from None
+        raise
 
 
 def _passing(exc: DBAPIError) -> bool:

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
+from uuid import UUID
 
+from services.retention.actions.heavy_searches import HeavySearches
 from services.retention.domain.criteria import (
     Criteria,
     Cursor,
@@ -11,12 +14,12 @@ from services.retention.domain.criteria import (
     decode_cursor,
     within_retention,
 )
+from services.retention.domain.search_cost import HeavySearch
 from services.retention.store.records import Read
 from services.retention.store.replica import Replica
-from services.retention.store.search import Searches
+from services.retention.store.search import Searches, SearchPage
 from shared.access.grant import Grant
-from shared.core.policy import Policy
-from shared.postgres.unit_of_work import UnitOfWork
+from shared.service.api_runtime import ApiRuntime
 
 
 @dataclass(frozen=True)
@@ -42,29 +45,46 @@ class FoundReads:
 
     page: ReadsPage
     criteria: Criteria
+    searched_from: datetime | None = None
+    """The begin of what was searched, if the page ended for its time; its next page continues there."""
 
 
-async def search(
-    policy: Policy,
-    work: UnitOfWork,
-    grant: Grant,
-    asked: Criteria,
-    *,
-    after: str | None,
-    limit: int,
-    timeout_s: float,
-    replica: Replica | None,
-) -> FoundReads:
-    """Return a page of the reads that match, of the caller's agency, and disclose them.
+@dataclass(frozen=True)
+class ReadSearch:
+    """Searches the reads of one service, each page in a transaction of its own."""
 
-    `replica` may read them; the disclosure always commits on the primary, before the caller gets a record.
+    runtime: ApiRuntime
+    heavy: HeavySearches
+    timeout_s: float
+    replica: Replica | None
+    """The replica that may read them; their disclosure always commits on the primary, before the caller gets one."""
 
-    Raises: InvalidInput, naming the field, for a search that is too wide, too slow or before the schedule's days, or
-    for an `after` of another search.
-    """
-    last = decode_cursor(after, asked) if after else None
-    criteria = within_retention(asked, grant.now, policy.retention.schedule_days)
-    check_search(criteria, policy.narrowness)
-    searches = Searches(work.connection, timeout_s=timeout_s, replica=replica)
-    reads, more = await searches.page(grant, criteria, limit=limit, after=last)
-    return FoundReads(ReadsPage.of(reads, asked, more=more), criteria)
+    async def page(
+        self, grant: Grant, asked: Criteria, *, limit: int, after: str | None
+    ) -> FoundReads:
+        """Return a page of the reads that match, of the caller's agency, whose disclosure is committed.
+
+        Raises: InvalidInput, naming the field, for a search that is too wide, too slow or before the schedule's days,
+        or for an `after` of another search; Unavailable if too many heavy searches wait; RefusedByRule past the limit
+        of records a day.
+        """
+        policy = self.runtime.policy
+        last = decode_cursor(after, asked) if after else None
+        criteria = within_retention(asked, grant.now, policy.retention.schedule_days)
+        check_search(criteria, policy.narrowness)
+        try:
+            page = await self._page(grant, criteria, limit, last, heavy=False)
+        except HeavySearch:
+            async with self.heavy.turn():
+                page = await self._page(grant, criteria, limit, last, heavy=True)
+        if page.rest_until is None:
+            return FoundReads(ReadsPage.of(page.reads, asked, more=page.more), criteria)
+        rest = Cursor(page.rest_until, UUID(int=0), asked.fingerprint).encode()
+        return FoundReads(ReadsPage(page.reads, rest), criteria, page.rest_until)
+
+    async def _page(
+        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None, *, heavy: bool
+    ) -> SearchPage:
+        async with self.runtime.db.begin() as connection:
+            searches = Searches(connection, timeout_s=self.timeout_s, replica=self.replica)
+            return await searches.page(grant, criteria, limit=limit, after=after, heavy=heavy)

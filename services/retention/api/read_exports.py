@@ -41,16 +41,9 @@ async def export_reads(
     A file ends with `end`: `complete`, the number of `records`, and of an incomplete file the `problem` and `next`,
     with which another request continues. A file without `end` was cut off. In CSV it is the last line, `# end: …`.
     """
-    runtime = retention.runtime
-    region = body.parsed_region(runtime.policy.department.state)
-    export = await begin(
-        runtime,
-        grant,
-        body.criteria(region.region if region else None),
-        after=body.after,
-        timeout_s=retention.settings.retention_search_timeout_s,
-        replica=retention.replica,
-    )
+    region = body.parsed_region(retention.runtime.policy.department.state)
+    asked = body.criteria(region.region if region else None)
+    export = await begin(retention.search, grant, asked, after=body.after)
     about = ReadExportOut.of(export)
     headers = {
         "Content-Disposition": f'attachment; filename="reads-{grant.attempt_id}.{body.format}"',

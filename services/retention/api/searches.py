@@ -4,14 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from services.retention.actions import searches
 from services.retention.api.fields import SearchQuery
 from services.retention.api.views import ReadsOut, found_reads
 from services.retention.service import Running
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
-from shared.http.app import Work
 
 router = APIRouter(prefix="/v1/reads", tags=["search"])
 
@@ -20,24 +18,14 @@ router = APIRouter(prefix="/v1/reads", tags=["search"])
 async def search_reads(
     body: SearchQuery,
     grant: Annotated[Grant, access(Permission.RECORD_SEARCH)],
-    work: Work,
     retention: Running,
 ) -> ReadsOut:
     """Return matching reads of the caller's agency, newest first, at most `limit` a page.
 
     The log records each read shown.
     """
-    policy = retention.runtime.policy
-    region = body.parsed_region(policy.department.state)
-    found = await searches.search(
-        policy,
-        work,
-        grant,
-        body.criteria(region.region if region else None),
-        after=body.after,
-        limit=body.limit,
-        timeout_s=retention.settings.retention_search_timeout_s,
-        replica=retention.replica,
-    )
+    region = body.parsed_region(retention.runtime.policy.department.state)
+    asked = body.criteria(region.region if region else None)
+    found = await retention.search.page(grant, asked, limit=body.limit, after=body.after)
     links = retention.runtime.links
     return found_reads(found, region, grant, links, counted=body.after is None)

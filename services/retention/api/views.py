@@ -176,6 +176,9 @@ class ReadsOut(Page[ReadOut]):
     captured_from: datetime | None = None
     """The searched window, without the time for which the schedule keeps no records."""
     captured_to: datetime | None = None
+    searched_from: datetime | None = None
+    """The begin of the part of the window that is searched so far, if the search ended this page for its time. The
+    page may then have fewer reads than `limit`, or none; `next` continues."""
     region: str | None = None
     """The region of the search, in its full form."""
     taken_from: str | None = None
@@ -210,7 +213,7 @@ class ReadExportOut(BaseModel):
     @classmethod
     def of(cls, export: ReadExport) -> "ReadExportOut":
         """Return the view of an export that has begun."""
-        grant, policy = export.grant, export.runtime.policy
+        grant, policy = export.grant, export.search.runtime.policy
         captured_from, captured_to = export.first.criteria.window
         return cls(
             attempt_id=grant.attempt_id,
@@ -680,6 +683,7 @@ def found_reads(
     if counted:
         out.count = CountOut(value=len(out.items), at_least=out.next is not None)
     out.captured_from, out.captured_to = found.criteria.window
+    out.searched_from = found.searched_from
     if region is not None:
         out.region, out.taken_from = region
     return out

@@ -19,6 +19,11 @@ CELLS_PER_DEGREE = 100
 """The index of devices' places has cells of 0.01 degrees, about 1.1 km north to south."""
 
 
+POLYGON_UNITS = 1e6
+"""Units of a degree in which Postgres compares points with polygons. Its geometry takes a cross product below 1e-6 for
+zero, so in degrees a point 5 m beside an edge of 400 m would lie on it."""
+
+
 class Bounds(NamedTuple):
     """An upright rectangle in degrees."""
 
@@ -103,6 +108,6 @@ def cell_of(latitude: float, longitude: float) -> tuple[int, int]:
 
 
 def edges(polygon: Polygon) -> Iterator[str]:
-    """Yield the points of a polygon in the notation of Postgres."""
+    """Yield the points of a polygon in the notation of Postgres, in units of `POLYGON_UNITS`."""
     for longitude, latitude in polygon.points:
-        yield f"({longitude!r},{latitude!r})"
+        yield f"({longitude * POLYGON_UNITS!r},{latitude * POLYGON_UNITS!r})"

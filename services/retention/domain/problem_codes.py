@@ -9,7 +9,19 @@ from shared.core.errors import (
     NotFound,
     ProblemCode,
     Unavailable,
+    Worded,
 )
+
+
+@unique
+class Narrower(Worded):
+    """What makes a search narrower."""
+
+    MORE_CHARACTERS = "known_characters", "more known characters of the plate, beside each other"
+    SHORTER_WINDOW = "captured_from", "a shorter window"
+    AN_AREA = "area", "an area"
+    SMALLER_AREA = "smaller_area", "a smaller area"
+    FEWER_DEVICES = "device_ids", "fewer devices"
 
 
 @unique
@@ -43,6 +55,17 @@ class Code(ProblemCode):
     SEARCH_TOO_SLOW = (
         InvalidInput,
         "the search takes too long: narrow it by a shorter window or more characters",
+    )
+    SEARCH_TOO_WIDE = (
+        InvalidInput,
+        "the search would have to compare about {reads} reads, and may compare {most_reads}; what narrows it:"
+        " {narrow_by}",
+        "known_characters",
+        "days",
+    )
+    SEARCHES_BUSY = (
+        Unavailable,
+        "this service is busy with other wide searches: try again shortly, or narrow the search",
     )
     SEARCH_CURSOR_OF_ANOTHER = InvalidInput, "belongs to another search"
     AREA_INSIDE_OUT = InvalidInput, "give south below north, and west below east"

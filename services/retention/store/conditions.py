@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from services.retention.domain.area import EARTH_RADIUS_M, Area, Circle, Polygon, edges
+from services.retention.domain.area import (
+    EARTH_RADIUS_M,
+    POLYGON_UNITS,
+    Area,
+    Circle,
+    Polygon,
+    edges,
+)
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.plates import grams_of, like, numbers_of, plate_number
 from shared.core.matching import skeleton
@@ -54,7 +61,8 @@ class Conditions:
             self.add(_WITHIN_M, lat=area.latitude, lon=area.longitude, radius=area.radius_m)
         elif isinstance(area, Polygon):
             self.add(
-                "CAST(CAST(:{p}ring AS text) AS polygon) @> point(r.longitude, r.latitude)",
+                "CAST(CAST(:{p}ring AS text) AS polygon)"
+                f" @> point(r.longitude * {POLYGON_UNITS:g}, r.latitude * {POLYGON_UNITS:g})",
                 ring=f"({','.join(edges(area))})",
             )
 

@@ -1,44 +1,31 @@
 """Searches reads, newest first, in pages that do not shift while records arrive.
 
-A search starts at an index: at the plates that match, if they are few, or else at the devices and their days in the
-area. From each start it reads a window of time, the newest first, until the page is full (ADR-0057).
+A search starts at an index: at the plates that match, or at the devices at the place. From each start it reads a
+window of time, the newest first, until the page is full or the time for a page is over (ADR-0057, ADR-0064).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
+from msgspec import structs
 from sqlalchemy import Row, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.domain.area import Area
 from services.retention.domain.criteria import Criteria, Cursor, scope_of
-from services.retention.domain.plates import plate_number
 from services.retention.domain.problem_codes import Code
+from services.retention.domain.search_cost import HEAVY, HeavySearch, check_cost
 from services.retention.domain.search_windows import Windows
 from services.retention.store.conditions import Conditions, of_reads
 from services.retention.store.records import COLUMNS, Read, Records
 from services.retention.store.replica import Replica
+from services.retention.store.search_plan import SearchPlans, Starts
 from shared.access.grant import Grant
-from shared.core.errors import InvalidInput
-from shared.core.plates import PlatePattern
-from shared.postgres.database import QUERY_CANCELED, sqlstate
+from shared.postgres.database import refused_when_slow
 
-MOST_PLATES = 5_000
-"""The most plates from which a search starts. A search for more of them starts at the devices."""
-
-MOST_PLATES_AT_A_PLACE = 200
-"""The same, for a search that names an area or devices."""
-
-_FEW_PLATES, _FEW_DEVICES = 20, 2
-"""So many are read without windows: a further statement costs more."""
-
-_PLATES_FIRST = timedelta(days=2)
-_DEVICES_FIRST = timedelta(hours=2)
-"""The newest window of a search that starts at plates, and of one that starts at devices."""
+PAGE_S = 2.0
+"""A search ends its page after this time, full or not; the next page continues."""
 
 # Plans know the window, so that they leave out the other months; and searches leave the cores to others.
 _SETTINGS = text(
@@ -51,39 +38,21 @@ _IN_WINDOW = "r.captured_at >= :window_from AND r.captured_at < :window_to"
 
 
 @dataclass(frozen=True)
-class _Starts:
-    """The indexed values from which a search reads."""
+class SearchPage:
+    """A page of a search."""
 
-    column: str
-    """The column of reads whose index begins with the values."""
+    reads: Sequence[Read]
+    more: bool
+    """Whether further reads follow."""
 
-    rows: str
-    """SQL of the values, as rows `start` with a column `id`."""
-
-    parameters: dict[str, Any] = field(default_factory=dict)
-    first: timedelta | None = None
-    """The width of the newest window; None for a search without windows."""
-
-    least_growth: float = 1
-    also: str = "TRUE"
-    """A further condition on `r` and `start`."""
+    rest_until: datetime | None = None
+    """The end of what is not searched yet, if the page ended for its time."""
 
 
-_DEVICES = _Starts(
-    "device_id", "(SELECT device_id AS id FROM devices) AS start", first=_DEVICES_FIRST
-)
-
-# Consecutive days of a device in the area are one start.
-_AREA_DAYS = (
-    "(SELECT device_id AS id, CAST(min(day) AS timestamp) AT TIME ZONE 'UTC' AS since,"
-    " CAST(max(day) + 1 AS timestamp) AT TIME ZONE 'UTC' AS until FROM ("
-    "SELECT device_id, day,"
-    " day - CAST(dense_rank() OVER (PARTITION BY device_id ORDER BY day) AS integer) AS run FROM device_days"
-    " WHERE lat_cell BETWEEN :lat0 AND :lat1 AND lon_cell BETWEEN :lon0 AND :lon1"
-    " AND day BETWEEN CAST(CAST(:window_from AS timestamptz) AT TIME ZONE 'UTC' AS date)"
-    " AND CAST(CAST(:window_to AS timestamptz) AT TIME ZONE 'UTC' AS date)"
-    ") AS days GROUP BY device_id, run) AS start"
-)
+@dataclass(frozen=True)
+class _Found:
+    rows: Sequence[Row[Any]]
+    rest_until: datetime | None
 
 
 class Searches:
@@ -102,44 +71,57 @@ class Searches:
         self._timeout_s = timeout_s
 
     async def page(
-        self, grant: Grant, criteria: Criteria, *, limit: int, after: Cursor | None = None
-    ) -> tuple[list[Read], bool]:
-        """Return up to `limit` reads after a cursor, disclosed, and whether more follow.
+        self,
+        grant: Grant,
+        criteria: Criteria,
+        *,
+        limit: int,
+        after: Cursor | None = None,
+        heavy: bool = False,
+    ) -> SearchPage:
+        """Return up to `limit` reads after a cursor, disclosed.
 
-        Raises: InvalidInput if the query exceeds the time limit.
+        Raises: HeavySearch for a heavy search unless `heavy`; InvalidInput for a search that compares too many reads
+        or exceeds the time limit.
         """
-        try:
-            rows = await self._found(grant, criteria, limit + 1, after)
-        except DBAPIError as exc:
-            if sqlstate(exc) == QUERY_CANCELED:
-                raise InvalidInput(Code.SEARCH_TOO_SLOW, field="captured_from") from None
-            raise
-        reads = await Records(self._connection).released(grant, rows[:limit])
-        return reads, len(rows) > limit
+        with refused_when_slow(Code.SEARCH_TOO_SLOW, field="captured_from"):
+            found = await self._found(grant, criteria, limit + 1, after, heavy=heavy)
+        reads = await Records(self._connection).released(grant, found.rows[:limit])
+        if len(found.rows) > limit:
+            return SearchPage(reads, more=True)
+        return SearchPage(reads, more=False, rest_until=found.rest_until)
 
     async def _found(
-        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None
-    ) -> list[Row[Any]]:
+        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None, *, heavy: bool
+    ) -> _Found:
         if self._replica is not None:
             return await self._replica.read(
                 self._connection,
                 lambda connection: Searches(connection, timeout_s=self._timeout_s)._found(
-                    grant, criteria, limit, after
+                    grant, criteria, limit, after, heavy=heavy
                 ),
             )
         timeout_ms = str(int(self._timeout_s * 1000))
         await self._connection.execute(_SETTINGS, {"timeout_ms": timeout_ms})
-        return await self._newest(grant, criteria, limit, after)
+        plan = await SearchPlans(self._connection).of(_rest(criteria, after), limit)
+        check_cost(criteria, plan.cost)
+        if plan.cost > HEAVY and not heavy:
+            raise HeavySearch
+        return await self._newest(grant, criteria, plan.starts, limit, after)
 
     async def _newest(
-        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None
-    ) -> list[Row[Any]]:
-        starts = await self._starts(criteria)
+        self,
+        grant: Grant,
+        criteria: Criteria,
+        starts: Starts,
+        limit: int,
+        after: Cursor | None,
+    ) -> _Found:
         asked = Conditions()
         asked.add_place_and_time(criteria)
         asked.add_read(criteria)
         asked.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
-        if criteria.pattern is not None and starts.column != "plate_id":
+        if criteria.pattern is not None and not starts.are_plates:
             asked.add_plate_of_read(criteria.pattern)
         if after is not None:
             asked.add(
@@ -157,76 +139,28 @@ class Searches:
             f" AND {_IN_WINDOW} AND {asked.sql} {_NEWEST}) AS r {_NEWEST}"
         )
         parameters = {**asked.parameters, **starts.parameters}
+        since, until = _rest(criteria, after).window
+        windows = Windows(
+            since,
+            until,
+            until - since if starts.first is None else starts.first,
+            least_growth=starts.least_growth,
+            most_s=PAGE_S,
+        )
         rows: list[Row[Any]] = []
-        windows = _windows(criteria, starts, after)
         while len(rows) < limit and (window := windows.next()) is not None:
             missing = limit - len(rows)
             own = {"window_from": window[0], "window_to": window[1], "limit": missing}
             found = list(await self._connection.execute(query, parameters | own))
             windows.widen(len(found), missing - len(found))
             rows += found
-        return rows
-
-    async def _starts(self, criteria: Criteria) -> _Starts:
-        at_a_place = criteria.area is not None or bool(criteria.device_ids)
-        if criteria.pattern is not None:
-            most = MOST_PLATES_AT_A_PLACE if at_a_place else MOST_PLATES
-            plates = await self._plates(criteria.pattern, most)
-            if plates is not None:
-                return _of_plates(plates)
-        if criteria.area is not None:
-            return _of_area(criteria.area)
-        return _of_devices(criteria.device_ids) if criteria.device_ids else _DEVICES
-
-    async def _plates(self, pattern: PlatePattern, most: int) -> list[int] | None:
-        """Return the matching plates; None if they are too many to start from."""
-        if pattern.exact:
-            return [plate_number(pattern.text)]
-        if not pattern.indexed:
-            return None
-        matching = Conditions()
-        matching.add_pattern(pattern)
-        query = f"SELECT p.plate_id FROM plates p WHERE {matching.sql} LIMIT :limit"  # noqa: S608
-        found = await self._connection.execute(
-            text(query), {**matching.parameters, "limit": most + 1}
-        )
-        plates = list(found.scalars())
-        return plates if len(plates) <= most else None
+        return _Found(rows, windows.rest_until)
 
 
-def _windows(criteria: Criteria, starts: _Starts, after: Cursor | None) -> Windows:
+def _rest(criteria: Criteria, after: Cursor | None) -> Criteria:
+    """Return the criteria of what follows a cursor."""
     since, until = criteria.window
-    if after is not None:
-        until = min(until, after.captured_at + timedelta(microseconds=1))
-    first = until - since if starts.first is None else starts.first
-    return Windows(since, until, first, least_growth=starts.least_growth)
-
-
-def _of_plates(plates: list[int]) -> _Starts:
-    return _Starts(
-        "plate_id",
-        "unnest(CAST(:starts AS bigint[])) AS start (id)",
-        {"starts": plates},
-        first=_PLATES_FIRST if len(plates) > _FEW_PLATES else None,
-        least_growth=2,
-    )
-
-
-def _of_devices(device_ids: Sequence[UUID]) -> _Starts:
-    return _Starts(
-        "device_id",
-        "unnest(CAST(:starts AS uuid[])) AS start (id)",
-        {"starts": list(device_ids)},
-        first=_DEVICES_FIRST if len(device_ids) > _FEW_DEVICES else None,
-    )
-
-
-def _of_area(area: Area) -> _Starts:
-    south, west, north, east = area.bounds.cells
-    return _Starts(
-        "device_id",
-        _AREA_DAYS,
-        {"lat0": south, "lat1": north, "lon0": west, "lon1": east},
-        first=_DEVICES_FIRST,
-        also="r.captured_at >= start.since AND r.captured_at < start.until",
-    )
+    if after is None:
+        return criteria
+    until = min(until, after.captured_at + timedelta(microseconds=1))
+    return structs.replace(criteria, captured_to=max(since, until))

@@ -11,6 +11,7 @@ import pytest
 from msgspec import structs
 
 from services.retention.actions import read_exports
+from services.retention.actions.searches import ReadSearch
 from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
@@ -464,30 +465,30 @@ async def test_each_piece_asks_again_whether_the_person_may_go_on(filled, fault)
 
 
 async def test_a_database_that_goes_away_leaves_a_file_that_says_so(filled, monkeypatch):
-    real, calls = read_exports.search, []
+    real, calls = ReadSearch.page, []
 
-    async def search(*given, **named):
+    async def page(*given, **named):
         calls.append(named["limit"])
         if len(calls) == 2:
             raise Unavailable(Common.DATABASE_AWAY)
         return await real(*given, **named)
 
-    monkeypatch.setattr(read_exports, "search", search)
+    monkeypatch.setattr(ReadSearch, "page", page)
     reads, end = lines(await export(filled))
     assert calls == [PIECE, PIECE]
     assert (len(reads), end["complete"], end["problem"]["status"]) == (PIECE, False, 503)
 
 
 async def test_a_fault_of_the_software_cuts_the_file_off(filled, monkeypatch):
-    real, calls = read_exports.search, []
+    real, calls = ReadSearch.page, []
 
-    async def search(*given, **named):
+    async def page(*given, **named):
         calls.append(named["limit"])
         if len(calls) == 2:
             raise ZeroDivisionError
         return await real(*given, **named)
 
-    monkeypatch.setattr(read_exports, "search", search)
+    monkeypatch.setattr(ReadSearch, "page", page)
     client = Client(filled)
     with pytest.raises(ZeroDivisionError):
         await client.run()

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from services.retention.store import search as search_module
+from services.retention.store import search_plan
 from services.retention.store.conditions import Conditions
 from shared.core.plates import PlatePattern
 from shared.events import Actor, HitDisposed, HitVerified, Place, RecordsDisclosed
@@ -281,8 +281,7 @@ async def test_with_three_known_characters_a_search_spans_all_that_is_kept(seede
 async def test_a_search_starts_at_plates_or_at_devices_and_finds_the_same(
     seeded, monkeypatch, most
 ):
-    monkeypatch.setattr(search_module, "MOST_PLATES", most)
-    monkeypatch.setattr(search_module, "MOST_PLATES_AT_A_PLACE", most)
+    monkeypatch.setattr(search_plan, "MOST_PLATES", most)
     area = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 100}
     device = "00000000-0000-4000-8000-00000000d001"
     for place in ({}, {"area": area}, {"device_ids": [device]}):

@@ -1,0 +1,227 @@
+"""Plans searches: from which indexed values a search starts, and how much it compares (ADR-0057, ADR-0064)."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.retention.domain.area import Area
+from services.retention.domain.criteria import Criteria
+from services.retention.domain.plates import plate_number
+from services.retention.domain.search_cost import Scope, cost_of_area, cost_of_plates
+from services.retention.store.conditions import Conditions
+from shared.core.plates import PlatePattern
+
+MOST_PLATES = 5_000
+"""The most plates from which a search starts. A search for more of them starts at the devices."""
+
+_FEW_PLATES, _FEW_DEVICES = 20, 2
+"""So many are read without windows: a further statement costs more."""
+
+_PLATES_FIRST = timedelta(days=2)
+_DEVICES_FIRST = timedelta(hours=2)
+"""The newest window of a search that starts at plates, and of one that starts at devices."""
+
+_ALL_PLATES = text("SELECT reltuples FROM pg_class WHERE oid = CAST('plates' AS regclass)")
+_DEVICES_OF_AREA = text(
+    "SELECT device_id, count(DISTINCT day) AS days FROM device_days"
+    " WHERE lat_cell BETWEEN :lat0 AND :lat1 AND lon_cell BETWEEN :lon0 AND :lon1"
+    " AND day BETWEEN CAST(CAST(:window_from AS timestamptz) AT TIME ZONE 'UTC' AS date)"
+    " AND CAST(CAST(:window_to AS timestamptz) AT TIME ZONE 'UTC' AS date) GROUP BY device_id"
+)
+
+# Consecutive days of a device in the area are one start.
+_AREA_DAYS = (
+    "(SELECT device_id AS id, CAST(min(day) AS timestamp) AT TIME ZONE 'UTC' AS since,"
+    " CAST(max(day) + 1 AS timestamp) AT TIME ZONE 'UTC' AS until FROM ("
+    "SELECT device_id, day,"
+    " day - CAST(dense_rank() OVER (PARTITION BY device_id ORDER BY day) AS integer) AS run FROM device_days"
+    " WHERE lat_cell BETWEEN :lat0 AND :lat1 AND lon_cell BETWEEN :lon0 AND :lon1"
+    " AND day BETWEEN CAST(CAST(:window_from AS timestamptz) AT TIME ZONE 'UTC' AS date)"
+    " AND CAST(CAST(:window_to AS timestamptz) AT TIME ZONE 'UTC' AS date)"
+    ") AS days GROUP BY device_id, run) AS start"
+)
+
+
+@dataclass(frozen=True)
+class Starts:
+    """The indexed values from which a search reads."""
+
+    column: str
+    """The column of reads whose index begins with the values."""
+
+    rows: str
+    """SQL of the values, as rows `start` with a column `id`."""
+
+    parameters: dict[str, Any] = field(default_factory=dict)
+    first: timedelta | None = None
+    """The width of the newest window; None for a search without windows."""
+
+    least_growth: float = 1
+    also: str = "TRUE"
+    """A further condition on `r` and `start`."""
+
+    @property
+    def are_plates(self) -> bool:
+        """Whether they are plates, so that the plate of a read needs no further condition."""
+        return self.column == "plate_id"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a search is carried out."""
+
+    starts: Starts
+    cost: float
+
+
+@dataclass(frozen=True)
+class _Plates:
+    """The plates that match a pattern."""
+
+    listed: list[int] | None
+    """All of them; None if they are too many to start from, or no index finds them."""
+
+    share: float
+    """Their share of all plates, estimated."""
+
+
+class SearchPlans:
+    """Makes plans from the tables and their statistics."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def of(self, criteria: Criteria, wanted: int) -> Plan:
+        """Return the plan of a search that shows `wanted` reads."""
+        pattern = criteria.pattern
+        if pattern is not None and pattern.exact:
+            return Plan(_of_plates([plate_number(pattern.text)]), cost_of_plates(1))
+        of_area = 0.0
+        if criteria.area is not None:
+            since, until = criteria.window
+            of_area = cost_of_area(criteria.area, until - since)
+        if pattern is None:
+            share = await self._share(criteria)
+            # Without conditions on single reads, the newest ones fill the page.
+            reads = await self._reads(criteria) if share < 1 else wanted
+            return Plan(_of_place(criteria), Scope(reads, share).compared(wanted) + of_area)
+        plates = await self._plates(pattern)
+        listed = plates.listed
+        at_a_place = criteria.area is not None or bool(criteria.device_ids)
+        if listed is not None and (len(listed) <= _FEW_PLATES or not at_a_place):
+            return Plan(_of_plates(listed), cost_of_plates(len(listed)))
+        share = plates.share * await self._share(criteria)
+        by_place = Scope(await self._reads(criteria), share).compared(wanted) + of_area
+        if listed is not None and cost_of_plates(len(listed)) < by_place:
+            return Plan(_of_plates(listed), cost_of_plates(len(listed)))
+        return Plan(_of_place(criteria), by_place)
+
+    async def _plates(self, pattern: PlatePattern) -> _Plates:
+        matching = Conditions()
+        matching.add_pattern(pattern)
+        query = f"SELECT p.plate_id FROM plates p WHERE {matching.sql}"  # noqa: S608 - constants
+        in_all = max((await self._connection.execute(_ALL_PLATES)).scalar_one(), 1)
+        if pattern.indexed:
+            limited = {**matching.parameters, "limit": MOST_PLATES + 1}
+            found = await self._connection.execute(text(f"{query} LIMIT :limit"), limited)
+            listed = list(found.scalars())
+            if len(listed) <= MOST_PLATES:
+                return _Plates(listed, min(len(listed) / in_all, 1))
+        number = await self._estimate(query, matching.parameters)
+        if pattern.indexed:
+            number = max(number, MOST_PLATES)
+        return _Plates(None, min(number / in_all, 1))
+
+    async def _reads(self, criteria: Criteria) -> float:
+        """Return about how many reads the window, devices and area of a search have."""
+        device_ids, part = list(criteria.device_ids), 1.0
+        if criteria.area is not None:
+            days = await self._days_in(criteria, criteria.area)
+            if not days:
+                return 0
+            device_ids = list(days)
+            since, until = criteria.window
+            part = sum(days.values()) / len(days) / ((until.date() - since.date()).days + 1)
+        reads = _of_window(criteria)
+        if device_ids:
+            reads.add("r.device_id = ANY(:{p}devices)", devices=device_ids)
+        return part * await self._estimate(_reads_that(reads), reads.parameters)
+
+    async def _days_in(self, criteria: Criteria, area: Area) -> dict[UUID, int]:
+        """Return the days that each device, of those named if any are, was in an area within the window."""
+        since, until = criteria.window
+        parameters = {**_cells_of(area), "window_from": since, "window_to": until}
+        there = await self._connection.execute(_DEVICES_OF_AREA, parameters)
+        named = set(criteria.device_ids)
+        return {row.device_id: row.days for row in there if not named or row.device_id in named}
+
+    async def _share(self, criteria: Criteria) -> float:
+        """Return about which share of the window's reads have the region and confidence of a search."""
+        if criteria.region is None and criteria.minimum_confidence is None:
+            return 1
+        reads = _of_window(criteria)
+        in_all = await self._estimate(_reads_that(reads), reads.parameters)
+        reads.add_read(criteria)
+        return min(await self._estimate(_reads_that(reads), reads.parameters) / in_all, 1)
+
+    async def _estimate(self, query: str, parameters: dict[str, Any]) -> float:
+        """Return the planner's estimate of the rows of a query; at least 1."""
+        explain = text(f"EXPLAIN (FORMAT JSON) {query}")
+        plan = (await self._connection.execute(explain, parameters)).scalar_one()
+        [whole] = json.loads(plan) if isinstance(plan, str) else plan
+        return max(float(whole["Plan"]["Plan Rows"]), 1)
+
+
+def _of_window(criteria: Criteria) -> Conditions:
+    reads = Conditions()
+    since, until = criteria.window
+    reads.add(
+        "r.captured_at >= :{p}from AND r.captured_at < :{p}to", **{"from": since, "to": until}
+    )
+    return reads
+
+
+def _reads_that(conditions: Conditions) -> str:
+    return f"SELECT FROM reads r WHERE {conditions.sql}"
+
+
+def _of_plates(plates: list[int]) -> Starts:
+    return Starts(
+        "plate_id",
+        "unnest(CAST(:starts AS bigint[])) AS start (id)",
+        {"starts": plates},
+        first=_PLATES_FIRST if len(plates) > _FEW_PLATES else None,
+        least_growth=2,
+    )
+
+
+def _of_place(criteria: Criteria) -> Starts:
+    """Return the devices in the area, the devices that are named, or all."""
+    if criteria.area is not None:
+        return Starts(
+            "device_id",
+            _AREA_DAYS,
+            _cells_of(criteria.area),
+            first=_DEVICES_FIRST,
+            also="r.captured_at >= start.since AND r.captured_at < start.until",
+        )
+    if not criteria.device_ids:
+        rows = "(SELECT device_id AS id FROM devices) AS start"
+        return Starts("device_id", rows, first=_DEVICES_FIRST)
+    few = len(criteria.device_ids) <= _FEW_DEVICES and criteria.pattern is None
+    return Starts(
+        "device_id",
+        "unnest(CAST(:starts AS uuid[])) AS start (id)",
+        {"starts": list(criteria.device_ids)},
+        first=None if few else _DEVICES_FIRST,
+    )
+
+
+def _cells_of(area: Area) -> dict[str, int]:
+    south, west, north, east = area.bounds.cells
+    return {"lat0": south, "lat1": north, "lon0": west, "lon1": east}
