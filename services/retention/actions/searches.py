@@ -1,6 +1,7 @@
 """Searches the reads by plate, part of a plate, look-alikes, devices, area and time (policy 468.4(b), (c))."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -14,7 +15,7 @@ from services.retention.domain.criteria import (
     decode_cursor,
     within_retention,
 )
-from services.retention.domain.search_cost import HeavySearch
+from services.retention.domain.search_cost import is_heavy
 from services.retention.store.records import Read
 from services.retention.store.replica import Replica
 from services.retention.store.search import Searches, SearchPage
@@ -72,19 +73,16 @@ class ReadSearch:
         last = decode_cursor(after, asked) if after else None
         criteria = within_retention(asked, grant.now, policy.retention.schedule_days)
         check_search(criteria, policy.narrowness)
-        try:
-            page = await self._page(grant, criteria, limit, last, heavy=False)
-        except HeavySearch:
-            async with self.heavy.turn():
-                page = await self._page(grant, criteria, limit, last, heavy=True)
+        async with self.heavy.turn() if is_heavy(criteria) else nullcontext():
+            page = await self._page(grant, criteria, limit, last)
         if page.rest_until is None:
             return FoundReads(ReadsPage.of(page.reads, asked, more=page.more), criteria)
         rest = Cursor(page.rest_until, UUID(int=0), asked.fingerprint).encode()
         return FoundReads(ReadsPage(page.reads, rest), criteria, page.rest_until)
 
     async def _page(
-        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None, *, heavy: bool
+        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None
     ) -> SearchPage:
         async with self.runtime.db.begin() as connection:
             searches = Searches(connection, timeout_s=self.timeout_s, replica=self.replica)
-            return await searches.page(grant, criteria, limit=limit, after=after, heavy=heavy)
+            return await searches.page(grant, criteria, limit=limit, after=after)

@@ -42,6 +42,13 @@ IdempotencyKey = Annotated[
 ]
 
 
+_BY_PATTERN = {
+    "plate": "7AB?1*",
+    "captured_from": "2026-05-01T00:00:00Z",
+    "captured_to": "2026-06-01T00:00:00Z",
+}
+
+
 class CircleIn(RequestBody):
     """A circle around a point; degrees in WGS 84, the radius in metres."""
 
@@ -86,11 +93,7 @@ class ReadsQuery(RequestBody):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {
-                    "plate": "7AB?1*",
-                    "captured_from": "2026-05-01T00:00:00Z",
-                    "captured_to": "2026-06-01T00:00:00Z",
-                },
+                _BY_PATTERN,
                 {
                     "area": {"latitude": 39.9277, "longitude": -122.1792, "radius_m": 400},
                     "captured_from": "2026-05-30T21:30:00-07:00",
@@ -145,18 +148,7 @@ class SearchQuery(ReadsQuery):
 class ReadExportQuery(ReadsQuery):
     """The conditions of a search whose reads a file is made of, and the file's format."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "plate": "7AB?1*",
-                    "captured_from": "2026-05-01T00:00:00Z",
-                    "captured_to": "2026-06-01T00:00:00Z",
-                    "format": "csv",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_BY_PATTERN, "format": "csv"}]})
 
     format: FileFormat
     """`csv` (RFC 4180), `ndjson` (JSON lines) or `geojson` (RFC 7946)."""

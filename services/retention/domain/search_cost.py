@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import floor, log10
 
-from services.retention.domain.area import Area
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.problem_codes import Code, Narrower
 from shared.core.errors import InvalidInput
 
-HEAVY = 5_000
-"""A search that costs more is heavy: it waits for its turn."""
+LIGHT_CHARACTERS = 4
+"""A pattern with so many known characters matches few plates; of look-alikes, one more."""
+
+LIGHT_AREA = 500
+"""The highest cost of an area that a light search names."""
 
 MOST_COMPARED = 1_000_000
 """A search that costs more is refused."""
@@ -24,10 +26,6 @@ _OF_A_PLATE = 2
 
 _CELLS_AND_DAYS = 10
 """So many cells of an area, each on one day, cost as much as a read."""
-
-
-class HeavySearch(Exception):
-    """A search is heavy, and runs only in its turn."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +43,30 @@ class Scope:
         return min(self.reads, wanted / max(self.share, 1e-12))
 
 
+def is_heavy(criteria: Criteria) -> bool:
+    """Whether a search may compare many reads, as far as its criteria show: it then waits for its turn."""
+    pattern = criteria.pattern
+    if pattern is not None:
+        known = pattern.known_characters - pattern.lookalike
+        return not (pattern.whole or (pattern.indexed and known >= LIGHT_CHARACTERS))
+    if criteria.region is not None or criteria.minimum_confidence is not None:
+        return True
+    return criteria.area is not None and cost_of_area(criteria) > LIGHT_AREA
+
+
 def cost_of_plates(plates: int) -> float:
     """Return the cost of a search that starts at so many plates."""
     return float(plates * _OF_A_PLATE)
 
 
-def cost_of_area(area: Area, window: timedelta) -> float:
-    """Return the cost of finding the devices that were in an area."""
-    south, west, north, east = area.bounds.cells
+def cost_of_area(criteria: Criteria) -> float:
+    """Return the cost of finding the devices that were in the area of a search; 0 without one."""
+    if criteria.area is None:
+        return 0
+    south, west, north, east = criteria.area.bounds.cells
+    since, until = criteria.window
     cells = (north - south + 1) * (east - west + 1)
-    return cells * (window / timedelta(days=1) + 1) / _CELLS_AND_DAYS
+    return cells * ((until - since) / timedelta(days=1) + 1) / _CELLS_AND_DAYS
 
 
 def check_cost(criteria: Criteria, cost: float) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria, Cursor, scope_of
 from services.retention.domain.problem_codes import Code
-from services.retention.domain.search_cost import HEAVY, HeavySearch, check_cost
+from services.retention.domain.search_cost import check_cost
 from services.retention.domain.search_windows import Windows
 from services.retention.store.conditions import Conditions, of_reads
 from services.retention.store.records import COLUMNS, Read, Records
@@ -77,36 +77,33 @@ class Searches:
         *,
         limit: int,
         after: Cursor | None = None,
-        heavy: bool = False,
     ) -> SearchPage:
         """Return up to `limit` reads after a cursor, disclosed.
 
-        Raises: HeavySearch for a heavy search unless `heavy`; InvalidInput for a search that compares too many reads
-        or exceeds the time limit.
+        Raises: InvalidInput for a search that would compare too many reads, or of which a statement exceeds the time
+        limit.
         """
         with refused_when_slow(Code.SEARCH_TOO_SLOW, field="captured_from"):
-            found = await self._found(grant, criteria, limit + 1, after, heavy=heavy)
+            found = await self._found(grant, criteria, limit + 1, after)
         reads = await Records(self._connection).released(grant, found.rows[:limit])
         if len(found.rows) > limit:
             return SearchPage(reads, more=True)
         return SearchPage(reads, more=False, rest_until=found.rest_until)
 
     async def _found(
-        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None, *, heavy: bool
+        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None
     ) -> _Found:
         if self._replica is not None:
             return await self._replica.read(
                 self._connection,
                 lambda connection: Searches(connection, timeout_s=self._timeout_s)._found(
-                    grant, criteria, limit, after, heavy=heavy
+                    grant, criteria, limit, after
                 ),
             )
         timeout_ms = str(int(self._timeout_s * 1000))
         await self._connection.execute(_SETTINGS, {"timeout_ms": timeout_ms})
         plan = await SearchPlans(self._connection).of(_rest(criteria, after), limit)
         check_cost(criteria, plan.cost)
-        if plan.cost > HEAVY and not heavy:
-            raise HeavySearch
         return await self._newest(grant, criteria, plan.starts, limit, after)
 
     async def _newest(

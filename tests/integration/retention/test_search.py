@@ -119,6 +119,17 @@ async def test_a_crime_scene_canvass_is_one_request(retention):
 
 
 @pytest.mark.clause("468.4(c)/canvass")
+async def test_a_place_a_few_metres_beside_the_edge_of_a_polygon_is_not_within_it(retention):
+    """Postgres compares with a tolerance, which in degrees is metres beside a long edge."""
+    ring = [[-122.17602, 39.94767], [-122.17202, 39.94916], [-122.17438, 39.95167]]
+    inside, beside = Place(39.94941, -122.17525), Place(39.94941, -122.17536)
+    await retention.store(
+        a_read("1AAA111", NOON, place=inside), a_read("2BBB222", NOON, place=beside)
+    )
+    assert await retention.plates(area={"points": ring}) == ["1AAA111"]
+
+
+@pytest.mark.clause("468.4(c)/canvass")
 async def test_a_moving_camera_is_found_where_it_was(retention):
     path = [
         a_read(f"{n}AAA111", NOON + timedelta(minutes=n), place=Place(39.9 + n / 100, -122.18))

@@ -47,3 +47,40 @@ def test_a_window_is_as_wide_as_the_yield_of_the_former_one_suggests():
     assert second(0, 100) == second(1, 100) == MOST_GROWTH * HOUR
     assert second(100, 1) == HOUR
     assert second(100, 1, least_growth=2) == 2 * HOUR
+
+
+class Watch:
+    """A clock that each window takes `step_s` of."""
+
+    def __init__(self, step_s):
+        self.now_s = 0.0
+        self.step_s = step_s
+
+    def __call__(self):
+        self.now_s += self.step_s / 2  # once as a window begins, once as it ends
+        return self.now_s
+
+
+def test_no_window_begins_once_the_time_is_over_and_the_rest_is_known():
+    windows = Windows(NOON - 400 * DAY, NOON, HOUR, most_s=2, monotonic=Watch(0.9))
+    made = all_of(windows)
+    assert len(made) == 3
+    assert windows.rest_until == made[-1][0]
+
+
+def test_the_first_window_is_searched_whatever_the_time():
+    windows = Windows(NOON - 400 * DAY, NOON, HOUR, most_s=0)
+    assert len(all_of(windows)) == 1
+    assert windows.rest_until == NOON - HOUR
+
+
+def test_no_rest_is_left_once_all_is_covered():
+    windows = Windows(NOON - HOUR, NOON, DAY, most_s=0)
+    assert len(all_of(windows)) == 1
+    assert windows.rest_until is None
+
+
+def test_a_window_grows_no_more_than_the_time_for_a_page_allows():
+    windows = Windows(NOON - 400 * DAY, NOON, HOUR, most_s=3, monotonic=Watch(2))
+    first, second = all_of(windows)
+    assert second[1] - second[0] == 3 * (first[1] - first[0])

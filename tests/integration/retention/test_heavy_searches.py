@@ -1,0 +1,136 @@
+"""Wide searches: they wait for one another, are refused if they compare too much, and otherwise end page by page."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from services.retention.actions import heavy_searches
+from services.retention.domain import search_cost
+from services.retention.store import search as search_module
+from services.retention.store import search_plan
+from shared.events import AccessAttempted, RecordsDisclosed
+from tests.integration.retention.conftest import DEVICE, a_read
+from tests.integration.retention.test_read_exports import lines
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+READS = 600
+WIDE = {"plate": "7A*", "device_ids": [str(DEVICE)]}
+"""A pattern of many plates, at a device with many reads."""
+
+
+@pytest.fixture
+async def filled(retention, as_owner):
+    """Retention with reads of as many plates, one an hour, and statistics of them."""
+    plates = [f"7{'AB'[n % 2]}{n:04}" for n in range(READS)]
+    await retention.store(
+        *(a_read(plate, NOON - timedelta(hours=n)) for n, plate in enumerate(plates))
+    )
+    async with as_owner("retention") as connection:
+        await connection.execute(text("ANALYZE reads, plates, devices"))
+    return retention
+
+
+@asynccontextmanager
+async def plates_locked(retention):
+    """Make every search by a part of a plate wait for the table of plates, until the end."""
+    async with retention.runtime.db.begin() as connection:
+        await connection.execute(text("LOCK TABLE plates IN ACCESS EXCLUSIVE MODE"))
+        yield
+
+
+async def ask(retention, **body):
+    window = {"captured_from": (NOON - timedelta(days=30)).isoformat()}
+    window["captured_to"] = (NOON + timedelta(hours=1)).isoformat()
+    headers = retention.authority.headers()
+    return await retention.client.post("/v1/reads/search", json={**window, **body}, headers=headers)
+
+
+@pytest.mark.clause("468.4(c)/light-searches")
+async def test_heavy_searches_leave_connections_to_others_wait_in_turn_and_too_many_are_refused(
+    filled,
+):
+    at_once, most = filled.running.settings.retention_heavy_searches, heavy_searches.MOST_WAITING
+    async with asyncio.TaskGroup() as asking, plates_locked(filled):
+        asked = [asking.create_task(ask(filled, plate="7A*")) for _ in range(at_once + most + 9)]
+        _, pending = await asyncio.wait(asked, timeout=2, return_when=asyncio.ALL_COMPLETED)
+        assert len(pending) == at_once + most
+        async with asyncio.timeout(2):
+            exact = await ask(filled, plate="7A0000")
+        assert (exact.status_code, len(exact.json()["items"])) == (200, 1)
+    answers = [task.result() for task in asked]
+    assert sorted({answer.status_code for answer in answers}) == [200, 503]
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert len(refused) == 9
+    for answer in refused:
+        assert answer.json()["code"] == "searches_busy"
+        assert int(answer.headers["Retry-After"]) >= 1
+    assert (await ask(filled, plate="7A*")).status_code == 200
+
+
+@pytest.mark.clause("468.4(c)/light-searches")
+async def test_pieces_of_exports_wait_in_the_same_turn(filled):
+    body = {"plate": "7A*", "format": "ndjson", "captured_to": NOON.isoformat()}
+    body["captured_from"] = (NOON - timedelta(days=30)).isoformat()
+    turns = filled.running.search.heavy
+    async with asyncio.TaskGroup() as asking, turns.turn(), turns.turn():
+        headers = filled.authority.headers()
+        sent = filled.client.post("/v1/reads/export", json=body, headers=headers)
+        exporting = asking.create_task(sent)
+        _, pending = await asyncio.wait([exporting], timeout=0.5)
+        assert pending
+        assert not await filled.emitted(RecordsDisclosed)
+    assert exporting.result().status_code == 200
+
+
+@pytest.mark.clause("468.4(c)/too-wide")
+async def test_a_search_that_compares_too_much_is_refused_before_it_reads_any(filled, monkeypatch):
+    monkeypatch.setattr(search_cost, "MOST_COMPARED", 100)
+    monkeypatch.setattr(search_plan, "MOST_PLATES", 20)
+    problem = await filled.search(422, **WIDE)
+    assert (problem["code"], problem["field"]) == ("search_too_wide", "plate")
+    params = problem["params"]
+    assert params["narrow_by"] == ["known_characters", "captured_from", "device_ids"]
+    assert (params["known_characters"], params["days"], params["most_reads"]) == (2, 30.0, 100)
+    assert 100 < params["reads"] <= READS
+    rare = {"device_ids": WIDE["device_ids"], "region": "US-NV"}
+    await filled.search(422, **rare)
+    assert await filled.emitted(RecordsDisclosed) == []
+    assert [attempt.allowed for attempt in await filled.emitted(AccessAttempted)] == [True] * 2
+    # What narrows it does: a shorter window, or more characters.
+    day = (NOON - timedelta(days=1)).isoformat()
+    assert len(await filled.plates(**WIDE, captured_from=day)) == 13
+    assert len(await filled.plates(**WIDE | {"plate": "7A000*"})) == 5
+    assert len(await filled.plates(**WIDE, limit=20)) == 20
+
+
+@pytest.mark.clause("468.4(c)/too-wide")
+async def test_a_search_whose_time_is_over_ends_its_page_and_the_next_one_continues(
+    filled, monkeypatch
+):
+    monkeypatch.setattr(search_module, "PAGE_S", 0)
+    monkeypatch.setattr(search_plan, "MOST_PLATES", 0)
+    monkeypatch.setattr(search_plan, "_DEVICES_FIRST", timedelta(days=4))
+    found, pages, after = [], [], None
+    while not pages or after is not None:
+        page = await filled.search(plate="7A05?0*", limit=4, after=after)
+        pages.append((len(page["items"]), page["searched_from"] is not None))
+        found += [read["plate"] for read in page["items"]]
+        after = page["next"]
+    assert found == [f"7A{n:04}" for n in range(500, READS, 10)]
+    assert (4, False) in pages
+    assert (0, True) in pages
+    assert pages[-1][1] is False
+
+
+async def test_an_export_goes_on_where_a_page_ended_for_its_time(filled, monkeypatch):
+    monkeypatch.setattr(search_module, "PAGE_S", 0)
+    monkeypatch.setattr(search_plan, "MOST_PLATES", 0)
+    body = {"plate": "7A*", "format": "ndjson", "captured_to": (NOON + timedelta(1)).isoformat()}
+    body["captured_from"] = (NOON - timedelta(days=4)).isoformat()
+    headers = filled.authority.headers()
+    reads, end = lines(await filled.client.post("/v1/reads/export", json=body, headers=headers))
+    assert end == {"complete": True, "records": 49}
+    assert len(reads) == 49
