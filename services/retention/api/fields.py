@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import Header
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 
 from services.retention.actions.bookings import NewBooking
 from services.retention.actions.holds import NewHold
@@ -42,7 +43,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-_BY_PATTERN = {
+_BY_PATTERN: JsonDict = {
     "plate": "7AB?1*",
     "captured_from": "2026-05-01T00:00:00Z",
     "captured_to": "2026-06-01T00:00:00Z",

@@ -4,7 +4,6 @@ The time for a page is what keeps a search of rare reads from being ended by a t
 next page continues where it ended (ADR-0064).
 """
 
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -27,11 +26,11 @@ class Windows:
         until: datetime,
         first: timedelta,
         *,
+        most_s: float,
+        monotonic: Callable[[], float],
         least_growth: float = 1,
-        most_s: float = float("inf"),
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`first` is the width of the newest window, `most_s` the time after which no further window begins.
+        """`first` is the width of the newest window. `most_s` after the first one begins, no further window does.
 
         `least_growth` is above 1 for a search with a cost for each window, whatever it yields.
         """

@@ -4,6 +4,7 @@ A search starts at an index: at the plates that match, or at the devices at the 
 window of time, the newest first, until the page is full or the time for a page is over (ADR-0057, ADR-0064).
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -143,6 +144,7 @@ class Searches:
             until - since if starts.first is None else starts.first,
             least_growth=starts.least_growth,
             most_s=PAGE_S,
+            monotonic=time.monotonic,
         )
         rows: list[Row[Any]] = []
         while len(rows) < limit and (window := windows.next()) is not None:
