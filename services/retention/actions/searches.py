@@ -1,7 +1,7 @@
 """Searches the reads by plate, part of a plate, look-alikes, devices, area and time (policy 468.4(b), (c))."""
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -15,10 +15,11 @@ from services.retention.domain.criteria import (
     decode_cursor,
     within_retention,
 )
+from services.retention.domain.lookalikes import MOST_SHOWN
 from services.retention.domain.search_cost import is_heavy
 from services.retention.store.records import Read
 from services.retention.store.replica import Replica
-from services.retention.store.search import Searches, SearchPage
+from services.retention.store.search import LookalikePlates, MatchCount, Searches
 from shared.access.grant import Grant
 from shared.service.api_runtime import ApiRuntime
 
@@ -49,6 +50,9 @@ class FoundReads:
     searched_from: datetime | None = None
     """The begin of what was searched, if the page ended for its time; its next page continues there."""
 
+    count: MatchCount | None = None
+    """The number of all reads that match, if it was asked for."""
+
 
 @dataclass(frozen=True)
 class ReadSearch:
@@ -61,28 +65,53 @@ class ReadSearch:
     """The replica that may read them; their disclosure always commits on the primary, before the caller gets one."""
 
     async def page(
-        self, grant: Grant, asked: Criteria, *, limit: int, after: str | None
+        self,
+        grant: Grant,
+        asked: Criteria,
+        *,
+        limit: int,
+        after: str | None,
+        counted: bool = False,
     ) -> FoundReads:
         """Return a page of the reads that match, of the caller's agency, whose disclosure is committed.
 
-        Raises: InvalidInput, naming the field, for a search that is too wide, too slow or before the schedule's days,
-        or for an `after` of another search; Unavailable if too many heavy searches wait; RefusedByRule past the limit
-        of records a day.
+        `counted` adds the number of all that match. Raises: InvalidInput, naming the field, for a search that is too
+        wide, too slow or before the schedule's days, or for an `after` of another search; Unavailable if too many heavy
+        searches wait; RefusedByRule past the limit of records a day.
         """
-        policy = self.runtime.policy
         last = decode_cursor(after, asked) if after else None
+        criteria = self._checked(grant, asked)
+        async with self._turn(criteria, counted=counted), self._searches() as searches:
+            page = await searches.page(grant, criteria, limit=limit, after=last, counted=counted)
+        if page.rest_until is None:
+            reads = ReadsPage.of(page.reads, asked, more=page.more)
+        else:
+            rest = Cursor(page.rest_until, UUID(int=0), asked.fingerprint)
+            reads = ReadsPage(page.reads, rest.encode())
+        return FoundReads(reads, criteria, page.rest_until, page.count)
+
+    async def lookalikes(self, grant: Grant, asked: Criteria) -> LookalikePlates:
+        """Return the plates that match with look-alikes, each with its newest read, disclosed.
+
+        Raises: as `page`, and InvalidInput for a pattern of too many plates.
+        """
+        criteria = self._checked(grant, asked)
+        async with self._turn(criteria), self._searches() as searches:
+            return await searches.lookalikes(grant, criteria, most=MOST_SHOWN)
+
+    def _checked(self, grant: Grant, asked: Criteria) -> Criteria:
+        policy = self.runtime.policy
         criteria = within_retention(asked, grant.now, policy.retention.schedule_days)
         check_search(criteria, policy.narrowness)
-        async with self.heavy.turn() if is_heavy(criteria) else nullcontext():
-            page = await self._page(grant, criteria, limit, last)
-        if page.rest_until is None:
-            return FoundReads(ReadsPage.of(page.reads, asked, more=page.more), criteria)
-        rest = Cursor(page.rest_until, UUID(int=0), asked.fingerprint).encode()
-        return FoundReads(ReadsPage(page.reads, rest), criteria, page.rest_until)
+        return criteria
 
-    async def _page(
-        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None
-    ) -> SearchPage:
+    def _turn(
+        self, criteria: Criteria, *, counted: bool = False
+    ) -> AbstractAsyncContextManager[None]:
+        return self.heavy.turn() if is_heavy(criteria, counted=counted) else nullcontext()
+
+    @asynccontextmanager
+    async def _searches(self) -> AsyncIterator[Searches]:
+        """Open a transaction for one search; commits what it disclosed."""
         async with self.runtime.db.begin() as connection:
-            searches = Searches(connection, timeout_s=self.timeout_s, replica=self.replica)
-            return await searches.page(grant, criteria, limit=limit, after=after)
+            yield Searches(connection, timeout_s=self.timeout_s, replica=self.replica)

@@ -144,6 +144,14 @@ class SearchQuery(ReadsQuery):
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     after: After | None = None
+    count: bool = False
+    """Whether to count all reads that match, exactly up to 10,000. A count of a wide search waits for its turn."""
+
+
+class LookalikesQuery(ReadsQuery):
+    """The conditions of a search for the plates that match with look-alikes; `plate` is required."""
+
+    lookalike: Literal[True] = True
 
 
 class ReadExportQuery(ReadsQuery):

@@ -19,6 +19,7 @@ from services.retention.store.keys import KeyChange, PublicKey
 from services.retention.store.passes import Pass
 from services.retention.store.records import Capture, HitFlag, Read
 from services.retention.store.runs import Run
+from services.retention.store.search import LookalikePlates
 from shared.access.grant import Grant
 from shared.accounts.picture_links import LINK_TOKEN, PictureLinks
 from shared.core.permissions import Permission
@@ -183,6 +184,33 @@ class ReadsOut(Page[ReadOut]):
     """The region of the search, in its full form."""
     taken_from: str | None = None
     """The short form in the request that was read as `region`."""
+
+
+class LookalikeOut(BaseModel):
+    """A plate that matches with look-alikes, and its newest read."""
+
+    plate: str
+    likelihood: float
+    """Relative to a plate that matches as typed, which has 1; less for each character that a reader may confuse."""
+    newest: ReadOut
+
+
+class LookalikesOut(BaseModel):
+    """The plates that match with look-alikes, the most likely first, and the equally likely in order of the text."""
+
+    items: list[LookalikeOut]
+    more: bool
+    """Whether further plates match, none of them more likely: give more known characters to see them."""
+
+    @classmethod
+    def of(cls, found: LookalikePlates, grant: Grant, links: PictureLinks) -> "LookalikesOut":
+        """Return the view of plates."""
+        reads = reads_out([one.newest for one in found.plates], grant, links)
+        items = [
+            LookalikeOut(plate=read.plate, likelihood=one.likelihood, newest=read)
+            for one, read in zip(found.plates, reads, strict=True)
+        ]
+        return cls(items=items, more=found.more)
 
 
 class ExportPurposeOut(BaseModel):
@@ -678,9 +706,11 @@ def exported_reads(page: ReadsPage) -> Iterator[dict[str, Any]]:
 def found_reads(
     found: FoundReads, region: Region | None, grant: Grant, links: PictureLinks, *, counted: bool
 ) -> ReadsOut:
-    """Return the view of a page of a search; `counted` adds the number of its reads."""
+    """Return the view of a page of a search; `counted` adds the number of its reads if that of all was not asked."""
     out = reads_page(found.page, grant, links)
-    if counted:
+    if found.count is not None:
+        out.count = CountOut(value=found.count.value, at_least=found.count.at_least)
+    elif counted:
         out.count = CountOut(value=len(out.items), at_least=out.next is not None)
     out.captured_from, out.captured_to = found.criteria.window
     out.searched_from = found.searched_from

@@ -63,6 +63,10 @@ class Code(ProblemCode):
         "known_characters",
         "days",
     )
+    LOOKALIKES_TOO_MANY = (
+        InvalidInput,
+        "more than {most_plates} plates match: give more known characters, beside each other",
+    )
     SEARCHES_BUSY = (
         Unavailable,
         "this service is busy with other wide searches: try again shortly, or narrow the search",

@@ -43,9 +43,11 @@ class Scope:
         return min(self.reads, wanted / max(self.share, 1e-12))
 
 
-def is_heavy(criteria: Criteria) -> bool:
+def is_heavy(criteria: Criteria, *, counted: bool = False) -> bool:
     """Whether a search may compare many reads, as far as its criteria show: it then waits for its turn."""
     pattern = criteria.pattern
+    if counted and (pattern is None or not pattern.exact):
+        return True
     if pattern is not None:
         known = pattern.known_characters - pattern.lookalike
         return not (pattern.whole or (pattern.indexed and known >= LIGHT_CHARACTERS))

@@ -5,24 +5,28 @@ window of time, the newest first, until the page is full or the time for a page 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import structs
-from sqlalchemy import Row, text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria, Cursor, scope_of
+from services.retention.domain.lookalikes import Lookalikes
+from services.retention.domain.plates import plate_number, plate_of
 from services.retention.domain.problem_codes import Code
 from services.retention.domain.search_cost import check_cost
 from services.retention.domain.search_windows import Windows
 from services.retention.store.conditions import Conditions, of_reads
 from services.retention.store.records import COLUMNS, Read, Records
 from services.retention.store.replica import Replica
-from services.retention.store.search_plan import SearchPlans, Starts
+from services.retention.store.search_plan import MOST_PLATES, SearchPlans, Starts, starts_at
 from shared.access.grant import Grant
+from shared.core.errors import InvalidInput
+from shared.core.plates import PlatePattern
 from shared.postgres.database import refused_when_slow
 
 PAGE_S = 2.0
@@ -38,6 +42,22 @@ _NEWEST = "ORDER BY r.captured_at DESC, r.read_id DESC LIMIT :limit"
 _IN_WINDOW = "r.captured_at >= :window_from AND r.captured_at < :window_to"
 
 
+MOST_COUNTED = 10_000
+"""A count is exact up to this."""
+
+_LOOKED_UP = 200
+"""So many plates at once are looked up for their newest reads."""
+
+
+@dataclass(frozen=True)
+class MatchCount:
+    """The number of reads that match a search."""
+
+    value: int
+    at_least: bool
+    """Whether there may be more."""
+
+
 @dataclass(frozen=True)
 class SearchPage:
     """A page of a search."""
@@ -49,11 +69,87 @@ class SearchPage:
     rest_until: datetime | None = None
     """The end of what is not searched yet, if the page ended for its time."""
 
+    count: MatchCount | None = None
+    """The number of all reads that match, if it was asked for."""
+
+
+@dataclass(frozen=True)
+class LookalikePlate:
+    """A plate that matches with look-alikes, and its newest read."""
+
+    likelihood: float
+    """Relative to a plate that matches as typed, which has 1."""
+
+    newest: Read
+
+
+@dataclass(frozen=True)
+class LookalikePlates:
+    """The plates that match with look-alikes, the most likely first."""
+
+    plates: Sequence[LookalikePlate]
+    more: bool
+    """Whether further, less likely plates match."""
+
 
 @dataclass(frozen=True)
 class _Found:
     rows: Sequence[Row[Any]]
-    rest_until: datetime | None
+    rest_until: datetime | None = None
+    count: MatchCount | None = None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A search in SQL: where it starts, and the conditions on a read."""
+
+    starts: Starts
+    conditions: Conditions
+
+    def newest(self) -> TextClause:
+        """Return the statement that reads the newest reads of a window."""
+        return text(
+            f"SELECT {COLUMNS} FROM {self.starts.rows} CROSS JOIN LATERAL ("  # noqa: S608 - constants
+            f"SELECT {COLUMNS} FROM {self._reads} {_NEWEST}) AS r {_NEWEST}"
+        )
+
+    def newest_of_each(self) -> TextClause:
+        """Return the statement that reads the newest read of each start."""
+        return text(
+            f"SELECT {COLUMNS} FROM {self.starts.rows} CROSS JOIN LATERAL ("  # noqa: S608 - constants
+            f"SELECT {COLUMNS} FROM {self._reads} {_NEWEST}) AS r"
+        )
+
+    def number(self) -> TextClause:
+        """Return the statement that counts the reads of a window, up to a limit."""
+        return text(
+            f"SELECT count(*) FROM (SELECT FROM {self.starts.rows} CROSS JOIN LATERAL ("  # noqa: S608 - constants
+            f"SELECT FROM {self._reads} LIMIT :limit) AS r LIMIT :limit) AS counted"
+        )
+
+    @property
+    def _reads(self) -> str:
+        starts = self.starts
+        of_start = f"r.{starts.column} = start.id AND {starts.also}"
+        return f"reads r WHERE {of_start} AND {_IN_WINDOW} AND {self.conditions.sql}"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The values of both statements, without those of a window."""
+        return {**self.conditions.parameters, **self.starts.parameters}
+
+    def windows(self, criteria: Criteria) -> Windows:
+        """Return the windows of a search, for the time of a page."""
+        since, until = criteria.window
+        first = until - since if self.starts.first is None else self.starts.first
+        return Windows(
+            since,
+            until,
+            first,
+            least_growth=self.starts.least_growth,
+            most_s=PAGE_S,
+            monotonic=time.monotonic,
+        )
 
 
 class Searches:
@@ -78,82 +174,123 @@ class Searches:
         *,
         limit: int,
         after: Cursor | None = None,
+        counted: bool = False,
     ) -> SearchPage:
-        """Return up to `limit` reads after a cursor, disclosed.
+        """Return up to `limit` reads after a cursor, disclosed; `counted` adds the number of all that match.
 
         Raises: InvalidInput for a search that would compare too many reads, or of which a statement exceeds the time
         limit.
         """
-        with refused_when_slow(Code.SEARCH_TOO_SLOW, field="captured_from"):
-            found = await self._found(grant, criteria, limit + 1, after)
+        found = await self._read(
+            lambda searches: searches._page(grant, criteria, limit + 1, after, counted=counted)
+        )
         reads = await Records(self._connection).released(grant, found.rows[:limit])
         if len(found.rows) > limit:
-            return SearchPage(reads, more=True)
-        return SearchPage(reads, more=False, rest_until=found.rest_until)
+            return SearchPage(reads, more=True, count=found.count)
+        return SearchPage(reads, more=False, rest_until=found.rest_until, count=found.count)
 
-    async def _found(
-        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None
+    async def lookalikes(self, grant: Grant, criteria: Criteria, *, most: int) -> LookalikePlates:
+        """Return up to `most` plates that match with look-alikes and have a read that the caller may see.
+
+        The newest read of each is disclosed. Raises: InvalidInput for a pattern of too many plates, and as `page`.
+        """
+        found = await self._read(lambda searches: searches._lookalikes(grant, criteria, most + 1))
+        reads = await Records(self._connection).released(grant, found.rows[:most])
+        rated = Lookalikes(_pattern_of(criteria))
+        plates = [LookalikePlate(rated.likelihood(read.plate), read) for read in reads]
+        return LookalikePlates(plates, more=len(found.rows) > most)
+
+    async def _read(self, query: Callable[["Searches"], Awaitable[_Found]]) -> _Found:
+        """Return what `query` finds, on the replica if there is one that may answer."""
+
+        async def limited(connection: AsyncConnection) -> _Found:
+            timeout_ms = str(int(self._timeout_s * 1000))
+            await connection.execute(_SETTINGS, {"timeout_ms": timeout_ms})
+            return await query(Searches(connection))
+
+        with refused_when_slow(Code.SEARCH_TOO_SLOW, field="captured_from"):
+            if self._replica is None:
+                return await limited(self._connection)
+            return await self._replica.read(self._connection, limited)
+
+    async def _page(
+        self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None, *, counted: bool
     ) -> _Found:
-        if self._replica is not None:
-            return await self._replica.read(
-                self._connection,
-                lambda connection: Searches(connection, timeout_s=self._timeout_s)._found(
-                    grant, criteria, limit, after
-                ),
-            )
-        timeout_ms = str(int(self._timeout_s * 1000))
-        await self._connection.execute(_SETTINGS, {"timeout_ms": timeout_ms})
-        plan = await SearchPlans(self._connection).of(_rest(criteria, after), limit)
+        rest = _rest(criteria, after)
+        plan = await SearchPlans(self._connection).of(rest, limit)
         check_cost(criteria, plan.cost)
-        return await self._newest(grant, criteria, plan.starts, limit, after)
-
-    async def _newest(
-        self,
-        grant: Grant,
-        criteria: Criteria,
-        starts: Starts,
-        limit: int,
-        after: Cursor | None,
-    ) -> _Found:
-        asked = Conditions()
-        asked.add_place_and_time(criteria)
-        asked.add_read(criteria)
-        asked.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
-        if criteria.pattern is not None and not starts.are_plates:
-            asked.add_plate_of_read(criteria.pattern)
+        asked = _Asked(plan.starts, _conditions(grant, criteria, plan.starts))
+        count = await self._count(asked, criteria) if counted else None
         if after is not None:
-            asked.add(
+            asked.conditions.add(
                 "(r.captured_at, r.read_id) < (:{p}after_at, :{p}after_id)",
                 after_at=after.captured_at,
                 after_id=after.read_id,
             )
-        if grant.purpose is not None and grant.purpose.scope:
-            scope = of_reads(scope_of(grant.purpose.scope), "s")
-            asked.terms += scope.terms
-            asked.parameters |= scope.parameters
-        query = text(
-            f"SELECT {COLUMNS} FROM {starts.rows} CROSS JOIN LATERAL ("  # noqa: S608 - constants
-            f"SELECT {COLUMNS} FROM reads r WHERE r.{starts.column} = start.id AND {starts.also}"
-            f" AND {_IN_WINDOW} AND {asked.sql} {_NEWEST}) AS r {_NEWEST}"
-        )
-        parameters = {**asked.parameters, **starts.parameters}
-        since, until = _rest(criteria, after).window
-        windows = Windows(
-            since,
-            until,
-            until - since if starts.first is None else starts.first,
-            least_growth=starts.least_growth,
-            most_s=PAGE_S,
-            monotonic=time.monotonic,
-        )
+        statement, parameters, windows = asked.newest(), asked.parameters, asked.windows(rest)
         rows: list[Row[Any]] = []
         while len(rows) < limit and (window := windows.next()) is not None:
             missing = limit - len(rows)
             own = {"window_from": window[0], "window_to": window[1], "limit": missing}
-            found = list(await self._connection.execute(query, parameters | own))
+            found = list(await self._connection.execute(statement, parameters | own))
             windows.widen(len(found), missing - len(found))
             rows += found
-        return _Found(rows, windows.rest_until)
+        return _Found(rows, windows.rest_until, count)
+
+    async def _count(self, asked: _Asked, criteria: Criteria) -> MatchCount:
+        statement, parameters = asked.number(), asked.parameters
+        windows = asked.windows(criteria)
+        most, value = MOST_COUNTED + 1, 0
+        while value < most and (window := windows.next()) is not None:
+            missing = most - value
+            own = {"window_from": window[0], "window_to": window[1], "limit": missing}
+            found = (await self._connection.execute(statement, parameters | own)).scalar_one()
+            windows.widen(found, missing - found)
+            value += found
+        at_least = value > MOST_COUNTED or windows.rest_until is not None
+        return MatchCount(min(value, MOST_COUNTED), at_least)
+
+    async def _lookalikes(self, grant: Grant, criteria: Criteria, limit: int) -> _Found:
+        pattern = _pattern_of(criteria)
+        listed = await SearchPlans(self._connection).plates(pattern)
+        if listed is None:
+            raise InvalidInput(Code.LOOKALIKES_TOO_MANY, field="plate", most_plates=MOST_PLATES)
+        ranked = Lookalikes(pattern).ranked([plate_of(number) for number in listed])
+        rows: list[Row[Any]] = []
+        since, until = criteria.window
+        own = {"window_from": since, "window_to": until, "limit": 1}
+        for begin in range(0, len(ranked), _LOOKED_UP):
+            numbers = [plate_number(plate) for plate, _ in ranked[begin : begin + _LOOKED_UP]]
+            starts = starts_at(numbers)
+            asked = _Asked(starts, _conditions(grant, criteria, starts))
+            found = await self._connection.execute(asked.newest_of_each(), asked.parameters | own)
+            by_plate = {row.plate_id: row for row in found}
+            rows += [by_plate[number] for number in numbers if number in by_plate]
+            if len(rows) >= limit:
+                break
+        return _Found(rows[:limit])
+
+
+def _conditions(grant: Grant, criteria: Criteria, starts: Starts) -> Conditions:
+    """Return the conditions on the reads of a search, for its person and purpose."""
+    asked = Conditions()
+    asked.add_place_and_time(criteria)
+    asked.add_read(criteria)
+    asked.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
+    if criteria.pattern is not None and not starts.are_plates:
+        asked.add_plate_of_read(criteria.pattern)
+    if grant.purpose is not None and grant.purpose.scope:
+        scope = of_reads(scope_of(grant.purpose.scope), "s")
+        asked.terms += scope.terms
+        asked.parameters |= scope.parameters
+    return asked
+
+
+def _pattern_of(criteria: Criteria) -> PlatePattern:
+    """Return the pattern of a search for look-alikes. Raises: InvalidInput without one."""
+    if criteria.pattern is None:
+        raise InvalidInput(Code.SEARCH_LOOKALIKE_WITHOUT_PLATE, field="plate")
+    return criteria.pattern
 
 
 def _rest(criteria: Criteria, after: Cursor | None) -> Criteria:

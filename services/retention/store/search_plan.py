@@ -26,6 +26,7 @@ _PLATES_FIRST = timedelta(days=2)
 _DEVICES_FIRST = timedelta(hours=2)
 """The newest window of a search that starts at plates, and of one that starts at devices."""
 
+_PLATES = "SELECT p.plate_id FROM plates p WHERE"
 _ALL_PLATES = text("SELECT reltuples FROM pg_class WHERE oid = CAST('plates' AS regclass)")
 _DEVICES_OF_AREA = text(
     "SELECT device_id, count(DISTINCT day) AS days FROM device_days"
@@ -79,17 +80,6 @@ class Plan:
     cost: float
 
 
-@dataclass(frozen=True)
-class _Plates:
-    """The plates that match a pattern."""
-
-    listed: list[int] | None
-    """All of them; None if they are too many to start from, or no index finds them."""
-
-    share: float
-    """Their share of all plates, estimated."""
-
-
 class SearchPlans:
     """Makes plans from the tables and their statistics."""
 
@@ -100,39 +90,49 @@ class SearchPlans:
         """Return the plan of a search that shows `wanted` reads."""
         pattern = criteria.pattern
         if pattern is not None and pattern.exact:
-            return Plan(_of_plates([plate_number(pattern.text)]), cost_of_plates(1))
+            return Plan(starts_at([plate_number(pattern.text)]), cost_of_plates(1))
         of_area = cost_of_area(criteria)
         if pattern is None:
             share = await self._share(criteria)
             # Without conditions on single reads, the newest ones fill the page.
             reads = await self._reads(criteria) if share < 1 else wanted
             return Plan(_of_place(criteria), Scope(reads, share).compared(wanted) + of_area)
-        plates = await self._plates(pattern)
-        listed = plates.listed
+        listed = await self.matching(pattern)
         at_a_place = criteria.area is not None or bool(criteria.device_ids)
         if listed is not None and (len(listed) <= _FEW_PLATES or not at_a_place):
-            return Plan(_of_plates(listed), cost_of_plates(len(listed)))
-        share = plates.share * await self._share(criteria)
+            return Plan(starts_at(listed), cost_of_plates(len(listed)))
+        share = await self._share_of_plates(pattern, listed) * await self._share(criteria)
         by_place = Scope(await self._reads(criteria), share).compared(wanted) + of_area
         if listed is not None and cost_of_plates(len(listed)) < by_place:
-            return Plan(_of_plates(listed), cost_of_plates(len(listed)))
+            return Plan(starts_at(listed), cost_of_plates(len(listed)))
         return Plan(_of_place(criteria), by_place)
 
-    async def _plates(self, pattern: PlatePattern) -> _Plates:
+    async def matching(self, pattern: PlatePattern) -> list[int] | None:
+        """Return the plates that match, by number; None if they are too many to start from, or no index finds them."""
+        if not pattern.indexed:
+            return None
         matching = Conditions()
         matching.add_pattern(pattern)
-        query = "SELECT p.plate_id FROM plates p WHERE "
+        limited = {**matching.parameters, "limit": MOST_PLATES + 1}
+        found = await self._connection.execute(
+            text(f"{_PLATES} {matching.sql} LIMIT :limit"), limited
+        )
+        listed = list(found.scalars())
+        return listed if len(listed) <= MOST_PLATES else None
+
+    async def _share_of_plates(self, pattern: PlatePattern, listed: list[int] | None) -> float:
+        """Return about which share of all plates matches; `listed` is the answer of `matching`."""
         in_all = max((await self._connection.execute(_ALL_PLATES)).scalar_one(), 1)
-        if pattern.indexed:
-            some = text(f"{query}{matching.sql} LIMIT :limit")
-            limited = {**matching.parameters, "limit": MOST_PLATES + 1}
-            listed = list((await self._connection.execute(some, limited)).scalars())
-            if len(listed) <= MOST_PLATES:
-                return _Plates(listed, min(len(listed) / in_all, 1))
+        if listed is not None:
+            return min(len(listed) / in_all, 1)
+        matching = Conditions()
+        matching.add_pattern(pattern)
         # The conditions say the same in several ways, and the planner would multiply what each lets pass.
-        each = [await self._estimate(query + term, matching.parameters) for term in matching.terms]
-        number = max(min(each), MOST_PLATES if pattern.indexed else 1)
-        return _Plates(None, min(number / in_all, 1))
+        each = [
+            await self._estimate(f"{_PLATES} {term}", matching.parameters)
+            for term in matching.terms
+        ]
+        return min(max(min(each), MOST_PLATES if pattern.indexed else 1) / in_all, 1)
 
     async def _reads(self, criteria: Criteria) -> float:
         """Return about how many reads the window, devices and area of a search have."""
@@ -187,7 +187,8 @@ def _reads_that(conditions: Conditions) -> str:
     return f"SELECT FROM reads r WHERE {conditions.sql}"
 
 
-def _of_plates(plates: list[int]) -> Starts:
+def starts_at(plates: list[int]) -> Starts:
+    """Return plates, by their numbers, as starts."""
     return Starts(
         "plate_id",
         "unnest(CAST(:starts AS bigint[])) AS start (id)",
