@@ -252,7 +252,7 @@ class Searches:
 
     async def _lookalikes(self, grant: Grant, criteria: Criteria, limit: int) -> _Found:
         pattern = _pattern_of(criteria)
-        listed = await SearchPlans(self._connection).plates(pattern)
+        listed = await SearchPlans(self._connection).matching(pattern)
         if listed is None:
             raise InvalidInput(Code.LOOKALIKES_TOO_MANY, field="plate", most_plates=MOST_PLATES)
         ranked = Lookalikes(pattern).ranked([plate_of(number) for number in listed])

@@ -11,7 +11,7 @@ from tests.integration.insiders.ledger import Entry, Findings, Ledger
 WITHIN_S = 60
 REFUSALS = 5
 MANY_SEARCHES = 60
-SEARCHES = {"/v1/reads/search", "/v1/reads/export"}
+SEARCHES = {"/v1/reads/search", "/v1/reads/export", "/v1/reads/lookalikes"}
 
 
 async def all_of(here: Department, day: Day, ledger: Ledger, findings: Findings) -> list[str]:
@@ -133,6 +133,7 @@ DEEDS = {
 NO_DEEDS = {
     "retention /v1/reads/search": "reads",
     "retention /v1/reads/export": "reads",
+    "retention /v1/reads/lookalikes": "reads",
     "hotlist /v1/lists/{list_id}/entries/search": "reads",
     "audit /v1/entries/search": "reads",
     "audit /v1/breach-reports": "reads",

@@ -1,6 +1,7 @@
 """Wide searches: they wait for one another, are refused if they compare too much, and otherwise end page by page."""
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,6 @@ from services.retention.store import search as search_module
 from services.retention.store import search_plan
 from shared.events import AccessAttempted, RecordsDisclosed
 from tests.integration.retention.conftest import DEVICE, a_read
-from tests.integration.retention.test_read_exports import lines
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 READS = 600
@@ -131,6 +131,7 @@ async def test_an_export_goes_on_where_a_page_ended_for_its_time(filled, monkeyp
     body = {"plate": "7A*", "format": "ndjson", "captured_to": (NOON + timedelta(1)).isoformat()}
     body["captured_from"] = (NOON - timedelta(days=4)).isoformat()
     headers = filled.authority.headers()
-    reads, end = lines(await filled.client.post("/v1/reads/export", json=body, headers=headers))
-    assert end == {"complete": True, "records": 49}
+    answer = await filled.client.post("/v1/reads/export", json=body, headers=headers)
+    _, *reads, end = map(json.loads, answer.text.splitlines())
+    assert end == {"end": {"complete": True, "records": 49}}
     assert len(reads) == 49

@@ -155,35 +155,40 @@ def _scope(draw: random.Random, body: dict[str, Any]) -> dict[str, Any]:
     return draw.choice(limits)
 
 
-async def ids_of(retention: Any, question: Question, limit: int) -> list[UUID] | None:
-    """Return the ids of the first pages of an answer; None for a refused question."""
+async def answer_of(
+    retention: Any, question: Question, limit: int, *, counted: bool
+) -> tuple[list[UUID], list[Any]] | None:
+    """Return the ids of the first pages of an answer, and each page's count; None for a refused question."""
     headers = retention.authority.headers(purpose=False)
     headers["X-ALPR-Purpose"] = retention.authority.purpose_token(
         kind="crime_scene_canvass", scope=question.scope
     )
     found: list[UUID] = []
+    counts: list[Any] = []
     after = None
     pages = 0
     while pages < PAGES:
-        body = {**question.body, "limit": limit, "after": after}
+        body = {**question.body, "limit": limit, "after": after, "count": counted}
         answer = await retention.client.post("/v1/reads/search", json=body, headers=headers)
         if answer.status_code == 422:
             assert answer.json()["code"] in REFUSED, answer.text
             return None
         assert answer.status_code == 200, answer.text
         page = answer.json()
+        counts.append(page["count"])
         found += [UUID(read["read_id"]) for read in page["items"]]
         after = page["next"]
         pages += len(page["items"]) == limit
         assert after is None or len(page["items"]) == limit or page["searched_from"]
         if after is None:
             break
-    return found
+    return found, counts
 
 
 @pytest.mark.clause("468.4(c)/partial-back")
 @pytest.mark.clause("468.4(c)/canvass")
-async def test_answers_equal_those_of_a_plain_search_in_ids_and_order(
+@pytest.mark.clause("468.4(c)/counts")
+async def test_answers_equal_those_of_a_plain_search_in_ids_order_and_number(
     settings, bus, objects, clock, authority, policy, as_owner, monkeypatch
 ):
     draw = random.Random(SEED)
@@ -199,15 +204,20 @@ async def test_answers_equal_those_of_a_plain_search_in_ids_and_order(
         for number in range(QUESTIONS):
             monkeypatch.setattr(search_plan, "MOST_PLATES", draw.choice([10, 100, 5000]))
             in_time = draw.random() < 0.8  # or else a page ends after its first window
-            monkeypatch.setattr(search_module, "PAGE_S", 2 if in_time else 0)
+            monkeypatch.setattr(search_module, "PAGE_S", 60 if in_time else 0)
             first = timedelta(hours=2) if in_time else timedelta(days=20)
             monkeypatch.setattr(search_plan, "_DEVICES_FIRST", first)
             question = a_question(draw, reads)
             limit = draw.choice([1, 3, 20, 100])
-            ids = await ids_of(retention, question, limit)
-            if ids is None:
+            counted = in_time and draw.random() < 0.3
+            answer = await answer_of(retention, question, limit, counted=counted)
+            if answer is None:
                 continue
+            ids, counts = answer
             wanted = plain.answer(question)
+            if counted:
+                in_all = {"value": min(len(wanted), 10_000), "at_least": len(wanted) > 10_000}
+                assert counts == [in_all] * len(counts), (SEED, number, question)
             assert ids == wanted[: limit * PAGES], (SEED, number, question)
             answered += 1
             found += len(ids)
