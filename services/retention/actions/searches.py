@@ -15,7 +15,7 @@ from services.retention.domain.criteria import (
     decode_cursor,
     within_retention,
 )
-from services.retention.domain.lookalikes import MOST_SHOWN
+from services.retention.domain.lookalikes import MOST_LISTED
 from services.retention.domain.search_cost import is_heavy
 from services.retention.store.records import Read
 from services.retention.store.replica import Replica
@@ -97,7 +97,7 @@ class ReadSearch:
         """
         criteria = self._checked(grant, asked)
         async with self._turn(criteria), self._searches() as searches:
-            return await searches.lookalikes(grant, criteria, most=MOST_SHOWN)
+            return await searches.lookalikes(grant, criteria, most=MOST_LISTED)
 
     def _checked(self, grant: Grant, asked: Criteria) -> Criteria:
         policy = self.runtime.policy

@@ -6,7 +6,7 @@ from shared.core.matching import LOOKALIKE_CLASSES, CompiledPattern, fold
 from shared.core.plates import PlatePattern
 from shared.core.types import PlateText
 
-MOST_SHOWN = 50
+MOST_LISTED = 50
 """The most plates in an answer."""
 
 _CONFUSED = 0.1

@@ -45,7 +45,7 @@ _IN_WINDOW = "r.captured_at >= :window_from AND r.captured_at < :window_to"
 MOST_COUNTED = 10_000
 """A count is exact up to this."""
 
-_LOOKED_UP = 200
+_PLATES_AT_ONCE = 200
 """So many plates at once are looked up for their newest reads."""
 
 
@@ -259,8 +259,8 @@ class Searches:
         rows: list[Row[Any]] = []
         since, until = criteria.window
         own = {"window_from": since, "window_to": until, "limit": 1}
-        for begin in range(0, len(ranked), _LOOKED_UP):
-            numbers = [plate_number(plate) for plate, _ in ranked[begin : begin + _LOOKED_UP]]
+        for begin in range(0, len(ranked), _PLATES_AT_ONCE):
+            numbers = [plate_number(plate) for plate, _ in ranked[begin : begin + _PLATES_AT_ONCE]]
             starts = starts_at(numbers)
             asked = _Asked(starts, _conditions(grant, criteria, starts))
             found = await self._connection.execute(asked.newest_of_each(), asked.parameters | own)

@@ -122,7 +122,7 @@ class SearchPlans:
 
     async def _share_of_plates(self, pattern: PlatePattern, listed: list[int] | None) -> float:
         """Return about which share of all plates matches; `listed` is the answer of `matching`."""
-        in_all = max((await self._connection.execute(_ALL_PLATES)).scalar_one(), 1)
+        in_all: float = max((await self._connection.execute(_ALL_PLATES)).scalar_one(), 1)
         if listed is not None:
             return min(len(listed) / in_all, 1)
         matching = Conditions()

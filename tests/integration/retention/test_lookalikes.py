@@ -39,7 +39,7 @@ async def ask(retention, status=200, *, headers=None, **body):
     return answer.json()
 
 
-def shown(answer):
+def rated(answer):
     return [(one["plate"], round(one["likelihood"], 4)) for one in answer["items"]]
 
 
@@ -48,12 +48,12 @@ async def test_plates_that_look_alike_come_by_likelihood_each_with_its_newest_re
     seeded,
 ):
     answer = await ask(seeded, plate="7ABC123")
-    assert shown(answer) == [
+    assert rated(answer) == [
         ("7ABC123", 1), ("7A8C123", 0.1), ("7ABCI23", 0.1), ("7A8CI23", 0.01)
     ]  # fmt: skip
     assert answer["more"] is False
     newest = [one["newest"] for one in answer["items"]]
-    assert [read["plate"] for read in newest] == [plate for plate, _ in shown(answer)]
+    assert [read["plate"] for read in newest] == [plate for plate, _ in rated(answer)]
     assert all(
         datetime.fromisoformat(read["captured_at"]) > NOON - timedelta(hours=1) for read in newest
     )
@@ -69,7 +69,7 @@ async def test_plates_that_look_alike_come_by_likelihood_each_with_its_newest_re
 
 @pytest.mark.clause("468.4(c)/lookalikes")
 async def test_part_of_a_plate_shows_what_it_may_be_a_misread_of(seeded):
-    assert shown(await ask(seeded, plate="7A8C*")) == [
+    assert rated(await ask(seeded, plate="7A8C*")) == [
         ("7A8C123", 1), ("7A8CI23", 1), ("7ABC123", 0.1), ("7ABC124", 0.1), ("7ABCI23", 0.1)
     ]  # fmt: skip
 
@@ -82,24 +82,24 @@ async def test_a_plate_without_a_read_that_the_person_may_see_is_not_shown(seede
         a_read("7A8C1Z3", NOON, agency_ori=OTHER_ORI),
         a_read("7ABC1Z3", NOON - timedelta(days=60)),
     )
-    everywhere = [plate for plate, _ in shown(await ask(seeded, plate="7ABC123"))]
+    everywhere = [plate for plate, _ in rated(await ask(seeded, plate="7ABC123"))]
     assert everywhere == ["7ABC123", "7A8C123", "7ABCI23", "7A8CI23"]
     other = seeded.authority.headers(ori=OTHER_ORI)
-    assert shown(await ask(seeded, plate="7ABC123", headers=other)) == [("7A8C1Z3", 0.01)]
+    assert rated(await ask(seeded, plate="7ABC123", headers=other)) == [("7A8C1Z3", 0.01)]
     purpose = seeded.authority.purpose_token(scope={"plate": "7ABC123"})
     scoped = {**seeded.authority.headers(purpose=False), "X-ALPR-Purpose": purpose}
-    assert shown(await ask(seeded, plate="7ABC123", headers=scoped)) == [("7ABC123", 1)]
+    assert rated(await ask(seeded, plate="7ABC123", headers=scoped)) == [("7ABC123", 1)]
     await ask(seeded, 403, plate="7A8C123", headers=scoped)
     await ask(seeded, 403, plate="7ABC123", headers=seeded.authority.headers(purpose=False))
 
 
 @pytest.mark.clause("468.4(c)/lookalikes")
 async def test_only_the_most_likely_plates_are_shown_and_too_many_are_refused(seeded, monkeypatch):
-    monkeypatch.setattr("services.retention.actions.searches.MOST_SHOWN", 2)
-    monkeypatch.setattr(search_module, "_LOOKED_UP", 1)
-    assert lookalikes.MOST_SHOWN == 50
+    monkeypatch.setattr("services.retention.actions.searches.MOST_LISTED", 2)
+    monkeypatch.setattr(search_module, "_PLATES_AT_ONCE", 1)
+    assert lookalikes.MOST_LISTED == 50
     answer = await ask(seeded, plate="7ABC123")
-    assert (shown(answer), answer["more"]) == ([("7ABC123", 1), ("7A8C123", 0.1)], True)
+    assert (rated(answer), answer["more"]) == ([("7ABC123", 1), ("7A8C123", 0.1)], True)
     [disclosed] = await seeded.emitted(RecordsDisclosed)
     assert disclosed.count == 2
     monkeypatch.setattr(search_plan, "MOST_PLATES", 3)
