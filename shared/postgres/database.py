@@ -1,8 +1,8 @@
 """Postgres: engines, transactions, migrations, and the inbox, with which a redelivery has no second effect."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from shared.core.errors import InvalidInput, ProblemCode, Unavailable
+from shared.core.errors import Unavailable
 from shared.core.problem_codes import Common
 from shared.kafka.event_mac import MacKey
 from shared.postgres.settings import DatabaseLink
@@ -168,15 +168,9 @@ def sqlstate(exc: DBAPIError) -> str:
     return str(getattr(exc.orig, "sqlstate", None) or "")
 
 
-@contextmanager
-def refused_when_slow(problem: ProblemCode, *, field: str) -> Iterator[None]:
-    """Refuse a request whose statement in this context exceeds its time limit. Raises: InvalidInput."""
-    try:
-        yield
-    except DBAPIError as exc:
-        if sqlstate(exc) == QUERY_CANCELED:
-            raise InvalidInput(problem, field=field) from None
-        raise
+def is_timed_out(exc: DBAPIError) -> bool:
+    """Whether a statement was ended because it exceeded its time limit."""
+    return sqlstate(exc) == QUERY_CANCELED
 
 
 def _passing(exc: DBAPIError) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import TextClause, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.problem_codes import Code
@@ -16,8 +17,9 @@ from services.audit.store.log import OFF_TIME, OLD, ROW_COLUMNS, Log, Row, row_o
 from services.audit.store.values import Values
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
+from shared.core.errors import InvalidInput
 from shared.core.merkle import Span
-from shared.postgres.database import refused_when_slow
+from shared.postgres.database import is_timed_out
 
 PLATES_AT_ONCE = 5000
 """The most plates in one disclosure, unless one entry has more. This keeps the event well below a Kafka batch."""
@@ -157,8 +159,12 @@ class Entries:
 
         Raises: InvalidInput if the query exceeds the time limit.
         """
-        with refused_when_slow(Code.LOG_SEARCH_TOO_SLOW, field="body.occurred_from"):
+        try:
             rows = await self._matching(query)
+        except DBAPIError as exc:
+            if is_timed_out(exc):
+                raise InvalidInput(Code.LOG_SEARCH_TOO_SLOW, field="body.occurred_from") from None
+            raise
         if not query.old_log:
             rows = await self._with_values(rows)
         await self._disclose(grant, rows)

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import structs
 from sqlalchemy import Row, TextClause, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria, Cursor, scope_of
@@ -27,7 +28,7 @@ from services.retention.store.search_plan import MOST_PLATES, SearchPlans, Start
 from shared.access.grant import Grant
 from shared.core.errors import InvalidInput
 from shared.core.plates import PlatePattern
-from shared.postgres.database import refused_when_slow
+from shared.postgres.database import is_timed_out
 
 PAGE_S = 2.0
 """A search ends its page after this time, full or not; the next page continues."""
@@ -208,10 +209,14 @@ class Searches:
             await connection.execute(_SETTINGS, {"timeout_ms": timeout_ms})
             return await query(Searches(connection))
 
-        with refused_when_slow(Code.SEARCH_TOO_SLOW, field="captured_from"):
+        try:
             if self._replica is None:
                 return await limited(self._connection)
             return await self._replica.read(self._connection, limited)
+        except DBAPIError as exc:
+            if is_timed_out(exc):
+                raise InvalidInput(Code.SEARCH_TOO_SLOW, field="captured_from") from None
+            raise
 
     async def _page(
         self, grant: Grant, criteria: Criteria, limit: int, after: Cursor | None, *, counted: bool
