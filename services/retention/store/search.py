@@ -39,6 +39,9 @@ _SETTINGS = text(
     " set_config('plan_cache_mode', 'force_custom_plan', true),"
     " set_config('max_parallel_workers_per_gather', '0', true)"
 )
+_NO_LIMIT = text("SET LOCAL statement_timeout = DEFAULT")
+"""The limit is of the search, not of the disclosure of what it found."""
+
 _NEWEST = "ORDER BY r.captured_at DESC, r.read_id DESC LIMIT :limit"
 _IN_WINDOW = "r.captured_at >= :window_from AND r.captured_at < :window_to"
 
@@ -207,7 +210,9 @@ class Searches:
         async def limited(connection: AsyncConnection) -> _Found:
             timeout_ms = str(int(self._timeout_s * 1000))
             await connection.execute(_SETTINGS, {"timeout_ms": timeout_ms})
-            return await query(Searches(connection))
+            found = await query(Searches(connection))
+            await connection.execute(_NO_LIMIT)
+            return found
 
         try:
             if self._replica is None:

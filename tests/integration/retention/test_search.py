@@ -356,7 +356,7 @@ async def test_a_search_that_takes_too_long_is_ended_and_the_person_told_to_narr
     settings, bus, objects, clock, authority, policy
 ):
     parts = (settings, bus, objects, clock, authority, policy)
-    async with started(*parts, retention_search_timeout_s=0.05) as retention:
+    async with started(*parts, retention_search_timeout_s=0.5) as retention:
         await retention.store(a_read("7ABC123", NOON))
         async with retention.runtime.db.begin() as connection:
             await connection.execute(text("LOCK TABLE reads IN ACCESS EXCLUSIVE MODE"))
