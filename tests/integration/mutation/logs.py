@@ -212,9 +212,6 @@ class Live:
             for table in VALUES:
                 await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
                 await connection.execute(text(f"CREATE TABLE kept_{table} AS TABLE {table}"))
-            await connection.execute(
-                text("ALTER TABLE erased DROP CONSTRAINT erased_purged_event_fkey")
-            )
             await connection.execute(text("SELECT add_values_month(DATE '2026-05-30')"))
             await connection.execute(
                 text("ALTER TABLE entries DROP CONSTRAINT entries_pkey CASCADE")
