@@ -99,7 +99,7 @@ def next_code(folder: Path, role: str, now: float) -> tuple[SignIn, Code]:
 
 
 def wait_for_ctrl_c(stack_folder: Path) -> None:
-    """Return on SIGINT or SIGTERM, or when the stack has ended."""
+    """Return on SIGINT or SIGTERM, or when the stack has ended, which only its state file shows."""
     received: list[int] = []
     before = {
         number: signal.signal(number, lambda got, _: received.append(got))

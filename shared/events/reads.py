@@ -117,6 +117,10 @@ class EventOfReads(Event, frozen=True, kw_only=True, omit_defaults=True):
         for start in range(0, len(self.reads), most):
             yield self.with_reads(self.reads[start : start + most])
 
+    def halves(self) -> list[Self]:
+        """Return the event in two parts; itself alone if it has one read."""
+        return [self] if len(self.reads) < 2 else list(self.divided((len(self.reads) + 1) // 2))
+
 
 def id_of(reads: Sequence[Reading]) -> UUID:
     """Return the id of an event of these reads."""

@@ -84,7 +84,7 @@ def _encoded(event: Event) -> Iterator[tuple[Event, bytes]]:
     if not isinstance(event, EventOfReads) or len(body) <= event.MOST_BYTES or len(event.reads) < 2:
         yield event, body
         return
-    for half in event.divided((len(event.reads) + 1) // 2):
+    for half in event.halves():
         yield from _encoded(half)
 
 

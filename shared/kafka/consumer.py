@@ -296,8 +296,7 @@ def _halves(message: Message, event: Event) -> list[tuple[Message, Event]]:
     """Return a record of several reads as two records, any other alone."""
     if not isinstance(event, EventOfReads) or len(event.reads) < 2:
         return [(message, event)]
-    halves = event.divided((len(event.reads) + 1) // 2)
-    return [(part_of(message, half), half) for half in halves]
+    return [(part_of(message, half), half) for half in event.halves()]
 
 
 def _message(record: Any) -> Message:

@@ -125,7 +125,7 @@ class ReadsQuery(RequestBody):
         except ValueRefused as exc:
             raise exc.at("body.region") from None
 
-    def criteria(self, region: str | None = None) -> Criteria:
+    def criteria(self, region: Region | None = None) -> Criteria:
         """Return the domain's criteria; `region` is the full form of the request's region."""
         return Criteria(
             plate=self.plate,
@@ -134,7 +134,7 @@ class ReadsQuery(RequestBody):
             captured_to=self.captured_to,
             device_ids=tuple(sorted(set(self.device_ids))),
             area=self.area.area() if self.area else None,
-            region=region,
+            region=region.region if region else None,
             minimum_confidence=self.minimum_confidence,
         )
 

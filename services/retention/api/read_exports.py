@@ -42,7 +42,7 @@ async def export_reads(
     with which another request continues. A file without `end` was cut off. In CSV it is the last line, `# end: …`.
     """
     region = body.parsed_region(retention.runtime.policy.department.state)
-    asked = body.criteria(region.region if region else None)
+    asked = body.criteria(region)
     export = await begin(retention.search, grant, asked, after=body.after)
     about = ReadExportOut.of(export)
     headers = {

@@ -25,7 +25,7 @@ async def search_reads(
     The log records each read shown.
     """
     region = body.parsed_region(retention.runtime.policy.department.state)
-    asked = body.criteria(region.region if region else None)
+    asked = body.criteria(region)
     found = await retention.search.page(
         grant, asked, limit=body.limit, after=body.after, counted=body.count
     )
@@ -45,6 +45,6 @@ async def list_lookalikes(
     reads of a plate, search that plate.
     """
     region = body.parsed_region(retention.runtime.policy.department.state)
-    asked = body.criteria(region.region if region else None)
+    asked = body.criteria(region)
     found = await retention.search.lookalikes(grant, asked)
     return LookalikesOut.of(found, grant, retention.runtime.links)

@@ -43,14 +43,18 @@ class Conditions:
 
     def add_place_and_time(self, criteria: Criteria) -> None:
         """Add the conditions that reads and captures share: window, devices, area."""
-        if criteria.captured_from is not None:
-            self.add("r.captured_at >= :{p}from", **{"from": criteria.captured_from})
-        if criteria.captured_to is not None:
-            self.add("r.captured_at < :{p}to", to=criteria.captured_to)
+        self.add_time(criteria)
         if criteria.device_ids:
             self.add("r.device_id = ANY(:{p}devices)", devices=list(criteria.device_ids))
         if criteria.area is not None:
             self.add_area(criteria.area)
+
+    def add_time(self, criteria: Criteria) -> None:
+        """Require the record to be captured within the window, as far as it has ends."""
+        if criteria.captured_from is not None:
+            self.add("r.captured_at >= :{p}from", **{"from": criteria.captured_from})
+        if criteria.captured_to is not None:
+            self.add("r.captured_at < :{p}to", to=criteria.captured_to)
 
     def add_area(self, area: Area) -> None:
         """Require the record's place to lie within an area; a record without a place never matches."""

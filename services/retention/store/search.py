@@ -112,23 +112,24 @@ class _Asked:
 
     def newest(self) -> TextClause:
         """Return the statement that reads the newest reads of a window."""
-        return text(
-            f"SELECT {COLUMNS} FROM {self.starts.rows} CROSS JOIN LATERAL ("  # noqa: S608 - constants
-            f"SELECT {COLUMNS} FROM {self._reads} {_NEWEST}) AS r {_NEWEST}"
-        )
+        return text(f"{self._newest_of_each} {_NEWEST}")
 
     def newest_of_each(self) -> TextClause:
-        """Return the statement that reads the newest read of each start."""
-        return text(
-            f"SELECT {COLUMNS} FROM {self.starts.rows} CROSS JOIN LATERAL ("  # noqa: S608 - constants
-            f"SELECT {COLUMNS} FROM {self._reads} {_NEWEST}) AS r"
-        )
+        """Return the statement that reads the newest reads of each start in a window."""
+        return text(self._newest_of_each)
 
     def number(self) -> TextClause:
         """Return the statement that counts the reads of a window, up to a limit."""
         return text(
             f"SELECT count(*) FROM (SELECT FROM {self.starts.rows} CROSS JOIN LATERAL ("  # noqa: S608 - constants
             f"SELECT FROM {self._reads} LIMIT :limit) AS r LIMIT :limit) AS counted"
+        )
+
+    @property
+    def _newest_of_each(self) -> str:
+        return (
+            f"SELECT {COLUMNS} FROM {self.starts.rows} CROSS JOIN LATERAL ("  # noqa: S608 - constants
+            f"SELECT {COLUMNS} FROM {self._reads} {_NEWEST}) AS r"
         )
 
     @property
@@ -139,7 +140,7 @@ class _Asked:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The values of both statements, without those of a window."""
+        """The values of the statements, without those of a window."""
         return {**self.conditions.parameters, **self.starts.parameters}
 
     def windows(self, criteria: Criteria) -> Windows:

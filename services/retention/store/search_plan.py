@@ -28,23 +28,25 @@ _DEVICES_FIRST = timedelta(hours=2)
 
 _PLATES = "SELECT p.plate_id FROM plates p WHERE"
 _ALL_PLATES = text("SELECT reltuples FROM pg_class WHERE oid = CAST('plates' AS regclass)")
-_DEVICES_OF_AREA = text(
-    "SELECT device_id, count(DISTINCT day) AS days FROM device_days"
+_DAYS_THERE = (
+    "FROM device_days"
     " WHERE lat_cell BETWEEN :lat0 AND :lat1 AND lon_cell BETWEEN :lon0 AND :lon1"
     " AND day BETWEEN CAST(CAST(:window_from AS timestamptz) AT TIME ZONE 'UTC' AS date)"
-    " AND CAST(CAST(:window_to AS timestamptz) AT TIME ZONE 'UTC' AS date) GROUP BY device_id"
+    " AND CAST(CAST(:window_to AS timestamptz) AT TIME ZONE 'UTC' AS date)"
+)
+"""The days of each device in the cells of an area, within a window."""
+
+_DEVICES_OF_AREA = text(
+    f"SELECT device_id, count(DISTINCT day) AS days {_DAYS_THERE} GROUP BY device_id"
 )
 
 # Consecutive days of a device in the area are one start.
 _AREA_DAYS = (
-    "(SELECT device_id AS id, CAST(min(day) AS timestamp) AT TIME ZONE 'UTC' AS since,"
+    "(SELECT device_id AS id, CAST(min(day) AS timestamp) AT TIME ZONE 'UTC' AS since,"  # noqa: S608 - constants
     " CAST(max(day) + 1 AS timestamp) AT TIME ZONE 'UTC' AS until FROM ("
     "SELECT device_id, day,"
-    " day - CAST(dense_rank() OVER (PARTITION BY device_id ORDER BY day) AS integer) AS run FROM device_days"
-    " WHERE lat_cell BETWEEN :lat0 AND :lat1 AND lon_cell BETWEEN :lon0 AND :lon1"
-    " AND day BETWEEN CAST(CAST(:window_from AS timestamptz) AT TIME ZONE 'UTC' AS date)"
-    " AND CAST(CAST(:window_to AS timestamptz) AT TIME ZONE 'UTC' AS date)"
-    ") AS days GROUP BY device_id, run) AS start"
+    " day - CAST(dense_rank() OVER (PARTITION BY device_id ORDER BY day) AS integer) AS run"
+    f" {_DAYS_THERE}) AS days GROUP BY device_id, run) AS start"
 )
 
 
@@ -176,10 +178,7 @@ class SearchPlans:
 
 def _of_window(criteria: Criteria) -> Conditions:
     reads = Conditions()
-    since, until = criteria.window
-    reads.add(
-        "r.captured_at >= :{p}from AND r.captured_at < :{p}to", **{"from": since, "to": until}
-    )
+    reads.add_time(criteria)
     return reads
 
 

@@ -160,8 +160,10 @@ class PassWorker:
 def _next_set(waiting: deque[SettledDevice]) -> list[SettledDevice]:
     """Remove devices from the front of a queue until they have about `READS_AT_ONCE` reads; return them."""
     some: list[SettledDevice] = []
-    while waiting and sum(one.reads for one in some) < READS_AT_ONCE:
+    reads = 0
+    while waiting and reads < READS_AT_ONCE:
         some.append(waiting.popleft())
+        reads += some[-1].reads
     return some
 
 
