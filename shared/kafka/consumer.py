@@ -113,6 +113,8 @@ class Consumer:
         self._pause_s = FIRST_PAUSE_S
         self._per_record = 1.0
         """The mean number of reads in a record of the last poll."""
+        self._assigned: frozenset[TopicPartition] = frozenset()
+        """The partitions that have a lag in the metrics."""
         self.restarts = 0
         """How often it has restarted after a failure."""
 
@@ -128,6 +130,7 @@ class Consumer:
     async def stop(self) -> None:
         """Leave the group; uncommitted messages will be delivered again."""
         await cancelled(self._task)
+        self._forget(self._assigned)
 
     async def _run(self) -> None:
         """Consume; after a failure, resume at the committed offset after a growing pause."""
@@ -172,6 +175,8 @@ class Consumer:
                 batches = await consumer.getmany(
                     timeout_ms=1000, max_records=max(1, int(most / self._per_record))
                 )
+                if consumer.assignment() != self._assigned:
+                    await self._measure_assigned(consumer)
                 count = sum(_count(record) for raw in batches.values() for record in raw)
                 if batches:
                     self._per_record = count / sum(map(len, batches.values()))
@@ -183,6 +188,28 @@ class Consumer:
                     await asyncio.sleep(self._subscription.gather_s)
         finally:
             await stop_client(consumer)
+
+    async def _measure_assigned(self, consumer: AIOKafkaConsumer) -> None:
+        """Measure the lag of new partitions, so that one is known before its first event; forget those of others."""
+        assigned = consumer.assignment()
+        self._forget(self._assigned - assigned)
+        self._assigned &= assigned
+        ends = await consumer.end_offsets(assigned - self._assigned)
+        for partition, end in ends.items():
+            try:
+                self._set_lag(partition, end - await consumer.position(partition))
+            except IllegalStateError:  # a rebalance removed it
+                return
+            self._assigned |= {partition}
+
+    def _forget(self, partitions: Collection[TopicPartition]) -> None:
+        for partition in partitions:
+            with contextlib.suppress(KeyError):
+                LAG.remove(self._subscription.group, partition.topic, partition.partition)
+
+    def _set_lag(self, partition: TopicPartition, records: int) -> None:
+        lag = LAG.labels(self._subscription.group, partition.topic, partition.partition)
+        lag.set(round(records * self._per_record))
 
     async def _work(
         self, consumer: AIOKafkaConsumer, batches: dict[TopicPartition, list[Any]]
@@ -198,8 +225,7 @@ class Consumer:
         for partition in batches.keys() & consumer.assignment():  # a rebalance may have removed one
             done[partition] = batches[partition][-1].offset + 1
             behind = (consumer.highwater(partition) or done[partition]) - done[partition]
-            lag = LAG.labels(self._subscription.group, partition.topic, partition.partition)
-            lag.set(round(behind * self._per_record))
+            self._set_lag(partition, behind)
         try:
             if done:
                 await consumer.commit(done)

@@ -32,7 +32,8 @@ class ModelPart:
     @property
     def name(self) -> str:
         """The model's name as PaddleOCR knows it."""
-        described = yaml.safe_load(self.description.read_text(encoding="utf-8"))
+        # The pure Python loader takes 1.2 s for an alphabet of 18,000 characters, in every worker.
+        described = yaml.load(self.description.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         return str(described["Global"]["model_name"])
 
 

@@ -22,10 +22,12 @@ from services.retention.events import subscriptions
 from services.retention.main import build_app as build_retention
 from services.retention.service import RetentionService
 from services.retention.settings import Settings as RetentionSettings
+from shared.events import Read
 from shared.kafka.topics import TOPICS
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
 from shared.testing import all_mac_keys, mac_key_text, some_people
+from shared.testing.reads import recorded
 from tests.integration.identity.conftest import (
     administrator,
     app,
@@ -166,9 +168,11 @@ async def hotlist(services, part_of, settings):
 
 @pytest.fixture
 def store(retention):
-    """Has retention consume events of one type, as Kafka would bring them."""
+    """Has retention consume reads, or events of one type, as Kafka would bring them."""
 
     async def store(*events):
+        if isinstance(events[0], Read):
+            events = recorded(*events)
         for subscription in subscriptions(service_of(retention, RetentionService)):
             if handler := subscription.handlers.get(type(events[0])):
                 await handler(list(events))

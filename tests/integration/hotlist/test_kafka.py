@@ -16,6 +16,7 @@ from shared.kafka.codec import Message, decode
 from shared.kafka.topics_admin import ensure_topics
 from shared.service.api_runtime import ApiRuntime
 from shared.testing import TestAuthority, eventually
+from shared.testing.reads import recorded
 from tests.integration.hotlist.conftest import Hotlist, Streams, served
 
 BATCHES, PER_BATCH = 60, 20
@@ -85,9 +86,9 @@ async def test_reads_through_kafka_reach_every_stream_once(
                     for n in range(PER_BATCH)
                 ]
                 sent[str(reads[0].read_id)] = time.perf_counter()
-                await kafka.publish(reads)
+                await kafka.publish(recorded(*reads))
                 if batch % 10 == 0:
-                    await kafka.publish(reads)  # sent twice
+                    await kafka.publish(recorded(*reads))  # sent twice
             for stream in opened:
                 await eventually(lambda s=stream: len(s.alerts) >= len(sent), within_s=30)
                 assert sorted(alert["read_id"] for alert in stream.alerts) == sorted(sent)

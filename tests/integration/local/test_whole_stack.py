@@ -62,8 +62,11 @@ async def ready(client: httpx.AsyncClient) -> dict[str, dict[str, str]] | None:
 
 
 def test_it_is_up_within_a_minute(stack: Running) -> None:
-    """The limit is of CPU, which does not depend on the load of the machine: two cores have 120 s."""
-    assert sum(used_s(stack).values()) < 45
+    """The limit is of CPU, which does not depend on the load of the machine: two cores have 120 s.
+
+    Measured: 25 s on a fast machine, 56 s on a slow one.
+    """
+    assert sum(used_s(stack).values()) < 75
 
 
 async def test_every_service_is_ready_on_one_port(client: httpx.AsyncClient) -> None:
@@ -93,7 +96,7 @@ def test_its_status_shows_every_service_the_lag_and_the_log(
     state = json.loads(capsys.readouterr().out)
     assert [one["name"] for one in state["services"]] == [*APIS, *PAGES, *WORKERS]
     assert all(one["ready"] for one in state["services"])
-    assert any(lag["group"].startswith("hotlist-") for lag in state["lag"])
+    assert any(lag["group"].startswith("hotlist-") for lag in state["lag"]), state["lag"]
     assert state["log"]["behind_s"] < 60
     assert state["disks"][0]["name"] == str(folder)
     assert status(["status", "--folder", str(folder)]) == 0

@@ -63,8 +63,11 @@ class Downstream:
         """Return the outcomes that arrived for a capture, in order."""
         return [p.outcome for p in self.processed if p.capture.capture_id == capture.capture_id]
 
+    def events_of(self, capture):
+        return [e for e in self.reads if e.capture_id == capture.capture_id]
+
     def reads_of(self, capture):
-        return [r for e in self.reads if e.capture_id == capture.capture_id for r in e.reads]
+        return [read for event in self.events_of(capture) for read in event.reads]
 
 
 @pytest.fixture

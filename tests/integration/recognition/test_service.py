@@ -22,11 +22,12 @@ async def test_a_rendered_street_comes_to_the_read_of_its_plate(settings, object
     async with served(settings):
         await downstream.post(capture, empty)
         await eventually(lambda: downstream.outcome(empty), within_s=30)
-        [read] = await eventually(lambda: downstream.reads_of(capture), within_s=30)
+        [event] = await eventually(lambda: downstream.events_of(capture), within_s=30)
         await eventually(lambda: downstream.outcome(capture))
+    [read] = event.reads
     assert read.plate == "7KLM294"
     assert read.confidence > 0.5
-    assert read.model.startswith("plateward-")
+    assert event.engine.startswith("plateward-")
     crop = decode(await objects.get(crop_key_of(capture, read.read_id))).pixels
     x, y, w, h = scene.truth[0].box
     assert read.box.x_px < x + w / 2 < read.box.x_px + read.box.width_px
@@ -66,9 +67,10 @@ async def test_a_redelivered_frame_has_the_ids_that_it_had(settings, objects, do
     async with served(settings, ScriptedEngine):
         await downstream.post(capture)
         await downstream.post(capture)
-        await eventually(lambda: len(downstream.reads_of(capture)) == 2, within_s=30)
-    first, again = downstream.reads_of(capture)
-    assert (first.read_id, first.event_id) == (again.read_id, again.event_id)
+        await eventually(lambda: len(downstream.events_of(capture)) == 2, within_s=30)
+    first, again = downstream.events_of(capture)
+    assert first.event_id == again.event_id
+    assert [read.read_id for read in first.reads] == [read.read_id for read in again.reads] != []
 
 
 async def test_frames_that_wait_while_the_service_is_down_are_read_after(

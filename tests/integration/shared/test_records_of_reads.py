@@ -55,8 +55,14 @@ class Group:
         self.stored += [read.plate for read in reads]
 
     def lag(self):
+        return [sample.value for sample in self._samples()]
+
+    def labels(self):
+        return [sample.labels for sample in self._samples()]
+
+    def _samples(self):
         return [
-            sample.value
+            sample
             for family in LAG.collect()
             for sample in family.samples
             if sample.labels["group"] == self.name
@@ -77,6 +83,18 @@ async def of(device, broker):
     """Return the records of the topic's dead letters for a device."""
     letters = dead_letters.dead_letters(broker.bootstrap, TOPIC, replayed=False)
     return [letter async for letter in letters if letter.key == str(device).encode()]
+
+
+async def test_a_group_shows_its_lag_before_its_first_event_and_no_longer_once_stopped(
+    kafka, broker
+):
+    group = Group(broker, kafka, most=1000, device=uuid4())
+    group.consumer.start()
+    partitions = {str(n) for n in range(TOPIC.partitions_on(1))}
+    shown = await eventually(group.labels)
+    assert {labels["partition"] for labels in shown} == partitions
+    await group.consumer.stop()
+    assert group.labels() == []
 
 
 @pytest.mark.clause("468.5/read-alone")
