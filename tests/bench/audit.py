@@ -69,6 +69,7 @@ SMOKE = os.environ.get("SMOKE", "") not in ("", "0")
 DAYS = 174
 """The days over which the entries occur."""
 
+APART = timedelta(milliseconds=10)
 PEOPLE = 400
 CHUNK = 20_000
 """The most entries that are in memory at a time."""
@@ -90,10 +91,14 @@ def messages(number: int, clock: FakeClock) -> list[Message]:
     return [_message(event, "retention", n) for n, event in enumerate(made)]
 
 
-def life(began: datetime, step: timedelta) -> Iterator[Message]:
-    """Yield messages as a department's services publish them, one each `step`, without an end."""
-    at, offset = began, count()
+def life(began: datetime, batch: int, gap: timedelta) -> Iterator[Message]:
+    """Yield messages as a department's services publish them, without an end.
+
+    Events of one batch occur `APART` from each other, as those that a consumer gets at once; batches begin `gap` apart.
+    """
+    number = 0
     for n in count():
+        at = began + gap * (number // batch) + APART * (number % batch)
         use = USES[n % len(USES)]
         made: list[tuple[str, Event]] = [(use[0], event) for event in _search(n, at, use)]
         if n % 50 == 7:  # refused: the attempt alone
@@ -105,8 +110,8 @@ def life(began: datetime, step: timedelta) -> Iterator[Message]:
         if n < 400 and n % 20 == 0:  # a kind that only the log's beginning has
             made.append((_producer(TrainingRecorded), _training(n, at)))
         for service, event in made:
-            yield _message(event, service, next(offset))
-            at += step
+            yield _message(event, service, number)
+            number += 1
 
 
 def _message(event: Event, service: str, offset: int) -> Message:
@@ -227,14 +232,14 @@ class Bench:
 
     async def fill(self, entries: int, batch: int) -> float:
         """Append `entries` as in life, over `DAYS` days; return entries a second of the appends alone."""
-        step = timedelta(days=DAYS) / max(entries, 1)
-        made, spent = life(self.clock.now(), step), 0.0
+        gap = timedelta(days=DAYS) / max(entries / batch, 1)
+        made, spent = life(self.clock.now(), batch, gap), 0.0
         for start in range(0, entries, CHUNK):
             given = [next(made) for _ in range(min(CHUNK, entries - start))]
             for first in range(0, len(given), batch):
-                self.clock.advance(seconds=step.total_seconds() * batch)
                 some = given[first : first + batch]
                 spent += len(some) / await append(self.writer, some, batch)
+                self.clock.advance(seconds=gap.total_seconds())
         return entries / spent
 
     async def findings_per_s(self, entries: int) -> float:

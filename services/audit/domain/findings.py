@@ -65,6 +65,11 @@ def a_finding(
     )
 
 
+def hour_of(at: datetime) -> str:
+    """Return the text of an hour that narrows a finding to one an hour."""
+    return at.isoformat(timespec="hours")[:13]
+
+
 def contradiction(wrong: Entry, logged: bytes, at: datetime) -> FindingRaised:
     """Return the finding that an event was redelivered with other content than the logged entry."""
     found = wrong.found

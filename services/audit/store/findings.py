@@ -1,6 +1,6 @@
 """Findings: raised once, shown under a grant, worked in steps, never deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,11 +22,13 @@ from shared.postgres.outbox import emit
 _RAISE = text(
     """
     INSERT INTO findings (finding_id, kind, subject, details, sealed, captured_on, raised_at, status)
-    VALUES (:finding_id, :kind, :subject, CAST(:details AS jsonb), CAST(:sealed AS jsonb), :captured_on,
-        :raised_at, 'open')
-    ON CONFLICT DO NOTHING
+    SELECT *, 'open' FROM unnest(CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:subjects AS text[]),
+        CAST(:details AS jsonb[]), CAST(:sealed AS jsonb[]), CAST(:captured_on AS date[]),
+        CAST(:raised_at AS timestamptz[]))
+    ON CONFLICT DO NOTHING RETURNING finding_id
     """
 )
+RAISED_AT_ONCE = 1000
 _SELECT = """
     SELECT f.finding_id, f.kind, f.subject, f.details || coalesce(f.sealed, '{}') AS details,
         f.captured_on, f.raised_at, f.status, f.assigned_to, f.outcome, (SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.at), '[]')
@@ -60,22 +62,42 @@ class Findings:
 
     async def raise_once(self, event: FindingRaised) -> bool:
         """Store a finding and emit its event. Return False, and emit no event, if it is stored already."""
-        sealed = {k: v for k, v in event.details.items() if k not in OPEN_IN_FINDINGS}
-        result = await self._connection.execute(
+        return await self.raise_all([event]) == 1
+
+    async def raise_all(self, events: Iterable[FindingRaised]) -> int:
+        """Store findings and emit their events, except those that are stored already; return the number stored.
+
+        The first of those with the same id is stored.
+        """
+        first: dict[UUID, FindingRaised] = {}
+        for event in events:
+            first.setdefault(event.finding_id, event)
+        found, raised = list(first.values()), 0
+        for start in range(0, len(found), RAISED_AT_ONCE):
+            raised += await self._raise(found[start : start + RAISED_AT_ONCE])
+        return raised
+
+    async def _raise(self, events: Sequence[FindingRaised]) -> int:
+        sealed = [{k: v for k, v in e.details.items() if k not in OPEN_IN_FINDINGS} for e in events]
+        open_ = [{k: v for k, v in e.details.items() if k in OPEN_IN_FINDINGS} for e in events]
+        stored = await self._connection.execute(
             _RAISE,
             {
-                "finding_id": event.finding_id,
-                "kind": event.kind,
-                "subject": event.subject[:500].replace("\x00", "\ufffd"),
-                "details": _json({k: v for k, v in event.details.items() if k in OPEN_IN_FINDINGS}),
-                "sealed": _json(sealed) if sealed else None,
-                "captured_on": event.captured_on or event.occurred_at.astimezone(UTC).date(),
-                "raised_at": event.occurred_at,
+                "ids": [e.finding_id for e in events],
+                "kinds": [e.kind for e in events],
+                "subjects": [e.subject[:500].replace("\x00", "\ufffd") for e in events],
+                "details": [_json(details) for details in open_],
+                "sealed": [_json(details) if details else None for details in sealed],
+                "captured_on": [
+                    e.captured_on or e.occurred_at.astimezone(UTC).date() for e in events
+                ],
+                "raised_at": [e.occurred_at for e in events],
             },
         )
-        if result.rowcount:
-            await emit(self._connection, self._service, event)
-        return bool(result.rowcount)
+        fresh = set(stored.scalars())
+        raised = [e for e in events if e.finding_id in fresh]
+        await emit(self._connection, self._service, *raised)
+        return len(raised)
 
     async def contradicts(self, device_id: str, captured_on: date) -> bool:
         """Return True if an open or assigned finding reports the device's contradicting reads of that day."""

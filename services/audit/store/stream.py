@@ -1,56 +1,62 @@
 """Reads of the log by the rules. These entries are not shown to people, so they leave no disclosure."""
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain.rules import Search
+from services.audit.domain.entries import kind_of
+from services.audit.domain.rules import Act
 from services.audit.store.log import OFF_TIME, Log
+from shared.events import RecordsDisclosed
+from shared.postgres.database import driver_of
 from shared.postgres.disclosed_records import PICTURES
 
-_SEEN = text(
-    """
-    SELECT seq, kind, occurred_at, appended_at, service, person_id, permission, allowed, plates,
-        client_address
-    FROM entries WHERE seq >= :start ORDER BY seq LIMIT :limit
-    """
-)
-_REFUSED = "NOT allowed AND occurred_at BETWEEN :since AND :until"
+_DISCLOSED_KIND = kind_of(RecordsDisclosed)
+
+_SEEN = """
+    SELECT seq, kind, occurred_at, appended_at, service, person_id, permission, allowed, case_number, plates,
+        client_address, attempt_id, CASE WHEN kind = $3 THEN entry END AS content
+    FROM entries WHERE seq >= $1 ORDER BY seq LIMIT $2
+"""
+_REFUSED = "NOT allowed AND occurred_at >= :since"
 _REFUSALS = text(
     f"""
     SELECT coalesce(person_id, 'address ' || client_address) AS subject, occurred_at FROM (
         SELECT person_id, client_address, occurred_at FROM entries
             WHERE allowed = false AND seq + 0 >= :start AND seq + 0 < :end AND {_REFUSED}
         UNION ALL SELECT person_id, client_address, occurred_at FROM entries
-            WHERE {OFF_TIME} AND NOT (seq >= :start AND seq < :end) AND {_REFUSED}
+            WHERE {OFF_TIME} AND seq < least(:start, :end) AND {_REFUSED}
         UNION ALL SELECT person_id, client_address, occurred_at FROM old_entries WHERE {_REFUSED}
     ) AS refused
-    WHERE person_id = ANY(:people) OR (person_id IS NULL AND client_address = ANY(:addresses))
+    WHERE person_id IS NOT NULL OR client_address IS NOT NULL ORDER BY occurred_at
     """  # noqa: S608 - constants
 )
-_SEARCHED = "kind = :kind AND permission = ANY(:permissions) AND allowed"
-_SEARCHES = f"""
+_SEARCHED = (
+    "kind = 'access.attempted' AND permission = ANY(:permissions) AND allowed"
+    " AND occurred_at >= CASE WHEN plates = '{}' THEN CAST(:since AS timestamptz)"
+    " ELSE CAST(:of_plates_since AS timestamptz) END"
+)
+_SEARCHES = text(
+    f"""
     SELECT person_id, occurred_at, case_number, plates FROM (
         SELECT e.* FROM unnest(CAST(:people AS text[])) AS p (person) CROSS JOIN LATERAL
             (SELECT person_id, occurred_at, case_number, plates FROM entries
             WHERE hashtext(person_id) = hashtext(p.person) AND person_id = p.person
             AND seq + 0 >= :start AND seq + 0 < :end AND {_SEARCHED}) AS e
         UNION ALL SELECT person_id, occurred_at, case_number, plates FROM entries
-            WHERE {OFF_TIME} AND NOT (seq >= :start AND seq < :end) AND occurred_at BETWEEN :since AND :until
-            AND person_id = ANY(:people) AND {_SEARCHED}
+            WHERE {OFF_TIME} AND seq < least(:start, :end) AND person_id = ANY(:people) AND {_SEARCHED}
+            AND occurred_at >= CAST(:of_plates_since AS timestamptz)
         UNION ALL SELECT person_id, occurred_at, case_number, plates FROM old_entries
-            WHERE person_id = ANY(:people) AND occurred_at BETWEEN :since AND :until AND {_SEARCHED}
-    ) AS searched
-    WHERE occurred_at BETWEEN :since AND :until
-"""  # noqa: S608 - constants
-_BY_PERSON = text(_SEARCHES)
-_OF_PLATES = text(f"{_SEARCHES} AND plates <> '{{}}'")
+            WHERE person_id = ANY(:people) AND {_SEARCHED}
+    ) AS searched ORDER BY occurred_at
+    """  # noqa: S608 - constants
+)
 _SETTLED = text(
     """
     SELECT coalesce(max(seq) + 1, :start) FROM
@@ -85,34 +91,40 @@ _CONTRADICTIONS = text(
 )
 
 
+_ANSWERED = text(
+    """
+    SELECT attempt_id, min(seq) AS seq FROM entries
+    WHERE attempt_id = ANY(:attempts) AND kind = 'records.disclosed'
+      AND NOT convert_from(entry, 'UTF8')::jsonb #>> '{data,record_kind}' = ANY(:pictures)
+    GROUP BY attempt_id
+    """
+)
 _DISCLOSED = text(
     """
-    WITH shown AS (
-        SELECT person_id, CAST(occurred_at AT TIME ZONE 'UTC' AS date) AS day,
-            CAST(convert_from(entry, 'UTF8')::jsonb #>> '{data,count}' AS bigint) AS records
-        FROM entries e WHERE seq = ANY(:seqs) AND person_id NOT LIKE 'system:%'
-          -- A picture counts unless an answer of the same attempt showed its record and offered it.
-          AND NOT (convert_from(entry, 'UTF8')::jsonb #>> '{data,record_kind}' = ANY(:pictures)
-            AND EXISTS (SELECT FROM entries o WHERE o.attempt_id = e.attempt_id
-              AND o.kind = 'records.disclosed'
-              AND NOT convert_from(o.entry, 'UTF8')::jsonb #>> '{data,record_kind}' = ANY(:pictures)))
-    ), added AS (
-        SELECT person_id, day, sum(records) AS records FROM shown GROUP BY 1, 2
-    )
-    INSERT INTO disclosed_days AS d (person_id, day, records) SELECT * FROM added
+    INSERT INTO disclosed_days AS d (person_id, day, records)
+    SELECT * FROM unnest(CAST(:people AS text[]), CAST(:days AS date[]), CAST(:records AS bigint[]))
     ON CONFLICT (person_id, day) DO UPDATE SET records = d.records + excluded.records
     RETURNING person_id, day, records
     """
 )
 
 
-@dataclass(frozen=True)
-class DisclosedDay:
-    """The number of records that all services showed to a person on a day (UTC)."""
+PersonDay = tuple[str, date]
+"""A person and a day (UTC)."""
 
-    person_id: str
-    day: date
-    records: int
+
+class Disclosure(msgspec.Struct, frozen=True, gc=False):
+    """The number and kind of the records that an entry discloses."""
+
+    count: int = 0
+    record_kind: str = ""
+
+
+class _Disclosure(msgspec.Struct, frozen=True, gc=False):
+    data: Disclosure
+
+
+_disclosure = msgspec.json.Decoder(_Disclosure).decode
 
 
 @dataclass(frozen=True)
@@ -168,6 +180,7 @@ class Contradiction:
 class Flood:
     """Refusals of one address within a minute, which a service reports in one entry."""
 
+    seq: int
     service: str
     client_address: str
     route: str
@@ -175,8 +188,7 @@ class Flood:
     at: datetime
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """The columns of one entry that the rules need."""
 
     seq: int
@@ -187,13 +199,25 @@ class Seen:
     person_id: str | None
     permission: str | None
     allowed: bool | None
+    case_number: str | None
     plates: list[str]
     client_address: str | None
+    attempt_id: UUID | None
+    content: bytes | None
+    """The entry if it is a disclosure."""
 
     @property
     def subject(self) -> str:
         """The person of the entry; for an unauthenticated request, the client's address."""
         return self.person_id or f"address {self.client_address}"
+
+    @property
+    def disclosure(self) -> Disclosure:
+        """What the entry discloses: nothing if it is no valid disclosure."""
+        try:
+            return _disclosure(self.content or b"{}").data
+        except msgspec.DecodeError:
+            return Disclosure()
 
 
 class Stream:
@@ -221,8 +245,8 @@ class Stream:
 
     async def since(self, start: int, limit: int) -> list[Seen]:
         """Return at most `limit` entries from `start` on, in the log's order."""
-        found = await self._connection.execute(_SEEN, {"start": start, "limit": limit})
-        return [Seen(**row) for row in found.mappings()]
+        driver = await driver_of(self._connection)
+        return [Seen(*row) for row in await driver.fetch(_SEEN, start, limit, _DISCLOSED_KIND)]
 
     async def policy_starts(self, seqs: Sequence[int]) -> list[PolicyStart]:
         """Return the starts with a policy that these entries record."""
@@ -249,14 +273,24 @@ class Stream:
             for row in rows
         ]
 
-    async def disclosed(self, seqs: Sequence[int]) -> list[DisclosedDay]:
-        """Add the records of these disclosures to the sums by person and day; return the new sums.
+    async def answered(self, attempts: Collection[UUID]) -> dict[UUID, int]:
+        """Return the first entry of each of these attempts that discloses records, and not pictures of records."""
+        values = {"attempts": list(attempts), "pictures": sorted(PICTURES)}
+        rows = await self._connection.execute(_ANSWERED, values)
+        return {row.attempt_id: row.seq for row in rows}
+
+    async def add_disclosed(self, added: Mapping[PersonDay, int]) -> dict[PersonDay, int]:
+        """Add these records to the sums by person and day; return the new sums.
 
         Each entry counts once, because the sums and the rule's position commit together.
         """
-        values = {"seqs": list(seqs), "pictures": sorted(PICTURES)}
+        values = {
+            "people": [person_id for person_id, _ in added],
+            "days": [day for _, day in added],
+            "records": [*added.values()],
+        }
         rows = await self._connection.execute(_DISCLOSED, values)
-        return [DisclosedDay(**row) for row in rows.mappings()]
+        return {(row.person_id, row.day): row.records for row in rows}
 
     async def silences(self, seqs: Sequence[int]) -> list[SilentDevice]:
         """Return the silent devices that these entries report."""
@@ -282,6 +316,7 @@ class Stream:
         rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
         return [
             Flood(
+                row.seq,
                 row.said["service"],
                 row.said["client_address"],
                 row.said.get("route") or row.said["door"],  # version 1 has `door`
@@ -291,46 +326,34 @@ class Stream:
             for row in rows
         ]
 
-    async def refusals(self, of: Sequence[Seen], within: timedelta) -> dict[str, list[datetime]]:
-        """Return the times of refusals of each subject of `of`, up to `within` before or after the entries of `of`."""
-        found = await self._connection.execute(
-            _REFUSALS,
-            {
-                **await self._around(of, within),
-                "people": [s.person_id for s in of if s.person_id is not None],
-                "addresses": [s.client_address for s in of if s.client_address is not None],
-            },
-        )
-        times: dict[str, list[datetime]] = defaultdict(list)
-        for row in found:
-            times[row.subject].append(row.occurred_at)
-        return times
+    async def refusals(self, since: datetime, end: int) -> list[tuple[str, datetime]]:
+        """Return the refused accesses from `since` on, by subject and time, of the entries before `end`."""
+        values = {"since": since, "start": await self._first(since), "end": end}
+        return [(row[0], row[1]) for row in await self._connection.execute(_REFUSALS, values)]
 
     async def searches(
         self,
-        of: Sequence[Seen],
+        people: Sequence[str],
         permissions: Collection[str],
-        within: timedelta,
         *,
-        of_plates: bool,
-    ) -> dict[str, list[tuple[Search, list[str]]]]:
-        """Return searches by the people of `of`, up to `within` before or after, each with its plates, by person.
+        since: datetime,
+        of_plates_since: datetime,
+        end: int,
+    ) -> list[tuple[str, Act, list[str]]]:
+        """Return the searches by these people, by time, each with its person and plates, of the entries before `end`.
 
-        `of` are entries of one kind, at least one; searches are those under `permissions`. With `of_plates`, only
-        searches that name a plate or part of one.
+        Those without a plate are from `since` on, those with one from `of_plates_since`, which is earlier.
         """
         values = {
-            **await self._around(of, within),
-            "people": list({s.person_id for s in of if s.person_id is not None}),
-            "kind": of[0].kind,
+            "people": list(people),
             "permissions": sorted(permissions),
+            "since": since,
+            "of_plates_since": of_plates_since,
+            "start": await self._first(of_plates_since),
+            "end": end,
         }
-        found = await self._connection.execute(_OF_PLATES if of_plates else _BY_PERSON, values)
-        searches: dict[str, list[tuple[Search, list[str]]]] = defaultdict(list)
-        for row in found:
-            search = Search(row.occurred_at, row.case_number)
-            searches[row.person_id].append((search, row.plates))
-        return searches
+        found = await self._connection.execute(_SEARCHES, values)
+        return [(row[0], Act(row[1], row[2]), row[3]) for row in found]
 
     async def settled(self, start: int, before: datetime, limit: int) -> int:
         """Return the number after the last entry from `start` on that was appended up to `before`.
@@ -349,8 +372,6 @@ class Stream:
         found = await self._connection.execute(_GAPS, values)
         return [(row.seq, row.service, row.attempt_id) for row in found]
 
-    async def _around(self, seen: Sequence[Seen], within: timedelta) -> dict[str, Any]:
-        times = [s.occurred_at for s in seen]
-        since, until = min(times) - within, max(times) + within
-        span = await Log(self._connection).span_of(since, until + timedelta(microseconds=1))
-        return {"since": since, "until": until, **span._asdict()}
+    async def _first(self, since: datetime) -> int:
+        span = await Log(self._connection).span_of(since, None)
+        return span.start

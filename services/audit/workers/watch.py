@@ -3,30 +3,29 @@
 Findings commit together with the rule's position in the log. A rule that fails delays findings, never the log.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, timedelta
 from uuid import UUID
 
 from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.entries import kind_of
-from services.audit.domain.findings import CONTRADICTING_READ, a_finding
-from services.audit.domain.named_plates import known_of, of_one_plate
+from services.audit.domain.findings import CONTRADICTING_READ, a_finding, hour_of
 from services.audit.domain.policies import ACKNOWLEDGING_ROLES
-from services.audit.domain.rules import Search, crowded, repeated
 from services.audit.settings import Settings
 from services.audit.store.audits import Audits
 from services.audit.store.findings import Findings
 from services.audit.store.periods import Periods
 from services.audit.store.policies import Policies
-from services.audit.store.stream import Seen, Stream
+from services.audit.store.stream import Flood, PersonDay, Seen, Stream
 from services.audit.workers.account_rules import of_accounts
-from shared.core.permissions import Permission
+from services.audit.workers.recent import Raised, Recent
 from shared.events import (
-    AccessAttempted,
     AccountChanged,
     DeviceSilenced,
+    Event,
     FindingRaised,
     IssuerMisused,
     PolicyLoaded,
@@ -34,15 +33,31 @@ from shared.events import (
     RecordsDisclosed,
     RefusalsCounted,
 )
-from shared.postgres.disclosed_records import PUSHED
+from shared.postgres.disclosed_records import PICTURES, PUSHED
 from shared.service.api_runtime import ApiRuntime
 
 LIMIT = 5000
-HOUR = timedelta(hours=1)
-SEARCHES = frozenset({Permission.RECORD_SEARCH.value, Permission.RECORD_EXPORT.value})
-"""Permissions under which a person searches: an export is a search whose reads go into a file."""
+MOST_COUNTED = 10**9
+"""The most records that one entry adds to a person's sum, so that no entry makes it too large to store."""
 
 ACKNOWLEDGED_WITHIN = timedelta(days=1)
+
+
+class Kinds:
+    """Entries by their kind."""
+
+    def __init__(self, seen: Iterable[Seen]) -> None:
+        self._of_kind: defaultdict[str, list[Seen]] = defaultdict(list)
+        for s in seen:
+            self._of_kind[s.kind].append(s)
+
+    def of(self, event: type[Event]) -> Sequence[Seen]:
+        """Return the entries of a type of event, in the log's order."""
+        return self._of_kind.get(kind_of(event), ())
+
+    def numbers(self, event: type[Event]) -> list[int]:
+        """Return the numbers of these entries."""
+        return [s.seq for s in self.of(event)]
 
 
 class Watch:
@@ -51,6 +66,7 @@ class Watch:
     def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
         self._runtime = runtime
         self._settings = settings
+        self._recent = Recent(settings)
 
     async def catch_up(self) -> int:
         """Run all rules over the entries that they have not processed; return the number of new findings."""
@@ -69,17 +85,16 @@ class Watch:
             seen = await stream.since(start, LIMIT)
             if not seen:
                 return None
+            kinds = Kinds(seen)
             found = [
                 *_late(seen, timedelta(minutes=self._settings.audit_late_minutes)),
-                *await self._refusals(stream, seen),
-                *await self._floods(stream, seen),
-                *await self._searches(stream, seen),
-                *await self._disclosed(stream, seen),
-                *await _silences(stream, seen),
-                *await self._policies(connection, stream, seen),
-                *_misuses(seen),
-                *await _accounts(stream, seen),
-                *await _contradictions(stream, findings, seen),
+                *await self._acts(stream, start, seen, kinds),
+                *await self._disclosed(stream, kinds),
+                *await _silences(stream, kinds),
+                *await self._policies(connection, stream, kinds),
+                *_misuses(kinds),
+                *await _accounts(stream, kinds),
+                *await _contradictions(stream, findings, kinds),
             ]
             await stream.advance("entries", seen[-1].seq + 1)
             return await self._raise(findings, found)
@@ -132,10 +147,10 @@ class Watch:
             return await self._raise(Findings(connection, self._runtime.service), late)
 
     async def _policies(
-        self, connection: AsyncConnection, stream: Stream, seen: Sequence[Seen]
+        self, connection: AsyncConnection, stream: Stream, kinds: Kinds
     ) -> list[FindingRaised]:
         """Record which policies services have loaded; return findings of different policies in use (ADR-0024)."""
-        numbers = [s.seq for s in seen if s.kind == kind_of(PolicyLoaded)]
+        numbers = kinds.numbers(PolicyLoaded)
         if not numbers:
             return []
         policies = Policies(connection)
@@ -147,7 +162,7 @@ class Watch:
                 finding = a_finding(
                     "policies_differ", "policy", start.at, *running, digests=running
                 )
-                found[finding.finding_id] = finding
+                found.setdefault(finding.finding_id, finding)
         return list(found.values())
 
     async def _check_policies(self) -> int:
@@ -170,143 +185,88 @@ class Watch:
             return await self._raise(Findings(connection, self._runtime.service), late)
 
     async def _raise(self, findings: Findings, found: Iterable[FindingRaised]) -> int:
-        return sum([await findings.raise_once(event) for event in found])
+        return await findings.raise_all(found)
 
-    async def _refusals(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
-        """Return findings of repeatedly refused access: failed sign-ins, refused purposes, missing rights."""
-        refused = [s for s in seen if s.allowed is False]
-        if not refused:
-            return []
-        limit, minutes = self._settings.audit_refusals, self._settings.audit_refusals_minutes
-        within = timedelta(minutes=minutes)
-        found = []
-        for subject, times in (await stream.refusals(refused, within)).items():
-            if (at := crowded(times, within, limit)) is not None:
-                count = sum(at - within <= time <= at for time in times)
-                found.append(
-                    a_finding(
-                        "refused_access", subject, at, _hour(at), count=count, minutes=minutes
-                    )
-                )
-        return found
+    async def _acts(
+        self, stream: Stream, start: int, seen: Sequence[Seen], kinds: Kinds
+    ) -> list[FindingRaised]:
+        """Return findings of refused accesses and searches, in the order of the entries that raise them."""
+        acts = await self._recent.findings(stream, start, seen)
+        found = sorted([*acts, *await self._floods(stream, kinds)], key=lambda raised: raised[0])
+        return [finding for _, finding in found]
 
-    async def _floods(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
-        """Return findings of counted refusals. Their ids equal those of `_refusals` for the same address and hour."""
-        numbers = [s.seq for s in seen if s.kind == kind_of(RefusalsCounted)]
+    async def _floods(self, stream: Stream, kinds: Kinds) -> list[Raised]:
+        """Return findings of counted refusals. Their ids equal those of `Recent` for the same address and hour."""
+        numbers = kinds.numbers(RefusalsCounted)
         if not numbers:
             return []
         return [
-            a_finding(
-                "refused_access",
-                f"address {flood.client_address}" if flood.client_address else "many addresses",
-                flood.at,
-                _hour(flood.at),
-                count=flood.count,
-                minutes=1,
-                service=flood.service,
-                route=flood.route,
-            )
+            (flood.seq, _flooded(flood))
             for flood in await stream.floods(numbers)
             if flood.count >= self._settings.audit_refusals
         ]
 
-    async def _searches(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
-        """Return findings of unusual searches: too many in an hour, or of one plate too often or for many cases."""
-        attempted = kind_of(AccessAttempted)
-        fresh = [
-            s
-            for s in seen
-            if s.kind == attempted and s.allowed and s.permission in SEARCHES and s.person_id
-        ]
-        if not fresh:
-            return []
-        found: list[FindingRaised] = []
-        by_person = await stream.searches(fresh, SEARCHES, HOUR, of_plates=False)
-        for person, searches in by_person.items():
-            found += self._many(person, [s.at for s, _ in searches])
-        within = timedelta(days=self._settings.audit_plate_days)
-        named = [s for s in fresh if s.plates]
-        if not named:
-            return found
-        by_person = await stream.searches(named, SEARCHES, within, of_plates=True)
-        for person, searches in by_person.items():
-            own = {plate for s in named if s.person_id == person for plate in s.plates}
-            for plate in _one_of_each(own, searches):
-                of_plate = [
-                    s for s, plates in searches if any(of_one_plate(plate, p) for p in plates)
-                ]
-                found += self._one_plate(person, plate, of_plate, within)
-        return found
-
-    async def _disclosed(self, stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+    async def _disclosed(self, stream: Stream, kinds: Kinds) -> list[FindingRaised]:
         """Return findings of people to whom all services together showed too many records in a day (ADR-0040)."""
-        numbers = [
-            s.seq
-            for s in seen
-            if s.kind == kind_of(RecordsDisclosed) and s.permission not in PUSHED and s.person_id
+        shown = [
+            (s, s.disclosure)
+            for s in kinds.of(RecordsDisclosed)
+            if s.permission not in PUSHED and s.person_id
+            if not s.person_id.startswith("system:")
         ]
+        pictures = {
+            s.attempt_id for s, one in shown if one.record_kind in PICTURES and s.attempt_id
+        }
+        answered = await stream.answered(pictures) if pictures else {}
+        # A picture counts unless an earlier answer of the same attempt showed its record and offered it.
+        counted = [
+            ((str(s.person_id), s.occurred_at.astimezone(UTC).date()), s, count)
+            for s, one in shown
+            if one.record_kind not in PICTURES or not _is_answered(s, answered)
+            if (count := min(one.count, MOST_COUNTED)) > 0
+        ]
+        added = Counter[PersonDay]()
+        for about, _, count in counted:
+            added[about] += count
+        sums = await stream.add_disclosed(added) if added else {}
+        so_far = {about: records - added[about] for about, records in sums.items()}
         limits = self._runtime.policy.limits
-        return [
-            a_finding(
-                "many_disclosed",
-                sum_.person_id,
-                seen[-1].occurred_at,
-                sum_.day,
-                limit,
-                count=sum_.records,
-                limit=limit,
-                since=sum_.day.isoformat(),
-            )
-            for sum_ in (await stream.disclosed(numbers) if numbers else ())
-            for limit in (limits.disclosed_finding, limits.disclosed_refused)
-            if sum_.records > limit
-        ]
-
-    def _many(self, person: str, times: Sequence[datetime]) -> Iterable[FindingRaised]:
-        limit = self._settings.audit_searches_per_hour
-        if (at := crowded(times, HOUR, limit + 1)) is not None:
-            count = sum(at - HOUR <= time <= at for time in times)
-            yield a_finding("many_searches", person, at, _hour(at), count=count, limit=limit)
-
-    def _one_plate(
-        self, person: str, plate: str, searches: Sequence[Search], within: timedelta
-    ) -> Iterable[FindingRaised]:
-        at = repeated(
-            searches,
-            within,
-            searches_limit=self._settings.audit_plate_searches,
-            cases_limit=self._settings.audit_plate_cases,
-        )
-        if at is not None:
-            cases = sorted({s.case_number for s in searches if s.case_number is not None})
-            yield a_finding(
-                "repeated_plate_search",
-                person,
-                at,
-                plate,
-                at.date(),
-                plate=plate,
-                count=len(searches),
-                cases=cases[:20],
-                days=within.days,
-            )
+        found: dict[tuple[PersonDay, int], FindingRaised] = {}
+        for about, s, count in counted:
+            so_far[about] += count
+            for limit in (limits.disclosed_finding, limits.disclosed_refused):
+                if so_far[about] > limit and (about, limit) not in found:
+                    found[about, limit] = _many_disclosed(s, so_far[about], limit)
+        return [*found.values()]
 
 
-def _one_of_each(own: Iterable[str], searches: Sequence[tuple[Search, Sequence[str]]]) -> set[str]:
-    """Return one pattern for each plate of `own`: the one in `searches` with the most known characters."""
-    asked = {plate for _, plates in searches for plate in plates}
-    return {
-        min(
-            {p for p in asked if of_one_plate(plate, p)} | {plate},
-            key=lambda p: (-known_of(p), p),
-        )
-        for plate in own
-    }
+def _is_answered(picture: Seen, answered: Mapping[UUID, int]) -> bool:
+    attempt = picture.attempt_id
+    return attempt is not None and answered.get(attempt, picture.seq) < picture.seq
 
 
-async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+def _many_disclosed(s: Seen, records: int, limit: int) -> FindingRaised:
+    day = s.occurred_at.astimezone(UTC).date()
+    details = {"count": records, "limit": limit, "since": day.isoformat()}
+    return a_finding("many_disclosed", str(s.person_id), s.occurred_at, day, limit, **details)
+
+
+def _flooded(flood: Flood) -> FindingRaised:
+    return a_finding(
+        "refused_access",
+        f"address {flood.client_address}" if flood.client_address else "many addresses",
+        flood.at,
+        hour_of(flood.at),
+        count=flood.count,
+        minutes=1,
+        service=flood.service,
+        route=flood.route,
+    )
+
+
+async def _silences(stream: Stream, kinds: Kinds) -> list[FindingRaised]:
     """Return findings of cameras that send no more: broken, covered or switched off."""
-    numbers = [s.seq for s in seen if s.kind == kind_of(DeviceSilenced)]
+    numbers = kinds.numbers(DeviceSilenced)
     if not numbers:
         return []
     return [
@@ -323,11 +283,9 @@ async def _silences(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]
     ]
 
 
-async def _contradictions(
-    stream: Stream, findings: Findings, seen: Sequence[Seen]
-) -> list[FindingRaised]:
+async def _contradictions(stream: Stream, findings: Findings, kinds: Kinds) -> list[FindingRaised]:
     """Return findings of contradictory reads of one moment; at most one open finding for each device and day."""
-    numbers = [s.seq for s in seen if s.kind == kind_of(ReadContradicted)]
+    numbers = kinds.numbers(ReadContradicted)
     found: dict[tuple[str, date], FindingRaised] = {}
     for one in await stream.contradictions(numbers) if numbers else ():
         about = (str(one.said["device_id"]), one.captured_on)
@@ -339,34 +297,33 @@ async def _contradictions(
     return list(found.values())
 
 
-def _misuses(seen: Sequence[Seen]) -> Iterable[FindingRaised]:
+def _misuses(kinds: Kinds) -> Iterable[FindingRaised]:
     """Yield findings of keys or account changes with identity's signature that are not identity's (ADR-0018)."""
-    for entry in seen:
-        if entry.kind == kind_of(IssuerMisused):
-            subject = f"entry {entry.seq}"
-            yield a_finding("issuer_misused", subject, entry.occurred_at, seq=entry.seq)
+    for entry in kinds.of(IssuerMisused):
+        subject = f"entry {entry.seq}"
+        yield a_finding("issuer_misused", subject, entry.occurred_at, seq=entry.seq)
 
 
-async def _accounts(stream: Stream, seen: Sequence[Seen]) -> list[FindingRaised]:
+async def _accounts(stream: Stream, kinds: Kinds) -> list[FindingRaised]:
     """Return findings of account changes from identity that an auditor should review."""
-    numbers = [s.seq for s in seen if s.kind == kind_of(AccountChanged)]
+    numbers = kinds.numbers(AccountChanged)
     return of_accounts(await stream.account_changes(numbers)) if numbers else []
 
 
 def _late(seen: Sequence[Seen], after: timedelta) -> Iterable[FindingRaised]:
     """Return findings of entries appended long after their events, which show that an outbox or the log stopped."""
+    found: dict[tuple[str, str], FindingRaised] = {}
     for entry in seen:
         delay = entry.appended_at - entry.occurred_at
         if delay > after:
-            yield a_finding(
-                "late_entries",
-                entry.service,
-                entry.appended_at,
-                _hour(entry.appended_at),
-                first_seq=entry.seq,
-                delay_s=int(delay.total_seconds()),
-            )
-
-
-def _hour(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H}"
+            about = entry.service, hour_of(entry.appended_at)
+            if about not in found:
+                found[about] = a_finding(
+                    "late_entries",
+                    entry.service,
+                    entry.appended_at,
+                    about[1],
+                    first_seq=entry.seq,
+                    delay_s=int(delay.total_seconds()),
+                )
+    return found.values()

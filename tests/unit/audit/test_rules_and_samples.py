@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from math import comb
+from random import Random
 
 import pytest
 
+from services.audit.domain.named_plates import known_of, of_one_plate
 from services.audit.domain.periods import due_period
 from services.audit.domain.proofs import GENESIS, chained
 from services.audit.domain.recount import Recount
-from services.audit.domain.rules import Search, crowded, repeated
+from services.audit.domain.rules import Act, Searches, Timeline
 from services.audit.domain.sampling import draw, sample_size, seed_of
 from shared.core.merkle import Frontier, leaf_hash, root_of
 from shared.core.signed_notes import Checkpoint, Signer
@@ -20,8 +22,11 @@ MONTH = timedelta(days=30)
 JANUARY, APRIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
 
 
-def at(*minutes):
-    return [NOON + timedelta(minutes=m) for m in minutes]
+def timeline(acts):
+    made = Timeline()
+    for act in acts:
+        made.add(act)
+    return made
 
 
 @pytest.mark.parametrize(
@@ -38,11 +43,8 @@ def at(*minutes):
 )
 def test_four_times_within_a_quarter_of_an_hour(minutes, when):
     expected = None if when is None else NOON + timedelta(minutes=when)
-    assert crowded(at(*minutes), QUARTER, 4) == expected
-
-
-def searches(*pairs):
-    return [Search(NOON + timedelta(days=day), case) for day, case in pairs]
+    acts = timeline(Act(NOON + timedelta(minutes=m)) for m in minutes)
+    assert acts.crowded(range(len(acts)), QUARTER, 4) == expected
 
 
 @pytest.mark.parametrize(
@@ -58,8 +60,56 @@ def searches(*pairs):
     ],
 )
 def test_a_plate_searched_too_often_or_for_too_many_cases(pairs, day):
-    found = repeated(searches(*pairs), MONTH, searches_limit=4, cases_limit=3)
+    acts = timeline(Act(NOON + timedelta(days=day), case) for day, case in pairs)
+    found = acts.repeated(range(len(acts)), MONTH, acts_limit=4, cases_limit=3)
     assert found == (None if day is None else NOON + timedelta(days=day))
+
+
+def reached(searches, within, acts_limit, cases_limit):
+    """The first time at which so many searches, or searches for so many cases, lay within a time, plainly."""
+    times = sorted(act.at for act, _ in searches)
+    crowded = [b for a, b in zip(times, times[acts_limit - 1 :], strict=False) if b - a <= within]
+    cases = [
+        at
+        for at in times
+        if len({a.case_number for a, _ in searches if a.case_number and at - within <= a.at <= at})
+        >= cases_limit
+    ]
+    return min(crowded[:1] + cases[:1], default=None)
+
+
+@pytest.mark.clause("468.3.1(c)/increments")
+@pytest.mark.parametrize("seed", range(20))
+def test_searches_of_a_plate_are_found_one_by_one_as_among_all_before(seed):
+    chosen = Random(seed)
+    texts = ["7ABC123", "7ABC12?", "7AB*123", "??BC123", "8XYZ999", "8XYZ9??", "4JK*", "4JKL456"]
+    searches, before, week = Searches(), [], timedelta(days=7)
+    at, raised = NOON, 0
+    for _ in range(80):
+        at += timedelta(hours=chosen.randrange(20))
+        act = Act(at - timedelta(hours=chosen.choice((0, 0, 0, 5, 200))), chosen.choice("abc"))
+        plates = chosen.sample(texts, chosen.choice((1, 1, 2)))
+        searches.add(act, plates)
+        before.append((act, plates))
+        limits = {"acts_limit": 4, "cases_limit": 3}
+        found = {
+            one.plate: (one.at, len(one.places), one.searches.cases(one.places))
+            for one in searches.repeated(act.at, plates, week, **limits)
+        }
+        near = [(a, named) for a, named in before if abs(a.at - act.at) <= week]
+        asked = {text for _, named in near for text in named}
+        expected = {}
+        for plate in plates:
+            alike = [text for text in asked if of_one_plate(plate, text)]
+            plate = min(alike, key=lambda text: (-known_of(text), text))
+            of_it = [(a, n) for a, n in near if any(of_one_plate(plate, text) for text in n)]
+            if (when := reached(of_it, week, **limits)) is not None:
+                cases = sorted({a.case_number for a, _ in of_it})
+                expected[plate] = when, len(of_it), cases
+        assert found == expected
+        raised += len(found)
+        searches.drop_before(at - week, at - timedelta(hours=200) - week)
+    assert raised
 
 
 def chance_to_miss(population, misused, sample):

@@ -1,0 +1,158 @@
+"""The rules give the same findings, however many entries they process at once, and whichever process does so."""
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import text
+
+from services.audit.workers import recent, watch
+from services.audit.workers.watch import Watch
+from shared.core.policy import Policy
+from shared.events import PurposeRecord, RefusalsCounted
+from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
+
+EVENTS = 120
+PLATES = ("7ABC123", "7ABC12?", "7AB*123", "8XYZ999", "8XYZ9??", "4JKL456")
+CASES = ("26-1", "26-2", "26-3", None)
+KINDS = ("search", "search", "search", "refusal", "refusal", "unknown", "flood", "shown", "shown")
+
+
+@pytest.fixture
+def audit_settings(audit_settings):
+    limits = {"audit_refusals": 3, "audit_searches_per_hour": 2, "audit_plate_searches": 4}
+    return audit_settings.model_copy(update=limits)
+
+
+@pytest.fixture
+def policy(policy: Policy):
+    return replace(
+        policy, limits=replace(policy.limits, disclosed_finding=10, disclosed_refused=20)
+    )
+
+
+def some_events(clock, chosen):
+    """Return an event or two of a person of three: on time, hours late, or weeks late."""
+    kind = chosen.choice(KINDS)
+    late = timedelta(minutes=chosen.choice((0, 0, 0, 3, 100, 60_000)))
+    person = an_actor(f"person-{chosen.randrange(3)}", "Officer")
+    changes = {
+        "actor": person,
+        "occurred_at": clock.now() - late,
+        "elements": {"body": {"plate": chosen.choice(PLATES)}},
+        "purpose": PurposeRecord(kind="audit", case_number=chosen.choice(CASES)),
+    }
+    if kind == "search":
+        return [an_attempt(clock, **changes)]
+    if kind == "refusal":
+        return [an_attempt(clock, **changes, allowed=False)]
+    if kind == "unknown":
+        return [an_attempt(clock, **changes | {"actor": None}, allowed=False)]
+    if kind == "flood":
+        flood = RefusalsCounted(
+            occurred_at=clock.now(),
+            service="ingest",
+            client_address="192.0.2.7",
+            route="guard",
+            count=3,
+            since=clock.now(),
+            until=clock.now(),
+            allowed=False,
+        )
+        return [flood]
+    attempt = an_attempt(clock, **changes)
+    answer = a_disclosure(clock, attempt, count=chosen.randrange(5, 15))
+    picture = a_disclosure(clock, attempt, count=1, record_kind="crop")
+    return chosen.choice(([attempt, answer], [attempt, picture], [attempt, answer, picture]))
+
+
+@pytest.fixture
+async def logged(deliver, clock):
+    """A log of random events over some weeks, in bursts."""
+    chosen = Random(1)
+    for _ in range(EVENTS // 10):
+        events = []
+        for _ in range(10):
+            events += some_events(clock, chosen)
+            clock.advance(minutes=chosen.choice((1, 1, 9)))
+        await deliver(*events)
+        clock.advance(hours=chosen.choice((0, 1, 40)))
+
+
+@pytest.fixture
+def findings_of(logged, as_owner, query):
+    """Process the whole log from the start, with processes that alternate at random; return all findings."""
+
+    async def run(processes):
+        async with as_owner("audit") as connection:
+            for table in ("finding_steps", "findings", "cursors", "disclosed_days"):
+                await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+                await connection.execute(text(f"DELETE FROM {table}"))
+                await connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER USER"))
+        chosen = Random(2)
+        while await chosen.choice(processes)._check() is not None:
+            pass
+        return await query("SELECT * FROM findings ORDER BY finding_id")
+
+    return run
+
+
+@pytest.fixture
+def findings_by(findings_of, runtime, monkeypatch):
+    """The findings of one process, or of two that alternate, with so many entries at once."""
+
+    async def run(size, processes=1):
+        monkeypatch.setattr(watch, "LIMIT", size)
+        return await findings_of([Watch(runtime, runtime.settings) for _ in range(processes)])
+
+    return run
+
+
+@pytest.mark.clause("468.3.1(c)/increments")
+async def test_findings_do_not_depend_on_the_size_of_a_batch_or_on_the_process(
+    findings_by, findings_of, runtime, monkeypatch
+):
+    expected = await findings_by(1)
+    assert {row.kind for row in expected} == {
+        "late_entries",
+        "many_disclosed",
+        "many_searches",
+        "refused_access",
+        "repeated_plate_search",
+    }
+    assert len(expected) > 30
+    for size in (7, 1000):
+        assert await findings_by(size) == expected, size
+    assert await findings_by(7, processes=2) == expected
+    monkeypatch.setattr(recent, "MOST_FOLLOWED", 0)  # each reads what it needs anew
+    assert await findings_by(7, processes=2) == expected
+    monkeypatch.setattr(recent, "MOST_ACTS", 0)  # acts do not stay in memory
+    assert await findings_by(7) == expected
+
+
+@pytest.mark.clause("468.3.1(c)/increments")
+async def test_a_run_that_was_rolled_back_leaves_no_trace(
+    findings_by, findings_of, runtime, monkeypatch
+):
+    expected = await findings_by(20)
+    process = Watch(runtime, runtime.settings)
+    chosen, raised = Random(3), Watch._raise
+
+    async def fails(self, findings, found):
+        result = await raised(self, findings, found)
+        if chosen.random() < 0.4:
+            raise ZeroDivisionError
+        return result
+
+    monkeypatch.setattr(Watch, "_raise", fails)
+
+    class Retried:
+        async def _check(self):
+            while True:
+                try:
+                    return await process._check()
+                except ZeroDivisionError:
+                    continue
+
+    assert await findings_of([Retried()]) == expected
