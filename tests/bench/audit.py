@@ -259,6 +259,7 @@ class Bench:
                 [self.settings.signers[0].verifier],
                 cadence=self.settings.cadence,
                 now=self.clock.now(),
+                link=self.settings.database_link(),
             )
         return time.perf_counter() - began, verdict.ok
 

@@ -97,6 +97,7 @@ async def _verified(
             checkpoints,
             cadence=settings.cadence,
             now=datetime.now(UTC),
+            link=settings.database_link(),
         )
 
 

@@ -117,10 +117,17 @@ def _lacks(exc: Exception) -> Unreadable:
 def found_in(content: bytes) -> EntryFields:
     """Return the search fields of an entry. Raises: Unreadable if it has no valid id or time."""
     try:
-        entry = msgspec.json.decode(content)
+        return found_of(msgspec.json.decode(content))
+    except msgspec.DecodeError as exc:
+        raise _lacks(exc) from None
+
+
+def found_of(entry: Any) -> EntryFields:
+    """Return the search fields of a decoded entry. Raises: Unreadable if it has no valid id or time."""
+    try:
         said = entry["data"]
         return _found(entry, said, _moment_of(entry, said.get("occurred_at")), named=True)
-    except (msgspec.DecodeError, LookupError, AttributeError, TypeError) as exc:
+    except (LookupError, AttributeError, TypeError) as exc:
         raise _lacks(exc) from None
 
 

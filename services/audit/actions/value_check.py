@@ -12,7 +12,10 @@ from services.audit.store.values import Erased
 
 ERASED_TYPE = "alpr.values.erased."
 CERTIFIED_TYPE = "alpr.purge.changed."
-_MARKS = tuple(mark.encode() for mark in (f'"{DIGESTS}":', ERASED_TYPE, CERTIFIED_TYPE))
+MARKS = ERASED_TYPE.encode(), CERTIFIED_TYPE.encode()
+"""Texts of which an entry has one if it logs an erasing or a certificate."""
+
+_DIGESTS_MARK = f'"{DIGESTS}":'.encode()
 
 
 class Gone(NamedTuple):
@@ -20,6 +23,25 @@ class Gone(NamedTuple):
 
     purged_event: str
     places: frozenset[int] | None
+
+
+class ValuePart(msgspec.Struct, frozen=True):
+    """The sums of a check over a part of the log."""
+
+    compared: int
+    used: Mapping[str, tuple[int, int]]
+    """The first and last entry with groups that a purge erased, by the event id of the purge's entry."""
+    groups: Mapping[str, int]
+    """The number of these groups."""
+
+
+def digests_of(entry: Any) -> Mapping[str, str]:
+    """Return the digest of each group of a decoded entry, by name."""
+    try:
+        digests = entry["data"].get(DIGESTS, {})
+    except (LookupError, TypeError, AttributeError):
+        return {}  # the recount reports a text that is no entry
+    return digests if isinstance(digests, dict) else {}
 
 
 class ValueCheck:
@@ -42,20 +64,32 @@ class ValueCheck:
     def check_entry(
         self,
         seq: int,
-        content: bytes,
+        digests: Mapping[str, str],
         values: Sequence[Value],
         erased: Mapping[tuple[int, str], Sequence[Erased]],
     ) -> None:
-        """Compare one entry of a database with its values, and each missing value with the erasures."""
-        digests = self.digests(seq, content)
+        """Compare the digests of one entry of a database with its values, and missing values with the erasures."""
         gone = {
             name: [Gone(str(one.purged_event), one.places) for one in erased.get((seq, name), ())]
             for name in digests
         }
-        self.against(seq, digests, values, gone)
+        intact = self.against(seq, digests, values, gone)
         for value in values:
-            if value.name in digests and not any(faults_of(value, digests[value.name])):
+            if value.name in intact:
                 self._filed(seq, value)
+
+    def add_part(self, part: "ValuePart") -> None:
+        """Add the sums over a part of the log, which another check compared."""
+        self.compared += part.compared
+        self._groups.update(part.groups)
+        for purged_event, (first, last) in part.used.items():
+            self.erased_of(purged_event, first)
+            self.erased_of(purged_event, last)
+
+    @property
+    def part(self) -> "ValuePart":
+        """The sums so far."""
+        return ValuePart(self.compared, dict(self._used), dict(self._groups))
 
     def against(
         self,
@@ -63,8 +97,12 @@ class ValueCheck:
         digests: Mapping[str, str],
         values: Sequence[Stored],
         gone: Mapping[str, Sequence[Gone]],
-    ) -> None:
-        """Compare an entry's digests with its values and with their erasures, `gone`, by group name."""
+    ) -> set[str]:
+        """Compare an entry's digests with its values and with their erasures, `gone`, by group name.
+
+        Return the names of the groups that are present and match their digests.
+        """
+        intact = set[str]()
         there = {value.name: value for value in values}
         for name in sorted(there.keys() - digests.keys()):
             self._faults.add(
@@ -77,10 +115,12 @@ class ValueCheck:
                 self._groups[one.purged_event] += 1
             if name in there:
                 self.compared += 1
-                self._compare(seq, there[name], digest, erased)
+                if self._compare(seq, there[name], digest, erased):
+                    intact.add(name)
             elif not any(one.places is None for one in erased):
                 what = f"entry {seq}: the value of {name} is missing, and no purge erased it"
                 self._faults.add(what, seq)
+        return intact
 
     def erased_of(self, purged_event: str, seq: int) -> None:
         """Record that a purge's list of erased groups names an entry."""
@@ -89,7 +129,7 @@ class ValueCheck:
 
     def digests(self, seq: int, content: bytes) -> Mapping[str, str]:
         """Return the digest of each group of an entry, by name; record an erasing or a certificate that it logs."""
-        if not any(mark in content for mark in _MARKS):
+        if not any(mark in content for mark in (_DIGESTS_MARK, *MARKS)):
             return {}
         try:
             entry = msgspec.json.decode(content)
@@ -101,10 +141,9 @@ class ValueCheck:
                 if "certificate_sha256" in details:
                     digest = str(details["certificate_sha256"])
                     self._certificates.setdefault(str(data["run_id"]), digest)
-            digests = data.get(DIGESTS, {})
         except (msgspec.DecodeError, LookupError, TypeError, AttributeError):
             return {}  # the recount reports a text that is no entry
-        return digests if isinstance(digests, dict) else {}
+        return digests_of(entry)
 
     def _add_erased(self, seq: int, data: Mapping[str, Any]) -> None:
         """Record an erasing, and compare its certificate with the run's certificate in the log."""
@@ -115,10 +154,11 @@ class ValueCheck:
             what = f"entry {seq}: values were erased under another certificate of run {run_id}"
             self._faults.add(f"{what} than the log has", seq)
 
-    def _compare(self, seq: int, value: Stored, digest: str, gone: Sequence[Gone]) -> None:
+    def _compare(self, seq: int, value: Stored, digest: str, gone: Sequence[Gone]) -> bool:
+        """Compare a value with its digest and its erasures; return whether it matches the digest."""
         for fault in faults_of(value, digest):
             self._faults.add(f"entry {seq}: {fault}", seq)
-            return
+            return False
         if any(one.places is None for one in gone):
             self._faults.add(f"entry {seq}: {value.name} was erased, but is present", seq)
         erased = {place for one in gone for place in one.places or ()}
@@ -129,6 +169,7 @@ class ValueCheck:
         for place in sorted(erased - missing):
             what = f"entry {seq}: record {place} of {value.name} was erased, but is present"
             self._faults.add(what, seq)
+        return True
 
     def _filed(self, seq: int, value: Value) -> None:
         """Compare the index columns of a value, which matches its digest, with its content."""

@@ -1,5 +1,6 @@
 """Verification of the stored log and of its exports."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,17 +12,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.actions.export import Disclosed, ErasedBefore, Line, Opening, Signature, as_line
 from services.audit.actions.exported_values import ExportedValues
-from services.audit.actions.preparation import found_in
+from services.audit.actions.range_check import CheckedRange, padded
+from services.audit.actions.ranges import checked_ranges
 from services.audit.actions.value_check import ValueCheck
-from services.audit.domain.proofs import GENESIS
+from services.audit.domain.proofs import GENESIS, STORED_LEVEL
 from services.audit.domain.recount import Cadence, Faults, LogReport, Recount
 from services.audit.domain.sealing import Unreadable
 from services.audit.store.checkpoints import Checkpoints
-from services.audit.store.log import STORED_LEVEL, Log, Row
+from services.audit.store.log import Log, Row
 from services.audit.store.values import Values
-from shared.core.errors import AlprError
+from shared.core.errors import InternalFault
 from shared.core.merkle import HASH_BYTES, Frontier, Hash, Node, Span
 from shared.core.signed_notes import Verifier
+from shared.postgres.settings import DatabaseLink
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """The most bytes of a line: an event has at most 900,000 bytes, and JSON escapes a byte with six at most."""
@@ -37,6 +40,7 @@ async def verify_stored(
     *,
     cadence: Cadence,
     now: datetime,
+    link: DatabaseLink | None = None,
 ) -> LogReport:
     """Recompute the whole log in the database, in one snapshot.
 
@@ -48,57 +52,90 @@ async def verify_stored(
         outside_notes: notes of checkpoints that outsiders saved.
         cadence: the interval of checkpoints; the newest entries may be unsigned for twice as long.
         now: the time at which to compute the age of unsigned entries.
+        link: the database, for processes of their own that share the work; None for none.
 
     Raises: BadNote if `keys` is empty.
     """
-    log, checkpoints = Log(connection), Checkpoints(connection)
+    log, checkpoints, values = Log(connection), Checkpoints(connection), Values(connection)
     await log.snapshot()
     recount = Recount(origin, keys)
     recount.expect_checkpoints(outside_notes)
-    nodes: dict[Node, Hash] = {}
-    tree = Frontier()
+    tree, check = _Ranges(recount), ValueCheck(recount.faults)
     signed_to = -1
-    values, check = Values(connection), ValueCheck(recount.faults)
-    async for rows in log.rows(Span(0, await log.size())):
-        signed = {s.size: s for s in await checkpoints.between(signed_to, rows[-1].seq + 1)}
-        signed_to = rows[-1].seq + 1
-        span = rows[0].seq, rows[-1].seq + 1
-        sealed, erased = await values.of_span(*span), await values.erased(*span)
-        for row in rows:
-            _recount_row(recount, row)
-            check.check_entry(row.seq, row.content, sealed.get(row.seq, ()), erased)
-            nodes.update(n for n in tree.append(row.leaf) if n[0].level >= STORED_LEVEL)
-            if (stored := signed.pop(row.seq + 1, None)) is not None:
-                recount.sign(stored.note)
-        for stored in signed.values():
-            recount.sign(stored.note)
+    async with checked_ranges(connection, await log.size(), link) as ranges:
+        beyond = await values.beyond()
+        async for checked in ranges:
+            if not checked.size:
+                continue
+            notes = [(s.size, s.note) for s in await checkpoints.between(signed_to, checked.end)]
+            signed_to = checked.end
+            tree.add(checked, notes, check)
+            check.add_part(checked.values)
     for stored in await checkpoints.beyond(signed_to):
         recount.beyond(stored.note)
     await _check_signed(log, recount, cadence, now)
-    await _check_nodes(log, nodes, recount.faults)
+    await _check_nodes(log, tree.nodes, recount.faults)
     for erasure in await values.erasures():
         digest = sha256()
         async for line in values.lines(erasure):
             digest.update(line.encode())
         on_record = (str(erasure.erased_event), erasure.certificate_sha256.hex())
         check.list_of(str(erasure.purged_event), digest.hexdigest(), on_record=on_record)
-    sums = check.ended(await values.beyond())
+    sums = check.ended(beyond)
     return replace(recount.verdict(), erased=sums, values=check.compared)
 
 
-def _recount_row(recount: Recount, row: Row) -> None:
-    recount.add_entry(row.seq, row.content, row.entry_hash, row.leaf)
-    try:
-        found = found_in(row.content)
-    except AlprError:
-        recount.faults.add(f"entry {row.seq}: its text is not a valid entry", row.seq)
-        return
-    if found != row.found:
-        altered = [n for n in found.__struct_fields__ if getattr(found, n) != getattr(row.found, n)]
-        recount.faults.add(
-            f"entry {row.seq}: it is indexed with another {', '.join(altered)} than its text has",
-            row.seq,
-        )
+class _Ranges:
+    """Joins checked ranges: the tree over them, the checkpoints, and the entries that the recount must read."""
+
+    def __init__(self, recount: Recount) -> None:
+        self._recount = recount
+        self._stored: Frontier | None = None
+        """The tree of the stored leaf hashes, once they differ from those of the texts."""
+        self.nodes: dict[Node, Hash] = {}
+
+    def add(
+        self, checked: CheckedRange, notes: Sequence[tuple[int, str]], check: ValueCheck
+    ) -> None:
+        """Add the next range, with the sizes and notes of the log's own checkpoints up to its end.
+
+        Raises: InternalFault if it does not follow the range before it.
+        """
+        recount, own = self._recount, deque(notes)
+        if (checked.expected, checked.before) != (recount.next, padded([recount.last])):
+            raise InternalFault("a range of the log was checked against another entry before it")
+        if checked.stored_leaves and self._stored is None:
+            self._stored = recount.frontier.copy()
+        leaves, chain = _hashes(checked.leaves), _hashes(checked.chain)
+        notable, place = deque(checked.notable), 0
+        while place < checked.size:
+            until = notable[0].place if notable else checked.size
+            kept = recount.compared_next
+            for size in (own[0][0] if own else None, kept):
+                if size is not None and size > recount.next:
+                    until = min(until, place + size - recount.next)
+            if until > place:
+                completed = recount.add_run(leaves[place:until], chain[until - 1])
+                place = until
+            else:
+                one = notable.popleft()
+                completed = recount.add_checked(
+                    one.seq, leaves[place], chain[place], one.deviations, one.content
+                )
+                check.digests(one.seq, one.content)
+                place += 1
+            if self._stored is None:
+                self.nodes.update(completed)
+            while own and own[0][0] <= recount.next:
+                recount.sign(own.popleft()[1])
+        recount.faults.count += checked.uncounted
+        if self._stored is not None:
+            for leaf in _hashes(checked.stored_leaves or checked.leaves):
+                self.nodes.update(self._stored.append(leaf, STORED_LEVEL))
+
+
+def _hashes(joined: bytes) -> list[Hash]:
+    return [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]
 
 
 async def _check_signed(log: Log, recount: Recount, cadence: Cadence, now: datetime) -> None:

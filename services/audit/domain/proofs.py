@@ -12,6 +12,10 @@ GENESIS = bytes(HASH_BYTES)
 """The chain hash before the first entry."""
 
 
+STORED_LEVEL = 8
+"""The lowest level of stored subtrees: complete ones of 2**8 entries or more."""
+
+
 def chained(previous: Hash, leaf: Hash) -> Hash:
     """Return an entry's hash in the chain: over the hash before it and its own leaf hash."""
     return sha256(previous + leaf).digest()

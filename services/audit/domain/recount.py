@@ -6,10 +6,11 @@ checkpoints one by one, in the log's order, without storing them.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from services.audit.domain.proofs import GENESIS, chained, verify_consistency
+from services.audit.domain.proofs import GENESIS, STORED_LEVEL, chained, verify_consistency
 from services.audit.domain.succession import Succession, key_change
-from shared.core.merkle import Frontier, Hash, leaf_hash
+from shared.core.merkle import Frontier, Hash, Node, leaf_hash
 from shared.core.signed_notes import BadNote, Checkpoint, Verifier
 
 MAX_FAULTS = 1000
@@ -104,6 +105,36 @@ class LogReport:
         return not self.fault_count
 
 
+class Deviation(NamedTuple):
+    """A fault of one entry that shows without the entries before it, and the entry that is wrong."""
+
+    what: str
+    seq: int
+
+
+def check_hashes(
+    expected: int, last: Hash, seq: int, content: bytes, entry_hash: Hash, leaf: Hash | None = None
+) -> tuple[Hash, list[Deviation]]:
+    """Return the leaf hash of an entry's text, and how the entry deviates from it and from the entry before.
+
+    The chain continues from the stored hash, so that an altered entry adds one fault and its successors add no other.
+
+    Args:
+        expected: its number, if none is missing before it.
+        last: the stored chain hash of the entry before it.
+    """
+    found = []
+    if seq != expected:
+        what = f"entry {expected} is missing, {seq} is in its place"
+        found.append(Deviation(what, min(seq, expected)))
+    computed = leaf_hash(content)
+    if leaf is not None and leaf != computed:
+        found.append(Deviation(f"entry {seq}: its leaf hash is not that of its text", seq))
+    if entry_hash != chained(last, computed):
+        found.append(Deviation(f"entry {seq}: its chain hash is wrong", seq))
+    return computed, found
+
+
 class Recount:
     """Checks each entry, and each checkpoint after the last entry that it covers, and collects the faults."""
 
@@ -160,32 +191,67 @@ class Recount:
             self._checkpoints.setdefault(size, []).append(note)
         self._compare_checkpoints()
 
+    @property
+    def last(self) -> Hash:
+        """The chain hash of the last entry, as stored."""
+        return self._last
+
+    @property
+    def compared_next(self) -> int | None:
+        """The next size at which checkpoints kept elsewhere are compared; None if there is none."""
+        return min((size for size in self._checkpoints if size > self.next), default=None)
+
     def add_entry(
         self, seq: int, content: bytes, entry_hash: Hash, leaf: Hash | None = None
     ) -> None:
-        """Recompute the next entry's hashes and compare them with the stored ones.
+        """Recompute the next entry's hashes and compare them with the stored ones."""
+        computed, deviations = check_hashes(self.next, self._last, seq, content, entry_hash, leaf)
+        self.add_checked(seq, computed, entry_hash, deviations, content)
 
-        The chain continues from the stored hash, so that an altered entry adds one fault and its successors add no
-        other.
+    def add_checked(
+        self,
+        seq: int,
+        computed: Hash,
+        entry_hash: Hash,
+        deviations: Iterable[Deviation],
+        content: bytes,
+    ) -> list[tuple[Node, Hash]]:
+        """Add an entry that is compared already; return the stored subtrees that it completes.
+
+        Args:
+            seq: its number.
+            computed: the leaf hash of its text.
+            entry_hash: the stored hash, from which the chain continues.
+            deviations: what was found wrong with it.
+            content: its text, or any other without a change of the key.
         """
         self._leave()
-        if seq != self.next:
-            what = f"entry {self.next} is missing, {seq} is in its place"
-            self.faults.add(what, min(seq, self.next))
+        for what, where in deviations:
+            self.faults.add(what, where)
         self.next = seq + 1
-        computed = leaf_hash(content)
-        if leaf is not None and leaf != computed:
-            self.faults.add(f"entry {seq}: its leaf hash is not that of its text", seq)
-        if entry_hash != chained(self._last, computed):
-            self.faults.add(f"entry {seq}: its chain hash is wrong", seq)
         self._last = entry_hash
-        self.frontier.append(computed)
+        completed = self.frontier.append(computed, STORED_LEVEL)
         try:
             if (change := key_change(seq, content)) is not None:
                 self._keys.add_change(change)
         except BadNote as exc:
             self.faults.add(f"entry {seq}: {exc}", seq)
         self._compare_checkpoints()
+        return completed
+
+    def add_run(self, computed: Sequence[Hash], entry_hash: Hash) -> list[tuple[Node, Hash]]:
+        """Add entries that follow each other, deviate in nothing and change no key; return the subtrees as above.
+
+        No checkpoint is of a size between the first and the last of them. `entry_hash` is the last one's.
+        """
+        self._leave()
+        append, completed = self.frontier.append, list[tuple[Node, Hash]]()
+        for leaf in computed:
+            completed += append(leaf, STORED_LEVEL)
+        self.next += len(computed)
+        self._last = entry_hash
+        self._compare_checkpoints()
+        return completed
 
     def prove_key(self, seq: int, entry: bytes, path: Sequence[Hash], note: str) -> None:
         """Apply a change of the key from before the first entry, by its proof."""

@@ -16,7 +16,8 @@ from shared.core.signed_notes import BadNote, Checkpoint, NotSigned, Verifier
 from shared.events import SigningKeyChanged
 
 SIGNS: Final = "checkpoints"
-_MARK = f'"{SigningKeyChanged.TOPIC}.v'.encode()
+KEY_MARK = f'"{SigningKeyChanged.TOPIC}.v'.encode()
+"""A text that an entry has if it changes the key."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def key_change(seq: int, content: bytes) -> KeyChange | None:
 
     Raises: BadNote if its keys are invalid.
     """
-    if _MARK not in content:
+    if KEY_MARK not in content:
         return None
     entry: dict[str, Any] = msgspec.json.decode(content)
     data = entry.get("data")

@@ -1,5 +1,6 @@
 """The log's tables. One lock guards appends, which come in batches; stored entries never change."""
 
+import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,17 +12,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.entries import Entry, EntryFields
-from services.audit.domain.proofs import GENESIS, chained, hashes_of, nodes_of
+from services.audit.domain.proofs import GENESIS, STORED_LEVEL, chained, hashes_of, nodes_of
 from services.audit.domain.sealing import Value
 from services.audit.store.values import COLUMNS as VALUE_COLUMNS
 from services.audit.store.values import Erased
 from shared.core.merkle import Frontier, Hash, Node, Span, fold, root_of
-
-STORED_LEVEL = 8
-"""The lowest level of stored subtrees: complete ones of 2**8 entries or more."""
+from shared.postgres.database import driver_of
 
 _FOUND = tuple(EntryFields.__struct_fields__)
 _COLUMNS = ("seq", "entry", "leaf_hash", "entry_hash", "appended_at", *_FOUND)
+_SNAPSHOT = re.compile(r"[0-9A-F-]+")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('audit-log'), hashtext(current_schema()))")
 ROW_COLUMNS = ", ".join(_COLUMNS)
 
@@ -51,6 +51,13 @@ class _Statements:
                 WHERE p.low < p.high
             ) SELECT max(low) FROM probe
             """  # noqa: S608
+        )
+        self.texts = (
+            f"SELECT seq, entry, leaf_hash, entry_hash, {', '.join(_FOUND)} FROM {entries}"  # noqa: S608
+            " WHERE seq >= $1 AND seq < $2 ORDER BY seq LIMIT $3"
+        )
+        self.before = text(
+            f"SELECT seq, entry_hash FROM {entries} WHERE seq < :seq ORDER BY seq DESC LIMIT 1"  # noqa: S608
         )
         self.leaves = text(f"SELECT leaf_hash {span}")
         self.page = text(f"SELECT {ROW_COLUMNS} {span} LIMIT :limit")
@@ -134,11 +141,21 @@ class Log:
         """Wait for the append lock and hold it until the transaction ends."""
         await self._connection.execute(_LOCK)
 
-    async def snapshot(self) -> None:
-        """Read from one snapshot of the log until the transaction ends. Call this before any other statement."""
+    async def snapshot(self, exported: str | None = None) -> None:
+        """Read from one snapshot of the log until the transaction ends. Call this before any other statement.
+
+        `exported`: another transaction's, which must be open, as `export_snapshot` gives it.
+        """
         await self._connection.execute(
             text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         )
+        if exported is not None and _SNAPSHOT.fullmatch(exported):
+            await self._connection.execute(text(f"SET TRANSACTION SNAPSHOT '{exported}'"))
+
+    async def export_snapshot(self) -> str:
+        """Return this transaction's snapshot for other connections, to read the same log."""
+        found = await self._connection.execute(text("SELECT pg_export_snapshot()"))
+        return str(found.scalar_one())
 
     async def size(self) -> int:
         """Return the number of entries."""
@@ -192,8 +209,7 @@ class Log:
 
     async def _copy(self, table: str, columns: Sequence[str], rows: Sequence[Any]) -> None:
         """Insert rows by COPY, in the current transaction. INSERT, with its many arrays, costs twice as much."""
-        raw = await self._connection.get_raw_connection()
-        driver: Any = raw.driver_connection
+        driver = await driver_of(self._connection)
         await driver.copy_records_to_table(table, records=rows, columns=columns)
 
     async def leaves(self, span: Span) -> list[Hash]:
@@ -245,6 +261,23 @@ class Log:
                 return
             yield [row_of(row) for row in found]
             start = found[-1].seq + 1
+
+    async def texts(self, span: Span, *, page: int = 2000) -> AsyncIterator[Sequence[Any]]:
+        """Yield a span's entries in lists of at most `page`: number, text, leaf hash, chain hash, search fields."""
+        driver = await driver_of(self._connection)
+        start = span.start
+        while start < span.end:
+            found = await driver.fetch(self._statements.texts, start, span.end, page)
+            if not found:
+                return
+            yield found
+            start = found[-1][0] + 1
+
+    async def before(self, seq: int) -> tuple[int, Hash]:
+        """Return the number that follows the last entry before `seq`, and that entry's chain hash."""
+        found = await self._connection.execute(self._statements.before, {"seq": seq})
+        row = found.one_or_none()
+        return (0, GENESIS) if row is None else (row.seq + 1, row.entry_hash)
 
     async def stored_nodes(self) -> AsyncIterator[tuple[Node, Hash]]:
         """Yield each stored subtree with its root hash, by level and number."""
