@@ -110,8 +110,8 @@ class _Ranges:
         notable, place = deque(checked.notable), 0
         while place < checked.size:
             until = notable[0].place if notable else checked.size
-            kept = recount.compared_next
-            for size in (own[0][0] if own else None, kept):
+            outside = recount.compared_next
+            for size in (own[0][0] if own else None, outside):
                 if size is not None and size > recount.next:
                     until = min(until, place + size - recount.next)
             if until > place:

@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 SLACK = timedelta(hours=1)
 """An event this much older than others of its person needs no query."""
 
-KEPT = timedelta(days=1)
+TRIMMED_EVERY = timedelta(days=1)
 """A person's acts are dropped once a day, not after each run, which would compare each of them."""
 
 SEARCHES = frozenset({Permission.RECORD_SEARCH.value, Permission.RECORD_EXPORT.value})
@@ -214,7 +214,7 @@ class Recent:
                 self._refused = {name: acts for name, acts in self._refused.items() if acts}
         for person_id, at in earliest.items():
             person, since = self._people[person_id], before(at, SLACK)
-            if since - person.since > KEPT:
+            if since - person.since > TRIMMED_EVERY:
                 person.since = since
                 person.searches.drop_before(before(since, HOUR), before(since, self._plates_within))
             held = len(person.searches)

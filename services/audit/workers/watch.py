@@ -208,20 +208,20 @@ class Watch:
 
     async def _disclosed(self, stream: Stream, kinds: Kinds) -> list[FindingRaised]:
         """Return findings of people to whom all services together showed too many records in a day (ADR-0040)."""
-        shown = [
+        disclosures = [
             (s, s.disclosure)
             for s in kinds.of(RecordsDisclosed)
             if s.permission not in PUSHED and s.person_id
             if not s.person_id.startswith("system:")
         ]
         pictures = {
-            s.attempt_id for s, one in shown if one.record_kind in PICTURES and s.attempt_id
+            s.attempt_id for s, one in disclosures if one.record_kind in PICTURES and s.attempt_id
         }
         answered = await stream.answered(pictures) if pictures else {}
         # A picture counts unless an earlier answer of the same attempt showed its record and offered it.
         counted = [
             ((str(s.person_id), s.occurred_at.astimezone(UTC).date()), s, count)
-            for s, one in shown
+            for s, one in disclosures
             if one.record_kind not in PICTURES or not _is_answered(s, answered)
             if (count := min(one.count, MOST_COUNTED)) > 0
         ]
