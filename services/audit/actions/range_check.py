@@ -17,13 +17,10 @@ from services.audit.domain.entries import EntryFields
 from services.audit.domain.recount import MAX_FAULTS, Deviation, Faults, check_hashes
 from services.audit.domain.sealing import Value
 from services.audit.domain.succession import KEY_MARK
-from services.audit.store.log import Log
+from services.audit.store.log import Log, Text
 from services.audit.store.values import Erased, Values
 from shared.core.errors import AlprError
 from shared.core.merkle import HASH_BYTES, Hash, Span
-
-_FIRST_FIELD = 4
-"""The place of the first search field in a row of `Log.texts`."""
 
 _MARKS = (KEY_MARK, *MARKS)
 
@@ -71,7 +68,7 @@ async def check_range(connection: AsyncConnection, span: Span) -> CheckedRange:
     log, values = Log(connection), Values(connection)
     check = _RangeCheck(*await log.before(span.start))
     async for rows in log.texts(span):
-        here = rows[0][0], rows[-1][0] + 1
+        here = rows[0].seq, rows[-1].seq + 1
         check.add_page(rows, await values.of_span(*here), await values.erased(*here))
     return check.result()
 
@@ -91,13 +88,13 @@ class _RangeCheck:
 
     def add_page(
         self,
-        rows: Sequence[Sequence[Any]],
+        rows: Sequence[Text],
         values: Mapping[int, Sequence[Value]],
         erased: Mapping[tuple[int, str], Sequence[Erased]],
     ) -> None:
-        """Check entries, as `Log.texts` has them, with their values and erasures."""
+        """Check entries with their values and erasures."""
         for row in rows:
-            seq, content, leaf, entry_hash = row[:_FIRST_FIELD]
+            seq, content, leaf, entry_hash, _ = row
             computed, found = check_hashes(self._next, self._last, seq, content, entry_hash, leaf)
             entry, fault = _decoded(row)
             found += fault
@@ -142,19 +139,18 @@ class _RangeCheck:
         self._notable.append(Notable(len(self._leaves), seq, content, listed))
 
 
-def _decoded(row: Sequence[Any]) -> tuple[Any, list[Deviation]]:
+def _decoded(row: Text) -> tuple[Any, list[Deviation]]:
     """Return a row's entry, decoded, and how its search fields deviate."""
-    seq, entry = row[0], None
+    seq, entry = row.seq, None
     try:
-        entry = msgspec.json.decode(row[1])
+        entry = msgspec.json.decode(row.content)
         found = astuple(found_of(entry))
     except (msgspec.DecodeError, AlprError):
         return entry, [Deviation(f"entry {seq}: its text is not a valid entry", seq)]
-    stored = tuple(row[_FIRST_FIELD:])
-    if found == stored:
+    if found == row.fields:
         return entry, []
     names = EntryFields.__struct_fields__
-    altered = [n for n, a, b in zip(names, found, stored, strict=True) if a != b]
+    altered = [n for n, a, b in zip(names, found, row.fields, strict=True) if a != b]
     what = f"entry {seq}: it is indexed with another {', '.join(altered)} than its text has"
     return entry, [Deviation(what, seq)]
 

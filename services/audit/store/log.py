@@ -129,6 +129,16 @@ class Row:
         return sorted({*self.found.plates, *sealed})
 
 
+class Text(NamedTuple):
+    """A stored entry to verify: its text, what is stored of it, and the values of `EntryFields`."""
+
+    seq: int
+    content: bytes
+    leaf: Hash
+    entry_hash: Hash
+    fields: tuple[Any, ...]
+
+
 class Log:
     """The only code that touches the entries. It has no statement that changes a stored entry."""
 
@@ -262,16 +272,16 @@ class Log:
             yield [row_of(row) for row in found]
             start = found[-1].seq + 1
 
-    async def texts(self, span: Span, *, page: int = 2000) -> AsyncIterator[Sequence[Any]]:
-        """Yield a span's entries in lists of at most `page`: number, text, leaf hash, chain hash, search fields."""
+    async def texts(self, span: Span, *, page: int = 2000) -> AsyncIterator[list[Text]]:
+        """Yield the entries of a span in lists of at most `page`."""
         driver = await driver_of(self._connection)
         start = span.start
         while start < span.end:
             found = await driver.fetch(self._statements.texts, start, span.end, page)
             if not found:
                 return
-            yield found
-            start = found[-1][0] + 1
+            yield [Text(row[0], row[1], row[2], row[3], tuple(row[4:])) for row in found]
+            start = found[-1]["seq"] + 1
 
     async def before(self, seq: int) -> tuple[int, Hash]:
         """Return the number that follows the last entry before `seq`, and that entry's chain hash."""
