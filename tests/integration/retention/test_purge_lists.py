@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.retention.domain.signing import canonical
-from services.retention.store import purged as staged
+from services.retention.store import slices
 from services.retention.workers import purge_lists
 from shared.core.errors import DependencyDown
 from shared.events import PurgeChanged, PurgeList, RecordsPurged
@@ -53,7 +53,7 @@ async def listed(retention, event):
 
 @pytest.mark.clause("wall/purge-list")
 async def test_the_list_names_all_that_is_gone_and_all_that_a_hold_keeps(retention, monkeypatch):
-    monkeypatch.setattr(staged, "PAGE", 2)
+    monkeypatch.setattr(slices, "PAGE", 2)
     gone = [
         *(a_read(f"1OLD00{n}", WHOLE_MONTH + timedelta(days=n)) for n in range(5)),
         *(a_read(f"1OLD00{n}", PART_OF_MONTH) for n in range(3)),
@@ -67,7 +67,7 @@ async def test_the_list_names_all_that_is_gone_and_all_that_a_hold_keeps(retenti
     assert await listed(retention, event) == (records(*gone), records(*held))
     assert (run["reads"] + run["captures"], run["kept_under_hold"]) == (11, 2)
     assert (event.purge_list.purged, event.purge_list.held) == (11, 2)
-    assert await retention.fetch("SELECT 1 FROM purged_records") == []
+    assert await retention.fetch("SELECT 1 FROM purge_slices") == []
 
 
 @pytest.mark.clause("wall/purge-list")
@@ -167,20 +167,22 @@ async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, mo
     await retention.store(first, second)
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
-    take = retention.running.purger._run_step
+    destroyer = retention.running.purger._destroyer
+    take = destroyer._run_step
 
     async def step_then_withdraw(run, step):
-        await take(run, step)
+        found = await take(run, step)
         if len(await left(retention)) == 1:
             await retention.client.post(
                 f"/v1/purge-runs/{leave['run_id']}/withdrawal",
                 json={"note": "stop"},
                 headers=retention.authority.headers(**AUTHORISER),
             )
+        return found
 
-    monkeypatch.setattr(retention.running.purger, "_run_step", step_then_withdraw)
+    monkeypatch.setattr(destroyer, "_run_step", step_then_withdraw)
     await retention.running.purger.work()
-    monkeypatch.setattr(retention.running.purger, "_run_step", take)
+    monkeypatch.setattr(destroyer, "_run_step", take)
     assert await left(retention) == ["1OLD002"]
     await purge(retention)
     [event] = await retention.emitted(RecordsPurged)
