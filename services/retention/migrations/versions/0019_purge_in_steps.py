@@ -64,7 +64,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN substr(sha256(CAST(CAST(record_id AS text) AS bytea)), 1, 16)
 """
 
-# Held records before their originals are destroyed are in both tables; whoever reads both reads this view.
+# Held records are in both tables until their originals are destroyed. Readers of both tables read this view.
 ONCE = """
 CREATE VIEW kept_reads AS
     SELECT h.* FROM held_reads h
