@@ -20,7 +20,7 @@ from services.retention.store.locks import HOLDS, MONTH, Locks
 from services.retention.store.partitions import TABLES, Month, Partitions
 from services.retention.store.replica import ReplicaMarks
 from services.retention.store.runs import Runs
-from services.retention.store.slices import BUCKETS, Counts, Slice, Slices, Span
+from services.retention.store.slices import BUCKETS, IN_SPAN, Counts, Slice, Slices, Span
 
 LONGEST_WAIT_MS = 20
 """Longest wait of the transaction that drops a month for its locks; storing and searching wait behind it."""
@@ -45,17 +45,16 @@ _COUNT_ROWS = text(
                                  LIMIT :limit) AS c)
     """
 )
-_RANGE = "r.captured_at >= :start AND r.captured_at < :end"
 _HOLD_CAPTURES_OF_READS = text(
     f"""
     INSERT INTO held_captures SELECT r.* FROM captures r
-    WHERE {_RANGE} AND EXISTS (SELECT FROM held_reads h WHERE h.capture_id = r.capture_id)
+    WHERE {IN_SPAN} AND EXISTS (SELECT FROM held_reads h WHERE h.capture_id = r.capture_id)
     ON CONFLICT DO NOTHING
     """  # noqa: S608 - constants
 )
 _DELETE_FLAGS = tuple(
     text(
-        f"DELETE FROM {table} r WHERE {_RANGE}"  # noqa: S608 - constants
+        f"DELETE FROM {table} r WHERE {IN_SPAN}"  # noqa: S608 - constants
         " AND NOT EXISTS (SELECT FROM held_reads h WHERE h.read_id = r.read_id)"
     )
     for table in ("hits", "pass_reads")
@@ -270,7 +269,7 @@ class Destruction:
         for flags in _DELETE_FLAGS:
             await self._connection.execute(flags, span._asdict())
         for table in TABLES:
-            statement = f"DELETE FROM {table} r WHERE {_RANGE}"  # noqa: S608 - constants
+            statement = f"DELETE FROM {table} r WHERE {IN_SPAN}"  # noqa: S608 - constants
             await self._connection.execute(text(statement), span._asdict())
         await slices.add_change(span)
         await self._check_holds(in_force)
@@ -290,7 +289,7 @@ class Destruction:
             for table, held in _tables_of(hold):
                 statement = (
                     f"INSERT INTO held_{table} SELECT r.* FROM {table} r"  # noqa: S608 - constants
-                    f" WHERE {_RANGE} AND {held.sql} ON CONFLICT DO NOTHING"
+                    f" WHERE {IN_SPAN} AND {held.sql} ON CONFLICT DO NOTHING"
                 )
                 named = {**span._asdict(), **held.parameters}
                 copied += (await self._connection.execute(text(statement), named)).rowcount

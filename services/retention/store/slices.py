@@ -67,7 +67,9 @@ _ADD = text(
     VALUES (:run_id, :start, :end, :holds, :seen_change) RETURNING slice_id
     """
 )
-_RANGE = "r.captured_at >= :start AND r.captured_at < :end"
+IN_SPAN = "r.captured_at >= :start AND r.captured_at < :end"
+"""The condition that a record `r` was captured in a span, with the span's bounds as parameters."""
+
 # OFFSET 0 keeps Postgres from computing each digest twice.
 _DIGESTS = {
     kind: text(
@@ -76,7 +78,7 @@ _DIGESTS = {
             INSERT INTO slice_digests (slice_id, kind, bucket, digests)
             SELECT :slice_id, {number}, get_byte(d.digest, 0) * {BUCKETS} / 256, string_agg(d.digest, '')
             FROM (
-                SELECT id_digest_bytes(r.{kind}_id) AS digest FROM {kind}s r WHERE {_RANGE}
+                SELECT id_digest_bytes(r.{kind}_id) AS digest FROM {kind}s r WHERE {IN_SPAN}
                 AND NOT EXISTS (SELECT FROM held_{kind}s h WHERE h.{kind}_id = r.{kind}_id) OFFSET 0
             ) AS d GROUP BY 3 RETURNING octet_length(digests) / {DIGEST_BYTES} AS rows
         )
@@ -89,13 +91,13 @@ _OBJECTS = text(
     f"""
     WITH keys AS (
         SELECT DISTINCT key FROM (
-            SELECT r.crop_key AS key FROM reads r WHERE {_RANGE} AND r.crop_key IS NOT NULL
+            SELECT r.crop_key AS key FROM reads r WHERE {IN_SPAN} AND r.crop_key IS NOT NULL
             UNION ALL
-            SELECT r.image_key FROM reads r WHERE {_RANGE} AND r.image_key IS NOT NULL
+            SELECT r.image_key FROM reads r WHERE {IN_SPAN} AND r.image_key IS NOT NULL
                 AND NOT EXISTS (SELECT FROM captures c WHERE c.capture_id = r.capture_id AND c.captured_at >= :start
                                 AND c.captured_at < :end)
             UNION ALL
-            SELECT r.object_key FROM captures r WHERE {_RANGE}
+            SELECT r.object_key FROM captures r WHERE {IN_SPAN}
         ) AS of_span
         WHERE NOT EXISTS (SELECT FROM held_reads h WHERE h.crop_key = key)
             AND NOT EXISTS (SELECT FROM held_reads h WHERE h.image_key = key)
@@ -112,7 +114,7 @@ _OBJECTS = text(
 _PLATES = text(
     f"""
     INSERT INTO slice_plates (slice_id, plates)
-    SELECT :slice_id, array_agg(DISTINCT r.plate_id) FROM reads r WHERE {_RANGE} HAVING count(*) > 0
+    SELECT :slice_id, array_agg(DISTINCT r.plate_id) FROM reads r WHERE {IN_SPAN} HAVING count(*) > 0
     """  # noqa: S608 - constants
 )
 _COUNT = text(

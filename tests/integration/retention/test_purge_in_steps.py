@@ -13,8 +13,15 @@ from services.retention.workers.cleaner import Cleaner
 from shared.events import RecordsPurged
 from tests.integration.retention.conftest import JPEG, a_capture, a_hit, a_read
 from tests.integration.retention.holding import place, release
-from tests.integration.retention.purging import NOON, authorise, execute, left, propose
-from tests.integration.retention.test_purge_lists import listed, records
+from tests.integration.retention.purging import (
+    NOON,
+    authorise,
+    execute,
+    left,
+    listed,
+    propose,
+    records,
+)
 
 MONTH = datetime(2025, 2, 10, tzinfo=UTC)
 

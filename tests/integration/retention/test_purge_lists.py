@@ -12,7 +12,7 @@ from services.retention.store import slices
 from services.retention.workers import purge_lists
 from shared.core.errors import DependencyDown
 from shared.events import PurgeChanged, PurgeList, RecordsPurged
-from shared.objects.purge_list import ListReader, Record
+from shared.objects.purge_list import ListReader
 from tests.integration.retention.conftest import a_capture, a_read
 from tests.integration.retention.holding import place, release
 from tests.integration.retention.purging import (
@@ -22,33 +22,14 @@ from tests.integration.retention.purging import (
     authorise,
     execute,
     left,
+    listed,
     propose,
     purge,
+    records,
 )
 
 WHOLE_MONTH = datetime(2025, 2, 10, tzinfo=UTC)
 PART_OF_MONTH = DUE - timedelta(hours=2)
-
-
-def records(*events):
-    """Return the lines that a list has for reads and captures, in its order."""
-    return sorted(
-        Record.of("read", event.read_id)
-        if hasattr(event, "read_id")
-        else Record.of("capture", event.capture.capture_id)
-        for event in events
-    )
-
-
-async def listed(retention, event):
-    """Return the records in the list of a `records.purged`: the destroyed ones, and those that holds retain."""
-    reader = ListReader(retention.objects, event.run_id, event.purge_list)
-    return tuple(
-        [
-            [record async for part in reader.section(name) for record in part]
-            for name in ("purged", "held")
-        ]
-    )
 
 
 @pytest.mark.clause("wall/purge-list")
