@@ -62,10 +62,10 @@ class Pace:
     def __init__(self) -> None:
         self.rows = 4 * FEWEST
 
-    def learn(self, rows: int, took_s: float) -> None:
+    def learn(self, rows: int, duration_s: float) -> None:
         """Adapt to a step that handled `rows` rows."""
         if rows:
-            wanted = int(rows * STEP_S / took_s)
+            wanted = int(rows * STEP_S / duration_s)
             self.rows = max(FEWEST, min(MOST, 2 * self.rows, wanted))
 
 
