@@ -161,6 +161,10 @@ bench-pairs: $(STAMP) ## CPU of a log entry, a read or a frame, in pairs with ea
 bench-audit: $(STAMP) ## The audit log: appends, findings, verification and each search [ENTRIES=1000000]
 	@$(PY) -m tests.bench.audit $${ENTRIES:+--entries "$$ENTRIES"}
 
+.PHONY: bench-purge
+bench-purge: $(STAMP) ## A month purged while reads are stored: cost, longest transaction and wait, objects [READS=300000]
+	@$(PY) -m tests.bench.purge $${READS:+--reads "$$READS"}
+
 .PHONY: bench-frames
 bench-frames: $(STAMP) ## Frames acknowledged when file, folder and Kafka have them [KAFKA=apache]
 	@$(PY) -m tests.bench.frames $(if $(KAFKA),--kafka $(KAFKA))

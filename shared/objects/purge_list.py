@@ -8,7 +8,7 @@ Merkle tree hash (RFC 6962) over them. Writer and reader hold at most one part i
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from itertools import pairwise
@@ -52,6 +52,12 @@ class Record(NamedTuple):
     def line(self) -> bytes:
         """The record's line, without line end: `read 0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10`."""
         return f"{self.kind} {self.digest}".encode()
+
+
+def lines_of(kind: Kind, digests: Iterable[bytes]) -> list[bytes]:
+    """Return the lines of records of one kind, by the 16 bytes of their digests, in the same order."""
+    found = (digest.hex() for digest in digests)
+    return [f"{kind} {d[:8]}-{d[8:12]}-{d[12:16]}-{d[16:20]}-{d[20:]}".encode() for d in found]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,13 +106,13 @@ class ListWriter:
 
     async def write(
         self,
-        purged: AsyncIterator[Sequence[Record]],
-        held: AsyncIterator[Sequence[Record]],
+        purged: AsyncIterator[Sequence[bytes]],
+        held: AsyncIterator[Sequence[bytes]],
     ) -> PurgeList:
         """Store the parts and then the manifest; returns the event's summary of them.
 
-        Args: pages of records, sorted over all pages, without duplicates.
-        Raises: Unavailable; ValueError for records out of order.
+        Args: pages of records' lines, sorted over all pages, without duplicates.
+        Raises: Unavailable; ValueError for lines out of order.
         """
         manifest = Manifest(
             format=FORMAT,
@@ -127,11 +133,10 @@ class ListWriter:
             held_root=manifest.held.root,
         )
 
-    async def _section(self, name: SectionName, pages: AsyncIterator[Sequence[Record]]) -> Section:
+    async def _section(self, name: SectionName, pages: AsyncIterator[Sequence[bytes]]) -> Section:
         tree, stored, waiting = Frontier(), list[Part](), list[bytes]()
         last = b""
-        async for page in pages:
-            lines = [record.line for record in page]
+        async for lines in pages:
             if any(a >= b for a, b in pairwise([last, *lines])):
                 raise ValueError("a purge list's records must be sorted, without duplicates")
             last = lines[-1] if lines else last

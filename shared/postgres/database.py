@@ -1,8 +1,8 @@
 """Postgres: engines, transactions, migrations, and the inbox, with which a redelivery has no second effect."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
@@ -51,6 +51,23 @@ async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
     return raw
 
 
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    """Raise Unavailable for the errors of a Postgres that does not answer or cannot serve now."""
+    try:
+        yield
+    except PoolTimeoutError as exc:
+        raise Unavailable(Common.DATABASE_BUSY) from exc
+    except (OSError, TimeoutError) as exc:
+        raise Unavailable(Common.DATABASE_AWAY) from exc
+    except DBAPIError as exc:
+        if exc.connection_invalidated or _connection_fault(exc):
+            raise Unavailable(Common.DATABASE_AWAY) from exc
+        if _passing(exc):
+            raise Unavailable(Common.DATABASE_READ_ONLY) from exc
+        raise
+
+
 class Database:
     """One service's schema. Tables are unqualified: the connection's search_path is the schema."""
 
@@ -95,25 +112,22 @@ class Database:
 
         Raises: Unavailable if Postgres does not answer or cannot serve it now.
         """
-        try:
+        with _unavailable():
             async with self.engine.begin() as connection:
                 connection.info.pop(EMITTED, None)
                 connection.info[MADE_BY] = self.mac_key
                 yield connection
                 emitted = connection.info.pop(EMITTED, False)
-        except PoolTimeoutError as exc:
-            raise Unavailable(Common.DATABASE_BUSY) from exc
-        except (OSError, TimeoutError) as exc:
-            raise Unavailable(Common.DATABASE_AWAY) from exc
-        except DBAPIError as exc:
-            if exc.connection_invalidated or _connection_fault(exc):
-                raise Unavailable(Common.DATABASE_AWAY) from exc
-            if _passing(exc):
-                raise Unavailable(Common.DATABASE_READ_ONLY) from exc
-            raise
         if emitted:
             for listener in self._listeners:
                 listener()
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection on which each statement is a transaction. Raises: Unavailable."""
+        with _unavailable():
+            async with self.engine.connect() as connection:
+                yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
     async def ping(self) -> None:
         """Return if Postgres answers. Raises: Unavailable."""

@@ -53,6 +53,7 @@ NOT_GIVEN_OUT = {
     "services.retention.store.runs:Runs.standing": "facts and counts of a purge; no record",
     "services.retention.store.runs:Runs.unfinished": "facts and counts of a purge; no record",
     "services.retention.store.search_plan:SearchPlans.of": "where a search starts; it discloses the reads that it finds",
+    "services.retention.store.slices:Slices.purged": "digests of ids, for the list of a purge; no plate",
 }
 """Methods that read for the service's own work or return no records, with the reason why no person sees any."""
 

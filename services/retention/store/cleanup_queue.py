@@ -1,6 +1,7 @@
 """Deletes the objects of destroyed records, and plates without reads.
 
-The transaction that destroys records also lists their objects and plates; a worker empties these lists.
+Slices of purge runs list objects and plates. A worker reads only slices whose records are destroyed; objects whose
+deletion failed, and plates, wait in lists of their own.
 """
 
 from collections.abc import Sequence
@@ -34,9 +35,40 @@ _FORGET = text(
     f"DELETE FROM plates p WHERE p.plate_id = ANY(:plates) AND NOT {_IS_READ}"  # noqa: S608 - constants
 )
 _CHECKED = text("DELETE FROM doomed_plates WHERE plate_id = ANY(:plates)")
+_OF_SLICES = "EXISTS (SELECT FROM {table} o JOIN purge_slices s USING (slice_id) WHERE s.destroyed AND {condition})"
 _LEFT = text(
-    "SELECT EXISTS (SELECT FROM doomed_objects WHERE run_id = :run_id)"
+    "SELECT EXISTS (SELECT FROM doomed_objects WHERE run_id = :run_id)"  # noqa: S608 - constants
     " OR EXISTS (SELECT FROM doomed_plates WHERE run_id = :run_id)"
+    f" OR {_OF_SLICES.format(table='slice_objects', condition='s.run_id = :run_id')}"
+    f" OR {_OF_SLICES.format(table='slice_plates', condition='s.run_id = :run_id')}"
+)
+_UNREAD = text(f"SELECT {_OF_SLICES.format(table='slice_objects', condition='true')}")
+_NEXT_OBJECTS = text(
+    """
+    SELECT o.slice_id, o.number, s.run_id, o.object_keys
+    FROM slice_objects o JOIN purge_slices s USING (slice_id) WHERE s.destroyed
+    ORDER BY o.slice_id, o.number LIMIT 1
+    """
+)
+_LIST_FAILED = text(
+    "INSERT INTO doomed_objects (object_key, run_id, attempts)"
+    " SELECT key, :run_id, 1 FROM unnest(CAST(:keys AS text[])) AS key ON CONFLICT DO NOTHING"
+)
+_END_OBJECTS = text("DELETE FROM slice_objects WHERE slice_id = :slice_id AND number = :number")
+_LIST_PLATES = text(
+    """
+    WITH listed AS (
+        DELETE FROM slice_plates p USING purge_slices s
+        WHERE s.slice_id = p.slice_id AND s.destroyed AND p.slice_id = (
+            SELECT o.slice_id FROM slice_plates o JOIN purge_slices d USING (slice_id) WHERE d.destroyed
+            ORDER BY o.slice_id LIMIT 1
+        ) RETURNING s.run_id, p.plates
+    ), plates AS (
+        INSERT INTO doomed_plates (plate_id, run_id)
+        SELECT plate_id, run_id FROM listed, unnest(plates) AS plate_id ON CONFLICT DO NOTHING
+    )
+    SELECT count(*) FROM listed
+    """
 )
 
 LONGEST_WAIT_MS = 20
@@ -53,6 +85,15 @@ class Queued(NamedTuple):
 BEGINNING = Queued(-1, "")
 
 
+class Block(NamedTuple):
+    """Objects that a slice lists."""
+
+    slice_id: int
+    number: int
+    run_id: UUID
+    object_keys: Sequence[str]
+
+
 class DoomedPlate(NamedTuple):
     """A plate of which reads were destroyed."""
 
@@ -66,6 +107,27 @@ class CleanupQueue:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+
+    async def next_block(self) -> Block | None:
+        """Return the next objects of a slice whose records are destroyed. Locks none: a deletion may be repeated."""
+        row = (await self._connection.execute(_NEXT_OBJECTS)).first()
+        return None if row is None else Block(*row)
+
+    async def block_done(self, block: Block, failed: Sequence[str]) -> None:
+        """Remove a block; list its objects whose deletion failed."""
+        if failed:
+            named = {"run_id": block.run_id, "keys": sorted(failed)}
+            await self._connection.execute(_LIST_FAILED, named)
+        place = {"slice_id": block.slice_id, "number": block.number}
+        await self._connection.execute(_END_OBJECTS, place)
+
+    async def has_blocks(self) -> bool:
+        """Return whether destroyed slices have objects that no worker has tried to delete."""
+        return bool((await self._connection.execute(_UNREAD)).scalar_one())
+
+    async def list_plates(self) -> bool:
+        """List the plates of the next slice whose records are destroyed; return whether there was one."""
+        return bool((await self._connection.execute(_LIST_PLATES)).scalar_one())
 
     async def objects(self, after: Queued, limit: int) -> list[Queued]:
         """Return the next objects to delete after `after`. Locks none: a deletion may be repeated."""

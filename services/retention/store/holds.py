@@ -235,7 +235,7 @@ class Holds:
         newest = "ORDER BY captured_at DESC, read_id DESC LIMIT :limit"
         halves = " UNION ALL ".join(
             f"(SELECT {COLUMNS} FROM {table} r WHERE {matching.sql} {newest})"  # noqa: S608 - constants
-            for table in ("reads", "held_reads")
+            for table in ("reads", "kept_reads")
         )
         rows = list(
             await self._connection.execute(

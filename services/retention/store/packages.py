@@ -232,7 +232,7 @@ class Released:
         """Yield reads in chunks, and disclose each chunk."""
         query = " UNION ALL ".join(
             f"SELECT {COLUMNS} FROM {table} r WHERE {self._scope.sql}"  # noqa: S608 - constants
-            for table in ("reads", "held_reads")
+            for table in ("reads", "kept_reads")
         )
         async for rows in self._chunks(f"{query} ORDER BY captured_at, read_id"):
             yield await Records(self._connection).released(self._grant, rows)

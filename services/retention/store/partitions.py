@@ -19,6 +19,7 @@ _NAMES = text(
 )
 _MAKE = text("SELECT make_month(:moment)")
 _DROP = text("SELECT drop_month(:moment)")
+_SUMMARIZE = text("SELECT summarize_month(:moment)")
 
 
 class Month(NamedTuple):
@@ -63,6 +64,10 @@ class Partitions:
         """
         await Locks(self._connection).exclusive(PARTITIONS)
         await self._connection.execute(_MAKE, {"moment": moment})
+
+    async def summarize(self, month: Month) -> None:
+        """Bring the time indexes of a month up to date with its newest pages."""
+        await self._connection.execute(_SUMMARIZE, {"moment": month.start})
 
     async def drop(self, month: Month) -> bool:
         """Detach and drop a month's partitions; the commit destroys all rows in them.

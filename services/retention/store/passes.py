@@ -118,7 +118,7 @@ class Passes:
             f"SELECT {COLUMNS} FROM pass_reads m JOIN {table} r"  # noqa: S608 - constants
             " ON r.read_id = m.read_id AND r.captured_at = m.captured_at"
             f" WHERE m.pass_id = :pass_id AND {allowed.sql}"
-            for table in ("reads", "held_reads")
+            for table in ("reads", "kept_reads")
         )
         found = await self._connection.execute(
             text(f"{halves} ORDER BY captured_at, read_id"),

@@ -93,6 +93,11 @@ FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::integer[])
 RETURNING pg_postmaster_start_time(), (SELECT count FROM plate_deletions)
 """
 
+# A purge that has prepared a month's destruction reads these spans again before it drops the month (ADR-0060).
+_CHANGED = """
+INSERT INTO month_changes (captured_from, captured_to) SELECT * FROM unnest($1::timestamptz[], $2::timestamptz[])
+"""
+
 _DeviceDay = tuple[int, int, date, UUID]
 _DeviceNames = tuple[str, str]  # name, agency
 _Devices = Mapping[UUID, _DeviceNames]
@@ -187,21 +192,25 @@ class Recorder:
         months = {month_of(moment) for moment in _ends(times)}
         await self._ensure(months - self._months)
         try:
-            status = await self._in_transaction(months, write)
+            status = await self._in_transaction(months, times, write)
         except asyncpg.CheckViolationError:
             # The purge has dropped a cached month; make it again, so that late records are stored.
             self._months.clear()
             await self._ensure(months)
-            status = await self._in_transaction(months, write)
+            status = await self._in_transaction(months, times, write)
         return int(status.rsplit(" ", 1)[1])
 
-    async def _in_transaction(self, months: set[datetime], write: _Write) -> str:
+    async def _in_transaction(
+        self, months: set[datetime], times: Sequence[datetime], write: _Write
+    ) -> str:
         # A month has at least 28 days; the purge may drop any of these months during this transaction.
         old = sorted(m for m in months if m + timedelta(days=27) < self._clock.now() - self._floor)
         async with self._raw() as raw, raw.transaction():
             for month in old:
                 await raw.execute(locks.SHARED_SQL, locks.MONTH, locks.month_name(month))
             await raw.execute(locks.SHARED_SQL, locks.PLATES, "")
+            if old:
+                await raw.execute(_CHANGED, *_changes(old, times))
             return await write(raw)
 
     @asynccontextmanager
@@ -256,6 +265,14 @@ def _ends(times: Sequence[datetime]) -> Sequence[datetime]:
     """Return times that cover every month of `times`: the first and last if all lie in one month."""
     first, last = min(times), max(times)
     return (first, last) if month_of(first) == month_of(last) else times
+
+
+def _changes(
+    months: Sequence[datetime], times: Sequence[datetime]
+) -> tuple[list[datetime], list[datetime]]:
+    """Return two columns: the first and the last of `times` in each of `months`."""
+    of_month = [[at for at in times if month_of(at) == month] for month in months]
+    return [min(some) for some in of_month], [max(some) for some in of_month]
 
 
 def _spans(events: Sequence[Read]) -> tuple[list[Any], ...]:

@@ -43,6 +43,8 @@ class Cleaner:
 
     async def delete_objects(self) -> None:
         """Delete listed objects; each stays listed until its deletion succeeds."""
+        if not await self._delete_blocks():
+            return
         after, full = BEGINNING, True
         while full:
             async with self._runtime.db.begin() as connection:
@@ -59,8 +61,26 @@ class Cleaner:
                 return
             after, full = queued[-1], len(queued) == OBJECTS_AT_ONCE
 
+    async def _delete_blocks(self) -> bool:
+        """Delete the objects of destroyed slices; return False after a failure, so that the next turn goes on."""
+        while True:
+            async with self._runtime.db.begin() as connection:
+                block = await CleanupQueue(connection).next_block()
+            if block is None:
+                return True
+            failed = await self._runtime.objects.delete_all(block.object_keys)
+            async with self._runtime.db.begin() as connection:
+                await CleanupQueue(connection).block_done(block, list(failed))
+            if failed:
+                log.warning("%d objects could not be deleted; the next turn retries", len(failed))
+                return False
+
     async def forget_plates(self) -> None:
         """Delete listed plates without reads. A busy service postpones the rest to the next turn."""
+        listed_more = True
+        while listed_more:
+            async with self._runtime.db.begin() as connection:
+                listed_more = await CleanupQueue(connection).list_plates()
         after, full = -1, True
         while full:
             async with self._runtime.db.begin() as connection:

@@ -2,9 +2,9 @@
 
 Every step is one transaction and can be repeated, so a crash only delays a run. A run is executed when all due
 records are destroyed and its list is written. It is certified when its objects and the orphans are deleted too.
+One worker of all replicas works at a time.
 """
 
-import asyncio
 import logging
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -28,18 +28,19 @@ from services.retention.domain.destruction import (
 from services.retention.domain.orphans import cutoff
 from services.retention.domain.signing import canonical
 from services.retention.store.cleanup_queue import CleanupQueue
-from services.retention.store.destroying import Destruction, HoldArrived, Step
-from services.retention.store.locks import LOCK_NOT_AVAILABLE
+from services.retention.store.destroying import Destruction
+from services.retention.store.locks import PURGER, only_holder
 from services.retention.store.orphans import Orphans, is_open
 from services.retention.store.partitions import Partitions
 from services.retention.store.runs import DueRun, Run, Runs
+from services.retention.store.slices import Slices
 from services.retention.workers.cleaner import Cleaner
+from services.retention.workers.destroyer import Destroyer, RunStopped
 from services.retention.workers.purge_lists import PurgeLists
 from services.retention.workers.sweeper import Sweeper
-from shared.core.errors import AlprError, DependencyDown, Unavailable
+from shared.core.errors import AlprError, Unavailable
 from shared.core.ids import derive_id
 from shared.events import Actor, PurgeChanged, RecordsPurged
-from shared.postgres.database import sqlstate
 from shared.postgres.outbox import emit
 from shared.postgres.statistics import forget_statistics
 from shared.service.api_runtime import ApiRuntime
@@ -55,32 +56,35 @@ MONTHS_OVERDUE = Gauge(
     "alpr_months_overdue", "Months of records that are wholly past the schedule and not destroyed"
 )
 
-ATTEMPTS = 20
-"""Tries of a step in one turn; new holds or locks may interrupt that many."""
-
 SWEEP_WITHIN = timedelta(days=1)
 """Longest wait of a certificate for an unfinished sweep; the certificate then says so, and the next run sweeps."""
 
 
 class Purger:
-    """One worker; others wait for the same row locks and then skip the finished work."""
+    """One worker; others skip their turn meanwhile."""
 
     def __init__(self, runtime: ApiRuntime, keys: SigningKeys) -> None:
         self._runtime = runtime
         self._keys = keys
         self._sweeper = Sweeper(runtime)
         self._cleaner = Cleaner(runtime)
+        self._destroyer = Destroyer(runtime)
         self._lists = PurgeLists(runtime)
 
     async def work(self) -> None:
-        """Do all work that is due and allowed now. Raises: Unavailable."""
+        """Do all work that is due and allowed now, unless another worker does. Raises: Unavailable."""
+        async with only_holder(self._runtime.db, PURGER) as is_only:
+            if is_only:
+                await self._work()
+
+    async def _work(self) -> None:
         await self._begin_daily()
         for run in await self._unfinished():
             if run.state is State.EXECUTING:
                 await self._destroy(run)
         await self._cleaner.delete_objects()  # so that a sweep has fewer objects to check
         unfinished = await self._unfinished()
-        for run in unfinished:
+        for run in unfinished if not await self._has_blocks() else ():
             if is_open(run):
                 await self._sweep(run)
         await self._cleaner.delete_objects()
@@ -95,6 +99,11 @@ class Purger:
     async def _unfinished(self) -> list[DueRun]:
         async with self._runtime.db.begin() as connection:
             return await Runs(connection).unfinished()
+
+    async def _has_blocks(self) -> bool:
+        """Return whether objects of destroyed records are in no list yet in which a sweep would find them."""
+        async with self._runtime.db.begin() as connection:
+            return await CleanupQueue(connection).has_blocks()
 
     async def _count_overdue(self) -> None:
         due = Basis.of(self._runtime.policy.retention).due(self._runtime.clock.now())
@@ -149,11 +158,10 @@ class Purger:
             OVERDUE.set(1)
             log.error("purge %s is stopped: %s", run.run_id, refusal)
             return
-        async with self._runtime.db.begin() as connection:
-            steps = await Destruction(connection).plan(run.before)
-        for step in steps:
-            await self._run_step(run, step)
-        await self._run_step(run, None)
+        try:
+            await self._destroyer.destroy(run)
+        except RunStopped:
+            return
         try:
             await self._end(run)
         except Unavailable as exc:
@@ -182,37 +190,20 @@ class Purger:
             # The message may contain an object key.
             log.error("the sweep of purge %s failed: %s", run.run_id, type(exc).__name__)
 
-    async def _run_step(self, run: DueRun, step: Step | None) -> None:
-        """Run a step, or without one destroy the records that released holds free; retry if a hold is placed."""
-        for _ in range(ATTEMPTS):
-            try:
-                async with self._runtime.db.begin() as connection:
-                    if not await _is_executing(connection, run.run_id):
-                        return
-                    if step is None:
-                        await Destruction(connection).run_freed(run.run_id, run.before)
-                    else:
-                        await Destruction(connection).run_step(run.run_id, step)
-                return
-            except HoldArrived:
-                log.info("purge %s: a hold was placed; the step starts again", run.run_id)
-            except DBAPIError as exc:
-                if sqlstate(exc) != LOCK_NOT_AVAILABLE:
-                    raise
-                await asyncio.sleep(
-                    0.1
-                )  # another transaction reads these records; wait for its end
-        raise DependencyDown("the purge could not lock its records")
-
     async def _end(self, run: DueRun) -> None:
+        """Write the run's list and end the run, unless a step destroyed more since the list was begun."""
+        async with self._runtime.db.begin() as connection:
+            await Slices(connection).adopt(run.run_id, run.before)
+            begun = await Slices(connection).mark(run.run_id)
+        named = await self._lists.write(run.run_id, run.before)
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
             runs = Runs(connection)
             if not await _is_executing(connection, run.run_id):
                 return
-            await Destruction(connection).tidy(run.before)
+            if await Slices(connection).mark(run.run_id) != begun:
+                return
             held = await Destruction(connection).held_past_schedule(run.before)
-            named = await self._lists.write(connection, run.run_id, run.before)
             await runs.end(run.run_id, at=now, kept_under_hold=held, purge_list=named)
             ended = await runs.due(run.run_id)
             await self._emit(connection, ended, "executed", _counts(ended))

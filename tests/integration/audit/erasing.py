@@ -47,7 +47,7 @@ def purge(deliver, objects, clock, runtime, writer):
         certify=True,
     ):
         async def pages(names):
-            yield sorted(Record.of("read", READS[name]) for name in names)
+            yield sorted(Record.of("read", READS[name]).line for name in names)
 
         run_id = uuid4()
         named = await ListWriter(objects, run_id, before).write(pages(purged), pages(held))

@@ -84,6 +84,14 @@ def test_the_bench_of_the_audit_log_measures_each_search(repository: Path) -> No
     assert {"append_per_s", "findings_per_s", "verify_s", "wal_bytes_per_entry"} <= set(line)
 
 
+def test_the_bench_of_a_purge_counts_what_is_destroyed(repository: Path) -> None:
+    line = smoke("purge", repository)
+    assert line["smoke"] is True
+    assert line["reads"] == line["listed"] == 3980
+    assert (line["kept_under_hold"], line["left_behind"]) == (20, 40)
+    assert {"us_per_read", "longest_transaction_ms", "store_ms_max", "objects_per_s"} <= set(line)
+
+
 def test_the_bench_of_video_takes_a_film_through_to_a_pass(repository: Path) -> None:
     line = smoke("video", repository, *EMBEDDED)
     assert line["smoke"] is True

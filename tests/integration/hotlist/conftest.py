@@ -152,7 +152,7 @@ class Hotlist:
         """Have reads destroyed that were captured before `before`, without those that a hold retains."""
 
         async def page(reads):
-            yield sorted(Record.of("read", read.read_id) for read in reads)
+            yield sorted(Record.of("read", read.read_id).line for read in reads)
 
         run_id = uuid4()
         named = await ListWriter(self.runtime.objects, run_id, before).write(page(gone), page(held))

@@ -77,7 +77,7 @@ class Seen:
         self.held = self.held[len(freed) :]
 
         async def page(reads):
-            yield sorted(Record.of("read", read) for read in reads)
+            yield sorted(Record.of("read", read).line for read in reads)
 
         run_id = uuid4()
         writing = ListWriter(runtime.objects, run_id, BEFORE)

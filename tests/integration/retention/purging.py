@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from shared.objects.purge_list import ListReader, Record
+
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
@@ -54,3 +56,24 @@ async def purge(retention, **body):
 async def left(retention, table="reads"):
     rows = await retention.fetch(f"SELECT plate_as_read FROM {table} ORDER BY 1")
     return [row[0] for row in rows]
+
+
+def records(*events):
+    """Return the lines that a list has for reads and captures, in its order."""
+    return sorted(
+        Record.of("read", event.read_id)
+        if hasattr(event, "read_id")
+        else Record.of("capture", event.capture.capture_id)
+        for event in events
+    )
+
+
+async def listed(retention, event):
+    """Return the records in the list of a `records.purged`: the destroyed ones, and those that holds retain."""
+    reader = ListReader(retention.objects, event.run_id, event.purge_list)
+    return tuple(
+        [
+            [record async for part in reader.section(name) for record in part]
+            for name in ("purged", "held")
+        ]
+    )

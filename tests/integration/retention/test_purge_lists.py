@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 
 from services.retention.domain.signing import canonical
-from services.retention.store import purged as staged
+from services.retention.store import slices
 from services.retention.workers import purge_lists
 from shared.core.errors import DependencyDown
 from shared.events import PurgeChanged, PurgeList, RecordsPurged
-from shared.objects.purge_list import ListReader, Record
+from shared.objects.purge_list import ListReader
 from tests.integration.retention.conftest import a_capture, a_read
 from tests.integration.retention.holding import place, release
 from tests.integration.retention.purging import (
@@ -22,38 +22,19 @@ from tests.integration.retention.purging import (
     authorise,
     execute,
     left,
+    listed,
     propose,
     purge,
+    records,
 )
 
 WHOLE_MONTH = datetime(2025, 2, 10, tzinfo=UTC)
 PART_OF_MONTH = DUE - timedelta(hours=2)
 
 
-def records(*events):
-    """Return the lines that a list has for reads and captures, in its order."""
-    return sorted(
-        Record.of("read", event.read_id)
-        if hasattr(event, "read_id")
-        else Record.of("capture", event.capture.capture_id)
-        for event in events
-    )
-
-
-async def listed(retention, event):
-    """Return the records in the list of a `records.purged`: the destroyed ones, and those that holds retain."""
-    reader = ListReader(retention.objects, event.run_id, event.purge_list)
-    return tuple(
-        [
-            [record async for part in reader.section(name) for record in part]
-            for name in ("purged", "held")
-        ]
-    )
-
-
 @pytest.mark.clause("wall/purge-list")
 async def test_the_list_names_all_that_is_gone_and_all_that_a_hold_keeps(retention, monkeypatch):
-    monkeypatch.setattr(staged, "PAGE", 2)
+    monkeypatch.setattr(slices, "PAGE", 2)
     gone = [
         *(a_read(f"1OLD00{n}", WHOLE_MONTH + timedelta(days=n)) for n in range(5)),
         *(a_read(f"1OLD00{n}", PART_OF_MONTH) for n in range(3)),
@@ -67,7 +48,7 @@ async def test_the_list_names_all_that_is_gone_and_all_that_a_hold_keeps(retenti
     assert await listed(retention, event) == (records(*gone), records(*held))
     assert (run["reads"] + run["captures"], run["kept_under_hold"]) == (11, 2)
     assert (event.purge_list.purged, event.purge_list.held) == (11, 2)
-    assert await retention.fetch("SELECT 1 FROM purged_records") == []
+    assert await retention.fetch("SELECT 1 FROM purge_slices") == []
 
 
 @pytest.mark.clause("wall/purge-list")
@@ -167,20 +148,22 @@ async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, mo
     await retention.store(first, second)
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
-    take = retention.running.purger._run_step
+    destroyer = retention.running.purger._destroyer
+    take = destroyer._run_step
 
     async def step_then_withdraw(run, step):
-        await take(run, step)
+        found = await take(run, step)
         if len(await left(retention)) == 1:
             await retention.client.post(
                 f"/v1/purge-runs/{leave['run_id']}/withdrawal",
                 json={"note": "stop"},
                 headers=retention.authority.headers(**AUTHORISER),
             )
+        return found
 
-    monkeypatch.setattr(retention.running.purger, "_run_step", step_then_withdraw)
+    monkeypatch.setattr(destroyer, "_run_step", step_then_withdraw)
     await retention.running.purger.work()
-    monkeypatch.setattr(retention.running.purger, "_run_step", take)
+    monkeypatch.setattr(destroyer, "_run_step", take)
     assert await left(retention) == ["1OLD002"]
     await purge(retention)
     [event] = await retention.emitted(RecordsPurged)

@@ -10,9 +10,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sqlalchemy import text
 
 from services.retention.domain.signing import document_holds
-from services.retention.store import destroying
 from services.retention.store.destroying import Destruction
-from services.retention.workers import purger
+from services.retention.workers import destroyer, purger
 from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
@@ -279,7 +278,7 @@ async def test_a_run_that_was_cut_off_goes_on_where_it_was(retention, monkeypatc
     run = await propose(retention)
     await authorise(retention, run)
     await execute(retention, run)
-    run_step = Destruction.run_step
+    drop = Destruction.drop
     calls = 0
 
     async def cut_off(*arguments):
@@ -287,13 +286,13 @@ async def test_a_run_that_was_cut_off_goes_on_where_it_was(retention, monkeypatc
         calls += 1
         if calls == 2:
             raise RuntimeError("killed")
-        await run_step(*arguments)
+        return await drop(*arguments)
 
-    monkeypatch.setattr(Destruction, "run_step", cut_off)
+    monkeypatch.setattr(Destruction, "drop", cut_off)
     with pytest.raises(RuntimeError):
         await retention.running.purger.work()
     assert len(await left(retention)) == 2
-    monkeypatch.setattr(Destruction, "run_step", run_step)
+    monkeypatch.setattr(Destruction, "drop", drop)
     await retention.running.purger.work()
     run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
     assert (run["state"], run["reads"]) == ("certified", 3)
@@ -357,7 +356,8 @@ async def test_two_replicas_at_one_purge_destroy_and_count_once(retention):
 
 
 async def test_a_busy_hour_is_taken_in_slices(retention, monkeypatch):
-    monkeypatch.setattr(destroying, "SLICE_ROWS", 3)
+    monkeypatch.setattr(destroyer, "FEWEST", 3)
+    monkeypatch.setattr(destroyer, "MOST", 3)
     start = DUE - timedelta(days=2)
     await retention.store(
         *(a_read(f"1OLD{n:03}", start + timedelta(minutes=20 * n)) for n in range(30)),
@@ -383,7 +383,7 @@ async def test_runs_are_listed_in_pages_newest_first(retention):
 
 async def test_a_purge_waits_its_turn_behind_who_reads_and_comes_back(retention, monkeypatch):
     """It never makes the hot path queue behind it for longer than its lock timeout."""
-    monkeypatch.setattr(purger, "ATTEMPTS", 1)
+    monkeypatch.setattr(destroyer, "ATTEMPTS", 1)
     await retention.store(a_read("1OLD001", datetime(2025, 2, 10, tzinfo=UTC)))
     run = await propose(retention)
     await authorise(retention, run)
@@ -404,18 +404,19 @@ async def test_withdrawing_a_standing_order_stops_the_daily_purge_in_hand(retent
     )
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
-    original = retention.running.purger._run_step
+    original = retention.running.purger._destroyer._run_step
 
     async def step_then_withdraw(run, step):
-        await original(run, step)
+        found = await original(run, step)
         if len(await left(retention)) == 2:
             path = f"/v1/purge-runs/{leave['run_id']}/withdrawal"
             answer = await retention.client.post(
                 path, json={"note": "stop"}, headers=retention.authority.headers(**AUTHORISER)
             )
             assert answer.status_code in {200, 409}
+        return found
 
-    monkeypatch.setattr(retention.running.purger, "_run_step", step_then_withdraw)
+    monkeypatch.setattr(retention.running.purger._destroyer, "_run_step", step_then_withdraw)
     await retention.running.purger.work()
     assert len(await left(retention)) == 2
     runs = (await retention.get("/v1/purge-runs")).json()["items"]

@@ -26,7 +26,7 @@ HELD = [Record.of("read", UUID(int=77))]
 
 async def pages(records, size=3):
     for start in range(0, len(records), size):
-        yield records[start : start + size]
+        yield [record.line for record in records[start : start + size]]
 
 
 @pytest.fixture

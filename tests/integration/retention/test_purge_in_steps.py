@@ -1,0 +1,224 @@
+"""A whole month is destroyed in steps that commit, and goes at once: whatever comes between two steps is respected."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from services.retention.store.destroying import Destruction
+from services.retention.store.partitions import Partitions
+from services.retention.workers import destroyer
+from services.retention.workers.cleaner import Cleaner
+from shared.events import RecordsPurged
+from tests.integration.retention.conftest import JPEG, a_capture, a_hit, a_read
+from tests.integration.retention.holding import place, release
+from tests.integration.retention.purging import (
+    NOON,
+    authorise,
+    execute,
+    left,
+    listed,
+    propose,
+    records,
+)
+
+MONTH = datetime(2025, 2, 10, tzinfo=UTC)
+
+
+class Killed(Exception):
+    """The process ends."""
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch):
+    """Let each slice have a few records."""
+    monkeypatch.setattr(destroyer, "FEWEST", 3)
+    monkeypatch.setattr(destroyer, "MOST", 3)
+
+
+@pytest.fixture
+async def month(retention):
+    """Eight reads of a month with crops, a frame and a hit, and a read that is not due."""
+    frame = a_capture(MONTH)
+    reads = [
+        a_read(f"1OLD00{n}", MONTH + timedelta(hours=7 * n), crop_key=f"crops/{n}")
+        for n in range(7)
+    ]
+    framed = a_read(
+        "7ABC123",
+        MONTH,
+        capture_id=frame.capture.capture_id,
+        image_key=frame.capture.image.object_key,
+        crop_key="crops/7",
+    )
+    for key in (*(f"crops/{n}" for n in range(8)), frame.capture.image.object_key):
+        await retention.objects.put(key, JPEG)
+    await retention.store(frame, framed, *reads, a_hit(reads[0]), a_read("2NEW001", NOON))
+    return [frame, framed, *reads]
+
+
+async def begun(retention):
+    run = await propose(retention)
+    await authorise(retention, run)
+    await execute(retention, run)
+    return run
+
+
+async def work(retention, monkeypatch, *, steps):
+    """Work as many steps as that; return whether all work is done."""
+    worker = retention.running.purger._destroyer
+    run_step = worker._run_step
+
+    async def counted(run, step):
+        nonlocal steps
+        if not steps:
+            raise Killed
+        steps -= 1
+        return await run_step(run, step)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worker, "_run_step", counted)
+        try:
+            await retention.running.purger.work()
+        except Killed:
+            return False
+    return True
+
+
+def before_dropping(monkeypatch, do):
+    """Do something once, when the month is prepared and about to be dropped."""
+    drop, done = Destruction.drop, False
+
+    async def then(*arguments):
+        nonlocal done
+        if not done:
+            done = True
+            await do()
+        return await drop(*arguments)
+
+    monkeypatch.setattr(Destruction, "drop", then)
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_a_purge_that_ends_after_any_step_goes_on_from_there(retention, monkeypatch, month):
+    run = await begun(retention)
+    rounds = 1
+    while not await work(retention, monkeypatch, steps=rounds % 9 + 1):
+        rounds += 1
+        await Cleaner(retention.runtime).delete_objects()
+        await Cleaner(retention.runtime).forget_plates()
+        there = set(await left(retention))
+        assert there in ({"2NEW001", "7ABC123", *(f"1OLD00{n}" for n in range(7))}, {"2NEW001"})
+        assert len(retention.stored_keys) == (9 if len(there) > 1 else 0)
+    assert rounds > 3
+    run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+    assert (run["state"], run["reads"], run["captures"], run["objects"]) == ("certified", 8, 1, 9)
+    assert run["months_dropped"] == ["2025_02"]
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(*month), [])
+    assert await retention.fetch("SELECT plate FROM plates") == [("2NEW001",)]
+    for table in ("purge_slices", "slice_objects", "doomed_plates", "month_changes", "hits"):
+        assert await retention.fetch(f"SELECT 1 FROM {table}") == [], table
+
+
+@pytest.mark.clause("468.5/holds")
+@pytest.mark.parametrize("steps", [5, 7, None], ids=["half prepared", "prepared", "at the drop"])
+async def test_a_hold_placed_between_two_steps_keeps_its_reads(
+    retention, monkeypatch, month, steps
+):
+    run = await begun(retention)
+
+    async def hold():
+        await place(retention, plate="7ABC123")
+
+    if steps is None:
+        before_dropping(monkeypatch, hold)
+    else:
+        assert not await work(retention, monkeypatch, steps=steps)
+        assert len(await left(retention)) == 9
+        await hold()
+    await retention.running.purger.work()
+    run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+    assert (run["state"], run["reads"], run["kept_under_hold"]) == ("certified", 7, 2)
+    assert await left(retention) == ["2NEW001"]
+    assert await left(retention, "held_reads") == ["7ABC123"]
+    frame, framed, *reads = month
+    assert retention.stored_keys == sorted([frame.capture.image.object_key, "crops/7"])
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(*reads), records(frame, framed))
+
+
+@pytest.mark.clause("468.5/holds")
+async def test_a_hold_released_before_the_drop_keeps_nothing(retention, monkeypatch, month):
+    hold = await place(retention, plate="7ABC123")
+    await begun(retention)
+    before_dropping(monkeypatch, lambda: release(retention, hold))
+    await retention.running.purger.work()
+    assert await left(retention, "held_reads") == []
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(*month), [])
+    assert retention.stored_keys == []
+
+
+@pytest.mark.clause("468.5/holds")
+async def test_a_read_in_two_tables_is_shown_once(retention, monkeypatch, month):
+    """The held tables have it before the month is dropped."""
+    hold = await place(retention, plate="7ABC123")
+    await begun(retention)
+
+    async def check():
+        assert await left(retention, "held_reads") == ["7ABC123"]
+        page = (await retention.get(f"/v1/holds/{hold['hold_id']}/records")).json()
+        assert [item["plate"] for item in page["items"]] == ["7ABC123"]
+
+    before_dropping(monkeypatch, check)
+    await retention.running.purger.work()
+    page = (await retention.get(f"/v1/holds/{hold['hold_id']}/records")).json()
+    assert [item["plate"] for item in page["items"]] == ["7ABC123"]
+
+
+@pytest.mark.clause("468.5/schedule")
+@pytest.mark.clause("wall/purge-list")
+async def test_a_read_stored_before_the_drop_goes_and_is_named_too(retention, monkeypatch, month):
+    late = a_read("1LATE01", MONTH + timedelta(days=1), crop_key="crops/late")
+    await retention.objects.put("crops/late", JPEG)
+    run = await begun(retention)
+    before_dropping(monkeypatch, lambda: retention.store(late))
+    await retention.running.purger.work()
+    run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+    assert (run["state"], run["reads"], run["objects"]) == ("certified", 9, 10)
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(*month, late), [])
+    assert retention.stored_keys == []
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_what_a_withdrawn_run_prepared_stays(retention, monkeypatch, month):
+    leave = await propose(retention, kind="standing")
+    await authorise(retention, leave)
+    assert not await work(retention, monkeypatch, steps=6)
+    path = f"/v1/purge-runs/{leave['run_id']}/withdrawal"
+    await retention.post(path, {"note": "stop"}, account_id=str(UUID(int=9)))
+    await retention.running.purger.work()
+    assert len(await left(retention)) == 9
+    assert len(retention.stored_keys) == 9
+    assert await retention.fetch("SELECT 1 FROM purge_slices") == []
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_who_stores_and_searches_waits_some_milliseconds_for_a_purge(
+    retention, monkeypatch, month
+):
+    """They wait behind the transaction that drops a month, so its own wait for their locks is short."""
+    drop, waits = Partitions.drop, []
+
+    async def dropping(self, dropped):
+        shown = await self._connection.execute(text("SHOW lock_timeout"))
+        waits.append(shown.scalar_one())
+        return await drop(self, dropped)
+
+    monkeypatch.setattr(Partitions, "drop", dropping)
+    await begun(retention)
+    await retention.running.purger.work()
+    assert waits == ["20ms"]
