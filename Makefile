@@ -157,6 +157,10 @@ bench-reads: $(STAMP) ## Edge reads through HTTP, Kafka, matching and Postgres, 
 bench-pairs: $(STAMP) ## CPU of a log entry, a read or a frame, in pairs with earlier commits [WHAT=entry, read or frame, BEFORE=commits, PAIRS=7, LOAD_S=60]
 	@$(PY) -m tests.bench.pairs $${WHAT:+--what "$$WHAT"} $${BEFORE:+--before $$BEFORE} $${PAIRS:+--pairs "$$PAIRS"} $${LOAD_S:+--load-s "$$LOAD_S"}
 
+.PHONY: bench-search
+bench-search: $(STAMP) ## Searches at the HTTP door of a large store, by eight people [ROWS=20000000, SECONDS=120]
+	@$(PY) -m tests.bench.search $${ROWS:+--rows "$$ROWS"} $(if $(SECONDS),--seconds $(SECONDS))
+
 .PHONY: bench-audit
 bench-audit: $(STAMP) ## The audit log: appends, findings, verification and each search [ENTRIES=1000000]
 	@$(PY) -m tests.bench.audit $${ENTRIES:+--entries "$$ENTRIES"}

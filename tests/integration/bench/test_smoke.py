@@ -92,6 +92,19 @@ def test_the_bench_of_a_purge_counts_what_is_destroyed(repository: Path) -> None
     assert {"us_per_read", "longest_transaction_ms", "store_ms_max", "objects_per_s"} <= set(line)
 
 
+def test_the_bench_of_searches_asks_each_kind_of_question(repository: Path) -> None:
+    line = smoke("search", repository)
+    assert line["smoke"] is True
+    kinds = ("exact", "partial", "lookalike", "canvass", "next")
+    assert {f"{kind}_ms_p95" for kind in kinds} <= line.keys()
+    alone = line["alone_ms_p95"]
+    assert isinstance(alone, dict)
+    assert all(figure > 0 for figure in alone.values()), "a kind of question had no answer"
+    assert line["refused"] == {}
+    assert (line["rows"], line["short_pages"]) == (20_000, 0)
+    assert line["bytes_per_row"]
+
+
 def test_the_bench_of_video_takes_a_film_through_to_a_pass(repository: Path) -> None:
     line = smoke("video", repository, *EMBEDDED)
     assert line["smoke"] is True
