@@ -7,7 +7,7 @@ once its records are destroyed. It replaces the table with a row for each digest
 from alembic import op
 from sqlalchemy import text
 
-revision = "retention_0019"
+revision = "retention_0021"
 down_revision = "retention_0020"
 
 # A slice of the work of a run: the records captured from `captured_from` to before `captured_to`, or those that a hold
