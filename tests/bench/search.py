@@ -171,7 +171,6 @@ async def measure(rows: int, seconds: float) -> dict[str, Any]:
         connection = await asyncpg.connect(here.database_url)
         share = min(100.0, 100 * 20_000 / rows)
         sample = await connection.fetch(_SAMPLE.format(share=share))
-        await connection.execute("CHECKPOINT")
         await connection.close()
         reads = [Read(*row.values()) for row in sample]
         async with httpx.AsyncClient(base_url=here.url("retention"), timeout=60) as client:
