@@ -30,6 +30,7 @@ from local.stack.services import (
     environment_of,
     names_database,
 )
+from local.stack.set_up import set_up_lines
 from local.stack.state_file import StateFile
 from local.stack.topics import as_principal, make_topics, refuse_principals_in_one_process
 from shared.kafka.trim import Trimmer, fleeting_topics, services_to_wait_for
@@ -86,7 +87,7 @@ class Stack:
                 if await self._ready(stop):
                     self._write_state_file()
                     _say(f"up after {time.monotonic() - began:.1f} s; data in {self._folder}")
-                    self._list_pages()
+                    await self._list_pages(environment)
                     trimming = self._start_trimming()
                     await self._watch(stop)
             finally:
@@ -224,7 +225,7 @@ class Stack:
             Trimmer(broker.bootstrap, services_to_wait_for(), fleeting_topics()).run()
         )
 
-    def _list_pages(self) -> None:
+    async def _list_pages(self, environment: Mapping[str, str]) -> None:
         for name, url in self._urls.items():
             _say(f"  {url}/" if not name or name in PAGES else f"  {url}/docs")
         data = self._folder / "postgres" / "data"
@@ -236,6 +237,9 @@ class Stack:
             _say(
                 "the embedded broker is for trying out: killed, it loses its last seconds (ADR-0003)"
             )
+        if {"identity", "console"} <= self._urls.keys():
+            for line in await set_up_lines(environment, self._urls["console"]):
+                _say(line)
         _say("Ctrl-C stops it")
 
     def _write_state_file(self) -> None:

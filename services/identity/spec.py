@@ -10,7 +10,13 @@ factor; signs in for an access token (`Authorization: Bearer`); and declares a p
 searches carry (`X-ALPR-Purpose`)."""
 
 SIGN_IN_ROUTES = frozenset(
-    {"/v1/enrolment", "/v1/enrolment/confirmation", "/v1/sessions", "/v1/sessions/renewal"}
+    {
+        "/v1/set-up",
+        "/v1/enrolment",
+        "/v1/enrolment/confirmation",
+        "/v1/sessions",
+        "/v1/sessions/renewal",
+    }
 )
 """The routes on which a person proves their identity."""
 

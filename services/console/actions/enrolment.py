@@ -1,6 +1,7 @@
 """Enrolment: an invited person chooses a password and confirms a second factor."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -8,6 +9,7 @@ from services.console.actions.errors import form_refused, value_refused
 from services.console.actions.seal import Seal
 from services.console.actions.services import Services
 from services.console.actions.sessions import KnownBrowser
+from services.console.domain.queries import chosen, required
 
 
 class Factor(msgspec.Struct, kw_only=True, frozen=True):
@@ -22,10 +24,16 @@ class Factor(msgspec.Struct, kw_only=True, frozen=True):
         return "Factor()"
 
 
+async def set_up(services: Services, form: Mapping[str, str], headers: Mapping[str, str]) -> Any:
+    """Invite the first administrator with the set-up link; return the invitation. Raises: Refused."""
+    body = required(form, "set_up_token", "username", "name") | chosen(form, "title")
+    return await services.request_json("identity", "POST", "/v1/set-up", json=body, headers=headers)
+
+
 async def begin(services: Services, form: Mapping[str, str], headers: Mapping[str, str]) -> Factor:
     """Send invitation and password to identity; return the second factor. Raises: Refused."""
     if form.get("password") != form.get("password_again"):
-        raise value_refused("the two passwords differ")
+        raise value_refused("the two passwords differ", "password_again")
     body = {name: form.get(name, "") for name in ("invitation_token", "password")}
     begun = await services.request_json(
         "identity", "POST", "/v1/enrolment", json=body, headers=headers

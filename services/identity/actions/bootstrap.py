@@ -12,7 +12,7 @@ import msgspec
 
 from services.identity.actions.administration import NewAccount, create, renew, unlock
 from services.identity.actions.context import Identity
-from services.identity.actions.enrolment import deliver
+from services.identity.actions.enrolment import Invited, deliver
 from services.identity.domain.accounts import ADMINISTRATOR, Account, permissions_of
 from services.identity.domain.problem_codes import Code
 from services.identity.settings import Settings
@@ -51,22 +51,30 @@ async def bootstrap(
     """
     async with standalone(settings, clock) as identity, identity.begin() as unit:
         await unit.accounts.lock_bootstrap()
-        reason = "first administrator"
-        lapsed = await _lapsed_invitation(unit, username)
-        if lapsed is not None:
-            invited = await renew(identity, unit, lapsed, reason, identity.system)
-        else:
-            new = NewAccount(
-                username=username,
-                name=name,
-                title=title or unit.policy.designee.title,
-                agency_ori=unit.policy.department.ori,
-                roles=[ADMINISTRATOR],
-                sources=["department"],
-            )
-            invited = await create(identity, unit, identity.system, new)
+        invited = await invite_first(identity, unit, username, name, title)
         given = await deliver(unit, invited.account, host_of(identity))
     return FirstAdministrator(username, given.invitation_token, given.expires_at)
+
+
+async def invite_first(
+    identity: Identity, unit: Unit, username: str, name: str, title: str | None
+) -> Invited:
+    """Invite the first administrator, or invite them again if the invitation ran out.
+
+    Raises: InternalFault if there is an administrator already; Conflict for the username; InvalidInput for the title.
+    """
+    lapsed = await _lapsed_invitation(unit, username)
+    if lapsed is not None:
+        return await renew(identity, unit, lapsed, "first administrator", identity.system)
+    new = NewAccount(
+        username=username,
+        name=name,
+        title=title or unit.policy.designee.title,
+        agency_ori=unit.policy.department.ori,
+        roles=[ADMINISTRATOR],
+        sources=["department"],
+    )
+    return await create(identity, unit, identity.system, new)
 
 
 def host_of(identity: Identity) -> Actor:

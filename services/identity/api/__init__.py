@@ -10,9 +10,10 @@ from services.identity.api import (
     me,
     purposes,
     sessions,
+    set_up,
     training,
 )
 
 router = APIRouter()
-for part in (enrolment, sessions, me, accounts, limits, training, purposes, keys):
+for part in (set_up, enrolment, sessions, me, accounts, limits, training, purposes, keys):
     router.include_router(part.router)

@@ -205,6 +205,16 @@ class AccountReviewIn(RequestBody):
     note: Reason
 
 
+class SetUpIn(RequestBody):
+    """The token of the set-up link, and who is the first administrator."""
+
+    set_up_token: OpaqueToken
+    username: Username
+    name: Name
+    title: Name | None = None
+    """Their job title; default: that of the policy's designee."""
+
+
 class EnrolmentIn(RequestBody):
     """The invitation, and the password that the person chose."""
 

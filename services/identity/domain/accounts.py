@@ -140,7 +140,8 @@ def check_assignment(
             raise InvalidInput(Code.TITLE_ALLOWS_NO_SOURCE, field="sources")
         return
     if title not in policy.titles.authorised:
-        raise InvalidInput(Code.TITLE_NOT_AUTHORISED, field="title")
+        allowed = sorted(policy.titles.authorised | policy.titles.external)
+        raise InvalidInput(Code.TITLE_NOT_AUTHORISED, field="title", allowed=allowed)
     if not ours:
         raise InvalidInput(Code.TITLE_OF_THE_DEPARTMENT, field="agency_ori")
     if EXTERNAL_ROLE in roles:

@@ -38,7 +38,7 @@ class Code(ProblemCode):
     TITLE_ALLOWS_NO_SOURCE = InvalidInput, "this title is entitled to no data source"
     TITLE_NOT_AUTHORISED = (
         InvalidInput,
-        "this job title is not authorised by the policy (468.3.1(a))",
+        "this job title is not authorised by the policy (468.3.1(a)); the titles are: {allowed}",
     )
     ROLE_OF_OTHER_AGENCIES = InvalidInput, "{role} is for people of other agencies"
     ROLE_UNKNOWN = InvalidInput, "there is no such role: {roles}; the roles are: {allowed}"
@@ -75,6 +75,18 @@ class Code(ProblemCode):
     INVITATION_NOT_HELD = (
         NotAuthenticated,
         "this invitation is unknown, used or expired; ask for another",
+    )
+    SET_UP_LINK_NOT_HELD = (
+        NotAuthenticated,
+        "this set-up link is unknown, used or expired; stop `plateward serve` and start it again for another",
+    )
+    SET_UP_FROM_ELSEWHERE = (
+        NotAuthorised,
+        "the set-up link works only in a browser on the machine that runs Plateward",
+    )
+    SET_UP_DONE = (
+        Conflict,
+        "this department has people already: sign in, or ask an ALPR administrator for an invitation",
     )
     MAIL_NOT_SET_UP = (
         InvalidInput,

@@ -17,6 +17,7 @@ from services.identity.store.provisioners import Provisioners
 from services.identity.store.records import LimitLifts, Purposes, Trainings
 from services.identity.store.sealed import Sealed
 from services.identity.store.sessions import Sessions
+from services.identity.store.set_up_links import SetUpLinks
 from shared.core.certificates import Signer
 from shared.core.policy import Policy
 from shared.events import AccountChanged, Event, KeyPublished
@@ -45,6 +46,7 @@ class Unit:
         self.keys = Keys(connection)
         self.sealed = Sealed(connection)
         self.invitations = Invitations(connection)
+        self.set_up_links = SetUpLinks(connection)
         self.numbers = Numbers(connection)
         self.provisioners = Provisioners(connection)
         self.announced: list[Event] = []

@@ -20,6 +20,7 @@ PUBLIC = {
     "/v1/keys": "audit: public keys",
     "/v1/signing-key": "retention: the public key of packages",
     "/.well-known/jwks.json": "identity: public keys of tokens",
+    "/v1/set-up": "identity: the set-up link is the credential",
     "/v1/enrolment": "identity: an invitation is the credential",
     "/v1/enrolment/confirmation": "identity: the same",
     "/v1/sessions": "identity: sign-in; password and second factor are the credential",

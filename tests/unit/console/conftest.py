@@ -22,8 +22,9 @@ KEY = base64.b64encode(bytes(range(32))).decode()
 class Browser:
     """Opens pages and sends the forms on them, as a browser would."""
 
-    def __init__(self, app, origin=ORIGIN):
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=origin)
+    def __init__(self, app, origin=ORIGIN, address="127.0.0.1"):
+        transport = httpx.ASGITransport(app, client=(address, 40_000))
+        self.http = httpx.AsyncClient(transport=transport, base_url=origin)
         self.origin = origin
         self.page = None
 

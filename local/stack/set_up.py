@@ -1,0 +1,44 @@
+"""The set-up link of a fresh department, for the terminal that runs the stack (ADR-0068)."""
+
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import urlencode
+
+from local.stack.services import environment_of
+from services.identity.actions.set_up import open_link
+from services.identity.settings import Settings
+
+
+async def set_up_lines(environment: Mapping[str, str], console: str) -> list[str]:
+    """Return the lines for the terminal with the set-up link; none once the department has people.
+
+    Makes no link if the output is a file, which would keep it. `console` is the console's address.
+    """
+    if output_is_file():
+        return []
+    own = environment_of("identity", environment)
+    given = {name: own[name.upper()] for name in Settings.model_fields if name.upper() in own}
+    opened = await open_link(Settings.model_validate(given))
+    if opened is None:
+        return []
+    return [
+        "this department has no people yet. To enrol its first administrator, open this link in a browser on",
+        f"this machine; it works once, until {_here(opened.expires_at)}:",
+        f"  {console}/set-up#{urlencode({'set_up': opened.token})}",
+    ]
+
+
+def output_is_file() -> bool:
+    """Whether what this process prints goes to a file rather than to a terminal or a pipe."""
+    try:
+        return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    except OSError:
+        return True
+
+
+def _here(at: datetime) -> str:
+    """Write a time as the clock of this machine shows it."""
+    return f"{at.astimezone():%H:%M %Z}"
