@@ -5,23 +5,14 @@ import logging
 import re
 
 import cv2
-import numpy as np
 import pyotp
 import pytest
 from sqlalchemy import text
 
 from shared.events import AccountChanged, PurposeDeclared
-
-PASSWORD = "violet harbor lantern"
-
+from tests.integration.console.enrolling import PASSWORD, at_night, key_on
 
 SESSION = "__Host-plateward_session"
-
-
-def key_on(page):
-    """Return the key of the second factor that a page shows, in groups of four."""
-    [shown] = re.findall(r'class="secret">([A-Z2-7]{4}(?: [A-Z2-7]{4})+)<', page.text)
-    return shown.replace(" ", "")
 
 
 @pytest.fixture
@@ -130,22 +121,6 @@ async def test_the_code_on_the_sheet_is_the_enrolment_link_which_no_server_log_o
     enrolment = (await browser.open("/enrolment")).text
     [script] = re.findall(r'<script src="([^"]+/enrolment\.js)"', enrolment)
     assert (await browser.http.get(script)).status_code == 200
-
-
-def at_night(svg):
-    """Draw a QR code's SVG as a dark window shows it, 8 pixels a module: only its own fills are light."""
-    [side] = {int(number) for number in re.search(r'viewBox="0 0 (\d+) (\d+)"', svg).groups()}
-    shown = np.zeros((side, side), np.uint8)
-    if f'<path fill="#fff" d="M0 0h{side}v{side}h-{side}z"/>' in svg:
-        shown[:] = 255
-    [strokes] = re.findall(r'<path stroke="#000" d="([^"]+)"/>', svg)
-    x = y = 0.0
-    for act, numbers in re.findall(r"([Mmh])([^Mmh]+)", strokes):
-        across, down = (float(n) for n in [*re.findall(r"-?[\d.]+", numbers), "0"][:2])
-        if act == "h":
-            shown[int(y), int(x) : int(x + across)] = 0
-        x, y = (across, down) if act == "M" else (x + across, y + down)
-    return cv2.resize(shown, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST)
 
 
 @pytest.mark.clause("468.3/deliverer")

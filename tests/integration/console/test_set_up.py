@@ -7,7 +7,7 @@ import pyotp
 import pytest
 
 from services.identity.actions.set_up import open_link
-from tests.integration.console.test_identity import PASSWORD, at_night, key_on
+from tests.integration.console.enrolling import PASSWORD, at_night, key_on
 from tests.unit.console.conftest import Browser
 
 
