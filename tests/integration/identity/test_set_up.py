@@ -13,8 +13,6 @@ from shared.events import AccountChanged
 from tests.integration.identity.conftest import Person
 from tests.integration.serving import client_of
 
-RULE = "468.3/set-up-link"
-
 
 @pytest.fixture
 def link(identity_settings, clock, app):
@@ -41,7 +39,7 @@ def refusal(answer):
     return answer.status_code, answer.json()["code"]
 
 
-@pytest.mark.clause(RULE)
+@pytest.mark.clause("468.3/set-up-link")
 async def test_a_link_invites_the_first_administrator_once(link, use, client, clock, published):
     opened = await link()
     made = await use(opened.token)
@@ -58,7 +56,7 @@ async def test_a_link_invites_the_first_administrator_once(link, use, client, cl
     assert delivered.actor.person_id == "system:host"
 
 
-@pytest.mark.clause(RULE)
+@pytest.mark.clause("468.3/set-up-link")
 async def test_a_link_used_many_times_at_once_invites_one_person(link, use, runtime):
     opened = await link()
     made = await asyncio.gather(*(use(opened.token, f"admin.{number}") for number in range(6)))
@@ -68,7 +66,7 @@ async def test_a_link_used_many_times_at_once_invites_one_person(link, use, runt
     assert count == 1
 
 
-@pytest.mark.clause(RULE)
+@pytest.mark.clause("468.3/set-up-link")
 async def test_a_link_ends_after_a_quarter_of_an_hour(link, use, clock):
     opened = await link()
     clock.advance(seconds=15 * 60)
@@ -78,7 +76,7 @@ async def test_a_link_ends_after_a_quarter_of_an_hour(link, use, clock):
     assert (await use(again.token)).status_code == 201
 
 
-@pytest.mark.clause(RULE)
+@pytest.mark.clause("468.3/set-up-link")
 @pytest.mark.parametrize("address", ["192.0.2.7", "10.0.0.4", "2001:db8::7", ""])
 async def test_a_link_is_refused_from_another_machine(link, use, app, address):
     opened = await link()
@@ -87,14 +85,14 @@ async def test_a_link_is_refused_from_another_machine(link, use, app, address):
     assert (await use(opened.token)).status_code == 201
 
 
-@pytest.mark.clause(RULE)
+@pytest.mark.clause("468.3/set-up-link")
 async def test_a_link_works_over_the_loopback_address_of_ipv6(link, use, app):
     opened = await link()
     async with client_of(app, "identity", address="::1") as here:
         assert (await use(opened.token, at=here)).status_code == 201
 
 
-@pytest.mark.clause(RULE)
+@pytest.mark.clause("468.3/set-up-link")
 async def test_a_link_is_dead_once_there_is_an_administrator(link, use, identity_settings, clock):
     opened = await link()
     await bootstrap(identity_settings, username="other.admin", name="Otto Admin", clock=clock)
@@ -102,7 +100,7 @@ async def test_a_link_is_dead_once_there_is_an_administrator(link, use, identity
     assert await link() is None
 
 
-@pytest.mark.clause(RULE)
+@pytest.mark.clause("468.3/set-up-link")
 async def test_no_link_is_made_for_a_department_whose_administrator_is_locked(
     administrator, link, runtime
 ):
@@ -111,7 +109,7 @@ async def test_no_link_is_made_for_a_department_whose_administrator_is_locked(
     assert await link() is None
 
 
-@pytest.mark.clause(RULE)
+@pytest.mark.clause("468.3/set-up-link")
 async def test_a_wrong_token_is_refused_and_leaves_the_link(link, use):
     opened = await link()
     assert refusal(await use("n" * 43)) == (401, "set_up_link_not_held")
@@ -128,7 +126,7 @@ async def test_a_wrong_title_is_refused_and_leaves_the_link(link, use):
     assert (await use(opened.token, title="Chief of Police")).status_code == 201
 
 
-@pytest.mark.clause(RULE)
+@pytest.mark.clause("468.3/set-up-link")
 async def test_a_later_link_replaces_the_former(link, use):
     former, later = await link(), await link()
     assert refusal(await use(former.token)) == (401, "set_up_link_not_held")
@@ -150,7 +148,7 @@ async def test_an_invitation_that_is_left_unused_lets_another_link_be_made(
     await Person(client, clock, "chief.admin").enrol(again.json()["invitation_token"])
 
 
-@pytest.mark.clause(RULE)
+@pytest.mark.clause("468.3/set-up-link")
 async def test_a_token_is_stored_as_its_hash_and_logged_nowhere(
     link, use, runtime, waiting, caplog
 ):
