@@ -11,6 +11,14 @@ policy 468.6): entries, signed checkpoints, proofs, findings, breach reports and
 SPEC = ServiceSpec(
     name="audit",
     description=DESCRIPTION,
+    tags={
+        "entries": "Search and entries of the log.",
+        "audits": "Periodic audits: a drawn sample of accesses, its review and its sign-off.",
+        "findings": "Findings of the log about itself and about accesses, and the work on them.",
+        "breach": "Reports of breaches.",
+        "policies": "Policies that were in force, and their acknowledgement.",
+        "proofs": "Signed checkpoints, proofs, keys and exports, with which the log is verified.",
+    },
     problem_codes=Code,
     # Anyone can verify the log with these.
     open_routes=frozenset({"/v1/checkpoint", "/v1/keys"}),

@@ -12,6 +12,13 @@ that entered the listing (policy 468.4(f)); a hit does not say that a stop is la
 SPEC = ServiceSpec(
     name="hotlist",
     description=DESCRIPTION,
+    tags={
+        "alerts": "Hits as they are raised, as a stream.",
+        "hits": "Hits, their pictures, verification and disposition.",
+        "lists": "Hot lists.",
+        "versions": "Versions of a hot list: upload, activation, rollback, withdrawal.",
+        "entries": "Entries of a hot list.",
+    },
     problem_codes=Code,
     uploads=(r"/v1/lists/[^/]+/versions$",),
 )

@@ -23,6 +23,15 @@ SIGN_IN_ROUTES = frozenset(
 SPEC = ServiceSpec(
     name="identity",
     description=DESCRIPTION,
+    tags={
+        "sessions": "Sign-in, renewal and sign-out.",
+        "enrolment": "Password and second factor of a person who was invited.",
+        "me": "The caller's own account.",
+        "purposes": "Declared purposes, whose token a search carries.",
+        "accounts": "People: invitations, roles, sources, locks, reviews and separation.",
+        "training": "Records of training.",
+        "keys": "Keys with which access tokens are verified.",
+    },
     problem_codes=Code,
     open_routes=SIGN_IN_ROUTES | {"/.well-known/jwks.json"},
     sign_in_routes=SIGN_IN_ROUTES,

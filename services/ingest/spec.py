@@ -11,6 +11,10 @@ Any other response means that they were not stored; after 429 or 503 they may be
 SPEC = ServiceSpec(
     name="ingest",
     description=DESCRIPTION,
+    tags={
+        "cameras": "Frames and reads from cameras, by a device's credential.",
+        "devices": "The register of devices and their credentials.",
+    },
     problem_codes=Code,
     called_by_pages=False,
     uploads=(r"/v1/captures$", r"/v1/reads$"),

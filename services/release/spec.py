@@ -11,6 +11,12 @@ request, its review by the Administration Sergeant or designee, the package, and
 SPEC = ServiceSpec(
     name="release",
     description=DESCRIPTION,
+    tags={
+        "requester": "An agency's requests and the packages that answer them.",
+        "documents": "Documents of legal authority.",
+        "department": "Review and decision of requests.",
+        "agencies": "The register of agencies that may ask.",
+    },
     problem_codes=Code,
     uploads=(r"/v1/documents$",),
 )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from msgspec import to_builtins
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -40,7 +40,7 @@ from shared.service.api_runtime import ApiService, runtime_of
 from shared.service.resources import is_ok
 from shared.service.running import Service, attach, service_of
 from shared.service.runtime import TASK, RuntimeService
-from shared.service.spec import ServiceSpec
+from shared.service.spec import Kind, ServiceSpec
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +102,11 @@ def create_app(
     """
     app = FastAPI(
         title=spec.title,
-        description=spec.description,
+        description=spec.description.strip(),
         version="1.0.0",
+        contact={"name": "The administrator of this installation"},
+        openapi_tags=[{"name": name, "description": about} for name, about in tags_of(spec)],
+        servers=servers_of(spec),
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -133,10 +136,25 @@ def create_app(
     add_handler(app, Exception, _unexpected)
     app.get("/livez", tags=["health"])(livez)
     app.get("/readyz", tags=["health"])(readyz)
-    app.get("/metrics", tags=["health"], response_class=Response)(metrics)
+    app.get("/metrics", tags=["health"], response_class=PlainTextResponse)(metrics)
     add_docs(app)
     describe(app, problem_codes=[*Common, *(spec.problem_codes or ())])
     return app
+
+
+def tags_of(spec: ServiceSpec) -> list[tuple[str, str]]:
+    """Return the tags of a service's document, with what each is about."""
+    return [
+        *spec.tags.items(),
+        ("health", "Whether the service runs and is ready, and its figures."),
+    ]
+
+
+def servers_of(spec: ServiceSpec) -> list[dict[str, Any]]:
+    """Return the addresses below which a service answers; the installation serves no worker."""
+    alone = {"url": "/", "description": "The service's own port"}
+    below = {"url": f"/{spec.name}", "description": "Below the address of the installation"}
+    return [below, alone] if spec.kind is Kind.API else [alone]
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -1,6 +1,7 @@
 """Builds the OpenAPI document, with the permission of each route, and its problems by media type and code."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,6 +13,12 @@ from shared.core.permissions import Permission
 
 BINARY = {"type": "string", "format": "binary"}
 """The schema of bytes."""
+
+OCTETS = "application/octet-stream"
+"""The media type of bytes that every generator of clients knows (ADR-0069)."""
+
+_UNSAID = "Successful Response"
+"""FastAPI's description of an answer that has none."""
 
 
 def permissions(dependant: Dependant) -> list[Permission]:
@@ -35,8 +42,19 @@ def guards(dependant: Dependant) -> list[Any]:
 
 
 def binary(*media_types: str) -> dict[str, Any]:
-    """Return the `content` of a body that is bytes of one of these media types."""
-    return {kind: {"schema": BINARY} for kind in media_types}
+    """Return the `content` of an answer that is bytes of one of these media types, OCTETS first."""
+    return {kind: {"schema": BINARY} for kind in (OCTETS, *media_types)}
+
+
+def file_body(description: str, **media: Any) -> dict[str, Any]:
+    """Return the `requestBody` of a route that takes a file: one media type, whatever else the route accepts.
+
+    Args:
+        description: says which kinds of files the route accepts.
+        media: further members of the media type, such as `example`.
+    """
+    content = {OCTETS: {"schema": BINARY, **media}}
+    return {"required": True, "description": description, "content": content}
 
 
 def describe(app: FastAPI, *, problem_codes: Iterable[ProblemCode]) -> None:
@@ -48,8 +66,10 @@ def describe(app: FastAPI, *, problem_codes: Iterable[ProblemCode]) -> None:
         if app.openapi_schema is None:
             document = plain()
             _add_permissions(app, document)
+            _lift_schemas(document)
             _problem_media(document)
             _problem_codes(document, codes)
+            _describe_answers(document)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -78,17 +98,24 @@ def _add_permissions(app: FastAPI, document: dict[str, Any]) -> None:
                         operation["x-purpose-scope"] = "record" if by_record else "request"
 
 
-def _problem_media(document: dict[str, Any]) -> None:
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for path in document["paths"].values():
-        for operation in path.values():
-            for status, response in operation.get("responses", {}).items():
-                content = response.get("content", {})
-                if status[0] in "45" and "application/json" in content:
-                    content["application/problem+json"] = content.pop("application/json")
-                if status == "422":
-                    content["application/problem+json"] = {
-                        "schema": {"$ref": "#/components/schemas/Problem"}
-                    }
+        yield from path.values()
+
+
+def _lift_schemas(document: dict[str, Any]) -> None:
+    """Move the schemas that an operation brings along (`x-schemas`) to the document's own."""
+    for operation in _operations(document):
+        document["components"]["schemas"].update(operation.pop("x-schemas", {}))
+
+
+def _problem_media(document: dict[str, Any]) -> None:
+    """Document every refusal as a problem document, whatever the media type of the route's answers."""
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    for operation in _operations(document):
+        for status, response in operation["responses"].items():
+            if status[0] in "45":
+                response["content"] = {"application/problem+json": problem}
     schemas = document.get("components", {}).get("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
@@ -96,3 +123,15 @@ def _problem_media(document: dict[str, Any]) -> None:
 
 def _problem_codes(document: dict[str, Any], codes: Sequence[str]) -> None:
     document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] = list(codes)
+
+
+def _describe_answers(document: dict[str, Any]) -> None:
+    """Describe an answer that has no description by its schema's first line, else by its status."""
+    schemas = document["components"]["schemas"]
+    for operation in _operations(document):
+        for status, response in operation["responses"].items():
+            if response["description"] == _UNSAID:
+                json = response.get("content", {}).get("application/json", {})
+                name = json.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                said = schemas.get(name, {}).get("description") or HTTPStatus(int(status)).phrase
+                response["description"] = said.partition("\n")[0]

@@ -4,7 +4,8 @@ A declaration (`services/<s>/spec.py`) imports only this module and its own list
 the locks and the tests read every declaration cheaply. `settings_class` and `build_app` import the rest.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -53,6 +54,9 @@ class ServiceSpec:
     kind: Kind = Kind.API
     description: str
     """Description in the OpenAPI document."""
+
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The groups of its operations, with what each is about; `health`, which every service has, is not among them."""
 
     called_by_pages: bool = True
     """Whether the pages call this API."""

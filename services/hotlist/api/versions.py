@@ -17,22 +17,23 @@ from shared.core.errors import UnsupportedMedia
 from shared.core.fields import MAX_INT, Moment
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, key_of
+from shared.http.openapi import OCTETS, file_body
 
 router = APIRouter(prefix="/v1/lists/{list_id}", tags=["versions"])
 
 Number = Annotated[int, Path(ge=1, le=MAX_INT)]
 
+SHEET_MEDIA = ("text/csv", OCTETS)
 EXAMPLE = (
     "plate,state,record_kind,reason,entering_ori,entering_reference,make,model,colour,expires_at\r\n"
     "7ABC123,CA,stolen_vehicle,Reported stolen,CA0520100,26-001234,TOYT,Corolla,SIL,\r\n"
     '8XY?1*,CA,canvass,"Shooting, partial plate",CA0520100,26-001240,,,BLK,2026-07-01T00:00:00-07:00\r\n'
 )
 CSV_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "UTF-8, a header row, one record a line; plate and record_kind are required.",
-        "content": {"text/csv": {"schema": {"type": "string"}, "example": EXAMPLE}},
-    }
+    "requestBody": file_body(
+        "CSV in UTF-8, a header row, one record a line; plate and record_kind are required. `text/csv` is accepted too.",
+        example=EXAMPLE,
+    )
 }
 
 
@@ -52,7 +53,7 @@ async def upload_version(
     Even with `activate`, a version that loses more of the list than the policy allows stays a draft with
     `needs_second_word`: a person who did not upload it must put it in force.
     """
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "text/csv":
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() not in SHEET_MEDIA:
         raise UnsupportedMedia(Code.SHEET_MEDIA_UNKNOWN)
     check_extract_time(as_of, grant.now)
     async with hotlist.uploading(), hotlist.changing() as work:
@@ -114,7 +115,12 @@ async def list_set_aside(
 @router.get(
     "/versions/{version}/set-aside.csv",
     response_class=Response,
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    responses={
+        200: {
+            "description": "The lines that were set aside",
+            "content": {"text/csv": {"schema": {"type": "string"}}},
+        }
+    },
 )
 async def download_set_aside(
     list_id: UUID, version: Number, grant: HotlistManageForPurpose, work: Work

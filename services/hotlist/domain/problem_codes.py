@@ -52,7 +52,10 @@ class Code(ProblemCode):
     )
 
     # Uploads
-    SHEET_MEDIA_UNKNOWN = UnsupportedMedia, "upload a hot list as text/csv"
+    SHEET_MEDIA_UNKNOWN = (
+        UnsupportedMedia,
+        "upload a hot list as text/csv or application/octet-stream",
+    )
     SHEET_AS_OF_AHEAD = (
         InvalidInput,
         "as_of is in the future: give the time at which the source made the list",

@@ -11,7 +11,7 @@ from services.ingest.api.views import CaptureReceiptOut
 from services.ingest.domain.circumstances import HEADERS, circumstances
 from services.ingest.domain.places import hold_to_place
 from services.ingest.service import IngestService
-from shared.http.openapi import BINARY, binary
+from shared.http.openapi import file_body
 from shared.service.running import service_of
 
 _encode = msgspec.json.Encoder().encode
@@ -31,27 +31,20 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
 }
 _OPENAPI: dict[str, Any] = {
     "parameters": [
-        {"name": name, "in": place, "description": text, "schema": _SCHEMAS[field]}
+        {
+            "name": field,
+            "in": "query",
+            "description": f"{text} The header `{HEADERS[field].title()}` says the same.",
+            "schema": _SCHEMAS[field],
+        }
         for field, text in _TEXTS.items()
-        for name, place in ((field, "query"), (HEADERS[field].title(), "header"))
     ],
-    "requestBody": {
-        "required": True,
-        "description": (
-            "The frame, 25 MB and 50 megapixels at most. Its bytes determine its format. Zeros after its"
-            " end are accepted, other bytes are refused."
-        ),
-        "content": {
-            **binary("image/jpeg", "image/png", "image/webp"),
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image"],
-                    "properties": {"image": BINARY, **_SCHEMAS},
-                }
-            },
-        },
-    },
+    "requestBody": file_body(
+        "The frame: JPEG, PNG or WebP, 25 MB and 50 megapixels at most. Its bytes determine its format, so any"
+        " `Content-Type` is accepted. Zeros after its end are accepted, other bytes are refused. A form"
+        " (`multipart/form-data`) is accepted too: its one file is the frame, and its other fields have the names of"
+        " the query's parameters."
+    ),
 }
 
 

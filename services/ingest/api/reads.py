@@ -17,11 +17,13 @@ _encode = msgspec.json.Encoder().encode
 
 def _openapi() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(
-        [EdgeRead], ref_template="#/components/schemas/{name}"
+        [EdgeRead], ref_template="#/components/schemas/{name}In"
     )
-    read = components["EdgeRead"]
+    schemas = {f"{name}In": schema for name, schema in components.items()}
+    for name, schema in schemas.items():
+        schema["title"] = name
+    read = schemas["EdgeReadIn"]
     read["properties"]["captured_at"] = {"type": "string", "format": "date-time"}
-    read["properties"]["characters"]["items"] = components["EdgeCharacter"]
     example = {
         "source_id": "cam12-000481",
         "plate": "7ABC123",
@@ -29,19 +31,20 @@ def _openapi() -> dict[str, Any]:
         "confidence": 0.94,
         "captured_at": "2026-06-01T11:59:58.250Z",
     }
-    array = {"type": "array", "items": read, "minItems": 1, "maxItems": 10_000}
-    lines = {"type": "string", "description": "One read a line."}
+    items = {"$ref": "#/components/schemas/EdgeReadIn"}
+    array = {"type": "array", "items": items, "minItems": 1, "maxItems": 10_000}
     return {
+        "x-schemas": schemas,
         "parameters": [
             {"name": "ids", "in": "query", "schema": {"type": "boolean"},
              "description": f"Answer with the reads' ids; up to {IDS_UP_TO} reads always are."},
-            {"name": "Content-Encoding", "in": "header", "schema": {"enum": ["identity", "gzip"]}},
+            {"name": "Content-Encoding", "in": "header", "schema": {"type": "string", "enum": ["identity", "gzip"]}},
         ],
         "requestBody": {
             "required": True,
+            "description": "The reads. NDJSON, one read a line, is accepted too, as `application/x-ndjson`.",
             "content": {
                 "application/json": {"schema": array, "examples": {"one": {"value": [example]}}},
-                "application/x-ndjson": {"schema": lines},
             },
         },
     }  # fmt: skip

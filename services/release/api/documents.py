@@ -18,12 +18,16 @@ from shared.access.guard import access
 from shared.core.errors import InvalidInput
 from shared.core.permissions import Permission
 from shared.http.app import Work
-from shared.http.openapi import binary
+from shared.http.openapi import binary, file_body
 from shared.limits.body_limit import whole_body
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
-_UPLOAD = {"requestBody": {"required": True, "content": binary(*MAGIC.values())}}
+_UPLOAD = {
+    "requestBody": file_body(
+        "The document: PDF, PNG or JPEG. Its bytes determine its kind, so any `Content-Type` is accepted."
+    )
+}
 
 
 async def _body(request: Request, release: Running) -> bytes:
@@ -55,7 +59,7 @@ async def upload_document(
 @router.get(
     "/{document_id}",
     response_class=StreamingResponse,
-    responses={200: {"content": binary(*MAGIC.values())}},
+    responses={200: {"description": "The document", "content": binary(*MAGIC.values())}},
 )
 async def download_document(
     document_id: UUID,

@@ -21,7 +21,9 @@ from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/v1/requests", tags=["requester"])
 
-_ZIP: dict[int | str, dict[str, Any]] = {200: {"content": binary("application/zip")}}
+_ZIP: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The package", "content": binary("application/zip")}
+}
 
 
 @router.get("/{request_id}/package", response_class=StreamingResponse, responses=_ZIP)

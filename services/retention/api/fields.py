@@ -75,10 +75,16 @@ class BoxIn(RequestBody):
         return Box(self.south, self.west, self.north, self.east)
 
 
+_Point = Annotated[
+    tuple[Longitude, Latitude], Field(json_schema_extra={"items": {"type": "number"}})
+]
+# Linters and generators of clients require `items` of every array.
+
+
 class PolygonIn(RequestBody):
     """A polygon of at least three [longitude, latitude] points, in GeoJSON's order."""
 
-    points: Annotated[list[tuple[Longitude, Latitude]], Field(min_length=3, max_length=100)]
+    points: Annotated[list[_Point], Field(min_length=3, max_length=100)]
 
     def area(self) -> Area:
         """Return the domain's area."""

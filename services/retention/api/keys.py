@@ -7,7 +7,7 @@ from services.retention.service import Running
 from services.retention.store.keys import Keys
 from shared.http.app import Work
 
-router = APIRouter(prefix="/v1/signing-key", tags=["signing keys"])
+router = APIRouter(prefix="/v1/signing-key", tags=["keys"])
 
 
 @router.get("")

@@ -16,13 +16,14 @@ from shared.access.guard import access
 from shared.core.errors import AlprError
 from shared.core.permissions import Permission
 from shared.http.app import members, recorded
+from shared.http.openapi import binary
 
 router = APIRouter(prefix="/v1/reads/export", tags=["search"])
 
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file. Its last line or member says whether it is complete.",
-        "content": {kind.media_type: {"schema": {"type": "string"}} for kind in FileFormat},
+        "content": binary(*(kind.media_type for kind in FileFormat)),
     }
 }
 

@@ -261,6 +261,13 @@ async def test_limits_of_size_and_rows_and_the_content_type_hold(hotlist):
     await hotlist.upload(list_id, sheet, status=415, headers={"Content-Type": "application/json"})
 
 
+async def test_a_generated_client_uploads_a_sheet_as_octets(hotlist):
+    list_id = await hotlist.list()
+    octets = {"Content-Type": "application/octet-stream"}
+    made = await hotlist.upload(list_id, HEADER + "1AAA111,CA,stolen_vehicle,x\n", headers=octets)
+    assert made["entries"] == 1
+
+
 async def test_a_body_of_another_kind_is_not_held_whole_before_it_is_refused(hotlist):
     """The route bounds CSV as it arrives; the guard reads JSON for its record, before it authenticates the caller."""
     taken = 0
