@@ -41,9 +41,10 @@ def guards(dependant: Dependant) -> list[Any]:
     return found
 
 
-def binary(*media_types: str) -> dict[str, Any]:
-    """Return the `content` of an answer that is bytes of one of these media types, OCTETS first."""
-    return {kind: {"schema": BINARY} for kind in (OCTETS, *media_types)}
+def in_bytes(description: str, *media_types: str) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that answers with bytes of one of these media types, OCTETS first."""
+    content = {kind: {"schema": BINARY} for kind in (OCTETS, *media_types)}
+    return {200: {"description": description, "content": content}}
 
 
 def file_body(description: str, **media: Any) -> dict[str, Any]:

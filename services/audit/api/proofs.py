@@ -16,7 +16,7 @@ from services.audit.service import Running
 from services.audit.store.checkpoints import Checkpoints
 from shared.core.errors import NotFound
 from shared.http.app import Work
-from shared.http.openapi import binary
+from shared.http.openapi import in_bytes
 
 router = APIRouter(prefix="/v1", tags=["proofs"])
 
@@ -63,7 +63,7 @@ async def get_consistency_proof(
 @router.post(
     "/exports",
     response_class=StreamingResponse,
-    responses={200: {"description": "The file", "content": binary(NDJSON)}},
+    responses=in_bytes("The file", NDJSON),
 )
 async def export_entries(
     body: ExportIn, grant: AuditRead, work: Work, audit: Running

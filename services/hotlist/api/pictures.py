@@ -1,6 +1,6 @@
 """Routes of a hit's pictures: a person first compares the plate's crop with the listing."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,7 +13,7 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import NotFound
 from shared.core.permissions import Permission
-from shared.http.openapi import binary
+from shared.http.openapi import in_bytes
 from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/v1/hits/{hit_id}", tags=["hits"])
@@ -23,12 +23,7 @@ LinkToken = Annotated[
     str | None,
     Query(description="From a hit's `crop_url`: the picture is part of that answer's access"),
 ]
-PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The picture",
-        "content": binary("image/jpeg", "image/png", "image/webp"),
-    }
-}
+PICTURE = in_bytes("The picture", "image/jpeg", "image/png", "image/webp")
 _MAGIC = (
     (b"\xff\xd8\xff", 0, "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", 0, "image/png"),

@@ -18,7 +18,7 @@ from shared.access.guard import access
 from shared.core.errors import InvalidInput
 from shared.core.permissions import Permission
 from shared.http.app import Work
-from shared.http.openapi import binary, file_body
+from shared.http.openapi import file_body, in_bytes
 from shared.limits.body_limit import whole_body
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
@@ -59,7 +59,7 @@ async def upload_document(
 @router.get(
     "/{document_id}",
     response_class=StreamingResponse,
-    responses={200: {"description": "The document", "content": binary(*MAGIC.values())}},
+    responses=in_bytes("The document", *MAGIC.values()),
 )
 async def download_document(
     document_id: UUID,

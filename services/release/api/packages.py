@@ -3,7 +3,7 @@
 import mimetypes
 from base64 import b64encode
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -16,17 +16,17 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
 from shared.http.app import Work
-from shared.http.openapi import binary
+from shared.http.openapi import in_bytes
 from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/v1/requests", tags=["requester"])
 
-_ZIP: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The package", "content": binary("application/zip")}
-}
 
-
-@router.get("/{request_id}/package", response_class=StreamingResponse, responses=_ZIP)
+@router.get(
+    "/{request_id}/package",
+    response_class=StreamingResponse,
+    responses=in_bytes("The package", "application/zip"),
+)
 async def download_package(
     request_id: UUID,
     request: Request,

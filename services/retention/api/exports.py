@@ -1,7 +1,6 @@
 """Routes of evidence exports: packages of held records for portable media (policy 468.5)."""
 
 from base64 import b64encode
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, BackgroundTasks
@@ -15,16 +14,9 @@ from services.retention.service import Running
 from services.retention.store.exports import Export, Exports
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, key_of
-from shared.http.openapi import binary
+from shared.http.openapi import in_bytes
 
 router = APIRouter(prefix="/v1/evidence-exports", tags=["evidence"])
-
-_ZIP: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The package",
-        "content": binary("application/zip"),
-    }
-}
 
 
 @router.post("", status_code=202)
@@ -70,7 +62,11 @@ async def get_evidence_export(
     return ExportOut.of(export, retention.runtime.policy.narrowness)
 
 
-@router.get("/{export_id}/package", response_class=StreamingResponse, responses=_ZIP)
+@router.get(
+    "/{export_id}/package",
+    response_class=StreamingResponse,
+    responses=in_bytes("The package", "application/zip"),
+)
 async def download_evidence_export(
     export_id: UUID, grant: HoldManageOfRecord, work: Work, retention: Running
 ) -> StreamingResponse:

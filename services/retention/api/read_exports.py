@@ -1,7 +1,7 @@
 """The route of exports of reads: what a search finds, as a file (policy 468.4(a), ADR-0058)."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
@@ -16,16 +16,14 @@ from shared.access.guard import access
 from shared.core.errors import AlprError
 from shared.core.permissions import Permission
 from shared.http.app import members, recorded
-from shared.http.openapi import binary
+from shared.http.openapi import in_bytes
 
 router = APIRouter(prefix="/v1/reads/export", tags=["search"])
 
-_FILE: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The file. Its last line or member says whether it is complete.",
-        "content": binary(*(kind.media_type for kind in FileFormat)),
-    }
-}
+_FILE = in_bytes(
+    "The file. Its last line or member says whether it is complete.",
+    *(kind.media_type for kind in FileFormat),
+)
 
 
 @router.post("", response_class=StreamingResponse, responses=_FILE)

@@ -1,6 +1,6 @@
 """Routes of single reads and captures, and of their images. The guard checks each access."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -16,7 +16,7 @@ from shared.access.guard import access
 from shared.core.errors import NotFound
 from shared.core.permissions import Permission
 from shared.http.app import Work
-from shared.http.openapi import binary
+from shared.http.openapi import in_bytes
 from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/v1", tags=["records"])
@@ -30,12 +30,7 @@ LinkToken = Annotated[
         description="The token in a read's `crop_url`. The picture is then part of the access of that answer"
     ),
 ]
-_IMAGES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The image",
-        "content": binary("image/jpeg", "image/png", "image/webp"),
-    }
-}
+_IMAGES = in_bytes("The image", "image/jpeg", "image/png", "image/webp")
 
 
 @router.get("/reads/{read_id}")
