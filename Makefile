@@ -66,7 +66,7 @@ lint: $(STAMP) ## ruff, format and mypy --strict
 
 .PHONY: test
 test: lint ## All tests but those with a target of their own
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not bench"
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not bench and not browser"
 
 .PHONY: test-search
 test-search: $(STAMP) ## 10,000 random searches of 200,000 reads against a plain search of them [SEARCH_SEED=number]
@@ -76,6 +76,10 @@ test-search: $(STAMP) ## 10,000 random searches of 200,000 reads against a plain
 .PHONY: test-benches
 test-benches: $(STAMP) ## Each bench at a smoke size: whether it counts right, not how fast it is
 	@$(PY) -m pytest -m bench
+
+.PHONY: test-browser
+test-browser: $(STAMP) ## The console in Chromium: each page as each role, axe, the stories (needs Chromium) [SMOKE=1]
+	@$(PY) -m pytest -m "browser$(if $(SMOKE), and smoke)" tests/browser
 
 .PHONY: test-mutations
 test-mutations: $(STAMP) ## 1,000 random mutations of logs, exports and packages, each named [COUNT=1000, SEED=n]

@@ -105,7 +105,7 @@ async def seed(api: Api, folder: Path) -> Department:
     await _train(trainer, administrator)
     await administrator.must("release", "POST", "/v1/agencies", json=AGENCY)
     lieutenant, officer, investigator, rookie, custodian, auditor, second, outsider = [
-        await _join(api, administrator, trainer, role)
+        await join(api, administrator, trainer, role)
         for role in (
             LIEUTENANT,
             OFFICER,
@@ -155,7 +155,8 @@ def _identity_settings(folder: Path) -> Settings:
     return Settings.model_validate({name: value for name, value in named.items() if value})
 
 
-async def _join(api: Api, administrator: Person, trainer: Person, role: Role) -> Person:
+async def join(api: Api, administrator: Person, trainer: Person, role: Role) -> Person:
+    """Invite a person, hand the invitation over, enrol and train them."""
     made = await _account(administrator, role)
     path = f"/v1/accounts/{made['account']['account_id']}/invitation/delivery"
     given = await trainer.must("identity", "POST", path)

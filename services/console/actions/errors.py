@@ -6,6 +6,9 @@ from typing import Any
 
 import httpx
 
+from services.console.domain.rights import not_in_role
+from shared.core.problem_codes import Common
+
 
 class Refused(Exception):
     """A service refused a request, or does not answer. `detail` is in the service's own words."""
@@ -60,6 +63,11 @@ class PurposeNeeded(Exception):
         self.permission = permission
 
 
+def not_allowed(why: str) -> Refused:
+    """Return the refusal of a page that the person cannot use now."""
+    return Refused(HTTPStatus.FORBIDDEN, "This page is not open to you", why)
+
+
 def form_refused(why: str) -> Refused:
     """Return the refusal of a form that is not one of this console's pages, or is too old."""
     return Refused(HTTPStatus.FORBIDDEN, "This form was not accepted", why)
@@ -94,12 +102,14 @@ def refusal(answer: httpx.Response) -> Refused:
     if not isinstance(said, dict) or answer.is_success:
         return Refused(HTTPStatus.BAD_GATEWAY, "A service gave an answer that cannot be read")
     field, code, faults = said.get("field"), said.get("code"), said.get("errors")
-    params = said.get("params")
+    params, detail = said.get("params"), str(said.get("detail") or "")
+    if code == Common.PERMISSION_MISSING.code and isinstance(params, dict):
+        detail = not_in_role(str(params.get("permission")))
     opened = params.get("permission") if isinstance(params, dict) and "kinds" in params else None
     return Refused(
         answer.status_code,
         str(said.get("title") or HTTPStatus(answer.status_code).phrase),
-        str(said.get("detail") or ""),
+        detail,
         str(field) if field else None,
         str(code) if code else None,
         str(opened or ""),

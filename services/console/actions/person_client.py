@@ -1,9 +1,11 @@
 """Calls services as a signed-in person: with their token and any declared purpose."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import httpx
+from msgspec.structs import replace
 
 from services.console.actions.errors import PurposeNeeded, Refused, is_unauthorised
 from services.console.actions.services import Services, bearer, content
@@ -108,6 +110,17 @@ class PersonClient:
     def touch(self) -> None:
         """Record an action of the person."""
         self.session = self._sessions.touch(self.session)
+        self._store(self.session)
+
+    def know(self, me: Mapping[str, Any]) -> None:
+        """Keep the person's permissions and training of now, from identity's account."""
+        until = me["trained_until"]
+        known = replace(
+            self.session,
+            permissions=frozenset(me["permissions"]),
+            trained_until=None if until is None else datetime.fromisoformat(until),
+        )
+        self.session = self._sessions.remember(known)
         self._store(self.session)
 
     def forget(self) -> None:

@@ -34,6 +34,9 @@ class Session(msgspec.Struct, kw_only=True, frozen=True):
     permissions: frozenset[str]
     """Permissions for choosing what pages offer; the services decide what is allowed."""
 
+    trained_until: datetime | None = None
+    """When the person's training ends, as of the sign-in or the last look at the start page; None without any."""
+
     access_token: str
     refresh_token: str
     expires_at: datetime

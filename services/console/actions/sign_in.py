@@ -42,12 +42,20 @@ async def load_session(
         name=me["name"],
         title=me["title"],
         permissions=frozenset(me["permissions"]),
+        trained_until=None
+        if (until := me["trained_until"]) is None
+        else datetime.fromisoformat(until),
         access_token=token,
         refresh_token=opened["refresh_token"],
         expires_at=datetime.fromisoformat(opened["expires_at"]),
         active_at=now,
     )
     return sessions.remember(session)
+
+
+async def renew_rights(client: PersonClient) -> None:
+    """Read the person's permissions and training anew. Raises: Refused, SignedOut."""
+    client.know(await client.request_json("identity", "GET", "/v1/me", with_purpose=False))
 
 
 async def close_session(client: PersonClient) -> None:

@@ -9,7 +9,7 @@ from services.console.actions import audit
 from services.console.actions.errors import PurposeNeeded, Refused
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
-from services.console.api.visit import Visit, working
+from services.console.api.visit import Visit, allowed, working
 
 router = APIRouter(prefix="/audit")
 
@@ -51,7 +51,7 @@ async def audit_page(request: Request, visit: Visit, problem: Refused | None = N
     )
 
 
-@router.get("/entries")
+@router.get("/entries", dependencies=[allowed(audit.READ)])
 async def show_entry_search(request: Request, visit: Auditing) -> Response:
     """Show the form to search the log."""
     return page(request, "entries.html", visit, form={}, found=None)

@@ -12,7 +12,7 @@ from services.console.actions.errors import PurposeNeeded, Refused
 from services.console.api.forms import Form, form_action, new_key
 from services.console.api.pages import page, waiting_page
 from services.console.api.sign_in import to
-from services.console.api.visit import Visit, Working, working
+from services.console.api.visit import Visit, Working, allowed, working
 
 router = APIRouter(prefix="/holds")
 
@@ -57,13 +57,13 @@ async def show_holds(
     return page(request, "holds.html", visit, found=found, kept=kept, unbooked=unbooked)
 
 
-@router.get("/new")
+@router.get("/new", dependencies=[allowed(holds.MANAGE)])
 async def show_new_hold(request: Request, visit: Managing) -> Response:
     """Show the form to place a hold on all matching records, future ones included."""
     return _form_page(request, visit, {})
 
 
-@router.get("/new/{read_id}")
+@router.get("/new/{read_id}", dependencies=[allowed(holds.MANAGE)])
 async def show_new_hold_on_read(request: Request, read_id: UUID, visit: Managing) -> Response:
     """Show the form to place a hold on one read."""
     return _form_page(request, visit, {"read_id": str(read_id)})

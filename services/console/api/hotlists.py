@@ -12,7 +12,7 @@ from services.console.actions.errors import Refused
 from services.console.api.forms import FileFields, Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
-from services.console.api.visit import Visit, Working
+from services.console.api.visit import Visit, Working, allowed
 
 router = APIRouter(prefix="/hotlists")
 
@@ -28,7 +28,7 @@ async def show_lists(request: Request, visit: Working) -> Response:
     return page(request, "hotlists.html", visit, lists=lists, now=now)
 
 
-@router.get("/new")
+@router.get("/new", dependencies=[allowed(hotlists.MANAGE)])
 async def show_new_list(request: Request, visit: Working) -> Response:
     """Show the form for a hot list."""
     return page(request, "new_list.html", visit, form={})
@@ -58,7 +58,7 @@ async def search_entries(request: Request, list_id: UUID, form: Form, visit: Wor
     return await _list_page(request, visit, list_id, form, found=found)
 
 
-@router.get("/{list_id}/new")
+@router.get("/{list_id}/new", dependencies=[allowed(hotlists.MANAGE)])
 async def show_new_entry(request: Request, list_id: UUID, visit: Working) -> Response:
     """Show the form for an entry."""
     return await _form_page(request, visit, "new_entry.html", list_id, {})
@@ -103,7 +103,7 @@ async def activate_version(
     return to(request, f"/hotlists/{list_id}/versions")
 
 
-@router.get("/{list_id}/upload")
+@router.get("/{list_id}/upload", dependencies=[allowed(hotlists.MANAGE)])
 async def show_upload(request: Request, list_id: UUID, visit: Working) -> Response:
     """Show the form to upload a list as a file."""
     return await _form_page(request, visit, "upload.html", list_id, {"activate": "yes"})

@@ -13,12 +13,14 @@ import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup, escape
+from msgspec.structs import replace
 
 from services.console.actions.errors import Refused
 from services.console.actions.sessions import Purpose, Session
 from services.console.api.forms import TOKEN, form_token
 from services.console.api.visit import Visit
 from services.console.domain.navigation import links_for
+from services.console.domain.rights import usable
 from services.console.service import ConsoleService
 from shared.service.running import service_of
 
@@ -36,6 +38,11 @@ def page(
 ) -> HTMLResponse:
     """Render a page; `visit` is the signed-in person's, None without one."""
     session: Session | None = visit.session if visit else None
+    why_untrained = visit.why_untrained if visit else ""
+    if session is not None:  # what a page offers, it offers to people who can use it now
+        now = service_of(request.app, ConsoleService).clock.now()
+        can = usable(session.permissions, session.trained_until, now)
+        session = replace(session, permissions=can)
     purpose: Purpose | None = visit.purpose if visit else None
     console = service_of(request.app, ConsoleService)
     text = TEMPLATES.get_template(template).render(
@@ -43,6 +50,7 @@ def page(
         policy=console.policy,
         session=session,
         purpose=purpose,
+        why_untrained=why_untrained,
         links=links_for(session.permissions) if session else [],
         idle_s=int(console.sessions.idle.total_seconds()),
         form_field=TOKEN,

@@ -16,7 +16,7 @@ from services.console.api.browser import PURPOSE, set_cookie
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
-from services.console.api.visit import LinkToken, Visit, Watching, Working, offered_by
+from services.console.api.visit import LinkToken, Visit, Watching, Working, allowed, offered_by
 
 router = APIRouter()
 
@@ -31,7 +31,7 @@ Back = Annotated[str, Query(pattern=rf"^{_BACK.pattern}$")]
 Opens = Annotated[str, Query(pattern=r"^[a-z:]{0,60}$")]
 
 
-@router.get("/purpose")
+@router.get("/purpose", dependencies=[allowed("purpose:declare")])
 async def show_purpose(
     request: Request, visit: Working, back: Back = START, opens: Opens = ""
 ) -> Response:
@@ -78,7 +78,7 @@ def _purpose_page(
     )
 
 
-@router.get("/search")
+@router.get("/search", dependencies=[allowed(records.SEARCH)])
 async def show_search(request: Request, visit: Working) -> Response:
     """Show the search form; without a purpose, the purpose form comes first."""
     if not visit.has_purpose_for(records.SEARCH):

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from services.console.actions.errors import Refused, SignedOut
 from services.console.actions.sessions import KnownBrowser, Session
-from services.console.actions.sign_in import close_session, load_session, open_session
+from services.console.actions.sign_in import close_session, load_session, open_session, renew_rights
 from services.console.api.browser import (
     KNOWN,
     PURPOSE,
@@ -41,6 +41,8 @@ async def show_start(request: Request) -> Response:
         if exc.why:
             raise
         return to(request, "/sign-in")
+    if visit.why_untrained:
+        await renew_rights(visit)  # the training may be on record by now
     return page(request, "start.html", visit)
 
 

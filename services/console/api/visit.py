@@ -9,7 +9,7 @@ import httpx
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from services.console.actions.errors import SignedOut, refusal
+from services.console.actions.errors import SignedOut, not_allowed, refusal
 from services.console.actions.person_client import PersonClient
 from services.console.actions.sessions import KnownBrowser, Purpose, Session
 from services.console.actions.sign_in import end_idle
@@ -21,6 +21,7 @@ from services.console.api.browser import (
     jar_of,
     set_cookie,
 )
+from services.console.domain.rights import why_not, why_untrained
 from services.console.service import ConsoleService
 from shared.service.running import service_of
 
@@ -55,6 +56,17 @@ class Visit(PersonClient):
             store=partial(store_session, request, console),
         )
         self.console = console
+
+    def why_not(self, permission: str) -> str:
+        """Say why the person cannot use a permission now; empty if they can."""
+        known, now = self.session, self.console.clock.now()
+        return why_not(permission, known.permissions, known.trained_until, now)
+
+    @property
+    def why_untrained(self) -> str:
+        """Say why pages are not offered to the person for want of training; empty if none is withheld."""
+        known = self.session
+        return why_untrained(known.permissions, known.trained_until, self.console.clock.now())
 
     async def picture(self, service: str, path: str, **options: Any) -> Response:
         """Relay a picture. Raises: Refused, SignedOut, PurposeNeeded."""
@@ -167,6 +179,24 @@ async def working(request: Request) -> Visit:
     visit = await watching(request)
     visit.touch()
     return visit
+
+
+def allowed(permission: str) -> Any:
+    """Return the dependency of a page with a form that only people with a permission can use.
+
+    It says why not instead of showing the form. A person who sends the form all the same is refused by the service, on
+    record.
+
+    Raises: SignedOut, Refused.
+    """
+
+    async def visit(request: Request) -> Visit:
+        visit = await working(request)
+        if why := visit.why_not(permission):
+            raise not_allowed(why)
+        return visit
+
+    return Depends(visit)
 
 
 Watching = Annotated[Visit, Depends(watching)]

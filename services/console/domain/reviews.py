@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.console.domain.rights import not_in_role
+
 OPEN = frozenset({"submitted", "first_approved"})
 """Statuses in which a request awaits a decision."""
 
@@ -41,7 +43,7 @@ def review_of(
     restricted = asked["restricted"] or agency["treatment"] == "restricted"
     why_not = ""
     if REVIEW not in permissions:
-        why_not = f"deciding needs the permission {REVIEW}, which is not among yours"
+        why_not = not_in_role(REVIEW)
     elif person_id == asked["filed_by"]["person_id"]:
         why_not = "you filed this request; another person must review it"
     elif person_id in asked["review"]["not_by"]:

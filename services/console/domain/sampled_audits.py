@@ -6,6 +6,8 @@ The audit service makes the decision. This module derives its refusals from its 
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from services.console.domain.rights import not_in_role
+
 WORK = "audit:work"
 
 
@@ -21,7 +23,7 @@ def next_item(audit: Mapping[str, Any], number: int) -> int | None:
 def why_not_sign(audit: Mapping[str, Any], person_id: str, permissions: Collection[str]) -> str:
     """Return why a person cannot sign an audit off now; empty if they can."""
     if WORK not in permissions:
-        return _needs_work()
+        return not_in_role(WORK)
     if left := len(audit["items"]) - audit["reviewed"]:
         return f"{left} of {len(audit['items'])} accesses are not reviewed yet"
     workers = [item["reviewed_by"] for item in audit["items"]] + [audit["drawn_by"]]
@@ -33,11 +35,7 @@ def why_not_sign(audit: Mapping[str, Any], person_id: str, permissions: Collecti
 def why_not_review(entry: Mapping[str, Any], person_id: str, permissions: Collection[str]) -> str:
     """Return why a person cannot review an access; empty if they can."""
     if WORK not in permissions:
-        return _needs_work()
+        return not_in_role(WORK)
     if person_id == entry["person_id"]:
         return "this is your own access; another person reviews it"
     return ""
-
-
-def _needs_work() -> str:
-    return f"this needs the permission {WORK}, which is not among yours"

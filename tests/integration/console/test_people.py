@@ -131,6 +131,6 @@ async def test_nobody_is_offered_what_they_may_not_do_to_others_or_to_themselves
             f"{here}/{act}", case_number="26-001234", reason="a case of mine"
         )
         assert refused.status_code == 403, act
-        assert "this needs the permission account:manage" in browser.said
+        assert "your role does not let you manage people's accounts" in browser.said
     await runtime.relay.drain()
     assert bus.events(LimitLifted) == []

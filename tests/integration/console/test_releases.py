@@ -154,7 +154,7 @@ async def test_an_auditor_reads_and_cannot_decide(browser, declare, sign_in, hir
     assert "You cannot decide on it" in browser.said
     answer = await browser.send(f"/releases/{asked}/decision", decision="deny", reason="Too wide")
     assert answer.status_code == 403
-    assert "this needs the permission release:review" in browser.said
+    assert "your role does not let you decide on release requests" in browser.said
 
 
 async def test_an_officer_is_neither_offered_the_requests_nor_shown_them(

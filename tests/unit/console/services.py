@@ -137,6 +137,7 @@ class FakeServices:
     answers: dict[str, Callable[[httpx.Request], httpx.Response]] = field(default_factory=dict)
     seen: list[httpx.Request] = field(default_factory=list)
     permissions: list[str] = field(default_factory=lambda: list(PERMISSIONS))
+    trained_until: str | None = "2100-01-01T00:00:00Z"
     number: int = 0
     """Tokens handed out so far; only the newest access and refresh token hold."""
 
@@ -218,7 +219,7 @@ class FakeServices:
             "refresh_token": f"refresh-token-of-session-{self.number}",
             "expires_at": (now + timedelta(minutes=10)).isoformat(),
             "idle_until": (now + timedelta(minutes=30)).isoformat(),
-            "trained_until": None,
+            "trained_until": self.trained_until,
             "token_type": "Bearer",
         }
 
@@ -234,7 +235,7 @@ class FakeServices:
             "roles": ["officer"],
             "sources": ["department"],
             "permissions": self.permissions,
-            "trained_until": None,
+            "trained_until": self.trained_until,
             "sign_in_locked_at": None,
             "refresher_due": False,
             "last_active_at": at,

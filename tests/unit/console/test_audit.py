@@ -360,4 +360,4 @@ async def test_who_only_reads_gets_no_forms(sign_in, log):
     assert "Draw the sample" not in browser.said
     for path in (f"/audit/samples/{OTHER_HIT}", f"/audit/samples/{OTHER_HIT}/items/1"):
         await browser.open(path)
-        assert "this needs the permission audit:work" in browser.said
+        assert "your role does not let you draw, review or sign off audits" in browser.said

@@ -274,7 +274,7 @@ async def test_held_records_show_no_pictures_to_those_who_may_not_see_them(
     page = {"items": [a_read(hits=[hit])], "next": "abc=="}
     show(f"/holds/{HOLD}/records", page)
     await custodian.open(f"/holds/{HOLD}/records")
-    assert "7ABC128 hold not among your permissions" in custodian.said
+    assert "7ABC128 hold your role does not let you see pictures" in custodian.said
     assert "canvass: UNVERIFIED" in custodian.said
     assert "/crop" not in custodian.page.text
     assert f"/hits/{HIT}" not in custodian.page.text

@@ -176,5 +176,5 @@ async def test_an_entry_that_cannot_be_ended_is_told_on_its_lists_page(sign_in, 
 async def test_who_may_not_manage_lists_gets_no_form(sign_in, show):
     browser = await sign_in("account:self", "hotlist:read")
     await browser.open(f"/hotlists/{LIST}/new")
-    assert "this needs the permission hotlist:manage" in browser.said
+    assert "your role does not let you change the hot lists" in browser.said
     assert 'name="plate"' not in browser.page.text

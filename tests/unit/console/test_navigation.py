@@ -6,7 +6,9 @@ import pytest
 
 from shared.core.policy import load_policy
 from tests.unit.console.conftest import ROOT
+from tests.unit.console.services import READ
 
+LIST = "0199c0de-0000-7000-8000-000000000151"
 ROLES = load_policy(ROOT / "policy.toml").roles
 OFFERED = {
     "officer": {"/alerts", "/search", "/hotlists"},
@@ -28,3 +30,57 @@ async def test_each_role_is_offered_the_pages_of_its_permissions_and_no_others(s
     assert found == OFFERED[role]
     [listed] = re.findall(r'<ul class="links">(.*?)</ul>', browser.page.text, re.DOTALL)
     assert set(re.findall(r'<a href="(/[a-z]+)"', listed)) - {"/policy"} == OFFERED[role]
+
+
+FORMS = {
+    "/search": "search the records",
+    "/audit/entries": "see the audit log",
+    "/holds/new": "place, export or release holds",
+    f"/holds/new/{READ}": "place, export or release holds",
+    "/hotlists/new": "change the hot lists",
+    f"/hotlists/{LIST}/new": "change the hot lists",
+    f"/hotlists/{LIST}/upload": "change the hot lists",
+}
+
+
+@pytest.mark.clause("468.3/pages")
+@pytest.mark.parametrize("path", FORMS)
+async def test_a_form_that_would_be_refused_is_not_shown_and_why_is_said(sign_in, path):
+    browser = await sign_in("account:self", "purpose:declare")
+    answer = await browser.open(path)
+    assert answer.status_code == 403
+    assert f"your role does not let you {FORMS[path]}" in browser.said
+    assert 'class="stack' not in answer.text
+
+
+@pytest.mark.clause("468.3/pages")
+async def test_the_form_of_purposes_is_not_shown_to_people_whose_role_declares_none(sign_in):
+    browser = await sign_in("account:self", "training:record")
+    answer = await browser.open("/purpose")
+    assert answer.status_code == 403
+    assert "your role does not let you declare a purpose" in browser.said
+
+
+@pytest.mark.clause("468.3/pages")
+async def test_people_without_training_are_offered_no_page_that_would_refuse_them(
+    sign_in, services
+):
+    services.trained_until = None
+    browser = await sign_in(*ROLES["officer"])
+    assert "no department-approved training of yours is on record" in browser.said
+    for link in OFFERED["officer"]:
+        assert f'href="{link}"' not in browser.page.text
+    assert (await browser.open("/search")).status_code == 403
+    assert "ask the Training Sergeant" in browser.said
+
+
+@pytest.mark.clause("468.3/pages")
+async def test_training_recorded_after_the_sign_in_opens_the_pages_from_the_start_page(
+    sign_in, services, clock
+):
+    trained, services.trained_until = services.trained_until, None
+    browser = await sign_in(*ROLES["officer"])
+    services.trained_until = trained
+    await browser.open("/")
+    assert "training of yours" not in browser.said
+    assert 'href="/search"' in browser.page.text

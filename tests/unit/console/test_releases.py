@@ -132,7 +132,7 @@ async def test_a_page_asks_for_the_purpose_that_the_service_misses(sign_in, serv
     services.answers[f"GET /requests/{REQUEST}"] = lambda _: missing
     services.answers[f"GET /documents/{DOCUMENT}"] = lambda _: missing
     services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: missing
-    browser = await sign_in(*REVIEWER)
+    browser = await sign_in(*REVIEWER, "purpose:declare")
     answer = await browser.open(f"/releases/{REQUEST}")
     assert answer.status_code == 303
     assert answer.headers["location"] == f"/purpose?back=%2Freleases%2F{REQUEST}"
@@ -146,7 +146,7 @@ async def test_a_page_asks_for_the_purpose_that_the_service_misses(sign_in, serv
 
 
 async def test_a_request_shows_what_was_asked_for_by_whom_and_why(sign_in, on_file):
-    browser = await sign_in(*REVIEWER)
+    browser = await sign_in(*REVIEWER, "purpose:declare")
     await browser.open(f"/releases/{REQUEST}")
     for told in (
         "Tehama County Sheriff (CA0520000), law enforcement, US-CA",
@@ -161,7 +161,7 @@ async def test_a_request_shows_what_was_asked_for_by_whom_and_why(sign_in, on_fi
 
 
 async def test_a_decision_goes_to_release_with_its_reason(sign_in, services, on_file):
-    browser = await sign_in(*REVIEWER)
+    browser = await sign_in(*REVIEWER, "purpose:declare")
     services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: httpx.Response(
         200, json=a_request(status="denied")
     )
@@ -173,7 +173,7 @@ async def test_a_decision_goes_to_release_with_its_reason(sign_in, services, on_
 
 
 async def test_frames_to_hand_over_whole_are_named_one_a_line(sign_in, services, on_file):
-    browser = await sign_in(*REVIEWER)
+    browser = await sign_in(*REVIEWER, "purpose:declare")
     services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: httpx.Response(
         200, json=a_request(status="approved")
     )
@@ -199,7 +199,7 @@ async def test_frames_to_hand_over_whole_are_named_one_a_line(sign_in, services,
 
 
 async def test_lists_whose_hits_are_handed_over_are_ticked_and_shown(sign_in, services, on_file):
-    browser = await sign_in(*REVIEWER)
+    browser = await sign_in(*REVIEWER, "purpose:declare")
     services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: httpx.Response(
         200, json=a_request(status="approved")
     )
@@ -216,7 +216,7 @@ async def test_lists_whose_hits_are_handed_over_are_ticked_and_shown(sign_in, se
 
 
 async def test_a_request_without_pictures_asks_for_no_frames(sign_in, on_file):
-    browser = await sign_in(*REVIEWER)
+    browser = await sign_in(*REVIEWER, "purpose:declare")
     on_file(a_request(criteria=a_request()["criteria"] | {"include_images": False}))
     await browser.open(f"/releases/{REQUEST}")
     assert "hand over whole" not in browser.said
@@ -225,7 +225,7 @@ async def test_a_request_without_pictures_asks_for_no_frames(sign_in, on_file):
 async def test_a_refused_decision_names_its_field_and_keeps_what_was_typed(
     sign_in, services, on_file
 ):
-    browser = await sign_in(*REVIEWER)
+    browser = await sign_in(*REVIEWER, "purpose:declare")
     services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: problem(
         422, "A value is not acceptable", "at least 3 characters", field="body.reason"
     )
@@ -241,7 +241,10 @@ async def test_a_refused_decision_names_its_field_and_keeps_what_was_typed(
 async def test_who_only_reads_gets_no_form_and_is_told_why(sign_in, on_file):
     browser = await sign_in("account:self", "release:read")
     await browser.open(f"/releases/{REQUEST}")
-    assert "You cannot decide on it: deciding needs the permission release:review" in browser.said
+    assert (
+        "You cannot decide on it: your role does not let you decide on release requests"
+        in browser.said
+    )
     assert "/decision" not in browser.page.text
 
 
@@ -252,7 +255,7 @@ async def test_the_first_approver_of_two_is_told_that_another_has_to_follow(sign
             status="first_approved", restricted=True, legal_authority=AUTHORITY, decisions=[first]
         )
     )
-    browser = await sign_in(*REVIEWER)
+    browser = await sign_in(*REVIEWER, "purpose:declare")
     await browser.open(f"/releases/{REQUEST}")
     assert "Approvals: 1 of 2 needed." in browser.said
     assert "you gave the first approval; another person must give the second" in browser.said
@@ -272,7 +275,7 @@ async def test_a_decided_request_shows_what_was_delivered_and_no_form(sign_in, s
             expires_at="2026-06-15T11:00:00Z",
         )
     )  # fmt: skip
-    browser = await sign_in(*REVIEWER)
+    browser = await sign_in(*REVIEWER, "purpose:declare")
     await browser.open(f"/releases/{REQUEST}")
     assert "reads: 3; pictures: 2; 183,220 bytes" in browser.said
     assert "Available until 2026-06-15 11:00:00 UTC" in browser.said
@@ -284,7 +287,7 @@ async def test_a_decided_request_shows_what_was_delivered_and_no_form(sign_in, s
 async def test_hostile_words_of_another_agency_are_shown_and_never_run(sign_in, on_file):
     names = ("agency_name", "requester_name", "requester_title", "purpose", "case_number")
     on_file(a_request(**dict.fromkeys(names, HOSTILE)))
-    browser = await sign_in(*REVIEWER)
+    browser = await sign_in(*REVIEWER, "purpose:declare")
     await browser.open("/purpose")
     await browser.send("/purpose", back="/releases", **DECLARED)
     for path in ("/releases", f"/releases/{REQUEST}"):
@@ -298,7 +301,7 @@ async def test_a_document_is_saved_and_never_opened_in_a_page(sign_in, services)
     page = httpx.Response(200, text=HOSTILE, headers={"Content-Type": "text/html"})
     services.answers[f"GET /documents/{DOCUMENT}"] = lambda _: pdf
     services.answers[f"GET /documents/{OTHER_HIT}"] = lambda _: page
-    browser = await sign_in(*REVIEWER)
+    browser = await sign_in(*REVIEWER, "purpose:declare")
     answer = await browser.open(f"/releases/documents/{DOCUMENT}")
     assert answer.content == b"%PDF-1.7"
     name = f'attachment; filename="authority-{DOCUMENT}.pdf"'

@@ -1,0 +1,86 @@
+"""What a person may do now, and in words why not; the services decide about access (policy 468.3, 468.4(d))."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from shared.core.permissions import Permission
+
+WORDS: Mapping[Permission, str] = {
+    Permission.ACCOUNT_SELF: "use an account",
+    Permission.ACCOUNT_READ: "see people's accounts",
+    Permission.ACCOUNT_MANAGE: "manage people's accounts",
+    Permission.ACCOUNT_DELIVER: "hand invitations over",
+    Permission.TRAINING_RECORD: "record training",
+    Permission.PURPOSE_DECLARE: "declare a purpose",
+    Permission.DEVICE_READ: "see the cameras",
+    Permission.DEVICE_MANAGE: "manage the cameras",
+    Permission.HOTLIST_READ: "see the hot lists",
+    Permission.HOTLIST_MANAGE: "change the hot lists",
+    Permission.ALERT_RECEIVE: "receive alerts",
+    Permission.HIT_READ: "see hits",
+    Permission.HIT_VERIFY: "verify hits",
+    Permission.HIT_DISPOSE: "record what became of hits",
+    Permission.RECORD_SEARCH: "search the records",
+    Permission.RECORD_EXPORT: "save search results as a file",
+    Permission.IMAGE_READ: "see pictures",
+    Permission.HOLD_READ: "see the holds",
+    Permission.HOLD_MANAGE: "place, export or release holds",
+    Permission.PURGE_READ: "see the purges",
+    Permission.PURGE_PROPOSE: "propose a purge",
+    Permission.PURGE_AUTHORISE: "authorise a purge",
+    Permission.PURGE_EXECUTE: "carry out a purge",
+    Permission.AGENCY_MANAGE: "manage the agencies",
+    Permission.RELEASE_REQUEST: "request a release",
+    Permission.RELEASE_READ: "see the release requests",
+    Permission.RELEASE_REVIEW: "decide on release requests",
+    Permission.RELEASE_DOWNLOAD: "download a release",
+    Permission.AUDIT_READ: "see the audit log",
+    Permission.AUDIT_WORK: "draw, review or sign off audits",
+    Permission.DEADLETTER_MANAGE: "work on rejected events",
+    Permission.POLICY_ACKNOWLEDGE: "acknowledge a change of the policy",
+}
+"""Completes the sentence "your role does not let you …"."""
+
+
+def not_in_role(permission: str) -> str:
+    """Say that a person's role does not include a permission, and who can change that."""
+    known = permission in set(Permission)
+    what = WORDS[Permission(permission)] if known else f"do this ({permission})"
+    return f"your role does not let you {what}; the ALPR administrator assigns roles"
+
+
+def usable(
+    permissions: Collection[str], trained_until: datetime | None, now: datetime
+) -> frozenset[str]:
+    """Return the permissions that a person can use now: without current training, those that need none."""
+    if trained_until is not None and trained_until > now:
+        return frozenset(permissions)
+    return frozenset(name for name in permissions if not _needs_training(name))
+
+
+def why_untrained(
+    permissions: Collection[str], trained_until: datetime | None, now: datetime
+) -> str:
+    """Say why a person's pages are not offered for want of training; empty if nothing is withheld."""
+    if usable(permissions, trained_until, now) == frozenset(permissions):
+        return ""
+    if trained_until is None:
+        why = "no department-approved training of yours is on record (policy 468.4(d))"
+    else:
+        why = f"your training lapsed on {trained_until:%Y-%m-%d} (policy 468.4(d))"
+    return f"{why}; ask the Training Sergeant, who records it"
+
+
+def why_not(
+    permission: str, permissions: Collection[str], trained_until: datetime | None, now: datetime
+) -> str:
+    """Say why a person cannot use a permission now; empty if they can."""
+    if permission not in permissions:
+        return not_in_role(permission)
+    if permission in usable(permissions, trained_until, now):
+        return ""
+    return why_untrained(permissions, trained_until, now)
+
+
+def _needs_training(name: str) -> bool:
+    return name in set(Permission) and Permission(name).needs_training

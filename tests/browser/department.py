@@ -1,0 +1,202 @@
+"""The department that the pages show: people, records, and work that waits, all made through the public API."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from local.demo.camera import post
+from local.demo.client import Api, Person
+from local.demo.department import DEPARTMENT_ORI, Department, Role, join, seed
+from local.demo.listing import as_csv, put_in_force
+from local.demo.story import Frame
+from tests.e2e.frames import frame, plates
+
+SEEN, PASSED, *LISTED = plates(8)
+"""The plates on the list: one that a frame shows, one of a camera's own read, and others that never pass."""
+
+DISPATCHER = Role("p.ortiz", "Pat Ortiz", "Dispatcher", "dispatcher")
+INVITED = {
+    "username": "n.invited",
+    "name": "Nia Invited",
+    "title": "Police Officer",
+    "agency_ori": DEPARTMENT_ORI,
+    "roles": ["officer"],
+    "sources": ["department"],
+}
+WITHIN_S = 120.0
+CASE = "26-000412"
+WHY = {
+    "offence_type": "vehicle theft",
+    "case_number": CASE,
+    "justification": "Where the stolen vehicle was seen since its owner reported the theft",
+}
+
+
+SAVED = (
+    "username", "name", "title", "account_id", "password", "totp_secret", "last_totp_step"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Town:
+    """A department with the ids of its records, by the names that the console's routes give them."""
+
+    people: dict[str, Person]
+    """One person of each role of the policy, and `untrained`, an officer without training on record."""
+
+    ids: dict[str, str]
+    second_request: str
+    """A request that awaits a decision, for the story that approves it."""
+
+    def save(self, path: Path) -> None:
+        """Write it for later runs on the same stack."""
+        people = {
+            role: {name: getattr(person, name) for name in SAVED}
+            for role, person in self.people.items()
+        }
+        path.write_text(
+            json.dumps({"people": people, "ids": self.ids, "second_request": self.second_request})
+        )
+
+    @classmethod
+    def load(cls, path: Path, api: Api) -> Self:
+        """Read what an earlier run wrote; the people have no session at the API."""
+        saved = json.loads(path.read_text())
+        people = {role: Person(api, **of) for role, of in saved.pop("people").items()}
+        return cls(people, **saved)
+
+
+async def settle(api: Api, folder: Path) -> Town:
+    """Make the department on a running stack whose data are in `folder`, with records of every kind that pages show."""
+    found = await seed(api, folder)
+    dispatcher = await join(api, found.administrator, found.trainer, DISPATCHER)
+    invited = await found.administrator.must("identity", "POST", "/v1/accounts", json=INVITED)
+    entries = [(plate, "stolen_vehicle", "Reported stolen") for plate in (SEEN, PASSED, *LISTED)]
+    await put_in_force(found.investigator, entries)
+    await _pass_by(api, found)
+    hits = await _until(lambda: _hits(found.officer), lambda items: len(items) == 2)
+    [list_id] = {hit["list_id"] for hit in hits}
+    await _upload_fewer(found.investigator, list_id, entries)
+    hit = next(hit for hit in hits if hit["plate_read"] == SEEN)
+    hold_id, export_id = await _hold(found.investigator, hit["read_id"])
+    request_id, second = [await _ask(found.outsider) for _ in range(2)]
+    return Town(
+        people={
+            "officer": found.officer,
+            "dispatcher": dispatcher,
+            "investigator": found.investigator,
+            "alpr_administrator": found.administrator,
+            "training_sergeant": found.trainer,
+            "custodian": found.custodian,
+            "auditor": found.auditor,
+            "agency_requester": found.outsider,
+            "untrained": found.rookie,
+        },
+        ids={
+            "hit_id": hit["hit_id"],
+            "read_id": hit["read_id"],
+            "list_id": list_id,
+            "version": "1",
+            "hold_id": hold_id,
+            "export_id": export_id,
+            "request_id": request_id,
+            "account_id": invited["account"]["account_id"],
+            "seq": "1",
+        },
+        second_request=second,
+    )
+
+
+async def _pass_by(api: Api, found: Department) -> None:
+    """Let two listed vehicles pass: one in a frame, one in a camera's own read."""
+    camera, other = found.devices[:2]
+    await post(api, camera, Frame("passing.jpg", frame(SEEN), "image/jpeg"))
+    read = {
+        "plate": PASSED,
+        "source_id": "17",
+        "confidence": 0.97,
+        "region": "US-CA",
+        "captured_at": datetime.now(UTC).isoformat(),
+    }
+    headers = {"Authorization": f"Bearer {other.credential}"}
+    await api.must("ingest", "POST", "/v1/reads", json=[read], headers=headers)
+
+
+async def _hits(officer: Person) -> list[dict[str, Any]]:
+    page = await officer.must("hotlist", "GET", "/v1/hits")
+    return list(page["items"])
+
+
+async def _upload_fewer(person: Person, list_id: str, entries: list[tuple[str, str, str]]) -> None:
+    """Upload a version that loses most of the list, so that it awaits a second person."""
+    await person.must(
+        "hotlist",
+        "POST",
+        f"/v1/lists/{list_id}/versions",
+        content=as_csv(entries[:1]).encode(),
+        headers={"Content-Type": "text/csv"},
+    )
+
+
+async def _hold(person: Person, read_id: str) -> tuple[str, str]:
+    """Hold a read, and export it; returns the ids of the hold and of the finished export."""
+    purpose = await person.declare(kind="criminal_investigation", **WHY)
+    hold = await person.must(
+        "retention",
+        "POST",
+        "/v1/holds",
+        purpose=purpose,
+        json={
+            "basis": "criminal_action",
+            "case_number": CASE,
+            "description": "Theft on Solano Street, the stolen vehicle",
+            "criteria": {"read_ids": [read_id]},
+        },
+    )
+    export = await person.must(
+        "retention",
+        "POST",
+        "/v1/evidence-exports",
+        purpose=purpose,
+        json={"hold_id": hold["hold_id"]},
+        headers={"Idempotency-Key": "the-first-export-of-the-tests"},
+    )
+    path = f"/v1/evidence-exports/{export['export_id']}"
+    await _until(
+        lambda: person.must("retention", "GET", path, purpose=purpose),
+        lambda now: now["state"] == "ready",
+    )
+    return hold["hold_id"], export["export_id"]
+
+
+async def _ask(requester: Person) -> str:
+    """File a request for a release."""
+    now = datetime.now(UTC)
+    body = {
+        "purpose": "Where the stolen vehicle was seen, for the county's theft case",
+        "purpose_kind": "stolen_or_wanted_vehicle",
+        "case_number": "TCS-26-0417",
+        "offence_type": "vehicle theft",
+        "criteria": {
+            "captured_from": (now - timedelta(days=1)).isoformat(),
+            "captured_to": now.isoformat(),
+            "plate": PASSED,
+        },
+    }
+    filed = await requester.must("release", "POST", "/v1/requests", json=body)
+    return str(filed["request_id"])
+
+
+async def _until(look: Callable[[], Awaitable[Any]], is_done: Callable[[Any], bool]) -> Any:
+    """Return what `look` finds once it is done. Raises: TimeoutError."""
+    deadline = time.monotonic() + WITHIN_S
+    while not is_done(found := await look()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still {found}")
+        await asyncio.sleep(0.3)
+    return found

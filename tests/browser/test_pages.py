@@ -1,0 +1,69 @@
+"""Each page as each role: opened, or refused in words; nothing fails in the browser."""
+
+import pytest
+
+from local.stack.servers import ROOT
+from shared.core.policy import load_policy
+from tests.browser.console import Complaints
+from tests.browser.pages import OPEN, pages
+
+pytestmark = pytest.mark.browser
+
+ROLES = ("officer", "dispatcher", "investigator", "alpr_administrator", "training_sergeant",
+         "custodian", "auditor", "agency_requester")  # fmt: skip
+SMOKE = frozenset({"officer", "investigator"})
+AS_ROLES = [pytest.param(r, marks=[pytest.mark.smoke] if r in SMOKE else []) for r in ROLES]
+
+
+@pytest.fixture(scope="session")
+def rights():
+    """The permissions of each role, by the policy."""
+    return load_policy(ROOT / "policy.toml").roles
+
+
+def test_every_role_of_the_policy_is_tested(rights):
+    assert set(rights) == set(ROLES)
+
+
+@pytest.mark.parametrize("role", AS_ROLES)
+async def test_a_role_opens_its_pages_and_is_refused_the_others(console_of, town, rights, role):
+    console = await console_of(role)
+    faults = []
+    page = await console.context.new_page()
+    complaints = Complaints()
+    complaints.follow(page)
+    for one in pages():
+        path = one.at(town.ids)
+        if one.permission and one.permission not in rights[role]:
+            answer = await console.context.request.get(f"{console.address}{path}", max_redirects=0)
+            if answer.status != 403:
+                faults.append(f"{path}: {answer.status}, not 403")
+            continue
+        answer = await console.open(page, path)
+        if answer.status != 200 or complaints.found:
+            faults.append(f"{path}: {answer.status} {complaints.found}")
+        complaints.found.clear()
+    await page.close()
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.smoke
+async def test_a_stranger_sees_the_open_pages_and_is_sent_to_sign_in_from_the_others(
+    browser, stack, town
+):
+    address, faults = stack.urls["console"], []
+    context = await browser.new_context()
+    page = await context.new_page()
+    complaints = Complaints()
+    complaints.follow(page)
+    for path in sorted(OPEN):
+        answer = await page.goto(f"{address}{path}")
+        if answer.status != 200 or complaints.found:
+            faults.append(f"{path}: {answer.status} {complaints.found}")
+        complaints.found.clear()
+    for one in pages():
+        answer = await context.request.get(f"{address}{one.at(town.ids)}")
+        if answer.status not in (200, 401) or "Sign in</button>" not in await answer.text():
+            faults.append(f"{one.route}: {answer.status} without a form to sign in")
+    await context.close()
+    assert not faults, "\n".join(faults)
