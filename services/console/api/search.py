@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,12 +17,15 @@ from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import LinkToken, Visit, Watching, Working, allowed, offered_by
+from services.console.domain.queries import record_export_of
 
 router = APIRouter()
 
 START = "/search"
 _BACK = re.compile(r"/(search|audit|holds|releases|hotlists|hits|alerts)(/[0-9a-z-]{1,60}){0,4}")
 """Pages that a declared purpose may continue to: ours that need one."""
+
+_FILES = frozenset({"text/csv", "application/x-ndjson"})
 
 _TYPED = "%Y-%m-%dT%H:%M"
 
@@ -93,9 +96,14 @@ async def show_search(request: Request, visit: Working) -> Response:
 
 @router.post("/search")
 async def search(request: Request, form: Form, visit: Working) -> Response:
-    """Search the records. A POST that answers with the page itself, so that no URL contains plates."""
+    """Search the records, or save all reads that match as a file.
+
+    A POST that answers with the page itself, so that no URL contains plates.
+    """
     if not visit.has_purpose_for(records.SEARCH):
         return to(request, "/purpose")
+    if "format" in form:
+        return await _saved(visit, record_export_of(form))
     found = await form_action(records.search(visit, form))
     if isinstance(found, Refused):
         if found.status == HTTPStatus.NOT_FOUND:
@@ -104,6 +112,10 @@ async def search(request: Request, form: Form, visit: Working) -> Response:
             request, "search.html", visit, found.status, form=form, problem=found, found=None
         )
     return page(request, "search.html", visit, form=form, found=found)
+
+
+async def _saved(visit: Visit, asked: Mapping[str, Any]) -> Response:
+    return await visit.file("retention", "/v1/reads/export", _FILES, "reads", asked=asked)
 
 
 @router.get("/reads/{read_id}/crop")

@@ -1,6 +1,6 @@
 """One request of a signed-in person."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from functools import partial
 from mimetypes import guess_extension
 from typing import Annotated, Any
@@ -76,19 +76,28 @@ class Visit(PersonClient):
             raise self.refused(refusal(answer))
         return Response(answer.content, media_type=kind)
 
-    async def file(self, service: str, path: str, kinds: Collection[str], name: str) -> Response:
-        """Relay a file of one of these kinds as it arrives, for the browser to save.
+    async def file(
+        self,
+        service: str,
+        path: str,
+        kinds: Collection[str],
+        name: str,
+        *,
+        asked: Mapping[str, Any] | None = None,
+    ) -> Response:
+        """Relay a file of one of these kinds as it arrives, for the browser to save; `asked` is a body to POST.
 
         Raises: Refused, SignedOut, PurposeNeeded.
         """
         plain = {"Accept-Encoding": "identity"}  # the forwarded length is that of the file
-        answer = await self.request(service, "GET", path, headers=plain, stream=True)
+        method = "GET" if asked is None else "POST"
+        answer = await self.request(service, method, path, json=asked, headers=plain, stream=True)
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         if not answer.is_success or kind not in kinds:
             await answer.aread()
             await answer.aclose()
             raise self.refused(refusal(answer))
-        headers = {"Content-Disposition": f'attachment; filename="{name}{guess_extension(kind)}"'}
+        headers = {"Content-Disposition": f'attachment; filename="{name}{_ending(kind)}"'}
         headers |= {n: answer.headers[n] for n in RELAYED_HEADERS if n in answer.headers}
         return StreamingResponse(_pieces(answer), media_type=kind, headers=headers)
 
@@ -103,6 +112,11 @@ def page_of(request: Request) -> str:
     here = request.url.path.removeprefix(request.scope.get("root_path", "")).lower()
     of_page = request.method == "GET" and not here.endswith(("/crop", "/image"))
     return here if of_page else "/".join(here.split("/")[:3])
+
+
+def _ending(kind: str) -> str:
+    """Return how the name of a file of a kind ends."""
+    return ".ndjson" if kind == "application/x-ndjson" else guess_extension(kind) or ""
 
 
 async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:

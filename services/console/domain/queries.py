@@ -67,9 +67,18 @@ def record_search_of(form: Mapping[str, str]) -> dict[str, Any]:
     body = chosen(form, "plate", "after")
     body |= {name: moment_of(form.get(name, "")) for name in CAPTURE_TIMES}
     body |= {"limit": ON_A_PAGE, "lookalike": form.get("lookalike") == "yes"}
+    if form.get("count") == "yes":
+        body["count"] = True
     if region := form.get("region"):
         body["region"] = region.upper()
     return body | _area(form)
+
+
+def record_export_of(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the conditions of a search, and the format of the file of all its reads."""
+    asked = record_search_of({**form, "count": ""})
+    del asked["limit"]
+    return {**asked, "format": form.get("format", "")}
 
 
 def hold_criteria_of(form: Mapping[str, str]) -> dict[str, Any]:

@@ -327,6 +327,56 @@ async def test_a_search_says_what_a_short_state_was_taken_for(searcher, services
     assert "The search read “CA” as US-CA." in searcher.said
 
 
+WINDOW = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
+
+
+async def test_a_page_that_ended_for_its_time_says_how_far_it_got_and_goes_on(searcher, services):
+    part = {"items": [], "next": "more", "searched_from": "2026-05-30T22:15:00Z"}
+    services.answers["POST /reads/search"] = lambda _: httpx.Response(200, json=part)
+    await searcher.send("/search", plate="7AB?1*", count="yes", **WINDOW)
+    assert "None found yet: searched back to 2026-05-30 22:15:00 UTC" in searcher.said
+    assert "No read in this window matches" not in searcher.said
+    assert 'name="after" value="more"' in searcher.page.text
+    assert "<button>Go on</button>" in searcher.page.text
+
+
+async def test_the_result_of_a_search_has_the_focus(searcher):
+    await searcher.send("/search", plate="7AB?1*", **WINDOW)
+    assert '<h2 id="found" tabindex="-1" autofocus>' in searcher.page.text
+
+
+@pytest.mark.parametrize(
+    ("at_least", "said"), [(False, "In all: 1,204 reads."), (True, "In all: at least 1,204 reads.")]
+)
+async def test_reads_are_counted_when_asked(searcher, services, at_least, said):
+    count = {"value": 1204, "at_least": at_least}
+    page = {"items": [a_read()], "next": "more", "count": count}
+    services.answers["POST /reads/search"] = lambda _: httpx.Response(200, json=page)
+    await searcher.send("/search", plate="7AB?1*", count="yes", **WINDOW)
+    assert json.loads(services.asked("POST", "/reads/search")[0].content)["count"] is True
+    assert said in searcher.said
+
+
+async def test_all_reads_that_match_are_saved_as_a_file(searcher, services):
+    services.answers["POST /reads/export"] = lambda _: httpx.Response(
+        200, content=b"plate\r\n7ABC128\r\n", headers={"Content-Type": "text/csv; charset=utf-8"}
+    )
+    await searcher.send("/search", plate="7AB?1*", **WINDOW)
+    answer = await searcher.send("/search", plate="7AB?1*", format="csv", **WINDOW)
+    assert answer.headers["content-disposition"] == 'attachment; filename="reads.csv"'
+    assert answer.content == b"plate\r\n7ABC128\r\n"
+    [asked] = services.asked("POST", "/reads/export")
+    assert asked.headers["x-alpr-purpose"] == "purpose-token"
+    body = json.loads(asked.content)
+    assert (body["plate"], body["format"], "limit" in body) == ("7AB?1*", "csv", False)
+
+
+async def test_a_file_is_offered_to_people_who_may_save_one(searcher, services):
+    assert "record:export" not in services.permissions
+    await searcher.send("/search", plate="7AB?1*", **WINDOW)
+    assert "Save the file" not in searcher.said
+
+
 DOUBTED = {
     "misread_risk": 0.004,
     "pass_agrees": False,
