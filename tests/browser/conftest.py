@@ -15,7 +15,9 @@ from playwright.async_api import Browser
 
 from local.demo.client import Api
 from local.stack.launch import running
+from local.stack.servers import ROOT
 from local.stack.state_file import Running, StateFile
+from shared.core.policy import load_policy
 from tests.browser.chromium import chromium
 from tests.browser.console import Console
 from tests.browser.department import Town, settle
@@ -81,3 +83,9 @@ async def console_of(
             return signed_in[role]
 
         yield console_of
+
+
+@pytest.fixture(scope="session")
+def rights():
+    """The permissions of each role, by the policy."""
+    return load_policy(ROOT / "policy.toml").roles

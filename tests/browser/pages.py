@@ -31,7 +31,7 @@ FILES = frozenset(
 LATER = frozenset({"/audit/samples/{audit_id}", "/audit/samples/{audit_id}/items/{number}"})
 """Pages that a stack shows only once a calendar month has ended; tests/integration/console/test_audit.py opens them."""
 
-OPEN = frozenset({"/policy", "/sign-in", "/enrolment"})
+OPEN = frozenset({"/policy", "/sign-in", "/enrolment", "/set-up"})
 """Pages without a sign-in."""
 
 EVERYONES = frozenset({"/", "/idle"})

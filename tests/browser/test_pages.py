@@ -2,8 +2,6 @@
 
 import pytest
 
-from local.stack.servers import ROOT
-from shared.core.policy import load_policy
 from tests.browser.console import Complaints
 from tests.browser.pages import OPEN, pages
 
@@ -13,12 +11,6 @@ ROLES = ("officer", "dispatcher", "investigator", "alpr_administrator", "trainin
          "custodian", "auditor", "agency_requester")  # fmt: skip
 SMOKE = frozenset({"officer", "investigator"})
 AS_ROLES = [pytest.param(r, marks=[pytest.mark.smoke] if r in SMOKE else []) for r in ROLES]
-
-
-@pytest.fixture(scope="session")
-def rights():
-    """The permissions of each role, by the policy."""
-    return load_policy(ROOT / "policy.toml").roles
 
 
 def test_every_role_of_the_policy_is_tested(rights):
