@@ -16,16 +16,13 @@ APIS = names(Kind.API)
 PAGES = names(Kind.PAGES)
 """Pages for people; they call the APIs, so they start last, with the APIs' addresses."""
 
-ASKED_BY_PAGES = tuple(name for name in APIS if SPECS[name].called_by_pages)
-"""APIs that the pages call."""
-
 WORKERS = names(Kind.WORKER)
 """Services that only process events; each has its own process even here."""
 
 
 def addresses(urls: Mapping[str, str]) -> dict[str, str]:
     """Return the settings with the addresses that the pages call."""
-    return {f"CONSOLE_{name.upper()}_URL": urls[name] for name in ASKED_BY_PAGES}
+    return {f"CONSOLE_{name.upper()}_URL": urls[name] for name in APIS}
 
 
 def environment_of(service: str, environment: Mapping[str, str]) -> dict[str, str]:

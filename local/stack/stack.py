@@ -23,7 +23,6 @@ from local.stack.schema import OWNER, make_tables
 from local.stack.servers import ROOT, Service, StackServer, service
 from local.stack.services import (
     APIS,
-    ASKED_BY_PAGES,
     PAGES,
     WORKERS,
     addresses,
@@ -57,7 +56,7 @@ class Stack:
         unknown = set(services) - {*APIS, *WORKERS, *PAGES}
         if unknown:
             raise LocalError(f"no such service: {', '.join(sorted(unknown))}")
-        if set(services) & set(PAGES) and (lacking := set(ASKED_BY_PAGES) - set(services)):
+        if set(services) & set(PAGES) and (lacking := set(APIS) - set(services)):
             raise LocalError(f"the console needs {', '.join(sorted(lacking))} too")
         _refuse_tls_of_the_own_broker(environment)
         if not separate:

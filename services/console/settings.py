@@ -22,6 +22,7 @@ class Settings(CommonSettings):
     """Base64 of 32 random bytes. Seals sessions (AES-256-GCM); after a change, everyone signs in again."""
 
     console_identity_url: Address
+    console_ingest_url: Address
     console_hotlist_url: Address
     console_retention_url: Address
     console_release_url: Address

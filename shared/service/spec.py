@@ -58,9 +58,6 @@ class ServiceSpec:
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     """The groups of its operations, with what each is about; `health`, which every service has, is not among them."""
 
-    called_by_pages: bool = True
-    """Whether the pages call this API."""
-
     uploads: tuple[str, ...] = ()
     """Patterns of upload paths, which have their own size limits; all other paths accept 1 MiB."""
 

@@ -29,7 +29,7 @@ from local.stack.key_material import CERTIFIED, ROOT_FILE, RootMissing, signing_
 from local.stack.keys import UNDER_THE_ROOT
 from local.stack.postgres import _SETTINGS as EMBEDDED
 from local.stack.postgres import ROLE, role_of
-from local.stack.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
+from local.stack.services import APIS, PAGES, WORKERS
 from shared.core.certificates import Roots, Trust, signer
 from shared.kafka.acls import principals
 from shared.kafka.settings import KafkaSettings
@@ -163,9 +163,7 @@ def test_a_container_is_asked_whether_it_works_and_is_started_again(name: str) -
 def test_the_console_reaches_the_services_it_asks_and_no_data_store() -> None:
     console = container("console")
     asked = {n: v for n, v in console["environment"].items() if n.endswith("_URL")}
-    assert asked == {
-        f"CONSOLE_{name.upper()}_URL": f"http://{name}:8000" for name in ASKED_BY_PAGES
-    }
+    assert asked == {f"CONSOLE_{name.upper()}_URL": f"http://{name}:8000" for name in APIS}
     assert not {n for n in console["environment"] if n.startswith(("AWS_", "KAFKA_", "DATABASE_"))}
     assert console["networks"] == ["edge"]
     assert console["depends_on"] == {"identity": {"condition": "service_healthy"}}

@@ -13,7 +13,7 @@ import yaml
 from deploy.cluster.programs import VERSION
 from deploy.compose.make_tls import Signer
 from deploy.kafka.users import FILE, users
-from local.stack.services import APIS, ASKED_BY_PAGES, PAGES, WORKERS
+from local.stack.services import APIS, PAGES, WORKERS
 from shared.kafka.acls import acls, principals
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import TOPICS
@@ -180,7 +180,7 @@ def test_secrets_are_referred_to_and_never_written(service: str) -> None:
     public = {
         "OBJECT_STORE_URL",
         "ROOT_PUBLIC_KEYS",
-        *(f"CONSOLE_{name.upper()}_URL" for name in ASKED_BY_PAGES),
+        *(f"CONSOLE_{name.upper()}_URL" for name in APIS),
     }
     assert (
         not {name for name in clear if "KEY" in name or "SECRET" in name or "URL" in name} - public
@@ -468,9 +468,7 @@ def test_services_do_not_talk_to_each_other() -> None:
 
 def test_the_console_alone_talks_to_the_services_it_asks_and_to_no_data_store() -> None:
     policies = of_kind("NetworkPolicy")
-    asked = {
-        "matchExpressions": [{"key": NAME, "operator": "In", "values": sorted(ASKED_BY_PAGES)}]
-    }
+    asked = {"matchExpressions": [{"key": NAME, "operator": "In", "values": sorted(APIS)}]}
     console = {"matchLabels": {NAME: "console"}}
     out, into = policies["allow-console-out"]["spec"], policies["allow-console-in"]["spec"]
     assert out["podSelector"] == into["ingress"][0]["from"][0]["podSelector"] == console

@@ -1,6 +1,6 @@
 """People: accounts, new invitations, sheets to hand over, and lifts of a day's limit (468.3; ADR-0025, ADR-0040)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,32 @@ async def list_accounts(client: PersonClient, status: str, after: str) -> Any:
     """Return all accounts by user name. Raises: Refused, SignedOut, PurposeNeeded."""
     query = page_query(ON_A_PAGE, after, status=status)
     return await client.request_json("identity", "GET", "/v1/accounts", params=query)
+
+
+async def invite(client: PersonClient, form: Mapping[str, str]) -> Any:
+    """Create an account with an invitation, from a form with a box for each role and source.
+
+    Raises: Refused, SignedOut, PurposeNeeded.
+    """
+    body = required(form, "username", "name", "title", "agency_ori")
+    body["agency_ori"] = body["agency_ori"].upper()
+    body["roles"], body["sources"] = ticked(form, "role_"), ticked(form, "source_")
+    return await client.request_json("identity", "POST", "/v1/accounts", json=body)
+
+
+def ticked(form: Mapping[str, str], prefix: str) -> list[str]:
+    """Return what the ticked boxes of a form name behind `prefix`."""
+    return [name.removeprefix(prefix) for name in form if name.startswith(prefix)]
+
+
+async def has_deliverer(client: PersonClient, roles: Sequence[str]) -> bool:
+    """Whether an active person other than the reader has one of `roles`. Raises: Refused, SignedOut, PurposeNeeded."""
+    for role in roles:
+        query = page_query(2, status="active", role=role)
+        found = await client.request_json("identity", "GET", "/v1/accounts", params=query)
+        if any(one["account_id"] != client.session.person_id for one in found["items"]):
+            return True
+    return False
 
 
 async def list_proposals(client: PersonClient) -> list[Any]:

@@ -3,8 +3,10 @@
 from fastapi import APIRouter
 
 from services.console.api import (
+    agencies,
     alerts,
     audit,
+    cameras,
     enrolment,
     exports,
     hits,
@@ -18,6 +20,7 @@ from services.console.api import (
     samples,
     search,
     sign_in,
+    training,
 )
 
 router = APIRouter()
@@ -37,5 +40,8 @@ for part in (
     hotlists,
     invitations,
     people,
+    training,
+    cameras,
+    agencies,
 ):
     router.include_router(part.router)

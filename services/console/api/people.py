@@ -9,10 +9,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.console.actions import people
 from services.console.actions.errors import Refused
+from services.console.api.browser import origin_of
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working
+from services.console.domain.roles import SOURCES, described, needs_training, roles_with
+from shared.core.permissions import Permission
 
 router = APIRouter(prefix="/people")
 
@@ -31,6 +34,32 @@ async def show_people(
     proposed = await people.list_proposals(visit)
     return page(
         request, "people.html", visit, found=found, proposed=proposed, states=STATES, chosen=state
+    )
+
+
+@router.get("/new")
+async def show_new_person(request: Request, visit: Working) -> Response:
+    """Show the form to invite a person."""
+    return _new_person_page(request, visit, {})
+
+
+@router.post("/new")
+async def invite_person(request: Request, form: Form, visit: Working) -> Response:
+    """Invite a person, and show who hands the invitation over."""
+    invited = await form_action(people.invite(visit, form))
+    if isinstance(invited, Refused):
+        return _new_person_page(request, visit, form, invited)
+    deliverers = roles_with(visit.console.policy, Permission.ACCOUNT_DELIVER)
+    return page(
+        request,
+        "invited.html",
+        visit,
+        person=invited["account"],
+        expires_at=invited["expires_at"],
+        needs_training=needs_training(invited["account"]),
+        deliverers=deliverers,
+        can_deliver=await people.has_deliverer(visit, deliverers),
+        address=f"{origin_of(request)}{request.scope.get('root_path', '')}/enrolment",
     )
 
 
@@ -59,6 +88,23 @@ async def lift_limit(request: Request, account_id: UUID, form: Form, visit: Work
     """Lift a person's limit of records a day, for one case."""
     answer = await form_action(people.lift_limit(visit, account_id, form))
     return await _done(request, visit, account_id, form, answer, "limit-lifts")
+
+
+def _new_person_page(
+    request: Request, visit: Visit, form: Mapping[str, str], problem: Refused | None = None
+) -> Response:
+    policy = visit.console.policy
+    return page(
+        request,
+        "new_person.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        titles=[*sorted(policy.titles.authorised), *sorted(policy.titles.external)],
+        about_roles={role: described(policy, role) for role in policy.roles},
+        sources=SOURCES,
+        form=form,
+        problem=problem,
+    )
 
 
 async def _done(

@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 from services.console.actions.errors import Refused, SignedOut
 from services.console.actions.sessions import KnownBrowser, Session
 from services.console.actions.sign_in import close_session, load_session, open_session, renew_rights
+from services.console.actions.start import Start, read_start
 from services.console.api.browser import (
     KNOWN,
     PURPOSE,
@@ -43,7 +44,8 @@ async def show_start(request: Request) -> Response:
         return to(request, "/sign-in")
     if visit.why_untrained:
         await renew_rights(visit)  # the training may be on record by now
-    return page(request, "start.html", visit)
+    start = await read_start(visit, visit.console.policy)
+    return page(request, "start.html", visit, start=start)
 
 
 @router.get("/sign-in")
@@ -92,7 +94,7 @@ async def sign_out(request: Request, form: Form, visit: Working) -> Response:
 @router.get("/idle")
 async def show_idle(request: Request, visit: Watching) -> Response:
     """Show the page that an open page goes to by itself at the idle limit; another page may be in use."""
-    return page(request, "start.html", visit)
+    return page(request, "start.html", visit, start=Start())
 
 
 @router.post("/active", status_code=HTTPStatus.NO_CONTENT)

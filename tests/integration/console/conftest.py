@@ -16,6 +16,8 @@ from services.console.service import ConsoleService
 from services.console.settings import Settings
 from services.hotlist.main import build_app as build_hotlist
 from services.hotlist.settings import Settings as HotlistSettings
+from services.ingest.main import build_app as build_ingest
+from services.ingest.settings import Settings as IngestSettings
 from services.registry import SPECS
 from services.release.main import build_app as build_release
 from services.release.settings import Settings as ReleaseSettings
@@ -27,7 +29,7 @@ from shared.events import Read
 from shared.kafka.topics import TOPICS
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.testing import all_mac_keys, mac_key_text, some_people
+from shared.testing import TestRoot, all_mac_keys, mac_key_text, some_people
 from shared.testing.reads import recorded
 from tests.integration.identity.conftest import (
     administrator,
@@ -85,6 +87,7 @@ def console(services, clock, repository):
     settings = Settings(
         console_session_key=base64.b64encode(bytes(32)).decode(),
         console_identity_url="http://identity",
+        console_ingest_url="http://ingest",
         console_hotlist_url="http://hotlist",
         console_retention_url="http://retention",
         console_release_url="http://release",
@@ -150,6 +153,22 @@ async def retention(services, part_of, settings):
     async with app.router.lifespan_context(app):
         services["retention"] = app
         yield app
+
+
+@pytest.fixture
+async def ingest(services, part_of, settings):
+    """The ingest service, running."""
+    chosen = IngestSettings(
+        **settings.model_dump(),
+        **TestRoot().settings("ingest_signing", "captures"),
+        ingest_id_key=base64.b64encode(bytes(32)).decode(),
+        ingest_last_seen_every_s=3600,
+    )
+    runtime = part_of("ingest", chosen)
+    app = build_ingest(runtime.settings, runtime)
+    async with app.router.lifespan_context(app):
+        services["ingest"] = app
+        yield runtime
 
 
 @pytest.fixture

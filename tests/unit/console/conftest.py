@@ -68,6 +68,7 @@ def settings():
     return Settings(
         console_session_key=KEY,
         console_identity_url="http://identity",
+        console_ingest_url="http://ingest",
         console_hotlist_url="http://hotlist",
         console_retention_url="http://retention",
         console_release_url="http://release",

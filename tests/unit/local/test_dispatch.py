@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 
 from local.stack.dispatch import dispatcher
 from local.stack.keys import ADDED, KEYS, REPLACEABLE
-from local.stack.services import APIS, ASKED_BY_PAGES, PAGES, addresses, build
+from local.stack.services import APIS, PAGES, addresses, build
 from shared.core.policy import load_policy
 from shared.http.app import create_app
 from shared.service.api_runtime import ApiRuntime, ApiService
@@ -135,7 +135,7 @@ def test_every_service_is_built_from_the_environment(
     for key, draw in (KEYS | REPLACEABLE | ADDED).items():
         monkeypatch.setenv(key, draw())
     monkeypatch.setenv("AUDIT__AUDIT_EVENT_MAC_KEYS", all_mac_keys())
-    for key, url in addresses({name: f"http://{name}" for name in ASKED_BY_PAGES}).items():
+    for key, url in addresses({name: f"http://{name}" for name in APIS}).items():
         monkeypatch.setenv(key, url)
     service = service_of(build(name), Service)
     settings = service.runtime.settings if isinstance(service, ApiService) else service.settings

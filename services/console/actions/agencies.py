@@ -1,0 +1,28 @@
+"""Other agencies that may ask for data (policy 468.7)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.console.actions.person_client import PersonClient
+from services.console.domain.queries import required
+
+MANAGE = "agency:manage"
+KINDS = ("law_enforcement", "prosecutor", "federal", "other_public", "private")
+
+
+async def list_agencies(client: PersonClient) -> list[Any]:
+    """Return all registered agencies by name. Raises: Refused, SignedOut, PurposeNeeded."""
+    return await client.list_items("release", "/v1/agencies", purpose_for="release:read")
+
+
+async def register(client: PersonClient, form: Mapping[str, str]) -> Any:
+    """Register an agency. Raises: Refused, SignedOut, PurposeNeeded."""
+    body = required(form, "ori", "name", "kind", "state", "contact")
+    body["ori"], body["state"] = body["ori"].upper(), _region(body["state"])
+    path = "/v1/agencies"
+    return await client.request_json("release", "POST", path, json=body, with_purpose=False)
+
+
+def _region(typed: str) -> str:
+    """Return a state of the United States as ISO 3166-2 has it: CA as US-CA; other text unchanged."""
+    return f"US-{typed.upper()}" if len(typed) == 2 else typed.upper()

@@ -1,0 +1,35 @@
+"""Cameras: the devices that post frames and reads, and their credentials."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from services.console.actions.person_client import PersonClient
+from services.console.domain.form_values import number
+from services.console.domain.queries import ON_A_PAGE, page_query, required
+
+READ = "device:read"
+MANAGE = "device:manage"
+PLACE = ("latitude", "longitude", "heading_deg")
+
+
+async def list_cameras(client: PersonClient, after: str) -> Any:
+    """Return one page of the cameras by name. Raises: Refused, SignedOut, PurposeNeeded."""
+    query = page_query(ON_A_PAGE, after)
+    return await client.request_json("ingest", "GET", "/v1/devices", params=query)
+
+
+async def register(client: PersonClient, form: Mapping[str, str]) -> Any:
+    """Register a camera; ingest returns its credential once. Raises: Refused, SignedOut, PurposeNeeded."""
+    body = required(form, "name", "kind")
+    if place := {name: number(form[name]) for name in PLACE if name in form}:
+        body["place"] = place
+    if "may_buffer_h" in form:
+        body["may_buffer_h"] = number(form["may_buffer_h"])
+    return await client.request_json("ingest", "POST", "/v1/devices", json=body)
+
+
+async def renew_credential(client: PersonClient, device_id: UUID) -> Any:
+    """Give a camera a new credential; the former one ends at once. Raises: Refused, SignedOut, PurposeNeeded."""
+    path = f"/v1/devices/{device_id}/credential"
+    return await client.request_json("ingest", "POST", path, json={})

@@ -1,0 +1,93 @@
+"""The start page: what waits for the person, and what a fresh department still lacks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.console.actions.errors import PurposeNeeded, Refused
+from services.console.actions.person_client import MOST_ITEMS, PersonClient
+from services.console.domain.beginnings import Lack, lacks_of_data, lacks_of_people
+from shared.core.policy import Policy
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Things of one kind that wait for the person."""
+
+    count: int
+    text: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a start page shows beside its links."""
+
+    waiting: list[Waiting] = field(default_factory=list)
+    lacks: list[Lack] = field(default_factory=list)
+
+
+async def read_start(client: PersonClient, policy: Policy) -> Start:
+    """Return what waits for the person, and for an administrator what the department lacks. Raises: SignedOut."""
+    held = client.session.permissions
+    waiting = [await _hits(client)] if "hit:verify" in held else []
+    waiting += [await _requests(client)] if "release:review" in held else []
+    waiting += [await _invitations(client)] if "account:deliver" in held else []
+    waiting += [await _training(client)] if "training:record" in held else []
+    if "account:manage" not in held:
+        return Start([one for one in waiting if one.count])
+    waiting.append(await _proposals(client))
+    return Start([one for one in waiting if one.count], await _lacks(client, policy))
+
+
+async def _lacks(client: PersonClient, policy: Policy) -> list[Lack]:
+    """Return what the department lacks, as far as the person may know it."""
+    active = await _page(client, "identity", "/v1/accounts", status="active")
+    cameras = await _page(client, "ingest", "/v1/devices")
+    lists = await _page(client, "hotlist", "/v1/lists")
+    people = lacks_of_people(policy, active, client.session.person_id) if active else []
+    return people + lacks_of_data(cameras, lists)
+
+
+async def _hits(client: PersonClient) -> Waiting:
+    found = await _read(client, "hotlist", "/v1/hits/waiting") or {"count": 0}
+    return Waiting(found["count"], "Unverified hits", "/alerts")
+
+
+async def _requests(client: PersonClient) -> Waiting:
+    found = await _read(client, "release", "/v1/requests/waiting") or {"count": 0}
+    return Waiting(found["count"], "Requests of other agencies to decide", "/releases")
+
+
+async def _invitations(client: PersonClient) -> Waiting:
+    found = await _page(client, "identity", "/v1/accounts/invitations/waiting") or []
+    own = [one for one in found if not one["yours"]]
+    return Waiting(len(own), "Invitations to hand over", "/invitations")
+
+
+async def _training(client: PersonClient) -> Waiting:
+    found = await _page(client, "identity", "/v1/training/due") or []
+    others = [one for one in found if one["account_id"] != client.session.person_id]
+    return Waiting(len(others), "People whose training is due", "/training")
+
+
+async def _proposals(client: PersonClient) -> Waiting:
+    found = await _page(client, "identity", "/v1/accounts/invitations/proposed") or []
+    own = [one for one in found if not one["yours"]]
+    return Waiting(len(own), "Proposals to approve", "/people")
+
+
+async def _page(
+    client: PersonClient, service: str, path: str, **filters: Any
+) -> list[Mapping[str, Any]] | None:
+    """Return the first page of a list; None if the service refuses it or does not answer."""
+    found = await _read(client, service, path, limit=MOST_ITEMS, **filters)
+    return None if found is None else list(found["items"])
+
+
+async def _read(client: PersonClient, service: str, path: str, **query: Any) -> Any:
+    """Return an answer that needs no purpose; None if the service refuses it or does not answer."""
+    try:
+        return await client.request_json(service, "GET", path, params=query, with_purpose=False)
+    except (Refused, PurposeNeeded):
+        return None

@@ -1,0 +1,97 @@
+"""Cameras: listed with their last sign of life, registered, and given credentials, each shown once."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from services.console.actions import cameras
+from services.console.actions.errors import Refused
+from services.console.api.browser import origin_of
+from services.console.api.forms import Form, form_action
+from services.console.api.pages import page
+from services.console.api.visit import Visit, Working
+
+router = APIRouter(prefix="/cameras")
+
+KINDS = {
+    "fixed": "fixed: on a pole or a building",
+    "vehicle": "vehicle: in a car, with a place of its own in each post",
+}
+HERE = frozenset({"127.0.0.1", "localhost", "::1"})
+
+After = Annotated[str, Query(max_length=300)]
+
+
+@router.get("")
+async def show_cameras(request: Request, visit: Working, after: After = "") -> Response:
+    """Show all cameras by name."""
+    return await _listed(request, visit, after=after)
+
+
+@router.get("/new")
+async def show_new_camera(request: Request, visit: Working) -> Response:
+    """Show the form for a camera."""
+    return page(request, "new_camera.html", visit, form={}, kinds=KINDS)
+
+
+@router.post("/new")
+async def register_camera(request: Request, form: Form, visit: Working) -> Response:
+    """Register a camera, and show its credential, once."""
+    issued = await form_action(cameras.register(visit, form))
+    if isinstance(issued, Refused):
+        return page(
+            request,
+            "new_camera.html",
+            visit,
+            issued.status,
+            form=form,
+            problem=issued,
+            kinds=KINDS,
+        )
+    return _credential_page(request, visit, issued)
+
+
+@router.post("/{device_id}/credential")
+async def renew_credential(
+    request: Request, device_id: UUID, form: Form, visit: Working
+) -> Response:
+    """Give a camera a new credential, and show it, once."""
+    issued = await form_action(cameras.renew_credential(visit, device_id))
+    if isinstance(issued, Refused):
+        return await _listed(request, visit, issued)
+    return _credential_page(request, visit, issued)
+
+
+def captures_url(request: Request, ingest: str) -> str:
+    """Return the address to which cameras post frames, as the machine of the browser reaches it.
+
+    `ingest` is the console's address of ingest, which is valid on this machine; elsewhere ingest lies beside the console
+    (deploy/README.md).
+    """
+    if request.url.hostname not in HERE:
+        beside = request.scope.get("root_path", "").rpartition("/")[0]
+        ingest = f"{origin_of(request)}{beside}/ingest"
+    return f"{ingest}/v1/captures"
+
+
+def _credential_page(request: Request, visit: Visit, issued: Any) -> Response:
+    url = captures_url(request, visit.console.settings.console_ingest_url)
+    return page(
+        request,
+        "camera_credential.html",
+        visit,
+        camera=issued["device"],
+        credential=issued["credential"],
+        url=url,
+    )
+
+
+async def _listed(
+    request: Request, visit: Visit, problem: Refused | None = None, after: str = ""
+) -> Response:
+    found = await cameras.list_cameras(visit, after)
+    status = problem.status if problem else HTTPStatus.OK
+    now = visit.console.clock.now()
+    return page(request, "cameras.html", visit, status, found=found, problem=problem, now=now)
