@@ -6,11 +6,10 @@ from uuid import UUID
 
 from services.console.actions.person_client import PersonClient
 from services.console.domain.form_values import number
-from services.console.domain.queries import ON_A_PAGE, page_query, required
+from services.console.domain.queries import ON_A_PAGE, chosen, page_query, required
 
 READ = "device:read"
 MANAGE = "device:manage"
-PLACE = ("latitude", "longitude", "heading_deg")
 
 
 async def list_cameras(client: PersonClient, after: str) -> Any:
@@ -22,7 +21,10 @@ async def list_cameras(client: PersonClient, after: str) -> Any:
 async def register(client: PersonClient, form: Mapping[str, str]) -> Any:
     """Register a camera; ingest returns its credential once. Raises: Refused, SignedOut, PurposeNeeded."""
     body = required(form, "name", "kind")
-    if place := {name: number(form[name]) for name in PLACE if name in form}:
+    if place := {
+        name: number(text)
+        for name, text in chosen(form, "latitude", "longitude", "heading_deg").items()
+    }:
         body["place"] = place
     if "may_buffer_h" in form:
         body["may_buffer_h"] = number(form["may_buffer_h"])

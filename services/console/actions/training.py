@@ -10,7 +10,7 @@ RECORD = "training:record"
 
 
 async def list_due(client: PersonClient) -> list[Any]:
-    """Return the people whose training is missing, lapsed, or lapses soon. Raises: Refused, SignedOut, PurposeNeeded."""
+    """Return the people whose training is missing or lapses soon. Raises: Refused, SignedOut, PurposeNeeded."""
     return await client.list_items("identity", "/v1/training/due")
 
 

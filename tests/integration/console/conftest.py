@@ -78,6 +78,8 @@ class ByName(httpx.AsyncBaseTransport):
         self._services = services
 
     async def handle_async_request(self, request):
+        if request.url.host not in self._services:
+            raise httpx.ConnectError("does not run", request=request)
         app = ProxyHeadersMiddleware(self._services[request.url.host], trusted_hosts="127.0.0.1")
         return await httpx.ASGITransport(app).handle_async_request(request)
 
