@@ -67,8 +67,8 @@ async def renew_credential(
 def captures_url(request: Request, ingest: str) -> str:
     """Return the address to which cameras post frames, as the machine of the browser reaches it.
 
-    `ingest` is the console's address of ingest, which is valid on this machine; elsewhere ingest lies beside the console
-    (deploy/README.md).
+    `ingest` is the console's address of ingest, which is valid on this machine; elsewhere ingest lies beside the
+    console (deploy/README.md).
     """
     if request.url.hostname not in HERE:
         beside = request.scope.get("root_path", "").rpartition("/")[0]
