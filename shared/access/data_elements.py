@@ -4,11 +4,13 @@ import json
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
+from uuid import UUID
 
 from fastapi import Request
 from fastapi.routing import APIRoute
 
 from shared.core.fields import made_storable
+from shared.core.ids import id_digest
 from shared.core.plates import PlatePattern
 from shared.limits.body_limit import MAX_BODY_BYTES as MOST_BYTES
 from shared.limits.body_limit import whole_body
@@ -21,6 +23,9 @@ MAX_VALUES = 20
 _SECRET = ("password", "secret", "otp", "token", "totp")
 _CURSOR = "after"
 """The cursor of a page. It is not recorded: it names no data element, and reveals a record's capture time."""
+
+_RECORDS = frozenset({"read_id", "read_ids", "capture_id", "capture_ids"})
+"""Recorded as digests of their ids, which begin with the moment of capture; a purge list names records so, too."""
 
 _FIRST = ("plate", "plates", "captured_from", "captured_to", "device_ids", "area")
 """Always recorded, however many other names a body has (Civil Code 1798.90.52(a)(2))."""
@@ -41,7 +46,8 @@ class Elements:
 async def elements_of(request: Request) -> Elements:
     """Return the elements of a request. Raises: TooLarge, Malformed."""
     recorded: dict[str, Any] = {
-        _storable(name): _storable(str(value)) for name, value in request.path_params.items()
+        _storable(name): _written(name, _storable(str(value)))
+        for name, value in request.path_params.items()
     }
     for name in request.query_params:
         values = [_storable(text) for text in request.query_params.getlist(name)[:MAX_VALUES]]
@@ -145,11 +151,21 @@ def _written(name: str, value: Any) -> Any:
         return "[hidden]"
     if name == _CURSOR and value is not None:
         return "[the next page]"
+    if name in _RECORDS:
+        return [_digest(one) for one in value] if isinstance(value, list) else _digest(value)
     if name == "plate" and isinstance(value, str):
         return _plate(value)
     if name == "plates" and isinstance(value, list):
         return [_plate(one) if isinstance(one, str) else one for one in value]
     return value
+
+
+def _digest(value: Any) -> Any:
+    """Return the digest of a record's id; returns what is no id unchanged."""
+    try:
+        return str(id_digest(UUID(value)))
+    except (ValueError, AttributeError, TypeError):
+        return value
 
 
 def _plate(text: str) -> str:

@@ -361,6 +361,10 @@ class Destruction:
         await self._connection.execute(_TIDY[table], {**named, "last": last or before})
         return last
 
+    async def forget_changes(self, run_id: UUID, before: datetime) -> None:
+        """Delete the changes of what the run has destroyed, unless another run still needs them."""
+        await Slices(self._connection).forget_changes(run_id, before)
+
     async def tidy_day(self, before: datetime) -> bool:
         """Delete the places of devices of the first day, if it is before `before`; return whether there were any."""
         return (await self._connection.execute(_TIDY_DAYS, {"before": before})).rowcount > 0

@@ -103,6 +103,7 @@ _DeviceNames = tuple[str, str]  # name, agency
 _Devices = Mapping[UUID, _DeviceNames]
 _Write = Callable[[asyncpg.Connection], Awaitable[str]]
 _REMEMBERED = 100_000
+HOUR = timedelta(hours=1)
 
 
 class Details(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -270,9 +271,16 @@ def _ends(times: Sequence[datetime]) -> Sequence[datetime]:
 def _changes(
     months: Sequence[datetime], times: Sequence[datetime]
 ) -> tuple[list[datetime], list[datetime]]:
-    """Return two columns: the first and the last of `times` in each of `months`."""
+    """Return two columns: the hour of the first of `times` in each of `months`, and the one after the last.
+
+    Whole hours, so that what a purge leaves of them does not date a read.
+    """
     of_month = [[at for at in times if month_of(at) == month] for month in months]
-    return [min(some) for some in of_month], [max(some) for some in of_month]
+    return [_hour(min(some)) for some in of_month], [_hour(max(some)) + HOUR for some in of_month]
+
+
+def _hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
 
 
 def _spans(events: Sequence[Read]) -> tuple[list[Any], ...]:

@@ -151,7 +151,15 @@ _END_MONTH = (
     text(
         "DELETE FROM purge_slices s WHERE NOT s.destroyed AND s.captured_from >= :start AND s.captured_to <= :end"
     ),
-    text("DELETE FROM month_changes c WHERE c.captured_from >= :start AND c.captured_to < :end"),
+    text("DELETE FROM month_changes c WHERE c.captured_from >= :start AND c.captured_to <= :end"),
+)
+# Only another run that is executing may have slices that have not seen a change.
+_FORGET = text(
+    """
+    DELETE FROM month_changes c WHERE c.captured_to <= :before AND NOT EXISTS (
+        SELECT FROM purge_runs r WHERE r.run_id <> :run_id AND r.state = 'executing'
+    )
+    """
 )
 _ADOPT = text(
     """
@@ -263,6 +271,10 @@ class Slices:
         """Delete what other runs filled of a month, and the month's changes."""
         for statement in _END_MONTH:
             await self._connection.execute(statement, month._asdict())
+
+    async def forget_changes(self, run_id: UUID, before: datetime) -> None:
+        """Delete the changes of what the run has destroyed, unless another run still needs them."""
+        await self._connection.execute(_FORGET, {"run_id": run_id, "before": before})
 
     async def adopt(self, run_id: UUID, before: datetime) -> None:
         """Move to this run the slices of runs that were withdrawn before they wrote their lists."""

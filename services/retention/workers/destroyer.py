@@ -166,7 +166,8 @@ class Destroyer:
             )
 
     async def _tidy(self, run: DueRun) -> None:
-        """Delete past places of devices, and flags and passes without reads."""
+        """Delete past places of devices, changes of what is destroyed, and flags and passes without reads."""
+        await self._run_step(run, lambda d: d.forget_changes(run.run_id, run.before))
         while await self._run_step(run, lambda d: d.tidy_day(run.before)):
             pass
         for table in LEFT_BEHIND:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from shared.core.ids import id_digest
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, RecordsDisclosed
 from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_read
@@ -330,3 +331,21 @@ async def test_the_record_of_a_page_does_not_tell_when_the_one_before_ended(rete
     assert len([one for one in asked if "[the next page]" in str(one)]) == 2
     assert page["next"] not in str(asked)
     assert held["next"] not in str(asked)
+
+
+@pytest.mark.clause("wall/sealed-log")
+async def test_the_record_of_an_access_names_a_record_by_its_digest(pictured):
+    """The log stores an access for years; a record's id begins with its moment of capture."""
+    retention, capture, reads = pictured
+    read_id, capture_id = reads[0].read_id, capture.capture_id
+    await retention.get(f"/v1/reads/{read_id}")
+    await retention.get(f"/v1/captures/{capture_id}")
+    hold = {"basis": "evidence", "case_number": "26-1", "description": "Held for the case"}
+    criteria = {"read_ids": [str(read_id)]}
+    await retention.post("/v1/holds", {**hold, "criteria": criteria}, 201)
+    asked = [event.elements for event in await retention.emitted(AccessAttempted)]
+    of_read, of_capture = str(id_digest(read_id)), str(id_digest(capture_id))
+    assert {"read_id": of_read} in asked
+    assert {"capture_id": of_capture} in asked
+    assert [of_read] in [one["body"]["criteria"]["read_ids"] for one in asked if "body" in one]
+    assert not [one for one in (read_id, capture_id) if str(one) in str(asked)]

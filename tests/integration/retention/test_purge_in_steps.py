@@ -194,6 +194,42 @@ async def test_a_read_stored_before_the_drop_goes_and_is_named_too(retention, mo
 
 
 @pytest.mark.clause("468.5/schedule")
+async def test_a_purge_leaves_no_time_of_a_late_read_in_a_part_of_a_month(retention):
+    """The spans of late reads are whole hours, and go with the reads."""
+    spans = "SELECT captured_from, captured_to FROM month_changes"
+    at = datetime(2025, 4, 20, 9, 17, 13, 137, UTC)
+    await retention.store(a_read("1LATE01", at))
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    assert await retention.fetch(spans) == [(hour, hour + timedelta(hours=1))]
+    await begun(retention)
+    await retention.running.purger.work()
+    assert await left(retention) == []
+    assert await retention.fetch(spans) == []
+
+
+@pytest.mark.clause("468.5/schedule")
+@pytest.mark.clause("wall/purge-list")
+async def test_a_late_read_of_a_month_that_another_run_prepares_is_seen_by_it(
+    retention, monkeypatch, month
+):
+    """A first run ends while a second one has prepared the month, in which a read was stored since."""
+    late = a_read("1LATE01", MONTH + timedelta(days=1))
+    run = await begun(retention)
+
+    async def then():
+        await retention.store(late)
+        async with retention.runtime.db.begin() as connection:
+            await Destruction(connection).forget_changes(UUID(int=7), NOON)
+
+    before_dropping(monkeypatch, then)
+    await retention.running.purger.work()
+    run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+    assert (run["state"], run["reads"]) == ("certified", 9)
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(*month, late), [])
+
+
+@pytest.mark.clause("468.5/schedule")
 async def test_what_a_withdrawn_run_prepared_stays(retention, monkeypatch, month):
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
