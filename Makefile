@@ -66,7 +66,7 @@ lint: $(STAMP) ## ruff, format and mypy --strict
 
 .PHONY: test
 test: lint ## All tests but those with a target of their own
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not bench and not browser"
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not clients and not bench and not browser"
 
 .PHONY: test-search
 test-search: $(STAMP) ## 10,000 random searches of 200,000 reads against a plain search of them [SEARCH_SEED=number]
@@ -100,6 +100,10 @@ test-training: $(TRAINING_STAMP) ## The renderer, the networks and their trainin
 .PHONY: test-apache
 test-apache: $(STAMP) ## The fault tests on Apache Kafka: kill -9 any one process
 	@$(PY) -m pytest -m apache
+
+.PHONY: test-clients
+test-clients: $(STAMP) ## Clients by three generators: every operation, and their stories (needs Java, Maven and npm)
+	@$(PY) -m pytest -m clients tests/e2e/clients
 
 .PHONY: objects
 objects: $(STAMP) ## Build the S3 server of docker-compose.yml from Go's module proxy (needs Go)

@@ -1,4 +1,4 @@
-"""Finds a Java runtime, and fetches Apache Kafka's jars from Maven Central."""
+"""Finds a Java runtime, and fetches jars from Maven Central: Apache Kafka's, and those of another pom.xml."""
 
 import hashlib
 import os
@@ -31,21 +31,19 @@ def java() -> Path:
     )
 
 
-def jars(cache: Path = CACHE) -> Path:
-    """Return the folder of Kafka's jars as pom.xml names them; Maven fetches them if they are missing.
+def jars(cache: Path = CACHE, pom: Path = POM) -> Path:
+    """Return the folder of the jars that `pom` names, by default Kafka's; Maven fetches them if they are missing.
 
     Raises: LocalError if Maven is needed and missing, or cannot fetch them.
     """
-    folder = cache / f"jars-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    folder = cache / f"jars-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
     if folder.is_dir():
         return folder
     maven = shutil.which("mvn")
     if maven is None:
-        raise LocalError(
-            "Apache Kafka's jars are fetched with Maven, and there is no `mvn` here: install Maven"
-        )
+        raise LocalError("jars are fetched with Maven, and there is no `mvn` here: install Maven")
     unfinished = folder.with_suffix(f".{os.getpid()}")
-    fetch = ["-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"]
+    fetch = ["-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"]
     done = subprocess.run(
         [maven, "-q", "-B", *fetch],
         env={"JAVA_HOME": str(java().resolve().parents[1]), **os.environ},
@@ -56,7 +54,9 @@ def jars(cache: Path = CACHE) -> Path:
     )
     if done.returncode != 0:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise LocalError(f"Maven could not fetch Apache Kafka: {done.stdout.strip()[-1500:]}")
+        raise LocalError(
+            f"Maven could not fetch what {pom.name} names: {done.stdout.strip()[-1500:]}"
+        )
     unfinished.rename(folder)
     return folder
 
