@@ -59,7 +59,7 @@ def node_tools(cache: Path = CACHE) -> Path:
 
 
 def generate_with_openapi_python_client(folder: Path) -> None:
-    """Make `small_<service>` of each document. Raises: AssertionError for a warning: it means that something is missing."""
+    """Make `small_<service>` of each document. Raises: AssertionError for a warning, which names what is missing."""
     tool = Path(sys.executable).with_name("openapi-python-client")
     for service in SERVICES:
         config = folder / f"{service}.yml"
