@@ -146,6 +146,10 @@ async def _upload_fewer(person: Person, list_id: str, entries: list[tuple[str, s
 async def _hold(person: Person, read_id: str) -> tuple[str, str]:
     """Hold a read, and export it; returns the ids of the hold and of the finished export."""
     purpose = await person.declare(kind="criminal_investigation", **WHY)
+    await _until(  # hotlist may match a read before retention stores it
+        lambda: person.ask("retention", "GET", f"/v1/reads/{read_id}", purpose=purpose),
+        lambda answer: answer.is_success,
+    )
     hold = await person.must(
         "retention",
         "POST",
