@@ -11,7 +11,7 @@ from shared.limits.limiter import mark_uncounted
 router = APIRouter(prefix="/v1/set-up", tags=["enrolment"], dependencies=[Depends(mark_uncounted)])
 
 
-@router.post("", status_code=201)
+@router.post("")
 async def set_up_department(
     body: SetUpIn, request: Request, identity: Running, work: Work
 ) -> DeliveredInvitationOut:

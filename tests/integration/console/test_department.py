@@ -170,16 +170,11 @@ async def test_who_may_not_is_offered_no_form_of_a_department_and_is_refused(
     assert (await browser.open("/cameras")).status_code == 403
     assert (await browser.open("/training")).status_code == 403
     await browser.open("/people/new")
-    for path, permission in (
-        ("/people/new", "account:manage"),
-        ("/cameras/new", "device:manage"),
-        ("/agencies", "release:read"),
-        ("/training", "training:record"),
-    ):
+    for path in ("/people/new", "/cameras/new", "/agencies", "/training"):
         token = browser.token()
         refused = await browser.send(path, token=token, **NEW, title="Auditor", kind="fixed")
         assert refused.status_code == 403, path
-        assert permission in browser.said, path
+        assert "Not permitted" in browser.said, path
 
 
 async def test_the_start_page_names_what_a_fresh_department_lacks_until_it_is_there(

@@ -82,7 +82,7 @@ async def test_the_index_lists_pages_that_are_there(client: httpx.AsyncClient) -
     for name in APIS:
         assert f"/{name}/docs" in page
         document = (await client.get(f"/{name}/openapi.json")).raise_for_status().json()
-        assert document["servers"] == [{"url": f"/{name}"}]
+        assert document["servers"][0]["url"] == f"/{name}"
         assert len(document["paths"]) > 3
     for name in PAGES:
         assert f"href='/{name}/'" in page

@@ -73,7 +73,7 @@ async def test_each_app_is_reached_below_its_name(client: httpx.AsyncClient) -> 
 
 async def test_its_pages_and_documents_name_the_prefix(client: httpx.AsyncClient) -> None:
     document = (await client.get("/second/openapi.json")).json()
-    assert document["servers"] == [{"url": "/second"}]
+    assert document["servers"][0] == {"url": "/second"}
     assert "/second/openapi.json" in (await client.get("/second/docs")).text
 
 
@@ -152,4 +152,4 @@ async def test_behind_a_proxy_an_app_takes_addresses_with_its_prefix_and_without
     ) as client:
         assert (await client.get(path)).json()["thing"] == "7"
         document = (await client.get("/first/openapi.json")).json()
-        assert document["servers"] == [{"url": "/first"}]
+        assert document["servers"][0] == {"url": "/first"}
