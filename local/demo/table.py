@@ -1,5 +1,6 @@
 """The table that the demonstration prints."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,19 +35,24 @@ def print_sign_ins(
 ) -> None:
     """Print the console's address, and how each person signs in there."""
     console.print(f"\nThe stack stays up. Console: {address}/", style="bold")
-    table = Table(title="Sign-ins", title_justify="left")
-    for column in ("role", "name", "username", "password"):
-        table.add_column(column, no_wrap=True)
+    console.print("Sign-ins: role, username, password, name and title", style="italic")
     for one in sign_ins:
-        table.add_row(one.role, f"{one.name}, {one.title}", one.username, one.password)
-    console.print(table)
+        line = f"{one.role:<14} {one.username:<12} {one.password:<24} {one.name}, {one.title}"
+        # A narrow terminal wraps the line: a table would cut the password.
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     default = folder == Path("var/demo").absolute()
-    code = f"plateward demo code {'' if default else f'--folder {folder} '}ROLE"
-    console.print(f"The next one-time code of a role: {code}", markup=False)
+    code = f"{_program()} demo code {'' if default else f'--folder {folder} '}ROLE"
+    console.print(f"The next one-time code of a role: {code}", markup=False, soft_wrap=True)
     console.print(
         "These are no secrets: the department is invented, and only this machine reaches it (loopback)."
     )
     console.print("Ctrl-C stops everything.")
+
+
+def _program() -> Path:
+    """Return the path of the command `plateward`, as short as it is from here."""
+    program = Path(sys.executable).parent / "plateward"
+    return program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
 
 
 def _row(sent: Sent, read: Read | None, *, first: bool) -> tuple[str | Text, ...]:
