@@ -13,7 +13,7 @@ from services.console.api.browser import origin_of
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
-from services.console.api.visit import Visit, Working
+from services.console.api.visit import Visit, Working, allowed
 from services.console.domain.roles import SOURCES, described, needs_training, roles_with
 from shared.core.permissions import Permission
 
@@ -37,7 +37,7 @@ async def show_people(
     )
 
 
-@router.get("/new")
+@router.get("/new", dependencies=[allowed(Permission.ACCOUNT_MANAGE)])
 async def show_new_person(request: Request, visit: Working) -> Response:
     """Show the form to invite a person."""
     return _new_person_page(request, visit, {})
