@@ -19,11 +19,13 @@ from services.retention.service import RetentionService
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
+from shared.events import ReadsRecorded
 from shared.http.app import OPEN
 from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import service_of
 from shared.service.spec import Kind
 from shared.testing import TestRoot, all_mac_keys, mac_key_text
+from shared.testing.reads import recorded
 from tests.integration.authz.expected import (
     PUBLIC,
     Matter,
@@ -90,9 +92,12 @@ async def matrix(service, service_settings, bus, objects, clock, authority, poli
         seeded = {}
         if service == "retention":
             read = a_read(SECRET_PLATE, clock.now(), read_id=UUID(READ))
-            for subscription in subscriptions(service_of(app, RetentionService)):
-                if type(read) in subscription.handlers:
-                    await subscription.handlers[type(read)]([read])
+            [store] = [
+                subscription.handlers[ReadsRecorded]
+                for subscription in subscriptions(service_of(app, RetentionService))
+                if ReadsRecorded in subscription.handlers
+            ]
+            await store(recorded(read))
             seeded = {"read_id": READ}
         yield app, Matrix(app, runtime, bus, authority, tables, seeded)
 
