@@ -6,7 +6,6 @@ from typing import Any
 from services.console.actions.person_client import PersonClient
 from services.console.domain.queries import required
 
-MANAGE = "agency:manage"
 KINDS = ("law_enforcement", "prosecutor", "federal", "other_public", "private")
 
 

@@ -8,7 +8,6 @@ from services.console.actions.person_client import PersonClient
 from services.console.domain.form_values import number
 from services.console.domain.queries import ON_A_PAGE, chosen, page_query, required
 
-READ = "device:read"
 MANAGE = "device:manage"
 
 

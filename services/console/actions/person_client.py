@@ -1,7 +1,6 @@
 """Calls services as a signed-in person: with their token and any declared purpose."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 import httpx
@@ -9,7 +8,7 @@ from msgspec.structs import replace
 
 from services.console.actions.errors import PurposeNeeded, Refused, is_unauthorised
 from services.console.actions.services import Services, bearer, content
-from services.console.actions.sessions import Purpose, Session, Sessions
+from services.console.actions.sessions import Purpose, Session, Sessions, rights_of
 from shared.core.policy import Purposes
 from shared.core.problem_codes import Common
 
@@ -114,13 +113,7 @@ class PersonClient:
 
     def know(self, me: Mapping[str, Any]) -> None:
         """Keep the person's permissions and training of now, from identity's account."""
-        until = me["trained_until"]
-        known = replace(
-            self.session,
-            permissions=frozenset(me["permissions"]),
-            trained_until=None if until is None else datetime.fromisoformat(until),
-        )
-        self.session = self._sessions.remember(known)
+        self.session = self._sessions.remember(replace(self.session, **rights_of(me)))
         self._store(self.session)
 
     def forget(self) -> None:

@@ -6,9 +6,11 @@ used twice (RFC 9700, 4.14.2), so the second request must get the first one's to
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 
@@ -47,6 +49,15 @@ class Session(msgspec.Struct, kw_only=True, frozen=True):
 
     def __repr__(self) -> str:
         return f"Session({self.session_id})"  # without its tokens
+
+
+def rights_of(me: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a session that say what the person may use, from identity's account."""
+    until = me["trained_until"]
+    return {
+        "permissions": frozenset(me["permissions"]),
+        "trained_until": None if until is None else datetime.fromisoformat(until),
+    }
 
 
 class Purpose(msgspec.Struct, kw_only=True, frozen=True):

@@ -7,7 +7,7 @@ from typing import Any
 from services.console.actions.errors import Refused
 from services.console.actions.person_client import PersonClient
 from services.console.actions.services import Services, bearer
-from services.console.actions.sessions import KnownBrowser, Session, Sessions
+from services.console.actions.sessions import KnownBrowser, Session, Sessions, rights_of
 
 
 async def open_session(
@@ -41,10 +41,7 @@ async def load_session(
         person_id=opened["account_id"],
         name=me["name"],
         title=me["title"],
-        permissions=frozenset(me["permissions"]),
-        trained_until=None
-        if (until := me["trained_until"]) is None
-        else datetime.fromisoformat(until),
+        **rights_of(me),
         access_token=token,
         refresh_token=opened["refresh_token"],
         expires_at=datetime.fromisoformat(opened["expires_at"]),

@@ -6,8 +6,6 @@ from typing import Any
 from services.console.actions.person_client import PersonClient
 from services.console.domain.queries import required
 
-RECORD = "training:record"
-
 
 async def list_due(client: PersonClient) -> list[Any]:
     """Return the people whose training is missing or lapses soon. Raises: Refused, SignedOut, PurposeNeeded."""

@@ -12,7 +12,6 @@ from services.console.api.browser import origin_of
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.visit import Visit, Working, allowed
-from shared.core.permissions import Permission
 
 router = APIRouter(prefix="/cameras")
 
@@ -31,7 +30,7 @@ async def show_cameras(request: Request, visit: Working, after: After = "") -> R
     return await _listed(request, visit, after=after)
 
 
-@router.get("/new", dependencies=[allowed(Permission.DEVICE_MANAGE)])
+@router.get("/new", dependencies=[allowed(cameras.MANAGE)])
 async def show_new_camera(request: Request, visit: Working) -> Response:
     """Show the form for a camera."""
     return page(request, "new_camera.html", visit, form={}, kinds=KINDS)

@@ -37,7 +37,7 @@ async def show_people(
     )
 
 
-@router.get("/new", dependencies=[allowed(Permission.ACCOUNT_MANAGE)])
+@router.get("/new", dependencies=[allowed(people.MANAGE)])
 async def show_new_person(request: Request, visit: Working) -> Response:
     """Show the form to invite a person."""
     return _new_person_page(request, visit, {})
