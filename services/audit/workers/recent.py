@@ -79,12 +79,10 @@ class Recent:
         earliest = _earliest_of_each(searched)
         await self._load_refusals(stream, refused)
         await self._load_people(stream, earliest)
-        acts = sorted([*refused, *searched], key=lambda s: s.seq)
-        found = [
-            (s.seq, finding)
-            for s in acts
-            for finding in (self._refusal(s) if _is_refusal(s) else self._search(s))
-        ]
+        refusals = [(s, self._refusal) for s in refused]
+        searches = [(s, self._search) for s in searched]
+        acts = sorted([*refusals, *searches], key=lambda act: act[0].seq)
+        found = [(s.seq, finding) for s, findings_of in acts for finding in findings_of(s)]
         self._next = seen[-1].seq + 1
         self._trim(refused, earliest)
         return found
