@@ -26,6 +26,9 @@ Source = Literal["department", "state", "federal"]
 Tier = Literal["high", "medium", "low", "information"]
 """Displayed urgency of a hit; from the record kind, lowered by age, unknown state or difference."""
 
+Direction = Literal["approaching", "receding"]
+"""The way a vehicle goes, as the camera sees it."""
+
 ORI_PATTERN = "^[A-Za-z]{2}[A-Za-z0-9]{7}$"
 _ORI = re.compile(ORI_PATTERN.strip("^$"))
 

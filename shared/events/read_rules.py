@@ -31,6 +31,7 @@ _TEXTS = (
     "crop_key",
     "image_key",
     "vehicle_make",
+    "vehicle_model",
     "vehicle_colour",
 )
 
@@ -61,7 +62,7 @@ def _all_good(reads: Sequence[Read], now: datetime) -> bool:
             return False
         texts += (read.device_name, read.plate_as_read, read.region, read.model)
         texts += (read.agency_ori, read.crop_key, read.image_key)
-        texts += (read.vehicle_make, read.vehicle_colour)
+        texts += (read.vehicle_make, read.vehicle_model, read.vehicle_colour)
     return _storable(filter(None, texts)) and (
         _PLATES.fullmatch("".join([read.plate for read in reads])) is not None
     )

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from shared.core.ids import derive_id
-from shared.core.types import Confidence, Ori, PlateText
+from shared.core.types import Confidence, Direction, Ori, PlateText
 from shared.events.base import Event
 from shared.events.captures import Alternative, Box, Character, Place, SignedCapture
 
@@ -40,11 +40,15 @@ class Read(msgspec.Struct, frozen=True):
     image_key: str | None = None  # the whole frame in the object store
     vehicle_make: str | None = None  # as the engine named it; None = not determined, never guessed
     vehicle_colour: str | None = None
-    alternatives: list[Alternative] = []  # the most probable plates, at most 3, `plate` first
+    alternatives: list[Alternative] = []  # the most probable plates, `plate` first
     misread_risk: Confidence | None = None  # 1 - probability that all of `plate` is right
     late: bool | None = (
         None  # arrived later than its device may buffer it; None: from before ingest judged this
     )
+    vehicle_model: str | None = None
+    direction: Direction | None = None
+    speed_kmh: float | None = None
+    lane: int | None = None  # as the camera counts
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,7 +81,7 @@ class RecordedRead(Reading, frozen=True, kw_only=True, omit_defaults=True):
     )
     engine: str = "edge"  # name@digest
     place: Place | None = None  # None: the record's
-    direction: Literal["approaching", "receding"] | None = None  # as the camera sees it
+    direction: Direction | None = None  # as the camera sees it
     speed_kmh: Annotated[float, Meta(ge=0)] | None = None
     lane: Annotated[int, Meta(ge=0)] | None = None  # as the camera counts
     maker_id: str | None = None  # the camera's own id of the read
@@ -178,6 +182,10 @@ class ReadsRecorded(EventOfReads, frozen=True, kw_only=True, omit_defaults=True)
                 read.alternatives,
                 read.misread_risk,
                 read.late,
+                read.vehicle_model,
+                read.direction,
+                read.speed_kmh,
+                read.lane,
             )
             for read in self.reads
         ]

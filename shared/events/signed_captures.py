@@ -165,6 +165,7 @@ class CaptureProofs:
             crop_key=crop_key_of(capture, read.read_id) if read.has_crop else None,
             image_key=capture.image.object_key,
             vehicle_make=read.vehicle_make,
+            vehicle_model=read.vehicle_model,
             vehicle_colour=read.vehicle_colour,
             alternatives=read.alternatives,
             misread_risk=read.misread_risk,

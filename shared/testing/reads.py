@@ -23,6 +23,7 @@ BAD_READS: dict[str, dict[str, Any]] = {
     "NUL in the model": {"model": "m\x00"},
     "NUL in a key": {"crop_key": "crops/\x00"},
     "NUL in the make": {"vehicle_make": "Fo\x00rd"},
+    "NUL in the vehicle's model": {"vehicle_model": "Tran\x00sit"},
     "half a surrogate pair": {"device_name": "camera \ud800"},
     "NUL in a character": {"characters": [Character("\x00")]},
     "NUL in the region": {"region": "US-\x00"},

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -133,6 +133,19 @@ def risk(share: float) -> str:
     return f"{math.ceil(round(share * 100, 6))}%"
 
 
+def vehicle(seen: Mapping[str, Any]) -> str:
+    """Describe a vehicle as its camera did: "white Ford Transit, receding, lane 2, 48 km/h"."""
+    what = " ".join(filter(None, (seen.get(name) for name in ("colour", "make", "model"))))
+    lane, speed = seen.get("lane"), seen.get("speed_kmh")
+    parts = (
+        what,
+        seen.get("direction"),
+        None if lane is None else f"lane {lane}",
+        None if speed is None else f"{speed:.0f} km/h",
+    )
+    return ", ".join(filter(None, parts))
+
+
 def marked(text: str | None, differences: list[dict[str, Any]]) -> Markup:
     """Render a plate with the positions marked at which reading and listing differ."""
     if text is None:
@@ -160,6 +173,7 @@ def _environment() -> jinja2.Environment:
         indented=indented,
         percent=percent,
         risk=risk,
+        vehicle=vehicle,
         marked=marked,
     )
     return environment

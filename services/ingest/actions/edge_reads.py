@@ -1,12 +1,10 @@
-"""Decodes and validates reads that a camera made itself, derives their ids, and publishes them. The hot path.
+"""Validates reads that a camera made itself, derives their ids, and publishes them. The hot path.
 
 All or nothing: the first faulty read refuses the whole batch; the error names its position and field.
 """
 
 import asyncio
-import re
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, NoReturn
@@ -15,35 +13,36 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from services.ingest.actions.edge_decoding import EdgeRead
 from services.ingest.domain.buffering import is_live, may_buffer
 from services.ingest.domain.circumstances import Window
 from services.ingest.domain.devices import Device
-from services.ingest.domain.in_flight import Reservation
 from services.ingest.domain.places import hold_to_place
 from services.ingest.domain.problem_codes import Code
-from services.ingest.domain.read_shapes import shape_fault
 from shared.core.errors import (
     InvalidInput,
-    Malformed,
     Refusal,
-    TooLarge,
-    UnsupportedMedia,
     ValueRefused,
 )
 from shared.core.ids import Deriver
-from shared.core.json_position import not_json
 from shared.core.plates import normalise_plate
 from shared.core.policy import Devices
 from shared.core.problem_codes import Common
 from shared.core.regions import ALLOWED, is_region
-from shared.core.types import Confidence, Latitude, Longitude, Ori, PlateText
-from shared.events import Character, Place, ReadsBackfilled, ReadsRecorded, RecordedRead
+from shared.core.types import Ori, PlateText
+from shared.events import (
+    Alternative,
+    Character,
+    OtherCharacter,
+    Place,
+    ReadsBackfilled,
+    ReadsRecorded,
+    RecordedRead,
+)
 from shared.events.read_rules import check_read, check_reads, is_late
 from shared.events.reads import id_of
 from shared.postgres.month_secrets import MonthEnded, MonthSecrets
 from shared.service.api_runtime import ApiRuntime
-
-MAX_TEXT = 128
 
 IDS_UP_TO = 100
 """Receipts for batches up to this size include the reads' ids; for larger ones on request."""
@@ -51,133 +50,7 @@ IDS_UP_TO = 100
 SLICE = 1000
 """Reads processed before the event loop runs other tasks."""
 
-Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
-
-
-class EdgeCharacter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One character as the camera read it."""
-
-    text: Annotated[str, Meta(min_length=1, max_length=4)]
-    confidence: Confidence | None = None
-
-
-class EdgeRead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One read in a camera's format."""
-
-    plate: Annotated[str, Meta(min_length=1, max_length=32)]
-    confidence: Confidence
-    captured_at: msgspec.Raw
-    """Decoded by `Batch`, since the read's id covers the time as the device wrote it."""
-
-    source_id: Text | None = None
-    region: str | None = None
-    latitude: Latitude | None = None
-    longitude: Longitude | None = None
-    heading_deg: Annotated[float, Meta(ge=0, lt=360)] | None = None
-    characters: Annotated[list[EdgeCharacter], Meta(max_length=16)] = []
-    model: Text | None = None
-    vehicle_make: Text | None = None
-    vehicle_colour: Text | None = None
-
-
 _time: msgspec.json.Decoder[datetime] = msgspec.json.Decoder(Annotated[datetime, Meta(tz=True)])
-_array = msgspec.json.Decoder(list[EdgeRead])
-_line = msgspec.json.Decoder(EdgeRead)
-
-_FIELDS = {"": EdgeRead.__struct_fields__, "characters": EdgeCharacter.__struct_fields__}
-
-DECODERS: dict[str, Callable[[bytes], list[EdgeRead]]] = {
-    "application/json": _array.decode,
-    "application/x-ndjson": _line.decode_lines,
-    "application/ndjson": _line.decode_lines,
-    "application/jsonl": _line.decode_lines,
-}
-
-
-def reads_in(
-    body: bytes,
-    held: Reservation,
-    *,
-    encoding: str,
-    media_type: str,
-    most_bytes: int,
-    most_reads: int,
-) -> list[EdgeRead]:
-    """Unpack and decode a batch, and count its unpacked bytes in `held`.
-
-    Raises: the errors of `unpack` and `decode`; Unavailable if this process holds too many bytes already.
-    """
-    plain = unpack(body, encoding, most_bytes)
-    held.add(len(plain))
-    return decode(plain, media_type, most_reads)
-
-
-def unpack(body: bytes, encoding: str, most_bytes: int) -> bytes:
-    """Return `body` without its content encoding.
-
-    Raises: TooLarge if it unpacks to more than `most_bytes`, without unpacking the rest; Malformed if it is broken;
-    UnsupportedMedia for encodings other than gzip.
-    """
-    if encoding in ("", "identity"):
-        return body
-    if encoding not in ("gzip", "x-gzip"):
-        raise UnsupportedMedia(Code.READS_ENCODING_UNKNOWN, field="Content-Encoding")
-    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    try:
-        data = unpacker.decompress(body, most_bytes + 1)
-    except zlib.error:
-        raise Malformed(Code.READS_NOT_GZIP, field="Content-Encoding") from None
-    if len(data) > most_bytes:
-        raise TooLarge(Code.READS_UNPACK_TOO_LARGE, max_bytes=most_bytes)
-    if not unpacker.eof or unpacker.unused_data:
-        raise Malformed(Code.READS_GZIP_CUT_OFF, field="Content-Encoding")
-    return data
-
-
-def decode(body: bytes, media_type: str, most: int) -> list[EdgeRead]:
-    """Decode the reads in `body`.
-
-    Raises: UnsupportedMedia, Malformed, TooLarge for more than `most`, InvalidInput naming the
-    first faulty read and its field.
-    """
-    decoder = DECODERS.get(media_type)
-    if decoder is None:
-        first, second, *_ = DECODERS
-        raise UnsupportedMedia(
-            Code.READS_MEDIA_UNKNOWN, field="Content-Type", first=first, second=second
-        )
-    try:
-        reads = decoder(body)
-    except msgspec.ValidationError as exc:
-        raise _of_shape(str(exc)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise _not_json(body, str(exc)) from None
-    if not reads:
-        raise InvalidInput(Code.READS_EMPTY)
-    if len(reads) > most:
-        raise TooLarge(Code.READS_TOO_MANY, max_reads=most, reads=len(reads))
-    return reads
-
-
-_BYTE = re.compile(r".*\(byte (\d+)\)")
-
-
-def _not_json(body: bytes, message: str) -> Malformed:
-    """Return the refusal of a body that is not JSON; a truncated one fails at its end."""
-    try:
-        body.decode()
-    except UnicodeDecodeError as not_utf8:
-        return not_json(body[: not_utf8.start].decode())
-    found = _BYTE.fullmatch(message)
-    return not_json(body[: len(body) if found is None else int(found[1])].decode(errors="replace"))
-
-
-def _of_shape(message: str) -> InvalidInput:
-    """Return the refusal of a batch for msgspec's message about its shape."""
-    fault = shape_fault(message, _FIELDS)
-    if fault.index is None or fault.field is None:
-        return fault.why.at(fault.field)
-    return InvalidInput(Code.READ_REFUSED, field=fault.field, index=fault.index, because=fault.why)
 
 
 def _fault(index: int, field: str, why: Refusal) -> InvalidInput:
@@ -286,6 +159,7 @@ class Batch:
         for field, text in (
             ("model", read.model),
             ("vehicle_make", read.vehicle_make),
+            ("vehicle_model", read.vehicle_model),
             ("vehicle_colour", read.vehicle_colour),
         ):
             if text is not None and not text.isprintable():
@@ -351,9 +225,15 @@ class Batch:
             region=read.region,
             place=place,
             characters=self._characters(read) if read.characters else [],
+            alternatives=self._alternatives(read, plate) if read.alternatives else [],
             vehicle_make=read.vehicle_make,
+            vehicle_model=read.vehicle_model,
             vehicle_colour=read.vehicle_colour,
+            direction=read.direction,
+            speed_kmh=read.speed_kmh,
+            lane=read.lane,
             maker_id=read.source_id,
+            maker_sequence=read.sequence,
             late=late,
         )
 
@@ -368,9 +248,28 @@ class Batch:
         return place
 
     def _characters(self, read: EdgeRead) -> list[Character]:
-        if not all(c.text.isprintable() for c in read.characters):
+        texts = [t.text for c in read.characters for t in (c, *c.alternatives)]
+        if not all(map(str.isprintable, texts)):
             self._refuse("characters", InvalidInput(Common.TEXT_UNPRINTABLE))
-        return [Character(c.text, c.confidence) for c in read.characters]
+        return [
+            Character(
+                c.text, c.confidence, [OtherCharacter(o.text, o.confidence) for o in c.alternatives]
+            )
+            for c in read.characters
+        ]
+
+    def _alternatives(self, read: EdgeRead, plate: PlateText) -> list[Alternative]:
+        """Return the camera's plates, `plate` first and the others by probability."""
+        others: dict[PlateText, float] = {}
+        for other in read.alternatives:
+            try:
+                text = normalise_plate(other.plate)
+            except ValueRefused as exc:
+                self._refuse("alternatives", exc)
+            others[text] = max(other.confidence, others.get(text, 0))
+        others.pop(plate, None)
+        likely = sorted(others.items(), key=lambda one: (-one[1], one[0]))
+        return [Alternative(plate, read.confidence), *(Alternative(*one) for one in likely)]
 
     def _refuse(self, field: str, why: Refusal) -> NoReturn:
         raise _fault(len(self.ids), field, why)

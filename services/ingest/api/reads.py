@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request, Response
 
-from services.ingest.actions.edge_reads import IDS_UP_TO, EdgeRead, reads_in
+from services.ingest.actions.edge_decoding import EdgeRead, reads_in
+from services.ingest.actions.edge_reads import IDS_UP_TO
 from services.ingest.api.fields import body_of, content_encoding, ids_wanted, media_type
 from services.ingest.api.guard import Camera, add_camera_route, still
 from services.ingest.api.views import ReadsReceiptOut

@@ -22,6 +22,15 @@ _PLACE = re.compile(
 _MISSING = re.compile(r"Object missing required field `(.+)`", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 
+_CHOICE = re.compile(r"Invalid enum value .*", re.DOTALL)
+_INDEX = re.compile(r"\[\d+\]")
+
+
+def _number(text: str) -> int | float:
+    """Return a bound as its type has it: 0 for an integer, 0.0 for another number."""
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
 _RULES: Sequence[tuple[re.Pattern[str], Make]] = (
     (
         re.compile(r"Expected `str(?: \| null)?` of length >= (\d+)"),
@@ -40,12 +49,12 @@ _RULES: Sequence[tuple[re.Pattern[str], Make]] = (
         lambda name, bound: ValueRefused(Common.FIELD_TOO_MANY, name=name, max_items=int(bound)),
     ),
     (
-        re.compile(r"Expected `float(?: \| null)?` >= (\S+)"),
-        lambda name, bound: ValueRefused(Common.FIELD_TOO_LOW, name=name, least=float(bound)),
+        re.compile(r"Expected `(?:float|int)(?: \| null)?` >= (\S+)"),
+        lambda name, bound: ValueRefused(Common.FIELD_TOO_LOW, name=name, least=_number(bound)),
     ),
     (
-        re.compile(r"Expected `float(?: \| null)?` <= (\S+)"),
-        lambda name, bound: ValueRefused(Common.FIELD_TOO_HIGH, name=name, most=float(bound)),
+        re.compile(r"Expected `(?:float|int)(?: \| null)?` <= (\S+)"),
+        lambda name, bound: ValueRefused(Common.FIELD_TOO_HIGH, name=name, most=_number(bound)),
     ),
     (
         re.compile(r"Expected `float(?: \| null)?` < (\S+)"),
@@ -76,11 +85,15 @@ class ShapeFault:
     """The field of the read; None if the read is not an object."""
 
 
-def shape_fault(message: str, fields: Mapping[str, Sequence[str]]) -> ShapeFault:
+def shape_fault(
+    message: str, fields: Mapping[str, Sequence[str]], choices: Mapping[str, Sequence[str]]
+) -> ShapeFault:
     """Return the fault that a message of msgspec describes.
 
     Args:
-        fields: the fields of a read, by "", and of the objects inside it, by the name of the field that lists them.
+        fields: the fields of a read, by "", and of the objects inside it, by the name of the field that lists them
+            (`characters`, `characters[].alternatives`).
+        choices: the allowed values, by the name of a field that has a few.
     """
     place = _PLACE.fullmatch(message)
     said, number, path = (
@@ -93,10 +106,13 @@ def shape_fault(message: str, fields: Mapping[str, Sequence[str]]) -> ShapeFault
         return ShapeFault(ValueRefused(Common.FIELD_MISSING, name=name), index, name)
     if (unknown := _UNKNOWN.fullmatch(said)) is not None:
         name = inside + unknown[1][:MAX_NAME]
-        allowed = list(fields.get(path.partition("[")[0], ()))
+        allowed = list(fields.get(_INDEX.sub("[]", path).removesuffix("[]"), ()))
         return ShapeFault(
             ValueRefused(Common.FIELD_UNKNOWN, name=name, allowed=allowed), index, name
         )
+    if _CHOICE.fullmatch(said) is not None and path in choices:
+        why = ValueRefused(Common.FIELD_NOT_ALLOWED, name=path, allowed=list(choices[path]))
+        return ShapeFault(why, index, path)
     name = path or ("body" if index is None else f"body.{index}")
     return ShapeFault(_broken(said, name), index, path or None)
 

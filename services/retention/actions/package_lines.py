@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from services.retention.actions.images import MEDIA_TYPES
 from services.retention.domain.record_files import inert
 from services.retention.store.packages import HitHistory
@@ -39,6 +41,7 @@ def plain_read(read: Read, kinds: Mapping[UUID, str], *, images: bool, cut: bool
         "confidence": read.confidence,
         "characters": [{"text": t, "confidence": c} for t, c in read.details.characters],
         "box_px": read.details.box_px,
+        "vehicle": msgspec.structs.asdict(read.details.vehicle) if read.details.vehicle else None,
         "latitude": read.latitude,
         "longitude": read.longitude,
         "heading_deg": read.heading_deg,

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from services.retention.actions.purges import Schedule
@@ -17,6 +18,7 @@ from services.retention.store.exports import Export
 from services.retention.store.holds import Hold
 from services.retention.store.keys import KeyChange, PublicKey
 from services.retention.store.passes import Pass
+from services.retention.store.record_writer import Vehicle
 from services.retention.store.records import Capture, HitFlag, Read
 from services.retention.store.runs import Run
 from services.retention.store.search import LookalikePlates
@@ -25,6 +27,7 @@ from shared.accounts.picture_links import LINK_TOKEN, PictureLinks
 from shared.core.permissions import Permission
 from shared.core.policy import Narrowness
 from shared.core.regions import Region
+from shared.core.types import Direction
 from shared.http.models import CountOut, Page, PersonOut
 
 S = TypeVar("S")
@@ -60,6 +63,24 @@ class AlternativeOut(BaseModel):
 
     plate: str
     probability: float
+
+
+class VehicleOut(BaseModel):
+    """The vehicle as the camera or the engine described it; null where it did not."""
+
+    make: str | None = None
+    model: str | None = None
+    colour: str | None = None
+    direction: Direction | None = None
+    """As the camera sees the vehicle."""
+    speed_kmh: float | None = None
+    lane: int | None = None
+    """As the camera counts its lanes."""
+
+    @classmethod
+    def of(cls, vehicle: Vehicle) -> "VehicleOut":
+        """Return the view of a vehicle."""
+        return cls(**msgspec.structs.asdict(vehicle))
 
 
 class HitOut(BaseModel):
@@ -128,6 +149,7 @@ class ReadOut(BaseModel):
     alternatives: list[AlternativeOut] = []
     misread_risk: float | None = None
     """The probability of a wrong character, 0 to 1; null if the reader gives none."""
+    vehicle: VehicleOut | None = None
     pass_id: UUID | None = None
     """The read's pass; null while it has none."""
     pass_agrees: bool | None = None
@@ -165,6 +187,7 @@ class ReadOut(BaseModel):
                 for plate, probability in read.details.alternatives
             ],
             misread_risk=read.details.misread_risk,
+            vehicle=VehicleOut.of(read.details.vehicle) if read.details.vehicle else None,
             pass_id=read.pass_flag.pass_id if read.pass_flag else None,
             pass_agrees=read.pass_flag.agrees if read.pass_flag else None,
             hits=[_hit(flag) for flag in read.hits],

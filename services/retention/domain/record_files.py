@@ -20,10 +20,11 @@ _FORMULA = re.compile(r"(^|[;\t\r\n])(\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 """The start of a formula: in a cell, or behind what another locale's spreadsheet reads as the end of one."""
 
 _PLACE = ("latitude", "longitude", "heading_deg")
+_VEHICLE = ("make", "model", "colour", "direction", "speed_kmh", "lane")
 COLUMNS = (
     "read_id", "capture_id", "plate", "plate_as_read", "region", "confidence", "captured_at", "received_at", "late",
-    "device_id", "device_name", *(f"place.{name}" for name in _PLACE), "source", "model", "misread_risk", "has_crop",
-    "has_image", "pass_id", "pass_agrees", "hits",
+    "device_id", "device_name", *(f"place.{name}" for name in _PLACE), "source", "model", "misread_risk",
+    *(f"vehicle.{name}" for name in _VEHICLE), "has_crop", "has_image", "pass_id", "pass_agrees", "hits",
 )  # fmt: skip
 """The columns of the CSV file: names of the API. Readings of single characters are in the other formats alone."""
 

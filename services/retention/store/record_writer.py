@@ -26,6 +26,7 @@ from shared.core.clock import Clock
 from shared.core.errors import InternalFault, Unavailable
 from shared.core.matching import skeleton
 from shared.core.problem_codes import Common
+from shared.core.types import Direction
 from shared.events import CaptureProcessed, Read
 from shared.postgres.database import Database, driver_of
 
@@ -106,13 +107,28 @@ _REMEMBERED = 100_000
 HOUR = timedelta(hours=1)
 
 
+class Vehicle(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The vehicle as the camera or the engine described it."""
+
+    make: str | None = None
+    model: str | None = None
+    colour: str | None = None
+    direction: Direction | None = None
+    speed_kmh: float | None = None
+    lane: int | None = None
+
+
 class Details(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Optional details of a read: its characters with their probabilities, and the plate's box in the frame."""
+    """Optional details of a read: its characters with their probabilities, the plate's box in the frame, the vehicle."""
 
     characters: list[tuple[str, float | None]] = []
     box_px: tuple[int, int, int, int] | None = None  # x, y, width, height
     alternatives: list[tuple[str, float]] = []  # plate, probability
     misread_risk: float | None = None
+    vehicle: Vehicle | None = None
+
+
+_NOT_DESCRIBED = Vehicle()
 
 
 class Recorder:
@@ -381,12 +397,24 @@ def _sparse(column: list[Any]) -> list[Any]:
 
 def _details(event: Read) -> str | None:
     box = event.box
-    if not event.characters and box is None and event.misread_risk is None:
+    vehicle = Vehicle(
+        event.vehicle_make,
+        event.vehicle_model,
+        event.vehicle_colour,
+        event.direction,
+        event.speed_kmh,
+        event.lane,
+    )
+    is_described = vehicle != _NOT_DESCRIBED
+    if not (event.characters or event.alternatives or is_described) and (
+        box is None and event.misread_risk is None
+    ):
         return None
     details = Details(
         characters=[(c.text, c.confidence) for c in event.characters],
         box_px=(box.x_px, box.y_px, box.width_px, box.height_px) if box else None,
         alternatives=[(other.plate, other.probability) for other in event.alternatives],
         misread_risk=event.misread_risk,
+        vehicle=vehicle if is_described else None,
     )
     return msgspec.json.encode(details).decode()

@@ -52,13 +52,17 @@ async def test_a_record_has_the_cameras_own_id_and_the_time_as_it_wrote_it(stati
     assert f'"captured_at":"{canonical}"'.encode() in station.bus.records[-1].value
 
 
-async def test_what_a_camera_says_more_is_kept(station):
+async def test_a_read_has_all_that_its_camera_sent(station):
     camera = (await station.register(kind="vehicle"))["credential"]
     said = {
         "plate": "7abc-123 ",
         "latitude": 1.5, "longitude": -2.5, "heading_deg": 359.9,
-        "characters": [{"text": "7", "confidence": 0.99}, {"text": "A"}],
-        "model": "cam-os 7@abc", "vehicle_make": "Ford", "vehicle_colour": "red",
+        "characters": [
+            {"text": "7", "confidence": 0.99, "alternatives": [{"text": "1", "confidence": 0.01}]},
+            {"text": "A"},
+        ],
+        "model": "cam-os 7@abc", "vehicle_make": "Ford", "vehicle_model": "Transit", "vehicle_colour": "red",
+        "direction": "receding", "speed_kmh": 48.5, "lane": 2, "sequence": 481,
     }  # fmt: skip
     answer = await station.post_reads(camera, [station.read(0, **said)])
     assert answer.status_code == 202, answer.text
@@ -66,11 +70,32 @@ async def test_what_a_camera_says_more_is_kept(station):
     assert (event.plate, event.plate_as_read) == ("7ABC123", "7abc-123 ")
     assert (event.place.latitude, event.place.heading_deg) == (1.5, 359.9)
     assert [(c.text, c.confidence) for c in event.characters] == [("7", 0.99), ("A", None)]
-    assert (event.model, event.vehicle_make, event.vehicle_colour) == (
-        "cam-os 7@abc",
+    assert [[(o.text, o.probability) for o in c.alternatives] for c in event.characters] == [
+        [("1", 0.01)],
+        [],
+    ]
+    assert event.model == "cam-os 7@abc"
+    assert (event.vehicle_make, event.vehicle_model, event.vehicle_colour) == (
         "Ford",
+        "Transit",
         "red",
     )
+    assert (event.direction, event.speed_kmh, event.lane) == ("receding", 48.5, 2)
+    [record] = station.bus.events(ReadsRecorded)
+    assert record.reads[0].maker_sequence == 481
+
+
+async def test_the_plate_comes_first_then_each_other_once_by_its_probability(station, camera):
+    others = [("1abc-123", 0.02), ("7A8C123", 0.03), ("7ABC 000", 0.9), ("1ABC123", 0.01)]
+    sent = [{"plate": plate, "confidence": confidence} for plate, confidence in others]
+    answer = await station.post_reads(camera, [station.read(0, alternatives=sent)])
+    assert answer.status_code == 202, answer.text
+    [event] = station.reads
+    assert [(a.plate, a.probability) for a in event.alternatives] == [
+        ("7ABC000", event.confidence),
+        ("7A8C123", 0.03),
+        ("1ABC123", 0.02),
+    ]
 
 
 async def test_ndjson_is_taken_as_well_and_means_the_same(station, camera):
@@ -206,6 +231,15 @@ FAULTS = [
     ({"characters": [{"text": "\u0000"}]}, "characters", "text_unprintable", "printed"),
     ({"characters": [{"text": "7"}] * 17}, "characters", "field_too_many", "16 or fewer items"),
     ({"characters": [{"text": "7", "x": 1}]}, "characters[0].x", "field_unknown", "allowed: text, confidence"),
+    ({"characters": [{"text": "7", "alternatives": [{"text": "\u0000", "confidence": 0}]}]}, "characters", "text_unprintable", "printed"),
+    ({"alternatives": [{"plate": "---", "confidence": 0.1}]}, "alternatives", "plate_length", "letters and digits"),
+    ({"alternatives": [{"plate": "7A", "confidence": 2}]}, "alternatives[0].confidence", "field_too_high", "1.0 or less"),
+    ({"alternatives": [{"plate": "7A", "confidence": 0}] * 10}, "alternatives", "field_too_many", "9 or fewer items"),
+    ({"vehicle_model": "a\u0007"}, "vehicle_model", "text_unprintable", "printed"),
+    ({"direction": "north"}, "direction", "field_not_allowed", "one of: approaching, receding"),
+    ({"speed_kmh": -1}, "speed_kmh", "field_too_low", "speed_kmh must be 0.0 or more"),
+    ({"lane": 100}, "lane", "field_too_high", "lane must be 99 or less"),
+    ({"sequence": -1}, "sequence", "field_too_low", "sequence must be 0 or more"),
     ({"colour": "red"}, "colour", "field_unknown", "allowed: plate, confidence, captured_at"),
 ]  # fmt: skip
 

@@ -72,7 +72,7 @@ def names(path):
         return {entry.split("/", 1)[1] for entry in archive.namelist()}
 
 
-async def a_pictured_read(retention, plate, at=NOON, **changes):
+async def a_pictured_read(retention, plate, at=NOON, *, seen=None, **changes):
     capture = a_capture(at, **changes)
     key = capture.capture.image.object_key
     read = a_read(
@@ -82,6 +82,7 @@ async def a_pictured_read(retention, plate, at=NOON, **changes):
         capture_id=capture.capture.capture_id,
         image_key=key,
         crop_key=f"crops/{uuid4()}.jpg",
+        **(seen or {}),
         **changes,
     )
     await retention.store(capture, read)

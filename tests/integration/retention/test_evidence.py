@@ -40,7 +40,7 @@ async def changes(retention):
 @pytest.mark.clause("468.5/evidence")
 async def test_an_export_is_a_signed_package_of_all_that_the_hold_keeps(retention, tmp_path):
     capture, read = await a_pictured_read(retention, "7ABC123")
-    _, old = await a_pictured_read(retention, "7ABC123", LONG_AGO)
+    _, old = await a_pictured_read(retention, "7ABC123", LONG_AGO, seen={"vehicle_make": "Ford", "lane": 2})
     await a_pictured_read(retention, "8XYZ987")  # not held
     await a_pictured_read(retention, "7ABC123", NOON, agency_ori=OTHER_ORI)  # not ours
     hold = await place(retention, plate="7ABC123")
@@ -59,6 +59,10 @@ async def test_an_export_is_a_signed_package_of_all_that_the_hold_keeps(retentio
     assert verdict.key_id == export["signed_by"]
     reads = lines(path, "data/records.jsonl")
     assert [r["read_id"] for r in reads] == [str(old.read_id), str(read.read_id)]
+    seen = [
+        r["vehicle"] and {k: v for k, v in r["vehicle"].items() if v is not None} for r in reads
+    ]
+    assert seen == [{"make": "Ford", "lane": 2}, None]
     assert content(path, f"data/{reads[1]['image']}") == JPEG
     assert content(path, f"data/{reads[1]['crop']}") == JPEG
     frames = lines(path, "data/captures.jsonl")

@@ -11,7 +11,7 @@ from services.retention.store import locks
 from services.retention.store.locks import Locks
 from services.retention.store.partitions import Partitions
 from shared.core.errors import InvalidInput, Unavailable
-from shared.events import Box, Character
+from shared.events import Alternative, Box, Character
 from shared.testing import eventually
 from shared.testing.reads import BAD_PLATES, BAD_READS
 from tests.integration.retention.conftest import a_capture, a_read
@@ -107,6 +107,13 @@ async def test_all_that_a_read_carries_is_kept(retention):
         confidence=0.875,
         characters=[Character("7", 0.99), Character("A")],
         box=Box(10, 20, 130, 40),
+        alternatives=[Alternative("7ABC123", 0.9), Alternative("7A8C123", 0.1)],
+        vehicle_make="Ford",
+        vehicle_model="Transit",
+        vehicle_colour="white",
+        direction="receding",
+        speed_kmh=48.5,
+        lane=0,
     )
     await retention.store(read, a_read("1AAA111", NOON, place=None))
     [found] = (await retention.search(plate="7ABC123"))["items"]
@@ -120,13 +127,44 @@ async def test_all_that_a_read_carries_is_kept(retention):
         {"text": "A", "confidence": None},
     ]
     assert found["box"] == {"x_px": 10, "y_px": 20, "width_px": 130, "height_px": 40}
+    assert [(a["plate"], a["probability"]) for a in found["alternatives"]] == [
+        ("7ABC123", 0.9),
+        ("7A8C123", 0.1),
+    ]
+    assert found["vehicle"] == {
+        "make": "Ford",
+        "model": "Transit",
+        "colour": "white",
+        "direction": "receding",
+        "speed_kmh": 48.5,
+        "lane": 0,
+    }
     assert datetime.fromisoformat(found["captured_at"]) == NOON
     assert found["device_name"] == "Solano St at Third"
     assert found["place"] == {"latitude": 39.9277, "longitude": -122.1792, "heading_deg": 90.0}
     assert found["has_crop"]
     assert found["has_image"]
     [placeless] = (await retention.search(plate="1AAA111"))["items"]
-    assert placeless["place"] is None
+    assert placeless["place"] is placeless["vehicle"] is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"vehicle_make": "Ford"}, "vehicle"),
+        ({"lane": 0}, "vehicle"),
+        ({"alternatives": [Alternative("7ABC123", 0.9)]}, "alternatives"),
+    ],
+)
+async def test_one_detail_alone_is_stored(retention, sent, field):
+    await retention.store(a_read("7ABC123", NOON, **sent))
+    [found] = (await retention.search(plate="7ABC123"))["items"]
+    assert found[field]
+
+
+async def test_a_read_without_details_has_no_text_of_them(retention):
+    await retention.store(a_read("7ABC123", NOON))
+    assert [row[0] for row in await retention.fetch("SELECT details FROM reads")] == [None]
 
 
 async def test_a_renamed_device_shows_its_new_name(retention):

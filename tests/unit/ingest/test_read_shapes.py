@@ -5,11 +5,10 @@ import json
 import msgspec
 import pytest
 
-from services.ingest.actions.edge_reads import DECODERS, EdgeRead
+from services.ingest.actions.edge_decoding import CHOICES, DECODERS, FIELDS, EdgeRead
 from services.ingest.domain.read_shapes import shape_fault
 
 GOOD = {"plate": "7ABC123", "confidence": 0.9, "captured_at": "2026-06-01T12:00:00Z"}
-FIELDS = {"": EdgeRead.__struct_fields__, "characters": ("text", "confidence")}
 
 SHAPES = [
     ({"plate": 7}, "field_type_wrong", {"name": "plate", "expected": "string"}),
@@ -32,8 +31,34 @@ SHAPES = [
     (
         {"characters": [{"text": "7", "x": 1}]},
         "field_unknown",
-        {"name": "characters[0].x", "allowed": ["text", "confidence"]},
+        {"name": "characters[0].x", "allowed": ["text", "confidence", "alternatives"]},
     ),
+    (
+        {"characters": [{"text": "7", "alternatives": [{"text": "1", "confidence": 0, "x": 1}]}]},
+        "field_unknown",
+        {"name": "characters[0].alternatives[0].x", "allowed": ["text", "confidence"]},
+    ),
+    (
+        {"characters": [{"text": "7", "alternatives": [{"text": "1", "confidence": 0}] * 5}]},
+        "field_too_many",
+        {"name": "characters[0].alternatives", "max_items": 4},
+    ),
+    (
+        {"alternatives": [{"plate": "7A", "confidence": 0.1, "x": 1}]},
+        "field_unknown",
+        {"name": "alternatives[0].x", "allowed": ["plate", "confidence"]},
+    ),
+    (
+        {"direction": "up"},
+        "field_not_allowed",
+        {"name": "direction", "allowed": ["approaching", "receding"]},
+    ),
+    ({"direction": 1}, "field_type_wrong", {"name": "direction", "expected": "string"}),
+    ({"speed_kmh": -0.5}, "field_too_low", {"name": "speed_kmh", "least": 0.0}),
+    ({"speed_kmh": 401}, "field_too_high", {"name": "speed_kmh", "most": 400.0}),
+    ({"lane": -1}, "field_too_low", {"name": "lane", "least": 0}),
+    ({"lane": 100}, "field_too_high", {"name": "lane", "most": 99}),
+    ({"lane": 1.5}, "field_type_wrong", {"name": "lane", "expected": "integer"}),
     (
         {"colour": "red"},
         "field_unknown",
@@ -55,7 +80,7 @@ def message(batch):
 
 @pytest.mark.parametrize(("fields", "code", "params"), SHAPES)
 def test_a_broken_shape_is_a_code_with_its_parameters(fields, code, params):
-    fault = shape_fault(message([GOOD, GOOD | fields]), FIELDS)
+    fault = shape_fault(message([GOOD, GOOD | fields]), FIELDS, CHOICES)
     assert (fault.index, fault.field) == (1, params["name"])
     assert (fault.why.code, fault.why.params) == (code, params)
     assert str(fault.why).startswith(params["name"])
@@ -70,7 +95,7 @@ def test_a_broken_shape_is_a_code_with_its_parameters(fields, code, params):
     ],
 )
 def test_a_batch_or_read_of_another_type_is_named_as_part_of_the_body(batch, index, text):
-    fault = shape_fault(message(batch), FIELDS)
+    fault = shape_fault(message(batch), FIELDS, CHOICES)
     assert (fault.index, fault.field, str(fault.why)) == (index, None, text)
 
 
@@ -78,11 +103,11 @@ def test_a_number_that_no_double_holds_is_out_of_range():
     body = json.dumps([GOOD]).replace("0.9", "1e400").encode()
     with pytest.raises(msgspec.ValidationError) as refused:
         DECODERS["application/json"](body)
-    fault = shape_fault(str(refused.value), FIELDS)
+    fault = shape_fault(str(refused.value), FIELDS, CHOICES)
     assert (fault.why.code, fault.field) == ("field_out_of_range", "confidence")
 
 
 def test_an_unknown_message_is_shown_by_its_field_alone():
-    fault = shape_fault("Something new about 7ABC123 - at `$[3].plate`", FIELDS)
+    fault = shape_fault("Something new about 7ABC123 - at `$[3].plate`", FIELDS, CHOICES)
     assert (fault.index, fault.field, fault.why.code) == (3, "plate", "field_invalid")
     assert "7ABC123" not in str(fault.why)

@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 from msgspec import Raw
 
-from services.ingest.actions.edge_reads import Batch, EdgeRead, decode, unpack
+from services.ingest.actions.edge_decoding import EdgeRead, decode, unpack
+from services.ingest.actions.edge_reads import Batch
 from services.ingest.domain.circumstances import Window, circumstances
 from services.ingest.domain.credentials import Credential, digest, new_secret, presented
 from services.ingest.domain.devices import Device, DeviceKind, DeviceStatus, check_place

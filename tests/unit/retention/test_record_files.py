@@ -28,6 +28,7 @@ def a_read(**changes):
         "device_name": "Solano St, at “Third”",
         "place": {"latitude": 39.9277, "longitude": -122.1792, "heading_deg": 90.0},
         "hits": [{"hit_id": "h", "source": "state", "verification": None}],
+        "vehicle": {"make": "=Ford()", "colour": None, "speed_kmh": 48.5, "lane": 0},
         **changes,
     }
 
@@ -47,6 +48,8 @@ def test_csv_has_a_header_crlf_and_as_many_cells_in_every_line():
     assert row["place.longitude"] == "-122.1792"  # a number is no formula
     assert (row["region"], row["late"], row["confidence"]) == ("", "false", "0.97")
     assert row["device_name"] == "Solano St, at “Third”"
+    assert (row["vehicle.make"], row["vehicle.colour"]) == ("'=Ford()", "")
+    assert (row["vehicle.speed_kmh"], row["vehicle.lane"]) == ("48.5", "0")
     assert json.loads(row["hits"]) == a_read()["hits"]
     other = dict(zip(header, second, strict=True))
     assert (other["place.latitude"], other["device_name"]) == ("", 'a "b"\r\nc')
