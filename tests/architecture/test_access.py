@@ -53,7 +53,7 @@ def queries(parsed):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_queries_stand_only_in_stores(service):
+def test_only_stores_contain_queries(service):
     for path in modules(f"services/{service}"):
         if not is_store(path):
             found = list(queries(tree(path)))
@@ -90,7 +90,7 @@ def test_a_query_outside_a_store_is_found(line):
         "viewer.fetched",
     ],
 )
-def test_what_is_no_query_is_not(line):
+def test_code_without_a_query_is_not_reported(line):
     assert not list(queries(ast.parse(line)))
 
 
@@ -103,7 +103,7 @@ def test_what_is_no_query_is_not(line):
         ("services/audit/actions/storeroom.py", False),
     ],
 )
-def test_a_store_is_one_by_its_folder(path, stores):
+def test_a_module_is_a_store_by_its_folder(path, stores):
     assert is_store(Path(path)) is stores
 
 
@@ -180,7 +180,7 @@ OF_GRANT = "from shared.access.grant import Grant\n"
         OF_GRANT + "class Mine(Grant): ...",
     ],
 )
-def test_a_grant_that_is_built_elsewhere_is_found(text):
+def test_code_that_builds_a_grant_elsewhere_is_reported(text):
     assert builds_a_grant(ast.parse(text))
 
 
@@ -192,11 +192,11 @@ def test_a_grant_that_is_built_elsewhere_is_found(text):
         OF_GRANT + "isinstance(grant, Grant)",
     ],
 )
-def test_a_use_of_a_grant_is_not(text):
+def test_code_that_only_uses_a_grant_is_not_reported(text):
     assert not builds_a_grant(ast.parse(text))
 
 
-def test_the_seal_of_a_grant_is_used_nowhere_else():
+def test_only_the_grant_module_uses_the_seal_of_a_grant():
     assert users_of("_SEAL") == {"shared/access/grant.py"}
 
 
@@ -214,7 +214,7 @@ def test_a_grant_is_issued_only_where_its_attempt_is_recorded():
         "issue_grant(runtime)",
     ],
 )
-def test_a_use_of_a_name_is_found(line):
+def test_a_use_of_a_name_is_reported(line):
     assert "issue_grant" in names_used(ast.parse(line))
 
 
@@ -284,7 +284,7 @@ def guards_of(route: APIRoute):
 
 @pytest.mark.clause("468.2/official-use")
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_route_has_exactly_one_guard_or_is_named_as_open(service, app):
+def test_every_route_has_exactly_one_guard_or_is_declared_open(service, app):
     declared_open = OPEN | SPECS[service].open_routes
     routes = [
         (context.path, context.route)
@@ -304,7 +304,7 @@ def test_every_route_has_exactly_one_guard_or_is_named_as_open(service, app):
 
 @pytest.mark.clause("468.2/official-use")
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_route_hides_outside_the_walk(app):
+def test_every_route_is_visible_to_the_guard_check(app):
     """A mounted sub-application or a bare Starlette route would not be seen by the test above."""
     known = {"/openapi.json"}
     for context in iter_route_contexts(app.routes):
@@ -312,6 +312,6 @@ def test_no_route_hides_outside_the_walk(app):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_runtime_is_the_shared_one(service, app):
+def test_every_service_uses_the_shared_runtime(service, app):
     assert isinstance(service_of(app, RuntimeService).runtime, Runtime)
     assert issubclass(SPECS[service].settings_class(), CommonSettings)

@@ -56,12 +56,12 @@ def imported(folder: str) -> set[str]:
 
 
 @pytest.mark.parametrize("service", [*SERVICES, *CLIENTS])
-def test_what_a_service_imports_is_declared(service):
+def test_every_import_of_a_service_is_a_declared_dependency(service):
     assert imported(f"services/{service}") <= declared(service)
 
 
 @pytest.mark.parametrize("folder", INSTALLED_WITH)
-def test_what_another_folder_imports_is_declared(folder):
+def test_every_import_of_another_folder_is_a_declared_dependency(folder):
     assert imported(folder) <= declared(*INSTALLED_WITH[folder])
 
 

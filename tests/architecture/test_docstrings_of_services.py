@@ -47,7 +47,7 @@ def registered(service: str, side: str) -> set[str]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_docstring_tells_what_the_registry_has(service):
+def test_a_service_docstring_lists_its_registered_topics(service):
     docstring = ast.get_docstring(tree(ROOT / "services" / service / "__init__.py"))
     assert docstring
     for label in ("Owns", "Never"):
@@ -67,7 +67,7 @@ def test_a_docstring_names_the_tables_that_the_service_owns(service):
     assert named(docstring, "Owns") == tables(service)
 
 
-def test_a_table_that_is_not_owned_or_not_named_is_found():
+def test_the_check_reads_granted_and_documented_tables():
     grants = """-- Rights ON nothing TO anybody.
 GRANT SELECT, INSERT, UPDATE (status,
     outcome) ON reads, hits TO {role};
@@ -82,7 +82,7 @@ GRANT EXECUTE ON FUNCTION drop_month, make_month TO {role};
     assert sum(len(tables(service)) for service in SERVICES) > 60, "the walk is broken"
 
 
-def test_a_topic_that_is_not_told_is_found():
+def test_a_docstring_that_omits_a_topic_differs_from_the_registry():
     docstring = "Sample.\n\nOwns: x.\nConsumes: `read.recorded`.\nPublishes: `hit.raised`, `a.b`. It says `c.d`.\n"
     assert named_topics(docstring, "Publishes") == {"alpr.hit.raised", "alpr.a.b"}
     assert named_topics(docstring, "Consumes") != registered("hotlist", "consumers")

@@ -114,7 +114,7 @@ def doubled(trees: Iterable[tuple[str, ast.Module]]) -> list[set[str]]:
     return [set(found) for found in places.values() if len(found) > 1]
 
 
-def test_nothing_is_written_twice():
+def test_product_code_has_no_duplicated_code():
     paths = [
         path
         for folder in ("plateward", "services", "shared")
@@ -164,6 +164,6 @@ GUARD = "Guard = Annotated[Grant, access(Permission.A, of=1)]"
         (GUARD, GUARD),
     ],
 )
-def test_what_is_written_twice_is_found(first, second):
+def test_duplicated_code_is_reported(first, second):
     assert doubled([("a", ast.parse(first)), ("b", ast.parse(second))])
     assert not doubled([("a", ast.parse(first)), ("b", ast.parse(second.replace("1", "2")))])

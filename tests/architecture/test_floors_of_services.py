@@ -232,14 +232,14 @@ def test_a_file_outside_the_plan_is_found(service, file):
     assert loose(service, ["main.py", "domain/a/b.py", file]) == [file]
 
 
-def test_every_folder_of_files_is_there():
+def test_every_folder_of_data_files_exists():
     for service, folders in OF_FILES.items():
         for name in folders:
             assert any((ROOT / "services" / service / name).iterdir())
 
 
 @pytest.mark.parametrize("service", HUMAN_SERVICES)
-def test_api_holds_routes_fields_and_views(service):
+def test_api_contains_only_routes_fields_and_views(service):
     found = modules(f"services/{service}/api")
     routed = [path for path in found if has_routes(tree(path))]
     assert routed, "no route found: the walk is broken"
@@ -250,7 +250,7 @@ def test_api_holds_routes_fields_and_views(service):
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_pages_hold_routes_and_what_every_page_needs(client):
+def test_pages_contain_only_routes_and_shared_page_modules(client):
     found = modules(f"services/{client}/api")
     routed = {path.stem for path in found if has_routes(tree(path))}
     assert {path.stem for path in found} - routed == BESIDE_PAGES - routed
@@ -266,12 +266,12 @@ def test_pages_hold_routes_and_what_every_page_needs(client):
         "router = parent.router\n",
     ],
 )
-def test_a_module_without_routes_is_found(text):
+def test_a_module_without_routes_is_reported(text):
     assert not has_routes(ast.parse(text))
 
 
 @pytest.mark.parametrize("service", ALL)
-def test_nothing_is_imported_from_a_floor_above(service):
+def test_a_module_of_a_service_imports_from_no_layer_above_it(service):
     checked = 0
     for path in python_files(service):
         room = room_of(path, service)
@@ -284,7 +284,7 @@ def test_nothing_is_imported_from_a_floor_above(service):
 
 
 @pytest.mark.parametrize("service", ALL)
-def test_the_rules_import_no_machinery(service):
+def test_domain_modules_import_no_infrastructure(service):
     folder = ROOT / "services" / service / "domain"
     assert folder.exists() or service != "hotlist", "the walk is broken"
     for path in sorted(folder.rglob("*.py")):
@@ -292,7 +292,7 @@ def test_the_rules_import_no_machinery(service):
         assert not found, f"{path.relative_to(ROOT)} imports {found}"
 
 
-def test_the_rules_read_nothing_and_are_given_the_time():
+def test_domain_modules_do_no_io_and_read_no_clock():
     found = {
         f"{path.relative_to(ROOT)}: {what}"
         for service in ALL
@@ -303,7 +303,7 @@ def test_the_rules_read_nothing_and_are_given_the_time():
     assert not RULES_READ.keys() - found, "no longer there"
 
 
-def test_the_engine_reads_plates_and_knows_no_service():
+def test_the_engine_imports_no_service():
     for path in modules("services/recognition/engine"):
         found = list(machinery_of_engine(path))
         assert not found, f"{path.relative_to(ROOT)} imports {found}"
@@ -327,7 +327,7 @@ def test_the_engine_reads_plates_and_knows_no_service():
         "import scenes",
     ],
 )
-def test_machinery_in_the_engine_is_found(line, tmp_path):
+def test_an_infrastructure_import_in_the_engine_is_reported(line, tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text(f"{line}\n")
     assert list(machinery_of_engine(planted))
@@ -346,7 +346,7 @@ def test_machinery_in_the_engine_is_found(line, tmp_path):
         ("domain", "import importlib as il\nil.import_module('.store.log', 'services.audit')"),
     ],
 )
-def test_a_climb_is_found(room, line, tmp_path):
+def test_an_import_from_a_layer_above_is_reported(room, line, tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text(f"{line}\n")
     assert list(climbing("audit", room, planted))
@@ -376,7 +376,7 @@ def test_a_climb_is_found(room, line, tmp_path):
         "from fastapi import Request",
     ],
 )
-def test_machinery_in_a_rule_is_found(line, tmp_path):
+def test_an_infrastructure_import_in_a_domain_module_is_reported(line, tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text(f"{line}\n")
     assert list(machinery(planted, "audit"))
@@ -411,7 +411,7 @@ def test_machinery_in_a_rule_is_found(line, tmp_path):
         "eval(rule)",
     ],
 )
-def test_what_reads_or_waits_in_a_rule_is_found(text, tmp_path):
+def test_io_or_waiting_in_a_domain_module_is_reported(text, tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text(f"{text}\n")
     assert list(reading(planted))

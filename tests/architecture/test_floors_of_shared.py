@@ -33,7 +33,7 @@ def climbing(room: str, path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_nothing_above_it(room):
+def test_a_package_of_shared_imports_no_package_above_it(room):
     found = {path: list(climbing(room, path)) for path in modules(f"shared/{room}")}
     assert not {path: names for path, names in found.items() if names}
 
@@ -62,7 +62,7 @@ def test_every_module_lies_in_a_room():
         ("core", "import os\nos.system('python -m shared.http.app')"),
     ],
 )
-def test_a_climb_is_found(room, line, tmp_path):
+def test_an_import_from_a_package_above_is_reported(room, line, tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text(f"{line}\n")
     assert list(climbing(room, planted))

@@ -82,7 +82,7 @@ def test_no_service_imports_another(service):
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_client_has_no_way_to_data_but_the_services(client):
+def test_a_client_service_reads_data_only_through_other_services(client):
     for path in modules(f"services/{client}"):
         assert not data_imports(path), path.relative_to(ROOT)
 
@@ -171,7 +171,7 @@ def test_only_listed_modules_import_by_a_text():
         (by_text, "import pkgutil\npkgutil.resolve_name(name)"),
     ],
 )
-def test_what_a_module_may_not_import_is_found(judge, text, tmp_path):
+def test_a_forbidden_import_is_reported(judge, text, tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text(f"{text}\n")
     assert judge(planted)
@@ -188,7 +188,7 @@ def test_what_a_module_may_not_import_is_found(judge, text, tmp_path):
         (by_text, "from importlib.resources import files"),
     ],
 )
-def test_what_it_may_import_is_not(judge, text, tmp_path):
+def test_an_allowed_import_is_not_reported(judge, text, tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text(f"{text}\n")
     assert not judge(planted)

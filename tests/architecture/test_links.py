@@ -71,14 +71,14 @@ def shipped() -> list[Path]:
     return [path for folder in SHIPPED for path in modules(folder)]
 
 
-def test_no_kafka_client_is_made_but_in_one_place() -> None:
+def test_kafka_clients_are_created_in_one_module() -> None:
     found = {path.relative_to(ROOT).as_posix(): made_in(tree(path)) for path in shipped()}
     assert {path: makers for path, makers in found.items() if makers} == {
         PLACE: {"AIOKafkaProducer", "AIOKafkaConsumer", "AIOKafkaAdminClient", "create_conn"}
     }
 
 
-def test_there_are_clients_and_their_users_were_looked_at() -> None:
+def test_the_check_covers_the_modules_that_use_kafka_clients() -> None:
     """Else the test above would pass because nothing talks to Kafka, or because nothing was read."""
     users = {
         path.relative_to(ROOT).as_posix()
@@ -96,7 +96,7 @@ def test_there_are_clients_and_their_users_were_looked_at() -> None:
     }
 
 
-def test_the_makers_are_those_that_the_library_has() -> None:
+def test_the_list_of_kafka_client_classes_matches_the_library() -> None:
     for module in (aiokafka, admin, client, conn):
         public = {name for name in vars(module) if name.startswith("AIOKafka")}
         assert public - MAKERS <= {"AIOKafkaProtocol"}, module.__name__
@@ -119,11 +119,11 @@ def test_no_other_library_talks_to_kafka() -> None:
         "from aiokafka.conn import create_conn\nasync def f():\n    await create_conn('kafka', 9092)",
     ],
 )
-def test_the_walk_finds_a_client_however_it_is_made(source: str) -> None:
+def test_the_check_finds_a_kafka_client_created_in_any_way(source: str) -> None:
     assert len(made_in(ast.parse(source))) == 1
 
 
-def test_the_walk_lets_a_client_be_named_as_a_type() -> None:
+def test_the_check_allows_a_kafka_client_as_a_type() -> None:
     source = "from aiokafka import AIOKafkaProducer\ndef f(p: AIOKafkaProducer) -> AIOKafkaProducer | None: ..."
     assert made_in(ast.parse(source)) == set()
 
@@ -141,7 +141,7 @@ def opens_postgres(module: ast.Module) -> set[str]:
     return named
 
 
-def test_connections_to_postgres_are_opened_where_the_link_is_known() -> None:
+def test_connections_to_postgres_are_opened_only_where_the_link_is_known() -> None:
     shipped = [path for folder in ("shared", "services") for path in modules(folder)]
     found = {path.relative_to(ROOT).as_posix(): opens_postgres(tree(path)) for path in shipped}
     assert {path: calls for path, calls in found.items() if calls} == TO_POSTGRES
@@ -157,5 +157,5 @@ def test_connections_to_postgres_are_opened_where_the_link_is_known() -> None:
         "from sqlalchemy import create_engine\nmake = create_engine",
     ],
 )
-def test_the_walk_finds_a_connection_however_it_is_opened(source: str) -> None:
+def test_the_check_finds_a_connection_opened_in_any_way(source: str) -> None:
     assert opens_postgres(ast.parse(source))

@@ -73,13 +73,13 @@ def build_app(settings, runtime=None):
         ("    return app", "    pool = WorkerPool()\n    return app"),
     ],
 )
-def test_another_form_is_found(text, other, tmp_path):
+def test_a_main_of_another_form_is_reported(text, other, tmp_path):
     planted = tmp_path / "main.py"
     planted.write_text(FORM.replace(text, other) if text else FORM + other)
     assert list(faults(planted, ARGUMENTS))
 
 
-def test_the_form_itself_is_not(tmp_path):
+def test_a_main_of_the_standard_form_is_not_reported(tmp_path):
     planted = tmp_path / "main.py"
     planted.write_text(FORM)
     assert not list(faults(planted, ARGUMENTS))

@@ -29,7 +29,7 @@ def forks(texts):
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.relative_to(ROOT).parts[-3])
-def test_migrations_follow_one_another_in_one_line(folder):
+def test_migrations_form_one_linear_chain(folder):
     texts = [path.read_text() for path in sorted(folder.glob("*.py"))]
     assert texts, "found no migration: the walk is broken"
     assert not forks(texts)
@@ -53,11 +53,11 @@ def migration(revision, after):
         ([("0001", None), ("0003", "0002")], {"0002"}),
     ],
 )
-def test_migrations_that_are_no_line_are_found(line, found):
+def test_forked_migrations_are_reported(line, found):
     assert forks([migration(*one) for one in line]) == found
 
 
-def test_a_line_of_migrations_is_none():
+def test_a_linear_chain_of_migrations_has_no_fork():
     assert not forks(
         [migration("0001", None), migration("0002", "0001"), migration("0003", "0002")]
     )

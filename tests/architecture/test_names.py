@@ -82,13 +82,13 @@ def refused_values(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_no_name_has_a_word_that_says_nothing(folder):
+def test_no_name_contains_a_vague_word(folder):
     found = {str(path.relative_to(ROOT)): list(refused_names(path)) for path in modules(folder)}
     assert not {path: names for path, names in found.items() if names}
 
 
 @pytest.mark.parametrize("folder", PRODUCT)
-def test_no_value_has_a_name_that_says_nothing(folder):
+def test_no_argument_or_variable_has_a_vague_name(folder):
     """Nor has an argument or an assigned name of product code, unless outsiders know it."""
     found = {}
     for path in modules(folder):
@@ -98,7 +98,7 @@ def test_no_value_has_a_name_that_says_nothing(folder):
     assert not {place: names for place, names in found.items() if names}
 
 
-def test_each_name_that_stays_is_in_its_module():
+def test_every_exempt_name_exists_in_its_module():
     for place, names in STAY.items():
         assert names <= {one.partition(",")[0] for one in refused_values(ROOT / place)}, place
 
@@ -124,7 +124,7 @@ def test_each_name_that_stays_is_in_its_module():
         "import os as parts",
     ],
 )
-def test_a_refused_value_is_found(line, tmp_path):
+def test_a_vague_variable_name_is_reported(line, tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text(line)
     assert len(list(refused_values(planted))) == line.count("ways") + 1
@@ -133,7 +133,7 @@ def test_a_refused_value_is_found(line, tmp_path):
 @pytest.mark.parametrize(
     "line", ["f(taken=1)", "f.shown.append(1)", "mistaken = partial = 1", "print(parts)"]
 )
-def test_a_name_that_another_module_chose_is_not(line, tmp_path):
+def test_a_name_chosen_by_another_module_is_not_reported(line, tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text(line)
     assert not list(refused_values(planted))
@@ -158,7 +158,7 @@ def test_a_name_that_another_module_chose_is_not(line, tmp_path):
         ("test_telling_hits", ""),
     ],
 )
-def test_a_refused_name_is_found(name, line, tmp_path):
+def test_a_vague_name_is_reported(name, line, tmp_path):
     planted = tmp_path / f"{name}.py"
     planted.write_text(line)
     assert list(refused_names(planted))
@@ -174,7 +174,7 @@ def test_a_refused_name_is_found(name, line, tmp_path):
         "def test_what_is_told_is_kept(): ...",
     ],
 )
-def test_a_word_within_another_or_in_a_sentence_is_not(line, tmp_path):
+def test_a_vague_word_inside_another_word_or_sentence_is_not_reported(line, tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text(line)
     assert not list(refused_names(planted))

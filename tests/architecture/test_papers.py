@@ -44,7 +44,7 @@ def broken(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_somewhere(path):
+def test_every_link_in_the_documents_resolves(path):
     assert not broken(path)
 
 
@@ -147,7 +147,7 @@ def test_a_docstring_and_a_comment_without_a_subject_are_found():
     assert private_words(planted) == ["Somebody", "told", "whoever"]
 
 
-def test_the_table_of_metrics_is_the_codes():
+def test_the_page_of_metrics_matches_the_code():
     assert metrics.PAGE.read_text() == metrics.text(), "run `make metrics`"
     assert metrics.text().count("| `alpr_") >= 25
 

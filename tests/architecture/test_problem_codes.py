@@ -196,5 +196,5 @@ def test_validators_of_requests_refuse_by_code():
     assert [place.partition(":")[0] for place in plain] == ["shared/http/models.py"]
 
 
-def test_the_page_of_problems_is_the_codes():
+def test_the_page_of_problems_matches_the_code():
     assert problems.PAGE.read_text() == problems.text(), "run `make problems`"

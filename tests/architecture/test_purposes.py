@@ -90,7 +90,7 @@ def test_every_route_that_shows_plates_needs_a_purpose_or_says_why_not(tmp_path)
 
 
 @pytest.mark.clause("468.4(a)/purpose-opens")
-def test_the_policy_says_what_opens_each_permission_that_any_route_needs_a_purpose_for(tmp_path):
+def test_the_policy_names_purposes_for_each_permission_that_needs_one(tmp_path):
     policy = load_policy(ROOT / "policy.toml")
     named = {permission for row in policy.purposes.opens for permission in row.permissions}
     needing = set()
@@ -103,12 +103,12 @@ def test_the_policy_says_what_opens_each_permission_that_any_route_needs_a_purpo
 
 
 @pytest.mark.clause("468.4(a)/purpose-opens")
-def test_a_route_cannot_need_a_purpose_for_what_the_policy_need_not_name():
+def test_a_route_cannot_require_a_purpose_for_a_permission_without_purposes():
     with pytest.raises(ValueError, match="account:read"):
         access(Permission.ACCOUNT_READ, purpose_needed=True)
 
 
-def test_a_plate_is_seen_however_deep_it_lies():
+def test_a_plate_is_found_at_any_depth_of_a_schema():
     deep = {"items": {"$ref": "#/$defs/Row"}, "$defs": {"Row": {"properties": {"plate_read": {}}}}}
     assert list(properties(deep)) == ["plate_read"]
     assert list(properties({"properties": {"count": {}}})) == ["count"]

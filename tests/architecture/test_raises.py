@@ -84,7 +84,7 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_what_a_docstring_says_is_raised_is_an_exception(folder):
+def test_every_name_in_a_raises_section_is_an_exception(folder):
     found = {
         f"{path.relative_to(ROOT)}:{line}": list(unknown(text))
         for path in modules(folder)
@@ -94,7 +94,7 @@ def test_what_a_docstring_says_is_raised_is_an_exception(folder):
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_a_section_names_what_its_function_raises(folder):
+def test_a_raises_section_names_what_its_function_raises(folder):
     found = {
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": unnamed(node)
         for path in modules(folder)
@@ -120,7 +120,7 @@ def test_a_section_names_what_its_function_raises(folder):
         ("as `own_form`.", "raise NotFound(Code.HOLD_UNKNOWN)"),
     ],
 )
-def test_an_exception_that_a_section_omits_is_found(section, body):
+def test_an_exception_missing_from_a_raises_section_is_reported(section, body):
     text = f'def f():\n    """Do it.\n\n    Raises: {section}\n    """\n    {body}\n'
     assert unnamed(ast.parse(text).body[0])
 
@@ -139,11 +139,11 @@ def test_an_exception_that_a_section_omits_is_found(section, body):
         ("Do it. Raises: NotFound.", "raise exc"),
     ],
 )
-def test_an_exception_that_a_section_names_is_not(docstring, body):
+def test_an_exception_named_in_a_raises_section_is_not_reported(docstring, body):
     assert not unnamed(ast.parse(f'def f():\n    """{docstring}"""\n    {body}\n').body[0])
 
 
-def test_sections_are_found():
+def test_the_check_finds_raises_sections():
     texts = [text for path in modules("services") for _, text in docstrings(path)]
     assert sum(bool(_SECTION.search(text)) for text in texts) > 200, "the walk is broken"
 
@@ -160,7 +160,7 @@ def test_sections_are_found():
         ("Does it.\n\nRaises (in the route): NotPermitted;\n    NotFound.", ["NotPermitted"]),
     ],
 )
-def test_what_is_no_exception_is_found(section, found):
+def test_an_unknown_exception_in_a_raises_section_is_reported(section, found):
     assert list(unknown(section)) == found
 
 
@@ -176,5 +176,5 @@ def test_what_is_no_exception_is_found(section, found):
         "Raises nothing.",
     ],
 )
-def test_an_exception_is_not(section):
+def test_a_known_exception_is_not_reported(section):
     assert not list(unknown(section))

@@ -79,11 +79,11 @@ def test_a_number_without_an_upper_bound_is_found(schema, body):
     "schema",
     [{"type": "integer", "maximum": 500}, {"type": "integer", "enum": [1, 2]}, {"type": "string"}],
 )
-def test_a_number_with_one_is_not(schema):
+def test_a_number_with_an_upper_bound_is_not_reported(schema):
     assert not list(unbounded(a_document(schema, body=True)))
 
 
-def test_every_time_that_a_service_takes_is_of_the_bounded_kind():
+def test_every_time_parameter_of_a_service_has_the_bounded_type():
     found = {
         path.relative_to(ROOT): list(unbounded_times(tree(path))) for path in modules("services")
     }

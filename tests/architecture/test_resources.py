@@ -52,18 +52,18 @@ def built(monkeypatch):
 
 
 @pytest.mark.parametrize("service", names(Kind.WORKER))
-def test_a_worker_builds_no_database_and_no_accounts(service, built, tmp_path):
+def test_a_worker_creates_no_database_and_no_accounts(service, built, tmp_path):
     app_of(service, tmp_path)
     assert not built
 
 
 @pytest.mark.parametrize("service", names(Kind.API))
-def test_an_api_builds_them(service, built, tmp_path):
+def test_an_api_creates_the_database_and_accounts(service, built, tmp_path):
     app_of(service, tmp_path)
     assert built == {kind.__name__ for kind in OF_APIS}
 
 
-def test_a_worker_with_the_runtime_of_an_api_is_found(built, monkeypatch, tmp_path):
+def test_a_worker_with_the_runtime_of_an_api_is_detected(built, monkeypatch, tmp_path):
     """As recognition was before: a runtime without Postgres that inherits from the one with it."""
 
     class Inherits(ApiRuntime):

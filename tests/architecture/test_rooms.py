@@ -33,7 +33,7 @@ def _is_under(name: str, packages: tuple[str, ...]) -> bool:
 
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)
-def test_a_folder_imports_only_what_lies_below_it(folder):
+def test_a_folder_imports_only_from_folders_below_it(folder):
     found = {path: list(crossing(folder, path)) for path in modules(folder)}
     assert not {path: names for path, names in found.items() if names}
 
@@ -69,13 +69,13 @@ def test_a_folder_imports_only_what_lies_below_it(folder):
         ("deploy", "from tests.servers import running"),
     ],
 )
-def test_an_import_that_goes_up_is_found(folder, line, tmp_path):
+def test_an_import_from_a_folder_above_is_reported(folder, line, tmp_path):
     planted = tmp_path / "planted.py"
     planted.write_text(f"{line}\n")
     assert list(crossing(folder, planted))
 
 
-def test_every_python_file_lies_in_a_known_folder():
+def test_every_python_file_is_in_a_known_folder():
     ignored = {"tests", *(path.name for path in ROOT.iterdir() if path.name.startswith("."))}
     found = {
         path.name

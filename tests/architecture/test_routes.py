@@ -145,7 +145,7 @@ def is_a_refusal(name: str) -> bool:
 
 
 @pytest.mark.parametrize("service", HUMAN_SERVICES)
-def test_models_lie_in_fields_and_views_and_their_names_say_which_way_they_go(service):
+def test_models_are_in_fields_and_views_and_named_by_direction(service):
     paths = modules(f"services/{service}/api")
     assert list(models(paths)), "found no model: the walk is broken"
     assert not list(misplaced(paths))
@@ -158,19 +158,19 @@ def test_pages_define_no_models(client):
 
 
 @pytest.mark.parametrize("service", [*HUMAN_SERVICES, *CLIENTS])
-def test_routes_emit_nothing(service):
+def test_route_modules_emit_no_events(service):
     for path in modules(f"services/{service}/api"):
         assert not list(emitting(path)), path.relative_to(ROOT)
 
 
 @pytest.mark.parametrize("service", HUMAN_SERVICES)
-def test_routes_define_nothing_with_fields(service):
+def test_route_modules_define_no_models(service):
     """The console has no API: its modules define what their pages show."""
     for path in modules(f"services/{service}/api"):
         assert not list(shaped(path)), path.relative_to(ROOT)
 
 
-def test_routes_refuse_by_no_rule_of_their_own():
+def test_route_modules_raise_no_domain_refusals():
     found = {
         f"{path.relative_to(ROOT)}:{what}"
         for service in (*HUMAN_SERVICES, *CLIENTS)
@@ -213,7 +213,7 @@ def test_a_misplaced_or_misnamed_model_is_found(module, text, tmp_path):
         ("views", "class HoldsOut(Page[HoldOut]): ..."),
     ],
 )
-def test_a_model_in_its_place_is_not(module, text, tmp_path):
+def test_a_model_in_its_place_is_not_reported(module, text, tmp_path):
     planted = tmp_path / f"{module}.py"
     planted.write_text(text)
     assert not list(misplaced([planted]))
@@ -282,7 +282,7 @@ OF_ERRORS = (
         "if hold is None:\n    if late:\n        raise NotFound(Code.HOLD_UNKNOWN)",
     ],
 )
-def test_a_refusal_by_a_rule_of_a_route_is_found(text, tmp_path):
+def test_a_domain_refusal_in_a_route_module_is_reported(text, tmp_path):
     planted = tmp_path / "holds.py"
     planted.write_text(OF_ERRORS + text)
     assert list(refusing(planted))
@@ -298,7 +298,7 @@ def test_a_refusal_by_a_rule_of_a_route_is_found(text, tmp_path):
         ("fields", "raise InvalidInput(Code.FORM_FIELD_TWICE)"),
     ],
 )
-def test_what_a_route_may_do_is_not(module, text, tmp_path):
+def test_allowed_code_in_a_route_is_not_reported(module, text, tmp_path):
     planted = tmp_path / f"{module}.py"
     planted.write_text(OF_ERRORS + text)
     assert not list(refusing(planted))

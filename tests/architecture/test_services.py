@@ -156,7 +156,7 @@ def test_a_folder_that_is_not_registered_is_found(tmp_path):
 
 
 @pytest.mark.parametrize("service", NAMES)
-def test_a_declaration_imports_nothing_but_what_declarations_are_made_of(service):
+def test_a_declaration_imports_only_the_spec_module_and_its_problem_codes(service):
     """The locks, the local stack and the tests read the registry: that must import no service, only its problems."""
     found = {
         alias
@@ -226,7 +226,7 @@ def test_an_object_of_a_service_that_can_change_is_found(text):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_app_holds_its_service_and_nothing_else(service, tmp_path):
+def test_an_app_state_contains_only_its_service(service, tmp_path):
     app = app_of(service, tmp_path)
     assert set(app.state._state) == {"service"}
     assert type(service_of(app, Service)).__module__ == f"services.{service}.service"
@@ -238,7 +238,7 @@ def test_an_app_of_another_service_is_refused(tmp_path):
         service_of(app_of("release", tmp_path / "release"), audit)
 
 
-def test_no_list_of_services_is_written_by_hand():
+def test_no_list_of_services_is_hard_coded():
     found = {
         path.relative_to(ROOT).as_posix(): list(lists_of_services(path))
         for folder in (*SOURCES, "tests")
@@ -247,7 +247,7 @@ def test_no_list_of_services_is_written_by_hand():
     assert {name for name, lines in found.items() if lines} == set(MAY_NAME_SERVICES)
 
 
-def test_what_else_names_services_names_those_that_there_are():
+def test_lists_of_services_name_only_existing_services():
     assert set(names(Kind.API)) == GUARDED
     assert set(RIGHTS) <= set(SPECS)
 
@@ -288,7 +288,7 @@ def test_a_service_that_shared_code_names_is_found(text, services, planted):
         'empty = ""',
     ],
 )
-def test_a_word_of_a_longer_text_is_no_name_of_a_service(text, planted):
+def test_a_word_inside_a_longer_text_is_not_a_service_name(text, planted):
     assert not names_of_services(planted(text))
 
 
@@ -312,17 +312,17 @@ def test_a_word_of_a_longer_text_is_no_name_of_a_service(text, planted):
         'SOME = ("ingest", "hotlist") + ("audit",)',
     ],
 )
-def test_a_list_by_hand_is_found(text, planted):
+def test_a_hard_coded_list_of_services_is_reported(text, planted):
     assert list(lists_of_services(planted(text)))
 
 
-def test_prose_that_names_services_is_no_list(planted):
+def test_prose_that_names_services_is_not_reported_as_a_list(planted):
     assert not list(
         lists_of_services(planted('"""Hears: identity, hotlist and audit; no more."""'))
     )
 
 
-def test_the_state_of_an_app_is_touched_in_one_place():
+def test_only_the_accessor_module_uses_the_state_of_an_app():
     found = {
         path.relative_to(ROOT).as_posix(): list(states_of_apps(path))
         for folder in (*SOURCES, "tests")
@@ -350,16 +350,16 @@ def test_the_state_of_an_app_is_touched_in_one_place():
         "retention.state.purger.work()",
     ],
 )
-def test_another_attribute_of_an_app_is_found(text, planted):
+def test_a_use_of_an_apps_state_is_reported(text, planted):
     assert list(states_of_apps(planted(text)))
 
 
 @pytest.mark.parametrize("text", ["request.state.request_id", "run.state.value", "self.state"])
-def test_other_states_are_none_of_an_app(text, planted):
+def test_the_state_of_another_object_is_not_reported(text, planted):
     assert not list(states_of_apps(planted(text)))
 
 
-def test_nothing_is_asserted_for_the_type_checker():
+def test_source_folders_contain_no_assert_statements():
     found = {
         path.relative_to(ROOT).as_posix(): asserts(path)
         for folder in SOURCES
@@ -372,7 +372,7 @@ def test_an_assert_is_found(planted):
     assert asserts(planted("def f(x):\n    assert x is not None  # noqa: S101 - it is there\n"))
 
 
-def test_a_service_that_is_none_is_refused(monkeypatch):
+def test_a_service_with_a_wrong_app_or_settings_is_refused(monkeypatch):
     """What a declaration promises is checked when it is asked for, not believed."""
     main = import_module("services.release.main")
     monkeypatch.setattr(main, "build_app", lambda settings: object())

@@ -126,7 +126,7 @@ def test_stores_are_classes_over_a_connection(service):
         assert not found, f"{path.relative_to(ROOT)} hands connections to functions: {found}"
 
 
-def test_what_leaves_a_store_has_a_type():
+def test_public_store_methods_return_typed_values():
     checked = 0
     for service in HUMAN_SERVICES:
         for path in stores(service):
@@ -196,5 +196,5 @@ def test_a_function_with_a_connection_is_found(text):
 
 
 @pytest.mark.parametrize("text", SHAPELESS)
-def test_what_leaves_without_a_type_is_found(text):
+def test_a_store_method_without_a_typed_return_is_reported(text):
     assert len(list(shapeless(ast.parse(RIGHT + text)))) == 1

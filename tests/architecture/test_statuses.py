@@ -209,12 +209,12 @@ def test_only_http_knows_statuses():
         ("shared/access/api/guard.py", 200, False),
     ],
 )
-def test_a_status_is_a_routes_by_its_folder(module, status, its_own):
+def test_a_status_belongs_to_a_route_by_its_folder(module, status, its_own):
     assert is_a_routes(module, status) is its_own
 
 
 @pytest.mark.parametrize("service", [*SERVICES, *CLIENTS])
-def test_only_what_sees_requests_imports_the_framework(service):
+def test_only_modules_that_handle_requests_import_fastapi(service):
     checked = 0
     for path in modules(f"services/{service}"):
         room = path.relative_to(ROOT / "services" / service).parts[0].removesuffix(".py")
@@ -294,12 +294,12 @@ def test_a_status_is_found(line, status):
         "body = {'status': 'active', 'count': 404}",
     ],
 )
-def test_what_is_no_answer_is_no_status(line):
+def test_code_without_a_response_has_no_status(line):
     assert not list(statuses(ast.parse(line)))
 
 
 @pytest.mark.parametrize(
     "line", ["from fastapi import Request", "import starlette.responses", "import fastapi"]
 )
-def test_the_framework_is_found(line):
+def test_an_import_of_fastapi_is_reported(line):
     assert list(framework(ast.parse(line)))

@@ -38,7 +38,7 @@ def silent(stores: Stores) -> list[Method]:
 
 
 @pytest.mark.clause("468.3.1(d)/every-door")
-def test_what_a_store_gives_out_is_disclosed_by_the_method_that_gives_it():
+def test_a_store_method_that_returns_records_discloses_them_itself():
     found, disclosing = set(), 0
     for service in HUMAN_SERVICES:
         stores = stores_of(service)
@@ -55,7 +55,7 @@ def test_no_method_is_listed_twice():
 
 
 @pytest.mark.clause("468.3.1(d)/every-door")
-def test_a_method_of_a_store_says_what_it_takes_and_returns():
+def test_every_store_method_annotates_its_arguments_and_return():
     checked = 0
     for service in HUMAN_SERVICES:
         checked += len(list(stores_of(service).public()))
@@ -78,7 +78,7 @@ def unclosed(parsed: ast.Module) -> Iterator[tuple[str, str, bool]]:
 
 
 @pytest.mark.clause("468.3.1(d)/every-door")
-def test_who_reads_a_stream_discloses_what_it_gave_in_the_same_function():
+def test_a_function_that_reads_a_stream_discloses_its_records():
     readers = [
         (dotted(path), *one)
         for path in modules("services/audit")
@@ -356,7 +356,7 @@ def planted(text):
     return Stores({"store": parsed}, record_types([parsed]), known_types([parsed]))
 
 
-def test_a_method_that_gives_out_a_person_is_found():
+def test_a_store_method_that_returns_a_person_without_disclosing_is_reported():
     parsed = ast.parse(
         "class Account:\n    username: str\n"
         "class Session:\n    account: Account\n"
@@ -369,7 +369,7 @@ def test_a_method_that_gives_out_a_person_is_found():
     assert bad == "store:Sessions.all"
 
 
-def test_methods_that_disclose_are_known_by_what_they_call():
+def test_disclosing_store_methods_are_recognised_by_their_calls():
     stores = planted(TRUE)
     given = {str(method) for method in stores.giving_out()}
     assert given == {
@@ -380,7 +380,7 @@ def test_methods_that_disclose_are_known_by_what_they_call():
 
 
 @pytest.mark.parametrize("violation", PLANTED)
-def test_a_method_that_gives_out_and_does_not_disclose_is_found(violation):
+def test_a_store_method_that_returns_records_without_disclosing_is_reported(violation):
     stores = planted(TRUE + PLANTED[violation])
     [bad] = [m for m in stores.giving_out() if not stores.discloses(m)]
     assert bad.name == "bad"
@@ -410,7 +410,7 @@ WITHOUT_GRANT = {
 
 
 @pytest.mark.parametrize("violation", WITHOUT_GRANT)
-def test_a_method_that_gives_out_without_a_grant_is_found(violation):
+def test_a_store_method_that_returns_records_without_a_grant_is_reported(violation):
     body = "        await disclose(self._connection, self._grant, 'read', found)\n"
     stores = planted(f"{TRUE}\n    {WITHOUT_GRANT[violation]}\n{body}")
     [bad] = [m for m in stores.giving_out() if not stores.needs_grant(m)]

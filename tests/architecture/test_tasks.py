@@ -57,7 +57,7 @@ def started(parsed: ast.Module) -> list[int]:
     return found
 
 
-def test_no_service_starts_a_task_by_hand() -> None:
+def test_services_start_tasks_only_in_the_listed_modules() -> None:
     paths = modules("services")
     assert len(paths) > 200, "the walk is broken"
     found = {path.relative_to(ROOT).as_posix() for path in paths if started(tree(path))}
@@ -90,7 +90,7 @@ def test_no_service_starts_a_task_by_hand() -> None:
         "async def f():\n    loop.run_in_executor(None, work)",
     ],
 )
-def test_the_check_finds_a_task_that_is_started_by_hand(planted: str) -> None:
+def test_the_check_finds_a_task_started_directly(planted: str) -> None:
     assert started(ast.parse(planted))
 
 
@@ -106,5 +106,5 @@ def test_the_check_finds_a_task_that_is_started_by_hand(planted: str) -> None:
         "PeriodicTask('sweep', work, every_s=1)",
     ],
 )
-def test_what_is_awaited_is_not(text: str) -> None:
+def test_an_awaited_call_is_not_reported_as_a_started_task(text: str) -> None:
     assert not started(ast.parse(text))

@@ -45,12 +45,12 @@ def chosen(module: ast.Module) -> set[str]:
     return {node.id for node in either if isinstance(node, ast.Name)}
 
 
-def test_an_event_that_is_built_by_a_chosen_class_is_seen():
+def test_an_event_built_from_a_conditional_class_is_found():
     assert chosen(ast.parse("kind = A if live else B\nevent = kind(x=C)")) == {"A", "B"}
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_produces_what_the_registry_says(service):
+def test_a_service_produces_exactly_its_registered_events(service):
     registered = {name for name, kind in EVENTS.items() if service in TOPICS[kind.TOPIC].producers}
     if service in GUARDED:
         assert registered >= THROUGH_THE_GUARD
@@ -73,7 +73,7 @@ def consumed_by(service: str) -> set[str]:
 
 
 @pytest.mark.parametrize("service", [s for s in SERVICES if s != "audit"])
-def test_a_service_consumes_what_the_registry_says(service):
+def test_a_service_consumes_exactly_its_registered_events(service):
     """Shared code follows the replayed topics for each service; a service may also handle them itself."""
     registered = {name for name, kind in EVENTS.items() if service in TOPICS[kind.TOPIC].consumers}
     by_shared_code = {
@@ -111,7 +111,7 @@ def handled(path: Path) -> list[str]:
     return [name for name in keys if name in EVENTS]
 
 
-def test_services_subscribe():
+def test_the_check_finds_subscribing_services():
     """Otherwise the walk of the next test is broken."""
     assert sum(subscribing(ROOT / "services" / s / "events.py") > 0 for s in subscribers()) >= 6
 
@@ -122,7 +122,7 @@ def subscribers() -> list[str]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_only_the_events_of_a_service_subscribe(service):
+def test_only_the_events_module_of_a_service_subscribes(service):
     for path in modules(f"services/{service}"):
         assert path.name == "events.py" or not subscribing(path) + following(path), (
             f"{path.relative_to(ROOT)} subscribes"
@@ -148,7 +148,7 @@ def test_a_topic_that_is_handled_twice_is_found(tmp_path):
     assert handled(planted) == ["RecordsPurged", "RecordsPurged"]
 
 
-def test_audit_subscribes_by_the_registry_itself():
+def test_audit_derives_its_subscriptions_from_the_registry():
     source = "".join(path.read_text() for path in modules("services/audit"))
     assert ".audited" in source
 

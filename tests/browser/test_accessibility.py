@@ -49,7 +49,7 @@ def pages_of(role, rights):
     "role",
     [pytest.param(role, marks=[pytest.mark.smoke] if role == "officer" else []) for role in USERS],
 )
-async def test_axe_finds_nothing_on_the_pages_of(console_of, town, rights, role):
+async def test_axe_finds_no_violation_on_the_pages_of_a_role(console_of, town, rights, role):
     console = await console_of(role)
     page = await console.context.new_page()
     found = {}
@@ -63,7 +63,7 @@ async def test_axe_finds_nothing_on_the_pages_of(console_of, town, rights, role)
 
 
 @pytest.mark.smoke
-async def test_axe_finds_nothing_on_the_open_pages(browser, stack):
+async def test_axe_finds_no_violation_on_the_public_pages(browser, stack):
     context = await browser.new_context()
     page = await context.new_page()
     found = {}

@@ -40,7 +40,7 @@ async def test_a_role_opens_its_pages_and_is_refused_the_others(console_of, town
 
 
 @pytest.mark.smoke
-async def test_a_stranger_sees_the_open_pages_and_is_sent_to_sign_in_from_the_others(
+async def test_a_visitor_sees_the_public_pages_and_is_asked_to_sign_in_for_the_others(
     browser, stack, town
 ):
     address, faults = stack.urls["console"], []

@@ -34,7 +34,7 @@ def chance_of_a_wrong_end(of: int, failing: int, plan: list[int]) -> Fraction:
 @pytest.mark.parametrize(
     ("of", "allowed"), [(61, 60), (66, 60), (120, 60), (300, 60), (80, 4), (30, 1)]
 )
-def test_too_many_failures_are_taken_for_few_enough_once_in_a_hundred_at_most(of, allowed):
+def test_the_stopping_rule_accepts_too_many_failures_at_most_once_in_a_hundred(of, allowed):
     plan = stops(of, allowed)
     assert chance_of_a_wrong_end(of, allowed + 1, plan) <= RISK
     for more in (allowed + 2, (allowed + of) // 2, of):
@@ -42,7 +42,7 @@ def test_too_many_failures_are_taken_for_few_enough_once_in_a_hundred_at_most(of
             assert chance_of_a_wrong_end(of, more, plan) <= RISK
 
 
-def test_simulated_runs_agree():
+def test_simulated_runs_keep_within_the_accepted_risk():
     plan, draw = stops(150, 20), random.Random(49)
     wrong = 0
     for _ in range(5000):
@@ -58,13 +58,13 @@ def test_a_run_without_failures_ends_at_the_first_stop():
     assert second > first
 
 
-def test_there_is_no_stop_where_all_may_fail_or_certainty_comes_sooner():
+def test_no_stop_is_planned_if_all_may_fail_or_certainty_is_reached_first():
     assert stops(60, 60) == []
     assert stops(61, 60) == []
     assert all(after < 100 - 60 + forgiven for forgiven, after in enumerate(stops(100, 60)))
 
 
-def test_slow_tests_are_left_aside_where_that_is_quicker():
+def test_slow_tests_are_skipped_where_that_is_faster():
     even = [0.3] * 500
     assert best_aside(even, 57) == 0, "there is nothing to win"
     uneven = [0.1] * 490 + [20.0] * 10

@@ -131,18 +131,18 @@ def test_a_mutant_is_caught_by_a_test_of_its_rule(forks):
     assert "fresh" not in result
 
 
-def test_a_survivor_survives(forks):
+def test_a_mutant_that_no_test_fails_survives(forks):
     result = forks.judge(SURVIVES)
     assert (result["state"], result["why"]) == ("survived", "3 tests of the rule pass under it")
     assert "fresh" not in result
 
 
-def test_one_that_breaks_much_else_does_not_count(forks):
+def test_a_mutant_that_breaks_many_other_rules_is_invalid(forks):
     result = forks.judge(GROSS)
     assert (result["state"], result["why"]) == ("invalid", "over 2 of 43 tests of other rules fail")
 
 
-def test_one_that_does_not_import_does_not_count(forks):
+def test_a_mutant_that_does_not_import_is_invalid(forks):
     result = forks.judge(DOES_NOT_IMPORT)
     assert (result["state"], result["why"]) == (
         "invalid",
@@ -150,37 +150,37 @@ def test_one_that_does_not_import_does_not_count(forks):
     )
 
 
-def test_a_rule_that_no_test_claims_is_survived(forks):
+def test_a_mutant_of_a_rule_without_tests_survives(forks):
     assert forks.judge(UNCLAIMED)["state"] == "survived"
 
 
 @pytest.mark.parametrize("mutant", [CONSTANT, AT_ONCE], ids=lambda mutant: mutant.name)
-def test_what_an_import_made_gets_a_new_process(forks, mutant):
+def test_a_mutant_of_import_time_code_runs_in_a_new_process(forks, mutant):
     result = forks.judge(mutant)
     assert result["state"] == "caught"
     assert result["fresh"]
 
 
-def test_a_process_that_a_test_starts_sees_the_mutant(forks):
+def test_a_process_started_by_a_test_runs_the_mutant(forks):
     result = forks.judge(IN_A_PROCESS)
     assert result["state"] == "caught"
     assert "fresh" not in result
 
 
-def test_the_tree_is_put_back(forks, tree):
+def test_the_source_tree_is_restored_after_each_mutant(forks, tree):
     for mutant in (CAUGHT, GROSS, CONSTANT):
         forks.judge(mutant)
     assert (tree / "services/gate/gate.py").read_text() == GATE
     assert {path.name for path in tree.parent.iterdir()} <= {"0", "0-run.job", "0-run.result"}
 
 
-def test_a_new_process_for_each_comes_to_the_same(forks, tree):
+def test_a_new_process_for_each_mutant_gives_the_same_verdicts(forks, tree):
     with a_worker(tree, fresh=True) as fresh:
         for mutant in PLANTED:
             assert reported(forks.judge(mutant)) == reported(fresh.judge(mutant)), mutant.name
 
 
-def test_chance_ends_a_run_earlier_and_an_exact_one_does_not(tree):
+def test_the_stopping_rule_shortens_a_run_and_an_exact_run_is_complete(tree):
     nodes = [f"tests/unit/test_gate.py::test_others[{n}]" for n in range(40)]
     of_rule = {f"tests/unit/test_gate.py::test_opens[{n}]": ["opens"] for n in (4, 5)}
     claims = of_rule | {node: ["others"] for node in nodes}
@@ -193,7 +193,7 @@ def test_chance_ends_a_run_earlier_and_an_exact_one_does_not(tree):
     assert quick["others_run"] < whole["others_run"]
 
 
-def test_a_run_that_was_cut_goes_on(tmp_path):
+def test_an_interrupted_run_continues_from_its_stored_results(tmp_path):
     file = tmp_path / "done"
     Done(file, "code").add("one", {"state": "caught"})
     Done(file, "code").add("two", {"state": "invalid"})
@@ -204,7 +204,7 @@ def test_a_run_that_was_cut_goes_on(tmp_path):
     assert json.loads(file.read_text().splitlines()[0])["digest"] == "code"
 
 
-def test_what_the_tests_reach_is_kept_with_the_results(tmp_path, monkeypatch):
+def test_the_map_of_reached_code_is_stored_with_the_results(tmp_path, monkeypatch):
     made = tmp_path / "made"
     made.write_text("reached")
     runs = []

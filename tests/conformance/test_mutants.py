@@ -12,7 +12,7 @@ from tests.conformance.rules import rules
 MUTANTS = mutants()
 
 
-def test_there_are_mutants():
+def test_the_list_of_mutants_is_not_empty():
     assert MUTANTS
 
 
@@ -57,13 +57,13 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_fragment_is_changed_in_the_named_definition_alone(tree):
+def test_a_fragment_is_changed_only_in_the_named_definition(tree):
     changed = a_mutant("gate:Gate.open", "count <", "count <=").source(tree)
     assert "count <= self.limit" in changed
     assert "count < 7" in changed
 
 
-def test_a_file_that_is_no_module_is_changed_as_a_whole(tree):
+def test_a_file_that_is_not_a_module_is_changed_as_a_whole(tree):
     (tree / "gates").mkdir()
     (tree / "gates" / "list.sql").write_text("GRANT SELECT ON gates TO guard")
     changed = a_mutant("gates/list.sql", "SELECT", "ALL").source(tree)
@@ -85,6 +85,6 @@ def test_decorators_belong_to_a_definition(tree):
         ("gate:open", "count < 7", "count <", "does not compile"),
     ],
 )
-def test_a_mutant_that_does_not_fit_says_why(tree, where, find, replace, says):
+def test_a_mutant_that_does_not_fit_gives_a_reason(tree, where, find, replace, says):
     with pytest.raises(MutantFault, match=says):
         a_mutant(where, find, replace).source(tree)

@@ -65,7 +65,7 @@ def change(module: ModuleType, find: str, put: str, ran: set[int] | None = None)
     return replace(str(module.__file__), BEFORE, BEFORE.replace(find, put), ran or set())
 
 
-def test_a_decorated_function_is_changed_for_whoever_holds_it(module):
+def test_a_patch_of_a_decorated_function_reaches_existing_references(module):
     held = module.shut
     assert held(5) == ("wrapped", False)
     assert change(module, "count < LIMIT", "count <= LIMIT") == 1
@@ -73,25 +73,25 @@ def test_a_decorated_function_is_changed_for_whoever_holds_it(module):
     assert held is module.shut
 
 
-def test_a_wrapper_that_was_made_already_is_changed(module):
+def test_an_existing_wrapper_is_patched(module):
     change(module, '"wrapped"', '"changed"')
     assert module.shut(5) == ("changed", False)
 
 
-def test_a_property_and_what_lies_below_are_changed(module):
+def test_a_property_is_patched(module):
     gate = module.Gate()
     change(module, "        return 2", "\n        return 3")
     assert gate.width == 3
 
 
-def test_what_was_made_by_a_function_that_is_changed_is_changed_too(module):
+def test_a_patch_reaches_functions_that_the_patched_function_created(module):
     made = module.Gate.made()
     change(module, "lambda: 7", "lambda: 8")
     assert made() == 8
     assert module.Gate.made()() == 8
 
 
-def test_a_closure_keeps_what_it_holds(module):
+def test_a_patched_closure_keeps_its_variables(module):
     assert module.MORE() == 1
     change(module, "count += 1", "count += 10")
     assert module.MORE() == 11
@@ -111,19 +111,19 @@ def test_a_closure_keeps_what_it_holds(module):
         ("        return 2", "        yield 2"),
     ],
 )
-def test_what_an_import_made_is_not_changed_in_place(module, find, put):
+def test_a_value_created_at_import_is_not_patched_in_place(module, find, put):
     with pytest.raises(NotInPlace):
         change(module, find, put)
     assert module.shut(5) == ("wrapped", False)
     assert module.Gate().width == 2
 
 
-def test_what_an_import_ran_is_not_changed_in_place(module):
+def test_code_that_ran_at_import_is_not_patched_in_place(module):
     with pytest.raises(NotInPlace, match="imports run"):
         change(module, "count < LIMIT", "count <= LIMIT", {14})
 
 
-def test_a_function_of_another_file_is_left_alone(module, tmp_path):
+def test_a_function_of_another_file_is_not_patched(module, tmp_path):
     with pytest.raises(NotInPlace, match="no function"):
         replace(str(tmp_path / "other.py"), BEFORE, BEFORE.replace("return 2", "return 3"), set())
     assert "gate_in_place" not in sys.modules

@@ -55,30 +55,30 @@ def lines(find: str, replace: str) -> set[int]:
         ("    return later", "    return None", {28}),
     ],
 )
-def test_a_change_in_a_function_is_noticed_by_its_statements(find, replace, expected):
+def test_a_change_in_a_function_is_covered_by_its_statements(find, replace, expected):
     assert lines(find, replace) == expected
 
 
-def test_what_is_put_in_between_is_noticed_by_what_stands_around_it():
+def test_an_inserted_line_is_covered_by_the_lines_around_it():
     assert lines("        return count", "        self.step(0)\n        return count") == {
         *range(18, 22),
         22,
     }
 
 
-def test_a_statement_at_the_end_of_a_block_is_noticed_by_the_one_before():
+def test_a_statement_at_the_end_of_a_block_is_covered_by_the_one_before():
     assert lines("return None", "return None\n            pass") == {10}
 
 
-def test_a_statement_without_instructions_is_noticed_wherever_its_function_runs():
+def test_a_statement_without_instructions_is_covered_by_all_lines_of_its_function():
     assert lines('"Opens."', '"Shuts."') == set(range(7, 23))
 
 
-def test_another_local_name_is_noticed_wherever_its_function_runs():
+def test_a_changed_local_name_is_covered_by_all_lines_of_its_function():
     assert lines("self.width = count", "LIMIT = count") == set(range(7, 23))
 
 
-def test_a_function_that_becomes_a_generator_is_noticed_wherever_it_runs():
+def test_a_function_that_becomes_a_generator_is_covered_by_all_its_lines():
     assert lines("                return each", "                yield each") == set(range(7, 23))
 
 

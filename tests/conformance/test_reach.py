@@ -89,37 +89,37 @@ def at(where: str, find: str = "count > LIMIT", replace: str = "count > 9") -> M
     return Mutant("r1", "sample", "bound", where, find, replace)
 
 
-def test_a_line_is_noticed_by_the_tests_that_run_it_and_by_those_that_start_processes(tree) -> None:
+def test_a_line_is_reached_by_tests_that_run_it_and_by_those_that_start_processes(tree) -> None:
     assert a_reach().of(at("services.x.gate:Gate.open"), tree) == {"a::one", "a::two", "c::process"}
     of_the_answer = at("services.x.gate:Gate.open", "range(count)", "[]")
     assert a_reach().of(of_the_answer, tree) == {"a::two", "c::process"}
 
 
-def test_processes_run_their_own_service_and_what_is_shared(tree) -> None:
+def test_a_process_reaches_its_own_service_and_shared_code(tree) -> None:
     assert a_reach().of(at("services.y.gate:Gate.open"), tree) == {"a::two"}
     assert a_reach().of(at("shared.gate:Gate.open"), tree) == {"a::one", "a::two", "c::process"}
     whatever = a_reach(everything={"c": [""]})
     assert whatever.of(at("services.y.gate:Gate.open"), tree) == {"a::two", "c::process"}
 
 
-def test_what_a_command_runs_is_known_only_where_it_names_a_service() -> None:
+def test_a_command_maps_to_modules_only_if_it_names_a_service() -> None:
     assert _modules_of(["python", "-m", "services.x", "migrate"]) == {"shared.", "services.x."}
     assert _modules_of(["python", "-I", "/tree/services/x/it.py"]) == {"shared.", "services.x."}
     assert _modules_of(["python", "-c", "import services.x"]) == {""}
     assert _modules_of(["python", "/tmp/program.py"]) == {""}
 
 
-def test_what_stands_within_a_function_is_noticed_where_it_is_run(tree) -> None:
+def test_code_inside_a_function_is_reached_by_the_tests_that_run_it(tree) -> None:
     mutant = at("services.x.gate:Gate.shut", "return 7", "return 8")
     assert a_reach().of(mutant, tree) == {"b::three", "c::process"}
 
 
-def test_a_line_that_no_test_runs_is_noticed_by_processes_alone(tree) -> None:
+def test_a_line_that_no_test_runs_is_reached_only_by_processes(tree) -> None:
     nowhere = a_reach(lines={})
     assert nowhere.of(at("services.x.gate:Gate.open"), tree) == {"c::process"}
 
 
-def test_a_constant_a_class_or_a_signature_may_be_noticed_wherever_its_service_runs(tree) -> None:
+def test_a_constant_class_or_signature_is_reached_by_all_tests_of_its_service(tree) -> None:
     reach = without(SHARED)
     for mutant in (
         at("services.x.gate", "LIMIT = 5", "LIMIT = 6"),
@@ -130,18 +130,18 @@ def test_a_constant_a_class_or_a_signature_may_be_noticed_wherever_its_service_r
     assert reach.of(at("services.y.gate", "LIMIT = 5", "LIMIT = 6"), tree) == {"a::two"}
 
 
-def test_a_file_of_one_service_may_be_noticed_wherever_that_runs(tree) -> None:
+def test_a_file_of_one_service_is_reached_by_the_tests_of_that_service(tree) -> None:
     reach = a_reach(lines={"services/x/gate.py": {6: 1}, "services/y/gate.py": {6: 0}})
     template = at("services/x/templates/gate.html", "LIMIT", "9")
     assert reach.of(template, tree) == {"a::one", "c::process"}
 
 
-def test_what_fixtures_of_a_module_run_is_noticed_by_its_tests(tree) -> None:
+def test_code_run_by_module_fixtures_is_reached_by_the_tests_of_that_module(tree) -> None:
     mutant = at("services.x.gate:used_by_fixtures_of_a_module", "return 2", "return 3")
     assert a_reach().of(mutant, tree) == {"a::one", "a::two", "c::process"}
 
 
-def test_what_fixtures_share_imports_run_all_services_share_and_other_files_reach_every_test(
+def test_fixtures_imports_shared_code_and_other_files_reach_every_test(
     tree,
 ) -> None:
     for mutant in (
@@ -154,7 +154,7 @@ def test_what_fixtures_share_imports_run_all_services_share_and_other_files_reac
         assert a_reach().of(mutant, tree) == TESTS.keys(), mutant
 
 
-def test_parts_are_joined(tree) -> None:
+def test_partial_maps_of_reached_code_are_merged(tree) -> None:
     other = Reach(
         {"d::four": ["r4"]},
         {"services/y/gate.py": {6: 0}},

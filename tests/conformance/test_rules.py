@@ -131,7 +131,7 @@ def test_no_rule_of_a_service_is_proved_against_a_fake_of_it():
     assert claimed <= rules_of_the_console(), claimed - rules_of_the_console()
 
 
-def test_a_claim_beside_a_fake_is_found():
+def test_a_rule_claimed_beside_a_fake_is_reported():
     assert _claims_proved_with_fakes(
         f'{FAKE}()\n@pytest.mark.clause("468.2/official-use")\ndef t(): ...'
     )

@@ -33,7 +33,7 @@ def test_every_published_example_still_decodes(path):
     assert b"7ABC123" not in record.key, "a plate is never a key"
 
 
-def test_every_former_version_is_older_than_the_one_in_use_and_has_an_example():
+def test_every_former_event_version_is_older_than_the_current_one_and_has_an_example():
     for event in PAST:
         assert event.VERSION < TOPICS[event.TOPIC].event.VERSION
         folder = ROOT / "shared/events/examples" / event.TOPIC / str(event.VERSION)

@@ -15,12 +15,12 @@ def committed(service):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_document_is_fit_for_the_generators_of_clients(service):
+def test_an_openapi_document_suits_client_generators(service):
     assert faults(committed(service)) == []
     assert len(list(operations(committed(service)))) >= 3
 
 
-def test_the_documents_share_the_schema_of_problems_but_for_its_codes():
+def test_all_documents_share_the_problem_schema_except_its_codes():
     found = [committed(service)["components"]["schemas"]["Problem"] for service in SERVICES]
     for problem in found:
         assert problem["properties"]["code"].pop("enum")

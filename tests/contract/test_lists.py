@@ -20,7 +20,7 @@ def answers(document):
                     yield f"{method} {path}", route, document["components"]["schemas"][name]
 
 
-def test_every_list_is_a_page_asked_for_by_after_and_limit():
+def test_every_list_is_a_page_with_after_and_limit():
     pages = 0
     for file in DOCUMENTS:
         document = json.loads(file.read_text())

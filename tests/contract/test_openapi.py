@@ -45,7 +45,7 @@ def misnamed(method, operation, schemas):
 
 
 @pytest.mark.parametrize("service", names(Kind.API))
-def test_operations_of_one_kind_begin_alike(service):
+def test_operations_of_one_kind_have_the_same_verb(service):
     schemas = document(service)["components"]["schemas"]
     found = [
         o for path, m, o in operations(service) if path not in OPEN and misnamed(m, o, schemas)
@@ -62,7 +62,7 @@ def test_operations_of_one_kind_begin_alike(service):
         ("get", "read_document", None),
     ],
 )
-def test_an_operation_that_begins_in_another_way_is_found(method, operation, answer):
+def test_an_operation_with_another_verb_is_reported(method, operation, answer):
     schemas = {"Page_ListOut_": {"properties": {"items": {}, "next": {}}}, "ListOut": {}}
     schema = {"schema": {"$ref": f"#/components/schemas/{answer}"}} if answer else {}
     content = {"content": {"application/json": schema}}
@@ -80,7 +80,7 @@ def creates(path, paths):
 
 
 @pytest.mark.parametrize("service", names(Kind.API))
-def test_a_post_answers_201_exactly_where_it_creates_a_resource(service):
+def test_a_post_answers_201_exactly_if_it_creates_a_resource(service):
     paths = document(service)["paths"]
     for path, method, operation in operations(service):
         [status] = [code for code in operation["responses"] if code[0] == "2"]
@@ -100,7 +100,7 @@ def test_a_post_answers_201_exactly_where_it_creates_a_resource(service):
         ("/v1/training", True),
     ],
 )
-def test_a_resource_is_created_where_it_has_a_path_or_a_list(path, created):
+def test_a_post_creates_a_resource_if_it_has_a_path_or_a_list(path, created):
     paths = {
         "/v1/lists": {"get": {}, "post": {}},
         "/v1/lists/{list_id}/entries": {"post": {}},
@@ -119,7 +119,7 @@ SELECTIONS = {"due", "waiting", "proposed"}
 
 
 @pytest.mark.parametrize("service", names(Kind.API))
-def test_the_id_of_a_list_has_the_noun_of_its_path(service):
+def test_the_operation_id_of_a_list_contains_the_noun_of_its_path(service):
     for path, method, operation in operations(service):
         words = [word for word in path.split("/") if word not in SELECTIONS]
         noun = words[-1].replace("-", "_")

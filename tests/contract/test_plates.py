@@ -63,7 +63,7 @@ def plate_in(model, text, **others):
         return REFUSED
 
 
-def test_every_service_takes_and_refuses_the_same_patterns_in_one_normal_form():
+def test_every_service_accepts_the_same_patterns_in_one_normal_form():
     accepted = 0
     for text in typed(4000):
         pattern = reading(text)
@@ -95,7 +95,7 @@ def test_a_character_that_folds_into_letters_is_refused_by_every_service_not_rew
         normalise_plate(text)  # the plates that ingest accepts from a device
 
 
-def test_a_hot_list_reads_patterns_the_same_way_and_asks_for_three_known_characters():
+def test_a_hot_list_accepts_the_same_patterns_with_three_known_characters():
     for text in typed(2000):
         pattern = reading(text)
         enough = pattern is not None and (pattern.whole or pattern.known_characters >= 3)
@@ -106,7 +106,7 @@ def test_a_hot_list_reads_patterns_the_same_way_and_asks_for_three_known_charact
                 plate_of(text)
 
 
-def test_a_purpose_takes_whole_plates_alone_and_covers_just_those_spellings():
+def test_a_purpose_accepts_only_whole_plates_and_covers_only_their_spellings():
     for text in typed(2000):
         pattern = reading(text)
         whole = pattern.text if pattern and pattern.whole else REFUSED
@@ -119,7 +119,7 @@ def test_a_purpose_takes_whole_plates_alone_and_covers_just_those_spellings():
                 purpose.check_scope({"plate": text})
 
 
-def test_whatever_release_accepts_retention_can_search_and_hold():
+def test_retention_can_search_and_hold_all_criteria_that_release_accepts():
     accepted = 0
     for text in typed(4000):
         for devices in ([], [DEVICE]):

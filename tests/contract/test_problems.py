@@ -29,13 +29,13 @@ def sentences(template: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(template) if name} & SENTENCES
 
 
-def test_no_text_holds_a_sentence_made_elsewhere():
+def test_no_problem_text_inserts_a_sentence_from_elsewhere():
     codes = [one for codes in problems.lists().values() for one in codes]
     assert len(codes) > 300
     assert {one.code: found for one in codes if (found := sentences(one.text))} == {}
 
 
-def test_a_planted_sentence_is_found():
+def test_a_problem_text_that_inserts_a_sentence_is_reported():
     assert sentences("{name}: {fault}") == {"fault"}
 
 
@@ -103,7 +103,7 @@ WRONG: list[tuple[dict[str, Any], str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("given", "code", "params", "text"), WRONG)
-def test_each_rule_of_a_field_has_a_code_parameters_and_a_text_of_ours(given, code, params, text):
+def test_each_rule_of_a_field_has_a_code_parameters_and_our_own_text(given, code, params, text):
     [name] = given
     with pytest.raises(ValidationError) as refused:
         Sample.model_validate(given)
@@ -190,7 +190,7 @@ def uncovered(annotation: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("service", names(Kind.API))
-def test_every_rule_of_every_request_has_a_refusal_of_ours(service, tmp_path):
+def test_every_rule_of_every_request_has_our_own_refusal(service, tmp_path):
     fields = [one for route in routes(service, tmp_path) for one in fields_of(route.dependant)]
     assert len(fields) > 5
     for one in fields:
@@ -203,7 +203,7 @@ def test_a_planted_request_with_another_kind_of_value_is_found():
     assert uncovered(dict[str, Decimal]) == {"decimal"}
 
 
-def test_each_refusal_is_of_a_rule_that_a_request_may_break():
+def test_every_refusal_belongs_to_a_rule_that_a_request_may_break():
     assert {rule for rules in BREAKS.values() for rule in rules} == RULES.keys() | OWN - {
         "json_invalid"
     }
@@ -243,7 +243,7 @@ class Where:
         (("body", "text", "x"), []),
     ],
 )
-def test_the_allowed_fields_are_those_of_the_object_that_has_the_unknown_one(place, expected):
+def test_the_allowed_fields_belong_to_the_object_with_the_unknown_field(place, expected):
     where: Any = Where(Sample)
     assert allowed_fields(where, place) == expected
 

@@ -178,7 +178,7 @@ def test_every_field_of_a_release_is_generated():
 
 @pytest.mark.clause("468.7/package")
 @pytest.mark.parametrize("seed", range(8))
-def test_what_release_accepts_is_packaged_and_searched_with_equal_meaning(seed):
+def test_release_criteria_have_the_same_meaning_in_packages_and_searches(seed):
     rnd = random.Random(f"468 {seed}")
     accepted = 0
     for _ in range(500):

@@ -77,7 +77,7 @@ def parsed(document: dict[str, Any]) -> PyCompose:
     return PyCompose.from_yaml(yaml.safe_dump(document))
 
 
-def test_it_is_valid_by_the_compose_specification() -> None:
+def test_the_compose_file_is_valid_by_its_specification() -> None:
     file = parsed(compose())
     assert set(file.service_names()) >= set(SERVICES)
     for check in (
@@ -103,7 +103,7 @@ def test_every_service_and_what_it_needs_has_a_container() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_gets_settings_that_it_reads_and_all_that_it_needs(service: str) -> None:
+def test_a_service_gets_only_settings_that_it_reads_and_all_that_it_requires(service: str) -> None:
     given = set(container(service)["environment"])
     known, required = environment_names(service)
     assert given - OTHERS_READ <= known
@@ -111,7 +111,7 @@ def test_a_service_gets_settings_that_it_reads_and_all_that_it_needs(service: st
 
 
 @pytest.mark.parametrize("service", APIS)
-def test_a_service_knows_the_prefix_that_the_proxy_serves_it_under(service: str) -> None:
+def test_a_service_knows_its_prefix_at_the_proxy(service: str) -> None:
     assert container(service)["environment"]["ROOT_PATH"] == f"/{service}"
 
 
@@ -140,7 +140,7 @@ def test_a_container_is_not_root_and_cannot_change_its_own_files(name: str) -> N
 
 
 @pytest.mark.parametrize("name", sorted(ONCE))
-def test_a_container_that_ends_has_as_little_network_as_it_can_and_is_not_started_again(
+def test_a_one_shot_container_has_minimal_network_and_does_not_restart(
     name: str,
 ) -> None:
     assert container(name).get("network_mode") == ("none" if name in ALONE else None)
@@ -155,7 +155,7 @@ def test_a_container_has_limits(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted({*CONTAINERS} - ONCE))
-def test_a_container_is_asked_whether_it_works_and_is_started_again(name: str) -> None:
+def test_a_container_has_a_healthcheck_and_restarts(name: str) -> None:
     assert container(name)["healthcheck"]["test"][0] == "CMD"
     assert container(name)["restart"] == "unless-stopped"
 
@@ -170,7 +170,7 @@ def test_the_console_reaches_the_services_it_asks_and_no_data_store() -> None:
 
 
 @pytest.mark.parametrize("service", sorted({*SERVICES} - {*PAGES}))
-def test_a_service_starts_after_what_it_needs(service: str) -> None:
+def test_a_service_starts_after_its_dependencies(service: str) -> None:
     waits = {name: how["condition"] for name, how in container(service)["depends_on"].items()}
     ended = ["topics"]
     ended += [f"{service}-tables"] if service in APIS else []
@@ -179,7 +179,7 @@ def test_a_service_starts_after_what_it_needs(service: str) -> None:
     assert waits == {"kafka": "service_healthy", **made}
 
 
-def test_a_service_has_its_own_key_of_the_object_store_and_one_without_rights_has_none() -> None:
+def test_each_service_with_object_store_rights_has_its_own_key_and_others_have_no_key() -> None:
     document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     for service in SERVICES:
         told = container(service)["environment"]
@@ -190,7 +190,7 @@ def test_a_service_has_its_own_key_of_the_object_store_and_one_without_rights_ha
         assert told == ({service, USERS} if service in RIGHTS else set())
 
 
-def test_the_root_key_of_the_object_store_is_told_to_it_and_to_what_makes_its_users() -> None:
+def test_only_the_object_store_and_its_user_setup_get_the_root_key() -> None:
     document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     secret = "${PLATEWARD_OBJECTS_SECRET"
     told = {n for n, c in document["services"].items() if secret in str(c.get("environment"))}
@@ -218,7 +218,7 @@ def test_the_tables_are_made_by_the_services_image_as_their_owner(service: str) 
     assert settings.database_url == container(service)["environment"]["DATABASE_URL"]
 
 
-def test_a_services_password_is_told_to_it_to_what_makes_its_tables_and_to_postgres() -> None:
+def test_only_a_service_its_table_setup_and_postgres_get_its_password() -> None:
     document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     for service in APIS:
         secret = f"${{PLATEWARD_{service.upper()}_PASSWORD"
@@ -226,7 +226,7 @@ def test_a_services_password_is_told_to_it_to_what_makes_its_tables_and_to_postg
         assert told == {service, f"{service}-tables", "postgres"}
 
 
-def test_postgres_is_told_a_password_of_each_role_that_is_made() -> None:
+def test_postgres_gets_a_password_for_each_role_that_it_creates() -> None:
     sql = (ROOT / "deploy" / "postgres" / "roles.sql").read_text()
     read = set(re.findall(r"^\\getenv \w+ (\w+)$", sql, re.MULTILINE))
     assert read == {f"PLATEWARD_{name.upper()}_PASSWORD" for name in ("database", *APIS)}
@@ -236,12 +236,12 @@ def test_postgres_is_told_a_password_of_each_role_that_is_made() -> None:
     )
 
 
-def test_postgres_is_told_its_encoding_with_its_locale() -> None:
+def test_postgres_gets_an_encoding_with_its_locale() -> None:
     given = container("postgres")["environment"]["POSTGRES_INITDB_ARGS"].split()
     assert "--encoding=UTF8" in given, "--locale=C alone makes SQL_ASCII, which C.UTF-8 refuses"
 
 
-def test_the_owner_of_the_tables_is_told_to_nothing_but_what_makes_them() -> None:
+def test_only_the_table_setup_and_postgres_get_the_owners_password() -> None:
     secret = "${PLATEWARD_DATABASE_PASSWORD"
     text = (ROOT / "docker-compose.yml").read_text()
     document = yaml.safe_load(text)
@@ -249,7 +249,7 @@ def test_the_owner_of_the_tables_is_told_to_nothing_but_what_makes_them() -> Non
     assert told == {*TABLES, "postgres"}
 
 
-def test_recognition_has_no_way_into_the_database_and_fits_its_limits() -> None:
+def test_recognition_cannot_reach_the_database_and_fits_its_limits() -> None:
     recognition = container("recognition")
     assert "DATABASE_URL" not in recognition["environment"]
     limits = recognition["deploy"]["resources"]["limits"]
@@ -258,13 +258,13 @@ def test_recognition_has_no_way_into_the_database_and_fits_its_limits() -> None:
     assert workers * 0.6 < float(limits["memory"].removesuffix("G"))
 
 
-def test_the_proxy_is_the_only_door_and_opens_on_this_host_alone() -> None:
+def test_only_the_proxy_publishes_ports_and_only_on_localhost() -> None:
     doors = {name: container(name)["ports"] for name in CONTAINERS if "ports" in container(name)}
     assert set(doors) == {"proxy"}
     assert all(port.startswith("127.0.0.1:") for port in doors["proxy"])
 
 
-def test_kafka_is_reached_by_tls_alone_and_asks_for_a_certificate() -> None:
+def test_kafka_accepts_only_tls_with_a_client_certificate() -> None:
     given = container("kafka")["environment"]
     protocols = dict(p.split(":") for p in given["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
     bound = dict(listener.split("://") for listener in given["KAFKA_LISTENERS"].split(","))
@@ -276,7 +276,7 @@ def test_kafka_is_reached_by_tls_alone_and_asks_for_a_certificate() -> None:
         assert container(service)["environment"]["KAFKA_SECURITY_PROTOCOL"] == "SSL"
 
 
-def test_each_private_key_is_mounted_where_it_is_used_and_only_drawn_in_one_place() -> None:
+def test_each_private_key_is_mounted_only_where_it_is_used_and_generated_in_one_place() -> None:
     mounts = {
         name: [m for m in container(name).get("volumes", []) if m.startswith("kafka-")]
         for name in CONTAINERS
@@ -296,7 +296,7 @@ def test_each_private_key_is_mounted_where_it_is_used_and_only_drawn_in_one_plac
 
 
 @pytest.mark.clause("wall/kafka")
-def test_kafka_goes_by_acls_and_only_it_and_the_command_for_topics_are_above_them() -> None:
+def test_kafka_enforces_acls_with_the_configured_authorizer() -> None:
     given = container("kafka")["environment"]
     properties = {
         name.removeprefix("KAFKA_").lower().replace("_", "."): value
@@ -305,7 +305,7 @@ def test_kafka_goes_by_acls_and_only_it_and_the_command_for_topics_are_above_the
     assert AUTHORIZER.items() <= properties.items()
 
 
-def test_the_commands_on_kafka_get_nothing_but_the_way_there() -> None:
+def test_the_kafka_commands_get_only_kafka_settings() -> None:
     for name in TOOLS:
         assert all(given.startswith("KAFKA_") for given in container(name)["environment"])
     assert container("topics")["command"][1:] == ["-m", "shared.kafka.topics_admin", "ensure"]
@@ -326,7 +326,9 @@ def test_kafka_is_trimmed_every_few_minutes_for_as_long_as_it_runs() -> None:
 
 
 @pytest.mark.parametrize("service", [*APIS, *WORKERS])
-def test_the_files_that_a_service_is_told_of_are_those_drawn(service: str, tmp_path: Path) -> None:
+def test_a_services_kafka_file_settings_name_the_generated_files(
+    service: str, tmp_path: Path
+) -> None:
     broker, *clients = folders(tmp_path)
     client = tmp_path / service
     assert draw(broker, *clients) is True
@@ -353,7 +355,7 @@ def folders(parent: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("service", [*APIS, *WORKERS, *PAGES])
-def test_a_service_takes_the_address_of_the_database_that_it_is_given(service: str) -> None:
+def test_a_service_uses_the_database_address_from_its_environment(service: str) -> None:
     told = {name.lower(): v for name, v in container(service)["environment"].items()}
     link = DatabaseSettings.model_validate(told).database_link()
     assert link.url.host == ("postgres" if service in APIS else "127.0.0.1")
@@ -366,7 +368,7 @@ def contents(parent: Path) -> dict[str, bytes]:
     return {p.relative_to(parent).as_posix(): p.read_bytes() for p in found}
 
 
-def test_certificates_are_drawn_once_and_the_signers_key_is_kept_nowhere(tmp_path: Path) -> None:
+def test_certificates_are_generated_once_and_the_signers_key_is_not_stored(tmp_path: Path) -> None:
     drawn = folders(tmp_path)
     assert draw(*drawn) is True
     first = contents(tmp_path)
@@ -392,7 +394,7 @@ def test_certificates_are_drawn_once_and_the_signers_key_is_kept_nowhere(tmp_pat
 
 
 @pytest.mark.parametrize("lost", ["broker/broker.pem", "ingest/client.pem", "audit/client.key"])
-def test_a_drawing_that_lacks_one_is_begun_anew(tmp_path: Path, lost: str) -> None:
+def test_an_incomplete_set_of_certificates_is_generated_again(tmp_path: Path, lost: str) -> None:
     """A drawing broke off, or a service is new: the signer's key no longer exists."""
     drawn = folders(tmp_path)
     draw(*drawn)
@@ -403,15 +405,13 @@ def test_a_drawing_that_lacks_one_is_begun_anew(tmp_path: Path, lost: str) -> No
     assert draw(*drawn) is False
 
 
-def test_data_stores_and_recognition_are_on_a_network_that_leads_nowhere() -> None:
+def test_data_stores_and_recognition_are_on_an_internal_network() -> None:
     assert compose()["networks"]["data"]["internal"] is True
     for name in ("kafka", "postgres", "objects", "recognition"):
         assert container(name)["networks"] == ["data"]
 
 
-def test_the_proxy_and_the_senders_of_findings_and_invitations_alone_reach_what_is_outside() -> (
-    None
-):
+def test_only_the_proxy_audit_and_identity_reach_the_outside() -> None:
     networks = compose()["networks"]
     ways_out = {name for name, how in networks.items() if not (how or {}).get("internal")}
     reached = {
@@ -425,14 +425,14 @@ def test_the_proxy_and_the_senders_of_findings_and_invitations_alone_reach_what_
     assert container("proxy")["networks"] == ["edge", "outside"]
 
 
-def test_the_container_that_prepares_volumes_looks_into_no_folder_of_others() -> None:
+def test_the_volume_setup_container_does_not_change_owners_recursively() -> None:
     """It may only change owners: a second start would end at Caddy's closed folders."""
     [command] = container(ROOTS)["command"]
     assert "chown 65532:65532 " in command
     assert not re.search(r"chown\s+-\w*R", command)
 
 
-def test_the_proxy_serves_every_api_and_neither_health_nor_figures() -> None:
+def test_the_proxy_serves_every_api_but_neither_health_nor_metrics() -> None:
     text = (ROOT / "deploy" / "compose" / "Caddyfile").read_text()
     assert re.findall(r"^\timport service (\w+)$", text, re.MULTILINE) == list(APIS)
     [paths] = re.findall(r"^\t@\{args\[0\]\} path (.+)$", text, re.MULTILINE)
@@ -442,12 +442,12 @@ def test_the_proxy_serves_every_api_and_neither_health_nor_figures() -> None:
 @pytest.mark.parametrize(
     "name", sorted({*CONTAINERS} - {*SERVICES, *TABLES, *TOOLS, TRIM, "keys", USERS})
 )
-def test_images_of_others_are_of_a_chosen_version(name: str) -> None:
+def test_third_party_images_have_a_pinned_version(name: str) -> None:
     _, _, tag = container(name)["image"].partition(":")
     assert tag not in {"", "latest"}
 
 
-def test_servers_are_of_the_versions_that_tests_run_on() -> None:
+def test_servers_have_the_versions_that_the_tests_use() -> None:
     pom = (ROOT / "deploy" / "kafka" / "pom.xml").read_text()
     [kafka] = re.findall(r"kafka_2\.13</artifactId>\s*<version>([\d.]+)<", pom)
     assert container("kafka")["image"] == f"apache/kafka:{kafka}"
@@ -455,7 +455,7 @@ def test_servers_are_of_the_versions_that_tests_run_on() -> None:
     assert container("objects")["image"] == f"versity/versitygw:{VERSION}"
 
 
-def test_postgres_keeps_statements_and_their_values_out_of_its_log_as_the_embedded_one() -> None:
+def test_postgres_logs_no_statements_or_values() -> None:
     here = dict(o.removeprefix("-c").split("=") for o in container("postgres")["command"][1:])
     silent = {name: value for name, value in EMBEDDED.items() if name.startswith("log_")}
     del silent["log_timezone"]
@@ -472,14 +472,14 @@ def test_postgres_writes_checkpoints_as_the_page_on_sizes_recommends(name: str) 
     assert here[name] == row[1].replace(" ", "")
 
 
-def test_files_it_mounts_are_there() -> None:
+def test_mounted_config_files_exist() -> None:
     for config in compose()["configs"].values():
         assert (ROOT / config["file"]).is_file()
     mounted = {c["source"] for name in CONTAINERS for c in container(name).get("configs", [])}
     assert mounted == set(compose()["configs"])
 
 
-def test_no_secret_is_written_in_it() -> None:
+def test_the_compose_file_contains_no_secret() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     for line in text.splitlines():
         name, _, value = line.strip().partition(": ")
@@ -487,7 +487,7 @@ def test_no_secret_is_written_in_it() -> None:
             assert value.startswith("${"), f"{name} is not taken from .env"
 
 
-def test_secrets_are_drawn_once_and_are_the_owners_alone(tmp_path: Path) -> None:
+def test_secrets_are_generated_once_and_readable_only_by_their_owner(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     assert complete(file) == [*NEEDED, *UNDER_THE_ROOT]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -502,25 +502,25 @@ def test_secrets_are_drawn_once_and_are_the_owners_alone(tmp_path: Path) -> None
     )
 
 
-def test_the_signing_key_drawn_is_an_ed25519_key() -> None:
+def test_the_generated_signing_key_is_an_ed25519_key() -> None:
     loaded = load_pem_private_key(signing_key().encode(), None)
     assert isinstance(loaded, Ed25519PrivateKey)
     assert signing_key() != signing_key()
 
 
-def test_what_is_missing_in_an_older_env_file_is_added(tmp_path: Path) -> None:
+def test_missing_values_are_added_to_an_older_env_file(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("SITE_ADDRESS=alpr.example.org\nPOSTGRES_PASSWORD=kept\n")
     assert "POSTGRES_PASSWORD" not in complete(file)
     assert file.read_text().startswith("SITE_ADDRESS=alpr.example.org\nPOSTGRES_PASSWORD=kept\n")
 
 
-def test_the_secrets_drawn_are_those_it_asks_for() -> None:
+def test_the_generated_secrets_are_those_that_the_compose_file_requires() -> None:
     asked = interpolated((ROOT / "docker-compose.yml").read_text())
     assert asked == {*NEEDED, *UNDER_THE_ROOT}
 
 
-def test_every_service_has_its_own_password_object_key_and_mac_key_drawn() -> None:
+def test_each_service_has_its_own_generated_password_object_key_and_mac_key() -> None:
     drawn = set(NEEDED)
     assert {name for name in drawn if name.endswith("__EVENT_MAC_KEY")} == {
         f"{service.upper()}__EVENT_MAC_KEY" for service in (*APIS, *WORKERS)
@@ -536,9 +536,7 @@ def env(file: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", CERTIFIED)
-def test_the_keys_drawn_are_certified_by_the_root_drawn_with_them(
-    name: str, tmp_path: Path
-) -> None:
+def test_generated_keys_are_certified_by_the_generated_root(name: str, tmp_path: Path) -> None:
     complete(tmp_path / ".env")
     drawn = env(tmp_path / ".env")
     key, certificate = SecretStr(drawn[f"{name}_KEY"]), drawn[f"{name}_CERTIFICATE"]
@@ -551,7 +549,7 @@ def test_the_keys_drawn_are_certified_by_the_root_drawn_with_them(
     )
 
 
-def test_the_private_root_is_a_file_of_its_own_that_no_container_is_given(tmp_path: Path) -> None:
+def test_the_private_root_is_a_separate_file_that_no_container_gets(tmp_path: Path) -> None:
     complete(tmp_path / ".env")
     root = tmp_path / ROOT_FILE
     assert stat.S_IMODE(root.stat().st_mode) == 0o600
@@ -560,7 +558,7 @@ def test_the_private_root_is_a_file_of_its_own_that_no_container_is_given(tmp_pa
     assert ROOT_FILE in (ROOT / ".gitignore").read_text().splitlines()
 
 
-def test_once_the_root_is_offline_nothing_new_is_certified_without_it(tmp_path: Path) -> None:
+def test_no_new_key_is_certified_while_the_root_is_offline(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     complete(file)
     (tmp_path / ROOT_FILE).unlink()
@@ -572,7 +570,7 @@ def test_once_the_root_is_offline_nothing_new_is_certified_without_it(tmp_path: 
 
 
 @pytest.mark.parametrize("message", [b"", b"one", b"longer " * 40])
-def test_the_hosts_ed25519_is_the_librarys(message: bytes) -> None:
+def test_the_hosts_ed25519_matches_the_librarys(message: bytes) -> None:
     for _ in range(5):
         key = Ed25519PrivateKey.generate()
         seed = key.private_bytes_raw()
@@ -580,7 +578,7 @@ def test_the_hosts_ed25519_is_the_librarys(message: bytes) -> None:
         assert sign(seed, message) == key.sign(message)
 
 
-def test_env_is_written_by_a_bare_python_run_as_the_readme_says(tmp_path: Path) -> None:
+def test_a_bare_python_writes_the_env_file_as_the_readme_describes(tmp_path: Path) -> None:
     script = ROOT / "deploy" / "compose" / "make_env.py"
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(script)], cwd=tmp_path, capture_output=True, text=True
@@ -590,7 +588,7 @@ def test_env_is_written_by_a_bare_python_run_as_the_readme_says(tmp_path: Path) 
     assert set(env(tmp_path / ".env")) == {*NEEDED, *UNDER_THE_ROOT}
 
 
-def test_the_proxy_passes_nothing_on_to_a_service_that_is_not_ready():
+def test_the_proxy_sends_no_request_to_a_service_that_is_not_ready():
     text = (ROOT / "deploy" / "compose" / "Caddyfile").read_text()
     blocks = re.findall(r"reverse_proxy \S+:8000 \{(.*?)\}", text, re.DOTALL)
     assert len(blocks) == text.count("reverse_proxy") == 2

@@ -35,14 +35,14 @@ def test_an_image_holds_the_command_line_shared_and_one_services_source_alone() 
     ]
 
 
-def test_an_image_runs_as_nobody_in_particular_and_gets_signals_itself() -> None:
+def test_an_image_runs_as_an_unprivileged_user_and_receives_signals_directly() -> None:
     assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["65532:65532"]
     assert re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE) == [
         "exec python -m services.$SERVICE"
     ]
 
 
-def test_packages_are_installed_by_hash_and_nothing_is_resolved_while_building() -> None:
+def test_packages_are_installed_by_hash_without_resolving_dependencies() -> None:
     installs = re.findall(r"pip (?:install|wheel) .+", DOCKERFILE)
     assert len(installs) == 4
     for install in installs:
@@ -74,7 +74,7 @@ def test_an_image_has_what_its_service_declares_and_no_tools_of_development(serv
     assert not tools & set(pins(service))
 
 
-def test_the_build_ignores_all_but_what_is_copied() -> None:
+def test_the_build_context_contains_only_what_is_copied() -> None:
     rules = (ROOT / "deploy" / "Dockerfile.dockerignore").read_text().splitlines()
     assert "*" in rules
     kept = {rule[1:] for rule in rules if rule.startswith("!")}

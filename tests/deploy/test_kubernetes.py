@@ -68,7 +68,7 @@ def test_the_validation_refuses_a_field_that_does_not_exist() -> None:
         kubernetes_validate.validate(broken, KUBERNETES, strict=True)
 
 
-def test_the_api_server_that_is_built_is_of_that_version() -> None:
+def test_the_api_server_has_the_kubernetes_version_of_the_files() -> None:
     modules = (ROOT / "deploy" / "cluster" / "go.mod").read_text()
     assert f"require k8s.io/kubernetes {VERSION}\n" in modules
     assert VERSION.startswith(f"v{KUBERNETES}.")
@@ -89,7 +89,7 @@ def test_every_service_has_a_deployment() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_pod_runs_as_nobody_in_particular(service: str) -> None:
+def test_a_pod_runs_as_an_unprivileged_user(service: str) -> None:
     context = pod(service)["securityContext"]
     assert context["runAsNonRoot"] is True
     assert context["runAsUser"] == 65532
@@ -98,7 +98,7 @@ def test_a_pod_runs_as_nobody_in_particular(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_container_can_change_nothing_but_its_temporary_files(service: str) -> None:
+def test_a_container_can_write_only_temporary_files(service: str) -> None:
     context = container(service)["securityContext"]
     assert context == {
         "allowPrivilegeEscalation": False,
@@ -113,20 +113,20 @@ def test_a_container_can_change_nothing_but_its_temporary_files(service: str) ->
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_pod_has_no_word_with_the_clusters_api(service: str) -> None:
+def test_a_pod_has_no_token_for_the_clusters_api(service: str) -> None:
     account = of_kind("ServiceAccount")[pod(service)["serviceAccountName"]]
     assert account["automountServiceAccountToken"] is False
     assert pod(service)["automountServiceAccountToken"] is False
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_setting_comes_from_the_name_of_a_service(service: str) -> None:
+def test_service_links_set_no_environment_variables(service: str) -> None:
     # Kubernetes would set INGEST_PORT and the like, which settings with that prefix read.
     assert pod(service)["enableServiceLinks"] is False
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_pod_is_asked_whether_it_lives_and_whether_it_is_ready(service: str) -> None:
+def test_a_pod_has_liveness_and_readiness_probes(service: str) -> None:
     probes = {
         name: container(service)[name]["httpGet"]
         for name in ("startupProbe", "livenessProbe", "readinessProbe")
@@ -143,7 +143,7 @@ def test_a_container_has_requests_and_limits(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_image_is_of_a_chosen_version(service: str) -> None:
+def test_an_image_has_a_pinned_version(service: str) -> None:
     name, _, tag = container(service)["image"].partition(":")
     assert name.endswith(f"plateward/{service}")
     assert tag not in {"", "latest"}
@@ -162,7 +162,7 @@ def given(service: str) -> tuple[set[str], set[str]]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_gets_settings_that_it_reads_and_all_that_it_needs(service: str) -> None:
+def test_a_service_gets_only_settings_that_it_reads_and_all_that_it_requires(service: str) -> None:
     clear, secret = given(service)
     known, required = environment_names(service)
     assert (clear | secret) - OTHERS_READ <= known
@@ -224,7 +224,7 @@ GIVEN_AS_A_FILE = {"KAFKA_SASL_PASSWORD"}
 
 
 @pytest.mark.parametrize("service", [*APIS, *WORKERS])
-def test_every_secret_that_a_service_can_be_given_has_its_place(service: str) -> None:
+def test_every_secret_setting_of_a_service_has_a_key_in_its_secret(service: str) -> None:
     """Includes the settings used only during a key change: without them the key could not be changed."""
     known = {
         name.upper()
@@ -237,7 +237,7 @@ def test_every_secret_that_a_service_can_be_given_has_its_place(service: str) ->
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_owner_of_the_tables_is_told_to_nothing_but_what_makes_them(service: str) -> None:
+def test_only_the_table_setup_container_gets_the_owners_url(service: str) -> None:
     """The owner's container gets neither keys nor access to any other store."""
     assert ("initContainers" in pod(service)) == (service in APIS)
     clear, secret = given(service)
@@ -258,7 +258,9 @@ def test_the_owner_of_the_tables_is_told_to_nothing_but_what_makes_them(service:
 
 
 @pytest.mark.parametrize("service", APIS)
-def test_what_makes_the_tables_is_of_the_services_image_and_as_closed_as_it(service: str) -> None:
+def test_the_table_setup_container_uses_the_services_image_and_security_context(
+    service: str,
+) -> None:
     assert tables(service)["image"] == container(service)["image"]
     assert tables(service)["securityContext"] == container(service)["securityContext"]
     assert tables(service)["command"][-1] == 'exec python -m "services.$SERVICE" migrate'
@@ -291,7 +293,7 @@ def mounted(service: str, name: str) -> tuple[str, dict[str, tuple[str, str]]]:
 
 
 @pytest.mark.parametrize("service", APIS)
-def test_postgres_is_reached_by_tls_and_its_signer_known(service: str, tmp_path: Path) -> None:
+def test_postgres_is_reached_by_tls_with_a_known_signer(service: str, tmp_path: Path) -> None:
     where, sources = mounted(service, "database")
     assert sources == {"ca.crt": ("plateward-ca", "ca.crt")}
     [told] = [v["value"] for v in container(service)["env"] if v["name"] == "DATABASE_CA_FILE"]
@@ -379,19 +381,19 @@ def test_kafka_is_trimmed_every_few_minutes_by_a_user_of_its_own() -> None:
     assert labels[PART_OF] == "plateward", "network policies go by it"
 
 
-def test_the_console_is_told_nothing_of_kafka() -> None:
+def test_the_console_gets_no_kafka_settings_or_secrets() -> None:
     for page in PAGES:
         assert not {name for name in values(page) if name.startswith("KAFKA_")}
         assert not [v for v in pod(page)["volumes"] if "projected" in v or "secret" in v]
 
 
-def test_only_kafkas_listener_with_tls_is_opened() -> None:
+def test_only_kafkas_tls_listener_is_reachable() -> None:
     [rule] = of_kind("NetworkPolicy")["allow-to-kafka"]["spec"]["egress"]
     [port] = rule["ports"]
     assert values("ingest")["KAFKA_BOOTSTRAP"].endswith(f":{port['port']}")
 
 
-def test_nothing_talks_to_anything_unless_a_policy_says_so() -> None:
+def test_network_policies_deny_all_traffic_by_default() -> None:
     policies = of_kind("NetworkPolicy")
     assert policies["default-deny"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
     assert policies["default-deny-out"]["spec"] == {
@@ -408,7 +410,7 @@ STORES = {
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_store_lets_in_whoever_may_go_there_by_the_same_port(store: str) -> None:
+def test_a_store_accepts_traffic_from_the_pods_that_may_reach_it(store: str) -> None:
     """A pod of the namespace accepts no traffic by default, so both ends need a policy."""
     policies = of_kind("NetworkPolicy")
     out, into = policies[f"allow-to-{store}"]["spec"], policies[f"allow-into-{store}"]["spec"]
@@ -422,7 +424,7 @@ def test_a_store_lets_in_whoever_may_go_there_by_the_same_port(store: str) -> No
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_changed_setting_is_rolled_out(service: str) -> None:
+def test_a_changed_setting_triggers_a_rollout(service: str) -> None:
     """A ConfigMap's name has a hash of its content, and the pod names its ConfigMaps."""
     maps = [s["configMapRef"]["name"] for s in container(service)["envFrom"]]
     maps += [v["configMap"]["name"] for v in pod(service)["volumes"] if "configMap" in v]
@@ -444,7 +446,7 @@ def opened() -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def test_every_opening_names_its_peer_and_its_ports() -> None:
+def test_every_network_rule_names_its_peers_and_ports() -> None:
     for name, rule in opened():
         peers = rule.get("from") or rule.get("to")
         assert peers, f"{name} opens to everybody"
@@ -466,7 +468,7 @@ def test_services_do_not_talk_to_each_other() -> None:
             assert labels.get(NAME) not in SERVICES, name
 
 
-def test_the_console_alone_talks_to_the_services_it_asks_and_to_no_data_store() -> None:
+def test_only_the_console_reaches_the_services_and_it_reaches_no_data_store() -> None:
     policies = of_kind("NetworkPolicy")
     asked = {"matchExpressions": [{"key": NAME, "operator": "In", "values": sorted(APIS)}]}
     console = {"matchLabels": {NAME: "console"}}
@@ -477,14 +479,14 @@ def test_the_console_alone_talks_to_the_services_it_asks_and_to_no_data_store() 
     assert policies["allow-to-kafka"]["spec"]["podSelector"]["matchExpressions"] == without
 
 
-def test_who_has_rights_at_the_object_store_reaches_it_and_nobody_else() -> None:
+def test_only_services_with_object_store_rights_reach_the_object_store() -> None:
     [choice] = of_kind("NetworkPolicy")["allow-to-objects"]["spec"]["podSelector"][
         "matchExpressions"
     ]
     assert choice == {"key": NAME, "operator": "In", "values": sorted(RIGHTS)}
 
 
-def test_audit_alone_reaches_the_receiver_of_findings() -> None:
+def test_only_audit_reaches_the_receiver_of_findings() -> None:
     notices = of_kind("NetworkPolicy")["allow-notices"]["spec"]
     assert notices["podSelector"] == {"matchLabels": {NAME: "audit"}}
     assert notices["policyTypes"] == ["Egress"]
@@ -492,7 +494,7 @@ def test_audit_alone_reaches_the_receiver_of_findings() -> None:
     assert [port["port"] for port in way["ports"]] == [443]
 
 
-def test_identity_alone_reaches_the_mail_server() -> None:
+def test_only_identity_reaches_the_mail_server() -> None:
     mail = of_kind("NetworkPolicy")["allow-mail"]["spec"]
     assert mail["podSelector"] == {"matchLabels": {NAME: "identity"}}
     assert mail["policyTypes"] == ["Egress"]
@@ -501,7 +503,7 @@ def test_identity_alone_reaches_the_mail_server() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_monitor_asks_every_pod_at_the_port_that_prometheus_is_let_into(service: str) -> None:
+def test_the_monitor_scrapes_every_pod_at_the_port_opened_to_prometheus(service: str) -> None:
     monitor = yaml.safe_load((OVERLAY.parents[1] / "monitoring" / "pod-monitor.yaml").read_text())
     chosen = monitor["spec"]["selector"]["matchLabels"]
     labels = of_kind("Deployment")[service]["spec"]["template"]["metadata"]["labels"]
@@ -514,7 +516,7 @@ def test_the_monitor_asks_every_pod_at_the_port_that_prometheus_is_let_into(serv
     assert [p["port"] for rule in into["ingress"] for p in rule["ports"]] == [port["containerPort"]]
 
 
-def test_a_person_stays_with_one_replica_of_the_console() -> None:
+def test_the_console_ingress_uses_sticky_sessions() -> None:
     ingress = of_kind("Ingress")["plateward-console"]
     annotations = ingress["metadata"]["annotations"]
     assert annotations["nginx.ingress.kubernetes.io/affinity"] == "cookie"
@@ -541,7 +543,7 @@ def test_every_api_is_opened_to_the_ingress_and_recognition_is_not() -> None:
     assert choice == {"key": NAME, "operator": "In", "values": sorted([*APIS, *PAGES])}
 
 
-def test_recognition_has_no_way_into_the_database_and_fits_its_limits() -> None:
+def test_recognition_cannot_reach_the_database_and_fits_its_limits() -> None:
     labels = of_kind("Deployment")["recognition"]["spec"]["template"]["metadata"]["labels"]
     chosen = of_kind("NetworkPolicy")["allow-to-postgres"]["spec"]["podSelector"]["matchLabels"]
     assert not chosen.items() <= labels.items()
@@ -586,7 +588,7 @@ def test_a_service_is_found_by_name_and_knows_its_prefix(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_drained_node_never_takes_all_of_a_service(service: str) -> None:
+def test_a_drained_node_leaves_at_least_one_replica_of_a_service(service: str) -> None:
     budget = of_kind("PodDisruptionBudget")[service]["spec"]
     assert budget["maxUnavailable"] == 1
     assert budget["selector"]["matchLabels"] == {NAME: service}
@@ -600,7 +602,7 @@ def test_a_drained_node_never_takes_all_of_a_service(service: str) -> None:
     assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
-def test_what_carries_the_load_scales_by_what_every_cluster_can_measure() -> None:
+def test_services_under_load_scale_by_cpu() -> None:
     """A metric that no service exports would prevent a scaler from scaling down."""
     scalers = of_kind("HorizontalPodAutoscaler")
     assert set(scalers) == {"ingest", "recognition", "hotlist", "retention"}
@@ -610,13 +612,13 @@ def test_what_carries_the_load_scales_by_what_every_cluster_can_measure() -> Non
         assert metric["resource"]["name"] == "cpu"
 
 
-def test_recognition_scales_no_further_than_there_are_partitions() -> None:
+def test_recognition_scales_to_at_most_the_number_of_partitions() -> None:
     work = [t for t in TOPICS.values() if "recognition" in t.consumers and not t.followed]
     most = of_kind("HorizontalPodAutoscaler")["recognition"]["spec"]["maxReplicas"]
     assert {topic.partitions for topic in work} == {most}
 
 
-def test_a_component_has_recognition_scale_by_what_waits_too(tmp_path: Path) -> None:
+def test_the_lag_component_scales_recognition_by_consumer_lag(tmp_path: Path) -> None:
     copy = tmp_path / "k8s"
     shutil.copytree(OVERLAY.parents[1], copy)
     with (copy / "overlays" / "example" / "kustomization.yaml").open("a") as overlay:

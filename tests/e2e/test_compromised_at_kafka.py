@@ -73,7 +73,7 @@ def beyond(intruder: Intruder, *expected: str) -> set[tuple[str, str]]:
 GROUP_ACTS = ("join", "commit", "see offsets")
 
 
-async def test_before_the_command_has_run_a_service_can_do_nothing_and_says_so(node) -> None:
+async def test_a_service_without_its_kafka_rights_is_refused_and_reports_it(node) -> None:
     """The broker refuses, and readiness names the missing right."""
     intruder = Intruder(Kafka.of(node.link("hotlist")), "hotlist")
     await intruder.try_everything({"alpr.hit.raised"}, {"hotlist"})
@@ -82,14 +82,12 @@ async def test_before_the_command_has_run_a_service_can_do_nothing_and_says_so(n
         await TopicsCheck(Kafka.of(node.link("hotlist")), "hotlist").ping()
 
 
-async def test_somebody_without_rights_can_do_nothing(walled) -> None:
+async def test_a_client_without_rights_has_no_access_to_kafka(walled) -> None:
     assert (await broken_into(walled, STRANGER)).opened == set()
 
 
 @pytest.mark.parametrize("service", services())
-async def test_a_service_that_was_broken_into_can_do_what_the_registry_says(
-    walled, service
-) -> None:
+async def test_a_compromised_service_has_only_its_registered_kafka_rights(walled, service) -> None:
     produced = {t.name for t in TOPICS.values() if service in t.producers}
     consumed = {t.name for t in TOPICS.values() if service in t.consumers}
     dead = {t.dead for t in TOPICS.values() if service in t.workers}
@@ -104,7 +102,9 @@ async def test_a_service_that_was_broken_into_can_do_what_the_registry_says(
     assert beyond(intruder, "write", "read", *HARMLESS, *GROUP_ACTS) == watches
 
 
-async def test_the_operators_certificate_opens_dead_letters_and_where_they_go_back(walled) -> None:
+async def test_the_operators_certificate_accesses_only_dead_letters_and_their_topics(
+    walled,
+) -> None:
     consumed = {t for t in TOPICS.values() if t.workers}
     intruder = await broken_into(walled, OPERATOR)
     assert opened(intruder, "write") == {t.name for t in consumed}
@@ -114,7 +114,7 @@ async def test_the_operators_certificate_opens_dead_letters_and_where_they_go_ba
     assert beyond(intruder, "write", "read", *HARMLESS, *GROUP_ACTS) == set()
 
 
-async def test_the_trimmers_certificate_deletes_what_is_worked_and_nothing_that_is_replayed(
+async def test_the_trimmers_certificate_deletes_consumed_records_but_no_replayed_ones(
     walled,
 ) -> None:
     trimmed = {t.name for t in TOPICS.values() if t.consumers and not (t.replayed or t.followed)}
@@ -128,7 +128,7 @@ async def test_the_trimmers_certificate_deletes_what_is_worked_and_nothing_that_
     assert beyond(intruder, *allowed) == set()
 
 
-async def test_recognition_cannot_speak_for_ingest_identity_or_hotlist(walled) -> None:
+async def test_recognition_cannot_write_to_the_topics_of_ingest_identity_or_hotlist(walled) -> None:
     """The finding that this wall closes: one forged key made an administrator."""
     intruder = await broken_into(walled, "recognition")
     for name in (
@@ -145,19 +145,19 @@ async def test_recognition_cannot_speak_for_ingest_identity_or_hotlist(walled) -
     }
 
 
-async def test_every_service_finds_all_that_it_needs_after_the_command(walled) -> None:
+async def test_every_service_has_its_topics_and_rights_after_the_command(walled) -> None:
     for service in services():
         await TopicsCheck(Kafka.of(walled.link(service)), service).ping()
 
 
-async def test_audit_sees_how_full_the_disks_are_and_others_do_not(walled) -> None:
+async def test_only_audit_can_read_the_disk_usage_of_kafka(walled) -> None:
     [disk] = await disks(Kafka.of(walled.link("audit")))
     assert 0 < disk.used < 1
     with pytest.raises(Unavailable, match="ClusterAuthorizationFailed"):
         await disks(Kafka.of(walled.link("hotlist")))
 
 
-async def test_the_command_mends_configs_and_rules_that_somebody_changed(walled) -> None:
+async def test_the_topics_command_repairs_changed_configs_and_acls(walled) -> None:
     topics = Kafka.of(walled.link("topics"))
     admin = topics.admin()
     await admin.start()

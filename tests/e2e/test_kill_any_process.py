@@ -40,7 +40,7 @@ VICTIMS = (*names(Kind.WORKER), "worker", "kafka", *names(Kind.API), "postgres")
 @pytest.mark.apache
 @pytest.mark.clause("468.5/transfer")
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_nothing_is_lost_or_doubled_whatever_is_killed(tmp_path):
+async def test_killing_any_process_loses_and_duplicates_no_record(tmp_path):
     tmp_path.chmod(0o755)
     folder = tmp_path / "stack"
     with ApacheKafka(tmp_path / "kafka") as kafka:

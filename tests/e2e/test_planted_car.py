@@ -120,7 +120,7 @@ def seen_by(device, plate, first_at):
 @pytest.mark.clause("468.5/schedule")
 @pytest.mark.clause("468.5/holds")
 @pytest.mark.clause("wall/erasing")
-async def test_after_the_purge_a_vehicle_is_nowhere_and_its_twin_under_a_hold_is_there(tmp_path):
+async def test_a_purge_removes_every_trace_of_a_vehicle_and_keeps_its_held_twin(tmp_path):
     """The schedule is shortened by two days between two starts, instead of waiting for them."""
     tmp_path.chmod(0o755)
     with ApacheKafka(tmp_path / "kafka", settings=QUICK) as kafka:

@@ -63,7 +63,7 @@ WRAPPED = {
 
 @pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
 @pytest.mark.parametrize(("data", "kind"), SPELLED.values(), ids=SPELLED)
-def test_it_is_found(data, kind, wrap):
+def test_a_trace_is_found_in_any_encoding(data, kind, wrap):
     assert kind in TRACES.within(wrap(data))
 
 
@@ -78,5 +78,5 @@ def test_it_is_found(data, kind, wrap):
         bytes(range(255, -1, -1)) * 4,
     ],
 )
-def test_what_is_another_is_not_found(data):
+def test_data_without_the_traces_is_not_found(data):
     assert TRACES.within(data) == set()

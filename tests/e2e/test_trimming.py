@@ -101,7 +101,7 @@ async def left(node: ApacheKafka, topic: str, reader: str) -> int:
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_what_every_consumer_has_committed_goes_and_nothing_else(node) -> None:
+async def test_trimming_deletes_only_records_that_every_consumer_has_committed(node) -> None:
     reads = [a_read(f"7ABC{n:03}", NOW) for n in range(6)]
     await publish(
         node, "ingest", *(r for read in reads for r in encode_all(recorded(read), "ingest"))
@@ -186,7 +186,7 @@ async def test_dead_letters_of_sightings_past_the_schedule_end_and_others_stay_a
     assert len(await all_dead(node)) == 3
 
 
-async def test_what_was_put_back_is_not_kept_a_second_time(node) -> None:
+async def test_trimming_does_not_restore_replayed_dead_letters(node) -> None:
     """Otherwise a replay after the trimming would put it back again."""
     kafka = Kafka.of(node.link(OPERATOR))
     before = len(await all_dead(node))

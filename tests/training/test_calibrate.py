@@ -22,7 +22,7 @@ def test_a_known_temperature_is_found(temperature):
     assert fitted.ece < 0.04
 
 
-def test_what_no_temperature_mends_shows_in_the_calibration_error():
+def test_the_calibration_error_exposes_a_fault_that_no_temperature_corrects():
     rng = np.random.default_rng(5)
     logits = torch.from_numpy(rng.normal(0, 3, (500, 6, 37)).astype(np.float32))
     logits[:, :, 7] += 20

@@ -62,7 +62,7 @@ def folder(nets, tmp_path_factory):
 
 
 @pytest.mark.parametrize("many", [1, 5])
-def test_the_readers_file_says_what_the_network_says(nets, folder, many):
+def test_the_exported_reader_matches_its_network(nets, folder, many):
     given = pictures(np.random.default_rng(many), many, 64, 160)
     with torch.no_grad():
         wanted = reader_net.Exported(nets[0]).eval()(torch.from_numpy(given))
@@ -75,7 +75,7 @@ def test_the_readers_file_says_what_the_network_says(nets, folder, many):
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 32), (2, 96, 160), (1, 384, 640)])
-def test_the_detectors_file_says_what_the_network_says_at_any_size(nets, folder, shape):
+def test_the_exported_detector_matches_its_network_at_any_size(nets, folder, shape):
     given = pictures(np.random.default_rng(shape[1]), *shape)
     with torch.no_grad():
         score, corners = detector_net.Exported(nets[1]).eval()(torch.from_numpy(given))
@@ -86,7 +86,7 @@ def test_the_detectors_file_says_what_the_network_says_at_any_size(nets, folder,
 
 
 @pytest.mark.parametrize("many", [1, 5])
-def test_the_states_file_says_what_the_network_says_at_its_temperature(nets, folder, many):
+def test_the_exported_state_reader_matches_its_network_at_its_temperature(nets, folder, many):
     given = pictures(np.random.default_rng(many), many, 80, 192)
     with torch.no_grad():
         wanted = (nets[2](torch.from_numpy(given)) / 0.8).log_softmax(1).numpy()
@@ -95,7 +95,7 @@ def test_the_states_file_says_what_the_network_says_at_its_temperature(nets, fol
     np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_files_say_what_the_service_must_know(folder):
+def test_exported_files_contain_the_metadata_that_the_service_needs(folder):
     about = OnnxNetwork(folder / "reader.onnx").about
     assert about == {
         "version": "r1",
@@ -110,7 +110,7 @@ def test_files_say_what_the_service_must_know(folder):
     assert onnx.load(folder / "reader.onnx").producer_name == "plateward"
 
 
-def test_the_service_runs_the_files(folder):
+def test_the_service_loads_and_runs_the_exported_files(folder):
     weights = find_own(folder)
     detector = PlateDetector(
         OnnxNetwork(weights.detector), longest_px=160, again_px=None, minimum=0.0

@@ -30,7 +30,7 @@ def dies(serifs, many=30):
 
 
 @pytest.mark.parametrize("serifs", [False, True])
-def test_no_stroke_is_so_bold_that_it_closes_a_counter(serifs):
+def test_no_stroke_is_bold_enough_to_close_a_counter(serifs):
     for face in dies(serifs):
         row = stamped(face, "0")[HEIGHT // 2]
         inside = np.flatnonzero(row)
@@ -38,7 +38,7 @@ def test_no_stroke_is_so_bold_that_it_closes_a_counter(serifs):
         assert hole.sum() > (1 - 2 * BOLDEST) * len(hole) - 4
 
 
-def test_a_die_with_serifs_has_feet_where_another_has_none():
+def test_only_a_die_with_serifs_has_feet():
     plain = [_foot_over_shank(face) for face in dies(serifs=False)]
     footed = [_foot_over_shank(face) for face in dies(serifs=True)]
     assert max(plain) < 1.35
@@ -53,7 +53,7 @@ def _foot_over_shank(face):
     return foot / left[HEIGHT // 4].sum()
 
 
-def test_heavy_dies_press_wider_strokes_downwards_than_across():
+def test_some_dies_press_vertical_strokes_wider_than_horizontal_ones():
     shares = np.array([_down_over_across(face) for face in dies(serifs=False)])
     assert shares.max() > 1.25, "some are heavier downwards"
     assert np.median(shares) < 1.15, "most are of one width"
@@ -66,7 +66,7 @@ def _down_over_across(face):
     return down / across
 
 
-def test_hands_differ_in_where_their_waist_is():
+def test_dies_differ_in_the_height_of_the_crossbar():
     bars = np.array([_bar(face) for face in dies(serifs=False)])
     assert np.ptp(bars) > 0.2, "an H's bar is higher in one hand than in another"
     assert 0.4 < np.median(bars) < 0.6
@@ -79,7 +79,7 @@ def _bar(face):
     return float(np.flatnonzero(picture[:, (left + right) // 2]).mean() / HEIGHT)
 
 
-def test_a_die_bends_its_character_a_little_and_no_end_leaves_its_line():
+def test_a_die_bends_strokes_slightly_and_keeps_their_ends():
     for seed in range(20):
         warps = _warps(np.random.default_rng(seed))
         assert set(warps) == set(PATHS)

@@ -19,7 +19,7 @@ def blank():
 
 
 @pytest.mark.parametrize("left", [True, False])
-def test_a_picture_stands_at_its_end_of_the_plate(left):
+def test_a_logo_is_drawn_at_its_end_of_the_plate(left):
     many = 0
     for seed in range(40):
         plate = blank()
@@ -34,7 +34,7 @@ def test_a_picture_stands_at_its_end_of_the_plate(left):
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("clear", [(90.0, 0.0), (0.0, 90.0)])
-def test_the_serial_keeps_to_the_room_beside_it(seed, clear):
+def test_the_serial_stays_within_the_space_beside_a_logo(seed, clear):
     rng = np.random.default_rng(seed)
     style = Style("unknown", "", (Serial("AAA999"),))
     marks = issue(rng, style.serials[0])
@@ -46,7 +46,7 @@ def test_the_serial_keeps_to_the_room_beside_it(seed, clear):
 
 
 @pytest.mark.parametrize("ground", [0, 60, 119, 121, 190, 255])
-def test_words_can_be_told_from_their_sheet(ground):
+def test_words_contrast_with_their_sheet(ground):
     sheet = np.full((20, 30, 3), ground, np.uint8)
     for seed in range(30):
         rng = np.random.default_rng(seed)
@@ -57,7 +57,7 @@ def test_words_can_be_told_from_their_sheet(ground):
             assert got == asked, "a colour that stands out is kept"
 
 
-def test_a_name_stands_on_other_styles_sheets_too():
+def test_a_name_may_appear_on_the_sheets_of_other_styles():
     style = next(one for one in STYLES if one.region == "CA")
     own = [painted(np.random.default_rng(seed), style).mean((0, 1)) for seed in range(30)]
     lent = [painted(np.random.default_rng(seed), style, STYLES).mean((0, 1)) for seed in range(30)]

@@ -10,7 +10,7 @@ from training import loop
 RECIPE = loop.Recipe(batch=4, clip=1.0, decay=0.9)
 
 
-def test_the_rate_rises_then_falls_and_ends_at_its_end():
+def test_the_learning_rate_rises_then_falls_to_its_final_value():
     shares = np.linspace(0, 1, 501)
     rates = np.array([loop.of_rate(share) for share in shares])
     top = int(rates.argmax())
@@ -52,7 +52,7 @@ def fit_a_line(out, plan):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_the_gradients_of_a_batch_are_the_mean_of_its_shares(threads):
+def test_the_gradients_of_a_batch_are_the_mean_over_its_threads(threads):
     torch.manual_seed(1)
     net = torch.nn.Linear(3, 1)
     xs = torch.randn(12, 3)
@@ -86,7 +86,7 @@ def test_each_thread_has_a_generator_of_its_own():
     assert len(set(drawn)) == 4
 
 
-def test_what_a_thread_raises_is_raised():
+def test_an_exception_in_a_thread_is_raised():
     def loss_of(at, _):
         raise ValueError("on purpose")
 
@@ -101,7 +101,7 @@ def log_of(out):
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
 
-def test_a_run_learns_and_writes_a_line_each_report_and_the_averaged_weights(tmp_path):
+def test_a_run_learns_logs_each_report_and_saves_the_averaged_weights(tmp_path):
     fit_a_line(tmp_path, loop.Plan(steps=250, rate=0.3, report_every=100))
     log = log_of(tmp_path)
     assert [line["step"] for line in log] == [100, 200, 250]
@@ -113,14 +113,14 @@ def test_a_run_learns_and_writes_a_line_each_report_and_the_averaged_weights(tmp
     assert float(weights["weight"]) == pytest.approx(log[-1]["slope"], abs=1e-4)
 
 
-def test_the_last_line_gives_the_mean_loss_of_its_own_steps_however_few(tmp_path):
+def test_the_last_log_line_has_the_mean_loss_of_its_own_steps(tmp_path):
     fit_a_line(tmp_path / "whole", loop.Plan(steps=12, rate=1e-9, report_every=12))
     fit_a_line(tmp_path / "cut", loop.Plan(steps=12, rate=1e-9, report_every=10))
     [whole], (most, rest) = log_of(tmp_path / "whole"), log_of(tmp_path / "cut")
     assert (10 * most["loss"] + 2 * rest["loss"]) / 12 == pytest.approx(whole["loss"], abs=1e-3)
 
 
-def test_the_rate_is_at_its_end_when_the_minutes_are_over(tmp_path, monkeypatch):
+def test_the_learning_rate_reaches_its_final_value_when_the_time_is_over(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=Clock(1.0).monotonic))
     fit_a_line(tmp_path, loop.Plan(steps=10**6, rate=0.1, report_every=10, minutes=1))
     last = log_of(tmp_path)[-1]
@@ -135,7 +135,7 @@ def test_a_run_goes_on_from_weights(tmp_path):
     assert float(more.weight.detach()) == pytest.approx(float(net.weight.detach()), abs=0.1)
 
 
-def test_every_sample_is_met_once_a_pass_and_new_ones_are_noticed():
+def test_every_sample_is_used_once_an_epoch_and_new_samples_are_included():
     counts = iter((8, 12))
     batches = loop.shuffled(np.random.default_rng(1), lambda: next(counts), 4)
     first, second = [next(batches) for _ in range(2)], [next(batches) for _ in range(3)]
@@ -144,7 +144,7 @@ def test_every_sample_is_met_once_a_pass_and_new_ones_are_noticed():
     assert all((np.diff(batch) > 0).all() for batch in (*first, *second))
 
 
-def test_the_average_moves_by_its_share_and_takes_counts_over():
+def test_the_average_moves_by_its_share_and_copies_counts():
     mine, theirs = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
     with torch.no_grad():
         theirs.weight += 1

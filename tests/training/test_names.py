@@ -41,12 +41,12 @@ def test_samples_are_the_same_from_one_seed_and_others_from_another(folder, tmp_
     assert (folder / DONE).exists()
 
 
-def test_every_state_has_a_name_and_a_style_that_it_can_stand_on():
+def test_every_state_has_a_name_and_a_suitable_style():
     assert set(NAMES) == set(REGIONS[1:])
     assert {style.region for style in STYLES if style.aspect < 2.5} >= set(NAMES)
 
 
-def test_states_come_equally_often_and_some_plates_name_none():
+def test_states_occur_equally_often_and_some_plates_name_no_state():
     renderer, rng = NamedPlates(), np.random.default_rng(1)
     regions = [renderer.render(rng)[1] for _ in range(300)]
     assert set(regions) <= set(REGIONS)
@@ -67,7 +67,7 @@ def test_a_states_name_is_written_on_its_plates_and_no_other_states():
 
 
 @pytest.mark.parametrize("top", [True, False])
-def test_a_line_is_written_at_its_edge_and_can_be_told_from_the_sheet(top):
+def test_a_line_is_written_at_its_edge_and_contrasts_with_the_sheet(top):
     for seed in range(30):
         rng = np.random.default_rng(seed)
         plate = np.full((160, 320, 3), 128, np.uint8)
@@ -83,7 +83,7 @@ def test_a_line_is_written_at_its_edge_and_can_be_told_from_the_sheet(top):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_letters_stand_where_they_are_said_to(seed):
+def test_letters_are_at_their_reported_places(seed):
     rng = np.random.default_rng(seed)
     plate = np.full((160, 320, 3), 128, np.uint8)
     letters = write_line(rng, plate, "H", top=True, size=(0.2, 0.2), style=STYLES[0])
@@ -93,7 +93,7 @@ def test_letters_stand_where_they_are_said_to(seed):
         assert one.x == pytest.approx((columns[0] + columns[-1]) / 2, abs=8)
 
 
-def test_beside_a_letter_nothing_is_trained_and_elsewhere_none():
+def test_steps_beside_a_letter_are_not_trained_and_others_are_blank():
     letters = np.zeros((1, 2, 48), np.uint8)
     letters[0, 0, 5], letters[0, 0, 6], letters[0, 1, 0] = 3, 4, 9
     steps = train_names.aligned(letters)[0]
@@ -102,7 +102,7 @@ def test_beside_a_letter_nothing_is_trained_and_elsewhere_none():
     assert steps[46:50].tolist() == [0, 0, 9, skipped]
 
 
-def test_widths_are_those_at_which_a_name_can_be_read():
+def test_widths_of_plates_allow_a_name_to_be_read():
     rng = np.random.default_rng(3)
     widths = [width_px(rng) for _ in range(300)]
     assert min(widths) >= NARROWEST_PX
@@ -110,7 +110,7 @@ def test_widths_are_those_at_which_a_name_can_be_read():
     assert np.median(widths) < (NARROWEST_PX + WIDEST_PX) / 2
 
 
-def test_what_is_trained_on_is_what_the_service_cuts(folder):
+def test_training_samples_have_the_shape_that_the_service_cuts(folder):
     samples = load(folder)
     assert samples.edges.shape == (60, 80, 192, 3)
     frame = np.zeros((200, 300, 3), np.uint8)
@@ -118,7 +118,7 @@ def test_what_is_trained_on_is_what_the_service_cuts(folder):
     assert cut_edges(frame, quad).picture.shape == samples.edges.shape[1:]
 
 
-def test_changes_leave_the_samples_as_they_are(folder):
+def test_augmentation_does_not_change_the_given_samples(folder):
     given = np.array(load(folder).edges)
     kept = given.copy()
     changed = train_names.disturbed(np.random.default_rng(1), given)
@@ -127,7 +127,7 @@ def test_changes_leave_the_samples_as_they_are(folder):
     assert 0.3 < differ.mean() < 1
 
 
-def test_figures_count_what_is_named_told_and_right(folder, monkeypatch):
+def test_validation_figures_count_right_and_reported_states(folder, monkeypatch):
     samples = load(folder)
     said = torch.full((60, len(REGIONS)), -20.0)
     for row, state in zip(said, samples.states, strict=True):
@@ -145,7 +145,7 @@ def test_figures_count_what_is_named_told_and_right(folder, monkeypatch):
     assert figures["told_right"] == pytest.approx(1 - 1 / (len(named) - 1))
 
 
-def test_the_two_edges_are_seen_each_by_itself():
+def test_the_two_edges_are_processed_separately():
     torch.manual_seed(1)
     net = NameNet(len(REGIONS)).eval()
     seen = []

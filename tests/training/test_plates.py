@@ -42,7 +42,7 @@ def test_plates_are_the_same_from_one_seed_and_others_from_another():
     assert [plate.text for plate in first] != [plate.text for plate in other]
 
 
-def test_what_was_drawn_before_does_not_change_a_plate():
+def test_earlier_drawings_do_not_change_a_plate():
     fresh, used = PlateRenderer(), PlateRenderer()
     for seed in range(8):
         used.render(np.random.default_rng(seed))
@@ -51,7 +51,7 @@ def test_what_was_drawn_before_does_not_change_a_plate():
 
 
 @pytest.mark.parametrize("style", STYLES, ids=named)
-def test_every_style_gives_plates_that_say_what_stands_where(style):
+def test_every_style_renders_plates_with_text_and_places(style):
     renderer, rng = PlateRenderer([style], cached_per_style=1), np.random.default_rng(1)
     for _ in range(3):
         plate = renderer.render(rng)
@@ -69,7 +69,7 @@ def test_every_style_gives_plates_that_say_what_stands_where(style):
 
 @pytest.mark.parametrize("face", [DieFace, TypeFace])
 @pytest.mark.parametrize("seed", range(10))
-def test_each_character_of_a_line_is_where_it_is_said_to_be(face, seed):
+def test_each_character_of_a_line_is_at_its_reported_place(face, seed):
     plate, text, places = pressed("9AAA999", seed, face=face)
     assert (np.diff(places[:, 0]) > 5).all()
     assert np.ptp(places[:, 1]) == 0
@@ -117,14 +117,14 @@ def test_the_upper_line_of_two_is_read_first(seed):
     assert dark[HEIGHT_PX // 2 :].any()
 
 
-def test_what_stands_between_characters_is_not_read():
+def test_separators_between_characters_are_not_read():
     for pattern in ("AAA-9999", "AAA 9999", "AAA*9999", "AAA.9999"):
         marks = issue(np.random.default_rng(2), Serial(pattern))
         assert len(marks) == 8
         assert len(text_of(marks)) == 7
 
 
-def test_a_leading_digit_keeps_to_what_its_series_allows():
+def test_a_leading_digit_is_one_that_its_series_allows():
     serial = Serial("9AA9", letters="XY", first="7")
     texts = {text_of(issue(np.random.default_rng(seed), serial)) for seed in range(60)}
     assert {text[0] for text in texts} == {"7"}
@@ -132,7 +132,7 @@ def test_a_leading_digit_keeps_to_what_its_series_allows():
     assert len({text[3] for text in texts}) == 10
 
 
-def test_what_is_no_plate_is_drawn_as_large_as_a_plate():
+def test_a_blank_sign_is_drawn_as_large_as_a_plate():
     renderer, rng = PlateRenderer(), np.random.default_rng(2)
     signs = [renderer.blank(rng) for _ in range(30)]
     assert {sign.shape[0] for sign in signs} == {HEIGHT_PX}

@@ -54,7 +54,7 @@ def stand_apart(places):
     return not ((abs(across) <= COLUMN_PX) & (down <= LOWER_BY_PX)).any()
 
 
-def test_what_the_columns_should_say_spells_the_text(folder):
+def test_aligned_columns_spell_the_text(folder):
     samples = load(folder)
     where = aligned(np.array(samples.texts), np.array(samples.places))
     assert where.shape == (90, 80)
@@ -82,7 +82,7 @@ def test_plates_are_as_wide_as_in_real_frames():
     assert 0.9 * WIDEST_PX < max(widths) <= WIDEST_PX
 
 
-def test_places_go_with_the_plate_through_pose_and_cut():
+def test_character_places_follow_the_plate_through_pose_and_cut():
     plate = np.full((160, 320, 3), 235, np.uint8)
     dots = np.array([[60, 50], [160, 80], [260, 110]], np.float32)
     for x, y in dots:
@@ -100,7 +100,7 @@ def test_places_go_with_the_plate_through_pose_and_cut():
     assert hits > 0.9 * 180
 
 
-def test_what_is_no_plate_says_nothing():
+def test_a_sample_without_a_plate_has_no_text_region_or_places():
     renderer, rng = PlateRenderer(), np.random.default_rng(3)
     nothing = [one for one in (sample(rng, renderer) for _ in range(120)) if not one.legible]
     assert nothing

@@ -32,7 +32,7 @@ def losses(folder):
     return [json.loads(line)["loss"] for line in log]
 
 
-def test_the_reader_is_made_from_nothing(tmp_path):
+def test_the_reader_is_trained_from_scratch(tmp_path):
     folder, figures = made("reader", tmp_path)
     assert figures["network"] == "reader"
     assert {"step", "exact", "region", "plate", "temperature", "ece"} <= set(figures)
@@ -46,7 +46,7 @@ def test_the_reader_is_made_from_nothing(tmp_path):
     assert len(reader.read([(FRAME, quad)])) == 1
 
 
-def test_the_detector_is_made_from_nothing(tmp_path):
+def test_the_detector_is_trained_from_scratch(tmp_path):
     folder, figures = made("detector", tmp_path)
     assert figures["network"] == "detector"
     assert {"step", "recall", "false_per_100", "corner_error"} <= set(figures)
@@ -61,7 +61,7 @@ def test_the_detector_is_made_from_nothing(tmp_path):
     assert len(detector.find([FRAME])) == 1
 
 
-def test_the_reader_of_states_is_made_from_nothing(tmp_path):
+def test_the_state_reader_is_trained_from_scratch(tmp_path):
     folder, figures = made("states", tmp_path)
     assert figures["network"] == "states"
     assert {"step", "right", "told", "told_right", "temperature", "held_out_loss"} <= set(figures)

@@ -32,7 +32,7 @@ def cell(quad):
     return y, x
 
 
-def test_the_cell_at_a_plates_middle_is_positive_and_knows_its_corners(targets):
+def test_the_cell_at_a_plates_middle_is_positive_and_has_its_corners(targets):
     for quad, exact in ((PLATE, 1.0), (BOX, 0.3)):
         at = (0, *cell(quad))
         assert targets.positive[at]
@@ -72,7 +72,7 @@ def echo(targets, *, shift=0.0, found=True):
     return Echo(score, targets.corners + np.float32(shift))
 
 
-def test_the_loss_falls_with_every_thing_that_comes_right(targets):
+def test_the_loss_is_smaller_for_better_detections(targets):
     images = some_patches().images
     right, off, missed = (
         float(loss_of(net, images, targets).detach())
@@ -94,7 +94,7 @@ def test_ignored_cells_do_not_count(targets):
     assert float(loss_of(net, images, targets).detach()) > before + 0.5
 
 
-def test_validation_counts_plates_false_finds_and_the_corners_error(targets):
+def test_validation_counts_plates_false_detections_and_the_corner_error(targets):
     assert validate(echo(targets), some_patches()) == {
         "recall": 1.0,
         "false_per_100": 0.0,
@@ -111,18 +111,18 @@ def test_validation_counts_plates_false_finds_and_the_corners_error(targets):
     assert figures["corner_error"] == pytest.approx(6.4 * 2**0.5 / 64.125, abs=0.001)
 
 
-def test_without_a_find_the_corners_error_is_one(targets):
+def test_without_a_detection_the_corner_error_is_one(targets):
     figures = validate(echo(targets, found=False), some_patches())
     assert (figures["recall"], figures["corner_error"]) == (0, 1)
 
 
-def test_a_net_says_something_of_every_cell_of_eight_px():
+def test_the_detector_has_an_output_for_every_cell_of_eight_px():
     score, corners = DetectorNet().eval()(torch.zeros(2, HEIGHT, WIDTH, 3, dtype=torch.uint8))
     assert score.shape == (2, HEIGHT // 8, WIDTH // 8)
     assert corners.shape == (2, HEIGHT // 8, WIDTH // 8, 8)
 
 
-def test_patches_are_disturbed_in_a_copy_and_alike_by_seed():
+def test_patches_are_augmented_in_a_copy_and_reproducibly_by_seed():
     images = some_patches().images
     one, two = (disturbed(np.random.default_rng(2), images) for _ in range(2))
     assert one.dtype == np.uint8

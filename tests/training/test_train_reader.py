@@ -29,24 +29,24 @@ def rows(*characters):
     return [{int(c): int(row[c]) for c in np.flatnonzero(row > 0)} for row in steps]
 
 
-def test_one_line_stands_in_the_upper_row():
+def test_a_single_line_is_in_the_upper_row():
     assert rows((5, 20, 30), (6, 80, 31), (7, 150, 36)) == [{5: 5, 20: 6, 37: 7}, {}]
 
 
-def test_the_lower_of_a_stacked_pair_and_what_follows_it_stand_in_the_lower_row():
+def test_the_lower_character_of_a_stacked_pair_and_its_followers_are_in_the_lower_row():
     assert rows((1, 20, 20), (2, 20, 44), (3, 60, 32)) == [{5: 1}, {5: 2, 15: 3}]
 
 
-def test_what_comes_before_a_stacked_pair_stands_in_the_upper_row():
+def test_characters_before_a_stacked_pair_are_in_the_upper_row():
     assert rows((3, 20, 32), (1, 60, 20), (2, 60, 44)) == [{5: 3, 15: 1}, {15: 2}]
 
 
-def test_the_second_line_stands_in_the_lower_row():
+def test_the_second_line_is_in_the_lower_row():
     upper, lower = rows((1, 40, 20), (2, 80, 20), (3, 40, 46), (4, 80, 46))
     assert (upper, lower) == ({10: 1, 20: 2}, {10: 3, 20: 4})
 
 
-def test_beside_a_character_nothing_is_trained_and_elsewhere_blank():
+def test_steps_beside_a_character_are_not_trained_and_others_are_blank():
     steps = aligned(*truth((5, 20, 30), (6, 28, 30)))[0]
     assert steps[3:9].tolist() == [0, NOT_TRAINED, 5, NOT_TRAINED, 6, NOT_TRAINED]
     assert set(steps[9:].tolist()) == {0}
@@ -73,7 +73,7 @@ def some_samples(n=8):
     return Samples(pictures, texts, np.full(n, 5, np.uint8) * plates, plates, places)
 
 
-def test_steps_down_the_gradient_teach_what_the_samples_say():
+def test_gradient_steps_reduce_the_loss():
     torch.manual_seed(1)
     samples, at = some_samples(), np.arange(8)
     net = ReaderNet(len(REGIONS), (8, 12, 16, 24, 32))
@@ -112,7 +112,7 @@ def test_validation_counts_texts_regions_and_plates():
     assert figures == {"exact": 0.5, "region": 1.0, "plate": 0.75}
 
 
-def test_pictures_are_disturbed_in_a_copy_and_alike_by_seed():
+def test_pictures_are_augmented_in_a_copy_and_reproducibly_by_seed():
     pictures = np.random.default_rng(1).integers(0, 256, (RECIPE.batch, 64, 160, 3), np.uint8)
     kept = pictures.copy()
     one, two = (disturbed(np.random.default_rng(2), pictures) for _ in range(2))

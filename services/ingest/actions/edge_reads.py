@@ -248,7 +248,8 @@ class Batch:
         return place
 
     def _characters(self, read: EdgeRead) -> list[Character]:
-        texts = [t.text for c in read.characters for t in (c, *c.alternatives)]
+        texts = [c.text for c in read.characters]
+        texts += [other.text for c in read.characters for other in c.alternatives]
         if not all(map(str.isprintable, texts)):
             self._refuse("characters", InvalidInput(Common.TEXT_UNPRINTABLE))
         return [

@@ -83,7 +83,7 @@ async def newest(bootstrap):
         await consumer.stop()
 
 
-async def test_a_log_that_stands_still_is_told_to_be_behind_and_one_that_is_quiet_is_not(
+async def test_a_stopped_log_is_reported_behind_and_a_quiet_one_is_not(
     settings, bootstrap, objects, authority, policy, monkeypatch
 ):
     here = KafkaSettings(kafka_bootstrap=bootstrap, kafka_allow_one_copy=True)

@@ -37,7 +37,7 @@ __all__ = ["purge", "verdict"]
 pytestmark = pytest.mark.clause("wall/erasing")
 
 
-async def test_what_was_purged_is_nowhere_and_what_is_held_is_there(
+async def test_erasing_removes_purged_records_and_keeps_held_ones(
     deliver, clock, purge, query, verdict
 ):
     await deliver(*sightings(clock))
@@ -58,7 +58,7 @@ async def test_what_was_purged_is_nowhere_and_what_is_held_is_there(
     assert erased.groups == 5
 
 
-async def test_leaves_proofs_and_checkpoints_stay_as_they_were(
+async def test_erasing_changes_no_leaf_proof_or_checkpoint(
     deliver, writer, clock, purge, query, verdict
 ):
     await deliver(*sightings(clock))
@@ -72,7 +72,7 @@ async def test_leaves_proofs_and_checkpoints_stay_as_they_were(
     assert (await verdict(kept)).ok
 
 
-async def test_the_log_says_what_was_erased_and_what_proves_the_purge(
+async def test_an_erasing_is_logged_with_its_purge_and_counts(
     deliver, clock, purge, query, runtime, bus
 ):
     await deliver(*sightings(clock))
@@ -91,7 +91,7 @@ async def test_the_log_says_what_was_erased_and_what_proves_the_purge(
     assert len(await query("SELECT 1 FROM entries WHERE kind = 'values.erased'")) == 1
 
 
-async def test_erasing_again_changes_nothing(
+async def test_erasing_twice_has_no_further_effect(
     deliver, clock, purge, query, runtime, writer, verdict
 ):
     await deliver(*sightings(clock))
@@ -102,7 +102,7 @@ async def test_erasing_again_changes_nothing(
     assert (await verdict()).ok
 
 
-async def test_a_hold_that_ends_lets_the_next_purge_take_the_rest(
+async def test_records_of_an_ended_hold_are_erased_by_the_next_purge(
     deliver, clock, purge, query, verdict
 ):
     await deliver(*sightings(clock))
@@ -116,7 +116,7 @@ async def test_a_hold_that_ends_lets_the_next_purge_take_the_rest(
     assert found.ok, found.faults
 
 
-async def test_the_keys_of_days_that_are_past_are_destroyed(deliver, clock, purge, query):
+async def test_keys_of_completely_purged_days_are_destroyed(deliver, clock, purge, query):
     await deliver(*sightings(clock))
     await purge()
     rows = await query("SELECT day, number, sealed IS NULL, destroyed_at IS NULL FROM day_keys")
@@ -141,7 +141,7 @@ async def test_a_redelivery_does_not_bring_back_what_was_erased(
     assert (await verdict()).ok
 
 
-async def test_a_redelivery_that_says_something_else_is_refused_after_erasing_too(
+async def test_a_redelivery_with_other_content_is_refused_after_erasing_too(
     deliver, writer, clock, purge, runtime, bus
 ):
     events = sightings(clock)
@@ -163,7 +163,7 @@ async def test_a_redelivery_that_says_something_else_is_refused_after_erasing_to
     assert {e.kind for e in bus.events(FindingRaised)} == {"contradicting_event"}
 
 
-async def test_a_held_record_that_is_shown_after_the_purge_is_sealed_under_a_new_key(
+async def test_a_held_record_disclosed_after_the_purge_is_sealed_under_a_new_key(
     deliver, clock, purge, query, verdict
 ):
     await deliver(*sightings(clock))
@@ -184,7 +184,7 @@ async def test_a_held_record_that_is_shown_after_the_purge_is_sealed_under_a_new
     assert (await verdict()).ok
 
 
-async def test_a_value_of_a_key_that_was_destroyed_meanwhile_is_sealed_anew(
+async def test_a_value_whose_key_was_destroyed_meanwhile_is_sealed_under_a_new_key(
     app, writer, clock, purge, deliver, query, runtime, verdict
 ):
     """Another process erases between sealing and appending."""
@@ -203,7 +203,7 @@ async def test_a_value_of_a_key_that_was_destroyed_meanwhile_is_sealed_anew(
     assert (await verdict()).ok
 
 
-async def test_details_of_findings_go_with_the_purge(deliver, clock, purge, query, runtime):
+async def test_details_of_findings_are_erased_with_the_purge(deliver, clock, purge, query, runtime):
     from services.audit.store.findings import Findings
 
     finding = FindingRaised(
@@ -223,7 +223,7 @@ async def test_details_of_findings_go_with_the_purge(deliver, clock, purge, quer
     assert await query("SELECT 1 FROM sealed_values WHERE name = 'details'") == []
 
 
-async def test_nothing_is_erased_before_the_purge_is_certified(
+async def test_values_are_erased_only_after_the_purge_is_certified(
     deliver, clock, purge, query, runtime, writer, bus
 ):
     await deliver(*sightings(clock))
@@ -247,7 +247,7 @@ async def test_nothing_is_erased_before_the_purge_is_certified(
     assert bus.events(FindingRaised) == []
 
 
-async def test_a_purge_that_stays_without_a_certificate_is_found(
+async def test_a_purge_without_a_certificate_for_two_days_raises_a_finding(
     deliver, clock, purge, runtime, writer, bus
 ):
     await deliver(*sightings(clock))
@@ -285,7 +285,7 @@ async def test_the_verifier_prints_the_certificate_of_what_was_erased(
     assert [one["certificate_sha256"] for one in shown["erased"]] == ["c1" * 32]
 
 
-async def test_an_erasing_under_another_certificate_than_the_log_has_is_found(
+async def test_an_erasing_under_another_certificate_than_the_logs_is_detected(
     deliver, clock, purge, query, tamper, verdict
 ):
     """The owner of the tables could write it: the entry and the stored certificate agree with each other."""
@@ -308,7 +308,7 @@ async def test_an_erasing_under_another_certificate_than_the_log_has_is_found(
 CALL = "SELECT * FROM erase_values('{purged}', gen_random_uuid(), '{{}}', '{{}}')"
 
 
-async def test_nothing_is_erased_without_a_purge_in_the_log(deliver, clock, query):
+async def test_values_are_erased_only_for_a_purge_that_is_in_the_log(deliver, clock, query):
     attempt = an_attempt(clock)
     await deliver(attempt, *sightings(clock))
     before = await query("SELECT * FROM sealed_values ORDER BY seq, name")
@@ -318,7 +318,7 @@ async def test_nothing_is_erased_without_a_purge_in_the_log(deliver, clock, quer
     assert await query("SELECT * FROM sealed_values ORDER BY seq, name") == before
 
 
-async def test_nothing_is_erased_without_an_entry_that_says_so(deliver, clock, purge, query):
+async def test_values_are_erased_only_with_an_entry_of_the_erasing(deliver, clock, purge, query):
     await deliver(*sightings(clock))
     purged = await purge(follow=False)
     before = await query("SELECT * FROM sealed_values ORDER BY seq, name")
@@ -327,9 +327,7 @@ async def test_nothing_is_erased_without_an_entry_that_says_so(deliver, clock, p
     assert await query("SELECT * FROM sealed_values ORDER BY seq, name") == before
 
 
-async def test_what_was_erased_for_one_purge_is_not_erased_for_it_again(
-    deliver, clock, purge, query
-):
+async def test_a_purge_cannot_erase_values_twice(deliver, clock, purge, query):
     await deliver(*sightings(clock))
     purged = await purge()
     with pytest.raises(DBAPIError, match="were erased before"):
@@ -348,7 +346,7 @@ async def test_a_role_without_the_right_cannot_call_the_function(app, as_owner):
 
 
 @pytest.mark.parametrize("what", ["below the floor", "no list", "a list that was changed"])
-async def test_a_purge_that_is_not_right_erases_nothing_and_is_found(
+async def test_an_invalid_purge_erases_no_value_and_raises_a_finding(
     deliver, clock, purge, query, objects, runtime, writer, bus, what
 ):
     await deliver(*sightings(clock))
@@ -395,9 +393,7 @@ TAMPERING = {
 
 
 @pytest.mark.parametrize("what", TAMPERING)
-async def test_what_is_done_by_hand_after_an_erasing_is_found(
-    deliver, clock, purge, tamper, verdict, what
-):
+async def test_tampering_after_an_erasing_is_detected(deliver, clock, purge, tamper, verdict, what):
     await deliver(*sightings(clock))
     await purge()
     assert (await verdict()).ok

@@ -54,7 +54,7 @@ def stopping(runtime, writer, monkeypatch):
     return work
 
 
-async def test_an_erasing_that_ends_after_any_step_goes_on_from_there(
+async def test_an_interrupted_erasing_continues_after_any_step(
     deliver, clock, purge, query, verdict, stopping
 ):
     await deliver(*sightings(clock))
@@ -72,7 +72,7 @@ async def test_an_erasing_that_ends_after_any_step_goes_on_from_there(
     assert (await verdict()).ok
 
 
-async def test_what_comes_after_a_piece_is_erased_with_the_rest(
+async def test_an_event_that_arrives_between_two_steps_is_erased_with_the_rest(
     deliver, clock, purge, query, verdict, stopping
 ):
     await deliver(*sightings(clock))
@@ -87,7 +87,7 @@ async def test_what_comes_after_a_piece_is_erased_with_the_rest(
     assert (await verdict()).ok
 
 
-async def test_a_value_whose_erasing_is_logged_is_gone_before_its_row_is(
+async def test_a_value_whose_erasing_is_logged_is_unreadable_before_its_row_is_deleted(
     deliver, clock, purge, query, verdict, stopping, client, auditor
 ):
     async def found(**body):

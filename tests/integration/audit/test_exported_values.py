@@ -82,7 +82,7 @@ async def test_an_export_counts_as_many_records_as_its_values_hold(
     await export(403)
 
 
-async def test_values_are_left_out_of_an_export_and_that_is_said(deliver, clock, export, query):
+async def test_an_export_without_values_counts_the_values_left_out(deliver, clock, export, query):
     await deliver(*sightings(clock))
     exported = await export()
     assert not any(line.startswith(b'{"of"') for line in exported)
@@ -102,7 +102,7 @@ async def test_an_export_with_an_unknown_field_is_refused(deliver, clock, export
     assert b"with_value" in problem
 
 
-async def test_an_export_with_values_has_each_one_and_every_one_is_compared(deliver, clock, export):
+async def test_an_export_with_values_contains_and_verifies_all_of_them(deliver, clock, export):
     await deliver(*sightings(clock), an_attempt(clock))
     exported = await export(with_values=True)
     assert msgspec.json.decode(exported[0], type=Opening).values
@@ -113,7 +113,7 @@ async def test_an_export_with_values_has_each_one_and_every_one_is_compared(deli
     assert (found.values, found.left_out) == (8, 0)
 
 
-async def test_who_takes_values_is_in_the_log_before_the_first_byte(
+async def test_an_export_of_values_is_logged_before_its_first_byte(
     deliver, clock, export, query, monkeypatch, runtime, bus, sound
 ):
     await deliver(*sightings(clock))
@@ -145,7 +145,7 @@ async def test_who_takes_values_is_in_the_log_before_the_first_byte(
 
 
 @pytest.mark.clause("468.4(a)/purpose-opens")
-async def test_values_are_not_exported_without_the_purpose_of_an_audit(
+async def test_values_are_exported_only_for_the_purpose_of_an_audit(
     deliver, clock, export, query, runtime, bus
 ):
     await deliver(*sightings(clock))
@@ -158,7 +158,7 @@ async def test_values_are_not_exported_without_the_purpose_of_an_audit(
     assert [event.allowed for event in attempts] == [False, False]
 
 
-async def test_an_export_with_values_goes_to_the_end_of_the_log(deliver, clock, export):
+async def test_an_export_with_values_must_reach_the_end_of_the_log(deliver, clock, export):
     """The positions of the entries that account for the erased values."""
     await deliver(*sightings(clock))
     [problem] = await export(422, with_values=True, end=3)
@@ -166,7 +166,7 @@ async def test_an_export_with_values_goes_to_the_end_of_the_log(deliver, clock, 
     assert judged(await export(with_values=True, first=2)).ok
 
 
-async def test_what_was_erased_is_answered_for_by_its_certificate(deliver, clock, purge, export):
+async def test_certificates_account_for_erased_values_in_an_export(deliver, clock, purge, export):
     await deliver(*sightings(clock))
     first = await purge()
     second = await purge(purged=("held", "after_noon"), held=(), before=BEFORE + timedelta(days=1))
@@ -302,7 +302,7 @@ AFTER_A_PURGE = {
 
 
 @pytest.mark.parametrize("how", AFTER_A_PURGE, ids=lambda how: how.__name__)
-async def test_what_is_done_to_the_values_of_an_export_is_named(deliver, clock, purge, export, how):
+async def test_tampering_with_exported_values_is_detected(deliver, clock, purge, export, how):
     await deliver(*sightings(clock))
     await purge()
     exported = await export(with_values=True)
@@ -313,14 +313,14 @@ async def test_what_is_done_to_the_values_of_an_export_is_named(deliver, clock, 
     assert found.first_bad == seq, found.faults
 
 
-async def test_records_of_an_export_that_change_places_are_named(deliver, clock, export):
+async def test_swapped_records_of_an_export_are_detected(deliver, clock, export):
     await deliver(*sightings(clock))
     found = judged(swap_records(await export(with_values=True)))
     assert found.first_bad == 1
     assert "record 0 of records/2025-04-20 is not the one" in found.faults[0].what
 
 
-async def test_a_part_says_what_was_erased_before_it_or_does_not_verify(
+async def test_a_partial_export_lists_earlier_erasings_or_does_not_verify(
     deliver, clock, purge, export
 ):
     await deliver(*sightings(clock))
@@ -341,7 +341,7 @@ async def test_a_part_says_what_was_erased_before_it_or_does_not_verify(
     assert not judged(late).ok
 
 
-async def test_an_export_that_a_purge_overtakes_ends_before_it_begins(
+async def test_an_export_that_a_purge_overtakes_is_refused_before_its_first_line(
     app, deliver, clock, purge, writer, runtime
 ):
     await deliver(*sightings(clock))
@@ -359,7 +359,7 @@ async def test_an_export_that_a_purge_overtakes_ends_before_it_begins(
 WHO = ("--person-id", "dba-1", "--name", "D. Base", "--title", "Contractor")
 
 
-async def test_the_command_takes_values_with_a_purpose_and_a_reason_only(
+async def test_the_export_command_requires_a_purpose_and_a_reason_for_values(
     deliver, clock, purge, command, query, tmp_path, runtime
 ):
     await deliver(*sightings(clock))
@@ -399,7 +399,7 @@ async def test_the_command_takes_values_with_a_purpose_and_a_reason_only(
     assert (status, "values       0 compared, 8 left out of the export" in said) == (0, True)
 
 
-async def test_a_breach_report_and_a_search_by_plate_tell_of_exported_values(
+async def test_breach_reports_and_plate_searches_include_exported_values(
     deliver, clock, purge, export, client, auditor
 ):
     await deliver(*sightings(clock))

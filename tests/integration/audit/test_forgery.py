@@ -82,7 +82,7 @@ async def test_an_event_without_a_mac_is_refused_and_those_beside_it_are_appende
     assert await query("SELECT count(*) FROM entries") == [(2,)]
 
 
-async def test_a_finding_of_a_forgery_holds_nothing_of_its_text(refused, clock):
+async def test_a_finding_about_a_forged_event_contains_no_text_of_it(refused, clock):
     forged = without_mac(message_of(an_attempt(clock, request_id="7ABC123")))
     headers = {**forged.headers, "ce_source": b"/plateward/7ABC123"}
     forged = forged._replace(headers=headers)
@@ -90,9 +90,7 @@ async def test_a_finding_of_a_forgery_holds_nothing_of_its_text(refused, clock):
     assert "7ABC" not in f"{subject} {details}"
 
 
-async def test_a_service_that_names_another_as_its_source_is_refused_by_its_own_name(
-    refused, clock
-):
+async def test_a_service_that_claims_another_source_is_refused_and_named(refused, clock):
     forged = made_by("hotlist", an_attempt(clock, service="hotlist"), "retention")
     subject, details = await refused(forged, forged=forged)
     assert (subject, details["key_owner"]) == ("hotlist", "hotlist")
@@ -141,7 +139,7 @@ async def test_a_mac_by_an_unknown_key_or_under_anothers_key_id_is_refused(write
     assert await query("SELECT count(*) FROM entries") == [(0,)]
 
 
-async def test_a_true_event_that_is_played_again_is_one_entry(writer, query, clock):
+async def test_a_replayed_genuine_event_is_logged_once(writer, query, clock):
     message = message_of(an_attempt(clock))
     for offset in range(3):
         await writer.append([message._replace(offset=offset), message._replace(partition=2)])
@@ -149,9 +147,7 @@ async def test_a_true_event_that_is_played_again_is_one_entry(writer, query, clo
     assert await query(FINDINGS) == []
 
 
-async def test_an_outbox_row_that_was_changed_is_refused(
-    database_url, repository, clock, refused, as_owner
-):
+async def test_a_changed_outbox_row_is_refused(database_url, repository, clock, refused, as_owner):
     db = Database(database_url, "retention", mac_key=mac_key("retention"))
     await db.migrate(repository / "services/retention/migrations")
     bus = FakeBus()
@@ -184,7 +180,7 @@ def with_last_key(settings, until):
     return Settings(**settings.model_dump() | {"audit_event_mac_keys": both})
 
 
-async def test_a_services_last_key_is_taken_until_its_end_and_no_longer(
+async def test_a_services_previous_key_is_accepted_only_until_its_end(
     app, runtime, clock, query, audit_settings
 ):
     end = clock.now() + timedelta(days=30)
@@ -197,13 +193,13 @@ async def test_a_services_last_key_is_taken_until_its_end_and_no_longer(
     assert await query("SELECT count(*) FROM entries") == [(1,)]
 
 
-async def test_a_last_key_is_taken_for_30_days_at_most(runtime, clock, audit_settings):
+async def test_a_previous_key_is_accepted_for_at_most_30_days(runtime, clock, audit_settings):
     late = with_last_key(audit_settings, clock.now() + timedelta(days=31))
     with pytest.raises(ValueError, match="a previous key of retention is accepted for 30 days"):
         Writer(runtime, late).producer_keys.check_ends(clock.now())
 
 
-async def test_events_in_kafka_from_before_macs_are_taken_by_their_offset_for_a_week(
+async def test_events_without_macs_from_before_the_upgrade_are_accepted_for_a_week(
     writer, query, clock
 ):
     old, new = (without_mac(message_of(an_attempt(clock)))._replace(offset=n) for n in (6, 7))
@@ -244,7 +240,7 @@ async def on_kafka(settings, broker, objects, authority, policy):
     return make
 
 
-async def test_an_event_written_straight_into_kafka_frames_nobody(on_kafka, broker, clock):
+async def test_an_event_written_straight_into_kafka_is_refused_as_forged(on_kafka, broker, clock):
     runtime, app = on_kafka()
     framing = an_attempt(clock, actor=an_actor(name="Officer Framed"))
     bus = KafkaBus(broker.bootstrap, "recognition", mac_key=mac_key("retention"))
@@ -268,7 +264,7 @@ async def test_an_event_written_straight_into_kafka_frames_nobody(on_kafka, brok
     await bus.stop()
 
 
-async def test_an_upgraded_log_takes_what_lay_in_kafka_and_a_new_log_takes_nothing(
+async def test_an_upgraded_log_accepts_old_kafka_records_and_a_new_log_refuses_them(
     on_kafka, broker, clock, settings
 ):
     async def recorded(runtime):

@@ -132,7 +132,7 @@ async def test_findings_do_not_depend_on_the_size_of_a_batch_or_on_the_process(
 
 
 @pytest.mark.clause("468.3.1(c)/increments")
-async def test_a_run_that_was_rolled_back_leaves_no_trace(
+async def test_a_rolled_back_run_does_not_change_the_findings(
     findings_by, findings_of, runtime, monkeypatch
 ):
     expected = await findings_by(20)

@@ -105,7 +105,7 @@ def pages(filled, runtime):
     return read
 
 
-def test_each_filter_of_the_api_has_values_here():
+def test_the_test_covers_every_filter_of_the_api():
     assert set(EntryQuery.model_fields) - NO_FILTERS == GIVEN.keys()
 
 
@@ -117,7 +117,7 @@ async def test_a_search_by_any_filter_reads_a_small_part_of_the_log(pages, query
     assert {body: count for body, count in read.items() if count > whole / 4} == {}
 
 
-async def test_a_filter_without_an_index_would_be_found(pages, query, monkeypatch):
+async def test_a_filter_without_an_index_reads_a_large_part_of_the_log(pages, query, monkeypatch):
     [(whole,)] = await query("SELECT pg_relation_size('entries') / 8192")
     condition = {"client_address": "client_address = :client_address"}
     monkeypatch.setattr(search, "_CONDITIONS", search._CONDITIONS | condition)

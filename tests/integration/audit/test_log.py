@@ -20,7 +20,7 @@ from tests.integration.audit.messages import message_of, with_right_mac
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_an_event_is_logged_as_it_came_with_its_hashes(deliver, query, clock, bus):
+async def test_an_event_is_logged_unchanged_with_its_hashes(deliver, query, clock, bus):
     attempt = an_attempt(clock)
     await bus.publish([attempt])
     [record] = bus.records
@@ -53,7 +53,7 @@ async def test_every_audited_topic_is_subscribed():
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_what_is_delivered_again_is_logged_once(deliver, query, clock, sound):
+async def test_a_redelivered_event_is_logged_once(deliver, query, clock, sound):
     events = [an_attempt(clock) for _ in range(50)]
     await deliver(*events, *events[:10])
     await deliver(*events)
@@ -64,7 +64,7 @@ async def test_what_is_delivered_again_is_logged_once(deliver, query, clock, sou
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_what_is_cut_off_in_the_middle_leaves_no_gap(
+async def test_a_batch_that_fails_before_its_commit_leaves_no_gap(
     deliver, writer, query, clock, sound, monkeypatch
 ):
     await deliver(*[an_attempt(clock) for _ in range(5)])
@@ -85,7 +85,7 @@ async def test_what_is_cut_off_in_the_middle_leaves_no_gap(
     await sound()
 
 
-async def test_a_backend_that_is_terminated_mid_batch_leaves_nothing_of_it(
+async def test_a_batch_whose_database_backend_is_terminated_is_rolled_back(
     runtime, query, clock, sound, deliver
 ):
     from sqlalchemy import text
@@ -114,7 +114,7 @@ async def test_a_backend_that_is_terminated_mid_batch_leaves_nothing_of_it(
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_writers_at_the_same_time_make_one_log(app, runtime, clock, query, sound):
+async def test_concurrent_writers_append_to_one_log(app, runtime, clock, query, sound):
     writers = [Writer(runtime, runtime.settings) for _ in range(4)]
     batches = [[message_of(an_attempt(clock)) for _ in range(40)] for _ in range(12)]
     shared = [message_of(an_attempt(clock)) for _ in range(30)]
@@ -164,7 +164,7 @@ async def test_an_altered_text_is_found_and_named(deliver, clock, tamper, verdic
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_what_an_entry_is_filed_under_is_held_against_its_text(
+async def test_a_column_that_differs_from_its_entrys_text_is_detected(
     deliver, clock, tamper, verdict
 ):
     await deliver(*[an_attempt(clock) for _ in range(5)])
@@ -175,7 +175,7 @@ async def test_what_an_entry_is_filed_under_is_held_against_its_text(
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_a_removed_entry_is_found(deliver, clock, tamper, verdict):
+async def test_a_removed_entry_is_detected(deliver, clock, tamper, verdict):
     await deliver(*[an_attempt(clock) for _ in range(10)])
     await tamper("entries", "DELETE FROM entries WHERE seq = 4")
     found = await verdict()
@@ -184,7 +184,9 @@ async def test_a_removed_entry_is_found(deliver, clock, tamper, verdict):
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_an_end_cut_off_behind_a_checkpoint_is_found(deliver, writer, clock, tamper, verdict):
+async def test_a_log_truncated_behind_a_checkpoint_is_detected(
+    deliver, writer, clock, tamper, verdict
+):
     await deliver(*[an_attempt(clock) for _ in range(10)])
     await writer.sign_if_grown()
     await tamper("entries", "DELETE FROM entries WHERE seq >= 8")
@@ -194,7 +196,7 @@ async def test_an_end_cut_off_behind_a_checkpoint_is_found(deliver, writer, cloc
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_a_log_rewritten_whole_does_not_agree_with_its_signed_checkpoints(
+async def test_a_rewritten_log_does_not_agree_with_its_signed_checkpoints(
     deliver, writer, runtime, clock, tamper, verdict, query
 ):
     """The forger has all rights but the key, and recomputes every hash, the checkpoint's too."""
@@ -224,9 +226,7 @@ async def test_a_log_rewritten_whole_does_not_agree_with_its_signed_checkpoints(
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_altered_subtrees_are_found_before_they_make_a_false_proof(
-    deliver, clock, tamper, verdict, sound
-):
+async def test_altered_subtrees_are_detected(deliver, clock, tamper, verdict, sound):
     await deliver(*[an_attempt(clock) for _ in range(520)])
     await sound()
     await tamper(
@@ -259,7 +259,7 @@ async def test_a_checkpoint_is_signed_when_the_log_has_grown_and_only_then(
     assert keys["keys"] == [{"verifier_key": verifier.vkey, "first_size": 1, "last_size": None}]
 
 
-async def test_many_entries_bring_a_checkpoint_by_themselves(deliver, writer, clock, query):
+async def test_a_checkpoint_is_signed_after_a_number_of_entries(deliver, writer, clock, query):
     writer._every = 100
     await deliver(*[an_attempt(clock) for _ in range(99)])
     assert await query("SELECT count(*) FROM checkpoints") == [(0,)]
@@ -269,7 +269,7 @@ async def test_many_entries_bring_a_checkpoint_by_themselves(deliver, writer, cl
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_proofs_given_out_hold_against_the_signed_roots(
+async def test_served_proofs_verify_against_the_signed_roots(
     deliver, writer, clock, client, auditor
 ):
     sizes = []
@@ -298,7 +298,7 @@ async def test_proofs_given_out_hold_against_the_signed_roots(
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_an_event_that_comes_again_with_other_content_is_refused_and_found(
+async def test_a_redelivered_event_with_other_content_is_refused_and_raises_a_finding(
     deliver, writer, clock, query, runtime, bus, sound
 ):
     attempt = an_attempt(clock)
@@ -319,7 +319,7 @@ async def test_an_event_that_comes_again_with_other_content_is_refused_and_found
     assert (await sound()).entries == 1
 
 
-async def test_what_is_no_event_is_malformed_and_not_logged(app, writer, clock, query):
+async def test_a_malformed_event_is_refused_and_not_logged(app, writer, clock, query):
     good = message_of(an_attempt(clock))
     for change in (
         {"value": b"not json"},
@@ -337,7 +337,7 @@ async def test_what_is_no_event_is_malformed_and_not_logged(app, writer, clock, 
     assert await query("SELECT count(*) FROM entries") == [(0,)]
 
 
-async def test_what_cannot_be_logged_is_a_finding(app, writer, clock, runtime, bus):
+async def test_an_event_that_cannot_be_logged_raises_one_finding(app, writer, clock, runtime, bus):
     bad = message_of(an_attempt(clock))._replace(value=b"not json", offset=7)
     for _ in range(2):
         with pytest.raises(Unreadable):
@@ -371,7 +371,7 @@ async def test_text_that_postgres_cannot_hold_does_not_stop_the_log(deliver, clo
     await sound()
 
 
-async def test_a_restarted_service_goes_on_where_the_log_ends(
+async def test_a_restarted_service_continues_at_the_end_of_the_log(
     deliver, runtime, clock, query, sound, bus, audit_settings
 ):
     await deliver(*[an_attempt(clock) for _ in range(300)])

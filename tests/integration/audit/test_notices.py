@@ -63,7 +63,9 @@ def find(runtime, clock):
 
 
 @pytest.mark.clause("468.3.1(c)/notice")
-async def test_a_finding_is_sent_once_and_says_nothing_of_whom_it_is_about(find, sender, receiver):
+async def test_a_finding_is_sent_once_without_the_person_or_plate_it_concerns(
+    find, sender, receiver
+):
     finding = await find()
     assert await sender.send() == 1
     assert await sender.send() == 0
@@ -76,7 +78,7 @@ async def test_a_finding_is_sent_once_and_says_nothing_of_whom_it_is_about(find,
 
 
 @pytest.mark.clause("468.3.1(c)/notice")
-async def test_a_finding_that_was_not_taken_is_sent_until_it_is(find, sender, receiver, clock):
+async def test_a_finding_is_resent_until_the_receiver_accepts_it(find, sender, receiver, clock):
     finding = await find("log_failure")
     receiver.status = 500
     with pytest.raises(Unavailable, match="500"):
@@ -128,7 +130,7 @@ async def test_a_finding_sent_before_its_row_was_locked_is_not_sent_again(
 
 
 @pytest.mark.parametrize("url", ["http://hooks.example/x", "ftp://127.0.0.1/x", "hooks.example"])
-def test_an_address_in_the_clear_is_refused_by_name(runtime, url):
+def test_a_plaintext_notice_address_is_refused_by_name(runtime, url):
     values = runtime.settings.model_dump(exclude_unset=True)
     with pytest.raises(ValidationError, match="AUDIT_NOTICE_URL"):
         Settings(**{**values, "audit_notice_url": url})

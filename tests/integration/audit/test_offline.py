@@ -64,7 +64,7 @@ async def test_an_export_verifies_with_the_public_key_alone(exported, runtime, b
     assert disclosed.all_ids == ["0-639"]
 
 
-async def test_a_part_of_the_log_verifies_from_what_it_goes_on_from(exported):
+async def test_a_part_of_the_log_verifies_from_its_starting_hashes(exported):
     lines = await exported(first=417, end=640)
     found = verify_export(iter(lines), [VERIFIER])
     assert found.ok, found.faults
@@ -92,7 +92,7 @@ def without_checkpoints(lines):
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_an_export_whose_signatures_were_taken_out_does_not_verify(exported):
+async def test_an_export_without_its_signatures_does_not_verify(exported):
     lines = await exported()
     found = verify_export(iter(without_checkpoints(lines)), [VERIFIER])
     assert not found.ok
@@ -132,16 +132,14 @@ async def test_an_empty_or_shortened_export_does_not_verify(exported):
     assert verify_export(iter(half), [VERIFIER]).unsigned_entries == 200
 
 
-async def test_nothing_is_exported_where_there_is_nothing(client, auditor, app):
+async def test_an_export_of_an_empty_log_is_refused(client, auditor, app):
     response = await client.post("/v1/exports", json={}, headers=auditor())
     assert response.status_code == 422
     assert "the log has 0 entries" in response.json()["detail"]
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_a_log_whose_checkpoints_were_emptied_does_not_verify(
-    deliver, sound, verdict, clock, tamper
-):
+async def test_a_log_without_checkpoints_does_not_verify(deliver, sound, verdict, clock, tamper):
     await deliver(*[an_attempt(clock) for _ in range(30)])
     await sound()
     await tamper("checkpoints", "DELETE FROM checkpoints")
@@ -153,7 +151,7 @@ async def test_a_log_whose_checkpoints_were_emptied_does_not_verify(
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_new_entries_may_be_unsigned_for_twice_as_long_as_checkpoints_take(
+async def test_new_entries_may_stay_unsigned_for_twice_the_checkpoint_interval(
     deliver, sound, verdict, clock, runtime, monkeypatch
 ):
     await deliver(*[an_attempt(clock) for _ in range(30)])
@@ -175,7 +173,7 @@ async def test_new_entries_may_be_unsigned_for_twice_as_long_as_checkpoints_take
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_an_entry_that_is_missing_right_after_the_newest_checkpoint_is_named(
+async def test_an_entry_missing_right_after_the_newest_checkpoint_is_detected(
     deliver, sound, verdict, clock, tamper
 ):
     await deliver(*[an_attempt(clock) for _ in range(10)])
@@ -191,7 +189,7 @@ async def test_an_entry_that_is_missing_right_after_the_newest_checkpoint_is_nam
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_what_was_altered_in_an_export_is_found(exported):
+async def test_an_altered_export_does_not_verify(exported):
     lines = await exported()
     number = next(n for n, line in enumerate(lines) if line.startswith(b'{"seq":123,'))
     altered = [*lines]
@@ -256,7 +254,7 @@ def test_the_module_runs_as_a_command():
     assert "public key: example.org/log/2+" in done.stdout
 
 
-def test_a_key_is_made_in_the_form_that_settings_take(settings, capsys):
+def test_keygen_prints_a_key_that_the_settings_accept(settings, capsys):
     assert status_of(SPEC, COMMANDS, ["keygen"]) == 0
     line, public = capsys.readouterr().out.splitlines()
     name, _, value = line.partition("=")
@@ -288,7 +286,7 @@ async def test_a_database_without_a_log_and_a_missing_key_are_named(command, as_
     assert "audit_signing_key: Field required" in said
 
 
-async def test_without_a_public_key_nothing_is_said_to_be_right(deliver, writer, clock, command):
+async def test_verify_requires_a_public_key(deliver, writer, clock, command):
     await deliver(*[an_attempt(clock) for _ in range(3)])
     await writer.sign_if_grown()
     status, said = await command("verify")
@@ -297,7 +295,7 @@ async def test_without_a_public_key_nothing_is_said_to_be_right(deliver, writer,
     assert "--own-key" in said
 
 
-async def test_an_export_by_command_is_signed_to_its_end_and_one_of_nothing_refused(
+async def test_an_export_by_command_is_signed_to_its_end_and_an_empty_one_is_refused(
     deliver, clock, command, tmp_path, app
 ):
     who = (
@@ -324,7 +322,7 @@ async def test_an_export_by_command_is_signed_to_its_end_and_one_of_nothing_refu
     assert json.loads(said.splitlines()[-1])["unsigned_entries"] == 7
 
 
-async def test_entries_that_are_left_at_a_stop_or_after_a_crash_are_signed(
+async def test_unsigned_entries_are_signed_at_the_next_start(
     runtime, deliver, writer, clock, app, query, audit_settings
 ):
     await deliver(*[an_attempt(clock) for _ in range(3)])
@@ -332,7 +330,7 @@ async def test_entries_that_are_left_at_a_stop_or_after_a_crash_are_signed(
         assert await query("SELECT size FROM checkpoints") == [(3,)]
 
 
-async def test_events_come_from_a_real_broker_into_the_log_once_each(
+async def test_events_from_a_real_broker_are_logged_once_each(
     settings, broker, objects, authority, clock, policy, command
 ):
     await ensure_topics(broker.bootstrap)
@@ -377,7 +375,7 @@ async def test_events_come_from_a_real_broker_into_the_log_once_each(
     assert json.loads(said.splitlines()[-1])["entries"] >= len(wanted)
 
 
-async def test_no_more_exports_run_at_a_time_than_leave_the_database_to_others(
+async def test_concurrent_exports_are_limited_to_leave_database_connections(
     client, auditor, app, deliver, clock
 ):
     await deliver(an_attempt(clock))

@@ -110,7 +110,7 @@ async def closing(query):
 # --- closing ------------------------------------------------------------------------------------
 
 
-async def test_entry_0_commits_to_checkpoint_and_export_of_the_log_before(closed, query, export):
+async def test_entry_0_commits_to_the_checkpoint_and_export_of_the_old_log(closed, query, export):
     said = await closing(query)
     assert (said["origin"], said["size"]) == (OLD_NAME, 301)
     assert Checkpoint.parse(OLD_KEY.verify(said["note"])).size == 301
@@ -128,7 +128,7 @@ async def test_entry_0_commits_to_checkpoint_and_export_of_the_log_before(closed
     assert not verify_export(iter(altered), [OLD_KEY]).ok
 
 
-async def test_the_old_log_leaves_like_values_by_flag_and_purpose_and_with_an_entry_first(
+async def test_the_old_log_is_exported_only_with_values_and_a_purpose_and_logged_first(
     closed, query, export, runtime, bus, client, auditor, clock
 ):
     for body in (
@@ -181,7 +181,7 @@ LEFT = "SELECT (SELECT count(*) FROM old_entries), (SELECT count(*) FROM old_che
 CALL = "SELECT destroy_old_log(gen_random_uuid(), {years})"
 
 
-async def test_the_old_log_is_destroyed_whole_once_it_is_due_and_an_entry_says_so(
+async def test_the_old_log_is_destroyed_completely_once_due_and_this_is_logged(
     closed, query, age, runtime, bus, clock, sound, client, auditor, deliver, policy
 ):
     said = await closing(query)
@@ -252,7 +252,7 @@ async def test_the_old_log_stays_while_no_authority_to_destroy_is_on_record(
     assert await query(LEFT) == before
 
 
-async def test_nothing_of_the_old_log_goes_without_an_entry_that_says_so(closed, query, age):
+async def test_old_log_rows_are_deleted_only_with_an_entry_that_records_it(closed, query, age):
     await age("3 years")
     before = await query(LEFT)
     with pytest.raises(DBAPIError, match="only with an entry of this log"):
@@ -260,7 +260,7 @@ async def test_nothing_of_the_old_log_goes_without_an_entry_that_says_so(closed,
     assert await query(LEFT) == before
 
 
-async def test_an_old_log_that_this_one_did_not_close_is_not_destroyed(
+async def test_an_old_log_that_differs_from_the_closed_one_is_not_destroyed(
     closed, query, age, runtime, clock, as_owner
 ):
     await age("3 years")
@@ -273,7 +273,7 @@ async def test_an_old_log_that_this_one_did_not_close_is_not_destroyed(
         await OldLogEnd(runtime).destroy_if_due()
 
 
-async def test_there_is_no_other_way_to_destroy_or_change_the_old_log(
+async def test_the_old_log_cannot_be_destroyed_or_changed_in_another_way(
     closed, query, ask_as_owner, age
 ):
     await age("3 years")
@@ -302,7 +302,7 @@ async def test_there_is_no_other_way_to_destroy_or_change_the_old_log(
     assert tuple(rows[0]) == (False,)
 
 
-async def test_where_there_is_no_old_log_nothing_is_due(app, deliver, clock, runtime):
+async def test_without_an_old_log_no_destruction_is_due(app, deliver, clock, runtime):
     await deliver(an_attempt(clock, request_id=str(uuid4())))
     clock.advance(days=9 * 366)
     assert not await OldLogEnd(runtime).destroy_if_due()

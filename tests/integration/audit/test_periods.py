@@ -103,7 +103,7 @@ async def test_periods_are_whole_months_without_gap_or_overlap_and_the_log_fixes
     assert (await verdict()).ok
 
 
-async def test_a_log_that_slept_fixes_each_month_that_has_ended(
+async def test_a_log_that_was_stopped_fixes_each_ended_month(
     deliver, clock, writer, runtime, go_to, periods
 ):
     await deliver(an_attempt(clock))
@@ -117,7 +117,7 @@ async def test_a_log_that_slept_fixes_each_month_that_has_ended(
 
 @pytest.mark.clause("468.6(c)/audits")
 @pytest.mark.clause("468.6(c)/audit-periods")
-async def test_nobody_names_a_period_and_none_is_drawn_twice(
+async def test_periods_are_fixed_by_the_log_and_each_is_drawn_once(
     deliver, clock, fix, periods, draw_of, client, auditor
 ):
     await deliver(*[an_attempt(clock) for _ in range(5)])
@@ -194,7 +194,7 @@ async def test_an_access_that_came_to_the_log_late_is_in_the_next_period(
 
 
 @pytest.mark.clause("468.6(c)/audit-periods")
-async def test_a_period_not_drawn_within_a_day_is_a_finding(
+async def test_a_period_not_drawn_within_a_day_raises_a_finding(
     deliver, clock, fix, periods, draw_of, watch, runtime, bus
 ):
     async def findings():
@@ -262,7 +262,7 @@ REDRAWN = {
 
 @pytest.mark.clause("468.6(c)/audits")
 @pytest.mark.parametrize("change", REDRAWN.values(), ids=REDRAWN)
-async def test_a_redraw_finds_what_was_drawn_otherwise(
+async def test_a_redraw_detects_a_differently_drawn_sample(
     deliver, clock, fix, periods, draw_of, exported, change
 ):
     await deliver(*[an_attempt(clock) for _ in range(40)])
@@ -347,7 +347,7 @@ async def test_only_a_proper_access_is_reviewed_without_a_note(
 
 
 @pytest.mark.clause("468.6(c)/audits")
-async def test_what_was_drawn_and_reviewed_is_not_rewritten(
+async def test_a_drawn_and_reviewed_audit_cannot_be_changed(
     deliver, clock, client, auditor, query, ask_as_owner, fix, periods, draw_of
 ):
     await deliver(*[an_attempt(clock) for _ in range(5)])
@@ -371,7 +371,7 @@ async def test_what_was_drawn_and_reviewed_is_not_rewritten(
             await query(statement)
 
 
-async def test_work_needs_its_permission(client, authority):
+async def test_drawing_an_audit_needs_the_work_permission(client, authority):
     token = authority.access_token((Permission.AUDIT_READ,), account_id=AUDITOR)
     headers = {"Authorization": f"Bearer {token}"}
     response = await client.post("/v1/audits", json={"period_seq": 1}, headers=headers)

@@ -78,7 +78,7 @@ async def test_a_policy_not_acknowledged_by_both_within_a_day_is_a_finding(
     assert len(await findings("policy_not_acknowledged")) == 1
 
 
-async def test_one_person_acknowledges_in_one_role_and_each_role_once(
+async def test_a_person_acknowledges_in_one_role_and_each_role_acknowledges_once(
     deliver, clock, acknowledge, runtime, bus
 ):
     await deliver(loaded(clock, "ingest", FIRST))
@@ -90,7 +90,7 @@ async def test_one_person_acknowledges_in_one_role_and_each_role_once(
     assert (event.actor.person_id, event.digest, event.role) == (AUDITOR, FIRST, "auditor")
 
 
-async def test_a_role_that_one_does_not_hold_is_refused_and_so_is_an_unknown_policy(
+async def test_an_acknowledgement_in_a_role_not_held_or_of_an_unknown_policy_is_refused(
     deliver, clock, acknowledge
 ):
     await deliver(loaded(clock, "ingest", FIRST))
@@ -100,7 +100,7 @@ async def test_a_role_that_one_does_not_hold_is_refused_and_so_is_an_unknown_pol
     assert (await acknowledge(SECOND, "auditor", AUDITOR)).status_code == 404
 
 
-async def test_what_was_acknowledged_is_listed_and_cannot_be_taken_back(
+async def test_an_acknowledged_policy_is_listed_and_its_acknowledgement_cannot_be_deleted(
     deliver, clock, acknowledge, client, authority, query
 ):
     from sqlalchemy.exc import DBAPIError

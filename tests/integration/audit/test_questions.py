@@ -110,14 +110,14 @@ QUESTIONS = [
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_the_log_is_asked_by_person_plate_purpose_and_time(some, ask):
+async def test_the_log_is_searched_by_person_plate_purpose_and_time(some, ask):
     for body, expected in QUESTIONS:
         entries = await ask(**body)
         assert [e["seq"] for e in entries] == expected[::-1], body
         assert [e["event_id"] for e in entries] == [str(some[n].event_id) for n in expected[::-1]]
 
 
-async def test_an_entry_shows_what_was_logged_and_its_exact_text(some, client, auditor):
+async def test_an_entry_is_returned_with_its_event_and_exact_text(some, client, auditor):
     response = await client.get("/v1/entries/0", headers=auditor())
     entry = response.json()
     assert entry["event"]["data"]["elements"] == {"body": {"plate": "7ABC123"}}
@@ -172,7 +172,7 @@ async def test_the_log_is_read_for_an_audit_only_and_the_refusal_is_recorded(
     assert bus.events(RecordsDisclosed) == []
 
 
-async def test_very_many_plates_are_disclosed_in_events_that_kafka_takes(
+async def test_a_disclosure_of_very_many_plates_is_split_into_small_events(
     deliver, clock, ask, runtime, bus
 ):
     plates = [f"{n:07}" for n in range(4000)]
@@ -187,7 +187,7 @@ async def test_very_many_plates_are_disclosed_in_events_that_kafka_takes(
     assert all(len(e.all_plates) <= 5000 for e in told)
 
 
-async def test_nobody_of_another_agency_reads_the_log(some, client, auditor):
+async def test_an_auditor_of_another_agency_cannot_read_the_log(some, client, auditor):
     response = await client.get("/v1/entries/0", headers=auditor(ori="CA0340100"))
     assert response.status_code == 403
 
@@ -329,7 +329,7 @@ async def test_an_account_with_roles_that_exclude_each_other_is_a_finding(delive
 
 
 @pytest.mark.clause("468.3/deliverer")
-async def test_an_enrolment_beside_who_had_the_invitation_is_a_finding_about_that_person(
+async def test_an_enrolment_beside_an_account_that_had_the_invitation_raises_a_finding(
     deliver, findings, clock
 ):
     account = uuid4()
@@ -348,7 +348,7 @@ async def test_an_enrolment_beside_who_had_the_invitation_is_a_finding_about_tha
 
 @pytest.mark.clause("468.6(a)/break-glass")
 @pytest.mark.parametrize("change", ["unlocked", "reinvited"])
-async def test_who_was_let_back_in_on_the_host_is_a_finding_that_they_cannot_close(
+async def test_a_release_on_the_host_raises_a_finding_that_its_subject_cannot_close(
     deliver, findings, clock, client, auditor, change
 ):
     by = Actor(person_id=OFFICER, name="A", title="T", agency_ori="CA0520100")
@@ -418,7 +418,7 @@ async def test_a_camera_and_day_have_one_open_finding_at_a_time(
 
 
 @pytest.mark.clause("wall/sealed-log")
-async def test_the_entry_of_a_contradiction_tells_of_no_sighting(deliver, clock, query, ask):
+async def test_the_entry_of_a_contradiction_contains_no_sighting(deliver, clock, query, ask):
     told = a_contradiction(clock, uuid4())
     await deliver(told)
     [row] = await query("SELECT entry FROM entries WHERE kind = 'read.contradicted'")
@@ -531,7 +531,7 @@ async def test_one_plate_searched_ten_times_for_one_case_is_a_finding(deliver, f
 
 
 @pytest.mark.clause("468.3.1(c)/one-plate")
-async def test_patterns_of_one_plate_are_one_plate(deliver, findings, clock):
+async def test_patterns_that_match_one_plate_count_as_one_plate(deliver, findings, clock):
     patterns = ["7ABC12*", "7ABC1?3", "7AB?123", "7ABC12?", "*ABC123", "7*BC123", "7ABC123"]
     await deliver(*[a_search(clock, plate) for plate in [*patterns, "7A?C123", "7?BC123"]])
     assert await findings() == []
@@ -569,7 +569,7 @@ async def test_patterns_of_one_plate_for_three_cases_are_a_finding(deliver, find
         [f"8XY{n}123" for n in range(9)],
     ],
 )
-async def test_patterns_of_other_plates_are_not_one_plate(deliver, findings, clock, others):
+async def test_patterns_of_other_plates_do_not_count_as_one_plate(deliver, findings, clock, others):
     assert len(others) == 9
     await deliver(*[a_search(clock, plate) for plate in ["7ABC199", *others]])
     assert await findings() == []
@@ -600,7 +600,9 @@ async def test_more_than_2000_records_a_day_by_all_services_are_a_finding(delive
 
 
 @pytest.mark.clause("468.3.1(c)/disclosed")
-async def test_a_day_is_counted_for_itself_and_a_person_for_themself(deliver, findings, clock):
+async def test_disclosed_records_are_counted_for_each_day_and_person_separately(
+    deliver, findings, clock
+):
     await deliver(*disclosing(clock, 2000))
     await deliver(*disclosing(clock, 2000, actor=an_actor("other")))
     clock.advance(days=1)
@@ -617,14 +619,16 @@ async def test_a_day_is_counted_for_itself_and_a_person_for_themself(deliver, fi
     ],
     ids=str,
 )
-async def test_live_alerts_and_the_software_do_not_count(deliver, findings, clock, uncounted):
+async def test_live_alerts_and_software_reads_do_not_count_as_disclosed(
+    deliver, findings, clock, uncounted
+):
     await deliver(*disclosing(clock, 2000), *disclosing(clock, 5000, **uncounted))
     assert await findings() == []
 
 
 @pytest.mark.clause("468.3.1(c)/disclosed")
 @pytest.mark.parametrize("kind", ["crop", "image"])
-async def test_a_picture_counts_unless_an_answer_of_its_attempt_showed_the_record(
+async def test_a_picture_counts_unless_its_attempt_disclosed_the_record(
     deliver, findings, clock, kind
 ):
     attempt, answer = disclosing(clock, 2000)
@@ -636,7 +640,7 @@ async def test_a_picture_counts_unless_an_answer_of_its_attempt_showed_the_recor
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")
-async def test_entries_that_come_late_are_a_log_failure(deliver, findings, clock):
+async def test_entries_that_arrive_late_raise_a_finding(deliver, findings, clock):
     early = an_attempt(clock)
     clock.advance(minutes=31)
     await deliver(early, an_attempt(clock))
@@ -658,7 +662,7 @@ async def test_a_disclosure_without_its_attempt_is_a_gap(deliver, findings, cloc
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")
-async def test_a_log_that_stands_still_is_a_finding_within_minutes(
+async def test_a_stopped_log_raises_a_finding_within_minutes(
     app, runtime, writer, clock, bus, query
 ):
     scheduler = Scheduler(runtime, runtime.settings, writer)
@@ -727,7 +731,7 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
 
 
 @pytest.mark.clause("468.4(a)/plates-by-purpose")
-async def test_a_finding_that_names_a_plate_is_worked_for_a_purpose_alone(
+async def test_a_finding_that_names_a_plate_needs_a_purpose(
     deliver, findings, clock, client, auditor
 ):
     await deliver(*[a_search(clock, "7ABC123") for _ in range(10)])
@@ -747,7 +751,7 @@ async def test_a_finding_that_names_a_plate_is_worked_for_a_purpose_alone(
 
 
 @pytest.mark.clause("468.4(a)/purpose-opens")
-async def test_a_finding_is_not_worked_for_a_case(deliver, findings, clock, client, auditor):
+async def test_a_finding_cannot_be_worked_for_a_case(deliver, findings, clock, client, auditor):
     await deliver(*[a_search(clock, "7ABC123") for _ in range(10)])
     [raised] = await findings()
     path, note = f"/v1/findings/{raised.finding_id}/comments", {"note": "Asked the sergeant"}
@@ -813,7 +817,7 @@ async def test_a_breach_report_lists_what_an_account_reached(deliver, clock, cli
 
 
 @pytest.mark.clause("wall/plates-as-typed")
-async def test_a_letter_that_folds_into_others_is_no_question_to_the_log(client, auditor):
+async def test_a_log_search_refuses_a_letter_that_folds_into_others(client, auditor):
     for folded in FOLDED:
         refused = await client.post("/v1/entries/search", json={"plate": folded}, headers=auditor())
         assert (refused.status_code, refused.json()["field"]) == (422, "body.plate"), folded

@@ -38,7 +38,7 @@ def digest(disclosure):
     return urlsafe_b64encode(sha256(disclosure.encode()).digest()).rstrip(b"=").decode()
 
 
-async def test_an_entry_of_a_hit_says_nothing_of_the_sighting(deliver, query, clock, verdict):
+async def test_an_entry_of_a_hit_contains_no_sighting(deliver, query, clock, verdict):
     hit = a_hit(clock)
     await deliver(hit)
     [row] = await query("SELECT * FROM entries")
@@ -97,9 +97,7 @@ async def test_a_disclosure_has_a_group_for_each_day_and_a_digest_for_each_recor
     assert (await verdict()).ok
 
 
-async def test_a_field_that_this_version_does_not_know_is_sealed(
-    app, writer, query, clock, verdict
-):
+async def test_an_unknown_field_is_sealed(app, writer, query, clock, verdict):
     later = msgspec.json.decode(encode(a_hit(clock), "hotlist").value) | {"street": "Solano St"}
     message = changed(message_of(a_hit(clock), "hotlist"), later, "hotlist")
     shown = message_of(a_disclosure(clock, an_attempt(clock)))
@@ -156,7 +154,7 @@ async def test_records_of_a_wrong_shape_are_sealed_whole_and_logged(
     assert (await verdict()).ok
 
 
-async def test_a_body_with_digests_of_its_own_is_refused(app, writer, clock):
+async def test_a_body_with_its_own_digests_is_refused(app, writer, clock):
     message = message_of(a_hit(clock), "hotlist")
     body = msgspec.json.decode(message.value) | {"_sd": {"sighting": "x"}}
     with pytest.raises(Unreadable):
@@ -173,7 +171,7 @@ async def test_a_value_that_cannot_be_decoded_stops_its_own_event_alone(app, wri
     assert event_id == UUID(message.headers["ce_id"].decode())
 
 
-async def test_details_of_a_finding_that_tell_of_a_sighting_are_sealed(deliver, query, clock):
+async def test_details_of_a_finding_that_describe_a_sighting_are_sealed(deliver, query, clock):
     finding = FindingRaised(
         occurred_at=clock.now(),
         finding_id=uuid4(),
@@ -190,7 +188,7 @@ async def test_details_of_a_finding_that_tell_of_a_sighting_are_sealed(deliver, 
     ]
 
 
-async def test_what_is_delivered_again_has_the_same_leaf(deliver, query, clock, verdict):
+async def test_a_redelivered_event_has_the_same_leaf(deliver, query, clock, verdict):
     events = [a_hit(clock), a_disclosure(clock, an_attempt(clock))]
     await deliver(*events)
     before = await query("SELECT seq, leaf_hash FROM entries ORDER BY seq")
@@ -210,7 +208,7 @@ def salts_in_base64url(event_id, keys):
     return written
 
 
-async def test_an_event_that_was_sealed_with_salts_in_another_form_is_known(
+async def test_an_event_sealed_with_older_salts_is_recognised(
     deliver, writer, query, clock, verdict, monkeypatch
 ):
     hit, shown = a_hit(clock), a_disclosure(clock, an_attempt(clock))
@@ -230,7 +228,7 @@ async def test_an_event_that_was_sealed_with_salts_in_another_form_is_known(
     assert (await verdict()).ok
 
 
-async def test_a_sealed_value_that_comes_again_otherwise_is_refused_and_found(
+async def test_a_redelivered_sealed_value_with_other_content_is_refused_and_raises_a_finding(
     deliver, writer, clock, runtime, bus
 ):
     hit = a_hit(clock)
@@ -244,7 +242,7 @@ async def test_a_sealed_value_that_comes_again_otherwise_is_refused_and_found(
     assert finding.kind == "contradicting_event"
 
 
-async def test_equal_values_of_two_events_have_other_digests(deliver, query, clock):
+async def test_equal_values_of_two_events_have_different_digests(deliver, query, clock):
     """With the salt, the holder of an entry cannot try plates until the digest fits."""
     hit = a_hit(clock)
     await deliver(hit, msgspec.structs.replace(hit, event_id=uuid4()))
@@ -255,9 +253,7 @@ async def test_equal_values_of_two_events_have_other_digests(deliver, query, clo
     assert one != other
 
 
-async def test_the_role_that_works_cannot_change_values_or_keys(
-    deliver, query, clock, ask_as_owner
-):
+async def test_the_services_role_cannot_change_values_or_keys(deliver, query, clock, ask_as_owner):
     await deliver(a_hit(clock))
     for statement in (
         "UPDATE sealed_values SET disclosure = 'x'",
@@ -332,7 +328,7 @@ TAMPERING = {
 
 
 @pytest.mark.parametrize("what", TAMPERING)
-async def test_what_is_done_to_values_by_hand_is_found(deliver, clock, tamper, verdict, what):
+async def test_tampering_with_sealed_values_is_detected(deliver, clock, tamper, verdict, what):
     statement, seq, said = TAMPERING[what]
     attempt = an_attempt(clock)
     await deliver(a_hit(clock), a_disclosure(clock, attempt), attempt)
@@ -343,7 +339,7 @@ async def test_what_is_done_to_values_by_hand_is_found(deliver, clock, tamper, v
     assert any(said in fault.what for fault in found.faults), found.faults
 
 
-async def test_auditors_find_what_is_there_by_its_plate(deliver, clock, client, auditor):
+async def test_auditors_find_sealed_entries_by_plate(deliver, clock, client, auditor):
     hit = a_hit(clock)
     attempt = an_attempt(clock, elements={})
     verified = HitVerified(

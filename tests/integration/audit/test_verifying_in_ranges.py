@@ -55,7 +55,7 @@ def verified(runtime, monkeypatch):
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_ranges_have_the_faults_of_the_whole_log(logged, verified, tamper):
+async def test_verification_in_ranges_finds_the_faults_of_the_whole_log(logged, verified, tamper):
     for what, statement in FAULTS.items():
         await tamper(statement.split()[2 if "FROM" in statement else 1], statement)
         whole = await verified(1000)

@@ -112,7 +112,7 @@ def count(service, sent, wrong):
 
 @pytest.mark.clause("468.2/matrix")
 @pytest.mark.parametrize("service", SERVICES)
-async def test_every_answer_is_as_the_policys_tables_say(service, matrix, tables):
+async def test_every_answer_matches_the_policys_tables(service, matrix, tables):
     app, sender = matrix
     routes = routes_of(service, app.openapi())
     assert undeclared(routes) == []
@@ -131,7 +131,7 @@ async def test_every_answer_is_as_the_policys_tables_say(service, matrix, tables
 
 @pytest.mark.clause("468.2/matrix")
 @pytest.mark.parametrize("service", SERVICES)
-async def test_the_document_has_every_route(service, matrix):
+async def test_the_openapi_document_contains_every_route(service, matrix):
     app, _ = matrix
     told = {(route.method, route.path) for route in routes_of(service, app.openapi())}
     for context in iter_route_contexts(app.routes):
@@ -180,7 +180,7 @@ async def test_a_route_without_a_guard_is_found(sample, tables):
     assert any("no attempt on record" in fault for fault in wrong)
 
 
-async def test_a_route_that_is_guarded_is_not_found_wrong(sample, tables):
+async def test_a_guarded_route_is_not_reported(sample, tables):
     app, sender = sample
     routes = routes_of("sample", app.openapi())
     cases = [case for case in cases_of(routes, tables) if case.route.path == "/v1/swapped"]

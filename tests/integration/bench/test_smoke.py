@@ -32,7 +32,7 @@ def smoke(name: str, repository: Path, *arguments: str) -> dict[str, object]:
     return line
 
 
-def test_the_bench_of_frames_counts_each_that_was_acknowledged(repository: Path) -> None:
+def test_the_frames_bench_counts_acknowledged_frames(repository: Path) -> None:
     line = smoke("frames", repository, *EMBEDDED)
     assert line["smoke"] is True
     assert line["acknowledged"]
@@ -40,7 +40,7 @@ def test_the_bench_of_frames_counts_each_that_was_acknowledged(repository: Path)
     assert {"frames_per_s", "ack_ms_p50", "ack_ms_p99", "machine"} <= set(line)
 
 
-def test_the_bench_of_reads_counts_each_that_was_stored(repository: Path) -> None:
+def test_the_reads_bench_counts_stored_reads(repository: Path) -> None:
     line = smoke("reads", repository, *EMBEDDED)
     assert line["smoke"] is True
     assert line["acknowledged"] == line["stored"]
@@ -49,7 +49,7 @@ def test_the_bench_of_reads_counts_each_that_was_stored(repository: Path) -> Non
     assert {"reads_per_s", "alert_ms_p50", "alert_ms_p99", "machine"} <= set(line)
 
 
-def test_the_bench_of_reads_as_in_life_counts_stored_reads_and_passes(repository: Path) -> None:
+def test_the_realistic_reads_bench_counts_stored_reads_and_passes(repository: Path) -> None:
     line = smoke("life", repository, *EMBEDDED)
     assert line["smoke"] is True
     assert isinstance(line["acknowledged"], int)
@@ -60,7 +60,7 @@ def test_the_bench_of_reads_as_in_life_counts_stored_reads_and_passes(repository
     assert {"reads_per_s", "cpu_us_per_read", "lag_left", "alert_ms_p99", "machine"} <= set(line)
 
 
-def test_the_bench_of_recognition_counts_what_the_service_published(repository: Path) -> None:
+def test_the_recognition_bench_counts_published_reads(repository: Path) -> None:
     line = smoke("recognition", repository, *EMBEDDED)
     assert line["smoke"] is True
     rounds = line["rounds"]
@@ -84,7 +84,7 @@ def test_the_bench_of_the_audit_log_measures_each_search(repository: Path) -> No
     assert {"append_per_s", "findings_per_s", "verify_s", "wal_bytes_per_entry"} <= set(line)
 
 
-def test_the_bench_of_a_purge_counts_what_is_destroyed(repository: Path) -> None:
+def test_the_purge_bench_counts_destroyed_records(repository: Path) -> None:
     line = smoke("purge", repository)
     assert line["smoke"] is True
     assert line["reads"] == line["listed"] == 3980
@@ -92,7 +92,7 @@ def test_the_bench_of_a_purge_counts_what_is_destroyed(repository: Path) -> None
     assert {"us_per_read", "longest_transaction_ms", "store_ms_max", "objects_per_s"} <= set(line)
 
 
-def test_the_bench_of_searches_asks_each_kind_of_question(repository: Path) -> None:
+def test_the_search_bench_runs_each_kind_of_search(repository: Path) -> None:
     line = smoke("search", repository)
     assert line["smoke"] is True
     kinds = ("exact", "partial", "lookalike", "canvass", "next")
@@ -105,7 +105,7 @@ def test_the_bench_of_searches_asks_each_kind_of_question(repository: Path) -> N
     assert line["bytes_per_row"]
 
 
-def test_the_bench_of_video_takes_a_film_through_to_a_pass(repository: Path) -> None:
+def test_the_video_bench_reads_a_film_and_forms_a_pass(repository: Path) -> None:
     line = smoke("video", repository, *EMBEDDED)
     assert line["smoke"] is True
     assert line["frames"] == 4
@@ -113,7 +113,7 @@ def test_the_bench_of_video_takes_a_film_through_to_a_pass(repository: Path) -> 
     assert line["passes"] == line["passes_right"] == 1
 
 
-def test_the_bench_of_sign_in_counts_everybody(repository: Path) -> None:
+def test_the_sign_in_bench_counts_every_attempt(repository: Path) -> None:
     line = smoke("sign_in", repository, *EMBEDDED)
     assert line["smoke"] is True
     wrong, right, known = line["wrong"], line["right"], line["known"]
@@ -127,7 +127,9 @@ def test_the_bench_of_sign_in_counts_everybody(repository: Path) -> None:
     assert {"wrong_per_s", "right_p95_ms", "known_refused", "load_average", "machine"} <= set(line)
 
 
-def test_the_bench_of_plateless_frames_looks_at_each(repository: Path, tmp_path: Path) -> None:
+def test_the_plateless_bench_reads_every_frame_and_reports_false_reads(
+    repository: Path, tmp_path: Path
+) -> None:
     page = tmp_path / "page.html"
     line = smoke("plateless", repository, "--cache", str(tmp_path), "--out", str(page))
     assert line["n"] == 6

@@ -40,7 +40,9 @@ async def test_the_log_is_searched_and_the_search_is_in_it(
     assert "A.First access.attempted audit, audit:read allowed audit 26-0117" in browser.said
 
 
-async def test_pages_of_the_log_follow_one_another(browser, sign_in, auditors, declare, logged):
+async def test_pages_of_the_log_continue_without_overlap(
+    browser, sign_in, auditors, declare, logged
+):
     await sign_in(auditors[0])
     await declare("audit", "/audit")
     for _ in range(3):  # each view adds entries itself: soon there is more than one page of them
@@ -128,7 +130,7 @@ async def test_a_period_is_not_drawn_twice(
     assert "this period has a sample already" in browser.said
 
 
-async def test_without_the_permission_the_log_is_not_shown_and_the_attempt_is_on_record(
+async def test_without_the_permission_the_log_is_refused_and_the_attempt_is_recorded(
     browser, sign_in, hire, train, declare, audit, bus
 ):
     officer = await hire("o.lindqvist", "officer")

@@ -55,7 +55,7 @@ async def test_an_administrator_invites_a_person_and_reads_who_hands_the_invitat
     assert made.details["sources"] == ["department", "state"]
 
 
-async def test_what_is_wrong_with_an_invitation_is_said_beside_its_field_and_nothing_is_lost(
+async def test_an_invalid_invitation_displays_its_error_beside_the_field_and_keeps_the_input(
     browser, sign_in, administrator
 ):
     await sign_in(administrator)
@@ -157,7 +157,7 @@ async def test_an_agency_is_registered_with_its_state_as_people_write_it(
 
 
 @pytest.mark.clause("468.3/pages")
-async def test_who_may_not_is_offered_no_form_of_a_department_and_is_refused(
+async def test_a_person_without_the_permission_gets_no_department_form_and_is_refused(
     browser, sign_in, hire, train, ingest, release, runtime, bus
 ):
     officer = await hire("j.rivera", "officer")
@@ -177,7 +177,7 @@ async def test_who_may_not_is_offered_no_form_of_a_department_and_is_refused(
         assert "Not permitted" in browser.said, path
 
 
-async def test_the_start_page_names_what_a_fresh_department_lacks_until_it_is_there(
+async def test_the_start_page_lists_missing_parts_of_a_new_department(
     browser, sign_in, administrator, hire, train, ingest, hotlist
 ):
     await sign_in(administrator)

@@ -101,7 +101,7 @@ async def test_a_read_that_a_search_found_is_held_shown_and_released(
     assert changes == [("placed", investigator.account_id), ("released", custodian.account_id)]
 
 
-async def test_a_hold_on_nothing_names_its_field(
+async def test_a_hold_without_criteria_is_refused_with_its_field(
     browser, sign_in, investigator, declare, retention
 ):
     await sign_in(investigator)
@@ -114,7 +114,7 @@ async def test_a_hold_on_nothing_names_its_field(
 
 
 @pytest.mark.clause("468.5/evidence")
-async def test_what_a_hold_keeps_is_exported_saved_booked_and_then_released(
+async def test_a_hold_is_exported_saved_booked_and_then_released(
     browser, sign_in, custodian, investigator, declare, place, retention, emitted
 ):
     await sign_in(investigator)
@@ -152,7 +152,7 @@ async def test_what_a_hold_keeps_is_exported_saved_booked_and_then_released(
     assert "by C.Records, Custodian of Records: the case is closed" in browser.said
 
 
-async def test_an_export_is_given_up_and_stays_on_record(
+async def test_an_export_is_withdrawn_and_stays_on_record(
     browser, sign_in, custodian, place, retention
 ):
     await sign_in(custodian)
@@ -166,7 +166,7 @@ async def test_an_export_is_given_up_and_stays_on_record(
     assert "Exports that await a booking No export awaits a booking." in browser.said
 
 
-async def test_an_administrator_reads_holds_and_can_do_nothing_to_them(
+async def test_an_administrator_reads_holds_but_cannot_change_them(
     browser, declare, sign_in, investigator, hire, train, place, emitted
 ):
     await sign_in(investigator)

@@ -32,7 +32,7 @@ async def list_id(hotlist, services, investigator):
 
 @pytest.mark.clause("468.4(c)/partial-forward")
 @pytest.mark.clause("468.4(a)/asked-for")
-async def test_an_entry_is_added_looked_up_and_ended(
+async def test_an_entry_is_added_searched_and_ended(
     browser, declare, sign_in, investigator, list_id, hotlist, bus
 ):
     await sign_in(investigator)
@@ -71,7 +71,7 @@ async def test_an_entry_is_added_looked_up_and_ended(
 
 
 @pytest.mark.clause("468.4(e)/entitlement")
-async def test_a_list_of_a_source_that_one_is_not_entitled_to_is_not_shown(
+async def test_a_list_from_a_source_that_a_person_may_not_see_is_hidden(
     browser, sign_in, hire, train, list_id
 ):
     other = await hire("o.lindqvist", "officer", sources=["state"])
@@ -83,7 +83,7 @@ async def test_a_list_of_a_source_that_one_is_not_entitled_to_is_not_shown(
     assert "BOLO" not in browser.said
 
 
-async def test_an_officer_looks_entries_up_and_cannot_end_them(
+async def test_an_officer_finds_entries_but_cannot_end_them(
     browser, declare, sign_in, hire, train, investigator, list_id
 ):
     await sign_in(investigator)
@@ -209,7 +209,7 @@ GOOD = "".join(f"1AAA{number:03},CA,other\n" for number in range(40))
 
 
 @pytest.mark.clause("468.4(c)/bad-lines")
-async def test_a_list_is_uploaded_as_a_file_and_what_became_of_its_lines_is_shown(
+async def test_a_list_is_uploaded_as_a_file_and_the_page_reports_its_lines(
     browser, sign_in, send_file, investigator, list_id
 ):
     await sign_in(investigator)
@@ -249,7 +249,7 @@ async def test_a_file_with_too_many_bad_lines_is_refused_with_the_faults_by_line
 
 
 @pytest.mark.clause("468.4(c)/second-word")
-async def test_a_file_that_loses_much_of_the_list_waits_and_says_for_whom(
+async def test_a_file_that_loses_much_of_the_list_waits_for_another_person(
     browser, sign_in, send_file, investigator, list_id, versions
 ):
     await sign_in(investigator)
@@ -264,7 +264,7 @@ async def test_a_file_that_loses_much_of_the_list_waits_and_says_for_whom(
 
 
 @pytest.mark.clause("468.4(c)/upload")
-async def test_a_file_is_taken_from_our_own_form_alone_and_whole_or_not_at_all(
+async def test_an_upload_is_accepted_only_from_our_form_and_only_complete(
     browser, sign_in, send_file, investigator, list_id, versions
 ):
     await sign_in(investigator)
@@ -294,7 +294,7 @@ async def test_a_file_is_taken_from_our_own_form_alone_and_whole_or_not_at_all(
 
 
 @pytest.mark.clause("468.3/pages")
-async def test_who_may_not_manage_lists_is_offered_no_upload_and_refused_one(
+async def test_a_person_who_may_not_manage_lists_gets_no_upload_form_and_is_refused(
     browser, sign_in, send_file, hire, train, list_id, versions
 ):
     officer = await hire("o.lindqvist", "officer", sources=["department"])
@@ -316,7 +316,7 @@ async def test_who_may_not_manage_lists_is_offered_no_upload_and_refused_one(
     assert await versions() == []
 
 
-async def test_a_list_is_made_and_its_upload_comes_next(browser, sign_in, hotlist, investigator):
+async def test_creating_a_list_leads_to_its_upload_page(browser, sign_in, hotlist, investigator):
     await sign_in(investigator)
     await browser.open("/hotlists")
     assert 'href="/hotlists/new"' in browser.page.text

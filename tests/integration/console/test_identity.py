@@ -124,7 +124,7 @@ async def test_the_code_on_the_sheet_is_the_enrolment_link_which_no_server_log_o
 
 
 @pytest.mark.clause("468.3/deliverer")
-async def test_the_console_tells_who_else_signed_in_in_this_browser(
+async def test_an_enrolment_event_names_other_accounts_signed_in_in_this_browser(
     browser, sign_in, administrator, hire, handed_over, clock, as_owner, runtime, bus
 ):
     trainer = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
@@ -152,9 +152,7 @@ async def test_the_console_tells_who_else_signed_in_in_this_browser(
     assert told.details["beside"] == {trainer.account_id: "browser"}
 
 
-async def test_a_session_is_refreshed_once_for_requests_at_the_same_time_and_lasts(
-    browser, sign_in, officer, clock
-):
+async def test_concurrent_requests_refresh_a_session_once(browser, sign_in, officer, clock):
     await sign_in(officer)
     for _ in range(4):
         clock.advance(minutes=9)
@@ -164,9 +162,7 @@ async def test_a_session_is_refreshed_once_for_requests_at_the_same_time_and_las
         assert "personal use is a prohibited purpose" in browser.said
 
 
-async def test_signing_out_ends_the_session_for_whoever_copied_the_cookie(
-    browser, sign_in, officer
-):
+async def test_signing_out_ends_the_session_of_a_copied_cookie(browser, sign_in, officer):
     await sign_in(officer)
     copied = browser.http.cookies[SESSION]
     await browser.send("/sign-out")
@@ -179,9 +175,7 @@ async def test_signing_out_ends_the_session_for_whoever_copied_the_cookie(
     assert answer.status_code in {401, 403}
 
 
-async def test_another_session_of_the_same_person_goes_on_after_one_signs_out(
-    browser, sign_in, officer
-):
+async def test_signing_out_of_one_session_keeps_another_session_open(browser, sign_in, officer):
     await sign_in(officer)
     other = await officer.sign_in()
     closed = await other.client.delete("/v1/sessions/current", headers=other.headers)
@@ -191,7 +185,7 @@ async def test_another_session_of_the_same_person_goes_on_after_one_signs_out(
     assert "personal use is a prohibited purpose" in browser.said
 
 
-async def test_the_session_of_somebody_with_every_role_that_goes_together_fits_a_cookie(
+async def test_a_session_with_every_compatible_role_fits_a_cookie(
     browser, sign_in, hire, identity_settings, policy
 ):
     roles = policy.roles.keys() - policy.exclusive_roles.alone - {"training_sergeant"}
@@ -220,9 +214,7 @@ async def test_a_prohibited_purpose_is_refused_with_its_citation_and_recorded_as
 
 
 @pytest.mark.clause("468.4(a)/purpose")
-async def test_a_declared_purpose_opens_the_search_form_and_says_what_it_is(
-    browser, sign_in, officer
-):
+async def test_a_declared_purpose_opens_the_search_form_and_is_displayed(browser, sign_in, officer):
     await sign_in(officer)
     await browser.open("/purpose")
     await browser.send(

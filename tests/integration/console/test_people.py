@@ -72,7 +72,7 @@ async def test_a_privileged_person_is_invited_anew_by_two_at_the_console(
     assert "Proposals to invite anew" not in browser.said
 
 
-async def test_somebody_without_such_a_role_is_invited_anew_by_one(
+async def test_one_administrator_reinvites_a_person_without_a_privileged_role(
     browser, sign_in, administrator, officer
 ):
     here = f"/people/{officer.account_id}"
@@ -106,7 +106,7 @@ async def test_an_administrator_lifts_a_persons_limit_for_a_case(
 
 
 @pytest.mark.clause("468.3/pages")
-async def test_nobody_is_offered_what_they_may_not_do_to_others_or_to_themselves(
+async def test_forms_that_a_person_may_not_use_are_not_offered_and_are_refused(
     browser, sign_in, administrator, officer, hire, runtime, bus
 ):
     auditor = await hire("p.person", "auditor", title="Auditor")

@@ -58,7 +58,7 @@ async def asked(release, services, administrator, hire, train):
 
 
 @pytest.mark.clause("468.7/recipients")
-async def test_two_people_approve_a_restricted_request_and_nobody_twice(
+async def test_a_restricted_request_needs_the_approvals_of_two_different_people(
     browser, declare, sign_in, sergeant, lieutenant, asked, release, bus
 ):
     await sign_in(sergeant)
@@ -86,7 +86,7 @@ async def test_two_people_approve_a_restricted_request_and_nobody_twice(
 
 
 @pytest.mark.clause("468.7(b)/provisioners")
-async def test_who_made_the_requester_and_the_agency_is_told_so_and_cannot_decide(
+async def test_a_provisioner_of_the_requester_cannot_decide_and_the_page_explains_why(
     browser, declare, sign_in, administrator, asked, release, bus
 ):
     await sign_in(administrator)
@@ -103,7 +103,7 @@ async def test_who_made_the_requester_and_the_agency_is_told_so_and_cannot_decid
 
 @pytest.mark.clause("468.4(a)/asked-for")
 @pytest.mark.clause("468.4(a)/waiting")
-async def test_a_purpose_of_another_kind_opens_no_request_and_one_that_does_is_asked_for(
+async def test_a_purpose_of_another_kind_opens_no_request_and_the_page_asks_for_a_suitable_one(
     browser, declare, sign_in, sergeant, asked
 ):
     await sign_in(sergeant)
@@ -122,7 +122,7 @@ async def test_a_purpose_of_another_kind_opens_no_request_and_one_that_does_is_a
     assert "RPD-26-0417" in browser.page.text
 
 
-async def test_a_reason_too_short_is_told_with_its_field(
+async def test_a_reason_that_is_too_short_is_refused_with_its_field(
     browser, declare, sign_in, sergeant, asked
 ):
     await sign_in(sergeant)
@@ -133,7 +133,7 @@ async def test_a_reason_too_short_is_told_with_its_field(
 
 
 @pytest.mark.clause("468.7(c)/on-file")
-async def test_the_document_is_saved_as_it_was_uploaded_and_the_look_is_on_record(
+async def test_a_document_is_downloaded_unchanged_and_the_access_is_recorded(
     browser, declare, sign_in, sergeant, asked, release, bus
 ):
     await sign_in(sergeant)
@@ -157,9 +157,7 @@ async def test_an_auditor_reads_and_cannot_decide(browser, declare, sign_in, hir
     assert "your role does not let you decide on release requests" in browser.said
 
 
-async def test_an_officer_is_neither_offered_the_requests_nor_shown_them(
-    browser, sign_in, hire, train, asked
-):
+async def test_an_officer_cannot_see_release_requests(browser, sign_in, hire, train, asked):
     officer = await hire("o.lindqvist", "officer")
     await train(officer)
     await sign_in(officer)

@@ -22,7 +22,7 @@ async def seen(hotlist, count, plate="7ABC123", **fields):
 
 @pytest.mark.clause("468.4(f)/unverified")
 @pytest.mark.clause("468.4(b)/patrol")
-async def test_an_alert_arrives_with_what_the_officer_must_know(hotlist, streams):
+async def test_an_alert_contains_what_the_officer_must_know(hotlist, streams):
     await hotlist.listed("7ABC123", name="SVS", source="state")
     async with streams.open() as stream:
         await eventually(lambda: stream.events)
@@ -40,7 +40,7 @@ async def test_an_alert_arrives_with_what_the_officer_must_know(hotlist, streams
         assert stream.ids == [alert["seq"]]
 
 
-async def test_a_silent_stream_says_that_it_lives(streams):
+async def test_a_silent_stream_sends_keepalive_comments(streams):
     async with streams.open() as stream:
         await eventually(lambda: [e for e in stream.events if e[1] == "comment"])
         assert stream.events[0][1] == "ready"
@@ -174,7 +174,7 @@ async def test_each_delivery_is_recorded_before_it_is_sent(hotlist, streams, mon
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_nothing_is_sent_while_disclosures_cannot_be_kept(hotlist, streams, monkeypatch):
+async def test_no_alert_is_sent_while_disclosures_cannot_be_stored(hotlist, streams, monkeypatch):
     from services.hotlist.store import alerts
     from services.hotlist.store.hits import HitDisclosures
     from shared.core.errors import Unavailable
@@ -272,7 +272,7 @@ async def test_a_silent_stream_ends_within_seconds_of_the_separation(
         assert stream.end["params"] == {"status": "separated"}
 
 
-async def test_a_slow_client_holds_nobody_up_and_misses_nothing(hotlist, streams):
+async def test_a_slow_client_delays_no_other_client_and_misses_no_alert(hotlist, streams):
     """One client stops reading for a while; its alerts wait in Postgres, not in memory."""
     await hotlist.listed("7ABC123")
     broadcaster = hotlist.running.broadcaster
@@ -302,7 +302,7 @@ async def test_a_slow_client_holds_nobody_up_and_misses_nothing(hotlist, streams
             await eventually(lambda: len(slow.ids) == len(fast.ids) == 61)
 
 
-async def test_a_client_that_leaves_is_forgotten(hotlist, streams):
+async def test_a_disconnected_client_is_removed(hotlist, streams):
     broadcaster = hotlist.running.broadcaster
     async with streams.open() as stream:
         await eventually(lambda: stream.events)
@@ -311,7 +311,7 @@ async def test_a_client_that_leaves_is_forgotten(hotlist, streams):
 
 
 @pytest.mark.clause("wall/alert-streams")
-async def test_an_account_has_five_streams_and_one_more_ends_its_oldest(hotlist, streams):
+async def test_a_sixth_stream_of_an_account_ends_its_oldest(hotlist, streams):
     await hotlist.listed("7ABC123")
     account_id = str(uuid4())
     async with contextlib.AsyncExitStack() as stack:
@@ -332,7 +332,7 @@ async def test_an_account_has_five_streams_and_one_more_ends_its_oldest(hotlist,
 
 
 @pytest.mark.clause("wall/alert-streams")
-async def test_one_account_cannot_take_the_streams_of_others(hotlist, streams, monkeypatch):
+async def test_one_account_cannot_use_up_the_alert_streams(hotlist, streams, monkeypatch):
     few = hotlist.running.settings.model_copy(
         update={"hotlist_max_streams": 4, "hotlist_reserved_streams": 2}
     )
@@ -378,7 +378,7 @@ async def test_a_hit_raised_by_another_replica_reaches_the_stream(
 
 
 @pytest.mark.clause("wall/tick")
-async def test_an_open_stream_goes_on_unchecked_as_long_as_the_policy_says_and_says_so(
+async def test_an_open_stream_continues_unchecked_for_the_time_of_the_policy(
     hotlist, streams, authority, clock
 ):
     await hotlist.listed("7ABC123")
@@ -412,7 +412,7 @@ async def test_an_open_stream_goes_on_unchecked_as_long_as_the_policy_says_and_s
 
 
 @pytest.mark.clause("wall/tick")
-async def test_a_stream_is_told_when_accounts_can_be_checked_again(streams, authority, clock):
+async def test_a_stream_is_notified_when_accounts_can_be_checked_again(streams, authority, clock):
     async with streams.open() as stream:
         await eventually(lambda: stream.events)
         authority.people.assume_current(clock.now())

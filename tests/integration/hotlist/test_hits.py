@@ -62,7 +62,7 @@ async def test_the_id_of_a_hit_does_not_show_when_its_read_was_captured(hotlist)
 
 
 @pytest.mark.clause("468.4(f)/unverified")
-async def test_a_look_alike_is_a_hit_that_says_where_it_differs(hotlist):
+async def test_a_look_alike_raises_a_hit_with_its_differences(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read("7A8C123"))
     [hit] = await hotlist.hits()
@@ -75,7 +75,7 @@ async def test_a_look_alike_is_a_hit_that_says_where_it_differs(hotlist):
     assert len(await hotlist.hits()) == 1
 
 
-async def test_doubts_lower_the_tier_and_are_told(hotlist):
+async def test_doubts_lower_the_tier_and_are_listed_as_warnings(hotlist):
     await hotlist.listed("7ABC123")
 
     async def rated(**fields):
@@ -88,7 +88,7 @@ async def test_doubts_lower_the_tier_and_are_told(hotlist):
     assert await rated(region="US-NV") == ("low", ["state_differs"])
 
 
-async def test_a_read_below_the_minimum_confidence_raises_nothing(hotlist):
+async def test_a_read_below_the_minimum_confidence_raises_no_hit(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(confidence=0.59))
     assert await hotlist.hits() == []
@@ -112,7 +112,7 @@ async def test_a_stale_list_never_gives_the_top_tier(hotlist):
     assert (fresh["tier"], fresh["list_stale"]) == ("high", False)
 
 
-async def test_another_make_than_listed_is_shown_and_ranked_lower(hotlist):
+async def test_a_different_make_than_listed_adds_a_warning_and_lowers_the_tier(hotlist):
     list_id = await hotlist.list()
     await hotlist.upload(
         list_id, "plate,state,record_kind,make,color\n7ABC123,CA,stolen_vehicle,GMC,BLK\n"
@@ -125,7 +125,7 @@ async def test_another_make_than_listed_is_shown_and_ranked_lower(hotlist):
 
 
 @pytest.mark.clause("468.4(c)/partial-forward")
-async def test_an_entry_counts_from_when_it_is_valid(hotlist):
+async def test_an_entry_matches_from_its_start_of_validity(hotlist):
     list_id = await hotlist.list()
     tomorrow = (hotlist.clock.now() + timedelta(days=1)).isoformat()
     later = (hotlist.clock.now() + timedelta(days=2)).isoformat()
@@ -174,7 +174,7 @@ async def test_a_partial_plate_matches_forward_until_it_expires(hotlist):
     assert "1000 partial plates" in problem["detail"]
 
 
-async def test_one_pass_is_one_hit_in_whatever_order_its_reads_come(hotlist):
+async def test_a_pass_raises_one_hit_in_any_order_of_its_reads(hotlist):
     await hotlist.listed("7ABC123")
     for ago_s in (500, 900, 850, 580, 940, 505):  # two passes, each out of order
         await hotlist.see(hotlist.read(ago_s=ago_s))
@@ -190,20 +190,20 @@ async def test_one_pass_is_one_hit_in_whatever_order_its_reads_come(hotlist):
     assert len(await hotlist.announced(HitRaised)) == 2
 
 
-async def test_another_camera_is_another_pass(hotlist):
+async def test_reads_at_another_camera_raise_another_hit(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(), hotlist.read(device=uuid4()))
     assert len(await hotlist.hits()) == 2
 
 
-async def test_reads_of_one_batch_are_one_pass_too(hotlist):
+async def test_reads_of_one_batch_raise_one_hit(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(*(hotlist.read(ago_s=n) for n in (5, 1, 3, 2, 4)))
     [hit] = await hotlist.hits()
     assert hit["sightings"] == 5
 
 
-async def test_delivered_again_a_batch_changes_nothing(hotlist):
+async def test_a_redelivered_batch_changes_no_hit(hotlist):
     await hotlist.listed("7ABC123", "8XYZ999")
     batch = [hotlist.read(ago_s=n) for n in (1, 2, 300)] + [hotlist.read("8XYZ999")]
     await hotlist.see(*batch)
@@ -218,7 +218,7 @@ async def test_delivered_again_a_batch_changes_nothing(hotlist):
     assert await count(hotlist, "sightings") == 4
 
 
-async def test_replicas_that_work_the_same_pass_at_once_raise_one_hit(
+async def test_replicas_that_match_the_same_pass_at_once_raise_one_hit(
     hotlist, settings, bus, objects, clock, authority, policy
 ):
     from tests.integration.hotlist.conftest import serving
@@ -243,7 +243,7 @@ async def test_a_capture_uploaded_late_is_marked_with_its_age(hotlist):
     assert (hit["late"], hit["age_s"]) == (True, 7200)
 
 
-async def test_an_entry_taken_out_raises_nothing_even_where_the_index_lags(hotlist):
+async def test_a_removed_entry_raises_no_hit_even_if_the_index_is_stale(hotlist):
     list_id = await hotlist.list()
     added = await hotlist.add(list_id, "7ABC123", state="CA")
     index = hotlist.running.refresher.index
@@ -255,7 +255,7 @@ async def test_an_entry_taken_out_raises_nothing_even_where_the_index_lags(hotli
     assert await hotlist.hits() == []
 
 
-async def test_a_list_is_held_only_against_its_own_agencys_cameras(hotlist):
+async def test_a_list_matches_only_reads_of_its_own_agency(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(agency_ori="CA0999900"))
     assert await hotlist.hits() == []
@@ -288,7 +288,7 @@ async def test_odd_words_from_a_camera_do_not_stop_the_consumer(hotlist):
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_every_hit_shown_is_recorded_with_its_plates(hotlist):
+async def test_every_disclosed_hit_is_recorded_with_its_plates(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read("7A8C123"))
     [hit] = await hotlist.hits()
@@ -301,7 +301,7 @@ async def test_every_hit_shown_is_recorded_with_its_plates(hotlist):
 
 
 @pytest.mark.clause("468.4(e)/entitlement")
-async def test_a_hit_from_a_source_that_the_viewer_lacks_does_not_exist_for_them(hotlist):
+async def test_a_hit_from_a_source_without_entitlement_is_not_found(hotlist):
     await hotlist.listed("7ABC123", source="federal")
     await hotlist.see(hotlist.read(crop_key="crops/1.jpg"))
     [hit] = await hotlist.hits()
@@ -405,7 +405,7 @@ async def test_a_misread_is_no_ground_for_enforcement_without_a_reason(hotlist):
     await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/disposition", json=body, status=422)
 
 
-async def test_what_a_list_brought_is_counted(hotlist):
+async def test_the_yield_of_a_list_counts_its_hits_and_outcomes(hotlist):
     list_id = await hotlist.listed("7ABC123")
     for _ in range(4):
         await hotlist.see(hotlist.read(device=uuid4()))
@@ -420,7 +420,7 @@ async def test_what_a_list_brought_is_counted(hotlist):
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_a_picture_is_shown_to_who_may_see_it_and_recorded(hotlist, objects):
+async def test_a_picture_is_served_only_to_authorised_people_and_recorded(hotlist, objects):
     jpeg = b"\xff\xd8\xff\xe0 a picture"
     await objects.put("crops/1.jpg", jpeg)
     await objects.put("frames/1", b"<svg onload=alert(1)>")
@@ -442,7 +442,7 @@ async def test_a_picture_is_shown_to_who_may_see_it_and_recorded(hotlist, object
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_a_purge_takes_the_read_out_of_hits_and_leaves_what_people_did(hotlist):
+async def test_a_purge_removes_read_data_from_hits_and_keeps_human_decisions(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(ago_s=60, crop_key="crops/1.jpg"))
     await hotlist.see(hotlist.read(device=uuid4()))
@@ -465,7 +465,7 @@ async def test_a_purge_takes_the_read_out_of_hits_and_leaves_what_people_did(hot
     assert len(await hotlist.hits()) == 2
 
 
-async def test_nothing_more_is_recorded_of_a_hit_whose_read_is_destroyed(hotlist):
+async def test_a_hit_whose_read_is_destroyed_accepts_no_verification_or_disposition(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read())
     [hit] = await hotlist.hits()
@@ -498,7 +498,7 @@ async def test_training_is_needed_to_see_a_hit(hotlist):
     assert problem["code"] == "training_missing"
 
 
-async def test_the_consumer_waits_for_the_index_and_misses_nothing(
+async def test_the_consumer_loads_the_index_before_it_matches_reads(
     hotlist, settings, bus, objects, clock, authority, policy
 ):
     """A service that starts with waiting reads matches them against the version in force."""
@@ -546,7 +546,7 @@ async def test_a_hit_of_a_held_read_stays_until_the_hold_is_released(hotlist, mo
 
 
 @pytest.mark.clause("468.5/holds")
-async def test_a_pass_stays_for_the_one_of_its_reads_that_is_held_and_the_others_go(hotlist):
+async def test_a_purge_keeps_only_the_held_read_of_a_hit(hotlist):
     await hotlist.listed("7ABC123")
     first, held, last = (hotlist.read(ago_s=ago_s) for ago_s in (20, 15, 10))
     await hotlist.see(first, held, last)
@@ -560,7 +560,7 @@ async def test_a_pass_stays_for_the_one_of_its_reads_that_is_held_and_the_others
     assert [seen["read_id"] for seen in whole["sightings_seen"]] == [str(held.read_id)]
 
 
-async def test_a_list_that_was_changed_moves_nothing(hotlist):
+async def test_a_purge_whose_list_differs_from_its_event_is_refused(hotlist):
     await hotlist.listed("7ABC123")
     read = hotlist.read()
     await hotlist.see(read)

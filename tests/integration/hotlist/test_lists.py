@@ -118,7 +118,7 @@ async def test_bad_lines_are_set_aside_with_their_faults_and_the_rest_comes_into
 
 
 @pytest.mark.clause("468.4(c)/bad-lines")
-async def test_with_more_bad_lines_than_the_policy_allows_nothing_is_kept(hotlist):
+async def test_an_upload_with_more_bad_lines_than_the_policy_allows_is_refused(hotlist):
     list_id = await hotlist.list()
     problem = await hotlist.upload(list_id, HEADER + good(94) + BAD + "-,CA,other,x\n", status=422)
     assert [(e["line"], e["column"], e["field"]) for e in problem["errors"]] == [
@@ -207,7 +207,7 @@ async def test_a_version_that_loses_much_of_a_list_waits_for_another_person(hotl
 
 
 @pytest.mark.clause("468.4(c)/second-word")
-async def test_a_version_of_before_people_were_kept_by_id_goes_by_their_name(hotlist):
+async def test_an_old_version_without_person_ids_compares_people_by_name(hotlist):
     list_id = await hotlist.list()
     await hotlist.upload(list_id, HEADER + good(100))
     await hotlist.upload(list_id, HEADER + good(10))
@@ -249,7 +249,7 @@ async def test_a_bad_sheet_is_refused_by_name(hotlist, content, status, says):
     assert await rows_of(hotlist) == 0
 
 
-async def test_limits_of_size_and_rows_and_the_content_type_hold(hotlist):
+async def test_an_upload_is_limited_in_size_rows_and_content_type(hotlist):
     list_id = await hotlist.list()
     settings = hotlist.running.settings
     object.__setattr__(settings, "hotlist_max_upload_rows", 10)
@@ -268,7 +268,7 @@ async def test_a_generated_client_uploads_a_sheet_as_octets(hotlist):
     assert made["entries"] == 1
 
 
-async def test_a_body_of_another_kind_is_not_held_whole_before_it_is_refused(hotlist):
+async def test_a_large_body_of_another_type_is_refused_before_it_is_read_completely(hotlist):
     """The route bounds CSV as it arrives; the guard reads JSON for its record, before it authenticates the caller."""
     taken = 0
 
@@ -287,7 +287,7 @@ async def test_a_body_of_another_kind_is_not_held_whole_before_it_is_refused(hot
     assert taken < 3_000_000
 
 
-async def test_immigration_records_are_left_out_by_name_and_never_listed(hotlist):
+async def test_immigration_records_are_skipped_with_the_citation(hotlist):
     list_id = await hotlist.list("federal")
     made = await hotlist.upload(
         list_id,
@@ -318,7 +318,7 @@ async def test_a_record_kind_switched_off_is_neither_imported_nor_matched(hotlis
     assert problem["field"] == "record_kinds_off"
 
 
-async def test_a_list_switched_off_raises_nothing_until_switched_on(hotlist):
+async def test_a_disabled_list_raises_no_hits_until_it_is_enabled(hotlist):
     list_id = await hotlist.listed("7ABC123")
     await hotlist.call("PATCH", f"/v1/lists/{list_id}", json={"enabled": False})
     await hotlist.see(hotlist.read(ago_s=2))
@@ -328,7 +328,7 @@ async def test_a_list_switched_off_raises_nothing_until_switched_on(hotlist):
     assert len(await hotlist.hits()) == 1
 
 
-async def test_rolling_back_and_forth_changes_what_is_matched(hotlist):
+async def test_a_rollback_changes_the_matched_entries(hotlist):
     list_id = await hotlist.listed("1AAA111")
     await hotlist.upload(list_id, HEADER + "2BBB222,CA,stolen_vehicle,x\n")
 
@@ -352,7 +352,7 @@ async def test_rolling_back_and_forth_changes_what_is_matched(hotlist):
     await hotlist.call("POST", f"/v1/lists/{list_id}/versions/9/activation", status=404)
 
 
-async def test_single_changes_are_versions_that_copy_nothing(hotlist):
+async def test_single_entry_changes_make_versions_without_copying_rows(hotlist):
     sheet = HEADER + "".join(f"1AAA{n:03},CA,stolen_vehicle,x\n" for n in range(500))
     list_id = await hotlist.list()
     await hotlist.upload(list_id, sheet)
@@ -442,7 +442,7 @@ async def test_a_list_of_a_source_that_the_caller_lacks_does_not_exist_for_them(
     await hotlist.call("GET", f"/v1/lists/{list_id}", headers=other, status=404)
 
 
-async def test_who_may_not_manage_is_refused_and_recorded(hotlist):
+async def test_a_person_who_may_not_manage_lists_is_refused_and_recorded(hotlist):
     officer = hotlist.headers(Permission.HOTLIST_READ)
     problem = await hotlist.call(
         "POST", "/v1/lists", json={"name": "x", "source": "state"}, headers=officer, status=403
@@ -453,14 +453,14 @@ async def test_who_may_not_manage_is_refused_and_recorded(hotlist):
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_entries_shown_are_recorded_as_disclosed(hotlist):
+async def test_entries_that_a_search_returns_are_recorded_as_disclosed(hotlist):
     list_id = await hotlist.listed("7ABC123")
     await plates(hotlist, list_id)
     [told] = await hotlist.announced(RecordsDisclosed)
     assert (told.record_kind, told.count, told.all_plates) == ("hotlist_entry", 1, ["7ABC123"])
 
 
-async def test_a_name_is_used_once_and_limits_are_narrowed_only(hotlist):
+async def test_list_names_are_unique_and_limits_can_only_be_narrowed(hotlist):
     await hotlist.list("state", name="SVS", staleness_hours=12)
     body = {"name": "SVS", "source": "state"}
     assert (await hotlist.call("POST", "/v1/lists", json=body, status=409))["field"] == "name"
@@ -490,7 +490,7 @@ async def test_another_replica_learns_of_an_activation(
 
 
 @pytest.mark.clause("wall/plates-as-typed")
-async def test_a_letter_that_folds_into_others_enters_no_list(hotlist):
+async def test_a_letter_that_folds_into_others_is_refused_in_lists(hotlist):
     list_id = await hotlist.list()
     for folded in FOLDED:
         await hotlist.add(list_id, folded, status=422)

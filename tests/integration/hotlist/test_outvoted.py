@@ -39,7 +39,7 @@ async def codes(hotlist):
 
 
 @pytest.mark.parametrize("pass_first", [False, True])
-async def test_a_hit_on_an_outvoted_read_says_so_whichever_was_known_first(hotlist, pass_first):
+async def test_a_hit_on_an_outvoted_read_has_a_warning_in_any_order_of_events(hotlist, pass_first):
     await hotlist.listed("7ABC123")
     read = hotlist.read()
     event = passed(hotlist, read)
@@ -57,7 +57,7 @@ async def test_a_hit_on_an_outvoted_read_says_so_whichever_was_known_first(hotli
     assert event.plate not in str(hit)  # only the hit's own plate
 
 
-async def test_a_read_that_won_its_vote_is_not_doubted(hotlist):
+async def test_a_read_that_won_its_vote_has_no_warning(hotlist):
     await hotlist.listed("7ABC123")
     read = hotlist.read()
     await hotlist.see(read)
@@ -66,7 +66,9 @@ async def test_a_read_that_won_its_vote_is_not_doubted(hotlist):
 
 
 @pytest.mark.clause("wall/purge-list")
-async def test_what_passes_said_goes_with_the_records_in_pieces(hotlist, monkeypatch):
+async def test_a_purge_deletes_outvoted_reads_in_pieces_and_resumes_after_a_failure(
+    hotlist, monkeypatch
+):
     """A purge that is cut off between two pieces comes again, and does the rest."""
     monkeypatch.setattr("services.hotlist.actions.purging.PURGED_AT_ONCE", 2)
     held, *gone = (hotlist.read(ago_s=n) for n in range(6))

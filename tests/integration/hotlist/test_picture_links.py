@@ -41,7 +41,7 @@ async def offered(hotlist, how):
 
 @pytest.mark.clause("468.6(c)/pictures-of-an-access")
 @pytest.mark.parametrize("how", ["list", "page"])
-async def test_a_picture_that_a_page_fetches_belongs_to_the_answer_that_offered_the_hit(seen, how):
+async def test_a_picture_link_is_recorded_under_the_attempt_that_offered_the_hit(seen, how):
     hit, attempt = await offered(seen, how)
     answer = await seen.client.get(hit["crop_url"], headers=seen.headers())
     assert answer.content == JPEG
@@ -51,7 +51,7 @@ async def test_a_picture_that_a_page_fetches_belongs_to_the_answer_that_offered_
 
 
 @pytest.mark.clause("468.6(c)/pictures-of-an-access")
-async def test_a_picture_of_an_alert_belongs_to_the_stream_of_each_who_got_it(seen, streams):
+async def test_a_picture_of_an_alert_is_recorded_under_each_recipients_stream(seen, streams):
     """An alert arrives in both ways: live, and read from the store after a break."""
     headers = [seen.headers(account_id=str(uuid4())) for _ in range(2)]
     await forget(seen)
@@ -76,7 +76,7 @@ async def test_a_picture_of_an_alert_belongs_to_the_stream_of_each_who_got_it(se
 
 
 @pytest.mark.clause("468.6(c)/pictures-of-an-access")
-async def test_without_a_link_and_whole_a_picture_is_an_access_of_its_own(seen):
+async def test_a_whole_picture_or_one_without_a_link_is_recorded_as_its_own_access(seen):
     hit, attempt = await offered(seen, "list")
     for path in (hit["crop_url"].partition("?")[0], hit["image_url"]):
         await forget(seen)
@@ -88,7 +88,7 @@ async def test_without_a_link_and_whole_a_picture_is_an_access_of_its_own(seen):
 
 
 @pytest.mark.clause("468.6(c)/pictures-of-an-access")
-async def test_a_link_is_for_one_hit_one_person_and_ten_minutes(seen):
+async def test_a_picture_link_is_valid_for_one_hit_one_person_and_ten_minutes(seen):
     hit, _ = await offered(seen, "list")
     await seen.see(seen.read(device=uuid4(), **KEYS))
     other = next(h for h in await seen.hits() if h["hit_id"] != hit["hit_id"])
@@ -109,7 +109,7 @@ async def test_a_link_is_for_one_hit_one_person_and_ten_minutes(seen):
 
 
 @pytest.mark.clause("468.6(c)/pictures-of-an-access")
-async def test_who_hears_alerts_and_may_read_no_hits_is_offered_no_picture(seen, streams):
+async def test_an_alert_to_a_person_without_the_hit_permission_offers_no_picture(seen, streams):
     headers = seen.headers(Permission.ALERT_RECEIVE)
     async with streams.open(0, headers=headers) as stream:
         await eventually(lambda: stream.alerts)

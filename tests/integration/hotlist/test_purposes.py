@@ -48,7 +48,7 @@ async def patrol(hotlist, method, path, body=None, **claims):
 
 @pytest.mark.clause("468.4(a)/old-hits")
 @pytest.mark.clause("468.4(b)/patrol")
-async def test_a_fresh_hit_is_patrol_whatever_is_done_with_it(hotlist, hit):
+async def test_a_fresh_hit_needs_no_purpose(hotlist, hit):
     hotlist.clock.advance(hours=11, minutes=59, seconds=59)
     page = (await patrol(hotlist, "GET", "/v1/hits")).json()
     assert [one["hit_id"] for one in page["items"]] == [hit["hit_id"]]
@@ -60,7 +60,7 @@ async def test_a_fresh_hit_is_patrol_whatever_is_done_with_it(hotlist, hit):
 
 
 @pytest.mark.clause("468.4(a)/old-hits")
-async def test_an_older_hit_needs_a_purpose_whatever_is_done_with_it(hotlist, hit):
+async def test_an_older_hit_needs_a_purpose_for_every_act(hotlist, hit):
     hotlist.clock.advance(hours=12)
     assert (await patrol(hotlist, "GET", "/v1/hits")).json()["items"] == []
     await hotlist.announced(RecordsDisclosed)
@@ -85,7 +85,7 @@ async def test_an_older_hit_needs_a_purpose_whatever_is_done_with_it(hotlist, hi
 
 
 @pytest.mark.clause("468.4(a)/old-hits")
-async def test_a_late_hit_is_as_old_as_its_capture(hotlist):
+async def test_the_age_of_a_late_hit_counts_from_its_capture(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(ago_s=13 * 3600))
     assert (await patrol(hotlist, "GET", "/v1/hits?late=true")).json()["items"] == []
@@ -105,7 +105,7 @@ async def test_a_hit_whose_read_is_destroyed_needs_a_purpose(hotlist, hit):
 
 
 @pytest.mark.clause("468.4(a)/old-hits")
-async def test_what_one_may_not_see_does_not_exist_with_or_without_a_purpose(hotlist, hit):
+async def test_a_hit_of_another_agency_is_not_found_with_or_without_a_purpose(hotlist, hit):
     hotlist.clock.advance(hours=13)
     for method, path, body, _ in acts(hit):
         answer = await patrol(hotlist, method, path, body, ori="CA0999900")
@@ -113,7 +113,7 @@ async def test_what_one_may_not_see_does_not_exist_with_or_without_a_purpose(hot
 
 
 @pytest.mark.clause("468.4(a)/old-hits")
-async def test_a_stream_that_resumes_from_long_ago_shows_no_old_hits(hotlist, hit, streams):
+async def test_a_stream_that_resumes_late_sends_no_old_hits(hotlist, hit, streams):
     hotlist.clock.advance(hours=13)
     for purpose in (False, True):
         headers = hotlist.authority.headers(Permission.ALERT_RECEIVE, purpose=purpose)
@@ -125,7 +125,7 @@ async def test_a_stream_that_resumes_from_long_ago_shows_no_old_hits(hotlist, hi
 
 
 @pytest.mark.clause("468.4(a)/waiting")
-async def test_what_waits_is_counted_by_tier_without_a_purpose_or_a_plate(hotlist, hit):
+async def test_waiting_hits_are_counted_by_tier_without_a_purpose_or_a_plate(hotlist, hit):
     await hotlist.listed("7ABC128", source="federal")
     await hotlist.listed("7ABC129", kind="lost_plate")
     hotlist.clock.advance(hours=13)
@@ -144,7 +144,7 @@ async def test_what_waits_is_counted_by_tier_without_a_purpose_or_a_plate(hotlis
 
 
 @pytest.mark.clause("468.4(a)/plates-by-purpose")
-async def test_entries_and_lines_of_a_file_are_shown_for_a_purpose_alone(hotlist):
+async def test_list_entries_and_set_aside_lines_require_a_purpose(hotlist):
     list_id = await hotlist.list()
     rows = "".join(f"7ABC{n},CA,stolen_vehicle\n" for n in range(100, 140))
     await hotlist.upload(list_id, f"plate,state,record_kind\n{rows}7ABC-??-!!,CA,no_such\n")
@@ -169,7 +169,7 @@ async def test_entries_and_lines_of_a_file_are_shown_for_a_purpose_alone(hotlist
 
 @pytest.mark.clause("468.4(a)/purpose-opens")
 @pytest.mark.parametrize("kind", ["release", "audit"])
-async def test_the_entries_of_a_list_are_not_shown_for_a_purpose_of_another_kind(hotlist, kind):
+async def test_list_entries_are_refused_for_a_purpose_of_another_kind(hotlist, kind):
     list_id = await hotlist.listed("7ABC123")
     path = f"/v1/lists/{list_id}/entries/search"
 

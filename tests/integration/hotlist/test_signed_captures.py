@@ -47,7 +47,7 @@ async def see(hotlist, event: ReadsRecognised) -> None:
     await hotlist.handlers[ReadsRecognised]([event])
 
 
-async def test_a_listed_plate_out_of_a_signed_frame_raises_a_hit_where_the_camera_stands(listed):
+async def test_a_listed_plate_in_a_signed_frame_raises_a_hit_at_the_cameras_place(listed):
     frame = signed(a_frame(listed))
     await see(listed, recognised(frame))
     [hit] = await listed.hits()
@@ -55,7 +55,7 @@ async def test_a_listed_plate_out_of_a_signed_frame_raises_a_hit_where_the_camer
     assert hit["place"]["latitude"] == frame.place.latitude
 
 
-async def test_an_unsigned_or_forged_frame_raises_none(listed):
+async def test_an_unsigned_or_forged_frame_raises_no_hit(listed):
     frame = a_frame(listed)
     fine = signed(frame)
     moved = fine.signed.body.replace("39.93", "38.93")
@@ -73,7 +73,7 @@ async def test_an_unsigned_or_forged_frame_raises_none(listed):
     assert await listed.hits() == []
 
 
-async def test_recognition_cannot_pass_for_a_camera_that_reads_itself(listed):
+async def test_a_read_of_recognition_without_a_signed_capture_is_refused(listed):
     read = listed.read(source="recognition")
     with pytest.raises(CaptureRefused):
         await listed.handlers[ReadsRecorded](recorded(read))

@@ -21,7 +21,9 @@ def an_account(**changes):
 
 
 @pytest.mark.clause("468.3/assignment")
-async def test_an_account_is_made_with_who_whom_and_when(administrator, clock, published):
+async def test_a_created_account_is_published_with_its_creator_and_time(
+    administrator, clock, published
+):
     made = await administrator.post("/v1/accounts", **an_account())
     assert made.status_code == 201
     [event] = [e for e in await published(AccountChanged) if e.details["username"] == "j.rivera"]
@@ -70,7 +72,7 @@ FAULTY = [
 
 
 @pytest.mark.clause("468.3.1(a)/titles")
-async def test_what_may_not_be_is_refused_by_name_and_nothing_is_kept(administrator, waiting):
+async def test_an_invalid_account_is_refused_with_its_field_and_not_stored(administrator, waiting):
     before = len(await waiting())
     for changes, field in FAULTY:
         answer = await administrator.post("/v1/accounts", **an_account(**changes))
@@ -82,7 +84,7 @@ async def test_what_may_not_be_is_refused_by_name_and_nothing_is_kept(administra
 
 
 @pytest.mark.clause("468.3.1(a)/titles")
-async def test_a_requester_of_another_agency_holds_that_alone(hire):
+async def test_a_requester_of_another_agency_has_only_the_requester_permissions(hire):
     person = await hire("da.office", "agency_requester", title="Agency Requester", ori="CA0520013")
     me = (await person.get("/v1/me")).json()
     assert me["permissions"] == ["account:self", "release:download", "release:request"]
@@ -116,7 +118,7 @@ async def test_roles_that_exclude_each_other_are_refused_wherever_they_are_given
 
 
 @pytest.mark.clause("468.3/exclusive-roles")
-async def test_roles_that_do_not_exclude_each_other_go_together(administrator):
+async def test_compatible_roles_can_be_held_together(administrator):
     for username, roles in (
         ("one", ["officer", "investigator"]),
         ("two", ["custodian", "training_sergeant"]),
@@ -145,14 +147,14 @@ async def test_an_account_in_place_with_such_roles_is_announced_at_the_next_star
     assert (event.status, event.actor.name) == ("active", "identity")
 
 
-async def test_a_username_is_taken_whatever_its_case(administrator):
+async def test_usernames_are_unique_regardless_of_case(administrator):
     assert (await administrator.post("/v1/accounts", **an_account())).status_code == 201
     again = await administrator.post("/v1/accounts", **an_account(username="J.RIVERA"))
     assert (again.status_code, again.json()["field"]) == (409, "username")
 
 
 @pytest.mark.clause("468.3/assignment")
-async def test_nobody_administers_their_own_account(administrator, published):
+async def test_an_administrator_cannot_change_their_own_account(administrator, published):
     own = f"/v1/accounts/{administrator.account_id}"
     roles = ["alpr_administrator", "officer"]
     acts = [
@@ -193,7 +195,7 @@ async def test_only_an_administrator_manages_and_refusals_are_recorded(hire, pub
 
 
 @pytest.mark.clause("468.3/assignment")
-async def test_taking_a_role_away_ends_the_tokens_that_say_otherwise(
+async def test_removing_a_role_revokes_tokens_that_contain_it(
     hire, administrator, clock, published
 ):
     officer = await hire("o.seven", "officer", "investigator")
@@ -216,7 +218,7 @@ async def test_taking_a_role_away_ends_the_tokens_that_say_otherwise(
 
 
 @pytest.mark.clause("468.4(e)/entitlement")
-async def test_sources_are_entitlements_of_each_person(hire, administrator, published):
+async def test_entitlements_to_sources_are_set_for_each_person(hire, administrator, published):
     officer = await hire("o.seven", "officer", sources=("department",))
     path = f"/v1/accounts/{officer.account_id}/sources"
     changed = await administrator.put(path, sources=["state", "department", "federal"])

@@ -102,7 +102,7 @@ async def test_the_command_releases_the_last_administrator(
 
 
 @pytest.mark.clause("468.6(a)/break-glass")
-async def test_the_command_lets_nobody_in_whom_another_administrator_can(
+async def test_the_host_command_refuses_while_another_administrator_can_act(
     present, command, administrator, hire, published, clock, client
 ):
     other = await hire("s.lee", "alpr_administrator", title="Administration Sergeant")
@@ -141,7 +141,7 @@ async def test_the_command_lets_nobody_in_whom_another_administrator_can(
 
 
 @pytest.mark.clause("468.3/deliverer")
-async def test_the_command_delivers_only_while_nobody_else_can(
+async def test_the_host_command_delivers_an_invitation_only_while_no_other_person_can(
     present, command, administrator, client, clock, published
 ):
     def named(username, title, *roles):
@@ -175,14 +175,14 @@ async def test_the_command_says_what_is_wrong(command):
     assert "no such account" in err
 
 
-async def test_it_works_before_the_service_ever_ran(identity_settings, clock):
+async def test_bootstrap_works_before_the_first_start_of_the_service(identity_settings, clock):
     first = await bootstrap(identity_settings, username="chief.admin", name="Ada Min", clock=clock)
     assert first.username == "chief.admin"
     with pytest.raises(InternalFault, match="there is an ALPR administrator already"):
         await bootstrap(identity_settings, username="other", name="Other", clock=clock)
 
 
-async def test_only_one_of_two_at_once_succeeds(identity_settings, clock):
+async def test_only_one_of_several_concurrent_bootstraps_succeeds(identity_settings, clock):
     answers = await asyncio.gather(
         *(
             bootstrap(identity_settings, username=f"chief.{n}", name="Ada Min", clock=clock)
@@ -203,7 +203,7 @@ async def test_a_lapsed_invitation_is_renewed(identity_settings, app, client, cl
 
 
 @pytest.mark.clause("468.3.1(a)/titles")
-async def test_an_unauthorised_title_is_no_administrator(identity_settings, clock):
+async def test_bootstrap_refuses_an_unauthorised_title(identity_settings, clock):
     with pytest.raises(InvalidInput) as refused:
         await bootstrap(identity_settings, username="vol", name="V", title="Volunteer", clock=clock)
     assert refused.value.field == "title"

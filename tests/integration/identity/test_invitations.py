@@ -63,7 +63,7 @@ async def test_another_person_fetches_an_invitation_once_and_it_is_on_record(
 
 
 @pytest.mark.clause("468.3/deliverer")
-async def test_who_invited_or_is_invited_cannot_fetch_it(
+async def test_the_inviter_and_the_invited_person_cannot_fetch_an_invitation(
     administrator, second, sergeant, invited, as_owner, published, identity, handed_over
 ):
     await second.sign_in()
@@ -133,7 +133,7 @@ async def test_a_privileged_person_is_invited_anew_by_two(
 
 
 @pytest.mark.clause("468.3/two-to-reinvite")
-async def test_what_was_proposed_is_listed_for_administrators_until_it_is_approved_or_ends(
+async def test_a_proposed_invitation_is_listed_until_it_is_approved_or_expires(
     administrator, second, sergeant, hire, clock
 ):
     person = await hire("p.person", "auditor", title="Auditor")
@@ -170,7 +170,9 @@ async def test_what_was_proposed_is_listed_for_administrators_until_it_is_approv
 
 
 @pytest.mark.clause("468.3/two-to-reinvite")
-async def test_neither_of_the_two_delivers(administrator, second, hire, as_owner, identity):
+async def test_the_proposer_and_the_approver_cannot_deliver_the_invitation(
+    administrator, second, hire, as_owner, identity
+):
     person = await hire("p.person", "auditor", title="Auditor")
     path = f"/v1/accounts/{person.account_id}/invitation"
     for one, other in ((second, administrator), (administrator, second)):
@@ -187,7 +189,7 @@ async def test_neither_of_the_two_delivers(administrator, second, hire, as_owner
 
 
 @pytest.mark.clause("468.3/two-to-reinvite")
-async def test_nobody_approves_for_themselves_or_what_was_not_proposed_or_too_late(
+async def test_an_own_or_unproposed_or_expired_invitation_cannot_be_approved(
     administrator, second, hire, clock
 ):
     third = await hire("t.third", "alpr_administrator", title="Lieutenant")
@@ -218,7 +220,7 @@ async def enrol(client, clock, token, **headers):
 
 @pytest.mark.clause("468.3/deliverer")
 @pytest.mark.parametrize("who", ["administrator", "sergeant"])
-async def test_an_enrolment_from_the_browser_of_who_had_the_invitation_is_told(
+async def test_an_enrolment_from_the_inviters_or_deliverers_browser_is_recorded(
     administrator, sergeant, invited, client, clock, published, as_owner, who
 ):
     await sergeant.sign_in()
@@ -233,7 +235,7 @@ async def test_an_enrolment_from_the_browser_of_who_had_the_invitation_is_told(
 
 
 @pytest.mark.clause("468.3/deliverer")
-async def test_an_enrolment_from_the_address_is_told_within_the_hour_and_not_after(
+async def test_an_enrolment_from_the_deliverers_address_within_the_hour_is_recorded(
     administrator, sergeant, invited, client, clock, published, as_owner
 ):
     await sergeant.sign_in()
@@ -246,7 +248,7 @@ async def test_an_enrolment_from_the_address_is_told_within_the_hour_and_not_aft
 
 
 @pytest.mark.clause("468.3/deliverer")
-async def test_an_enrolment_elsewhere_or_later_tells_of_nobody(
+async def test_an_enrolment_from_elsewhere_or_after_the_hour_names_no_other_account(
     administrator, sergeant, invited, client, clock, published, as_owner
 ):
     await sergeant.sign_in()

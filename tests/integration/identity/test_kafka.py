@@ -84,7 +84,7 @@ def another_service(settings, objects, clock, repository):
 
 
 @pytest.mark.clause("468.6/separation")
-async def test_tokens_keys_and_revocations_travel_by_kafka(stack, clock):
+async def test_tokens_keys_and_revocations_reach_other_services_over_kafka(stack, clock):
     settings, (first, second, sample), identity = stack
     invited = await bootstrap(settings, username="chief.admin", name="Ada Min", clock=clock)
     chief = await Person(first, clock, "chief.admin").enrol(invited.invitation_token)

@@ -24,7 +24,7 @@ async def jwks(client):
     return answer.json()["keys"]
 
 
-async def test_public_keys_are_open_and_hold_no_private_half(client, published):
+async def test_public_keys_are_served_without_private_parts(client, published):
     [key] = await jwks(client)
     assert key.keys() == {"kid", "kty", "crv", "x", "y", "alg", "use"}
     assert (key["kty"], key["crv"], key["alg"]) == ("EC", "P-256", "ES256")
@@ -81,7 +81,7 @@ async def test_keys_rotate_by_themselves_after_thirty_days(identity, clock, clie
     assert await keys.rotate_when_due(identity) is not None
 
 
-async def test_a_start_publishes_again_what_still_verifies(
+async def test_a_start_publishes_again_all_keys_that_still_verify(
     app, identity, identity_settings, bus, objects, clock, runtime
 ):
     kid = await keys.rotate(identity)

@@ -32,7 +32,7 @@ def until(people, clock):
     return declare
 
 
-async def test_purposes_of_the_case_carry_the_release_and_no_others(
+async def test_a_limit_lift_applies_to_purposes_of_its_case_only(
     administrator, officer, hire, train, until, clock, published
 ):
     assert await until(officer) is None
@@ -56,7 +56,7 @@ async def test_purposes_of_the_case_carry_the_release_and_no_others(
     assert (listed["case_number"], listed["lifted_by"]) == ("26-001234", administrator.account_id)
 
 
-async def test_a_release_ends_by_itself(administrator, officer, until, clock):
+async def test_a_limit_lift_expires(administrator, officer, until, clock):
     await administrator.sign_in()
     assert (await administrator.post(lifts(officer), **CASE)).status_code == 201
     clock.advance(hours=24)
@@ -65,7 +65,9 @@ async def test_a_release_ends_by_itself(administrator, officer, until, clock):
 
 
 @pytest.mark.clause("468.3.1(d)/refusals")
-async def test_nobody_releases_themselves_or_without_the_right(administrator, officer, published):
+async def test_an_account_cannot_lift_its_own_limit_or_any_limit_without_the_permission(
+    administrator, officer, published
+):
     await administrator.sign_in()
     own = await administrator.post(lifts(administrator), **CASE)
     assert (own.status_code, own.json()["code"]) == (403, "own_account")
@@ -77,7 +79,7 @@ async def test_nobody_releases_themselves_or_without_the_right(administrator, of
     assert (await officer.post(lifts(officer), **CASE)).status_code == 403
 
 
-async def test_a_release_names_a_case_and_an_account_in_use(administrator, officer):
+async def test_a_limit_lift_needs_a_case_and_an_active_account(administrator, officer):
     await administrator.sign_in()
     vague = await administrator.post(lifts(officer), **CASE | {"case_number": "the case"})
     assert (vague.status_code, vague.json()["field"]) == (422, "case_number")

@@ -39,7 +39,9 @@ async def wrong_five_times(person, *, browser=None):
 
 
 @pytest.mark.clause("468.6(a)/known-browser")
-async def test_a_stranger_stops_neither_an_open_session_nor_a_known_browser(hire, clock, published):
+async def test_failures_of_strangers_block_neither_open_sessions_nor_known_browsers(
+    hire, clock, published
+):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
     assert await wrong_five_times(officer) == {401}
@@ -64,7 +66,7 @@ async def test_a_stranger_stops_neither_an_open_session_nor_a_known_browser(hire
 
 
 @pytest.mark.clause("468.6(a)/lock")
-async def test_no_number_of_addresses_gives_a_sixth_guess(hire, clock, app, identity):
+async def test_guesses_from_many_addresses_are_limited_to_five(hire, clock, app, identity):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
     for number in range(5):
@@ -86,7 +88,7 @@ async def test_no_number_of_addresses_gives_a_sixth_guess(hire, clock, app, iden
 
 
 @pytest.mark.clause("468.6(a)/known-browser")
-async def test_a_known_browser_has_five_of_its_own_and_is_then_forgotten(hire, clock):
+async def test_a_known_browser_has_five_attempts_and_then_loses_its_status(hire, clock):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
     stolen = officer.browser
@@ -99,7 +101,7 @@ async def test_a_known_browser_has_five_of_its_own_and_is_then_forgotten(hire, c
 
 
 @pytest.mark.clause("468.6(a)/known-browser")
-async def test_strangers_failures_leave_a_known_browser_its_five(hire, clock):
+async def test_failures_of_strangers_do_not_reduce_the_attempts_of_a_known_browser(hire, clock):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
     assert await wrong_five_times(officer) == {401}
@@ -109,7 +111,7 @@ async def test_strangers_failures_leave_a_known_browser_its_five(hire, clock):
 
 
 @pytest.mark.clause("468.6(a)/lock")
-async def test_the_owner_who_comes_in_gives_a_stranger_no_further_guesses(hire, clock):
+async def test_a_sign_in_of_the_owner_does_not_reset_the_count_of_strangers(hire, clock):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
     for _ in range(4):
@@ -121,7 +123,7 @@ async def test_the_owner_who_comes_in_gives_a_stranger_no_further_guesses(hire, 
 
 
 @pytest.mark.clause("468.6(a)/known-browser")
-async def test_a_browser_known_to_one_account_is_a_stranger_to_others(hire, clock):
+async def test_a_browser_known_to_one_account_is_unknown_to_others(hire, clock):
     officer = await hire("o.seven", "officer")
     other = await hire("o.eight", "officer")
     clock.advance(minutes=1)
@@ -148,7 +150,9 @@ async def test_an_account_that_an_administrator_locked_is_locked_everywhere(
 
 
 @pytest.mark.clause("468.6(a)/known-browser")
-async def test_who_enrols_anew_is_known_nowhere(hire, administrator, clock, handed_over):
+async def test_a_new_enrolment_forgets_earlier_known_browsers(
+    hire, administrator, clock, handed_over
+):
     officer = await hire("o.seven", "officer")
     stolen = officer.browser
     await administrator.sign_in()
@@ -163,7 +167,7 @@ async def test_who_enrols_anew_is_known_nowhere(hire, administrator, clock, hand
 
 
 @pytest.mark.clause("468.6(a)/known-browser")
-async def test_browsers_are_known_for_as_long_and_as_many_as_the_policy_says(
+async def test_browsers_are_known_for_the_time_and_number_of_the_policy(
     hire, clock, policy, identity
 ):
     officer = await hire("o.seven", "officer")
@@ -246,7 +250,7 @@ async def test_passwords_of_strangers_do_not_wait_before_those_of_known_browsers
 
 
 @pytest.mark.clause("468.6(a)/strangers")
-async def test_an_address_has_twenty_failed_sign_ins_at_once_and_all_others_are_counted(
+async def test_an_address_is_limited_to_twenty_failed_sign_ins_and_the_rest_is_counted(
     app, clock, runtime, published, queried_names
 ):
     body = {"username": "no.body", "password": WRONG, "totp": "000000"}
@@ -282,7 +286,7 @@ def queried_names(monkeypatch):
 
 
 @pytest.mark.clause("468.6(a)/strangers")
-async def test_a_hundred_strangers_hold_up_nobody_whose_address_has_not_failed(
+async def test_a_flood_from_a_hundred_addresses_does_not_delay_an_address_without_failures(
     hire, app, clock, queried_names, runtime, published
 ):
     officer = await hire("o.seven", "officer")
@@ -319,7 +323,7 @@ async def test_a_hundred_strangers_hold_up_nobody_whose_address_has_not_failed(
 
 
 @pytest.mark.clause("468.6(a)/code-twice")
-async def test_a_right_code_sent_six_times_at_once_opens_one_session_and_locks_nothing(
+async def test_a_right_code_sent_six_times_at_once_opens_one_session_and_locks_no_account(
     hire, clock, published
 ):
     officer = await hire("o.seven", "officer")
@@ -334,7 +338,7 @@ async def test_a_right_code_sent_six_times_at_once_opens_one_session_and_locks_n
 
 
 @pytest.mark.clause("468.6(a)/code-twice")
-async def test_a_used_code_with_a_wrong_password_counts(hire, clock):
+async def test_a_used_code_with_a_wrong_password_counts_as_a_failure(hire, clock):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
     code = officer.code()
@@ -376,7 +380,7 @@ async def test_a_changed_password_needs_both_factors_and_ends_all_sessions(hire,
 
 
 @pytest.mark.clause("468.6(a)/change-of-password")
-async def test_guesses_behind_a_session_are_failed_sign_ins_and_end_it(hire, clock, published):
+async def test_guesses_in_a_session_count_as_failed_sign_ins_and_end_it(hire, clock, published):
     officer = await hire("o.seven", "officer")
     elsewhere = officer.browser
     clock.advance(minutes=1)
@@ -392,7 +396,9 @@ async def test_guesses_behind_a_session_are_failed_sign_ins_and_end_it(hire, clo
 
 
 @pytest.mark.clause("468.6(a)/change-of-password")
-async def test_guesses_behind_a_session_gain_nothing_in_parallel(hire, clock, identity):
+async def test_parallel_guesses_in_a_session_do_not_exceed_the_limit_of_failures(
+    hire, clock, identity
+):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
     answers = await asyncio.gather(*(change(officer, current=f"guess {n}") for n in range(12)))
@@ -403,7 +409,9 @@ async def test_guesses_behind_a_session_gain_nothing_in_parallel(hire, clock, id
 
 
 @pytest.mark.clause("468.6(a)/code-twice")
-async def test_a_change_of_password_sent_twice_at_once_locks_nothing(hire, clock, identity):
+async def test_a_password_change_sent_several_times_at_once_counts_no_failure(
+    hire, clock, identity
+):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
     answers = await asyncio.gather(*(change(officer) for _ in range(6)))

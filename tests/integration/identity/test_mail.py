@@ -190,7 +190,7 @@ async def test_an_invitation_is_mailed_and_its_deliverer_does_not_see_it(
 
 
 @pytest.mark.clause("468.3/deliverer")
-async def test_what_the_server_does_not_take_is_not_delivered(
+async def test_an_invitation_that_the_mail_server_refuses_is_not_delivered(
     identity_settings, bus, objects, clock, people, mailing, mail_box, sergeant, path, published
 ):
     mail_box.refuses = True
@@ -207,7 +207,7 @@ async def test_what_the_server_does_not_take_is_not_delivered(
 
 
 @pytest.mark.clause("468.3/deliverer")
-async def test_a_server_that_nobody_certified_gets_nothing(
+async def test_a_mail_server_without_a_trusted_certificate_gets_no_mail(
     identity_settings, bus, objects, clock, people, mailing, mail_box, sergeant, path, monkeypatch
 ):
     monkeypatch.delenv("SSL_CERT_FILE")

@@ -31,7 +31,7 @@ def heard(published, identity, policy, clock):
 
 
 @pytest.mark.clause("468.7(b)/provisioners")
-async def test_creating_and_changing_makes_a_provisioner_and_locking_does_not(
+async def test_creating_or_changing_an_account_makes_a_provisioner_but_locking_does_not(
     administrator, colleague, hire, heard
 ):
     person = await hire("d.ruiz", "agency_requester", title="Agency Requester", ori="CA0520013")
@@ -65,7 +65,7 @@ async def test_creating_and_changing_makes_a_provisioner_and_locking_does_not(
         ("sources", {"sources": ["state"]}),
     ],
 )
-async def test_every_gift_makes_a_provisioner(colleague, hire, heard, act, body):
+async def test_every_assignment_of_rights_makes_a_provisioner(colleague, hire, heard, act, body):
     person = await hire("o.seven", "officer")
     answer = await colleague.put(f"/v1/accounts/{person.account_id}/{act}", **body)
     assert answer.status_code == 200, answer.text
@@ -73,7 +73,7 @@ async def test_every_gift_makes_a_provisioner(colleague, hire, heard, act, body)
 
 
 @pytest.mark.clause("468.7(b)/provisioners")
-async def test_of_an_account_from_before_they_come_from_the_topic_and_are_announced_at_start(
+async def test_provisioners_of_older_accounts_are_read_from_the_topic_and_announced_at_start(
     administrator, hire, identity, as_owner, published, heard
 ):
     person, other = await hire("o.seven", "officer"), await hire("o.eight", "officer")

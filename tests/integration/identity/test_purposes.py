@@ -11,7 +11,7 @@ __all__ = ["officer"]
 
 
 @pytest.mark.clause("468.4(a)/purpose")
-async def test_a_purpose_comes_back_as_a_token_bound_to_the_person(
+async def test_a_purpose_is_returned_as_a_token_bound_to_the_person(
     officer, people, clock, published
 ):
     scope = {
@@ -44,7 +44,7 @@ async def test_a_purpose_comes_back_as_a_token_bound_to_the_person(
 
 
 @pytest.mark.clause("468.3.1(d)/every-door")
-async def test_a_look_at_ones_purposes_is_on_record_with_their_plates(officer, published):
+async def test_listing_ones_purposes_is_recorded_with_their_plates(officer, published):
     declared = await officer.post("/v1/purposes", **a_purpose(scope={"plate": "7ABC123"}))
     await officer.post("/v1/purposes", **a_purpose())
     await officer.get("/v1/purposes")
@@ -64,7 +64,7 @@ FORBIDDEN = [
 
 @pytest.mark.clause("468.4(a)/prohibited")
 @pytest.mark.clause("468.3.1(d)/refusals")
-async def test_what_the_law_forbids_is_refused_by_name_and_recorded(officer, published):
+async def test_a_forbidden_purpose_is_refused_with_its_citation_and_recorded(officer, published):
     for kind, citation in FORBIDDEN:
         full = await officer.post("/v1/purposes", **a_purpose(kind=kind))
         bare = await officer.post("/v1/purposes", kind=kind)
@@ -134,7 +134,7 @@ NO_REASONS = [
 
 @pytest.mark.clause("468.4(a)/purpose")
 @pytest.mark.clause("468.3/purposes")
-async def test_what_is_no_reason_is_refused_by_field(officer, published):
+async def test_an_invalid_purpose_is_refused_with_its_field(officer, published):
     for changes, field in NO_REASONS:
         answer = await officer.post("/v1/purposes", **a_purpose(**changes))
         assert (answer.status_code, answer.json()["field"]) == (422, field), changes
@@ -143,7 +143,7 @@ async def test_what_is_no_reason_is_refused_by_field(officer, published):
     assert len(attempts) == len(NO_REASONS)  # refused, and still on record
 
 
-async def test_a_call_number_alone_will_do(officer):
+async def test_a_purpose_needs_only_a_call_number(officer):
     answer = await officer.post(
         "/v1/purposes", **a_purpose(case_number=None, call_number="C26-0099")
     )
@@ -161,7 +161,7 @@ async def test_a_purpose_too_long_for_a_header_is_refused(officer, published):
 
 
 @pytest.mark.clause("wall/plates-as-typed")
-async def test_a_letter_that_folds_into_others_narrows_no_purpose(officer):
+async def test_a_purpose_refuses_a_letter_that_folds_into_others(officer):
     for folded in FOLDED:
         refused = await officer.post("/v1/purposes", **a_purpose(scope={"plate": folded}))
         assert (refused.status_code, refused.json()["field"]) == (422, "body.scope.plate"), folded

@@ -78,7 +78,7 @@ def names(key, secret):
     return secret.startswith(MARK + bytes.fromhex(key_id(key)))
 
 
-async def test_everything_is_sealed_anew_and_everybody_works_on(
+async def test_a_rewrap_seals_every_secret_under_the_new_key_while_people_sign_in(
     hire, changed, published, sealed, client
 ):
     restart_with(changed, Vault(OLD))
@@ -107,7 +107,7 @@ async def test_everything_is_sealed_anew_and_everybody_works_on(
         assert (event.to_key, event.from_keys) == (key_id(NEW), {key_id(OLD): event.count})
 
 
-async def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
+async def test_an_interrupted_rewrap_continues_where_it_stopped(
     hire, changed, published, sealed, monkeypatch
 ):
     restart_with(changed, Vault(OLD))
@@ -146,7 +146,7 @@ async def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
     assert [event.count for event in await published(SecretsRewrapped)] == told
 
 
-async def test_two_runs_at_once_while_people_sign_in_seal_each_secret_once(
+async def test_concurrent_rewraps_seal_each_secret_once(
     hire, changed, published, sealed, monkeypatch
 ):
     restart_with(changed, Vault(OLD))
@@ -165,7 +165,7 @@ async def test_two_runs_at_once_while_people_sign_in_seal_each_secret_once(
     assert all(names(NEW, secret) for secret in (await sealed()).values())
 
 
-async def test_a_second_factor_that_is_made_meanwhile_is_not_lost(hire, changed, monkeypatch):
+async def test_a_second_factor_created_during_a_rewrap_is_not_lost(hire, changed, monkeypatch):
     restart_with(changed, Vault(OLD))
     officer = await hire("o.seven", "officer")
     restart_with(changed, Vault(NEW, [OLD]))
@@ -199,7 +199,9 @@ async def test_a_second_factor_that_is_made_meanwhile_is_not_lost(hire, changed,
     assert changed.vault.open(credential.totp_sealed, place) == b"another"
 
 
-async def test_without_a_key_that_is_needed_nothing_is_changed(hire, changed, published, sealed):
+async def test_a_rewrap_without_a_needed_key_is_refused_and_changes_no_secret(
+    hire, changed, published, sealed
+):
     restart_with(changed, Vault(OLD))
     await hire("o.seven", "officer")
     before = await sealed()
@@ -254,7 +256,7 @@ async def test_secrets_from_before_keys_had_ids_are_sealed_anew_too(
     await officer.sign_in()
 
 
-async def test_it_says_which_key_nothing_needs_any_more(hire, changed):
+async def test_the_usage_lists_keys_that_no_secret_needs(hire, changed):
     await hire("o.seven", "officer")
     before = await rewrap.usage(changed)
     assert before.counts[key_id(OLD)] > 0
@@ -265,7 +267,7 @@ async def test_it_says_which_key_nothing_needs_any_more(hire, changed):
     assert after.unused == [key_id(OLD)]
 
 
-async def test_the_command_does_it_and_shows_no_secret(
+async def test_the_rewrap_command_prints_no_secret(
     hire, identity, identity_settings, published, monkeypatch, capsys, caplog
 ):
     officer = await hire("o.seven", "officer")

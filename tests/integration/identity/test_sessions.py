@@ -51,7 +51,7 @@ async def test_thirty_idle_minutes_end_a_session(hire, clock, published):
 
 
 @pytest.mark.clause("468.6/idle")
-async def test_a_session_ends_after_a_shift_however_busy(hire, clock):
+async def test_a_session_ends_after_a_shift_even_if_it_is_used(hire, clock):
     officer = await hire("o.seven", "officer")
     for _ in range(28):
         clock.advance(minutes=25)
@@ -61,7 +61,7 @@ async def test_a_session_ends_after_a_shift_however_busy(hire, clock):
 
 
 @pytest.mark.clause("468.6/idle")
-async def test_housekeeping_closes_what_was_left_idle(hire, clock, identity, published):
+async def test_housekeeping_closes_idle_sessions(hire, clock, identity, published):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=31)
     assert await close_stale_sessions(identity) == 2  # the administrator's too
@@ -71,7 +71,7 @@ async def test_housekeeping_closes_what_was_left_idle(hire, clock, identity, pub
     assert {e.actor.person_id for e in closed} == {"system:identity"}
 
 
-async def test_an_access_token_lives_ten_minutes(hire, clock):
+async def test_an_access_token_is_valid_for_ten_minutes(hire, clock):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=9, seconds=59)
     assert (await officer.get("/v1/me")).status_code == 200
@@ -90,7 +90,9 @@ async def test_signing_out_ends_the_access_token(hire, clock, published):
 
 
 @pytest.mark.clause("468.6/separation")
-async def test_separation_ends_tokens_everywhere_at_once(hire, administrator, clock, published):
+async def test_a_separation_revokes_tokens_in_every_service_at_once(
+    hire, administrator, clock, published
+):
     officer = await hire("o.seven", "officer", sources=("state",))
     await administrator.sign_in()
     clock.advance(seconds=1)

@@ -93,7 +93,9 @@ async def test_a_link_works_over_the_loopback_address_of_ipv6(link, use, app):
 
 
 @pytest.mark.clause("468.3/set-up-link")
-async def test_a_link_is_dead_once_there_is_an_administrator(link, use, identity_settings, clock):
+async def test_a_set_up_link_is_invalid_once_an_administrator_exists(
+    link, use, identity_settings, clock
+):
     opened = await link()
     await bootstrap(identity_settings, username="other.admin", name="Otto Admin", clock=clock)
     assert refusal(await use(opened.token)) == (409, "set_up_done")
@@ -110,14 +112,14 @@ async def test_no_link_is_made_for_a_department_whose_administrator_is_locked(
 
 
 @pytest.mark.clause("468.3/set-up-link")
-async def test_a_wrong_token_is_refused_and_leaves_the_link(link, use):
+async def test_a_wrong_token_is_refused_and_the_link_stays_valid(link, use):
     opened = await link()
     assert refusal(await use("n" * 43)) == (401, "set_up_link_not_held")
     assert refusal(await use("n" * 43, "x")) == (422, "username_malformed")
     assert (await use(opened.token)).status_code == 200
 
 
-async def test_a_wrong_title_is_refused_and_leaves_the_link(link, use):
+async def test_a_wrong_title_is_refused_and_the_link_stays_valid(link, use):
     opened = await link()
     wrong = await use(opened.token, title="Mayor")
     assert refusal(wrong) == (422, "title_not_authorised")
@@ -133,7 +135,7 @@ async def test_a_later_link_replaces_the_former(link, use):
     assert (await use(later.token)).status_code == 200
 
 
-async def test_an_invitation_that_is_left_unused_lets_another_link_be_made(
+async def test_an_expired_invitation_allows_a_new_set_up_link(
     link, use, client, clock, identity_settings
 ):
     first = await use((await link()).token)

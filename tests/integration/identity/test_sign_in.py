@@ -30,9 +30,7 @@ async def test_a_person_enrols_signs_in_and_sees_themselves(hire, published):
 
 
 @pytest.mark.clause("468.6(a)/login")
-async def test_an_invitation_is_good_once_and_not_for_ever(
-    administrator, client, clock, handed_over
-):
+async def test_an_invitation_is_valid_once_and_expires(administrator, client, clock, handed_over):
     made = await administrator.post(
         "/v1/accounts",
         username="late.comer",
@@ -63,7 +61,7 @@ async def test_an_invitation_is_good_once_and_not_for_ever(
 
 
 @pytest.mark.clause("468.6/breached-passwords")
-async def test_weak_passwords_are_refused_and_nothing_is_kept(
+async def test_weak_passwords_are_refused_and_not_stored(
     administrator, client, identity, handed_over
 ):
     made = await administrator.post(
@@ -112,7 +110,7 @@ async def test_a_wrong_code_does_not_enrol(administrator, client, clock, handed_
 
 
 @pytest.mark.clause("468.6(a)/login")
-async def test_a_code_is_good_once(hire, clock):
+async def test_a_code_is_accepted_once(hire, clock):
     officer = await hire("o.seven", "officer")
     assert (await officer.try_sign_in()).status_code == 401  # `hire` used this code
     clock.advance(seconds=30)
@@ -198,7 +196,7 @@ async def test_guesses_in_parallel_lock_too(hire, clock, identity):
     assert account.sign_in_locked_at is not None
 
 
-async def test_a_flood_of_sign_ins_is_bounded_on_record_and_leaves_other_doors_open(
+async def test_a_flood_of_sign_ins_is_limited_and_counted_and_leaves_other_routes_available(
     hire, client, clock, published, runtime
 ):
     officer = await hire("o.seven", "officer")
@@ -218,7 +216,7 @@ async def test_a_flood_of_sign_ins_is_bounded_on_record_and_leaves_other_doors_o
     assert sum(e.count for e in counted) == 25 + 1
 
 
-async def test_refused_enrolments_are_counted_from_the_first(client, clock, published, runtime):
+async def test_refused_enrolments_are_counted(client, clock, published, runtime):
     body = {"invitation_token": "n2S4Yl0cV5b8mKQ1xT7dZr9uWj3fHgAe", "password": PASSWORD}
     for _ in range(3):
         assert (await client.post("/v1/enrolment", json=body)).status_code == 401
@@ -228,7 +226,7 @@ async def test_refused_enrolments_are_counted_from_the_first(client, clock, publ
     assert (counted.route, counted.count) == ("/v1/enrolment", 3)
 
 
-async def test_somebody_unknown_is_told_the_same_and_recorded_without_what_they_typed(
+async def test_an_unknown_username_gets_the_same_answer_and_is_not_recorded(
     hire, client, clock, published
 ):
     officer = await hire("o.seven", "officer")
@@ -245,7 +243,9 @@ async def test_somebody_unknown_is_told_the_same_and_recorded_without_what_they_
 
 
 @pytest.mark.clause("468.6/inactive")
-async def test_ninety_days_without_use_disable(hire, train, administrator, clock, published):
+async def test_an_account_unused_for_ninety_days_is_disabled(
+    hire, train, administrator, clock, published
+):
     officer = await hire("o.seven", "officer")
     dispatcher = await hire("d.one", "dispatcher", title="Dispatcher")
     await train(officer)
@@ -282,7 +282,7 @@ async def test_the_daily_task_disables_without_a_sign_in(hire, administrator, id
 
 
 @pytest.mark.clause("468.3.1(b)/training")
-async def test_who_lapsed_in_training_is_not_reinstated_before_retraining(
+async def test_an_account_with_lapsed_training_is_not_reinstated_before_retraining(
     hire, administrator, train, identity, clock
 ):
     officer = await hire("o.seven", "officer")

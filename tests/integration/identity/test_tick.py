@@ -169,7 +169,7 @@ async def knows(searching, officer):
 
 @pytest.mark.clause("wall/tick")
 @pytest.mark.clause("468.6/separation")
-async def test_who_is_separated_while_kafka_is_away_sees_nothing_after_five_seconds(kafka, stack):
+async def test_a_separated_person_loses_access_within_five_seconds_without_kafka(kafka, stack):
     own, identity, searching = stack
     chief, officer = await hired(own, identity)
     await knows(searching, officer)
@@ -201,7 +201,7 @@ async def test_who_is_separated_while_kafka_is_away_sees_nothing_after_five_seco
 
 
 @pytest.mark.clause("wall/keys")
-async def test_forged_keys_and_accounts_are_refused_and_put_on_record(kafka, stack):
+async def test_forged_keys_and_accounts_are_refused_and_recorded(kafka, stack):
     own, identity, searching = stack
     chief, officer = await hired(own, identity)
     await knows(searching, officer)
@@ -260,7 +260,7 @@ async def test_forged_keys_and_accounts_are_refused_and_put_on_record(kafka, sta
 
 
 @pytest.mark.clause("wall/keys")
-async def test_what_a_stolen_issuer_key_signs_is_put_on_record_and_ends_with_its_revocation(
+async def test_a_key_signed_by_a_stolen_issuer_key_is_recorded_and_ends_with_its_revocation(
     kafka, stack
 ):
     own, identity, searching = stack
@@ -288,7 +288,7 @@ async def test_what_a_stolen_issuer_key_signs_is_put_on_record_and_ends_with_its
 
 
 @pytest.mark.clause("wall/keys")
-async def test_a_key_that_ended_is_not_revived_by_its_event_of_before(kafka, stack):
+async def test_an_old_event_of_a_key_does_not_revive_it_after_its_end(kafka, stack):
     own, identity, searching = stack
     _, officer = await hired(own, identity)
     await knows(searching, officer)

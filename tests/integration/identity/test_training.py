@@ -77,7 +77,7 @@ async def test_access_begins_with_training_and_stops_the_moment_it_lapses(
 
 
 @pytest.mark.clause("468.8/training-records")
-async def test_nobody_records_their_own_training(hire):
+async def test_a_person_cannot_record_their_own_training(hire):
     sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
     answer = await sergeant.post(
         "/v1/training", account_id=sergeant.account_id, completed_on="2026-05-30"
@@ -164,7 +164,7 @@ async def test_refreshers_due_are_listed_soonest_first(hire, train, clock):
     assert fresh.username not in names
 
 
-async def test_a_search_in_another_service_carries_the_declared_purpose(hire, train, other):
+async def test_a_search_in_another_service_uses_the_declared_purpose(hire, train, other):
     officer, colleague = await hire("o.seven", "officer"), await hire("o.eight", "officer")
     await train(officer, colleague)
     declared = await officer.post(

@@ -43,7 +43,7 @@ async def test_a_frame_is_stored_then_announced_then_acknowledged(station, camer
 
 
 @pytest.mark.clause("wall/captures")
-async def test_a_capture_is_announced_as_signed_by_the_certified_key(station, camera):
+async def test_a_capture_is_published_with_a_signature_of_the_certified_key(station, camera):
     assert (await station.post_frame(camera, FRAME)).status_code == 202
     [event] = station.captures
     proof = event.signed
@@ -61,7 +61,7 @@ async def test_a_capture_is_announced_as_signed_by_the_certified_key(station, ca
     )
 
 
-async def test_a_receipt_says_on_how_many_brokers_the_event_lies(station, camera):
+async def test_a_receipt_names_the_number_of_brokers_with_the_event(station, camera):
     assert (await station.post_frame(camera, FRAME)).json()["copies"] == 1
     station.running.runtime.topics.copies = 2
     other = p.jpeg(112)
@@ -69,7 +69,7 @@ async def test_a_receipt_says_on_how_many_brokers_the_event_lies(station, camera
     assert (await station.post_reads(camera, [station.read()])).json()["copies"] == 2
 
 
-async def test_the_content_is_sniffed_and_what_it_is_called_is_not_believed(station, camera):
+async def test_the_image_type_is_detected_from_the_content_and_not_the_header(station, camera):
     for make, ending in ((p.jpeg, "jpg"), (p.png, "png"), (p.lossy_webp, "webp")):
         headers = {"Content-Type": "application/octet-stream"}
         answer = await station.post_frame(camera, make(), headers=headers)
@@ -120,7 +120,7 @@ async def test_one_moment_in_two_time_zones_is_one_capture(station, camera):
     assert len({event.capture_id for event in station.captures}) == 1
 
 
-async def test_time_and_place_come_by_header_or_form_as_well(station):
+async def test_time_and_place_are_accepted_in_headers_or_form_fields(station):
     camera = (await station.register(kind="vehicle"))["credential"]
     said = {"captured_at": "2026-06-01T11:59:00Z", "latitude": "40.5", "longitude": "-120.25"}
     headers = {f"X-{name.replace('_', '-')}": value for name, value in said.items()}
@@ -137,13 +137,13 @@ async def test_time_and_place_come_by_header_or_form_as_well(station):
     assert (place.latitude, place.longitude, place.heading_deg) == (40.5, -120.25, None)
 
 
-async def test_a_vehicle_without_a_place_has_none_invented(station):
+async def test_a_frame_from_a_vehicle_without_a_position_has_no_place(station):
     vehicle = (await station.register("Unit 12", kind="vehicle"))["credential"]
     await station.post_frame(vehicle, FRAME)
     assert station.captures[0].place is None
 
 
-async def test_basic_authentication_is_taken_from_cameras_that_know_no_other(station, camera):
+async def test_basic_authentication_is_accepted_from_cameras(station, camera):
     device, _, secret = camera.partition(".")
     basic = b64encode(f"{device}:{secret}".encode()).decode()
     answer = await station.post_frame("", FRAME, headers={"Authorization": f"Basic {basic}"})
@@ -170,7 +170,9 @@ FAULTS = [
 ]
 
 
-async def test_a_faulty_time_or_place_is_named_and_nothing_is_kept(station, camera):
+async def test_a_frame_with_a_faulty_time_or_place_is_refused_with_its_field_and_not_stored(
+    station, camera
+):
     for query, field, said in FAULTS:
         answer = await station.post_frame(camera, FRAME, params=query)
         assert answer.status_code == 422, query
@@ -180,7 +182,7 @@ async def test_a_faulty_time_or_place_is_named_and_nothing_is_kept(station, came
         assert station.stored_nothing(), query
 
 
-async def test_a_field_said_twice_and_differently_is_refused(station, camera):
+async def test_a_field_with_two_different_values_is_refused(station, camera):
     headers = {"X-Captured-At": "2026-06-01T11:00:00Z"}
     query = {"captured_at": "2026-06-01T11:00:01Z"}
     answer = await station.post_frame(camera, FRAME, headers=headers, params=query)
@@ -204,7 +206,7 @@ for name, whole in (("jpeg", FRAME), ("png", p.png()), ("webp", p.lossy_webp()))
         JUNK[f"{name} cut at {tenth}/10"] = (whole[: len(whole) * tenth // 10], 400)
 
 
-async def test_junk_is_refused_with_its_fault_and_nothing_is_kept(station, camera):
+async def test_an_invalid_image_is_refused_with_its_defect_and_not_stored(station, camera):
     for name, (data, status) in JUNK.items():
         answer = await station.post_frame(camera, data)
         assert answer.status_code == status, (name, answer.text)
@@ -225,7 +227,7 @@ async def pieces(data, sent, size=64 * 1024):
         yield data[start : start + size]
 
 
-async def test_a_frame_over_the_limit_is_refused_by_what_its_sender_says_of_it(station, camera):
+async def test_a_frame_over_the_limit_is_refused_by_its_declared_length(station, camera):
     headers = {"Content-Length": "25000001", "Authorization": f"Bearer {camera}"}
     sent = []
     answer = await station.client.post("/v1/captures", content=pieces(FRAME, sent), headers=headers)
@@ -261,7 +263,7 @@ async def test_a_form_over_the_limit_is_refused_while_it_streams(station, camera
     assert station.stored_nothing()
 
 
-async def test_more_than_this_process_can_hold_is_put_off(station, camera):
+async def test_a_frame_beyond_the_memory_limit_is_refused_with_a_retry_after(station, camera):
     in_flight = station.running.in_flight
     with in_flight.body() as held:
         held.add(in_flight._most_bytes - 10)
@@ -308,9 +310,7 @@ async def test_a_frame_under_a_content_encoding_is_refused(station, camera):
 
 
 @pytest.mark.clause("468.5/transfer")
-async def test_with_kafka_down_nothing_is_acknowledged_and_the_retry_is_the_same_capture(
-    station, camera
-):
+async def test_without_kafka_a_frame_is_refused_and_its_retry_is_the_same_capture(station, camera):
     station.bus.down = True
     refused = await station.post_frame(camera, FRAME)
     assert refused.status_code == 503
@@ -328,7 +328,7 @@ async def test_with_kafka_down_nothing_is_acknowledged_and_the_retry_is_the_same
 
 
 @pytest.mark.clause("468.5/transfer")
-async def test_with_the_object_store_down_nothing_is_announced(station, camera):
+async def test_without_the_object_store_a_frame_is_refused_and_not_published(station, camera):
     station.objects.down = True
     refused = await station.post_frame(camera, FRAME)
     assert refused.status_code == 503
@@ -346,7 +346,7 @@ class NoDatabase:
         raise Unavailable(Common.DATABASE_AWAY)
 
 
-async def test_with_postgres_down_cameras_with_a_clock_go_on(station, camera):
+async def test_without_postgres_frames_with_a_device_time_are_accepted(station, camera):
     whole, station.running.runtime.db = station.running.runtime.db, NoDatabase()
     query = {"captured_at": station.clock.now().isoformat()}
     assert (await station.post_frame(camera, FRAME, params=query)).status_code == 202
@@ -356,7 +356,7 @@ async def test_with_postgres_down_cameras_with_a_clock_go_on(station, camera):
     assert len(station.captures) == len(station.objects.stored) == 1
 
 
-async def test_a_body_that_does_not_arrive_is_given_up(station, camera):
+async def test_a_stalled_body_is_refused_after_the_timeout(station, camera):
     async def stalls():
         yield FRAME[:1000]
         await asyncio.Event().wait()
@@ -370,14 +370,14 @@ async def test_a_body_that_does_not_arrive_is_given_up(station, camera):
     assert station.stored_nothing()
 
 
-async def test_one_frame_from_twenty_hands_at_once_is_one_capture(station, camera):
+async def test_one_frame_sent_twenty_times_at_once_is_one_capture(station, camera):
     answers = await asyncio.gather(*[station.post_frame(camera, FRAME) for _ in range(20)])
     assert {answer.status_code for answer in answers} == {202}
     assert len({(e.capture_id, e.captured_at) for e in station.captures}) == 1
     assert len(station.objects.stored) == 1
 
 
-async def test_a_device_over_its_rate_is_told_when_to_come_again(station):
+async def test_a_device_over_its_rate_gets_a_retry_after(station):
     slow = (await station.register("Slow", frames_per_s=0.5))["credential"]
     statuses = [(await station.post_frame(slow, FRAME)).status_code for _ in range(6)]
     assert statuses == [202] * 5 + [429]
@@ -386,7 +386,7 @@ async def test_a_device_over_its_rate_is_told_when_to_come_again(station):
     assert answer.json()["status"] == 429
 
 
-async def test_random_bytes_are_never_our_fault(station):
+async def test_random_bytes_never_cause_a_server_error(station):
     credential = (await station.register("Fuzzed", frames_per_s=10_000))["credential"]
     rng = random.Random(20260601)
     starts = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBPVP8 ", b"--b\r\n"]
@@ -398,7 +398,7 @@ async def test_random_bytes_are_never_our_fault(station):
     assert station.stored_nothing()
 
 
-async def test_first_times_are_forgotten_once_records_are(station, camera):
+async def test_arrival_times_of_frames_are_deleted_after_their_records(station, camera):
     await station.post_frame(camera, FRAME)
     housekeeping = station.running.housekeeping
     assert await housekeeping.forget() == 0

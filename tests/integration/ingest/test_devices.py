@@ -20,7 +20,7 @@ async def changes(station):
     return station.bus.events(DeviceChanged)
 
 
-async def test_a_device_is_registered_and_its_credential_shown_once(station):
+async def test_a_device_is_registered_and_its_credential_is_returned_once(station):
     made = await station.register("  Main St, northbound ")
     device = made["device"]
     assert device["name"] == "Main St, northbound"
@@ -34,7 +34,7 @@ async def test_a_device_is_registered_and_its_credential_shown_once(station):
     assert seen.json() == listed.json()["items"][0] == device
 
 
-async def test_of_a_secret_only_its_hash_is_kept(station):
+async def test_only_the_hash_of_a_secret_is_stored(station):
     secret = (await station.register())["credential"].partition(".")[2]
     async with station.running.runtime.db.begin() as connection:
         tables = ("devices", "credentials", "outbox", "first_seen")
@@ -96,7 +96,7 @@ async def test_a_second_rotation_never_lengthens_the_life_of_an_old_credential(s
     assert (await station.post_frame(made["credential"], FRAME)).status_code == 401
 
 
-async def test_a_revoked_credential_is_refused_at_once_and_leaves_nothing(station):
+async def test_a_revoked_credential_is_refused_at_once_and_stores_no_frame(station):
     made = await station.register()
     path = f"/v1/devices/{made['device']['device_id']}"
     assert (await station.post_frame(made["credential"], FRAME)).status_code == 202
@@ -135,7 +135,7 @@ async def test_an_upload_begun_before_the_revocation_is_refused_after_it(station
 
 
 @pytest.mark.clause("468.5/place")
-async def test_a_fixed_camera_keeps_to_its_place_and_a_vehicle_goes_anywhere(station):
+async def test_a_fixed_camera_is_bound_to_its_place_and_a_vehicle_is_not(station):
     fixed = (await station.register())["credential"]
     near, far = (
         {"latitude": 39.9294, "longitude": -122.1792},
@@ -158,7 +158,7 @@ async def test_a_fixed_camera_keeps_to_its_place_and_a_vehicle_goes_anywhere(sta
     assert (await station.post_frame(vehicle, FRAME, params=paris)).status_code == 202
 
 
-async def test_a_reinstated_device_gets_a_new_credential_and_the_old_one_stays_dead(station):
+async def test_a_reinstated_device_gets_a_new_credential_and_the_old_one_stays_invalid(station):
     made = await station.register()
     path = f"/v1/devices/{made['device']['device_id']}"
     assert (
@@ -174,7 +174,7 @@ async def test_a_reinstated_device_gets_a_new_credential_and_the_old_one_stays_d
     None, "Bearer", "Bearer x", "Bearer .", "Digest abc", "Basic !!!", "Basic eDp5", "Bearer " + "9" * 500,
     "Bearer 7d7f0a3e-6a60-4a0c-9f43-0f6f1d1f3c55.", "Bearer 7d7f0a3e-6a60-4a0c-9f43-0f6f1d1f3c55.wrong",
 ])  # fmt: skip
-async def test_no_door_for_cameras_opens_without_a_credential_that_holds(station, header):
+async def test_a_camera_route_refuses_a_request_without_a_valid_credential(station, header):
     headers = {"Authorization": header} if header else {}
     for path in ("/v1/captures", "/v1/reads"):
         answer = await station.client.post(path, content=FRAME, headers=headers)
@@ -183,7 +183,7 @@ async def test_no_door_for_cameras_opens_without_a_credential_that_holds(station
     assert station.stored_nothing()
 
 
-async def test_a_flood_at_the_cameras_doors_is_counted_whole_and_stops_no_camera(station, camera):
+async def test_a_flood_at_the_camera_routes_is_counted_and_stops_no_camera(station, camera):
     await station.running.runtime.relay.drain()
     station.bus.records.clear()  # the counts of earlier tests at their end
     refusals = station.running.runtime.refusals
@@ -206,13 +206,13 @@ async def test_a_flood_at_the_cameras_doors_is_counted_whole_and_stops_no_camera
     assert [a for a in station.bus.events(AccessAttempted) if not a.allowed] == []
 
 
-async def test_one_devices_secret_does_not_open_another(station):
+async def test_the_secret_of_one_device_is_refused_for_another(station):
     one, other = await station.register("One"), await station.register("Other")
     mixed = other["device"]["device_id"] + "." + one["credential"].partition(".")[2]
     assert (await station.post_frame(mixed, FRAME)).status_code == 401
 
 
-async def test_an_officers_token_is_no_device_credential(station):
+async def test_an_officers_token_is_not_accepted_as_a_device_credential(station):
     headers = station.authority.headers()
     answer = await station.client.post("/v1/captures", content=FRAME, headers=headers)
     assert answer.status_code == 401
@@ -255,7 +255,7 @@ async def test_an_invalid_device_is_refused_by_field_and_not_kept(station):
     assert await changes(station) == []
 
 
-async def test_a_name_is_taken_once_whatever_its_capitals(station):
+async def test_device_names_are_unique_regardless_of_case(station):
     device = (await station.register("Main St"))["device"]["device_id"]
     body = {"name": "MAIN ST", "kind": "vehicle"}
     taken = await station.admin("POST", "/v1/devices", body)
@@ -268,7 +268,7 @@ async def test_a_name_is_taken_once_whatever_its_capitals(station):
     ).status_code == 200
 
 
-async def test_a_device_that_is_not_there_is_404(station):
+async def test_an_unknown_device_is_404(station):
     path = "/v1/devices/7d7f0a3e-6a60-4a0c-9f43-0f6f1d1f3c55"
     assert (await station.admin("GET", path)).status_code == 404
     assert (await station.admin("PATCH", path, {"name": "x"})).status_code == 404
@@ -290,7 +290,7 @@ async def test_devices_are_listed_by_name_page_by_page(station):
     assert rest["next"] is None
 
 
-async def test_a_changed_place_and_rate_hold_for_the_next_frame(station):
+async def test_a_changed_place_applies_to_the_next_frame(station):
     made = await station.register()
     path = f"/v1/devices/{made['device']['device_id']}"
     place = {"latitude": 1.5, "longitude": 2.5}
@@ -299,7 +299,7 @@ async def test_a_changed_place_and_rate_hold_for_the_next_frame(station):
     assert station.captures[0].place.longitude == 2.5
 
 
-async def test_when_a_device_was_last_seen_is_written_down_later_and_never_goes_back(station):
+async def test_the_last_seen_time_of_a_device_is_stored_with_a_delay_and_never_decreases(station):
     made = await station.register()
     path = f"/v1/devices/{made['device']['device_id']}"
     await station.post_frame(made["credential"], FRAME)

@@ -36,7 +36,7 @@ CASES = {
 
 @pytest.mark.clause("468.5/late")
 @pytest.mark.parametrize(("device", "age_s", "late"), CASES.values(), ids=CASES)
-async def test_a_read_and_a_frame_are_late_by_how_long_their_device_may_keep_them_back(
+async def test_reads_and_frames_older_than_their_device_may_keep_them_are_late(
     station, device, age_s, late
 ):
     camera = (await station.register(**device))["credential"]
@@ -53,7 +53,7 @@ async def test_a_read_and_a_frame_are_late_by_how_long_their_device_may_keep_the
 
 
 @pytest.mark.clause("468.5/late")
-async def test_the_policy_of_today_bounds_what_a_device_was_registered_with(
+async def test_the_current_policy_limits_the_buffer_time_of_older_devices(
     ingest_settings, bus, objects, clock, authority, policy, station
 ):
     made = await station.register(kind="vehicle")
@@ -72,7 +72,7 @@ async def test_the_policy_of_today_bounds_what_a_device_was_registered_with(
 
 
 @pytest.mark.clause("468.5/late")
-async def test_a_device_may_keep_back_what_the_policy_allows_its_kind_and_no_more(station):
+async def test_a_device_may_buffer_for_at_most_the_policys_time_for_its_kind(station):
     fixed, vehicle = await station.register(), await station.register("Unit 12", kind="vehicle")
     assert (fixed["device"]["may_buffer_h"], vehicle["device"]["may_buffer_h"]) == (0, 72)
     body = {"name": "Unit 13", "kind": "vehicle", "may_buffer_h": 72.5}
@@ -102,7 +102,7 @@ async def wide(ingest_settings, bus, objects, clock, authority, policy):
 
 @pytest.mark.clause("468.5/one-validation")
 @pytest.mark.parametrize("changes", BAD_READS.values(), ids=BAD_READS)
-async def test_ingest_gives_no_receipt_for_what_hotlist_and_retention_put_aside(
+async def test_ingest_refuses_every_read_that_hotlist_and_retention_would_dead_letter(
     station, wide, changes
 ):
     """The same table as hotlist's (test_hits.py) and retention's (test_storing.py)."""
@@ -115,7 +115,7 @@ async def test_ingest_gives_no_receipt_for_what_hotlist_and_retention_put_aside(
 
 
 @pytest.mark.clause("468.5/one-validation")
-async def test_a_frame_of_no_sane_time_gets_no_receipt(station, wide):
+async def test_a_frame_with_an_implausible_time_is_refused(station, wide):
     camera = (await station.register(kind="vehicle"))["credential"]
     for at in ("1970-01-01T00:00:00Z", (wide.clock.now() + timedelta(days=2)).isoformat()):
         answer = await wide.post_frame(camera, p.jpeg(), params={"captured_at": at})
@@ -124,7 +124,7 @@ async def test_a_frame_of_no_sane_time_gets_no_receipt(station, wide):
 
 
 @pytest.mark.clause("468.5/one-validation")
-async def test_the_read_that_others_would_put_aside_is_named_by_its_place(station, wide):
+async def test_a_read_that_other_services_would_dead_letter_is_named_by_its_index(station, wide):
     camera = (await station.register(kind="vehicle"))["credential"]
     ahead = (wide.clock.now() + timedelta(days=2)).isoformat()
     reads = [wide.read(1), wide.read(1), wide.read(2, captured_at=ahead)]
@@ -133,7 +133,7 @@ async def test_the_read_that_others_would_put_aside_is_named_by_its_place(statio
 
 
 @pytest.mark.clause("468.5/one-validation")
-async def test_whatever_ingest_takes_of_an_odd_plate_is_a_plate_to_all(station, camera):
+async def test_an_odd_plate_that_ingest_accepts_is_a_valid_plate_everywhere(station, camera):
     for plate in BAD_PLATES:
         answer = await station.post_reads(camera, [station.read(plate=plate)])
         assert answer.status_code in (202, 422)
@@ -143,7 +143,7 @@ async def test_whatever_ingest_takes_of_an_odd_plate_is_a_plate_to_all(station, 
 
 
 @pytest.mark.clause("468.5/live-first")
-async def test_what_is_no_longer_live_goes_to_topics_of_its_own_though_its_vehicle_may_send_it(
+async def test_reads_and_captures_that_are_no_longer_live_go_to_their_own_topics(
     station,
 ):
     """A vehicle's spool after hours without a line must not stand before live reads."""

@@ -66,7 +66,7 @@ async def test_replicas_and_restarts_have_the_same_secrets_for_every_month_that_
 
 
 @pytest.mark.clause("wall/keyed-ids")
-async def test_no_secret_lies_open_in_the_database(station):
+async def test_no_month_secret_is_readable_in_the_database(station):
     secret = station.running.secrets.secret(station.clock.now())
     rows = await fetch(station, "SELECT sealed FROM month_secrets")
     assert rows
@@ -87,7 +87,9 @@ async def test_a_sealed_secret_cannot_be_moved_to_another_month(station):
         await a_replica(station).load()
 
 
-async def test_the_key_encryption_key_changes_and_the_secrets_stay(station, ingest_settings):
+async def test_month_secrets_stay_the_same_when_the_key_encryption_key_changes(
+    station, ingest_settings
+):
     known = station.running.secrets.secret(station.clock.now())
     changed = Settings(
         **ingest_settings.model_dump(exclude={"ingest_id_key", "ingest_other_id_keys"}),
@@ -102,7 +104,7 @@ async def test_the_key_encryption_key_changes_and_the_secrets_stay(station, inge
 
 
 @pytest.mark.clause("wall/keyed-ids")
-async def test_reads_are_taken_on_while_postgres_is_away(station, camera, monkeypatch):
+async def test_reads_are_accepted_while_postgres_is_unavailable(station, camera, monkeypatch):
     parts = station.running
 
     def refuse(*arguments):
@@ -124,7 +126,7 @@ async def test_reads_are_taken_on_while_postgres_is_away(station, camera, monkey
         (datetime(2025, 4, 30, 23, 59, 59, tzinfo=UTC), False),
     ],
 )
-async def test_a_secret_is_destroyed_with_the_last_of_its_months_records_and_not_before(
+async def test_a_month_secret_is_destroyed_only_with_the_last_record_of_its_month(
     station, before, gone
 ):
     april = datetime(2025, 4, 28, tzinfo=UTC)
@@ -154,7 +156,7 @@ async def test_a_purge_below_the_legal_floor_destroys_no_secret(station):
     assert await fetch(station, "SELECT 1 FROM month_secrets WHERE sealed IS NULL") == []
 
 
-async def test_a_purge_takes_along_when_frames_without_a_time_came(station, camera):
+async def test_a_purge_deletes_the_arrival_times_of_frames_without_a_time(station, camera):
     assert (await station.post_frame(camera, FRAME)).status_code == 202
     came = station.clock.now()
     station.clock.advance(days=500)

@@ -14,7 +14,7 @@ from shared.events import ReadsRecorded
 from shared.testing.reads import FOLDED
 
 
-async def test_a_batch_is_announced_whole_then_acknowledged(station, camera):
+async def test_a_batch_is_published_completely_before_it_is_acknowledged(station, camera):
     body = json.dumps([station.read(n) for n in range(3)]).encode()
     answer = await station.post_reads(camera, body)
     assert answer.status_code == 202, answer.text
@@ -31,7 +31,7 @@ async def test_a_batch_is_announced_whole_then_acknowledged(station, camera):
     assert event.capture_id is None
 
 
-async def test_the_reads_of_a_post_are_one_record_of_their_device_up_to_250(station, camera):
+async def test_the_reads_of_a_request_are_published_in_records_of_up_to_250(station, camera):
     for count, records in ((1, [1]), (250, [250]), (501, [250, 250, 1])):
         station.bus.records.clear()
         await station.post_reads(camera, [station.read(n) for n in range(count)])
@@ -41,7 +41,7 @@ async def test_the_reads_of_a_post_are_one_record_of_their_device_up_to_250(stat
         assert all(read.place is None for event in events for read in event.reads), "once"
 
 
-async def test_a_record_has_the_cameras_own_id_and_the_time_as_it_wrote_it(station, camera):
+async def test_a_read_keeps_the_cameras_own_id_and_original_time(station, camera):
     canonical, own = "2026-06-01T11:59:00.500000Z", "2026-06-01T04:59:00.5-07:00"
     await station.post_reads(
         camera, [station.read(1, captured_at=canonical), station.read(2, captured_at=own)]
@@ -98,7 +98,7 @@ async def test_the_plate_comes_first_then_each_other_once_by_its_probability(sta
     ]
 
 
-async def test_ndjson_is_taken_as_well_and_means_the_same(station, camera):
+async def test_ndjson_is_accepted_and_gives_the_same_ids(station, camera):
     reads = [station.read(n) for n in range(3)]
     lines = b"\n".join(json.dumps(read).encode() for read in reads) + b"\n"
     one = await station.post_reads(
@@ -109,7 +109,7 @@ async def test_ndjson_is_taken_as_well_and_means_the_same(station, camera):
 
 
 @pytest.mark.clause("468.5/transfer")
-async def test_a_batch_sent_again_has_the_same_ids_as_has_a_part_of_it(station, camera):
+async def test_a_resent_batch_or_part_of_it_has_the_same_ids(station, camera):
     reads = [station.read(n, **({"source_id": None} if n % 2 else {})) for n in range(10)]
     first = (await station.post_reads(camera, reads)).json()["read_ids"]
     station.clock.advance(days=3)
@@ -119,7 +119,7 @@ async def test_a_batch_sent_again_has_the_same_ids_as_has_a_part_of_it(station, 
     assert {str(read.read_id) for read in station.reads} == set(first)
 
 
-async def test_the_moment_is_kept_and_the_id_is_of_how_the_device_wrote_it(station, camera):
+async def test_the_id_of_a_read_depends_on_the_time_as_the_device_wrote_it(station, camera):
     times = (
         "2026-06-01T11:00:00Z",
         "2026-06-01T04:00:00-07:00",
@@ -133,7 +133,7 @@ async def test_the_moment_is_kept_and_the_id_is_of_how_the_device_wrote_it(stati
     assert len({event.captured_at for event in station.reads}) == 1
 
 
-async def test_a_camera_that_counts_from_one_again_loses_no_read(station, camera):
+async def test_a_camera_that_restarts_its_numbering_loses_no_read(station, camera):
     for at in ("2026-06-01T11:00:00Z", "2026-06-01T11:30:00Z"):
         await station.post_reads(camera, [station.read(1, captured_at=at)])
     assert len({event.read_id for event in station.reads}) == 2
@@ -172,7 +172,7 @@ async def test_reads_that_contradict_each_other_are_both_kept(station, camera, t
     assert {event.plate for event in station.reads} == {"7ABC001", "1HOT002"}
 
 
-async def test_one_read_told_in_two_ways_is_refused(station, camera):
+async def test_two_different_reads_with_one_source_id_are_refused(station, camera):
     answer = await station.post_reads(camera, [station.read(1), station.read(1, model="other")])
     assert answer.status_code == 422
     assert (answer.json()["params"]["index"], answer.json()["field"]) == (1, "source_id")
@@ -180,7 +180,7 @@ async def test_one_read_told_in_two_ways_is_refused(station, camera):
 
 
 @pytest.mark.clause("468.5/transfer")
-async def test_ten_thousand_reads_are_taken_at_once(station, camera):
+async def test_ten_thousand_reads_are_accepted_in_one_request(station, camera):
     reads = [station.read(n) for n in range(10_000)]
     body = gzip.compress(json.dumps(reads).encode(), 1)
     answer = await station.post_reads(camera, body, Content_Encoding="gzip")
@@ -190,7 +190,7 @@ async def test_ten_thousand_reads_are_taken_at_once(station, camera):
     assert len({event.read_id for event in station.reads}) == 10_000
 
 
-async def test_ids_of_a_large_batch_are_given_when_asked_for(station, camera):
+async def test_ids_of_a_large_batch_are_returned_on_request(station, camera):
     reads = [station.read(n) for n in range(101)]
     assert "read_ids" not in (await station.post_reads(camera, reads)).json()
     asked = await station.post_reads(camera, reads, query="?ids=true")
@@ -282,7 +282,7 @@ async def test_a_faulty_line_is_named_by_its_place(station, camera):
 
 
 @pytest.mark.clause("468.5/transfer")
-async def test_a_half_bad_batch_of_thousands_is_refused_whole(station, camera):
+async def test_a_batch_of_thousands_that_is_half_bad_is_refused_completely(station, camera):
     reads = [station.read(n) for n in range(10_000)]
     for read in reads[5_000:]:
         read["confidence"] = 2
@@ -314,7 +314,7 @@ BODIES = {
 }  # fmt: skip
 
 
-async def test_a_body_that_is_no_batch_is_refused_by_its_fault(station, camera):
+async def test_a_body_that_is_not_a_batch_is_refused_with_its_fault(station, camera):
     for name, (body, headers, status, code) in BODIES.items():
         answer = await station.post_reads(camera, body, **headers)
         assert (answer.status_code, answer.json()["code"]) == (status, code), (name, answer.text)
@@ -349,7 +349,7 @@ async def test_more_reads_than_a_batch_may_have_are_refused(station, camera):
 
 
 @pytest.mark.clause("468.5/resumable")
-async def test_an_upload_that_is_cut_leaves_nothing_and_goes_on_from_any_place(station, camera):
+async def test_an_interrupted_upload_stores_no_read_and_can_resume_anywhere(station, camera):
     reads = [station.read(n) for n in range(40)]
     lines = [json.dumps(read).encode() + b"\n" for read in reads]
 
@@ -387,7 +387,7 @@ async def test_with_kafka_down_the_retry_has_the_same_ids(station, camera):
     assert again["read_ids"] == receipt["read_ids"]
 
 
-async def test_a_device_over_its_rate_pays_a_large_batch_off_before_the_next(station):
+async def test_a_device_over_its_rate_waits_for_a_large_batch_to_be_paid_off(station):
     slow = (await station.register("Slow", reads_per_s=100))["credential"]
     reads = [station.read(n) for n in range(3_000)]
     assert (await station.post_reads(slow, reads)).status_code == 202
@@ -397,7 +397,7 @@ async def test_a_device_over_its_rate_pays_a_large_batch_off_before_the_next(sta
     assert 10 <= int(answer.headers["retry-after"]) <= 21
 
 
-async def test_random_bodies_are_never_our_fault(station):
+async def test_random_bodies_never_cause_a_server_error(station):
     credential = (await station.register("Fuzzed", reads_per_s=100_000))["credential"]
     rng = random.Random(20260601)
     whole = json.dumps([station.read(n) for n in range(3)]).encode()
@@ -415,7 +415,7 @@ async def test_random_bodies_are_never_our_fault(station):
 
 
 @pytest.mark.clause("wall/plates-as-typed")
-async def test_a_letter_that_folds_into_others_is_refused_and_nothing_is_kept(station, camera):
+async def test_a_letter_that_folds_into_others_is_refused_and_not_stored(station, camera):
     for folded in FOLDED:
         answer = await station.post_reads(camera, [station.read(plate=folded)])
         assert (answer.status_code, answer.json()["field"]) == (422, "plate"), folded

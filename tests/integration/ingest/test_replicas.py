@@ -54,13 +54,13 @@ async def running(settings, clock, authority: TestAuthority, policy):
             yield Station(app, client, None, None, clock, authority)
 
 
-async def test_a_credential_issued_by_one_is_taken_by_the_other_at_once(two):
+async def test_a_credential_issued_by_one_replica_is_accepted_by_the_other_at_once(two):
     one, other = two
     made = await one.register()
     assert (await other.post_frame(made["credential"], FRAME)).status_code == 202
 
 
-async def test_a_credential_revoked_at_one_is_refused_by_the_other_when_the_event_comes(two):
+async def test_a_credential_revoked_at_one_replica_is_refused_by_the_other_after_the_event(two):
     one, other = two
     made = await one.register()
     credential = made["credential"]
@@ -75,7 +75,9 @@ async def test_a_credential_revoked_at_one_is_refused_by_the_other_when_the_even
     await eventually(refused, within_s=5)
 
 
-async def test_what_was_acknowledged_is_in_kafka_and_in_the_folder(two, broker, kafka_settings):
+async def test_acknowledged_frames_and_reads_are_in_kafka_and_in_the_folder(
+    two, broker, kafka_settings
+):
     one, _ = two
     made = await one.register(reads_per_s=10_000)
     credential = made["credential"]

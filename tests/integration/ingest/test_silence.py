@@ -22,7 +22,7 @@ def silenced(station):
 
 
 @pytest.mark.clause("468.3.1(c)/device-silence")
-async def test_each_silence_is_told_once_and_a_new_one_again(station, silenced):
+async def test_each_silence_of_a_device_is_announced_once(station, silenced):
     credential = (await station.register())["credential"]
     await station.post_frame(credential, p.jpeg())
     heard_at = station.clock.now()
@@ -40,7 +40,9 @@ async def test_each_silence_is_told_once_and_a_new_one_again(station, silenced):
     assert len(await silenced()) == 1
 
 
-async def test_one_that_never_spoke_counts_from_its_registration(station, silenced):
+async def test_the_silence_of_a_camera_that_never_sent_counts_from_its_registration(
+    station, silenced
+):
     await station.register()
     registered_at = station.clock.now()
     station.clock.advance(hours=AFTER_HOURS, seconds=1)
@@ -48,7 +50,7 @@ async def test_one_that_never_spoke_counts_from_its_registration(station, silenc
     assert told.last_heard_at == registered_at
 
 
-async def test_a_vehicle_and_a_revoked_camera_may_be_silent(station, silenced):
+async def test_vehicles_and_revoked_cameras_raise_no_silence(station, silenced):
     await station.register("Patrol 12", kind="vehicle")
     device = (await station.register())["device"]["device_id"]
     await station.admin("POST", f"/v1/devices/{device}/revocation", {"reason": "taken down"})

@@ -151,7 +151,7 @@ async def spend(day):
 
 
 @pytest.mark.clause("468.4(a)/insider")
-async def test_an_insider_of_each_role_stays_within_the_limits_and_on_record(here):
+async def test_an_insider_of_each_role_stays_within_the_limits_and_is_recorded(here):
     asked = ASKED.split(",") if ASKED else SMOKE_ROLES
     roles = [role for role in here.policy.roles if ASKED == "all" or role in asked]
     assert roles, f"roles are: {', '.join(here.policy.roles)}"

@@ -36,13 +36,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         yield plane
 
 
-def test_the_server_is_of_the_oldest_version_that_the_files_are_for(cluster: ControlPlane) -> None:
+def test_the_test_cluster_has_the_oldest_supported_kubernetes_version(
+    cluster: ControlPlane,
+) -> None:
     said = json.loads(cluster.kubectl("version", "--output=json").stdout)["serverVersion"]
     assert said["gitVersion"] == VERSION
     assert f"{said['major']}.{said['minor']}" == KUBERNETES
 
 
-def test_the_whole_overlay_is_taken_without_a_warning_and_again_without_a_change(
+def test_the_overlay_applies_without_warnings_and_then_has_no_diff(
     cluster: ControlPlane,
 ) -> None:
     applied = cluster.kubectl(*STRICTLY, "--kustomize", str(OVERLAY))
@@ -52,7 +54,7 @@ def test_the_whole_overlay_is_taken_without_a_warning_and_again_without_a_change
     assert (again.returncode, again.stdout) == (0, ""), again.stderr
 
 
-def test_the_kafka_users_are_taken_each_with_its_rules(cluster: ControlPlane) -> None:
+def test_the_cluster_accepts_every_kafka_user_with_its_acls(cluster: ControlPlane) -> None:
     applied = cluster.kubectl(*STRICTLY, "--namespace", NAMESPACE, "--filename", str(USERS))
     assert (applied.returncode, applied.stderr) == (0, "")
     wanted = {u["metadata"]["name"]: u["spec"] for u in yaml.safe_load_all(USERS.read_text())}
@@ -78,7 +80,7 @@ def tried(cluster: ControlPlane, resource: dict[str, Any]) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(("kind", "name"), PODS)
-def test_pod_security_takes_every_pod_and_refuses_it_with_one_right_more(
+def test_pod_security_accepts_every_pod_and_refuses_privilege_escalation(
     cluster: ControlPlane, kind: str, name: str
 ) -> None:
     made = cluster.kubectl(*STRICTLY, "--kustomize", str(OVERLAY))  # its service account, too

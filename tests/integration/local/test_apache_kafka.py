@@ -82,7 +82,7 @@ def test_the_command_serves_until_asked_to_stop_and_ends_with_0(tmp_path: Path) 
     assert not speaks_kafka(port)
 
 
-async def test_the_whole_stack_runs_on_it(kafka: ApacheKafka) -> None:
+async def test_the_whole_stack_runs_on_apache_kafka(kafka: ApacheKafka) -> None:
     on_apache = {"KAFKA_BOOTSTRAP": kafka.bootstrap}
     with (
         tempfile.TemporaryDirectory(prefix="plateward-") as name,

@@ -98,7 +98,7 @@ async def test_trimming_stops_at_the_slowest_service(
     assert await trimmer.trim(admin) == 0
 
 
-async def test_nothing_is_trimmed_before_every_service_has_committed(
+async def test_no_record_is_trimmed_before_every_service_has_committed(
     broker: Broker, admin: AIOKafkaAdminClient
 ) -> None:
     await admin.create_topics([NewTopic("t", 1, 1)])
@@ -122,14 +122,14 @@ async def test_topics_that_are_not_named_are_left_alone(
     assert await stored_values(broker, "t") == []
 
 
-def test_a_taken_port_is_reported_with_the_brokers_own_words(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_with_the_brokers_own_words(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(LocalError, match="the broker ended at start"):
             Broker(tmp_path, port=port).start()
 
 
-def test_a_port_that_does_not_answer_is_not_a_broker() -> None:
+def test_a_port_that_does_not_answer_is_not_recognised_as_a_broker() -> None:
     assert not speaks_kafka(free_port())
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, never answers
         assert not speaks_kafka(silent.getsockname()[1])

@@ -59,7 +59,9 @@ async def test_committed_data_survives_kill_9_with_a_client_connected(folder: Pa
     client.terminate()
 
 
-async def test_a_lock_file_naming_a_reused_process_id_does_not_stop_a_start(folder: Path) -> None:
+async def test_a_stale_lock_file_with_a_reused_process_id_does_not_prevent_a_start(
+    folder: Path,
+) -> None:
     with Postgres(folder):
         pass
     ours = f"{os.getpid()}\n{folder}/data\n0\n1\n\n127.0.0.1\n0 0\nready\n"
@@ -84,7 +86,7 @@ def test_a_folder_in_use_is_refused_and_the_first_server_goes_on(folder: Path) -
         assert first.child.alive()
 
 
-def test_a_missing_password_is_named_rather_than_replaced(folder: Path) -> None:
+def test_a_missing_password_is_reported_and_not_replaced(folder: Path) -> None:
     with Postgres(folder) as server:
         (folder / "plateward.password").unlink()
         with pytest.raises(LocalError, match=r"plateward\.password is gone"):
@@ -92,7 +94,7 @@ def test_a_missing_password_is_named_rather_than_replaced(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("role", [ROLE, *map(role_of, APIS)])
-async def test_a_role_given_out_is_no_superuser_and_needs_its_password(
+async def test_an_issued_role_is_not_a_superuser_and_needs_its_password(
     folder: Path, role: str
 ) -> None:
     with Postgres(folder) as server:
@@ -110,9 +112,7 @@ async def test_a_role_given_out_is_no_superuser_and_needs_its_password(
 
 
 @pytest.mark.parametrize("service", APIS)
-async def test_the_role_that_works_owns_nothing_and_makes_nothing(
-    folder: Path, service: str
-) -> None:
+async def test_a_service_role_neither_owns_nor_creates_tables(folder: Path, service: str) -> None:
     with Postgres(folder) as server:
         await run(server.url(), "CREATE TABLE t (n int)", "SELECT 1")
         for statement in (
@@ -134,7 +134,7 @@ TO_BEFORE = [
 ]
 
 
-async def test_on_data_of_the_time_of_one_role_each_service_gets_its_own_at_the_next_start(
+async def test_an_older_database_with_one_role_gets_a_role_for_each_service_at_the_next_start(
     folder: Path,
 ) -> None:
     with Postgres(folder) as first:
@@ -156,7 +156,9 @@ async def test_on_data_of_the_time_of_one_role_each_service_gets_its_own_at_the_
         assert third.service_url("audit").replace(str(third.port), "") == kept
 
 
-async def test_composes_script_makes_what_is_missing_and_sets_the_passwords(folder: Path) -> None:
+async def test_the_compose_script_creates_missing_roles_and_sets_their_passwords(
+    folder: Path,
+) -> None:
     """It runs on a database of the time of one role, and once more when the database is complete."""
     text = (ROOT / "deploy" / "compose" / "postgres-roles.sh").read_text()
     script = folder / "postgres-roles.sh"

@@ -48,7 +48,7 @@ def alive(pids: set[int]) -> set[int]:
     return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
 
 
-async def test_it_stops_without_orphans_and_starts_again_over_its_data(folder: Path) -> None:
+async def test_the_stack_stops_without_orphans_and_restarts_with_its_data(folder: Path) -> None:
     for _ in ("first start", "second start"):
         with running(folder, *SERVERS_ONLY) as stack:
             below = children(stack.pid)
@@ -131,7 +131,7 @@ async def test_ctrl_c_at_a_terminal_stops_it_with_0(folder: Path) -> None:
     assert alive(below) == set()
 
 
-async def test_a_service_works_as_a_role_that_owns_nothing_and_is_not_told_who_does(
+async def test_a_service_connects_as_a_role_without_tables_and_does_not_get_the_owners_url(
     folder: Path,
 ) -> None:
     with running(folder, "--port", "0", "--services", "identity,release", "--separate") as stack:
@@ -163,7 +163,7 @@ def come_up(folder: Path, *arguments: str) -> set[str]:
         return set(stack.processes)
 
 
-async def test_killing_the_supervisor_leaves_nothing_running(folder: Path) -> None:
+async def test_killing_the_supervisor_ends_every_process_of_the_stack(folder: Path) -> None:
     with pytest.raises(LocalError, match="ended with -9"):
         await kill_supervisor(folder)
     assert come_up(folder, *SERVERS_ONLY) == {"postgres", "broker"}
@@ -182,7 +182,7 @@ def test_an_unknown_service_is_named(folder: Path) -> None:
         come_up(folder, "--services", "identity,parking")
 
 
-def test_a_kafka_that_does_not_answer_is_named_to_who_asks_for_dead_letters(
+def test_the_dead_letters_command_names_a_kafka_that_does_not_answer(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     nobody = f"127.0.0.1:{free_port()}"

@@ -43,7 +43,7 @@ def test_the_log_is_recomputed_whether_the_stack_is_up_or_down(
     assert "there are no entries" in capsys.readouterr().out
 
 
-def test_where_no_stack_has_run_it_says_so(folder, monkeypatch, capsys):
+def test_verify_audit_reports_a_folder_without_a_stack(folder, monkeypatch, capsys):
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert status(["verify-audit", "--folder", str(folder)]) == 2
     assert f"no stack has run on {folder}" in capsys.readouterr().err

@@ -61,7 +61,7 @@ async def ready(client: httpx.AsyncClient) -> dict[str, dict[str, str]] | None:
     return answer.json() if answer.is_success else None
 
 
-def test_it_is_up_within_a_minute(stack: Running) -> None:
+def test_the_stack_starts_within_a_minute_of_cpu_time(stack: Running) -> None:
     """The limit is of CPU, which does not depend on the load of the machine: two cores have 120 s.
 
     Measured: 25 s on a fast machine, 56 s on a slow one.
@@ -77,7 +77,7 @@ async def test_every_service_is_ready_on_one_port(client: httpx.AsyncClient) -> 
         assert state[name]["postgres"] == state[name]["kafka"] == state[name]["people"] == "ok"
 
 
-async def test_the_index_lists_pages_that_are_there(client: httpx.AsyncClient) -> None:
+async def test_the_index_lists_existing_pages(client: httpx.AsyncClient) -> None:
     page = (await client.get("/")).text
     for name in APIS:
         assert f"/{name}/docs" in page
@@ -103,7 +103,7 @@ def test_its_status_shows_every_service_the_lag_and_the_log(
     assert "  identity     ready\n" in capsys.readouterr().out
 
 
-async def test_every_topic_is_there(stack: Running, folder: Path) -> None:
+async def test_every_topic_exists(stack: Running, folder: Path) -> None:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap(stack))
     await consumer.start()
     topics = await consumer.topics()
@@ -151,7 +151,7 @@ async def trimmed(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -
     return bool(await consumer.beginning_offsets(list(ends)) == ends)
 
 
-async def test_what_all_services_have_worked_is_trimmed(stack: Running) -> None:
+async def test_the_stack_trims_records_that_all_services_have_processed(stack: Running) -> None:
     await works(stack)
 
 
@@ -167,7 +167,7 @@ def pass_s() -> float:
     return used / (count * turns)
 
 
-async def test_it_costs_little_while_idle(stack: Running, folder: Path) -> None:
+async def test_the_idle_stack_uses_little_cpu(stack: Running, folder: Path) -> None:
     """The work left from start-up is over after some measurements. The limit follows the speed of the machine."""
     limit = 100 * IDLE_PASSES_PER_S * pass_s()
 
@@ -185,7 +185,7 @@ async def test_it_costs_little_while_idle(stack: Running, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["apis", *WORKERS])
-async def test_a_service_that_is_killed_comes_back(
+async def test_a_killed_service_is_restarted(
     stack: Running, client: httpx.AsyncClient, folder: Path, part: str
 ) -> None:
     state_file = StateFile(folder / "stack.json")
@@ -200,7 +200,7 @@ async def test_a_service_that_is_killed_comes_back(
     await works(state_file.read() or stack)
 
 
-async def test_each_service_runs_in_a_process_of_its_own_too() -> None:
+async def test_each_service_can_run_in_a_process_of_its_own() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="plateward-") as name,
         running(Path(name), "--separate") as stack,

@@ -13,7 +13,7 @@ from tests.unit.recognition.captures import a_capture, image
 from tests.unit.recognition.engines import KILLS, ScriptedEngine
 
 
-async def test_a_rendered_street_comes_to_the_read_of_its_plate(settings, objects, downstream):
+async def test_a_rendered_street_gives_a_read_of_its_plate(settings, objects, downstream):
     scene = render_scene(13, plates=["7KLM294"])
     jpeg = encode_jpeg(scene.frame, 90)
     capture = await a_capture(objects, jpeg, media_type="image/jpeg")
@@ -38,7 +38,7 @@ async def test_a_rendered_street_comes_to_the_read_of_its_plate(settings, object
     assert downstream.reads_of(empty) == []
 
 
-async def test_a_poison_frame_is_put_aside_and_the_next_frame_is_read(
+async def test_a_poison_frame_is_dead_lettered_and_the_next_frame_is_read(
     settings, objects, downstream
 ):
     good = [await a_capture(objects) for _ in range(3)]
@@ -62,7 +62,7 @@ async def test_a_poison_frame_is_put_aside_and_the_next_frame_is_read(
         assert put_aside.startswith(reason)
 
 
-async def test_a_redelivered_frame_has_the_ids_that_it_had(settings, objects, downstream):
+async def test_a_redelivered_frame_keeps_its_ids(settings, objects, downstream):
     capture = await a_capture(objects)
     async with served(settings, ScriptedEngine):
         await downstream.post(capture)
@@ -89,7 +89,7 @@ async def test_frames_that_wait_while_the_service_is_down_are_read_after(
     assert downstream.outcome(before) == ["plates"], "what was committed is not read again"
 
 
-async def test_the_service_says_how_it_is_and_nothing_else(settings, downstream):
+async def test_the_service_serves_only_health_and_metrics_routes(settings, downstream):
     async with served(settings, ScriptedEngine) as client:
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()) == (

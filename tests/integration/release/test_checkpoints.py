@@ -6,7 +6,7 @@ from tests.unit.shared.notes import signed
 
 
 @pytest.mark.clause("wall/checkpoints")
-async def test_a_decision_and_a_request_carry_the_newest_checkpoint(
+async def test_decisions_and_requests_contain_the_newest_checkpoint(
     client, filed, decide, runtime, requester, reviewer
 ):
     await runtime.agreement.learn([signed(7)])

@@ -12,7 +12,7 @@ WITH_PICTURES = {"criteria": a_request()["criteria"] | {"include_images": True}}
 
 
 @pytest.mark.clause("468.7/pictures")
-async def test_an_approval_without_a_word_of_originals_hands_over_none(filed, decide, announced):
+async def test_an_approval_that_names_no_originals_releases_no_original(filed, decide, announced):
     await decide(await filed(**WITH_PICTURES))
     [approved] = await announced(ReleaseApproved)
     assert approved.originals == []
@@ -35,7 +35,7 @@ async def test_originals_that_the_approver_names_are_on_file_and_announced(
 
 
 @pytest.mark.clause("468.7/pictures")
-async def test_of_two_approvers_what_one_alone_names_is_not_handed_over(
+async def test_an_original_that_only_one_of_two_approvers_names_is_not_released(
     filed, decide, announced, with_authority, reviewer
 ):
     request_id = await filed(FBI, legal_authority=await with_authority(FBI), **WITH_PICTURES)
@@ -49,7 +49,7 @@ async def test_of_two_approvers_what_one_alone_names_is_not_handed_over(
 
 
 @pytest.mark.clause("468.7/pictures")
-async def test_the_second_approver_adds_nothing_that_the_first_did_not_name(
+async def test_the_second_approver_cannot_add_originals(
     filed, decide, announced, with_authority, reviewer
 ):
     request_id = await filed(FBI, legal_authority=await with_authority(FBI), **WITH_PICTURES)
@@ -60,7 +60,7 @@ async def test_the_second_approver_adds_nothing_that_the_first_did_not_name(
 
 
 @pytest.mark.clause("468.7/lists")
-async def test_an_approval_without_a_word_of_lists_hands_over_no_hit(filed, decide, announced):
+async def test_an_approval_that_names_no_lists_releases_no_hit(filed, decide, announced):
     await decide(await filed())
     [approved] = await announced(ReleaseApproved)
     assert approved.list_sources == []
@@ -88,7 +88,7 @@ async def test_lists_that_the_approver_names_are_on_file_and_announced(
         (["federal"], [], []),
     ],
 )
-async def test_of_two_approvers_a_list_that_one_alone_names_is_not_handed_over(
+async def test_a_list_that_only_one_of_two_approvers_names_is_not_released(
     filed, decide, announced, with_authority, reviewer, first, second, both
 ):
     request_id = await filed(FBI, legal_authority=await with_authority(FBI))
@@ -116,7 +116,7 @@ SOURCES_REFUSED = {"name": "list_sources.0", "allowed": ["department", "state", 
         ),
     ],
 )
-async def test_lists_that_cannot_be_named_are_refused_by_field_and_nothing_is_decided(
+async def test_a_decision_with_invalid_list_sources_is_refused_and_not_recorded(
     client, filed, decide, reviewer, decision, sources, code, params, told
 ):
     request_id = await filed()
@@ -148,7 +148,7 @@ NO_UUID, TOO_MANY = {"name": "originals.0"}, {"name": "originals", "max_items": 
         ),
     ],
 )
-async def test_originals_that_cannot_be_are_refused_by_name_and_nothing_is_decided(
+async def test_a_decision_with_invalid_originals_is_refused_and_not_recorded(
     client, filed, decide, reviewer, criteria, decision, originals, code, params, told
 ):
     request_id = await filed(**criteria)

@@ -29,7 +29,7 @@ def provisioned(authority):
 
 @pytest.mark.clause("468.7(b)/provisioners")
 @pytest.mark.parametrize("decision", ["approve", "deny"])
-async def test_who_created_the_requesters_account_decides_nothing(
+async def test_a_reviewer_who_created_the_requesters_account_cannot_decide(
     client, filed, decide, reviewer, provisioned, announced, decision
 ):
     request_id = await filed()
@@ -51,7 +51,7 @@ async def test_who_created_the_requesters_account_decides_nothing(
 
 
 @pytest.mark.clause("468.7(b)/provisioners")
-async def test_who_registered_the_agency_decides_nothing(filed, decide, reviewer, announced):
+async def test_the_registrar_of_the_agency_cannot_decide(filed, decide, reviewer, announced):
     request_id = await filed()
     answer = await decide(request_id, headers=reviewer(REGISTRAR))
     assert (answer.status_code, answer.json()["code"]) == (
@@ -62,7 +62,7 @@ async def test_who_registered_the_agency_decides_nothing(filed, decide, reviewer
 
 
 @pytest.mark.clause("468.7(b)/provisioners")
-async def test_who_changed_the_agency_afterwards_decides_nothing(
+async def test_a_reviewer_who_changed_the_agency_afterwards_cannot_decide(
     client, filed, decide, reviewer, announced
 ):
     request_id = await filed()
@@ -80,7 +80,7 @@ async def test_who_changed_the_agency_afterwards_decides_nothing(
 
 
 @pytest.mark.clause("468.7(b)/provisioners")
-async def test_where_nobody_knows_who_made_the_account_it_takes_two(
+async def test_a_request_of_an_account_with_unknown_provisioners_needs_two_approvals(
     client, filed, decide, reviewer, provisioned, announced
 ):
     request_id = await filed()
@@ -96,7 +96,9 @@ async def test_where_nobody_knows_who_made_the_account_it_takes_two(
 
 
 @pytest.mark.clause("468.7(b)/provisioners")
-async def test_an_agency_from_before_they_were_kept_takes_two(filed, decide, as_owner):
+async def test_a_request_of_an_agency_with_unknown_provisioners_needs_two_approvals(
+    filed, decide, as_owner
+):
     request_id = await filed()
     async with as_owner("release") as connection:
         await connection.execute(text("DELETE FROM agency_provisioners"))
@@ -105,7 +107,7 @@ async def test_an_agency_from_before_they_were_kept_takes_two(filed, decide, as_
 
 
 @pytest.mark.clause("468.7(b)/provisioners")
-async def test_an_approver_who_invited_the_downloader_delivers_nothing(
+async def test_a_recipient_whom_an_approver_provisioned_cannot_download_the_package(
     client, filed, decide, packaged, requester, provisioned, announced
 ):
     request_id = await filed()
@@ -127,7 +129,7 @@ async def test_an_approver_who_invited_the_downloader_delivers_nothing(
 
 
 @pytest.mark.clause("468.7(b)/provisioners")
-async def test_a_colleague_of_whom_nobody_knows_gets_what_two_approved(
+async def test_a_recipient_with_unknown_provisioners_gets_only_packages_with_two_approvals(
     client, filed, decide, packaged, requester, reviewer, provisioned
 ):
     provisioned(COLLEAGUE, None)

@@ -74,7 +74,7 @@ async def test_requests_are_read_and_decided_for_the_kinds_that_the_policy_names
 
 
 @pytest.mark.clause("468.4(a)/waiting")
-async def test_how_many_requests_wait_is_told_without_a_purpose_or_a_plate(
+async def test_waiting_requests_are_counted_without_a_purpose_or_a_plate(
     client, filed, without, reviewer, clock
 ):
     first = await filed()
@@ -97,7 +97,9 @@ async def test_how_many_requests_wait_is_told_without_a_purpose_or_a_plate(
     assert (await client.get("/v1/requests/waiting", headers=without())).json()["count"] == 2
 
 
-async def test_the_agency_that_asks_reads_its_own_requests_as_before(client, filed, requester):
+async def test_the_requesting_agency_reads_its_own_requests_without_a_purpose(
+    client, filed, requester
+):
     request_id = await filed()
     answer = await client.get(f"/v1/agency/requests/{request_id}", headers=requester())
     assert answer.json()["criteria"]["plate"] == "7ABC123"

@@ -42,7 +42,7 @@ async def test_federal_out_of_state_and_private_recipients_are_refused_with_the_
 
 
 @pytest.mark.clause("468.7/recipients")
-async def test_other_public_agencies_are_pointed_to_the_records_policy_even_with_a_document(
+async def test_other_public_agencies_are_referred_to_the_records_policy_even_with_a_document(
     client, agencies, requester, with_authority, announced
 ):
     authority = await with_authority(LIBRARY)
@@ -57,7 +57,7 @@ async def test_other_public_agencies_are_pointed_to_the_records_policy_even_with
 
 @pytest.mark.clause("468.7/recipients")
 @pytest.mark.parametrize("ori", [FBI, RENO, REPOSSESSOR])
-async def test_a_restricted_request_takes_a_document_and_two_different_approvers(
+async def test_a_restricted_request_needs_a_document_and_two_different_approvers(
     filed, with_authority, decide, reviewer, announced, ori
 ):
     request_id = await filed(ori, legal_authority=await with_authority(ori))
@@ -90,7 +90,7 @@ async def test_a_second_reviewer_can_deny_what_the_first_approved(
 
 
 @pytest.mark.clause("468.7/recipients")
-async def test_an_agency_that_became_federal_after_filing_is_held_to_what_it_is_now(
+async def test_an_agency_that_became_federal_after_filing_is_refused(
     client, filed, decide, reviewer, announced
 ):
     request_id = await filed()
@@ -102,7 +102,7 @@ async def test_an_agency_that_became_federal_after_filing_is_held_to_what_it_is_
     assert await announced(ReleaseApproved) == []
 
 
-async def test_purposes_that_the_law_forbids_are_refused_by_name_and_kept_on_file(
+async def test_forbidden_purposes_are_refused_with_their_citation_and_recorded(
     client, agencies, requester, announced
 ):
     forbidden = {
@@ -122,7 +122,9 @@ async def test_purposes_that_the_law_forbids_are_refused_by_name_and_kept_on_fil
 
 
 @pytest.mark.clause("468.7/recipients")
-async def test_a_document_is_the_agencys_own(client, agencies, requester, with_authority):
+async def test_a_request_cannot_use_another_agencys_document(
+    client, agencies, requester, with_authority
+):
     authority = await with_authority(RENO)
     body = a_request(legal_authority=authority)
     response = await client.post("/v1/requests", json=body, headers=requester(FBI))
@@ -130,7 +132,7 @@ async def test_a_document_is_the_agencys_own(client, agencies, requester, with_a
     assert response.json()["field"] == "body.legal_authority.document_id"
 
 
-async def test_a_document_is_read_back_whole_by_the_reviewer(
+async def test_the_reviewer_downloads_the_complete_document(
     client, agencies, with_authority, reviewer, requester
 ):
     authority = await with_authority(FBI)
@@ -145,7 +147,7 @@ async def test_a_document_is_read_back_whole_by_the_reviewer(
     ("content", "status"),
     [(b"", 422), (b"MZ not a document", 415), (b"%PDF-" + bytes(21 << 20), 413)],
 )
-async def test_what_is_no_document_is_refused_and_not_kept(
+async def test_an_uploaded_file_that_is_not_a_document_is_refused_and_not_stored(
     client, agencies, requester, objects, content, status
 ):
     response = await client.post("/v1/documents", content=content, headers=requester())
@@ -154,7 +156,7 @@ async def test_what_is_no_document_is_refused_and_not_kept(
     assert objects.stored == {}
 
 
-async def test_a_document_that_trickles_in_keeps_no_database_connection(
+async def test_a_slow_document_upload_occupies_no_database_connection(
     client, agencies, requester, runtime
 ):
     come, go_on = asyncio.Event(), asyncio.Event()
@@ -225,7 +227,7 @@ FAULTY = [
 
 
 @pytest.mark.clause("468.7(a)/written-request")
-async def test_a_faulty_request_is_refused_by_field_and_nothing_is_filed(
+async def test_a_faulty_request_is_refused_with_its_field_and_not_filed(
     client, agencies, requester, announced
 ):
     for field, change in FAULTY:
@@ -249,7 +251,7 @@ TOO_WIDE = [
 
 @pytest.mark.clause("468.4/narrowness")
 @pytest.mark.parametrize(("field", "criteria"), TOO_WIDE)
-async def test_a_release_is_no_wider_than_a_search_may_be(
+async def test_a_release_request_may_not_be_wider_than_a_search(
     client, agencies, requester, announced, field, criteria
 ):
     body = a_request(**with_criteria(**criteria))
@@ -307,7 +309,9 @@ async def test_an_ori_is_registered_once(client, agencies, reviewer):
 
 
 @pytest.mark.clause("wall/plates-as-typed")
-async def test_a_letter_that_folds_into_others_is_asked_for_by_nobody(client, agencies, requester):
+async def test_a_request_for_a_letter_that_folds_into_others_is_refused(
+    client, agencies, requester
+):
     for folded in FOLDED:
         body = a_request(**with_criteria(plate=folded))
         refused = await client.post("/v1/requests", json=body, headers=requester())

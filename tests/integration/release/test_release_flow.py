@@ -70,7 +70,7 @@ async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receip
     assert [r["received_by"]["person_id"] for r in seen.json()["receipts"]] == [REQUESTER]
 
 
-async def test_the_same_package_event_twice_is_worked_once(
+async def test_a_redelivered_package_event_is_processed_once(
     client, filed, decide, packaged, requester, runtime, bus
 ):
     from services.release.events import Handlers
@@ -115,7 +115,7 @@ async def test_requester_and_reviewer_see_a_request_fail_with_its_reason(
         await packaged(request_id)
 
 
-async def test_a_request_on_file_with_a_pattern_no_longer_taken_is_still_shown(
+async def test_a_filed_request_with_a_pattern_that_is_no_longer_accepted_is_still_returned(
     client, filed, reviewer, runtime
 ):
     copied = await filed()
@@ -134,7 +134,7 @@ async def test_a_request_on_file_with_a_pattern_no_longer_taken_is_still_shown(
     assert shown.json()["criteria"]["plate"] == "7ABC1????????"
 
 
-async def test_what_no_search_could_look_for_cannot_be_asked_of_a_release(
+async def test_a_release_request_refuses_patterns_that_no_search_accepts(
     client, requester, agencies
 ):
     for plate in ("7ABC1????????", "ABCDEFGHIJKL?", "7*", "*A*B*"):
@@ -146,7 +146,9 @@ async def test_what_no_search_could_look_for_cannot_be_asked_of_a_release(
 
 
 @pytest.mark.clause("468.7(b)/review")
-async def test_nobody_reviews_their_own_request(client, filed, decide, reviewer, announced):
+async def test_a_reviewer_cannot_decide_their_own_request(
+    client, filed, decide, reviewer, announced
+):
     request_id = await filed()
     response = await decide(request_id, headers=reviewer(account_id=REQUESTER))
     assert response.status_code == 403
@@ -158,7 +160,7 @@ async def test_nobody_reviews_their_own_request(client, filed, decide, reviewer,
 
 
 @pytest.mark.clause("468.7(b)/review")
-async def test_nobody_of_another_agency_reviews_even_with_the_permission(
+async def test_a_reviewer_of_another_agency_cannot_decide_even_with_the_permission(
     filed, decide, reviewer, announced
 ):
     request_id = await filed()
@@ -190,7 +192,7 @@ async def test_a_denial_has_a_reason_and_is_final(filed, decide, announced):
 
 
 @pytest.mark.clause("468.7/package")
-async def test_there_is_no_package_before_it_is_built_or_after_it_expires(
+async def test_a_package_is_unavailable_before_it_is_built_and_after_it_expires(
     client, filed, decide, packaged, requester, runtime, objects, clock, announced
 ):
     request_id = await filed()
@@ -213,7 +215,9 @@ async def test_there_is_no_package_before_it_is_built_or_after_it_expires(
 
 
 @pytest.mark.clause("468.7/package")
-async def test_another_agency_finds_nothing(client, filed, decide, packaged, requester):
+async def test_another_agency_cannot_find_a_request_or_its_package(
+    client, filed, decide, packaged, requester
+):
     request_id = await filed()
     await decide(request_id)
     await packaged(request_id)
@@ -230,7 +234,7 @@ async def test_another_agency_finds_nothing(client, filed, decide, packaged, req
 
 
 @pytest.mark.clause("468.7/package")
-async def test_a_changed_package_is_held_back_and_has_no_receipt(
+async def test_a_changed_package_is_not_delivered_and_has_no_receipt(
     client, filed, decide, packaged, requester, objects, announced
 ):
     request_id = await filed()
@@ -242,7 +246,7 @@ async def test_a_changed_package_is_held_back_and_has_no_receipt(
     assert await announced(ReleaseReceived) == []
 
 
-async def test_a_missing_package_is_a_problem_and_nothing_is_disclosed(
+async def test_a_missing_package_is_not_found_and_discloses_no_record(
     client, filed, decide, packaged, requester, objects, announced
 ):
     request_id = await filed()
@@ -256,7 +260,7 @@ async def test_a_missing_package_is_a_problem_and_nothing_is_disclosed(
 
 @pytest.mark.clause("468.7(c)/on-file")
 @pytest.mark.clause("468.7(c)/file-retention")
-async def test_nothing_on_file_can_be_deleted(
+async def test_filed_records_cannot_be_deleted(
     filed, decide, packaged, client, requester, with_authority, runtime, as_owner
 ):
     authority = await with_authority(FBI)
@@ -274,7 +278,7 @@ async def test_nothing_on_file_can_be_deleted(
 
 
 @pytest.mark.clause("468.7(c)/on-file")
-async def test_nothing_decided_can_be_rewritten(filed, decide, packaged, runtime, as_owner):
+async def test_decided_requests_cannot_be_changed(filed, decide, packaged, runtime, as_owner):
     request_id = await filed()
     await decide(request_id)
     await packaged(request_id)
@@ -315,7 +319,7 @@ async def test_an_open_request_can_be_withdrawn_by_its_agency_and_stays_on_file(
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_pages_go_back_in_time_and_every_look_is_disclosed(
+async def test_request_pages_go_back_in_time_and_each_is_disclosed(
     client, filed, reviewer, clock, announced
 ):
     ids = []
@@ -335,7 +339,7 @@ async def test_pages_go_back_in_time_and_every_look_is_disclosed(
 
 
 @pytest.mark.clause("468.7(a)/written-request")
-async def test_registering_and_barring_an_agency_is_announced_and_takes_effect(
+async def test_registering_and_barring_an_agency_is_announced_and_enforced(
     client, agencies, filed, decide, requester, reviewer, announced
 ):
     request_id = await filed()

@@ -67,7 +67,7 @@ async def test_every_row_of_a_search_is_disclosed_with_its_plate_in_one_record(p
         ({"trained_until": NOON - timedelta(days=1)}, 403, "training"),
     ],
 )
-async def test_without_purpose_or_training_nothing_is_shown_and_the_refusal_is_recorded(
+async def test_a_request_without_purpose_or_training_is_refused_and_the_refusal_is_recorded(
     pictured, claims, status, word
 ):
     retention, capture, reads = pictured
@@ -90,7 +90,7 @@ async def test_without_purpose_or_training_nothing_is_shown_and_the_refusal_is_r
 
 
 @pytest.mark.clause("468.2/official-use")
-async def test_nobody_without_the_permission_or_a_token_gets_in(retention):
+async def test_a_search_without_the_permission_or_a_token_is_refused(retention):
     others = set(Permission) - {Permission.RECORD_SEARCH}
     headers = retention.authority.headers(*others)
     await retention.search(403, plate="7ABC123", headers=headers)
@@ -100,14 +100,14 @@ async def test_nobody_without_the_permission_or_a_token_gets_in(retention):
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_when_the_attempt_cannot_be_recorded_nothing_is_released(pictured):
+async def test_a_search_is_refused_when_its_attempt_cannot_be_recorded(pictured):
     retention, _, _ = pictured
     retention.runtime.relay.backlog = 10**9
     await retention.search(503, plate="7ABC123")
 
 
 @pytest.mark.clause("468.2/official-use")
-async def test_another_agencys_data_is_invisible_by_every_door(retention):
+async def test_another_agencys_data_is_invisible_on_every_route(retention):
     capture = a_capture(NOON, agency_ori=OTHER_ORI)
     read = a_read("7ABC123", NOON, agency_ori=OTHER_ORI, capture_id=capture.capture.capture_id)
     await retention.store(capture, read)
@@ -140,7 +140,7 @@ async def test_a_frame_is_streamed_whole_with_its_kind_and_digest_and_disclosed(
     }
 
 
-async def test_a_crop_is_streamed_with_the_kind_that_its_bytes_tell(pictured):
+async def test_a_crop_is_served_with_the_type_of_its_bytes(pictured):
     retention, _, reads = pictured
     answer = await retention.get(f"/v1/reads/{reads[0].read_id}/crop")
     assert answer.content == PNG
@@ -171,7 +171,7 @@ async def test_a_picture_that_a_page_fetches_belongs_to_the_search_that_offered_
 
 
 @pytest.mark.clause("468.6(c)/pictures-of-an-access")
-async def test_without_a_link_a_picture_is_an_access_of_its_own(offered):
+async def test_a_picture_without_a_link_is_recorded_as_its_own_access(offered):
     retention, attempt, path = offered
     await retention.get(path.partition("?")[0])
     [own] = await retention.emitted(AccessAttempted)
@@ -183,7 +183,7 @@ async def test_without_a_link_a_picture_is_an_access_of_its_own(offered):
 @pytest.mark.parametrize(
     "misuse", ["another record", "another person", "another attempt", "later", "longer", "forged"]
 )
-async def test_a_link_shows_nothing_but_what_its_answer_offered(offered, pictured, misuse):
+async def test_a_misused_picture_link_is_refused(offered, pictured, misuse):
     retention, _, path = offered
     headers = retention.authority.headers()
     here, _, token = path.partition("?link_token=")
@@ -212,7 +212,7 @@ async def test_a_link_shows_nothing_but_what_its_answer_offered(offered, picture
 
 
 @pytest.mark.clause("468.6(c)/pictures-of-an-access")
-async def test_a_link_spares_nobody_permission_purpose_or_training(offered):
+async def test_a_link_does_not_replace_permission_purpose_or_training(offered):
     retention, _, path = offered
     search_only = retention.authority.headers(Permission.RECORD_SEARCH)
     assert (await retention.client.get(path, headers=search_only)).status_code == 403
@@ -225,13 +225,13 @@ async def test_a_link_spares_nobody_permission_purpose_or_training(offered):
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_by_a_link_nothing_is_released_either_while_records_wait(offered):
+async def test_a_link_releases_no_picture_while_access_records_wait(offered):
     retention, _, path = offered
     retention.runtime.relay.backlog = 10**9
     await retention.get(path, 503)
 
 
-async def test_a_large_frame_passes_in_pieces(retention):
+async def test_a_large_frame_is_served_completely(retention):
     image = JPEG + bytes(5_000_000)
     capture = a_capture(NOON, image)
     await retention.store(capture)
@@ -240,7 +240,7 @@ async def test_a_large_frame_passes_in_pieces(retention):
     assert answer.content == image
 
 
-async def test_a_frame_that_was_tampered_with_is_withheld_and_not_disclosed(pictured, caplog):
+async def test_a_tampered_frame_is_refused_and_not_disclosed(pictured, caplog):
     retention, capture, _ = pictured
     retention.objects.stored[capture.image.object_key] = JPEG + b"!"
     answer = await retention.get(f"/v1/captures/{capture.capture_id}/image", 503)
@@ -250,7 +250,7 @@ async def test_a_frame_that_was_tampered_with_is_withheld_and_not_disclosed(pict
     assert capture.image.object_key not in caplog.text  # it has a camera and a day
 
 
-async def test_a_capture_without_a_plate_is_kept_and_shown(retention):
+async def test_a_capture_without_a_plate_is_stored_and_returned(retention):
     capture = a_capture(NOON, outcome="unreadable", reason="frame killed its worker")
     await retention.store(capture)
     found = (await retention.get(f"/v1/captures/{capture.capture.capture_id}")).json()
@@ -259,7 +259,7 @@ async def test_a_capture_without_a_plate_is_kept_and_shown(retention):
     assert found["sha256"] == capture.capture.image.sha256
 
 
-async def test_what_is_not_there_is_404_and_what_is_no_id_is_422(retention):
+async def test_an_unknown_record_is_404_and_a_malformed_id_is_422(retention):
     await retention.get(f"/v1/reads/{uuid4()}", 404)
     await retention.get(f"/v1/reads/{uuid4()}/crop", 404)
     await retention.get(f"/v1/captures/{uuid4()}", 404)
@@ -273,7 +273,7 @@ def scoped(retention, **scope):
 
 
 @pytest.mark.clause("468.6(b)/case-bound")
-async def test_a_purpose_narrowed_to_a_plate_shows_that_plate_only(pictured):
+async def test_a_purpose_narrowed_to_a_plate_returns_only_that_plate(pictured):
     retention, capture, reads = pictured
     await retention.store(a_read("7A8C123", NOON))
     headers = scoped(retention, plate="7ABC123")
@@ -292,7 +292,7 @@ async def test_a_purpose_narrowed_to_a_plate_shows_that_plate_only(pictured):
 
 
 @pytest.mark.clause("468.6(b)/case-bound")
-async def test_a_purpose_narrowed_in_time_and_to_devices_shows_nothing_beside(pictured):
+async def test_a_purpose_narrowed_in_time_and_devices_hides_other_records(pictured):
     retention, capture, reads = pictured
     early = scoped(retention, captured_to=(NOON - timedelta(hours=1)).isoformat())
     elsewhere = scoped(retention, device_ids=[str(uuid4())])
@@ -303,12 +303,12 @@ async def test_a_purpose_narrowed_in_time_and_to_devices_shows_nothing_beside(pi
 
 
 @pytest.mark.clause("468.6(b)/case-bound")
-async def test_a_scope_that_is_not_understood_allows_nothing(pictured):
+async def test_a_scope_with_an_unknown_term_allows_no_search(pictured):
     retention, _, _ = pictured
     await retention.search(403, plate="7ABC123", headers=scoped(retention, moon="full"))
 
 
-async def test_the_public_key_is_open_to_all_and_stays_the_same(retention):
+async def test_the_public_key_is_served_without_authentication(retention):
     first = (await retention.client.get("/v1/signing-key")).json()
     assert first["algorithm"] == "Ed25519"
     assert first["public_pem"].startswith("-----BEGIN PUBLIC KEY-----")
@@ -317,7 +317,7 @@ async def test_the_public_key_is_open_to_all_and_stays_the_same(retention):
 
 
 @pytest.mark.clause("wall/sealed-log")
-async def test_the_record_of_a_page_does_not_tell_when_the_one_before_ended(retention):
+async def test_the_access_record_of_a_page_omits_the_cursor(retention):
     """The log stores a query for years; a page's cursor holds a record's time of capture and id."""
     await retention.store(*(a_read(f"7ABC12{n}", NOON - timedelta(hours=n)) for n in range(3)))
     page = await retention.search(plate="7ABC12*", limit=1)
@@ -334,7 +334,7 @@ async def test_the_record_of_a_page_does_not_tell_when_the_one_before_ended(rete
 
 
 @pytest.mark.clause("wall/sealed-log")
-async def test_the_record_of_an_access_names_a_record_by_its_digest(pictured):
+async def test_the_access_record_contains_digests_instead_of_record_ids(pictured):
     """The log stores an access for years; a record's id begins with its moment of capture."""
     retention, capture, reads = pictured
     read_id, capture_id = reads[0].read_id, capture.capture_id

@@ -73,7 +73,7 @@ async def test_a_copy_is_booked_with_number_custodian_medium_and_hash(evidence):
 
 
 @pytest.mark.clause("468.5/evidence")
-async def test_a_copy_that_reads_back_as_something_else_is_refused_on_record(evidence):
+async def test_a_copy_with_another_hash_is_refused_and_recorded(evidence):
     retention, export = evidence
     problem = await book(retention, export, 422, sha256=WRONG)
     assert problem["field"] == "sha256"
@@ -91,7 +91,7 @@ async def test_a_copy_that_reads_back_as_something_else_is_refused_on_record(evi
 
 
 @pytest.mark.clause("468.5/evidence")
-async def test_one_copy_is_booked_once_and_another_medium_beside_it(evidence):
+async def test_a_copy_on_one_medium_is_booked_once_and_another_medium_separately(evidence):
     retention, export = evidence
     first = await book(retention, export)
     problem = await book(retention, export, 409, media_serial=" mid-0417-a ")
@@ -101,7 +101,7 @@ async def test_one_copy_is_booked_once_and_another_medium_beside_it(evidence):
     assert (await current(retention, export))["copies_booked"] == 2
 
 
-async def test_of_two_who_book_one_copy_at_once_one_does(evidence):
+async def test_concurrent_bookings_of_one_copy_succeed_once(evidence):
     retention, export = evidence
 
     async def try_to():
@@ -114,7 +114,7 @@ async def test_of_two_who_book_one_copy_at_once_one_does(evidence):
     assert len(await bookings(retention, export)) == 1
 
 
-async def test_a_booking_sent_again_is_one_booking(evidence):
+async def test_a_repeated_booking_request_makes_one_booking(evidence):
     retention, export = evidence
     first = await book(retention, export, key="drawn-once")
     assert await book(retention, export, key="drawn-once") == first
@@ -124,7 +124,7 @@ async def test_a_booking_sent_again_is_one_booking(evidence):
 
 
 @pytest.mark.clause("468.5/evidence")
-async def test_a_booking_is_corrected_by_a_further_one_and_stays_as_it_was(evidence):
+async def test_a_booking_is_corrected_by_a_further_one_and_stays_unchanged(evidence):
     retention, export = evidence
     wrong = await book(retention, export, evidence_number="E26-0471-3")
     without_reason = await book(retention, export, 422, corrects=wrong["booking_id"])
@@ -148,7 +148,7 @@ async def test_a_booking_is_corrected_by_a_further_one_and_stays_as_it_was(evide
     ]
 
 
-async def test_a_correction_takes_no_other_copys_place(evidence):
+async def test_a_correction_cannot_use_the_serial_of_another_copy(evidence):
     retention, export = evidence
     first = await book(retention, export)
     await book(retention, export, media_serial="MID-0417-B")
@@ -168,7 +168,7 @@ CHANGES = [
 
 @pytest.mark.clause("468.5/evidence")
 @pytest.mark.parametrize("change", CHANGES)
-async def test_not_even_the_database_changes_a_booking(evidence, change, as_owner):
+async def test_a_booking_cannot_be_changed_even_in_the_database(evidence, change, as_owner):
     retention, export = evidence
     booking = await book(retention, export)
     with pytest.raises(ProgrammingError, match="permission denied"):
@@ -179,7 +179,7 @@ async def test_not_even_the_database_changes_a_booking(evidence, change, as_owne
     assert await bookings(retention, export) == [booking]
 
 
-async def test_nothing_is_booked_before_there_is_a_package(retention):
+async def test_a_booking_before_the_package_exists_is_refused(retention):
     await a_pictured_read(retention, "7ABC123")
     export = await request(retention, await place(retention, plate="7ABC123"))
     problem = await book(retention, {**export, "sha256": WRONG}, 409)
@@ -187,7 +187,7 @@ async def test_nothing_is_booked_before_there_is_a_package(retention):
     await book(retention, {"export_id": str(uuid4()), "sha256": WRONG}, 404)
 
 
-async def test_who_may_see_holds_may_see_bookings_but_not_make_them(evidence):
+async def test_a_reader_of_holds_may_list_bookings_but_not_make_them(evidence):
     retention, export = evidence
     await book(retention, export, 403, Permission.HOLD_READ)
     await book(retention, export)
@@ -210,7 +210,7 @@ async def test_a_booking_without_its_particulars_is_refused_naming_the_field(evi
 
 
 @pytest.mark.clause("468.5/evidence")
-async def test_the_copy_on_the_medium_is_checked_offline_against_its_booking(on_media, capsys):
+async def test_a_copy_on_a_medium_is_verified_offline_against_its_booking(on_media, capsys):
     copy, key, statement = on_media
     command = [sys.executable, "-m", "services.retention", "verify-package", str(copy)]
     command += ["--key", str(key), "--booking", str(statement)]
@@ -229,7 +229,7 @@ def checked(copy, key, statement):
     return verify_command([str(copy), "--key", str(key), "--booking", str(statement)])
 
 
-async def test_a_copy_that_is_not_the_booked_one_is_told_apart(on_media, tmp_path, capsys):
+async def test_verification_detects_a_copy_that_is_not_the_booked_one(on_media, tmp_path, capsys):
     copy, key, statement = on_media
     whole = copy.read_bytes()
     # A byte that no manifest covers: the time of the first file, in its header within the archive.

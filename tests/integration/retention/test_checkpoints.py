@@ -65,7 +65,7 @@ async def test_a_package_from_before_the_first_checkpoint_holds_without_one(rete
     assert (verdict.holds, verdict.checkpoint) == (True, None)
 
 
-async def test_what_is_no_checkpoint_is_a_fault_of_the_package(retention, tmp_path):
+async def test_an_invalid_checkpoint_is_reported_as_a_fault_of_the_package(retention, tmp_path):
     retention.runtime.agreement.checkpoint.note = "no checkpoint\n"
     await a_pictured_read(retention, "7ABC123")
     _, path = await build(retention, an_approval(), tmp_path)
@@ -89,7 +89,7 @@ async def carrying(retention, tmp_path):
     return path, key
 
 
-async def test_the_logs_public_key_verifies_the_checkpoint_offline_and_its_size_and_time_are_said(
+async def test_the_logs_public_key_verifies_the_checkpoint_offline_and_prints_its_size_and_time(
     carrying, capsys
 ):
     path, key = carrying
@@ -137,7 +137,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("what", FORGED)
-async def test_a_false_checkpoint_is_named_though_the_departments_key_signed_the_package(
+async def test_a_false_checkpoint_is_detected_despite_the_departments_signature(
     carrying, retention, tmp_path, what
 ):
     """The department itself could make such a package; it cannot forge the signature of the log's key."""

@@ -46,7 +46,9 @@ def nodes(plan):
     ],
     ids=["objects", "plates"],
 )
-async def test_no_turn_sorts_or_reads_the_rest_of_its_list(retention, as_owner, statement, values):
+async def test_a_cleanup_turn_neither_sorts_nor_reads_the_rest_of_its_list(
+    retention, as_owner, statement, values
+):
     await list_objects(retention, 20_000)
     async with as_owner("retention") as connection:
         await connection.execute(text("ANALYZE doomed_objects, doomed_plates"))
@@ -61,7 +63,7 @@ async def test_no_turn_sorts_or_reads_the_rest_of_its_list(retention, as_owner, 
     assert scan["Actual Rows"] == 1000, "it ends with the turn's last row"
 
 
-async def test_failed_objects_come_after_all_others(retention):
+async def test_failed_objects_are_queued_after_all_others(retention):
     await list_objects(retention, 3)
     async with retention.runtime.db.begin() as connection:
         queue = CleanupQueue(connection)
@@ -73,9 +75,7 @@ async def test_failed_objects_come_after_all_others(retention):
         assert await queue.objects(BEGINNING, 5) == [Queued(0, "crops/3"), Queued(1, "crops/1")]
 
 
-async def test_turns_delete_the_whole_list_and_one_failure_leaves_one_object(
-    retention, monkeypatch
-):
+async def test_cleanup_deletes_the_whole_list_except_a_failed_object(retention, monkeypatch):
     monkeypatch.setattr(cleaner, "OBJECTS_AT_ONCE", 3)
     await list_objects(retention, 10)
     delete = retention.objects.delete
@@ -95,7 +95,7 @@ async def test_turns_delete_the_whole_list_and_one_failure_leaves_one_object(
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_plates_are_forgotten_in_small_pieces_and_those_still_read_stay(
+async def test_unused_plates_are_deleted_in_small_batches_and_used_ones_are_kept(
     retention, monkeypatch
 ):
     monkeypatch.setattr(cleaner, "PLATES_AT_ONCE", 7)
@@ -109,7 +109,7 @@ async def test_plates_are_forgotten_in_small_pieces_and_those_still_read_stay(
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_forgetting_gives_way_to_who_stores_reads_and_comes_back(retention, monkeypatch):
+async def test_deleting_plates_yields_to_writers_and_is_retried(retention, monkeypatch):
     monkeypatch.setattr(cleaner, "TRIES", 2)
     await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
     async with retention.runtime.db.begin() as connection:
@@ -125,7 +125,7 @@ async def test_forgetting_gives_way_to_who_stores_reads_and_comes_back(retention
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_a_plate_read_again_between_check_and_deletion_stays(retention, monkeypatch):
+async def test_a_plate_read_again_between_check_and_deletion_is_kept(retention, monkeypatch):
     await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
     forget = CleanupQueue.forget
 
@@ -139,7 +139,7 @@ async def test_a_plate_read_again_between_check_and_deletion_stays(retention, mo
     assert await retention.fetch("SELECT plate_id FROM plates") == [(plate_number("1OLD001"),)]
 
 
-async def test_two_workers_empty_one_list(retention):
+async def test_two_workers_can_empty_one_cleanup_list(retention):
     await list_objects(retention, 50)
     second = cleaner.Cleaner(retention.runtime)
     await asyncio.gather(

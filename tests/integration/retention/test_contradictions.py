@@ -32,7 +32,7 @@ async def contradictions(retention):
     return await retention.emitted(ReadContradicted)
 
 
-async def test_a_read_that_says_another_plate_is_kept_and_told_once(retention):
+async def test_a_contradicting_read_is_kept_and_published_once(retention):
     one, other = said("1AAA001"), said("1HIT002")
     await retention.store(one)
     await settle(retention)
@@ -50,7 +50,7 @@ async def test_a_read_that_says_another_plate_is_kept_and_told_once(retention):
     assert len(await contradictions(retention)) == 1
 
 
-async def test_a_read_of_a_pass_is_contradicted_too(retention):
+async def test_a_read_of_a_pass_can_be_contradicted(retention):
     first, second = said("1AAA001"), said("1AAA001", NOON + timedelta(seconds=1), "s-2")
     await retention.store(first, second)
     await settle(retention)
@@ -62,7 +62,7 @@ async def test_a_read_of_a_pass_is_contradicted_too(retention):
     assert set(event.read_ids) == {first.read_id, other.read_id}
 
 
-async def test_a_third_reading_of_the_same_moment_is_told(retention):
+async def test_a_third_contradicting_reading_is_published(retention):
     await retention.store(said("1AAA001"), said("1HIT002"))
     await settle(retention)
     await retention.store(said("1HIT003"))
@@ -89,13 +89,13 @@ async def test_another_state_contradicts_and_an_unknown_one_does_not(retention):
     ],
     ids=["another source id", "another moment", "another device", "another confidence alone"],
 )
-async def test_what_does_not_contradict_is_not_told(retention, other):
+async def test_a_read_that_does_not_contradict_publishes_no_contradiction(retention, other):
     await retention.store(said("1AAA001"), other)
     await settle(retention)
     assert await contradictions(retention) == []
 
 
-async def test_contradictions_of_two_days_are_two_events_and_many_name_fifty_reads(retention):
+async def test_contradictions_are_published_by_day_and_name_at_most_fifty_reads(retention):
     """A purge erases by day, and an event stays small for any number of reads."""
     midnight = datetime(2026, 6, 2, tzinfo=UTC)
     before = [said(f"1AAA{n:03}", midnight - timedelta(seconds=1)) for n in range(60)]

@@ -34,7 +34,7 @@ async def disclosed(retention):
     return sum(event.count for event in await retention.emitted(RecordsDisclosed))
 
 
-async def test_a_wildcard_and_its_pages_count_what_they_showed(limited):
+async def test_pages_of_a_wildcard_search_count_the_records_they_return(limited):
     first = await limited.search(plate="7ABC12?", limit=3)
     assert len(first["items"]) == 3
     problem = await limited.search(403, plate="7ABC12?", limit=3, after=first["next"])
@@ -44,14 +44,14 @@ async def test_a_wildcard_and_its_pages_count_what_they_showed(limited):
     assert await disclosed(limited) == 3  # refused records are not shown
 
 
-async def test_just_as_many_as_the_limit_are_shown(limited):
+async def test_exactly_as_many_records_as_the_limit_are_returned(limited):
     first = await limited.search(plate="7ABC12?", limit=3)
     second = await limited.search(plate="7ABC12?", limit=2, after=first["next"])
     assert len(second["items"]) == 2
     await limited.search(403, plate="7ABC120")
 
 
-async def test_a_refusal_does_not_tell_whether_there_is_anything(limited):
+async def test_a_refusal_does_not_reveal_whether_a_record_exists(limited):
     await limited.search(plate="7ABC12?", limit=MOST)
     there = await limited.search(403, plate="7ABC125")
     not_there = await limited.search(403, plate="7ABC999")
@@ -59,7 +59,7 @@ async def test_a_refusal_does_not_tell_whether_there_is_anything(limited):
     assert there == not_there
 
 
-async def test_after_a_refusal_nothing_more_is_shown_that_day(limited):
+async def test_after_a_refusal_no_more_records_are_returned_that_day(limited):
     await limited.search(plate="7ABC12?", limit=MOST - 1)
     await limited.search(403, plate="7ABC12?", limit=2)  # reveals that there are two
     await limited.search(403, plate="7ABC120")
@@ -88,13 +88,13 @@ async def test_another_person_and_another_day_count_for_themselves(limited):
     assert (await limited.search(plate="7ABC120"))["items"]
 
 
-async def test_reads_that_are_opened_one_by_one_count_too(limited):
+async def test_reads_opened_one_by_one_count_towards_the_limit(limited):
     for read in limited.reads[:MOST]:
         await limited.get(f"/v1/reads/{read.read_id}")
     await limited.get(f"/v1/reads/{limited.reads[5].read_id}", 403)
 
 
-async def test_a_picture_counts_with_its_record_alone(
+async def test_a_picture_counts_once_with_its_record(
     settings, bus, objects, clock, authority, policy
 ):
     limits = structs.replace(policy.limits, disclosed_finding=1, disclosed_refused=1)
@@ -108,7 +108,7 @@ async def test_a_picture_counts_with_its_record_alone(
         await retention.search(403, plate="7ABC123")
 
 
-async def test_pictures_that_no_answer_offered_count_as_records(limited):
+async def test_pictures_without_a_search_result_count_as_records(limited):
     ids = []
     for read in limited.reads[: MOST + 1]:
         capture = a_capture(read.captured_at, capture_id=read.read_id)
@@ -143,7 +143,7 @@ async def test_a_package_counts_as_many_records_as_it_holds(limited):
     assert (told.count, len(told.all_records)) == (1, 1)
 
 
-async def test_requests_at_once_cannot_each_stay_below(limited):
+async def test_concurrent_requests_cannot_exceed_the_limit(limited):
     async def search():
         window = {
             "captured_from": (NOON - timedelta(days=1)).isoformat(),
@@ -161,7 +161,7 @@ async def test_requests_at_once_cannot_each_stay_below(limited):
     assert await disclosed(limited) == 4
 
 
-async def test_who_was_released_for_a_case_sees_more_with_its_purpose_alone(limited, clock):
+async def test_a_limit_lift_applies_only_to_the_purpose_of_its_case(limited, clock):
     def headers(until):
         claims = {"limit_lifted_until": until.timestamp()}
         return {
@@ -178,7 +178,7 @@ async def test_who_was_released_for_a_case_sees_more_with_its_purpose_alone(limi
     await limited.search(plate="7ABC120", headers=lifted)
 
 
-async def test_counts_of_days_that_are_over_are_forgotten(limited):
+async def test_counts_of_past_days_are_deleted(limited):
     await limited.search(plate="7ABC12?", limit=3)
     async with limited.runtime.db.begin() as connection:
         await drop_old(connection, NOON.date() + timedelta(days=2))

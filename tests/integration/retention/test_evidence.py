@@ -40,7 +40,9 @@ async def changes(retention):
 @pytest.mark.clause("468.5/evidence")
 async def test_an_export_is_a_signed_package_of_all_that_the_hold_keeps(retention, tmp_path):
     capture, read = await a_pictured_read(retention, "7ABC123")
-    _, old = await a_pictured_read(retention, "7ABC123", LONG_AGO, seen={"vehicle_make": "Ford", "lane": 2})
+    _, old = await a_pictured_read(
+        retention, "7ABC123", LONG_AGO, seen={"vehicle_make": "Ford", "lane": 2}
+    )
     await a_pictured_read(retention, "8XYZ987")  # not held
     await a_pictured_read(retention, "7ABC123", NOON, agency_ori=OTHER_ORI)  # not ours
     hold = await place(retention, plate="7ABC123")
@@ -79,7 +81,7 @@ async def test_an_export_is_a_signed_package_of_all_that_the_hold_keeps(retentio
     assert await changes(retention) == ["requested", "packaged", "downloaded"]
 
 
-async def test_a_tampered_copy_of_evidence_does_not_hold(retention, tmp_path):
+async def test_a_tampered_copy_of_evidence_does_not_verify(retention, tmp_path):
     await a_pictured_read(retention, "7ABC123")
     _, export = await exported(retention, plate="7ABC123")
     path = await written(retention, export, tmp_path / "evidence.zip")
@@ -113,7 +115,7 @@ async def test_a_frame_without_a_plate_is_evidence_where_its_place_is_held(reten
     assert content(path, f"data/{frame['image']}") == JPEG
 
 
-async def test_what_speaks_against_a_read_is_in_the_evidence(retention, tmp_path):
+async def test_evidence_contains_the_misread_risk_and_alternatives_of_a_read(retention, tmp_path):
     read = a_read(
         "7ABC123",
         NOON,
@@ -129,7 +131,7 @@ async def test_what_speaks_against_a_read_is_in_the_evidence(retention, tmp_path
     assert told["pass_id"] is None
 
 
-async def test_an_image_that_is_gone_is_named_and_counted(retention, tmp_path):
+async def test_a_missing_image_is_listed_and_counted_as_omitted(retention, tmp_path):
     capture, _ = await a_pictured_read(retention, "7ABC123")
     del retention.objects.stored[capture.image.object_key]
     _, export = await exported(retention, plate="7ABC123")
@@ -140,7 +142,7 @@ async def test_an_image_that_is_gone_is_named_and_counted(retention, tmp_path):
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_the_reading_is_recorded_for_who_asked_with_every_record(retention):
+async def test_building_an_export_is_recorded_for_the_requester_with_every_record(retention):
     capture, read = await a_pictured_read(retention, "7ABC123")
     hold, export = await exported(retention, plate="7ABC123")
     attempts = [a for a in await retention.emitted(AccessAttempted) if a.method == "EVENT"]
@@ -170,7 +172,7 @@ async def test_the_reading_is_recorded_for_who_asked_with_every_record(retention
     }
 
 
-async def test_a_request_sent_again_is_one_export(retention):
+async def test_a_repeated_export_request_makes_one_export(retention):
     await retention.store(a_read("7ABC123", NOON))
     hold = await place(retention, plate="7ABC123")
     first = await request(retention, hold, key="drawn-once")
@@ -186,7 +188,7 @@ async def test_a_request_sent_again_is_one_export(retention):
     await send(retention, "/v1/evidence-exports", {"hold_id": hold["hold_id"]}, 422, key="short")
 
 
-async def test_where_nothing_is_held_there_is_nothing_to_export(retention):
+async def test_a_hold_without_records_or_released_cannot_be_exported(retention):
     await retention.store(a_read("8XYZ987", NOON))
     empty = await place(retention, plate="7ABC123")
     assert "no record" in (await request(retention, empty, 409))["detail"]
@@ -199,7 +201,7 @@ async def test_where_nothing_is_held_there_is_nothing_to_export(retention):
     assert await changes(retention) == []
 
 
-async def test_an_export_of_what_is_gone_by_then_fails_and_says_so(retention):
+async def test_an_export_whose_records_are_gone_fails_with_its_reason(retention):
     await retention.store(a_read("7ABC123", NOON))
     hold = await place(retention, plate="7ABC123")
     export = await request(retention, hold)
@@ -214,7 +216,7 @@ async def test_an_export_of_what_is_gone_by_then_fails_and_says_so(retention):
     await release(retention, hold)  # it blocks no other export
 
 
-async def test_while_the_object_store_is_down_an_export_waits_and_is_made_after(retention):
+async def test_an_export_waits_while_the_object_store_is_down(retention):
     await a_pictured_read(retention, "7ABC123")
     hold = await place(retention, plate="7ABC123")
     export = await request(retention, hold)
@@ -232,7 +234,7 @@ async def test_while_the_object_store_is_down_an_export_waits_and_is_made_after(
     assert (ready["state"], ready["fault"]) == ("ready", None)
 
 
-async def test_what_was_tried_often_enough_has_failed(retention, monkeypatch):
+async def test_an_export_fails_after_the_maximum_number_of_attempts(retention, monkeypatch):
     monkeypatch.setattr(evidence, "MAX_ATTEMPTS", 2)
     await a_pictured_read(retention, "7ABC123")
     export = await request(retention, await place(retention, plate="7ABC123"))
@@ -255,9 +257,7 @@ REFUSED = [
 
 @pytest.mark.clause("468.5/evidence")
 @pytest.mark.parametrize(("claims", "word"), REFUSED, ids=[word for _, word in REFUSED])
-async def test_without_permission_purpose_and_training_there_is_no_evidence(
-    retention, claims, word
-):
+async def test_evidence_is_refused_without_permission_purpose_and_training(retention, claims, word):
     await a_pictured_read(retention, "7ABC123")
     hold, export = await exported(retention, plate="7ABC123")
     claims = dict(claims)
@@ -280,7 +280,7 @@ async def test_without_permission_purpose_and_training_there_is_no_evidence(
 
 @pytest.mark.clause("468.5/evidence")
 @pytest.mark.clause("468.6(b)/contained")
-async def test_a_purpose_narrowed_to_less_than_the_hold_gets_no_evidence(retention):
+async def test_a_purpose_narrower_than_the_hold_gets_no_evidence(retention):
     await a_pictured_read(retention, "7ABC123")
     hold, export = await exported(retention, plate="7ABC123")
     headers = retention.authority.headers()
@@ -294,7 +294,7 @@ async def test_a_purpose_narrowed_to_less_than_the_hold_gets_no_evidence(retenti
     assert [attempt.allowed for attempt in attempts] == [True, False] * 2
 
 
-async def test_another_agencys_exports_are_not_there(retention):
+async def test_another_agencys_exports_are_not_found(retention):
     await a_pictured_read(retention, "7ABC123")
     _, export = await exported(retention, plate="7ABC123")
     path = f"/v1/evidence-exports/{export['export_id']}"
@@ -325,7 +325,7 @@ async def test_an_agency_exports_its_own_records_only(retention, tmp_path):
     assert datetime.fromisoformat(told["captured_at"]) == NOON - timedelta(1)
 
 
-async def test_a_download_names_its_digest_and_is_on_record_each_time(retention):
+async def test_a_download_has_its_digest_and_is_recorded_each_time(retention):
     await a_pictured_read(retention, "7ABC123")
     _, export = await exported(retention, plate="7ABC123")
     answer = await download(retention, export)
@@ -339,7 +339,7 @@ async def test_a_download_names_its_digest_and_is_on_record_each_time(retention)
     assert {e.details["sha256"] for e in taken} == {export["sha256"]}
 
 
-async def test_a_package_that_was_changed_in_the_store_does_not_leave_whole(retention):
+async def test_a_package_changed_in_the_store_is_not_delivered(retention):
     await a_pictured_read(retention, "7ABC123")
     _, export = await exported(retention, plate="7ABC123")
     [key] = [key for key in retention.objects.stored if key.startswith("evidence/")]
@@ -368,7 +368,7 @@ async def test_a_hold_is_not_released_while_exported_evidence_is_not_booked(rete
     await release(retention, hold)
 
 
-async def test_the_package_goes_with_its_hold_and_the_purge_counts_records_alone(retention):
+async def test_the_package_is_deleted_after_its_hold_and_not_counted_as_a_record(retention):
     await a_pictured_read(retention, "7ABC123", LONG_AGO)
     hold, export = await exported(retention, plate="7ABC123")
     await book(retention, export)
@@ -404,7 +404,7 @@ async def test_an_export_that_will_not_be_booked_is_withdrawn_with_a_reason(rete
     assert told.details == {"reason": "written to no medium"}
 
 
-async def test_what_is_booked_cannot_be_withdrawn_nor_what_is_being_made(retention):
+async def test_a_booked_export_or_one_being_built_cannot_be_withdrawn(retention):
     await a_pictured_read(retention, "7ABC123")
     hold, export = await exported(retention, plate="7ABC123")
     await book(retention, export)

@@ -50,7 +50,7 @@ async def ask(retention, **body):
 
 
 @pytest.mark.clause("468.4(c)/light-searches")
-async def test_heavy_searches_leave_connections_to_others_wait_in_turn_and_too_many_are_refused(
+async def test_heavy_searches_queue_leave_connections_to_others_and_are_limited(
     filled,
 ):
     at_once, most = filled.running.settings.retention_heavy_searches, heavy_searches.MOST_WAITING
@@ -70,7 +70,7 @@ async def test_heavy_searches_leave_connections_to_others_wait_in_turn_and_too_m
 
 
 @pytest.mark.clause("468.4(c)/light-searches")
-async def test_pieces_of_exports_wait_in_the_same_turn(filled):
+async def test_pieces_of_exports_queue_with_heavy_searches(filled):
     body = {"plate": "7A*", "format": "ndjson", "captured_to": NOON.isoformat()}
     body["captured_from"] = (NOON - timedelta(days=30)).isoformat()
     turns = filled.running.search.heavy
@@ -106,9 +106,7 @@ async def test_a_search_that_compares_too_much_is_refused_before_it_reads_any(fi
 
 
 @pytest.mark.clause("468.4(c)/too-wide")
-async def test_a_search_whose_time_is_over_ends_its_page_and_the_next_one_continues(
-    filled, monkeypatch
-):
+async def test_a_page_ends_at_its_time_limit_and_the_next_page_continues(filled, monkeypatch):
     monkeypatch.setattr(search_module, "PAGE_S", 0)
     monkeypatch.setattr(search_plan, "MOST_PLATES", 0)
     monkeypatch.setattr(search_plan, "_DEVICES_FIRST", timedelta(days=4))
@@ -124,7 +122,7 @@ async def test_a_search_whose_time_is_over_ends_its_page_and_the_next_one_contin
     assert pages[-1][1] is False
 
 
-async def test_an_export_goes_on_where_a_page_ended_for_its_time(filled, monkeypatch):
+async def test_an_export_continues_after_pages_that_ended_at_their_time_limit(filled, monkeypatch):
     monkeypatch.setattr(search_module, "PAGE_S", 0)
     monkeypatch.setattr(search_plan, "MOST_PLATES", 0)
     body = {"plate": "7A*", "format": "ndjson", "captured_to": (NOON + timedelta(1)).isoformat()}

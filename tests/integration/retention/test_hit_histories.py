@@ -75,7 +75,9 @@ async def a_worked_hit(retention, source="state", at=NOON, number=1, plate="7ABC
 
 
 @pytest.mark.clause("468.5/whole-evidence")
-async def test_evidence_tells_each_hit_with_verification_and_dispositions(retention, tmp_path):
+async def test_evidence_contains_each_hit_with_its_verification_and_dispositions(
+    retention, tmp_path
+):
     read, hit, verified, disposed = await a_worked_hit(retention)
     silent = a_read("7ABC123", NOON - timedelta(hours=1))
     await retention.store(silent)
@@ -99,7 +101,9 @@ async def test_evidence_tells_each_hit_with_verification_and_dispositions(retent
 
 @pytest.mark.clause("468.5/whole-evidence")
 @pytest.mark.parametrize("source", ["department", "state", "federal"])
-async def test_hits_of_every_list_are_in_evidence_whoever_asks_for_it(retention, tmp_path, source):
+async def test_evidence_contains_hits_of_every_list_for_every_requester(
+    retention, tmp_path, source
+):
     await a_worked_hit(retention, source)
     _, export = await exported(retention, plate="7ABC123")
     path = await written(retention, export, tmp_path / "evidence.zip")
@@ -107,7 +111,7 @@ async def test_hits_of_every_list_are_in_evidence_whoever_asks_for_it(retention,
 
 
 @pytest.mark.clause("468.5/whole-evidence")
-async def test_the_policy_in_force_is_in_evidence_as_it_is_written(retention, tmp_path, repository):
+async def test_evidence_contains_the_policy_in_force_byte_for_byte(retention, tmp_path, repository):
     await retention.store(a_read("7ABC123", NOON))
     _, export = await exported(retention, plate="7ABC123")
     path = await written(retention, export, tmp_path / "evidence.zip")
@@ -119,7 +123,9 @@ async def test_the_policy_in_force_is_in_evidence_as_it_is_written(retention, tm
 
 
 @pytest.mark.clause("468.5/whole-evidence")
-async def test_of_a_hit_from_before_it_was_kept_whole_its_flags_are_told(retention, tmp_path):
+async def test_evidence_contains_only_the_flags_of_a_hit_from_before_hit_events(
+    retention, tmp_path
+):
     await a_worked_hit(retention)
     read = a_read("7ABC123", NOON - timedelta(hours=2))
     await retention.store(read)
@@ -167,9 +173,7 @@ async def hit_and_worked(retention, hotlist):
 
 
 @pytest.mark.clause("468.5/whole-evidence")
-async def test_what_evidence_tells_is_what_the_officer_was_shown_and_what_the_log_sealed(
-    both, tmp_path
-):
+async def test_evidence_matches_the_hit_that_the_officer_saw_and_the_log_sealed(both, tmp_path):
     retention, hotlist = both
     _, shown = await hit_and_worked(retention, hotlist)
     _, export = await exported(retention, plate="7ABC123")
@@ -235,7 +239,7 @@ async def test_a_hit_is_kept_through_the_purge_as_long_as_the_hold_and_no_longer
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_what_was_told_of_a_hit_goes_with_its_read(retention):
+async def test_events_of_a_hit_are_purged_with_its_read(retention):
     await a_worked_hit(retention, at=LONG_AGO)
     await a_worked_hit(retention, number=2)
     await purge(retention)
@@ -328,7 +332,7 @@ UNTRUE = {
 
 
 @pytest.mark.clause("468.5/whole-evidence")
-async def test_evidence_that_does_not_fit_together_does_not_hold(retention, tmp_path, capsys):
+async def test_evidence_with_inconsistent_contents_does_not_verify(retention, tmp_path, capsys):
     """It is signed as it is: the offline check compares the contents, not only the digests."""
     await a_worked_hit(retention)
     _, export = await exported(retention, plate="7ABC123")

@@ -58,7 +58,7 @@ CRITERIA = {
 @pytest.mark.clause("468.5/holds")
 @pytest.mark.parametrize("criteria", CRITERIA.values(), ids=CRITERIA)
 @pytest.mark.parametrize("at", [LONG_AGO, LATELY_DUE], ids=["whole month", "part of a month"])
-async def test_what_a_hold_names_survives_the_purge_and_nothing_else_does(retention, criteria, at):
+async def test_a_purge_keeps_only_records_that_a_hold_names(retention, criteria, at):
     await retention.store(
         a_read("7ABC123", at),
         a_read("8XYZ987", DUE - timedelta(seconds=1), device_id=OTHER, place=FAR),
@@ -74,7 +74,7 @@ async def test_what_a_hold_names_survives_the_purge_and_nothing_else_does(retent
 
 @pytest.mark.clause("468.5/holds")
 @pytest.mark.clause("468.3.1(f)/five-facts")
-async def test_a_hold_keeps_what_comes_after_it_was_placed(retention):
+async def test_a_hold_keeps_records_that_arrive_after_it_was_placed(retention):
     await place(retention, plate="7ABC123")
     await retention.store(a_read("7ABC123", LONG_AGO), a_read("8XYZ987", LONG_AGO))
     await purge(retention)
@@ -166,7 +166,7 @@ RELEASED = (
         "NULL",
     ],
 )
-async def test_the_tables_take_no_release_by_who_placed_the_hold_or_by_nobody(retention, by):
+async def test_the_tables_refuse_a_hold_release_by_its_placer_or_without_a_person(retention, by):
     """The tables refuse it to any software that has the service's role."""
     await retention.store(a_read("7ABC123", LONG_AGO))
     hold = await place(retention, plate="7ABC123")
@@ -188,7 +188,7 @@ def moved_to(connection, migrations, version):
 
 
 @pytest.mark.clause("468.5/hold-release")
-async def test_holds_that_one_person_placed_and_released_stay_as_they_are_at_the_upgrade(
+async def test_an_upgrade_keeps_old_holds_that_one_person_placed_and_released(
     database_url, repository
 ):
     migrations = repository / "services/retention/migrations"
@@ -232,7 +232,7 @@ async def test_a_record_under_two_holds_stays_until_both_are_released(retention)
 
 @pytest.mark.clause("468.5/holds")
 @pytest.mark.clause("468.5/floor")
-async def test_a_released_hold_frees_only_what_is_past_the_schedule(retention):
+async def test_a_released_hold_allows_only_due_records_to_be_purged(retention):
     await retention.store(a_read("7ABC123", NOON), a_read("7ABC123", LONG_AGO))
     hold = await place(retention, plate="7ABC123")
     await release(retention, hold)
@@ -248,7 +248,7 @@ async def test_a_released_hold_frees_only_what_is_past_the_schedule(retention):
 
 @pytest.mark.clause("468.5/holds")
 @pytest.mark.parametrize("at", [LONG_AGO, LATELY_DUE], ids=["whole month", "part of a month"])
-async def test_a_hold_placed_while_a_purge_runs_wins(retention, at):
+async def test_a_hold_placed_during_a_purge_keeps_its_records(retention, at):
     """The hold's transaction is open when the purge comes to commit: the purge waits, checks, starts anew."""
     await retention.store(a_read("7ABC123", at), a_read("8XYZ987", at))
     run = await retention.post(
@@ -263,7 +263,7 @@ async def test_a_hold_placed_while_a_purge_runs_wins(retention, at):
 
 
 @pytest.mark.clause("468.5/holds")
-async def test_a_purge_that_commits_first_is_seen_by_who_places_a_hold_after(retention):
+async def test_a_hold_placed_after_a_purge_lists_no_purged_records(retention):
     """Placing waits for the purge's last check; then it holds the existing and the coming records."""
     await retention.store(a_read("7ABC123", LONG_AGO))
     await purge(retention)
@@ -272,7 +272,7 @@ async def test_a_purge_that_commits_first_is_seen_by_who_places_a_hold_after(ret
     assert page["items"] == []
 
 
-async def test_what_a_hold_keeps_is_listed_in_pages_past_its_month_too_and_disclosed(retention):
+async def test_records_of_a_hold_are_listed_in_pages_beyond_their_month_and_disclosed(retention):
     times = [LONG_AGO, LATELY_DUE, NOON - timedelta(days=1), NOON]
     await retention.store(*(a_read("7ABC123", at) for at in times), a_read("8XYZ987", NOON))
     hold = await place(retention, plate="7ABC123")
@@ -292,7 +292,7 @@ async def test_what_a_hold_keeps_is_listed_in_pages_past_its_month_too_and_discl
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_held_records_past_the_schedule_are_not_found_by_a_search(retention):
+async def test_a_search_does_not_find_held_records_past_the_schedule(retention):
     await retention.store(a_read("7ABC123", LONG_AGO))
     await place(retention, plate="7ABC123")
     await purge(retention)
@@ -319,7 +319,7 @@ REFUSED = [
 ]
 
 
-async def test_a_hold_that_says_too_little_is_refused_naming_the_field(retention):
+async def test_an_incomplete_hold_is_refused_with_its_field(retention):
     good = {
         "basis": "evidence",
         "case_number": "26-1",

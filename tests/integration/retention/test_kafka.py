@@ -66,7 +66,9 @@ async def dead_reasons(bootstrap):
     return found
 
 
-async def test_what_comes_twice_is_kept_once_and_a_broken_clock_blocks_nobody(retention, broker):
+async def test_redelivered_records_are_stored_once_and_a_broken_clock_blocks_no_other_read(
+    retention, broker
+):
     bus = KafkaBus(broker.bootstrap, "test")
     await bus.start()
     reads = [

@@ -86,7 +86,7 @@ async def test_the_change_is_an_audited_event_signed_by_the_old_key(retention, r
         follow(load_public(old.public_pem.encode()), [changed])
 
 
-async def test_a_change_needs_a_key_that_never_signed_and_a_process_the_key_in_force(
+async def test_a_key_change_needs_an_unused_key_and_signing_needs_the_current_key(
     retention, rotate, capsys
 ):
     assert (await rotate(None))[0] == 2

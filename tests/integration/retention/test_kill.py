@@ -22,7 +22,7 @@ async def publish(broker, *reads):
     await bus.stop()
 
 
-async def test_killed_between_frames_and_between_vote_and_telling_a_pass_is_told_once(
+async def test_a_pass_is_published_once_although_the_service_is_killed_between_steps(
     start, database_url, broker
 ):
     device, at = uuid4(), datetime.now(UTC) - timedelta(minutes=1)

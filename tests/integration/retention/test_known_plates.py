@@ -52,7 +52,7 @@ def asked(monkeypatch):
     return batches
 
 
-async def test_a_known_plate_is_not_asked_for_again(retention, asked):
+async def test_a_known_plate_is_not_queried_again(retention, asked):
     await retention.running.recorder.reads([later(0), a_read("8XYZ987", NOON)])
     await retention.running.recorder.reads([later(1), a_read("1QQQ000", NOON)])
     assert asked == [{CAR, plate_number("8XYZ987")}, {plate_number("1QQQ000")}]
@@ -72,7 +72,7 @@ async def test_a_plate_that_was_forgotten_is_stored_again(retention):
 
 
 @pytest.mark.clause("468.5/known-plates")
-async def test_a_read_that_waits_while_its_plate_is_forgotten_stores_it_again(retention):
+async def test_a_read_that_waits_while_its_plate_is_deleted_stores_it_again(retention):
     """Two connections: the writer has begun, and waits for the lock of the one that deletes."""
     await retention.running.recorder.reads([later(0)])
     await destroy_reads(retention)
@@ -94,7 +94,7 @@ async def test_a_read_that_waits_while_its_plate_is_forgotten_stores_it_again(re
 
 
 @pytest.mark.clause("468.5/known-plates")
-async def test_a_transaction_that_was_rolled_back_leaves_no_plate_known(retention, monkeypatch):
+async def test_a_rolled_back_transaction_adds_no_known_plate(retention, monkeypatch):
     monkeypatch.setattr(record_writer, "_READS", "SELECT 1/0")
     with pytest.raises(Exception, match=r"."):
         await retention.running.recorder.reads([later(0)])
@@ -104,7 +104,7 @@ async def test_a_transaction_that_was_rolled_back_leaves_no_plate_known(retentio
 
 
 @pytest.mark.clause("468.5/known-plates")
-async def test_another_server_is_asked_for_all_plates(retention, asked, monkeypatch):
+async def test_all_plates_are_queried_again_after_a_failover(retention, asked, monkeypatch):
     """After a failover the new primary may lack the last transactions; its start differs."""
     await retention.running.recorder.reads([later(0)])
     other = record_writer._DUE.replace(

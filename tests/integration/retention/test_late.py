@@ -78,7 +78,7 @@ async def test_evidence_says_which_reads_and_frames_came_late(retention, tmp_pat
 
 
 @pytest.mark.clause("468.5/late")
-async def test_what_a_hold_keeps_beyond_its_month_stays_late(retention):
+async def test_a_late_record_that_a_hold_keeps_beyond_its_month_stays_late(retention):
     capture = a_capture(LONG_AGO, late=True)
     read = a_read("1LAT001", LONG_AGO, late=True, capture_id=capture.capture.capture_id)
     await retention.store(capture, read)
@@ -91,7 +91,7 @@ async def test_what_a_hold_keeps_beyond_its_month_stays_late(retention):
 
 @pytest.mark.clause("468.5/late")
 @pytest.mark.parametrize("late", [True, False, None])
-async def test_a_read_of_a_frame_is_late_by_what_ingest_signed_of_the_frame(retention, late):
+async def test_a_read_has_the_lateness_that_ingest_signed_for_its_frame(retention, late):
     retention.running.proofs._unsigned_until = None
     await retention.store(recognised(signed(a_capture(NOON, late=late).capture)))
     assert await retention.fetch("SELECT late FROM reads") == [(late,)]

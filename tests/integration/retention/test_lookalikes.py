@@ -44,7 +44,7 @@ def rated(answer):
 
 
 @pytest.mark.clause("468.4(c)/lookalikes")
-async def test_plates_that_look_alike_come_by_likelihood_each_with_its_newest_read_disclosed(
+async def test_look_alike_plates_are_listed_by_likelihood_with_their_newest_read_disclosed(
     seeded,
 ):
     answer = await ask(seeded, plate="7ABC123")
@@ -68,14 +68,14 @@ async def test_plates_that_look_alike_come_by_likelihood_each_with_its_newest_re
 
 
 @pytest.mark.clause("468.4(c)/lookalikes")
-async def test_part_of_a_plate_shows_what_it_may_be_a_misread_of(seeded):
+async def test_a_partial_lookalike_search_lists_possible_misreads(seeded):
     assert rated(await ask(seeded, plate="7A8C*")) == [
         ("7A8C123", 1), ("7A8CI23", 1), ("7ABC123", 0.1), ("7ABC124", 0.1), ("7ABCI23", 0.1)
     ]  # fmt: skip
 
 
 @pytest.mark.clause("468.4(c)/lookalikes")
-async def test_a_plate_without_a_read_that_the_person_may_see_is_not_shown(seeded):
+async def test_a_plate_without_a_read_that_the_person_may_see_is_not_listed(seeded):
     await seeded.store(
         a_read("7ABCL23", NOON),
         a_read("7A8C12E", NOON),
@@ -94,7 +94,9 @@ async def test_a_plate_without_a_read_that_the_person_may_see_is_not_shown(seede
 
 
 @pytest.mark.clause("468.4(c)/lookalikes")
-async def test_only_the_most_likely_plates_are_shown_and_too_many_are_refused(seeded, monkeypatch):
+async def test_a_lookalike_search_lists_only_the_most_likely_plates_and_refuses_too_many(
+    seeded, monkeypatch
+):
     monkeypatch.setattr("services.retention.actions.searches.MOST_LISTED", 2)
     monkeypatch.setattr(search_module, "_PLATES_AT_ONCE", 1)
     assert lookalikes.MOST_LISTED == 50
@@ -108,7 +110,7 @@ async def test_only_the_most_likely_plates_are_shown_and_too_many_are_refused(se
 
 
 @pytest.mark.clause("468.4/narrowness")
-async def test_a_search_for_look_alikes_is_as_narrow_as_any(seeded):
+async def test_a_lookalike_search_has_the_limits_of_any_search(seeded):
     year = (NOON - timedelta(days=300)).isoformat()
     assert (await ask(seeded, 422, plate="7A*", captured_from=year))["code"] == "window_too_long"
     assert (await ask(seeded, 422))["field"] == "plate"
@@ -129,7 +131,7 @@ async def test_plates_that_look_alike_count_towards_the_records_of_a_day(
 
 
 @pytest.mark.clause("468.4(c)/counts")
-async def test_a_count_is_of_all_that_matches_whatever_the_page(seeded):
+async def test_a_count_covers_all_matches_on_every_page(seeded):
     asked = {"plate": "7A*", "limit": 4, "count": True}
     first = await seeded.search(**asked)
     assert first["count"] == {"value": 15, "at_least": False}
@@ -144,7 +146,7 @@ async def test_a_count_is_of_all_that_matches_whatever_the_page(seeded):
 
 @pytest.mark.clause("468.4(c)/counts")
 @pytest.mark.parametrize("place", [{}, {"device_ids": [str(DEVICE)]}])
-async def test_a_count_ends_at_its_bound_and_with_the_time_of_a_page(seeded, monkeypatch, place):
+async def test_a_count_ends_at_its_maximum_or_time_limit(seeded, monkeypatch, place):
     assert search_module.MOST_COUNTED == 10_000
     monkeypatch.setattr(search_module, "MOST_COUNTED", 7)
     asked = {"plate": "7A*", "count": True, **place}

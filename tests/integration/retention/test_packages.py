@@ -78,7 +78,7 @@ SCOPES = [
 
 
 @pytest.mark.clause("468.7/package")
-async def test_the_scope_is_the_criteria_and_nothing_wider(retention, tmp_path):
+async def test_a_package_contains_exactly_the_records_that_match_its_criteria(retention, tmp_path):
     await retention.store(
         a_read("7ABC123", NOON),
         a_read("7ABD555", NOON, device_id=OTHER),
@@ -92,7 +92,9 @@ async def test_the_scope_is_the_criteria_and_nothing_wider(retention, tmp_path):
 
 
 @pytest.mark.clause("468.7/package")
-async def test_whatever_release_accepts_is_searched_and_packaged_alike(retention, tmp_path):
+async def test_a_search_and_a_package_find_the_same_records_for_every_accepted_pattern(
+    retention, tmp_path
+):
     """Property over many patterns: the package holds the matching records, and a search finds the same."""
     rnd = random.Random(468)
     stored = sorted({"".join(rnd.choices("7AB8", k=rnd.randint(2, 5))) for _ in range(60)})
@@ -116,7 +118,7 @@ async def test_whatever_release_accepts_is_searched_and_packaged_alike(retention
 
 
 @pytest.mark.clause("468.7/package")
-async def test_without_images_there_are_none(retention, tmp_path):
+async def test_a_package_ordered_without_images_contains_no_image(retention, tmp_path):
     await a_pictured_read(retention, "7ABC123")
     approval = an_approval(criteria={"include_images": False})
     packaged, path = await build(retention, approval, tmp_path)
@@ -126,7 +128,9 @@ async def test_without_images_there_are_none(retention, tmp_path):
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_the_reading_is_recorded_on_the_requesters_behalf_with_every_row(retention, tmp_path):
+async def test_building_a_package_is_recorded_for_the_requester_with_every_record(
+    retention, tmp_path
+):
     capture, read = await a_pictured_read(retention, "7ABC123")
     approval = an_approval()
     await build(retention, approval, tmp_path)
@@ -194,9 +198,7 @@ async def test_while_the_object_store_is_down_a_package_waits_and_others_after_i
     ],
 )
 @pytest.mark.clause("468.4/narrowness")
-async def test_an_order_that_can_never_succeed_ends_as_failed_and_reads_nothing(
-    retention, changes, reason
-):
+async def test_an_impossible_order_fails_and_reads_no_record(retention, changes, reason):
     approval = an_approval(**changes)
     await retention.store(approval)
     for _ in range(3):
@@ -210,7 +212,7 @@ async def test_an_order_that_can_never_succeed_ends_as_failed_and_reads_nothing(
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_the_tries_of_one_package_are_one_access_attempt(retention, tmp_path):
+async def test_all_attempts_to_build_a_package_are_one_access_attempt(retention, tmp_path):
     await a_pictured_read(retention, "7ABC123")
     retention.objects.down = True
     await retention.store(an_approval())
@@ -225,7 +227,7 @@ async def test_the_tries_of_one_package_are_one_access_attempt(retention, tmp_pa
     assert {event.attempt_id for event in disclosed} == {attempt.attempt_id}
 
 
-async def test_an_outage_is_waited_for_as_long_as_the_approval_lasts_and_no_longer(retention):
+async def test_a_package_waits_for_an_outage_until_its_approval_expires(retention):
     await a_pictured_read(retention, "7ABC123")
     retention.objects.down = True
     await retention.store(an_approval())
@@ -239,7 +241,7 @@ async def test_an_outage_is_waited_for_as_long_as_the_approval_lasts_and_no_long
     assert "expired" in failed.reason
 
 
-async def test_a_fault_of_the_software_is_tried_twenty_times_and_no_more(retention, monkeypatch):
+async def test_a_failing_package_is_retried_twenty_times(retention, monkeypatch):
     tried = []
 
     async def broken(*_, **__):
@@ -269,7 +271,7 @@ async def test_an_image_that_is_gone_or_changed_is_named_as_omitted(retention, t
     assert verify_package(path).holds
 
 
-async def test_evidence_that_only_a_hold_still_keeps_can_be_released(retention, tmp_path):
+async def test_records_that_only_a_hold_keeps_can_be_released(retention, tmp_path):
     long_ago = datetime(2025, 2, 10, tzinfo=UTC)
     await a_pictured_read(retention, "7ABC123", long_ago)
     await retention.post(
@@ -302,7 +304,7 @@ async def test_more_records_than_a_chunk_all_come_in_order(retention, tmp_path):
     assert max(event.count for event in disclosed) <= 500
 
 
-async def test_a_spreadsheet_runs_no_formula_out_of_the_table(retention, tmp_path):
+async def test_a_csv_table_escapes_formulas(retention, tmp_path):
     await retention.store(a_read("7ABC123", NOON, plate_as_read="=HYPERLINK(1)"))
     _, path = await build(retention, an_approval(), tmp_path)
     assert "'=HYPERLINK(1)" in content(path, "data/records.csv").decode()
@@ -344,7 +346,7 @@ async def test_the_recipient_verifies_it_offline_by_the_command(package):
 
 
 @pytest.mark.clause("468.7/package")
-async def test_without_the_departments_key_no_package_is_said_to_be_right(package, capsys):
+async def test_verification_without_the_departments_key_reports_not_verified(package, capsys):
     path, _, key_id = package
     assert verify_command([str(path)]) == 2
     said = capsys.readouterr().out
@@ -366,7 +368,7 @@ TAMPERED = {
 
 
 @pytest.mark.clause("468.7/package")
-async def test_a_tampered_package_does_not_hold(package):
+async def test_a_tampered_package_does_not_verify(package):
     path, key, _ = package
     untouched = rewritten(path, lambda name, data: data)
     assert verify_package(untouched, load_public(key.read_bytes())).holds
@@ -378,7 +380,9 @@ async def test_a_tampered_package_does_not_hold(package):
 
 
 @pytest.mark.clause("468.7/package")
-async def test_an_added_file_a_flipped_byte_and_a_stranger_are_noticed(package, tmp_path):
+async def test_verification_detects_an_added_file_a_flipped_byte_and_a_foreign_key(
+    package, tmp_path
+):
     path, key, _ = package
     ours = load_public(key.read_bytes())
     added = rewritten(path, lambda n, d: d)
@@ -400,7 +404,7 @@ async def test_an_added_file_a_flipped_byte_and_a_stranger_are_noticed(package, 
 
 
 @pytest.mark.clause("468.7/package")
-async def test_a_package_signed_anew_by_another_is_not_the_departments(
+async def test_a_package_signed_again_by_another_key_does_not_verify_as_the_departments(
     settings, bus, objects, clock, authority, policy, tmp_path, package
 ):
     """The department's key exposes a changed package that another key re-signed."""
@@ -433,7 +437,7 @@ async def test_a_package_signed_anew_by_another_is_not_the_departments(
     assert not verify_package(resigned, load_public(key.read_bytes())).holds
 
 
-async def test_the_key_of_the_settings_signs_and_earlier_ones_stay_known(
+async def test_the_configured_key_signs_and_earlier_keys_are_listed(
     settings, bus, objects, clock, authority, policy
 ):
     parts = (bus, objects, clock, authority, policy)

@@ -75,7 +75,7 @@ def ids(reads):
     return {read.read_id for read in reads}
 
 
-async def test_reads_of_one_vehicle_become_one_pass_which_says_where_they_differ(retention):
+async def test_reads_of_one_vehicle_become_one_pass_with_its_dissent(retention):
     await retention.store(*VEHICLE)
     await settle(retention)
     [event] = await recorded_passes(retention)
@@ -99,7 +99,7 @@ async def test_reads_of_one_vehicle_become_one_pass_which_says_where_they_differ
     assert await left_due(retention) == 0
 
 
-async def test_nothing_is_told_before_it_has_settled_nor_twice(retention):
+async def test_a_pass_is_published_only_after_it_has_settled_and_only_once(retention):
     await retention.store(*VEHICLE)
     await settle(retention, 9)
     assert await recorded_passes(retention) == []
@@ -112,7 +112,7 @@ async def test_nothing_is_told_before_it_has_settled_nor_twice(retention):
     assert await left_due(retention) == 0
 
 
-async def test_a_read_that_stands_alone_is_no_pass(retention):
+async def test_a_single_read_forms_no_pass(retention):
     await retention.store(a_read("7ABC123", NOON), a_read("8XYZ987", NOON))
     await settle(retention)
     assert await recorded_passes(retention) == []
@@ -121,7 +121,7 @@ async def test_a_read_that_stands_alone_is_no_pass(retention):
     assert (found["pass_id"], found["pass_agrees"]) == (None, None)
 
 
-async def test_reads_that_a_camera_made_itself_are_voted_on_alike(retention):
+async def test_reads_that_a_camera_made_itself_are_voted_on_too(retention):
     await retention.store(
         a_read("7ABC123", NOON, confidence=0.9),
         a_read("7A8C123", NOON + timedelta(seconds=1), confidence=0.6),
@@ -134,7 +134,7 @@ async def test_reads_that_a_camera_made_itself_are_voted_on_alike(retention):
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_however_reads_arrive_the_passes_are_the_same(retention, seed):
+async def test_passes_do_not_depend_on_the_order_in_which_reads_arrive(retention, seed):
     """In any order and any batches, with turns of work between, as long as none comes too late."""
     rnd = random.Random(seed)
     cars = [
@@ -153,7 +153,7 @@ async def test_however_reads_arrive_the_passes_are_the_same(retention, seed):
     assert {event.pass_id for event in await recorded_passes(retention)} == set(found)
 
 
-async def test_a_pass_is_told_only_once_the_reads_under_way_beside_it_have_settled(retention):
+async def test_a_pass_is_published_once_all_its_reads_have_settled(retention):
     await retention.store(*VEHICLE[:2])
     retention.clock.advance(seconds=9)
     await retention.store(VEHICLE[2])
@@ -165,7 +165,7 @@ async def test_a_pass_is_told_only_once_the_reads_under_way_beside_it_have_settl
     assert len(event.read_ids) == 3
 
 
-async def test_a_busy_camera_closes_its_passes_while_others_come(retention):
+async def test_a_busy_camera_publishes_passes_while_further_reads_arrive(retention):
     """Its reads never all settle: those a gap behind the newest are decided all the same."""
     for n in range(6):
         car = f"7ABC12{n}"
@@ -177,7 +177,7 @@ async def test_a_busy_camera_closes_its_passes_while_others_come(retention):
     ]
 
 
-async def test_a_single_read_joins_others_that_come_much_later(retention):
+async def test_a_single_read_joins_reads_that_arrive_much_later(retention):
     """The service that reads frames was down in between: the single read is not announced until then."""
     await retention.store(VEHICLE[0])
     await settle(retention, 60)
@@ -187,7 +187,7 @@ async def test_a_single_read_joins_others_that_come_much_later(retention):
     assert set(event.read_ids) == ids(VEHICLE)
 
 
-async def test_a_read_that_comes_after_its_pass_was_told_is_kept_in_it_and_changes_nothing(
+async def test_a_read_after_its_published_pass_is_added_as_late_without_a_new_event(
     retention,
 ):
     await retention.store(*VEHICLE[:2])
@@ -203,7 +203,7 @@ async def test_a_read_that_comes_after_its_pass_was_told_is_kept_in_it_and_chang
     assert found["last_seen_at"] == "2026-06-01T12:00:00.200000Z"
 
 
-async def test_a_crash_between_reading_and_telling_loses_and_doubles_nothing(
+async def test_a_crash_before_the_vote_is_stored_loses_and_duplicates_no_pass(
     retention, monkeypatch
 ):
     await retention.store(*VEHICLE)
@@ -221,7 +221,7 @@ async def test_a_crash_between_reading_and_telling_loses_and_doubles_nothing(
     assert list((await members(retention)).values()) == [ids(VEHICLE)]
 
 
-async def test_another_service_started_on_the_same_records_goes_on_and_gives_the_same_id(
+async def test_a_restarted_service_publishes_the_pass_with_the_same_id(
     settings, bus, objects, clock, authority, policy
 ):
     parts = (settings, bus, objects, clock, authority, policy)
@@ -233,7 +233,7 @@ async def test_another_service_started_on_the_same_records_goes_on_and_gives_the
     assert event.pass_id == derive_id("pass", VEHICLE[0].read_id)
 
 
-async def test_two_at_once_tell_each_pass_once(retention):
+async def test_concurrent_workers_publish_each_pass_once(retention):
     for n in range(12):
         device = UUID(int=100 + n)
         await retention.store(*[seen("7ABC123", i / 5, device_id=device) for i in range(3)])
@@ -244,7 +244,7 @@ async def test_two_at_once_tell_each_pass_once(retention):
     assert len(await recorded_passes(retention)) == 12
 
 
-async def test_a_device_that_another_is_at_is_left_alone(retention):
+async def test_a_device_locked_by_another_worker_is_skipped(retention):
     await retention.store(*VEHICLE)
     async with retention.runtime.db.begin() as connection:
         await Locks(connection).exclusive(locks.PASSES, str(DEVICE))
@@ -254,7 +254,7 @@ async def test_a_device_that_another_is_at_is_left_alone(retention):
     assert len(await recorded_passes(retention)) == 1
 
 
-async def test_a_flood_is_worked_in_sets_and_all_of_it_in_one_turn(retention, monkeypatch):
+async def test_a_flood_is_processed_in_sets_within_one_turn(retention, monkeypatch):
     monkeypatch.setattr(pass_queue, "MOST_READS", 40)
     monkeypatch.setattr(passes, "READS_AT_ONCE", 40)
     cars = [[seen(f"7ABC{n:03}", 5 * n + i / 5) for i in range(3)] for n in range(50)]
@@ -268,7 +268,7 @@ async def test_a_flood_is_worked_in_sets_and_all_of_it_in_one_turn(retention, mo
 
 
 @pytest.mark.parametrize("apart_s", [0, 0.001])
-async def test_more_reads_in_a_moment_than_are_looked_at_do_not_hold_up_what_follows(
+async def test_a_flood_of_reads_beyond_the_batch_does_not_block_later_passes(
     retention, monkeypatch, apart_s
 ):
     monkeypatch.setattr(pass_queue, "MOST_READS", 20)
@@ -294,7 +294,7 @@ async def test_a_search_names_the_pass_and_says_whether_it_agrees(retention):
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_a_pass_is_shown_with_its_reads_and_each_is_disclosed(retention):
+async def test_a_pass_is_returned_with_its_reads_and_each_is_disclosed(retention):
     await retention.store(*VEHICLE)
     await settle(retention)
     [event] = await recorded_passes(retention)
@@ -315,7 +315,7 @@ async def test_a_pass_is_shown_with_its_reads_and_each_is_disclosed(retention):
 
 
 @pytest.mark.clause("468.4(a)/purpose")
-async def test_nobody_sees_a_pass_without_the_permission_the_purpose_or_of_another_agency(
+async def test_a_pass_is_hidden_without_the_permission_the_purpose_or_the_agency(
     retention,
 ):
     await retention.store(*VEHICLE)
@@ -332,7 +332,7 @@ async def test_nobody_sees_a_pass_without_the_permission_the_purpose_or_of_anoth
     assert await retention.emitted(RecordsDisclosed) == []
 
 
-async def test_a_purpose_narrowed_to_a_plate_is_not_told_of_other_plates(retention):
+async def test_a_purpose_narrowed_to_a_plate_hides_other_plates_of_a_pass(retention):
     await retention.store(*VEHICLE)
     await settle(retention)
     [event] = await recorded_passes(retention)
@@ -356,7 +356,7 @@ async def test_a_purpose_narrowed_to_a_plate_is_not_told_of_other_plates(retenti
     assert (await get(device_ids=[str(DEVICE)])).json()["readings_withheld"] == 0
 
 
-async def test_what_a_reader_held_possible_is_kept_with_its_read(retention):
+async def test_the_alternatives_of_a_read_are_stored_with_it(retention):
     read = seen(
         "7ABC123",
         misread_risk=0.07,
@@ -392,7 +392,7 @@ def as_of(start):
 @pytest.mark.parametrize(
     "start", [DUE - timedelta(hours=1), datetime(2025, 2, 10, tzinfo=UTC)], ids=["day", "month"]
 )
-async def test_a_pass_goes_with_its_reads(retention, start):
+async def test_a_pass_is_purged_with_its_reads(retention, start):
     old, new = as_of(start), as_of(NOON)
     await retention.store(*old, *new)
     await settle(retention)
@@ -405,7 +405,7 @@ async def test_a_pass_goes_with_its_reads(retention, start):
 
 
 @pytest.mark.clause("468.5/holds")
-async def test_a_hold_on_one_read_keeps_the_vote_until_it_is_released(retention):
+async def test_a_hold_on_one_read_keeps_its_pass_until_it_is_released(retention):
     old = as_of(DUE - timedelta(hours=1))
     await retention.store(*old)
     await settle(retention)
@@ -428,7 +428,7 @@ async def test_a_hold_on_one_read_keeps_the_vote_until_it_is_released(retention)
     assert await members(retention) == {}
 
 
-async def test_what_was_still_due_of_purged_reads_is_forgotten(retention):
+async def test_purged_reads_form_no_pass(retention):
     await retention.store(*as_of(DUE - timedelta(hours=1)))
     await purge(retention)
     assert await left_due(retention) == 0

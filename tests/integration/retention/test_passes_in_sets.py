@@ -61,7 +61,7 @@ async def stored(retention):
 
 @pytest.mark.clause("468.5/passes-in-sets")
 @pytest.mark.parametrize(("most", "at_once"), [(15, 15), (15, 5000), (5000, 60)])
-async def test_sets_give_the_passes_of_one_device_and_span_at_a_time(
+async def test_processing_in_sets_gives_the_same_passes_as_one_span_at_a_time(
     retention, monkeypatch, most, at_once
 ):
     rnd = random.Random(most + at_once)
@@ -87,7 +87,7 @@ async def test_sets_give_the_passes_of_one_device_and_span_at_a_time(
 
 
 @pytest.mark.clause("468.5/passes-in-sets")
-async def test_spans_that_share_a_closed_pass_are_decided_one_after_the_other(
+async def test_spans_that_share_a_closed_pass_are_processed_one_after_the_other(
     retention, monkeypatch
 ):
     """The late read of the first span lengthens the pass: with that of the second one it would be too long."""

@@ -101,7 +101,7 @@ def before_dropping(monkeypatch, do):
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_a_purge_that_ends_after_any_step_goes_on_from_there(retention, monkeypatch, month):
+async def test_an_interrupted_purge_continues_after_any_step(retention, monkeypatch, month):
     run = await begun(retention)
     rounds = 1
     while not await work(retention, monkeypatch, steps=rounds % 9 + 1):
@@ -150,7 +150,7 @@ async def test_a_hold_placed_between_two_steps_keeps_its_reads(
 
 
 @pytest.mark.clause("468.5/holds")
-async def test_a_hold_released_before_the_drop_keeps_nothing(retention, monkeypatch, month):
+async def test_a_hold_released_before_the_drop_keeps_no_record(retention, monkeypatch, month):
     hold = await place(retention, plate="7ABC123")
     await begun(retention)
     before_dropping(monkeypatch, lambda: release(retention, hold))
@@ -162,7 +162,7 @@ async def test_a_hold_released_before_the_drop_keeps_nothing(retention, monkeypa
 
 
 @pytest.mark.clause("468.5/holds")
-async def test_a_read_in_two_tables_is_shown_once(retention, monkeypatch, month):
+async def test_a_read_in_two_tables_is_listed_once(retention, monkeypatch, month):
     """The held tables have it before the month is dropped."""
     hold = await place(retention, plate="7ABC123")
     await begun(retention)
@@ -180,7 +180,9 @@ async def test_a_read_in_two_tables_is_shown_once(retention, monkeypatch, month)
 
 @pytest.mark.clause("468.5/schedule")
 @pytest.mark.clause("wall/purge-list")
-async def test_a_read_stored_before_the_drop_goes_and_is_named_too(retention, monkeypatch, month):
+async def test_a_read_stored_before_the_drop_is_destroyed_and_listed_too(
+    retention, monkeypatch, month
+):
     late = a_read("1LATE01", MONTH + timedelta(days=1), crop_key="crops/late")
     await retention.objects.put("crops/late", JPEG)
     run = await begun(retention)
@@ -194,7 +196,7 @@ async def test_a_read_stored_before_the_drop_goes_and_is_named_too(retention, mo
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_a_purge_leaves_no_time_of_a_late_read_in_a_part_of_a_month(retention):
+async def test_a_purge_keeps_no_time_of_a_late_read(retention):
     """The spans of late reads are whole hours, and go with the reads."""
     spans = "SELECT captured_from, captured_to FROM month_changes"
     at = datetime(2025, 4, 20, 9, 17, 13, 137, UTC)
@@ -209,7 +211,7 @@ async def test_a_purge_leaves_no_time_of_a_late_read_in_a_part_of_a_month(retent
 
 @pytest.mark.clause("468.5/schedule")
 @pytest.mark.clause("wall/purge-list")
-async def test_a_late_read_of_a_month_that_another_run_prepares_is_seen_by_it(
+async def test_a_purge_detects_a_late_read_in_a_month_prepared_by_another_run(
     retention, monkeypatch, month
 ):
     """A first run ends while a second one has prepared the month, in which a read was stored since."""
@@ -230,7 +232,9 @@ async def test_a_late_read_of_a_month_that_another_run_prepares_is_seen_by_it(
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_what_a_withdrawn_run_prepared_stays(retention, monkeypatch, month):
+async def test_a_withdrawn_run_that_was_only_prepared_deletes_no_record(
+    retention, monkeypatch, month
+):
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
     assert not await work(retention, monkeypatch, steps=6)
@@ -243,9 +247,7 @@ async def test_what_a_withdrawn_run_prepared_stays(retention, monkeypatch, month
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_who_stores_and_searches_waits_some_milliseconds_for_a_purge(
-    retention, monkeypatch, month
-):
+async def test_a_purge_waits_at_most_20_ms_for_the_locks_of_others(retention, monkeypatch, month):
     """They wait behind the transaction that drops a month, so its own wait for their locks is short."""
     drop, waits = Partitions.drop, []
 

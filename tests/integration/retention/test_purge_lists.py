@@ -33,7 +33,7 @@ PART_OF_MONTH = DUE - timedelta(hours=2)
 
 
 @pytest.mark.clause("wall/purge-list")
-async def test_the_list_names_all_that_is_gone_and_all_that_a_hold_keeps(retention, monkeypatch):
+async def test_the_list_names_all_destroyed_and_all_held_records(retention, monkeypatch):
     monkeypatch.setattr(slices, "PAGE", 2)
     gone = [
         *(a_read(f"1OLD00{n}", WHOLE_MONTH + timedelta(days=n)) for n in range(5)),
@@ -66,7 +66,7 @@ async def test_the_certificate_commits_to_the_list(retention):
 
 @pytest.mark.clause("468.5/holds")
 @pytest.mark.clause("wall/purge-list")
-async def test_what_a_released_hold_kept_is_named_by_the_next_list(retention):
+async def test_records_of_a_released_hold_are_in_the_next_purge_list(retention):
     capture = a_capture(WHOLE_MONTH)
     read = a_read("7HELD01", WHOLE_MONTH, capture_id=capture.capture.capture_id)
     await retention.store(capture, read)
@@ -81,7 +81,7 @@ async def test_what_a_released_hold_kept_is_named_by_the_next_list(retention):
 
 
 @pytest.mark.clause("wall/purge-list")
-async def test_a_run_is_not_executed_before_its_list_is_there(retention):
+async def test_a_run_does_not_finish_before_its_list_is_stored(retention):
     read = a_read("1OLD001", WHOLE_MONTH)
     await retention.store(read)
     retention.objects.down = True
@@ -97,7 +97,7 @@ async def test_a_run_is_not_executed_before_its_list_is_there(retention):
 
 
 @pytest.mark.clause("wall/purge-list")
-async def test_a_crash_after_the_list_was_put_only_delays(retention, monkeypatch):
+async def test_a_crash_after_the_list_was_stored_only_delays_the_run(retention, monkeypatch):
     """Records that arrive late in between are destroyed and named too."""
     first, late = a_read("1OLD001", WHOLE_MONTH), a_read("1OLD002", WHOLE_MONTH)
     await retention.store(first)
@@ -121,7 +121,7 @@ async def test_a_crash_after_the_list_was_put_only_delays(retention, monkeypatch
 
 
 @pytest.mark.clause("wall/purge-list")
-async def test_a_read_that_came_again_and_is_held_now_is_not_called_gone(retention, monkeypatch):
+async def test_a_resent_read_that_is_held_now_is_not_listed_as_destroyed(retention, monkeypatch):
     """One step destroys it, it is sent again, and the next step retains it: followers keep their data of it."""
     read = a_read("7HELD01", WHOLE_MONTH)
     await retention.store(read)
@@ -140,7 +140,9 @@ async def test_a_read_that_came_again_and_is_held_now_is_not_called_gone(retenti
     assert await listed(retention, event) == ([], records(read))
 
 
-async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, monkeypatch):
+async def test_records_that_a_withdrawn_run_destroyed_are_in_the_next_purge_list(
+    retention, monkeypatch
+):
     first, second = (
         a_read("1OLD001", datetime(2025, 1, 10, tzinfo=UTC)),
         a_read("1OLD002", WHOLE_MONTH),
@@ -170,7 +172,7 @@ async def test_what_a_withdrawn_run_destroyed_is_named_by_the_next(retention, mo
     assert await listed(retention, event) == (records(first, second), [])
 
 
-async def test_a_list_ends_after_thirty_days_and_its_proof_stays(retention):
+async def test_a_list_is_deleted_after_thirty_days_and_its_proof_is_kept(retention):
     await retention.store(a_read("1OLD001", WHOLE_MONTH))
     run = await purge(retention)
     assert len(retention.objects.stored) == 2
@@ -189,7 +191,7 @@ async def test_a_list_ends_after_thirty_days_and_its_proof_stays(retention):
 
 
 @pytest.mark.clause("wall/erasing")
-async def test_the_log_hears_of_the_certificate_and_the_list_waits_for_it(retention, monkeypatch):
+async def test_a_list_is_kept_until_its_certificate_is_published(retention, monkeypatch):
     """Audit erases only certified records, by the list: without a certificate the list stays."""
     await retention.store(a_read("1OLD001", WHOLE_MONTH))
     certify = retention.running.purger._certify

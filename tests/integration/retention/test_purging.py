@@ -31,7 +31,7 @@ from tests.integration.retention.purging import (
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_what_is_past_the_schedule_goes_and_nothing_else(retention):
+async def test_a_purge_deletes_only_records_that_are_past_the_schedule(retention):
     await retention.store(
         a_read("1OLD001", datetime(2025, 2, 10, tzinfo=UTC)),
         a_read("1OLD002", datetime(2025, 4, 2, tzinfo=UTC)),
@@ -59,9 +59,7 @@ async def test_what_is_past_the_schedule_goes_and_nothing_else(retention):
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_images_and_crops_go_after_the_commit_and_are_tried_until_they_are_gone(
-    retention, monkeypatch
-):
+async def test_objects_are_deleted_after_the_commit_and_retried(retention, monkeypatch):
     old, new = a_capture(DUE - timedelta(days=1)), a_capture(NOON)
     for event in (old, new):
         await retention.objects.put(event.capture.image.object_key, JPEG)
@@ -91,7 +89,7 @@ async def test_images_and_crops_go_after_the_commit_and_are_tried_until_they_are
     assert [row[0] for row in captures] == [new.capture.capture_id]
 
 
-async def test_the_certificate_is_signed_and_a_changed_one_does_not_hold(retention):
+async def test_the_certificate_is_signed_and_a_changed_one_does_not_verify(retention):
     await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
     run = await purge(retention)
     path = f"/v1/purge-runs/{run['run_id']}/certificate"
@@ -137,7 +135,7 @@ LACKING = {
 
 @pytest.mark.clause("468.3.1(f)/five-facts")
 @pytest.mark.parametrize(("change", "missing"), LACKING.values(), ids=LACKING)
-async def test_without_one_of_the_facts_nothing_is_proposed_or_carried_out(
+async def test_a_purge_without_a_required_fact_is_neither_proposed_nor_executed(
     settings, bus, objects, clock, authority, policy, change, missing
 ):
     """Each fact is missing from the start, and again after a complete authorisation."""
@@ -169,7 +167,7 @@ async def test_without_one_of_the_facts_nothing_is_proposed_or_carried_out(
 
 
 @pytest.mark.clause("468.3.1(f)/steps")
-async def test_who_proposed_does_not_authorise_and_roles_are_apart(retention):
+async def test_the_proposer_cannot_authorise_a_purge_and_the_roles_are_separate(retention):
     run = await propose(retention)
     problem = await authorise(retention, run, 409, **PROPOSER)
     assert "another person" in problem["detail"]
@@ -225,7 +223,7 @@ async def test_a_single_run_is_carried_out_by_a_third_person(retention, who):
     assert await left(retention) == []
 
 
-async def test_an_authorised_run_does_nothing_until_it_is_executed(retention):
+async def test_an_authorised_run_deletes_no_record_until_it_is_executed(retention):
     await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
     run = await propose(retention)
     await retention.running.purger.work()
@@ -235,7 +233,7 @@ async def test_an_authorised_run_does_nothing_until_it_is_executed(retention):
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_under_a_standing_order_the_daily_purge_runs_by_itself_once_a_day(retention):
+async def test_a_standing_order_runs_the_purge_once_a_day(retention):
     reads = [a_read(f"1DAY00{n}", DUE + timedelta(days=n, hours=-1)) for n in range(4)]
     await retention.store(*reads)
     await retention.running.purger.work()
@@ -272,7 +270,7 @@ async def test_there_is_one_standing_order_at_a_time_and_it_is_not_executed(rete
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_a_run_that_was_cut_off_goes_on_where_it_was(retention, monkeypatch):
+async def test_an_interrupted_run_continues_where_it_stopped(retention, monkeypatch):
     months = [datetime(2025, month, 10, tzinfo=UTC) for month in (1, 2, 3)]
     await retention.store(*(a_read("1OLD001", month) for month in months))
     run = await propose(retention)
@@ -300,7 +298,7 @@ async def test_a_run_that_was_cut_off_goes_on_where_it_was(retention, monkeypatc
     assert len(await retention.emitted(RecordsPurged)) == 1
 
 
-async def test_a_read_that_comes_late_to_a_purged_month_is_kept_until_the_next_purge(retention):
+async def test_a_read_that_arrives_late_for_a_purged_month_is_kept_until_the_next_purge(retention):
     await retention.store(a_read("1OLD001", datetime(2025, 2, 10, tzinfo=UTC)))
     await purge(retention)
     await retention.store(a_read("1OLD002", datetime(2025, 2, 11, tzinfo=UTC)))
@@ -310,7 +308,7 @@ async def test_a_read_that_comes_late_to_a_purged_month_is_kept_until_the_next_p
     assert await left(retention) == []
 
 
-async def test_flags_and_places_go_with_the_records_that_they_are_of(retention):
+async def test_hits_and_device_days_are_purged_with_their_records(retention):
     gone, stays = a_read("1OLD001", DUE - timedelta(days=2)), a_read("2NEW001", NOON)
     await retention.store(gone, stays, a_hit(gone), a_hit(stays, hit_id=UUID(int=9)))
     await purge(retention)
@@ -319,7 +317,7 @@ async def test_flags_and_places_go_with_the_records_that_they_are_of(retention):
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_months_that_should_be_gone_are_shown(retention):
+async def test_overdue_months_are_reported_until_they_are_purged(retention):
     await retention.store(
         *(a_read("1OLD001", datetime(2025, month, 10, tzinfo=UTC)) for month in (1, 3, 4))
     )
@@ -333,13 +331,13 @@ async def test_months_that_should_be_gone_are_shown(retention):
     assert (await retention.get("/v1/schedule")).json()["overdue_months"] == []
 
 
-async def test_a_plate_that_is_still_read_is_not_forgotten_with_its_old_reads(retention):
+async def test_a_plate_with_newer_reads_is_not_purged_with_its_old_reads(retention):
     await retention.store(a_read("7ABC123", DUE - timedelta(days=1)), a_read("7ABC123", NOON))
     await purge(retention)
     assert await retention.plates(plate="7AB*") == ["7ABC123"]
 
 
-async def test_two_replicas_at_one_purge_destroy_and_count_once(retention):
+async def test_two_replicas_at_one_purge_destroy_and_count_each_record_once(retention):
     await retention.store(
         *(a_read(f"1OLD00{n}", datetime(2025, n, 10, tzinfo=UTC)) for n in (1, 2, 3, 4))
     )
@@ -355,7 +353,7 @@ async def test_two_replicas_at_one_purge_destroy_and_count_once(retention):
     assert len(await retention.emitted(RecordsPurged)) == 1
 
 
-async def test_a_busy_hour_is_taken_in_slices(retention, monkeypatch):
+async def test_a_busy_hour_is_purged_in_slices(retention, monkeypatch):
     monkeypatch.setattr(destroyer, "FEWEST", 3)
     monkeypatch.setattr(destroyer, "MOST", 3)
     start = DUE - timedelta(days=2)
@@ -381,7 +379,7 @@ async def test_runs_are_listed_in_pages_newest_first(retention):
     assert UUID(made[0])
 
 
-async def test_a_purge_waits_its_turn_behind_who_reads_and_comes_back(retention, monkeypatch):
+async def test_a_purge_yields_to_readers_and_is_retried(retention, monkeypatch):
     """It never makes the hot path queue behind it for longer than its lock timeout."""
     monkeypatch.setattr(destroyer, "ATTEMPTS", 1)
     await retention.store(a_read("1OLD001", datetime(2025, 2, 10, tzinfo=UTC)))
@@ -398,7 +396,7 @@ async def test_a_purge_waits_its_turn_behind_who_reads_and_comes_back(retention,
 
 
 @pytest.mark.clause("468.3.1(f)/steps")
-async def test_withdrawing_a_standing_order_stops_the_daily_purge_in_hand(retention, monkeypatch):
+async def test_withdrawing_a_standing_order_stops_the_running_daily_purge(retention, monkeypatch):
     await retention.store(
         *(a_read("1OLD001", datetime(2025, month, 10, tzinfo=UTC)) for month in (1, 2, 3))
     )
@@ -428,7 +426,7 @@ async def test_withdrawing_a_standing_order_stops_the_daily_purge_in_hand(retent
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_what_the_planner_remembers_of_columns_goes_with_the_purge(retention, as_owner):
+async def test_a_purge_removes_purged_values_from_the_planners_statistics(retention, as_owner):
     """Postgres stores samples of columns, among them the commonest and outermost values."""
     kept = (
         "SELECT concat_ws(' ', most_common_vals::text, histogram_bounds::text) FROM pg_stats"

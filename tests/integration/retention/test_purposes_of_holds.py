@@ -40,7 +40,7 @@ def routes_to(hold):
 
 
 @pytest.mark.clause("468.4(a)/plates-by-purpose")
-async def test_nothing_of_a_hold_is_shown_without_a_purpose(retention, hold):
+async def test_no_part_of_a_hold_is_returned_without_a_purpose(retention, hold):
     headers = retention.authority.headers(Permission.HOLD_READ, purpose=False)
     for path, *_ in routes_to(hold):
         answer = await retention.client.get(path, headers=headers)
@@ -51,7 +51,7 @@ async def test_nothing_of_a_hold_is_shown_without_a_purpose(retention, hold):
 
 @pytest.mark.clause("468.4(a)/purpose-opens")
 @pytest.mark.parametrize("kind", ["release", "audit", "system_maintenance"])
-async def test_a_hold_is_not_shown_for_a_purpose_of_another_kind(retention, hold, kind):
+async def test_a_hold_is_refused_for_a_purpose_of_another_kind(retention, hold, kind):
     headers = retention.authority.headers(Permission.HOLD_READ, purpose=kind)
     for path, *_ in routes_to(hold):
         answer = await retention.client.get(path, headers=headers)
@@ -62,7 +62,7 @@ async def test_a_hold_is_not_shown_for_a_purpose_of_another_kind(retention, hold
 
 
 @pytest.mark.clause("468.3.1(d)/every-door")
-async def test_every_look_at_a_hold_an_export_or_a_booking_is_on_record(retention, hold):
+async def test_every_access_to_a_hold_an_export_or_a_booking_is_recorded(retention, hold):
     for path, kind, ids, plates in routes_to(hold):
         retention.bus.records.clear()
         await retention.get(path)
@@ -73,7 +73,7 @@ async def test_every_look_at_a_hold_an_export_or_a_booking_is_on_record(retentio
 
 
 @pytest.mark.clause("468.4(a)/waiting")
-async def test_how_many_holds_there_are_is_told_without_a_purpose_or_a_plate(retention, hold):
+async def test_holds_are_counted_without_a_purpose_or_a_plate(retention, hold):
     retention.clock.advance(hours=1)
     lifted = await place(retention, plate="8XYZ999")
     await retention.post(

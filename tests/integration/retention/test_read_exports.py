@@ -141,7 +141,7 @@ async def on_record(retention):
 
 @pytest.mark.clause("468.3.1(d)/access-record")
 @pytest.mark.clause("468.3.1(d)/exports")
-async def test_every_read_is_on_record_under_its_export_in_pieces_newest_first(filled):
+async def test_every_exported_read_is_recorded_under_its_export_in_pieces_newest_first(filled):
     answer = await export(filled)
     reads, end = lines(answer)
     assert [read["plate"] for read in reads] == [f"7ABC12{n}" for n in range(10)]
@@ -200,7 +200,7 @@ async def test_a_file_names_its_access_record_its_purpose_and_its_policy(filled,
     assert about["captured_from"] == "2026-05-31T12:00:00Z"
 
 
-async def test_an_export_of_nothing_is_complete_and_on_record(filled):
+async def test_an_empty_export_is_complete_and_recorded(filled):
     reads, end = lines(await export(filled, plate="9ZZZ999"))
     assert (reads, end) == ([], {"complete": True, "records": 0})
     [event] = await disclosed(filled)
@@ -209,7 +209,7 @@ async def test_an_export_of_nothing_is_complete_and_on_record(filled):
 
 @pytest.mark.clause("468.3.1(d)/access-record")
 @pytest.mark.clause("468.3.1(d)/exports")
-async def test_no_byte_of_a_read_is_sent_before_its_disclosure_is_committed(filled):
+async def test_a_read_is_sent_only_after_its_disclosure_is_committed(filled):
     client = Client(filled)
     sizes = []
 
@@ -273,7 +273,7 @@ async def test_a_client_that_leaves_ends_the_work_and_its_last_piece_stays_on_re
 @pytest.mark.clause("468.3.1(d)/refusals")
 @pytest.mark.clause("468.4(a)/disclosed-limit")
 @pytest.mark.clause("468.3.1(d)/exports")
-async def test_the_limit_of_the_day_ends_a_file_that_says_so(limited):
+async def test_the_limit_of_records_a_day_ends_an_export_marked_incomplete(limited):
     answer = await export(limited)
     reads, end = lines(answer)
     assert [read["plate"] for read in reads] == [f"7ABC12{n}" for n in range(6)]
@@ -341,7 +341,7 @@ def headers_of(retention, scope, **claims):
 
 @pytest.mark.clause("468.6(b)/case-bound")
 @pytest.mark.parametrize("scope", SCOPES)
-async def test_a_purpose_that_does_not_contain_an_export_opens_none_of_it(filled, scope):
+async def test_an_export_beyond_the_purposes_scope_is_refused(filled, scope):
     answer = await export(filled, 403, headers=headers_of(filled, scope))
     assert answer.json()["code"] == "purpose_scope_exceeded"
     assert await disclosed(filled) == []
@@ -349,7 +349,7 @@ async def test_a_purpose_that_does_not_contain_an_export_opens_none_of_it(filled
 
 
 @pytest.mark.clause("468.6(b)/case-bound")
-async def test_look_alikes_of_a_purposes_plate_are_other_plates(filled):
+async def test_a_purpose_for_a_plate_does_not_cover_its_look_alikes(filled):
     headers = headers_of(filled, {"plate": "7ABC120"})
     reads, _ = lines(await export(filled, plate="7ABC120", headers=headers))
     assert len(reads) == 1
@@ -358,7 +358,7 @@ async def test_look_alikes_of_a_purposes_plate_are_other_plates(filled):
 
 @pytest.mark.clause("468.2/official-use")
 @pytest.mark.clause("468.3.1(d)/exports")
-async def test_who_may_search_may_not_export(filled):
+async def test_the_search_permission_does_not_allow_exports(filled):
     others = filled.authority.headers(*set(Permission) - {Permission.RECORD_EXPORT})
     assert (await export(filled, 403, headers=others)).json()["code"] == "permission_missing"
     answer = await filled.client.post(PATH, json=ASKED)
@@ -370,13 +370,13 @@ async def test_who_may_search_may_not_export(filled):
 
 @pytest.mark.clause("468.4(a)/purpose-opens")
 @pytest.mark.parametrize("kind", ["department_action", "suspect_interdiction", "audit", "release"])
-async def test_no_file_is_made_for_a_purpose_without_an_investigation(filled, kind):
+async def test_an_export_without_an_investigative_purpose_is_refused(filled, kind):
     headers = filled.authority.headers(purpose=kind)
     assert (await export(filled, 403, headers=headers)).json()["code"] == "purpose_does_not_open"
 
 
 @pytest.mark.clause("468.2/official-use")
-async def test_another_agencys_reads_are_in_no_file(filled):
+async def test_an_export_contains_no_reads_of_another_agency(filled):
     await filled.store(*(a_read(f"7ABC12{n}", NOON, agency_ori=OTHER_ORI) for n in "XYZ"))
     reads, _ = lines(await export(filled))
     assert len(reads) == 10
@@ -386,7 +386,7 @@ async def test_another_agencys_reads_are_in_no_file(filled):
 
 
 @pytest.mark.clause("468.4(e)/entitlement")
-async def test_hits_of_lists_that_the_person_is_not_entitled_to_are_in_no_file(filled):
+async def test_an_export_contains_no_hits_of_lists_without_entitlement(filled):
     await filled.store(
         a_hit(filled.reads[0], source="federal"),
         a_hit(filled.reads[1], hit_id=UUID(int=9), source="state"),
@@ -426,7 +426,7 @@ async def until_second_piece(retention, act):
 
 @pytest.mark.clause("468.3.1(d)/exports")
 @pytest.mark.parametrize("fault", ["expired", "suspended", "training", "stale", "backlog"])
-async def test_each_piece_asks_again_whether_the_person_may_go_on(filled, fault):
+async def test_an_export_checks_the_persons_access_again_before_each_piece(filled, fault):
     people = filled.authority.people
 
     def act():
@@ -464,7 +464,7 @@ async def test_each_piece_asks_again_whether_the_person_may_go_on(filled, fault)
     assert await on_record(filled) == ids
 
 
-async def test_a_database_that_goes_away_leaves_a_file_that_says_so(filled, monkeypatch):
+async def test_an_export_ends_marked_incomplete_when_the_database_is_lost(filled, monkeypatch):
     real, calls = ReadSearch.page, []
 
     async def page(*given, **named):
@@ -479,7 +479,7 @@ async def test_a_database_that_goes_away_leaves_a_file_that_says_so(filled, monk
     assert (len(reads), end["complete"], end["problem"]["status"]) == (PIECE, False, 503)
 
 
-async def test_a_fault_of_the_software_cuts_the_file_off(filled, monkeypatch):
+async def test_an_export_is_cut_off_by_a_software_fault(filled, monkeypatch):
     real, calls = ReadSearch.page, []
 
     async def page(*given, **named):
@@ -498,7 +498,7 @@ async def test_a_fault_of_the_software_cuts_the_file_off(filled, monkeypatch):
 
 
 @pytest.mark.clause("468.3.1(d)/exports")
-async def test_no_cell_of_a_camera_is_a_formula(retention):
+async def test_device_names_are_escaped_against_formulas(retention):
     await retention.store(a_read("7ABC120", NOON, device_name='=HYPERLINK("http://x","y")'))
     answer = await export(retention, format="csv")
     _, row, _ = csv.reader(StringIO(answer.text, newline=""))

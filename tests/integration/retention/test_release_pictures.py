@@ -99,7 +99,9 @@ def around(box, widths=2):
 
 
 @pytest.mark.clause("468.7/pictures")
-async def test_of_two_cars_in_a_frame_the_release_shows_the_one_that_it_is_of(retention, tmp_path):
+async def test_a_released_frame_of_two_cars_leaves_only_the_requested_one_visible(
+    retention, tmp_path
+):
     before = scene()
     capture, _ = await a_frame(retention, png(before), ("7ABC123", CAR), ("8XYZ987", OTHER_CAR))
     packaged, path = await build(retention, an_approval(), tmp_path)
@@ -118,7 +120,7 @@ async def test_of_two_cars_in_a_frame_the_release_shows_the_one_that_it_is_of(re
 
 
 @pytest.mark.clause("468.7/pictures")
-async def test_another_plate_close_by_is_filled_within_the_part_that_is_shown(retention, tmp_path):
+async def test_another_plate_nearby_is_filled_within_the_visible_part(retention, tmp_path):
     close_by = Box(180, 290, 80, 40)
     before = scene()
     capture, _ = await a_frame(retention, png(before), ("7ABC123", CAR), ("8XYZ987", close_by))
@@ -132,7 +134,7 @@ async def test_another_plate_close_by_is_filled_within_the_part_that_is_shown(re
 
 
 @pytest.mark.clause("468.7/pictures")
-async def test_a_release_of_both_plates_shows_both_and_nothing_between(retention, tmp_path):
+async def test_a_release_of_both_plates_leaves_only_their_parts_visible(retention, tmp_path):
     before = scene()
     capture, _ = await a_frame(retention, png(before), ("7ABC123", CAR), ("7ABD555", OTHER_CAR))
     small = an_approval(criteria={"plate": "7AB*"})
@@ -146,7 +148,7 @@ async def test_a_release_of_both_plates_shows_both_and_nothing_between(retention
 
 
 @pytest.mark.clause("468.7/pictures")
-async def test_how_much_is_shown_is_the_policys_to_say(
+async def test_the_policy_sets_the_margin_that_a_release_leaves_visible(
     settings, bus, objects, clock, authority, policy, tmp_path
 ):
     from msgspec.structs import replace
@@ -227,7 +229,9 @@ async def test_a_frame_that_cannot_be_cut_is_left_out_and_the_package_says_why(
 
 @pytest.mark.clause("468.7/pictures")
 @pytest.mark.clause("wall/pictures")
-async def test_a_picture_that_breaks_the_cutter_fails_alone_and_by_name(retention, tmp_path):
+async def test_a_picture_that_breaks_the_cutter_is_omitted_alone_with_its_reason(
+    retention, tmp_path
+):
     broken, _ = await a_frame(retention, b"\xff\xd8\xff\xe0 hostile", ("7ABC123", CAR))
     bomb = png(np.zeros((8000, 8000, 1), np.uint8))
     large, _ = await a_frame(
@@ -244,9 +248,7 @@ async def test_a_picture_that_breaks_the_cutter_fails_alone_and_by_name(retentio
 
 
 @pytest.mark.clause("468.7/pictures")
-async def test_originals_are_handed_over_where_the_approval_names_them_and_nowhere_else(
-    retention, tmp_path
-):
+async def test_only_originals_that_the_approval_names_are_released(retention, tmp_path):
     image = png(scene())
     named, _ = await a_frame(retention, image, ("7ABC123", CAR), ("8XYZ987", OTHER_CAR))
     beside, _ = await a_frame(retention, image, ("7ABC123", CAR), at=NOON.replace(minute=1))

@@ -139,7 +139,7 @@ async def test_a_replica_answers_and_the_disclosure_commits_on_the_primary(serve
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_a_replica_without_the_last_purge_does_not_answer(servers, retention):
+async def test_a_replica_without_the_last_purge_is_not_used(servers, retention):
     await retention.store(a_read("1OLD001", DUE - timedelta(days=1)), a_read("7ABC123", NOON))
     await catch_up(servers, retention)
     async with lag(servers):
@@ -172,7 +172,7 @@ async def test_a_replica_far_behind_does_not_answer_so_new_reads_are_found(serve
             assert await retention.plates(plate="7ABC123") == ["7ABC123"]
 
 
-async def test_the_primary_answers_while_the_replica_is_away(servers, retention):
+async def test_the_primary_answers_while_the_replica_is_unavailable(servers, retention):
     await retention.store(a_read("7ABC123", NOON))
     await catch_up(servers, retention)
     servers[1].stop()
@@ -186,7 +186,7 @@ async def test_the_primary_answers_while_the_replica_is_away(servers, retention)
         assert await retention.plates(plate="7ABC123") == ["7ABC123"]
 
 
-async def test_a_search_that_the_replica_cancels_is_read_from_the_primary(servers, retention):
+async def test_a_search_that_the_replica_cancels_is_repeated_on_the_primary(servers, retention):
     await retention.store(a_read("7ABC123", NOON))
     await catch_up(servers, retention)
     replica = retention.running.replica

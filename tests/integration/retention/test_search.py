@@ -54,7 +54,7 @@ LOOKALIKE = {
 
 
 @pytest.mark.clause("468.4(c)/partial-back")
-async def test_a_plate_is_found_by_as_much_as_is_known_of_it(seeded):
+async def test_a_partial_plate_finds_all_matching_plates(seeded):
     assert {plate: await seeded.plates(plate=plate) for plate in PARTIAL} == PARTIAL
 
 
@@ -119,7 +119,7 @@ async def test_a_crime_scene_canvass_is_one_request(retention):
 
 
 @pytest.mark.clause("468.4(c)/canvass")
-async def test_a_place_a_few_metres_beside_the_edge_of_a_polygon_is_not_within_it(retention):
+async def test_a_place_a_few_metres_outside_a_polygon_is_not_found(retention):
     """Postgres compares with a tolerance, which in degrees is metres beside a long edge."""
     ring = [[-122.17602, 39.94767], [-122.17202, 39.94916], [-122.17438, 39.95167]]
     inside, beside = Place(39.94941, -122.17525), Place(39.94941, -122.17536)
@@ -165,7 +165,7 @@ async def test_devices_time_region_and_confidence_narrow_a_search(retention):
     assert "1AAA111" not in await retention.plates(plate="1AAA*", captured_to=NOON.isoformat())
 
 
-async def test_pages_stay_put_while_records_arrive_and_across_months(retention):
+async def test_paging_is_stable_while_records_arrive_and_across_months(retention):
     times = [NOON - timedelta(days=3 * n) for n in range(8)] + [NOON - timedelta(days=6)]
     reads = [a_read("7ABC123", at, device_id=UUID(int=n)) for n, at in enumerate(times)]
     await retention.store(*reads)
@@ -183,7 +183,7 @@ async def test_pages_stay_put_while_records_arrive_and_across_months(retention):
     assert len(seen) == len(reads)
 
 
-async def test_a_cursor_belongs_to_its_search(seeded):
+async def test_a_cursor_is_accepted_only_for_its_own_search(seeded):
     page = await seeded.search(plate="7ABC*", limit=1)
     problem = await seeded.search(422, plate="8XYZ*", limit=1, after=page["next"])
     assert problem["field"] == "after"
@@ -230,7 +230,7 @@ async def test_a_search_that_is_too_wide_or_unclear_is_refused_naming_the_field(
     assert await retention.plates(plate="?7?A?") == []  # two known characters are enough
 
 
-async def test_two_letters_are_a_state_of_the_departments_country_and_the_answer_says_so(retention):
+async def test_a_two_letter_state_is_read_as_a_state_of_the_departments_country(retention):
     await retention.store(
         a_read("1AAA111", NOON, region="US-CA"), a_read("1AAA112", NOON, region="US-NV")
     )
@@ -262,9 +262,7 @@ async def test_a_window_is_cut_to_what_the_schedule_keeps(retention):
         {"area": AREA},
     ],
 )
-async def test_with_under_three_known_characters_a_search_spans_a_month_whatever_else_is_named(
-    seeded, asked
-):
+async def test_a_search_with_under_three_known_characters_spans_at_most_a_month(seeded, asked):
     month = {
         "captured_from": (NOON - timedelta(days=31)).isoformat(),
         "captured_to": NOON.isoformat(),
@@ -282,14 +280,14 @@ async def test_with_under_three_known_characters_a_search_spans_a_month_whatever
 
 
 @pytest.mark.clause("468.4/narrowness")
-async def test_with_three_known_characters_a_search_spans_all_that_is_kept(seeded):
+async def test_a_search_with_three_known_characters_may_span_all_stored_reads(seeded):
     year = {"captured_from": (NOON - timedelta(days=399)).isoformat()}
     for plate in ("7AB*", "?7?A?B", "7ABC123"):
         await seeded.search(plate=plate, **year)
 
 
 @pytest.mark.parametrize("most", [0, 2, 5000])
-async def test_a_search_starts_at_plates_or_at_devices_and_finds_the_same(
+async def test_a_search_finds_the_same_whether_it_starts_at_plates_or_devices(
     seeded, monkeypatch, most
 ):
     monkeypatch.setattr(search_plan, "MOST_PLATES", most)
@@ -302,7 +300,7 @@ async def test_a_search_starts_at_plates_or_at_devices_and_finds_the_same(
             assert await seeded.plates(plate=plate, lookalike=True, **place) == found, plate
 
 
-async def test_hits_are_flags_on_reads_in_whatever_order_their_events_come(retention):
+async def test_a_read_has_its_hits_as_flags_in_any_order_of_events(retention):
     read = a_read("7ABC123", NOON)
     hit = a_hit(read)
     officer = Actor(person_id="p", name="n", title="t", agency_ori=ORI)
@@ -352,7 +350,7 @@ async def test_a_hit_from_a_list_that_the_viewer_is_not_entitled_to_is_withheld(
     assert found["hits"] == []
 
 
-async def test_a_search_that_takes_too_long_is_ended_and_the_person_told_to_narrow_it(
+async def test_a_search_that_exceeds_its_time_limit_is_ended_with_advice_to_narrow_it(
     settings, bus, objects, clock, authority, policy
 ):
     parts = (settings, bus, objects, clock, authority, policy)

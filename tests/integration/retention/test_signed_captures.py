@@ -54,7 +54,7 @@ async def refused(service, event) -> str:
     return refusal.value.detail
 
 
-async def test_a_read_of_a_signed_capture_is_kept_with_what_ingest_signed(strict):
+async def test_a_read_is_stored_with_the_place_and_time_that_ingest_signed(strict):
     frame = a_frame()
     await strict.store(recognised(frame), outcome(frame))
     [row] = await strict.fetch("SELECT * FROM reads")
@@ -84,7 +84,7 @@ async def test_a_read_of_an_unsigned_capture_is_refused(strict):
 
 
 @pytest.mark.parametrize("field", ["body", "signature", "certificate"])
-async def test_a_capture_of_which_anything_was_changed_is_refused(strict, field):
+async def test_a_changed_signed_capture_is_refused(strict, field):
     frame = a_frame()
     proof = frame.signed
     changed = {
@@ -118,7 +118,7 @@ async def test_a_capture_signed_by_a_key_that_the_root_revoked_is_refused(strict
     assert "did not sign" in await refused(strict, recognised(frame))
 
 
-async def test_a_read_under_an_id_from_before_ids_had_a_moment_is_stored(strict):
+async def test_a_read_with_an_id_of_the_former_kind_is_stored(strict):
     """Kafka still has such events when the service is upgraded."""
     frame = a_frame()
     former = derive_id("read", frame.capture_id, 0)
@@ -127,7 +127,7 @@ async def test_a_read_under_an_id_from_before_ids_had_a_moment_is_stored(strict)
     assert str(stored) == str(former)
 
 
-async def test_a_read_that_names_another_capture_or_takes_anothers_id_is_refused(strict):
+async def test_a_read_with_the_id_of_another_capture_or_read_is_refused(strict):
     frame = a_frame()
     for lie in ({"capture_id": uuid4()}, {"device_id": uuid4()}):
         event = msgspec.structs.replace(recognised(frame), **lie)
@@ -151,27 +151,27 @@ async def test_a_read_that_names_another_capture_or_takes_anothers_id_is_refused
     ],
     ids=lambda lie: next(iter(lie)),
 )
-async def test_an_outcome_that_says_otherwise_of_its_capture_is_refused(strict, lie):
+async def test_an_outcome_that_contradicts_its_signed_capture_is_refused(strict, lie):
     frame = a_frame()
     assert "differs from the one that ingest signed" in await refused(
         strict, outcome(msgspec.structs.replace(frame, **lie))
     )
 
 
-async def test_an_outcome_whose_image_is_another_is_refused(strict):
+async def test_an_outcome_with_another_image_is_refused(strict):
     frame = a_frame()
     image = msgspec.structs.replace(frame.image, object_key="captures/of/another.jpg")
     lie = msgspec.structs.replace(frame, image=image)
     assert "differs from the one that ingest signed" in await refused(strict, outcome(lie))
 
 
-async def test_recognition_cannot_pass_for_a_camera_that_reads_itself(strict):
+async def test_a_read_of_recognition_without_a_signed_capture_is_refused(strict):
     """On a broker with ACLs it cannot even write there."""
     read = a_read("7ABC123", NOON, source="recognition", capture_id=uuid4())
     assert "signed capture" in await refused(strict, read)
 
 
-async def test_during_an_upgrade_unsigned_captures_are_taken_and_forged_ones_are_not(strict):
+async def test_unsigned_captures_are_accepted_during_an_upgrade_but_forged_ones_are_not(strict):
     strict.running.proofs._unsigned_until = strict.clock.now() + timedelta(hours=1)
     bare, frame = a_capture(NOON, image=JPEG).capture, a_frame()
     forged = msgspec.structs.replace(frame.signed, signature=b64encode(bytes(64)).decode())
@@ -186,7 +186,7 @@ async def test_during_an_upgrade_unsigned_captures_are_taken_and_forged_ones_are
     assert await counts(strict) == (2, 1)
 
 
-async def test_of_a_batch_only_the_forged_read_is_refused(strict):
+async def test_a_batch_with_a_forged_read_is_refused_and_its_good_reads_can_be_stored(strict):
     """The consumer finds it by halving: those beside it are stored."""
     good, bad = recognised(a_frame()), recognised(a_capture(NOON).capture)
     with pytest.raises(CaptureRefused):

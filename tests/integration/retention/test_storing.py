@@ -43,7 +43,7 @@ async def test_a_capture_delivered_twice_is_one_capture(retention):
     assert await count(retention, "captures") == 1
 
 
-async def test_each_read_lies_in_the_partition_of_its_month_in_utc(retention):
+async def test_each_read_is_stored_in_the_partition_of_its_month_in_utc(retention):
     last_moment = datetime(2026, 5, 31, 23, 59, 59, 999999, tzinfo=UTC)
     pacific = datetime.fromisoformat("2026-05-31T20:00:00-07:00")  # 1 June in UTC
     old = datetime(2019, 2, 28, 12, tzinfo=UTC)
@@ -58,7 +58,7 @@ async def test_each_read_lies_in_the_partition_of_its_month_in_utc(retention):
     }
 
 
-async def test_months_to_come_are_made_ahead_and_there_is_no_default_partition(retention):
+async def test_future_partitions_are_created_ahead_without_a_default_partition(retention):
     rows = await retention.fetch(
         "SELECT inhrelid::regclass::text, pg_get_expr(relpartbound, oid) FROM pg_inherits"
         " JOIN pg_class ON oid = inhrelid WHERE inhparent = 'reads'::regclass ORDER BY 1"
@@ -67,7 +67,7 @@ async def test_months_to_come_are_made_ahead_and_there_is_no_default_partition(r
     assert all("DEFAULT" not in bounds for _, bounds in rows)
 
 
-async def test_a_read_for_a_month_that_was_dropped_meanwhile_is_stored_all_the_same(retention):
+async def test_a_read_for_a_dropped_month_is_stored(retention):
     old = NOON - timedelta(days=300)
     await retention.store(a_read("1AAA111", old))
     async with retention.runtime.db.begin() as connection:
@@ -84,7 +84,7 @@ async def test_a_read_for_a_month_that_was_dropped_meanwhile_is_stored_all_the_s
     [*BAD_READS.values(), *({"plate": plate} for plate in BAD_PLATES)],
     ids=[*BAD_READS, *(f"plate {number}" for number in range(len(BAD_PLATES)))],
 )
-async def test_what_cannot_be_stored_is_refused_by_name_for_the_dead_letters(retention, changes):
+async def test_a_read_that_cannot_be_stored_is_refused_as_invalid_input(retention, changes):
     fields = {"plate": "7ABC123", "captured_at": NOON, **changes}
     bad = a_read(fields.pop("plate"), fields.pop("captured_at"), **fields)
     with pytest.raises(InvalidInput):
@@ -94,7 +94,7 @@ async def test_what_cannot_be_stored_is_refused_by_name_for_the_dead_letters(ret
     assert await count(retention) == 1
 
 
-async def test_all_that_a_read_carries_is_kept(retention):
+async def test_all_fields_of_a_read_are_stored(retention):
     read = a_read(
         "7ABC123",
         NOON,
@@ -186,7 +186,7 @@ async def waits_for(retention, lock):
     await eventually(is_waiting)
 
 
-async def test_a_read_that_comes_while_its_month_is_dropped_waits_and_is_stored_after(retention):
+async def test_a_read_that_arrives_while_its_month_is_dropped_is_stored_afterwards(retention):
     """Otherwise it could go with the month before the check of whether a hold retains it."""
     old = datetime(2025, 2, 10, tzinfo=UTC)
     await retention.store(a_read("1AAA111", old))
@@ -202,7 +202,7 @@ async def test_a_read_that_comes_while_its_month_is_dropped_waits_and_is_stored_
     assert [row[0] for row in rows] == ["2BBB222"]
 
 
-async def test_a_plate_that_is_forgotten_while_its_next_read_comes_is_there_again(retention):
+async def test_a_plate_deleted_while_its_next_read_arrives_is_stored_again(retention):
     await retention.store(a_read("7ABC123", NOON - timedelta(days=1)))
     async with retention.runtime.db.begin() as connection:
         await Locks(connection).exclusive(locks.PLATES)

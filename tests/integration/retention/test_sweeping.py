@@ -132,9 +132,7 @@ def found(run):
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_a_frame_that_was_stored_and_never_announced_goes_once_it_is_past_the_schedule(
-    retention, caplog
-):
+async def test_an_orphaned_object_is_deleted_once_it_is_past_the_schedule(retention, caplog):
     caplog.set_level("DEBUG")
     old = [
         await orphan(retention, OLD),
@@ -171,7 +169,7 @@ async def test_a_frame_that_was_stored_and_never_announced_goes_once_it_is_past_
 @pytest.mark.parametrize(
     ("days", "goes"), [(0, False), (1, False), (2, False), (2.5, False), (2.6, True), (3, True)]
 )
-async def test_an_orphan_is_left_for_two_days_beyond_what_the_run_may_reach(retention, days, goes):
+async def test_an_orphan_is_kept_for_two_days_beyond_the_date_of_the_run(retention, days, goes):
     """DUE is a noon: the day two days before it is not wholly past."""
     key = await orphan(retention, DUE - timedelta(days=days))
     run = await purge(retention)
@@ -179,7 +177,7 @@ async def test_an_orphan_is_left_for_two_days_beyond_what_the_run_may_reach(rete
     assert run["orphans"] == int(goes)
 
 
-async def test_a_run_of_an_earlier_date_reaches_no_orphan_that_is_later(retention):
+async def test_a_run_with_an_earlier_date_deletes_no_later_orphan(retention):
     key = await orphan(retention, OLD)
     run = await purge(retention, before=(OLD - timedelta(days=1)).isoformat())
     assert (run["state"], run["orphans"]) == ("certified", 0)
@@ -187,7 +185,7 @@ async def test_a_run_of_an_earlier_date_reaches_no_orphan_that_is_later(retentio
 
 
 @pytest.mark.clause("468.5/holds")
-async def test_what_a_hold_keeps_stays_and_orphans_beside_it_go(retention):
+async def test_a_sweep_keeps_objects_under_a_hold_and_deletes_orphans_beside_them(retention):
     keys = await recorded(retention, "7ABC123", OLD)
     gone = [await recorded(retention, "8XYZ987", OLD), await orphan(retention, OLD)]
     assert len(retention.objects.keys) == 5, gone
@@ -214,7 +212,7 @@ async def test_what_a_hold_keeps_stays_and_orphans_beside_it_go(retention):
     ],
     ids=["its camera", "its time", "an area"],
 )
-async def test_an_orphan_that_a_hold_may_be_about_stays_in_doubt_until_it_is_released(
+async def test_an_orphan_that_a_hold_may_concern_is_kept_until_the_hold_is_released(
     retention, criteria
 ):
     key = await orphan(retention, OLD)
@@ -228,7 +226,7 @@ async def test_an_orphan_that_a_hold_may_be_about_stays_in_doubt_until_it_is_rel
 
 
 @pytest.mark.clause("468.5/holds")
-async def test_a_hold_that_is_placed_after_a_day_was_listed_wins(retention, monkeypatch):
+async def test_a_hold_placed_after_a_day_was_listed_keeps_its_orphans(retention, monkeypatch):
     key = await orphan(retention, OLD)
     page, holds = retention.objects.page, []
 
@@ -245,7 +243,7 @@ async def test_a_hold_that_is_placed_after_a_day_was_listed_wins(retention, monk
 
 
 @pytest.mark.clause("468.5/holds")
-async def test_a_hold_that_is_being_placed_is_waited_for(retention, monkeypatch):
+async def test_a_sweep_waits_for_a_hold_that_is_being_placed(retention, monkeypatch):
     key = await orphan(retention, OLD)
     run = await begun(retention)
     await without_sweep(retention, monkeypatch)
@@ -253,7 +251,7 @@ async def test_a_hold_that_is_being_placed_is_waited_for(retention, monkeypatch)
     assert (retention.objects.keys, found(await current(retention, run))) == ([key], (0, 1, 0))
 
 
-async def test_a_crop_of_a_read_that_a_hold_names_by_id_stays(retention):
+async def test_a_crop_of_a_read_that_a_hold_names_by_id_is_kept(retention):
     read_id = uuid4()
     key = await orphan(retention, OLD, "crops", name=read_id)
     await orphan(retention, OLD, "crops")
@@ -271,7 +269,7 @@ async def test_a_hold_of_another_camera_or_time_keeps_no_orphan(retention):
 
 
 @pytest.mark.clause("468.3.1(f)/five-facts")
-async def test_without_authority_nothing_is_swept(retention):
+async def test_no_orphan_is_swept_before_the_run_is_executed(retention):
     key = await orphan(retention, OLD)
     work = retention.running.purger.work
     await work()
@@ -298,7 +296,7 @@ async def without_sweep(service, monkeypatch):
 
 
 @pytest.mark.clause("468.3.1(f)/five-facts")
-async def test_once_a_fact_is_missing_a_run_in_hand_sweeps_no_more(
+async def test_a_run_sweeps_no_further_once_a_fact_is_missing(
     settings, bus, objects, clock, authority, policy, monkeypatch
 ):
     lacking = msgspec.structs.replace(
@@ -319,7 +317,7 @@ async def test_once_a_fact_is_missing_a_run_in_hand_sweeps_no_more(
         assert (run["state"], run["swept_at"]) == ("certified", None)
 
 
-async def test_once_the_standing_order_is_withdrawn_the_daily_run_sweeps_no_more(
+async def test_a_daily_run_sweeps_no_further_once_the_standing_order_is_withdrawn(
     retention, monkeypatch
 ):
     key = await orphan(retention, OLD)
@@ -335,7 +333,7 @@ async def test_once_the_standing_order_is_withdrawn_the_daily_run_sweeps_no_more
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_under_a_standing_order_each_day_sweeps_what_has_come_to_be_past(retention):
+async def test_a_standing_order_sweeps_newly_due_orphans_each_day(retention):
     keys = [await orphan(retention, OLD + timedelta(days=n)) for n in range(8)]
     leave = await propose(retention, kind="standing")
     await authorise(retention, leave)
@@ -345,9 +343,7 @@ async def test_under_a_standing_order_each_day_sweeps_what_has_come_to_be_past(r
         retention.clock.advance(days=1)
 
 
-async def test_a_sweep_that_was_cut_off_goes_on_where_it_was_and_counts_once(
-    retention, monkeypatch
-):
+async def test_an_interrupted_sweep_continues_and_counts_each_orphan_once(retention, monkeypatch):
     monkeypatch.setattr(sweeper, "PAGE", 2)
     for n in range(7):
         await orphan(retention, OLD, device=DEVICE if n % 2 else OTHER)
@@ -411,7 +407,7 @@ async def test_two_purgers_at_one_sweep_delete_and_count_once(retention, monkeyp
     assert len(retention.objects.keys) == 20
 
 
-async def test_who_comes_with_what_another_has_swept_meanwhile_counts_nothing_again(
+async def test_a_sweep_that_another_process_already_did_is_not_counted_again(
     retention, monkeypatch
 ):
     monkeypatch.setattr(sweeper, "TURN_S", 0.0)
@@ -439,7 +435,7 @@ async def test_who_comes_with_what_another_has_swept_meanwhile_counts_nothing_ag
     assert (ended.orphans, ended.orphans_left, ended.odd_objects) == (1, 1, 1)
 
 
-async def test_what_another_run_has_deleted_already_is_neither_counted_nor_in_doubt(
+async def test_objects_that_another_run_deleted_are_neither_counted_nor_in_doubt(
     retention, monkeypatch
 ):
     await orphan(retention, OLD)
@@ -458,14 +454,14 @@ async def test_what_another_run_has_deleted_already_is_neither_counted_nor_in_do
     assert (await current(retention, first))["state"] == "certified"
 
 
-async def test_of_a_camera_that_never_had_a_record_nothing_goes(retention):
+async def test_an_orphan_of_a_camera_without_records_is_kept(retention):
     """A database that does not belong to this store knows none of its cameras."""
     key = await retention.objects.lay(a_key(OLD, device=OTHER), OLD)
     run = await purge(retention)
     assert (retention.objects.keys, found(run)) == ([key], (0, 1, 0))
 
 
-async def test_a_long_sweep_goes_on_turn_by_turn(retention, monkeypatch):
+async def test_a_long_sweep_continues_over_several_turns(retention, monkeypatch):
     """Each turn gets further, however short it is; the certificate waits for the end."""
     monkeypatch.setattr(sweeper, "TURN_S", 0.0)
     monkeypatch.setattr(sweeper, "PAGE", 2)
@@ -486,7 +482,7 @@ async def test_a_long_sweep_goes_on_turn_by_turn(retention, monkeypatch):
     assert len(retention.objects.keys) == 2
 
 
-async def test_odd_names_and_days_to_come_are_kept_and_counted(retention):
+async def test_odd_names_and_future_days_are_kept_and_counted(retention):
     odd = [
         f"captures/{DEVICE}/{NOON + timedelta(days=3):%Y/%m/%d}/{uuid4()}.jpg",
         f"captures/{DEVICE}/2031/01/01/{uuid4()}.jpg",
@@ -514,7 +510,7 @@ async def test_odd_names_and_days_to_come_are_kept_and_counted(retention):
 
 
 @pytest.mark.parametrize("where", ["captures/{}", "captures/{}/{:%Y}", "captures/{}/{:%Y/%m/%d}"])
-async def test_a_folder_that_cannot_be_listed_is_counted_and_holds_up_no_other(
+async def test_a_folder_that_cannot_be_listed_is_counted_and_delays_no_other(
     retention, monkeypatch, where
 ):
     """S3 accepts keys outside our names; one such must not stop all purges' sweeps for ever."""
@@ -548,7 +544,7 @@ async def test_a_folder_that_cannot_be_listed_is_counted_and_holds_up_no_other(
     assert found(await again(retention)) == (1, 0, 2)
 
 
-async def test_what_a_crash_left_half_written_goes_too(retention):
+async def test_a_half_written_object_of_a_crash_is_deleted(retention):
     key = f"captures/{DEVICE}/{OLD:%Y/%m/%d}/.{uuid4()}.jpg.{uuid4().hex}"
     await retention.objects.lay(key, OLD)
     await orphan(retention, OLD)
@@ -556,7 +552,7 @@ async def test_what_a_crash_left_half_written_goes_too(retention):
     assert (retention.objects.keys, found(run)) == ([], (2, 0, 0))
 
 
-async def test_what_was_put_lately_stays_until_nothing_on_its_way_can_name_it(retention):
+async def test_a_recent_object_is_kept_until_no_pending_event_can_name_it(retention):
     """A vehicle uploads old frames after an outage; their events may wait in Kafka for days."""
     key = await orphan(retention, OLD, put_at=NOON - timedelta(days=5))
     run = await purge(retention)
@@ -568,7 +564,7 @@ async def test_what_was_put_lately_stays_until_nothing_on_its_way_can_name_it(re
     assert (retention.objects.keys, found(run)) == ([], (1, 0, 0))
 
 
-async def test_what_an_event_in_the_outbox_names_stays(retention):
+async def test_an_object_that_an_outbox_event_names_is_kept(retention):
     key = await orphan(retention, OLD, "crops")
     read = a_read("7ABC123", OLD)
     told = PassRecorded(
@@ -594,7 +590,7 @@ async def test_what_an_event_in_the_outbox_names_stays(retention):
     assert (found(await again(retention)), retention.objects.keys) == ((1, 0, 0), [])
 
 
-async def test_what_a_record_that_comes_during_the_purge_names_stays_until_the_next(
+async def test_objects_of_a_record_that_arrives_during_a_purge_are_kept_until_the_next_purge(
     retention, monkeypatch
 ):
     run = await begun(retention)
@@ -696,7 +692,7 @@ async def insert(retention, table, row):
 
 
 @pytest.mark.parametrize("by", NAMES)
-async def test_whatever_names_an_object_by_its_id_or_its_key_keeps_it(retention, by):
+async def test_a_record_keeps_an_object_that_it_names_by_id_or_key(retention, by):
     """Each alone; another object of that day stays without a record."""
     table, row = NAMES[by]
     kind = "crops" if by in OF_CROPS else "captures"
@@ -714,7 +710,7 @@ async def test_whatever_names_an_object_by_its_id_or_its_key_keeps_it(retention,
         assert await Orphans(connection).without_record(day, other) == {other[0].key}
 
 
-async def test_a_day_of_held_frames_long_past_is_listed_once_and_not_daily(retention, monkeypatch):
+async def test_an_old_day_of_held_frames_is_listed_once_and_not_daily(retention, monkeypatch):
     long_ago = OLD - timedelta(days=60)
     keys = [
         *await recorded(retention, "7ABC123", long_ago),
@@ -746,7 +742,7 @@ async def test_a_day_of_held_frames_long_past_is_listed_once_and_not_daily(reten
     [(403, -380, False), (403, 1, True), (390, -380, True), (403, None, False)],
     ids=["given out long ago", "still given out", "not past the schedule", "of no request"],
 )
-async def test_a_package_past_the_schedule_goes_unless_it_is_still_given_out(
+async def test_a_package_past_the_schedule_is_deleted_unless_it_can_still_be_downloaded(
     retention, put_days_ago, expires_in_days, kept
 ):
     approval = an_approval(
@@ -768,7 +764,7 @@ async def test_a_package_past_the_schedule_goes_unless_it_is_still_given_out(
 
 
 @pytest.mark.parametrize(("expires_in_days", "kept"), [(-1, False), (1, True)])
-async def test_a_package_whose_making_failed_for_good_goes_once_its_approval_has_expired(
+async def test_the_file_of_a_failed_package_is_deleted_once_its_approval_has_expired(
     retention, expires_in_days, kept
 ):
     approval = an_approval(expires_at=NOON + timedelta(days=expires_in_days))
@@ -791,7 +787,7 @@ async def test_a_package_that_is_still_to_be_made_stays(retention):
     assert retention.objects.keys == [key]
 
 
-async def test_a_store_that_does_not_list_holds_up_no_purge_and_its_certificate_for_a_day_only(
+async def test_an_object_store_that_cannot_list_delays_a_certificate_by_a_day_at_most(
     retention, monkeypatch, clock: FakeClock
 ):
     await orphan(retention, OLD)

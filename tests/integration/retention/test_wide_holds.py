@@ -48,7 +48,7 @@ async def records(retention, hold, status=200):
 @pytest.mark.clause("468.5/wide-holds")
 @pytest.mark.clause("468.4/narrowness")
 @pytest.mark.parametrize("criteria", WIDE)
-async def test_what_a_wide_hold_keeps_is_neither_shown_nor_packed_before_it_is_confirmed(
+async def test_records_of_a_wide_hold_are_refused_and_not_exported_before_its_confirmation(
     retention, criteria
 ):
     await retention.store(a_read("7ABC123", NOON - timedelta(hours=1)))
@@ -78,7 +78,7 @@ async def test_what_a_wide_hold_keeps_is_neither_shown_nor_packed_before_it_is_c
 
 @pytest.mark.clause("468.5/wide-holds")
 @pytest.mark.clause("468.5/holds")
-async def test_a_wide_hold_keeps_from_the_first_moment(retention):
+async def test_a_wide_hold_keeps_records_immediately(retention):
     await retention.store(a_read("7ABC123", LONG_AGO), a_read("8XYZ987", LONG_AGO))
     hold = await place(retention, plate="7A*")
     assert hold["awaits_confirmation"]
@@ -96,7 +96,7 @@ async def test_a_wide_hold_keeps_from_the_first_moment(retention):
         ({"scope": {"plate": "7ABC123"}}, "outside"),
     ],
 )
-async def test_whoever_confirms_has_the_holds_case_and_all_of_it_in_their_purpose(
+async def test_a_confirmer_needs_a_purpose_that_names_the_case_and_covers_the_hold(
     retention, claims, word
 ):
     hold = await place(retention, captured_from=SINCE)
@@ -109,7 +109,7 @@ async def test_whoever_confirms_has_the_holds_case_and_all_of_it_in_their_purpos
 
 
 @pytest.mark.clause("468.5/wide-holds")
-async def test_who_placed_a_wide_hold_does_not_confirm_it(retention):
+async def test_the_placer_of_a_wide_hold_cannot_confirm_it(retention):
     hold = await place(retention, captured_from=SINCE)
     refused = await confirm(retention, hold, 403, retention.authority.headers())
     assert refused["code"] == "hold_confirmed_by_placer"
@@ -127,9 +127,7 @@ async def test_who_placed_a_wide_hold_does_not_confirm_it(retention):
         {"device_ids": [str(DEVICE)], "captured_from": SINCE, "captured_to": NOON.isoformat()},
     ],
 )
-async def test_a_hold_no_wider_than_a_search_shows_at_once_and_is_not_confirmed(
-    retention, criteria
-):
+async def test_a_hold_within_the_limits_of_a_search_needs_no_confirmation(retention, criteria):
     if "captured_from" in criteria:
         criteria = {**criteria, "captured_from": (NOON - timedelta(days=31)).isoformat()}
     hold = await place(retention, **criteria)
@@ -153,7 +151,7 @@ FORGOTTEN = "UPDATE holds SET confirmed_by = NULL, confirmed_at = NULL RETURNING
 
 
 @pytest.mark.clause("468.5/wide-holds")
-async def test_an_export_from_before_is_neither_counted_nor_taken_until_its_hold_is_confirmed(
+async def test_an_earlier_export_of_a_wide_hold_is_refused_until_the_hold_is_confirmed(
     retention,
 ):
     await retention.store(a_read("7ABC123", NOON - timedelta(hours=1)))
@@ -177,7 +175,7 @@ async def test_an_export_from_before_is_neither_counted_nor_taken_until_its_hold
 
 
 @pytest.mark.clause("468.5/wide-holds")
-async def test_a_package_that_waits_is_not_made_while_its_hold_awaits_a_confirmation(retention):
+async def test_a_package_is_not_built_while_its_hold_awaits_a_confirmation(retention):
     await retention.store(a_read("7ABC123", NOON - timedelta(hours=1)))
     hold = await place(retention, captured_from=SINCE)
     await confirm(retention, hold)

@@ -36,7 +36,7 @@ async def kafka(broker):
     await bus.stop()
 
 
-async def test_what_rolls_back_is_never_announced(db, clock):
+async def test_events_of_a_rolled_back_transaction_are_not_published(db, clock):
     bus = FakeBus()
     relay = Relay(db, bus)
 
@@ -54,7 +54,7 @@ async def test_what_rolls_back_is_never_announced(db, clock):
     assert await relay.drain() == 0
 
 
-async def test_the_outbox_waits_while_kafka_is_down_and_goes_in_order_after(db, clock):
+async def test_the_outbox_waits_while_kafka_is_down_and_publishes_in_order_afterwards(db, clock):
     bus = FakeBus()
     bus.down = True
     relay = Relay(db, bus, poll_s=0.05)
@@ -69,7 +69,7 @@ async def test_the_outbox_waits_while_kafka_is_down_and_goes_in_order_after(db, 
     await relay.stop()
 
 
-async def test_what_is_too_large_to_be_told_is_not_done_and_holds_up_nothing(db, clock):
+async def test_a_transaction_with_too_large_an_event_is_rolled_back_and_delays_no_other(db, clock):
     bus = FakeBus()
     relay = Relay(db, bus)
 
@@ -86,7 +86,7 @@ async def test_what_is_too_large_to_be_told_is_not_done_and_holds_up_nothing(db,
     assert await relay.drain() == 1
 
 
-async def test_a_batch_reaches_a_consumer_once_and_the_bad_one_the_dead_letters(
+async def test_a_batch_is_consumed_once_and_its_bad_event_is_dead_lettered(
     db, kafka, broker, clock
 ):
     seen: list[str] = []
@@ -141,7 +141,7 @@ async def read_dead(bootstrap, group):
     return found
 
 
-async def test_any_other_failure_stops_at_the_offset_and_is_tried_again(kafka, broker, clock):
+async def test_an_unexpected_failure_keeps_the_offset_and_is_retried(kafka, broker, clock):
     attempts: list[str] = []
 
     async def handle(events):
@@ -160,7 +160,7 @@ async def test_any_other_failure_stops_at_the_offset_and_is_tried_again(kafka, b
     await consumer.stop()
 
 
-async def test_every_table_of_shared_is_made_in_the_services_schema(db):
+async def test_shared_tables_are_created_in_the_services_schema(db):
     async with db.begin() as connection:
         rows = await connection.execute(
             text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'sample'")
@@ -169,7 +169,7 @@ async def test_every_table_of_shared_is_made_in_the_services_schema(db):
 
 
 @pytest.mark.clause("wall/kafka")
-async def test_an_operator_lists_dead_letters_with_reasons_and_puts_them_back_once(
+async def test_an_operator_lists_dead_letters_with_reasons_and_replays_them_once(
     kafka, broker, clock, capsys
 ):
     topic = TOPICS[FindingRaised.TOPIC]

@@ -62,7 +62,7 @@ async def down(request):
 
 
 @pytest.mark.parametrize("count", [3, 2 * SINGLE_LIMIT])
-async def test_records_arrive_as_they_were_and_those_of_a_key_in_order(sent, count):
+async def test_records_arrive_unchanged_and_in_order_for_each_key(sent, count):
     records = [
         Record(TOPIC, key, f"{key!r} {n}".encode(), [("n", str(n).encode()), ("none", b"")])
         for n in range(count)
@@ -78,7 +78,7 @@ async def test_records_arrive_as_they_were_and_those_of_a_key_in_order(sent, cou
 
 
 @pytest.mark.parametrize("count", [3, 2 * SINGLE_LIMIT])
-async def test_events_arrive_whole_with_the_mac_of_a_producer(sent, clock, count):
+async def test_events_arrive_unchanged_with_the_mac_of_a_producer(sent, clock, count):
     events = [finding(clock, f"{n}") for n in range(count)]
     await sent.bus.publish(events)
     arrived = await sent.arrived()
@@ -87,7 +87,7 @@ async def test_events_arrive_whole_with_the_mac_of_a_producer(sent, clock, count
     assert sorted(decoded, key=lambda event: int(event.subject)) == events
 
 
-async def test_what_is_published_before_stays_when_more_is(sent, clock):
+async def test_published_events_remain_when_more_are_published(sent, clock):
     await sent.bus.publish([finding(clock, "1")])
     await sent.bus.publish([finding(clock, "2")])
     assert len(await sent.arrived()) == 2
@@ -100,7 +100,7 @@ async def test_a_record_too_large_is_refused_and_the_next_one_arrives(sent, cloc
     assert len(await sent.arrived()) == 1
 
 
-async def test_to_publish_nothing_is_no_fault(sent):
+async def test_publishing_no_events_succeeds(sent):
     await sent.bus.publish([])
     await sent.bus.publish_records([])
     assert await sent.arrived() == []
@@ -110,7 +110,7 @@ async def test_a_bus_that_answers_can_be_pinged(sent):
     await sent.bus.ping()
 
 
-async def test_without_kafka_nothing_is_acknowledged(down, clock):
+async def test_without_kafka_publishing_raises_unavailable(down, clock):
     with pytest.raises(Unavailable):
         await down.publish([finding(clock, "1")])
     with pytest.raises(Unavailable):
@@ -119,6 +119,6 @@ async def test_without_kafka_nothing_is_acknowledged(down, clock):
         await down.ping()
 
 
-async def test_without_kafka_to_publish_nothing_is_no_fault(down):
+async def test_without_kafka_publishing_no_events_succeeds(down):
     await down.publish([])
     await down.publish_records([])

@@ -75,13 +75,13 @@ def attempt(server, verb, prefix, name):
     return server.send(method, path, body=b"x" if verb is Verb.PUT else b"")[0]
 
 
-def test_the_server_refuses_by_itself_what_no_policy_allows(without_policy):
+def test_the_object_server_refuses_every_request_without_a_policy(without_policy):
     assert len(without_policy) == len(RIGHTS) * len(Verb)
     assert set(without_policy.values()) == {REFUSED}
 
 
 @pytest.mark.parametrize("service", sorted(RIGHTS))
-def test_every_prefix_and_verb_is_as_the_table_says_and_nothing_else(whole, root, service):
+def test_a_service_has_exactly_the_object_store_rights_of_the_table(whole, root, service):
     ours = as_service(whole, service)
     for prefix in (*PREFIXES, *ELSEWHERE):
         for verb in Verb:
@@ -96,7 +96,7 @@ def test_every_prefix_and_verb_is_as_the_table_says_and_nothing_else(whole, root
 
 
 @pytest.mark.parametrize("service", sorted(RIGHTS))
-def test_there_is_no_way_around_the_prefixes(whole, root, service):
+def test_a_service_cannot_bypass_its_object_prefixes(whole, root, service):
     """Copies, deletions of many, uploads in parts, and operations on the bucket itself."""
     ours = as_service(whole, service)
     rights = RIGHTS[service]
@@ -140,7 +140,7 @@ def test_a_service_that_keeps_no_objects_has_no_key(whole, service):
         assert attempt(stranger, verb, "captures/", "x") == REFUSED
 
 
-def test_one_services_secret_opens_no_others_key(whole):
+def test_a_service_cannot_use_anothers_object_key(whole):
     crossed = Server(whole.url, REGION, user_of("retention"), SECRETS["ingest"])
     assert attempt(crossed, Verb.GET, "captures/", "x") == REFUSED
     assert (
@@ -165,7 +165,7 @@ def store_of(whole, monkeypatch):
 
 
 @pytest.mark.parametrize("service", sorted(RIGHTS))
-async def test_a_service_works_with_what_it_has_through_its_own_client(
+async def test_a_service_can_use_its_object_rights_through_its_own_client(
     store_of, root, tmp_path, service
 ):
     """Without this, every refusal above would be no proof; a package is uploaded in parts."""
@@ -191,6 +191,6 @@ async def test_a_service_works_with_what_it_has_through_its_own_client(
             assert root.send("GET", f"/{BUCKET}/{key}")[0] == 404
 
 
-async def test_a_key_that_is_not_taken_is_said_so(store_of):
+async def test_a_refused_object_store_key_is_reported(store_of):
     with pytest.raises(Unavailable, match=f"refuses this service's key, or has no object '{PING}'"):
         await store_of("identity").ping()

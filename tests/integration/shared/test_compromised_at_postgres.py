@@ -217,7 +217,7 @@ def declared(repository, service):
 
 
 @pytest.mark.parametrize("service", APIS)
-async def test_a_service_may_do_in_its_own_schema_what_its_grants_say_and_nothing_else(
+async def test_a_service_has_exactly_its_declared_grants_in_its_own_schema(
     urls, database_url, repository, service
 ):
     grants = declared(repository, service)
@@ -254,7 +254,7 @@ async def test_a_service_may_do_in_its_own_schema_what_its_grants_say_and_nothin
 
 
 @pytest.mark.parametrize("service", APIS)
-async def test_there_is_no_way_around_the_tables(urls, service):
+async def test_a_service_cannot_bypass_its_table_grants(urls, service):
     others = [f"SET ROLE {role_of(other)}" for other in APIS if other != service]
     statements = [*AROUND, *others, f"SET ROLE {ROLE}", "SET ROLE postgres"]
     statements += [f"GRANT {role_of(service)} TO {role_of(other)}" for other in APIS[:1]]

@@ -21,9 +21,7 @@ from shared.service.spec import Kind
 from shared.testing.sample import SAMPLE
 
 
-async def test_who_gets_no_connection_in_time_is_refused_and_not_left_waiting(
-    database_url, monkeypatch
-):
+async def test_a_caller_without_a_free_connection_in_time_is_refused(database_url, monkeypatch):
     monkeypatch.setattr(shared_db, "POOL_TIMEOUT_S", 0.1)
     database = Database(database_url, "public", pool_size=1)
     async with AsyncExitStack() as held:
@@ -40,7 +38,7 @@ async def test_who_gets_no_connection_in_time_is_refused_and_not_left_waiting(
     "state", ["53100", "53200", "40P01", "57P02", "25006"],
     ids=["disk full", "out of memory", "deadlock", "crash", "only reads"],
 )  # fmt: skip
-async def test_what_is_not_the_callers_fault_is_unavailable(database_url, state):
+async def test_a_database_fault_that_is_not_the_callers_raises_unavailable(database_url, state):
     database = Database(database_url, "public", pool_size=1)
 
     async def fail():
@@ -55,7 +53,7 @@ async def test_what_is_not_the_callers_fault_is_unavailable(database_url, state)
     await database.close()
 
 
-async def test_readiness_says_in_time_that_a_silent_database_is_away_and_that_it_is_back(
+async def test_readiness_reports_a_silent_database_and_its_recovery_in_time(
     tmp_path, settings, bus, objects, authority, policy, monkeypatch
 ):
     tmp_path.chmod(0o755)
@@ -82,7 +80,7 @@ async def test_readiness_says_in_time_that_a_silent_database_is_away_and_that_it
 
 
 @pytest.mark.parametrize(("service", "ready"), [("ingest", True), ("hotlist", False)])
-async def test_ingest_alone_is_ready_while_the_database_is_away_and_says_so(
+async def test_only_ingest_is_ready_while_the_database_is_unavailable(
     settings, bus, objects, authority, policy, service, ready
 ):
     nowhere = f"postgresql://x:x@127.0.0.1:{free_port()}/x"
@@ -102,7 +100,7 @@ async def test_ingest_alone_is_ready_while_the_database_is_away_and_says_so(
 
 @pytest.mark.clause("wall/objects")
 @pytest.mark.parametrize("service", names(Kind.API))
-async def test_readiness_asks_for_the_object_store_where_work_needs_it_alone(
+async def test_readiness_checks_the_object_store_only_in_services_that_use_it(
     settings, bus, authority, policy, service, tmp_path
 ):
     """Identity opens no object store: it could not, without a key; audit uses its own in the background."""

@@ -66,7 +66,7 @@ async def test_statements_go_by_tls(server: Postgres, tmp_path: Path, signer: Si
     assert version in {"TLSv1.2", "TLSv1.3"}
 
 
-async def test_notices_are_heard_by_tls(server: Postgres, tmp_path: Path, signer: Signer) -> None:
+async def test_notices_arrive_over_tls(server: Postgres, tmp_path: Path, signer: Signer) -> None:
     heard = asyncio.Event()
     link = settings(server, tmp_path, signer).database_link()
     notices = Notices(link, {"sample": heard.set}, "own")
@@ -88,7 +88,7 @@ async def test_notices_are_heard_by_tls(server: Postgres, tmp_path: Path, signer
     ("other", "host", "reason"),
     [(True, "127.0.0.1", "issuer"), (False, "localhost", "mismatch")],
 )
-async def test_a_server_that_is_not_the_one_named_is_refused(
+async def test_a_server_with_another_name_or_signer_is_refused(
     server: Postgres, tmp_path: Path, signer: Signer, other: bool, host: str, reason: str
 ) -> None:
     trusted = Signer("another") if other else signer

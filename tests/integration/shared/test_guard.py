@@ -56,7 +56,7 @@ async def test_an_allowed_access_leaves_an_attempt_and_a_disclosure(
 @pytest.mark.parametrize(
     ("how", "recorded"), [("plainly", [True, False]), ("recorded", [True, False]), ("told", [True])]
 )
-async def test_what_a_rule_refuses_behind_the_guard_is_on_record_once(
+async def test_a_refusal_by_a_rule_after_the_guard_is_recorded_once(
     client, authority, attempts, how, recorded
 ):
     answer = await client.get(f"/v1/ruled/{how}", headers=authority.headers())
@@ -68,7 +68,7 @@ async def test_what_a_rule_refuses_behind_the_guard_is_on_record_once(
 
 
 @pytest.mark.clause("468.3.1(d)/refusals")
-async def test_what_the_guard_refuses_is_on_record_once(client, authority, attempts):
+async def test_a_refusal_by_the_guard_is_recorded_once(client, authority, attempts):
     headers = authority.headers(Permission.ALERT_RECEIVE)
     assert (await client.get("/v1/ruled/plainly", headers=headers)).status_code == 403
     [attempt] = await attempts()
@@ -107,7 +107,7 @@ TRICKS = {
 
 @pytest.mark.parametrize("trick", TRICKS)
 @pytest.mark.clause("468.6(b)/case-bound")
-async def test_nothing_beside_what_the_route_takes_gets_past_a_scope(
+async def test_extra_input_cannot_bypass_the_scope_of_a_purpose(
     trick, client, authority, attempts, bus
 ):
     media_type, body = TRICKS[trick]
@@ -130,7 +130,7 @@ REFUSALS = {
 
 @pytest.mark.clause("468.3.1(d)/access-record")
 @pytest.mark.parametrize("case", REFUSALS)
-async def test_a_refusal_is_recorded_and_releases_nothing(case, client, authority, attempts, bus):
+async def test_a_refusal_is_recorded_and_releases_no_record(case, client, authority, attempts, bus):
     status, fault, claims, with_purpose = REFUSALS[case]
     headers = {"Authorization": f"Bearer {authority.access_token(**claims)}"}
     if with_purpose:
@@ -157,7 +157,7 @@ async def test_training_that_lapses_stops_access_at_that_moment(client, authorit
 
 
 @pytest.mark.clause("468.4(a)/purpose")
-async def test_somebody_elses_purpose_is_refused(client, authority):
+async def test_a_purpose_of_another_person_is_refused(client, authority):
     headers = authority.headers()
     headers["X-ALPR-Purpose"] = authority.purpose_token(account_id=str(uuid4()))
     answer = await client.post("/v1/search", json={"plate": "7ABC123"}, headers=headers)
@@ -195,7 +195,7 @@ async def test_a_purpose_that_does_not_open_the_permission_is_refused_on_record(
 
 
 @pytest.mark.clause("468.6(b)/case-bound")
-async def test_a_scoped_purpose_reaches_no_other_plate(client, authority):
+async def test_a_scoped_purpose_allows_no_other_plate(client, authority):
     headers = authority.headers()
     headers["X-ALPR-Purpose"] = authority.purpose_token(scope={"plate": "7ABC123"})
     inside = await client.post("/v1/search", json={"plate": "7abc123"}, headers=headers)
@@ -212,7 +212,7 @@ async def test_alerts_need_no_purpose_and_are_recorded_as_patrol(client, authori
 
 
 @pytest.mark.clause("468.2/official-use")
-async def test_nobody_without_a_token_comes_in_and_that_is_recorded(client, attempts):
+async def test_a_request_without_a_token_is_refused_and_recorded(client, attempts):
     answer = await client.post("/v1/search", json={"plate": "7ABC123"})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -221,7 +221,7 @@ async def test_nobody_without_a_token_comes_in_and_that_is_recorded(client, atte
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_if_the_attempt_cannot_be_kept_nothing_is_released(app, client, authority):
+async def test_no_record_is_released_if_the_attempt_cannot_be_stored(app, client, authority):
     runtime = service_of(app, ApiService).runtime
     runtime.relay.backlog = runtime.settings.max_outbox_backlog + 1
     answer = await client.post("/v1/search", json={"plate": "A1"}, headers=authority.headers())
@@ -231,7 +231,7 @@ async def test_if_the_attempt_cannot_be_kept_nothing_is_released(app, client, au
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
-async def test_a_failure_after_the_read_takes_the_disclosure_back_but_not_the_attempt(
+async def test_a_failure_after_the_read_rolls_back_the_disclosure_but_not_the_attempt(
     client, authority, attempts, bus
 ):
     answer = await client.post(
@@ -242,7 +242,7 @@ async def test_a_failure_after_the_read_takes_the_disclosure_back_but_not_the_at
     assert bus.events(RecordsDisclosed) == []
 
 
-async def test_faulty_requests_are_problems_that_name_the_field(client, authority):
+async def test_a_faulty_request_returns_a_problem_document_that_names_the_field(client, authority):
     headers = authority.headers() | {"Content-Type": "application/json"}
     missing_field = await client.post("/v1/search", json={}, headers=headers)
     assert missing_field.status_code == 422
@@ -282,7 +282,7 @@ async def test_a_trace_that_a_caller_sends_is_carried_into_the_events(client, au
     assert dict(bus.records[0].headers)["traceparent"].decode() == trace
 
 
-def test_a_grant_cannot_be_made_by_hand(clock):
+def test_a_grant_cannot_be_constructed_directly(clock):
     actor = Actor(person_id="x", name="x", title="x", agency_ori="CA0520100")
     with pytest.raises(TypeError, match="access"):
         Grant(uuid4(), actor, Permission.HIT_READ, None, "x", "x", clock.now())
@@ -302,7 +302,7 @@ async def test_an_oversized_body_is_refused_before_it_is_held(client, authority,
         assert "KiB" in answer.json()["detail"]
 
 
-async def test_the_openapi_page_needs_nothing_from_elsewhere(client):
+async def test_the_openapi_page_loads_no_files_from_elsewhere(client):
     page = (await client.get("/docs")).text
     assert "http://" not in page.replace("http://sample", "")
     assert "https://" not in page
@@ -311,7 +311,7 @@ async def test_the_openapi_page_needs_nothing_from_elsewhere(client):
         assert (await client.get(path)).status_code == 200
 
 
-async def test_no_address_is_redirected(client, authority):
+async def test_addresses_are_never_redirected(client, authority):
     headers = {**authority.headers(), "Host": "elsewhere.example"}
     answer = await client.get("/v1/alerts/", headers=headers)
     assert answer.status_code == 404

@@ -60,14 +60,14 @@ async def ends(reader):
 
 @pytest.mark.clause("wall/header-timeout")
 @pytest.mark.parametrize("sent", [b"", b"GET /slow HTTP/1.1\r\nHost: a\r\nX-Ha", b"\r\n"])
-async def test_headers_that_do_not_end_are_not_waited_for(port, sent):
+async def test_a_connection_whose_headers_do_not_end_is_closed(port, sent):
     async with connected(port) as (reader, writer):
         writer.write(sent)
         assert await ends(reader)
 
 
 @pytest.mark.clause("wall/header-timeout")
-async def test_a_trickle_of_headers_gains_no_time(port):
+async def test_slowly_sent_headers_do_not_extend_the_timeout(port):
     async with connected(port) as (reader, writer):
         writer.write(b"GET /slow HTTP/1.1\r\n")
         closing = asyncio.create_task(ends(reader))
@@ -80,7 +80,9 @@ async def test_a_trickle_of_headers_gains_no_time(port):
 
 @pytest.mark.clause("wall/header-timeout")
 @pytest.mark.parametrize("rest", [b"GET /slow HTTP/1.1\r\nX-Ha", b"\r\n"])
-async def test_an_answer_takes_its_time_and_the_next_request_has_as_long_as_the_first(port, rest):
+async def test_a_slow_answer_is_not_cut_and_the_next_request_has_the_full_header_timeout(
+    port, rest
+):
     async with connected(port) as (reader, writer):
         writer.write(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
         async with asyncio.timeout(10 * TIMEOUT_S):

@@ -81,7 +81,7 @@ async def test_a_producer_is_replaced_after_kafka_was_away(own_broker, clock):
     await bus.stop()
 
 
-async def test_while_kafka_is_silent_one_caller_waits_and_all_others_are_refused_at_once(
+async def test_while_kafka_is_silent_one_caller_waits_and_others_are_refused_at_once(
     own_broker, clock
 ):
     await ensure_topics(own_broker.bootstrap)
@@ -114,7 +114,7 @@ async def test_while_kafka_is_silent_one_caller_waits_and_all_others_are_refused
     await bus.stop()
 
 
-async def test_an_event_that_kafka_never_takes_is_refused_by_name_and_breaks_nothing(
+async def test_an_event_too_large_for_kafka_is_refused_and_later_events_are_published(
     own_broker, clock
 ):
     await ensure_topics(own_broker.bootstrap)
@@ -149,7 +149,7 @@ def finding(clock, subject):
     return FindingRaised(occurred_at=clock.now(), finding_id=uuid4(), kind="t", subject=subject)
 
 
-async def test_a_partition_lost_in_mid_batch_is_left_to_its_new_owner_without_a_restart(
+async def test_a_partition_lost_during_a_batch_passes_to_its_new_owner_without_a_restart(
     own_broker, clock
 ):
     await ensure_topics(own_broker.bootstrap)

@@ -258,15 +258,15 @@ async def refusal(settings: KafkaSettings) -> str:
 
 
 @pytest.mark.clause("468.5/encrypted")
-async def test_events_go_there_and_back_by_tls_and_a_password(files: Files, clock) -> None:
+async def test_events_round_trip_over_tls_with_a_password(files: Files, clock) -> None:
     await there_and_back(files.by_password(files.scram), clock)
 
 
-async def test_events_go_there_and_back_by_tls_and_a_certificate(files: Files, clock) -> None:
+async def test_events_round_trip_over_tls_with_a_certificate(files: Files, clock) -> None:
     await there_and_back(files.by_certificate(files.mutual, files.ours), clock)
 
 
-async def test_events_go_there_and_back_as_compose_sets_it_up(
+async def test_events_round_trip_with_the_compose_settings(
     files: Files, composed: Callable[[str, str], KafkaSettings], clock
 ) -> None:
     makes, audit = composed("topics", "topics"), composed("audit", "audit")
@@ -289,7 +289,7 @@ async def test_events_go_there_and_back_as_compose_sets_it_up(
     assert "refuses this client's TLS" in await refusal(trusting)
 
 
-async def test_a_wrong_password_is_refused_and_said_without_showing_it(
+async def test_a_wrong_kafka_password_is_reported_without_being_logged(
     files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:
     wrong = secrets.token_urlsafe(24)
@@ -326,7 +326,7 @@ async def test_a_client_without_tls_gets_no_answer(files: Files) -> None:
     assert await refusal(plain) == "Kafka does not answer"
 
 
-def test_the_tool_for_dead_letters_links_as_its_environment_says(
+def test_the_dead_letters_command_connects_with_the_settings_of_its_environment(
     files: Files, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = files.by_password(files.scram)
@@ -346,7 +346,9 @@ def test_the_tool_for_dead_letters_links_as_its_environment_says(
     assert "needs KAFKA_SASL_USERNAME" in capsys.readouterr().err
 
 
-async def test_every_service_links_as_the_environment_says(files: Files) -> None:
+async def test_every_service_connects_to_kafka_with_the_settings_of_the_environment(
+    files: Files,
+) -> None:
     settings = files.by_password(files.scram).model_dump(exclude_defaults=True)
     environment = {name.upper(): str(value) for name, value in settings.items()}
     with (

@@ -113,7 +113,7 @@ def store(request, bucket):
     return open_store(f"s3://bucket{request.param}")
 
 
-async def test_pages_go_on_behind_the_last_key_and_ask_for_no_more_than_a_page(store, bucket):
+async def test_pages_continue_after_the_last_key_with_no_extra_requests(store, bucket):
     found, after = [], None
     while True:
         page = await store.page(CAM, after=after, limit=PER_ANSWER)
@@ -128,12 +128,12 @@ async def test_pages_go_on_behind_the_last_key_and_ask_for_no_more_than_a_page(s
     assert page[0].put_at.isoformat() == "2025-01-10T12:00:00+00:00"
 
 
-async def test_a_page_may_take_several_answers(store):
+async def test_a_page_may_need_several_responses(store):
     found = await store.page(CAM, limit=9)
     assert [one.key for one in found] == KEYS[:9]
 
 
-async def test_a_level_is_told_by_the_server_and_not_picked_from_all_keys(store, bucket):
+async def test_a_level_is_listed_by_the_server_with_a_delimiter(store, bucket):
     level = await store.level("captures")
     assert level == (["captures/cam"], [])
     assert all(asked["delimiter"] == "/" for asked in bucket.asked)
@@ -142,12 +142,12 @@ async def test_a_level_is_told_by_the_server_and_not_picked_from_all_keys(store,
     assert [one.key for one in level.objects] == KEYS
 
 
-async def test_nothing_is_listed_where_nothing_is(store):
+async def test_an_empty_prefix_lists_no_objects(store):
     assert await store.level("crops") == ([], [])
     assert await store.page("crops") == []
 
 
-async def test_what_the_store_puts_it_lists(store):
+async def test_an_object_that_the_store_puts_is_listed(store):
     await store.put("crops/cam/2025/01/10/1.jpg", b"crop")
     assert [one.key for one in await store.page("crops")] == ["crops/cam/2025/01/10/1.jpg"]
 

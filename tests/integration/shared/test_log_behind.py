@@ -24,7 +24,7 @@ async def app(sample_app, coverage):
         yield app
 
 
-async def test_a_search_is_refused_and_reads_nothing_until_audit_has_caught_up(
+async def test_a_search_is_refused_until_audit_has_caught_up(
     client, authority, attempts, clock, coverage
 ):
     async def search():
@@ -49,6 +49,6 @@ async def test_a_search_is_refused_and_reads_nothing_until_audit_has_caught_up(
     assert (await client.get("/readyz")).json()["audit_log"] == "ok"
 
 
-def test_every_guarded_service_follows_audits_progress_and_audit_alone_tells_it():
+def test_every_guarded_service_follows_the_coverage_that_only_audit_publishes():
     assert topic_of(LogCovered).consumers == GUARDED
     assert topic_of(LogCovered).producers == {"audit"}

@@ -66,7 +66,7 @@ async def test_a_database_error_is_logged_by_its_kind_and_without_values(db, sta
     assert "test_logs.py" in said, "where it came from is shown"
 
 
-def test_groups_causes_and_our_own_words_are_shown():
+def test_a_log_line_of_an_exception_contains_its_groups_causes_and_our_messages():
     def fail(log):
         try:
             try:
@@ -82,7 +82,7 @@ def test_groups_causes_and_our_own_words_are_shown():
     assert "builtins.ValueError" in said
 
 
-def test_a_library_that_repeats_itself_is_heard_once_in_a_while_and_others_always():
+def test_repeated_messages_of_a_library_are_logged_at_intervals():
     seldom = Seldom("aiokafka", every_s=30)
 
     def heard(name, at_s, message="Unable connect to node with id %s"):

@@ -35,7 +35,7 @@ def up_to(connection, version):
     command.upgrade(config, version)
 
 
-async def test_rows_that_waited_get_a_mac_and_rows_written_or_changed_since_do_not(
+async def test_waiting_outbox_rows_get_a_mac_at_the_upgrade_and_later_changed_rows_do_not(
     database_url, repository, clock
 ):
     db = Database(database_url, "sample", mac_key=mac_key("sample"))

@@ -85,9 +85,7 @@ async def of(device, broker):
     return [letter async for letter in letters if letter.key == str(device).encode()]
 
 
-async def test_a_group_shows_its_lag_before_its_first_event_and_no_longer_once_stopped(
-    kafka, broker
-):
+async def test_a_group_reports_its_lag_before_its_first_event_and_not_after_it_stops(kafka, broker):
     group = Group(broker, kafka, most=1000, device=uuid4())
     group.consumer.start()
     partitions = {str(n) for n in range(TOPIC.partitions_on(1))}
@@ -144,7 +142,7 @@ async def test_a_dead_letter_of_a_read_that_its_record_does_not_have_is_not_repl
     assert len(back) == 1
 
 
-async def test_a_turn_has_no_more_reads_than_a_handler_takes_and_the_lag_counts_reads(
+async def test_a_batch_has_at_most_the_reads_of_its_limit_and_the_lag_counts_reads(
     kafka, broker, clock
 ):
     device = uuid4()

@@ -137,7 +137,7 @@ async def test_a_flood_is_answered_429_and_every_refusal_is_on_record(headers, a
     assert counted.allowed is False
 
 
-async def test_whoever_holds_a_token_works_on_during_a_flood_from_the_same_address(
+async def test_a_token_holder_is_served_during_a_flood_from_the_same_address(
     at, authority, on_record
 ):
     client = at(FLOODER)
@@ -151,7 +151,7 @@ async def test_whoever_holds_a_token_works_on_during_a_flood_from_the_same_addre
     assert len(single) + sum(c.count for c in counted) == 60
 
 
-async def test_a_known_persons_refusals_stay_one_entry_each_and_spend_nothing(
+async def test_refusals_of_an_authenticated_person_are_recorded_singly_and_use_no_allowance(
     at, authority, on_record
 ):
     client = at(FLOODER)
@@ -168,7 +168,7 @@ async def test_a_known_persons_refusals_stay_one_entry_each_and_spend_nothing(
 
 
 @pytest.mark.parametrize("how", ["expired", "revoked"])
-async def test_a_token_that_has_ended_is_told_so_during_a_flood_and_counted(
+async def test_an_ended_token_is_reported_during_a_flood_and_counted(
     how, at, authority, clock, on_record
 ):
     client = at(FLOODER)
@@ -197,7 +197,7 @@ async def test_other_addresses_and_open_routes_stay_open_during_a_flood(at):
     assert (await at("192.0.2.67").get("/v1/alerts")).status_code == 401
 
 
-async def test_a_door_of_its_own_has_its_own_allowance_and_no_token_gets_past_it(
+async def test_a_route_with_its_own_allowance_cannot_be_bypassed_with_a_token(
     at, authority, on_record
 ):
     client, headers = at(FLOODER), authority.headers(purpose=False)
@@ -208,7 +208,7 @@ async def test_a_door_of_its_own_has_its_own_allowance_and_no_token_gets_past_it
     assert (counted.route, counted.count) == ("/v1/sign-in", 4)
 
 
-async def test_one_network_of_ipv6_is_one_address(at, on_record):
+async def test_an_ipv6_network_counts_as_one_address(at, on_record):
     statuses = [
         (await at(f"2001:db8::{number:x}").get("/v1/alerts")).status_code for number in range(12)
     ]
@@ -232,7 +232,9 @@ async def test_many_addresses_make_few_entries_and_use_bounded_memory(at, on_rec
     assert "" in {c.client_address for c in counted}
 
 
-async def test_a_log_that_is_behind_is_filled_by_nobody_unknown(at, authority, runtime, on_record):
+async def test_unauthenticated_requests_do_not_fill_an_outbox_that_is_behind(
+    at, authority, runtime, on_record
+):
     client = at("192.0.2.67")
     runtime.relay.backlog = runtime.settings.max_outbox_backlog // 2
     assert (await client.get("/v1/alerts")).status_code == 401
@@ -246,7 +248,7 @@ async def test_a_log_that_is_behind_is_filled_by_nobody_unknown(at, authority, r
     assert (len(single), counted.count) == (1, 3)
 
 
-async def test_the_word_for_the_client_is_taken_from_a_trusted_proxy_alone(app, runtime):
+async def test_a_forwarded_client_address_is_accepted_only_from_a_trusted_proxy(app, runtime):
     config = uvicorn.Config(app, **options(runtime.settings))
     config.load()
 
@@ -264,7 +266,7 @@ async def test_the_word_for_the_client_is_taken_from_a_trusted_proxy_alone(app, 
     assert appended == [429, 429]
 
 
-async def test_counts_outlive_a_database_that_is_away_and_are_told_at_stop(
+async def test_refusal_counts_survive_a_database_outage_and_are_published_at_stop(
     at, runtime, bus, clock, monkeypatch
 ):
     client = at(FLOODER)

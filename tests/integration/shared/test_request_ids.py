@@ -55,7 +55,9 @@ def is_ours(request_id):
     return UUID(request_id).version == 4 and request_id != GIVEN
 
 
-async def test_two_people_who_use_one_id_have_two_requests(client, authority, attempts, bus):
+async def test_two_requests_with_one_caller_id_get_different_request_ids(
+    client, authority, attempts, bus
+):
     headers = authority.headers() | {"X-Request-ID": GIVEN}
     answers = [
         await client.post("/v1/search", json={"plate": "7ABC123"}, headers=headers)
@@ -80,7 +82,7 @@ async def test_two_people_who_use_one_id_have_two_requests(client, authority, at
         ("\u00e9\u00df", None),
     ],
 )
-async def test_a_callers_id_is_kept_apart_bounded_and_cleaned(
+async def test_a_callers_id_is_stored_separately_and_cleaned(
     client, authority, attempts, given, kept
 ):
     headers = authority.headers()
@@ -116,7 +118,7 @@ async def test_every_answer_has_an_id_of_ours(client, path):
             assert answer.json()["instance"] == f"urn:request:{answer.headers['x-request-id']}"
 
 
-async def test_each_log_line_says_of_which_request_it_is_by_our_id(client, written):
+async def test_each_log_line_contains_our_request_id(client, written):
     logging.getLogger("of the service").info("nobody asks")
     answers = await asyncio.gather(
         *(client.get("/slow", headers={"X-Request-ID": GIVEN}) for _ in range(5))

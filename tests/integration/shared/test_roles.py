@@ -111,7 +111,7 @@ AGAINST_THE_LOG = [
 
 @pytest.mark.clause("468.6/unalterable")
 @pytest.mark.parametrize("statement", AGAINST_THE_LOG)
-async def test_the_role_that_works_can_do_nothing_to_what_keeps_the_log(place, statement):
+async def test_the_services_role_cannot_change_what_protects_the_log(place, statement):
     await place.prepare()
     refused = "permission denied|must be owner|must be able to SET ROLE"
     if statement.startswith("GRANT"):  # Postgres only warns when a role grants rights that it lacks
@@ -122,7 +122,7 @@ async def test_the_role_that_works_can_do_nothing_to_what_keeps_the_log(place, s
 
 
 @pytest.mark.parametrize("service", APIS)
-async def test_no_service_can_change_any_table_or_touch_what_a_trigger_guards(whole, service):
+async def test_no_service_can_alter_tables_or_change_rows_that_a_trigger_protects(whole, service):
     """Covers every existing table, so that a later one is tested too."""
     role = role_of(service)
     tables = await whole.ask(
@@ -147,7 +147,7 @@ async def test_no_service_can_change_any_table_or_touch_what_a_trigger_guards(wh
     assert not [table.name for table in guarded if table.updates or table.deletes]
 
 
-async def test_no_function_of_the_owners_rights_is_everybodys(whole):
+async def test_functions_with_the_owners_rights_are_executable_only_by_their_service(whole):
     may = ", ".join(
         f"has_function_privilege('{role_of(service)}', p.oid, 'EXECUTE') AS {service}"
         for service in APIS
@@ -173,7 +173,7 @@ async def test_no_function_of_the_owners_rights_is_everybodys(whole):
         assert f"search_path={function.schema}, pg_temp" in function.proconfig
 
 
-async def test_a_month_is_dropped_for_a_purge_run_alone_that_reaches_past_it(whole):
+async def test_a_month_can_be_dropped_only_for_a_purge_run_beyond_it(whole):
     await whole.ask(whole.works("retention"), "SELECT make_month('2025-02-10Z')", "retention")
     drop = "SELECT drop_month('2025-02-10Z')"
     run = (
@@ -197,9 +197,7 @@ async def test_a_month_is_dropped_for_a_purge_run_alone_that_reaches_past_it(who
 
 
 @pytest.mark.clause("wall/postgres")
-async def test_a_role_that_reaches_another_services_tables_is_refused_where_two_are_named(
-    place, postgres, caplog
-):
+async def test_a_role_with_rights_on_another_services_tables_is_refused(place, postgres, caplog):
     """Each service would have these rights if a department gave all of them one role."""
     await place.prepare("hotlist")
     await place.ask(place.database_url, f"GRANT USAGE ON SCHEMA hotlist TO {role_of('audit')}")
@@ -212,7 +210,7 @@ async def test_a_role_that_reaches_another_services_tables_is_refused_where_two_
     await place.prepare("audit")
 
 
-async def test_what_was_granted_once_and_is_declared_no_more_is_taken_back(place):
+async def test_a_grant_that_is_no_longer_declared_is_revoked(place):
     await place.prepare()
     for grant in (
         "GRANT ALL ON ALL TABLES IN SCHEMA audit TO plateward_audit",
@@ -249,7 +247,7 @@ async def alone(place, service="audit"):
     await place.prepare(service, database_url=place.database_url, database_owner_url=None)
 
 
-async def test_a_role_that_owns_its_tables_is_told_of_on_this_machine(place, caplog):
+async def test_a_warning_is_logged_if_the_services_role_owns_its_tables(place, caplog):
     with caplog.at_level(logging.WARNING):
         await alone(place)
     assert "the role of DATABASE_URL owns the tables of audit" in caplog.text
@@ -271,9 +269,7 @@ async def test_a_role_that_owns_its_tables_is_refused_on_another_machine(place, 
 
 
 @pytest.mark.parametrize("how", ["a member of the owner", "a superuser", "owns the database"])
-async def test_a_role_that_could_become_the_owner_is_refused_where_two_are_named(
-    place, postgres, how
-):
+async def test_a_role_that_could_become_the_owner_is_refused(place, postgres, how):
     role = role_of("audit")
     done, undone = {
         "a member of the owner": (f"GRANT {ROLE} TO {role}", f"REVOKE {ROLE} FROM {role}"),
@@ -293,7 +289,9 @@ async def test_a_role_that_could_become_the_owner_is_refused_where_two_are_named
     await place.prepare()
 
 
-async def test_tables_of_the_time_of_one_role_go_on_when_that_role_becomes_the_owner(place):
+async def test_tables_of_a_single_role_database_keep_working_when_that_role_becomes_the_owner(
+    place,
+):
     """As deploy/README.md describes: the old role hands over no object, and the services get a new role."""
     for service in APIS:
         await alone(place, service)
@@ -307,7 +305,7 @@ async def test_tables_of_the_time_of_one_role_go_on_when_that_role_becomes_the_o
     assert kept == [("kept", 7)]
 
 
-async def test_tables_of_one_role_are_refused_to_another_owner_until_they_are_handed_over(
+async def test_tables_of_one_role_are_refused_to_another_owner_until_they_are_reassigned(
     place, postgres
 ):
     """The other way: a service keeps its role, and all that it owns goes to a new one."""
@@ -373,9 +371,7 @@ async def test_the_command_says_what_it_lacks_and_shows_no_password(place):
         assert make_url(url).password not in said + more
 
 
-async def test_a_service_that_finds_no_tables_of_its_own_ends_at_its_start_and_says_why(
-    place, tmp_path
-):
+async def test_a_service_without_its_tables_ends_at_start_with_advice(place, tmp_path):
     given = {
         "DATABASE_URL": place.works("release"),
         "ROOT_PUBLIC_KEYS": TestRoot().public,
@@ -389,14 +385,14 @@ async def test_a_service_that_finds_no_tables_of_its_own_ends_at_its_start_and_s
     assert make_url(place.works("release")).password not in said
 
 
-async def test_tables_of_another_version_are_not_worked_with(place):
+async def test_tables_of_another_version_are_refused(place):
     await place.prepare()
     await place.ask(place.database_url, "UPDATE alembic_version SET version_num = 'audit_9999'")
     with pytest.raises(SchemaFault, match="do not fit this version"):
         await place.prepare(database_owner_url=None)
 
 
-async def test_two_who_migrate_at_once_wait_for_one_another(place):
+async def test_concurrent_migrations_wait_for_each_other(place):
     link = place.settings().database_owner_link()
     await asyncio.gather(
         *(

@@ -28,7 +28,7 @@ def window(days=30):
     }
 
 
-async def test_people_sign_in_with_what_they_had_and_who_left_does_not(upgraded):
+async def test_people_sign_in_with_their_old_credentials_and_a_separated_person_does_not(upgraded):
     for username, known in FACTS["people"].items():
         token = await upgraded.sign_in(username)
         me = (await upgraded.must("identity", "GET", "/v1/me", token)).json()
@@ -37,7 +37,7 @@ async def test_people_sign_in_with_what_they_had_and_who_left_does_not(upgraded)
         await upgraded.sign_in(FACTS["separated"]["username"])
 
 
-async def test_an_invitation_of_before_is_taken(upgraded):
+async def test_an_invitation_from_before_the_upgrade_is_accepted(upgraded):
     body = {"invitation_token": FACTS["invitation"], "password": "four plain words here"}
     begun = await upgraded.must("identity", "POST", "/v1/enrolment", json=body)
     assert begun.json()["totp_secret"]
@@ -105,7 +105,7 @@ async def test_old_reads_are_searched_with_their_pictures(upgraded):
     assert frame.content.startswith(b"\xff\xd8\xff")
 
 
-async def test_old_hits_are_shown_with_what_became_of_them(upgraded):
+async def test_old_hits_are_listed_with_their_verifications(upgraded):
     officer = await upgraded.sign_in("o.lindqvist")
     purpose = await upgraded.declare(officer)
     page = (await upgraded.must("hotlist", "GET", "/v1/hits", officer, purpose=purpose)).json()
@@ -123,7 +123,7 @@ async def test_old_hits_are_shown_with_what_became_of_them(upgraded):
     await upgraded.must("hotlist", "POST", path, officer, purpose=purpose, json=verified)
 
 
-async def test_packages_evidence_and_documents_of_before_download_whole(upgraded):
+async def test_old_packages_evidence_and_documents_download_unchanged(upgraded):
     outsider = await upgraded.sign_in("s.tran")
     for name in ("release", "undelivered"):
         told = FACTS[name]
@@ -197,7 +197,7 @@ async def test_devices_post_with_their_credentials_and_a_revoked_one_does_not(up
 LEFT = "SELECT plate_as_read FROM reads UNION SELECT plate_as_read FROM held_reads"
 
 
-async def test_the_next_daily_purge_destroys_what_is_due_and_holds_hold(upgraded):
+async def test_the_next_daily_purge_destroys_due_records_and_keeps_held_ones(upgraded):
     upgraded.clock.advance(days=1)
     custodian = await upgraded.sign_in("c.records")
     await service_of(upgraded.apps["retention"], RetentionService).purger.work()
@@ -226,7 +226,7 @@ async def test_the_old_log_is_there_entry_by_entry(upgraded):
     assert kept[: len(exported)] == exported
 
 
-async def test_the_new_log_begins_with_where_the_old_one_ended(upgraded):
+async def test_the_new_log_begins_with_the_closing_state_of_the_old_one(upgraded):
     """Signed under the old name at its last entry; the new log has another name and no plate in it."""
     async with upgraded.runtimes["audit"].db.begin() as connection:
         first = (await connection.execute(text("SELECT entry FROM entries WHERE seq = 0"))).scalar()

@@ -58,7 +58,7 @@ def code_of(raised):
     return raised.value.problem
 
 
-def test_an_open_audit_is_worked_and_a_signed_one_is_not():
+def test_an_open_audit_accepts_work_and_a_signed_one_does_not():
     check_open(an_audit())
     with pytest.raises(Conflict) as raised:
         check_open(an_audit(signed_off_at=NOON))
@@ -77,7 +77,7 @@ def test_an_item_is_reviewed_once_and_only_if_the_audit_has_it():
         assert code_of(missing) is Code.ITEM_UNKNOWN
 
 
-def test_nobody_reviews_an_access_of_their_own():
+def test_a_reviewer_cannot_review_their_own_access():
     check_reviewer("officer", "reviewer")
     check_reviewer(None, "reviewer")
     with pytest.raises(NotAuthorised) as raised:
@@ -134,7 +134,7 @@ def test_a_finding_is_worked_by_and_assigned_to_others_than_its_subject():
         assert code_of(raised) is Code.FINDING_WORKED_BY_SUBJECT
 
 
-def test_a_closed_finding_gets_no_step_and_its_subject_is_refused_first():
+def test_a_closed_finding_accepts_no_step_and_its_subject_is_refused_first():
     with pytest.raises(Conflict) as raised:
         check_work(a_finding("closed"), a_step())
     assert code_of(raised) is Code.FINDING_CLOSED

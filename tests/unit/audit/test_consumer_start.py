@@ -10,7 +10,7 @@ from shared.core.errors import DependencyDown
 
 
 @pytest.mark.parametrize("live", [True, False])
-async def test_a_failed_start_is_repeated_and_a_done_one_is_not(live, monkeypatch):
+async def test_a_failed_start_is_retried_and_a_finished_one_is_not_repeated(live, monkeypatch):
     order, faults = [], [DependencyDown("Kafka has no topics yet")]
 
     async def accept(runtime, writer):

@@ -85,12 +85,12 @@ def test_the_same_message_is_the_same_entry():
     assert entry_of(message) == entry_of(other)
 
 
-def test_what_an_entry_is_found_by_comes_from_its_bytes_alone():
+def test_an_entrys_index_values_come_only_from_its_bytes():
     entry = entry_of(message_of(an_attempt()))
     assert found_in(entry.content) == entry.found
 
 
-def test_an_attempt_is_found_by_who_what_and_why():
+def test_an_attempt_is_indexed_by_person_purpose_and_plate():
     purpose = PurposeRecord(kind="stolen_plate", call_number="C-5")
     event = an_attempt(purpose=purpose, elements={"body": {"plate": "7abc 12?"}, "limit": "5"})
     by = found(event)
@@ -100,7 +100,7 @@ def test_an_attempt_is_found_by_who_what_and_why():
     assert (by.kind, by.permission) == ("access.attempted", "record:search")
 
 
-def test_plates_are_found_however_deep_they_stand():
+def test_plates_are_found_at_any_depth():
     elements = {
         "body": {
             "entries": [{"plate": "A1"}, {"plate": "b-2"}, {"criteria": {"plates": ["C3", 4]}}],
@@ -121,7 +121,7 @@ def test_a_plate_is_found_under_a_name_that_is_written_with_escapes():
     "wrong",
     [b'"7ABC\xff23"', b'"7ABC\\x23"', b'"7ABC\\ud800"', b"7ABC123", b'{"a":01}', b'"a\x01"'],
 )
-def test_what_is_to_be_sealed_must_be_json_too(wrong):
+def test_sealed_values_must_be_valid_json(wrong):
     event = RecordsDisclosed(
         occurred_at=NOON,
         attempt_id=UUID(int=9),
@@ -143,7 +143,7 @@ def test_what_is_to_be_sealed_must_be_json_too(wrong):
         prepare(message._replace(value=message.value.replace(b'"WRONG"', wrong)))
 
 
-def test_nesting_without_end_does_not_end_the_log():
+def test_deep_nesting_does_not_stop_the_log():
     deep = "plate"
     for _ in range(200):
         deep = {"inner": deep}
@@ -167,11 +167,11 @@ def test_nesting_without_end_does_not_end_the_log():
         ),
     ],
 )
-def test_what_was_refused_is_found_as_refused(event, expected):
+def test_a_refused_action_is_indexed_as_refused(event, expected):
     assert found(event).allowed is expected
 
 
-def test_who_verified_a_hit_is_its_person():
+def test_the_verifier_of_a_hit_is_its_person():
     event = HitVerified(
         occurred_at=NOON,
         hit_id=uuid4(),
@@ -225,12 +225,12 @@ def test_holds_and_requests_are_found_by_case_and_plate():
         ("A" * 60, "A" * 40),
     ],
 )
-def test_a_plate_is_asked_for_as_it_is_kept(given, plate):
+def test_a_searched_plate_has_the_form_of_stored_plates(given, plate):
     assert as_plate(given) == plate
 
 
 @pytest.mark.parametrize("value", [b"", b"[]", b"{", b'{"a":"\xfe"}', b"null", None])
-def test_a_body_that_is_no_object_is_malformed(value):
+def test_a_body_that_is_not_an_object_is_malformed(value):
     with pytest.raises(Unreadable):
         entry_of(message_of(an_attempt())._replace(value=value))
 
@@ -241,7 +241,7 @@ def test_an_event_of_another_topic_is_malformed():
 
 
 @pytest.mark.parametrize("written", ["{{{0}}}", "urn:uuid:{0}"])
-def test_an_id_in_another_notation_is_the_same_id(written):
+def test_an_event_id_in_another_notation_is_the_same_id(written):
     message = message_of(an_attempt())
     plain = message.headers["ce_id"].decode()
     headers = {**message.headers, "ce_id": written.format(plain).encode()}
@@ -251,7 +251,7 @@ def test_an_id_in_another_notation_is_the_same_id(written):
 
 
 @pytest.mark.parametrize("header", ["content-type", "ce_source", "ce_subject"])
-def test_a_header_that_is_no_utf_8_is_logged_all_the_same(header):
+def test_a_header_that_is_not_utf_8_is_logged(header):
     headers = {**message_of(an_attempt()).headers, header: b"caf\xe9"}
     entry = entry_of(message_of(an_attempt())._replace(headers=headers))
     assert "caf\ufffd" in msgspec.json.decode(entry.content).values()
@@ -272,7 +272,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_whatever_a_body_says_the_entry_is_found_by_what_its_bytes_say(seed):
+def test_index_values_match_the_bytes_of_any_body(seed):
     draw = random.Random(seed)
     message = message_of(an_attempt())
     for _ in range(50):
@@ -285,7 +285,7 @@ def test_whatever_a_body_says_the_entry_is_found_by_what_its_bytes_say(seed):
         assert found_in(entry.content) == entry.found
 
 
-def test_a_time_beyond_the_calendar_is_no_time():
+def test_a_time_beyond_the_calendar_is_malformed():
     body = msgspec.json.decode(message_of(an_attempt()).value) | {
         "occurred_at": "0001-01-01T00:00:00+14:00"
     }
@@ -294,5 +294,5 @@ def test_a_time_beyond_the_calendar_is_no_time():
 
 
 @pytest.mark.parametrize("text", ["7abc123", "ABCDEFGHJKLM", "O0O0", "7"])
-def test_a_plain_plate_has_the_form_that_its_pattern_has(text):
+def test_a_plain_plate_has_the_form_of_its_pattern(text):
     assert as_plate(text) == PlatePattern.parse(text).text

@@ -20,16 +20,16 @@ def models():
 FOUND = list(models())
 
 
-def test_examples_are_found():
+def test_the_check_finds_examples():
     assert len(FOUND) >= 10
 
 
 @pytest.mark.parametrize(("model", "example"), FOUND, ids=lambda v: getattr(v, "__name__", ""))
-def test_an_example_is_one(model, example):
+def test_every_example_is_valid(model, example):
     model.model_validate(example)
 
 
-def test_the_proofs_shown_are_proofs():
+def test_the_example_proofs_of_the_api_verify():
     [shown] = views.InclusionProofOut.model_config["json_schema_extra"]["examples"]
     path = [base64.b64decode(value) for value in shown["path"]]
     leaf, root = (base64.b64decode(shown[name]) for name in ("leaf_hash", "root_hash"))

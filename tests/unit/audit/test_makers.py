@@ -32,7 +32,7 @@ def test_each_service_has_one_key_without_an_end_and_may_have_last_ones() -> Non
         ),
     ],
 )
-def test_keys_that_do_not_fit_are_refused_without_being_shown(text: str, fault: str) -> None:
+def test_invalid_keys_are_refused_and_not_printed(text: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault) as refused:
         parse_keys(text)
     for key in (NEW, "c2hvcnQ=", mac_key_text("audit"), mac_key_text("ingest")):
@@ -44,7 +44,7 @@ def test_a_mac_key_shows_its_id_alone() -> None:
 
 
 @pytest.mark.clause("wall/mac")
-def test_parts_of_an_event_cannot_be_moved_from_one_to_another() -> None:
+def test_the_mac_changes_if_bytes_move_between_parts_of_an_event() -> None:
     key = MacKey("ingest", bytes(32))
     headers = {"ce_a": b"1", "ce_b": b"2"}
     macs = {
@@ -59,7 +59,7 @@ def test_parts_of_an_event_cannot_be_moved_from_one_to_another() -> None:
     assert len(macs) == 7
 
 
-def test_the_mac_is_hmac_sha256_over_counted_and_measured_parts() -> None:
+def test_the_mac_is_hmac_sha256_over_the_number_and_lengths_of_parts() -> None:
     import hmac
     from struct import pack
 

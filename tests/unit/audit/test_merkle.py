@@ -101,7 +101,7 @@ def test_roots_are_those_of_the_reference(size):
     assert root_of(LEAVES[:size]).hex() == ROOTS[size - 1]
 
 
-def test_an_empty_log_has_the_hash_of_nothing():
+def test_an_empty_log_has_the_hash_of_the_empty_string():
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert root_of([]).hex() == empty
 
@@ -124,7 +124,7 @@ def test_consistency_proofs_are_those_of_the_reference(asked, expected):
 
 
 @pytest.mark.clause("468.6/unalterable")
-def test_every_proof_of_every_log_up_to_33_entries_holds_and_no_altered_one_does():
+def test_all_proofs_of_logs_up_to_33_entries_verify_and_altered_ones_do_not():
     leaves = [leaf_hash(bytes([n])) for n in range(33)]
     roots = [mth(leaves[:n]) for n in range(34)]
     for size in range(1, 34):
@@ -153,7 +153,7 @@ def test_an_inclusion_proof_is_for_its_place_only():
         assert held == (other == 7)
 
 
-def test_the_frontier_keeps_the_root_at_every_size_and_tells_what_it_completed():
+def test_the_frontier_keeps_the_root_at_every_size_and_returns_completed_nodes():
     frontier, completed = Frontier(), {}
     leaves = [leaf_hash(bytes([n])) for n in range(64)]
     for number, leaf in enumerate(leaves):
@@ -166,7 +166,7 @@ def test_the_frontier_keeps_the_root_at_every_size_and_tells_what_it_completed()
         assert value == mth(leaves[slice(*node.span)])
 
 
-def test_a_copy_of_a_frontier_goes_its_own_way():
+def test_a_copy_of_a_frontier_is_independent():
     frontier = Frontier()
     frontier.append(LEAVES[0])
     other = frontier.copy()
@@ -175,7 +175,7 @@ def test_a_copy_of_a_frontier_goes_its_own_way():
     assert other.root().hex() == ROOTS[1]
 
 
-def test_a_span_is_made_of_complete_subtrees():
+def test_a_span_is_divided_into_complete_subtrees():
     assert nodes_of(Span(0, 7)) == [Node(2, 0), Node(1, 2), Node(0, 6)]
     assert nodes_of(Span(8, 11)) == [Node(1, 4), Node(0, 10)]
 
@@ -188,6 +188,6 @@ def test_the_chain_depends_on_every_entry_before():
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])
-def test_there_is_no_proof_of_what_is_not_in_the_log(index, size):
+def test_an_entry_that_is_not_in_the_log_has_no_proof(index, size):
     with pytest.raises(ValueError, match="not in a log"):
         inclusion_spans(index, size)

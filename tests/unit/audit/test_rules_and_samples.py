@@ -41,7 +41,7 @@ def timeline(acts):
         ((0, 0, 0, 0), 0),
     ],
 )
-def test_four_times_within_a_quarter_of_an_hour(minutes, when):
+def test_four_acts_within_a_quarter_of_an_hour_are_detected(minutes, when):
     expected = None if when is None else NOON + timedelta(minutes=when)
     acts = timeline(Act(NOON + timedelta(minutes=m)) for m in minutes)
     assert acts.crowded(range(len(acts)), QUARTER, 4) == expected
@@ -59,7 +59,7 @@ def test_four_times_within_a_quarter_of_an_hour(minutes, when):
         ([(0, "a"), (20, "b"), (29, "a"), (40, "c")], 40),
     ],
 )
-def test_a_plate_searched_too_often_or_for_too_many_cases(pairs, day):
+def test_a_plate_searched_too_often_or_for_too_many_cases_is_detected(pairs, day):
     acts = timeline(Act(NOON + timedelta(days=day), case) for day, case in pairs)
     found = acts.repeated(range(len(acts)), MONTH, acts_limit=4, cases_limit=3)
     assert found == (None if day is None else NOON + timedelta(days=day))
@@ -80,7 +80,7 @@ def reached(searches, within, acts_limit, cases_limit):
 
 @pytest.mark.clause("468.3.1(c)/increments")
 @pytest.mark.parametrize("seed", range(20))
-def test_searches_of_a_plate_are_found_one_by_one_as_among_all_before(seed):
+def test_searches_processed_one_by_one_give_the_same_findings_as_all_together(seed):
     chosen = Random(seed)
     texts = ["7ABC123", "7ABC12?", "7AB*123", "??BC123", "8XYZ999", "8XYZ9??", "4JK*", "4JKL456"]
     searches, before, week = Searches(), [], timedelta(days=7)
@@ -118,7 +118,7 @@ def chance_to_miss(population, misused, sample):
 
 @pytest.mark.clause("468.6(c)/audits")
 @pytest.mark.parametrize("population", [1, 5, 99, 100, 101, 300, 1000, 20_000])
-def test_a_sample_is_the_least_that_finds_one_per_cent_with_95(population):
+def test_a_sample_is_the_smallest_that_finds_one_per_cent_with_95_per_cent_certainty(population):
     size = sample_size(population)
     misused = max(1, -(-population // 100))
     assert chance_to_miss(population, misused, size) <= 0.05 or size == population
@@ -126,13 +126,13 @@ def test_a_sample_is_the_least_that_finds_one_per_cent_with_95(population):
 
 
 @pytest.mark.clause("468.6(c)/audits")
-def test_a_sample_of_very_many_is_299_and_of_none_is_none():
+def test_a_sample_of_very_many_is_299_and_of_no_requests_is_empty():
     assert sample_size(10_000_000) == 299
     assert sample_size(0) == 0
 
 
 @pytest.mark.clause("468.6(c)/audits")
-def test_a_draw_can_be_redrawn_by_anybody_and_is_known():
+def test_a_draw_is_reproducible_and_depends_on_the_seed():
     seed = seed_of("a checkpoint", JANUARY, APRIL)
     assert draw(seed, 1000, 5) == draw(seed, 1000, 299)[:5]
     assert draw(bytes(32), 1000, 5) == [915, 399, 103, 439, 345]  # worked out with openssl and bc
@@ -156,7 +156,7 @@ def test_periods_follow_one_another_without_gap_or_overlap(months):
 
 
 @pytest.mark.clause("468.6(c)/audit-periods")
-def test_another_plan_goes_on_where_the_last_period_ended():
+def test_a_changed_period_plan_continues_where_the_last_period_ended():
     assert due_period(JANUARY, datetime(2026, 2, 1, tzinfo=UTC), 3, APRIL) == (
         datetime(2026, 2, 1, tzinfo=UTC),
         APRIL,
@@ -164,14 +164,14 @@ def test_another_plan_goes_on_where_the_last_period_ended():
     assert due_period(JANUARY, None, 3, APRIL - timedelta(microseconds=1)) is None
 
 
-def test_a_draw_has_no_number_twice_and_can_take_all():
+def test_a_draw_has_no_duplicates_and_can_contain_all_numbers():
     assert sorted(draw(b"seed", 64, 64)) == list(range(64))
     assert draw(b"seed", 0, 0) == []
     with pytest.raises(ValueError, match="not larger"):
         draw(b"seed", 3, 4)
 
 
-def test_a_draw_favours_nobody():
+def test_a_draw_is_uniform():
     counts = [0] * 10
     for number in range(2000):
         for place in draw(number.to_bytes(4, "big"), 10, 3):
@@ -211,7 +211,7 @@ def recounted(entries, *notes, verifier=SIGNER.verifier):
     return recount.verdict()
 
 
-def test_a_good_log_is_good():
+def test_an_intact_log_verifies():
     log = a_log(9)
     verdict = recounted(log, a_note(log[:4]), a_note(log))
     assert verdict.ok
@@ -220,13 +220,13 @@ def test_a_good_log_is_good():
 
 
 @pytest.mark.clause("468.6/unalterable")
-def test_entries_after_the_last_signature_are_counted():
+def test_entries_after_the_last_signature_are_counted_as_unsigned():
     log = a_log(9)
     assert recounted(log, a_note(log[:4])).unsigned_entries == 5
     assert recounted(log).unsigned_entries == 9
 
 
-def test_a_checkpoint_kept_elsewhere_is_compared_at_its_size_and_counts_as_a_signature():
+def test_an_external_checkpoint_is_compared_at_its_size_and_counts_as_a_signature():
     log = a_log(9)
     recount = Recount("example.org/log", [SIGNER.verifier])
     recount.expect_checkpoints([a_note(log[:4]), a_note(log[:7]), a_note([])])
@@ -240,7 +240,7 @@ def test_a_checkpoint_kept_elsewhere_is_compared_at_its_size_and_counts_as_a_sig
     assert "lacks the checkpoint of size 7" in verdict.faults[0].what
 
 
-def test_a_checkpoint_that_was_taken_away_is_missed_by_the_next_one():
+def test_a_removed_checkpoint_is_detected_by_the_next_one():
     log = a_log(9)
     notes, previous = [], 0
     for size in (3, 6, 9):
@@ -276,7 +276,7 @@ def test_another_chain_than_the_signed_one_is_a_fault():
     assert "another chain" in verdict.faults[0].what
 
 
-def test_a_rewritten_log_with_a_good_chain_is_bounded_by_its_checkpoints():
+def test_a_rewritten_log_is_detected_between_two_checkpoints():
     log = a_log(9)
     notes = [a_note(log[:n]) for n in (3, 6, 9)]
     rewritten, last = log[:4], log[3][2]
@@ -310,7 +310,7 @@ def test_a_missing_entry_is_one_fault_besides_the_root():
     assert sum("missing" in fault.what for fault in verdict.faults) == 1
 
 
-def test_a_recount_goes_on_from_a_frontier():
+def test_a_recount_continues_from_a_frontier():
     log = a_log(7)
     frontier = Frontier()
     for _, content, _ in log[:5]:

@@ -44,19 +44,19 @@ def test_the_published_key_signs_the_published_note():
         "",
     ],
 )
-def test_an_altered_note_does_not(altered):
+def test_an_altered_note_does_not_verify(altered):
     with pytest.raises(BadNote):
         Verifier.parse(VKEY).verify(altered)
 
 
-def test_a_second_signature_does_not_disturb_the_first():
+def test_a_second_signature_does_not_invalidate_the_first():
     signer, witness = a_signer(), a_signer("witness.example", 9)
     note = signer.sign("text\n")
     signed = note + witness.sign("text\n").partition("\n\n")[2]
     assert signer.verifier.verify(signed) == witness.verifier.verify(signed) == "text\n"
 
 
-def test_where_a_note_must_be_exact_a_second_signature_or_another_form_is_refused():
+def test_exact_verification_refuses_a_second_signature_or_another_form():
     signer = a_signer()
     note = signer.sign("text\n")
     assert signer.verifier.verify(note, exact=True) == "text\n"
@@ -83,7 +83,7 @@ def test_a_faulty_verifier_key_is_refused(vkey):
         Verifier.parse(vkey)
 
 
-def test_a_checkpoint_reads_as_it_was_written():
+def test_a_checkpoint_is_parsed_as_it_was_written():
     checkpoint = Checkpoint("example.org/audit", 4711, EMPTY_ROOT)
     assert checkpoint.text.split("\n")[:2] == ["example.org/audit", "4711"]
     assert Checkpoint.parse(checkpoint.text) == checkpoint

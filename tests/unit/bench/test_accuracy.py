@@ -56,7 +56,7 @@ def test_states_are_counted_where_the_truth_names_them(tmp_path):
     assert line["state_named_right"] == pytest.approx(2 / 3, abs=1e-4)
 
 
-def test_each_small_change_of_a_photo_counts_as_a_photo(tmp_path):
+def test_each_variation_of_a_photo_counts_as_a_photo(tmp_path):
     sample = photo(tmp_path, "7ABC123")
     shown = []
 
@@ -69,14 +69,14 @@ def test_each_small_change_of_a_photo_counts_as_a_photo(tmp_path):
     assert len({frame.tobytes() for frame in shown[1:]}) == 4
 
 
-def test_a_crop_may_be_read_as_it_is(tmp_path):
+def test_a_crop_may_be_read_unchanged(tmp_path):
     sample = Sample(picture(tmp_path, size=(80, 40)), (TruePlate("AB1", (0, 0, 0, 0)),))
     frame, placed, _ = load(sample, whole)
     assert frame.shape == (40, 80, 3)
     assert placed.plates[0].box == (0, 0, 80, 40)
 
 
-def test_boxes_follow_a_photo_that_is_reduced_while_it_is_decoded(tmp_path):
+def test_boxes_are_scaled_with_a_photo_that_is_reduced_while_decoding(tmp_path):
     sample = Sample(picture(tmp_path, size=(5200, 100)), (TruePlate("AB1", (1000, 20, 300, 60)),))
     frame, placed, _ = load(sample)
     assert frame.shape == (50, 2600, 3)
@@ -111,7 +111,7 @@ def test_every_miss_and_every_extra_read_is_on_the_page(tmp_path):
         ["--photos", "a", "--reader-only"],
     ],
 )
-def test_a_command_line_that_makes_no_sense_is_refused(arguments, capsys):
+def test_invalid_command_line_options_are_refused(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         options(arguments)
     assert "error:" in capsys.readouterr().err

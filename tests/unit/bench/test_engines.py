@@ -30,7 +30,7 @@ def asked(monkeypatch):
     return seen
 
 
-def test_an_engine_is_the_one_that_the_settings_choose(asked):
+def test_the_bench_builds_the_engine_that_the_settings_choose(asked):
     assert make_engine("ppocrv6-tiny").name == "other/1"
     assert asked[0] == Settings(recognition_model="ppocrv6-tiny")
 
@@ -40,12 +40,12 @@ def test_a_second_opinion_can_be_turned_off(asked):
     assert asked[0].recognition_second_opinion_below == 0
 
 
-def test_an_engine_that_asks_nobody_cannot_be_measured_with_a_second_opinion(asked):
+def test_an_engine_without_a_second_opinion_cannot_be_measured_with_one(asked):
     with pytest.raises(NoSuchEngine, match="other/1 asks nobody"):
         make_engine("ppocrv6-small", second_opinion="on")
 
 
-def test_an_engine_whose_weights_are_not_there_is_named():
+def test_an_engine_without_weights_is_reported_by_name():
     with pytest.raises(NoSuchEngine, match="no-such-model"):
         make_engine("no-such-model")
 
@@ -55,7 +55,7 @@ def test_an_engine_without_a_reader_of_its_own_cannot_read_crops_alone():
         without_detector(OtherEngine())
 
 
-def test_a_crop_read_whole_is_a_plate_from_edge_to_edge():
+def test_a_crop_read_whole_is_one_plate_from_edge_to_edge():
     [[one], [other]] = WholePicture("1").find(
         [np.zeros((40, 90, 3), np.uint8), np.zeros((1, 1, 3), np.uint8)]
     )

@@ -5,7 +5,7 @@ from tests.bench.scoring import Bin
 from tests.unit.bench.readings import reading
 
 
-def test_a_page_stands_alone_and_escapes_what_it_shows(tmp_path):
+def test_a_page_is_self_contained_and_escapes_its_content(tmp_path):
     frame = np.full((200, 300, 3), 90, np.uint8)
     card = Card("<a>.jpg", cut_out(frame, (280, 190, 60, 30)), reading_rows(reading("7AB<1")))
     page = tmp_path / "deep" / "page.html"

@@ -12,7 +12,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_photos_come_with_their_plates_by_name(folder):
+def test_photos_are_listed_by_name_with_their_plates(folder):
     (folder / "truth.csv").write_text(
         "file,x,y,w,h,plate\n1.jpg,1,2,3,4,AB1\n0.jpg,5,6,7,8,AB2\n1.jpg,9,9,9,9,AB3\n"
     )
@@ -34,7 +34,7 @@ def test_crops_come_with_their_state_and_unreadable_ones_are_left_out(folder):
     ]
 
 
-def test_some_are_drawn_alike_each_time(folder):
+def test_a_subset_is_drawn_reproducibly(folder):
     rows = "".join(f"{place}.jpg,CA,AB{place}\n" for place in range(9))
     (folder / "truth.csv").write_text("file,state,plate\n" + rows)
     drawn = [[s.path.name for s in crops(folder, 4)] for _ in range(2)]
@@ -63,7 +63,7 @@ def test_a_folder_of_crops_that_cannot_be_used_is_named(folder, truth, named):
     ("size", "inside"), [((80, 40), (80, 40)), ((1280, 600), (320, 150)), ((90, 900), (19, 192))]
 )
 @pytest.mark.parametrize("grey", [20, 230])
-def test_a_crop_lies_whole_in_the_middle_of_a_frame_that_it_stands_off_from(size, inside, grey):
+def test_a_crop_is_whole_and_centred_on_a_contrasting_frame(size, inside, grey):
     crop = np.full((size[1], size[0], 3), grey, np.uint8)
     frame, (x, y, w, h) = framed(crop)
     assert frame.shape == (384, 640, 3)

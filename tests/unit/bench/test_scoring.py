@@ -50,13 +50,11 @@ def test_edits_are_counted(one, other, distance):
         ("", "ABC", []),
     ],
 )
-def test_each_character_is_right_in_its_place_even_where_one_is_lacking_or_too_many(
-    read, true, right
-):
+def test_characters_are_compared_in_alignment_despite_missing_or_extra_ones(read, true, right):
     assert characters_right(read, true) == list(map(bool, right))
 
 
-def test_shares_are_of_all_true_plates_and_folding_takes_look_alikes_for_one():
+def test_shares_count_all_true_plates_and_folding_equates_look_alikes():
     four = [
         judged("ABC 120", "ABC120"),
         judged("OIL123", "01L123"),
@@ -66,7 +64,7 @@ def test_shares_are_of_all_true_plates_and_folding_takes_look_alikes_for_one():
     assert shares(four) == {"n": 4, "exact": 0.25, "folded": 0.5, "le1": 0.75, "no_read": 0.25}
 
 
-def test_a_plate_gets_the_surest_reading_in_its_place_and_the_rest_are_extra():
+def test_a_plate_is_matched_with_the_most_confident_reading_at_its_place():
     plates = [TruePlate("AAA111", (100, 100, 40, 20)), TruePlate("BBB222", (500, 100, 40, 20))]
     sure, unsure = reading("AAA111", 0.9), reading("AAA", 0.5)
     elsewhere = reading("CCC333", 0.99, x=900)
@@ -75,14 +73,14 @@ def test_a_plate_gets_the_surest_reading_in_its_place_and_the_rest_are_extra():
     assert sorted(one.plate for one in left) == ["AAA", "CCC333"]
 
 
-def test_a_reading_serves_one_of_two_plates_that_overlap():
+def test_a_reading_matches_only_one_of_two_overlapping_plates():
     plates = [TruePlate("A1", (100, 100, 40, 20)), TruePlate("A1", (104, 100, 40, 20))]
     found, left = matched(plates, [reading("A1")])
     assert [one is not None for one in found] == [True, False]
     assert left == []
 
 
-def test_bins_hold_as_many_reads_each():
+def test_bins_contain_equal_numbers_of_reads():
     bins = reliability([(n / 100, n >= 50) for n in range(100)], bins=4)
     assert [one.n for one in bins] == [25] * 4
     assert [one.right for one in bins] == [0, 0, 1, 1]
@@ -100,17 +98,17 @@ def test_the_calibration_error_is_the_mean_distance_by_mass():
     assert calibration_error([]) is None
 
 
-def test_confidence_that_means_what_it_says_has_no_error():
+def test_well_calibrated_confidences_have_no_error():
     pairs = [(0.75, place % 4 > 0) for place in range(400)]
     assert calibration_error(reliability(pairs, bins=1)) == pytest.approx(0)
 
 
-def test_confidence_that_is_always_sure_and_right_half_the_time_is_out_by_a_half():
+def test_full_confidence_that_is_right_half_the_time_has_an_error_of_a_half():
     pairs = [(1.0, place % 2 == 0) for place in range(400)]
     assert calibration_error(reliability(pairs, bins=1)) == pytest.approx(0.5)
 
 
-def test_plates_and_characters_are_paired_with_what_gates_them():
+def test_plates_and_characters_are_paired_with_their_confidence():
     two = [judged("OIL123", "01L124", 0.7), judged("XYZ987", None)]
     assert plate_pairs(two) == [(0.7, False)]
     assert character_pairs(two) == [(0.7, True)] * 5 + [(0.7, False)]

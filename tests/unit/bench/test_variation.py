@@ -10,7 +10,7 @@ def middle_of_light(picture):
     return columns.mean() + 0.5, rows.mean() + 0.5
 
 
-def test_a_box_goes_where_its_plate_goes():
+def test_a_box_is_transformed_with_its_plate():
     frame = np.zeros((360, 640, 3), np.uint8)
     cv2.rectangle(frame, (400, 200), (459, 229), (200, 200, 200), -1)
     for change in changes("a.jpg", 8):
@@ -20,12 +20,12 @@ def test_a_box_goes_where_its_plate_goes():
         assert middle_of_light(shown) == pytest.approx((x + width / 2, y + height / 2), abs=1.5)
 
 
-def test_light_is_the_factor_of_every_value():
+def test_light_multiplies_every_pixel_value():
     lighter = Change(1.0, (0.0, 0.0), 1.05).picture(np.full((20, 30, 3), 100, np.uint8))
     assert (lighter == 105).all()
 
 
-def test_changes_are_small_differ_and_are_the_pictures_own():
+def test_variations_are_small_distinct_and_reproducible_for_each_picture():
     some = changes("a.jpg", 20)
     assert some == changes("a.jpg", 20)
     assert some != changes("b.jpg", 20)

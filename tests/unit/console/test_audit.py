@@ -159,7 +159,7 @@ async def test_another_purpose_does_not_open_the_log(sign_in, services, log):
 @pytest.mark.parametrize(
     "back", ["https://evil.example", "//evil.example", "/policy", "/audit/../x"]
 )
-async def test_a_purpose_leads_on_to_our_own_pages_only(sign_in, log, back):
+async def test_a_purpose_redirects_only_to_our_own_pages(sign_in, log, back):
     browser = await sign_in(*AUDITOR, "record:search")
     await browser.open("/purpose")
     await browser.send("/purpose", back=back, **DECLARED)
@@ -167,14 +167,14 @@ async def test_a_purpose_leads_on_to_our_own_pages_only(sign_in, log, back):
     assert (await browser.open("/purpose", params={"back": back})).status_code == 422
 
 
-async def test_who_may_not_read_the_log_is_refused_by_the_log_itself(sign_in, services, log):
+async def test_the_log_itself_refuses_a_person_without_the_permission(sign_in, services, log):
     browser = await sign_in("account:self")
     services.answers["GET /checkpoint"] = lambda _: problem(403, "Not permitted")
     assert (await browser.open("/audit")).status_code == 403
     assert services.asked("GET", "/checkpoint")
 
 
-async def test_the_state_of_the_log_and_what_is_open_are_told(auditor, services):
+async def test_the_audit_page_displays_the_log_state_and_open_work(auditor, services):
     services.answers["POST /entries/search"] = page_of(an_entry(seq=94), following="OTQ")
     await auditor.open("/audit")
     for told in (
@@ -193,7 +193,7 @@ async def test_a_log_without_a_checkpoint_says_so(auditor, services):
     assert "The log has no signed checkpoint yet." in auditor.said
 
 
-async def test_a_search_asks_for_what_was_typed_and_pages_on(auditor, services):
+async def test_a_log_search_sends_the_entered_criteria_and_pages(auditor, services):
     await auditor.open("/audit/entries")
     typed = {"person_name": "Officer Seven", "plate": "7ABC123", "outcome": "allowed"}
     window = {"occurred_from": "2026-05-30T21:30"}
@@ -220,7 +220,9 @@ async def test_a_refused_search_names_its_field(auditor, services):
     assert 'value="2026-05-30T21:30"' in answer.text
 
 
-async def test_an_entry_shows_all_that_was_logged_and_what_else_the_request_left(auditor, services):
+async def test_an_entry_page_displays_the_entry_and_links_other_entries_of_the_request(
+    auditor, services
+):
     shown = an_entry(seq=42, kind="records.disclosed", person_name=HOSTILE, allowed=None)
     services.answers["POST /entries/search"] = page_of(shown, an_entry())
     await auditor.open("/audit/entries/41")
@@ -245,7 +247,7 @@ async def test_a_sample_is_drawn_for_a_period_and_opened(auditor, services):
     assert "seed c2VlZA==" in auditor.said
 
 
-async def test_a_draw_that_is_refused_is_told_on_the_same_page(auditor, services):
+async def test_a_refused_draw_is_reported_on_the_same_page(auditor, services):
     services.answers["POST /audits"] = lambda _: problem(409, "Conflict", "it was drawn before")
     answer = await auditor.send("/audit/samples", period_seq="12")
     assert answer.status_code == 409
@@ -291,7 +293,7 @@ async def test_a_proper_access_needs_no_note(auditor, services):
 
 
 @pytest.mark.parametrize(("number", "following"), [(1, 3), (3, 4), (4, 1), (9, 1)])
-def test_reviews_go_on_from_where_they_are_and_round(number, following):
+def test_reviews_continue_at_the_next_open_item_and_wrap_around(number, following):
     left = [an_item(number=n) for n in (1, 3, 4) if n != number]
     audit = an_audit(an_item(**(DONE | {"number": 2})), *left)
     assert next_item(audit, number) == following
@@ -312,7 +314,7 @@ async def test_a_refused_review_keeps_what_was_typed(auditor, services):
     assert HOSTILE not in answer.text
 
 
-async def test_nobody_is_offered_to_review_an_access_of_their_own(auditor, services):
+async def test_a_persons_own_access_is_not_offered_for_review(auditor, services):
     services.answers["GET /entries/41"] = lambda _: httpx.Response(
         200, json=an_entry(person_id=READ)
     )
@@ -334,7 +336,7 @@ async def test_an_item_that_was_never_drawn_is_not_found(auditor):
     ],
     ids=["not reviewed", "drawn by oneself", "reviewed by oneself"],
 )
-async def test_why_one_cannot_sign_off_is_said_beforehand(auditor, services, audit, why):
+async def test_the_page_explains_why_a_person_cannot_sign_off(auditor, services, audit, why):
     services.answers[f"GET /audits/{OTHER_HIT}"] = lambda _: httpx.Response(200, json=audit)
     await auditor.open(f"/audit/samples/{OTHER_HIT}")
     assert why in auditor.said
@@ -353,7 +355,7 @@ async def test_another_person_signs_off_with_a_statement(auditor, services):
     assert json.loads(asked.content) == {"statement": "No misuse was found"}
 
 
-async def test_who_only_reads_gets_no_forms(sign_in, log):
+async def test_a_person_who_may_only_read_gets_no_forms(sign_in, log):
     browser = await sign_in("account:self", "purpose:declare", "audit:read")
     await browser.open("/purpose")
     await browser.send("/purpose", back="/audit", **DECLARED)

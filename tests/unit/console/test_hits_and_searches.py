@@ -52,7 +52,7 @@ def alert(**changes):
     return f"id: {hit['seq']}\nevent: alert\ndata: {json.dumps(hit)}\n\n"
 
 
-async def test_an_alert_says_unverified_and_what_to_know_before_acting(officer, hits):
+async def test_an_alert_displays_unverified_and_the_facts_needed_before_acting(officer, hits):
     await officer.open("/alerts")
     said = officer.said
     assert "UNVERIFIED" in said
@@ -84,7 +84,7 @@ A_PERSON_CONFIRMS = {"hold.html", "holds.html", "new_hold.html"}
     sorted(f for f in (FOLDER / "templates").iterdir() if f.name not in A_PERSON_CONFIRMS),
     ids=lambda f: f.name,
 )
-def test_no_page_says_that_the_software_confirms_anything(file):
+def test_no_page_contains_the_word_confirm(file):
     assert "confirm" not in file.read_text().casefold()
 
 
@@ -111,7 +111,7 @@ async def test_the_stream_brings_each_alert_as_a_card_with_its_number(officer, s
     assert f'href="/hits/{HIT}"' in events[2].data
 
 
-def test_a_page_of_alerts_notices_a_silent_link_within_15_s():
+def test_the_alerts_page_detects_a_silent_link_within_15_s():
     """The script checks once a second; three heartbeats may be lost before it calls the link dead."""
     script = (FOLDER / "static" / "alerts.js").read_text()
     [limit_ms] = re.findall(r"const SILENT_AT_MOST_MS = (\d+);", script)
@@ -153,7 +153,7 @@ async def lines(text):
         yield line
 
 
-async def test_a_refused_stream_tells_why(officer, services):
+async def test_a_refused_stream_reports_the_reason(officer, services):
     lapsed = "training lapsed on 2026-05-31 (policy 468.4(d))"
     services.answers["GET /alerts"] = lambda _: problem(
         403, "Not permitted", lapsed, code="training_lapsed"
@@ -179,13 +179,13 @@ async def test_a_stream_that_loses_its_service_ends_with_a_code(officer, service
     assert (end.name, json.loads(end.data)["code"]) == ("end", "unavailable")
 
 
-def test_the_page_of_alerts_goes_by_codes_that_hotlist_ends_streams_with():
+def test_the_alerts_page_handles_the_codes_with_which_hotlist_ends_streams():
     script = (FOLDER / "static" / "alerts.js").read_text()
     ends = set(re.findall(r'problem\.code === "(\w+)"', script))
     assert ends == {Common.TOKEN_EXPIRED.code, Code.ALERT_STREAM_REPLACED.code}
 
 
-async def test_a_stream_ends_when_nobody_uses_the_page(officer, services, clock):
+async def test_a_stream_ends_when_the_page_is_not_used(officer, services, clock):
     clock.advance(minutes=29)
     services.answers["GET /alerts"] = lambda _: (
         clock.advance(minutes=1),
@@ -239,9 +239,7 @@ async def test_a_verification_is_recorded_with_method_reference_and_outcome(
     }
 
 
-async def test_enforcement_without_a_reason_is_refused_in_hotlists_words_and_nothing_is_lost(
-    officer, services, hits
-):
+async def test_enforcement_without_a_reason_is_refused_and_keeps_the_input(officer, services, hits):
     words = "enforcement on a hit that was not verified is recorded only with a stated reason"
     services.answers[f"POST /hits/{HIT}/disposition"] = lambda _: problem(
         422, "A value is not acceptable", words, field="unverified_reason"
@@ -257,7 +255,7 @@ async def test_enforcement_without_a_reason_is_refused_in_hotlists_words_and_not
     assert json.loads(asked.content)["enforcement"] is True
 
 
-async def test_a_crop_is_passed_on_only_if_it_is_a_picture(officer, services):
+async def test_a_crop_is_forwarded_only_if_it_is_a_picture(officer, services):
     jpeg = httpx.Response(200, content=b"\xff\xd8", headers={"Content-Type": "image/jpeg"})
     page = httpx.Response(200, text="<script>", headers={"Content-Type": "text/html"})
     services.answers[f"GET /hits/{HIT}/crop"] = lambda _: jpeg
@@ -318,7 +316,7 @@ async def test_a_picture_is_fetched_by_the_link_that_the_search_offered(searcher
     assert dict(asked.url.params) == {"link_token": "a.1.b"}
 
 
-async def test_a_search_says_what_a_short_state_was_taken_for(searcher, services):
+async def test_a_search_page_names_the_region_it_used_for_a_short_state(searcher, services):
     services.answers["POST /reads/search"] = lambda _: httpx.Response(
         200, json={"items": [], "next": None, "region": "US-CA", "taken_from": "CA"}
     )
@@ -330,7 +328,9 @@ async def test_a_search_says_what_a_short_state_was_taken_for(searcher, services
 WINDOW = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
 
 
-async def test_a_page_that_ended_for_its_time_says_how_far_it_got_and_goes_on(searcher, services):
+async def test_a_page_that_ended_at_its_time_limit_displays_its_progress_and_continues(
+    searcher, services
+):
     part = {"items": [], "next": "more", "searched_from": "2026-05-30T22:15:00Z"}
     services.answers["POST /reads/search"] = lambda _: httpx.Response(200, json=part)
     await searcher.send("/search", plate="7AB?1*", count="yes", **WINDOW)
@@ -397,7 +397,7 @@ async def test_a_late_read_is_shown_as_late(searcher, services, late, said):
     assert ("late: arrived" in searcher.said) is said
 
 
-async def test_a_read_is_shown_with_all_that_speaks_against_it(searcher, services):
+async def test_a_read_is_displayed_with_its_risk_alternatives_and_dissent(searcher, services):
     services.answers["POST /reads/search"] = lambda _: httpx.Response(
         200, json={"items": [a_read(**DOUBTED)], "next": None}
     )
@@ -408,7 +408,7 @@ async def test_a_read_is_shown_with_all_that_speaks_against_it(searcher, service
     assert "most frames of this vehicle read another plate" in searcher.said
 
 
-async def test_a_read_of_an_engine_that_tells_no_risk_is_shown_without(searcher):
+async def test_a_read_of_an_engine_without_risks_is_displayed_without_a_risk(searcher):
     window = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"}
     await searcher.send("/search", plate="7AB?1*", **window)
     assert "7ABC128" in searcher.said
@@ -428,7 +428,7 @@ async def test_a_prohibited_purpose_is_refused_with_its_citation(officer, servic
     assert "immigration_enforcement" not in officer.page.text.partition("Never a purpose")[0]
 
 
-async def test_a_refused_search_is_told_in_the_services_own_words(searcher, services):
+async def test_a_refused_search_displays_the_services_message(searcher, services):
     words = "training lapsed on 2026-05-31 (policy 468.4(d))"
     services.answers["POST /reads/search"] = lambda _: problem(403, "Not permitted", words)
     answer = await searcher.send(
@@ -438,7 +438,7 @@ async def test_a_refused_search_is_told_in_the_services_own_words(searcher, serv
     assert words in searcher.said
 
 
-async def test_a_page_that_is_refused_is_still_the_persons_own(officer, services):
+async def test_a_refused_page_still_displays_the_signed_in_person(officer, services):
     lapsed = "training lapsed on 2026-05-31 (policy 468.4(d))"
     services.answers["GET /hits"] = lambda _: problem(403, "Not permitted", lapsed)
     answer = await officer.open("/alerts")
@@ -447,14 +447,14 @@ async def test_a_page_that_is_refused_is_still_the_persons_own(officer, services
     assert "Ola Lindqvist, Police Officer Sign out" in officer.said
 
 
-async def test_a_purpose_that_has_ended_is_declared_anew(searcher, clock):
+async def test_an_expired_purpose_is_declared_again(searcher, clock):
     for _ in range(3):
         clock.advance(minutes=20)
         await searcher.open("/")
     assert (await searcher.open("/search")).headers["location"] == "/purpose"
 
 
-async def test_a_purpose_of_another_session_is_none(searcher, services):
+async def test_a_purpose_of_another_session_is_ignored(searcher, services):
     cookie = searcher.http.cookies["__Host-plateward_purpose"]
     await searcher.send("/sign-out")
     services.tokens_for = OTHER_HIT
@@ -517,7 +517,7 @@ async def test_an_old_hit_and_its_forms_and_pictures_ask_for_a_purpose(officer, 
 
 
 @pytest.mark.clause("468.4(a)/asked-for")
-async def test_another_refusal_is_no_request_for_a_purpose(officer, services):
+async def test_another_refusal_does_not_ask_for_a_purpose(officer, services):
     refused = problem(
         403, "Not permitted", "outside the declared purpose", code="purpose_scope_exceeded"
     )
@@ -528,7 +528,7 @@ async def test_another_refusal_is_no_request_for_a_purpose(officer, services):
 @pytest.mark.parametrize(
     ("kind", "sent"), [("system_maintenance", None), ("stolen_plate", "purpose-token")]
 )
-async def test_a_purpose_that_does_not_open_hits_is_not_sent_with_patrol(
+async def test_only_a_purpose_that_opens_hits_is_sent_with_patrol_requests(
     officer, services, hits, kind, sent
 ):
     await officer.open("/purpose")

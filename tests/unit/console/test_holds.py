@@ -129,7 +129,9 @@ def body_of(services, method, end):
     return json.loads(asked.content)
 
 
-async def test_the_list_tells_reason_and_end_and_leads_on(sign_in, services, held_records):
+async def test_the_list_of_holds_displays_reason_and_end_and_links_onwards(
+    sign_in, services, held_records
+):
     browser = await sign_in(*CUSTODIAN)
     await browser.open("/purpose?back=/holds")
     await browser.send("/purpose", back="/holds", **DECLARED)
@@ -143,7 +145,9 @@ async def test_the_list_tells_reason_and_end_and_leads_on(sign_in, services, hel
 
 
 @pytest.mark.clause("468.4(a)/waiting")
-async def test_without_a_purpose_the_list_is_counts_and_ages(sign_in, show, services, held_records):
+async def test_without_a_purpose_the_list_displays_only_counts_and_ages(
+    sign_in, show, services, held_records
+):
     waiting = {
         "in_force": 4,
         "oldest_placed_at": "2026-05-30T10:00:00Z",
@@ -181,7 +185,7 @@ async def test_a_hold_shows_what_it_keeps_and_how_it_ended(sign_in, show, held_r
     assert "Release the hold" not in browser.said
 
 
-async def test_to_work_on_a_hold_a_purpose_comes_first(sign_in, held_records):
+async def test_work_on_a_hold_asks_for_a_purpose_first(sign_in, held_records):
     browser = await sign_in(*CUSTODIAN)
     answer = await browser.open(f"/holds/new/{READ}")
     assert (
@@ -193,9 +197,7 @@ async def test_to_work_on_a_hold_a_purpose_comes_first(sign_in, held_records):
     assert 'value="26-0117"' in browser.page.text, "the case of the purpose stands there already"
 
 
-async def test_without_a_purpose_a_hold_is_shown_and_nothing_is_done_to_it(
-    sign_in, services, held_records
-):
+async def test_without_a_purpose_a_hold_cannot_be_changed(sign_in, services, held_records):
     browser = await sign_in(*CUSTODIAN)
     await browser.open(f"/holds/{HOLD}")
     assert f"/purpose?back=/holds/{HOLD}" in browser.page.text
@@ -251,7 +253,7 @@ async def test_a_refused_hold_names_its_field_and_keeps_what_was_typed(custodian
     assert HOSTILE not in answer.text
 
 
-async def test_a_search_and_a_hit_lead_to_a_hold_for_those_who_may(
+async def test_searches_and_hits_offer_a_hold_only_to_people_who_may_place_one(
     sign_in, services, show, held_records
 ):
     show(f"/hits/{HIT}", a_hit())
@@ -288,14 +290,14 @@ async def test_a_hold_is_released_with_a_reason(custodian, services, show):
     assert body_of(services, "POST", "/release") == {"reason": "case closed"}
 
 
-async def test_who_placed_a_hold_is_told_that_another_person_releases_it(custodian, show):
+async def test_the_page_of_a_hold_explains_that_its_placer_cannot_release_it(custodian, show):
     show(f"/holds/{HOLD}", a_hold(placed_by=PERSON | {"person_id": READ}))
     await custodian.open(f"/holds/{HOLD}")
     assert "You placed this hold, so another person releases it." in custodian.said
     assert 'name="reason"' not in custodian.page.text
 
 
-async def test_a_release_that_is_refused_says_why_beside_its_form(custodian, services):
+async def test_a_refused_release_displays_the_reason_beside_its_form(custodian, services):
     words = "evidence was exported under this hold and no copy of it is booked"
     services.answers[f"POST /holds/{HOLD}/release"] = lambda _: problem(409, "Conflict", words)
     await custodian.open(f"/holds/{HOLD}")
@@ -305,7 +307,7 @@ async def test_a_release_that_is_refused_says_why_beside_its_form(custodian, ser
     assert ">case closed</textarea>" in answer.text
 
 
-async def test_an_export_that_is_asked_for_twice_by_one_form_is_one(custodian, services, show):
+async def test_an_export_requested_twice_by_one_form_uses_one_key(custodian, services, show):
     show("/evidence-exports", an_export(state="requested"), 202, "POST")
     await custodian.open(f"/holds/{HOLD}")
     [key] = re.findall(r'name="key" value="([^"]+)"', custodian.page.text)
@@ -320,7 +322,7 @@ async def test_an_export_that_is_asked_for_twice_by_one_form_is_one(custodian, s
     assert key not in custodian.page.text
 
 
-async def test_a_package_is_passed_on_whole_with_its_digest(custodian, services):
+async def test_a_package_is_forwarded_with_its_digest(custodian, services):
     package = httpx.Response(
         200,
         content=b"PK\x03\x04" * 100,
@@ -372,14 +374,14 @@ async def test_a_copy_that_is_not_the_package_is_refused_by_field_and_keeps_its_
     assert 'value="E26-0417-3"' in answer.text
 
 
-async def test_an_export_is_given_up_with_a_reason(custodian, services, show):
+async def test_an_export_is_withdrawn_with_a_reason(custodian, services, show):
     show(f"/evidence-exports/{EXPORT}/withdrawal", an_export(state="withdrawn"), method="POST")
     await custodian.open(f"/holds/exports/{EXPORT}")
     await custodian.send(f"/holds/exports/{EXPORT}/withdrawal", reason="written to no medium")
     assert body_of(services, "POST", "/withdrawal") == {"reason": "written to no medium"}
 
 
-async def test_who_only_reads_holds_gets_no_forms(sign_in, held_records):
+async def test_a_person_who_may_only_read_holds_gets_no_forms(sign_in, held_records):
     browser = await sign_in("account:self", "hold:read")
     for path in ("/holds", f"/holds/{HOLD}", f"/holds/exports/{EXPORT}"):
         await browser.open(path)
@@ -417,7 +419,7 @@ async def test_a_hold_wider_than_a_search_is_confirmed_by_another_person(custodi
     assert "Records that it preserves now" in page
 
 
-async def test_who_placed_a_wide_hold_is_told_that_another_confirms_it(custodian, show):
+async def test_the_page_of_a_wide_hold_explains_that_its_placer_cannot_confirm_it(custodian, show):
     own = {**PERSON, "person_id": READ}
     show(f"/holds/{HOLD}", a_hold(**WIDE, awaits_confirmation=True, placed_by=own))
     page = (await custodian.open(f"/holds/{HOLD}")).text

@@ -80,7 +80,7 @@ async def test_lists_are_shown_with_source_age_and_size(sign_in, show):
     assert "no entries yet 0 switched off" in browser.said
 
 
-async def test_a_list_tells_when_it_counts_as_out_of_date(sign_in, show):
+async def test_a_list_displays_when_it_counts_as_out_of_date(sign_in, show):
     browser = await sign_in("account:self", "hotlist:read")
     await browser.open(f"/hotlists/{LIST}")
     assert "as of 2026-05-31 10:00:00 UTC ; out of date after 24 hours" in browser.said
@@ -88,7 +88,7 @@ async def test_a_list_tells_when_it_counts_as_out_of_date(sign_in, show):
     assert "Add an entry" not in browser.said
 
 
-async def test_entries_are_looked_up_by_plate_a_page_at_a_time(sign_in, services, show):
+async def test_entries_are_searched_by_plate_a_page_at_a_time(sign_in, services, show):
     browser = await sign_in("account:self", "hotlist:read")
     await browser.open(f"/hotlists/{LIST}")
     await browser.send(f"/hotlists/{LIST}", plate="7ABC123", after=HIT)
@@ -161,7 +161,7 @@ async def test_an_entry_is_ended_with_a_reason(sign_in, services, show):
     assert browser.page.url.path == f"/hotlists/{LIST}"
 
 
-async def test_an_entry_that_cannot_be_ended_is_told_on_its_lists_page(sign_in, services, show):
+async def test_an_entry_that_cannot_be_ended_is_reported_on_its_lists_page(sign_in, services, show):
     services.answers[f"POST /lists/{LIST}/entries/{ENTRY}/removal"] = lambda _: problem(
         404, "Not found", "no such entry in force"
     )
@@ -173,7 +173,7 @@ async def test_an_entry_that_cannot_be_ended_is_told_on_its_lists_page(sign_in, 
     assert "Stolen vehicles" in browser.said
 
 
-async def test_who_may_not_manage_lists_gets_no_form(sign_in, show):
+async def test_a_person_who_may_not_manage_lists_gets_no_form(sign_in, show):
     browser = await sign_in("account:self", "hotlist:read")
     await browser.open(f"/hotlists/{LIST}/new")
     assert "your role does not let you change the hot lists" in browser.said

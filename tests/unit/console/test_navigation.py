@@ -45,7 +45,7 @@ FORMS = {
 
 @pytest.mark.clause("468.3/pages")
 @pytest.mark.parametrize("path", FORMS)
-async def test_a_form_that_would_be_refused_is_not_shown_and_why_is_said(sign_in, path):
+async def test_a_form_that_would_be_refused_is_replaced_by_the_reason(sign_in, path):
     browser = await sign_in("account:self", "purpose:declare")
     answer = await browser.open(path)
     assert answer.status_code == 403
@@ -54,7 +54,7 @@ async def test_a_form_that_would_be_refused_is_not_shown_and_why_is_said(sign_in
 
 
 @pytest.mark.clause("468.3/pages")
-async def test_the_form_of_purposes_is_not_shown_to_people_whose_role_declares_none(sign_in):
+async def test_people_whose_role_declares_no_purposes_get_no_purpose_form(sign_in):
     browser = await sign_in("account:self", "training:record")
     answer = await browser.open("/purpose")
     assert answer.status_code == 403

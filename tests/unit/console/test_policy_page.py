@@ -44,7 +44,9 @@ async def test_another_policy_file_makes_another_page(settings, services, tmp_pa
 
 
 @pytest.mark.clause("468.3.1(g)/posted")
-async def test_the_page_posts_purposes_titles_training_retention_sharing_and_monitoring(browser):
+async def test_the_policy_page_displays_purposes_titles_training_retention_sharing_and_monitoring(
+    browser,
+):
     await browser.open("/policy")
     for purpose in POLICY.purposes.allowed:
         assert f"<li>{purpose.replace('_', ' ')}</li>" in browser.page.text
@@ -71,7 +73,7 @@ async def test_the_page_posts_purposes_titles_training_retention_sharing_and_mon
 
 
 @pytest.mark.clause("468.2/public-page")
-async def test_the_public_sees_the_policy_and_nothing_else_without_signing_in(browser, services):
+async def test_the_public_sees_only_the_policy_without_signing_in(browser, services):
     pages = [
         "/", "/alerts", "/alerts/stream", "/purpose", "/search", "/idle",
         "/hits/0199c0de-0000-7000-8000-00000000a11e",
@@ -88,7 +90,7 @@ async def test_the_public_sees_the_policy_and_nothing_else_without_signing_in(br
 
 
 @pytest.mark.clause("468.2/public-page")
-async def test_the_policy_page_needs_no_service_and_shows_no_figure_that_nobody_counted(
+async def test_the_policy_page_needs_no_service_and_displays_only_the_policys_figures(
     browser, services
 ):
     services.down = True
@@ -100,7 +102,7 @@ async def test_the_policy_page_needs_no_service_and_shows_no_figure_that_nobody_
         assert number in known or number == "60", f"{number} is not from the policy"
 
 
-async def test_anybody_can_fetch_the_newest_checkpoint_and_the_keys(browser, services):
+async def test_the_public_can_fetch_the_newest_checkpoint_and_the_keys(browser, services):
     note = "alpr.example.org/audit\n17\nabc=\n\n— key sig\n"
     services.answers["GET /checkpoint"] = lambda _: httpx.Response(200, text=note)
     answer = await browser.open("/checkpoint")
@@ -108,7 +110,7 @@ async def test_anybody_can_fetch_the_newest_checkpoint_and_the_keys(browser, ser
     assert answer.headers["content-type"].startswith("text/plain")
 
 
-async def test_a_checkpoint_that_cannot_be_had_is_said_to_be_missing(browser, services):
+async def test_an_unavailable_checkpoint_is_reported(browser, services):
     services.down = True
     assert (await browser.open("/checkpoint")).status_code == 503
     assert "the service audit does not answer" in browser.said

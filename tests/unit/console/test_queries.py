@@ -73,7 +73,7 @@ def test_a_search_of_records_always_names_its_window():
     }
 
 
-def test_criteria_of_a_hold_name_only_the_chosen_conditions():
+def test_criteria_of_a_hold_contain_only_the_chosen_conditions():
     assert hold_criteria_of({}) == {}
     form = {"read_id": "r", "plate": "7ABC128", "lookalike": "yes", "captured_to": "t", **CIRCLE}
     assert hold_criteria_of(form) == {

@@ -98,7 +98,9 @@ def on_file(services):
     return on_file
 
 
-async def test_the_list_tells_state_and_age_and_leads_on(sign_in, services, on_file):
+async def test_the_list_of_requests_displays_state_and_age_and_links_onwards(
+    sign_in, services, on_file
+):
     browser = await sign_in(*REVIEWER)
     await browser.open("/purpose")
     await browser.send("/purpose", back="/releases", **DECLARED)
@@ -113,7 +115,7 @@ async def test_the_list_tells_state_and_age_and_leads_on(sign_in, services, on_f
 
 
 @pytest.mark.clause("468.4(a)/waiting")
-async def test_without_a_purpose_the_list_is_counts_and_ages(sign_in, services, on_file):
+async def test_without_a_purpose_the_list_displays_only_counts_and_ages(sign_in, services, on_file):
     states = [{"status": "submitted", "count": 3, "oldest_at": "2026-05-30T10:00:00Z"}]
     waiting = {"count": 3, "oldest_at": "2026-05-30T10:00:00Z", "states": states}
     services.answers["GET /requests/waiting"] = lambda _: httpx.Response(200, json=waiting)
@@ -127,7 +129,7 @@ async def test_without_a_purpose_the_list_is_counts_and_ages(sign_in, services, 
 
 
 @pytest.mark.clause("468.4(a)/asked-for")
-async def test_a_page_asks_for_the_purpose_that_the_service_misses(sign_in, services):
+async def test_a_page_asks_for_a_purpose_when_the_service_requires_one(sign_in, services):
     missing = problem(403, "Not permitted", "needs a declared purpose", code="purpose_missing")
     services.answers[f"GET /requests/{REQUEST}"] = lambda _: missing
     services.answers[f"GET /documents/{DOCUMENT}"] = lambda _: missing
@@ -172,7 +174,7 @@ async def test_a_decision_goes_to_release_with_its_reason(sign_in, services, on_
     assert asked.headers["authorization"] == "Bearer access-1"
 
 
-async def test_frames_to_hand_over_whole_are_named_one_a_line(sign_in, services, on_file):
+async def test_originals_to_release_are_entered_one_a_line(sign_in, services, on_file):
     browser = await sign_in(*REVIEWER, "purpose:declare")
     services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: httpx.Response(
         200, json=a_request(status="approved")
@@ -198,7 +200,7 @@ async def test_frames_to_hand_over_whole_are_named_one_a_line(sign_in, services,
     assert "pictures: 2, left out with the reason in the package: 4; 12,345 bytes" in browser.said
 
 
-async def test_lists_whose_hits_are_handed_over_are_ticked_and_shown(sign_in, services, on_file):
+async def test_lists_whose_hits_are_released_are_ticked_and_displayed(sign_in, services, on_file):
     browser = await sign_in(*REVIEWER, "purpose:declare")
     services.answers[f"POST /requests/{REQUEST}/decision"] = lambda _: httpx.Response(
         200, json=a_request(status="approved")
@@ -238,7 +240,7 @@ async def test_a_refused_decision_names_its_field_and_keeps_what_was_typed(
     assert 'value="deny" required checked' in answer.text
 
 
-async def test_who_only_reads_gets_no_form_and_is_told_why(sign_in, on_file):
+async def test_a_person_who_may_only_read_gets_no_form_and_sees_why(sign_in, on_file):
     browser = await sign_in("account:self", "release:read")
     await browser.open(f"/releases/{REQUEST}")
     assert (
@@ -248,7 +250,7 @@ async def test_who_only_reads_gets_no_form_and_is_told_why(sign_in, on_file):
     assert "/decision" not in browser.page.text
 
 
-async def test_the_first_approver_of_two_is_told_that_another_has_to_follow(sign_in, on_file):
+async def test_the_first_of_two_approvers_sees_that_another_must_follow(sign_in, on_file):
     first = a_decision(decided_by=SERGEANT | {"person_id": READ})
     on_file(
         a_request(
@@ -322,27 +324,27 @@ async def test_a_document_is_saved_and_never_opened_in_a_page(sign_in, services)
         ({"restricted": True}, {}, "no document of legal authority"),
     ],
 )
-def test_what_stands_in_the_way_is_said_beforehand(asked, agency, why):
+def test_the_review_lists_the_obstacles_to_a_decision(asked, agency, why):
     review = review_of(a_request(**asked), an_agency(**agency), "p-1", REVIEWER)
     assert why in review.why_not + review.why_not_approve
 
 
-def test_whoever_made_the_requester_is_told_that_another_person_decides():
+def test_a_provisioner_of_the_requester_sees_that_another_person_decides():
     review = review_of(a_request(), an_agency(), "p-registrar", REVIEWER)
     assert "another person decides" in review.why_not
 
 
-def test_the_service_says_how_many_approvals_it_takes():
+def test_the_service_sets_the_number_of_approvals_needed():
     two = {"approvals_needed": 2, "not_by": []}
     assert review_of(a_request(review=two), an_agency(), "p-9", REVIEWER).approvals_needed == 2
 
 
-def test_nothing_stands_in_the_way_of_another_reviewer():
+def test_another_reviewer_has_no_obstacles():
     review = review_of(a_request(), an_agency(), "p-9", REVIEWER)
     assert (review.why_not, review.why_not_approve, review.approvals_needed) == ("", "", 1)
 
 
-async def test_pages_offer_only_what_a_persons_permissions_hold(sign_in):
+async def test_pages_offer_only_what_a_persons_permissions_allow(sign_in):
     browser = await sign_in(*REVIEWER)
     assert 'href="/releases"' in browser.page.text
     for path in ("/alerts", "/search"):

@@ -12,13 +12,13 @@ LATER = NOW + timedelta(seconds=1)
 MINE = frozenset({"account:self", "record:search"})
 
 
-def test_each_permission_has_words():
+def test_each_permission_has_a_description():
     assert set(WORDS) == set(Permission)
 
 
 @pytest.mark.clause("468.3/pages")
 @pytest.mark.parametrize("until", [None, NOW - timedelta(days=2), NOW])
-def test_without_current_training_only_what_needs_none_is_usable(until):
+def test_without_current_training_only_permissions_that_need_no_training_are_usable(until):
     assert usable(MINE, until, NOW) == {"account:self"}
     assert "training" in why_untrained(MINE, until, NOW)
     assert why_not("record:search", MINE, until, NOW) == why_untrained(MINE, until, NOW)
@@ -30,7 +30,7 @@ def test_with_current_training_everything_is_usable():
     assert why_not("record:search", MINE, LATER, NOW) == ""
 
 
-def test_what_is_not_in_a_role_is_said_in_words():
+def test_a_permission_outside_the_role_is_refused_with_a_plain_reason():
     why = why_not("hold:manage", MINE, LATER, NOW)
     assert (
         why
@@ -38,5 +38,5 @@ def test_what_is_not_in_a_role_is_said_in_words():
     )
 
 
-def test_a_permission_of_a_later_version_is_named():
+def test_an_unknown_permission_is_named_in_the_refusal():
     assert "(moon:visit)" in why_not("moon:visit", MINE, LATER, NOW)

@@ -28,7 +28,7 @@ async def test_a_person_signs_in_and_out(officer, services):
     assert (await officer.open("/alerts")).status_code == 401
 
 
-async def test_a_refused_sign_in_is_told_in_the_services_own_words(browser, services):
+async def test_a_refused_sign_in_displays_the_services_message(browser, services):
     await browser.open("/sign-in")
     answer = await browser.send("/sign-in", username="o.lindqvist", password="wrong", totp="123456")
     assert answer.status_code == 401
@@ -55,7 +55,7 @@ async def test_the_cookie_is_sealed_and_kept_from_scripts_and_other_sites(browse
     assert len(line) < 4096
 
 
-async def test_a_cookie_that_was_kept_opens_no_page_after_the_sign_out(officer, clock):
+async def test_a_kept_cookie_opens_no_page_after_the_sign_out(officer, clock):
     name = "__Host-plateward_session"
     kept = officer.http.cookies[name]
     await officer.open("/")
@@ -107,7 +107,7 @@ async def test_below_a_prefix_cookies_come_by_tls_alone(settings, services):
     assert line.endswith("; Secure")
 
 
-async def test_the_next_sign_in_shows_that_this_browser_is_known(officer, services, settings):
+async def test_the_next_sign_in_sends_the_token_of_a_known_browser(officer, services, settings):
     await officer.send("/sign-out")
     kept = officer.http.cookies["__Host-plateward_known"]
     assert BROWSER_TOKEN not in kept
@@ -118,7 +118,7 @@ async def test_the_next_sign_in_shows_that_this_browser_is_known(officer, servic
         assert opened[-1].headers.get("X-Known-Browser") == shown
 
 
-async def test_that_a_browser_is_known_outlasts_the_session_and_the_browser(browser, settings):
+async def test_the_known_browser_cookie_outlasts_the_session(browser, settings):
     await browser.open("/sign-in")
     answer = await browser.http.post(
         "/sign-in",
@@ -135,7 +135,7 @@ async def test_that_a_browser_is_known_outlasts_the_session_and_the_browser(brow
     assert f"Max-Age={days * 86_400};" in line
 
 
-def test_a_shared_browser_knows_those_who_signed_in_last_and_fits_a_cookie():
+def test_a_shared_browser_remembers_the_latest_people_and_fits_a_cookie():
     known = KnownBrowser(tokens={})
     for number in range(30):
         known = known.and_also(f"{number:064d}", "k" * 64)
@@ -143,14 +143,14 @@ def test_a_shared_browser_knows_those_who_signed_in_last_and_fits_a_cookie():
     assert len(Seal(bytes(range(32))).seal(known)) < 3500
 
 
-async def test_without_https_the_cookie_is_not_marked_secure_or_nobody_could_sign_in(app):
+async def test_without_https_the_cookie_is_not_marked_secure(app):
     browser = Browser(app, origin="http://127.0.0.1:8000")
     await browser.open("/sign-in")
     assert "Secure" not in browser.page.headers["set-cookie"]
 
 
 @pytest.mark.parametrize("place", [0, 20, -1])
-async def test_a_cookie_that_was_changed_is_no_cookie(officer, place):
+async def test_a_changed_cookie_is_refused(officer, place):
     text = officer.http.cookies[SESSION]
     characters = list(text)
     characters[place] = "A" if characters[place] != "A" else "B"
@@ -160,7 +160,7 @@ async def test_a_cookie_that_was_changed_is_no_cookie(officer, place):
     assert (await officer.open("/alerts")).status_code == 401
 
 
-async def test_a_cookie_sealed_by_another_key_is_no_cookie(officer, clock):
+async def test_a_cookie_sealed_by_another_key_is_refused(officer, clock):
     forged = Session(
         session_id="s", name="n", title="t", permissions=frozenset({"record:search"}),
         access_token="a", refresh_token="r", expires_at=clock.now(), active_at=clock.now(),
@@ -170,7 +170,7 @@ async def test_a_cookie_sealed_by_another_key_is_no_cookie(officer, clock):
     assert (await officer.open("/search")).status_code == 401
 
 
-async def test_a_cookie_from_before_an_upgrade_signs_nobody_out(officer, clock):
+async def test_a_cookie_from_before_an_upgrade_stays_valid(officer, clock):
     today = Seal(bytes(range(32))).open(Session, officer.http.cookies[SESSION])
     assert today is not None
     before = {f: getattr(today, f) for f in Session.__struct_fields__ if f != "person_id"}
@@ -181,7 +181,7 @@ async def test_a_cookie_from_before_an_upgrade_signs_nobody_out(officer, clock):
     assert "Signed in as Ola Lindqvist" in officer.said
 
 
-async def test_one_kind_of_sealed_thing_cannot_stand_for_another(officer):
+async def test_a_sealed_value_of_one_kind_is_not_accepted_as_another(officer):
     officer.http.cookies.set(
         "__Host-plateward_purpose",
         officer.http.cookies[SESSION],
@@ -192,7 +192,7 @@ async def test_one_kind_of_sealed_thing_cannot_stand_for_another(officer):
     assert "<h1>Declare a purpose</h1>" in (await officer.open("/purpose")).text
 
 
-def test_every_form_is_checked_to_be_ours(app):
+def test_every_post_route_checks_the_form_token(app):
     routes = [c.route for c in iter_route_contexts(app.routes) if isinstance(c.route, APIRoute)]
     posts = [route for route in routes if route.methods - {"GET"}]
     assert len(posts) >= 9
@@ -229,7 +229,7 @@ async def test_signing_in_again_on_top_of_a_session_works(officer):
     assert "Signed in as Ola Lindqvist" in officer.said
 
 
-async def test_requests_at_the_same_time_refresh_once(officer, services, clock):
+async def test_concurrent_requests_renew_the_session_once(officer, services, clock):
     clock.advance(minutes=8)
     answers = await asyncio.gather(*(officer.http.get("/alerts") for _ in range(5)))
     assert len(services.asked("POST", "/renewal")) == 1
@@ -237,7 +237,7 @@ async def test_requests_at_the_same_time_refresh_once(officer, services, clock):
     assert all(answer.status_code == 404 for answer in answers)  # the fake has no hits
 
 
-async def test_an_answer_that_never_arrived_does_not_cost_the_session(officer, services, clock):
+async def test_a_lost_response_does_not_end_the_session(officer, services, clock):
     before = officer.http.cookies[SESSION]
     clock.advance(minutes=8)
     await officer.open("/alerts")
@@ -250,7 +250,7 @@ async def test_an_answer_that_never_arrived_does_not_cost_the_session(officer, s
     assert len(services.asked("POST", "/renewal")) == 3
 
 
-async def test_a_restart_signs_nobody_out(officer, start, services, clock):
+async def test_a_restart_keeps_people_signed_in(officer, start, services, clock):
     again = Browser(start())
     again.http.cookies = officer.http.cookies
     clock.advance(minutes=12)
@@ -276,7 +276,7 @@ async def test_a_session_that_identity_closed_ends_here_too(officer, services):
     assert SESSION not in officer.http.cookies
 
 
-async def test_nobody_stays_signed_in_without_using_it(officer, services, clock):
+async def test_an_unused_session_is_signed_out(officer, services, clock):
     clock.advance(minutes=29)
     await officer.open("/")
     clock.advance(minutes=30)
@@ -287,14 +287,14 @@ async def test_nobody_stays_signed_in_without_using_it(officer, services, clock)
     assert SESSION not in officer.http.cookies
 
 
-async def test_a_page_that_asks_by_itself_keeps_nobody_signed_in(officer, clock):
+async def test_a_page_that_polls_by_itself_does_not_keep_a_session_alive(officer, clock):
     for _ in range(3):
         clock.advance(minutes=10)
         answer = await officer.open("/idle")
     assert answer.status_code == 401
 
 
-async def test_watching_alerts_is_use_while_somebody_is_there(officer, clock):
+async def test_watching_alerts_counts_as_use_while_a_person_is_active(officer, clock):
     for _ in range(3):
         clock.advance(minutes=20)
         answer = await officer.http.post(
@@ -304,7 +304,7 @@ async def test_watching_alerts_is_use_while_somebody_is_there(officer, clock):
     assert (await officer.open("/")).status_code == 200
 
 
-async def test_every_page_of_a_person_leaves_by_itself_after_the_idle_time(officer):
+async def test_every_page_of_a_person_redirects_after_the_idle_time(officer):
     await officer.open("/")
     without_script = r'<noscript><meta http-equiv="refresh" content="1801; url=/idle"></noscript>'
     assert re.search(without_script, officer.page.text)
@@ -347,7 +347,7 @@ async def test_with_identity_down_or_flooded_work_goes_on_until_the_token_ends(
     assert SESSION in officer.http.cookies
 
 
-async def test_pages_allow_nothing_but_their_own_files(officer):
+async def test_pages_allow_only_their_own_files(officer):
     for path in ("/", "/policy", "/sign-in", "/nothing-here", "/static/console.css"):
         answer = await officer.open(path)
         rules = dict(

@@ -47,17 +47,17 @@ def test_the_landmarks_of_a_page_have_names_of_their_own(file):
 
 @pytest.mark.parametrize("scheme", [DAY, NIGHT], ids=["day", "night"])
 @pytest.mark.parametrize("pair", TEXT, ids=" on ".join)
-def test_text_can_be_read(scheme, pair):
+def test_text_colours_have_sufficient_contrast(scheme, pair):
     assert contrast(scheme[pair[0]], scheme[pair[1]]) >= 4.5
 
 
 @pytest.mark.parametrize("scheme", [DAY, NIGHT], ids=["day", "night"])
 @pytest.mark.parametrize("pair", EDGES, ids=" on ".join)
-def test_edges_of_fields_and_marks_of_focus_can_be_seen(scheme, pair):
+def test_field_edges_and_focus_marks_have_sufficient_contrast(scheme, pair):
     assert contrast(scheme[pair[0]], scheme[pair[1]]) >= 3
 
 
-def test_at_night_the_ground_is_dark():
+def test_the_night_scheme_has_a_dark_background():
     assert luminance(NIGHT["ground"]) < 0.02 < luminance(NIGHT["text"])
 
 

@@ -25,7 +25,7 @@ def problem(status, **members):
     return httpx.Response(status, json=body, headers={"content-type": "application/problem+json"})
 
 
-async def test_a_frame_is_sent_again_with_the_same_time_until_it_is_safe():
+async def test_a_frame_is_resent_with_the_same_time_until_it_is_acknowledged():
     tries = []
 
     def answer(request):
@@ -57,13 +57,13 @@ async def test_a_frame_that_is_refused_is_not_sent_again():
     assert len(tries) == 1
 
 
-async def test_a_frame_that_is_never_taken_fails_the_demonstration():
+async def test_a_frame_that_is_never_accepted_fails_the_demonstration():
     async with api_of(lambda _: httpx.Response(503, headers={"Retry-After": "0"})) as api:
         with pytest.raises(StepFailed, match=r"one\.jpg"):
             await post(api, DEVICE, FRAME)
 
 
-async def test_devices_take_turns_and_refusals_are_told():
+async def test_devices_alternate_and_refusals_are_reported():
     def answer(request):
         if request.content == b"bad":
             return problem(400)
@@ -100,7 +100,7 @@ async def posted_as(capture_id):
         return await post(api, DEVICE, FRAME)
 
 
-async def test_an_alert_is_timed_from_the_start_of_its_frames_post():
+async def test_the_delay_of_an_alert_is_measured_from_the_start_of_its_frames_post():
     one = await posted_as("c1")
     attach([Arrival(a_hit("c1"), one.began_s + 0.25)], [one])
     [alert] = one.sent.alerts
@@ -108,12 +108,12 @@ async def test_an_alert_is_timed_from_the_start_of_its_frames_post():
     assert alert.status == "unverified"
 
 
-async def test_an_alert_about_a_frame_that_nobody_posted_fails_the_demonstration():
+async def test_an_alert_about_an_unposted_frame_fails_the_demonstration():
     with pytest.raises(StepFailed, match="nobody posted"):
         attach([Arrival(a_hit("c2"), 1.0)], [await posted_as("c1")])
 
 
-async def test_the_alert_stream_comes_back_with_the_last_id():
+async def test_the_alert_stream_reconnects_with_the_last_id():
     asked = []
 
     def answer(request):
@@ -147,7 +147,7 @@ async def test_only_a_problem_document_for_lack_of_training_counts_as_that_refus
             await refused_untrained(somebody(api), "A1", window)
 
 
-async def test_a_refusal_for_lack_of_training_is_shown_as_it_was_answered():
+async def test_a_refusal_for_lack_of_training_is_recorded_with_its_answer():
     window = (posted := await posted_as("c1")).captured_at, posted.captured_at
     async with api_of(lambda _: problem(403, code="training_missing")) as api:
         shown = await refused_untrained(somebody(api), "A1", window)
@@ -155,7 +155,7 @@ async def test_a_refusal_for_lack_of_training_is_shown_as_it_was_answered():
 
 
 @pytest.mark.parametrize(("film", "sent_by"), [("", ["d1", "d2", "d1"]), ("a.mp4", ["d1"] * 3)])
-async def test_frames_take_turns_at_the_cameras_but_those_of_a_film_come_from_one(film, sent_by):
+async def test_frames_alternate_between_cameras_but_those_of_a_film_come_from_one(film, sent_by):
     used = []
 
     def answer(request):

@@ -22,6 +22,6 @@ async def test_an_event_cut_off_by_the_end_is_not_delivered():
     assert await parsed("data: whole\n\ndata: half") == [ServerEvent("message", "whole", "")]
 
 
-async def test_the_last_id_holds_until_another_comes_and_only_one_space_is_dropped():
+async def test_the_last_id_applies_until_the_next_and_only_one_space_is_dropped():
     events = await parsed("id:1\ndata:  a\n\ndata:b\n\n")
     assert [(e.data, e.event_id) for e in events] == [(" a", "1"), ("b", "1")]

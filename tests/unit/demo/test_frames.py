@@ -54,7 +54,7 @@ def test_a_folder_without_photos_is_refused(tmp_path):
         photos(tmp_path / "absent")
 
 
-def test_photos_that_the_truth_names_in_vain_are_told(tmp_path):
+def test_missing_photos_that_the_truth_names_are_reported(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"a")
     (tmp_path / "truth.csv").write_text(
         "file,x,y,w,h,plate\n[gone].jpg,1,2,3,4,AB1\na.jpg,1,2,3,4,AB1\n"
@@ -67,7 +67,7 @@ def test_photos_that_the_truth_names_in_vain_are_told(tmp_path):
     assert said.getvalue() == "Named in truth.csv and not there, so left out: [gone].jpg.\n"
 
 
-def test_nothing_is_told_where_all_photos_are_there_or_nobody_wrote_the_truth(tmp_path):
+def test_no_photo_is_reported_missing_if_all_exist_or_there_is_no_truth(tmp_path):
     assert absent(tmp_path) == []
     (tmp_path / "a.jpg").write_bytes(b"a")
     (tmp_path / "truth.csv").write_text("file,x,y,w,h,plate\na.jpg,1,2,3,4,AB1\n")

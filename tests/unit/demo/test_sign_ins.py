@@ -40,7 +40,9 @@ def demo(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("role", ["officer", "o.lindqvist"])
-def test_each_code_is_given_once_and_is_accepted_when_it_is_given(demo: Path, role: str) -> None:
+def test_each_code_is_issued_once_with_the_time_from_which_it_is_accepted(
+    demo: Path, role: str
+) -> None:
     given = [next_code(demo, role, NOW)[1] for _ in range(3)]
     totp = pyotp.TOTP(SECRET)
     assert [code.text for code in given] == [totp.generate_otp(STEP + n) for n in range(3)]
@@ -53,14 +55,14 @@ def test_a_code_that_enrolment_used_is_not_given_again(demo: Path) -> None:
     assert next_code(demo, "officer", NOW)[1].text == pyotp.TOTP(SECRET).generate_otp(STEP + 1)
 
 
-def test_only_this_account_reads_the_sign_ins(demo: Path) -> None:
+def test_the_sign_ins_file_is_readable_only_by_its_owner(demo: Path) -> None:
     assert (demo / "sign-ins.json").stat().st_mode & 0o777 == 0o600
     assert read_sign_ins(demo) == [an_officer()]
     assert PASSWORD not in repr(an_officer())
     assert SECRET not in repr(an_officer())
 
 
-def test_an_unknown_role_and_a_demonstration_that_is_over_are_named(demo: Path) -> None:
+def test_an_unknown_role_and_an_ended_demonstration_are_reported(demo: Path) -> None:
     with pytest.raises(LocalError, match="no such role: chief; there are officer"):
         next_code(demo, "chief", NOW)
     StateFile(demo / "stack" / "stack.json").remove()
@@ -96,7 +98,7 @@ def test_a_signal_ends_the_wait(demo: Path, number: signal.Signals) -> None:
     assert signal.getsignal(number) is before
 
 
-def test_the_wait_ends_with_the_stack(demo: Path) -> None:
+def test_the_wait_ends_when_the_stack_stops(demo: Path) -> None:
     timer = threading.Timer(0.1, StateFile(demo / "stack" / "stack.json").remove)
     began = time.monotonic()
     timer.start()

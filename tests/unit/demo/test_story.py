@@ -50,7 +50,7 @@ def story():
     return story
 
 
-def test_the_last_line_counts_what_was_seen(story):
+def test_the_summary_counts_frames_reads_and_hits(story):
     assert story.summary() == {
         "frames": 2,
         "reads": 2,
@@ -103,7 +103,7 @@ class Tags(HTMLParser):
         assert self.stack.pop() == tag
 
 
-def test_the_report_is_one_well_formed_page_that_needs_nothing_else(story, tmp_path):
+def test_the_report_is_one_well_formed_self_contained_page(story, tmp_path):
     story.accesses = [
         Step("Det. <Quinn>", "searched", "case 1", 403, "training lapsed", "p1", "q1", entry=97)
     ]

@@ -39,14 +39,14 @@ def test_a_truth_file_with_a_bad_box_names_the_line(tmp_path, row):
         read_truth(path)
 
 
-def test_a_plate_longer_than_a_plate_can_be_names_the_line(tmp_path):
+def test_a_plate_over_twelve_characters_is_reported_with_its_line(tmp_path):
     path = tmp_path / "truth.csv"
     path.write_text(HEAD + "a.jpg,1,2,3,4,AB12 AB12 AB12 A\n")
     with pytest.raises(TruthFault, match="line 2: plate: more than 12"):
         read_truth(path)
 
 
-def test_a_plate_that_nobody_could_read_is_left_out(tmp_path):
+def test_an_unreadable_plate_is_left_out(tmp_path):
     path = tmp_path / "truth.csv"
     path.write_text(HEAD + "a.jpg,1,2,3,4,\na.jpg,1,2,3,4, -\na.jpg,1,2,3,4\na.jpg,1,2,3,4,AB1\n")
     assert [true.plate for true in read_truth(path)["a.jpg"]] == ["AB1"]

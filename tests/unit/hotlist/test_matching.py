@@ -92,16 +92,16 @@ def test_all_entries_that_look_alike_are_nominated_each_with_its_own_differences
     assert got == {(), (0,), (2,)}
 
 
-def test_a_read_below_the_minimum_confidence_is_not_looked_up():
+def test_a_read_below_the_minimum_confidence_is_not_matched():
     assert found(an_index("7ABC123"), a_read(confidence=0.59)) == []
     assert len(found(an_index("7ABC123"), a_read(confidence=0.6))) == 1
 
 
-def test_a_list_is_held_against_its_own_agencys_reads_only():
+def test_a_list_matches_only_reads_of_its_own_agency():
     assert found(an_index("7ABC123", agency="CA0999900"), a_read()) == []
 
 
-def test_entries_taken_out_are_found_no_more_and_others_stay():
+def test_removed_entries_no_longer_match_and_others_do():
     one = ListIndex(uuid4(), ORI, uuid4(), 1)
     packed = [UUID(int=n).bytes + plate for n, plate in enumerate((b"AB0", b"ABO", b"ABQ"))]
     index = Index()
@@ -114,7 +114,7 @@ def test_entries_taken_out_are_found_no_more_and_others_stay():
 
 
 @pytest.mark.parametrize("plate", ["", "７ÄBC", "\ud800", "A" * 500])
-def test_odd_plates_match_nothing_and_break_nothing(plate):
+def test_odd_plates_match_no_entry_and_raise_no_error(plate):
     assert found(an_index("7ABC123"), a_read(plate)) == []
 
 
@@ -125,7 +125,7 @@ def test_a_whole_match_has_the_tier_of_its_record_kind(kind):
 
 
 @pytest.mark.parametrize("kind", ["stored_vehicle", "repossessed_vehicle", "lost_plate"])
-def test_kinds_that_are_no_reason_for_a_felony_stop_are_never_urgent(kind):
+def test_record_kinds_that_justify_no_felony_stop_are_never_urgent(kind):
     assert rate(a_read(), an_entry(record_kind=kind), [], RULES, NOON).tier in {
         "low",
         "information",
@@ -154,12 +154,12 @@ def test_a_kind_that_the_policy_no_longer_ranks_is_for_information():
         ({}, {"valid_from": NOON + timedelta(hours=1)}, "high", ["before_entry"]),
     ],
 )
-def test_each_doubt_is_told_and_lowers_the_tier(read, listed, tier, codes):
+def test_each_doubt_is_listed_and_lowers_the_tier(read, listed, tier, codes):
     rating = rate(a_read(**read), an_entry(**listed), [], RULES, NOON)
     assert (rating.tier, [caution.code for caution in rating.cautions]) == (tier, codes)
 
 
-def test_doubts_add_up_and_end_at_information():
+def test_doubts_lower_the_tier_down_to_information():
     differing = differences("7A8C123", "7ABC123")
     rating = rate(a_read("7A8C123", region=None), an_entry(), differing, RULES, NOON)
     assert rating.tier == "low"

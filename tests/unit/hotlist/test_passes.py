@@ -50,7 +50,7 @@ def test_separate_passes_stay_separate_in_any_order():
         assert hits(shuffled) == 3, shuffled
 
 
-def test_a_vehicle_that_stays_is_told_again_each_half_hour():
+def test_a_vehicle_that_stays_raises_a_hit_each_half_hour():
     times = range(0, 4 * 3600, 60)
     assert hits(times) == 8
 
@@ -72,5 +72,5 @@ def test_other_entries_and_devices_are_other_passes():
     assert passes.join(ENTRY, uuid4(), NOON) is None
 
 
-def test_a_window_longer_than_the_longest_pass_still_holds():
+def test_a_window_longer_than_the_longest_pass_is_applied():
     assert hits([0, 3600], window_s=3600) == 1

@@ -23,7 +23,7 @@ class Watched(Refresher):
         self.dropped += 1
 
 
-async def test_old_uploads_are_dropped_though_the_change_was_taken_in_by_another():
+async def test_old_uploads_are_dropped_even_if_another_process_loaded_the_change():
     refresher = Watched()
     refresher._generation = 7
     await refresher._check()
@@ -31,7 +31,7 @@ async def test_old_uploads_are_dropped_though_the_change_was_taken_in_by_another
     assert refresher.dropped == 1
 
 
-async def test_a_dropping_that_failed_is_done_at_the_next_look():
+async def test_a_failed_drop_of_uploads_is_retried_at_the_next_check():
     refresher = Watched()
     refresher._generation, refresher.fails = 7, True
     try:

@@ -126,7 +126,7 @@ def test_bad_lines_are_held_to_a_share_of_all_lines():
         sheet.check_share(0.01)
 
 
-def test_reading_stops_at_more_bad_lines_than_anybody_works_through():
+def test_reading_stops_at_the_maximum_number_of_bad_lines():
     sheet = "plate,record_kind\n" + "-,other\n" * 10_001
     assert len(refused(sheet, max_rows=20_000)) == 100
     assert len(faults(sheet[: -len("-,other\n")], max_rows=20_000)) == 10_000
@@ -152,7 +152,7 @@ def test_a_bad_header_is_named(header, column, field):
     assert refused(header + "\n") == [(1, column, field)]
 
 
-def test_limits_hold_while_reading():
+def test_limits_are_enforced_while_reading():
     with pytest.raises(TooLarge, match="50 bytes"):
         read(SHEET, max_bytes=50, piece=10)
     with pytest.raises(TooLarge, match="2 rows"):
@@ -193,7 +193,7 @@ def test_a_fault_never_repeats_the_plate():
     ("text", "region"),
     [("ca", "US-CA"), ("US-NV", "US-NV"), ("CA-ON", "CA-ON"), ("MX-BCN", "MX-BCN"), (None, None)],
 )
-def test_states_have_one_form_and_a_short_one_is_told(text, region):
+def test_states_have_one_form_and_a_short_one_is_reported(text, region):
     checker = a_checker()
     given = {"state": text} if text else {}
     entry = checker.check({"plate": "1AB", "record_kind": "other", **given})

@@ -52,7 +52,7 @@ def test_roles_give_their_permissions_together():
 
 
 @pytest.mark.clause("468.3.1(a)/titles")
-def test_an_unauthorised_title_holds_nothing_whatever_was_assigned():
+def test_an_unauthorised_title_has_no_permissions_with_any_role():
     assert permissions_of(POLICY, "Volunteer", POLICY.roles) == frozenset()
     titles = POLICY.titles
     without = msgspec.structs.replace(
@@ -72,7 +72,7 @@ def test_an_external_title_holds_the_requesters_role_alone():
 
 
 @pytest.mark.clause("468.6/separation")
-def test_nothing_follows_separation():
+def test_a_separated_account_accepts_no_change():
     gone = an_account(status="separated")
     for change in ALLOWED_FROM:
         with pytest.raises(Conflict):
@@ -92,7 +92,7 @@ def test_revocation_ends_every_token_issued_so_far_whatever_the_clocks_say():
     assert twice.tokens_valid_from == later
 
 
-def test_a_state_that_was_overtaken_is_not_learned_again():
+def test_an_older_account_state_does_not_replace_a_newer_one():
     people = some_people(FakeClock())
     account = an_account(number=1)
     active = account_event(account, "enrolled", account.actor)

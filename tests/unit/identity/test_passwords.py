@@ -20,7 +20,7 @@ def check(password, username="j.rivera"):
         "🚓🚙🚗🛻🚚🚛🚜🏎",
     ],
 )
-def test_a_good_password_is_taken(password):
+def test_a_good_password_is_accepted(password):
     check(password)
 
 

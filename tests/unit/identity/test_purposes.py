@@ -27,7 +27,7 @@ POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
         "Crime-scene canvass, Third and Marin",
     ],
 )
-def test_a_specific_reason_is_taken(text):
+def test_a_specific_reason_is_accepted(text):
     check_justification(text, 10)
 
 

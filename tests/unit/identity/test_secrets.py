@@ -27,7 +27,7 @@ def hasher():
     made.close()
 
 
-def test_what_is_sealed_opens_in_its_own_place_only():
+def test_a_sealed_value_opens_only_in_its_own_place():
     vault = Vault(bytes(range(32)))
     sealed = vault.seal(b"secret", "row 1")
     assert vault.open(sealed, "row 1") == b"secret"
@@ -49,7 +49,7 @@ def sealed_before_keys_had_ids(key, secret, place):
     return nonce + AESGCM(key).encrypt(nonce, secret, place.encode())
 
 
-def test_what_another_key_sealed_opens_while_that_key_is_at_hand():
+def test_a_value_sealed_under_another_key_opens_while_that_key_is_available():
     sealed = Vault(OLD).seal(b"secret", "row 1")
     both = Vault(NEW, [THIRD, OLD])
     assert both.open(sealed, "row 1") == b"secret"
@@ -59,7 +59,7 @@ def test_what_another_key_sealed_opens_while_that_key_is_at_hand():
         Vault(NEW, [THIRD]).open(sealed, "row 1")
 
 
-def test_what_was_sealed_before_keys_had_ids_opens():
+def test_a_value_sealed_before_keys_had_ids_opens():
     sealed = sealed_before_keys_had_ids(OLD, b"secret", "row 1")
     assert Vault(OLD).open(sealed, "row 1") == b"secret"
     both = Vault(NEW, [THIRD, OLD])
@@ -70,7 +70,7 @@ def test_what_was_sealed_before_keys_had_ids_opens():
             vault.open(sealed, place)
 
 
-def test_an_id_that_was_put_in_place_of_another_opens_nothing():
+def test_a_sealed_value_with_a_forged_key_id_does_not_open():
     sealed = Vault(OLD).seal(b"secret", "row 1")
     forged = sealed.replace(bytes.fromhex(key_id(OLD)), bytes.fromhex(key_id(NEW)))
     assert forged != sealed
@@ -78,7 +78,7 @@ def test_an_id_that_was_put_in_place_of_another_opens_nothing():
         Vault(NEW, [OLD]).open(forged, "row 1")
 
 
-def test_an_id_tells_keys_apart_and_nothing_of_them():
+def test_key_ids_differ_and_reveal_no_key_material():
     assert len({key_id(OLD), key_id(NEW), key_id(THIRD)}) == 3
     assert key_id(OLD) not in OLD.hex()
     assert len(key_id(OLD)) == 16
@@ -101,7 +101,7 @@ async def test_a_hash_of_other_costs_is_outdated(hasher):
     costly.close()
 
 
-async def test_too_many_at_once_are_turned_away_and_the_rest_are_served(hasher):
+async def test_password_checks_beyond_the_queue_are_refused_and_the_rest_are_served(hasher):
     many = hasher_module.MAX_WAITING + 5
     answers = await asyncio.gather(
         *(hasher.verify(None, "x") for _ in range(many)), return_exceptions=True
@@ -139,14 +139,14 @@ def test_a_provisioning_address_names_person_and_department():
 
 
 @pytest.mark.parametrize("key", ["", "short", base64.b64encode(bytes(31)).decode(), "!" * 44])
-def test_a_key_encryption_key_of_another_size_is_refused_and_not_shown(key):
+def test_a_key_encryption_key_of_another_size_is_refused_without_being_printed(key):
     with pytest.raises(ValidationError) as refused:
         Settings(identity_key_encryption_key=key)
     assert "is not base64 of 32 bytes" in str(refused.value)
     assert not key or key not in str(refused.value)
 
 
-def test_other_keys_are_separated_by_spaces_and_refused_unshown_where_one_is_none():
+def test_other_keys_are_separated_by_spaces_and_an_invalid_one_is_refused_unprinted():
     keys = [base64.b64encode(key).decode() for key in (OLD, NEW, THIRD)]
     one, others = keys[0], " ".join(keys[1:])
     settings = Settings(

@@ -40,7 +40,7 @@ class Crowd:
             await asyncio.sleep(0)
 
 
-async def test_who_has_failed_less_is_ahead_and_equals_are_in_order():
+async def test_addresses_with_fewer_failures_go_first_and_equals_in_order():
     crowd = Crowd()
     for number in range(3):  # 203.0.113.9 has failed three times
         await crowd.come(f"f{number}", "203.0.113.9")
@@ -54,7 +54,7 @@ async def test_who_has_failed_less_is_ahead_and_equals_are_in_order():
     assert crowd.had[3:] == ["first", "a", "b", "flood"]
 
 
-async def test_only_so_many_have_a_turn_at_once():
+async def test_the_number_of_concurrent_turns_is_limited():
     crowd = Crowd(at_once=2)
     for name in "abc":
         await crowd.come(name)
@@ -63,7 +63,7 @@ async def test_only_so_many_have_a_turn_at_once():
     assert crowd.had == ["a", "b", "c"]
 
 
-async def test_where_too_many_wait_the_one_who_failed_most_is_turned_away():
+async def test_a_full_queue_refuses_the_address_with_the_most_failures():
     crowd = Crowd(most_waiting=2)
     await crowd.come("inside", "203.0.113.1")
     flood = [await crowd.come(f"flood {n}", "203.0.113.9") for n in range(3)]
@@ -79,7 +79,7 @@ async def test_where_too_many_wait_the_one_who_failed_most_is_turned_away():
     await person
 
 
-async def test_the_first_guess_of_a_flood_does_not_wait_ahead_of_who_comes_later():
+async def test_the_first_guess_of_a_flood_does_not_go_before_a_later_person():
     crowd = Crowd(most_waiting=2)
     await crowd.come("inside", "203.0.113.1")
     await crowd.come("first guess", "203.0.113.9")
@@ -90,7 +90,7 @@ async def test_the_first_guess_of_a_flood_does_not_wait_ahead_of_who_comes_later
     assert crowd.had == ["inside", "person"]
 
 
-async def test_who_comes_in_is_not_counted_and_time_forgives():
+async def test_a_forgiven_attempt_is_not_counted_and_failures_decay():
     crowd = Crowd()
     for number in range(3):
         await crowd.come(f"r{number}", "203.0.113.9")
@@ -105,14 +105,14 @@ async def test_who_comes_in_is_not_counted_and_time_forgives():
     assert crowd.sign_in_queue._count("203.0.113.8") == 0
 
 
-async def test_a_network_of_ipv6_is_one_address():
+async def test_an_ipv6_network_counts_as_one_address():
     crowd = Crowd()
     assert [
         crowd.sign_in_queue._count(sign_in_queue.network_of(f"2001:db8::{n}")) for n in range(3)
     ] == [0, 1, 2]
 
 
-async def test_who_gives_up_leaves_no_gap():
+async def test_a_cancelled_waiter_leaves_no_gap_in_the_queue():
     crowd = Crowd()
     await crowd.come("inside")
     waiting = await crowd.come("waiting")
@@ -127,7 +127,7 @@ async def test_who_gives_up_leaves_no_gap():
     assert crowd.had == ["inside", "next", "later"]
 
 
-async def test_who_gives_up_as_the_turn_comes_passes_it_on():
+async def test_a_waiter_cancelled_at_its_turn_passes_the_turn_on():
     crowd = Crowd()
     await crowd.come("inside")
     waiting = await crowd.come("waiting")

@@ -79,7 +79,7 @@ def message(batch):
 
 
 @pytest.mark.parametrize(("fields", "code", "params"), SHAPES)
-def test_a_broken_shape_is_a_code_with_its_parameters(fields, code, params):
+def test_an_invalid_shape_is_reported_as_a_code_with_parameters(fields, code, params):
     fault = shape_fault(message([GOOD, GOOD | fields]), FIELDS, CHOICES)
     assert (fault.index, fault.field) == (1, params["name"])
     assert (fault.why.code, fault.why.params) == (code, params)
@@ -107,7 +107,7 @@ def test_a_number_that_no_double_holds_is_out_of_range():
     assert (fault.why.code, fault.field) == ("field_out_of_range", "confidence")
 
 
-def test_an_unknown_message_is_shown_by_its_field_alone():
+def test_an_unknown_decoder_message_is_reported_by_field_only():
     fault = shape_fault("Something new about 7ABC123 - at `$[3].plate`", FIELDS, CHOICES)
     assert (fault.index, fault.field, fault.why.code) == (3, "plate", "field_invalid")
     assert "7ABC123" not in str(fault.why)

@@ -52,7 +52,7 @@ def test_a_credential_is_read_from_bearer_and_basic_alike():
     None, "", "Bearer", f"Bearer {AN_ID}", f"Bearer {AN_ID}.", f"Bearer x.{'y' * 43}",
     f"Bearer {AN_ID_BARE}.secret", "Basic é", "Basic YQ==", f"Token {AN_ID}.x", "Bearer " + "a" * 400,
 ])  # fmt: skip
-def test_what_is_no_credential_is_refused_without_quoting_it(header):
+def test_an_invalid_credential_header_is_refused_without_being_quoted(header):
     with pytest.raises(NotAuthenticated) as refused:
         presented(header)
     if header:
@@ -68,17 +68,17 @@ def test_a_device_accepts_its_credentials_while_they_hold():
     assert not device.accepts(digest("other"), NOON)
 
 
-def test_a_revoked_device_accepts_nothing():
+def test_a_revoked_device_accepts_no_credential():
     device = a_device(status=DeviceStatus.REVOKED, credentials=(Credential(digest("s"), NOON),))
     assert not device.accepts(digest("s"), NOON)
 
 
-def test_a_device_shows_no_hash_when_it_is_printed():
+def test_the_repr_of_a_device_contains_no_hash():
     device = a_device(credentials=(Credential(digest("s"), NOON),))
     assert "secret_sha256" not in repr(device)
 
 
-async def test_what_was_read_earlier_never_replaces_what_was_read_later():
+async def test_an_older_device_version_never_replaces_a_newer_one_in_the_cache():
     cache = DeviceCache(None, ttl_s=60)
     device_id = uuid4()
     newer = a_device(device_id=device_id, version=2, credentials=(Credential(digest("b"), NOON),))
@@ -96,7 +96,7 @@ class Ticking:
         return self.now_s
 
 
-def test_a_rate_holds_over_time_and_says_how_long_to_wait():
+def test_a_rate_limit_applies_over_time_and_reports_the_wait():
     ticking, device = Ticking(), uuid4()
     rates = Rates("frames", monotonic=ticking)
     for _ in range(20):  # ten seconds' worth at once
@@ -111,7 +111,7 @@ def test_a_rate_holds_over_time_and_says_how_long_to_wait():
     rates.spend(uuid4(), 2)  # another device is not held back by this one
 
 
-def test_a_batch_goes_into_debt_and_is_paid_off():
+def test_a_large_batch_goes_into_debt_that_time_pays_off():
     ticking, device = Ticking(), uuid4()
     rates = Rates("reads", monotonic=ticking)
     rates.spend(device, 100)
@@ -134,7 +134,7 @@ def test_a_device_that_was_silent_for_long_may_send_ten_seconds_worth():
         rates.spend(device, 1)
 
 
-def test_bodies_in_flight_are_counted_and_let_go():
+def test_bodies_in_flight_are_counted_and_released():
     in_flight = InFlight(100)
     with in_flight.body() as one, in_flight.body() as other:
         one.add(60)
@@ -161,14 +161,14 @@ def test_the_window_is_closed_at_both_ends():
     assert WINDOW.fault(NOON - timedelta(days=400, seconds=1))
 
 
-def test_the_same_thing_said_twice_is_no_fault():
+def test_a_repeated_equal_value_is_accepted():
     query, headers = [("latitude", "1"), ("longitude", "2")], {"x-latitude": " 1"}
     said = circumstances(query, headers, {"latitude": "1"}, WINDOW)
     assert (said.place.latitude, said.place.longitude) == (1, 2)
 
 
 @pytest.mark.parametrize("text", ["inf", "nan", "1e9", "", "one", "0x10"])
-def test_a_number_that_is_none_is_refused(text):
+def test_a_value_that_is_not_a_number_is_refused(text):
     with pytest.raises(InvalidInput) as refused:
         circumstances([("latitude", text), ("longitude", "0")], {}, {}, WINDOW)
     assert refused.value.field == "latitude"
@@ -221,7 +221,7 @@ CONTRADICTIONS = {
 
 @pytest.mark.clause("wall/keyed-ids")
 @pytest.mark.parametrize("other", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
-def test_a_contradicting_read_is_a_read_of_its_own_and_akin_to_the_other(other):
+def test_a_contradicting_read_has_its_own_id_akin_to_the_other(other):
     one = {"source_id": "s-1"}
     assert id_of(**one) == id_of(**one)
     assert id_of(**one) != id_of(**one, **other)
@@ -246,14 +246,14 @@ def test_a_read_of_another_time_or_source_is_not_akin(other):
 
 
 @pytest.mark.clause("wall/keyed-ids")
-def test_without_the_months_secret_nobody_computes_an_id():
+def test_an_id_cannot_be_computed_without_the_months_secret():
     assert id_of(source_id="s-1") != id_of(Secrets(b"two"), source_id="s-1")
     assert id_of(source_id="s-1") != derive_id(
         "read", ONE_DEVICE.device_id, "source", NOON.isoformat(), "s-1"
     )
 
 
-def test_a_source_id_cannot_pass_for_another_field():
+def test_a_source_id_cannot_imitate_another_field():
     """Lengths separate the parts, for any text of a device."""
     one = id_of(source_id="s\x1f7ABC123", plate="7ABC123")
     other = id_of(source_id="s", plate="7ABC123")
@@ -268,7 +268,7 @@ def test_one_batch_may_have_reads_of_two_months():
     assert batch.ids[1] == id_of(captured_at=may)
 
 
-def test_the_place_in_the_batch_counts_on_over_slices():
+def test_the_index_in_the_batch_continues_over_slices():
     batch = a_batch()
     batch.events([an_edge_read(source_id="a"), an_edge_read(source_id="a")])
     with pytest.raises(InvalidInput) as refused:
@@ -280,7 +280,7 @@ def test_a_plain_body_is_not_unpacked():
     assert unpack(b"[]", "", 10) == unpack(b"[]", "identity", 10) == b"[]"
 
 
-def test_what_a_decoder_says_quotes_no_value():
+def test_a_decoder_error_quotes_no_value():
     with pytest.raises(InvalidInput) as refused:
         decode(
             b'[{"plate":"7ABC123","confidence":"7ABC123","captured_at":"x"}]', "application/json", 9
@@ -299,5 +299,5 @@ def test_a_device_with_a_place_against_its_kind_is_refused(kind, place):
 
 
 @pytest.mark.parametrize(("kind", "place"), [(DeviceKind.FIXED, PLACE), (DeviceKind.VEHICLE, None)])
-def test_a_fixed_camera_has_a_place_and_a_vehicle_none(kind, place):
+def test_a_fixed_camera_with_a_place_and_a_vehicle_without_one_are_accepted(kind, place):
     check_place(a_device(kind=kind, place=place))

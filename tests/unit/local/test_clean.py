@@ -9,7 +9,7 @@ from local.stack.process import Account, LocalError, held
 from local.stack.reachable import placed
 
 
-def test_all_data_go_those_of_postgres_elsewhere_included(tmp_path: Path) -> None:
+def test_clean_deletes_all_data_including_postgres_elsewhere(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     folder = closed / "var" / "postgres"
     folder.mkdir(parents=True)
@@ -24,7 +24,7 @@ def test_all_data_go_those_of_postgres_elsewhere_included(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("part", [".", "demo/stack", "kafka"])
-def test_nothing_goes_while_something_runs_on_it(tmp_path: Path, part: str) -> None:
+def test_clean_deletes_no_data_while_a_process_uses_the_folder(tmp_path: Path, part: str) -> None:
     kept = tmp_path / "var" / "keys"
     kept.mkdir(parents=True)
     with (
@@ -35,6 +35,6 @@ def test_nothing_goes_while_something_runs_on_it(tmp_path: Path, part: str) -> N
     assert kept.exists()
 
 
-def test_where_there_are_no_data_nothing_happens(tmp_path: Path) -> None:
+def test_clean_without_data_creates_and_deletes_no_file(tmp_path: Path) -> None:
     clean(tmp_path / "var", state=tmp_path / "state")
     assert list(tmp_path.iterdir()) == []

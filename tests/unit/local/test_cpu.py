@@ -38,13 +38,13 @@ def test_a_part_is_counted_with_its_children_alive_or_dead(part: subprocess.Pope
     assert 0.5 < used["part"] < 2
 
 
-def test_a_part_below_another_is_not_counted_twice(part: subprocess.Popen[str]) -> None:
+def test_a_process_below_another_is_not_counted_twice(part: subprocess.Popen[str]) -> None:
     both = used_s(Running(os.getpid(), {}, {"part": part.pid}))
     alone = used_s(Running(os.getpid(), {}, {}))
     assert alone["supervisor"] - both["supervisor"] == pytest.approx(both["part"], abs=0.1)
 
 
-def test_what_was_used_between_two_looks_is_their_difference() -> None:
+def test_cpu_use_between_two_measurements_is_their_difference() -> None:
     running = Running(os.getpid(), {}, {})
     before = used_s(running)
     end = time.process_time() + 0.2
@@ -55,5 +55,5 @@ def test_what_was_used_between_two_looks_is_their_difference() -> None:
     assert spent["total"] == spent["supervisor"]
 
 
-def test_a_part_that_has_ended_counts_nothing() -> None:
+def test_an_ended_process_counts_as_zero_cpu() -> None:
     assert used_s(Running(os.getpid(), {}, {"gone": 2**22 + 1}))["gone"] == 0

@@ -78,7 +78,7 @@ async def test_its_pages_and_documents_name_the_prefix(client: httpx.AsyncClient
 
 
 @pytest.mark.parametrize("path", ["/v1/things/7", "/third/v1/things/7", "/firstly"])
-async def test_what_is_below_no_name_is_a_problem_document(
+async def test_an_unknown_path_prefix_returns_a_problem_document(
     client: httpx.AsyncClient, path: str
 ) -> None:
     answer = await client.get(path)
@@ -143,7 +143,7 @@ def test_every_service_is_built_from_the_environment(
 
 
 @pytest.mark.parametrize("path", ["/first/v1/things/7", "/v1/things/7"])
-async def test_behind_a_proxy_an_app_takes_addresses_with_its_prefix_and_without(
+async def test_an_app_behind_a_proxy_serves_addresses_with_and_without_its_prefix(
     path: str,
 ) -> None:
     alone = app("first", [], root_path="/first")

@@ -71,7 +71,9 @@ def test_a_folder_gives_its_pictures_as_they_are_by_name(tmp_path):
         ("empty.avi", b"", "is not a film that can be played"),
     ],
 )
-def test_what_is_no_footage_is_named_before_the_first_frame(tmp_path, capfd, name, content, fault):
+def test_a_file_that_is_not_footage_is_refused_by_name_before_the_first_frame(
+    tmp_path, capfd, name, content, fault
+):
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
@@ -104,6 +106,6 @@ def test_a_film_needs_a_frame_and_a_place(tmp_path):
         write_film(tmp_path / "absent" / "a.mp4", shades(1), frames_per_s=10)
 
 
-def test_films_are_told_by_their_names(tmp_path):
+def test_films_are_recognised_by_their_file_names(tmp_path):
     assert all(is_film(tmp_path / f"a{end.upper()}") for end in FILMS)
     assert not is_film(tmp_path / "mp4")

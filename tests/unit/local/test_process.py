@@ -28,7 +28,7 @@ def test_a_process_that_is_never_ready_is_ended(tmp_path: Path) -> None:
     assert not child.alive()
 
 
-def test_one_that_ignores_the_signal_is_killed_after_the_time(tmp_path: Path) -> None:
+def test_a_process_that_ignores_the_signal_is_killed_after_the_timeout(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     child = python(
         tmp_path,
@@ -41,7 +41,7 @@ def test_one_that_ignores_the_signal_is_killed_after_the_time(tmp_path: Path) ->
     assert child.returncode() == -signal.SIGKILL
 
 
-def test_what_a_process_had_started_ends_with_it(tmp_path: Path) -> None:
+def test_children_of_a_killed_process_end_with_it(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     child = python(
         tmp_path,
@@ -70,7 +70,7 @@ def test_an_environment_is_added_to_ours(tmp_path: Path, monkeypatch: pytest.Mon
     assert child.tail() == "1 2"
 
 
-def test_a_large_log_is_put_aside_at_the_next_start(tmp_path: Path) -> None:
+def test_a_large_log_is_rotated_at_the_next_start(tmp_path: Path) -> None:
     log = tmp_path / "it.log"
     log.write_bytes(b"x" * (LOG_MAX_BYTES + 1))
     child = python(tmp_path, "print('new')")
@@ -80,7 +80,7 @@ def test_a_large_log_is_put_aside_at_the_next_start(tmp_path: Path) -> None:
     assert (tmp_path / "it.log.1").stat().st_size == LOG_MAX_BYTES + 1
 
 
-def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+def test_a_folder_is_locked_by_one_process_at_a_time(tmp_path: Path) -> None:
     with (
         held(tmp_path, "it"),
         pytest.raises(LocalError, match="already runs it"),
@@ -91,7 +91,7 @@ def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_what_was_never_started_has_no_process(tmp_path: Path) -> None:
+def test_a_process_that_was_never_started_has_no_pid(tmp_path: Path) -> None:
     child = python(tmp_path, "")
     assert not child.alive()
     assert child.returncode() is None

@@ -19,11 +19,11 @@ def closed(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_stranger_does_not_pass_a_closed_folder(closed: Path) -> None:
+def test_a_closed_folder_is_unreachable_for_another_account(closed: Path) -> None:
     assert not reachable(closed / "data", STRANGER)
 
 
-def test_the_owner_passes_its_own_folder_and_others_an_open_one() -> None:
+def test_an_account_reaches_its_own_folder_and_open_ones() -> None:
     assert reachable(Path("/usr/bin/env"), STRANGER)
     assert reachable(Path.home() / "data", Account(os.geteuid(), os.getegid()))
 
@@ -52,7 +52,7 @@ def test_removing_the_link_removes_the_data(closed: Path, tmp_path: Path) -> Non
     assert not target.exists()
 
 
-def test_what_stands_for_a_removed_folder_goes_when_another_is_placed(
+def test_the_substitute_of_a_removed_folder_is_deleted_when_another_is_placed(
     closed: Path, tmp_path: Path
 ) -> None:
     for name in ("gone", "kept"):
@@ -68,7 +68,7 @@ def test_what_stands_for_a_removed_folder_goes_when_another_is_placed(
     assert len(list(state.glob("*.stands-for"))) == 2
 
 
-def test_what_another_stack_cleans_away_meanwhile_stops_nobody(
+def test_a_substitute_that_another_stack_deletes_meanwhile_is_ignored(
     closed: Path, tmp_path: Path
 ) -> None:
     state = tmp_path / "state"
@@ -77,7 +77,7 @@ def test_what_another_stack_cleans_away_meanwhile_stops_nobody(
     assert placed(closed / "data", STRANGER, state=state).parent == state
 
 
-def test_an_unreachable_installation_is_copied_whole_once(closed: Path, tmp_path: Path) -> None:
+def test_an_unreachable_installation_is_copied_once(closed: Path, tmp_path: Path) -> None:
     tool = closed / "install" / "bin" / "tool"
     tool.parent.mkdir(parents=True)
     tool.write_text("x")

@@ -14,7 +14,7 @@ def test_dead_letters_are_never_trimmed() -> None:
     assert not {topic.dead for topic in TOPICS.values()} & set(services_to_wait_for())
 
 
-def test_every_service_that_works_a_topic_is_waited_for() -> None:
+def test_trimming_waits_for_every_service_that_consumes_a_topic() -> None:
     waits = services_to_wait_for()
     assert waits["alpr.read.recorded"] == ["hotlist", "retention"]
     for name, groups in waits.items():

@@ -31,7 +31,7 @@ def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize("words", LEAVES, ids=" ".join)
-def test_a_command_explains_itself_and_takes_json(
+def test_a_command_prints_its_help_and_accepts_json(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert status([*words, "--help"]) == 0
@@ -76,7 +76,7 @@ def test_a_wrong_call_ends_with_2_and_names_what_is_allowed(
     ],
     ids=" ".join,
 )
-def test_without_a_stack_a_command_says_so_in_words_or_in_json(
+def test_without_a_stack_a_command_reports_it_in_text_or_json(
     words: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -102,7 +102,9 @@ def test_a_stack_that_cannot_start_ends_with_2(
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shells_script_asks_plateward(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_completion_script_of_a_shell_calls_plateward(
+    shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert status(["completion", shell]) == 0
     assert "_PLATEWARD_COMPLETE" in capsys.readouterr().out
 
@@ -119,7 +121,7 @@ def test_names_and_options_are_completed() -> None:
     assert completed("verify-package", "--b") == ["--booking", "--booking-key"]
 
 
-def test_every_home_of_a_command_is_there() -> None:
+def test_every_module_of_a_command_exists() -> None:
     for name, entry in COMMANDS.items():
         for home in entry.homes:
             alone = Entry(entry.help, (home,), entry.otherwise)
@@ -154,7 +156,7 @@ def in_image(image: Path, service: str, *calls: list[str]) -> list[tuple[int, st
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
-def test_an_image_has_the_commands_of_its_service_and_says_where_the_others_are(
+def test_an_image_has_the_commands_of_its_service_and_lists_where_the_others_are(
     tmp_path: Path,
 ) -> None:
     overview, own, other, migrated, state = in_image(
@@ -176,7 +178,7 @@ def test_an_image_has_the_commands_of_its_service_and_says_where_the_others_are(
     assert (state[0], service["name"], service["ready"]) == (1, "hotlist", False)
 
 
-def test_a_fault_inside_a_module_is_not_called_absence(
+def test_an_import_error_inside_a_command_module_is_not_hidden(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken_command.py").write_text("import no_such_library")
@@ -186,7 +188,7 @@ def test_a_fault_inside_a_module_is_not_called_absence(
         command_of("break", broken)
 
 
-def test_the_console_script_and_the_module_are_one() -> None:
+def test_the_console_script_runs_the_module() -> None:
     assert PLATEWARD.name == "plateward"
     text = (ROOT / "pyproject.toml").read_text()
     assert 'plateward = "plateward.__main__:main"' in text

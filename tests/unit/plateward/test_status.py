@@ -112,14 +112,14 @@ def test_all_is_well() -> None:
         ({"disk": 0.9}, "NEARLY FULL: 90% used"),
     ],
 )
-def test_what_is_wrong_is_a_fault_and_shown(changed: dict[str, object], line: str) -> None:
+def test_a_fault_is_detected_and_displayed(changed: dict[str, object], line: str) -> None:
     with serving(pages(**changed)) as url:  # type: ignore[arg-type]
         state = state_of({"hotlist": f"{url}/hotlist"}, [], NOW)
     assert not state.ok
     assert any(line in shown for shown in table(state, NOW))
 
 
-def test_what_several_services_report_alike_counts_once() -> None:
+def test_equal_reports_of_several_services_count_once() -> None:
     with serving(pages(lag=50.0, outbox=7.0)) as url:
         state = state_of({"hotlist": f"{url}/hotlist", "audit": f"{url}/audit"}, [], NOW)
     assert [(lag.group, lag.events) for lag in state.lags] == [("hotlist", 100)]
@@ -147,7 +147,7 @@ def test_an_address_without_a_service_is_refused(capsys: pytest.CaptureFixture[s
     assert "give SERVICE=ADDRESS" in capsys.readouterr().err
 
 
-def test_a_span_of_days_is_in_days() -> None:
+def test_an_age_of_days_is_displayed_in_days() -> None:
     with serving(pages(age_s=timedelta(days=4).total_seconds())) as url:
         state = state_of({"hotlist": f"{url}/hotlist"}, [], NOW)
     assert any("STALE: 4 days old" in line for line in table(state, NOW))

@@ -21,50 +21,50 @@ def test_shapes_of_main_series_are_known():
     assert not is_issued_series("DRIFTER")
 
 
-def test_looks_vote_with_their_lowest_character():
+def test_views_vote_with_their_lowest_character_confidence():
     assert winner([line("6TTX874", 0.9), line("6TIX874", 0.6), line("6TIX874", 0.7)]).plate == (
         "6TIX874"
     )
 
 
-def test_the_winner_is_the_surest_look_of_its_text_as_it_was_read():
+def test_the_winner_is_the_most_confident_view_of_its_text_as_read():
     looks = [line("FK2-X2Z", 0.5), line("FK2 X2Z", 0.8), line("FK21X2Z", 0.4)]
     assert winner(looks).text == "FK2 X2Z"
 
 
-def test_an_issued_series_decides_between_even_looks_but_rewrites_none():
+def test_an_issued_series_decides_between_equal_views_but_rewrites_no_text():
     assert winner([line("4EFU387", 0.8), line("LEFUE87", 0.8)]).plate == "4EFU387"
     assert winner([line("4EFU387", 0.5), line("LEFUE87", 0.9)]).plate == "LEFUE87"
 
 
-def test_a_fragment_does_not_outvote_a_serial():
+def test_a_fragment_does_not_outvote_a_complete_serial():
     assert winner([line("CG", 0.99), line("CGT2069", 0.4)]).plate == "CGT2069"
 
 
-def test_looks_without_a_serial_do_not_break_the_vote():
+def test_views_without_a_serial_do_not_break_the_vote():
     assert winner([line("·", 0.9)]).plate == ""
     assert winner([line("·", 0.9), line("CGT2069", 0.4)]).plate == "CGT2069"
 
 
-def test_disagreement_lowers_exactly_the_characters_it_is_about():
+def test_disagreement_lowers_only_the_confidence_of_the_differing_characters():
     chosen = line("6TIX874", 0.9)
     serial = agreed_serial(chosen, [chosen, line("6TTX874", 0.9), line("TIX874", 0.9)])
     assert "".join(one.text for one in serial) == "6TIX874"
     assert [one.confidence for one in serial] == pytest.approx([0.6, 0.9, 0.6, *[0.9] * 4])
 
 
-def test_a_single_look_keeps_its_own_probabilities():
+def test_a_single_view_keeps_its_own_probabilities():
     chosen = line("A-1", 0.7, 0.1, 0.9)
     assert [one.confidence for one in agreed_serial(chosen, [chosen])] == [0.7, 0.9]
 
 
-def test_looks_may_count_unequally():
+def test_views_may_have_unequal_weights():
     chosen = line("6TIX874", 0.9)
     serial = agreed_serial(chosen, [chosen, line("6TTX874", 0.9)], [1.0, 0.5])
     assert [one.confidence for one in serial] == pytest.approx([0.9, 0.9, 0.6, *[0.9] * 4])
 
 
-def test_a_known_states_series_are_asked_for_and_any_states_otherwise():
+def test_series_of_the_known_state_apply_and_of_any_state_otherwise():
     assert is_issued_series("7ABC123", "US-CA")
     assert not is_issued_series("7ABC123", "US-TX")
     assert is_issued_series("7ABC123", None)

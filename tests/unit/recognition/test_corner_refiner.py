@@ -25,7 +25,7 @@ FAR, NEAR = np.array([5, 4], np.float32), np.array([2, 3], np.float32)
 
 @pytest.mark.parametrize("width", [20, 96, 300])
 @pytest.mark.parametrize(("move", "looks"), [(FAR, 2), (NEAR, 1)], ids=["far", "near"])
-def test_corners_seen_in_the_cut_are_told_in_px_of_the_frame(width, move, looks):
+def test_corners_found_in_a_cutout_are_returned_in_frame_pixels(width, move, looks):
     network = detecting((0.9, MIDDLE + move))
     [placed] = CornerRefiner(network).place([(frame(), around(300, 200, width))])
     scale = PLATE_PX / width
@@ -35,7 +35,7 @@ def test_corners_seen_in_the_cut_are_told_in_px_of_the_frame(width, move, looks)
     )
 
 
-def test_a_plate_that_came_out_wider_is_looked_at_again():
+def test_a_plate_that_is_wider_than_expected_is_examined_again():
     wider = MIDDLE.mean(axis=0) + 1.15 * (MIDDLE - MIDDLE.mean(axis=0))
     network = detecting((0.9, wider))
     [placed] = CornerRefiner(network).place([(frame(), around(300, 200, 96))])
@@ -43,7 +43,7 @@ def test_a_plate_that_came_out_wider_is_looked_at_again():
     assert placed == pytest.approx(around(300, 200, 96 * 1.15**2), abs=2.5)
 
 
-def test_only_what_moved_goes_through_again():
+def test_only_a_plate_whose_corners_moved_is_processed_again():
     network = detecting((0.9, MIDDLE + FAR))
     steady, moved = around(300, 200, 96), around(100, 100, 96)
 
@@ -60,14 +60,14 @@ def test_only_what_moved_goes_through_again():
     assert second == pytest.approx(moved + 2 * FAR, abs=2.5)
 
 
-def test_every_plate_is_equally_wide_in_its_cut_and_all_go_through_together():
+def test_all_plates_are_cut_to_one_width_and_processed_in_one_batch():
     network = detecting((0.9, MIDDLE))
     plates = [(frame(), around(300, 200, 30)), (frame(900, 700), around(400, 300, 200))]
     assert len(CornerRefiner(network).place(plates)) == 2
     assert [shown.shape for shown in network.shown] == [(2, CUT_PX[1], CUT_PX[0], 3)]
 
 
-def test_beyond_the_frame_the_cut_is_grey():
+def test_a_cutout_is_grey_beyond_the_frame():
     picture, at, _ = cut_around(frame(), around(4, 4, 96))
     assert (at < 0).all()
     assert (picture[0, 0] == GROUND).all()
@@ -83,12 +83,12 @@ def test_beyond_the_frame_the_cut_is_grey():
     ],
     ids=["beside it", "far smaller", "turned over"],
 )
-def test_what_cannot_be_the_same_plate_is_not_it(seen):
+def test_a_detection_that_cannot_be_the_same_plate_is_rejected(seen):
     [placed] = CornerRefiner(detecting((0.9, seen))).place([(frame(), around(300, 200, 96))])
     assert placed is None
 
 
-def test_nothing_to_place_asks_the_network_nothing():
+def test_placing_no_plates_runs_no_network():
     network = detecting((0.9, MIDDLE))
     assert CornerRefiner(network).place([]) == []
     assert network.shown == []

@@ -41,7 +41,7 @@ def test_each_texts_probability_is_that_of_all_its_paths(seed):
     assert any(a == b for text in texts for a, b in pairwise(text))
 
 
-def test_what_does_not_fit_is_impossible():
+def test_a_text_that_does_not_fit_has_probability_zero():
     steps = some_steps(1, length=3)
     assert probabilities(steps, [(1, 1, 1), (1, 2, 3, 1), (1, 1)])[:2].tolist() == [0, 0]
     assert probabilities(steps, [(1, 1)])[0] > 0
@@ -83,7 +83,7 @@ def peaks(*rows, classes=5):
     return steps
 
 
-def test_doubt_about_one_character_stays_with_it():
+def test_doubt_about_one_character_does_not_affect_others():
     steps = peaks({1: 1}, {}, {2: 0.7, 3: 0.3}, {}, {4: 1})
     decoded = decode([steps])
     assert decoded.text == (1, 2, 4)
@@ -91,7 +91,7 @@ def test_doubt_about_one_character_stays_with_it():
     assert decoded.others == (((1, 3, 4), pytest.approx(0.3)),)
 
 
-def test_independent_doubts_multiply_to_the_wholes():
+def test_independent_doubts_multiply_to_the_probability_of_the_text():
     steps = peaks({1: 0.8, 2: 0.2}, {}, {2: 0.9, 3: 0.1}, {}, {4: 0.7, 1: 0.3})
     decoded = decode([steps])
     assert decoded.certainty == pytest.approx((0.8, 0.9, 0.7))
@@ -99,7 +99,7 @@ def test_independent_doubts_multiply_to_the_wholes():
     assert [text for text, _ in decoded.others] == [(1, 2, 1), (2, 2, 4)]
 
 
-def test_a_character_that_may_not_be_there_is_shared_doubt_of_its_neighbours():
+def test_doubt_about_an_optional_character_is_shared_by_its_neighbours():
     steps = peaks({1: 1}, {}, {2: 0.4}, {}, {4: 1})
     decoded = decode([steps])
     assert decoded.text == (1, 4)
@@ -107,7 +107,7 @@ def test_a_character_that_may_not_be_there_is_shared_doubt_of_its_neighbours():
     assert decoded.others == (((1, 2, 4), pytest.approx(0.4)),)
 
 
-def test_doubt_that_no_single_edit_explains_is_every_characters():
+def test_doubt_that_no_single_edit_explains_lowers_every_character():
     # The classes of each step are even, but for one of a hair more.
     steps = np.full((8, 5), 0.2) + np.eye(8, 5) * 1e-3
     decoded = decode([steps / steps.sum(axis=1, keepdims=True)])
@@ -123,24 +123,24 @@ def test_a_doubled_character_is_an_alternative_to_a_single_one():
     assert decoded.others[0] == ((1, 1), pytest.approx(0.4))
 
 
-def test_places_say_where_each_character_was_seen():
+def test_a_decoded_character_has_its_start_and_stop():
     steps = peaks({}, {1: 0.9}, {1: 0.8}, {}, {2: 0.9}, {})
     assert [(one.label, one.start, one.stop) for one in best_path(steps)] == [(1, 1, 3), (2, 4, 5)]
     assert labels(best_path(steps)) == (1, 2)
 
 
-def test_only_blanks_are_no_text():
+def test_steps_of_blanks_decode_to_an_empty_text():
     decoded = decode([peaks({}, {}, {})])
     assert (decoded.text, decoded.probability, decoded.certainty) == ((), 1, ())
 
 
-def test_something_unlikely_among_blanks_is_an_alternative_to_no_text():
+def test_an_unlikely_character_among_blanks_is_an_alternative_to_an_empty_text():
     decoded = decode([peaks({}, {1: 0.2}, {})])
     assert (decoded.text, decoded.certainty) == ((), ())
     assert decoded.others == (((1,), pytest.approx(0.2)),)
 
 
-def test_temperature_changes_how_sure_but_not_what():
+def test_temperature_changes_confidence_but_not_the_text():
     logits = np.log(some_steps(3)).astype(np.float32)
     plain, hot, cold = (tempered(logits, t) for t in (1.0, 2.0, 0.5))
     assert plain == pytest.approx(some_steps(3), abs=1e-6)
@@ -151,7 +151,7 @@ def test_temperature_changes_how_sure_but_not_what():
     assert (cold.max(axis=1) > plain.max(axis=1)).all()
 
 
-def test_long_rows_of_steps_do_not_vanish():
+def test_long_sequences_do_not_underflow():
     steps = np.full((160, 37), 0.2 / 36)
     steps[:, BLANK] = 0.8
     steps[np.arange(10, 80, 10)] = 0.1 / 36
@@ -162,7 +162,7 @@ def test_long_rows_of_steps_do_not_vanish():
     assert 0 < decoded.probability < 1
 
 
-def test_a_text_is_as_probable_as_the_mean_of_what_all_looks_give_it():
+def test_the_probability_of_a_text_is_the_mean_over_all_views():
     clear = peaks({1: 1}, {}, {2: 0.9, 3: 0.1}, {})
     moved = peaks({}, {1: 1}, {}, {3: 0.6, 2: 0.4})
     decoded = decode([clear, moved])
@@ -172,7 +172,7 @@ def test_a_text_is_as_probable_as_the_mean_of_what_all_looks_give_it():
     assert decoded.certainty == pytest.approx((1, 0.65))
 
 
-def test_a_text_that_only_one_of_several_looks_found_is_held_against_the_others():
+def test_a_text_found_in_one_view_is_weighed_against_the_others():
     first = peaks({1: 1}, {}, {2: 0.6, 3: 0.4}, {})
     other = peaks({1: 1}, {}, {3: 1}, {})
     assert decode([first, other]).text == (1, 3)

@@ -47,7 +47,7 @@ def test_each_format_comes_out_as_bgr(extension):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_a_frame_that_was_held_sideways_comes_out_upright(kind):
+def test_a_sideways_frame_is_decoded_upright(kind):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn clockwise to see it upright
     out = io.BytesIO()
@@ -68,7 +68,7 @@ def test_greyscale_sixteen_bits_and_alpha_come_out_as_eight_bit_bgr():
 
 
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
-def test_one_pixel_is_a_frame(extension):
+def test_a_single_pixel_image_is_decoded(extension):
     assert decode(encoded(np.full((1, 1, 3), 8, np.uint8), extension)).pixels.tolist() == [
         [[8] * 3]
     ]
@@ -113,7 +113,7 @@ def test_every_kind_of_png_comes_out_as_its_colours(mode):
     ],
     ids=["cmyk", "progressive", "animated webp", "animated png"],
 )
-def test_rarer_forms_come_out_as_their_colours_and_moving_ones_as_their_first_picture(data):
+def test_rare_formats_are_decoded_and_animations_give_their_first_frame(data):
     expected = np.asarray(smooth())[:, :, ::-1].astype(int)
     assert np.abs(decode(data).pixels - expected).mean() < 5
 
@@ -189,7 +189,7 @@ def test_a_truncated_image_is_refused_by_name(extension):
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"GIF89a" + bytes(40), b"plain text"])
-def test_what_is_no_image_is_refused_by_name(data):
+def test_data_that_is_not_an_image_raises_undecodable_image(data):
     with pytest.raises(UndecodableImage):
         decode(data)
 
@@ -221,7 +221,7 @@ def test_a_webp_bomb_is_refused_from_its_header_in_each_of_its_forms(chunk):
         decode(bytes(data))
 
 
-def test_a_file_over_the_limit_is_refused_unseen():
+def test_a_file_over_the_limit_is_refused_without_decoding():
     with pytest.raises(ImageTooLarge, match="bytes"):
         decode(bytes(MAX_IMAGE_BYTES + 1))
 
@@ -234,6 +234,6 @@ def test_only_very_large_frames_are_reduced(width, height, factor):
     assert reduction(width, height) == factor
 
 
-def test_a_reduced_frame_says_by_how_much():
+def test_a_reduced_frame_reports_its_factor():
     frame = decode(encoded(np.zeros((16, 5200, 3), np.uint8), ".jpg"))
     assert (frame.pixels.shape, frame.reduced_by) == ((8, 2600, 3), 2)

@@ -17,7 +17,7 @@ def frame(width=640, height=360, value=50):
     return np.full((height, width, 3), value, np.uint8)
 
 
-def test_the_cells_of_one_plate_come_to_one_detection_and_two_plates_to_two():
+def test_cells_of_one_plate_merge_into_one_detection():
     detector = a_detector(detecting((0.9, PLATE), (0.8, OTHER)))
     [[first, second]] = detector.find([frame()])
     assert (first.score, second.score) == (pytest.approx(0.9), pytest.approx(0.8))
@@ -44,24 +44,24 @@ def test_corners_are_the_mean_of_the_neighbours_by_their_scores():
     "part",
     [((104, 64), (134, 64), (134, 90), (104, 90)), ((90, 50), (190, 50), (190, 110), (90, 110))],
 )
-def test_a_part_of_a_plate_is_no_plate_beside_it(part):
+def test_a_part_of_a_plate_is_not_a_second_detection(part):
     [[found]] = a_detector(detecting((0.6, part), (0.9, PLATE))).find([frame()])
     assert found.quad == pytest.approx(np.array(PLATE), abs=0.5)
 
 
-def test_a_score_under_the_minimum_is_nothing():
+def test_a_score_under_the_minimum_is_no_detection():
     assert a_detector(detecting((0.49, PLATE))).find([frame()]) == [[]]
     assert len(a_detector(detecting((0.51, PLATE))).find([frame()])[0]) == 1
 
 
-def test_a_large_frame_is_reduced_and_its_plates_are_told_in_its_own_pixels():
+def test_a_large_frame_is_reduced_and_its_plates_are_returned_in_its_own_pixels():
     network = detecting((0.9, PLATE))
     [[found]] = a_detector(network).find([frame(1920, 1080)])
     assert network.shown[0].shape == (1, 384, 640, 3)
     assert found.quad == pytest.approx(3 * np.array(PLATE), abs=1)
 
 
-def test_what_is_added_to_reach_a_multiple_is_grey_and_below_and_right():
+def test_padding_to_a_multiple_is_grey_and_at_the_bottom_and_right():
     network = detecting((0.9, PLATE))
     a_detector(network).find([frame(500, 300)])
     [shown] = network.shown
@@ -81,7 +81,7 @@ def test_frames_go_through_one_by_one_and_keep_their_order():
 
 
 @pytest.mark.parametrize("size", [(1281, 721), (1921, 1081), (2563, 1443), (5123, 2885)])
-def test_where_halving_leaves_out_an_odd_edge_places_stay_exact(size):
+def test_places_stay_exact_when_halving_drops_an_odd_edge(size):
     network = detecting((0.9, PLATE))
     [[found]] = a_detector(network).find([frame(*size)])
     by = size[0] // 640
@@ -90,7 +90,7 @@ def test_where_halving_leaves_out_an_odd_edge_places_stay_exact(size):
 
 
 @pytest.mark.parametrize("size", [(1500, 844), (1921, 1081), (4000, 2250)])
-def test_a_reduced_frame_has_the_means_of_what_it_covers(size):
+def test_a_reduced_frame_averages_the_pixels_that_it_covers(size):
     rng = np.random.default_rng(5)
     coarse = rng.integers(0, 256, (9, 16, 3), np.uint8)
     picture = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
@@ -106,7 +106,9 @@ def test_a_reduced_frame_has_the_means_of_what_it_covers(size):
     ("size", "again_px", "looks"),
     [((1280, 720), 1280, 2), ((640, 360), 1280, 1), ((1280, 720), None, 1)],
 )
-def test_only_a_large_frame_without_a_plate_is_looked_at_again_and_closer(size, again_px, looks):
+def test_only_a_large_frame_without_a_plate_is_searched_again_at_higher_resolution(
+    size, again_px, looks
+):
     network = detecting()
     assert a_detector(network, again_px=again_px).find([frame(*size)]) == [[]]
     assert len(network.shown) == looks
@@ -114,7 +116,7 @@ def test_only_a_large_frame_without_a_plate_is_looked_at_again_and_closer(size, 
         assert network.shown[1].shape == (1, 736, 1280, 3)
 
 
-def test_what_the_closer_look_finds_is_the_frames():
+def test_a_detection_at_higher_resolution_is_returned_in_frame_pixels():
     seeing = detecting((0.9, PLATE))
 
     def only_when_close(pictures):
@@ -128,13 +130,13 @@ def test_what_the_closer_look_finds_is_the_frames():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (3000, 1)])
-def test_a_frame_of_any_size_is_looked_at(size):
+def test_a_frame_of_any_size_is_searched(size):
     network = detecting()
     assert a_detector(network).find([frame(*size)]) == [[]]
     assert all(side % 32 == 0 for side in network.shown[0].shape[1:3])
 
 
-def test_a_picture_full_of_plates_costs_no_more_than_a_street():
+def test_the_number_of_detections_in_a_frame_is_limited():
     def answer(pictures):
         h, w = (side // 8 for side in pictures.shape[1:3])
         y, x = np.mgrid[:h, :w] * 8.0
@@ -149,7 +151,7 @@ def test_a_picture_full_of_plates_costs_no_more_than_a_street():
 
 
 @pytest.mark.parametrize("corner", [np.nan, np.inf, 7.0])
-def test_corners_without_sense_are_no_plate(corner):
+def test_invalid_corners_give_no_detection(corner):
     def answer(pictures):
         h, w = (side // 8 for side in pictures.shape[1:3])
         corners = np.full((1, h, w, 8), corner, np.float32)
@@ -173,5 +175,5 @@ def test_corners_without_sense_are_no_plate(corner):
         (((700, 60), (764, 60), (764, 92), (700, 92)), False),
     ],
 )
-def test_corners_that_can_be_no_plate_are_dropped(quad, sound):
+def test_implausible_corners_are_dropped(quad, sound):
     assert is_sound(np.array(quad, np.float32), (360, 640, 3)) is sound

@@ -45,7 +45,7 @@ def captures(pool, bus, objects, monkeypatch):
     return Captures(pool, bus, objects, FakeClock(), min_confidence=0.35)
 
 
-async def test_a_frame_comes_to_a_read_with_its_crop_and_one_outcome(captures, bus, objects):
+async def test_a_frame_gives_a_read_with_its_crop_and_one_outcome(captures, bus, objects):
     capture = await a_capture(objects)
     await captures.received([capture])
     [event] = bus.events(ReadsRecognised)
@@ -85,9 +85,7 @@ async def test_a_redelivery_has_the_same_ids(captures, bus, objects):
     assert (one.event_id, one.read_ids) == (other.event_id, other.read_ids)
 
 
-async def test_readings_under_the_minimum_are_no_reads_and_the_frame_is_unreadable(
-    pool, bus, objects
-):
+async def test_readings_under_the_minimum_give_no_reads_and_an_unreadable_frame(pool, bus, objects):
     strict = Captures(pool, bus, objects, FakeClock(), min_confidence=0.95)
     await strict.received([await a_capture(objects)])
     [processed] = bus.events(CaptureProcessed)
@@ -96,7 +94,7 @@ async def test_readings_under_the_minimum_are_no_reads_and_the_frame_is_unreadab
     assert len(objects.stored) == 1, "no crop of what is no read"
 
 
-async def test_an_image_that_cannot_be_decoded_is_told_and_refused(captures, bus, objects):
+async def test_an_undecodable_image_is_published_as_unreadable_and_refused(captures, bus, objects):
     capture = await a_capture(objects, b"not an image")
     with pytest.raises(UndecodableImage):
         await captures.received([capture])
@@ -105,21 +103,23 @@ async def test_an_image_that_cannot_be_decoded_is_told_and_refused(captures, bus
     assert processed.reason == "The image cannot be decoded: not a JPEG, PNG or WebP image"
 
 
-async def test_an_image_that_stays_missing_is_told_and_refused(captures, bus, objects):
+async def test_a_missing_image_is_reported_and_refused(captures, bus, objects):
     with pytest.raises(ImageMissing):
         await captures.received([await a_capture(objects, keep=False)])
     [processed] = bus.events(CaptureProcessed)
     assert processed.reason == "The image is not in the object store"
 
 
-async def test_an_image_other_than_the_acknowledged_one_is_told_and_refused(captures, bus, objects):
+async def test_an_image_that_differs_from_the_acknowledged_one_is_reported_and_refused(
+    captures, bus, objects
+):
     with pytest.raises(ImageChanged):
         await captures.received([await a_capture(objects, digest="0" * 64)])
     assert bus.events(CaptureProcessed)[0].outcome == "unreadable"
     assert bus.events(ReadsRecognised) == []
 
 
-async def test_one_bad_frame_in_a_batch_is_found_without_working_any_frame_twice(
+async def test_one_bad_frame_in_a_batch_is_found_without_processing_a_frame_twice(
     captures, bus, objects
 ):
     batch = [await a_capture(objects) for _ in range(3)]
@@ -150,7 +150,9 @@ async def test_a_refused_frame_that_is_replayed_later_is_tried_again(captures, b
 
 
 @pytest.mark.parametrize("part", ["bus", "objects"])
-async def test_what_is_down_is_no_fault_of_the_frame(captures, bus, objects, part):
+async def test_an_outage_of_a_dependency_is_not_reported_as_a_fault_of_the_frame(
+    captures, bus, objects, part
+):
     batch = [await a_capture(objects) for _ in range(2)]
     down = {"bus": bus, "objects": objects}[part]
     down.down = True
@@ -162,9 +164,7 @@ async def test_what_is_down_is_no_fault_of_the_frame(captures, bus, objects, par
     assert len(bus.events(CaptureProcessed)) == 2
 
 
-async def test_live_captures_keep_every_worker_busy_and_wait_for_one_other_at_most(
-    pool, bus, objects
-):
+async def test_live_captures_get_larger_batches_than_backfilled_ones(pool, bus, objects):
     runtime = SimpleNamespace(bus=bus, objects=objects, clock=FakeClock())
     settings = SimpleNamespace(recognition_min_confidence=0.35)
     service = SimpleNamespace(pool=pool, runtime=runtime, settings=settings)

@@ -49,6 +49,6 @@ def test_a_bounding_box_stays_inside_the_frame():
     assert bounding_box(rectangle(50, 50, 5, 5), (8, 12, 3)) == Box(11, 7, 1, 1)
 
 
-def test_overlap_is_a_share_of_the_smaller():
+def test_overlap_is_a_share_of_the_smaller_box():
     assert overlap(rectangle(0, 0, 10, 10), rectangle(5, 0, 100, 10)) == 0.5
     assert overlap(rectangle(0, 0, 10, 10), rectangle(20, 0, 10, 10)) == 0

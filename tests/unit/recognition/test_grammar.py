@@ -7,6 +7,6 @@ from services.recognition.engine.grammar import OFTENER, is_issued_series, issue
     ("plate", "region", "issued"),
     [("7ABC123", "US-CA", True), ("7ABC123", None, True), ("ABC7123X", None, False)],
 )
-def test_only_a_plate_of_a_series_is_met_oftener(plate, region, issued):
+def test_only_a_plate_of_an_issued_series_gets_a_higher_prior(plate, region, issued):
     assert is_issued_series(plate, region) is issued
     assert issued_oftener(plate, region) == (OFTENER if issued else 1)

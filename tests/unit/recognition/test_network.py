@@ -10,7 +10,7 @@ def threads():
     return len(list(Path("/proc/self/task").iterdir()))
 
 
-def test_a_file_gives_its_outputs_by_name_and_says_what_it_is(tmp_path):
+def test_a_network_file_gives_its_outputs_and_metadata_by_name(tmp_path):
     path = tmp_path / "network.onnx"
     path.write_bytes(casting("frames", ("score", "corners"), {"version": "7", "regions": "a,b"}))
     before = threads()

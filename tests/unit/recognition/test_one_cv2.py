@@ -11,7 +11,7 @@ def test_cv2_comes_from_one_distribution():
     assert set(packages_distributions()["cv2"]) == {"opencv-python-headless"}
 
 
-def test_the_name_that_paddlex_looks_for_is_there_and_holds_no_code():
+def test_the_opencv_shim_has_the_required_version_and_contains_no_code():
     wanted = {
         Requirement(line).specifier
         for line in requires("paddlex") or []

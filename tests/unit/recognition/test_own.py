@@ -67,7 +67,7 @@ def test_warming_up_loads_the_second_opinion_where_there_is_one():
     an_engine([], []).warm_up()
 
 
-def test_plates_come_from_left_to_right_with_all_that_is_known_of_them():
+def test_plates_are_returned_from_left_to_right_with_region_alternatives_and_corners():
     texts = [{"plate": "7ABC123"}, {"plate": "BXR4826"}]
     states = [{"CA": 0.95}, {"CA": 0.5, "NV": 0.5}]
     first, second = an_engine([LEFT, RIGHT], texts, states=states).read(frame())
@@ -106,7 +106,7 @@ def test_a_batch_gives_each_frame_its_own_plates():
         {"plate": "TEXAS"},
     ],
 )
-def test_what_is_no_legible_plate_is_no_reading(text):
+def test_an_illegible_plate_gives_no_reading(text):
     assert an_engine([LEFT], [text]).read(frame()) == []
 
 
@@ -128,7 +128,7 @@ def test_words_of_signs_and_states_are_no_plates_but_personal_ones_are(plate, co
 
 
 @pytest.mark.parametrize(("score", "count"), [(0.59, 0), (0.61, 1)])
-def test_what_a_closer_look_does_not_see_must_have_been_clear_at_once(score, count):
+def test_a_detection_that_the_refiner_misses_needs_a_high_first_score(score, count):
     engine = OwnEngine(
         PlateDetector(detecting((score, LEFT)), longest_px=640, again_px=None, minimum=0.5),
         CornerRefiner(detecting()),
@@ -139,12 +139,12 @@ def test_what_a_closer_look_does_not_see_must_have_been_clear_at_once(score, cou
     assert len(engine.read(frame())) == count
 
 
-def test_the_engine_names_its_networks_and_its_rules():
+def test_the_engine_reports_the_versions_of_its_networks_and_rules():
     engine = an_engine([], [{"plate": ""}])
     assert (engine.name, engine.digest) == ("plateward-7/2", "ab" * 32)
 
 
-def test_only_an_unsure_reading_is_shown_to_the_second_reader():
+def test_only_an_unsure_reading_is_sent_to_the_second_reader():
     opinion = SaidOpinion("77ABC123")
     engine = an_engine([LEFT, RIGHT], [{"plate": "8XYZ999"}, {"plate": DOUBTED}], opinion)
     sure, unsure = engine.read(frame())
@@ -154,7 +154,7 @@ def test_only_an_unsure_reading_is_shown_to_the_second_reader():
     assert unsure.plate == "77ABC123"
 
 
-def test_a_second_reader_that_agrees_makes_it_surer_and_keeps_its_separator():
+def test_an_agreeing_second_reader_raises_the_confidence():
     [alone] = an_engine([LEFT], [{"plate": DOUBTED}]).read(frame())
     [agreed] = an_engine([LEFT], [{"plate": DOUBTED}], SaidOpinion("77ABC123")).read(frame())
     assert agreed.plate == alone.plate == "77ABC123"
@@ -162,7 +162,7 @@ def test_a_second_reader_that_agrees_makes_it_surer_and_keeps_its_separator():
     assert agreed.confidence > alone.confidence
 
 
-def test_a_candidate_of_our_own_wins_with_another_vote_and_is_what_that_look_read():
+def test_a_candidate_of_ours_wins_with_a_second_vote_and_has_the_text_of_that_reading():
     opinion = SaidOpinion("77A8 C123")
     [reading_] = an_engine([LEFT], [{"plate": DOUBTED}], opinion).read(frame())
     assert (reading_.plate, reading_.plate_as_read) == ("77A8C123", "77A8 C123")
@@ -170,7 +170,7 @@ def test_a_candidate_of_our_own_wins_with_another_vote_and_is_what_that_look_rea
     assert reading_.misread_risk == pytest.approx(1 - (0.4 + 0.45) / 1.5, abs=0.01)
 
 
-def test_what_our_reader_holds_impossible_does_not_win_however_often_it_is_said():
+def test_a_text_that_our_reader_excludes_does_not_win_however_many_votes_it_has():
     opinion = SaidOpinion("99ZZZ999", "99ZZZ999", "99ZZZ999", confidence=1.0)
     [reading_] = an_engine([LEFT], [{"plate": DOUBTED}], opinion).read(frame())
     assert reading_.plate == reading_.plate_as_read == "77ABC123"
@@ -179,7 +179,7 @@ def test_what_our_reader_holds_impossible_does_not_win_however_often_it_is_said(
     assert "99ZZZ999" in [one.plate for one in reading_.alternatives]
 
 
-def test_of_readings_that_are_nearly_as_probable_the_one_that_the_state_issues_is_taken():
+def test_the_reading_that_the_state_issues_wins_among_nearly_equal_ones():
     given = {"plate": [{"4": 0.45, "L": 0.55}, *"EFU387"]}
     for opinion in (None, SaidOpinion()):
         [reading_] = an_engine([LEFT], [given], opinion, states=[{"CA": 0.95}]).read(frame())
@@ -190,7 +190,7 @@ def test_of_readings_that_are_nearly_as_probable_the_one_that_the_state_issues_i
         assert first.probability == pytest.approx(odds / (odds + 0.55), abs=0.01)
 
 
-def test_what_the_state_issues_changes_nothing_that_is_read_clearly():
+def test_the_states_series_does_not_change_a_clear_reading():
     given = {"plate": [{"4": 0.05, "L": 0.95}, *"EFU387"]}
     [reading_] = an_engine([LEFT], [given], states=[{"CA": 0.95}]).read(frame())
     assert (reading_.plate, reading_.plate_as_read) == ("LEFU387", "LEFU387")

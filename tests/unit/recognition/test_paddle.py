@@ -39,7 +39,7 @@ def test_both_plates_of_a_frame_are_read_and_the_clock_is_not(engine: Engine):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (40, 40)])
-def test_a_frame_of_any_size_is_looked_at(engine: Engine, shape):
+def test_a_frame_of_any_size_is_read(engine: Engine, shape):
     assert engine.read(np.full((*shape, 3), 200, np.uint8)) == []
 
 

@@ -62,7 +62,7 @@ def test_serials_with_any_separator_are_plausible(text):
         ("···", Objection.LENGTH),
     ],
 )
-def test_what_stands_on_roads_and_overlays_is_rejected_by_name(text, why):
+def test_text_of_roads_and_overlays_is_rejected_with_a_named_objection(text, why):
     assert objection(line(text)) is why
 
 
@@ -74,7 +74,7 @@ def test_texture_that_was_read_as_text_is_rejected():
     assert objection(line("1I4Z7O", confidence=0.2)) is Objection.TEXTURE
 
 
-def test_what_is_too_small_or_leans_too_far_is_not_even_read():
+def test_a_rectangle_that_is_too_small_or_too_tilted_is_not_read():
     assert could_hold_a_plate(rectangle(0, 0, 60, 12)) is Objection.TOO_SMALL
     assert could_hold_a_plate(rectangle(0, 0, 20, 60)) is Objection.TOO_SMALL
     assert could_hold_a_plate(rectangle(0, 0, 300, 20)) is Objection.SPACING
@@ -96,7 +96,7 @@ def test_what_is_too_small_or_leans_too_far_is_not_even_read():
         ("TOYOTA", Support.STATE),
     ],
 )
-def test_text_that_could_be_anything_needs_support(plate, needed):
+def test_ambiguous_text_needs_support(plate, needed):
     assert support_needed(plate) is needed
 
 
@@ -120,7 +120,7 @@ def test_the_lowest_character_is_the_confidence_of_a_line_and_separators_do_not_
     assert TextLine(glyphs, rectangle(0, 0, 60, 30)).confidence == 0.5
 
 
-def test_a_state_in_the_same_line_is_cut_off_with_its_part_of_the_region():
+def test_a_state_name_in_the_line_is_cut_off_with_its_part_of_the_region():
     cut = without_words(line("TEXAS ABC1234", rectangle(0, 0, 130, 30)))
     assert cut.text == "ABC1234"
     assert cut.quad[:, 0].min() == pytest.approx(60, abs=6)
@@ -134,7 +134,7 @@ def test_a_line_without_known_words_or_of_known_words_alone_is_left_as_it_is():
         assert without_words(read) is read
 
 
-def test_halves_that_stand_end_to_end_are_joined_in_reading_order():
+def test_adjacent_halves_of_a_plate_are_joined_in_reading_order():
     left = line("CGT", rectangle(100, 100, 40, 30))
     right = line("2069", rectangle(155, 102, 55, 30))
     [whole] = joined([right, left])
@@ -144,7 +144,7 @@ def test_halves_that_stand_end_to_end_are_joined_in_reading_order():
     assert places == sorted(places)
 
 
-def test_halves_that_share_a_character_are_joined_to_be_looked_at_whole():
+def test_overlapping_halves_of_a_plate_are_joined_into_one_box():
     left = line("DH7", rectangle(100, 100, 45, 30))
     right = line("7X317", rectangle(132, 100, 75, 32))
     [whole] = joined([left, right])
@@ -166,7 +166,7 @@ def test_lines_that_are_not_halves_of_one_serial_stay_apart(other):
     assert joined([line("CGTX", rectangle(100, 100, 40, 30)), other]) == []
 
 
-def test_stickers_on_a_plate_fall_away_and_a_second_car_stays():
+def test_stickers_on_a_plate_are_dropped_and_a_second_car_is_kept():
     serial = rectangle(100, 100, 90, 30)
     sticker = rectangle(150, 91, 25, 14)
     second_car = rectangle(400, 110, 60, 20)
@@ -183,7 +183,7 @@ def reading(confidence):
     )
 
 
-def test_the_outcome_tells_no_plate_from_a_plate_that_cannot_be_read():
+def test_the_outcome_distinguishes_no_plate_from_an_unreadable_plate():
     assert outcome([], 0.35) is Outcome.NO_PLATE
     assert outcome([reading(0.2)], 0.35) is Outcome.UNREADABLE
     assert outcome([reading(0.2), reading(0.35)], 0.35) is Outcome.PLATES

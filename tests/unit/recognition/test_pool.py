@@ -70,11 +70,11 @@ async def test_frames_come_back_with_readings_and_crops(pool):
     assert pool.model == "scripted/1@abababababababab"
 
 
-async def test_no_frame_waits_for_what_an_engine_loads_late(pool, tmp_path):
+async def test_a_worker_is_ready_only_after_its_engine_is_warm(pool, tmp_path):
     assert (tmp_path / WARM).exists(), "a worker is ready once its engine is warm"
 
 
-async def test_what_cannot_be_decoded_is_refused_and_the_worker_goes_on(pool):
+async def test_an_undecodable_frame_is_refused_and_the_worker_continues(pool):
     before = {worker.pid for worker in pool.workers}
     with pytest.raises(UndecodableImage):
         await pool.read(b"no image")
@@ -99,7 +99,7 @@ async def test_a_frame_that_kills_two_workers_is_refused_and_others_are_read(poo
     assert (await pool.read(frame())).plates
 
 
-async def test_a_frame_that_was_in_a_killed_worker_is_tried_once_more(pool):
+async def test_a_frame_of_a_killed_worker_is_retried_once(pool):
     assert (await pool.read(frame(KILLS_ONCE))).plates
 
 
@@ -118,7 +118,7 @@ async def test_frames_that_wait_for_one_worker_go_to_it_together(batching, tmp_p
     assert (tmp_path / "together").read_text() == "3"
 
 
-async def test_idle_workers_share_what_waits(tmp_path):
+async def test_idle_workers_share_waiting_frames(tmp_path):
     pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=2, batch=3)
     await pool.start()
     try:
@@ -129,7 +129,7 @@ async def test_idle_workers_share_what_waits(tmp_path):
         await pool.stop()
 
 
-async def test_a_free_worker_leaves_a_busy_one_its_share_of_what_waits(tmp_path):
+async def test_a_free_worker_leaves_a_share_of_waiting_frames_to_a_busy_one(tmp_path):
     pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=2, batch=4)
     await pool.start()
     try:
@@ -143,7 +143,7 @@ async def test_a_free_worker_leaves_a_busy_one_its_share_of_what_waits(tmp_path)
         await pool.stop()
 
 
-async def test_each_frame_of_a_batch_has_its_own_answer(batching):
+async def test_each_frame_of_a_batch_gets_its_own_result(batching):
     images = [frame(), b"no image", frame(RAISES)]
     good, broken, fault = await asyncio.gather(
         *(batching.read(image) for image in images), return_exceptions=True
@@ -154,7 +154,7 @@ async def test_each_frame_of_a_batch_has_its_own_answer(batching):
     assert "RuntimeError" in str(fault)
 
 
-async def test_a_frame_that_kills_a_batch_is_found_and_the_others_are_read(batching):
+async def test_a_frame_that_kills_a_worker_is_isolated_and_the_others_are_read(batching):
     images = [frame(), frame(KILLS), frame()]
     one, killer, other = await asyncio.gather(
         *(batching.read(image) for image in images), return_exceptions=True
@@ -166,7 +166,7 @@ async def test_a_frame_that_kills_a_batch_is_found_and_the_others_are_read(batch
     assert (await batching.read(frame())).plates
 
 
-async def test_a_batch_that_a_frame_holds_up_is_read_without_it(tmp_path):
+async def test_the_other_frames_of_a_batch_with_a_hanging_frame_are_read(tmp_path):
     pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1, batch=3, frame_timeout_s=1.5)
     await pool.start()
     try:
@@ -180,7 +180,7 @@ async def test_a_batch_that_a_frame_holds_up_is_read_without_it(tmp_path):
         await pool.stop()
 
 
-async def test_a_frame_that_is_given_up_leaves_the_rest_of_its_batch_in_hand(batching, tmp_path):
+async def test_cancelling_a_frame_does_not_cancel_the_rest_of_its_batch(batching, tmp_path):
     given_up = asyncio.create_task(batching.read(frame(WAITS)))
     kept = asyncio.create_task(batching.read(frame()))
     pids = [worker.pid for worker in batching.workers]
@@ -191,7 +191,7 @@ async def test_a_frame_that_is_given_up_leaves_the_rest_of_its_batch_in_hand(bat
     assert [worker.pid for worker in batching.workers] == pids
 
 
-async def test_a_closed_pool_reads_nothing_and_leaves_nobody_waiting(tmp_path):
+async def test_a_closed_pool_refuses_frames_and_leaves_no_caller_waiting(tmp_path):
     pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1)
     await pool.start()
     in_hand = asyncio.create_task(pool.read(frame(HANGS)))
@@ -206,7 +206,7 @@ async def test_a_closed_pool_reads_nothing_and_leaves_nobody_waiting(tmp_path):
         await pool.read(frame())
 
 
-async def test_workers_that_die_between_frames_are_not_held_against_the_next(pool):
+async def test_workers_that_die_between_frames_are_replaced_before_the_next(pool):
     for worker in pool.workers:
         os.kill(worker.pid, signal.SIGKILL)
     await eventually(lambda: not any(worker.is_alive() for worker in pool.workers))
@@ -214,7 +214,7 @@ async def test_workers_that_die_between_frames_are_not_held_against_the_next(poo
     assert all(result.plates for result in results)
 
 
-async def test_a_frame_that_takes_too_long_is_refused(tmp_path):
+async def test_a_frame_that_exceeds_its_time_limit_is_refused(tmp_path):
     pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1, frame_timeout_s=1.5)
     await pool.start()
     try:
@@ -225,7 +225,7 @@ async def test_a_frame_that_takes_too_long_is_refused(tmp_path):
         await pool.stop()
 
 
-async def test_a_read_that_is_given_up_leaves_no_answer_for_the_next(pool):
+async def test_a_cancelled_read_leaves_no_result_for_the_next(pool):
     hanging = [asyncio.create_task(pool.read(frame(HANGS))) for _ in range(2)]
     await asyncio.sleep(0)
     waiting = asyncio.create_task(pool.read(frame()))
@@ -237,14 +237,14 @@ async def test_a_read_that_is_given_up_leaves_no_answer_for_the_next(pool):
 
 
 @pytest.mark.parametrize("factory", [broken_factory, stubborn_factory])
-async def test_an_engine_that_does_not_load_is_said_at_the_start(factory):
+async def test_an_engine_that_does_not_load_fails_the_start(factory):
     pool = WorkerPool(factory, workers=1)
     with pytest.raises(WorkerDoesNotStart):
         await pool.start()
     assert not pool.workers
 
 
-async def test_closing_ends_every_worker_and_the_frame_in_hand(tmp_path):
+async def test_closing_the_pool_ends_every_worker_and_the_current_frame(tmp_path):
     pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=2)
     await pool.start()
     pids = [worker.pid for worker in pool.workers]

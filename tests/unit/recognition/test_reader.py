@@ -33,7 +33,7 @@ def test_a_plate_is_read_with_a_probability_for_each_character_and_for_the_whole
 
 
 @pytest.mark.parametrize("name", ["version", "margin_up", "temperature"])
-def test_a_network_that_does_not_say_what_it_is_does_not_load(name):
+def test_a_network_without_metadata_does_not_load(name):
     network = reading({"plate": "7A"})
     del network.about[name]
     with pytest.raises(NoSuchModel, match=f"has no {name}"):
@@ -48,7 +48,7 @@ def test_many_plates_are_read_in_order_and_in_batches():
     assert read(network, 0) == []
 
 
-def test_the_networks_temperature_is_what_makes_it_less_sure():
+def test_the_temperature_of_the_network_lowers_its_confidence():
     plate = ["7", {"A": 0.9, "4": 0.1}]
     [sure], [calibrated] = (read(reading({"plate": plate}, temperature=t)) for t in (1.0, 2.0))
     assert calibrated.plate == sure.plate == "7A"
@@ -69,7 +69,7 @@ class NamedStates:
         return self.told[: len(plates)]
 
 
-def test_only_what_can_be_read_is_asked_for_its_state_and_all_of_it_at_once():
+def test_only_legible_plates_are_read_for_their_state_and_in_one_batch():
     states = NamedStates("US-CA", None)
     network = reading({"plate": "7A"}, {"plate": "", "legible": 0.2}, {"plate": "8B"})
     texts = read(network, 3, states=states)
@@ -77,7 +77,7 @@ def test_only_what_can_be_read_is_asked_for_its_state_and_all_of_it_at_once():
     assert states.asked == [2]
 
 
-def test_a_state_stays_told_where_a_plate_is_looked_at_again_and_weighs_in_what_it_says():
+def test_a_state_is_read_once_for_a_reexamined_plate_and_affects_its_text():
     doubted = {"plate": [{"4": 0.45, "L": 0.55}, *"EFU387"]}
     states = NamedStates("US-CA")
     [text] = read(reading(doubted), states=states, recut_below=0.9)
@@ -85,12 +85,12 @@ def test_a_state_stays_told_where_a_plate_is_looked_at_again_and_weighs_in_what_
     assert states.asked == [1]
 
 
-def test_a_reader_says_the_versions_of_all_that_reads():
+def test_a_reader_reports_the_versions_of_all_its_networks():
     assert PlateReader(reading({"plate": "7A"})).versions == ("7",)
     assert PlateReader(reading({"plate": "7A"}), NamedStates()).versions == ("7", "9")
 
 
-def test_nothing_on_a_plate_is_no_text():
+def test_an_empty_plate_has_no_text():
     [text] = read(reading({"plate": "", "legible": 0.25}))
     assert (text.plate, text.confidence, text.alternatives) == ("", 0.0, ())
     assert text.legible == 0.25
@@ -105,7 +105,7 @@ def test_nothing_on_a_plate_is_no_text():
         (0.9995, 0.9984, ""),
     ],
 )
-def test_what_cannot_come_to_the_minimum_is_not_decoded(minimum, legible, plate):
+def test_a_plate_that_cannot_reach_the_minimum_is_not_decoded(minimum, legible, plate):
     network = reading({"plate": "7ABC123", "legible": legible})
     [text] = read(network, legible_minimum=minimum)
     assert text.plate == plate
@@ -122,7 +122,7 @@ def test_the_line_is_around_the_characters_and_within_the_plate():
     assert narrow.line[1, 0] < 160
 
 
-def test_two_lines_fill_the_plate():
+def test_a_plate_with_two_lines_is_read_over_its_full_height():
     network = reading({"plate": "AB"}, {"plate": "12", "half": 1})
     plain = network.run
 
@@ -165,7 +165,7 @@ def test_a_plate_in_perspective_comes_out_straight_with_its_margin(scale):
     assert placed[2] == pytest.approx((width - left, height - top), abs=1.5)
 
 
-def test_reducing_a_large_plate_averages_and_moves_nothing():
+def test_reducing_a_large_plate_averages_pixels_without_shifting_them():
     quad = np.array([[320, 192], [960, 192], [960, 448], [320, 448]], np.float32)
     frame = np.zeros((640, 1280, 3), np.uint8)
     frame[:, ::2] = 200  # one-pixel stripes: a skipping reduction shows black or 200
@@ -201,7 +201,7 @@ def test_training_cuts_plates_out_as_the_service_does(width):
     assert np.abs(picture.astype(int) - cut).mean() < 1
 
 
-def test_only_a_doubtful_plate_is_looked_at_again_and_its_looks_are_weighed_together():
+def test_only_a_doubtful_plate_is_read_again_and_its_views_are_averaged():
     sure, doubtful = {"plate": "7A"}, {"plate": ["8", {"B": 0.6, "8": 0.4}]}
     again = {"plate": ["8", {"8": 0.9, "B": 0.1}]}
     network = reading(sure, doubtful, again, again)
@@ -250,7 +250,7 @@ def test_small_stacked_characters_are_part_of_the_plate_only_where_wanted(places
         assert text.probability == pytest.approx(1, abs=0.01)
 
 
-def test_a_plate_without_its_small_characters_is_as_probable_as_all_readings_that_come_to_it():
+def test_a_plate_without_small_characters_sums_the_readings_that_give_it():
     def answer(pictures):
         steps = np.full((len(pictures), 80, len(ALPHABET) + 1), 1e-9, np.float32)
         for label, column, odds in (

@@ -16,7 +16,7 @@ def opinion():
     return PaddleOpinion("ppocrv6-small")
 
 
-def test_it_reads_the_serial_and_not_the_state(opinion):
+def test_the_second_opinion_reads_the_serial_and_not_the_state(opinion):
     frame = street()
     draw_plate(frame, "7KLM294", 200, 330)
     looks = opinion.readings(frame, PLATE, LINE)
@@ -26,11 +26,11 @@ def test_it_reads_the_serial_and_not_the_state(opinion):
         assert np.abs(look.quad.mean(axis=0) - LINE.mean(axis=0)).max() < 15
 
 
-def test_it_says_nothing_of_a_plate_that_is_empty(opinion):
+def test_a_second_opinion_on_an_empty_plate_has_no_readings(opinion):
     assert opinion.readings(street(), PLATE, LINE) == []
 
 
-def test_its_weights_are_looked_for_at_once_and_loaded_when_asked(tmp_path):
+def test_weights_are_located_at_start_and_loaded_on_request(tmp_path):
     with pytest.raises(NoSuchModel):
         PaddleOpinion(str(tmp_path))
     opinion = PaddleOpinion("ppocrv6-small")

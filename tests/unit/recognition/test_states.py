@@ -27,18 +27,18 @@ def wide(px):
         ({"unknown": 0.95, "CA": 0.05}, None),
     ],
 )
-def test_a_state_is_told_from_a_bar_up_and_never_guessed(states, told):
+def test_a_state_is_reported_only_above_the_minimum(states, told):
     assert StateReader(naming(states), minimum=0.8).read([(frame(), QUAD)]) == [told]
 
 
-def test_narrow_plates_are_not_asked_and_the_others_keep_their_places():
+def test_narrow_plates_are_skipped_and_the_order_of_the_others_is_kept():
     network = naming({"CA": 1.0}, {"TX": 1.0})
     plates = [(frame(), wide(px)) for px in (NARROWEST_PX - 2, 80, 20, 120)]
     assert StateReader(network, minimum=0.8).read(plates) == [None, "US-CA", None, "US-TX"]
     assert [len(shown) for shown in network.shown] == [2]
 
 
-def test_many_plates_go_through_in_batches_and_none_through_nothing():
+def test_many_plates_are_read_in_batches_and_no_plates_run_no_network():
     network = naming({"CA": 1.0})
     reader = StateReader(network, minimum=0.8)
     assert reader.read([(frame(), QUAD)] * 20) == ["US-CA"] * 20
@@ -47,7 +47,7 @@ def test_many_plates_go_through_in_batches_and_none_through_nothing():
     assert len(network.shown) == 2
 
 
-def test_the_upper_edge_is_over_the_lower_one_and_the_serial_is_left_out():
+def test_the_cut_has_the_upper_edge_over_the_lower_one_without_the_serial():
     picture = frame()
     cv2.rectangle(picture, (100, 60), (260, 75), (255, 0, 0), -1)
     cv2.rectangle(picture, (100, 125), (260, 140), (0, 0, 255), -1)
@@ -75,7 +75,7 @@ def test_points_of_the_frame_are_placed_in_the_edge_that_shows_them():
 
 
 @pytest.mark.parametrize("name", ["version", "regions"])
-def test_a_network_that_does_not_say_what_it_is_does_not_load(name):
+def test_a_network_without_metadata_does_not_load(name):
     network = naming({"CA": 1.0})
     del network.about[name]
     with pytest.raises(NoSuchModel, match=f"has no {name}"):

@@ -20,12 +20,12 @@ def test_a_number_on_a_plate_is_enclosed():
     assert is_enclosed(frame, quad)
 
 
-def test_a_number_painted_on_a_wall_is_not():
+def test_a_number_painted_on_a_wall_is_not_enclosed():
     frame, quad = scene((235, 235, 235))
     assert not is_enclosed(frame, quad)
 
 
-def test_a_blank_or_tiny_region_is_not():
+def test_a_blank_or_tiny_region_is_not_enclosed():
     frame = np.full((40, 40, 3), 128, np.uint8)
     quad = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
     assert not is_enclosed(frame, quad)

@@ -20,7 +20,7 @@ def decoded(*best):
     return glyphs
 
 
-def test_repeats_are_one_character_and_a_blank_parts_equal_neighbours():
+def test_repeated_labels_are_one_character_unless_a_blank_separates_them():
     glyphs = decoded((1, 0.9), (1, 0.9), (0, 0.9), (1, 0.8), (2, 0.7))
     assert "".join(glyph.text for glyph in glyphs) == "AAB"
 

@@ -40,7 +40,7 @@ def test_a_model_that_is_not_there_is_named(tmp_path):
         find_pair(str(tmp_path))
 
 
-def test_a_part_is_staged_under_the_names_that_paddleocr_wants_and_taken_away(tmp_path):
+def test_a_part_is_staged_under_the_names_that_paddleocr_expects_and_then_removed(tmp_path):
     pair = find_pair(str(a_pair(tmp_path / "mine")))
     with staged(pair.recogniser) as folder:
         assert (Path(folder) / "inference.onnx").read_bytes() == b"weights"

@@ -13,10 +13,10 @@ FOUND = [
 ]
 
 
-def test_examples_are_found():
+def test_the_check_finds_examples():
     assert len(FOUND) >= 7
 
 
 @pytest.mark.parametrize(("model", "example"), FOUND, ids=lambda v: getattr(v, "__name__", ""))
-def test_an_example_is_one(model, example):
+def test_every_example_is_valid(model, example):
     model.model_validate(example)

@@ -60,7 +60,7 @@ def test_a_recipient_is_treated_by_what_it_is_and_where(kind, state, expected):
 
 
 @pytest.mark.parametrize("has_authority", [True, False])
-def test_no_document_opens_this_door_to_other_public_agencies(has_authority):
+def test_no_document_allows_a_records_release_to_other_public_agencies(has_authority):
     agency = an_agency("other_public")
     refused = refusal(
         agency, Treatment.RECORDS_RELEASE, has_authority=has_authority, citation=CITATION
@@ -92,16 +92,16 @@ def test_the_department_reviews_and_never_the_requester():
 @pytest.mark.parametrize(
     "status", [s for s in RequestStatus if s not in ("submitted", "first_approved")]
 )
-def test_what_is_decided_is_not_decided_again(status):
+def test_a_decided_request_cannot_be_decided_again(status):
     with pytest.raises(Conflict, match=status.value):
         check_reviewer(a_request(status=status), "sergeant", DEPARTMENT, DEPARTMENT)
 
 
-def test_an_ordinary_request_takes_one_approval():
+def test_an_ordinary_request_needs_one_approval():
     assert after_approval(a_request(), "sergeant", CITATION) is RequestStatus.APPROVED
 
 
-def test_a_restricted_request_takes_a_document_and_two_people():
+def test_a_restricted_request_needs_a_document_and_two_people():
     with pytest.raises(NotAuthorised, match=CITATION):
         after_approval(a_request(restricted=True), "sergeant", CITATION)
     ready = a_request(restricted=True, has_authority=True)
@@ -117,7 +117,7 @@ def test_a_barred_agency_gets_no_approval():
         after_approval(a_request(barred=True), "sergeant", CITATION)
 
 
-def test_a_package_is_downloaded_while_it_is_there_and_no_longer():
+def test_a_package_can_be_downloaded_only_while_packaged_and_unexpired():
     expires_at = NOON + timedelta(days=14)
     check_download(RequestStatus.PACKAGED, expires_at, NOON)
     for status, now in (
@@ -147,7 +147,7 @@ async def collect(pieces, taken):
         taken.append(piece)
 
 
-async def test_the_last_piece_waits_for_the_digest_and_the_receipt():
+async def test_the_last_piece_is_sent_after_the_digest_and_the_receipt():
     from hashlib import sha256
 
     taken, receipts = [], []

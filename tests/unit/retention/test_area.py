@@ -24,7 +24,7 @@ def distance_m(a, b):
 
 @pytest.mark.parametrize("latitude", [0.0, 39.9277, -39.9, 64.0])
 @pytest.mark.parametrize("radius_m", [50, 500, 50_000])
-def test_the_rectangle_around_a_circle_leaves_none_of_it_out(latitude, radius_m):
+def test_the_bounding_box_of_a_circle_contains_all_of_it(latitude, radius_m):
     south, west, north, east = Circle(latitude, -122.0, radius_m).bounds
     for edge in ((south, -122.0), (north, -122.0)):
         assert distance_m((latitude, -122.0), edge) == pytest.approx(radius_m, rel=1e-6)
@@ -55,12 +55,12 @@ def test_cells_of_a_rectangle_hold_the_cell_of_every_point_in_it():
         Polygon(((-122.0, 39.0), (-120.0, 39.0), (-121.0, 39.1))),
     ],
 )
-def test_areas_inside_out_too_large_or_over_the_edge_of_the_map_are_refused(area):
+def test_invalid_or_too_large_areas_are_refused(area):
     with pytest.raises(InvalidInput) as refused:
         check_area(area, field="area")
     assert refused.value.field == "area"
 
 
-def test_a_canvass_of_the_largest_size_is_taken():
+def test_a_canvass_of_the_largest_size_is_accepted():
     check_area(Circle(39.9, -122.0, 50_000))
     check_area(Polygon(((-122.0, 39.0), (-121.9, 39.0), (-121.95, 39.1))))

@@ -22,7 +22,7 @@ def written(path, signer, payload):
     return path
 
 
-def test_the_layout_is_bagits(tmp_path):
+def test_the_package_has_the_layout_of_bagit(tmp_path):
     path = written(
         tmp_path / "a.zip", Signer.new(), {"a.jsonl": [b"one", b"two"], "b/c.jpg": [b""]}
     )
@@ -41,21 +41,21 @@ def test_the_layout_is_bagits(tmp_path):
     assert verify_package(path).holds
 
 
-def test_alike_content_and_key_give_the_same_bytes(tmp_path):
+def test_equal_content_and_key_give_the_same_bytes(tmp_path):
     signer = Signer.new()
     first = written(tmp_path / "a.zip", signer, {"a.jsonl": [b"one"]})
     second = written(tmp_path / "b.zip", signer, {"a.jsonl": [b"o", b"ne"]})
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_two_folders_or_a_name_twice_are_no_package(tmp_path):
+def test_a_package_with_two_top_folders_does_not_verify(tmp_path):
     path = written(tmp_path / "a.zip", Signer.new(), {"a.jsonl": [b"one"]})
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("elsewhere/x", b"")
     assert not verify_package(path).holds
 
 
-def test_an_images_kind_is_told_by_its_bytes():
+def test_the_type_of_an_image_is_detected_from_its_bytes():
     assert sniffed(b"\xff\xd8\xff\xe0") == "image/jpeg"
     assert sniffed(b"\x89PNG\r\n\x1a\n....") == "image/png"
     assert sniffed(b"RIFF\x00\x00\x00\x00WEBPVP8 ") == "image/webp"

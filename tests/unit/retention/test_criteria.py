@@ -44,7 +44,7 @@ def test_a_window_is_cut_at_the_schedule_and_refused_beyond_it():
         within_retention(Criteria(plate="7ABC123"), NOON, 400)
 
 
-def test_nobody_carries_off_the_whole_record():
+def test_wide_searches_and_releases_are_refused_and_narrow_ones_accepted():
     for wide in (
         asked(),
         asked(plate="7*"),
@@ -67,7 +67,7 @@ def test_nobody_carries_off_the_whole_record():
         check_release(narrow, RULE)
 
 
-def test_a_hold_says_something():
+def test_a_hold_needs_at_least_one_condition():
     with pytest.raises(InvalidInput):
         check_hold(Criteria())
     check_hold(Criteria(captured_from=NOON))
@@ -100,7 +100,7 @@ def test_a_cursor_is_of_one_search_and_cannot_be_made_up():
         assert refused.value.field == "after"
 
 
-def test_a_scope_is_understood_whole_or_allows_nothing():
+def test_a_scope_is_parsed_completely_or_refused():
     scope = scope_of(
         {
             "plate": "7ABC123",

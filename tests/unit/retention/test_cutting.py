@@ -55,7 +55,7 @@ os.write(1, json.dumps(told).encode())
 
 
 @pytest.mark.clause("wall/pictures")
-def test_once_confined_the_process_reaches_no_file_no_network_and_no_other_process():
+def test_the_confined_process_cannot_reach_files_network_or_other_processes():
     program = REACHES.format(path=cutter.__file__)
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, check=True)
     told = json.loads(done.stdout)
@@ -64,7 +64,7 @@ def test_once_confined_the_process_reaches_no_file_no_network_and_no_other_proce
 
 
 @pytest.mark.clause("wall/pictures")
-async def test_the_process_is_confined_before_it_looks_at_a_picture(monkeypatch, tmp_path):
+async def test_the_process_is_confined_before_it_opens_a_picture(monkeypatch, tmp_path):
     """If the confinement fails, no picture is cut."""
     source = Path(cutter.__file__).read_text()
     elsewhere = source.replace("platform.machine()", '"another machine"')
@@ -74,7 +74,9 @@ async def test_the_process_is_confined_before_it_looks_at_a_picture(monkeypatch,
 
 
 @pytest.mark.clause("wall/pictures")
-async def test_it_gets_no_environment_and_no_open_file_of_the_service(monkeypatch, tmp_path):
+async def test_the_cutter_gets_no_environment_and_no_open_file_of_the_service(
+    monkeypatch, tmp_path
+):
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
     kept = os.open("/etc/hostname", os.O_RDONLY)
     os.set_inheritable(kept, True)
@@ -115,7 +117,7 @@ async def test_it_gets_no_environment_and_no_open_file_of_the_service(monkeypatc
         ),
     ],
 )
-async def test_whatever_a_picture_does_to_it_is_a_named_reason(tmp_path, program, reason):
+async def test_every_failure_of_a_picture_cut_has_a_named_reason(tmp_path, program, reason):
     start = time.monotonic()
     with pytest.raises(CutFailed, match=reason):
         await cut(PICTURE, PARTS, timeout_s=2, command=a_program(tmp_path, program))
@@ -171,6 +173,6 @@ def test_a_part_is_around_its_plate_and_other_plates_lie_with_a_margin_in_what_i
         ([], [(1, 1, 5, 5)], "no released plate"),
     ],
 )
-def test_without_every_plates_place_there_are_no_parts(released, others, reason):
+def test_a_frame_with_a_plate_of_unknown_place_is_not_cut(released, others, reason):
     with pytest.raises(PlaceUnknown, match=reason):
         frame_cuts(released, others, margin_widths=2)

@@ -31,7 +31,7 @@ BASIS = Basis(
 )
 
 
-def test_with_all_facts_there_what_is_due_may_go():
+def test_with_all_facts_present_due_records_may_be_destroyed():
     assert BASIS.missing(NOW) == []
     check_basis(BASIS, NOW)
     check_age(BASIS, BASIS.due(NOW), NOW)
@@ -65,13 +65,13 @@ def test_the_floor_holds_whatever_the_schedule_says():
         check_age(BASIS, NOW - timedelta(days=399), NOW)
 
 
-def test_an_authorisation_covers_the_facts_that_it_named():
+def test_an_authorisation_is_valid_only_for_the_facts_that_it_named():
     check_still(BASIS, BASIS)
     with pytest.raises(Conflict):
         check_still(BASIS, replace(BASIS, resolution_id="R-2"))
 
 
-def test_a_basis_comes_back_from_json_as_it_was():
+def test_a_basis_round_trips_through_json():
     assert Basis.from_json(BASIS.as_json()) == BASIS
 
 
@@ -92,7 +92,7 @@ def test_steps_come_in_order_and_by_two_people():
     check_other_person("a", "b")
 
 
-def test_a_single_run_destroys_what_is_due_or_was_captured_before_an_allowed_time():
+def test_a_single_run_destroys_due_records_or_those_before_an_earlier_time():
     assert proposed_before(Kind.SINGLE, None, BASIS, NOW) == BASIS.due(NOW)
     earlier = BASIS.due(NOW) - timedelta(days=3)
     assert proposed_before(Kind.SINGLE, earlier, BASIS, NOW) == earlier
@@ -107,7 +107,7 @@ def test_a_standing_order_has_no_time_of_its_own():
     assert refused.value.field == "before"
 
 
-def test_a_run_is_executed_and_a_leave_is_not():
+def test_a_single_run_can_be_executed_and_a_standing_order_cannot():
     assert check_executable(Kind.SINGLE, NOW) == NOW
     for kind, before in ((Kind.STANDING, None), (Kind.STANDING, NOW), (Kind.SINGLE, None)):
         with pytest.raises(Conflict):

@@ -39,14 +39,14 @@ def test_a_hold_in_force_that_keeps_something_may_be_exported():
 
 
 @pytest.mark.parametrize("state", [one for one in State if one is not State.READY])
-def test_only_what_is_ready_is_taken_or_booked(state):
+def test_only_a_ready_package_can_be_downloaded_or_booked(state):
     with pytest.raises(Conflict, match=state.value):
         check_ready(state)
     with pytest.raises(Conflict, match=state.value):
         check_download(state, in_force=True, removed=False)
 
 
-def test_a_package_is_taken_while_its_hold_is_in_force_and_it_is_there():
+def test_a_package_can_be_downloaded_while_its_hold_is_in_force_and_it_exists():
     check_download(State.READY, in_force=True, removed=False)
     for in_force, removed in ((False, False), (True, True), (False, True)):
         with pytest.raises(Conflict, match="packages were deleted"):
@@ -61,7 +61,7 @@ def test_a_copy_is_the_package_or_is_not_booked():
         assert refused.value.field == "sha256"
 
 
-def test_a_medium_is_free_or_the_booking_of_it_is_named():
+def test_a_booked_medium_is_refused_with_its_booking():
     check_medium_free(None)
     with pytest.raises(Conflict) as refused:
         check_medium_free(ONE)
@@ -81,7 +81,7 @@ def test_a_correction_is_of_a_booking_in_force_and_says_why():
         check_correction(ONE, {ONE}, None)
 
 
-def test_a_booking_is_of_a_medium_without_one_or_corrects_the_one_that_it_has():
+def test_a_booking_is_for_an_unbooked_medium_or_corrects_its_booking():
     in_force = {ONE: "MID-1", TWO: "MID-2"}
     check_booking("MID-3", None, None, in_force)
     check_booking("mid-1", ONE, "the number was wrong", in_force)
@@ -104,7 +104,7 @@ def test_a_key_repeats_one_booking_with_the_same_particulars():
         check_repeated({"media_serial": "MID-1"}, {"media_serial": "MID-2"})
 
 
-def test_what_is_in_evidence_or_over_is_not_withdrawn():
+def test_a_booked_or_ended_export_cannot_be_withdrawn():
     for state in (State.REQUESTED, State.READY):
         check_withdrawal(state, booked=False)
     with pytest.raises(Conflict, match="booked"):
@@ -118,7 +118,7 @@ def test_a_packages_key_is_the_same_at_each_attempt():
     assert object_key(ONE) == f"evidence/{ONE}.zip" == object_key(UUID(int=1))
 
 
-def test_a_booking_speaks_for_the_very_file_that_it_names_and_no_other():
+def test_a_booking_statement_is_valid_only_for_its_own_file():
     signer = Signer.new()
     key = load_public(signer.public_pem.encode())
     booked = {"statement": BOOKING, "package": {"sha256": DIGEST}}
@@ -140,12 +140,12 @@ def encoded(document):
 
 
 @pytest.mark.parametrize("junk", [b"", b"{", b"[]", b"{}", b'{"package": 1}', b"\xff"])
-def test_what_is_no_booking_is_called_so(junk):
+def test_an_invalid_booking_statement_is_reported(junk):
     key = load_public(Signer.new().public_pem.encode())
     assert booking_faults(junk, DIGEST, key) == ["the booking is not a signed statement"]
 
 
-def test_a_fault_says_what_was_in_the_way_and_shows_no_record():
+def test_a_fault_names_its_cause_and_contains_no_record():
     assert fault_of(Unavailable(Common.OBJECT_STORE_AWAY)).startswith("the object store")
     assert fault_of(OSError(28, "No space left on device", "/tmp/x")) == "No space left on device"
     assert fault_of(ValueError("7ABC123")) == "ValueError"

@@ -33,14 +33,14 @@ def test_a_hold_has_one_of_the_policys_bases():
     assert refused.value.params == {"allowed": ["criminal_action", "discovery"]}
 
 
-def test_a_hold_is_wide_if_a_search_may_not_cover_as_much():
+def test_a_hold_is_wide_if_it_exceeds_the_limits_of_a_search():
     window = {"captured_from": NOON, "captured_to": NOON + timedelta(days=1)}
     assert not is_wide(Criteria(plate="7ABC123"), RULE)
     assert not is_wide(Criteria(device_ids=(ONE,), **window), RULE)
     assert is_wide(Criteria(**window), RULE)
 
 
-def test_the_records_of_a_wide_hold_are_shown_and_packed_once_it_is_confirmed():
+def test_records_of_a_wide_hold_are_disclosed_and_packaged_only_after_its_confirmation():
     for check, refusal in ((check_disclosable, NotAuthorised), (check_packed, Conflict)):
         check(wide=False, confirmed_at=None)
         check(wide=True, confirmed_at=NOON)
@@ -66,7 +66,7 @@ def test_a_second_person_confirms_under_the_holds_case():
             confirmed(**change)
 
 
-def test_only_a_wide_hold_in_force_awaits_a_confirmation_and_one_alone():
+def test_only_an_unconfirmed_wide_hold_in_force_awaits_a_confirmation():
     waiting = {"wide": True, "confirmed_at": None, "released_at": None}
     check_awaits(**waiting)
     for change in ({"wide": False}, {"confirmed_at": NOON}, {"released_at": NOON}):

@@ -24,7 +24,7 @@ def test_another_mark_forgets_all_plates_of_the_last_one():
     assert known.unknown({1, 2, 3}) == {1, 2}
 
 
-def test_a_transaction_that_read_an_earlier_mark_adds_nothing_once_a_later_one_ended():
+def test_a_transaction_with_an_earlier_mark_adds_no_plates_after_a_later_one():
     known = KnownPlates()
     known.remember([1], before=None, now=FIRST)
     known.remember([2], before=FIRST, now=SECOND)

@@ -109,11 +109,11 @@ def test_a_sweep_goes_only_where_days_past_the_schedule_or_to_come_can_be(below,
         f"{CAM}/٢٠٢٥",
     ],
 )
-def test_what_is_no_camera_or_no_day_is_odd(below):
+def test_a_folder_that_is_not_a_camera_or_day_is_odd(below):
     assert sweep_action(f"captures/{below}", BOUNDS) is SweepAction.ODD
 
 
-def test_every_day_wholly_past_the_margin_is_swept_and_none_nearer():
+def test_every_day_wholly_past_the_margin_is_swept_and_no_later_day():
     days = [date(2024, 1, 1) + timedelta(days=n) for n in range(900)]
     swept = {
         d for d in days if sweep_action(f"captures/{CAM}/{d:%Y/%m/%d}", BOUNDS) is SweepAction.SWEEP
@@ -128,7 +128,7 @@ def test_every_day_wholly_past_the_margin_is_swept_and_none_nearer():
         )
 
 
-def test_bounds_are_days_in_utc_whatever_the_zone_of_the_times():
+def test_bounds_are_utc_days_in_any_time_zone():
     zone = datetime.fromisoformat("2026-06-01T00:00:00+14:00").tzinfo
     assert Bounds.of(BEFORE.astimezone(zone), NOW.astimezone(zone)) == BOUNDS
 
@@ -162,11 +162,11 @@ def test_a_folder_is_read_as_the_day_that_it_is_of():
         (DAY.folder, "notes.txt", False),
     ],
 )
-def test_only_names_as_we_give_them_are_taken_for_ours(folder, name, ours):
+def test_only_names_in_our_format_are_recognised_as_ours(folder, name, ours):
     assert id_in(f"{folder}/{name}", folder) == (UUID(CAPTURE) if ours else None)
 
 
-def test_an_object_is_settled_once_nothing_in_kafka_can_name_it_any_more():
+def test_an_object_is_settled_once_no_kafka_event_can_name_it():
     waits_s = [TOPICS[f"alpr.capture.{step}"].retention_s for step in ("received", "processed")]
     assert timedelta(seconds=sum(waits_s)) <= SETTLED
     assert is_settled(NOW - SETTLED - timedelta(seconds=1), NOW)
@@ -194,5 +194,5 @@ OTHER = UUID(int=5)
         ({"read_ids": (OTHER,)}, False),
     ],
 )
-def test_a_hold_may_be_about_what_was_taken_by_its_cameras_in_its_time(criteria, holds):
+def test_a_hold_may_match_objects_of_its_cameras_in_its_time(criteria, holds):
     assert may_hold(Criteria(**criteria), DAY) is holds

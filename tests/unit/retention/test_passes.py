@@ -36,7 +36,7 @@ def test_reads_of_one_plate_close_in_time_are_one_pass():
 
 
 @pytest.mark.parametrize(("seconds", "passes"), [(3.0, 1), (3.001, 2)])
-def test_a_pass_ends_with_the_gap(seconds, passes):
+def test_a_pass_ends_after_the_gap(seconds, passes):
     assert len(followed([sighting("7ABC123"), sighting("7ABC123", seconds)])) == passes
 
 
@@ -46,7 +46,7 @@ def test_a_vehicle_that_stays_is_another_pass_after_the_longest_time():
 
 
 @pytest.mark.parametrize("at", [None, 500])
-def test_two_of_one_frame_never_merge_even_with_the_same_plate(at):
+def test_two_reads_of_one_frame_never_merge(at):
     reads = [
         sighting("7ABC123", n, at=None if at is None else at + 2 * lane, sure=0.9 + lane / 100)
         for n in range(3)
@@ -55,7 +55,7 @@ def test_two_of_one_frame_never_merge_even_with_the_same_plate(at):
     assert followed(reads) == [["7ABC123"] * 3] * 2
 
 
-def test_cars_side_by_side_keep_to_themselves_also_where_one_is_missed():
+def test_cars_side_by_side_form_separate_passes_even_with_missed_reads():
     left = [sighting("7ABC123", n / 5, at=100 + 20 * n) for n in (0, 1, 3, 4)]
     right = [sighting("7ABC124", n / 5, at=700 + 20 * n) for n in (0, 2, 3)]
     assert followed([*left, *right]) == [["7ABC123"] * 4, ["7ABC124"] * 3]
@@ -82,26 +82,26 @@ def test_a_misread_frame_joins_where_the_plate_hardly_moved():
     assert followed(reads) == [["7ABC123", "7ABC123", "7A3C123", "7ABC123"]]
 
 
-def test_a_guessed_character_joins_and_a_clear_one_does_not():
+def test_a_read_with_a_guessed_character_joins_and_one_with_a_clear_character_does_not():
     one, far = sighting("7ABC123", 0, at=500), 700
     assert len(followed([one, sighting("7ABC124", 1, at=far, sure=GUESS)])) == 1
     assert len(followed([one, sighting("7ABC124", 1, at=far)])) == 2
 
 
-def test_without_a_place_in_the_frame_only_look_alikes_join():
+def test_without_a_place_in_the_frame_only_look_alikes_join_a_pass():
     one = sighting("7ABC123")
     assert len(followed([one, sighting("7A8C123", 1)])) == 1
     assert len(followed([one, sighting("7ABC124", 1, sure=GUESS)])) == 2
 
 
 @pytest.mark.parametrize("box", [(3500, 300, 120, 40), (3500, 300, 1200, 400)])
-def test_no_plate_leaps_across_the_picture_or_grows_tenfold(box):
+def test_reads_too_far_apart_or_of_different_size_do_not_join(box):
     near = sighting("7A8C123", 0, at=10)
     far = sighting("7ABC123", 0.1, box=type(near.box)(*box))
     assert len(followed([near, far])) == 2
 
 
-def test_unsure_reads_do_not_lead_from_one_car_to_the_next():
+def test_unsure_reads_do_not_connect_two_cars():
     """Each read is close to the one before it, but the last car is another than the first."""
     steps = ["7ABC123", "7ABC1Z3", "7ABCXZ3", "7AWCXZ3", "8QWDXZ4"]
     reads = [
@@ -128,14 +128,14 @@ def test_the_order_in_which_reads_come_does_not_matter(seed):
     assert followed(rnd.sample(reads, len(reads))) == followed(reads)
 
 
-def test_a_flood_is_still_grouped_by_equal_plates():
+def test_a_flood_is_grouped_by_equal_plates():
     """With more reads at once than a camera sees, the rule skips pairwise comparison and finds equal plates."""
     plates = [f"7ABC{n:03}" for n in range(FOLLOWED_AT_MOST * 4)]
     reads = [sighting(p, n / 1000 + turn) for turn in range(2) for n, p in enumerate(plates)]
     assert followed(reads) == [[plate] * 2 for plate in plates]
 
 
-def test_a_late_read_joins_the_pass_that_was_closed_and_changes_none_of_its_reads():
+def test_a_late_read_joins_a_closed_pass_without_changing_its_reads():
     closed = Track([sighting("7ABC123", n) for n in (0, 1, 3)], pass_id_of(sighting("7ABC123")))
     between, behind, far = (sighting("7ABC123", n) for n in (2, 4.5, 20))
     tracks = Follower(RULES).follow([between, behind, far], [closed])
@@ -163,17 +163,17 @@ def track_of(*seconds):
         ([Span(moment(4.001), moment(9)), Span(moment(-9), moment(-3.001))], False),
     ],
 )
-def test_a_pass_is_open_while_reads_of_its_time_may_be_under_way(expected, is_open):
+def test_a_pass_is_open_while_reads_of_its_time_may_arrive(expected, is_open):
     track = track_of(0, 1)
     assert (still_open([track], expected, RULES, None) == [track]) is is_open
 
 
-def test_a_pass_is_open_where_not_all_of_its_time_was_looked_at():
+def test_a_pass_stays_open_while_part_of_its_time_is_unexamined():
     early, late, single = track_of(0, 1), track_of(5, 6), track_of(6)
     assert still_open([early, late, single], [], RULES, moment(7)) == [late]
 
 
-def test_what_may_share_a_pass_is_looked_at_together():
+def test_spans_that_may_share_a_pass_are_processed_together():
     spans = [Span(moment(a), moment(b)) for a, b in ((20, 21), (0, 10), (2, 3), (15, 15), (40, 41))]
     assert clusters(spans, RULES.gap) == [
         Span(moment(0), moment(21)),

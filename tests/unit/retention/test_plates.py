@@ -23,7 +23,7 @@ def some_plates(count, seed=7):
     return ["".join(rnd.choices(CHARACTERS, k=rnd.randint(1, 12))) for _ in range(count)]
 
 
-def test_a_plate_and_its_number_are_one_another_and_numbers_sort_as_plates_do():
+def test_plates_and_numbers_convert_both_ways_in_the_same_order():
     plates = sorted({*some_plates(2000), "A", "Z", "0", "Z" * 12, "0" * 12})
     numbers = [plate_number(plate) for plate in plates]
     assert [plate_of(number) for number in numbers] == plates
@@ -34,7 +34,7 @@ def test_a_plate_and_its_number_are_one_another_and_numbers_sort_as_plates_do():
 
 
 @pytest.mark.parametrize("text", ["", "abc", "7ABC 123", "A" * 13, "Ä", "7ABC?"])
-def test_what_is_no_plate_in_normal_form_has_no_number(text):
+def test_a_plate_that_is_not_in_normal_form_has_no_number(text):
     with pytest.raises(ValueError, match="plate"):
         plate_number(text)
 
@@ -44,7 +44,7 @@ def as_regex(pattern):
     return re.compile(text.replace("?", ".").replace("*", ".*"))
 
 
-def test_every_plate_that_matches_a_pattern_passes_all_that_its_index_is_asked():
+def test_the_index_conditions_lose_no_plate_that_matches_a_pattern():
     """Grams and the range of numbers only ever narrow; they must not lose a plate that matches."""
     rnd = random.Random(11)
     alphabet = "78AB0O1I"
@@ -66,12 +66,12 @@ def test_every_plate_that_matches_a_pattern_passes_all_that_its_index_is_asked()
     assert matched > 100
 
 
-def test_a_pattern_is_asked_of_the_database_as_like():
+def test_a_pattern_is_translated_to_sql_like():
     assert like(PlatePattern.parse("7ABC12?")) == "7ABC12_"
     assert like(PlatePattern.parse("*BC*", lookalike=True)) == "%8C%"
 
 
-def test_a_pattern_is_indexed_exactly_when_an_index_is_asked_something():
+def test_a_pattern_is_indexed_exactly_if_an_index_condition_exists():
     rnd = random.Random(23)
     seen = set()
     for _ in range(5000):
@@ -85,7 +85,7 @@ def test_a_pattern_is_indexed_exactly_when_an_index_is_asked_something():
     assert seen == {True, False}
 
 
-def test_codes_fit_the_column():
+def test_gram_codes_fit_the_column():
     codes = grams("^$".join(skeleton(CHARACTERS))) + grams(skeleton(CHARACTERS))
     assert min(codes) >= 0
     assert max(codes) < 2**15

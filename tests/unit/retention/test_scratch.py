@@ -22,7 +22,7 @@ def aged(folder):
     return folder
 
 
-def test_a_folder_is_gone_afterwards_also_after_an_error(temporary):
+def test_a_scratch_folder_is_deleted_even_after_an_error(temporary):
     with scratch() as folder:
         (folder / "records.jsonl").write_text("a record")
         assert folder.parent == temporary
@@ -31,7 +31,7 @@ def test_a_folder_is_gone_afterwards_also_after_an_error(temporary):
     assert list(temporary.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_swept_away(temporary):
+def test_leftovers_of_a_killed_process_are_deleted(temporary):
     left = temporary / f"{PREFIX}left"
     left.mkdir()
     (left / "package.zip").write_bytes(b"half a package")
@@ -40,7 +40,7 @@ def test_what_a_killed_process_left_is_swept_away(temporary):
     assert list(temporary.iterdir()) == []
 
 
-def test_what_is_worked_in_or_just_made_or_not_ours_stays(temporary):
+def test_folders_in_use_or_new_or_not_ours_are_kept(temporary):
     young = temporary / f"{PREFIX}young"
     young.mkdir()
     other = aged(make(temporary / "other"))

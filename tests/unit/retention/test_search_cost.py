@@ -30,7 +30,7 @@ def asked(days=31, **conditions):
         {"area": COUNTY, "days": 1},
     ],
 )
-def test_a_search_of_few_plates_or_of_a_small_area_is_light(light):
+def test_a_search_of_few_plates_or_a_small_area_is_light(light):
     assert not is_heavy(asked(**light))
 
 
@@ -50,13 +50,13 @@ def test_a_search_of_many_plates_or_of_a_wide_area_is_heavy(heavy):
     assert is_heavy(asked(**heavy))
 
 
-def test_a_search_compares_reads_until_its_page_is_full():
+def test_the_cost_of_a_search_counts_the_reads_compared_until_its_page_is_full():
     assert Scope(reads=1e6, share=0.01).compared(100) == 10_000
     assert Scope(reads=1e6, share=1e-9).compared(100) == 1e6
     assert Scope(reads=50).compared(100) == 50
 
 
-def test_a_search_that_compares_too_much_is_refused_with_what_was_asked_and_what_narrows_it():
+def test_a_search_that_compares_too_much_is_refused_with_advice_to_narrow_it():
     check_cost(asked(plate="*7*"), MOST_COMPARED)
     with pytest.raises(InvalidInput) as caught:
         check_cost(asked(plate="*7*", area=COUNTY, days=3), 2_345_678)
@@ -80,7 +80,7 @@ def test_a_search_that_compares_too_much_is_refused_with_what_was_asked_and_what
         ({"area": TOWN}, "captured_from", ["captured_from", "smaller_area"]),
     ],
 )
-def test_what_narrows_a_search_depends_on_it(conditions, field, narrow_by):
+def test_the_advice_to_narrow_a_search_depends_on_its_criteria(conditions, field, narrow_by):
     with pytest.raises(InvalidInput) as caught:
         check_cost(asked(**conditions), 2e6)
     assert caught.value.field == field

@@ -41,7 +41,7 @@ def test_windows_cover_the_whole_from_the_newest_on_without_gap_or_overlap():
     assert len(made) == 6
 
 
-def test_a_short_rest_is_part_of_the_last_window():
+def test_a_short_remainder_is_part_of_the_last_window():
     assert all_of(made_of(NOON - 1.5 * HOUR, NOON, HOUR)) == [(NOON - 1.5 * HOUR, NOON)]
     assert all_of(made_of(NOON - HOUR, NOON, 2 * DAY)) == [(NOON - HOUR, NOON)]
 
@@ -51,7 +51,7 @@ def test_an_empty_window_has_no_parts():
     assert made_of(NOON + HOUR, NOON, HOUR).next() is None
 
 
-def test_a_window_is_as_wide_as_the_yield_of_the_former_one_suggests():
+def test_the_yield_of_a_window_determines_the_width_of_the_next():
     def second(found, missing, **more):
         windows = made_of(NOON - 400 * DAY, NOON, HOUR, **more)
         windows.next()
@@ -65,20 +65,20 @@ def test_a_window_is_as_wide_as_the_yield_of_the_former_one_suggests():
     assert second(100, 1, least_growth=2) == 2 * HOUR
 
 
-def test_no_window_begins_once_the_time_is_over_and_the_rest_is_known():
+def test_no_window_begins_after_the_time_limit_and_the_remainder_is_reported():
     windows = made_of(NOON - 400 * DAY, NOON, HOUR, most_s=2, monotonic=Watch(0.9))
     made = all_of(windows)
     assert len(made) == 3
     assert windows.rest_until == made[-1][0]
 
 
-def test_the_first_window_is_searched_whatever_the_time():
+def test_the_first_window_is_searched_regardless_of_the_time_limit():
     windows = made_of(NOON - 400 * DAY, NOON, HOUR, most_s=0)
     assert len(all_of(windows)) == 1
     assert windows.rest_until == NOON - HOUR
 
 
-def test_no_rest_is_left_once_all_is_covered():
+def test_no_remainder_is_reported_once_all_is_covered():
     windows = made_of(NOON - HOUR, NOON, DAY, most_s=0)
     assert len(all_of(windows)) == 1
     assert windows.rest_until is None

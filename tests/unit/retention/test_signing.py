@@ -14,14 +14,14 @@ from services.retention.domain.signing import (
 )
 
 
-def test_a_key_comes_back_from_pem_as_it_was():
+def test_a_key_round_trips_through_pem():
     made = Signer.new()
     loaded = Signer.load(made.private_pem.encode())
     assert loaded.key_id == made.key_id == key_id(load_public(made.public_pem.encode()))
     assert loaded.sign(b"x") == made.sign(b"x")
 
 
-def test_a_signature_is_of_one_text_and_one_key():
+def test_a_signature_verifies_only_for_its_text_and_key():
     signer, other = Signer.new(), Signer.new()
     key = load_public(signer.public_pem.encode())
     signature = signer.sign(b"text")
@@ -31,7 +31,7 @@ def test_a_signature_is_of_one_text_and_one_key():
     assert not holds(b"", b"text", key)
 
 
-def test_a_document_holds_in_whatever_order_its_members_come():
+def test_a_signed_document_verifies_in_any_order_of_its_members():
     signer = Signer.new()
     key = load_public(signer.public_pem.encode())
     document = signer.signed({"b": 1, "a": {"d": [1, 2], "c": "ä"}})
@@ -42,7 +42,7 @@ def test_a_document_holds_in_whatever_order_its_members_come():
     assert not document_holds({**document, "signature": {"value": "?"}}, key)
 
 
-def test_other_keys_are_refused_without_showing_them():
+def test_keys_of_other_kinds_are_refused_without_being_printed():
     curve = ec.generate_private_key(ec.SECP256R1())
     private = curve.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
     public = curve.public_key().public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)

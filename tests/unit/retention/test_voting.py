@@ -9,7 +9,7 @@ from services.retention.domain.voting import vote
 from tests.unit.retention.sighted import sighting
 
 
-def test_most_reads_win_and_the_other_is_told():
+def test_the_majority_of_reads_wins_and_the_dissent_is_listed():
     verdict = vote([sighting("7ABC123", n) for n in range(2)] + [sighting("7A8C123", 2)])
     assert verdict.plate == "7ABC123"
     assert [(one.plate, one.reads) for one in verdict.others] == [("7A8C123", 1)]
@@ -19,20 +19,20 @@ def test_most_reads_win_and_the_other_is_told():
     assert dissent.others == (("8", pytest.approx(1 / 3)),)
 
 
-def test_one_clear_read_outvotes_two_that_guessed_the_character():
+def test_one_clear_read_outvotes_two_with_a_guessed_character():
     guessed = [0.98, 0.98, 0.3, 0.98, 0.98, 0.98, 0.98]
     reads = [sighting("7A8C123", n, sure=guessed) for n in range(2)] + [sighting("7ABC123", 2)]
     assert vote(reads).plate == "7ABC123"
 
 
-def test_agreement_falls_in_the_places_in_doubt_and_nowhere_else():
+def test_agreement_is_lower_only_at_differing_characters():
     verdict = vote([sighting("7ABC123", 0), sighting("7ABC123", 1), sighting("7ABC12B", 2)])
     assert verdict.agreement[:6] == (pytest.approx(0.98),) * 6
     assert verdict.agreement[6] == pytest.approx(0.98 * 2 / 3)
     assert verdict.confidence == verdict.agreement[6]
 
 
-def test_a_character_that_was_missed_counts_in_its_own_place_only():
+def test_a_missed_character_affects_only_its_own_place():
     verdict = vote([sighting("7ABC123", 0), sighting("7ABC123", 1), sighting("7AC123", 2)])
     assert verdict.plate == "7ABC123"
     [dissent] = verdict.dissent
@@ -40,7 +40,7 @@ def test_a_character_that_was_missed_counts_in_its_own_place_only():
     assert verdict.agreement[3:] == (pytest.approx(0.98),) * 4
 
 
-def test_a_half_seen_plate_does_not_win_by_being_short():
+def test_a_partly_read_plate_does_not_win_for_being_short():
     assert vote([sighting("7ABC123", 0), sighting("ABC1", 1)]).plate == "7ABC123"
 
 
@@ -49,19 +49,19 @@ def test_a_longer_text_does_not_win_by_having_more_characters():
     assert vote(reads).plate == "7ABC123"
 
 
-def test_where_no_two_agree_the_one_in_the_middle_wins():
+def test_without_two_equal_reads_the_read_closest_to_all_wins():
     reads = [sighting("7ABC128", 0), sighting("7ABC123", 1), sighting("7A8C123", 2)]
     assert vote(reads).plate == "7ABC123"
 
 
-def test_agreeing_reads_are_one_voice_without_dissent():
+def test_agreeing_reads_have_no_dissent():
     verdict = vote([sighting("7ABC123", n) for n in range(4)])
     assert (verdict.others, verdict.dissent) == ((), ())
     assert verdict.confidence == pytest.approx(0.98)
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_the_winner_is_always_a_plate_that_was_read_and_the_order_does_not_matter(seed):
+def test_the_winner_is_always_a_plate_that_was_read_in_any_order(seed):
     rnd = random.Random(seed)
     reads = []
     for n in range(rnd.randint(1, 9)):
@@ -81,7 +81,7 @@ def test_the_winner_is_always_a_plate_that_was_read_and_the_order_does_not_matte
     assert vote(rnd.sample(reads, len(reads))) == verdict
 
 
-def test_the_best_read_is_the_surest_of_the_winning_plate():
+def test_the_best_read_is_the_most_confident_of_the_winning_plate():
     reads = [sighting("7ABC123", 0, sure=0.8), sighting("7ABC123", 1, sure=0.95)]
     assert vote([*reads, sighting("8XYZ987", 2, sure=0.99)]).best == reads[1]
 
@@ -96,7 +96,7 @@ def test_the_best_read_is_the_surest_of_the_winning_plate():
         (["US-CA", "US-NV", "US-OR"], None),
     ],
 )
-def test_the_region_is_what_most_that_name_one_name(regions, region):
+def test_the_region_is_the_most_frequent_named_region(regions, region):
     reads = [sighting("7ABC123", n, region=one) for n, one in enumerate(regions)]
     assert vote(reads).region == region
 
@@ -126,18 +126,18 @@ def test_reads_without_any_confidence_are_still_counted():
         ("7ABC123", "8XYZ987", 5, 7),
     ],
 )
-def test_the_distance_of_clear_plates_is_about_their_edits(one, other, least, most):
+def test_the_distance_of_clear_plates_is_close_to_their_edit_distance(one, other, least, most):
     a, b = sighting(one), sighting(other, 1)
     assert least <= distance(a, b) <= most
     assert distance(a, b) == pytest.approx(distance(b, a))
 
 
-def test_a_guessed_character_is_little_evidence_of_another_plate():
+def test_a_guessed_character_adds_little_distance():
     guess = [0.98] * 6 + [0.4]
     assert distance(sighting("7ABC124", sure=guess), sighting("7ABC123", 1)) < 0.4
 
 
-def test_what_stands_against_what():
+def test_characters_of_two_reads_are_aligned():
     assert aligned(sighting("7ABC123"), sighting("7AC123", 1)) == [0, 1, None, 2, 3, 4, 5]
     assert aligned(sighting("ABC"), sighting("AXC", 1)) == [0, 1, 2]
     assert aligned(sighting("ABC"), sighting("1ABC", 1)) == [1, 2, 3]
@@ -154,12 +154,12 @@ def test_what_stands_against_what():
     ],
     ids=["none", "with a dash and a gap", "as one", "too few", "of another text"],
 )
-def test_characters_are_taken_where_they_are_the_plates_own(characters, sureness):
+def test_character_confidences_are_used_only_if_they_match_the_plate(characters, sureness):
     assert sureness_of("A1B", characters, 0.7) == sureness
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_what_is_told_at_a_glance_is_what_reckoning_gives(seed):
+def test_the_quick_comparison_agrees_with_the_computed_distance(seed):
     rnd = random.Random(seed)
     alphabet = "78AB0O1I"
     for n in range(100):

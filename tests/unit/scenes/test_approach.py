@@ -17,7 +17,7 @@ def test_a_plate_that_comes_closer_grows_and_stays_in_the_frame(seed):
     assert {scene.truth[0].plate for scene in scenes} == {"7ABC123"}
 
 
-def test_the_same_seed_gives_the_same_frames_and_no_two_are_alike():
+def test_a_seed_gives_the_same_frames_and_all_frames_of_it_differ():
     first, second = (
         [s.frame for s in render_approach(3, "MESA77", frames=3, condition="night", size=SMALL)]
         for _ in range(2)

@@ -25,7 +25,7 @@ def test_every_glyph_differs_visibly_from_every_other():
 
 
 @pytest.mark.parametrize("character", sorted(PATHS))
-def test_a_stroke_stays_near_its_box(character):
+def test_strokes_stay_near_their_box(character):
     points = np.concatenate(strokes(character))
     assert points[:, 0].min() >= -0.5
     assert points[:, 0].max() <= 6.5

@@ -46,13 +46,13 @@ def test_every_state_has_a_design():
     assert set(DESIGNS) == {state.code for state in STATES}
 
 
-def test_gaps_and_hyphens_are_on_the_metal_and_not_in_the_plate(rng):
+def test_separators_are_pressed_on_the_metal_but_not_part_of_the_plate(rng):
     issued = issue(rng, BY_CODE["NY"])
     assert issued.pressed[3] == "-"
     assert issued.plate == issued.pressed.replace("-", "")
 
 
-def test_a_wanted_plate_keeps_its_characters_and_gets_an_issuer(rng):
+def test_a_given_plate_keeps_its_characters_and_gets_a_state(rng):
     assert attribute(rng, "7ABC123") == Issued("CA", "7ABC123")
     for state in STATES:
         for _ in range(10):
@@ -64,12 +64,12 @@ def test_a_wanted_plate_keeps_its_characters_and_gets_an_issuer(rng):
             )
 
 
-def test_a_plate_that_no_state_presses_becomes_personalised(rng):
+def test_a_plate_that_no_state_issues_becomes_personalised(rng):
     assert attribute(rng, "Q1Q1Q1Q1") == Issued("CA", "Q1Q1Q1Q1")
 
 
 @pytest.mark.parametrize("bad", ["", "ABC 123", "abc123", "ABCDEFGHI", "ÅBC123", "7ABC123\n"])
-def test_what_is_no_plate_is_refused_without_repeating_it(bad, rng):
+def test_an_invalid_plate_is_refused_without_being_repeated(bad, rng):
     with pytest.raises(ValueError, match="letters and digits") as refused:
         attribute(rng, bad)
     assert not bad.strip() or bad not in str(refused.value)
@@ -81,7 +81,7 @@ def test_every_pressed_character_has_a_die(rng):
 
 
 @pytest.mark.parametrize("code", sorted(DESIGNS))
-def test_the_serial_of_every_state_stands_out_from_its_plate(code, rng):
+def test_the_serial_of_every_state_contrasts_with_its_plate(code, rng):
     thin, full = (
         draw_plate(np.random.default_rng(1), Issued(code, serial)).astype(int)
         for serial in ("1111111", "8888888")

@@ -30,7 +30,7 @@ def test_seeds_and_hours_give_different_frames():
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_every_plate_lies_whole_in_the_frame_and_is_seen_from_behind(seed):
+def test_every_plate_is_completely_inside_the_frame(seed):
     scene = render_scene(seed, condition=CONDITIONS[seed % 5], size=SMALL)
     assert scene.frame.shape == (360, 640, 3)
     assert scene.frame.dtype == np.uint8
@@ -84,7 +84,7 @@ def test_three_plates_are_refused():
         render_scene(1, plates=["A1", "B2", "C3"])
 
 
-def test_a_jpeg_of_lower_quality_is_smaller_and_still_the_frame():
+def test_a_jpeg_of_lower_quality_is_smaller_and_decodes_to_the_frame():
     frame = render_scene(2).frame
     small, large = encode_jpeg(frame, 40), encode_jpeg(frame, 92)
     assert len(small) < len(large)
@@ -92,12 +92,12 @@ def test_a_jpeg_of_lower_quality_is_smaller_and_still_the_frame():
     assert np.abs(decoded.astype(int) - frame).mean() < 6
 
 
-def test_the_lens_puts_its_target_where_it_was_pointed():
+def test_the_lens_projects_its_target_to_the_aimed_point():
     lens = aim((1.0, 0.8, 9.0), (500, 400), focal_px=2000, size=(1280, 720), x_m=-1.0, y_m=3.0)
     assert np.allclose(lens.project([(1.0, 0.8, 9.0)]), [[500, 400]], atol=12)
 
 
-def test_what_is_behind_the_camera_does_not_fail():
+def test_points_behind_the_camera_are_projected_without_failure():
     lens = Lens(1000, 640, 360, 0.0, 1.5, 0.0, 0.0)
     assert np.isfinite(lens.project([(0, 0, -5), (0, 0, 0)])).all()
 
@@ -115,7 +115,7 @@ def test_a_folder_of_scenes_carries_its_truth(tmp_path, monkeypatch):
     assert all(int(row["w"]) > 20 and row["plate"].isalnum() for row in rows)
 
 
-def test_a_hundred_seeds_show_what_they_showed():
+def test_a_hundred_seeds_render_as_recorded():
     """Training, benches and the demonstration rest on it. Renew the record on purpose only (`digests`)."""
     recorded = json.loads(RECORD.read_text())
     assert len(set(recorded.values())) == len(recorded) == 100
@@ -124,7 +124,7 @@ def test_a_hundred_seeds_show_what_they_showed():
     assert not changed, "these seeds render otherwise: was that intended?"
 
 
-def test_a_digest_sees_plates_boxes_and_brightness_and_no_single_pixel():
+def test_a_digest_depends_on_plates_boxes_and_brightness_but_not_on_a_single_pixel():
     scene = render_scene(1, size=SIZE)
     [plate, *_] = scene.truth
     pixel = scene.frame.copy()

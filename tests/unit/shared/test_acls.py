@@ -32,7 +32,7 @@ def of(principal: str, topics: list[Topic]) -> set[tuple[str, str]]:
 
 
 @pytest.mark.clause("wall/kafka")
-def test_a_service_writes_what_it_produces_and_reads_what_it_consumes_and_nothing_else() -> None:
+def test_a_service_may_write_only_what_it_produces_and_read_only_what_it_consumes() -> None:
     assert of("one", [READS, HITS]) == {
         ("WRITE", READS.name),
         ("READ", HITS.name),
@@ -42,7 +42,7 @@ def test_a_service_writes_what_it_produces_and_reads_what_it_consumes_and_nothin
     assert of("four", [READS, HITS]) == set()
 
 
-def test_nobody_changes_or_deletes_but_the_commands_for_topics_and_for_trimming() -> None:
+def test_only_the_topics_and_trim_commands_may_change_or_delete_topics() -> None:
     harmless = {Operation.READ, Operation.WRITE, Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS}
     others = {a.operation for a in acls() if a.principal not in (TOPICS_COMMAND, TRIMMER)}
     assert others == harmless
@@ -69,7 +69,7 @@ def test_only_the_operator_and_the_trimmer_read_dead_letters() -> None:
 
 
 @pytest.mark.clause("wall/kafka")
-def test_the_operator_puts_back_only_what_somebody_consumes() -> None:
+def test_the_operator_may_replay_only_to_topics_that_are_consumed() -> None:
     """Topics that services only follow have no dead letters: a follower skips records that it cannot decode."""
     written = {a.name for a in acls() if (a.principal, a.operation) == (OPERATOR, Operation.WRITE)}
     assert written == {topic.name for topic in TOPICS.values() if topic.workers}
@@ -89,13 +89,13 @@ def test_a_service_works_in_groups_of_its_own_name_alone(service: str) -> None:
     }
 
 
-def test_no_groups_of_two_services_begin_alike() -> None:
+def test_no_service_name_is_a_prefix_of_anothers_group() -> None:
     names = services()
     assert len(names) == 7
     assert not [(a, b) for a in names for b in names if a != b and b.startswith(f"{a}-")]
 
 
-def test_no_rule_reaches_topics_by_a_prefix_but_that_of_the_command_for_topics() -> None:
+def test_only_the_topics_command_has_acls_by_prefix() -> None:
     wide = {
         a.principal
         for a in acls()

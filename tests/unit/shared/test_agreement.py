@@ -23,7 +23,7 @@ def loaded(service: str, digest: str) -> PolicyLoaded:
 
 
 @pytest.mark.clause("wall/policy")
-def test_two_policies_at_once_are_no_readiness_until_all_have_the_same() -> None:
+def test_services_with_different_policies_are_not_ready() -> None:
     own = load_policy(POLICY)
     policies = Policies("ingest", own)
     policies.learn(loaded("audit", own.digest))
@@ -40,7 +40,7 @@ def test_two_policies_at_once_are_no_readiness_until_all_have_the_same() -> None
 
 
 @pytest.mark.clause("wall/policy")
-def test_a_policys_digest_is_of_its_content_and_of_all_of_it(tmp_path: Path) -> None:
+def test_a_policys_digest_covers_all_its_content(tmp_path: Path) -> None:
     text = POLICY.read_text()
     as_it_is = load_policy(POLICY).digest
     file = tmp_path / "policy.toml"
@@ -60,7 +60,7 @@ def test_a_policys_digest_is_of_its_content_and_of_all_of_it(tmp_path: Path) -> 
 
 
 @pytest.mark.clause("wall/checkpoints")
-def test_the_newest_well_formed_checkpoint_goes_into_answers() -> None:
+def test_the_newest_valid_checkpoint_is_added_to_answers() -> None:
     newest = NewestCheckpoint()
     assert json.loads(newest.into(b'{"a":1}')) == {"a": 1, "checkpoint": None}
     newest.learn(signed(7))
@@ -71,7 +71,7 @@ def test_the_newest_well_formed_checkpoint_goes_into_answers() -> None:
 
 
 @pytest.mark.clause("wall/log-behind")
-async def test_a_silent_audit_is_behind_and_past_the_limit_access_is_refused() -> None:
+async def test_access_is_refused_when_audit_is_behind_beyond_the_limit() -> None:
     clock = FakeClock(NOON)
     coverage = Coverage("sample", clock, refuses_s=3600)
     await coverage.learn([LogCovered(occurred_at=NOON, covered_until=NOON)])
@@ -103,7 +103,7 @@ async def test_a_silent_audit_is_behind_and_past_the_limit_access_is_refused() -
 
 
 @pytest.mark.clause("wall/log-behind")
-def test_an_audit_never_heard_of_counts_from_the_start_and_cameras_are_served_on() -> None:
+def test_an_audit_that_never_reported_counts_from_the_start_and_cameras_are_still_served() -> None:
     clock = FakeClock(NOON)
     coverage = Coverage("sample", clock, refuses_s=3600, ready_without=True)
     clock.advance(seconds=3601)

@@ -45,7 +45,7 @@ async def test_a_body_without_an_end_is_refused_in_time():
     assert refused.value.status_code == 408
 
 
-async def test_once_a_body_is_whole_nothing_hurries_whoever_listens_for_the_end():
+async def test_the_body_timeout_does_not_apply_after_the_whole_body_has_arrived():
     gone = asyncio.Event()
     messages = iter([{"type": "http.request", "body": b"{}", "more_body": False}])
 

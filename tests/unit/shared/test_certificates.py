@@ -61,7 +61,7 @@ def refusal(text: str, *, trust: Trust | None = None, now: datetime = NOW) -> st
 
 
 @pytest.mark.clause("wall/keys")
-def test_a_certificate_of_the_root_holds_and_says_what_was_certified() -> None:
+def test_a_certificate_of_the_root_verifies_and_contains_its_fields() -> None:
     found = Trust(ROOT.roots).check(made(), "tokens", NOW)
     assert found == Certificate("tokens", PUBLIC, 7, NOW, NOW + timedelta(days=30))
     assert found.kid == hashlib.sha256(PUBLIC).hexdigest()[:32]
@@ -108,7 +108,7 @@ def test_a_text_of_another_form_is_refused(text: str) -> None:
         b'{"serial":NaN}',
     ],
 )
-def test_a_signed_body_that_is_not_canonical_is_refused(body: bytes) -> None:
+def test_a_signed_body_that_is_not_canonical_json_is_refused(body: bytes) -> None:
     assert "not" in refusal(signed(body))
     assert refusal(signed(body)) in {
         "the signed body is not canonical JSON",
@@ -142,7 +142,7 @@ def test_fields_of_another_form_are_refused_even_with_the_roots_signature(
 
 
 @pytest.mark.clause("wall/keys")
-def test_a_certificate_for_more_than_400_days_is_neither_made_nor_taken() -> None:
+def test_a_certificate_for_more_than_400_days_is_neither_issued_nor_accepted() -> None:
     long = NOW + timedelta(days=400, seconds=1)
     with pytest.raises(CertificateRefused, match="400 days at most"):
         made(not_after=long)
@@ -152,7 +152,7 @@ def test_a_certificate_for_more_than_400_days_is_neither_made_nor_taken() -> Non
 
 
 @pytest.mark.clause("wall/keys")
-def test_it_holds_from_its_first_second_until_before_its_last() -> None:
+def test_a_certificate_is_valid_from_its_start_until_before_its_end() -> None:
     trust, ends = Trust(ROOT.roots), NOW + timedelta(days=30)
     trust.check(made(), "tokens", NOW)
     trust.check(made(), "tokens", ends - timedelta(microseconds=1))
@@ -161,14 +161,14 @@ def test_it_holds_from_its_first_second_until_before_its_last() -> None:
 
 
 @pytest.mark.clause("wall/keys")
-def test_a_certificate_for_captures_does_not_sign_tokens() -> None:
+def test_a_certificate_for_captures_is_refused_for_tokens() -> None:
     text = made(usage="captures")
     assert refusal(text) == "the certificate is for captures, not for tokens"
     assert Trust(ROOT.roots).check(text, "captures", NOW).usage == "captures"
 
 
 @pytest.mark.clause("wall/keys")
-def test_a_revoked_certificate_is_refused_for_good_and_others_hold_on() -> None:
+def test_a_revoked_certificate_is_refused_and_others_stay_valid() -> None:
     trust = Trust(ROOT.roots)
     trust.learn_revocation(ROOT.revocation(made(), now=NOW))
     assert refusal(made(), trust=trust) == "certificate 7 is revoked"
@@ -185,7 +185,7 @@ def test_only_a_trusted_root_revokes() -> None:
 
 
 @pytest.mark.clause("wall/keys")
-def test_a_revocation_is_no_certificate_and_a_certificate_no_revocation() -> None:
+def test_a_revocation_is_not_accepted_as_a_certificate_or_the_reverse() -> None:
     revocation = ROOT.revocation(made(), now=NOW)
     assert refusal(revocation) == "no trusted root signed this"
     with pytest.raises(CertificateRefused, match="no trusted root"):
@@ -196,7 +196,7 @@ def test_a_revocation_is_no_certificate_and_a_certificate_no_revocation() -> Non
 
 
 @pytest.mark.clause("wall/keys")
-def test_two_roots_are_trusted_at_once_and_no_third() -> None:
+def test_at_most_two_roots_are_trusted() -> None:
     both = Roots.parse(f"{ROOT.public} {OTHER.public}")
     for root in (ROOT, OTHER):
         Trust(both).check(root.certificate(SEED, now=NOW), "tokens", NOW)
@@ -214,7 +214,7 @@ def test_settings_without_one_or_two_roots_are_refused(text: str) -> None:
 
 
 @pytest.mark.clause("wall/keys")
-def test_a_signature_holds_under_its_certificate_alone() -> None:
+def test_a_signature_verifies_only_under_its_own_certificate() -> None:
     signer, trust = ROOT.signer(now=NOW), Trust(ROOT.roots)
     signature = signer.sign(b"said")
     found = trust.verify(signer.text, "tokens", NOW, signature=signature, message=b"said")
@@ -230,7 +230,7 @@ def test_a_signature_holds_under_its_certificate_alone() -> None:
 
 
 @pytest.mark.clause("wall/keys")
-def test_a_signer_has_the_certificate_of_its_own_key_by_a_root_that_is_trusted() -> None:
+def test_a_signer_refuses_a_certificate_of_another_key_root_or_usage() -> None:
     for certificate, why in (
         (made(), "of another key"),
         (OTHER.certificate(bytes(32), now=NOW), "no trusted root"),
@@ -284,7 +284,7 @@ def test_the_commands_make_a_root_certify_and_revoke(
 
 
 @pytest.mark.clause("wall/keys")
-def test_a_root_is_not_written_over_and_no_key_is_certified_for_too_long(tmp_path: Any) -> None:
+def test_a_root_is_not_overwritten_and_no_key_is_certified_for_over_400_days(tmp_path: Any) -> None:
     root = tmp_path / "root.key"
     commands.run(["make-root", str(root)])
     before = root.read_text()

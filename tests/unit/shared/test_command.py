@@ -37,12 +37,12 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> SlowDatabase:
     return database
 
 
-def test_making_the_tables_waits_for_the_database(slow: SlowDatabase) -> None:
+def test_the_migrate_command_waits_for_the_database(slow: SlowDatabase) -> None:
     assert command.status_of(SPECS["audit"], {}, ["migrate"]) == 0
     assert slow.asked == 3
 
 
-def test_making_the_tables_gives_up_and_says_why(
+def test_the_migrate_command_ends_with_an_error_if_the_database_does_not_answer(
     slow: SlowDatabase, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("START_PATIENCE_S", "0")
@@ -81,7 +81,7 @@ def test_a_command_receives_its_arguments_and_its_status_is_the_exit_status(
 
 
 @pytest.mark.parametrize("status", [0, 1])
-def test_in_json_it_answers_one_object_with_the_same_status(
+def test_json_output_is_one_object_with_the_same_exit_status(
     status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["work", *WHO, "--json"]
@@ -89,7 +89,7 @@ def test_in_json_it_answers_one_object_with_the_same_status(
     assert json.loads(capsys.readouterr().out) == {"name": "Ada Min"}
 
 
-def test_in_json_what_went_wrong_is_an_object_too_and_apart_from_the_answer(
+def test_json_errors_are_one_object_on_stderr(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     torn = commands_with(BadPaper("the paper is torn"))
@@ -128,7 +128,7 @@ def test_a_missing_setting_is_named_without_values(capsys: pytest.CaptureFixture
     assert "secret" not in err
 
 
-def test_an_error_that_no_command_expects_is_not_hidden() -> None:
+def test_an_unexpected_error_of_a_command_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         command.status_of(SPECS["audit"], commands_with(ZeroDivisionError()), ["work", *WHO])
 
@@ -141,5 +141,5 @@ def test_a_wrong_call_ends_with_2_and_the_usage(
     assert "Usage: python -m services.audit" in capsys.readouterr().err
 
 
-def test_a_service_without_tables_has_nothing_to_migrate() -> None:
+def test_migrating_a_service_without_tables_is_refused() -> None:
     assert command.status_of(SPECS["recognition"], {}, ["migrate"]) == 2

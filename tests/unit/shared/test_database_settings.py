@@ -46,7 +46,7 @@ def refusal(**given: object) -> str:
         "postgresql:///x",
     ],
 )
-def test_a_database_on_this_machine_is_reached_as_before(url: str) -> None:
+def test_a_local_database_needs_no_tls(url: str) -> None:
     link = DatabaseSettings(database_url=url).database_link()
     assert link.arguments == {}
     assert make_url(link.dsn) == make_url(url)
@@ -63,7 +63,7 @@ def test_a_database_on_this_machine_is_reached_as_before(url: str) -> None:
         "postgresql://x:hunter2@/x?host=127.0.0.1:5432&host=db.example.org:5432",
     ],
 )
-def test_a_database_elsewhere_that_could_be_anybody_is_refused(url: str) -> None:
+def test_a_remote_database_without_verification_is_refused(url: str) -> None:
     fault = refusal(database_url=url)
     assert "DATABASE_CA_FILE" in fault
     assert "DATABASE_ALLOW_UNVERIFIED=true" in fault
@@ -71,7 +71,9 @@ def test_a_database_elsewhere_that_could_be_anybody_is_refused(url: str) -> None
 
 
 @pytest.mark.parametrize("said", ["", "?ssl=verify-full", "?sslmode=verify-full"])
-def test_with_a_signer_name_and_signer_are_checked_from_tls_1_2_on(ca: Path, said: str) -> None:
+def test_a_ca_file_enables_verification_of_name_and_signer_from_tls_1_2_on(
+    ca: Path, said: str
+) -> None:
     link = DatabaseSettings(database_url=f"{REMOTE}{said}", database_ca_file=ca).database_link()
     context = link.arguments["ssl"]
     assert isinstance(context, ssl.SSLContext)
@@ -83,7 +85,7 @@ def test_with_a_signer_name_and_signer_are_checked_from_tls_1_2_on(ca: Path, sai
 
 @pytest.mark.parametrize("name", ["ssl", "sslmode"])
 @pytest.mark.parametrize("mode", MODES)
-def test_either_name_of_the_mode_reaches_the_driver_and_leaves_the_address(
+def test_either_name_of_the_ssl_mode_is_passed_to_the_driver_and_removed_from_the_address(
     name: str, mode: str
 ) -> None:
     settings = DatabaseSettings(
@@ -96,7 +98,7 @@ def test_either_name_of_the_mode_reaches_the_driver_and_leaves_the_address(
 
 
 @pytest.mark.parametrize("mode", [m for m in MODES if m != "verify-full"])
-def test_a_signer_and_a_mode_that_would_not_check_it_are_refused(ca: Path, mode: str) -> None:
+def test_a_ca_file_with_an_unverified_ssl_mode_is_refused(ca: Path, mode: str) -> None:
     fault = refusal(database_url=f"{REMOTE}?ssl={mode}", database_ca_file=ca)
     assert f"DATABASE_URL has ssl={mode}, but DATABASE_CA_FILE" in fault
 
@@ -110,7 +112,9 @@ def test_a_signer_and_a_mode_that_would_not_check_it_are_refused(ca: Path, mode:
         ("postgresql://x:hunter2@db:hunter2/x", "DATABASE_URL must have the form postgresql://"),
     ],
 )
-def test_an_address_that_cannot_be_read_is_refused_and_not_shown(url: str, fault: str) -> None:
+def test_an_unreadable_database_address_is_refused_without_being_printed(
+    url: str, fault: str
+) -> None:
     assert fault in refusal(database_url=url)
 
 
@@ -119,7 +123,7 @@ def test_a_signer_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert "DATABASE_CA_FILE is not a readable file of certificates" in fault
 
 
-def test_no_password_is_shown_by_what_holds_the_address(ca: Path) -> None:
+def test_the_repr_of_a_database_link_contains_no_password(ca: Path) -> None:
     link = DatabaseSettings(database_url=REMOTE, database_ca_file=ca).database_link()
     assert "db.example.org" in f"{link!r}"
     assert "hunter2" not in f"{link!r} {link}"
@@ -132,11 +136,11 @@ OWNS = "postgresql://owns:hunter2@127.0.0.1/plateward"
 
 
 @pytest.mark.parametrize("given", [None, ""])
-def test_without_an_owner_one_role_does_both(given: str | None) -> None:
+def test_without_an_owner_url_there_is_no_owner_link(given: str | None) -> None:
     assert DatabaseSettings(database_owner_url=given).database_owner_link() is None
 
 
-def test_the_owner_is_reached_by_the_same_rules(ca: Path) -> None:
+def test_the_owner_url_has_the_same_tls_rules(ca: Path) -> None:
     remote = OWNS.replace("127.0.0.1", "db.example.org")
     owner = DatabaseSettings(
         database_url=WORKS, database_owner_url=remote, database_ca_file=ca
@@ -159,16 +163,16 @@ def test_the_owner_is_reached_by_the_same_rules(ca: Path) -> None:
         (WORKS, "hunter2", "DATABASE_OWNER_URL must have the form postgresql://"),
     ],
 )
-def test_an_owner_that_is_none_is_refused(works: str, owns: str, fault: str) -> None:
+def test_an_invalid_owner_url_is_refused(works: str, owns: str, fault: str) -> None:
     assert fault in refusal(database_url=works, database_owner_url=owns)
 
 
-def test_no_owners_password_is_shown_by_what_holds_the_address() -> None:
+def test_the_repr_of_an_owner_link_contains_no_password() -> None:
     settings = DatabaseSettings(database_url=WORKS, database_owner_url=OWNS)
     assert "hunter2" not in f"{settings.database_owner_link()!r}"
 
 
-def test_a_bare_address_is_linked_to_whoever_the_environments_owner_is(
+def test_a_link_to_an_address_has_the_role_of_the_environments_owner(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DATABASE_OWNER_URL", OWNS)

@@ -35,12 +35,12 @@ BODIES = {
 
 @pytest.mark.clause("468.5/schedule")
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_it_ends_when_a_sighting_that_it_tells_of_is_past_the_schedule(body: str) -> None:
+def test_a_dead_letter_ends_when_its_sighting_is_past_the_schedule(body: str) -> None:
     assert is_over(a_letter(body.format(PAST.isoformat())))
     assert not is_over(a_letter(body.format(NOW.isoformat())))
 
 
-def test_the_schedule_is_reached_to_the_second() -> None:
+def test_a_dead_letter_ends_exactly_at_the_schedule() -> None:
     body = BODIES["a read"]
     assert not is_over(a_letter(body.format(FRESH.isoformat())))
     assert is_over(a_letter(body.format(PAST.strftime("%Y-%m-%dT%H:%M:%SZ"))))
@@ -48,7 +48,7 @@ def test_the_schedule_is_reached_to_the_second() -> None:
 
 @pytest.mark.clause("468.5/schedule")
 @pytest.mark.parametrize("body", ["", "no JSON", '{"captured_at":"soon"}', '{"at":"2001-01-01"}'])
-def test_what_tells_of_no_time_ends_28_days_after_it_was_put_aside(body: str) -> None:
+def test_a_dead_letter_without_a_time_ends_28_days_after_it_was_stored(body: str) -> None:
     """It ends then although a late move behind others begins the topic's own retention anew."""
     aside = NOW - timedelta(days=28)
     assert is_over(a_letter(body, dead_at=aside - timedelta(seconds=1)))
@@ -56,5 +56,5 @@ def test_what_tells_of_no_time_ends_28_days_after_it_was_put_aside(body: str) ->
     assert is_over(a_letter(body, dead_at=None, appended_at=aside - timedelta(seconds=1)))
 
 
-def test_a_day_is_taken_for_its_beginning() -> None:
+def test_a_date_counts_as_the_beginning_of_its_day() -> None:
     assert captured_times(b'{"captured_on":"2026-05-01"}') == [datetime(2026, 5, 1, tzinfo=UTC)]

@@ -10,7 +10,7 @@ from shared.core.fields import Moment
 MOMENT = TypeAdapter(Moment)
 
 
-def test_a_time_with_a_zone_is_taken():
+def test_a_time_with_a_zone_is_accepted():
     assert MOMENT.validate_python("2026-06-01T05:00:00-07:00") == datetime(
         2026, 6, 1, 12, tzinfo=UTC
     )

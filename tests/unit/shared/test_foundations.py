@@ -38,7 +38,7 @@ def test_an_id_is_derived_the_same_each_time_and_is_a_valid_uuid():
         (7, 7),
     ],
 )
-def test_the_access_record_has_a_plate_in_the_form_by_which_the_log_is_asked(typed, recorded):
+def test_the_access_record_has_plates_in_the_form_of_log_searches(typed, recorded):
     assert _clean({"criteria": {"plate": typed}}) == {"criteria": {"plate": recorded}}
     assert _clean({"plates": [typed]}) == {"plates": [recorded]}
 
@@ -70,7 +70,7 @@ def test_text_that_postgres_cannot_store_is_made_storable():
 
 
 @pytest.mark.parametrize("filler", ["x" * 70_000, ["x" * 500] * 200, {"x" * 500: 1}])
-def test_a_body_too_long_to_keep_still_says_what_was_asked(filler):
+def test_a_body_too_long_to_store_is_recorded_with_its_plate_and_size(filler):
     named = {f"n{n}": filler for n in range(300 if isinstance(filler, dict) else 10)}
     body = json.dumps({**named, "area": filler, "plate": "7ABC123"}).encode()
     kept = _recorded_value(body, _parsed(body))
@@ -78,7 +78,7 @@ def test_a_body_too_long_to_keep_still_says_what_was_asked(filler):
     assert len(json.dumps(kept)) <= MAX_BODY_BYTES
 
 
-async def test_a_local_object_is_whole_or_absent(tmp_path):
+async def test_a_local_object_is_written_completely_or_not_at_all(tmp_path):
     store = LocalObjects(tmp_path / "objects")
     await store.put("captures/a/b.jpg", b"x" * 700_000)
     assert await store.get("captures/a/b.jpg") == b"x" * 700_000
@@ -91,7 +91,7 @@ async def test_a_local_object_is_whole_or_absent(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", "", "a b", "a\x00", "a//../b"])
-async def test_a_key_cannot_leave_the_store(tmp_path, key):
+async def test_a_key_outside_the_store_is_refused(tmp_path, key):
     store = LocalObjects(tmp_path / "objects")
     with pytest.raises(NotFound):
         await store.put(key, b"x")
@@ -99,12 +99,12 @@ async def test_a_key_cannot_leave_the_store(tmp_path, key):
         await store.get(key)
 
 
-def test_a_store_is_a_folder_or_s3():
+def test_a_store_address_is_a_file_or_s3_url():
     with pytest.raises(ValueError, match="file:// or s3://"):
         open_store("ftp://example.org/x")
 
 
-async def test_a_full_disk_shows_in_the_ping_before_a_frame_is_refused(tmp_path, monkeypatch):
+async def test_a_full_disk_fails_the_ping(tmp_path, monkeypatch):
     store = LocalObjects(tmp_path / "objects")
     await store.ping()
 
@@ -251,7 +251,7 @@ def test_a_permission_that_needs_a_purpose_anywhere_is_not_left_out(tmp_path, pe
 
 
 @pytest.mark.clause("468.4(a)/purpose-opens")
-def test_what_opens_what_is_as_the_policy_manual_has_it():
+def test_purpose_kinds_of_each_permission_match_the_policy_manual():
     purposes = load_policy(ROOT / "policy.toml").purposes
     everything = set(PURPOSES.split())
     inward = {"audit", "release", "system_maintenance"}
@@ -290,7 +290,7 @@ def test_every_permission_of_every_role_exists():
         (b"alpr.finding.raised.v1", None),
     ],
 )
-def test_what_does_not_decode_is_malformed(kind, value):
+def test_an_undecodable_message_raises_an_internal_fault(kind, value):
     message = Message("alpr.finding.raised", 0, 0, None, value, {"ce_type": kind})
     with pytest.raises(InternalFault):
         decode(message)

@@ -7,7 +7,7 @@ from shared.core.hmac_sha256 import HmacSha256
 
 @pytest.mark.parametrize("key", [b"", b"k", bytes(range(32)), b"\xff" * 64])
 @pytest.mark.parametrize("message", [b"", b"m", b"m" * 64, b"m" * 1000])
-def test_it_is_the_hmac_of_the_standard_library(key, message):
+def test_the_hmac_matches_the_standard_library(key, message):
     assert HmacSha256(key).hexdigest(message) == hmac.digest(key, message, "sha256").hex()
 
 

@@ -16,7 +16,7 @@ def moment_of(one):
     return datetime.fromtimestamp((one.int >> 80) / 1000, UTC)
 
 
-def test_ids_of_captures_sort_by_time_and_are_valid_uuids():
+def test_ids_with_a_time_sort_by_time_and_are_valid_uuids():
     moments = [NOON + n * MS for n in range(100)]
     shuffled = random.Random(1).sample(moments, len(moments))
     ids = sorted(IDS.derive_at(at, "7ABC123") for at in shuffled)
@@ -33,7 +33,7 @@ def test_the_moment_is_exact_to_the_millisecond_in_any_zone():
 
 
 @pytest.mark.clause("wall/keyed-ids")
-def test_all_other_bits_of_an_id_depend_on_the_secret_and_on_every_part():
+def test_the_other_bits_of_an_id_depend_on_the_secret_and_every_part():
     one = IDS.derive_at(NOON, "7ABC123")
     assert IDS.derive_at(NOON, "7ABC124") != one != IDS.derive("7ABC123")
     assert Deriver(b"two".ljust(32), "read", "cam").derive_at(NOON, "7ABC123") != one
@@ -59,7 +59,7 @@ def test_a_moment_before_1970_has_no_id():
         IDS.derive_at(datetime(1969, 12, 31, tzinfo=UTC), "x")
 
 
-def test_an_id_of_a_captures_read_begins_with_the_captures_moment():
+def test_the_id_of_a_captures_read_begins_with_the_captures_time():
     capture = IDS.derive_at(NOON, "frame")
     read = derive_with_time_of(capture, "read", capture, 0)
     assert moment_of(read) == NOON
@@ -68,7 +68,7 @@ def test_an_id_of_a_captures_read_begins_with_the_captures_moment():
     assert read.int & ((1 << 80) - 1) == derive_id("read", capture, 0).int & ((1 << 80) - 1)
 
 
-def test_a_digest_names_an_id_and_shows_no_moment():
+def test_a_digest_identifies_an_id_without_its_time():
     digests = {id_digest(IDS.derive_at(NOON, str(n))) for n in range(100)}
     assert len(digests) == 100
     assert len({digest.int >> 80 for digest in digests}) == 100

@@ -65,7 +65,7 @@ def refusal(**given: object) -> str:
     return "; ".join(str(fault["msg"]) for fault in refused.value.errors())
 
 
-def test_by_default_it_is_a_kafka_on_this_machine_without_tls() -> None:
+def test_the_default_is_a_local_kafka_without_tls() -> None:
     settings = WorkerSettings()
     assert settings.kafka_bootstrap == "127.0.0.1:9092"
     assert link(settings) == {"security_protocol": "PLAINTEXT"}
@@ -75,7 +75,7 @@ def test_by_default_it_is_a_kafka_on_this_machine_without_tls() -> None:
     "where", ["127.0.0.1:9092", "localhost:9092", "[::1]:9092", "127.0.0.1:1,127.8.8.8:2"]
 )
 @pytest.mark.parametrize("login", [{}, {"kafka_security_protocol": "SASL_PLAINTEXT", **LOGIN}])
-def test_a_link_within_this_machine_may_do_without_tls(where: str, login: dict[str, str]) -> None:
+def test_a_local_kafka_needs_no_tls(where: str, login: dict[str, str]) -> None:
     assert KafkaSettings(kafka_bootstrap=where, **login).kafka_by_tls is False
 
 
@@ -85,7 +85,7 @@ def test_a_link_within_this_machine_may_do_without_tls(where: str, login: dict[s
     ["kafka:9092", "10.0.0.7:9092", "127.0.0.1:9092,kafka:9092", "localhost.example.org:1", ""],
 )
 @pytest.mark.parametrize("login", [{}, {"kafka_security_protocol": "SASL_PLAINTEXT", **LOGIN}])
-def test_a_link_to_another_machine_is_refused_without_tls_unless_that_is_said(
+def test_a_plaintext_link_to_another_machine_is_refused_unless_allowed(
     where: str, login: dict[str, str]
 ) -> None:
     protocol = login.get("kafka_security_protocol", "PLAINTEXT")
@@ -125,7 +125,7 @@ def test_without_a_file_the_operating_systems_signers_are_trusted() -> None:
     assert settings.kafka_tls().verify_mode is ssl.CERT_REQUIRED
 
 
-def test_a_certificate_of_its_own_takes_the_place_of_a_password(files: Path) -> None:
+def test_a_client_certificate_replaces_a_password(files: Path) -> None:
     settings = KafkaSettings(
         **REMOTE,
         kafka_security_protocol="SSL",
@@ -136,7 +136,7 @@ def test_a_certificate_of_its_own_takes_the_place_of_a_password(files: Path) -> 
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"])
-def test_within_tls_the_mechanism_is_free(mechanism: str) -> None:
+def test_any_sasl_mechanism_is_allowed_over_tls(mechanism: str) -> None:
     settings = KafkaSettings(
         kafka_security_protocol="SASL_SSL",
         kafka_sasl_mechanism=mechanism,
@@ -154,7 +154,7 @@ def test_a_password_is_never_sent_in_the_clear(further: dict[str, object]) -> No
     assert "KAFKA_SASL_MECHANISM=PLAIN would send the password in the clear" in fault
 
 
-def test_the_password_may_come_out_of_a_file(files: Path) -> None:
+def test_the_password_may_be_read_from_a_file(files: Path) -> None:
     settings = KafkaSettings(
         kafka_security_protocol="SASL_SSL",
         kafka_sasl_username="plateward",
@@ -184,7 +184,7 @@ def test_the_password_may_come_out_of_a_file(files: Path) -> None:
         ),
     ],
 )
-def test_half_a_login_is_refused(
+def test_an_incomplete_login_is_refused(
     files: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], fault: str
 ) -> None:
     monkeypatch.chdir(files)
@@ -210,14 +210,14 @@ def test_half_a_login_is_refused(
         ),
     ],
 )
-def test_a_certificate_and_its_key_come_together(
+def test_a_certificate_without_its_key_or_the_reverse_is_refused(
     files: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], fault: str
 ) -> None:
     monkeypatch.chdir(files)
     assert fault in refusal(kafka_security_protocol="SSL", **given)
 
 
-def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_passphrase(files: Path) -> None:
+def test_an_encrypted_key_is_refused_without_a_prompt_for_its_passphrase(files: Path) -> None:
     key = load_pem_private_key((files / "client.key").read_bytes(), None)
     locked = files / "locked.key"
     locked.write_bytes(
@@ -238,7 +238,7 @@ def test_signers_that_cannot_be_read_are_refused(files: Path, name: str) -> None
 
 
 @pytest.mark.parametrize("name", [*OF_TLS, *OF_SASL])
-def test_a_setting_that_would_have_no_effect_is_refused_by_its_name(name: str) -> None:
+def test_a_setting_without_effect_is_refused_by_name(name: str) -> None:
     value = "SCRAM-SHA-512" if name == "kafka_sasl_mechanism" else "given"
     fault = refusal(**{name: value})
     assert f"KAFKA_SECURITY_PROTOCOL=PLAINTEXT does not use {name.upper()}" in fault
@@ -267,7 +267,7 @@ def test_every_setting_of_the_link_is_refused_where_it_would_have_no_effect() ->
         ("KAFKA_BOOTSTRAP", "kafka:http"),
     ],
 )
-def test_what_is_not_known_is_refused_by_its_name_and_not_shown(
+def test_an_unknown_setting_value_is_refused_by_name_and_not_printed(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -276,13 +276,13 @@ def test_what_is_not_known_is_refused_by_its_name_and_not_shown(
     assert value not in str(refused.value)
 
 
-def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*OF_TLS, *OF_SASL):
         monkeypatch.setenv(name.upper(), "")
     assert link(KafkaSettings()) == {"security_protocol": "PLAINTEXT"}
 
 
-def test_a_bare_address_is_linked_to_as_the_environment_says(
+def test_a_kafka_address_uses_the_login_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
@@ -294,7 +294,7 @@ def test_a_bare_address_is_linked_to_as_the_environment_says(
     assert Kafka.at(found) is found
 
 
-def test_a_tool_ends_with_what_does_not_fit(
+def test_a_command_with_invalid_kafka_settings_ends_with_the_fault(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP", "kafka.example.org:9092")
@@ -303,7 +303,7 @@ def test_a_tool_ends_with_what_does_not_fit(
     assert capsys.readouterr().err.startswith(fault)
 
 
-def test_no_password_is_shown_by_what_holds_it() -> None:
+def test_the_repr_of_settings_contains_no_password() -> None:
     settings = KafkaSettings(kafka_security_protocol="SASL_SSL", **LOGIN)
     shown = f"{settings!r} {settings} {Kafka.of(settings)!r}"
     assert "plateward" in shown
@@ -311,7 +311,7 @@ def test_no_password_is_shown_by_what_holds_it() -> None:
     assert PASSWORD not in settings.model_dump_json()
 
 
-def test_no_password_is_shown_when_it_is_refused() -> None:
+def test_a_refused_setting_prints_no_password() -> None:
     with pytest.raises(ValidationError) as refused:
         KafkaSettings(**LOGIN)
     assert "KAFKA_SASL_PASSWORD" in str(refused.value)

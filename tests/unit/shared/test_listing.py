@@ -61,7 +61,7 @@ async def pages(store, folder, limit, after=None):
         after = page[-1].key
 
 
-async def test_a_level_has_what_lies_directly_in_it_in_the_order_of_keys(store):
+async def test_a_level_lists_its_direct_folders_and_objects_in_key_order(store):
     level = await store.level("captures")
     assert level.folders == ["captures/cam-2", "captures/cam"]  # "-" is before "/"
     assert [one.key for one in level.objects] == ["captures/.of a crash.0123", "captures/b+b=ä.txt"]
@@ -77,12 +77,12 @@ async def test_pages_give_each_object_once_in_the_order_of_keys(store, limit):
     assert all(len(page) == limit for page in found[:-1])
 
 
-async def test_a_folder_is_not_one_whose_name_begins_alike(store):
+async def test_a_folder_does_not_include_folders_with_a_common_name_prefix(store):
     [found] = await pages(store, "captures/cam", 1000)
     assert found == sorted(key for key in KEYS if key.startswith("captures/cam/"))
 
 
-async def test_a_listing_goes_on_behind_any_key_whether_it_is_there_or_not(store):
+async def test_a_listing_continues_after_any_key_even_a_missing_one(store):
     day = "captures/cam/2025/01/10"
     assert await pages(store, day, 10, f"{day}/a.jpg") == [[f"{day}/b.jpg", f"{day}/c.jpg"]]
     assert await pages(store, day, 10, f"{day}/bb") == [[f"{day}/c.jpg"]]
@@ -95,13 +95,13 @@ async def test_a_listing_goes_on_behind_any_key_whether_it_is_there_or_not(store
     ]
 
 
-async def test_nothing_is_listed_where_nothing_is(store):
+async def test_an_empty_folder_lists_no_objects(store):
     assert await store.level("crops") == ([], [])
     assert await store.page("crops") == []
     assert await store.level("packages/1.zip") == ([], [])
 
 
-async def test_a_listing_tells_when_each_object_was_put(store):
+async def test_a_listing_contains_when_each_object_was_put(store):
     [one] = await store.page("packages")
     assert one.key == "packages/1.zip"
     assert one.put_at.tzinfo is not None
@@ -117,7 +117,7 @@ async def test_an_object_that_was_deleted_is_listed_no_more_and_put_again_it_is(
     assert found == ["captures/cam/2025/01/09/a.jpg"]
 
 
-async def test_what_a_crash_left_half_written_shows_and_can_be_deleted(tmp_path, monkeypatch):
+async def test_a_half_written_object_of_a_crash_is_listed_and_can_be_deleted(tmp_path, monkeypatch):
     store = LocalObjects(tmp_path / "objects")
 
     def killed(descriptor):
@@ -133,7 +133,7 @@ async def test_what_a_crash_left_half_written_shows_and_can_be_deleted(tmp_path,
     assert await store.page("captures") == []
 
 
-async def test_links_and_names_that_are_no_text_break_no_listing(tmp_path):
+async def test_symbolic_links_and_undecodable_names_break_no_listing(tmp_path):
     folder = tmp_path / "objects/captures"
     folder.mkdir(parents=True)
     (folder / "a.jpg").write_bytes(b"x")
@@ -166,7 +166,7 @@ async def test_a_store_that_cannot_list_says_so(tmp_path, monkeypatch):
         await store.page("captures")
 
 
-async def test_a_store_that_lists_out_of_order_is_not_believed(monkeypatch):
+async def test_a_store_that_lists_out_of_order_is_refused(monkeypatch):
     """A sweep that goes on behind the last key of a page would miss keys before it."""
     store = ObjectsInMemory()
     now = datetime.now(UTC)
@@ -179,7 +179,7 @@ async def test_a_store_that_lists_out_of_order_is_not_believed(monkeypatch):
         await store.page("a")
 
 
-async def test_many_keys_are_deleted_at_once_and_those_that_cannot_be_are_returned(store):
+async def test_many_keys_are_deleted_at_once_and_failures_are_returned(store):
     every = ["captures/cam/2025/01/10/a.jpg", "captures/cam/2025/01/10/b.jpg", "packages/none.zip"]
     assert await store.delete_all(every) == frozenset()
     assert [one.key for one in await store.page("captures/cam/2025/01/10")] == [
@@ -189,7 +189,7 @@ async def test_many_keys_are_deleted_at_once_and_those_that_cannot_be_are_return
 
 
 @pytest.mark.parametrize("store", ["folder", "obstore"], indirect=True)
-async def test_a_key_that_cannot_be_deleted_spares_no_other(store):
+async def test_a_key_that_cannot_be_deleted_does_not_prevent_others(store):
     good = [f"captures/cam/2025/01/10/{name}.jpg" for name in "abc"]
     assert await store.delete_all([good[0], "../outside", *good[1:]]) == {"../outside"}
     assert await store.page("captures/cam/2025/01/10") == []

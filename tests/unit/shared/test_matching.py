@@ -25,7 +25,7 @@ from tests.architecture.source import ROOT
 RECORDS_SQL = ROOT / "services/retention/migrations/versions/0001_records.py"
 
 
-def test_characters_of_a_class_fold_to_one_and_no_others_do():
+def test_only_characters_of_one_class_fold_to_the_same_character():
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     class_of = {c: members[0] for members in LOOKALIKE_CLASSES for c in members}
     for one, other in product(alphabet, repeat=2):
@@ -53,11 +53,11 @@ def test_the_classes_are_those_of_the_law_note():
         ("2222", "ZZZZ", [0, 1, 2, 3]),
     ],
 )
-def test_differences_are_told_by_position(read, listed, places):
+def test_differences_are_returned_by_position(read, listed, places):
     assert differences(read, listed) == [Difference(p, read[p], listed[p]) for p in places]
 
 
-def test_look_alikes_have_one_skeleton_and_others_have_not():
+def test_only_look_alikes_have_the_same_skeleton():
     folded = sum(len(members) - 1 for members in LOOKALIKE_CLASSES)
     for members in LOOKALIKE_CLASSES:
         assert {skeleton(character) for character in members} == {members[0]}
@@ -74,7 +74,7 @@ def test_the_skeleton_that_postgres_generates_is_that_of_the_table():
 
 
 @pytest.mark.parametrize("text", ["", "7\u00c4BC", "\ud800"])
-def test_text_that_is_no_plate_folds_to_no_plate(text):
+def test_text_that_is_not_a_plate_folds_to_no_plate(text):
     assert fold(text) in {b"", b"7?8C", b"?"}
 
 
@@ -88,7 +88,7 @@ def test_text_that_is_no_plate_folds_to_no_plate(text):
         ("7AB*", "8ABC", None),
     ],
 )
-def test_a_pattern_says_where_a_plate_differs_from_it(pattern, plate, differing):
+def test_a_pattern_match_returns_its_differences(pattern, plate, differing):
     found = CompiledPattern(uuid4(), pattern).match(plate, fold(plate))
     wanted = differing and tuple(Difference(*one) for one in differing)
     assert found == wanted
@@ -111,7 +111,7 @@ def test_two_patterns_have_a_plate_in_common(one, other, common):
     assert have_a_plate_in_common(other, one) is common
 
 
-def test_patterns_have_in_common_what_fits_both():
+def test_two_patterns_overlap_exactly_if_a_plate_matches_both():
     dice = random.Random(468)
 
     def regex(text):
@@ -124,7 +124,7 @@ def test_patterns_have_in_common_what_fits_both():
         assert have_a_plate_in_common(one, other) is both, (one, other)
 
 
-def test_matching_loads_nothing_of_a_server():
+def test_matching_loads_no_server_modules():
     """A vehicle's computer matches by these rules and has no Postgres, Kafka or HTTP."""
     code = (
         "import sys, shared.core.matching, shared.core.plate_index;"

@@ -13,7 +13,7 @@ KEYS = [(UUID(int=7), UUID), (4711, int), ("Main St, ◉ 3rd", str)]
 
 
 @pytest.mark.parametrize(("key", "kind"), KEYS)
-def test_what_a_page_gives_out_as_next_is_taken_as_after(key, kind):
+def test_the_next_cursor_of_a_page_is_accepted_as_after(key, kind):
     page = Page[int].of([1, 2], last=key)
     assert page.next.isascii()
     assert str(key) not in page.next
@@ -36,7 +36,7 @@ def test_what_a_page_gives_out_as_next_is_taken_as_after(key, kind):
         (cursor_of(UUID(int=7)), int),
     ],
 )
-def test_an_after_that_no_page_gave_out_is_refused_by_name(after, kind):
+def test_an_invalid_cursor_is_refused_with_its_field(after, kind):
     with pytest.raises(InvalidInput) as refused:
         key_of(after, kind)
     assert refused.value.field == "after"
@@ -52,7 +52,7 @@ def test_a_reason_may_have_lines():
     assert TypeAdapter(Reason).validate_python(" first\nsecond ") == "first\nsecond"
 
 
-def test_an_ori_has_one_form():
+def test_an_ori_is_normalised_or_refused():
     ori = TypeAdapter(OriText)
     assert ori.validate_python("ca0520100") == "CA0520100"
     for text in ("CA052010", "CA05201000", "0A0520100", "CA05201 0", "ßA052010", "CA0520100\n"):
@@ -60,7 +60,7 @@ def test_an_ori_has_one_form():
             ori.validate_python(text)
 
 
-def test_a_body_refuses_what_it_does_not_know():
+def test_a_request_body_refuses_unknown_fields():
     class Body(RequestBody):
         reason: Reason
 
@@ -68,7 +68,7 @@ def test_a_body_refuses_what_it_does_not_know():
         Body(reason="because", colour="red")
 
 
-def test_a_person_is_shown_as_the_log_names_people():
+def test_a_person_is_returned_with_the_fields_of_the_log():
     actor = Actor(person_id="p", name="N", title="T", agency_ori="CA0520100")
     assert PersonOut.of(actor).model_dump() == {
         "person_id": "p",

@@ -15,7 +15,7 @@ def test_the_policy_fits_beside_the_bucket_and_names_every_service_with_rights()
     assert {one["Effect"] for one in policy["Statement"]} == {"Allow"}
 
 
-def test_a_prefix_of_the_store_is_in_front_of_every_key_and_listing() -> None:
+def test_a_prefix_of_the_store_precedes_every_key_and_listing() -> None:
     policy = bucket_policy("b", lambda s: f"arn:{s}", below="alpr/")
     resources = [r for one in policy["Statement"] for r in one["Resource"]]
     assert {r for r in resources if r != "arn:aws:s3:::b"} == {
@@ -31,7 +31,7 @@ def test_a_prefix_of_the_store_is_in_front_of_every_key_and_listing() -> None:
     assert all(prefix.startswith("alpr/") for prefixes in listed for prefix in prefixes)
 
 
-def test_only_ingest_puts_captures_and_nobody_deletes_a_purge_list() -> None:
+def test_only_ingest_puts_captures_and_no_service_deletes_a_purge_list() -> None:
     assert [s for s, rights in RIGHTS.items() if "put" in rights.get("captures/", ())] == ["ingest"]
     assert not [s for s, rights in RIGHTS.items() if "delete" in rights.get("purges/", ())]
 
@@ -56,7 +56,7 @@ audit purges/ get
 
 
 @pytest.mark.clause("wall/objects")
-def test_the_table_of_rights_is_the_one_that_was_decided():
+def test_the_table_of_rights_is_as_decided():
     written = [
         f"{service} {prefix} {' '.join(sorted(verbs))}"
         for service, rights in RIGHTS.items()

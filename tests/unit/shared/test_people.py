@@ -69,7 +69,7 @@ def accepted(people: People, authority: TestAuthority, clock: FakeClock, **claim
     return True
 
 
-def test_a_key_that_the_issuer_signed_is_taken(people, issuer, authority, clock) -> None:
+def test_a_key_that_the_issuer_signed_is_accepted(people, issuer, authority, clock) -> None:
     assert not accepted(people, authority, clock)
     people.learn(issuer.key())
     assert accepted(people, authority, clock)
@@ -133,7 +133,7 @@ def test_a_revoked_issuer_loses_its_keys_and_makes_no_more(
     assert accepted(people, authority, clock)
 
 
-def test_the_end_of_a_key_only_moves_earlier(people, issuer, authority, clock) -> None:
+def test_the_end_of_a_key_can_only_move_earlier(people, issuer, authority, clock) -> None:
     late = issuer.key(number=1)
     people.learn(late)
     people.learn(issuer.key(number=2, not_after=clock.now() + timedelta(minutes=1)))
@@ -195,7 +195,7 @@ def test_accounts_are_current_for_five_seconds_after_a_tick(people, authority, c
 
 
 @pytest.mark.clause("wall/tick")
-def test_a_tick_that_comes_late_counts_from_when_it_was_made(people, authority, clock) -> None:
+def test_a_late_tick_counts_from_its_creation(people, authority, clock) -> None:
     late = authority.tick()
     clock.advance(seconds=6)
     people.learn(late)
@@ -203,7 +203,9 @@ def test_a_tick_that_comes_late_counts_from_when_it_was_made(people, authority, 
 
 
 @pytest.mark.clause("wall/tick")
-def test_a_withheld_separation_ends_currency_though_ticks_go_on(people, authority, clock) -> None:
+def test_a_withheld_separation_makes_accounts_not_current_despite_ticks(
+    people, authority, clock
+) -> None:
     account = uuid4()
     people.learn(authority.account(account, "active", clock.now()))
     people.learn(authority.tick())
@@ -232,9 +234,7 @@ def test_the_newest_state_of_each_account_is_enough_after_compaction(
 
 
 @pytest.mark.clause("wall/tick")
-def test_a_forged_tick_and_one_from_the_future_keep_nobody_current(
-    people, authority, clock
-) -> None:
+def test_a_forged_or_future_tick_does_not_keep_accounts_current(people, authority, clock) -> None:
     tick = authority.tick()
     with pytest.raises(CertificateRefused):
         people.learn(msgspec.structs.replace(tick, occurred_at=clock.now() + timedelta(seconds=3)))
@@ -261,7 +261,7 @@ def test_a_restored_database_is_refused_after_a_restart_too(people, clock) -> No
 
 
 @pytest.mark.clause("wall/tick")
-def test_a_tick_from_just_before_a_change_is_taken(people, authority, clock) -> None:
+def test_a_tick_from_just_before_a_change_is_accepted(people, authority, clock) -> None:
     people.learn(authority.account(uuid4(), "active", clock.now()))
     tick = authority.tick()
     people.learn(authority.account(uuid4(), "active", clock.now()))
@@ -280,12 +280,12 @@ def test_numbers_that_go_back_are_refused(people, authority, clock) -> None:
     assert not current(people, clock)
 
 
-def test_what_needs_current_accounts_is_all_but_identitys_own_and_cameras() -> None:
+def test_only_identitys_own_and_camera_permissions_need_no_current_accounts() -> None:
     free = {p for p in Permission if not p.needs_current_accounts}
     assert {p.value.split(":")[0] for p in free} == {"account", "training", "purpose", "device"}
 
 
-def test_the_signed_bytes_are_the_same_after_the_wire(authority, clock) -> None:
+def test_a_signature_verifies_after_serialisation(authority, clock) -> None:
     event = authority.account(uuid4(), "active", clock.now())
     again = msgspec.json.decode(msgspec.json.encode(event), type=AccountChanged)
     some_people(clock).learn(again)

@@ -13,7 +13,7 @@ def gauge(task: PeriodicTask) -> float:
     return FAILING.labels(task.name)._value.get()
 
 
-async def test_it_works_at_once_when_woken_and_after_a_failure() -> None:
+async def test_a_periodic_task_runs_at_once_when_woken_and_after_a_failure() -> None:
     turns = []
 
     async def work() -> None:
@@ -35,7 +35,7 @@ async def test_it_works_at_once_when_woken_and_after_a_failure() -> None:
     await task.stop()
 
 
-async def test_it_works_every_so_often_and_first_after_a_wait() -> None:
+async def test_a_periodic_task_first_runs_after_its_interval() -> None:
     turns = []
 
     async def work() -> None:
@@ -50,7 +50,7 @@ async def test_it_works_every_so_often_and_first_after_a_wait() -> None:
 
 
 @pytest.mark.parametrize("drain", [True, False])
-async def test_at_the_stop_a_turn_is_ended_where_that_is_asked_for_and_else_cut_off(
+async def test_stopping_a_task_waits_for_its_turn_only_if_it_drains(
     drain: bool,
 ) -> None:
     begun, go, ended = asyncio.Event(), asyncio.Event(), []
@@ -71,7 +71,7 @@ async def test_at_the_stop_a_turn_is_ended_where_that_is_asked_for_and_else_cut_
     assert len(ended) == drain, "and no further turn was begun"
 
 
-async def test_a_long_turn_that_works_again_says_so() -> None:
+async def test_a_long_turn_can_clear_its_failing_state() -> None:
     async def work() -> None:
         raise DependencyDown("away")
 

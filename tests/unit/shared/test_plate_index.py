@@ -45,7 +45,7 @@ def find(pattern, plate):
         ("7*AB*", "7XXAB", True),
     ],
 )
-def test_wildcards_mean_one_or_any_number(pattern, plate, matches):
+def test_wildcards_match_one_or_any_number_of_characters(pattern, plate, matches):
     assert find(pattern, plate) == ([()] if matches else [])
 
 
@@ -58,14 +58,14 @@ def test_wildcards_mean_one_or_any_number(pattern, plate, matches):
         ("*0?0", "XXOAO", [2, 4]),
     ],
 )
-def test_look_alikes_are_told_at_the_place_in_the_read(pattern, plate, places):
+def test_look_alikes_are_reported_at_their_position_in_the_read(pattern, plate, places):
     [differing] = find(pattern, plate)
     assert [d.position for d in differing] == places
     assert all(isinstance(d, Difference) and plate[d.position] == d.read for d in differing)
 
 
 @pytest.mark.clause("468.4(c)/partial-forward")
-def test_the_index_finds_what_trying_every_pattern_finds():
+def test_the_index_finds_the_same_as_trying_every_pattern():
     dice = random.Random(468)
     alphabet = "AB8C0OQ1I2"
     index, patterns = PatternIndex(), {}
@@ -102,7 +102,7 @@ def test_many_patterns_of_one_beginning_are_spread_over_further_places():
     assert [entry.int for entry, _ in index.find("7A468XY", fold("7A468XY"))] == [468]
 
 
-def test_a_pattern_added_twice_is_there_once_and_removed_is_gone():
+def test_a_pattern_added_twice_is_found_once_and_not_after_its_removal():
     index, entry_id = PatternIndex(), uuid4()
     index.add(entry_id, "7AB*")
     index.add(entry_id, "*ABC")

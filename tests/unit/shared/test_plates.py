@@ -23,7 +23,7 @@ from shared.core.plates import (
         ("O0OI1", "O0OI1"),
     ],
 )
-def test_a_plate_has_one_normal_form_and_no_character_becomes_another(text, plate):
+def test_a_plate_is_normalised_without_changing_characters(text, plate):
     assert normalise_plate(text) == plate
     assert PlatePattern.parse(text).text == plate
 
@@ -64,7 +64,7 @@ def test_another_letter_digit_or_notation_is_refused_and_never_rewritten(text):
         PlatePattern.parse(text)
 
 
-def test_of_all_of_unicode_only_the_alphabet_and_its_full_width_forms_are_letters_of_a_plate():
+def test_only_the_alphabet_digits_and_their_full_width_forms_are_plate_characters():
     kept = {}
     for code in range(sys.maxunicode + 1):
         try:
@@ -78,7 +78,7 @@ def test_of_all_of_unicode_only_the_alphabet_and_its_full_width_forms_are_letter
 
 
 @pytest.mark.parametrize("text", ["7AB?", "*", "7AB\uff0a", "7AB\uff1f"])
-def test_a_plate_with_unknown_characters_is_no_whole_plate(text):
+def test_a_plate_with_unknown_characters_is_not_a_whole_plate(text):
     with pytest.raises(ValueError, match="unknown"):
         normalise_plate(text)
 
@@ -94,7 +94,7 @@ def test_a_plate_with_unknown_characters_is_no_whole_plate(text):
         ("7???????????", "7???????????"),
     ],
 )
-def test_a_pattern_is_read_as_people_write_it(text, pattern):
+def test_a_pattern_is_parsed_from_common_spellings(text, pattern):
     parsed = PlatePattern.parse(text)
     assert parsed.text == pattern
     assert PlatePattern.parse(parsed.text) == parsed
@@ -109,12 +109,12 @@ def test_a_pattern_is_read_as_people_write_it(text, pattern):
         ("??", "at least one character"),
     ],
 )
-def test_a_pattern_of_more_than_twelve_or_nothing_known_is_refused(text, fault):
+def test_a_pattern_over_twelve_characters_or_without_a_known_one_is_refused(text, fault):
     with pytest.raises(ValueError, match=fault):
         PlatePattern.parse(text)
 
 
-def test_what_is_known_of_a_pattern_is_told():
+def test_a_pattern_reports_whether_it_is_exact_and_how_much_is_known():
     assert PlatePattern.parse("7ABC123").exact
     assert not PlatePattern.parse("7ABC123", lookalike=True).exact
     assert not PlatePattern.parse("7ABC12?").whole
@@ -125,11 +125,11 @@ def test_what_is_known_of_a_pattern_is_told():
     ("text", "enough"),
     [("7A*", True), ("*BC*", True), ("?7?A?", True), ("7*", False), ("*7*A*", False)],
 )
-def test_a_pattern_is_searchable_alone_with_two_known_characters_beside_each_other(text, enough):
+def test_a_pattern_is_searchable_only_with_two_adjacent_known_characters(text, enough):
     assert PlatePattern.parse(text).searchable is enough
 
 
-def test_an_engines_text_keeps_plate_characters_and_nothing_is_rewritten():
+def test_an_engines_text_keeps_only_plate_characters_without_rewriting():
     assert plate_characters(" 7ab\uff23-\N{LATIN SMALL LETTER SHARP S}\N{KELVIN SIGN}1") == "7ABC1"
 
 

@@ -24,7 +24,7 @@ def a_purge(before: datetime) -> RecordsPurged:
     )
 
 
-def test_a_purge_reaches_to_the_floor_and_no_further():
+def test_a_purge_may_not_go_beyond_the_floor():
     check_floor(a_purge(NOON - timedelta(days=60)), 60, NOON)
     with pytest.raises(InternalFault, match="the last 60 days"):
         check_floor(a_purge(NOON - timedelta(days=60) + timedelta(seconds=1)), 60, NOON)

@@ -61,7 +61,7 @@ async def test_a_reader_gets_what_was_written_in_order(objects):
     ]
 
 
-async def test_the_root_is_rfc_6962_over_the_lines_as_anybody_computes_it(objects):
+async def test_the_root_is_rfc_6962_over_the_sorted_lines(objects):
     named = await write(objects, held=[])
     lines = [
         line
@@ -77,7 +77,7 @@ async def test_the_root_is_rfc_6962_over_the_lines_as_anybody_computes_it(object
 
 
 @pytest.mark.clause("wall/purge-list")
-async def test_a_list_has_no_ids_because_an_id_begins_with_the_moment_of_capture(objects):
+async def test_a_list_contains_digests_instead_of_ids_with_capture_times(objects):
     read_id = Deriver(bytes(32), "read").derive_at(BEFORE, "7ABC123")
     await write(objects, purged=[Record.of("read", read_id)], held=[])
     moment = str(read_id)[:13].encode()
@@ -99,7 +99,7 @@ async def test_records_out_of_order_or_twice_are_not_written(objects):
     assert f"purges/{RUN}/manifest.json" not in objects.stored
 
 
-async def test_a_list_written_again_takes_the_place_of_the_first(objects):
+async def test_a_rewritten_list_replaces_the_first(objects):
     await write(objects, held=PURGED)
     named = await write(objects)
     assert await read(objects, named, "held") == HELD
@@ -122,7 +122,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("with_digest", [False, True], ids=["part alone", "part and manifest"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-async def test_a_changed_part_is_refused_before_a_record_of_it_is_returned(
+async def test_a_changed_part_is_refused_before_its_records_are_returned(
     objects, change, with_digest
 ):
     named = await write(objects)
@@ -145,7 +145,7 @@ async def test_a_changed_part_is_refused_before_a_record_of_it_is_returned(
     assert found == ([] if with_digest else PURGED[:4])
 
 
-async def test_a_manifest_that_tells_another_root_than_its_lines_have_is_found_out(objects):
+async def test_a_manifest_with_another_root_than_its_lines_is_detected(objects):
     """The writer of event and manifest can forge the root; only the lines prove it."""
     named = await write(objects)
     manifest = json.loads(objects.stored[named.key])
@@ -169,7 +169,7 @@ async def test_a_list_of_another_run_is_refused(objects):
         await ListReader(objects, UUID(int=5), named).manifest()
 
 
-async def test_a_store_that_is_away_is_waited_for_and_a_list_that_is_gone_is_not(objects):
+async def test_an_unavailable_store_is_retried_and_a_missing_list_is_not(objects):
     named = await write(objects)
     objects.down = True
     with pytest.raises(Unavailable):

@@ -14,11 +14,11 @@ def check(scope, **body):
     Purpose(RECORD, scope).check_scope(body)
 
 
-def test_without_a_scope_all_is_within_it():
+def test_an_empty_scope_contains_every_request():
     check({}, plate="*")
 
 
-def test_the_plate_of_the_scope_may_be_asked_in_any_spelling():
+def test_the_plate_of_the_scope_matches_in_any_spelling():
     check({"plate": "7ABC123"}, plate="7abc-123")
 
 
@@ -26,7 +26,7 @@ def test_the_plate_of_the_scope_may_be_asked_in_any_spelling():
 @pytest.mark.parametrize(
     "asked", ["8ABC123", "7ABC12?", "*", "7ABC123*", "7ABC123＊", "", None, 7, ["7ABC123"]]
 )
-def test_another_plate_or_a_wildcard_is_outside(asked):
+def test_another_plate_or_a_wildcard_is_outside_the_scope(asked):
     with pytest.raises(NotAuthorised, match="plate"):
         check({"plate": "7ABC123"}, plate=asked)
 
@@ -46,7 +46,7 @@ def test_a_window_within_the_scope_is_inside_across_time_zones():
         {"captured_from": "yesterday", "captured_to": "2026-05-01T12:00:00Z"},
     ],
 )
-def test_a_window_beyond_the_scope_or_not_given_is_outside(asked):
+def test_a_window_beyond_the_scope_or_missing_is_outside_it(asked):
     with pytest.raises(NotAuthorised, match="window"):
         check(WINDOW, **asked)
 
@@ -67,7 +67,7 @@ def contains(scope, criteria):
 
 
 @pytest.mark.clause("468.6(b)/contained")
-def test_a_purpose_contains_what_lies_within_each_of_its_limits():
+def test_a_purpose_contains_criteria_within_each_of_its_limits():
     contains({}, {"captured_from": WINDOW["captured_from"]})
     contains({"plate": None}, {"plate": "7*"})
     contains(WHOLE, WHOLE)
@@ -91,6 +91,6 @@ def test_a_purpose_contains_what_lies_within_each_of_its_limits():
         ({"moon": "full"}, WHOLE),
     ],
 )
-def test_what_goes_beyond_a_limit_or_names_none_is_not_contained(scope, criteria):
+def test_criteria_beyond_a_limit_or_without_one_are_not_contained(scope, criteria):
     with pytest.raises(NotAuthorised, match="outside the declared purpose"):
         contains(scope, criteria)

@@ -51,7 +51,7 @@ def as_consumed(kind: str, body: bytes) -> Message:
 
 
 @pytest.mark.parametrize("path", sorted((EXAMPLES / ReadRecordedV1.TOPIC / "1").glob("*.json")))
-def test_a_read_of_the_former_version_is_handled_with_all_that_it_said(path):
+def test_a_read_of_the_former_version_is_handled_with_all_its_fields(path):
     former = msgspec.json.decode(path.read_bytes(), type=ReadRecordedV1)
     event = decode_present(as_consumed("alpr.read.recorded.v1", path.read_bytes()))
     assert isinstance(event, ReadsRecorded)
@@ -60,7 +60,7 @@ def test_a_read_of_the_former_version_is_handled_with_all_that_it_said(path):
         assert getattr(read, name) == getattr(former, name), name
 
 
-def test_a_recognised_read_of_the_former_version_is_handled_with_all_that_it_said():
+def test_a_recognised_read_of_the_former_version_is_handled_with_all_its_fields():
     body = (EXAMPLES / ReadRecognisedV1.TOPIC / "1" / "full.json").read_bytes()
     former = msgspec.json.decode(body, type=ReadRecognisedV1)
     event = decode_present(as_consumed("alpr.read.recognised.v1", body))
@@ -72,21 +72,21 @@ def test_a_recognised_read_of_the_former_version_is_handled_with_all_that_it_sai
         assert getattr(read, name) == getattr(former, name), name
 
 
-def test_what_a_read_does_not_say_costs_no_byte():
+def test_absent_fields_of_a_read_are_not_encoded():
     one, two = (len(encode(an_event(count), "ingest").value) for count in (1, 2))
     [read] = msgspec.json.decode(encode(an_event(1), "ingest").value)["reads"]
     assert set(read) == {"read_id", "captured_at", "plate", "plate_as_read", "confidence", "late"}
     assert two - one < 180
 
 
-def test_a_record_says_how_many_reads_it_has_and_a_single_one_needs_no_word():
+def test_a_record_has_its_number_of_reads_in_a_header_unless_it_is_one():
     headers = dict(encode(an_event(3), "ingest").headers)
     assert (headers[COUNT], count_of(headers)) == (b"3", 3)
     assert COUNT not in dict(encode(an_event(1), "ingest").headers)
     assert [count_of({COUNT: said}) for said in (b"x", b"-5", b"0")] == [1, 1, 1]
 
 
-def test_an_event_too_large_for_a_record_goes_as_several_and_loses_no_read():
+def test_an_event_too_large_for_a_record_is_split_without_losing_reads():
     event = an_event(250, characters=[Character("8" * 4, 0.123)] * 16, model="m" * 128)
     records = encode_all([event], "ingest")
     assert len(records) > 1
@@ -98,7 +98,7 @@ def test_an_event_too_large_for_a_record_goes_as_several_and_loses_no_read():
         encode(event, "ingest")
 
 
-def test_a_part_of_a_record_is_what_its_reads_alone_would_have_been_published_as():
+def test_a_part_of_a_record_equals_an_event_of_those_reads_alone():
     event = an_event(5)
     sent = encode(event, "ingest")
     message = Message(sent.topic, 0, 7, sent.key, sent.value, dict(sent.headers))
@@ -116,7 +116,7 @@ def records(*counts: int) -> list[SimpleNamespace]:
     ]
 
 
-def test_turns_are_of_so_many_reads_and_none_is_left_out():
+def test_batches_are_limited_by_reads_and_omit_no_record():
     other = TopicPartition(ReadsRecorded.TOPIC, 1)
     polled = {READS: records(100, 100, 100, 250), other: records(1, 1, 400)}
     found = list(turns(polled, 250))

@@ -30,7 +30,7 @@ def allowance(seconds):
     return Allowance(5, 60, most_buckets=3, monotonic=seconds)
 
 
-def test_an_address_has_its_burst_and_then_what_comes_back(allowance, seconds):
+def test_an_address_has_a_burst_that_refills_over_time(allowance, seconds):
     assert [allowance.reserve(HERE) for _ in range(7)] == [True] * 5 + [False] * 2
     assert allowance.wait_s(HERE) == 1
     seconds.now_s += 2
@@ -39,14 +39,14 @@ def test_an_address_has_its_burst_and_then_what_comes_back(allowance, seconds):
     assert sum(allowance.reserve(HERE) for _ in range(20)) == 5
 
 
-def test_what_was_not_refused_costs_nothing(allowance):
+def test_an_allowance_that_is_given_back_is_not_used_up(allowance):
     for _ in range(50):
         assert allowance.reserve(HERE)
         allowance.give_back(HERE)
     assert sum(allowance.reserve(HERE) for _ in range(10)) == 5
 
 
-def test_the_wait_is_until_there_is_one_again(seconds):
+def test_the_wait_lasts_until_the_next_allowance(seconds):
     allowance = Allowance(1, 6, monotonic=seconds)
     assert allowance.reserve(HERE)
     assert allowance.wait_s(HERE) == 10
@@ -56,14 +56,14 @@ def test_the_wait_is_until_there_is_one_again(seconds):
     assert allowance.reserve(HERE)
 
 
-def test_addresses_and_routes_do_not_spend_from_each_other(allowance):
+def test_addresses_and_routes_have_separate_allowances(allowance):
     while allowance.reserve(HERE):
         pass
     assert allowance.reserve(LimitKey("192.0.2.2", GUARD))
     assert allowance.reserve(LimitKey("192.0.2.1", "/v1/sessions"))
 
 
-def test_memory_is_bounded_and_who_is_at_it_stays_remembered(allowance):
+def test_memory_is_bounded_and_an_active_address_is_not_evicted(allowance):
     while allowance.reserve(HERE):
         pass
     for number in range(10_000):
@@ -72,7 +72,7 @@ def test_memory_is_bounded_and_who_is_at_it_stays_remembered(allowance):
         assert len(allowance) <= 3
 
 
-def test_many_addresses_together_have_no_more_than_some(allowance):
+def test_many_addresses_share_an_overall_allowance(allowance):
     taken = sum(
         allowance.reserve(LimitKey(f"10.0.{n // 250}.{n % 250}", GUARD)) for n in range(5000)
     )
@@ -94,11 +94,11 @@ def test_many_addresses_together_have_no_more_than_some(allowance):
         ("1" * 100_000, ""),
     ],
 )
-def test_what_stands_for_an_address(host, place):
+def test_an_address_is_counted_by_its_network(host, place):
     assert network_of(host) == place
 
 
-def test_a_minute_is_told_once_it_has_ended():
+def test_a_minute_is_reported_once_it_has_ended():
     tally = RefusalTally()
     for second in (0, 1, 59, 60):
         tally.add(HERE, NOON + timedelta(seconds=second))
@@ -111,7 +111,7 @@ def test_a_minute_is_told_once_it_has_ended():
     assert len(tally) == 0
 
 
-def test_however_many_addresses_the_entries_are_few_and_their_sum_is_exact():
+def test_counts_of_many_addresses_are_few_entries_with_an_exact_sum():
     tally = RefusalTally(most_named=10, most_minutes=2)
     for number in range(6000):
         key = LimitKey(
@@ -127,7 +127,7 @@ def test_however_many_addresses_the_entries_are_few_and_their_sum_is_exact():
     assert counts == {"guard": 3000, "/v1/sessions": 3000}
 
 
-def test_what_could_not_be_told_is_told_again_as_it_was():
+def test_counts_that_could_not_be_published_are_returned_again_unchanged():
     tally = RefusalTally()
     tally.add(HERE, NOON)
     taken = tally.pop_before(NOON + timedelta(minutes=1))

@@ -28,7 +28,7 @@ def test_full_forms_are_subdivisions_or_countries_that_issue_their_plates_themse
         ("NSW", "AU-QLD", "AU-NSW", "NSW"),
     ],
 )
-def test_letters_are_a_subdivision_of_the_departments_country_if_there_is_one(
+def test_letters_are_read_as_a_subdivision_of_the_departments_country_if_it_exists(
     text, home, region, taken_from
 ):
     assert parse_region(text, home) == (region, taken_from)
@@ -37,6 +37,6 @@ def test_letters_are_a_subdivision_of_the_departments_country_if_there_is_one(
 @pytest.mark.parametrize(
     "text", ["", "ZZ", "ON", "California", "US", "U\N{LATIN SMALL LETTER SHARP S}"]
 )
-def test_what_is_no_region_is_refused_with_what_is_allowed(text):
+def test_an_invalid_region_is_refused_with_the_allowed_ones(text):
     with pytest.raises(ValueError, match=r"US-CA.*DE.*state of US"):
         parse_region(text, "US-CA")

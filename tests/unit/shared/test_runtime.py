@@ -64,7 +64,7 @@ class Store:
 
 
 @pytest.mark.parametrize("service", names(Kind.API))
-def test_readiness_waits_for_a_tick_of_identity_where_alpr_data_is_shown(service: str) -> None:
+def test_readiness_waits_for_a_tick_of_identity_in_services_with_alpr_data(service: str) -> None:
     runtime = ApiRuntime(SPECS[service], ApiSettings(), objects=FakeObjects(), policy=POLICY)
     [people] = [resource for resource in runtime.resources if resource.name == "keys and accounts"]
     assert ("identity" in people.pings()) is (service not in {"identity", "ingest"})
@@ -94,7 +94,7 @@ async def test_resources_start_in_order_and_stop_in_reverse() -> None:
     ]
 
 
-async def test_nothing_starts_after_a_store_that_does_not_answer_and_all_can_be_stopped() -> None:
+async def test_start_stops_at_a_store_that_does_not_answer_and_all_can_be_stopped() -> None:
     log: list[str] = []
     stores = [Store("first", log), Store("away", log, answers_at=2), Store("last", log)]
     with pytest.raises(Unavailable, match="does not answer"):
@@ -165,7 +165,7 @@ START = ["own starts", "prepare", "consume", "tasks", "serve"]
         ("finish", START, ["finish", "own stops"]),
     ],
 )
-async def test_a_service_stops_what_has_started_whichever_step_fails(
+async def test_a_service_stops_its_started_parts_whichever_step_fails(
     failing: str, started: list[str], stopped: list[str]
 ) -> None:
     log: list[str] = []
@@ -201,7 +201,7 @@ def test_a_start_waits_for_postgres_and_for_kafka_as_long_as_the_settings_say(
     }
 
 
-async def test_a_store_that_is_slow_at_the_start_is_waited_for(
+async def test_a_start_waits_for_a_slow_store(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
@@ -210,14 +210,14 @@ async def test_a_store_that_is_slow_at_the_start_is_waited_for(
     assert store.calls == 3
 
 
-async def test_patience_with_a_store_ends() -> None:
+async def test_a_start_fails_if_a_store_does_not_answer_in_time() -> None:
     store = Store("a store", [], answers_at=3)
     with pytest.raises(Unavailable, match="does not answer"):
         await start_all("test", [store])
     assert store.calls == 1
 
 
-async def test_a_failing_task_is_named_by_readyz_and_takes_no_request_away() -> None:
+async def test_a_failing_task_is_named_by_readyz_without_failing_readiness() -> None:
     runtime = a_runtime()
 
     async def well() -> None:
@@ -244,7 +244,9 @@ async def test_a_failing_task_is_named_by_readyz_and_takes_no_request_away() -> 
     assert 'alpr_task_failing{task="purger"} 1.0' in figures
 
 
-async def test_a_kafka_client_that_does_not_stop_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_kafka_client_that_does_not_stop_is_abandoned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(kafka, "STOPS_WITHIN_S", 0.05)
 
     class Stuck:

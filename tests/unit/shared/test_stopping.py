@@ -6,7 +6,7 @@ from shared.service.stopping import before_stop
 from shared.testing import eventually
 
 
-async def test_a_signal_closes_the_streams_and_reaches_the_server_too():
+async def test_a_signal_closes_the_streams_and_reaches_the_server():
     heard: list[str] = []
     before = signal.signal(signal.SIGTERM, lambda *_: heard.append("server"))
     server = signal.getsignal(signal.SIGTERM)

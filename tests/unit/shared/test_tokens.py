@@ -38,7 +38,7 @@ def holds(authority, clock, token, kind="access"):
     return verify(token, authority.people.keys, kind, clock.now())
 
 
-def test_a_token_holds_until_it_expires(authority, clock):
+def test_a_token_is_valid_until_it_expires(authority, clock):
     token = authority.access_token()
     assert holds(authority, clock, token)["name"] == "Officer Seven"
     clock.advance(minutes=9, seconds=59)
@@ -48,7 +48,7 @@ def test_a_token_holds_until_it_expires(authority, clock):
         holds(authority, clock, token)
 
 
-def test_a_token_from_the_future_does_not_hold(authority, clock):
+def test_a_token_from_the_future_is_refused(authority, clock):
     late = clock.now() + timedelta(minutes=5)
     token = authority.access_token(iat=late.timestamp())
     with pytest.raises(NotAuthenticated):
@@ -56,12 +56,12 @@ def test_a_token_from_the_future_does_not_hold(authority, clock):
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "RS256", "ES384", "", None])
-def test_no_other_algorithm_is_taken(authority, clock, algorithm):
+def test_a_token_with_another_algorithm_is_refused(authority, clock, algorithm):
     with pytest.raises(NotAuthenticated):
         holds(authority, clock, with_header(authority.access_token(), alg=algorithm))
 
 
-def test_the_public_key_is_no_hmac_secret(authority, clock):
+def test_a_token_signed_with_the_public_key_as_an_hmac_secret_is_refused(authority, clock):
     """The classic confusion: sign with HS256 and the public key as the secret."""
     _, body, _ = authority.access_token().split(".")
     jwk = authority.people.keys.find(authority.kid, clock.now())
@@ -83,7 +83,7 @@ def test_the_public_key_is_no_hmac_secret(authority, clock):
         {"b64": False},
     ],
 )
-def test_a_header_that_asks_for_more_is_refused(authority, clock, extra):
+def test_a_token_header_with_extra_fields_is_refused(authority, clock, extra):
     with pytest.raises(NotAuthenticated, match="header"):
         holds(authority, clock, with_header(authority.access_token(), **extra))
 
@@ -125,7 +125,7 @@ def test_a_purpose_token_is_no_access_token(authority, clock):
         holds(authority, clock, authority.access_token(), "purpose")
 
 
-def test_another_departments_key_does_not_count(clock):
+def test_a_key_of_another_department_is_refused(clock):
     ours, theirs = TestAuthority(clock), TestAuthority(clock)
     with pytest.raises(NotAuthenticated):
         holds(ours, clock, theirs.access_token())
@@ -144,7 +144,7 @@ def test_a_retired_key_no_longer_counts(authority, clock):
     "junk",
     ["", ".", "..", "a.b", "a.b.c.d", "é.b.c", "e30.e30.", "x" * 9000, "bnVsbA.e30.c", "W10.e30.c"],
 )
-def test_junk_is_refused_by_name(authority, clock, junk):
+def test_malformed_tokens_are_refused(authority, clock, junk):
     with pytest.raises(NotAuthenticated):
         holds(authority, clock, junk)
 
@@ -158,7 +158,7 @@ def test_junk_is_refused_by_name(authority, clock, junk):
         {"kty": "EC", "crv": "P-256", "x": "AA"},
     ],
 )
-def test_only_p256_keys_enter_the_ring(clock, jwk):
+def test_only_p256_keys_are_accepted(clock, jwk):
     with pytest.raises(ValueError, match="P-256"):
         KeyRing("plateward", {}).add("k", jwk, clock.now())
 

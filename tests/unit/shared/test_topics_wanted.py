@@ -26,7 +26,7 @@ def test_reads_have_24_partitions_and_4_on_a_single_broker() -> None:
         assert max(partitions.values()) == most
 
 
-def test_nothing_that_tells_of_a_sighting_lies_in_kafka_for_over_30_days() -> None:
+def test_no_topic_with_sightings_keeps_records_over_30_days() -> None:
     """A record goes with its segment, so it outlives its topic's retention by as long as one is filled."""
     tells_of_none = {CheckpointSigned.TOPIC, *(t.name for t in TOPICS.values() if t.replayed)}
     assert len(tells_of_none) < 10
@@ -38,7 +38,7 @@ def test_nothing_that_tells_of_a_sighting_lies_in_kafka_for_over_30_days() -> No
         assert kept_ms <= LONGEST_S * 1000 < 31 * 86_400_000, topic.name
 
 
-def test_the_brokers_clock_says_how_old_a_record_is() -> None:
+def test_records_have_the_timestamp_of_the_broker() -> None:
     """A producer's own time could keep a record for ever, or have it deleted unread."""
     for topic in wanted(3):
         assert topic.configs["message.timestamp.type"] == "LogAppendTime"

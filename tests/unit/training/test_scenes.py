@@ -43,7 +43,7 @@ def test_a_patch_depends_on_its_seed_alone(backgrounds):
 
 
 @pytest.mark.parametrize("size", [SIZE, (640, 384)])
-def test_every_target_lies_whole_and_clockwise_in_its_patch(backgrounds, size):
+def test_every_target_is_complete_and_clockwise_in_its_patch(backgrounds, size):
     targets = 0
     for seed in range(40):
         sample = compose(np.random.default_rng(seed), backgrounds, size)
@@ -87,7 +87,7 @@ def test_a_body_panel_never_covers_a_plate():
         assert (canvas.image[84:106, 134:186] == (1, 254, 3)).all()
 
 
-def test_corners_say_where_the_plate_was_laid():
+def test_the_corners_match_the_drawn_plate():
     image = np.zeros((192, 320, 3), np.uint8)
     corners = Pose.draw(np.random.default_rng(3), (160.0, 90.0), 120.0, ease=0.0).rectangle(
         1.0, 0.5
@@ -101,7 +101,7 @@ def test_corners_say_where_the_plate_was_laid():
     assert abs(np.count_nonzero(image[..., 0] > 127) - cv2.contourArea(corners)) < 120
 
 
-def test_a_plate_that_is_taken_off_leaves_its_surroundings_and_no_strokes():
+def test_painting_over_a_plate_leaves_its_surroundings_and_no_strokes():
     frame = street(np.random.default_rng(1), [(600, 400, 120, 30)])
     patch = paint_over(frame.pixels, (600, 400, 120, 30))
     clean = frame.pixels.copy()
@@ -113,7 +113,7 @@ def test_a_plate_that_is_taken_off_leaves_its_surroundings_and_no_strokes():
     assert np.array_equal(clean[:300], frame.pixels[:300])
 
 
-def test_real_frames_give_boxes_as_targets_and_ignore_what_nobody_marked():
+def test_real_frames_give_boxes_as_targets_and_ignore_unmarked_suspects():
     rng = np.random.default_rng(2)
     frame = street(rng, [(600, 400, 120, 30)], suspects=[(500, 380, 60, 20)])
     pool = PlatePool.render(render_simple, 4, seed=1)
@@ -134,7 +134,7 @@ def test_a_plateless_frame_keeps_no_plate_of_its_background():
     assert sorted(spread)[2] < 60
 
 
-def test_negatives_are_pictures_and_a_stamp_changes_the_frame():
+def test_negatives_are_valid_pictures_and_a_stamp_changes_the_frame():
     rng = np.random.default_rng(6)
     for _ in range(60):
         picture = draw_negative(rng)

@@ -53,16 +53,16 @@ def weight_of(region):
     return sum(style.weight for style in STYLES if style.region == region)
 
 
-def test_every_state_and_the_district_have_a_style_and_nothing_else_does():
+def test_exactly_the_states_and_the_district_have_a_style():
     assert {style.region for style in STYLES} == STATES | {"unknown"}
 
 
-def test_there_is_variety():
+def test_styles_and_serials_are_varied():
     assert len(STYLES) >= 130
     assert len({serial.pattern for style in STYLES for serial in style.serials}) >= 200
 
 
-def test_the_populous_states_are_met_most():
+def test_the_most_populous_states_occur_most_often():
     heaviest = sorted(STATES, key=weight_of, reverse=True)[:4]
     assert set(heaviest) == {"CA", "TX", "FL", "NY"}
     assert min(style.weight for style in STYLES) >= 0.3
@@ -82,14 +82,14 @@ def test_the_serials_of_a_style_can_be_issued(style):
 
 
 @pytest.mark.parametrize("style", STYLES, ids=named)
-def test_an_emblem_stands_in_a_serial_only_if_the_style_has_one(style):
+def test_a_serial_contains_an_emblem_only_if_the_style_has_one(style):
     assert style.emblem == "none" or style.emblem in EMBLEMS
     if any("*" in serial.pattern for serial in style.serials):
         assert style.emblem != "none"
 
 
 @pytest.mark.parametrize("style", STYLES, ids=named)
-def test_what_is_printed_on_a_style_fits(style):
+def test_the_printed_parts_of_a_style_are_valid(style):
     assert 1 <= len(style.background) <= 4
     assert set(style.sticker_places) <= {"tl", "tr", "bl", "br"}
     assert len(set(style.sticker_places)) == len(style.sticker_places)
@@ -101,13 +101,13 @@ def test_what_is_printed_on_a_style_fits(style):
 
 
 @pytest.mark.parametrize("style", STYLES, ids=named)
-def test_two_lines_stand_on_the_tall_plates_only(style):
+def test_only_tall_plates_have_two_lines(style):
     two_lines = {"/" in serial.pattern for serial in style.serials}
     assert two_lines == {style.aspect < 2}
 
 
 @pytest.mark.parametrize("style", PAINTED, ids=named)
-def test_a_motif_paints_alike_from_one_seed_and_otherwise_from_another(style):
+def test_a_motif_is_reproducible_by_seed(style):
     first, again, other = blank(), blank(), blank()
     for canvas, seed in ((first, 5), (again, 5), (other, 6)):
         style.motif(canvas, np.random.default_rng(seed))
@@ -145,7 +145,7 @@ def test_emblems_differ_from_each_other():
 
 
 @pytest.mark.parametrize("style", STYLES, ids=named)
-def test_a_serial_stands_out_from_what_is_behind_it(style):
+def test_a_serial_contrasts_with_its_background(style):
     for seed in range(6):
         left = round(WIDTH_PX * max(style.serial_left, 0.1))
         behind = painted(style, seed)[90:230, left:540].astype(int)
@@ -165,7 +165,7 @@ motif = [{ draw = "faint", motif = { draw = "sun", colour = "red" }, strength = 
 """
 
 
-def test_a_file_is_read_as_it_is_written():
+def test_a_style_file_is_parsed_as_written():
     [style] = parse(GOOD, "one.toml")
     assert [serial.weight for serial in style.serials] == [1, 2]
     assert (style.ink, style.background) == ((1, 2, 3), ((246, 246, 244), (9, 8, 7)))
@@ -185,7 +185,7 @@ def test_a_file_is_read_as_it_is_written():
         ('region = "CA"\n', ""),
     ],
 )
-def test_what_there_is_not_is_named_with_its_file(right, wrong):
+def test_an_unknown_value_is_refused_with_its_file_and_style(right, wrong):
     with pytest.raises(StyleFault, match=r"^one\.toml, style 1 "):
         parse(GOOD.replace(right, wrong), "one.toml")
 
