@@ -119,7 +119,7 @@ class Vehicle(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Details(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Optional details of a read: its characters with their probabilities, the plate's box in the frame, the vehicle."""
+    """Optional details of a read: characters with their probabilities, the plate's box in the frame, the vehicle."""
 
     characters: list[tuple[str, float | None]] = []
     box_px: tuple[int, int, int, int] | None = None  # x, y, width, height
