@@ -137,13 +137,13 @@ def vehicle(seen: Mapping[str, Any]) -> str:
     """Describe a vehicle as its camera did: "white Ford Transit, receding, lane 2, 48 km/h"."""
     what = " ".join(filter(None, (seen.get(name) for name in ("colour", "make", "model"))))
     lane, speed = seen.get("lane"), seen.get("speed_kmh")
-    parts = (
+    facts = (
         what,
         seen.get("direction"),
         None if lane is None else f"lane {lane}",
         None if speed is None else f"{speed:.0f} km/h",
     )
-    return ", ".join(filter(None, parts))
+    return ", ".join(filter(None, facts))
 
 
 def marked(text: str | None, differences: list[dict[str, Any]]) -> Markup:
