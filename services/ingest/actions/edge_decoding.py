@@ -71,7 +71,7 @@ class EdgeRead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lane: Annotated[int, Meta(ge=0, le=99)] | None = None
     """As the camera counts its lanes."""
 
-    sequence: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    sequence: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None
     """The camera's own count of its reads."""
 
 
