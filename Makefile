@@ -137,6 +137,10 @@ openapi: $(STAMP) ## Write the OpenAPI document of each service to docs/openapi
 problems: $(STAMP) ## Write docs/problems.md from the lists of problem codes
 	@$(PY) -m deploy.problems
 
+.PHONY: roles
+roles: $(STAMP) ## Write docs/roles.md from policy.toml
+	@$(PY) -m deploy.roles
+
 .PHONY: metrics
 metrics: $(STAMP) ## Write docs/metrics.md from the metrics that the code declares
 	@$(PY) -m deploy.metrics

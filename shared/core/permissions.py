@@ -1,5 +1,6 @@
 """All permissions, and the further conditions of each."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -40,6 +41,11 @@ class Permission(StrEnum):
     POLICY_ACKNOWLEDGE = "policy:acknowledge"
 
     @property
+    def words(self) -> str:
+        """What it lets a person do; completes the sentence "your role does not let you …"."""
+        return _WORDS[self]
+
+    @property
     def needs_training(self) -> bool:
         """It requires current training (468.4(d)): it operates the system or shows its data."""
         return self not in _WITHOUT_TRAINING
@@ -67,6 +73,41 @@ class Permission(StrEnum):
         """It only ends the access of an account or a device, and shows no ALPR data."""
         return self in _ENDS_ACCESS
 
+
+_WORDS: Mapping[Permission, str] = {
+    Permission.ACCOUNT_SELF: "use an account",
+    Permission.ACCOUNT_READ: "see people's accounts",
+    Permission.ACCOUNT_MANAGE: "manage people's accounts",
+    Permission.ACCOUNT_DELIVER: "hand invitations over",
+    Permission.TRAINING_RECORD: "record training",
+    Permission.PURPOSE_DECLARE: "declare a purpose",
+    Permission.DEVICE_READ: "see the cameras",
+    Permission.DEVICE_MANAGE: "manage the cameras",
+    Permission.HOTLIST_READ: "see the hot lists",
+    Permission.HOTLIST_MANAGE: "change the hot lists",
+    Permission.ALERT_RECEIVE: "receive alerts",
+    Permission.HIT_READ: "see hits",
+    Permission.HIT_VERIFY: "verify hits",
+    Permission.HIT_DISPOSE: "record what became of hits",
+    Permission.RECORD_SEARCH: "search the records",
+    Permission.RECORD_EXPORT: "save search results as a file",
+    Permission.IMAGE_READ: "see pictures",
+    Permission.HOLD_READ: "see the holds",
+    Permission.HOLD_MANAGE: "place, export or release holds",
+    Permission.PURGE_READ: "see the purges",
+    Permission.PURGE_PROPOSE: "propose a purge",
+    Permission.PURGE_AUTHORISE: "authorise a purge",
+    Permission.PURGE_EXECUTE: "carry out a purge",
+    Permission.AGENCY_MANAGE: "manage the agencies",
+    Permission.RELEASE_REQUEST: "request a release",
+    Permission.RELEASE_READ: "see the release requests",
+    Permission.RELEASE_REVIEW: "decide on release requests",
+    Permission.RELEASE_DOWNLOAD: "download a release",
+    Permission.AUDIT_READ: "see the audit log",
+    Permission.AUDIT_WORK: "draw, review or sign off audits",
+    Permission.DEADLETTER_MANAGE: "work on rejected events",
+    Permission.POLICY_ACKNOWLEDGE: "acknowledge a change of the policy",
+}
 
 _ENDS_ACCESS = frozenset(
     {Permission.ACCOUNT_SELF, Permission.ACCOUNT_MANAGE, Permission.DEVICE_MANAGE}

@@ -1,51 +1,15 @@
 """What a person may do now, and in words why not; the services decide about access (policy 468.3, 468.4(d))."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 
 from shared.core.permissions import Permission
-
-WORDS: Mapping[Permission, str] = {
-    Permission.ACCOUNT_SELF: "use an account",
-    Permission.ACCOUNT_READ: "see people's accounts",
-    Permission.ACCOUNT_MANAGE: "manage people's accounts",
-    Permission.ACCOUNT_DELIVER: "hand invitations over",
-    Permission.TRAINING_RECORD: "record training",
-    Permission.PURPOSE_DECLARE: "declare a purpose",
-    Permission.DEVICE_READ: "see the cameras",
-    Permission.DEVICE_MANAGE: "manage the cameras",
-    Permission.HOTLIST_READ: "see the hot lists",
-    Permission.HOTLIST_MANAGE: "change the hot lists",
-    Permission.ALERT_RECEIVE: "receive alerts",
-    Permission.HIT_READ: "see hits",
-    Permission.HIT_VERIFY: "verify hits",
-    Permission.HIT_DISPOSE: "record what became of hits",
-    Permission.RECORD_SEARCH: "search the records",
-    Permission.RECORD_EXPORT: "save search results as a file",
-    Permission.IMAGE_READ: "see pictures",
-    Permission.HOLD_READ: "see the holds",
-    Permission.HOLD_MANAGE: "place, export or release holds",
-    Permission.PURGE_READ: "see the purges",
-    Permission.PURGE_PROPOSE: "propose a purge",
-    Permission.PURGE_AUTHORISE: "authorise a purge",
-    Permission.PURGE_EXECUTE: "carry out a purge",
-    Permission.AGENCY_MANAGE: "manage the agencies",
-    Permission.RELEASE_REQUEST: "request a release",
-    Permission.RELEASE_READ: "see the release requests",
-    Permission.RELEASE_REVIEW: "decide on release requests",
-    Permission.RELEASE_DOWNLOAD: "download a release",
-    Permission.AUDIT_READ: "see the audit log",
-    Permission.AUDIT_WORK: "draw, review or sign off audits",
-    Permission.DEADLETTER_MANAGE: "work on rejected events",
-    Permission.POLICY_ACKNOWLEDGE: "acknowledge a change of the policy",
-}
-"""Completes the sentence "your role does not let you …"."""
 
 
 def not_in_role(permission: str) -> str:
     """Say that a person's role does not include a permission, and who can change that."""
     known = permission in set(Permission)
-    what = WORDS[Permission(permission)] if known else f"do this ({permission})"
+    what = Permission(permission).words if known else f"do this ({permission})"
     return f"your role does not let you {what}; the ALPR administrator assigns roles"
 
 
