@@ -141,6 +141,10 @@ problems: $(STAMP) ## Write docs/problems.md from the lists of problem codes
 roles: $(STAMP) ## Write docs/roles.md from policy.toml
 	@$(PY) -m deploy.roles
 
+.PHONY: screenshots
+screenshots: $(STAMP) ## Take the README's pictures of the console (needs Chromium)
+	@$(PY) -m tests.browser.screenshots
+
 .PHONY: metrics
 metrics: $(STAMP) ## Write docs/metrics.md from the metrics that the code declares
 	@$(PY) -m deploy.metrics

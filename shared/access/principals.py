@@ -86,7 +86,9 @@ def authenticate(
 def authorise(permission: Permission, principal: Principal, now: datetime) -> None:
     """Raise NotAuthorised unless a person holds `permission`, and the current training that it needs."""
     if permission.value not in principal.permissions:
-        raise NotAuthorised(Common.PERMISSION_MISSING, permission=permission)
+        raise NotAuthorised(
+            Common.PERMISSION_MISSING, doing=permission.words, permission=permission
+        )
     if not permission.needs_training:
         return
     if principal.trained_until is None:

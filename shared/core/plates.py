@@ -26,10 +26,11 @@ WILDCARDS = frozenset(ONE + MANY)
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """The characters of a plate in its normal form, in the order in which plates sort."""
 
-_OTHER_WILDCARDS = frozenset("_%#@")
-"""Wildcards of other systems' notations: dropping one would name another vehicle."""
+_STAND_INS = frozenset("_%#@$!|")
+"""Wildcards of other systems' notations, and symbols typed for a character ($ for S, ! and | for I or 1): dropping one
+would name another vehicle."""
 
-_ALLOWED = frozenset(CHARACTERS) | WILDCARDS | _OTHER_WILDCARDS
+_ALLOWED = frozenset(CHARACTERS) | WILDCARDS | _STAND_INS
 _ASCII: dict[int, str | None] = {
     code: chr(code).upper() if chr(code).upper() in _ALLOWED else None for code in range(128)
 }

@@ -65,7 +65,7 @@ class Common(ProblemCode):
     FIELD_NOT_ABOVE = InvalidInput, "{name} must be more than {bound}"
     FIELD_NOT_BELOW = InvalidInput, "{name} must be less than {bound}"
     FIELD_OUT_OF_RANGE = InvalidInput, "{name} is a number outside the range that can be stored"
-    FIELD_PATTERN_DIFFERS = InvalidInput, "{name} must match the pattern {pattern}"
+    FIELD_PATTERN_DIFFERS = InvalidInput, "{name} must be {form}", "pattern"
     FIELD_INVALID = InvalidInput, "{name} is not valid; the API document describes it", "rule"
 
     # Credentials
@@ -91,7 +91,11 @@ class Common(ProblemCode):
     )
 
     # Access
-    PERMISSION_MISSING = NotAuthorised, "this needs the permission {permission}"
+    PERMISSION_MISSING = (
+        NotAuthorised,
+        "your roles do not let you {doing}; the ALPR administrator assigns roles",
+        "permission",
+    )
     TRAINING_MISSING = (
         NotAuthorised,
         "department-approved training is not on record (policy 468.4(d))",
@@ -249,3 +253,19 @@ class ScopeLimit(Worded):
     DEVICES = "device_ids", "list of devices"
     WINDOW = "time_window", "time window"
     UNKNOWN = "unknown", "selection, which a limit unknown to this service narrows,"
+
+
+@unique
+class Form(Worded):
+    """The `form` of `field_pattern_differs`: what the field's text is."""
+
+    SIX_DIGITS = "six_digits", "six digits, e.g. 492039"
+    TOKEN = "token", "the whole token: 20 to 100 letters, digits, dashes and underscores"
+    EMAIL = "email", "an e-mail address, e.g. j.rivera@example.org"
+    STATE = "state", "a state in its full form, e.g. US-CA"
+    SHA256 = "sha256", "a SHA-256 in hexadecimal: 64 digits and letters a-f"
+    VISIBLE = "visible", "of visible ASCII characters, without blanks"
+    PRINTABLE = "printable", "one line of text without control characters"
+    WORD = "word", "of lower-case letters and underscores, e.g. alpr_administrator"
+    ORI = "ori", "an ORI: two letters and seven letters or digits, e.g. CA0520100"
+    DOCUMENTED = "documented", "as the API document describes it"

@@ -1,7 +1,8 @@
 """Converts the faults that FastAPI and Pydantic find in a request into our errors: our codes, our texts."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 
 from shared.core.errors import AlprError, ValueRefused
 from shared.core.json_position import not_json
-from shared.core.problem_codes import Common
+from shared.core.problem_codes import Common, Form
 
 Facts = Mapping[str, Any]
 """Pydantic's facts about a rule: its bounds and allowed values, never the refused value."""
@@ -39,6 +40,23 @@ JSON_TYPES = {
     "model_attributes_type": "object",
 }
 """The JSON type that a value must have, by Pydantic's rule."""
+
+FORMS: Mapping[str, Form] = {
+    r"^[0-9]{6}$": Form.SIX_DIGITS,
+    r"^[A-Za-z0-9_-]{20,100}$": Form.TOKEN,
+    r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$": Form.EMAIL,
+    r"^[A-Z]{2}-[A-Z0-9]{1,3}$": Form.STATE,
+    r"^[0-9a-f]{64}$": Form.SHA256,
+    r"^[0-9a-fA-F]{64}$": Form.SHA256,
+    r"^[!-~]+$": Form.VISIBLE,
+    r"^[^\x00-\x1f\x7f]*$": Form.PRINTABLE,
+    r"^[a-z_]+$": Form.WORD,
+    r"^[A-Za-z]{2}[A-Za-z0-9]{7}$": Form.ORI,
+}
+"""What a text is that matches a request model's pattern."""
+
+_MEMBER = re.compile(r"[A-Z]\w*(?:In|Query)$|[a-z-]+\[")
+"""A member of a union in the place of a fault: a request model, or a type such as `list[str]`."""
 
 _NOT_UUID = frozenset({"uuid_type", "uuid_parsing"})
 _NOT_DATE = frozenset(
@@ -76,7 +94,10 @@ RULES: Mapping[str, Rule] = {
         Common.FIELD_TOO_LONG, name=name, max_characters=facts["max_length"]
     ),
     "string_pattern_mismatch": lambda name, facts: ValueRefused(
-        Common.FIELD_PATTERN_DIFFERS, name=name, pattern=facts["pattern"]
+        Common.FIELD_PATTERN_DIFFERS,
+        name=name,
+        form=FORMS.get(facts["pattern"], Form.DOCUMENTED),
+        pattern=facts["pattern"],
     ),
     "too_short": lambda name, facts: ValueRefused(
         Common.FIELD_TOO_FEW, name=name, min_items=facts["min_length"]
@@ -111,7 +132,7 @@ def invalid_request(refused: RequestValidationError, route: object) -> AlprError
     if faults[0]["type"] == "json_invalid":
         return not_json(str(refused.body)[: faults[0]["loc"][1]])
     dependant = route.dependant if isinstance(route, APIRoute) else None
-    found = [_refusal(fault, dependant) for fault in faults]
+    found = [_refusal(fault, dependant) for fault in _closest(faults)]
     first = found[0]
     first.errors = [
         {"field": one.field, "code": one.code, "params": one.params, "fault": one.detail}
@@ -121,19 +142,43 @@ def invalid_request(refused: RequestValidationError, route: object) -> AlprError
 
 
 def _refusal(fault: Mapping[str, Any], dependant: Dependant | None) -> AlprError:
+    rule: str = fault["type"]
     place: Sequence[str | int] = fault["loc"]
-    field = ".".join(map(str, place))
-    name = ".".join(map(str, place[1:])) or field
+    members = set(_members(fault))
+    field = ".".join(str(one) for number, one in enumerate(place) if number not in members)
+    name = field.partition(".")[2] or field
     facts: Facts = fault.get("ctx", {})
     if isinstance(refused := facts.get("error"), ValueRefused):
         return refused.at(field)
-    rule: str = fault["type"]
     if rule == "extra_forbidden":
         allowed = [] if dependant is None else allowed_fields(dependant, place)
         return ValueRefused(Common.FIELD_UNKNOWN, name=name, allowed=allowed).at(field)
     if (make := RULES.get(rule)) is not None:
         return make(name, facts).at(field)
     return ValueRefused(Common.FIELD_INVALID, name=name, rule=rule).at(field)
+
+
+def _members(fault: Mapping[str, Any]) -> Iterator[int]:
+    """Yield where a fault's place names a member of a union, which the sender did not write."""
+    place: Sequence[str | int] = fault["loc"]
+    written = place[-1:] if fault["type"] == "extra_forbidden" else ()
+    for number, one in enumerate(place[: len(place) - len(written)]):
+        if number and isinstance(one, str) and _MEMBER.match(one):
+            yield number
+
+
+def _closest(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the faults of the member of each union that the value is closest to: the one with the fewest faults."""
+    counted: dict[tuple[str | int, ...], Counter[str | int]] = defaultdict(Counter)
+    for fault in faults:
+        for number in _members(fault):
+            counted[tuple(fault["loc"][:number])][fault["loc"][number]] += 1
+    closest = {where: min(found, key=lambda one: found[one]) for where, found in counted.items()}
+    return [
+        fault
+        for fault in faults
+        if all(closest[tuple(fault["loc"][:n])] == fault["loc"][n] for n in _members(fault))
+    ]
 
 
 def allowed_fields(dependant: Dependant, place: Sequence[str | int]) -> list[str]:

@@ -73,6 +73,17 @@ def as_sent(changes: dict[str, Any]) -> dict[str, Any]:
     return sent
 
 
-FOLDED = ("ß7A1", "\ufb017A", "\u01317A1", "7A\u017f1", "7A1\u2122", "\u212a7A1")
+FOLDED = (
+    "ß7A1",
+    "\ufb017A",
+    "\u01317A1",
+    "7A\u017f1",
+    "7A1\u2122",
+    "\u212a7A1",
+    "7A-1$",
+    "7A!1",
+    "7A|1",
+)
 """Texts that upper-casing or compatibility forms would turn into other letters: sharp s, the ligature fi, dotless i,
-long s, the trade mark, the kelvin sign. A plate that changes so is another vehicle's."""
+long s, the trade mark, the kelvin sign; and symbols typed for a letter or digit, which a plate would lose. A plate that
+changes so is another vehicle's."""

@@ -1,5 +1,6 @@
 """Problem documents: a program needs the code and the parameters only; every text is ours."""
 
+import json
 import string
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -15,9 +16,10 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from deploy import problems
-from deploy.openapi import app_of
+from deploy.openapi import FOLDER, app_of
 from services.registry import names
-from shared.http.validation import RULES, allowed_fields, invalid_request
+from shared.core.problem_codes import Form
+from shared.http.validation import FORMS, RULES, allowed_fields, invalid_request
 from shared.service.spec import Kind
 
 SENTENCES = {"fault", "detail", "message", "error", "text"}
@@ -60,6 +62,7 @@ class Sample(BaseModel):
 
     text: Annotated[str, Field(min_length=3, max_length=5)] = "abc"
     shaped: Annotated[str, Field(pattern="^[0-9]+$")] = "1"
+    code: Annotated[str, Field(pattern=r"^[0-9]{6}$")] = "123456"
     whole: Annotated[int, Field(ge=1, le=9)] = 1
     real: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.5
     flag: bool = True
@@ -77,7 +80,8 @@ WRONG: list[tuple[dict[str, Any], str, dict[str, Any], str]] = [
     ({"text": 1}, "field_type_wrong", {"expected": "string"}, "text must be of the type string"),
     ({"text": "a"}, "field_too_short", {"min_characters": 3}, "text must have 3 or more characters"),
     ({"text": "abcdef"}, "field_too_long", {"max_characters": 5}, "text must have 5 or fewer characters"),
-    ({"shaped": "x"}, "field_pattern_differs", {"pattern": "^[0-9]+$"}, "shaped must match the pattern ^[0-9]+$"),
+    ({"shaped": "x"}, "field_pattern_differs", {"form": Form.DOCUMENTED, "pattern": "^[0-9]+$"}, "shaped must be as the API document describes it"),
+    ({"code": "x"}, "field_pattern_differs", {"form": Form.SIX_DIGITS, "pattern": "^[0-9]{6}$"}, "code must be six digits, e.g. 492039"),
     ({"whole": "x"}, "field_type_wrong", {"expected": "integer"}, "whole must be of the type integer"),
     ({"whole": 1.5}, "field_type_wrong", {"expected": "integer"}, "whole must be of the type integer"),
     ({"whole": 0}, "field_too_low", {"least": 1}, "whole must be 1 or more"),
@@ -113,6 +117,65 @@ def test_each_rule_of_a_field_has_a_code_parameters_and_our_own_text(given, code
     assert (problem.detail, problem.field) == (text, f"body.{name}")
     assert problem.errors is not None
     assert problem.errors[0]["fault"] == text
+
+
+class CircleIn(BaseModel):
+    """A member of a union."""
+
+    model_config = ConfigDict(extra="forbid")
+    latitude: float
+    radius_m: float
+
+
+class BoxIn(BaseModel):
+    """Another member."""
+
+    model_config = ConfigDict(extra="forbid")
+    south: float
+    north: float
+    west: float
+
+
+class Choice(BaseModel):
+    """A request whose field may be one object or another."""
+
+    area: CircleIn | BoxIn | None = None
+
+
+@pytest.mark.parametrize(
+    ("area", "texts"),
+    [
+        ({"latitude": 1}, ["area.radius_m is required"]),
+        ({"south": 1, "north": 2}, ["area.west is required"]),
+        ({"south": "x", "north": 2, "west": 3}, ["area.south must be of the type number"]),
+        ({"latitude": 1, "radius_m": 2, "BoxIn": 3}, ["area.BoxIn is not a field of this request; allowed: "]),
+        (7, ["area must be of the type object"]),
+    ],
+)  # fmt: skip
+def test_a_fault_in_one_of_several_objects_is_that_of_the_closest_in_the_senders_words(area, texts):
+    with pytest.raises(ValidationError) as refused:
+        Choice.model_validate({"area": area})
+    faults = [{**one, "loc": ("body", *one["loc"])} for one in refused.value.errors()]
+    problem = invalid_request(RequestValidationError(faults), None)
+    assert [one["fault"] for one in problem.errors or ()] == texts
+    assert problem.field == "body." + texts[0].split(" ")[0]
+
+
+def patterns(schema: Any) -> Iterator[str]:
+    """Yield every pattern in a document."""
+    if isinstance(schema, dict):
+        if isinstance(found := schema.get("pattern"), str):
+            yield found
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for inner in schema:
+            yield from patterns(inner)
+
+
+def test_each_pattern_of_a_request_is_said_in_words():
+    documents = [json.loads(path.read_text()) for path in FOLDER.glob("*.json")]
+    found = {one for document in documents for one in patterns(document)}
+    assert found == FORMS.keys()
 
 
 OWN = frozenset({"extra_forbidden", "json_invalid", "value_error"})

@@ -54,7 +54,8 @@ class Code(ProblemCode):
     # Uploads
     SHEET_MEDIA_UNKNOWN = (
         UnsupportedMedia,
-        "upload a hot list as text/csv or application/octet-stream",
+        "upload a hot list as text/csv or application/octet-stream: the file itself is the body, not a form"
+        " (curl --data-binary @list.csv)",
     )
     SHEET_AS_OF_AHEAD = (
         InvalidInput,

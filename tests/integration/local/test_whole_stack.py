@@ -28,6 +28,7 @@ from shared.events import ReadsRecorded
 from shared.kafka.bus import KafkaBus
 from shared.kafka.topics import TOPICS
 from shared.testing import eventually
+from tests.e2e import documents
 
 EXAMPLES = ROOT / "shared" / "events" / "examples"
 IDLE_PASSES_PER_S = 1_600_000
@@ -153,6 +154,24 @@ async def trimmed(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -
 
 async def test_the_stack_trims_records_that_all_services_have_processed(stack: Running) -> None:
     await works(stack)
+
+
+async def test_the_quickstart_and_the_cameras_page_do_what_they_say(
+    stack: Running, folder: Path, tmp_path: Path
+) -> None:
+    """As written, in one shell, on a stack without people; nothing is set but the variables that they name."""
+    pages = [ROOT / "docs" / name for name in ("quickstart.md", "cameras.md")]
+    given = {
+        "HOST": stack.urls[""],
+        "DATA": str(folder),
+        "WORK": str(tmp_path / "work"),
+        "PATH": os.environ["PATH"],
+    }
+    (tmp_path / "printed").mkdir()
+    run = documents.run(
+        pages, folder=ROOT, scratch=tmp_path / "printed", environment=given, within_s=300
+    )
+    assert run > 30
 
 
 def pass_s() -> float:

@@ -207,7 +207,7 @@ REFUSED = [
     ({"plate": "7ABC123", "colour": "red"}, "body.colour"),
     (
         {"area": {"latitude": 39, "longitude": -122, "radius_m": 60_000}},
-        "body.area.CircleIn.radius_m",
+        "body.area.radius_m",
     ),
     ({"area": {"south": 40, "west": -122, "north": 39, "east": -121}}, "area"),
     ({"area": {"south": 30, "west": -122, "north": 39, "east": -121}}, "area"),

@@ -92,6 +92,7 @@ def test_an_entry_keeps_its_id_when_the_list_is_refreshed():
         ("7ABC123,other,CA,,9999-12-31T23:59:59-23:59", 5, "expires_at"),
         ("7ABC123,other,CA,,1899-12-31T00:00:00Z", 5, "expires_at"),
         ("7A\x00BC,other,CA,,", 1, "plate"),
+        ("7ABC-12$,other,CA,,", 1, "plate"),
         ("7?1,canvass,CA,,2026-06-02T00:00:00Z", 1, "plate"),
         ("7?12,canvass,CA,,", 5, "expires_at"),
         ("7?12,canvass,CA,,2026-12-01T00:00:00Z", 5, "expires_at"),

@@ -55,6 +55,10 @@ def test_a_plate_of_no_or_too_many_characters_is_refused(text):
         "7AB%",
         "7AB#1",
         "7AB@1",
+        "7ABC-12$",
+        "7AB!1",
+        "7AB|1",
+        "7AB\uff041",
     ],
 )
 def test_another_letter_digit_or_notation_is_refused_and_never_rewritten(text):
