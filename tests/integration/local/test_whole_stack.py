@@ -169,7 +169,7 @@ async def test_the_quickstart_and_the_cameras_page_do_what_they_say(
     }
     (tmp_path / "printed").mkdir()
     run = documents.run(
-        pages, folder=ROOT, scratch=tmp_path / "printed", environment=given, within_s=300
+        pages, folder=ROOT, scratch=tmp_path / "printed", environment=given, within_s=600
     )
     assert run > 30
 
