@@ -30,6 +30,7 @@ FOLDER = ROOT / "docs" / "screenshots"
 SCENES, SEED, EVERY_S = 12, 468, 0.5
 SIZE = {"width": 1100, "height": 760}
 MOST_BYTES = 150_000
+PATIENCE_MS = 120_000
 COARSE = 0xF8
 """The bits of each colour that are kept: a picture of a page is half as large so, and looks the same."""
 
@@ -39,7 +40,7 @@ class TooLarge(RuntimeError):
 
 
 async def main() -> int:
-    """Take all pictures. Raises: TooLarge, and the errors of the demonstration."""
+    """Save all pictures. Raises: TooLarge, and the errors of the demonstration."""
     FOLDER.mkdir(exist_ok=True)
     async with chromium() as browser:
         with tempfile.TemporaryDirectory(prefix="plateward-screenshots-") as name:
@@ -66,7 +67,7 @@ async def _alone(browser: Browser, up: Running) -> None:
         await page.goto(f"{console.address}/set-up")
         await page.get_by_label("Your name").fill("Ana Ramirez")
         await page.get_by_label("User name").fill("a.ramirez")
-        await _take(page, "set-up")
+        await _save(page, "set-up")
 
 
 async def _of_people(
@@ -100,11 +101,12 @@ async def _of_people(
                 console = await opened.enter_async_context(
                     await Console.of(browser, up.urls["console"])
                 )
+                console.context.set_default_timeout(PATIENCE_MS)
                 await (await console.sign_in(person)).close()
                 consoles[person.username] = console
             page = await _page(consoles[person.username])
             await show(consoles[person.username], page)
-            await _take(page, name)
+            await _save(page, name)
 
 
 async def _page(console: Console) -> Page:
@@ -113,7 +115,7 @@ async def _page(console: Console) -> Page:
     return page
 
 
-async def _take(page: Page, name: str) -> None:
+async def _save(page: Page, name: str) -> None:
     """Save what a page shows now as a small PNG. Raises: TooLarge."""
     shot = np.frombuffer(await page.screenshot(), np.uint8)
     picture = cv2.imdecode(shot, cv2.IMREAD_COLOR)
