@@ -100,7 +100,7 @@ async def seed(api: Api, folder: Path) -> Department:
     """Create the department on a stack whose data are in `folder`, by the steps that its people would use."""
     administrator = await _first_administrator(api, folder)
     await _account(administrator, TRAINER)
-    given = await deliver_invitation(_identity_settings(folder), username=TRAINER.username)
+    given = await deliver_invitation(identity_settings(folder), username=TRAINER.username)
     trainer = await _enrol(api, TRAINER, given.invitation_token)
     await _train(trainer, administrator)
     await administrator.must("release", "POST", "/v1/agencies", json=AGENCY)
@@ -143,12 +143,12 @@ async def _first_administrator(api: Api, folder: Path) -> Person:
     """Invite the first administrator, as `plateward bootstrap` does."""
     first = ADMINISTRATOR
     invited = await bootstrap(
-        _identity_settings(folder), username=first.username, name=first.name, title=first.title
+        identity_settings(folder), username=first.username, name=first.name, title=first.title
     )
     return await _enrol(api, first, invited.invitation_token)
 
 
-def _identity_settings(folder: Path) -> Settings:
+def identity_settings(folder: Path) -> Settings:
     """Return identity's settings for the data of a running stack. Raises: LocalError."""
     given = environment(folder, os.environ)
     named = {name: given.get(name.upper()) for name in Settings.model_fields}

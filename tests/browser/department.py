@@ -2,18 +2,26 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 from local.demo.camera import post
 from local.demo.client import Api, Person
-from local.demo.department import DEPARTMENT_ORI, Department, Role, join, seed
+from local.demo.department import AGENCY_ORI, DEPARTMENT_ORI, Department, Device, Role, join, seed
 from local.demo.listing import as_csv, put_in_force
 from local.demo.story import Frame
+from local.stack.data import environment
+from services.audit.domain.audits import Drawn
+from services.audit.store.audits import Audits
+from shared.core.types import Ori
+from shared.events import Actor
+from shared.postgres.database import Database
 from tests.e2e.frames import frame, plates
 
 SEEN, PASSED, *LISTED = plates(8)
@@ -47,11 +55,14 @@ class Town:
     """A department with the ids of its records, by the names that the console's routes give them."""
 
     people: dict[str, Person]
-    """One person of each role of the policy, and `untrained`, an officer without training on record."""
+    """One person of each role of the policy; `untrained`, an officer without training on record; and `lieutenant`, the
+    second administrator."""
 
     ids: dict[str, str]
     second_request: str
     """A request that awaits a decision, for the story that approves it."""
+
+    camera: Device
 
     def save(self, path: Path) -> None:
         """Write it for later runs on the same stack."""
@@ -60,7 +71,14 @@ class Town:
             for role, person in self.people.items()
         }
         path.write_text(
-            json.dumps({"people": people, "ids": self.ids, "second_request": self.second_request})
+            json.dumps(
+                {
+                    "people": people,
+                    "ids": self.ids,
+                    "second_request": self.second_request,
+                    "camera": asdict(self.camera),
+                }
+            )
         )
 
     @classmethod
@@ -68,7 +86,7 @@ class Town:
         """Read what an earlier run wrote; the people have no session at the API."""
         saved = json.loads(path.read_text())
         people = {role: Person(api, **of) for role, of in saved.pop("people").items()}
-        return cls(people, **saved)
+        return cls(people, camera=Device(**saved.pop("camera")), **saved)
 
 
 async def settle(api: Api, folder: Path) -> Town:
@@ -96,12 +114,17 @@ async def settle(api: Api, folder: Path) -> Town:
             "auditor": found.auditor,
             "agency_requester": found.outsider,
             "untrained": found.rookie,
+            "lieutenant": found.lieutenant,
         },
         ids={
             "hit_id": hit["hit_id"],
             "read_id": hit["read_id"],
             "list_id": list_id,
-            "version": "1",
+            "version": "2",
+            "device_id": found.devices[0].device_id,
+            "ori": AGENCY_ORI,
+            "audit_id": await _draw(folder, found.auditor),
+            "number": "1",
             "hold_id": hold_id,
             "export_id": export_id,
             "request_id": request_id,
@@ -109,6 +132,7 @@ async def settle(api: Api, folder: Path) -> Town:
             "seq": "1",
         },
         second_request=second,
+        camera=found.devices[0],
     )
 
 
@@ -125,6 +149,39 @@ async def _pass_by(api: Api, found: Department) -> None:
     }
     headers = {"Authorization": f"Bearer {other.credential}"}
     await api.must("ingest", "POST", "/v1/reads", json=[read], headers=headers)
+
+
+async def _draw(folder: Path, auditor: Person) -> str:
+    """Store a sampled audit, which an auditor draws only once a calendar month has ended; returns its id."""
+    purpose = await auditor.declare(kind="audit", **WHY)
+    asked = {"kind": "access.attempted", "limit": 3}
+    found = await _until(
+        lambda: auditor.must("audit", "POST", "/v1/entries/search", purpose=purpose, json=asked),
+        lambda page: len(page["items"]) == asked["limit"],
+    )
+    now = datetime.now(UTC)
+    drawn = Drawn(
+        audit_id=uuid4(),
+        period_seq=None,
+        occurred_from=now - timedelta(days=30),
+        occurred_to=now,
+        log_size=found["items"][0]["seq"] + 1,
+        root_hash=bytes(32),
+        seed=bytes(32),
+        population=300,
+        drawn_by=Actor(
+            person_id=auditor.account_id,
+            name=auditor.name,
+            title=auditor.title,
+            agency_ori=Ori(DEPARTMENT_ORI),
+        ),
+        drawn_at=now,
+    )
+    database = Database(environment(folder, os.environ, "audit")["DATABASE_URL"], "audit")
+    async with database.begin() as connection:
+        await Audits(connection).add(drawn, [entry["seq"] for entry in found["items"]])
+    await database.engine.dispose()
+    return str(drawn.audit_id)
 
 
 async def _hits(officer: Person) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The console's pages, found from its routes, so that a later page is tested by itself."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ FILES = frozenset(
     {
         "/livez",
         "/readyz",
+        "/favicon.ico",
         "/static/{name}",
         "/checkpoint",
         "/keys",
@@ -28,9 +30,6 @@ FILES = frozenset(
 )
 """Routes that answer with something else than a page."""
 
-LATER = frozenset({"/audit/samples/{audit_id}", "/audit/samples/{audit_id}/items/{number}"})
-"""Pages that a stack shows only once a calendar month has ended; tests/integration/console/test_audit.py opens them."""
-
 OPEN = frozenset({"/policy", "/sign-in", "/enrolment", "/set-up"})
 """Pages without a sign-in."""
 
@@ -40,8 +39,15 @@ EVERYONES = frozenset({"/", "/idle"})
 PERMISSIONS: Mapping[str, str] = {
     "/purpose": "purpose:declare",
     "/hits/{hit_id}": "hit:read",
+    "/hits/{hit_id}/picture": "hit:read",
+    "/reads/{read_id}/picture": "image:read",
     "/people": "account:read",
     "/people/{account_id}": "account:read",
+    "/people/{account_id}/roles": "account:manage",
+    "/people/{account_id}/lock": "account:manage",
+    "/people/{account_id}/separation": "account:manage",
+    "/cameras/new": "device:manage",
+    "/cameras/{device_id}/revocation": "device:manage",
     "/holds/new": "hold:manage",
     "/holds/new/{read_id}": "hold:manage",
     "/holds/{hold_id}/records": "hold:manage",
@@ -49,10 +55,35 @@ PERMISSIONS: Mapping[str, str] = {
     "/hotlists/{list_id}/new": "hotlist:manage",
     "/hotlists/{list_id}/upload": "hotlist:manage",
     "/hotlists/{list_id}/versions/{version}/set-aside": "hotlist:manage",
+    "/hotlists/{list_id}/versions/{version}/activation": "hotlist:manage",
 }
 """The permission of each page that needs another one than the page of the navigation above it."""
 
 NO_PERMISSION = ""
+
+SENDS: Mapping[str, str] = {
+    "/purpose": "purpose:declare",
+    "/search": "record:search",
+    "/hits/{hit_id}/verification": "hit:verify",
+    "/hits/{hit_id}/disposition": "hit:dispose",
+    "/releases/{request_id}/decision": "release:review",
+    "/audit/entries": "audit:read",
+    "/audit/samples": "audit:work",
+    "/audit/samples/{audit_id}/sign-off": "audit:work",
+    "/audit/samples/{audit_id}/items/{number}": "audit:work",
+    "/hotlists/{list_id}": "hotlist:read",
+}
+"""The permission that sending a form needs, where it is not that of all other forms below its page (SENDS_BELOW)."""
+
+SENDS_BELOW: Mapping[str, str] = {
+    "/holds": "hold:manage",
+    "/hotlists": "hotlist:manage",
+    "/invitations": "account:deliver",
+    "/people": "account:manage",
+    "/training": "training:record",
+    "/cameras": "device:manage",
+    "/agencies": "agency:manage",
+}
 
 
 @dataclass(frozen=True)
@@ -67,17 +98,49 @@ class PageOfConsole:
         return self.route.format_map(ids)
 
 
-def pages() -> list[PageOfConsole]:
-    """Return all pages of people who are signed in."""
-    gets = [
+def routes(method: str) -> list[str]:
+    """Return the templates of all routes of a method, in the order in which they are tried."""
+    return [
         context.path
         for context in iter_route_contexts(router.routes)
-        if "GET" in (getattr(context.route, "methods", None) or ())
+        if method in (getattr(context.route, "methods", None) or ())
     ]
+
+
+def needed_to_open(path: str) -> str:
+    """Return the permission that a link needs, "" if everyone may follow it. `path` has the ids of records."""
+    route = _route_of("GET", path)
+    return NO_PERMISSION if route in FILES | OPEN else _permission_of(route)
+
+
+def needed_to_send(path: str) -> str:
+    """Return the permission that a form needs, "" if everyone may send it. `path` has the ids of records."""
+    route = _route_of("POST", path)
+    if route in ("/sign-out", "/active"):
+        return NO_PERMISSION
+    if route in SENDS:
+        return SENDS[route]
+    [permission] = [
+        needed for root, needed in SENDS_BELOW.items() if f"{route}/".startswith(f"{root}/")
+    ]
+    return permission
+
+
+def _route_of(method: str, path: str) -> str:
+    """Return the route that answers a path."""
+    for route in routes(method):
+        if re.fullmatch(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(route)), path):
+            return route
+    raise AssertionError(f"no route answers {method} {path}")
+
+
+def pages() -> list[PageOfConsole]:
+    """Return all pages of people who are signed in."""
+    gets = routes("GET")
     assert gets, "found no routes: the walk is broken, not the console empty"
-    unknown = (FILES | LATER | OPEN | EVERYONES | set(PERMISSIONS)) - set(gets)
+    unknown = (FILES | OPEN | EVERYONES | set(PERMISSIONS)) - set(gets)
     assert not unknown, f"named here, but no routes: {sorted(unknown)}"
-    wanted = [path for path in gets if path not in FILES | LATER | OPEN]
+    wanted = [path for path in gets if path not in FILES | OPEN]
     return [PageOfConsole(path, _permission_of(path)) for path in wanted]
 
 

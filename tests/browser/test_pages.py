@@ -1,11 +1,19 @@
 """Each page as each role: opened, or refused in words; nothing fails in the browser."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from tests.browser.console import Complaints
-from tests.browser.pages import OPEN, pages
+from tests.browser.pages import OPEN, needed_to_open, needed_to_send, pages
 
 pytestmark = pytest.mark.browser
+
+OFFERED = """() => [
+    [...document.querySelectorAll("a[href^='/'], a[href^='http']")].map((link) => link.href),
+    [...document.querySelectorAll("form[method=post]")].map((form) => form.action),
+]"""
+"""The addresses of the links and of the forms on a page."""
 
 ROLES = ("officer", "dispatcher", "investigator", "alpr_administrator", "training_sergeant",
          "custodian", "auditor", "agency_requester")  # fmt: skip
@@ -35,8 +43,28 @@ async def test_a_role_opens_its_pages_and_is_refused_the_others(console_of, town
         if answer.status != 200 or complaints.found:
             faults.append(f"{path}: {answer.status} {complaints.found}")
         complaints.found.clear()
+        faults += [f"{path} offers {one}" for one in await refused(page, console, rights[role])]
     await page.close()
     assert not faults, "\n".join(faults)
+
+
+async def refused(page, console, held):
+    """Return the links and forms on an open page that would be refused to a person with these permissions."""
+    links, forms = await page.evaluate(OFFERED)
+    root = urlsplit(console.address)
+    own = [link for link in links if urlsplit(link).netloc == root.netloc]
+    needed = [(link, needed_to_open(path_below(link, root))) for link in own]
+    needed += [(form, needed_to_send(path_below(form, root))) for form in forms]
+    return [
+        f"{address}, which needs {permission}"
+        for address, permission in needed
+        if permission not in {"", *held}
+    ]
+
+
+def path_below(address, root):
+    """Return the path of an address below the console's."""
+    return urlsplit(address).path.removeprefix(root.path) or "/"
 
 
 @pytest.mark.smoke

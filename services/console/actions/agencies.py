@@ -6,12 +6,26 @@ from typing import Any
 from services.console.actions.person_client import PersonClient
 from services.console.domain.queries import required
 
+MANAGE = "agency:manage"
 KINDS = ("law_enforcement", "prosecutor", "federal", "other_public", "private")
 
 
 async def list_agencies(client: PersonClient) -> list[Any]:
     """Return all registered agencies by name. Raises: Refused, SignedOut, PurposeNeeded."""
     return await client.list_items("release", "/v1/agencies", purpose_for="release:read")
+
+
+async def read_agency(client: PersonClient, ori: str) -> Any:
+    """Return one registered agency. Raises: Refused, SignedOut, PurposeNeeded."""
+    return await client.request_json(
+        "release", "GET", f"/v1/agencies/{ori}", purpose_for="release:read"
+    )
+
+
+async def set_active(client: PersonClient, ori: str, *, active: bool) -> Any:
+    """Bar an agency, or admit it again. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, body = f"/v1/agencies/{ori}", {"active": active}
+    return await client.request_json("release", "PATCH", path, json=body, with_purpose=False)
 
 
 async def register(client: PersonClient, form: Mapping[str, str]) -> Any:

@@ -30,6 +30,23 @@ async def register(client: PersonClient, form: Mapping[str, str]) -> Any:
     return await client.request_json("ingest", "POST", "/v1/devices", json=body)
 
 
+async def read_camera(client: PersonClient, device_id: UUID) -> Any:
+    """Return one camera. Raises: Refused, SignedOut, PurposeNeeded."""
+    return await client.request_json("ingest", "GET", f"/v1/devices/{device_id}")
+
+
+async def revoke(client: PersonClient, device_id: UUID, form: Mapping[str, str]) -> Any:
+    """Refuse all requests of a camera from now on. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, body = f"/v1/devices/{device_id}/revocation", required(form, "reason")
+    return await client.request_json("ingest", "POST", path, json=body)
+
+
+async def reinstate(client: PersonClient, device_id: UUID, form: Mapping[str, str]) -> Any:
+    """Reinstate a revoked camera with a new credential. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, body = f"/v1/devices/{device_id}/reinstatement", required(form, "reason")
+    return await client.request_json("ingest", "POST", path, json=body)
+
+
 async def renew_credential(client: PersonClient, device_id: UUID) -> Any:
     """Give a camera a new credential; the former one ends at once. Raises: Refused, SignedOut, PurposeNeeded."""
     path = f"/v1/devices/{device_id}/credential"

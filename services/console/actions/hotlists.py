@@ -65,6 +65,12 @@ async def list_versions(client: PersonClient, list_id: UUID, after: str) -> Any:
     return await client.request_json("hotlist", "GET", path, params=query, with_purpose=False)
 
 
+async def read_changes(client: PersonClient, list_id: UUID, version: int) -> Any:
+    """Return what activating a version would change. Raises: Refused, SignedOut, PurposeNeeded."""
+    path = f"/v1/lists/{list_id}/versions/{version}/changes"
+    return await client.request_json("hotlist", "GET", path, purpose_for=MANAGE)
+
+
 async def activate(client: PersonClient, list_id: UUID, version: int) -> Any:
     """Activate a version. Raises: Refused, SignedOut, PurposeNeeded."""
     path = f"/v1/lists/{list_id}/versions/{version}/activation"

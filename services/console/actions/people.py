@@ -10,6 +10,13 @@ from services.console.domain.queries import ON_A_PAGE, page_query, required
 
 MANAGE = "account:manage"
 LIFTS = 10
+ACTS = {
+    "lock": "lock",
+    "unlock": "lock/release",
+    "reinstatement": "reinstatement",
+    "separation": "separation",
+}
+"""Identity's route for each change of an account's state."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,33 @@ async def approve(client: PersonClient, account_id: UUID) -> Any:
     """Invite a person anew, as another administrator proposed. Raises: Refused, SignedOut, PurposeNeeded."""
     path = f"/v1/accounts/{account_id}/invitation/approval"
     return await client.request_json("identity", "POST", path)
+
+
+async def read_account(client: PersonClient, account_id: UUID) -> Any:
+    """Return one person's account. Raises: Refused, SignedOut, PurposeNeeded."""
+    return await client.request_json("identity", "GET", f"/v1/accounts/{account_id}")
+
+
+async def assign_roles(client: PersonClient, account_id: UUID, form: Mapping[str, str]) -> Any:
+    """Replace a person's roles with the ticked ones. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, body = f"/v1/accounts/{account_id}/roles", required(form, "reason")
+    body["roles"] = ticked(form, "role_")
+    return await client.request_json("identity", "PUT", path, json=body)
+
+
+async def assign_sources(client: PersonClient, account_id: UUID, form: Mapping[str, str]) -> Any:
+    """Replace the sources that a person is entitled to with the ticked ones. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, body = f"/v1/accounts/{account_id}/sources", required(form, "reason")
+    body["sources"] = ticked(form, "source_")
+    return await client.request_json("identity", "PUT", path, json=body)
+
+
+async def change_state(
+    client: PersonClient, account_id: UUID, act: str, form: Mapping[str, str]
+) -> Any:
+    """Lock, unlock, bring back or separate an account, by the key of ACTS. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, body = f"/v1/accounts/{account_id}/{ACTS[act]}", required(form, "reason")
+    return await client.request_json("identity", "POST", path, json=body)
 
 
 async def lift_limit(client: PersonClient, account_id: UUID, form: Mapping[str, str]) -> Any:

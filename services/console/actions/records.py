@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from services.console.actions.person_client import PersonClient
 from services.console.domain.queries import record_search_of
 
 SEARCH = "record:search"
+
+
+async def read(client: PersonClient, read_id: UUID) -> Any:
+    """Return one read. Raises: Refused, SignedOut, PurposeNeeded."""
+    return await client.request_json("retention", "GET", f"/v1/reads/{read_id}")
 
 
 async def search(client: PersonClient, form: Mapping[str, str]) -> Any:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.console.api import (
+    accounts,
     agencies,
     alerts,
     audit,
@@ -40,6 +41,7 @@ for part in (
     hotlists,
     invitations,
     people,
+    accounts,
     training,
     cameras,
     agencies,

@@ -100,7 +100,10 @@ def origin_of(request: Request) -> str:
 
 
 class Pages:
-    """Middleware that adds the security headers and the handler's cookies to each response."""
+    """Middleware that adds the security headers and the handler's cookies to each response, and answers HEAD.
+
+    HEAD is answered as GET without the content (RFC 9110, 9.3.2).
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -114,7 +117,11 @@ class Pages:
         scope.setdefault("state", {})["jar"] = jar
         secure, path = scope["scheme"] == "https", f"{scope.get('root_path', '')}/"
 
+        is_head = scope["method"] == "HEAD"
+
         async def answer(message: Message) -> None:
+            if is_head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             if message["type"] == "http.response.start":
                 fields = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
@@ -123,4 +130,5 @@ class Pages:
                     fields.append("Set-Cookie", line)
             await send(message)
 
-        await self._app(scope, receive, answer)
+        asked = {**scope, "method": "GET"} if is_head else scope
+        await self._app(asked, receive, answer)

@@ -1,5 +1,6 @@
 """Cameras: listed with their last sign of life, registered, and given credentials, each shown once."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from services.console.actions.errors import Refused
 from services.console.api.browser import origin_of
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
+from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working, allowed
 
 router = APIRouter(prefix="/cameras")
@@ -64,6 +66,32 @@ async def renew_credential(
     return _credential_page(request, visit, issued)
 
 
+@router.get("/{device_id}/revocation", dependencies=[allowed(cameras.MANAGE)])
+async def show_revocation(request: Request, device_id: UUID, visit: Working) -> Response:
+    """Show what revoking a camera does, or reinstating a revoked one, and the form for it."""
+    return await _revocation_page(request, visit, device_id, {})
+
+
+@router.post("/{device_id}/revocation")
+async def revoke_camera(request: Request, device_id: UUID, form: Form, visit: Working) -> Response:
+    """Refuse all requests of a camera from now on."""
+    answer = await form_action(cameras.revoke(visit, device_id, form))
+    if isinstance(answer, Refused):
+        return await _revocation_page(request, visit, device_id, form, answer)
+    return to(request, "/cameras")
+
+
+@router.post("/{device_id}/reinstatement")
+async def reinstate_camera(
+    request: Request, device_id: UUID, form: Form, visit: Working
+) -> Response:
+    """Reinstate a revoked camera, and show its new credential, once."""
+    issued = await form_action(cameras.reinstate(visit, device_id, form))
+    if isinstance(issued, Refused):
+        return await _revocation_page(request, visit, device_id, form, issued)
+    return _credential_page(request, visit, issued)
+
+
 def captures_url(request: Request, ingest: str) -> str:
     """Return the address to which cameras post frames, as the machine of the browser reaches it.
 
@@ -85,6 +113,20 @@ def _credential_page(request: Request, visit: Visit, issued: Any) -> Response:
         camera=issued["device"],
         credential=issued["credential"],
         url=url,
+    )
+
+
+async def _revocation_page(
+    request: Request,
+    visit: Visit,
+    device_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+) -> Response:
+    camera = await cameras.read_camera(visit, device_id)
+    status = problem.status if problem else HTTPStatus.OK
+    return page(
+        request, "camera_revocation.html", visit, status, camera=camera, form=form, problem=problem
     )
 
 

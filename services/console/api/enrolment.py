@@ -61,7 +61,7 @@ async def finish_enrolment(request: Request, form: Form) -> Response:
     except Refused as exc:
         return _factor_page(request, factor, exc)
     notice = "The account is active. Sign in with the next code that the authenticator shows."
-    return page(request, "sign_in.html", notice=notice, username=factor.username)
+    return page(request, "sign_in.html", notice=notice, username=factor.username, back="")
 
 
 def _factor_page(

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from services.console.actions.errors import PurposeNeeded, Refused, SignedOut
 from services.console.api.browser import HEADERS, drop_cookies
 from services.console.api.pages import page, purpose_path
-from services.console.api.visit import visitor
+from services.console.api.visit import page_left, visitor
 from shared.http.handlers import add_handler
 from shared.http.validation import invalid_request
 
@@ -33,9 +33,10 @@ async def _refused(request: Request, exc: Refused) -> Response:
 
 
 async def _signed_out(request: Request, exc: SignedOut) -> Response:
-    """Show the sign-in page; a picture or a stream gets the status."""
+    """Show the sign-in page, which leads back to where the person was; a picture or a stream gets the status."""
     drop_cookies(request)
-    return page(request, "sign_in.html", status=HTTPStatus.UNAUTHORIZED, notice=exc.why)
+    status, back = HTTPStatus.UNAUTHORIZED, page_left(request)
+    return page(request, "sign_in.html", status=status, notice=exc.why, back=back)
 
 
 async def _purpose_needed(request: Request, exc: PurposeNeeded) -> Response:

@@ -36,6 +36,24 @@ async def show_hit_image(hit_id: UUID, visit: Working) -> Response:
     return await visit.picture("hotlist", f"/v1/hits/{hit_id}/image", purpose_for=hits.READ)
 
 
+@router.get("/picture")
+async def show_hit_picture(request: Request, hit_id: UUID, visit: Working) -> Response:
+    """Show the whole picture on a page of its own, with the way back to the hit."""
+    hit = await hits.read_hit(visit, hit_id)
+    return page(
+        request,
+        "picture.html",
+        visit,
+        plate=hit["plate_read"],
+        captured_at=hit["captured_at"],
+        device_name=hit["device_name"],
+        src=f"/hits/{hit_id}/image",
+        box=None,
+        back=f"/hits/{hit_id}",
+        back_name="Back to the hit",
+    )
+
+
 @router.post("/verification")
 async def verify_hit(request: Request, hit_id: UUID, form: Form, visit: Working) -> Response:
     """Record the result of the check with the entering agency."""

@@ -92,6 +92,16 @@ async def show_versions(
     return await _versions_page(request, visit, list_id, after=after)
 
 
+@router.get("/{list_id}/versions/{version}/activation", dependencies=[allowed(hotlists.MANAGE)])
+async def show_activation(
+    request: Request, list_id: UUID, version: Number, visit: Working
+) -> Response:
+    """Show what activating a version changes, and the button that does it."""
+    hot_list = await hotlists.read_list(visit, list_id)
+    changes = await hotlists.read_changes(visit, list_id, version)
+    return page(request, "activation.html", visit, list=hot_list, changes=changes)
+
+
 @router.post("/{list_id}/versions/{version}/activation")
 async def activate_version(
     request: Request, list_id: UUID, version: Number, form: Form, visit: Working
@@ -106,7 +116,7 @@ async def activate_version(
 @router.get("/{list_id}/upload", dependencies=[allowed(hotlists.MANAGE)])
 async def show_upload(request: Request, list_id: UUID, visit: Working) -> Response:
     """Show the form to upload a list as a file."""
-    return await _form_page(request, visit, "upload.html", list_id, {"activate": "yes"})
+    return await _form_page(request, visit, "upload.html", list_id, {})
 
 
 @router.post("/{list_id}/upload")

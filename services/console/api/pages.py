@@ -123,6 +123,11 @@ def indented(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
+def measure(value: float) -> str:
+    """Return a measure without digits that say nothing: 300.0 as 300."""
+    return f"{value:,.10g}"
+
+
 def percent(share: float) -> str:
     """Return a confidence in whole percent, rounded down, so that uncertainty never reads 100%."""
     return f"{math.floor(round(share * 100, 6))}%"
@@ -157,6 +162,14 @@ def marked(text: str | None, differences: list[dict[str, Any]]) -> Markup:
     )
 
 
+def with_focus(content: Markup) -> Markup:
+    """Give a page's fault the focus, so that it is in view, unless the control that is at fault has it."""
+    if '" autofocus' in content:
+        return content
+    fault = Markup('<div class="fault" role="alert"')
+    return content.replace(fault, fault + Markup(' tabindex="-1" autofocus'), 1)
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER / "templates"),
@@ -172,6 +185,8 @@ def _environment() -> jinja2.Environment:
         age=age,
         indented=indented,
         percent=percent,
+        measure=measure,
+        with_focus=with_focus,
         risk=risk,
         vehicle=vehicle,
         marked=marked,

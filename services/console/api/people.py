@@ -14,6 +14,7 @@ from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working, allowed
+from services.console.domain.accounts import lock_act
 from services.console.domain.roles import SOURCES, described, needs_training, roles_with
 from shared.core.permissions import Permission
 
@@ -140,6 +141,8 @@ async def _person_page(
         lifts=person.lifts,
         proposal=person.proposal,
         needs_two=sorted(two),
+        lock_act=lock_act(person.account),
+        deliverers=roles_with(visit.console.policy, Permission.ACCOUNT_DELIVER),
         is_own=str(account_id) == visit.session.person_id,
         form=form,
         act=act,

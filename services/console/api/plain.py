@@ -18,6 +18,7 @@ FILES = {
     "enrolment.js": "text/javascript",
     "idle.js": "text/javascript",
     "icon.svg": "image/svg+xml",
+    "picture.js": "text/javascript",
     "tables.js": "text/javascript",
     "times.js": "text/javascript",
 }
@@ -33,6 +34,12 @@ async def livez() -> dict[str, str]:
 async def readyz(request: Request) -> dict[str, str]:
     """Answer once the policy is loaded."""
     return await service_of(request.app, ConsoleService).check()
+
+
+@router.get("/favicon.ico")
+async def show_icon() -> FileResponse:
+    """Return the icon, for which a browser asks here beside a picture or a file, which names none."""
+    return await show_file("icon.svg")
 
 
 @router.get("/static/{name}")

@@ -22,7 +22,9 @@ from services.console.domain.queries import record_export_of
 router = APIRouter()
 
 START = "/search"
-_BACK = re.compile(r"/(search|audit|holds|releases|hotlists|hits|alerts)(/[0-9a-z-]{1,60}){0,4}")
+_BACK = re.compile(
+    r"/(search|reads|audit|holds|releases|hotlists|hits|alerts|agencies)(/[0-9a-z-]{1,60}){0,4}"
+)
 """Pages that a declared purpose may continue to: ours that need one."""
 
 _FILES = frozenset({"text/csv", "application/x-ndjson"})
@@ -123,6 +125,24 @@ async def show_read_crop(read_id: UUID, visit: Watching, link_token: LinkToken =
     """Return the crop of the plate; retention records its disclosure with the search."""
     return await visit.picture(
         "retention", f"/v1/reads/{read_id}/crop", params=offered_by(link_token)
+    )
+
+
+@router.get("/reads/{read_id}/picture")
+async def show_read_picture(request: Request, read_id: UUID, visit: Working) -> Response:
+    """Show the whole picture of a read with a box around the plate, and the way back."""
+    read = await records.read(visit, read_id)
+    return page(
+        request,
+        "picture.html",
+        visit,
+        plate=read["plate_as_read"],
+        captured_at=read["captured_at"],
+        device_name=read["device_name"],
+        src=f"/captures/{read['capture_id']}/image",
+        box=read.get("box"),
+        back=START,
+        back_name="Back to the search",
     )
 
 

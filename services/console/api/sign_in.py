@@ -23,6 +23,7 @@ from services.console.api.visit import (
     Watching,
     Working,
     caller,
+    is_page,
     known_browser,
     store_session,
     working,
@@ -51,23 +52,25 @@ async def show_start(request: Request) -> Response:
 @router.get("/sign-in")
 async def show_sign_in(request: Request) -> Response:
     """Show the sign-in form."""
-    return page(request, "sign_in.html", notice="")
+    return page(request, "sign_in.html", notice="", back="")
 
 
 @router.post("/sign-in")
 async def sign_in(request: Request, form: Form) -> Response:
-    """Open a session at identity; its refusal does not say which part was wrong."""
+    """Open a session at identity, and go on to the page that the person left; a refusal does not say what was wrong."""
     console, known = service_of(request.app, ConsoleService), known_browser(request)
     credentials = {name: form.get(name, "") for name in ("username", "password", "totp")}
     services, headers = console.services, caller(request)
+    back = form.get("back", "")
     try:
         opened = await open_session(services, credentials, known, headers)
     except Refused as exc:
-        return page(request, "sign_in.html", status=exc.status, notice="", problem=exc)
+        typed = {"username": credentials["username"], "back": back}
+        return page(request, "sign_in.html", status=exc.status, notice="", problem=exc, **typed)
     session = await load_session(services, console.sessions, opened, headers, console.clock.now())
     known = known.and_also(credentials["username"].lower(), opened["browser_token"])
     _store(request, console, session, known)
-    return to(request, "/")
+    return to(request, back if is_page(request, back) else "/")
 
 
 def _store(

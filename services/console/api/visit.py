@@ -1,13 +1,16 @@
 """One request of a signed-in person."""
 
+import re
 from collections.abc import AsyncIterator, Collection, Mapping
 from functools import partial
 from mimetypes import guess_extension
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import httpx
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
+from starlette.routing import Match
 
 from services.console.actions.errors import SignedOut, not_allowed, refusal
 from services.console.actions.person_client import PersonClient
@@ -19,8 +22,10 @@ from services.console.api.browser import (
     SESSION,
     cookie_of,
     jar_of,
+    origin_of,
     set_cookie,
 )
+from services.console.domain.navigation import is_within
 from services.console.domain.rights import why_not, why_untrained
 from services.console.service import ConsoleService
 from shared.service.running import service_of
@@ -32,6 +37,9 @@ OVER = "The session has ended; sign in again."
 
 PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
+
+_PATH = re.compile(r"(?!.*/(crop|image|stream|package|statement)$)(/[0-9A-Za-z-]{1,60}){1,6}")
+"""Paths of pages: without the names of pictures, of streams and of files to save."""
 
 LinkToken = Annotated[str, Query(max_length=200)]
 
@@ -112,6 +120,35 @@ def page_of(request: Request) -> str:
     here = request.url.path.removeprefix(request.scope.get("root_path", "")).lower()
     of_page = request.method == "GET" and not here.endswith(("/crop", "/image"))
     return here if of_page else "/".join(here.split("/")[:3])
+
+
+def page_left(request: Request) -> str:
+    """Return the page on which the person was when they sent a request: its path, "" for none to come back to.
+
+    A form, a picture or the end of an idle page has an address of its own, so the browser's Referer names the page.
+    """
+    here = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    if request.method == "GET" and is_page(request, here):
+        return here
+    came_from = urlsplit(request.headers.get("referer", ""))
+    if f"{came_from.scheme}://{came_from.netloc}" != origin_of(request):
+        return ""
+    return nearest_page(request, came_from.path.removeprefix(request.scope.get("root_path", "")))
+
+
+def nearest_page(request: Request, path: str) -> str:
+    """Return the page at a path, or the nearest one above it: a refused form shows its page at an address of its own."""
+    while path and not is_page(request, path):
+        path = path.rpartition("/")[0]
+    return path
+
+
+def is_page(request: Request, path: str) -> bool:
+    """Whether a path is that of a page of this console to which a sign-in may lead, and of no picture or file."""
+    if not is_within(path) or not _PATH.fullmatch(path):
+        return False
+    asked = {"type": "http", "method": "GET", "path": path, "root_path": ""}
+    return any(route.matches(asked)[0] == Match.FULL for route in request.app.router.routes)
 
 
 def _ending(kind: str) -> str:

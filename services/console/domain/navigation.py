@@ -99,6 +99,16 @@ PAGES = (
 )
 
 
+BESIDE = ("/hits", "/reads", "/purpose")
+"""Pages that are below none of the navigation."""
+
+
+def is_within(path: str) -> bool:
+    """Whether a path is that of a page of the navigation or of one below it, or of one beside them."""
+    roots = (*(page.path for page in PAGES), *BESIDE)
+    return any(path == root or path.startswith(f"{root}/") for root in roots)
+
+
 def links_for(permissions: Collection[str]) -> list[PageLink]:
     """Return the pages offered to a person with these permissions."""
     return [page for page in PAGES if page.permission in permissions]

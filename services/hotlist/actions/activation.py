@@ -97,6 +97,14 @@ async def put_in_force(
     )
 
 
+def check_not_in_force(version: Version) -> None:
+    """Raise Conflict for a version that is in force or dropped."""
+    if version.state == "dropped":
+        raise Conflict(Code.VERSION_DROPPED, field="version")
+    if version.state == "active":
+        raise Conflict(Code.VERSION_IN_FORCE, field="version")
+
+
 async def _check_second_word(
     work: UnitOfWork, grant: Grant, hot_list: HotList, version: Version, share: float
 ) -> None:
@@ -118,8 +126,5 @@ async def _activate_stored(
     reason: str | None = None,
 ) -> None:
     """Put a version of a locked list in force. Raises: Conflict if it is in force or dropped."""
-    if version.state == "dropped":
-        raise Conflict(Code.VERSION_DROPPED, field="version")
-    if version.state == "active":
-        raise Conflict(Code.VERSION_IN_FORCE, field="version")
+    check_not_in_force(version)
     await put_in_force(work, grant, hot_list, version.version, version.entries, change, reason)

@@ -5,9 +5,10 @@ import io
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.hotlist.actions.activation import check_not_in_force
 from services.hotlist.domain.csv_import import SET_ASIDE_COLUMNS, SetAside
 from services.hotlist.domain.entries import Kinds, kinds_of
-from services.hotlist.store.entries import Entries
+from services.hotlist.store.entries import Difference, Entries
 from services.hotlist.store.lists import Lists, Version
 from shared.access.grant import Grant
 from shared.core.policy import Policy
@@ -49,6 +50,46 @@ async def list_versions(
         )
         for version in await lists.versions(hot_list, before=before, limit=limit)
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What putting a version in force changes."""
+
+    version: Version
+    in_force: int | None
+    """The version in force now."""
+
+    difference: Difference
+    needs_second_word: bool
+    yours: bool
+    """The caller made the version."""
+
+
+async def compare(
+    work: UnitOfWork, grant: Grant, list_id: UUID, number: int, share: float
+) -> Changes:
+    """Count what putting a version in force changes, for a person who decides about it.
+
+    Args:
+        share: the share of its entries that a list may lose without a second word.
+
+    Raises: NotFound; Conflict for a version that is in force or dropped.
+    """
+    lists = Lists(work.connection)
+    hot_list = await lists.get(grant, list_id)
+    version = await lists.version(hot_list, number)
+    check_not_in_force(version)
+    active = hot_list.active_version
+    old = None if active is None or hot_list.snapshot_id is None else (hot_list.snapshot_id, active)
+    entries = Entries(work.connection)
+    return Changes(
+        version=version,
+        in_force=active,
+        difference=await entries.difference(old, (version.snapshot_id, version.version)),
+        needs_second_word=version.needs_second_word(await lists.last_entries(hot_list), share),
+        yours=version.is_by(grant),
+    )
 
 
 async def list_set_aside(

@@ -9,7 +9,7 @@ from services.hotlist.actions import activation, versions
 from services.hotlist.actions.uploading import upload
 from services.hotlist.api.fields import RollbackIn, WithdrawalIn, body_of
 from services.hotlist.api.guard import HotlistManage, HotlistManageForPurpose, HotlistRead
-from services.hotlist.api.views import ListOut, SetAsideOut, VersionOut
+from services.hotlist.api.views import ChangesOut, ListOut, SetAsideOut, VersionOut
 from services.hotlist.domain.csv_import import check_extract_time
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.service import Running
@@ -93,6 +93,15 @@ async def list_versions(
         for one in found
     ]
     return Page.of(items, last=items[-1].version if len(items) == limit else None)
+
+
+@router.get("/versions/{version}/changes")
+async def get_changes(
+    list_id: UUID, version: Number, grant: HotlistManage, work: Work, hotlist: Running
+) -> ChangesOut:
+    """Count what putting a version in force changes: entries that it adds, and entries that it removes."""
+    share = hotlist.runtime.policy.hotlists.shrink_share
+    return ChangesOut.of(await versions.compare(work, grant, list_id, version, share))
 
 
 @router.get("/versions/{version}/set-aside")

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
+from services.hotlist.actions.versions import Changes
 from services.hotlist.domain.csv_import import SetAside
 from services.hotlist.domain.entries import Kinds, ListedEntry
 from services.hotlist.domain.hits import Disposition, Hit, Sighting, Verification
@@ -350,6 +351,39 @@ class VersionOut(BaseModel):
             sha256=version.sha256,
             created_at=version.created_at,
             created_by=version.created_by,
+        )
+
+
+class ChangesOut(BaseModel):
+    """What putting a version in force changes, in place of the version that is in force now."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    version: int
+    in_force: int | None
+    """The version in force now; null without one."""
+
+    added: int
+    removed: int
+    kept: int
+    needs_second_word: bool
+    """The version loses so much of the list that a person who did not upload it must put it in force."""
+
+    yours: bool
+    """The caller made the version."""
+
+    @classmethod
+    def of(cls, changes: Changes) -> Self:
+        """Return the changes as the API shows them."""
+        difference = changes.difference
+        return cls(
+            version=changes.version.version,
+            in_force=changes.in_force,
+            added=difference.added,
+            removed=difference.removed,
+            kept=difference.kept,
+            needs_second_word=changes.needs_second_word,
+            yours=changes.yours,
         )
 
 

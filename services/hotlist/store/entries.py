@@ -2,7 +2,7 @@
 """Stores entries as atomic versions: an upload is a snapshot; single changes add and close rows in it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -43,11 +43,23 @@ IN_VERSION = (
     " AND (e.to_version IS NULL OR e.to_version > :version)"
 )
 
+NO_VERSION = -1
+"""The number of no version: entries of uploads begin at 0."""
+
 _FIRSTS = (
     "SELECT line, min(line) OVER (PARTITION BY entry_id) AS first FROM entries"
     " WHERE snapshot_id = :snapshot_id"
 )
 _OF_DELETED = ", ".join(f"d.{column}" for column in COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Counts of entries that one version has and another lacks."""
+
+    added: int
+    removed: int
+    kept: int
 
 
 class Entries:
@@ -222,6 +234,29 @@ class Entries:
                 "rows": rows,
             },
         )
+
+    async def difference(self, old: tuple[UUID, int] | None, new: tuple[UUID, int]) -> Difference:
+        """Count what a version changes in place of an older one; each is a snapshot and the number of its version."""
+        if old is None:
+            old = (new[0], NO_VERSION)
+        rows = await self._connection.execute(
+            text(
+                "SELECT count(*) FILTER (WHERE old.entry_id IS NULL) AS added,"
+                " count(*) FILTER (WHERE new.entry_id IS NULL) AS removed,"
+                " count(*) FILTER (WHERE new.entry_id = old.entry_id) AS kept"
+                f" FROM (SELECT entry_id FROM entries e WHERE {IN_VERSION}) new"
+                " FULL JOIN (SELECT entry_id FROM entries e WHERE e.snapshot_id = :old_snapshot_id"
+                " AND e.from_version <= :old_version"
+                " AND (e.to_version IS NULL OR e.to_version > :old_version)) old USING (entry_id)"
+            ),
+            {
+                "snapshot_id": new[0],
+                "version": new[1],
+                "old_snapshot_id": old[0],
+                "old_version": old[1],
+            },
+        )
+        return Difference(**rows.mappings().one())
 
     async def partials(self, snapshot_id: UUID, version: int) -> int:
         """Return the number of partial plates in a version."""

@@ -145,6 +145,7 @@ async def test_lines_set_aside_are_counted_shown_and_downloaded(
 
 
 @pytest.mark.clause("468.4(c)/second-word")
+@pytest.mark.clause("468.4(c)/activation-changes")
 async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_list(
     browser, sign_in, hire, train, investigator, list_id, upload
 ):
@@ -154,7 +155,11 @@ async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_lis
     here = f"/hotlists/{list_id}/versions"
     await browser.open(here)
     assert "2 draft awaits a second person 1 none 0" in browser.said
-    [activation] = re.findall(r'action="(/[^"]+/activation)"', browser.page.text)
+    [activation] = re.findall(r'href="(/[^"]+/activation)"', browser.page.text)
+    await browser.open(activation)
+    assert "Entries added 0 Entries removed 2 no longer raise hits Entries kept 1" in browser.said
+    assert "You uploaded it, so another person puts it in force." in browser.said
+    assert f'action="{activation}"' not in browser.page.text
     answer = await browser.send(activation)
     assert answer.status_code == 403
     assert "a person who did not upload the version must put it in force" in browser.said
@@ -162,7 +167,9 @@ async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_lis
     other = await hire("d.osei", "investigator", title="Detective", sources=["department"])
     await train(other)
     await sign_in(other)
-    await browser.open(here)
+    await browser.open(activation)
+    assert "a person who did not upload it must put it in force" in browser.said
+    assert f'action="{activation}"' in browser.page.text
     await browser.send(activation)
     assert "2 active 1 none 0" in browser.said
 

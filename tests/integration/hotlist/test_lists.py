@@ -167,6 +167,33 @@ async def test_lines_set_aside_are_for_who_manages_lists_and_are_disclosed(hotli
     ]
 
 
+@pytest.mark.clause("468.4(c)/activation-changes")
+async def test_what_an_activation_changes_is_counted_before_it(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + good(4), activate=False)
+    changes = f"/v1/lists/{list_id}/versions/{{}}/changes"
+    first = await hotlist.call("GET", changes.format(1))
+    assert (first["in_force"], first["added"], first["removed"], first["kept"]) == (None, 4, 0, 0)
+    await hotlist.call("POST", f"/v1/lists/{list_id}/versions/1/activation")
+    found = await hotlist.call("POST", f"/v1/lists/{list_id}/entries/search", json={})
+    ended = found["items"][0]["entry_id"]
+    path = f"/v1/lists/{list_id}/entries/{ended}/removal"
+    await hotlist.call("POST", path, json={"reason": "found again"})
+    rows = good(4).replace(found["items"][1]["plate"], "9ZZZ999") + "8NEW111,CA,other,x\n"
+    made = await hotlist.upload(list_id, HEADER + rows, activate=False)
+    asked = await hotlist.call("GET", changes.format(made["version"]))
+    assert asked == {
+        "version": 3, "in_force": 2, "added": 3, "removed": 1, "kept": 2,
+        "needs_second_word": False, "yours": True,
+    }  # fmt: skip
+    back = await hotlist.call("GET", changes.format(1))
+    assert (back["added"], back["removed"], back["kept"]) == (1, 0, 3)
+    await hotlist.call("GET", changes.format(2), status=409)
+    await hotlist.call("GET", changes.format(9), status=404)
+    other = hotlist.headers(account_id=str(uuid4()), name="Another Person")
+    assert not (await hotlist.call("GET", changes.format(1), headers=other))["yours"]
+
+
 @pytest.mark.clause("468.4(c)/second-word")
 async def test_a_version_that_loses_much_of_a_list_waits_for_another_person(hotlist):
     list_id = await hotlist.list()

@@ -266,6 +266,34 @@ async def test_a_crop_is_forwarded_only_if_it_is_a_picture(officer, services):
     assert (await officer.open(f"/hits/{OTHER_HIT}/crop")).status_code == 502
 
 
+async def test_what_is_wrong_is_in_view_whichever_field_is_at_fault(officer, services, hits):
+    await officer.open(f"/hits/{HIT}")
+    assert "autofocus" not in officer.page.text
+    path, form = f"/hits/{HIT}/disposition", {"disposition": "stopped", "enforcement": "yes"}
+    for field, focus in (
+        ("body.unverified_reason", r'<input id="unverified_reason"[^>]* autofocus'),
+        ("body.enforcement", r'<div class="fault" role="alert" tabindex="-1" autofocus>'),
+        (None, r'<div class="fault" role="alert" tabindex="-1" autofocus>'),
+    ):
+        refused = problem(422, "Not acceptable", "say why", field=field)
+        services.answers[f"POST {path}"] = lambda _, refused=refused: refused
+        typed = '" autofocus' if field is None else "stopped"
+        await officer.send(path, **form | {"disposition": typed})
+        assert re.search(focus, officer.page.text), field
+        assert officer.page.text.count('" autofocus') == 1, field
+
+
+async def test_a_whole_picture_has_a_page_with_the_way_back(officer, hits):
+    await officer.open(f"/hits/{HIT}")
+    assert f'href="/hits/{HIT}/picture"' in officer.page.text
+    assert "of US-CA · state not read" in officer.said
+    await officer.open(f"/hits/{HIT}/picture")
+    assert "Whole picture of 7ABC12B" in officer.said
+    assert f'<img id="picture" src="/hits/{HIT}/image"' in officer.page.text
+    assert f'href="/hits/{HIT}">Back to the hit' in officer.page.text
+    assert "<svg" not in officer.page.text, "hotlist does not know where in the frame the plate is"
+
+
 @pytest.fixture
 async def searcher(officer, services, clock):
     """An officer with a declared purpose."""
@@ -304,6 +332,22 @@ async def test_a_search_carries_the_purpose_that_was_declared_first(searcher, se
     assert f'src="/reads/{READ}/crop?link_token=a.1.b"' in searcher.page.text
     assert 'name="after" value="more"' in searcher.page.text
     assert "7AB" not in str(searcher.page.url)
+
+
+async def test_the_whole_picture_of_a_read_has_a_box_around_the_plate(searcher, services):
+    box = {"x_px": 120, "y_px": 75, "width_px": 240, "height_px": 120}
+    services.answers["POST /reads/search"] = lambda _: httpx.Response(
+        200, json={"items": [a_read(has_image=True, capture_id=READ)], "next": None}
+    )
+    services.answers[f"GET /reads/{READ}"] = lambda _: httpx.Response(
+        200, json=a_read(has_image=True, capture_id=READ, box=box)
+    )
+    await searcher.send("/search", plate="7AB?1*", **WINDOW)
+    assert f'href="/reads/{READ}/picture"' in searcher.page.text
+    await searcher.open(f"/reads/{READ}/picture")
+    assert f'src="/captures/{READ}/image"' in searcher.page.text
+    assert '<rect x="120" y="75" width="240" height="120"/>' in searcher.page.text
+    assert 'href="/search">Back to the search' in searcher.page.text
 
 
 async def test_a_picture_is_fetched_by_the_link_that_the_search_offered(searcher, services):

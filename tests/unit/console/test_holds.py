@@ -179,7 +179,7 @@ async def test_a_hold_shows_what_it_keeps_and_how_it_ended(sign_in, show, held_r
     assert "since, including future records" in browser.said
     show(f"/holds/{HOLD}", a_hold(**released))
     await browser.open(f"/holds/{HOLD}")
-    assert f"read {READ} within 400.0 m of 39.9, -122.1" in browser.said
+    assert f"read {READ} within 400 m of 39.9, -122.1" in browser.said
     assert "future records" not in browser.said
     assert "by Ola Lindqvist, Police Officer: appeal time over" in browser.said
     assert "Release the hold" not in browser.said

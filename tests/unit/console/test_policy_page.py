@@ -114,3 +114,16 @@ async def test_an_unavailable_checkpoint_is_reported(browser, services):
     services.down = True
     assert (await browser.open("/checkpoint")).status_code == 503
     assert "the service audit does not answer" in browser.said
+
+
+async def test_head_is_answered_as_get_without_the_content(browser):
+    whole = await browser.open("/policy")
+    for path, status in (("/policy", 200), ("/static/console.css", 200), ("/alerts", 401)):
+        answer = await browser.http.head(path)
+        assert (answer.status_code, answer.content) == (status, b""), path
+    assert (await browser.http.head("/policy")).headers["content-length"] == str(len(whole.content))
+
+
+async def test_a_browser_that_asks_for_an_icon_beside_a_picture_gets_one(browser):
+    answer = await browser.open("/favicon.ico")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")

@@ -1,0 +1,70 @@
+"""Where a sign-in leads: to the page of the console that the person left, and nowhere else."""
+
+import re
+
+import pytest
+
+from tests.unit.console.conftest import ORIGIN
+from tests.unit.console.services import PERMISSIONS
+
+pytestmark = pytest.mark.clause("wall/back-after-sign-in")
+
+HIT = "/hits/0199c0de-0000-7000-8000-000000000001"
+RIGHT = {"username": "o.lindqvist", "password": "right words", "totp": "123456"}
+
+
+def back_of(browser):
+    """Return the page that the form on the open page leads back to; "" for none."""
+    return "".join(re.findall(r'name="back" value="([^"]+)"', browser.page.text))
+
+
+async def test_a_page_that_needs_a_sign_in_is_shown_after_it(browser, services):
+    services.permissions = list(PERMISSIONS)
+    answer = await browser.open("/hotlists")
+    assert answer.status_code == 401
+    assert back_of(browser) == "/hotlists"
+    wrong = await browser.send("/sign-in", **RIGHT | {"password": "wrong"}, back="/hotlists")
+    assert wrong.status_code == 401
+    assert back_of(browser) == "/hotlists"
+    await browser.send("/sign-in", **RIGHT, back="/hotlists")
+    assert browser.page.url.path == "/hotlists"
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "https://evil.example/alerts", "//evil.example/alerts", "/alerts//evil.example", "alerts",
+        "/alerts?plate=7ABC123", "/hotlists/../sign-out", "/sign-out", "/idle", "/alerts/stream",
+        "/static/console.css", "/readyz", f"{HIT}/image", f"{HIT}/verification", "/hits",
+    ],
+)  # fmt: skip
+async def test_a_sign_in_leads_to_no_other_place(browser, services, back):
+    services.permissions = list(PERMISSIONS)
+    await browser.open("/sign-in")
+    await browser.send("/sign-in", **RIGHT, back=back)
+    assert browser.page.url.path == "/"
+    assert browser.page.url.host == "alpr.example.org"
+
+
+@pytest.mark.parametrize(
+    ("came_from", "back"),
+    [
+        (f"{ORIGIN}{HIT}", HIT),
+        (f"{ORIGIN}{HIT}/disposition", HIT),
+        (f"{ORIGIN}/alerts?x=1", "/alerts"),
+        (f"https://evil.example{HIT}", ""),
+        (ORIGIN.replace("https:", "http:") + HIT, ""),
+        (f"{ORIGIN}/sign-in", ""),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", f"{HIT}/verification"), ("GET", "/idle")])
+async def test_a_form_and_an_idle_page_lead_back_to_the_page_that_the_browser_names(
+    browser, method, path, came_from, back
+):
+    headers = {"Origin": ORIGIN, "Referer": came_from}
+    await browser.open("/sign-in")
+    data = {"form_token": browser.token()} if method == "POST" else None
+    browser.page = await browser.http.request(method, path, headers=headers, data=data)
+    assert browser.page.status_code == 401
+    assert back_of(browser) == back
