@@ -65,8 +65,15 @@ async def sign_in(request: Request, form: Form) -> Response:
     try:
         opened = await open_session(services, credentials, known, headers)
     except Refused as exc:
-        typed = {"username": credentials["username"], "back": back}
-        return page(request, "sign_in.html", status=exc.status, notice="", problem=exc, **typed)
+        return page(
+            request,
+            "sign_in.html",
+            status=exc.status,
+            notice="",
+            username=credentials["username"],
+            back=back,
+            problem=exc,
+        )
     session = await load_session(services, console.sessions, opened, headers, console.clock.now())
     known = known.and_also(credentials["username"].lower(), opened["browser_token"])
     _store(request, console, session, known)
