@@ -41,6 +41,7 @@ PERMISSIONS: Mapping[str, str] = {
     "/hits/{hit_id}": "hit:read",
     "/hits/{hit_id}/picture": "hit:read",
     "/reads/{read_id}/picture": "image:read",
+    "/agencies": "release:read",
     "/people": "account:read",
     "/people/{account_id}": "account:read",
     "/people/{account_id}/roles": "account:manage",

@@ -23,8 +23,8 @@ from services.console.api.visit import (
     Watching,
     Working,
     caller,
-    is_page,
     known_browser,
+    page_after,
     store_session,
     working,
 )
@@ -61,7 +61,6 @@ async def sign_in(request: Request, form: Form) -> Response:
     console, known = service_of(request.app, ConsoleService), known_browser(request)
     credentials = {name: form.get(name, "") for name in ("username", "password", "totp")}
     services, headers = console.services, caller(request)
-    back = form.get("back", "")
     try:
         opened = await open_session(services, credentials, known, headers)
     except Refused as exc:
@@ -71,13 +70,13 @@ async def sign_in(request: Request, form: Form) -> Response:
             status=exc.status,
             notice="",
             username=credentials["username"],
-            back=back,
+            back=form.get("back", ""),
             problem=exc,
         )
     session = await load_session(services, console.sessions, opened, headers, console.clock.now())
     known = known.and_also(credentials["username"].lower(), opened["browser_token"])
     _store(request, console, session, known)
-    return to(request, back if is_page(request, back) else "/")
+    return to(request, page_after(request, form.get("back", "")))
 
 
 def _store(

@@ -143,6 +143,11 @@ def nearest_page(request: Request, path: str) -> str:
     return path
 
 
+def page_after(request: Request, back: str) -> str:
+    """Return where a sign-in leads: `back` if that is a page of this console, or else the start page."""
+    return back if is_page(request, back) else "/"
+
+
 def is_page(request: Request, path: str) -> bool:
     """Whether a path is that of a page of this console to which a sign-in may lead, and of no picture or file."""
     if not is_within(path) or not _PATH.fullmatch(path):

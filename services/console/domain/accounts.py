@@ -8,7 +8,7 @@ from services.console.domain.roles import needs_training
 
 OWN = "this is your own account, so another administrator does it"
 ENDED = "this account has ended: a person who returns is invited to a new one"
-NOT_ENROLLED = "nobody can sign in to this account before its person has enrolled"
+NOT_ENROLLED = "an account has no sign-in before its person has enrolled"
 
 
 def why_not_change(account: Mapping[str, Any], own_id: str) -> str:

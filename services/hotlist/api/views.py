@@ -365,7 +365,7 @@ class ChangesOut(BaseModel):
 
     added: int
     removed: int
-    kept: int
+    unchanged: int
     needs_second_word: bool
     """The version loses so much of the list that a person who did not upload it must put it in force."""
 
@@ -381,7 +381,7 @@ class ChangesOut(BaseModel):
             in_force=changes.in_force,
             added=difference.added,
             removed=difference.removed,
-            kept=difference.kept,
+            unchanged=difference.unchanged,
             needs_second_word=changes.needs_second_word,
             yours=changes.yours,
         )

@@ -59,7 +59,7 @@ class Difference:
 
     added: int
     removed: int
-    kept: int
+    unchanged: int
 
 
 class Entries:
@@ -243,7 +243,7 @@ class Entries:
             text(
                 "SELECT count(*) FILTER (WHERE old.entry_id IS NULL) AS added,"
                 " count(*) FILTER (WHERE new.entry_id IS NULL) AS removed,"
-                " count(*) FILTER (WHERE new.entry_id = old.entry_id) AS kept"
+                " count(*) FILTER (WHERE new.entry_id = old.entry_id) AS unchanged"
                 f" FROM (SELECT entry_id FROM entries e WHERE {IN_VERSION}) new"
                 " FULL JOIN (SELECT entry_id FROM entries e WHERE e.snapshot_id = :old_snapshot_id"
                 " AND e.from_version <= :old_version"

@@ -173,7 +173,12 @@ async def test_what_an_activation_changes_is_counted_before_it(hotlist):
     await hotlist.upload(list_id, HEADER + good(4), activate=False)
     changes = f"/v1/lists/{list_id}/versions/{{}}/changes"
     first = await hotlist.call("GET", changes.format(1))
-    assert (first["in_force"], first["added"], first["removed"], first["kept"]) == (None, 4, 0, 0)
+    assert (first["in_force"], first["added"], first["removed"], first["unchanged"]) == (
+        None,
+        4,
+        0,
+        0,
+    )
     await hotlist.call("POST", f"/v1/lists/{list_id}/versions/1/activation")
     found = await hotlist.call("POST", f"/v1/lists/{list_id}/entries/search", json={})
     ended = found["items"][0]["entry_id"]
@@ -183,11 +188,11 @@ async def test_what_an_activation_changes_is_counted_before_it(hotlist):
     made = await hotlist.upload(list_id, HEADER + rows, activate=False)
     asked = await hotlist.call("GET", changes.format(made["version"]))
     assert asked == {
-        "version": 3, "in_force": 2, "added": 3, "removed": 1, "kept": 2,
+        "version": 3, "in_force": 2, "added": 3, "removed": 1, "unchanged": 2,
         "needs_second_word": False, "yours": True,
     }  # fmt: skip
     back = await hotlist.call("GET", changes.format(1))
-    assert (back["added"], back["removed"], back["kept"]) == (1, 0, 3)
+    assert (back["added"], back["removed"], back["unchanged"]) == (1, 0, 3)
     await hotlist.call("GET", changes.format(2), status=409)
     await hotlist.call("GET", changes.format(9), status=404)
     other = hotlist.headers(account_id=str(uuid4()), name="Another Person")
