@@ -107,7 +107,7 @@ async def assign_roles(client: PersonClient, account_id: UUID, form: Mapping[str
 
 
 async def assign_sources(client: PersonClient, account_id: UUID, form: Mapping[str, str]) -> Any:
-    """Replace the sources that a person is entitled to with the ticked ones. Raises: Refused, SignedOut, PurposeNeeded."""
+    """Entitle a person to the ticked sources, and to no others. Raises: Refused, SignedOut, PurposeNeeded."""
     path, body = f"/v1/accounts/{account_id}/sources", required(form, "reason")
     body["sources"] = ticked(form, "source_")
     return await client.request_json("identity", "PUT", path, json=body)
@@ -116,7 +116,7 @@ async def assign_sources(client: PersonClient, account_id: UUID, form: Mapping[s
 async def change_state(
     client: PersonClient, account_id: UUID, act: str, form: Mapping[str, str]
 ) -> Any:
-    """Lock, unlock, bring back or separate an account, by the key of ACTS. Raises: Refused, SignedOut, PurposeNeeded."""
+    """Change the state of an account by one of ACTS. Raises: Refused, SignedOut, PurposeNeeded."""
     path, body = f"/v1/accounts/{account_id}/{ACTS[act]}", required(form, "reason")
     return await client.request_json("identity", "POST", path, json=body)
 

@@ -137,7 +137,7 @@ def page_left(request: Request) -> str:
 
 
 def nearest_page(request: Request, path: str) -> str:
-    """Return the page at a path, or the nearest one above it: a refused form shows its page at an address of its own."""
+    """Return the page at a path, or the nearest one above it: a refused form has an address of its own."""
     while path and not is_page(request, path):
         path = path.rpartition("/")[0]
     return path
