@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from shared.events import AccountChanged
-from tests.integration.console.test_people import forms
+from tests.integration.console.offered import forms
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from shared.events import AccountChanged, LimitLifted
+from tests.integration.console.offered import forms
 
 APPROVE = "Approve: invite P.Person anew"
 
@@ -19,13 +20,6 @@ async def officer(hire, train):
     officer = await hire("o.lindqvist", "officer", sources=["department"])
     await train(officer)
     return officer
-
-
-def forms(browser):
-    """Return the actions of the open page's forms, without that of the one to sign out."""
-    return sorted(
-        set(re.findall(r'method="post" action="([^"]+)"', browser.page.text)) - {"/sign-out"}
-    )
 
 
 @pytest.mark.clause("468.3/two-to-reinvite")
