@@ -64,14 +64,21 @@ def templates(postgres: Postgres, request: pytest.FixtureRequest) -> None:
     """Makes the databases from which this session's databases are copied, unless they exist."""
     wanted = {_template_of(item.path) for item in request.session.items}
     for name in sorted(wanted - set(asyncio.run(_databases(postgres)))):
-        asyncio.run(make_template(postgres, name))
+        make_database(postgres, name, TEMPLATES[name])
 
 
-async def make_template(postgres: Postgres, name: str) -> None:
-    """Make a database with the tables of some services, by their migrations, without rows."""
-    owner = DatabaseLink.at(postgres.create_database(name))
-    for service in TEMPLATES[name]:
-        await migrate_as(owner, service, SPECS[service].migrations, role=role_of(service))
+def make_database(postgres: Postgres, name: str, services: Sequence[str]) -> str:
+    """Make a database with the tables of some services, by their migrations, without rows; return its owner's URL."""
+    url = postgres.create_database(name)
+    for service in services:
+        migrations = SPECS[service].migrations
+        asyncio.run(migrate_as(DatabaseLink.at(url), service, migrations, role=role_of(service)))
+    return url
+
+
+def has_tables(test: Path) -> bool:
+    """Whether the database of a test begins with the tables that its folder is about."""
+    return bool(TEMPLATES[_template_of(test)])
 
 
 def _template_of(test: Path) -> str:

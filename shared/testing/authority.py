@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +15,7 @@ from shared.accounts.tokens import AUDIENCE, sign, thumbprint
 from shared.core.certificates import Signer, Trust
 from shared.core.clock import Clock
 from shared.core.permissions import Permission
-from shared.core.policy import load_policy
+from shared.core.policy import Policy, load_policy
 from shared.core.types import Ori
 from shared.events import AccountChanged, Actor, IdentityTicked, KeyPublished
 from shared.events.signed_events import sign_event
@@ -25,8 +26,13 @@ ISSUER = "plateward"
 
 def some_people(clock: Clock) -> People:
     """Return an empty `People` with the department's policy and trust in the tests' root."""
-    policy = load_policy(Path(__file__).parents[2] / "policy.toml")
-    return People(ISSUER, Trust(TestRoot().roots), policy, clock)
+    return People(ISSUER, Trust(TestRoot().roots), committed_policy(), clock)
+
+
+@cache
+def committed_policy() -> Policy:
+    """Return the department's policy as committed; read once, since it cannot be changed."""
+    return load_policy(Path(__file__).parents[2] / "policy.toml")
 
 
 class TestAuthority:

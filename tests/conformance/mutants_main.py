@@ -6,7 +6,6 @@ not every test is run for every mutant, all are run once before, to see which li
 """
 
 import argparse
-import asyncio
 import contextlib
 import hashlib
 import json
@@ -33,7 +32,7 @@ from tests.conformance.mutant_server import TIMEOUT_S
 from tests.conformance.mutation import KINDS, Mutant, MutantFault, mutants
 from tests.conformance.reach import SOURCES, Reach, joined
 from tests.conformance.rules import CLAIM, files_with, rules
-from tests.servers import TEMPLATES, make_template, memory
+from tests.servers import TEMPLATES, make_database, memory
 
 ROOT = Path(__file__).parents[2]
 CODE = (
@@ -126,7 +125,7 @@ def _run(chosen: Sequence[Mutant], options: argparse.Namespace) -> dict[Mutant, 
             reach = msgspec.json.decode(file.read_bytes(), type=Reach)
         with Postgres(folder / "postgres") as postgres:
             for template in TEMPLATES:  # made once; each run starts from a copy
-                asyncio.run(make_template(postgres, template))
+                make_database(postgres, template, TEMPLATES[template])
         claims = {f'{CLAIM}{mutant.rule}"' for mutant in left} if options.own_only else {CLAIM}
 
         def work(tree: Path) -> None:

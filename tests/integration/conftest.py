@@ -9,7 +9,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.core.policy import Policy, load_policy
+from shared.core.policy import Policy
 from shared.http.app import create_app
 from shared.postgres.database import Database
 from shared.service.api_runtime import ApiRuntime, ApiService
@@ -21,10 +21,12 @@ from shared.testing import (
     TestRoot,
     mac_key_text,
 )
+from shared.testing.authority import committed_policy
 from shared.testing.sample import SAMPLE, SampleSettings
 from tests.servers import (
     broker,
     database_url,
+    has_tables,
     postgres,
     repository,
     services_url,
@@ -79,19 +81,23 @@ def objects() -> FakeObjects:
 
 
 @pytest.fixture
-def policy(repository: Path) -> Policy:
+def policy() -> Policy:
     """The department's policy as committed."""
-    return load_policy(repository / "policy.toml")
+    return committed_policy()
 
 
 @pytest.fixture
 def settings(
-    database_url: str, services_url: str, repository: Path, tmp_path: Path
+    database_url: str,
+    services_url: str,
+    repository: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> SampleSettings:
-    """Settings of the test's own database: a service makes its tables as their owner and works as another."""
+    """Settings of the test's own database. If its tables are not made yet, the service makes them as their owner."""
     return SampleSettings(
         database_url=services_url,
-        database_owner_url=database_url,
+        database_owner_url=None if has_tables(request.path) else database_url,
         database_pool_size=3,
         root_public_keys=TestRoot().public,
         policy_file=repository / "policy.toml",

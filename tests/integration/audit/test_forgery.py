@@ -265,7 +265,7 @@ async def test_an_event_written_straight_into_kafka_is_refused_as_forged(on_kafk
 
 
 async def test_an_upgraded_log_accepts_old_kafka_records_and_a_new_log_refuses_them(
-    on_kafka, broker, clock, settings
+    on_kafka, broker, clock, settings, database_url
 ):
     async def recorded(runtime):
         async with runtime.db.begin() as connection:
@@ -276,7 +276,7 @@ async def test_an_upgraded_log_accepts_old_kafka_records_and_a_new_log_refuses_t
         ends, _ = await eventually(lambda: recorded(runtime), within_s=30)
         assert set(ends.values()) == {0}, "a log without entries is no old one"
 
-    db = Database(settings.database_owner_url, "audit", pool_size=1)
+    db = Database(database_url, "audit", pool_size=1)
     async with db.begin() as connection:  # as a log of before MACs
         await connection.execute(text("ALTER TABLE before_macs DISABLE TRIGGER ALL"))
         await connection.execute(text("DELETE FROM before_macs"))

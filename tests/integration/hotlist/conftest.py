@@ -27,6 +27,7 @@ from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
 from shared.testing import TestRoot, eventually, mac_key_text, recorded
 from tests.integration.serving import client_of, started
+from tests.servers import make_database
 
 DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
 
@@ -39,8 +40,7 @@ TABLES = (
 
 @pytest.fixture(scope="session")
 def own_database(postgres):
-    url = postgres.create_database("hotlist_tests")
-    yield url
+    yield make_database(postgres, "hotlist_tests", ["hotlist"])
     postgres.drop_database("hotlist_tests")
 
 
@@ -58,7 +58,6 @@ async def database_url(own_database):
 def settings(database_url, services_url, repository, tmp_path):
     return Settings(
         database_url=services_url,
-        database_owner_url=database_url,
         database_pool_size=5,
         policy_file=repository / "policy.toml",
         root_public_keys=TestRoot().public,

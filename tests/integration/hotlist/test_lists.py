@@ -239,12 +239,12 @@ async def test_a_version_that_loses_much_of_a_list_waits_for_another_person(hotl
 
 
 @pytest.mark.clause("468.4(c)/second-word")
-async def test_an_old_version_without_person_ids_compares_people_by_name(hotlist):
+async def test_an_old_version_without_person_ids_compares_people_by_name(hotlist, database_url):
     list_id = await hotlist.list()
     await hotlist.upload(list_id, HEADER + good(100))
     await hotlist.upload(list_id, HEADER + good(10))
     owner = await asyncpg.connect(
-        hotlist.runtime.settings.database_owner_url,
+        database_url,
         server_settings={"search_path": "hotlist"},
     )
     await owner.execute("UPDATE versions SET created_by_id = NULL")

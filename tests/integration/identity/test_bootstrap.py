@@ -17,11 +17,11 @@ from tests.integration.identity.conftest import Person, certified_environment
 
 
 @pytest.fixture
-def environment(identity_settings, monkeypatch):
+def environment(identity_settings, database_url, monkeypatch):
     """The settings of an operator."""
     key = identity_settings.identity_key_encryption_key.get_secret_value()
     monkeypatch.setenv("DATABASE_URL", identity_settings.database_url)
-    monkeypatch.setenv("DATABASE_OWNER_URL", identity_settings.database_owner_url)
+    monkeypatch.setenv("DATABASE_OWNER_URL", database_url)
     monkeypatch.setenv("POLICY_FILE", str(identity_settings.policy_file))
     monkeypatch.setenv("IDENTITY_KEY_ENCRYPTION_KEY", key)
     certified_environment(identity_settings, monkeypatch)

@@ -19,9 +19,9 @@ from tests.integration.pages import paged, pages
 
 
 @pytest.fixture
-async def other(settings, postgres, bus, objects, clock, people, repository):
+async def other(settings, database_url, postgres, bus, objects, clock, people, repository):
     """Another service, with a role of its own, which knows people by identity's events."""
-    database = make_url(settings.database_owner_url).database
+    database = make_url(database_url).database
     url = postgres.service_url("hotlist", database)
     settings = settings.model_copy(update={"database_url": url})
     people.assume_current()  # no follower brings identity's tick here: test_tick.py is about that

@@ -23,6 +23,7 @@ from shared.service.running import attach, service_of
 from shared.testing import FakeBus, FakeClock, FakeObjects, TestAuthority, TestRoot
 from shared.testing.macs import mac_key_text
 from tests.integration.serving import client_of, started
+from tests.servers import make_database
 
 
 @dataclass
@@ -106,7 +107,7 @@ class Station:
 @pytest.fixture(scope="session")
 def ingest_database(postgres):
     """One database for all these tests: each empties it when it is done."""
-    yield postgres.create_database("ingest")
+    yield make_database(postgres, "ingest", ["ingest"])
     postgres.drop_database("ingest")
 
 
@@ -114,7 +115,6 @@ def ingest_database(postgres):
 def ingest_settings(postgres, ingest_database, repository, tmp_path) -> Settings:
     return Settings(
         database_url=postgres.service_url("ingest", "ingest"),
-        database_owner_url=ingest_database,
         database_pool_size=3,
         policy_file=repository / "policy.toml",
         root_public_keys=TestRoot().public,

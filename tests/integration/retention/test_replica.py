@@ -16,7 +16,7 @@ from local.stack.postgres import Postgres
 from shared.events import RecordsDisclosed
 from tests.integration.retention.conftest import a_read, started
 from tests.integration.retention.purging import DUE, NOON, left, purge
-from tests.servers import make_template, memory
+from tests.servers import TEMPLATES, make_database, memory
 
 NAME = "tables_of_retention"
 HOLD = {
@@ -35,7 +35,7 @@ def servers():
         folder.chmod(0o711)
         primary = Postgres(folder / "primary")
         with primary:
-            asyncio.run(make_template(primary, NAME))
+            make_database(primary, NAME, TEMPLATES[NAME])
         subprocess.run(["cp", "-a", folder / "primary", folder / "replica"], check=True)
         with primary, _standby_of(primary, folder / "replica") as replica:
             yield primary, replica
