@@ -98,8 +98,8 @@ test-training: $(TRAINING_STAMP) ## The renderer, the networks and their trainin
 	@$(TRAINING_PY) -m pytest tests/training
 
 .PHONY: test-apache
-test-apache: $(STAMP) ## The fault tests on Apache Kafka: kill -9 any one process
-	@$(PY) -m pytest -m apache
+test-apache: $(STAMP) ## The fault tests on Apache Kafka: kill -9 any one process [SMOKE=1]
+	@$(if $(SMOKE),E2E_FRAMES=100) $(PY) -m pytest -m "apache$(if $(SMOKE), and smoke)"
 
 .PHONY: test-clients
 test-clients: $(STAMP) ## Clients by three generators: every operation, and their stories (needs Java, Maven and npm)

@@ -14,7 +14,12 @@ from shared.kafka.acls import principals
 from shared.service.runtime import ONE_COPY
 from shared.testing import eventually
 
-pytestmark = [pytest.mark.enable_socket, pytest.mark.apache, pytest.mark.clause("wall/kafka")]
+pytestmark = [
+    pytest.mark.enable_socket,
+    pytest.mark.apache,
+    pytest.mark.smoke,
+    pytest.mark.clause("wall/kafka"),
+]
 
 
 @pytest.fixture(scope="module")

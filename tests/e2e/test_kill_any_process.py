@@ -38,6 +38,7 @@ VICTIMS = (*names(Kind.WORKER), "worker", "kafka", *names(Kind.API), "postgres")
 
 
 @pytest.mark.apache
+@pytest.mark.smoke
 @pytest.mark.clause("468.5/transfer")
 @pytest.mark.clause("468.3.1(d)/access-record")
 async def test_killing_any_process_loses_and_duplicates_no_record(tmp_path):

@@ -53,6 +53,7 @@ async def end_of(kafka: ApacheKafka, topic: str) -> int:
     return end
 
 
+@pytest.mark.smoke
 async def test_acknowledged_records_outlive_kill_9_and_a_clean_restart(kafka: ApacheKafka) -> None:
     await create(kafka, "t")
     for total in (50, 100, 150):
