@@ -113,7 +113,7 @@ def tags(service: str) -> dict[str, str]:
     return {name: operation["tags"][0] for name, operation in operations(document)}
 
 
-def until(ask: Callable[[], Any], is_done: Callable[[Any], bool], within_s: float = 60) -> Any:
+def until(ask: Callable[[], Any], is_done: Callable[[Any], bool], within_s: float = 120) -> Any:
     """Ask until the answer is the awaited one; return it. Raises: TimeoutError."""
     deadline = time.monotonic() + within_s
     while not is_done(answer := ask()):

@@ -19,7 +19,7 @@ export async function refusal(call: Promise<unknown>): Promise<{ status: number;
   throw new Error("the call was not refused");
 }
 
-export async function until<T>(ask: () => Promise<T>, isDone: (answer: T) => boolean, withinS = 60): Promise<T> {
+export async function until<T>(ask: () => Promise<T>, isDone: (answer: T) => boolean, withinS = 120): Promise<T> {
   for (const deadline = Date.now() + withinS * 1000; Date.now() < deadline; ) {
     const answer = await ask();
     if (isDone(answer)) return answer;
