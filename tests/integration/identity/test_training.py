@@ -23,7 +23,7 @@ async def other(settings, database_url, postgres, bus, objects, clock, people, r
     """Another service, with a role of its own, which knows people by identity's events."""
     database = make_url(database_url).database
     url = postgres.service_url("hotlist", database)
-    settings = settings.model_copy(update={"database_url": url})
+    settings = settings.model_copy(update={"database_url": url, "database_owner_url": database_url})
     people.assume_current()  # no follower brings identity's tick here: test_tick.py is about that
     runtime = ApiRuntime(SAMPLE, settings, bus=bus, objects=objects, clock=clock, people=people)
     app: FastAPI = create_app(SAMPLE, ApiService(runtime), lifespan=None)
