@@ -19,6 +19,8 @@ from tests.architecture.source import ROOT
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 EXAMPLES = ROOT / "shared/events/examples"
 READS = TopicPartition(ReadsRecorded.TOPIC, 0)
+SINCE_THEN = {"vehicle_model", "direction", "speed_kmh", "lane"}
+"""Fields that the former version did not have."""
 
 
 def a_read(plate: str = "7ABC123", **changes) -> Read:
