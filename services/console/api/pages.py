@@ -95,6 +95,11 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def role_name(role: str) -> str:
+    """Write a role as a label: "Training sergeant", "ALPR administrator"."""
+    return words(role).capitalize().replace("Alpr", "ALPR")
+
+
 def moment(at: str | datetime) -> Markup:
     """Render a time to the second in UTC, as in the access records; the page's script adds local time."""
     known = datetime.fromisoformat(at) if isinstance(at, str) else at
@@ -188,6 +193,7 @@ def _environment() -> jinja2.Environment:
         measure=measure,
         with_focus=with_focus,
         risk=risk,
+        role_name=role_name,
         vehicle=vehicle,
         marked=marked,
     )

@@ -29,7 +29,7 @@ async def test_an_administrator_invites_a_person_and_reads_who_hands_the_invitat
 ):
     await sign_in(administrator)
     await browser.open("/people/new")
-    for offered in ("Training Sergeant", "Agency Requester", "Alpr administrator", "Federal"):
+    for offered in ("Training Sergeant", "Agency Requester", "ALPR administrator", "Federal"):
         assert offered in browser.said
     assert "with no other role" in browser.said
     answer = await browser.send(
