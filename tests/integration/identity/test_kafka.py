@@ -51,7 +51,9 @@ async def stack(broker, identity_settings, clock, objects, repository, postgres,
             clients.append(await start(apps[-1]))
         common = ApiSettings(**{k: v for k, v in shared.items() if not k.startswith("identity_")})
         as_hotlist = postgres.service_url("hotlist", make_url(database_url).database or "")
-        common = common.model_copy(update={"database_url": as_hotlist})
+        common = common.model_copy(
+            update={"database_url": as_hotlist, "database_owner_url": database_url}
+        )
         clients.append(await start(another_service(common, objects, clock, repository)))
         for client in clients:
             await eventually(lambda client=client: ready(client))

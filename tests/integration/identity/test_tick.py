@@ -96,7 +96,8 @@ async def stack(kafka, settings, objects, repository, postgres, database_url):
 
         identity = await start(build_app(own, ApiRuntime(SPECS["identity"], own, objects=objects)))
         as_hotlist = postgres.service_url("hotlist", make_url(database_url).database or "")
-        other = ApiSettings(**{**shared, "database_url": as_hotlist})
+        there = {"database_url": as_hotlist, "database_owner_url": database_url}
+        other = ApiSettings(**{**shared, **there})
         searching = await start(searcher(other, objects, repository))
         yield own, identity, searching
 

@@ -249,7 +249,7 @@ async def test_an_export_fails_after_the_maximum_number_of_attempts(retention, m
 
 
 REFUSED = [
-    ({"permissions": [Permission.HOLD_READ]}, "hold:manage"),
+    ({"permissions": [Permission.HOLD_READ]}, Permission.HOLD_MANAGE.words),
     ({"purpose": False}, "purpose"),
     ({"trained_until": None}, "training"),
 ]

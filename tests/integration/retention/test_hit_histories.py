@@ -146,9 +146,12 @@ async def test_evidence_contains_only_the_flags_of_a_hit_from_before_hit_events(
 
 
 @pytest.fixture
-async def both(settings, bus, objects, clock, authority, policy):
+async def both(settings, database_url, bus, objects, clock, authority, policy):
     """Retention and hotlist, each with its tables, over one bus and one object store."""
-    own = settings.model_dump() | {"database_allow_owner": True}  # one role for both, here alone
+    own = settings.model_dump() | {
+        "database_owner_url": database_url,
+        "database_allow_owner": True,  # one role for both, here alone
+    }
     hotlist_settings = HotlistSettings(**own, hotlist_id_key="A" * 43 + "=")
     parts = (bus, objects, clock, authority, policy)
     async with started(settings, *parts) as retention, serving(hotlist_settings, *parts) as hotlist:

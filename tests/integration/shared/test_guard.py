@@ -122,7 +122,12 @@ async def test_extra_input_cannot_bypass_the_scope_of_a_purpose(
 
 
 REFUSALS = {
-    "permission": (403, "permission", {"permissions": [Permission.HIT_READ]}, True),
+    "permission": (
+        403,
+        Permission.RECORD_SEARCH.words,
+        {"permissions": [Permission.HIT_READ]},
+        True,
+    ),
     "no training": (403, "training", {"trained_until": None}, True),
     "no purpose": (403, "X-ALPR-Purpose", {}, False),
 }
