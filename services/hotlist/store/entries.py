@@ -43,6 +43,9 @@ IN_VERSION = (
     " AND (e.to_version IS NULL OR e.to_version > :version)"
 )
 
+_IN_OLD = IN_VERSION.replace(":", ":old_")
+"""The same for the version that another is compared with."""
+
 NO_VERSION = -1
 """The number of no version: entries of uploads begin at 0."""
 
@@ -245,9 +248,7 @@ class Entries:
                 " count(*) FILTER (WHERE new.entry_id IS NULL) AS removed,"
                 " count(*) FILTER (WHERE new.entry_id = old.entry_id) AS unchanged"
                 f" FROM (SELECT entry_id FROM entries e WHERE {IN_VERSION}) new"
-                " FULL JOIN (SELECT entry_id FROM entries e WHERE e.snapshot_id = :old_snapshot_id"
-                " AND e.from_version <= :old_version"
-                " AND (e.to_version IS NULL OR e.to_version > :old_version)) old USING (entry_id)"
+                f" FULL JOIN (SELECT entry_id FROM entries e WHERE {_IN_OLD}) old USING (entry_id)"
             ),
             {
                 "snapshot_id": new[0],

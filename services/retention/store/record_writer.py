@@ -397,6 +397,23 @@ def _sparse(column: list[Any]) -> list[Any]:
 
 def _details(event: Read) -> str | None:
     box = event.box
+    vehicle = _vehicle(event)
+    if not (event.characters or event.alternatives or vehicle or box) and (
+        event.misread_risk is None
+    ):
+        return None
+    details = Details(
+        characters=[(c.text, c.confidence) for c in event.characters],
+        box_px=(box.x_px, box.y_px, box.width_px, box.height_px) if box else None,
+        alternatives=[(other.plate, other.probability) for other in event.alternatives],
+        misread_risk=event.misread_risk,
+        vehicle=vehicle,
+    )
+    return msgspec.json.encode(details).decode()
+
+
+def _vehicle(event: Read) -> Vehicle | None:
+    """Return the vehicle as described; None if no part of it was."""
     vehicle = Vehicle(
         event.vehicle_make,
         event.vehicle_model,
@@ -405,16 +422,4 @@ def _details(event: Read) -> str | None:
         event.speed_kmh,
         event.lane,
     )
-    is_described = vehicle != _NOT_DESCRIBED
-    if not (event.characters or event.alternatives or is_described) and (
-        box is None and event.misread_risk is None
-    ):
-        return None
-    details = Details(
-        characters=[(c.text, c.confidence) for c in event.characters],
-        box_px=(box.x_px, box.y_px, box.width_px, box.height_px) if box else None,
-        alternatives=[(other.plate, other.probability) for other in event.alternatives],
-        misread_risk=event.misread_risk,
-        vehicle=vehicle if is_described else None,
-    )
-    return msgspec.json.encode(details).decode()
+    return None if vehicle == _NOT_DESCRIBED else vehicle

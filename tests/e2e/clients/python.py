@@ -113,11 +113,15 @@ def tags(service: str) -> dict[str, str]:
     return {name: operation["tags"][0] for name, operation in operations(document)}
 
 
+POLL_S = 0.3
+"""Generated clients block and have no stream of changes, so a story asks again after this pause."""
+
+
 def until(ask: Callable[[], Any], is_done: Callable[[Any], bool], within_s: float = 120) -> Any:
     """Ask until the answer is the awaited one; return it. Raises: TimeoutError."""
     deadline = time.monotonic() + within_s
     while not is_done(answer := ask()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"still {answer}")
-        time.sleep(0.3)
+        time.sleep(POLL_S)
     return answer
