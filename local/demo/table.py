@@ -43,6 +43,8 @@ def print_sign_ins(
     default = folder == Path("var/demo").absolute()
     code = f"{_program()} demo code {'' if default else f'--folder {folder} '}ROLE"
     console.print(f"The next one-time code of a role: {code}", markup=False, soft_wrap=True)
+    state = f"{_program()} status --folder {_short(folder / 'stack')}"
+    console.print(f"The state of the services: {state}", markup=False, soft_wrap=True)
     console.print(
         "These are no secrets: the department is invented, and only this machine reaches it (loopback)."
     )
@@ -51,8 +53,12 @@ def print_sign_ins(
 
 def _program() -> Path:
     """Return the path of the command `plateward`, as short as it is from here."""
-    program = Path(sys.executable).parent / "plateward"
-    return program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
+    return _short(Path(sys.executable).parent / "plateward")
+
+
+def _short(path: Path) -> Path:
+    """Return a path as it is from the current folder, if it is below that."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _row(sent: Sent, read: Read | None, *, first: bool) -> tuple[str | Text, ...]:

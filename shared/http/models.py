@@ -46,6 +46,17 @@ class PersonOut(BaseModel):
         return None if actor is None else cls.model_validate(actor)
 
 
+class BoxOut(BaseModel):
+    """The box of the plate in the frame, in pixels from the frame's top left."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    x_px: int
+    y_px: int
+    width_px: int
+    height_px: int
+
+
 class CountOut(BaseModel):
     """The number of items; if `at_least` is true, there may be more."""
 

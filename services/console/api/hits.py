@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from services.console.actions import hits
 from services.console.actions.errors import Refused
 from services.console.api.forms import Form, form_action
-from services.console.api.pages import page
+from services.console.api.pages import page, picture_page
 from services.console.api.sign_in import to
 from services.console.api.visit import LinkToken, Visit, Watching, Working, offered_by
 
@@ -40,15 +40,12 @@ async def show_hit_image(hit_id: UUID, visit: Working) -> Response:
 async def show_hit_picture(request: Request, hit_id: UUID, visit: Working) -> Response:
     """Show the whole picture on a page of its own, with the way back to the hit."""
     hit = await hits.read_hit(visit, hit_id)
-    return page(
+    return picture_page(
         request,
-        "picture.html",
         visit,
         plate=hit["plate_read"],
-        captured_at=hit["captured_at"],
-        device_name=hit["device_name"],
+        record=hit,
         src=f"/hits/{hit_id}/image",
-        box=None,
         back=f"/hits/{hit_id}",
         back_name="Back to the hit",
     )

@@ -80,6 +80,31 @@ def waiting_page(
     return page(request, "waiting.html", visit, heading=title, declare=declare, rows=rows, now=now)
 
 
+def picture_page(
+    request: Request,
+    visit: Visit,
+    *,
+    plate: str,
+    record: Mapping[str, Any],
+    src: str,
+    back: str,
+    back_name: str,
+) -> HTMLResponse:
+    """Render the whole picture of a hit or a read, with a box around its plate if the camera told where it is."""
+    return page(
+        request,
+        "picture.html",
+        visit,
+        plate=plate,
+        captured_at=record["captured_at"],
+        device_name=record["device_name"],
+        box=record["box"],
+        src=src,
+        back=back,
+        back_name=back_name,
+    )
+
+
 def purpose_path(back: str, permission: str) -> str:
     """Return the URL to declare a purpose that opens `permission`, any purpose if "", and then continue at `back`."""
     return f"/purpose?{urlencode({'back': back} | ({'opens': permission} if permission else {}))}"

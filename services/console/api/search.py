@@ -1,6 +1,5 @@
 """Searches: first a purpose, then the criteria (policy 468.4(a))."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
@@ -14,25 +13,28 @@ from services.console.actions.errors import Refused
 from services.console.actions.purposes import declare
 from services.console.api.browser import PURPOSE, set_cookie
 from services.console.api.forms import Form, form_action
-from services.console.api.pages import page
+from services.console.api.pages import page, picture_page
 from services.console.api.sign_in import to
-from services.console.api.visit import LinkToken, Visit, Watching, Working, allowed, offered_by
+from services.console.api.visit import (
+    LinkToken,
+    Visit,
+    Watching,
+    Working,
+    allowed,
+    offered_by,
+    page_after,
+)
 from services.console.domain.queries import record_export_of
 
 router = APIRouter()
 
 START = "/search"
-_BACK = re.compile(
-    r"/(search|reads|audit|holds|releases|hotlists|hits|alerts|agencies)(/[0-9a-z-]{1,60}){0,4}"
-)
-"""Pages that a declared purpose may continue to: ours that need one."""
-
 _FILES = frozenset({"text/csv", "application/x-ndjson"})
 
 _TYPED = "%Y-%m-%dT%H:%M"
 
 
-Back = Annotated[str, Query(pattern=rf"^{_BACK.pattern}$")]
+Back = Annotated[str, Query(max_length=400)]
 Opens = Annotated[str, Query(pattern=r"^[a-z:]{0,60}$")]
 
 
@@ -41,6 +43,7 @@ async def show_purpose(
     request: Request, visit: Working, back: Back = START, opens: Opens = ""
 ) -> Response:
     """Show the form to declare a purpose; `back` is the page that needs it, `opens` the permission."""
+    back = page_after(request, back, START)
     only = visit.kinds_for(opens) if opens else []
     chosen = {"kind": only[0]} if len(only) == 1 else {}
     return _purpose_page(request, visit, chosen, back=back, only=only)
@@ -49,9 +52,7 @@ async def show_purpose(
 @router.post("/purpose")
 async def declare_purpose(request: Request, form: Form, visit: Working) -> Response:
     """Declare a purpose to identity; shows a refusal in identity's words, with the citation."""
-    back = form.get("back", START)
-    if not _BACK.fullmatch(back):
-        back = START
+    back = page_after(request, form.get("back", START), START)
     try:
         purpose = await declare(visit, form)
     except Refused as exc:
@@ -132,15 +133,12 @@ async def show_read_crop(read_id: UUID, visit: Watching, link_token: LinkToken =
 async def show_read_picture(request: Request, read_id: UUID, visit: Working) -> Response:
     """Show the whole picture of a read with a box around the plate, and the way back."""
     read = await records.read(visit, read_id)
-    return page(
+    return picture_page(
         request,
-        "picture.html",
         visit,
         plate=read["plate_as_read"],
-        captured_at=read["captured_at"],
-        device_name=read["device_name"],
+        record=read,
         src=f"/captures/{read['capture_id']}/image",
-        box=read.get("box"),
         back=START,
         back_name="Back to the search",
     )

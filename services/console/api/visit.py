@@ -143,13 +143,13 @@ def nearest_page(request: Request, path: str) -> str:
     return path
 
 
-def page_after(request: Request, back: str) -> str:
-    """Return where a sign-in leads: `back` if that is a page of this console, or else the start page."""
-    return back if is_page(request, back) else "/"
+def page_after(request: Request, back: str, otherwise: str = "/") -> str:
+    """Return where a sign-in or a purpose leads: `back` if that is a page of this console, else `otherwise`."""
+    return back if is_page(request, back) else otherwise
 
 
 def is_page(request: Request, path: str) -> bool:
-    """Whether a path is that of a page of this console to which a sign-in may lead, and of no picture or file."""
+    """Whether a path is that of a page of this console to which a sign-in or a purpose may lead, and of no picture or file."""
     if not is_within(path) or not _PATH.fullmatch(path):
         return False
     asked = {"type": "http", "method": "GET", "path": path, "root_path": ""}

@@ -6,7 +6,6 @@ If a version loses much of the list, a person who did not upload it must put it 
 from uuid import UUID
 
 from services.hotlist.domain.problem_codes import Code
-from services.hotlist.domain.rating import shrinks
 from services.hotlist.store.lists import Change, HotList, Lists, Version
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, NotAuthorised
@@ -110,7 +109,7 @@ async def _check_second_word(
 ) -> None:
     """Refuse the uploader of a version that loses much of a locked list. Raises: NotAuthorised."""
     last = await Lists(work.connection).last_entries(hot_list)
-    if not shrinks(last, version.entries, share) or not version.is_by(grant):
+    if not version.needs_second_word(last, share) or not version.is_by(grant):
         return
     raise NotAuthorised(
         Code.VERSION_NEEDS_SECOND_PERSON, entries_before=last, entries=version.entries, share=share

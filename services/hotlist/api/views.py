@@ -21,7 +21,14 @@ from shared.core.errors import AlprError
 from shared.core.policy import HotLists
 from shared.events import DisplayedCaution, Source, Tier
 from shared.http.app import members
-from shared.http.models import Page, PersonOut, ResolvedRegionOut, cursor_of, resolved_regions
+from shared.http.models import (
+    BoxOut,
+    Page,
+    PersonOut,
+    ResolvedRegionOut,
+    cursor_of,
+    resolved_regions,
+)
 
 UNVERIFIED_NOTICE = (
     "Unverified. A machine match alone: verify through CLETS with the entering agency before"
@@ -153,6 +160,9 @@ class HitOut(BaseModel):
     first_at: datetime | None
     last_at: datetime | None
     sightings: int
+    box: BoxOut | None
+    """Where the plate is in the whole picture; null if the camera did not say."""
+
     crop_url: str | None
     """A path below this service's address, like `image_url`; null without such a picture. Valid for this viewer, for
     ten minutes: the picture is part of the access of this answer or stream."""

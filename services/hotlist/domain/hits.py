@@ -10,7 +10,7 @@ import msgspec
 
 from services.hotlist.domain.rating import Outcome
 from shared.core.matching import Difference
-from shared.events import Actor, DisplayedCaution, DisplayedEntry, Place, Source, Tier
+from shared.events import Actor, Box, DisplayedCaution, DisplayedEntry, Place, Source, Tier
 
 Status = Literal["unverified", "verified"]
 
@@ -58,6 +58,9 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime | None
     sightings: int
     """How many reads of the pass matched."""
+
+    box: Box | None
+    """Where the plate is in the whole picture."""
 
     crop_key: str | None
     image_key: str | None

@@ -18,7 +18,7 @@ from shared.access.grant import Grant
 from shared.access.rule_refusals import purpose_missing
 from shared.core.errors import NotFound
 from shared.core.matching import Difference
-from shared.events import DisplayedCaution, DisplayedEntry, Place, Tier
+from shared.events import Box, DisplayedCaution, DisplayedEntry, Place, Tier
 
 HIT = """
     SELECT h.hit_id, h.seq, h.status, v.outcome, h.tier, h.record_kind, h.agency_ori, h.list_id,
@@ -26,7 +26,7 @@ HIT = """
         h.plate_listed, h.region_listed, h.plate_read, h.plate_as_read, h.region_read, h.confidence,
         h.differences, h.warnings, h.read_id, h.capture_id, h.device_id, h.device_name, h.place,
         h.captured_at, h.received_at, h.raised_at, h.late, h.first_at, h.last_at, h.sightings,
-        h.crop_key, h.image_key, h.purged_at, o.reads AS outvoted_by
+        h.box, h.crop_key, h.image_key, h.purged_at, o.reads AS outvoted_by
     FROM hits h LEFT JOIN verifications v USING (hit_id) LEFT JOIN outvoted o ON o.read_id = h.read_id
 """
 T = TypeVar("T")
@@ -216,6 +216,7 @@ class _Documents(msgspec.Struct, frozen=True):
 
     entry: DisplayedEntry | None
     place: Place | None
+    box: Box | None
     differences: list[Difference]
     warnings: list[DisplayedCaution]
 

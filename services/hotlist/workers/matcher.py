@@ -204,6 +204,7 @@ class Matcher:
             "entry": listed.as_displayed,
             "differences": match.candidate.differences,
             "warnings": _cautions(rating),
+            "box": msgspec.to_builtins(read.box),
             "crop_key": _storable(read.crop_key),
             "image_key": _storable(read.image_key),
             "first_at": read.captured_at,

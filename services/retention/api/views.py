@@ -28,7 +28,7 @@ from shared.core.permissions import Permission
 from shared.core.policy import Narrowness
 from shared.core.regions import Region
 from shared.core.types import Direction
-from shared.http.models import CountOut, Page, PersonOut
+from shared.http.models import BoxOut, CountOut, Page, PersonOut
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -47,15 +47,6 @@ class CharacterOut(BaseModel):
 
     text: str
     confidence: float | None = None
-
-
-class BoxOut(BaseModel):
-    """The box of the plate in the frame, in pixels from the frame's top left."""
-
-    x_px: int
-    y_px: int
-    width_px: int
-    height_px: int
 
 
 class AlternativeOut(BaseModel):

@@ -11,6 +11,7 @@ from services.registry import SPECS
 from shared.core.errors import InternalFault, InvalidInput
 from shared.core.permissions import Permission
 from shared.events import (
+    Box,
     HitDisposed,
     HitRaised,
     HitVerified,
@@ -441,10 +442,19 @@ async def test_a_picture_is_served_only_to_authorised_people_and_recorded(hotlis
     )  # no record shown, no event published
 
 
+async def test_a_hit_has_the_place_of_its_plate_in_the_whole_picture(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read(box=Box(610, 412, 96, 31)))
+    await hotlist.see(hotlist.read(device=uuid4()))
+    unknown, known = await hotlist.hits()
+    assert known["box"] == {"x_px": 610, "y_px": 412, "width_px": 96, "height_px": 31}
+    assert unknown["box"] is None
+
+
 @pytest.mark.clause("468.5/schedule")
 async def test_a_purge_removes_read_data_from_hits_and_keeps_human_decisions(hotlist):
     await hotlist.listed("7ABC123")
-    await hotlist.see(hotlist.read(ago_s=60, crop_key="crops/1.jpg"))
+    await hotlist.see(hotlist.read(ago_s=60, crop_key="crops/1.jpg", box=Box(1, 2, 3, 4)))
     await hotlist.see(hotlist.read(device=uuid4()))
     worked, idle = (h["hit_id"] for h in await hotlist.hits())
     await hotlist.call("POST", f"/v1/hits/{worked}/verification", json=VERIFIED, status=200)
@@ -457,7 +467,7 @@ async def test_a_purge_removes_read_data_from_hits_and_keeps_human_decisions(hot
     left = await hotlist.call("GET", f"/v1/hits/{worked}")
     assert left["purged_at"] is not None
     assert (left["verification"]["outcome"], left["list_name"] != "") == ("correct_read", True)
-    for name in ("plate_read", "plate_listed", "device_id", "place", "crop_url", "entry", "read_id",
+    for name in ("plate_read", "plate_listed", "device_id", "place", "box", "crop_url", "entry", "read_id",
                  "entry_id", "captured_at", "received_at", "first_at", "last_at", "age_s"):  # fmt: skip
         assert left[name] is None, name
     assert "7ABC123" not in str(left)

@@ -33,7 +33,7 @@ PDF = b"%PDF-1.7\n" + b"court order " * 100
 async def runtime(settings, bus, objects, clock, authority, policy):
     return ApiRuntime(
         SPECS["release"],
-        Settings(**settings.model_dump()),
+        Settings(**settings.model_dump(), release_document_timeout_s=5.0),
         bus=bus,
         objects=objects,
         clock=clock,

@@ -85,6 +85,7 @@ def a_hit(**changes: Any) -> dict[str, Any]:
         "first_at": "2026-06-01T11:59:00+00:00",
         "last_at": "2026-06-01T11:59:00+00:00",
         "sightings": 1,
+        "box": None,
         "crop_url": f"/v1/hits/{HIT}/crop?link_token=a.1.b",
         "image_url": f"/v1/hits/{HIT}/image",
         "purged_at": None,

@@ -157,14 +157,15 @@ async def test_another_purpose_does_not_open_the_log(sign_in, services, log):
 
 
 @pytest.mark.parametrize(
-    "back", ["https://evil.example", "//evil.example", "/policy", "/audit/../x"]
+    "back", ["https://evil.example", "//evil.example", "/nowhere", "/audit/../x", "/audit?x=1"]
 )
 async def test_a_purpose_redirects_only_to_our_own_pages(sign_in, log, back):
     browser = await sign_in(*AUDITOR, "record:search")
     await browser.open("/purpose")
     await browser.send("/purpose", back=back, **DECLARED)
     assert browser.page.url.path == "/search"
-    assert (await browser.open("/purpose", params={"back": back})).status_code == 422
+    await browser.open("/purpose", params={"back": back})
+    assert 'name="back" value="/search"' in browser.page.text
 
 
 async def test_the_log_itself_refuses_a_person_without_the_permission(sign_in, services, log):

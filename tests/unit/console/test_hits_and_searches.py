@@ -291,7 +291,14 @@ async def test_a_whole_picture_has_a_page_with_the_way_back(officer, hits):
     assert "Whole picture of 7ABC12B" in officer.said
     assert f'<img id="picture" src="/hits/{HIT}/image"' in officer.page.text
     assert f'href="/hits/{HIT}">Back to the hit' in officer.page.text
-    assert "<svg" not in officer.page.text, "hotlist does not know where in the frame the plate is"
+    assert "<svg" not in officer.page.text, "the camera did not tell where the plate is"
+
+
+async def test_the_whole_picture_of_a_hit_has_a_box_around_the_plate(officer, services):
+    box = {"x_px": 120, "y_px": 75, "width_px": 240, "height_px": 120}
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=a_hit(box=box))
+    await officer.open(f"/hits/{HIT}/picture")
+    assert '<rect x="120" y="75" width="240" height="120"/>' in officer.page.text
 
 
 @pytest.fixture

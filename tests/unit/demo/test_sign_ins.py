@@ -81,6 +81,7 @@ def test_the_sign_ins_are_printed_whole_with_the_way_to_the_next_code(
         "http://127.0.0.1:8200/console/",
         PASSWORD,
         f"plateward demo code --folder {demo} ROLE",
+        f"plateward status --folder {demo / 'stack'}",
         "These are no secrets",
         "loopback",
         "Ctrl-C",
