@@ -149,7 +149,7 @@ def page_after(request: Request, back: str, otherwise: str = "/") -> str:
 
 
 def is_page(request: Request, path: str) -> bool:
-    """Whether a path is that of a page of this console to which a sign-in or a purpose may lead, and of no picture or file."""
+    """Whether a path is that of a page of the console, not of a picture or file; sign-in and purpose lead to those."""
     if not is_within(path) or not _PATH.fullmatch(path):
         return False
     asked = {"type": "http", "method": "GET", "path": path, "root_path": ""}
