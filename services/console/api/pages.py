@@ -90,7 +90,7 @@ def picture_page(
     back: str,
     back_name: str,
 ) -> HTMLResponse:
-    """Render the whole picture of a hit or a read, with a box around its plate if the camera told where it is."""
+    """Render the whole picture of a hit or a read, with a box around its plate where the record has one."""
     return page(
         request,
         "picture.html",
