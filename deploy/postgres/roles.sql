@@ -1,6 +1,6 @@
 -- The roles of the database and what each may reach. Run by psql as a superuser, as often as one likes: when the
 -- container's volume is empty (deploy/compose/postgres-roles.sh), when the embedded server makes its data
--- (local/stack/postgres.py), and by hand for new passwords or data of an older version (deploy/README.md).
+-- (local/stack/postgres.py), and by hand for new passwords or data of an older version (docs/operations/postgres.md).
 --
 -- `plateward` owns the database and the tables. Each service has a role of its own, which signs in and nothing
 -- more; each service's migrations grant it its own schema and no other (ADR-0021). The passwords come from the

@@ -88,7 +88,7 @@ async def migrate_as(
         if others:
             raise SchemaFault(
                 f"the tables of {schema} belong to {', '.join(others)} and not to the role of "
-                "DATABASE_OWNER_URL: deploy/README.md describes how to transfer them"
+                "DATABASE_OWNER_URL: docs/operations/upgrade.md describes how to transfer them"
             )
         await db.migrate(migrations, role=role)
     finally:

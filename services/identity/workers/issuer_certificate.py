@@ -23,5 +23,5 @@ async def check_certificate(identity: Identity) -> None:
     if identity.clock.now() + RENEW_BEFORE >= ends:
         raise DependencyDown(
             f"the issuer certificate ends on {ends:%Y-%m-%d}: certify a new issuer key"
-            " (deploy/README.md, the root of signing keys)"
+            " (docs/operations/keys-and-certificates.md)"
         )

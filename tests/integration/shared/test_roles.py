@@ -292,7 +292,7 @@ async def test_a_role_that_could_become_the_owner_is_refused(place, postgres, ho
 async def test_tables_of_a_single_role_database_keep_working_when_that_role_becomes_the_owner(
     place,
 ):
-    """As deploy/README.md describes: the old role hands over no object, and the services get a new role."""
+    """As docs/operations/upgrade.md describes: the old role hands over no object, and the services get a new role."""
     for service in APIS:
         await alone(place, service)
     await place.ask(place.database_url, "INSERT INTO cursors VALUES ('kept', 7)")
