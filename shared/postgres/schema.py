@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.core.errors import InternalFault
+from shared.core.errors import DependencyDown, InternalFault
 from shared.postgres.database import OWN_VERSIONS, Database
 from shared.postgres.settings import DatabaseLink, DatabaseSettings
 
@@ -68,10 +68,20 @@ async def prepare(db: Database, settings: DatabaseSettings, migrations: Path) ->
     if reached := await _reached(db):
         _warn_or_refuse(settings, _reaches(reached))
     if not await db.is_current(migrations):
-        raise SchemaFault(
-            f"the tables of {db.schema} do not fit this version: run `python -m "
-            f"services.{db.schema} migrate` with DATABASE_OWNER_URL"
-        )
+        raise SchemaFault(_other_version(db.schema))
+
+
+async def check_tables(db: Database, migrations: Path) -> None:
+    """Return if the tables fit this version; needs no owner's rights. Raises: Unavailable if not, or without answer."""
+    if not await db.is_current(migrations):
+        raise DependencyDown(_other_version(db.schema))
+
+
+def _other_version(schema: str) -> str:
+    return (
+        f"the tables of {schema} do not fit this version: run `python -m services.{schema} migrate` with "
+        "DATABASE_OWNER_URL"
+    )
 
 
 async def migrate_as(

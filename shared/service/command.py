@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -23,10 +24,12 @@ from shared.core.patience import patiently
 from shared.core.types import Ori
 from shared.events import Actor
 from shared.postgres.database import Database
-from shared.postgres.schema import prepare
+from shared.postgres.schema import check_tables, prepare
 from shared.postgres.settings import DatabaseSettings
 from shared.service.serve import serve
 from shared.service.spec import ServiceSpec
+
+AWAIT_TABLES = "Wait until another process has brought the tables up to date, without the owner's rights."
 
 MIGRATE = "Bring the tables up to date, as DATABASE_OWNER_URL, and grant what DATABASE_URL needs."
 
@@ -183,7 +186,7 @@ def status_of_group(
 
 def _common(spec: ServiceSpec) -> dict[str, click.Command]:
     """Return the commands of every service of this kind."""
-    return by_name(migrate_command(spec)) if spec.has_tables else {}
+    return by_name(migrate_command(spec), await_tables_command(spec)) if spec.has_tables else {}
 
 
 def migrate_command(spec: ServiceSpec) -> click.Command:
@@ -195,6 +198,25 @@ def migrate_command(spec: ServiceSpec) -> click.Command:
 
     work.__doc__ = MIGRATE
     return command("migrate")(work)
+
+
+def await_tables_command(spec: ServiceSpec) -> click.Command:
+    """Return the command that waits for the tables of a service, as an init container beside a Job that migrates."""
+
+    def work(*, within_s: float) -> Answer:
+        configure_logging()
+        asyncio.run(_awaited(spec, within_s))
+        return Answer(f"the tables of {spec.name} fit this version", {"current": [spec.name]})
+
+    work.__doc__ = AWAIT_TABLES
+    within = click.Option(
+        ["--within", "within_s"],
+        type=click.FloatRange(min=0),
+        default=600.0,
+        show_default=True,
+        help="Seconds after which it gives up.",
+    )
+    return command("await-tables", within)(work)
 
 
 def _texts_of(exc: Exception) -> Iterator[str]:
@@ -216,6 +238,15 @@ def migrate(spec: ServiceSpec) -> None:
     """
     configure_logging()
     asyncio.run(_prepared(spec))
+
+
+async def _awaited(spec: ServiceSpec, within_s: float) -> None:
+    db = Database(DatabaseSettings().database_link(), spec.name, pool_size=1)
+    try:
+        check = partial(check_tables, db, spec.migrations)
+        await patiently(spec.name, "its tables", check, within_s=within_s)
+    finally:
+        await db.close()
 
 
 async def _prepared(spec: ServiceSpec) -> None:

@@ -35,6 +35,9 @@ from shared.kafka.acls import principals
 from shared.kafka.settings import KafkaSettings
 from shared.objects.rights import RIGHTS, user_of
 from shared.postgres.settings import DatabaseSettings
+from shared.service.serve import options
+from shared.service.settings import CommonSettings
+from tests.deploy.manifests import REST_OF_STOP_S
 from tests.deploy.reading import (
     OTHERS_READ,
     ROOT,
@@ -177,6 +180,13 @@ def test_a_service_starts_after_its_dependencies(service: str) -> None:
     ended += [USERS] if service in RIGHTS else []
     made = dict.fromkeys(ended, "service_completed_successfully")
     assert waits == {"kafka": "service_healthy", **made}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_has_the_time_to_stop_that_its_server_takes(service: str) -> None:
+    answers_s = options(CommonSettings())["timeout_graceful_shutdown"]
+    period_s = int(container(service)["stop_grace_period"].removesuffix("s"))
+    assert period_s >= answers_s + REST_OF_STOP_S
 
 
 def test_each_service_with_object_store_rights_has_its_own_key_and_others_have_no_key() -> None:

@@ -1,5 +1,6 @@
 """deploy/k8s: valid by the schemas, closed by default, and each pod with no more than it needs."""
 
+import json
 import re
 import shutil
 import ssl
@@ -19,7 +20,9 @@ from shared.kafka.settings import KafkaSettings
 from shared.kafka.topics import TOPICS
 from shared.objects.rights import RIGHTS
 from shared.postgres.settings import DatabaseSettings
-from tests.deploy.manifests import KUBERNETES
+from shared.service.serve import options
+from shared.service.settings import CommonSettings
+from tests.deploy.manifests import KUBERNETES, REST_OF_STOP_S
 from tests.deploy.reading import (
     OTHERS_READ,
     OVERLAY,
@@ -80,7 +83,7 @@ def test_everything_is_in_the_departments_namespace_which_enforces_the_restricte
     [namespace] = of_kind("Namespace")
     labels = of_kind("Namespace")[namespace]["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
-    rest = [r for r in resources() if r["kind"] != "Namespace"]
+    rest = [r for r in resources() if r["kind"] not in {"Namespace", "PriorityClass"}]
     assert {r["metadata"]["namespace"] for r in rest} == {namespace}
 
 
@@ -213,7 +216,7 @@ def test_no_service_is_given_a_secret_of_another(service: str) -> None:
     if service not in PAGES:
         own |= {f"kafka-{service}", "plateward-cluster-ca-cert"}
     if service in APIS:
-        own |= {f"plateward-database-{service}", "plateward-database-owner", "plateward-ca"}
+        own |= {f"plateward-database-{service}", "plateward-ca"}
     if service in RIGHTS:
         own.add(f"plateward-objects-{service}")
     assert referred_to(service) == own
@@ -236,37 +239,72 @@ def test_every_secret_setting_of_a_service_has_a_key_in_its_secret(service: str)
     assert known <= secret
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_only_the_table_setup_container_gets_the_owners_url(service: str) -> None:
-    """The owner's container gets neither keys nor access to any other store."""
-    assert ("initContainers" in pod(service)) == (service in APIS)
-    clear, secret = given(service)
-    assert "DATABASE_OWNER_URL" not in clear | secret
-    if service not in APIS:
-        return
-    assert "envFrom" not in tables(service)
-    told = {v["name"]: v for v in tables(service)["env"]}
+def job(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a Job's spec, and its only container."""
+    spec = of_kind("Job")[name]["spec"]
+    [made] = spec["template"]["spec"]["containers"]
+    return spec, made
+
+
+def owners_url_is_named(document: object) -> bool:
+    """Whether a resource names the Secret or the setting of the role that owns the tables."""
+    text = json.dumps(document)
+    return "plateward-database-owner" in text or "DATABASE_OWNER_URL" in text
+
+
+def test_only_the_jobs_that_make_tables_get_the_owners_url() -> None:
+    told = {(r["kind"], r["metadata"]["name"]) for r in resources() if owners_url_is_named(r)}
+    assert told == {("Job", f"tables-{service}") for service in APIS}
+
+
+def test_a_pod_that_names_the_owners_url_is_found() -> None:
+    assert owners_url_is_named({"env": [{"name": "DATABASE_OWNER_URL"}]})
+    assert owners_url_is_named({"secretKeyRef": {"name": "plateward-database-owner"}})
+
+
+@pytest.mark.parametrize("service", APIS)
+def test_a_job_makes_a_services_tables_by_its_image_and_gets_no_other_secret(service: str) -> None:
+    spec, made = job(f"tables-{service}")
+    told = {v["name"]: v for v in made["env"]}
     assert set(told) == {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_CA_FILE"}
     secrets = {name: v["valueFrom"]["secretKeyRef"] for name, v in told.items() if "value" not in v}
     assert secrets == {
         "DATABASE_URL": {"name": f"plateward-database-{service}", "key": "DATABASE_URL"},
         "DATABASE_OWNER_URL": {"name": "plateward-database-owner", "key": "DATABASE_OWNER_URL"},
     }
-    [same] = [v for v in container(service)["env"] if v["name"] == "DATABASE_URL"]
-    assert same == told["DATABASE_URL"]
-    assert told["DATABASE_CA_FILE"] in container(service)["env"]
+    assert "envFrom" not in made
+    assert made["image"] == container(service)["image"]
+    assert made["command"][-1] == 'exec python -m "services.$SERVICE" migrate'
+    assert made["securityContext"] == container(service)["securityContext"]
+    template = spec["template"]
+    assert template["spec"]["securityContext"] == pod(service)["securityContext"]
+    assert template["spec"]["automountServiceAccountToken"] is False
+    assert template["metadata"]["labels"].items() >= DATABASE_LABELS.items()
+    assert set(made["resources"]["requests"]) == set(made["resources"]["limits"])
+    assert spec["ttlSecondsAfterFinished"] <= 600, "the next version's Job could not be applied"
 
 
-@pytest.mark.parametrize("service", APIS)
-def test_the_table_setup_container_uses_the_services_image_and_security_context(
-    service: str,
-) -> None:
-    assert tables(service)["image"] == container(service)["image"]
-    assert tables(service)["securityContext"] == container(service)["securityContext"]
-    assert tables(service)["command"][-1] == 'exec python -m "services.$SERVICE" migrate'
-    mounts = {m["name"]: m.get("readOnly", False) for m in tables(service)["volumeMounts"]}
+DATABASE_LABELS = {"plateward/database": "yes", PART_OF: "plateward"}
+"""The labels by which network policies open the database to a pod."""
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_pod_waits_for_its_tables_with_the_rights_of_its_own_role(service: str) -> None:
+    assert ("initContainers" in pod(service)) == (service in APIS)
+    if service not in APIS:
+        return
+    waits = tables(service)
+    assert waits["image"] == container(service)["image"]
+    assert waits["command"][-1] == 'exec python -m "services.$SERVICE" await-tables --within 600'
+    assert "envFrom" not in waits
+    told = {v["name"]: v for v in waits["env"]}
+    assert set(told) == {"DATABASE_URL", "DATABASE_CA_FILE"}
+    for variable in told.values():
+        assert variable in container(service)["env"]
+    assert waits["securityContext"] == container(service)["securityContext"]
+    mounts = {m["name"]: m.get("readOnly", False) for m in waits["volumeMounts"]}
     assert mounts == {"database": True, "tmp": False}
-    resources = tables(service)["resources"]
+    resources = waits["resources"]
     assert set(resources["requests"]) == set(resources["limits"]) == {"cpu", "memory"}
 
 
@@ -638,10 +676,103 @@ def test_the_lag_component_scales_recognition_by_consumer_lag(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_services_pods_are_spread_over_the_nodes(service: str) -> None:
-    [spread] = pod(service)["topologySpreadConstraints"]
-    assert spread["topologyKey"] == "kubernetes.io/hostname"
-    assert spread["matchLabelKeys"] == [NAME, "pod-template-hash"], "its own pods, of one version"
+def test_a_services_pods_are_spread_over_nodes_and_zones(service: str) -> None:
+    zones, nodes = pod(service)["topologySpreadConstraints"]
+    assert zones["topologyKey"] == "topology.kubernetes.io/zone"
+    assert nodes["topologyKey"] == "kubernetes.io/hostname"
+    for spread in (zones, nodes):
+        assert (spread["maxSkew"], spread["whenUnsatisfiable"]) == (1, "ScheduleAnyway")
+        assert spread["matchLabelKeys"] == [NAME, "pod-template-hash"], "its own pods, of a version"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_pod_has_the_time_to_stop_that_its_server_takes(service: str) -> None:
+    pause_s = container(service)["lifecycle"]["preStop"]["sleep"]["seconds"]
+    answers_s = options(CommonSettings())["timeout_graceful_shutdown"]
+    period_s = pod(service)["terminationGracePeriodSeconds"]
+    assert pause_s >= 5, "the ingress has to learn first that it goes"
+    assert period_s >= pause_s + answers_s + REST_OF_STOP_S
+
+
+def all_pods() -> dict[str, dict[str, Any]]:
+    """Return the pod's spec of each Deployment, Job and CronJob of the overlay."""
+    found = {name: pod(name) for name in SERVICES}
+    for name, one in of_kind("Job").items():
+        found[name] = one["spec"]["template"]["spec"]
+    for name, one in of_kind("CronJob").items():
+        found[name] = one["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return found
+
+
+def test_what_people_and_cameras_wait_for_is_placed_before_what_can_wait() -> None:
+    classes = {name: one["value"] for name, one in of_kind("PriorityClass").items()}
+    assert classes["plateward-first"] > classes["plateward-later"] > 0
+    assert max(classes.values()) < 1_000_000_000, "the cluster's own pods come first"
+    later = {n for n, spec in all_pods().items() if spec["priorityClassName"] == "plateward-later"}
+    assert later == {"recognition", "topics", "trim", "operator"}
+    first = {n for n, spec in all_pods().items() if spec["priorityClassName"] == "plateward-first"}
+    assert first | later == set(all_pods())
+
+
+FACTORS = {"m": 0.001, "Mi": 2.0**20, "Gi": 2.0**30}
+
+
+def amount(text: str) -> float:
+    """Return a quantity of Kubernetes as a number: cores or bytes."""
+    number, unit = re.fullmatch(r"(\d+)(m|Mi|Gi)?", str(text)).groups()  # type: ignore[union-attr]
+    return int(number) * FACTORS.get(unit, 1)
+
+
+def needed() -> dict[str, float]:
+    """Return what all pods of the overlay use together, scaled to the most and one more of each at a roll-out."""
+    scalers = of_kind("HorizontalPodAutoscaler")
+    total = dict.fromkeys(("pods", "requests.cpu", "requests.memory", "limits.memory"), 0.0)
+    for name, spec in all_pods().items():
+        count = 1
+        if name in SERVICES:
+            most = scalers[name]["spec"]["maxReplicas"] if name in scalers else 2
+            count = most + 1
+        [asked] = spec["containers"]
+        total["pods"] += count
+        for kind, resource in (("requests", "cpu"), ("requests", "memory"), ("limits", "memory")):
+            total[f"{kind}.{resource}"] += count * amount(asked["resources"][kind][resource])
+    return total
+
+
+def test_the_quota_fits_all_pods_that_the_scalers_may_start_and_little_more() -> None:
+    spec = of_kind("ResourceQuota")["plateward"]["spec"]
+    [scope] = spec["scopeSelector"]["matchExpressions"]
+    assert scope["scopeName"] == "PriorityClass", "pods of the stores are not counted"
+    assert set(scope["values"]) == set(of_kind("PriorityClass"))
+    hard = {name: amount(text) for name, text in spec["hard"].items()}
+    assert set(hard) == set(needed())
+    for name, least in needed().items():
+        assert least <= hard[name] <= 1.2 * least, f"{name}: {least} are needed"
+
+
+def test_containers_that_name_no_requests_get_some_and_no_limit() -> None:
+    [limit] = of_kind("LimitRange")["plateward"]["spec"]["limits"]
+    assert limit == {"type": "Container", "defaultRequest": {"cpu": "100m", "memory": "256Mi"}}
+
+
+def test_a_person_replays_dead_letters_in_a_pod_that_has_no_other_right() -> None:
+    spec = of_kind("CronJob")["operator"]["spec"]
+    assert spec["suspend"] is True, "a person starts it"
+    made = spec["jobTemplate"]["spec"]
+    inside = made["template"]["spec"]
+    [operator] = inside["containers"]
+    assert operator["env"] == [{"name": "KAFKA_SASL_USERNAME", "value": "kafka-operator"}]
+    secrets = {
+        source["secret"]["name"]
+        for volume in inside["volumes"]
+        for source in volume.get("projected", {}).get("sources", [])
+    }
+    assert secrets == {"plateward-cluster-ca-cert", "kafka-operator"}
+    assert operator["command"][0] == "sleep"
+    assert int(operator["command"][1]) < made["activeDeadlineSeconds"] <= 3600
+    assert operator["securityContext"] == container("ingest")["securityContext"]
+    assert inside["securityContext"] == pod("ingest")["securityContext"]
+    assert made["template"]["metadata"]["labels"][PART_OF] == "plateward", "policies go by it"
 
 
 def test_the_example_departments_policy_is_the_one_that_is_tested() -> None:

@@ -63,6 +63,15 @@ def test_the_cluster_accepts_every_kafka_user_with_its_acls(cluster: ControlPlan
     assert kept == wanted
 
 
+def measure_quota(cluster: ControlPlane) -> None:
+    """Write the use of the quota, as the controller does that this cluster lacks; without it no pod is accepted."""
+    hard = of_kind("ResourceQuota")["plateward"]["spec"]["hard"]
+    status = {"status": {"hard": hard, "used": dict.fromkeys(hard, "0")}}
+    where = ("resourcequota", "plateward", "--namespace", NAMESPACE, "--subresource=status")
+    done = cluster.kubectl("patch", *where, "--type=merge", "--patch", json.dumps(status))
+    assert done.returncode == 0, done.stderr
+
+
 def pod_of(kind: str, name: str) -> dict[str, Any]:
     """Return the pod that a Deployment's, a Job's or a CronJob's controller would make."""
     spec = of_kind(kind)[name]["spec"]
@@ -85,6 +94,7 @@ def test_pod_security_accepts_every_pod_and_refuses_privilege_escalation(
 ) -> None:
     made = cluster.kubectl(*STRICTLY, "--kustomize", str(OVERLAY))  # its service account, too
     assert made.returncode == 0, made.stderr
+    measure_quota(cluster)
     pod = pod_of(kind, name)
     assert tried(cluster, pod) == (0, "")
     pod["spec"]["containers"][0]["securityContext"] = {

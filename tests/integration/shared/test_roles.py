@@ -15,9 +15,11 @@ from sqlalchemy.exc import DBAPIError
 from local.stack.postgres import ROLE, Postgres, role_of
 from local.stack.process import free_port
 from local.stack.services import APIS
+from services.registry import SPECS
 from shared.postgres.database import Database
 from shared.postgres.schema import SchemaFault, migrate_as, prepare
 from shared.postgres.settings import DatabaseSettings
+from shared.service.command import status_of
 from shared.testing import mac_key_text
 from shared.testing.root import TestRoot
 
@@ -390,6 +392,24 @@ async def test_tables_of_another_version_are_refused(place):
     await place.ask(place.database_url, "UPDATE alembic_version SET version_num = 'audit_9999'")
     with pytest.raises(SchemaFault, match="do not fit this version"):
         await place.prepare(database_owner_url=None)
+
+
+async def test_a_pod_waits_for_tables_of_its_version_with_the_rights_of_its_own_role(
+    place, monkeypatch, capsys
+):
+    monkeypatch.setenv("DATABASE_URL", place.works())
+    arguments = ["await-tables", "--within"]
+
+    def waits(within_s):
+        return status_of(SPECS["audit"], {}, [*arguments, within_s])
+
+    assert await asyncio.to_thread(waits, "0") == 2
+    assert "the tables of audit do not fit this version" in capsys.readouterr().err
+    waiting = asyncio.create_task(asyncio.to_thread(waits, "60"))
+    await place.prepare()
+    assert await waiting == 0
+    await place.ask(place.database_url, "UPDATE alembic_version SET version_num = 'audit_9999'")
+    assert await asyncio.to_thread(waits, "0") == 2
 
 
 async def test_concurrent_migrations_wait_for_each_other(place):
