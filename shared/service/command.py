@@ -29,7 +29,9 @@ from shared.postgres.settings import DatabaseSettings
 from shared.service.serve import serve
 from shared.service.spec import ServiceSpec
 
-AWAIT_TABLES = "Wait until another process has brought the tables up to date, without the owner's rights."
+AWAIT_TABLES = (
+    "Wait until another process has brought the tables up to date, without the owner's rights."
+)
 
 MIGRATE = "Bring the tables up to date, as DATABASE_OWNER_URL, and grant what DATABASE_URL needs."
 

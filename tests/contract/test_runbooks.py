@@ -1,12 +1,14 @@
 """What docs/operations tells an operator to type is there: commands with their options, settings, metrics, pages."""
 
 import ast
+import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -93,7 +95,8 @@ def typed(block: str) -> Iterator[Typed]:
 @cache
 def compose() -> Mapping[str, object]:
     """Return the services of docker-compose.yml."""
-    found: dict[str, object] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    text = (ROOT / "docker-compose.yml").read_text()
+    found: dict[str, object] = yaml.load(text, yaml.CSafeLoader)["services"]
     return found
 
 
@@ -102,9 +105,12 @@ def in_cluster() -> frozenset[str]:
     """Return `kind/name`, in lower case, of what the files of deploy/k8s create."""
     found = set()
     for path in (ROOT / "deploy" / "k8s").rglob("*.yaml"):
-        for one in yaml.safe_load_all(path.read_text()):
-            if isinstance(one, dict) and "kind" in one:
-                found.add(f"{one['kind'].lower()}/{one.get('metadata', {}).get('name')}")
+        for one in path.read_text().split("---\n"):
+            kind, name = (
+                re.search(what, one, re.MULTILINE) for what in (r"^kind: (\w+)", r"^  name: (\S+)")
+            )
+            if kind and name:
+                found.add(f"{kind[1].lower()}/{name[1]}")
     assert "deployment/identity" in found, "the walk is broken"
     return frozenset(found)
 
@@ -115,9 +121,6 @@ def fault_of(command: Typed) -> str | None:
     match words:
         case ["exec", *rest]:
             return fault_of(Typed(tuple(rest)))
-        case ["docker", "compose", "cp", *rest]:
-            inside = [word.partition(":")[0] for word in rest if ":" in word]
-            return _first(_unless(name in compose(), f"no container {name}") for name in inside)
         case ["docker", "compose", "exec", *rest]:
             rest = rest[1:] if rest[0].startswith("-") else rest
             return _unless(rest[0] in compose(), f"no container {rest[0]}") or _inside(
@@ -125,6 +128,8 @@ def fault_of(command: Typed) -> str | None:
             )
         case ["docker", "compose", "run", "--rm", "dead-letters", *rest]:
             return _called("plateward", PLATEWARD, ["dead-letters", *rest])
+        case ["docker", "compose", "run", "--rm", "--volume", _, name, *rest]:
+            return _unless(name in compose(), f"no container {name}") or _inside(name, rest)
         case ["docker", "compose", verb, *rest] if verb in {
             "up", "logs", "ps", "restart", "stop", "run"
         }:  # fmt: skip
@@ -162,6 +167,8 @@ def _first(faults: Iterator[str | None]) -> str | None:
 def _inside(container: str | None, words: list[str]) -> str | None:
     """Return what is wrong with a command in a container; None names the checkout."""
     match words:
+        case ["sh", "-c", script, *_]:
+            return _first(_inside(container, list(one.words)) for one in typed(script))
         case ["python", "-m", "plateward", *rest]:
             if container in SPECS and not _has(container, rest):
                 return f"the image of {container} lacks `plateward {rest[0]}`"
@@ -229,9 +236,10 @@ def _kubectl(words: list[str]) -> str | None:
             return f"no file {file}"
     named = [word for word in words if "/" in word and word.split("/")[0] in KINDS]
     for at, word in enumerate(words):
-        if word in KINDS and "--all-namespaces" not in words:
-            names = [w for w in words[at + 1 :] if not w.startswith("-")]
+        if word in KINDS:
+            names = takewhile(lambda one: not one.startswith("-"), words[at + 1 :])
             named += [f"{word}/{name}" for name in names]
+            named += [f"{word}/{words[-1]}"] if words[0] == "create" else []
             break
     named += [word.partition("=")[2] for word in words if word.startswith("--from=")]
     own = [name for name in named if not name.startswith("deployment/ingress-nginx")]
@@ -297,10 +305,18 @@ def unknown_routes(page: str) -> list[str]:
     """Return the routes in a page that no OpenAPI document has."""
     found = []
     for method, service, path in ROUTE.findall(" ".join(page.split())):
-        document = ROOT / "docs" / "openapi" / f"{service}.json"
-        known = yaml.safe_load(document.read_text())["paths"] if document.exists() else {}
-        if method.lower() not in known.get(path, {}):
+        if method.lower() not in routes(service).get(path, {}):
             found.append(f"{method} /{service}{path}")
+    return found
+
+
+@cache
+def routes(service: str) -> Mapping[str, Mapping[str, object]]:
+    """Return the paths of a service's OpenAPI document; none of an unknown service."""
+    document = ROOT / "docs" / "openapi" / f"{service}.json"
+    found: dict[str, dict[str, object]] = {}
+    if document.exists():
+        found = json.loads(document.read_text())["paths"]
     return found
 
 

@@ -54,7 +54,7 @@ def built(overlay: Path) -> tuple[dict[str, Any], ...]:
     """Return the output of `kubectl kustomize` for an overlay."""
     kubectl = Path(sysconfig.get_path("scripts")) / "kubectl"
     done = subprocess.run([kubectl, "kustomize", overlay], capture_output=True, check=True)
-    return tuple(yaml.safe_load_all(done.stdout))
+    return tuple(yaml.load_all(done.stdout, yaml.CSafeLoader))
 
 
 def of_kind(kind: str) -> dict[str, dict[str, Any]]:
