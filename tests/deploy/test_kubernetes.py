@@ -252,6 +252,7 @@ def owners_url_is_named(document: object) -> bool:
     return "plateward-database-owner" in text or "DATABASE_OWNER_URL" in text
 
 
+@pytest.mark.clause("wall/postgres")
 def test_only_the_jobs_that_make_tables_get_the_owners_url() -> None:
     told = {(r["kind"], r["metadata"]["name"]) for r in resources() if owners_url_is_named(r)}
     assert told == {("Job", f"tables-{service}") for service in APIS}
