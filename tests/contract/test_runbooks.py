@@ -21,7 +21,7 @@ from local.stack.key_material import ROOT_FILE
 from plateward.catalogue import COMMANDS, PLATEWARD, Catalogue
 from services.registry import SPECS
 from shared.service.command import Unfinished, migrate_command
-from tests.contract.test_troubleshooting import absent
+from tests.contract.messages import absent
 
 FOLDER = ROOT / "docs" / "operations"
 PAGES = sorted(FOLDER.glob("*.md"))
