@@ -38,7 +38,7 @@ def test_an_image_holds_the_command_line_shared_and_one_services_source_alone() 
 def test_an_image_runs_as_an_unprivileged_user_and_receives_signals_directly() -> None:
     assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["65532:65532"]
     assert re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE) == [
-        "exec python -m services.$SERVICE"
+        r'["/bin/sh", "-c", "exec python -m \"services.$SERVICE\""]'
     ]
 
 
