@@ -88,6 +88,31 @@ COMMANDS: Mapping[str, Entry] = {
         ("services.retention.__main__:COMMANDS.verify-package",),
         "run it in a container of retention",
     ),
+    "backup": Entry(
+        "Back up database, objects and sealed keys, as of one moment.",
+        ("local.backup.commands:COMMANDS.backup",),
+        CHECKOUT,
+    ),
+    "verify-backup": Entry(
+        "Compare every file of a backup with its digest.",
+        ("local.backup.commands:COMMANDS.verify-backup",),
+        CHECKOUT,
+    ),
+    "restore": Entry(
+        "Restore a backup into an empty installation, and prove its audit log.",
+        ("local.backup.commands:COMMANDS.restore",),
+        CHECKOUT,
+    ),
+    "rewind-consumers": Entry(
+        "Set consumer groups back to the offsets of a backup.",
+        ("local.backup.commands:COMMANDS.rewind-consumers",),
+        CHECKOUT,
+    ),
+    "backup-key": Entry(
+        "Make the key pair to which backups seal keys.",
+        ("local.backup.commands:COMMANDS.backup-key",),
+        CHECKOUT,
+    ),
     "openapi": Entry(
         "Write the OpenAPI document of each service to docs/openapi.",
         ("deploy.openapi:openapi_command",),

@@ -33,6 +33,7 @@ TEMPLATES: Mapping[str, Sequence[str]] = {
 
 TEMPLATE_OF = {
     "console": "tables_of_all",
+    "backup": "tables_of_all",
     "insiders": "tables_of_all",
     **{service: f"tables_of_{service}" for service in APIS},
 }

@@ -8,6 +8,6 @@ its rules (`cursors`, `disclosed_days`), periodic audits (`audits`, `audit_items
 Consumes: every topic that the registry marks as audited.
 Publishes: `checkpoint.signed`, `log.covered`, `policy.acknowledged`, `finding.raised`, `finding.changed`,
 `audit.changed`, `period.fixed`, `signing_key.changed`, `values.erased`, `values.exported`, `log.closed`,
-`log.destroyed`.
+`log.destroyed`, `backup.made`, `backup.restored`.
 Never: changes or deletes an entry. It destroys the log before this one whole, once that is due.
 """

@@ -17,6 +17,7 @@ from shared.events import (
 )
 from shared.events.purges import check_floor
 from shared.kafka.consumer import PROMPT, UNHURRIED, Handler, Subscription
+from shared.postgres.restores import Restores
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ class Handlers:
                 log.warning("purge run %s has no list; the next run's covers it", event.run_id)
                 continue
             gone = await self._purge.follow(event, event.purge_list)
+            async with self._runtime.db.begin() as connection:
+                await Restores(connection).settle(event.before, now)
             log.info("purge run %s: %d hits cleared of their reads", event.run_id, gone)
 
     async def passes(self, events: Sequence[PassRecorded]) -> None:

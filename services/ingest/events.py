@@ -9,6 +9,7 @@ from shared.events import DeviceChanged, RecordsPurged
 from shared.events.purges import check_floor
 from shared.kafka.consumer import Subscription
 from shared.kafka.follower import TopicFollower
+from shared.postgres.restores import Restores
 from shared.postgres.statistics import forget_statistics
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Handlers:
             async with self._runtime.db.begin() as connection:
                 await FirstSeen(connection).forget(event.before)
                 months = await self._secrets.destroy(connection, event.before)
+                await Restores(connection).settle(event.before, self._runtime.clock.now())
             async with self._runtime.db.begin() as connection:
                 await forget_statistics(connection)
             for month in months:

@@ -128,6 +128,7 @@ class Guard:
         authorise(self.permission, principal, now)
         if self.permission.needs_current_accounts:
             runtime.people.check_current(now)
+        runtime.restored.check(self.permission)
         asking.purpose = purpose = purpose_of(
             runtime,
             self.permission,

@@ -34,7 +34,7 @@ async def system_grant(
         agency_ori: the agency whose records it reads; the department by default.
         attempt_id: for a retry, the attempt of the first try; it is not recorded again.
 
-    Raises: Unavailable if the attempt cannot be recorded.
+    Raises: Unavailable if the attempt cannot be recorded, or until a purge has run after a restore.
     """
     attempt = AccessAttempted(
         occurred_at=runtime.clock.now(),
@@ -50,6 +50,7 @@ async def system_grant(
         request_id=str(uuid4()),
         client_address="",
     )
+    runtime.restored.check(permission)
     if attempt_id is None:
         await record_attempt(runtime, attempt)
     return issue_grant(

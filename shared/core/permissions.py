@@ -69,6 +69,11 @@ class Permission(StrEnum):
         return self not in _WITHOUT_CURRENT_ACCOUNTS
 
     @property
+    def waits_for_a_purge(self) -> bool:
+        """Refused after a restore until a purge has run (ADR-0072): it shows, releases or holds ALPR data."""
+        return self.needs_current_accounts and self not in _AFTER_A_RESTORE
+
+    @property
     def works_while_the_log_is_behind(self) -> bool:
         """It only ends the access of an account or a device, and shows no ALPR data."""
         return self in _ENDS_ACCESS
@@ -134,6 +139,18 @@ _WITHOUT_CURRENT_ACCOUNTS = _ABOUT_ACCOUNTS | frozenset(
         Permission.DEVICE_MANAGE,
     }
 )
+
+_AFTER_A_RESTORE = frozenset(
+    {
+        Permission.PURGE_READ,
+        Permission.PURGE_PROPOSE,
+        Permission.PURGE_AUTHORISE,
+        Permission.PURGE_EXECUTE,
+        Permission.AGENCY_MANAGE,
+        Permission.POLICY_ACKNOWLEDGE,
+    }
+)
+"""They carry the purge out, or show no record."""
 
 _WITHOUT_TRAINING = _ABOUT_ACCOUNTS | frozenset(
     {

@@ -98,6 +98,8 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resolution_id: str
     attorney_consent_id: str
     evidence_bases: frozenset[str]
+    backups_days: int = 30
+    """Days after which a backup ends and is deleted: so much longer than the schedule it may hold a record."""
 
 
 class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -238,6 +240,9 @@ MOST_DAYS = 92
 WIDEST_FRAME_MARGIN = 5
 """In plate widths (12 in, SAE J686): 5 ft to each side show all of the vehicle, and the lane beside it."""
 
+LONGEST_BACKUP_DAYS = 92
+"""A quarter: a purge cannot reach a backup, so none lasts longer."""
+
 LONGEST_LIFT_H = 168
 """A week: the longest lift of a person's limit of records a day; after it an administrator decides again."""
 
@@ -279,6 +284,8 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault("retention.floor_days is under one year (Government Code 34090.6)")
     if retention.schedule_days < retention.floor_days:
         raise PolicyFault("retention.schedule_days is under retention.floor_days")
+    if not 1 <= retention.backups_days <= LONGEST_BACKUP_DAYS:
+        raise PolicyFault(f"retention.backups_days is not from 1 to {LONGEST_BACKUP_DAYS}")
     if policy.sharing.kept_years < LEGAL_FILE_YEARS:
         raise PolicyFault("sharing.kept_years is under two years (Government Code 34090(d))")
     if not 0 <= policy.sharing.frame_margin_widths <= WIDEST_FRAME_MARGIN:

@@ -116,6 +116,11 @@ class Common(ProblemCode):
         Unavailable,
         "too many access records wait for the audit log; try again later",
     )
+    RESTORED_UNPURGED = (
+        Unavailable,
+        "the system was restored from a backup, and shows no ALPR data until a purge has destroyed the records that"
+        " are past the schedule; a standing order purges at once, otherwise the custodian proposes a purge",
+    )
     AUDIT_LOG_BEHIND = (
         Unavailable,
         "the audit log is too far behind, so access is refused; try again later, or report it to operations",

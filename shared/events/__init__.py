@@ -22,6 +22,7 @@ from shared.events.audit_log import (
     ValuesErased,
     ValuesExported,
 )
+from shared.events.backups import BackupMade, BackupRestored
 from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
 from shared.events.captures import (
     Alternative,
@@ -95,6 +96,8 @@ __all__ = [
     "Alternative",
     "AuditChanged",
     "BackfillRecognised",
+    "BackupMade",
+    "BackupRestored",
     "Box",
     "CaptureBackfilled",
     "CaptureProcessed",

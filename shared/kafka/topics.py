@@ -171,6 +171,8 @@ TOPICS: dict[str, Topic] = {
         _topic(events.ValuesExported, "audit", audited=True),
         _topic(events.LogClosed, "audit", audited=True),
         _topic(events.LogDestroyed, "audit", audited=True),
+        _topic(events.BackupMade, "audit", audited=True),
+        _topic(events.BackupRestored, "audit", audited=True),
     )
 }
 

@@ -27,6 +27,7 @@ from shared.postgres.outbox import Relay, emit
 from shared.postgres.schema import prepare
 from shared.service.coverage import Coverage
 from shared.service.resources import OK, Ping
+from shared.service.restored import RestoredState
 from shared.service.running import service_of
 from shared.service.runtime import TASK, Runtime, RuntimeService
 from shared.service.settings import ApiSettings
@@ -146,6 +147,7 @@ class ApiRuntime(Runtime):
             pool_size=settings.database_pool_size,
             mac_key=self.mac_key,
         )
+        self.restored = RestoredState(self.db)
         self.links = PictureLinks(self.mac_key)
         self.relay = Relay(self.db, self.bus)
         self.refusals = RefusalLog(
@@ -162,6 +164,7 @@ class ApiRuntime(Runtime):
         self._ready_without = spec.ready_without
         self.resources = [
             PostgresResource(self.db, settings, migrations or spec.migrations),
+            self.restored,
             *self.resources,
             OutboxResource(self.relay, self.refusals, relays=isinstance(self.bus, KafkaBus)),
         ]
@@ -203,6 +206,8 @@ class ApiRuntime(Runtime):
         recording = self.refusals.recording
         if recording.failing:
             failing[f"{TASK}{recording.name}"] = recording.failing
+        if self.restored.waits:
+            failing[f"{TASK}purge"] = "not run since the restore; what shows ALPR data is refused"
         if self._follows_people and self.people.lost_for(self.clock.now()) is not None:
             failing[f"{TASK}identity tick"] = "not heard; what shows ALPR data is refused"
         return failing

@@ -21,6 +21,7 @@ from shared.core.errors import AlprError, InternalFault, NotFound
 from shared.events import PurgeList, RecordsPurged
 from shared.events.purges import check_floor
 from shared.objects.purge_list import ListReader
+from shared.postgres.restores import Restores
 from shared.postgres.statistics import forget_statistics
 from shared.service.api_runtime import ApiRuntime
 
@@ -82,6 +83,8 @@ class Eraser:
         )
         erased = await self._writer.erase(purged, named, held, gone)
         await self._delete()
+        async with self._runtime.db.begin() as connection:
+            await Restores(connection).settle(purged.before, self._runtime.clock.now())
         if erased is not None:
             log.info("purge run %s: %d values erased from the log", purged.run_id, erased.groups)
         return erased is not None

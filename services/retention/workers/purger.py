@@ -6,6 +6,7 @@ One worker of all replicas works at a time.
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -42,6 +43,7 @@ from shared.core.errors import AlprError, Unavailable
 from shared.core.ids import derive_id
 from shared.events import Actor, PurgeChanged, RecordsPurged
 from shared.postgres.outbox import emit
+from shared.postgres.restores import Restore, Restores
 from shared.postgres.statistics import forget_statistics
 from shared.service.api_runtime import ApiRuntime
 
@@ -129,6 +131,16 @@ class Purger:
             run = self._daily(order, present, now)
             if await Runs(connection).add(run):
                 log.info("daily purge %s of records before %s", run.run_id, run.before)
+            else:
+                await self._add_after_restore(connection, run)
+
+    async def _add_after_restore(self, connection: AsyncConnection, run: DueRun) -> None:
+        """Add a further run of today if a restore waits for one that reaches further than the one in its backup."""
+        restore = await Restores(connection).pending()
+        if restore is None or (await Runs(connection).due(run.run_id)).before >= restore.due:
+            return
+        if await Runs(connection).add(_after_restore(run, restore)):
+            log.info("purge of records before %s, after a restore", run.before)
 
     def _daily(self, order: Run, basis: Basis, now: datetime) -> DueRun:
         return DueRun(
@@ -207,6 +219,7 @@ class Purger:
             await runs.end(run.run_id, at=now, kept_under_hold=held, purge_list=named)
             ended = await runs.due(run.run_id)
             await self._emit(connection, ended, "executed", _counts(ended))
+            await Restores(connection).settle(run.before, now)
             purged = RecordsPurged(
                 occurred_at=now,
                 run_id=run.run_id,
@@ -291,6 +304,16 @@ class Purger:
             details={"kind": run.kind.value, "before": _iso(run.before), **details},
         )
         await emit(connection, self._runtime.service, changed)
+
+
+def _after_restore(daily: DueRun, restore: Restore) -> DueRun:
+    """Return a further run of the day, under the same order: the restored database has the day's own run already."""
+    return replace(
+        daily,
+        run_id=derive_id("purge after restore", str(restore.restore_id)),
+        day=None,
+        reason=f"after the restore of backup {restore.backup}, under {daily.standing_id}",
+    )
 
 
 async def _is_executing(connection: AsyncConnection, run_id: UUID) -> bool:

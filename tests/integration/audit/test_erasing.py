@@ -17,6 +17,7 @@ from shared.events import (
     FindingRaised,
     ValuesErased,
 )
+from shared.postgres.restores import Restore, Restores
 from tests.integration.audit.conftest import a_disclosure, an_attempt
 from tests.integration.audit.erasing import (
     BEFORE,
@@ -89,6 +90,23 @@ async def test_an_erasing_is_logged_with_its_purge_and_counts(
     assert len(bus.events(ValuesErased)) == 1
     await deliver()  # its own event comes back from Kafka
     assert len(await query("SELECT 1 FROM entries WHERE kind = 'values.erased'")) == 1
+
+
+@pytest.mark.clause("468.5/restored")
+async def test_the_log_stays_closed_after_a_restore_until_values_are_erased(
+    deliver, clock, purge, runtime, writer, client, auditor, as_owner
+):
+    await deliver(*sightings(clock))
+    async with as_owner("audit") as connection:
+        await Restores(connection).add(Restore(uuid4(), "backup", clock.now(), BEFORE))
+    await purge(follow=False)
+    await runtime.restored.load()
+    refused = await client.get("/v1/entries", headers=auditor())
+    assert (refused.status_code, refused.json()["code"]) == (503, "restored_unpurged")
+    assert (await client.get("/v1/checkpoint")).status_code != 503  # open to the public
+    assert await Eraser(runtime, writer).catch_up() == 1
+    await runtime.restored.load()
+    assert (await client.get("/v1/entries", headers=auditor())).status_code == 200
 
 
 async def test_erasing_twice_has_no_further_effect(

@@ -18,6 +18,7 @@ from shared.events import (
     ReadsRecorded,
     RecordsDisclosed,
 )
+from shared.postgres.restores import Restore, Restores
 from shared.testing import recorded
 from shared.testing.reads import BAD_PLATES, BAD_READS
 
@@ -473,6 +474,21 @@ async def test_a_purge_removes_read_data_from_hits_and_keeps_human_decisions(hot
     assert "7ABC123" not in str(left)
     assert await count(hotlist, "sightings") == 1
     assert len(await hotlist.hits()) == 2
+
+
+@pytest.mark.clause("468.5/restored")
+async def test_no_hit_is_shown_after_a_restore_until_a_purge_has_been_followed(hotlist, as_owner):
+    now = hotlist.clock.now()
+    due = now - timedelta(days=400)
+    async with as_owner("hotlist") as connection:
+        await Restores(connection).add(Restore(uuid4(), "20260601T000000Z", now, due))
+    for before in (due - timedelta(seconds=1), due):
+        await hotlist.runtime.restored.load()
+        refused = await hotlist.call("GET", "/v1/hits", status=503)
+        assert refused["code"] == "restored_unpurged"
+        await hotlist.purge(before)
+    await hotlist.runtime.restored.load()
+    assert await hotlist.hits() == []
 
 
 async def test_a_hit_whose_read_is_destroyed_accepts_no_verification_or_disposition(hotlist):

@@ -15,6 +15,7 @@ from shared.core.vault import Vault, VaultFault
 from shared.events import RecordsPurged
 from shared.postgres.database import Database
 from shared.postgres.month_secrets import MonthEnded, MonthSecrets
+from shared.postgres.restores import Restore, Restores
 from tests.unit.ingest import pictures as p
 
 FRAME = p.jpeg()
@@ -154,6 +155,22 @@ async def test_a_purge_below_the_legal_floor_destroys_no_secret(station):
     with pytest.raises(InternalFault, match="34090"):
         await purge(station, station.clock.now() - timedelta(days=364))
     assert await fetch(station, "SELECT 1 FROM month_secrets WHERE sealed IS NULL") == []
+
+
+@pytest.mark.clause("468.5/restored")
+async def test_a_restore_waits_for_a_purge_up_to_its_time(station, as_owner):
+    restored = station.running.runtime.restored
+    now = station.clock.now()
+    due = now - timedelta(days=400)
+    async with as_owner("ingest") as connection:
+        await Restores(connection).add(Restore(uuid4(), "20260601T000000Z", now, due))
+    await restored.load()
+    await purge(station, due - timedelta(seconds=1))
+    await restored.load()
+    assert restored.waits
+    await purge(station, due)
+    await restored.load()
+    assert not restored.waits
 
 
 async def test_a_purge_deletes_the_arrival_times_of_frames_without_a_time(station, camera):

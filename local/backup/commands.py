@@ -1,0 +1,323 @@
+"""The commands `plateward backup`, `restore`, `verify-backup` and `backup-key`."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import click
+import msgspec
+
+from local.backup import making, restoring
+from local.backup.installation import Installation, installation, new_installation
+from local.backup.manifest import FOLDER, MANIFEST, Manifest
+from local.backup.offsets import rewind
+from local.backup.recipient import make_recipient
+from local.backup.repository import Backups, store_at
+from local.stack.process import LocalError
+from services.audit.actions.backups import record_backup
+from services.audit.settings import LogSettings
+from shared.core.signed_notes import BadNote, Verifier
+from shared.events import Actor
+from shared.postgres.database import Database
+from shared.service.command import FAULT, PERSON, Answer, Unfinished, by_name, command, person_of
+
+FOLDER_OF_STACK = click.Option(
+    ["--folder"],
+    type=click.Path(path_type=Path),
+    default=Path("var"),
+    show_default=True,
+    help="The data of the embedded stack; DATABASE_OWNER_URL and OBJECT_STORE_URL name others.",
+)
+JOBS = click.Option(
+    ["--jobs"], type=click.IntRange(1, 32), default=2, show_default=True, help="Tables at a time."
+)
+VKEY = click.Option(
+    ["--vkey"],
+    multiple=True,
+    required=True,
+    help="The audit log's first public key, name+hash+key; repeat it for the later keys. It comes from outside the "
+    "backup.",
+)
+NAME = click.Option(
+    ["--backup", "name_of_backup"], help="A backup by its name; default: the newest."
+)
+RECIPIENT = "BACKUP_RECIPIENT"
+
+
+@command("backup-key", click.Argument(["file"], type=click.Path(path_type=Path)))
+def backup_key_command(*, file: Path) -> Answer:
+    """Make the key pair to which backups seal keys: the private half goes to FILE, which then stays offline."""
+    public = make_recipient(file)
+    return Answer(
+        f"{RECIPIENT}={public}\nThe private half is in {file}. Move it offline, with a copy at another place: without "
+        "it no backup\nreturns the keys, and without the keys a restored database cannot be read.",
+        {RECIPIENT: public, "file": str(file)},
+    )
+
+
+@command(
+    "backup",
+    click.Option(
+        ["--to", "place"], required=True, help="A folder, or s3://bucket/prefix, for all backups."
+    ),
+    click.Option(
+        ["--recipient"],
+        envvar=RECIPIENT,
+        help=f"The public half that `plateward backup-key` printed; default: {RECIPIENT}.",
+    ),
+    click.Option(["--without-keys"], is_flag=True, help="Make a backup without keys."),
+    JOBS,
+    FOLDER_OF_STACK,
+    faults=(LocalError, BadNote, ValueError),
+)
+def backup_command(
+    *, place: str, recipient: str | None, without_keys: bool, jobs: int, folder: Path
+) -> Answer:
+    """Back up database, objects and keys as of one moment, while the services work; delete ended backups.
+
+    Objects that an earlier backup in the same place has are not copied again. The policy says when a backup ends
+    (retention.backups_days).
+    """
+    if recipient is None and not without_keys:
+        raise Unfinished(
+            f"give the recipient of the keys with --recipient or {RECIPIENT} (`plateward backup-key FILE` makes one), "
+            "or --without-keys"
+        )
+    wanted = making.Wanted(_origin(), None if without_keys else recipient, jobs)
+    with installation(folder.absolute(), os.environ) as source:
+        return _made(*asyncio.run(_make(source, Backups(store_at(place)), wanted)))
+
+
+async def _make(
+    source: Installation, backups: Backups, wanted: making.Wanted
+) -> tuple[making.Made, list[str]]:
+    made = await making.make(source, backups, wanted)
+    manifest = made.manifest
+    body = await backups.store.get(f"{FOLDER}/{manifest.name}/{MANIFEST}")
+    db = Database(
+        source.database, restoring.AUDIT, pool_size=1, mac_key=restoring.mac_key_of(source.keys)
+    )
+    try:
+        async with db.begin() as connection:
+            await record_backup(
+                connection,
+                restoring.AUDIT,
+                Actor.software("backup", source.policy.department.ori),
+                restoring.backed_up_log(manifest),
+                at=datetime.now(UTC),
+                ends_at=manifest.ends_at,
+                manifest_sha256=sha256(body).hexdigest(),
+                keys_to=manifest.keys and manifest.keys.recipient,
+            )
+    finally:
+        await db.close()
+    return made, await backups.end(datetime.now(UTC), [Verifier.parse(manifest.log.key)])
+
+
+def _made(made: making.Made, ended: Sequence[str]) -> Answer:
+    manifest = made.manifest
+    lines = [*_lines(manifest), f"new          {made.new_contents} of the objects"]
+    if made.missing_keys:
+        lines.append(f"NOT SEALED   {', '.join(made.missing_keys)}: set them where this runs")
+    if ended:
+        lines.append(f"deleted      {', '.join(ended)}, which ended")
+    lines.append(f"public key   {manifest.log.key}")
+    return Answer(
+        "\n".join(lines),
+        {
+            "backup": manifest.name,
+            "ends_at": manifest.ends_at.isoformat(),
+            "entries": manifest.log.entries,
+            "root": manifest.log.root,
+            "objects": manifest.objects.count,
+            "new_objects": made.new_contents,
+            "rows": sum(manifest.rows.values()),
+            "missing_keys": list(made.missing_keys),
+            "ended": list(ended),
+            "vkey": manifest.log.key,
+        },
+        FAULT if made.missing_keys else 0,
+    )
+
+
+def _lines(manifest: Manifest) -> list[str]:
+    keys = "none" if manifest.keys is None else f"{len(manifest.keys.names)}, sealed"
+    return [
+        f"backup       {manifest.name}, ends {manifest.ends_at:%Y-%m-%d}",
+        f"rows         {sum(manifest.rows.values()):,} in {len(manifest.rows)} tables",
+        f"audit log    {manifest.log.entries:,} entries, root {manifest.log.root}",
+        f"objects      {manifest.objects.count:,}, {manifest.objects.size_bytes / 1e6:,.1f} MB",
+        f"keys         {keys}",
+    ]
+
+
+@command(
+    "verify-backup",
+    click.Option(["--from", "place"], required=True, help="The place of the backups."),
+    NAME,
+    VKEY,
+    faults=(BadNote, ValueError),
+)
+def verify_backup_command(*, place: str, name_of_backup: str | None, vkey: Sequence[str]) -> Answer:
+    """Read a whole backup, and compare every file with its digest in the signed manifest."""
+    backups, keys = Backups(store_at(place)), [Verifier.parse(one) for one in vkey]
+    manifest, faults = asyncio.run(_compared(backups, name_of_backup, keys))
+    lines = [*_lines(manifest), *(f"FAULT        {fault}" for fault in faults)]
+    data = {"backup": manifest.name, "ok": not faults, "faults": faults}
+    return Answer("\n".join(lines), data, FAULT if faults else 0)
+
+
+async def _compared(
+    backups: Backups, name: str | None, keys: Sequence[Verifier]
+) -> tuple[Manifest, list[str]]:
+    manifest = await restoring.chosen(backups, name, keys)
+    return manifest, await backups.faults(manifest)
+
+
+@command(
+    "rewind-consumers",
+    click.Option(["--from", "place"], required=True, help="The place of the backups."),
+    NAME,
+    VKEY,
+    click.Option(["--bootstrap"], envvar="KAFKA_BOOTSTRAP", required=True, help="Kafka's address."),
+    faults=(BadNote, ValueError),
+)
+def rewind_command(
+    *, place: str, name_of_backup: str | None, vkey: Sequence[str], bootstrap: str
+) -> Answer:
+    """Set consumer groups back to the offsets of a backup, if `restore` could not. Stop the services first."""
+    backups, keys = Backups(store_at(place)), [Verifier.parse(one) for one in vkey]
+    rewound = asyncio.run(_rewound(backups, name_of_backup, keys, bootstrap))
+    return Answer(f"{len(rewound)} consumer groups were set back", {"rewound": rewound})
+
+
+async def _rewound(
+    backups: Backups, name: str | None, keys: Sequence[Verifier], bootstrap: str
+) -> Mapping[str, Mapping[str, int]]:
+    manifest = await restoring.chosen(backups, name, keys)
+    return await rewind(bootstrap, manifest.offsets)
+
+
+@command(
+    "restore",
+    click.Option(["--from", "place"], required=True, help="The place of the backups."),
+    NAME,
+    VKEY,
+    click.Option(
+        ["--private-key"],
+        type=click.Path(path_type=Path, exists=True),
+        help="The offline half of the recipient; without it, the keys are those in the environment.",
+    ),
+    click.Option(
+        ["--witness"],
+        multiple=True,
+        type=click.Path(path_type=Path, exists=True),
+        help="A checkpoint or an export of the log that was kept elsewhere, to compare with the restored log.",
+    ),
+    click.Option(["--ended"], is_flag=True, help="Restore a backup that has ended by the policy."),
+    click.Option(
+        ["--objects-only"],
+        is_flag=True,
+        help="Only store the objects that a running installation lacks.",
+    ),
+    click.Option(
+        ["--keys-to"],
+        type=click.Path(path_type=Path),
+        help="The folder for the opened keys, in its folder keys; default: that of the embedded stack.",
+    ),
+    JOBS,
+    FOLDER_OF_STACK,
+    *PERSON,
+    faults=(LocalError, BadNote, ValueError),
+)
+def restore_command(
+    *,
+    place: str,
+    name_of_backup: str | None,
+    vkey: Sequence[str],
+    private_key: Path | None,
+    witness: Sequence[Path],
+    ended: bool,
+    objects_only: bool,
+    keys_to: Path | None,
+    jobs: int,
+    folder: Path,
+    **who: str,
+) -> Answer:
+    """Restore a backup into an empty database and object store, and prove that the audit log continues.
+
+    Stop the services first. Exit status 1 if a file of the backup is damaged (nothing is restored then), if counts or
+    the log differ, or if the log forks from a witness.
+    """
+    place_of = installation if objects_only else new_installation
+    with place_of(folder.absolute(), os.environ) as target:
+        wanted = restoring.Wanted(
+            name=name_of_backup,
+            keys=[Verifier.parse(one) for one in vkey],
+            witnesses=witness,
+            private=private_key,
+            keys_folder=(keys_to or folder).absolute(),
+            actor=person_of(who, target.policy.department.ori),
+            reason=who["reason"],
+            now=datetime.now(UTC),
+            ended=ended,
+            jobs=jobs,
+        )
+        backups = Backups(store_at(place))
+        try:
+            if objects_only:
+                count = asyncio.run(restoring.restore_objects(target, backups, wanted))
+                return Answer(f"{count} objects were stored", {"ok": True, "objects": count})
+            done = asyncio.run(restoring.restore_all(target, backups, wanted))
+        except restoring.Damaged as exc:
+            text = "\n".join(f"FAULT        {fault}" for fault in exc.faults)
+            return Answer(text, {"ok": False, "faults": list(exc.faults)}, FAULT)
+        return _restored(done, wanted.now, target.kafka)
+
+
+def _restored(done: restoring.Restored, now: datetime, kafka: str | None) -> Answer:
+    manifest, continuity = done.manifest, done.continuity
+    lines = [
+        *_lines(manifest),
+        f"missing      what was stored from {manifest.taken_at:%Y-%m-%d %H:%M:%S} to {now:%Y-%m-%d %H:%M:%S} UTC, "
+        "except what Kafka still has and what cameras send again",
+        "witness      none given" if continuity is None else f"witness      {continuity.words}",
+    ]
+    if kafka is None:
+        lines.append("Kafka        not known: the groups' offsets are unchanged")
+    else:
+        lines.append(
+            f"Kafka        {len(done.rewound)} consumer groups were set back to the backup"
+        )
+    if done.due:
+        lines.append(
+            "CLOSED       records are past the schedule: the services show no ALPR data until a purge has run"
+        )
+    lines += [f"FAULT        {fault}" for fault in done.faults]
+    return Answer(
+        "\n".join(lines),
+        {
+            "ok": not done.faults,
+            "backup": manifest.name,
+            "taken_at": manifest.taken_at.isoformat(),
+            "entries": manifest.log.entries,
+            "root": manifest.log.root,
+            "continuity": continuity and msgspec.to_builtins(continuity),
+            "closed_until_purge": done.due,
+            "rewound": done.rewound,
+            "faults": done.faults,
+        },
+        FAULT if done.faults else 0,
+    )
+
+
+def _origin() -> str:
+    return os.environ.get("AUDIT_ORIGIN", LogSettings.model_fields["audit_origin"].default)
+
+
+COMMANDS = by_name(
+    backup_key_command, backup_command, verify_backup_command, restore_command, rewind_command
+)

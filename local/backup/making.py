@@ -1,0 +1,159 @@
+"""Makes a backup: the database as of one snapshot, then the objects, then the sealed keys, the manifest last.
+
+Objects are copied after the snapshot, so every record of the dump has its object: content never changes under a key,
+and services store an object before they store its record.
+"""
+
+import asyncio
+import tempfile
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from local.backup.database import Snapshot, dump, snapshot_of
+from local.backup.installation import NEEDED, Installation
+from local.backup.manifest import (
+    FORMAT,
+    KeysState,
+    LogState,
+    Manifest,
+    ObjectLine,
+    ObjectsState,
+    StoredFile,
+    signer_of,
+)
+from local.backup.objects import Copier, pooled
+from local.backup.offsets import committed
+from local.backup.recipient import sealed
+from local.backup.repository import Backups, list_file, name_of
+from services.audit.settings import origin_of
+from services.audit.store.checkpoints import Checkpoints
+from services.audit.store.log import Log
+from shared.core.errors import InternalFault
+from shared.core.signed_notes import Signer, Verifier
+
+DUMP, OBJECTS, KEYS = "database", "objects.jsonl.gz", "keys.sealed"
+SIGNING_KEY = "AUDIT_SIGNING_KEY"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How a backup is made."""
+
+    audit_origin: str
+    recipient: str | None
+    """The public half to which keys are sealed; None for a backup without keys."""
+
+    jobs: int = 2
+    """Tables that are dumped at a time."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished backup."""
+
+    manifest: Manifest
+    new_contents: int
+    """Contents that earlier backups in the place did not have."""
+
+    missing_keys: tuple[str, ...]
+    """Settings with keys that this command does not know."""
+
+
+async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
+    """Make a backup. Raises: InternalFault, Unavailable; what it left is no backup, and the next one deletes it."""
+    seed = _seed(source)
+    signer = Signer(origin_of(wanted.audit_origin), seed)
+    offsets = await committed(
+        source.kafka
+    )  # before the snapshot: consumers then repeat, and skip nothing
+    async with snapshot_of(source.database) as snapshot:
+        name = name_of(snapshot.at)
+        if name in await backups.names():
+            raise InternalFault(f"there is a backup {name} already: try again in a second")
+        files = await _dumped(source, backups, snapshot, name, wanted.jobs)
+        log = await _log_state(snapshot, signer.verifier)
+        rows, roles = await snapshot.rows(), await snapshot.roles()
+        migrations = await snapshot.migrations()
+    copier = Copier(
+        source.objects,
+        backups.store,
+        await _before(backups, signer.verifier),
+        await pooled(backups.store),
+    )
+    lines = await copier.copy_all()
+    files.append(await backups.add_file(name, OBJECTS, list_file(lines)))
+    keys = None
+    if wanted.recipient is not None:
+        files.append(
+            await backups.add_file(name, KEYS, sealed(source.keys, wanted.recipient, name))
+        )
+        keys = KeysState(path=KEYS, recipient=wanted.recipient, names=sorted(source.keys))
+    retention = source.policy.retention
+    manifest = Manifest(
+        format=FORMAT,
+        name=name,
+        taken_at=snapshot.at,
+        ends_at=snapshot.at + timedelta(days=retention.backups_days),
+        department=source.policy.department.ori,
+        policy_digest=source.policy.digest,
+        schedule_days=retention.schedule_days,
+        postgres=snapshot.major,
+        roles=roles,
+        schemas=migrations,
+        rows=rows,
+        log=log,
+        files=files,
+        objects=ObjectsState(
+            count=len(lines), size_bytes=sum(one.size_bytes for one in lines), list=OBJECTS
+        ),
+        keys=keys,
+        offsets=offsets,
+    )
+    await backups.finish(manifest, signer_of(signer.verifier.name, seed))
+    missing = tuple(sorted(NEEDED - source.keys.keys())) if keys else ()
+    return Made(manifest, copier.new, missing)
+
+
+def _seed(source: Installation) -> bytes:
+    if (key := source.keys.get(SIGNING_KEY)) is None:
+        raise InternalFault(f"{SIGNING_KEY} is not set: it signs the backup's manifest")
+    return b64decode(key)
+
+
+async def _dumped(
+    source: Installation, backups: Backups, snapshot: Snapshot, name: str, jobs: int
+) -> list[StoredFile]:
+    with tempfile.TemporaryDirectory(prefix="plateward-backup-") as scratch:
+        folder = Path(scratch) / DUMP
+        await asyncio.to_thread(dump, source.database, snapshot, folder, jobs=jobs)
+        return [
+            await backups.add_file(name, f"{DUMP}/{path.name}", path)
+            for path in sorted(folder.iterdir())
+        ]
+
+
+async def _log_state(snapshot: Snapshot, key: Verifier) -> LogState:
+    log = Log(snapshot.connection)
+    size = await log.size()
+    newest = await Checkpoints(snapshot.connection).latest()
+    return LogState(
+        origin=key.name,
+        entries=size,
+        root=b64encode(await log.root(size)).decode(),
+        checkpoint=None if newest is None else newest.note,
+        key=key.vkey,
+    )
+
+
+async def _before(backups: Backups, key: Verifier) -> dict[str, ObjectLine]:
+    """Return the list of the newest earlier backup by key; empty if there is none that this key signed."""
+    names = await backups.names()
+    if not names:
+        return {}
+    try:
+        manifest = await backups.manifest(names[-1], [key])
+        return {line.key: line for line in await backups.object_lines(manifest)}
+    except InternalFault:
+        return {}  # such as one from before the key changed: every object is read again

@@ -1,0 +1,134 @@
+"""The manifest of a backup: what it contains, with the SHA-256 of every file, under a signature of the log's key."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+
+import msgspec
+
+from shared.core.errors import InternalFault
+from shared.core.signed_notes import BadNote, Signer, Verifier
+
+FORMAT = "plateward backup 1"
+FOLDER = "backups"
+POOL = "objects"
+"""The folder of the objects of all backups, each stored once under its SHA-256."""
+
+MANIFEST, NOTE = "manifest.json", "manifest.note"
+
+
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a backup."""
+
+    path: str  # below the backup's folder
+    size_bytes: int
+    sha256: str  # lower-case hex
+
+
+class Migrations(msgspec.Struct, frozen=True, kw_only=True):
+    """The versions of a schema's tables."""
+
+    own: str
+    shared: str
+
+
+class LogState(msgspec.Struct, frozen=True, kw_only=True):
+    """The audit log at the moment of the backup."""
+
+    origin: str
+    entries: int
+    root: str  # base64
+    checkpoint: str | None  # the newest signed note
+    key: str  # the public key that signs, in C2SP's format
+
+
+class ObjectsState(msgspec.Struct, frozen=True, kw_only=True):
+    """The objects of a backup; the file `list` has a line for each."""
+
+    count: int
+    size_bytes: int
+    list: str
+
+
+class KeysState(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys in a backup, sealed to a recipient whose private half is offline."""
+
+    path: str
+    recipient: str  # the public half, base64
+    names: Sequence[str]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backup contains."""
+
+    format: str
+    name: str
+    taken_at: datetime
+    ends_at: datetime
+    department: str  # its ORI
+    policy_digest: str
+    schedule_days: int
+    postgres: int  # the server's major version
+    roles: Sequence[str]  # that the dump grants rights to
+    schemas: Mapping[str, Migrations]
+    rows: Mapping[str, int]  # by table, with its schema
+    log: LogState
+    files: Sequence[StoredFile]
+    objects: ObjectsState
+    keys: KeysState | None
+    offsets: Mapping[str, Mapping[str, int]]  # by consumer group and `topic/partition`
+
+
+class ObjectLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One object in the list."""
+
+    key: str
+    sha256: str
+    size_bytes: int
+    put_at: datetime
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(Manifest).decode
+
+
+def signer_of(origin: str, seed: bytes) -> Signer:
+    """Return the signer of an installation's backups: the log's key under another name."""
+    return Signer(f"{origin}/backup", seed)
+
+
+def encoded(manifest: Manifest, signer: Signer) -> tuple[bytes, str]:
+    """Return a manifest as its file, and the signed note over it."""
+    body = msgspec.json.format(_encode(manifest), indent=1)
+    return body, signer.sign(_text(manifest.name, body))
+
+
+def verified(name: str, body: bytes, note: str, keys: Sequence[Verifier]) -> Manifest:
+    """Return the manifest of backup `name`, if one of the log's keys signed it.
+
+    Raises: InternalFault naming the file and the fault.
+    """
+    if not any(_signed(key, note, _text(name, body)) for key in keys):
+        raise InternalFault(
+            f"{name}/{MANIFEST} is not what {name}/{NOTE} signs, or none of the given keys signed it: "
+            f"{', '.join(key.key_id for key in keys)}"
+        )
+    try:
+        manifest = _decode(body)
+    except msgspec.DecodeError as exc:
+        raise InternalFault(f"{name}/{MANIFEST} cannot be decoded: {exc}") from None
+    if manifest.format != FORMAT or manifest.name != name:
+        raise InternalFault(f"{name}/{MANIFEST} is of another format or backup")
+    return manifest
+
+
+def _text(name: str, body: bytes) -> str:
+    """Return the text that is signed. Its second line is no number, so it is no checkpoint."""
+    return f"{FORMAT}\n{name}\n{sha256(body).hexdigest()}\n"
+
+
+def _signed(key: Verifier, note: str, text: str) -> bool:
+    try:
+        return Verifier(f"{key.name}/backup", key.public).verify(note, exact=True) == text
+    except BadNote:
+        return False

@@ -1,0 +1,164 @@
+"""The place of backups: an object store with a folder for each, and one pool of contents.
+
+A backup is whole once its signed note is there, which is written last.
+"""
+
+import asyncio
+import gzip
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+import msgspec
+
+from local.backup.manifest import (
+    FOLDER,
+    MANIFEST,
+    NOTE,
+    Manifest,
+    ObjectLine,
+    StoredFile,
+    encoded,
+    verified,
+)
+from local.backup.objects import faults_of, listed, place_of, pooled
+from shared.core.errors import InternalFault, NotFound
+from shared.core.signed_notes import Signer, Verifier
+from shared.objects.store import ObjectStore, open_store
+
+_lines = msgspec.json.Encoder()
+_line = msgspec.json.Decoder(ObjectLine)
+
+NAME_FORM = "%Y%m%dT%H%M%SZ"
+
+MADE_WITHIN = timedelta(days=1)
+"""The longest making of a backup."""
+
+
+def store_at(address: str) -> ObjectStore:
+    """Open the store at a folder, file:// or s3:// address. Raises: ValueError for another scheme."""
+    return open_store(address if "://" in address else Path(address).absolute().as_uri())
+
+
+def name_of(at: datetime) -> str:
+    """Return the name of a backup that is made now: its time, UTC."""
+    return at.strftime(NAME_FORM)
+
+
+class Backups:
+    """The backups in one place."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+
+    async def names(self) -> list[str]:
+        """Return the whole backups, oldest first. Raises: Unavailable."""
+        folders = (await self.store.level(FOLDER)).folders
+        names = sorted(folder.rpartition("/")[2] for folder in folders)
+        return [name for name in names if await self._is_whole(name)]
+
+    async def _is_whole(self, name: str) -> bool:
+        return any(
+            one.key == f"{FOLDER}/{name}/{NOTE}"
+            for one in (await self.store.level(f"{FOLDER}/{name}")).objects
+        )
+
+    async def manifest(self, name: str, keys: Sequence[Verifier]) -> Manifest:
+        """Return the manifest that one of the keys signed. Raises: InternalFault, Unavailable."""
+        try:
+            body = await self.store.get(f"{FOLDER}/{name}/{MANIFEST}")
+            note = await self.store.get(f"{FOLDER}/{name}/{NOTE}")
+        except NotFound:
+            raise InternalFault(
+                f"{name} is no whole backup: {MANIFEST} or {NOTE} is missing"
+            ) from None
+        return verified(name, body, note.decode(errors="replace"), keys)
+
+    async def add_file(self, name: str, path: str, content: bytes | Path) -> StoredFile:
+        """Store a file of a backup. Raises: Unavailable."""
+        key = f"{FOLDER}/{name}/{path}"
+        if isinstance(content, Path):
+            await self.store.put_file(key, content)
+            size, hexed = await asyncio.to_thread(_measured, content)
+        else:
+            await self.store.put(key, content)
+            size, hexed = len(content), sha256(content).hexdigest()
+        return StoredFile(path=path, size_bytes=size, sha256=hexed)
+
+    async def finish(self, manifest: Manifest, signer: Signer) -> None:
+        """Store the manifest, and last the signed note that makes the backup whole. Raises: Unavailable."""
+        body, note = encoded(manifest, signer)
+        await self.store.put(f"{FOLDER}/{manifest.name}/{MANIFEST}", body)
+        await self.store.put(f"{FOLDER}/{manifest.name}/{NOTE}", note.encode())
+
+    async def object_lines(self, manifest: Manifest) -> list[ObjectLine]:
+        """Return a backup's list of objects. Raises: InternalFault if it differs from its digest."""
+        [file] = [one for one in manifest.files if one.path == manifest.objects.list]
+        body = await self.store.get(f"{FOLDER}/{manifest.name}/{file.path}")
+        if sha256(body).hexdigest() != file.sha256:
+            raise InternalFault(
+                f"{manifest.name}/{file.path} differs from its digest in the manifest"
+            )
+        return [_line.decode(line) for line in gzip.decompress(body).splitlines()]
+
+    async def faults(self, manifest: Manifest) -> list[str]:
+        """Read a whole backup; return each file that is missing or differs from its digest, by its name."""
+        within = f"{FOLDER}/{manifest.name}"
+        files = [
+            msgspec.structs.replace(one, path=f"{within}/{one.path}") for one in manifest.files
+        ]
+        faults = await faults_of(self.store, files)
+        if not any(manifest.objects.list in fault for fault in faults):
+            contents = {line.sha256: line for line in await self.object_lines(manifest)}
+            faults += await faults_of(
+                self.store,
+                (
+                    StoredFile(path=place_of(digest), size_bytes=line.size_bytes, sha256=digest)
+                    for digest, line in contents.items()
+                ),
+            )
+        return faults
+
+    async def end(self, now: datetime, keys: Sequence[Verifier]) -> list[str]:
+        """Delete ended and unfinished backups, and the contents that no other needs; return the ended ones' names.
+
+        An unfinished backup may be in the making for a day; until then it stays, and so does every content.
+        Raises: InternalFault if a manifest is not signed: nothing is deleted then; Unavailable.
+        """
+        whole = await self.names()
+        manifests = [await self.manifest(name, keys) for name in whole]
+        ended = [one.name for one in manifests if one.ends_at <= now]
+        staying = [one for one in manifests if one.ends_at > now]
+        needed = {line.sha256 for one in staying for line in await self.object_lines(one)}
+        folders = (await self.store.level(FOLDER)).folders
+        unfinished = {folder.rpartition("/")[2] for folder in folders} - set(whole)
+        abandoned = {name for name in unfinished if name < name_of(now - MADE_WITHIN)}
+        for name in sorted({*ended, *abandoned}):
+            await self._delete(name)
+        if unfinished - abandoned:
+            return ended
+        unneeded = sorted(await pooled(self.store) - needed)
+        await self._delete_keys([place_of(digest) for digest in unneeded])
+        return ended
+
+    async def _delete(self, name: str) -> None:
+        """Delete a backup, its signed note first, so that no remainder passes for a backup."""
+        await self.store.delete(f"{FOLDER}/{name}/{NOTE}")
+        async for page in listed(self.store, f"{FOLDER}/{name}"):
+            await self._delete_keys([one.key for one in page])
+
+    async def _delete_keys(self, keys: Sequence[str]) -> None:
+        if keys and (left := await self.store.delete_all(keys)):
+            raise InternalFault(f"{len(left)} files of ended backups could not be deleted")
+
+
+def _measured(path: Path) -> tuple[int, str]:
+    """Return a file's size and SHA-256."""
+    with path.open("rb") as file:
+        return path.stat().st_size, file_digest(file, "sha256").hexdigest()
+
+
+def list_file(lines: Sequence[ObjectLine]) -> bytes:
+    """Return a list of objects as a file: gzip, a line of JSON each."""
+    return gzip.compress(b"".join(_lines.encode(line) + b"\n" for line in lines), 6, mtime=0)

@@ -1,0 +1,339 @@
+"""Restores a backup into an empty database and object store, and proves what it restored.
+
+Order: every digest is verified before the first byte is written; then database, objects and keys; then the counts, the
+whole audit log and its continuity with what was witnessed. Last, the restore is recorded as the log's next entry, the
+services with copies of sightings are closed until a purge, and consumer groups are set back.
+"""
+
+import asyncio
+import tempfile
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+from local.backup import objects as pool
+from local.backup.database import (
+    LONGEST_S,
+    SCHEMAS,
+    check_empty,
+    migrations_of,
+    restore,
+    rows_of,
+)
+from local.backup.installation import Installation, write_keys
+from local.backup.making import DUMP
+from local.backup.manifest import FOLDER, Manifest
+from local.backup.objects import content_of
+from local.backup.offsets import rewind
+from local.backup.recipient import opened
+from local.backup.repository import Backups
+from services.audit.actions.backups import BackedUpLog, record_objects, record_restore
+from services.audit.actions.continuity import Continuity, continuity_of
+from services.audit.actions.verify import verify_stored
+from services.audit.domain.recount import Cadence, LogReport
+from services.audit.settings import LogSettings
+from services.audit.store.keys import KeyChanges
+from services.audit.store.log import Log
+from services.registry import SPECS
+from services.retention.domain.destruction import Basis
+from services.retention.store.destroying import Destruction
+from services.retention.store.partitions import Partitions
+from shared.core.errors import InternalFault, Unavailable
+from shared.core.signed_notes import Verifier
+from shared.events import Actor, RecordsPurged
+from shared.kafka.event_mac import MacKey
+from shared.kafka.topics import topic_of
+from shared.postgres.database import Database, driver_of
+from shared.postgres.restores import Restore, Restores
+
+AUDIT = "audit"
+WITH_SIGHTINGS = sorted({*topic_of(RecordsPurged).producers, *topic_of(RecordsPurged).consumers})
+"""The services that purge, or follow purges."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to restore, and by whom."""
+
+    name: str | None
+    """The backup; None for the newest."""
+
+    keys: Sequence[Verifier]
+    """The log's public keys, the first one first."""
+
+    witnesses: Sequence[Path]
+    private: Path | None
+    """The offline half of the recipient of the sealed keys; None to use keys that are there."""
+
+    keys_folder: Path
+    actor: Actor
+    reason: str
+    now: datetime
+    ended: bool = False
+    """Restore a backup that has ended by the policy."""
+
+    jobs: int = 2
+
+
+@dataclass
+class Restored:
+    """What a restore did and found."""
+
+    manifest: Manifest
+    report: LogReport
+    continuity: Continuity | None
+    due: bool
+    """Whether the backup had records that are past the schedule: the services are closed until a purge."""
+
+    rewound: Mapping[str, Mapping[str, int]]
+    faults: list[str] = field(default_factory=list)
+
+
+class Damaged(InternalFault):
+    """Files of a backup are missing or changed; `faults` names each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+async def chosen(backups: Backups, name: str | None, keys: Sequence[Verifier]) -> Manifest:
+    """Return the manifest of a backup, by default the newest. Raises: InternalFault, Unavailable."""
+    names = await backups.names()
+    if not names:
+        raise InternalFault("there is no whole backup in this place")
+    if name is not None and name not in names:
+        raise InternalFault(f"there is no whole backup {name}; there are {', '.join(names)}")
+    return await backups.manifest(name or names[-1], keys)
+
+
+async def restore_all(target: Installation, backups: Backups, wanted: Wanted) -> Restored:
+    """Restore a backup. Raises: Damaged for a changed file; InternalFault, Unavailable.
+
+    A restore that failed halfway leaves a database and objects that are to be dropped.
+    """
+    manifest = await chosen(backups, wanted.name, wanted.keys)
+    if manifest.ends_at <= wanted.now and not wanted.ended:
+        raise InternalFault(
+            f"backup {manifest.name} ended on {manifest.ends_at:%Y-%m-%d} by the policy; --ended restores it "
+            "all the same, and the purge that follows destroys what is past the schedule"
+        )
+    await check_empty(target.database, manifest.roles)
+    await pool.check_empty(target.objects)
+    if faults := await backups.faults(manifest):
+        raise Damaged(faults)
+    keys = await _keys(backups, manifest, target, wanted)
+    await _restore_database(target, backups, manifest, wanted.jobs)
+    await pool.put_back(backups.store, target.objects, await backups.object_lines(manifest))
+    return await _proved(target, manifest, wanted, keys)
+
+
+async def restore_objects(target: Installation, backups: Backups, wanted: Wanted) -> int:
+    """Store the objects of a backup that a running installation lacks; return their number.
+
+    Raises: Damaged for a changed file, before any object is stored; InternalFault, Unavailable.
+    """
+    manifest = await chosen(backups, wanted.name, wanted.keys)
+    if faults := await backups.faults(manifest):
+        raise Damaged(faults)
+    there = {
+        one.key
+        for prefix in pool.PREFIXES
+        async for page in pool.listed(target.objects, prefix)
+        for one in page
+    }
+    lines = [line for line in await backups.object_lines(manifest) if line.key not in there]
+    await pool.put_back(backups.store, target.objects, lines)
+    db = Database(target.database, AUDIT, pool_size=1, mac_key=mac_key_of(target.keys))
+    try:
+        async with db.begin() as connection:
+            await record_objects(
+                connection,
+                AUDIT,
+                wanted.actor,
+                backed_up_log(manifest),
+                at=wanted.now,
+                reason=wanted.reason,
+                objects=len(lines),
+            )
+    finally:
+        await db.close()
+    return len(lines)
+
+
+async def _keys(
+    backups: Backups, manifest: Manifest, target: Installation, wanted: Wanted
+) -> Mapping[str, str]:
+    """Return the installation's keys; those that were sealed are written as files."""
+    if wanted.private is None:
+        return target.keys
+    if manifest.keys is None:
+        raise InternalFault(f"backup {manifest.name} has no keys: it was made without a recipient")
+    body = await backups.store.get(f"{FOLDER}/{manifest.name}/{manifest.keys.path}")
+    keys = opened(body, wanted.private, manifest.name)
+    write_keys(wanted.keys_folder, keys)
+    return {**keys, **target.keys}
+
+
+async def _restore_database(
+    target: Installation, backups: Backups, manifest: Manifest, jobs: int
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="plateward-restore-") as scratch:
+        folder = Path(scratch) / DUMP
+        folder.mkdir()
+        for file in manifest.files:
+            if file.path.startswith(f"{DUMP}/"):
+                key = f"{FOLDER}/{manifest.name}/{file.path}"
+                async with content_of(backups.store, key) as content:
+                    if content.sha256 != file.sha256:
+                        raise Damaged([f"{key} differs from its digest in the manifest"])
+                    await asyncio.to_thread(content.copy_to, folder / Path(file.path).name)
+        await asyncio.to_thread(restore, target.database, folder, manifest.postgres, jobs=jobs)
+
+
+async def _proved(
+    target: Installation, manifest: Manifest, wanted: Wanted, keys: Mapping[str, str]
+) -> Restored:
+    """Compare what was restored with the manifest, verify the log, and open the way for the services."""
+    db = Database(target.database, AUDIT, pool_size=2, mac_key=mac_key_of(keys))
+    try:
+        faults = await _differences(db, manifest)
+        report, continuity = await _verified(db, target, manifest, wanted)
+        if not report.ok:
+            faults += [f"audit log: {fault.what}" for fault in report.faults]
+        if continuity is not None and continuity.forks:
+            faults.append(continuity.words)
+        await _migrate(target)
+        due = Basis.of(target.policy.retention).due(wanted.now)
+        closed = await _has_due(target, due)
+        if closed:
+            await _close(target, manifest, due, wanted.now)
+        await _record(db, manifest, wanted, continuity)
+        async with db.connect() as connection:
+            await (await driver_of(connection)).execute("ANALYZE", timeout=LONGEST_S)
+    finally:
+        await db.close()
+    rewound: Mapping[str, Mapping[str, int]] = {}
+    if target.kafka is not None:
+        try:
+            rewound = await rewind(target.kafka, manifest.offsets)
+        except Unavailable as exc:
+            faults.append(f"{exc.detail}; then run `plateward rewind-consumers`")
+    return Restored(manifest, report, continuity, closed, rewound, faults)
+
+
+def mac_key_of(keys: Mapping[str, str]) -> MacKey:
+    """Return the MAC key of audit, which records backups and restores. Raises: InternalFault without it."""
+    key = keys.get(f"{AUDIT.upper()}__EVENT_MAC_KEY")
+    if key is None:
+        raise InternalFault(
+            "the keys of the installation are needed: give the offline half with --private-key, or set the keys in "
+            "the environment"
+        )
+    return MacKey(AUDIT, b64decode(key))
+
+
+async def _differences(db: Database, manifest: Manifest) -> list[str]:
+    """Compare counts, versions of the tables and the log's root with the manifest."""
+    async with db.begin() as connection:
+        driver = await driver_of(connection)
+        rows, migrations = await rows_of(driver), await migrations_of(driver)
+        log = Log(connection)
+        size = await log.size()
+        root = b64encode(await log.root(size)).decode()
+    found = [
+        f"{table} has {rows.get(table, 0)} rows, and the backup {manifest.rows.get(table, 0)}"
+        for table in sorted({*rows, *manifest.rows})
+        if rows.get(table, 0) != manifest.rows.get(table, 0)
+    ]
+    if migrations != dict(manifest.schemas):
+        found.append("the versions of the tables differ from the backup's")
+    if (size, root) != (manifest.log.entries, manifest.log.root):
+        found.append(f"the audit log has {size} entries and another root than the backup")
+    return found
+
+
+async def _verified(
+    db: Database, target: Installation, manifest: Manifest, wanted: Wanted
+) -> tuple[LogReport, Continuity | None]:
+    cadence = LogSettings.model_fields
+    async with db.begin() as connection:
+        report = await verify_stored(
+            connection,
+            manifest.log.origin,
+            wanted.keys,
+            cadence=Cadence(
+                cadence["audit_checkpoint_entries"].default, cadence["audit_checkpoint_s"].default
+            ),
+            now=manifest.taken_at,
+            link=target.database,
+        )
+    async with db.begin() as connection:
+        continuity = await continuity_of(
+            Log(connection), KeyChanges(connection), wanted.keys, wanted.witnesses
+        )
+    return report, continuity
+
+
+async def _migrate(target: Installation) -> None:
+    """Bring the tables up to this version, for a backup of an older one."""
+    for schema in SCHEMAS:
+        db = Database(target.database, schema, pool_size=1)
+        try:
+            await db.migrate(SPECS[schema].migrations)
+        finally:
+            await db.close()
+
+
+async def _has_due(target: Installation, due: datetime) -> bool:
+    """Return whether records are past the schedule, which a purge may have destroyed after the backup."""
+    db = Database(target.database, "retention", pool_size=1)
+    try:
+        async with db.begin() as connection:
+            for month in await Partitions(connection).months():
+                if month.start < due:
+                    window = await Destruction(connection).window(
+                        month.start, min(month.end, due), 1
+                    )
+                    if window.rows:
+                        return True
+    finally:
+        await db.close()
+    return False
+
+
+async def _close(target: Installation, manifest: Manifest, due: datetime, now: datetime) -> None:
+    """Have each service with copies of sightings show none until it has followed a purge."""
+    made = Restore(uuid4(), manifest.name, now, due)
+    for schema in WITH_SIGHTINGS:
+        db = Database(target.database, schema, pool_size=1)
+        try:
+            async with db.begin() as connection:
+                await Restores(connection).add(made)
+        finally:
+            await db.close()
+
+
+async def _record(
+    db: Database, manifest: Manifest, wanted: Wanted, continuity: Continuity | None
+) -> None:
+    async with db.begin() as connection:
+        await record_restore(
+            connection,
+            AUDIT,
+            wanted.actor,
+            backed_up_log(manifest),
+            at=wanted.now,
+            reason=wanted.reason,
+            witnessed_entries=None if continuity is None else continuity.witnessed,
+            agrees_to=None if continuity is None else continuity.agrees_to,
+        )
+
+
+def backed_up_log(manifest: Manifest) -> BackedUpLog:
+    """Return the log in a backup, as the log's entries name it."""
+    log = manifest.log
+    return BackedUpLog(manifest.name, manifest.taken_at, log.origin, log.entries, log.root)

@@ -1,0 +1,107 @@
+"""Records backups and restores in the log (ADR-0072)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.actions.preparation import entry_from
+from services.audit.store.log import Head, Log
+from shared.events import Actor, BackupMade, BackupRestored
+from shared.postgres.outbox import emit
+
+
+@dataclass(frozen=True)
+class BackedUpLog:
+    """The log in a backup."""
+
+    backup: str
+    """The backup's name."""
+
+    taken_at: datetime
+    origin: str
+    entries: int
+    root_hash: str
+    """Base64."""
+
+
+async def record_backup(
+    connection: AsyncConnection,
+    service: str,
+    actor: Actor,
+    made: BackedUpLog,
+    *,
+    at: datetime,
+    ends_at: datetime,
+    manifest_sha256: str,
+    keys_to: str | None,
+) -> None:
+    """Publish that a backup was made."""
+    event = BackupMade(
+        occurred_at=at,
+        actor=actor,
+        backup=made.backup,
+        ends_at=ends_at,
+        origin=made.origin,
+        entries=made.entries,
+        root_hash=made.root_hash,
+        manifest_sha256=manifest_sha256,
+        keys_to=keys_to,
+    )
+    await emit(connection, service, event)
+
+
+async def record_objects(
+    connection: AsyncConnection,
+    service: str,
+    actor: Actor,
+    restored: BackedUpLog,
+    *,
+    at: datetime,
+    reason: str,
+    objects: int,
+) -> None:
+    """Publish that objects were restored, and nothing else."""
+    event = BackupRestored(
+        occurred_at=at,
+        actor=actor,
+        backup=restored.backup,
+        taken_at=restored.taken_at,
+        origin=restored.origin,
+        entries=restored.entries,
+        root_hash=restored.root_hash,
+        reason=reason,
+        objects=objects,
+    )
+    await emit(connection, service, event)
+
+
+async def record_restore(
+    connection: AsyncConnection,
+    service: str,
+    actor: Actor,
+    restored: BackedUpLog,
+    *,
+    at: datetime,
+    reason: str,
+    witnessed_entries: int | None,
+    agrees_to: int | None,
+) -> None:
+    """Append the entry that follows the last one of the backup, before any other does."""
+    event = BackupRestored(
+        occurred_at=at,
+        actor=actor,
+        backup=restored.backup,
+        taken_at=restored.taken_at,
+        origin=restored.origin,
+        entries=restored.entries,
+        root_hash=restored.root_hash,
+        reason=reason,
+        witnessed_entries=witnessed_entries,
+        agrees_to=agrees_to,
+    )
+    log = Log(connection)
+    await log.lock()
+    await log.append(await log.head(Head()), [entry_from(event, service)], at)
+    # Publish the event like every other; the consumer recognises it as already appended.
+    await emit(connection, service, event)

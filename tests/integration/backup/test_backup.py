@@ -1,0 +1,240 @@
+"""A backup is one moment of database, log and objects; a restore elsewhere is proved to be the same."""
+
+import asyncio
+from base64 import b64encode
+from dataclasses import replace
+from datetime import timedelta
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from local.backup import database
+from local.backup.manifest import Manifest
+from local.backup.objects import PREFIXES, content_of, listed
+from local.backup.restoring import Damaged
+from services.audit.store.log import Log
+from shared.core.errors import InternalFault
+from shared.postgres.database import Database, driver_of
+from tests.integration.backup.installing import (
+    KEYS,
+    VKEY,
+    append,
+    exported,
+    root_of,
+)
+
+
+async def rows(link):
+    db = Database(link, "audit", pool_size=1)
+    async with db.begin() as connection:
+        found = await database.rows_of(await driver_of(connection))
+    await db.close()
+    return found
+
+
+async def contents(store):
+    found = {}
+    for prefix in PREFIXES:
+        async for page in listed(store, prefix):
+            for one in page:
+                async with content_of(store, one.key) as content:
+                    found[one.key] = content.sha256
+    return found
+
+
+@pytest.mark.clause("wall/backup")
+async def test_a_restore_elsewhere_has_the_rows_log_objects_and_keys_of_one_moment(place):
+    await place.fill()
+    writing = asyncio.create_task(write_on(place))
+    made = await place.back_up()
+    writing.cancel()
+    manifest = made.manifest
+    at_backup = await contents(place.live.objects)
+    with place.elsewhere() as target:
+        done = await place.restore(target)
+        assert not done.faults
+        assert done.report.ok
+        assert done.report.entries == manifest.log.entries >= 5
+        root = await root_of(target.database, manifest.log.entries)
+        assert root == await root_of(place.live.database, manifest.log.entries)
+        assert b64encode(root).decode() == manifest.log.root
+        assert await contents(target.objects) == at_backup
+        assert len(at_backup) == manifest.objects.count == 3
+        # The restore is on record, as the next entry.
+        assert await last_kind(target.database) == "backup.restored"
+        assert (await rows(target.database))["audit.entries"] == manifest.log.entries + 1
+    restored = place.folder / "restored" / "keys"
+    assert {path.name.upper(): path.read_text() for path in restored.iterdir()} == KEYS
+    assert all(path.stat().st_mode & 0o77 == 0 for path in restored.iterdir())
+
+
+async def write_on(place):
+    """Append to the log until cancelled, as a running service does."""
+    while True:
+        await append(place.live.database, 1, signed=False)
+
+
+async def last_kind(link):
+    db = Database(link, "audit", pool_size=1)
+    async with db.begin() as connection:
+        size = await Log(connection).size()
+        kind = (await Log(connection).entry(size - 1)).found.kind
+    await db.close()
+    return kind
+
+
+@pytest.mark.clause("wall/backup")
+async def test_a_changed_or_missing_file_is_named_and_nothing_is_restored(place):
+    await place.fill(objects=1)
+    manifest = (await place.back_up()).manifest
+    assert await place.backups.faults(manifest) == []
+    signed = {"manifest.json", "manifest.note"}
+    files = [path for path in place.files() if path.name not in signed]
+    assert len(files) > 100
+    large = [path for path in files if path.suffix == ".sealed" or path.name == "toc.dat"]
+    pooled = [path for path in files if path.parent.parent.name == "objects"]
+    listing = [path for path in files if path.name == "objects.jsonl.gz"]
+    for path in [*large, *pooled, *listing]:
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        [fault] = await place.backups.faults(manifest)
+        assert path.name in fault
+        assert "differs" in fault
+        path.write_bytes(whole)
+    body = files[0].read_bytes()
+    files[0].unlink()
+    [fault] = await place.backups.faults(manifest)
+    assert files[0].name in fault
+    assert "missing" in fault
+    with place.elsewhere() as target:
+        with pytest.raises(Damaged, match=files[0].name):
+            await place.restore(target)
+        assert await tables(target.database) == 0
+    files[0].write_bytes(body)
+
+
+async def tables(link):
+    db = Database(link, "public", pool_size=1)
+    async with db.begin() as connection:
+        found = await connection.execute(
+            text("SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('audit')")
+        )
+        count = found.scalar_one()
+    await db.close()
+    return count
+
+
+@pytest.mark.clause("wall/backup")
+async def test_a_manifest_that_the_log_key_did_not_sign_is_refused(place):
+    await place.fill()
+    manifest = (await place.back_up()).manifest
+    folder = place.folder / "backups" / "backups" / manifest.name
+    whole = (folder / "manifest.json").read_bytes()
+    changed = msgspec.json.decode(whole, type=Manifest)
+    changed = msgspec.structs.replace(changed, ends_at=changed.ends_at + timedelta(days=999))
+    (folder / "manifest.json").write_bytes(msgspec.json.encode(changed))
+    with pytest.raises(InternalFault, match=f"{manifest.name}/manifest.json is not what"):
+        await place.backups.manifest(manifest.name, [VKEY])
+    (folder / "manifest.json").write_bytes(whole)
+    (folder / "manifest.note").unlink()
+    assert await place.backups.names() == []  # without its note it is no backup
+
+
+@pytest.mark.clause("wall/backup")
+async def test_a_restore_overwrites_nothing(place):
+    await place.fill()
+    await place.back_up()
+    with pytest.raises(InternalFault, match=r"the database is not empty: it has \d+ tables"):
+        await place.restore(place.live)
+    with place.elsewhere() as target:
+        await target.objects.put("crops/here", b"other")
+        with pytest.raises(InternalFault, match="the object store is not empty: crops/"):
+            await place.restore(target)
+
+
+@pytest.mark.clause("468.5/restored")
+async def test_a_backup_ends_by_the_policy_and_its_contents_go_with_it(place):
+    await place.fill(objects=2)
+    first = await place.back_up()
+    await asyncio.sleep(1)  # names are seconds
+    second = await place.back_up()
+    assert (first.new_contents, second.new_contents) == (2, 0)
+    days = place.live.policy.retention.backups_days
+    assert first.manifest.ends_at - first.manifest.taken_at == timedelta(days=days)
+    unfinished = place.folder / "backups" / "backups" / "20260101T000000Z" / "database"
+    unfinished.mkdir(parents=True)
+    (unfinished / "toc.dat").write_bytes(b"cut off")
+    ends_at = first.manifest.ends_at
+    assert await place.backups.end(ends_at - timedelta(seconds=1), [VKEY]) == []
+    assert not list(unfinished.glob("*"))
+    assert await place.backups.end(ends_at, [VKEY]) == [first.manifest.name]
+    assert await place.backups.faults(second.manifest) == []
+    later = second.manifest.ends_at
+    with place.elsewhere() as target:
+        with pytest.raises(InternalFault, match=r"ended on \S+ by the policy"):
+            await place.restore(target, now=later)
+        assert (await place.restore(target, now=later, ended=True)).faults == []
+    assert await place.backups.end(later, [VKEY]) == [second.manifest.name]
+    assert place.files() == []
+
+
+@pytest.mark.clause("wall/backup")
+async def test_the_log_continues_a_witness_or_the_place_where_it_does_not_is_named(place):
+    await place.fill(entries=5)
+    witness = place.folder / "witness"
+    witness.write_text(await append(place.live.database, 1))
+    await place.back_up()
+    later = place.folder / "later"
+    later.write_text(await append(place.live.database, 4))
+    export = await exported(place.live.database, place.folder / "export.jsonl")
+    with place.elsewhere() as target:
+        done = await place.restore(target, witness, later, export)
+        assert not done.faults
+        found = done.continuity
+        assert (found.entries, found.witnessed, found.agrees_to) == (6, 10, 6)
+        assert found.missing == 4
+        assert "ends before entry 6" in found.words
+        assert "6 to 9, which are lost" in found.words
+        await append(target.database, 5)
+        place.live = replace(place.live, database=target.database)
+        await asyncio.sleep(1)
+        await place.back_up()
+        with elsewhere_too(place) as third:
+            forked = await place.restore(third, witness, export)
+            assert forked.continuity.forks
+            assert forked.faults == [
+                "FORK: the restored log differs from the witnessed one in entry 6"
+            ]
+
+
+def elsewhere_too(place):
+    """Return an empty installation beside the one that was restored."""
+    return place.elsewhere("restored_again")
+
+
+async def test_keys_open_only_with_the_offline_half(place):
+    await place.fill(objects=0)
+    manifest = (await place.back_up()).manifest
+    body = await place.backups.store.get(f"backups/{manifest.name}/keys.sealed")
+    assert not any(value.encode() in body for value in KEYS.values())
+    place.private.unlink()
+    place.recipient = place.new_recipient()
+    with place.elsewhere() as target, pytest.raises(InternalFault, match="does not open the keys"):
+        await place.restore(target)
+
+
+async def test_objects_that_a_running_installation_lacks_are_restored_alone(place):
+    await place.fill(objects=2)
+    await place.back_up()
+    before = await contents(place.live.objects)
+    gone, _ = sorted(before)
+    await place.live.objects.delete(gone)
+    await place.live.objects.put("captures/d1/2026-06-02/new", b"later")
+    log = (await rows(place.live.database))["audit.entries"]
+    assert await place.restore_objects() == 1
+    after = await contents(place.live.objects)
+    assert {key: after[key] for key in before} == before
+    assert len(after) == 3
+    assert (await rows(place.live.database))["audit.entries"] == log
+    assert await place.restore_objects() == 0

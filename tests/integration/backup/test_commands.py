@@ -1,0 +1,83 @@
+"""`plateward backup-key`, `backup`, `verify-backup` and `restore`, as an operator types them."""
+
+import asyncio
+import json
+
+import pytest
+
+from plateward.__main__ import status
+from tests.integration.backup.installing import KEYS, VKEY, append
+
+WHO = ["--person-id", "operator", "--name", "Casey Operator", "--title", "Contractor"]
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command with --json; return its exit status and answer."""
+
+    def said(*words):
+        code = status([*words, "--json"])
+        out, err = capsys.readouterr()
+        return code, json.loads(out or err)
+
+    return said
+
+
+@pytest.fixture
+def as_live(place, repository, monkeypatch):
+    """Set the environment to the live installation."""
+    for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP", "EVENT_MAC_KEY", "ROOT_PUBLIC_KEYS"):
+        monkeypatch.delenv(name, raising=False)
+    given = {
+        **KEYS,
+        "POLICY_FILE": str(repository / "policy.toml"),
+        "DATABASE_OWNER_URL": place.live.database.dsn,
+        "OBJECT_STORE_URL": (place.folder / "objects").as_uri(),
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_an_operator_backs_up_verifies_and_restores(place, run, as_live, monkeypatch):
+    asyncio.run(place.fill())
+    to, key = str(place.folder / "backups"), str(place.folder / "offline.key")
+    code, made = run("backup-key", key)
+    assert code == 0
+    code, refused = run("backup", "--to", to)
+    assert code == 2
+    assert "--recipient" in refused["errors"][0]
+    code, backup = run("backup", "--to", to, "--recipient", made["BACKUP_RECIPIENT"])
+    assert (backup["objects"], backup["entries"], backup["vkey"]) == (3, 5, VKEY.vkey)
+    assert code == 1  # it says which keys it did not seal
+    assert "IDENTITY_KEY_ENCRYPTION_KEY" in backup["missing_keys"]
+    assert run("verify-backup", "--from", to, "--vkey", VKEY.vkey) == (
+        0,
+        {"backup": backup["backup"], "ok": True, "faults": []},
+    )
+    restore = ["restore", "--from", to, "--vkey", VKEY.vkey, "--private-key", key]
+    restore += ["--keys-to", str(place.folder / "new"), *WHO, "--reason", "the disk failed"]
+    code, refused = run(*restore)
+    assert code == 2
+    assert "the database is not empty" in refused["errors"][0]
+    witness = place.folder / "witness"
+    witness.write_text(asyncio.run(append(place.live.database, 2)))
+    with place.elsewhere() as target:
+        monkeypatch.setenv("DATABASE_OWNER_URL", target.database.dsn)
+        monkeypatch.setenv("OBJECT_STORE_URL", (place.folder / "restored" / "objects").as_uri())
+        code, restored = run(*restore, "--witness", str(witness))
+        assert (code, restored["ok"], restored["faults"]) == (0, True, [])
+        assert restored["root"] == backup["root"]
+        assert restored["continuity"]["witnessed"] == 7
+        assert restored["closed_until_purge"] is False
+
+
+def test_a_damaged_backup_ends_with_1_and_names_the_file(place, run, as_live):
+    asyncio.run(place.fill(objects=1))
+    to = str(place.folder / "backups")
+    assert run("backup", "--to", to, "--without-keys")[0] == 0
+    [pooled] = [path for path in place.files() if path.parent.parent.name == "objects"]
+    pooled.write_bytes(b"other")
+    code, answer = run("verify-backup", "--from", to, "--vkey", VKEY.vkey)
+    assert code == 1
+    [fault] = answer["faults"]
+    assert pooled.name in fault

@@ -1,0 +1,113 @@
+"""After a restore no service shows a record that a purge may have destroyed: a purge runs first."""
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from shared.testing import mac_key_text
+from shared.testing.sample import SampleSettings
+from tests.integration.retention.conftest import a_read, started
+from tests.integration.retention.purging import DUE, authorise, left, propose
+
+pytestmark = pytest.mark.clause("468.5/restored")
+
+
+@pytest.fixture
+def retention_in(postgres, settings, bus, objects, clock, authority, policy):
+    """Start retention on a database."""
+
+    @asynccontextmanager
+    async def start(name):
+        own = settings.model_dump() | {
+            "database_url": postgres.service_url("retention", name),
+            "event_mac_key": mac_key_text("retention"),
+        }
+        async with started(
+            SampleSettings(**own), bus, objects, clock, authority, policy
+        ) as service:
+            yield service
+
+    return start
+
+
+async def restored(place, target, clock):
+    """Restore; return whether the services are closed."""
+    done = await place.restore(target, now=clock.now())
+    assert done.faults == []
+    return done.due
+
+
+async def is_closed(retention):
+    """Return whether a search is refused because of the restore."""
+    await retention.runtime.restored.load()
+    answer = await retention.client.post(
+        "/v1/reads/search",
+        json={
+            "captured_from": (DUE - timedelta(days=2)).isoformat(),
+            "captured_to": (DUE + timedelta(days=2)).isoformat(),
+            "plate": "7OLD001",
+        },
+        headers=retention.authority.headers(),
+    )
+    if answer.status_code == 200:
+        return False
+    assert (answer.status_code, answer.json()["code"]) == (503, "restored_unpurged")
+    return True
+
+
+async def test_no_record_is_shown_after_a_restore_until_a_purge_under_the_standing_order(
+    place, retention_in, clock
+):
+    await place.fill(objects=0)
+    async with retention_in("tests") as live:
+        await live.store(a_read("7OLD001", DUE - timedelta(hours=1)))
+        await live.store(a_read("8NEW001", DUE + timedelta(hours=1)))
+        await authorise(live, await propose(live, kind="standing"))
+    await place.back_up()
+    with place.elsewhere() as target:
+        assert await restored(place, target, clock)
+        async with retention_in("restored") as retention:
+            assert await is_closed(retention)
+            state = await retention.running.check()
+            assert "refused" in state["task purge"]
+            await retention.get("/v1/purge-runs")  # who carries a purge out is not refused
+            await retention.running.purger.work()
+            assert not await is_closed(retention)
+            assert await left(retention) == ["8NEW001"]
+
+
+async def test_a_day_whose_purge_is_in_the_backup_has_a_further_one_after_the_restore(
+    place, retention_in, clock
+):
+    await place.fill(objects=0)
+    async with retention_in("tests") as live:
+        await live.store(a_read("7OLD001", DUE + timedelta(hours=3)))
+        await authorise(live, await propose(live, kind="standing"))
+        await live.running.purger.work()
+        assert await left(live) == ["7OLD001"]
+    await place.back_up()
+    clock.advance(hours=6)
+    with place.elsewhere() as target:
+        assert await restored(place, target, clock)
+        async with retention_in("restored") as retention:
+            assert await is_closed(retention)
+            await retention.running.purger.work()
+            assert not await is_closed(retention)
+            assert await left(retention) == []
+            await retention.running.purger.work()
+            runs = (await retention.get("/v1/purge-runs")).json()["items"]
+            assert len([run for run in runs if run["kind"] == "daily"]) == 2
+
+
+async def test_a_restore_without_records_past_the_schedule_closes_nothing(
+    place, retention_in, clock
+):
+    await place.fill(objects=0)
+    async with retention_in("tests") as live:
+        await live.store(a_read("8NEW001", DUE + timedelta(hours=1)))
+    await place.back_up()
+    with place.elsewhere() as target:
+        assert not await restored(place, target, clock)
+        async with retention_in("restored") as retention:
+            assert not await is_closed(retention)
