@@ -73,6 +73,7 @@ def test_a_wrong_call_ends_with_2_and_names_what_is_allowed(
         ["verify-audit"],
         ["dead-letters"],
         ["status"],
+        ["backup", "--to", "backups", "--without-keys"],
     ],
     ids=" ".join,
 )
@@ -116,7 +117,7 @@ def completed(*words: str) -> list[str]:
 
 
 def test_names_and_options_are_completed() -> None:
-    assert completed("ver") == ["verify-audit", "verify-package"]
+    assert completed("ver") == ["verify-audit", "verify-package", "verify-backup"]
     assert completed("rotate-key", "a") == ["audit"]
     assert completed("verify-package", "--b") == ["--booking", "--booking-key"]
 
