@@ -128,10 +128,11 @@ async def _dumped(
     with tempfile.TemporaryDirectory(prefix="plateward-backup-") as scratch:
         folder = Path(scratch) / DUMP
         await asyncio.to_thread(dump, source.database, snapshot, folder, jobs=jobs)
-        return [
-            await backups.add_file(name, f"{DUMP}/{path.name}", path)
-            for path in sorted(folder.iterdir())
-        ]
+        return await backups.add_files(name, DUMP, await asyncio.to_thread(_files, folder))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
 
 
 async def _log_state(snapshot: Snapshot, key: Verifier) -> LogState:

@@ -22,7 +22,7 @@ from local.backup.manifest import (
     encoded,
     verified,
 )
-from local.backup.objects import faults_of, listed, place_of, pooled
+from local.backup.objects import AT_ONCE, faults_of, listed, place_of, pooled
 from shared.core.errors import InternalFault, NotFound
 from shared.core.signed_notes import Signer, Verifier
 from shared.objects.store import ObjectStore, open_store
@@ -85,6 +85,16 @@ class Backups:
             await self.store.put(key, content)
             size, hexed = len(content), sha256(content).hexdigest()
         return StoredFile(path=path, size_bytes=size, sha256=hexed)
+
+    async def add_files(self, name: str, folder: str, paths: Sequence[Path]) -> list[StoredFile]:
+        """Store files in a folder of a backup, several at a time. Raises: Unavailable."""
+        added = list[StoredFile]()
+        for start in range(0, len(paths), AT_ONCE):
+            some = paths[start : start + AT_ONCE]
+            added += await asyncio.gather(
+                *(self.add_file(name, f"{folder}/{path.name}", path) for path in some)
+            )
+        return added
 
     async def finish(self, manifest: Manifest, signer: Signer) -> None:
         """Store the manifest, and last the signed note that makes the backup whole. Raises: Unavailable."""
