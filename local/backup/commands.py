@@ -110,7 +110,7 @@ async def _make(
                 at=datetime.now(UTC),
                 ends_at=manifest.ends_at,
                 manifest_sha256=sha256(body).hexdigest(),
-                keys_to=manifest.keys and manifest.keys.recipient,
+                keys_to=None if manifest.keys is None else manifest.keys.recipient,
             )
     finally:
         await db.close()
@@ -315,7 +315,7 @@ def _restored(done: restoring.Restored, now: datetime, kafka: str | None) -> Ans
 
 
 def _origin() -> str:
-    return os.environ.get("AUDIT_ORIGIN", LogSettings.model_fields["audit_origin"].default)
+    return os.environ.get("AUDIT_ORIGIN") or str(LogSettings.model_fields["audit_origin"].default)
 
 
 COMMANDS = by_name(

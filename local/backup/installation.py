@@ -93,8 +93,12 @@ def new_installation(folder: Path, given: Mapping[str, str]) -> Iterator[Install
 def _named_database(given: Mapping[str, str]) -> DatabaseLink | None:
     if (owner := given.get(OWNER)) is None:
         return None
-    fields = {n: given[n.upper()] for n in DatabaseSettings.model_fields if n.upper() in given}
-    fields = {**fields, "database_url": owner, "database_owner_url": None}
+    named = {n: given[n.upper()] for n in DatabaseSettings.model_fields if n.upper() in given}
+    fields: dict[str, str | None] = {
+        **named,
+        "database_url": owner,
+        "database_owner_url": None,
+    }
     return DatabaseSettings.model_validate(fields).database_link()
 
 
