@@ -5,7 +5,7 @@ from pydantic import SecretStr
 from local.backup.installation import SECRETS
 from services.registry import SPECS
 
-NO_KEYS = {"AUDIT_NOTICE_TOKEN", "IDENTITY_SMTP_PASSWORD", "KAFKA_SASL_PASSWORD"}
+NO_KEYS = {"AUDIT_NOTICE_TOKEN", "IDENTITY_MAIL_URL", "KAFKA_SASL_PASSWORD"}
 """Passwords for other systems, which a department makes anew."""
 
 
