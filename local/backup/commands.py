@@ -208,13 +208,13 @@ async def _rewound(
     VKEY,
     click.Option(
         ["--private-key"],
-        type=click.Path(path_type=Path, exists=True),
+        type=click.Path(path_type=Path),
         help="The offline half of the recipient; without it, the keys are those in the environment.",
     ),
     click.Option(
         ["--witness"],
         multiple=True,
-        type=click.Path(path_type=Path, exists=True),
+        type=click.Path(path_type=Path),
         help="A checkpoint or an export of the log that was kept elsewhere, to compare with the restored log.",
     ),
     click.Option(["--ended"], is_flag=True, help="Restore a backup that has ended by the policy."),
