@@ -282,7 +282,7 @@ def _restored(done: restoring.Restored, now: datetime, kafka: str | None) -> Ans
     manifest, continuity = done.manifest, done.continuity
     lines = [
         *_lines(manifest),
-        f"missing      what was stored from {manifest.taken_at:%Y-%m-%d %H:%M:%S} to {now:%Y-%m-%d %H:%M:%S} UTC, "
+        f"missing      what was stored from {manifest.made_at:%Y-%m-%d %H:%M:%S} to {now:%Y-%m-%d %H:%M:%S} UTC, "
         "except what Kafka still has and what cameras send again",
         "witness      none given" if continuity is None else f"witness      {continuity.words}",
     ]
@@ -302,7 +302,7 @@ def _restored(done: restoring.Restored, now: datetime, kafka: str | None) -> Ans
         {
             "ok": not done.faults,
             "backup": manifest.name,
-            "taken_at": manifest.taken_at.isoformat(),
+            "made_at": manifest.made_at.isoformat(),
             "entries": manifest.log.entries,
             "root": manifest.log.root,
             "continuity": continuity and msgspec.to_builtins(continuity),

@@ -94,7 +94,7 @@ async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
     manifest = Manifest(
         format=FORMAT,
         name=name,
-        taken_at=snapshot.at,
+        made_at=snapshot.at,
         ends_at=snapshot.at + timedelta(days=retention.backups_days),
         department=source.policy.department.ori,
         policy_digest=source.policy.digest,

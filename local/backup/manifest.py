@@ -63,7 +63,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     format: str
     name: str
-    taken_at: datetime
+    made_at: datetime
     ends_at: datetime
     department: str  # its ORI
     policy_digest: str

@@ -268,7 +268,7 @@ async def _verified(
             cadence=Cadence(
                 cadence["audit_checkpoint_entries"].default, cadence["audit_checkpoint_s"].default
             ),
-            now=manifest.taken_at,
+            now=manifest.made_at,
             link=target.database,
         )
     async with db.begin() as connection:
@@ -336,4 +336,4 @@ async def _record(
 def backed_up_log(manifest: Manifest) -> BackedUpLog:
     """Return the log in a backup, as the log's entries name it."""
     log = manifest.log
-    return BackedUpLog(manifest.name, manifest.taken_at, log.origin, log.entries, log.root)
+    return BackedUpLog(manifest.name, manifest.made_at, log.origin, log.entries, log.root)

@@ -36,7 +36,7 @@ class BackupRestored(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     TOPIC: ClassVar[str] = "alpr.backup.restored"
 
     backup: str
-    taken_at: datetime
+    made_at: datetime
     origin: str
     entries: int
     root_hash: str  # base64

@@ -18,7 +18,7 @@ class BackedUpLog:
     backup: str
     """The backup's name."""
 
-    taken_at: datetime
+    made_at: datetime
     origin: str
     entries: int
     root_hash: str
@@ -66,7 +66,7 @@ async def record_objects(
         occurred_at=at,
         actor=actor,
         backup=restored.backup,
-        taken_at=restored.taken_at,
+        made_at=restored.made_at,
         origin=restored.origin,
         entries=restored.entries,
         root_hash=restored.root_hash,
@@ -92,7 +92,7 @@ async def record_restore(
         occurred_at=at,
         actor=actor,
         backup=restored.backup,
-        taken_at=restored.taken_at,
+        made_at=restored.made_at,
         origin=restored.origin,
         entries=restored.entries,
         root_hash=restored.root_hash,

@@ -161,7 +161,7 @@ async def test_a_backup_ends_by_the_policy_and_its_contents_go_with_it(place):
     second = await place.back_up()
     assert (first.new_contents, second.new_contents) == (2, 0)
     days = place.live.policy.retention.backups_days
-    assert first.manifest.ends_at - first.manifest.taken_at == timedelta(days=days)
+    assert first.manifest.ends_at - first.manifest.made_at == timedelta(days=days)
     unfinished = place.folder / "backups" / "backups" / "20260101T000000Z" / "database"
     unfinished.mkdir(parents=True)
     (unfinished / "toc.dat").write_bytes(b"cut off")

@@ -158,13 +158,14 @@ async def test_a_purge_below_the_legal_floor_destroys_no_secret(station):
 
 
 @pytest.mark.clause("468.5/restored")
-async def test_a_restore_waits_for_a_purge_up_to_its_time(station, as_owner):
+async def test_a_restore_waits_for_a_purge_up_to_its_time(station, ingest_database):
     restored = station.running.runtime.restored
     now = station.clock.now()
     due = now - timedelta(days=400)
-    async with as_owner("ingest") as connection:
+    owner = Database(ingest_database, "ingest", pool_size=1)
+    async with owner.begin() as connection:
         await Restores(connection).add(Restore(uuid4(), "20260601T000000Z", now, due))
-    await restored.load()
+    await owner.close()
     await purge(station, due - timedelta(seconds=1))
     await restored.load()
     assert restored.waits
