@@ -9,6 +9,8 @@ TRAINING_VENV := .venv-training
 TRAINING_STAMP := $(TRAINING_VENV)/.installed
 # Threads of PyTorch that wait give their core up: beside other work it is ten times as fast so.
 TRAINING_PY := OMP_WAIT_POLICY=PASSIVE $(TRAINING_VENV)/bin/python
+# Benches run one at a time, and training pauses meanwhile.
+BENCH := $(PY) -m tests.bench.alone
 # What is named on the command line reaches recipes by the environment, so that a path may hold any
 # character: "$$PHOTOS" in a recipe, never '$(PHOTOS)'.
 KAFKA ?=
@@ -152,13 +154,17 @@ metrics: $(STAMP) ## Write docs/metrics.md from the metrics that the code declar
 # --- train ------------------------------------------------------------------------------------
 # SMOKE=1 goes through every step in a minute or two; without it, hours. The results lie in
 # var/training; copy an .onnx file to services/recognition/models to use it.
+SITTING = -m training.sitting $(@:train-%=%) "$$RUN" $${STEPS:+--steps "$$STEPS"} $${RATE:+--rate "$$RATE"} \
+	$${SEED:+--seed "$$SEED"} $${START:+--start "$$START"} $${PURPOSE:+--purpose "$$PURPOSE"} \
+	$${RENDERING:+--rendering "$$RENDERING"} $${UNTIL:+--until "$$UNTIL"} $${EVERY_S:+--every-s "$$EVERY_S"}
+
 .PHONY: train-reader
-train-reader: $(TRAINING_STAMP) ## Render plates and train the plate reader on them [SMOKE=1]
-	@$(TRAINING_PY) -m training reader $(if $(SMOKE),--smoke)
+train-reader: $(TRAINING_STAMP) ## Render plates and train the plate reader on them [SMOKE=1]; begin or continue a run [RUN=name, STEPS=, START=file]
+	@$(TRAINING_PY) $(if $(RUN),$(SITTING),-m training reader $(if $(SMOKE),--smoke))
 
 .PHONY: train-detector
-train-detector: $(TRAINING_STAMP) ## Compose scenes and train the plate detector on them [DASHCAM=dir, SMOKE=1]
-	@$(TRAINING_PY) -m training detector $(if $(SMOKE),--smoke) $${DASHCAM:+--dashcam "$$DASHCAM"}
+train-detector: $(TRAINING_STAMP) ## Compose scenes and train the plate detector on them [DASHCAM=dir, SMOKE=1]; begin or continue a run [RUN=name, STEPS=, START=file]
+	@$(TRAINING_PY) $(if $(RUN),$(SITTING),-m training detector $(if $(SMOKE),--smoke)) $${DASHCAM:+--dashcam "$$DASHCAM"}
 
 .PHONY: train-states
 train-states: $(TRAINING_STAMP) ## Render plates and train the reader of states' names on them [SMOKE=1]
@@ -167,46 +173,46 @@ train-states: $(TRAINING_STAMP) ## Render plates and train the reader of states'
 # --- measure ----------------------------------------------------------------------------------
 .PHONY: bench-reads
 bench-reads: $(STAMP) ## Edge reads through HTTP, Kafka, matching and Postgres, as in life [KAFKA=apache, SHAPE=burst]
-	@$(PY) -m tests.bench.$(if $(filter burst,$(SHAPE)),reads,life) $(if $(KAFKA),--kafka $(KAFKA))
+	@$(BENCH) $(if $(filter burst,$(SHAPE)),reads,life) $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-pairs
 bench-pairs: $(STAMP) ## CPU of a log entry, a read or a frame, in pairs with earlier commits [WHAT=entry, read or frame, BEFORE=commits, PAIRS=7, LOAD_S=60]
-	@$(PY) -m tests.bench.pairs $${WHAT:+--what "$$WHAT"} $${BEFORE:+--before $$BEFORE} $${PAIRS:+--pairs "$$PAIRS"} $${LOAD_S:+--load-s "$$LOAD_S"}
+	@$(BENCH) pairs $${WHAT:+--what "$$WHAT"} $${BEFORE:+--before $$BEFORE} $${PAIRS:+--pairs "$$PAIRS"} $${LOAD_S:+--load-s "$$LOAD_S"}
 
 .PHONY: bench-search
 bench-search: $(STAMP) ## Searches at the HTTP door of a large store, by eight people [ROWS=20000000, SECONDS=120]
-	@$(PY) -m tests.bench.search $${ROWS:+--rows "$$ROWS"} $(if $(SECONDS),--seconds $(SECONDS))
+	@$(BENCH) search $${ROWS:+--rows "$$ROWS"} $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: bench-audit
 bench-audit: $(STAMP) ## The audit log: appends, findings, verification and each search [ENTRIES=1000000]
-	@$(PY) -m tests.bench.audit $${ENTRIES:+--entries "$$ENTRIES"}
+	@$(BENCH) audit $${ENTRIES:+--entries "$$ENTRIES"}
 
 .PHONY: bench-purge
 bench-purge: $(STAMP) ## A month purged while reads are stored: cost, longest transaction and wait, objects [READS=300000]
-	@$(PY) -m tests.bench.purge $${READS:+--reads "$$READS"}
+	@$(BENCH) purge $${READS:+--reads "$$READS"}
 
 .PHONY: bench-frames
 bench-frames: $(STAMP) ## Frames acknowledged when file, folder and Kafka have them [KAFKA=apache]
-	@$(PY) -m tests.bench.frames $(if $(KAFKA),--kafka $(KAFKA))
+	@$(BENCH) frames $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-signin
 bench-signin: $(STAMP) ## A hundred strangers at sign-in, and who is held up by them [KAFKA=apache]
-	@$(PY) -m tests.bench.sign_in $(if $(KAFKA),--kafka $(KAFKA))
+	@$(BENCH) sign_in $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-accuracy
 bench-accuracy: $(STAMP) ## Plates read of a folder with truth.csv [PHOTOS=dir or CROPS=dir]
 	@test -n "$$PHOTOS$$CROPS" || { echo "Name a folder with a truth.csv: make bench-accuracy PHOTOS=dir (or CROPS=dir)"; exit 2; }
-	@$(PY) -m tests.bench.accuracy $${PHOTOS:+--photos "$$PHOTOS"} $${CROPS:+--crops "$$CROPS"} $${N:+--n "$$N"} \
+	@$(BENCH) accuracy $${PHOTOS:+--photos "$$PHOTOS"} $${CROPS:+--crops "$$CROPS"} $${N:+--n "$$N"} \
 		$${MODEL:+--model "$$MODEL"} $${SECOND_OPINION:+--second-opinion "$$SECOND_OPINION"} $${VARY:+--vary "$$VARY"} $${READER_ONLY:+--reader-only} $${OUT:+--out "$$OUT"}
 
 .PHONY: bench-plateless
 bench-plateless: $(STAMP) ## Frames without a plate that yield a read all the same [N=2000, DASHCAM=dir]
-	@$(PY) -m tests.bench.plateless $${N:+--n "$$N"} $${DASHCAM:+--dashcam "$$DASHCAM"} $${MODEL:+--model "$$MODEL"} $${OUT:+--out "$$OUT"}
+	@$(BENCH) plateless $${N:+--n "$$N"} $${DASHCAM:+--dashcam "$$DASHCAM"} $${MODEL:+--model "$$MODEL"} $${OUT:+--out "$$OUT"}
 
 .PHONY: bench-recognition
 bench-recognition: $(STAMP) ## Frames a second of the whole recognition service, and of PaddleOCR alone [SECONDS=10, ROUNDS=3]
-	@$(PY) -m tests.bench.recognition $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $${MODEL:+--model "$$MODEL"} $(if $(KAFKA),--kafka $(KAFKA))
+	@$(BENCH) recognition $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $${MODEL:+--model "$$MODEL"} $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-video
 bench-video: $(STAMP) ## A film through POST /v1/captures to passes; rendered if none is named [VIDEO=file]
-	@$(PY) -m tests.bench.video $${VIDEO:+--video "$$VIDEO"} $${PER_S:+--per-s "$$PER_S"} $${MODEL:+--model "$$MODEL"} $(if $(KAFKA),--kafka $(KAFKA))
+	@$(BENCH) video $${VIDEO:+--video "$$VIDEO"} $${PER_S:+--per-s "$$PER_S"} $${MODEL:+--model "$$MODEL"} $(if $(KAFKA),--kafka $(KAFKA))

@@ -150,23 +150,35 @@ GENTLE: Final = 2.4
 
 BOLDEST: Final = 0.34
 """The widest stroke, share of a character's width, so that counters stay open."""
+NARROW_HEAVY: Final = ((0.29, 0.38), (0.11, 0.16), 0.4)
+"""Of narrow dies with heavy strokes: aspect, stroke over height, and the widest stroke as above."""
 
 
 class DieFace:
     """Draws strokes as a die presses them: of one width, or heavier downwards, some with serifs."""
 
-    def __init__(self, rng: np.random.Generator, *, wide: bool, serifs: bool = False) -> None:
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        *,
+        wide: bool,
+        serifs: bool = False,
+        aspect: tuple[float, float] | None = None,
+        stroke: tuple[float, float] = (0.085, 0.16),
+        boldest: float = BOLDEST,
+    ) -> None:
+        aspect = aspect or ((0.52, 0.72) if wide else (0.37, 0.58))
         self._paths = {
             character: _variant(rng, character, path) for character, path in PATHS.items()
         }
         self._square = float(rng.choice((2.0, 2.3, 2.7, 3.2, 4.0), p=(0.4, 0.25, 0.15, 0.12, 0.08)))
-        self._aspect = rng.uniform(0.52, 0.72) if wide else rng.uniform(0.37, 0.58)
-        self._stroke = min(rng.uniform(0.085, 0.16), BOLDEST * self._aspect)
+        self._aspect = rng.uniform(*aspect)
+        self._stroke = min(rng.uniform(*stroke), boldest * self._aspect)
         self._slim = rng.uniform(0.3, 0.8)
         self._broad = rng.uniform(1.0, 1.3)
         self._serif = rng.uniform(0.7, 1.5) if serifs else 0.0
         heavy = serifs or rng.random() < 0.35
-        most = BOLDEST * self._aspect / self._stroke - 1
+        most = boldest * self._aspect / self._stroke - 1
         self._heavier = min(rng.uniform(0.15, 0.6), most) if heavy else 0.0
         """How much wider downward strokes are, a share of the stroke."""
         self._warps = _warps(rng)

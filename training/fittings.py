@@ -2,10 +2,12 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from scenes.model import Image, as_image
+from scenes.model import Image, Points, as_image
 from training.faces import words
 from training.painting import WIDTH_PX, any_colour, as_colour, lay
+from training.rendering import USUAL, Rendering
 from training.styles import Style
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -52,7 +54,68 @@ def _stick(
         lay(plate, small, (x + 1, y + h - small.shape[0] - 1), (30, 30, 30))
 
 
-def fit_hardware(rng: np.random.Generator, plate: Image) -> None:
+def stick_within(rng: np.random.Generator, plate: Image, middles: Points) -> None:
+    """Add a sticker in the widest gap of a serial in one line, or close to one of its ends.
+
+    Args:
+        rng: chooses place and size.
+        plate: (H, W, 3) uint8 BGR, changed in place.
+        middles: the characters' middles from left to right, (n, 2) px.
+    """
+    h, w = plate.shape[:2]
+    across = np.unique(np.round(middles[:, 0]))
+    if len(across) < 2:
+        return
+    apart = np.diff(across)
+    usual, widest = float(np.median(apart)), int(apart.argmax())
+    if apart[widest] > 1.25 * usual:
+        middle = (across[widest] + across[widest + 1]) / 2
+        room = apart[widest] - 0.8 * usual
+    else:
+        left = rng.random() < 0.5
+        edge = across[0] - 0.5 * usual if left else across[-1] + 0.5 * usual
+        middle, room = (edge / 2, edge) if left else ((edge + w) / 2, w - edge)
+        room = min(room, 1.2 * usual)
+        middle = edge - room / 2 if left else edge + room / 2
+    sw, sh = round(room * rng.uniform(0.6, 1.05)), round(rng.uniform(0.12, 0.3) * h)
+    if sw < 6:
+        return
+    y = round(float(middles[:, 1].mean()) + rng.uniform(-0.25, 0.15) * h - sh / 2)
+    at = round(float(np.clip(middle - sw / 2, 0, w - sw))), max(0, min(y, h - sh))
+    _stick(rng, plate, at, (sw, sh))
+
+
+HALF_A_LINE, HALF_OF_TWO = 0.24, 0.17
+"""About half the height of the characters of a plate with one line, or two, a share of the plate's."""
+
+
+def frame_deeply(
+    rng: np.random.Generator, plate: Image, middles: Points, *, two_lines: bool
+) -> None:
+    """Add a frame whose upper or lower strip, or both, touch the serial or cover its edge.
+
+    Args:
+        rng: chooses strips and words.
+        plate: (H, W, 3) uint8 BGR, changed in place.
+        middles: the characters' middles, (n, 2) px.
+        two_lines: whether the serial has two.
+    """
+    h = len(plate)
+    rows = middles[:, 1] if two_lines else np.median(middles[:, 1:], axis=0)
+    half = (HALF_OF_TWO if two_lines else HALF_A_LINE) * h
+    upper = float(rows.min()) - half * rng.uniform(0.8, 1.15)
+    lower = h - (float(rows.max()) + half * rng.uniform(0.8, 1.15))
+    which = rng.random()
+    deep = max(0.02 * h, upper), max(0.02 * h, lower)
+    usual = rng.uniform(0.02, 0.15) * h
+    _frame(
+        rng,
+        plate,
+        (round(deep[0] if which < 0.7 else usual), round(deep[1] if which > 0.3 else usual)),
+    )
+
+
+def fit_hardware(rng: np.random.Generator, plate: Image, frames: float = USUAL.frames) -> None:
     """Add rim and bolts, and often a dealer's frame with its words over the edges."""
     h, w = plate.shape[:2]
     if rng.random() < 0.6:
@@ -67,18 +130,24 @@ def fit_hardware(rng: np.random.Generator, plate: Image) -> None:
                 at = round(x + rng.normal(0, 2)), round(y + rng.normal(0, 2))
                 shade = int(rng.integers(20, 240))
                 cv2.circle(plate, at, int(rng.integers(3, 7)), (shade,) * 3, -1, cv2.LINE_AA)
-    if rng.random() < 0.38:
+    if rng.random() < frames:
         _frame(rng, plate)
 
 
-def _frame(rng: np.random.Generator, plate: Image) -> None:
-    """Draw a dealer's frame: strips over the four edges, words on those that are high enough."""
+def _frame(rng: np.random.Generator, plate: Image, strips: tuple[int, int] | None = None) -> None:
+    """Draw a dealer's frame: strips over the four edges, words on those that are high enough.
+
+    `strips` are the heights of the upper and the lower one, px.
+    """
     h, w = plate.shape[:2]
     dark = rng.random() < 0.6
     shade = rng.uniform(5, 60, 3) if dark else rng.uniform(150, 235, 3)
     colour = as_colour(shade)
     side = round(rng.uniform(0.008, 0.045) * w)
-    top, bottom = round(rng.uniform(0.02, 0.2) * h), round(rng.uniform(0.02, 0.2) * h)
+    top, bottom = strips or (
+        round(rng.uniform(0.02, 0.2) * h),
+        round(rng.uniform(0.02, 0.2) * h),
+    )
     plate[:top] = colour
     plate[h - bottom :] = colour
     plate[:, :side] = colour
@@ -108,16 +177,16 @@ def _ornament(rng: np.random.Generator, plate: Image, inner: tuple[int, int, int
         cv2.circle(plate, at, int(rng.integers(1, 7)), (shade,) * 3, -1, cv2.LINE_AA)
 
 
-def worn(rng: np.random.Generator, plate: Image) -> Image:
+def worn(rng: np.random.Generator, plate: Image, rendering: Rendering = USUAL) -> Image:
     """Add road dirt, fading and shade, from hardly any to a lot."""
     h, w = plate.shape[:2]
     seen = plate.astype(np.float32)
-    if rng.random() < 0.5:
+    if rng.random() < rendering.dirt:
         blots = rng.normal(0, 1, (4, 8)).astype(np.float32)
         dirt = np.clip(cv2.resize(blots, (w, h), interpolation=cv2.INTER_CUBIC), 0, 2)
         share = (dirt * np.float32(rng.beta(1, 4)) * 0.5)[..., None]
         seen = seen * (1 - share) + rng.uniform(40, 140, 3).astype(np.float32) * share
-    if rng.random() < 0.5:
+    if rng.random() < rendering.fading:
         fade = np.float32(rng.beta(1, 4)) * 0.6
         seen = seen * (1 - fade) + np.float32(rng.uniform(100, 200)) * fade
     if rng.random() < 0.3:
@@ -126,4 +195,18 @@ def worn(rng: np.random.Generator, plate: Image) -> Image:
         if rng.random() < 0.3:
             below = ~below
         seen *= np.where(below, 1.0, rng.uniform(0.35, 0.85)).astype(np.float32)[..., None]
+    if rendering.dust and rng.random() < rendering.dust:
+        seen = _dusted(rng, seen)
     return as_image(seen)
+
+
+def _dusted(rng: np.random.Generator, seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Lay a film of dust over a plate, thicker in places: ink and ground come close to one colour."""
+    h, w = seen.shape[:2]
+    blots = rng.normal(0, 1, (3, 6)).astype(np.float32)
+    uneven = cv2.resize(blots, (w, h), interpolation=cv2.INTER_CUBIC) * np.float32(0.1)
+    film = np.clip(rng.uniform(0.35, 0.82) + uneven, 0, 0.88).astype(np.float32)[..., None]
+    colour = rng.uniform(70, 215) * np.array([rng.uniform(0.6, 1), rng.uniform(0.8, 1), 1])
+    grain = rng.normal(0, 1, (h, w, 1)).astype(np.float32) * np.float32(rng.uniform(0, 9))
+    dusted: NDArray[np.float32] = seen * (1 - film) + (colour.astype(np.float32) + grain) * film
+    return dusted

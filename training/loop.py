@@ -148,7 +148,7 @@ def run(
         share = max(step / plan.steps, (time.monotonic() - began) / (60 * plan.minutes))
         rate = plan.rate * of_rate(share)
         losses.append(hands.learn(next(batches)))
-        _step(net, optimiser, rate, recipe.clip)
+        stepped(net, optimiser, rate, recipe.clip)
         average(averaged, net, min(recipe.decay, step / (step + 20)))
         if step % plan.report_every == 0 or share >= 1:
             per_s = recipe.batch * step / (time.monotonic() - began)
@@ -160,7 +160,7 @@ def run(
     hands.close()
 
 
-def _step(net: torch.nn.Module, optimiser: Any, rate: float, clip: float) -> None:
+def stepped(net: torch.nn.Module, optimiser: Any, rate: float, clip: float) -> None:
     """Apply the gradients: set the rate, clip, step."""
     for group in optimiser.param_groups:
         group["lr"] = rate

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scenes.model import Image, Points, as_image
 from services.recognition.engine.reader import rectify
 from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
+from training.rendering import USUAL, Rendering
 
 NARROWEST_PX: Final = 38
 WIDEST_PX: Final = 330
@@ -52,7 +53,11 @@ def pose(rng: np.random.Generator, width_px: float, aspect: float) -> Points:
 
 
 def photograph(
-    rng: np.random.Generator, plate: Image, width_px: float, places: Points | None = None
+    rng: np.random.Generator,
+    plate: Image,
+    width_px: float,
+    places: Points | None = None,
+    rendering: Rendering = USUAL,
 ) -> Photograph:
     """Photograph a plate on a car from nearby, `width_px` wide in the picture.
 
@@ -78,7 +83,27 @@ def photograph(
     picture = as_image(picture * (1 - cover) + warped * cover)
     if rng.random() < 0.12:
         _occlude(rng, picture, corners)
-    return Photograph(_seen(rng, picture), corners, moved(places, matrix, sw / w))
+    if rendering.night and rng.random() < rendering.night:
+        picture = _at_night(rng, picture, cover)
+    return Photograph(_seen(rng, picture, rendering), corners, moved(places, matrix, sw / w))
+
+
+def _at_night(rng: np.random.Generator, picture: Image, cover: Floats) -> Image:
+    """Darken all but the plate, which glows in the camera's light; add lamps and their glow.
+
+    `cover` is the plate's share of each pixel, (H, W, 1).
+    """
+    h, w = picture.shape[:2]
+    ambient = np.float32(rng.uniform(0.02, 0.3))
+    lit = picture * (ambient + (np.float32(rng.uniform(0.5, 1.7)) - ambient) * cover)
+    lamps = np.zeros((h, w, 3), np.float32)
+    for _ in range(int(rng.integers(0, 4))):
+        at = int(rng.uniform(-0.1, 1.1) * w), int(rng.choice((-0.05, 0.05, 0.95, 1.05)) * h)
+        colour = (60.0, 50.0, 255.0) if rng.random() < 0.5 else (225.0, 240.0, 255.0)
+        cv2.circle(lamps, at, max(2, round(rng.uniform(0.02, 0.09) * w)), colour, -1, cv2.LINE_AA)
+    glow = lit * cover + 3 * lamps
+    halo = cv2.GaussianBlur(glow, (0, 0), rng.uniform(0.02, 0.12) * w)
+    return as_image(lit + lamps + np.float32(rng.uniform(0, 0.35)) * halo)
 
 
 def _shrunk(plate: Image, width_px: float) -> Image:
@@ -163,14 +188,14 @@ def _occlude(rng: np.random.Generator, picture: Image, corners: Points) -> None:
         )
 
 
-def _seen(rng: np.random.Generator, picture: Image) -> Image:
+def _seen(rng: np.random.Generator, picture: Image, rendering: Rendering) -> Image:
     """Apply light, lens, sensor and compression."""
     seen = picture.astype(np.float32)
-    if rng.random() < 0.12:
+    if rng.random() < rendering.infrared:
         # Infrared: grey, and sometimes colours change their brightness much.
         mix = rng.dirichlet((1, 1, 1)).astype(np.float32)
         seen = np.repeat((seen @ mix)[..., None], 3, axis=2)
-    seen = _blurred(rng, _exposed(rng, _shaded(rng, seen)))
+    seen = _blurred(rng, _exposed(rng, _shaded(rng, seen), rendering))
     if rng.random() < 0.75:
         seen = _noisy(rng, seen)
     if rng.random() < 0.4:
@@ -203,15 +228,15 @@ def _slope(rng: np.random.Generator, height: int, width: int) -> NDArray[np.floa
     return np.asarray(across + np.linspace(-1, 1, height)[:, None] * rng.normal())
 
 
-def _exposed(rng: np.random.Generator, seen: Floats) -> Floats:
+def _exposed(rng: np.random.Generator, seen: Floats, rendering: Rendering) -> Floats:
     """Apply exposure, contrast and the light's colour; clips as a sensor does."""
-    which = rng.random()
-    if which < 0.3:  # shade, dusk, a grey picture: little contrast anywhere in the range
-        contrast = rng.uniform(0.1, 0.5)
+    which, low = rng.random(), rendering.low_contrast
+    if which < low:  # shade, dusk, a grey picture: little contrast anywhere in the range
+        contrast = rng.uniform(rendering.least_contrast, 0.5)
         seen = seen * contrast + rng.uniform(0, 1 - contrast) * 255 * rng.uniform(0.3, 1)
-    elif which < 0.42:  # overexposed
+    elif which < low + 0.12:  # overexposed
         seen = seen * rng.uniform(1.1, 2.2) + rng.uniform(0, 40)
-    elif which < 0.6:
+    elif which < low + 0.3:
         seen = _f32(255 * (np.clip(seen, 0, 255) / 255) ** rng.uniform(0.5, 2.2))
     else:
         seen = seen * rng.uniform(0.55, 1.1)

@@ -7,11 +7,12 @@ from typing import Final
 import numpy as np
 
 from scenes.model import Image, Points, as_image
-from training.faces import DieFace, Face, TypeFace
-from training.fittings import fit_hardware, stick_on, worn
+from training.faces import NARROW_HEAVY, DieFace, Face, TypeFace
+from training.fittings import fit_hardware, frame_deeply, stick_on, stick_within, worn
 from training.logos import draw_logo
 from training.painting import contrasting, one_of, painted, recoloured
 from training.press import LONG_ASPECT, press
+from training.rendering import USUAL, Rendering
 from training.serials import Mark, at_random, issue, personal, text_of, with_emblems
 from training.signs import bare, write_words
 from training.styles import STYLES, Style
@@ -37,18 +38,32 @@ SERIF_SHARE: Final = 0.06
 """Share of plates with serifs in styles that have none, for old plates and styles not drawn here."""
 
 
-def face_of(rng: np.random.Generator, style: Style) -> Face:
+def face_of(rng: np.random.Generator, style: Style, rendering: Rendering = USUAL) -> Face:
     """Sample a hand of the style's kind."""
-    if rng.random() >= 0.68:
-        return TypeFace(rng)
+    if rng.random() >= rendering.dies:
+        return TypeFace(rng, rendering.typefaces)
     serifs = style.face == "serif" or rng.random() < SERIF_SHARE
-    return DieFace(rng, wide=style.face == "wide", serifs=serifs)
+    if rendering.heavy_narrow_dies and rng.random() < rendering.heavy_narrow_dies:
+        aspect, stroke, boldest = NARROW_HEAVY
+        return DieFace(
+            rng, wide=False, serifs=serifs, aspect=aspect, stroke=stroke, boldest=boldest
+        )
+    wide = style.face == "wide"
+    aspect = rendering.wide_die_aspect if wide else rendering.die_aspect
+    return DieFace(rng, wide=wide, serifs=serifs, aspect=aspect, stroke=rendering.die_stroke)
 
 
 class PlateRenderer:
     """Draws plates of all styles; caches painted backgrounds, which cost the most."""
 
-    def __init__(self, styles: Sequence[Style] = STYLES, *, cached_per_style: int = 16) -> None:
+    def __init__(
+        self,
+        styles: Sequence[Style] = STYLES,
+        *,
+        cached_per_style: int = 16,
+        rendering: Rendering = USUAL,
+    ) -> None:
+        self.rendering = rendering
         self._styles = styles
         weights = np.array([style.weight for style in styles])
         # Half by frequency on the road, half evenly, so that the rare are learnt too.
@@ -71,10 +86,24 @@ class PlateRenderer:
             )
         stick_on(rng, plate, style)
         clear = self._beside(rng, plate, style)
-        places = press(rng, plate, marks, face_of(rng, style), style, ink, clear)
-        fit_hardware(rng, plate)
+        face = face_of(rng, style, self.rendering)
+        places = press(rng, plate, marks, face, style, ink, clear)
         middles = np.array(places, np.float32).reshape(-1, 2)
-        return RenderedPlate(worn(rng, plate), text_of(marks), style.region, middles)
+        self._fit(rng, plate, middles, two_lines=any(mark.text == "/" for mark in marks))
+        return RenderedPlate(
+            worn(rng, plate, self.rendering), text_of(marks), style.region, middles
+        )
+
+    def _fit(
+        self, rng: np.random.Generator, plate: Image, middles: Points, *, two_lines: bool
+    ) -> None:
+        """Add what the rendering puts beside and over a serial, then rim, bolts and frame."""
+        within, deep = self.rendering.stickers_within, self.rendering.deep_frames
+        if within and not two_lines and rng.random() < within:
+            stick_within(rng, plate, middles)
+        if deep and rng.random() < deep:
+            frame_deeply(rng, plate, middles, two_lines=two_lines)
+        fit_hardware(rng, plate, self.rendering.frames)
 
     def _beside(
         self, rng: np.random.Generator, plate: Image, style: Style
@@ -92,7 +121,7 @@ class PlateRenderer:
         plate = self._background(rng, number) if rng.random() < 0.4 else bare(rng)
         for _ in range(int(rng.integers(0, 4))):
             write_words(rng, plate)
-        return worn(rng, plate)
+        return worn(rng, plate, self.rendering)
 
     def marks(self, rng: np.random.Generator, style: Style) -> list[Mark]:
         """Draw a serial of the style, sometimes a personalised or random one."""
@@ -100,7 +129,7 @@ class PlateRenderer:
         if which < 0.14 and style.aspect < 2.5:
             return personal(rng)
         if which < 0.34:
-            return at_random(rng)
+            return at_random(rng, self.rendering.pairs)
         weights = np.array([serial.weight for serial in style.serials])
         return issue(rng, style.serials[int(rng.choice(len(weights), p=weights / weights.sum()))])
 

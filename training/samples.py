@@ -70,14 +70,14 @@ def sample(rng: np.random.Generator, renderer: PlateRenderer) -> Sample:
     """Render one picture as the reader sees it."""
     if rng.random() < NO_PLATE_SHARE:
         nothing = draw_negative(rng) if rng.random() < 0.6 else renderer.blank(rng)
-        photo = photograph(rng, nothing, width_px(rng))
+        photo = photograph(rng, nothing, width_px(rng), rendering=renderer.rendering)
         if rng.random() < 0.25:
             # A cut from inside a picture, far from any plate's edges.
             away = (rng.normal(0, 0.5, 2) * 60).astype(np.float32)
             photo = replace(photo, corners=photo.corners + away)
         return Sample(*cut_out(rng, photo), "", "unknown", legible=False)
     plate = renderer.render(rng)
-    photo = photograph(rng, plate.pixels, width_px(rng), plate.places)
+    photo = photograph(rng, plate.pixels, width_px(rng), plate.places, renderer.rendering)
     return Sample(*cut_out(rng, photo), plate.text, plate.region, legible=True)
 
 
@@ -85,8 +85,13 @@ def _block(job: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
     """Render a number of samples from one seed: the arrays of `Samples` in their order."""
     seed, count = job
     cv2.setNumThreads(1)
-    rng = np.random.default_rng((7, seed))
-    renderer = _renderer()
+    return drawn(np.random.default_rng((7, seed)), _renderer(), count)
+
+
+def drawn(
+    rng: np.random.Generator, renderer: PlateRenderer, count: int
+) -> tuple[NDArray[np.uint8], ...]:
+    """Render a number of samples: the arrays of `Samples` in their order; the same for the same generator."""
     pictures = np.empty((count, READER_HEIGHT_PX, READER_WIDTH_PX, 3), np.uint8)
     texts = np.zeros((count, LONGEST), np.uint8)
     regions, plates = np.zeros(count, np.uint8), np.zeros(count, np.uint8)

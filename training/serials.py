@@ -94,14 +94,14 @@ def with_emblems(rng: np.random.Generator, marks: Sequence[Mark]) -> list[Mark]:
     return marks
 
 
-def at_random(rng: np.random.Generator) -> list[Mark]:
+def at_random(rng: np.random.Generator, pair_share: float = PAIR_SHARE) -> list[Mark]:
     """Draw random letters and digits, so that a reader cannot rely on grammar alone."""
     alphabet = LETTERS + DIGITS
     many = int(rng.choice((2, 3, 4, 5, 6, 7, 8), p=(0.02, 0.05, 0.1, 0.18, 0.25, 0.3, 0.1)))
     marks = [Mark(alphabet[int(rng.integers(36))]) for _ in range(many)]
     if many > 4 and rng.random() < 0.5:
         marks.insert(int(rng.integers(2, many - 1)), Mark(str(rng.choice((" ", "-", "*", ".")))))
-    if many < 8 and rng.random() < PAIR_SHARE:
+    if many < 8 and rng.random() < pair_share:
         pair = "".join(alphabet[int(rng.integers(36))] for _ in range(2))
         marks.insert(0 if rng.random() < 0.6 else len(marks), Mark(pair, stacked=True))
     return marks

@@ -1,5 +1,6 @@
 """Trains the plate reader on rendered plates: `python -m training.train_reader`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from services.recognition.models import ALPHABET
 from training import loop
 from training.columns import NOT_TRAINED, at_places
 from training.disturbing import cover, invert, swap_colours
@@ -46,12 +48,21 @@ def spelled(classes: NDArray[np.integer[Any]]) -> list[tuple[int, ...]]:
 
 
 @torch.no_grad()
-def validate(net: ReaderNet, samples: Samples, batch: int = 500) -> dict[str, float]:
-    """Return shares: plates read exactly, regions named right, pictures judged right as plate or not."""
+def validate(
+    net: ReaderNet,
+    samples: Samples,
+    batch: int = 500,
+    pause: Callable[[], None] = lambda: None,
+) -> dict[str, float]:
+    """Return shares: plates read exactly, with O and Q as 0 and I as 1, regions and kinds judged right.
+
+    `pause` is called before each batch.
+    """
     net.eval()
-    exact = region = plate = legible = known = 0
+    exact = folded = region = plate = legible = known = 0
     n = len(samples.plates)
     for start in range(0, n, batch):
+        pause()
         at = slice(start, start + batch)
         with torch.autocast("cpu", torch.bfloat16):
             characters, regions, plates = net(torch.from_numpy(np.array(samples.pictures[at])))
@@ -59,13 +70,28 @@ def validate(net: ReaderNet, samples: Samples, batch: int = 500) -> dict[str, fl
         truth = [tuple(int(c) for c in row if c) for row in samples.texts[at]]
         ok = samples.plates[at].astype(bool)
         legible += int(ok.sum())
-        exact += sum(a == b for a, b, good in zip(texts, truth, ok, strict=True) if good)
+        pairs = [(a, b) for a, b, good in zip(texts, truth, ok, strict=True) if good]
+        exact += sum(a == b for a, b in pairs)
+        folded += sum(_folded(a) == _folded(b) for a, b in pairs)
         named = ok & (samples.regions[at] > 0)
         known += int(named.sum())
         region += int((regions.float().argmax(1).numpy() == samples.regions[at])[named].sum())
         plate += int(((plates.float().numpy() > 0) == ok).sum())
     net.train()
-    return {"exact": exact / legible, "region": region / max(1, known), "plate": plate / n}
+    return {
+        "exact": exact / legible,
+        "folded": folded / legible,
+        "region": region / max(1, known),
+        "plate": plate / n,
+    }
+
+
+ALIKE: Final = {ALPHABET.index(a) + 1: ALPHABET.index(b) + 1 for a, b in ("O0", "Q0", "I1")}
+"""Classes that many plates do not distinguish, and the class that stands for both."""
+
+
+def _folded(text: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(ALIKE.get(one, one) for one in text)
 
 
 def train(samples: Samples, validation: Samples, out: Path, plan: loop.Plan) -> None:

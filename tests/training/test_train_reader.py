@@ -109,7 +109,7 @@ def test_validation_counts_texts_regions_and_plates():
     region[:, 5] = 9
     plate = torch.tensor([4.0, 4.0, 4.0, -4.0])  # a sign read as a plate
     figures = validate(Echo(characters, region, plate), samples)
-    assert figures == {"exact": 0.5, "region": 1.0, "plate": 0.75}
+    assert figures == {"exact": 0.5, "folded": 0.5, "region": 1.0, "plate": 0.75}
 
 
 def test_pictures_are_augmented_in_a_copy_and_reproducibly_by_seed():

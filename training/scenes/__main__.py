@@ -13,10 +13,8 @@ import numpy as np
 
 from scenes.model import Image
 from training.flat import flat_plate
+from training.patches import gathered
 from training.scenes import Backgrounds, compose, plateless
-from training.scenes.compose import MAX_PLATES
-
-MAX_IGNORED = 6
 
 
 def main() -> None:
@@ -62,19 +60,14 @@ def _write(
     images = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
         out / "images.npy", "w+", np.uint8, (count, size[1], size[0], 3)
     )
-    corners = np.full((count, MAX_PLATES, 4, 2), np.nan, np.float32)
-    exact = np.zeros((count, MAX_PLATES), np.bool_)
-    ignore = np.full((count, MAX_IGNORED, 4), np.nan, np.float32)
+    stored = []
     for place in range(count):
-        sample = compose(np.random.default_rng([seed, place]), backgrounds, size)
-        images[place] = sample.image
-        plates, regions = len(sample.corners), min(len(sample.ignore), MAX_IGNORED)
-        corners[place, :plates] = sample.corners
-        exact[place, :plates] = sample.exact
-        ignore[place, :regions] = sample.ignore[:regions]
+        patch = gathered([compose(np.random.default_rng([seed, place]), backgrounds, size)])
+        images[place] = patch.images[0]
+        stored.append((patch.corners, patch.exact, patch.ignore))
     images.flush()
-    for name, values in (("corners", corners), ("exact", exact), ("ignore", ignore)):
-        np.save(out / f"{name}.npy", values)
+    for name, values in zip(("corners", "exact", "ignore"), zip(*stored, strict=True), strict=True):
+        np.save(out / f"{name}.npy", np.concatenate(values))
 
 
 def _write_plateless(out: Path, backgrounds: Backgrounds, count: int, seed: int) -> None:

@@ -48,6 +48,7 @@ class Backgrounds:
         plates: int = 3000,
         render: Render = render_simple,
         label: str = "simple",
+        pause: Callable[[], None] = lambda: None,
     ) -> "Backgrounds":
         """Read the dashcam's frames, and render everything that the folder `cache` lacks.
 
@@ -56,11 +57,12 @@ class Backgrounds:
             dashcam: folder with boxes.csv (file, x, y, w, h in px) and the frames it names.
             split: the part of frames, scenes and plates to load.
             label: names `render` in the cache.
+            pause: called before each scene is rendered.
         """
         seed = RENDERED_SEEDS[split]
         pool = PlatePool.cached(cache / f"plates-{label}-{plates}-{seed}.npy", render, plates, seed)
         frames = _dashcam(dashcam, cache, split) if dashcam else []
-        return cls(frames, _rendered(cache, scenes, seed), pool)
+        return cls(frames, _rendered(cache, scenes, seed, pause), pool)
 
 
 def is_held_out(name: str) -> bool:
@@ -68,13 +70,14 @@ def is_held_out(name: str) -> bool:
     return zlib.crc32(name.encode()) % HELD_OUT_OF == 0
 
 
-def _rendered(cache: Path, count: int, seed: int) -> list[Frame]:
+def _rendered(cache: Path, count: int, seed: int, pause: Callable[[], None]) -> list[Frame]:
     folder = cache / f"scenes-{count}-{seed}"
     corners: list[Points] = []
 
     def make() -> list[Image]:
         pictures = []
         for place in range(count):
+            pause()
             empty = place < EMPTY_SHARE * count
             condition = CONDITIONS[place % len(CONDITIONS)]
             scene = render_scene(seed + place, plates=() if empty else None, condition=condition)

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.model import Image, Points
+from training.rendering import USUAL, Rendering
 from training.scenes.backgrounds import Backgrounds
 from training.scenes.clutter import draw_clutter
 from training.scenes.frames import Frame, paint_over
@@ -26,7 +27,10 @@ WHOLE_SHARE = 0.85
 
 
 def compose(
-    rng: np.random.Generator, backgrounds: Backgrounds, size: tuple[int, int] = (320, 192)
+    rng: np.random.Generator,
+    backgrounds: Backgrounds,
+    size: tuple[int, int] = (320, 192),
+    rendering: Rendering = USUAL,
 ) -> DetectorSample:
     """Compose one training patch of `size` (width, height) px; deterministic by `rng`."""
     canvas = _background(rng, backgrounds, size)
@@ -39,7 +43,7 @@ def compose(
         burn_stamp(canvas.image, rng)
     elif rng.random() < STAMP_SHARE:
         _stamp_beside(canvas, rng)
-    canvas.image = photograph(canvas.image, canvas.corners, rng)
+    canvas.image = photograph(canvas.image, canvas.corners, rng, rendering)
     _forget_invisible(canvas)
     return canvas.finish()
 

@@ -5,30 +5,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.model import Image, Points, as_image
+from training.rendering import USUAL, Rendering
 
-NIGHT_SHARE, INFRARED_SHARE, DARK_SHARE, GREY_SHARE = 0.08, 0.07, 0.12, 0.06
 DARK_LEVEL = 70.0
 """A picture whose mean is below this (grey levels) is not darkened further."""
 MAX_MOTION = 0.09
 """Longest smear, as a share of the narrowest plate's width."""
 
 
-def photograph(image: Image, corners: list[Points], rng: np.random.Generator) -> Image:
+def photograph(
+    image: Image, corners: list[Points], rng: np.random.Generator, rendering: Rendering = USUAL
+) -> Image:
     """Turn a composed patch, (H, W, 3) uint8 BGR, into a camera's picture of it.
 
     `corners` of the plates, each (4, 2) px: plates glow at night, and their size limits the blur.
     """
     kind = float(rng.random())
-    if (
-        float(image[::5, ::5].mean()) < DARK_LEVEL
-        and kind < NIGHT_SHARE + INFRARED_SHARE + DARK_SHARE
-    ):
+    own_light = rendering.scene_night + rendering.scene_infrared
+    darkened = own_light + rendering.scene_dark
+    if float(image[::5, ::5].mean()) < DARK_LEVEL and kind < darkened:
         image = _tones(image, rng, gain=rng.uniform(1.0, 2.2), lift=rng.uniform(0, 15))
-    elif kind < NIGHT_SHARE + INFRARED_SHARE:
-        image = _by_own_light(image, corners, rng, grey=kind >= NIGHT_SHARE)
-    elif kind < NIGHT_SHARE + INFRARED_SHARE + DARK_SHARE:
+    elif kind < own_light:
+        image = _by_own_light(image, corners, rng, grey=kind >= rendering.scene_night)
+    elif kind < darkened:
         image = _tones(image, rng, gain=rng.uniform(0.15, 0.5), lift=rng.uniform(0, 25))
-    elif kind < NIGHT_SHARE + INFRARED_SHARE + DARK_SHARE + GREY_SHARE:
+    elif kind < darkened + rendering.scene_grey:
         image = _greyed(image)
     if rng.random() < 0.8:
         image = _tones(image, rng, gain=rng.uniform(0.7, 1.35), lift=rng.normal(0, 10))

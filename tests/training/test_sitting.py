@@ -1,0 +1,222 @@
+"""A run goes on after any cut as if there had been none, but for the optimiser; it pauses for benches."""
+
+import fcntl
+import json
+import random
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training import toy
+from training import saved
+from training.rendering import HARD
+from training.run import CannotRun
+from training.saved import NotAWrite, Saved
+from training.sitting import Sitting, alone
+from training.tasks import Detecting, Reading
+
+ROOT = Path(__file__).parents[2]
+
+
+def lines(path):
+    return path.read_text().splitlines()
+
+
+def log(folder):
+    return [json.loads(line) for line in lines(folder / "log.jsonl")]
+
+
+def started(module, *arguments):
+    command = [sys.executable, "-m", f"tests.training.{module}", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT)
+
+
+def wait_for(condition, limit_s=30.0):
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def step_of(folder):
+    before = saved.read(folder)
+    return before.step if before else 0
+
+
+@pytest.fixture(scope="module")
+def uncut(tmp_path_factory):
+    """Return the folder and the trace of a run without a cut."""
+    here = tmp_path_factory.mktemp("uncut")
+    toy.sitting(here / "toy", here / "trace").go_on()
+    return here / "toy", here / "trace"
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory):
+    """Return the folder and the traces of a run that was killed once, and the step that it went on from."""
+    here = tmp_path_factory.mktemp("cut")
+    child = started("toy", here / "toy", here / "first")
+    wait_for(lambda: step_of(here / "toy") > 5)
+    time.sleep(random.uniform(0, 0.25))
+    child.kill()
+    child.wait()
+    step = step_of(here / "toy")
+    toy.sitting(here / "toy", here / "second").go_on()
+    return here / "toy", here / "first", here / "second", step
+
+
+def test_a_killed_run_sees_the_pictures_that_one_without_a_cut_sees(uncut, cut):
+    _, whole = uncut
+    _, first, second, step = cut
+    assert 5 < step < toy.RUN.steps
+    assert lines(first) == lines(whole)[: len(lines(first))]
+    assert lines(second) == lines(whole)[2 * step :]
+
+
+def test_a_kill_costs_no_more_than_a_cold_start_of_the_optimiser(cut, uncut, tmp_path):
+    folder, _, _, step = cut
+    toy.sitting(tmp_path / "toy", tmp_path / "trace").go_on(until=step)
+    toy.sitting(tmp_path / "toy", tmp_path / "trace").go_on()
+    killed, restarted = saved.read(folder), saved.read(tmp_path / "toy")
+    assert killed.step == restarted.step == toy.RUN.steps
+    assert killed.weights.keys() == restarted.weights.keys()
+    for name, array in killed.weights.items():
+        assert np.array_equal(array, restarted.weights[name]), name
+    assert log(folder)[-1]["exact"] == pytest.approx(log(uncut[0])[-1]["exact"], abs=0.1)
+
+
+def test_the_log_goes_on_after_a_kill_without_steps_that_are_lost(cut):
+    folder, _, _, step = cut
+    steps = [line["step"] for line in log(folder)]
+    assert steps == sorted(set(steps))
+    assert {line["sitting_from"] for line in log(folder) if line["step"] <= step} <= {0}
+    last = log(folder)[-1]
+    assert {"loss", "exact", "folded", "rate", "wall_s", "cpu_s", "paused_s"} <= set(last)
+    assert last["sitting_from"] == step
+    assert [line["wall_s"] for line in log(folder)] == sorted(
+        line["wall_s"] for line in log(folder)
+    )
+
+
+def test_the_run_learns(uncut):
+    figures = [line["exact"] for line in log(uncut[0])]
+    assert figures[-1] > 0.8
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.02, 0.05])
+def test_a_kill_while_it_is_written_leaves_a_whole_file(after_s, tmp_path):
+    child = started("writing", tmp_path)
+    wait_for((tmp_path / "last").exists)
+    time.sleep(after_s + random.uniform(0, 0.03))
+    child.kill()
+    child.wait()
+    found = saved.read(tmp_path)
+    assert found.seed == 5
+    assert (found.weights["a"] == found.step % 2000).all()
+    assert (found.weights["b"] == found.step).all()
+
+
+def test_a_torn_file_is_refused(tmp_path):
+    saved.write(tmp_path, Saved({"a": np.ones((40, 40), np.float32)}, 7, 1))
+    whole = (tmp_path / "last").read_bytes()
+    (tmp_path / "last").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(NotAWrite, match="damaged"):
+        saved.read(tmp_path)
+    changed = bytearray(whole)
+    changed[400] ^= 1
+    (tmp_path / "last").write_bytes(changed)
+    with pytest.raises(NotAWrite):
+        saved.read(tmp_path)
+
+
+def test_matrices_are_stored_in_16_bits_and_vectors_in_32(tmp_path):
+    weights = {
+        "matrix": np.ones((3, 3), np.float32),
+        "vector": np.ones(3, np.float32),
+        "count": np.array(4),
+    }
+    saved.write(tmp_path, Saved(weights, 1, 1))
+    found = saved.read(tmp_path).weights
+    assert [found[name].dtype for name in weights] == [np.float16, np.float32, np.int64]
+
+
+def test_a_held_lock_pauses_training_within_a_second(tmp_path):
+    lock, trace = tmp_path / "lock", tmp_path / "trace"
+    sitting = toy.sitting(tmp_path / "toy", trace, locks=(lock,), slow_s=0.01, steps=100_000)
+    training = threading.Thread(target=sitting.go_on)
+    training.start()
+    try:
+        wait_for(trace.exists)
+        with lock.open("w") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX)
+            time.sleep(1)
+            paused = len(lines(trace))
+            time.sleep(0.5)
+            assert len(lines(trace)) == paused
+        wait_for(lambda: len(lines(trace)) > paused, 1.0)
+    finally:
+        sitting._pause.is_over = True
+        training.join()
+    assert sitting._pause.s > 1
+    assert step_of(tmp_path / "toy") == sitting.step
+
+
+def test_a_paused_run_ends_at_once_and_writes_its_step(tmp_path):
+    lock, trace = tmp_path / "lock", tmp_path / "trace"
+    sitting = toy.sitting(tmp_path / "toy", trace, locks=(lock,), slow_s=0.01, every_s=9e9)
+    training = threading.Thread(target=sitting.go_on)
+    training.start()
+    wait_for(lambda: sitting.step > 3)
+    with lock.open("w") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        time.sleep(0.4)
+        sitting._pause.is_over = True
+        training.join(1.0)
+        assert not training.is_alive()
+    assert step_of(tmp_path / "toy") == sitting.step > 3
+
+
+def test_a_second_sitting_of_a_run_is_refused(tmp_path):
+    with alone(tmp_path), pytest.raises(CannotRun, match="in use"), alone(tmp_path):
+        raise AssertionError
+    with alone(tmp_path):
+        pass
+
+
+def test_another_seed_is_refused(tmp_path):
+    toy.sitting(tmp_path, tmp_path / "trace", steps=2).go_on()
+    run = replace(toy.RUN, seed=4)
+    with pytest.raises(CannotRun, match="seed 3"):
+        Sitting(tmp_path, run, toy.Toy(tmp_path / "trace"), toy.Pause(()), 1.0)
+
+
+@pytest.mark.parametrize("net", ["reader", "detector"])
+def test_the_networks_train_in_two_sittings(net, tmp_path):
+    run = replace(toy.RUN, net=net, batch=8, gap=1, held_out=6, steps=3, rate=1e-3)
+    pause = toy.Pause(())
+    task = (
+        Reading(run)
+        if net == "reader"
+        else Detecting(run, tmp_path / "cache", None, pause, scenes=2)
+    )
+    Sitting(tmp_path, run, task, pause, 9e9).go_on(until=1)
+    Sitting(tmp_path, run, task, pause, 9e9).go_on()
+    assert [line["step"] for line in log(tmp_path)] == [1, 3]
+    assert {"reader": "folded", "detector": "recall"}[net] in log(tmp_path)[-1]
+    assert (tmp_path / "last").stat().st_size < {"reader": 4e6, "detector": 1.2e6}[net]
+
+
+def test_a_detector_whose_dashcam_is_missing_is_refused(tmp_path):
+    run = replace(toy.RUN, net="detector", dashcam=534)
+    with pytest.raises(CannotRun, match="534 dashcam frames and found 0"):
+        Detecting(run, tmp_path / "cache", None, toy.Pause(()), scenes=2)
+
+
+def test_a_runs_configuration_excludes_typefaces_of_its_validation():
+    assert not set(HARD.typefaces) & set(toy.RUN.validation.typefaces)
