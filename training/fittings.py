@@ -74,8 +74,7 @@ def stick_within(rng: np.random.Generator, plate: Image, middles: Points) -> Non
     else:
         left = rng.random() < 0.5
         edge = across[0] - 0.5 * usual if left else across[-1] + 0.5 * usual
-        middle, room = (edge / 2, edge) if left else ((edge + w) / 2, w - edge)
-        room = min(room, 1.2 * usual)
+        room = min(edge if left else w - edge, 1.2 * usual)
         middle = edge - room / 2 if left else edge + room / 2
     sw, sh = round(room * rng.uniform(0.6, 1.05)), round(rng.uniform(0.12, 0.3) * h)
     if sw < 6:

@@ -73,7 +73,7 @@ class Reading:
     def __init__(self, run: Run) -> None:
         cv2.setNumThreads(1)
         self._training = PlateRenderer(rendering=run.training)
-        self._validation = PlateRenderer(rendering=run.validation)
+        self._validation = PlateRenderer(cached_per_style=4, rendering=run.validation)
 
     def net(self) -> torch.nn.Module:
         """See `Task`."""
