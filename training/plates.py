@@ -101,7 +101,8 @@ class PlateRenderer:
         within, deep = self.rendering.stickers_within, self.rendering.deep_frames
         if within and not two_lines and rng.random() < within:
             stick_within(rng, plate, middles)
-        if deep and rng.random() < deep:
+        is_long = plate.shape[1] >= LONG_ASPECT * plate.shape[0]
+        if deep and not is_long and rng.random() < deep:
             frame_deeply(rng, plate, middles, two_lines=two_lines)
         fit_hardware(rng, plate, self.rendering.frames)
 
