@@ -195,7 +195,7 @@ def worn(rng: np.random.Generator, plate: Image, rendering: Rendering = USUAL) -
             below = ~below
         seen *= np.where(below, 1.0, rng.uniform(0.35, 0.85)).astype(np.float32)[..., None]
     if rendering.dust and rng.random() < rendering.dust:
-        seen = _dusted(rng, seen)
+        return as_image(_dusted(rng, seen))
     return as_image(seen)
 
 

@@ -79,7 +79,7 @@ def photograph(
     mask = _u8(cv2.warpPerspective(np.full((sh, sw), 255, np.uint8), matrix, size_px))
     if rng.random() < 0.5:
         picture = _shadowed(rng, picture, mask)
-    cover = (mask.astype(np.float32) / 255)[..., None]
+    cover = np.asarray(mask.astype(np.float32) / 255, np.float32)[..., None]
     picture = as_image(picture * (1 - cover) + warped * cover)
     if rng.random() < 0.12:
         _occlude(rng, picture, corners)

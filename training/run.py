@@ -82,16 +82,15 @@ def read(folder: Path) -> Run:
         raise CannotRun(
             f"{folder}/run.toml has too much or too little: {', '.join(sorted(missing))}"
         )
-    tables = {name: _rendering(values.pop(name)) for name in ("training", "validation")}
-    return Run(**values, **tables)
+    return Run(**values | {name: _rendering(values[name]) for name in ("training", "validation")})
 
 
 def _rendering(table: Mapping[str, Any]) -> Rendering:
     """Read a configuration; it has every value, as a run must not change with the defaults."""
-    lists = {
+    values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
     }
-    return Rendering(**lists)
+    return Rendering(**values)
 
 
 def head(root: Path) -> str:

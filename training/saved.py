@@ -5,9 +5,9 @@ renamed. Matrices and kernels have 16 bits, vectors 32; the optimiser's state wo
 left out.
 """
 
+import hashlib
 import io
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 NAME: Final = "last"
+DIGEST_BYTES: Final = 32
+"""The file ends with the SHA-256 digest of what is before it, an `.npz`."""
 _STEP, _SEED = "/step", "/seed"
 """Names of the two numbers; no tensor's name has a slash."""
 
@@ -40,10 +42,12 @@ class Saved:
 
 def write(folder: Path, saved: Saved) -> None:
     """Replace the run's file."""
-    arrays = {name: _small(array) for name, array in saved.weights.items()}
-    data = io.BytesIO()
-    np.savez(data, **arrays, **{_STEP: np.array(saved.step), _SEED: np.array(saved.seed)})
-    replace(folder / NAME, data.getvalue())
+    arrays: dict[str, Any] = {name: _small(array) for name, array in saved.weights.items()}
+    arrays |= {_STEP: np.array(saved.step), _SEED: np.array(saved.seed)}
+    packed = io.BytesIO()
+    np.savez(packed, **arrays)
+    data = packed.getvalue()
+    replace(folder / NAME, data + hashlib.sha256(data).digest())
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -66,12 +70,13 @@ def read(folder: Path) -> Saved | None:
     path = folder / NAME
     if not path.exists():
         return None
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        step, seed = int(arrays.pop(_STEP)), int(arrays.pop(_SEED))
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
-        raise NotAWrite(f"{path} is damaged; take it from a commit of the run") from fault
+    whole = path.read_bytes()
+    data, digest = whole[:-DIGEST_BYTES], whole[-DIGEST_BYTES:]
+    if hashlib.sha256(data).digest() != digest:
+        raise NotAWrite(f"{path} is damaged: restore it from a commit of the run")
+    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    step, seed = int(arrays.pop(_STEP)), int(arrays.pop(_SEED))
     return Saved(arrays, step, seed)
 
 

@@ -104,7 +104,8 @@ class Reading:
 
     def validate(self, net: Any, group: Samples, pause: Pausing) -> dict[str, float]:
         """See `Task`."""
-        return train_reader.validate(net, group, AT_ONCE, pause)
+        figures: dict[str, float] = train_reader.validate(net, group, AT_ONCE, pause)
+        return figures
 
 
 def _columns(group: Samples) -> tuple[NDArray[np.uint8], ...]:
@@ -162,7 +163,8 @@ class Detecting:
 
     def validate(self, net: Any, group: Patches, pause: Pausing) -> dict[str, float]:
         """See `Task`."""
-        return train_detector.validate(net, group, AT_ONCE // 4, pause)
+        figures: dict[str, float] = train_detector.validate(net, group, AT_ONCE // 4, pause)
+        return figures
 
 
 def _backgrounds(

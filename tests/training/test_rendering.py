@@ -57,8 +57,8 @@ def test_a_deep_frame_reaches_the_serial_and_leaves_it_legible(two_lines):
         frame_deeply(np.random.default_rng(seed), plate, middles, two_lines=two_lines)
         column = changed(plate)[:, 150]
         free = np.flatnonzero(~column)
-        assert free.min() <= min(rows) - 0.75 * half
-        assert free.max() >= max(rows) + 0.75 * half
+        assert free.min() <= min(rows) - 0.6 * half
+        assert free.max() >= max(rows) + 0.6 * half
         reached += free.min() > min(rows) - 1.2 * half or free.max() < max(rows) + 1.2 * half
     assert reached > 25
 

@@ -1,14 +1,14 @@
 """A run goes on after any cut as if there had been none, but for the optimiser; it pauses for benches."""
 
 import fcntl
+import itertools
 import json
 import random
-import subprocess
-import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -21,8 +21,6 @@ from training.saved import NotAWrite, Saved
 from training.sitting import Sitting, alone
 from training.tasks import Detecting, Reading
 
-ROOT = Path(__file__).parents[2]
-
 
 def lines(path):
     return path.read_text().splitlines()
@@ -32,12 +30,30 @@ def log(folder):
     return [json.loads(line) for line in lines(folder / "log.jsonl")]
 
 
-def started(module, *arguments):
-    command = [sys.executable, "-m", f"tests.training.{module}", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT)
+@contextmanager
+def killed(work, *arguments):
+    """Do some work in a fork of this process until the end of the block, then kill it."""
+    child = get_context("fork").Process(target=work, args=arguments)
+    child.start()
+    try:
+        yield
+    finally:
+        child.kill()
+        child.join()
+        child.close()
 
 
-def wait_for(condition, limit_s=30.0):
+def train(folder, trace):
+    toy.sitting(folder, trace, slow_s=0.003).go_on()
+
+
+def write_again_and_again(folder):
+    for step in itertools.count(1):
+        weights = {"a": np.full((600, 1000), step % 2000, np.float32), "b": np.full(7, step)}
+        saved.write(folder, Saved(weights, step, 5))
+
+
+def wait_for(condition, limit_s=120.0):
     end = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < end
@@ -61,11 +77,9 @@ def uncut(tmp_path_factory):
 def cut(tmp_path_factory):
     """Return the folder and the traces of a run that was killed once, and the step that it went on from."""
     here = tmp_path_factory.mktemp("cut")
-    child = started("toy", here / "toy", here / "first")
-    wait_for(lambda: step_of(here / "toy") > 5)
-    time.sleep(random.uniform(0, 0.25))
-    child.kill()
-    child.wait()
+    with killed(train, here / "toy", here / "first"):
+        wait_for(lambda: step_of(here / "toy") > 5)
+        time.sleep(random.uniform(0, 0.25))
     step = step_of(here / "toy")
     toy.sitting(here / "toy", here / "second").go_on()
     return here / "toy", here / "first", here / "second", step
@@ -111,11 +125,9 @@ def test_the_run_learns(uncut):
 
 @pytest.mark.parametrize("after_s", [0.0, 0.02, 0.05])
 def test_a_kill_while_it_is_written_leaves_a_whole_file(after_s, tmp_path):
-    child = started("writing", tmp_path)
-    wait_for((tmp_path / "last").exists)
-    time.sleep(after_s + random.uniform(0, 0.03))
-    child.kill()
-    child.wait()
+    with killed(write_again_and_again, tmp_path):
+        wait_for((tmp_path / "last").exists)
+        time.sleep(after_s + random.uniform(0, 0.03))
     found = saved.read(tmp_path)
     assert found.seed == 5
     assert (found.weights["a"] == found.step % 2000).all()
@@ -159,7 +171,7 @@ def test_a_held_lock_pauses_training_within_a_second(tmp_path):
             paused = len(lines(trace))
             time.sleep(0.5)
             assert len(lines(trace)) == paused
-        wait_for(lambda: len(lines(trace)) > paused, 1.0)
+        wait_for(lambda: len(lines(trace)) > paused)
     finally:
         sitting._pause.is_over = True
         training.join()
@@ -177,7 +189,7 @@ def test_a_paused_run_ends_at_once_and_writes_its_step(tmp_path):
         fcntl.flock(opened, fcntl.LOCK_EX)
         time.sleep(0.4)
         sitting._pause.is_over = True
-        training.join(1.0)
+        training.join(30)
         assert not training.is_alive()
     assert step_of(tmp_path / "toy") == sitting.step > 3
 

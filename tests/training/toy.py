@@ -1,10 +1,8 @@
-"""A run of a tiny network, for tests of sittings: `python -m tests.training.toy FOLDER TRACE`."""
+"""A run of a tiny network, for tests of sittings."""
 
 import hashlib
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -71,7 +69,3 @@ def sitting(folder, trace, *, locks=(), slow_s=0.0, every_s=0.05, steps=RUN.step
     torch.set_num_threads(1)
     folder.mkdir(exist_ok=True)
     return Sitting(folder, replace(RUN, steps=steps), Toy(trace, slow_s), Pause(locks), every_s)
-
-
-if __name__ == "__main__":
-    sitting(Path(sys.argv[1]), Path(sys.argv[2]), slow_s=0.003).go_on()
