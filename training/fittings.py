@@ -207,5 +207,5 @@ def _dusted(rng: np.random.Generator, seen: NDArray[np.float32]) -> NDArray[np.f
     film = np.clip(rng.uniform(0.35, 0.82) + uneven, 0, 0.88).astype(np.float32)[..., None]
     colour = rng.uniform(70, 215) * np.array([rng.uniform(0.6, 1), rng.uniform(0.8, 1), 1])
     grain = rng.normal(0, 1, (h, w, 1)).astype(np.float32) * np.float32(rng.uniform(0, 9))
-    dusted: NDArray[np.float32] = seen * (1 - film) + (colour.astype(np.float32) + grain) * film
-    return dusted
+    over = colour.astype(np.float32) + grain
+    return np.asarray(seen * (1 - film) + over * film, np.float32)
