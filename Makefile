@@ -123,6 +123,14 @@ kubernetes: $(STAMP) ## Build Kubernetes' API server, kubectl and etcd from Go's
 test-kubernetes: kubernetes ## deploy/k8s on an API server of Kubernetes: strictly, without warnings, Pod Security
 	@$(PY) -m pytest -m kubernetes
 
+.PHONY: test-observability
+test-observability: ## Each alerting rule fires and clears on recorded series (needs Prometheus's promtool) [PROMTOOL=path]
+	@promtool="$${PROMTOOL:-promtool}"; command -v "$$promtool" >/dev/null || { \
+		echo "promtool is missing. Debian has it: apt-get install prometheus. Or name it: make test-observability PROMTOOL=path"; exit 2; }; \
+	"$$promtool" check config --syntax-only deploy/observability/prometheus.yaml && \
+	"$$promtool" check rules deploy/observability/rules.yaml && \
+	"$$promtool" test rules deploy/observability/tests/*.yaml
+
 .PHONY: conformance
 conformance: objects ## The policy, clause by clause, and what proves it (needs Java, Maven and Go) [RULE=]
 	@$(PY) -m tests.conformance $(if $(RULE),--rule '$(RULE)')
@@ -150,6 +158,10 @@ screenshots: $(STAMP) ## Take the README's pictures of the console (needs Chromi
 .PHONY: metrics
 metrics: $(STAMP) ## Write docs/metrics.md from the metrics that the code declares
 	@$(PY) -m deploy.metrics
+
+.PHONY: dashboards
+dashboards: $(STAMP) ## Write the dashboards and the cluster's alerting rules from deploy/observability
+	@$(PY) -m deploy.observability
 
 # --- train ------------------------------------------------------------------------------------
 # SMOKE=1 goes through every step in a minute or two; without it, hours. The results lie in

@@ -62,11 +62,15 @@ def _names_a_metric(node: ast.Call) -> bool:
     return isinstance(first, ast.Constant) and str(first.value).startswith(PREFIX)
 
 
+def all_declared() -> set[Metric]:
+    """Return the metrics of all services."""
+    paths = [path for folder in ("services", "shared") for path in (ROOT / folder).rglob("*.py")]
+    return {metric for path in paths for metric in declared(path)}
+
+
 def text() -> str:
     """Return the page."""
-    paths = [path for folder in ("services", "shared") for path in (ROOT / folder).rglob("*.py")]
-    metrics = {metric for path in paths for metric in declared(path)}
-    return HEAD + "".join(metric.row for metric in sorted(metrics))
+    return HEAD + "".join(metric.row for metric in sorted(all_declared()))
 
 
 def main() -> int:

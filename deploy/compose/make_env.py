@@ -48,6 +48,7 @@ NEEDED: dict[str, Callable[[], str]] = {
     "AUDIT_VALUES_KEY": key,
     "RETENTION_SIGNING_KEY": signing_key,
     "CONSOLE_SESSION_KEY": key,
+    "GRAFANA_PASSWORD": password,
     **dict.fromkeys(MAC_KEYS, key),
 }
 

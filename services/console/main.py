@@ -27,7 +27,9 @@ def build_app(settings: Settings, service: ConsoleService | None = None) -> Fast
     attach(app, service)
     app.add_middleware(BodyLimit, uploads=SPEC.uploads)
     app.add_middleware(Pages)
-    app.add_middleware(RequestContext, root_path=settings.root_path)  # outermost: request ids
+    app.add_middleware(  # outermost: request ids
+        RequestContext, service=SPEC.name, root_path=settings.root_path
+    )
     add_handlers(app)
     app.include_router(router)
     return app

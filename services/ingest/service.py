@@ -18,6 +18,7 @@ from services.ingest.workers.last_seen import LastSeen
 from services.ingest.workers.silence import Silence
 from shared.postgres.month_secrets import MonthSecrets
 from shared.service.api_runtime import ApiRuntime, ApiService
+from shared.service.expiry import show_end
 from shared.service.running import needs
 from shared.service.runtime import Task
 
@@ -44,6 +45,8 @@ class IngestService(ApiService):
         cache = DeviceCache(runtime.db, ttl_s=settings.ingest_devices_ttl_s)
         last_seen = LastSeen(runtime.db, every_s=settings.ingest_last_seen_every_s)
         secrets = runtime.month_secrets(settings.id_vault)
+        signer = settings.signer()
+        show_end(runtime.service, "captures", signer.certificate.not_after)
         return cls(
             runtime=runtime,
             settings=settings,
@@ -53,7 +56,7 @@ class IngestService(ApiService):
             reads=Rates("reads"),
             in_flight=InFlight(settings.ingest_max_bytes_in_flight),
             secrets=secrets,
-            captures=Captures(runtime, settings.signer(), secrets),
+            captures=Captures(runtime, signer, secrets),
             edge_reads=EdgeReads(runtime, secrets, most_m=settings.ingest_fixed_within_m),
             housekeeping=Housekeeping(runtime),
             silence=Silence(runtime, settings, last_seen),

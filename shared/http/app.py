@@ -1,6 +1,7 @@
 """HTTP for every service: the app, problem documents (RFC 9457), request ids, health, metrics."""
 
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
@@ -32,6 +33,7 @@ from shared.core.trace import (
 from shared.http.docs import DOCS, add_docs
 from shared.http.handlers import add_handler
 from shared.http.openapi import describe
+from shared.http.request_metrics import count_request
 from shared.http.validation import invalid_request
 from shared.limits.body_limit import BodyLimit, BodyRefused
 from shared.limits.limiter import Identify, RefusalLimiter, Vouch
@@ -129,7 +131,9 @@ def create_app(
             sign_in_routes=spec.sign_in_routes,
             answer=_alpr_error,
         )
-    app.add_middleware(RequestContext, root_path=service.runtime.settings.root_path)
+    app.add_middleware(
+        RequestContext, service=spec.name, root_path=service.runtime.settings.root_path
+    )
     add_handler(app, AlprError, _alpr_error)
     add_handler(app, RequestValidationError, _invalid)
     add_handler(app, HTTPException, _http_exception)
@@ -194,7 +198,7 @@ Work = Annotated[UnitOfWork, Depends(unit_of_work, scope="function")]
 
 
 class RequestContext:
-    """Gives each request an id and a trace, returns both in the answer, and forbids caching of answers.
+    """Gives each request an id and a trace, returns both in the answer, forbids caching of answers, and counts them.
 
     The caller's own id of the request is stored separately (`caller_request_id`) and appears in no answer.
 
@@ -202,8 +206,9 @@ class RequestContext:
     with and without the prefix.
     """
 
-    def __init__(self, app: ASGIApp, root_path: str = "") -> None:
+    def __init__(self, app: ASGIApp, *, service: str, root_path: str = "") -> None:
         self._app = app
+        self._service = service
         self._root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -211,6 +216,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        arrived_s, answered = time.perf_counter(), False
         if self._root_path:
             scope["root_path"] = self._root_path
         headers = dict(scope["headers"])
@@ -222,8 +228,14 @@ class RequestContext:
         state["request_id"] = request_id
         state["caller_request_id"] = callers_id(headers.get(b"x-request-id"))
 
+        def count(status: int) -> None:
+            count_request(self._service, scope, status, time.perf_counter() - arrived_s)
+
         async def answer(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
+                answered = True
+                count(message["status"])
                 fields = MutableHeaders(scope=message)
                 fields["X-Request-ID"] = request_id
                 fields["traceparent"] = current_traceparent() or ""
@@ -231,7 +243,12 @@ class RequestContext:
                 fields["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
-        await self._app(scope, receive, answer)
+        try:
+            await self._app(scope, receive, answer)
+        except Exception:
+            if not answered:  # the handler of unexpected errors answers outside this middleware
+                count(HTTPStatus.INTERNAL_SERVER_ERROR)
+            raise
 
 
 def status_of(error: type[AlprError]) -> int:

@@ -41,6 +41,7 @@ LAG = Gauge(
     "Reads and other events not yet processed; reads by the mean of the last poll's records",
     ["group", "topic", "partition"],
 )
+FAILING = Gauge("alpr_consumer_failing", "1 while a consumer is stopped by a failure", ["group"])
 DEAD = Counter("alpr_dead_letters", "Reads and other events dead-lettered", ["group", "topic"])
 
 PROMPT, UNHURRIED = 5, 25
@@ -123,8 +124,13 @@ class Consumer:
         """Why the consumer is stopped, or None while it works."""
         return self._failing
 
+    def _set_failing(self, why: str | None) -> None:
+        self._failing = why
+        FAILING.labels(self._subscription.group).set(why is not None)
+
     def start(self) -> None:
         """Start consuming in the background."""
+        self._set_failing(None)
         self._task = asyncio.create_task(self._run(), name=f"consumer {self._subscription.group}")
 
     async def stop(self) -> None:
@@ -140,12 +146,12 @@ class Consumer:
             except asyncio.CancelledError:
                 if is_being_cancelled():
                     raise
-                self._failing = "a Kafka client task was cancelled"
+                self._set_failing("a Kafka client task was cancelled")
             except Unavailable as exc:
-                self._failing = type(exc).__name__
+                self._set_failing(type(exc).__name__)
                 log.warning("consumer %s waits: %s", self._subscription.group, exc.detail)
             except Exception as exc:
-                self._failing = type(exc).__name__
+                self._set_failing(type(exc).__name__)
                 log.exception(
                     "consumer %s stopped; again in %.1f s", self._subscription.group, self._pause_s
                 )
@@ -183,7 +189,7 @@ class Consumer:
                 for turn in turns(batches, most):
                     await self._work(consumer, turn)
                     self._pause_s = FIRST_PAUSE_S
-                self._failing = None
+                self._set_failing(None)
                 if 0 < count < most // 2:
                     await asyncio.sleep(self._subscription.gather_s)
         finally:

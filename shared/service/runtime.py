@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from prometheus_client import Gauge
+
 from shared.core.clock import Clock, SystemClock
 from shared.core.policy import Policy, load_policy
 from shared.events import CheckpointSigned, Event, LogCovered, PolicyLoaded
@@ -25,10 +27,17 @@ from shared.objects.settings import ObjectSettings
 from shared.objects.store import ObjectStore, open_store
 from shared.service.agreement import Agreement
 from shared.service.coverage import Coverage
-from shared.service.resources import OK, Ping, Resource, start_all, states_of, stop_all
+from shared.service.expiry import show_kafka_certificates
+from shared.service.resources import OK, Ping, Resource, is_ok, start_all, states_of, stop_all
 from shared.service.running import Service
 from shared.service.settings import WorkerSettings
 from shared.service.spec import Dependency, ServiceSpec
+
+FAILING = Gauge(
+    "alpr_dependency_failing",
+    "1 if a dependency did not answer the last check of readiness",
+    ["service", "dependency"],
+)
 
 TASK = "task "
 """Prefix of background tasks' names in the state of a service."""
@@ -136,6 +145,7 @@ class Runtime:
             raise NoMacKey
         self.mac_key = mac_key
         self.kafka = Kafka.of(settings)
+        show_kafka_certificates(service, settings)
         self.live = bus is None
         """Whether it follows and consumes: it does on its own Kafka, and not on the bus of a test."""
 
@@ -262,6 +272,8 @@ class Runtime:
     async def check(self) -> dict[str, str]:
         """Return the state of each dependency: "ok" or what is wrong."""
         state = await states_of(self.resources)
+        for name, one in state.items():
+            FAILING.labels(self.service, name).set(not is_ok(one))
         if state.get("topics") == OK and self.topics.copies == 1:
             state["topics"] = ONE_COPY
         failing = [consumer.failing for consumer in self._consumers if consumer.failing]

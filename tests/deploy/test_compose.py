@@ -66,6 +66,9 @@ USERS = "objects-users"
 TRIM = "trim"
 """The container that deletes from Kafka, again and again, the records that every consumer has read."""
 
+MONITORING = {"prometheus", "alertmanager", "grafana", "host-disks"}
+"""The containers of the profile `observability`."""
+
 ONCE = ALONE | TABLES | {*TOOLS, USERS}
 """The containers that end."""
 
@@ -102,7 +105,16 @@ def test_the_validation_refuses_what_is_not_in_the_specification(key: str, value
 
 
 def test_every_service_and_what_it_needs_has_a_container() -> None:
-    assert set(CONTAINERS) == {*SERVICES, "kafka", "postgres", "objects", "proxy", TRIM, *ONCE}
+    assert set(CONTAINERS) == {
+        *SERVICES,
+        "kafka",
+        "postgres",
+        "objects",
+        "proxy",
+        TRIM,
+        *ONCE,
+        *MONITORING,
+    }
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -268,10 +280,53 @@ def test_recognition_cannot_reach_the_database_and_fits_its_limits() -> None:
     assert workers * 0.6 < float(limits["memory"].removesuffix("G"))
 
 
-def test_only_the_proxy_publishes_ports_and_only_on_localhost() -> None:
+def test_only_the_proxy_and_dashboards_publish_ports_and_only_on_localhost() -> None:
     doors = {name: container(name)["ports"] for name in CONTAINERS if "ports" in container(name)}
-    assert set(doors) == {"proxy"}
-    assert all(port.startswith("127.0.0.1:") for port in doors["proxy"])
+    assert set(doors) == {"proxy", "grafana"}
+    assert all(port.startswith("127.0.0.1:") for ports in doors.values() for port in ports)
+
+
+def test_observability_is_a_profile_that_no_other_container_needs() -> None:
+    profiles = {name: container(name).get("profiles") for name in CONTAINERS}
+    chosen = {name for name, found in profiles.items() if found == ["observability"]}
+    assert chosen == MONITORING
+    for name in {*CONTAINERS} - MONITORING:
+        assert not MONITORING & set(container(name).get("depends_on", []))
+
+
+def test_prometheus_scrapes_each_service_with_metrics_and_watches_by_the_tested_rules() -> None:
+    given = yaml.safe_load((ROOT / "deploy" / "observability" / "prometheus.yaml").read_text())
+    jobs = {job["job_name"]: job["static_configs"] for job in given["scrape_configs"]}
+    scraped = {one["labels"]["app"]: one["targets"] for one in jobs["plateward"]}
+    assert scraped == {name: [f"{name}:8000"] for name in (*APIS, *WORKERS)}
+    prometheus = set(container("prometheus")["networks"])
+    for name in (*scraped, "alertmanager", "host-disks"):
+        assert prometheus & set(container(name)["networks"])
+    mounted = {c["target"]: c["source"] for c in container("prometheus")["configs"]}
+    [rules] = given["rule_files"]
+    assert compose()["configs"][mounted[rules]]["file"] == "./deploy/observability/rules.yaml"
+
+
+def test_only_the_disks_of_the_host_are_seen_and_nothing_of_it_is_written() -> None:
+    disks = container("host-disks")
+    assert disks["volumes"] == ["/:/host:ro"]
+    collectors = {one for one in disks["command"] if "=" not in one}
+    assert collectors == {"--collector.disable-defaults", "--collector.filesystem"}
+    assert disks["networks"] == ["monitoring"]
+    assert compose()["networks"]["monitoring"]["internal"] is True
+
+
+def test_grafana_finds_its_source_and_every_dashboard() -> None:
+    mounted = {c["target"]: c["source"] for c in container("grafana")["configs"]}
+    files = {ROOT / compose()["configs"][source]["file"] for source in mounted.values()}
+    dashboards = ROOT / "deploy" / "observability" / "dashboards"
+    assert {path for path in files if path.suffix == ".json"} == {*dashboards.glob("*.json")}
+    folder = ROOT / "deploy" / "observability" / "grafana"
+    [source] = yaml.safe_load((folder / "sources.yaml").read_text())["datasources"]
+    assert (source["type"], source["url"]) == ("prometheus", "http://prometheus:9090")
+    [provider] = yaml.safe_load((folder / "dashboards.yaml").read_text())["providers"]
+    provided = {one for one in mounted if one.startswith(provider["options"]["path"])}
+    assert len(provided) == len([*dashboards.glob("*.json")])
 
 
 def test_kafka_accepts_only_tls_with_a_client_certificate() -> None:
@@ -421,14 +476,16 @@ def test_data_stores_and_recognition_are_on_an_internal_network() -> None:
         assert container(name)["networks"] == ["data"]
 
 
-def test_only_the_proxy_audit_and_identity_reach_the_outside() -> None:
+def test_only_named_containers_reach_the_outside() -> None:
     networks = compose()["networks"]
     ways_out = {name for name, how in networks.items() if not (how or {}).get("internal")}
     reached = {
         name: sorted(ways_out & set(container(name).get("networks", []))) for name in CONTAINERS
     }
     assert {name: ways for name, ways in reached.items() if ways} == {
+        "alertmanager": ["alerts"],
         "audit": ["notices"],
+        "grafana": ["dashboards"],
         "identity": ["mail"],
         "proxy": ["outside"],
     }

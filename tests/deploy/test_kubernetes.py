@@ -545,8 +545,12 @@ def test_only_identity_reaches_the_mail_server() -> None:
 def test_the_monitor_scrapes_every_pod_at_the_port_opened_to_prometheus(service: str) -> None:
     monitor = yaml.safe_load((OVERLAY.parents[1] / "monitoring" / "pod-monitor.yaml").read_text())
     chosen = monitor["spec"]["selector"]["matchLabels"]
+    [without] = monitor["spec"]["selector"]["matchExpressions"]
     labels = of_kind("Deployment")[service]["spec"]["template"]["metadata"]["labels"]
     assert chosen.items() <= labels.items()
+    assert (without["key"], without["operator"]) == (NAME, "NotIn")
+    assert (labels[NAME] in without["values"]) is (service in PAGES), "pages have no metrics"
+    assert labels[monitor["spec"]["jobLabel"]] == "plateward", "the rules ask for this job"
     [asked] = monitor["spec"]["podMetricsEndpoints"]
     [port] = container(service)["ports"]
     assert (asked["port"], asked["path"]) == (port["name"], "/metrics")

@@ -1,7 +1,8 @@
 """Findings: raised once, shown under a grant, worked in steps, never deleted."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -39,6 +40,10 @@ _CONTRADICTS = text(
     "SELECT 1 FROM findings WHERE kind = :kind AND status <> 'closed'"
     " AND captured_on = :day AND sealed ->> 'device_id' = :device LIMIT 1"
 )
+_UNCLOSED = text(
+    "SELECT kind, count(*) AS count, min(raised_at) AS oldest_at FROM findings"
+    " WHERE status <> 'closed' GROUP BY kind"
+)
 _STEP = text(
     """
     INSERT INTO finding_steps (step_id, finding_id, change, by, at, note, assigned_to, outcome)
@@ -51,6 +56,15 @@ _MOVE = text(
     WHERE finding_id = :finding_id
     """
 )
+
+
+@dataclass(frozen=True)
+class Unclosed:
+    """The number of a kind's findings that are open or assigned, and when the oldest of them was raised."""
+
+    kind: str
+    count: int
+    oldest_at: datetime
 
 
 class Findings:
@@ -103,6 +117,10 @@ class Findings:
         """Return True if an open or assigned finding reports the device's contradicting reads of that day."""
         named = {"kind": CONTRADICTING_READ, "day": captured_on, "device": device_id}
         return (await self._connection.execute(_CONTRADICTS, named)).first() is not None
+
+    async def unclosed(self) -> list[Unclosed]:
+        """Return, for each kind, how many findings are not closed."""
+        return [Unclosed(**row) for row in (await self._connection.execute(_UNCLOSED)).mappings()]
 
     async def page(
         self,

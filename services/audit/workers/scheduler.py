@@ -10,6 +10,7 @@ from services.audit.settings import Settings
 from services.audit.store.findings import Findings
 from services.audit.workers.coverage import CoverageTask
 from services.audit.workers.erasing import Eraser
+from services.audit.workers.gauges import Gauges
 from services.audit.workers.notices import NoticeSender
 from services.audit.workers.watch import Watch
 from shared.core.periodic import PeriodicTask
@@ -41,6 +42,7 @@ class Scheduler:
             PeriodicTask("standstill", self.check_consumer, stall_s),
             PeriodicTask("disks of Kafka", self.check_disks, settings.audit_disk_s),
             CoverageTask(runtime),
+            Gauges(runtime).task,
             PeriodicTask("notices", NoticeSender(runtime, settings).send, settings.audit_notice_s),
         )
 

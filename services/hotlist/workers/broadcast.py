@@ -5,12 +5,12 @@ is new, slow or missed alerts through a fault reads from Postgres at its own pac
 Viewers therefore do not wait for each other, and the buffers in memory are bounded.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from secrets import token_hex
 
 import msgspec
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.actions.crop_link import crop_link
@@ -33,6 +33,11 @@ EncodeEnd = Callable[[AlprError], bytes]
 
 VIEWERS = Gauge("alpr_alert_streams", "Open alert streams")
 DELIVERED = Counter("alpr_alerts_delivered", "Alerts sent to viewers")
+ALERTED = Histogram(
+    "alpr_alert_seconds",
+    "From the receipt of a read or frame by ingest to its alert in the open streams",
+    buckets=(0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60),
+)
 
 PIECE = 200
 """The most alerts of one query."""
@@ -222,7 +227,15 @@ class Broadcaster:
             alerts_of = [self._with_link(hit, encoded[hit.seq], viewer) for hit in share]
             viewer.give(alerts_of, hits[-1].seq)
             DELIVERED.inc(len(share))
+        self._measure({hit.seq: hit for share in shares.values() for hit in share}.values())
         return len(hits) == PIECE
+
+    def _measure(self, hits: Iterable[Hit]) -> None:
+        """Observe how long the alerts took, each once however many viewers got it. A purged hit has no times."""
+        now = self._runtime.clock.now()
+        for hit in hits:
+            if hit.received_at is not None:
+                ALERTED.observe(max(0.0, (now - hit.received_at).total_seconds()))
 
     def _share(self, hits: Sequence[Hit]) -> dict[Viewer, list[Hit]]:
         """Return the hits that each live viewer may see, if its buffer has room and its token still holds."""

@@ -84,6 +84,7 @@ class Refresher:
         sizes: dict[str, int] = {}
         for index in self.index.lists:
             sizes[index.agency_ori] = sizes.get(index.agency_ori, 0) + len(index)
+        ENTRIES.clear()
         for agency, size in sizes.items():
             ENTRIES.labels(agency).set(size)
 

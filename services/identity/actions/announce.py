@@ -4,10 +4,18 @@ from dataclasses import replace
 from typing import Any, Literal
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from services.identity.domain.accounts import TICK, Account
 from services.identity.store.unit_of_work import Unit
 from shared.core.types import Ori
 from shared.events import AccountChanged, Actor, SessionChanged
+
+SESSIONS = Counter(
+    "alpr_session_changes",
+    "Changes of sessions: opened, refreshed, closed, and refused: failed sign-ins",
+    ["change"],
+)
 
 NOBODY = Actor(person_id="unknown", name="unknown", title="", agency_ori=Ori(""))
 """The actor of an unknown username or token. Identity does not store the text that was typed: people type
@@ -49,6 +57,7 @@ async def session_changed(
     reason: str | None = None,
 ) -> None:
     """Announce a sign-in, a refresh, a sign-out or a refusal."""
+    SESSIONS.labels(change).inc()
     await unit.emit(
         SessionChanged(
             occurred_at=unit.now,

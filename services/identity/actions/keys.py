@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from prometheus_client import Gauge
 
 from services.identity.actions.context import Identity
 from services.identity.store.keys import StoredKey
@@ -15,6 +16,9 @@ from services.identity.store.unit_of_work import Unit
 from shared.accounts.tokens import LEEWAY_S, sign, thumbprint
 from shared.core.policy import Policy
 from shared.events import KeyPublished
+
+CREATED = Gauge("alpr_token_key_created_timestamp_seconds", "When the youngest token key was made")
+ROTATED_AFTER = Gauge("alpr_token_key_rotated_after_seconds", "Age at which another follows it")
 
 PUBLISH_AHEAD = timedelta(seconds=30)
 """Every service has a key's public half before it gets a token that the key signed."""
@@ -56,9 +60,11 @@ async def rotate(identity: Identity, *, compromised: bool = False) -> str:
 async def rotate_when_due(identity: Identity) -> str | None:
     """Rotate if the youngest key is older than the settings allow; return the new key's id."""
     age = timedelta(days=identity.settings.identity_key_rotation_days)
+    ROTATED_AFTER.set(age.total_seconds())
     async with identity.begin() as unit:
         await unit.keys.lock()  # if another replica rotates now, this finds its key
         old = await unit.keys.valid(unit.now)
+        CREATED.set(old[0].created_at.timestamp() if old else 0)
         if old and unit.now - old[0].created_at < age:
             return None
         return await _rotate(identity, unit, old, compromised=False)

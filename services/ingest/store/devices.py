@@ -67,6 +67,12 @@ _FALL_SILENT = text(
     RETURNING device_id, name, coalesce(last_seen_at, registered_at) AS last_heard_at
     """
 )
+_HEARD = text(
+    """
+    SELECT name, coalesce(last_seen_at, registered_at) AS at FROM devices
+    WHERE kind = 'fixed' AND status = 'active' ORDER BY at, device_id LIMIT :limit
+    """
+)
 # DO UPDATE returns the row even if another transaction has just inserted it.
 _FIRST_SEEN = text(
     """
@@ -84,6 +90,14 @@ class Silent:
     device_id: UUID
     name: str
     last_heard_at: datetime
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An active fixed camera, and the time at which it last sent data, or was registered."""
+
+    name: str
+    at: datetime
 
 
 class Devices:
@@ -149,6 +163,11 @@ class Devices:
         """Return the fixed devices last heard from before `before`; returns each silence once."""
         rows = await self._connection.execute(_FALL_SILENT, {"before": before, "now": now})
         return [Silent(**row) for row in rows.mappings()]
+
+    async def heard(self, limit: int) -> list[Heard]:
+        """Return the active fixed cameras, at most `limit`, those heard least recently first."""
+        rows = await self._connection.execute(_HEARD, {"limit": limit})
+        return [Heard(**row) for row in rows.mappings()]
 
     async def _write(self, statement: Any, columns: dict[str, Any]) -> None:
         try:

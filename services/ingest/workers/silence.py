@@ -1,7 +1,12 @@
-"""Reports, once for each silence, that a fixed camera sends no data (policy 468.3.1(c))."""
+"""Reports, once for each silence, that a fixed camera sends no data (policy 468.3.1(c)), and shows who was heard when.
+
+Vehicles are parked for days, so the metrics leave them out.
+"""
 
 import logging
 from datetime import timedelta
+
+from prometheus_client import Gauge
 
 from services.ingest.settings import Settings
 from services.ingest.store.devices import Devices
@@ -13,6 +18,16 @@ from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
+HEARD = Gauge(
+    "alpr_camera_heard_timestamp_seconds",
+    "When an active fixed camera last sent data, or was registered",
+    ["camera"],
+)
+SILENT_AFTER = Gauge("alpr_camera_silent_after_seconds", "How long a fixed camera may send no data")
+
+MOST_CAMERAS = 1000
+"""The most cameras in the metrics; those heard least recently come first."""
+
 
 class Silence:
     """Checks in the background; several processes report each silence once."""
@@ -21,6 +36,7 @@ class Silence:
         self._runtime = runtime
         self._after_s = settings.ingest_silent_after_s
         self._last_seen = last_seen
+        SILENT_AFTER.set(self._after_s)
         self.checking = PeriodicTask("device silence", self.check, settings.ingest_silence_every_s)
 
     async def check(self) -> int:
@@ -42,6 +58,10 @@ class Silence:
                 for device in silent
             ]
             await emit(connection, self._runtime.service, *events)
+            heard = await Devices(connection).heard(MOST_CAMERAS)
+        HEARD.clear()
+        for camera in heard:
+            HEARD.labels(camera.name).set(camera.at.timestamp())
         if silent:
             log.warning("%d devices fell silent", len(silent))
         return len(silent)

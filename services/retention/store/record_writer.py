@@ -33,6 +33,7 @@ from shared.postgres.database import Database, driver_of
 log = logging.getLogger(__name__)
 
 STORED = Counter("alpr_records_stored", "Reads and captures stored, repetitions apart", ["kind"])
+OF_CAMERA = Counter("alpr_camera_reads", "Reads by their camera, repetitions included", ["camera"])
 
 _FAULTS = (
     OSError,
@@ -156,7 +157,8 @@ class Recorder:
         days = self._new_device_days(events)
         spans = _spans(events)
         stored_at = self._clock.now()
-        devices = self._new_devices({e.device_id: (e.device_name, e.agency_ori) for e in events})
+        names = {e.device_id: (e.device_name, e.agency_ori) for e in events}
+        devices = self._new_devices(names)
         before, unknown = self._plates.mark, self._plates.unknown(plates.keys())
         mark: Mark | None = None
 
@@ -173,6 +175,8 @@ class Recorder:
 
         stored = await self._store([event.captured_at for event in events], write)
         STORED.labels("read").inc(stored)
+        for device_id, _, _, count in zip(*spans, strict=True):
+            OF_CAMERA.labels(names[device_id][0]).inc(count)
         if mark is not None:
             self._plates.remember(plates, before=before, now=mark)
         self._device_days |= days

@@ -171,6 +171,14 @@ class Runs:
         row = (await self._connection.execute(text(query))).first()
         return None if row is None else Run.of(row)
 
+    async def last_done(self) -> dict[Kind, datetime]:
+        """Return, for each kind of run, when one last destroyed all that was due to it."""
+        query = (
+            "SELECT kind, max(executed_at) AS at FROM purge_runs"
+            " WHERE executed_at IS NOT NULL GROUP BY kind"
+        )
+        return {Kind(row.kind): row.at for row in await self._connection.execute(text(query))}
+
     async def unfinished(self) -> list[DueRun]:
         """Return runs that still destroy records or delete objects, oldest first."""
         query = f"{_GET} WHERE state IN ('executing', 'executed') ORDER BY started_at, run_id"

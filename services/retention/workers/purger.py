@@ -6,6 +6,7 @@ One worker of all replicas works at a time.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -56,6 +57,12 @@ OVERDUE = Gauge(
 
 MONTHS_OVERDUE = Gauge(
     "alpr_months_overdue", "Months of records that are wholly past the schedule and not destroyed"
+)
+
+DONE = Gauge(
+    "alpr_purge_done_timestamp_seconds",
+    "When a purge last destroyed all that was due, or daily ones were ordered",
+    ["kind"],
 )
 
 SWEEP_WITHIN = timedelta(days=1)
@@ -111,6 +118,9 @@ class Purger:
         due = Basis.of(self._runtime.policy.retention).due(self._runtime.clock.now())
         async with self._runtime.db.begin() as connection:
             MONTHS_OVERDUE.set(len(await Partitions(connection).overdue(due)))
+            order = await Runs(connection).standing()
+            done = await Runs(connection).last_done()
+        _show_done(order, done)
 
     async def _begin_daily(self) -> None:
         """Start today's run if the standing order allows it and it has not started yet."""
@@ -314,6 +324,16 @@ def _after_restore(daily: DueRun, restore: Restore) -> DueRun:
         day=None,
         reason=f"after the restore of backup {restore.backup}, under {daily.standing_id}",
     )
+
+
+def _show_done(order: Run | None, done: Mapping[Kind, datetime]) -> None:
+    """Show when runs were last done; a standing order that is younger than its first run counts as one."""
+    DONE.clear()
+    if Kind.SINGLE in done:
+        DONE.labels(Kind.SINGLE.value).set(done[Kind.SINGLE].timestamp())
+    if order is not None:
+        times = filter(None, (order.decided_at, done.get(Kind.DAILY)))
+        DONE.labels(Kind.DAILY.value).set(max(at.timestamp() for at in times))
 
 
 async def _is_executing(connection: AsyncConnection, run_id: UUID) -> bool:

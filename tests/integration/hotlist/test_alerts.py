@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from shared.core.problem_codes import Common
@@ -38,6 +39,22 @@ async def test_an_alert_contains_what_the_officer_must_know(hotlist, streams):
         )
         assert f"{alert['hit_id']}/crop?" in alert["crop_url"]
         assert stream.ids == [alert["seq"]]
+
+
+async def test_the_time_from_receipt_to_alert_is_measured_once_for_all_streams(
+    hotlist, streams, clock
+):
+    def measured(end):
+        return REGISTRY.get_sample_value(f"alpr_alert_seconds_{end}")
+
+    await hotlist.listed("7ABC123")
+    async with streams.open() as one, streams.open(account_id=str(uuid4())) as other:
+        await eventually(lambda: one.events and other.events)
+        count, total = measured("count"), measured("sum")
+        await seen(hotlist, 1, received_at=clock.now() - timedelta(seconds=3))
+        await eventually(lambda: one.alerts and other.alerts)
+    assert measured("count") == count + 1
+    assert measured("sum") == pytest.approx(total + 3)
 
 
 async def test_a_silent_stream_sends_keepalive_comments(streams):

@@ -6,6 +6,7 @@ import json
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from services.identity.actions import keys
@@ -55,6 +56,16 @@ async def test_rotation_keeps_old_tokens_and_purposes_valid(
     clock.advance(minutes=2)
     assert [key["kid"] for key in await jwks(client)] == [kid]
     assert people.keys.find(old["kid"], clock.now()) is None
+
+
+async def test_the_age_of_the_youngest_key_and_its_limit_are_metrics(identity, clock):
+    created_at = clock.now()
+    clock.advance(days=1)
+    assert await keys.rotate_when_due(identity) is None
+    youngest = REGISTRY.get_sample_value("alpr_token_key_created_timestamp_seconds")
+    assert youngest == created_at.timestamp()
+    limit = REGISTRY.get_sample_value("alpr_token_key_rotated_after_seconds")
+    assert limit == identity.settings.identity_key_rotation_days * 86_400
 
 
 async def test_a_compromised_key_ends_at_once_with_its_tokens(

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pyotp
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from services.identity.workers.housekeeping import disable_all_inactive
@@ -27,6 +28,18 @@ async def test_a_person_enrols_signs_in_and_sees_themselves(hire, published):
     assert changes == ["created", "invitation_delivered", "enrolled"]
     opened = [e for e in await published(SessionChanged) if e.change == "opened"]
     assert opened[-1].actor.person_id == officer.account_id
+
+
+async def test_opened_and_refused_sessions_are_counted(hire):
+    officer = await hire("o.seven", "officer")
+
+    def counted(change):
+        return REGISTRY.get_sample_value("alpr_session_changes_total", {"change": change}) or 0
+
+    opened, refused = counted("opened"), counted("refused")
+    assert (await officer.try_sign_in(password="a wrong password")).status_code == 401
+    await officer.sign_in()
+    assert (counted("opened"), counted("refused")) == (opened + 1, refused + 1)
 
 
 @pytest.mark.clause("468.6(a)/login")

@@ -1,7 +1,9 @@
 """A fixed camera that falls silent is reported, once for each silence."""
 
 import pytest
+from prometheus_client import REGISTRY
 
+from services.ingest.workers import silence
 from shared.events import DeviceSilenced
 from tests.unit.ingest import pictures as p
 
@@ -56,3 +58,38 @@ async def test_vehicles_and_revoked_cameras_raise_no_silence(station, silenced):
     await station.admin("POST", f"/v1/devices/{device}/revocation", {"reason": "taken down"})
     station.clock.advance(hours=30)
     assert await silenced() == []
+
+
+def heard(camera):
+    return REGISTRY.get_sample_value("alpr_camera_heard_timestamp_seconds", {"camera": camera})
+
+
+async def test_metrics_show_when_each_fixed_camera_in_use_was_heard(station, silenced):
+    credential = (await station.register())["credential"]
+    revoked = (await station.register("Elm St"))["device"]["device_id"]
+    await station.register("Patrol 12", kind="vehicle")
+    registered_at = station.clock.now().timestamp()
+    await silenced()
+    assert (heard("Main St"), heard("Elm St")) == (registered_at, registered_at)
+    assert heard("Patrol 12") is None
+    station.clock.advance(hours=1)
+    await station.post_frame(credential, p.jpeg())
+    await station.admin("POST", f"/v1/devices/{revoked}/revocation", {"reason": "taken down"})
+    await silenced()
+    assert heard("Main St") == registered_at + 3600
+    assert heard("Elm St") is None
+    limit = REGISTRY.get_sample_value("alpr_camera_silent_after_seconds")
+    assert limit == AFTER_HOURS * 3600
+
+
+async def test_metrics_show_those_heard_least_recently_if_there_are_too_many(
+    station, silenced, monkeypatch
+):
+    monkeypatch.setattr(silence, "MOST_CAMERAS", 1)
+    credential = (await station.register())["credential"]
+    await station.register("Elm St")
+    station.clock.advance(hours=1)
+    await station.post_frame(credential, p.jpeg())
+    await silenced()
+    assert heard("Main St") is None
+    assert heard("Elm St") is not None

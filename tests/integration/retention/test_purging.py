@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from services.retention.domain.signing import document_holds
@@ -329,6 +330,23 @@ async def test_overdue_months_are_reported_until_they_are_purged(retention):
     assert "alpr_months_overdue 2.0" in figures
     await purge(retention)
     assert (await retention.get("/v1/schedule")).json()["overdue_months"] == []
+
+
+async def test_the_last_purge_is_a_metric_and_an_order_for_daily_ones_counts_as_one(retention):
+    def done(kind):
+        return REGISTRY.get_sample_value("alpr_purge_done_timestamp_seconds", {"kind": kind})
+
+    await retention.running.purger.work()
+    assert (done("single"), done("daily")) == (None, None)
+    await purge(retention)
+    first = retention.clock.now().timestamp()
+    assert (done("single"), done("daily")) == (first, None)
+    await authorise(retention, await propose(retention, kind="standing"))
+    await retention.running.purger.work()
+    assert (done("single"), done("daily")) == (first, first)
+    retention.clock.advance(days=1)
+    await retention.running.purger.work()
+    assert done("daily") == retention.clock.now().timestamp()
 
 
 async def test_a_plate_with_newer_reads_is_not_purged_with_its_old_reads(retention):

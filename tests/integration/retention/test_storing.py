@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from services.retention.store import locks
@@ -34,6 +35,19 @@ async def test_a_read_delivered_twice_is_one_read(retention):
     await retention.store(read, read, a_read("8XYZ987", NOON))
     assert await count(retention) == 2
     assert await count(retention, "plates") == 2
+
+
+async def test_reads_are_counted_by_their_camera(retention):
+    def counted(camera):
+        return REGISTRY.get_sample_value("alpr_camera_reads_total", {"camera": camera}) or 0
+
+    before = counted("Oak St")
+    others = [
+        a_read(f"8XYZ98{n}", NOON, device_id=UUID(int=77), device_name="Oak St") for n in (1, 2)
+    ]
+    await retention.store(a_read("7ABC123", NOON), *others)
+    assert counted("Oak St") == before + 2
+    assert counted("Solano St at Third") >= 1
 
 
 async def test_a_capture_delivered_twice_is_one_capture(retention):

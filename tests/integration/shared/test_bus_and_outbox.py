@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from shared.core.errors import InternalFault, TooLarge
@@ -154,9 +155,16 @@ async def test_an_unexpected_failure_keeps_the_offset_and_is_retried(kafka, brok
     consumer = Consumer(
         broker.bootstrap, Subscription(group, {FindingRaised: handle}), kafka, idle_pause_s=0.005
     )
+
+    def failing():
+        return REGISTRY.get_sample_value("alpr_consumer_failing", {"group": group})
+
     await kafka.publish([finding(clock, "flaky")])
     consumer.start()
+    assert failing() == 0
+    await eventually(lambda: failing() == 1, within_s=20)
     await eventually(lambda: attempts.count("flaky") == 2, within_s=20)
+    await eventually(lambda: failing() == 0)
     await consumer.stop()
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from services.registry import SPECS, names
 from shared.core import patience
@@ -122,6 +123,24 @@ async def test_a_runtime_starts_its_own_resources_after_the_shared_ones() -> Non
     assert await runtime.check() == {"kafka": "ok", "objects": "ok", "own": "ok", "policy": "ok"}
     await runtime.stop()
     assert log == ["own starts", "own stops"]
+
+
+async def test_a_dependency_that_does_not_answer_is_a_metric_until_it_does() -> None:
+    own = Store("own", [], answers_at=1)
+    runtime = Runtime(
+        SPECS["recognition"],
+        WorkerSettings(),
+        bus=FakeBus(),
+        objects=FakeObjects(),
+        policy=POLICY,
+    )
+    runtime.add(own)
+    for failing in (1, 0):
+        await runtime.check()
+        for dependency, state in (("own", failing), ("kafka", 0)):
+            labels = {"service": "recognition", "dependency": dependency}
+            assert REGISTRY.get_sample_value("alpr_dependency_failing", labels) == state
+        await own.start()
 
 
 class Steps(RuntimeService):
