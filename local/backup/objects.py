@@ -2,12 +2,13 @@
 
 import asyncio
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO
 
 from local.backup.manifest import POOL, ObjectLine, StoredFile
 from shared.core.errors import InternalFault, NotFound
@@ -49,19 +50,22 @@ class Content:
 async def content_of(store: ObjectStore, key: str) -> AsyncIterator[Content]:
     """Read an object whole. Raises: NotFound, Unavailable."""
     digest, size_bytes, pieces = sha256(), 0, list[bytes]()
-    with tempfile.NamedTemporaryFile(prefix="plateward-") as file:
+    with ExitStack() as stack:
+        file: IO[bytes] | None = None
         async for piece in store.stream(key):
             digest.update(piece)
             size_bytes += len(piece)
             pieces.append(piece)
             if size_bytes > IN_MEMORY_BYTES:
+                if file is None:
+                    file = stack.enter_context(NamedTemporaryFile(prefix="plateward-"))
                 file.writelines(pieces)
                 pieces.clear()
-        if size_bytes > IN_MEMORY_BYTES:
+        if file is None:
+            yield Content(digest.hexdigest(), size_bytes, b"".join(pieces))
+        else:
             file.flush()
             yield Content(digest.hexdigest(), size_bytes, Path(file.name))
-        else:
-            yield Content(digest.hexdigest(), size_bytes, b"".join(pieces))
 
 
 def place_of(digest: str) -> str:
