@@ -21,6 +21,7 @@ from training.rendering import Rendering
 from training.run import CannotRun, Run
 from training.samples import REGIONS, Samples, drawn
 from training.scenes import Backgrounds, compose
+from training.scenes.backgrounds import read_boxes
 
 GROUP: Final = 16
 """The most pictures that are rendered between two pauses; about a tenth of a second."""
@@ -122,15 +123,15 @@ class Detecting:
         self, run: Run, cache: Path, dashcam: Path | None, pause: Pausing, scenes: int = SCENES
     ) -> None:
         cv2.setNumThreads(1)
-        self._renderings = run.training, run.validation
-        load = partial(_backgrounds, cache=cache, dashcam=dashcam, pause=pause, scenes=scenes)
-        self._training = load("train", run.training)
-        self._validation = load("val", run.validation)
-        frames = len(self._training.dashcam) + len(self._validation.dashcam)
+        frames = len(read_boxes(dashcam / "boxes.csv")) if dashcam else 0
         if run.dashcam != frames:
             raise CannotRun(
                 f"Run {run.name} needs {run.dashcam} dashcam frames and found {frames}: DASHCAM=dir names the folder"
             )
+        self._renderings = run.training, run.validation
+        load = partial(_backgrounds, cache=cache, dashcam=dashcam, pause=pause, scenes=scenes)
+        self._training = load("train", run.training)
+        self._validation = load("val", run.validation)
 
     def net(self) -> torch.nn.Module:
         """See `Task`."""

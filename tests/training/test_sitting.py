@@ -210,16 +210,16 @@ def test_another_seed_is_refused(tmp_path):
 
 @pytest.mark.parametrize("net", ["reader", "detector"])
 def test_the_networks_train_in_two_sittings(net, tmp_path):
-    run = replace(toy.RUN, net=net, batch=8, gap=1, held_out=6, steps=3, rate=1e-3)
+    run = replace(toy.RUN, net=net, batch=4, gap=1, held_out=4, steps=2, rate=1e-3)
     pause = toy.Pause(())
     task = (
         Reading(run)
         if net == "reader"
-        else Detecting(run, tmp_path / "cache", None, pause, scenes=2)
+        else Detecting(run, tmp_path / "cache", None, pause, scenes=1)
     )
     Sitting(tmp_path, run, task, pause, 9e9).go_on(until=1)
     Sitting(tmp_path, run, task, pause, 9e9).go_on()
-    assert [line["step"] for line in log(tmp_path)] == [1, 3]
+    assert [line["step"] for line in log(tmp_path)] == [1, 2]
     assert {"reader": "folded", "detector": "recall"}[net] in log(tmp_path)[-1]
     assert (tmp_path / "last").stat().st_size < {"reader": 4e6, "detector": 1.2e6}[net]
 
@@ -227,7 +227,7 @@ def test_the_networks_train_in_two_sittings(net, tmp_path):
 def test_a_detector_whose_dashcam_is_missing_is_refused(tmp_path):
     run = replace(toy.RUN, net="detector", dashcam=534)
     with pytest.raises(CannotRun, match="534 dashcam frames and found 0"):
-        Detecting(run, tmp_path / "cache", None, toy.Pause(()), scenes=2)
+        Detecting(run, tmp_path / "cache", None, toy.Pause(()), scenes=1)
 
 
 def test_a_runs_configuration_excludes_typefaces_of_its_validation():
