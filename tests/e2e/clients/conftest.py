@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -57,6 +58,13 @@ def _importable(folder: Path, *paths: Path) -> Iterator[Path]:
     yield folder
     for path in added:
         sys.path.remove(path)
+
+
+@pytest.fixture(scope="session")
+def stack_folder() -> Iterator[Path]:
+    """The data folder of the stack of all stories."""
+    with tempfile.TemporaryDirectory(prefix="plateward-e2e-") as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="session")
