@@ -204,7 +204,13 @@ async def test_a_service_stops_its_started_parts_whichever_step_fails(
 
 def test_an_api_starts_its_tables_first_and_its_outbox_after_kafka() -> None:
     names = [resource.name for resource in a_runtime().resources]
-    assert names == ["Postgres", "Kafka", "the object store", "the outbox"]
+    assert names == [
+        "Postgres",
+        "the state after a restore",
+        "Kafka",
+        "the object store",
+        "the outbox",
+    ]
 
 
 @pytest.mark.parametrize("patience_s", [0, 7])
@@ -214,6 +220,7 @@ def test_a_start_waits_for_postgres_and_for_kafka_as_long_as_the_settings_say(
     waits = {r.name: r.patience_s for r in a_runtime(start_patience_s=patience_s).resources}
     assert waits == {
         "Postgres": patience_s,
+        "the state after a restore": 0,
         "Kafka": patience_s,
         "the object store": 0,
         "the outbox": 0,
