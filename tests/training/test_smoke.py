@@ -21,7 +21,7 @@ def made(network, out):
     """Return the folder that a smoke run leaves, and the JSON line that it ends with."""
     done = subprocess.run(
         [sys.executable, "-m", "training", network, "--smoke", "--out", str(out)],
-        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=3000, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return out / f"{network}-smoke", json.loads(done.stdout.splitlines()[-1])
