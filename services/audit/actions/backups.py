@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.actions.preparation import entry_from
@@ -62,18 +63,8 @@ async def record_objects(
     objects: int,
 ) -> None:
     """Publish that objects were restored, and nothing else."""
-    event = BackupRestored(
-        occurred_at=at,
-        actor=actor,
-        backup=restored.backup,
-        made_at=restored.made_at,
-        origin=restored.origin,
-        entries=restored.entries,
-        root_hash=restored.root_hash,
-        reason=reason,
-        objects=objects,
-    )
-    await emit(connection, service, event)
+    event = _event_of(restored, actor, at, reason)
+    await emit(connection, service, replace(event, objects=objects))
 
 
 async def record_restore(
@@ -88,15 +79,8 @@ async def record_restore(
     agrees_to: int | None,
 ) -> None:
     """Append the entry that follows the last one of the backup, before any other does."""
-    event = BackupRestored(
-        occurred_at=at,
-        actor=actor,
-        backup=restored.backup,
-        made_at=restored.made_at,
-        origin=restored.origin,
-        entries=restored.entries,
-        root_hash=restored.root_hash,
-        reason=reason,
+    event = replace(
+        _event_of(restored, actor, at, reason),
         witnessed_entries=witnessed_entries,
         agrees_to=agrees_to,
     )
@@ -105,3 +89,17 @@ async def record_restore(
     await log.append(await log.head(Head()), [entry_from(event, service)], at)
     # Publish the event like every other; the consumer recognises it as already appended.
     await emit(connection, service, event)
+
+
+def _event_of(restored: BackedUpLog, actor: Actor, at: datetime, reason: str) -> BackupRestored:
+    """Return the event of a restore, without what it restored or found."""
+    return BackupRestored(
+        occurred_at=at,
+        actor=actor,
+        backup=restored.backup,
+        made_at=restored.made_at,
+        origin=restored.origin,
+        entries=restored.entries,
+        root_hash=restored.root_hash,
+        reason=reason,
+    )
