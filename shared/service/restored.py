@@ -47,7 +47,7 @@ class RestoredState:
         return {}
 
     async def load(self) -> None:
-        """Ask the database, unless it said before that no restore waits. Raises: Unavailable."""
+        """Ask the database. Raises: Unavailable."""
         async with self._db.begin() as connection:
             self._pending = await Restores(connection).pending()
 
