@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ import msgspec
 
 from local.backup import making, restoring
 from local.backup.installation import Installation, installation, new_installation
-from local.backup.manifest import FOLDER, MANIFEST, Manifest
+from local.backup.manifest import Manifest
 from local.backup.offsets import rewind
 from local.backup.recipient import make_recipient
 from local.backup.repository import Backups, store_at
@@ -21,7 +20,7 @@ from services.audit.actions.backups import record_backup
 from services.audit.settings import LogSettings
 from shared.core.signed_notes import BadNote, Verifier
 from shared.events import Actor
-from shared.postgres.database import Database
+from shared.postgres.database import database_of
 from shared.service.command import FAULT, PERSON, Answer, Unfinished, by_name, command, person_of
 
 FOLDER_OF_STACK = click.Option(
@@ -96,24 +95,21 @@ async def _make(
 ) -> tuple[making.Made, list[str]]:
     made = await making.make(source, backups, wanted)
     manifest = made.manifest
-    body = await backups.store.get(f"{FOLDER}/{manifest.name}/{MANIFEST}")
-    db = Database(
-        source.database, restoring.AUDIT, pool_size=1, mac_key=restoring.mac_key_of(source.keys)
-    )
-    try:
-        async with db.begin() as connection:
-            await record_backup(
-                connection,
-                restoring.AUDIT,
-                Actor.software("backup", source.policy.department.ori),
-                restoring.backed_up_log(manifest),
-                at=datetime.now(UTC),
-                ends_at=manifest.ends_at,
-                manifest_sha256=sha256(body).hexdigest(),
-                keys_to=None if manifest.keys is None else manifest.keys.recipient,
-            )
-    finally:
-        await db.close()
+    mac_key = restoring.mac_key_of(source.keys)
+    async with (
+        database_of(source.database, restoring.AUDIT, mac_key=mac_key) as db,
+        db.begin() as connection,
+    ):
+        await record_backup(
+            connection,
+            restoring.AUDIT,
+            Actor.software("backup", source.policy.department.ori),
+            restoring.backed_up_log(manifest),
+            at=datetime.now(UTC),
+            ends_at=manifest.ends_at,
+            manifest_sha256=made.manifest_sha256,
+            keys_to=None if manifest.keys is None else manifest.keys.recipient,
+        )
     return made, await backups.end(datetime.now(UTC), [Verifier.parse(manifest.log.key)])
 
 

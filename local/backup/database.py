@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from local.backup.manifest import Migrations
 from services.registry import SPECS
 from shared.core.errors import InternalFault
-from shared.postgres.database import OWN_VERSIONS, SHARED_VERSIONS, Database, driver_of
+from shared.postgres.database import OWN_VERSIONS, SHARED_VERSIONS, database_of, driver_of
 from shared.postgres.settings import DatabaseLink
 
 SCHEMAS = tuple(name for name, spec in SPECS.items() if spec.has_tables)
@@ -57,10 +57,6 @@ class Snapshot:
     major: int
     """The server's major version."""
 
-    async def tables(self) -> list[str]:
-        """Return all tables with their schema; partitions count as their table."""
-        return await tables_of(self.driver)
-
     async def roles(self) -> list[str]:
         """Return the roles that have rights in the schemas, their owner included."""
         return [row["role"] for row in await self.driver.fetch(_ROLES, list(SCHEMAS))]
@@ -77,27 +73,16 @@ class Snapshot:
 @asynccontextmanager
 async def snapshot_of(link: DatabaseLink) -> AsyncIterator[Snapshot]:
     """Open a snapshot; it stays as long as the block. Raises: InternalFault for a database without our tables."""
-    db = Database(link, "audit", pool_size=1)
-    try:
-        async with db.begin() as connection:
-            await connection.execute(
-                text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    async with database_of(link, "audit") as db, db.begin() as connection:
+        await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        asked = "SELECT pg_export_snapshot(), now(), current_setting('server_version_num')"
+        row = (await connection.execute(text(asked))).one()
+        driver = await driver_of(connection)
+        if missing := await _missing(driver):
+            raise InternalFault(
+                f"the database lacks the tables of {', '.join(missing)}: name the whole database, as its owner"
             )
-            row = (
-                await connection.execute(
-                    text(
-                        "SELECT pg_export_snapshot(), now(), current_setting('server_version_num')"
-                    )
-                )
-            ).one()
-            driver = await driver_of(connection)
-            if missing := await _missing(driver):
-                raise InternalFault(
-                    f"the database lacks the tables of {', '.join(missing)}: name the whole database, as its owner"
-                )
-            yield Snapshot(connection, driver, str(row[0]), row[1], int(row[2]) // 10_000)
-    finally:
-        await db.close()
+        yield Snapshot(connection, driver, str(row[0]), row[1], int(row[2]) // 10_000)
 
 
 async def tables_of(driver: asyncpg.Connection) -> list[str]:
@@ -130,14 +115,10 @@ async def migrations_of(driver: asyncpg.Connection) -> dict[str, Migrations]:
 
 async def check_empty(link: DatabaseLink, roles: Sequence[str]) -> None:
     """Raise InternalFault unless a database is empty and has the roles that a dump grants rights to."""
-    db = Database(link, "public", pool_size=1)
-    try:
-        async with db.begin() as connection:
-            driver = await driver_of(connection)
-            there = [row[0] for row in await driver.fetch(_OBJECTS)]
-            known = {row[0] for row in await driver.fetch("SELECT rolname::text FROM pg_roles")}
-    finally:
-        await db.close()
+    async with database_of(link, "public") as db, db.begin() as connection:
+        driver = await driver_of(connection)
+        there = [row[0] for row in await driver.fetch(_OBJECTS)]
+        known = {row[0] for row in await driver.fetch("SELECT rolname::text FROM pg_roles")}
     if there:
         raise InternalFault(
             f"the database is not empty: it has {len(there)} tables, such as {', '.join(there[:3])}. A restore "

@@ -7,6 +7,7 @@ and services store an object before they store its record.
 import asyncio
 import tempfile
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -54,6 +55,9 @@ class Made:
     """A finished backup."""
 
     manifest: Manifest
+    manifest_sha256: str
+    """Of the manifest's file, in lower-case hex."""
+
     new_contents: int
     """Contents that earlier backups in the place did not have."""
 
@@ -69,8 +73,8 @@ async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
         source.kafka
     )  # before the snapshot: consumers then repeat, and skip nothing
     async with snapshot_of(source.database) as snapshot:
-        name = name_of(snapshot.at)
-        if name in await backups.names():
+        name, names = name_of(snapshot.at), await backups.names()
+        if name in names:
             raise InternalFault(f"there is a backup {name} already: try again in a second")
         files = await _dumped(source, backups, snapshot, name, wanted.jobs)
         log = await _log_state(snapshot, signer.verifier)
@@ -79,7 +83,7 @@ async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
     copier = Copier(
         source.objects,
         backups.store,
-        await _before(backups, signer.verifier),
+        await _before(backups, names, signer.verifier),
         await pooled(backups.store),
     )
     lines = await copier.copy_all()
@@ -111,9 +115,9 @@ async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
         keys=keys,
         offsets=offsets,
     )
-    await backups.finish(manifest, signer_of(signer.verifier.name, seed))
+    digest = await backups.finish(manifest, signer_of(signer.verifier.name, seed))
     missing = tuple(sorted(NEEDED - source.keys.keys())) if keys else ()
-    return Made(manifest, copier.new, missing)
+    return Made(manifest, digest, copier.new, missing)
 
 
 def _seed(source: Installation) -> bytes:
@@ -148,9 +152,8 @@ async def _log_state(snapshot: Snapshot, key: Verifier) -> LogState:
     )
 
 
-async def _before(backups: Backups, key: Verifier) -> dict[str, ObjectLine]:
+async def _before(backups: Backups, names: Sequence[str], key: Verifier) -> dict[str, ObjectLine]:
     """Return the list of the newest earlier backup by key; empty if there is none that this key signed."""
-    names = await backups.names()
     if not names:
         return {}
     try:

@@ -96,11 +96,15 @@ class Backups:
             )
         return added
 
-    async def finish(self, manifest: Manifest, signer: Signer) -> None:
-        """Store the manifest, and last the signed note that makes the backup whole. Raises: Unavailable."""
+    async def finish(self, manifest: Manifest, signer: Signer) -> str:
+        """Store the manifest, and last the signed note that makes the backup whole; return the manifest's SHA-256.
+
+        Raises: Unavailable.
+        """
         body, note = encoded(manifest, signer)
         await self.store.put(f"{FOLDER}/{manifest.name}/{MANIFEST}", body)
         await self.store.put(f"{FOLDER}/{manifest.name}/{NOTE}", note.encode())
+        return sha256(body).hexdigest()
 
     async def object_lines(self, manifest: Manifest) -> list[ObjectLine]:
         """Return a backup's list of objects. Raises: InternalFault if it differs from its digest."""

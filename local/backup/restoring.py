@@ -46,7 +46,7 @@ from shared.core.signed_notes import Verifier
 from shared.events import Actor, RecordsPurged
 from shared.kafka.event_mac import MacKey
 from shared.kafka.topics import topic_of
-from shared.postgres.database import Database, driver_of
+from shared.postgres.database import Database, database_of, driver_of
 from shared.postgres.restores import Restore, Restores
 
 AUDIT = "audit"
@@ -147,20 +147,20 @@ async def restore_objects(target: Installation, backups: Backups, wanted: Wanted
     }
     lines = [line for line in await backups.object_lines(manifest) if line.key not in there]
     await pool.put_back(backups.store, target.objects, lines)
-    db = Database(target.database, AUDIT, pool_size=1, mac_key=mac_key_of(target.keys))
-    try:
-        async with db.begin() as connection:
-            await record_objects(
-                connection,
-                AUDIT,
-                wanted.actor,
-                backed_up_log(manifest),
-                at=wanted.now,
-                reason=wanted.reason,
-                objects=len(lines),
-            )
-    finally:
-        await db.close()
+    mac_key = mac_key_of(target.keys)
+    async with (
+        database_of(target.database, AUDIT, mac_key=mac_key) as db,
+        db.begin() as connection,
+    ):
+        await record_objects(
+            connection,
+            AUDIT,
+            wanted.actor,
+            backed_up_log(manifest),
+            at=wanted.now,
+            reason=wanted.reason,
+            objects=len(lines),
+        )
     return len(lines)
 
 
@@ -198,8 +198,8 @@ async def _proved(
     target: Installation, manifest: Manifest, wanted: Wanted, keys: Mapping[str, str]
 ) -> Restored:
     """Compare what was restored with the manifest, verify the log, and open the way for the services."""
-    db = Database(target.database, AUDIT, pool_size=2, mac_key=mac_key_of(keys))
-    try:
+    mac_key = mac_key_of(keys)
+    async with database_of(target.database, AUDIT, pool_size=2, mac_key=mac_key) as db:
         faults = await _differences(db, manifest)
         report, continuity = await _verified(db, target, manifest, wanted)
         if not report.ok:
@@ -214,8 +214,6 @@ async def _proved(
         await _record(db, manifest, wanted, continuity)
         async with db.connect() as connection:
             await (await driver_of(connection)).execute("ANALYZE", timeout=LONGEST_S)
-    finally:
-        await db.close()
     rewound: Mapping[str, Mapping[str, int]] = {}
     if target.kafka is not None:
         try:
@@ -281,27 +279,18 @@ async def _verified(
 async def _migrate(target: Installation) -> None:
     """Bring the tables up to this version, for a backup of an older one."""
     for schema in SCHEMAS:
-        db = Database(target.database, schema, pool_size=1)
-        try:
+        async with database_of(target.database, schema) as db:
             await db.migrate(SPECS[schema].migrations)
-        finally:
-            await db.close()
 
 
 async def _has_due(target: Installation, due: datetime) -> bool:
     """Return whether records are past the schedule, which a purge may have destroyed after the backup."""
-    db = Database(target.database, "retention", pool_size=1)
-    try:
-        async with db.begin() as connection:
-            for month in await Partitions(connection).months():
-                if month.start < due:
-                    window = await Destruction(connection).window(
-                        month.start, min(month.end, due), 1
-                    )
-                    if window.rows:
-                        return True
-    finally:
-        await db.close()
+    async with database_of(target.database, "retention") as db, db.begin() as connection:
+        for month in await Partitions(connection).months():
+            if month.start < due:
+                window = await Destruction(connection).window(month.start, min(month.end, due), 1)
+                if window.rows:
+                    return True
     return False
 
 
@@ -309,12 +298,8 @@ async def _close(target: Installation, manifest: Manifest, due: datetime, now: d
     """Have each service with copies of sightings show none until it has followed a purge."""
     made = Restore(uuid4(), manifest.name, now, due)
     for schema in WITH_SIGHTINGS:
-        db = Database(target.database, schema, pool_size=1)
-        try:
-            async with db.begin() as connection:
-                await Restores(connection).add(made)
-        finally:
-            await db.close()
+        async with database_of(target.database, schema) as db, db.begin() as connection:
+            await Restores(connection).add(made)
 
 
 async def _record(

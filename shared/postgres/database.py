@@ -68,6 +68,18 @@ def _unavailable() -> Iterator[None]:
         raise
 
 
+@asynccontextmanager
+async def database_of(
+    where: DatabaseLink | str, schema: str, *, pool_size: int = 1, mac_key: MacKey | None = None
+) -> AsyncIterator["Database"]:
+    """Yield a database for one command, and close it at the end."""
+    db = Database(where, schema, pool_size=pool_size, mac_key=mac_key)
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
 class Database:
     """One service's schema. Tables are unqualified: the connection's search_path is the schema."""
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.core.errors import DependencyDown, InternalFault
-from shared.postgres.database import OWN_VERSIONS, Database
+from shared.postgres.database import OWN_VERSIONS, Database, database_of
 from shared.postgres.settings import DatabaseLink, DatabaseSettings
 
 log = logging.getLogger(__name__)
@@ -91,8 +91,7 @@ async def migrate_as(
 
     Raises: SchemaFault if another role owns part of the schema; Unavailable.
     """
-    db = Database(owner, schema, pool_size=1)
-    try:
+    async with database_of(owner, schema) as db:
         async with db.begin() as connection:
             others = await _others(connection, schema)
         if others:
@@ -101,8 +100,6 @@ async def migrate_as(
                 "DATABASE_OWNER_URL: docs/operations/upgrade.md describes how to transfer them"
             )
         await db.migrate(migrations, role=role)
-    finally:
-        await db.close()
 
 
 async def _others(connection: AsyncConnection, schema: str) -> list[str]:

@@ -23,7 +23,7 @@ from shared.core.logs import configure_logging, named
 from shared.core.patience import patiently
 from shared.core.types import Ori
 from shared.events import Actor
-from shared.postgres.database import Database
+from shared.postgres.database import database_of
 from shared.postgres.schema import check_tables, prepare
 from shared.postgres.settings import DatabaseSettings
 from shared.service.serve import serve
@@ -243,23 +243,17 @@ def migrate(spec: ServiceSpec) -> None:
 
 
 async def _awaited(spec: ServiceSpec, within_s: float) -> None:
-    db = Database(DatabaseSettings().database_link(), spec.name, pool_size=1)
-    try:
+    async with database_of(DatabaseSettings().database_link(), spec.name) as db:
         check = partial(check_tables, db, spec.migrations)
         await patiently(spec.name, "its tables", check, within_s=within_s)
-    finally:
-        await db.close()
 
 
 async def _prepared(spec: ServiceSpec) -> None:
     settings = DatabaseSettings()
-    db = Database(settings.database_link(), spec.name, pool_size=1)
-    try:
+    async with database_of(settings.database_link(), spec.name) as db:
         await patiently(
             spec.name,
             "Postgres",
             lambda: prepare(db, settings, spec.migrations),
             within_s=settings.start_patience_s,
         )
-    finally:
-        await db.close()

@@ -32,7 +32,7 @@ from shared.core.merkle import Span
 from shared.core.policy import load_policy
 from shared.core.signed_notes import SEED_BYTES, BadNote, Signer, Verifier
 from shared.events import Actor, PurposeRecord, SigningKeyChanged
-from shared.postgres.database import Database
+from shared.postgres.database import Database, database_of
 from shared.service.command import PERSON, Answer, by_name, command, person_of
 
 SERVICE = "audit"
@@ -262,13 +262,11 @@ async def _permitted(settings: SigningSettings, actor: Actor, asked: Asked) -> N
 async def _database(settings: LogSettings) -> AsyncIterator[Database]:
     """Open the log's database. Raises: InternalFault if it has no log."""
     mac_key = settings.mac_key_of(SERVICE) if isinstance(settings, SigningSettings) else None
-    db = Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
-    try:
-        yield db
-    except ProgrammingError as exc:
-        raise InternalFault("there is no audit log in this database") from exc
-    finally:
-        await db.close()
+    async with database_of(settings.database_link(), SERVICE, mac_key=mac_key) as db:
+        try:
+            yield db
+        except ProgrammingError as exc:
+            raise InternalFault("there is no audit log in this database") from exc
 
 
 def _actor(settings: SigningSettings, who: Mapping[str, str]) -> Actor:

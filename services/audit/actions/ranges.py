@@ -15,7 +15,7 @@ from services.audit.actions.range_check import CheckedRange, check_range
 from services.audit.store.log import Log
 from shared.core.merkle import Span
 from shared.kafka.topics import AUDITOR
-from shared.postgres.database import Database
+from shared.postgres.database import database_of
 from shared.postgres.settings import DatabaseLink
 
 ENTRIES = 25_000
@@ -86,10 +86,6 @@ def _checked(span: Span) -> CheckedRange:
 
 
 async def _check(source: _Source, span: Span) -> CheckedRange:
-    db = Database(source.link, AUDITOR, pool_size=1)
-    try:
-        async with db.begin() as connection:
-            await Log(connection).snapshot(source.snapshot)
-            return await check_range(connection, span)
-    finally:
-        await db.close()
+    async with database_of(source.link, AUDITOR) as db, db.begin() as connection:
+        await Log(connection).snapshot(source.snapshot)
+        return await check_range(connection, span)

@@ -10,7 +10,7 @@ from services.retention.settings import Settings
 from shared.core.errors import InternalFault
 from shared.core.policy import load_policy
 from shared.events import SigningKeyChanged
-from shared.postgres.database import Database
+from shared.postgres.database import database_of
 from shared.service.command import PERSON, Answer, command, person_of
 
 SERVICE = "retention"
@@ -35,11 +35,10 @@ async def _rotated(settings: Settings, who: Mapping[str, str]) -> SigningKeyChan
         )
     actor = person_of(who, load_policy(settings.policy_file).department.ori)
     mac_key = settings.mac_key_of(SERVICE)
-    db = Database(settings.database_link(), SERVICE, pool_size=1, mac_key=mac_key)
     now = datetime.now(UTC)
-    try:
-        async with db.begin() as connection:
-            keys = SigningKeys(db, await signers_of(connection, settings, now))
-            return await keys.change(connection, SERVICE, actor, who["reason"], now)
-    finally:
-        await db.close()
+    async with (
+        database_of(settings.database_link(), SERVICE, mac_key=mac_key) as db,
+        db.begin() as connection,
+    ):
+        keys = SigningKeys(db, await signers_of(connection, settings, now))
+        return await keys.change(connection, SERVICE, actor, who["reason"], now)
