@@ -1,6 +1,6 @@
 """Compares a restored audit log with what outsiders kept of the log before: signed checkpoints and exports."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,36 +64,33 @@ class Continuity:
 
 
 async def continuity_of(
-    log: Log, changes: KeyChanges, keys: Sequence[Verifier], witnesses: Iterable[Path]
+    log: Log, changes: KeyChanges, keys: Sequence[Verifier], witnesses: Sequence[Path]
 ) -> Continuity | None:
     """Compare the log with files of checkpoints (signed notes) or exports (JSON lines); None without files.
 
     Raises: InternalFault for a file that is neither, or that the log's keys did not sign.
     """
+    if not witnesses:
+        return None
     trusted = [*keys, *(change.new for change in await changes.all())]
     entries = await log.size()
     witnessed, agrees_to, forks_before = 0, 0, entries + 1
-    forked = False
-    there = False
     for path in witnesses:
-        there = True
         checkpoint = _checkpoint_of(path, trusted, keys)
         witnessed = max(witnessed, checkpoint.size)
         if checkpoint.size <= entries:
             if await log.root(checkpoint.size) == checkpoint.root:
                 agrees_to = max(agrees_to, checkpoint.size)
                 continue
-            forked, forks_before = True, min(forks_before, checkpoint.size)
+            forks_before = min(forks_before, checkpoint.size)
         if _is_export(path):
             differs = await _first_difference(log, path, min(entries, checkpoint.size))
             if differs is None:
                 agrees_to = max(agrees_to, min(entries, checkpoint.size))
             else:
-                forked, forks_before = True, min(forks_before, differs + 1)
+                forks_before = min(forks_before, differs + 1)
                 agrees_to = max(agrees_to, differs)
-    if not there:
-        return None
-    if forked:
+    if forks_before <= entries:
         return Continuity(entries, witnessed, min(agrees_to, forks_before - 1), forks_before)
     return Continuity(entries, witnessed, agrees_to)
 
@@ -117,8 +114,7 @@ def _checkpoint_of(path: Path, trusted: Sequence[Verifier], keys: Sequence[Verif
 
 
 def _note_of_export(path: Path, keys: Sequence[Verifier]) -> str:
-    with path.open("rb") as file:
-        report = verify_export(lines_of(file), keys)
+    report = verify_export(_lines(path), keys)
     if not report.ok:
         raise InternalFault(
             f"{path} is no sound export: `python -m services.audit verify-export` lists its faults"

@@ -118,8 +118,8 @@ class Purger:
         due = Basis.of(self._runtime.policy.retention).due(self._runtime.clock.now())
         async with self._runtime.db.begin() as connection:
             MONTHS_OVERDUE.set(len(await Partitions(connection).overdue(due)))
-            order = await Runs(connection).standing()
-            done = await Runs(connection).last_done()
+            runs = Runs(connection)
+            order, done = await runs.standing(), await runs.last_done()
         _show_done(order, done)
 
     async def _begin_daily(self) -> None:
