@@ -75,8 +75,9 @@ def run(
         printed = scratch / str(number)
         next_began = (scratch / str(number + 1)).exists()
         if not printed.exists() or (done.returncode != 0 and not next_began):
+            text = printed.read_text() if printed.exists() else ""
             raise NotAsWritten(
-                f"{block.place} ended with {done.returncode}:\n{done.stderr[-3000:]}"
+                f"{block.place} ended with {done.returncode}:\n{done.stderr[-3000:]}\n{text[-3000:]}"
             )
         if block.printed is not None and not _agree(block.printed, text := printed.read_text()):
             raise NotAsWritten(

@@ -184,6 +184,10 @@ class Writer:
             head = await entries.head(self._head)
             return await self._sign(connection, head, by)
 
+    async def sign_first(self) -> bool:
+        """Sign the first checkpoint of a new log, which no other signature covers; return whether it signed one."""
+        return not self._signed and await self.sign_if_grown()
+
     async def sign_for(self, connection: AsyncConnection, size: int) -> str | None:
         """Return the note of a checkpoint for the first `size` entries; see `Checkpointer.sign_for`."""
         await Log(connection).lock()

@@ -35,6 +35,7 @@ class Scheduler:
         stall_s = settings.audit_stall_minutes * 60 / 10
         self.tasks = (
             PeriodicTask("checkpoints", writer.sign_if_grown, settings.audit_checkpoint_s),
+            PeriodicTask("first checkpoint", writer.sign_first, settings.audit_watch_s),
             PeriodicTask("findings", self._watch.catch_up, settings.audit_watch_s),
             PeriodicTask("erasing", Eraser(runtime, writer).catch_up, settings.audit_watch_s),
             PeriodicTask("old log", OldLogEnd(runtime).destroy_if_due, OLD_LOG_S),

@@ -11,10 +11,12 @@ from sqlalchemy.exc import DBAPIError
 from services.audit.actions.writer import Writer
 from services.audit.domain.proofs import verify_consistency, verify_inclusion
 from services.audit.domain.sealing import Unreadable
+from services.audit.workers.scheduler import Scheduler
 from shared.core.errors import InternalFault, Unavailable
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, CheckpointSigned, FindingRaised, HitRaised
 from shared.kafka.topics import TOPICS
+from shared.testing import eventually
 from tests.integration.audit.conftest import SEED, a_disclosure, an_attempt
 from tests.integration.audit.messages import message_of, with_right_mac
 
@@ -266,6 +268,25 @@ async def test_a_checkpoint_is_signed_after_a_number_of_entries(deliver, writer,
     await deliver(*[an_attempt(clock) for _ in range(1)])
     await deliver(*[an_attempt(clock) for _ in range(150)])
     assert await query("SELECT size FROM checkpoints ORDER BY size") == [(100,), (250,)]
+
+
+@pytest.mark.clause("468.6/unalterable")
+async def test_a_new_log_is_signed_before_the_first_interval_of_checkpoints_ends(
+    deliver, writer, runtime, clock, sound, query
+):
+    settings = runtime.settings.model_copy(update={"audit_watch_s": 0.01})
+    assert settings.audit_checkpoint_s >= 60
+    await deliver(*[an_attempt(clock) for _ in range(3)])
+    tasks = [t for t in Scheduler(runtime, settings, writer).tasks if "checkpoint" in t.name]
+    for task in tasks:
+        task.start()
+    await eventually(lambda: query("SELECT size FROM checkpoints"), within_s=20)
+    for task in tasks:
+        await task.stop()
+    await sound()
+    await deliver(an_attempt(clock))
+    assert not await writer.sign_first()
+    assert await query("SELECT size FROM checkpoints") == [(3,)]
 
 
 @pytest.mark.clause("468.6/unalterable")
