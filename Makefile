@@ -133,11 +133,11 @@ test-observability: ## Each alerting rule fires and clears on recorded series (n
 
 .PHONY: conformance
 conformance: objects ## The policy, clause by clause, and what proves it (needs Java, Maven and Go) [RULE=]
-	@$(PY) -m tests.conformance $(if $(RULE),--rule '$(RULE)')
+	@$(PY) -m tests.conformance $(if $(RULE),--rule "$$RULE")
 
 .PHONY: conformance-mutants
 conformance-mutants: $(STAMP) ## Break each rule in the services and see its tests notice [RULE=, NAME=, N=, OWN_ONLY=1, EXACT=1, DONE=, REACH=]
-	@$(PY) -m tests.conformance.mutants_main $(if $(RULE),--rule '$(RULE)') $(if $(NAME),--name '$(NAME)') $(if $(N),--n $(N)) $(if $(OWN_ONLY),--own-only) $(if $(EXACT),--exact) $(if $(DONE),--done '$(DONE)') $(if $(REACH),--reach '$(REACH)')
+	@$(PY) -m tests.conformance.mutants_main $(if $(RULE),--rule "$$RULE") $(if $(NAME),--name "$$NAME") $(if $(N),--n $(N)) $(if $(OWN_ONLY),--own-only) $(if $(EXACT),--exact) $(if $(DONE),--done "$$DONE") $(if $(REACH),--reach "$$REACH")
 
 .PHONY: openapi
 openapi: $(STAMP) ## Write the OpenAPI document of each service to docs/openapi
