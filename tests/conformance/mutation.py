@@ -54,6 +54,9 @@ class Mutant:
     def file(self, root: Path) -> Path:
         """Return the file in a source tree. Raises: MutantFault if it is not there."""
         path = root / self.path
+        parts = self.path.with_suffix("").parts
+        if self.path.suffix == ".py" and not self.module and all(map(str.isidentifier, parts)):
+            raise MutantFault(f"{self.name}: name the module of {self.where}, with dots")
         if self.module and not path.is_file():
             path = root / self.path.with_suffix("") / "__init__.py"
         if not path.is_file():

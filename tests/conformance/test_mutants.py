@@ -80,6 +80,7 @@ def test_decorators_belong_to_a_definition(tree):
         ("gate:Gate.close", "a", "b", "is not defined"),
         ("fence:Gate", "a", "b", "no module"),
         ("gates/list.sql", "a", "b", "no module or file"),
+        ("a/gate.py", "a", "b", "name the module"),
         ("gate:open", "limit", "b", "0 times"),
         ("gate", "count <", "b", "2 times"),
         ("gate:open", "count < 7", "count <", "does not compile"),
