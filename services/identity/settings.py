@@ -4,9 +4,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from services.identity.domain.mail_server import MailServer
 from shared.core.certificates import CertificateRefused, Signer, SigningSeed, signer
 from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
+from shared.mail.server import MailServer, server_of
 from shared.service.settings import ApiSettings
 
 
@@ -55,18 +55,13 @@ class Settings(ApiSettings):
     @model_validator(mode="after")
     def _mail_is_whole(self) -> Self:
         """Refuse a mail server without TLS or sender."""
-        url = self.identity_mail_url.get_secret_value()
-        if url:
-            MailServer.of(url)
-            if "@" not in self.identity_mail_from:
-                raise ValueError("IDENTITY_MAIL_FROM must be the sender's address of mails")
+        server_of("IDENTITY", self.identity_mail_url, self.identity_mail_from)
         return self
 
     @property
     def mail_server(self) -> MailServer | None:
         """The mail server, or None where invitations go on paper only."""
-        url = self.identity_mail_url.get_secret_value()
-        return MailServer.of(url) if url else None
+        return server_of("IDENTITY", self.identity_mail_url, self.identity_mail_from)
 
     @model_validator(mode="after")
     def _issuer_holds_together(self) -> Self:

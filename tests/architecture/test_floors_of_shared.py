@@ -9,6 +9,7 @@ from tests.architecture.source import ROOT, imports, modules
 
 ROOMS = (
     "core",
+    "mail",
     "events",
     "objects",
     "kafka",

@@ -23,6 +23,7 @@ from shared.testing import (
 )
 from shared.testing.authority import committed_policy
 from shared.testing.sample import SAMPLE, SampleSettings
+from tests.mail_server import certificate, mail_box, mailing
 from tests.servers import (
     broker,
     database_url,
@@ -35,7 +36,10 @@ from tests.servers import (
 
 __all__ = [
     "broker",
+    "certificate",
     "database_url",
+    "mail_box",
+    "mailing",
     "postgres",
     "repository",
     "services_url",

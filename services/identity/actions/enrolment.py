@@ -106,7 +106,7 @@ async def mail(
     await send(
         server,
         invitation_mail(
-            sender=identity.settings.identity_mail_from,
+            sender=server.sender,
             to=address,
             department=identity.policy.department.name,
             name=account.name,
