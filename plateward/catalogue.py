@@ -78,6 +78,11 @@ COMMANDS: Mapping[str, Entry] = {
         ("plateward.dead_letters:dead_letters_command",),
         CHECKOUT,
     ),
+    "notices": Entry(
+        "List findings' notices that were not delivered; replay them, or send a test.",
+        ("local.commands.administer:NOTICES", "services.audit.__main__:COMMANDS.notices"),
+        "run it in a container of audit",
+    ),
     "verify-audit": Entry(
         "Recompute the audit log: its chain, root and checkpoints.",
         ("local.commands.verify_audit:VERIFY_AUDIT", "services.audit.__main__:COMMANDS.verify"),

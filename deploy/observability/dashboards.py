@@ -198,9 +198,10 @@ PIPELINE = Dashboard(
             ),
             Panel(
                 title="Dead letters",
-                about="Events put aside in an hour.",
+                about="Events put aside in an hour; findings that a receiver did not accept, until they are replayed.",
                 queries={
-                    "{{group}} {{topic}}": "sum by (group, topic) (increase(alpr_dead_letters_total[1h]))"
+                    "{{group}} {{topic}}": "sum by (group, topic) (increase(alpr_dead_letters_total[1h]))",
+                    "findings by {{receiver}}": "max by (receiver) (alpr_findings_dead_lettered) > 0",
                 },
                 width=6,
             ),

@@ -47,3 +47,4 @@ ROTATE_KEY = {
     "audit": on_stack("audit", OF_AUDIT["rotate-key"]),
     "retention": on_stack("retention", OF_RETENTION["rotate-key"]),
 }
+NOTICES = on_stack("audit", OF_AUDIT["notices"])

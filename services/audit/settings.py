@@ -5,10 +5,17 @@ from base64 import b64decode
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from services.audit.domain.recount import Cadence
 from shared.core.fields import KEY_BYTES, SecretKey, SecretKeys, is_key, key_bytes, keys_of
@@ -18,6 +25,7 @@ from shared.core.vault import Vault
 from shared.kafka.event_mac import MacKey
 from shared.kafka.mac_settings import MacSettings
 from shared.kafka.topics import TOPICS
+from shared.mail.server import MailServer, server_of
 from shared.objects.settings import ObjectSettings
 from shared.postgres.settings import DatabaseSettings
 from shared.service.settings import ApiSettings
@@ -37,6 +45,7 @@ def _mac_keys(value: SecretStr) -> SecretStr:
 
 
 _KEY = re.compile(r"(?P<service>[a-z]+):(?P<key>[A-Za-z0-9+/]+=*)(@(?P<until>\S+))?")
+_ADDRESS = re.compile(r"[^\s@,]+@[^\s@,]+")
 _AUDITED = frozenset(s for topic in TOPICS.values() if topic.audited for s in topic.producers)
 PRODUCERS = frozenset(service for topic in TOPICS.values() for service in topic.producers)
 """Services that publish events."""
@@ -134,7 +143,71 @@ class SigningSettings(LogSettings, MacSettings):
         return Signer(self.audit_origin, key_bytes(self.audit_signing_key))
 
 
-class Settings(SigningSettings, ApiSettings, ObjectSettings):
+class NoticeSettings(DatabaseSettings):
+    """The settings to send findings to the department (ADR-0075)."""
+
+    audit_console_url: str = ""
+    """The console's address, to which notices link; empty for no link."""
+
+    audit_notice_url: str = ""
+    """The address that gets new findings by HTTP POST: a chat's or ticket system's webhook. https, or this machine."""
+
+    audit_notice_token: Annotated[SecretStr | None, Given] = None
+    """Sent as `Authorization: Bearer` with each POST."""
+
+    audit_notice_secret: SecretKeys = SecretStr("")
+    """Base64 of 32 random bytes, which the receiver has too: signs each POST (Standard Webhooks). While it changes, the
+    coming and the former one, separated by a space: each POST then has both signatures."""
+
+    audit_mail_url: SecretStr = SecretStr("")
+    """The server that mails new findings: smtps://user:password@host, or smtp+starttls://; empty for no mail."""
+
+    audit_mail_from: str = ""
+    """The sender address of those mails."""
+
+    audit_mail_to: str = ""
+    """Their recipient: one address, such as a list's."""
+
+    audit_notice_s: Annotated[float, Field(gt=0)] = 10.0
+    """Seconds between two deliveries of due notices."""
+
+    audit_notice_hours: Annotated[float, Field(gt=0)] = 24.0
+    """A notice that its receiver has not accepted for so long after the first attempt becomes a dead letter."""
+
+    audit_heartbeat_url: str = ""
+    """The dead-man switch outside the department, which gets a POST each minute while the log is appended and signed in
+    time; empty for none. https, or this machine."""
+
+    @field_validator("audit_console_url", "audit_notice_url", "audit_heartbeat_url")
+    @classmethod
+    def _encrypted(cls, url: str, info: ValidationInfo) -> str:
+        """Refuse an address to which another machine's traffic would go unencrypted."""
+        address = urlsplit(url)
+        on_this_machine = address.scheme == "http" and is_this_machine(address.hostname or "")
+        if url and not on_this_machine and (address.scheme != "https" or not address.hostname):
+            name = str(info.field_name).upper()
+            raise ValueError(f"{name} is https://host/path (or http:// on this machine)")
+        return url
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        """Refuse a mail server without TLS, sender or recipient."""
+        if self.mail_server is not None and not _ADDRESS.fullmatch(self.audit_mail_to):
+            raise ValueError("AUDIT_MAIL_TO must be the one address that gets findings")
+        return self
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The mail server, or None where no mail is sent."""
+        return server_of("AUDIT", self.audit_mail_url, self.audit_mail_from)
+
+    @property
+    def notice_keys(self) -> list[bytes]:
+        """The keys that sign notices."""
+        return [key_bytes(key) for key in keys_of(self.audit_notice_secret)]
+
+
+class Settings(SigningSettings, NoticeSettings, ApiSettings, ObjectSettings):
     """Common settings, and audit's own; built once, in main."""
 
     audit_values_key: SecretKey
@@ -179,25 +252,6 @@ class Settings(SigningSettings, ApiSettings, ObjectSettings):
 
     audit_disk_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """A broker's disk raises a finding if this share or more is in use."""
-
-    audit_notice_url: str = ""
-    """The address that gets new findings by HTTP POST: a chat's or ticket system's webhook. https, or this machine."""
-
-    audit_notice_token: SecretStr | None = None
-    """Sent as `Authorization: Bearer` with each notice."""
-
-    audit_notice_s: Annotated[float, Field(gt=0)] = 10.0
-    """Seconds between two deliveries of due findings."""
-
-    @field_validator("audit_notice_url")
-    @classmethod
-    def _encrypted(cls, url: str) -> str:
-        """Refuse an address that would send notices to another machine unencrypted."""
-        address = urlsplit(url)
-        on_this_machine = address.scheme == "http" and is_this_machine(address.hostname or "")
-        if url and not on_this_machine and (address.scheme != "https" or not address.hostname):
-            raise ValueError("AUDIT_NOTICE_URL is https://host/path (or http:// on this machine)")
-        return url
 
     audit_event_mac_keys: Annotated[SecretStr, AfterValidator(_mac_keys)]
     """Every service's EVENT_MAC_KEY, as `service:key`, separated by spaces. During a change of keys it has the

@@ -484,7 +484,7 @@ def test_only_named_containers_reach_the_outside() -> None:
     }
     assert {name: ways for name, ways in reached.items() if ways} == {
         "alertmanager": ["alerts"],
-        "audit": ["notices"],
+        "audit": ["mail", "notices"],
         "grafana": ["dashboards"],
         "identity": ["mail"],
         "proxy": ["outside"],

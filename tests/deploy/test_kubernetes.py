@@ -533,9 +533,10 @@ def test_only_audit_reaches_the_receiver_of_findings() -> None:
     assert [port["port"] for port in way["ports"]] == [443]
 
 
-def test_only_identity_reaches_the_mail_server() -> None:
+def test_only_identity_and_audit_reach_the_mail_server() -> None:
     mail = of_kind("NetworkPolicy")["allow-mail"]["spec"]
-    assert mail["podSelector"] == {"matchLabels": {NAME: "identity"}}
+    chosen = {"key": NAME, "operator": "In", "values": ["audit", "identity"]}
+    assert mail["podSelector"] == {"matchExpressions": [chosen]}
     assert mail["policyTypes"] == ["Egress"]
     [way] = mail["egress"]
     assert [port["port"] for port in way["ports"]] == [465, 587]

@@ -46,6 +46,16 @@ class Checkpoints:
         )
         return int(found.scalar_one())
 
+    async def unsigned_since(self) -> datetime | None:
+        """Return when the first entry that no checkpoint covers was appended; None if all are covered."""
+        found = await self._connection.execute(
+            text(
+                "SELECT appended_at FROM entries"
+                " WHERE seq = (SELECT coalesce(max(size), 0) FROM checkpoints)"
+            )
+        )
+        return found.scalar_one_or_none()
+
     async def at(self, size: int) -> Signed | None:
         """Return the checkpoint of exactly this size; None if there is none."""
         found = await self._connection.execute(

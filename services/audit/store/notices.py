@@ -1,6 +1,5 @@
-"""Delivery of findings to the department: the delivered ones, and those due for an attempt."""
+"""Notices of findings by receiver: those due for an attempt, the delivered ones, and dead letters."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,82 +7,161 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_DUE = text(
+from services.audit.domain.notices import Notice, NoticedFinding
+
+# Two replicas may gather the same findings at once: the primary key admits each finding once for each receiver.
+_GATHER = text(
     """
-    SELECT f.finding_id, f.kind, f.raised_at, coalesce(n.attempts, 0) AS attempts
-    FROM findings f LEFT JOIN finding_notices n USING (finding_id)
-    WHERE n.sent_at IS NULL AND (n.due_at IS NULL OR n.due_at <= :now) AND f.status <> 'closed'
-    ORDER BY f.raised_at, f.finding_id LIMIT :limit FOR NO KEY UPDATE OF f SKIP LOCKED
+    WITH added AS (
+        INSERT INTO finding_notices (finding_id, receiver, notice_id)
+        SELECT f.finding_id, :receiver, :notice_id FROM findings f
+        WHERE f.status <> 'closed' AND NOT EXISTS (
+            SELECT FROM finding_notices l WHERE l.finding_id = f.finding_id AND l.receiver = :receiver
+        )
+        ORDER BY f.raised_at, f.finding_id LIMIT :limit
+        ON CONFLICT DO NOTHING RETURNING finding_id
+    )
+    INSERT INTO notices (notice_id, receiver, gathered_at, due_at)
+    SELECT :notice_id, :receiver, :now, :now WHERE EXISTS (SELECT FROM added)
     """
 )
-# A statement sees the deliveries of its start: another replica may have sent a finding before this one locked it.
-_STILL_DUE = text(
+_CONCERNS_OPEN = """EXISTS (
+        SELECT FROM finding_notices l JOIN findings f USING (finding_id)
+        WHERE l.notice_id = n.notice_id AND f.status <> 'closed'
+    )"""
+_CLAIM = text(
+    f"""
+    UPDATE notices SET attempts = attempts + 1, tried_at = coalesce(tried_at, :now), due_at = :until
+    WHERE notice_id = (
+        SELECT n.notice_id FROM notices n
+        WHERE n.receiver = :receiver AND n.sent_at IS NULL AND n.dead_at IS NULL AND n.due_at <= :now
+            AND {_CONCERNS_OPEN}
+        ORDER BY n.due_at, n.notice_id LIMIT 1 FOR UPDATE OF n SKIP LOCKED
+    )
+    RETURNING notice_id, attempts, tried_at
+    """  # noqa: S608
+)
+_FINDINGS = text(
     """
-    SELECT id FROM unnest(CAST(:ids AS uuid[])) AS id LEFT JOIN finding_notices n ON n.finding_id = id
-    WHERE n.sent_at IS NULL AND (n.due_at IS NULL OR n.due_at <= :now)
+    SELECT f.finding_id, f.kind, f.raised_at FROM finding_notices l JOIN findings f USING (finding_id)
+    WHERE l.notice_id = :notice_id ORDER BY f.raised_at, f.finding_id
     """
 )
 _SENT = text(
-    """
-    INSERT INTO finding_notices (finding_id, attempts, due_at, sent_at)
-    SELECT id, 1, :now, :now FROM unnest(CAST(:ids AS uuid[])) AS id
-    ON CONFLICT (finding_id) DO UPDATE
-    SET attempts = finding_notices.attempts + 1, sent_at = excluded.sent_at, fault = NULL
-    """
+    "UPDATE notices SET sent_at = :now, dead_at = NULL, fault = NULL WHERE notice_id = :notice_id"
 )
 _FAILED = text(
+    "UPDATE notices SET due_at = :again, fault = :fault WHERE notice_id = :notice_id AND sent_at IS NULL"
+)
+_DEAD = text(
+    "UPDATE notices SET dead_at = :now, fault = :fault WHERE notice_id = :notice_id AND sent_at IS NULL"
+)
+_COUNTS = text(
     """
-    INSERT INTO finding_notices (finding_id, attempts, due_at, fault)
-    SELECT id, 1, :again, :fault FROM unnest(CAST(:ids AS uuid[])) AS id
-    ON CONFLICT (finding_id) DO UPDATE
-    SET attempts = finding_notices.attempts + 1, due_at = excluded.due_at, fault = excluded.fault
+    SELECT count(*) FILTER (WHERE n.dead_at IS NULL) AS waiting, count(*) FILTER (WHERE n.dead_at IS NOT NULL) AS dead
+    FROM findings f LEFT JOIN finding_notices l ON l.finding_id = f.finding_id AND l.receiver = :receiver
+        LEFT JOIN notices n ON n.notice_id = l.notice_id
+    WHERE f.status <> 'closed' AND n.sent_at IS NULL
     """
 )
-_UNSENT = text(
-    """
-    SELECT count(*) FROM findings f LEFT JOIN finding_notices n USING (finding_id)
-    WHERE n.sent_at IS NULL AND f.status <> 'closed'
-    """
+_UNDELIVERED = text(
+    f"""
+    SELECT n.notice_id, n.receiver, n.gathered_at, n.attempts, n.dead_at, n.fault,
+        (SELECT count(*) FROM finding_notices l WHERE l.notice_id = n.notice_id) AS findings
+    FROM notices n WHERE n.sent_at IS NULL AND {_CONCERNS_OPEN}
+    ORDER BY n.receiver, n.gathered_at, n.notice_id
+    """  # noqa: S608
+)
+_REPLAY = text(
+    f"""
+    UPDATE notices n SET dead_at = NULL, attempts = 0, tried_at = NULL, due_at = :now
+    WHERE n.receiver = :receiver AND n.dead_at IS NOT NULL AND {_CONCERNS_OPEN}
+    """  # noqa: S608
 )
 
 
 @dataclass(frozen=True)
-class Notice:
-    """A finding to deliver, with the number of attempts so far."""
+class Claimed:
+    """A notice for which one process makes an attempt."""
 
-    finding_id: UUID
-    kind: str
-    raised_at: datetime
+    notice: Notice
     attempts: int
+    """With the present one."""
+
+    tried_at: datetime
+    """When the first attempt was made."""
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """A notice about unclosed findings that its receiver has not accepted."""
+
+    notice_id: UUID
+    receiver: str
+    gathered_at: datetime
+    attempts: int
+    dead_at: datetime | None
+    """When it became a dead letter; None while it is retried."""
+
+    fault: str | None
+    findings: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The unclosed findings that a receiver has not been notified of."""
+
+    waiting: int
+    dead: int
+    """Those whose notice is a dead letter."""
 
 
 class Notices:
-    """The only code that touches finding_notices. It returns a finding's id, kind and time, never its details."""
+    """The only code that touches notices and finding_notices. It returns a finding's id, kind and time, no details."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def due(self, now: datetime, limit: int) -> list[Notice]:
-        """Return and lock at most `limit` undelivered findings, oldest first; other replicas skip locked ones."""
-        found = await self._connection.execute(_DUE, {"now": now, "limit": limit})
-        locked = [Notice(**row) for row in found.mappings()]
-        ids = [notice.finding_id for notice in locked]
-        still = await self._connection.execute(_STILL_DUE, {"ids": ids, "now": now})
-        due = set(still.scalars())
-        return [notice for notice in locked if notice.finding_id in due]
+    async def gather(self, receiver: str, notice_id: UUID, now: datetime, limit: int) -> None:
+        """Make a notice of at most `limit` unclosed findings that no notice to this receiver has; none if all have."""
+        values = {"receiver": receiver, "notice_id": notice_id, "now": now, "limit": limit}
+        await self._connection.execute(_GATHER, values)
 
-    async def sent(self, finding_ids: Sequence[UUID], now: datetime) -> None:
-        """Record that the receiver accepted these findings."""
-        await self._connection.execute(_SENT, {"ids": list(finding_ids), "now": now})
+    async def claim(self, receiver: str, now: datetime, until: datetime) -> Claimed | None:
+        """Count an attempt of the receiver's next due notice and return it, or None; others skip it until `until`."""
+        values = {"receiver": receiver, "now": now, "until": until}
+        row = (await self._connection.execute(_CLAIM, values)).one_or_none()
+        if row is None:
+            return None
+        found = await self._connection.execute(_FINDINGS, {"notice_id": row.notice_id})
+        findings = [NoticedFinding(**one) for one in found.mappings()]
+        return Claimed(Notice(row.notice_id, findings), row.attempts, row.tried_at)
 
-    async def failed(self, finding_ids: Sequence[UUID], *, again: datetime, fault: str) -> None:
-        """Record a failed delivery of these findings and the time of the next attempt.
+    async def sent(self, notice_id: UUID, now: datetime) -> None:
+        """Record that the receiver accepted a notice."""
+        await self._connection.execute(_SENT, {"notice_id": notice_id, "now": now})
 
-        Stores the first 200 characters of `fault`.
-        """
-        values = {"ids": list(finding_ids), "again": again, "fault": fault[:200]}
+    async def failed(self, notice_id: UUID, *, again: datetime, fault: str) -> None:
+        """Record a failed attempt and the time of the next one, with the first 200 characters of `fault`."""
+        values = {"notice_id": notice_id, "again": again, "fault": fault[:200]}
         await self._connection.execute(_FAILED, values)
 
-    async def unsent(self) -> int:
-        """Return the number of open or assigned findings that are not delivered."""
-        return int((await self._connection.execute(_UNSENT)).scalar_one())
+    async def dead(self, notice_id: UUID, *, now: datetime, fault: str) -> None:
+        """Make a notice a dead letter of its receiver, with the first 200 characters of `fault`."""
+        values = {"notice_id": notice_id, "now": now, "fault": fault[:200]}
+        await self._connection.execute(_DEAD, values)
+
+    async def counts(self, receiver: str) -> Counts:
+        """Return how many unclosed findings a receiver has not been notified of."""
+        row = (await self._connection.execute(_COUNTS, {"receiver": receiver})).one()
+        return Counts(row.waiting, row.dead)
+
+    async def undelivered(self) -> list[Undelivered]:
+        """Return the notices that no receiver has accepted, by receiver, oldest first."""
+        found = await self._connection.execute(_UNDELIVERED)
+        return [Undelivered(**row) for row in found.mappings()]
+
+    async def replay(self, receiver: str, now: datetime) -> int:
+        """Make the dead letters of a receiver due as if they were new; return their number."""
+        replayed = await self._connection.execute(_REPLAY, {"receiver": receiver, "now": now})
+        return replayed.rowcount

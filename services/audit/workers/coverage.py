@@ -90,6 +90,11 @@ class CoverageReport:
         if len(self._probes) > MOST_PROBES:  # behind for hours: a coarser measure is enough
             self._probes = deque(list(self._probes)[::2])
 
+    @property
+    def until(self) -> datetime | None:
+        """The time up to which the log contains all audited events; None while this process does not know it."""
+        return self._until
+
     async def check_lag(self, now: datetime) -> None:
         """Raise a finding, at most one an hour, if the log is behind by more than `REPORTED_AFTER_S`."""
         since = self._until or self._since
@@ -127,10 +132,10 @@ class CoverageTask(PeriodicTask):
     """Reports the coverage every 10 s, and closes its clients when it stops."""
 
     def __init__(self, runtime: ApiRuntime) -> None:
-        self._report = CoverageReport(runtime)
-        super().__init__("coverage", self._report.report, EVERY_S, at_once=True)
+        self.report = CoverageReport(runtime)
+        super().__init__("coverage", self.report.report, EVERY_S, at_once=True)
 
     async def stop(self) -> None:
         """Stop the task, then close its clients."""
         await super().stop()
-        await self._report.close()
+        await self.report.close()

@@ -11,7 +11,9 @@ from services.audit.store.findings import Findings
 from services.audit.workers.coverage import CoverageTask
 from services.audit.workers.erasing import Eraser
 from services.audit.workers.gauges import Gauges
-from services.audit.workers.notices import NoticeSender
+from services.audit.workers.heartbeat import EVERY_S as HEARTBEAT_S
+from services.audit.workers.heartbeat import Heartbeat
+from services.audit.workers.notices import notice_tasks
 from services.audit.workers.watch import Watch
 from shared.core.periodic import PeriodicTask
 from shared.kafka.disks import disks
@@ -33,7 +35,8 @@ class Scheduler:
         self._watch = Watch(runtime, settings)
         self._stopped_since: datetime | None = None
         stall_s = settings.audit_stall_minutes * 60 / 10
-        self.tasks = (
+        coverage = CoverageTask(runtime)
+        self.tasks: tuple[PeriodicTask, ...] = (
             PeriodicTask("checkpoints", writer.sign_if_grown, settings.audit_checkpoint_s),
             PeriodicTask("first checkpoint", writer.sign_first, settings.audit_watch_s),
             PeriodicTask("findings", self._watch.catch_up, settings.audit_watch_s),
@@ -42,10 +45,13 @@ class Scheduler:
             PeriodicTask("periods", self.fix_periods, settings.audit_watch_s),
             PeriodicTask("standstill", self.check_consumer, stall_s),
             PeriodicTask("disks of Kafka", self.check_disks, settings.audit_disk_s),
-            CoverageTask(runtime),
+            coverage,
             Gauges(runtime).task,
-            PeriodicTask("notices", NoticeSender(runtime, settings).send, settings.audit_notice_s),
+            *notice_tasks(runtime, settings),
         )
+        if settings.audit_heartbeat_url:
+            beat = Heartbeat(runtime, settings, coverage.report).beat
+            self.tasks += (PeriodicTask("heartbeat", beat, HEARTBEAT_S),)
 
     async def fix_periods(self) -> int:
         """Append the entries that fix the ended periods of the audit plan; return their number."""

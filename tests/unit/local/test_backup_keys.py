@@ -5,7 +5,13 @@ from pydantic import SecretStr
 from local.backup.installation import SECRETS
 from services.registry import SPECS
 
-NO_KEYS = {"AUDIT_NOTICE_TOKEN", "IDENTITY_MAIL_URL", "KAFKA_SASL_PASSWORD"}
+NO_KEYS = {
+    "AUDIT_MAIL_URL",
+    "AUDIT_NOTICE_SECRET",
+    "AUDIT_NOTICE_TOKEN",
+    "IDENTITY_MAIL_URL",
+    "KAFKA_SASL_PASSWORD",
+}
 """Passwords for other systems, which a department makes anew."""
 
 
