@@ -65,7 +65,7 @@ def _tested(found: Mapping[str, str | None]) -> Answer:
 
 async def _replay(settings: NoticeSettings, receiver: str) -> int:
     async with database_of(settings.database_link(), SCHEMA) as db, db.begin() as connection:
-        return await Notices(connection).replay(receiver, datetime.now(UTC))
+        return await Notices(connection).replay(receiver)
 
 
 async def _undelivered(settings: NoticeSettings) -> list[Undelivered]:

@@ -44,6 +44,7 @@ class Webhook:
         self._url = settings.audit_notice_url
         self._console_url = settings.audit_console_url
         self._keys = settings.notice_keys
+        self._tls = httpx.create_ssl_context()
         token = settings.audit_notice_token
         self._headers = {"Content-Type": "application/json"}
         if token is not None:
@@ -56,7 +57,7 @@ class Webhook:
         try:
             async with (
                 asyncio.timeout(WHOLE_TIMEOUT_S),
-                httpx.AsyncClient(timeout=TIMEOUT_S) as client,
+                httpx.AsyncClient(timeout=TIMEOUT_S, verify=self._tls) as client,
             ):
                 answer = await client.post(
                     self._url, content=body, headers={**self._headers, **signed}

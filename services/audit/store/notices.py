@@ -74,7 +74,7 @@ _UNDELIVERED = text(
 )
 _REPLAY = text(
     f"""
-    UPDATE notices n SET dead_at = NULL, attempts = 0, tried_at = NULL, due_at = :now
+    UPDATE notices n SET dead_at = NULL, attempts = 0, tried_at = NULL, due_at = gathered_at
     WHERE n.receiver = :receiver AND n.dead_at IS NOT NULL AND {_CONCERNS_OPEN}
     """  # noqa: S608
 )
@@ -161,7 +161,7 @@ class Notices:
         found = await self._connection.execute(_UNDELIVERED)
         return [Undelivered(**row) for row in found.mappings()]
 
-    async def replay(self, receiver: str, now: datetime) -> int:
+    async def replay(self, receiver: str) -> int:
         """Make the dead letters of a receiver due as if they were new; return their number."""
-        replayed = await self._connection.execute(_REPLAY, {"receiver": receiver, "now": now})
+        replayed = await self._connection.execute(_REPLAY, {"receiver": receiver})
         return replayed.rowcount

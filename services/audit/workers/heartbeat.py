@@ -30,6 +30,7 @@ class Heartbeat:
         self._url = settings.audit_heartbeat_url
         self._signed_within = timedelta(seconds=settings.audit_checkpoint_s) + GRACE
         self._coverage = coverage
+        self._tls = httpx.create_ssl_context()
 
     async def beat(self) -> None:
         """Post if the log works.
@@ -41,7 +42,10 @@ class Heartbeat:
         if (fault := await self._fault(now)) is not None:
             raise DependencyDown(f"no heartbeat: {fault}")
         try:
-            async with asyncio.timeout(TIMEOUT_S), httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+            async with (
+                asyncio.timeout(TIMEOUT_S),
+                httpx.AsyncClient(timeout=TIMEOUT_S, verify=self._tls) as client,
+            ):
                 answer = await client.post(self._url)
         except (httpx.HTTPError, TimeoutError) as exc:
             raise DependencyDown(
