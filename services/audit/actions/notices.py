@@ -3,12 +3,21 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Protocol
 
 import httpx
 
-from services.audit.domain.notices import DeliveryFault, Notice, body_of, mail_of, signed_headers
+from services.audit.domain.notices import (
+    DeliveryFault,
+    Notice,
+    body_of,
+    signed_headers,
+    subject_of,
+    text_of,
+)
 from services.audit.settings import NoticeSettings
 from shared.mail.sending import MailRefused, MailServerAway, send
 from shared.mail.server import MailServer
@@ -83,13 +92,7 @@ class Mailbox:
 
     async def deliver(self, notice: Notice, at: datetime) -> DeliveryFault | None:
         """Make one attempt; return None if the mail server accepted the mail."""
-        message = mail_of(
-            notice,
-            sender=self._server.sender,
-            to=self._to,
-            console_url=self._console_url,
-            at=at,
-        )
+        message = self._mail_of(notice, at)
         try:
             await send(self._server, message)
         except MailRefused as exc:
@@ -97,6 +100,16 @@ class Mailbox:
         except MailServerAway as exc:
             return DeliveryFault(str(exc))
         return None
+
+    def _mail_of(self, notice: Notice, at: datetime) -> EmailMessage:
+        """Return the mail of a notice. Its Message-ID is the notice's, so that repeats are seen as one."""
+        sender, message = self._server.sender, EmailMessage()
+        message["From"], message["To"], message["Subject"] = sender, self._to, subject_of(notice)
+        message["Date"] = format_datetime(at)
+        message["Message-ID"] = f"<{notice.notice_id}@{sender.rpartition('@')[2].rstrip('>')}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(text_of(notice, self._console_url))
+        return message
 
 
 def receivers_of(settings: NoticeSettings) -> Iterator[Receiver]:

@@ -10,8 +10,6 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.message import EmailMessage
-from email.utils import format_datetime
 from uuid import UUID
 
 MAX_PAUSE = timedelta(minutes=15)
@@ -101,15 +99,8 @@ def signed_headers(
     return headers
 
 
-def mail_of(
-    notice: Notice, *, sender: str, to: str, console_url: str, at: datetime
-) -> EmailMessage:
-    """Return the mail of a notice. Its Message-ID is the notice's, so that repeats are seen as one."""
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = sender, to, _subject(notice)
-    message["Date"] = format_datetime(at)
-    message["Message-ID"] = f"<{notice.notice_id}@{sender.rpartition('@')[2].rstrip('>')}>"
-    message["Auto-Submitted"] = "auto-generated"
+def text_of(notice: Notice, console_url: str) -> str:
+    """Return the text of a notice's mail; `console_url` is empty where the console's address is not set."""
     lines = [
         f"{one.raised_at:%Y-%m-%d %H:%M:%S %Z}  {one.kind}  {one.finding_id}"
         for one in notice.findings
@@ -117,11 +108,11 @@ def mail_of(
     if console_url:
         lines += ["", f"Findings: {page_of(console_url)}"]
     lines += ["", f"Notice {notice.notice_id}. Whom and what a finding concerns is in the console."]
-    message.set_content("\n".join(lines) + "\n")
-    return message
+    return "\n".join(lines) + "\n"
 
 
-def _subject(notice: Notice) -> str:
+def subject_of(notice: Notice) -> str:
+    """Return the subject of a notice's mail."""
     if notice.is_test:
         return "License plate reader system: a test notice"
     kinds = ", ".join(dict.fromkeys(one.kind for one in notice.findings))
