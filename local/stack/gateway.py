@@ -14,8 +14,8 @@ from shared.service.settings import CommonSettings
 def main() -> None:
     """Serve the named services until a signal stops the process; settings come from the environment."""
     names = sys.argv[1:] or (*APIS, *PAGES)
-    configure_logging()
     settings = CommonSettings()
+    configure_logging(settings.log_format)
     app = dispatcher({name: build(name) for name in names})
     spare_collector()
     uvicorn.run(

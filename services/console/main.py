@@ -8,7 +8,7 @@ from services.console.api.error_pages import add_handlers
 from services.console.service import ConsoleService
 from services.console.settings import Settings
 from services.console.spec import SPEC
-from shared.http.app import RequestContext
+from shared.http.app import NO_TELEMETRY, RequestContext
 from shared.limits.body_limit import BodyLimit
 from shared.service.running import attach
 
@@ -22,13 +22,17 @@ def build_app(settings: Settings, service: ConsoleService | None = None) -> Fast
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
         lifespan=lambda _: service.running(),
     )
     attach(app, service)
     app.add_middleware(BodyLimit, uploads=SPEC.uploads)
     app.add_middleware(Pages)
     app.add_middleware(  # outermost: request ids
-        RequestContext, service=SPEC.name, root_path=settings.root_path
+        RequestContext,
+        service=SPEC.name,
+        root_path=settings.root_path,
+        tracer=service.tracer,
     )
     add_handlers(app)
     app.include_router(router)

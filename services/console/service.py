@@ -10,9 +10,11 @@ from services.console.actions.seal import Seal
 from services.console.actions.services import Services
 from services.console.actions.sessions import Sessions
 from services.console.settings import Settings
+from services.console.spec import SPEC
 from shared.core.clock import Clock, SystemClock
 from shared.core.policy import Policy, load_policy
 from shared.service.running import Service
+from shared.service.traces import ExportingTracer, tracer_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class ConsoleService(Service):
     seal: Seal
     services: Services
     sessions: Sessions
+    tracer: ExportingTracer | None = None
+    """None unless OTEL_EXPORTER_OTLP_ENDPOINT is set."""
 
     @classmethod
     def of(
@@ -47,15 +51,20 @@ class ConsoleService(Service):
             seal=Seal(settings.session_key),
             services=services,
             sessions=Sessions(services, clock, policy.accounts),
+            tracer=tracer_of(SPEC.name, settings),
         )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Close the connections to the services at the end; it has no others to start."""
+        """Send spans meanwhile, if a collector is set; close the connections to the services at the end."""
+        if self.tracer is not None:
+            self.tracer.start()
         try:
             yield
         finally:
             await self.services.close()
+            if self.tracer is not None:
+                await self.tracer.stop()
 
     async def check(self) -> dict[str, str]:
         """Return the console's own state: it needs only its policy, without which it does not start.

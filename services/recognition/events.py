@@ -17,6 +17,7 @@ from services.recognition.workers.pool import WorkerPool
 from shared.core.clock import Clock
 from shared.core.errors import AlprError, InternalFault, NotFound, Unavailable
 from shared.core.ids import derive_id
+from shared.core.spans import event_span
 from shared.core.types import PlateText
 from shared.events import (
     Alternative,
@@ -109,7 +110,8 @@ class Captures:
         settled: dict[UUID, AlprError | None] = {}
 
         async def settle(capture: CaptureReceived) -> None:
-            settled[capture.capture_id] = await self._work(capture)
+            with event_span(capture.event_id, "recognise"):
+                settled[capture.capture_id] = await self._work(capture)
 
         ends = await asyncio.gather(*map(settle, captures), return_exceptions=True)
         for failure in ends:

@@ -1,4 +1,4 @@
-"""Logging: one line per entry to standard error. Errors appear by type, since their text may contain a plate.
+"""Logging to standard error, as text or as one JSON object a line. Errors appear by type: their text may have a plate.
 
 Postgres puts values into its errors ("Key (plate)=(...) already exists"), and so does any library that quotes its
 input. So only the type and the traceback of a caught error are logged.
@@ -6,10 +6,16 @@ input. So only the type and the traceback of a caught error are logged.
 
 import logging
 import traceback
+from datetime import UTC, datetime
 from types import TracebackType
+from typing import Literal
+
+import msgspec
 
 from shared.core.errors import AlprError
-from shared.core.trace import current_request_id
+from shared.core.trace import current_request_id, current_trace_id
+
+LogFormat = Literal["text", "json"]
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 _REMEMBERED = 1000
@@ -28,6 +34,30 @@ class DiscreetFormatter(logging.Formatter):
             lines.append("".join([*traceback.format_tb(error.__traceback__), named(error)]))
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         return "\n-- led to\n".join(reversed(lines))
+
+
+class JsonFormatter(DiscreetFormatter):
+    """Formats a record as a JSON object on one line, with the ids of its request and of its trace."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the object; `error` is there for a caught error."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        entry = {
+            "time": f"{at[:-6]}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": _encodable(record.getMessage()),
+            "request_id": current_request_id(),
+            "trace_id": current_trace_id(),
+        }
+        if record.exc_info:
+            entry["error"] = _encodable(self.formatException(record.exc_info))
+        return msgspec.json.encode(entry).decode()
+
+
+def _encodable(text: str) -> str:
+    """Return text with each lone surrogate as an escape: JSON in UTF-8 cannot have one."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 class OfRequest(logging.Filter):
@@ -83,15 +113,15 @@ def named(error: BaseException) -> str:
     return f"{kind} ({', '.join(facts)})" if facts else kind
 
 
-def configure_logging() -> None:
-    """Log to standard error, one line each; never a plate, a token or a password."""
+def configure_logging(how: LogFormat = "text") -> None:
+    """Log to standard error; never a plate, a token or a password."""
     handler = logging.StreamHandler()
-    handler.setFormatter(DiscreetFormatter(_FORMAT))
+    handler.setFormatter(JsonFormatter() if how == "json" else DiscreetFormatter(_FORMAT))
     handler.addFilter(OfRequest())
     handler.addFilter(Seldom("aiokafka"))
+    handler.addFilter(Seldom("opentelemetry"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(
-        logging.WARNING
-    )  # it logs URLs; that of a webhook may hold a token
+    # It logs URLs: their queries may have plates, and that of a webhook a token.
+    logging.getLogger("httpx").setLevel(logging.WARNING)

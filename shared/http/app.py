@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from msgspec import to_builtins
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
@@ -23,17 +24,17 @@ from shared.access.rule_refusals import record_unrecorded
 from shared.core import errors
 from shared.core.errors import AlprError, Explained, InternalFault
 from shared.core.problem_codes import Common
+from shared.core.spans import Span, Tracer, begin_request
 from shared.core.trace import (
     callers_id,
     current_traceparent,
     new_request_id,
     set_request_id,
-    set_traceparent,
 )
 from shared.http.docs import DOCS, add_docs
 from shared.http.handlers import add_handler
 from shared.http.openapi import describe
-from shared.http.request_metrics import count_request
+from shared.http.request_metrics import count_request, names_of
 from shared.http.validation import invalid_request
 from shared.limits.body_limit import BodyLimit, BodyRefused
 from shared.limits.limiter import Identify, RefusalLimiter, Vouch
@@ -49,6 +50,17 @@ log = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
 OPEN = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json"}) | DOCS
 """Routes without a guard in every service; none of them shows ALPR data."""
+
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+"""Turns FastAPI's own OpenTelemetry off, which an environment variable can turn on: its spans have path and query."""
+
+PROBES = ("/livez", "/readyz", "/metrics")
+"""Routes that monitoring calls all the time, without a span."""
 
 STATUS: Mapping[type[AlprError], int] = {
     AlprError: 400,
@@ -112,6 +124,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        telemetry=NO_TELEMETRY,
         redirect_slashes=False,  # a redirect would use the host that the caller named, without a guard
         generate_unique_id_function=_operation_id,
         responses={
@@ -132,7 +145,10 @@ def create_app(
             answer=_alpr_error,
         )
     app.add_middleware(
-        RequestContext, service=spec.name, root_path=service.runtime.settings.root_path
+        RequestContext,
+        service=spec.name,
+        root_path=service.runtime.settings.root_path,
+        tracer=service.runtime.tracer,
     )
     add_handler(app, AlprError, _alpr_error)
     add_handler(app, RequestValidationError, _invalid)
@@ -206,10 +222,13 @@ class RequestContext:
     with and without the prefix.
     """
 
-    def __init__(self, app: ASGIApp, *, service: str, root_path: str = "") -> None:
+    def __init__(
+        self, app: ASGIApp, *, service: str, root_path: str = "", tracer: Tracer | None = None
+    ) -> None:
         self._app = app
         self._service = service
         self._root_path = root_path
+        self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
@@ -222,14 +241,16 @@ class RequestContext:
         headers = dict(scope["headers"])
         request_id = new_request_id()
         set_request_id(request_id)
-        traceparent = headers.get(b"traceparent")
-        set_traceparent(traceparent.decode("latin-1") if traceparent else None)
+        probe = scope["path"].endswith(PROBES)
+        begun = begin_request(self._tracer, headers.get(b"traceparent"), probe=probe)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         state["caller_request_id"] = callers_id(headers.get(b"x-request-id"))
 
         def count(status: int) -> None:
             count_request(self._service, scope, status, time.perf_counter() - arrived_s)
+            if begun is not None:
+                _end(begun, scope, status)
 
         async def answer(message: Message) -> None:
             nonlocal answered
@@ -249,6 +270,23 @@ class RequestContext:
             if not answered:  # the handler of unexpected errors answers outside this middleware
                 count(HTTPStatus.INTERNAL_SERVER_ERROR)
             raise
+        finally:
+            if begun is not None:
+                begun.end(error="unanswered")
+
+
+def _end(begun: Span, scope: Scope, status: int) -> None:
+    """End a request's span with its first byte, as its metric: a stream may go on for hours."""
+    method, route = names_of(scope)
+    begun.end(
+        name=f"{method} {route}",
+        error=str(status) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None,
+        attributes={
+            "http.request.method": method,
+            "http.route": route,
+            "http.response.status_code": status,
+        },
+    )
 
 
 def status_of(error: type[AlprError]) -> int:
@@ -356,6 +394,7 @@ def _error_of(exc: HTTPException) -> AlprError:
 async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
     log.error("request %s failed: %s", request.state.request_id, type(exc).__name__)
     answer = problem(request, InternalFault(type(exc).__name__))
-    # This handler runs outside the middleware that adds the header.
+    # This handler runs outside the middleware that adds the headers.
     answer.headers["X-Request-ID"] = request.state.request_id
+    answer.headers["traceparent"] = current_traceparent() or ""
     return answer

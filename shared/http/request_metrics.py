@@ -29,7 +29,7 @@ def count_request(service: str, scope: Scope, status: int, seconds: float) -> No
         status: the HTTP status of its answer.
         seconds: from its arrival to the first byte of its answer.
     """
-    answered, duration = _series(service, *_names_of(scope), status // 100)
+    answered, duration = _series(service, *names_of(scope), status // 100)
     answered.inc()
     duration.observe(seconds)
 
@@ -41,7 +41,7 @@ def _series(service: str, method: str, route: str, status: int) -> tuple[Counter
     return answered, DURATION.labels(service, method, route)
 
 
-def _names_of(scope: Scope) -> tuple[str, str]:
+def names_of(scope: Scope) -> tuple[str, str]:
     """Return method and route template. A client chooses paths and methods freely, so others are not labels."""
     route = scope.get("route")
     template, methods = getattr(route, "path", None), getattr(route, "methods", None)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
@@ -12,10 +12,20 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from shared.core.errors import DependencyDown, TooLarge, Unavailable
 from shared.core.problem_codes import Common
+from shared.core.spans import (
+    NO_SPAN,
+    Attributes,
+    Kind,
+    Tracer,
+    batch_span,
+    enclosing_span,
+    is_traced,
+)
 from shared.events import Event
 from shared.kafka.client import AWAY, Kafka, stop_client
 from shared.kafka.codec import Record, encode_all
 from shared.kafka.event_mac import MacKey, all_with_macs
+from shared.kafka.topics import named
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +66,13 @@ class KafkaBus:
         *,
         timeout_s: float = 5,
         mac_key: MacKey | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
-        """`mac_key` is required to publish audited events without the outbox."""
+        """`mac_key` is required to publish audited events without the outbox; `tracer` for spans of the outbox."""
         self._kafka = Kafka.at(kafka)
         self._source = source
         self._mac_key = mac_key
+        self._tracer = tracer
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._away = False
@@ -89,10 +101,32 @@ class KafkaBus:
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Return once every event is acknowledged by all in-sync replicas."""
-        await self.publish_records(all_with_macs(encode_all(events, self._source), self._mac_key))
+        with _span_of(
+            event.TOPIC for event in events
+        ):  # the events' headers name it as their parent
+            records = encode_all(events, self._source)
+            await self._publish(all_with_macs(records, self._mac_key))
 
     async def publish_records(self, records: Sequence[Record]) -> None:
         """Return once every record is acknowledged; after a failure some may be in Kafka."""
+        with self._span_of_records(records):
+            await self._publish(records)
+
+    def _span_of_records(self, records: Sequence[Record]) -> AbstractContextManager[None]:
+        """Return the span of publishing what was encoded in other work: its records name their own parents."""
+        if self._tracer is None or is_traced():
+            return _span_of(record.topic for record in records)
+        topic = named(record.topic for record in records)
+        traceparents = (dict(record.headers).get("traceparent") for record in records)
+        return batch_span(
+            self._tracer,
+            f"publish {topic}",
+            Kind.PRODUCER,
+            traceparents,
+            _attributes(topic, len(records)),
+        )
+
+    async def _publish(self, records: Sequence[Record]) -> None:
         if not records:
             return
         producer = await self._ready()
@@ -189,6 +223,24 @@ class KafkaBus:
         closing = asyncio.create_task(_stop_quietly(producer), name="close a broken producer")
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+
+
+def _span_of(topics: Iterable[str]) -> AbstractContextManager[None]:
+    """Return a span of the current work for records of these topics; does nothing unless the work is sampled."""
+    if not is_traced():
+        return NO_SPAN
+    each = list(topics)
+    topic = named(each)
+    return enclosing_span(f"publish {topic}", Kind.PRODUCER, _attributes(topic, len(each)))
+
+
+def _attributes(topic: str, count: int) -> Attributes:
+    return {
+        "messaging.system": "kafka",
+        "messaging.operation.type": "send",
+        "messaging.destination.name": topic,
+        "messaging.batch.message_count": count,
+    }
 
 
 async def _stop_quietly(producer: AIOKafkaProducer) -> None:

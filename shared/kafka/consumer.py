@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -20,12 +21,21 @@ from prometheus_client import Counter, Gauge
 
 from shared.core.errors import AlprError, InternalFault, Unavailable
 from shared.core.periodic import cancelled
-from shared.core.trace import set_traceparent
+from shared.core.spans import (
+    NO_SPAN,
+    Attributes,
+    Kind,
+    Tracer,
+    batch_span,
+    is_traced,
+    traces_of_events,
+)
+from shared.core.trace import set_traceparent, valid_traceparent
 from shared.events import Event, EventOfReads
 from shared.kafka.bus import Bus
 from shared.kafka.client import Kafka, stop_client
 from shared.kafka.codec import Message, Record, count_of, decode_present, part_of
-from shared.kafka.topics import TOPICS, topic_of
+from shared.kafka.topics import TOPICS, named, topic_of
 
 log = logging.getLogger(__name__)
 
@@ -104,10 +114,12 @@ class Consumer:
         bus: Bus,
         *,
         idle_pause_s: float = 0,
+        tracer: Tracer | None = None,
     ) -> None:
         self._kafka = Kafka.at(kafka)
         self._subscription = subscription
         self._bus = bus
+        self._tracer = tracer
         self._idle_pause_s = idle_pause_s
         self._task: asyncio.Task[None] | None = None
         self._failing: str | None = None
@@ -224,10 +236,11 @@ class Consumer:
         subscription = self._subscription
         # Messages of all partitions together: one poll costs one call and one transaction.
         messages = [_message(record) for raw in batches.values() for record in raw]
-        if isinstance(subscription, RawSubscription):
-            await self._hand_over(subscription.handler, messages)
-        else:
-            await self._handle(subscription, messages)
+        with self._span(messages):
+            if isinstance(subscription, RawSubscription):
+                await self._hand_over(subscription.handler, messages)
+            else:
+                await self._handle(subscription, messages)
         for partition in batches.keys() & consumer.assignment():  # a rebalance may have removed one
             done[partition] = batches[partition][-1].offset + 1
             behind = (consumer.highwater(partition) or done[partition]) - done[partition]
@@ -238,6 +251,21 @@ class Consumer:
         except (CommitFailedError, IllegalStateError):
             # The new owner gets these messages again; their effects happen once.
             log.info("commit of %s lost to a rebalance", self._subscription.group)
+
+    def _span(self, messages: Sequence[Message]) -> AbstractContextManager[None]:
+        """Return the span of a batch; without a tracer it does nothing."""
+        if self._tracer is None:
+            return NO_SPAN
+        topic = named(message.topic for message in messages)
+        attributes: Attributes = {
+            "messaging.system": "kafka",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": topic,
+            "messaging.consumer.group.name": self._subscription.group,
+            "messaging.batch.message_count": len(messages),
+        }
+        traceparents = (message.headers.get("traceparent") for message in messages)
+        return batch_span(self._tracer, f"process {topic}", Kind.CONSUMER, traceparents, attributes)
 
     async def _hand_over(self, handler: MessageHandler, messages: Sequence[Message]) -> None:
         try:
@@ -263,11 +291,13 @@ class Consumer:
                 decoded.append((message, decode_present(message)))
             except AlprError as exc:
                 await self.dead_letter(message, exc)
-        for event_type, run in groupby(decoded, key=lambda pair: type(pair[1])):
-            await self._dispatch(subscription.handlers[event_type], list(run))
+        with _traces_of(decoded):
+            for event_type, run in groupby(decoded, key=lambda pair: type(pair[1])):
+                await self._dispatch(subscription.handlers[event_type], list(run))
 
     async def _dispatch(self, handler: Handler, run: list[tuple[Message, Event]]) -> None:
-        _adopt_trace(run[0][0])
+        if not is_traced():
+            set_traceparent(run[0][0].headers.get("traceparent"))
         try:
             await handler([event for _, event in run])
             return
@@ -342,9 +372,16 @@ def _message(record: Any) -> Message:
     )
 
 
-def _adopt_trace(message: Message) -> None:
-    traceparent = message.headers.get("traceparent")
-    set_traceparent(traceparent.decode() if traceparent else None)
+def _traces_of(decoded: Sequence[tuple[Message, Event]]) -> AbstractContextManager[None]:
+    """Return a context in which handlers find the trace of each event, if the batch has a span."""
+    if not is_traced():
+        return NO_SPAN
+    found = {
+        event.event_id: traceparent
+        for message, event in decoded
+        if (traceparent := valid_traceparent(message.headers.get("traceparent"))) is not None
+    }
+    return traces_of_events(found)
 
 
 def is_being_cancelled() -> bool:

@@ -3,6 +3,7 @@
 An architecture test checks that the code produces and consumes topics as declared here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from shared import events
@@ -178,6 +179,12 @@ TOPICS: dict[str, Topic] = {
 
 AUDITED = frozenset(topic.name for topic in TOPICS.values() if topic.audited)
 """Names of the topics whose events the audit service appends to its log."""
+
+
+def named(topics: Iterable[str]) -> str:
+    """Return the topic of a batch for its span: its name, or `several topics`."""
+    found = set(topics)
+    return found.pop() if len(found) == 1 else "several topics"
 
 
 def topic_of(event: type[Event]) -> Topic:

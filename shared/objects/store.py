@@ -25,6 +25,7 @@ from obstore.store import LocalStore, S3Store
 
 from shared.core.errors import DependencyDown, NotFound, Unavailable
 from shared.core.problem_codes import Common
+from shared.core.spans import Kind, span
 from shared.objects.rights import PING
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ class _Objects:
 
     async def put(self, key: str, data: bytes) -> None:
         """Store `data` at `key`."""
-        await self._put(key, data)
+        with span("put object", Kind.CLIENT):
+            await self._put(key, data)
 
     async def put_file(self, key: str, path: Path) -> None:
         """Store the content of a file at `key`; uploads a large one in parts."""
@@ -138,7 +140,8 @@ class _Objects:
 
     async def get(self, key: str) -> bytes:
         """Return the bytes at `key`."""
-        return b"".join([piece async for piece in self.stream(key)])
+        with span("get object", Kind.CLIENT):
+            return b"".join([piece async for piece in self.stream(key)])
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         """Yield the bytes at `key`."""
@@ -230,7 +233,8 @@ class LocalObjects(_Objects):
 
     async def put(self, key: str, data: bytes) -> None:
         """Write a temporary file, fsync it, rename it, fsync its folder."""
-        await self._write(key, lambda file: file.write(data))
+        with span("put object", Kind.CLIENT):
+            await self._write(key, lambda file: file.write(data))
 
     async def put_file(self, key: str, path: Path) -> None:
         """Copy a file, written as `put` writes bytes."""

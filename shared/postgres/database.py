@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from shared.core.errors import Unavailable
 from shared.core.problem_codes import Common
+from shared.core.spans import Kind, span
 from shared.kafka.event_mac import MacKey
 from shared.postgres.settings import DatabaseLink
 
@@ -95,6 +96,7 @@ class Database:
         link = DatabaseLink.at(where)
         self.schema = schema
         self.mac_key = mac_key
+        self._attributes = {"db.system.name": "postgresql", "db.namespace": schema}
         self.engine: AsyncEngine = create_async_engine(
             link.url.set(drivername="postgresql+asyncpg"),
             pool_size=pool_size,
@@ -124,7 +126,7 @@ class Database:
 
         Raises: Unavailable if Postgres does not answer or cannot serve it now.
         """
-        with _unavailable():
+        with _unavailable(), span("transaction", Kind.CLIENT, self._attributes):
             async with self.engine.begin() as connection:
                 connection.info.pop(EMITTED, None)
                 connection.info[MADE_BY] = self.mac_key

@@ -32,6 +32,7 @@ from shared.service.resources import OK, Ping, Resource, is_ok, start_all, state
 from shared.service.running import Service
 from shared.service.settings import WorkerSettings
 from shared.service.spec import Dependency, ServiceSpec
+from shared.service.traces import TracesResource, tracer_of
 
 FAILING = Gauge(
     "alpr_dependency_failing",
@@ -149,7 +150,10 @@ class Runtime:
         self.live = bus is None
         """Whether it follows and consumes: it does on its own Kafka, and not on the bus of a test."""
 
-        self.bus: Bus = bus or KafkaBus(self.kafka, service, mac_key=mac_key)
+        self.tracer = tracer_of(service, settings)
+        """None unless OTEL_EXPORTER_OTLP_ENDPOINT is set."""
+
+        self.bus: Bus = bus or KafkaBus(self.kafka, service, mac_key=mac_key, tracer=self.tracer)
         self.topics = TopicsCheck(self.kafka, service)
         self._objects = objects or _objects_of(service, settings)
         self._idle_pause_s = settings.kafka_empty_fetch_pause_ms / 1000
@@ -160,7 +164,8 @@ class Runtime:
         self.agreement = Agreement(service, self.policy, coverage)
         topics = self.topics if self.live else None
         self.resources: list[Resource] = [
-            KafkaResource(self.bus, topics, settings.start_patience_s)
+            *([] if self.tracer is None else [TracesResource(self.tracer)]),
+            KafkaResource(self.bus, topics, settings.start_patience_s),
         ]
         """In the order of their start."""
 
@@ -257,7 +262,13 @@ class Runtime:
 
     def consume(self, subscription: AnySubscription) -> Consumer:
         """Start a consumer; the runtime stops it."""
-        consumer = Consumer(self.kafka, subscription, self.bus, idle_pause_s=self._idle_pause_s)
+        consumer = Consumer(
+            self.kafka,
+            subscription,
+            self.bus,
+            idle_pause_s=self._idle_pause_s,
+            tracer=self.tracer,
+        )
         self._consumers.append(consumer)
         consumer.start()
         return consumer

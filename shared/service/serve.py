@@ -28,7 +28,7 @@ def serve(spec: ServiceSpec) -> None:
     """
     settings = spec.settings_class()()
     app = spec.build_app(settings)
-    configure_logging()
+    configure_logging(settings.log_format)
     spare_collector()
     uvicorn.run(app, **options(settings))
 

@@ -13,11 +13,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.accounts.settings import TrustSettings
 from shared.core.links import Given
+from shared.core.logs import LogFormat
 from shared.core.patience_settings import PatienceSettings
 from shared.kafka.mac_settings import MacSettings
 from shared.kafka.settings import KafkaSettings
 from shared.limits.settings import RefusalSettings
 from shared.postgres.settings import DatabaseSettings
+from shared.service.trace_settings import TraceSettings
 
 MOST_UNSIGNED = timedelta(days=8)
 """Kafka retains pending events for a week; one more day allows for the upgrade."""
@@ -32,7 +34,7 @@ def _soon(value: datetime | None) -> datetime | None:
 UnsignedUntil = Annotated[AwareDatetime | None, Given, AfterValidator(_soon)]
 
 
-class CommonSettings(BaseSettings):
+class CommonSettings(TraceSettings):
     """The settings that every service reads from its environment, or from files in the secrets directory."""
 
     # Errors hide a refused setting: it may be a secret.
@@ -49,6 +51,9 @@ class CommonSettings(BaseSettings):
 
     root_path: str = ""
     """Path prefix at which a proxy serves this service, e.g. /hotlist."""
+
+    log_format: LogFormat = "text"
+    """`json`: each log entry is one line with a JSON object, for a collector of logs."""
 
 
 class WorkerSettings(CommonSettings, PatienceSettings, KafkaSettings, MacSettings):

@@ -13,6 +13,7 @@ OTHERWISE_NAMED = {
     "argon2": "argon2-cffi",
     "cv2": "opencv-python-headless",
     "jose": "python-jose",
+    "opentelemetry": "opentelemetry-sdk",
     "yaml": "pyyaml",
 }
 """Packages whose distribution has another name."""

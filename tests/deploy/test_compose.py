@@ -37,6 +37,7 @@ from shared.objects.rights import RIGHTS, user_of
 from shared.postgres.settings import DatabaseSettings
 from shared.service.serve import options
 from shared.service.settings import CommonSettings
+from shared.service.trace_settings import TraceSettings
 from tests.deploy.manifests import REST_OF_STOP_S
 from tests.deploy.reading import (
     OTHERS_READ,
@@ -66,7 +67,7 @@ USERS = "objects-users"
 TRIM = "trim"
 """The container that deletes from Kafka, again and again, the records that every consumer has read."""
 
-MONITORING = {"prometheus", "alertmanager", "grafana", "host-disks"}
+MONITORING = {"prometheus", "alertmanager", "collector", "grafana", "host-disks"}
 """The containers of the profile `observability`."""
 
 ONCE = ALONE | TABLES | {*TOOLS, USERS}
@@ -307,6 +308,28 @@ def test_prometheus_scrapes_each_service_with_metrics_and_watches_by_the_tested_
     assert compose()["configs"][mounted[rules]]["file"] == "./deploy/observability/rules.yaml"
 
 
+def test_every_service_can_send_its_spans_to_the_collector_and_does_so_only_if_it_is_named() -> (
+    None
+):
+    given = yaml.safe_load((ROOT / "deploy" / "observability" / "collector.yaml").read_text())
+    port = given["receivers"]["otlp"]["protocols"]["http"]["endpoint"].rpartition(":")[2]
+    assert f"http://collector:{port}" in (ROOT / "docker-compose.yml").read_text()
+    collector = container("collector")
+    for service in SERVICES:
+        read = {name.lower(): v for name, v in container(service)["environment"].items()}
+        settings = TraceSettings.model_validate(read)
+        assert settings.otel_exporter_otlp_endpoint is None
+        assert settings.traces_ratio == 0.01
+        assert read["log_format"] == "json"
+        assert {*collector["networks"]} & {*container(service)["networks"]}
+    [pipeline] = given["service"]["pipelines"].values()
+    [path] = [given["exporters"][name]["path"] for name in pipeline["exporters"]]
+    assert collector["volumes"] == [f"traces:{Path(path).parent}"]
+    assert {name for kind in pipeline for name in pipeline[kind]} == {
+        name for kind in pipeline for name in given[kind]
+    }
+
+
 def test_only_the_disks_of_the_host_are_seen_and_nothing_of_it_is_written() -> None:
     disks = container("host-disks")
     assert disks["volumes"] == ["/:/host:ro"]
@@ -485,6 +508,7 @@ def test_only_named_containers_reach_the_outside() -> None:
     assert {name: ways for name, ways in reached.items() if ways} == {
         "alertmanager": ["alerts"],
         "audit": ["mail", "notices"],
+        "collector": ["traces"],
         "grafana": ["dashboards"],
         "identity": ["mail"],
         "proxy": ["outside"],

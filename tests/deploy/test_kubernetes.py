@@ -6,6 +6,7 @@ import shutil
 import ssl
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import pytest
@@ -22,6 +23,7 @@ from shared.objects.rights import RIGHTS
 from shared.postgres.settings import DatabaseSettings
 from shared.service.serve import options
 from shared.service.settings import CommonSettings
+from shared.service.trace_settings import TraceSettings
 from tests.deploy.manifests import KUBERNETES, REST_OF_STOP_S
 from tests.deploy.reading import (
     OTHERS_READ,
@@ -679,6 +681,39 @@ def test_the_lag_component_scales_recognition_by_consumer_lag(tmp_path: Path) ->
         "name": "alpr_consumer_lag",
         "selector": {"matchLabels": {"group": "recognition"}},
     }
+
+
+def test_the_traces_component_names_a_collector_and_opens_the_way_to_it_alone(
+    tmp_path: Path,
+) -> None:
+    copy = tmp_path / "k8s"
+    shutil.copytree(OVERLAY.parents[1], copy)
+    before = of_kind("ConfigMap")
+    [name] = [name for name in before if name.startswith("plateward-settings-")]
+    assert TraceSettings.model_validate(_lower(before[name])).otel_exporter_otlp_endpoint is None
+    with (copy / "overlays" / "example" / "kustomization.yaml").open("a") as overlay:
+        overlay.write("components: [../../components/traces]\n")
+    found = {
+        (one["kind"], one["metadata"]["name"]): one
+        for one in built(copy / OVERLAY.relative_to(OVERLAY.parents[1]))
+    }
+    [data] = [one for (kind, name), one in found.items() if name.startswith("plateward-settings-")]
+    address = urlsplit(TraceSettings.model_validate(_lower(data)).otel_exporter_otlp_endpoint)
+    policy = found["NetworkPolicy", "allow-to-collector"]
+    kubernetes_validate.validate(policy, KUBERNETES, strict=True)
+    [rule] = policy["spec"]["egress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": address.port}]
+    [to] = rule["to"]
+    collector, namespace = address.hostname.split(".")
+    assert to["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": namespace}
+    assert to["podSelector"]["matchLabels"] == {NAME: collector}
+    [services] = policy["spec"]["podSelector"]["matchExpressions"]
+    assert sorted(services["values"]) == sorted(SERVICES)
+
+
+def _lower(config: dict[str, Any]) -> dict[str, str]:
+    """Return a ConfigMap's settings by the names of fields."""
+    return {name.lower(): value for name, value in config["data"].items()}
 
 
 @pytest.mark.parametrize("service", SERVICES)

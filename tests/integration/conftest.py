@@ -138,10 +138,10 @@ def sample_app(
 ) -> Callable[..., FastAPI]:
     """Makes the app of a service that has a router and no tables of its own."""
 
-    def make(router: APIRouter, **more: Any) -> FastAPI:
+    def make(router: APIRouter, *, by: SampleSettings = settings, **more: Any) -> FastAPI:
         runtime = ApiRuntime(
             SAMPLE,
-            settings,
+            by,
             bus=bus,
             objects=objects,
             clock=clock,

@@ -62,6 +62,17 @@ class Alerts:
             await HitDisclosures(self._connection).record(grant, found)
         return found
 
+    async def traceparents(self, hits: Sequence[Hit]) -> list[str]:
+        """Return the traces in which hits were raised, in their order; none of hits that were not traced."""
+        rows = await self._connection.execute(
+            text(
+                "SELECT traceparent FROM hits WHERE seq = ANY(:hits) AND traceparent IS NOT NULL"
+                " ORDER BY seq"
+            ),
+            {"hits": [hit.seq for hit in hits]},
+        )
+        return list(rows.scalars())
+
     async def deliver(self, shares: Iterable[tuple[Grant, Sequence[Hit]]]) -> None:
         """Record the disclosure of hits to viewers; send them only after this is committed."""
         events = []

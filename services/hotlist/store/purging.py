@@ -27,7 +27,7 @@ _CLEAR = text(
     " region_read = NULL, plate_listed = NULL, region_listed = NULL, entry = NULL,"
     " device_id = NULL, device_name = NULL, place = NULL, capture_id = NULL, read_id = NULL,"
     " entry_id = NULL, captured_at = NULL, received_at = NULL, first_at = NULL, last_at = NULL,"
-    " box = NULL, crop_key = NULL, image_key = NULL, differences = '[]', warnings = '[]'"
+    " box = NULL, crop_key = NULL, image_key = NULL, traceparent = NULL, differences = '[]', warnings = '[]'"
     " WHERE hit_id = ANY(:hits)"
 )
 _DELETE = text("DELETE FROM hits WHERE hit_id = ANY(:hits)")

@@ -50,7 +50,8 @@ HIT_COLUMNS = (
     "hit_id, agency_ori, list_id, list_name, list_version, list_age_s, list_stale, source, entry_id,"
     " record_kind, tier, status, late, raised_at, read_id, capture_id, device_id, device_name, place,"
     " captured_at, received_at, confidence, plate_read, plate_as_read, region_read, plate_listed,"
-    " region_listed, entry, differences, warnings, box, crop_key, image_key, first_at, last_at, sightings"
+    " region_listed, entry, differences, warnings, box, crop_key, image_key, first_at, last_at, sightings,"
+    " traceparent"
 )
 # One statement keeps the lock short: it costs one round trip.
 _ADD = text(

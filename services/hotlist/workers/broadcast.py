@@ -5,7 +5,8 @@ is new, slow or missed alerts through a fault reads from Postgres at its own pac
 Viewers therefore do not wait for each other, and the buffers in memory are bounded.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime, timedelta
 from secrets import token_hex
 
@@ -21,6 +22,7 @@ from services.hotlist.store.alerts import Alerts
 from services.hotlist.workers.viewer import Viewer
 from shared.core.errors import AlprError, Conflict, Unavailable
 from shared.core.periodic import PeriodicTask
+from shared.core.spans import NO_SPAN, Attributes, Kind, batch_span
 from shared.events import AlertsUnchecked
 from shared.postgres.outbox import emit
 from shared.service.api_runtime import ApiRuntime
@@ -176,6 +178,12 @@ class Broadcaster:
             last = await alerts.last()
             now = self._runtime.clock.now()
             missed = await alerts.missed(viewer.grant, viewer.cursor, PIECE, now=now)
+            alerted = await self._span(alerts, missed)
+        with alerted:
+            return self._caught_up(viewer, missed, last)
+
+    def _caught_up(self, viewer: Viewer, missed: Sequence[Hit], last: int) -> bytes:
+        """Move a viewer's cursor past the alerts that it missed, and return them encoded."""
         # The disclosures are committed, so the alerts may be sent.
         if len(missed) == PIECE:
             viewer.cursor = missed[-1].seq
@@ -208,27 +216,38 @@ class Broadcaster:
     async def _deliver(self) -> bool:
         """Deliver the next hits to the live viewers; return whether there may be more."""
         shares: dict[Viewer, list[Hit]] = {}
-        try:
-            async with self._runtime.db.begin() as connection:
-                alerts = self._alerts(connection)
-                hits = await alerts.after(self._position, PIECE)
-                if not hits:
-                    return False
-                shares = self._share(hits)
-                self._position = max(self._position, hits[-1].seq)
-                await alerts.deliver((viewer.grant, share) for viewer, share in shares.items())
-        except BaseException:
-            # The disclosures did not commit, so no alert was sent: these viewers read them from Postgres.
-            for viewer in shares:
-                viewer.fall_behind()
-            raise
-        encoded = self._once_for_all(hits)
-        for viewer, share in shares.items():
-            alerts_of = [self._with_link(hit, encoded[hit.seq], viewer) for hit in share]
-            viewer.give(alerts_of, hits[-1].seq)
-            DELIVERED.inc(len(share))
-        self._measure({hit.seq: hit for share in shares.values() for hit in share}.values())
+        with ExitStack() as spans:
+            try:
+                async with self._runtime.db.begin() as connection:
+                    alerts = self._alerts(connection)
+                    hits = await alerts.after(self._position, PIECE)
+                    if not hits:
+                        return False
+                    shares = self._share(hits)
+                    self._position = max(self._position, hits[-1].seq)
+                    spans.enter_context(await self._span(alerts, _seen_by(shares)))
+                    await alerts.deliver((viewer.grant, share) for viewer, share in shares.items())
+            except BaseException:
+                # The disclosures did not commit, so no alert was sent: these viewers read them from Postgres.
+                for viewer in shares:
+                    viewer.fall_behind()
+                raise
+            encoded = self._once_for_all(hits)
+            for viewer, share in shares.items():
+                alerts_of = [self._with_link(hit, encoded[hit.seq], viewer) for hit in share]
+                viewer.give(alerts_of, hits[-1].seq)
+                DELIVERED.inc(len(share))
+        self._measure(_seen_by(shares))
         return len(hits) == PIECE
+
+    async def _span(self, alerts: Alerts, hits: Sequence[Hit]) -> AbstractContextManager[None]:
+        """Return the span of sending alerts, in the trace that raised the first sampled one of these hits."""
+        tracer = self._runtime.tracer
+        if tracer is None or not hits:
+            return NO_SPAN
+        traceparents = await alerts.traceparents(hits)
+        attributes: Attributes = {"plateward.alerts": len(hits)}
+        return batch_span(tracer, "alert", Kind.INTERNAL, traceparents, attributes)
 
     def _measure(self, hits: Iterable[Hit]) -> None:
         """Observe how long the alerts took, each once however many viewers got it. A purged hit has no times."""
@@ -272,6 +291,11 @@ class Broadcaster:
         if link is None:
             return self._encode(hit, now, None)
         return alert.replace(self._link_here.encode(), link.encode(), 1)
+
+
+def _seen_by(shares: Mapping[Viewer, Sequence[Hit]]) -> list[Hit]:
+    """Return the hits of all viewers, each once."""
+    return list({hit.seq: hit for share in shares.values() for hit in share}.values())
 
 
 def _notice(name: str, **data: object) -> bytes:

@@ -18,6 +18,8 @@ from services.hotlist.workers.index_refresh import Refresher
 from shared.core.errors import InternalFault
 from shared.core.fields import made_storable
 from shared.core.ids import Deriver
+from shared.core.spans import is_traced
+from shared.core.trace import current_traceparent
 from shared.core.types import PlateText
 from shared.events import DisplayedCaution, DisplayedEntry, HitRaised, Read
 from shared.events.read_rules import is_late
@@ -210,6 +212,7 @@ class Matcher:
             "first_at": read.captured_at,
             "last_at": read.captured_at,
             "sightings": 1,
+            "traceparent": current_traceparent() if is_traced() else None,
         }
 
 

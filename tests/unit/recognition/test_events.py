@@ -8,6 +8,7 @@ from services.recognition.engine.decode import UndecodableImage
 from services.recognition.events import Captures, ImageChanged, ImageMissing
 from services.recognition.workers.pool import FrameKilledWorker, WorkerPool
 from shared.core.errors import Unavailable
+from shared.core.spans import Kind, batch_span, traces_of_events
 from shared.events import (
     BackfillRecognised,
     Box,
@@ -16,6 +17,8 @@ from shared.events import (
     ReadsRecognised,
 )
 from shared.events.signed_captures import crop_key_of, read_id_of
+from shared.kafka.codec import Message, decode
+from shared.service.otlp import OtlpTracer
 from shared.testing import FakeBus, FakeClock, FakeObjects
 from tests.unit.recognition.captures import a_capture, image
 from tests.unit.recognition.engines import KILLS, ScriptedEngine
@@ -72,6 +75,32 @@ async def test_a_frame_gives_a_read_with_its_crop_and_one_outcome(captures, bus,
     assert processed.model == event.engine
     assert processed.duration_ms > 0
     assert processed.reason is None
+
+
+async def test_the_reads_of_each_frame_of_a_batch_are_in_the_trace_of_its_post(
+    captures, bus, objects
+):
+    batch = [await a_capture(objects) for _ in range(3)]
+    flags = ("01", "01", "00")
+    posted = {
+        capture.event_id: f"00-{number:032x}-{number:016x}-{flag}"
+        for number, (capture, flag) in enumerate(zip(batch, flags, strict=True), 1)
+    }
+    tracer = OtlpTracer("recognition", "http://127.0.0.1:4318", ratio=1)  # not started: sends none
+    with (
+        batch_span(tracer, "process", Kind.CONSUMER, posted.values(), {}),
+        traces_of_events(posted),
+    ):
+        await captures.received(batch)
+    found = {
+        event.capture_id: dict(record.headers)["traceparent"].decode()
+        for record in bus.records
+        if record.topic == ReadsRecognised.TOPIC
+        for event in [decode(Message(record.topic, 0, 0, b"", record.value, dict(record.headers)))]
+    }
+    for number, capture in enumerate(batch, 1):
+        trace = found[capture.capture_id]
+        assert (trace[3:35], trace[-2:]) == (f"{number:032x}", flags[number - 1])
 
 
 async def test_a_redelivery_has_the_same_ids(captures, bus, objects):
