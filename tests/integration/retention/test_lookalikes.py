@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec import structs
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from services.retention.domain import lookalikes
 from services.retention.store import search as search_module
@@ -142,6 +144,24 @@ async def test_a_count_covers_all_matches_on_every_page(seeded):
     assert [a.elements["body"].get("count") for a in attempts] == [True, True, None]
     other = seeded.authority.headers(ori=OTHER_ORI)
     assert (await seeded.search(**asked, headers=other))["count"] == {"value": 0, "at_least": False}
+
+
+@pytest.mark.clause("468.4(c)/counts")
+async def test_the_database_counts_one_read_beyond_the_maximum_and_no_further(seeded, monkeypatch):
+    monkeypatch.setattr(search_module, "MOST_COUNTED", 7)
+    counted = []
+
+    def note(_connection, _cursor, statement, parameters, _context, _many):
+        if "AS counted" in statement:
+            counted.append(parameters)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        await seeded.search(plate="7A*", count=True)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert counted
+    assert 7 + 1 in counted[0]
 
 
 @pytest.mark.clause("468.4(c)/counts")
