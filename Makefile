@@ -68,7 +68,7 @@ lint: $(STAMP) ## ruff, format and mypy --strict
 
 .PHONY: test
 test: lint ## All tests but those with a target of their own
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not clients and not bench and not browser"
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not clients and not bench and not browser and not chaos"
 
 .PHONY: test-search
 test-search: $(STAMP) ## 10,000 random searches of 200,000 reads against a plain search of them [SEARCH_SEED=number]
@@ -102,6 +102,10 @@ test-training: $(TRAINING_STAMP) ## The renderer, the networks and their trainin
 .PHONY: test-apache
 test-apache: $(STAMP) ## The fault tests on Apache Kafka: kill -9 any one process [SMOKE=1]
 	@$(if $(SMOKE),E2E_FRAMES=100) $(PY) -m pytest -m "apache$(if $(SMOKE), and smoke)"
+
+.PHONY: test-chaos
+test-chaos: $(STAMP) ## A day's load in an hour while every part fails at random (needs Java, Maven, a C compiler, Prometheus) [SEED=n, MINUTES=5, SMOKE=1, PROMETHEUS=path, KEEP=dir]
+	@$(PY) -m tests.chaos $${SEED:+--seed "$$SEED"} $${MINUTES:+--minutes "$$MINUTES"} $${KEEP:+--keep "$$KEEP"}
 
 .PHONY: test-clients
 test-clients: $(STAMP) ## Clients by three generators: every operation, and their stories (needs Java, Maven and npm) [SMOKE=1: no npm]

@@ -8,7 +8,7 @@ from pytest_socket import disable_socket, enable_socket
 
 os.environ.setdefault("KAFKA_ALLOW_ONE_COPY", "true")  # the brokers of tests have no others
 
-WITH_SOCKETS = {"integration", "e2e", "bench", "browser", "conformance"}
+WITH_SOCKETS = {"integration", "e2e", "bench", "browser", "chaos", "conformance"}
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """Apache Kafka in KRaft mode on loopback, one node: `make kafka`, or a context manager in tests.
 
 With principals it matches docker-compose.yml: TLS only, a certificate for every client, and no access without an
-ACL.
+ACL. `deploy/kafka/cluster.py` makes a cluster of three such nodes.
 """
 
 import argparse
@@ -94,6 +94,23 @@ class Listener:
         return {f"{prefix}.{name}": value for name, value in self.settings.items()}
 
 
+@dataclass(frozen=True)
+class Seat:
+    """The place of a node in a cluster."""
+
+    node_id: int
+    cluster_id: str
+    controller_port: int
+    voters: str
+    """The controllers of all nodes, as `controller.quorum.voters` names them."""
+
+    advertised: str
+    """host:port at which clients and the other nodes reach this one."""
+
+    tls: Path
+    """The cluster's folder of certificates."""
+
+
 @dataclass
 class ApacheKafka(Server):
     """One Apache Kafka node over `folder`, broker and controller in one process.
@@ -114,6 +131,10 @@ class ApacheKafka(Server):
     """Passwords by user, for SCRAM-SHA-512; only those of the first start apply."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Further properties of the node."""
+    seat: Seat | None = None
+    """Its place in a cluster; None for a node alone."""
+    process_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Further environment variables of the process."""
     _server: Child | None = field(default=None, init=False, repr=False)
     _held: contextlib.ExitStack = field(
         default_factory=contextlib.ExitStack, init=False, repr=False
@@ -121,14 +142,30 @@ class ApacheKafka(Server):
 
     def start(self, *, within_s: float = 60.0) -> None:
         """Format the folder at the first start, then start the node and wait until it answers clients."""
+        self.launch()
+        self.wait(within_s=within_s)
+
+    def launch(self) -> None:
+        """Like `start`, without the wait: a node of a cluster answers only with another one."""
         self.folder = self.folder.absolute()
         self._held.enter_context(held(self.folder, "Apache Kafka"))
         try:
             self._configure()
-            log = self.folder / "kafka.log"
-            self._server = Child("Apache Kafka", self._java("kafka.Kafka"), log=log)
+            self._server = Child(
+                "Apache Kafka",
+                self._java("kafka.Kafka"),
+                log=self.folder / "kafka.log",
+                env=self.process_environment,
+            )
             self._server.start()
-            self._server.wait_ready(self._answers, within_s=within_s)
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait(self, *, within_s: float = 60.0) -> None:
+        """Wait until the launched node answers clients. Raises: LocalError."""
+        try:
+            self.child.wait_ready(self._answers, within_s=within_s)
         except BaseException:
             self.stop()
             raise
@@ -152,6 +189,11 @@ class ApacheKafka(Server):
     @property
     def bootstrap(self) -> str:
         """Address for `KAFKA_BOOTSTRAP`."""
+        return self.seat.advertised if self.seat else self._address
+
+    @property
+    def _address(self) -> str:
+        """The address at which it listens."""
         return f"{LOOPBACK}:{self.port}"
 
     def link(self, principal: str) -> KafkaSettings:
@@ -168,7 +210,7 @@ class ApacheKafka(Server):
 
     @property
     def _tls(self) -> Path:
-        return self.folder / "tls"
+        return self.seat.tls if self.seat else self.folder / "tls"
 
     def _answers(self) -> bool:
         tls = self.link(self.principals[0]).kafka_tls() if self.principals else None
@@ -191,9 +233,10 @@ class ApacheKafka(Server):
 
     def _configure(self) -> None:
         self.port = self.port or free_port()
-        controller = f"{LOOPBACK}:{free_port()}"
+        port = self.seat.controller_port if self.seat else free_port()
+        controller = f"{LOOPBACK}:{port}"
         clients, protocol = ("CLIENTS", "SSL") if self.principals else ("PLAINTEXT", "PLAINTEXT")
-        addresses = {clients: self.bootstrap, "CONTROLLER": controller}
+        addresses = {clients: self._address, "CONTROLLER": controller}
         protocols = dict.fromkeys(addresses, protocol)
         settings: dict[str, str] = {"inter.broker.listener.name": clients}
         if self.principals:
@@ -204,14 +247,17 @@ class ApacheKafka(Server):
                 listener.protocol,
             )
             settings |= listener.properties()
-        listeners = ",".join(f"{name}://{address}" for name, address in addresses.items())
         settings |= _SETTINGS | {
-            "listeners": listeners,
-            "advertised.listeners": listeners,
+            "listeners": _named(addresses),
+            "advertised.listeners": _named({**addresses, clients: self.bootstrap}),
             "listener.security.protocol.map": ",".join(f"{n}:{p}" for n, p in protocols.items()),
-            "controller.quorum.bootstrap.servers": controller,
             "log.dirs": str(self.folder / "data"),
         }
+        if self.seat is None:
+            settings["controller.quorum.bootstrap.servers"] = controller
+        else:
+            settings["controller.quorum.voters"] = self.seat.voters
+            settings["node.id"] = str(self.seat.node_id)
         settings |= self.settings
         lines = [f"{name}={value}\n" for name, value in settings.items()]
         self._properties.write_text("".join(lines))
@@ -219,9 +265,9 @@ class ApacheKafka(Server):
             self._format()
 
     def _format(self) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = self._java("kafka.tools.StorageTool", "format", "--standalone", "-c")
-        command += ["-t", f"A{cluster[1:]}"]  # an id must not begin with a dash
+        alone = [] if self.seat else ["--standalone"]
+        cluster = self.seat.cluster_id if self.seat else new_cluster_id()
+        command = self._java("kafka.tools.StorageTool", "format", *alone, "-t", cluster, "-c")
         for name, password in self.users.items():
             command += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
         done = subprocess.run(
@@ -242,6 +288,16 @@ class ApacheKafka(Server):
         """Return the command of one of Kafka's programs; append its arguments and the properties."""
         start = [str(java()), *_JVM, "-cp", f"{jars()}/*", tool]
         return [*start, *arguments, str(self._properties)]
+
+
+def new_cluster_id() -> str:
+    """Return an id for a new cluster."""
+    drawn = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return f"A{drawn[1:]}"  # an id must not begin with a dash
+
+
+def _named(addresses: Mapping[str, str]) -> str:
+    return ",".join(f"{name}://{address}" for name, address in addresses.items())
 
 
 def _how_to_reach(kafka: ApacheKafka) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pyotp
 
 from local.demo.client import Api, Person
-from local.stack.data import environment
+from local.stack import data
 from services.identity.actions.bootstrap import bootstrap, deliver_invitation
 from services.identity.settings import Settings
 
@@ -96,11 +97,15 @@ class Department:
         return tuple(self.by_role.values())
 
 
-async def seed(api: Api, folder: Path) -> Department:
-    """Create the department on a stack whose data are in `folder`, by the steps that its people would use."""
-    administrator = await _first_administrator(api, folder)
+async def seed(api: Api, folder: Path, environment: Mapping[str, str] = os.environ) -> Department:
+    """Create the department on a stack whose data are in `folder`, by the steps that its people would use.
+
+    `environment` has the settings that the stack was given.
+    """
+    settings = identity_settings(folder, environment)
+    administrator = await _first_administrator(api, settings)
     await _account(administrator, TRAINER)
-    given = await deliver_invitation(identity_settings(folder), username=TRAINER.username)
+    given = await deliver_invitation(settings, username=TRAINER.username)
     trainer = await _enrol(api, TRAINER, given.invitation_token)
     await _train(trainer, administrator)
     await administrator.must("release", "POST", "/v1/agencies", json=AGENCY)
@@ -139,18 +144,16 @@ CAMERAS: tuple[dict[str, Any], ...] = (
 )
 
 
-async def _first_administrator(api: Api, folder: Path) -> Person:
+async def _first_administrator(api: Api, settings: Settings) -> Person:
     """Invite the first administrator, as `plateward bootstrap` does."""
     first = ADMINISTRATOR
-    invited = await bootstrap(
-        identity_settings(folder), username=first.username, name=first.name, title=first.title
-    )
+    invited = await bootstrap(settings, username=first.username, name=first.name, title=first.title)
     return await _enrol(api, first, invited.invitation_token)
 
 
-def identity_settings(folder: Path) -> Settings:
+def identity_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Return identity's settings for the data of a running stack. Raises: LocalError."""
-    given = environment(folder, os.environ)
+    given = data.environment(folder, environment)
     named = {name: given.get(name.upper()) for name in Settings.model_fields}
     return Settings.model_validate({name: value for name, value in named.items() if value})
 

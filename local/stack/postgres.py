@@ -97,6 +97,10 @@ class Postgres(Server):
     """Trade durability for speed, and delete the data at the stop."""
     state: Path = STATE
     """Folder for files that the server's account could not reach elsewhere, if this process is root."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Further parameters of the server."""
+    process_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Further environment variables of the process."""
     _server: Child | None = field(default=None, init=False, repr=False)
     _held: contextlib.ExitStack = field(
         default_factory=contextlib.ExitStack, init=False, repr=False
@@ -162,12 +166,14 @@ class Postgres(Server):
 
     def _child(self, data: Path, account: Account | None) -> Child:
         self.port = self.port or free_port()
-        settings = _SETTINGS | (_FAST if self.fast_for_tests else {}) | {"port": str(self.port)}
+        fast = _FAST if self.fast_for_tests else {}
+        settings = {**_SETTINGS, **fast, **self.settings, "port": str(self.port)}
         options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
         return Child(
             name="PostgreSQL",
             command=[_tool("postgres", account), "-D", str(data), *options],
             log=self.folder / "postgres.log",
+            env=self.process_environment,
             account=account,
             # SIGINT is Postgres's fast shutdown; throwaway data need not be written out.
             stop_signal=signal.SIGQUIT if self.fast_for_tests else signal.SIGINT,

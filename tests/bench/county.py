@@ -87,7 +87,7 @@ class Device:
         self, credential: str, vehicles: Vehicles, draw: random.Random, *, mobile: bool = False
     ) -> None:
         self.credential = credential
-        self._mobile = mobile
+        self.mobile = mobile
         self._vehicles = vehicles
         self._random = draw
         self._off_s = draw.uniform(-CLOCK_OFF_S, CLOCK_OFF_S)
@@ -128,7 +128,7 @@ class Device:
     def _written(self, reads: Sequence[tuple[float, bytes]]) -> bytes:
         first = self._number
         self._number += len(reads)
-        place = self._place() if self._mobile else b""
+        place = self._place() if self.mobile else b""
         return b"[%b]" % b",".join(
             b'{"source_id":"%d","plate":"%b","region":"US-CA","confidence":0.93,"captured_at":"%b"%b}'
             % (number, vehicle, datetime.fromtimestamp(at_s, UTC).isoformat().encode(), place)

@@ -22,12 +22,10 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.core.policy import load_policy
 from shared.events import ReadsRecorded
-from shared.kafka.topics import TOPICS
+from shared.kafka.client import Kafka
 from tests.bench.county import Device, Vehicles
 from tests.bench.link import Link
 from tests.bench.reads import (
@@ -47,6 +45,7 @@ from tests.bench.reads import (
 from tests.bench.rig import SMOKE, Rig, ms, rig, say, spent_us
 from tests.bench.traffic import Traffic
 from tests.bench.warm_store import fill
+from tests.lag import behind
 
 LOAD_S = 3.0 if SMOKE else 120.0
 SETTLE_S = 20.0 if SMOKE else 30.0
@@ -127,27 +126,6 @@ async def registered(
     )
 
 
-async def behind(stack: Rig) -> int:
-    """Return how many events of any topic wait for a group of the services that run here."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.bootstrap)
-    consumer = AIOKafkaConsumer(bootstrap_servers=stack.bootstrap)
-    await admin.start()
-    await consumer.start()
-    try:
-        left = 0
-        for group, _ in await admin.list_consumer_groups():
-            if group.partition("-")[0] not in SERVICES:
-                continue
-            offsets = await admin.list_consumer_group_offsets(group)
-            read = {p: o.offset for p, o in offsets.items() if p.topic in TOPICS and o.offset >= 0}
-            ends = await consumer.end_offsets([TopicPartition(p.topic, p.partition) for p in read])
-            left += sum(end - read[partition] for partition, end in ends.items())
-        return left
-    finally:
-        await admin.close()
-        await consumer.stop()
-
-
 async def passes(stack: Rig) -> tuple[int, int]:
     """Return how many passes there are, and how many spans are due for longer than `OVERDUE_S`."""
     connection = await asyncpg.connect(stack.database_url)
@@ -175,7 +153,7 @@ async def sustained(stack: Rig, cameras: Cameras, _: list[str], lag: Lag) -> dic
     await lag.drained()
     worked_s = time.perf_counter() - begun_s
     await asyncio.sleep(max(0.0, loaded_s + SETTLE_S - worked_s))
-    waiting = await behind(stack)
+    waiting = await behind(Kafka.at(stack.bootstrap), SERVICES)
     made, overdue = await passes(stack)
     return {
         "reads_per_s": round(sent.acknowledged / worked_s, 1),

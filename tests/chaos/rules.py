@@ -1,0 +1,176 @@
+"""The alerting rules during a run: Prometheus itself evaluates deploy/observability/rules.yaml, with shorter waits.
+
+A day's load passes in an hour, so a rule's `for` is a 24th of what the file says; every other number is the file's.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from local.stack.process import LOOPBACK, Child, LocalError, Server, free_port, listens
+from services.registry import names
+from shared.service.spec import Kind
+from tests.chaos.plan import ALL_BROKERS, POSTGRES, SERVICES, Fault, What
+
+RULES = Path("deploy/observability/rules.yaml")
+FASTER = 24
+"""By how much a `for` is shortened."""
+EVERY_S = 1
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+FOLLOW_THE_LOG = set(names(Kind.API)) - {"audit"}
+"""Services that measure how far the log is behind by a clock other than the log's."""
+
+NOTICED_S = 5.0
+"""A probe that hangs, a readiness asked every second, a scrape and an evaluation: what comes before a rule's `for`."""
+
+
+@dataclass(frozen=True, order=True)
+class Alert:
+    """An alert by its name, and the part that its labels name, if one is expected."""
+
+    name: str
+    part: str = ""
+
+
+def shortened(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rules with each `for` shortened."""
+    return {
+        "groups": [
+            {**group, "rules": [{**rule, **_waits(rule)} for rule in group["rules"]]}
+            for group in rules["groups"]
+        ]
+    }
+
+
+def _waits(rule: Mapping[str, Any]) -> dict[str, str]:
+    return {"for": f"{round(1000 * seconds(rule['for']) / FASTER)}ms"} if "for" in rule else {}
+
+
+def seconds(text: str) -> int:
+    """Return the seconds of a duration of one unit, as the rules have them."""
+    return int(text[:-1]) * _UNITS[text[-1]]
+
+
+def waits_s(name: str) -> float:
+    """Return the shortened `for` of a rule."""
+    rules = yaml.safe_load(RULES.read_text())
+    [found] = [r for g in rules["groups"] for r in g["rules"] if r.get("alert") == name]
+    return seconds(found.get("for", "0s")) / FASTER
+
+
+def expected(faults: Sequence[Fault], dead: int) -> set[Alert]:
+    """Return the alerts that must fire in a run: those of faults that last longer than the rule waits.
+
+    Kills are mended before a rule fires, one broker of three may be away, and a slow part still works: for them none
+    must.
+    """
+    must = {Alert("Watchdog")}
+    for fault in faults:
+        must |= {alert for alert in _of(fault) if fault.lasts_s >= waits_s(alert.name) + NOTICED_S}
+    return must | ({Alert("DeadLetters")} if dead else set())
+
+
+def _of(fault: Fault) -> Iterable[Alert]:
+    away = {What.CUT, What.SILENT}
+    match fault:
+        case Fault(what=What.STOP, part=part) if part in SERVICES:
+            yield Alert("ServiceDown", part)
+        case Fault(what=What.STOP, part="postgres"):
+            yield Alert("PostgresDown")
+        case Fault(what=what, part=part) if what in away and part == POSTGRES:
+            yield Alert("PostgresDown")
+        case Fault(what=what, part=part) if what in away and part == ALL_BROKERS:
+            yield Alert("KafkaDown")
+        case Fault(what=What.FULL, part="ingest" | "recognition"):
+            yield Alert("ObjectStoreDown", fault.part)
+        case Fault(what=What.CLOCK, part=part, how=how) if part in FOLLOW_THE_LOG and how > 60:
+            yield Alert("AuditLogBehind", part)
+
+
+def missing(must: Iterable[Alert], fired: Sequence[Mapping[str, str]]) -> list[Alert]:
+    """Return the alerts that must have fired and did not; `fired` has the labels of those that did."""
+    return sorted(
+        alert
+        for alert in must
+        if not any(
+            labels["alertname"] == alert.name
+            and (not alert.part or alert.part in (labels.get("app"), labels.get("service")))
+            for labels in fired
+        )
+    )
+
+
+def prometheus() -> str:
+    """Return Prometheus' program. Raises: LocalError that says how to install it."""
+    named = os.environ.get("PROMETHEUS") or "prometheus"
+    found = shutil.which(named)
+    if found is None:
+        raise LocalError(
+            f"{named} is missing. Debian has it: apt-get install prometheus. Or name it: make test-chaos PROMETHEUS=path"
+        )
+    return found
+
+
+class Prometheus(Server):
+    """Prometheus on loopback; it scrapes the services and evaluates the shortened rules every second."""
+
+    NAME = "Prometheus"
+
+    def __init__(self, program: str, folder: Path, urls: Mapping[str, str]) -> None:
+        self._folder = folder.absolute()
+        self._urls = urls
+        self._program = program
+        self._port = free_port()
+        self._server: Child | None = None
+
+    def start(self) -> None:
+        """Write its configuration and start it."""
+        self._folder.mkdir(parents=True)
+        rules = shortened(yaml.safe_load(RULES.read_text()))
+        (self._folder / "rules.yaml").write_text(json.dumps(rules))
+        targets = [
+            {"targets": [url.removeprefix("http://")], "labels": {"app": app}}
+            for app, url in self._urls.items()
+            if app in SERVICES
+        ]
+        every = f"{EVERY_S}s"
+        config = {
+            "global": {
+                "scrape_interval": every,
+                "scrape_timeout": every,
+                "evaluation_interval": every,
+            },
+            "rule_files": ["rules.yaml"],
+            "scrape_configs": [{"job_name": "plateward", "static_configs": targets}],
+        }
+        (self._folder / "prometheus.yaml").write_text(json.dumps(config))
+        command = [
+            self._program,
+            f"--config.file={self._folder / 'prometheus.yaml'}",
+            f"--storage.tsdb.path={self._folder / 'data'}",
+            f"--web.listen-address={LOOPBACK}:{self._port}",
+        ]
+        self._server = Child(self.NAME, command, log=self._folder / "prometheus.log")
+        self._server.start()
+        self._server.wait_ready(lambda: listens(self._port), within_s=60)
+
+    def stop(self) -> None:
+        """Stop it."""
+        if self._server is not None:
+            self._server.stop()
+
+    async def fired(self) -> list[dict[str, str]]:
+        """Return the labels of each alert that has fired, also of those that have cleared."""
+        query = 'max_over_time(ALERTS{alertstate="firing"}[2h])'
+        url = f"http://{LOOPBACK}:{self._port}/api/v1/query"
+        async with httpx.AsyncClient(timeout=30) as client:
+            answer = (await client.get(url, params={"query": query})).raise_for_status()
+        return [result["metric"] for result in answer.json()["data"]["result"]]
