@@ -105,7 +105,8 @@ test-apache: $(STAMP) ## The fault tests on Apache Kafka: kill -9 any one proces
 
 .PHONY: test-chaos
 test-chaos: $(STAMP) ## A day's load in an hour while every part fails at random (needs Java, Maven, a C compiler, Prometheus) [SEED=n, MINUTES=5, SMOKE=1, PROMETHEUS=path, KEEP=dir]
-	@$(PY) -m tests.chaos $${SEED:+--seed "$$SEED"} $${MINUTES:+--minutes "$$MINUTES"} $${KEEP:+--keep "$$KEEP"}
+	@$(PY) -m tests.chaos $${SEED:+--seed "$$SEED"} $${MINUTES:+--minutes "$$MINUTES"} $${KEEP:+--keep "$$KEEP"} \
+		$${PROMETHEUS:+--prometheus "$$PROMETHEUS"}
 
 .PHONY: test-clients
 test-clients: $(STAMP) ## Clients by three generators: every operation, and their stories (needs Java, Maven and npm) [SMOKE=1: no npm]

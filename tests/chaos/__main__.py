@@ -28,11 +28,14 @@ from tests.chaos.load import ENTRIES, Load
 from tests.chaos.parts import Parts, parts
 from tests.chaos.plan import CAMERAS, Fault, What, plan
 from tests.chaos.records import dead_letters, kept, settled
-from tests.chaos.rules import Prometheus, expected, missing, prometheus
+from tests.chaos.rules import Prometheus, expected, missing, program
 from tests.chaos.verdict import Verdict, judge
 
 SMOKE = os.environ.get("SMOKE", "") not in ("", "0")
 MINUTES = 1.0 if SMOKE else 5.0
+
+ANSWERED_WITHIN_S = 180.0
+"""After the load's end: the longest that a camera waits for its last receipt."""
 
 
 def say(text: str) -> None:
@@ -40,12 +43,11 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-async def chaos(seed_number: int, load_s: float, folder: Path) -> dict[str, Any]:
+async def chaos(seed_number: int, load_s: float, folder: Path, prometheus: str) -> dict[str, Any]:
     """Run once; returns the figures."""
     faults = plan(seed_number, load_s)
     for fault in faults:
         say(str(fault))
-    program = prometheus()
     draw = random.Random(f"load {seed_number}")
     async with parts(folder, draw) as up, Api(up.up.urls) as api:
         say("all parts are up")
@@ -53,7 +55,7 @@ async def chaos(seed_number: int, load_s: float, folder: Path) -> dict[str, Any]
         department = await seed(api, up.stack, identity)
         listed = [(plate(n), "stolen_vehicle", "Reported stolen") for n in range(ENTRIES)]
         await put_in_force(department.investigator, listed)
-        watched = Prometheus(program, folder / "prometheus", up.up.urls)
+        watched = Prometheus(prometheus, folder / "prometheus", up.up.urls)
         await asyncio.to_thread(watched.start)
         try:
             return await _measured(
@@ -87,12 +89,13 @@ async def _measured(
     failing = asyncio.create_task(
         carry_out(up, faults, lambda text: say(f"[{time.monotonic() - begun_s:6.1f}] {text}"))
     )
-    await load.run(load_s)
-    await failing
-    up.heal()
-    say("the faults have ended")
     settled_s, unsettled = 0.0, ""
     try:
+        async with asyncio.timeout(load_s + ANSWERED_WITHIN_S):
+            await load.run(load_s)
+        await failing
+        up.heal()
+        say(f"the faults have ended after {time.monotonic() - begun_s:.1f} s")
         settled_s = await settled(up, load.sent)
     except (AssertionError, TimeoutError) as exc:
         unsettled = str(exc) or type(exc).__name__
@@ -173,6 +176,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of load")
     parser.add_argument("--keep", type=Path, help="a folder to keep the run's files in")
+    parser.add_argument("--prometheus", default="prometheus", help="Prometheus' program")
     options = parser.parse_args()
     os.environ.pop("KAFKA_ALLOW_ONE_COPY", None)
     say(f"seed {options.seed}, {options.minutes:g} minutes of load")
@@ -182,7 +186,14 @@ def main() -> int:
         )
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            figures = asyncio.run(chaos(options.seed, 60 * options.minutes, folder.absolute()))
+            figures = asyncio.run(
+                chaos(
+                    options.seed,
+                    60 * options.minutes,
+                    folder.absolute(),
+                    program(options.prometheus),
+                )
+            )
         except LocalError as fault:
             print(fault, file=sys.stderr)
             return 2

@@ -161,7 +161,7 @@ class Load:
             wait_s = PAUSE_S
             try:
                 answer = await client.post(path, headers=headers, content=body)
-            except httpx.TransportError:
+            except (httpx.HTTPError, OSError):  # httpx passes on what TLS says of a flipped bit
                 pass
             else:
                 if answer.is_success:
@@ -183,7 +183,7 @@ class Load:
         while time.monotonic() < until_s:
             try:
                 purpose = purpose or await investigator.declare(**CANVASS)
-            except (StepFailed, httpx.HTTPError):
+            except (StepFailed, httpx.HTTPError, OSError):
                 self.asked["purpose not declared"] += 1
             else:
                 body = {
@@ -208,7 +208,7 @@ class Load:
             answer = await person.ask(
                 service, method, path, headers={"X-Request-ID": request_id}, **request
             )
-        except (StepFailed, httpx.HTTPError) as exc:
+        except (StepFailed, httpx.HTTPError, OSError) as exc:
             self.asked[type(exc).__name__] += 1
             return False
         known = answer.is_success or answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE

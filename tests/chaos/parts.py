@@ -26,7 +26,10 @@ from deploy.kafka.run import ApacheKafka
 from local.stack.launch import running
 from local.stack.postgres import Postgres
 from local.stack.process import LOOPBACK, LocalError, free_port, unprivileged_account
+from local.stack.schema import OWNER, make_tables
 from local.stack.state_file import Running, StateFile
+from services.registry import names
+from shared.service.spec import Kind
 from tests.chaos.machine import Machine, build
 from tests.chaos.plan import ALL_BROKERS, BROKERS, CAMERAS, POSTGRES, PROCESSES, SERVICES
 from tests.chaos.proxy import Break, Proxy
@@ -209,9 +212,10 @@ async def parts(folder: Path, draw: random.Random) -> AsyncIterator[Parts]:
             **behind_link.environment(),
             **dict(_own_machines(machines)),
             "LD_PRELOAD": str(library),
-            "DATABASE_OWNER_URL": postgres.url(),
             "DATABASE_CA_FILE": str(tls / "ca.pem"),
         }
+        # Here, since no service may have the owner's password.
+        await make_tables(names(Kind.API), {**all_parts.environment, OWNER: postgres.url()})
         services = ["--services", ",".join(SERVICES), "--separate", "--port", "0"]
         services_up = running(
             all_parts.stack, *services, environment=all_parts.environment, within_s=400

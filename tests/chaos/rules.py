@@ -4,7 +4,6 @@ A day's load passes in an hour, so a rule's `for` is a 24th of what the file say
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ import httpx
 import yaml
 
 from local.stack.process import LOOPBACK, Child, LocalError, Server, free_port, listens
-from services.registry import names
-from shared.service.spec import Kind
+from services.registry import SPECS, names
+from shared.objects.rights import RIGHTS
+from shared.service.spec import Dependency, Kind
 from tests.chaos.plan import ALL_BROKERS, POSTGRES, SERVICES, Fault, What
 
 RULES = Path("deploy/observability/rules.yaml")
@@ -27,6 +27,9 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 FOLLOW_THE_LOG = set(names(Kind.API)) - {"audit"}
 """Services that measure how far the log is behind by a clock other than the log's."""
+
+USE_OBJECTS = {name for name in RIGHTS if Dependency.OBJECTS not in SPECS[name].ready_without}
+"""Services whose readiness tries to write an object."""
 
 NOTICED_S = 5.0
 """A probe that hangs, a readiness asked every second, a scrape and an evaluation: what comes before a rule's `for`."""
@@ -89,8 +92,8 @@ def _of(fault: Fault) -> Iterable[Alert]:
             yield Alert("PostgresDown")
         case Fault(what=what, part=part) if what in away and part == ALL_BROKERS:
             yield Alert("KafkaDown")
-        case Fault(what=What.FULL, part="ingest" | "recognition"):
-            yield Alert("ObjectStoreDown", fault.part)
+        case Fault(what=What.FULL, part=part) if part in USE_OBJECTS:
+            yield Alert("ObjectStoreDown", part)
         case Fault(what=What.CLOCK, part=part, how=how) if part in FOLLOW_THE_LOG and how > 60:
             yield Alert("AuditLogBehind", part)
 
@@ -108,13 +111,13 @@ def missing(must: Iterable[Alert], fired: Sequence[Mapping[str, str]]) -> list[A
     )
 
 
-def prometheus() -> str:
-    """Return Prometheus' program. Raises: LocalError that says how to install it."""
-    named = os.environ.get("PROMETHEUS") or "prometheus"
+def program(named: str) -> str:
+    """Return the path of Prometheus' program. Raises: LocalError that says how to install it."""
     found = shutil.which(named)
     if found is None:
         raise LocalError(
-            f"{named} is missing. Debian has it: apt-get install prometheus. Or name it: make test-chaos PROMETHEUS=path"
+            f"{named} is missing. Debian has it: apt-get install prometheus. "
+            "Or name it: make test-chaos PROMETHEUS=path"
         )
     return found
 
