@@ -9,17 +9,22 @@ import click
 
 from local.stack.process import LocalError
 from local.stack.services import APIS, PAGES, WORKERS
-from local.stack.stack import Stack
+from local.stack.stack import READY_WITHIN_S, Stack
 from shared.service.command import Answer, command, status_of_group
 
 
-async def run(folder: Path, *, port: int, separate: bool, services: str) -> None:
+async def run(
+    folder: Path, *, port: int, separate: bool, services: str, ready_within_s: float
+) -> None:
     """Run the stack until SIGINT or SIGTERM. Raises: LocalError."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     names = [name for name in services.split(",") if name]
-    await Stack(folder, port=port, separate=separate, services=names).run(stop)
+    stack = Stack(
+        folder, port=port, separate=separate, services=names, ready_within_s=ready_within_s
+    )
+    await stack.run(stop)
 
 
 @command(
@@ -46,11 +51,28 @@ async def run(folder: Path, *, port: int, separate: bool, services: str) -> None
         default=",".join((*APIS, *WORKERS, *PAGES)),
         help="Which services to run, separated by commas; default: all.",
     ),
+    click.Option(
+        ["--ready-within-s"],
+        type=click.FloatRange(min=1),
+        default=READY_WITHIN_S,
+        show_default=True,
+        help="How long the services may take to be ready, in seconds.",
+    ),
     faults=(LocalError,),
 )
-def serve_command(*, folder: Path, port: int, separate: bool, services: str) -> Answer:
+def serve_command(
+    *, folder: Path, port: int, separate: bool, services: str, ready_within_s: float
+) -> Answer:
     """Run the embedded stack, every service on this machine, until Ctrl-C."""
-    asyncio.run(run(folder, port=port, separate=separate, services=services))
+    asyncio.run(
+        run(
+            folder,
+            port=port,
+            separate=separate,
+            services=services,
+            ready_within_s=ready_within_s,
+        )
+    )
     return Answer("", {"stopped": True})
 
 

@@ -38,7 +38,7 @@ class ApacheCluster:
     """Further environment variables of each node's process."""
     nodes: Sequence[ApacheKafka] = field(default=(), init=False)
 
-    def start(self, *, within_s: float = 120.0) -> None:
+    def start(self, *, within_s: float = 300.0) -> None:
         """Start all nodes and wait until each answers. Raises: LocalError."""
         self.nodes = self.nodes or self._drawn()
         try:

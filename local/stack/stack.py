@@ -51,6 +51,7 @@ class Stack:
         separate: bool = False,
         services: Sequence[str] = (*APIS, *WORKERS, *PAGES),
         environment: Mapping[str, str] = os.environ,
+        ready_within_s: float = READY_WITHIN_S,
     ) -> None:
         """`separate` gives each service its own process and port; else the APIs share one."""
         unknown = set(services) - {*APIS, *WORKERS, *PAGES}
@@ -66,6 +67,7 @@ class Stack:
         self._separate = separate
         self._services = sorted(services, key=lambda name: name in PAGES)  # these last
         self._given = environment
+        self._ready_within_s = ready_within_s
         self._servers: dict[str, StackServer] = {}
         self._urls: dict[str, str] = {}
         self._crashes: dict[str, list[float]] = defaultdict(list)
@@ -168,7 +170,7 @@ class Stack:
 
     async def _ready(self, stop: asyncio.Event) -> bool:
         """Wait until every service is ready. Returns False if `stop` is set first. Raises: LocalError."""
-        deadline = time.monotonic() + READY_WITHIN_S
+        deadline = time.monotonic() + self._ready_within_s
         waiting = {n: s for n, s in self._servers.items() if isinstance(s, Service)}
         while waiting:
             name, server = next(iter(waiting.items()))

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,12 @@ class Alert:
     part: str = ""
 
 
-def shortened(rules: Mapping[str, Any]) -> dict[str, Any]:
+def shortened() -> dict[str, Any]:
     """Return the rules with each `for` shortened."""
     return {
         "groups": [
             {**group, "rules": [{**rule, **_waits(rule)} for rule in group["rules"]]}
-            for group in rules["groups"]
+            for group in rules()["groups"]
         ]
     }
 
@@ -62,10 +63,16 @@ def seconds(text: str) -> int:
     return int(text[:-1]) * _UNITS[text[-1]]
 
 
+@cache
+def rules() -> dict[str, Any]:
+    """Return the delivered rules."""
+    loaded: dict[str, Any] = yaml.safe_load(RULES.read_text())
+    return loaded
+
+
 def waits_s(name: str) -> float:
     """Return the shortened `for` of a rule."""
-    rules = yaml.safe_load(RULES.read_text())
-    [found] = [r for g in rules["groups"] for r in g["rules"] if r.get("alert") == name]
+    [found] = [r for g in rules()["groups"] for r in g["rules"] if r["alert"] == name]
     return seconds(found.get("for", "0s")) / FASTER
 
 
@@ -137,8 +144,7 @@ class Prometheus(Server):
     def start(self) -> None:
         """Write its configuration and start it."""
         self._folder.mkdir(parents=True)
-        rules = shortened(yaml.safe_load(RULES.read_text()))
-        (self._folder / "rules.yaml").write_text(json.dumps(rules))
+        (self._folder / "rules.yaml").write_text(json.dumps(shortened()))
         targets = [
             {"targets": [url.removeprefix("http://")], "labels": {"app": app}}
             for app, url in self._urls.items()

@@ -57,6 +57,7 @@ async def test_a_cut_link_resets_its_connections_and_accepts_none(link):
         assert await reader.read() == b""
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await _through(link)
+    writer.transport.abort()
     link.set(WHOLE)
     assert await _through(link) == SENT
 
