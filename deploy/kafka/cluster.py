@@ -22,6 +22,9 @@ _SETTINGS = {
     "transaction.state.log.min.isr": "2",
     "default.replication.factor": "3",
     "min.insync.replicas": "2",
+    # Kafka's defaults, as in production: the others serve while one restarts.
+    "broker.session.timeout.ms": "9000",
+    "broker.heartbeat.interval.ms": "2000",
 }
 _JVM = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 """Three nodes share the cores of one machine: a third of the CPU at the start, for less speed later."""
