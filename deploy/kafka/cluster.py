@@ -102,7 +102,7 @@ class ApacheCluster:
         cluster_id = new_cluster_id()
         controllers = [free_port() for _ in range(NODES)]
         voters = ",".join(f"{n}@{LOOPBACK}:{port}" for n, port in enumerate(controllers, start=1))
-        told = self.advertised or self.ports
+        advertised = self.advertised or self.ports
         return [
             ApacheKafka(
                 self.folder / f"node-{number}",
@@ -115,6 +115,7 @@ class ApacheCluster:
                 process_environment={**_JVM, **environment},
             )
             for number, (port, reached, controller, environment) in enumerate(
-                zip(self.ports, told, controllers, self.process_environments, strict=True), start=1
+                zip(self.ports, advertised, controllers, self.process_environments, strict=True),
+                start=1,
             )
         ]

@@ -24,10 +24,10 @@ from local.demo.listing import put_in_force
 from local.stack.process import LocalError
 from tests.bench.traffic import plate
 from tests.chaos.faults import carry_out, recovered_s
+from tests.chaos.installation import Installation, installed
 from tests.chaos.load import ENTRIES, Load
-from tests.chaos.parts import Parts, parts
 from tests.chaos.plan import CAMERAS, Fault, What, plan
-from tests.chaos.records import dead_letters, kept, settled
+from tests.chaos.records import dead_letters, settled, stored
 from tests.chaos.rules import Prometheus, expected, missing, program
 from tests.chaos.verdict import Verdict, judge
 
@@ -49,7 +49,7 @@ async def chaos(seed_number: int, load_s: float, folder: Path, prometheus: str) 
     for fault in faults:
         say(str(fault))
     draw = random.Random(f"load {seed_number}")
-    async with parts(folder, draw) as up, Api(up.up.urls) as api:
+    async with installed(folder, draw) as up, Api(up.up.urls) as api:
         say("all parts are up")
         identity = {**up.environment, "DATABASE_URL": up.environment["IDENTITY__DATABASE_URL"]}
         department = await seed(api, up.stack, identity)
@@ -78,7 +78,7 @@ async def chaos(seed_number: int, load_s: float, folder: Path, prometheus: str) 
 async def _measured(
     seed_number: int,
     load_s: float,
-    up: Parts,
+    up: Installation,
     load: Load,
     faults: list[Fault],
     watched: Prometheus,
@@ -104,7 +104,7 @@ async def _measured(
         False  # every link is encrypted: a flipped bit ends a connection and reaches no event
     )
     verdict = judge(
-        load.sent, await kept(up, load.department, up.folder), dead, corrupted=corrupted
+        load.sent, await stored(up, load.department, up.folder), dead, corrupted=corrupted
     )
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):

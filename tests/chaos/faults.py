@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from tests.chaos.parts import Parts
+from tests.chaos.installation import Installation
 from tests.chaos.plan import Fault, What
 from tests.chaos.proxy import WHOLE, Break
 
 
-async def carry_out(parts: Parts, faults: Sequence[Fault], say: Callable[[str], object]) -> None:
+async def carry_out(
+    parts: Installation, faults: Sequence[Fault], say: Callable[[str], object]
+) -> None:
     """Carry out all faults; the times of the plan count from now."""
     begun_s = time.monotonic()
 
@@ -28,7 +30,7 @@ async def carry_out(parts: Parts, faults: Sequence[Fault], say: Callable[[str], 
             group.create_task(one(fault))
 
 
-def _switch(parts: Parts, fault: Fault, *, on: bool) -> None:
+def _switch(parts: Installation, fault: Fault, *, on: bool) -> None:
     """Begin a fault, or end it."""
     part = fault.part
     match fault.what:

@@ -1,4 +1,4 @@
-"""A TCP link on loopback that can break: it cuts, is silent, delays or flips bits. And the door that ends cameras' TLS."""
+"""A TCP link on loopback that can break: it cuts, is silent, delays or flips bits. It can end TLS, too."""
 
 import asyncio
 import contextlib

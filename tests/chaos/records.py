@@ -19,9 +19,9 @@ from shared.core.errors import Unavailable
 from shared.kafka.dead_letters import listed
 from shared.service.spec import Kind
 from shared.testing import eventually
-from tests.chaos.parts import Parts
+from tests.chaos.installation import Installation
 from tests.chaos.plan import SERVICES
-from tests.chaos.verdict import DeadLetter, Kept, Sent, Sighting
+from tests.chaos.verdict import DeadLetter, Sent, Sighting, Stored
 from tests.lag import behind
 
 SETTLES_WITHIN_S = 240.0
@@ -29,7 +29,7 @@ STILL_FOR = 3
 """Looks in a row, a second apart, that must find nothing left to do."""
 
 
-async def settled(parts: Parts, sent: Sent) -> float:
+async def settled(parts: Installation, sent: Sent) -> float:
     """Wait until no event waits in Kafka or in an outbox; returns the seconds. Raises: AssertionError.
 
     Work of a consumer may produce events of others, so it must be so for some seconds.
@@ -50,7 +50,7 @@ async def settled(parts: Parts, sent: Sent) -> float:
     return loop.time() - begun_s
 
 
-async def _left(parts: Parts, kafka: Any, sent: Sent) -> int | str:
+async def _left(parts: Installation, kafka: Any, sent: Sent) -> int | str:
     try:
         async with asyncio.timeout(30):
             waiting = await behind(kafka, SERVICES)
@@ -61,7 +61,7 @@ async def _left(parts: Parts, kafka: Any, sent: Sent) -> int | str:
         return type(exc).__name__
 
 
-async def _waiting_in_tables(parts: Parts, sent: Sent) -> int:
+async def _waiting_in_tables(parts: Installation, sent: Sent) -> int:
     async with _connected(parts) as connection:
         outboxes = [
             int(await connection.fetchval(f"SELECT count(*) FROM {service}.outbox"))
@@ -72,7 +72,7 @@ async def _waiting_in_tables(parts: Parts, sent: Sent) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _connected(parts: Parts) -> Any:
+async def _connected(parts: Installation) -> Any:
     connection = await asyncpg.connect(parts.postgres.url(), timeout=10)
     try:
         yield connection
@@ -80,7 +80,7 @@ async def _connected(parts: Parts) -> Any:
         await connection.close()
 
 
-async def kept(parts: Parts, department: Department, folder: Path) -> Kept:
+async def stored(parts: Installation, department: Department, folder: Path) -> Stored:
     """Read what the tables hold, and verify the log."""
     async with _connected(parts) as connection:
         reads = await connection.fetch(
@@ -94,7 +94,7 @@ async def kept(parts: Parts, department: Department, folder: Path) -> Kept:
             " WHERE kind IN ('access.attempted', 'hit.raised')"
         )
     data = [(row["kind"], json.loads(row["entry"])["data"]) for row in entries]
-    return Kept(
+    return Stored(
         reads=[
             (
                 str(row["read_id"]),
@@ -125,7 +125,7 @@ async def _log_ok(department: Department, folder: Path) -> bool:
         return False
 
 
-async def dead_letters(parts: Parts) -> list[DeadLetter]:
+async def dead_letters(parts: Installation) -> list[DeadLetter]:
     """Return the dead letters of all topics."""
     found = await listed(parts.cluster.client("operator"))
     return [DeadLetter(one.topic, f"{one.group}: {one.reason}") for one in found]

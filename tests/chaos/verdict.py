@@ -30,7 +30,7 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Stored:
     """What the tables hold, row by row."""
 
     reads: Sequence[tuple[str, Sighting]] = ()
@@ -82,7 +82,7 @@ class Verdict:
 
 
 def judge(
-    sent: Sent, kept: Kept, dead: Sequence[DeadLetter] = (), *, corrupted: bool = False
+    sent: Sent, kept: Stored, dead: Sequence[DeadLetter] = (), *, corrupted: bool = False
 ) -> Verdict:
     """Compare; `corrupted` says whether flipped bits may explain a dead letter."""
     reads = {read_id for read_id, _ in kept.reads}

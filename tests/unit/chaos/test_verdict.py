@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.chaos.verdict import DeadLetter, Kept, Sent, Sighting, judge
+from tests.chaos.verdict import DeadLetter, Sent, Sighting, Stored, judge
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ SENT = Sent(
     frames={"capture-1": "7ABC123"},
     accesses=["access-1", "access-2"],
 )
-KEPT = Kept(
+KEPT = Stored(
     reads=[(f"read-{n}", sighting(n)) for n in range(10)],
     captures=["capture-1"],
     reads_of_captures=[("capture-1", "7ABC123")],

@@ -44,7 +44,7 @@ PROBED_EVERY_S = 1.0
 PROBE_WITHIN_S = 3.0
 
 
-class Parts:
+class Installation:
     """A running installation whose parts can be made to fail."""
 
     def __init__(
@@ -118,7 +118,7 @@ class Parts:
         for link in self.links.values():
             link.set(Break())
 
-    async def keep(self) -> None:
+    async def supervise(self) -> None:
         """Start brokers and Postgres again when they end, until cancelled."""
         loop = asyncio.get_running_loop()
         # Threads of their own that last: Linux ends a child with the thread that started it.
@@ -171,13 +171,13 @@ class Parts:
 
 
 @contextlib.asynccontextmanager
-async def parts(folder: Path, draw: random.Random) -> AsyncIterator[Parts]:
+async def installed(folder: Path, draw: random.Random) -> AsyncIterator[Installation]:
     """Run all parts over `folder`; all end at the end."""
     folder.chmod(0o755)
     library = build(folder)
     machines = {name: Machine(library, folder / "machines" / name) for name in PROCESSES}
     tls = folder / "tls"
-    door = _door_certificates(tls)
+    door = _server_certificates(tls)
     links: dict[str, Proxy] = {}
     async with contextlib.AsyncExitStack() as stack:
 
@@ -185,11 +185,11 @@ async def parts(folder: Path, draw: random.Random) -> AsyncIterator[Parts]:
             drawn = random.Random(draw.random())
             return await stack.enter_async_context(Proxy(port, drawn, context))
 
-        # The links are there before what they lead to: the brokers are told their links' ports.
+        # The links come first: the brokers advertise their links' ports.
         ports = {name: free_port() for name in BROKERS}
         for name in BROKERS:
             links[name] = await linked(name, ports[name])
-        all_parts = Parts(folder, machines, links, tls / "ca.pem")
+        all_parts = Installation(folder, machines, links, tls / "ca.pem")
         cluster = all_parts.cluster = ApacheCluster(
             folder / "kafka",
             ports=[ports[name] for name in BROKERS],
@@ -232,7 +232,7 @@ async def parts(folder: Path, draw: random.Random) -> AsyncIterator[Parts]:
             environment=all_parts.environment,
             within_s=READY_WITHIN_S + 100,
         )
-        keeping = asyncio.create_task(all_parts.keep())
+        keeping = asyncio.create_task(all_parts.supervise())
         stack.push_async_callback(_ended, keeping)
         stack.callback(all_parts.heal)
         all_parts.up = await stack.enter_async_context(_in_thread(services_up))
@@ -265,7 +265,7 @@ async def _ended(task: asyncio.Task[None]) -> None:
         await task
 
 
-def _door_certificates(folder: Path) -> ssl.SSLContext:
+def _server_certificates(folder: Path) -> ssl.SSLContext:
     """Draw the certificates of Postgres and of the cameras' door; returns the door's context."""
     folder.mkdir(parents=True)
     signer = Signer("plateward chaos")
