@@ -453,18 +453,23 @@ async def test_a_hit_has_the_place_of_its_plate_in_the_whole_picture(hotlist):
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_a_purge_removes_read_data_from_hits_and_keeps_human_decisions(hotlist):
+async def test_a_purge_removes_read_data_from_hits_and_keeps_human_decisions(hotlist, as_owner):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(ago_s=60, crop_key="crops/1.jpg", box=Box(1, 2, 3, 4)))
     await hotlist.see(hotlist.read(device=uuid4()))
     worked, idle = (h["hit_id"] for h in await hotlist.hits())
     await hotlist.call("POST", f"/v1/hits/{worked}/verification", json=VERIFIED, status=200)
+    async with as_owner("hotlist") as connection:
+        await connection.execute(text("UPDATE hits SET traceparent = '00-1-2-01'"))
     day = hotlist.clock.now()
     hotlist.clock.advance(days=400)
     await hotlist.see(hotlist.read(device=uuid4()))
     for _ in range(2):
         await hotlist.purge(day + timedelta(days=1))
     await hotlist.call("GET", f"/v1/hits/{idle}", status=404)
+    async with as_owner("hotlist") as connection:
+        traced = text("SELECT count(*) FROM hits WHERE traceparent IS NOT NULL")
+        assert (await connection.execute(traced)).scalar_one() == 0
     left = await hotlist.call("GET", f"/v1/hits/{worked}")
     assert left["purged_at"] is not None
     assert (left["verification"]["outcome"], left["list_name"] != "") == ("correct_read", True)
