@@ -3,10 +3,10 @@
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyotp
 
@@ -97,16 +97,42 @@ class Department:
         return tuple(self.by_role.values())
 
 
-async def seed(api: Api, folder: Path, environment: Mapping[str, str] = os.environ) -> Department:
-    """Create the department on a stack whose data are in `folder`, by the steps that its people would use.
+class Host(Protocol):
+    """Whoever has the machine of a stack: the first people are invited there. Both return an invitation token."""
 
-    `environment` has the settings that the stack was given.
-    """
-    settings = identity_settings(folder, environment)
-    administrator = await _first_administrator(api, settings)
+    async def bootstrap(self, first: Role) -> str:
+        """Invite the first administrator, as `plateward bootstrap` does."""
+
+    async def deliver_invitation(self, username: str) -> str:
+        """Show an invitation, as `plateward deliver-invitation` does."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The host of a running embedded stack whose data are in `folder`; `environment` has the settings it was given."""
+
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    async def bootstrap(self, first: Role) -> str:
+        """Invite the first administrator in this process."""
+        settings = identity_settings(self.folder, self.environment)
+        invited = await bootstrap(
+            settings, username=first.username, name=first.name, title=first.title
+        )
+        return invited.invitation_token
+
+    async def deliver_invitation(self, username: str) -> str:
+        """Show an invitation, in this process."""
+        given = await deliver_invitation(identity_settings(self.folder, self.environment), username=username)
+        return given.invitation_token
+
+
+async def seed(api: Api, host: Host) -> Department:
+    """Create the department, by the steps that its people would use."""
+    administrator = await _enrol(api, ADMINISTRATOR, await host.bootstrap(ADMINISTRATOR))
     await _account(administrator, TRAINER)
-    given = await deliver_invitation(settings, username=TRAINER.username)
-    trainer = await _enrol(api, TRAINER, given.invitation_token)
+    trainer = await _enrol(api, TRAINER, await host.deliver_invitation(TRAINER.username))
     await _train(trainer, administrator)
     await administrator.must("release", "POST", "/v1/agencies", json=AGENCY)
     lieutenant, officer, investigator, rookie, custodian, auditor, second, outsider = [
@@ -142,13 +168,6 @@ CAMERAS: tuple[dict[str, Any], ...] = (
     },
     {"name": "Patrol unit 12", "kind": "vehicle"},
 )
-
-
-async def _first_administrator(api: Api, settings: Settings) -> Person:
-    """Invite the first administrator, as `plateward bootstrap` does."""
-    first = ADMINISTRATOR
-    invited = await bootstrap(settings, username=first.username, name=first.name, title=first.title)
-    return await _enrol(api, first, invited.invitation_token)
 
 
 def identity_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> Settings:

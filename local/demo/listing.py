@@ -39,10 +39,12 @@ def as_csv(entries: Sequence[tuple[str, str, str]]) -> str:
     return text.getvalue()
 
 
-async def put_in_force(person: Person, entries: Sequence[tuple[str, str, str]]) -> str:
+async def put_in_force(
+    person: Person, entries: Sequence[tuple[str, str, str]], name: str = NAME
+) -> str:
     """Create the list, upload it, activate the version; returns the list's name."""
     made = await person.must(
-        "hotlist", "POST", "/v1/lists", json={"name": NAME, "source": "department"}
+        "hotlist", "POST", "/v1/lists", json={"name": name, "source": "department"}
     )
     path = f"/v1/lists/{made['list_id']}"
     version = await person.must(
@@ -54,4 +56,4 @@ async def put_in_force(person: Person, entries: Sequence[tuple[str, str, str]]) 
     )
     if active["entries"] != len(entries):
         raise StepFailed(f"{active['entries']} entries are in force, not {len(entries)}")
-    return NAME
+    return name

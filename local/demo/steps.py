@@ -12,7 +12,7 @@ from local.demo import auditing, listing, searches
 from local.demo.alerts import AlertStream, attach
 from local.demo.camera import Posted, post, post_all
 from local.demo.client import Api, Person
-from local.demo.department import Department, seed
+from local.demo.department import Department, Embedded, seed
 from local.demo.progress import bars
 from local.demo.records import await_processed, collect
 from local.demo.releasing import release
@@ -35,21 +35,39 @@ async def play(
     console: Console,
 ) -> tuple[Story, Department]:
     """Run all steps on a running stack whose data are in `folder`/stack. Raises: StepFailed."""
-    story = Story(datetime.now(UTC), source)
     async with Api(urls) as api:
-        people = await seed(api, folder / "stack")
+        people = await seed(api, Embedded(folder / "stack"))
         console.print(f"{len(people.people)} people enrolled, {len(people.devices)} cameras")
-        entries = listing.choose(frames)
-        story.listed = [(plate, kind) for plate, kind, _ in entries]
-        story.hot_list = await listing.put_in_force(people.investigator, entries)
-        console.print(f"hot list in force, entries: {len(entries)}")
-        window = await _watch(api, people, frames, story, every_s, console)
-        await _search_and_release(people, story, window, folder)
-        console.print("searched, refused, released")
-        purpose = await auditing.audit_purpose(people.auditor)
-        story.accesses = await auditing.entries_of(people.auditor, purpose, story.accesses)
-        story.audit = await auditing.prove(people.auditor, purpose, folder)
+        story = await main_job(
+            api, people, folder, frames, source, every_s=every_s, console=console
+        )
     return story, people
+
+
+async def main_job(
+    api: Api,
+    people: Department,
+    folder: Path,
+    frames: Sequence[Frame],
+    source: str,
+    *,
+    every_s: float,
+    console: Console,
+    hot_list: str = listing.NAME,
+) -> Story:
+    """Run all steps but the first on any running stack; files lie in `folder`. Raises: StepFailed."""
+    story = Story(datetime.now(UTC), source)
+    entries = listing.choose(frames)
+    story.listed = [(plate, kind) for plate, kind, _ in entries]
+    story.hot_list = await listing.put_in_force(people.investigator, entries, hot_list)
+    console.print(f"hot list in force, entries: {len(entries)}")
+    window = await _watch(api, people, frames, story, every_s, console)
+    await _search_and_release(people, story, window, folder)
+    console.print("searched, refused, released")
+    purpose = await auditing.audit_purpose(people.auditor)
+    story.accesses = await auditing.entries_of(people.auditor, purpose, story.accesses)
+    story.audit = await auditing.prove(people.auditor, purpose, folder)
+    return story
 
 
 async def _watch(

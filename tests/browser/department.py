@@ -13,7 +13,16 @@ from uuid import uuid4
 
 from local.demo.camera import post
 from local.demo.client import Api, Person
-from local.demo.department import AGENCY_ORI, DEPARTMENT_ORI, Department, Device, Role, join, seed
+from local.demo.department import (
+    AGENCY_ORI,
+    DEPARTMENT_ORI,
+    Department,
+    Device,
+    Embedded,
+    Role,
+    join,
+    seed,
+)
 from local.demo.listing import as_csv, put_in_force
 from local.demo.story import Frame
 from local.stack.data import environment
@@ -91,7 +100,7 @@ class Town:
 
 async def settle(api: Api, folder: Path) -> Town:
     """Make the department on a running stack whose data are in `folder`, with records of every kind that pages show."""
-    found = await seed(api, folder)
+    found = await seed(api, Embedded(folder))
     dispatcher = await join(api, found.administrator, found.trainer, DISPATCHER)
     invited = await found.administrator.must("identity", "POST", "/v1/accounts", json=INVITED)
     entries = [(plate, "stolen_vehicle", "Reported stolen") for plate in (SEEN, PASSED, *LISTED)]

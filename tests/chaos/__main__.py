@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from local.demo.client import Api
-from local.demo.department import seed
+from local.demo.department import Embedded, seed
 from local.demo.listing import put_in_force
 from local.stack.process import LocalError
 from tests.bench.traffic import plate
@@ -52,7 +52,7 @@ async def chaos(seed_number: int, load_s: float, folder: Path, prometheus: str) 
     async with installed(folder, draw) as up, Api(up.up.urls) as api:
         say("all parts are up")
         identity = {**up.environment, "DATABASE_URL": up.environment["IDENTITY__DATABASE_URL"]}
-        department = await seed(api, up.stack, identity)
+        department = await seed(api, Embedded(up.stack, identity))
         listed = [(plate(n), "stolen_vehicle", "Reported stolen") for n in range(ENTRIES)]
         await put_in_force(department.investigator, listed)
         watched = Prometheus(prometheus, folder / "prometheus", up.up.urls)

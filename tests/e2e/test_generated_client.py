@@ -13,7 +13,7 @@ import pytest
 
 from deploy.openapi import FOLDER
 from local.demo.client import Api
-from local.demo.department import DEPARTMENT_ORI, seed
+from local.demo.department import DEPARTMENT_ORI, Embedded, seed
 from shared.testing import eventually
 
 PASSWORD = "a wheel within a wheel 26"
@@ -47,7 +47,7 @@ async def test_a_generated_client_signs_in_declares_a_purpose_and_searches(
     clients, stack, stack_folder
 ):
     async with Api(stack.urls) as api, AsyncExitStack() as open_clients:
-        department = await seed(api, stack_folder)
+        department = await seed(api, Embedded(stack_folder))
         secret = await enrol_a_detective(api, department)
         await post_a_read(api, department)
         identity = part("generated_identity").Client(base_url=stack.urls["identity"])

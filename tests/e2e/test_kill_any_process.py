@@ -18,7 +18,7 @@ from deploy.kafka.run import ApacheKafka
 from local.demo.auditing import audit_purpose, prove
 from local.demo.camera import post
 from local.demo.client import Api
-from local.demo.department import seed
+from local.demo.department import Embedded, seed
 from local.demo.listing import put_in_force
 from local.demo.story import Frame, StepFailed
 from local.stack.data import port_of
@@ -48,7 +48,7 @@ async def test_killing_any_process_loses_and_duplicates_no_record(tmp_path):
         given = {"KAFKA_BOOTSTRAP": kafka.bootstrap}
         with running(folder, "--separate", environment=given) as up:
             async with Api(up.urls) as api:
-                department = await seed(api, folder)
+                department = await seed(api, Embedded(folder))
                 chosen = plates(PLATES)
                 await put_in_force(
                     department.investigator,

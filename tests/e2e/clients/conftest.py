@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local.demo.client import Api
-from local.demo.department import Department, seed
+from local.demo.department import Department, Embedded, seed
 from local.stack.launch import running
 from local.stack.state_file import Running
 from tests.e2e.clients.generating import (
@@ -78,7 +78,7 @@ def stack(stack_folder: Path) -> Iterator[Running]:
 async def department(stack: Running, stack_folder: Path) -> AsyncIterator[Department]:
     """A department with its people, cameras and another agency."""
     async with Api(stack.urls) as api:
-        yield await seed(api, stack_folder)
+        yield await seed(api, Embedded(stack_folder))
 
 
 @pytest.fixture
