@@ -1,15 +1,13 @@
 """versitygw (Apache-2.0) on loopback, built from Go's module proxy: `make objects`, or a context manager in tests."""
 
 import contextlib
-import os
 import secrets
-import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from deploy.go import installed
 from local.stack.process import LOOPBACK, Child, LocalError, Server, free_port, held, listens
 
 VERSION = "v1.8.0"
@@ -28,26 +26,7 @@ def program(cache: Path = CACHE) -> Path:
 
     Raises: LocalError if Go is needed and missing, or cannot build it.
     """
-    found = cache / VERSION / "versitygw"
-    if found.exists():
-        return found
-    go = shutil.which("go")
-    if go is None:
-        raise LocalError("the S3 server is built with Go, and there is no `go` here: install Go")
-    unfinished = cache / f"{VERSION}.{os.getpid()}"
-    done = subprocess.run(
-        [go, "install", f"{MODULE}@{VERSION}"],
-        env={**os.environ, "GOBIN": str(unfinished.absolute())},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise LocalError(f"Go could not build versitygw: {done.stdout.strip()[-1500:]}")
-    with contextlib.suppress(OSError):  # another process has built it first
-        unfinished.rename(found.parent)
-    return found
+    return installed(MODULE, VERSION, cache)
 
 
 @dataclass

@@ -1,0 +1,37 @@
+"""Programs built with Go from its module proxy, kept in a cache."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from local.stack.process import LocalError
+
+
+def installed(package: str, version: str, cache: Path) -> Path:
+    """Return a package's program, without cgo; builds it if `cache` lacks it. Go checks the sums of all modules.
+
+    Raises: LocalError if Go is needed and missing, or cannot build it.
+    """
+    name = package.rpartition("/")[2]
+    found = cache / version / name
+    if found.exists():
+        return found
+    go = shutil.which("go")
+    if go is None:
+        raise LocalError(f"{name} is built with Go, and there is no `go` here: install Go")
+    unfinished = cache / f"{version}.{os.getpid()}"
+    done = subprocess.run(
+        [go, "install", "-trimpath", "-ldflags=-s -w", f"{package}@{version}"],
+        env={**os.environ, "GOBIN": str(unfinished.absolute()), "CGO_ENABLED": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise LocalError(f"Go could not build {name}: {done.stdout.strip()[-1500:]}")
+    with contextlib.suppress(OSError):  # another process has built it first
+        unfinished.rename(found.parent)
+    return found
