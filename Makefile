@@ -128,6 +128,10 @@ kubernetes: $(STAMP) ## Build Kubernetes' API server, kubectl and etcd from Go's
 test-kubernetes: kubernetes ## deploy/k8s on an API server of Kubernetes: strictly, without warnings, Pod Security
 	@$(PY) -m pytest -m kubernetes
 
+.PHONY: test-compose
+test-compose: $(STAMP) ## docker-compose.yml on Docker Engine, the machine's or one from Debian's packages (needs root, debootstrap, Go, Maven): main job, restarts, kills, an upgrade [FROM=commit, FRAMES=30, SMOKE=1]
+	@$(PY) -m deploy.containers.engine $(abspath $(PY)) -m tests.containers $(if $(SMOKE),--smoke) $${FROM:+--from "$$FROM"} $${FRAMES:+--frames "$$FRAMES"}
+
 .PHONY: test-observability
 test-observability: ## Each alerting rule fires and clears on recorded series (needs Prometheus's promtool) [PROMTOOL=path]
 	@promtool="$${PROMTOOL:-promtool}"; command -v "$$promtool" >/dev/null || { \

@@ -1,0 +1,371 @@
+"""`make test-compose`: docker-compose.yml as it is, on Docker Engine, through restarts, kills and an upgrade.
+
+It needs an engine that `docker` reaches (`python -m deploy.containers.engine` provides one). Its project is
+`plateward-test`; it ends with that project's containers, volumes and networks removed. Images stay.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import io
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from deploy.containers import stand_ins
+from deploy.containers.debian import CACHE
+from local.demo import searches
+from local.demo.client import Api
+from local.demo.department import Department, Role, seed
+from local.demo.frames import rendered
+from local.demo.records import search
+from local.demo.steps import main_job
+from local.demo.story import StepFailed, Story
+from local.stack.process import LocalError, free_port
+from services.registry import SPECS
+from tests.containers.camera import Account, Camera, Losses, losses
+from tests.containers.project import Project, ProjectFault, exit_text, timed
+from tests.e2e.frames import plates
+
+ROOT = Path(__file__).parents[2]
+NAME = "plateward-test"
+FROM = "6175e43c"
+"""The commit to upgrade from while no version has a tag; later migrations change tables of three services."""
+
+SERVICES = (*SPECS,)
+STORES = ("kafka", "postgres", "objects", "proxy")
+OUTWARD = {"audit", "identity", "proxy"}
+"""The containers that have a way outside: to send findings, to mail invitations, to have a certificate signed."""
+
+KILLED = ("ingest", "kafka", "postgres", "objects", "proxy")
+WELL_WITHIN_S = 600.0
+STOPS_WITHIN_S = 30.0
+SEED = 468
+
+
+class Failed(Exception):
+    """Something did not hold; the message says what."""
+
+
+@dataclass
+class Host:
+    """The machine of a compose project: commands run in the container of identity."""
+
+    project: Project
+
+    async def bootstrap(self, first: Role) -> str:
+        """Invite the first administrator."""
+        named = ("--username", first.username, "--name", first.name, "--title", first.title)
+        return await self._invitation("bootstrap", *named)
+
+    async def deliver_invitation(self, username: str) -> str:
+        """Show an invitation."""
+        return await self._invitation("deliver-invitation", "--username", username)
+
+    async def _invitation(self, *command: str) -> str:
+        given = await asyncio.to_thread(
+            self.project.execute, "identity", "python", "-m", "plateward", *command, "--json"
+        )
+        return str(json.loads(given)["invitation_token"])
+
+
+@dataclass
+class Transcript:
+    """What was seen, printed as it comes; the last line has the figures."""
+
+    began: float = field(default_factory=time.monotonic)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def line(self, text: str, **figures: Any) -> None:
+        """Print a line, and keep its figures."""
+        self.figures |= figures
+        print(f"{time.monotonic() - self.began:6.0f} s  {text}", flush=True)
+
+
+@dataclass
+class Trial:
+    """One run."""
+
+    project: Project
+    port: int
+    smoke: bool
+    frames: int
+    out: Transcript = field(default_factory=Transcript)
+    _plates: Iterator[str] = field(default_factory=lambda: iter(plates(5000)))
+
+    async def run(self, before: Path | None) -> None:
+        """Do everything; `before` has the source of the version to upgrade from. Raises: Failed and others."""
+        new = self.project
+        self.project = new.at(before) if before else new
+        await self.build("before" if before else "this version")
+        await self.up("first_up_s")
+        if not before:
+            self.networks()
+        async with Api(self.urls(), await self.transport()) as api:
+            people = await seed(api, Host(self.project))
+            await self.job(api, people, "hot list", "job")
+            camera = await people.administrator.must(
+                "ingest", "POST", "/v1/devices", json={"name": "Test camera", "kind": "vehicle"}
+            )
+            self.credential, self.device = camera["credential"], camera["device"]["device_id"]
+            self.since = datetime.now(UTC) - timedelta(seconds=5)
+            if before:
+                await self.upgrade(new, api, people)
+                self.networks()
+                await self.job(api, people, "hot list of the new version", "job_after_upgrade")
+            await self.restarts(api, people)
+            if not self.smoke:
+                await self.kills(api, people)
+                await self.again(api, people)
+            await self.verify_log()
+
+    async def build(self, what: str) -> None:
+        """Build every image from deploy/Dockerfile."""
+        took = await asyncio.to_thread(timed, lambda: self.project.compose("build"))
+        self.out.line(
+            f"images of {what} built in {took:.0f} s",
+            **{f"build_{what.replace(' ', '_')}_s": round(took)},
+        )
+
+    async def up(self, figure: str) -> None:
+        """Start, and wait until everything is well."""
+
+        def start() -> None:
+            self.project.compose("up", "--detach")
+            self.project.await_well(WELL_WITHIN_S)
+
+        took = await asyncio.to_thread(timed, start)
+        self.out.line(
+            f"up, and all containers healthy, after {took:.0f} s", **{figure: round(took)}
+        )
+
+    def urls(self) -> dict[str, str]:
+        """Return the services' addresses at the proxy."""
+        return {name: f"https://localhost:{self.port}/{name}" for name in SERVICES}
+
+    async def transport(self) -> httpx.AsyncHTTPTransport:
+        """Return a transport that trusts the proxy's own authority."""
+        path = "/data/caddy/pki/authorities/local/root.crt"
+        pem = await asyncio.to_thread(self.project.execute, "proxy", "cat", path)
+        return httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cadata=pem))
+
+    async def job(self, api: Api, people: Department, hot_list: str, figure: str) -> None:
+        """Do the main job through the proxy."""
+        folder = self.project.folder / figure
+        folder.mkdir(exist_ok=True)
+        seed_of_frames = SEED + len(self.out.figures) * 1000
+        frames = list(await asyncio.to_thread(lambda: [*rendered(self.frames, seed_of_frames)]))
+        began = time.monotonic()
+        story = await main_job(
+            api, people, folder, frames, "rendered", every_s=1.0,
+            console=Console(file=io.StringIO()), hot_list=hot_list,
+        )  # fmt: skip
+        self._check(story)
+        said = story.summary() | {"seconds": round(time.monotonic() - began)}
+        self.out.line(f"the main job through the proxy: {json.dumps(said)}", **{figure: said})
+
+    def _check(self, story: Story) -> None:
+        if story.audit is None or not story.audit.ok:
+            raise Failed("the exported audit log does not verify")
+        if not story.reads or not story.alerts or story.release is None:
+            raise Failed("the main job gave no read, no hit or no release")
+
+    @contextlib.asynccontextmanager
+    async def under_way(self, api: Api, people: Department, figure: str) -> Any:
+        """Post reads meanwhile; afterwards none may be lost or doubled."""
+        async with Camera(api, self.credential, self._plates) as camera:
+            yield camera.account
+        await self._accounted(api, people, camera.account, figure)
+
+    async def _accounted(self, api: Api, people: Department, account: Account, figure: str) -> None:
+        until = time.monotonic() + 120
+        while True:
+            found = await self._recorded(people)
+            of_these = {*account.acknowledged, *account.given_up}
+            seen = losses(account, [plate for plate in found if plate in of_these])
+            if seen.lost == 0 or time.monotonic() > until:
+                break
+            await asyncio.sleep(2)
+        said = {
+            "acknowledged": len(account.acknowledged),
+            "given_up": len(account.given_up),
+            "lost": seen.lost,
+            "doubled": seen.doubled,
+            "tried_again": dict(account.refused),
+            "longest_gap_s": round(account.longest_gap_s, 1),
+        }
+        self.out.line(f"reads posted meanwhile: {json.dumps(said)}", **{figure: said})
+        if seen != Losses(0, 0, 0) or account.given_up:
+            raise Failed(f"reads were lost, doubled or given up: {said}")
+
+    async def _recorded(self, people: Department) -> list[str]:
+        """Return the plates of all reads of the test camera on record."""
+        purpose = await people.investigator.declare(**searches.CANVASS)
+        window = (self.since, datetime.now(UTC) + timedelta(seconds=5))
+        found = await search(people.investigator, purpose, window, device_ids=[self.device])
+        return [read["plate"] for read in found]
+
+    async def upgrade(self, new: Project, api: Api, people: Department) -> None:
+        """Upgrade as docs/operations/upgrade.md says, with data in place, while a camera posts."""
+        entries = await self._entries()
+        self.project = new
+        async with self.under_way(api, people, "upgrade_reads"):
+            await asyncio.to_thread(new.draw_secrets, {})
+            await self.build("this version")
+            await self.up("upgrade_s")
+            await asyncio.sleep(5)
+        for person in (people.investigator, people.auditor):
+            await person.sign_in()
+        if await self._entries() < entries:
+            raise Failed("the audit log has fewer entries than before the upgrade")
+
+    async def restarts(self, api: Api, people: Department) -> None:
+        """Stop all services, which must end by themselves, and start them again; a camera posts meanwhile."""
+        stopped = ("ingest",) if self.smoke else SERVICES
+        async with self.under_way(api, people, "restart_reads"):
+            began = time.monotonic()
+            codes = await asyncio.to_thread(self.project.stop, stopped)
+            took = time.monotonic() - began
+            said = ", ".join(f"{name} {exit_text(code)}" for name, code in sorted(codes.items()))
+            self.out.line(f"stopped in {took:.1f} s, exit: {said}", stop_s=round(took, 1))
+            if any(codes.values()):
+                raise Failed("a service did not end by itself when it was stopped")
+            await self.up("start_again_s")
+            for name in stopped:
+                took = await asyncio.to_thread(self._restart, name)
+                self.out.line(f"{name} restarted and healthy in {took:.1f} s")
+                self.out.figures.setdefault("restarts_s", {})[name] = round(took, 1)
+
+    def _restart(self, name: str) -> float:
+        took = timed(lambda: self.project.compose("restart", name))
+        return took + self.project.await_well(WELL_WITHIN_S)
+
+    async def kills(self, api: Api, people: Department) -> None:
+        """Kill -9 a service, every store and the proxy at once, while a camera posts."""
+        async with self.under_way(api, people, "kill_reads"):
+            await asyncio.to_thread(self.project.kill, KILLED)
+            took = await asyncio.to_thread(self.project.await_well, WELL_WITHIN_S)
+            await asyncio.sleep(3)
+        self.out.line(
+            f"killed {', '.join(KILLED)}: all healthy after {took:.0f} s",
+            kill_recovery_s=round(took),
+        )
+
+    async def again(self, api: Api, people: Department) -> None:
+        """Take all containers down, start them again, and find everything."""
+        before = sorted(await self._recorded(people))
+        took = await asyncio.to_thread(timed, lambda: self.project.compose("down"))
+        self.out.line(f"down in {took:.0f} s", down_s=round(took))
+        await self.up("second_up_s")
+        if sorted(await self._recorded(people)) != before:
+            raise Failed("the records differ after down and up")
+
+    def networks(self) -> None:
+        """See which containers have a way outside."""
+        found = self.project.reaching_outside((*SERVICES, *STORES))
+        self.out.line(f"with a way outside: {', '.join(sorted(found))}")
+        if found != OUTWARD:
+            raise Failed(f"these reach outside, or do not: {', '.join(sorted(found ^ OUTWARD))}")
+
+    async def _entries(self) -> int:
+        """Verify the whole audit log in audit's container; returns its entries."""
+        said = await asyncio.to_thread(
+            self.project.execute,
+            "audit",
+            "python",
+            "-m",
+            "plateward",
+            "verify-audit",
+            "--own-key",
+            "--json",
+        )
+        return int(json.loads(said)["entries"])
+
+    async def verify_log(self) -> None:
+        """Verify the whole audit log."""
+        entries = await self._entries()
+        self.out.line(f"the audit log verifies: {entries} entries", log_entries=entries)
+
+
+def source_of(commit: str, folder: Path) -> Path:
+    """Write the source of a commit into `folder`; returns it. Raises: Failed."""
+    git = shutil.which("git") or "git"
+    done = subprocess.run([git, "archive", commit], cwd=ROOT, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"there is no commit {commit} here: {done.stderr.decode().strip()}")
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def last_tag() -> str | None:
+    """Return the newest tag before this commit."""
+    done = subprocess.run(
+        ["git", "describe", "--tags", "--abbrev=0", "HEAD^"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def main() -> int:
+    """Run; 0 if everything held."""
+    parser = argparse.ArgumentParser(prog="make test-compose", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="start, the main job, one restart")
+    parser.add_argument(
+        "--from", dest="before", help=f"the version to upgrade from, else the last tag or {FROM}"
+    )
+    parser.add_argument("--frames", type=int, help="how many frames the main job posts")
+    given = parser.parse_args()
+    folder = CACHE / "run"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    port = free_port()
+    project = Project(ROOT, folder, NAME)
+    trial = Trial(project, port, given.smoke, given.frames or (8 if given.smoke else 30))
+    fault = ""
+    try:
+        if "OWN_ENGINE" in os.environ:
+            took = timed(lambda: stand_ins.build("docker", folder / "stand-ins.log"))
+            trial.out.line(
+                f"stand-ins for public images made in {took:.0f} s", stand_ins_s=round(took)
+            )
+        before = None
+        if not given.smoke:
+            chosen = given.before or last_tag() or FROM
+            before = source_of(chosen, folder / "before")
+            trial.out.line(f"upgrading from {chosen}", upgraded_from=chosen)
+        project.at(before or ROOT).draw_secrets({"HTTPS_PORT": str(port)})
+        if project.left():
+            project.remove()
+        asyncio.run(trial.run(before))
+    except (Failed, StepFailed, ProjectFault, LocalError, httpx.HTTPError) as exc:
+        fault = str(exc)
+        trial.out.line(f"FAILED: {fault}")
+        with contextlib.suppress(ProjectFault):
+            (folder / "containers.log").write_text(project.compose("logs", "--no-color"))
+    finally:
+        with contextlib.suppress(ProjectFault):
+            project.remove()
+        left = project.left()
+        trial.out.line(
+            f"ended; left of the project: {', '.join(left) or 'nothing'}", ok=not fault and not left
+        )
+    print(json.dumps(trial.out.figures))
+    return 1 if fault or left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
