@@ -129,7 +129,7 @@ test-kubernetes: kubernetes ## deploy/k8s on an API server of Kubernetes: strict
 	@$(PY) -m pytest -m kubernetes
 
 .PHONY: test-compose
-test-compose: $(STAMP) ## docker-compose.yml on Docker Engine, the machine's or one from Debian's packages (needs root, debootstrap, Go, Maven): main job, restarts, kills, an upgrade [FROM=commit, FRAMES=30, SMOKE=1]
+test-compose: $(STAMP) ## docker-compose.yml on Docker Engine, the machine's or one from Debian's packages (needs root, mmdebstrap, Go, Maven): main job, restarts, kills, an upgrade [FROM=commit, FRAMES=30, SMOKE=1]
 	@$(PY) -m deploy.containers.engine $(abspath $(PY)) -m tests.containers $(if $(SMOKE),--smoke) $${FROM:+--from "$$FROM"} $${FRAMES:+--frames "$$FRAMES"}
 
 .PHONY: test-observability

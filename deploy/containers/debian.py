@@ -1,4 +1,4 @@
-"""Root file systems of Debian, made by debootstrap from Debian's packages."""
+"""Minimal Debians, made by mmdebstrap from Debian's packages: a folder to run in, or an archive to import."""
 
 import hashlib
 import os
@@ -10,44 +10,40 @@ from pathlib import Path
 from local.stack.process import LocalError
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "containers"
-"""Cache of file systems, packages, programs and images between runs; never committed."""
+"""Cache of file systems, programs, images and volumes between runs; never committed."""
 
 TRIXIE, BOOKWORM = "trixie", "bookworm"
 
 
-def root_filesystem(suite: str, packages: Sequence[str] = (), cache: Path = CACHE) -> Path:
-    """Return the folder of a minimal Debian with `packages`; makes it if `cache` lacks it (about a minute).
-
-    Packages come from the mirror that debootstrap knows, or from DEBIAN_MIRROR.
-
-    Raises: LocalError if debootstrap is missing or fails.
-    """
+def folder(suite: str, packages: Sequence[str], cache: Path = CACHE) -> Path:
+    """Return the folder of a Debian with `packages`; makes it if `cache` lacks it. Raises: LocalError."""
     wanted = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
-    folder = cache / f"{suite}-{wanted}"
-    if folder.is_dir():
-        return folder
-    program = shutil.which("debootstrap")
+    return _made(cache / f"{suite}-{wanted}", suite, [f"--include={','.join(packages)}"])
+
+
+def archive(suite: str, cache: Path = CACHE) -> Path:
+    """Return the tar archive of a minimal Debian; makes it if `cache` lacks it. Raises: LocalError."""
+    return _made(cache / f"{suite}.tar", suite, [])
+
+
+def _made(target: Path, suite: str, options: Sequence[str]) -> Path:
+    """Make `target` unless it is there; packages come from mmdebstrap's own mirror or DEBIAN_MIRROR."""
+    if target.exists():
+        return target
+    program = shutil.which("mmdebstrap")
     if program is None:
-        raise LocalError("debootstrap is missing. Debian has it: apt-get install debootstrap")
-    debs = cache / "debs" / suite
-    debs.mkdir(parents=True, exist_ok=True)
-    unfinished = cache / f"{folder.name}.{os.getpid()}"
-    included = [f"--include={','.join(packages)}"] if packages else []
+        raise LocalError("mmdebstrap is missing. Debian has it: apt-get install mmdebstrap")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f"{os.getpid()}.{target.name}")
     mirror = [os.environ["DEBIAN_MIRROR"]] if os.environ.get("DEBIAN_MIRROR") else []
     done = subprocess.run(
-        [
-            program, "--variant=minbase", f"--cache-dir={debs}", *included,
-            suite, str(unfinished), *mirror,
-        ],
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"},
+        [program, "--variant=minbase", *options, suite, str(unfinished), *mirror],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-    )  # fmt: skip
+    )
     if done.returncode != 0:
-        raise LocalError(f"debootstrap could not make {suite}: {done.stdout.strip()[-1500:]}")
-    for deb in (unfinished / "var" / "cache" / "apt" / "archives").glob("*.deb"):
-        deb.unlink()
-    unfinished.rename(folder)
-    return folder
+        raise LocalError(f"mmdebstrap could not make {suite}: {done.stdout.strip()[-1500:]}")
+    unfinished.rename(target)
+    return target

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from deploy.containers.debian import CACHE, TRIXIE, root_filesystem
+from deploy.containers import debian
+from deploy.containers.debian import CACHE, TRIXIE
 from local.stack.process import Child, LocalError, Server, held
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,7 @@ class Engine(Server):
             raise LocalError(
                 "an engine of our own needs root; or install Docker Engine 25 or later"
             )
-        root = root_filesystem(TRIXIE, PACKAGES)
+        root = debian.folder(TRIXIE, PACKAGES)
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
         script = Path(__file__).with_name("enter.sh")

@@ -7,12 +7,11 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.containers.debian import BOOKWORM, CACHE, TRIXIE, root_filesystem
+from deploy.containers.debian import BOOKWORM, CACHE, TRIXIE, archive
 from deploy.go import installed
 from deploy.kafka.java import jars
 from deploy.objects import gateway
@@ -57,7 +56,9 @@ def build(docker: str, log: Path) -> None:
     """Make all bases and stand-ins that the engine lacks or whose files changed. Raises: LocalError."""
     for image, suite in BASES.items():
         if _run([docker, "image", "inspect", image], log) != 0:
-            _import(docker, image, root_filesystem(suite), log)
+            command = [docker, "import", "--change", 'CMD ["bash"]', str(archive(suite)), image]
+            if _run(command, log) != 0:
+                raise LocalError(f"{image} could not be imported; see {log}")
     for one in STAND_INS:
         contexts = [f"--build-context={name}={made()}" for name, made in one.contexts.items()]
         command = [docker, "build", "--tag", one.image, *contexts, str(IMAGES / one.folder)]
@@ -83,14 +84,6 @@ def _machine() -> Path:
     )
     (folder / "pip.conf").write_text(pip_settings(listed.stdout))
     return folder
-
-
-def _import(docker: str, image: str, root: Path, log: Path) -> None:
-    with tempfile.NamedTemporaryFile(dir=CACHE, suffix=".tar") as archive:
-        subprocess.run(["/usr/bin/tar", "-C", str(root), "-c", "."], stdout=archive, check=True)
-        command = [docker, "import", "--change", 'CMD ["bash"]', archive.name, image]
-        if _run(command, log) != 0:
-            raise LocalError(f"{image} could not be imported; see {log}")
 
 
 def _run(command: list[str], log: Path) -> int:

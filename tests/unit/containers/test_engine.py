@@ -48,12 +48,12 @@ def test_an_engine_of_the_machine_is_used_and_one_that_is_too_old_is_refused(
         engine.run(["/bin/true"])
 
 
-def test_without_debootstrap_its_package_is_named(
+def test_without_mmdebstrap_its_package_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LocalError, match="apt-get install debootstrap"):
-        debian.root_filesystem("trixie", cache=tmp_path)
+    with pytest.raises(LocalError, match="apt-get install mmdebstrap"):
+        debian.archive("trixie", tmp_path)
 
 
 def test_the_script_that_enters_is_valid_shell() -> None:
