@@ -42,7 +42,7 @@ STOPS_WITHIN_S = 60.0
 SHIM = """\
 #!/bin/sh
 # The docker command of the engine with process id {pid}.
-exec nsenter --target {pid} --mount --net --wdns="$PWD" docker "$@"
+exec nsenter --target {pid} --mount --net --wdns="$PWD" /usr/bin/docker "$@"
 """
 
 
