@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -96,7 +96,7 @@ async def _watch(
             purpose = await people.investigator.declare(**searches.CANVASS)
             recorded = bar("frames on record", len(posted))
             await await_processed(people.investigator, purpose, posted, lambda _: recorded())
-        await _settle(people.officer, stream)
+        await _settle(people.officer, stream, {one.sent.capture_id for one in posted})
     attach(stream.arrivals, posted)
     await collect(people.investigator, purpose, posted, people.devices, window)
     story.sent = [one.sent for one in posted]
@@ -132,13 +132,14 @@ async def _send_again(api: Api, people: Department, posted: Sequence[Posted], st
     )
 
 
-async def _settle(officer: Person, stream: AlertStream) -> None:
-    """Wait until the stream has delivered every hit on record. Raises: StepFailed."""
+async def _settle(officer: Person, stream: AlertStream, captures: Set[str]) -> None:
+    """Wait until the stream has delivered every hit on record of these captures. Raises: StepFailed."""
     deadline = time.monotonic() + SETTLED_WITHIN_S
     before: set[str] = set()
     alike = 0
     while alike < EQUAL_POLLS:
-        listed = {hit["hit_id"] for hit in await _hits(officer)}
+        hits = await _hits(officer)
+        listed = {hit["hit_id"] for hit in hits if hit["capture_id"] in captures}
         came = [arrival.hit["hit_id"] for arrival in stream.arrivals]
         if len(came) != len(set(came)):
             raise StepFailed("a hit was alerted twice")

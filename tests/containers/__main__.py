@@ -50,6 +50,11 @@ STORES = ("kafka", "postgres", "objects", "proxy")
 OUTWARD = {"audit", "identity", "proxy"}
 """The containers that have a way outside: to send findings, to mail invitations, to have a certificate signed."""
 
+CAMERA = {
+    "name": "Test camera",
+    "kind": "fixed",
+    "place": {"latitude": 39.9277, "longitude": -122.1792},
+}
 KILLED = ("ingest", "kafka", "postgres", "objects", "proxy")
 WELL_WITHIN_S = 600.0
 STOPS_WITHIN_S = 30.0
@@ -117,9 +122,7 @@ class Trial:
         async with Api(self.urls(), await self.transport()) as api:
             people = await seed(api, Host(self.project))
             await self.job(api, people, "hot list", "job")
-            camera = await people.administrator.must(
-                "ingest", "POST", "/v1/devices", json={"name": "Test camera", "kind": "vehicle"}
-            )
+            camera = await people.administrator.must("ingest", "POST", "/v1/devices", json=CAMERA)
             self.credential, self.device = camera["credential"], camera["device"]["device_id"]
             self.since = datetime.now(UTC) - timedelta(seconds=5)
             if before:

@@ -111,6 +111,8 @@ class Camera:
                 self.account.acknowledged_at_s.append(time.monotonic())
                 return
             self.account.refused[answer] += 1
+            if answer.startswith("4") and answer != "429":
+                break
             await asyncio.sleep(PAUSE_S)
         self.account.given_up.append(plate)
 

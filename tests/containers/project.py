@@ -15,6 +15,9 @@ ENDS = ("keys", "objects-users", "topics", "volumes")
 """Containers that end, beside those of tables."""
 
 POLL_EVERY_S = 0.5
+STEADY_POLLS = 3
+"""After a kill docker shows a container as healthy for a moment more."""
+
 DEFAULT_ROUTE = "00000000"
 
 KILL = "import os, sys; [os.kill(int(pid), 9) for pid in sys.argv[1:]]"
@@ -106,8 +109,11 @@ class Project:
     def await_well(self, within_s: float) -> float:
         """Wait until all containers are well; returns how long it took in s. Raises: ProjectFault."""
         began = time.monotonic()
-        while unwell := [one for one in self.containers() if not one.well]:
-            if time.monotonic() - began > within_s:
+        steady = 0
+        while steady < STEADY_POLLS:
+            unwell = [one for one in self.containers() if not one.well]
+            steady = 0 if unwell else steady + 1
+            if unwell and time.monotonic() - began > within_s:
                 raise ProjectFault(
                     f"not well after {within_s:.0f} s: "
                     + ", ".join(f"{one.service} {one.state} {one.health}" for one in unwell)
