@@ -37,7 +37,15 @@ def _made(target: Path, suite: str, options: Sequence[str]) -> Path:
     unfinished = target.with_name(f"{os.getpid()}.{target.name}")
     mirror = [os.environ["DEBIAN_MIRROR"]] if os.environ.get("DEBIAN_MIRROR") else []
     done = subprocess.run(
-        [program, "--variant=minbase", "--dpkgopt=force-unsafe-io", *options, suite, str(unfinished), *mirror],
+        [
+            program,
+            "--variant=minbase",
+            "--dpkgopt=force-unsafe-io",
+            *options,
+            suite,
+            str(unfinished),
+            *mirror,
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
