@@ -98,7 +98,7 @@ class Department:
 
 
 class Host(Protocol):
-    """Whoever has the machine of a stack: the first people are invited there. Both return an invitation token."""
+    """The machine of a stack, on which the first people are invited. Both methods return an invitation token."""
 
     async def bootstrap(self, first: Role) -> str:
         """Invite the first administrator, as `plateward bootstrap` does."""

@@ -137,10 +137,10 @@ class Trial:
 
     async def build(self, what: str) -> None:
         """Build every image from deploy/Dockerfile."""
-        took = await asyncio.to_thread(timed, lambda: self.project.compose("build"))
+        seconds = await asyncio.to_thread(timed, lambda: self.project.compose("build"))
         self.out.line(
-            f"images of {what} built in {took:.0f} s",
-            **{f"build_{what.replace(' ', '_')}_s": round(took)},
+            f"images of {what} built in {seconds:.0f} s",
+            **{f"build_{what.replace(' ', '_')}_s": round(seconds)},
         )
 
     async def up(self, figure: str) -> None:
@@ -150,9 +150,9 @@ class Trial:
             self.project.compose("up", "--detach")
             self.project.await_well(WELL_WITHIN_S)
 
-        took = await asyncio.to_thread(timed, start)
+        seconds = await asyncio.to_thread(timed, start)
         self.out.line(
-            f"up, and all containers healthy, after {took:.0f} s", **{figure: round(took)}
+            f"up, and all containers healthy, after {seconds:.0f} s", **{figure: round(seconds)}
         )
 
     def urls(self) -> dict[str, str]:
@@ -187,7 +187,7 @@ class Trial:
             raise Failed("the main job gave no read, no hit or no release")
 
     @contextlib.asynccontextmanager
-    async def under_way(self, api: Api, people: Department, figure: str) -> Any:
+    async def while_posting(self, api: Api, people: Department, figure: str) -> Any:
         """Post reads meanwhile; afterwards none may be lost or doubled."""
         async with Camera(api, self.credential, self._plates) as camera:
             yield camera.account
@@ -225,7 +225,7 @@ class Trial:
         """Upgrade as docs/operations/upgrade.md says, with data in place, while a camera posts."""
         entries = await self._entries()
         self.project = new
-        async with self.under_way(api, people, "upgrade_reads"):
+        async with self.while_posting(api, people, "upgrade_reads"):
             await asyncio.to_thread(new.draw_secrets, {})
             await self.build("this version")
             await self.up("upgrade_s")
@@ -238,40 +238,40 @@ class Trial:
     async def restarts(self, api: Api, people: Department) -> None:
         """Stop all services, which must end by themselves, and start them again; a camera posts meanwhile."""
         stopped = ("ingest",) if self.smoke else SERVICES
-        async with self.under_way(api, people, "restart_reads"):
+        async with self.while_posting(api, people, "restart_reads"):
             began = time.monotonic()
             codes = await asyncio.to_thread(self.project.stop, stopped)
-            took = time.monotonic() - began
+            seconds = time.monotonic() - began
             said = ", ".join(f"{name} {exit_text(code)}" for name, code in sorted(codes.items()))
-            self.out.line(f"stopped in {took:.1f} s, exit: {said}", stop_s=round(took, 1))
+            self.out.line(f"stopped in {seconds:.1f} s, exit: {said}", stop_s=round(seconds, 1))
             if any(codes.values()):
                 raise Failed("a service did not end by itself when it was stopped")
             await self.up("start_again_s")
             for name in stopped:
-                took = await asyncio.to_thread(self._restart, name)
-                self.out.line(f"{name} restarted and healthy in {took:.1f} s")
-                self.out.figures.setdefault("restarts_s", {})[name] = round(took, 1)
+                seconds = await asyncio.to_thread(self._restart, name)
+                self.out.line(f"{name} restarted and healthy in {seconds:.1f} s")
+                self.out.figures.setdefault("restarts_s", {})[name] = round(seconds, 1)
 
     def _restart(self, name: str) -> float:
-        took = timed(lambda: self.project.compose("restart", name))
-        return took + self.project.await_well(WELL_WITHIN_S)
+        seconds = timed(lambda: self.project.compose("restart", name))
+        return seconds + self.project.await_well(WELL_WITHIN_S)
 
     async def kills(self, api: Api, people: Department) -> None:
         """Kill -9 a service, every store and the proxy at once, while a camera posts."""
-        async with self.under_way(api, people, "kill_reads"):
+        async with self.while_posting(api, people, "kill_reads"):
             await asyncio.to_thread(self.project.kill, KILLED)
-            took = await asyncio.to_thread(self.project.await_well, WELL_WITHIN_S)
+            seconds = await asyncio.to_thread(self.project.await_well, WELL_WITHIN_S)
             await asyncio.sleep(3)
         self.out.line(
-            f"killed {', '.join(KILLED)}: all healthy after {took:.0f} s",
-            kill_recovery_s=round(took),
+            f"killed {', '.join(KILLED)}: all healthy after {seconds:.0f} s",
+            kill_recovery_s=round(seconds),
         )
 
     async def again(self, api: Api, people: Department) -> None:
         """Take all containers down, start them again, and find everything."""
         before = sorted(await self._recorded(people))
-        took = await asyncio.to_thread(timed, lambda: self.project.compose("down"))
-        self.out.line(f"down in {took:.0f} s", down_s=round(took))
+        seconds = await asyncio.to_thread(timed, lambda: self.project.compose("down"))
+        self.out.line(f"down in {seconds:.0f} s", down_s=round(seconds))
         await self.up("second_up_s")
         if sorted(await self._recorded(people)) != before:
             raise Failed("the records differ after down and up")
@@ -341,9 +341,9 @@ def main() -> int:
     fault = ""
     try:
         if "OWN_ENGINE" in os.environ:
-            took = timed(lambda: stand_ins.build("docker", folder / "stand-ins.log"))
+            seconds = timed(lambda: stand_ins.build("docker", folder / "stand-ins.log"))
             trial.out.line(
-                f"stand-ins for public images made in {took:.0f} s", stand_ins_s=round(took)
+                f"stand-ins for public images made in {seconds:.0f} s", stand_ins_s=round(seconds)
             )
         before = None
         if not given.smoke:

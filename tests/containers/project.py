@@ -50,10 +50,10 @@ class Container:
         return self.state == "running" and self.health == "healthy"
 
 
-def parsed(shown: str) -> list[Container]:
+def parsed(output: str) -> list[Container]:
     """Return the containers of `docker compose ps --format json`: a line for each, or one list of older versions."""
     rows: list[dict[str, Any]] = []
-    for line in shown.splitlines():
+    for line in output.splitlines():
         found = json.loads(line)
         rows += found if isinstance(found, list) else [found]
     return [
