@@ -124,7 +124,9 @@ class Embedded:
 
     async def deliver_invitation(self, username: str) -> str:
         """Show an invitation, in this process."""
-        given = await deliver_invitation(identity_settings(self.folder, self.environment), username=username)
+        given = await deliver_invitation(
+            identity_settings(self.folder, self.environment), username=username
+        )
         return given.invitation_token
 
 
