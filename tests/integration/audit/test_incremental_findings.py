@@ -156,3 +156,23 @@ async def test_a_rolled_back_run_does_not_change_the_findings(
                     continue
 
     assert await findings_of([Retried()]) == expected
+
+
+@pytest.mark.clause("468.3.1(c)/increments")
+async def test_a_late_search_counts_with_those_of_its_hour_that_memory_has_dropped(
+    deliver, clock, runtime, query
+):
+    process = Watch(runtime, runtime.settings)
+    person, began = an_actor("person-1", "Officer"), clock.now()
+
+    async def searched(at):
+        await deliver(an_attempt(clock, actor=person, occurred_at=at))
+        while await process._check() is not None:
+            pass
+        return await query("SELECT * FROM findings WHERE kind = 'many_searches'")
+
+    assert await searched(began) == []
+    assert await searched(began + timedelta(minutes=1)) == []
+    clock.advance(hours=48)
+    assert await searched(clock.now()) == []
+    assert len(await searched(began + timedelta(minutes=2))) == 1
