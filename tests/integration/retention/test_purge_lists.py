@@ -40,14 +40,17 @@ async def test_the_list_names_all_destroyed_and_all_held_records(retention, monk
         *(a_read(f"1OLD00{n}", PART_OF_MONTH) for n in range(3)),
         *(a_capture(WHOLE_MONTH, capture_id=UUID(int=n)) for n in range(1, 4)),
     ]
-    held = [a_read("7HELD01", WHOLE_MONTH), a_read("7HELD01", PART_OF_MONTH)]
+    held = [
+        *(a_read("7HELD01", WHOLE_MONTH + timedelta(days=n)) for n in range(2)),
+        a_read("7HELD01", PART_OF_MONTH),
+    ]
     await retention.store(*gone, *held, a_read("7HELD01", NOON), a_read("2NEW001", DUE))
     await place(retention, plate="7HELD01")
     run = await purge(retention)
     [event] = await retention.emitted(RecordsPurged)
     assert await listed(retention, event) == (records(*gone), records(*held))
-    assert (run["reads"] + run["captures"], run["kept_under_hold"]) == (11, 2)
-    assert (event.purge_list.purged, event.purge_list.held) == (11, 2)
+    assert (run["reads"] + run["captures"], run["kept_under_hold"]) == (11, 3)
+    assert (event.purge_list.purged, event.purge_list.held) == (11, 3)
     assert await retention.fetch("SELECT 1 FROM purge_slices") == []
 
 
