@@ -78,9 +78,10 @@ async def _of_people(
 
     async def search(console: Console, page: Page) -> None:
         await console.open(page, "/search")
-        await page.get_by_label("Plate", exact=True).fill(plate)
+        await page.get_by_label("Plate, as far as you know it").fill(plate)
         await page.get_by_role("button", name="Search").first.click()
         await page.get_by_text("Found:").wait_for()
+        await page.wait_for_load_state("networkidle")
 
     async def open_at(console: Console, page: Page, path: str) -> None:
         await console.open(page, path)
