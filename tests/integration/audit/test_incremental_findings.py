@@ -176,3 +176,18 @@ async def test_a_late_search_counts_with_those_of_its_hour_that_memory_has_dropp
     clock.advance(hours=48)
     assert await searched(clock.now()) == []
     assert len(await searched(began + timedelta(minutes=2))) == 1
+
+
+@pytest.mark.clause("468.3.1(c)/increments")
+async def test_refusals_that_an_earlier_process_handled_count_after_a_restart(
+    deliver, clock, runtime, query
+):
+    person = an_actor("person-1", "Officer")
+    for number in range(1, 4):  # the limit is 3
+        clock.advance(minutes=1)
+        await deliver(an_attempt(clock, actor=person, occurred_at=clock.now(), allowed=False))
+        process = Watch(runtime, runtime.settings)
+        while await process._check() is not None:
+            pass
+        found = await query("SELECT * FROM findings WHERE kind = 'refused_access'")
+        assert len(found) == (1 if number == 3 else 0)
