@@ -3,10 +3,9 @@
 import contextlib
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
-from local.stack.process import LocalError
+from local.stack.process import LocalError, run_to_end
 
 
 def installed(package: str, version: str, cache: Path) -> Path:
@@ -22,16 +21,11 @@ def installed(package: str, version: str, cache: Path) -> Path:
     if go is None:
         raise LocalError(f"{name} is built with Go, and there is no `go` here: install Go")
     unfinished = cache / f"{version}.{os.getpid()}"
-    done = subprocess.run(
+    run_to_end(
         [go, "install", "-trimpath", "-ldflags=-s -w", f"{package}@{version}"],
+        f"Go could not build {name}",
         env={**os.environ, "GOBIN": str(unfinished.absolute()), "CGO_ENABLED": "0"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
     )
-    if done.returncode != 0:
-        raise LocalError(f"Go could not build {name}: {done.stdout.strip()[-1500:]}")
     with contextlib.suppress(OSError):  # another process has built it first
         unfinished.rename(found.parent)
     return found

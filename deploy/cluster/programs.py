@@ -4,12 +4,11 @@ import contextlib
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.stack.process import LocalError
+from local.stack.process import LocalError, run_to_end
 
 HERE = Path(__file__).parent
 VERSION = "v1.34.4"
@@ -69,17 +68,12 @@ def programs(cache: Path = CACHE) -> Programs:
 def _build(go: str, package: str, program: Path) -> None:
     stamps = " ".join(f"-X {name}={value}" for name, value in _STAMPS.items())
     options = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {stamps}"]
-    done = subprocess.run(
+    run_to_end(
         [go, "build", "-p", "1", *options, "-o", str(program), package],
+        f"Go could not build {package}",
         cwd=HERE,
         env={**os.environ, "CGO_ENABLED": "0"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
     )
-    if done.returncode != 0:
-        raise LocalError(f"Go could not build {package}: {done.stdout.strip()[-1500:]}")
 
 
 def main() -> int:

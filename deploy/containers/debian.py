@@ -3,11 +3,10 @@
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.stack.process import LocalError
+from local.stack.process import LocalError, run_to_end
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "containers"
 """Cache of file systems, programs, images and volumes between runs; never committed."""
@@ -36,7 +35,7 @@ def _made(target: Path, suite: str, options: Sequence[str]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f"{os.getpid()}.{target.name}")
     mirror = [os.environ["DEBIAN_MIRROR"]] if os.environ.get("DEBIAN_MIRROR") else []
-    done = subprocess.run(
+    run_to_end(
         [
             program,
             "--variant=minbase",
@@ -46,12 +45,7 @@ def _made(target: Path, suite: str, options: Sequence[str]) -> Path:
             str(unfinished),
             *mirror,
         ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+        f"mmdebstrap could not make {suite}",
     )
-    if done.returncode != 0:
-        raise LocalError(f"mmdebstrap could not make {suite}: {done.stdout.strip()[-1500:]}")
     unfinished.rename(target)
     return target

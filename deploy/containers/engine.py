@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -91,11 +90,9 @@ class Engine(Server):
         """Stop the containers and the engine; does nothing if not started."""
         if self._server is None:
             return
-        deadline = time.monotonic() + STOPS_WITHIN_S
         if self._inner and self._server.alive():
             os.kill(self._inner, signal.SIGTERM)
-        while self._inner and self._server.alive() and time.monotonic() < deadline:
-            time.sleep(0.05)
+            self._server.ends(within_s=STOPS_WITHIN_S)
         self._server.stop()
 
     @property

@@ -8,7 +8,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from local.stack.process import LocalError
+from local.stack.process import LocalError, run_to_end
 
 JAVA_AT_LEAST = 17  # Kafka 4's broker
 POM = Path(__file__).with_name("pom.xml")
@@ -44,19 +44,15 @@ def jars(cache: Path = CACHE, pom: Path = POM) -> Path:
         raise LocalError("jars are fetched with Maven, and there is no `mvn` here: install Maven")
     unfinished = folder.with_suffix(f".{os.getpid()}")
     fetch = ["-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"]
-    done = subprocess.run(
-        [maven, "-q", "-B", *fetch],
-        env={"JAVA_HOME": str(java().resolve().parents[1]), **os.environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise LocalError(
-            f"Maven could not fetch what {pom.name} names: {done.stdout.strip()[-1500:]}"
+    try:
+        run_to_end(
+            [maven, "-q", "-B", *fetch],
+            f"Maven could not fetch what {pom.name} names",
+            env={"JAVA_HOME": str(java().resolve().parents[1]), **os.environ},
         )
+    except LocalError:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
     unfinished.rename(folder)
     return folder
 

@@ -8,7 +8,6 @@ import argparse
 import base64
 import contextlib
 import signal
-import subprocess
 import sys
 import time
 import uuid
@@ -20,7 +19,7 @@ from typing import ClassVar
 from deploy.compose.make_tls import complete
 from deploy.kafka.java import jars, java
 from local.stack.broker import speaks_kafka
-from local.stack.process import LOOPBACK, Child, LocalError, Server, free_port, held
+from local.stack.process import LOOPBACK, Child, LocalError, Server, free_port, held, run_to_end
 from shared.kafka.acls import TOPICS_COMMAND, principals
 from shared.kafka.settings import KafkaSettings
 
@@ -270,15 +269,7 @@ class ApacheKafka(Server):
         command = self._java("kafka.tools.StorageTool", "format", *alone, "-t", cluster, "-c")
         for name, password in self.users.items():
             command += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
-        done = subprocess.run(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise LocalError(f"Apache Kafka could not format {self.folder}: {done.stdout[-1000:]}")
+        run_to_end(command, f"Apache Kafka could not format {self.folder}")
 
     @property
     def _properties(self) -> Path:

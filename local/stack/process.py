@@ -43,6 +43,30 @@ def listens(port: int) -> bool:
     return True
 
 
+def run_to_end(
+    command: Sequence[str],
+    failure: str,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> None:
+    """Run a program to its end. Raises: LocalError with `failure` and the end of its output if it fails.
+
+    `env` has all of its environment variables; None for this process's.
+    """
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise LocalError(f"{failure}: {done.stdout.strip()[-1500:]}")
+
+
 @contextlib.contextmanager
 def held(folder: Path, what: str) -> Iterator[None]:
     """Lock a folder for this process; the kernel releases the lock however the process ends."""
@@ -137,11 +161,17 @@ class Child:
     def stop(self, *, within_s: float = 30.0) -> None:
         """Ask the process to end, and kill it if it has not ended after `within_s`."""
         self.signal(self.stop_signal)
+        if not self.ends(within_s=within_s):
+            self.kill()
+
+    def ends(self, *, within_s: float) -> bool:
+        """Wait until the process has ended, up to `within_s`; return whether it has."""
         deadline = time.monotonic() + within_s
         while self.alive():
             if time.monotonic() > deadline:
-                self.kill()
+                return False
             time.sleep(0.01)
+        return True
 
     def kill(self) -> None:
         """Kill -9, to test durability, or as the last resort of `stop`."""

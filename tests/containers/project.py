@@ -118,7 +118,7 @@ class Project:
                     f"not well after {within_s:.0f} s: "
                     + ", ".join(f"{one.service} {one.state} {one.health}" for one in unwell)
                 )
-            time.sleep(POLL_EVERY_S)
+            time.sleep(POLL_EVERY_S)  # compose shows health only when asked
         return time.monotonic() - began
 
     def stop(self, services: Sequence[str]) -> dict[str, int]:

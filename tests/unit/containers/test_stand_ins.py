@@ -5,12 +5,13 @@ import re
 from deploy.containers.stand_ins import BASES, IMAGES, STAND_INS, pip_settings
 from tests.deploy.reading import ROOT, compose
 
-LISTED = """\
+INDEX = "the address of an index"
+LISTED = f"""\
 :env:.default-timeout='180'
 :env:.find-links='/opt/wheels'
 global.cert='/somewhere/else.pem'
-global.index-url='https://packages.example/simple'
-install.trusted-host='packages.example'
+global.index-url='{INDEX}'
+install.trusted-host='packages'
 """
 
 
@@ -35,8 +36,8 @@ def test_builds_reach_the_package_index_as_the_machine_does() -> None:
     assert pip_settings(LISTED).splitlines() == [
         "[global]",
         "cert = /etc/ssl/certs/ca-certificates.crt",
-        "index-url = https://packages.example/simple",
-        "trusted-host = packages.example",
+        f"index-url = {INDEX}",
+        "trusted-host = packages",
     ]
 
 
