@@ -14,6 +14,8 @@ BENCH := $(PY) -m tests.bench.alone
 # What is named on the command line reaches recipes by the environment, so that a path may hold any
 # character: "$$PHOTOS" in a recipe, never '$(PHOTOS)'.
 KAFKA ?=
+# Hundreds of processes import the same modules: without compiled code each would compile them anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help: ## Show this help

@@ -6,7 +6,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -26,6 +26,13 @@ pytestmark = pytest.mark.enable_socket
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="plateward-") as name:
         yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    """A server for the tests that leave it as they found it."""
+    with tempfile.TemporaryDirectory(prefix="plateward-") as name, Postgres(Path(name)) as server:
+        yield server
 
 
 async def run(url: str, *statements: str) -> list[asyncpg.Record]:
@@ -79,50 +86,57 @@ async def test_a_server_left_behind_is_ended_before_a_new_one_starts(folder: Pat
         assert await run(second.url(), "SELECT 1")
 
 
-def test_a_folder_in_use_is_refused_and_the_first_server_goes_on(folder: Path) -> None:
-    with Postgres(folder) as first:
-        with pytest.raises(LocalError, match="another process already runs PostgreSQL"):
-            Postgres(folder).start()
-        assert first.child.alive()
+def test_a_folder_in_use_is_refused_and_the_first_server_goes_on(server: Postgres) -> None:
+    with pytest.raises(LocalError, match="another process already runs PostgreSQL"):
+        Postgres(server.folder).start()
+    assert server.child.alive()
 
 
-def test_a_missing_password_is_reported_and_not_replaced(folder: Path) -> None:
-    with Postgres(folder) as server:
-        (folder / "plateward.password").unlink()
+def test_a_missing_password_is_reported_and_not_replaced(server: Postgres) -> None:
+    password = server.folder / "plateward.password"
+    kept = password.rename(server.folder / "kept")
+    try:
         with pytest.raises(LocalError, match=r"plateward\.password is gone"):
             server.url()
+        assert not password.exists()
+    finally:
+        kept.rename(password)
 
 
 @pytest.mark.parametrize("role", [ROLE, *map(role_of, APIS)])
 async def test_an_issued_role_is_not_a_superuser_and_needs_its_password(
-    folder: Path, role: str
+    server: Postgres, role: str
 ) -> None:
-    with Postgres(folder) as server:
-        url = server._url(role, DATABASE)
-        [row] = await run(
-            url, "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user"
-        )
-        assert (row["rolname"], row["rolsuper"]) == (role, False)
-        with pytest.raises(asyncpg.InvalidPasswordError):
-            await asyncpg.connect(url.replace(f"{role}:", f"{role}:x"))
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await run(url, "SELECT pg_read_file('postmaster.pid')")
-    for secret in folder.glob("*.password"):
-        assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    url = server._url(role, DATABASE)
+    [row] = await run(url, "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user")
+    assert (row["rolname"], row["rolsuper"]) == (role, False)
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(url.replace(f"{role}:", f"{role}:x"))
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await run(url, "SELECT pg_read_file('postmaster.pid')")
+    assert stat.S_IMODE((server.folder / f"{role}.password").stat().st_mode) == 0o600
+
+
+@pytest.fixture
+async def table(server: Postgres) -> AsyncIterator[str]:
+    """A table of the owner's."""
+    await run(server.url(), "CREATE TABLE t (n int)", "SELECT 1")
+    yield "public.t"
+    await run(server.url(), "DROP TABLE t", "SELECT 1")
 
 
 @pytest.mark.parametrize("service", APIS)
-async def test_a_service_role_neither_owns_nor_creates_tables(folder: Path, service: str) -> None:
-    with Postgres(folder) as server:
-        await run(server.url(), "CREATE TABLE t (n int)", "SELECT 1")
-        for statement in (
-            "SELECT n FROM public.t",
-            "CREATE TABLE public.u (n int)",
-            "CREATE SCHEMA mine",
-            f"SET ROLE {ROLE}",
-        ):
-            with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await run(server.service_url(service), statement)
+async def test_a_service_role_neither_owns_nor_creates_tables(
+    server: Postgres, table: str, service: str
+) -> None:
+    for statement in (
+        f"SELECT n FROM {table}",
+        "CREATE TABLE public.u (n int)",
+        "CREATE SCHEMA mine",
+        f"SET ROLE {ROLE}",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await run(server.service_url(service), statement)
 
 
 BEFORE = "plateward_services"
@@ -196,17 +210,16 @@ async def test_the_compose_script_creates_missing_roles_and_sets_their_passwords
         server._sql("SELECT 1", DATABASE)
 
 
-async def test_no_statement_value_reaches_the_servers_log(folder: Path) -> None:
-    with Postgres(folder) as server:
-        with pytest.raises(asyncpg.UniqueViolationError):
-            await run(
-                server.url(),
-                "CREATE TABLE t (plate text PRIMARY KEY)",
-                "INSERT INTO t VALUES ('7ABC123'), ('7ABC123') RETURNING 1",
-            )
-        with pytest.raises(asyncpg.DataError):
-            await run(server.url(), "SELECT 1/length('7ABC123'), int4(text '7ABC123')")
-    log = (folder / "postgres.log").read_text()
+async def test_no_statement_value_reaches_the_servers_log(server: Postgres, table: str) -> None:
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await run(
+            server.url(),
+            f"ALTER TABLE {table} ADD COLUMN plate text UNIQUE",
+            f"INSERT INTO {table} (plate) VALUES ('7ABC123'), ('7ABC123') RETURNING 1",
+        )
+    with pytest.raises(asyncpg.DataError):
+        await run(server.url(), "SELECT 1/length('7ABC123'), int4(text '7ABC123')")
+    log = (server.folder / "postgres.log").read_text()
     assert "ready to accept connections" in log
     assert "7ABC123" not in log
 
@@ -226,11 +239,10 @@ async def test_databases_are_created_and_dropped_for_tests(folder: Path) -> None
     assert not (folder / "data").exists()
 
 
-async def test_durability_is_on_unless_asked_otherwise(folder: Path) -> None:
-    with Postgres(folder) as server:
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):
-            [row] = await run(server.url(), f"SHOW {name}")
-            assert row[name] == "on"
+async def test_durability_is_on_unless_asked_otherwise(server: Postgres) -> None:
+    for name in ("fsync", "synchronous_commit", "full_page_writes"):
+        [row] = await run(server.url(), f"SHOW {name}")
+        assert row[name] == "on"
 
 
 STARTER = """

@@ -24,8 +24,9 @@ from shared.testing import eventually
 SERVERS_ONLY = ("--services", "")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
+    """The data of all tests here: they start it again as its owner would, and only the first waits for initdb."""
     with tempfile.TemporaryDirectory(prefix="plateward-") as name:
         yield Path(name)
 
@@ -65,13 +66,15 @@ async def test_a_server_that_is_killed_is_reported_and_started_again(
     folder: Path, part: str
 ) -> None:
     state_file = StateFile(folder / "stack.json")
+    log = folder / "stack.log"
+    before = log.read_text() if log.exists() else ""
     with running(folder, *SERVERS_ONLY) as stack:
         os.kill(stack.processes[part], signal.SIGKILL)
         await eventually(
             lambda: (now := state_file.read()) and now.processes[part] != stack.processes[part],
             within_s=30,
         )
-    said = (folder / "stack.log").read_text()
+    said = log.read_text().removeprefix(before)
     assert f"{part} ended (-9) and is started again" in said
 
 
@@ -106,13 +109,11 @@ async def test_a_server_that_keeps_ending_stops_the_stack_with_a_clear_message(
         await kill_broker(folder, times=6)
 
 
-async def test_servers_that_the_environment_names_are_used_and_not_started(folder: Path) -> None:
-    with running(folder / "one", *SERVERS_ONLY) as first:
-        given = {"KAFKA_BOOTSTRAP": "127.0.0.1:9", "DATABASE_URL": "postgresql://x@127.0.0.1:9/x"}
-        with running(folder / "two", *SERVERS_ONLY, environment=given) as second:
-            assert second.processes == {}
-            assert second.kafka == given["KAFKA_BOOTSTRAP"]
-        assert set(first.processes) == {"postgres", "broker"}
+async def test_servers_that_the_environment_names_are_used_and_not_started(tmp_path: Path) -> None:
+    given = {"KAFKA_BOOTSTRAP": "127.0.0.1:9", "DATABASE_URL": "postgresql://x@127.0.0.1:9/x"}
+    with running(tmp_path, *SERVERS_ONLY, environment=given) as stack:
+        assert stack.processes == {}
+        assert stack.kafka == given["KAFKA_BOOTSTRAP"]
 
 
 async def test_ctrl_c_at_a_terminal_stops_it_with_0(folder: Path) -> None:
