@@ -112,7 +112,7 @@ test-chaos: $(STAMP) ## A day's load in an hour while every part fails at random
 
 .PHONY: test-clients
 test-clients: $(STAMP) ## Clients by three generators: every operation, and their stories (needs Java, Maven and npm) [SMOKE=1: no npm]
-	@$(if $(SMOKE),CLIENTS_OF=ingest) $(PY) -m pytest -m clients tests/e2e/clients$(if $(SMOKE),/test_camera_maker.py -k "not typescript")
+	@$(if $(SMOKE),CLIENTS_OF="ingest identity retention") $(PY) -m pytest -m clients tests/e2e/clients$(if $(SMOKE),/test_camera_maker.py tests/e2e/clients/test_investigator.py -k "not typescript")
 
 .PHONY: objects
 objects: $(STAMP) ## Build the S3 server of docker-compose.yml from Go's module proxy (needs Go)

@@ -3,6 +3,7 @@
 import ast
 import string
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,26 +33,32 @@ PASSED_ON = {
 PATHS = [*modules("shared"), *modules("services")]
 
 
-def bases(paths: list[Path]) -> dict[str, list[str]]:
+@cache
+def bases() -> dict[str, list[str]]:
     """The names of the base classes of each class."""
     return {
         node.name: [base.id for base in node.bases if isinstance(base, ast.Name)]
-        for path in paths
+        for path in PATHS
         for node in ast.walk(tree(path))
         if isinstance(node, ast.ClassDef)
     }
 
 
-BASES = bases(PATHS)
-
-
 def ancestors(name: str) -> set[str]:
     """A class's name and those of all its bases."""
-    return {name}.union(*(ancestors(base) for base in BASES.get(name, ()) if base != name))
+    return {name}.union(*(ancestors(base) for base in bases().get(name, ()) if base != name))
 
 
-REFUSALS = {name for name in BASES if ancestors(name) & {"AlprError", "ValueRefused"}}
-CODED = {name for name in REFUSALS if not ancestors(name) & set(FREE)}
+@cache
+def refusals() -> set[str]:
+    """The names of all errors that a caller may receive, and of those whose text they do not."""
+    return {name for name in bases() if ancestors(name) & {"AlprError", "ValueRefused"}}
+
+
+@cache
+def coded() -> set[str]:
+    """The names of the errors that need a code."""
+    return {name for name in refusals() if not ancestors(name) & set(FREE)}
 
 
 def called(node: ast.expr) -> str:
@@ -79,9 +86,9 @@ def listed(path: Path, name: str) -> type[errors.ProblemCode] | None:
 def faults(path: Path) -> Iterator[str]:
     """The faults of a module's refusals, each with its line."""
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Raise) and node.exc is not None and called(node.exc) in CODED:
+        if isinstance(node, ast.Raise) and node.exc is not None and called(node.exc) in coded():
             yield f"{path.name}:{node.lineno} raises {called(node.exc)} without a code"
-        is_refusal = isinstance(node, ast.Call) and called(node.func) in CODED
+        is_refusal = isinstance(node, ast.Call) and called(node.func) in coded()
         if is_refusal and (fault := fault_of(path, node)) is not None:
             yield f"{path.name}:{node.lineno} {fault}"
 
@@ -95,7 +102,7 @@ def passes_a_code_on(path: Path, call: ast.Call) -> bool:
 def fault_of(path: Path, call: ast.Call) -> str | None:
     """The fault of one refusal, or None."""
     name = called(call.func)
-    if isinstance(call.func, ast.Attribute) and called(call.func.value) in REFUSALS:
+    if isinstance(call.func, ast.Attribute) and called(call.func.value) in refusals():
         return None  # a method of the class, not the class
     named = [found for one in call.args if (found := code_of(one)) is not None]
     if not named:
@@ -114,7 +121,7 @@ def fault_of(path: Path, call: ast.Call) -> str | None:
 
 
 def test_every_refusal_names_a_code_with_its_parameters():
-    assert len(CODED) >= 12
+    assert len(coded()) >= 12
     assert [fault for path in PATHS for fault in faults(path)] == []
 
 

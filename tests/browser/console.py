@@ -3,9 +3,10 @@
 import asyncio
 import re
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pyotp
@@ -29,6 +30,7 @@ WIDE = {"width": 1280, "height": 800}
 LEFT = "net::ERR_ABORTED"
 """What Chromium calls a request whose page is left: such as a stream of alerts."""
 PHONE = {"width": 390, "height": 844}
+TABS = 2
 
 
 @dataclass
@@ -113,6 +115,23 @@ class Console:
     def path_of(self, page: Page) -> str:
         """Return the path of an open page, below the console's address."""
         return urlsplit(page.url).path.removeprefix(urlsplit(self.address).path)
+
+
+async def in_tabs(
+    context: BrowserContext, ones: Iterable[Any], visit: Callable[[Page, Any], Awaitable[None]]
+) -> None:
+    """Visit each in one of `TABS` tabs: while one tab is drawn, the server works for the other."""
+    waiting = iter(ones)
+
+    async def tab() -> None:
+        page = await context.new_page()
+        for one in waiting:
+            await visit(page, one)
+        await page.close()
+
+    async with asyncio.TaskGroup() as tabs:
+        for _ in range(TABS):
+            tabs.create_task(tab())
 
 
 async def declare(page: Page, kind: str = "") -> Response:

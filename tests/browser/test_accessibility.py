@@ -6,7 +6,7 @@ from pathlib import Path
 import axe_playwright_python
 import pytest
 
-from tests.browser.console import PHONE, WIDE
+from tests.browser.console import PHONE, WIDE, in_tabs
 from tests.browser.pages import OPEN, pages
 
 pytestmark = pytest.mark.browser
@@ -63,26 +63,28 @@ def pages_of(role, rights):
 )
 async def test_axe_finds_no_violation_on_the_pages_of_a_role(console_of, town, rights, role):
     console = await console_of(role)
-    page = await console.context.new_page()
     found = {}
-    for one in pages_of(role, rights):
-        path = one.at(town.ids)
-        await console.open(page, path)
+
+    async def visit(page, one):
+        await console.open(page, one.at(town.ids))
         if said := await violations(page):
             found[one.route] = said
-    await page.close()
+
+    await in_tabs(console.context, pages_of(role, rights), visit)
     assert not found
 
 
 @pytest.mark.smoke
 async def test_axe_finds_no_violation_on_the_public_pages(browser, stack):
     context = await browser.new_context()
-    page = await context.new_page()
     found = {}
-    for path in sorted(OPEN):
+
+    async def visit(page, path):
         await page.goto(f"{stack.urls['console']}{path}")
         if said := await violations(page):
             found[path] = said
+
+    await in_tabs(context, sorted(OPEN), visit)
     await context.close()
     assert not found
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.console import Complaints
+from tests.browser.console import Complaints, in_tabs
 from tests.browser.pages import OPEN, needed_to_open, needed_to_send, pages
 
 pytestmark = pytest.mark.browser
@@ -29,22 +29,23 @@ def test_every_role_of_the_policy_is_tested(rights):
 async def test_a_role_opens_its_pages_and_is_refused_the_others(console_of, town, rights, role):
     console = await console_of(role)
     faults = []
-    page = await console.context.new_page()
-    complaints = Complaints()
-    complaints.follow(page)
-    for one in pages():
+    complaints = console.complaints.found  # of both tabs
+    complaints.clear()
+
+    async def visit(page, one):
         path = one.at(town.ids)
         if one.permission and one.permission not in rights[role]:
             answer = await fetched(console.context, f"{console.address}{path}", max_redirects=0)
             if answer.status != 403:
                 faults.append(f"{path}: {answer.status}, not 403")
-            continue
+            return
         answer = await console.open(page, path)
-        if answer.status != 200 or complaints.found:
-            faults.append(f"{path}: {answer.status} {complaints.found}")
-        complaints.found.clear()
-        faults += [f"{path} offers {one}" for one in await refused(page, console, rights[role])]
-    await page.close()
+        if answer.status != 200 or complaints:
+            faults.append(f"{path}: {answer.status} {complaints}")
+        complaints.clear()
+        faults.extend(f"{path} offers {one}" for one in await refused(page, console, rights[role]))
+
+    await in_tabs(console.context, pages(), visit)
     assert not faults, "\n".join(faults)
 
 

@@ -75,10 +75,16 @@ def stack(stack_folder: Path) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-async def department(stack: Running, stack_folder: Path) -> AsyncIterator[Department]:
-    """A department with its people, cameras and another agency."""
+async def api(stack: Running) -> AsyncIterator[Api]:
+    """The services' addresses, for what a story's client does not do."""
     async with Api(stack.urls) as api:
-        yield await seed(api, Embedded(stack_folder))
+        yield api
+
+
+@pytest.fixture(scope="session")
+async def department(api: Api, stack_folder: Path) -> Department:
+    """A department with its people, cameras and another agency."""
+    return await seed(api, Embedded(stack_folder))
 
 
 @pytest.fixture
