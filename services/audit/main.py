@@ -8,6 +8,7 @@ from services.audit.service import AuditService
 from services.audit.settings import Settings
 from services.audit.spec import SPEC
 from shared.http.app import create_app
+from shared.http.routes import add_routes
 from shared.service.api_runtime import ApiRuntime
 
 
@@ -16,5 +17,5 @@ def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     runtime = runtime or ApiRuntime(SPEC, settings)
     service = AuditService.of(runtime, settings)
     app = create_app(SPEC, service, lifespan=lambda _: service.running(subscriptions(service)))
-    app.include_router(router)
+    add_routes(app, router)
     return app

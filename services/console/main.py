@@ -9,6 +9,7 @@ from services.console.service import ConsoleService
 from services.console.settings import Settings
 from services.console.spec import SPEC
 from shared.http.app import NO_TELEMETRY, RequestContext
+from shared.http.routes import add_routes
 from shared.limits.body_limit import BodyLimit
 from shared.service.running import attach
 
@@ -35,5 +36,5 @@ def build_app(settings: Settings, service: ConsoleService | None = None) -> Fast
         tracer=service.tracer,
     )
     add_handlers(app)
-    app.include_router(router)
+    add_routes(app, router)
     return app

@@ -9,6 +9,7 @@ from services.hotlist.service import HotlistService
 from services.hotlist.settings import Settings
 from services.hotlist.spec import SPEC
 from shared.http.app import create_app
+from shared.http.routes import add_routes
 from shared.service.api_runtime import ApiRuntime
 
 
@@ -17,5 +18,5 @@ def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
     runtime = runtime or ApiRuntime(SPEC, settings)
     service = HotlistService.of(runtime, settings, alert, stream_end)
     app = create_app(SPEC, service, lifespan=lambda _: service.running(subscriptions(service)))
-    app.include_router(router)
+    add_routes(app, router)
     return app

@@ -11,6 +11,7 @@ from services.identity.service import IdentityService
 from services.identity.settings import Settings
 from services.identity.spec import SPEC
 from shared.http.app import create_app
+from shared.http.routes import add_routes
 from shared.service.api_runtime import ApiRuntime
 
 
@@ -25,5 +26,5 @@ def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
         lifespan=lambda _: service.running(followers=followers(service)),
         vouch=partial(known_browser, service),
     )
-    app.include_router(router)
+    add_routes(app, router)
     return app

@@ -9,6 +9,7 @@ from services.ingest.service import IngestService
 from services.ingest.settings import Settings
 from services.ingest.spec import SPEC
 from shared.http.app import create_app
+from shared.http.routes import add_routes
 from shared.service.api_runtime import ApiRuntime
 
 
@@ -23,5 +24,5 @@ def build_app(settings: Settings, runtime: ApiRuntime | None = None) -> FastAPI:
         identify=identify,
     )
     add_camera_routes(app)
-    app.include_router(router)
+    add_routes(app, router)
     return app

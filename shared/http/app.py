@@ -10,11 +10,9 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
-from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from msgspec import to_builtins
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, Field
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,6 +33,7 @@ from shared.http.docs import DOCS, add_docs
 from shared.http.handlers import add_handler
 from shared.http.openapi import describe
 from shared.http.request_metrics import count_request, names_of
+from shared.http.routes import PROBLEMS, operation_id
 from shared.http.validation import invalid_request
 from shared.limits.body_limit import BodyLimit, BodyRefused
 from shared.limits.limiter import Identify, RefusalLimiter, Vouch
@@ -83,23 +82,6 @@ STATUS: Mapping[type[AlprError], int] = {
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-class Problem(BaseModel):
-    """A problem document (RFC 9457); docs/problems.md lists the codes and their parameters."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    code: str = Field(description="The rule that refused; programs use this code and not the text")
-    params: dict[str, Any] = Field(description="The values of this refusal, by the code's names")
-    detail: str = Field(default="", description="The code's text with its parameters, for people")
-    instance: str = ""
-    field: str | None = Field(default=None, description="The field of the request that is at fault")
-    errors: list[dict[str, Any]] | None = Field(
-        default=None, description="Every fault, if there can be several"
-    )
-    retry_after_s: int | None = None
-
-
 def create_app(
     spec: ServiceSpec,
     service: RuntimeService,
@@ -126,11 +108,8 @@ def create_app(
         redoc_url=None,
         telemetry=NO_TELEMETRY,
         redirect_slashes=False,  # a redirect would use the host that the caller named, without a guard
-        generate_unique_id_function=_operation_id,
-        responses={
-            "4XX": {"model": Problem, "description": "A problem document (RFC 9457)"},
-            "5XX": {"model": Problem, "description": "A problem document (RFC 9457)"},
-        },
+        generate_unique_id_function=operation_id,
+        responses=PROBLEMS,
     )
     attach(app, service)
     app.add_middleware(BodyLimit, uploads=spec.uploads)
@@ -175,10 +154,6 @@ def servers_of(spec: ServiceSpec) -> list[dict[str, Any]]:
     alone = {"url": "/", "description": "The service's own port"}
     below = {"url": f"/{spec.name}", "description": "Below the address of the installation"}
     return [below, alone] if spec.kind is Kind.API else [alone]
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.name
 
 
 async def livez() -> dict[str, str]:

@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -22,6 +22,23 @@ MAX_REASON_CHARACTERS = 2000
 MAX_CURSOR_CHARACTERS = 300
 MAX_KEY = 2**62
 _LINE_BREAKS = dict.fromkeys(map(ord, "\n\r\t"), " ")
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457); docs/problems.md lists the codes and their parameters."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str = Field(description="The rule that refused; programs use this code and not the text")
+    params: dict[str, Any] = Field(description="The values of this refusal, by the code's names")
+    detail: str = Field(default="", description="The code's text with its parameters, for people")
+    instance: str = ""
+    field: str | None = Field(default=None, description="The field of the request that is at fault")
+    errors: list[dict[str, Any]] | None = Field(
+        default=None, description="Every fault, if there can be several"
+    )
+    retry_after_s: int | None = None
 
 
 class RequestBody(BaseModel):

@@ -56,7 +56,7 @@ def build_app(settings, runtime=None):
     runtime = runtime or ApiRuntime(SPEC, settings)
     service = AuditService.of(runtime, settings)
     app = create_app(SPEC, service, lifespan=lambda _: service.running(subscriptions(service)))
-    app.include_router(router)
+    add_routes(app, router)
     return app
 """
 

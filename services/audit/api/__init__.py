@@ -1,9 +1,13 @@
 """Routes of audit, by resource."""
 
-from fastapi import APIRouter
-
 from services.audit.api import audits, breaches, entries, findings, policies, proofs
+from shared.http.routes import routes_of
 
-router = APIRouter()
-for part in (entries, proofs, findings, breaches, audits, policies):
-    router.include_router(part.router)
+router = routes_of(
+    entries.router,
+    proofs.router,
+    findings.router,
+    breaches.router,
+    audits.router,
+    policies.router,
+)

@@ -1,9 +1,13 @@
 """Routes of hotlist, by resource."""
 
-from fastapi import APIRouter
-
 from services.hotlist.api import alerts, entries, hits, lists, pictures, versions
+from shared.http.routes import routes_of
 
-router = APIRouter()
-for part in (lists, versions, entries, hits, pictures, alerts):
-    router.include_router(part.router)
+router = routes_of(
+    lists.router,
+    versions.router,
+    entries.router,
+    hits.router,
+    pictures.router,
+    alerts.router,
+)

@@ -1,7 +1,5 @@
 """Identity's routes. Each has one permission, or is an open route of `spec.py`."""
 
-from fastapi import APIRouter
-
 from services.identity.api import (
     accounts,
     enrolment,
@@ -13,7 +11,16 @@ from services.identity.api import (
     set_up,
     training,
 )
+from shared.http.routes import routes_of
 
-router = APIRouter()
-for part in (set_up, enrolment, sessions, me, accounts, limits, training, purposes, keys):
-    router.include_router(part.router)
+router = routes_of(
+    set_up.router,
+    enrolment.router,
+    sessions.router,
+    me.router,
+    accounts.router,
+    limits.router,
+    training.router,
+    purposes.router,
+    keys.router,
+)

@@ -3,8 +3,9 @@
 from fastapi import FastAPI
 
 from services.ingest.api import captures, devices, reads
+from shared.http.routes import routes_of
 
-router = devices.router
+router = routes_of(devices.router)
 
 
 def add_camera_routes(app: FastAPI) -> None:

@@ -1,9 +1,12 @@
 """Routes of release, by resource."""
 
-from fastapi import APIRouter
-
 from services.release.api import agencies, documents, filing, packages, reviews
+from shared.http.routes import routes_of
 
-router = APIRouter()
-for part in (agencies, documents, filing, reviews, packages):
-    router.include_router(part.router)
+router = routes_of(
+    agencies.router,
+    documents.router,
+    filing.router,
+    reviews.router,
+    packages.router,
+)

@@ -15,8 +15,8 @@ from services.release.store import Requests
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
-from shared.http.app import Problem, Work, problem
-from shared.http.models import After, Limit, Page, key_of
+from shared.http.app import Work, problem
+from shared.http.models import After, Limit, Page, Problem, key_of
 from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/v1", tags=["requester"])

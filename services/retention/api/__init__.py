@@ -1,7 +1,5 @@
 """The routes of retention, by resource."""
 
-from fastapi import APIRouter
-
 from services.retention.api import (
     bookings,
     exports,
@@ -13,7 +11,16 @@ from services.retention.api import (
     records,
     searches,
 )
+from shared.http.routes import routes_of
 
-router = APIRouter()
-for part in (searches, read_exports, records, passes, holds, exports, bookings, purges, keys):
-    router.include_router(part.router)
+router = routes_of(
+    searches.router,
+    read_exports.router,
+    records.router,
+    passes.router,
+    holds.router,
+    exports.router,
+    bookings.router,
+    purges.router,
+    keys.router,
+)
