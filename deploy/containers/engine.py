@@ -1,7 +1,7 @@
 """A Docker Engine of our own, from Debian's packages: `python -m deploy.containers.engine COMMAND…` runs one beside it.
 
 With an engine on the machine the command uses that one. Ours needs root and Linux; it runs in namespaces of its own,
-and stops with all its containers when the command ends.
+gets stand-ins for public images, and stops with all its containers when the command ends.
 """
 
 import os
@@ -10,11 +10,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from deploy.containers import debian
+from deploy.containers import debian, stand_ins
 from deploy.containers.debian import CACHE, TRIXIE
 from local.stack.process import Child, LocalError, Server, held
 
@@ -148,8 +149,12 @@ def run(command: list[str]) -> int:
         return subprocess.run(command, check=False).returncode
     folder = CACHE / "engine"
     with held(folder, Engine.NAME), Engine(folder) as engine:
+        # Here, not below `enter`: they are made of packages, which the machine's own network reaches.
+        began = time.monotonic()
+        stand_ins.build(str(engine.commands / "docker"), folder / "stand-ins.log")
+        print(f"stand-ins for public images: {time.monotonic() - began:.0f} s", flush=True)
         path = f"{engine.commands.absolute()}:{os.environ['PATH']}"
-        given = {**os.environ, "PATH": path, "OWN_ENGINE": "1"}
+        given = {**os.environ, "PATH": path}
         return subprocess.run([*engine.enter, *command], env=given, check=False).returncode
 
 

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import io
 import json
-import os
 import shutil
 import ssl
 import subprocess
@@ -25,7 +24,6 @@ from typing import Any
 import httpx
 from rich.console import Console
 
-from deploy.containers import stand_ins
 from deploy.containers.debian import CACHE
 from local.demo import searches
 from local.demo.client import Api
@@ -340,11 +338,6 @@ def main() -> int:
     trial = Trial(project, port, given.smoke, given.frames or (8 if given.smoke else 30))
     fault = ""
     try:
-        if "OWN_ENGINE" in os.environ:
-            seconds = timed(lambda: stand_ins.build("docker", folder / "stand-ins.log"))
-            trial.out.line(
-                f"stand-ins for public images made in {seconds:.0f} s", stand_ins_s=round(seconds)
-            )
         before = None
         if not given.smoke:
             chosen = given.before or last_tag() or FROM
