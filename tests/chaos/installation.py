@@ -10,7 +10,6 @@ import os
 import random
 import signal
 import ssl
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -219,9 +218,6 @@ async def installed(folder: Path, draw: random.Random) -> AsyncIterator[Installa
             "RECOGNITION_WORKERS": "1",  # one core and more are taken by everything else
         }
         all_parts.stack.mkdir()
-        bytecode = Path(sys.prefix) / "chaos-bytecode"
-        bytecode.mkdir(exist_ok=True)
-        (all_parts.stack / "bytecode").symlink_to(bytecode)  # else each run compiles everything
         # Here, since no service may have the owner's password.
         await make_tables(names(Kind.API), {**all_parts.environment, OWNER: postgres.url()})
         services = ["--services", ",".join(SERVICES), "--separate", "--port", "0"]

@@ -366,7 +366,7 @@ def test_kafka_accepts_only_tls_with_a_client_certificate() -> None:
 
 def test_each_private_key_is_mounted_only_where_it_is_used_and_generated_in_one_place() -> None:
     mounts = {
-        name: [m for m in container(name).get("volumes", []) if m.startswith("kafka-")]
+        name: [m for m in container(name).get("volumes", []) if str(m).startswith("kafka-")]
         for name in CONTAINERS
     }
     drawn = [f"kafka-{name}:/kafka/{name}" for name in ("broker", *sorted(principals()))]
@@ -521,6 +521,24 @@ def test_the_volume_setup_container_does_not_change_owners_recursively() -> None
     [command] = container(ROOTS)["command"]
     assert "chown 65532:65532 " in command
     assert not re.search(r"chown\s+-\w*R", command)
+
+
+FOLDERS = {
+    "proxy": "/data",
+    "prometheus": "/prometheus",
+    "alertmanager": "/alertmanager",
+    "grafana": "/var/lib/grafana",
+}
+"""By container, the folder of its public image where a volume comes; the image's is another user's."""
+
+
+@pytest.mark.parametrize(("name", "folder"), FOLDERS.items())
+def test_no_folder_of_an_image_replaces_the_owner_of_an_empty_volume(
+    name: str, folder: str
+) -> None:
+    [mount] = container(name)["volumes"]
+    assert (mount["target"], mount["volume"]) == (folder, {"nocopy": True})
+    assert f"{mount['source']}:" in " ".join(map(str, container(ROOTS)["volumes"]))
 
 
 def test_the_proxy_serves_every_api_but_neither_health_nor_metrics() -> None:
