@@ -309,7 +309,14 @@ def source_of(commit: str, folder: Path) -> Path:
         raise Failed(f"there is no commit {commit} here: {done.stderr.decode().strip()}")
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(folder, filter="data")
+    let_the_proxy_write(folder / "docker-compose.yml")
     return folder
+
+
+def let_the_proxy_write(file: Path) -> None:
+    """Mend what kept every version up to 28 November 2026 from its first start: the proxy's folder was root's."""
+    mount = "[{ type: volume, source: proxy, target: /data, volume: { nocopy: true } }]"
+    file.write_text(file.read_text().replace('["proxy:/data"]', mount))
 
 
 def last_tag() -> str | None:
