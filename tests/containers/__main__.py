@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import contextlib
 import io
+import itertools
 import json
 import shutil
 import ssl
@@ -34,9 +35,9 @@ from local.demo.steps import main_job
 from local.demo.story import StepFailed, Story
 from local.stack.process import LocalError, free_port
 from services.registry import SPECS
+from tests.bench.traffic import plate
 from tests.containers.camera import Account, Camera, Losses, losses
 from tests.containers.project import Project, ProjectFault, exit_text, timed
-from tests.e2e.frames import plates
 
 ROOT = Path(__file__).parents[2]
 NAME = "plateward-test"
@@ -107,7 +108,7 @@ class Trial:
     smoke: bool
     frames: int
     out: Transcript = field(default_factory=Transcript)
-    _plates: Iterator[str] = field(default_factory=lambda: iter(plates(5000)))
+    _plates: Iterator[str] = field(default_factory=lambda: map(plate, itertools.count()))
 
     async def run(self, before: Path | None) -> None:
         """Do everything; `before` has the source of the version to upgrade from. Raises: Failed and others."""
@@ -209,6 +210,8 @@ class Trial:
             "longest_gap_s": round(account.longest_gap_s, 1),
         }
         self.out.line(f"reads posted meanwhile: {json.dumps(said)}", **{figure: said})
+        if not account.acknowledged:
+            raise Failed("the camera posted nothing meanwhile, so nothing is shown")
         if seen != Losses(0, 0, 0) or account.given_up:
             raise Failed(f"reads were lost, doubled or given up: {said}")
 

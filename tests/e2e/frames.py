@@ -14,10 +14,13 @@ LETTERS = "ABEFHKMNPRTXYZ"
 
 
 def plates(count: int) -> list[str]:
-    """Return `count` Californian plates without characters that look alike."""
+    """Return `count` Californian plates without characters that look alike. Raises: ValueError beyond 398."""
     serials = itertools.product("6789", itertools.combinations(LETTERS, 3), ("347", "734", "473"))
     chosen = itertools.islice(serials, 0, None, 11)
-    return [f"{d}{''.join(abc)}{n}" for d, abc, n in itertools.islice(chosen, count)]
+    found = [f"{d}{''.join(abc)}{n}" for d, abc, n in itertools.islice(chosen, count)]
+    if len(found) < count:
+        raise ValueError(f"there are {len(found)} such plates, and not {count}")
+    return found
 
 
 def frame(plate: str) -> bytes:
