@@ -89,8 +89,9 @@ async def show_held_records(
     request: Request, hold_id: UUID, visit: Managing, after: After = ""
 ) -> Response:
     """Show the records that a hold keeps now. Retention records the disclosure of every read."""
-    hold = await holds.read_hold(visit, hold_id)
+    # The records first: a person without the permission is refused, and not asked for a purpose to read the hold.
     found = await holds.list_records(visit, hold_id, after)
+    hold = await holds.read_hold(visit, hold_id)
     return page(request, "held.html", visit, hold=hold, found=found)
 
 

@@ -101,6 +101,19 @@ async def test_a_read_that_a_search_found_is_held_shown_and_released(
     assert changes == [("placed", investigator.account_id), ("released", custodian.account_id)]
 
 
+async def test_a_person_without_the_permission_is_refused_a_holds_records_before_a_purpose_is_asked(
+    browser, sign_in, investigator, place, hire, train
+):
+    await sign_in(investigator)
+    here = await place()
+    await browser.send("/sign-out")
+    other = await hire("a.reader", "alpr_administrator", title="Lieutenant")
+    await train(other)
+    await sign_in(other)
+    answer = await browser.open(f"{here}/records")
+    assert (answer.status_code, browser.page.url.path) == (403, f"{here}/records")
+
+
 async def test_a_hold_without_criteria_is_refused_with_its_field(
     browser, sign_in, investigator, declare, retention
 ):
