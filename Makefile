@@ -79,7 +79,7 @@ test-search: $(STAMP) ## 10,000 random searches of 200,000 reads against a plain
 
 .PHONY: test-benches
 test-benches: $(STAMP) ## Each bench at a smoke size: whether it counts right, not how fast it is
-	@$(PY) -m pytest -m bench
+	@$(PY) -m pytest -n 2 --dist load -m bench tests/integration/bench
 
 .PHONY: test-browser
 test-browser: $(STAMP) ## The console in Chromium: each page as each role, axe, the stories (needs Chromium) [SMOKE=1]
