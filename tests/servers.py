@@ -63,7 +63,11 @@ def memory() -> str | None:
 @pytest.fixture(scope="session")
 def templates(postgres: Postgres, request: pytest.FixtureRequest) -> None:
     """Makes the databases from which this session's databases are copied, unless they exist."""
-    wanted = {_template_of(item.path) for item in request.session.items}
+    _make_templates(postgres, {_template_of(item.path) for item in request.session.items})
+
+
+def _make_templates(postgres: Postgres, wanted: set[str]) -> None:
+    """Make the databases to copy from that are missing."""
     for name in sorted(wanted - set(asyncio.run(_databases(postgres)))):
         make_database(postgres, name, TEMPLATES[name])
 
@@ -120,6 +124,14 @@ def database_url(postgres: Postgres, templates: None, request: pytest.FixtureReq
     """A database of one test's own, for its owner; with the tables of the service that its folder is about."""
     asyncio.run(_copy(postgres, _template_of(request.path)))
     return postgres.url(TESTS)
+
+
+@pytest.fixture
+def whole_database_url(database_url: str, postgres: Postgres) -> str:
+    """The test's database with the tables of all services, whatever folder the test is in."""
+    _make_templates(postgres, {"tables_of_all"})
+    asyncio.run(_copy(postgres, "tables_of_all"))
+    return database_url
 
 
 @pytest.fixture

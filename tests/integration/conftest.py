@@ -32,6 +32,7 @@ from tests.servers import (
     repository,
     services_url,
     templates,
+    whole_database_url,
 )
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "repository",
     "services_url",
     "templates",
+    "whole_database_url",
 ]
 
 

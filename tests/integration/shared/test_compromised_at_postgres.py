@@ -9,8 +9,6 @@ from sqlalchemy.engine import make_url
 from local.stack.postgres import ROLE, role_of
 from local.stack.services import APIS
 from shared.postgres.database import GRANTS, SHARED_MIGRATIONS, Database
-from shared.postgres.schema import migrate_as
-from shared.postgres.settings import DatabaseSettings
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.clause("wall/postgres")]
 
@@ -69,18 +67,9 @@ OUTSIDE_TRANSACTIONS = ["CREATE DATABASE mine", "ALTER SYSTEM SET log_statement 
 
 
 @pytest.fixture
-async def urls(database_url, postgres, repository, monkeypatch):
-    """Every service's tables, made as in production; each service's own address by its name."""
-    for name in DatabaseSettings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    database = make_url(database_url).database
-    for service in APIS:
-        settings = DatabaseSettings(
-            database_url=postgres.service_url(service, database), database_owner_url=database_url
-        )
-        migrations = repository / "services" / service / "migrations"
-        owner = settings.database_owner_link()
-        await migrate_as(owner, service, migrations, role=role_of(service))
+def urls(whole_database_url, postgres):
+    """Each service's own address, by its name, of a database with every service's tables."""
+    database = make_url(whole_database_url).database
     return {service: postgres.service_url(service, database) for service in APIS}
 
 

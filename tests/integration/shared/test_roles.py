@@ -74,10 +74,8 @@ def place(database_url, postgres, repository, monkeypatch):
 
 
 @pytest.fixture
-async def whole(place):
-    """All services' tables, made as in production."""
-    for service in APIS:
-        await place.prepare(service)
+def whole(place, whole_database_url):
+    """A place with all services' tables, made by their migrations."""
     return place
 
 
