@@ -47,7 +47,7 @@ def investigator(service, *, username, second_factor, plate):
 async def test_an_investigator_signs_in_declares_a_purpose_and_searches(
     run, client, department, api
 ):
-    username, plate = f"i.{client}", {"small": "6TRJ244", "big": "6TRJ245"}[client]
+    username, plate = f"i.{client}", {"small": "8TRJ244", "big": "8TRJ245"}[client]
     secret = await enrol(api, department, username)
     await post_a_read(api, department, plate)
     answers = run(
