@@ -122,7 +122,7 @@ class Stack:
         added |= audits_mac_keys({**added, **self._given})
         if "OBJECT_STORE_URL" not in self._given:
             added["OBJECT_STORE_URL"] = (self._folder / "objects").as_uri()
-        return {**added, **self._given, **_compiled(self._folder)}
+        return {**added, **self._given}
 
     def _start_services(self, environment: Mapping[str, str]) -> None:
         make = partial(service, folder=self._folder)
@@ -249,19 +249,6 @@ class Stack:
         with contextlib.ExitStack() as stack:
             for server in self._servers.values():
                 stack.callback(server.stop)
-
-
-def _compiled(folder: Path) -> dict[str, str]:
-    """Return settings by which Python keeps compiled code, which otherwise takes each start several seconds of CPU.
-
-    It lies beside the sources, where the installation has left its own; with the data if that cannot be written.
-    """
-    beside = {"PYTHONDONTWRITEBYTECODE": ""}
-    return (
-        beside
-        if os.access(ROOT, os.W_OK)
-        else {**beside, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
-    )
 
 
 def _refuse_tls_of_the_own_broker(given: Mapping[str, str]) -> None:

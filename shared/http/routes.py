@@ -23,7 +23,7 @@ def operation_id(route: APIRoute) -> str:
 
 
 def routes_of(*resources: APIRouter) -> APIRouter:
-    """Return one router with the routes of several, in this order."""
+    """Return one router with the operations of several, in this order, each with its id and its problem documents."""
     router = APIRouter(generate_unique_id_function=operation_id, responses=PROBLEMS)
     for resource in resources:
         router.include_router(resource)
@@ -31,5 +31,5 @@ def routes_of(*resources: APIRouter) -> APIRouter:
 
 
 def add_routes(app: FastAPI, router: APIRouter) -> None:
-    """Add the routes of `routes_of` to an app, behind those that it has."""
+    """Add a service's routes to an app, behind those that it has."""
     app.router.routes.extend(router.routes)

@@ -237,7 +237,7 @@ def in_files(folder: Path, traces: Traces) -> Found:
         below = path.relative_to(folder)
         if path.is_symlink() or not path.is_file() or below.parts[:2] == ("postgres", "data"):
             continue
-        if below.parts[0] in ("bytecode", "jars"):
+        if below.parts[0] == "jars":
             continue
         place = f"{below.parts[0]}/{below.parts[1]}" if len(below.parts) > 2 else str(below)
         _note(found, f"file {place}", traces, [str(below).encode(), path.read_bytes()])

@@ -1,5 +1,7 @@
 """The console's pages."""
 
+from fastapi import APIRouter
+
 from services.console.api import (
     accounts,
     agencies,
@@ -21,26 +23,27 @@ from services.console.api import (
     sign_in,
     training,
 )
-from shared.http.routes import routes_of
 
-router = routes_of(
-    plain.router,
-    policy.router,
-    sign_in.router,
-    enrolment.router,
-    alerts.router,
-    hits.router,
-    search.router,
-    releases.router,
-    audit.router,
-    samples.router,
-    holds.router,
-    exports.router,
-    hotlists.router,
-    invitations.router,
-    people.router,
-    accounts.router,
-    training.router,
-    cameras.router,
-    agencies.router,
-)
+router = APIRouter()
+for part in (
+    plain,
+    policy,
+    sign_in,
+    enrolment,
+    alerts,
+    hits,
+    search,
+    releases,
+    audit,
+    samples,
+    holds,
+    exports,
+    hotlists,
+    invitations,
+    people,
+    accounts,
+    training,
+    cameras,
+    agencies,
+):
+    router.include_router(part.router)
