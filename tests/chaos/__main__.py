@@ -22,6 +22,8 @@ from local.demo.client import Api
 from local.demo.department import Embedded, seed
 from local.demo.listing import put_in_force
 from local.stack.process import LocalError
+from local.stack.services import environment_of
+from local.stack.topics import as_principal
 from tests.bench.traffic import plate
 from tests.chaos.faults import carry_out, recovered_s
 from tests.chaos.installation import Installation, installed
@@ -51,7 +53,7 @@ async def chaos(seed_number: int, load_s: float, folder: Path, prometheus: str) 
     draw = random.Random(f"load {seed_number}")
     async with installed(folder, draw) as up, Api(up.up.urls) as api:
         say("all parts are up")
-        identity = {**up.environment, "DATABASE_URL": up.environment["IDENTITY__DATABASE_URL"]}
+        identity = as_principal(environment_of("identity", up.environment), "identity")
         department = await seed(api, Embedded(up.stack, identity))
         listed = [(plate(n), "stolen_vehicle", "Reported stolen") for n in range(ENTRIES)]
         await put_in_force(department.investigator, listed)

@@ -87,6 +87,11 @@ class Installation:
         """Kill -9 a part's process; it is started again."""
         _signal_all(self.pids(part)[:1], signal.SIGKILL)
 
+    def kill_brokers(self) -> None:
+        """Kill -9 all brokers, at the end of a run: the last two of a cluster need a minute each to end in order."""
+        for node in self.cluster.nodes:
+            node.kill()
+
     def stop(self, part: str) -> None:
         """SIGSTOP a part's processes."""
         self._stopped[part] = self.pids(part)
@@ -207,6 +212,7 @@ async def installed(folder: Path, draw: random.Random) -> AsyncIterator[Installa
         )
         await stack.enter_async_context(_in_thread(postgres))
         await stack.enter_async_context(_in_thread(cluster))
+        stack.callback(all_parts.kill_brokers)
         links[POSTGRES] = await linked(POSTGRES, postgres.port)
         behind_link = Postgres(postgres.folder, port=links[POSTGRES].port)
         all_parts.environment = {
