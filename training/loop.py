@@ -44,6 +44,12 @@ class Plan:
     cores each."""
     start: Path | None = None
     """Weights to continue from."""
+    batch: int | None = None
+    """Samples a step; None: as many as the network's recipe says."""
+
+    def batch_of(self, recipe: "Recipe") -> int:
+        """Return the samples of each step."""
+        return self.batch or recipe.batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +157,7 @@ def run(
         stepped(net, optimiser, rate, recipe.clip)
         average(averaged, net, min(recipe.decay, step / (step + 20)))
         if step % plan.report_every == 0 or share >= 1:
-            per_s = recipe.batch * step / (time.monotonic() - began)
+            per_s = plan.batch_of(recipe) * step / (time.monotonic() - began)
             figures = {k: round(v, 4) for k, v in validate(averaged).items()}
             loss = round(sum(losses) / len(losses), 4)
             _report(out, {"step": step, "loss": loss, "rate": rate, **figures}, per_s)

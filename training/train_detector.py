@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from training import loop
+from training import loop, precision
 from training.detector_net import STRIDE, DetectorNet
 from training.patches import Patches, load
 
@@ -80,7 +80,7 @@ class Targets:
 
 def loss_of(net: DetectorNet, images: NDArray[np.uint8], targets: Targets) -> torch.Tensor:
     """Focal loss on scores and a smooth distance between corners, in shares of the plate's width."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with precision.halved():
         score, corners = net(torch.from_numpy(images))
     score = score.float()
     positive = torch.from_numpy(targets.positive)
@@ -116,7 +116,7 @@ def validate(
         pause()
         at = np.arange(start, min(start + batch, len(patches.images)))
         targets = Targets(patches, at)
-        with torch.autocast("cpu", torch.bfloat16):
+        with precision.halved():
             score, corners = net(torch.from_numpy(np.array(patches.images[at])))
         scores, quads = score.float().sigmoid().numpy(), corners.numpy()
         false += int(((scores > FOUND) & ~targets.positive & ~targets.ignored).any((1, 2)).sum())
@@ -189,7 +189,7 @@ def train(patches: Patches, validation: Patches, out: Path, plan: loop.Plan) -> 
         out,
         plan,
         RECIPE,
-        batches=loop.shuffled(rng, lambda: len(patches.images), RECIPE.batch),
+        batches=loop.shuffled(rng, lambda: len(patches.images), plan.batch_of(RECIPE)),
         loss_of=lambda at, own: loss_of(
             net, disturbed(own, np.array(patches.images[at])), Targets(patches, at)
         ),

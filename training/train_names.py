@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from training import loop
+from training import loop, precision
 from training.calibrate import TEMPERATURES
 from training.columns import NOT_TRAINED, at_places
 from training.disturbing import cover, invert, swap_colours
@@ -44,7 +44,7 @@ def logits_of(net: NameNet, samples: Names, batch: int = 500) -> torch.Tensor:
     net.eval()
     said = []
     for start in range(0, len(samples.states), batch):
-        with torch.autocast("cpu", torch.bfloat16):
+        with precision.halved():
             at = torch.from_numpy(np.array(samples.edges[start : start + batch]))
             said.append(net(at).float())
     net.train()
@@ -95,7 +95,7 @@ def train(samples: Names, validation: Names, out: Path, plan: loop.Plan) -> None
         out,
         plan,
         RECIPE,
-        batches=loop.shuffled(rng, lambda: len(samples.states), RECIPE.batch),
+        batches=loop.shuffled(rng, lambda: len(samples.states), plan.batch_of(RECIPE)),
         loss_of=lambda at, own: loss_of(net, samples, at, own),
         validate=lambda averaged: validate(averaged, validation),
     )
@@ -105,7 +105,7 @@ def loss_of(
     net: NameNet, samples: Names, at: NDArray[np.int64], rng: np.random.Generator
 ) -> torch.Tensor:
     """Cross entropy of the states, and of the letter in each column."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with precision.halved():
         columns = net.columns(torch.from_numpy(disturbed(rng, np.array(samples.edges[at]))))
         said, letters = net.read(columns), net.letters(columns)
     truth = torch.from_numpy(samples.states[at].astype(np.int64))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from services.recognition.models import ALPHABET
-from training import loop
+from training import loop, precision
 from training.columns import NOT_TRAINED, at_places
 from training.disturbing import cover, invert, swap_colours
 from training.reader_net import COLUMNS, ROWS, ReaderNet
@@ -64,7 +64,7 @@ def validate(
     for start in range(0, n, batch):
         pause()
         at = slice(start, start + batch)
-        with torch.autocast("cpu", torch.bfloat16):
+        with precision.halved():
             characters, regions, plates = net(torch.from_numpy(np.array(samples.pictures[at])))
         texts = spelled(characters.float().argmax(2).numpy())
         truth = [tuple(int(c) for c in row if c) for row in samples.texts[at]]
@@ -105,7 +105,7 @@ def train(samples: Samples, validation: Samples, out: Path, plan: loop.Plan) -> 
         out,
         plan,
         RECIPE,
-        batches=loop.shuffled(rng, lambda: rendered(samples), RECIPE.batch),
+        batches=loop.shuffled(rng, lambda: rendered(samples), plan.batch_of(RECIPE)),
         loss_of=lambda at, own: loss_of(net, samples, at, own),
         validate=lambda averaged: validate(averaged, validation),
     )
@@ -122,7 +122,7 @@ def loss_of(
 ) -> torch.Tensor:
     """Return the loss: CTC over all 80 steps, the class at each step, the region, and whether it is a plate."""
     pictures = torch.from_numpy(disturbed(rng, np.array(samples.pictures[at])))
-    with torch.autocast("cpu", torch.bfloat16):
+    with precision.halved():
         columns = net.columns(pictures)
         characters, region, plate = net.read(columns)
         early = net.early(columns)

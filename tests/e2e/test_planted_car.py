@@ -21,7 +21,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from deploy.kafka.run import ApacheKafka
 from local.demo.camera import post
 from local.demo.client import Api
-from local.demo.department import CAMERAS, seed
+from local.demo.department import CAMERAS, Embedded, seed
 from local.demo.listing import put_in_force
 from local.demo.story import Frame
 from local.stack.data import port_of
@@ -125,7 +125,7 @@ async def test_a_purge_removes_every_trace_of_a_vehicle_and_keeps_its_held_twin(
     tmp_path.chmod(0o755)
     with ApacheKafka(tmp_path / "kafka", settings=QUICK) as kafka:
         async with Stack(tmp_path, kafka, schedule_days=402) as stack:
-            people = await seed(stack.api, stack.folder)
+            people = await seed(stack.api, Embedded(stack.folder))
             first_at = datetime.now(UTC).replace(second=13) - timedelta(days=401, hours=6)
             chosen = [plate for plate in plates(60) if "B" in plate or "Z" in plate]
             car = seen_by(people.devices[0], chosen[0], first_at)

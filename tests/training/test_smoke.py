@@ -36,7 +36,7 @@ def test_the_reader_is_trained_from_scratch(tmp_path):
     folder, figures = made("reader", tmp_path)
     assert figures["network"] == "reader"
     assert {"step", "exact", "region", "plate", "temperature", "ece"} <= set(figures)
-    assert figures["step"] == 15
+    assert figures["step"] == 9
     first, *_, last = losses(folder)
     assert last < first
     assert cv2.imread(str(folder / "loss.png")).std() > 5
@@ -50,7 +50,7 @@ def test_the_detector_is_trained_from_scratch(tmp_path):
     folder, figures = made("detector", tmp_path)
     assert figures["network"] == "detector"
     assert {"step", "recall", "false_per_100", "corner_error"} <= set(figures)
-    assert figures["step"] == 12
+    assert figures["step"] == 9
     first, *_, last = losses(folder)
     assert last < first
     assert cv2.imread(str(folder / "loss.png")).std() > 5
@@ -65,7 +65,7 @@ def test_the_state_reader_is_trained_from_scratch(tmp_path):
     folder, figures = made("states", tmp_path)
     assert figures["network"] == "states"
     assert {"step", "right", "told", "told_right", "temperature", "held_out_loss"} <= set(figures)
-    assert figures["step"] == 12
+    assert figures["step"] == 9
     first, *_, last = losses(folder)
     assert last < first
     assert cv2.imread(str(folder / "loss.png")).std() > 5
