@@ -12,7 +12,6 @@ from services.identity.actions import keys
 from services.identity.actions.bootstrap import bootstrap
 from services.identity.main import build_app
 from services.identity.service import IdentityService
-from services.identity.settings import Settings
 from services.registry import SPECS
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -23,7 +22,7 @@ from shared.service.running import service_of
 from shared.service.settings import ApiSettings
 from shared.testing import eventually
 from shared.testing.sample import SAMPLE
-from tests.integration.identity.conftest import Person, hand_over
+from tests.integration.identity.conftest import Person, QuickSettings, hand_over
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ async def stack(broker, identity_settings, clock, objects, repository, postgres,
         "kafka_empty_fetch_pause_ms": 5,
         "token_issuer": f"plateward-{clock.now().timestamp()}",
     }
-    settings = Settings(**shared)
+    settings = QuickSettings(**shared)
     async with AsyncExitStack() as running:
 
         async def start(app: FastAPI) -> httpx.AsyncClient:

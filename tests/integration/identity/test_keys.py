@@ -11,12 +11,12 @@ from sqlalchemy import text
 
 from services.identity.actions import keys
 from services.identity.main import build_app
-from services.identity.settings import Settings
 from services.registry import SPECS
 from shared.core.vault import VaultFault
 from shared.events import KeyPublished
 from shared.service.api_runtime import ApiRuntime
 from shared.testing import some_people
+from tests.integration.identity.conftest import QuickSettings
 
 
 async def jwks(client):
@@ -144,7 +144,7 @@ async def test_a_replica_knows_separated_accounts_from_its_start(
 async def test_it_does_not_start_with_another_key_encryption_key(
     app, identity_settings, bus, objects, clock, people
 ):
-    other = Settings(
+    other = QuickSettings(
         **{
             **identity_settings.model_dump(),
             "identity_key_encryption_key": base64.b64encode(bytes(32)).decode(),

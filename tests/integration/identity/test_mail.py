@@ -8,11 +8,10 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from services.identity.main import build_app
-from services.identity.settings import Settings
 from services.registry import SPECS
 from shared.events import AccountChanged
 from shared.service.api_runtime import ApiRuntime
-from tests.integration.identity.conftest import Person
+from tests.integration.identity.conftest import Person, QuickSettings
 
 pytestmark = pytest.mark.enable_socket
 
@@ -26,7 +25,7 @@ async def identity_with(settings, url, bus, objects, clock, people):
         "identity_mail_url": SecretStr(url),
         "identity_mail_from": "alpr@example.org",
     }
-    chosen = Settings(**told)
+    chosen = QuickSettings(**told)
     runtime = ApiRuntime(
         SPECS["identity"], chosen, bus=bus, objects=objects, clock=clock, people=people
     )
@@ -118,8 +117,8 @@ async def test_without_a_mail_server_an_address_is_refused(sergeant, path):
 def test_mail_goes_by_tls_only(identity_settings, url):
     told = identity_settings.model_dump() | {"identity_mail_from": "alpr@example.org"}
     with pytest.raises(ValidationError, match="smtps://user:password@host"):
-        Settings(**told | {"identity_mail_url": SecretStr(url)})
+        QuickSettings(**told | {"identity_mail_url": SecretStr(url)})
     with pytest.raises(ValidationError, match="IDENTITY_MAIL_FROM"):
-        Settings(
+        QuickSettings(
             **told | {"identity_mail_url": SecretStr("smtps://mail"), "identity_mail_from": ""}
         )

@@ -18,7 +18,6 @@ from services.identity.actions.enrolment import totp_place
 from services.identity.actions.keys import signing_key_place
 from services.identity.main import build_app
 from services.identity.service import IdentityService
-from services.identity.settings import Settings
 from services.identity.spec import SPEC
 from services.identity.store.sealed import Sealed
 from services.registry import SPECS
@@ -29,7 +28,7 @@ from shared.service.api_runtime import ApiRuntime
 from shared.service.command import status_of
 from shared.service.running import service_of
 from shared.testing import eventually
-from tests.integration.identity.conftest import certified_environment
+from tests.integration.identity.conftest import QuickSettings, certified_environment
 
 OLD, NEW = bytes(range(32)), bytes(range(100, 132))
 SERGEANT = Actor(
@@ -301,7 +300,7 @@ async def test_the_rewrap_command_prints_no_secret(
 async def test_a_service_without_the_needed_key_does_not_start(
     app, identity_settings, bus, objects, clock, people
 ):
-    other = Settings(
+    other = QuickSettings(
         **{**identity_settings.model_dump(), "identity_key_encryption_key": in_base64(NEW)}
     )
     runtime = ApiRuntime(

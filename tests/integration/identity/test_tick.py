@@ -22,7 +22,6 @@ from services.identity.actions.bootstrap import bootstrap
 from services.identity.actions.revocation import announce_revocation
 from services.identity.main import build_app
 from services.identity.service import IdentityService
-from services.identity.settings import Settings
 from services.registry import SPECS
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -43,7 +42,7 @@ from shared.service.running import service_of
 from shared.service.settings import ApiSettings
 from shared.testing import TestAuthority, TestRoot, eventually, mac_key
 from shared.testing.sample import SAMPLE
-from tests.integration.identity.conftest import Person, hand_over
+from tests.integration.identity.conftest import Person, QuickSettings, hand_over
 
 KAFKAS = [
     pytest.param(Broker, id="embedded"),
@@ -75,12 +74,10 @@ async def stack(kafka, settings, objects, repository, postgres, database_url):
         "kafka_allow_one_copy": True,
         "kafka_empty_fetch_pause_ms": 5 if isinstance(kafka, Broker) else 0,
     }
-    own = Settings(
+    own = QuickSettings(
         **shared,
         **TestRoot().settings(),
         identity_key_encryption_key="AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
-        identity_argon2_memory_kib=19_456,
-        identity_argon2_time_cost=2,
     )
     await ensure_topics(
         Kafka.of(KafkaSettings(kafka_bootstrap=kafka.bootstrap, kafka_allow_one_copy=True))

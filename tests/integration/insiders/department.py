@@ -29,7 +29,7 @@ from shared.service.running import service_of
 from shared.service.spec import Kind
 from shared.testing import FakeObjects, TestRoot, all_mac_keys, eventually, mac_key_text
 from tests.integration.authz.asking import Answer, ask
-from tests.integration.identity.conftest import Person, hand_over
+from tests.integration.identity.conftest import Person, QuickSettings, hand_over
 
 SERVICES = names(Kind.API)
 ELSEWHERE = "CA0520000"
@@ -221,8 +221,6 @@ async def department(
     own: dict[str, Any] = {
         **TestRoot().settings(now=clock.now()),
         "identity_key_encryption_key": key[0],
-        "identity_argon2_memory_kib": 19_456,
-        "identity_argon2_time_cost": 2,
         **TestRoot().settings("ingest_signing", "captures"),
         "ingest_id_key": key[1],
         "hotlist_id_key": key[1],
@@ -237,7 +235,7 @@ async def department(
     apps, runtimes = {}, {}
     async with AsyncExitStack() as running:
         for name in SERVICES:
-            kind = SPECS[name].settings_class()
+            kind = QuickSettings if name == "identity" else SPECS[name].settings_class()
             settings = kind(
                 **common,
                 **{field: value for field, value in own.items() if field in kind.model_fields},

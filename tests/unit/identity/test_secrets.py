@@ -168,3 +168,15 @@ def test_a_key_encryption_key_does_not_show_in_settings():
     settings = Settings(identity_key_encryption_key=key)
     assert settings.key_encryption_key == bytes(range(32))
     assert key not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "lowest"),
+    [("identity_argon2_memory_kib", 19_456), ("identity_argon2_time_cost", 2)],
+)
+def test_passwords_are_hashed_at_no_less_than_owasps_minimum(setting, lowest):
+    key = base64.b64encode(bytes(range(32))).decode()
+    given = {"identity_key_encryption_key": key}
+    assert getattr(Settings(**given, **{setting: lowest}), setting) == lowest
+    with pytest.raises(ValidationError, match=f"greater than or equal to {lowest}"):
+        Settings(**given, **{setting: lowest - 1})
