@@ -99,6 +99,7 @@ async def _measured(
         up.heal()
         say(f"the faults have ended after {time.monotonic() - begun_s:.1f} s")
         settled_s = await settled(up, load.sent)
+        say(f"no event waits after {settled_s:.1f} s more")
     except (AssertionError, TimeoutError) as exc:
         unsettled = str(exc) or type(exc).__name__
     dead = await dead_letters(up)
@@ -108,6 +109,7 @@ async def _measured(
     verdict = judge(
         load.sent, await stored(up, load.department, up.folder), dead, corrupted=corrupted
     )
+    say("the tables and the log are compared")
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watching
