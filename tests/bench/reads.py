@@ -44,7 +44,7 @@ from tests.bench.rig import (
 )
 from tests.bench.traffic import Traffic, hot_list
 
-SERVICES = tuple(name for name in names(Kind.API) if name != "release")
+SERVICES = tuple(name for name in names(Kind.API) if name not in {"identity", "release"})
 ENTRIES = 2_000 if SMOKE else 100_000
 VEHICLES = 20_000 if SMOKE else 500_000
 LISTED_SHARE = 1 / 1000

@@ -145,8 +145,11 @@ async def rig(
 ) -> AsyncIterator[Rig]:
     """Start everything, each service in a process of its own; stop all of it at the end.
 
-    `settings` are the services' own, by the names of environment variables.
+    `settings` are the services' own, by the names of environment variables. Raises: ValueError for identity: its ticks
+    and those of this bench, which acts as identity, would contradict each other.
     """
+    if "identity" in services:
+        raise ValueError("the bench acts as identity")
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plateward-bench-")))
         folder.chmod(0o755)
