@@ -184,7 +184,7 @@ async def bench(kafka: str) -> dict[str, Any]:
         await put_in_force(stack)
         cameras = await registered(stack, vehicles, draw, traffic)
         say(f"storing {WARM_READS:,} reads of the last month")
-        # In a thread: here it would hold up the ticks, without which services refuse everybody after seconds.
+        # In a thread: here it would hold up the ticks, without which services refuse all requests after seconds.
         seen = vehicles.store(WARM_READS)
         await asyncio.to_thread(asyncio.run, fill(stack.database_url, seen, cameras.ids, ori))
         figures = await measure_all(stack, traffic, partial(sustained, stack, cameras))
