@@ -3,18 +3,20 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import msgspec
 
 from local.backup import making, restoring
+from local.backup.answers import lines_of, made_answer, restored_answer
 from local.backup.installation import Installation, installation, new_installation
 from local.backup.manifest import Manifest
 from local.backup.offsets import rewind
 from local.backup.recipient import make_recipient
 from local.backup.repository import Backups, store_at
+from local.backup.waiting import WAIT_S
 from local.stack.process import LocalError
 from services.audit.actions.backups import record_backup
 from services.audit.settings import LogSettings
@@ -68,14 +70,34 @@ def backup_key_command(*, file: Path) -> Answer:
         help=f"The public half that `plateward backup-key` printed; default: {RECIPIENT}.",
     ),
     click.Option(["--without-keys"], is_flag=True, help="Make a backup without keys."),
+    click.Option(
+        ["--wait-s"],
+        type=click.FloatRange(0, 86_400),
+        default=WAIT_S,
+        show_default=True,
+        help="The longest wait until the services have processed what Kafka has acknowledged.",
+    ),
+    click.Option(
+        ["--without-kafka"], is_flag=True, help="Do not wait, and record no offsets: Kafka is lost."
+    ),
     JOBS,
     FOLDER_OF_STACK,
     faults=(LocalError, BadNote, ValueError),
 )
 def backup_command(
-    *, place: str, recipient: str | None, without_keys: bool, jobs: int, folder: Path
+    *,
+    place: str,
+    recipient: str | None,
+    without_keys: bool,
+    wait_s: float,
+    without_kafka: bool,
+    jobs: int,
+    folder: Path,
 ) -> Answer:
     """Back up database, objects and keys as of one moment, while the services work; delete ended backups.
+
+    First it waits until the services have processed what Kafka has acknowledged by now: a disaster may take Kafka too.
+    If they do not within --wait-s, the backup is made, is recorded as not whole, and the exit status is 1.
 
     Objects that an earlier backup in the same place has are not copied again. The policy says when a backup ends
     (retention.backups_days).
@@ -85,9 +107,11 @@ def backup_command(
             f"give the recipient of the keys with --recipient or {RECIPIENT} (`plateward backup-key FILE` makes one), "
             "or --without-keys"
         )
-    wanted = making.Wanted(_origin(), None if without_keys else recipient, jobs)
+    wanted = making.Wanted(_origin(), None if without_keys else recipient, jobs, wait_s)
     with installation(folder.absolute(), os.environ) as source:
-        return _made(*asyncio.run(_make(source, Backups(store_at(place)), wanted)))
+        chosen = replace(source, kafka=None) if without_kafka else source
+        done = asyncio.run(_make(chosen, Backups(store_at(place)), wanted))
+        return made_answer(*done, without_kafka=without_kafka)
 
 
 async def _make(
@@ -113,43 +137,6 @@ async def _make(
     return made, await backups.end(datetime.now(UTC), [Verifier.parse(manifest.log.key)])
 
 
-def _made(made: making.Made, ended: Sequence[str]) -> Answer:
-    manifest = made.manifest
-    lines = [*_lines(manifest), f"new          {made.new_contents} of the objects"]
-    if made.missing_keys:
-        lines.append(f"NOT SEALED   {', '.join(made.missing_keys)}: set them where this runs")
-    if ended:
-        lines.append(f"deleted      {', '.join(ended)}, which ended")
-    lines.append(f"public key   {manifest.log.key}")
-    return Answer(
-        "\n".join(lines),
-        {
-            "backup": manifest.name,
-            "ends_at": manifest.ends_at.isoformat(),
-            "entries": manifest.log.entries,
-            "root": manifest.log.root,
-            "objects": manifest.objects.count,
-            "new_objects": made.new_contents,
-            "rows": sum(manifest.rows.values()),
-            "missing_keys": list(made.missing_keys),
-            "ended": list(ended),
-            "vkey": manifest.log.key,
-        },
-        FAULT if made.missing_keys else 0,
-    )
-
-
-def _lines(manifest: Manifest) -> list[str]:
-    keys = "none" if manifest.keys is None else f"{len(manifest.keys.names)}, sealed"
-    return [
-        f"backup       {manifest.name}, ends {manifest.ends_at:%Y-%m-%d}",
-        f"rows         {sum(manifest.rows.values()):,} in {len(manifest.rows)} tables",
-        f"audit log    {manifest.log.entries:,} entries, root {manifest.log.root}",
-        f"objects      {manifest.objects.count:,}, {manifest.objects.size_bytes / 1e6:,.1f} MB",
-        f"keys         {keys}",
-    ]
-
-
 @command(
     "verify-backup",
     click.Option(["--from", "place"], required=True, help="The place of the backups."),
@@ -161,7 +148,7 @@ def verify_backup_command(*, place: str, name_of_backup: str | None, vkey: Seque
     """Read a whole backup, and compare every file with its digest in the signed manifest."""
     backups, keys = Backups(store_at(place)), [Verifier.parse(one) for one in vkey]
     manifest, faults = asyncio.run(_compared(backups, name_of_backup, keys))
-    lines = [*_lines(manifest), *(f"FAULT        {fault}" for fault in faults)]
+    lines = [*lines_of(manifest), *(f"FAULT        {fault}" for fault in faults)]
     data = {"backup": manifest.name, "ok": not faults, "faults": faults}
     return Answer("\n".join(lines), data, FAULT if faults else 0)
 
@@ -271,43 +258,7 @@ def restore_command(
         except restoring.Damaged as exc:
             text = "\n".join(f"FAULT        {fault}" for fault in exc.faults)
             return Answer(text, {"ok": False, "faults": list(exc.faults)}, FAULT)
-        return _restored(done, wanted.now, target.kafka)
-
-
-def _restored(done: restoring.Restored, now: datetime, kafka: str | None) -> Answer:
-    manifest, continuity = done.manifest, done.continuity
-    lines = [
-        *_lines(manifest),
-        f"missing      what was stored from {manifest.made_at:%Y-%m-%d %H:%M:%S} to {now:%Y-%m-%d %H:%M:%S} UTC, "
-        "except what Kafka still has and what cameras send again",
-        "witness      none given" if continuity is None else f"witness      {continuity.words}",
-    ]
-    if kafka is None:
-        lines.append("Kafka        not known: the groups' offsets are unchanged")
-    else:
-        lines.append(
-            f"Kafka        {len(done.rewound)} consumer groups were set back to the backup"
-        )
-    if done.due:
-        lines.append(
-            "CLOSED       records are past the schedule: the services show no ALPR data until a purge has run"
-        )
-    lines += [f"FAULT        {fault}" for fault in done.faults]
-    return Answer(
-        "\n".join(lines),
-        {
-            "ok": not done.faults,
-            "backup": manifest.name,
-            "made_at": manifest.made_at.isoformat(),
-            "entries": manifest.log.entries,
-            "root": manifest.log.root,
-            "continuity": continuity and msgspec.to_builtins(continuity),
-            "closed_until_purge": done.due,
-            "rewound": done.rewound,
-            "faults": done.faults,
-        },
-        FAULT if done.faults else 0,
-    )
+        return restored_answer(done, wanted.now, target.kafka)
 
 
 def _origin() -> str:

@@ -6,9 +6,10 @@ The environment names them, as for the services; what it leaves out is that of t
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from local.stack.broker import Broker
 from local.stack.data import port_of
 from local.stack.key_material import MAC_KEYS
 from local.stack.keys import ADDED, KEYS, REPLACEABLE, UNDER_THE_ROOT
@@ -56,10 +57,13 @@ class Installation:
     kafka: str | None
     """Its Kafka's address; None if it is not known."""
 
+    at_work: bool = True
+    """Whether its services run, as far as is known."""
+
 
 @contextmanager
 def installation(folder: Path, given: Mapping[str, str]) -> Iterator[Installation]:
-    """Yield the installation to back up; starts the Postgres of an embedded stack that is down.
+    """Yield the installation to back up; starts Postgres and the broker of an embedded stack that is down.
 
     Raises: InternalFault if there is none.
     """
@@ -67,7 +71,7 @@ def installation(folder: Path, given: Mapping[str, str]) -> Iterator[Installatio
         database = _named_database(given)
         if database is None:
             database = _database_of(folder, stack)
-            yield _of(folder, given, database)
+            yield _with_broker(_of(folder, given, database), folder, stack)
         else:
             yield _named(given, database)
 
@@ -113,6 +117,14 @@ def _database_of(folder: Path, stack: ExitStack) -> DatabaseLink:
     except LocalError:
         server = stack.enter_context(Postgres(servers))
     return DatabaseLink.at(server.url())
+
+
+def _with_broker(stopped: Installation, folder: Path, stack: ExitStack) -> Installation:
+    """Return an installation with its Kafka, which is started if it is the embedded broker of a stack that is down."""
+    log = folder / "broker"
+    if stopped.kafka is not None or not (log / "log").exists():
+        return stopped
+    return replace(stopped, kafka=stack.enter_context(Broker(log)).bootstrap, at_work=False)
 
 
 def _named(given: Mapping[str, str], database: DatabaseLink) -> Installation:

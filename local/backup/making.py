@@ -1,5 +1,6 @@
 """Makes a backup: the database as of one snapshot, then the objects, then the sealed keys, the manifest last.
 
+Before the snapshot it waits until the services have processed what Kafka acknowledged (local/backup/waiting.py).
 Objects are copied after the snapshot, so every record of the dump has its object: content never changes under a key,
 and services store an object before they store its record.
 """
@@ -28,6 +29,7 @@ from local.backup.objects import Copier, pooled
 from local.backup.offsets import committed
 from local.backup.recipient import sealed
 from local.backup.repository import Backups, list_file, name_of
+from local.backup.waiting import WAIT_S, Waiting, wait
 from services.audit.settings import origin_of
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import Log
@@ -49,6 +51,9 @@ class Wanted:
     jobs: int = 2
     """Tables that are dumped at a time."""
 
+    wait_s: float = WAIT_S
+    """The longest wait for the services."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -64,11 +69,15 @@ class Made:
     missing_keys: tuple[str, ...]
     """Settings with keys that this command does not know."""
 
+    waiting: Waiting | None
+    """What came of the wait for the services; None if Kafka is not known."""
+
 
 async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
     """Make a backup. Raises: InternalFault, Unavailable; what it left is no backup, and the next one deletes it."""
     seed = _seed(source)
     signer = Signer(origin_of(wanted.audit_origin), seed)
+    waiting = await _waited(source, wanted.wait_s)
     offsets = await committed(
         source.kafka
     )  # before the snapshot: consumers then repeat, and skip nothing
@@ -114,10 +123,23 @@ async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
         ),
         keys=keys,
         offsets=offsets,
+        complete_to=None if waiting is None else waiting.complete_to,
+        behind=() if waiting is None else waiting.behind,
     )
     digest = await backups.finish(manifest, signer_of(signer.verifier.name, seed))
     missing = tuple(sorted(NEEDED - source.keys.keys())) if keys else ()
-    return Made(manifest, digest, copier.new, missing)
+    return Made(manifest, digest, copier.new, missing, waiting)
+
+
+async def _waited(source: Installation, wait_s: float) -> Waiting | None:
+    if source.kafka is None:
+        return None
+    return await wait(
+        source.database,
+        source.kafka,
+        wait_s=wait_s if source.at_work else 0,
+        at_work=source.at_work,
+    )
 
 
 def _seed(source: Installation) -> bytes:

@@ -58,6 +58,14 @@ class KeysState(msgspec.Struct, frozen=True, kw_only=True):
     names: Sequence[str]
 
 
+class Behind(msgspec.Struct, frozen=True, kw_only=True):
+    """What was acknowledged and not processed when a backup began, in one topic or outbox."""
+
+    group: str  # a consumer group, or the outbox of a service
+    topic: str  # empty for an outbox
+    records: int
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a backup contains."""
 
@@ -77,6 +85,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     objects: ObjectsState
     keys: KeysState | None
     offsets: Mapping[str, Mapping[str, int]]  # by consumer group and `topic/partition`
+    complete_to: datetime | None = None  # everything acknowledged by then is in it; None: unknown
+    behind: Sequence[Behind] = ()  # why it is not whole
 
 
 class ObjectLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ class Topic:
     replayed: bool = False
     """Whether every starting process reads it from the start; it is then compacted by key, never trimmed."""
     followed: bool = False
-    """Whether every consumer's runtime reads it, newest event first; no consumer group processes it."""
+    """Whether its consumers read it without a consumer group, each process all of it, audit's log excepted."""
     fleeting: bool = False
     """Whether followers read only new events; later events replace earlier ones."""
 
@@ -57,6 +57,11 @@ class Topic:
         if self.followed:
             return self.consumers & {AUDITOR} if self.audited else frozenset()
         return self.consumers
+
+    @property
+    def in_groups(self) -> frozenset[str]:
+        """The consumers that process it in consumer groups, one group each; the others follow it."""
+        return self.workers & {AUDITOR} if self.replayed else self.workers
 
     @property
     def is_trimmed(self) -> bool:
@@ -127,7 +132,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.SessionChanged, "identity", audited=True),
         _topic(events.TrainingRecorded, "identity", audited=True),
         _topic(events.LimitLifted, "identity", audited=True),
-        _topic(events.DeviceChanged, "ingest", "ingest", audited=True),
+        _topic(events.DeviceChanged, "ingest", "ingest", audited=True, followed=True),
         _topic(events.DeviceSilenced, "ingest", audited=True),
         _topic(events.HoldChanged, "retention", audited=True),
         _topic(events.EvidenceChanged, "retention", audited=True),

@@ -65,9 +65,9 @@ class Place:
         for number in range(objects):
             await self.live.objects.put(f"captures/d1/2026-06-01/{uuid4()}", b"jpeg %d" % number)
 
-    async def back_up(self) -> Made:
+    async def back_up(self, wait_s: float = 60) -> Made:
         """Make a backup."""
-        return await make(self.live, self.backups, Wanted(ORIGIN, self.recipient))
+        return await make(self.live, self.backups, Wanted(ORIGIN, self.recipient, wait_s=wait_s))
 
     @contextmanager
     def elsewhere(self, name: str = "restored") -> Iterator[Installation]:

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 
 from plateward.__main__ import status
 from tests.integration.backup.installing import KEYS, VKEY, append
+from tests.integration.backup.test_offsets import publish
 
 WHO = ["--person-id", "operator", "--name", "Casey Operator", "--title", "Contractor"]
 
@@ -74,10 +76,28 @@ def test_an_operator_backs_up_verifies_and_restores(place, run, as_live, monkeyp
 def test_a_damaged_backup_ends_with_1_and_names_the_file(place, run, as_live):
     asyncio.run(place.fill(objects=1))
     to = str(place.folder / "backups")
-    assert run("backup", "--to", to, "--without-keys")[0] == 0
+    assert run("backup", "--to", to, "--without-keys", "--without-kafka")[0] == 0
     [pooled] = [path for path in place.files() if path.parent.parent.name == "objects"]
     pooled.write_bytes(b"other")
-    code, answer = run("verify-backup", "--from", to, "--vkey", VKEY.vkey)
+    code, _ = run("verify-backup", "--from", to, "--vkey", VKEY.vkey)
     assert code == 1
     [fault] = answer["faults"]
     assert pooled.name in fault
+
+
+def test_a_backup_that_lacks_what_kafka_has_ends_with_1_and_says_so(
+    place, run, as_live, broker, monkeypatch, capsys
+):
+    asyncio.run(place.fill(objects=0))
+    asyncio.run(publish(broker.bootstrap, "alpr.read.recorded/0", 2))
+    to = str(place.folder / "backups")
+    backup = ["backup", "--to", to, "--without-keys"]
+    code, unknown = run(*backup)
+    assert (code, unknown["whole"], unknown["complete_to"]) == (1, False, None)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", broker.bootstrap)
+    time.sleep(1)  # a backup is named by its second
+    assert status([*backup, "--wait-s", "0"]) == 1
+    said = capsys.readouterr().out
+    assert "NOT WHOLE    hotlist had not processed 2 records of alpr.read.recorded" in said
+    code, _ = run("verify-backup", "--from", to, "--vkey", VKEY.vkey)
+    assert code == 0, "it is undamaged"
