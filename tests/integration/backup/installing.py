@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from aiokafka import TopicPartition
+
 from local.backup.installation import Installation
 from local.backup.making import Made, Wanted, make
 from local.backup.recipient import make_recipient
@@ -23,6 +25,7 @@ from services.audit.store.log import Head, Log
 from shared.core.merkle import Span
 from shared.core.signed_notes import Signer, Verifier
 from shared.events import Actor, PeriodFixed
+from shared.kafka.client import Kafka, stop_client
 from shared.postgres.database import Database
 from shared.postgres.settings import DatabaseLink
 from shared.testing import mac_key, mac_key_text
@@ -166,3 +169,19 @@ async def exported(link: DatabaseLink, path: Path) -> Path:
         await db.close()
     path.write_bytes(b"".join(pieces))
     return path
+
+
+async def publish(bootstrap: str, place: str, count: int) -> None:
+    """Store records in a partition."""
+    partition = partition_of(place)
+    producer = Kafka.at(bootstrap).producer()
+    await producer.start()
+    for number in range(count):
+        await producer.send_and_wait(partition.topic, b"%d" % number, partition=partition.partition)
+    await stop_client(producer)
+
+
+def partition_of(place: str) -> TopicPartition:
+    """Return a partition by `topic/partition`."""
+    topic, _, number = place.rpartition("/")
+    return TopicPartition(topic, int(number))

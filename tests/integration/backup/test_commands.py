@@ -7,8 +7,7 @@ import time
 import pytest
 
 from plateward.__main__ import status
-from tests.integration.backup.installing import KEYS, VKEY, append
-from tests.integration.backup.test_offsets import publish
+from tests.integration.backup.installing import KEYS, VKEY, append, publish
 
 WHO = ["--person-id", "operator", "--name", "Casey Operator", "--title", "Contractor"]
 
@@ -79,7 +78,7 @@ def test_a_damaged_backup_ends_with_1_and_names_the_file(place, run, as_live):
     assert run("backup", "--to", to, "--without-keys", "--without-kafka")[0] == 0
     [pooled] = [path for path in place.files() if path.parent.parent.name == "objects"]
     pooled.write_bytes(b"other")
-    code, _ = run("verify-backup", "--from", to, "--vkey", VKEY.vkey)
+    code, answer = run("verify-backup", "--from", to, "--vkey", VKEY.vkey)
     assert code == 1
     [fault] = answer["faults"]
     assert pooled.name in fault

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata
 from sqlalchemy import text
@@ -25,7 +24,7 @@ from shared.kafka.topics_admin import ensure_topics
 from shared.postgres.database import Database, database_of
 from shared.postgres.outbox import emit
 from shared.testing import mac_key
-from tests.integration.backup.installing import VKEY
+from tests.integration.backup.installing import VKEY, partition_of, publish
 
 READS, DISCLOSED = "alpr.read.recorded/0", "alpr.records.disclosed/1"
 FRAMES, RECOGNISED = "alpr.capture.received/2", "alpr.read.recognised/1"
@@ -214,16 +213,6 @@ def test_the_broker_of_a_stack_that_is_down_is_asked(repository):
             assert asyncio.run(first_of(source.kafka, READS)) == b"0"
 
 
-async def publish(bootstrap, place, count):
-    """Store records in a partition."""
-    partition = partition_of(place)
-    producer = Kafka.at(bootstrap).producer()
-    await producer.start()
-    for number in range(count):
-        await producer.send_and_wait(partition.topic, b"%d" % number, partition=partition.partition)
-    await stop_client(producer)
-
-
 async def first_of(bootstrap, place):
     """Return the first record of a partition."""
     consumer = Kafka.at(bootstrap).consumer(enable_auto_commit=False)
@@ -242,8 +231,3 @@ async def commit(bootstrap, group, place, offset):
     consumer.assign([partition])
     await consumer.commit({partition: OffsetAndMetadata(offset, "")})
     await stop_client(consumer)
-
-
-def partition_of(place):
-    topic, _, number = place.rpartition("/")
-    return TopicPartition(topic, int(number))
