@@ -21,7 +21,7 @@ from shared.kafka.topics import TOPICS
 Offsets = Mapping[str, Mapping[str, int]]
 """By group and `topic/partition`."""
 
-LOOK_EVERY_S = 0.2
+ASK_AGAIN_AFTER_S = 0.2
 
 _WELL, _UNKNOWN = 0, 3
 """Kafka's codes of a topic that is there, and of one that is not."""
@@ -119,7 +119,7 @@ class Progress:
         while behind := await self.behind(ends):
             if loop.time() >= until_s:
                 break
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(ASK_AGAIN_AFTER_S)
         return behind
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from local.backup.database import SCHEMAS
 from local.backup.manifest import Behind
-from local.backup.offsets import LOOK_EVERY_S, Position, Progress, services_in_groups
+from local.backup.offsets import ASK_AGAIN_AFTER_S, Position, Progress, services_in_groups
 from shared.kafka.client import Kafka
 from shared.postgres.database import Database, database_of
 from shared.postgres.settings import DatabaseLink
@@ -79,7 +79,7 @@ class Outboxes:
         while left := await self._left(named):
             if loop.time() >= until_s:
                 break
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(ASK_AGAIN_AFTER_S)
         return left
 
     async def _left(self, last: Mapping[str, int]) -> dict[str, int]:
