@@ -64,7 +64,13 @@ def _unavailable() -> Iterator[None]:
     except DBAPIError as exc:
         if exc.connection_invalidated or _connection_fault(exc):
             raise Unavailable(Common.DATABASE_AWAY) from exc
-        if _passing(exc):
+        if _passing(sqlstate(exc)):
+            raise Unavailable(Common.DATABASE_READ_ONLY) from exc
+        raise
+    except (asyncpg.InterfaceError, asyncpg.PostgresError) as exc:  # of asyncpg's own connection
+        if type(exc).__name__ in _FAULTS:
+            raise Unavailable(Common.DATABASE_AWAY) from exc
+        if _passing(str(getattr(exc, "sqlstate", None) or "")):
             raise Unavailable(Common.DATABASE_READ_ONLY) from exc
         raise
 
@@ -201,8 +207,8 @@ def is_timed_out(exc: DBAPIError) -> bool:
     return sqlstate(exc) == QUERY_CANCELED
 
 
-def _passing(exc: DBAPIError) -> bool:
-    return sqlstate(exc).startswith(_PASSING)
+def _passing(state: str) -> bool:
+    return state.startswith(_PASSING)
 
 
 def _connection_fault(exc: DBAPIError) -> bool:

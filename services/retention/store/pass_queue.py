@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, text
+from asyncpg import Record
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.due import Around, Decision, Due, Window
@@ -22,6 +23,7 @@ from services.retention.domain.sightings import Box, Sighting, sureness_of
 from services.retention.store import locks
 from services.retention.store.record_writer import Details
 from shared.events import PassRecorded, Place
+from shared.postgres.database import driver_of
 
 MOST_READS = 5000
 """The most reads of one window from its start on."""
@@ -46,26 +48,28 @@ _READ = (
     " CAST(r.details AS text) AS details, r.agency_ori, r.latitude, r.longitude, r.heading_deg"
 )
 _OF_DEVICE = f"SELECT {_READ} FROM reads r WHERE r.device_id = w.device_id AND r.captured_at"  # noqa: S608 - constants
-# One index scan a window, and one a read for its pass, whatever the planner expects of the numbers.
-_WINDOWS = text(
-    f"""
-    SELECT w.number, later, r.*, (SELECT m.pass_id FROM pass_reads m WHERE m.read_id = r.read_id) AS pass_id
-    FROM unnest(CAST(:devices AS uuid[]), CAST(:since AS timestamptz[]), CAST(:starts AS timestamptz[]),
-        CAST(:until AS timestamptz[])) WITH ORDINALITY AS w (device_id, since, start, until, number)
-    CROSS JOIN LATERAL (
-        (SELECT false AS later, r.* FROM ({_OF_DEVICE} >= w.since AND r.captured_at < w.start
-            ORDER BY r.captured_at DESC, r.read_id DESC LIMIT :before) r)
-        UNION ALL
-        (SELECT true AS later, r.* FROM ({_OF_DEVICE} >= w.start AND r.captured_at <= w.until
-            ORDER BY r.captured_at, r.read_id LIMIT :most) r)
-    ) r
-    """  # noqa: S608 - constants
-)
-_OF_PASSES = text(
-    f"SELECT {_READ}, m.pass_id FROM pass_reads m"  # noqa: S608 - constants
-    " JOIN reads r ON r.read_id = m.read_id AND r.captured_at = m.captured_at"
-    " WHERE m.pass_id = ANY(:passes)"
-)
+# One index scan a window, and one a read for its pass, whatever the planner expects of the numbers. This and the next
+# statement use asyncpg directly: SQLAlchemy's rows cost as much as the vote.
+_WINDOWS = f"""
+SELECT w.number, later, r.*, (SELECT m.pass_id FROM pass_reads m WHERE m.read_id = r.read_id) AS pass_id
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[])
+    WITH ORDINALITY AS w (device_id, since, start, until, number)
+CROSS JOIN LATERAL (
+    (SELECT false AS later, r.* FROM ({_OF_DEVICE} >= w.since AND r.captured_at < w.start
+        ORDER BY r.captured_at DESC, r.read_id DESC LIMIT $5) r)
+    UNION ALL
+    (SELECT true AS later, r.* FROM ({_OF_DEVICE} >= w.start AND r.captured_at <= w.until
+        ORDER BY r.captured_at, r.read_id LIMIT $6) r)
+) r
+"""  # noqa: S608 - constants
+# LIMIT keeps the look-up of each read apart: as a plain join it would be planned as a scan of all months.
+OF_PASSES = f"""
+SELECT r.*, m.pass_id FROM pass_reads m
+CROSS JOIN LATERAL (
+    SELECT {_READ} FROM reads r WHERE r.read_id = m.read_id AND r.captured_at = m.captured_at LIMIT 1
+) r
+WHERE m.pass_id = ANY($1::uuid[])
+"""  # noqa: S608 - constants
 _PASSES = text(
     """
     INSERT INTO passes (pass_id, first_at, last_at, plate_id, confidence, misread_risk, device_id,
@@ -184,7 +188,7 @@ class Passing:
         owners: dict[UUID, int] = {}
         apart = []
         for number, found in rows.items():
-            passes = {row.pass_id for row in found if row.pass_id is not None}
+            passes = {row["pass_id"] for row in found} - {None}
             if all(owners.setdefault(pass_id, number) == number for pass_id in passes):
                 apart.append((number, passes))
         closed = await self._closed([pass_id for _, passes in apart for pass_id in passes])
@@ -196,26 +200,31 @@ class Passing:
             for number, passes in apart
         ]
 
-    async def _rows(self, windows: Sequence[Window], gap: timedelta) -> dict[int, list[Row[Any]]]:
-        named = {
-            "devices": [w.device_id for w in windows],
-            "since": [w.span.first_at - gap for w in windows],
-            "starts": [w.span.first_at for w in windows],
-            "until": [w.span.last_at + gap for w in windows],
-            "before": MOST_BEFORE,
-            "most": MOST_READS,
-        }
-        rows: dict[int, list[Row[Any]]] = {number: [] for number in range(len(windows))}
-        for row in await self.connection.execute(_WINDOWS, named):
-            rows[row.number - 1].append(row)
+    async def _rows(self, windows: Sequence[Window], gap: timedelta) -> dict[int, list[Record]]:
+        rows: dict[int, list[Record]] = {number: [] for number in range(len(windows))}
+        found = await self._fetch(
+            _WINDOWS,
+            [w.device_id for w in windows],
+            [w.span.first_at - gap for w in windows],
+            [w.span.first_at for w in windows],
+            [w.span.last_at + gap for w in windows],
+            MOST_BEFORE,
+            MOST_READS,
+        )
+        for row in found:
+            rows[row["number"] - 1].append(row)
+        return rows
+
+    async def _fetch(self, statement: str, *values: Any) -> list[Record]:
+        rows: list[Record] = await (await driver_of(self.connection)).fetch(statement, *values)
         return rows
 
     async def _closed(self, passes: Sequence[UUID]) -> dict[UUID, Track]:
         if not passes:
             return {}
         members = defaultdict[UUID, list[Sighting]](list)
-        for row in await self.connection.execute(_OF_PASSES, {"passes": list(passes)}):
-            members[row.pass_id].append(_sighting(row))
+        for row in await self._fetch(OF_PASSES, list(passes)):
+            members[row["pass_id"]].append(_sighting(row))
         return {pass_id: Track(sightings, pass_id) for pass_id, sightings in members.items()}
 
     async def record(self, passes: Sequence[PassRecorded], tracks: Sequence[Track]) -> None:
@@ -249,10 +258,10 @@ class Passing:
             await self.connection.execute(_SHORTEN, {"due_ids": due_ids, "starts": starts})
 
 
-def _around(rows: Sequence[Row[Any]], closed: Sequence[Track]) -> Around:
-    later = [row.captured_at for row in rows if row.later]
+def _around(rows: Sequence[Record], closed: Sequence[Track]) -> Around:
+    later = [row["captured_at"] for row in rows if row["later"]]
     return Around(
-        free=tuple(_sighting(row) for row in rows if row.pass_id is None),
+        free=tuple(_sighting(row) for row in rows if row["pass_id"] is None),
         closed=tuple(closed),
         seen_to=max(later) if len(later) == MOST_READS else None,
     )
@@ -287,22 +296,22 @@ def _columns(event: PassRecorded) -> Mapping[str, Any]:
     }
 
 
-def _sighting(row: Row[Any]) -> Sighting:
-    plate = plate_of(row.plate_id)
-    details = _NO_DETAILS if row.details is None else _details.decode(row.details)
-    place = None
-    if row.latitude is not None and row.longitude is not None:
-        place = Place(row.latitude, row.longitude, row.heading_deg)
+def _sighting(row: Record) -> Sighting:
+    plate, text, confidence = plate_of(row["plate_id"]), row["details"], row["confidence"]
+    details = _NO_DETAILS if text is None else _details.decode(text)
+    latitude, longitude = row["latitude"], row["longitude"]
     return Sighting(
-        read_id=row.read_id,
-        captured_at=row.captured_at,
+        read_id=row["read_id"],
+        captured_at=row["captured_at"],
         plate=plate,
-        agency_ori=row.agency_ori,
-        sureness=sureness_of(plate, details.characters, row.confidence),
-        confidence=row.confidence,
-        region=row.region,
+        agency_ori=row["agency_ori"],
+        sureness=sureness_of(plate, details.characters, confidence),
+        confidence=confidence,
+        region=row["region"],
         box=Box(*details.box_px) if details.box_px else None,
-        crop_key=row.crop_key,
+        crop_key=row["crop_key"],
         misread_risk=details.misread_risk,
-        place=place,
+        place=None
+        if latitude is None or longitude is None
+        else Place(latitude, longitude, row["heading_deg"]),
     )

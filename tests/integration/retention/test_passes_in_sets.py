@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from services.retention.domain.passes import Rules
 from services.retention.domain.plates import plate_of
 from services.retention.store import pass_queue
 from services.retention.workers import passes
 from shared.events import Box, Character
+from shared.postgres.database import driver_of
 from tests.integration.retention.conftest import a_read
 from tests.integration.retention.plain_passes import PlainPasses
 
@@ -129,3 +131,33 @@ async def test_the_backlog_of_the_vote_is_in_the_metrics(retention):
     assert (await figures())[2] == 15  # when the turn began
     await retention.running.passes.work()
     assert await figures() == [0, 0, 0]
+
+
+async def test_the_reads_of_closed_passes_are_looked_up_and_no_month_is_scanned(
+    retention, as_owner
+):
+    """With a month so large, and passes of so many reads, that the planner would rather scan it."""
+    await retention.store(a_read("7ABC123", START), a_read("7ABC123", START - timedelta(days=31)))
+    async with as_owner("retention") as connection:
+        for statement in (
+            "INSERT INTO reads (read_id, captured_at, received_at, plate_id, confidence, device_id, agency_ori,"
+            " plate_as_read, source, model) SELECT gen_random_uuid(), r.captured_at + n * interval '50 ms',"
+            " r.received_at, r.plate_id, r.confidence, r.device_id, r.agency_ori, r.plate_as_read, r.source, r.model"
+            " FROM reads r, generate_series(1, 10000) n",
+            "INSERT INTO passes (pass_id, first_at, last_at, plate_id, confidence, device_id, best_read_id, agency_ori,"
+            " details) SELECT gen_random_uuid(), captured_at, captured_at, plate_id, 0.9, device_id, read_id,"
+            " agency_ori, '{}' FROM reads WHERE read_id < '80000000-0000-0000-0000-000000000000'",
+            "INSERT INTO pass_reads (read_id, captured_at, pass_id, late)"
+            " SELECT best_read_id, first_at, pass_id, false FROM passes",
+            "ANALYZE reads, passes, pass_reads",
+        ):
+            await connection.execute(text(statement))
+    async with retention.runtime.db.begin() as connection:
+        some = list(
+            (await connection.execute(text("SELECT pass_id FROM passes LIMIT 2000"))).scalars()
+        )
+        driver = await driver_of(connection)
+        rows = await driver.fetch(f"EXPLAIN {pass_queue.OF_PASSES}", some)
+    plan = "\n".join(row[0] for row in rows)
+    assert "Nested Loop" in plan
+    assert " Join" not in plan

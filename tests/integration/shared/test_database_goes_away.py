@@ -13,7 +13,7 @@ from local.stack.process import free_port
 from services.registry import SPECS, names
 from shared.core.errors import Unavailable
 from shared.postgres import database as shared_db
-from shared.postgres.database import Database
+from shared.postgres.database import Database, driver_of
 from shared.service import resources
 from shared.service.api_runtime import ApiRuntime
 from shared.service.resources import is_ok
@@ -38,16 +38,39 @@ async def test_a_caller_without_a_free_connection_in_time_is_refused(database_ur
     "state", ["53100", "53200", "40P01", "57P02", "25006"],
     ids=["disk full", "out of memory", "deadlock", "crash", "only reads"],
 )  # fmt: skip
-async def test_a_database_fault_that_is_not_the_callers_raises_unavailable(database_url, state):
+@pytest.mark.parametrize("driver", [False, True], ids=["sqlalchemy", "asyncpg"])
+async def test_a_database_fault_that_is_not_the_callers_raises_unavailable(
+    database_url, state, driver
+):
+    database = Database(database_url, "public", pool_size=1)
+    statement = f"DO $$ BEGIN RAISE EXCEPTION SQLSTATE '{state}'; END $$"
+
+    async def fail():
+        async with database.begin() as connection:
+            if driver:
+                await (await driver_of(connection)).execute(statement)
+            await connection.execute(text(statement))
+
+    with pytest.raises(Unavailable):
+        await fail()
+    await database.ping()
+    await database.close()
+
+
+async def test_a_connection_that_ends_under_a_statement_of_asyncpgs_own_raises_unavailable(
+    database_url,
+):
     database = Database(database_url, "public", pool_size=1)
 
     async def fail():
         async with database.begin() as connection:
-            await connection.execute(
-                text(f"DO $$ BEGIN RAISE EXCEPTION SQLSTATE '{state}'; END $$")
-            )
+            driver = await driver_of(connection)
+            backend = await driver.fetchval("SELECT pg_backend_pid()")
+            async with database.begin() as other:
+                await other.execute(text(f"SELECT pg_terminate_backend({backend})"))
+            await driver.execute("SELECT 1")
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="does not answer"):
         await fail()
     await database.ping()
     await database.close()
