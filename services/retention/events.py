@@ -81,8 +81,8 @@ class Handlers:
     async def _once(
         self, group: str, events: Sequence[E], effect: Callable[[Hits, E], Awaitable[None]]
     ) -> None:
-        for event in events:
-            async with self._db.begin() as connection:
+        async with self._db.begin() as connection:
+            for event in events:
                 if await first_sight(connection, group, event.event_id):
                     await effect(Hits(connection), event)
 
@@ -108,6 +108,6 @@ def subscriptions(retention: RetentionService) -> list[Subscription]:
     return [
         Subscription(RECORDS, records, gather_s=GATHER_S),
         Subscription(BACKFILL, backfill, gather_s=GATHER_S),
-        Subscription(HITS, hits),
+        Subscription(HITS, hits, gather_s=GATHER_S),
         Subscription(PACKAGES, approvals),
     ]

@@ -50,7 +50,9 @@ class Around:
     """The reads of a device in and around a window."""
 
     free: tuple[Sighting, ...]
-    """Reads without a pass."""
+    """Reads without a pass that may join one, with others or alone."""
+    doubled: tuple[Sighting, ...]
+    """Other reads without a pass that may contradict one: several of one sighting."""
     closed: tuple[Track, ...]
     """Passes near the window, each with all its reads."""
     seen_to: datetime | None
@@ -58,8 +60,8 @@ class Around:
 
     @property
     def sightings(self) -> Iterator[Sighting]:
-        """All reads, with and without a pass."""
-        return chain(self.free, *(track.sightings for track in self.closed))
+        """All these reads, with and without a pass."""
+        return chain(self.free, self.doubled, *(track.sightings for track in self.closed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +113,31 @@ def _windows(due: Sequence[Due], settled: datetime, gap: timedelta) -> Iterator[
         start = end
 
 
-def accompanied(around: Around, gap: timedelta) -> list[Sighting]:
-    """Return the reads without a pass that have a read of another moment within `gap`; others join no pass."""
-    moments = sorted({sighting.captured_at for sighting in around.sightings})
-    near: set[datetime] = set()
-    for one, other in pairwise(moments):
-        if other - one <= gap:
-            near |= {one, other}
-    return [sighting for sighting in around.free if sighting.captured_at in near]
+ANY_CLASS: Final = ""
+"""Stands in `accompanied` for the plates of all reads, of which one with a box may be."""
+
+
+def accompanied(seen: Iterable[tuple[str, datetime]], gap: timedelta) -> set[tuple[str, datetime]]:
+    """Return the moments that have another one of their class of plates within `gap`; other reads join no pass.
+
+    Args:
+        seen: class and moment of each read, and for reads with a box among them `ANY_CLASS` and the moment of each.
+        gap: the longest time between two reads of a pass.
+    """
+    moments = defaultdict[str, set[datetime]](set)
+    for plate_class, at in seen:
+        moments[plate_class].add(at)
+    near: set[tuple[str, datetime]] = set()
+    for plate_class, times in moments.items():
+        for one, other in pairwise(sorted(times)):
+            if other - one <= gap:
+                near |= {(plate_class, one), (plate_class, other)}
+    return near
 
 
 def decide(window: Window, around: Around, rules: Rules) -> Decision:
     """Assign the reads of a window to vehicles, and close the passes that no further read may join."""
-    tracks = Follower(rules).follow(accompanied(around, rules.gap), around.closed)
+    tracks = Follower(rules).follow(around.free, around.closed)
     waiting = still_open(tracks, window.expected, rules, around.seen_to)
     open_from = min((track.first_at for track in waiting), default=around.seen_to)
     first_at = window.span.first_at

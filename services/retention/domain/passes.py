@@ -34,7 +34,8 @@ camera's shaking."""
 GROWTH: Final = 3.0
 """A plate's width does not change by more than this factor between two reads of a pass."""
 FOLLOWED_AT_MOST: Final = 24
-"""The most vehicles that a camera sees at once; above it, reads without boxes are compared by equal plates only."""
+"""The most vehicles that a read is compared with: a read without a box with the latest of its class of look-alikes,
+one with a box also with the latest of all."""
 READS_AT_MOST: Final = 2000
 """The most reads of one pass, which bounds its event: 30 frames a second for over a minute."""
 
@@ -169,7 +170,7 @@ class Follower:
         self._tracks: list[Track] = []
         self._ended: list[Track] = []
         self._leave_at = datetime.min.replace(tzinfo=UTC)
-        self._by_plate: dict[str, list[Track]] = defaultdict(list)
+        self._by_class: dict[str, list[Track]] = defaultdict(list)
 
     def follow(self, free: Iterable[Sighting], closed: Sequence[Track]) -> list[Track]:
         """Return the tracks of all new vehicles, and the closed ones that late reads joined.
@@ -189,8 +190,8 @@ class Follower:
 
     def _add(self, track: Track) -> None:
         self._tracks.append(track)
-        for plate in {sighting.plate for sighting in track.sightings}:
-            self._by_plate[plate].append(track)
+        for plate_class in track.classes:
+            self._by_class[plate_class].append(track)
 
     def _leave(self, at: datetime) -> None:
         """Drop vehicles whose last read is too long before a moment; runs every quarter of a gap."""
@@ -199,10 +200,10 @@ class Follower:
         self._leave_at = at + self._rules.gap / 4
         gone = [track for track in self._tracks if track.last_at + self._rules.gap < at]
         for track in gone:
-            for plate in {sighting.plate for sighting in track.sightings}:
-                self._by_plate[plate].remove(track)
-                if not self._by_plate[plate]:
-                    del self._by_plate[plate]
+            for plate_class in track.classes:
+                self._by_class[plate_class].remove(track)
+                if not self._by_class[plate_class]:
+                    del self._by_class[plate_class]
         if gone:
             self._ended += gone
             self._tracks = [t for t in self._tracks if t.last_at + self._rules.gap >= at]
@@ -228,21 +229,18 @@ class Follower:
                 self._add(Track([sighting]))
 
     def _candidates(self, sighting: Sighting) -> list[Track]:
-        """Return the vehicles that a read may be of: those with its plate, and the latest ones."""
-        same = self._by_plate.get(sighting.plate, [])
-        if sighting.box is None and len(self._tracks) > FOLLOWED_AT_MOST:
-            return same[-FOLLOWED_AT_MOST:]
-        latest = self._tracks[-FOLLOWED_AT_MOST:]
+        """Return the vehicles that a read may be of: those with a plate like its own, and with a box the latest ones."""
+        alike = self._by_class.get(class_of(sighting.plate), [])[-FOLLOWED_AT_MOST:]
         if sighting.box is None:
-            # Without a place in the frame only look-alikes are one vehicle.
-            skeleton = class_of(sighting.plate)
-            latest = [track for track in latest if skeleton in track.classes]
-        return [*latest, *(track for track in same[-FOLLOWED_AT_MOST:] if track not in latest)]
+            return alike  # without a place in the frame only look-alikes are one vehicle
+        latest = self._tracks[-FOLLOWED_AT_MOST:]
+        return [*latest, *(track for track in alike if track not in latest)]
 
     def _add_to(self, track: Track, sighting: Sighting) -> None:
         track.add(sighting)
-        if track not in self._by_plate[sighting.plate]:
-            self._by_plate[sighting.plate].append(track)
+        alike = self._by_class[class_of(sighting.plate)]
+        if track not in alike:
+            alike.append(track)
 
 
 class Span(NamedTuple):

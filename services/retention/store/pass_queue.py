@@ -4,10 +4,11 @@ Only the service's own workers use it; `store.passes` answers people. Each metho
 many devices, reads and passes it has.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,12 +17,14 @@ from asyncpg import Record
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.domain.due import Around, Decision, Due, Window
+from services.retention.domain.due import ANY_CLASS, Around, Decision, Due, Window, accompanied
 from services.retention.domain.passes import Span, Track, pass_id_of
 from services.retention.domain.plates import plate_number, plate_of
-from services.retention.domain.sightings import Box, Sighting, sureness_of
+from services.retention.domain.sightings import Box, Sighting, class_of, sureness_of
 from services.retention.store import locks
 from services.retention.store.record_writer import Details
+from shared.core.ids import akin
+from shared.core.types import PlateText
 from shared.events import PassRecorded, Place
 from shared.postgres.database import driver_of
 
@@ -195,7 +198,7 @@ class Passing:
         return [
             Found(
                 windows[number],
-                _around(rows[number], [closed[p] for p in sorted(passes) if p in closed]),
+                _around(rows[number], [closed[p] for p in sorted(passes) if p in closed], gap),
             )
             for number, passes in apart
         ]
@@ -258,13 +261,35 @@ class Passing:
             await self.connection.execute(_SHORTEN, {"due_ids": due_ids, "starts": starts})
 
 
-def _around(rows: Sequence[Record], closed: Sequence[Track]) -> Around:
+def _around(rows: Sequence[Record], closed: Sequence[Track], gap: timedelta) -> Around:
+    """Return the reads of a window. Most join no pass: only the others become sightings, which cost most of the time."""
     later = [row["captured_at"] for row in rows if row["later"]]
+    known = [sighting for track in closed for sighting in track.sightings]
+    free = [row for row in rows if row["pass_id"] is None]
+    seen = [(_plate_and_class(row["plate_id"])[1], row["captured_at"]) for row in free]
+    every = [*seen, *((class_of(one.plate), one.captured_at) for one in known)]
+    if any(row["details"] for row in free) or any(one.box for one in known):
+        every += [(ANY_CLASS, at) for _, at in every]
+    near = accompanied(every, gap)
+    same = Counter(akin(row["read_id"]) for row in rows)
+    may_join, doubled = [], []
+    for row, moment in zip(free, seen, strict=True):
+        if moment in near or (row["details"] and (ANY_CLASS, moment[1]) in near):
+            may_join.append(_sighting(row))
+        elif same[akin(row["read_id"])] > 1:
+            doubled.append(_sighting(row))
     return Around(
-        free=tuple(_sighting(row) for row in rows if row["pass_id"] is None),
+        free=tuple(may_join),
+        doubled=tuple(doubled),
         closed=tuple(closed),
         seen_to=max(later) if len(later) == MOST_READS else None,
     )
+
+
+@lru_cache(maxsize=65_536)
+def _plate_and_class(number: int) -> tuple[PlateText, str]:
+    plate = plate_of(number)
+    return plate, class_of(plate)
 
 
 def _members(track: Track) -> tuple[UUID, Sequence[Sighting], bool]:
@@ -297,7 +322,11 @@ def _columns(event: PassRecorded) -> Mapping[str, Any]:
 
 
 def _sighting(row: Record) -> Sighting:
-    plate, text, confidence = plate_of(row["plate_id"]), row["details"], row["confidence"]
+    (plate, _), text, confidence = (
+        _plate_and_class(row["plate_id"]),
+        row["details"],
+        row["confidence"],
+    )
     details = _NO_DETAILS if text is None else _details.decode(text)
     latitude, longitude = row["latitude"], row["longitude"]
     return Sighting(
