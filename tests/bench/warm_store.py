@@ -23,7 +23,8 @@ FROM (SELECT DISTINCT date_trunc('month', captured_at AT TIME ZONE 'UTC') AT TIM
 _READS = """
 INSERT INTO retention.reads (read_id, captured_at, received_at, plate_id, confidence, latitude, longitude, device_id,
     agency_ori, plate_as_read, region, source, model, late)
-SELECT gen_random_uuid(), captured_at, captured_at, plate_id, 0.93, 39.9277, -122.1792, device_id,
+SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM captured_at) * 1000 AS bigint)), 12, '0')
+        || substr(replace(CAST(gen_random_uuid() AS text), '-', ''), 13) AS uuid), captured_at, captured_at, plate_id, 0.93, 39.9277, -122.1792, device_id,
     $1, plate, 'US-CA', 'edge', 'edge', false
 FROM warm ORDER BY captured_at
 """
@@ -32,6 +33,8 @@ _PIECE = 100_000
 
 async def fill(url: str, seen: Ranks, devices: Sequence[UUID], ori: str) -> None:
     """Store one read of each vehicle in `seen`, spread over devices and the last month, with its plates.
+
+    As the services' own, the ids of the reads begin with the moment of capture.
 
     Args:
         url: the database, as its owner.
