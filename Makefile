@@ -214,6 +214,10 @@ bench-audit: $(STAMP) ## The audit log: appends, findings, verification and each
 bench-purge: $(STAMP) ## A month purged while reads are stored: cost, longest transaction and wait, objects [READS=300000]
 	@$(BENCH) purge $${READS:+--reads "$$READS"}
 
+.PHONY: bench-restore
+bench-restore: $(STAMP) ## A backup, kill -9, a restore into new stores: how long, and what is lost [READS=1000000, OBJECTS=10000, KAFKA=apache]
+	@$(BENCH) restore $${READS:+--reads "$$READS"} $${OBJECTS:+--objects "$$OBJECTS"} $(if $(KAFKA),--kafka $(KAFKA))
+
 .PHONY: bench-frames
 bench-frames: $(STAMP) ## Frames acknowledged when file, folder and Kafka have them [KAFKA=apache]
 	@$(BENCH) frames $(if $(KAFKA),--kafka $(KAFKA))

@@ -10,10 +10,11 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,12 +57,24 @@ class Rig:
     running: Running
     authority: TestAuthority
     servers: dict[str, Child]
+    environment: Mapping[str, str]
+    """What the services were given; it has keys."""
+
     registered: int = 0
     """How many devices `register` has made; they are numbered."""
 
     def url(self, service: str) -> str:
         """Return a service's address."""
         return self.running.urls[service]
+
+    def kill(self) -> None:
+        """Kill -9 every process of it, as a failing machine does: first what would start another again."""
+        os.kill(self.running.pid, signal.SIGSTOP)
+        for pid in (*self.running.processes.values(), self.running.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for child in self.servers.values():
+            child.kill()
 
     def cpu_s(self) -> dict[str, float]:
         """Return the CPU seconds that each process has used, this one as `load`."""
@@ -139,9 +152,16 @@ def servers(folder: Path, kafka: str) -> Iterator[tuple[Postgres, Broker | Apach
         yield postgres, broker
 
 
+Prepare = Callable[[Path, Mapping[str, str]], Awaitable[None]]
+"""What is done before the services start, with the stack's folder and their environment."""
+
+
 @contextlib.asynccontextmanager
 async def rig(
-    kafka: str, services: Sequence[str], settings: Mapping[str, str] | None = None
+    kafka: str,
+    services: Sequence[str],
+    settings: Mapping[str, str] | None = None,
+    prepare: Prepare | None = None,
 ) -> AsyncIterator[Rig]:
     """Start everything, each service in a process of its own; stop all of it at the end.
 
@@ -168,13 +188,24 @@ async def rig(
         }
         if kafka != "apache":
             environment["KAFKA_EMPTY_FETCH_PAUSE_MS"] = str(EMPTY_FETCH_PAUSE_MS)
+        if prepare is not None:
+            await prepare(folder / "stack", environment)
         arguments = ["--separate", "--services", ",".join(services)]
         up = running(folder / "stack", *arguments, environment=environment)
         note = await asyncio.to_thread(stack.enter_context, up)
         children = {"postgres": postgres.child, "broker": broker.child}
         trimming = _trimming(broker, services)
         try:
-            yield Rig(folder, kafka, broker.bootstrap, postgres.url(), note, authority, children)
+            yield Rig(
+                folder,
+                kafka,
+                broker.bootstrap,
+                postgres.url(),
+                note,
+                authority,
+                children,
+                environment,
+            )
         finally:
             if trimming is not None:
                 trimming.cancel()

@@ -92,6 +92,21 @@ def test_the_purge_bench_counts_destroyed_records(repository: Path) -> None:
     assert {"us_per_read", "longest_transaction_ms", "store_ms_max", "objects_per_s"} <= set(line)
 
 
+def test_the_restore_bench_loses_nothing_that_was_acknowledged_before_the_backup(
+    repository: Path,
+) -> None:
+    line = smoke("restore", repository, *EMBEDDED)
+    assert line["smoke"] is True
+    assert isinstance(line["acknowledged_before"], int)
+    assert line["acknowledged_before"] >= 5_000
+    assert (line["lost_acknowledged_before"], line["entries_of_searches_lost"]) == (0, 0)
+    assert (line["stored_before"], line["objects"], line["objects_differing"]) == (2_000, 50, 0)
+    assert isinstance(line["lost_after"], int)
+    assert line["lost_after"] > 0, "nothing was posted after the backup: this restore proves little"
+    assert line["log_verified"] is True
+    assert {"backup_s", "waited_s", "restore_s", "ready_s", "machine"} <= set(line)
+
+
 def test_the_search_bench_runs_each_kind_of_search(repository: Path) -> None:
     line = smoke("search", repository)
     assert line["smoke"] is True
