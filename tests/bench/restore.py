@@ -6,8 +6,8 @@ Cameras post reads, and people search, up to the moment when the backup begins; 
 are killed. Database, object store and Kafka are then deleted, and the backup restored into new ones by the commands of
 docs/operations/backup-and-restore.md. Prints one line of JSON: backup_s, of which waited_s for the services; restore_s;
 ready_s from the kill until a search is answered; of the reads that were acknowledged by the backup's `complete_to`,
-lost_acknowledged_before; of those acknowledged later, lost_after; objects_differing, the missing included; log_verified.
-Postgres is durable. SMOKE=1 runs for seconds.
+lost_acknowledged_before; of those acknowledged later, lost_after; objects_differing, the missing included;
+log_verified. Postgres is durable. SMOKE=1 runs for seconds.
 """
 
 import argparse
@@ -121,7 +121,7 @@ class Places:
 
     @property
     def witness(self) -> Path:
-        """The newest checkpoint of the log, which somebody else has."""
+        """The newest checkpoint of the log, kept elsewhere."""
         return self.folder / "checkpoint.txt"
 
 
