@@ -229,7 +229,7 @@ class Follower:
                 self._add(Track([sighting]))
 
     def _candidates(self, sighting: Sighting) -> list[Track]:
-        """Return the vehicles that a read may be of: those with a plate like its own, and with a box the latest ones."""
+        """Return the vehicles that a read may be of: those with a plate like its own, and with a box the latest."""
         alike = self._by_class.get(class_of(sighting.plate), [])[-FOLLOWED_AT_MOST:]
         if sighting.box is None:
             return alike  # without a place in the frame only look-alikes are one vehicle

@@ -262,7 +262,7 @@ class Passing:
 
 
 def _around(rows: Sequence[Record], closed: Sequence[Track], gap: timedelta) -> Around:
-    """Return the reads of a window. Most join no pass: only the others become sightings, which cost most of the time."""
+    """Return the reads of a window. Most join no pass: only the others become sightings, which cost most time."""
     later = [row["captured_at"] for row in rows if row["later"]]
     known = [sighting for track in closed for sighting in track.sightings]
     free = [row for row in rows if row["pass_id"] is None]
