@@ -5,10 +5,12 @@ A backup is whole once its signed note is there, which is written last.
 
 import asyncio
 import gzip
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import file_digest, sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -27,6 +29,9 @@ from shared.core.errors import InternalFault, NotFound
 from shared.core.signed_notes import Signer, Verifier
 from shared.objects.store import ObjectStore, open_store
 
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
 _lines = msgspec.json.Encoder()
 _line = msgspec.json.Decoder(ObjectLine)
 
@@ -36,9 +41,22 @@ MADE_WITHIN = timedelta(days=1)
 """The longest making of a backup."""
 
 
-def store_at(address: str) -> ObjectStore:
+OF_BACKUPS = "BACKUP_"
+OWN = (
+    "BACKUP_AWS_ACCESS_KEY_ID",
+    "BACKUP_AWS_SECRET_ACCESS_KEY",
+    "BACKUP_AWS_ENDPOINT_URL",
+    "BACKUP_AWS_REGION",
+)
+"""Settings of the place of backups alone: each replaces the one without BACKUP_, which is the object store's."""
+
+
+def store_at(address: str, given: Mapping[str, str] = os.environ) -> ObjectStore:
     """Open the store at a folder, file:// or s3:// address. Raises: ValueError for another scheme."""
-    return open_store(address if "://" in address else Path(address).absolute().as_uri())
+    if not address.startswith("s3://"):
+        return open_store(address if "://" in address else Path(address).absolute().as_uri())
+    own = {name.removeprefix(OF_BACKUPS).lower(): given[name] for name in OWN if name in given}
+    return open_store(address, cast("S3Config", own))
 
 
 def name_of(at: datetime) -> str:

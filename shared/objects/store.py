@@ -30,6 +30,7 @@ from shared.objects.rights import PING
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
+    from obstore.store import S3Config
 
 T = TypeVar("T")
 
@@ -105,14 +106,17 @@ class ObjectStore(Protocol):
         ...
 
 
-def open_store(url: str) -> ObjectStore:
-    """Open the store at `url`: file:///folder (created if absent) or s3://bucket/prefix."""
+def open_store(url: str, s3: "S3Config | None" = None) -> ObjectStore:
+    """Open the store at `url`: file:///folder (created if absent) or s3://bucket/prefix.
+
+    `s3`: what replaces the AWS_… variables of the environment. Raises: ValueError for another scheme.
+    """
     address = urlsplit(url)
     if address.scheme == "file":
         return LocalObjects(Path(address.path))
     if address.scheme == "s3":
         prefix = address.path.strip("/") or None
-        return _Objects(S3Store(address.netloc, prefix=prefix))
+        return _Objects(S3Store(address.netloc, prefix=prefix, config=s3))
     message = f"an object store is file:// or s3://, not {address.scheme!r}"
     raise ValueError(message)
 

@@ -1,42 +1,12 @@
 """`plateward backup-key`, `backup`, `verify-backup` and `restore`, as an operator types them."""
 
 import asyncio
-import json
 import time
 
-import pytest
-
 from plateward.__main__ import status
-from tests.integration.backup.installing import KEYS, VKEY, append, publish
+from tests.integration.backup.installing import VKEY, append, publish
 
 WHO = ["--person-id", "operator", "--name", "Casey Operator", "--title", "Contractor"]
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command with --json; return its exit status and answer."""
-
-    def said(*words):
-        code = status([*words, "--json"])
-        out, err = capsys.readouterr()
-        return code, json.loads(out or err)
-
-    return said
-
-
-@pytest.fixture
-def as_live(place, repository, monkeypatch):
-    """Set the environment to the live installation."""
-    for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP", "EVENT_MAC_KEY", "ROOT_PUBLIC_KEYS"):
-        monkeypatch.delenv(name, raising=False)
-    given = {
-        **KEYS,
-        "POLICY_FILE": str(repository / "policy.toml"),
-        "DATABASE_OWNER_URL": place.live.database.dsn,
-        "OBJECT_STORE_URL": (place.folder / "objects").as_uri(),
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
 
 
 def test_an_operator_backs_up_verifies_and_restores(place, run, as_live, monkeypatch):
