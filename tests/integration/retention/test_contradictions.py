@@ -95,6 +95,17 @@ async def test_a_read_that_does_not_contradict_publishes_no_contradiction(retent
     assert await contradictions(retention) == []
 
 
+async def test_two_vehicles_that_pass_side_by_side_do_not_contradict_each_other(retention):
+    later = NOON + timedelta(seconds=1)
+    await retention.store(
+        said("1AAA001", source="s-1"), said("1AAA001", later, "s-3"),
+        said("9ZZZ999", source="s-2"), said("9ZZZ999", later, "s-4"),
+    )  # fmt: skip
+    await settle(retention)
+    assert len(await retention.fetch("SELECT 1 FROM passes")) == 2
+    assert await contradictions(retention) == []
+
+
 async def test_contradictions_are_published_by_day_and_name_at_most_fifty_reads(retention):
     """A purge erases by day, and an event stays small for any number of reads."""
     midnight = datetime(2026, 6, 2, tzinfo=UTC)
