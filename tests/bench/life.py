@@ -5,8 +5,9 @@ A vehicle is read once to six times, so retention votes passes. 5% of the reads 
 of the POSTs are sent twice; 1 read in 1,000 is a hit. The store begins with two million reads, and knows nine in ten of
 the vehicles. All on this machine.
 
-1. 120 s of that; the load waits whenever a consumer is more than a second or so behind. 30 s after the last POST,
-`lag_left` counts reads not stored, matched or logged by then, and spans whose passes are due for over 20 s. 2. One
+1. 120 s of that; the load waits whenever a consumer is more than a second or so behind, or passes are due for over
+20 s. 30 s after the last POST, `lag_left` counts reads not stored, matched or logged by then, and spans whose passes
+are due for over 20 s. 2. One
 read a POST. 3. From POST to the alert stream, at 1,000 reads/s. At the end the rows in Postgres are compared with the
 acknowledged reads. SMOKE=1 runs for seconds; SHAPE=burst runs `tests.bench.reads`.
 """
@@ -15,6 +16,7 @@ import asyncio
 import random
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -36,6 +38,7 @@ from tests.bench.reads import (
     VEHICLES,
     Lag,
     Sent,
+    background,
     ended,
     measure_all,
     posting,
@@ -63,6 +66,9 @@ LATE_SHARE = 0.05
 _ON_TIME, _LATE = (1 - LATE_SHARE) / (sum(SIZES) / len(SIZES)), LATE_SHARE / LATE_READS
 LATE_POSTS = _LATE / (_LATE + _ON_TIME)
 """The share of the POSTs whose reads are late, so that `LATE_SHARE` of the reads are."""
+OVERDUE = (
+    "SELECT count(*) FROM retention.pass_due WHERE stored_at < now() - $1 * interval '1 second'"
+)
 SEED = 20260601
 AT_LEAST_PER_S = 5_000
 
@@ -96,11 +102,39 @@ class Cameras:
         return device, size, device.batch(size, now_s, listed)
 
 
-async def post(url: str, cameras: Cameras, busy: set[Device], lag: Lag, until_s: float) -> None:
+class Vote:
+    """Whether the vote on passes keeps up."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.is_on_time = asyncio.Event()
+        self.is_on_time.set()
+
+    async def watch(self) -> None:
+        """Look until cancelled."""
+        connection = await asyncpg.connect(self._url)
+        try:
+            while True:
+                if await connection.fetchval(OVERDUE, OVERDUE_S):
+                    self.is_on_time.clear()
+                else:
+                    self.is_on_time.set()
+                await asyncio.sleep(0.5)
+        finally:
+            await connection.close()
+
+
+async def post(
+    url: str,
+    cameras: Cameras,
+    busy: set[Device],
+    keeps_up: Callable[[], Awaitable[None]],
+    until_s: float,
+) -> None:
     """Post the devices' reads, some of them twice, until the time is up; a device has one POST at a time."""
     link = await Link.to(url)
     while time.perf_counter() < until_s:
-        await lag.may_send()
+        await keeps_up()
         device, count, body = cameras.next_post(time.time())
         while device in busy:
             await asyncio.sleep(0.001)
@@ -131,10 +165,7 @@ async def passes(stack: Rig) -> tuple[int, int]:
     connection = await asyncpg.connect(stack.database_url)
     try:
         made = await connection.fetchval("SELECT count(*) FROM retention.passes")
-        overdue = await connection.fetchval(
-            "SELECT count(*) FROM retention.pass_due WHERE stored_at < now() - $1 * interval '1 second'",
-            OVERDUE_S,
-        )
+        overdue = await connection.fetchval(OVERDUE, OVERDUE_S)
     finally:
         await connection.close()
     return int(made), int(overdue)
@@ -146,9 +177,16 @@ async def sustained(stack: Rig, cameras: Cameras, _: list[str], lag: Lag) -> dic
     lag.per_record = sum(SIZES) / sum(-(-size // ReadsRecorded.MOST) for size in SIZES)
     busy: set[Device] = set()
     until_s = begun_s + LOAD_S
-    await asyncio.gather(
-        *[post(stack.url("ingest"), cameras, busy, lag, until_s) for _ in range(LINKS)]
-    )
+    vote = Vote(stack.database_url)
+
+    async def keeps_up() -> None:
+        await lag.may_send()
+        await vote.is_on_time.wait()
+
+    async with background(asyncio.create_task(vote.watch())):
+        await asyncio.gather(
+            *[post(stack.url("ingest"), cameras, busy, keeps_up, until_s) for _ in range(LINKS)]
+        )
     loaded_s = time.perf_counter() - begun_s
     await lag.drained()
     worked_s = time.perf_counter() - begun_s
