@@ -128,13 +128,13 @@ async def post(
     url: str,
     cameras: Cameras,
     busy: set[Device],
-    keeps_up: Callable[[], Awaitable[None]],
+    may_send: Callable[[], Awaitable[None]],
     until_s: float,
 ) -> None:
     """Post the devices' reads, some of them twice, until the time is up; a device has one POST at a time."""
     link = await Link.to(url)
     while time.perf_counter() < until_s:
-        await keeps_up()
+        await may_send()
         device, count, body = cameras.next_post(time.time())
         while device in busy:
             await asyncio.sleep(0.001)
@@ -179,13 +179,13 @@ async def sustained(stack: Rig, cameras: Cameras, _: list[str], lag: Lag) -> dic
     until_s = begun_s + LOAD_S
     vote = Vote(stack.database_url)
 
-    async def keeps_up() -> None:
+    async def may_send() -> None:
         await lag.may_send()
         await vote.is_on_time.wait()
 
     async with background(asyncio.create_task(vote.watch())):
         await asyncio.gather(
-            *[post(stack.url("ingest"), cameras, busy, keeps_up, until_s) for _ in range(LINKS)]
+            *[post(stack.url("ingest"), cameras, busy, may_send, until_s) for _ in range(LINKS)]
         )
     loaded_s = time.perf_counter() - begun_s
     await lag.drained()
