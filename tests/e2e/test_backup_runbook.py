@@ -101,7 +101,7 @@ async def test_the_page_of_backup_and_restore_brings_a_lost_department_back(tmp_
         (page.folder / "restored" / "keys").rename(stack / "keys")
         with running(stack, *ALL_APIS, environment=given) as up:
             async with Api(up.urls) as api:
-                await look_around(api, people)
+                await find_what_was_stored(api, people)
             settings = {**keys_in(stack), **given}
             audit = given["AUDIT__DATABASE_URL"]
             said = page.run("verify-audit --vkey", **settings, DATABASE_URL=audit)
@@ -131,7 +131,7 @@ async def back_up(page, folder):
             page.names["KEY"] = key[1]
             assert "FAULT" not in page.run("verify-backup")
             await post(api, people, "8NEW456")
-            await keep_a_checkpoint(api, said, page.folder / "checkpoint.txt")
+            await store_a_later_checkpoint(api, said, page.folder / "checkpoint.txt")
     return people
 
 
@@ -166,8 +166,8 @@ async def post(api, people, plate):
     await api.must("ingest", "POST", "/v1/reads", json=[read], headers=headers)
 
 
-async def keep_a_checkpoint(api, said, path):
-    """Keep a checkpoint of the log elsewhere, one that is newer than the backup."""
+async def store_a_later_checkpoint(api, said, path):
+    """Store a checkpoint of the log elsewhere, one that is newer than the backup."""
     entries = int(
         re.search(r"^audit log +([\d,]+) entries", said, re.MULTILINE)[1].replace(",", "")
     )
@@ -196,7 +196,7 @@ def new_stores(folder):
         }
 
 
-async def look_around(api, people):
+async def find_what_was_stored(api, people):
     """Sign in again as the investigator, who finds the read from before the backup alone."""
     detective = people.investigator
     detective.api = api
