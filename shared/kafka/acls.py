@@ -22,6 +22,9 @@ OPERATOR_GROUP = "dead-letters"
 TRIMMER = "trim"
 """Principal of `python -m shared.kafka.topics_admin trim`: deletes processed records and expired dead letters."""
 
+BACKUP = "backup"
+"""Principal of `plateward backup`: sees how far each group has processed its topics, and no record."""
+
 PREFIX = "alpr."
 CLUSTER = "kafka-cluster"
 """Kafka's own name of the cluster as a resource."""
@@ -75,8 +78,8 @@ def services(topics: Iterable[Topic] = TOPICS.values()) -> list[str]:
 
 
 def principals() -> list[str]:
-    """Return all principals: the services, and the three commands."""
-    return [*services(), OPERATOR, TOPICS_COMMAND, TRIMMER]
+    """Return all principals: the services, and the four commands."""
+    return [*services(), BACKUP, OPERATOR, TOPICS_COMMAND, TRIMMER]
 
 
 def acls(topics: Iterable[Topic] = TOPICS.values()) -> list[Acl]:
@@ -88,6 +91,7 @@ def acls(topics: Iterable[Topic] = TOPICS.values()) -> list[Acl]:
             *_of_the_operator(topics),
             *_of_the_topics_command(),
             *_of_the_trimmer(topics),
+            *_of_the_backup(topics),
         }
     )
 
@@ -141,6 +145,14 @@ def _of_the_trimmer(topics: Iterable[Topic]) -> Iterator[Acl]:
             for operation in (Operation.READ, Operation.WRITE, Operation.DELETE):
                 yield from _on(TRIMMER, topic.dead, operation)
     yield Acl(TRIMMER, Resource.GROUP, Pattern.LITERAL, "*", Operation.DESCRIBE)
+
+
+def _of_the_backup(topics: Iterable[Topic]) -> Iterator[Acl]:
+    """Yield the rights to compare the groups' offsets with the ends of their topics."""
+    for topic in topics:
+        if topic.in_groups:
+            yield Acl(BACKUP, Resource.TOPIC, Pattern.LITERAL, topic.name, Operation.DESCRIBE)
+    yield Acl(BACKUP, Resource.GROUP, Pattern.LITERAL, "*", Operation.DESCRIBE)
 
 
 def _on(principal: str, topic: str, operation: Operation) -> Iterator[Acl]:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.kafka.run import ApacheKafka
+from local.backup.offsets import Progress, services_in_groups
 from shared.core.errors import Unavailable
-from shared.kafka.acls import OPERATOR, TRIMMER, principals, services
+from shared.kafka.acls import BACKUP, OPERATOR, TRIMMER, principals, services
 from shared.kafka.client import Kafka
 from shared.kafka.disks import disks
 from shared.kafka.topics import TOPICS
@@ -126,6 +127,18 @@ async def test_the_trimmers_certificate_deletes_consumed_records_but_no_replayed
     assert opened(intruder, "see offsets") == GROUPS
     allowed = ("write", "read", "delete records", "see offsets", *HARMLESS)
     assert beyond(intruder, *allowed) == set()
+
+
+async def test_the_backups_certificate_sees_offsets_and_no_record(walled) -> None:
+    processed = {t.name for t in TOPICS.values() if t.in_groups}
+    intruder = await broken_into(walled, BACKUP)
+    assert opened(intruder, "describe") == processed
+    assert opened(intruder, "see offsets") == GROUPS
+    assert beyond(intruder, "describe", "see offsets") == set()
+    async with Progress.of(Kafka.of(walled.link(BACKUP)), services_in_groups()) as progress:
+        ends = await progress.ends()
+        assert {place.rpartition("/")[0] for place in ends} == processed
+        await progress.behind(ends)
 
 
 async def test_recognition_cannot_write_to_the_topics_of_ingest_identity_or_hotlist(walled) -> None:
