@@ -7,6 +7,7 @@ import pytest
 from tests.architecture.source import ROOT, bindings, dotted, modules, tree
 
 STARTERS = {
+    "services/audit/actions/writer.py": "the storing of a batch while the next is made: the append awaits its outcome",
     "services/audit/actions/ranges.py": "checks of ranges in other processes: the verification awaits each",
     "services/recognition/workers/child.py": "a thread ends the process with its parent; it has no outcome",
     "services/recognition/workers/pool.py": "tasks for a batch of frames: the consumer awaits their outcome",

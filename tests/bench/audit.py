@@ -53,6 +53,7 @@ from shared.kafka.codec import Message, encode
 from shared.kafka.event_mac import with_mac
 from shared.kafka.topics import topic_of
 from shared.service.api_runtime import ApiRuntime
+from shared.service.serve import spare_collector
 from shared.testing import (
     FakeBus,
     FakeClock,
@@ -349,6 +350,7 @@ async def measure_all(url: str, entries: int, batch: int) -> dict[str, object]:
     """Return all figures, on an empty database."""
     bench = Bench(url)
     await bench.runtime.start()
+    spare_collector()  # as a service does at its start
     begun = await bench.value("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")
     rate = await bench.fill(entries, batch)
     wal = await bench.value("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn") - begun

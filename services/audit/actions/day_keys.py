@@ -5,8 +5,10 @@ the day seals new values of that day, which concern records under a hold.
 """
 
 import secrets
+from asyncio import Lock
 from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import NamedTuple
 
 from services.audit.store.values import StoredKey, Values
 from shared.core.hmac_sha256 import HmacSha256
@@ -17,6 +19,13 @@ KEY_BYTES = 32
 CACHED_KEYS = 2000
 
 
+class Keys(NamedTuple):
+    """Keys by day. Under the log's lock, they are valid while `Values.epoch` equals `epoch`."""
+
+    by_day: Mapping[date, HmacSha256]
+    epoch: int
+
+
 class DayKeys:
     """Loads or creates keys, and caches them until any process erases values."""
 
@@ -25,23 +34,24 @@ class DayKeys:
         self._vault = vault
         self._known: dict[date, HmacSha256] = {}
         self._months: set[date] = set()
-        self.epoch = -1
-        """The epoch of the cached keys: under the log's lock, they are valid while `Values.epoch` equals it."""
+        self._epoch = -1
+        self._learning = Lock()
 
     def forget(self) -> None:
         """Clear the cache: an erasing of values also destroys keys."""
-        self._known.clear()
-        self.epoch = -1
+        self._known = {}  # a new one: a batch keeps the former keys, with their epoch
+        self._epoch = -1
 
-    async def of(self, days: Iterable[date]) -> Mapping[date, HmacSha256]:
+    async def of(self, days: Iterable[date]) -> Keys:
         """Return the keys of `days`; creates missing keys and the months' tables.
 
         Raises: Unavailable if Postgres does not answer; VaultFault if a stored key does not open.
         """
         wanted = set(days)
         while missing := wanted - self._known.keys():
-            await self._learn(missing)
-        return self._known
+            async with self._learning:
+                await self._learn(missing)
+        return Keys(self._known, self._epoch)
 
     async def _learn(self, days: set[date]) -> None:
         if len(self._known) > CACHED_KEYS:
@@ -49,7 +59,7 @@ class DayKeys:
         async with self._db.begin() as connection:
             values = Values(connection)
             epoch = await values.epoch()
-            if epoch != self.epoch:
+            if epoch != self._epoch:
                 self.forget()
             months = {day.replace(day=1) for day in days} - self._months
             for month in months:
@@ -66,7 +76,7 @@ class DayKeys:
                     opened = self._vault.open(key.sealed, _place(day, key.number))
                     self._known[day] = HmacSha256(opened)
         self._months |= months
-        self.epoch = epoch
+        self._epoch = epoch
 
 
 def _place(day: date, number: int) -> str:

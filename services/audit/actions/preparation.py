@@ -181,6 +181,8 @@ def _text(value: Any) -> str | None:
     """Return the first 200 characters of a text, without NUL, which Postgres cannot store; None if it is no text."""
     if not isinstance(value, str) or not value:
         return None
+    if len(value) <= _INDEXED_CHARACTERS and "\x00" not in value:  # nearly all texts
+        return value
     return value[:_INDEXED_CHARACTERS].replace("\x00", "\ufffd")
 
 

@@ -12,17 +12,24 @@ from msgspec.structs import astuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.actions.preparation import found_of
-from services.audit.actions.value_check import MARKS, ValueCheck, ValuePart, digests_of
+from services.audit.actions.value_check import (
+    CERTIFIED_TYPE,
+    ERASED_TYPE,
+    ValueCheck,
+    ValuePart,
+    digests_of,
+)
 from services.audit.domain.entries import EntryFields
 from services.audit.domain.recount import MAX_FAULTS, Deviation, Faults, check_hashes
 from services.audit.domain.sealing import Value
-from services.audit.domain.succession import KEY_MARK
+from services.audit.domain.succession import KEY_TYPE
 from services.audit.store.log import Log, Text
 from services.audit.store.values import Erased, Values
 from shared.core.errors import AlprError
 from shared.core.merkle import HASH_BYTES, Hash, Span
 
-_MARKS = (KEY_MARK, *MARKS)
+_READ = (KEY_TYPE, ERASED_TYPE, CERTIFIED_TYPE)
+"""The types of the entries that the recount must read, without their versions."""
 
 
 class Notable(msgspec.Struct, frozen=True):
@@ -103,7 +110,7 @@ class _RangeCheck:
                 self._values.check_entry(seq, digests, values.get(seq, ()), erased)
                 if self._faults.count:
                     found += self._value_faults()
-            read = any(mark in content for mark in _MARKS)
+            read = _is_read(entry)
             if found or read:
                 self._note(seq, content if read else b"", found)
             self._next, self._last = seq + 1, entry_hash
@@ -153,6 +160,10 @@ def _decoded(row: Text) -> tuple[Any, list[Deviation]]:
     altered = [n for n, a, b in zip(names, found, row.fields, strict=True) if a != b]
     what = f"entry {seq}: it is indexed with another {', '.join(altered)} than its text has"
     return entry, [Deviation(what, seq)]
+
+
+def _is_read(entry: Any) -> bool:
+    return isinstance(entry, dict) and str(entry.get("type")).startswith(_READ)
 
 
 def padded(hashes: Iterable[Hash]) -> bytes:

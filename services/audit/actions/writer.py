@@ -1,5 +1,6 @@
 """Appends messages to the log: each event once, one batch in each commit, one writer at a time."""
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -7,24 +8,26 @@ from uuid import UUID
 from asyncpg.exceptions import UniqueViolationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.actions.batches import ENTRIES, Batch, Batches, Whole
 from services.audit.actions.checkpointing import Checkpointer, KeyMissing
-from services.audit.actions.day_keys import DayKeys
 from services.audit.actions.old_log import OldLog
-from services.audit.actions.preparation import entry_from, prepare
-from services.audit.actions.producer_keys import FORGED, Forged, ProducerKeys, Suspect, forged_event
+from services.audit.actions.preparation import entry_from
+from services.audit.actions.producer_keys import FORGED, Forged, Suspect, forged_event
 from services.audit.actions.redelivery import is_same
-from services.audit.domain.entries import Entry, Prepared
+from services.audit.domain.entries import Entry
 from services.audit.domain.findings import a_finding, contradiction
 from services.audit.domain.periods import due_period
 from services.audit.domain.sealing import Unreadable
 from services.audit.settings import Settings
 from services.audit.store.findings import Findings
 from services.audit.store.log import Head, Known, Log
+from services.audit.store.packed import Packed
 from services.audit.store.periods import Periods
 from services.audit.store.values import Values
 from shared.core.errors import AlprError, InternalFault
 from shared.core.ids import derive_id
 from shared.core.merkle import Hash
+from shared.core.periodic import cancelled
 from shared.events import PeriodFixed, PurgeList, RecordsPurged, ValuesErased
 from shared.kafka.codec import Message
 from shared.kafka.consumer import SomeRefused
@@ -40,11 +43,12 @@ class Writer:
     def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
         self._runtime = runtime
         self._checkpointer = Checkpointer(settings.signers, runtime.service)
-        self._keys = DayKeys(runtime.db, settings.vault)
+        self._batches = Batches(runtime, settings)
+        self._keys = self._batches.keys
+        self.producer_keys = self._batches.producer_keys
         self._old = OldLog(settings, runtime.service)
         self._every = settings.audit_checkpoint_entries
-        self._batch = settings.audit_batch_entries
-        self.producer_keys = ProducerKeys(settings.mac_keys)
+        self._batch = min(settings.audit_batch_entries, ENTRIES)
         self._head = Head()
         self._signed = 0
 
@@ -56,36 +60,38 @@ class Writer:
         append no message of their batch.
         """
         refused: list[tuple[Message, AlprError]] = []
-        for start in range(0, len(messages), self._batch):
-            some = messages[start : start + self._batch]
-            try:
-                proved, unproved = self._prepared(some)
-            except Unreadable as exc:
-                if (
-                    len(messages) == 1
-                ):  # the consumer retries one by one: this is the unreadable message
-                    await self._not_logged(messages[0], exc)
-                raise
-            while proved and not await self._append(proved):
-                self._keys.forget()
-            if unproved:
-                refused += await self._refuse(unproved)
+        storing: asyncio.Task[list[tuple[Message, AlprError]]] | None = None
+        try:
+            for start in range(0, len(messages), self._batch):
+                batch = await self._made(messages[start : start + self._batch])
+                if storing is not None:
+                    refused += await storing
+                storing = asyncio.create_task(self._store(batch))
+            if storing is not None:
+                refused += await storing
+        finally:
+            await cancelled(storing)
         if refused:
             raise SomeRefused(refused)
 
-    def _prepared(self, messages: Sequence[Message]) -> tuple[list[Prepared], list[Suspect]]:
-        """Return the messages that prove their producer, and those that do not. Raises: Unreadable."""
-        now = self._runtime.clock.now()
-        proved: list[Prepared] = []
-        unproved: list[Suspect] = []
-        for message in messages:
-            one = prepare(message)
-            fault = self.producer_keys.unproved(message, one.found.service, now)
-            if fault is None:
-                proved.append(one)
-            else:
-                unproved.append(Suspect(message, one, fault))
-        return proved, unproved
+    async def _made(self, messages: Sequence[Message]) -> Batch:
+        """Return the batch of these messages, while the one before it is stored. Raises: Unreadable."""
+        try:
+            return await self._batches.of(messages)
+        except Unreadable as exc:
+            if (
+                len(messages) == 1
+            ):  # the consumer retries one by one: this is the unreadable message
+                await self._not_logged(messages[0], exc)
+            raise
+
+    async def _store(self, batch: Batch) -> list[tuple[Message, AlprError]]:
+        """Append a batch; return its messages that do not prove their producer, to dead-letter."""
+        unproved = batch.unproved
+        while batch.messages and not await self._append(batch):
+            self._keys.forget()
+            batch = await self._batches.of(batch.messages)
+        return await self._refuse(unproved) if unproved else []
 
     async def begin(self) -> None:
         """Close the log before this one and append entry 0, if there is an old log and this one is empty."""
@@ -202,47 +208,40 @@ class Writer:
         except Exception:
             log.exception("the newest entries are not signed")
 
-    async def _sealed(self, prepared: Sequence[Prepared]) -> list[Entry]:
-        days = {group.day for one in prepared for group in one.groups}
-        keys = await self._keys.of(days) if days else {}
-        return [one.entry(keys) for one in prepared]
-
-    async def _append(self, prepared: Sequence[Prepared]) -> bool:
+    async def _append(self, batch: Batch) -> bool:
         """Append the new events. Return False if keys were destroyed meanwhile: the caller must seal them again.
 
         Does not look the events up first, because nearly all are new: the unique index refuses a known one.
         """
         try:
-            return await self._append_new(prepared, search_first=False)
+            return await self._append_new(batch, search_first=False)
         except UniqueViolationError:
-            return await self._append_new(prepared, search_first=True)
+            return await self._append_new(batch, search_first=True)
 
-    async def _append_new(self, prepared: Sequence[Prepared], *, search_first: bool) -> bool:
+    async def _append_new(self, batch: Batch, *, search_first: bool) -> bool:
         """Append the new events, as `_append` does; looks them up first if `search_first`.
 
         Raises: UniqueViolationError for a known event unless `search_first`.
         """
-        entries = await self._sealed(prepared)
-        first: dict[UUID, Entry] = {}
-        for entry in entries:
-            first.setdefault(entry.found.event_id, entry)
+        first: dict[UUID, Packed] = {}
+        for entry in batch.entries:
+            first.setdefault(entry.event_id, entry)
         async with self._runtime.db.begin() as connection:
             log = Log(connection)
             await log.lock()
-            if any(entry.values for entry in entries) and (
-                await Values(connection).epoch() != self._keys.epoch
-            ):
+            if batch.epoch is not None and await Values(connection).epoch() != batch.epoch:
                 return False
             known = await log.known(list(first)) if search_first else {}
             before = await self._old.known(connection, list(first))
             wrong = None
-            if known or before or len(first) < len(entries):
-                wrong = await _contradicting(connection, entries, prepared, first, known, before)
+            if known or before or len(first) < len(batch.entries):
+                whole = await self._batches.whole(batch.messages)
+                wrong = await _contradicting(connection, whole, known, before)
             fresh = [entry for i, entry in first.items() if i not in known and i not in before]
             head = self._head
             if wrong is None and fresh:
                 head = await self._open(connection, log)
-                await log.append(head, fresh, self._runtime.clock.now())
+                await log.append_packed(head, fresh, self._runtime.clock.now())
                 if head.size - self._signed >= self._every:
                     await self._sign(connection, head, self._every)
         self._head = head  # after the commit: a rolled-back append must not move it
@@ -264,8 +263,8 @@ class Writer:
             for suspect in suspects:
                 one = suspect.prepared
                 if one.event_id in known or one.event_id in before:
-                    [entry] = await self._sealed([one])
-                    if await _is_unchanged(connection, one, entry, known, before, b""):
+                    [whole] = await self._batches.whole([suspect.message])
+                    if await _is_unchanged(connection, whole, known, before, b""):
                         continue
                 forged.append(suspect)
             findings = Findings(connection, self._runtime.service)
@@ -314,31 +313,31 @@ def _known_leaf(
 
 async def _contradicting(
     connection: AsyncConnection,
-    entries: Sequence[Entry],
-    prepared: Sequence[Prepared],
-    first: Mapping[UUID, Entry],
+    batch: Sequence[Whole],
     known: Mapping[UUID, Known],
     before: Mapping[UUID, Hash],
 ) -> tuple[Entry, Hash] | None:
     """Return the first event that differs from an event with the same id, and that one's leaf; None if all agree."""
-    for entry, one in zip(entries, prepared, strict=True):
-        own = first[one.event_id].leaf
-        if not await _is_unchanged(connection, one, entry, known, before, own):
-            return entry, _known_leaf(one.event_id, known, before) or own
+    first: dict[UUID, Hash] = {}
+    for one in batch:
+        event_id = one.prepared.event_id
+        own = first.setdefault(event_id, one.entry.leaf)
+        if not await _is_unchanged(connection, one, known, before, own):
+            return one.entry, _known_leaf(event_id, known, before) or own
     return None
 
 
 async def _is_unchanged(
     connection: AsyncConnection,
-    one: Prepared,
-    entry: Entry,
+    one: Whole,
     known: Mapping[UUID, Known],
     before: Mapping[UUID, Hash],
     own: Hash,
 ) -> bool:
     """Return whether an event equals the logged event with its id; if no log has the id, whether its leaf is `own`."""
-    if (there := known.get(one.event_id)) is not None:
-        return entry.leaf == there.leaf or await is_same(connection, there.seq, one)
-    if one.event_id in before:
-        return one.plain_leaf == before[one.event_id]
-    return entry.leaf == own
+    prepared, leaf = one.prepared, one.entry.leaf
+    if (there := known.get(prepared.event_id)) is not None:
+        return leaf == there.leaf or await is_same(connection, there.seq, prepared)
+    if prepared.event_id in before:
+        return prepared.plain_leaf == before[prepared.event_id]
+    return leaf == own

@@ -6,8 +6,7 @@ own disclosure, base64url(JSON [salt, record]), so that a purge can erase one re
 docs/audit-log.md is the specification.
 """
 
-from base64 import urlsafe_b64decode
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -28,6 +27,7 @@ DIGESTS = "_sd"
 _DIGESTS = DIGESTS.encode()
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 ARRAY_DIGEST = "..."
 """The key of an array element's digest, as in RFC 9901."""
@@ -47,6 +47,7 @@ Salts = Callable[[date, str, int], Sequence[bytes]]
 
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
+_decode = msgspec.json.Decoder().decode
 _fields = msgspec.json.Decoder(Fields).decode
 _text = msgspec.json.Decoder(str).decode
 
@@ -307,8 +308,8 @@ def _digest(disclosure: bytes) -> bytes:
 
 def opened(disclosure: str) -> list[Any]:
     """Return the array that a disclosure encodes. Raises: ValueError if it does not encode two or three items."""
-    padded = disclosure + "=" * (-len(disclosure) % 4)
-    found = msgspec.json.decode(urlsafe_b64decode(padded.encode("ascii")))
+    padded = disclosure.encode("ascii") + b"=" * (-len(disclosure) % 4)
+    found = _decode(a2b_base64(padded.translate(_FROM_URL_SAFE)))
     if not isinstance(found, list) or len(found) not in (2, 3):
         raise ValueError("a disclosure is an array of salt, name and value")
     return found
@@ -357,7 +358,12 @@ def _reads(said: Mapping[str, Any]) -> list[str]:
 
 def plates_of(value: Value) -> list[str]:
     """Return the sorted plates in the remaining parts of a stored group. Raises: ValueError if decoding fails."""
-    return sorted({plate for part in remaining_of(value) for plate in part.plates})
+    if value.records is None:
+        said = value_of(value)
+        return sorted(set(plates_in(said))) if _is_object(said) else []
+    records = [opened(record)[-1] for record in value.records if record is not None]
+    plates = [plate for said in records if _is_object(said) for plate in named(said.get("plates"))]
+    return sorted(set(plates))
 
 
 def faults_of(value: Stored, digest: str) -> Iterator[str]:

@@ -16,8 +16,10 @@ from shared.core.signed_notes import BadNote, Checkpoint, NotSigned, Verifier
 from shared.events import SigningKeyChanged
 
 SIGNS: Final = "checkpoints"
-KEY_MARK = f'"{SigningKeyChanged.TOPIC}.v'.encode()
-"""A text that an entry has if it changes the key."""
+KEY_TYPE = f"{SigningKeyChanged.TOPIC}.v"
+"""The type of an entry that changes the key, without its version."""
+
+_KEY_MARK = f'"{KEY_TYPE}'.encode()
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ def key_change(seq: int, content: bytes) -> KeyChange | None:
 
     Raises: BadNote if its keys are invalid.
     """
-    if KEY_MARK not in content:
+    if _KEY_MARK not in content:
         return None
     entry: dict[str, Any] = msgspec.json.decode(content)
     data = entry.get("data")
-    named = str(entry.get("type")).startswith(f"{SigningKeyChanged.TOPIC}.v")
+    named = str(entry.get("type")).startswith(KEY_TYPE)
     if not named or not isinstance(data, dict) or data.get("signs") != SIGNS:
         return None
     return KeyChange(

@@ -7,23 +7,21 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from msgspec.structs import astuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.entries import Entry, EntryFields
 from services.audit.domain.proofs import GENESIS, STORED_LEVEL, chained, hashes_of, nodes_of
 from services.audit.domain.sealing import Value
-from services.audit.store.values import COLUMNS as VALUE_COLUMNS
+from services.audit.store.packed import COLUMNS, Packed, Rows, packed
 from services.audit.store.values import Erased
 from shared.core.merkle import Frontier, Hash, Node, Span, fold, root_of
 from shared.postgres.database import driver_of
 
-_FOUND = tuple(EntryFields.__struct_fields__)
-_COLUMNS = ("seq", "entry", "leaf_hash", "entry_hash", "appended_at", *_FOUND)
+_FOUND = EntryFields.__struct_fields__
 _SNAPSHOT = re.compile(r"[0-9A-F-]+")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('audit-log'), hashtext(current_schema()))")
-ROW_COLUMNS = ", ".join(_COLUMNS)
+ROW_COLUMNS = ", ".join(COLUMNS)
 
 
 class _Statements:
@@ -197,30 +195,22 @@ class Log:
         return {row.event_id: Known(row.leaf_hash, row.seq) for row in found}
 
     async def append(self, head: Head, entries: Sequence[Entry], at: datetime) -> None:
+        """Append `entries` after `head`, as `append_packed` does."""
+        await self.append_packed(head, packed(entries), at)
+
+    async def append_packed(self, head: Head, entries: Sequence[Packed], at: datetime) -> None:
         """Append `entries` after `head` and advance `head` past them. Call this under the lock.
 
         Their time is `at`, or that of the entry before them if a clock was set back: a search by time relies on it.
         """
         at = head.appended_at = max(at, head.appended_at or at)
-        rows, nodes, values = [], [], []
-        for entry in entries:
-            seq = head.size
+        rows, grow = Rows(at), head.frontier.append
+        for seq, entry in enumerate(entries, head.size):
             head.last = chained(head.last, entry.leaf)
-            completed = head.frontier.append(entry.leaf, STORED_LEVEL)
-            nodes += [(*node, value) for node, value in completed]
-            rows.append((seq, entry.content, entry.leaf, head.last, at, *astuple(entry.found)))
-            if entry.values:
-                values += [(seq, *astuple(value)) for value in entry.values]
-        await self._copy("entries", _COLUMNS, rows)
-        if values:
-            await self._copy("sealed_values", VALUE_COLUMNS, values)
-        if nodes:
-            await self._copy("nodes", ("level", "number", "hash"), nodes)
-
-    async def _copy(self, table: str, columns: Sequence[str], rows: Sequence[Any]) -> None:
-        """Insert rows by COPY, in the current transaction. INSERT, with its many arrays, costs twice as much."""
-        driver = await driver_of(self._connection)
-        await driver.copy_records_to_table(table, records=rows, columns=columns)
+            for node, value in grow(entry.leaf, STORED_LEVEL):
+                rows.add_node(node, value)
+            rows.add(seq, entry, head.last)
+        await rows.insert(await driver_of(self._connection))
 
     async def leaves(self, span: Span) -> list[Hash]:
         """Return the leaf hashes of a span, in order."""

@@ -15,9 +15,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.sealing import Value
+from services.audit.store.packed import VALUE_COLUMNS
 
-COLUMNS = ("seq", *Value.__struct_fields__)
-_SELECT = f"SELECT {', '.join(COLUMNS)} FROM values_left"  # noqa: S608 - constants
+_SELECT = f"SELECT {', '.join(VALUE_COLUMNS)} FROM values_left"  # noqa: S608 - constants
 _OF_ENTRIES = text(f"{_SELECT} WHERE seq = ANY(:seqs) ORDER BY seq, name")
 _OF_SPAN = text(f"{_SELECT} WHERE seq >= :start AND seq < :end ORDER BY seq, name")
 _BEYOND = text(
@@ -310,5 +310,5 @@ def _by_entry(found: Iterable[Any]) -> dict[int, list[Value]]:
 
 
 def value_of_row(row: Mapping[str, Any]) -> Value:
-    """Return a database row of `COLUMNS` as a `Value`."""
-    return Value(**{name: row[name] for name in COLUMNS if name != "seq"})
+    """Return a database row of `VALUE_COLUMNS` as a `Value`."""
+    return Value(**{name: row[name] for name in VALUE_COLUMNS if name != "seq"})

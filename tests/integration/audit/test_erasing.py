@@ -209,15 +209,14 @@ async def test_a_value_whose_key_was_destroyed_meanwhile_is_sealed_under_a_new_k
     late = a_hit(clock, read_id=READS["held"], captured_at=datetime(2025, 4, 20, 9, tzinfo=UTC))
     await deliver(a_hit(clock, captured_at=datetime(2025, 4, 20, 9, tzinfo=UTC)))
     await purge(follow=False)
-    stale = dict(await writer._keys.of({OLD}))
-    epoch = writer._keys.epoch
+    stale = await writer._keys.of({OLD})
     other = type(writer)(runtime, runtime.settings)
     await Eraser(runtime, other).catch_up()
-    writer._keys._known, writer._keys.epoch = dict(stale), epoch
+    writer._keys._known, writer._keys._epoch = dict(stale.by_day), stale.epoch
     await writer.append([message_of(late, "hotlist")])
     rows = await query("SELECT number FROM day_keys WHERE sealed IS NOT NULL")
     assert (1,) in [tuple(row) for row in rows]
-    assert writer._keys._known[OLD] != stale[OLD]
+    assert writer._keys._known[OLD] != stale.by_day[OLD]
     assert (await verdict()).ok
 
 
