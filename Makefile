@@ -134,6 +134,10 @@ test-kubernetes: kubernetes ## deploy/k8s on an API server of Kubernetes: strict
 test-compose: $(STAMP) ## docker-compose.yml on Docker Engine, the machine's or one from Debian's packages (needs root, mmdebstrap, Go, Maven): main job, restarts, kills, an upgrade [FROM=commit, FRAMES=30, SMOKE=1]
 	@$(PY) -m deploy.containers.engine $(abspath $(PY)) -m tests.containers $(if $(SMOKE),--smoke) $${FROM:+--from "$$FROM"} $${FRAMES:+--frames "$$FRAMES"}
 
+.PHONY: test-k8s
+test-k8s: $(STAMP) ## deploy/k8s on a whole Kubernetes, KUBECONFIG's or one of our own (needs root, mmdebstrap, Go, Maven): main job, network policies, rollouts, a drained node [NODES=2, SMOKE=1]
+	@$(PY) -m deploy.cluster --nodes $${NODES:-$(if $(SMOKE),1,2)} $(abspath $(PY)) -m tests.cluster $(if $(SMOKE),--smoke)
+
 .PHONY: test-observability
 test-observability: ## Each alerting rule fires and clears on recorded series (needs Prometheus's promtool) [PROMTOOL=path]
 	@promtool="$${PROMTOOL:-promtool}"; command -v "$$promtool" >/dev/null || { \

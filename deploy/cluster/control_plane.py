@@ -7,6 +7,7 @@ Pod Security exactly as a whole cluster of the same version does.
 import contextlib
 import secrets
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +15,9 @@ from typing import ClassVar
 from deploy.cluster.programs import Programs, programs
 from deploy.compose.make_tls import Signer
 from local.stack.process import LOOPBACK, Child, Server, free_port, held
+
+SERVICES = "10.96.0.0/16"
+"""The addresses of Services."""
 
 ANSWERS_WITHIN_S = 180.0
 """A busy machine of two cores takes most of a minute; an idle one five seconds."""
@@ -97,38 +101,50 @@ class ControlPlane(Server):
     def _start_etcd(self) -> str:
         """Start etcd; returns its address."""
         clients, peers = (f"http://{LOOPBACK}:{free_port()}" for _ in range(2))
-        options = {
-            "data-dir": str(self.folder / "etcd"),
-            "listen-client-urls": clients,
-            "advertise-client-urls": clients,
-            "listen-peer-urls": peers,
-            "initial-advertise-peer-urls": peers,
-            "initial-cluster": f"default={peers}",
-        }
         command = [
             self._programs["etcd"],
-            *(f"--{name}={value}" for name, value in options.items()),
+            *as_options(etcd_options(self.folder / "etcd", clients, peers)),
         ]
         self._etcd = Child("etcd", command, log=self.folder / "etcd.log")
         self._etcd.start()
         return clients
 
     def _api_server(self, store: str) -> list[str]:
-        options = {
-            "etcd-servers": store,
+        options = api_server_options(self.folder, store) | {
             "bind-address": LOOPBACK,
             "advertise-address": "192.0.2.1",  # a documentation address: no traffic may use it
             "secure-port": str(self.port),
-            "tls-cert-file": str(self.folder / "server.crt"),
-            "tls-private-key-file": str(self.folder / "server.key"),
-            "token-auth-file": str(self.folder / "tokens.csv"),
             "authorization-mode": "RBAC",
-            "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
-            "service-account-key-file": str(self.folder / "accounts.crt"),
-            "service-account-signing-key-file": str(self.folder / "accounts.key"),
-            "service-cluster-ip-range": "10.96.0.0/16",
         }
-        return [
-            self._programs["kube-apiserver"],
-            *(f"--{name}={value}" for name, value in options.items()),
-        ]
+        return [self._programs["kube-apiserver"], *as_options(options)]
+
+
+def etcd_options(data: Path, clients: str, peers: str) -> dict[str, str]:
+    """Return the options of an etcd alone; `clients` and `peers` are its addresses for either."""
+    return {
+        "data-dir": str(data),
+        "listen-client-urls": clients,
+        "advertise-client-urls": clients,
+        "listen-peer-urls": peers,
+        "initial-advertise-peer-urls": peers,
+        "initial-cluster": f"default={peers}",
+    }
+
+
+def api_server_options(folder: Path, store: str) -> dict[str, str]:
+    """Return the options of an API server whose certificates and tokens are in `folder` and whose etcd is `store`."""
+    return {
+        "etcd-servers": store,
+        "tls-cert-file": str(folder / "server.crt"),
+        "tls-private-key-file": str(folder / "server.key"),
+        "token-auth-file": str(folder / "tokens.csv"),
+        "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
+        "service-account-key-file": str(folder / "accounts.crt"),
+        "service-account-signing-key-file": str(folder / "accounts.key"),
+        "service-cluster-ip-range": SERVICES,
+    }
+
+
+def as_options(options: Mapping[str, str]) -> list[str]:
+    """Return options as arguments of a command."""
+    return [f"--{name}={value}" for name, value in options.items()]

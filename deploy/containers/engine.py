@@ -4,6 +4,7 @@ With an engine on the machine the command uses that one. Ours needs root and Lin
 gets stand-ins for public images, and stops with all its containers when the command ends.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -140,19 +142,36 @@ def suffices(version: str) -> bool:
     return major is not None and int(major[0]) >= AT_LEAST
 
 
-def run(command: list[str]) -> int:
-    """Run a command with an engine; returns its exit status. Raises: LocalError."""
+@contextlib.contextmanager
+def reached() -> Iterator[Engine | None]:
+    """Provide an engine with the images that this project needs: ours, or None for the machine's. Raises: LocalError."""
     version = server_version()
     if version is not None:
         if not suffices(version):
             raise LocalError(f"Docker Engine {AT_LEAST} or later is needed; here is {version}")
-        return subprocess.run(command, check=False).returncode
+        yield None
+        return
     folder = CACHE / "engine"
     with held(folder, Engine.NAME), Engine(folder) as engine:
         # Here, not below `enter`: they are made of packages, which the machine's own network reaches.
         began = time.monotonic()
         stand_ins.build(str(engine.commands / "docker"), folder / "stand-ins.log")
         print(f"stand-ins for public images: {time.monotonic() - began:.0f} s", flush=True)
+        yield engine
+
+
+@contextlib.contextmanager
+def docker_command() -> Iterator[str]:
+    """Provide the docker command of an engine that builds images. Raises: LocalError."""
+    with reached() as engine:
+        yield "docker" if engine is None else str(engine.commands.absolute() / "docker")
+
+
+def run(command: list[str]) -> int:
+    """Run a command with an engine; returns its exit status. Raises: LocalError."""
+    with reached() as engine:
+        if engine is None:
+            return subprocess.run(command, check=False).returncode
         path = f"{engine.commands.absolute()}:{os.environ['PATH']}"
         given = {**os.environ, "PATH": path}
         return subprocess.run([*engine.enter, *command], env=given, check=False).returncode
