@@ -18,6 +18,9 @@ from local.stack.process import Child, LocalError, held
 WIRE = "172.30.0.1"
 """Address of the control plane on the bridge."""
 
+OUTSIDE = ("203.0.113.1", "198.51.100.1")
+"""Addresses of the control plane that stand for servers outside, in the ranges that the example overlay opens."""
+
 API_PORT = 6443
 OBJECTS = Path(__file__).with_name("objects.yaml")
 READY_WITHIN_S = 240.0
@@ -128,6 +131,7 @@ class Cluster:
     def _lay_wire(self) -> None:
         control = ["ip link set lo up", "ip link add wire type bridge"]
         control += [f"ip address add {WIRE}/24 dev wire", "ip link set wire up"]
+        control += [f"ip address add {address}/32 dev wire" for address in OUTSIDE]
         control += ["sysctl -qw net.ipv4.ip_forward=1"]
         for node in self.nodes:
             cable = f"to-{node.name}"

@@ -143,7 +143,7 @@ class Trial:
         nodes = self.kubectl.get("nodes")
         first = nodes[0]["metadata"]["name"]
         self.kubectl("label", "node", first, f"{STORES_LABEL}=yes", "--overwrite")
-        self.kubectl("apply", "--filename", str(OVERLAY / "namespace.yaml"))
+        self.kubectl("apply", "--server-side", "--filename", str(OVERLAY / "namespace.yaml"))
         self.kubectl.apply([namespace(name) for name in MADE[1:]])
         self.kubectl.apply(self.department.objects())
         for name in ("stores", "objects"):
@@ -163,8 +163,7 @@ class Trial:
         def settled() -> None:
             for job in of_kind("Job"):
                 self.kubectl.done(job, namespace=NAMESPACE, within_s=SETTLES_WITHIN_S)
-            for name in DEPLOYMENTS:
-                self._rolled_out(f"deployment/{name}")
+            self.await_two_of_each()
             self.kubectl.rolled_out(
                 f"deployment/{ingress.NAME}",
                 namespace=ingress.NAMESPACE,
@@ -179,6 +178,18 @@ class Trial:
             ready_s=round(seconds),
             restarts_at_start=self.restarts(),
         )
+
+    def await_two_of_each(self) -> None:
+        """Wait until each Deployment has two pods or more and all are ready: the scalers raise one to two by themselves."""
+        until = time.monotonic() + SETTLES_WITHIN_S
+        while True:
+            found = self.kubectl.get("deployments", f"--namespace={NAMESPACE}")
+            waiting = sorted(one["metadata"]["name"] for one in found if not _two(one["status"]))
+            if not waiting and len(found) == len(DEPLOYMENTS):
+                return
+            if time.monotonic() > until:
+                raise Failed(f"not ready with two pods: {', '.join(waiting)}")
+            time.sleep(1)
 
     def restarts(self) -> int:
         """Return how often containers of the services were started again."""
@@ -352,6 +363,12 @@ class Trial:
         with contextlib.suppress(KubectlFault):
             asked = (pod, f"--namespace={where}", "--all-containers", "--tail=300")
             (self.department.folder / f"{pod}.log").write_text(self.kubectl("logs", *asked))
+
+
+def _two(status: dict[str, Any]) -> bool:
+    """Whether a Deployment has two pods at least, all of them of its newest version and ready."""
+    wanted = status.get("replicas", 0)
+    return wanted >= 2 and status.get("readyReplicas") == status.get("updatedReplicas") == wanted
 
 
 def main() -> int:

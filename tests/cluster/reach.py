@@ -1,7 +1,9 @@
 """Who reaches whom: every pair that network policies allow connects, and every other pair does not."""
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping
+import socket
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +43,14 @@ class Target:
     port: int
 
 
+OUTSIDE = (
+    Target("the S3 provider", "203.0.113.1", 443),
+    Target("the receiver of findings", "198.51.100.1", 443),
+    Target("the mail server", "198.51.100.1", 465),
+)
+"""What the overlay opens outside the cluster, by its documentation addresses (RFC 5737)."""
+
+
 @dataclass(frozen=True)
 class Found:
     """What a probe of all pairs found."""
@@ -76,8 +86,26 @@ def allowed(source: str) -> set[str]:
     if source not in ALONE:
         may.add("postgres")
     if source in RIGHTS:
-        may.add("objects")
+        may |= {"objects", "the S3 provider"}
+    if source == "audit":
+        may.add("the receiver of findings")
+    if source in {"audit", "identity"}:
+        may.add("the mail server")
     return may
+
+
+@contextlib.contextmanager
+def outside() -> Iterator[list[Target]]:
+    """Listen at those addresses of OUTSIDE that this machine has, as beside a cluster of our own; yields them."""
+    with contextlib.ExitStack() as stack:
+        found = []
+        for target in OUTSIDE:
+            listener = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                listener.bind((target.host, target.port))
+                listener.listen()
+                found.append(target)
+        yield found
 
 
 def stranger(name: str, namespace: str, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -120,23 +148,24 @@ def probe(kubectl: Kubectl, source: str, namespace: str, listed: Iterable[Target
 
 def all_pairs(kubectl: Kubectl) -> Found:
     """Probe every pair: each service, a pod without labels in the same namespace, and one of another namespace."""
-    listed = targets(kubectl)
-    sources: dict[str, tuple[str, str, set[str]]] = {
-        name: (f"deployment/{name}", NAMESPACE, allowed(name)) for name in SPECS
-    }
-    # Nothing closes their own way out; what the services and their stores let in is closed to them.
-    outward = {"objects", "the cluster's API"}
-    for where in (NAMESPACE, STRANGERS):
-        sources[f"a stranger in {where}"] = ("pod/stranger", where, outward)
-    yes = no = 0
-    wrong: list[str] = []
-    for name, (source, where, may) in sources.items():
-        others = [target for target in listed if target.name != name]
-        found = probe(kubectl, source, where, others)
-        wanted = may & {target.name for target in others}
-        yes, no = yes + len(wanted), no + len(others) - len(wanted)
-        wrong += [f"{name} reaches {target}" for target in sorted(found - wanted)]
-        wrong += [f"{name} does not reach {target}" for target in sorted(wanted - found)]
+    with outside() as beyond:
+        listed = [*targets(kubectl), *beyond]
+        sources: dict[str, tuple[str, str, set[str]]] = {
+            name: (f"deployment/{name}", NAMESPACE, allowed(name)) for name in SPECS
+        }
+        # Nothing closes their own way out; what the services and their stores let in is closed to them.
+        open_to_all = {"objects", "the cluster's API", *(target.name for target in beyond)}
+        for where in (NAMESPACE, STRANGERS):
+            sources[f"a stranger in {where}"] = ("pod/stranger", where, open_to_all)
+        yes = no = 0
+        wrong: list[str] = []
+        for name, (source, where, may) in sources.items():
+            others = [target for target in listed if target.name != name]
+            found = probe(kubectl, source, where, others)
+            wanted = may & {target.name for target in others}
+            yes, no = yes + len(wanted), no + len(others) - len(wanted)
+            wrong += [f"{name} reaches {target}" for target in sorted(found - wanted)]
+            wrong += [f"{name} does not reach {target}" for target in sorted(wanted - found)]
     return Found(yes, no, tuple(wrong))
 
 

@@ -1,12 +1,14 @@
 """What `make test-k8s` adds to the example overlay, and what it expects of network policies."""
 
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from deploy.cluster.cluster import OUTSIDE
 from services.registry import SPECS
 from tests.cluster import ingress, reach
 from tests.cluster.department import NAMESPACE, OBJECTS, Department
@@ -98,10 +100,17 @@ def test_only_the_consoles_pods_may_ask_services_and_only_those_with_tables_the_
         "release",
         "retention",
     }
-    assert reach.allowed("recognition") == {"kafka", "objects"}
-    assert reach.allowed("identity") == {"kafka", "postgres"}
+    assert reach.allowed("recognition") == {"kafka", "objects", "the S3 provider"}
+    assert reach.allowed("identity") == {"kafka", "postgres", "the mail server"}
     for name in SPECS:
         assert "the cluster's API" not in reach.allowed(name)
+
+
+def test_addresses_outside_are_in_the_ranges_that_the_overlay_opens() -> None:
+    ranges = re.findall(r"'cidr': '([0-9./]+)'", str(of_kind("NetworkPolicy")))
+    for target in reach.OUTSIDE:
+        assert any(ip_address(target.host) in ip_network(opened) for opened in ranges)
+    assert {target.host for target in reach.OUTSIDE} == set(OUTSIDE)
 
 
 def test_the_s3_server_has_a_namespace_of_its_own() -> None:
