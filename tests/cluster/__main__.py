@@ -7,31 +7,22 @@ nodes and without a namespace `plateward`. It ends with everything removed that 
 import argparse
 import asyncio
 import contextlib
-import io
-import itertools
 import json
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
-from rich.console import Console
 
-from local.demo import searches
 from local.demo.client import Api
 from local.demo.department import Department as People
 from local.demo.department import Role, seed
-from local.demo.frames import rendered
-from local.demo.records import search
-from local.demo.steps import main_job
 from local.demo.story import StepFailed
 from services.registry import SPECS
-from tests.bench.traffic import plate
 from tests.cluster import ingress, reach
 from tests.cluster.department import (
     HOSTS,
@@ -43,39 +34,18 @@ from tests.cluster.department import (
 )
 from tests.cluster.door import Door, urls
 from tests.cluster.kubectl import Kubectl, KubectlFault
-from tests.containers.camera import Account, Camera, Losses, losses
 from tests.deploy.reading import OVERLAY, ROOT, of_kind
+from tests.trials.job import do_main_job
+from tests.trials.posting import Posting
+from tests.trials.transcript import Failed, Transcript
 
 HERE = Path(__file__).parent
 FOLDER = ROOT / ".cache" / "cluster" / "run"
-CAMERA = {
-    "name": "Test camera",
-    "kind": "fixed",
-    "place": {"latitude": 39.9277, "longitude": -122.1792},
-}
 DEPLOYMENTS = (*SPECS,)
 MADE = (NAMESPACE, OBJECTS, ingress.NAMESPACE, reach.STRANGERS)
 """Namespaces that the trial makes and removes."""
 
 SETTLES_WITHIN_S = 900.0
-SEED = 815
-
-
-class Failed(Exception):
-    """Something did not hold; the message says what."""
-
-
-@dataclass
-class Transcript:
-    """What was seen, printed as it comes; the last line has the figures."""
-
-    began: float = field(default_factory=time.monotonic)
-    figures: dict[str, Any] = field(default_factory=dict)
-
-    def line(self, text: str, **figures: Any) -> None:
-        """Print a line, and keep its figures."""
-        self.figures |= figures
-        print(f"{time.monotonic() - self.began:6.0f} s  {text}", flush=True)
 
 
 @dataclass
@@ -115,7 +85,6 @@ class Trial:
     department: Department
     smoke: bool
     out: Transcript = field(default_factory=Transcript)
-    _plates: Iterator[str] = field(default_factory=lambda: map(plate, itertools.count()))
 
     async def run(self) -> None:
         """Do everything. Raises: Failed and others."""
@@ -125,13 +94,11 @@ class Trial:
             people = await seed(api, Host(self.kubectl))
             self.out.line(f"{len(people.people)} people enrolled")
             await self.job(api, people, "job")
-            camera = await people.administrator.must("ingest", "POST", "/v1/devices", json=CAMERA)
-            self.credential, self.device = camera["credential"], camera["device"]["device_id"]
-            self.since = datetime.now(UTC) - timedelta(seconds=5)
+            posting = await Posting.register(api, people, self.out)
             await asyncio.to_thread(self.connections)
-            await self.rollouts(api, people)
+            await self.rollouts(posting)
             if not self.smoke:
-                await self.drain(api, people)
+                await self.drain(posting)
                 await self.scale(api, people)
             entries = await asyncio.to_thread(Host(self.kubectl).entries)
             self.out.line(f"the audit log verifies: {entries} entries", log_entries=entries)
@@ -205,21 +172,8 @@ class Trial:
 
     async def job(self, api: Api, people: People, figure: str) -> None:
         """Do the main job through the ingress."""
-        folder = self.department.folder / figure
-        folder.mkdir()
-        count, start = (8 if self.smoke else 30), SEED + len(self.out.figures) * 1000
-        frames = list(await asyncio.to_thread(lambda: [*rendered(count, start)]))
-        began = time.monotonic()
-        story = await main_job(
-            api, people, folder, frames, "rendered", every_s=1.0,
-            console=Console(file=io.StringIO()), hot_list=f"hot list of {figure}",
-        )  # fmt: skip
-        if story.audit is None or not story.audit.ok:
-            raise Failed("the exported audit log does not verify")
-        if not story.reads or not story.alerts or story.release is None:
-            raise Failed("the main job gave no read, no hit or no release")
-        said = story.summary() | {"seconds": round(time.monotonic() - began)}
-        self.out.line(f"the main job through the ingress: {json.dumps(said)}", **{figure: said})
+        folder, frames = self.department.folder / figure, (8 if self.smoke else 30)
+        await do_main_job(api, people, self.out, folder, frames, f"hot list of {figure}")
 
     def connections(self) -> None:
         """Probe what network policies allow and what they refuse."""
@@ -232,47 +186,10 @@ class Trial:
         if found.wrong:
             raise Failed(f"network policies: {'; '.join(found.wrong)}")
 
-    @contextlib.asynccontextmanager
-    async def while_posting(self, api: Api, people: People, figure: str) -> AsyncIterator[Account]:
-        """Post reads meanwhile; afterwards none may be lost or doubled."""
-        async with Camera(api, self.credential, self._plates) as camera:
-            yield camera.account
-        await self._accounted(people, camera.account, figure)
-
-    async def _accounted(self, people: People, account: Account, figure: str) -> None:
-        until = time.monotonic() + 120
-        while True:
-            found = await self._recorded(people)
-            of_these = {*account.acknowledged, *account.given_up}
-            seen = losses(account, [plate for plate in found if plate in of_these])
-            if seen.lost == 0 or time.monotonic() > until:
-                break
-            await asyncio.sleep(2)
-        said = {
-            "acknowledged": len(account.acknowledged),
-            "given_up": len(account.given_up),
-            "lost": seen.lost,
-            "doubled": seen.doubled,
-            "tried_again": dict(account.refused),
-            "longest_gap_s": round(account.longest_gap_s, 1),
-        }
-        self.out.line(f"reads posted meanwhile: {json.dumps(said)}", **{figure: said})
-        if not account.acknowledged:
-            raise Failed("the camera posted nothing meanwhile, so nothing is shown")
-        if seen != Losses(0, 0, 0) or account.given_up:
-            raise Failed(f"reads were lost, doubled or given up: {said}")
-
-    async def _recorded(self, people: People) -> list[str]:
-        """Return the plates of all reads of the test camera on record."""
-        purpose = await people.investigator.declare(**searches.CANVASS)
-        window = (self.since, datetime.now(UTC) + timedelta(seconds=5))
-        found = await search(people.investigator, purpose, window, device_ids=[self.device])
-        return [read["plate"] for read in found]
-
-    async def rollouts(self, api: Api, people: People) -> None:
+    async def rollouts(self, posting: Posting) -> None:
         """Replace all pods of each Deployment while a camera posts."""
         seconds: dict[str, float] = {}
-        async with self.while_posting(api, people, "rollout_reads"):
+        async with posting.meanwhile("rollout_reads"):
             for name in ("ingest",) if self.smoke else DEPLOYMENTS:
                 restart = ("rollout", "restart", f"deployment/{name}", f"--namespace={NAMESPACE}")
                 await asyncio.to_thread(self.kubectl, *restart)
@@ -284,7 +201,7 @@ class Trial:
             await asyncio.sleep(3)
         self.out.figures["rollouts_s"] = seconds
 
-    async def drain(self, api: Api, people: People) -> None:
+    async def drain(self, posting: Posting) -> None:
         """Evict all pods of a node while a camera posts, then let it have pods again."""
         names = [
             node["metadata"]["name"]
@@ -295,7 +212,7 @@ class Trial:
             return
         pods = len(self._pods_on(names[0]))
         evict = ("drain", names[0], "--ignore-daemonsets", "--delete-emptydir-data", "--force")
-        async with self.while_posting(api, people, "drain_reads"):
+        async with posting.meanwhile("drain_reads"):
             try:
                 took = await asyncio.to_thread(
                     self._timed, lambda: self.kubectl(*evict, f"--timeout={SETTLES_WITHIN_S:.0f}s")

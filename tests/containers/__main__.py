@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import contextlib
 import io
-import itertools
 import json
 import shutil
 import ssl
@@ -16,28 +15,21 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
-from rich.console import Console
 
 from deploy.containers.debian import CACHE
-from local.demo import searches
 from local.demo.client import Api
 from local.demo.department import Department, Role, seed
-from local.demo.frames import rendered
-from local.demo.records import search
-from local.demo.steps import main_job
-from local.demo.story import StepFailed, Story
+from local.demo.story import StepFailed
 from local.stack.process import LocalError, free_port
 from services.registry import SPECS
-from tests.bench.traffic import plate
-from tests.containers.camera import Account, Camera, Losses, losses
 from tests.containers.project import Project, ProjectFault, exit_text, timed
+from tests.trials.job import do_main_job
+from tests.trials.posting import Posting
+from tests.trials.transcript import Failed, Transcript
 
 ROOT = Path(__file__).parents[2]
 NAME = "plateward-test"
@@ -49,19 +41,9 @@ STORES = ("kafka", "postgres", "objects", "proxy")
 OUTWARD = {"audit", "identity", "proxy"}
 """The containers that have a way outside: to send findings, to mail invitations, to have a certificate signed."""
 
-CAMERA = {
-    "name": "Test camera",
-    "kind": "fixed",
-    "place": {"latitude": 39.9277, "longitude": -122.1792},
-}
 KILLED = ("ingest", "kafka", "postgres", "objects", "proxy")
 WELL_WITHIN_S = 600.0
 STOPS_WITHIN_S = 30.0
-SEED = 468
-
-
-class Failed(Exception):
-    """Something did not hold; the message says what."""
 
 
 @dataclass
@@ -87,19 +69,6 @@ class Host:
 
 
 @dataclass
-class Transcript:
-    """What was seen, printed as it comes; the last line has the figures."""
-
-    began: float = field(default_factory=time.monotonic)
-    figures: dict[str, Any] = field(default_factory=dict)
-
-    def line(self, text: str, **figures: Any) -> None:
-        """Print a line, and keep its figures."""
-        self.figures |= figures
-        print(f"{time.monotonic() - self.began:6.0f} s  {text}", flush=True)
-
-
-@dataclass
 class Trial:
     """One run."""
 
@@ -108,7 +77,6 @@ class Trial:
     smoke: bool
     frames: int
     out: Transcript = field(default_factory=Transcript)
-    _plates: Iterator[str] = field(default_factory=lambda: map(plate, itertools.count()))
 
     async def run(self, before: Path | None) -> None:
         """Do everything; `before` has the source of the version to upgrade from. Raises: Failed and others."""
@@ -121,17 +89,15 @@ class Trial:
         async with Api(self.urls(), await self.transport()) as api:
             people = await seed(api, Host(self.project))
             await self.job(api, people, "hot list", "job")
-            camera = await people.administrator.must("ingest", "POST", "/v1/devices", json=CAMERA)
-            self.credential, self.device = camera["credential"], camera["device"]["device_id"]
-            self.since = datetime.now(UTC) - timedelta(seconds=5)
+            posting = await Posting.register(api, people, self.out)
             if before:
-                await self.upgrade(new, api, people)
+                await self.upgrade(new, posting)
                 self.networks()
                 await self.job(api, people, "hot list of the new version", "job_after_upgrade")
-            await self.restarts(api, people)
+            await self.restarts(posting)
             if not self.smoke:
-                await self.kills(api, people)
-                await self.again(api, people)
+                await self.kills(posting)
+                await self.again(posting)
             await self.verify_log()
 
     async def build(self, what: str) -> None:
@@ -167,79 +133,26 @@ class Trial:
     async def job(self, api: Api, people: Department, hot_list: str, figure: str) -> None:
         """Do the main job through the proxy."""
         folder = self.project.folder / figure
-        folder.mkdir(exist_ok=True)
-        seed_of_frames = SEED + len(self.out.figures) * 1000
-        frames = list(await asyncio.to_thread(lambda: [*rendered(self.frames, seed_of_frames)]))
-        began = time.monotonic()
-        story = await main_job(
-            api, people, folder, frames, "rendered", every_s=1.0,
-            console=Console(file=io.StringIO()), hot_list=hot_list,
-        )  # fmt: skip
-        self._check(story)
-        said = story.summary() | {"seconds": round(time.monotonic() - began)}
-        self.out.line(f"the main job through the proxy: {json.dumps(said)}", **{figure: said})
+        await do_main_job(api, people, self.out, folder, self.frames, hot_list)
 
-    def _check(self, story: Story) -> None:
-        if story.audit is None or not story.audit.ok:
-            raise Failed("the exported audit log does not verify")
-        if not story.reads or not story.alerts or story.release is None:
-            raise Failed("the main job gave no read, no hit or no release")
-
-    @contextlib.asynccontextmanager
-    async def while_posting(self, api: Api, people: Department, figure: str) -> Any:
-        """Post reads meanwhile; afterwards none may be lost or doubled."""
-        async with Camera(api, self.credential, self._plates) as camera:
-            yield camera.account
-        await self._accounted(api, people, camera.account, figure)
-
-    async def _accounted(self, api: Api, people: Department, account: Account, figure: str) -> None:
-        until = time.monotonic() + 120
-        while True:
-            found = await self._recorded(people)
-            of_these = {*account.acknowledged, *account.given_up}
-            seen = losses(account, [plate for plate in found if plate in of_these])
-            if seen.lost == 0 or time.monotonic() > until:
-                break
-            await asyncio.sleep(2)
-        said = {
-            "acknowledged": len(account.acknowledged),
-            "given_up": len(account.given_up),
-            "lost": seen.lost,
-            "doubled": seen.doubled,
-            "tried_again": dict(account.refused),
-            "longest_gap_s": round(account.longest_gap_s, 1),
-        }
-        self.out.line(f"reads posted meanwhile: {json.dumps(said)}", **{figure: said})
-        if not account.acknowledged:
-            raise Failed("the camera posted nothing meanwhile, so nothing is shown")
-        if seen != Losses(0, 0, 0) or account.given_up:
-            raise Failed(f"reads were lost, doubled or given up: {said}")
-
-    async def _recorded(self, people: Department) -> list[str]:
-        """Return the plates of all reads of the test camera on record."""
-        purpose = await people.investigator.declare(**searches.CANVASS)
-        window = (self.since, datetime.now(UTC) + timedelta(seconds=5))
-        found = await search(people.investigator, purpose, window, device_ids=[self.device])
-        return [read["plate"] for read in found]
-
-    async def upgrade(self, new: Project, api: Api, people: Department) -> None:
+    async def upgrade(self, new: Project, posting: Posting) -> None:
         """Upgrade as docs/operations/upgrade.md says, with data in place, while a camera posts."""
         entries = await self._entries()
         self.project = new
-        async with self.while_posting(api, people, "upgrade_reads"):
+        async with posting.meanwhile("upgrade_reads"):
             await asyncio.to_thread(new.draw_secrets, {})
             await self.build("this version")
             await self.up("upgrade_s")
             await asyncio.sleep(5)
-        for person in (people.investigator, people.auditor):
+        for person in (posting.people.investigator, posting.people.auditor):
             await person.sign_in()
         if await self._entries() < entries:
             raise Failed("the audit log has fewer entries than before the upgrade")
 
-    async def restarts(self, api: Api, people: Department) -> None:
+    async def restarts(self, posting: Posting) -> None:
         """Stop all services, which must end by themselves, and start them again; a camera posts meanwhile."""
         stopped = ("ingest",) if self.smoke else SERVICES
-        async with self.while_posting(api, people, "restart_reads"):
+        async with posting.meanwhile("restart_reads"):
             began = time.monotonic()
             codes = await asyncio.to_thread(self.project.stop, stopped)
             seconds = time.monotonic() - began
@@ -257,9 +170,9 @@ class Trial:
         seconds = timed(lambda: self.project.compose("restart", name))
         return seconds + self.project.await_well(WELL_WITHIN_S)
 
-    async def kills(self, api: Api, people: Department) -> None:
+    async def kills(self, posting: Posting) -> None:
         """Kill -9 a service, every store and the proxy at once, while a camera posts."""
-        async with self.while_posting(api, people, "kill_reads"):
+        async with posting.meanwhile("kill_reads"):
             await asyncio.to_thread(self.project.kill, KILLED)
             seconds = await asyncio.to_thread(self.project.await_well, WELL_WITHIN_S)
             await asyncio.sleep(3)
@@ -268,13 +181,13 @@ class Trial:
             kill_recovery_s=round(seconds),
         )
 
-    async def again(self, api: Api, people: Department) -> None:
+    async def again(self, posting: Posting) -> None:
         """Take all containers down, start them again, and find everything."""
-        before = sorted(await self._recorded(people))
+        before = sorted(await posting.recorded())
         seconds = await asyncio.to_thread(timed, lambda: self.project.compose("down"))
         self.out.line(f"down in {seconds:.0f} s", down_s=round(seconds))
         await self.up("second_up_s")
-        if sorted(await self._recorded(people)) != before:
+        if sorted(await posting.recorded()) != before:
             raise Failed("the records differ after down and up")
 
     def networks(self) -> None:
