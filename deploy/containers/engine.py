@@ -144,7 +144,7 @@ def suffices(version: str) -> bool:
 
 @contextlib.contextmanager
 def reached() -> Iterator[Engine | None]:
-    """Provide an engine with the images that this project needs: ours, or None for the machine's. Raises: LocalError."""
+    """Provide an engine with the needed images: ours, or None for the machine's. Raises: LocalError."""
     version = server_version()
     if version is not None:
         if not suffices(version):

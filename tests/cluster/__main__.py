@@ -147,7 +147,7 @@ class Trial:
         )
 
     def await_two_of_each(self) -> None:
-        """Wait until each Deployment has two pods or more and all are ready: the scalers raise one to two by themselves."""
+        """Wait until each Deployment has at least two ready pods; the scalers raise one to two by themselves."""
         until = time.monotonic() + SETTLES_WITHIN_S
         while True:
             found = self.kubectl.get("deployments", f"--namespace={NAMESPACE}")

@@ -109,7 +109,7 @@ def outside() -> Iterator[list[Target]]:
 
 
 def stranger(name: str, namespace: str, labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return a pod of somebody else that does nothing."""
+    """Return a pod of another project, which does nothing."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
