@@ -65,7 +65,7 @@ def targets(kubectl: Kubectl) -> list[Target]:
     """Return a pod of each service, by its own address, the stores, and the cluster's API."""
     pods = kubectl.get("pods", f"--namespace={NAMESPACE}", "--field-selector=status.phase=Running")
     addresses = {
-        pod["metadata"]["labels"].get("app.kubernetes.io/name", ""): pod["status"]["podIP"]
+        pod["metadata"].get("labels", {}).get("app.kubernetes.io/name", ""): pod["status"]["podIP"]
         for pod in pods
         if "deletionTimestamp" not in pod["metadata"]
     }
