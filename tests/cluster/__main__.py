@@ -179,12 +179,12 @@ class Trial:
         """Probe what network policies allow and what they refuse."""
         reach.prepare(self.kubectl)
         found = reach.all_pairs(self.kubectl)
-        self.out.line(
-            f"connections: {found.allowed} allowed, {found.refused} refused as they must be",
-            connections={"allowed": found.allowed, "refused": found.refused},
-        )
         if found.wrong:
             raise Failed(f"network policies: {'; '.join(found.wrong)}")
+        self.out.line(
+            f"connections: {found.allowed} allowed ones work, {found.refused} others are refused",
+            connections={"allowed": found.allowed, "refused": found.refused},
+        )
 
     async def rollouts(self, posting: Posting) -> None:
         """Replace all pods of each Deployment while a camera posts."""
