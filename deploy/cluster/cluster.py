@@ -191,8 +191,8 @@ class Cluster:
             ("kube-scheduler", {}),
         ):
             kubeconfig = str(self._credentials.kubeconfig(f"system:{name}"))
-            ways = ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig")
-            self._launch(name, dict.fromkeys(ways, kubeconfig) | {"leader-elect": "false"} | more)
+            files = ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig")
+            self._launch(name, dict.fromkeys(files, kubeconfig) | {"leader-elect": "false"} | more)
 
     def _controllers(self) -> dict[str, str]:
         return {

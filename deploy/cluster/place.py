@@ -43,7 +43,7 @@ class Place(Server):
 
     folder: Path
     _server: Child | None = field(default=None, init=False, repr=False)
-    _parts: list[Child] = field(default_factory=list, init=False, repr=False)
+    _started: list[Child] = field(default_factory=list, init=False, repr=False)
     _inner: int = field(default=0, init=False, repr=False)
 
     def start(self) -> None:
@@ -76,8 +76,8 @@ class Place(Server):
         """End everything in it; does nothing if not started."""
         if self._server is not None:
             self._server.stop()
-        for part in self._parts:
-            part.stop()
+        for program in self._started:
+            program.stop()
 
     @property
     def pid(self) -> int:
@@ -116,19 +116,19 @@ class Place(Server):
 
     def launch(self, name: str, command: Sequence[str]) -> Child:
         """Start a program that goes on until the place ends."""
-        part = Child(
+        program = Child(
             name,
             [*self._inside(), "env", f"PATH={PATH}", *command],
             log=self.folder / f"{name}.log",
             stop_signal=signal.SIGKILL,
         )
-        part.start()
-        self._parts.append(part)
-        return part
+        program.start()
+        self._started.append(program)
+        return program
 
     def fallen(self) -> list[str]:
         """Return the programs that have ended."""
-        return [part.name for part in self._parts if not part.alive()]
+        return [program.name for program in self._started if not program.alive()]
 
     def _inside(self) -> list[str]:
         return ["nsenter", f"--target={self._inner}", "--mount", "--net", "--pid", "--wdns=/", "--"]

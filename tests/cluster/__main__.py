@@ -32,8 +32,8 @@ from tests.cluster.department import (
     Department,
     namespace,
 )
-from tests.cluster.door import Door, urls
 from tests.cluster.kubectl import Kubectl, KubectlFault
+from tests.cluster.site import Site, urls
 from tests.deploy.reading import OVERLAY, ROOT, of_kind
 from tests.trials.job import do_main_job
 from tests.trials.posting import Posting
@@ -89,8 +89,8 @@ class Trial:
     async def run(self) -> None:
         """Do everything. Raises: Failed and others."""
         await asyncio.to_thread(self.install)
-        door = Door(self.node_address(), ingress.NODE_PORT, self.department.authority)
-        async with Api(urls(), door) as api:
+        site = Site(self.node_address(), ingress.NODE_PORT, self.department.authority)
+        async with Api(urls(), site) as api:
             people = await seed(api, Host(self.kubectl))
             self.out.line(f"{len(people.people)} people enrolled")
             await self.job(api, people, "job")
@@ -267,16 +267,16 @@ class Trial:
         action()
         return time.monotonic() - began
 
-    def keep_logs(self) -> None:
+    def write_logs(self) -> None:
         """Write what the pods say of themselves, for a look after a failure."""
         for name in MADE:
             with contextlib.suppress(KubectlFault):
                 said = self.kubectl("get", "pods,events", f"--namespace={name}", "--output=wide")
                 (self.department.folder / f"{name}.txt").write_text(said)
                 for pod in self.kubectl.get("pods", f"--namespace={name}"):
-                    self._keep_log(pod["metadata"]["name"], name)
+                    self._write_log(pod["metadata"]["name"], name)
 
-    def _keep_log(self, pod: str, where: str) -> None:
+    def _write_log(self, pod: str, where: str) -> None:
         with contextlib.suppress(KubectlFault):
             asked = (pod, f"--namespace={where}", "--all-containers", "--tail=300")
             (self.department.folder / f"{pod}.log").write_text(self.kubectl("logs", *asked))
@@ -305,7 +305,7 @@ def main() -> int:
     except (Failed, StepFailed, KubectlFault, httpx.HTTPError) as exc:
         fault = str(exc)
         trial.out.line(f"FAILED: {fault}")
-        trial.keep_logs()
+        trial.write_logs()
     finally:
         trial.remove()
         left = trial.left()

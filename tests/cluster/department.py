@@ -49,7 +49,7 @@ class Department:
         folder = self.folder / "overlay"
         folder.mkdir()
         (folder / "kustomization.yaml").write_text(json.dumps(self._kustomization(folder)))
-        (folder / "network.yaml").write_text(yaml.safe_dump(_way_to_objects()))
+        (folder / "network.yaml").write_text(yaml.safe_dump(_egress_to_objects()))
         return folder
 
     def _kustomization(self, folder: Path) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def _names(service: str) -> tuple[str, ...]:
     return service, f"{service}.{NAMESPACE}", f"{service}.{NAMESPACE}.svc"
 
 
-def _way_to_objects() -> dict[str, Any]:
+def _egress_to_objects() -> dict[str, Any]:
     """Return the policy that opens the way to this trial's S3 server, as allow-to-objects opens the provider's."""
     to = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": OBJECTS}}}
     return {

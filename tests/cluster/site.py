@@ -10,7 +10,7 @@ from tests.cluster.department import HOSTS
 
 
 @dataclass
-class Door(httpx.AsyncBaseTransport):
+class Site(httpx.AsyncBaseTransport):
     """Sends requests for the site to an address, as a name server would."""
 
     address: str
