@@ -10,6 +10,12 @@ NAME = "ingress-nginx"
 """The label by which `allow-from-ingress` of the overlay knows the controller."""
 
 PORT, NODE_PORT = 8443, 30443
+WAITS_S = 30
+"""For a pod that accepts the connection; on a busy machine no pod of a service may be ready for a while."""
+
+IDLE_S = 3
+"""How long a connection is used again: uvicorn closes it after 5 s, and a POST sent meanwhile would be lost."""
+
 ANNOTATION = "nginx.ingress.kubernetes.io/"
 
 
@@ -38,7 +44,8 @@ def _handled(number: int, path: dict[str, Any], namespace: str) -> str:
     return (
         f"\t@{number} path {matched}\n\thandle @{number} {{\n"
         f"\t\treverse_proxy {service}.{namespace}.svc.cluster.local:8000 {{\n"
-        "\t\t\tflush_interval -1\n\t\t\tlb_try_duration 5s\n\t\t}\n\t}\n"
+        f"\t\t\tflush_interval -1\n\t\t\tlb_try_duration {WAITS_S}s\n"
+        f"\t\t\ttransport http {{\n\t\t\t\tkeepalive {IDLE_S}s\n\t\t\t}}\n\t\t}}\n\t}}\n"
     )
 
 
