@@ -718,12 +718,16 @@ def _lower(config: dict[str, Any]) -> dict[str, str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_services_pods_are_spread_over_nodes_and_zones(service: str) -> None:
-    zones, nodes = pod(service)["topologySpreadConstraints"]
-    assert zones["topologyKey"] == "topology.kubernetes.io/zone"
-    assert nodes["topologyKey"] == "kubernetes.io/hostname"
-    for spread in (zones, nodes):
-        assert (spread["maxSkew"], spread["whenUnsatisfiable"]) == (1, "ScheduleAnyway")
-        assert spread["matchLabelKeys"] == [NAME, "pod-template-hash"], "its own pods, of a version"
+    assert "topologySpreadConstraints" not in pod(service), "void where nodes name no zone"
+    wanted = pod(service)["affinity"]["podAntiAffinity"]
+    spread = wanted["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert {one["podAffinityTerm"]["topologyKey"]: one["weight"] for one in spread} == {
+        "kubernetes.io/hostname": 100,
+        "topology.kubernetes.io/zone": 100,
+    }
+    for one in spread:
+        keys = one["podAffinityTerm"]["matchLabelKeys"]
+        assert keys == [NAME, "pod-template-hash"], "its own pods, of a version"
 
 
 @pytest.mark.parametrize("service", SERVICES)
