@@ -78,9 +78,14 @@ class Cluster:
                 lambda name=node.name: self.kubectl("get", "node", name).returncode == 0,  # type: ignore[misc]
                 within_s=READY_WITHIN_S,
             )
+            node.start_policies(self._programs, self._credentials)
         within = f"--timeout={READY_WITHIN_S:.0f}s"
         self._must("wait", "--for=condition=Ready", "node", "--all", within)
         self._must("rollout", "status", "deployment/coredns", "--namespace=kube-system", within)
+        if gone := self.fallen():
+            raise LocalError(
+                f"these ended at start; their logs are in {self.folder}: {', '.join(gone)}"
+            )
 
     def stop(self) -> None:
         """End everything that was started; control groups of the pods are removed."""

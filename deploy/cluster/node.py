@@ -74,7 +74,7 @@ class Node:
         part.wait_ready(self._containerd_answers, within_s=120)
 
     def start_kubelet(self, programs: Programs, credentials: Credentials) -> None:
-        """Start kubelet, kube-proxy and kube-router; the node joins the cluster by itself soon after."""
+        """Start kubelet and kube-proxy; the node joins the cluster by itself soon after."""
         make_cgroups(self.cgroup)
         self.place.run("touch", "/run/resolv.conf")
         self.place.run("tee", "/run/kubelet.json", given=json.dumps(self._kubelet(credentials)))
@@ -89,6 +89,9 @@ class Node:
         of_proxy = credentials.kubeconfig("system:kube-proxy")
         self.place.run("tee", "/run/kube-proxy.json", given=json.dumps(self._proxy(of_proxy)))
         self.place.launch("kube-proxy", [programs["kube-proxy"], "--config=/run/kube-proxy.json"])
+
+    def start_policies(self, programs: Programs, credentials: Credentials) -> None:
+        """Start kube-router, which ends at once while the cluster does not know its node."""
         administrator = credentials.kubeconfig(ADMINISTRATOR)
         self.place.launch(
             "kube-router",
