@@ -57,6 +57,9 @@ CAMERAS = 20 if SMOKE else 200
 MOBILE_SHARE = 0.2
 """Of the devices, those on vehicles: they may send late."""
 LINKS = 8
+IDLE_S = 2.0
+"""After a longer wait a link is opened anew: services close idle ones after 5 s."""
+
 WARM_READS = 5_000 if SMOKE else 2_000_000
 POPULATION = 50_000 if SMOKE else 3_000_000
 SIZES = (1, 1, 20, 500)
@@ -133,8 +136,11 @@ async def post(
 ) -> None:
     """Post the devices' reads, some of them twice, until the time is up; a device has one POST at a time."""
     link = await Link.to(url)
-    while time.perf_counter() < until_s:
+    while (asked_s := time.perf_counter()) < until_s:
         await may_send()
+        if time.perf_counter() - asked_s > IDLE_S:
+            link.close()
+            link = await Link.to(url)
         device, count, body = cameras.next_post(time.time())
         while device in busy:
             await asyncio.sleep(0.001)

@@ -93,14 +93,16 @@ async def test_the_index_lists_existing_pages(client: httpx.AsyncClient) -> None
 def test_its_status_shows_every_service_the_lag_and_the_log(
     stack: Running, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert status(["status", "--folder", str(folder), "--json"]) == 0
+    ended = status(["status", "--folder", str(folder), "--json"])
     state = json.loads(capsys.readouterr().out)
+    # The disk is the machine's, and may be nearly full: that alone is a fault here.
+    assert ended == any(disk["nearly_full"] for disk in state["disks"]), state
     assert [one["name"] for one in state["services"]] == [*APIS, *PAGES, *WORKERS]
     assert all(one["ready"] for one in state["services"])
     assert any(lag["group"].startswith("hotlist-") for lag in state["lag"]), state["lag"]
     assert state["log"]["behind_s"] < 60
     assert state["disks"][0]["name"] == str(folder)
-    assert status(["status", "--folder", str(folder)]) == 0
+    assert status(["status", "--folder", str(folder)]) == ended
     assert "  identity     ready\n" in capsys.readouterr().out
 
 
