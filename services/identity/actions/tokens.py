@@ -25,6 +25,7 @@ async def access_token(
         **_claims(identity, "access", account.account_id, issued, expires),
         "jti": str(uuid4()),
         "sid": str(session_id),
+        "account_number": account.number,
         "name": account.name,
         "title": account.title,
         "ori": account.agency_ori,

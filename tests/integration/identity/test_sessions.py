@@ -3,7 +3,10 @@
 import pytest
 
 from services.identity.workers.housekeeping import close_stale_sessions
+from shared.accounts.tokens import verify
+from shared.core.errors import CredentialEnded
 from shared.events import AccountChanged, SessionChanged
+from shared.testing import some_people
 
 
 async def test_refresh_rotates_and_keeps_the_session(hire, published):
@@ -118,3 +121,28 @@ async def test_a_separation_revokes_tokens_in_every_service_at_once(
             f"/v1/accounts/{officer.account_id}/{act}", reason="come back"
         )
         assert again.status_code == 409, act
+
+
+@pytest.mark.clause("wall/tick")
+async def test_a_service_believes_the_newer_of_a_token_and_an_event_of_the_account(
+    hire, administrator, people, clock, published
+):
+    """The first request after an enrolment overtakes the enrolment's event on its way through Kafka."""
+    officer = await hire("o.seven", "officer")
+    claims = verify(officer.access, people.keys, "access", clock.now())
+    changes = [
+        e for e in await published(AccountChanged) if str(e.account_id) == officer.account_id
+    ]
+    elsewhere = some_people(clock)
+    newest_bar = max(e.account_number for e in changes if e.status != "active")
+    for event in changes:
+        if event.account_number <= newest_bar:
+            elsewhere.learn(event)
+    elsewhere.check(claims)
+
+    clock.advance(seconds=1)
+    path = f"/v1/accounts/{officer.account_id}/separation"
+    assert (await administrator.post(path, reason="left")).status_code == 200
+    elsewhere.learn((await published(AccountChanged))[-1])
+    with pytest.raises(CredentialEnded, match="separated"):
+        elsewhere.check(claims)

@@ -175,6 +175,39 @@ def test_a_forged_change_does_not_revive_a_separated_account(people, authority, 
         people.check(claims)
 
 
+@pytest.mark.parametrize(
+    ("number", "barred"), [(None, True), (1, True), (2, True), (3, False)], ids=str
+)
+def test_a_token_ends_only_a_bar_that_is_older_than_itself(
+    people, authority, clock, number, barred
+) -> None:
+    """A token of change 3 was issued after the bar of change 2 had ended, though that event is still on its way."""
+    account = uuid4()
+    people.learn(authority.account(account, "active", clock.now()))
+    people.learn(authority.account(account, "suspended", clock.now()))
+    claims = {"sub": str(account), "iat": clock.now().timestamp()}
+    if number is not None:
+        claims["account_number"] = number
+    if barred:
+        with pytest.raises(CredentialEnded, match="suspended"):
+            people.check(claims)
+    else:
+        people.check(claims)
+
+
+def test_a_token_does_not_end_a_later_bar_or_revocation(people, authority, clock) -> None:
+    account = uuid4()
+    claims = {"sub": str(account), "iat": clock.now().timestamp(), "account_number": 2}
+    people.learn(authority.account(account, "invited", clock.now()))
+    people.check(claims)
+    people.learn(authority.account(account, "active", clock.now() + timedelta(seconds=1)))
+    with pytest.raises(CredentialEnded, match="revoked"):
+        people.check(claims)
+    people.learn(authority.account(account, "separated", clock.now()))
+    with pytest.raises(CredentialEnded, match="separated"):
+        people.check(claims)
+
+
 def current(people: People, clock: FakeClock) -> bool:
     try:
         people.check_current(clock.now())
