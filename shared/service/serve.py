@@ -10,6 +10,12 @@ from shared.service.header_timeout import HeaderTimeout
 from shared.service.settings import CommonSettings
 from shared.service.spec import ServiceSpec
 
+KEEP_ALIVE_S = 130
+"""How long an idle connection stays open: longer than any proxy in front of it uses one again.
+
+A proxy that sends a request on a connection which the service closes at that moment answers 502 (ADR-0081).
+"""
+
 
 def spare_collector() -> None:
     """Run the cyclic garbage collector less often, and exclude the objects loaded so far.
@@ -44,5 +50,6 @@ def options(settings: CommonSettings) -> dict[str, Any]:
         "access_log": False,
         "log_config": None,
         "server_header": False,
+        "timeout_keep_alive": KEEP_ALIVE_S,
         "timeout_graceful_shutdown": 10,
     }

@@ -14,7 +14,10 @@ WAITS_S = 30
 """For a pod that accepts the connection; on a busy machine no pod of a service may be ready for a while."""
 
 IDLE_S = 3
-"""How long a connection is used again: uvicorn closes it after 5 s, and a POST sent meanwhile would be lost."""
+"""How long an idle connection is used again: less than the 5 s for which a stopping pod goes on.
+
+It reaches pods by their Service's address, and does not see which of them stops, as the controller itself does.
+"""
 
 ANNOTATION = "nginx.ingress.kubernetes.io/"
 

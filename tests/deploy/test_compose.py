@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 import yaml
 from compose_spec import PyCompose
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509 import load_pem_x509_certificate
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from deploy.compose.make_env import NEEDED, complete
@@ -704,6 +706,14 @@ def test_the_proxy_sends_no_request_to_a_service_that_is_not_ready():
     assert all("import health" in block for block in blocks)
     [health] = re.findall(r"^\(health\) \{(.*?)^\}", text, re.DOTALL | re.MULTILINE)
     assert "health_uri /readyz" in health
+
+
+def test_a_service_leaves_idle_connections_open_for_longer_than_the_proxy_uses_them() -> None:
+    text = (ROOT / "deploy" / "compose" / "Caddyfile").read_text()
+    kept_min = [int(minutes) for minutes in re.findall(r"\bkeepalive (\d+)m$", text, re.MULTILINE)]
+    assert len(kept_min) == text.count("keepalive") == 1, "in the snippet that both proxies import"
+    server = uvicorn.Config(FastAPI(), **options(CommonSettings()))
+    assert server.timeout_keep_alive >= 60 * max(kept_min) + 5
 
 
 @pytest.mark.clause("wall/console-host")

@@ -39,6 +39,8 @@ from tests.deploy.reading import (
 
 NAME = "app.kubernetes.io/name"
 PART_OF = "app.kubernetes.io/part-of"
+INGRESS_KEEPS_S = 60
+"""How long ingress-nginx uses an idle connection again, by default: `upstream-keepalive-timeout` of its settings."""
 
 
 def pod(service: str) -> dict[str, Any]:
@@ -737,6 +739,16 @@ def test_a_pod_has_the_time_to_stop_that_its_server_takes(service: str) -> None:
     period_s = pod(service)["terminationGracePeriodSeconds"]
     assert pause_s >= 5, "the ingress has to learn first that it goes"
     assert period_s >= pause_s + answers_s + REST_OF_STOP_S
+
+
+@pytest.mark.parametrize("folder", ["overlays/example", "components/cameras"])
+def test_a_service_leaves_idle_connections_open_for_longer_than_the_ingress_uses_them(
+    folder: str,
+) -> None:
+    text = (ROOT / "deploy" / "k8s" / folder / "ingress.yaml").read_text()
+    assert "kind: Ingress" in text
+    assert "keepalive" not in text, "then this test has to read it"
+    assert options(CommonSettings())["timeout_keep_alive"] >= INGRESS_KEEPS_S + 5
 
 
 def all_pods() -> dict[str, dict[str, Any]]:
