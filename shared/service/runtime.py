@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from prometheus_client import Gauge
 
 from shared.core.clock import Clock, SystemClock
+from shared.core.patience import patiently
 from shared.core.policy import Policy, load_policy
 from shared.events import CheckpointSigned, Event, LogCovered, PolicyLoaded
 from shared.kafka.bus import Bus, KafkaBus
@@ -183,11 +184,19 @@ class Runtime:
         return self._objects
 
     async def start(self) -> None:
-        """Start the resources; followers run only on a real Kafka. Raises: Unavailable."""
+        """Start the resources; followers run only on a real Kafka.
+
+        Kafka may accept a connection and not yet store a record: the announcement waits for it as the resources do.
+
+        Raises: Unavailable.
+        """
         await start_all(self.service, self.resources)
         if self.live:
             self.follow_the_others()
-            await self.announce(self.policy_loaded())
+            loaded, within_s = self.policy_loaded(), self.settings.start_patience_s
+            await patiently(
+                self.service, "its first event", lambda: self.announce(loaded), within_s=within_s
+            )
 
     async def announce(self, event: Event) -> None:
         """Publish an event about the service itself."""

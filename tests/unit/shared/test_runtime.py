@@ -16,6 +16,8 @@ from shared.core import patience
 from shared.core.errors import DependencyDown, Unavailable
 from shared.core.periodic import PeriodicTask
 from shared.core.policy import load_policy
+from shared.core.problem_codes import Common
+from shared.events import Event, PolicyLoaded
 from shared.http.app import create_app
 from shared.kafka import client as kafka
 from shared.kafka.consumer import AnySubscription
@@ -141,6 +143,50 @@ async def test_a_dependency_that_does_not_answer_is_a_metric_until_it_does() -> 
             labels = {"service": "recognition", "dependency": dependency}
             assert REGISTRY.get_sample_value("alpr_dependency_failing", labels) == state
         await own.start()
+
+
+class SlowBus(FakeBus):
+    """A Kafka that connects at once, and does not acknowledge the first records in time."""
+
+    def __init__(self, refuses: int) -> None:
+        super().__init__()
+        self.attempts: list[Event] = []
+        self._refuses = refuses
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        self.attempts.append(*events)
+        if len(self.attempts) <= self._refuses:
+            raise Unavailable(Common.KAFKA_NOT_ACKNOWLEDGED)
+        await super().publish(events)
+
+
+def announcing(bus: FakeBus, patience_s: float, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+    """Return recognition's runtime on a Kafka that counts as its own, without followers."""
+    settings = WorkerSettings(start_patience_s=patience_s)
+    runtime = Runtime(SPECS["recognition"], settings, bus=bus, objects=FakeObjects(), policy=POLICY)
+    runtime.live = True
+    monkeypatch.setattr(runtime, "follow_the_others", lambda: None)
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
+    return runtime
+
+
+async def test_a_start_repeats_its_first_event_until_kafka_has_stored_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bus = SlowBus(refuses=2)
+    await announcing(bus, 5, monkeypatch).start()
+    assert len(bus.attempts) == 3
+    assert len({id(event) for event in bus.attempts}) == 1, "the same event, with the same id"
+    assert [event.service for event in bus.events(PolicyLoaded)] == ["recognition"]
+
+
+async def test_a_start_fails_if_kafka_does_not_store_its_first_event_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bus = SlowBus(refuses=1)
+    with pytest.raises(Unavailable):
+        await announcing(bus, 0, monkeypatch).start()
+    assert len(bus.attempts) == 1
 
 
 class Steps(RuntimeService):
