@@ -10,7 +10,7 @@ from shared.service.header_timeout import HeaderTimeout
 from shared.service.settings import CommonSettings
 from shared.service.spec import ServiceSpec
 
-KEEP_ALIVE_S = 130
+IDLE_CONNECTION_S = 130
 """How long an idle connection stays open: longer than any proxy in front of it uses one again.
 
 A proxy that sends a request on a connection which the service closes at that moment answers 502 (ADR-0081).
@@ -50,6 +50,6 @@ def options(settings: CommonSettings) -> dict[str, Any]:
         "access_log": False,
         "log_config": None,
         "server_header": False,
-        "timeout_keep_alive": KEEP_ALIVE_S,
+        "timeout_keep_alive": IDLE_CONNECTION_S,
         "timeout_graceful_shutdown": 10,
     }
