@@ -82,6 +82,11 @@ def restored_answer(done: restoring.Restored, now: datetime, kafka: str | None) 
         "except what Kafka still has and what cameras send again",
         "witness      none given" if continuity is None else f"witness      {continuity.words}",
     ]
+    if manifest.log.checkpoint is None:
+        lines.append(
+            "NO SIGNATURE the audit log had no checkpoint yet: its entries, chain and values were verified, and its "
+            "root with the one in the backup's manifest, which the log's key signed"
+        )
     if kafka is None:
         lines.append("Kafka        not known: the groups' offsets are unchanged")
     else:
@@ -103,6 +108,8 @@ def restored_answer(done: restoring.Restored, now: datetime, kafka: str | None) 
             "behind": msgspec.to_builtins(manifest.behind),
             "entries": manifest.log.entries,
             "root": manifest.log.root,
+            "checkpoint": manifest.log.checkpoint is not None,
+            "unsigned_entries": done.report.unsigned_entries,
             "continuity": continuity and msgspec.to_builtins(continuity),
             "closed_until_purge": done.due,
             "rewound": done.rewound,

@@ -268,6 +268,8 @@ async def _verified(
             ),
             now=manifest.made_at,
             link=target.database,
+            # The manifest is signed by the log's key, and `_differences` compares its root.
+            young=manifest.log.checkpoint is None,
         )
     async with db.begin() as connection:
         continuity = await continuity_of(

@@ -41,6 +41,7 @@ async def verify_stored(
     cadence: Cadence,
     now: datetime,
     link: DatabaseLink | None = None,
+    young: bool = False,
 ) -> LogReport:
     """Recompute the whole log in the database, in one snapshot.
 
@@ -53,6 +54,9 @@ async def verify_stored(
         cadence: the interval of checkpoints; the newest entries may be unsigned for twice as long.
         now: the time at which to compute the age of unsigned entries.
         link: the database, for processes of their own that share the work; None for none.
+        young: whether the log may have no checkpoint yet, which the caller knows from elsewhere; its entries may then
+            be unsigned as long as the newest ones of another log. Without it, such a log is one whose checkpoints were
+            removed.
 
     Raises: BadNote if `keys` is empty.
     """
@@ -73,7 +77,10 @@ async def verify_stored(
             check.add_part(checked.values)
     for stored in await checkpoints.beyond(signed_to):
         recount.beyond(stored.note)
-    await _check_signed(log, recount, cadence, now)
+    if recount.signed or young:
+        await _check_newest(log, recount, cadence, now)
+    else:
+        recount.unsigned_from("")
     await _check_nodes(log, tree.nodes, recount.faults)
     for erasure in await values.erasures():
         digest = sha256()
@@ -138,12 +145,9 @@ def _hashes(joined: bytes) -> list[Hash]:
     return [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]
 
 
-async def _check_signed(log: Log, recount: Recount, cadence: Cadence, now: datetime) -> None:
+async def _check_newest(log: Log, recount: Recount, cadence: Cadence, now: datetime) -> None:
     """Add a fault if the unsigned entries exceed twice the cadence, in number or in age."""
     if not recount.unsigned:
-        return
-    if recount.signed == 0:
-        recount.unsigned_from("")
         return
     first = await _first_of(log, Span(recount.signed, recount.next))
     if first is None:

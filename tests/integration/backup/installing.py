@@ -123,10 +123,12 @@ class Place:
         return sorted(path for path in (self.folder / "backups").rglob("*") if path.is_file())
 
 
-async def append(link: DatabaseLink, entries: int, *, signed: bool = True) -> str:
+async def append(
+    link: DatabaseLink, entries: int, *, signed: bool = True, at: datetime | None = None
+) -> str:
     """Append entries to the log in a database; return the checkpoint over them, or "" if they stay unsigned."""
     db = Database(link, "audit", pool_size=1, mac_key=mac_key("audit"))
-    now = datetime.now(UTC)
+    now = at or datetime.now(UTC)
     try:
         async with db.begin() as connection:
             log = Log(connection)

