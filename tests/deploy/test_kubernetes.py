@@ -39,6 +39,10 @@ from tests.deploy.reading import (
 
 NAME = "app.kubernetes.io/name"
 PART_OF = "app.kubernetes.io/part-of"
+RESOURCES = {"cpu", "memory", "ephemeral-storage"}
+LOGS = 50 * 2**20
+"""What the node keeps of a container's log, in bytes: five files of 10 MiB by default."""
+
 INGRESS_KEEPS_S = 60
 """How long ingress-nginx uses an idle connection again, by default: `upstream-keepalive-timeout` of its settings."""
 
@@ -146,7 +150,7 @@ def test_a_pod_has_liveness_and_readiness_probes(service: str) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_container_has_requests_and_limits(service: str) -> None:
     resources = container(service)["resources"]
-    assert set(resources["requests"]) == set(resources["limits"]) == {"cpu", "memory"}
+    assert set(resources["requests"]) == set(resources["limits"]) == RESOURCES
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -310,7 +314,7 @@ def test_a_pod_waits_for_its_tables_with_the_rights_of_its_own_role(service: str
     mounts = {m["name"]: m.get("readOnly", False) for m in waits["volumeMounts"]}
     assert mounts == {"database": True, "tmp": False}
     resources = waits["resources"]
-    assert set(resources["requests"]) == set(resources["limits"]) == {"cpu", "memory"}
+    assert set(resources["requests"]) == set(resources["limits"]) == RESOURCES
 
 
 def values(service: str) -> dict[str, str]:
@@ -401,7 +405,7 @@ def test_the_topics_are_made_by_a_job_with_a_user_of_its_own_and_no_other_secret
     assert secrets == {"plateward-cluster-ca-cert", "kafka-topics"}
     assert made["securityContext"] == container("ingest")["securityContext"]
     assert spec["securityContext"] == pod("ingest")["securityContext"]
-    assert set(made["resources"]["limits"]) == {"cpu", "memory"}
+    assert set(made["resources"]["limits"]) == RESOURCES
 
 
 @pytest.mark.clause("468.5/schedule")
@@ -794,6 +798,14 @@ def needed() -> dict[str, float]:
         for kind, resource in (("requests", "cpu"), ("requests", "memory"), ("limits", "memory")):
             total[f"{kind}.{resource}"] += count * amount(asked["resources"][kind][resource])
     return total
+
+
+def test_a_pod_may_use_the_disk_that_its_folders_and_its_log_take() -> None:
+    for name, spec in all_pods().items():
+        folders = [v["emptyDir"]["sizeLimit"] for v in spec["volumes"] if "emptyDir" in v]
+        assert folders, name
+        limits = [c["resources"]["limits"]["ephemeral-storage"] for c in spec["containers"]]
+        assert sum(map(amount, limits)) >= sum(map(amount, folders)) + LOGS, name
 
 
 def test_the_quota_fits_all_pods_that_the_scalers_may_start_and_little_more() -> None:

@@ -1,0 +1,1 @@
+"""Checks of the deployment files: kubeconform, kube-score and hadolint, pinned (ADR-0081)."""
