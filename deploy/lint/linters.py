@@ -34,12 +34,12 @@ def manifests(folder: Path) -> Iterator[Path]:
     for name in COMPONENTS:
         over = folder / name
         over.mkdir()
-        parts: dict[str, object] = {
+        overlay: dict[str, object] = {
             "namespace": "plateward",
             "resources": [os.path.relpath(K8S / "overlays" / "example", over.resolve())],
             "components": [os.path.relpath(K8S / "components" / name, over.resolve())],
         }
-        (over / "kustomization.yaml").write_text(yaml.safe_dump(parts))
+        (over / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
         yield _made(over, folder / f"{name}.yaml")
 
 

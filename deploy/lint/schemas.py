@@ -5,9 +5,10 @@ Kubernetes' come from kubernetes-validate, which has them from Kubernetes' OpenA
 
 import json
 from collections.abc import Iterable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import kubernetes_validate
 
 from local.stack.process import LocalError
 
@@ -24,7 +25,7 @@ def schema_folder(kinds: Iterable[tuple[str, str]], folder: Path) -> str:
 
     A kind that has no schema gets no file, and kubeconform reports it.
 
-    Raises: LocalError if kubernetes-validate is not installed, or lacks this version of Kubernetes.
+    Raises: LocalError if kubernetes-validate lacks this version of Kubernetes.
     """
     own = _own_schemas()
     shared = json.loads((own / "_definitions.json").read_bytes())["$defs"]
@@ -41,15 +42,16 @@ def schema_folder(kinds: Iterable[tuple[str, str]], folder: Path) -> str:
 def file_name(version: str, kind: str) -> str:
     """Return the name of a kind's file, such as deployment-apps-v1.json; `version` is its apiVersion."""
     group, _, number = version.rpartition("/")
-    parts = [kind, group.partition(".")[0], number] if group else [kind, number]
-    return "-".join(parts).lower() + ".json"
+    words = [kind, group.partition(".")[0], number] if group else [kind, number]
+    return "-".join(words).lower() + ".json"
 
 
 def _own_schemas() -> Path:
-    found = find_spec("kubernetes_validate")
-    if found is None or found.origin is None:
-        raise LocalError("kubernetes-validate is not installed: run `make setup`")
-    folder = Path(found.origin).parent / "kubernetes-json-schema" / f"v{KUBERNETES}.0-local-strict"
+    folder = (
+        Path(kubernetes_validate.__file__).parent
+        / "kubernetes-json-schema"
+        / f"v{KUBERNETES}.0-local-strict"
+    )
     if not folder.is_dir():
         raise LocalError(f"kubernetes-validate has no schemas of Kubernetes {KUBERNETES}")
     return folder

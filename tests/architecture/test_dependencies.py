@@ -31,7 +31,7 @@ INSTALLED_WITH = {
     "plateward": (),
     "scenes": ("local",),
     "local": ("local",),
-    "deploy": ("local",),
+    "deploy": ("local", "deploy"),
     "training": ("training",),
     "tests": tuple(EXTRAS),
 }
