@@ -209,8 +209,12 @@ bench-reads: $(STAMP) ## Edge reads through HTTP, Kafka, matching and Postgres, 
 	@$(BENCH) $(if $(filter burst,$(SHAPE)),reads,life) $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-pairs
-bench-pairs: $(STAMP) ## CPU of a log entry, a read or a frame, in pairs with earlier commits [WHAT=entry, read or frame, BEFORE=commits, PAIRS=7, LOAD_S=60]
+bench-pairs: $(STAMP) ## CPU of a log entry, a read or a frame, in pairs with earlier commits [WHAT=entry, read, life or frame, BEFORE=commits, PAIRS=7, LOAD_S=60]
 	@$(BENCH) pairs $${WHAT:+--what "$$WHAT"} $${BEFORE:+--before $$BEFORE} $${PAIRS:+--pairs "$$PAIRS"} $${LOAD_S:+--load-s "$$LOAD_S"}
+
+.PHONY: bench-observed
+bench-observed: $(STAMP) ## CPU of a read with traces and metrics, in pairs with runs without [PAIRS=7, LOAD_S=30]
+	@$(BENCH) observed $${PAIRS:+--pairs "$$PAIRS"} $${LOAD_S:+--load-s "$$LOAD_S"}
 
 .PHONY: bench-search
 bench-search: $(STAMP) ## Searches at the HTTP door of a large store, by eight people [ROWS=20000000, SECONDS=120]

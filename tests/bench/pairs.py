@@ -69,16 +69,31 @@ def entry_us(entries: int, batch: int) -> float:
     return found[0]
 
 
+SCRAPE_EVERY_S = "SCRAPE_EVERY_S"
+"""The variable that has a bench of reads fetch the metrics of all services, each so many seconds."""
+
 FIRST_PART = """
-import asyncio, json
+import asyncio, json, os, httpx
 whole = bench.sustained
 class Measured(Exception): pass
-async def alone(*parts):
-    raise Measured(await whole(*parts))
+async def scrape(urls, every_s):
+    async with httpx.AsyncClient() as client:
+        while True:
+            for url in urls:
+                (await client.get(url + "/metrics")).raise_for_status()
+            await asyncio.sleep(every_s)
+async def alone(stack, *parts):
+    every_s = float(os.environ.get("SCRAPE_EVERY_S", 0))
+    services = [url for name, url in stack.running.urls.items() if name]
+    scraping = asyncio.create_task(scrape(services, every_s)) if every_s else None
+    found = await whole(stack, *parts)
+    if scraping is not None and scraping.done():
+        scraping.result()
+    raise Measured(found)
 async def deaf(alerts):
     alerts.open.set()
     await asyncio.Event().wait()
-bench.sustained, bench.Alerts.listen = alone, deaf
+bench.sustained, tests.bench.reads.Alerts.listen = alone, deaf
 def main(run=bench.main):
     try:
         return run()
@@ -91,6 +106,11 @@ alert stream on a bench's stack."""
 
 LOADS = {
     "read": ("tests.bench.reads", "LOAD_S, SINGLE_S = {0}, 1.0", "cpu_us_per_read"),
+    "life": (
+        "tests.bench.life",
+        "LOAD_S, SETTLE_S, WARM_READS, POPULATION = {0}, 5.0, bench.WARM_READS // 10, bench.POPULATION // 10",
+        "cpu_us_per_read",
+    ),
     "frame": (
         "tests.bench.frames",
         "RUN_S, CLIENTS = {0}, (bench.REPORTED_CLIENTS,)",
@@ -100,13 +120,15 @@ LOADS = {
 """By measurement: the bench, the lines that shorten it, and the key of its CPU by process."""
 
 
-def load_us(tree: Path, what: str, load_s: float) -> float:
+def load_us(
+    tree: Path, what: str, load_s: float, environment: Mapping[str, str] | None = None
+) -> float:
     """Return the CPU of a read or a frame in all processes but the load's, as a tree's own bench counts it."""
     module, shorten, key = LOADS[what]
     names, values = shorten.format(load_s).split(" = ")
     lines = [
-        f"import sys, {module} as bench",
-        FIRST_PART if what == "read" else "",
+        f"import sys, {module} as bench, tests.bench.reads",
+        FIRST_PART if what != "frame" else "",
         f"bench.{names.replace(', ', ', bench.')} = {values}",
         "sys.argv = [bench.__name__]",
         "sys.exit(bench.main())",
@@ -114,6 +136,7 @@ def load_us(tree: Path, what: str, load_s: float) -> float:
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(lines)],
         cwd=tree,
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         check=False,  # it ends with 1 where a machine is too slow for its bars

@@ -216,3 +216,11 @@ def test_a_folder_that_accuracy_cannot_be_measured_on_is_named(
     monkeypatch.setattr(sys, "argv", ["accuracy", "--photos", str(tmp_path)])
     with pytest.raises(SystemExit, match=named):
         accuracy.main()
+
+
+def test_the_bench_of_what_is_observed_counts_both_ways(repository: Path) -> None:
+    line = smoke("observed", repository, "--pairs", "1", "--load-s", "3")
+    us = line["us"]
+    assert isinstance(us, dict)
+    assert all(len(us[name]) == 1 and us[name][0] > 0 for name in ("without", "observed"))
+    assert {"ratio_median", "median_us", "machine"} <= set(line)
