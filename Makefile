@@ -76,7 +76,7 @@ lint-deploy: $(STAMP) ## kubeconform, kube-score and hadolint over manifests and
 
 .PHONY: test
 test: lint ## All tests but those with a target of their own
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not clients and not bench and not browser and not chaos and not linters"
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not clients and not bench and not browser and not chaos and not linters and not images"
 
 .PHONY: test-search
 test-search: $(STAMP) ## 10,000 random searches of 200,000 reads against a plain search of them [SEARCH_SEED=number]
@@ -151,6 +151,14 @@ test-observability: ## Each alerting rule fires and clears on recorded series (n
 	"$$promtool" check config --syntax-only deploy/observability/prometheus.yaml && \
 	"$$promtool" check rules deploy/observability/rules.yaml && \
 	"$$promtool" test rules deploy/observability/tests/*.yaml
+
+.PHONY: digests
+digests: $(STAMP) ## Pin images by the digests that registries give, or compare them [REGISTRY=host, OVERLAY=dir, RENEW="name:tag …", CHECK=1]
+	@$(PY) -m deploy.digests $${REGISTRY:+--registry "$$REGISTRY"} $${OVERLAY:+--overlay "$$OVERLAY"} $${RENEW:+$$(printf -- '--renew %s ' $$RENEW)} $(if $(CHECK),--check)
+
+.PHONY: test-images
+test-images: $(STAMP) ## Digests and signatures with a real registry and cosign (needs Go; 5 min once)
+	@$(PY) -m pytest -q -m images tests/integration/images
 
 .PHONY: conformance
 conformance: objects ## The policy, clause by clause, and what proves it (needs Java, Maven and Go) [RULE=]

@@ -20,7 +20,7 @@ K8S = ROOT / "deploy" / "k8s"
 BUILT = ("overlays/example", "overlays/operators", "monitoring", "strimzi")
 """The folders of deploy/k8s that are applied with `--kustomize`."""
 
-COMPONENTS = ("cameras", "keda", "lag", "traces")
+COMPONENTS = ("cameras", "digests", "keda", "lag", "traces")
 """The components of deploy/k8s; each is checked together with the example."""
 
 OPTIONAL = ("container-seccomp-profile", "container-ports-check")
