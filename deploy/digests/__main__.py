@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         before = read_pins()
         if given.check and given.registry is None:
             return _checked(_differences(named, before))
-        now = _looked_up(named, given.registry)
+        now = _fetched(named, given.registry)
     except (LocalError, ValueError) as fault:
         print(f"plateward: {fault}", file=sys.stderr)
         return 2
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _looked_up(named: Named, registry: str | None) -> dict[str, str]:
+def _fetched(named: Named, registry: str | None) -> dict[str, str]:
     with httpx.Client(timeout=TIMEOUT_S, follow_redirects=True) as client:
         registries = Registries(client, stored_credentials())
         return {image: registries.digest(image, registry) for image in named.all()}
