@@ -118,6 +118,21 @@ COMMANDS: Mapping[str, Entry] = {
         ("local.backup.commands:COMMANDS.backup-key",),
         CHECKOUT,
     ),
+    "export": Entry(
+        "Export everything that the department has, in open formats, signed.",
+        ("local.export.commands:COMMANDS.export",),
+        CHECKOUT,
+    ),
+    "verify-export": Entry(
+        "Verify an export offline: every file, and the audit log's root.",
+        ("local.export.commands:COMMANDS.verify-export",),
+        CHECKOUT,
+    ),
+    "import": Entry(
+        "Import an export into an empty installation, and prove its audit log.",
+        ("local.export.commands:COMMANDS.import",),
+        CHECKOUT,
+    ),
     "openapi": Entry(
         "Write the OpenAPI document of each service to docs/openapi.",
         ("deploy.openapi:openapi_command",),

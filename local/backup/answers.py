@@ -6,7 +6,8 @@ from datetime import datetime
 import msgspec
 
 from local.backup import making, restoring
-from local.backup.manifest import Manifest
+from local.backup.manifest import Manifest, form_of
+from local.backup.waiting import Waiting
 from shared.service.command import FAULT, Answer
 
 
@@ -14,13 +15,11 @@ def made_answer(made: making.Made, ended: Sequence[str], *, without_kafka: bool)
     """Say what a backup contains; exit status 1 if it is not whole, or keys were not sealed."""
     manifest, waiting = made.manifest, made.waiting
     whole = without_kafka or manifest.complete_to is not None
-    lines = [*lines_of(manifest), f"new          {made.new_contents} of the objects"]
-    if waiting is not None:
-        lines.append(f"waited       {waiting.waited_s:.1f} s for the services")
-    elif not without_kafka:
-        lines.append("NOT WHOLE    KAFKA_BOOTSTRAP is not set: what only Kafka has is missing")
-    if made.missing_keys:
-        lines.append(f"NOT SEALED   {', '.join(made.missing_keys)}: set them where this runs")
+    lines = [
+        *lines_of(manifest),
+        f"new          {made.new_contents} of the objects",
+        *shortfalls(waiting, made.missing_keys, without_kafka=without_kafka),
+    ]
     if ended:
         lines.append(f"deleted      {', '.join(ended)}, which ended")
     lines.append(f"public key   {manifest.log.key}")
@@ -46,11 +45,25 @@ def made_answer(made: making.Made, ended: Sequence[str], *, without_kafka: bool)
     )
 
 
+def shortfalls(
+    waiting: Waiting | None, missing_keys: Sequence[str], *, without_kafka: bool
+) -> list[str]:
+    """Return how long a backup or export waited, and what it lacks, in lines."""
+    lines = list[str]()
+    if waiting is not None:
+        lines.append(f"waited       {waiting.waited_s:.1f} s for the services")
+    elif not without_kafka:
+        lines.append("NOT WHOLE    KAFKA_BOOTSTRAP is not set: what only Kafka has is missing")
+    if missing_keys:
+        lines.append(f"NOT SEALED   {', '.join(missing_keys)}: set them where this runs")
+    return lines
+
+
 def lines_of(manifest: Manifest) -> list[str]:
-    """Return what a backup contains, in lines."""
+    """Return what a backup or export contains, in lines."""
     keys = "none" if manifest.keys is None else f"{len(manifest.keys.names)}, sealed"
     return [
-        f"backup       {manifest.name}, ends {manifest.ends_at:%Y-%m-%d}",
+        f"{form_of(manifest).noun:12} {manifest.name}, ends {manifest.ends_at:%Y-%m-%d}",
         f"rows         {sum(manifest.rows.values()):,} in {len(manifest.rows)} tables",
         f"audit log    {manifest.log.entries:,} entries, root {manifest.log.root}",
         f"objects      {manifest.objects.count:,}, {manifest.objects.size_bytes / 1e6:,.1f} MB",
@@ -64,7 +77,7 @@ def _completeness(manifest: Manifest) -> list[str]:
     if manifest.complete_to is not None:
         return [f"complete to  {manifest.complete_to:%Y-%m-%d %H:%M:%S} UTC"]
     if not manifest.behind:
-        return ["complete to  not known: the backup was made without Kafka"]
+        return ["complete to  not known: it was made without Kafka"]
     return [
         f"NOT WHOLE    {one.group} had not processed {one.records:,} records"
         + (f" of {one.topic}" if one.topic else "")
@@ -91,7 +104,7 @@ def restored_answer(done: restoring.Restored, now: datetime, kafka: str | None) 
         lines.append("Kafka        not known: the groups' offsets are unchanged")
     else:
         lines.append(
-            f"Kafka        {len(done.rewound)} consumer groups were set back to the backup"
+            f"Kafka        {len(done.rewound)} consumer groups were set back to the {form_of(manifest).noun}"
         )
     if done.due:
         lines.append(
@@ -102,7 +115,7 @@ def restored_answer(done: restoring.Restored, now: datetime, kafka: str | None) 
         "\n".join(lines),
         {
             "ok": not done.faults,
-            "backup": manifest.name,
+            form_of(manifest).noun: manifest.name,
             "made_at": manifest.made_at.isoformat(),
             "complete_to": manifest.complete_to and manifest.complete_to.isoformat(),
             "behind": msgspec.to_builtins(manifest.behind),

@@ -107,7 +107,7 @@ def backup_command(
             f"give the recipient of the keys with --recipient or {RECIPIENT} (`plateward backup-key FILE` makes one), "
             "or --without-keys"
         )
-    wanted = making.Wanted(_origin(), None if without_keys else recipient, jobs, wait_s)
+    wanted = making.Wanted(audit_origin(), None if without_keys else recipient, jobs, wait_s)
     with installation(folder.absolute(), os.environ) as source:
         chosen = replace(source, kafka=None) if without_kafka else source
         done = asyncio.run(_make(chosen, Backups(store_at(place)), wanted))
@@ -261,7 +261,8 @@ def restore_command(
         return restored_answer(done, wanted.now, target.kafka)
 
 
-def _origin() -> str:
+def audit_origin() -> str:
+    """Return the start of the log's name, as the environment has it."""
     return os.environ.get("AUDIT_ORIGIN") or str(LogSettings.model_fields["audit_origin"].default)
 
 

@@ -27,6 +27,7 @@ PASSWORD, CA_FILE = "PGPASSWORD", "PGSSLROOTCERT"
 LONGEST_S = 6 * 3600.0
 """The longest statement: the count of a table, or the analysis of all."""
 
+_ERROR = re.compile(r"pg_\w+: error|psql:\S*: ERROR")
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 _TABLES = """
     SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -121,8 +122,8 @@ async def check_empty(link: DatabaseLink, roles: Sequence[str]) -> None:
         known = {row[0] for row in await driver.fetch("SELECT rolname::text FROM pg_roles")}
     if there:
         raise InternalFault(
-            f"the database is not empty: it has {len(there)} tables, such as {', '.join(there[:3])}. A restore "
-            "overwrites nothing: name an empty database"
+            f"the database is not empty: it has {len(there)} tables, such as {', '.join(there[:3])}. Nothing is "
+            "overwritten: name an empty database"
         )
     if missing := sorted(set(roles) - known):
         raise InternalFault(
@@ -138,7 +139,7 @@ async def _missing(driver: asyncpg.Connection) -> list[str]:
 def dump(link: DatabaseLink, snapshot: Snapshot, folder: Path, *, jobs: int) -> None:
     """Write the dump of all schemas as of a snapshot to a new folder. Raises: InternalFault."""
     schemas = [word for schema in SCHEMAS for word in ("-n", schema)]
-    _run(
+    run_client(
         "pg_dump", link, snapshot.major,
         ["-Fd", "-j", str(jobs), "--compress=zstd:3", f"--snapshot={snapshot.name}",
          "-f", str(folder), *schemas, "-d", link.url.database or ""],
@@ -147,13 +148,14 @@ def dump(link: DatabaseLink, snapshot: Snapshot, folder: Path, *, jobs: int) -> 
 
 def restore(link: DatabaseLink, folder: Path, major: int, *, jobs: int) -> None:
     """Restore a dump into an empty database. Raises: InternalFault; the database is then to be dropped."""
-    _run(
+    run_client(
         "pg_restore", link, major,
         ["-j", str(jobs), "--no-owner", "--exit-on-error", "-d", link.url.database or "", str(folder)],
     )  # fmt: skip
 
 
-def _run(name: str, link: DatabaseLink, major: int, arguments: Sequence[str]) -> None:
+def run_client(name: str, link: DatabaseLink, major: int, arguments: Sequence[str]) -> None:
+    """Run a client program of PostgreSQL. Raises: InternalFault if it fails or is older than the server."""
     address = ["-h", link.url.host or "", "-p", str(link.url.port or 5432), "-U", link.role or ""]
     done = subprocess.run(
         [_program(name, major), "-w", *address, *arguments],
@@ -165,7 +167,7 @@ def _run(name: str, link: DatabaseLink, major: int, arguments: Sequence[str]) ->
     )
     if done.returncode != 0:
         # Errors of a restore may quote rows, so only the first line of each is repeated, without its detail.
-        said = [line for line in done.stderr.splitlines() if line.startswith(f"{name}: error")]
+        said = [line for line in done.stderr.splitlines() if _ERROR.match(line)]
         raise InternalFault(f"{name} ended with {done.returncode}: {'; '.join(said)[:300]}")
 
 

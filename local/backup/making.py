@@ -16,7 +16,7 @@ from pathlib import Path
 from local.backup.database import Snapshot, dump, snapshot_of
 from local.backup.installation import NEEDED, Installation
 from local.backup.manifest import (
-    FORMAT,
+    BACKUP,
     KeysState,
     LogState,
     Manifest,
@@ -75,9 +75,9 @@ class Made:
 
 async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
     """Make a backup. Raises: InternalFault, Unavailable; what it left is no backup, and the next one deletes it."""
-    seed = _seed(source)
+    seed = seed_of(source)
     signer = Signer(origin_of(wanted.audit_origin), seed)
-    waiting = await _waited(source, wanted.wait_s)
+    waiting = await waited(source, wanted.wait_s)
     offsets = await committed(
         source.kafka
     )  # before the snapshot: consumers then repeat, and skip nothing
@@ -86,7 +86,7 @@ async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
         if name in names:
             raise InternalFault(f"there is a backup {name} already: try again in a second")
         files = await _dumped(source, backups, snapshot, name, wanted.jobs)
-        log = await _log_state(snapshot, signer.verifier)
+        log = await log_state(snapshot, signer.verifier)
         rows, roles = await snapshot.rows(), await snapshot.roles()
         migrations = await snapshot.migrations()
     copier = Copier(
@@ -105,7 +105,7 @@ async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
         keys = KeysState(path=KEYS, recipient=wanted.recipient, names=sorted(source.keys))
     retention = source.policy.retention
     manifest = Manifest(
-        format=FORMAT,
+        format=BACKUP.text,
         name=name,
         made_at=snapshot.at,
         ends_at=snapshot.at + timedelta(days=retention.backups_days),
@@ -131,7 +131,8 @@ async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
     return Made(manifest, digest, copier.new, missing, waiting)
 
 
-async def _waited(source: Installation, wait_s: float) -> Waiting | None:
+async def waited(source: Installation, wait_s: float) -> Waiting | None:
+    """Wait until the services have processed what Kafka has; None if its Kafka is not known. Raises: Unavailable."""
     if source.kafka is None:
         return None
     return await wait(
@@ -142,9 +143,10 @@ async def _waited(source: Installation, wait_s: float) -> Waiting | None:
     )
 
 
-def _seed(source: Installation) -> bytes:
+def seed_of(source: Installation) -> bytes:
+    """Return the seed of the key that signs the log. Raises: InternalFault without it."""
     if (key := source.keys.get(SIGNING_KEY)) is None:
-        raise InternalFault(f"{SIGNING_KEY} is not set: it signs the backup's manifest")
+        raise InternalFault(f"{SIGNING_KEY} is not set: it signs the manifest")
     return b64decode(key)
 
 
@@ -161,7 +163,8 @@ def _files(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-async def _log_state(snapshot: Snapshot, key: Verifier) -> LogState:
+async def log_state(snapshot: Snapshot, key: Verifier) -> LogState:
+    """Return the audit log in a snapshot."""
     log = Log(snapshot.connection)
     size = await log.size()
     newest = await Checkpoints(snapshot.connection).latest()

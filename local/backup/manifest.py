@@ -1,6 +1,7 @@
-"""The manifest of a backup: what it contains, with the SHA-256 of every file, under a signature of the log's key."""
+"""The manifest of a backup or an export: its content, with the SHA-256 of every file, signed with the log's key."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
@@ -9,7 +10,19 @@ import msgspec
 from shared.core.errors import InternalFault
 from shared.core.signed_notes import BadNote, Signer, Verifier
 
-FORMAT = "plateward backup 1"
+
+@dataclass(frozen=True)
+class Form:
+    """What a manifest is of; a note over one passes for no other."""
+
+    text: str
+    """The first line of what is signed."""
+
+    noun: str
+    """The end of the signer's name."""
+
+
+BACKUP, EXPORT = Form("plateward backup 1", "backup"), Form("plateward export 1", "export")
 FOLDER = "backups"
 POOL = "objects"
 """The folder of the objects of all backups, each stored once under its SHA-256."""
@@ -102,23 +115,30 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder(Manifest).decode
 
 
-def signer_of(origin: str, seed: bytes) -> Signer:
-    """Return the signer of an installation's backups: the log's key under another name."""
-    return Signer(f"{origin}/backup", seed)
+def signer_of(origin: str, seed: bytes, form: Form = BACKUP) -> Signer:
+    """Return the signer of an installation's backups or exports: the log's key under another name."""
+    return Signer(f"{origin}/{form.noun}", seed)
+
+
+def form_of(manifest: Manifest) -> Form:
+    """Return what a manifest is of."""
+    return EXPORT if manifest.format == EXPORT.text else BACKUP
 
 
 def encoded(manifest: Manifest, signer: Signer) -> tuple[bytes, str]:
     """Return a manifest as its file, and the signed note over it."""
     body = msgspec.json.format(_encode(manifest), indent=1)
-    return body, signer.sign(_text(manifest.name, body))
+    return body, signer.sign(_text(form_of(manifest), manifest.name, body))
 
 
-def verified(name: str, body: bytes, note: str, keys: Sequence[Verifier]) -> Manifest:
-    """Return the manifest of backup `name`, if one of the log's keys signed it.
+def verified(
+    name: str, body: bytes, note: str, keys: Sequence[Verifier], form: Form = BACKUP
+) -> Manifest:
+    """Return the manifest of a backup or export by its name, if one of the log's keys signed it.
 
     Raises: InternalFault naming the file and the fault.
     """
-    if not any(_signed(key, note, _text(name, body)) for key in keys):
+    if not any(_signed(key, form, note, _text(form, name, body)) for key in keys):
         raise InternalFault(
             f"{name}/{MANIFEST} is not what {name}/{NOTE} signs, or none of the given keys signed it: "
             f"{', '.join(key.key_id for key in keys)}"
@@ -127,18 +147,18 @@ def verified(name: str, body: bytes, note: str, keys: Sequence[Verifier]) -> Man
         manifest = _decode(body)
     except msgspec.DecodeError as exc:
         raise InternalFault(f"{name}/{MANIFEST} cannot be decoded: {exc}") from None
-    if manifest.format != FORMAT or manifest.name != name:
-        raise InternalFault(f"{name}/{MANIFEST} is of another format or backup")
+    if manifest.format != form.text or manifest.name != name:
+        raise InternalFault(f"{name}/{MANIFEST} is of another format or {form.noun}")
     return manifest
 
 
-def _text(name: str, body: bytes) -> str:
+def _text(form: Form, name: str, body: bytes) -> str:
     """Return the text that is signed. Its second line is no number, so it is no checkpoint."""
-    return f"{FORMAT}\n{name}\n{sha256(body).hexdigest()}\n"
+    return f"{form.text}\n{name}\n{sha256(body).hexdigest()}\n"
 
 
-def _signed(key: Verifier, note: str, text: str) -> bool:
+def _signed(key: Verifier, form: Form, note: str, text: str) -> bool:
     try:
-        return Verifier(f"{key.name}/backup", key.public).verify(note, exact=True) == text
+        return Verifier(f"{key.name}/{form.noun}", key.public).verify(note, exact=True) == text
     except BadNote:
         return False

@@ -162,8 +162,8 @@ async def check_empty(store: ObjectStore) -> None:
     for prefix in PREFIXES:
         if page := await store.page(prefix, limit=1):
             raise InternalFault(
-                f"the object store is not empty: {prefix}/ has {len(page)} or more objects. A restore overwrites "
-                "nothing: name an empty one"
+                f"the object store is not empty: {prefix}/ has {len(page)} or more objects. Nothing is overwritten: "
+                "name an empty one"
             )
 
 

@@ -8,7 +8,7 @@ services with copies of sightings are closed until a purge, and consumer groups 
 import asyncio
 import tempfile
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from local.backup.database import (
 )
 from local.backup.installation import Installation, write_keys
 from local.backup.making import DUMP
-from local.backup.manifest import FOLDER, Manifest
+from local.backup.manifest import FOLDER, Manifest, form_of
 from local.backup.objects import content_of
 from local.backup.offsets import rewind
 from local.backup.recipient import opened
@@ -46,6 +46,7 @@ from shared.core.signed_notes import Verifier
 from shared.events import Actor, RecordsPurged
 from shared.kafka.event_mac import MacKey
 from shared.kafka.topics import topic_of
+from shared.objects.store import ObjectStore
 from shared.postgres.database import Database, database_of, driver_of
 from shared.postgres.restores import Restore, Restores
 
@@ -92,8 +93,11 @@ class Restored:
     faults: list[str] = field(default_factory=list)
 
 
+Record = Callable[[Database, Manifest, Wanted, Continuity | None], Awaitable[None]]
+
+
 class Damaged(InternalFault):
-    """Files of a backup are missing or changed; `faults` names each."""
+    """Files of a backup or export are missing or changed; `faults` names each."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("; ".join(faults))
@@ -128,7 +132,7 @@ async def restore_all(target: Installation, backups: Backups, wanted: Wanted) ->
     keys = await _keys(backups, manifest, target, wanted)
     await _restore_database(target, backups, manifest, wanted.jobs)
     await pool.put_back(backups.store, target.objects, await backups.object_lines(manifest))
-    return await _proved(target, manifest, wanted, keys)
+    return await proved(target, manifest, wanted, keys)
 
 
 async def restore_objects(target: Installation, backups: Backups, wanted: Wanted) -> int:
@@ -167,15 +171,28 @@ async def restore_objects(target: Installation, backups: Backups, wanted: Wanted
 async def _keys(
     backups: Backups, manifest: Manifest, target: Installation, wanted: Wanted
 ) -> Mapping[str, str]:
-    """Return the installation's keys; those that were sealed are written as files."""
+    return await opened_keys(
+        backups.store, f"{FOLDER}/{manifest.name}", manifest, target.keys, wanted
+    )
+
+
+async def opened_keys(
+    store: ObjectStore, folder: str, manifest: Manifest, there: Mapping[str, str], wanted: Wanted
+) -> Mapping[str, str]:
+    """Return the installation's keys; those that were sealed in `folder` are written as files.
+
+    Raises: InternalFault for another private half, or if none were sealed; Unavailable.
+    """
     if wanted.private is None:
-        return target.keys
+        return there
     if manifest.keys is None:
-        raise InternalFault(f"backup {manifest.name} has no keys: it was made without a recipient")
-    body = await backups.store.get(f"{FOLDER}/{manifest.name}/{manifest.keys.path}")
+        raise InternalFault(
+            f"{form_of(manifest).noun} {manifest.name} has no keys: it was made without a recipient"
+        )
+    body = await store.get(f"{folder}/{manifest.keys.path}".removeprefix("/"))
     keys = opened(body, wanted.private, manifest.name)
     write_keys(wanted.keys_folder, keys)
-    return {**keys, **target.keys}
+    return {**keys, **there}
 
 
 async def _restore_database(
@@ -194,10 +211,17 @@ async def _restore_database(
         await asyncio.to_thread(restore, target.database, folder, manifest.postgres, jobs=jobs)
 
 
-async def _proved(
-    target: Installation, manifest: Manifest, wanted: Wanted, keys: Mapping[str, str]
+async def proved(
+    target: Installation,
+    manifest: Manifest,
+    wanted: Wanted,
+    keys: Mapping[str, str],
+    record: Record | None = None,
 ) -> Restored:
-    """Compare what was restored with the manifest, verify the log, and open the way for the services."""
+    """Compare what was restored with the manifest, verify the log, and open the way for the services.
+
+    `record` stores what was done as the log's next entry; default: the restore of a backup. Raises: Unavailable.
+    """
     mac_key = mac_key_of(keys)
     async with database_of(target.database, AUDIT, pool_size=2, mac_key=mac_key) as db:
         faults = await _differences(db, manifest)
@@ -211,7 +235,7 @@ async def _proved(
         closed = await _has_due(target, due)
         if closed:
             await _close(target, manifest, due, wanted.now)
-        await _record(db, manifest, wanted, continuity)
+        await (record or _record)(db, manifest, wanted, continuity)
         async with db.connect() as connection:
             await (await driver_of(connection)).execute("ANALYZE", timeout=LONGEST_S)
     rewound: Mapping[str, Mapping[str, int]] = {}
@@ -242,15 +266,16 @@ async def _differences(db: Database, manifest: Manifest) -> list[str]:
         log = Log(connection)
         size = await log.size()
         root = b64encode(await log.root(size)).decode()
+    noun = form_of(manifest).noun
     found = [
-        f"{table} has {rows.get(table, 0)} rows, and the backup {manifest.rows.get(table, 0)}"
+        f"{table} has {rows.get(table, 0)} rows, and the {noun} {manifest.rows.get(table, 0)}"
         for table in sorted({*rows, *manifest.rows})
         if rows.get(table, 0) != manifest.rows.get(table, 0)
     ]
     if migrations != dict(manifest.schemas):
-        found.append("the versions of the tables differ from the backup's")
+        found.append(f"the versions of the tables differ from the {noun}'s")
     if (size, root) != (manifest.log.entries, manifest.log.root):
-        found.append(f"the audit log has {size} entries and another root than the backup")
+        found.append(f"the audit log has {size} entries and another root than the {noun}")
     return found
 
 

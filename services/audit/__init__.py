@@ -8,6 +8,6 @@ sealed values (`sealed_values`, `values_left`, `day_keys`, `erasings`, `erasures
 Consumes: every topic that the registry marks as audited.
 Publishes: `checkpoint.signed`, `log.covered`, `policy.acknowledged`, `finding.raised`, `finding.changed`,
 `audit.changed`, `period.fixed`, `signing_key.changed`, `values.erased`, `values.exported`, `log.closed`,
-`log.destroyed`, `backup.made`, `backup.restored`.
+`log.destroyed`, `backup.made`, `backup.restored`, `export.begun`, `export.made`, `export.imported`.
 Never: changes or deletes an entry. It destroys the log before this one whole, once that is due.
 """

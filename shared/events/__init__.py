@@ -37,6 +37,7 @@ from shared.events.captures import (
     ReadContradicted,
     SignedCapture,
 )
+from shared.events.department_exports import ExportBegun, ExportImported, ExportMade
 from shared.events.hits import (
     AlertsUnchecked,
     DisplayedCaution,
@@ -116,6 +117,9 @@ __all__ = [
     "EventOfReads",
     "EvidenceBooked",
     "EvidenceChanged",
+    "ExportBegun",
+    "ExportImported",
+    "ExportMade",
     "FindingChanged",
     "FindingRaised",
     "HitDisposed",

@@ -179,6 +179,9 @@ TOPICS: dict[str, Topic] = {
         _topic(events.LogDestroyed, "audit", audited=True),
         _topic(events.BackupMade, "audit", audited=True),
         _topic(events.BackupRestored, "audit", audited=True),
+        _topic(events.ExportBegun, "audit", audited=True),
+        _topic(events.ExportMade, "audit", audited=True),
+        _topic(events.ExportImported, "audit", audited=True),
     )
 }
 

@@ -30,8 +30,9 @@ from tests.chaos.installation import Installation, installed
 from tests.chaos.load import ENTRIES, Load
 from tests.chaos.plan import CAMERAS, Fault, What, plan
 from tests.chaos.records import dead_letters, settled, stored
-from tests.chaos.rules import Prometheus, expected, missing, program
+from tests.chaos.rules import expected, missing, watching
 from tests.chaos.verdict import Verdict, judge
+from tests.prometheus import Prometheus, program
 
 SMOKE = os.environ.get("SMOKE", "") not in ("", "0")
 MINUTES = 1.0 if SMOKE else 5.0
@@ -57,7 +58,7 @@ async def chaos(seed_number: int, load_s: float, folder: Path, prometheus: str) 
         department = await seed(api, Embedded(up.stack, identity))
         listed = [(plate(n), "stolen_vehicle", "Reported stolen") for n in range(ENTRIES)]
         await put_in_force(department.investigator, listed)
-        watched = Prometheus(prometheus, folder / "prometheus", up.up.urls)
+        watched = watching(prometheus, folder / "prometheus", up.up.urls)
         await asyncio.to_thread(watched.start)
         try:
             return await _measured(

@@ -3,22 +3,19 @@
 A day's load passes in an hour, so a rule's `for` is a 24th of what the file says; every other number is the file's.
 """
 
-import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import httpx
 import yaml
 
-from local.stack.process import LOOPBACK, Child, LocalError, Server, free_port, listens
 from services.registry import SPECS, names
 from shared.objects.rights import RIGHTS
 from shared.service.spec import Dependency, Kind
 from tests.chaos.plan import ALL_BROKERS, POSTGRES, SERVICES, Fault, What
+from tests.prometheus import Prometheus, at_every_s
 
 RULES = Path("deploy/observability/rules.yaml")
 FASTER = 24
@@ -118,68 +115,15 @@ def missing(must: Iterable[Alert], fired: Sequence[Mapping[str, str]]) -> list[A
     )
 
 
-def program(named: str) -> str:
-    """Return the path of Prometheus' program. Raises: LocalError that says how to install it."""
-    found = shutil.which(named)
-    if found is None:
-        raise LocalError(
-            f"{named} is missing. Debian has it: apt-get install prometheus. "
-            "Or name it: make test-chaos PROMETHEUS=path"
-        )
-    return found
-
-
-class Prometheus(Server):
-    """Prometheus on loopback; it scrapes the services and evaluates the shortened rules every second."""
-
-    NAME = "Prometheus"
-
-    def __init__(self, program: str, folder: Path, urls: Mapping[str, str]) -> None:
-        self._folder = folder.absolute()
-        self._urls = urls
-        self._program = program
-        self._port = free_port()
-        self._server: Child | None = None
-
-    def start(self) -> None:
-        """Write its configuration and start it."""
-        self._folder.mkdir(parents=True)
-        (self._folder / "rules.yaml").write_text(json.dumps(shortened()))
-        targets = [
-            {"targets": [url.removeprefix("http://")], "labels": {"app": app}}
-            for app, url in self._urls.items()
-            if app in SERVICES
-        ]
-        every = f"{EVERY_S}s"
-        config = {
-            "global": {
-                "scrape_interval": every,
-                "scrape_timeout": every,
-                "evaluation_interval": every,
-            },
-            "rule_files": ["rules.yaml"],
-            "scrape_configs": [{"job_name": "plateward", "static_configs": targets}],
-        }
-        (self._folder / "prometheus.yaml").write_text(json.dumps(config))
-        command = [
-            self._program,
-            f"--config.file={self._folder / 'prometheus.yaml'}",
-            f"--storage.tsdb.path={self._folder / 'data'}",
-            f"--web.listen-address={LOOPBACK}:{self._port}",
-        ]
-        self._server = Child(self.NAME, command, log=self._folder / "prometheus.log")
-        self._server.start()
-        self._server.wait_ready(lambda: listens(self._port), within_s=60)
-
-    def stop(self) -> None:
-        """Stop it."""
-        if self._server is not None:
-            self._server.stop()
-
-    async def fired(self) -> list[dict[str, str]]:
-        """Return the labels of each alert that has fired, also of those that have cleared."""
-        query = 'max_over_time(ALERTS{alertstate="firing"}[2h])'
-        url = f"http://{LOOPBACK}:{self._port}/api/v1/query"
-        async with httpx.AsyncClient(timeout=30) as client:
-            answer = (await client.get(url, params={"query": query})).raise_for_status()
-        return [result["metric"] for result in answer.json()["data"]["result"]]
+def watching(program: str, folder: Path, urls: Mapping[str, str]) -> Prometheus:
+    """Return Prometheus, not started: it scrapes the services and evaluates the shortened rules every second."""
+    targets = [
+        {"targets": [url.removeprefix("http://")], "labels": {"app": app}}
+        for app, url in urls.items()
+        if app in SERVICES
+    ]
+    config = {
+        "global": at_every_s(EVERY_S),
+        "scrape_configs": [{"job_name": "plateward", "static_configs": targets}],
+    }
+    return Prometheus(program, folder, config, shortened())

@@ -6,16 +6,10 @@ as before, and find the reads that were stored before the backup.
 
 import asyncio
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
-import textwrap
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -23,19 +17,16 @@ from local.backup.installation import SECRETS
 from local.demo.client import Api
 from local.demo.department import Embedded, seed
 from local.demo.records import search
-from local.demo.story import StepFailed
 from local.stack.broker import Broker
 from local.stack.data import port_of
 from local.stack.launch import running
 from local.stack.postgres import Postgres
 from local.stack.servers import ROOT
-from local.stack.services import APIS
 from shared.objects.store import open_store
 from shared.testing import eventually
+from tests.e2e.runbook import ALL_APIS, Page, post, signed_in
 
 PAGE = ROOT / "docs" / "operations" / "backup-and-restore.md"
-BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
-ALL_APIS = ["--port", "0", "--services", ",".join(APIS)]
 PICTURE = "captures/one/2026-01-01/picture"
 PURPOSE = {
     "kind": "stolen_or_wanted_vehicle",
@@ -45,47 +36,13 @@ PURPOSE = {
 }
 
 
-@dataclass
-class Page:
-    """The page's commands, run in a folder of a machine that has a checkout."""
-
-    folder: Path
-    names: dict[str, str] = field(default_factory=dict)
-    """What stands for the names of places and keys on the page."""
-    ran: list[str] = field(default_factory=list)
-
-    def __post_init__(self):
-        (self.folder / ".venv").symlink_to(sys.prefix)
-        self.blocks = BLOCK.findall(PAGE.read_text())
-
-    def run(self, words, **given):
-        """Run the one block with these words; return what it prints."""
-        [block] = [one for one in self.blocks if words in one]
-        self.ran.append(block)
-        commands = textwrap.dedent(block)
-        for name, meant in self.names.items():
-            commands = commands.replace(name, meant)
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", commands],
-            cwd=self.folder,
-            env={**os.environ, "POLICY_FILE": str(ROOT / "policy.toml"), **given},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{commands}\nended with {done.returncode}:\n{done.stdout}"
-        return done.stdout
-
-
 @pytest.mark.enable_socket
 @pytest.mark.clause("wall/backup")
 async def test_the_page_of_backup_and_restore_brings_a_lost_department_back(tmp_path):
     tmp_path.chmod(0o755)
     for name in ("machine", "lost", "new"):
         (tmp_path / name).mkdir()
-    page = Page(tmp_path / "machine")
+    page = Page(tmp_path / "machine", PAGE)
     page.names["s3://backups-elsewhere/plateward"] = str(tmp_path / "backups")
     page.names["/tmp/drill"] = str(tmp_path / "drill")
     people = await back_up(page, tmp_path / "lost" / "stack")
@@ -152,20 +109,6 @@ def owner_of(stack):
     return Postgres(servers, port=port_of(servers)).url()
 
 
-async def post(api, people, plate):
-    """Post a read as a camera does."""
-    device = people.devices[0]
-    read = {
-        "source_id": plate,
-        "plate": plate,
-        "region": "US-CA",
-        "confidence": 0.93,
-        "captured_at": datetime.now(UTC).isoformat(),
-    }
-    headers = {"Authorization": f"Bearer {device.credential}"}
-    await api.must("ingest", "POST", "/v1/reads", json=[read], headers=headers)
-
-
 async def store_a_later_checkpoint(api, said, path):
     """Store a checkpoint of the log elsewhere, one that is newer than the backup."""
     entries = int(
@@ -205,15 +148,6 @@ async def find_what_was_stored(api, people):
     for plate, found in (("7OLD123", 1), ("8NEW456", 0)):
         purpose = await detective.declare(**PURPOSE, scope={"plate": plate})
         assert len(await search(detective, purpose, window, plate=plate)) == found, plate
-
-
-async def signed_in(person):
-    """Sign in; a code is accepted once, so this may have to wait for the next one."""
-    try:
-        await person.sign_in()
-    except StepFailed:
-        return False
-    return True
 
 
 async def lose_a_picture(page, given):

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.actions.preparation import entry_from
 from services.audit.store.log import Head, Log
-from shared.events import Actor, BackupMade, BackupRestored
+from shared.events import Actor, AdministrativeEvent, BackupMade, BackupRestored
 from shared.postgres.outbox import emit
 
 
@@ -84,6 +84,13 @@ async def record_restore(
         witnessed_entries=witnessed_entries,
         agrees_to=agrees_to,
     )
+    await append_first(connection, service, event, at)
+
+
+async def append_first(
+    connection: AsyncConnection, service: str, event: AdministrativeEvent, at: datetime
+) -> None:
+    """Append an event as the log's next entry in this transaction, and publish it."""
     log = Log(connection)
     await log.lock()
     await log.append(await log.head(Head()), [entry_from(event, service)], at)

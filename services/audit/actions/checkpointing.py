@@ -68,13 +68,22 @@ class Checkpointer:
 
         Raises: KeyMissing if this process lacks the log's key.
         """
+        if (known := await Checkpoints(connection).at(size)) is not None:
+            return known.note
+        if size > await self.newest(connection):
+            head = await Log(connection).head(Head())
+            if head.size == size:
+                return (await self.sign(connection, head, at)).note
+        return await self.closing_for(connection, size)
+
+    async def closing_for(self, connection: AsyncConnection, size: int) -> str | None:
+        """Return the note of a checkpoint for exactly the first `size` entries, at least one; stores nothing.
+
+        Returns None if a former key was in force at that size. Raises: KeyMissing if this process lacks the log's key.
+        """
         log, checkpoints = Log(connection), Checkpoints(connection)
         if (known := await checkpoints.at(size)) is not None:
             return known.note
-        if size > await self.newest(connection):
-            head = await log.head(Head())
-            if head.size == size:
-                return (await self.sign(connection, head, at)).note
         changes = await KeyChanges(connection).all()
         if changes and size <= changes[-1].last_size:
             return None

@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 
 from local.backup.installation import Installation
 from local.backup.making import Made, Wanted, make
+from local.backup.objects import PREFIXES, content_of, listed
 from local.backup.recipient import make_recipient
 from local.backup.repository import Backups, store_at
 from local.backup.restoring import Restored, restore_all, restore_objects
@@ -26,6 +27,7 @@ from shared.core.merkle import Span
 from shared.core.signed_notes import Signer, Verifier
 from shared.events import Actor, PeriodFixed
 from shared.kafka.client import Kafka, stop_client
+from shared.objects.store import ObjectStore
 from shared.postgres.database import Database
 from shared.postgres.settings import DatabaseLink
 from shared.testing import mac_key, mac_key_text
@@ -90,15 +92,15 @@ class Place:
         ended: bool = False,
     ) -> Restored:
         """Restore the newest backup."""
-        wanted = self._wanted(target, witnesses, now or datetime.now(UTC), ended=ended)
+        wanted = self.wanted(target, witnesses, now or datetime.now(UTC), ended=ended)
         return await restore_all(target, self.backups, wanted)
 
     async def restore_objects(self) -> int:
         """Restore the objects that the live installation lacks."""
-        wanted = self._wanted(self.live, (), datetime.now(UTC))
+        wanted = self.wanted(self.live, (), datetime.now(UTC))
         return await restore_objects(self.live, self.backups, wanted)
 
-    def _wanted(
+    def wanted(
         self,
         target: Installation,
         witnesses: Sequence[Path],
@@ -187,3 +189,24 @@ def partition_of(place: str) -> TopicPartition:
     """Return a partition by `topic/partition`."""
     topic, _, number = place.rpartition("/")
     return TopicPartition(topic, int(number))
+
+
+async def contents(store: ObjectStore) -> dict[str, str]:
+    """Return the SHA-256 of each object by its key."""
+    found = {}
+    for prefix in PREFIXES:
+        async for page in listed(store, prefix):
+            for one in page:
+                async with content_of(store, one.key) as content:
+                    found[one.key] = content.sha256
+    return found
+
+
+async def last_kind(link: DatabaseLink) -> str:
+    """Return the kind of a log's last entry."""
+    db = Database(link, "audit", pool_size=1)
+    async with db.begin() as connection:
+        size = await Log(connection).size()
+        kind = (await Log(connection).entry(size - 1)).found.kind
+    await db.close()
+    return kind

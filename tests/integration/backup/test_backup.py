@@ -18,16 +18,16 @@ from sqlalchemy import text
 from local.backup import database
 from local.backup.answers import restored_answer
 from local.backup.manifest import Manifest
-from local.backup.objects import PREFIXES, content_of, listed
 from local.backup.restoring import Damaged
-from services.audit.store.log import Log
 from shared.core.errors import InternalFault
 from shared.postgres.database import Database, database_of, driver_of
 from tests.integration.backup.installing import (
     KEYS,
     VKEY,
     append,
+    contents,
     exported,
+    last_kind,
     root_of,
 )
 
@@ -37,16 +37,6 @@ async def rows(link):
     async with db.begin() as connection:
         found = await database.rows_of(await driver_of(connection))
     await db.close()
-    return found
-
-
-async def contents(store):
-    found = {}
-    for prefix in PREFIXES:
-        async for page in listed(store, prefix):
-            for one in page:
-                async with content_of(store, one.key) as content:
-                    found[one.key] = content.sha256
     return found
 
 
@@ -123,15 +113,6 @@ async def write_on(place):
     """Append to the log until cancelled, as a running service does."""
     while True:
         await append(place.live.database, 1, signed=False)
-
-
-async def last_kind(link):
-    db = Database(link, "audit", pool_size=1)
-    async with db.begin() as connection:
-        size = await Log(connection).size()
-        kind = (await Log(connection).entry(size - 1)).found.kind
-    await db.close()
-    return kind
 
 
 async def test_a_backup_is_read_without_plateward_as_sql_files_and_json(place):

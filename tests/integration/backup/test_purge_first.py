@@ -7,6 +7,7 @@ import pytest
 
 from shared.testing import mac_key_text
 from shared.testing.sample import SampleSettings
+from tests.integration.backup.exporting import export, imported
 from tests.integration.retention.conftest import a_read, started
 from tests.integration.retention.purging import DUE, authorise, left, propose
 
@@ -29,6 +30,26 @@ def retention_in(postgres, settings, bus, objects, clock, authority, policy):
             yield service
 
     return start
+
+
+async def backed_up(place):
+    """Make a backup; return what restores it."""
+    await place.back_up()
+    return restored
+
+
+async def exported(place):
+    """Make an export; return what imports it."""
+    folder = place.folder / "export"
+    folder.mkdir()
+    await export(place, folder)
+
+    async def brought(place, target, clock):
+        done = await imported(place, target, folder, now=clock.now(), ended=True)
+        assert done.faults == []
+        return done.due
+
+    return brought
 
 
 async def restored(place, target, clock):
@@ -56,17 +77,18 @@ async def is_closed(retention):
     return True
 
 
+@pytest.mark.parametrize("taken", [backed_up, exported])
 async def test_no_record_is_shown_after_a_restore_until_a_purge_under_the_standing_order(
-    place, retention_in, clock
+    place, retention_in, clock, taken
 ):
     await place.fill(objects=0)
     async with retention_in("tests") as live:
         await live.store(a_read("7OLD001", DUE - timedelta(hours=1)))
         await live.store(a_read("8NEW001", DUE + timedelta(hours=1)))
         await authorise(live, await propose(live, kind="standing"))
-    await place.back_up()
+    bring = await taken(place)
     with place.elsewhere() as target:
-        assert await restored(place, target, clock)
+        assert await bring(place, target, clock)
         async with retention_in("restored") as retention:
             assert await is_closed(retention)
             state = await retention.running.check()

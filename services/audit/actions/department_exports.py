@@ -1,0 +1,84 @@
+"""Records exports of everything that the department has, and imports of them, in the log (ADR-0082)."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.actions.backups import BackedUpLog, append_first
+from shared.events import Actor, ExportBegun, ExportImported, ExportMade
+from shared.postgres.outbox import emit
+
+
+async def record_begun(
+    connection: AsyncConnection,
+    service: str,
+    actor: Actor,
+    export: str,
+    *,
+    at: datetime,
+    reason: str,
+    keys_to: str | None,
+) -> None:
+    """Append the entry that names who exports and why. Commit it before the first byte is written."""
+    await append_first(
+        connection,
+        service,
+        ExportBegun(occurred_at=at, actor=actor, export=export, reason=reason, keys_to=keys_to),
+        at,
+    )
+
+
+async def record_made(
+    connection: AsyncConnection,
+    service: str,
+    actor: Actor,
+    made: BackedUpLog,
+    *,
+    at: datetime,
+    ends_at: datetime,
+    manifest_sha256: str,
+    rows: int,
+    objects: int,
+) -> None:
+    """Publish that an export is finished."""
+    event = ExportMade(
+        occurred_at=at,
+        actor=actor,
+        export=made.backup,
+        made_at=made.made_at,
+        ends_at=ends_at,
+        origin=made.origin,
+        entries=made.entries,
+        root_hash=made.root_hash,
+        manifest_sha256=manifest_sha256,
+        rows=rows,
+        objects=objects,
+    )
+    await emit(connection, service, event)
+
+
+async def record_imported(
+    connection: AsyncConnection,
+    service: str,
+    actor: Actor,
+    imported: BackedUpLog,
+    *,
+    at: datetime,
+    reason: str,
+    witnessed_entries: int | None,
+    agrees_to: int | None,
+) -> None:
+    """Append the entry that follows the last one of the export, before any other does."""
+    event = ExportImported(
+        occurred_at=at,
+        actor=actor,
+        export=imported.backup,
+        made_at=imported.made_at,
+        origin=imported.origin,
+        entries=imported.entries,
+        root_hash=imported.root_hash,
+        reason=reason,
+        witnessed_entries=witnessed_entries,
+        agrees_to=agrees_to,
+    )
+    await append_first(connection, service, event, at)
