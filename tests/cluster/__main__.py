@@ -20,7 +20,7 @@ import httpx
 
 from local.demo.client import Api
 from local.demo.department import Department as People
-from local.demo.department import Role, seed
+from local.demo.department import seed
 from local.demo.story import StepFailed
 from services.registry import SPECS
 from tests.cluster import ingress, reach
@@ -35,6 +35,7 @@ from tests.cluster.department import (
 from tests.cluster.kubectl import Kubectl, KubectlFault
 from tests.cluster.site import Site, urls
 from tests.deploy.reading import OVERLAY, ROOT, of_kind
+from tests.trials.host import Host
 from tests.trials.job import do_main_job
 from tests.trials.posting import Posting
 from tests.trials.transcript import Failed, Transcript
@@ -49,35 +50,6 @@ SETTLES_WITHIN_S = 900.0
 
 
 @dataclass
-class Host:
-    """The cluster's administrator, who runs commands in a container of identity."""
-
-    kubectl: Kubectl
-
-    async def bootstrap(self, first: Role) -> str:
-        """Invite the first administrator."""
-        named = ("--username", first.username, "--name", first.name, "--title", first.title)
-        return await self._invitation("bootstrap", *named)
-
-    async def deliver_invitation(self, username: str) -> str:
-        """Show an invitation."""
-        return await self._invitation("deliver-invitation", "--username", username)
-
-    async def _invitation(self, *command: str) -> str:
-        said = await asyncio.to_thread(self._plateward, "identity", *command)
-        return str(said["invitation_token"])
-
-    def _plateward(self, service: str, *command: str) -> Any:
-        inside = ("python", "-m", "plateward", *command, "--json")
-        where = (f"--namespace={NAMESPACE}", f"deployment/{service}", "--container=service")
-        return json.loads(self.kubectl("exec", *where, "--", *inside))
-
-    def entries(self) -> int:
-        """Verify the whole audit log in audit's container; returns its entries."""
-        return int(self._plateward("audit", "verify-audit", "--own-key")["entries"])
-
-
-@dataclass
 class Trial:
     """One run."""
 
@@ -86,12 +58,26 @@ class Trial:
     smoke: bool
     out: Transcript = field(default_factory=Transcript)
 
+    @property
+    def host(self) -> Host:
+        """The cluster's administrator."""
+        where = (f"--namespace={NAMESPACE}", "--container=service")
+        return Host(
+            lambda service, *command: self.kubectl(
+                "exec", *where, f"deployment/{service}", "--", *command
+            )
+        )
+
+    def entries(self) -> int:
+        """Verify the whole audit log in audit's container; return its entries."""
+        return int(self.host.plateward("audit", "verify-audit", "--own-key")["entries"])
+
     async def run(self) -> None:
         """Do everything. Raises: Failed and others."""
         await asyncio.to_thread(self.install)
         site = Site(self.node_address(), ingress.NODE_PORT, self.department.authority)
         async with Api(urls(), site) as api:
-            people = await seed(api, Host(self.kubectl))
+            people = await seed(api, self.host)
             self.out.line(f"{len(people.people)} people enrolled")
             await self.job(api, people, "job")
             posting = await Posting.register(api, people, self.out)
@@ -100,7 +86,7 @@ class Trial:
             if not self.smoke:
                 await self.drain(posting)
                 await self.scale(api, people)
-            entries = await asyncio.to_thread(Host(self.kubectl).entries)
+            entries = await asyncio.to_thread(self.entries)
             self.out.line(f"the audit log verifies: {entries} entries", log_entries=entries)
 
     def install(self) -> None:

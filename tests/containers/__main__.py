@@ -22,11 +22,12 @@ import httpx
 
 from deploy.containers.debian import CACHE
 from local.demo.client import Api
-from local.demo.department import Department, Role, seed
+from local.demo.department import Department, seed
 from local.demo.story import StepFailed
 from local.stack.process import LocalError, free_port
 from services.registry import SPECS
 from tests.containers.project import Project, ProjectFault, exit_text, timed
+from tests.trials.host import Host
 from tests.trials.job import do_main_job
 from tests.trials.posting import Posting
 from tests.trials.transcript import Failed, Transcript
@@ -44,28 +45,6 @@ OUTWARD = {"audit", "identity", "proxy"}
 KILLED = ("ingest", "kafka", "postgres", "objects", "proxy")
 WELL_WITHIN_S = 600.0
 STOPS_WITHIN_S = 30.0
-
-
-@dataclass
-class Host:
-    """The machine of a compose project: commands run in the container of identity."""
-
-    project: Project
-
-    async def bootstrap(self, first: Role) -> str:
-        """Invite the first administrator."""
-        named = ("--username", first.username, "--name", first.name, "--title", first.title)
-        return await self._invitation("bootstrap", *named)
-
-    async def deliver_invitation(self, username: str) -> str:
-        """Show an invitation."""
-        return await self._invitation("deliver-invitation", "--username", username)
-
-    async def _invitation(self, *command: str) -> str:
-        given = await asyncio.to_thread(
-            self.project.execute, "identity", "python", "-m", "plateward", *command, "--json"
-        )
-        return str(json.loads(given)["invitation_token"])
 
 
 @dataclass
@@ -87,7 +66,7 @@ class Trial:
         if not before:
             self.networks()
         async with Api(self.urls(), await self.transport()) as api:
-            people = await seed(api, Host(self.project))
+            people = await seed(api, Host(self.project.execute))
             await self.job(api, people, "hot list", "job")
             posting = await Posting.register(api, people, self.out)
             if before:
