@@ -61,17 +61,9 @@ def _unavailable() -> Iterator[None]:
         raise Unavailable(Common.DATABASE_BUSY) from exc
     except (OSError, TimeoutError) as exc:
         raise Unavailable(Common.DATABASE_AWAY) from exc
-    except DBAPIError as exc:
-        if exc.connection_invalidated or _connection_fault(exc):
-            raise Unavailable(Common.DATABASE_AWAY) from exc
-        if _passing(sqlstate(exc)):
-            raise Unavailable(Common.DATABASE_READ_ONLY) from exc
-        raise
-    except (asyncpg.InterfaceError, asyncpg.PostgresError) as exc:  # of asyncpg's own connection
-        if type(exc).__name__ in _FAULTS:
-            raise Unavailable(Common.DATABASE_AWAY) from exc
-        if _passing(str(getattr(exc, "sqlstate", None) or "")):
-            raise Unavailable(Common.DATABASE_READ_ONLY) from exc
+    except (DBAPIError, asyncpg.InterfaceError, asyncpg.PostgresError) as exc:
+        if (unavailable := _refusal(exc)) is not None:
+            raise unavailable from exc
         raise
 
 
@@ -207,12 +199,17 @@ def is_timed_out(exc: DBAPIError) -> bool:
     return sqlstate(exc) == QUERY_CANCELED
 
 
-def _passing(state: str) -> bool:
-    return state.startswith(_PASSING)
-
-
-def _connection_fault(exc: DBAPIError) -> bool:
-    return any(name in type(exc.orig).__name__ or name in str(exc.orig)[:80] for name in _FAULTS)
+def _refusal(exc: Exception) -> Unavailable | None:
+    """Return the refusal for a Postgres that cannot serve now; None if the statement is at fault."""
+    fault = (
+        exc.orig if isinstance(exc, DBAPIError) else exc
+    )  # the latter is of asyncpg's own connection
+    named = f"{type(fault).__name__} {str(fault)[:80]}"
+    ended = isinstance(exc, DBAPIError) and exc.connection_invalidated
+    if ended or any(name in named for name in _FAULTS):
+        return Unavailable(Common.DATABASE_AWAY)
+    passing = str(getattr(fault, "sqlstate", None) or "").startswith(_PASSING)
+    return Unavailable(Common.DATABASE_READ_ONLY) if passing else None
 
 
 def _upgrade(connection: Connection, migrations: Path, version_table: str) -> None:

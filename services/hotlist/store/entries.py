@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,8 +17,7 @@ from services.hotlist.domain.problem_codes import Code
 from services.hotlist.store.lists import HotList, Version
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
-from shared.core.errors import Conflict, NotFound, Unavailable
-from shared.core.problem_codes import Common
+from shared.core.errors import Conflict, NotFound
 from shared.postgres.database import driver_of
 
 COLUMNS = (
@@ -90,20 +88,17 @@ class Entries:
         return snapshot_id
 
     async def copy(self, snapshot_id: UUID, rows: Sequence[tuple[int, Entry]]) -> None:
-        """Add uploaded entries, each with its line, to a snapshot. Raises: Unavailable."""
+        """Add uploaded entries, each with its line, to a snapshot."""
         records = [
             (snapshot_id, 0, line, *(getattr(entry, column) for column in COLUMNS))
             for line, entry in rows
         ]
         raw = await driver_of(self._connection)
-        try:
-            await raw.copy_records_to_table(
-                "entries",
-                records=records,
-                columns=["snapshot_id", "from_version", "line", *COLUMNS],
-            )
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
-            raise Unavailable(Common.DATABASE_AWAY) from exc
+        await raw.copy_records_to_table(
+            "entries",
+            records=records,
+            columns=["snapshot_id", "from_version", "line", *COLUMNS],
+        )
 
     async def finish_snapshot(
         self, snapshot_id: UUID, sha256: str, size_bytes: int, aside: Sequence[SetAside]

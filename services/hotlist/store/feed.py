@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.store.entries import IN_VERSION
-from shared.core.errors import Unavailable
-from shared.core.problem_codes import Common
 from shared.events import Source
 from shared.postgres.database import driver_of
 
@@ -59,19 +56,16 @@ class Feed:
         return [InForce(**row) for row in rows.mappings()]
 
     async def plates(self, version: InForce) -> AsyncGenerator[Sequence[bytes]]:
-        """Yield the whole plates of a version in pieces, packed for the index. Raises: Unavailable."""
+        """Yield the whole plates of a version in pieces, packed for the index."""
         raw = await driver_of(self._connection)
-        try:
-            cursor = await raw.cursor(
-                f"SELECT {_PACKED} FROM entries e WHERE e.snapshot_id = $1 AND e.from_version <= $2"
-                " AND (e.to_version IS NULL OR e.to_version > $2) AND NOT e.partial",
-                version.snapshot_id,
-                version.version,
-            )
-            while rows := await cursor.fetch(_PIECE):
-                yield [packed for (packed,) in rows]
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
-            raise Unavailable(Common.DATABASE_AWAY) from exc
+        cursor = await raw.cursor(
+            f"SELECT {_PACKED} FROM entries e WHERE e.snapshot_id = $1 AND e.from_version <= $2"
+            " AND (e.to_version IS NULL OR e.to_version > $2) AND NOT e.partial",
+            version.snapshot_id,
+            version.version,
+        )
+        while rows := await cursor.fetch(_PIECE):
+            yield [packed for (packed,) in rows]
 
     async def partials(self, version: InForce) -> list[bytes]:
         """Return the partial plates of a version, packed for the index."""
