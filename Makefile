@@ -156,6 +156,10 @@ test-observability: ## Each alerting rule fires and clears on recorded series (n
 digests: $(STAMP) ## Pin images by the digests that registries give, or compare them [REGISTRY=host, OVERLAY=dir, RENEW="name:tag …", CHECK=1]
 	@$(PY) -m deploy.digests $${REGISTRY:+--registry "$$REGISTRY"} $${OVERLAY:+--overlay "$$OVERLAY"} $${RENEW:+$$(printf -- '--renew %s ' $$RENEW)} $(if $(CHECK),--check)
 
+.PHONY: sbom
+sbom: $(STAMP) ## List what each image of a service holds (CycloneDX), in var/sbom [TAG=, PREFIX=host/name/, ENGINE=podman]
+	@$(PY) -m deploy.sbom $${TAG:+--tag "$$TAG"} $${PREFIX:+--prefix "$$PREFIX"} $${ENGINE:+--engine "$$ENGINE"}
+
 .PHONY: test-images
 test-images: $(STAMP) ## Digests and signatures with a real registry and cosign (needs Go; 5 min once)
 	@$(PY) -m pytest -q -m images tests/integration/images

@@ -1,0 +1,1 @@
+"""Lists what an image of a service holds, as a CycloneDX document, read from the image itself."""
