@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,8 +20,11 @@ COSIGN = "github.com/sigstore/cosign/v3/cmd/cosign", "v3.1.3"
 CACHE = Path(__file__).resolve().parents[1] / ".cache" / "cosign"
 _VARIABLE = "COSIGN_PASSWORD"
 _BY_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
-NO_SERVICES = '{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json","rekorTlogConfig":{},"tsaConfig":{}}'
-"""cosign's signing configuration without a transparency log and without an authority for time."""
+FORMER = "--new-bundle-format=false"
+"""Signatures in the format that admission controllers verify by key; the newer one they verify without keys alone."""
+
+LOCAL = ("--use-signing-config=false", "--tlog-upload=false", "--yes")
+"""Nothing goes to a public log, and no authority for time is asked."""
 
 
 def cosign() -> Path:
@@ -40,18 +42,19 @@ def sign(program: Path, image: str, key: Path, sbom: Path) -> None:
         raise LocalError(f"{_VARIABLE} is not set: the password of {key}")
     if not _BY_DIGEST.search(image):
         raise LocalError(f"{image} is named by a tag, which may move: name it as NAME@sha256:…")
-    with tempfile.TemporaryDirectory() as folder:
-        configuration = Path(folder) / "signing.json"
-        configuration.write_text(NO_SERVICES)
-        by = ["--key", str(key), "--signing-config", str(configuration), "--yes"]
-        _run([str(program), "sign", *by, image])
-        of = ["--type", "cyclonedx", "--predicate", str(sbom)]
-        _run([str(program), "attest", *by, *of, image])
+    by = ["--key", str(key), FORMER, *LOCAL]
+    _run([str(program), "sign", *by, image])
+    _run([str(program), "attest", *by, "--type", "cyclonedx", "--predicate", str(sbom), image])
 
 
 def verify(program: Path, image: str, key: Path) -> None:
     """Verify an image's signature and the statement of what it holds. Raises: LocalError if one is missing or wrong."""
-    by = ["--key", str(key), "--insecure-ignore-tlog=true"]  # there is no log: the key alone counts
+    by = [
+        "--key",
+        str(key),
+        FORMER,
+        "--insecure-ignore-tlog=true",
+    ]  # there is no log: the key counts
     _run([str(program), "verify", *by, image])
     _run([str(program), "verify-attestation", *by, "--type", "cyclonedx", image])
 

@@ -28,6 +28,7 @@ KINDS = frozenset(
         ("keda.sh/v1alpha1", "TriggerAuthentication"),
         ("monitoring.coreos.com/v1", "PodMonitor"),
         ("monitoring.coreos.com/v1", "PrometheusRule"),
+        ("policy.sigstore.dev/v1beta1", "ClusterImagePolicy"),
     }
 )
 """The operators' kinds that deploy/k8s uses and that a registry offers."""
@@ -42,7 +43,11 @@ def schemas_of(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
         named = (f"{spec['group']}/{version['name']}", kind)
         if named in KINDS:
             schema = _strict(version["schema"]["openAPIV3Schema"])
-            schema["properties"].update({"metadata": {"type": "object"}})
+            schema["properties"] |= {
+                "apiVersion": {"type": "string"},
+                "kind": {"type": "string"},
+                "metadata": {"type": "object"},
+            }
             schema["properties"].pop("status", None)
             found[file_name(*named)] = schema
     return found

@@ -17,7 +17,7 @@ from deploy.lint.schemas import KUBERNETES, schema_folder
 from local.stack.process import LocalError
 
 K8S = ROOT / "deploy" / "k8s"
-BUILT = ("overlays/example", "overlays/operators", "monitoring", "strimzi")
+BUILT = ("overlays/example", "overlays/operators", "admission", "monitoring", "strimzi")
 """The folders of deploy/k8s that are applied with `--kustomize`."""
 
 COMPONENTS = ("cameras", "digests", "keda", "lag", "traces")

@@ -63,7 +63,7 @@ class Content:
 
 
 def read_content(exported: IO[bytes]) -> Content:
-    """Read a file system from a tar, as a stream. Raises: tarfile.ReadError if it is none."""
+    """Read a file system from a tar, as a stream; tarfile raises its own error if it is none."""
     found = Content()
     with tarfile.open(fileobj=exported, mode="r|*") as archive:
         for member in archive:

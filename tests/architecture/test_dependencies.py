@@ -11,6 +11,7 @@ from tests.architecture.source import CLIENTS, ROOT, SERVICES, modules, stated
 OTHERWISE_NAMED = {
     "PIL": "pillow",
     "argon2": "argon2-cffi",
+    "cyclonedx": "cyclonedx-python-lib",
     "cv2": "opencv-python-headless",
     "jose": "python-jose",
     "opentelemetry": "opentelemetry-sdk",
@@ -18,7 +19,11 @@ OTHERWISE_NAMED = {
 }
 """Packages whose distribution has another name."""
 
-OF_A_DEPENDENCY = {"starlette": "fastapi", "markupsafe": "jinja2"}
+OF_A_DEPENDENCY = {
+    "markupsafe": "jinja2",
+    "packageurl": "cyclonedx-python-lib",
+    "starlette": "fastapi",
+}
 """Packages whose names another one's interface is made of."""
 
 OURS = {"plateward", "services", "shared", "scenes", "local", "deploy", "training", "tests"}

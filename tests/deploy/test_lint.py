@@ -62,9 +62,10 @@ def test_every_kind_of_an_operator_that_has_a_schema_is_checked_by_it() -> None:
 
 @cache
 def of_operators() -> tuple[dict[str, Any], ...]:
-    """Return the resources of the overlay and the folder that ask operators for something."""
+    """Return the resources of the folders that ask operators for something."""
     k8s = OPERATORS.parents[1] / "k8s"
-    return (*built(k8s / "overlays" / "operators"), *built(k8s / "monitoring"))
+    folders = ("overlays/operators", "monitoring", "admission")
+    return tuple(one for name in folders for one in built(k8s / name))
 
 
 def test_a_schema_of_a_definition_refuses_unknown_fields_and_takes_names_of_keywords() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.signing import NO_SERVICES, cosign, main, sign, verify
+from deploy.signing import FORMER, LOCAL, cosign, main, sign, verify
 from local.stack.process import LocalError
 from tests.registry import Image, Registry
 
@@ -73,15 +73,11 @@ def test_the_signature_of_another_key_is_refused(
 
 
 def test_a_signed_image_without_a_signed_list_is_refused(
-    program: Path, registry: Registry, keys: Path, tmp_path: Path
+    program: Path, registry: Registry, keys: Path
 ) -> None:
     image = pushed(registry, b"without a list")
-    configuration = tmp_path / "signing.json"
-    configuration.write_text(NO_SERVICES)
-    command = [program, "sign", "--key", keys / "cosign.key", "--yes"]
-    subprocess.run(
-        [*command, "--signing-config", configuration, image], check=True, capture_output=True
-    )
+    command = [program, "sign", "--key", keys / "cosign.key", FORMER, *LOCAL, image]
+    subprocess.run(command, check=True, capture_output=True)
     with pytest.raises(LocalError, match="verify-attestation"):
         verify(program, image, keys / "cosign.pub")
 
