@@ -1,6 +1,6 @@
 """`python -m deploy.sbom`: write what each image of a service holds, from the image itself.
 
-It fails if an image holds a distribution that its locked requirements do not have.
+It fails if an image holds a distribution that its locked requirements do not have, or other code than the checkout.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import IO
 
 from deploy.sbom.content import read_content
 from deploy.sbom.document import Subject, document, invalid
-from deploy.sbom.locked import faults, locked_for
+from deploy.sbom.locked import faults, locked_for, other_code
 from local.stack.process import LocalError
 from services.registry import SPECS
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _listed(service: str, stream: IO[bytes]) -> str:
     """Return the document of an exported file system. Raises: LocalError if it is not what is locked."""
     content, locked = read_content(stream), locked_for(service)
-    if wrong := faults(content, locked):
+    if wrong := [*faults(content, locked), *other_code(content, ROOT)]:
         raise LocalError(f"{service}: {'; '.join(wrong)}")
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     made_at = datetime.now(UTC).replace(microsecond=0)

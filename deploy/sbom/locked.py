@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
-from deploy.sbom.content import Content, Distribution, normal_name
+from deploy.sbom.content import OURS, Content, Distribution, normal_name
 
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements"
 VENV = "venv/"
@@ -47,6 +48,16 @@ def faults(content: Content, locked: Mapping[str, Locked]) -> list[str]:
             found.append(f"{one.name} {one.version} is installed, and {pinned.version} required")
     if not any(one.folder.startswith(VENV) for one in content.distributions):
         found.append("no distribution is installed in /venv: this is no image of a service")
+    return found
+
+
+def other_code(content: Content, checkout: Path) -> list[str]:
+    """Return which of this repository's files differ in the image: the list names the checkout's commit."""
+    found = []
+    for path, digest in sorted(content.code.items()):
+        own = checkout / path.removeprefix(OURS)
+        if not own.is_file() or sha256(own.read_bytes()).hexdigest() != digest:
+            found.append(f"/{path} is not the checkout's: build the image from this commit")
     return found
 
 

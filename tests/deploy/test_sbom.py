@@ -151,6 +151,9 @@ def test_an_image_is_refused_that_holds_what_is_not_locked(
     assert "planted 1.0 is installed and not in the requirements" in said
     assert "uvicorn 0.1 is installed, and " in said
     assert not (tmp_path / "ingest.cdx.json").exists()
+    tar.write_bytes(exported({**files, "app/services/ingest/__main__.py": b"other"}).getvalue())
+    assert command.main(words) == 2
+    assert "/app/services/ingest/__main__.py is not the checkout's" in capsys.readouterr().err
     tar.write_bytes(exported(files).getvalue())
     assert command.main(words) == 0
     assert invalid((tmp_path / "ingest.cdx.json").read_text()) is None
