@@ -39,6 +39,10 @@ READS_AT_ONCE: Final = 5000
 """About the most reads of one transaction, which votes on them together."""
 
 
+SETS_AT_ONCE: Final = 2
+"""How many sets are worked at a time: one is voted on while Postgres finds and stores the reads of another."""
+
+
 class _Outcome(NamedTuple):
     """What the reads of a set give."""
 
@@ -63,6 +67,13 @@ class PassWorker:
         """Decide the passes of all reads that have settled by now. Raises: Unavailable."""
         settled = self._runtime.clock.now() - self._settle
         waiting = deque((await self._backlog(settled)).settled)
+        sets = [self._work_sets(waiting, settled) for _ in range(SETS_AT_ONCE)]
+        for fault in await asyncio.gather(*sets, return_exceptions=True):
+            if fault is not None:
+                raise fault
+
+    async def _work_sets(self, waiting: deque[SettledDevice], settled: datetime) -> None:
+        """Take sets from a queue until it is empty; what is left of a set's devices goes to its end."""
         while waiting:
             waiting.extend(await self._work_set(_next_set(waiting), settled))
             if waiting:
