@@ -63,11 +63,14 @@ clean: ## Remove the embedded stack's data (not the installation)
 
 # --- check ------------------------------------------------------------------------------------
 .PHONY: lint
-lint: $(STAMP) ## ruff, format, mypy --strict; with Go also the deployment files
+lint: lint-code ## ruff, format, mypy --strict; with Go also the deployment files
+	@$(PY) -m deploy.lint --where-possible
+
+.PHONY: lint-code
+lint-code: $(STAMP) ## ruff, format and mypy --strict
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -m deploy.lint --where-possible
 
 .PHONY: lint-deploy
 lint-deploy: $(STAMP) ## kubeconform, kube-score and hadolint over manifests and Dockerfiles, and that each finds what is planted (needs Go; 1 min once)
@@ -75,7 +78,7 @@ lint-deploy: $(STAMP) ## kubeconform, kube-score and hadolint over manifests and
 	@$(PY) -m pytest -q -m linters tests/deploy/test_lint.py
 
 .PHONY: test
-test: lint ## All tests but those with a target of their own
+test: lint-code ## All tests but those with a target of their own
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not clients and not bench and not browser and not chaos and not linters and not images"
 
 .PHONY: test-search
