@@ -119,6 +119,10 @@ test-chaos: $(STAMP) ## A day's load in an hour while every part fails at random
 	@$(PY) -m tests.chaos $${SEED:+--seed "$$SEED"} $${MINUTES:+--minutes "$$MINUTES"} $${KEEP:+--keep "$$KEEP"} \
 		$${PROMETHEUS:+--prometheus "$$PROMETHEUS"}
 
+.PHONY: test-dashboards
+test-dashboards: $(STAMP) ## Prometheus, Alertmanager and the collector of traces live on a loaded stack: every panel filled, rules seen to fire and clear (needs apt-get, Go; 25 min) [SHOTS=1: pictures for docs, needs Chromium; ONLY=rules, SMOKE=1, KEEP=dir]
+	@$(PY) -m tests.dashboards $(if $(SHOTS),--shots docs/screenshots) $${ONLY:+--only $$ONLY} $${KEEP:+--keep "$$KEEP"}
+
 .PHONY: test-clients
 test-clients: $(STAMP) ## Clients by three generators: every operation, and their stories (needs Java, Maven and npm) [SMOKE=1: no npm]
 	@$(if $(SMOKE),CLIENTS_OF="ingest identity retention") $(PY) -m pytest -m clients tests/e2e/clients$(if $(SMOKE),/test_camera_maker.py tests/e2e/clients/test_investigator.py -k "not typescript")

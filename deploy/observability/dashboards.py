@@ -13,9 +13,10 @@ _REAL = 'route!~"/(livez|readyz|metrics)"'
 """Requests of people and cameras, without those of probes."""
 
 
-def _quantile(share: float, histogram: str, by: str = "") -> str:
+def _quantile(share: float, histogram: str, by: str = "", of: str = "") -> str:
     labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({share}, sum by ({labels}) (rate({histogram}_bucket[5m])))"
+    chosen = f"{{{of}}}" if of else ""
+    return f"histogram_quantile({share}, sum by ({labels}) (rate({histogram}_bucket{chosen}[5m])))"
 
 
 def _stat(
@@ -41,7 +42,7 @@ DEPARTMENT = Dashboard(
     rows=[
         [
             _stat(
-                "Reads", "Stored a second.", "sum(rate(alpr_camera_reads_total[5m]))", unit="reqps"
+                "Reads", "Stored a second.", "sum(rate(alpr_camera_reads_total[5m]))", unit="ops"
             ),
             _stat(
                 "POST to alert, p95",
@@ -83,7 +84,7 @@ DEPARTMENT = Dashboard(
                 queries={
                     "{{camera}}": "topk(10, sum by (camera) (rate(alpr_camera_reads_total[5m])))"
                 },
-                unit="reqps",
+                unit="ops",
                 width=12,
                 stacked=True,
             ),
@@ -252,7 +253,7 @@ PIPELINE = Dashboard(
                 about="To the first byte of the answer; the ten slowest routes with traffic.",
                 queries={
                     "{{service}} {{method}} {{route}}": (
-                        f"topk(10, {_quantile(0.95, 'alpr_request_seconds', 'service, method, route')} > 0)"
+                        f"topk(10, {_quantile(0.95, 'alpr_request_seconds', 'service, method, route', _REAL)} > 0)"
                     )
                 },
                 unit="s",
