@@ -24,6 +24,8 @@ from tests.e2e.frames import frame, plates
 from tests.prometheus import Prometheus, at_every_s
 
 COVERED = "Covered camera"
+HUFFMAN = b"\xff\xc4"
+"""The marker of a JPEG before its tables of codes."""
 STRANGERS = 60
 """Requests without a valid credential that are sent at once."""
 
@@ -205,14 +207,19 @@ async def workers_killed(site: Site) -> AsyncIterator[None]:
 @asynccontextmanager
 async def frames_at_once(site: Site) -> AsyncIterator[None]:
     """Post many frames at once."""
-    await post_frames(site, [frame(plate) for plate in plates(40)])
+    drawn = [frame(plate) for plate in plates(60)]
+    await asyncio.gather(*(post_frames(site, drawn[start::6]) for start in range(6)))
     yield
 
 
 async def broken_frames(site: Site) -> None:
-    """Post frames that end in the middle."""
+    """Post frames whose tables of codes are broken."""
     whole = frame(plates(1)[0])
-    await post_frames(site, [whole[: len(whole) // 2 - number] for number in range(6)])
+    table = whole.index(HUFFMAN) + 4
+    bodies = [
+        whole[:table] + b"\xff" * 20 + bytes([number]) + whole[table + 21 :] for number in range(6)
+    ]
+    await post_frames(site, bodies)
 
 
 async def post_frames(site: Site, bodies: list[bytes]) -> None:
@@ -278,7 +285,8 @@ async def close_findings(site: Site) -> None:
     auditor = site.department.auditor
     purpose = await auditor.declare(
         kind="audit",
-        offence_type="none: a review of the findings",
+        offence_type="periodic audit",
+        case_number="AUD-2026-02",
         justification="Weekly review of what the log has observed",
     )
     found = await auditor.must("audit", "GET", "/v1/findings", purpose=purpose)
@@ -308,7 +316,7 @@ TRIALS = (
     Trial("events without proof of their producer", ("ForgedEvents",), repeated(forged, 4)),
     Trial("a finding stays open", ("FindingsOpen",), finding_open, 'kind="forged_event"'),
     Trial("many frames at once", ("RecognitionBehind",), frames_at_once),
-    Trial("frames that end in the middle", ("FramesFailing",), repeated(broken_frames)),
+    Trial("frames that cannot be decoded", ("FramesFailing",), repeated(broken_frames)),
     Trial("recognition's workers end", ("RecognitionWorkersDying",), workers_killed),
     Trial("the object store is away", ("ObjectStoreDown",), objects_away),
     Trial("the audit log stands still", ("AuditLogBehind",), stopped("audit")),

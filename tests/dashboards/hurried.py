@@ -24,7 +24,7 @@ LIMITS: Mapping[str, Mapping[str, str]] = {
         "max(alpr_camera_silent_after_seconds)": "max(alpr_camera_silent_after_seconds) * 0 + 45"
     },
     "SignInsRefused": {"> 20": "> 10"},
-    "RecognitionBehind": {"> 500": "> 15"},
+    "RecognitionBehind": {"> 500": "> 3"},
     "PassesBehind": {"> 600": "> 5"},
 }
 """By rule, what is replaced in its expression."""
