@@ -23,7 +23,7 @@ PACKAGES = ("prometheus", "prometheus-node-exporter")
 ALERTMANAGER = "github.com/prometheus/alertmanager/cmd/alertmanager"
 ALERTMANAGER_VERSION = "v0.28.1"
 BUILDER = "go.opentelemetry.io/collector/cmd/builder"
-PARTS = Path(__file__).parent / "collector-builder.yaml"
+COLLECTOR_BUILDER = Path(__file__).parent / "collector-builder.yaml"
 
 
 def debian(packages: Sequence[str] = PACKAGES, cache: Path = CACHE) -> Path:
@@ -62,18 +62,24 @@ def alertmanager(cache: Path = CACHE) -> Path:
 
 def version() -> str:
     """Return the collector's version, that of its parts."""
-    return PARTS.read_text().partition("otlpreceiver ")[2].split()[0]
+    return COLLECTOR_BUILDER.read_text().partition("otlpreceiver ")[2].split()[0]
 
 
 def collector(cache: Path = CACHE) -> Path:
     """Return the collector's program; builds it if `cache` lacks it. Raises: LocalError."""
-    digest = hashlib.sha256(PARTS.read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(COLLECTOR_BUILDER.read_bytes()).hexdigest()[:12]
     found = cache / f"otelcol-{digest}"
     if not found.exists():
         builder = installed(BUILDER, version(), cache)
         with tempfile.TemporaryDirectory(prefix="plateward-collector-") as folder:
             run_to_end(
-                [str(builder), "--config", str(PARTS), "--set", f"dist.output_path={folder}"],
+                [
+                    str(builder),
+                    "--config",
+                    str(COLLECTOR_BUILDER),
+                    "--set",
+                    f"dist.output_path={folder}",
+                ],
                 "the collector could not be built",
                 env={**os.environ, "CGO_ENABLED": "0"},
             )

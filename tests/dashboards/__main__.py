@@ -39,7 +39,7 @@ from tests.chaos.rules import rules
 from tests.dashboards.drawing import page
 from tests.dashboards.faults import ONLY_RECORDED, TRIALS, Site, Trial
 from tests.dashboards.hurried import hurried
-from tests.dashboards.panels import RIGHTLY_EMPTY, Shown, dashboards, empty, shown
+from tests.dashboards.panels import RIGHTLY_EMPTY, FilledPanel, dashboards, empty, filled
 from tests.dashboards.servers import (
     Alertmanager,
     Collector,
@@ -169,13 +169,13 @@ async def run(
                     site = Site(
                         folder / "stack", department, dict(up.urls), up.kafka, outside.hurried
                     )
-                    await _looked_at(outside, site, load, seen, shots, chosen)
+                    await _observe(outside, site, load, seen, shots, chosen)
     finally:
         await asyncio.to_thread(traces.stop)
     return seen
 
 
-async def _looked_at(
+async def _observe(
     outside: Outside,
     site: Site,
     load: Load,
@@ -184,39 +184,39 @@ async def _looked_at(
     chosen: Sequence[Trial],
 ) -> None:
     """Look at everything, under load."""
-    async with AlertStream(site.department.officer):
-        working = [
-            asyncio.create_task(load.run(3600)),
-            asyncio.create_task(_sign_ins(site.department)),
-            asyncio.create_task(_probed({name: site.urls[name] for name in (*APIS, *WORKERS)})),
-        ]
-        try:
-            say(f"{SETTLED_S:g} s of load")
-            await asyncio.sleep(SETTLED_S)
-            before = [await shown(outside.delivered, one, SETTLED_S) for one in dashboards()]
-            seen.quiet = sorted(
-                {one["alertname"] for one in await outside.delivered.firing()} - {"Watchdog"}
+    working = [
+        asyncio.create_task(load.run(3600)),
+        asyncio.create_task(_sign_ins(site.department)),
+        asyncio.create_task(_alerted(site.department)),
+        asyncio.create_task(_probed({name: site.urls[name] for name in (*APIS, *WORKERS)})),
+    ]
+    try:
+        say(f"{SETTLED_S:g} s of load")
+        await asyncio.sleep(SETTLED_S)
+        before = [await filled(outside.delivered, one, SETTLED_S) for one in dashboards()]
+        seen.quiet = sorted(
+            {one["alertname"] for one in await outside.delivered.firing()} - {"Watchdog"}
+        )
+        seen.trace = from_post_to_alert(outside.collector.traces)
+        say(f"a trace: {' → '.join(seen.trace)}; alerts without a fault: {seen.quiet}")
+        if shots is not None:
+            await _save(before, shots)
+        for trial in chosen:
+            await _tried(trial, site, seen)
+        after = [await filled(outside.delivered, one, 3600) for one in dashboards()]
+        _compare(before, after, seen)
+        if shots is not None:
+            await _save(
+                [panels for panels in after if panels[0].dashboard == "plateward-pipeline"],
+                shots,
+                "-faults",
             )
-            seen.trace = from_post_to_alert(outside.collector.traces)
-            say(f"a trace: {' → '.join(seen.trace)}; alerts without a fault: {seen.quiet}")
-            if shots is not None:
-                await _save(before, shots)
-            for trial in chosen:
-                await _tried(trial, site, seen)
-            after = [await shown(outside.delivered, one, 3600) for one in dashboards()]
-            _compare(before, after, seen)
-            if shots is not None:
-                await _save(
-                    [panels for panels in after if panels[0].dashboard == "plateward-pipeline"],
-                    shots,
-                    "-faults",
-                )
-            seen.watchdogs = len(outside.receiver.alerts("/dead-man"))
-            seen.pages = sorted({one["alertname"] for one in outside.receiver.alerts("/page")})
-        finally:
-            for task in working:
-                task.cancel()
-            await asyncio.gather(*working, return_exceptions=True)
+        seen.watchdogs = len(outside.receiver.alerts("/dead-man"))
+        seen.pages = sorted({one["alertname"] for one in outside.receiver.alerts("/page")})
+    finally:
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
 
 
 async def _probed(urls: Mapping[str, str]) -> None:
@@ -230,6 +230,14 @@ async def _probed(urls: Mapping[str, str]) -> None:
         while True:
             await asyncio.gather(*map(ask, urls.values()))
             await asyncio.sleep(PROBED_EVERY_S)
+
+
+async def _alerted(department: Department) -> None:
+    """Have an officer's alert stream open; faults end it, and it is opened again."""
+    while True:
+        with contextlib.suppress(StepFailed, httpx.HTTPError, OSError):
+            await AlertStream(department.officer).listen()
+        await asyncio.sleep(1)
 
 
 async def _sign_ins(department: Department) -> None:
@@ -283,14 +291,14 @@ async def _is(prometheus: Prometheus, name: str, of: str, *, firing: bool, withi
     return True
 
 
-def _compare(before: list[list[Shown]], after: list[list[Shown]], seen: Seen) -> None:
+def _compare(before: list[list[FilledPanel]], after: list[list[FilledPanel]], seen: Seen) -> None:
     """Note the panels that had figures neither before the faults nor since."""
     for early, late in zip(before, after, strict=True):
         seen.panels += len(early)
         seen.empty += sorted(set(empty(early)) & set(empty(late)))
 
 
-async def _save(panels: list[list[Shown]], shots: Path, suffix: str = "") -> None:
+async def _save(panels: list[list[FilledPanel]], shots: Path, suffix: str = "") -> None:
     named = {one["uid"]: one for one in dashboards()}
     for one in panels:
         dashboard = named[one[0].dashboard]

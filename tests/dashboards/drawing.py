@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.dashboards.panels import Line, Shown
+from tests.dashboards.panels import FilledPanel, Line
 
 COLOURS = (
     "#1f77b4",
@@ -42,7 +42,7 @@ table {{ border-collapse: collapse; font-size: 12px }} td, th {{ text-align: lef
 """
 
 
-def page(dashboard: Mapping[str, Any], panels: Sequence[Shown]) -> str:
+def page(dashboard: Mapping[str, Any], panels: Sequence[FilledPanel]) -> str:
     """Return a dashboard as HTML."""
     body = "".join(map(_panel, panels))
     return (
@@ -53,7 +53,7 @@ def page(dashboard: Mapping[str, Any], panels: Sequence[Shown]) -> str:
     )
 
 
-def _panel(one: Shown) -> str:
+def _panel(one: FilledPanel) -> str:
     place = one.panel["gridPos"]
     at = f"grid-column: {place['x'] + 1} / span {place['w']}; grid-row: {place['y'] + 1} / span {place['h']}"
     draw = {"stat": _stat, "timeseries": _curves, "bargauge": _bars, "table": _table}
@@ -61,12 +61,12 @@ def _panel(one: Shown) -> str:
     return f"<section style='{at}'><h2>{_text(one.title)}</h2>{inside}</section>"
 
 
-def _stat(one: Shown) -> str:
+def _stat(one: FilledPanel) -> str:
     value = one.lines[0].last
     return f"<div class=big style='color:{_colour(one, value)}'>{_number(one, value)}</div>"
 
 
-def _curves(one: Shown) -> str:
+def _curves(one: FilledPanel) -> str:
     lines = _stacked(one.lines) if _is_stacked(one) else one.lines
     points = [point for line in lines for point in line.points]
     begin, end = min(p[0] for p in points), max(p[0] for p in points)
@@ -98,7 +98,7 @@ def _curves(one: Shown) -> str:
     return f"<svg {box}>{scale}{curves}</svg><div class=legend>{legend}</div>"
 
 
-def _is_stacked(one: Shown) -> bool:
+def _is_stacked(one: FilledPanel) -> bool:
     return bool(one.panel["fieldConfig"]["defaults"]["custom"]["stacking"]["mode"] == "normal")
 
 
@@ -113,7 +113,7 @@ def _stacked(lines: Sequence[Line]) -> list[Line]:
     return found
 
 
-def _bars(one: Shown) -> str:
+def _bars(one: FilledPanel) -> str:
     most = one.panel["fieldConfig"]["defaults"].get("max") or max(line.last for line in one.lines)
     return "".join(
         f"<div class=bar><b>{_text(line.name)}</b><u><span style='background:{_colour(one, line.last)};"
@@ -122,7 +122,7 @@ def _bars(one: Shown) -> str:
     )
 
 
-def _table(one: Shown) -> str:
+def _table(one: FilledPanel) -> str:
     names = sorted({name for line in one.lines for name in line.labels})
     head = "".join(f"<th>{_text(name)}</th>" for name in (*names, "Value"))
     rows = "".join(
@@ -134,13 +134,13 @@ def _table(one: Shown) -> str:
     return f"<table><tr>{head}</tr>{rows}</table>"
 
 
-def _colour(one: Shown, value: float) -> str:
+def _colour(one: FilledPanel, value: float) -> str:
     steps = one.panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
     reached = [step["color"] for step in steps if step["value"] is None or value >= step["value"]]
     return BAD if reached[-1] == "red" else GOOD
 
 
-def _number(one: Shown, value: float) -> str:
+def _number(one: FilledPanel, value: float) -> str:
     """Return a value in the panel's unit."""
     match one.panel["fieldConfig"]["defaults"]["unit"]:
         case "percentunit":

@@ -36,7 +36,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Shown:
+class FilledPanel:
     """A panel with its figures."""
 
     dashboard: str
@@ -57,10 +57,12 @@ def dashboards() -> list[dict[str, Any]]:
     return found
 
 
-async def shown(prometheus: Prometheus, dashboard: Mapping[str, Any], span_s: float) -> list[Shown]:
+async def filled(
+    prometheus: Prometheus, dashboard: Mapping[str, Any], span_s: float
+) -> list[FilledPanel]:
     """Return the panels of a dashboard with their figures of the last `span_s` seconds."""
     return [
-        Shown(dashboard["uid"], panel, tuple(await _lines(prometheus, panel, span_s)))
+        FilledPanel(dashboard["uid"], panel, tuple(await _lines(prometheus, panel, span_s)))
         for panel in dashboard["panels"]
     ]
 
@@ -85,6 +87,6 @@ async def _lines(prometheus: Prometheus, panel: Mapping[str, Any], span_s: float
     return lines
 
 
-def empty(panels: list[Shown]) -> list[str]:
+def empty(panels: list[FilledPanel]) -> list[str]:
     """Return the titles of panels without figures that must have some."""
     return [one.title for one in panels if not one.lines and one.title not in RIGHTLY_EMPTY]

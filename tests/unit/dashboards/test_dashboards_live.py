@@ -5,17 +5,18 @@ import re
 
 import yaml
 
-from deploy.observability.programs import ALERTMANAGER_VERSION, PARTS, version
+from deploy.observability.programs import ALERTMANAGER_VERSION, COLLECTOR_BUILDER, version
 from local.stack.servers import ROOT
+from local.stack.services import APIS, WORKERS
 from tests.chaos.rules import rules
 from tests.dashboards.drawing import page
 from tests.dashboards.faults import ONLY_RECORDED, TRIALS
 from tests.dashboards.hurried import hurried
-from tests.dashboards.panels import RIGHTLY_EMPTY, Line, Shown, dashboards, empty
+from tests.dashboards.panels import RIGHTLY_EMPTY, FilledPanel, Line, dashboards, empty
 from tests.dashboards.servers import OBSERVABILITY, prometheus_config
 from tests.dashboards.traces import from_post_to_alert
 
-SERVICES = ("audit", "hotlist", "identity", "ingest", "recognition", "release", "retention")
+SERVICES = sorted((*APIS, *WORKERS))
 
 
 def by_name(groups):
@@ -58,7 +59,7 @@ def test_the_programs_have_the_versions_of_the_images_in_compose():
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     assert f":{version().removeprefix('v')}" in services["collector"]["image"]
     assert f":{ALERTMANAGER_VERSION}" in services["alertmanager"]["image"]
-    parts = re.findall(r" (v[\d.]+)$", PARTS.read_text(), re.MULTILINE)
+    parts = re.findall(r" (v[\d.]+)$", COLLECTOR_BUILDER.read_text(), re.MULTILINE)
     assert len(parts) == 4
     assert set(parts) == {version()}
     configured = yaml.safe_load((OBSERVABILITY / "collector.yaml").read_text())
@@ -68,20 +69,20 @@ def test_the_programs_have_the_versions_of_the_images_in_compose():
         ("exporters", "exporter"),
     ):
         for name in configured[kind]:
-            assert f"/{name.replace('_', '')}{suffix} " in PARTS.read_text(), name
+            assert f"/{name.replace('_', '')}{suffix} " in COLLECTOR_BUILDER.read_text(), name
 
 
 def test_every_panel_of_every_dashboard_is_drawn_with_its_title_and_figures():
     line = Line("one & two", {"alertname": "Watchdog"}, ((1.0, 0.25), (6.0, 90.0)))
     for dashboard in dashboards():
-        panels = [Shown(dashboard["uid"], panel, (line,)) for panel in dashboard["panels"]]
+        panels = [FilledPanel(dashboard["uid"], panel, (line,)) for panel in dashboard["panels"]]
         assert empty(panels) == []
         drawn = page(dashboard, panels)
         assert drawn.count("<section") == len(panels)
         assert "No data" not in drawn
         assert "& two" not in drawn
         assert "not by Grafana" in drawn
-        bare = [Shown(dashboard["uid"], panel, ()) for panel in dashboard["panels"]]
+        bare = [FilledPanel(dashboard["uid"], panel, ()) for panel in dashboard["panels"]]
         titles = {panel.title for panel in bare}
         assert set(empty(bare)) == titles - RIGHTLY_EMPTY.keys()
         assert page(dashboard, bare).count("No data") == len(bare)
