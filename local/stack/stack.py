@@ -8,6 +8,8 @@ Stop: services first, so that they accept no more requests; Postgres last.
 import asyncio
 import contextlib
 import os
+import shlex
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -38,6 +40,8 @@ READY_WITHIN_S = 120.0
 CRASHES, CRASHES_WITHIN_S = 5, 60.0
 """If a part ends more often than this within the time, the stack stops instead of restarting it."""
 _POLL_EVERY_S = 0.5
+CROP_READER = shlex.join([sys.executable, "-m", "services.recognition.workers.crop_reader"])
+"""Reads crops for retention's reports on accuracy; recognition's packages are here (ADR-0085)."""
 
 
 class Stack:
@@ -108,6 +112,7 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
             "POLICY_FILE": str(ROOT / "policy.toml"),
             "KAFKA_ALLOW_ONE_COPY": "true",  # one machine is one point of failure anyway
+            "RETENTION_CROP_READER": CROP_READER,
         }
         if not names_database(self._given):
             postgres = Postgres(self._folder / "postgres")

@@ -11,6 +11,7 @@ from services.retention.actions.signer import SigningKeys
 from services.retention.settings import Settings
 from services.retention.store.record_writer import Recorder
 from services.retention.store.replica import Replica
+from services.retention.workers.accuracy import AccuracyMeter
 from services.retention.workers.evidence import EvidenceMaker
 from services.retention.workers.packager import Packager
 from services.retention.workers.passes import PassWorker
@@ -41,6 +42,7 @@ class RetentionService(ApiService):
 
     packager: Packager
     evidence: EvidenceMaker
+    accuracy: AccuracyMeter
     purger: Purger
     passes: PassWorker
     search: ReadSearch
@@ -61,12 +63,14 @@ class RetentionService(ApiService):
             runtime.trust, runtime.clock, unsigned_until=settings.unsigned_captures_until
         )
         packager, evidence = Packager(runtime, keys), EvidenceMaker(runtime, keys)
+        accuracy = AccuracyMeter(runtime, settings.retention_crop_reader)
         purger, passes = Purger(runtime, keys), PassWorker(runtime, settings)
         every_s, pass_every_s = settings.retention_work_every_s, settings.retention_pass_every_s
         replica = _replica_of(runtime, settings)
         periodic = (
             PeriodicTask("packager", packager.work, every_s, at_once=True),
             PeriodicTask("evidence", evidence.work, every_s, at_once=True),
+            PeriodicTask("accuracy", accuracy.work, every_s, at_once=True),
             PeriodicTask("purger", purger.work, every_s, at_once=True),
             PeriodicTask("passes", passes.work, pass_every_s, at_once=True),
             PeriodicTask("months", recorder.make_ahead, MONTHS_EVERY_S, at_once=True),
@@ -80,6 +84,7 @@ class RetentionService(ApiService):
             proofs=proofs,
             packager=packager,
             evidence=evidence,
+            accuracy=accuracy,
             purger=purger,
             passes=passes,
             search=_search_of(runtime, settings, replica),

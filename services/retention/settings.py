@@ -35,6 +35,11 @@ class Settings(ApiSettings, ObjectSettings, CaptureSettings):
     retention_replica_most_behind_s: Annotated[float, Field(gt=0, le=600)] = 5
     """A read replica that is further behind the primary answers no search."""
 
+    retention_crop_reader: Annotated[str | None, Given] = None
+    """Command line of the program that reads crops for reports on accuracy, such as
+    `python -m services.recognition.workers.crop_reader`, which needs recognition's packages. It gets the RECOGNITION_
+    settings of this process, which must be recognition's. If unset, reports on accuracy are refused."""
+
     retention_work_every_s: Annotated[float, Field(gt=0)] = 15
     """How often packages, purges and deletions that wait are looked for, besides when they come."""
 

@@ -11,6 +11,7 @@ SPEC = ServiceSpec(
         "holds": "Holds, which suspend destruction.",
         "evidence": "Evidence packages for portable media, and their booking.",
         "purges": "Destruction under the schedule: proposal, authorisation, execution, certificate.",
+        "accuracy": "Reports on how well plates are read at each camera.",
         "keys": "Keys with which the service's signatures are verified.",
     },
     problem_codes=Code,

@@ -30,7 +30,9 @@ class Disclosed:
     """The number of records in it, which counts towards the limit; above 1 for a package or an export of the log."""
 
 
-DATED = frozenset({"read", "exported_read", "capture", "image", "crop", "hit", "pass"})
+DATED = frozenset(
+    {"read", "exported_read", "capture", "image", "crop", "measured_crop", "hit", "pass"}
+)
 """Kinds of records that always have a capture day; the audit log erases their values by this day."""
 
 

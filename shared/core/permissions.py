@@ -35,6 +35,7 @@ class Permission(StrEnum):
     RELEASE_READ = "release:read"
     RELEASE_REVIEW = "release:review"
     RELEASE_DOWNLOAD = "release:download"
+    ACCURACY_MEASURE = "accuracy:measure"
     AUDIT_READ = "audit:read"
     AUDIT_WORK = "audit:work"
     DEADLETTER_MANAGE = "deadletter:manage"
@@ -108,6 +109,7 @@ _WORDS: Mapping[Permission, str] = {
     Permission.RELEASE_READ: "see the release requests",
     Permission.RELEASE_REVIEW: "decide on release requests",
     Permission.RELEASE_DOWNLOAD: "download a release",
+    Permission.ACCURACY_MEASURE: "measure how well plates are read",
     Permission.AUDIT_READ: "see the audit log",
     Permission.AUDIT_WORK: "draw, review or sign off audits",
     Permission.DEADLETTER_MANAGE: "work on rejected events",
@@ -179,6 +181,8 @@ _WITH_PURPOSE_IN_PART = frozenset(
         Permission.RELEASE_READ,
         Permission.RELEASE_REVIEW,
         Permission.AUDIT_WORK,
+        # Required for the job, which uses crops; a report shows counts.
+        Permission.ACCURACY_MEASURE,
         # Required for old hits: a hit from hours ago is not patrol.
         Permission.HIT_READ,
         Permission.HIT_VERIFY,

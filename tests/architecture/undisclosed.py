@@ -35,6 +35,7 @@ NOT_GIVEN_OUT = {
     "services.identity.store.sealed:Sealed.named": "numbers of secrets, by the id of their key",
     "services.release.store.requests:Requests.due": "names of objects that are deleted",
     "services.release.store.requests:Requests.lock": "for the step that follows; `get` shows it after",
+    "services.retention.store.accuracy:AccuracyQueue.next": "work that waits; its reads are disclosed when measured",
     "services.retention.store.cleanup_queue:CleanupQueue.plates": "plates whose reads are destroyed, to a worker",
     "services.retention.store.exports:ExportQueue.claim": "work that waits; its reads are disclosed when packed",
     "services.retention.store.holds:HoldsInForce.all": "holds as the purge weighs them",

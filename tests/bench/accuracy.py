@@ -25,12 +25,13 @@ import numpy as np
 from local.demo.truth import TruePlate, TruthFault
 from scenes.model import Image
 from services.recognition.engine.decode import UndecodableImage, decode
+from services.recognition.engine.framing import framed
 from services.recognition.engine.protocol import PlateReading
 from services.recognition.settings import Settings
 from tests.bench import engines
 from tests.bench.page import Card, Diagram, cut_out, reading_rows, write_page
 from tests.bench.rig import machine, say
-from tests.bench.samples import Sample, crops, framed, photos, whole
+from tests.bench.samples import Sample, crops, photos, whole
 from tests.bench.scoring import (
     Judged,
     Tally,

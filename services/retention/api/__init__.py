@@ -1,6 +1,7 @@
 """The routes of retention, by resource."""
 
 from services.retention.api import (
+    accuracy,
     bookings,
     exports,
     holds,
@@ -22,5 +23,6 @@ router = routes_of(
     exports.router,
     bookings.router,
     purges.router,
+    accuracy.router,
     keys.router,
 )

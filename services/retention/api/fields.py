@@ -259,6 +259,26 @@ class ExportIn(RequestBody):
     hold_id: UUID
 
 
+class AccuracyReportIn(RequestBody):
+    """The captures whose judged reads to measure."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "captured_from": "2026-03-01T00:00:00Z",
+                    "captured_to": "2026-06-01T00:00:00Z",
+                }
+            ]
+        }
+    )
+
+    captured_from: Moment
+    captured_to: Moment
+    device_ids: Annotated[list[UUID], Field(max_length=200, default_factory=list)]
+    """The cameras; all of the agency's if none is named."""
+
+
 class WithdrawalIn(RequestBody):
     """The reason of the withdrawal."""
 

@@ -156,6 +156,17 @@ class Code(ProblemCode):
         "must be the id of a booking of this export that no other booking has corrected",
     )
 
+    # Accuracy
+    ACCURACY_REPORT_UNKNOWN = NotFound, "there is no such report on accuracy"
+    ACCURACY_REPORT_WAITS = (
+        Conflict,
+        "another report on accuracy waits or is being measured: request this one when it has ended",
+    )
+    ACCURACY_WITHOUT_ENGINE = (
+        Conflict,
+        "this installation gives retention no engine to read crops with: set RETENTION_CROP_READER",
+    )
+
     # Destruction
     PURGE_UNKNOWN = NotFound, "there is no such purge run"
     PURGE_NOT_CERTIFIED = NotFound, "this run has no certificate yet"

@@ -9,6 +9,6 @@ GRANT SELECT, INSERT, DELETE ON reads, captures, held_reads, held_captures, plat
 GRANT SELECT, INSERT, DELETE ON device_days, passes, pass_reads, slice_digests, slice_objects, slice_plates, month_changes
     TO {role};
 GRANT SELECT ON kept_reads TO {role};
-GRANT SELECT, INSERT, UPDATE, DELETE ON hits, pass_due, purge_slices, doomed_objects, doomed_plates, swept_days TO {role};
+GRANT SELECT, INSERT, UPDATE, DELETE ON accuracy_reports, hits, pass_due, purge_slices, doomed_objects, doomed_plates, swept_days TO {role};
 GRANT SELECT, UPDATE ON replica_marks, replica_heartbeat TO {role};
 GRANT EXECUTE ON FUNCTION make_month, drop_month, summarize_month, forget_statistics, id_digest, id_digest_bytes TO {role};

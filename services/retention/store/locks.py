@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.postgres.database import Database
 
-MONTH, PLATES, HOLDS, PARTITIONS, PASSES, PURGER = 46801, 46802, 46803, 46804, 46805, 46806
+MONTH, PLATES, HOLDS, PARTITIONS, PASSES, PURGER, ACCURACY = range(46801, 46808)
 """First keys of this service's locks; the second key is a hash of the schema and the name."""
 
 SHARED_SQL = "SELECT pg_advisory_xact_lock_shared($1, hashtext(current_schema() || $2))"

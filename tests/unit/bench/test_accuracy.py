@@ -6,8 +6,9 @@ import pytest
 
 from local.demo.truth import TruePlate
 from services.recognition.engine.decode import UndecodableImage
+from services.recognition.engine.framing import framed
 from tests.bench.accuracy import figures, load, measure, options, page
-from tests.bench.samples import Sample, framed, whole
+from tests.bench.samples import Sample, whole
 from tests.unit.bench.readings import reading
 
 KEYS = ["n", "exact", "folded", "le1", "no_read", "ms_p50", "ms_p95", "ece"]

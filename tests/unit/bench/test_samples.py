@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from local.demo.truth import TruthFault
-from tests.bench.samples import crops, framed, photos
+from services.recognition.engine.framing import framed
+from tests.bench.samples import crops, photos
 
 
 @pytest.fixture

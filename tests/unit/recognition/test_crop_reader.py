@@ -1,0 +1,89 @@
+"""The program that reads crops: its pipes, what counts as a reading, and that it writes no file."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from services.recognition.engine.protocol import Box, Character, PlateReading
+from services.recognition.workers.crop_reader import CropReading, read_crop, serve
+
+CROP = cv2.imencode(".png", np.full((40, 80, 3), 200, np.uint8))[1].tobytes()
+
+
+def a_reading(plate: str, confidence: float) -> PlateReading:
+    box = Box(0, 0, 1, 1)
+    corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+    characters = tuple(Character(one, confidence) for one in plate)
+    return PlateReading(characters, plate, corners, box, box)
+
+
+class StandIn:
+    """An engine that reads the same in every frame."""
+
+    name, digest = "stand-in", "d" * 64
+
+    def __init__(self, *readings: PlateReading) -> None:
+        self.readings = readings
+        self.sizes: list[tuple[int, ...]] = []
+
+    def read(self, frame: NDArray[np.uint8]) -> Sequence[PlateReading]:
+        self.sizes.append(frame.shape)
+        return self.readings
+
+    def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
+        return [self.read(frame) for frame in frames]
+
+    def warm_up(self) -> None:
+        pass
+
+
+def given(*crops: bytes) -> io.BytesIO:
+    return io.BytesIO(b"".join(len(crop).to_bytes(4) + crop for crop in crops))
+
+
+def test_it_answers_each_crop_with_a_line_in_order() -> None:
+    answers = io.BytesIO()
+    serve(StandIn(a_reading("7ABC123", 0.9)), given(CROP, b"junk", CROP), answers, minimum=0.3)
+    lines = [json.loads(line) for line in answers.getvalue().splitlines()]
+    assert lines == [
+        {"engine": f"stand-in@{'d' * 16}"},
+        {"plate": "7ABC123", "confidence": 0.9},
+        {"is_image": False},
+        {"plate": "7ABC123", "confidence": 0.9},
+    ]
+
+
+def test_a_crop_is_laid_into_a_frame_and_its_surest_reading_counts() -> None:
+    engine = StandIn(a_reading("7ABC123", 0.5), a_reading("8XYZ987", 0.8))
+    assert read_crop(engine, CROP, minimum=0.3) == CropReading("8XYZ987", 0.8)
+    assert engine.sizes == [(384, 640, 3)]
+
+
+def test_what_recognition_would_not_publish_is_no_reading() -> None:
+    assert read_crop(StandIn(a_reading("7ABC123", 0.2)), CROP, minimum=0.3) == CropReading()
+    assert read_crop(StandIn(), CROP, minimum=0.3) == CropReading()
+
+
+@pytest.mark.parametrize("wrong", [b"\0\0", b"\xff\xff\xff\xff", b"\0\0\0\x09short"])
+def test_input_that_is_cut_off_or_too_large_ends_it(wrong: bytes) -> None:
+    with pytest.raises(ValueError, match="crop"):
+        serve(StandIn(), io.BytesIO(wrong), io.BytesIO(), minimum=0.3)
+
+
+def test_it_can_write_no_file_once_it_reads(tmp_path: Path) -> None:
+    written = tmp_path / "crop"
+    code = (
+        "from services.recognition.workers.crop_reader import forbid_files\n"
+        f"forbid_files()\nopen({str(written)!r}, 'wb', 0).write(b'x')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert b"File too large" in done.stderr
+    assert written.read_bytes() == b""
