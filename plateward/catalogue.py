@@ -93,6 +93,11 @@ COMMANDS: Mapping[str, Entry] = {
         ("services.retention.__main__:COMMANDS.verify-package",),
         "run it in a container of retention",
     ),
+    "accuracy": Entry(
+        "Count how well plates are read at each camera, by verified hits.",
+        ("plateward.accuracy:accuracy_command",),
+        CHECKOUT,
+    ),
     "backup": Entry(
         "Back up database, objects and sealed keys, as of one moment.",
         ("local.backup.commands:COMMANDS.backup",),

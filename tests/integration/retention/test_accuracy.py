@@ -218,6 +218,8 @@ async def test_a_record_that_a_hold_alone_keeps_is_not_measured(measuring):
     await purge(measuring, before=DUE.isoformat())
     assert await measuring.fetch("SELECT 1 FROM held_reads")
     assert (await measured(measuring, **long))["rows"] == []
+    disclosed = await measuring.emitted(RecordsDisclosed)
+    assert [event.count for event in disclosed if event.record_kind == "measured_crop"] == [10, 0]
 
 
 @pytest.mark.clause("468.3.1(d)/accuracy")
