@@ -11,7 +11,7 @@ import shlex
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -29,8 +29,6 @@ OF_RECOGNITION: Final = "RECOGNITION_"
 """The beginning of the settings that the program gets: they choose the engine."""
 
 _FAULTS: Final = (OSError, TimeoutError, msgspec.MsgspecError)
-
-P = TypeVar("P")
 
 
 class _Loaded(msgspec.Struct):
@@ -85,9 +83,7 @@ class CropEngine:
         """
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
-                pipe = _known(self._process and self._process.stdin)
-                pipe.write(len(crop).to_bytes(4) + crop)
-                await pipe.drain()
+                await self._write(len(crop).to_bytes(4) + crop)
                 found = msgspec.json.decode(await self._line(), type=_CropReading)
         except _FAULTS as exc:
             await self._replace(type(exc).__name__)
@@ -112,9 +108,18 @@ class CropEngine:
             )
         await self.start()
 
+    async def _write(self, given: bytes) -> None:
+        """Write to the program's standard input. Raises: OSError if it ended."""
+        if self._process is None or self._process.stdin is None:
+            raise BrokenPipeError
+        self._process.stdin.write(given)
+        await self._process.stdin.drain()
+
     async def _line(self) -> bytes:
         """Return the program's next line. Raises: BrokenPipeError if it ended."""
-        line = await _known(self._process and self._process.stdout).readline()
+        if self._process is None or self._process.stdout is None:
+            raise BrokenPipeError
+        line = await self._process.stdout.readline()
         if not line.endswith(b"\n"):
             raise BrokenPipeError
         return line
@@ -133,9 +138,3 @@ async def crop_engine(command: str) -> AsyncIterator[CropEngine]:
 
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(OF_RECOGNITION)}
-
-
-def _known(pipe: P | None) -> P:
-    if pipe is None:
-        raise BrokenPipeError
-    return pipe
