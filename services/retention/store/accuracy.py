@@ -50,8 +50,8 @@ _PAGE = text(
     " ORDER BY requested_at DESC, report_id DESC LIMIT :limit"
 )
 _NEXT = text(
-    f"SELECT {_COLUMNS} FROM accuracy_reports WHERE state = 'requested' AND not_before <= :now"  # noqa: S608 - constants
-    " ORDER BY not_before LIMIT 1"
+    f"SELECT {_COLUMNS} FROM accuracy_reports"  # noqa: S608 - constants
+    " WHERE state = 'requested' AND not_before <= :now ORDER BY not_before LIMIT 1"
 )
 _MEASURED = text(
     "UPDATE accuracy_reports SET state = 'ready', fault = NULL, measured_at = :at, engine = :engine,"
