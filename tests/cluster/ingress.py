@@ -58,6 +58,7 @@ def objects(ingresses: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     container = {
         "name": "caddy",
         "image": "caddy:2",
+        "resources": {"requests": {"cpu": "250m", "memory": "128Mi"}},
         "ports": [{"containerPort": PORT}],
         "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 2},
         "volumeMounts": [
