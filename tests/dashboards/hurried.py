@@ -15,8 +15,6 @@ LEAST_S = 3
 """A range has at least so many scrapes."""
 
 LIMITS: Mapping[str, Mapping[str, str]] = {
-    "ReadsLate": {"> 5000": "> 100"},
-    "ConsumerLagging": {"> 1000": "> 100"},
     "OutboxWaiting": {"> 500": "> 5"},
     "AuditLogBehind": {"> 60": "> 25"},
     "FindingsOpen": {"> 86400": "> 5"},
@@ -25,7 +23,6 @@ LIMITS: Mapping[str, Mapping[str, str]] = {
     },
     "SignInsRefused": {"> 20": "> 10"},
     "RecognitionBehind": {"> 500": "> 3"},
-    "PassesBehind": {"> 600": "> 5"},
 }
 """By rule, what is replaced in its expression."""
 
