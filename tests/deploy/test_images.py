@@ -35,6 +35,18 @@ def test_an_image_holds_the_command_line_shared_and_one_services_source_alone() 
     ]
 
 
+def test_the_engine_beside_retention_is_recognitions_image_and_retention_uses_none_of_it() -> None:
+    text = (ROOT / "deploy" / "retention_with_engine" / "Dockerfile").read_text()
+    stages = re.findall(r"^(?:FROM|COPY|ENV|USER) (.+)$", text, re.MULTILINE)
+    assert stages == [
+        "${RECOGNITION} AS recognition",
+        "${RETENTION}",
+        "--from=recognition /venv /engine",
+        "--from=recognition /app/services/recognition /app/services/recognition",
+        'RETENTION_CROP_READER="/engine/bin/python -m services.recognition.workers.crop_reader"',
+    ]
+
+
 def test_an_image_runs_as_an_unprivileged_user_and_receives_signals_directly() -> None:
     assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["65532:65532"]
     assert re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE) == [

@@ -78,6 +78,7 @@ _JUDGED = text(
     JOIN devices d ON d.device_id = r.device_id
     WHERE h.outcome IS NOT NULL AND r.crop_key IS NOT NULL AND r.agency_ori = ANY(:agencies)
         AND r.captured_at >= :captured_from AND r.captured_at < :captured_to
+        AND h.captured_at >= :captured_from AND h.captured_at < :captured_to
         AND (cardinality(CAST(:device_ids AS uuid[])) = 0 OR r.device_id = ANY(:device_ids))
         AND EXISTS (SELECT FROM hit_events e WHERE e.hit_id = h.hit_id AND e.kind = 'raised'
             AND e.body ->> 'plate_read' = e.body ->> 'plate_listed')
