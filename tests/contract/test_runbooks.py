@@ -33,8 +33,9 @@ OTHERS_READ = {
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
     "SSL_CERT_FILE",
+    "COMPOSE_FILE",
 }
-"""Settings that a library reads, and no class of ours."""
+"""Settings that a library or docker compose reads, and no class of ours."""
 
 NO_SETTINGS = {"CREDENTIAL", "AUDIT_KEY", "ACLS", "REPLAY"}
 """Variables of a shell or of make that a page uses."""

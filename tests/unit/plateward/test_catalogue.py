@@ -117,7 +117,12 @@ def completed(*words: str) -> list[str]:
 
 
 def test_names_and_options_are_completed() -> None:
-    assert completed("ver") == ["verify-audit", "verify-package", "verify-backup"]
+    assert completed("ver") == [
+        "verify-audit",
+        "verify-package",
+        "verify-backup",
+        "verify-export",
+    ]
     assert completed("rotate-key", "a") == ["audit"]
     assert completed("verify-package", "--b") == ["--booking", "--booking-key"]
 
