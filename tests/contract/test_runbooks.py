@@ -337,8 +337,7 @@ def broken_anchors(path: Path, page: str) -> list[str]:
         if "://" in file:
             continue
         there = path.parent / file if file else path
-        text = page if there == path else there.read_text() if there.is_file() else ""
-        if not there.exists() or (anchor and anchor not in anchors(text)):
+        if not there.exists() or (anchor and anchor not in anchors(there.read_text())):
             found.append(target)
     return found
 
