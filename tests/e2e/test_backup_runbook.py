@@ -26,6 +26,8 @@ from shared.objects.store import open_store
 from shared.testing import eventually
 from tests.e2e.runbook import ALL_APIS, Page, post, signed_in
 
+pytestmark = pytest.mark.runbooks
+
 PAGE = ROOT / "docs" / "operations" / "backup-and-restore.md"
 PICTURE = "captures/one/2026-01-01/picture"
 PURPOSE = {

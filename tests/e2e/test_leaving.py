@@ -16,6 +16,8 @@ from shared.testing import eventually
 from tests.e2e.frames import frame, plates
 from tests.e2e.runbook import ALL_APIS, Page, post, signed_in
 
+pytestmark = pytest.mark.runbooks
+
 LEAVING = ROOT / "docs" / "operations" / "leaving.md"
 SERVICES = ["--port", "0", "--services", f"{ALL_APIS[-1]},recognition"]
 READ, FRAMED = "7OLD123", plates(1)[0]
