@@ -45,6 +45,16 @@ VKEY = click.Option(
 NAME = click.Option(
     ["--backup", "name_of_backup"], help="A backup by its name; default: the newest."
 )
+PRIVATE_KEY = click.Option(
+    ["--private-key"],
+    type=click.Path(path_type=Path),
+    help="The offline half of the recipient; without it, the keys are those in the environment.",
+)
+KEYS_TO = click.Option(
+    ["--keys-to"],
+    type=click.Path(path_type=Path),
+    help="The folder for the opened keys, in its folder keys; default: that of the embedded stack.",
+)
 RECIPIENT = "BACKUP_RECIPIENT"
 
 
@@ -189,11 +199,7 @@ async def _rewound(
     click.Option(["--from", "place"], required=True, help="The place of the backups."),
     NAME,
     VKEY,
-    click.Option(
-        ["--private-key"],
-        type=click.Path(path_type=Path),
-        help="The offline half of the recipient; without it, the keys are those in the environment.",
-    ),
+    PRIVATE_KEY,
     click.Option(
         ["--witness"],
         multiple=True,
@@ -206,11 +212,7 @@ async def _rewound(
         is_flag=True,
         help="Only store the objects that a running installation lacks.",
     ),
-    click.Option(
-        ["--keys-to"],
-        type=click.Path(path_type=Path),
-        help="The folder for the opened keys, in its folder keys; default: that of the embedded stack.",
-    ),
+    KEYS_TO,
     JOBS,
     FOLDER_OF_STACK,
     *PERSON,

@@ -8,11 +8,14 @@ services with copies of sightings are closed until a purge, and consumer groups 
 import asyncio
 import tempfile
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from local.backup import objects as pool
 from local.backup.database import (
@@ -93,7 +96,23 @@ class Restored:
     faults: list[str] = field(default_factory=list)
 
 
-Record = Callable[[Database, Manifest, Wanted, Continuity | None], Awaitable[None]]
+class Record(Protocol):
+    """Appends what was done as the log's next entry; an action of audit."""
+
+    def __call__(
+        self,
+        connection: AsyncConnection,
+        service: str,
+        actor: Actor,
+        restored: BackedUpLog,
+        /,
+        *,
+        at: datetime,
+        reason: str,
+        witnessed_entries: int | None,
+        agrees_to: int | None,
+    ) -> Awaitable[None]:
+        """Append it in the connection's transaction."""
 
 
 class Damaged(InternalFault):
@@ -216,7 +235,7 @@ async def proved(
     manifest: Manifest,
     wanted: Wanted,
     keys: Mapping[str, str],
-    record: Record | None = None,
+    record: Record = record_restore,
 ) -> Restored:
     """Compare what was restored with the manifest, verify the log, and open the way for the services.
 
@@ -235,7 +254,17 @@ async def proved(
         closed = await _has_due(target, due)
         if closed:
             await _close(target, manifest, due, wanted.now)
-        await (record or _record)(db, manifest, wanted, continuity)
+        async with db.begin() as connection:
+            await record(
+                connection,
+                AUDIT,
+                wanted.actor,
+                backed_up_log(manifest),
+                at=wanted.now,
+                reason=wanted.reason,
+                witnessed_entries=None if continuity is None else continuity.witnessed,
+                agrees_to=None if continuity is None else continuity.agrees_to,
+            )
         async with db.connect() as connection:
             await (await driver_of(connection)).execute("ANALYZE", timeout=LONGEST_S)
     rewound: Mapping[str, Mapping[str, int]] = {}
@@ -327,22 +356,6 @@ async def _close(target: Installation, manifest: Manifest, due: datetime, now: d
     for schema in WITH_SIGHTINGS:
         async with database_of(target.database, schema) as db, db.begin() as connection:
             await Restores(connection).add(made)
-
-
-async def _record(
-    db: Database, manifest: Manifest, wanted: Wanted, continuity: Continuity | None
-) -> None:
-    async with db.begin() as connection:
-        await record_restore(
-            connection,
-            AUDIT,
-            wanted.actor,
-            backed_up_log(manifest),
-            at=wanted.now,
-            reason=wanted.reason,
-            witnessed_entries=None if continuity is None else continuity.witnessed,
-            agrees_to=None if continuity is None else continuity.agrees_to,
-        )
 
 
 def backed_up_log(manifest: Manifest) -> BackedUpLog:

@@ -11,7 +11,13 @@ import click
 
 from local.backup import restoring
 from local.backup.answers import lines_of, restored_answer, shortfalls
-from local.backup.commands import FOLDER_OF_STACK, RECIPIENT, audit_origin
+from local.backup.commands import (
+    FOLDER_OF_STACK,
+    KEYS_TO,
+    PRIVATE_KEY,
+    RECIPIENT,
+    audit_origin,
+)
 from local.backup.installation import installation, new_installation
 from local.backup.waiting import WAIT_S
 from local.export import importing, making
@@ -125,11 +131,7 @@ def verify_export_command(*, export: Path, vkey: Sequence[str]) -> Answer:
     "import",
     EXPORT,
     VKEY,
-    click.Option(
-        ["--private-key"],
-        type=click.Path(path_type=Path),
-        help="The offline half of the recipient; without it, the keys are those in the environment.",
-    ),
+    PRIVATE_KEY,
     click.Option(
         ["--witness"],
         multiple=True,
@@ -137,11 +139,7 @@ def verify_export_command(*, export: Path, vkey: Sequence[str]) -> Answer:
         help="A checkpoint or an export of the log that was kept elsewhere, to compare with the imported log.",
     ),
     click.Option(["--ended"], is_flag=True, help="Import an export that has ended by the policy."),
-    click.Option(
-        ["--keys-to"],
-        type=click.Path(path_type=Path),
-        help="The folder for the opened keys, in its folder keys; default: that of the embedded stack.",
-    ),
+    KEYS_TO,
     FOLDER_OF_STACK,
     *PERSON,
     faults=(LocalError, BadNote, ValueError),

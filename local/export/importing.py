@@ -24,7 +24,6 @@ from local.backup.restoring import (
     Damaged,
     Restored,
     Wanted,
-    backed_up_log,
     opened_keys,
     proved,
 )
@@ -38,13 +37,12 @@ from local.export.tables import (
     run_structure,
     set_sequences,
 )
-from services.audit.actions.continuity import Continuity
 from services.audit.actions.department_exports import record_imported
 from services.audit.actions.verify import lines_of, verify_export
 from services.audit.domain.recount import LogReport
 from shared.core.errors import InternalFault
 from shared.core.signed_notes import Verifier
-from shared.postgres.database import Database, database_of, driver_of
+from shared.postgres.database import database_of, driver_of
 
 
 async def verify(export: ExportFolder, keys: Sequence[Verifier]) -> tuple[Manifest, list[str]]:
@@ -111,7 +109,7 @@ async def import_all(
     keys = await opened_keys(export.store, "", manifest, target.keys, wanted)
     await _import_database(target, export, manifest)
     await pool.put_back(export.store, target.objects, await export.object_lines(manifest))
-    return await proved(target, manifest, wanted, keys, _record)
+    return await proved(target, manifest, wanted, keys, record_imported)
 
 
 async def _import_database(target: Installation, export: ExportFolder, manifest: Manifest) -> None:
@@ -149,19 +147,3 @@ class _Verified:
                 raise Damaged([f"{name} differs from its digest in the manifest"])
             await asyncio.to_thread(content.copy_to, path)
         return path
-
-
-async def _record(
-    db: Database, manifest: Manifest, wanted: Wanted, continuity: Continuity | None
-) -> None:
-    async with db.begin() as connection:
-        await record_imported(
-            connection,
-            AUDIT,
-            wanted.actor,
-            backed_up_log(manifest),
-            at=wanted.now,
-            reason=wanted.reason,
-            witnessed_entries=None if continuity is None else continuity.witnessed,
-            agrees_to=None if continuity is None else continuity.agrees_to,
-        )

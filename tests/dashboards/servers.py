@@ -7,6 +7,7 @@ import json
 import os
 import ssl
 import subprocess
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -71,9 +72,9 @@ class OneProgram(Server):
         self._server.start()
         self._server.wait_ready(lambda: listens(self.port), within_s=60)
 
+    @abstractmethod
     def arguments(self) -> list[str]:
         """Write its configuration, and return its command line."""
-        raise NotImplementedError
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that it has beside those of this process."""
