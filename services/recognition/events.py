@@ -10,6 +10,7 @@ from uuid import UUID
 
 from prometheus_client import Counter, Histogram
 
+from services.recognition.engine import protocol
 from services.recognition.engine.plausibility import Outcome, outcome
 from services.recognition.service import RecognitionService
 from services.recognition.workers.child import FrameReading, Plate
@@ -28,6 +29,7 @@ from shared.events import (
     CaptureReceived,
     Character,
     Event,
+    OtherCharacter,
     ReadsRecognised,
     RecognisedRead,
     signed_captures,
@@ -224,7 +226,7 @@ def _read(capture: CaptureReceived, number: int, plate: Plate) -> RecognisedRead
         plate_as_read=None if reading.plate_as_read == reading.plate else reading.plate_as_read,
         confidence=round(reading.confidence, 4),
         region=reading.region,
-        characters=[Character(one.text, round(one.confidence, 4)) for one in reading.characters],
+        characters=[_character(one) for one in reading.characters],
         box=Box(box.x_px, box.y_px, box.width_px, box.height_px),
         has_crop=True,
         alternatives=[
@@ -233,6 +235,11 @@ def _read(capture: CaptureReceived, number: int, plate: Plate) -> RecognisedRead
         ],
         misread_risk=None if reading.misread_risk is None else round(reading.misread_risk, 4),
     )
+
+
+def _character(read: protocol.Character) -> Character:
+    others = [OtherCharacter(one.text, round(one.probability, 4)) for one in read.alternatives]
+    return Character(read.text, round(read.confidence, 4), others)
 
 
 def subscriptions(service: RecognitionService) -> Sequence[Subscription]:

@@ -25,7 +25,7 @@ class RecognitionService(RuntimeService):
     ) -> "RecognitionService":
         """Build the service without starting it; `make_engine` replaces the engine that the settings name."""
         pool = WorkerPool(
-            make_engine or chosen_engine(settings),
+            make_engine or chosen_engine(settings, runtime.policy.regions.packs),
             workers=settings.recognition_workers,
             batch=settings.recognition_batch,
             frame_timeout_s=settings.recognition_frame_timeout_s,

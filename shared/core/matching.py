@@ -4,6 +4,7 @@ It needs no server, so a computer in a vehicle matches by the same rules.
 """
 
 import re
+from collections.abc import Iterable
 from uuid import UUID
 
 import msgspec
@@ -11,13 +12,39 @@ import msgspec
 from shared.core.plates import MANY, ONE
 
 LOOKALIKE_CLASSES = ("0ODQ", "1I", "2Z", "5S", "8B", "6G")
-"""Characters that readers confuse; the first represents its class (Genetec's classes)."""
+"""The classes with which the custodian's tables are built, whatever region packs are chosen (ADR-0086). Characters that
+readers confuse; the first represents its class (Genetec's classes)."""
 
-_MEMBERS = "".join(members[1:] for members in LOOKALIKE_CLASSES)
-_FIRSTS = "".join(members[0] * (len(members) - 1) for members in LOOKALIKE_CLASSES)
-LOOKALIKES = str.maketrans(_MEMBERS, _FIRSTS)
-LOOKALIKE_BYTES = bytes.maketrans(_MEMBERS.encode(), _FIRSTS.encode())
-"""The same table for plates as bytes."""
+
+class Lookalikes:
+    """Classes of characters that readers confuse; the first of a class represents it."""
+
+    __slots__ = ("by_byte", "by_character", "classes")
+
+    def __init__(self, classes: Iterable[str]) -> None:
+        """`classes` have no character in common; see `shared.core.region_packs`."""
+        self.classes = tuple(classes)
+        members = "".join(one[1:] for one in self.classes)
+        firsts = "".join(one[0] * (len(one) - 1) for one in self.classes)
+        self.by_character = str.maketrans(members, firsts)
+        self.by_byte = bytes.maketrans(members.encode(), firsts.encode())
+        """The same table for plates as bytes."""
+
+    def skeleton(self, plate: str) -> str:
+        """Return a plate or pattern with each look-alike replaced by the first of its class."""
+        return plate.translate(self.by_character)
+
+    def fold(self, plate: str) -> bytes:
+        """Return the skeleton of a plate as bytes; other characters than ASCII become `?`."""
+        return plate.encode("ascii", "replace").translate(self.by_byte)
+
+
+STORED = Lookalikes(LOOKALIKE_CLASSES)
+"""Those of the custodian's tables."""
+
+LOOKALIKES = STORED.by_character
+skeleton = STORED.skeleton
+fold = STORED.fold
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -26,16 +53,6 @@ class Difference(msgspec.Struct, frozen=True):
     position: int  # from 0
     read: str
     listed: str
-
-
-def skeleton(plate: str) -> str:
-    """Return a plate or pattern with each look-alike replaced by the first of its class."""
-    return plate.translate(LOOKALIKES)
-
-
-def fold(plate: str) -> bytes:
-    """Return the skeleton of a plate as bytes; other characters than ASCII become `?`."""
-    return plate.encode("ascii", "replace").translate(LOOKALIKE_BYTES)
 
 
 def differences(read: str, listed: str) -> list[Difference]:
@@ -73,16 +90,16 @@ class CompiledPattern:
 
     __slots__ = ("_exact", "_folded", "_runs", "entry_id")
 
-    def __init__(self, entry_id: UUID, text: str) -> None:
+    def __init__(self, entry_id: UUID, text: str, lookalikes: Lookalikes = STORED) -> None:
         self.entry_id = entry_id
         self._runs = re.findall("[^?*]+", text)
         self._exact = re.compile(_regex(text).encode())
-        self._folded = re.compile(_regex(skeleton(text)).encode())
+        self._folded = re.compile(_regex(lookalikes.skeleton(text)).encode())
 
     def match(self, plate: str, folded: bytes) -> tuple[Difference, ...] | None:
         """Return where `plate` differs from the known characters; None if it does not match at all.
 
-        `folded` is `fold(plate)`, which the caller computes once for all patterns.
+        `folded` is `lookalikes.fold(plate)`, which the caller computes once for all patterns.
         """
         found = self._folded.fullmatch(folded)
         if found is None:  # most patterns; a plate that matches as written matches folded, too

@@ -9,11 +9,10 @@ from itertools import combinations
 from uuid import UUID
 
 from shared.core.matching import (
-    LOOKALIKE_BYTES,
     CompiledPattern,
     Difference,
+    Lookalikes,
     differences,
-    skeleton,
 )
 from shared.core.plates import MANY, ONE, WILDCARDS
 
@@ -31,7 +30,8 @@ PlateMatch = tuple[UUID, Sequence[Difference]]
 class PatternIndex:
     """Indexes each pattern by two of its known characters, so that a read is compared with few of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, lookalikes: Lookalikes) -> None:
+        self._lookalikes = lookalikes
         self._anchors: dict[UUID, _Anchor] = {}
         self._places: dict[_Place, dict[bytes, dict[UUID, CompiledPattern]]] = {}
         """The patterns by the place and the characters of their anchor."""
@@ -42,9 +42,9 @@ class PatternIndex:
     def add(self, entry_id: UUID, text: str) -> None:
         """Add the pattern `text`, or replace the entry's earlier one."""
         self.remove(entry_id)
-        place, characters = min(_anchors(skeleton(text)), key=self._cost)
+        place, characters = min(_anchors(self._lookalikes.skeleton(text)), key=self._cost)
         patterns = self._places.setdefault(place, {}).setdefault(characters, {})
-        patterns[entry_id] = CompiledPattern(entry_id, text)
+        patterns[entry_id] = CompiledPattern(entry_id, text, self._lookalikes)
         self._anchors[entry_id] = place, characters
 
     def remove(self, entry_id: UUID) -> None:
@@ -79,11 +79,13 @@ class PatternIndex:
 class PlateIndex:
     """The entries of one list: whole plates and partial ones."""
 
-    __slots__ = ("_has_partials", "_partials", "_plates", "_whole")
+    __slots__ = ("_by_byte", "_has_partials", "_partials", "_plates", "_whole")
 
-    def __init__(self) -> None:
+    def __init__(self, lookalikes: Lookalikes) -> None:
+        """`lookalikes` decide which plates resemble each other."""
+        self._by_byte = lookalikes.by_byte
         self._whole = 0
-        self._partials = PatternIndex()
+        self._partials = PatternIndex(lookalikes)
         self._has_partials = False
         self._plates: dict[bytes, bytes | tuple[bytes, ...]] = {}
 
@@ -94,7 +96,7 @@ class PlateIndex:
         """Add packed entries."""
         plates = self._plates
         for packed in entries:
-            folded = packed[_ID_BYTES:].translate(LOOKALIKE_BYTES)
+            folded = packed[_ID_BYTES:].translate(self._by_byte)
             present = plates.setdefault(folded, packed)
             if present is not packed:
                 plates[folded] = (*_several(present), packed)
@@ -103,7 +105,7 @@ class PlateIndex:
     def remove(self, entries: Iterable[bytes]) -> None:
         """Remove packed entries; ignores missing ones."""
         for packed in entries:
-            folded = packed[_ID_BYTES:].translate(LOOKALIKE_BYTES)
+            folded = packed[_ID_BYTES:].translate(self._by_byte)
             present = _several(self._plates.get(folded, ()))
             left = tuple(other for other in present if other != packed)
             self._whole -= len(present) - len(left)
@@ -131,7 +133,7 @@ class PlateIndex:
 
         Args:
             plate: in its normal form.
-            folded: `fold(plate)`, which the caller computes once for all lists.
+            folded: `Lookalikes.fold(plate)` by the index's own look-alikes, which the caller computes once for all lists.
             most_differences: how many characters may be look-alikes of the listed ones.
         """
         packed = self._plates.get(folded)

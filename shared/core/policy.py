@@ -13,6 +13,7 @@ import msgspec
 
 from shared.core.permissions import Permission
 from shared.core.plates import MAX_PLATE_CHARACTERS, MIN_KNOWN_ALONE
+from shared.core.region_packs import DEFAULT, RegionPackFault, check_names
 from shared.core.types import Ori, Tier
 
 
@@ -200,6 +201,13 @@ class AuditPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drawn_within_hours: int = 24
 
 
+class RegionChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose plates are read and matched (shared/core/region_packs.py)."""
+
+    packs: tuple[str, ...] = DEFAULT
+    """Names of region packs, one or more."""
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole policy."""
 
@@ -221,6 +229,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     narrowness: Narrowness
     audits: AuditPlan = AuditPlan()
     access_records: AccessRecords = AccessRecords()
+    regions: RegionChoice = RegionChoice()
     digest: str = ""
     """SHA-256 of the file's content as canonical JSON (sorted names, no spaces), hexadecimal."""
     text: str = ""
@@ -321,6 +330,10 @@ def load_policy(path: Path) -> Policy:
     if both := policy.purposes.allowed & policy.purposes.prohibited.keys():
         raise PolicyFault(f"purposes both allowed and prohibited: {', '.join(sorted(both))}")
     _check_opens(policy.purposes)
+    try:
+        check_names(policy.regions.packs)
+    except RegionPackFault as exc:
+        raise PolicyFault(f"regions.packs {exc}") from exc
     return policy
 
 

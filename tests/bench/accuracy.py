@@ -1,7 +1,7 @@
 """How well an engine reads a folder with a truth.csv: figures, a page of the misses, one JSON line.
 
 python -m tests.bench.accuracy (--photos DIR | --crops DIR) [--n N] [--model NAME]
-    [--second-opinion on|off|both] [--vary K] [--reader-only] [--out PAGE]
+    [--packs NAME ...] [--second-opinion on|off|both] [--vary K] [--reader-only] [--out PAGE]
 
 Photos: truth.csv with file, x, y, w, h, plate. Crops: file, state, plate; each is laid into a plain
 frame, so that it has to be found first. One thread on one core; decoding is timed apart. With
@@ -28,6 +28,7 @@ from services.recognition.engine.decode import UndecodableImage, decode
 from services.recognition.engine.framing import framed
 from services.recognition.engine.protocol import PlateReading
 from services.recognition.settings import Settings
+from shared.core.region_packs import DEFAULT as DEFAULT_PACKS
 from tests.bench import engines
 from tests.bench.page import Card, Diagram, cut_out, reading_rows, write_page
 from tests.bench.rig import machine, say
@@ -206,7 +207,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     on_one_core()
     lines: list[dict[str, Any]] = []
     for opinion in OPINIONS[args.second_opinion]:
-        engine = engines.make_engine(args.model, second_opinion=opinion)
+        engine = engines.make_engine(args.model, packs=tuple(args.packs), second_opinion=opinion)
         if args.reader_only:
             engine = engines.without_detector(engine)
         tally = measure(samples, engine.read, args.minimum, fit, args.vary)
@@ -233,6 +234,9 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     folder.add_argument("--photos", type=Path, help="a folder of photos with a truth.csv")
     folder.add_argument("--crops", type=Path, help="a folder of plate crops with a truth.csv")
     parser.add_argument("--n", type=at_least_one, help="so many pictures, drawn by a fixed seed")
+    parser.add_argument(
+        "--packs", nargs="+", default=DEFAULT_PACKS, help="region packs, as in a policy"
+    )
     parser.add_argument("--model", default=engines.DEFAULT, help="the engine, as settings name it")
     parser.add_argument(
         "--minimum", type=float, default=MINIMUM, help="readings below are no reads"

@@ -12,6 +12,7 @@ from services.recognition.engine.plateward import OwnEngine
 from services.recognition.engine.protocol import Engine
 from services.recognition.engine.weights import NoSuchModel
 from services.recognition.settings import Settings
+from shared.core.region_packs import DEFAULT as DEFAULT_PACKS
 
 Opinion = Literal["on", "off", "as set"]
 DEFAULT: Final[str] = Settings.model_fields["recognition_model"].default
@@ -21,16 +22,18 @@ class NoSuchEngine(ValueError):
     """The engine does not exist, or lacks the requested function."""
 
 
-def make_engine(model: str, *, second_opinion: Opinion = "as set") -> Engine:
+def make_engine(
+    model: str, *, packs: tuple[str, ...] = DEFAULT_PACKS, second_opinion: Opinion = "as set"
+) -> Engine:
     """Return the engine that settings of this name choose; other settings come from the environment.
 
-    Raises: NoSuchEngine.
+    `packs` are the names of region packs, as in a policy. Raises: NoSuchEngine, RegionPackFault.
     """
     settings = Settings(recognition_model=model)
     if second_opinion == "off":
         settings = settings.model_copy(update={"recognition_second_opinion_below": 0.0})
     try:
-        engine = chosen_engine(settings)()
+        engine = chosen_engine(settings, packs)()
     except NoSuchModel as fault:
         raise NoSuchEngine(str(fault)) from fault
     asks = isinstance(engine, OwnEngine) and settings.recognition_second_opinion_below > 0

@@ -11,6 +11,7 @@ from services.recognition.engine.own_weights import find_own
 from services.recognition.engine.reader import PlateReader
 from services.recognition.engine.states import StateReader
 from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
+from shared.core.region_packs import regions_of
 from training import detector_net, export, name_net, reader_net
 from training.samples import REGIONS
 
@@ -116,7 +117,7 @@ def test_the_service_loads_and_runs_the_exported_files(folder):
         OnnxNetwork(weights.detector), longest_px=160, again_px=None, minimum=0.0
     )
     states = StateReader(OnnxNetwork(weights.states), minimum=0.0)
-    reader = PlateReader(OnnxNetwork(weights.reader), states)
+    reader = PlateReader(OnnxNetwork(weights.reader), states, regions=regions_of(("us",)))
     assert (detector.version, *reader.versions) == ("d1", "r1", "s1")
     frame = pictures(np.random.default_rng(1), 90, 150)
     [found] = detector.find([frame])

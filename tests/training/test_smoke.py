@@ -12,6 +12,7 @@ from services.recognition.engine.detector import PlateDetector
 from services.recognition.engine.network import OnnxNetwork
 from services.recognition.engine.reader import PlateReader
 from services.recognition.engine.states import StateReader
+from shared.core.region_packs import regions_of
 
 ROOT = Path(__file__).parents[2]
 FRAME = np.full((96, 160, 3), 90, np.uint8)
@@ -40,7 +41,7 @@ def test_the_reader_is_trained_from_scratch(tmp_path):
     first, *_, last = losses(folder)
     assert last < first
     assert cv2.imread(str(folder / "loss.png")).std() > 5
-    reader = PlateReader(OnnxNetwork(folder / "reader.onnx"))
+    reader = PlateReader(OnnxNetwork(folder / "reader.onnx"), regions=regions_of(("us",)))
     assert reader.versions == ("local",)
     quad = np.array([[30, 30], [130, 30], [130, 80], [30, 80]], np.float32)
     assert len(reader.read([(FRAME, quad)])) == 1

@@ -12,7 +12,9 @@ from services.hotlist.domain.rating import staleness_limit_s
 from services.hotlist.settings import Settings
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.feed import Feed, InForce
+from shared.core.matching import Lookalikes
 from shared.core.periodic import PeriodicTask
+from shared.core.region_packs import regions_of
 from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ class Refresher:
     """Keeps the index equal to the lists in force. Wake `task` when they change."""
 
     def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
-        self.index = Index()
+        self.index = Index(Lookalikes(regions_of(runtime.policy.regions.packs).look_alikes))
         self.task = PeriodicTask(
             "hot list refresher", self._check, settings.hotlist_poll_s, at_once=True, drain=True
         )
@@ -70,7 +72,7 @@ class Refresher:
     async def _bring(self, feed: Feed, version: InForce) -> None:
         present = self.index.get(version.list_id)
         if present is None or present.snapshot_id != version.snapshot_id:
-            self.index.put(await _load(feed, version))
+            self.index.put(await _load(feed, version, self.index.lookalikes))
         elif present.version != version.version:
             added, removed = await feed.difference(version, present.version)
             # No await between these calls. Remove first: an entry may be in both (Entries.branch).
@@ -114,8 +116,10 @@ class Refresher:
             log.info("dropped %d entries of an old upload", dropped)
 
 
-async def _load(feed: Feed, version: InForce) -> ListIndex:
-    index = ListIndex(version.list_id, version.agency_ori, version.snapshot_id, version.version)
+async def _load(feed: Feed, version: InForce, lookalikes: Lookalikes) -> ListIndex:
+    index = ListIndex(
+        version.list_id, version.agency_ori, version.snapshot_id, version.version, lookalikes
+    )
     async with aclosing(feed.plates(version)) as pieces:
         async for piece in pieces:
             index.add(piece)

@@ -5,7 +5,7 @@ algorithm therefore computes the probability of a whole plate exactly, instead o
 peaks. Texts are tuples of classes; class 0 is the blank.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -59,6 +59,9 @@ class Decoded:
     """Other texts with their probabilities, the most probable first."""
     candidates: tuple[tuple[tuple[Place, ...], float], ...] = ()
     """All texts that were tried and are not negligible, this one included, with their positions."""
+    rivals: tuple[Mapping[int, float], ...] = ()
+    """For each character, the other classes that were tried in its place, with their probabilities if all other
+    characters are as decoded."""
     seen: Classes = ()
     """The most probable text by the steps alone, without a prior."""
 
@@ -174,6 +177,7 @@ def decode(cuts: Sequence[Steps], most: int = 2, prior: Prior | None = None) -> 
     for other, doubted in _doubts(text, edits.get(text, ())).items():
         if other in known:
             doubt[sorted(doubted)] += known[other][1] / len(doubted)
+    rivals = _rivals(text, known)
     others = [(other, odds) for other, (_, odds) in known.items() if other != text and odds > 0]
     return Decoded(
         places=places,
@@ -181,8 +185,27 @@ def decode(cuts: Sequence[Steps], most: int = 2, prior: Prior | None = None) -> 
         certainty=_shared(best / np.maximum(best + doubt, 1e-300), best),
         others=tuple(sorted(others, key=lambda one: -one[1])[:most]),
         candidates=tuple(one for one in known.values() if one[1] > NEGLIGIBLE),
+        rivals=tuple(
+            {
+                label: odds / (best + max(unsure, sum(found.values())))
+                for label, odds in found.items()
+            }
+            for found, unsure in zip(rivals, doubt, strict=True)
+        ),
         seen=seen,
     )
+
+
+def _rivals(text: Classes, known: _Known) -> list[dict[int, float]]:
+    """Return, for each character of a text, the classes and probabilities of known texts that differ there alone."""
+    rivals: list[dict[int, float]] = [{} for _ in text]
+    for other, (_, odds) in known.items():
+        if len(other) != len(text) or odds <= NEGLIGIBLE:
+            continue
+        apart = [i for i, (one, its) in enumerate(zip(text, other, strict=True)) if one != its]
+        if len(apart) == 1:
+            rivals[apart[0]][other[apart[0]]] = odds
+    return rivals
 
 
 def _weighed(known: _Known, prior: Prior) -> _Known:

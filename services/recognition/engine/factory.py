@@ -3,20 +3,27 @@
 from functools import partial
 
 from services.recognition.engine.own_weights import OWN
-from services.recognition.engine.paddle import PaddleEngine
+from services.recognition.engine.paddle import load_paddle
 from services.recognition.engine.plateward import load_own
 from services.recognition.engine.protocol import EngineFactory
 from services.recognition.settings import Settings
 
 
-def chosen_engine(settings: Settings) -> EngineFactory:
-    """Return the callable that builds the engine in a worker; calling it may raise NoSuchModel."""
+def chosen_engine(settings: Settings, packs: tuple[str, ...]) -> EngineFactory:
+    """Return the callable that builds the engine in a worker; calling it may raise NoSuchModel or RegionPackFault.
+
+    `packs` are the names of the region packs that the policy chooses.
+    """
     if settings.recognition_model != OWN:
         return partial(
-            PaddleEngine, settings.recognition_model, longest_px=settings.recognition_longest_px
+            load_paddle,
+            settings.recognition_model,
+            packs=packs,
+            longest_px=settings.recognition_longest_px,
         )
     return partial(
         load_own,
+        packs=packs,
         detector_px=settings.recognition_detector_px,
         detector_again_px=settings.recognition_detector_again_px,
         detector_minimum=settings.recognition_detector_minimum,

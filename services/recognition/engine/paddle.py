@@ -18,7 +18,6 @@ from services.recognition.engine.geometry import (
     size_px,
     straighten,
 )
-from services.recognition.engine.grammar import is_issued_series
 from services.recognition.engine.plausibility import (
     PLATE_AROUND,
     Support,
@@ -35,6 +34,7 @@ from services.recognition.engine.protocol import Alternative, PlateReading
 from services.recognition.engine.surroundings import is_enclosed
 from services.recognition.engine.text import PaddleText
 from services.recognition.engine.weights import find_pair
+from shared.core.region_packs import Regions, regions_of
 
 RULES_REVISION: Final = 2
 """Increases with every change to the choice of lines or the combination of readings."""
@@ -55,12 +55,14 @@ CROP_MARGIN: Final = (0.2, 0.7)
 class PaddleEngine:
     """Runs PaddleOCR over the whole frame, picks plates by plausibility, reads each in several cuts."""
 
-    def __init__(self, model: str = "ppocrv6-small", *, longest_px: int = 1280) -> None:
+    def __init__(self, model: str, *, regions: Regions, longest_px: int) -> None:
         pair = find_pair(model)
         self._name = f"{pair.name}/{RULES_REVISION}"
         self._digest = pair.digest
         self._text = PaddleText(pair)
         self._longest_px = longest_px
+        self._regions = regions
+        self._lengths = regions.lengths
 
     @property
     def name(self) -> str:
@@ -76,8 +78,8 @@ class PaddleEngine:
         """Return all plates in a frame; see `Engine.read`."""
         lines = self._lines(frame)
         lines_of_plates = [self._readings(frame, line) for line in self._candidates(frame, lines)]
-        found = [(winner(cut_lines), cut_lines) for cut_lines in lines_of_plates]
-        found = [one for one in found if _holds(frame, *one, lines)]
+        found = [(winner(cut_lines, self._regions), cut_lines) for cut_lines in lines_of_plates]
+        found = [one for one in found if self._holds(frame, *one, lines)]
         separate = distinct([chosen.quad for chosen, _ in found])
         readings = [_reading(frame, *found[i]) for i in separate]
         return sorted(readings, key=lambda reading: reading.corners)
@@ -92,7 +94,10 @@ class PaddleEngine:
     def _lines(self, frame: NDArray[np.uint8]) -> list[TextLine]:
         """Read every line of the frame that is the size of a plate's serial or a state's name."""
         quads = self._text.detect(frame, self._longest_px)
-        return [self._line(frame, quad) for quad in quads if could_hold_a_plate(quad) is None]
+        longest = self._lengths[-1]
+        return [
+            self._line(frame, quad) for quad in quads if could_hold_a_plate(quad, longest) is None
+        ]
 
     def _line(self, frame: NDArray[np.uint8], quad: Quad) -> TextLine:
         return TextLine(self._text.read(frame, quad), quad)
@@ -100,19 +105,21 @@ class PaddleEngine:
     def _candidates(self, frame: NDArray[np.uint8], lines: Sequence[TextLine]) -> list[TextLine]:
         """Return lines worth further cuts; halves joined end to end come first and replace their parts."""
         cut = [without_words(line) for line in lines]
-        whole = [line for line in joined(cut) if _holds(frame, line, [line], lines)]
+        whole = [
+            line for line in joined(cut, self._lengths) if self._holds(frame, line, [line], lines)
+        ]
         single = [
             line
             for line in cut
-            if objection(line) is None
-            and (line.confidence < BLURRED or _holds(frame, line, [line], lines))
+            if objection(line, self._lengths) is None
+            and (line.confidence < BLURRED or self._holds(frame, line, [line], lines))
             and not any(overlap(line.quad, other.quad) > 0.6 for other in whole)
         ]
         return [*whole, *single]
 
     def _readings(self, frame: NDArray[np.uint8], first: TextLine) -> list[TextLine]:
         """Return several readings of one plate, or only the first if it is sure and fits a series."""
-        if first.confidence >= SURE and is_issued_series(first.plate):
+        if first.confidence >= SURE and self._regions.is_issued(first.plate):
             return [first]
         found = [self._find_again(frame, first.quad, *cut) for cut in FINDING_CUTS]
         tight = self._line(frame, enlarge(first.quad, *TIGHT_CUT))
@@ -130,25 +137,25 @@ class PaddleEngine:
         place = back_to_frame(largest, matrix)
         return without_words(TextLine(self._text.read(cut, largest), place))
 
+    def _holds(
+        self,
+        frame: NDArray[np.uint8],
+        line: TextLine,
+        cut_lines: Sequence[TextLine],
+        lines: Sequence[TextLine],
+    ) -> bool:
+        """Whether the line has no objection and enough support from its surroundings.
 
-def _holds(
-    frame: NDArray[np.uint8],
-    line: TextLine,
-    cut_lines: Sequence[TextLine],
-    lines: Sequence[TextLine],
-) -> bool:
-    """Whether the line has no objection and enough support from its surroundings.
-
-    One reading that has letters and digits is enough to count a line as a serial and not a word.
-    """
-    if objection(line) is not None:
-        return False
-    needed = support_needed(line.plate)
-    if len(line.plate) > 4:
-        needed = min(needed, *(support_needed(cut.plate) for cut in cut_lines))
-    if needed is Support.NONE or has_state_beside(line, lines):
-        return True
-    return needed is Support.ANY and is_enclosed(frame, line.quad)
+        One reading that has letters and digits is enough to count a line as a serial and not a word.
+        """
+        if objection(line, self._lengths) is not None:
+            return False
+        needed = support_needed(line.plate)
+        if len(line.plate) > 4:
+            needed = min(needed, *(support_needed(cut.plate) for cut in cut_lines))
+        if needed is Support.NONE or has_state_beside(line, lines):
+            return True
+        return needed is Support.ANY and is_enclosed(frame, line.quad)
 
 
 def _reading(
@@ -170,3 +177,8 @@ def _reading(
         alternatives=(Alternative(chosen.plate, whole),),
         misread_risk=1 - whole,
     )
+
+
+def load_paddle(model: str, *, packs: tuple[str, ...], longest_px: int) -> PaddleEngine:
+    """Build PaddleOCR's engine. Raises: NoSuchModel, RegionPackFault."""
+    return PaddleEngine(model, regions=regions_of(packs), longest_px=longest_px)

@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from services.recognition.engine.corner_refiner import CornerRefiner
 from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.geometry import bounding_box, corners, enlarge
-from services.recognition.engine.grammar import is_issued_series
 from services.recognition.engine.network import OnnxNetwork
-from services.recognition.engine.own_weights import OWN, find_own
-from services.recognition.engine.plausibility import LENGTHS
+from services.recognition.engine.own_weights import OWN, OwnWeights, find_own
 from services.recognition.engine.protocol import PlateReading
 from services.recognition.engine.reader import PlateReader, Text
 from services.recognition.engine.second_opinion import Opinion, PaddleOpinion, weighed
 from services.recognition.engine.states import StateReader
 from services.recognition.engine.words import is_no_serial, names_a_state
+from shared.core.region_packs import Regions, regions_of
 
 RULES_REVISION: Final = 2
 """Goes up with every change to how readings are chosen or readings are weighed."""
@@ -41,6 +40,7 @@ class OwnEngine:
         closer: CornerRefiner,
         reader: PlateReader,
         *,
+        regions: Regions,
         digest: str,
         legible_minimum: float,
         opinion: Opinion | None = None,
@@ -52,6 +52,7 @@ class OwnEngine:
             detector: finds the plates.
             closer: refines their corners.
             reader: reads them.
+            regions: the chosen region packs.
             digest: SHA-256 (hex) over the weights of all.
             legible_minimum: probability of being a legible plate from which a text becomes a reading.
             opinion: asked about readings with a character less probable than `opinion_below`; None for never.
@@ -60,6 +61,7 @@ class OwnEngine:
         self._detector = detector
         self._closer = closer
         self._reader = reader
+        self._regions = regions
         self._digest = digest
         self._legible_minimum = legible_minimum
         self._opinion = opinion
@@ -102,7 +104,9 @@ class OwnEngine:
         texts = self._reader.read([(frames[i], detection.quad) for i, detection in found])
         readings: list[list[PlateReading]] = [[] for _ in frames]
         for (i, detection), text in zip(found, texts, strict=True):
-            if text.legible < self._legible_minimum or not could_be_a_plate(text.plate):
+            if text.legible < self._legible_minimum:
+                continue
+            if not could_be_a_plate(text.plate, self._regions):
                 continue
             readings[i].append(self._reading(frames[i], detection, text))
         return [sorted(one, key=lambda reading: reading.corners) for one in readings]
@@ -111,7 +115,7 @@ class OwnEngine:
         as_read = text.as_read
         if self._opinion is not None and text.confidence < self._opinion_below:
             others = self._opinion.readings(frame, detection.quad, text.line)
-            text, as_read = weighed(text, others)
+            text, as_read = weighed(text, others, self._regions)
         return PlateReading(
             plate_as_read=as_read,
             characters=text.characters,
@@ -124,18 +128,19 @@ class OwnEngine:
         )
 
 
-def could_be_a_plate(plate: str) -> bool:
+def could_be_a_plate(plate: str, regions: Regions) -> bool:
     """Whether a text has a serial's length and is not a word of signs, states or plates."""
-    if len(plate) not in LENGTHS:
+    if len(plate) not in regions.lengths:
         return False
     if plate.isalpha():
         return not (is_no_serial(plate) or names_a_state(plate))
     numbered = re.fullmatch(r"([A-Z]{2,})\d{1,3}", plate)  # GATE 04, CAM 1: places, not plates
-    return numbered is None or is_issued_series(plate) or not is_no_serial(numbered[1])
+    return numbered is None or regions.is_issued(plate) or not is_no_serial(numbered[1])
 
 
 def load_own(
     *,
+    packs: tuple[str, ...],
     detector_px: int,
     detector_again_px: int,
     detector_minimum: float,
@@ -149,6 +154,7 @@ def load_own(
     """Build our own engine with the weights that ship with the service.
 
     Args:
+        packs: names of the chosen region packs.
         detector_px: long side of the frame at which the detector works.
         detector_again_px: the same for a second pass if the first finds no plate; 0 for no second pass.
         detector_minimum: score from which a detection counts as a plate.
@@ -159,10 +165,11 @@ def load_own(
         opinion_model: PaddleOCR's pair of weights; see `weights.find_pair`.
         opinion_below: see `OwnEngine`; 0 for no second opinion, which saves its memory.
 
-    Raises: NoSuchModel.
+    Raises: NoSuchModel, RegionPackFault.
     """
     cv2.setNumThreads(1)
     weights = find_own()
+    regions = regions_of(packs)
     finding = OnnxNetwork(weights.detector)
     detector = PlateDetector(
         finding,
@@ -175,13 +182,21 @@ def load_own(
         CornerRefiner(finding),
         PlateReader(
             OnnxNetwork(weights.reader),
-            StateReader(OnnxNetwork(weights.states), minimum=region_minimum),
+            _states(weights, regions, region_minimum),
+            regions=regions,
             legible_minimum=legible_minimum,
             recut_below=recut_below,
             with_stacked=with_stacked,
         ),
+        regions=regions,
         digest=weights.digest,
         legible_minimum=legible_minimum,
-        opinion=PaddleOpinion(opinion_model) if opinion_below > 0 else None,
+        opinion=PaddleOpinion(opinion_model, regions) if opinion_below > 0 else None,
         opinion_below=opinion_below,
     )
+
+
+def _states(weights: OwnWeights, regions: Regions, minimum: float) -> StateReader | None:
+    """Return the reader of states; None if no chosen pack has an issuer that it can name."""
+    states = StateReader(OnnxNetwork(weights.states), minimum=minimum, issuers=regions.issuers)
+    return states if states.issuers else None

@@ -14,11 +14,10 @@ from typing import Final
 import numpy as np
 
 from services.recognition.engine.geometry import Quad, enlarge, overlap, size_px, tilt_deg
-from services.recognition.engine.protocol import Character, PlateReading
+from services.recognition.engine.protocol import Character, Considered, PlateReading
 from services.recognition.engine.words import is_no_serial, names_a_state
 from shared.core.plates import plate_characters
 
-LENGTHS: Final = range(2, 9)
 MIN_TEXT_PX: Final = 13.0
 """Least height of text that is read as a plate; burned-in clocks and far cars are lower."""
 ADVANCE: Final = (0.2, 0.85)
@@ -74,6 +73,8 @@ class Glyph:
     text: str
     confidence: float
     place: float
+    alternatives: tuple[Considered, ...] = ()
+    """As of `Character`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class TextLine:
     def serial(self) -> tuple[Character, ...]:
         """Its A-Z and 0-9, separators dropped."""
         return tuple(
-            Character(one, glyph.confidence)
+            Character(one, glyph.confidence, glyph.alternatives)
             for glyph in self.glyphs
             for one in plate_characters(glyph.text)
         )
@@ -108,24 +109,30 @@ class TextLine:
         return min((character.confidence for character in self.serial), default=0.0)
 
 
-def could_hold_a_plate(quad: Quad) -> Objection | None:
-    """Return the objection to a region by its shape alone, before its text is read; None if it has none."""
+def could_hold_a_plate(quad: Quad, longest: int) -> Objection | None:
+    """Return the objection to a region by its shape alone, before its text is read; None if it has none.
+
+    `longest` is the most characters of a serial.
+    """
     width, height = size_px(quad)
     if height < MIN_TEXT_PX or width < height:
         return Objection.TOO_SMALL
     if tilt_deg(quad) > MAX_TILT_DEG:
         return Objection.TILTED
-    if width > height * ADVANCE[1] * (LENGTHS.stop + 1):  # two separators at the most
+    if width > height * ADVANCE[1] * (longest + 2):  # two separators at the most
         return Objection.SPACING
     return None
 
 
-def objection(line: TextLine) -> Objection | None:
-    """Return the first reason why a line is not a plate; None if it has none."""
+def objection(line: TextLine, lengths: range) -> Objection | None:
+    """Return the first reason why a line is not a plate; None if it has none.
+
+    `lengths` are the numbers of characters that a serial may have.
+    """
     text, plate = line.text, line.plate
-    if region := could_hold_a_plate(line.quad):
+    if region := could_hold_a_plate(line.quad, lengths[-1]):
         return region
-    if len(plate) not in LENGTHS:
+    if len(plate) not in lengths:
         return Objection.LENGTH
     if _CLOCK.search(text) or (plate.isdigit() and _DIGITS_OF_A_DATE.search(text)):
         return Objection.CLOCK
@@ -193,7 +200,7 @@ def without_words(line: TextLine) -> TextLine:
     left = 0.0 if first == 0 else _between(glyphs, tokens[first][0])
     right = 1.0 if last == len(known) - 1 else _between(glyphs, tokens[last][1])
     return TextLine(
-        tuple(Glyph(g.text, g.confidence, (g.place - left) / (right - left)) for g in selected),
+        tuple(replace(g, place=(g.place - left) / (right - left)) for g in selected),
         _part(line.quad, left, right),
     )
 
@@ -217,16 +224,18 @@ def _part(quad: Quad, left: float, right: float) -> Quad:
     )
 
 
-def joined(lines: Sequence[TextLine]) -> list[TextLine]:
-    """Join pairs of short lines that lie end to end like the halves of one serial."""
+def joined(lines: Sequence[TextLine], lengths: range) -> list[TextLine]:
+    """Join pairs of short lines that lie end to end like the halves of one serial of these lengths."""
     return [
-        _join(left, right) for left, right in permutations(lines, 2) if _are_halves(left, right)
+        _join(left, right)
+        for left, right in permutations(lines, 2)
+        if _are_halves(left, right, lengths)
     ]
 
 
-def _are_halves(left: TextLine, right: TextLine) -> bool:
-    lengths = len(left.plate), len(right.plate)
-    if not all(1 <= length <= 5 for length in lengths) or sum(lengths) not in LENGTHS:
+def _are_halves(left: TextLine, right: TextLine, lengths: range) -> bool:
+    parts = len(left.plate), len(right.plate)
+    if not all(1 <= part <= 5 for part in parts) or sum(parts) not in lengths:
         return False
     if any(names_a_state(line.text) or is_no_serial(line.text) for line in (left, right)):
         return False

@@ -1,15 +1,30 @@
 """The interface of a plate reading engine: a name, a digest and `read`. The settings choose the engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Point = tuple[float, float]
+NEGLIGIBLE: Final = 5e-5
+"""Probability up to which a character of a place is left out: it is 0 in the four digits of an event."""
+
 Corners = tuple[Point, Point, Point, Point]
 """Four (x, y) points in pixels, clockwise from the text's top left."""
+
+
+MOST_CONSIDERED: Final = 4
+"""The most characters of one place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A character that the engine considers possible in a place, with its probability (0 to 1)."""
+
+    text: str
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +33,28 @@ class Character:
 
     text: str
     confidence: float
+    alternatives: tuple[Considered, ...] = ()
+    """The most probable characters in this place, four at the most, this one first; empty if the engine considers no
+    other."""
+
+
+def considered(text: str, confidence: float, others: Mapping[str, float]) -> Character:
+    """Return a character with the most probable others of its place.
+
+    Args:
+        text: the character as read.
+        confidence: its probability.
+        others: other characters with their probabilities; those that are `NEGLIGIBLE` or less are left out.
+    """
+    worth = sorted(
+        (
+            Considered(other, odds)
+            for other, odds in others.items()
+            if other != text and odds > NEGLIGIBLE
+        ),
+        key=lambda one: (-one.probability, one.text),
+    )[: MOST_CONSIDERED - 1]
+    return Character(text, confidence, (Considered(text, confidence), *worth) if worth else ())
 
 
 @dataclass(frozen=True, slots=True)

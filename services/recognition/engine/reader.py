@@ -1,7 +1,8 @@
 """Reads a plate whose corners are known, with probabilities."""
 
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Protocol
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from services.recognition.engine.ctc import Classes, Decoded, Place, Steps, decode, labels, tempered
 from services.recognition.engine.geometry import Quad, back_to_frame, size_px
-from services.recognition.engine.grammar import issued_oftener
 from services.recognition.engine.network import Network, fact
-from services.recognition.engine.protocol import Alternative, Character, Characters
+from services.recognition.engine.protocol import Alternative, Character, Characters, considered
+from services.recognition.engine.shape_fits import fits
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
+from shared.core.region_packs import PlateShape, Regions
 
 PICTURE_PX: Final = (READER_WIDTH_PX, READER_HEIGHT_PX)
 """Width and height of the network's input."""
@@ -34,9 +36,6 @@ MOST_ALTERNATIVES: Final = 3
 BATCH: Final = 16
 """Plates per run of the network; more cost memory and gain nothing."""
 
-ONE_LINE: Final = (0.25, 0.80)
-"""Top and bottom of a single line of characters, shares of a plate's height: a serial is 2.7 in of
-6 in high, under the state's name (SAE J686 and the states' dies)."""
 HALF_A_CHARACTER: Final = 0.055
 """Share of a plate's width from a character's middle to its edge."""
 
@@ -90,6 +89,7 @@ class PlateReader:
         network: Network,
         states: States | None = None,
         *,
+        regions: Regions,
         legible_minimum: float = LEGIBLE,
         recut_below: float = 0.0,
         with_stacked: bool = True,
@@ -102,6 +102,8 @@ class PlateReader:
                 its characters.
             states: names the state of each legible plate, which also is evidence for its serial; None for no
                 state.
+            regions: the chosen region packs: their series are evidence for a serial, their shapes of plates
+                say where its line is.
             legible_minimum: a plate that cannot reach this probability of being legible, even by the mean of all
                 cuts, is not decoded.
             recut_below: legible plates with a character less probable than this are read in further cuts, a
@@ -113,6 +115,7 @@ class PlateReader:
         """
         self._network = network
         self._states = states
+        self._issued = regions
         self._worth_reading = max(LEGIBLE, 1 - (1 + len(CUTS)) * (1 - legible_minimum))
         self._recut_below = recut_below
         self._with_stacked = with_stacked
@@ -133,7 +136,12 @@ class PlateReader:
         """
         seen = self._seen(plates)
         regions = self._regions(plates, seen)
-        texts = [self._text([cut], region) for cut, region in zip(seen, regions, strict=True)]
+        plates = self._fitted(plates, seen)
+        shapes = [self._shape(quad) for _, quad in plates]
+        texts = [
+            self._text([cut], region, shape)
+            for cut, region, shape in zip(seen, regions, shapes, strict=True)
+        ]
         doubted = [
             i
             for i, text in enumerate(texts)
@@ -144,8 +152,24 @@ class PlateReader:
         )
         for n, i in enumerate(doubted):
             cuts = [seen[i], *again[n * len(CUTS) : (n + 1) * len(CUTS)]]
-            texts[i] = self._text(cuts, regions[i])
+            texts[i] = self._text(cuts, regions[i], shapes[i])
         return texts
+
+    def _fitted(
+        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: list[_CutReading]
+    ) -> list[tuple[NDArray[np.uint8], Quad]]:
+        """Return each plate in its most legible cut, and put that cut's reading into `seen`."""
+        fitted = list(plates)
+        more = [
+            (i, frame, quad)
+            for i, (frame, whole) in enumerate(plates)
+            for quad in fits(whole, self._issued.plates)
+        ]
+        cuts = self._seen([(frame, quad) for _, frame, quad in more])
+        for (i, frame, quad), cut in zip(more, cuts, strict=True):
+            if cut.legible > seen[i].legible:
+                seen[i], fitted[i] = cut, (frame, quad)
+        return fitted
 
     def _regions(
         self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: Sequence[_CutReading]
@@ -173,23 +197,34 @@ class PlateReader:
             ]
         return readings
 
-    def _text(self, cuts: Sequence[_CutReading], region: str | None) -> Text:
+    def _shape(self, quad: Quad) -> PlateShape:
+        """Return the shape of plates whose sides are nearest to those of the corners."""
+        width, height = size_px(quad)
+        aspect = max(width, 1.0) / max(height, 1.0)
+        return min(
+            self._issued.plates,
+            key=lambda shape: abs(math.log(shape.width_mm / shape.height_mm / aspect)),
+        )
+
+    def _text(self, cuts: Sequence[_CutReading], region: str | None, shape: PlateShape) -> Text:
         if cuts[0].legible < self._worth_reading:
             whole = back_to_frame(_inner(*self._margins), cuts[0].matrix)
             return Text((), (), 1.0, cuts[0].legible, None, whole, "")
         steps = len(cuts[0].steps)
         decoded = decode(
             [cut.steps for cut in cuts],
-            prior=lambda places: issued_oftener(self._plate(places, steps), region),
+            prior=lambda places: self._issued.issued_oftener(self._plate(places, steps), region),
         )
         small = set() if self._with_stacked else stacked(decoded.places, steps)
         read = [
-            Character(_word((place.label,)), sure)
-            for i, (place, sure) in enumerate(zip(decoded.places, decoded.certainty, strict=True))
+            _character(place, sure, others)
+            for i, (place, sure, others) in enumerate(
+                zip(decoded.places, decoded.certainty, decoded.rivals, strict=True)
+            )
             if i not in small
         ]
         alternatives = _without_stacked(decoded, steps) if small else _as_decoded(decoded)
-        line = _line(decoded.places, steps, self._margins)
+        line = _line(decoded.places, steps, self._margins, shape)
         return Text(
             characters=tuple(read),
             alternatives=alternatives,
@@ -218,6 +253,12 @@ def stacked(places: Sequence[Place], steps: int) -> set[int]:
         if crosses and abs(lower - columns - upper) <= SAME_COLUMN and len(places) >= 4:
             return {i, i + 1}
     return set()
+
+
+def _character(place: Place, sure: float, others: Mapping[int, float]) -> Character:
+    return considered(
+        _word((place.label,)), sure, {_word((label,)): odds for label, odds in others.items()}
+    )
 
 
 def _as_decoded(decoded: Decoded) -> tuple[Alternative, ...]:
@@ -331,7 +372,9 @@ def _inner(across: float, up: float) -> Quad:
     )
 
 
-def _line(places: Sequence[Place], steps: int, margins: tuple[float, float]) -> Quad:
+def _line(
+    places: Sequence[Place], steps: int, margins: tuple[float, float], shape: PlateShape
+) -> Quad:
     """Return a quadrilateral around the characters, px of the picture; the whole plate if it has none.
 
     Steps run along the plate's upper half and then along its lower one. A plate whose lower half has characters
@@ -349,5 +392,7 @@ def _line(places: Sequence[Place], steps: int, margins: tuple[float, float]) -> 
     upper = [x for x, middle in zip(at, middles, strict=True) if middle < columns]
     lower = [x for x, middle in zip(at, middles, strict=True) if middle >= columns]
     if not upper or not lower or min(lower) > max(upper):
-        top, bottom = (top + share * (bottom - top) for share in ONE_LINE)
+        top, bottom = (
+            top + share * (bottom - top) for share in (shape.serial_top, shape.serial_bottom)
+        )
     return np.array([[x0, top], [x1, top], [x1, bottom], [x0, bottom]], np.float32)

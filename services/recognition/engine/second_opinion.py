@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from services.recognition.engine.consensus import SERIES_WEIGHT, agreed_serial
 from services.recognition.engine.geometry import Quad, back_to_frame, enlarge, size_px, straighten
-from services.recognition.engine.grammar import is_issued_series
 from services.recognition.engine.plausibility import (
     Glyph,
     TextLine,
@@ -27,6 +26,7 @@ from services.recognition.engine.protocol import Alternative
 from services.recognition.engine.reader import Text
 from services.recognition.engine.text import PaddleText
 from services.recognition.engine.weights import find_pair
+from shared.core.region_packs import Regions
 
 WEIGHT: Final = 0.5
 """Weight of PaddleOCR's readings together, beside our own reader's 1. They see the same plate and make the same
@@ -61,8 +61,9 @@ class PaddleOpinion:
     Loading takes 3 s and about 400 MB, so it happens in `load` or on first use.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, regions: Regions) -> None:
         self._pair = find_pair(model)
+        self._lengths = regions.lengths
         self._text: PaddleText | None = None
 
     def load(self) -> None:
@@ -74,33 +75,33 @@ class PaddleOpinion:
         text = self._loaded()
         seen = [self._found(text, frame, plate), TextLine(text.read(frame, line), line)]
         whole = [without_words(reading) for reading in seen if reading is not None]
-        return [reading for reading in whole if objection(reading) is None]
+        return [reading for reading in whole if objection(reading, self._lengths) is None]
 
     def _loaded(self) -> PaddleText:
         if self._text is None:
             self._text = PaddleText(self._pair)
         return self._text
 
-    @staticmethod
-    def _found(text: PaddleText, frame: NDArray[np.uint8], plate: Quad) -> TextLine | None:
+    def _found(self, text: PaddleText, frame: NDArray[np.uint8], plate: Quad) -> TextLine | None:
         cut, matrix = straighten(frame, enlarge(plate, AROUND, AROUND), CUT_HEIGHT_PX)
-        lines = [line for line in text.detect(cut, max(cut.shape[:2])) if _holds_a_serial(line)]
+        lines = [
+            line
+            for line in text.detect(cut, max(cut.shape[:2]))
+            if could_hold_a_plate(line, self._lengths[-1]) is None
+        ]
         if not lines:
             return None
         largest = max(lines, key=lambda line: float(np.prod(size_px(line))))
         return TextLine(text.read(cut, largest), back_to_frame(largest, matrix))
 
 
-def _holds_a_serial(line: Quad) -> bool:
-    return could_hold_a_plate(line) is None
-
-
-def weighed(own: Text, second: Sequence[TextLine]) -> tuple[Text, str]:
+def weighed(own: Text, second: Sequence[TextLine], regions: Regions) -> tuple[Text, str]:
     """Return our own reading after a vote with the second readings.
 
     Args:
         own: our reader's text, with at least one character.
         second: the second readings; an empty sequence leaves `own` unchanged.
+        regions: the chosen region packs; a serial that they issue counts more.
 
     Returns: the winner, whose probability is its share of the votes and whose characters' probabilities are
         averaged over the readings; and its text as read, separators included.
@@ -112,7 +113,10 @@ def weighed(own: Text, second: Sequence[TextLine]) -> tuple[Text, str]:
     for reading in second:
         votes[reading.plate] = votes.get(reading.plate, 0.0) + weight * reading.confidence
     lines = [_as_line(own), *second]
-    chosen = max(lines, key=lambda line: _with_series(votes, line.plate, own.region))
+    chosen = max(
+        lines,
+        key=lambda line: votes[line.plate] * _series_weight(line.plate, own.region, regions),
+    )
     cast = 1 + WEIGHT
     others = sorted(
         (plate for plate in votes if plate != chosen.plate), key=lambda one: -votes[one]
@@ -127,15 +131,15 @@ def weighed(own: Text, second: Sequence[TextLine]) -> tuple[Text, str]:
     return text, own.as_read if chosen is lines[0] else chosen.text
 
 
-def _with_series(votes: dict[str, float], plate: str, region: str | None) -> float:
-    return votes[plate] * (SERIES_WEIGHT if is_issued_series(plate, region) else 1.0)
+def _series_weight(plate: str, region: str | None, regions: Regions) -> float:
+    return SERIES_WEIGHT if regions.is_issued(plate, region) else 1.0
 
 
 def _as_line(own: Text) -> TextLine:
     count = len(own.characters)
     return TextLine(
         tuple(
-            Glyph(one.text, one.confidence, (i + 0.5) / count)
+            Glyph(one.text, one.confidence, (i + 0.5) / count, one.alternatives)
             for i, one in enumerate(own.characters)
         ),
         own.line,

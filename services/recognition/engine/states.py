@@ -1,6 +1,6 @@
 """Reads which state issued a plate from the name at its upper or lower edge."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,20 +30,27 @@ STRIP_PX: Final = NAMES_HEIGHT_PX // 2
 class StateReader:
     """Reads the names of states on plates, many at a time."""
 
-    def __init__(self, network: Network, *, minimum: float) -> None:
+    def __init__(
+        self, network: Network, *, minimum: float, issuers: Collection[str] | None = None
+    ) -> None:
         """Set up a reader of names.
 
         Args:
             network: takes `edges` (N, 80, 192, 3), gives log-probabilities `region` (N, R). Its metadata holds
                 its version and its regions.
             minimum: probability from which a state is returned.
+            issuers: the states that may be returned, such as `US-CA`; all that the network knows if None.
 
         Raises: NoSuchModel if the network's metadata lacks either.
         """
         self._network = network
         self._minimum = minimum
         self._version = fact(network, "version")
-        self._regions = tuple(fact(network, "regions").split(","))
+        regions = fact(network, "regions").split(",")
+        self._regions = tuple(None if one == UNKNOWN else f"US-{one}" for one in regions)
+        known = frozenset(one for one in self._regions if one is not None)
+        self.issuers = known if issuers is None else known & frozenset(issuers)
+        """The states that it may return."""
 
     @property
     def version(self) -> str:
@@ -67,9 +74,8 @@ class StateReader:
 
     def _sure_state(self, odds: NDArray[np.float32]) -> str | None:
         best = int(odds.argmax())
-        if self._regions[best] == UNKNOWN or np.exp(odds[best]) < self._minimum:
-            return None
-        return f"US-{self._regions[best]}"
+        region = self._regions[best]
+        return region if region in self.issuers and np.exp(odds[best]) >= self._minimum else None
 
 
 @dataclass(frozen=True, slots=True)

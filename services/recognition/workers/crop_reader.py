@@ -18,6 +18,7 @@ from services.recognition.engine.framing import framed
 from services.recognition.engine.protocol import Engine
 from services.recognition.settings import Settings
 from services.recognition.workers.pool import DIGEST_DIGITS
+from shared.core.policy import load_policy
 
 MEMORY_BYTES: Final = 2 * 1024**3
 """Limit of address space; the engine with its second opinion uses about 300 MB of memory and 800 MB of addresses."""
@@ -99,7 +100,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     settings = Settings()
-    engine = chosen_engine(settings)()
+    packs = load_policy(settings.policy_file).regions.packs
+    engine = chosen_engine(settings, packs)()
     engine.warm_up()  # PaddleOCR writes a file while it loads
     forbid_files()
     serve(engine, sys.stdin.buffer, answers, minimum=settings.recognition_min_confidence)

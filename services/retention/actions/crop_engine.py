@@ -1,7 +1,7 @@
 """Runs the program that reads crops of plates, for reports on accuracy (ADR-0085).
 
 The program is recognition's `workers/crop_reader.py`, which describes its pipes. It gets no secret: its environment
-has recognition's own settings alone, which hold none. Its errors name no record and no plate.
+has recognition's own settings and the path of the policy, which hold none. Its errors name no record and no plate.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import shlex
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -44,9 +45,10 @@ class _CropReading(msgspec.Struct):
 class CropEngine:
     """The program of one report, replaced when a crop ends it. Use from one task."""
 
-    def __init__(self, command: str) -> None:
-        """`command` is a command line."""
+    def __init__(self, command: str, policy_file: Path) -> None:
+        """`command` is a command line; the policy chooses the region packs by which the engine reads."""
         self._command = shlex.split(command)
+        self._policy_file = policy_file
         self._process: Process | None = None
         self._restarts = 0
         self.engine = ""
@@ -65,7 +67,7 @@ class CropEngine:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=DEVNULL,
-                env=_environment(),
+                env=_environment(self._policy_file),
                 start_new_session=True,
             )
             async with asyncio.timeout(START_TIMEOUT_S):
@@ -126,9 +128,9 @@ class CropEngine:
 
 
 @asynccontextmanager
-async def crop_engine(command: str) -> AsyncIterator[CropEngine]:
+async def crop_engine(command: str, policy_file: Path) -> AsyncIterator[CropEngine]:
     """Start the program of a command line, and end it with the block. Raises: DependencyDown."""
-    engine = CropEngine(command)
+    engine = CropEngine(command, policy_file)
     try:
         await engine.start()
         yield engine
@@ -136,5 +138,6 @@ async def crop_engine(command: str) -> AsyncIterator[CropEngine]:
         await engine.stop()
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(OF_RECOGNITION)}
+def _environment(policy_file: Path) -> dict[str, str]:
+    chosen = {name: value for name, value in os.environ.items() if name.startswith(OF_RECOGNITION)}
+    return chosen | {"POLICY_FILE": str(policy_file)}

@@ -78,7 +78,8 @@ class AccuracyMeter:
         """
         if self._crop_reader is None:
             raise Conflict(Code.ACCURACY_WITHOUT_ENGINE)
-        async with crop_engine(self._crop_reader) as engine:
+        policy_file = self._runtime.settings.policy_file
+        async with crop_engine(self._crop_reader, policy_file) as engine:
             judged = await self._disclosed(report)
             tally = Tally()
             for start in range(0, len(judged), PIECE):

@@ -19,11 +19,11 @@ class OtherEngine:
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The settings that engines were asked for with."""
+    """The settings and region packs that engines were asked for with."""
     seen = []
 
-    def chosen(settings):
-        seen.append(settings)
+    def chosen(settings, packs):
+        seen.append((settings, packs))
         return OtherEngine
 
     monkeypatch.setattr(engines, "chosen_engine", chosen)
@@ -32,12 +32,12 @@ def asked(monkeypatch):
 
 def test_the_bench_builds_the_engine_that_the_settings_choose(asked):
     assert make_engine("ppocrv6-tiny").name == "other/1"
-    assert asked[0] == Settings(recognition_model="ppocrv6-tiny")
+    assert asked[0] == (Settings(recognition_model="ppocrv6-tiny"), ("us",))
 
 
 def test_a_second_opinion_can_be_turned_off(asked):
     make_engine("plateward", second_opinion="off")
-    assert asked[0].recognition_second_opinion_below == 0
+    assert asked[0][0].recognition_second_opinion_below == 0
 
 
 def test_an_engine_without_a_second_opinion_cannot_be_measured_with_one(asked):

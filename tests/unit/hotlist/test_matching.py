@@ -9,7 +9,7 @@ import pytest
 from services.hotlist.domain.index import Index, ListIndex
 from services.hotlist.domain.rating import Listed, lowered, rate
 from services.hotlist.domain.vehicles import colours_differ, makes_differ
-from shared.core.matching import differences
+from shared.core.matching import STORED, differences
 from shared.core.policy import load_policy
 from shared.events import Read
 
@@ -57,8 +57,8 @@ def an_entry(plate="7ABC123", **fields):
     return Listed(**given)
 
 
-def an_index(*plates, agency=ORI):
-    index, one = Index(), ListIndex(uuid4(), agency, uuid4(), 1)
+def an_index(*plates, agency=ORI, lookalikes=STORED):
+    index, one = Index(lookalikes), ListIndex(uuid4(), agency, uuid4(), 1, lookalikes)
     one.add(uuid4().bytes + plate.encode() for plate in plates)
     index.put(one)
     return index
@@ -102,9 +102,9 @@ def test_a_list_matches_only_reads_of_its_own_agency():
 
 
 def test_removed_entries_no_longer_match_and_others_do():
-    one = ListIndex(uuid4(), ORI, uuid4(), 1)
+    one = ListIndex(uuid4(), ORI, uuid4(), 1, STORED)
     packed = [UUID(int=n).bytes + plate for n, plate in enumerate((b"AB0", b"ABO", b"ABQ"))]
-    index = Index()
+    index = Index(STORED)
     one.add(packed)
     one.remove([packed[1], packed[1], b"x" * 16 + b"NOTHERE"])
     index.put(one)

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 from services.hotlist.workers.index_refresh import Refresher
+from shared.core.policy import RegionChoice
 
 
 class Watched(Refresher):
@@ -10,7 +11,8 @@ class Watched(Refresher):
 
     def __init__(self):
         settings = SimpleNamespace(hotlist_poll_s=60, hotlist_kept_snapshots=2)
-        super().__init__(SimpleNamespace(), settings)
+        policy = SimpleNamespace(regions=RegionChoice())
+        super().__init__(SimpleNamespace(policy=policy), settings)
         self.dropped = 0
         self.fails = False
 

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from services.recognition.engine.consensus import agreed_serial, winner
-from services.recognition.engine.grammar import BY_STATE, is_issued_series, shape
 from services.recognition.engine.plausibility import Glyph, TextLine
+from shared.core.region_packs import regions_of
+
+US = regions_of(("us",))
 
 
 def line(text, *confidences):
@@ -15,35 +17,29 @@ def line(text, *confidences):
     )
 
 
-def test_shapes_of_main_series_are_known():
-    assert shape("7ABC123") == "DLLLDDD"
-    assert is_issued_series("7ABC123")
-    assert not is_issued_series("DRIFTER")
-
-
 def test_views_vote_with_their_lowest_character_confidence():
-    assert winner([line("6TTX874", 0.9), line("6TIX874", 0.6), line("6TIX874", 0.7)]).plate == (
+    assert winner([line("6TTX874", 0.9), line("6TIX874", 0.6), line("6TIX874", 0.7)], US).plate == (
         "6TIX874"
     )
 
 
 def test_the_winner_is_the_most_confident_view_of_its_text_as_read():
     looks = [line("FK2-X2Z", 0.5), line("FK2 X2Z", 0.8), line("FK21X2Z", 0.4)]
-    assert winner(looks).text == "FK2 X2Z"
+    assert winner(looks, US).text == "FK2 X2Z"
 
 
 def test_an_issued_series_decides_between_equal_views_but_rewrites_no_text():
-    assert winner([line("4EFU387", 0.8), line("LEFUE87", 0.8)]).plate == "4EFU387"
-    assert winner([line("4EFU387", 0.5), line("LEFUE87", 0.9)]).plate == "LEFUE87"
+    assert winner([line("4EFU387", 0.8), line("LEFUE87", 0.8)], US).plate == "4EFU387"
+    assert winner([line("4EFU387", 0.5), line("LEFUE87", 0.9)], US).plate == "LEFUE87"
 
 
 def test_a_fragment_does_not_outvote_a_complete_serial():
-    assert winner([line("CG", 0.99), line("CGT2069", 0.4)]).plate == "CGT2069"
+    assert winner([line("CG", 0.99), line("CGT2069", 0.4)], US).plate == "CGT2069"
 
 
 def test_views_without_a_serial_do_not_break_the_vote():
-    assert winner([line("·", 0.9)]).plate == ""
-    assert winner([line("·", 0.9), line("CGT2069", 0.4)]).plate == "CGT2069"
+    assert winner([line("·", 0.9)], US).plate == ""
+    assert winner([line("·", 0.9), line("CGT2069", 0.4)], US).plate == "CGT2069"
 
 
 def test_disagreement_lowers_only_the_confidence_of_the_differing_characters():
@@ -62,19 +58,3 @@ def test_views_may_have_unequal_weights():
     chosen = line("6TIX874", 0.9)
     serial = agreed_serial(chosen, [chosen, line("6TTX874", 0.9)], [1.0, 0.5])
     assert [one.confidence for one in serial] == pytest.approx([0.9, 0.9, 0.6, *[0.9] * 4])
-
-
-def test_series_of_the_known_state_apply_and_of_any_state_otherwise():
-    assert is_issued_series("7ABC123", "US-CA")
-    assert not is_issued_series("7ABC123", "US-TX")
-    assert is_issued_series("7ABC123", None)
-    assert is_issued_series("7ABC123", "CA-ON")
-    assert is_issued_series("1234567", "US-NH")
-    assert not is_issued_series("1234567")
-
-
-def test_every_state_has_series_of_letters_and_digits():
-    assert len(BY_STATE) == 51
-    for state, shapes in BY_STATE.items():
-        assert shapes, state
-        assert all(set(one) <= set("LD") and 5 <= len(one) <= 8 for one in shapes), state

@@ -4,16 +4,18 @@ import pytest
 
 from services.recognition.engine.factory import chosen_engine
 from services.recognition.engine.own_weights import OWN
-from services.recognition.engine.paddle import PaddleEngine
+from services.recognition.engine.paddle import load_paddle
 from services.recognition.engine.plateward import load_own
 from services.recognition.settings import Settings
 
 
 @pytest.mark.parametrize("model", ["ppocrv6-small", "ppocrv6-tiny", "/models/mine"])
 def test_paddleocr_stays_selectable(model):
-    chosen = chosen_engine(Settings(recognition_model=model, recognition_longest_px=960))
-    assert (chosen.func, chosen.args) == (PaddleEngine, (model,))
-    assert chosen.keywords == {"longest_px": 960}
+    chosen = chosen_engine(
+        Settings(recognition_model=model, recognition_longest_px=960), ("europe", "us")
+    )
+    assert (chosen.func, chosen.args) == (load_paddle, (model,))
+    assert chosen.keywords == {"packs": ("europe", "us"), "longest_px": 960}
 
 
 def test_our_engine_gets_what_the_settings_say_of_it():
@@ -29,10 +31,12 @@ def test_our_engine_gets_what_the_settings_say_of_it():
             recognition_keep_stacked=True,
             recognition_second_opinion_below=0.8,
             recognition_second_opinion_model="ppocrv6-tiny",
-        )
+        ),
+        ("us",),
     )
     assert chosen.func is load_own
     assert chosen.keywords == {
+        "packs": ("us",),
         "detector_px": 480,
         "detector_again_px": 0,
         "detector_minimum": 0.3,

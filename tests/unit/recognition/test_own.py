@@ -5,17 +5,18 @@ import pytest
 
 from services.recognition.engine.corner_refiner import CornerRefiner
 from services.recognition.engine.detector import PlateDetector
-from services.recognition.engine.grammar import OFTENER
 from services.recognition.engine.own_weights import find_own
 from services.recognition.engine.plateward import OwnEngine, could_be_a_plate, load_own
 from services.recognition.engine.plausibility import Glyph, TextLine
 from services.recognition.engine.reader import PlateReader
 from services.recognition.engine.states import StateReader
 from services.recognition.engine.weights import NoSuchModel
+from shared.core.region_packs import pack_of, regions_of
 from tests.unit.recognition.networks import detecting, naming, reading
 
 LEFT = ((100, 160), (164, 160), (164, 192), (100, 192))
 RIGHT = ((300, 160), (364, 160), (364, 192), (300, 192))
+US = regions_of(("us",))
 DOUBTED = ["7", "7", "A", {"B": 0.6, "8": 0.4}, "C", "1", "2", "3"]
 """No state issues either reading, so only the picture decides."""
 
@@ -48,7 +49,8 @@ def an_engine(plates, texts, opinion=None, opinion_below=0.9, states=({"unknown"
     return OwnEngine(
         PlateDetector(detector, longest_px=640, again_px=None, minimum=0.5),
         CornerRefiner(detecting()),
-        PlateReader(reading(*texts), StateReader(naming(*states), minimum=0.8)),
+        PlateReader(reading(*texts), StateReader(naming(*states), minimum=0.8), regions=US),
+        regions=US,
         digest="ab" * 32,
         legible_minimum=0.5,
         opinion=opinion,
@@ -124,7 +126,7 @@ def test_an_illegible_plate_gives_no_reading(text):
     ],
 )
 def test_words_of_signs_and_states_are_no_plates_but_personal_ones_are(plate, could):
-    assert could_be_a_plate(plate) is could
+    assert could_be_a_plate(plate, US) is could
 
 
 @pytest.mark.parametrize(("score", "count"), [(0.59, 0), (0.61, 1)])
@@ -132,7 +134,8 @@ def test_a_detection_that_the_refiner_misses_needs_a_high_first_score(score, cou
     engine = OwnEngine(
         PlateDetector(detecting((score, LEFT)), longest_px=640, again_px=None, minimum=0.5),
         CornerRefiner(detecting()),
-        PlateReader(reading({"plate": "7ABC123"})),
+        PlateReader(reading({"plate": "7ABC123"}), regions=US),
+        regions=US,
         digest="ab" * 32,
         legible_minimum=0.5,
     )
@@ -185,7 +188,7 @@ def test_the_reading_that_the_state_issues_wins_among_nearly_equal_ones():
         [reading_] = an_engine([LEFT], [given], opinion, states=[{"CA": 0.95}]).read(frame())
         assert (reading_.plate, reading_.plate_as_read) == ("4EFU387", "LEFU387")
         first, second, *_ = reading_.alternatives
-        odds = 0.45 * OFTENER
+        odds = 0.45 * pack_of("us").issued_oftener
         assert (first.plate, second.plate) == ("4EFU387", "LEFU387")
         assert first.probability == pytest.approx(odds / (odds + 0.55), abs=0.01)
 
@@ -222,6 +225,7 @@ def test_an_engine_without_its_weights_does_not_load(tmp_path, monkeypatch):
     )
     with pytest.raises(NoSuchModel):
         load_own(
+            packs=("us",),
             detector_px=640,
             detector_again_px=1280,
             detector_minimum=0.5,

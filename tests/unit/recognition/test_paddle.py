@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from services.recognition.engine.paddle import PaddleEngine
+from services.recognition.engine.paddle import load_paddle
 from services.recognition.engine.protocol import Engine
 from tests.unit.recognition.drawing import draw_plate, street
 
 
 @pytest.fixture(scope="module")
 def engine():
-    return PaddleEngine("ppocrv6-small")
+    return load_paddle("ppocrv6-small", packs=("us",), longest_px=1280)
 
 
 def test_both_plates_of_a_frame_are_read_and_the_clock_is_not(engine: Engine):

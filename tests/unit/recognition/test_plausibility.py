@@ -18,6 +18,8 @@ from services.recognition.engine.plausibility import (
 )
 from services.recognition.engine.protocol import Box, Character, PlateReading
 
+LENGTHS = range(2, 9)
+
 
 def rectangle(x, y, w, h):
     return np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float32)
@@ -36,7 +38,7 @@ def line(text, quad=None, confidence=0.9):
      "A.JK-7551", "7x★317a"],
 )  # fmt: skip
 def test_serials_with_any_separator_are_plausible(text):
-    assert objection(line(text)) is None
+    assert objection(line(text), LENGTHS) is None
 
 
 @pytest.mark.parametrize(
@@ -63,24 +65,24 @@ def test_serials_with_any_separator_are_plausible(text):
     ],
 )
 def test_text_of_roads_and_overlays_is_rejected_with_a_named_objection(text, why):
-    assert objection(line(text)) is why
+    assert objection(line(text), LENGTHS) is why
 
 
 def test_a_badge_in_wide_letters_is_rejected_by_its_spacing():
-    assert objection(line("G5300", rectangle(0, 0, 95, 17))) is Objection.SPACING
+    assert objection(line("G5300", rectangle(0, 0, 95, 17)), LENGTHS) is Objection.SPACING
 
 
 def test_texture_that_was_read_as_text_is_rejected():
-    assert objection(line("1I4Z7O", confidence=0.2)) is Objection.TEXTURE
+    assert objection(line("1I4Z7O", confidence=0.2), LENGTHS) is Objection.TEXTURE
 
 
 def test_a_rectangle_that_is_too_small_or_too_tilted_is_not_read():
-    assert could_hold_a_plate(rectangle(0, 0, 60, 12)) is Objection.TOO_SMALL
-    assert could_hold_a_plate(rectangle(0, 0, 20, 60)) is Objection.TOO_SMALL
-    assert could_hold_a_plate(rectangle(0, 0, 300, 20)) is Objection.SPACING
+    assert could_hold_a_plate(rectangle(0, 0, 60, 12), LENGTHS[-1]) is Objection.TOO_SMALL
+    assert could_hold_a_plate(rectangle(0, 0, 20, 60), LENGTHS[-1]) is Objection.TOO_SMALL
+    assert could_hold_a_plate(rectangle(0, 0, 300, 20), LENGTHS[-1]) is Objection.SPACING
     leaning = np.array([[0, 100], [70, 40], [85, 60], [15, 120]], np.float32)
-    assert could_hold_a_plate(leaning) is Objection.TILTED
-    assert could_hold_a_plate(rectangle(0, 0, 66, 30)) is None
+    assert could_hold_a_plate(leaning, LENGTHS[-1]) is Objection.TILTED
+    assert could_hold_a_plate(rectangle(0, 0, 66, 30), LENGTHS[-1]) is None
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ def test_a_line_without_known_words_or_of_known_words_alone_is_left_as_it_is():
 def test_adjacent_halves_of_a_plate_are_joined_in_reading_order():
     left = line("CGT", rectangle(100, 100, 40, 30))
     right = line("2069", rectangle(155, 102, 55, 30))
-    [whole] = joined([right, left])
+    [whole] = joined([right, left], LENGTHS)
     assert whole.plate == "CGT2069"
     assert whole.quad.tolist() == [[100, 100], [210, 102], [210, 132], [100, 130]]
     places = [glyph.place for glyph in whole.glyphs]
@@ -147,7 +149,7 @@ def test_adjacent_halves_of_a_plate_are_joined_in_reading_order():
 def test_overlapping_halves_of_a_plate_are_joined_into_one_box():
     left = line("DH7", rectangle(100, 100, 45, 30))
     right = line("7X317", rectangle(132, 100, 75, 32))
-    [whole] = joined([left, right])
+    [whole] = joined([left, right], LENGTHS)
     assert whole.quad.tolist() == [[100, 100], [207, 100], [207, 132], [100, 130]]
 
 
@@ -163,7 +165,7 @@ def test_overlapping_halves_of_a_plate_are_joined_into_one_box():
     ],
 )
 def test_lines_that_are_not_halves_of_one_serial_stay_apart(other):
-    assert joined([line("CGTX", rectangle(100, 100, 40, 30)), other]) == []
+    assert joined([line("CGTX", rectangle(100, 100, 40, 30)), other], LENGTHS) == []
 
 
 def test_stickers_on_a_plate_are_dropped_and_a_second_car_is_kept():

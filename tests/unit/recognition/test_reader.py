@@ -5,9 +5,11 @@ import pytest
 from services.recognition.engine.reader import PICTURE_PX, PlateReader, rectify
 from services.recognition.engine.weights import NoSuchModel
 from services.recognition.models import ALPHABET, MARGIN_ACROSS, MARGIN_UP
+from shared.core.region_packs import regions_of
 from tests.unit.recognition.networks import FunctionNetwork, reading
 from training.photography import Photograph, cut_out
 
+US = regions_of(("us",))
 QUAD = np.array([[100, 60], [260, 60], [260, 140], [100, 140]], np.float32)
 
 
@@ -16,7 +18,7 @@ def a_frame():
 
 
 def read(network, count=1, **options):
-    reader = PlateReader(network, **options)
+    reader = PlateReader(network, **{"regions": US, **options})
     return reader.read([(a_frame(), QUAD)] * count)
 
 
@@ -37,7 +39,7 @@ def test_a_network_without_metadata_does_not_load(name):
     network = reading({"plate": "7A"})
     del network.about[name]
     with pytest.raises(NoSuchModel, match=f"has no {name}"):
-        PlateReader(network)
+        PlateReader(network, regions=US)
 
 
 def test_many_plates_are_read_in_order_and_in_batches():
@@ -80,14 +82,14 @@ def test_only_legible_plates_are_read_for_their_state_and_in_one_batch():
 def test_a_state_is_read_once_for_a_reexamined_plate_and_affects_its_text():
     doubted = {"plate": [{"4": 0.45, "L": 0.55}, *"EFU387"]}
     states = NamedStates("US-CA")
-    [text] = read(reading(doubted), states=states, recut_below=0.9)
+    [text] = read(reading(doubted), states=states, regions=US, recut_below=0.9)
     assert (text.region, text.plate, text.as_read) == ("US-CA", "4EFU387", "LEFU387")
     assert states.asked == [1]
 
 
 def test_a_reader_reports_the_versions_of_all_its_networks():
-    assert PlateReader(reading({"plate": "7A"})).versions == ("7",)
-    assert PlateReader(reading({"plate": "7A"}), NamedStates()).versions == ("7", "9")
+    assert PlateReader(reading({"plate": "7A"}), regions=US).versions == ("7",)
+    assert PlateReader(reading({"plate": "7A"}), NamedStates(), regions=US).versions == ("7", "9")
 
 
 def test_an_empty_plate_has_no_text():
@@ -205,7 +207,7 @@ def test_only_a_doubtful_plate_is_read_again_and_its_views_are_averaged():
     sure, doubtful = {"plate": "7A"}, {"plate": ["8", {"B": 0.6, "8": 0.4}]}
     again = {"plate": ["8", {"8": 0.9, "B": 0.1}]}
     network = reading(sure, doubtful, again, again)
-    reader = PlateReader(network, recut_below=0.9)
+    reader = PlateReader(network, regions=US, recut_below=0.9)
     first, second = reader.read([(a_frame(), QUAD)] * 2)
     assert [len(shown) for shown in network.shown] == [2, 2]
     assert (first.plate, second.plate) == ("7A", "88")
@@ -240,7 +242,7 @@ def written_at(*places):
 )
 def test_small_stacked_characters_are_part_of_the_plate_only_where_wanted(places, all_of_it, plate):
     for keep, expected in ((True, all_of_it), (False, plate)):
-        reader = PlateReader(written_at(*places), with_stacked=keep)
+        reader = PlateReader(written_at(*places), regions=US, with_stacked=keep)
         [text] = reader.read([(a_frame(), QUAD)])
         assert (text.plate, text.as_read) == (expected, all_of_it)
         assert (text.alternatives[0].plate, text.alternatives[0].probability) == (
@@ -262,7 +264,7 @@ def test_a_plate_without_small_characters_sums_the_readings_that_give_it():
 
     about = {"margin_across": "0.06", "margin_up": "0.1", "temperature": "1"}
     network = FunctionNetwork(answer, **about)
-    [text] = PlateReader(network, with_stacked=False).read([(a_frame(), QUAD)])
+    [text] = PlateReader(network, regions=US, with_stacked=False).read([(a_frame(), QUAD)])
     assert text.plate == "85F"
     assert text.probability == pytest.approx(0.9 * 0.99**3, abs=0.02)
     assert text.alternatives[1].plate == "B5F"

@@ -5,6 +5,7 @@ import pytest
 
 from services.recognition.engine.second_opinion import PaddleOpinion
 from services.recognition.engine.weights import NoSuchModel
+from shared.core.region_packs import regions_of
 from tests.unit.recognition.drawing import draw_plate, street
 
 PLATE = np.array([[200, 330], [350, 330], [350, 405], [200, 405]], np.float32)
@@ -13,7 +14,7 @@ LINE = np.array([[208, 350], [342, 350], [342, 388], [208, 388]], np.float32)
 
 @pytest.fixture(scope="module")
 def opinion():
-    return PaddleOpinion("ppocrv6-small")
+    return PaddleOpinion("ppocrv6-small", regions_of(("us",)))
 
 
 def test_the_second_opinion_reads_the_serial_and_not_the_state(opinion):
@@ -32,8 +33,8 @@ def test_a_second_opinion_on_an_empty_plate_has_no_readings(opinion):
 
 def test_weights_are_located_at_start_and_loaded_on_request(tmp_path):
     with pytest.raises(NoSuchModel):
-        PaddleOpinion(str(tmp_path))
-    opinion = PaddleOpinion("ppocrv6-small")
+        PaddleOpinion(str(tmp_path), regions_of(("us",)))
+    opinion = PaddleOpinion("ppocrv6-small", regions_of(("us",)))
     assert opinion._text is None
     opinion.load()
     assert opinion._text is not None

@@ -6,12 +6,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.core.matching import Difference, fold, skeleton
+from shared.core.matching import STORED, Difference, fold, skeleton
 from shared.core.plate_index import PatternIndex, PlateIndex
 
 
 def find(pattern, plate):
-    index, entry_id = PatternIndex(), uuid4()
+    index, entry_id = PatternIndex(STORED), uuid4()
     index.add(entry_id, pattern)
     return [differing for _, differing in index.find(plate, fold(plate))]
 
@@ -68,7 +68,7 @@ def test_look_alikes_are_reported_at_their_position_in_the_read(pattern, plate, 
 def test_the_index_finds_the_same_as_trying_every_pattern():
     dice = random.Random(468)
     alphabet = "AB8C0OQ1I2"
-    index, patterns = PatternIndex(), {}
+    index, patterns = PatternIndex(STORED), {}
     for _ in range(300):
         text = re.sub(r"\*+", "*", "".join(dice.choices(alphabet + "??**", k=6)))
         if any(c not in "?*" for c in text):
@@ -94,7 +94,7 @@ def test_the_index_finds_the_same_as_trying_every_pattern():
 
 
 def test_many_patterns_of_one_beginning_are_spread_over_further_places():
-    index = PatternIndex()
+    index = PatternIndex(STORED)
     for number in range(1000):
         index.add(UUID(int=number), f"7A{number:03d}?*")
     compared = [len(same) for place in index._places.values() for same in place.values()]
@@ -103,7 +103,7 @@ def test_many_patterns_of_one_beginning_are_spread_over_further_places():
 
 
 def test_a_pattern_added_twice_is_found_once_and_not_after_its_removal():
-    index, entry_id = PatternIndex(), uuid4()
+    index, entry_id = PatternIndex(STORED), uuid4()
     index.add(entry_id, "7AB*")
     index.add(entry_id, "*ABC")
     assert [e for e, _ in index.find("7ABC", fold("7ABC"))] == [entry_id]
@@ -122,7 +122,7 @@ def positions(index, plate, most=1):
 
 
 def test_an_index_finds_whole_and_partial_plates_with_what_differs():
-    index = PlateIndex()
+    index = PlateIndex(STORED)
     index.add([packed(1, "7ABC123"), packed(2, "7A8C123"), packed(3, "XYZ")])
     index.add_partials([packed(4, "7AB*"), packed(5, "*9")])
     assert len(index) == 5
@@ -132,14 +132,14 @@ def test_an_index_finds_whole_and_partial_plates_with_what_differs():
 
 @pytest.mark.parametrize(("most", "found"), [(0, {1}), (1, {1, 2, 4}), (2, {1, 2, 3, 4})])
 def test_entries_that_differ_in_more_than_the_number_allowed_are_not_found(most, found):
-    index = PlateIndex()
+    index = PlateIndex(STORED)
     index.add([packed(1, "B8O"), packed(2, "88O"), packed(3, "8BO")])
     index.add_partials([packed(4, "B80*")])
     assert positions(index, "B8O", most).keys() == found
 
 
 def test_entries_that_are_removed_are_found_no_more():
-    index = PlateIndex()
+    index = PlateIndex(STORED)
     index.add([packed(1, "AB0"), packed(2, "ABO"), packed(3, "ABQ")])
     index.add_partials([packed(4, "AB?")])
     index.remove([packed(2, "ABO"), packed(9, "NOTHERE")])
