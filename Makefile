@@ -264,14 +264,19 @@ bench-signin: $(STAMP) ## A hundred strangers at sign-in, and who is held up by 
 	@$(BENCH) sign_in $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-accuracy
-bench-accuracy: $(STAMP) ## Plates read of a folder with truth.csv [PHOTOS=dir or CROPS=dir]
+bench-accuracy: $(STAMP) ## Plates read of a folder with truth.csv [PHOTOS=dir or CROPS=dir, PACKS="us europe"]
 	@test -n "$$PHOTOS$$CROPS" || { echo "Name a folder with a truth.csv: make bench-accuracy PHOTOS=dir (or CROPS=dir)"; exit 2; }
 	@$(BENCH) accuracy $${PHOTOS:+--photos "$$PHOTOS"} $${CROPS:+--crops "$$CROPS"} $${N:+--n "$$N"} \
-		$${MODEL:+--model "$$MODEL"} $${SECOND_OPINION:+--second-opinion "$$SECOND_OPINION"} $${VARY:+--vary "$$VARY"} $${READER_ONLY:+--reader-only} $${OUT:+--out "$$OUT"}
+		$${PACKS:+--packs $$PACKS} $${MODEL:+--model "$$MODEL"} $${SECOND_OPINION:+--second-opinion "$$SECOND_OPINION"} $${VARY:+--vary "$$VARY"} $${READER_ONLY:+--reader-only} $${OUT:+--out "$$OUT"}
+
+.PHONY: bench-europe
+bench-europe: $(STAMP) $(TRAINING_STAMP) ## Rendered plates of 14 European countries, read with each region pack [N=700]
+	@$(TRAINING_PY) -m training.european var/bench/europe --n $${N:-700}
+	@for packs in us europe "us europe"; do $(BENCH) accuracy --photos var/bench/europe --packs $$packs || exit; done
 
 .PHONY: bench-plateless
-bench-plateless: $(STAMP) ## Frames without a plate that yield a read all the same [N=2000, DASHCAM=dir]
-	@$(BENCH) plateless $${N:+--n "$$N"} $${DASHCAM:+--dashcam "$$DASHCAM"} $${MODEL:+--model "$$MODEL"} $${OUT:+--out "$$OUT"}
+bench-plateless: $(STAMP) ## Frames without a plate that yield a read all the same [N=2000, DASHCAM=dir, PACKS="us europe"]
+	@$(BENCH) plateless $${N:+--n "$$N"} $${PACKS:+--packs $$PACKS} $${DASHCAM:+--dashcam "$$DASHCAM"} $${MODEL:+--model "$$MODEL"} $${OUT:+--out "$$OUT"}
 
 .PHONY: bench-recognition
 bench-recognition: $(STAMP) ## Frames a second of the whole recognition service, and of PaddleOCR alone [SECONDS=10, ROUNDS=3]

@@ -22,6 +22,9 @@ USUAL_PX: Final = (48, 170)
 """Widths of the plates. Narrower plates are illegible: they would teach guessing."""
 
 
+AROUND: Final = (0.2, 0.3)
+"""See `photograph`."""
+
 Floats = NDArray[np.float32]
 """(H, W, 3) BGR, 0 to 255 and a little beyond."""
 
@@ -58,18 +61,20 @@ def photograph(
     width_px: float,
     places: Points | None = None,
     rendering: Rendering = USUAL,
+    around: tuple[float, float] = AROUND,
 ) -> Photograph:
     """Photograph a plate on a car from nearby, `width_px` wide in the picture.
 
-    `places` are points on the plate, (n, 2) px of it; the result has their positions in the picture.
+    `places` are points on the plate, (n, 2) px of it; the result has their positions in the picture. `around` is the
+    bodywork to each side and above and below, shares of the plate's width and height.
     """
     h, w = plate.shape[:2]
     corners = pose(rng, width_px, w / h)
     low, high = corners.min(0), corners.max(0)
-    around = np.array([0.2, 0.3]) * (high - low) + 3
-    size = np.ceil(high - low + 2 * around).astype(int)
+    rim = np.array(around) * (high - low) + 3
+    size = np.ceil(high - low + 2 * rim).astype(int)
     size_px = int(size[0]), int(size[1])
-    corners = (corners - low + around + rng.uniform(0, 1, 2)).astype(np.float32)
+    corners = (corners - low + rim + rng.uniform(0, 1, 2)).astype(np.float32)
     shrunk = _shrunk(plate, width_px)
     sh, sw = shrunk.shape[:2]
     flat = np.array([[0, 0], [sw, 0], [sw, sh], [0, sh]], np.float32) - np.float32(0.5)

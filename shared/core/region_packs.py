@@ -85,8 +85,12 @@ class Series:
 class Regions:
     """The chosen packs together."""
 
-    def __init__(self, packs: Sequence[RegionPack]) -> None:
-        """`packs` are one or more."""
+    def __init__(self, named: Mapping[str, RegionPack]) -> None:
+        """`named` are one or more packs by their names."""
+        packs = tuple(named.values())
+        self.names = tuple(named)
+        """The names, in the policy's order."""
+
         self._of_issuer: dict[str, list[tuple[Series, float]]] = {}
         for pack in packs:
             for issuer, formats in pack.issuers.items():
@@ -123,6 +127,10 @@ class Regions:
         found = (oftener for series, oftener in self._series(region) if plate in series)
         return max(found, default=1.0)
 
+    def engine_name(self, name: str) -> str:
+        """Return an engine's name, with the packs' names at its end unless they are the usual ones."""
+        return name if self.names == DEFAULT else f"{name}-{'-'.join(self.names)}"
+
     def _series(self, region: str | None) -> Sequence[tuple[Series, float]]:
         return self._of_issuer.get(region or "", self._of_any)
 
@@ -136,7 +144,7 @@ def available() -> tuple[str, ...]:
 def regions_of(names: tuple[str, ...]) -> Regions:
     """Return the packs of these names together, which a policy has checked. Raises: RegionPackFault."""
     check_names(names)
-    return Regions([pack_of(name) for name in names])
+    return Regions({name: pack_of(name) for name in names})
 
 
 def check_names(names: Sequence[str]) -> None:

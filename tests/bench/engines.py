@@ -53,7 +53,9 @@ class WholePicture(PlateDetector):
         """The version of the detector that this replaces."""
         return self._version
 
-    def find(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+    def find(
+        self, frames: Sequence[NDArray[np.uint8]], at_most: float = 1.0
+    ) -> list[list[Detection]]:
         """Return the corners of each picture as a plate with confidence 1."""
         return [[Detection(1.0, _corners(frame))] for frame in frames]
 

@@ -1,4 +1,4 @@
-"""Measures how often an engine reads a plate in frames without one: `make bench-plateless [N=2000] [DASHCAM=dir]`.
+"""Measures how often an engine reads a plate in frames without one: `make bench-plateless [N=2000] [DASHCAM=dir] [PACKS=]`.
 
 Streets without plates, rendered, and dashcam frames with their plates painted out, all with signs,
 badges, telephone numbers and captions in them. Trainings have used other frames and streets.
@@ -23,6 +23,7 @@ import numpy as np
 
 from scenes.model import Image
 from services.recognition.engine.protocol import Engine
+from shared.core.region_packs import DEFAULT as DEFAULT_PACKS
 from tests.bench import engines
 from tests.bench.accuracy import MINIMUM, at_least_one
 from tests.bench.page import Card, cut_out, reading_rows, write_page
@@ -41,6 +42,7 @@ class Job:
     """The settings that every worker needs."""
 
     model: str
+    packs: tuple[str, ...]
     minimum: float
     seed: int
     cache: Path
@@ -62,9 +64,9 @@ def kind_of(place: int, job: Job) -> str:
 
 
 @cache
-def _engine(model: str) -> Engine:
+def _engine(model: str, packs: tuple[str, ...]) -> Engine:
     cv2.setNumThreads(1)
-    return engines.make_engine(model)
+    return engines.make_engine(model, packs=packs)
 
 
 @cache
@@ -89,7 +91,7 @@ def examine(job: Job, places: Sequence[int]) -> list[Examined]:
 
 def _examine(job: Job, place: int) -> Examined:
     frame = scene(job, place)
-    engine = _engine(job.model)
+    engine = _engine(job.model, job.packs)
     began = time.perf_counter()
     found = [one for one in engine.read(frame) if one.confidence >= job.minimum]
     took_ms = 1000 * (time.perf_counter() - began)
@@ -115,10 +117,10 @@ def all_examined(job: Job, n: int) -> Iterator[Examined]:
 
 def bench(args: argparse.Namespace) -> dict[str, Any]:
     """Look at all frames; return the figures. Raises: NoSuchEngine; NoDashcam."""
-    job = Job(args.model, args.minimum, args.seed, args.cache, args.dashcam)
+    job = Job(args.model, tuple(args.packs), args.minimum, args.seed, args.cache, args.dashcam)
     if job.dashcam is not None and not (job.dashcam / "boxes.csv").is_file():
         raise NoDashcam(f"{job.dashcam} holds no boxes.csv with the columns file,x,y,w,h")
-    engine = _engine(job.model)
+    engine = _engine(job.model, job.packs)
     looked = list(all_examined(job, args.n))
     yielding = Counter(one.kind for one in looked if one.cards)
     cards = [card for one in looked for card in one.cards]
@@ -152,6 +154,9 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.plateless", description=__doc__)
     parser.add_argument("--n", type=at_least_one, default=6 if SMOKE else 2000)
     parser.add_argument("--dashcam", type=Path, help="a folder of frames with a boxes.csv")
+    parser.add_argument(
+        "--packs", nargs="+", default=DEFAULT_PACKS, help="region packs, as in a policy"
+    )
     parser.add_argument("--model", default=engines.DEFAULT, help="the engine, as settings name it")
     parser.add_argument(
         "--minimum", type=float, default=MINIMUM, help="readings below are no reads"

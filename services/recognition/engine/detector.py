@@ -72,26 +72,32 @@ class PlateDetector:
         """The network's version."""
         return self._version
 
-    def find(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+    def find(
+        self, frames: Sequence[NDArray[np.uint8]], at_most: float = 1.0
+    ) -> list[list[Detection]]:
         """Return the plates of each frame, the surest first.
 
         Args:
             frames: (H, W, 3) uint8 BGR each; any sizes from 1x1.
+            at_most: score from which a detection counts here, if the detector's own minimum is higher.
         """
-        return [self._find(frame) for frame in frames]
+        minimum = min(self._minimum, at_most)
+        return [self._find(frame, minimum) for frame in frames]
 
-    def _find(self, frame: NDArray[np.uint8]) -> list[Detection]:
+    def _find(self, frame: NDArray[np.uint8], minimum: float) -> list[Detection]:
         """Runs on one frame at a time: its values fit a core's cache; a batch of four took a fifth longer a frame."""
-        found = self._detect_at(frame, self._longest_px)
+        found = self._detect_at(frame, self._longest_px, minimum)
         if found or self._again_px is None or max(frame.shape[:2]) <= self._longest_px:
             return found
-        return self._detect_at(frame, self._again_px)
+        return self._detect_at(frame, self._again_px, minimum)
 
-    def _detect_at(self, frame: NDArray[np.uint8], longest_px: int) -> list[Detection]:
+    def _detect_at(
+        self, frame: NDArray[np.uint8], longest_px: int, minimum: float
+    ) -> list[Detection]:
         """Run one pass at one size."""
         picture, scales = _reduced(frame, longest_px)
         outputs = self._network.run(picture[np.newaxis])
-        plates = merged(outputs["score"][0], outputs["corners"][0], self._minimum)
+        plates = merged(outputs["score"][0], outputs["corners"][0], minimum)
         placed = [Detection(score, quad / scales) for score, quad in plates]
         return [one for one in placed if is_sound(one.quad, frame.shape)][:MOST_PLATES]
 

@@ -57,7 +57,7 @@ class PaddleEngine:
 
     def __init__(self, model: str, *, regions: Regions, longest_px: int) -> None:
         pair = find_pair(model)
-        self._name = f"{pair.name}/{RULES_REVISION}"
+        self._name = regions.engine_name(f"{pair.name}/{RULES_REVISION}")
         self._digest = pair.digest
         self._text = PaddleText(pair)
         self._longest_px = longest_px

@@ -15,7 +15,6 @@ from services.recognition.engine.ctc import Classes, Decoded, Place, Steps, deco
 from services.recognition.engine.geometry import Quad, back_to_frame, size_px
 from services.recognition.engine.network import Network, fact
 from services.recognition.engine.protocol import Alternative, Character, Characters, considered
-from services.recognition.engine.shape_fits import fits
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
 from shared.core.region_packs import PlateShape, Regions
 
@@ -136,7 +135,6 @@ class PlateReader:
         """
         seen = self._seen(plates)
         regions = self._regions(plates, seen)
-        plates = self._fitted(plates, seen)
         shapes = [self._shape(quad) for _, quad in plates]
         texts = [
             self._text([cut], region, shape)
@@ -154,22 +152,6 @@ class PlateReader:
             cuts = [seen[i], *again[n * len(CUTS) : (n + 1) * len(CUTS)]]
             texts[i] = self._text(cuts, regions[i], shapes[i])
         return texts
-
-    def _fitted(
-        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: list[_CutReading]
-    ) -> list[tuple[NDArray[np.uint8], Quad]]:
-        """Return each plate in its most legible cut, and put that cut's reading into `seen`."""
-        fitted = list(plates)
-        more = [
-            (i, frame, quad)
-            for i, (frame, whole) in enumerate(plates)
-            for quad in fits(whole, self._issued.plates)
-        ]
-        cuts = self._seen([(frame, quad) for _, frame, quad in more])
-        for (i, frame, quad), cut in zip(more, cuts, strict=True):
-            if cut.legible > seen[i].legible:
-                seen[i], fitted[i] = cut, (frame, quad)
-        return fitted
 
     def _regions(
         self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: Sequence[_CutReading]

@@ -15,7 +15,7 @@ import msgspec
 from services.recognition.engine.decode import MAX_IMAGE_BYTES, UndecodableImage, decode
 from services.recognition.engine.factory import chosen_engine
 from services.recognition.engine.framing import framed
-from services.recognition.engine.protocol import Engine
+from services.recognition.engine.protocol import Engine, EngineFactory
 from services.recognition.settings import Settings
 from services.recognition.workers.pool import DIGEST_DIGITS
 from shared.core.policy import load_policy
@@ -74,6 +74,11 @@ def read_crop(engine: Engine, crop: bytes, *, minimum: float) -> CropReading:
     return CropReading(surest.plate, surest.confidence)
 
 
+def engine_of(settings: Settings) -> EngineFactory:
+    """Return the callable that builds the engine of recognition's settings and the policy. Raises: PolicyFault."""
+    return chosen_engine(settings, load_policy(settings.policy_file).regions.packs)
+
+
 def _next(given: IO[bytes]) -> bytes | None:
     """Return the next crop; None at the end. Raises: ValueError for one that is cut off or too large."""
     head = given.read(4)
@@ -100,8 +105,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     settings = Settings()
-    packs = load_policy(settings.policy_file).regions.packs
-    engine = chosen_engine(settings, packs)()
+    engine = engine_of(settings)()
     engine.warm_up()  # PaddleOCR writes a file while it loads
     forbid_files()
     serve(engine, sys.stdin.buffer, answers, minimum=settings.recognition_min_confidence)

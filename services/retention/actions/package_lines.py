@@ -10,6 +10,7 @@ import msgspec
 from services.retention.actions.images import MEDIA_TYPES
 from services.retention.domain.record_files import inert
 from services.retention.store.packages import HitHistory
+from services.retention.store.record_writer import characters_of
 from services.retention.store.records import Capture, Read
 
 COLUMNS = (
@@ -39,7 +40,14 @@ def plain_read(read: Read, kinds: Mapping[UUID, str], *, images: bool, cut: bool
         "plate_as_read": read.plate_as_read,
         "region": read.region,
         "confidence": read.confidence,
-        "characters": [{"text": t, "confidence": c} for t, c in read.details.characters],
+        "characters": [
+            {
+                "text": text,
+                "confidence": sure,
+                "alternatives": [{"text": t, "probability": p} for t, p in others],
+            }
+            for text, sure, others in characters_of(read.details)
+        ],
         "box_px": read.details.box_px,
         "vehicle": msgspec.structs.asdict(read.details.vehicle) if read.details.vehicle else None,
         "latitude": read.latitude,

@@ -20,7 +20,7 @@ from services.retention.store.exports import Export
 from services.retention.store.holds import Hold
 from services.retention.store.keys import KeyChange, PublicKey
 from services.retention.store.passes import Pass
-from services.retention.store.record_writer import Vehicle
+from services.retention.store.record_writer import Vehicle, characters_of
 from services.retention.store.records import Capture, HitFlag, Read
 from services.retention.store.runs import Run
 from services.retention.store.search import LookalikePlates
@@ -44,11 +44,21 @@ class PlaceOut(BaseModel):
     heading_deg: float | None = None
 
 
+class ConsideredOut(BaseModel):
+    """A character that the reader considers possible in a place of the plate, with its probability from 0 to 1."""
+
+    text: str
+    probability: float
+
+
 class CharacterOut(BaseModel):
     """One character of a read, with its probability from 0 to 1."""
 
     text: str
     confidence: float | None = None
+    alternatives: list[ConsideredOut] = []
+    """The most probable characters in its place, four at the most; empty if the reader considers no other. The
+    department's own engine puts the character itself first."""
 
 
 class AlternativeOut(BaseModel):
@@ -100,7 +110,16 @@ class ReadOut(BaseModel):
                     "plate_as_read": "7ABC123",
                     "region": "US-CA",
                     "confidence": 0.97,
-                    "characters": [{"text": "7", "confidence": 0.99}],
+                    "characters": [
+                        {
+                            "text": "7",
+                            "confidence": 0.99,
+                            "alternatives": [
+                                {"text": "7", "probability": 0.99},
+                                {"text": "1", "probability": 0.01},
+                            ],
+                        }
+                    ],
                     "captured_at": "2026-06-01T12:00:00Z",
                     "received_at": "2026-06-01T12:00:01Z",
                     "late": False,
@@ -160,7 +179,14 @@ class ReadOut(BaseModel):
             plate_as_read=read.plate_as_read,
             region=read.region,
             confidence=read.confidence,
-            characters=[CharacterOut(text=t, confidence=c) for t, c in read.details.characters],
+            characters=[
+                CharacterOut(
+                    text=text,
+                    confidence=sure,
+                    alternatives=[ConsideredOut(text=t, probability=p) for t, p in others],
+                )
+                for text, sure, others in characters_of(read.details)
+            ],
             captured_at=read.captured_at,
             received_at=read.received_at,
             late=read.late,

@@ -123,6 +123,8 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
     """Optional details of a read: characters with their probabilities, the plate's box in the frame, the vehicle."""
 
     characters: list[tuple[str, float | None]] = []
+    considered: list[list[tuple[str, float]]] = []
+    """By character, the most probable ones in its place, with their probabilities; empty if the reader gave none."""
     box_px: tuple[int, int, int, int] | None = None  # x, y, width, height
     alternatives: list[tuple[str, float]] = []  # plate, probability
     misread_risk: float | None = None
@@ -130,6 +132,17 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _NOT_DESCRIBED = Vehicle()
+
+
+def characters_of(
+    details: Details,
+) -> list[tuple[str, float | None, list[tuple[str, float]]]]:
+    """Return each character of a read, its probability, and the most probable ones in its place."""
+    considered = details.considered or [[] for _ in details.characters]
+    return [
+        (text, sure, others)
+        for (text, sure), others in zip(details.characters, considered, strict=True)
+    ]
 
 
 class Recorder:
@@ -408,12 +421,21 @@ def _details(event: Read) -> str | None:
         return None
     details = Details(
         characters=[(c.text, c.confidence) for c in event.characters],
+        considered=_considered(event),
         box_px=(box.x_px, box.y_px, box.width_px, box.height_px) if box else None,
         alternatives=[(other.plate, other.probability) for other in event.alternatives],
         misread_risk=event.misread_risk,
         vehicle=vehicle,
     )
     return msgspec.json.encode(details).decode()
+
+
+def _considered(event: Read) -> list[list[tuple[str, float]]]:
+    if not any(one.alternatives for one in event.characters):
+        return []
+    return [
+        [(other.text, other.probability) for other in one.alternatives] for one in event.characters
+    ]
 
 
 def _vehicle(event: Read) -> Vehicle | None:

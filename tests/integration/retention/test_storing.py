@@ -12,7 +12,7 @@ from services.retention.store import locks
 from services.retention.store.locks import Locks
 from services.retention.store.partitions import Partitions
 from shared.core.errors import InvalidInput, Unavailable
-from shared.events import Alternative, Box, Character
+from shared.events import Alternative, Box, Character, OtherCharacter
 from shared.testing import eventually
 from shared.testing.reads import BAD_PLATES, BAD_READS
 from tests.integration.retention.conftest import a_capture, a_read
@@ -119,7 +119,10 @@ async def test_all_fields_of_a_read_are_stored(retention):
         crop_key="crops/1.jpg",
         image_key="captures/1.jpg",
         confidence=0.875,
-        characters=[Character("7", 0.99), Character("A")],
+        characters=[
+            Character("7", 0.97, [OtherCharacter("7", 0.97), OtherCharacter("1", 0.02)]),
+            Character("A"),
+        ],
         box=Box(10, 20, 130, 40),
         alternatives=[Alternative("7ABC123", 0.9), Alternative("7A8C123", 0.1)],
         vehicle_make="Ford",
@@ -137,8 +140,15 @@ async def test_all_fields_of_a_read_are_stored(retention):
     assert found["region"] == "US-CA"
     assert found["confidence"] == 0.875
     assert found["characters"] == [
-        {"text": "7", "confidence": 0.99},
-        {"text": "A", "confidence": None},
+        {
+            "text": "7",
+            "confidence": 0.97,
+            "alternatives": [
+                {"text": "7", "probability": 0.97},
+                {"text": "1", "probability": 0.02},
+            ],
+        },
+        {"text": "A", "confidence": None, "alternatives": []},
     ]
     assert found["box"] == {"x_px": 10, "y_px": 20, "width_px": 130, "height_px": 40}
     assert [(a["plate"], a["probability"]) for a in found["alternatives"]] == [

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from services.hotlist.domain.index import Index, ListIndex
 from services.hotlist.domain.rating import Listed, lowered, rate
 from services.hotlist.domain.vehicles import colours_differ, makes_differ
-from shared.core.matching import STORED, differences
-from shared.core.policy import load_policy
+from services.hotlist.workers.index_refresh import Refresher
+from shared.core.matching import STORED, Lookalikes, differences
+from shared.core.policy import RegionChoice, load_policy
 from shared.events import Read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -84,6 +86,31 @@ def found(index, *reads, most=1, least=0.6):
 )
 def test_look_alikes_match_up_to_the_number_allowed(read, listed, most, matches):
     assert bool(found(an_index(listed), a_read(read), most=most)) is matches
+
+
+def test_look_alikes_are_those_of_the_index():
+    lookalikes = Lookalikes(("0O", "VY"))
+    index = an_index("7ABV123", lookalikes=lookalikes)
+    index.get(next(iter(index.lists)).list_id).add_partials([uuid4().bytes + b"8?V999"])
+    assert len(found(index, a_read("7ABY123"))) == 1
+    assert len(found(index, a_read("8AY999"))) == 1
+    assert found(index, a_read("7A8V123")) == [], "8 and B are in no class here"
+    assert found(an_index("7ABV123"), a_read("7ABY123")) == []
+
+
+def test_the_index_has_the_look_alikes_of_the_policys_packs(monkeypatch):
+    asked = []
+
+    def regions_of(packs):
+        asked.append(packs)
+        return SimpleNamespace(look_alikes=("VY",))
+
+    monkeypatch.setattr("services.hotlist.workers.index_refresh.regions_of", regions_of)
+    policy = SimpleNamespace(regions=RegionChoice(("europe", "us")))
+    settings = SimpleNamespace(hotlist_poll_s=60, hotlist_kept_snapshots=2)
+    refresher = Refresher(SimpleNamespace(policy=policy), settings)
+    assert asked == [("europe", "us")]
+    assert refresher.index.lookalikes.classes == ("VY",)
 
 
 def test_all_entries_that_look_alike_are_nominated_each_with_its_own_differences():

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from services.recognition.engine.consensus import agreed_serial, winner
 from services.recognition.engine.plausibility import Glyph, TextLine
+from services.recognition.engine.protocol import considered
 from shared.core.region_packs import regions_of
 
 US = regions_of(("us",))
@@ -58,3 +61,29 @@ def test_views_may_have_unequal_weights():
     chosen = line("6TIX874", 0.9)
     serial = agreed_serial(chosen, [chosen, line("6TTX874", 0.9)], [1.0, 0.5])
     assert [one.confidence for one in serial] == pytest.approx([0.9, 0.9, 0.6, *[0.9] * 4])
+
+
+def test_other_views_characters_are_the_alternatives_of_a_place():
+    chosen = line("6TIX874", 0.9)
+    serial = agreed_serial(chosen, [chosen, line("6TTX874", 0.8), line("TIX874", 0.9)])
+    assert serial[0].alternatives == ()
+    assert [(one.text, pytest.approx(one.probability)) for one in serial[2].alternatives] == [
+        ("I", 0.6),
+        ("T", 0.8 / 3),
+    ]
+
+
+def test_a_view_brings_its_own_alternatives_by_its_weight():
+    chosen = line("7B", 0.9)
+    doubted = considered("8", 0.6, {"B": 0.3, "S": 0.1})
+    glyphs = (
+        chosen.glyphs[0],
+        replace(chosen.glyphs[1], text="8", alternatives=doubted.alternatives),
+    )
+    other = TextLine(glyphs, chosen.quad)
+    [_, second] = agreed_serial(chosen, [chosen, other], [1.0, 0.5])
+    assert [(one.text, pytest.approx(one.probability)) for one in second.alternatives] == [
+        ("B", 0.6),
+        ("8", 0.2),
+        ("S", 0.1 / 3),
+    ]

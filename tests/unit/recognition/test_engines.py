@@ -1,12 +1,18 @@
 """Which engine the settings ask for."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from services.recognition.engine.factory import chosen_engine
 from services.recognition.engine.own_weights import OWN
 from services.recognition.engine.paddle import load_paddle
 from services.recognition.engine.plateward import load_own
+from services.recognition.service import RecognitionService
 from services.recognition.settings import Settings
+from services.recognition.workers.crop_reader import engine_of
+from shared.core.policy import RegionChoice
+from tests.architecture.source import ROOT
 
 
 @pytest.mark.parametrize("model", ["ppocrv6-small", "ppocrv6-tiny", "/models/mine"])
@@ -47,3 +53,21 @@ def test_our_engine_gets_what_the_settings_say_of_it():
         "opinion_below": 0.8,
         "opinion_model": "ppocrv6-tiny",
     }
+
+
+def test_the_engine_reads_by_the_packs_of_the_policy(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "services.recognition.service.chosen_engine", lambda _, packs: asked.append(packs)
+    )
+    policy = SimpleNamespace(regions=RegionChoice(("europe", "us")))
+    runtime = SimpleNamespace(policy=policy, add=lambda _: None)
+    RecognitionService.of(runtime, Settings())
+    assert asked == [("europe", "us")]
+
+
+def test_the_program_that_reads_crops_has_the_packs_of_the_policy(tmp_path):
+    text = (ROOT / "policy.toml").read_text().replace('packs = ["us"]', 'packs = ["europe"]')
+    (tmp_path / "policy.toml").write_text(text)
+    chosen = engine_of(Settings(policy_file=tmp_path / "policy.toml"))
+    assert chosen.keywords["packs"] == ("europe",)

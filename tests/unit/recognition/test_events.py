@@ -56,6 +56,13 @@ async def test_a_frame_gives_a_read_with_its_crop_and_one_outcome(captures, bus,
     [processed] = bus.events(CaptureProcessed)
     assert (read.plate, read.plate_as_read, read.confidence) == ("7ABC123", "7ABC 123", 0.9)
     assert [(one.text, one.confidence) for one in read.characters] == [(c, 0.9) for c in "7ABC123"]
+    assert [(one.text, one.probability) for one in read.characters[2].alternatives] == [
+        ("B", 0.9),
+        ("8", 0.0765),
+        ("R", 0.02),
+        ("E", 0.001),
+    ]
+    assert not any(one.alternatives for one in (*read.characters[:2], *read.characters[3:]))
     assert (event.capture_id, event.device_id) == (capture.capture_id, capture.device_id)
     assert event.capture == capture.signed, "what ingest signed goes on as it came"
     assert read.region == "US-CA"

@@ -6,13 +6,20 @@ import pytest
 from services.recognition.engine.corner_refiner import CornerRefiner
 from services.recognition.engine.detector import PlateDetector
 from services.recognition.engine.own_weights import find_own
-from services.recognition.engine.plateward import OwnEngine, could_be_a_plate, load_own
+from services.recognition.engine.plateward import (
+    NARROWED,
+    NARROWED_MINIMUM,
+    OwnEngine,
+    could_be_a_plate,
+    load_own,
+    searched_widths,
+)
 from services.recognition.engine.plausibility import Glyph, TextLine
 from services.recognition.engine.reader import PlateReader
 from services.recognition.engine.states import StateReader
 from services.recognition.engine.weights import NoSuchModel
 from shared.core.region_packs import pack_of, regions_of
-from tests.unit.recognition.networks import detecting, naming, reading
+from tests.unit.recognition.networks import FunctionNetwork, detecting, naming, reading
 
 LEFT = ((100, 160), (164, 160), (164, 192), (100, 192))
 RIGHT = ((300, 160), (364, 160), (364, 192), (300, 192))
@@ -236,3 +243,100 @@ def test_an_engine_without_its_weights_does_not_load(tmp_path, monkeypatch):
             opinion_model="ppocrv6-small",
             opinion_below=0.9,
         )
+
+
+EUROPE = regions_of(("europe",))
+LONG = ((100, 160), (260, 160), (260, 196), (100, 196))
+
+
+def seeing(whole, narrowed, found=0.9):
+    """Return a detector that sees plates in whole frames, and others in narrowed ones."""
+    networks = {640: detecting(*whole), 320: detecting(*narrowed), 192: detecting(*[(found, CUT)])}
+    return FunctionNetwork(lambda pictures: networks[pictures.shape[2]].run(pictures))
+
+
+CUT = ((48, 36), (144, 36), (144, 60), (48, 60))
+"""A plate in the middle of the refiner's cut, as wide as in training."""
+
+
+def european(detector, *texts, regions=EUROPE):
+    return OwnEngine(
+        PlateDetector(detector, longest_px=640, again_px=None, minimum=0.5),
+        CornerRefiner(detecting()),
+        PlateReader(reading(*texts), regions=regions),
+        regions=regions,
+        digest="ab" * 32,
+        legible_minimum=0.5,
+    )
+
+
+def narrow(quad):
+    return [(x * NARROWED, y) for x, y in quad]
+
+
+def test_frames_are_narrowed_for_long_plates_alone():
+    assert searched_widths(US.plates) == (1.0,)
+    assert searched_widths(EUROPE.plates) == (1.0, NARROWED)
+    assert searched_widths(EUROPE.plates[:1]) == (NARROWED,)
+
+
+def test_a_long_plate_that_only_the_narrowed_frame_shows_is_read_where_it_is():
+    detector = seeing([], [(0.9, narrow(LONG))])
+    [found] = european(detector, {"plate": "B123ABC"}).read(frame())
+    assert found.plate == "B123ABC"
+    assert found.box.x_px == pytest.approx(100, abs=2)
+    assert found.box.width_px == pytest.approx(160, abs=3)
+    assert an_engine([], [{"plate": "B123ABC"}]).read(frame()) == []
+
+
+def test_a_plate_that_two_searches_find_is_read_once_in_its_most_probable_reading():
+    doubted = ["B", "1", "2", "3", "A", "B", {"C": 0.6, "G": 0.4}]
+    for texts in ([doubted, "B123ABG"], ["B123ABG", doubted]):
+        detector = seeing([(0.9, LONG)], [(0.9, narrow(LONG))])
+        found = european(detector, *({"plate": text} for text in texts)).read(frame())
+        assert [one.plate for one in found] == ["B123ABG"]
+
+
+def test_two_plates_side_by_side_stay_two():
+    there = tuple((x + 300, y) for x, y in LONG)
+    detector = seeing([(0.9, LONG)], [(0.9, narrow(there))])
+    found = european(detector, {"plate": "B123ABC"}, {"plate": "B123ABG"}).read(frame())
+    assert [one.plate for one in found] == ["B123ABC", "B123ABG"]
+
+
+@pytest.mark.parametrize(("score", "count"), [(0.62, 1), (NARROWED_MINIMUM - 0.02, 0)])
+def test_a_narrowed_frame_needs_a_lower_score(score, count):
+    detector = seeing([], [(score, narrow(LONG))])
+    assert len(european(detector, {"plate": "B123ABC"}).read(frame())) == count
+
+
+def test_a_narrowed_frame_takes_scores_below_the_detectors_minimum_if_the_closer_look_sees_a_plate():
+    detector = seeing([], [(0.3, narrow(LONG))])
+    engine = european(detector, {"plate": "B123ABC"})
+    engine._closer = CornerRefiner(seeing([], []))
+    assert [one.plate for one in engine.read(frame())] == ["B123ABC"]
+
+
+@pytest.mark.parametrize(("packs", "named"), [(("us",), True), (("europe",), False)])
+def test_only_packs_with_states_of_the_us_have_their_names_read(packs, named):
+    engine = load_own(
+        packs=packs,
+        detector_px=640,
+        detector_again_px=0,
+        detector_minimum=0.5,
+        legible_minimum=0.5,
+        region_minimum=0.9,
+        recut_below=0.0,
+        with_stacked=False,
+        opinion_model="ppocrv6-small",
+        opinion_below=0.0,
+    )
+    assert (len(engine._reader.versions) == 2) is named
+    assert engine.name.endswith("/2" if packs == ("us",) else "/2-europe")
+
+
+def test_lengths_of_a_serial_are_those_of_the_packs():
+    assert could_be_a_plate("A123BC777", EUROPE)
+    assert not could_be_a_plate("A123BC777", US)
+    assert could_be_a_plate("7A", US)
+    assert not could_be_a_plate("7A", EUROPE)

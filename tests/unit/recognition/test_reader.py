@@ -268,3 +268,38 @@ def test_a_plate_without_small_characters_sums_the_readings_that_give_it():
     assert text.plate == "85F"
     assert text.probability == pytest.approx(0.9 * 0.99**3, abs=0.02)
     assert text.alternatives[1].plate == "B5F"
+
+
+def test_each_character_has_the_four_most_probable_ones_of_its_place_itself_first():
+    doubt = {"B": 0.6, "8": 0.25, "R": 0.1, "E": 0.03, "P": 0.02}
+    [text] = read(reading({"plate": ["7", "7", "A", doubt, "C", "1", "2", "3"]}))
+    assert text.plate == "77ABC123"
+    sure, doubted = text.characters[0], text.characters[3]
+    assert [one.text for one in doubted.alternatives] == ["B", "8", "R", "E"]
+    assert doubted.alternatives[0].probability == doubted.confidence
+    assert doubted.alternatives[1].probability == pytest.approx(0.25, abs=0.03)
+    assert sum(one.probability for one in doubted.alternatives) <= 1
+    assert sure.alternatives == ()
+
+
+def test_alternatives_of_a_place_weigh_the_series_that_are_issued():
+    [text] = read(reading({"plate": ["7", "A", {"B": 0.5, "8": 0.49}, "C", "1", "2", "3"]}))
+    alternatives = {one.text: one.probability for one in text.characters[2].alternatives}
+    assert alternatives["B"] > 6 * alternatives["8"], "7A8C123 is of no series"
+
+
+@pytest.mark.parametrize(
+    ("pack", "quad", "shares"),
+    [
+        ("us", [[100, 60], [260, 60], [260, 140], [100, 140]], (0.25, 0.80)),
+        ("us", [[100, 60], [260, 60], [260, 96], [100, 96]], (0.25, 0.80)),
+        ("europe", [[100, 60], [260, 60], [260, 96], [100, 96]], (0.12, 0.88)),
+        ("europe", [[100, 60], [240, 60], [240, 160], [100, 160]], (0.2, 0.85)),
+    ],
+)
+def test_the_line_is_where_plates_of_the_nearest_shape_have_it(pack, quad, shares):
+    quad = np.array(quad, np.float32)
+    reader = PlateReader(reading({"plate": "77ABC123"}), regions=regions_of((pack,)))
+    [text] = reader.read([(a_frame(), quad)])
+    top, high = quad[0, 1], quad[3, 1] - quad[0, 1]
+    assert (text.line[[0, 3], 1] - top) / high == pytest.approx(shares, abs=0.01)

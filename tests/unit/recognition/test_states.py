@@ -80,3 +80,9 @@ def test_a_network_without_metadata_does_not_load(name):
     del network.about[name]
     with pytest.raises(NoSuchModel, match=f"has no {name}"):
         StateReader(network, minimum=0.8)
+
+
+def test_only_states_of_the_chosen_packs_are_returned():
+    reader = StateReader(naming({"CA": 1.0}, {"TX": 1.0}), minimum=0.8, issuers={"US-TX", "DE"})
+    assert reader.read([(frame(), QUAD)] * 2) == [None, "US-TX"]
+    assert reader.issuers == {"US-TX"}

@@ -181,6 +181,10 @@ def test_every_pack_is_valid():
         ("MAB1234", "DE", True),
         ("MAB123E", "DE", True),  # electric
         ("MAB123X", "DE", False),
+        ("QAB1234", "DE", False),  # no district begins with Q
+        ("KR1234O", "PL", False),  # no O after the district
+        ("KR1234A", "PL", True),
+        ("C123ABC", "RO", False),  # Bucharest alone has one letter
         ("AB12CDE", "GB", True),
         ("WA12345", "PL", True),
         ("K1234B", "NL", False),
@@ -194,6 +198,7 @@ def test_series_of_europe(plate, region, issued):
 
 def test_several_packs_together_have_the_issuers_lengths_and_shapes_of_each():
     both = regions_of(("us", "europe"))
+    assert both.names == ("us", "europe")
     assert both.issuers == US.issuers | EUROPE.issuers
     assert both.lengths == range(2, 10)
     assert both.plates == (*US.plates, *EUROPE.plates)
