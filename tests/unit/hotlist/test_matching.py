@@ -88,6 +88,7 @@ def test_look_alikes_match_up_to_the_number_allowed(read, listed, most, matches)
     assert bool(found(an_index(listed), a_read(read), most=most)) is matches
 
 
+@pytest.mark.clause("468.4(c)/region-packs")
 def test_look_alikes_are_those_of_the_index():
     lookalikes = Lookalikes(("0O", "VY"))
     index = an_index("7ABV123", lookalikes=lookalikes)

@@ -24,6 +24,7 @@ def test_paddleocr_stays_selectable(model):
     assert chosen.keywords == {"packs": ("europe", "us"), "longest_px": 960}
 
 
+@pytest.mark.clause("468.4(c)/region-packs")
 def test_our_engine_gets_what_the_settings_say_of_it():
     chosen = chosen_engine(
         Settings(
@@ -55,6 +56,7 @@ def test_our_engine_gets_what_the_settings_say_of_it():
     }
 
 
+@pytest.mark.clause("468.4(c)/region-packs")
 def test_the_engine_reads_by_the_packs_of_the_policy(monkeypatch):
     asked = []
     monkeypatch.setattr(

@@ -4,6 +4,8 @@ import shlex
 import sys
 from pathlib import Path
 
+import pytest
+
 from services.retention.actions.crop_engine import crop_engine
 
 SAYS_ITS_ENVIRONMENT = """
@@ -14,6 +16,7 @@ input()
 """
 
 
+@pytest.mark.clause("468.4(c)/region-packs")
 async def test_the_program_gets_recognitions_settings_and_the_policy_and_no_secret(monkeypatch):
     monkeypatch.setenv("RECOGNITION_DETECTOR_PX", "640")
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")

@@ -279,6 +279,7 @@ def test_a_policy_without_the_section_has_the_us_pack(tmp_path):
     assert load_policy(path).regions.packs == ("us",)
 
 
+@pytest.mark.clause("468.4(c)/region-packs")
 @pytest.mark.parametrize(
     ("packs", "message"),
     [
