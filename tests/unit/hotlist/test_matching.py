@@ -92,10 +92,12 @@ def test_look_alikes_match_up_to_the_number_allowed(read, listed, most, matches)
 def test_look_alikes_are_those_of_the_index():
     lookalikes = Lookalikes(("0O", "VY"))
     index = an_index("7ABV123", lookalikes=lookalikes)
-    index.get(next(iter(index.lists)).list_id).add_partials([uuid4().bytes + b"8?V999"])
+    index.get(next(iter(index.lists)).list_id).add_partials([uuid4().bytes + b"8?Y999"])
     assert len(found(index, a_read("7ABY123"))) == 1
-    assert len(found(index, a_read("8AY999"))) == 1
+    assert len(found(index, a_read("8AV999"))) == 1
     assert found(index, a_read("7A8V123")) == [], "8 and B are in no class here"
+    assert found(index, a_read("BAV999")) == [], "nor for a partial plate"
+    assert found(index, a_read("8AB999"), most=9) == []
     assert found(an_index("7ABV123"), a_read("7ABY123")) == []
 
 

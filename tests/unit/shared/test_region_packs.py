@@ -204,6 +204,10 @@ def test_several_packs_together_have_the_issuers_lengths_and_shapes_of_each():
     assert both.plates == (*US.plates, *EUROPE.plates)
     assert both.is_issued("7ABC123", "US-CA")
     assert not both.is_issued("7ABC123", "US-TX")
+    assert both.is_issued("AB1234", None)
+    assert US.is_issued("AB1234")
+    assert EUROPE.is_issued("AB1234")
+    assert both.issued_oftener("AB1234") == pack_of("europe").issued_oftener, "the higher one"
     assert both.issued_oftener("AB123CD") == pack_of("europe").issued_oftener
     assert both.issued_oftener("7ABC123", "US-CA") == pack_of("us").issued_oftener
 
