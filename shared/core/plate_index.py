@@ -133,7 +133,7 @@ class PlateIndex:
 
         Args:
             plate: in its normal form.
-            folded: `Lookalikes.fold(plate)` by the index's own look-alikes, which the caller computes once for all lists.
+            folded: `fold(plate)` of the index's own look-alikes, which the caller computes once for all lists.
             most_differences: how many characters may be look-alikes of the listed ones.
         """
         packed = self._plates.get(folded)

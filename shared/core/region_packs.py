@@ -54,7 +54,7 @@ class RegionPack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """How many times more often a plate of an issued series occurs on the road than among the rendered plates that the
     reader was trained on."""
 
-    look_alikes: tuple[str, ...]
+    lookalikes: tuple[str, ...]
     """Classes of characters that readers confuse; the first one of a class represents it."""
 
     plates: Annotated[tuple[PlateShape, ...], Meta(min_length=1)]
@@ -105,7 +105,7 @@ class Regions:
         self.plates = tuple(dict.fromkeys(shape for pack in packs for shape in pack.plates))
         """The shapes of plates."""
 
-        self.look_alikes = joined(one for pack in packs for one in pack.look_alikes)
+        self.lookalikes = joined(one for pack in packs for one in pack.lookalikes)
         """The classes of look-alikes; two classes of different packs that share a character are one."""
 
     @property
@@ -177,22 +177,22 @@ def parse(text: str, file: str) -> RegionPack:
     for shape in pack.plates:
         if shape.serial_top >= shape.serial_bottom:
             raise RegionPackFault(f"{file}: plates: serial_top is not above serial_bottom")
-    _check_look_alikes(pack, file)
+    _check_lookalikes(pack, file)
     _check_issuers(pack, file)
     return pack
 
 
-def _check_look_alikes(pack: RegionPack, file: str) -> None:
+def _check_lookalikes(pack: RegionPack, file: str) -> None:
     seen: set[str] = set()
-    for one in pack.look_alikes:
+    for one in pack.lookalikes:
         if len(one) < 2 or len(set(one)) < len(one) or not set(one) <= set(CHARACTERS):
             raise RegionPackFault(
-                f"{file}: look_alikes: {one!r} is no class: allowed are two or more different "
+                f"{file}: lookalikes: {one!r} is no class: allowed are two or more different "
                 "characters of A-Z and 0-9"
             )
         if twice := seen & set(one):
             raise RegionPackFault(
-                f"{file}: look_alikes: {min(twice)} is in two classes: allowed is one"
+                f"{file}: lookalikes: {min(twice)} is in two classes: allowed is one"
             )
         seen |= set(one)
 

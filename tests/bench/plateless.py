@@ -1,4 +1,6 @@
-"""Measures how often an engine reads a plate in frames without one: `make bench-plateless [N=2000] [DASHCAM=dir] [PACKS=]`.
+"""Measures how often an engine reads a plate in frames without one.
+
+`make bench-plateless [N=2000] [DASHCAM=dir] [PACKS="us europe"]`.
 
 Streets without plates, rendered, and dashcam frames with their plates painted out, all with signs,
 badges, telephone numbers and captions in them. Trainings have used other frames and streets.

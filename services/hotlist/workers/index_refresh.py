@@ -36,7 +36,7 @@ class Refresher:
     """Keeps the index equal to the lists in force. Wake `task` when they change."""
 
     def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
-        self.index = Index(Lookalikes(regions_of(runtime.policy.regions.packs).look_alikes))
+        self.index = Index(Lookalikes(regions_of(runtime.policy.regions.packs).lookalikes))
         self.task = PeriodicTask(
             "hot list refresher", self._check, settings.hotlist_poll_s, at_once=True, drain=True
         )

@@ -234,8 +234,8 @@ def joined(lines: Sequence[TextLine], lengths: range) -> list[TextLine]:
 
 
 def _are_halves(left: TextLine, right: TextLine, lengths: range) -> bool:
-    parts = len(left.plate), len(right.plate)
-    if not all(1 <= part <= 5 for part in parts) or sum(parts) not in lengths:
+    halves = len(left.plate), len(right.plate)
+    if not all(1 <= half <= 5 for half in halves) or sum(halves) not in lengths:
         return False
     if any(names_a_state(line.text) or is_no_serial(line.text) for line in (left, right)):
         return False

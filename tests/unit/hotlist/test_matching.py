@@ -106,7 +106,7 @@ def test_the_index_has_the_look_alikes_of_the_policys_packs(monkeypatch):
 
     def regions_of(packs):
         asked.append(packs)
-        return SimpleNamespace(look_alikes=("VY",))
+        return SimpleNamespace(lookalikes=("VY",))
 
     monkeypatch.setattr("services.hotlist.workers.index_refresh.regions_of", regions_of)
     policy = SimpleNamespace(regions=RegionChoice(("europe", "us")))

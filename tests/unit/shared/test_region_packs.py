@@ -115,7 +115,7 @@ title = "Somewhere"
 shortest = 3
 longest = 8
 issued_oftener = 8.0
-look_alikes = ["0O", "1I"]
+lookalikes = ["0O", "1I"]
 
 [[plates]]
 width_mm = 520
@@ -148,7 +148,7 @@ def test_the_us_pack_is_the_tables_that_recognition_had():
 
 
 def test_the_us_packs_look_alikes_are_those_of_the_custodians_tables():
-    assert US.look_alikes == LOOKALIKE_CLASSES
+    assert US.lookalikes == LOOKALIKE_CLASSES
 
 
 def test_every_shape_of_a_serial_has_the_prior_that_it_had_before_packs():
@@ -236,10 +236,10 @@ def test_a_pack_is_read_from_its_text():
         ("longest = 8", "longest = 13", r"here\.toml: Expected `int` <= 12 - at `\$\.longest`"),
         ("shortest = 3", "shortest = 9", "shortest is above longest"),
         ("serial_top = 0.1", "serial_top = 0.9", "serial_top is not above serial_bottom"),
-        ('"0O"', '"0"', "look_alikes: '0' is no class: allowed are two or more"),
-        ('"0O"', '"0o"', "look_alikes: '0o' is no class"),
-        ('"0O"', '"OO"', "look_alikes: 'OO' is no class"),
-        ('"0O"', '"0I"', "look_alikes: I is in two classes: allowed is one"),
+        ('"0O"', '"0"', "lookalikes: '0' is no class: allowed are two or more"),
+        ('"0O"', '"0o"', "lookalikes: '0o' is no class"),
+        ('"0O"', '"OO"', "lookalikes: 'OO' is no class"),
+        ('"0O"', '"0I"', "lookalikes: I is in two classes: allowed is one"),
         ("DE = [", "GERMANY = [", "'GERMANY' is no issuer: allowed are ISO 3166-2 such as US-CA"),
         (
             "L{2,3}D",
