@@ -23,26 +23,52 @@ LIMITS: Mapping[str, Mapping[str, str]] = {
     },
     "SignInsRefused": {"> 20": "> 10"},
     "RecognitionBehind": {"> 500": "> 3"},
+    "ReadsLate": {"> 5000": "> 50"},
+    "ConsumerLagging": {"> 1000": "> 20"},
+    "PassesBehind": {"> 600": "> 5"},
+    "PurgeLate": {"> 2 * 86400": "> 5"},
 }
 """By rule, what is replaced in its expression."""
+
+USED_BYTES: Mapping[str, tuple[str, int]] = {
+    "DiskFilling": ("< 0.2", 2 * 2**30),
+    "DiskFull": ("< 0.08", 4 * 2**30),
+}
+"""By rule of the disks, its limit, and how much more may be used than at the start until it fires."""
 
 _RANGE = re.compile(r"\[(\d+[smhd])\]")
 _OFFSET = re.compile(r"offset (\d+[smhd])")
 
 
-def hurried() -> dict[str, Any]:
-    """Return the rules in a hurry."""
+def hurried(free_bytes: int) -> dict[str, Any]:
+    """Return the rules in a hurry; `free_bytes` are free on the disk of the stack at the start."""
+    limits = {**LIMITS, **_disk_limits(free_bytes)}
     return {
         "groups": [
-            {**group, "rules": [_hurried(rule) for rule in group["rules"]]}
+            {
+                **group,
+                "rules": [_hurried(rule, limits.get(rule["alert"], {})) for rule in group["rules"]],
+            }
             for group in rules()["groups"]
         ]
     }
 
 
-def _hurried(rule: Mapping[str, Any]) -> dict[str, Any]:
+def _disk_limits(free_bytes: int) -> dict[str, dict[str, str]]:
+    """Return bytes of today in place of shares of a disk's size."""
+    return {
+        name: {
+            f"{share} * node_filesystem_size_bytes": (
+                f"< {free_bytes - used} + 0 * node_filesystem_size_bytes"
+            )
+        }
+        for name, (share, used) in USED_BYTES.items()
+    }
+
+
+def _hurried(rule: Mapping[str, Any], limits: Mapping[str, str]) -> dict[str, Any]:
     expr = rule["expr"]
-    for before, after in LIMITS.get(rule["alert"], {}).items():
+    for before, after in limits.items():
         if expr.count(before) != 1:
             message = f"{rule['alert']} has {before!r} {expr.count(before)} times"
             raise ValueError(message)

@@ -12,7 +12,6 @@ from tests.prometheus import Prometheus
 
 RIGHTLY_EMPTY: Mapping[str, str] = {
     "Disks of Kafka": "the embedded broker gives no disks; Apache Kafka does",
-    "Last purge": "no purge was ordered; the department's people order the first",
 }
 """Panels without figures on the embedded stack, and why."""
 

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import yaml
 
@@ -120,10 +120,41 @@ class Collector(OneProgram):
 
 
 class Receiver:
+    """A receiver of JSON by http, which has what was posted and answers as it is set to."""
+
+    def __init__(self) -> None:
+        self.posts: list[dict[str, Any]] = []
+        self.answer = HTTPStatus.OK
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if receiver.answer is HTTPStatus.OK:
+                    receiver.posts.append({"path": self.path, **json.loads(body)})
+                self.send_response(receiver.answer)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
+        self.url = f"http://{LOOPBACK}:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class AlertReceiver(Receiver):
     """A receiver of alerts by https: what Alertmanager's webhooks post to it."""
 
     def __init__(self, folder: Path) -> None:
-        self.posts: list[dict[str, Any]] = []
+        super().__init__()
         signer = Signer("plateward dashboards")
         folder.mkdir(parents=True)
         self.signer_file = folder / "ca.pem"
@@ -131,31 +162,10 @@ class Receiver:
         signed = signer.sign("receiver", [LOOPBACK])
         (folder / "receiver.pem").write_bytes(signed.certificate)
         (folder / "receiver.key").write_bytes(signed.key)
-        posts = self.posts
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                posts.append({"path": self.path, **json.loads(body)})
-                self.send_response(HTTPStatus.OK)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "receiver.pem", folder / "receiver.key")
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.url = f"https://{LOOPBACK}:{self._server.server_address[1]}"
-
-    def __enter__(self) -> "Receiver":
-        Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self.url = self.url.replace("http:", "https:")
 
     def alerts(self, path: str) -> list[dict[str, str]]:
         """Return the labels of the firing alerts that were posted to a path, in order."""
@@ -174,7 +184,7 @@ class Alertmanager(OneProgram):
 
     NAME: ClassVar[str] = "Alertmanager"
 
-    receiver: Receiver = field(kw_only=True)
+    receiver: AlertReceiver = field(kw_only=True)
 
     def arguments(self) -> list[str]:
         """Write alertmanager.yaml as compose has it written."""

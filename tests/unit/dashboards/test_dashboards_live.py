@@ -10,13 +10,14 @@ from local.stack.servers import ROOT
 from local.stack.services import APIS, WORKERS
 from tests.chaos.rules import rules
 from tests.dashboards.drawing import page
-from tests.dashboards.faults import ONLY_RECORDED, TRIALS
 from tests.dashboards.hurried import hurried
 from tests.dashboards.panels import RIGHTLY_EMPTY, FilledPanel, Line, dashboards, empty
 from tests.dashboards.servers import OBSERVABILITY, prometheus_config
 from tests.dashboards.traces import from_post_to_alert
+from tests.dashboards.trials import ONLY_RECORDED, TRIALS
 
 SERVICES = sorted((*APIS, *WORKERS))
+FREE = 50 * 2**30
 
 
 def by_name(groups):
@@ -30,7 +31,7 @@ def test_each_rule_is_tried_live_or_says_why_not():
 
 
 def test_rules_in_a_hurry_differ_in_times_and_limits_alone():
-    delivered, faster = by_name(rules()), by_name(hurried())
+    delivered, faster = by_name(rules()), by_name(hurried(FREE))
     assert delivered.keys() == faster.keys()
     names = re.compile(r"alpr_\w+|node_\w+|up|absent|by|unless|and|or")
     for name, rule in delivered.items():
@@ -41,6 +42,8 @@ def test_rules_in_a_hurry_differ_in_times_and_limits_alone():
     assert "[5000ms]" in faster["RequestsFailing"]["expr"]
     assert "offset 60000ms" in faster["DeadLetters"]["expr"]
     assert "> 5 " in f"{faster['OutboxWaiting']['expr']} "
+    assert f"< {FREE - 4 * 2**30} + 0 * node_filesystem_size_bytes" in faster["DiskFull"]["expr"]
+    assert "< 0.08 * kubelet_volume_stats_capacity_bytes" in faster["DiskFull"]["expr"]
 
 
 def test_prometheus_has_the_committed_configuration_with_other_addresses():

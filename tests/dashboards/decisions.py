@@ -1,0 +1,149 @@
+"""What people decide or leave undone, so that rules fire."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+from local.demo.listing import as_csv
+from local.demo.searches import CANVASS
+from local.stack.servers import ROOT
+from tests.dashboards.faults import objects_away
+from tests.dashboards.posts import forged
+from tests.dashboards.site import Site
+
+SEARCHES = 60
+"""Searches that are asked at once."""
+
+
+@asynccontextmanager
+async def old_extract(site: Site) -> AsyncIterator[None]:
+    """Put a version in force whose extract is old; at the end, one of now."""
+    person = site.department.investigator
+    made = await person.must(
+        "hotlist", "POST", "/v1/lists", json={"name": "County list", "source": "department"}
+    )
+    path = f"/v1/lists/{made['list_id']}/versions"
+    old = (datetime.now(UTC) - timedelta(days=90)).isoformat()
+    content = as_csv([("7QLD123", "stolen_vehicle", "Reported stolen")]).encode()
+    csv = {"content": content, "headers": {"Content-Type": "text/csv"}}
+    await person.must("hotlist", "POST", path, params={"as_of": old, "activate": "true"}, **csv)
+    yield
+    await person.must("hotlist", "POST", path, params={"activate": "true"}, **csv)
+
+
+@asynccontextmanager
+async def finding_open(site: Site) -> AsyncIterator[None]:
+    """Have audit raise a finding; at the end the auditor closes all."""
+    await forged(site)
+    yield
+    await close_findings(site)
+
+
+async def close_findings(site: Site) -> None:
+    """Close every open finding, as the auditor does."""
+    auditor = site.department.auditor
+    purpose = await auditor.declare(
+        kind="audit",
+        offence_type="periodic audit",
+        case_number="AUD-2026-02",
+        justification="Weekly review of what the log has observed",
+    )
+    found = await auditor.must("audit", "GET", "/v1/findings", purpose=purpose)
+    for one in found["items"]:
+        if one["status"] != "closed":
+            await auditor.must(
+                "audit", "POST", f"/v1/findings/{one['finding_id']}/closure", purpose=purpose,
+                json={"outcome": "explained", "note": "A trial of the alerting rules"},
+            )  # fmt: skip
+
+
+@asynccontextmanager
+async def findings_refused(site: Site) -> AsyncIterator[None]:
+    """Have the receiver of findings refuse one; at the end it accepts, and a person sends dead letters again."""
+    site.findings.answer = HTTPStatus.NOT_FOUND
+    await forged(site)
+    try:
+        yield
+    finally:
+        site.findings.answer = HTTPStatus.OK
+        command = ["notices", "--replay", "webhook", "--folder", str(site.folder)]
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "plateward", *command],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        await close_findings(site)
+
+
+@asynccontextmanager
+async def package_without_store(site: Site) -> AsyncIterator[None]:
+    """Request evidence while the object store is away."""
+    custodian = site.department.custodian
+    now = datetime.now(UTC)
+    purpose = await custodian.declare(
+        kind="investigation",
+        offence_type="robbery",
+        case_number="26-000815",
+        justification="Records that are evidence in this case",
+    )
+    hold = await custodian.must(
+        "retention", "POST", "/v1/holds", purpose=purpose,
+        json={
+            "basis": "evidence",
+            "case_number": "26-000815",
+            "description": "Robbery at Solano Street",
+            "criteria": {
+                "plate": "7SLT123",
+                "captured_from": (now - timedelta(hours=1)).isoformat(),
+                "captured_to": now.isoformat(),
+            },
+        },
+    )  # fmt: skip
+    async with objects_away(site):
+        await custodian.must(
+            "retention", "POST", "/v1/evidence-exports", purpose=purpose,
+            json={"hold_id": hold["hold_id"]}, headers={"Idempotency-Key": str(hold["hold_id"])},
+        )  # fmt: skip
+        yield
+
+
+@asynccontextmanager
+async def purges_ordered(site: Site) -> AsyncIterator[None]:
+    """Order daily purges; at the end the order is withdrawn."""
+    people, runs = site.department, "/v1/purge-runs"
+    body = {"kind": "standing", "reason": "Schedule CPD-RS-2026-04, adopted"}
+    run = await people.custodian.must("retention", "POST", runs, json=body)
+    path, note = f"{runs}/{run['run_id']}", {"note": "Reviewed against the adopted schedule"}
+    await people.administrator.must("retention", "POST", f"{path}/authorisation", json=note)
+    try:
+        yield
+    finally:
+        await people.custodian.must("retention", "POST", f"{path}/withdrawal", json=note)
+
+
+async def many_search(site: Site) -> None:
+    """Ask many heavy searches at once, of which most find no place in the queue."""
+    investigator = site.department.investigator
+    purpose = await investigator.declare(**CANVASS)
+    now = datetime.now(UTC)
+    body = {
+        "plate": "7*",
+        "captured_from": (now - timedelta(days=30)).isoformat(),
+        "captured_to": now.isoformat(),
+        "limit": 5,
+    }
+    await asyncio.gather(
+        *(
+            investigator.ask("retention", "POST", "/v1/reads/search", purpose=purpose, json=body)
+            for _ in range(SEARCHES)
+        ),
+        return_exceptions=True,
+    )
