@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
 from deploy.go import installed
 from local.stack.process import LocalError, run_to_end
 
@@ -73,13 +75,7 @@ def collector(cache: Path = CACHE) -> Path:
         builder = installed(BUILDER, version(), cache)
         with tempfile.TemporaryDirectory(prefix="plateward-collector-") as folder:
             run_to_end(
-                [
-                    str(builder),
-                    "--config",
-                    str(COLLECTOR_BUILDER),
-                    "--set",
-                    f"dist.output_path={folder}",
-                ],
+                [str(builder), "--config", str(_config_in(Path(folder)))],
                 "the collector could not be built",
                 env={**os.environ, "CGO_ENABLED": "0"},
             )
@@ -87,3 +83,12 @@ def collector(cache: Path = CACHE) -> Path:
             shutil.copy(Path(folder) / "otelcol", unfinished)
         unfinished.rename(found)
     return found
+
+
+def _config_in(folder: Path) -> Path:
+    """Write the builder's configuration with `folder` as the place of what it builds; return the file."""
+    config = yaml.safe_load(COLLECTOR_BUILDER.read_text())
+    config["dist"]["output_path"] = str(folder)
+    written = folder / COLLECTOR_BUILDER.name
+    written.write_text(yaml.safe_dump(config))
+    return written
