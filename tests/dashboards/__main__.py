@@ -59,7 +59,7 @@ SMOKE = os.environ.get("SMOKE", "") not in ("", "0")
 SHOTS = os.environ.get("SHOTS", "") not in ("", "0")
 SETTLED_S = float(os.environ.get("SETTLED_S", "60" if SMOKE else "300"))
 """Of load before the dashboards are looked at: their rates are over five minutes."""
-FIRES_WITHIN_S, CLEARS_WITHIN_S = 90.0, 90.0
+FIRES_WITHIN_S, CLEARS_WITHIN_S = 90.0, 300.0
 SIGN_INS_EVERY_S = 31.0
 SILENT_AFTER_S = 3600
 PROBED_EVERY_S = 3.0

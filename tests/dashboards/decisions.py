@@ -14,6 +14,7 @@ from local.stack.servers import ROOT
 from tests.dashboards.faults import objects_away
 from tests.dashboards.posts import forged
 from tests.dashboards.site import Site
+from tests.e2e.frames import plates
 
 SEARCHES = 60
 """Searches that are asked at once."""
@@ -85,11 +86,11 @@ async def findings_refused(site: Site) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def package_without_store(site: Site) -> AsyncIterator[None]:
-    """Request evidence while the object store is away."""
+    """Request evidence of a vehicle that passes again and again, while the object store is away."""
     custodian = site.department.custodian
     now = datetime.now(UTC)
     purpose = await custodian.declare(
-        kind="investigation",
+        kind="criminal_investigation",
         offence_type="robbery",
         case_number="26-000815",
         justification="Records that are evidence in this case",
@@ -101,7 +102,7 @@ async def package_without_store(site: Site) -> AsyncIterator[None]:
             "case_number": "26-000815",
             "description": "Robbery at Solano Street",
             "criteria": {
-                "plate": "7SLT123",
+                "plate": plates(1)[0],
                 "captured_from": (now - timedelta(hours=1)).isoformat(),
                 "captured_to": now.isoformat(),
             },
@@ -126,7 +127,7 @@ async def purges_ordered(site: Site) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await people.custodian.must("retention", "POST", f"{path}/withdrawal", json=note)
+        await people.administrator.must("retention", "POST", f"{path}/withdrawal", json=note)
 
 
 async def many_search(site: Site) -> None:
@@ -135,7 +136,7 @@ async def many_search(site: Site) -> None:
     purpose = await investigator.declare(**CANVASS)
     now = datetime.now(UTC)
     body = {
-        "plate": "7*",
+        "plate": "7S*",
         "captured_from": (now - timedelta(days=30)).isoformat(),
         "captured_to": now.isoformat(),
         "limit": 5,

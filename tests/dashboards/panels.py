@@ -12,6 +12,7 @@ from tests.prometheus import Prometheus
 
 RIGHTLY_EMPTY: Mapping[str, str] = {
     "Disks of Kafka": "the embedded broker gives no disks; Apache Kafka does",
+    "Last purge": "shows the present, in which the trial's standing order is withdrawn",
 }
 """Panels without figures on the embedded stack, and why."""
 
