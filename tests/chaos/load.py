@@ -39,6 +39,8 @@ SENT_TWICE = 0.02
 FRAMES_EVERY_S = 3.0
 FRAME_PLATES = 12
 HITS_EVERY_S, SEARCHES_EVERY_S = 0.5, 3.0
+HITS_SHOWN, READS_SHOWN = 1, 5
+"""Of each answer: so many that a day's limit of disclosed records suffices for an hour."""
 PATIENCE_S = 10.0
 """How long a camera waits for an answer."""
 PAUSE_S = 0.5
@@ -174,7 +176,7 @@ class Load:
 
     async def _hits(self, officer: Person, until_s: float) -> None:
         while time.monotonic() < until_s:
-            await self._access(officer, "hotlist", "GET", "/v1/hits")
+            await self._access(officer, "hotlist", "GET", f"/v1/hits?limit={HITS_SHOWN}")
             await asyncio.sleep(HITS_EVERY_S)
 
     async def _searches(self, investigator: Person, until_s: float) -> None:
@@ -190,7 +192,7 @@ class Load:
                     "plate": f"{self.draw.choice(plates(FRAME_PLATES))[:4]}*",
                     "captured_from": datetime.now(UTC).replace(hour=0, minute=0).isoformat(),
                     "captured_to": datetime.now(UTC).isoformat(),
-                    "limit": 5,
+                    "limit": READS_SHOWN,
                 }
                 path = "/v1/reads/search"
                 if not await self._access(
