@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 from typing import Final
 from uuid import UUID
 
-from services.retention.domain.passes import Follower, Rules, Span, Track, clusters, still_open
+from services.retention.domain.passes import Rules, Span, Track, clusters, still_open, tracks_of
 from services.retention.domain.sightings import Sighting
 
 JUST_AFTER: Final = timedelta(microseconds=1)
@@ -137,7 +137,7 @@ def accompanied(seen: Iterable[tuple[str, datetime]], gap: timedelta) -> set[tup
 
 def decide(window: Window, around: Around, rules: Rules) -> Decision:
     """Assign the reads of a window to vehicles, and close the passes that no further read may join."""
-    tracks = Follower(rules).follow(around.free, around.closed)
+    tracks = tracks_of(around.free, around.closed, rules)
     waiting = still_open(tracks, window.expected, rules, around.seen_to)
     open_from = min((track.first_at for track in waiting), default=around.seen_to)
     first_at = window.span.first_at

@@ -7,11 +7,12 @@ no other vehicle could have reached in that time.
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby, pairwise
 from math import hypot
+from operator import attrgetter
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -241,6 +242,59 @@ class Follower:
         alike = self._by_class[class_of(sighting.plate)]
         if track not in alike:
             alike.append(track)
+
+
+def tracks_of(free: Sequence[Sighting], closed: Sequence[Track], rules: Rules) -> list[Track]:
+    """Return the same tracks as `Follower.follow`, without comparing pairs where no read has a place in its frame.
+
+    Such reads join their class of look-alikes alone. Most classes are one plate, whose reads are consecutive.
+    """
+    known = (sighting for track in closed for sighting in track.sightings)
+    in_frames = any(sighting.box for sighting in chain(free, known))
+    if in_frames or any(len(track.classes) > 1 for track in closed):
+        return Follower(rules).follow(free, closed)
+    reads_of = defaultdict[str, list[Sighting]](list)
+    for sighting in free:
+        reads_of[class_of(sighting.plate)].append(sighting)
+    closed_of = defaultdict[str, list[Track]](list)
+    for track in closed:
+        for plate_class in track.classes:
+            closed_of[plate_class].append(track)
+    tracks: list[Track] = []
+    for plate_class, reads in reads_of.items():
+        reads.sort(key=_moment)
+        if plate_class in closed_of or not _is_one_vehicles(reads):
+            tracks += Follower(rules).follow(reads, closed_of[plate_class])
+        else:
+            tracks += map(Track, _consecutive(reads, rules))
+    return tracks
+
+
+_moment = attrgetter("captured_at")
+
+
+def _is_one_vehicles(reads: Sequence[Sighting]) -> bool:
+    """Return whether reads, in order of time, are of one plate and agency, each of a moment of its own."""
+    first = reads[0]
+    return all(
+        one.plate == first.plate and one.agency_ori == first.agency_ori for one in reads
+    ) and all(one.captured_at < other.captured_at for one, other in pairwise(reads))
+
+
+def _consecutive(reads: Sequence[Sighting], rules: Rules) -> Iterator[list[Sighting]]:
+    """Yield the reads of each pass of one vehicle."""
+    passing = [reads[0]]
+    for one, other in pairwise(reads):
+        at = other.captured_at
+        if (
+            at - one.captured_at > rules.gap
+            or at - passing[0].captured_at > rules.longest
+            or len(passing) >= READS_AT_MOST
+        ):
+            yield passing
+            passing = []
+        passing.append(other)
+    yield passing
 
 
 class Span(NamedTuple):

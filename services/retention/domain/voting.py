@@ -100,6 +100,8 @@ def vote(sightings: Sequence[Sighting]) -> VoteResult:
     for sighting in sorted(sightings, key=lambda s: s.order):
         groups[sighting.plate].append(sighting)
     ballots = [_Ballot(group) for group in groups.values()]
+    if len(ballots) == 1:
+        return _unanimous(ballots[0], sightings)
     standing = [ballot for ballot in ballots if not _is_cut_off(ballot, ballots)]
     winner = standing[0]
     if len(standing) > 1:
@@ -117,6 +119,19 @@ def vote(sightings: Sequence[Sighting]) -> VoteResult:
         dissent=_dissent(winner, rest, total),
         region=_region(sightings),
         misread_risk=_risk(winner, total),
+    )
+
+
+def _unanimous(winner: _Ballot, sightings: Sequence[Sighting]) -> VoteResult:
+    """Return the verdict where all reads are of one plate, as of most passes."""
+    return VoteResult(
+        plate=winner.plate,
+        best=winner.best,
+        agreement=tuple([min(1.0, sure / winner.weight) for sure in winner.sure]),
+        others=(),
+        dissent=(),
+        region=_region(sightings),
+        misread_risk=_risk(winner, winner.weight),
     )
 
 

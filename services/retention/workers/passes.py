@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import accumulate
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -203,5 +204,6 @@ def _alternatives(verdict: VoteResult) -> list[PassReading]:
     return [PassReading(one.plate, one.reads, _rounded(one.share)) for one in verdict.others]
 
 
+@lru_cache(maxsize=4096)
 def _rounded(share: float) -> float:
     return min(1.0, max(0.0, round(share, 4)))

@@ -2,11 +2,13 @@
 
 import random
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from services.retention.domain.passes import (
     FOLLOWED_AT_MOST,
+    READS_AT_MOST,
     Follower,
     Rules,
     Span,
@@ -14,6 +16,7 @@ from services.retention.domain.passes import (
     clusters,
     pass_id_of,
     still_open,
+    tracks_of,
 )
 from tests.unit.retention.sighted import NOON, sighting
 
@@ -21,10 +24,25 @@ RULES = Rules(gap=timedelta(seconds=3), longest=timedelta(seconds=60))
 GUESS = [0.98] * 6 + [0.4]
 
 
-def followed(reads, closed=()):
+def followed(reads):
     """Return the plates of each track, tracks by their first read."""
-    tracks = Follower(RULES).follow(reads, closed)
+    tracks = tracks_of(reads, (), RULES)
+    assert members(tracks) == members(Follower(RULES).follow(reads, ()))
     return sorted([[s.plate for s in track.sightings] for track in tracks])
+
+
+def members(tracks):
+    """Return of each track its pass, reads, late reads, surest read and classes."""
+    return sorted(
+        (
+            str(track.pass_id),
+            [s.read_id for s in track.sightings],
+            [s.read_id for s in track.late],
+            track.surest.read_id,
+            sorted(track.classes),
+        )
+        for track in tracks
+    )
 
 
 def moment(seconds):
@@ -147,6 +165,44 @@ def test_a_late_read_from_before_a_closed_pass_joins_it_too():
     closed = Track([sighting("7ABC123", n) for n in (3, 4)], pass_id_of(sighting("7ABC123", 3)))
     Follower(RULES).follow([sighting("7ABC123", 1)], [closed])
     assert len(closed.late) == 1
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_reads_without_places_in_frames_give_the_same_tracks_without_a_comparison_of_pairs(seed):
+    rnd = random.Random(seed)
+
+    def draw(count, box=None):
+        return [
+            sighting(
+                rnd.choice(("7ABC123", "7A8C123", "7ABC1Z3", "8XYZ987", "8XYZ98T")),
+                rnd.randrange(0, 900 if seed % 2 else 80) / 10,
+                sure=rnd.choice((0.4, 0.9, 0.98)),
+                at=box,
+                agency_ori=rnd.choice(("CA0520100",) * 9 + ("CA0520000",)),
+                read_id=UUID(int=rnd.getrandbits(128)),
+            )
+            for _ in range(count)
+        ]
+
+    free = draw(rnd.randrange(60))
+    if seed % 5 == 0:
+        free += draw(1, box=400)
+    passes = rnd.randrange(3) and Follower(RULES).follow(draw(8), ())
+
+    def closed():
+        return [Track(list(track.sightings), pass_id_of(track.sightings[0])) for track in passes]
+
+    if seed % 7 == 0 and passes:
+        passes[0].sightings += draw(1)
+    passes = passes or []
+    rules = Rules(gap=RULES.gap, longest=timedelta(seconds=rnd.choice((5, 60))))
+    plain = Follower(rules).follow(free, closed())
+    assert members(tracks_of(rnd.sample(free, len(free)), closed(), rules)) == members(plain)
+
+
+def test_a_vehicle_with_more_reads_than_a_pass_may_have_starts_another():
+    reads = [sighting("7ABC123", n / 100) for n in range(READS_AT_MOST + 5)]
+    assert [len(track) for track in followed(reads)] == [5, READS_AT_MOST]
 
 
 def track_of(*seconds):
