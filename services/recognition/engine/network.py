@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from services.recognition.engine.weights import NoSuchModel
@@ -38,6 +37,8 @@ class OnnxNetwork:
     """An ONNX file on ONNX Runtime; runs in the calling thread only."""
 
     def __init__(self, path: Path) -> None:
+        import onnxruntime  # starts a thread: in workers only
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

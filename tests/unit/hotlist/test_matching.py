@@ -101,6 +101,7 @@ def test_look_alikes_are_those_of_the_index():
     assert found(an_index("7ABV123"), a_read("7ABY123")) == []
 
 
+@pytest.mark.clause("468.4(c)/region-packs")
 def test_the_index_has_the_look_alikes_of_the_policys_packs(monkeypatch):
     asked = []
 
