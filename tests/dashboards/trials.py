@@ -36,7 +36,7 @@ from tests.dashboards.site import Trial, repeated
 
 TRIALS = (
     Trial("Prometheus has lost its targets", ("ServicesNotScraped",), unknown_targets),
-    Trial("recognition hangs", ("ServiceDown",), stopped("recognition")),
+    Trial("recognition hangs", ("ServiceDown", "ConsumerGone"), stopped("recognition")),
     Trial("requests without a valid token", ("RefusalsFlood",), repeated(strangers_search)),
     Trial("requests of no camera", ("CamerasRefused",), repeated(strangers_post)),
     Trial("wrong passwords", ("SignInsRefused",), repeated(strangers_sign_in)),
@@ -53,7 +53,7 @@ TRIALS = (
     Trial("hotlist hung for a while", ("AlertsSlow",), hung_for("hotlist", 20)),
     Trial(
         "Kafka hangs",
-        ("KafkaDown", "ConsumerGone", "TaskFailing", "OutboxWaiting", "RequestsFailing"),
+        ("KafkaDown", "TaskFailing", "OutboxWaiting", "RequestsFailing"),
         stopped("broker"),
     ),
     Trial("Postgres hangs", ("PostgresDown",), stopped("postgres")),
