@@ -190,7 +190,7 @@ def decode(cuts: Sequence[Steps], most: int = 2, prior: Prior | None = None) -> 
                 label: odds / (best + max(unsure, sum(found.values())))
                 for label, odds in found.items()
             }
-            for found, unsure in zip(rivals, doubt, strict=True)
+            for found, unsure in zip(rivals, doubt.tolist(), strict=True)
         ),
         seen=seen,
     )
