@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -282,23 +282,39 @@ async def _watched(trial: Trial, site: Site, seen: Seen) -> None:
     begun_s = time.monotonic()
     async with trial.cause(site):
         for name in trial.rules:
-            if await _is(site.prometheus, name, trial.of, firing=True, within_s=FIRES_WITHIN_S):
+            if await _fired(site.prometheus, _alerts(name, trial), begun_s):
                 seen.fired.setdefault(name, round(time.monotonic() - begun_s, 1))
     ended_s = time.monotonic()
     for name in trial.rules:
-        if name in seen.fired and await _is(
-            site.prometheus, name, trial.of, firing=False, within_s=CLEARS_WITHIN_S
-        ):
+        if name in seen.fired and await _cleared(site.prometheus, _alerts(name, trial)):
             seen.cleared.setdefault(name, round(time.monotonic() - ended_s, 1))
 
 
-async def _is(prometheus: Prometheus, name: str, of: str, *, firing: bool, within_s: float) -> bool:
-    """Wait until a rule fires, or no longer does; return whether it came so."""
+def _alerts(name: str, trial: Trial) -> str:
+    """Return the PromQL selector of a rule's alerts that count."""
+    return f'ALERTS{{alertname="{name}", alertstate="firing", {trial.of}}}'
+
+
+async def _fired(prometheus: Prometheus, alerts: str, begun_s: float) -> bool:
+    """Wait until an alert has fired, however shortly, since a fault began; return whether it has."""
 
     async def so() -> bool:
-        found = await prometheus.query(f'ALERTS{{alertname="{name}", alertstate="firing", {of}}}')
-        return bool(found) is firing
+        since_s = max(1, round(time.monotonic() - begun_s))
+        return bool(await prometheus.query(f"max_over_time({alerts}[{since_s}s])"))
 
+    return await _in_time(so, FIRES_WITHIN_S)
+
+
+async def _cleared(prometheus: Prometheus, alerts: str) -> bool:
+    """Wait until no such alert fires; return whether it came so."""
+
+    async def so() -> bool:
+        return not await prometheus.query(alerts)
+
+    return await _in_time(so, CLEARS_WITHIN_S)
+
+
+async def _in_time(so: Callable[[], Awaitable[bool]], within_s: float) -> bool:
     try:
         await eventually(so, within_s=within_s, every_s=0.5)
     except AssertionError:

@@ -279,7 +279,9 @@ def test_each_character_has_the_four_most_probable_ones_of_its_place_itself_firs
     assert doubted.alternatives[0].probability == doubted.confidence
     assert doubted.alternatives[1].probability == pytest.approx(0.25, abs=0.03)
     assert sum(one.probability for one in doubted.alternatives) <= 1
-    assert {type(one.probability) for one in doubted.alternatives} == {float}, "an event takes no other"
+    assert {type(one.probability) for one in doubted.alternatives} == {float}, (
+        "an event takes no other"
+    )
     assert sure.alternatives == ()
 
 
