@@ -25,7 +25,7 @@ LIMITS: Mapping[str, Mapping[str, str]] = {
     "RecognitionBehind": {"> 500": "> 3"},
     "ReadsLate": {"> 5000": "> 50"},
     "ConsumerLagging": {"> 1000": "> 20"},
-    "PassesBehind": {"> 600": "> 5"},
+    "PassesBehind": {"> 600": "> 30"},
     "PurgeLate": {"> 2 * 86400": "> 5"},
 }
 """By rule, what is replaced in its expression."""

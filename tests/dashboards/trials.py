@@ -45,7 +45,7 @@ TRIALS = (
     Trial("what is no event", ("DeadLetters",), repeated(undecodable, 4)),
     Trial("events without proof of their producer", ("ForgedEvents",), repeated(forged, 4)),
     Trial("a finding stays open", ("FindingsOpen",), finding_open, 'kind="forged_event"'),
-    Trial("many frames at once", ("RecognitionBehind",), frames_at_once),
+    Trial("many frames at once", ("RecognitionBehind",), repeated(frames_at_once, 0)),
     Trial("frames that cannot be decoded", ("FramesFailing",), repeated(broken_frames)),
     Trial("recognition's workers end", ("RecognitionWorkersDying",), workers_killed),
     Trial("the object store is away", ("ObjectStoreDown",), objects_away),

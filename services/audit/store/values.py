@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.sealing import Value
@@ -194,7 +195,13 @@ class Values:
         if await self._is_erased(purged):
             return False
         values = {"purged": purged, "held": list(held), "gone": list(gone), "most": most}
-        return bool((await self._connection.execute(_LIST, values)).scalar_one())
+        try:
+            async with self._connection.begin_nested():
+                return bool((await self._connection.execute(_LIST, values)).scalar_one())
+        except IntegrityError:
+            if await self._is_erased(purged):  # another worker was first, since the question above
+                return False
+            raise
 
     async def logged(self) -> list[UUID]:
         """Return the entries of the purges whose erasing is logged and whose values are not all deleted."""

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.audit.actions.commands import said
+from services.audit.store.values import Values
 from services.audit.workers.erasing import Eraser
 from shared.core.errors import InternalFault
 from shared.events import (
@@ -118,6 +119,26 @@ async def test_erasing_twice_has_no_further_effect(
     assert await Eraser(runtime, writer).catch_up() == 0
     assert len(await query("SELECT 1 FROM erasures")) == 1
     assert (await verdict()).ok
+
+
+async def test_an_erasing_that_another_worker_ended_meanwhile_is_done(
+    deliver, clock, purge, query, runtime, monkeypatch
+):
+    await deliver(*sightings(clock))
+    await purge()
+    [erased] = await query("SELECT purged_event FROM erasures")
+    asked = []
+
+    async def is_erased(self, purged):
+        asked.append(purged)
+        return len(asked) > 1 and await known(self, purged)
+
+    known = Values._is_erased
+    monkeypatch.setattr(Values, "_is_erased", is_erased)
+    async with runtime.db.begin() as connection:
+        assert await Values(connection).list_erased(erased[0], [], [], 100) is False
+        assert asked == [erased[0]] * 2
+        assert await Values(connection).logged() == [], "the transaction can go on"
 
 
 async def test_records_of_an_ended_hold_are_erased_by_the_next_purge(
