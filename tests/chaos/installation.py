@@ -85,7 +85,7 @@ class Installation:
 
     def kill(self, part: str) -> None:
         """Kill -9 a part's process; it is started again."""
-        _signal_all(self.pids(part)[:1], signal.SIGKILL)
+        signal_all(self.pids(part)[:1], signal.SIGKILL)
 
     def kill_brokers(self) -> None:
         """Kill -9 all brokers, at the end of a run: the last two of a cluster need a minute each to end in order."""
@@ -95,11 +95,11 @@ class Installation:
     def stop(self, part: str) -> None:
         """SIGSTOP a part's processes."""
         self._stopped[part] = self.pids(part)
-        _signal_all(self._stopped[part], signal.SIGSTOP)
+        signal_all(self._stopped[part], signal.SIGSTOP)
 
     def go_on(self, part: str) -> None:
         """SIGCONT them."""
-        _signal_all(self._stopped.pop(part, []), signal.SIGCONT)
+        signal_all(self._stopped.pop(part, []), signal.SIGCONT)
 
     def fill_disk(self, part: str, full: bool) -> None:
         """Fill the disk of a part; a broker or Postgres that ends for it stays down until there is room."""
@@ -294,7 +294,8 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def _signal_all(pids: list[int], number: signal.Signals) -> None:
+def signal_all(pids: list[int], number: signal.Signals) -> None:
+    """Send a signal to processes, those that have ended left out."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)

@@ -5,9 +5,10 @@ import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.chaos.installation import signal_all
 from tests.dashboards.site import Cause, Site
 from tests.prometheus import at_every_s
 
@@ -21,11 +22,11 @@ def stopped(*parts: str) -> Cause:
     @asynccontextmanager
     async def during(site: Site) -> AsyncIterator[None]:
         pids = [pid for part in parts for pid in site.pids(part)]
-        _signal(pids, signal.SIGSTOP)
+        signal_all(pids, signal.SIGSTOP)
         try:
             yield
         finally:
-            _signal(pids, signal.SIGCONT)
+            signal_all(pids, signal.SIGCONT)
 
     return during
 
@@ -72,7 +73,7 @@ async def workers_killed(site: Site) -> AsyncIterator[None]:
     """Kill recognition's workers, as the kernel does when memory is short."""
     for _ in range(6):
         below = site.pids("recognition")[1:]
-        _signal(below, signal.SIGKILL)
+        signal_all(below, signal.SIGKILL)
         await asyncio.sleep(2)
     yield
 
@@ -89,9 +90,3 @@ async def disk_filled(site: Site) -> AsyncIterator[None]:
 def mount_point(folder: Path) -> Path:
     """Return where the disk of a folder is mounted."""
     return next(one for one in (folder, *folder.parents) if one.is_mount())
-
-
-def _signal(pids: list[int], number: signal.Signals) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)

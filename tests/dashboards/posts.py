@@ -119,13 +119,7 @@ async def post_frames(site: Site, bodies: list[bytes]) -> None:
 @asynccontextmanager
 async def silent_camera(site: Site) -> AsyncIterator[None]:
     """Register a camera that sends nothing; at the end it posts a read."""
-    place = {"latitude": 39.93, "longitude": -122.18}
-    made = await site.department.administrator.must(
-        "ingest",
-        "POST",
-        "/v1/devices",
-        json={"name": COVERED, "kind": "fixed", "place": place},
-    )
+    credential = await _registered(site, COVERED)
     yield
     reads = [{"source_id": "1", "plate": "7SLT123", "region": "US-CA", "confidence": 0.9,
               "captured_at": datetime.now(UTC).isoformat()}]  # fmt: skip
@@ -134,25 +128,25 @@ async def silent_camera(site: Site) -> AsyncIterator[None]:
         "POST",
         "/v1/reads",
         json=reads,
-        headers={"Authorization": f"Bearer {made['credential']}"},
+        headers={"Authorization": f"Bearer {credential}"},
     )
+
+
+async def _registered(site: Site, name: str) -> str:
+    """Register a fixed camera; return its credential."""
+    place = {"latitude": 39.93, "longitude": -122.18}
+    body = {"name": name, "kind": "fixed", "place": place}
+    made = await site.department.administrator.must("ingest", "POST", "/v1/devices", json=body)
+    return str(made["credential"])
 
 
 @asynccontextmanager
 async def flooded(site: Site) -> AsyncIterator[None]:
     """Send more reads than are stored and voted on, after hotlist and retention hung for a while."""
-    place = {"latitude": 39.93, "longitude": -122.18}
-    made = [
-        await site.department.administrator.must(
-            "ingest", "POST", "/v1/devices",
-            json={"name": f"Flood {number}", "kind": "fixed", "place": place},
-        )
-        for number in range(FLOOD_CAMERAS)
-    ]  # fmt: skip
+    credentials = [await _registered(site, f"Flood {number}") for number in range(FLOOD_CAMERAS)]
     draw, vehicles = random.Random(1798), Vehicles(50_000, 1798)
     flood = [
-        asyncio.create_task(_post_reads(site, Device(one["credential"], vehicles, draw)))
-        for one in made
+        asyncio.create_task(_post_reads(site, Device(one, vehicles, draw))) for one in credentials
     ]
     try:
         async with stopped("hotlist", "retention")(site):
