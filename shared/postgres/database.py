@@ -61,6 +61,8 @@ def _unavailable() -> Iterator[None]:
         raise Unavailable(Common.DATABASE_BUSY) from exc
     except (OSError, TimeoutError) as exc:
         raise Unavailable(Common.DATABASE_AWAY) from exc
+    except asyncpg.InternalClientError as exc:  # an ended session, before its connection closes
+        raise Unavailable(Common.DATABASE_AWAY) from exc
     except (DBAPIError, asyncpg.InterfaceError, asyncpg.PostgresError) as exc:
         if (unavailable := _refusal(exc)) is not None:
             raise unavailable from exc
@@ -128,7 +130,11 @@ class Database:
             async with self.engine.begin() as connection:
                 connection.info.pop(EMITTED, None)
                 connection.info[MADE_BY] = self.mac_key
-                yield connection
+                try:
+                    yield connection
+                except asyncpg.InternalClientError:
+                    await connection.invalidate()  # the pool must not lend it again
+                    raise
                 emitted = connection.info.pop(EMITTED, False)
         if emitted:
             for listener in self._listeners:

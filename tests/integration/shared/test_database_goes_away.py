@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import struct
 from contextlib import AsyncExitStack
 
 import pytest
@@ -19,6 +20,10 @@ from shared.service.api_runtime import ApiRuntime
 from shared.service.resources import is_ok
 from shared.service.spec import Kind
 from shared.testing.sample import SAMPLE
+
+_FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+SESSION_ENDED = b"E" + struct.pack("!i", 4 + len(_FIELDS)) + _FIELDS
+"""An ErrorResponse as Postgres sends it before it closes (PostgreSQL documentation, 53.7)."""
 
 
 async def test_a_caller_without_a_free_connection_in_time_is_refused(database_url, monkeypatch):
@@ -69,6 +74,26 @@ async def test_a_connection_that_ends_under_a_statement_of_asyncpgs_own_raises_u
             async with database.begin() as other:
                 await other.execute(text(f"SELECT pg_terminate_backend({backend})"))
             await driver.execute("SELECT 1")
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        await fail()
+    await database.ping()
+    await database.close()
+
+
+@pytest.mark.parametrize("driver", [False, True], ids=["sqlalchemy", "asyncpg"])
+async def test_a_session_that_is_ended_before_its_connection_closes_raises_unavailable(
+    database_url, driver
+):
+    database = Database(database_url, "public", pool_size=1)
+
+    async def fail():
+        async with database.begin() as connection:
+            raw = await driver_of(connection)
+            raw._protocol.data_received(SESSION_ENDED)
+            if driver:
+                await raw.execute("SELECT 1")
+            await connection.execute(text("SELECT 1"))
 
     with pytest.raises(Unavailable, match="does not answer"):
         await fail()
