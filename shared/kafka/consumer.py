@@ -1,4 +1,4 @@
-"""Consumes Kafka topics in batches, with explicit commits, and dead-letters refused events.
+"""Consumes Kafka topics in batches, commits afterwards, and dead-letters refused events.
 
 Delivery is at least once. A handler's effect happens once, by derived ids or by the inbox. An event that a rule refuses
 becomes a dead letter with its reason, a read without the others of its record (ADR-0055); after any other failure the
@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import IllegalStateError
 from prometheus_client import Counter, Gauge
 
 from shared.core.errors import AlprError, InternalFault, Unavailable
@@ -35,6 +35,7 @@ from shared.events import Event, EventOfReads
 from shared.kafka.bus import Bus
 from shared.kafka.client import Kafka, stop_client
 from shared.kafka.codec import Message, Record, count_of, decode_present, part_of
+from shared.kafka.offsets import Offsets
 from shared.kafka.topics import TOPICS, named, topic_of
 
 log = logging.getLogger(__name__)
@@ -183,6 +184,7 @@ class Consumer:
             heartbeat_interval_ms=2_000,
             fetch_max_wait_ms=250,
         )
+        offsets = Offsets(consumer, self._subscription.group)
         try:
             await consumer.start()
             if self._idle_pause_s:
@@ -191,7 +193,8 @@ class Consumer:
             most = self._subscription.max_records
             while True:
                 batches = await consumer.getmany(
-                    timeout_ms=1000, max_records=max(1, int(most / self._per_record))
+                    timeout_ms=round(offsets.poll_s * 1000),
+                    max_records=max(1, int(most / self._per_record)),
                 )
                 if consumer.assignment() != self._assigned:
                     await self._measure_assigned(consumer)
@@ -199,11 +202,17 @@ class Consumer:
                 if batches:
                     self._per_record = count / sum(map(len, batches.values()))
                 for turn in turns(batches, most):
-                    await self._work(consumer, turn)
+                    await self._work(turn)
+                    offsets.add(self._processed(consumer, turn))
+                    await offsets.commit_due()
                     self._pause_s = FIRST_PAUSE_S
+                await offsets.commit_due()
                 self._set_failing(None)
                 if 0 < count < most // 2:
                     await asyncio.sleep(self._subscription.gather_s)
+        except asyncio.CancelledError:
+            await offsets.commit_last()
+            raise
         finally:
             await stop_client(consumer)
 
@@ -229,10 +238,7 @@ class Consumer:
         lag = LAG.labels(self._subscription.group, partition.topic, partition.partition)
         lag.set(round(records * self._per_record))
 
-    async def _work(
-        self, consumer: AIOKafkaConsumer, batches: dict[TopicPartition, list[Any]]
-    ) -> None:
-        done: dict[TopicPartition, int] = {}
+    async def _work(self, batches: dict[TopicPartition, list[Any]]) -> None:
         subscription = self._subscription
         # Messages of all partitions together: one poll costs one call and one transaction.
         messages = [_message(record) for raw in batches.values() for record in raw]
@@ -241,16 +247,17 @@ class Consumer:
                 await self._hand_over(subscription.handler, messages)
             else:
                 await self._handle(subscription, messages)
-        for partition in batches.keys() & consumer.assignment():  # a rebalance may have removed one
-            done[partition] = batches[partition][-1].offset + 1
-            behind = (consumer.highwater(partition) or done[partition]) - done[partition]
-            self._set_lag(partition, behind)
-        try:
-            if done:
-                await consumer.commit(done)
-        except (CommitFailedError, IllegalStateError):
-            # The new owner gets these messages again; their effects happen once.
-            log.info("commit of %s lost to a rebalance", self._subscription.group)
+
+    def _processed(
+        self, consumer: AIOKafkaConsumer, turn: Mapping[TopicPartition, list[Any]]
+    ) -> dict[TopicPartition, int]:
+        """Return the offsets after those of a turn, and measure how far the consumer is behind."""
+        processed = {}
+        for partition in turn.keys() & consumer.assignment():  # a rebalance may have removed one
+            after = turn[partition][-1].offset + 1
+            processed[partition] = after
+            self._set_lag(partition, (consumer.highwater(partition) or after) - after)
+        return processed
 
     def _span(self, messages: Sequence[Message]) -> AbstractContextManager[None]:
         """Return the span of a batch; without a tracer it does nothing."""

@@ -50,7 +50,11 @@ _LOCK_BATCH = text(
     f" CASE WHEN b.seq IS NOT NULL THEN b.digest = {DIGEST} ELSE false END AS before_macs"
     " FROM outbox o LEFT JOIN outbox_before_macs b USING (seq) ORDER BY o.seq LIMIT :limit"
 )
-_DROP = text("DELETE FROM outbox WHERE seq = ANY(:seqs)")
+# Both parts see the rows of one moment, the deleted ones among them.
+_DROP = text(
+    "WITH published AS (DELETE FROM outbox WHERE seq = ANY(:seqs))"
+    " SELECT count(*) > :published FROM (SELECT FROM outbox LIMIT :published + 1) AS there"
+)
 _headers = msgspec.json.Encoder()
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('outbox'), hashtext(current_schema()))")
 
@@ -111,8 +115,9 @@ class Relay:
 
     async def drain(self) -> int:
         """Relay until the outbox is empty; return the number of events relayed."""
-        moved = 0
-        while count := await self._move():
+        moved, has_more = await self._move()
+        while has_more:
+            count, has_more = await self._move()
             moved += count
         return moved
 
@@ -139,17 +144,20 @@ class Relay:
             except TimeoutError:
                 pass
 
-    async def _move(self) -> int:
+    async def _move(self) -> tuple[int, bool]:
+        """Relay a batch; return its number of events, and whether more have come meanwhile."""
         async with self._db.begin() as connection:
             if not (await connection.execute(_LOCK)).scalar_one():
-                return 0  # another replica is relaying
+                return 0, False  # another replica is relaying
             rows = (await connection.execute(_LOCK_BATCH, {"limit": self._batch})).all()
-            if not rows:
-                self._set_backlog(0)
-                return 0
-            await self._bus.publish_records([self._record(row) for row in rows])
-            await connection.execute(_DROP, {"seqs": [row.seq for row in rows]})
-        return len(rows)
+            has_more = False
+            if rows:
+                await self._bus.publish_records([self._record(row) for row in rows])
+                published = {"seqs": [row.seq for row in rows], "published": len(rows)}
+                has_more = (await connection.execute(_DROP, published)).scalar_one()
+        if not has_more:
+            self._set_backlog(0)
+        return len(rows), has_more
 
     def _record(self, row: Row[Any]) -> Record:
         """Return the record to publish.

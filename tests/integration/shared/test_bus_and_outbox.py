@@ -70,6 +70,29 @@ async def test_the_outbox_waits_while_kafka_is_down_and_publishes_in_order_after
     await relay.stop()
 
 
+async def test_events_that_another_replica_commits_meanwhile_are_published_at_once(
+    db, database_url, clock
+):
+    other = Database(database_url, "sample", mac_key=mac_key("sample"))
+
+    class SlowBus(FakeBus):
+        async def publish_records(self, records):
+            if not self.records:
+                async with other.begin() as connection:
+                    await emit(connection, "sample", finding(clock, "b"))
+                assert await Relay(other, FakeBus()).drain() == 0  # this one relays
+            await super().publish_records(records)
+
+    bus = SlowBus()
+    relay = Relay(db, bus)
+    async with db.begin() as connection:
+        await emit(connection, "sample", finding(clock, "a"))
+    assert await relay.drain() == 2
+    assert [event.subject for event in bus.events(FindingRaised)] == ["a", "b"]
+    assert await relay.drain() == 0
+    await other.close()
+
+
 async def test_a_transaction_with_too_large_an_event_is_rolled_back_and_delays_no_other(db, clock):
     bus = FakeBus()
     relay = Relay(db, bus)

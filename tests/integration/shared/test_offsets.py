@@ -1,0 +1,140 @@
+"""Offsets are committed after the effect, not for each batch, soon when there is no more, and at a stop (ADR-0087)."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from shared.events import FindingRaised
+from shared.kafka import offsets
+from shared.kafka.bus import KafkaBus
+from shared.kafka.consumer import Consumer, Subscription
+from shared.kafka.topics import topic_of
+from shared.kafka.topics_admin import ensure_topics
+from shared.testing import eventually, mac_key
+from tests.integration.shared.outboxes import finding
+
+
+@pytest.fixture
+async def kafka(broker):
+    await ensure_topics(broker.bootstrap)
+    bus = KafkaBus(broker.bootstrap, "test", mac_key=mac_key("test"))
+    await bus.start()
+    yield bus
+    await bus.stop()
+
+
+@pytest.fixture
+def commits(monkeypatch):
+    """Return the commits of all consumers, as they are made."""
+    made = []
+    commit = AIOKafkaConsumer.commit
+
+    async def counted(self, processed):
+        made.append(dict(processed))
+        await commit(self, processed)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", counted)
+    return made
+
+
+class Finding:
+    """A consumer of findings, in a group of its own that begins with the next one."""
+
+    def __init__(self, broker, kafka):
+        self.seen = []
+        self.group = f"group-{uuid4()}"
+        self.bootstrap = broker.bootstrap
+        self.fault = None
+        subscription = Subscription(self.group, {FindingRaised: self.handle})
+        self.consumer = Consumer(broker.bootstrap, subscription, kafka, idle_pause_s=0.005)
+
+    async def handle(self, events):
+        if self.fault is not None:
+            raise self.fault
+        self.seen += [event.subject for event in events]
+
+    async def committed(self):
+        """Return how many records the group has committed."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            found = await admin.list_consumer_group_offsets(self.group)
+        finally:
+            await admin.close()
+        return sum(max(0, at.offset) for at in found.values())
+
+
+@pytest.fixture
+async def group(broker, kafka, clock):
+    """A consumer that has caught up."""
+    found = Finding(broker, kafka)
+    mark = str(uuid4())
+    await kafka.publish([finding(clock, mark)])
+    found.consumer.start()
+    await eventually(lambda: mark in found.seen, within_s=20)
+    yield found
+    await found.consumer.stop()
+
+
+async def test_many_small_batches_are_committed_together_and_soon(group, kafka, clock, commits):
+    begun_s = asyncio.get_running_loop().time()
+    for number in range(50):
+        await kafka.publish([finding(clock, f"{number}")])
+        await eventually(lambda number=number: f"{number}" in group.seen, every_s=0.001)
+    took_s = asyncio.get_running_loop().time() - begun_s
+    assert len(commits) <= took_s / offsets.COMMIT_EVERY_S + 2
+    last = await kafka_end(group.bootstrap)
+
+    async def is_committed():
+        return await group.committed() == last
+
+    await eventually(is_committed, within_s=3)
+
+
+async def test_what_a_handler_failed_on_is_not_committed(group, kafka, clock, commits):
+    await settled(commits)
+    group.fault = ZeroDivisionError()
+    before = await group.committed()
+    await kafka.publish([finding(clock, "failed")])
+    await eventually(lambda: group.consumer.restarts >= 2, within_s=10)
+    assert await group.committed() == before
+    group.fault = None
+    await eventually(lambda: "failed" in group.seen, within_s=20)
+
+
+async def test_what_was_processed_is_committed_at_the_stop(
+    group, kafka, clock, commits, monkeypatch
+):
+    await settled(commits)
+    monkeypatch.setattr(offsets, "COMMIT_EVERY_S", 60)
+    await kafka.publish([finding(clock, "last but one")])
+    await eventually(lambda: "last but one" in group.seen)
+    await kafka.publish([finding(clock, "last")])
+    await eventually(lambda: "last" in group.seen)
+    last = await kafka_end(group.bootstrap)
+    assert await group.committed() < last
+    await group.consumer.stop()
+    assert await group.committed() == last
+
+
+async def settled(commits):
+    """Wait until no commit has come for a while."""
+    count = -1
+    while len(commits) != count:
+        count = len(commits)
+        await asyncio.sleep(3 * offsets.COMMIT_EVERY_S)
+
+
+async def kafka_end(bootstrap):
+    """Return how many records the topic of findings has had."""
+    topic = topic_of(FindingRaised)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions_on(1))]
+        return sum((await consumer.end_offsets(partitions)).values())
+    finally:
+        await consumer.stop()
