@@ -16,7 +16,6 @@ from itertools import groupby
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import IllegalStateError
 from prometheus_client import Counter, Gauge
 
 from shared.core.errors import AlprError, InternalFault, Unavailable
@@ -35,6 +34,7 @@ from shared.events import Event, EventOfReads
 from shared.kafka.bus import Bus
 from shared.kafka.client import Kafka, stop_client
 from shared.kafka.codec import Message, Record, count_of, decode_present, part_of
+from shared.kafka.consumer_lag import ConsumerLag
 from shared.kafka.offsets import Offsets
 from shared.kafka.topics import TOPICS, named, topic_of
 
@@ -47,11 +47,6 @@ MessageHandler = Callable[[Sequence[Message]], Awaitable[None]]
 """Handles undecoded messages. Raises AlprError if retrying cannot help, SomeRefused if it knows which messages it
 refused and has processed the others."""
 
-LAG = Gauge(
-    "alpr_consumer_lag",
-    "Reads and other events not yet processed; reads by the mean of the last poll's records",
-    ["group", "topic", "partition"],
-)
 FAILING = Gauge("alpr_consumer_failing", "1 while a consumer is stopped by a failure", ["group"])
 DEAD = Counter("alpr_dead_letters", "Reads and other events dead-lettered", ["group", "topic"])
 
@@ -125,10 +120,7 @@ class Consumer:
         self._task: asyncio.Task[None] | None = None
         self._failing: str | None = None
         self._pause_s = FIRST_PAUSE_S
-        self._per_record = 1.0
-        """The mean number of reads in a record of the last poll."""
-        self._assigned: frozenset[TopicPartition] = frozenset()
-        """The partitions that have a lag in the metrics."""
+        self._lag = ConsumerLag(subscription.group)
         self.restarts = 0
         """How often it has restarted after a failure."""
 
@@ -149,7 +141,7 @@ class Consumer:
     async def stop(self) -> None:
         """Leave the group; uncommitted messages will be delivered again."""
         await cancelled(self._task)
-        self._forget(self._assigned)
+        self._lag.forget()
 
     async def _run(self) -> None:
         """Consume; after a failure, resume at the committed offset after a growing pause."""
@@ -194,13 +186,12 @@ class Consumer:
             while True:
                 batches = await consumer.getmany(
                     timeout_ms=round(offsets.poll_s * 1000),
-                    max_records=max(1, int(most / self._per_record)),
+                    max_records=max(1, int(most / self._lag.per_record)),
                 )
-                if consumer.assignment() != self._assigned:
-                    await self._measure_assigned(consumer)
+                await self._lag.follow(consumer)
                 count = sum(_count(record) for raw in batches.values() for record in raw)
                 if batches:
-                    self._per_record = count / sum(map(len, batches.values()))
+                    self._lag.per_record = count / sum(map(len, batches.values()))
                 for turn in turns(batches, most):
                     await self._work(turn)
                     offsets.add(self._processed(consumer, turn))
@@ -215,28 +206,6 @@ class Consumer:
             raise
         finally:
             await stop_client(consumer)
-
-    async def _measure_assigned(self, consumer: AIOKafkaConsumer) -> None:
-        """Measure the lag of new partitions, so that one is known before its first event; forget those of others."""
-        assigned = consumer.assignment()
-        self._forget(self._assigned - assigned)
-        self._assigned &= assigned
-        ends = await consumer.end_offsets(assigned - self._assigned)
-        for partition, end in ends.items():
-            try:
-                self._set_lag(partition, end - await consumer.position(partition))
-            except IllegalStateError:  # a rebalance removed it
-                return
-            self._assigned |= {partition}
-
-    def _forget(self, partitions: Collection[TopicPartition]) -> None:
-        for partition in partitions:
-            with contextlib.suppress(KeyError):
-                LAG.remove(self._subscription.group, partition.topic, partition.partition)
-
-    def _set_lag(self, partition: TopicPartition, records: int) -> None:
-        lag = LAG.labels(self._subscription.group, partition.topic, partition.partition)
-        lag.set(round(records * self._per_record))
 
     async def _work(self, batches: dict[TopicPartition, list[Any]]) -> None:
         subscription = self._subscription
@@ -256,7 +225,7 @@ class Consumer:
         for partition in turn.keys() & consumer.assignment():  # a rebalance may have removed one
             after = turn[partition][-1].offset + 1
             processed[partition] = after
-            self._set_lag(partition, (consumer.highwater(partition) or after) - after)
+            self._lag.set(partition, (consumer.highwater(partition) or after) - after)
         return processed
 
     def _span(self, messages: Sequence[Message]) -> AbstractContextManager[None]:

@@ -8,9 +8,9 @@ from uuid import UUID
 import msgspec
 
 from services.retention.actions.images import MEDIA_TYPES
+from services.retention.domain.details import characters_of
 from services.retention.domain.record_files import inert
 from services.retention.store.packages import HitHistory
-from services.retention.store.record_writer import characters_of
 from services.retention.store.records import Capture, Read
 
 COLUMNS = (

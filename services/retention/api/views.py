@@ -12,6 +12,7 @@ from services.retention.actions.purges import Schedule
 from services.retention.actions.read_exports import ReadExport
 from services.retention.actions.searches import FoundReads, ReadsPage
 from services.retention.domain.accuracy import SMALLEST_CELL, Figures, Judgement, Row
+from services.retention.domain.details import Vehicle, characters_of
 from services.retention.domain.holding import is_wide
 from services.retention.domain.signing import ALGORITHM
 from services.retention.store.accuracy import Report, State
@@ -20,7 +21,6 @@ from services.retention.store.exports import Export
 from services.retention.store.holds import Hold
 from services.retention.store.keys import KeyChange, PublicKey
 from services.retention.store.passes import Pass
-from services.retention.store.record_writer import Vehicle, characters_of
 from services.retention.store.records import Capture, HitFlag, Read
 from services.retention.store.runs import Run
 from services.retention.store.search import LookalikePlates

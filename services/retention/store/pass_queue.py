@@ -17,12 +17,12 @@ from asyncpg import Record
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.retention.domain.details import Details
 from services.retention.domain.due import ANY_CLASS, Around, Decision, Due, Window, accompanied
 from services.retention.domain.passes import Span, Track, pass_id_of
 from services.retention.domain.plates import plate_number, plate_of
 from services.retention.domain.sightings import Box, Sighting, class_of, sureness_of
 from services.retention.store import locks
-from services.retention.store.record_writer import Details
 from shared.core.ids import akin
 from shared.core.types import PlateText
 from shared.events import PassRecorded, Place

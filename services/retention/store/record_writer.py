@@ -13,10 +13,10 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import msgspec
 from prometheus_client import Counter
 
 from services.retention.domain.area import cell_of
+from services.retention.domain.details import details_of
 from services.retention.domain.plates import grams, plate_number
 from services.retention.store import locks
 from services.retention.store.known_plates import KnownPlates, Mark
@@ -26,7 +26,6 @@ from shared.core.clock import Clock
 from shared.core.errors import InternalFault, Unavailable
 from shared.core.matching import skeleton
 from shared.core.problem_codes import Common
-from shared.core.types import Direction
 from shared.events import CaptureProcessed, Read
 from shared.postgres.database import Database, driver_of
 
@@ -106,43 +105,6 @@ _Devices = Mapping[UUID, _DeviceNames]
 _Write = Callable[[asyncpg.Connection], Awaitable[str]]
 _REMEMBERED = 100_000
 HOUR = timedelta(hours=1)
-
-
-class Vehicle(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The vehicle as the camera or the engine described it."""
-
-    make: str | None = None
-    model: str | None = None
-    colour: str | None = None
-    direction: Direction | None = None
-    speed_kmh: float | None = None
-    lane: int | None = None
-
-
-class Details(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Optional details of a read: characters with their probabilities, the plate's box in the frame, the vehicle."""
-
-    characters: list[tuple[str, float | None]] = []
-    considered: list[list[tuple[str, float]]] = []
-    """By character, the most probable ones in its place, with their probabilities; empty if the reader gave none."""
-    box_px: tuple[int, int, int, int] | None = None  # x, y, width, height
-    alternatives: list[tuple[str, float]] = []  # plate, probability
-    misread_risk: float | None = None
-    vehicle: Vehicle | None = None
-
-
-_NOT_DESCRIBED = Vehicle()
-
-
-def characters_of(
-    details: Details,
-) -> list[tuple[str, float | None, list[tuple[str, float]]]]:
-    """Return each character of a read, its probability, and the most probable ones in its place."""
-    considered = details.considered or [[] for _ in details.characters]
-    return [
-        (text, sure, others)
-        for (text, sure), others in zip(details.characters, considered, strict=True)
-    ]
 
 
 class Recorder:
@@ -371,7 +333,7 @@ def _read_columns(events: Sequence[Read], numbers: list[int]) -> list[list[Any]]
         [e.model for e in events],
         _sparse([e.crop_key for e in events]),
         _sparse([e.image_key for e in events]),
-        _sparse([_details(e) for e in events]),
+        _sparse([details_of(e) for e in events]),
         _sparse([e.late for e in events]),
     ]
 
@@ -410,42 +372,3 @@ def _place_columns(places: Sequence[Any]) -> list[list[Any]]:
 
 def _sparse(column: list[Any]) -> list[Any]:
     return column if any(value is not None for value in column) else []
-
-
-def _details(event: Read) -> str | None:
-    box = event.box
-    vehicle = _vehicle(event)
-    if not (event.characters or event.alternatives or vehicle or box) and (
-        event.misread_risk is None
-    ):
-        return None
-    details = Details(
-        characters=[(c.text, c.confidence) for c in event.characters],
-        considered=_considered(event),
-        box_px=(box.x_px, box.y_px, box.width_px, box.height_px) if box else None,
-        alternatives=[(other.plate, other.probability) for other in event.alternatives],
-        misread_risk=event.misread_risk,
-        vehicle=vehicle,
-    )
-    return msgspec.json.encode(details).decode()
-
-
-def _considered(event: Read) -> list[list[tuple[str, float]]]:
-    if not any(one.alternatives for one in event.characters):
-        return []
-    return [
-        [(other.text, other.probability) for other in one.alternatives] for one in event.characters
-    ]
-
-
-def _vehicle(event: Read) -> Vehicle | None:
-    """Return the vehicle as described; None if no part of it was."""
-    vehicle = Vehicle(
-        event.vehicle_make,
-        event.vehicle_model,
-        event.vehicle_colour,
-        event.direction,
-        event.speed_kmh,
-        event.lane,
-    )
-    return None if vehicle == _NOT_DESCRIBED else vehicle

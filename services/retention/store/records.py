@@ -11,9 +11,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria, scope_of
+from services.retention.domain.details import Details
 from services.retention.domain.plates import plate_of
 from services.retention.store import conditions
-from services.retention.store.record_writer import Details
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.core.permissions import Permission

@@ -10,7 +10,8 @@ from shared.events import ReadsRecorded
 from shared.kafka import dead_letters
 from shared.kafka.bus import KafkaBus
 from shared.kafka.codec import Message, Record, decode_present, encode
-from shared.kafka.consumer import LAG, Consumer, Subscription
+from shared.kafka.consumer import Consumer, Subscription
+from shared.kafka.consumer_lag import LAG
 from shared.kafka.topics import topic_of
 from shared.kafka.topics_admin import ensure_topics
 from shared.testing import eventually, recorded

@@ -174,7 +174,7 @@ async def test_a_batch_is_linked_with_the_trace_of_each_post_in_it(
 
 def _worked(collector, service):
     """Whether hotlist has no read left: the lag of every partition is zero."""
-    from shared.kafka.consumer import LAG
+    from shared.kafka.consumer_lag import LAG
 
     lags = [
         sample.value
