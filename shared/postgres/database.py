@@ -70,6 +70,16 @@ def _unavailable() -> Iterator[None]:
 
 
 @asynccontextmanager
+async def _discarded_if_broken(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Discard a connection whose session ended before it closed, so that the pool does not lend it again."""
+    try:
+        yield
+    except asyncpg.InternalClientError:
+        await connection.invalidate()
+        raise
+
+
+@asynccontextmanager
 async def database_of(
     where: DatabaseLink | str, schema: str, *, pool_size: int = 1, mac_key: MacKey | None = None
 ) -> AsyncIterator["Database"]:
@@ -130,11 +140,8 @@ class Database:
             async with self.engine.begin() as connection:
                 connection.info.pop(EMITTED, None)
                 connection.info[MADE_BY] = self.mac_key
-                try:
+                async with _discarded_if_broken(connection):
                     yield connection
-                except asyncpg.InternalClientError:
-                    await connection.invalidate()  # the pool must not lend it again
-                    raise
                 emitted = connection.info.pop(EMITTED, False)
         if emitted:
             for listener in self._listeners:
@@ -144,7 +151,7 @@ class Database:
     async def connect(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection on which each statement is a transaction. Raises: Unavailable."""
         with _unavailable():
-            async with self.engine.connect() as connection:
+            async with self.engine.connect() as connection, _discarded_if_broken(connection):
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
     async def ping(self) -> None:

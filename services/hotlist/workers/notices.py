@@ -40,7 +40,13 @@ class Notices:
         """Listen until the connection ends. Raises: Unavailable then; the task reconnects."""
         try:
             await self._receive()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        except (
+            OSError,
+            TimeoutError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as exc:
             raise DependencyDown(f"Postgres notices do not arrive: {type(exc).__name__}") from exc
         finally:
             self._connected.clear()

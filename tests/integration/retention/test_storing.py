@@ -13,8 +13,10 @@ from services.retention.store.locks import Locks
 from services.retention.store.partitions import Partitions
 from shared.core.errors import InvalidInput, Unavailable
 from shared.events import Alternative, Box, Character, OtherCharacter
+from shared.postgres.database import driver_of
 from shared.testing import eventually
 from shared.testing.reads import BAD_PLATES, BAD_READS
+from tests.integration.ended_session import end_session
 from tests.integration.retention.conftest import a_capture, a_read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -256,4 +258,14 @@ async def test_after_postgres_dropped_every_connection_storing_goes_on(retention
         return True
 
     await eventually(stored)
+    assert await count(retention) == 2
+
+
+async def test_a_session_that_is_ended_before_its_connection_closes_delays_storing(retention):
+    await retention.store(a_read("1AAA111", NOON))
+    async with retention.runtime.db.engine.connect() as connection:
+        end_session(await driver_of(connection))
+    with pytest.raises(Unavailable):
+        await retention.store(a_read("2BBB222", NOON))
+    await retention.store(a_read("2BBB222", NOON))
     assert await count(retention) == 2

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import struct
 from contextlib import AsyncExitStack
 
 import pytest
@@ -20,10 +19,7 @@ from shared.service.api_runtime import ApiRuntime
 from shared.service.resources import is_ok
 from shared.service.spec import Kind
 from shared.testing.sample import SAMPLE
-
-_FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
-SESSION_ENDED = b"E" + struct.pack("!i", 4 + len(_FIELDS)) + _FIELDS
-"""An ErrorResponse as Postgres sends it before it closes (PostgreSQL documentation, 53.7)."""
+from tests.integration.ended_session import end_session
 
 
 async def test_a_caller_without_a_free_connection_in_time_is_refused(database_url, monkeypatch):
@@ -90,7 +86,7 @@ async def test_a_session_that_is_ended_before_its_connection_closes_raises_unava
     async def fail():
         async with database.begin() as connection:
             raw = await driver_of(connection)
-            raw._protocol.data_received(SESSION_ENDED)
+            end_session(raw)
             if driver:
                 await raw.execute("SELECT 1")
             await connection.execute(text("SELECT 1"))
@@ -98,6 +94,21 @@ async def test_a_session_that_is_ended_before_its_connection_closes_raises_unava
     with pytest.raises(Unavailable, match="does not answer"):
         await fail()
     await database.ping()
+    await database.close()
+
+
+async def test_a_connection_whose_session_is_ended_is_lent_no_more(database_url):
+    database = Database(database_url, "public", pool_size=1)
+
+    async def fail():
+        async with database.connect() as connection:
+            end_session(await driver_of(connection))
+            await connection.execute(text("SELECT 1"))
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        await fail()
+    async with database.connect() as connection:
+        assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
     await database.close()
 
 
