@@ -117,7 +117,7 @@ async def stored(parts: Installation, department: Department, folder: Path) -> S
 
 async def _log_ok(department: Department, folder: Path) -> bool:
     try:
-        await department.auditor.refresh()
+        await department.auditor.sign_in()  # the first session has ended, idle for an hour
         purpose = await audit_purpose(department.auditor)
         return (await prove(department.auditor, purpose, folder)).ok
     except (StepFailed, httpx.HTTPError) as exc:
