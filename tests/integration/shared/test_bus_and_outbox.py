@@ -9,11 +9,9 @@ from sqlalchemy import text
 from shared.core.errors import InternalFault, TooLarge
 from shared.events import FindingRaised
 from shared.kafka import dead_letters
-from shared.kafka.bus import KafkaBus
 from shared.kafka.codec import Message, Record, encode
 from shared.kafka.consumer import Consumer, Subscription
 from shared.kafka.topics import TOPICS
-from shared.kafka.topics_admin import ensure_topics
 from shared.postgres.database import Database, first_sight
 from shared.postgres.outbox import Relay, emit
 from shared.testing import FakeBus, eventually, mac_key
@@ -26,15 +24,6 @@ async def db(database_url, repository):
     await database.migrate(repository / "shared" / "postgres" / "migrations" / "none")
     yield database
     await database.close()
-
-
-@pytest.fixture
-async def kafka(broker):
-    await ensure_topics(broker.bootstrap)
-    bus = KafkaBus(broker.bootstrap, "test", mac_key=mac_key("test"))
-    await bus.start()
-    yield bus
-    await bus.stop()
 
 
 async def test_events_of_a_rolled_back_transaction_are_not_published(db, clock):

@@ -9,21 +9,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.events import FindingRaised
 from shared.kafka import offsets
-from shared.kafka.bus import KafkaBus
 from shared.kafka.consumer import Consumer, Subscription
 from shared.kafka.topics import topic_of
-from shared.kafka.topics_admin import ensure_topics
-from shared.testing import eventually, mac_key
+from shared.testing import eventually
 from tests.integration.shared.outboxes import finding
-
-
-@pytest.fixture
-async def kafka(broker):
-    await ensure_topics(broker.bootstrap)
-    bus = KafkaBus(broker.bootstrap, "test", mac_key=mac_key("test"))
-    await bus.start()
-    yield bus
-    await bus.stop()
 
 
 @pytest.fixture
