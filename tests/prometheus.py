@@ -49,6 +49,11 @@ class Prometheus(Server):
         """Its address."""
         return f"http://{LOOPBACK}:{self._port}"
 
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The configuration that it was started with."""
+        return self._config
+
     def start(self) -> None:
         """Write its configuration and start it."""
         self._folder.mkdir(parents=True)

@@ -5,7 +5,8 @@
 Prints one line of JSON: us_per_read of the run until its list is written, and its parts (slices and drop, passes and
 flags, list); the longest transaction; the longest time that storing took before and during the purge; and, of what
 follows, objects deleted a second without the time of an object store. Half of the reads have a crop and a frame, a pass
-has 1.8 reads, and a hold keeps one device of 200. Reads are made outside the measured time. Postgres is durable.
+has 1.8 reads, and a hold keeps one device of 200. Ids begin with the moment of capture, as in life. Reads are made
+outside the measured time. Postgres is durable.
 """
 
 import argparse
@@ -62,10 +63,15 @@ _FILL = (
     "SELECT make_month(CAST(:start AS timestamptz))",
     """
     CREATE UNLOGGED TABLE made AS
-    SELECT n, CAST(:start AS timestamptz) + n * (interval '28 days' / :reads) AS at, gen_random_uuid() AS read_id,
+    SELECT n, at, CAST(begun || substr(md5(n || 'read'), 13) AS uuid) AS read_id,
+        CAST(first || substr(md5(n - n % 20 + n % 20 % 11 || 'pass'), 13) AS uuid) AS pass_id,
         CAST(lpad(to_hex(n % :devices + 1), 32, '0') AS uuid) AS device_id,
         1 + CAST(floor(exp(random() * ln(:reads))) AS bigint) AS plate_id
-    FROM generate_series(0, :reads - 1) AS n
+    FROM generate_series(0, :reads - 1) AS n,
+        LATERAL (SELECT CAST(:start AS timestamptz) + n * (interval '28 days' / :reads) AS at,
+            CAST(:start AS timestamptz) + (n - n % 20 + n % 20 % 11) * (interval '28 days' / :reads) AS first_at) AS t,
+        LATERAL (SELECT lpad(to_hex(CAST(extract(epoch FROM at) * 1000 AS bigint)), 12, '0') AS begun,
+            lpad(to_hex(CAST(extract(epoch FROM first_at) * 1000 AS bigint)), 12, '0') AS first) AS b
     """,
     """
     INSERT INTO plates (plate_id, plate, grams)
@@ -82,12 +88,12 @@ _FILL = (
     """,
     """
     INSERT INTO passes (pass_id, first_at, last_at, plate_id, confidence, device_id, best_read_id, agency_ori, details)
-    SELECT CAST(lpad(to_hex(n), 32, '0') AS uuid), at, at, plate_id, 0.93, device_id, read_id, :ori, '{}'
+    SELECT pass_id, at, at, plate_id, 0.93, device_id, read_id, :ori, '{}'
     FROM made WHERE n >= :first AND n < :first + :chunk AND n % 20 < 11
     """,
     """
     INSERT INTO pass_reads (read_id, captured_at, pass_id, late)
-    SELECT read_id, at, CAST(lpad(to_hex(n - n % 20 + n % 20 % 11), 32, '0') AS uuid), false
+    SELECT read_id, at, pass_id, false
     FROM made WHERE n >= :first AND n < :first + :chunk
     """,
     "DROP TABLE made",

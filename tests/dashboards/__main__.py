@@ -25,6 +25,7 @@ from typing import Any
 
 import httpx
 
+from deploy.kafka.run import ApacheKafka
 from deploy.observability.programs import alertmanager, collector, debian
 from local.demo.alerts import AlertStream
 from local.demo.client import Api
@@ -33,13 +34,15 @@ from local.demo.listing import put_in_force
 from local.demo.story import StepFailed
 from local.stack.launch import running
 from local.stack.process import LocalError
+from local.stack.servers import ROOT
 from local.stack.services import APIS, WORKERS
 from shared.testing import eventually
 from tests.bench.traffic import plate
 from tests.chaos.load import ENTRIES, Load
 from tests.chaos.rules import rules
+from tests.dashboards.decisions import POLICY
 from tests.dashboards.drawing import page
-from tests.dashboards.hurried import hurried
+from tests.dashboards.hurried import Disk, hurried
 from tests.dashboards.panels import RIGHTLY_EMPTY, FilledPanel, dashboards, empty, filled
 from tests.dashboards.servers import (
     Alertmanager,
@@ -52,7 +55,7 @@ from tests.dashboards.servers import (
 from tests.dashboards.shots import save
 from tests.dashboards.site import Site, Trial
 from tests.dashboards.traces import from_post_to_alert
-from tests.dashboards.trials import ONLY_RECORDED, TRIALS
+from tests.dashboards.trials import ON_APACHE, TRIALS
 from tests.prometheus import Prometheus, at_every_s
 
 SMOKE = os.environ.get("SMOKE", "") not in ("", "0")
@@ -135,7 +138,8 @@ async def watched(
         services = {name: urls[name] for name in (*APIS, *WORKERS)}
         config = prometheus_config(services, alerts.address, disks.address)
         program = str(programs.debian / "prometheus")
-        faster = hurried(shutil.disk_usage(tempfile.gettempdir()).free)
+        usage = shutil.disk_usage(tempfile.gettempdir())
+        faster = hurried(Disk(usage.total, usage.free))
         both = (
             Prometheus(program, folder / "delivered", config, rules()),
             Prometheus(program, folder / "hurried", {**config, "global": at_every_s(1)}, faster),
@@ -147,9 +151,13 @@ async def watched(
 
 
 async def run(
-    folder: Path, programs: Programs, shots: Path | None, chosen: Sequence[Trial]
+    folder: Path,
+    programs: Programs,
+    shots: Path | None,
+    chosen: Sequence[Trial],
+    apache: ApacheKafka | None,
 ) -> Seen:
-    """Run once; returns what was seen."""
+    """Run once, with the embedded broker or Apache Kafka; returns what was seen."""
     draw = random.Random(468)
     traces = Collector(programs.collector, folder / "collector")
     await asyncio.to_thread(traces.start)
@@ -164,7 +172,14 @@ async def run(
         "AUDIT_NOTICE_S": "1",
         "RETENTION_HEAVY_SEARCHES": "1",
         "RETENTION_WORK_EVERY_S": "2",
+        "AUDIT_DISK_S": "2",
+        "AUDIT_CHECKPOINT_S": "5",
+        "POLICY_FILE": str(folder / "stack" / POLICY),
     }
+    if apache is not None:
+        environment["KAFKA_BOOTSTRAP"] = apache.bootstrap
+    (folder / "stack").mkdir(exist_ok=True)
+    shutil.copy(ROOT / POLICY, folder / "stack" / POLICY)
     services = ["--services", ",".join((*APIS, *WORKERS)), "--separate", "--port", "0"]
     services += ["--ready-within-s", "400"]
     seen = Seen(whole=len(chosen) == len(TRIALS))
@@ -180,11 +195,13 @@ async def run(
                 await put_in_force(department.investigator, listed)
                 load = Load(up.urls["ingest"], ssl.create_default_context(), department, draw)
                 async with watched(folder, programs, dict(up.urls), traces) as outside:
-                    site = Site(
-                        folder / "stack", department, dict(up.urls), up.kafka, outside.hurried,
-                        findings,
-                    )  # fmt: skip
-                    await _observe(outside, site, load, seen, shots, chosen)
+                    with contextlib.ExitStack() as until_the_end:
+                        site = Site(
+                            folder / "stack", department, dict(up.urls), up.kafka, outside.hurried,
+                            findings, until_the_end,
+                            {} if apache is None else {"broker": apache.child.pid},
+                        )  # fmt: skip
+                        await _observe(outside, site, load, seen, shots, chosen)
     finally:
         await asyncio.to_thread(traces.stop)
     return seen
@@ -353,7 +370,6 @@ def figures(seen: Seen) -> dict[str, Any]:
         "fired_s": seen.fired,
         "cleared_s": seen.cleared,
         "live": sorted(seen.fired.keys() & seen.cleared.keys()),
-        "only_recorded": sorted(ONLY_RECORDED),
         "rules": len(names),
         "ok": seen.ok,
     }
@@ -367,9 +383,13 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder to keep the run's files in")
     parser.add_argument("--shots", type=Path, help="a folder for pictures of the dashboards")
     parser.add_argument("--only", nargs="*", help="the rules to try; default: all of the list")
+    parser.add_argument(
+        "--apache", action="store_true", help="with Apache Kafka, for the rules of its disks"
+    )
     options = parser.parse_args()
-    wanted = set(options.only or [name for trial in TRIALS for name in trial.rules])
-    chosen = [trial for trial in TRIALS if wanted & set(trial.rules)][: 2 if SMOKE else None]
+    trials = ON_APACHE if options.apache else TRIALS
+    wanted = set(options.only or [name for trial in trials for name in trial.rules])
+    chosen = [trial for trial in trials if wanted & set(trial.rules)][: 2 if SMOKE else None]
     with contextlib.ExitStack() as stack:
         folder = options.keep or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="plateward-dashboards-"))
@@ -378,7 +398,8 @@ def main() -> int:
         folder.chmod(0o755)
         try:
             programs = Programs(debian(), alertmanager(), collector())
-            seen = asyncio.run(run(folder.absolute(), programs, options.shots, chosen))
+            apache = stack.enter_context(ApacheKafka(folder / "kafka")) if options.apache else None
+            seen = asyncio.run(run(folder.absolute(), programs, options.shots, chosen, apache))
         except LocalError as fault:
             print(fault, file=sys.stderr)
             return 2

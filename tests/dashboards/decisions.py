@@ -1,23 +1,33 @@
 """What people decide or leave undone, so that rules fire."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+
+import httpx
 
 from local.demo.listing import as_csv
 from local.demo.searches import CANVASS
 from local.stack.servers import ROOT
-from tests.dashboards.faults import objects_away
+from shared.testing import eventually
+from tests.dashboards.faults import objects_away, owner
 from tests.dashboards.posts import forged
 from tests.dashboards.site import Site
 from tests.e2e.frames import plates
 
 SEARCHES = 60
 """Searches that are asked at once."""
+RUNS = "/v1/purge-runs"
+REVIEWED = {"note": "Reviewed against the adopted schedule"}
+POLICY = "policy.toml"
+"""In the stack's folder: a copy that a trial may change."""
+SCHEDULE, LONGER = "schedule_days = 400", "schedule_days = 430"
 
 
 @asynccontextmanager
@@ -39,7 +49,7 @@ async def old_extract(site: Site) -> AsyncIterator[None]:
 @asynccontextmanager
 async def finding_open(site: Site) -> AsyncIterator[None]:
     """Have audit raise a finding; at the end the auditor closes all."""
-    await forged(site)
+    await forged(site, "ingest")
     yield
     await close_findings(site)
 
@@ -66,7 +76,7 @@ async def close_findings(site: Site) -> None:
 async def findings_refused(site: Site) -> AsyncIterator[None]:
     """Have the receiver of findings refuse one; at the end it accepts, and a person sends dead letters again."""
     site.findings.answer = HTTPStatus.NOT_FOUND
-    await forged(site)
+    await forged(site, "release")
     try:
         yield
     finally:
@@ -119,15 +129,88 @@ async def package_without_store(site: Site) -> AsyncIterator[None]:
 @asynccontextmanager
 async def purges_ordered(site: Site) -> AsyncIterator[None]:
     """Order daily purges; at the end the order is withdrawn."""
-    people, runs = site.department, "/v1/purge-runs"
-    body = {"kind": "standing", "reason": "Schedule CPD-RS-2026-04, adopted"}
-    run = await people.custodian.must("retention", "POST", runs, json=body)
-    path, note = f"{runs}/{run['run_id']}", {"note": "Reviewed against the adopted schedule"}
-    await people.administrator.must("retention", "POST", f"{path}/authorisation", json=note)
+    run = await _daily_purges(site)
     try:
         yield
     finally:
-        await people.administrator.must("retention", "POST", f"{path}/withdrawal", json=note)
+        await _withdraw(site, run)
+
+
+@asynccontextmanager
+async def schedule_changed(site: Site) -> AsyncIterator[None]:
+    """Order daily purges, then restart retention with another schedule; at the end it has the former one again."""
+    await _daily_purges(site)
+    policy = site.folder / POLICY
+    text = policy.read_text()
+    assert text.count(SCHEDULE) == 1, "the policy has another schedule"
+    policy.write_text(text.replace(SCHEDULE, LONGER))
+    await _restarted(site, "retention", "livez")  # not ready: the others have another policy
+    yield
+    policy.write_text(text)
+    await _restarted(site, "retention", "readyz")
+
+
+@asynccontextmanager
+async def month_overdue(site: Site) -> AsyncIterator[None]:
+    """Have a month past the schedule, as a restore of old tables brings it; at the end a purge destroys it."""
+    async with owner(site) as connection:
+        await connection.execute("SET search_path = retention")
+        await connection.execute("SELECT make_month($1)", datetime.now(UTC) - timedelta(days=900))
+    yield
+    people = site.department
+    body = {"kind": "single", "reason": "Records past the schedule"}
+    run = await people.custodian.must("retention", "POST", RUNS, json=body)
+    path = f"{RUNS}/{run['run_id']}"
+    await people.administrator.must("retention", "POST", f"{path}/authorisation", json=REVIEWED)
+    await people.lieutenant.must("retention", "POST", f"{path}/execution")
+
+
+async def _daily_purges(site: Site) -> str:
+    """Order daily purges; return the path of the order."""
+    people = site.department
+    body = {"kind": "standing", "reason": "Schedule CPD-RS-2026-04, adopted"}
+    run = await people.custodian.must("retention", "POST", RUNS, json=body)
+    path = f"{RUNS}/{run['run_id']}"
+    await people.administrator.must("retention", "POST", f"{path}/authorisation", json=REVIEWED)
+    return path
+
+
+async def _withdraw(site: Site, path: str) -> None:
+    await site.department.administrator.must(
+        "retention", "POST", f"{path}/withdrawal", json=REVIEWED
+    )
+
+
+async def _restarted(site: Site, part: str, probe: str) -> None:
+    """End a part, which the stack starts again, and wait until its probe answers 200."""
+    before = site.pids(part)[0]
+    os.kill(before, signal.SIGTERM)
+
+    async def again() -> bool:
+        async with httpx.AsyncClient(timeout=5) as client:
+            with suppress(httpx.HTTPError):
+                ready = (await client.get(f"{site.urls[part]}/{probe}")).is_success
+                return ready and site.pids(part)[0] != before
+        return False
+
+    await eventually(again, within_s=120, every_s=0.5)
+
+
+@asynccontextmanager
+async def lists_withdrawn(site: Site) -> AsyncIterator[None]:
+    """Withdraw each list from force; at the end each former version is in force again."""
+    person = site.department.investigator
+    found = (await person.must("hotlist", "GET", "/v1/lists"))["items"]
+    in_force = [one for one in found if one["active_version"] is not None]
+    note = {"reason": "A trial of the alerting rules"}
+    for one in in_force:
+        await person.must("hotlist", "POST", f"/v1/lists/{one['list_id']}/withdrawal", json=note)
+    try:
+        yield
+    finally:
+        for one in in_force:
+            path = f"/v1/lists/{one['list_id']}/versions/{one['active_version']}/activation"
+            await person.must("hotlist", "POST", path)
 
 
 async def many_search(site: Site) -> None:

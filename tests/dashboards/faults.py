@@ -8,6 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
+
+from local.stack.data import port_of
+from local.stack.postgres import Postgres
 from tests.chaos.installation import signal_all
 from tests.dashboards.site import Cause, Site
 from tests.prometheus import at_every_s
@@ -76,6 +80,25 @@ async def workers_killed(site: Site) -> AsyncIterator[None]:
         signal_all(below, signal.SIGKILL)
         await asyncio.sleep(2)
     yield
+
+
+@asynccontextmanager
+async def checkpoints_locked(site: Site) -> AsyncIterator[None]:
+    """Lock the table of checkpoints against writing, as maintenance in a transaction that does not end."""
+    async with owner(site) as connection, connection.transaction():
+        await connection.execute("LOCK TABLE audit.checkpoints IN EXCLUSIVE MODE")
+        yield
+
+
+@asynccontextmanager
+async def owner(site: Site) -> AsyncIterator[asyncpg.Connection]:
+    """Yield a connection to the stack's database as the tables' owner."""
+    servers = site.folder / "postgres"
+    connection = await asyncpg.connect(Postgres(servers, port=port_of(servers)).url())
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 import httpx
@@ -16,10 +17,10 @@ from shared.kafka.codec import encode
 from shared.kafka.topics import topic_of
 from tests.bench.county import Device, Vehicles
 from tests.dashboards.faults import stopped
-from tests.dashboards.site import Site
+from tests.dashboards.site import Site, repeated
 from tests.e2e.frames import frame, plates
 
-COVERED = "Covered camera"
+COVERED, TURNED = "Covered camera", "Turned camera"
 HUFFMAN = b"\xff\xc4"
 """The marker of a JPEG before its tables of codes."""
 STRANGERS = 60
@@ -28,6 +29,8 @@ FLOOD_CAMERAS = 6
 FLOOD_READS = 500
 """Of each POST of a flood."""
 HUNG_S = 20.0
+READS_BEFORE = 4
+"""A counter shows no increase at its first read."""
 
 
 async def many(site: Site, service: str, path: str, headers: dict[str, str], count: int) -> None:
@@ -64,11 +67,11 @@ async def strangers_sign_in(site: Site) -> None:
             await client.post(f"{site.urls['identity']}/v1/sessions", json=body)
 
 
-async def forged(site: Site) -> None:
-    """Publish an audited event without proof of its producer."""
+async def forged(site: Site, source: str = "audit") -> None:
+    """Publish an audited event that names a source without proof; audit raises one finding an hour for each source."""
     now = datetime.now(UTC)
     event = PeriodFixed(occurred_at=now, occurred_from=now, occurred_to=now)
-    record = encode(event, "audit")
+    record = encode(event, source)
     await _publish(site, record.topic, record.key, record.value, list(record.headers))
 
 
@@ -104,12 +107,13 @@ async def broken_frames(site: Site) -> None:
     await post_frames(site, bodies)
 
 
-async def post_frames(site: Site, bodies: list[bytes]) -> None:
-    """Post frames as the department's first camera."""
+async def post_frames(site: Site, bodies: list[bytes], credential: str = "") -> None:
+    """Post frames as the camera of a credential, or as the department's first one."""
+    credential = credential or site.department.devices[0].credential
     async with httpx.AsyncClient(timeout=10) as client:
         for body in bodies:
             headers = {
-                "Authorization": f"Bearer {site.department.devices[0].credential}",
+                "Authorization": f"Bearer {credential}",
                 "Content-Type": "image/jpeg",
                 "X-Captured-At": datetime.now(UTC).isoformat(),
             }
@@ -121,8 +125,30 @@ async def silent_camera(site: Site) -> AsyncIterator[None]:
     """Register a camera that sends nothing; at the end it posts a read."""
     credential = await _registered(site, COVERED)
     yield
-    reads = [{"source_id": "1", "plate": "7SLT123", "region": "US-CA", "confidence": 0.9,
-              "captured_at": datetime.now(UTC).isoformat()}]  # fmt: skip
+    await _post_read(site, credential)
+
+
+@asynccontextmanager
+async def turned_camera(site: Site) -> AsyncIterator[None]:
+    """Register a camera that posts reads, and then frames without a plate alone; at the end it posts reads again."""
+    credential = await _registered(site, TURNED)
+    for _ in range(READS_BEFORE):
+        await _post_read(site, credential)
+        await asyncio.sleep(3)
+    async with repeated(partial(post_frames, bodies=[frame()], credential=credential), 5)(site):
+        yield
+    for _ in range(READS_BEFORE):
+        await _post_read(site, credential)
+        await asyncio.sleep(3)
+
+
+async def _post_read(site: Site, credential: str) -> None:
+    """Post one read as the camera of a credential."""
+    now = datetime.now(UTC).isoformat()
+    reads = [
+        {"source_id": now, "plate": "7SLT123", "region": "US-CA", "confidence": 0.9,
+         "captured_at": now}
+    ]  # fmt: skip
     await site.department.administrator.api.must(
         "ingest",
         "POST",

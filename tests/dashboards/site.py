@@ -1,8 +1,8 @@
 """The running stack that faults are made in, and what a trial of rules is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +26,22 @@ class Site:
     prometheus: Prometheus
     findings: Receiver
     """What audit sends findings to."""
+    until_the_end: ExitStack
+    """What a trial leaves running: it ends with the run."""
+    outside: Mapping[str, int]
+    """The ids of processes that the stack did not start, by part."""
 
     def pids(self, part: str) -> list[int]:
         """Return the ids of a part's process and of those below it."""
         state = StateFile(self.folder / "stack.json").read()
         assert state is not None, "the stack has ended"
-        pid = state.processes[part]
+        pid = {**state.processes, **self.outside}[part]
         return [pid, *descendants(pid)]
+
+    def environment(self, part: str) -> dict[str, str]:
+        """Return the environment of a part's process. Contains secrets."""
+        raw = Path(f"/proc/{self.pids(part)[0]}/environ").read_bytes().decode()
+        return dict(line.split("=", 1) for line in raw.split("\0") if line)
 
 
 Cause = Callable[[Site], AbstractAsyncContextManager[None]]

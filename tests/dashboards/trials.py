@@ -1,4 +1,4 @@
-"""The trials of the alerting rules, and the rules that only recorded series show."""
+"""The trials of the alerting rules."""
 
 import tempfile
 from pathlib import Path
@@ -6,12 +6,16 @@ from pathlib import Path
 from tests.dashboards.decisions import (
     finding_open,
     findings_refused,
+    lists_withdrawn,
     many_search,
+    month_overdue,
     old_extract,
     package_without_store,
     purges_ordered,
+    schedule_changed,
 )
 from tests.dashboards.faults import (
+    checkpoints_locked,
     disk_filled,
     hung_for,
     mount_point,
@@ -20,8 +24,10 @@ from tests.dashboards.faults import (
     unknown_targets,
     workers_killed,
 )
+from tests.dashboards.keys import certificate_ending, key_not_rotated
 from tests.dashboards.posts import (
     COVERED,
+    TURNED,
     broken_frames,
     flooded,
     forged,
@@ -30,6 +36,7 @@ from tests.dashboards.posts import (
     strangers_post,
     strangers_search,
     strangers_sign_in,
+    turned_camera,
     undecodable,
 )
 from tests.dashboards.site import Trial, repeated
@@ -45,6 +52,20 @@ TRIALS = (
     Trial("what is no event", ("DeadLetters",), repeated(undecodable, 4)),
     Trial("events without proof of their producer", ("ForgedEvents",), repeated(forged, 4)),
     Trial("a finding stays open", ("FindingsOpen",), finding_open, 'kind="forged_event"'),
+    Trial("checkpoints cannot be written", ("CheckpointLate",), checkpoints_locked),
+    Trial("the key of tokens is not rotated", ("TokenKeyOld",), key_not_rotated),
+    Trial(
+        "a certificate of a replica ends",
+        ("CertificateEnding", "CertificateEndsSoon"),
+        certificate_ending,
+    ),
+    Trial("every list is withdrawn", ("HotListsEmpty",), lists_withdrawn),
+    Trial(
+        "a camera is turned away",
+        ("CameraWithoutReads",),
+        turned_camera,
+        f'camera="{TURNED}"',
+    ),
     Trial("many frames at once", ("RecognitionBehind",), repeated(frames_at_once, 0)),
     Trial("frames that cannot be decoded", ("FramesFailing",), repeated(broken_frames)),
     Trial("recognition's workers end", ("RecognitionWorkersDying",), workers_killed),
@@ -65,6 +86,7 @@ TRIALS = (
     ),
     Trial("a package without a store", ("PackagesWaiting",), package_without_store),
     Trial("purges are ordered and not done again", ("PurgeLate",), purges_ordered),
+    Trial("a month past the schedule is there", ("MonthsOverdue",), month_overdue),
     Trial("many heavy searches at once", ("SearchesRefused",), repeated(many_search)),
     Trial(
         "a disk fills",
@@ -72,18 +94,10 @@ TRIALS = (
         disk_filled,
         f'mountpoint="{mount_point(Path(tempfile.gettempdir()))}"',
     ),
+    Trial("the schedule changes under an order", ("PurgeRefused",), schedule_changed),
 )
 
-ONLY_RECORDED = {
-    "KafkaDiskFilling": "the embedded broker gives no disks",
-    "KafkaDiskFull": "the embedded broker gives no disks",
-    "CertificateEnding": "a service shows its certificates as they were at its start, and a new one needs a restart",
-    "CertificateEndsSoon": "a service shows its certificates as they were at its start, and a new one needs a restart",
-    "TokenKeyOld": "IDENTITY_KEY_ROTATION_DAYS is a day at least, and the age is measured each ten minutes",
-    "CheckpointLate": "needs an audit service that appends and does not sign, which none does",
-    "HotListsEmpty": "a list that loses all entries needs two people's word, and a day",
-    "CameraWithoutReads": "compares a day with a week",
-    "PurgeRefused": "needs a policy that changes under a standing order",
-    "MonthsOverdue": "needs five weeks without a purge",
-}
-"""Rules that no trial fires, and why: recorded series show that they fire and clear."""
+ON_APACHE = (
+    Trial("the disk of Apache Kafka fills", ("KafkaDiskFilling", "KafkaDiskFull"), disk_filled),
+)
+"""What the embedded broker cannot show: it gives no disks."""

@@ -23,13 +23,14 @@ def plates(count: int) -> list[str]:
     return found
 
 
-def frame(plate: str) -> bytes:
-    """Return a JPEG of a bumper with the plate on it."""
+def frame(plate: str | None = None) -> bytes:
+    """Return a JPEG of a bumper, with the plate on it if one is given."""
     rng = np.random.default_rng(7)
     image = np.full((HEIGHT_PX, WIDTH_PX, 3), 70, np.uint8)
     image[:90] = 40
-    pressed = Issued(CALIFORNIA.code, plate)
-    face = cv2.resize(draw_plate(rng, pressed), PLATE_PX, interpolation=cv2.INTER_AREA)
-    x, y = (WIDTH_PX - PLATE_PX[0]) // 2, 110
-    image[y : y + PLATE_PX[1], x : x + PLATE_PX[0]] = face
+    if plate is not None:
+        pressed = Issued(CALIFORNIA.code, plate)
+        face = cv2.resize(draw_plate(rng, pressed), PLATE_PX, interpolation=cv2.INTER_AREA)
+        x, y = (WIDTH_PX - PLATE_PX[0]) // 2, 110
+        image[y : y + PLATE_PX[1], x : x + PLATE_PX[0]] = face
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()

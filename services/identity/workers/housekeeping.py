@@ -14,8 +14,8 @@ from shared.core.periodic import PeriodicTask
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 600.0
-"""Inactive accounts are due within a week (CJIS Security Policy 5.9.5); ten minutes costs nothing."""
+EVERY_S = 60.0
+"""Inactive accounts are due within a week (CJIS Security Policy 5.9.5); the age of the token key is shown so often."""
 
 TOKEN_RETENTION = timedelta(days=1)
 

@@ -112,9 +112,10 @@ async def refuse(work: UnitOfWork, grant: Grant, run_id: UUID, note: str) -> Run
 
 
 async def withdraw(work: UnitOfWork, grant: Grant, run_id: UUID, note: str) -> Run:
-    """Withdraw a standing order, with its daily purges, or the authorisation of a run that has not begun.
+    """Withdraw a standing order, with its daily purges, or one run; a run that has begun stops where it is.
 
-    Raises: NotFound; Conflict for a run that is not authorised.
+    What it has destroyed stays destroyed, and a later run lists it.
+    Raises: NotFound; Conflict for a run that is neither authorised nor executing.
     """
     run = await run_of(work, run_id, lock=True)
     await Runs(work.connection).stop_daily(run_id)

@@ -76,9 +76,9 @@ async def refuse_purge_run(run_id: UUID, body: NoteIn, grant: PurgeAuthorise, wo
 async def withdraw_purge_run(
     run_id: UUID, body: NoteIn, grant: PurgeAuthorise, work: Work
 ) -> RunOut:
-    """Withdraw a standing order, or the authorisation of a run before it begins.
+    """Withdraw a standing order with its daily purges, or one run. A run that has begun stops where it is.
 
-    Daily purges under the order stop, also one that is running.
+    What it has destroyed is on the list and certificate of a later run.
     """
     return RunOut.of(await purges.withdraw(work, grant, run_id, body.note))
 

@@ -139,18 +139,20 @@ def check_still(stored: Basis, present: Basis) -> None:
 
 
 _STEPS = {
-    "authorise": (State.PROPOSED, State.AUTHORISED),
-    "refuse": (State.PROPOSED, State.REFUSED),
-    "withdraw": (State.AUTHORISED, State.WITHDRAWN),
-    "execute": (State.AUTHORISED, State.EXECUTING),
+    "authorise": ((State.PROPOSED,), State.AUTHORISED),
+    "refuse": ((State.PROPOSED,), State.REFUSED),
+    "withdraw": ((State.AUTHORISED, State.EXECUTING), State.WITHDRAWN),
+    "execute": ((State.AUTHORISED,), State.EXECUTING),
 }
 
 
 def next_state(state: State, step: str) -> State:
     """Return the state after a person's step. Raises: Conflict if the run is not in the state that it needs."""
     needed, following = _STEPS[step]
-    if state is not needed:
-        raise Conflict(Code.PURGE_STATE_FORBIDS, status=state, step=step, needed=needed)
+    if state not in needed:
+        raise Conflict(
+            Code.PURGE_STATE_FORBIDS, status=state, step=step, needed=" or ".join(needed)
+        )
     return following
 
 

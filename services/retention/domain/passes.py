@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from services.retention.domain.sightings import Sighting, class_of, within
-from shared.core.ids import derive_id
+from shared.core.ids import derive_with_time_of
 
 SAME_PLATE: Final = 0.7
 """Reads with a lower distance are of one plate unless the frame contradicts: less than one character
@@ -118,8 +118,11 @@ class Track:
 
 
 def pass_id_of(first: Sighting) -> UUID:
-    """Return the id of the pass that starts with this read; a read is in one pass at most."""
-    return derive_id("pass", first.read_id)
+    """Return the id of the pass that starts with this read, and begins with its moment (ADR-0088).
+
+    A read is in one pass at most.
+    """
+    return derive_with_time_of(first.read_id, "pass", first.read_id)
 
 
 def _cost(known: Sighting, sighting: Sighting, rules: Rules) -> float | None:

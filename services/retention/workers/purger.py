@@ -50,7 +50,7 @@ from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
-OVERDUE = Gauge(
+REFUSED = Gauge(
     "alpr_purge_refused",
     "1 while a purge is due and may not run; the log has the reason",
 )
@@ -87,10 +87,10 @@ class Purger:
                 await self._work()
 
     async def _work(self) -> None:
-        await self._begin_daily()
-        for run in await self._unfinished():
-            if run.state is State.EXECUTING:
-                await self._destroy(run)
+        daily_allowed = await self._begin_daily()
+        executing = [run for run in await self._unfinished() if run.state is State.EXECUTING]
+        allowed = [await self._destroy(run) for run in executing]
+        REFUSED.set(not (daily_allowed and all(allowed)))
         await self._cleaner.delete_objects()  # so that a sweep has fewer objects to check
         unfinished = await self._unfinished()
         for run in unfinished if not await self._has_blocks() else ():
@@ -122,27 +122,26 @@ class Purger:
             order, done = await runs.standing(), await runs.last_done()
         _show_done(order, done)
 
-    async def _begin_daily(self) -> None:
-        """Start today's run if the standing order allows it and it has not started yet."""
+    async def _begin_daily(self) -> bool:
+        """Start today's run if there is a standing order and it has not started yet; return False if it may not."""
         now = self._runtime.clock.now()
         present = Basis.of(self._runtime.policy.retention)
         async with self._runtime.db.begin() as connection:
             order = await Runs(connection).standing()
             if order is None:
-                return
+                return True
             try:
                 check_still(order.basis, present)
                 check_basis(present, now)
             except AlprError as exc:
-                OVERDUE.set(1)
                 log.error("no purge today: %s", exc.detail)
-                return
-            OVERDUE.set(0)
+                return False
             run = self._daily(order, present, now)
             if await Runs(connection).add(run):
                 log.info("daily purge %s of records before %s", run.run_id, run.before)
             else:
                 await self._add_after_restore(connection, run)
+        return True
 
     async def _add_after_restore(self, connection: AsyncConnection, run: DueRun) -> None:
         """Add a further run of today if a restore waits for one that reaches further than the one in its backup."""
@@ -174,20 +173,21 @@ class Purger:
     def _software(self) -> Actor:
         return Actor.software("retention", self._runtime.policy.department.ori)
 
-    async def _destroy(self, run: DueRun) -> None:
+    async def _destroy(self, run: DueRun) -> bool:
+        """Destroy what a run may destroy; return False if it may not."""
         now = self._runtime.clock.now()
         if (refusal := self._refusal(run, now)) is not None:
-            OVERDUE.set(1)
             log.error("purge %s is stopped: %s", run.run_id, refusal)
-            return
+            return False
         try:
             await self._destroyer.destroy(run)
         except RunStopped:
-            return
+            return True
         try:
             await self._end(run)
         except Unavailable as exc:
             log.warning("purge %s cannot end yet: %s", run.run_id, exc.detail)
+        return True
 
     def _refusal(self, run: DueRun, now: datetime) -> str | None:
         """Return the reason why a run may not destroy records; None if it may."""

@@ -11,7 +11,7 @@ from services.retention.domain.voting import vote
 from services.retention.store import locks, pass_queue
 from services.retention.store.locks import Locks
 from services.retention.workers import passes
-from shared.core.ids import derive_id
+from shared.core.ids import derive_with_time_of
 from shared.core.permissions import Permission
 from shared.events import (
     AccessAttempted,
@@ -230,7 +230,8 @@ async def test_a_restarted_service_publishes_the_pass_with_the_same_id(
     async with started(*parts) as second:
         await settle(second)
         [event] = await recorded_passes(second)
-    assert event.pass_id == derive_id("pass", VEHICLE[0].read_id)
+    first = VEHICLE[0].read_id
+    assert event.pass_id == derive_with_time_of(first, "pass", first)
 
 
 async def test_concurrent_workers_publish_each_pass_once(retention):

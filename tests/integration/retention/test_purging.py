@@ -26,8 +26,10 @@ from tests.integration.retention.purging import (
     authorise,
     execute,
     left,
+    listed,
     propose,
     purge,
+    records,
 )
 
 
@@ -160,11 +162,39 @@ async def test_a_purge_without_a_required_fact_is_neither_proposed_nor_executed(
         await execute(without, authorised, 409)
         await without.running.purger.work()  # both the run in hand and the daily one stay undone
         assert await left(without) == ["1OLD001"]
+        assert refused() == 1
         schedule = (await without.get("/v1/schedule")).json()
         assert schedule["missing"] == [missing]
     async with started(*parts, policy) as whole:
         await whole.running.purger.work()
         assert await left(whole) == []
+        assert refused() == 0
+
+
+def refused():
+    return REGISTRY.get_sample_value("alpr_purge_refused")
+
+
+@pytest.mark.parametrize("kind", ["single", "standing"])
+async def test_a_purge_that_may_not_run_is_a_metric_until_it_is_withdrawn(
+    settings, bus, objects, clock, authority, policy, kind
+):
+    parts = (settings, bus, objects, clock, authority)
+    later = {"schedule_days": policy.retention.schedule_days + 1}
+    async with started(*parts, policy) as before:
+        run = await propose(before, kind=kind)
+        await authorise(before, run)
+        if kind == "single":
+            await execute(before, run)
+        path = f"/v1/purge-runs/{run['run_id']}/withdrawal"
+    changed = msgspec.structs.replace(policy.retention, **later)
+    async with started(*parts, msgspec.structs.replace(policy, retention=changed)) as after:
+        for _ in range(2):
+            await after.running.purger.work()
+            assert refused() == 1
+        await after.post(path, {"note": "the schedule has changed"}, **AUTHORISER)
+        await after.running.purger.work()
+        assert refused() == 0
 
 
 @pytest.mark.clause("468.3.1(f)/steps")
@@ -469,3 +499,35 @@ async def test_a_purge_removes_purged_values_from_the_planners_statistics(retent
     assert "1OLD00" not in found
     assert "2025-04-02" not in found
     assert "2NEW001" in found
+
+
+@pytest.mark.clause("468.3.1(f)/steps")
+async def test_a_single_run_that_is_withdrawn_stops_and_a_later_one_certifies_what_it_destroyed(
+    retention, monkeypatch
+):
+    months = [datetime(2025, month, 10, tzinfo=UTC) for month in (1, 2, 3)]
+    reads = [a_read("1OLD001", month) for month in months]
+    await retention.store(*reads)
+    stopped = await propose(retention)
+    await authorise(retention, stopped)
+    await execute(retention, stopped)
+    destroyer = retention.running.purger._destroyer
+    original = destroyer._run_step
+
+    async def step_then_withdraw(run, step):
+        found = await original(run, step)
+        if len(await left(retention)) == 2 and run.run_id == UUID(stopped["run_id"]):
+            path = f"/v1/purge-runs/{stopped['run_id']}/withdrawal"
+            await retention.post(path, {"note": "litigation expected"}, **AUTHORISER)
+        return found
+
+    monkeypatch.setattr(destroyer, "_run_step", step_then_withdraw)
+    await retention.running.purger.work()
+    run = (await retention.get(f"/v1/purge-runs/{stopped['run_id']}")).json()
+    assert (run["state"], run["reads"], run["months_dropped"]) == ("withdrawn", 1, ["2025_01"])
+    assert len(await left(retention)) == 2
+    assert await retention.emitted(RecordsPurged) == []
+    later = await purge(retention)
+    assert (later["state"], await left(retention)) == ("certified", [])
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(*reads), [])

@@ -78,12 +78,14 @@ def test_a_basis_round_trips_through_json():
 def test_steps_come_in_order_and_by_two_people():
     assert next_state(State.PROPOSED, "authorise") is State.AUTHORISED
     assert next_state(State.AUTHORISED, "execute") is State.EXECUTING
+    for state in (State.AUTHORISED, State.EXECUTING):
+        assert next_state(state, "withdraw") is State.WITHDRAWN
     for state, step in (
         (State.PROPOSED, "execute"),
         (State.REFUSED, "authorise"),
         (State.WITHDRAWN, "execute"),
         (State.EXECUTED, "execute"),
-        (State.EXECUTING, "withdraw"),
+        (State.EXECUTED, "withdraw"),
     ):
         with pytest.raises(Conflict):
             next_state(state, step)
