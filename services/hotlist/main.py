@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from services.hotlist.api import router
-from services.hotlist.api.views import alert, stream_end
+from services.hotlist.api.views.alerts import alert, stream_end
 from services.hotlist.events import subscriptions
 from services.hotlist.service import HotlistService
 from services.hotlist.settings import Settings

@@ -36,7 +36,8 @@ STAY = {
     "services/identity/domain/problem_codes.py": {"USERNAME_TAKEN"},
     "services/ingest/domain/problem_codes.py": {"DEVICE_NAME_TAKEN", "FORM_TOO_MANY_PARTS"},
     "services/recognition/settings.py": {"recognition_looks_below", "recognition_keep_stacked"},
-    "services/retention/api/views.py": {"taken_from", "kept_under_hold"},
+    "services/retention/api/views/purges.py": {"kept_under_hold"},
+    "services/retention/api/views/searches.py": {"taken_from"},
     "services/retention/store/runs.py": {"kept_under_hold"},
 }
 """Arguments and assigned names by module that outsiders know: fields of events, requests and answers, keys of the

@@ -13,7 +13,7 @@ MODELS = {"BaseModel", "RequestBody", "Struct", "Page"}
 """Bases of what requests are made of and of what answers show."""
 
 ENDINGS = {"fields": ("In", "Query"), "views": ("Out",)}
-"""By module of `api`, how the names of its models end."""
+"""By part of `api`, a module or a folder, how the names of its models end."""
 
 FORM = {"Malformed", "UnsupportedMedia"}
 """Refusals of a request that cannot be read, whatever it asks for."""
@@ -22,7 +22,7 @@ MAY_REFUSE = {
     "fields": FORM | {"InvalidInput", "TooLarge", "ValueRefused"},
     "guard": {"NotAuthenticated", "NotAuthorised"},
 }
-"""By module of `api`, what it refuses: `fields` what is written wrong, a `guard` who is not let in; a route `FORM`.
+"""By part of `api`, what it refuses: `fields` what is written wrong, a `guard` who is not let in; a route `FORM`.
 
 Beside this, `NotFound` may follow `if <what was read> is None`. What a rule refuses, an action or the domain raises."""
 
@@ -30,13 +30,18 @@ REFUSE = {
     "services/hotlist/api/alerts.py:_number InvalidInput": "reads a header",
     "services/hotlist/api/alerts.py:stream_alerts Unavailable": "bounds how many streams are open at once",
     "services/hotlist/api/pictures.py:_picture NotFound": "what lies in the object store is no picture",
-    "services/hotlist/api/views.py:stream_end AlprError": "renders the refusal that ends a stream",
+    "services/hotlist/api/views/alerts.py:stream_end AlprError": "renders the refusal that ends a stream",
     "services/release/api/documents.py:_body InvalidInput": "reads a body",
 }
 """Other refusals in `api`, by function, with the reason why they are no rule of the service."""
 
 FUNCTIONAL = {"create_model", "make_dataclass", "namedtuple", "NamedTuple", "TypedDict"}
 """Calls that make a class with fields."""
+
+
+def part_of(path: Path) -> str:
+    """The part of `api` that a module is, or lies in: `views` for `views.py` and `views/holds.py`."""
+    return path.parent.name if path.parent.name in ENDINGS else path.stem
 
 
 def last(node: ast.expr) -> str:
@@ -66,7 +71,7 @@ def models(paths: list[Path]) -> Iterator[tuple[Path, str]]:
 def misplaced(paths: list[Path]) -> Iterator[str]:
     """Yield the models that stand beside routes, and those whose names end in another way than their module's."""
     for path, name in models(paths):
-        endings = ENDINGS.get(path.stem)
+        endings = ENDINGS.get(part_of(path))
         if endings is None:
             yield f"{path.stem}: {name}"
         elif not name.startswith("_") and not name.endswith(endings):
@@ -75,7 +80,7 @@ def misplaced(paths: list[Path]) -> Iterator[str]:
 
 def shaped(path: Path) -> Iterator[str]:
     """Yield what a module beside `fields` and `views` defines with fields: dataclasses, typed dictionaries, tuples."""
-    if path.stem in ENDINGS:
+    if part_of(path) in ENDINGS:
         return
     for node in ast.walk(tree(path)):
         match node:
@@ -102,7 +107,7 @@ def emitting(path: Path) -> Iterator[int]:
 def refusing(path: Path) -> Iterator[str]:
     """Yield the forbidden refusals of a module with their function: raised, in a variable or under another name."""
     bound = bindings(tree(path))
-    may = MAY_REFUSE.get(path.stem, FORM)
+    may = MAY_REFUSE.get(part_of(path), FORM)
 
     def walk(node: ast.AST, function: str, there: bool) -> Iterator[str]:
         for child in ast.iter_child_nodes(node):
@@ -196,10 +201,12 @@ def test_route_modules_raise_no_domain_refusals():
         ("fields", "class HoldOut(BaseModel): ..."),
         ("views", "class HoldIn(BaseModel): ..."),
         ("views", "class AllHolds(HoldsOut): ...\nclass HoldsOut(Page[HoldOut]): ..."),
+        ("views/holds", "class HoldIn(RequestBody): ..."),
     ],
 )
 def test_a_misplaced_or_misnamed_model_is_found(module, text, tmp_path):
     planted = tmp_path / f"{module}.py"
+    planted.parent.mkdir(exist_ok=True)
     planted.write_text(text)
     assert list(misplaced([planted]))
 
@@ -211,10 +218,12 @@ def test_a_misplaced_or_misnamed_model_is_found(module, text, tmp_path):
         ("fields", "class HoldIn(RequestBody): ...\nclass HoldQuery(RequestBody): ..."),
         ("fields", "class _Form(MultipartCallbacks): ..."),
         ("views", "class HoldsOut(Page[HoldOut]): ..."),
+        ("views/holds", "class HoldsOut(Page[HoldOut]): ..."),
     ],
 )
 def test_a_model_in_its_place_is_not_reported(module, text, tmp_path):
     planted = tmp_path / f"{module}.py"
+    planted.parent.mkdir(exist_ok=True)
     planted.write_text(text)
     assert not list(misplaced([planted]))
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request
 from services.audit.actions import audits
 from services.audit.api.fields import AuditIn, ReviewIn, SignOffIn
 from services.audit.api.guard import AuditRead
-from services.audit.api.views import AuditOut, PeriodOut
+from services.audit.api.views.audits import AuditOut, PeriodOut
 from services.audit.store.audits import Audits
 from shared.access.department import check_department
 from shared.access.grant import Grant

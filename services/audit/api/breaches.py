@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from services.audit.actions import breach
 from services.audit.api.fields import BreachQuery
 from services.audit.api.guard import AuditRead
-from services.audit.api.views import BreachReportOut
+from services.audit.api.views.breaches import BreachReportOut
 from shared.http.app import Work
 
 router = APIRouter(prefix="/v1/breach-reports", tags=["breach"])

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path
 from services.audit.actions import entries
 from services.audit.api.fields import EntryQuery
 from services.audit.api.guard import AuditRead
-from services.audit.api.views import EntryOut
+from services.audit.api.views.entries import EntryOut
 from services.audit.domain.problem_codes import Code
 from services.audit.store.search import Entries
 from shared.core.errors import NotFound

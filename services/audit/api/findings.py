@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from services.audit.actions import findings
 from services.audit.api.fields import AssignmentIn, ClosureIn, CommentIn
 from services.audit.api.guard import AuditRead
-from services.audit.api.views import FindingOut
+from services.audit.api.views.findings import FindingOut
 from services.audit.domain.findings import FindingStatus
 from services.audit.store.findings import Findings
 from shared.access.department import check_department

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from services.audit.actions import policies
 from services.audit.api.fields import AcknowledgementIn
-from services.audit.api.views import PolicyOut
+from services.audit.api.views.policies import PolicyOut
 from services.audit.store.policies import Policies
 from shared.access.department import check_department
 from shared.access.grant import Grant

@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse, StreamingResponse
 from services.audit.actions import exports, proofs
 from services.audit.api.fields import ExportIn
 from services.audit.api.guard import AuditRead
-from services.audit.api.views import ConsistencyProofOut, InclusionProofOut, KeyOut, KeysOut
+from services.audit.api.views.proofs import ConsistencyProofOut, InclusionProofOut, KeyOut, KeysOut
 from services.audit.domain.problem_codes import Code
 from services.audit.service import Running
 from services.audit.store.checkpoints import Checkpoints

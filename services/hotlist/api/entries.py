@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from services.hotlist.actions import entries
 from services.hotlist.api.fields import EntriesIn, EntryQuery, RemovalIn
 from services.hotlist.api.guard import HotlistManage, HotlistReadForPurpose
-from services.hotlist.api.views import AddedEntriesOut, EntriesOut, RemovedEntryOut
+from services.hotlist.api.views.entries import AddedEntriesOut, EntriesOut, RemovedEntryOut
 from services.hotlist.service import Running
 from shared.http.app import Work
 from shared.http.models import key_of, resolved_regions

@@ -10,7 +10,7 @@ from services.hotlist.actions import outcomes
 from services.hotlist.actions.crop_link import crop_link
 from services.hotlist.api.fields import DispositionIn, VerificationIn
 from services.hotlist.api.guard import HitRead
-from services.hotlist.api.views import (
+from services.hotlist.api.views.hits import (
     HitsOut,
     WaitingHitsOut,
     WaitingTierOut,

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from services.hotlist.actions import lists
 from services.hotlist.api.fields import ListChangesIn, ListIn
 from services.hotlist.api.guard import HotlistManage, HotlistRead
-from services.hotlist.api.views import ListOut, YieldOut
+from services.hotlist.api.views.lists import ListOut, YieldOut
 from services.hotlist.service import Running
 from services.hotlist.store.lists import Lists
 from services.hotlist.store.outcomes import Outcomes

@@ -9,7 +9,8 @@ from services.hotlist.actions import activation, versions
 from services.hotlist.actions.uploading import upload
 from services.hotlist.api.fields import RollbackIn, WithdrawalIn, body_of
 from services.hotlist.api.guard import HotlistManage, HotlistManageForPurpose, HotlistRead
-from services.hotlist.api.views import ChangesOut, ListOut, SetAsideOut, VersionOut
+from services.hotlist.api.views.lists import ListOut
+from services.hotlist.api.views.versions import ChangesOut, SetAsideOut, VersionOut
 from services.hotlist.domain.csv_import import check_extract_time
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.service import Running

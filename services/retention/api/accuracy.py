@@ -7,7 +7,8 @@ from fastapi import APIRouter, BackgroundTasks
 from services.retention.actions import accuracy
 from services.retention.api.fields import AccuracyReportIn, IdempotencyKey
 from services.retention.api.guard import AccuracyMeasure, AccuracyMeasureForPurpose
-from services.retention.api.views import AccuracyReportOut, page_out
+from services.retention.api.views.accuracy import AccuracyReportOut
+from services.retention.api.views.pages import page_out
 from services.retention.service import Running
 from services.retention.store.accuracy import AccuracyReports
 from shared.http.app import Work

@@ -8,7 +8,7 @@ from services.retention.actions import bookings
 from services.retention.actions.exports import export_of
 from services.retention.api.fields import BookingIn, IdempotencyKey
 from services.retention.api.guard import HoldManageOfRecord, HoldReadForPurpose
-from services.retention.api.views import BookingOut, BookingStatementOut
+from services.retention.api.views.bookings import BookingOut, BookingStatementOut
 from services.retention.domain.evidence import CopyDiffers
 from services.retention.service import Running
 from services.retention.store.bookings import Bookings

@@ -9,7 +9,8 @@ from fastapi.responses import StreamingResponse
 from services.retention.actions import exports
 from services.retention.api.fields import ExportIn, IdempotencyKey, WithdrawalIn
 from services.retention.api.guard import HoldManageOfRecord, HoldReadForPurpose
-from services.retention.api.views import ExportOut, page_out
+from services.retention.api.views.exports import ExportOut
+from services.retention.api.views.pages import page_out
 from services.retention.service import Running
 from services.retention.store.exports import Export, Exports
 from shared.http.app import Work

@@ -7,13 +7,9 @@ from fastapi import APIRouter
 from services.retention.actions import holds
 from services.retention.api.fields import ConfirmationIn, HoldIn, ReleaseIn
 from services.retention.api.guard import HoldManageOfRecord, HoldRead, HoldReadForPurpose
-from services.retention.api.views import (
-    HoldOut,
-    ReadsOut,
-    WaitingHoldsOut,
-    page_out,
-    reads_page,
-)
+from services.retention.api.views.holds import HoldOut, WaitingHoldsOut
+from services.retention.api.views.pages import page_out
+from services.retention.api.views.searches import ReadsOut, reads_page
 from services.retention.service import Running
 from services.retention.store.holds import Holds
 from shared.http.app import Work

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.retention.api.views import SigningKeyOut
+from services.retention.api.views.keys import SigningKeyOut
 from services.retention.service import Running
 from services.retention.store.keys import Keys
 from shared.http.app import Work

@@ -5,7 +5,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from services.retention.api.guard import ImageReadOfRecord
-from services.retention.api.views import PassOut, reads_out
+from services.retention.api.views.passes import PassOut
+from services.retention.api.views.records import reads_out
 from services.retention.domain.problem_codes import Code
 from services.retention.store.passes import Passes
 from shared.core.errors import NotFound

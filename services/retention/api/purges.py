@@ -7,7 +7,8 @@ from fastapi import APIRouter, BackgroundTasks
 
 from services.retention.actions import purges
 from services.retention.api.fields import NoteIn, ProposalIn
-from services.retention.api.views import PurgeCertificateOut, RunOut, ScheduleOut, page_out
+from services.retention.api.views.pages import page_out
+from services.retention.api.views.purges import PurgeCertificateOut, RunOut, ScheduleOut
 from services.retention.service import Running
 from services.retention.store.runs import Runs
 from shared.access.grant import Grant

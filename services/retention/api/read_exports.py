@@ -8,7 +8,11 @@ from fastapi.responses import StreamingResponse
 
 from services.retention.actions.read_exports import ReadExport, begin
 from services.retention.api.fields import ReadExportQuery
-from services.retention.api.views import ReadExportEndOut, ReadExportOut, exported_reads
+from services.retention.api.views.read_exports import (
+    ReadExportEndOut,
+    ReadExportOut,
+    exported_reads,
+)
 from services.retention.domain.record_files import FileFormat, RecordFile, file_of
 from services.retention.service import Running
 from shared.access.grant import Grant

@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from services.retention.actions.images import Spooled, spool
 from services.retention.api.guard import ImageReadOfRecord
-from services.retention.api.views import CaptureOut, ReadOut, reads_out
+from services.retention.api.views.records import CaptureOut, ReadOut, reads_out
 from services.retention.domain.problem_codes import Code
 from services.retention.store.records import Records
 from shared.access.grant import Grant

@@ -533,7 +533,7 @@ async def test_the_consumer_loads_the_index_before_it_matches_reads(
     hotlist, settings, bus, objects, clock, authority, policy
 ):
     """A service that starts with waiting reads matches them against the version in force."""
-    from services.hotlist.api.views import alert, stream_end
+    from services.hotlist.api.views.alerts import alert, stream_end
     from services.hotlist.events import subscriptions
     from services.hotlist.service import HotlistService
     from shared.service.api_runtime import ApiRuntime

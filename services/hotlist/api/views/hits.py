@@ -1,0 +1,242 @@
+"""Hits in answers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from services.hotlist.domain.hits import Disposition, Hit, Sighting, Verification
+from services.hotlist.domain.rating import Outcome
+from shared.accounts.picture_links import LINK_TOKEN
+from shared.events import DisplayedCaution, Source, Tier
+from shared.http.models import BoxOut, Page, PersonOut
+
+UNVERIFIED_NOTICE = (
+    "Unverified. A machine match alone: verify through CLETS with the entering agency before"
+    " enforcement action (policy 468.4(f))."
+)
+
+
+class DifferenceOut(BaseModel):
+    """A position, from 0, where the read differs from the listing."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    position: int
+    read: str
+    listed: str
+
+
+class CautionOut(BaseModel):
+    """A warning to read before acting on a hit."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: str
+    text: str
+
+
+class ListedOut(BaseModel):
+    """The list's description of the vehicle, and the agency that entered it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    plate_listed_as: str
+    reason: str | None
+    entering_ori: str
+    entering_reference: str | None
+    make: str | None
+    model: str | None
+    colour: str | None
+    valid_from: datetime | None
+    expires_at: datetime | None
+
+
+class VerificationOut(BaseModel):
+    """A verification as recorded."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    method: str
+    reference: str
+    outcome: Outcome
+    note: str | None
+    at: datetime
+    by: PersonOut
+
+
+class DispositionOut(BaseModel):
+    """A disposition as recorded."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    disposition: str
+    enforcement: bool
+    unverified_reason: str | None
+    at: datetime
+    by: PersonOut
+
+
+class SightingOut(BaseModel):
+    """A read of the pass that a hit represents."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    read_id: UUID
+    captured_at: datetime
+    confidence: float
+    plate_read: str
+    tier: Tier
+
+
+class HitOut(BaseModel):
+    """A hit, as in `GET /v1/hits` and on the alert stream."""
+
+    hit_id: UUID
+    seq: int
+    """Rises in the order in which hits were raised; the `id` on the alert stream."""
+
+    status: Literal["unverified", "verified"]
+    notice: str | None
+    """The notice to show with an unverified hit (468.4(f)); null once verified."""
+
+    outcome: Outcome | None
+    tier: Tier
+    record_kind: str
+    agency_ori: str
+    list_id: UUID
+    list_name: str
+    list_version: int
+    list_age_s: int
+    """The age of the listing when the hit was raised."""
+
+    list_stale: bool
+    source: Source
+    entry_id: UUID | None
+    entry: ListedOut | None
+    plate_listed: str | None
+    region_listed: str | None
+    plate_read: str | None
+    plate_as_read: str | None
+    region_read: str | None
+    confidence: float
+    differences: list[DifferenceOut]
+    warnings: list[CautionOut]
+    read_id: UUID | None
+    """Null, like all fields about the vehicle, once the read is destroyed."""
+
+    capture_id: UUID | None
+    device_id: UUID | None
+    device_name: str | None
+    place: dict[str, float] | None
+    captured_at: datetime | None
+    received_at: datetime | None
+    raised_at: datetime
+    age_s: int | None
+    """The age of the capture when the service sends this."""
+
+    late: bool
+    """The capture was old when the hit was raised, e.g. uploaded after an outage: no alert went out."""
+
+    first_at: datetime | None
+    last_at: datetime | None
+    sightings: int
+    box: BoxOut | None
+    """Where the plate is in the whole picture; null if the camera did not say."""
+
+    crop_url: str | None
+    """A path below this service's address, like `image_url`; null without such a picture. Valid for this viewer, for
+    ten minutes: the picture is part of the access of this answer or stream."""
+
+    image_url: str | None
+    """Fetching it is an access of its own."""
+    purged_at: datetime | None
+    """When the read's data were destroyed under the retention schedule."""
+
+
+class WholeHitOut(HitOut):
+    """A hit with its verification, dispositions and sightings."""
+
+    verification: VerificationOut | None
+    dispositions: list[DispositionOut]
+    sightings_seen: list[SightingOut]
+
+
+class HitsOut(Page[HitOut]):
+    """One page of hits, and the capture time from which it shows them."""
+
+    captured_since: datetime | None = None
+    """Without a declared purpose: hits captured before this time need one. Null with a purpose."""
+
+
+class WaitingTierOut(BaseModel):
+    """The unverified hits of one tier."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    tier: Tier
+    count: int
+    oldest_at: datetime
+    """When the first of them was raised."""
+
+
+class WaitingHitsOut(BaseModel):
+    """Counts and ages of unverified hits; shows no hit."""
+
+    count: int
+    oldest_at: datetime | None
+    tiers: list[WaitingTierOut]
+
+
+def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
+    """Return a hit's fields, with links to its pictures in place of their keys in the object store."""
+    fields = msgspec.structs.asdict(hit)
+    outvoted_by = fields.pop("outvoted_by")
+    crop_key, image_key = fields.pop("crop_key"), fields.pop("image_key")
+    base = f"/v1/hits/{hit.hit_id}"
+    captured_at = hit.captured_at
+    return {
+        **fields,
+        "warnings": [*hit.warnings, *_outvoted(outvoted_by)],
+        "place": msgspec.to_builtins(hit.place),
+        "notice": UNVERIFIED_NOTICE if hit.status == "unverified" else None,
+        "age_s": captured_at and max(0, int((now - captured_at).total_seconds())),
+        "crop_url": f"{base}/crop?{LINK_TOKEN}={link}" if crop_key and link else None,
+        "image_url": f"{base}/image" if image_key else None,
+    }
+
+
+def _outvoted(reads: int | None) -> list[DisplayedCaution]:
+    """Return the caution for a read that the other frames of its vehicle contradict, if they do."""
+    if reads is None:
+        return []
+    detail = f"The {reads} frames of this vehicle, taken together, read another plate"
+    return [DisplayedCaution("outvoted", detail)]
+
+
+def hit_out(hit: Hit, now: datetime, link: str | None) -> HitOut:
+    """Return a hit as lists of hits and alerts show it, with the viewer's `crop_link`."""
+    return HitOut.model_validate(hit_fields(hit, now, link))
+
+
+def hit_whole(
+    hit: Hit,
+    now: datetime,
+    link: str | None,
+    *,
+    verification: Verification | None,
+    dispositions: Sequence[Disposition],
+    sightings: Sequence[Sighting],
+) -> WholeHitOut:
+    """Return a hit with its verification, dispositions and sightings."""
+    return WholeHitOut.model_validate(
+        {
+            **hit_fields(hit, now, link),
+            "verification": verification and VerificationOut.model_validate(verification),
+            "dispositions": [DispositionOut.model_validate(one) for one in dispositions],
+            "sightings_seen": [SightingOut.model_validate(one) for one in sightings],
+        }
+    )

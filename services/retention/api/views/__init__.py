@@ -1,0 +1,1 @@
+"""Response models, a module for each resource."""
