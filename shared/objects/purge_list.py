@@ -237,8 +237,7 @@ class ListReader:
 
 
 def _grow(tree: Frontier, lines: Sequence[bytes]) -> None:
-    for line in lines:
-        tree.append(leaf_hash(line))
+    tree.extend([leaf_hash(line) for line in lines])
 
 
 def _record(line: bytes) -> Record:

@@ -191,3 +191,17 @@ def test_the_chain_depends_on_every_entry_before():
 def test_an_entry_that_is_not_in_the_log_has_no_proof(index, size):
     with pytest.raises(ValueError, match="not in a log"):
         inclusion_spans(index, size)
+
+
+@pytest.mark.parametrize("before", range(20))
+@pytest.mark.parametrize("added", [*range(20), 63, 64, 65])
+def test_leaves_added_together_give_the_same_tree_as_one_by_one(before, added):
+    leaves = [leaf_hash(bytes([number])) for number in range(before + added)]
+    one_by_one, together = Frontier(), Frontier()
+    for leaf in leaves:
+        one_by_one.append(leaf)
+    for leaf in leaves[:before]:
+        together.append(leaf)
+    together.extend(leaves[before:])
+    assert together == one_by_one
+    assert together.root() == root_of(leaves)
