@@ -5,11 +5,11 @@ Civil Code 1798.90.52(a); CJIS Security Policy AU-3.
 
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from fastapi import Request
 
 from shared.core.errors import Unavailable
+from shared.core.ids import new_id
 from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
 from shared.events import AccessAttempted, Actor, PurposeRecord
@@ -30,7 +30,7 @@ def attempt_of(
     """Return the attempt event of a request; `reason` is the text of its refusal, None if it was allowed."""
     return AccessAttempted(
         occurred_at=now,
-        attempt_id=uuid4(),
+        attempt_id=new_id(),
         actor=actor,
         service=runtime_of(request).service,
         permission=permission.value,

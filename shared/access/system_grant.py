@@ -8,6 +8,7 @@ from shared.access.attempts import record_attempt
 from shared.access.grant import Grant, issue_grant
 from shared.access.principals import Principal
 from shared.access.purposes import Purpose
+from shared.core.ids import new_id
 from shared.core.permissions import Permission
 from shared.core.types import Ori
 from shared.events import AccessAttempted, Actor, PurposeRecord
@@ -38,7 +39,7 @@ async def system_grant(
     """
     attempt = AccessAttempted(
         occurred_at=runtime.clock.now(),
-        attempt_id=attempt_id or uuid4(),
+        attempt_id=attempt_id or new_id(),
         actor=on_behalf_of,
         service=runtime.service,
         permission=permission.value,

@@ -1,4 +1,4 @@
-"""Derived ids: the same thing always gets the same id.
+"""Ids. Derived ones: the same thing always gets the same id. New ones begin with the present moment.
 
 Ids of sightings are keyed with the secret of their month (`shared.postgres.month_secrets`): without it the id of a
 plate, a camera and a time cannot be computed. Ids of reads and captures begin with the moment of capture, so that
@@ -7,8 +7,11 @@ indexes grow at their end (ADR-0056).
 
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b, sha256
+from os import urandom
+from time import time_ns
 from uuid import UUID, SafeUUID
 
+_VERSION_7 = 0x7000 << 64
 _VERSION_8 = 0x8000 << 64
 _VARIANT = 0x8000 << 48
 _CLEAR = ~((0xF000 << 64) | (0xC000 << 48))
@@ -19,6 +22,17 @@ _HASHED = 80
 _HASHED_MASK = (1 << _HASHED) - 1
 _OWN = 32
 """Last bits of an id of `derive_akin`, which its kin do not share."""
+
+
+def new_id() -> UUID:
+    """Return a new UUID (version 7, RFC 9562): the present moment in 48 bits, then 74 random bits (ADR-0089)."""
+    return dated(int.from_bytes(urandom(10), "big"))
+
+
+def dated(bits: int) -> UUID:
+    """Return the UUID (version 7) of the present moment and 74 of 80 bits."""
+    number = (time_ns() // 1_000_000) << _HASHED | bits
+    return UUID(int=(number & _CLEAR) | _VERSION_7 | _VARIANT)
 
 
 def derive_id(kind: str, *fields: object) -> UUID:

@@ -7,7 +7,8 @@ callers may use the same one, and the log is searched by ours (ADR-0039).
 import random
 import re
 from contextvars import ContextVar, Token
-from uuid import UUID
+
+from shared.core.ids import dated
 
 # Not secret, so not the system's source, which is a system call that releases the interpreter each time.
 _random = random.Random()  # noqa: S311
@@ -38,7 +39,7 @@ def current_trace_id() -> str | None:
 
 def new_request_id() -> str:
     """Return a new request id; every request gets one, whatever id its caller sends."""
-    return str(UUID(int=_random.getrandbits(128), version=4))
+    return str(dated(_random.getrandbits(80)))
 
 
 def current_request_id() -> str | None:

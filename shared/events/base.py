@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
+from shared.core.ids import new_id
 from shared.core.types import Ori
 
 
@@ -67,7 +68,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     SEALED: ClassVar[Sealing | None] = None
     """None: the entry in the audit log is the body as received."""
 
-    event_id: UUID = msgspec.field(default_factory=uuid4)
+    event_id: UUID = msgspec.field(default_factory=new_id)
     occurred_at: datetime
 
     @property

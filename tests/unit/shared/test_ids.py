@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.core.ids import Deriver, akin, derive_id, derive_with_time_of, id_digest
+from shared.core.ids import Deriver, akin, derive_id, derive_with_time_of, id_digest, new_id
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
@@ -72,3 +72,15 @@ def test_a_digest_identifies_an_id_without_its_time():
     digests = {id_digest(IDS.derive_at(NOON, str(n))) for n in range(100)}
     assert len(digests) == 100
     assert len({digest.int >> 80 for digest in digests}) == 100
+
+
+def test_a_new_id_begins_with_the_present_moment_and_is_random_otherwise():
+    before = datetime.now(UTC)
+    ids = [new_id() for _ in range(1000)]
+    after = datetime.now(UTC)
+    assert all(before - MS <= moment_of(one) <= after for one in ids)
+    assert [moment_of(one) for one in ids] == sorted(map(moment_of, ids))
+    assert {(one.version, one.variant) for one in ids} == {(7, "specified in RFC 4122")}
+    drawn = {one.int & ((1 << 62) - 1) for one in ids}
+    assert len(drawn) == 1000
+    assert {bit for one in drawn for bit in range(62) if one >> bit & 1} == set(range(62))
