@@ -124,7 +124,7 @@ test-chaos: $(STAMP) ## A day's load in an hour while every part fails at random
 		$${PROMETHEUS:+--prometheus "$$PROMETHEUS"}
 
 .PHONY: test-dashboards
-test-dashboards: $(STAMP) ## Prometheus, Alertmanager and the collector of traces live on a loaded stack: every panel filled, rules seen to fire and clear (needs apt-get, Go; 30 min) [SHOTS=1: pictures for docs, needs Chromium; ONLY=rules, SMOKE=1, KEEP=dir; APACHE=1: the rules of Kafka's disks, needs Java, Maven]
+test-dashboards: $(STAMP) ## Prometheus, Alertmanager and the collector of traces live on a loaded stack: every panel filled, rules seen to fire and clear (needs apt-get, Go; 40 min) [SHOTS=1: pictures for docs, needs Chromium; ONLY=rules, SMOKE=1, KEEP=dir; APACHE=1: the rules of Kafka's disks, needs Java, Maven]
 	@$(PY) -m tests.dashboards $(if $(SHOTS),--shots docs/screenshots) $${ONLY:+--only $$ONLY} $${KEEP:+--keep "$$KEEP"} \
 		$(if $(APACHE),--apache)
 

@@ -35,6 +35,7 @@ from services.audit.store.search import Entries, Query
 from services.audit.workers.watch import Watch
 from services.registry import SPECS
 from shared.access.system_grant import system_grant
+from shared.core.ids import new_id
 from shared.core.permissions import Permission
 from shared.core.types import Ori
 from shared.events import (
@@ -135,12 +136,12 @@ def _search(n: int, at: datetime, use: tuple[str, str, str, str]) -> list[Event]
     plate = f"{n % 9 + 1}ABC{n % 1000:03}"
     about: dict[str, Any] = {
         "occurred_at": at,
-        "attempt_id": uuid4(),
+        "attempt_id": new_id(),
         "actor": _actor(n),
         "service": service,
         "permission": permission,
         "purpose": PurposeRecord(kind=kind, case_number=f"26-{n % 5000}"),
-        "request_id": str(uuid4()),
+        "request_id": str(new_id()),
     }
     attempt = AccessAttempted(
         **about,
@@ -150,7 +151,7 @@ def _search(n: int, at: datetime, use: tuple[str, str, str, str]) -> list[Event]
         allowed=True,
         client_address="192.0.2.7",
     )
-    shown = [DisclosedRecord(record_id=str(uuid4()), plates=[plate]) for _ in range(3)]
+    shown = [DisclosedRecord(record_id=str(new_id()), plates=[plate]) for _ in range(3)]
     day = at.date() - timedelta(days=n % 30)
     disclosed = RecordsDisclosed(
         **about, record_kind="read", records=[DisclosedDay(captured_on=day, shown=shown)], count=3
@@ -186,7 +187,7 @@ def _hit(n: int, at: datetime) -> Event:
     return HitRaised(
         occurred_at=at,
         hit_id=uuid4(),
-        read_id=uuid4(),
+        read_id=new_id(),
         device_id=UUID(int=n % 40),
         agency_ori=ORI,
         captured_at=at,

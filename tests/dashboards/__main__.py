@@ -66,6 +66,8 @@ FIRES_WITHIN_S, CLEARS_WITHIN_S = 90.0, 300.0
 SIGN_INS_EVERY_S = 31.0
 SILENT_AFTER_S = 3600
 PROBED_EVERY_S = 3.0
+SEEN_S = 20.0
+"""A fault lasts so long at the least: the delivered Prometheus asks each 15 s."""
 
 
 def say(text: str) -> None:
@@ -300,6 +302,7 @@ async def _watched(trial: Trial, site: Site, seen: Seen) -> None:
         for name in trial.rules:
             if await _fired(site.prometheus, _alerts(name, trial), begun_s):
                 seen.fired.setdefault(name, round(time.monotonic() - begun_s, 1))
+        await asyncio.sleep(max(0.0, begun_s + SEEN_S - time.monotonic()))
     ended_s = time.monotonic()
     for name in trial.rules:
         if name in seen.fired and await _cleared(site.prometheus, _alerts(name, trial)):
