@@ -5,12 +5,13 @@ import base64
 import pytest
 from pydantic import BaseModel
 
-from services.audit.api import fields, views
+from services.audit.api import fields
+from services.audit.api.views import audits, breaches, entries, findings, policies, proofs
 from services.audit.domain.proofs import verify_consistency, verify_inclusion
 
 
 def models():
-    for module in (fields, views):
+    for module in (fields, audits, breaches, entries, findings, policies, proofs):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, BaseModel):
                 extra = value.model_config.get("json_schema_extra") or {}
@@ -30,10 +31,10 @@ def test_every_example_is_valid(model, example):
 
 
 def test_the_example_proofs_of_the_api_verify():
-    [shown] = views.InclusionProofOut.model_config["json_schema_extra"]["examples"]
+    [shown] = proofs.InclusionProofOut.model_config["json_schema_extra"]["examples"]
     path = [base64.b64decode(value) for value in shown["path"]]
     leaf, root = (base64.b64decode(shown[name]) for name in ("leaf_hash", "root_hash"))
     assert verify_inclusion(leaf, shown["seq"], shown["size"], path, root)
-    [shown] = views.ConsistencyProofOut.model_config["json_schema_extra"]["examples"]
+    [shown] = proofs.ConsistencyProofOut.model_config["json_schema_extra"]["examples"]
     old, new = (base64.b64decode(shown[name]) for name in ("old_root", "new_root"))
     assert verify_consistency(shown["old_size"], shown["new_size"], old, new, path)
