@@ -52,7 +52,7 @@ def written(monkeypatch):
 
 
 def is_ours(request_id):
-    return UUID(request_id).version == 4 and request_id != GIVEN
+    return UUID(request_id).version == 7 and request_id != GIVEN
 
 
 async def test_two_requests_with_one_caller_id_get_different_request_ids(
