@@ -156,6 +156,14 @@ test-compose: $(STAMP) ## docker-compose.yml on Docker Engine, the machine's or 
 test-k8s: $(STAMP) ## deploy/k8s on a whole Kubernetes, KUBECONFIG's or one of our own (needs root, mmdebstrap, Go, Maven): main job, network policies, rollouts, a drained node [NODES=2, SMOKE=1]
 	@$(PY) -m deploy.cluster --nodes $${NODES:-$(if $(SMOKE),1,2)} $(abspath $(PY)) -m tests.cluster $(if $(SMOKE),--smoke)
 
+NIGHTLY := test-apache test-compose test-k8s test-chaos test-dashboards
+
+.PHONY: nightly
+nightly: $(STAMP) ## What is too long for each CI run, for each night: Apache Kafka, compose, Kubernetes, faults of a new seed, dashboards and rules (needs what these need; 2 h); names at its end what failed
+	@failed=; export SEED="$${SEED:-$$(date +%Y%m%d)}" MINUTES="$${MINUTES:-10}"; \
+	for one in $(NIGHTLY); do echo "== $$one"; $(MAKE) --no-print-directory "$$one" || failed="$$failed $$one"; done; \
+	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
 .PHONY: test-observability
 test-observability: ## Each alerting rule fires and clears on recorded series (needs Prometheus's promtool) [PROMTOOL=path]
 	@promtool="$${PROMTOOL:-promtool}"; command -v "$$promtool" >/dev/null || { \
