@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from shared.access.attempts import record_attempt
 from shared.access.grant import Grant, issue_grant
@@ -10,6 +10,7 @@ from shared.access.principals import Principal
 from shared.access.purposes import Purpose
 from shared.core.ids import new_id
 from shared.core.permissions import Permission
+from shared.core.trace import new_request_id
 from shared.core.types import Ori
 from shared.events import AccessAttempted, Actor, PurposeRecord
 from shared.service.api_runtime import ApiRuntime
@@ -48,7 +49,7 @@ async def system_grant(
         elements=dict(elements),
         allowed=True,
         purpose=purpose,
-        request_id=str(uuid4()),
+        request_id=new_request_id(),
         client_address="",
     )
     runtime.restored.check(permission)

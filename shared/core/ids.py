@@ -31,8 +31,7 @@ def new_id() -> UUID:
 
 def dated(bits: int) -> UUID:
     """Return the UUID (version 7) of the present moment and 74 of 80 bits."""
-    number = (time_ns() // 1_000_000) << _HASHED | bits
-    return UUID(int=(number & _CLEAR) | _VERSION_7 | _VARIANT)
+    return _made((time_ns() // 1_000_000) << _HASHED | bits, _VERSION_7)
 
 
 def derive_id(kind: str, *fields: object) -> UUID:
@@ -97,10 +96,10 @@ def _milliseconds(at: datetime) -> int:
     return since << _HASHED
 
 
-def _made(number: int) -> UUID:
+def _made(number: int, version: int = _VERSION_8) -> UUID:
     made = _new(UUID)
     # The last step of UUID(int=...), without the checks of its six other arguments.
-    _set(made, "int", (number & _CLEAR) | _VERSION_8 | _VARIANT)
+    _set(made, "int", (number & _CLEAR) | version | _VARIANT)
     _set(made, "is_safe", _UNKNOWN)
     return made
 

@@ -237,7 +237,7 @@ class ListReader:
 
 
 def _grow(tree: Frontier, lines: Sequence[bytes]) -> None:
-    tree.extend([leaf_hash(line) for line in lines])
+    tree.extend(map(leaf_hash, lines))
 
 
 def _record(line: bytes) -> Record:

@@ -42,6 +42,11 @@ def modules(folder: str) -> list[Path]:
     return found
 
 
+def part_of(path: Path) -> str:
+    """The part of `api` that a module is, or lies in: `views` for `views.py` and `views/holds.py`."""
+    return path.parent.name if path.parent.name in {"fields", "views"} else path.stem
+
+
 def bindings(parsed: ast.Module) -> dict[str, str]:
     """What the imports of a module bind: each name, and the dotted name that it stands for."""
     bound = {}

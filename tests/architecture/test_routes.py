@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.exceptions import exceptions, lineage
-from tests.architecture.source import CLIENTS, HUMAN_SERVICES, ROOT, bindings, dotted, modules, tree
+from tests.architecture.source import (
+    CLIENTS,
+    HUMAN_SERVICES,
+    ROOT,
+    bindings,
+    dotted,
+    modules,
+    part_of,
+    tree,
+)
 
 MODELS = {"BaseModel", "RequestBody", "Struct", "Page"}
 """Bases of what requests are made of and of what answers show."""
@@ -37,11 +46,6 @@ REFUSE = {
 
 FUNCTIONAL = {"create_model", "make_dataclass", "namedtuple", "NamedTuple", "TypedDict"}
 """Calls that make a class with fields."""
-
-
-def part_of(path: Path) -> str:
-    """The part of `api` that a module is, or lies in: `views` for `views.py` and `views/holds.py`."""
-    return path.parent.name if path.parent.name in ENDINGS else path.stem
 
 
 def last(node: ast.expr) -> str:

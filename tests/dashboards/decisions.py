@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -14,11 +12,10 @@ import httpx
 
 from local.demo.listing import as_csv
 from local.demo.searches import CANVASS
-from local.stack.servers import ROOT
 from shared.testing import eventually
 from tests.dashboards.faults import objects_away, owner
 from tests.dashboards.posts import forged
-from tests.dashboards.site import Site
+from tests.dashboards.site import Site, command
 from tests.e2e.frames import plates
 
 SEARCHES = 60
@@ -81,16 +78,8 @@ async def findings_refused(site: Site) -> AsyncIterator[None]:
         yield
     finally:
         site.findings.answer = HTTPStatus.OK
-        command = ["notices", "--replay", "webhook", "--folder", str(site.folder)]
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "plateward", *command],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        replay = ("notices", "--replay", "webhook", "--folder", str(site.folder))
+        await command("plateward", *replay, environment=os.environ)
         await close_findings(site)
 
 
@@ -157,18 +146,19 @@ async def month_overdue(site: Site) -> AsyncIterator[None]:
         await connection.execute("SET search_path = retention")
         await connection.execute("SELECT make_month($1)", datetime.now(UTC) - timedelta(days=900))
     yield
-    people = site.department
-    body = {"kind": "single", "reason": "Records past the schedule"}
-    run = await people.custodian.must("retention", "POST", RUNS, json=body)
-    path = f"{RUNS}/{run['run_id']}"
-    await people.administrator.must("retention", "POST", f"{path}/authorisation", json=REVIEWED)
-    await people.lieutenant.must("retention", "POST", f"{path}/execution")
+    path = await _authorised(site, "single", "Records past the schedule")
+    await site.department.lieutenant.must("retention", "POST", f"{path}/execution")
 
 
 async def _daily_purges(site: Site) -> str:
     """Order daily purges; return the path of the order."""
+    return await _authorised(site, "standing", "Schedule CPD-RS-2026-04, adopted")
+
+
+async def _authorised(site: Site, kind: str, reason: str) -> str:
+    """Have a purge proposed and authorised; return its path."""
     people = site.department
-    body = {"kind": "standing", "reason": "Schedule CPD-RS-2026-04, adopted"}
+    body = {"kind": kind, "reason": reason}
     run = await people.custodian.must("retention", "POST", RUNS, json=body)
     path = f"{RUNS}/{run['run_id']}"
     await people.administrator.must("retention", "POST", f"{path}/authorisation", json=REVIEWED)

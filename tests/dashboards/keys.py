@@ -1,16 +1,14 @@
 """Keys and certificates that people leave to age, so that rules fire."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from local.stack.keys import root_file
-from local.stack.servers import ROOT, Service, service
+from local.stack.servers import Service, service
 from shared.core.certificates import LONGEST
 from shared.testing import eventually
-from tests.dashboards.site import Site
+from tests.dashboards.site import Site, command
 
 ENDING_DAYS = 5
 READY_WITHIN_S = 120.0
@@ -20,7 +18,8 @@ READY_WITHIN_S = 120.0
 async def key_not_rotated(site: Site) -> AsyncIterator[None]:
     """Wait until the key of tokens is older than the rule in a hurry allows; at the end it is rotated."""
     yield
-    await _command(site, "identity", "plateward", "rotate-key", "identity")
+    identity = site.environment("identity")
+    await command("plateward", "rotate-key", "identity", environment=identity)
 
 
 @asynccontextmanager
@@ -68,20 +67,6 @@ async def _certified(site: Site, days: int = LONGEST.days) -> dict[str, str]:
     """Return a key and a certificate for captures, as the offline root certifies them."""
     root = str(root_file(site.folder / "keys"))
     asked = ["--usage", "captures", "--days", str(days)]
-    said = await _command(site, "ingest", "shared.core.offline_root", "certify", root, *asked)
+    ingest = site.environment("ingest")
+    said = await command("shared.core.offline_root", "certify", root, *asked, environment=ingest)
     return dict(line.split("=", 1) for line in said.splitlines())
-
-
-async def _command(site: Site, part: str, module: str, *arguments: str) -> str:
-    """Run a command with the environment of a part, as on its host; return what it prints."""
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
-        env=site.environment(part),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout

@@ -1,6 +1,8 @@
 """The running stack that faults are made in, and what a trial of rules is."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from local.demo.department import Department
+from local.stack.servers import ROOT
 from local.stack.state_file import StateFile
 from tests.chaos.installation import descendants
 from tests.dashboards.servers import Receiver
@@ -78,3 +81,18 @@ def repeated(once: Callable[[Site], Awaitable[None]], every_s: float = 1.0) -> C
                 await task
 
     return during
+
+
+async def command(module: str, *arguments: str, environment: Mapping[str, str]) -> str:
+    """Run a command of the host in an environment; return what it prints."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -5,14 +5,16 @@ The command line has no guard, so this module records all its exports; for the A
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.actions.preparation import entry_from
 from services.audit.store.log import Head, Log
 from services.audit.store.values import Values
+from shared.core.ids import new_id
 from shared.core.permissions import Permission
+from shared.core.trace import new_request_id
 from shared.events import (
     AccessAttempted,
     Actor,
@@ -81,7 +83,7 @@ async def record_export(
 ) -> LogExport:
     """Record `actor`'s export of the log's first `size` entries by the command line, before the file is written."""
     now = datetime.now(UTC)
-    exported = LogExport(uuid4(), actor, purpose, str(uuid4()), 0, size, old_log)
+    exported = LogExport(new_id(), actor, purpose, new_request_id(), 0, size, old_log)
     disclosed = RecordsDisclosed(
         occurred_at=now,
         attempt_id=exported.attempt_id,
@@ -102,7 +104,7 @@ async def record_refusal(
     connection: AsyncConnection, service: str, actor: Actor, purpose: PurposeRecord, reason: str
 ) -> None:
     """Record that the command line refused `actor` an export."""
-    exported = LogExport(uuid4(), actor, purpose, str(uuid4()), 0, 0)
+    exported = LogExport(new_id(), actor, purpose, new_request_id(), 0, 0)
     now = datetime.now(UTC)
     await emit(connection, service, _attempt(service, exported, now, values=True, reason=reason))
 

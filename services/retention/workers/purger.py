@@ -89,8 +89,10 @@ class Purger:
     async def _work(self) -> None:
         daily_allowed = await self._begin_daily()
         executing = [run for run in await self._unfinished() if run.state is State.EXECUTING]
-        allowed = [await self._destroy(run) for run in executing]
-        REFUSED.set(not (daily_allowed and all(allowed)))
+        allowed = [run for run in executing if self._may_destroy(run)]
+        REFUSED.set(not daily_allowed or len(allowed) < len(executing))
+        for run in allowed:
+            await self._destroy(run)
         await self._cleaner.delete_objects()  # so that a sweep has fewer objects to check
         unfinished = await self._unfinished()
         for run in unfinished if not await self._has_blocks() else ():
@@ -173,21 +175,22 @@ class Purger:
     def _software(self) -> Actor:
         return Actor.software("retention", self._runtime.policy.department.ori)
 
-    async def _destroy(self, run: DueRun) -> bool:
-        """Destroy what a run may destroy; return False if it may not."""
-        now = self._runtime.clock.now()
-        if (refusal := self._refusal(run, now)) is not None:
-            log.error("purge %s is stopped: %s", run.run_id, refusal)
-            return False
+    async def _destroy(self, run: DueRun) -> None:
         try:
             await self._destroyer.destroy(run)
         except RunStopped:
-            return True
+            return
         try:
             await self._end(run)
         except Unavailable as exc:
             log.warning("purge %s cannot end yet: %s", run.run_id, exc.detail)
-        return True
+
+    def _may_destroy(self, run: DueRun) -> bool:
+        """Return whether a run may destroy records now; the log has the reason if it may not."""
+        refusal = self._refusal(run, self._runtime.clock.now())
+        if refusal is not None:
+            log.error("purge %s is stopped: %s", run.run_id, refusal)
+        return refusal is None
 
     def _refusal(self, run: DueRun, now: datetime) -> str | None:
         """Return the reason why a run may not destroy records; None if it may."""
