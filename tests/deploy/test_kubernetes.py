@@ -643,6 +643,8 @@ def test_a_service_is_found_by_name_and_knows_its_prefix(service: str) -> None:
 def test_a_drained_node_leaves_at_least_one_replica_of_a_service(service: str) -> None:
     budget = of_kind("PodDisruptionBudget")[service]["spec"]
     assert budget["maxUnavailable"] == 1
+    policy = budget["unhealthyPodEvictionPolicy"]
+    assert policy == "AlwaysAllow", "a pod that never becomes ready would hold up the drain"
     assert budget["selector"]["matchLabels"] == {NAME: service}
     scaler = of_kind("HorizontalPodAutoscaler").get(service)
     deployment = of_kind("Deployment")[service]["spec"]
