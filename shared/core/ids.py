@@ -36,14 +36,12 @@ def dated(bits: int) -> UUID:
 
 def derive_id(kind: str, *fields: object) -> UUID:
     """Return the UUID (version 8, RFC 9562) of `fields` within `kind`; equal parts give equal ids."""
-    name = "\x1f".join((kind, *map(str, fields)))
-    number = int.from_bytes(blake2b(name.encode(), digest_size=16).digest(), "big")
-    return UUID(int=(number & _CLEAR) | _VERSION_8 | _VARIANT)
+    return _made(_hash_of(kind, *fields))
 
 
 def derive_with_time_of(dated: UUID, kind: str, *fields: object) -> UUID:
     """Return the id of `fields` within `kind` that begins with the moment of another id."""
-    return UUID(int=(dated.int & ~_HASHED_MASK) | (derive_id(kind, *fields).int & _HASHED_MASK))
+    return _made((dated.int & ~_HASHED_MASK) | (_hash_of(kind, *fields) & _HASHED_MASK))
 
 
 def id_digest(record_id: UUID) -> UUID:
@@ -86,6 +84,11 @@ class Deriver:
 def akin(one: UUID) -> int:
     """Return the first bits of an id of `derive_akin`; they are equal for equal moments and equal `shared`."""
     return one.int >> _OWN
+
+
+def _hash_of(kind: str, *fields: object) -> int:
+    name = "\x1f".join((kind, *map(str, fields)))
+    return int.from_bytes(blake2b(name.encode(), digest_size=16).digest(), "big")
 
 
 def _milliseconds(at: datetime) -> int:

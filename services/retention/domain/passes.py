@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from services.retention.domain.sightings import Sighting, class_of, within
+from services.retention.domain.sightings import Sighting, class_of, order_of, within
 from shared.core.ids import derive_with_time_of
 
 SAME_PLATE: Final = 0.7
@@ -66,7 +66,7 @@ class Track:
     def __post_init__(self) -> None:
         self._surest = self.sightings[0]
         if len(self.sightings) > 1:
-            self.sightings.sort(key=lambda s: s.order)
+            self.sightings.sort(key=order_of)
             self._surest = max(self.sightings, key=lambda s: s.confidence)
         self.classes = {class_of(sighting.plate) for sighting in self.sightings}
 
@@ -90,7 +90,7 @@ class Track:
         if sighting.confidence > self._surest.confidence:
             self._surest = sighting
         self.classes.add(class_of(sighting.plate))
-        insort(self.sightings, sighting, key=lambda s: s.order)
+        insort(self.sightings, sighting, key=order_of)
         if self.pass_id is not None:
             self.late.append(sighting)
 
@@ -185,7 +185,7 @@ class Follower:
         """
         for track in closed:
             self._add(track)
-        ordered = sorted(free, key=lambda s: s.order)
+        ordered = sorted(free, key=order_of)
         for at, frame in groupby(ordered, key=lambda s: s.captured_at):
             self._leave(at)
             self._assign(list(frame))
@@ -219,7 +219,7 @@ class Follower:
             for track in self._candidates(sighting):
                 cost = track.cost(sighting, self._rules)
                 if cost is not None:
-                    pairs.append((cost, track.sightings[0].order, number, track))
+                    pairs.append((cost, order_of(track.sightings[0]), number, track))
         assigned: set[int] = set()
         busy: set[int] = set()
         for _, _, number, track in sorted(pairs, key=lambda pair: pair[:3]):

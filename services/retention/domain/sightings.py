@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -42,10 +43,9 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     misread_risk: float | None = None
     place: Place | None = None
 
-    @property
-    def order(self) -> tuple[datetime, UUID]:
-        """Sort key among the reads of a device: device time, then the id."""
-        return self.captured_at, self.read_id
+
+order_of = attrgetter("captured_at", "read_id")
+"""Sort key of a `Sighting` among the reads of a device: device time, then the id."""
 
 
 def sureness_of(

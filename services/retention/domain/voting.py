@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.retention.domain.sightings import Sighting, aligned
+from services.retention.domain.sightings import Sighting, aligned, order_of
 from shared.core.types import PlateText
 
 LEAST_WEIGHT: Final = 0.01
@@ -61,7 +61,10 @@ class _Ballot:
     """All reads of a pass with the same plate."""
 
     def __init__(self, sightings: Sequence[Sighting]) -> None:
-        self.best = max(sightings, key=lambda s: (s.confidence, s.crop_key is not None, s.order))
+        self.best = max(
+            sightings,
+            key=lambda s: (s.confidence, s.crop_key is not None, s.captured_at, s.read_id),
+        )
         self.plate = self.best.plate
         self.reads = len(sightings)
         weights = [max(s.confidence, LEAST_WEIGHT) for s in sightings]
@@ -97,7 +100,7 @@ def vote(sightings: Sequence[Sighting]) -> VoteResult:
     For equally sure reads that is the plate of most reads, or the one in the middle if no two agree.
     """
     groups: dict[PlateText, list[Sighting]] = defaultdict(list)
-    for sighting in sorted(sightings, key=lambda s: s.order):
+    for sighting in sorted(sightings, key=order_of):
         groups[sighting.plate].append(sighting)
     ballots = [_Ballot(group) for group in groups.values()]
     if len(ballots) == 1:

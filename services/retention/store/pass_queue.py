@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.details import Details
 from services.retention.domain.due import ANY_CLASS, Around, Decision, Due, Window, accompanied
-from services.retention.domain.passes import Span, Track, pass_id_of
+from services.retention.domain.passes import Span, Track
 from services.retention.domain.plates import plate_number, plate_of
 from services.retention.domain.sightings import Box, Sighting, class_of, sureness_of
 from services.retention.store import locks
@@ -231,16 +231,20 @@ class Passing:
         return {pass_id: Track(sightings, pass_id) for pass_id, sightings in members.items()}
 
     async def record(self, passes: Sequence[PassRecorded], tracks: Sequence[Track]) -> None:
-        """Store new passes, and the membership of the reads of `tracks`; `passes` has those of the new ones."""
+        """Store new passes, and which reads each of `tracks` adds; `passes` are those of its new ones, in order."""
         if passes:
             rows = [_columns(event) for event in passes]
             await self.connection.execute(
                 _PASSES, {name: [row[name] for row in rows] for name in rows[0]}
             )
+        new = iter(passes)
         members = [
-            (s.read_id, s.captured_at, pass_id, late)
-            for pass_id, reads, late in map(_members, tracks)
-            for s in reads
+            (read.read_id, read.captured_at, pass_id, late)
+            for track in tracks
+            for pass_id, late in [
+                (next(new).pass_id, False) if track.pass_id is None else (track.pass_id, True)
+            ]
+            for read in (track.late if late else track.sightings)
         ]
         if members:
             read_ids, times, pass_ids, late = map(list, zip(*members, strict=True))
@@ -271,12 +275,12 @@ def _around(rows: Sequence[Record], closed: Sequence[Track], gap: timedelta) -> 
     if any(row["details"] for row in free) or any(one.box for one in known):
         every += [(ANY_CLASS, at) for _, at in every]
     near = accompanied(every, gap)
-    same = Counter(akin(row["read_id"]) for row in rows)
+    doubles = _doubles(rows)
     may_join, doubled = [], []
     for row, moment in zip(free, seen, strict=True):
         if moment in near or (row["details"] and (ANY_CLASS, moment[1]) in near):
             may_join.append(_sighting(row))
-        elif same[akin(row["read_id"])] > 1:
+        elif doubles and akin(row["read_id"]) in doubles:
             doubled.append(_sighting(row))
     return Around(
         free=tuple(may_join),
@@ -286,17 +290,18 @@ def _around(rows: Sequence[Record], closed: Sequence[Track], gap: timedelta) -> 
     )
 
 
+def _doubles(rows: Sequence[Record]) -> set[int]:
+    """Return what the ids of several reads of one sighting have in common; mostly there is none."""
+    sightings = [akin(row["read_id"]) for row in rows]
+    if len(set(sightings)) == len(sightings):
+        return set()
+    return {one for one, times in Counter(sightings).items() if times > 1}
+
+
 @lru_cache(maxsize=65_536)
 def _plate_and_class(number: int) -> tuple[PlateText, str]:
     plate = plate_of(number)
     return plate, class_of(plate)
-
-
-def _members(track: Track) -> tuple[UUID, Sequence[Sighting], bool]:
-    """Return a track's pass, the reads to add to it, and whether they are late."""
-    if track.pass_id is None:
-        return pass_id_of(track.sightings[0]), track.sightings, False
-    return track.pass_id, track.late, True
 
 
 def _columns(event: PassRecorded) -> Mapping[str, Any]:

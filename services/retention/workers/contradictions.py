@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-from services.retention.domain.sightings import Sighting
+from services.retention.domain.sightings import Sighting, order_of
 from services.retention.store.pass_queue import Passing
 from shared.core.ids import akin, derive_id
 from shared.events import ReadContradicted
@@ -66,7 +66,7 @@ def _differ(group: Sequence[Sighting]) -> bool:
 def _event(
     device_id: UUID, day: date, reads: Sequence[Sighting], now: datetime
 ) -> ReadContradicted:
-    named = sorted(reads, key=lambda read: read.order)[: ReadContradicted.MAX_NAMED]
+    named = sorted(reads, key=order_of)[: ReadContradicted.MAX_NAMED]
     return ReadContradicted(
         occurred_at=now,
         device_id=device_id,

@@ -114,8 +114,9 @@ class PassWorker:
             await passing.done(outcome.decisions)
         CONTRADICTED.inc(sum(event.count for event in reported))
         LATE.inc(sum(len(track.late) for track in outcome.tracks))
-        for event in outcome.events:
-            RECORDED.labels("no" if event.alternatives else "yes").inc()
+        disagreed = sum(bool(event.alternatives) for event in outcome.events)
+        RECORDED.labels("no").inc(disagreed)
+        RECORDED.labels("yes").inc(len(outcome.events) - disagreed)
         return _unfinished(ready, outcome.decisions)
 
     def _decide(self, found: Sequence[Found]) -> _Outcome:

@@ -62,7 +62,7 @@ class PlainPasses:
         self, device_id: UUID, span: Span, expected: Sequence[Span], settled: datetime
     ) -> None:
         gap = self.rules.gap
-        ordered = sorted(self._reads[device_id].values(), key=lambda s: s.order)
+        ordered = sorted(self._reads[device_id].values(), key=lambda s: (s.captured_at, s.read_id))
         before = [s for s in ordered if span.first_at - gap <= s.captured_at < span.first_at]
         later = [s for s in ordered if span.first_at <= s.captured_at <= span.last_at + gap]
         later = later[: self.most]
