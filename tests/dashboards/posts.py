@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 
+from services.ingest.settings import Settings
 from shared.events import PeriodFixed, ReadsRecorded
 from shared.kafka.client import Kafka, stop_client
 from shared.kafka.codec import encode
@@ -29,6 +30,8 @@ FLOOD_CAMERAS = 6
 FLOOD_READS = 500
 """Of each POST of a flood."""
 HUNG_S = 20.0
+LOOKED_EVERY_S = float(Settings.model_fields["ingest_silence_every_s"].default)
+"""How often ingest looks which cameras are silent."""
 READS_BEFORE = 4
 """A counter shows no increase at its first read."""
 
@@ -122,10 +125,13 @@ async def post_frames(site: Site, bodies: list[bytes], credential: str = "") -> 
 
 @asynccontextmanager
 async def silent_camera(site: Site) -> AsyncIterator[None]:
-    """Register a camera that sends nothing; at the end it posts a read."""
+    """Register a camera that sends nothing; at the end it posts reads until ingest has looked who is silent."""
     credential = await _registered(site, COVERED)
     yield
-    await _post_read(site, credential)
+    heard_from_s = time.monotonic()
+    while time.monotonic() < heard_from_s + LOOKED_EVERY_S + 5:
+        await _post_read(site, credential)
+        await asyncio.sleep(5)
 
 
 @asynccontextmanager
