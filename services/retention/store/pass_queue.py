@@ -5,7 +5,7 @@ many devices, reads and passes it has.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -73,23 +73,11 @@ CROSS JOIN LATERAL (
 ) r
 WHERE m.pass_id = ANY($1::uuid[])
 """  # noqa: S608 - constants
-_PASSES = text(
-    """
-    INSERT INTO passes (pass_id, first_at, last_at, plate_id, confidence, misread_risk, device_id,
-        best_read_id, agency_ori, region, details)
-    SELECT * FROM unnest(CAST(:pass_id AS uuid[]), CAST(:first_at AS timestamptz[]), CAST(:last_at AS timestamptz[]),
-        CAST(:plate_id AS bigint[]), CAST(:confidence AS float8[]), CAST(:misread_risk AS float8[]),
-        CAST(:device_id AS uuid[]), CAST(:best_read_id AS uuid[]), CAST(:agency_ori AS text[]),
-        CAST(:region AS text[]), CAST(:details AS json[]))
-    """
-)
-_PASS_READS = text(
-    """
-    INSERT INTO pass_reads (read_id, captured_at, pass_id, late)
-    SELECT * FROM unnest(CAST(:read_ids AS uuid[]), CAST(:times AS timestamptz[]), CAST(:passes AS uuid[]),
-        CAST(:late AS boolean[]))
-    """
-)
+_PASSES = (
+    "pass_id", "first_at", "last_at", "plate_id", "confidence", "misread_risk", "device_id", "best_read_id",
+    "agency_ori", "region", "details",
+)  # fmt: skip
+_PASS_READS = ("pass_id", "late", "read_id", "captured_at")
 _FIRST_CONTRADICTIONS = text(
     "INSERT INTO inbox (consumer, event_id) SELECT 'retention-contradictions', id"
     " FROM unnest(CAST(:ids AS uuid[])) AS new (id) ON CONFLICT DO NOTHING RETURNING event_id"
@@ -231,25 +219,26 @@ class Passing:
         return {pass_id: Track(sightings, pass_id) for pass_id, sightings in members.items()}
 
     async def record(self, passes: Sequence[PassRecorded], tracks: Sequence[Track]) -> None:
-        """Store new passes, and which reads each of `tracks` adds; `passes` are those of its new ones, in order."""
+        """Store new passes, and which reads each of `tracks` adds; `passes` are those of its new ones, in order.
+
+        By COPY, which takes Postgres a sixth less time than INSERT.
+        """
+        driver = await driver_of(self.connection)
         if passes:
-            rows = [_columns(event) for event in passes]
-            await self.connection.execute(
-                _PASSES, {name: [row[name] for row in rows] for name in rows[0]}
+            await driver.copy_records_to_table(
+                "passes", records=map(_pass_row, passes), columns=_PASSES
             )
         new = iter(passes)
         members = [
-            (read.read_id, read.captured_at, pass_id, late)
+            (*of_pass, read.read_id, read.captured_at)
             for track in tracks
-            for pass_id, late in [
+            for of_pass in [
                 (next(new).pass_id, False) if track.pass_id is None else (track.pass_id, True)
             ]
-            for read in (track.late if late else track.sightings)
+            for read in (track.sightings if track.pass_id is None else track.late)
         ]
         if members:
-            read_ids, times, pass_ids, late = map(list, zip(*members, strict=True))
-            named = {"read_ids": read_ids, "times": times, "passes": pass_ids, "late": late}
-            await self.connection.execute(_PASS_READS, named)
+            await driver.copy_records_to_table("pass_reads", records=members, columns=_PASS_READS)
 
     async def first_contradictions(self, ids: Sequence[UUID]) -> list[UUID]:
         """Record the ids as processed; return those that are new."""
@@ -304,26 +293,26 @@ def _plate_and_class(number: int) -> tuple[PlateText, str]:
     return plate, class_of(plate)
 
 
-def _columns(event: PassRecorded) -> Mapping[str, Any]:
-    """Return a row of `_PASSES` by the names of its parameters."""
+def _pass_row(event: PassRecorded) -> tuple[Any, ...]:
+    """Return the values of `_PASSES`."""
     details = PassDetails(
         characters=[(c.text, c.confidence or 0.0) for c in event.characters],
         alternatives=[(other.plate, other.reads, other.share) for other in event.alternatives],
         dissent=[(one.place, one.others) for one in event.dissent],
     )
-    return {
-        "pass_id": event.pass_id,
-        "first_at": event.first_seen_at,
-        "last_at": event.last_seen_at,
-        "plate_id": plate_number(event.plate),
-        "confidence": event.confidence,
-        "misread_risk": event.misread_risk,
-        "device_id": event.device_id,
-        "best_read_id": event.best_read_id,
-        "agency_ori": event.agency_ori,
-        "region": event.region,
-        "details": msgspec.json.encode(details).decode(),
-    }
+    return (
+        event.pass_id,
+        event.first_seen_at,
+        event.last_seen_at,
+        plate_number(event.plate),
+        event.confidence,
+        event.misread_risk,
+        event.device_id,
+        event.best_read_id,
+        event.agency_ori,
+        event.region,
+        msgspec.json.encode(details).decode(),
+    )
 
 
 def _sighting(row: Record) -> Sighting:

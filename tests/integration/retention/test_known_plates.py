@@ -11,6 +11,7 @@ from services.retention.store import record_writer
 from services.retention.store.cleanup_queue import CleanupQueue
 from services.retention.store.known_plates import KnownPlates
 from services.retention.store.locks import PLATES, Locks
+from shared.core.errors import InternalFault
 from shared.testing import eventually
 from tests.integration.retention.conftest import a_read
 
@@ -95,8 +96,9 @@ async def test_a_read_that_waits_while_its_plate_is_deleted_stores_it_again(rete
 
 @pytest.mark.clause("468.5/known-plates")
 async def test_a_rolled_back_transaction_adds_no_known_plate(retention, monkeypatch):
-    monkeypatch.setattr(record_writer, "_READS", "SELECT 1/0")
-    with pytest.raises(Exception, match=r"."):
+    fails = "SELECT 1/0, $1::uuid[], $2::timestamptz, $3::timestamptz"
+    monkeypatch.setattr(record_writer, "_STORED", fails)
+    with pytest.raises(InternalFault, match="DivisionByZero"):
         await retention.running.recorder.reads([later(0)])
     monkeypatch.undo()
     await retention.running.recorder.reads([later(0)])
