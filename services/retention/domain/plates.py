@@ -23,6 +23,8 @@ _DIGIT = {character: number for number, character in enumerate(CHARACTERS, 1)}
 _SCALE: list[int] = [
     _BASE ** (MAX_PLATE_CHARACTERS - length) for length in range(MAX_PLATE_CHARACTERS + 1)
 ]
+_PAIRS = [first + second for first in ("", *CHARACTERS) for second in ("", *CHARACTERS)]
+"""Two characters by their number; the second, or both, may be missing."""
 
 _SYMBOLS = "^$" + "".join(c for c in CHARACTERS if ord(c) not in LOOKALIKES)
 _CODE = {symbol: code for code, symbol in enumerate(_SYMBOLS)}
@@ -46,11 +48,11 @@ def plate_number(plate: str) -> int:
 def plate_of(number: int) -> PlateText:
     """Return the plate with this number."""
     found = []
-    for scale in _SCALE[1:]:
-        digit, number = divmod(number, scale)
-        if digit == 0:
+    for scale in _SCALE[2::2]:  # two characters at a time, which takes half as long
+        pair, number = divmod(number, scale)
+        if pair == 0:
             break
-        found.append(CHARACTERS[digit - 1])
+        found.append(_PAIRS[pair])
     return PlateText("".join(found))
 
 
