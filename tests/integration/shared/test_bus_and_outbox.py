@@ -13,7 +13,7 @@ from shared.kafka.codec import Message, Record, encode
 from shared.kafka.consumer import Consumer, Subscription
 from shared.kafka.topics import TOPICS
 from shared.postgres.database import Database, first_sight
-from shared.postgres.outbox import Relay, emit
+from shared.postgres.outbox import COPIED_FROM, Relay, emit
 from shared.testing import FakeBus, eventually, mac_key
 from tests.integration.shared.outboxes import everything, finding
 
@@ -42,6 +42,17 @@ async def test_events_of_a_rolled_back_transaction_are_not_published(db, clock):
     assert await relay.drain() == 2
     assert [event.subject for event in bus.events(FindingRaised)] == ["b", "c"]
     assert await relay.drain() == 0
+
+
+@pytest.mark.parametrize("count", [COPIED_FROM - 1, COPIED_FROM])
+async def test_many_events_of_one_transaction_are_published_whole_and_in_order(db, clock, count):
+    bus = FakeBus()
+    events = [finding(clock, f"{number}") for number in range(count)]
+    async with db.begin() as connection:
+        await emit(connection, "sample", *events)
+    assert await Relay(db, bus).drain() == count
+    assert bus.events(FindingRaised) == events
+    assert all(record.headers for record in bus.records)
 
 
 async def test_the_outbox_waits_while_kafka_is_down_and_publishes_in_order_afterwards(db, clock):
