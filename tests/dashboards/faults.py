@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from tests.chaos.installation import signal_all
 from tests.dashboards.site import Cause, Site
 from tests.prometheus import at_every_s
 
+RUNS_S, STANDS_S = 0.04, 0.44
+"""Of a part that is slowed: in a second it still answers Prometheus."""
 FILLED_BYTES = 6 * 2**30
 """What `disk_filled` takes of the disk."""
 
@@ -33,6 +35,32 @@ def stopped(*parts: str) -> Cause:
             signal_all(pids, signal.SIGCONT)
 
     return during
+
+
+def slowed(part: str) -> Cause:
+    """Let a part run for a twelfth of the time, as on a machine that does too much else."""
+
+    @asynccontextmanager
+    async def during(site: Site) -> AsyncIterator[None]:
+        slowing = asyncio.create_task(_slow(site.pids(part)))
+        try:
+            yield
+        finally:
+            slowing.cancel()
+            await asyncio.wait([slowing])
+
+    return during
+
+
+async def _slow(pids: Sequence[int]) -> None:
+    try:
+        while True:
+            signal_all(pids, signal.SIGSTOP)
+            await asyncio.sleep(STANDS_S)
+            signal_all(pids, signal.SIGCONT)
+            await asyncio.sleep(RUNS_S)
+    finally:
+        signal_all(pids, signal.SIGCONT)
 
 
 def hung_for(part: str, hung_s: float) -> Cause:

@@ -17,7 +17,7 @@ from shared.kafka.client import Kafka, stop_client
 from shared.kafka.codec import encode
 from shared.kafka.topics import topic_of
 from tests.bench.county import Device, Vehicles
-from tests.dashboards.faults import stopped
+from tests.dashboards.faults import slowed, stopped
 from tests.dashboards.site import Site, repeated
 from tests.e2e.frames import frame, plates
 
@@ -174,7 +174,7 @@ async def _registered(site: Site, name: str) -> str:
 
 @asynccontextmanager
 async def flooded(site: Site) -> AsyncIterator[None]:
-    """Send more reads than are stored and voted on, after hotlist and retention hung for a while."""
+    """Send more reads than are stored and voted on, after hotlist and retention hung for a while; hotlist stays slow."""
     credentials = [await _registered(site, f"Flood {number}") for number in range(FLOOD_CAMERAS)]
     draw, vehicles = random.Random(1798), Vehicles(50_000, 1798)
     flood = [
@@ -183,7 +183,8 @@ async def flooded(site: Site) -> AsyncIterator[None]:
     try:
         async with stopped("hotlist", "retention")(site):
             await asyncio.sleep(HUNG_S)
-        yield
+        async with slowed("hotlist")(site):
+            yield
     finally:
         for task in flood:
             task.cancel()
