@@ -176,7 +176,7 @@ async def _registered(site: Site, name: str) -> str:
 async def flooded(site: Site) -> AsyncIterator[None]:
     """Send more reads than are stored and voted on, after hotlist and retention hung for a while.
 
-    Hotlist stays slow until the end, or a fast machine is back before anybody sees how late its reads are.
+    Hotlist stays slow until the end: on a fast machine it would catch up before Prometheus sees its lag.
     """
     credentials = [await _registered(site, f"Flood {number}") for number in range(FLOOD_CAMERAS)]
     draw, vehicles = random.Random(1798), Vehicles(50_000, 1798)
