@@ -78,6 +78,13 @@ TRIALS = (
         stopped("broker"),
     ),
     Trial("Postgres hangs", ("PostgresDown",), stopped("postgres")),
+    # Before the flood, which takes gigabytes of the disk itself.
+    Trial(
+        "a disk fills",
+        ("DiskFilling", "DiskFull"),
+        disk_filled,
+        f'mountpoint="{mount_point(Path(tempfile.gettempdir()))}"',
+    ),
     Trial("a flood of reads", ("ReadsLate", "ConsumerLagging", "PassesBehind"), flooded),
     Trial(
         "the receiver refuses findings",
@@ -88,12 +95,6 @@ TRIALS = (
     Trial("purges are ordered and not done again", ("PurgeLate",), purges_ordered),
     Trial("a month past the schedule is there", ("MonthsOverdue",), month_overdue),
     Trial("many heavy searches at once", ("SearchesRefused",), repeated(many_search)),
-    Trial(
-        "a disk fills",
-        ("DiskFilling", "DiskFull"),
-        disk_filled,
-        f'mountpoint="{mount_point(Path(tempfile.gettempdir()))}"',
-    ),
     Trial("the schedule changes under an order", ("PurgeRefused",), schedule_changed),
 )
 
