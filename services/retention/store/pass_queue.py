@@ -229,14 +229,13 @@ class Passing:
                 "passes", records=map(_pass_row, passes), columns=_PASSES
             )
         new = iter(passes)
-        members = [
-            (*of_pass, read.read_id, read.captured_at)
-            for track in tracks
-            for of_pass in [
-                (next(new).pass_id, False) if track.pass_id is None else (track.pass_id, True)
-            ]
-            for read in (track.sightings if track.pass_id is None else track.late)
-        ]
+        members = []
+        for track in tracks:
+            if track.pass_id is None:
+                pass_id, late, reads = next(new).pass_id, False, track.sightings
+            else:
+                pass_id, late, reads = track.pass_id, True, track.late
+            members += [(pass_id, late, read.read_id, read.captured_at) for read in reads]
         if members:
             await driver.copy_records_to_table("pass_reads", records=members, columns=_PASS_READS)
 

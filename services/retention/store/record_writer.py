@@ -26,7 +26,7 @@ from shared.core.clock import Clock
 from shared.core.errors import InternalFault, Unavailable
 from shared.core.matching import skeleton
 from shared.core.problem_codes import Common
-from shared.events import CaptureProcessed, Read
+from shared.events import CaptureProcessed, Place, Read
 from shared.postgres.database import Database, driver_of
 
 log = logging.getLogger(__name__)
@@ -347,7 +347,7 @@ def _read_rows(events: Sequence[Read], numbers: Sequence[int]) -> list[tuple[Any
             e.received_at,
             number,
             e.confidence,
-            *_place_of(e),
+            *_place_of(e.place),
             e.device_id,
             e.capture_id,
             e.agency_ori,
@@ -364,8 +364,8 @@ def _read_rows(events: Sequence[Read], numbers: Sequence[int]) -> list[tuple[Any
     ]
 
 
-def _place_of(read: Read) -> tuple[float | None, float | None, float | None]:
-    place = read.place
+def _place_of(place: Place | None) -> tuple[float | None, float | None, float | None]:
+    """Return latitude, longitude and heading."""
     return (
         (None, None, None)
         if place is None
@@ -379,7 +379,7 @@ def _capture_columns(events: Sequence[CaptureProcessed]) -> list[list[Any]]:
         [c.capture_id for c in captures],
         [c.captured_at for c in captures],
         [c.received_at for c in captures],
-        *_place_columns([c.place for c in captures]),
+        *map(_sparse, map(list, zip(*[_place_of(c.place) for c in captures], strict=True))),
         [c.device_id for c in captures],
         [c.agency_ori for c in captures],
         [c.time_source for c in captures],
@@ -394,14 +394,6 @@ def _capture_columns(events: Sequence[CaptureProcessed]) -> list[list[Any]]:
         _sparse([e.reason for e in events]),
         [len(e.read_ids) for e in events],
         _sparse([c.late for c in captures]),
-    ]
-
-
-def _place_columns(places: Sequence[Any]) -> list[list[Any]]:
-    return [
-        _sparse([place.latitude if place else None for place in places]),
-        _sparse([place.longitude if place else None for place in places]),
-        _sparse([place.heading_deg if place else None for place in places]),
     ]
 
 
