@@ -60,6 +60,7 @@ _DROP = text(
     " SELECT count(*) > :published FROM (SELECT FROM outbox LIMIT :published + 1) AS there"
 )
 _headers = msgspec.json.Encoder()
+_ANY = text("SELECT EXISTS (SELECT FROM outbox)")
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('outbox'), hashtext(current_schema()))")
 
 
@@ -127,11 +128,13 @@ class Relay:
 
     async def _run(self) -> None:
         pruned_at = 0.0
+        woken = True
         loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
             try:
-                await self.drain()
+                if woken or await self._has_events():
+                    await self.drain()
                 if loop.time() - pruned_at > 3600:
                     await self._prune()
                     pruned_at = loop.time()
@@ -144,9 +147,17 @@ class Relay:
                 await asyncio.sleep(self._poll_s)
             try:
                 async with asyncio.timeout(self._poll_s):
-                    await self._wake.wait()
+                    woken = await self._wake.wait()
             except TimeoutError:
-                pass
+                woken = False
+
+    async def _has_events(self) -> bool:
+        """Whether events wait, for example of another replica: one round trip, where a relay takes four."""
+        async with self._db.connect() as connection:
+            has_any: bool = (await connection.execute(_ANY)).scalar_one()
+        if not has_any:
+            self._set_backlog(0)
+        return has_any
 
     async def _move(self) -> tuple[int, bool]:
         """Relay a batch; return its number of events, and whether more have come meanwhile."""

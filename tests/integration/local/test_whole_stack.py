@@ -189,10 +189,10 @@ def pass_s() -> float:
 
 
 async def test_the_idle_stack_uses_little_cpu(stack: Running, folder: Path) -> None:
-    """The work left from start-up is over after some measurements. The limit follows the speed of the machine."""
-    limit = 100 * IDLE_PASSES_PER_S * pass_s()
+    """The work left from start-up is over after some measurements. The limit follows the machine's speed at each."""
 
     def idle() -> bool:
+        limit = 100 * IDLE_PASSES_PER_S * pass_s()
         command = [sys.executable, "-m", "local.commands.cpu", "--seconds", "5"]
         looked = subprocess.run(
             [*command, "--folder", folder], cwd=ROOT, capture_output=True, text=True, check=True

@@ -1,5 +1,6 @@
 """Outbox, relay, bus, consumer, dead letters and the inbox, on real Postgres and a real broker."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -90,6 +91,21 @@ async def test_events_that_another_replica_commits_meanwhile_are_published_at_on
     assert await relay.drain() == 2
     assert [event.subject for event in bus.events(FindingRaised)] == ["a", "b"]
     assert await relay.drain() == 0
+    await other.close()
+
+
+async def test_events_of_a_replica_that_ended_are_published_by_an_idle_relay(
+    db, database_url, clock
+):
+    other = Database(database_url, "sample", mac_key=mac_key("sample"))
+    bus = FakeBus()
+    relay = Relay(db, bus, poll_s=0.05)
+    relay.start()
+    await asyncio.sleep(0.2)  # past the first look, which is made at once
+    async with other.begin() as connection:
+        await emit(connection, "sample", finding(clock, "a"))
+    await eventually(lambda: [event.subject for event in bus.events(FindingRaised)] == ["a"])
+    await relay.stop()
     await other.close()
 
 
