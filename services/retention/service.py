@@ -14,6 +14,8 @@ from services.retention.store.replica import Replica
 from services.retention.workers.accuracy import AccuracyMeter
 from services.retention.workers.evidence import EvidenceMaker
 from services.retention.workers.packager import Packager
+from services.retention.workers.pass_process import PassProcess
+from services.retention.workers.pass_progress import show
 from services.retention.workers.passes import PassWorker
 from services.retention.workers.purger import Purger
 from shared.core.periodic import PeriodicTask
@@ -45,6 +47,8 @@ class RetentionService(ApiService):
     accuracy: AccuracyMeter
     purger: Purger
     passes: PassWorker
+    """Votes in this process, as tests do."""
+    vote: PassProcess
     search: ReadSearch
     replica: Replica | None
     """The read replica that answers searches, if one is set."""
@@ -64,7 +68,9 @@ class RetentionService(ApiService):
         )
         packager, evidence = Packager(runtime, keys), EvidenceMaker(runtime, keys)
         accuracy = AccuracyMeter(runtime, settings.retention_crop_reader)
-        purger, passes = Purger(runtime, keys), PassWorker(runtime, settings)
+        purger = Purger(runtime, keys)
+        passes = PassWorker(runtime.db, runtime.clock, runtime.service, settings, show=show)
+        vote = PassProcess(runtime, settings, passes)
         every_s, pass_every_s = settings.retention_work_every_s, settings.retention_pass_every_s
         replica = _replica_of(runtime, settings)
         periodic = (
@@ -72,7 +78,7 @@ class RetentionService(ApiService):
             PeriodicTask("evidence", evidence.work, every_s, at_once=True),
             PeriodicTask("accuracy", accuracy.work, every_s, at_once=True),
             PeriodicTask("purger", purger.work, every_s, at_once=True),
-            PeriodicTask("passes", passes.work, pass_every_s, at_once=True),
+            PeriodicTask("passes", vote.work, pass_every_s, at_once=True),
             PeriodicTask("months", recorder.make_ahead, MONTHS_EVERY_S, at_once=True),
             *_heartbeat_of(replica),
         )
@@ -87,6 +93,7 @@ class RetentionService(ApiService):
             accuracy=accuracy,
             purger=purger,
             passes=passes,
+            vote=vote,
             search=_search_of(runtime, settings, replica),
             replica=replica,
             periodic=periodic,
@@ -102,7 +109,8 @@ class RetentionService(ApiService):
         return self.periodic if self.runtime.live else ()
 
     async def finish(self) -> None:
-        """Close the connections to the read replica."""
+        """End the vote, and close the connections to the read replica."""
+        await self.vote.close()
         if self.replica is not None:
             await self.replica.close()
 

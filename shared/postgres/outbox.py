@@ -101,7 +101,11 @@ class Relay:
         self._task: asyncio.Task[None] | None = None
         self.backlog = 0
         """Events not yet published, as last counted; past a set number the service refuses access."""
-        db.add_listener(self._wake.set)
+        db.add_listener(self.wake)
+
+    def wake(self) -> None:
+        """Relay now: another process has committed events to this outbox."""
+        self._wake.set()
 
     def start(self) -> None:
         """Begin relaying in the background."""

@@ -9,17 +9,17 @@ from tests.architecture.source import ROOT, bindings, dotted, modules, tree
 STARTERS = {
     "services/audit/actions/writer.py": "the storing of a batch while the next is made: the append awaits its outcome",
     "services/audit/actions/ranges.py": "checks of ranges in other processes: the verification awaits each",
-    "services/recognition/workers/child.py": "a thread ends the process with its parent; it has no outcome",
     "services/recognition/workers/pool.py": "tasks for a batch of frames: the consumer awaits their outcome",
     "services/recognition/workers/process.py": "the processes of the pool, which sees each of them end",
+    "services/retention/workers/pass_process.py": "the process that votes: each run awaits its outcome, or its end",
 }
 """Modules that start work by hand, and why."""
 
 STARTS = {
     "TaskGroup", "Thread", "Timer", "call_at", "call_later", "call_soon", "call_soon_threadsafe",
-    "create_task", "eager_task_factory", "ensure_future", "run_coroutine_threadsafe", "start_new_thread", "submit",
+    "create_task", "eager_task_factory", "ensure_future", "run_coroutine_threadsafe", "spawn", "start_new_thread", "submit",
 }  # fmt: skip
-"""Names of asyncio, threading and executors that start work whose outcome nothing awaits."""
+"""Names that start work whose outcome nothing awaits: of asyncio, threading, executors and our child processes."""
 
 OF_LIBRARIES = {"asyncio.Task", "asyncio.tasks.Task", "multiprocessing.Process"}
 """The same, whose last name a class of ours may have too."""
@@ -83,6 +83,7 @@ def test_services_start_tasks_only_in_the_listed_modules() -> None:
         "multiprocessing.Process(target=work).start()",
         "from multiprocessing import Process as P\nP(target=work).start()",
         "get_context('spawn').Process(target=work).start()",
+        "Child.spawn(work, name='worker')",
         "import asyncio\nwaiting = asyncio.gather(work(), more())",
         "from asyncio import gather as g\ndef f():\n    return g(work())",
         "import asyncio as aio\nstart = aio.gather",

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from deploy.kafka.topics import FILE, topics
+from services.retention.workers.passes import SETS_AT_ONCE
 from shared.kafka.acls import Operation, Resource, acls
 from shared.kafka.topics import TOPICS
 from shared.kafka.topics_wanted import MIN_INSYNC, copies_on, wanted
@@ -95,15 +96,14 @@ def test_postgres_is_set_as_compose_sets_it() -> None:
     assert {n: v for n, v in parameters.items() if n not in own} == {
         n: v for n, v in given.items() if n not in own
     }
-    pods = sum(
-        (
-            one["spec"]["maxReplicas"]
-            for name, one in of_kind("HorizontalPodAutoscaler").items()
-            if name != "recognition"
-        ),
-        2 * 3,  # identity, release, audit
-    )
-    assert int(parameters["max_connections"]) >= 10 * pods + 20
+    most = {
+        name: one["spec"]["maxReplicas"]
+        for name, one in of_kind("HorizontalPodAutoscaler").items()
+        if name != "recognition"
+    }
+    pods = sum(most.values(), 2 * 3)  # identity, release, audit
+    votes = 2 * SETS_AT_ONCE * most["retention"]
+    assert int(parameters["max_connections"]) >= 10 * pods + votes + 20
 
 
 def test_every_service_with_tables_has_its_role() -> None:

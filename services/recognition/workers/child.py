@@ -1,14 +1,10 @@
 """The worker process: one engine, one pipe, a few frames at a time; it exits when its parent does."""
 
 import logging
-import os
-import signal
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import Final
 
 import cv2
@@ -17,6 +13,7 @@ from numpy.typing import NDArray
 
 from services.recognition.engine.decode import Frame, UndecodableImage, decode
 from services.recognition.engine.protocol import Box, Engine, EngineFactory, PlateReading
+from shared.core.child_process import begin_as_child
 
 log = logging.getLogger(__name__)
 
@@ -129,8 +126,7 @@ def _jpeg(pixels: NDArray[np.uint8], box: Box) -> bytes:
 
 def run(pipe: Connection, make_engine: EngineFactory) -> None:
     """Process lists of images from the pipe until it closes. The target of the worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C; the parent ends it
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    begin_as_child()
     try:
         engine = make_engine()
         engine.warm_up()
@@ -144,11 +140,3 @@ def run(pipe: Connection, make_engine: EngineFactory) -> None:
             pipe.send(read_frames(engine, pipe.recv()))
     except (EOFError, BrokenPipeError):
         return
-
-
-def _die_with_parent() -> None:
-    """Exit at once when the parent exits, even in the middle of a frame."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

@@ -19,7 +19,8 @@ from prometheus_client import Counter
 
 from services.recognition.engine.protocol import EngineFactory
 from services.recognition.workers.child import FrameReading, Ready
-from services.recognition.workers.process import Worker, WorkerDied, WorkerDoesNotStart
+from services.recognition.workers.process import Worker, WorkerDoesNotStart
+from shared.core.child_process import ChildEnded
 from shared.core.errors import DependencyDown, InternalFault
 
 log = logging.getLogger(__name__)
@@ -143,10 +144,10 @@ class WorkerPool:
             image: a JPEG, PNG or WebP file.
 
         Raises: UndecodableImage, ImageTooLarge, EngineFailed or FrameKilledWorker because of the frame;
-            WorkerDoesNotStart if a dead worker cannot be replaced; WorkerDied after `stop`.
+            WorkerDoesNotStart if a dead worker cannot be replaced; ChildEnded after `stop`.
         """
         if self._closed:
-            raise WorkerDied("the pool is closed")
+            raise ChildEnded("the pool is closed")
         loop = asyncio.get_running_loop()
         frame = _Frame(image, loop.create_future())
         self._waiting.append(frame)
@@ -174,7 +175,7 @@ class WorkerPool:
                 worker = await self._replace(worker)
             try:
                 await self._read(worker, frames)
-            except WorkerDied as exc:
+            except ChildEnded as exc:
                 log.warning("a worker died with %d frames in progress: %s", len(frames), exc)
                 worker = await self._replace(worker)
                 spent = 1 if len(frames) == 1 else 0
@@ -183,7 +184,7 @@ class WorkerPool:
         except BaseException as exc:
             for frame in frames:
                 frame.settle(exc)
-            if not isinstance(exc, WorkerDied | WorkerDoesNotStart):
+            if not isinstance(exc, ChildEnded | WorkerDoesNotStart):
                 raise
         finally:
             self._idle.append(worker)
@@ -199,7 +200,7 @@ class WorkerPool:
                 return worker
             try:
                 await self._read(worker, [frame])
-            except WorkerDied as exc:
+            except ChildEnded as exc:
                 log.warning("a frame ended its worker: %s", exc)
                 how = str(exc)
                 worker = await self._replace(worker)
@@ -209,7 +210,7 @@ class WorkerPool:
         return worker
 
     async def _read(self, worker: Worker, frames: Sequence[_Frame]) -> None:
-        """Read frames and answer; kills the worker once no caller waits for any. Raises: WorkerDied."""
+        """Read frames and answer; kills the worker once no caller waits for any. Raises: ChildEnded."""
         images = [frame.image for frame in frames]
         reading = asyncio.ensure_future(
             self._on(worker, worker.read, images, self._frame_timeout_s)
@@ -225,7 +226,7 @@ class WorkerPool:
         for worker in self._workers:
             worker.kill()
         for frame in self._waiting:
-            frame.settle(WorkerDied("the pool is closed"))
+            frame.settle(ChildEnded("the pool is closed"))
         await asyncio.gather(*self._busy, return_exceptions=True)
         for worker in self._workers:
             await asyncio.to_thread(worker.close)
@@ -233,14 +234,14 @@ class WorkerPool:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _new_worker(self) -> Worker:
-        worker = Worker.start(self._make_engine)
+        worker = Worker.with_engine(self._make_engine)
         self._workers.add(worker)
         return worker
 
     async def _replace(self, dead: Worker) -> Worker:
         """Replace a dead worker by a fresh, ready one; keeps the dead one if no new one starts."""
         if self._closed:
-            raise WorkerDied("the pool is closed")
+            raise ChildEnded("the pool is closed")
         REPLACED.inc()
         fresh = self._new_worker()
         try:

@@ -6,14 +6,12 @@ spans of many devices, so a crash only delays them, and a repetition has no seco
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import accumulate
 from typing import Final, NamedTuple
 from uuid import UUID
-
-from prometheus_client import Counter, Gauge
 
 from services.retention.domain.due import Decision, Window, decide, windows
 from services.retention.domain.passes import Rules, Track, pass_id_of
@@ -21,20 +19,12 @@ from services.retention.domain.voting import VoteResult, vote
 from services.retention.settings import Settings
 from services.retention.store.pass_queue import Backlog, Found, Passing, SettledDevice
 from services.retention.workers.contradictions import Contradiction, contradictions, report
+from services.retention.workers.pass_progress import Voted, Waiting
+from shared.core.clock import Clock
 from shared.core.ids import derive_id
 from shared.events import Character, Dissent, PassReading, PassRecorded
+from shared.postgres.database import Database
 from shared.postgres.outbox import emit
-from shared.service.api_runtime import ApiRuntime
-
-RECORDED = Counter("alpr_passes_recorded", "Passes that were voted on and published", ["agreed"])
-CONTRADICTED = Counter("alpr_reads_contradicted", "Camera reads that contradict another one")
-LATE = Counter("alpr_passes_late_reads", "Reads that arrived after their pass was published")
-WAITING = Gauge("alpr_passes_waiting", "Batches of reads that await the vote on their passes")
-READS_WAITING = Gauge("alpr_passes_waiting_reads", "Reads that await the vote on their passes")
-BEHIND = Gauge(
-    "alpr_passes_behind_seconds",
-    "How far the vote is behind: the longest wait beyond RETENTION_PASS_SETTLE_S",
-)
 
 READS_AT_ONCE: Final = 5000
 """About the most reads of one transaction, which votes on them together."""
@@ -56,8 +46,20 @@ class _Outcome(NamedTuple):
 class PassWorker:
     """One worker; several may run, each on its own devices."""
 
-    def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
-        self._runtime = runtime
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        service: str,
+        settings: Settings,
+        *,
+        show: Callable[[Waiting | Voted], None],
+    ) -> None:
+        """`show` gets what waits, and what each transaction has decided, after its commit."""
+        self._db = db
+        self._clock = clock
+        self._service = service
+        self._show = show
         self._settle = timedelta(seconds=settings.retention_pass_settle_s)
         self._rules = Rules(
             gap=timedelta(seconds=settings.retention_pass_gap_s),
@@ -66,12 +68,16 @@ class PassWorker:
 
     async def work(self) -> None:
         """Decide the passes of all reads that have settled by now. Raises: Unavailable."""
-        settled = self._runtime.clock.now() - self._settle
+        settled = self._clock.now() - self._settle
         waiting = deque((await self._backlog(settled)).settled)
         sets = [self._work_sets(waiting, settled) for _ in range(SETS_AT_ONCE)]
         for fault in await asyncio.gather(*sets, return_exceptions=True):
             if fault is not None:
                 raise fault
+
+    async def is_due(self) -> bool:
+        """Whether reads have settled by now. Raises: Unavailable."""
+        return bool((await self._backlog(self._clock.now() - self._settle)).settled)
 
     async def _work_sets(self, waiting: deque[SettledDevice], settled: datetime) -> None:
         """Take sets from a queue until it is empty; what is left of a set's devices goes to its end."""
@@ -81,12 +87,11 @@ class PassWorker:
                 await self._backlog(settled)
 
     async def _backlog(self, settled: datetime) -> Backlog:
-        async with self._runtime.db.begin() as connection:
+        async with self._db.begin() as connection:
             backlog = await Passing(connection).backlog(settled)
-        WAITING.set(backlog.spans)
-        READS_WAITING.set(backlog.reads)
         oldest_at = backlog.oldest_at or settled
-        BEHIND.set(max(0.0, (settled - oldest_at).total_seconds()))
+        behind_s = max(0.0, (settled - oldest_at).total_seconds())
+        self._show(Waiting(backlog.spans, backlog.reads, behind_s))
         return backlog
 
     async def _work_set(
@@ -94,7 +99,7 @@ class PassWorker:
     ) -> list[SettledDevice]:
         """Decide settled spans of devices, in one transaction; return what is left of them."""
         since = {one.device_id: one.since for one in devices}
-        async with self._runtime.db.begin() as connection:
+        async with self._db.begin() as connection:
             passing = Passing(connection)
             due = await passing.due(await passing.claim(list(since)))
             ready = [
@@ -105,18 +110,22 @@ class PassWorker:
             if not ready:
                 return []
             found = await passing.around(_first(ready), self._rules.gap)
-            # In a thread: thousands of reads take a while, and the event loop has to answer requests meanwhile.
+            # In a thread: thousands of reads take a while, and another set works with Postgres meanwhile.
             outcome = await asyncio.to_thread(self._decide, found)
-            now = self._runtime.clock.now()
+            now = self._clock.now()
             reported = await report(passing, outcome.contradictions, now)
             await passing.record(outcome.events, outcome.tracks)
-            await emit(connection, self._runtime.service, *reported, *outcome.events)
+            await emit(connection, self._service, *reported, *outcome.events)
             await passing.done(outcome.decisions)
-        CONTRADICTED.inc(sum(event.count for event in reported))
-        LATE.inc(sum(len(track.late) for track in outcome.tracks))
         disagreed = sum(bool(event.alternatives) for event in outcome.events)
-        RECORDED.labels("no").inc(disagreed)
-        RECORDED.labels("yes").inc(len(outcome.events) - disagreed)
+        self._show(
+            Voted(
+                agreed=len(outcome.events) - disagreed,
+                disagreed=disagreed,
+                contradicted=sum(event.count for event in reported),
+                late=sum(len(track.late) for track in outcome.tracks),
+            )
+        )
         return _unfinished(ready, outcome.decisions)
 
     def _decide(self, found: Sequence[Found]) -> _Outcome:
@@ -142,7 +151,7 @@ class PassWorker:
         pass_id = pass_id_of(track.sightings[0])
         return PassRecorded(
             event_id=derive_id("pass.recorded", pass_id),
-            occurred_at=self._runtime.clock.now(),
+            occurred_at=self._clock.now(),
             pass_id=pass_id,
             device_id=window.device_id,
             device_name=window.device_name,

@@ -13,7 +13,8 @@ import pytest
 from services.recognition.engine.decode import ImageTooLarge, UndecodableImage
 from services.recognition.engine.protocol import Box
 from services.recognition.workers.pool import FrameKilledWorker, WorkerPool, cores
-from services.recognition.workers.process import EngineFailed, WorkerDied, WorkerDoesNotStart
+from services.recognition.workers.process import EngineFailed, WorkerDoesNotStart
+from shared.core.child_process import ChildEnded
 from shared.testing import eventually
 from tests.unit.recognition.engines import (
     GO,
@@ -200,9 +201,9 @@ async def test_a_closed_pool_refuses_frames_and_leaves_no_caller_waiting(tmp_pat
     await asyncio.sleep(0)
     await pool.stop()
     for task in in_hand, waiting:
-        with pytest.raises(WorkerDied):
+        with pytest.raises(ChildEnded):
             await task
-    with pytest.raises(WorkerDied, match="closed"):
+    with pytest.raises(ChildEnded, match="closed"):
         await pool.read(frame())
 
 

@@ -1,0 +1,134 @@
+"""Runs the vote on passes in a process of its own, so that it delays no storing, search or alert (ADR-0091).
+
+The process connects to Postgres itself. This one learns from it what waits and what was decided, shows both in
+`/metrics`, and relays the events to Kafka.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Final
+
+import uvloop
+
+from services.retention.settings import Settings
+from services.retention.workers.pass_progress import Voted, show
+from services.retention.workers.passes import SETS_AT_ONCE, PassWorker
+from shared.core.child_process import Child, ChildEnded, begin_as_child
+from shared.core.clock import SystemClock
+from shared.core.errors import AlprError, InternalFault
+from shared.core.logs import configure_logging
+from shared.postgres.database import Database
+from shared.service.api_runtime import ApiRuntime
+from shared.service.serve import spare_collector
+
+log = logging.getLogger(__name__)
+
+ANSWERS_WITHIN_S: Final = 120.0
+"""Twice the limit of a statement: a process that reports nothing for so long is killed and replaced."""
+
+
+class VoteFailed(InternalFault):
+    """The process that votes on passes ended or failed. The next run starts another, and nothing is lost."""
+
+    title = "The vote on passes failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run of the vote has ended."""
+
+    fault: str | None = None
+
+
+class PassProcess:
+    """The process, started when reads first await the vote, and replaced when it ended. Use from one task."""
+
+    def __init__(self, runtime: ApiRuntime, settings: Settings, worker: PassWorker) -> None:
+        self._runtime = runtime
+        self._settings = settings
+        self._worker = worker
+        self._child: Child | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id; None if it does not run."""
+        return None if self._child is None else self._child.pid
+
+    async def work(self) -> None:
+        """Decide the passes of all reads that have settled by now. Raises: Unavailable, VoteFailed."""
+        if not await self._worker.is_due():
+            return
+        child = await self._running()
+        try:
+            finished = await self._run(child)
+        except ChildEnded as exc:
+            raise VoteFailed(str(exc)) from exc
+        except asyncio.CancelledError:
+            child.kill()
+            raise
+        if finished.fault is not None:
+            raise VoteFailed(finished.fault)
+
+    async def _running(self) -> Child:
+        """Return the process; another one if it has ended."""
+        if self._child is None or not self._child.is_alive():
+            await self.close()
+            service = self._runtime.service
+            self._child = Child.spawn(vote, self._settings, service, name="vote on passes")
+        return self._child
+
+    async def _run(self, child: Child) -> Finished:
+        child.send(None)
+        while True:
+            message = await asyncio.to_thread(child.receive, ANSWERS_WITHIN_S)
+            if isinstance(message, Finished):
+                return message
+            show(message)
+            if isinstance(message, Voted):
+                self._runtime.relay.wake()
+
+    async def close(self) -> None:
+        """End the process, if it runs. What it was deciding is rolled back, and decided by the next run."""
+        child, self._child = self._child, None
+        if child is not None:
+            await asyncio.to_thread(child.close)
+
+
+def vote(pipe: Connection, settings: Settings, service: str) -> None:
+    """Vote whenever a message comes, until the pipe closes. The target of the process."""
+    begin_as_child()
+    configure_logging(settings.log_format)
+    spare_collector()
+    uvloop.run(_vote(pipe, settings, service))
+
+
+async def _vote(pipe: Connection, settings: Settings, service: str) -> None:
+    db = Database(
+        settings.database_link(),
+        service,
+        pool_size=SETS_AT_ONCE,
+        mac_key=settings.mac_key_of(service),
+    )
+    worker = PassWorker(db, SystemClock(), service, settings, show=pipe.send)
+    try:
+        while True:
+            await asyncio.to_thread(pipe.recv)
+            pipe.send(await _finished(worker.work))
+    except (EOFError, OSError):
+        return
+    finally:
+        await db.close()
+
+
+async def _finished(work: Callable[[], Awaitable[None]]) -> Finished:
+    try:
+        await work()
+    except AlprError as exc:
+        return Finished(exc.detail)
+    except Exception as exc:  # of any kind: the next run may succeed
+        log.exception("the vote on passes failed")
+        return Finished(type(exc).__name__)
+    return Finished()
