@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from services.retention.store import search_plan
 from services.retention.store.conditions import Conditions
+from services.retention.store.records import Records
 from shared.core.plates import PlatePattern
 from shared.events import Actor, HitDisposed, HitVerified, Place, RecordsDisclosed
 from shared.testing.reads import FOLDED
@@ -16,6 +17,11 @@ from tests.integration.retention.conftest import DEVICE, ORI, SOLANO, a_hit, a_r
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 FAR = Place(40.1785, -122.2358)  # Red Bluff, 28 km north
 OTHER = UUID("00000000-0000-4000-8000-00000000d002")
+READS_FETCHED = text(
+    "SELECT sum(idx_tup_fetch + seq_tup_read) FROM pg_stat_xact_user_tables WHERE relname LIKE 'reads_2%'"
+)
+"""The rows of reads that this transaction has fetched so far."""
+
 AREA = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 100}
 
 
@@ -143,6 +149,26 @@ async def test_a_moving_camera_is_found_where_it_was(retention):
 
 @pytest.mark.clause("468.4(c)/canvass")
 @pytest.mark.clause("468.4(c)/partial-back")
+@pytest.mark.clause("468.4(c)/light-searches")
+async def test_a_page_of_a_frequent_plate_reads_its_newest_reads_alone(retention, monkeypatch):
+    """A vehicle that passes all day has many more reads than the planner expects of a plate."""
+    stored = [a_read("7ABC123", NOON - timedelta(seconds=10 * n)) for n in range(2000)]
+    await retention.store(*stored)
+    fetched = []
+    released = Records.released
+
+    async def counting(records, grant, rows):
+        fetched.append((await records._connection.execute(READS_FETCHED)).scalar_one())
+        return await released(records, grant, rows)
+
+    monkeypatch.setattr(Records, "released", counting)
+    found = await retention.search(plate="7ABC123", limit=100)
+    assert [item["read_id"] for item in found["items"]] == [str(r.read_id) for r in stored[:100]]
+    assert found["next"]
+    [count] = fetched
+    assert 100 <= count < 400
+
+
 async def test_devices_time_region_and_confidence_narrow_a_search(retention):
     await retention.store(
         a_read("1AAA111", NOON, region="US-CA", confidence=0.9),
