@@ -1,6 +1,7 @@
 """Search: exact, partial, look-alike, by area, device and time, in stable pages."""
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from uuid import UUID
 
 import pytest
@@ -150,10 +151,21 @@ async def test_a_moving_camera_is_found_where_it_was(retention):
 @pytest.mark.clause("468.4(c)/canvass")
 @pytest.mark.clause("468.4(c)/partial-back")
 @pytest.mark.clause("468.4(c)/light-searches")
-async def test_a_page_of_a_frequent_plate_reads_its_newest_reads_alone(retention, monkeypatch):
+async def test_a_page_of_a_frequent_plate_reads_its_newest_reads_alone(
+    retention, monkeypatch, as_owner
+):
     """A vehicle that passes all day has many more reads than the planner expects of a plate."""
-    stored = [a_read("7ABC123", NOON - timedelta(seconds=10 * n)) for n in range(2000)]
-    await retention.store(*stored)
+    stored = [a_read("7ABC123", NOON - timedelta(minutes=n)) for n in range(2000)]
+    others = [
+        a_read(f"8XYZ{n:03}", NOON - timedelta(minutes=n, hours=10 * i))
+        for n in range(400)
+        for i in range(20)
+    ]
+    mixed = [*stored, *others]
+    Random(5).shuffle(mixed)
+    await retention.store(*mixed)
+    async with as_owner("retention") as connection:
+        await connection.execute(text("ANALYZE reads"))
     fetched = []
     released = Records.released
 
