@@ -16,7 +16,7 @@ from services.retention.domain.search_cost import Scope, cost_of_area, cost_of_p
 from services.retention.store.conditions import Conditions
 from shared.core.plates import PlatePattern
 
-MOST_PLATES = 5_000
+MOST_PLATES = 10_000
 """The most plates from which a search starts. A search for more of them starts at the devices."""
 
 _FEW_PLATES, _FEW_DEVICES = 20, 2
