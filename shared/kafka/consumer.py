@@ -51,8 +51,8 @@ FAILING = Gauge("alpr_consumer_failing", "1 while a consumer is stopped by a fai
 DEAD = Counter("alpr_dead_letters", "Reads and other events dead-lettered", ["group", "topic"])
 
 PROMPT, UNHURRIED = 5, 50
-"""The longest pause between an idle consumer's fetches, in multiples of the first (ADR-0003): for events that
-people wait for, and for those that may be a second late."""
+"""The longest pause between an idle consumer's or follower's fetches, in multiples of the first (ADR-0003): for
+events that people wait for, and for those that may be a second late."""
 
 FIRST_PAUSE_S = 0.2
 MAX_PAUSE_S = 5.0

@@ -104,7 +104,7 @@ class Relay:
         db.add_listener(self.wake)
 
     def wake(self) -> None:
-        """Relay now: another process has committed events to this outbox."""
+        """Relay now: events were committed to this outbox, by this process or by another."""
         self._wake.set()
 
     def start(self) -> None:

@@ -18,7 +18,7 @@ from shared.core.policy import Policy, load_policy
 from shared.events import CheckpointSigned, Event, LogCovered, PolicyLoaded
 from shared.kafka.bus import Bus, KafkaBus
 from shared.kafka.client import Kafka
-from shared.kafka.consumer import AnySubscription, Consumer
+from shared.kafka.consumer import UNHURRIED, AnySubscription, Consumer
 from shared.kafka.event_mac import NoMacKey
 from shared.kafka.follower import TopicFollower
 from shared.kafka.topics import topic_of
@@ -51,9 +51,6 @@ PAUSES = 20
 
 Ticks arrive every 2 s and are valid for 5 s, so one may be lost and the next one late.
 """
-
-UNHURRIED = 50
-"""The same pause for events that may be learnt a second later."""
 
 
 class Task(Protocol):
