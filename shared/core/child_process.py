@@ -41,6 +41,11 @@ class Child:
         """The process's id."""
         return self._process.pid
 
+    @property
+    def sentinel(self) -> int:
+        """A file descriptor that becomes readable when the process ends."""
+        return self._process.sentinel
+
     def is_alive(self) -> bool:
         """Whether the process runs."""
         return self._process.is_alive()

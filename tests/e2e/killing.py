@@ -39,9 +39,9 @@ class Killer:
         self.killed.append(name)
 
     async def _kill_worker(self) -> None:
-        """Kill one of recognition's worker processes during any frame."""
+        """Kill one of recognition's worker processes, during a frame or between two."""
         parent = self.running().processes["recognition"]
-        workers = await eventually(lambda: children(parent), within_s=60)
+        workers = await eventually(lambda: workers_of(parent), within_s=60)
         os.kill(workers[-1], signal.SIGKILL)
         await eventually(lambda: workers[-1] not in children(parent), within_s=60)
 
@@ -55,6 +55,18 @@ def children(pid: int) -> list[int]:
         except OSError:  # the thread ended meanwhile
             continue
     return sorted(found)
+
+
+def workers_of(pid: int) -> list[int]:
+    """Return the children of `pid` that Python's multiprocessing runs, without its tracker of resources."""
+    return [child for child in children(pid) if b"spawn_main" in _command_line(child)]
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it ended meanwhile
+        return b""
 
 
 async def one_after_another(

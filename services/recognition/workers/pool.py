@@ -1,19 +1,19 @@
 """Runs worker processes off the event loop; a worker gets several frames at once if they wait.
 
 When a worker dies, each of its frames is retried alone, so the pool always knows which frame kills workers. It
-refuses a frame that was alone in two workers that died, and blames no other. It replaces a dead worker before
-the next frames.
+refuses a frame that was alone in two workers that died, and blames no other. It replaces a worker that dies
+while idle at once, so that the next frame does not wait for an engine to load.
 """
 
 import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from prometheus_client import Counter
 
@@ -127,6 +127,8 @@ class WorkerPool:
             raise
         self._ready = answers[0]
         self._idle.extend(workers)
+        for worker in workers:
+            self._watch(worker)
 
     def pings(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return the pool's ping, by its name in `/readyz`."""
@@ -158,9 +160,12 @@ class WorkerPool:
         """Give waiting frames to idle workers, each at most its share among all workers: a busy worker is soon free,
         and would be idle if another already held the frames that wait."""
         while self._idle and (frames := self._next_frames()):
-            task = asyncio.ensure_future(self._work(self._idle.popleft(), frames))
-            self._busy.add(task)
-            task.add_done_callback(self._busy.discard)
+            self._begin(self._work(self._idle.popleft(), frames))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._busy.add(task)
+        task.add_done_callback(self._busy.discard)
 
     def _next_frames(self) -> list[_Frame]:
         """Remove the frames for one idle worker from the queue; empty if none wait."""
@@ -224,6 +229,7 @@ class WorkerPool:
         """Stop all workers; frames in progress are dropped."""
         self._closed = True
         for worker in self._workers:
+            self._unwatch(worker)
             worker.kill()
         for frame in self._waiting:
             frame.settle(ChildEnded("the pool is closed"))
@@ -238,8 +244,34 @@ class WorkerPool:
         self._workers.add(worker)
         return worker
 
+    def _watch(self, worker: Worker) -> None:
+        """Replace the worker if it ends while idle."""
+        asyncio.get_running_loop().add_reader(worker.sentinel, self._ended, worker)
+
+    def _unwatch(self, worker: Worker) -> None:
+        asyncio.get_running_loop().remove_reader(worker.sentinel)
+
+    def _ended(self, worker: Worker) -> None:
+        """Begin to replace a worker that ended, unless it is busy: then its frames' reading fails and replaces it."""
+        self._unwatch(worker)
+        if worker in self._idle:
+            self._idle.remove(worker)
+            self._begin(self._revive(worker))
+
+    async def _revive(self, dead: Worker) -> None:
+        """Replace a worker that ended while idle; if that fails, the next frame for it tries again."""
+        worker = dead
+        try:
+            worker = await self._replace(dead)
+        except (ChildEnded, WorkerDoesNotStart) as exc:
+            log.warning("a worker that ended while idle is not replaced yet: %s", exc)
+        finally:
+            self._idle.append(worker)
+            self._dispatch()
+
     async def _replace(self, dead: Worker) -> Worker:
         """Replace a dead worker by a fresh, ready one; keeps the dead one if no new one starts."""
+        self._unwatch(dead)
         if self._closed:
             raise ChildEnded("the pool is closed")
         REPLACED.inc()
@@ -250,6 +282,7 @@ class WorkerPool:
             self._workers.discard(fresh)
             await asyncio.to_thread(fresh.close)
             raise
+        self._watch(fresh)
         self._workers.discard(dead)
         await asyncio.to_thread(dead.close)
         return fresh

@@ -74,6 +74,17 @@ class ScriptedEngine:
         return [self.read(frame) for frame in frames]
 
 
+BROKEN = "broken"
+"""File in the engine's folder that keeps it from loading."""
+
+
+def sometimes_broken_factory(folder):
+    """Load, unless the folder says not to."""
+    if (folder / BROKEN).exists():
+        raise FileNotFoundError("no model")
+    return ScriptedEngine(folder)
+
+
 def broken_factory():
     """Fail like an engine whose model is missing."""
     raise FileNotFoundError("no model")

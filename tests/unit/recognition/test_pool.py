@@ -17,6 +17,7 @@ from services.recognition.workers.process import EngineFailed, WorkerDoesNotStar
 from shared.core.child_process import ChildEnded
 from shared.testing import eventually
 from tests.unit.recognition.engines import (
+    BROKEN,
     GO,
     HANGS,
     KILLS,
@@ -27,6 +28,7 @@ from tests.unit.recognition.engines import (
     WARM,
     ScriptedEngine,
     broken_factory,
+    sometimes_broken_factory,
     stubborn_factory,
 )
 
@@ -207,12 +209,31 @@ async def test_a_closed_pool_refuses_frames_and_leaves_no_caller_waiting(tmp_pat
         await pool.read(frame())
 
 
-async def test_workers_that_die_between_frames_are_replaced_before_the_next(pool):
-    for worker in pool.workers:
-        os.kill(worker.pid, signal.SIGKILL)
-    await eventually(lambda: not any(worker.is_alive() for worker in pool.workers))
+async def test_workers_that_die_between_frames_are_replaced_at_once(pool):
+    killed = [worker.pid for worker in pool.workers]
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    await eventually(lambda: pool.idle == 2 and not {w.pid for w in pool.workers} & set(killed))
+    assert all(is_gone(pid) for pid in killed)
     results = await asyncio.gather(*(pool.read(frame()) for _ in range(3)))
     assert all(result.plates for result in results)
+
+
+async def test_a_replacement_that_does_not_start_is_tried_again_for_the_next_frame(tmp_path):
+    pool = WorkerPool(partial(sometimes_broken_factory, tmp_path), workers=1)
+    await pool.start()
+    (tmp_path / BROKEN).touch()
+    try:
+        [worker] = pool.workers
+        os.kill(worker.pid, signal.SIGKILL)
+        await eventually(lambda: pool.idle == 0)
+        await eventually(lambda: pool.idle == 1)
+        with pytest.raises(WorkerDoesNotStart):
+            await pool.read(frame())
+        (tmp_path / BROKEN).unlink()
+        assert (await pool.read(frame())).plates
+    finally:
+        await pool.stop()
 
 
 async def test_a_frame_that_exceeds_its_time_limit_is_refused(tmp_path):
