@@ -48,6 +48,7 @@ NOT_GIVEN_OUT = {
     "services.retention.store.packages:Released.media_types": "media types beside captures that `captures` discloses",
     "services.retention.store.partitions:Partitions.overdue": "names of months",
     "services.retention.store.pass_queue:Passing.around": "what the vote of a pass is made from",
+    "services.retention.store.pass_queue:Passing.members": "what the vote of a pass is made from",
     "services.retention.store.replica:Replica.read": "rows to a search, which discloses those of its page",
     "services.retention.store.runs:Runs.due": "facts and counts of a purge; no record",
     "services.retention.store.runs:Runs.get": "facts and counts of a purge; no record",

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain, pairwise
+from itertools import chain, pairwise, takewhile
 from typing import Final
 from uuid import UUID
 
@@ -37,12 +37,22 @@ class Window:
     span: Span
     due: tuple[Due, ...]
     expected: tuple[Span, ...]
-    """The device's spans stored so recently that other reads of their time may still arrive."""
+    """The device's other due spans: those of other windows, and those stored so recently that other reads of their time
+    may still arrive."""
 
     @property
     def reads(self) -> int:
         """About how many reads are due."""
         return sum(one.reads for one in self.due)
+
+    def until(self, gap: timedelta) -> datetime:
+        """Return the time up to which reads are examined: a gap after the span, but not into reads still to settle.
+
+        Those are due by themselves, and a pass that they may join stays open for them.
+        """
+        end = self.span.last_at
+        after = [one.first_at - JUST_AFTER for one in self.expected if one.last_at > end]
+        return max(end, min([end + gap, *after]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +63,15 @@ class Around:
     """Reads without a pass that may join one, with others or alone."""
     doubled: tuple[Sighting, ...]
     """Other reads without a pass that may contradict one: several of one sighting."""
-    closed: tuple[Track, ...]
-    """Passes near the window, each with all its reads."""
+    known: tuple[Track, ...]
+    """Stored passes near the window: closed ones with all their reads, open ones with those near it."""
     seen_to: datetime | None
     """The time of the last fetched read if the query reached its limit; None if it fetched all."""
 
     @property
     def sightings(self) -> Iterator[Sighting]:
         """All these reads, with and without a pass."""
-        return chain(self.free, self.doubled, *(track.sightings for track in self.closed))
+        return chain(self.free, self.doubled, *(track.sightings for track in self.known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,48 +79,72 @@ class Decision:
     """The decision on one window."""
 
     window: Window
-    tracks: tuple[Track, ...]
-    """New passes, and closed ones that late reads joined."""
-    open_from: datetime | None
-    """The time from which reads remain due; None if none do."""
-    is_cut: bool
-    """Whether the window has more reads than the query fetched."""
+    opened: tuple[Track, ...]
+    """New vehicles, and open passes with further reads, which later reads may still join."""
+    ended: tuple[Track, ...]
+    """New vehicles and open passes that no read can join any more: they are to be voted on."""
+    late: tuple[Track, ...]
+    """Closed passes that late reads joined."""
+    rest_from: datetime | None
+    """The time from which reads are still to be examined, if the query reached its limit; else None."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the window has more reads than the query fetched."""
+        return self.rest_from is not None
+
+    @property
+    def tracks(self) -> Iterator[Track]:
+        """All of them."""
+        return chain(self.opened, self.ended, self.late)
 
     @property
     def done(self) -> list[int]:
         """The ids of due spans to remove."""
-        until = self.open_from
+        until = self.rest_from
         return [d.due_id for d in self.window.due if until is None or d.span.last_at < until]
 
     @property
     def shortened(self) -> list[tuple[int, datetime]]:
         """The ids of due spans that remain in part, each with its new first moment."""
-        start = self.open_from
+        start = self.rest_from
         if start is None:
             return []
         partly = (d for d in self.window.due if d.span.first_at < start <= d.span.last_at)
         return [(one.due_id, start) for one in partly]
 
 
-def windows(due: Iterable[Due], settled: datetime, gap: timedelta) -> list[Window]:
+def windows(due: Iterable[Due], settled: datetime, rules: Rules) -> list[Window]:
     """Return the windows of spans that were stored by `settled`: each device's in order of time."""
     of_device = defaultdict[UUID, list[Due]](list)
     for one in due:
         of_device[one.device_id].append(one)
-    return [window for spans in of_device.values() for window in _windows(spans, settled, gap)]
+    return [window for spans in of_device.values() for window in _windows(spans, settled, rules)]
 
 
-def _windows(due: Sequence[Due], settled: datetime, gap: timedelta) -> Iterator[Window]:
+def _windows(due: Sequence[Due], settled: datetime, rules: Rules) -> Iterator[Window]:
     ready = sorted((one for one in due if one.stored_at <= settled), key=lambda one: one.span)
-    expected = tuple(one.span for one in due if one.stored_at > settled)
+    unsettled = [one.span for one in due if one.stored_at > settled]
+    spans = clusters((one.span for one in ready), rules.gap)
     start = 0
-    for span in clusters((one.span for one in ready), gap):
+    for place, span in enumerate(spans):
         end = start
         while end < len(ready) and ready[end].span.first_at <= span.last_at:
             end += 1
         within = tuple(ready[start:end])
+        expected = (*unsettled, *_beside(spans, place, rules))
         yield Window(within[0].device_id, within[0].device_name, span, within, expected)
         start = end
+
+
+def _beside(spans: Sequence[Span], place: int, rules: Rules) -> Iterator[Span]:
+    """Yield the other spans that may share an open pass with the one at `place`."""
+    reach = rules.longest + 2 * rules.gap
+    span = spans[place]
+    before = (spans[at] for at in range(place - 1, -1, -1))
+    after = (spans[at] for at in range(place + 1, len(spans)))
+    yield from takewhile(lambda other: other.last_at >= span.first_at - reach, before)
+    yield from takewhile(lambda other: other.first_at <= span.last_at + reach, after)
 
 
 ANY_CLASS: Final = ""
@@ -136,19 +170,19 @@ def accompanied(seen: Iterable[tuple[str, datetime]], gap: timedelta) -> set[tup
 
 
 def decide(window: Window, around: Around, rules: Rules) -> Decision:
-    """Assign the reads of a window to vehicles, and close the passes that no further read may join."""
-    tracks = tracks_of(around.free, around.closed, rules)
-    waiting = still_open(tracks, window.expected, rules, around.seen_to)
-    open_from = min((track.first_at for track in waiting), default=around.seen_to)
-    first_at = window.span.first_at
-    if around.seen_to is not None and open_from is not None and open_from <= first_at:
-        # More vehicles at once than any camera sees: decide the fetched reads without waiting for others.
-        waiting = []
-        open_from = max(around.seen_to, first_at + JUST_AFTER)
-    open_tracks = set(map(id, waiting))
-    closed = (track for track in tracks if id(track) not in open_tracks)
+    """Assign the reads of a window to vehicles, and end the passes that no further read may join."""
+    tracks = tracks_of(around.free, around.known, rules)
+    waiting = set(map(id, still_open(tracks, window.expected, rules, around.seen_to)))
     # A single read makes no pass.
-    tracks_to_store = tuple(
-        t for t in closed if t.late or (t.pass_id is None and len(t.sightings) > 1)
+    unvoted = [track for track in tracks if track.is_unvoted and track.reads > 1]
+    rest_from = around.seen_to
+    if rest_from is not None and rest_from <= window.span.first_at:
+        # More vehicles at one moment than any camera sees: the reads that were not fetched stay without a pass.
+        rest_from = window.span.first_at + JUST_AFTER
+    return Decision(
+        window,
+        opened=tuple(t for t in unvoted if id(t) in waiting and (t.pass_id is None or t.added)),
+        ended=tuple(t for t in unvoted if id(t) not in waiting),
+        late=tuple(t for t in tracks if not t.is_unvoted),
+        rest_from=rest_from,
     )
-    return Decision(window, tracks_to_store, open_from, around.seen_to is not None)

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from services.retention.domain.sightings import Sighting, class_of, order_of, within
 from shared.core.ids import derive_with_time_of
+from shared.core.types import PlateText
 
 SAME_PLATE: Final = 0.7
 """Reads with a lower distance are of one plate unless the frame contradicts: less than one character
@@ -51,34 +52,86 @@ class Rules:
     """The longest time from first read to last; a vehicle that stays starts another pass after that."""
 
 
+@dataclass(frozen=True, slots=True)
+class OpenPass:
+    """What is stored of a pass that further reads may join: it is not voted on yet (ADR-0092)."""
+
+    pass_id: UUID
+    first_at: datetime
+    last_at: datetime
+    reads: int
+    plates: frozenset[PlateText]
+    """The different plates read."""
+    surest: Sighting
+
+
 @dataclass(slots=True, eq=False)
 class Track:
     """The reads of one vehicle, in the order of the device's time."""
 
     sightings: list[Sighting]
+    """Of an open pass only those near the reads that are being decided on, perhaps none."""
     pass_id: UUID | None = None
-    """Id of a pass that is closed already; reads that join it are late."""
-    late: list[Sighting] = field(default_factory=list)
+    """The pass that is stored; None for a new vehicle."""
+    stored: OpenPass | None = None
+    """What is stored of an open pass."""
+    added: list[Sighting] = field(default_factory=list)
+    """The reads that join the stored pass now. They are late if it is closed."""
     classes: set[str] = field(init=False)
     """The skeletons of the plates read."""
     _surest: Sighting = field(init=False)
 
     def __post_init__(self) -> None:
-        self._surest = self.sightings[0]
         if len(self.sightings) > 1:
             self.sightings.sort(key=order_of)
-            self._surest = max(self.sightings, key=lambda s: s.confidence)
         self.classes = {class_of(sighting.plate) for sighting in self.sightings}
+        if self.stored is not None:
+            self.classes |= {class_of(plate) for plate in self.stored.plates}
+            self._surest = self.stored.surest
+        elif len(self.sightings) > 1:
+            self._surest = max(self.sightings, key=lambda s: s.confidence)
+        else:
+            self._surest = self.sightings[0]
+
+    @property
+    def is_unvoted(self) -> bool:
+        """Whether it is not published: a new vehicle, or an open pass."""
+        return self.pass_id is None or self.stored is not None
 
     @property
     def first_at(self) -> datetime:
         """Time of the first read."""
-        return self.sightings[0].captured_at
+        if self.stored is None:
+            return self.sightings[0].captured_at
+        return min([self.stored.first_at, *(s.captured_at for s in self.sightings[:1])])
 
     @property
     def last_at(self) -> datetime:
         """Time of the last read."""
-        return self.sightings[-1].captured_at
+        if self.stored is None:
+            return self.sightings[-1].captured_at
+        return max([self.stored.last_at, *(s.captured_at for s in self.sightings[-1:])])
+
+    @property
+    def begins(self) -> tuple[datetime, UUID]:
+        """Sort key of tracks: of equally good ones, the first that began is chosen."""
+        return self.first_at, self.pass_id or self.sightings[0].read_id
+
+    @property
+    def reads(self) -> int:
+        """The number of reads."""
+        return len(self.sightings) if self.stored is None else self.stored.reads + len(self.added)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether `sightings` are all its reads."""
+        return len(self.sightings) == self.reads
+
+    @property
+    def plates(self) -> set[PlateText]:
+        """The different plates read."""
+        stored = self.stored.plates if self.stored else ()
+        return {sighting.plate for sighting in self.sightings}.union(stored)
 
     @property
     def surest(self) -> Sighting:
@@ -92,12 +145,10 @@ class Track:
         self.classes.add(class_of(sighting.plate))
         insort(self.sightings, sighting, key=order_of)
         if self.pass_id is not None:
-            self.late.append(sighting)
+            self.added.append(sighting)
 
     def near(self, at: datetime) -> list[Sighting]:
         """Return the reads just before and just after a moment, at most two."""
-        if self.last_at < at:
-            return self.sightings[-1:]
         place = bisect_left(self.sightings, at, key=lambda s: s.captured_at)
         return self.sightings[max(0, place - 1) : place + 1]
 
@@ -105,7 +156,7 @@ class Track:
         """Return how badly a read fits this vehicle, 0 and up; None if it is of another vehicle."""
         at = sighting.captured_at
         span = max(self.last_at, at) - min(self.first_at, at)
-        if span > rules.longest or len(self.sightings) >= READS_AT_MOST:
+        if span > rules.longest or self.reads >= READS_AT_MOST:
             return None
         near = self.near(at)
         if any(known.captured_at == at for known in near):
@@ -176,21 +227,21 @@ class Follower:
         self._leave_at = datetime.min.replace(tzinfo=UTC)
         self._by_class: dict[str, list[Track]] = defaultdict(list)
 
-    def follow(self, free: Iterable[Sighting], closed: Sequence[Track]) -> list[Track]:
-        """Return the tracks of all new vehicles, and the closed ones that late reads joined.
+    def follow(self, free: Iterable[Sighting], known: Sequence[Track]) -> list[Track]:
+        """Return the tracks of all new vehicles, of all open passes, and of the closed ones that late reads joined.
 
         Args:
             free: reads in no pass yet.
-            closed: closed passes near them, each with its reads.
+            known: stored passes near them: closed ones with all their reads, open ones with those nearby.
         """
-        for track in closed:
+        for track in known:
             self._add(track)
         ordered = sorted(free, key=order_of)
         for at, frame in groupby(ordered, key=lambda s: s.captured_at):
             self._leave(at)
             self._assign(list(frame))
         mine = [track for track in [*self._ended, *self._tracks] if track.pass_id is None]
-        return [*mine, *(track for track in closed if track.late)]
+        return [*mine, *(track for track in known if track.is_unvoted or track.added)]
 
     def _add(self, track: Track) -> None:
         self._tracks.append(track)
@@ -219,10 +270,10 @@ class Follower:
             for track in self._candidates(sighting):
                 cost = track.cost(sighting, self._rules)
                 if cost is not None:
-                    pairs.append((cost, order_of(track.sightings[0]), number, track))
+                    pairs.append((cost, track.begins, number, track))
         assigned: set[int] = set()
         busy: set[int] = set()
-        for _, _, number, track in sorted(pairs, key=lambda pair: pair[:3]):
+        for *_, number, track in sorted(pairs, key=lambda pair: pair[:3]):
             if number in assigned or id(track) in busy:
                 continue
             assigned.add(number)
@@ -247,33 +298,45 @@ class Follower:
             alike.append(track)
 
 
-def tracks_of(free: Sequence[Sighting], closed: Sequence[Track], rules: Rules) -> list[Track]:
+def tracks_of(free: Sequence[Sighting], known: Sequence[Track], rules: Rules) -> list[Track]:
     """Return the same tracks as `Follower.follow`, without comparing pairs where no read has a place in its frame.
 
     Such reads join their class of look-alikes alone. Most classes are one plate, whose reads are consecutive.
     """
-    known = (sighting for track in closed for sighting in track.sightings)
-    in_frames = any(sighting.box for sighting in chain(free, known))
-    if in_frames or any(len(track.classes) > 1 for track in closed):
-        return Follower(rules).follow(free, closed)
+    stored = (sighting for track in known for sighting in track.sightings)
+    in_frames = any(sighting.box for sighting in chain(free, stored))
+    if in_frames or any(len(track.classes) > 1 for track in known):
+        return Follower(rules).follow(free, known)
     reads_of = defaultdict[str, list[Sighting]](list)
     for sighting in free:
         reads_of[class_of(sighting.plate)].append(sighting)
-    closed_of = defaultdict[str, list[Track]](list)
-    for track in closed:
+    known_of = defaultdict[str, list[Track]](list)
+    for track in known:
         for plate_class in track.classes:
-            closed_of[plate_class].append(track)
-    tracks: list[Track] = []
+            known_of[plate_class].append(track)
+    tracks = [
+        track
+        for one, of_class in known_of.items()
+        if one not in reads_of
+        for track in of_class
+        if track.is_unvoted
+    ]
     for plate_class, reads in reads_of.items():
         reads.sort(key=_moment)
-        if plate_class in closed_of or not _is_one_vehicles(reads):
-            tracks += Follower(rules).follow(reads, closed_of[plate_class])
-        else:
+        of_class = known_of[plate_class]
+        if not _is_one_vehicles(reads):
+            tracks += Follower(rules).follow(reads, of_class)
+        elif not of_class:
             tracks += map(Track, _consecutive(reads, rules))
+        elif len(of_class) == 1 and _goes_on(of_class[0], reads[0]):
+            tracks += _continued(of_class[0], reads, rules)
+        else:
+            tracks += Follower(rules).follow(reads, of_class)
     return tracks
 
 
 _moment = attrgetter("captured_at")
+_END = datetime.max.replace(tzinfo=UTC)
 
 
 def _is_one_vehicles(reads: Sequence[Sighting]) -> bool:
@@ -282,6 +345,34 @@ def _is_one_vehicles(reads: Sequence[Sighting]) -> bool:
     return all(
         one.plate == first.plate and one.agency_ori == first.agency_ori for one in reads
     ) and all(one.captured_at < other.captured_at for one, other in pairwise(reads))
+
+
+def _goes_on(track: Track, read: Sighting) -> bool:
+    """Return whether a read is of the plate and agency of an open pass, and after all its reads."""
+    if track.stored is None or not track.sightings:
+        return False
+    last = track.sightings[-1]
+    return (
+        last.captured_at == track.last_at < read.captured_at
+        and last.agency_ori == read.agency_ori
+        and last.plate == track.surest.plate == read.plate
+    )
+
+
+def _continued(track: Track, reads: Sequence[Sighting], rules: Rules) -> Iterator[Track]:
+    """Yield an open pass with those of the reads that join it, and the passes of the others."""
+    first_at, last_at = track.first_at, track.last_at
+    joined = 0
+    for read in reads:
+        at = read.captured_at
+        is_full = track.reads >= READS_AT_MOST
+        if is_full or at - last_at > rules.gap or at - first_at > rules.longest:
+            break
+        track.add(read)
+        joined, last_at = joined + 1, at
+    yield track
+    if joined < len(reads):
+        yield from map(Track, _consecutive(reads[joined:], rules))
 
 
 def _consecutive(reads: Sequence[Sighting], rules: Rules) -> Iterator[list[Sighting]]:
@@ -310,29 +401,30 @@ class Span(NamedTuple):
 def still_open(
     tracks: Sequence[Track], expected: Sequence[Span], rules: Rules, seen_to: datetime | None
 ) -> list[Track]:
-    """Return the tracks of several reads that further reads may still join.
+    """Return the unpublished tracks of several reads that further reads may still join.
 
     Args:
         tracks: from `Follower.follow`.
-        expected: spans stored so recently that other reads of their time may still arrive.
+        expected: spans with reads that are still to be examined.
         rules: the limits of a pass.
         seen_to: time of the last read fetched; None if all were.
 
     Omits single reads: a read in no pass is compared again with each later one.
     """
     gap = rules.gap
+    awaited = [(span.first_at - gap, span.last_at + gap) for span in clusters(expected, gap)]
+    if seen_to is not None:
+        awaited.append((seen_to - gap, _END))
+    if not awaited:
+        return []
+    earliest = min(since for since, _ in awaited)
     return [
         track
         for track in tracks
-        if track.pass_id is None
-        and len(track.sightings) > 1
-        and (
-            (seen_to is not None and track.last_at + gap >= seen_to)
-            or any(
-                s.first_at <= track.last_at + gap and s.last_at >= track.first_at - gap
-                for s in expected
-            )
-        )
+        if track.is_unvoted
+        and (last_at := track.last_at) >= earliest
+        and track.reads > 1
+        and any(since <= last_at and track.first_at <= until for since, until in awaited)
     ]
 
 

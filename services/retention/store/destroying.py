@@ -149,6 +149,7 @@ _LEFT_BEHIND = {
     "hits": ("captured_at", _WITHOUT_READ),
     "pass_reads": ("captured_at", _WITHOUT_READ),
     "passes": ("first_at", "NOT EXISTS (SELECT FROM pass_reads m WHERE m.pass_id = r.pass_id)"),
+    "open_passes": ("last_at", "true"),
     "pass_due": ("last_at", "true"),
 }
 _NEXT = {

@@ -5,10 +5,11 @@ many devices, reads and passes it has.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.details import Details
 from services.retention.domain.due import ANY_CLASS, Around, Decision, Due, Window, accompanied
-from services.retention.domain.passes import Span, Track
+from services.retention.domain.passes import OpenPass, Span, Track, pass_id_of
 from services.retention.domain.plates import plate_number, plate_of
 from services.retention.domain.sightings import Box, Sighting, class_of, sureness_of
 from services.retention.store import locks
@@ -73,6 +74,30 @@ CROSS JOIN LATERAL (
 ) r
 WHERE m.pass_id = ANY($1::uuid[])
 """  # noqa: S608 - constants
+# The surest read of each pass is looked up like the reads of passes.
+_OPEN = f"""
+SELECT o.pass_id, o.device_id, o.first_at, o.last_at, o.reads, o.plates,
+    r.read_id, r.captured_at, r.plate_id, r.confidence, r.region, r.crop_key, r.details, r.agency_ori, r.latitude,
+    r.longitude, r.heading_deg
+FROM open_passes o CROSS JOIN LATERAL (
+    SELECT {_READ} FROM reads r WHERE r.read_id = o.surest_id AND r.captured_at = o.surest_at LIMIT 1
+) r
+WHERE o.device_id = ANY($1::uuid[])
+"""  # noqa: S608 - constants
+_NO_LONGER_OPEN = (
+    "DELETE FROM open_passes USING unnest($1::uuid[], $2::uuid[]) AS gone (device_id, pass_id)"
+    " WHERE open_passes.device_id = gone.device_id AND open_passes.pass_id = gone.pass_id"
+)
+_OPEN_PASSES = (
+    "device_id",
+    "pass_id",
+    "first_at",
+    "last_at",
+    "reads",
+    "plates",
+    "surest_id",
+    "surest_at",
+)
 _PASSES = (
     "pass_id", "first_at", "last_at", "plate_id", "confidence", "misread_risk", "device_id", "best_read_id",
     "agency_ori", "region", "details",
@@ -170,26 +195,44 @@ class Passing:
         ]
 
     async def around(self, windows: Sequence[Window], gap: timedelta) -> list[Found]:
-        """Return windows with their reads and those up to `gap` before and after.
+        """Return windows with their reads and those up to `gap` before and after, and the stored passes near them.
 
-        Omits a window that shares a closed pass with an earlier one: late reads which join the pass there decide
-        what else may join it.
+        Omits a window that shares a stored pass with an earlier one: the reads which join the pass there decide what
+        else may join it.
         """
         rows = await self._rows(windows, gap)
+        is_open = await self._open({window.device_id for window in windows})
         owners: dict[UUID, int] = {}
         apart = []
-        for number, found in rows.items():
-            passes = {row["pass_id"] for row in found} - {None}
+        for number, window in enumerate(windows):
+            split = _Split(rows[number])
+            here = _open_in(window, is_open.get(window.device_id, ()), gap)
+            passes = split.joined.keys() | here.keys()
             if all(owners.setdefault(pass_id, number) == number for pass_id in passes):
-                apart.append((number, passes))
-        closed = await self._closed([pass_id for _, passes in apart for pass_id in passes])
+                apart.append((window, split, here, split.joinable() - here.keys()))
+        closed = await self._closed([pass_id for *_, passes in apart for pass_id in passes])
         return [
             Found(
-                windows[number],
-                _around(rows[number], [closed[p] for p in sorted(passes) if p in closed], gap),
+                window, split.around([closed[p] for p in sorted(passes) if p in closed], here, gap)
             )
-            for number, passes in apart
+            for window, split, here, passes in apart
         ]
+
+    async def _open(self, devices: Iterable[UUID]) -> dict[UUID, list[OpenPass]]:
+        """Return the open passes of devices. One whose surest read is destroyed is not among them."""
+        found = defaultdict[UUID, list[OpenPass]](list)
+        for row in await self._fetch(_OPEN, list(devices)):
+            found[row["device_id"]].append(
+                OpenPass(
+                    pass_id=row["pass_id"],
+                    first_at=row["first_at"],
+                    last_at=row["last_at"],
+                    reads=row["reads"],
+                    plates=frozenset(_plate_and_class(number)[0] for number in row["plates"]),
+                    surest=_sighting(row),
+                )
+            )
+        return found
 
     async def _rows(self, windows: Sequence[Window], gap: timedelta) -> dict[int, list[Record]]:
         rows: dict[int, list[Record]] = {number: [] for number in range(len(windows))}
@@ -198,7 +241,7 @@ class Passing:
             [w.device_id for w in windows],
             [w.span.first_at - gap for w in windows],
             [w.span.first_at for w in windows],
-            [w.span.last_at + gap for w in windows],
+            [w.until(gap) for w in windows],
             MOST_BEFORE,
             MOST_READS,
         )
@@ -211,15 +254,19 @@ class Passing:
         return rows
 
     async def _closed(self, passes: Sequence[UUID]) -> dict[UUID, Track]:
-        if not passes:
-            return {}
-        members = defaultdict[UUID, list[Sighting]](list)
-        for row in await self._fetch(OF_PASSES, list(passes)):
-            members[row["pass_id"]].append(_sighting(row))
+        members = await self.members(passes)
         return {pass_id: Track(sightings, pass_id) for pass_id, sightings in members.items()}
 
-    async def record(self, passes: Sequence[PassRecorded], tracks: Sequence[Track]) -> None:
-        """Store new passes, and which reads each of `tracks` adds; `passes` are those of its new ones, in order.
+    async def members(self, passes: Sequence[UUID]) -> dict[UUID, list[Sighting]]:
+        """Return the stored reads of passes."""
+        found = defaultdict[UUID, list[Sighting]](list)
+        if passes:
+            for row in await self._fetch(OF_PASSES, list(passes)):
+                found[row["pass_id"]].append(_sighting(row))
+        return found
+
+    async def record(self, passes: Sequence[PassRecorded], decisions: Sequence[Decision]) -> None:
+        """Store voted passes, open ones, and which reads join each.
 
         By COPY, which takes Postgres a sixth less time than INSERT.
         """
@@ -228,16 +275,28 @@ class Passing:
             await driver.copy_records_to_table(
                 "passes", records=map(_pass_row, passes), columns=_PASSES
             )
-        new = iter(passes)
         members = []
-        for track in tracks:
-            if track.pass_id is None:
-                pass_id, late, reads = next(new).pass_id, False, track.sightings
-            else:
-                pass_id, late, reads = track.pass_id, True, track.late
-            members += [(pass_id, late, read.read_id, read.captured_at) for read in reads]
+        for track in chain.from_iterable(decision.tracks for decision in decisions):
+            pass_id, late = track.pass_id or pass_id_of(track.sightings[0]), not track.is_unvoted
+            joining = track.sightings if track.pass_id is None else track.added
+            members += [(pass_id, late, read.read_id, read.captured_at) for read in joining]
         if members:
             await driver.copy_records_to_table("pass_reads", records=members, columns=_PASS_READS)
+        stored = [
+            (decision.window.device_id, track.pass_id)
+            for decision in decisions
+            for track in chain(decision.opened, decision.ended)
+            if track.pass_id is not None
+        ]
+        if stored:
+            await driver.execute(_NO_LONGER_OPEN, *zip(*stored, strict=True))
+        is_open = [
+            _open_row(decision.window.device_id, track)
+            for decision in decisions
+            for track in decision.opened
+        ]
+        if is_open:
+            await driver.copy_records_to_table("open_passes", records=is_open, columns=_OPEN_PASSES)
 
     async def first_contradictions(self, ids: Sequence[UUID]) -> list[UUID]:
         """Record the ids as processed; return those that are new."""
@@ -253,29 +312,85 @@ class Passing:
             await self.connection.execute(_SHORTEN, {"due_ids": due_ids, "starts": starts})
 
 
-def _around(rows: Sequence[Record], closed: Sequence[Track], gap: timedelta) -> Around:
-    """Return the reads of a window. Most join no pass: only the others become sightings, which cost most time."""
-    later = [row["captured_at"] for row in rows if row["later"]]
-    known = [sighting for track in closed for sighting in track.sightings]
-    free = [row for row in rows if row["pass_id"] is None]
-    seen = [(_plate_and_class(row["plate_id"])[1], row["captured_at"]) for row in free]
-    every = [*seen, *((class_of(one.plate), one.captured_at) for one in known)]
-    if any(row["details"] for row in free) or any(one.box for one in known):
-        every += [(ANY_CLASS, at) for _, at in every]
-    near = accompanied(every, gap)
-    doubles = _doubles(rows)
-    may_join, doubled = [], []
-    for row, moment in zip(free, seen, strict=True):
-        if moment in near or (row["details"] and (ANY_CLASS, moment[1]) in near):
-            may_join.append(_sighting(row))
-        elif doubles and akin(row["read_id"]) in doubles:
-            doubled.append(_sighting(row))
-    return Around(
-        free=tuple(may_join),
-        doubled=tuple(doubled),
-        closed=tuple(closed),
-        seen_to=max(later) if len(later) == MOST_READS else None,
+def _open_in(window: Window, passes: Iterable[OpenPass], gap: timedelta) -> dict[UUID, OpenPass]:
+    """Return the open passes that reads of a window may join."""
+    return {
+        one.pass_id: one
+        for one in passes
+        if one.first_at <= window.span.last_at + gap and one.last_at >= window.span.first_at - gap
+    }
+
+
+def _open_row(device_id: UUID, track: Track) -> tuple[Any, ...]:
+    """Return the values of `_OPEN_PASSES`."""
+    return (
+        device_id,
+        track.pass_id or pass_id_of(track.sightings[0]),
+        track.first_at,
+        track.last_at,
+        track.reads,
+        [plate_number(plate) for plate in sorted(track.plates)],
+        track.surest.read_id,
+        track.surest.captured_at,
     )
+
+
+class _Split:
+    """The rows of a window, by what may become of them."""
+
+    def __init__(self, rows: Sequence[Record]) -> None:
+        self.free: list[Record] = []
+        self.joined = defaultdict[UUID, list[Record]](list)
+        """Rows of reads in stored passes."""
+        latest, later = None, 0
+        for row in rows:
+            if row["pass_id"] is None:
+                self.free.append(row)
+            else:
+                self.joined[row["pass_id"]].append(row)
+            if row["later"]:
+                later += 1
+                latest = row["captured_at"]
+        self.seen_to = latest if later == MOST_READS else None
+        self.doubles = _doubles(rows)
+
+    def joinable(self) -> set[UUID]:
+        """Return the stored passes that a free read may join, or may contradict.
+
+        A read without a place in its frame joins a read of its own class of look-alikes only.
+        """
+        if self.doubles or any(row["details"] for row in self.free):
+            return set(self.joined)
+        classes = {_plate_and_class(row["plate_id"])[1] for row in self.free}
+        return {
+            pass_id
+            for pass_id, rows in self.joined.items()
+            if not classes.isdisjoint(_plate_and_class(row["plate_id"])[1] for row in rows)
+        }
+
+    def around(
+        self, closed: Sequence[Track], is_open: Mapping[UUID, OpenPass], gap: timedelta
+    ) -> Around:
+        """Return the reads. Most join no pass: only the others become sightings, which cost most time."""
+        opened = (
+            Track([_sighting(row) for row in self.joined.get(pass_id, ())], pass_id, one)
+            for pass_id, one in is_open.items()
+        )
+        tracks = (*closed, *opened)
+        seen = [(_plate_and_class(row["plate_id"])[1], row["captured_at"]) for row in self.free]
+        every = seen + [
+            (class_of(one.plate), one.captured_at) for track in tracks for one in track.sightings
+        ]
+        if any(row["details"] for row in self.free):
+            every += [(ANY_CLASS, at) for _, at in every]
+        near = accompanied(every, gap)
+        may_join, doubled = [], []
+        for row, moment in zip(self.free, seen, strict=True):
+            if moment in near or (row["details"] and (ANY_CLASS, moment[1]) in near):
+                may_join.append(_sighting(row))
+            elif self.doubles and akin(row["read_id"]) in self.doubles:
+                doubled.append(_sighting(row))
+        return Around(tuple(may_join), tuple(doubled), tracks, self.seen_to)
 
 
 def _doubles(rows: Sequence[Record]) -> set[int]:

@@ -12,12 +12,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.retention.domain.area import Area
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.plates import plate_number
-from services.retention.domain.search_cost import Scope, cost_of_area, cost_of_plates
+from services.retention.domain.search_cost import (
+    LIGHT_CHARACTERS,
+    Scope,
+    cost_of_area,
+    cost_of_plates,
+)
 from services.retention.store.conditions import Conditions
 from shared.core.plates import PlatePattern
 
 MOST_PLATES = 10_000
 """The most plates from which a search starts. A search for more of them starts at the devices."""
+
+_FAR_TOO_MANY = 1.5
+"""Plates are not looked for if the planner expects so many times `MOST_PLATES`; its estimates err by less, mostly."""
 
 _FEW_PLATES, _FEW_DEVICES = 20, 2
 """So many are read without windows: a further statement costs more."""
@@ -99,7 +107,7 @@ class SearchPlans:
             # Without conditions on single reads, the newest ones fill the page.
             reads = await self._reads(criteria) if share < 1 else wanted
             return Plan(_of_place(criteria), Scope(reads, share).compared(wanted) + of_area)
-        listed = await self.matching(pattern)
+        listed = await self._few_matching(pattern)
         at_a_place = criteria.area is not None or bool(criteria.device_ids)
         if listed is not None and (len(listed) <= _FEW_PLATES or not at_a_place):
             return Plan(starts_at(listed), cost_of_plates(len(listed)))
@@ -122,19 +130,32 @@ class SearchPlans:
         listed = list(found.scalars())
         return listed if len(listed) <= MOST_PLATES else None
 
+    async def _few_matching(self, pattern: PlatePattern) -> list[int] | None:
+        """Return the answer of `matching`, without looking for plates if far too many are expected."""
+        may_be_many = pattern.indexed and pattern.known_characters < LIGHT_CHARACTERS
+        if may_be_many and await self._expected_plates(pattern) > _FAR_TOO_MANY * MOST_PLATES:
+            return None
+        return await self.matching(pattern)
+
     async def _share_of_plates(self, pattern: PlatePattern, listed: list[int] | None) -> float:
-        """Return about which share of all plates matches; `listed` is the answer of `matching`."""
+        """Return about which share of all plates matches; `listed` is the answer of `_few_matching`."""
         in_all: float = max((await self._connection.execute(_ALL_PLATES)).scalar_one(), 1)
         if listed is not None:
             return min(len(listed) / in_all, 1)
+        expected = await self._expected_plates(pattern)
+        return min(max(expected, MOST_PLATES if pattern.indexed else 1) / in_all, 1)
+
+    async def _expected_plates(self, pattern: PlatePattern) -> float:
+        """Return the planner's estimate of how many plates match."""
         matching = Conditions()
         matching.add_pattern(pattern)
         # The conditions say the same in several ways, and the planner would multiply what each lets pass.
-        each = [
-            await self._estimate(f"{_PLATES} {term}", matching.parameters)
-            for term in matching.terms
-        ]
-        return min(max(min(each), MOST_PLATES if pattern.indexed else 1) / in_all, 1)
+        return min(
+            [
+                await self._estimate(f"{_PLATES} {term}", matching.parameters)
+                for term in matching.terms
+            ]
+        )
 
     async def _reads(self, criteria: Criteria) -> float:
         """Return about how many reads the window, devices and area of a search have."""

@@ -38,8 +38,6 @@ class _Outcome(NamedTuple):
     """What the reads of a set give."""
 
     decisions: list[Decision]
-    tracks: list[Track]
-    events: list[PassRecorded]
     contradictions: list[Contradiction]
 
 
@@ -104,41 +102,35 @@ class PassWorker:
             due = await passing.due(await passing.claim(list(since)))
             ready = [
                 window
-                for window in windows(due, settled, self._rules.gap)
+                for window in windows(due, settled, self._rules)
                 if (start := since[window.device_id]) is None or window.span.first_at >= start
             ]
             if not ready:
                 return []
             found = await passing.around(_first(ready), self._rules.gap)
             # In a thread: thousands of reads take a while, and another set works with Postgres meanwhile.
-            outcome = await asyncio.to_thread(self._decide, found)
+            decisions, contradicting = await asyncio.to_thread(self._decide, found)
+            whole = await self._whole(passing, decisions)
+            events = await asyncio.to_thread(self._vote, whole)
             now = self._clock.now()
-            reported = await report(passing, outcome.contradictions, now)
-            await passing.record(outcome.events, outcome.tracks)
-            await emit(connection, self._service, *reported, *outcome.events)
-            await passing.done(outcome.decisions)
-        disagreed = sum(bool(event.alternatives) for event in outcome.events)
+            reported = await report(passing, contradicting, now)
+            await passing.record(events, decisions)
+            await emit(connection, self._service, *reported, *events)
+            await passing.done(decisions)
+        disagreed = sum(bool(event.alternatives) for event in events)
         self._show(
             Voted(
-                agreed=len(outcome.events) - disagreed,
+                agreed=len(events) - disagreed,
                 disagreed=disagreed,
                 contradicted=sum(event.count for event in reported),
-                late=sum(len(track.late) for track in outcome.tracks),
+                late=sum(len(track.added) for one in decisions for track in one.late),
             )
         )
-        return _unfinished(ready, outcome.decisions)
+        return _unfinished(ready, decisions)
 
     def _decide(self, found: Sequence[Found]) -> _Outcome:
-        decisions = [decide(window, around, self._rules) for window, around in found]
         return _Outcome(
-            decisions=decisions,
-            tracks=[track for decision in decisions for track in decision.tracks],
-            events=[
-                self._event(decision.window, track)
-                for decision in decisions
-                for track in decision.tracks
-                if track.pass_id is None
-            ],
+            decisions=[decide(window, around, self._rules) for window, around in found],
             contradictions=[
                 Contradiction(window.device_id, tuple(group))
                 for window, around in found
@@ -146,9 +138,27 @@ class PassWorker:
             ],
         )
 
+    @staticmethod
+    async def _whole(passing: Passing, decisions: Sequence[Decision]) -> list[tuple[Window, Track]]:
+        """Return the ended passes with all their reads; without those of which less than two are left."""
+        ended = [(one.window, track) for one in decisions for track in one.ended]
+        partial = [t.pass_id for _, t in ended if t.pass_id is not None and not t.is_whole]
+        members = await passing.members(partial)
+        whole = []
+        for window, track in ended:
+            if track.pass_id is not None and not track.is_whole:
+                reads = [*members[track.pass_id], *track.added]
+                whole.append((window, Track(reads, track.pass_id) if reads else track))
+            else:
+                whole.append((window, track))
+        return [(window, track) for window, track in whole if len(track.sightings) > 1]
+
+    def _vote(self, ended: Sequence[tuple[Window, Track]]) -> list[PassRecorded]:
+        return [self._event(window, track) for window, track in ended]
+
     def _event(self, window: Window, track: Track) -> PassRecorded:
         verdict = vote(track.sightings)
-        pass_id = pass_id_of(track.sightings[0])
+        pass_id = track.pass_id or pass_id_of(track.sightings[0])
         return PassRecorded(
             event_id=derive_id("pass.recorded", pass_id),
             occurred_at=self._clock.now(),
@@ -197,10 +207,10 @@ def _first(ready: Sequence[Window]) -> list[Window]:
 
 def _unfinished(ready: Iterable[Window], decisions: Sequence[Decision]) -> list[SettledDevice]:
     """Return the devices with windows that were left out or cut, each from the first of these on."""
-    open_from = {id(one.window): one.open_from if one.is_cut else None for one in decisions}
+    rest_from = {id(one.window): one.rest_from for one in decisions}
     left: dict[UUID, SettledDevice] = {}
     for window in ready:
-        start = open_from.get(id(window), window.span.first_at)
+        start = rest_from.get(id(window), window.span.first_at)
         if start is not None:
             known = left.get(window.device_id, SettledDevice(window.device_id, 0, start))
             since = start if known.since is None else min(start, known.since)

@@ -159,7 +159,7 @@ async def test_a_pass_is_published_once_all_its_reads_have_settled(retention):
     await retention.store(VEHICLE[2])
     await settle(retention, 2)
     assert await recorded_passes(retention) == []
-    assert await left_due(retention) == 2
+    assert await left_due(retention) == 1
     await settle(retention)
     [event] = await recorded_passes(retention)
     assert len(event.read_ids) == 3
@@ -175,6 +175,65 @@ async def test_a_busy_camera_publishes_passes_while_further_reads_arrive(retenti
     assert [event.plate for event in await recorded_passes(retention)] == [
         f"7ABC12{n}" for n in range(5)
     ]
+
+
+async def open_passes(retention):
+    """Return how many reads each pass has that is not voted on yet."""
+    rows = await retention.fetch("SELECT reads FROM open_passes ORDER BY reads")
+    return [reads for (reads,) in rows]
+
+
+async def stay_in_sight(retention, turns):
+    """Store the reads of a vehicle that stays while another one passes each turn; return the reads of the first."""
+    staying = []
+    for turn in range(turns):
+        at = NOON + timedelta(seconds=8 * turn)
+        stays = [seen("7ABC123", 2 * n, start=at) for n in range(4)]
+        await retention.store(
+            *stays, *[seen(f"8XYZ98{turn}", 3 + n / 5, start=at, x_px=2500) for n in range(2)]
+        )
+        await settle(retention, 8)
+        staying += stays
+    return staying
+
+
+async def test_a_vehicle_that_stays_in_sight_is_one_pass_and_holds_back_no_other(retention):
+    staying = await stay_in_sight(retention, 5)
+    others = [event.plate for event in await recorded_passes(retention)]
+    assert others == [f"8XYZ98{turn}" for turn in range(4)]
+    assert await open_passes(retention) == [16]
+    assert await left_due(retention) == 1, "only what has not settled"
+    found = (await retention.search(plate="7ABC123"))["items"]
+    assert {one["pass_id"] for one in found} == {None}
+    await settle(retention)
+    [event] = [e for e in await recorded_passes(retention) if e.plate == "7ABC123"]
+    assert event.read_ids == [read.read_id for read in staying]
+    assert (await open_passes(retention), await left_due(retention)) == ([], 0)
+    found = (await retention.search(plate="7ABC123"))["items"]
+    assert {one["pass_id"] for one in found} == {str(event.pass_id)}
+
+
+async def test_a_service_that_starts_anew_goes_on_with_a_pass_that_is_open(
+    settings, bus, objects, clock, authority, policy
+):
+    parts = (settings, bus, objects, clock, authority, policy)
+    async with started(*parts) as first:
+        staying = await stay_in_sight(first, 3)
+        assert await open_passes(first) == [8]
+    async with started(*parts) as second:
+        await settle(second)
+        [event] = [e for e in await recorded_passes(second) if e.plate == "7ABC123"]
+    assert event.read_ids == [read.read_id for read in staying]
+
+
+async def test_a_late_read_joins_an_open_pass_and_counts_in_its_vote(retention):
+    staying = await stay_in_sight(retention, 3)
+    late = seen("7ABC123", 1.5)
+    await retention.store(late)
+    await settle(retention, 11)
+    [event] = [e for e in await recorded_passes(retention) if e.plate == "7ABC123"]
+    assert event.read_ids == [staying[0].read_id, late.read_id, *(r.read_id for r in staying[1:])]
+    assert await retention.fetch("SELECT read_id FROM pass_reads WHERE late") == []
 
 
 async def test_a_single_read_joins_reads_that_arrive_much_later(retention):
@@ -201,6 +260,20 @@ async def test_a_read_after_its_published_pass_is_added_as_late_without_a_new_ev
     assert found["late_read_ids"] == [str(late.read_id)]
     assert len(found["reads"]) == 3
     assert found["last_seen_at"] == "2026-06-01T12:00:00.200000Z"
+
+
+async def test_a_late_read_of_another_plate_in_the_place_of_the_vehicle_joins_its_closed_pass(
+    retention,
+):
+    await retention.store(*[seen("7ABC123", n / 10, x_px=500 + 5 * n) for n in (0, 1, 3)])
+    await settle(retention)
+    [event] = await recorded_passes(retention)
+    late = seen("7A3C123", 0.2, x_px=510)
+    await retention.store(late)
+    await settle(retention)
+    assert await retention.fetch("SELECT read_id, pass_id FROM pass_reads WHERE late") == [
+        (late.read_id, event.pass_id)
+    ]
 
 
 async def test_a_crash_before_the_vote_is_stored_loses_and_duplicates_no_pass(
@@ -403,6 +476,21 @@ async def test_a_pass_is_purged_with_its_reads(retention, start):
     assert list(await members(retention)) == [events[NOON].pass_id]
     assert await retention.fetch("SELECT pass_id FROM passes") == [(events[NOON].pass_id,)]
     await retention.get(f"/v1/passes/{events[start].pass_id}", 404)
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_a_purge_leaves_nothing_of_a_pass_that_was_open(retention):
+    old = as_of(DUE - timedelta(hours=1))
+    await retention.store(*old)
+    retention.clock.advance(seconds=9)
+    await retention.store(seen("7ABC123", 0.9, start=DUE - timedelta(hours=1)))
+    await settle(retention, 2)
+    assert await open_passes(retention) == [3]
+    await purge(retention)
+    assert await open_passes(retention) == []
+    assert await members(retention) == {}
+    await settle(retention)
+    assert await recorded_passes(retention) == []
 
 
 @pytest.mark.clause("468.5/holds")

@@ -28,10 +28,10 @@ def traffic(rnd):
     for number in range(60):
         device, plate = rnd.choice(DEVICES), rnd.choice(PLATES)
         framed, begin_s = rnd.random() < 0.5, rnd.uniform(0, 120)
-        for n in range(rnd.choice([1, 1, 2, 3, 9])):
+        for n in range(rnd.choice([1, 1, 2, 3, 9, 30])):
             seen = plate.replace("1", "I", 1) if rnd.random() < 0.15 else plate
             sure = rnd.uniform(0.4, 0.99)
-            at_s = begin_s + round(n * rnd.uniform(0.1, 1.5), 1)
+            at_s = begin_s + round(n * rnd.uniform(0.3, 1.0), 1)
             frame = {
                 "source": "recognition",
                 "characters": [Character(text, sure) for text in seen],
@@ -39,7 +39,7 @@ def traffic(rnd):
             }
             read = a_read(
                 seen,
-                START + timedelta(seconds=round(at_s, 1), microseconds=number),
+                START + timedelta(seconds=round(at_s, 1), microseconds=10 * number + n),
                 device_id=device,
                 confidence=sure,
                 **(frame if framed else {}),
@@ -50,14 +50,18 @@ def traffic(rnd):
 
 
 async def stored(retention):
-    """Return what the tables have: the plates of passes, the membership of reads, the due spans."""
+    """Return what the tables have: the plates of passes, the membership of reads, the due spans, the open passes."""
     plates = await retention.fetch("SELECT pass_id, plate_id FROM passes")
     members = await retention.fetch("SELECT read_id, pass_id, late FROM pass_reads")
     due = await retention.fetch("SELECT device_id, first_at, last_at FROM pass_due")
+    open_passes = await retention.fetch(
+        "SELECT pass_id, device_id, first_at, last_at, reads, surest_id FROM open_passes"
+    )
     return (
         {pass_id: plate_of(number) for pass_id, number in plates},
         {read_id: (pass_id, late) for read_id, pass_id, late in members},
         sorted(map(tuple, due)),
+        {pass_id: tuple(rest) for pass_id, *rest in open_passes},
     )
 
 
@@ -72,20 +76,27 @@ async def test_processing_in_sets_gives_the_same_passes_as_one_span_at_a_time(
     rules = Rules(gap=timedelta(seconds=3), longest=timedelta(seconds=12))
     monkeypatch.setattr(retention.running.passes, "_rules", rules)
     plain = PlainPasses(rules, most)
-    reads, known = traffic(rnd), []
-    while reads:
-        batch = [reads.pop(0) for _ in range(min(len(reads), rnd.choice([2, 10, 40])))]
+    reads, known, opened = traffic(rnd), [], set()
+    while reads or plain.due or plain.open:
+        batch = [reads.pop(0) for _ in range(min(len(reads), rnd.choice([2, 10, 25])))]
         batch += rnd.sample(known, min(len(known), rnd.choice([0, 0, 2])))  # Kafka delivers again
         known += batch
-        await retention.running.recorder.reads(batch)
-        plain.store(batch, retention.clock.now())
-        retention.clock.advance(seconds=rnd.choice([0, 1, 12]))
+        if batch:
+            await retention.running.recorder.reads(batch)
+            plain.store(batch, retention.clock.now())
+        retention.clock.advance(seconds=rnd.choice([0, 1, 4, 6, 6, 12]))
         await retention.running.passes.work()
         plain.work(retention.clock.now() - SETTLE)
         spans = sorted((device, *span) for device, span, _ in plain.due)
-        assert await stored(retention) == (plain.plates, plain.members, spans)
+        open_passes = {
+            pass_id: (device_id, one.first_at, one.last_at, one.reads, one.surest.read_id)
+            for pass_id, (device_id, one) in plain.open.items()
+        }
+        assert await stored(retention) == (plain.plates, plain.members, spans, open_passes)
+        opened |= open_passes.keys()
     assert any(late for _, late in plain.members.values())
     assert len(plain.plates) > 10
+    assert len(opened & plain.plates.keys()) > 3
 
 
 @pytest.mark.clause("468.5/passes-in-sets")
@@ -104,8 +115,8 @@ async def test_spans_that_share_a_closed_pass_are_processed_one_after_the_other(
     await retention.store(before)
     retention.clock.advance(seconds=11)
     await retention.running.passes.work()
-    plates, members, due = await stored(retention)
-    assert (len(plates), due) == (1, [])
+    plates, members, due, open_passes = await stored(retention)
+    assert (len(plates), due, open_passes) == (1, [], {})
     assert {read_id for read_id, (_, late) in members.items() if late} == {before.read_id}
 
 

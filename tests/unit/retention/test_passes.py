@@ -10,6 +10,7 @@ from services.retention.domain.passes import (
     FOLLOWED_AT_MOST,
     READS_AT_MOST,
     Follower,
+    OpenPass,
     Rules,
     Span,
     Track,
@@ -37,9 +38,10 @@ def members(tracks):
         (
             str(track.pass_id),
             [s.read_id for s in track.sightings],
-            [s.read_id for s in track.late],
+            [s.read_id for s in track.added],
             track.surest.read_id,
             sorted(track.classes),
+            (track.first_at, track.last_at, track.reads),
         )
         for track in tracks
     )
@@ -157,14 +159,14 @@ def test_a_late_read_joins_a_closed_pass_without_changing_its_reads():
     closed = Track([sighting("7ABC123", n) for n in (0, 1, 3)], pass_id_of(sighting("7ABC123")))
     between, behind, far = (sighting("7ABC123", n) for n in (2, 4.5, 20))
     tracks = Follower(RULES).follow([between, behind, far], [closed])
-    assert closed.late == [between, behind]
+    assert closed.added == [between, behind]
     assert [track.pass_id for track in tracks].count(None) == 1
 
 
 def test_a_late_read_from_before_a_closed_pass_joins_it_too():
     closed = Track([sighting("7ABC123", n) for n in (3, 4)], pass_id_of(sighting("7ABC123", 3)))
     Follower(RULES).follow([sighting("7ABC123", 1)], [closed])
-    assert len(closed.late) == 1
+    assert len(closed.added) == 1
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -198,6 +200,74 @@ def test_reads_without_places_in_frames_give_the_same_tracks_without_a_compariso
     rules = Rules(gap=RULES.gap, longest=timedelta(seconds=rnd.choice((5, 60))))
     plain = Follower(rules).follow(free, closed())
     assert members(tracks_of(rnd.sample(free, len(free)), closed(), rules)) == members(plain)
+
+
+def an_open_pass(reads, *, nearby):
+    """Return a stored pass of reads, of which the last `nearby` are at hand."""
+    whole = Track(reads)
+    pass_id = pass_id_of(whole.sightings[0])
+    stored = OpenPass(
+        pass_id,
+        whole.first_at,
+        whole.last_at,
+        len(reads),
+        frozenset(whole.plates),
+        whole.surest,
+    )
+    return Track(whole.sightings[len(reads) - nearby :], pass_id, stored)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_open_passes_go_on_alike_without_a_comparison_of_pairs(seed):
+    rnd = random.Random(seed)
+    plates = ("7ABC123", "7A8C123", "8XYZ987")
+    drawn = [
+        (
+            plate,
+            [n * rnd.choice((1, 2, 4)) / 2 - 9 for n in range(rnd.randrange(2, 8))],
+            rnd.random(),
+        )
+        for plate in plates[: rnd.randrange(1, 4)]
+    ]
+    nearby = rnd.randrange(3)
+    free = [
+        sighting(
+            rnd.choice(plates),
+            rnd.randrange(-20 if seed % 2 else 0, 200) / 10,
+            sure=rnd.choice((0.5, 0.98)),
+        )
+        for _ in range(rnd.randrange(25))
+    ]
+    free = list({one.read_id: one for one in free}.values())
+
+    def known():
+        return [
+            an_open_pass(
+                [sighting(plate, at, sure=sure) for at in sorted(set(times))], nearby=nearby
+            )
+            for plate, times, sure in drawn
+        ]
+
+    rules = Rules(gap=RULES.gap, longest=timedelta(seconds=rnd.choice((5, 60))))
+    plain = Follower(rules).follow(free, known())
+    assert members(tracks_of(rnd.sample(free, len(free)), known(), rules)) == members(plain)
+
+
+def test_reads_join_an_open_pass_of_which_the_first_reads_are_not_at_hand():
+    track = an_open_pass([sighting("7ABC123", n) for n in range(0, 50, 2)], nearby=2)
+    joins, too_long = sighting("7ABC123", 50), [sighting("7ABC123", n) for n in range(52, 64, 2)]
+    found = tracks_of([joins, *too_long], [track], RULES)
+    assert [one.reads for one in found] == [25 + 6, 1]
+    assert (track.first_at, track.last_at) == (moment(0), moment(60))
+    assert track.added == [joins, *too_long[:5]]
+    assert not track.is_whole
+
+
+def test_an_open_pass_that_gets_no_read_is_still_decided_on():
+    track = an_open_pass([sighting("7ABC123", n) for n in range(3)], nearby=0)
+    for follow in (tracks_of, lambda *parts: Follower(parts[-1]).follow(*parts[:-1])):
+        assert follow([], [track], RULES) == [track]
+        assert track in follow([sighting("8XYZ987", 1)], [track], RULES)
 
 
 def test_a_vehicle_with_more_reads_than_a_pass_may_have_starts_another():
