@@ -4,29 +4,30 @@ Only the service's own workers use it; `store.passes` answers people. Each metho
 many devices, reads and passes it has.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import msgspec
 from asyncpg import Record
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.domain.details import Details
-from services.retention.domain.due import ANY_CLASS, Around, Decision, Due, Window, accompanied
+from services.retention.domain.due import Around, Decision, Due, Window
 from services.retention.domain.passes import OpenPass, Span, Track, pass_id_of
-from services.retention.domain.plates import plate_number, plate_of
-from services.retention.domain.sightings import Box, Sighting, class_of, sureness_of
+from services.retention.domain.sightings import Sighting
 from services.retention.store import locks
-from shared.core.ids import akin
-from shared.core.types import PlateText
-from shared.events import PassRecorded, Place
+from services.retention.store.pass_rows import (
+    OpenPassRow,
+    PassRow,
+    WindowRows,
+    plate_and_class,
+    sighting_of,
+)
+from shared.events import PassRecorded
 from shared.postgres.database import driver_of
 
 MOST_READS = 5000
@@ -88,20 +89,6 @@ _NO_LONGER_OPEN = (
     "DELETE FROM open_passes USING unnest($1::uuid[], $2::uuid[]) AS gone (device_id, pass_id)"
     " WHERE open_passes.device_id = gone.device_id AND open_passes.pass_id = gone.pass_id"
 )
-_OPEN_PASSES = (
-    "device_id",
-    "pass_id",
-    "first_at",
-    "last_at",
-    "reads",
-    "plates",
-    "surest_id",
-    "surest_at",
-)
-_PASSES = (
-    "pass_id", "first_at", "last_at", "plate_id", "confidence", "misread_risk", "device_id", "best_read_id",
-    "agency_ori", "region", "details",
-)  # fmt: skip
 _PASS_READS = ("pass_id", "late", "read_id", "captured_at")
 _FIRST_CONTRADICTIONS = text(
     "INSERT INTO inbox (consumer, event_id) SELECT 'retention-contradictions', id"
@@ -113,10 +100,6 @@ _SHORTEN = text(
     " FROM unnest(CAST(:due_ids AS bigint[]), CAST(:starts AS timestamptz[])) AS rest (due_id, first_at)"
     " WHERE pass_due.due_id = rest.due_id"
 )
-
-
-_details = msgspec.json.Decoder(Details)
-_NO_DETAILS = Details()
 
 
 class SettledDevice(NamedTuple):
@@ -145,14 +128,6 @@ class Found(NamedTuple):
 
     window: Window
     around: Around
-
-
-class PassDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The details of a pass that answers show and searches do not use."""
-
-    characters: list[tuple[str, float]] = []
-    alternatives: list[tuple[str, int, float]] = []  # plate, reads, share of all votes
-    dissent: list[tuple[int, dict[str, float]]] = []  # place, character: share of all votes
 
 
 class Passing:
@@ -205,17 +180,17 @@ class Passing:
         owners: dict[UUID, int] = {}
         apart = []
         for number, window in enumerate(windows):
-            split = _Split(rows[number])
+            mine = WindowRows(rows[number], MOST_READS)
             here = _open_in(window, is_open.get(window.device_id, ()), gap)
-            passes = split.joined.keys() | here.keys()
+            passes = mine.joined.keys() | here.keys()
             if all(owners.setdefault(pass_id, number) == number for pass_id in passes):
-                apart.append((window, split, here, split.joinable() - here.keys()))
+                apart.append((window, mine, here, mine.joinable() - here.keys()))
         closed = await self._closed([pass_id for *_, passes in apart for pass_id in passes])
         return [
             Found(
-                window, split.around([closed[p] for p in sorted(passes) if p in closed], here, gap)
+                window, mine.around([closed[p] for p in sorted(passes) if p in closed], here, gap)
             )
-            for window, split, here, passes in apart
+            for window, mine, here, passes in apart
         ]
 
     async def _open(self, devices: Iterable[UUID]) -> dict[UUID, list[OpenPass]]:
@@ -228,8 +203,8 @@ class Passing:
                     first_at=row["first_at"],
                     last_at=row["last_at"],
                     reads=row["reads"],
-                    plates=frozenset(_plate_and_class(number)[0] for number in row["plates"]),
-                    surest=_sighting(row),
+                    plates=frozenset(plate_and_class(number)[0] for number in row["plates"]),
+                    surest=sighting_of(row),
                 )
             )
         return found
@@ -262,7 +237,7 @@ class Passing:
         found = defaultdict[UUID, list[Sighting]](list)
         if passes:
             for row in await self._fetch(OF_PASSES, list(passes)):
-                found[row["pass_id"]].append(_sighting(row))
+                found[row["pass_id"]].append(sighting_of(row))
         return found
 
     async def record(self, passes: Sequence[PassRecorded], decisions: Sequence[Decision]) -> None:
@@ -273,7 +248,7 @@ class Passing:
         driver = await driver_of(self.connection)
         if passes:
             await driver.copy_records_to_table(
-                "passes", records=map(_pass_row, passes), columns=_PASSES
+                "passes", records=map(PassRow.of, passes), columns=PassRow._fields
             )
         members = []
         for track in chain.from_iterable(decision.tracks for decision in decisions):
@@ -291,12 +266,14 @@ class Passing:
         if stored:
             await driver.execute(_NO_LONGER_OPEN, *zip(*stored, strict=True))
         is_open = [
-            _open_row(decision.window.device_id, track)
+            OpenPassRow.of(decision.window.device_id, track)
             for decision in decisions
             for track in decision.opened
         ]
         if is_open:
-            await driver.copy_records_to_table("open_passes", records=is_open, columns=_OPEN_PASSES)
+            await driver.copy_records_to_table(
+                "open_passes", records=is_open, columns=OpenPassRow._fields
+            )
 
     async def first_contradictions(self, ids: Sequence[UUID]) -> list[UUID]:
         """Record the ids as processed; return those that are new."""
@@ -319,136 +296,3 @@ def _open_in(window: Window, passes: Iterable[OpenPass], gap: timedelta) -> dict
         for one in passes
         if one.first_at <= window.span.last_at + gap and one.last_at >= window.span.first_at - gap
     }
-
-
-def _open_row(device_id: UUID, track: Track) -> tuple[Any, ...]:
-    """Return the values of `_OPEN_PASSES`."""
-    return (
-        device_id,
-        track.pass_id or pass_id_of(track.sightings[0]),
-        track.first_at,
-        track.last_at,
-        track.reads,
-        [plate_number(plate) for plate in sorted(track.plates)],
-        track.surest.read_id,
-        track.surest.captured_at,
-    )
-
-
-class _Split:
-    """The rows of a window, by what may become of them."""
-
-    def __init__(self, rows: Sequence[Record]) -> None:
-        self.free: list[Record] = []
-        self.joined = defaultdict[UUID, list[Record]](list)
-        """Rows of reads in stored passes."""
-        latest, later = None, 0
-        for row in rows:
-            if row["pass_id"] is None:
-                self.free.append(row)
-            else:
-                self.joined[row["pass_id"]].append(row)
-            if row["later"]:
-                later += 1
-                latest = row["captured_at"]
-        self.seen_to = latest if later == MOST_READS else None
-        self.doubles = _doubles(rows)
-
-    def joinable(self) -> set[UUID]:
-        """Return the stored passes that a free read may join, or may contradict.
-
-        A read without a place in its frame joins a read of its own class of look-alikes only.
-        """
-        if self.doubles or any(row["details"] for row in self.free):
-            return set(self.joined)
-        classes = {_plate_and_class(row["plate_id"])[1] for row in self.free}
-        return {
-            pass_id
-            for pass_id, rows in self.joined.items()
-            if not classes.isdisjoint(_plate_and_class(row["plate_id"])[1] for row in rows)
-        }
-
-    def around(
-        self, closed: Sequence[Track], is_open: Mapping[UUID, OpenPass], gap: timedelta
-    ) -> Around:
-        """Return the reads. Most join no pass: only the others become sightings, which cost most time."""
-        opened = (
-            Track([_sighting(row) for row in self.joined.get(pass_id, ())], pass_id, one)
-            for pass_id, one in is_open.items()
-        )
-        tracks = (*closed, *opened)
-        seen = [(_plate_and_class(row["plate_id"])[1], row["captured_at"]) for row in self.free]
-        every = seen + [
-            (class_of(one.plate), one.captured_at) for track in tracks for one in track.sightings
-        ]
-        if any(row["details"] for row in self.free):
-            every += [(ANY_CLASS, at) for _, at in every]
-        near = accompanied(every, gap)
-        may_join, doubled = [], []
-        for row, moment in zip(self.free, seen, strict=True):
-            if moment in near or (row["details"] and (ANY_CLASS, moment[1]) in near):
-                may_join.append(_sighting(row))
-            elif self.doubles and akin(row["read_id"]) in self.doubles:
-                doubled.append(_sighting(row))
-        return Around(tuple(may_join), tuple(doubled), tracks, self.seen_to)
-
-
-def _doubles(rows: Sequence[Record]) -> set[int]:
-    """Return what the ids of several reads of one sighting have in common; mostly there is none."""
-    sightings = [akin(row["read_id"]) for row in rows]
-    if len(set(sightings)) == len(sightings):
-        return set()
-    return {one for one, times in Counter(sightings).items() if times > 1}
-
-
-@lru_cache(maxsize=65_536)
-def _plate_and_class(number: int) -> tuple[PlateText, str]:
-    plate = plate_of(number)
-    return plate, class_of(plate)
-
-
-def _pass_row(event: PassRecorded) -> tuple[Any, ...]:
-    """Return the values of `_PASSES`."""
-    details = PassDetails(
-        characters=[(c.text, c.confidence or 0.0) for c in event.characters],
-        alternatives=[(other.plate, other.reads, other.share) for other in event.alternatives],
-        dissent=[(one.place, one.others) for one in event.dissent],
-    )
-    return (
-        event.pass_id,
-        event.first_seen_at,
-        event.last_seen_at,
-        plate_number(event.plate),
-        event.confidence,
-        event.misread_risk,
-        event.device_id,
-        event.best_read_id,
-        event.agency_ori,
-        event.region,
-        msgspec.json.encode(details).decode(),
-    )
-
-
-def _sighting(row: Record) -> Sighting:
-    (plate, _), text, confidence = (
-        _plate_and_class(row["plate_id"]),
-        row["details"],
-        row["confidence"],
-    )
-    details = _NO_DETAILS if text is None else _details.decode(text)
-    latitude, longitude = row["latitude"], row["longitude"]
-    return Sighting(
-        read_id=row["read_id"],
-        captured_at=row["captured_at"],
-        plate=plate,
-        agency_ori=row["agency_ori"],
-        sureness=sureness_of(plate, details.characters, confidence),
-        confidence=confidence,
-        region=row["region"],
-        box=Box(*details.box_px) if details.box_px else None,
-        crop_key=row["crop_key"],
-        misread_risk=details.misread_risk,
-        place=None
-        if latitude is None or longitude is None
-        else Place(latitude, longitude, row["heading_deg"]),
-    )

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.retention.domain.criteria import Criteria, scope_of
 from services.retention.domain.plates import plate_of
 from services.retention.store import conditions
-from services.retention.store.pass_queue import PassDetails
+from services.retention.store.pass_rows import PassDetails
 from services.retention.store.records import COLUMNS, Read, Records
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
