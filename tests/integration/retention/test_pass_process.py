@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from services.retention.workers.pass_process import VoteFailed
+from services.retention.workers.pass_process import NICENESS, VoteFailed
 from shared.events import PassRecorded
 from shared.testing import eventually
 from tests.integration.retention.conftest import DEVICE, a_read
@@ -74,6 +74,12 @@ async def test_another_process_votes_and_this_one_relays_and_shows_it(retention,
     assert woken == [1]
     await vote.work()
     assert metric("passes_waiting") == metric("passes_waiting_reads") == 0
+
+
+async def test_the_process_gives_way_to_others(vote):
+    await vote.work()
+    own, its = (os.getpriority(os.PRIO_PROCESS, pid) for pid in (os.getpid(), vote.pid))
+    assert its == min(19, own + NICENESS) > own
 
 
 async def test_the_process_is_kept_from_run_to_run(retention, vote):
