@@ -11,21 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.area import Area
 from services.retention.domain.criteria import Criteria
-from services.retention.domain.plates import plate_number
-from services.retention.domain.search_cost import (
-    LIGHT_CHARACTERS,
-    Scope,
-    cost_of_area,
-    cost_of_plates,
-)
+from services.retention.domain.plates import grams_of, numbers_of, plate_number
+from services.retention.domain.search_cost import Scope, cost_of_area, cost_of_plates
 from services.retention.store.conditions import Conditions
 from shared.core.plates import PlatePattern
 
 MOST_PLATES = 10_000
 """The most plates from which a search starts. A search for more of them starts at the devices."""
 
-_FAR_TOO_MANY = 1.5
-"""Plates are not looked for if the planner expects so many times `MOST_PLATES`; its estimates err by less, mostly."""
+_ONE_PAIR = 2
+_FAR_TOO_MANY = 3
+"""The plates of a pattern with so few known characters are not looked for if so many times `MOST_PLATES` have its
+rarest part. With more characters the parts together are much rarer than each."""
 
 _FEW_PLATES, _FEW_DEVICES = 20, 2
 """So many are read without windows: a further statement costs more."""
@@ -35,6 +32,8 @@ _DEVICES_FIRST = timedelta(hours=2)
 """The newest window of a search that starts at plates, and of one that starts at devices."""
 
 _PLATES = "SELECT p.plate_id FROM plates p WHERE"
+_HAS_GRAM = f"{_PLATES} p.grams @> ARRAY[CAST(:gram AS smallint)]"
+_IN_RANGE = f"{_PLATES} p.plate_id >= :first AND p.plate_id < :last"
 _ALL_PLATES = text("SELECT reltuples FROM pg_class WHERE oid = CAST('plates' AS regclass)")
 _DAYS_THERE = (
     "FROM device_days"
@@ -132,30 +131,35 @@ class SearchPlans:
 
     async def _few_matching(self, pattern: PlatePattern) -> list[int] | None:
         """Return the answer of `matching`, without looking for plates if far too many are expected."""
-        may_be_many = pattern.indexed and pattern.known_characters < LIGHT_CHARACTERS
-        if may_be_many and await self._expected_plates(pattern) > _FAR_TOO_MANY * MOST_PLATES:
+        may_be_many = pattern.indexed and pattern.known_characters <= _ONE_PAIR
+        if may_be_many and await self._with_rarest(pattern) > _FAR_TOO_MANY * MOST_PLATES:
             return None
         return await self.matching(pattern)
+
+    async def _with_rarest(self, pattern: PlatePattern) -> float:
+        """Return the planner's estimate of how many plates have the rarest part of a pattern; fewer match.
+
+        It knows how frequent a gram and a range of numbers are, but takes grams of one plate for independent.
+        """
+        parts = [await self._estimate(_HAS_GRAM, {"gram": gram}) for gram in grams_of(pattern)]
+        if (numbers := numbers_of(pattern)) is not None:
+            first, last = numbers
+            parts.append(await self._estimate(_IN_RANGE, {"first": first, "last": last}))
+        return min(parts, default=0)
 
     async def _share_of_plates(self, pattern: PlatePattern, listed: list[int] | None) -> float:
         """Return about which share of all plates matches; `listed` is the answer of `_few_matching`."""
         in_all: float = max((await self._connection.execute(_ALL_PLATES)).scalar_one(), 1)
         if listed is not None:
             return min(len(listed) / in_all, 1)
-        expected = await self._expected_plates(pattern)
-        return min(max(expected, MOST_PLATES if pattern.indexed else 1) / in_all, 1)
-
-    async def _expected_plates(self, pattern: PlatePattern) -> float:
-        """Return the planner's estimate of how many plates match."""
         matching = Conditions()
         matching.add_pattern(pattern)
         # The conditions say the same in several ways, and the planner would multiply what each lets pass.
-        return min(
-            [
-                await self._estimate(f"{_PLATES} {term}", matching.parameters)
-                for term in matching.terms
-            ]
-        )
+        each = [
+            await self._estimate(f"{_PLATES} {term}", matching.parameters)
+            for term in matching.terms
+        ]
+        return min(max(min(each), MOST_PLATES if pattern.indexed else 1) / in_all, 1)
 
     async def _reads(self, criteria: Criteria) -> float:
         """Return about how many reads the window, devices and area of a search have."""
