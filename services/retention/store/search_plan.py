@@ -141,11 +141,11 @@ class SearchPlans:
 
         It knows how frequent a gram and a range of numbers are, but takes grams of one plate for independent.
         """
-        parts = [await self._estimate(_HAS_GRAM, {"gram": gram}) for gram in grams_of(pattern)]
+        counts = [await self._estimate(_HAS_GRAM, {"gram": gram}) for gram in grams_of(pattern)]
         if (numbers := numbers_of(pattern)) is not None:
             first, last = numbers
-            parts.append(await self._estimate(_IN_RANGE, {"first": first, "last": last}))
-        return min(parts, default=0)
+            counts.append(await self._estimate(_IN_RANGE, {"first": first, "last": last}))
+        return min(counts, default=0)
 
     async def _share_of_plates(self, pattern: PlatePattern, listed: list[int] | None) -> float:
         """Return about which share of all plates matches; `listed` is the answer of `_few_matching`."""
