@@ -148,8 +148,6 @@ async def test_a_moving_camera_is_found_where_it_was(retention):
     assert await retention.plates(area=spot, **later) == ["2AAA111"]
 
 
-@pytest.mark.clause("468.4(c)/canvass")
-@pytest.mark.clause("468.4(c)/partial-back")
 @pytest.mark.clause("468.4(c)/light-searches")
 async def test_a_page_of_a_frequent_plate_reads_its_newest_reads_alone(
     retention, monkeypatch, as_owner
@@ -181,6 +179,8 @@ async def test_a_page_of_a_frequent_plate_reads_its_newest_reads_alone(
     assert 100 <= count < 400
 
 
+@pytest.mark.clause("468.4(c)/canvass")
+@pytest.mark.clause("468.4(c)/partial-back")
 async def test_devices_time_region_and_confidence_narrow_a_search(retention):
     await retention.store(
         a_read("1AAA111", NOON, region="US-CA", confidence=0.9),
