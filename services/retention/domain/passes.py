@@ -94,6 +94,11 @@ class Track:
             self._surest = self.sightings[0]
 
     @property
+    def id(self) -> UUID:
+        """The id of its pass: the stored one's, or a new one's from its first read."""
+        return self.pass_id or pass_id_of(self.sightings[0])
+
+    @property
     def is_unvoted(self) -> bool:
         """Whether it is not published: a new vehicle, or an open pass."""
         return self.pass_id is None or self.stored is not None

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.due import Around, Decision, Due, Window
-from services.retention.domain.passes import OpenPass, Span, Track, pass_id_of
+from services.retention.domain.passes import OpenPass, Span, Track
 from services.retention.domain.sightings import Sighting
 from services.retention.store import locks
 from services.retention.store.pass_rows import (
@@ -252,7 +252,7 @@ class Passing:
             )
         members = []
         for track in chain.from_iterable(decision.tracks for decision in decisions):
-            pass_id, late = track.pass_id or pass_id_of(track.sightings[0]), not track.is_unvoted
+            pass_id, late = track.id, not track.is_unvoted
             joining = track.sightings if track.pass_id is None else track.added
             members += [(pass_id, late, read.read_id, read.captured_at) for read in joining]
         if members:

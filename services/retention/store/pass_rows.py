@@ -12,7 +12,7 @@ from asyncpg import Record
 
 from services.retention.domain.details import Details
 from services.retention.domain.due import ANY_CLASS, Around, accompanied
-from services.retention.domain.passes import OpenPass, Track, pass_id_of
+from services.retention.domain.passes import OpenPass, Track
 from services.retention.domain.plates import plate_number, plate_of
 from services.retention.domain.sightings import Box, Sighting, class_of, sureness_of
 from shared.core.ids import akin
@@ -48,7 +48,7 @@ class OpenPassRow(NamedTuple):
         """Return the row of a track that further reads may join."""
         return cls(
             device_id,
-            track.pass_id or pass_id_of(track.sightings[0]),
+            track.id,
             track.first_at,
             track.last_at,
             track.reads,

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from services.retention.domain.due import Decision, Window, decide, windows
-from services.retention.domain.passes import Rules, Track, pass_id_of
+from services.retention.domain.passes import Rules, Track
 from services.retention.domain.voting import VoteResult, vote
 from services.retention.settings import Settings
 from services.retention.store.pass_queue import Backlog, Found, Passing, SettledDevice
@@ -142,15 +142,13 @@ class PassWorker:
     async def _whole(passing: Passing, decisions: Sequence[Decision]) -> list[tuple[Window, Track]]:
         """Return the ended passes with all their reads; without those of which less than two are left."""
         ended = [(one.window, track) for one in decisions for track in one.ended]
-        partial = [t.pass_id for _, t in ended if t.pass_id is not None and not t.is_whole]
-        members = await passing.members(partial)
-        whole = []
-        for window, track in ended:
-            if track.pass_id is not None and not track.is_whole:
-                reads = [*members[track.pass_id], *track.added]
-                whole.append((window, Track(reads, track.pass_id) if reads else track))
-            else:
-                whole.append((window, track))
+        members = await passing.members([track.id for _, track in ended if not track.is_whole])
+        whole = (
+            (window, Track([*members[track.id], *track.added], track.id))
+            if track.id in members
+            else (window, track)
+            for window, track in ended
+        )
         return [(window, track) for window, track in whole if len(track.sightings) > 1]
 
     def _vote(self, ended: Sequence[tuple[Window, Track]]) -> list[PassRecorded]:
@@ -158,7 +156,7 @@ class PassWorker:
 
     def _event(self, window: Window, track: Track) -> PassRecorded:
         verdict = vote(track.sightings)
-        pass_id = track.pass_id or pass_id_of(track.sightings[0])
+        pass_id = track.id
         return PassRecorded(
             event_id=derive_id("pass.recorded", pass_id),
             occurred_at=self._clock.now(),
