@@ -8,8 +8,9 @@ from itertools import chain, pairwise, takewhile
 from typing import Final
 from uuid import UUID
 
-from services.retention.domain.passes import Rules, Span, Track, clusters, still_open, tracks_of
+from services.retention.domain.passes import Rules, Span, Track, clusters, still_open
 from services.retention.domain.sightings import Sighting
+from services.retention.domain.tracks import tracks_of
 
 JUST_AFTER: Final = timedelta(microseconds=1)
 """The resolution of times in Postgres."""

@@ -17,8 +17,8 @@ from services.retention.domain.passes import (
     clusters,
     pass_id_of,
     still_open,
-    tracks_of,
 )
+from services.retention.domain.tracks import tracks_of
 from tests.unit.retention.sighted import NOON, sighting
 
 RULES = Rules(gap=timedelta(seconds=3), longest=timedelta(seconds=60))
