@@ -26,11 +26,14 @@ from obstore.store import LocalStore, S3Store
 from shared.core.errors import DependencyDown, NotFound, Unavailable
 from shared.core.problem_codes import Common
 from shared.core.spans import Kind, span
+from shared.objects.ending import wait_at_exit
 from shared.objects.rights import PING
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import S3Config
+
+wait_at_exit()
 
 T = TypeVar("T")
 
