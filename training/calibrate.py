@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from training.reader_net import ReaderNet
 from training.samples import REGIONS, Samples
+from training.saved import weights_of
 from training.train_reader import spelled
 
 TEMPERATURES = np.geomspace(0.5, 3.0, 37)
@@ -29,7 +30,7 @@ class Calibration:
 def calibration(weights: Path, samples: Samples) -> Calibration:
     """Fit the temperature of the reader whose weights are in a file, on legible plates."""
     net = ReaderNet(len(REGIONS))
-    net.load_state_dict(torch.load(weights, weights_only=True))
+    net.load_state_dict(weights_of(weights))
     net.eval()
     legible = np.flatnonzero(samples.plates)
     logits = torch.cat(

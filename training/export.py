@@ -1,9 +1,13 @@
-"""Writes trained weights as the ONNX files that the service runs: `python -m training.export`."""
+"""Writes trained weights as the ONNX files that the service runs: `python -m training.export`.
+
+`python -m training.export reader training/runs/NAME/last reader.onnx --fit 2000` writes those of a run, calibrated.
+"""
 
 import argparse
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 
@@ -16,15 +20,20 @@ from services.recognition.models import (
     READER_WIDTH_PX,
 )
 from training import detector_net, name_net, reader_net
-from training.samples import REGIONS
+from training.calibrate import calibration
+from training.plates import PlateRenderer
+from training.rendering import VALIDATION
+from training.samples import REGIONS, Samples, drawn
+from training.saved import weights_of
 
 OPSET = 17
+FIT_SEED = 901
 
 
 def export_reader(weights: Path, target: Path, *, temperature: float, version: str) -> None:
     """Write `reader.onnx`; its metadata holds everything that the service must know about it."""
     net = reader_net.ReaderNet(len(REGIONS))
-    net.load_state_dict(torch.load(weights, weights_only=True))
+    net.load_state_dict(weights_of(weights))
     torch.onnx.export(
         reader_net.Exported(net.eval()).eval(),
         (torch.zeros(1, READER_HEIGHT_PX, READER_WIDTH_PX, 3, dtype=torch.uint8),),
@@ -48,7 +57,7 @@ def export_reader(weights: Path, target: Path, *, temperature: float, version: s
 def export_detector(weights: Path, target: Path, *, version: str) -> None:
     """Write `detector.onnx`, which accepts any height and width that 32 divides."""
     net = detector_net.DetectorNet()
-    net.load_state_dict(torch.load(weights, weights_only=True))
+    net.load_state_dict(weights_of(weights))
     torch.onnx.export(
         detector_net.Exported(net.eval()).eval(),
         (torch.zeros(1, 384, 640, 3, dtype=torch.uint8),),
@@ -69,7 +78,7 @@ def export_detector(weights: Path, target: Path, *, version: str) -> None:
 def export_states(weights: Path, target: Path, *, temperature: float, version: str) -> None:
     """Write `states.onnx`, calibrated by the temperature that it contains."""
     net = name_net.NameNet(len(REGIONS))
-    net.load_state_dict(torch.load(weights, weights_only=True))
+    net.load_state_dict(weights_of(weights))
     torch.onnx.export(
         name_net.Exported(net.eval(), temperature).eval(),
         (torch.zeros(1, NAMES_HEIGHT_PX, NAMES_WIDTH_PX, 3, dtype=torch.uint8),),
@@ -94,17 +103,27 @@ def describe(target: Path, **facts: str) -> None:
     onnx.save(model, target)
 
 
+def fitted(weights: Path, plates: int) -> float:
+    """Return the temperature that fits on plates of the validation's configuration, others than a run's log has."""
+    renderer = PlateRenderer(cached_per_style=4, rendering=VALIDATION)
+    found = calibration(weights, Samples(*drawn(np.random.default_rng(FIT_SEED), renderer, plates)))
+    print(f"temperature {found.temperature}, calibration error {found.ece}")
+    return float(found.temperature)
+
+
 def main() -> None:
     """Export one network."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("network", choices=("reader", "detector", "states"))
-    parser.add_argument("weights", type=Path)
+    parser.add_argument("weights", type=Path, help="a run's `last`, or a .pt file")
     parser.add_argument("target", type=Path)
     parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--fit", type=int, help="fit the reader's on so many plates of validation")
     parser.add_argument("--version", default=f"{date.today():%Y.%m.%d}")  # noqa: DTZ011
     args = parser.parse_args()
     if args.network == "reader":
-        export_reader(args.weights, args.target, temperature=args.temperature, version=args.version)
+        temperature = fitted(args.weights, args.fit) if args.fit else args.temperature
+        export_reader(args.weights, args.target, temperature=temperature, version=args.version)
     elif args.network == "states":
         export_states(args.weights, args.target, temperature=args.temperature, version=args.version)
     else:

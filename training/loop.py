@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from training.saved import weights_of
+
 WARM_UP: Final = 0.04
 """Share of the training during which the rate rises."""
 LAST: Final = 0.004
@@ -75,7 +77,7 @@ def started(net: torch.nn.Module, plan: Plan) -> torch.nn.Module:
     """Return the network in the memory layout for training, with the plan's start weights loaded."""
     net = net.to(memory_format=torch.channels_last)
     if plan.start is not None:
-        net.load_state_dict(torch.load(plan.start, weights_only=True))
+        net.load_state_dict(weights_of(plan.start))
     return net
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 NAME: Final = "last"
@@ -38,6 +39,10 @@ class Saved:
     """Float16 and float32."""
     step: int
     seed: int
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return the weights as a network loads them."""
+        return {name: torch.from_numpy(array) for name, array in self.weights.items()}
 
 
 def write(folder: Path, saved: Saved) -> None:
@@ -78,6 +83,17 @@ def read(folder: Path) -> Saved | None:
         arrays = {name: stored[name] for name in stored.files}
     step, seed = int(arrays.pop(_STEP)), int(arrays.pop(_SEED))
     return Saved(arrays, step, seed)
+
+
+def weights_of(file: Path) -> dict[str, torch.Tensor]:
+    """Return a network's weights from a run's `last`, or from a `.pt` file. Raises: NotAWrite, FileNotFoundError."""
+    if file.name != NAME:
+        weights: dict[str, torch.Tensor] = torch.load(file, weights_only=True)
+        return weights
+    stored = read(file.parent)
+    if stored is None:
+        raise FileNotFoundError(file)
+    return stored.tensors()
 
 
 def _small(array: NDArray[Any]) -> NDArray[Any]:

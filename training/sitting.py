@@ -88,9 +88,7 @@ class Sitting:
                 f"{folder}/last has the pictures of seed {before.seed}, run.toml has {run.seed}"
             )
         else:
-            self._net.load_state_dict(
-                {name: torch.from_numpy(array) for name, array in before.weights.items()}
-            )
+            self._net.load_state_dict(before.tensors())
         self._net = self._net.to(memory_format=torch.channels_last).train()
         self._averaged = copy.deepcopy(self._net)
         self._optimiser = task.optimiser(self._net, run.rate)
@@ -112,7 +110,7 @@ class Sitting:
                 f"begins with {self._run.start}; anew: {', '.join(added) or 'nothing'}", flush=True
             )
         elif self._run.start:
-            self._net.load_state_dict(torch.load(start, weights_only=True))
+            self._net.load_state_dict(saved.weights_of(start))
 
     def go_on(self, until: int | None = None) -> None:
         """Train until the run's last step, a given one, or until the pause is over."""
@@ -314,7 +312,9 @@ def _arguments() -> argparse.ArgumentParser:
     new.add_argument("--steps", type=int)
     new.add_argument("--rate", type=float, help="the highest learning rate")
     new.add_argument("--seed", type=int)
-    new.add_argument("--start", help="weights to begin with, .onnx or .pt")
+    new.add_argument(
+        "--start", help="weights to begin with: .onnx, .pt, or the file `last` of another run"
+    )
     new.add_argument("--purpose", help="what the run is for, in a sentence")
     new.add_argument("--rendering", choices=tuple(NAMED))
     return parser

@@ -16,6 +16,7 @@ from training.disturbing import cover, invert, swap_colours
 from training.name_net import NameNet
 from training.names import Names, load
 from training.samples import REGIONS
+from training.saved import weights_of
 
 RECIPE: Final = loop.Recipe(batch=64, clip=2.0, decay=0.998)
 WEIGHT_DECAY: Final = 0.03
@@ -76,7 +77,7 @@ class Calibration:
 def calibration(weights: Path, samples: Names) -> Calibration:
     """Fit the temperature at which the true states are most likely, for weights in a file."""
     net = NameNet(len(REGIONS))
-    net.load_state_dict(torch.load(weights, weights_only=True))
+    net.load_state_dict(weights_of(weights))
     said = logits_of(net, samples)
     truth = torch.from_numpy(samples.states.astype(np.int64))
     losses = [float(functional.cross_entropy(said / t, truth)) for t in TEMPERATURES]

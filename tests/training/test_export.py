@@ -12,7 +12,8 @@ from services.recognition.engine.reader import PlateReader
 from services.recognition.engine.states import StateReader
 from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
 from shared.core.region_packs import regions_of
-from training import detector_net, export, name_net, reader_net
+from training import detector_net, export, name_net, reader_net, saved
+from training.calibrate import TEMPERATURES
 from training.samples import REGIONS
 
 # PyTorch's warnings about the exporter that we ask for, and about shapes that it accepts as they are.
@@ -128,6 +129,36 @@ def test_the_service_loads_and_runs_the_exported_files(folder):
     [told] = states.read([(frame, quad)])
     assert told is None or told.removeprefix("US-") in REGIONS
     assert text.line.shape == (4, 2)
+
+
+def test_weights_of_a_run_are_exported_and_calibrated(nets, tmp_path, monkeypatch, capsys):
+    net = nets[0]
+    weights = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
+    saved.write(tmp_path, saved.Saved(weights, 7, 1))
+    arguments = [
+        "export",
+        "reader",
+        str(tmp_path / "last"),
+        str(tmp_path / "reader.onnx"),
+        "--fit",
+        "6",
+    ]
+    monkeypatch.setattr(sys, "argv", arguments)
+    export.main()
+    found = OnnxNetwork(tmp_path / "reader.onnx")
+    temperature = float(found.about["temperature"])
+    assert temperature in np.round(TEMPERATURES, 3)
+    assert f"temperature {temperature}" in capsys.readouterr().out
+    given = pictures(np.random.default_rng(2), 64, 160)[None]
+    said = found.run(given)["characters"]
+    with torch.no_grad():
+        expected = reader_net.Exported(net).eval()(torch.from_numpy(given))[0].numpy()
+    assert np.abs(said - expected).max() < 0.02  # kernels have 16 bits
+
+
+def test_a_run_without_a_first_write_is_not_exported(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        saved.weights_of(tmp_path / "last")
 
 
 def test_a_file_is_made_from_the_command_line(folder, tmp_path, monkeypatch):
