@@ -13,12 +13,13 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from training import names, train_detector, train_names, train_reader
 from training.calibrate import calibration
 from training.curve import draw_loss
-from training.export import export_detector, export_reader, export_states
+from training.export import SHOWN, export_detector, export_reader, export_states
 from training.loop import Plan
 from training.patches import load as load_patches
 from training.samples import load as load_samples
@@ -55,14 +56,13 @@ def make_reader(out: Path, size: Size, workers: int, version: str) -> dict[str, 
     for split, count, seed in _splits(size):
         if not _rendered_before(out / split, count):
             write_samples(out / split, count, seed, workers)
-    held_out = load_samples(out / "val")
-    train_reader.train(
-        load_samples(out / "train"), held_out, out, replace(size.plan, threads=workers)
-    )
+    held_out, samples = load_samples(out / "val"), load_samples(out / "train")
+    train_reader.train(samples, held_out, out, replace(size.plan, threads=workers))
     fitted = calibration(out / "last.pt", held_out)
     export_reader(
-        out / "last.pt", out / "reader.onnx", temperature=fitted.temperature, version=version
-    )
+        out / "last.pt", out / "reader.onnx", temperature=fitted.temperature, version=version,
+        shown=np.array(samples.pictures[:SHOWN]),
+    )  # fmt: skip
     return last(out / "log.jsonl") | {"temperature": fitted.temperature, "ece": fitted.ece}
 
 

@@ -25,7 +25,6 @@ from training import run as runs
 from training.fresh import Fresh, augmenting, held_out
 from training.pausing import Pause
 from training.rendering import NAMED, VALIDATION
-from training.restored import restore
 from training.run import CannotRun, Run
 from training.saved import Saved
 from training.scenes.backgrounds import read_boxes
@@ -35,8 +34,6 @@ NICE: Final = 19
 WRITE_EVERY_S: Final = 600.0
 WARM_UP_STEPS: Final = 100
 """After each start the optimiser knows nothing of the gradients' size; the rate rises over these steps."""
-RESTORED_FROM: Final = 128
-"""Pictures that give the norms of restored weights their statistics."""
 USUAL: Final[dict[str, dict[str, Any]]] = {
     "reader": {"steps": 120_000, "rate": 1.5e-3, "reuse": 4, "gap": 64, "held_out": 2000},
     "detector": {"steps": 45_000, "rate": 2e-3, "reuse": 4, "gap": 64, "held_out": 800},
@@ -101,16 +98,8 @@ class Sitting:
 
     def _start(self) -> None:
         """Load the weights that the run begins with, if it names any."""
-        start = runs.ROOT / self._run.start
-        if start.suffix == ".onnx":
-            rng = np.random.default_rng((self._run.seed, 0))
-            pictures = self._drawn(rng, RESTORED_FROM)
-            added = restore(self._net, start, torch.from_numpy(_pictures(pictures)))
-            print(
-                f"begins with {self._run.start}; anew: {', '.join(added) or 'nothing'}", flush=True
-            )
-        elif self._run.start:
-            self._net.load_state_dict(saved.weights_of(start))
+        if self._run.start:
+            self._net.load_state_dict(saved.weights_of(runs.ROOT / self._run.start))
 
     def go_on(self, until: int | None = None) -> None:
         """Train until the run's last step, a given one, or until the pause is over."""
@@ -202,10 +191,6 @@ class Sitting:
             for name, tensor in self._averaged.state_dict().items()
         }
         saved.write(self._folder, Saved(weights, self.step, self._run.seed))
-
-
-def _pictures(group: Any) -> Any:
-    return np.array(group.pictures if hasattr(group, "pictures") else group.images)
 
 
 @contextmanager
@@ -313,7 +298,7 @@ def _arguments() -> argparse.ArgumentParser:
     new.add_argument("--rate", type=float, help="the highest learning rate")
     new.add_argument("--seed", type=int)
     new.add_argument(
-        "--start", help="weights to begin with: .onnx, .pt, or the file `last` of another run"
+        "--start", help="weights to begin with: the file `last` of another run, or a .pt file"
     )
     new.add_argument("--purpose", help="what the run is for, in a sentence")
     new.add_argument("--rendering", choices=tuple(NAMED))

@@ -1,0 +1,132 @@
+"""A quantised network takes and gives what the exact one does, and nearly the same numbers on any processor."""
+
+import shutil
+import sys
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+
+from services.recognition.engine.network import OnnxNetwork
+from tests.training import toy
+from training import export, run, saved
+from training.quantised import quantise
+from training.reader_net import ReaderNet
+from training.samples import REGIONS
+from training.tasks import Reading
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
+]
+
+
+def smooth(rng, count, height, width):
+    """Return pictures with edges of all sizes."""
+    small = rng.integers(0, 256, (count, 9, 15, 3), np.uint8)
+    return np.stack(
+        [cv2.resize(one, (width, height), interpolation=cv2.INTER_CUBIC) for one in small]
+    )
+
+
+def lived(net, pictures):
+    """Return a network whose norms have statistics."""
+    net.train()
+    with torch.no_grad():
+        for _ in range(3):
+            net(torch.from_numpy(pictures))
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Return the exact and the quantised file of a reader, and pictures that it was not quantised with."""
+    torch.manual_seed(4)
+    folder, rng = tmp_path_factory.mktemp("quantised"), np.random.default_rng(4)
+    shown = smooth(rng, 24, 64, 160)
+    torch.save(lived(ReaderNet(len(REGIONS)), shown).state_dict(), folder / "reader.pt")
+    exact, small = folder / "exact.onnx", folder / "small.onnx"
+    facts = {"temperature": 1.25, "version": "r1"}
+    export.export_reader(folder / "reader.pt", exact, **facts)
+    export.export_reader(folder / "reader.pt", small, **facts, shown=shown)
+    return exact, small, smooth(rng, 5, 64, 160)
+
+
+def test_a_quantised_network_gives_nearly_the_same_from_half_the_bytes(files):
+    exact, small, pictures = files
+    expected, found = OnnxNetwork(exact).run(pictures), OnnxNetwork(small).run(pictures)
+    assert expected.keys() == found.keys()
+    for output, values in expected.items():
+        assert found[output].shape == values.shape
+        difference = np.abs(found[output] - values).mean()
+        assert 0 < difference < 0.05 * max(1.0, float(np.abs(values).mean())), output
+    assert OnnxNetwork(exact).about == OnnxNetwork(small).about
+    assert small.stat().st_size < 0.6 * exact.stat().st_size
+
+
+def test_weights_have_seven_bits_so_that_no_processor_saturates(files):
+    _, small, _ = files
+    kernels = [
+        numpy_helper.to_array(one)
+        for one in onnx.load(small).graph.initializer
+        if one.data_type == onnx.TensorProto.INT8 and len(one.dims) == 4
+    ]
+    assert len(kernels) == 13
+    assert max(int(np.abs(one.astype(int)).max()) for one in kernels) == 64
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return the folder of a reader's run."""
+    torch.manual_seed(6)
+    net = lived(ReaderNet(len(REGIONS)), smooth(np.random.default_rng(6), 8, 64, 160))
+    weights = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
+    saved.write(tmp_path, saved.Saved(weights, 7, 3))
+    (tmp_path / "run.toml").write_text(run.text_of(toy.RUN))
+    return tmp_path
+
+
+def test_a_run_is_quantised_with_pictures_of_its_own_configuration(folder):
+    given = export.pictures_of_run(folder, 6)
+    rng = np.random.default_rng((toy.RUN.seed, export.SHOWN_SEED))
+    assert np.array_equal(given, Reading(toy.RUN).draw(rng, 6).pictures)
+    other = replace(toy.RUN, seed=toy.RUN.seed + 1)
+    (folder / "run.toml").write_text(run.text_of(other))
+    assert not np.array_equal(given, export.pictures_of_run(folder, 6))
+
+
+def test_the_command_line_quantises_a_run(folder, monkeypatch):
+    monkeypatch.setattr(export, "SHOWN", 12)
+    target = folder / "reader.onnx"
+    arguments = ["export", "reader", str(folder / "last"), str(target), "--quantise"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    export.main()
+    assert any(one.op_type == "QuantizeLinear" for one in onnx.load(target).graph.node)
+
+
+def test_weights_without_a_run_are_not_quantised(folder, tmp_path, monkeypatch):
+    (folder / "run.toml").unlink()
+    arguments = ["export", "reader", str(folder / "last"), str(tmp_path / "x.onnx"), "--quantise"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit, match=r"run\.toml"):
+        export.main()
+
+
+def test_only_the_reader_is_quantised(folder, monkeypatch, capsys):
+    arguments = ["export", "detector", str(folder / "last"), str(folder / "x.onnx"), "--quantise"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit):
+        export.main()
+    assert "only the reader is quantised" in capsys.readouterr().err
+    assert not (folder / "x.onnx").exists()
+
+
+def test_a_quantised_file_keeps_its_producer_and_name(files, tmp_path):
+    exact, _, pictures = files
+    shutil.copy(exact, tmp_path / "reader.onnx")
+    quantise(tmp_path / "reader.onnx", pictures)
+    assert onnx.load(tmp_path / "reader.onnx").producer_name == "plateward"
