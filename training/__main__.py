@@ -19,7 +19,7 @@ import torch
 from training import names, train_detector, train_names, train_reader
 from training.calibrate import calibration
 from training.curve import draw_loss
-from training.export import SHOWN, export_detector, export_reader, export_states
+from training.export import TYPICAL, export_detector, export_reader, export_states
 from training.loop import Plan
 from training.patches import load as load_patches
 from training.samples import load as load_samples
@@ -61,7 +61,7 @@ def make_reader(out: Path, size: Size, workers: int, version: str) -> dict[str, 
     fitted = calibration(out / "last.pt", held_out)
     export_reader(
         out / "last.pt", out / "reader.onnx", temperature=fitted.temperature, version=version,
-        shown=np.array(samples.pictures[:SHOWN]),
+        typical=np.array(samples.pictures[:TYPICAL]),
     )  # fmt: skip
     return last(out / "log.jsonl") | {"temperature": fitted.temperature, "ece": fitted.ece}
 

@@ -34,19 +34,19 @@ from training.tasks import Reading
 
 OPSET = 17
 FIT_SEED = 901
-SHOWN_SEED = 902
-SHOWN = 300
+TYPICAL_SEED = 902
+TYPICAL = 300
 """Pictures that a network is quantised with."""
 
 Pictures = NDArray[np.uint8] | None
 
 
 def export_reader(
-    weights: Path, target: Path, *, temperature: float, version: str, shown: Pictures = None
+    weights: Path, target: Path, *, temperature: float, version: str, typical: Pictures = None
 ) -> None:
     """Write `reader.onnx`; its metadata holds everything that the service must know about it.
 
-    `shown`: pictures to quantise it with; None for exact numbers.
+    `typical`: pictures to quantise it with; None for exact numbers.
     """
     net = reader_net.ReaderNet(len(REGIONS))
     net.load_state_dict(weights_of(weights))
@@ -68,8 +68,8 @@ def export_reader(
         margin_up=f"{MARGIN_UP:g}",
         temperature=f"{temperature:.4g}",
     )
-    if shown is not None:
-        quantise(target, shown)
+    if typical is not None:
+        quantise(target, typical)
 
 
 def export_detector(weights: Path, target: Path, *, version: str) -> None:
@@ -132,10 +132,10 @@ def fitted(weights: Path, plates: int) -> float:
     return float(found.temperature)
 
 
-def pictures_of_run(folder: Path, count: int = SHOWN) -> NDArray[np.uint8]:
+def pictures_of_run(folder: Path, count: int = TYPICAL) -> NDArray[np.uint8]:
     """Return pictures of a reader's run's training configuration, others than it trained on. Raises: CannotRun."""
     run = read(folder)
-    return Reading(run).draw(np.random.default_rng((run.seed, SHOWN_SEED)), count).pictures
+    return Reading(run).draw(np.random.default_rng((run.seed, TYPICAL_SEED)), count).pictures
 
 
 def main() -> None:
@@ -153,16 +153,20 @@ def main() -> None:
     args = parser.parse_args()
     if args.quantise and args.network != "reader":
         parser.error("only the reader is quantised")
-    shown = None
+    typical = None
     if args.quantise:
         try:
-            shown = pictures_of_run(args.weights.parent)
+            typical = pictures_of_run(args.weights.parent)
         except (CannotRun, FileNotFoundError) as fault:
             sys.exit(str(fault))
     if args.network == "reader":
         temperature = fitted(args.weights, args.fit) if args.fit else args.temperature
         export_reader(
-            args.weights, args.target, temperature=temperature, version=args.version, shown=shown
+            args.weights,
+            args.target,
+            temperature=temperature,
+            version=args.version,
+            typical=typical,
         )
     elif args.network == "states":
         export_states(args.weights, args.target, temperature=args.temperature, version=args.version)

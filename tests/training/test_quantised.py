@@ -47,12 +47,12 @@ def files(tmp_path_factory):
     """Return the exact and the quantised file of a reader, and pictures that it was not quantised with."""
     torch.manual_seed(4)
     folder, rng = tmp_path_factory.mktemp("quantised"), np.random.default_rng(4)
-    shown = smooth(rng, 24, 64, 160)
-    torch.save(lived(ReaderNet(len(REGIONS)), shown).state_dict(), folder / "reader.pt")
+    typical = smooth(rng, 24, 64, 160)
+    torch.save(lived(ReaderNet(len(REGIONS)), typical).state_dict(), folder / "reader.pt")
     exact, small = folder / "exact.onnx", folder / "small.onnx"
     facts = {"temperature": 1.25, "version": "r1"}
     export.export_reader(folder / "reader.pt", exact, **facts)
-    export.export_reader(folder / "reader.pt", small, **facts, shown=shown)
+    export.export_reader(folder / "reader.pt", small, **facts, typical=typical)
     return exact, small, smooth(rng, 5, 64, 160)
 
 
@@ -92,7 +92,7 @@ def folder(tmp_path):
 
 def test_a_run_is_quantised_with_pictures_of_its_own_configuration(folder):
     given = export.pictures_of_run(folder, 6)
-    rng = np.random.default_rng((toy.RUN.seed, export.SHOWN_SEED))
+    rng = np.random.default_rng((toy.RUN.seed, export.TYPICAL_SEED))
     assert np.array_equal(given, Reading(toy.RUN).draw(rng, 6).pictures)
     other = replace(toy.RUN, seed=toy.RUN.seed + 1)
     (folder / "run.toml").write_text(run.text_of(other))
@@ -100,7 +100,7 @@ def test_a_run_is_quantised_with_pictures_of_its_own_configuration(folder):
 
 
 def test_the_command_line_quantises_a_run(folder, monkeypatch):
-    monkeypatch.setattr(export, "SHOWN", 12)
+    monkeypatch.setattr(export, "TYPICAL", 12)
     target = folder / "reader.onnx"
     arguments = ["export", "reader", str(folder / "last"), str(target), "--quantise"]
     monkeypatch.setattr(sys, "argv", arguments)

@@ -16,17 +16,17 @@ import asyncpg
 from prometheus_client import Counter
 
 from services.retention.domain.area import cell_of
-from services.retention.domain.details import details_of
 from services.retention.domain.plates import grams, plate_number
 from services.retention.store import locks
 from services.retention.store.known_plates import KnownPlates, Mark
 from services.retention.store.locks import month_of, next_month
 from services.retention.store.partitions import Partitions
+from services.retention.store.record_rows import CaptureRow, ReadRow
 from shared.core.clock import Clock
 from shared.core.errors import InternalFault, Unavailable
 from shared.core.matching import skeleton
 from shared.core.problem_codes import Common
-from shared.events import CaptureProcessed, Place, Read
+from shared.events import CaptureProcessed, Read
 from shared.postgres.database import Database, driver_of
 
 log = logging.getLogger(__name__)
@@ -44,11 +44,6 @@ _FAULTS = (
     asyncpg.InsufficientResourcesError,
 )
 
-_READS = (
-    "read_id", "captured_at", "received_at", "plate_id", "confidence", "latitude", "longitude", "heading_deg",
-    "device_id", "capture_id", "agency_ori", "plate_as_read", "region", "source", "model", "crop_key", "image_key",
-    "details", "late",
-)  # fmt: skip
 _STORED = """
 SELECT read_id, captured_at FROM reads WHERE read_id = ANY($1::uuid[]) AND captured_at >= $2 AND captured_at <= $3
 """
@@ -105,6 +100,8 @@ _DeviceNames = tuple[str, str]  # name, agency
 _Devices = Mapping[UUID, _DeviceNames]
 _Write = Callable[[asyncpg.Connection], Awaitable[int]]
 _REMEMBERED = 100_000
+MOST_REPETITIONS = 3
+"""How often a batch that collides with other processes is stored again at once; then Kafka delivers it again."""
 HOUR = timedelta(hours=1)
 
 
@@ -128,7 +125,7 @@ class Recorder:
         both cases the batch is rolled back.
         """
         numbers = _plate_numbers(events)
-        rows = _read_rows(events, numbers)
+        rows = [ReadRow.of(event, number) for event, number in zip(events, numbers, strict=True)]
         plates = dict(zip(numbers, (event.plate for event in events), strict=True))
         days = self._new_device_days(events)
         spans = _spans(events)
@@ -164,7 +161,7 @@ class Recorder:
         Raises: InternalFault if Postgres cannot store a capture of the batch; Unavailable if Postgres does not answer.
         In both cases the batch is rolled back.
         """
-        columns = _capture_columns(events)
+        columns = [_sparse(column) for column in zip(*map(CaptureRow.of, events), strict=True)]
         captures = [event.capture for event in events]
         devices = self._new_devices({c.device_id: (c.device_name, c.agency_ori) for c in captures})
 
@@ -188,14 +185,15 @@ class Recorder:
         self._forget_daily()
         months = {month_of(moment) for moment in _ends(times)}
         await self._ensure(months - self._months)
-        try:
-            return await self._in_transaction(months, times, write)
-        except asyncpg.CheckViolationError:
-            # The purge has dropped a cached month; make it again, so that late records are stored.
-            self._months.clear()
-            await self._ensure(months)
-        except asyncpg.UniqueViolationError:
-            log.info("another process stored a record of the batch at the same time")
+        for _ in range(MOST_REPETITIONS):
+            try:
+                return await self._in_transaction(months, times, write)
+            except asyncpg.CheckViolationError:
+                # The purge has dropped a cached month; make it again, so that late records are stored.
+                self._months.clear()
+                await self._ensure(months)
+            except asyncpg.UniqueViolationError:
+                log.info("another process stored a record of the batch at the same time")
         return await self._in_transaction(months, times, write)
 
     async def _in_transaction(
@@ -316,13 +314,13 @@ def _plate_numbers(events: Sequence[Read]) -> list[int]:
         raise InternalFault(str(exc)) from None
 
 
-async def _store_reads(raw: asyncpg.Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+async def _store_reads(raw: asyncpg.Connection, rows: Sequence[ReadRow]) -> int:
     """Store the reads that are not there yet; return their number.
 
     By COPY, which costs less than INSERT with a conflict clause, but raises UniqueViolationError if another process
     stores one of them in between.
     """
-    new = {row[:2]: row for row in rows}
+    new = {(row.read_id, row.captured_at): row for row in rows}
     times = [captured_at for _, captured_at in new]
     ids = [read_id for read_id, _ in new]
     for stored in await raw.fetch(_STORED, ids, min(times), max(times)):
@@ -330,7 +328,9 @@ async def _store_reads(raw: asyncpg.Connection, rows: Sequence[tuple[Any, ...]])
     if not new:
         return 0
     records = new.values()
-    return _count(await raw.copy_records_to_table("reads", records=records, columns=_READS))
+    return _count(
+        await raw.copy_records_to_table("reads", records=records, columns=ReadRow._fields)
+    )
 
 
 def _count(status: str) -> int:
@@ -338,64 +338,6 @@ def _count(status: str) -> int:
     return int(status.rsplit(" ", 1)[1])
 
 
-def _read_rows(events: Sequence[Read], numbers: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Return the values of `_READS` of each read."""
-    return [
-        (
-            e.read_id,
-            e.captured_at,
-            e.received_at,
-            number,
-            e.confidence,
-            *_place_of(e.place),
-            e.device_id,
-            e.capture_id,
-            e.agency_ori,
-            e.plate_as_read,
-            e.region,
-            e.source,
-            e.model,
-            e.crop_key,
-            e.image_key,
-            details_of(e),
-            e.late,
-        )
-        for e, number in zip(events, numbers, strict=True)
-    ]
-
-
-def _place_of(place: Place | None) -> tuple[float | None, float | None, float | None]:
-    """Return latitude, longitude and heading."""
-    return (
-        (None, None, None)
-        if place is None
-        else (place.latitude, place.longitude, place.heading_deg)
-    )
-
-
-def _capture_columns(events: Sequence[CaptureProcessed]) -> list[list[Any]]:
-    captures = [event.capture for event in events]
-    return [
-        [c.capture_id for c in captures],
-        [c.captured_at for c in captures],
-        [c.received_at for c in captures],
-        *map(_sparse, map(list, zip(*[_place_of(c.place) for c in captures], strict=True))),
-        [c.device_id for c in captures],
-        [c.agency_ori for c in captures],
-        [c.time_source for c in captures],
-        [c.image.object_key for c in captures],
-        [c.image.sha256 for c in captures],
-        [c.image.media_type for c in captures],
-        [c.image.size_bytes for c in captures],
-        [c.image.width_px for c in captures],
-        [c.image.height_px for c in captures],
-        [e.outcome for e in events],
-        [e.model for e in events],
-        _sparse([e.reason for e in events]),
-        [len(e.read_ids) for e in events],
-        _sparse([c.late for c in captures]),
-    ]
-
-
-def _sparse(column: list[Any]) -> list[Any]:
+def _sparse(column: Sequence[Any]) -> Sequence[Any]:
+    """Return no values for a column that has none; `unnest` fills it up with NULL."""
     return column if any(value is not None for value in column) else []

@@ -3,8 +3,10 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 
+from services.retention.store import record_writer
 from services.retention.store.record_writer import Recorder
 from shared.testing import eventually
 from tests.integration.retention.conftest import a_read
@@ -71,3 +73,39 @@ async def test_a_batch_is_stored_whole_if_another_process_stores_one_of_its_read
     await recorder.reads(READS)
     await first
     assert await stored(retention) == ids([*before, *READS])
+
+
+@pytest.fixture
+def collisions(monkeypatch):
+    """Let other processes store one more of the batch's reads before each of its next writes; return a setter."""
+    rows, left = record_writer._store_reads, [0]
+
+    async def late(raw, wanted):
+        if left[0] > 0:
+            left[0] -= 1
+            raise asyncpg.UniqueViolationError
+        return await rows(raw, wanted)
+
+    monkeypatch.setattr(record_writer, "_store_reads", late)
+
+    def collide(times):
+        left[0] = times
+
+    return collide
+
+
+async def test_a_batch_that_collides_again_and_again_is_stored(retention, collisions):
+    collisions(3)
+    await retention.running.recorder.reads(READS)
+    assert await stored(retention) == ids(READS)
+
+
+async def test_a_batch_that_never_stops_colliding_is_given_back_and_stored_when_delivered_again(
+    retention, collisions
+):
+    collisions(4)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await retention.running.recorder.reads(READS)
+    assert await stored(retention) == []
+    await retention.running.recorder.reads(READS)
+    assert await stored(retention) == ids(READS)
