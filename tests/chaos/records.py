@@ -30,9 +30,9 @@ STILL_FOR = 3
 
 
 async def settled(parts: Installation, sent: Sent) -> float:
-    """Wait until no event waits in Kafka or in an outbox; returns the seconds. Raises: AssertionError.
+    """Wait until no event waits in Kafka or in an outbox, and no read for its pass; returns the seconds.
 
-    Work of a consumer may produce events of others, so it must be so for some seconds.
+    Work of a consumer may produce events of others, so it must be so for some seconds. Raises: AssertionError.
     """
     kafka = parts.cluster.client("topics")
     loop = asyncio.get_running_loop()
@@ -68,7 +68,8 @@ async def _waiting_in_tables(parts: Installation, sent: Sent) -> int:
             for service in names(Kind.API)
         ]
         captures = int(await connection.fetchval("SELECT count(*) FROM retention.captures"))
-        return sum(outboxes) + max(0, len(sent.frames) - captures)
+        due = int(await connection.fetchval("SELECT count(*) FROM retention.pass_due"))
+        return sum(outboxes) + max(0, len(sent.frames) - captures) + due
 
 
 @contextlib.asynccontextmanager
@@ -88,6 +89,7 @@ async def stored(parts: Installation, department: Department, folder: Path) -> S
             " FROM retention.reads r JOIN retention.plates p ON p.plate_id = r.plate_id"
         )
         captures = await connection.fetch("SELECT capture_id FROM retention.captures")
+        of_passes = await connection.fetch("SELECT read_id FROM retention.pass_reads")
         hits = await connection.fetch("SELECT hit_id, read_id, entry_id FROM hotlist.hits")
         entries = await connection.fetch(
             "SELECT kind, convert_from(entry, 'UTF8') AS entry FROM audit.entries"
@@ -104,6 +106,7 @@ async def stored(parts: Installation, department: Department, folder: Path) -> S
         ],
         captures=[str(row["capture_id"]) for row in captures],
         reads_of_captures=[(str(r["capture_id"]), r["plate"]) for r in reads if r["capture_id"]],
+        reads_of_passes=[str(row["read_id"]) for row in of_passes],
         hits=[(str(r["hit_id"]), str(r["read_id"]), str(r["entry_id"])) for r in hits],
         hits_logged=[one["hit_id"] for kind, one in data if kind == "hit.raised"],
         accesses_logged=[

@@ -37,6 +37,8 @@ class Stored:
     captures: Sequence[str] = ()
     reads_of_captures: Sequence[tuple[str, str]] = ()
     """Capture and plate of each read of a frame."""
+    reads_of_passes: Sequence[str] = ()
+    """The read of each membership of a pass."""
     hits: Sequence[tuple[str, str, str]] = ()
     """The id of the hit, of its read and of the entry."""
     hits_logged: Sequence[str] = ()
@@ -96,6 +98,7 @@ def judge(
         "reads of captures": [
             c for c, plate in sent.frames.items() if read_of_frame.get(c) != plate
         ],
+        "passes of reads": _missing(reads, kept.reads_of_passes),
         "hits": _missing(sent.listed, hit_of),
         "hits in the log": _missing(hits, kept.hits_logged),
     }
@@ -103,6 +106,7 @@ def judge(
         "reads": _twice([read_id for read_id, _ in kept.reads]),
         "sightings": _twice([f"{sighting}" for _, sighting in kept.reads]),
         "captures": _twice(kept.captures),
+        "passes of reads": _twice(kept.reads_of_passes),
         "reads of captures": _twice([capture_id for capture_id, _ in kept.reads_of_captures]),
         "hits": _twice([f"{read_id} {entry_id}" for _, read_id, entry_id in kept.hits]),
         "hits in the log": _twice(kept.hits_logged),

@@ -24,6 +24,7 @@ KEPT = Stored(
     reads=[(f"read-{n}", sighting(n)) for n in range(10)],
     captures=["capture-1"],
     reads_of_captures=[("capture-1", "7ABC123")],
+    reads_of_passes=[f"read-{n}" for n in range(12)],
     hits=[("hit-3", "read-3", "entry-3"), ("hit-4", "read-4", "entry-4")],
     hits_logged=["hit-3", "hit-4"],
     accesses_logged=["access-1", "access-2", "of somebody else", "of somebody else"],
@@ -51,6 +52,7 @@ def test_what_was_never_acknowledged_may_be_there_too():
         ("captures", replace(KEPT, captures=[])),
         ("reads of captures", replace(KEPT, reads_of_captures=[])),
         ("reads of captures", replace(KEPT, reads_of_captures=[("capture-1", "7ABC124")])),
+        ("passes of reads", replace(KEPT, reads_of_passes=KEPT.reads_of_passes[1:])),
         ("hits", replace(KEPT, hits=KEPT.hits[1:], hits_logged=KEPT.hits_logged[1:])),
         ("hits in the log", replace(KEPT, hits_logged=["hit-4"])),
     ],
@@ -66,11 +68,15 @@ def test_a_planted_loss_is_found(kind, kept):
     ("kinds", "kept"),
     [
         (["reads", "sightings"], replace(KEPT, reads=[*KEPT.reads, KEPT.reads[0]])),
-        (["sightings"], replace(KEPT, reads=[*KEPT.reads, ("another id", sighting(0))])),
+        (["sightings"], replace(KEPT, reads=[*KEPT.reads, ("read-11", sighting(0))])),
         (["captures"], replace(KEPT, captures=["capture-1", "capture-1"])),
         (
             ["reads of captures"],
             replace(KEPT, reads_of_captures=[*KEPT.reads_of_captures, ("capture-1", "7ABC123")]),
+        ),
+        (
+            ["passes of reads"],
+            replace(KEPT, reads_of_passes=[*KEPT.reads_of_passes, "read-3"]),
         ),
         (
             ["hits"],
