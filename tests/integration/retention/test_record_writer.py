@@ -94,12 +94,14 @@ def collisions(monkeypatch):
     return collide
 
 
+@pytest.mark.clause("468.5/transfer")
 async def test_a_batch_that_collides_again_and_again_is_stored(retention, collisions):
     collisions(3)
     await retention.running.recorder.reads(READS)
     assert await stored(retention) == ids(READS)
 
 
+@pytest.mark.clause("468.5/transfer")
 async def test_a_batch_that_never_stops_colliding_is_given_back_and_stored_when_delivered_again(
     retention, collisions
 ):
