@@ -3,8 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+OF_ONE_PASS: Final = timedelta(seconds=2)
+"""Less than RETENTION_PASS_GAP_S. A read without another one so near is no pass, and gets no row; nor are two of
+one moment."""
 
 
 class Sighting(NamedTuple):
@@ -98,7 +103,7 @@ def judge(
         "reads of captures": [
             c for c, plate in sent.frames.items() if read_of_frame.get(c) != plate
         ],
-        "passes of reads": _missing(reads, kept.reads_of_passes),
+        "passes of reads": _missing(_in_company(kept.reads), kept.reads_of_passes),
         "hits": _missing(sent.listed, hit_of),
         "hits in the log": _missing(hits, kept.hits_logged),
     }
@@ -119,6 +124,18 @@ def judge(
         unexplained=[] if corrupted else list(dead),
         log_ok=kept.log_ok,
     )
+
+
+def _in_company(reads: Sequence[tuple[str, Sighting]]) -> set[str]:
+    """Return the reads that have another of their device and plate so near that both are of one pass (ADR-0011)."""
+    ordered = sorted(reads, key=lambda one: one[1])
+    return {
+        read_id
+        for (one, first), (other, then) in pairwise(ordered)
+        if first[:2] == then[:2]
+        and first.captured_at < then.captured_at < first.captured_at + OF_ONE_PASS
+        for read_id in (one, other)
+    }
 
 
 def _missing(wanted: Collection[str], there: Collection[str]) -> list[str]:
