@@ -250,24 +250,31 @@ def _shared(certainty: NDArray[np.float64], whole: float) -> tuple[float, ...]:
 def _searched(steps: Steps) -> _Searched:
     """Search one cut: texts with their places and probabilities, and the edits of the most probable ones."""
     first = best_path(steps)
-    known = {labels(first): (first, float(probabilities(steps, [labels(first)])[0]))}
-    edits: dict[Classes, list[_Edit]] = {}
-    for _ in range(ROUNDS):
-        ranked = sorted(known, key=lambda text: -known[text][1])
+    text = labels(first)
+    edits = {text: list(_edits(steps, first))}
+    beside = {edit.text: edit.places for edit in edits[text] if edit.text != text}
+    known = _rated(steps, {text: first} | beside)
+    for _ in range(ROUNDS - 1):
+        ranked = sorted(known, key=lambda one: -known[one][1])
         worth = ranked[:1] + [one for one in ranked[1:BEAM] if known[one][1] > WORTH_EDITING]
-        chosen = [text for text in worth if text not in edits]
+        chosen = [one for one in worth if one not in edits]
         if not chosen:
             break
-        edits |= {text: list(_edits(steps, known[text][0])) for text in chosen}
+        edits |= {one: list(_edits(steps, known[one][0])) for one in chosen}
         new = {
             edit.text: edit.places
-            for text in chosen
-            for edit in edits[text]
+            for one in chosen
+            for edit in edits[one]
             if edit.text not in known
         }
-        for text, probability in zip(new, probabilities(steps, list(new)), strict=True):
-            known[text] = (new[text], float(probability))
+        known |= _rated(steps, new)
     return known, edits
+
+
+def _rated(steps: Steps, texts: Mapping[Classes, tuple[Place, ...]]) -> _Known:
+    """Return texts with their places and probabilities."""
+    found = zip(texts.items(), probabilities(steps, list(texts)), strict=True)
+    return {text: (places, float(odds)) for (text, places), odds in found}
 
 
 def _read_off(steps: Steps) -> _Searched:
