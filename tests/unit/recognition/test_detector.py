@@ -80,6 +80,25 @@ def test_frames_go_through_one_by_one_and_keep_their_order():
     assert found[3][0].quad == pytest.approx(2 * np.array(PLATE), abs=1)
 
 
+@pytest.mark.parametrize(
+    ("size", "shown", "longest_px"),
+    [
+        ((1280, 720), (448, 800), 796),
+        ((720, 1280), (800, 448), 796),
+        ((1920, 1080), (448, 800), 796),
+        ((1280, 800), (512, 800), 800),
+        ((800, 450), (480, 800), 800),
+    ],
+)
+def test_a_reduced_frame_gets_no_strip_of_padding_that_a_hundredth_less_saves(
+    size, shown, longest_px
+):
+    network = detecting((0.9, PLATE))
+    [[found]] = a_detector(network, longest_px=800).find([frame(*size)])
+    assert network.shown[0].shape == (1, *shown, 3)
+    assert found.quad == pytest.approx(max(size) / longest_px * np.array(PLATE), rel=1e-3)
+
+
 @pytest.mark.parametrize("size", [(1281, 721), (1921, 1081), (2563, 1443), (5123, 2885)])
 def test_places_stay_exact_when_halving_drops_an_odd_edge(size):
     network = detecting((0.9, PLATE))
