@@ -5,7 +5,6 @@ calibrated and with 8-bit convolutions.
 """
 
 import argparse
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -26,11 +25,9 @@ from training import detector_net, name_net, reader_net
 from training.calibrate import calibration
 from training.plates import PlateRenderer
 from training.quantised import quantise
-from training.rendering import VALIDATION
-from training.run import CannotRun, read
+from training.rendering import HARD, VALIDATION
 from training.samples import REGIONS, Samples, drawn
 from training.saved import weights_of
-from training.tasks import Reading
 
 OPSET = 17
 FIT_SEED = 901
@@ -132,10 +129,9 @@ def fitted(weights: Path, plates: int) -> float:
     return float(found.temperature)
 
 
-def pictures_of_run(folder: Path, count: int = TYPICAL) -> NDArray[np.uint8]:
-    """Return pictures of a reader's run's training configuration, others than it trained on. Raises: CannotRun."""
-    run = read(folder)
-    return Reading(run).draw(np.random.default_rng((run.seed, TYPICAL_SEED)), count).pictures
+def typical_pictures(count: int = TYPICAL) -> NDArray[np.uint8]:
+    """Return plates of the hard configuration, in which runs train by default; others than a run draws."""
+    return drawn(np.random.default_rng(TYPICAL_SEED), PlateRenderer(rendering=HARD), count)[0]
 
 
 def main() -> None:
@@ -146,20 +142,13 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--fit", type=int, help="fit the reader's on so many plates of validation")
-    parser.add_argument(
-        "--quantise", action="store_true", help="the reader, with pictures as those of its run"
-    )
+    parser.add_argument("--quantise", action="store_true", help="the reader's convolutions")
     parser.add_argument("--version", default=f"{date.today():%Y.%m.%d}")  # noqa: DTZ011
     args = parser.parse_args()
     if args.quantise and args.network != "reader":
         parser.error("only the reader is quantised")
-    typical = None
-    if args.quantise:
-        try:
-            typical = pictures_of_run(args.weights.parent)
-        except (CannotRun, FileNotFoundError) as fault:
-            sys.exit(str(fault))
     if args.network == "reader":
+        typical = typical_pictures() if args.quantise else None
         temperature = fitted(args.weights, args.fit) if args.fit else args.temperature
         export_reader(
             args.weights,

@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,12 +11,10 @@ import torch
 from onnx import numpy_helper
 
 from services.recognition.engine.network import OnnxNetwork
-from tests.training import toy
-from training import export, run, saved
+from training import export, saved
 from training.quantised import quantise
 from training.reader_net import ReaderNet
 from training.samples import REGIONS
-from training.tasks import Reading
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -86,17 +83,7 @@ def folder(tmp_path):
     net = lived(ReaderNet(len(REGIONS)), smooth(np.random.default_rng(6), 8, 64, 160))
     weights = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
     saved.write(tmp_path, saved.Saved(weights, 7, 3))
-    (tmp_path / "run.toml").write_text(run.text_of(toy.RUN))
     return tmp_path
-
-
-def test_a_run_is_quantised_with_pictures_of_its_own_configuration(folder):
-    given = export.pictures_of_run(folder, 6)
-    rng = np.random.default_rng((toy.RUN.seed, export.TYPICAL_SEED))
-    assert np.array_equal(given, Reading(toy.RUN).draw(rng, 6).pictures)
-    other = replace(toy.RUN, seed=toy.RUN.seed + 1)
-    (folder / "run.toml").write_text(run.text_of(other))
-    assert not np.array_equal(given, export.pictures_of_run(folder, 6))
 
 
 def test_the_command_line_quantises_a_run(folder, monkeypatch):
@@ -106,14 +93,6 @@ def test_the_command_line_quantises_a_run(folder, monkeypatch):
     monkeypatch.setattr(sys, "argv", arguments)
     export.main()
     assert any(one.op_type == "QuantizeLinear" for one in onnx.load(target).graph.node)
-
-
-def test_weights_without_a_run_are_not_quantised(folder, tmp_path, monkeypatch):
-    (folder / "run.toml").unlink()
-    arguments = ["export", "reader", str(folder / "last"), str(tmp_path / "x.onnx"), "--quantise"]
-    monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit, match=r"run\.toml"):
-        export.main()
 
 
 def test_only_the_reader_is_quantised(folder, monkeypatch, capsys):
