@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +16,9 @@ from training import export, saved
 from training.quantised import quantise
 from training.reader_net import ReaderNet
 from training.samples import REGIONS
+
+ROOT = Path(__file__).parents[2]
+MODELS = ROOT / "services" / "recognition" / "models"
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -37,6 +41,19 @@ def lived(net, pictures):
         for _ in range(3):
             net(torch.from_numpy(pictures))
     return net.eval()
+
+
+def kernels(file):
+    """Return the 8-bit kernels of a network."""
+    return [
+        numpy_helper.to_array(one)
+        for one in onnx.load(file).graph.initializer
+        if one.data_type == onnx.TensorProto.INT8 and len(one.dims) == 4
+    ]
+
+
+def largest(kernel):
+    return int(np.abs(kernel.astype(int)).max())
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +84,29 @@ def test_a_quantised_network_gives_nearly_the_same_from_half_the_bytes(files):
 
 def test_weights_have_seven_bits_so_that_no_processor_saturates(files):
     _, small, _ = files
-    kernels = [
-        numpy_helper.to_array(one)
-        for one in onnx.load(small).graph.initializer
-        if one.data_type == onnx.TensorProto.INT8 and len(one.dims) == 4
-    ]
-    assert len(kernels) == 13
-    assert max(int(np.abs(one.astype(int)).max()) for one in kernels) == 64
+    assert len(kernels(small)) == 13
+    assert max(map(largest, kernels(small))) == 64
+
+
+@pytest.mark.parametrize("name", ["reader", "detector"])
+def test_the_services_networks_are_those_whose_weights_are_kept(name, tmp_path):
+    last = ROOT / f"training/runs/2026-11-25-{name}/last"
+    if name == "reader":
+        export.export_reader(last, tmp_path / "exact.onnx", temperature=1.004, version="r1")
+        pictures = export.typical_pictures(5)
+    else:
+        export.export_detector(last, tmp_path / "exact.onnx", version="d1")
+        pictures = smooth(np.random.default_rng(8), 2, 96, 160)
+    expected = OnnxNetwork(tmp_path / "exact.onnx").run(pictures)
+    found = OnnxNetwork(MODELS / f"{name}.onnx").run(pictures)
+    assert expected.keys() == found.keys()
+    for output, values in expected.items():
+        scale = max(1.0, float(np.abs(values).mean()))
+        assert np.abs(found[output] - values).mean() < 0.05 * scale, output
+
+
+def test_the_services_reader_is_quantised():
+    assert max(map(largest, kernels(MODELS / "reader.onnx"))) == 64
 
 
 @pytest.fixture
