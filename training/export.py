@@ -57,6 +57,8 @@ def export_reader(
         output_names=["characters", "region", "plate"],
         dynamic_axes={name: {0: "n"} for name in ("plates", "characters", "region", "plate")},
     )
+    if typical is not None:
+        quantise(target, typical)
     describe(
         target,
         version=version,
@@ -65,8 +67,6 @@ def export_reader(
         margin_up=f"{MARGIN_UP:g}",
         temperature=f"{temperature:.4g}",
     )
-    if typical is not None:
-        quantise(target, typical)
 
 
 def export_detector(weights: Path, target: Path, *, version: str) -> None:

@@ -39,20 +39,20 @@ class _Pictures(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantise(file: Path, pictures: NDArray[np.uint8]) -> None:
-    """Quantise an exported network, in place; its inputs, outputs and metadata stay as they are.
+    """Quantise an exported network, in place; its inputs and outputs stay as they are, metadata is lost.
 
     Args:
-        file: what `training.export` wrote.
+        file: an ONNX file as PyTorch exports it.
         pictures: (N, H, W, 3) uint8 BGR as in training; some hundreds, which show how large the layers' values are.
     """
-    before = onnx.load(file)
+    name = onnx.load(file).graph.input[0].name
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(file), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
             str(file),
-            _Pictures(before.graph.input[0].name, pictures),
+            _Pictures(name, pictures),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             per_channel=True,
@@ -62,8 +62,3 @@ def quantise(file: Path, pictures: NDArray[np.uint8]) -> None:
             calibrate_method=CalibrationMethod.Percentile,
             extra_options={"CalibPercentile": PERCENTILE},
         )
-    after = onnx.load(file)
-    del after.metadata_props[:]
-    after.metadata_props.extend(before.metadata_props)
-    after.producer_name = before.producer_name
-    onnx.save(after, file)

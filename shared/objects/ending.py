@@ -26,7 +26,7 @@ def wait_for_threads(within_s: float = WAIT_S) -> bool:
     while any(_first(frame) == _HANDING_OVER for frame in sys._current_frames().values()):
         if time.monotonic() > end:
             return False
-        time.sleep(_PAUSE_S)
+        time.sleep(_PAUSE_S)  # nothing signals that a thread leaves Python; this lets it run
     return True
 
 

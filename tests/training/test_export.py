@@ -12,6 +12,7 @@ from services.recognition.engine.reader import PlateReader
 from services.recognition.engine.states import StateReader
 from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
 from shared.core.region_packs import regions_of
+from tests.training.toy import lived
 from training import detector_net, export, name_net, reader_net, saved
 from training.calibrate import TEMPERATURES
 from training.samples import REGIONS
@@ -27,24 +28,19 @@ def pictures(rng, *shape):
     return rng.integers(0, 256, (*shape, 3), np.uint8)
 
 
-def lived(net, rng, shape):
-    """Return a network whose norms have statistics, with weights other than zero."""
-    net.train()
-    with torch.no_grad():
-        for _ in range(3):
-            net(torch.from_numpy(pictures(rng, 4, *shape)))
-    return net.eval()
+def batches(rng, shape):
+    return [pictures(rng, 4, *shape) for _ in range(3)]
 
 
 @pytest.fixture(scope="module")
 def nets():
     torch.manual_seed(3)
     rng = np.random.default_rng(3)
-    reader = lived(reader_net.ReaderNet(len(REGIONS)), rng, (64, 160))
-    detector = lived(detector_net.DetectorNet(), rng, (96, 160))
+    reader = lived(reader_net.ReaderNet(len(REGIONS)), batches(rng, (64, 160)))
+    detector = lived(detector_net.DetectorNet(), batches(rng, (96, 160)))
     with torch.no_grad():
         detector.score[1].bias.fill_(0.0)
-    states = lived(name_net.NameNet(len(REGIONS)), rng, (80, 192))
+    states = lived(name_net.NameNet(len(REGIONS)), batches(rng, (80, 192)))
     return reader, detector, states
 
 

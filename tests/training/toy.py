@@ -1,4 +1,4 @@
-"""A run of a tiny network, for tests of sittings."""
+"""A run of a tiny network, for tests of sittings, and networks as training leaves them."""
 
 import hashlib
 import time
@@ -69,3 +69,12 @@ def sitting(folder, trace, *, locks=(), slow_s=0.0, every_s=0.05, steps=RUN.step
     torch.set_num_threads(1)
     folder.mkdir(exist_ok=True)
     return Sitting(folder, replace(RUN, steps=steps), Toy(trace, slow_s), Pause(locks), every_s)
+
+
+def lived(net, batches):
+    """Return a network whose norms have statistics, of batches of pictures."""
+    net.train()
+    with torch.no_grad():
+        for pictures in batches:
+            net(torch.from_numpy(pictures))
+    return net.eval()

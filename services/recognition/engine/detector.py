@@ -126,10 +126,10 @@ def _working_size(width: int, height: int, longest_px: int) -> tuple[int, int]:
     which is padded to 800x480 and takes a fifteenth longer.
     """
     scale = min(1.0, longest_px / max(height, width))
-    for side in (width, height):
-        spare = round(side * scale) % STRIDE
-        if scale < 1 and 0 < spare <= LESS * side * scale:
-            scale *= 1 - spare / round(side * scale)
+    for side in (width, height) if scale < 1 else ():
+        px = round(side * scale)
+        if 0 < px % STRIDE <= LESS * px:
+            scale *= 1 - px % STRIDE / px
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
