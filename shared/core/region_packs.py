@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Annotated, Final
@@ -41,6 +42,9 @@ class PlateShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     serial_bottom: Annotated[float, Meta(ge=0, le=1)]
     """Both are shares of the plate's height, from its top."""
 
+    small_pairs: bool = False
+    """Whether such plates may have two small characters, one above the other, before or behind the serial."""
+
 
 class RegionPack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One pack as its file has it."""
@@ -53,6 +57,10 @@ class RegionPack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     issued_oftener: Annotated[float, Meta(ge=1, le=1000)]
     """How many times more often a plate of an issued series occurs on the road than among the rendered plates that the
     reader was trained on."""
+
+    mixed_rarer: Annotated[float, Meta(ge=1, le=1000)] = 1.0
+    """How many times rarer than among those rendered plates a plate of no series is whose characters change between
+    letters and digits more than once."""
 
     lookalikes: tuple[str, ...]
     """Classes of characters that readers confuse; the first one of a class represents it."""
@@ -97,6 +105,7 @@ class Regions:
                 series = Series((one, _letters(pack, issuer)) for one in formats)
                 self._of_issuer.setdefault(issuer, []).append((series, pack.issued_oftener))
         self._of_any = [(_of_any_issuer(pack), pack.issued_oftener) for pack in packs]
+        self._mixed_rarer = min(pack.mixed_rarer for pack in packs)
         self.lengths = range(
             min(pack.shortest for pack in packs), max(pack.longest for pack in packs) + 1
         )
@@ -123,9 +132,12 @@ class Regions:
         return any(plate in series for series, _ in self._series(region))
 
     def issued_oftener(self, plate: str, region: str | None = None) -> float:
-        """Return the prior of a plate beside one that no issuer has issued, whose prior is 1; see `is_issued`."""
+        """Return the prior of a plate beside a word that no issuer has issued in series, whose prior is 1; see
+        `is_issued`."""
         found = (oftener for series, oftener in self._series(region) if plate in series)
-        return max(found, default=1.0)
+        if oftener := max(found, default=0.0):
+            return oftener
+        return 1 / self._mixed_rarer if _is_mixed(plate) else 1.0
 
     def engine_name(self, name: str) -> str:
         """Return an engine's name, with the packs' names at its end unless they are the usual ones."""
@@ -133,6 +145,11 @@ class Regions:
 
     def _series(self, region: str | None) -> Sequence[tuple[Series, float]]:
         return self._of_issuer.get(region or "", self._of_any)
+
+
+def _is_mixed(plate: str) -> bool:
+    changes = (one.isdigit() != following.isdigit() for one, following in pairwise(plate))
+    return sum(changes) > 1
 
 
 def available() -> tuple[str, ...]:

@@ -59,6 +59,12 @@ class WholePicture(PlateDetector):
         """Return the corners of each picture as a plate with confidence 1."""
         return [[Detection(1.0, _corners(frame))] for frame in frames]
 
+    def find_again(
+        self, frames: Sequence[NDArray[np.uint8]], at_most: float = 1.0
+    ) -> list[list[Detection]]:
+        """Return none: there is nothing more to find."""
+        return [[] for _ in frames]
+
 
 def _corners(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     height, width = frame.shape[:2]
@@ -69,5 +75,5 @@ def without_detector(engine: Engine) -> Engine:
     """Return the same engine, which reads whole crops. Raises: NoSuchEngine."""
     if not isinstance(engine, OwnEngine):
         raise NoSuchEngine(f"{engine.name} cannot read a plate without finding it first")
-    engine._detector = WholePicture(engine._detector.version)
+    engine._search._detector = WholePicture(engine._version)
     return engine

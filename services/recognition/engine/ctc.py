@@ -5,6 +5,7 @@ algorithm therefore computes the probability of a whole plate exactly, instead o
 peaks. Texts are tuples of classes; class 0 is the blank.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -40,9 +41,16 @@ class Place:
     start: int
     stop: int
 
+    @property
+    def middle(self) -> float:
+        """The middle of its steps."""
+        return (self.start + self.stop) / 2
+
 
 Prior = Callable[[Sequence[Place]], float]
 """How many times more often a text occurs than the network's training data assumed."""
+Reduced = Callable[[Sequence[Place]], Classes]
+"""The characters of a text that count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +65,6 @@ class Decoded:
     that it concerns. Doubt that no single edit explains is spread over all characters."""
     others: tuple[tuple[Classes, float], ...]
     """Other texts with their probabilities, the most probable first."""
-    candidates: tuple[tuple[tuple[Place, ...], float], ...] = ()
-    """All texts that were tried and are not negligible, this one included, with their positions."""
     rivals: tuple[Mapping[int, float], ...] = ()
     """For each character, the other classes that were tried in its place, with their probabilities if all other
     characters are as decoded."""
@@ -152,7 +158,12 @@ def _with_blanks(texts: Sequence[Classes]) -> NDArray[np.intp]:
     return states
 
 
-def decode(cuts: Sequence[Steps], most: int = 2, prior: Prior | None = None) -> Decoded:
+def decode(
+    cuts: Sequence[Steps],
+    most: int = 2,
+    prior: Prior | None = None,
+    reduced: Reduced = labels,
+) -> Decoded:
     """Return the most probable text and the next most probable ones.
 
     The search starts from the best path and tries edits of the most probable texts so far, until the ranking
@@ -164,6 +175,8 @@ def decode(cuts: Sequence[Steps], most: int = 2, prior: Prior | None = None) -> 
         most: the most other texts to return.
         prior: weighs the texts by Bayes' rule with evidence from elsewhere. It ranks texts that the steps
             make probable, and adds none.
+        reduced: texts that it reduces to the same one are one text, as probable as all of them together; the
+            places are those of the most probable among them.
     """
     known, edits = _searched(cuts[0])
     if len(cuts) > 1:
@@ -171,25 +184,25 @@ def decode(cuts: Sequence[Steps], most: int = 2, prior: Prior | None = None) -> 
     seen = max(known, key=lambda one: known[one][1])
     if prior is not None:
         known = _weighed(known, prior)
-    text = max(known, key=lambda one: known[one][1])
-    places, best = known[text]
+    whole = {one: reduced(places) for one, (places, _) in known.items()}
+    odds: dict[Classes, float] = defaultdict(float)
+    for one, (_, its) in known.items():
+        odds[whole[one]] += its
+    text = max(known, key=lambda one: (odds[whole[one]], known[one][1]))
+    (places, own), best = known[text], odds[whole[text]]
     doubt = np.zeros(len(places))
     for other, doubted in _doubts(text, edits.get(text, ())).items():
-        if other in known:
+        if other in known and whole[other] != whole[text]:
             doubt[sorted(doubted)] += known[other][1] / len(doubted)
     rivals = _rivals(text, known)
-    others = [(other, odds) for other, (_, odds) in known.items() if other != text and odds > 0]
+    others = [(other, its) for other, its in odds.items() if other != whole[text] and its > 0]
     return Decoded(
         places=places,
         probability=best,
-        certainty=_shared(best / np.maximum(best + doubt, 1e-300), best),
+        certainty=_shared(own / np.maximum(own + doubt, 1e-300), best),
         others=tuple(sorted(others, key=lambda one: -one[1])[:most]),
-        candidates=tuple(one for one in known.values() if one[1] > NEGLIGIBLE),
         rivals=tuple(
-            {
-                label: odds / (best + max(unsure, sum(found.values())))
-                for label, odds in found.items()
-            }
+            {label: its / (own + max(unsure, sum(found.values()))) for label, its in found.items()}
             for found, unsure in zip(rivals, doubt.tolist(), strict=True)
         ),
         seen=seen,

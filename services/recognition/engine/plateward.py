@@ -2,8 +2,8 @@
 opinion where they are in doubt."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -12,30 +12,30 @@ from numpy.typing import NDArray
 
 from services.recognition.engine.corner_refiner import CornerRefiner
 from services.recognition.engine.detector import Detection, PlateDetector
-from services.recognition.engine.geometry import Quad, bounding_box, corners, enlarge, overlap
+from services.recognition.engine.geometry import bounding_box, corners, enlarge, overlap
 from services.recognition.engine.network import OnnxNetwork
 from services.recognition.engine.own_weights import OWN, OwnWeights, find_own
+from services.recognition.engine.plate_search import PlateSearch, Search, is_long
 from services.recognition.engine.protocol import PlateReading
 from services.recognition.engine.reader import PlateReader, Text
 from services.recognition.engine.second_opinion import Opinion, PaddleOpinion, weighed
 from services.recognition.engine.states import StateReader
 from services.recognition.engine.words import is_no_serial, names_a_state
-from shared.core.region_packs import PlateShape, Regions, regions_of
+from shared.core.region_packs import Regions, regions_of
 
-RULES_REVISION: Final = 2
+RULES_REVISION: Final = 3
 """Goes up with every change to how readings are chosen or readings are weighed."""
 
-SURE_AT_ONCE: Final = 0.6
-"""Score from which a plate found in the whole frame counts even if the closer look does not see it."""
-LONG: Final = 3.0
-"""Width over height from which a shape of plates is long. The detector learnt from plates that are twice as wide as
-high, and draws long ones too high or misses them."""
-NARROWED: Final = 0.5
-"""Share of their width to which frames are narrowed for long plates, so that one looks like a plate that the detector
-learnt from."""
-NARROWED_MINIMUM: Final = 0.2
-"""Score from which a detection counts in a narrowed frame: the detector is less sure of long plates, and what it finds
-there wrongly is hardly ever legible."""
+SURE_PLACE: Final = 0.8
+"""Score from which the detector is sure of a plate. Its scores say less of long plates, so they do not count where such
+plates are searched for."""
+CLEARLY_LEGIBLE: Final = 0.9999
+"""Probability of being a legible plate from which the reader is sure of it, whatever the detector's score."""
+SURE_AGAIN: Final = 0.7
+"""Probability that every character needs of a plate that only the second search finds."""
+LONG_WORD: Final = 4
+"""Letters from which a word of signs with a number is no plate, though it has the format of a series: GATE 04 is far
+oftener a place than one of Florida's plates."""
 SAME_PLATE: Final = 0.3
 """Overlap from which two detections are of one plate."""
 CROP_MARGIN: Final = (0.15, 0.3)
@@ -78,12 +78,12 @@ class OwnEngine:
             opinion: asked about readings with a character less probable than `opinion_below`; None for never.
             opinion_below: see `opinion`.
         """
-        self._detector = detector
-        self._closer = closer
+        self._version = detector.version
+        self._search = PlateSearch(detector, closer, regions.plates)
         self._reader = reader
+        self._sure_place = 0.0 if any(map(is_long, regions.plates)) else SURE_PLACE
         self._regions = regions
         self._digest = digest
-        self._widths = searched_widths(regions.plates)
         self._legible_minimum = legible_minimum
         self._opinion = opinion
         self._opinion_below = opinion_below
@@ -91,7 +91,7 @@ class OwnEngine:
     @property
     def name(self) -> str:
         """The versions of the networks, the revision of the rules around them, and unusual region packs."""
-        versions = dict.fromkeys((self._detector.version, *self._reader.versions))
+        versions = dict.fromkeys((self._version, *self._reader.versions))
         return self._regions.engine_name(f"{OWN}-{'-'.join(versions)}/{RULES_REVISION}")
 
     @property
@@ -110,43 +110,41 @@ class OwnEngine:
         return readings
 
     def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
-        """Return all plates in each frame; the closer look and the reader run over all frames together."""
-        found = [one for width in self._widths for one in self._found(frames, width)]
-        texts = self._reader.read([(frames[i], detection.quad) for i, detection in found])
-        legible = [
-            _Read(i, detection, text)
-            for (i, detection), text in zip(found, texts, strict=True)
-            if text.legible >= self._legible_minimum and could_be_a_plate(text.plate, self._regions)
+        """Return all plates in each frame; the closer look and the reader run over all frames together.
+
+        A frame without a legible plate is searched once more with more detail: the first search overlooks some far
+        plates, or finds only something else. The second one sees more signs and badges too, so only a sure text of an
+        issued series counts there.
+        """
+        legible = self._legible(dict(enumerate(frames)), self._search.first)
+        read = {one.frame for one in legible}
+        unread = {i: frame for i, frame in enumerate(frames) if i not in read}
+        legible += [
+            one
+            for one in self._legible(unread, self._search.again)
+            if one.text.confidence >= SURE_AGAIN
+            and self._regions.is_issued(one.text.plate, one.text.region)
         ]
-        if len(self._widths) > 1:
-            legible = _each_once(legible)
         readings: list[list[PlateReading]] = [[] for _ in frames]
         for one in legible:
             readings[one.frame].append(self._reading(frames[one.frame], one.detection, one.text))
         return [sorted(one, key=lambda reading: reading.corners) for one in readings]
 
-    def _found(
-        self, frames: Sequence[NDArray[np.uint8]], width: float
-    ) -> list[tuple[int, Detection]]:
-        """Find plates in frames that are narrowed to a share of their width; corners are those of the whole frames."""
-        seen = [_narrowed(frame, width) for frame in frames]
-        found = [
-            (i, detection)
-            for i, detections in enumerate(
-                self._detector.find(seen, NARROWED_MINIMUM if width < 1 else 1.0)
-            )
-            for detection in detections
-        ]
-        placed = self._closer.place([(seen[i], detection.quad) for i, detection in found])
-        sure = [
-            (i, detection if quad is None else replace(detection, quad=quad))
-            for (i, detection), quad in zip(found, placed, strict=True)
-            if quad is not None or detection.score >= SURE_AT_ONCE
-        ]
-        return [
-            (i, replace(detection, quad=_widened(detection.quad, frames[i], seen[i])))
-            for i, detection in sure
-        ]
+    def _legible(self, frames: Mapping[int, NDArray[np.uint8]], search: Search) -> list[_Read]:
+        """Return the legible plates of frames, by their numbers, that a search finds, each once."""
+        found = search(frames)
+        texts = self._reader.read([(frames[i], detection.quad) for i, detection in found])
+        return _each_once(
+            _Read(i, detection, text)
+            for (i, detection), text in zip(found, texts, strict=True)
+            if self._is_plate(detection, text)
+        )
+
+    def _is_plate(self, detection: Detection, text: Text) -> bool:
+        """Whether detector and reader take it for a plate, and one of them is sure of it."""
+        if text.legible < self._legible_minimum or not could_be_a_plate(text.plate, self._regions):
+            return False
+        return detection.score >= self._sure_place or text.legible >= CLEARLY_LEGIBLE
 
     def _reading(self, frame: NDArray[np.uint8], detection: Detection, text: Text) -> PlateReading:
         as_read = text.as_read
@@ -165,27 +163,7 @@ class OwnEngine:
         )
 
 
-def searched_widths(shapes: Iterable[PlateShape]) -> tuple[float, ...]:
-    """Return the shares of their width to which frames are narrowed before plates of these shapes are searched."""
-    long = [shape.width_mm / shape.height_mm >= LONG for shape in shapes]
-    return tuple([1.0] * (not all(long)) + [NARROWED] * any(long))
-
-
-def _narrowed(frame: NDArray[np.uint8], width: float) -> NDArray[np.uint8]:
-    if width == 1:
-        return frame
-    size = max(1, round(width * frame.shape[1])), frame.shape[0]
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _widened(quad: Quad, frame: NDArray[np.uint8], seen: NDArray[np.uint8]) -> Quad:
-    """Return corners in a narrowed frame as corners in the frame."""
-    if seen is frame:
-        return quad
-    return np.asarray(quad * np.array([frame.shape[1] / seen.shape[1], 1.0]), np.float32)
-
-
-def _each_once(legible: Sequence[_Read]) -> list[_Read]:
+def _each_once(legible: Iterable[_Read]) -> list[_Read]:
     """Return each plate in its most probable reading, where several searches have found it."""
     chosen: list[_Read] = []
     for one in sorted(legible, key=lambda one: -one.text.probability):
@@ -205,7 +183,9 @@ def could_be_a_plate(plate: str, regions: Regions) -> bool:
     if plate.isalpha():
         return not (is_no_serial(plate) or names_a_state(plate))
     numbered = re.fullmatch(r"([A-Z]{2,})\d{1,3}", plate)  # GATE 04, CAM 1: places, not plates
-    return numbered is None or regions.is_issued(plate) or not is_no_serial(numbered[1])
+    if numbered is None or not is_no_serial(numbered[1]):
+        return True
+    return len(numbered[1]) < LONG_WORD and regions.is_issued(plate)
 
 
 def load_own(
@@ -226,7 +206,7 @@ def load_own(
     Args:
         packs: names of the chosen region packs.
         detector_px: long side of the frame at which the detector works.
-        detector_again_px: the same for a second pass if the first finds no plate; 0 for no second pass.
+        detector_again_px: the same for a second pass if the first gives no legible plate; 0 for none.
         detector_minimum: score from which a detection counts as a plate.
         legible_minimum: see `OwnEngine`.
         region_minimum: see `StateReader`.

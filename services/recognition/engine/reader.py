@@ -1,20 +1,27 @@
 """Reads a plate whose corners are known, with probabilities."""
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 from typing import Final, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recognition.engine.ctc import Classes, Decoded, Place, Steps, decode, labels, tempered
+from services.recognition.engine.ctc import (
+    Classes,
+    Decoded,
+    Place,
+    Steps,
+    decode,
+    tempered,
+)
 from services.recognition.engine.geometry import Quad, back_to_frame, size_px
 from services.recognition.engine.network import Network, fact
 from services.recognition.engine.protocol import Alternative, Character, Characters, considered
+from services.recognition.engine.small_characters import Small, none, small_in, without
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
 from shared.core.region_packs import PlateShape, Regions
 
@@ -27,11 +34,6 @@ LEGIBLE: Final = 0.5
 CUTS: Final = ((1.03, 1.06), (0.97, 0.94))
 """Further cuts of a plate, with its corners scaled by these shares across and down. A detector's error is of
 this size, so a reading found in all cuts does not depend on it."""
-SAME_COLUMN: Final = 2.5
-"""The most columns between the two characters of a stacked pair; characters side by side are twice as far
-apart."""
-MOST_ALTERNATIVES: Final = 3
-"""Alternatives returned, the reading itself included."""
 BATCH: Final = 16
 """Plates per run of the network; more cost memory and gain nothing."""
 
@@ -193,19 +195,23 @@ class PlateReader:
             whole = back_to_frame(_inner(*self._margins), cuts[0].matrix)
             return Text((), (), 1.0, cuts[0].legible, None, whole, "")
         steps = len(cuts[0].steps)
+        views = [cut.steps for cut in cuts]
+        leaves_out = shape.small_pairs and not self._with_stacked
+        small = small_in(views) if leaves_out else none
         decoded = decode(
-            [cut.steps for cut in cuts],
-            prior=lambda places: self._issued.issued_oftener(self._plate(places, steps), region),
+            views,
+            prior=lambda places: self._issued.issued_oftener(_word(without(places, small)), region),
+            reduced=partial(without, small=small),
         )
-        small = set() if self._with_stacked else stacked(decoded.places, steps)
+        absent = small(decoded.places)
         read = [
             _character(place, sure, others)
             for i, (place, sure, others) in enumerate(
                 zip(decoded.places, decoded.certainty, decoded.rivals, strict=True)
             )
-            if i not in small
+            if i not in absent
         ]
-        alternatives = _without_stacked(decoded, steps) if small else _as_decoded(decoded)
+        alternatives = _alternatives(decoded, small)
         line = _line(decoded.places, steps, self._margins, shape)
         return Text(
             characters=tuple(read),
@@ -217,25 +223,6 @@ class PlateReader:
             as_read=_word(decoded.seen),
         )
 
-    def _plate(self, places: Sequence[Place], steps: int) -> str:
-        return _word(labels(places)) if self._with_stacked else _full_height(places, steps)
-
-
-def stacked(places: Sequence[Place], steps: int) -> set[int]:
-    """Return which characters are a small pair, one above the other, beside at least two of full height.
-
-    Steps run along the upper half and then along the lower one, so the two of a pair are successive characters of
-    the two halves in the same columns. On a plate with two lines, the last character of the upper line and the
-    first of the lower one are at opposite ends.
-    """
-    columns = steps // 2
-    middles = [(place.start + place.stop) / 2 for place in places]
-    for i, (upper, lower) in enumerate(pairwise(middles)):
-        crosses = upper < columns <= lower
-        if crosses and abs(lower - columns - upper) <= SAME_COLUMN and len(places) >= 4:
-            return {i, i + 1}
-    return set()
-
 
 def _character(place: Place, sure: float, others: Mapping[int, float]) -> Character:
     return considered(
@@ -243,28 +230,10 @@ def _character(place: Place, sure: float, others: Mapping[int, float]) -> Charac
     )
 
 
-def _as_decoded(decoded: Decoded) -> tuple[Alternative, ...]:
-    ranked = ((decoded.text, decoded.probability), *decoded.others)
+def _alternatives(decoded: Decoded, small: Small) -> tuple[Alternative, ...]:
+    """Return the text as decoded and the next probable ones, all without their small characters."""
+    ranked = ((without(decoded.places, small), decoded.probability), *decoded.others)
     return tuple(Alternative(_word(text), min(1.0, odds)) for text, odds in ranked if text)
-
-
-def _without_stacked(decoded: Decoded, steps: int) -> tuple[Alternative, ...]:
-    """Plates without their small characters, each with the summed probability of the texts that reduce to it."""
-    odds: dict[str, float] = defaultdict(float)
-    for places, probability in decoded.candidates:
-        odds[_full_height(places, steps)] += probability
-    best = _full_height(decoded.places, steps)
-    others = sorted(
-        (plate for plate in odds if plate not in ("", best)), key=lambda one: -odds[one]
-    )
-    return tuple(
-        Alternative(plate, min(1.0, odds[plate])) for plate in (best, *others)[:MOST_ALTERNATIVES]
-    )
-
-
-def _full_height(places: Sequence[Place], steps: int) -> str:
-    small = stacked(places, steps)
-    return _word(tuple(place.label for i, place in enumerate(places) if i not in small))
 
 
 def _about(quad: Quad, by: tuple[float, float]) -> Quad:
@@ -367,7 +336,7 @@ def _line(
     if not places:
         return inner
     columns = steps // 2
-    middles = [(place.start + place.stop) / 2 for place in places]
+    middles = [place.middle for place in places]
     at = [(middle % columns) / columns * PICTURE_PX[0] for middle in middles]
     reach = HALF_A_CHARACTER * (right - left)
     x0, x1 = max(left, min(at) - reach), min(right, max(at) + reach)

@@ -177,3 +177,36 @@ def test_a_text_found_in_one_view_is_weighed_against_the_others():
     other = peaks({1: 1}, {}, {3: 1}, {})
     assert decode([first, other]).text == (1, 3)
     assert decode([first]).text == (1, 2)
+
+
+def test_texts_that_reduce_to_the_same_one_are_one_text():
+    # Which of 2 and 3 is first is open; without its first character the text is surer than any other.
+    steps = peaks({2: 0.36, 3: 0.3, 1: 0.34}, {}, {4: 0.8, 1: 0.2}, {}, {3: 1})
+    plain = decode([steps])
+    assert plain.probability == pytest.approx(0.36 * 0.8)
+    decoded = decode([steps], reduced=lambda places: labels(places)[1:])
+    assert labels(decoded.places)[1:] == (4, 3)
+    assert decoded.probability == pytest.approx(0.8)
+    assert decoded.others[0] == ((1, 3), pytest.approx(0.2))
+    assert decoded.certainty[1:] == pytest.approx((0.8, 1))
+    assert decoded.certainty[0] == pytest.approx(1), "what it reduces to does not depend on it"
+
+
+def test_the_places_are_those_of_the_most_probable_text_of_the_chosen_ones():
+    steps = peaks({2: 0.5, 3: 0.3, 1: 0.2}, {}, {4: 1}, {}, {3: 1})
+    decoded = decode([steps], reduced=lambda places: labels(places)[1:])
+    assert labels(decoded.places) == (2, 4, 3)
+
+
+def test_a_text_that_is_not_the_most_probable_wins_together_with_those_that_reduce_to_it():
+    # 1 4 3 has 0.4, but 2 4 3 and 3 4 3, which end alike, have 0.32 and 0.28.
+    steps = peaks({1: 0.4, 2: 0.32, 3: 0.28}, {}, {4: 1}, {}, {3: 1})
+
+    def reduced(places):
+        text = labels(places)
+        return text if text[:1] == (1,) else text[1:]
+
+    decoded = decode([steps], reduced=reduced)
+    assert labels(decoded.places) == (2, 4, 3)
+    assert decoded.probability == pytest.approx(0.6)
+    assert decoded.seen == (1, 4, 3)

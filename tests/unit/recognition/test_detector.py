@@ -122,28 +122,23 @@ def test_a_reduced_frame_averages_the_pixels_that_it_covers(size):
 
 
 @pytest.mark.parametrize(
-    ("size", "again_px", "looks"),
-    [((1280, 720), 1280, 2), ((640, 360), 1280, 1), ((1280, 720), None, 1)],
+    ("size", "again_px", "searched"),
+    [((1280, 720), 1280, True), ((640, 360), 1280, False), ((1280, 720), None, False)],
 )
-def test_only_a_large_frame_without_a_plate_is_searched_again_at_higher_resolution(
-    size, again_px, looks
+def test_only_a_reduced_frame_can_be_searched_again_and_then_with_more_detail(
+    size, again_px, searched
 ):
-    network = detecting()
-    assert a_detector(network, again_px=again_px).find([frame(*size)]) == [[]]
-    assert len(network.shown) == looks
-    if looks == 2:
-        assert network.shown[1].shape == (1, 736, 1280, 3)
+    network = detecting((0.9, PLATE))
+    [found] = a_detector(network, again_px=again_px).find_again([frame(*size)])
+    assert bool(found) is searched
+    assert [pictures.shape for pictures in network.shown] == [(1, 736, 1280, 3)] * searched
+    a_detector(network, again_px=again_px).find([frame(*size)])
+    assert network.shown[-1].shape[2] == 640
 
 
 def test_a_detection_at_higher_resolution_is_returned_in_frame_pixels():
-    seeing = detecting((0.9, PLATE))
-
-    def only_when_close(pictures):
-        network = seeing if pictures.shape[2] > 640 else detecting()
-        return network.run(pictures)
-
-    detector = a_detector(FunctionNetwork(only_when_close), again_px=1280)
-    [nothing, [found]] = detector.find([frame(), frame(1280, 720)])
+    detector = a_detector(detecting((0.9, PLATE)), again_px=1280)
+    [nothing, [found]] = detector.find_again([frame(), frame(1280, 720)])
     assert nothing == []
     assert found.quad == pytest.approx(np.array(PLATE), abs=0.5)
 

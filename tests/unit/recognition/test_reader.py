@@ -5,7 +5,7 @@ import pytest
 from services.recognition.engine.reader import PICTURE_PX, PlateReader, rectify
 from services.recognition.engine.weights import NoSuchModel
 from services.recognition.models import ALPHABET, MARGIN_ACROSS, MARGIN_UP
-from shared.core.region_packs import regions_of
+from shared.core.region_packs import pack_of, regions_of
 from tests.unit.recognition.networks import FunctionNetwork, reading
 from training.photography import Photograph, cut_out
 
@@ -25,9 +25,9 @@ def read(network, count=1, **options):
 def test_a_plate_is_read_with_a_probability_for_each_character_and_for_the_whole():
     [text] = read(reading({"plate": ["7", "7", "A", {"B": 0.8, "8": 0.2}, "C", "1", "2", "3"]}))
     assert text.plate == "77ABC123"
-    assert text.confidence == pytest.approx(0.8, abs=0.03)
-    assert [one.confidence > 0.99 for one in text.characters] == [*[True] * 3, False, *[True] * 4]
-    assert text.probability == pytest.approx(0.8, abs=0.03)
+    assert text.confidence == pytest.approx(0.8, abs=0.06)
+    assert [one.confidence > 0.95 for one in text.characters] == [*[True] * 3, False, *[True] * 4]
+    assert text.probability == pytest.approx(0.8, abs=0.06)
     first, second, *_ = text.alternatives
     assert (first.plate, first.probability) == (text.plate, text.probability)
     assert (second.plate, second.probability) == ("77A8C123", pytest.approx(0.2, abs=0.03))
@@ -252,6 +252,15 @@ def test_small_stacked_characters_are_part_of_the_plate_only_where_wanted(places
         assert text.probability == pytest.approx(1, abs=0.01)
 
 
+def test_only_shapes_of_plates_with_small_pairs_have_them_left_out():
+    places = [("D", 3, 0), ("P", 4, 1), ("8", 12, 1), ("5", 20, 1), ("F", 28, 1)]
+    europe = regions_of(("europe",))
+    [text] = PlateReader(written_at(*places), regions=europe, with_stacked=False).read(
+        [(a_frame(), QUAD)]
+    )
+    assert text.plate == text.as_read == "DP85F"
+
+
 def test_a_plate_without_small_characters_sums_the_readings_that_give_it():
     def answer(pictures):
         steps = np.full((len(pictures), 80, len(ALPHABET) + 1), 1e-9, np.float32)
@@ -266,7 +275,8 @@ def test_a_plate_without_small_characters_sums_the_readings_that_give_it():
     network = FunctionNetwork(answer, **about)
     [text] = PlateReader(network, regions=US, with_stacked=False).read([(a_frame(), QUAD)])
     assert text.plate == "85F"
-    assert text.probability == pytest.approx(0.9 * 0.99**3, abs=0.02)
+    rarer = pack_of("us").mixed_rarer
+    assert text.probability == pytest.approx(0.9 / (0.9 + 0.09 / rarer) * 0.99**3, abs=0.02)
     assert text.alternatives[1].plate == "B5F"
 
 

@@ -1,0 +1,119 @@
+"""Finds the plates of frames and refines their corners, in a first search and in a second one with more detail."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.recognition.engine.corner_refiner import CornerRefiner
+from services.recognition.engine.detector import Detection, PlateDetector
+from services.recognition.engine.geometry import Quad, size_px
+from shared.core.region_packs import PlateShape
+
+SURE_AT_ONCE: Final = 0.6
+"""Score from which a plate found in the whole frame counts even if the closer look does not see it."""
+LARGE_PX: Final = 144.0
+"""Width from which a plate is so much larger in the frame than in the closer look, 96 px wide, that a second search may
+place its corners better."""
+LONG: Final = 3.0
+"""Width over height from which a shape of plates is long. The detector learnt from plates that are twice as wide as
+high, and draws long ones too high or misses them."""
+NARROWED: Final = 0.5
+"""Share of their width to which frames are narrowed for long plates, so that one looks like a plate that the detector
+learnt from."""
+NARROWED_MINIMUM: Final = 0.2
+"""Score from which a detection counts in a narrowed frame: the detector is less sure of long plates, and what it finds
+there wrongly is hardly ever legible."""
+
+Frames = Mapping[int, NDArray[np.uint8]]
+"""Frames by their numbers, (H, W, 3) uint8 BGR each."""
+Found = list[tuple[int, Detection]]
+"""What a search has found, each with its frame's number; corners are px of the frame."""
+Search = Callable[[Frames], Found]
+_Find = Callable[[Sequence[NDArray[np.uint8]], float], list[list[Detection]]]
+
+
+class PlateSearch:
+    """Searches many frames together."""
+
+    def __init__(
+        self, detector: PlateDetector, closer: CornerRefiner, shapes: Iterable[PlateShape]
+    ) -> None:
+        """Set up a search.
+
+        Args:
+            detector: finds the plates.
+            closer: refines their corners.
+            shapes: those of the plates that are searched for.
+        """
+        self._detector = detector
+        self._closer = closer
+        self._widths = searched_widths(shapes)
+
+    def first(self, frames: Frames) -> Found:
+        """Return the plates of frames; one may occur more than once."""
+        return self._searched(frames, self._detector.find, math.inf)
+
+    def again(self, frames: Frames) -> Found:
+        """Return the plates of frames in which the first search has found none worth reading, with more detail.
+
+        Large ones are returned also with the corners that this search gives: what surrounds a plate can mislead the
+        closer look, which is no closer there.
+        """
+        return self._searched(frames, self._detector.find_again, LARGE_PX)
+
+    def _searched(self, frames: Frames, find: _Find, large_px: float) -> Found:
+        return [one for width in self._widths for one in self._at(frames, width, find, large_px)]
+
+    def _at(self, frames: Frames, width: float, find: _Find, large_px: float) -> Found:
+        """Find plates in frames that are narrowed to a share of their width."""
+        seen = {i: _narrowed(frame, width) for i, frame in frames.items()}
+        searched = find(list(seen.values()), NARROWED_MINIMUM if width < 1 else 1.0)
+        found = [
+            (i, detection)
+            for i, detections in zip(seen, searched, strict=True)
+            for detection in detections
+        ]
+        large = [one for one in found if size_px(one[1].quad)[0] >= large_px]
+        return [
+            (i, replace(detection, quad=_widened(detection.quad, frames[i], seen[i])))
+            for i, detection in (*self._placed(seen, found), *large)
+        ]
+
+    def _placed(self, frames: Frames, found: Found) -> Found:
+        """Refine the corners of what was found, and leave out what the closer look does not see."""
+        placed = self._closer.place([(frames[i], detection.quad) for i, detection in found])
+        return [
+            (i, detection if quad is None else replace(detection, quad=quad))
+            for (i, detection), quad in zip(found, placed, strict=True)
+            if quad is not None or detection.score >= SURE_AT_ONCE
+        ]
+
+
+def is_long(shape: PlateShape) -> bool:
+    """Whether plates of a shape are longer than those that the detector learnt from."""
+    return shape.width_mm / shape.height_mm >= LONG
+
+
+def searched_widths(shapes: Iterable[PlateShape]) -> tuple[float, ...]:
+    """Return the shares of their width to which frames are narrowed before plates of these shapes are searched."""
+    long = [is_long(shape) for shape in shapes]
+    return tuple([1.0] * (not all(long)) + [NARROWED] * any(long))
+
+
+def _narrowed(frame: NDArray[np.uint8], width: float) -> NDArray[np.uint8]:
+    if width == 1:
+        return frame
+    size = max(1, round(width * frame.shape[1])), frame.shape[0]
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _widened(quad: Quad, frame: NDArray[np.uint8], seen: NDArray[np.uint8]) -> Quad:
+    """Return corners in a narrowed frame as corners in the frame."""
+    if seen is frame:
+        return quad
+    return np.asarray(quad * np.array([frame.shape[1] / seen.shape[1], 1.0]), np.float32)
