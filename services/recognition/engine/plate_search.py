@@ -94,14 +94,9 @@ class PlateSearch:
         ]
 
 
-def is_long(shape: PlateShape) -> bool:
-    """Whether plates of a shape are longer than those that the detector learnt from."""
-    return shape.width_mm / shape.height_mm >= LONG
-
-
 def searched_widths(shapes: Iterable[PlateShape]) -> tuple[float, ...]:
     """Return the shares of their width to which frames are narrowed before plates of these shapes are searched."""
-    long = [is_long(shape) for shape in shapes]
+    long = [shape.width_mm / shape.height_mm >= LONG for shape in shapes]
     return tuple([1.0] * (not all(long)) + [NARROWED] * any(long))
 
 

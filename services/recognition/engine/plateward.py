@@ -1,6 +1,7 @@
 """Our own engine: a detector finds plates, readers read serials and states, and PaddleOCR gives a second
 opinion where they are in doubt."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.geometry import bounding_box, corners, enlarge, overlap
 from services.recognition.engine.network import OnnxNetwork
 from services.recognition.engine.own_weights import OWN, OwnWeights, find_own
-from services.recognition.engine.plate_search import PlateSearch, Search, is_long
+from services.recognition.engine.plate_search import PlateSearch, Search
 from services.recognition.engine.protocol import PlateReading
 from services.recognition.engine.reader import PlateReader, Text
 from services.recognition.engine.second_opinion import Opinion, PaddleOpinion, weighed
@@ -26,11 +27,12 @@ from shared.core.region_packs import Regions, regions_of
 RULES_REVISION: Final = 3
 """Goes up with every change to how readings are chosen or readings are weighed."""
 
-SURE_PLACE: Final = 0.8
-"""Score from which the detector is sure of a plate. Its scores say less of long plates, so they do not count where such
-plates are searched for."""
-CLEARLY_LEGIBLE: Final = 0.9999
-"""Probability of being a legible plate from which the reader is sure of it, whatever the detector's score."""
+SURE_TOGETHER: Final = 8.0
+"""What the reader's log odds of a legible plate and half the detector's of a plate have to add up to: 0.9997 where the
+detector is at 0.5, the bar for legible plates alone from 0.95. Signs that one of them takes for a plate seldom have
+both."""
+MOST_SURE: Final = 1e-7
+"""The least doubt that log odds have."""
 SURE_AGAIN: Final = 0.7
 """Probability that every character needs of a plate that only the second search finds."""
 LONG_WORD: Final = 4
@@ -81,7 +83,6 @@ class OwnEngine:
         self._version = detector.version
         self._search = PlateSearch(detector, closer, regions.plates)
         self._reader = reader
-        self._sure_place = 0.0 if any(map(is_long, regions.plates)) else SURE_PLACE
         self._regions = regions
         self._digest = digest
         self._legible_minimum = legible_minimum
@@ -141,10 +142,10 @@ class OwnEngine:
         )
 
     def _is_plate(self, detection: Detection, text: Text) -> bool:
-        """Whether detector and reader take it for a plate, and one of them is sure of it."""
+        """Whether detector and reader take it for a plate, and together are sure of it."""
         if text.legible < self._legible_minimum or not could_be_a_plate(text.plate, self._regions):
             return False
-        return detection.score >= self._sure_place or text.legible >= CLEARLY_LEGIBLE
+        return log_odds(text.legible) + log_odds(detection.score) / 2 >= SURE_TOGETHER
 
     def _reading(self, frame: NDArray[np.uint8], detection: Detection, text: Text) -> PlateReading:
         as_read = text.as_read
@@ -174,6 +175,12 @@ def _each_once(legible: Iterable[_Read]) -> list[_Read]:
         ):
             chosen.append(one)
     return chosen
+
+
+def log_odds(probability: float) -> float:
+    """Return the natural logarithm of p / (1 - p), with a little doubt in what is certain."""
+    doubted = min(max(probability, MOST_SURE), 1 - MOST_SURE)
+    return math.log(doubted / (1 - doubted))
 
 
 def could_be_a_plate(plate: str, regions: Regions) -> bool:
