@@ -24,7 +24,7 @@ _SECRET = ("password", "secret", "otp", "token", "totp")
 _CURSOR = "after"
 """The cursor of a page. It is not recorded: it names no data element, and reveals a record's capture time."""
 
-_RECORDS = frozenset({"read_id", "read_ids", "capture_id", "capture_ids"})
+_RECORDS = frozenset({"read_id", "read_ids", "capture_id", "capture_ids", "pass_id", "pass_ids"})
 """Recorded as digests of their ids, which begin with the moment of capture; a purge list names records so, too."""
 
 _FIRST = ("plate", "plates", "captured_from", "captured_to", "device_ids", "area")

@@ -117,6 +117,7 @@ def seen_by(device, plate, first_at):
 
 
 @pytest.mark.apache
+@pytest.mark.smoke
 @pytest.mark.clause("468.5/schedule")
 @pytest.mark.clause("468.5/holds")
 @pytest.mark.clause("wall/erasing")

@@ -11,7 +11,7 @@ from services.retention.domain.voting import vote
 from services.retention.store import locks, pass_queue
 from services.retention.store.locks import Locks
 from services.retention.workers import passes
-from shared.core.ids import derive_with_time_of
+from shared.core.ids import derive_with_time_of, id_digest
 from shared.core.permissions import Permission
 from shared.events import (
     AccessAttempted,
@@ -386,6 +386,17 @@ async def test_a_pass_is_returned_with_its_reads_and_each_is_disclosed(retention
     assert disclosed["pass"].all_plates == ["7A8C123", "7ABC123"]
     assert set(disclosed["read"].all_ids) == {str(read.read_id) for read in VEHICLE}
     assert all(e.attempt_id == attempt.attempt_id for e in disclosed.values())
+
+
+@pytest.mark.clause("wall/sealed-log")
+async def test_the_access_record_of_a_pass_contains_the_digest_of_its_id(retention):
+    """The id begins with the moment of the pass's first read, and the log keeps the record for years."""
+    await retention.store(*VEHICLE)
+    await settle(retention)
+    [event] = await recorded_passes(retention)
+    await retention.get(f"/v1/passes/{event.pass_id}")
+    [attempt] = await retention.emitted(AccessAttempted)
+    assert attempt.elements == {"pass_id": str(id_digest(event.pass_id))}
 
 
 @pytest.mark.clause("468.4(a)/purpose")
