@@ -47,10 +47,10 @@ class Place:
         return (self.start + self.stop) / 2
 
 
-Prior = Callable[[Sequence[Place]], float]
-"""How many times more often a text occurs than the network's training data assumed."""
 Reduced = Callable[[Sequence[Place]], Classes]
 """The characters of a text that count."""
+Prior = Callable[[Classes], float]
+"""How many times more often a text, as reduced, occurs than the network's training data assumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +182,9 @@ def decode(
     if len(cuts) > 1:
         known, edits = _together(cuts, [(known, edits), *map(_read_off, cuts[1:])])
     seen = max(known, key=lambda one: known[one][1])
-    if prior is not None:
-        known = _weighed(known, prior)
     whole = {one: reduced(places) for one, (places, _) in known.items()}
+    if prior is not None:
+        known = _weighed(known, whole, prior)
     odds: dict[Classes, float] = defaultdict(float)
     for one, (_, its) in known.items():
         odds[whole[one]] += its
@@ -221,15 +221,16 @@ def _rivals(text: Classes, known: _Known) -> list[dict[int, float]]:
     return rivals
 
 
-def _weighed(known: _Known, prior: Prior) -> _Known:
-    """Multiply probabilities by their prior and normalise them, texts that were not found included."""
+def _weighed(known: _Known, whole: Mapping[Classes, Classes], prior: Prior) -> _Known:
+    """Multiply probabilities by the prior of what the texts reduce to, and normalise them, texts that were not found
+    included."""
     weights = {
-        text: odds * prior(places) if odds > NEGLIGIBLE else odds
-        for text, (places, odds) in known.items()
+        text: odds * prior(whole[text]) if odds > NEGLIGIBLE else odds
+        for text, (_, odds) in known.items()
     }
     rest = max(0.0, 1 - sum(odds for _, odds in known.values()))
-    whole = max(sum(weights.values()) + rest, 1e-300)
-    return {text: (places, weights[text] / whole) for text, (places, _) in known.items()}
+    total = max(sum(weights.values()) + rest, 1e-300)
+    return {text: (places, weights[text] / total) for text, (places, _) in known.items()}
 
 
 def _together(cuts: Sequence[Steps], searched: Sequence[_Searched]) -> _Searched:

@@ -9,16 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recognition.engine.corner_refiner import CornerRefiner
+from services.recognition.engine.corner_refiner import PLATE_PX, CornerRefiner
 from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.geometry import Quad, size_px
 from shared.core.region_packs import PlateShape
 
 SURE_AT_ONCE: Final = 0.6
 """Score from which a plate found in the whole frame counts even if the closer look does not see it."""
-LARGE_PX: Final = 144.0
-"""Width from which a plate is so much larger in the frame than in the closer look, 96 px wide, that a second search may
-place its corners better."""
+LARGE_PX: Final = 1.5 * PLATE_PX
+"""Width from which a plate is so much larger in the frame than in the closer look that a second search may place its
+corners better."""
 LONG: Final = 3.0
 """Width over height from which a shape of plates is long. The detector learnt from plates that are twice as wide as
 high, and draws long ones too high or misses them."""

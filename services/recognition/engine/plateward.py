@@ -3,7 +3,7 @@ opinion where they are in doubt."""
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.geometry import bounding_box, corners, enlarge, overlap
 from services.recognition.engine.network import OnnxNetwork
 from services.recognition.engine.own_weights import OWN, OwnWeights, find_own
-from services.recognition.engine.plate_search import PlateSearch, Search
+from services.recognition.engine.plate_search import Frames, PlateSearch, Search
 from services.recognition.engine.protocol import PlateReading
 from services.recognition.engine.reader import PlateReader, Text
 from services.recognition.engine.second_opinion import Opinion, PaddleOpinion, weighed
@@ -131,7 +131,7 @@ class OwnEngine:
             readings[one.frame].append(self._reading(frames[one.frame], one.detection, one.text))
         return [sorted(one, key=lambda reading: reading.corners) for one in readings]
 
-    def _legible(self, frames: Mapping[int, NDArray[np.uint8]], search: Search) -> list[_Read]:
+    def _legible(self, frames: Frames, search: Search) -> list[_Read]:
         """Return the legible plates of frames, by their numbers, that a search finds, each once."""
         found = search(frames)
         texts = self._reader.read([(frames[i], detection.quad) for i, detection in found])

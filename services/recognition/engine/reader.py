@@ -200,7 +200,7 @@ class PlateReader:
         small = small_in(views) if leaves_out else none
         decoded = decode(
             views,
-            prior=lambda places: self._issued.issued_oftener(_word(without(places, small)), region),
+            prior=lambda text: self._issued.issued_oftener(_word(text), region),
             reduced=partial(without, small=small),
         )
         absent = small(decoded.places)

@@ -56,16 +56,34 @@ class SaidOpinion:
 
 
 def an_engine(plates, texts, opinion=None, opinion_below=0.9, states=({"unknown": 1.0},)):
-    detector = detecting(*((0.9, quad) for quad in plates))
-    return OwnEngine(
-        PlateDetector(detector, longest_px=640, again_px=None, minimum=0.5),
-        CornerRefiner(detecting()),
-        PlateReader(reading(*texts), StateReader(naming(*states), minimum=0.8), regions=US),
-        regions=US,
-        digest="ab" * 32,
-        legible_minimum=0.5,
+    return engine_of(
+        detecting(*((0.9, quad) for quad in plates)),
+        *texts,
+        states=StateReader(naming(*states), minimum=0.8),
         opinion=opinion,
         opinion_below=opinion_below,
+    )
+
+
+def engine_of(
+    detector,
+    *texts,
+    again_px=None,
+    closer=None,
+    states=None,
+    regions=US,
+    legible_minimum=0.5,
+    **opinion,
+):
+    """Return an engine whose closer look sees nothing unless `closer` is given, and which reads these texts."""
+    return OwnEngine(
+        PlateDetector(detector, longest_px=640, again_px=again_px, minimum=0.5),
+        CornerRefiner(closer or detecting()),
+        PlateReader(reading(*texts), states, regions=regions),
+        regions=regions,
+        digest="ab" * 32,
+        legible_minimum=legible_minimum,
+        **opinion,
     )
 
 
@@ -149,14 +167,7 @@ def far_and_near(near, *, elsewhere=()):
 
 
 def searching_again(detector, *texts):
-    return OwnEngine(
-        PlateDetector(detector, longest_px=640, again_px=1280, minimum=0.5),
-        CornerRefiner(detecting()),
-        PlateReader(reading(*texts), regions=US),
-        regions=US,
-        digest="ab" * 32,
-        legible_minimum=0.5,
-    )
+    return engine_of(detector, *texts, again_px=1280)
 
 
 @pytest.mark.parametrize(
@@ -220,25 +231,15 @@ def test_only_a_sure_plate_of_an_issued_series_counts_in_a_second_search(plate, 
     ],
 )
 def test_detector_and_reader_have_to_be_sure_together_and_the_plate_legible(score, legible, count):
-    texts = [{"plate": "7ABC123", "legible": legible}]
-    assert len(careful(detecting((score, LEFT)), texts).read(frame())) == count
+    text = {"plate": "7ABC123", "legible": legible}
+    engine = engine_of(detecting((score, LEFT)), text, legible_minimum=0.9985)
+    assert len(engine.read(frame())) == count
 
 
 @pytest.mark.parametrize("probability", [0.0, 1.0])
 def test_what_is_certain_has_finite_log_odds(probability):
     assert abs(log_odds(probability)) == pytest.approx(16.1, abs=0.1)
     assert log_odds(0.9) == pytest.approx(2.197, abs=0.001)
-
-
-def careful(detector, texts):
-    return OwnEngine(
-        PlateDetector(detector, longest_px=640, again_px=None, minimum=0.5),
-        CornerRefiner(detecting()),
-        PlateReader(reading(*texts), regions=US),
-        regions=US,
-        digest="ab" * 32,
-        legible_minimum=0.9985,
-    )
 
 
 @pytest.mark.parametrize(("width", "count"), [(LARGE_PX - 4, 0), (LARGE_PX + 4, 1)])
@@ -249,14 +250,8 @@ def test_a_large_plate_that_the_closer_look_misplaces_is_read_where_the_second_s
     wider = ((20, 20), (172, 20), (172, 76), (20, 76))
     networks = {640: detecting(), 1280: detecting((0.9, plate)), 192: detecting((0.9, wider))}
     detector = FunctionNetwork(lambda pictures: networks[pictures.shape[2]].run(pictures))
-    engine = OwnEngine(
-        PlateDetector(detector, longest_px=640, again_px=1280, minimum=0.5),
-        CornerRefiner(networks[192]),
-        PlateReader(reading({"plate": "M7ABC12377"}, {"plate": "7ABC123"}), regions=US),
-        regions=US,
-        digest="ab" * 32,
-        legible_minimum=0.5,
-    )
+    texts = {"plate": "M7ABC12377"}, {"plate": "7ABC123"}
+    engine = engine_of(detector, *texts, again_px=1280, closer=networks[192])
     found = engine.read(frame(1280, 720))
     assert [one.plate for one in found] == ["7ABC123"] * count
     if found:
@@ -265,14 +260,7 @@ def test_a_large_plate_that_the_closer_look_misplaces_is_read_where_the_second_s
 
 @pytest.mark.parametrize(("score", "count"), [(0.59, 0), (0.61, 1)])
 def test_a_detection_that_the_refiner_misses_needs_a_high_first_score(score, count):
-    engine = OwnEngine(
-        PlateDetector(detecting((score, LEFT)), longest_px=640, again_px=None, minimum=0.5),
-        CornerRefiner(detecting()),
-        PlateReader(reading({"plate": "7ABC123"}), regions=US),
-        regions=US,
-        digest="ab" * 32,
-        legible_minimum=0.5,
-    )
+    engine = engine_of(detecting((score, LEFT)), {"plate": "7ABC123"})
     assert len(engine.read(frame())) == count
 
 
@@ -387,14 +375,7 @@ CUT = ((48, 36), (144, 36), (144, 60), (48, 60))
 
 
 def european(detector, *texts, regions=EUROPE):
-    return OwnEngine(
-        PlateDetector(detector, longest_px=640, again_px=None, minimum=0.5),
-        CornerRefiner(detecting()),
-        PlateReader(reading(*texts), regions=regions),
-        regions=regions,
-        digest="ab" * 32,
-        legible_minimum=0.5,
-    )
+    return engine_of(detector, *texts, regions=regions)
 
 
 def narrow(quad):
