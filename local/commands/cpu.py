@@ -1,5 +1,8 @@
 """Measures the CPU of a running stack by part, from /proc: `python -m local.commands.cpu --seconds 30`.
 
+Also counts wakes: how often a thread that waited ran again. An idle stack's wakes are the same on every machine; their
+CPU is not: it doubles where other guests of a virtual machine's host empty its caches between two wakes.
+
 Each part includes its child processes, also those that ended: the kernel adds their time to the parent when the
 parent waits for them.
 """
@@ -10,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from local.stack.state_file import Running, StateFile
@@ -20,14 +24,17 @@ _PARENT, _USED = 1, slice(11, 15)  # proc(5), fields counted after the name: ppi
 
 def used_s(running: Running) -> dict[str, float]:
     """Return the CPU seconds, user and system, of each part; `supervisor` is the stack's own process."""
-    processes = _processes()
-    pids = {"supervisor": running.pid, **running.processes}
-    roots = set(pids.values())
-    return {name: _used_s(pid, processes, roots) for name, pid in pids.items()}
+    return _by_part(running, _processes())
+
+
+def wakes(running: Running) -> dict[str, float]:
+    """Return how often the threads of each part that run now have waited for something and run again."""
+    processes = {pid: (parent, _wakes(pid)) for pid, (parent, _) in _processes().items()}
+    return _by_part(running, processes)
 
 
 def between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """Return the CPU seconds used between two calls of `used_s`, by part and as `total`."""
+    """Return the difference of two calls of `used_s`, or of `wakes`, by part and as `total`."""
     spent = {name: after[name] - before.get(name, 0.0) for name in after}
     return {**spent, "total": sum(spent.values())}
 
@@ -46,11 +53,26 @@ def _processes() -> dict[int, tuple[int, float]]:
     return found
 
 
-def _used_s(pid: int, processes: Mapping[int, tuple[int, float]], roots: set[int]) -> float:
-    """Return the CPU seconds of a part: its process and its descendants, without other parts."""
+def _wakes(pid: int) -> float:
+    """Return the voluntary context switches of a process's threads; 0 if it ended in the meantime."""
+    counted = 0.0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            counted += int(status.read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return counted
+
+
+def _by_part(running: Running, processes: Mapping[int, tuple[int, float]]) -> dict[str, float]:
+    pids = {"supervisor": running.pid, **running.processes}
+    roots = set(pids.values())
+    return {name: _sum(pid, processes, roots) for name, pid in pids.items()}
+
+
+def _sum(pid: int, processes: Mapping[int, tuple[int, float]], roots: set[int]) -> float:
+    """Return the figure of a part: its process and its descendants, without other parts."""
     below = [p for p, (parent, _) in processes.items() if parent == pid and p not in roots]
     own = processes[pid][1] if pid in processes else 0.0
-    return own + sum(_used_s(p, processes, roots) for p in below)
+    return own + sum(_sum(p, processes, roots) for p in below)
 
 
 def main() -> int:
@@ -63,13 +85,19 @@ def main() -> int:
     if running is None:
         print(f"no stack is up on {options.folder}", file=sys.stderr)
         return 1
-    before, began = used_s(running), time.monotonic()
+    before, woken, began = used_s(running), wakes(running), time.monotonic()
     time.sleep(options.seconds)
-    spent, wall_s = between(before, used_s(running)), time.monotonic() - began
+    spent, wakes_more = between(before, used_s(running)), between(woken, wakes(running))
+    wall_s = time.monotonic() - began
     percent = {name: round(100 * value / wall_s, 2) for name, value in spent.items()}
+    per_s = {name: round(value / wall_s, 1) for name, value in wakes_more.items()}
     for name, value in percent.items():
-        print(f"{name:12} {value:6.2f} % of a core")
-    print(json.dumps({"seconds": round(wall_s, 1), "percent_of_a_core": percent}))
+        print(f"{name:12} {value:6.2f} % of a core, {per_s[name]:6.1f} wakes/s")
+    print(
+        json.dumps(
+            {"seconds": round(wall_s, 1), "percent_of_a_core": percent, "wakes_per_s": per_s}
+        )
+    )
     return 0
 
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -31,9 +30,11 @@ from shared.testing import eventually
 from tests.e2e import documents
 
 EXAMPLES = ROOT / "shared" / "events" / "examples"
-IDLE_PASSES_PER_S = 1_600_000
-"""The CPU that all processes together may use while idle, in passes of `pass_s` a second: 10% of a core that needs
-62 ns for a pass."""
+IDLE_WAKES_PER_S = 400
+"""How often the threads of all processes together may wake while idle. Measured: 310 to 330, on every machine."""
+IDLE_PERCENT = 70
+"""The CPU that they may use, in percent of a core: 8 where the caches are kept between two wakes, 35 on the worst
+machine measured. One loop that never waits uses 100."""
 
 
 @pytest.fixture(scope="module")
@@ -176,30 +177,19 @@ async def test_the_quickstart_and_the_cameras_page_do_what_they_say(
     assert run > 30
 
 
-def pass_s() -> float:
-    """Return the CPU seconds of one pass of a plain loop here, a few passes at a time, as an idle process runs."""
-    used, count, turns = 0.0, 500, 200
-    for _ in range(turns):
-        time.sleep(0.01)
-        began, total = time.process_time(), 0
-        for n in range(count):
-            total += n * n
-        used += time.process_time() - began
-    return used / (count * turns)
-
-
 async def test_the_idle_stack_uses_little_cpu(stack: Running, folder: Path) -> None:
-    """The work left from start-up is over after some measurements. The limit follows the machine's speed at each."""
+    """The work left from start-up is over after some measurements."""
 
     def idle() -> bool:
-        limit = 100 * IDLE_PASSES_PER_S * pass_s()
         command = [sys.executable, "-m", "local.commands.cpu", "--seconds", "5"]
         looked = subprocess.run(
             [*command, "--folder", folder], cwd=ROOT, capture_output=True, text=True, check=True
         )
-        percent = json.loads(looked.stdout.splitlines()[-1])["percent_of_a_core"]
-        assert set(percent) == {"supervisor", "total", *stack.processes}
-        assert percent["total"] < limit, (limit, percent)
+        used = json.loads(looked.stdout.splitlines()[-1])
+        wakes, percent = used["wakes_per_s"], used["percent_of_a_core"]
+        assert set(percent) == set(wakes) == {"supervisor", "total", *stack.processes}
+        assert wakes["total"] < IDLE_WAKES_PER_S, wakes
+        assert percent["total"] < IDLE_PERCENT, percent
         return True
 
     await eventually(idle, within_s=60)

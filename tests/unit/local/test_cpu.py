@@ -8,10 +8,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.commands.cpu import between, used_s
+from local.commands.cpu import between, used_s, wakes
 from local.stack.state_file import Running
 
 BURN = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
+WAITS = (
+    "import sys, threading, time\n"
+    "def wait():\n"
+    "    for _ in range(200): time.sleep(0.001)\n"
+    "    print('done', flush=True)\n"
+    "    sys.stdin.read()\n"
+    "threading.Thread(target=wait).start()"
+)
 WITH_CHILDREN = (
     "import subprocess, sys\n"
     f"subprocess.run([sys.executable, '-c', {BURN!r}])\n"  # has ended by the time of the measurement
@@ -57,3 +65,15 @@ def test_cpu_use_between_two_measurements_is_their_difference() -> None:
 
 def test_an_ended_process_counts_as_zero_cpu() -> None:
     assert used_s(Running(os.getpid(), {}, {"gone": 2**22 + 1}))["gone"] == 0
+
+
+def test_wakes_are_counted_over_all_threads_of_a_part() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as part:
+        assert part.stdout is not None
+        assert part.stdout.readline() == "done\n"
+        woken = wakes(Running(os.getpid(), {}, {"part": part.pid, "gone": 2**22 + 1}))
+        part.kill()
+    assert 200 <= woken["part"] < 1000
+    assert woken["gone"] == 0
