@@ -1,17 +1,16 @@
 """The list of records that a purge run destroyed and of those that holds kept: retention writes it, followers read it.
 
 docs/purge-list.md is the specification. A list names records by digests of their ids, because an id begins with the
-moment of capture. `purges/<run id>/` holds a manifest and the parts of two sections, `purged`
-and `held`. Each line of a part names one record; the lines of a section are sorted, and the section's root is the
-Merkle tree hash (RFC 6962) over them. Writer and reader hold at most one part in memory.
+moment of capture. `purges/<run id>/` holds a manifest and the parts of two sections, `purged` and `held`. Each line of
+a part names one record; the lines of a section are sorted, and the section's root is the Merkle tree hash (RFC 6962)
+over blocks of them. Writer and reader hold at most one part in memory, and handle no line by itself (ADR-0095).
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
-from itertools import pairwise
+from operator import ge
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -23,11 +22,16 @@ from shared.core.merkle import Frontier, leaf_hash
 from shared.events import PurgeList
 from shared.objects.store import ObjectStore
 
-FORMAT = "plateward purge list 2"
+FORMAT = "plateward purge list 3"
+OLD_FORMAT = "plateward purge list 2"
+"""The format of lists from before blocks: digests with hyphens, each line a leaf of the tree."""
 FORMAT_OF_IDS = "plateward purge list 1"
-"""The format of lists from before digests; a reader returns the digests of their ids."""
+"""The same with ids for digests."""
 FOLDER = "purges"
-PART_LINES = 100_000
+DIGEST_BYTES = 16
+BLOCK_LINES = 1000
+"""Lines of one leaf of the tree; only the last of a section may have fewer."""
+PART_LINES = 100 * BLOCK_LINES
 """Lines of a part, about 4 MB; only the last part of a section has fewer."""
 
 MAX_MANIFEST_BYTES = 4_000_000
@@ -37,27 +41,32 @@ SectionName = Literal["purged", "held"]
 Kind = Literal["capture", "read"]
 
 
-class Record(NamedTuple):
-    """One capture or read, named by the digest of its id. Records sort like their lines."""
+class Page(NamedTuple):
+    """Records of one kind, by the digests of their ids, sorted and without duplicates."""
 
     kind: Kind
-    digest: UUID
+    digests: Sequence[bytes]
+    """`DIGEST_BYTES` each."""
 
     @classmethod
-    def of(cls, kind: Kind, record_id: UUID) -> "Record":
-        """Return the record with an id."""
-        return cls(kind, id_digest(record_id))
+    def of(cls, kind: Kind, ids: Iterable[UUID]) -> "Page":
+        """Return the page of records with these ids."""
+        return cls(kind, sorted({id_digest(one).bytes for one in ids}))
 
     @property
-    def line(self) -> bytes:
-        """The record's line, without line end: `read 0b6d9f5e-7b56-8f0a-9a4e-3f2d6f2f7a10`."""
-        return f"{self.kind} {self.digest}".encode()
+    def text(self) -> bytes:
+        """The records' lines: `read 0b6d9f5e7b568f0a9a4e3f2d6f2f7a10` and a line end each."""
+        if not self.digests:
+            return b""
+        lines = b"".join(self.digests).hex("\n", DIGEST_BYTES)
+        return f"{self.kind} {lines}\n".replace(
+            "\n", f"\n{self.kind} ", len(self.digests) - 1
+        ).encode()
 
-
-def lines_of(kind: Kind, digests: Iterable[bytes]) -> list[bytes]:
-    """Return the lines of records of one kind, by the 16 bytes of their digests, in the same order."""
-    found = (digest.hex() for digest in digests)
-    return [f"{kind} {d[:8]}-{d[8:12]}-{d[12:16]}-{d[16:20]}-{d[20:]}".encode() for d in found]
+    @property
+    def old_text(self) -> bytes:
+        """The same lines in `OLD_FORMAT`."""
+        return "".join(f"{self.kind} {UUID(bytes=one)}\n" for one in self.digests).encode()
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +95,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     held: Section
 
 
-_KINDS: dict[str, Kind] = {"capture": "capture", "read": "read"}
+_KINDS: tuple[Kind, ...] = ("capture", "read")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder(Manifest).decode
 
@@ -104,15 +113,11 @@ class ListWriter:
         self._run_id = run_id
         self._before = before
 
-    async def write(
-        self,
-        purged: AsyncIterator[Sequence[bytes]],
-        held: AsyncIterator[Sequence[bytes]],
-    ) -> PurgeList:
+    async def write(self, purged: AsyncIterator[Page], held: AsyncIterator[Page]) -> PurgeList:
         """Store the parts and then the manifest; returns the event's summary of them.
 
-        Args: pages of records' lines, sorted over all pages, without duplicates.
-        Raises: Unavailable; ValueError for lines out of order.
+        Args: records, sorted over all pages of a section, captures first.
+        Raises: Unavailable; ValueError for records out of order.
         """
         manifest = Manifest(
             format=FORMAT,
@@ -133,27 +138,29 @@ class ListWriter:
             held_root=manifest.held.root,
         )
 
-    async def _section(self, name: SectionName, pages: AsyncIterator[Sequence[bytes]]) -> Section:
+    async def _section(self, name: SectionName, pages: AsyncIterator[Page]) -> Section:
         tree, stored, waiting = Frontier(), list[Part](), list[bytes]()
-        last = b""
-        async for lines in pages:
-            if any(a >= b for a, b in pairwise([last, *lines])):
-                raise ValueError("a purge list's records must be sorted, without duplicates")
-            last = lines[-1] if lines else last
-            await asyncio.to_thread(_grow, tree, lines)
-            waiting += lines
+        last = _FIRST
+        async for page in pages:
+            if page.digests:
+                lines = await asyncio.to_thread(_lines_of, page, last)
+                last = Page(page.kind, page.digests[-1:])
+                waiting += lines
             while len(waiting) >= PART_LINES:
-                stored.append(await self._put(name, len(stored), waiting[:PART_LINES]))
+                stored.append(await self._put(name, len(stored), waiting[:PART_LINES], tree))
                 del waiting[:PART_LINES]
         if waiting:
-            stored.append(await self._put(name, len(stored), waiting))
-        return Section(lines=tree.size, root=tree.root().hex(), parts=stored)
+            stored.append(await self._put(name, len(stored), waiting, tree))
+        lines_stored = sum(part.lines for part in stored)
+        return Section(lines=lines_stored, root=tree.root().hex(), parts=stored)
 
-    async def _put(self, name: SectionName, number: int, lines: Sequence[bytes]) -> Part:
+    async def _put(
+        self, name: SectionName, number: int, lines: Sequence[bytes], tree: Frontier
+    ) -> Part:
         key = f"{folder_of(self._run_id)}/{name}-{number:06}.txt"
-        body = b"".join(line + b"\n" for line in lines)
+        body, digest = await asyncio.to_thread(_grown, tree, lines)
         await self._objects.put(key, body)
-        return Part(key=key, lines=len(lines), sha256=sha256(body).hexdigest())
+        return Part(key=key, lines=len(lines), sha256=digest)
 
 
 class ListReader:
@@ -193,7 +200,10 @@ class ListReader:
             named.held_root,
         ):
             raise _fault("the manifest's counts or roots differ from the event's")
-        if manifest.format not in (FORMAT, FORMAT_OF_IDS) or manifest.run_id != self._run_id:
+        if (
+            manifest.format not in (FORMAT, OLD_FORMAT, FORMAT_OF_IDS)
+            or manifest.run_id != self._run_id
+        ):
             raise _fault("the manifest is of another run or format")
         return manifest
 
@@ -203,8 +213,8 @@ class ListReader:
             async for _ in self.section(name):
                 pass
 
-    async def section(self, name: SectionName) -> AsyncIterator[list[Record]]:
-        """Yield the records of a section, a part at a time, in order.
+    async def section(self, name: SectionName) -> AsyncIterator[Page]:
+        """Yield the records of a section in order, those of a part in a page for each kind.
 
         Verifies a part's digest before yielding its records, and the root after the last part: a caller that must not
         act on a list with a wrong root calls `verify` first.
@@ -212,41 +222,86 @@ class ListReader:
         """
         manifest = await self.manifest()
         section: Section = getattr(manifest, name)
-        tree, last = Frontier(), b""
+        is_old = manifest.format != FORMAT
+        tree, last, lines_read = Frontier(), _FIRST, 0
         for number, part in enumerate(section.parts):
             if part.key != f"{folder_of(self._run_id)}/{name}-{number:06}.txt":
                 raise _fault(f"part {number} of {name} has another key")
             body = await _get(self._objects, part.key, MAX_PART_BYTES)
             if sha256(body).hexdigest() != part.sha256:
                 raise _fault(f"the SHA-256 of part {number} of {name} differs from the manifest's")
-            lines = body.split(b"\n")
-            if lines.pop() != b"" or len(lines) != part.lines:
+            pages = await asyncio.to_thread(_pages_of, body, is_old, tree, last)
+            lines_of_part = sum(len(page.digests) for page in pages)
+            if lines_of_part != part.lines:
                 raise _fault(
                     f"part {number} of {name} does not have the number of lines that the manifest names"
                 )
-            if any(a >= b for a, b in pairwise([last, *lines])):
-                raise _fault(f"part {number} of {name} is not sorted")
-            last = lines[-1] if lines else last
-            await asyncio.to_thread(_grow, tree, lines)
-            records = [_record(line) for line in lines]
-            if manifest.format == FORMAT_OF_IDS:
-                records = [Record.of(record.kind, record.digest) for record in records]
-            yield records
-        if (tree.size, tree.root().hex()) != (section.lines, section.root):
+            lines_read += lines_of_part
+            for page in pages:
+                last = Page(page.kind, page.digests[-1:])
+                has_ids = manifest.format == FORMAT_OF_IDS
+                yield Page.of(page.kind, map(_uuid, page.digests)) if has_ids else page
+        if (lines_read, tree.root().hex()) != (section.lines, section.root):
             raise _fault(f"the records of {name} do not have its root")
 
 
-def _grow(tree: Frontier, lines: Sequence[bytes]) -> None:
-    tree.extend(map(leaf_hash, lines))
+_FIRST = Page("capture", [])
 
 
-def _record(line: bytes) -> Record:
-    kind, _, name = line.decode(errors="replace").partition(" ")
-    with contextlib.suppress(ValueError, KeyError):
-        record = Record(_KINDS[kind], UUID(name))
-        if record.line == line:
-            return record
-    raise _fault("a line names no record")
+def _uuid(raw: bytes) -> UUID:
+    return UUID(bytes=raw)
+
+
+def _lines_of(page: Page, last: Page) -> list[bytes]:
+    if not _is_sorted(page, last):
+        raise ValueError("a purge list's records must be sorted, without duplicates")
+    return page.text.splitlines(keepends=True)
+
+
+def _is_sorted(page: Page, last: Page) -> bool:
+    """Return whether records are in order and come after `last`, a page of one record or none."""
+    in_order = page.digests if page.kind > last.kind else [*last.digests, *page.digests]
+    return page.kind >= last.kind and not any(map(ge, in_order, in_order[1:]))
+
+
+def _grown(tree: Frontier, lines: Sequence[bytes]) -> tuple[bytes, str]:
+    """Add the blocks of a part to the tree; return the part and its SHA-256."""
+    blocks = [b"".join(lines[n : n + BLOCK_LINES]) for n in range(0, len(lines), BLOCK_LINES)]
+    tree.extend(map(leaf_hash, blocks))
+    body = b"".join(blocks)
+    return body, sha256(body).hexdigest()
+
+
+def _pages_of(body: bytes, is_old: bool, tree: Frontier, last: Page) -> list[Page]:
+    """Return the records of a part, and add its blocks to the tree. Raises: InternalFault."""
+    reads_at = 0 if body.startswith(b"read ") else body.find(b"\nread ") + 1 or len(body)
+    pages = []
+    for kind, text in zip(_KINDS, (body[:reads_at], body[reads_at:]), strict=True):
+        if text:
+            page = _page_of(kind, text, is_old)
+            if not _is_sorted(page, last):
+                raise _fault("the lines of a part are not sorted")
+            pages.append(page)
+            last = Page(kind, page.digests[-1:])
+    if is_old:
+        tree.extend(map(leaf_hash, body.splitlines()))
+    else:
+        _grown(tree, body.splitlines(keepends=True))
+    return pages
+
+
+def _page_of(kind: Kind, text: bytes, is_old: bool) -> Page:
+    """Return the records of lines of one kind. Raises: InternalFault for any other text."""
+    bare = text.replace(f"{kind} ".encode(), b"")
+    try:
+        joined = bytes.fromhex((bare.replace(b"-", b"") if is_old else bare).decode("ascii"))
+    except ValueError:
+        raise _fault("a line names no record") from None
+    found = range(0, len(joined), DIGEST_BYTES)
+    page = Page(kind, [joined[n : n + DIGEST_BYTES] for n in found])
+    if text != (page.old_text if is_old else page.text):
+        raise _fault("a line names no record")
+    return page
 
 
 async def _get(objects: ObjectStore, key: str, most_bytes: int) -> bytes:

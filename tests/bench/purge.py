@@ -4,7 +4,8 @@
 
 Prints one line of JSON: us_per_read of the run until its list is written, and its parts (slices and drop, passes and
 flags, list); the longest transaction; the longest time that storing took before and during the purge; and, of what
-follows, objects deleted a second without the time of an object store. Half of the reads have a crop and a frame, a pass
+follows, the time in which audit reads the list (followed_us_per_read), and objects deleted a second without the time of
+an object store. Half of the reads have a crop and a frame, a pass
 has 1.8 reads, and a hold keeps one device of 200. Ids begin with the moment of capture, as in life. Reads are made
 outside the measured time. Postgres is durable.
 """
@@ -40,7 +41,8 @@ from services.retention.store.runs import DueRun, Runs
 from services.retention.workers.cleaner import Cleaner
 from shared.core.clock import SystemClock
 from shared.core.types import Ori
-from shared.events import Actor, Read
+from shared.events import Actor, PurgeList, Read
+from shared.objects.purge_list import ListReader
 from shared.postgres.database import Database
 from shared.service.api_runtime import ApiRuntime
 from shared.testing import FakeBus, FakeObjects, TestRoot, mac_key_text
@@ -209,6 +211,16 @@ class Bench:
         parts = ("slices", "passes", "list")
         return {name: at[n + 1] - at[n] for n, name in enumerate(parts)}
 
+    async def follow(self, run_id: UUID, named: PurgeList) -> float:
+        """Read the list as audit does before it erases values; return the seconds."""
+        began = time.perf_counter()
+        reader = ListReader(self.runtime.objects, run_id, named)
+        await reader.verify()
+        for name in ("held", "purged"):
+            async for _ in reader.section(name):
+                pass
+        return time.perf_counter() - began
+
     async def backends(self) -> list[int]:
         """Open some connections; return the processes that serve them."""
         async with AsyncExitStack() as stack:
@@ -295,9 +307,10 @@ async def measure(url: str, reads: int) -> dict[str, object]:
         lines = (await asyncio.to_thread(storing.communicate))[0].splitlines()
     async with bench.runtime.db.begin() as connection:
         [run] = await Runs(connection).unfinished()
+    named = run.purge_list
+    followed_s = await bench.follow(run.run_id, named) if named else 0.0
     behind = await bench.value(_PASSES)
     await bench.runtime.stop()
-    named = run.purge_list
     return {
         "bench": "purge",
         "smoke": SMOKE,
@@ -307,6 +320,7 @@ async def measure(url: str, reads: int) -> dict[str, object]:
         "left_behind": behind,
         "us_per_read": round(sum(parts.values()) / reads * 1e6, 1),
         **{f"{name}_us_per_read": round(s / reads * 1e6, 1) for name, s in parts.items()},
+        "followed_us_per_read": round(followed_s / reads * 1e6, 2),
         "cpu_us_per_read": round(cpu_s / reads * 1e6, 1),
         "longest_transaction_ms": round(bench.timed.longest_ms, 1),
         "store_ms_max_before": _longest(lines, began - BASELINE_S, began - 1),

@@ -124,13 +124,17 @@ class Eraser:
         reader = ListReader(self._runtime.objects, purged.run_id, named)
         await reader.verify()
         async with self._runtime.db.begin() as connection:
-            of_last_day = await Values(connection).reads_of_day(purged.before)
-        held = [str(r.digest) async for page in reader.section("held") for r in page]
+            texts = await Values(connection).reads_of_day(purged.before)
+        of_last_day = {UUID(digest).bytes: digest for digest in texts if digest is not None}
+        held = [
+            str(UUID(bytes=digest))
+            async for page in reader.section("held")
+            for digest in page.digests
+        ]
         gone = [
-            str(record.digest)
+            of_last_day[digest]
             async for page in reader.section("purged")
-            for record in page
-            if str(record.digest) in of_last_day
+            for digest in of_last_day.keys() & set(page.digests)
         ]
         return held, gone
 

@@ -73,14 +73,18 @@ class HitPurge:
         async with self._runtime.db.begin() as connection:
             matched = await Purging(connection).reads_of_hits(event.before)
             outvoted = await Purging(connection).outvoted(event.before)
-        named_by = {id_digest(read): read for read in (*outvoted, *(read for read, _ in matched))}
+        named_by = {
+            id_digest(read).bytes: read for read in (*outvoted, *(read for read, _ in matched))
+        }
         hits_of = defaultdict[UUID, list[UUID]](list)
         for read_id, hit_id in matched:
             hits_of[read_id].append(hit_id)
         hits: set[UUID] = set()
         reads: set[UUID] = set()
-        async for part in reader.section("held"):
-            held = {named_by[r.digest] for r in part if r.kind == "read" and r.digest in named_by}
+        async for page in reader.section("held"):
+            if page.kind != "read":
+                continue
+            held = {named_by[digest] for digest in named_by.keys() & set(page.digests)}
             reads |= held
             hits.update(hit_id for read_id in held for hit_id in hits_of.get(read_id, ()))
         return hits, reads

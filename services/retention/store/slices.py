@@ -13,15 +13,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.store.partitions import Month
-from shared.objects.purge_list import Kind
+from shared.objects.purge_list import DIGEST_BYTES, Kind
 
 KINDS: tuple[Kind, ...] = ("capture", "read")
 """Kinds of records; the index of each is its number in `slice_digests.kind`."""
 
 BUCKETS = 64
-"""Parts of a slice's digests, by their first six bits: a list is made of one bucket of all slices at a time."""
+"""Parts of a slice's digests, by their first six bits: a list is made of some buckets of all slices at a time."""
 
-DIGEST_BYTES = 16
 OBJECTS_AT_ONCE = 5000
 """Objects of one row, which the cleaner deletes together."""
 
@@ -89,8 +88,8 @@ _DIGESTS = {
 }
 _OBJECTS = text(
     f"""
-    WITH keys AS (
-        SELECT DISTINCT key FROM (
+    WITH keys AS MATERIALIZED (
+        SELECT key FROM (
             SELECT r.crop_key AS key FROM reads r WHERE {IN_SPAN} AND r.crop_key IS NOT NULL
             UNION ALL
             SELECT r.image_key FROM reads r WHERE {IN_SPAN} AND r.image_key IS NOT NULL
@@ -102,9 +101,10 @@ _OBJECTS = text(
         WHERE NOT EXISTS (SELECT FROM held_reads h WHERE h.crop_key = key)
             AND NOT EXISTS (SELECT FROM held_reads h WHERE h.image_key = key)
             AND NOT EXISTS (SELECT FROM held_captures h WHERE h.object_key = key)
+        GROUP BY key
     ), stored AS (
         INSERT INTO slice_objects (slice_id, number, object_keys)
-        SELECT :slice_id, number, array_agg(key ORDER BY key)
+        SELECT :slice_id, number, array_agg(key)
         FROM (SELECT key, (row_number() OVER () - 1) / :at_once AS number FROM keys) AS numbered GROUP BY number
         RETURNING cardinality(object_keys) AS objects
     )
@@ -170,20 +170,26 @@ _ADOPT = text(
 _MARK = text(
     "SELECT count(*) AS slices, max(slice_id) AS last FROM purge_slices WHERE run_id = :run_id AND destroyed"
 )
-_PURGED = text(
-    """
-    SELECT d.digests FROM slice_digests d JOIN purge_slices s USING (slice_id)
-    WHERE s.run_id = :run_id AND s.destroyed AND d.kind = :kind AND d.bucket = :bucket
-    """
+_SIZES = text(
+    f"""
+    SELECT d.kind, sum(octet_length(d.digests)) / {DIGEST_BYTES} AS records
+    FROM slice_digests d JOIN purge_slices s USING (slice_id) WHERE s.run_id = :run_id AND s.destroyed GROUP BY 1
+    """  # noqa: S608 - constants
 )
-_IN_BUCKET = {
+_PURGED = {
     kind: text(
         f"""
-        SELECT id_digest(h.{kind}_id) FROM held_{kind}s h
-        WHERE id_digest(h.{kind}_id) >= :first AND id_digest(h.{kind}_id) <= :last
+        SELECT (
+            SELECT string_agg(d.digests, '') FROM slice_digests d JOIN purge_slices s USING (slice_id)
+            WHERE s.run_id = :run_id AND s.destroyed AND d.kind = {number}
+                AND d.bucket >= :first_bucket AND d.bucket <= :last_bucket
+        ) AS found, (
+            SELECT string_agg(id_digest_bytes(h.{kind}_id), '') FROM held_{kind}s h
+            WHERE id_digest(h.{kind}_id) >= :first AND id_digest(h.{kind}_id) <= :last
+        ) AS held
         """  # noqa: S608 - constants
     )
-    for kind in KINDS
+    for number, kind in enumerate(KINDS)
 }
 _HELD = {
     kind: text(
@@ -285,16 +291,24 @@ class Slices:
         row = (await self._connection.execute(_MARK, {"run_id": run_id})).one()
         return row.slices, row.last
 
-    async def purged(self, run_id: UUID, kind: Kind, bucket: int) -> tuple[bytes, set[bytes]]:
-        """Return the digests of one bucket that a run destroyed, one after the other, and those that holds keep."""
-        named = {"run_id": run_id, "kind": KINDS.index(kind), "bucket": bucket}
-        found = b"".join((await self._connection.execute(_PURGED, named)).scalars())
+    async def sizes(self, run_id: UUID) -> dict[Kind, int]:
+        """Return how many digests a run's slices have of each kind of which they have any."""
+        rows = await self._connection.execute(_SIZES, {"run_id": run_id})
+        return {KINDS[kind]: int(records) for kind, records in rows}
+
+    async def purged(self, run_id: UUID, kind: Kind, buckets: range) -> tuple[bytes, bytes]:
+        """Return the digests of buckets that a run destroyed, one after the other, and those that holds keep."""
         width = 256 // BUCKETS
-        first = bytes([bucket * width]) + bytes(DIGEST_BYTES - 1)
-        last = bytes([bucket * width + width - 1]) + b"\xff" * (DIGEST_BYTES - 1)
-        ends = {"first": UUID(bytes=first), "last": UUID(bytes=last)}
-        held = await self._connection.execute(_IN_BUCKET[kind], ends)
-        return found, {one.bytes for one in held.scalars()}
+        ends = {
+            "first_bucket": buckets[0],
+            "last_bucket": buckets[-1],
+            "first": UUID(bytes=bytes([buckets[0] * width]) + bytes(DIGEST_BYTES - 1)),
+            "last": UUID(
+                bytes=bytes([buckets[-1] * width + width - 1]) + b"\xff" * (DIGEST_BYTES - 1)
+            ),
+        }
+        row = (await self._connection.execute(_PURGED[kind], {"run_id": run_id, **ends})).one()
+        return row.found or b"", row.held or b""
 
     async def held(self, kind: Kind, before: datetime, after: UUID) -> Sequence[UUID]:
         """Return the next digests after `after` of records captured before `before` that holds keep, in order."""

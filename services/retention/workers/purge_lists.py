@@ -2,21 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.retention.store.runs import Runs
-from services.retention.store.slices import BUCKETS, DIGEST_BYTES, KINDS, NOWHERE, Slices
+from services.retention.store.slices import BUCKETS, KINDS, NOWHERE, Slices
 from shared.core.errors import Unavailable
 from shared.events import PurgeList
-from shared.objects.purge_list import Kind, ListWriter, folder_of, lines_of
+from shared.objects.purge_list import DIGEST_BYTES, Kind, ListWriter, Page, folder_of
 from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
 
 LIST_RETENTION = timedelta(days=30)
 """Age at which a list is deleted; until then Kafka can deliver the event that names it."""
+
+READ_AT_ONCE = 100_000
+"""Digests that one query reads, about, unless a single bucket has more."""
 
 CLEARED_AT_ONCE = 20
 """Slices deleted in one transaction."""
@@ -38,20 +41,26 @@ class PurgeLists:
         writer = ListWriter(self._runtime.objects, run_id, before)
         return await writer.write(self._purged(run_id), self._held(before))
 
-    async def _purged(self, run_id: UUID) -> AsyncIterator[Sequence[bytes]]:
+    async def _purged(self, run_id: UUID) -> AsyncIterator[Page]:
+        async with self._runtime.db.begin() as connection:
+            sizes = await Slices(connection).sizes(run_id)
         for kind in KINDS:
-            for bucket in range(BUCKETS):
+            if kind not in sizes:
+                continue
+            at_once = max(1, min(BUCKETS, BUCKETS * READ_AT_ONCE // sizes[kind]))
+            for first in range(0, BUCKETS, at_once):
+                buckets = range(first, min(first + at_once, BUCKETS))
                 async with self._runtime.db.begin() as connection:
-                    found, held = await Slices(connection).purged(run_id, kind, bucket)
-                yield await asyncio.to_thread(_lines, kind, found, held)
+                    found, held = await Slices(connection).purged(run_id, kind, buckets)
+                yield await asyncio.to_thread(_page, kind, found, held)
 
-    async def _held(self, before: datetime) -> AsyncIterator[Sequence[bytes]]:
+    async def _held(self, before: datetime) -> AsyncIterator[Page]:
         for kind in KINDS:
             after: UUID | None = NOWHERE
             while after is not None:
                 async with self._runtime.db.begin() as connection:
                     found = await Slices(connection).held(kind, before, after)
-                yield lines_of(kind, [digest.bytes for digest in found])
+                yield Page(kind, [digest.bytes for digest in found])
                 after = found[-1] if found else None
 
     async def clear(self) -> None:
@@ -82,7 +91,10 @@ class PurgeLists:
                 await objects.delete(one.key)
 
 
-def _lines(kind: Kind, found: bytes, held: set[bytes]) -> list[bytes]:
-    """Return the lines of digests that lie one after the other in `found`, except held ones, in a list's order."""
-    digests = {found[n : n + DIGEST_BYTES] for n in range(0, len(found), DIGEST_BYTES)}
-    return lines_of(kind, sorted(digests - held))
+def _page(kind: Kind, found: bytes, held: bytes) -> Page:
+    """Return the records of digests that lie one after the other in `found`, except those in `held`."""
+    return Page(kind, sorted(_digests(found) - _digests(held)))
+
+
+def _digests(joined: bytes) -> set[bytes]:
+    return {joined[n : n + DIGEST_BYTES] for n in range(0, len(joined), DIGEST_BYTES)}

@@ -14,7 +14,7 @@ from shared.events import (
     PurgeChanged,
     RecordsPurged,
 )
-from shared.objects.purge_list import ListWriter, Record
+from shared.objects.purge_list import ListWriter, Page
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
 from tests.integration.audit.sealed_events import a_hit
 
@@ -47,7 +47,7 @@ def purge(deliver, objects, clock, runtime, writer):
         certify=True,
     ):
         async def pages(names):
-            yield sorted(Record.of("read", READS[name]).line for name in names)
+            yield Page.of("read", [READS[name] for name in names])
 
         run_id = uuid4()
         named = await ListWriter(objects, run_id, before).write(pages(purged), pages(held))

@@ -22,7 +22,7 @@ from services.hotlist.settings import Settings
 from services.registry import SPECS
 from shared.core.ids import derive_id
 from shared.events import Read, ReadsRecorded, RecordsPurged
-from shared.objects.purge_list import ListWriter, Record
+from shared.objects.purge_list import ListWriter, Page
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
 from shared.testing import TestRoot, eventually, mac_key_text, recorded
@@ -151,7 +151,7 @@ class Hotlist:
         """Have reads destroyed that were captured before `before`, without those that a hold retains."""
 
         async def page(reads):
-            yield sorted(Record.of("read", read.read_id).line for read in reads)
+            yield Page.of("read", [read.read_id for read in reads])
 
         run_id = uuid4()
         named = await ListWriter(self.runtime.objects, run_id, before).write(page(gone), page(held))

@@ -22,7 +22,7 @@ from services.audit.workers.erasing import Eraser
 from shared.core.merkle import Span
 from shared.core.signed_notes import Signer
 from shared.events import Actor, DisclosedDay, DisclosedRecord, RecordsPurged
-from shared.objects.purge_list import ListWriter, Record
+from shared.objects.purge_list import ListWriter, Page
 from tests.integration.audit.conftest import a_disclosure, an_attempt
 from tests.integration.audit.erasing import BEFORE, OLD, certified
 from tests.integration.audit.messages import message_of
@@ -77,7 +77,7 @@ class Seen:
         self.held = self.held[len(freed) :]
 
         async def page(reads):
-            yield sorted(Record.of("read", read).line for read in reads)
+            yield Page.of("read", reads)
 
         run_id = uuid4()
         writing = ListWriter(runtime.objects, run_id, BEFORE)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from shared.objects.purge_list import ListReader, Record
+from shared.objects.purge_list import ListReader, Page
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
@@ -59,13 +59,11 @@ async def left(retention, table="reads"):
 
 
 def records(*events):
-    """Return the lines that a list has for reads and captures, in its order."""
-    return sorted(
-        Record.of("read", event.read_id)
-        if hasattr(event, "read_id")
-        else Record.of("capture", event.capture.capture_id)
-        for event in events
-    )
+    """Return kinds and digests of reads and captures, in the order of a list."""
+    reads = [event.read_id for event in events if hasattr(event, "read_id")]
+    captures = [event.capture.capture_id for event in events if not hasattr(event, "read_id")]
+    pages = (Page.of("capture", captures), Page.of("read", reads))
+    return [(page.kind, digest) for page in pages for digest in page.digests]
 
 
 async def listed(retention, event):
@@ -73,7 +71,7 @@ async def listed(retention, event):
     reader = ListReader(retention.objects, event.run_id, event.purge_list)
     return tuple(
         [
-            [record async for part in reader.section(name) for record in part]
+            [(page.kind, digest) async for page in reader.section(name) for digest in page.digests]
             for name in ("purged", "held")
         ]
     )

@@ -35,6 +35,7 @@ PART_OF_MONTH = DUE - timedelta(hours=2)
 @pytest.mark.clause("wall/purge-list")
 async def test_the_list_names_all_destroyed_and_all_held_records(retention, monkeypatch):
     monkeypatch.setattr(slices, "PAGE", 2)
+    monkeypatch.setattr(purge_lists, "READ_AT_ONCE", 1)
     gone = [
         *(a_read(f"1OLD00{n}", WHOLE_MONTH + timedelta(days=n)) for n in range(5)),
         *(a_read(f"1OLD00{n}", PART_OF_MONTH) for n in range(3)),

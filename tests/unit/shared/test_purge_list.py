@@ -5,28 +5,38 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from shared.core.errors import InternalFault, NotFound, Unavailable
-from shared.core.ids import Deriver
+from shared.core.ids import Deriver, id_digest
 from shared.core.merkle import EMPTY_ROOT, leaf_hash, root_of
 from shared.events import PurgeList
 from shared.objects import purge_list
-from shared.objects.purge_list import ListReader, ListWriter, Record
+from shared.objects.purge_list import ListReader, ListWriter, Page
 from shared.testing import FakeObjects
 
 RUN = UUID("0b000000-0000-4000-8000-0000000000aa")
 BEFORE = datetime(2026, 6, 1, tzinfo=UTC)
-PURGED = sorted(
-    [Record.of("capture", UUID(int=n << 100)) for n in range(1, 4)]
-    + [Record.of("read", UUID(int=n << 100)) for n in range(1, 9)]
-)
-HELD = [Record.of("read", UUID(int=77))]
+
+
+def records(kind, *numbers):
+    return [(kind, digest) for digest in Page.of(kind, [UUID(int=n) for n in numbers]).digests]
+
+
+PURGED = [
+    *records("capture", *(n << 100 for n in range(1, 4))),
+    *records("read", *(n << 100 for n in range(1, 9))),
+]
+HELD = records("read", 77)
 
 
 async def pages(records, size=3):
-    for start in range(0, len(records), size):
-        yield [record.line for record in records[start : start + size]]
+    """Pages of `size` records at most, each of one kind."""
+    for kind in ("capture", "read"):
+        digests = [digest for named, digest in records if named == kind]
+        for start in range(0, len(digests), size):
+            yield Page(kind, digests[start : start + size])
 
 
 @pytest.fixture
@@ -37,16 +47,19 @@ def objects():
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     monkeypatch.setattr(purge_list, "PART_LINES", 4)
+    monkeypatch.setattr(purge_list, "BLOCK_LINES", 2)
 
 
 async def write(objects, purged=PURGED, held=HELD):
     return await ListWriter(objects, RUN, BEFORE).write(pages(purged), pages(held))
 
 
-async def read(objects, named, name):
-    return [
-        record async for part in ListReader(objects, RUN, named).section(name) for record in part
-    ]
+async def read(objects, named, name, found=None):
+    """Read a section, into `found` as far as it is read before an error."""
+    found = [] if found is None else found
+    async for page in ListReader(objects, RUN, named).section(name):
+        found.extend((page.kind, digest) for digest in page.digests)
+    return found
 
 
 async def test_a_reader_gets_what_was_written_in_order(objects):
@@ -61,42 +74,98 @@ async def test_a_reader_gets_what_was_written_in_order(objects):
     ]
 
 
-async def test_the_root_is_rfc_6962_over_the_sorted_lines(objects):
+async def test_the_root_is_rfc_6962_over_blocks_of_the_sorted_lines(objects):
     named = await write(objects, held=[])
     lines = [
         line
         for key, body in sorted(objects.stored.items())
         if "/purged-" in key
-        for line in body.splitlines()
+        for line in body.splitlines(keepends=True)
     ]
     assert lines == sorted(lines)
     first = min(sha256(str(UUID(int=n << 100)).encode()).digest()[:16] for n in range(1, 4))
-    assert lines[0] == f"capture {UUID(bytes=first)}".encode()
-    assert named.purged_root == root_of(map(leaf_hash, lines)).hex()
+    assert lines[0] == f"capture {first.hex()}\n".encode()
+    assert lines[-1].startswith(b"read ")
+    blocks = [b"".join(lines[n : n + 2]) for n in range(0, 11, 2)]
+    assert named.purged_root == root_of(map(leaf_hash, blocks)).hex()
     assert named.held_root == EMPTY_ROOT.hex()
 
 
 @pytest.mark.clause("wall/purge-list")
 async def test_a_list_contains_digests_instead_of_ids_with_capture_times(objects):
     read_id = Deriver(bytes(32), "read").derive_at(BEFORE, "7ABC123")
-    await write(objects, purged=[Record.of("read", read_id)], held=[])
-    moment = str(read_id)[:13].encode()
-    assert all(moment not in body for body in objects.stored.values())
+    await write(objects, purged=[("read", id_digest(read_id).bytes)], held=[])
+    moment = str(read_id)[:13]
+    for body in objects.stored.values():
+        assert moment.encode() not in body
+        assert moment.replace("-", "").encode() not in body
 
 
-async def test_a_list_from_before_digests_gives_the_digests_of_its_ids(objects, monkeypatch):
-    monkeypatch.setattr(purge_list, "FORMAT", purge_list.FORMAT_OF_IDS)
-    ids = [UUID(int=n) for n in range(1, 4)]
-    named = await write(objects, purged=[Record("read", one) for one in ids], held=[])
-    monkeypatch.undo()
-    assert await read(objects, named, "purged") == [Record.of("read", one) for one in ids]
+def store_old(objects, number, records):
+    """Store a list in one of the formats from before blocks; return how an event names it."""
+    lines = [f"{kind} {UUID(bytes=raw)}".encode() for kind, raw in records]
+    parts = []
+    for at in range(0, len(lines), 4):
+        key = f"purges/{RUN}/purged-{at // 4:06}.txt"
+        objects.stored[key] = body = b"".join(line + b"\n" for line in lines[at : at + 4])
+        parts.append(
+            {"key": key, "lines": len(lines[at : at + 4]), "sha256": sha256(body).hexdigest()}
+        )
+    root, none = root_of(map(leaf_hash, lines)).hex(), EMPTY_ROOT.hex()
+    manifest = {
+        "format": f"plateward purge list {number}",
+        "run_id": str(RUN),
+        "before": BEFORE.isoformat(),
+        "purged": {"lines": len(lines), "root": root, "parts": parts},
+        "held": {"lines": 0, "root": none, "parts": []},
+    }
+    key = f"purges/{RUN}/manifest.json"
+    objects.stored[key] = body = json.dumps(manifest).encode()
+    return PurgeList(
+        key=key,
+        sha256=sha256(body).hexdigest(),
+        purged=len(lines),
+        purged_root=root,
+        held=0,
+        held_root=none,
+    )
 
 
-async def test_records_out_of_order_or_twice_are_not_written(objects):
-    for wrong in ([PURGED[1], PURGED[0]], [PURGED[0], PURGED[0]]):
-        with pytest.raises(ValueError, match="sorted"):
-            await write(objects, purged=wrong)
+async def test_a_list_in_the_format_before_blocks_is_read(objects):
+    named = store_old(objects, 2, PURGED)
+    assert await read(objects, named, "purged") == PURGED
+
+
+async def test_a_list_from_before_digests_gives_the_digests_of_its_ids(objects):
+    ids = [UUID(int=n) for n in range(1, 7)]
+    named = store_old(objects, 1, [("read", one.bytes) for one in ids])
+    found = await read(objects, named, "purged")
+    assert sorted(found) == records("read", *range(1, 7))
+
+
+async def test_a_list_in_an_unknown_format_is_refused(objects):
+    named = store_old(objects, 4, PURGED)
+    with pytest.raises(InternalFault, match="another run or format"):
+        await read(objects, named, "purged")
+
+
+@pytest.mark.parametrize("kind", ["capture", "read"])
+async def test_records_out_of_order_or_twice_are_not_written(objects, kind):
+    first, second = [one for one in PURGED if one[0] == kind][:2]
+    for wrong in ([second, first], [first, first]):
+        for size in (1, 2):
+            with pytest.raises(ValueError, match="sorted"):
+                await ListWriter(objects, RUN, BEFORE).write(pages(wrong, size), pages([]))
     assert f"purges/{RUN}/manifest.json" not in objects.stored
+
+
+async def test_captures_after_reads_are_not_written(objects):
+    async def wrong():
+        yield Page("read", [PURGED[-1][1]])
+        yield Page("capture", [PURGED[0][1]])
+
+    with pytest.raises(ValueError, match="sorted"):
+        await ListWriter(objects, RUN, BEFORE).write(wrong(), pages([]))
 
 
 async def test_a_rewritten_list_replaces_the_first(objects):
@@ -114,9 +183,24 @@ def changed_lines(body, change):
 
 CHANGES = {
     "a record left out": lambda lines: lines.pop(1),
-    "a record added": lambda lines: lines.append(b"read ffffffff-ffff-4fff-8fff-ffffffffffff\n"),
+    "a record added": lambda lines: lines.append(b"read " + 32 * b"f" + b"\n"),
     "two swapped": lambda lines: lines.insert(0, lines.pop(1)),
-    "another record": lambda lines: lines.__setitem__(0, b"read 00000000-0000-0000-0000-0\n"),
+    "a record before the last part's": lambda lines: lines.__setitem__(
+        0, b"read " + 32 * b"0" + b"\n"
+    ),
+    "a record twice": lambda lines: lines.insert(0, lines[0]),
+    "a digest too short": lambda lines: lines.__setitem__(0, b"read " + 30 * b"0" + b"\n"),
+    "a digest in upper case": lambda lines: lines.__setitem__(0, lines[0].upper()),
+    "a digest with hyphens": lambda lines: lines.__setitem__(
+        0, f"read {UUID(bytes=PURGED[4][1])}\n".encode()
+    ),
+    "another kind": lambda lines: lines.__setitem__(0, lines[0].replace(b"read", b"hold")),
+    "a capture after reads": lambda lines: lines.append(lines[-1].replace(b"read", b"capture")),
+    "spaces": lambda lines: lines.__setitem__(0, lines[0].replace(b"read ", b"read  ")),
+    "no last line end": lambda lines: lines.__setitem__(-1, lines[-1].rstrip(b"\n")),
+    "an empty line": lambda lines: lines.insert(1, b"\n"),
+    "no ASCII": lambda lines: lines.__setitem__(0, "read ４２\n".encode()),
+    "nothing left": list.clear,
 }
 
 
@@ -135,14 +219,35 @@ async def test_a_changed_part_is_refused_before_its_records_are_returned(
         part["sha256"] = purge_list.sha256(objects.stored[key]).hexdigest()
         objects.stored[named.key] = json.dumps(manifest).encode()
     found = []
-
-    async def follow():
-        async for part in ListReader(objects, RUN, named).section("purged"):
-            found.extend(part)
-
     with pytest.raises(InternalFault, match="differs from its event"):
-        await follow()
+        await read(objects, named, "purged", found)
     assert found == ([] if with_digest else PURGED[:4])
+
+
+MALFORMED = {name: change for name, change in CHANGES.items() if not name.startswith("a record ")}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [*MALFORMED.values(), CHANGES["a record before the last part's"], CHANGES["a record twice"]],
+    ids=[*MALFORMED, "a record before the last part's", "a record twice"],
+)
+async def test_a_malformed_part_that_its_event_names_is_refused_too(objects, change):
+    """Who writes the event can name any part: a reader checks its form besides its digest."""
+    named = await write(objects)
+    key = f"purges/{RUN}/purged-000001.txt"
+    objects.stored[key] = body = changed_lines(objects.stored[key], change)
+    manifest = json.loads(objects.stored[named.key])
+    manifest["purged"]["parts"][1] |= {
+        "sha256": sha256(body).hexdigest(),
+        "lines": max(1, body.count(b"\n")),
+    }
+    objects.stored[named.key] = text = json.dumps(manifest).encode()
+    forged = msgspec.structs.replace(named, sha256=sha256(text).hexdigest())
+    found = []
+    with pytest.raises(InternalFault, match=r"names no record|not sorted|number of lines"):
+        await read(objects, forged, "purged", found)
+    assert found == PURGED[:4]
 
 
 async def test_a_manifest_with_another_root_than_its_lines_is_detected(objects):
