@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ BEAM: Final = 3
 WORTH_EDITING: Final = 0.01
 """Probability above which the search edits a text that is not the best one."""
 NEGLIGIBLE: Final = 1e-5
-"""Probability up to which a text of one cut is dropped when cuts are merged, and skipped by the prior."""
+"""Probability up to which a text of one cut is dropped, unless it is the best one."""
 NOTICED: Final = 1e-3
 """Probability at a step from which the search tries a class in a position or a gap."""
 TRIED: Final = 4
@@ -33,8 +33,7 @@ Steps = NDArray[np.float64]
 """(T, C) float64: the probability of each class at each step; rows add up to 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One character of a text and the steps that it covers."""
 
     label: int
@@ -77,8 +76,7 @@ class Decoded:
         return labels(self.places)
 
 
-@dataclass(frozen=True, slots=True)
-class _Edit:
+class _Edit(NamedTuple):
     """A text one edit away, and the characters of the original that are in doubt if it is right."""
 
     places: tuple[Place, ...]
@@ -182,6 +180,7 @@ def decode(
     if len(cuts) > 1:
         known, edits = _together(cuts, [(known, edits), *map(_read_off, cuts[1:])])
     seen = max(known, key=lambda one: known[one][1])
+    known = {one: its for one, its in known.items() if its[1] > NEGLIGIBLE or one == seen}
     whole = {one: reduced(places) for one, (places, _) in known.items()}
     if prior is not None:
         known = _weighed(known, whole, prior)
@@ -213,7 +212,7 @@ def _rivals(text: Classes, known: _Known) -> list[dict[int, float]]:
     """Return, for each character of a text, the classes and probabilities of known texts that differ there alone."""
     rivals: list[dict[int, float]] = [{} for _ in text]
     for other, (_, odds) in known.items():
-        if len(other) != len(text) or odds <= NEGLIGIBLE:
+        if len(other) != len(text):
             continue
         apart = [i for i, (one, its) in enumerate(zip(text, other, strict=True)) if one != its]
         if len(apart) == 1:
@@ -224,10 +223,7 @@ def _rivals(text: Classes, known: _Known) -> list[dict[int, float]]:
 def _weighed(known: _Known, whole: Mapping[Classes, Classes], prior: Prior) -> _Known:
     """Multiply probabilities by the prior of what the texts reduce to, and normalise them, texts that were not found
     included."""
-    weights = {
-        text: odds * prior(whole[text]) if odds > NEGLIGIBLE else odds
-        for text, (_, odds) in known.items()
-    }
+    weights = {text: odds * prior(whole[text]) for text, (_, odds) in known.items()}
     rest = max(0.0, 1 - sum(odds for _, odds in known.values()))
     total = max(sum(weights.values()) + rest, 1e-300)
     return {text: (places, weights[text] / total) for text, (places, _) in known.items()}
@@ -306,25 +302,23 @@ def _doubts(text: Classes, edits: Sequence[_Edit]) -> dict[Classes, set[int]]:
     return doubts
 
 
-def _edit(places: tuple[Place, ...], doubts: tuple[int, ...]) -> _Edit:
-    return _Edit(places, doubts, labels(places))
-
-
 def _edits(steps: Steps, places: tuple[Place, ...]) -> Iterator[_Edit]:
-    gaps = list(_gaps(steps, places))
+    gaps, text = list(_gaps(steps, places)), labels(places)
     for i, place in enumerate(places):
-        before, after = places[:i], places[i + 1 :]
-        yield _edit((*before, *after), (i,))
+        before, after, left, right = places[:i], places[i + 1 :], text[:i], text[i + 1 :]
+        yield _Edit((*before, *after), (i,), left + right)
         around = slice((gaps[i][0] + gaps[i][1]) // 2, (gaps[i + 1][0] + gaps[i + 1][1] + 1) // 2)
         for label in _likely(steps[min(around.start, place.start) : max(around.stop, place.stop)]):
-            yield _edit((*before, Place(label, place.start, place.stop), *after), (i,))
+            other = Place(label, place.start, place.stop)
+            yield _Edit((*before, other, *after), (i,), (*left, label, *right))
         if place.stop - place.start > 2:  # room for a character, a blank and the character again
-            yield _edit((*before, place, place, *after), (i,))
+            yield _Edit((*before, place, place, *after), (i,), (*left, place.label, *text[i:]))
     for i, (start, stop) in enumerate(gaps):
         beside = tuple(j for j in (i - 1, i) if 0 <= j < len(places))
         for label in _likely(steps[start:stop]):
             at = start + int(steps[start:stop, label].argmax())
-            yield _edit((*places[:i], Place(label, at, at + 1), *places[i:]), beside)
+            there = Place(label, at, at + 1)
+            yield _Edit((*places[:i], there, *places[i:]), beside, (*text[:i], label, *text[i:]))
 
 
 def _gaps(steps: Steps, places: tuple[Place, ...]) -> Iterator[tuple[int, int]]:
@@ -338,7 +332,7 @@ def _likely(steps: Steps) -> list[int]:
     """The classes that are probable enough at some of these steps to be tried."""
     if len(steps) == 0:
         return []
-    highest = steps.max(axis=0)
+    highest = steps.max(axis=0).tolist()
     highest[BLANK] = 0.0
-    order = np.argsort(-highest, kind="stable")[: TRIED + 1]
-    return [int(label) for label in order if highest[label] >= NOTICED]
+    noticed = [label for label, probability in enumerate(highest) if probability >= NOTICED]
+    return sorted(noticed, key=lambda label: -highest[label])[: TRIED + 1]

@@ -1,6 +1,6 @@
 """Finds the plates of a frame: the four corners of each, and the network's score."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -158,6 +158,9 @@ def merged(
 ) -> list[tuple[float, Quad]]:
     """Merge cells into plates: the best cell of a place, with its neighbours' corners weighted by score.
 
+    Compares upright bounds, which is exact enough: no two plates of a street overlap by that much. Cells that are the
+    same plate as the best one, or a part of it, go with it.
+
     Args:
         score: (h, w).
         corners: (h, w, 8), px.
@@ -171,30 +174,20 @@ def merged(
     scores, quads = scores[known], quads[known]
     wide = (np.ptp(quads, axis=1) > 1).all(axis=1)
     scores, quads = scores[wide], quads[wide]
+    low, high = quads.min(axis=1), quads.max(axis=1)
+    areas = (high - low).prod(axis=1)
     plates = []
     while len(scores):
-        same, part = _overlaps(quads[0], quads)
+        shared = np.maximum(np.minimum(high, high[0]) - np.maximum(low, low[0]), 0).prod(axis=1)
+        same = shared >= SAME * (areas + areas[0] - shared)
         joins = same & (scores >= JOINS * scores[0])
-        quad = np.average(quads[joins], axis=0, weights=scores[joins])
+        weights = scores[joins].astype(np.float64)
+        quad = np.tensordot(weights, quads[joins], 1) / weights.sum()
         plates.append((float(scores[0]), quad.astype(np.float32)))
-        scores, quads = scores[~part], quads[~part]
+        apart = ~(same | (shared >= WITHIN * np.minimum(areas, areas[0])))
+        scores, quads, areas = scores[apart], quads[apart], areas[apart]
+        low, high = low[apart], high[apart]
     return plates
-
-
-def _overlaps(
-    first: Quad, all_: NDArray[np.float32]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which of (n, 4, 2) are the same plate as `first`, and which are the same or a part of it.
-
-    It compares upright bounds; this is exact enough, since no two plates of a street overlap by that much.
-    """
-    low = np.maximum(first.min(axis=0), all_.min(axis=1))
-    high = np.minimum(first.max(axis=0), all_.max(axis=1))
-    shared = np.clip(high - low, 0, None).prod(axis=1)
-    mine, theirs = np.ptp(first, axis=0).prod(), np.ptp(all_, axis=1).prod(axis=1)
-    same = shared >= SAME * (mine + theirs - shared)
-    part = same | (shared >= WITHIN * np.minimum(mine, theirs))
-    return same, part
 
 
 def is_sound(quad: Quad, frame_shape: tuple[int, ...]) -> bool:
@@ -209,11 +202,21 @@ def is_sound(quad: Quad, frame_shape: tuple[int, ...]) -> bool:
         return False
     if not ASPECT[0] <= width / height <= ASPECT[1]:
         return False
-    edges = np.roll(quad, -1, axis=0) - quad
-    turns = edges[:, 0] * np.roll(edges[:, 1], -1) - edges[:, 1] * np.roll(edges[:, 0], -1)
-    if not (turns > 0).all():  # with y down, clockwise turns are positive
+    if not all(turn > 0 for turn in _turns(quad)):  # with y down, clockwise turns are positive
         return False
-    low, high = quad.min(axis=0), quad.max(axis=0)
-    frame_px = np.array([frame_shape[1], frame_shape[0]], np.float32)
-    inside = np.clip(np.minimum(high, frame_px) - np.maximum(low, 0), 0, None).prod()
-    return bool(inside >= INSIDE * (high - low).prod())
+    across, down = zip(*quad.tolist(), strict=True)
+    shared = [
+        max(0.0, min(max(along), most) - max(min(along), 0.0))
+        for along, most in ((across, frame_shape[1]), (down, frame_shape[0]))
+    ]
+    bounds = (max(across) - min(across)) * (max(down) - min(down))
+    return bool(shared[0] * shared[1] >= INSIDE * bounds)
+
+
+def _turns(quad: Quad) -> Iterator[float]:
+    """Yield, for each corner, the cross product of the edges that meet there."""
+    corners = quad.tolist()
+    for (x0, y0), (x1, y1), (x2, y2) in zip(
+        corners, corners[1:] + corners[:1], corners[2:] + corners[:2], strict=True
+    ):
+        yield (x1 - x0) * (y2 - y1) - (y1 - y0) * (x2 - x1)

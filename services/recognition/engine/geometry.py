@@ -1,5 +1,7 @@
 """Quadrilaterals in a frame: measure, enlarge, straighten, compare."""
 
+from math import dist
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +14,10 @@ Quad = NDArray[np.float32]
 
 def size_px(quad: Quad) -> tuple[float, float]:
     """Return the mean width and height of a quadrilateral, px."""
-    width = (np.linalg.norm(quad[1] - quad[0]) + np.linalg.norm(quad[2] - quad[3])) / 2
-    height = (np.linalg.norm(quad[3] - quad[0]) + np.linalg.norm(quad[2] - quad[1])) / 2
-    return float(width), float(height)
+    top_left, top_right, bottom_right, bottom_left = quad.tolist()
+    width = (dist(top_left, top_right) + dist(bottom_left, bottom_right)) / 2
+    height = (dist(top_left, bottom_left) + dist(top_right, bottom_right)) / 2
+    return width, height
 
 
 def tilt_deg(quad: Quad) -> float:

@@ -24,7 +24,7 @@ from services.recognition.engine.states import StateReader
 from services.recognition.engine.words import is_no_serial, names_a_state
 from shared.core.region_packs import Regions, regions_of
 
-RULES_REVISION: Final = 3
+RULES_REVISION: Final = 4
 """Goes up with every change to how readings are chosen or readings are weighed."""
 
 SURE_TOGETHER: Final = 8.0

@@ -116,6 +116,20 @@ def test_doubt_that_no_single_edit_explains_lowers_every_character():
     assert max(decoded.certainty) < 0.6
 
 
+def test_an_alternative_counts_from_a_hundred_thousandth_on():
+    decoded = decode([peaks({1: 0.99898, 2: 0.001, 3: 0.00002}, {}, {4: 0.998, 2: 0.002})], most=9)
+    found = dict(decoded.others)
+    assert found[2, 4] == pytest.approx(0.001 * 0.998)
+    assert (2, 2) not in found
+
+
+def test_the_most_probable_classes_of_a_place_are_tried():
+    """Five besides the blank, whatever their order."""
+    step = {1: 0.002, 2: 0.003, 3: 0.004, 4: 0.005, 5: 0.006, 6: 0.007, 7: 0.9}
+    decoded = decode([peaks(step, classes=8)], most=20)
+    assert {text for text, _ in decoded.others} == {(), (3,), (4,), (5,), (6,)}
+
+
 def test_a_doubled_character_is_an_alternative_to_a_single_one():
     steps = peaks({1: 1}, {1: 0.6, BLANK: 0.4}, {1: 1})
     decoded = decode([steps])

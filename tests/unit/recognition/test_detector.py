@@ -25,16 +25,16 @@ def test_cells_of_one_plate_merge_into_one_detection():
     assert second.quad == pytest.approx(np.array(OTHER), abs=0.5)
 
 
-def test_corners_are_the_mean_of_the_neighbours_by_their_scores():
+def test_corners_are_the_mean_of_the_neighbours_with_half_the_best_score_by_their_scores():
     def answer(pictures):
         score = np.zeros((1, 12, 20), np.float32)
         corners = np.zeros((1, 12, 20, 8), np.float32)
-        for x, probability, off in ((8, 0.9, 0.0), (9, 0.6, 3.0), (10, 0.4, 60.0)):
+        for x, probability, off in ((8, 0.9, 0.0), (9, 0.6, 3.0), (10, 0.4, 8.0)):
             score[0, 5, x] = probability
             corners[0, 5, x] = np.array([40, 30, 104, 30, 104, 62, 40, 62]) + off
         return {"score": score, "corners": corners}
 
-    [[found]] = a_detector(FunctionNetwork(answer)).find([frame(160, 96)])
+    [[found]] = a_detector(FunctionNetwork(answer), minimum=0.3).find([frame(160, 96)])
     expected = np.array([[40, 30], [104, 30], [104, 62], [40, 62]]) + 3 * 0.6 / 1.5
     assert found.quad == pytest.approx(expected, abs=1e-3)
     assert found.score == pytest.approx(0.9)

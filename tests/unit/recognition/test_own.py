@@ -266,7 +266,7 @@ def test_a_detection_that_the_refiner_misses_needs_a_high_first_score(score, cou
 
 def test_the_engine_reports_the_versions_of_its_networks_and_rules():
     engine = an_engine([], [{"plate": ""}])
-    assert (engine.name, engine.digest) == ("plateward-7/3", "ab" * 32)
+    assert (engine.name, engine.digest) == ("plateward-7/4", "ab" * 32)
 
 
 def test_only_an_unsure_reading_is_sent_to_the_second_reader():
@@ -440,7 +440,7 @@ def test_only_packs_with_states_of_the_us_have_their_names_read(packs, named):
         opinion_below=0.0,
     )
     assert (len(engine._reader.versions) == 2) is named
-    assert engine.name.endswith("/3" if packs == ("us",) else "/3-europe")
+    assert engine.name.endswith("/4" if packs == ("us",) else "/4-europe")
 
 
 def test_lengths_of_a_serial_are_those_of_the_packs():
