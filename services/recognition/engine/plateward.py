@@ -38,6 +38,9 @@ SURE_AGAIN: Final = 0.7
 LONG_WORD: Final = 4
 """Letters from which a word of signs with a number is no plate, though it has the format of a series: GATE 04 is far
 oftener a place than one of Florida's plates."""
+LEAST_PROBABLE: Final = 0.005
+"""Probability of the whole text under which it is no reading, the second opinion included: what is certain to be wrong
+helps nobody, and is oftener a sign than a plate."""
 SAME_PLATE: Final = 0.3
 """Overlap from which two detections are of one plate."""
 CROP_MARGIN: Final = (0.15, 0.3)
@@ -128,7 +131,9 @@ class OwnEngine:
         ]
         readings: list[list[PlateReading]] = [[] for _ in frames]
         for one in legible:
-            readings[one.frame].append(self._reading(frames[one.frame], one.detection, one.text))
+            reading = self._reading(frames[one.frame], one.detection, one.text)
+            if 1 - (reading.misread_risk or 0.0) >= LEAST_PROBABLE:
+                readings[one.frame].append(reading)
         return [sorted(one, key=lambda reading: reading.corners) for one in readings]
 
     def _legible(self, frames: Frames, search: Search) -> list[_Read]:

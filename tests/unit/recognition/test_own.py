@@ -264,6 +264,16 @@ def test_a_detection_that_the_refiner_misses_needs_a_high_first_score(score, cou
     assert len(engine.read(frame())) == count
 
 
+@pytest.mark.parametrize(("doubted", "count"), [(3, 1), (8, 0)])
+def test_a_text_with_less_than_one_chance_in_two_hundred_is_no_reading(doubted, count):
+    """Of eight characters with 0.5 each, one text in 256 is right; no state issues any of these."""
+    plate = [{"A": 0.5, "H": 0.3, "N": 0.2}] * doubted + ["A"] * (8 - doubted)
+    found = an_engine([LEFT], [{"plate": plate}]).read(frame())
+    assert [one.plate for one in found] == ["AAAAAAAA"] * count
+    opinion = SaidOpinion("AAAAAAAA")
+    assert len(an_engine([LEFT], [{"plate": plate}], opinion).read(frame())) == 1
+
+
 def test_the_engine_reports_the_versions_of_its_networks_and_rules():
     engine = an_engine([], [{"plate": ""}])
     assert (engine.name, engine.digest) == ("plateward-7/4", "ab" * 32)
