@@ -40,7 +40,7 @@ LONG_WORD: Final = 4
 oftener a place than one of Florida's plates."""
 LEAST_PROBABLE: Final = 0.005
 """Probability of the whole text under which it is no reading, the second opinion included: what is certain to be wrong
-helps nobody, and is oftener a sign than a plate."""
+is no help, and is oftener a sign than a plate."""
 SAME_PLATE: Final = 0.3
 """Overlap from which two detections are of one plate."""
 CROP_MARGIN: Final = (0.15, 0.3)
