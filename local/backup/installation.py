@@ -20,7 +20,8 @@ from local.stack.servers import ROOT
 from local.stack.state_file import StateFile
 from shared.core.errors import InternalFault
 from shared.core.policy import Policy, load_policy
-from shared.objects.store import ObjectStore, open_store
+from shared.objects.opening import open_store
+from shared.objects.store import ObjectStore
 from shared.postgres.settings import DatabaseLink, DatabaseSettings
 
 OTHER_SECRETS = (

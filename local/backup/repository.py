@@ -27,7 +27,8 @@ from local.backup.manifest import (
 from local.backup.objects import AT_ONCE, faults_of, listed, place_of, pooled
 from shared.core.errors import InternalFault, NotFound
 from shared.core.signed_notes import Signer, Verifier
-from shared.objects.store import ObjectStore, open_store
+from shared.objects.opening import open_store
+from shared.objects.store import ObjectStore
 
 if TYPE_CHECKING:
     from obstore.store import S3Config

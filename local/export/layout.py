@@ -21,7 +21,8 @@ from local.backup.manifest import (
 from local.backup.objects import faults_of, place_of
 from shared.core.errors import InternalFault, NotFound
 from shared.core.signed_notes import Signer, Verifier
-from shared.objects.store import ObjectStore, open_store
+from shared.objects.opening import open_store
+from shared.objects.store import ObjectStore
 
 BEFORE, AFTER = "structure/before-the-rows.sql", "structure/after-the-rows.sql"
 TABLES = "structure/tables.json"

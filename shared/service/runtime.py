@@ -23,9 +23,10 @@ from shared.kafka.event_mac import NoMacKey
 from shared.kafka.follower import TopicFollower
 from shared.kafka.topics import topic_of
 from shared.kafka.topics_check import TopicsCheck
+from shared.objects.opening import open_store
 from shared.objects.rights import RIGHTS
 from shared.objects.settings import ObjectSettings
-from shared.objects.store import ObjectStore, open_store
+from shared.objects.store import ObjectStore
 from shared.service.agreement import Agreement
 from shared.service.coverage import Coverage
 from shared.service.expiry import show_kafka_certificates

@@ -32,7 +32,7 @@ from shared.core.ids import derive_id
 from shared.core.types import Ori
 from shared.events import CaptureProcessed, CaptureReceived, Image
 from shared.kafka.bus import KafkaBus
-from shared.objects.store import open_store
+from shared.objects.opening import open_store
 from tests.bench import engines
 from tests.bench.rig import SMOKE, Rig, machine, print_result, rig, say, spent_us
 

@@ -32,7 +32,7 @@ from local.stack.postgres import role_of
 from local.stack.process import LocalError
 from services.registry import SPECS, names
 from shared.core.permissions import Permission
-from shared.objects.store import open_store
+from shared.objects.opening import open_store
 from shared.postgres.schema import migrate_as
 from shared.postgres.settings import DatabaseLink
 from shared.service.spec import Kind

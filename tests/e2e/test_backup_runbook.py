@@ -22,7 +22,7 @@ from local.stack.data import port_of
 from local.stack.launch import running
 from local.stack.postgres import Postgres
 from local.stack.servers import ROOT
-from shared.objects.store import open_store
+from shared.objects.opening import open_store
 from shared.testing import eventually
 from tests.e2e.runbook import ALL_APIS, Page, post, signed_in
 

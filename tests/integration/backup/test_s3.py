@@ -10,8 +10,8 @@ import pytest
 from deploy.objects.gateway import REGION, ROOT, Gateway
 from local.backup.repository import Backups, store_at
 from shared.core.errors import Unavailable
+from shared.objects.opening import open_store
 from shared.objects.setup import Server
-from shared.objects.store import open_store
 from tests.integration.backup.installing import VKEY
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.s3]

@@ -14,7 +14,7 @@ from shared.kafka.consumer import Consumer, Subscription
 from shared.kafka.dead_letters import dead_letters
 from shared.kafka.topics import TOPICS
 from shared.kafka.topics_admin import ensure_topics
-from shared.objects.store import open_store
+from shared.objects.opening import open_store
 from shared.testing import mac_key_text
 
 PAUSE_MS = 5

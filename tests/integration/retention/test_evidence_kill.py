@@ -13,7 +13,7 @@ import pytest
 from services.retention.domain.signing import load_public
 from services.retention.domain.verifying import verify_package
 from shared.events import EvidenceChanged
-from shared.objects.store import open_store
+from shared.objects.opening import open_store
 from shared.testing import FakeClock, TestAuthority, eventually
 from tests.integration.retention.conftest import DEVICE, JPEG, a_capture, started
 from tests.integration.retention.exporting import request

@@ -19,7 +19,7 @@ from services.retention.store.runs import Runs
 from services.retention.workers import purger, sweeper
 from shared.core.errors import DependencyDown
 from shared.events import Image, PassRecorded, PurgeChanged, ReleasePackaged
-from shared.objects.store import LocalObjects
+from shared.objects.local import LocalObjects
 from shared.postgres.outbox import emit
 from shared.testing import FakeClock
 from tests.integration.retention.conftest import DEVICE, JPEG, a_capture, a_hit, a_read, started

@@ -8,9 +8,9 @@ import pytest
 from deploy.objects.gateway import REGION, ROOT, Gateway
 from local.stack.services import APIS, PAGES, WORKERS
 from shared.core.errors import NotFound, Unavailable
+from shared.objects.opening import open_store
 from shared.objects.rights import PING, RIGHTS, Verb, user_of
 from shared.objects.setup import Server, _make_user, set_up
-from shared.objects.store import open_store
 
 pytestmark = [
     pytest.mark.enable_socket,

@@ -12,7 +12,7 @@ from shared.objects.ending import wait_for_threads
 SLOW = textwrap.dedent("""
     import asyncio, sys, time
     from pathlib import Path
-    from shared.objects.store import open_store
+    from shared.objects.opening import open_store
 
     class Slow(asyncio.SelectorEventLoop):
         def call_soon_threadsafe(self, *given, **named):

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from shared.core.errors import Unavailable
-from shared.objects.store import open_store
+from shared.objects.opening import open_store
 
 PER_ANSWER = 4
 """A server gives as many keys in one answer as it likes, up to 1,000."""

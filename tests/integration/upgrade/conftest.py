@@ -42,7 +42,7 @@ from shared.core.policy import load_policy
 from shared.events import IdentityTicked
 from shared.kafka.codec import Message, decode, decode_present
 from shared.kafka.consumer import RawSubscription
-from shared.objects.store import LocalObjects
+from shared.objects.local import LocalObjects
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
 from shared.testing import FakeBus, FakeClock, TestRoot

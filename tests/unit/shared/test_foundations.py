@@ -14,7 +14,8 @@ from shared.core.ids import derive_id
 from shared.core.permissions import Permission
 from shared.core.policy import PolicyFault, load_policy
 from shared.kafka.codec import Message, decode
-from shared.objects.store import LocalObjects, open_store
+from shared.objects.local import LocalObjects
+from shared.objects.opening import open_store
 from tests.architecture.source import ROOT
 
 POLICY = (ROOT / "policy.toml").read_text()

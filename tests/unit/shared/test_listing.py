@@ -8,7 +8,8 @@ import pytest
 from obstore.store import MemoryStore
 
 from shared.core.errors import NotFound, Unavailable
-from shared.objects.store import LocalObjects, _Objects
+from shared.objects.local import LocalObjects
+from shared.objects.obstore_objects import ObstoreObjects
 from shared.testing import FakeObjects
 
 KEYS = (
@@ -25,7 +26,7 @@ KEYS = (
 """Odd names among them: of no key of ours, and of a camera that another's name begins with."""
 
 
-class ObjectsInMemory(_Objects):
+class ObjectsInMemory(ObstoreObjects):
     """obstore's own store in memory, by the code that S3 goes by."""
 
     def __init__(self):
