@@ -24,7 +24,7 @@ _SECRET = ("password", "secret", "otp", "token", "totp")
 _CURSOR = "after"
 """The cursor of a page. It is not recorded: it names no data element, and reveals a record's capture time."""
 
-_RECORDS = frozenset({"read_id", "read_ids", "capture_id", "capture_ids", "pass_id", "pass_ids"})
+RECORDS = frozenset({"read_id", "read_ids", "capture_id", "capture_ids", "pass_id", "pass_ids"})
 """Recorded as digests of their ids, which begin with the moment of capture; a purge list names records so, too."""
 
 _FIRST = ("plate", "plates", "captured_from", "captured_to", "device_ids", "area")
@@ -151,7 +151,7 @@ def _written(name: str, value: Any) -> Any:
         return "[hidden]"
     if name == _CURSOR and value is not None:
         return "[the next page]"
-    if name in _RECORDS:
+    if name in RECORDS:
         return [_digest(one) for one in value] if isinstance(value, list) else _digest(value)
     if name == "plate" and isinstance(value, str):
         return _plate(value)
