@@ -120,6 +120,28 @@ async def test_spans_that_share_a_closed_pass_are_processed_one_after_the_other(
     assert {read_id for read_id, (_, late) in members.items() if late} == {before.read_id}
 
 
+@pytest.mark.clause("468.5/passes-in-sets")
+async def test_a_pass_stays_open_for_a_due_span_that_is_decided_after_another_one(
+    retention, monkeypatch
+):
+    """Both spans are settled, too far apart to be decided together, and each is near the open pass."""
+    rules = Rules(gap=timedelta(seconds=3), longest=timedelta(seconds=17))
+    monkeypatch.setattr(retention.running.passes, "_rules", rules)
+    await retention.store(*[a_read("7ABC123", START + timedelta(seconds=n)) for n in (0, 2, 4)])
+    retention.clock.advance(seconds=5)
+    for n in (-2, 6):
+        await retention.store(a_read("7ABC123", START + timedelta(seconds=n)))
+    retention.clock.advance(seconds=6)
+    await retention.running.passes.work()
+    plates, _, due, open_passes = await stored(retention)
+    assert (len(plates), len(due), len(open_passes)) == (0, 2, 1)
+    retention.clock.advance(seconds=5)
+    await retention.running.passes.work()
+    plates, members, due, open_passes = await stored(retention)
+    assert (len(plates), len(members), due, open_passes) == (1, 5, [], {})
+    assert not any(late for _, late in members.values())
+
+
 async def test_the_backlog_of_the_vote_is_in_the_metrics(retention):
     async def figures():
         lines = (await retention.client.get("/metrics")).text.splitlines()
