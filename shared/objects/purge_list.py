@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
+from itertools import pairwise
 from operator import ge
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -39,6 +40,8 @@ MAX_PART_BYTES = 8_000_000
 
 SectionName = Literal["purged", "held"]
 Kind = Literal["capture", "read"]
+KINDS: tuple[Kind, ...] = ("capture", "read")
+"""Kinds of records, in the order of their lines."""
 
 
 class Page(NamedTuple):
@@ -95,7 +98,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     held: Section
 
 
-_KINDS: tuple[Kind, ...] = ("capture", "read")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder(Manifest).decode
 
@@ -143,9 +145,8 @@ class ListWriter:
         last = _FIRST
         async for page in pages:
             if page.digests:
-                lines = await asyncio.to_thread(_lines_of, page, last)
-                last = Page(page.kind, page.digests[-1:])
-                waiting += lines
+                waiting += await asyncio.to_thread(_lines_of, page, last)
+                last = page
             while len(waiting) >= PART_LINES:
                 stored.append(await self._put(name, len(stored), waiting[:PART_LINES], tree))
                 del waiting[:PART_LINES]
@@ -158,7 +159,7 @@ class ListWriter:
         self, name: SectionName, number: int, lines: Sequence[bytes], tree: Frontier
     ) -> Part:
         key = f"{folder_of(self._run_id)}/{name}-{number:06}.txt"
-        body, digest = await asyncio.to_thread(_grown, tree, lines)
+        body, digest = await asyncio.to_thread(_joined, tree, lines)
         await self._objects.put(key, body)
         return Part(key=key, lines=len(lines), sha256=digest)
 
@@ -222,7 +223,7 @@ class ListReader:
         """
         manifest = await self.manifest()
         section: Section = getattr(manifest, name)
-        is_old = manifest.format != FORMAT
+        is_old, has_ids = manifest.format != FORMAT, manifest.format == FORMAT_OF_IDS
         tree, last, lines_read = Frontier(), _FIRST, 0
         for number, part in enumerate(section.parts):
             if part.key != f"{folder_of(self._run_id)}/{name}-{number:06}.txt":
@@ -238,8 +239,7 @@ class ListReader:
                 )
             lines_read += lines_of_part
             for page in pages:
-                last = Page(page.kind, page.digests[-1:])
-                has_ids = manifest.format == FORMAT_OF_IDS
+                last = page
                 yield Page.of(page.kind, map(_uuid, page.digests)) if has_ids else page
         if (lines_read, tree.root().hex()) != (section.lines, section.root):
             raise _fault(f"the records of {name} do not have its root")
@@ -259,30 +259,31 @@ def _lines_of(page: Page, last: Page) -> list[bytes]:
 
 
 def _is_sorted(page: Page, last: Page) -> bool:
-    """Return whether records are in order and come after `last`, a page of one record or none."""
-    in_order = page.digests if page.kind > last.kind else [*last.digests, *page.digests]
+    """Return whether records are in order and come after those of `last`."""
+    in_order = page.digests if page.kind > last.kind else [*last.digests[-1:], *page.digests]
     return page.kind >= last.kind and not any(map(ge, in_order, in_order[1:]))
 
 
-def _grown(tree: Frontier, lines: Sequence[bytes]) -> tuple[bytes, str]:
-    """Add the blocks of a part to the tree; return the part and its SHA-256."""
+def _grown(tree: Frontier, lines: Sequence[bytes]) -> list[bytes]:
+    """Add the blocks of a part's lines to the tree; return them."""
     blocks = [b"".join(lines[n : n + BLOCK_LINES]) for n in range(0, len(lines), BLOCK_LINES)]
     tree.extend(map(leaf_hash, blocks))
-    body = b"".join(blocks)
+    return blocks
+
+
+def _joined(tree: Frontier, lines: Sequence[bytes]) -> tuple[bytes, str]:
+    """Add the blocks of a part's lines to the tree; return the part and its SHA-256."""
+    body = b"".join(_grown(tree, lines))
     return body, sha256(body).hexdigest()
 
 
 def _pages_of(body: bytes, is_old: bool, tree: Frontier, last: Page) -> list[Page]:
     """Return the records of a part, and add its blocks to the tree. Raises: InternalFault."""
     reads_at = 0 if body.startswith(b"read ") else body.find(b"\nread ") + 1 or len(body)
-    pages = []
-    for kind, text in zip(_KINDS, (body[:reads_at], body[reads_at:]), strict=True):
-        if text:
-            page = _page_of(kind, text, is_old)
-            if not _is_sorted(page, last):
-                raise _fault("the lines of a part are not sorted")
-            pages.append(page)
-            last = Page(kind, page.digests[-1:])
+    texts = zip(KINDS, (body[:reads_at], body[reads_at:]), strict=True)
+    pages = [_page_of(kind, text, is_old) for kind, text in texts if text]
+    if not all(_is_sorted(page, before) for before, page in pairwise([last, *pages])):
+        raise _fault("the lines of a part are not sorted")
     if is_old:
         tree.extend(map(leaf_hash, body.splitlines()))
     else:

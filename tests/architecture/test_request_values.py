@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tests.architecture.request_schemas import accepted, within
 from tests.architecture.source import ROOT, modules, tree
 
 DOCUMENTS = sorted((ROOT / "docs/openapi").glob("*.json"))
@@ -14,7 +15,7 @@ UNBOUNDED = {"AwareDatetime", "NaiveDatetime", "PastDatetime", "FutureDatetime"}
 
 def unbounded(document):
     """Yield what a request may hold as a whole number without an upper bound, by its place."""
-    for place, schema in _accepted(document):
+    for place, _, schema in accepted(document):
         for number in _integers(document, schema):
             if number.get("maximum", number.get("exclusiveMaximum", MOST + 1)) > MOST:
                 yield place
@@ -35,7 +36,7 @@ def test_every_whole_number_that_a_request_may_hold_has_an_upper_bound():
     seen = sum(
         1
         for document in documents.values()
-        for _, schema in _accepted(document)
+        for _, _, schema in accepted(document)
         for _ in _integers(document, schema)
     )
     assert seen > 20, "found hardly any: the walk is broken"
@@ -103,27 +104,8 @@ def test_a_time_without_bounds_is_found(text):
     assert list(unbounded_times(ast.parse(text)))
 
 
-def _accepted(document):
-    """Yield each parameter's and body's schema with its position."""
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            for parameter in operation.get("parameters", []):
-                yield f"{method} {path} {parameter['name']}", parameter["schema"]
-            for content in operation.get("requestBody", {}).get("content", {}).values():
-                yield f"{method} {path}", content["schema"]
-
-
-def _integers(document, schema, seen=()):
+def _integers(document, schema):
     """Yield every schema of a whole number within `schema`."""
-    if isinstance(schema, list):
-        for part in schema:
-            yield from _integers(document, part, seen)
-    elif isinstance(schema, dict):
-        name = schema.get("$ref", "").removeprefix("#/components/schemas/")
-        if name and name not in seen:
-            yield from _integers(document, document["components"]["schemas"][name], (*seen, name))
-        if schema.get("type") == "integer" and "enum" not in schema:
-            yield schema
-        for key, part in schema.items():
-            if key not in ("examples", "example", "enum", "default"):
-                yield from _integers(document, part, seen)
+    for one in within(document, schema):
+        if one.get("type") == "integer" and "enum" not in one:
+            yield one

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shared.access.data_elements import RECORDS
+from tests.architecture.request_schemas import accepted, within
 from tests.architecture.source import ROOT
 
 DOCUMENTS = sorted((ROOT / "docs/openapi").glob("*.json"))
@@ -34,26 +35,10 @@ WITHOUT_A_CAPTURE = {
 
 def names_in(document: Any) -> Iterator[str]:
     """Yield the names of parameters and of fields that requests have; answers have more."""
-    schemas = document["components"]["schemas"]
-    for operation in (one for ways in document["paths"].values() for one in ways.values()):
-        yield from (one["name"] for one in operation.get("parameters", ()))
-        for content in operation.get("requestBody", {}).get("content", {}).values():
-            yield from fields_of(content["schema"], schemas, frozenset())
-
-
-def fields_of(schema: Any, schemas: Any, seen: frozenset[str]) -> Iterator[str]:
-    """Yield the names of fields at every depth of a schema."""
-    if isinstance(schema, list):
-        for one in schema:
-            yield from fields_of(one, schemas, seen)
-    if not isinstance(schema, dict):
-        return
-    yield from schema.get("properties", ())
-    for key, value in schema.items():
-        if key != "$ref":
-            yield from fields_of(value, schemas, seen)
-        elif (name := value.rpartition("/")[2]) not in seen:
-            yield from fields_of(schemas[name], schemas, seen | {name})
+    for _, name, schema in accepted(document):
+        yield from () if name is None else (name,)
+        for one in within(document, schema):
+            yield from one.get("properties", ())
 
 
 def test_every_id_in_a_request_is_known_to_have_the_moment_of_a_capture_or_not():
@@ -70,6 +55,12 @@ def test_every_id_in_a_request_is_known_to_have_the_moment_of_a_capture_or_not()
 
 
 def test_an_id_at_any_depth_of_a_body_is_found():
-    schema = {"properties": {"a": {"items": {"anyOf": [{"$ref": "#/x/B"}, {"type": "null"}]}}}}
-    schemas = {"B": {"properties": {"best_read_id": {}, "b": {"$ref": "#/x/B"}}}}
-    assert "best_read_id" in set(fields_of(schema, schemas, frozenset()))
+    schema = {
+        "properties": {
+            "a": {"items": {"anyOf": [{"$ref": "#/components/schemas/B"}, {"type": "null"}]}}
+        }
+    }
+    named = {"B": {"properties": {"best_read_id": {}, "b": {"$ref": "#/components/schemas/B"}}}}
+    body = {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+    document = {"paths": {"/b": {"post": body}}, "components": {"schemas": named}}
+    assert "best_read_id" in set(names_in(document))

@@ -183,7 +183,8 @@ class Values:
     async def reads_of_day(self, before: datetime) -> set[str]:
         """Return the digests of reads and captures in the values of the UTC day of `before`."""
         day = before.astimezone(UTC).date()
-        return set((await self._connection.execute(_OF_DAY, {"day": day})).scalars())
+        found = (await self._connection.execute(_OF_DAY, {"day": day})).scalars()
+        return {digest for digest in found if digest is not None}  # a disclosure may name no record
 
     async def list_erased(
         self, purged: UUID, held: Sequence[str], gone: Sequence[str], most: int

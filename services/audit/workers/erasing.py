@@ -125,7 +125,7 @@ class Eraser:
         await reader.verify()
         async with self._runtime.db.begin() as connection:
             texts = await Values(connection).reads_of_day(purged.before)
-        of_last_day = {UUID(digest).bytes: digest for digest in texts if digest is not None}
+        of_last_day = {UUID(digest).bytes: digest for digest in texts}
         held = [
             str(UUID(bytes=digest))
             async for page in reader.section("held")

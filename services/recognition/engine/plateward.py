@@ -132,7 +132,7 @@ class OwnEngine:
         readings: list[list[PlateReading]] = [[] for _ in frames]
         for one in legible:
             reading = self._reading(frames[one.frame], one.detection, one.text)
-            if 1 - (reading.misread_risk or 0.0) >= LEAST_PROBABLE:
+            if reading is not None:
                 readings[one.frame].append(reading)
         return [sorted(one, key=lambda reading: reading.corners) for one in readings]
 
@@ -152,11 +152,16 @@ class OwnEngine:
             return False
         return log_odds(text.legible) + log_odds(detection.score) / 2 >= SURE_TOGETHER
 
-    def _reading(self, frame: NDArray[np.uint8], detection: Detection, text: Text) -> PlateReading:
+    def _reading(
+        self, frame: NDArray[np.uint8], detection: Detection, text: Text
+    ) -> PlateReading | None:
+        """Return a plate's reading after a second opinion; None for a text that is too improbable."""
         as_read = text.as_read
         if self._opinion is not None and text.confidence < self._opinion_below:
             others = self._opinion.readings(frame, detection.quad, text.line)
             text, as_read = weighed(text, others, self._regions)
+        if text.probability < LEAST_PROBABLE:
+            return None
         return PlateReading(
             plate_as_read=as_read,
             characters=text.characters,

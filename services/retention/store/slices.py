@@ -13,10 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.store.partitions import Month
-from shared.objects.purge_list import DIGEST_BYTES, Kind
-
-KINDS: tuple[Kind, ...] = ("capture", "read")
-"""Kinds of records; the index of each is its number in `slice_digests.kind`."""
+from shared.objects.purge_list import DIGEST_BYTES, KINDS, Kind
 
 BUCKETS = 64
 """Parts of a slice's digests, by their first six bits: a list is made of some buckets of all slices at a time."""
@@ -69,7 +66,8 @@ _ADD = text(
 IN_SPAN = "r.captured_at >= :start AND r.captured_at < :end"
 """The condition that a record `r` was captured in a span, with the span's bounds as parameters."""
 
-# OFFSET 0 keeps Postgres from computing each digest twice.
+# The index of a kind in KINDS is its number in `slice_digests.kind`. OFFSET 0 keeps Postgres from computing each digest
+# twice.
 _DIGESTS = {
     kind: text(
         f"""

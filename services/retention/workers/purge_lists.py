@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.retention.store.runs import Runs
-from services.retention.store.slices import BUCKETS, KINDS, NOWHERE, Slices
+from services.retention.store.slices import BUCKETS, NOWHERE, Slices
 from shared.core.errors import Unavailable
 from shared.events import PurgeList
-from shared.objects.purge_list import DIGEST_BYTES, Kind, ListWriter, Page, folder_of
+from shared.objects.purge_list import DIGEST_BYTES, KINDS, Kind, ListWriter, Page, folder_of
 from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ BURN = "import time; end = time.process_time() + 0.3\nwhile time.process_time() 
 WAITS = (
     "import sys, threading, time\n"
     "def wait():\n"
-    "    for _ in range(200): time.sleep(0.001)\n"
+    "    for _ in range(200): time.sleep(0.001)\n"  # each is a wait, and so a wake, of that thread
     "    print('done', flush=True)\n"
     "    sys.stdin.read()\n"
     "threading.Thread(target=wait).start()"
