@@ -249,8 +249,12 @@ bench-observed: $(STAMP) ## CPU of a read with traces and metrics, in pairs with
 	@$(BENCH) observed $${PAIRS:+--pairs "$$PAIRS"} $${LOAD_S:+--load-s "$$LOAD_S"}
 
 .PHONY: bench-search
-bench-search: $(STAMP) ## Searches at the HTTP door of a large store, by eight people [ROWS=20000000, SECONDS=120]
+bench-search: $(STAMP) ## Searches of a large store, at the HTTP door and at the store, beside pg_trgm and a scan; late reads [ROWS=20000000, SECONDS=120]
 	@$(BENCH) search $${ROWS:+--rows "$$ROWS"} $(if $(SECONDS),--seconds $(SECONDS))
+
+.PHONY: plot-searches
+plot-searches: $(TRAINING_STAMP) ## Draw lines of bench-search, one for each size of the store [LINES=docs/searches.ndjson, OUT=docs/searches.png]
+	@$(TRAINING_PY) -m tests.bench.plot_searches "$${LINES:-docs/searches.ndjson}" "$${OUT:-docs/searches.png}"
 
 .PHONY: bench-audit
 bench-audit: $(STAMP) ## The audit log: appends, findings, verification and each search [ENTRIES=1000000]

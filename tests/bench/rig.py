@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.kafka.run import ApacheKafka
@@ -29,6 +30,7 @@ from local.stack.key_material import CERTIFIED
 from local.stack.launch import running
 from local.stack.postgres import Postgres
 from local.stack.process import Child
+from local.stack.servers import ROOT
 from local.stack.state_file import Running
 from shared.core.clock import SystemClock
 from shared.core.periodic import PeriodicTask
@@ -54,6 +56,7 @@ class Rig:
     kafka: str
     bootstrap: str
     database_url: str
+    superuser_url: str
     running: Running
     authority: TestAuthority
     servers: dict[str, Child]
@@ -145,11 +148,25 @@ async def _consume(consumer: AIOKafkaConsumer, came: list[Event]) -> None:
 
 
 @contextlib.contextmanager
-def servers(folder: Path, kafka: str) -> Iterator[tuple[Postgres, Broker | ApacheKafka]]:
-    """Run Postgres and the broker."""
+def servers(
+    folder: Path, kafka: str, postgres_settings: Mapping[str, str] | None = None
+) -> Iterator[tuple[Postgres, Broker | ApacheKafka]]:
+    """Run Postgres, with further settings, and the broker."""
     kind = ApacheKafka if kafka == "apache" else Broker
-    with Postgres(folder / "postgres") as postgres, kind(folder / "broker") as broker:
+    settings = postgres_settings or {}
+    with (
+        Postgres(folder / "postgres", settings=settings) as postgres,
+        kind(folder / "broker") as broker,
+    ):
         yield postgres, broker
+
+
+def deployed_settings() -> dict[str, str]:
+    """Return the parameters by which docker-compose.yml sizes Postgres, instead of those of the embedded stack."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    options = compose["services"]["postgres"]["command"][1:]
+    named = dict(option.removeprefix("-c").split("=", 1) for option in options)
+    return {name: named[name] for name in ("shared_buffers", "max_wal_size", "checkpoint_timeout")}
 
 
 Prepare = Callable[[Path, Mapping[str, str]], Awaitable[None]]
@@ -162,6 +179,7 @@ async def rig(
     services: Sequence[str],
     settings: Mapping[str, str] | None = None,
     prepare: Prepare | None = None,
+    postgres_settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Rig]:
     """Start everything, each service in a process of its own; stop all of it at the end.
 
@@ -173,7 +191,7 @@ async def rig(
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plateward-bench-")))
         folder.chmod(0o755)
-        postgres, broker = stack.enter_context(servers(folder, kafka))
+        postgres, broker = stack.enter_context(servers(folder, kafka, postgres_settings))
         authority = TestAuthority(SystemClock())
         bus = await _publish_key(broker.bootstrap, authority)
         ticking = PeriodicTask("tick", lambda: bus.publish([authority.tick()]), 2, at_once=True)
@@ -201,6 +219,7 @@ async def rig(
                 kafka,
                 broker.bootstrap,
                 postgres.url(),
+                postgres.superuser_url(),
                 note,
                 authority,
                 children,

@@ -4,7 +4,9 @@
 
 Prints one line of JSON: the 95th percentile in milliseconds of exact searches, parts of plates, look-alikes, canvasses
 and next pages, each with its access record and disclosures; the same of one person alone, without a pause; each kind of
-question by itself; bytes on disk and WAL of a read. The store is filled in SQL, in order of time. Postgres is durable.
+question by itself; bytes on disk and WAL of a read. Then, without HTTP, the same kinds of questions by the service's
+own code, by trigrams and by a scan; and reads stored in order, and late ones of random moments. The store is filled in
+SQL, in order of time. Postgres is durable, and sized as docker-compose.yml sizes it.
 """
 
 import argparse
@@ -23,8 +25,11 @@ from uuid import UUID
 import asyncpg
 import httpx
 
+from services.retention.domain.criteria import Criteria
 from shared.testing import TestAuthority
-from tests.bench.rig import SMOKE, machine, ms, print_result, rig, say
+from tests.bench.late_reads import LateReads
+from tests.bench.rig import SMOKE, deployed_settings, machine, ms, print_result, rig, say
+from tests.bench.search_at_store import Question, StoreSearches
 from tests.bench.search_store import Filled, fill
 
 ORI = "CA0520100"
@@ -164,7 +169,9 @@ class Asking:
 
 async def measure(rows: int, seconds: float) -> dict[str, Any]:
     """Fill a store, ask, and return the figures."""
-    async with rig("embedded", ["retention"]) as here:
+    rare_votes = {"RETENTION_PASS_EVERY_S": "86400"}
+    sized = deployed_settings()
+    async with rig("embedded", ["retention"], rare_votes, postgres_settings=sized) as here:
         begun = time.monotonic()
         filled = await fill(here.database_url, rows, ORI)
         say(f"filled {rows} reads in {time.monotonic() - begun:.0f} s")
@@ -181,7 +188,31 @@ async def measure(rows: int, seconds: float) -> dict[str, Any]:
             asking = Asking(client, here.authority, reads, filled.until)
             until_s = time.monotonic() + seconds
             await asyncio.gather(*(asking.person(number, until_s) for number in range(PEOPLE)))
-        return {**figures(filled, asking.answers, alone.answers), "machine": machine(here.folder)}
+        service_url = here.environment["RETENTION__DATABASE_URL"]
+        at_store = StoreSearches(service_url, here.database_url, ORI)
+        by_design = await at_store.measure(_questions(reads, filled.until))
+        late = await LateReads(service_url, here.superuser_url, ORI).measure(rows, filled.since)
+        return {
+            **figures(filled, asking.answers, alone.answers),
+            **by_design,
+            **late,
+            "machine": machine(here.folder),
+        }
+
+
+def _questions(reads: list[Read], until: datetime) -> list[Question]:
+    """Return `ALONE` questions of every kind for the store itself."""
+    draw = random.Random(1)
+    asked = [
+        question(kind, draw.choice(reads), until, draw)[1] for kind in KINDS for _ in range(ALONE)
+    ]
+    kinds = [kind for kind in KINDS for _ in range(ALONE)]
+    return [Question(kind, _criteria(body)) for kind, body in zip(kinds, asked, strict=True)]
+
+
+def _criteria(body: Body) -> Criteria:
+    area = {"area": {"type": "circle", **body["area"]}} if "area" in body else {}
+    return Criteria.from_json(body | area)
 
 
 def figures(filled: Filled, answers: Answers, alone: Answers) -> dict[str, Any]:

@@ -18,11 +18,14 @@ from shared.core.plates import (
 )
 from shared.core.types import PlateText
 
-_BASE = len(CHARACTERS) + 1  # 0 stands for "no more characters"
+BASE = len(CHARACTERS) + 1
+"""Digits of a plate's number; 0 stands for "no more characters"."""
 _DIGIT = {character: number for number, character in enumerate(CHARACTERS, 1)}
-_SCALE: list[int] = [
-    _BASE ** (MAX_PLATE_CHARACTERS - length) for length in range(MAX_PLATE_CHARACTERS + 1)
+SCALE: list[int] = [
+    BASE ** (MAX_PLATE_CHARACTERS - length) for length in range(MAX_PLATE_CHARACTERS + 1)
 ]
+"""By how many characters are before it, the weight of the digits up to there: the numbers of all plates with one common
+start of so many characters."""
 _PAIRS = [first + second for first in ("", *CHARACTERS) for second in ("", *CHARACTERS)]
 """Two characters by their number; the second, or both, may be missing."""
 
@@ -39,16 +42,16 @@ def plate_number(plate: str) -> int:
     number = 0
     try:
         for character in plate:
-            number = number * _BASE + _DIGIT[character]
+            number = number * BASE + _DIGIT[character]
     except KeyError:
         raise ValueError("a plate in its normal form has letters A-Z and digits only") from None
-    return number * _SCALE[len(plate)]
+    return number * SCALE[len(plate)]
 
 
 def plate_of(number: int) -> PlateText:
     """Return the plate with this number."""
     found = []
-    for scale in _SCALE[2::2]:  # two characters at a time, which takes half as long
+    for scale in SCALE[2::2]:  # two characters at a time, which takes half as long
         pair, number = divmod(number, scale)
         if pair == 0:
             break
@@ -91,4 +94,4 @@ def numbers_of(pattern: PlatePattern) -> tuple[int, int] | None:
     if pattern.lookalike or not start:
         return None
     first = plate_number(start)
-    return first, first + _SCALE[len(start)]
+    return first, first + SCALE[len(start)]

@@ -21,8 +21,8 @@ LIGHT_AREA = 500
 MOST_COMPARED = 1_000_000
 """A search that costs more is refused."""
 
-_OF_A_PLATE = 2
-"""The cost of a plate from which a search starts: it reads an index in each month."""
+_OF_A_PLATE = 8
+"""The cost of a plate from which a search starts: it is looked up, and then its reads in each window."""
 
 _CELLS_AND_DAYS = 10
 """So many cells of an area, each on one day, cost as much as a read."""
@@ -56,9 +56,9 @@ def is_heavy(criteria: Criteria, *, counted: bool = False) -> bool:
     return criteria.area is not None and cost_of_area(criteria) > LIGHT_AREA
 
 
-def cost_of_plates(plates: int) -> float:
+def cost_of_plates(plates: float) -> float:
     """Return the cost of a search that starts at so many plates."""
-    return float(plates * _OF_A_PLATE)
+    return plates * _OF_A_PLATE
 
 
 def cost_of_area(criteria: Criteria) -> float:

@@ -12,6 +12,7 @@ from services.retention.domain.area import (
 )
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.plates import grams_of, like, numbers_of, plate_number
+from services.retention.store.plate_numbers import matches
 from shared.core.matching import skeleton
 from shared.core.plates import PlatePattern
 
@@ -95,37 +96,34 @@ class Conditions:
         self.parameters |= plates.parameters
 
     def add_plate_of_read(self, pattern: PlatePattern) -> None:
-        """Require the read's plate to match, by its number where that is enough, else by a look-up for each read.
+        """Require the read's plate to match, by its number: for a search that starts elsewhere than at the plates."""
+        # Expressions, as the index of plates would be read once for each start.
+        if pattern.is_prefix and (numbers := numbers_of(pattern)) is not None:
+            first, after = numbers
+            self.add("r.plate_id + 0 BETWEEN :{p}first AND :{p}last", first=first, last=after - 1)
+            return
+        term, operand = matches(pattern, "r.plate_id")
+        self.add(term, **({} if operand is None else {"like": operand}))
 
-        For a search that starts elsewhere than at the plates.
-        """
-        numbers = numbers_of(pattern)
-        if numbers is not None:
-            # An expression, as the index of plates would be read once for each start.
-            self.add(
-                "r.plate_id + 0 BETWEEN :{p}first AND :{p}last",
-                first=numbers[0],
-                last=numbers[1] - 1,
-            )
-        if numbers is None or not pattern.is_prefix:
-            column = "p.skeleton" if pattern.lookalike else "p.plate"
-            # A subquery with a value is not planned as a join, which would read all plates that match.
-            lookup = f"SELECT {column} LIKE :{{p}}like FROM plates p"  # noqa: S608 - constants
-            self.add(f"({lookup} WHERE p.plate_id = r.plate_id)", like=like(pattern))
+    def add_text(self, pattern: PlatePattern) -> None:
+        """Require the text of `p`, a row of plates, to match."""
+        column = "p.skeleton" if pattern.lookalike else "p.plate"
+        self.add(f"{column} LIKE :{{p}}like", like=like(pattern))
 
     def add_pattern(self, pattern: PlatePattern) -> None:
         """Add conditions on `p`, a row of plates, that the indexes of plates serve."""
         if pattern.lookalike and pattern.whole:
             self.add("p.skeleton = :{p}skeleton", skeleton=skeleton(pattern.text))
             return
-        column = "p.skeleton" if pattern.lookalike else "p.plate"
-        self.add(f"{column} LIKE :{{p}}like", like=like(pattern))
         if (numbers := numbers_of(pattern)) is not None:
             self.add(
                 "p.plate_id >= :{p}first AND p.plate_id < :{p}last",
                 first=numbers[0],
                 last=numbers[1],
             )
+            if pattern.is_prefix:
+                return  # the index of numbers alone has the answer
+        self.add_text(pattern)
         if codes := grams_of(pattern):
             self.add("p.grams @> CAST(:{p}grams AS smallint[])", grams=codes)
 

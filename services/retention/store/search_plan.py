@@ -1,9 +1,9 @@
 """Plans searches: from which indexed values a search starts, and how much it compares (ADR-0057, ADR-0064)."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -11,30 +11,48 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.area import Area
 from services.retention.domain.criteria import Criteria
-from services.retention.domain.plates import grams_of, numbers_of, plate_number
-from services.retention.domain.search_cost import Scope, cost_of_area, cost_of_plates
+from services.retention.domain.plates import plate_number
+from services.retention.domain.search_cost import (
+    LIGHT_CHARACTERS,
+    Scope,
+    cost_of_area,
+    cost_of_plates,
+)
 from services.retention.store.conditions import Conditions
 from shared.core.plates import PlatePattern
 
 MOST_PLATES = 10_000
 """The most plates from which a search starts. A search for more of them starts at the devices."""
 
-_ONE_PAIR = 2
-_FAR_TOO_MANY = 3
-"""The plates of a pattern with so few known characters are not looked for if so many times `MOST_PLATES` have its
-rarest part. With more characters the parts together are much rarer than each."""
+_SOME_PLATES = 200
+"""From so many plates a search starts, without an estimate of what another way costs, unless it names a place."""
 
 _FEW_PLATES, _FEW_DEVICES = 20, 2
 """So many are read without windows: a further statement costs more."""
 
+_SAMPLED_BYTES = 1e6
+"""About so much of the table of plates shows how many match a pattern, in a millisecond: the same pages each time."""
+
 _PLATES_FIRST = timedelta(days=2)
 _DEVICES_FIRST = timedelta(hours=2)
-"""The newest window of a search that starts at plates, and of one that starts at devices."""
+"""The least width of the newest window of a search that starts at plates, and of one that starts at devices."""
+
+_MARGIN = 1.3
+"""The newest window is so much wider than what is expected to fill the page."""
+
+_MOST_AT_ONCE = 100_000
+"""So many reads at most are expected to be compared in the newest window from devices: some tenths of a second."""
+
+_LEAST_GROWTH = 1 / 8
+"""A window from devices may be so much narrower than the one before: what it costs follows its reads."""
 
 _PLATES = "SELECT p.plate_id FROM plates p WHERE"
-_HAS_GRAM = f"{_PLATES} p.grams @> ARRAY[CAST(:gram AS smallint)]"
-_IN_RANGE = f"{_PLATES} p.plate_id >= :first AND p.plate_id < :last"
-_ALL_PLATES = text("SELECT reltuples FROM pg_class WHERE oid = CAST('plates' AS regclass)")
+_SAMPLE = """
+SELECT count(*) FILTER (WHERE {matches}) AS matching, count(*) AS sampled,
+    count(*) * greatest(1, pg_relation_size('plates') / CAST(:bytes AS float8)) AS plates
+FROM plates p TABLESAMPLE SYSTEM (
+    least(100, 100 * CAST(:bytes AS float8) / greatest(1, pg_relation_size('plates')))) REPEATABLE (1)
+"""
 _DAYS_THERE = (
     "FROM device_days"
     " WHERE lat_cell BETWEEN :lat0 AND :lat1 AND lon_cell BETWEEN :lon0 AND :lon1"
@@ -75,6 +93,12 @@ class Starts:
     also: str = "TRUE"
     """A further condition on `r` and `start`."""
 
+    def expecting(self, page_in: timedelta) -> "Starts":
+        """Return them with a newest window in which a page is found, if it is expected within `page_in`."""
+        if self.first is None:
+            return self
+        return replace(self, first=max(self.first, _MARGIN * page_in))
+
     @property
     def are_plates(self) -> bool:
         """Whether they are plates, so that the plate of a read needs no further condition."""
@@ -87,6 +111,15 @@ class Plan:
 
     starts: Starts
     cost: float
+
+
+class _Sample(NamedTuple):
+    """How many plates match a pattern, and how many there are, estimated."""
+
+    matching: float
+    """At least half a plate, however rare it seems."""
+
+    plates: float
 
 
 class SearchPlans:
@@ -106,15 +139,25 @@ class SearchPlans:
             # Without conditions on single reads, the newest ones fill the page.
             reads = await self._reads(criteria) if share < 1 else wanted
             return Plan(_of_place(criteria), Scope(reads, share).compared(wanted) + of_area)
-        listed = await self._few_matching(pattern)
+        is_rare = pattern.is_prefix or pattern.known_characters >= LIGHT_CHARACTERS
+        listed = await self.matching(pattern) if is_rare else None
         at_a_place = criteria.area is not None or bool(criteria.device_ids)
-        if listed is not None and (len(listed) <= _FEW_PLATES or not at_a_place):
+        if listed is not None and len(listed) <= (_FEW_PLATES if at_a_place else _SOME_PLATES):
             return Plan(starts_at(listed), cost_of_plates(len(listed)))
-        share = await self._share_of_plates(pattern, listed) * await self._share(criteria)
-        by_place = Scope(await self._reads(criteria), share).compared(wanted) + of_area
-        if listed is not None and cost_of_plates(len(listed)) < by_place:
-            return Plan(starts_at(listed), cost_of_plates(len(listed)))
-        return Plan(_of_place(criteria), by_place)
+        sample = await self._sample(pattern)
+        expected = sample.matching if listed is None else len(listed)
+        share = expected / sample.plates * await self._share(criteria)
+        reads = await self._reads(criteria)
+        compared = Scope(reads, share).compared(wanted)
+        since, until = criteria.window
+        of_read = (until - since) / max(reads, 1)
+        if not is_rare and cost_of_plates(expected) < compared + of_area:
+            listed = await self.matching(pattern)
+        if listed is not None and cost_of_plates(len(listed)) < compared + of_area:
+            starts = starts_at(listed).expecting(compared * of_read)
+            return Plan(starts, cost_of_plates(len(listed)))
+        starts = _of_place(criteria).expecting(min(compared, _MOST_AT_ONCE) * of_read)
+        return Plan(starts, compared + of_area)
 
     async def matching(self, pattern: PlatePattern) -> list[int] | None:
         """Return the plates that match, by number; None if they are too many to start from, or no index finds them."""
@@ -129,37 +172,16 @@ class SearchPlans:
         listed = list(found.scalars())
         return listed if len(listed) <= MOST_PLATES else None
 
-    async def _few_matching(self, pattern: PlatePattern) -> list[int] | None:
-        """Return the answer of `matching`, without looking for plates if far too many are expected."""
-        may_be_many = pattern.indexed and pattern.known_characters <= _ONE_PAIR
-        if may_be_many and await self._with_rarest(pattern) > _FAR_TOO_MANY * MOST_PLATES:
-            return None
-        return await self.matching(pattern)
-
-    async def _with_rarest(self, pattern: PlatePattern) -> float:
-        """Return the planner's estimate of how many plates have the rarest part of a pattern; fewer match.
-
-        It knows how frequent a gram and a range of numbers are, but takes grams of one plate for independent.
-        """
-        counts = [await self._estimate(_HAS_GRAM, {"gram": gram}) for gram in grams_of(pattern)]
-        if (numbers := numbers_of(pattern)) is not None:
-            first, last = numbers
-            counts.append(await self._estimate(_IN_RANGE, {"first": first, "last": last}))
-        return min(counts, default=0)
-
-    async def _share_of_plates(self, pattern: PlatePattern, listed: list[int] | None) -> float:
-        """Return about which share of all plates matches; `listed` is the answer of `_few_matching`."""
-        in_all: float = max((await self._connection.execute(_ALL_PLATES)).scalar_one(), 1)
-        if listed is not None:
-            return min(len(listed) / in_all, 1)
-        matching = Conditions()
-        matching.add_pattern(pattern)
-        # The conditions say the same in several ways, and the planner would multiply what each lets pass.
-        each = [
-            await self._estimate(f"{_PLATES} {term}", matching.parameters)
-            for term in matching.terms
-        ]
-        return min(max(min(each), MOST_PLATES if pattern.indexed else 1) / in_all, 1)
+    async def _sample(self, pattern: PlatePattern) -> _Sample:
+        """Return about how many plates match a pattern, by a part of the table."""
+        text_alone = Conditions()
+        text_alone.add_text(pattern)
+        query = text(_SAMPLE.format(matches=text_alone.sql))
+        given = {**text_alone.parameters, "bytes": _SAMPLED_BYTES}
+        found = (await self._connection.execute(query, given)).one()
+        sampled = max(found.sampled, 1)
+        plates = max(float(found.plates), 1.0)
+        return _Sample(max(found.matching, 0.5) / sampled * plates, plates)
 
     async def _reads(self, criteria: Criteria) -> float:
         """Return about how many reads the window, devices and area of a search have."""
@@ -230,17 +252,19 @@ def _of_place(criteria: Criteria) -> Starts:
             _AREA_DAYS,
             _cells_of(criteria.area),
             first=_DEVICES_FIRST,
+            least_growth=_LEAST_GROWTH,
             also="r.captured_at >= start.since AND r.captured_at < start.until",
         )
     if not criteria.device_ids:
         rows = "(SELECT device_id AS id FROM devices) AS start"
-        return Starts("device_id", rows, first=_DEVICES_FIRST)
+        return Starts("device_id", rows, first=_DEVICES_FIRST, least_growth=_LEAST_GROWTH)
     few = len(criteria.device_ids) <= _FEW_DEVICES and criteria.pattern is None
     return Starts(
         "device_id",
         "unnest(CAST(:starts AS uuid[])) AS start (id)",
         {"starts": list(criteria.device_ids)},
         first=None if few else _DEVICES_FIRST,
+        least_growth=_LEAST_GROWTH,
     )
 
 

@@ -118,6 +118,18 @@ def test_the_search_bench_runs_each_kind_of_search(repository: Path) -> None:
     assert line["refused"] == {}
     assert (line["rows"], line["short_pages"]) == (20_000, 0)
     assert line["bytes_per_row"]
+    at_store, designs = line["at_store_ms_p95"], line["designs"]
+    assert isinstance(at_store, dict)
+    assert at_store.keys() == {"exact", "partial", "lookalike", "canvass"}
+    assert all(figure > 0 for figure in at_store.values())
+    assert isinstance(designs, dict)
+    assert designs["pg_trgm"].keys() == designs["scan"].keys()
+    assert {"exact", "partial 2 middle", "partial 5 both"} <= designs["scan"].keys()
+    assert designs["scan"].keys() <= designs["ours"].keys()
+    assert line["answers_differing"] == 0
+    stored = ("in_order_rows_per_s", "in_order_wal_per_row", "late_rows_per_s", "late_wal_per_row")
+    figures = [line[key] for key in stored]
+    assert all(isinstance(figure, int) and figure > 0 for figure in figures)
 
 
 def test_the_video_bench_reads_a_film_and_forms_a_pass(repository: Path) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from services.retention.actions import heavy_searches
 from services.retention.domain import search_cost
+from services.retention.domain.criteria import Criteria
 from services.retention.store import search as search_module
 from services.retention.store import search_plan
 from shared.events import AccessAttempted, RecordsDisclosed
@@ -103,6 +104,28 @@ async def test_a_search_that_compares_too_much_is_refused_before_it_reads_any(fi
     assert len(await filled.plates(**WIDE, captured_from=day)) == 13
     assert len(await filled.plates(**WIDE | {"plate": "7A000*"})) == 5
     assert len(await filled.plates(**WIDE, limit=20)) == 20
+
+
+@pytest.mark.parametrize(
+    ("plate", "at_plates"),
+    [("7A00??", True), ("7?0012", True), ("7A*", False), ("*A0*", False), ("*2", True)],
+)
+async def test_a_search_starts_where_it_is_expected_to_compare_least(
+    filled, monkeypatch, plate, at_plates
+):
+    monkeypatch.setattr(search_plan, "_SOME_PLATES", 20)
+    criteria = Criteria(
+        plate=plate, captured_from=NOON - timedelta(days=30), captured_to=NOON + timedelta(hours=1)
+    )
+    async with filled.runtime.db.begin() as connection:
+        plan = await search_plan.SearchPlans(connection).of(criteria, wanted=101)
+    assert plan.starts.are_plates is at_plates
+    least = search_cost.cost_of_plates(1)
+    assert least <= plan.cost <= READS
+    if not at_plates:
+        # Every second read matches: so many hours have a page, and a third more is read at once.
+        assert plan.starts.first is not None
+        assert plan.starts.first / timedelta(hours=2 * 101) == pytest.approx(1.5, abs=0.4)
 
 
 @pytest.mark.clause("468.4(c)/too-wide")

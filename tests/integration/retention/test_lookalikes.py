@@ -175,6 +175,7 @@ async def test_a_count_ends_at_its_maximum_or_time_limit(seeded, monkeypatch, pl
     assert (await seeded.search(**asked))["count"] == {"value": 15, "at_least": False}
     monkeypatch.setattr(search_plan, "MOST_PLATES", 0)
     monkeypatch.setattr(search_plan, "_DEVICES_FIRST", timedelta(hours=2))
+    monkeypatch.setattr(search_plan, "_MARGIN", 0)  # no window that has all of them at once
     monkeypatch.setattr(search_module, "PAGE_S", 0)
     count = (await seeded.search(plate="7A*", count=True))["count"]
     assert count["at_least"] is True
