@@ -162,11 +162,19 @@ def servers(
 
 
 def deployed_settings() -> dict[str, str]:
-    """Return the parameters by which docker-compose.yml sizes Postgres, instead of those of the embedded stack."""
+    """Return the parameters by which docs/sizing.md sizes Postgres, instead of those of the embedded stack.
+
+    `shared_buffers` is a quarter of this machine's memory; the others are those of docker-compose.yml.
+    """
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     options = compose["services"]["postgres"]["command"][1:]
     named = dict(option.removeprefix("-c").split("=", 1) for option in options)
-    return {name: named[name] for name in ("shared_buffers", "max_wal_size", "checkpoint_timeout")}
+    checkpoints = {name: named[name] for name in ("max_wal_size", "checkpoint_timeout")}
+    return {**checkpoints, "shared_buffers": f"{_memory_bytes() // 4 // 2**20}MB"}
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 Prepare = Callable[[Path, Mapping[str, str]], Awaitable[None]]
@@ -286,14 +294,13 @@ def machine(folder: Path) -> dict[str, Any]:
     if cpuinfo.exists():
         lines = cpuinfo.read_text().splitlines()
         models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     kind = subprocess.run(
         ["stat", "-f", "-c", "%T", str(folder)], capture_output=True, text=True, check=False
     )
     return {
         "cpu": models[0] if models else platform.processor(),
         "cores": len(os.sched_getaffinity(0)),
-        "memory_gib": round(pages / 2**30, 1),
+        "memory_gib": round(_memory_bytes() / 2**30, 1),
         "filesystem": kind.stdout.strip(),
         "python": platform.python_version(),
     }

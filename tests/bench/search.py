@@ -6,7 +6,7 @@ Prints one line of JSON: the 95th percentile in milliseconds of exact searches, 
 and next pages, each with its access record and disclosures; the same of one person alone, without a pause; each kind of
 question by itself; bytes on disk and WAL of a read. Then, without HTTP, the same kinds of questions by the service's
 own code, by trigrams and by a scan; and reads stored in order, and late ones of random moments. The store is filled in
-SQL, in order of time. Postgres is durable, and sized as docker-compose.yml sizes it.
+SQL, in order of time. Postgres is durable, and sized as docs/sizing.md says.
 """
 
 import argparse
