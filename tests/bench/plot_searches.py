@@ -12,7 +12,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-AT_THE_DOOR = {
+ASKED = {
     "exact": "exact",
     "lookalike": "look-alikes",
     "partial": "parts of plates",
@@ -28,18 +28,22 @@ Line = Mapping[str, Any]
 
 def draw(lines: Sequence[Line], target: Path) -> None:
     """Draw results, ordered by the reads of their stores, into a PNG."""
-    figure = Figure(figsize=(11, 4.2), dpi=110)
-    door, designs = figure.subplots(1, 2)
+    figure = Figure(figsize=(14, 4.4), dpi=100)
+    door, store, designs = figure.subplots(1, 3)
     rows = [line["rows"] for line in lines]
-    for key, name in AT_THE_DOOR.items():
+    for key, name in ASKED.items():
         door.plot(rows, [line[f"{key}_ms_p95"] for line in lines], marker="o", label=name)
+        if key != "next":
+            at_store = [line["at_store_ms_p95"][key] for line in lines]
+            store.plot(rows, at_store, marker="o", label=name)
     _label(door, "eight people at the HTTP door, p95")
+    _label(store, "one person at the store, p95")
     for style, kind in zip(("-", "--", ":"), PARTS, strict=True):
         for colour, (design, name) in zip(("C0", "C1", "C2"), DESIGNS.items(), strict=True):
             medians = [line["designs"][design][kind][0] for line in lines]
             label = f"{name}: {kind.removeprefix('partial ')}"
             designs.plot(rows, medians, style, color=colour, marker="o", label=label)
-    _label(designs, "one person at the store, median")
+    _label(designs, "designs, one person, pages in memory, median")
     figure.tight_layout()
     figure.savefig(target)
 

@@ -43,6 +43,9 @@ _MARGIN = 1.3
 _MOST_AT_ONCE = 100_000
 """So many reads at most are expected to be compared in the newest window from devices: some tenths of a second."""
 
+_LEAST_ESTIMATED = 1_000
+"""Fewer expected reads do not widen a window: Postgres may not know the newest ones yet."""
+
 _LEAST_GROWTH = 1 / 8
 """A window from devices may be so much narrower than the one before: what it costs follows its reads."""
 
@@ -150,7 +153,7 @@ class SearchPlans:
         reads = await self._reads(criteria)
         compared = Scope(reads, share).compared(wanted)
         since, until = criteria.window
-        of_read = (until - since) / max(reads, 1)
+        of_read = (until - since) / reads if reads >= _LEAST_ESTIMATED else timedelta(0)
         if not is_rare and cost_of_plates(expected) < compared + of_area:
             listed = await self.matching(pattern)
         if listed is not None and cost_of_plates(len(listed)) < compared + of_area:
