@@ -15,7 +15,7 @@ import os
 import random
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from services.retention.domain.criteria import Criteria
 from shared.testing import TestAuthority
 from tests.bench.late_reads import LateReads
 from tests.bench.rig import SMOKE, deployed_settings, machine, ms, print_result, rig, say
-from tests.bench.search_at_store import Question, StoreSearches
+from tests.bench.search_at_store import Question, StoreSearches, Timed
 from tests.bench.search_store import Filled, fill
 
 ORI = "CA0520100"
@@ -58,17 +58,12 @@ class Read:
 
 
 @dataclass
-class Answers:
+class Answers(Timed):
     """Seconds of the answers of each kind of question, and the codes of those refused."""
 
-    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     refused: Counter[str] = field(default_factory=Counter)
     short: int = 0
     """Pages that ended for their time."""
-
-    def of(self, *groups: str) -> list[float]:
-        """Return the seconds of all kinds whose names begin with one of these."""
-        return [s for kind, found in self.seconds.items() if kind.startswith(groups) for s in found]
 
 
 def _pieces(size: int) -> Iterator[tuple[str, Callable[[str, Draw], str]]]:
@@ -203,11 +198,11 @@ async def measure(rows: int, seconds: float) -> dict[str, Any]:
 def _questions(reads: list[Read], until: datetime) -> list[Question]:
     """Return `ALONE` questions of every kind for the store itself."""
     draw = random.Random(1)
-    asked = [
-        question(kind, draw.choice(reads), until, draw)[1] for kind in KINDS for _ in range(ALONE)
+    return [
+        Question(kind, _criteria(question(kind, draw.choice(reads), until, draw)[1]))
+        for kind in KINDS
+        for _ in range(ALONE)
     ]
-    kinds = [kind for kind in KINDS for _ in range(ALONE)]
-    return [Question(kind, _criteria(body)) for kind, body in zip(kinds, asked, strict=True)]
 
 
 def _criteria(body: Body) -> Criteria:

@@ -70,9 +70,9 @@ class Timed:
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def of(self, group: str) -> list[float]:
-        """Return the seconds of all kinds whose names begin with this."""
-        return [s for kind, found in self.seconds.items() if kind.startswith(group) for s in found]
+    def of(self, *groups: str) -> list[float]:
+        """Return the seconds of all kinds whose names begin with one of these."""
+        return [s for kind, found in self.seconds.items() if kind.startswith(groups) for s in found]
 
     def p50_p95(self) -> dict[str, list[float]]:
         """Return the median and 95th percentile of each kind, in milliseconds."""

@@ -14,6 +14,7 @@ import asyncpg
 
 from services.retention.domain.plates import grams, plate_number
 from shared.core.matching import LOOKALIKE_CLASSES, skeleton
+from tests.bench.warm_store import id_at
 
 DAYS = 400
 FIXED, CARS = 200, 40
@@ -56,8 +57,7 @@ SELECT CAST(lpad(to_hex(n), 32, '0') AS uuid), 'Camera ' || n, $1 FROM generate_
 _READS = """
 INSERT INTO reads (read_id, captured_at, received_at, plate_id, confidence, latitude, longitude, device_id,
     agency_ori, plate_as_read, region, source, model, late)
-SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM at) * 1000 AS bigint)), 12, '0')
-        || substr(replace(CAST(gen_random_uuid() AS text), '-', ''), 13) AS uuid), at, at + interval '1 s', b.plate_id, 0.5 + 0.5 * random(),
+SELECT {read_id}, at, at + interval '1 s', b.plate_id, 0.5 + 0.5 * random(),
     {south} + {side} * (hashint4(place) & 65535) / 65536.0, {west} + {side} * (hashint4(place + 7) & 65535) / 65536.0,
     CAST(lpad(to_hex(device), 32, '0') AS uuid), $3, b.plate, CASE WHEN random() < 0.9 THEN 'US-CA' ELSE 'US-NV' END,
     'edge', 'edge', false
@@ -141,7 +141,9 @@ async def _fill_plates(url: str, count: int) -> None:
 
 
 async def _fill_reads(url: str, rows: int, ori: str, since: datetime, until: datetime) -> None:
-    sql = _READS.format(south=SOUTH, west=WEST, side=SIDE, fixed=FIXED, cars=CARS)
+    sql = _READS.format(
+        read_id=id_at("at"), south=SOUTH, west=WEST, side=SIDE, fixed=FIXED, cars=CARS
+    )
     plates = max(rows // READS_A_PLATE, 100)
     await _in_chunks(url, rows, sql, ori, since, (until - since) / (rows + 1), float(plates))
     days = [since + timedelta(days=day) for day in range(0, DAYS + 10, 10)]

@@ -13,6 +13,16 @@ from shared.core.matching import skeleton
 from tests.bench.county import Ranks, plate_of
 
 DAYS = 31
+
+
+def id_at(moment: str) -> str:
+    """Return SQL of a random id that begins with a moment, itself SQL, as the services' own do."""
+    return (
+        f"CAST(lpad(to_hex(CAST(extract(epoch FROM {moment}) * 1000 AS bigint)), 12, '0')"
+        " || substr(replace(CAST(gen_random_uuid() AS text), '-', ''), 13) AS uuid)"
+    )
+
+
 _WARM = """
 CREATE TEMP TABLE warm (plate_id bigint, plate text, captured_at timestamptz, device_id uuid)
 """
@@ -20,11 +30,10 @@ _MONTHS = """
 SELECT retention.make_month(month)
 FROM (SELECT DISTINCT date_trunc('month', captured_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS month FROM warm) m
 """
-_READS = """
+_READS = f"""
 INSERT INTO retention.reads (read_id, captured_at, received_at, plate_id, confidence, latitude, longitude, device_id,
     agency_ori, plate_as_read, region, source, model, late)
-SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM captured_at) * 1000 AS bigint)), 12, '0')
-        || substr(replace(CAST(gen_random_uuid() AS text), '-', ''), 13) AS uuid), captured_at, captured_at, plate_id, 0.93, 39.9277, -122.1792, device_id,
+SELECT {id_at("captured_at")}, captured_at, captured_at, plate_id, 0.93, 39.9277, -122.1792, device_id,
     $1, plate, 'US-CA', 'edge', 'edge', false
 FROM warm ORDER BY captured_at
 """

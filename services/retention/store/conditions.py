@@ -97,11 +97,6 @@ class Conditions:
 
     def add_plate_of_read(self, pattern: PlatePattern) -> None:
         """Require the read's plate to match, by its number: for a search that starts elsewhere than at the plates."""
-        # Expressions, as the index of plates would be read once for each start.
-        if pattern.is_prefix and (numbers := numbers_of(pattern)) is not None:
-            first, after = numbers
-            self.add("r.plate_id + 0 BETWEEN :{p}first AND :{p}last", first=first, last=after - 1)
-            return
         term, operand = matches(pattern, "r.plate_id")
         self.add(term, **({} if operand is None else {"like": operand}))
 

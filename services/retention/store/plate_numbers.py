@@ -1,7 +1,8 @@
 """Tests in SQL whether a plate matches a pattern by its number alone.
 
 The digits of the number are the plate's characters (`services.retention.domain.plates`). So a search compares a read
-without looking up its plate, which takes ten times as long.
+without looking up its plate, which takes ten times as long. Conditions are expressions of the number, as an index of
+plates would be read once for each start of the search.
 """
 
 import re
