@@ -177,15 +177,16 @@ class KafkaBus:
             max_batch_size=MAX_BATCH_BYTES,
             request_timeout_ms=int(self._timeout_s * 1000),
         )
+        starting = asyncio.create_task(producer.start(), name="start a producer")
         try:
             async with asyncio.timeout(self._timeout_s):
-                await producer.start()
+                await asyncio.shield(starting)
         except (KafkaError, TimeoutError, OSError):
-            self._close(producer)
+            self._close(producer, starting)
             self._away = True
             await self._ask_why()
         except BaseException:
-            self._close(producer)
+            self._close(producer, starting)
             raise
         else:
             self._producer, self._away, self._fault = producer, False, AWAY
@@ -219,10 +220,20 @@ class KafkaBus:
                 patience.reschedule(now)
         self._close(broken)
 
-    def _close(self, producer: AIOKafkaProducer) -> None:
-        closing = asyncio.create_task(_stop_quietly(producer), name="close a broken producer")
+    def _close(
+        self, producer: AIOKafkaProducer, starting: asyncio.Task[None] | None = None
+    ) -> None:
+        closing = asyncio.create_task(self._end(producer, starting), name="close a broken producer")
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+
+    async def _end(self, producer: AIOKafkaProducer, starting: asyncio.Task[None] | None) -> None:
+        if starting is not None:
+            # aiokafka closes its first connection when a request has timed out, but not when it is cancelled.
+            await asyncio.wait({starting}, timeout=self._timeout_s)
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+        await _stop_quietly(producer)
 
 
 def _span_of(topics: Iterable[str]) -> AbstractContextManager[None]:
