@@ -9,7 +9,7 @@ from services.hotlist.store.outvoted import Outvoted
 from shared.events import (
     BackfillRecognised,
     Event,
-    PassRecorded,
+    PassesRecorded,
     ReadsBackfilled,
     ReadsRecognised,
     ReadsRecorded,
@@ -60,10 +60,10 @@ class Handlers:
                 await Restores(connection).settle(event.before, now)
             log.info("purge run %s: %d hits cleared of their reads", event.run_id, gone)
 
-    async def passes(self, events: Sequence[PassRecorded]) -> None:
+    async def passes(self, events: Sequence[PassesRecorded]) -> None:
         """Record the reads that the vehicle's other frames contradict; their hits show it. Safe to repeat."""
         async with self._runtime.db.begin() as connection:
-            await Outvoted(connection).add(events)
+            await Outvoted(connection).add([one for event in events for one in event.passes])
 
     @property
     def by_event(self) -> dict[type[Event], Handler]:
@@ -74,7 +74,7 @@ class Handlers:
             ReadsRecognised: self.recognised,
             BackfillRecognised: self.recognised,
             RecordsPurged: self.purged,
-            PassRecorded: self.passes,
+            PassesRecorded: self.passes,
         }
 
 

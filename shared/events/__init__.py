@@ -23,7 +23,7 @@ from shared.events.audit_log import (
     ValuesExported,
 )
 from shared.events.backups import BackupMade, BackupRestored
-from shared.events.base import Actor, AdministrativeEvent, Event, Sealing
+from shared.events.base import Actor, AdministrativeEvent, Event, GroupedEvent, Sealing
 from shared.events.captures import (
     Alternative,
     Box,
@@ -49,7 +49,7 @@ from shared.events.hits import (
     HotListChanged,
 )
 from shared.events.holds import EvidenceBooked, EvidenceChanged, HoldChanged
-from shared.events.passes import Dissent, PassReading, PassRecorded
+from shared.events.passes import Dissent, PassesRecorded, PassReading, RecordedPass
 from shared.events.people import (
     AccountChanged,
     CertificateRevoked,
@@ -66,7 +66,6 @@ from shared.events.people import (
 from shared.events.purges import PurgeChanged, PurgeList, RecordsPurged
 from shared.events.reads import (
     BackfillRecognised,
-    EventOfReads,
     Read,
     ReadsBackfilled,
     ReadsRecognised,
@@ -114,7 +113,6 @@ __all__ = [
     "DisplayedEntry",
     "Dissent",
     "Event",
-    "EventOfReads",
     "EvidenceBooked",
     "EvidenceChanged",
     "ExportBegun",
@@ -122,6 +120,7 @@ __all__ = [
     "ExportMade",
     "FindingChanged",
     "FindingRaised",
+    "GroupedEvent",
     "HitDisposed",
     "HitRaised",
     "HitVerified",
@@ -138,7 +137,7 @@ __all__ = [
     "LogDestroyed",
     "OtherCharacter",
     "PassReading",
-    "PassRecorded",
+    "PassesRecorded",
     "PeriodFixed",
     "Place",
     "PolicyAcknowledged",
@@ -153,6 +152,7 @@ __all__ = [
     "ReadsRecognised",
     "ReadsRecorded",
     "RecognisedRead",
+    "RecordedPass",
     "RecordedRead",
     "RecordsDisclosed",
     "RecordsPurged",

@@ -1,9 +1,9 @@
 """The base of all events: id, time, topic, version, key and actor."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 import msgspec
@@ -79,6 +79,34 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def present(self) -> "Event":
         """Return the event in the version that consumers handle; a former version returns its successor."""
         return self
+
+
+class GroupedEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An event about one record or several. A consumer counts its records, and refuses one without the others."""
+
+    MOST: ClassVar[int] = 250
+    """The most records that a producer puts into one event."""
+
+    MOST_BYTES: ClassVar[int] = 200_000
+    """The codec divides an event whose body is larger."""
+
+    @property
+    def records(self) -> list[Any]:
+        """What it is about. One of them at the least."""
+        raise NotImplementedError
+
+    def with_records(self, records: Sequence[Any]) -> Self:
+        """Return the event with these of its own records alone; equal records give an equal id."""
+        raise NotImplementedError
+
+    def divided(self, most: int) -> Iterator[Self]:
+        """Yield the event in parts of at most `most` records."""
+        for start in range(0, len(self.records), most):
+            yield self.with_records(self.records[start : start + most])
+
+    def halves(self) -> list[Self]:
+        """Return the event in two parts; itself alone if it has one record."""
+        return [self] if len(self.records) < 2 else list(self.divided((len(self.records) + 1) // 2))
 
 
 class AdministrativeEvent(Event, frozen=True, kw_only=True, omit_defaults=True):

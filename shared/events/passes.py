@@ -1,13 +1,15 @@
 """Passes: the vote over the reads of one vehicle in successive frames of one camera."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 from uuid import UUID
 
 import msgspec
 
+from shared.core.ids import derive_id
 from shared.core.types import Confidence, Ori, PlateText
-from shared.events.base import Event
+from shared.events.base import GroupedEvent
 from shared.events.captures import Character, Place
 
 
@@ -26,18 +28,13 @@ class Dissent(msgspec.Struct, frozen=True):
     others: dict[str, Confidence]  # character, empty for none: share of all votes
 
 
-class PassRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A vehicle passed a camera, and its reads, two or more, were voted on. Published once, when the pass closes.
+class RecordedPass(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A vehicle that passed a camera, and the vote of its reads, of which there are two or more.
 
     `plate` is the plate of at least one read. The reads themselves stay unchanged.
     """
 
-    TOPIC: ClassVar[str] = "alpr.pass.recorded"
-
     pass_id: UUID
-    device_id: UUID
-    device_name: str
-    agency_ori: Ori
     first_seen_at: datetime
     last_seen_at: datetime
     plate: PlateText
@@ -53,7 +50,35 @@ class PassRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     dissent: list[Dissent] = []
     place: Place | None = None
 
+
+class PassesRecorded(GroupedEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Passes of one camera were voted on together (ADR-0097). Each is published once, when it has ended."""
+
+    TOPIC: ClassVar[str] = "alpr.pass.recorded"
+    VERSION: ClassVar[int] = 2
+    MOST: ClassVar[int] = 50
+    """As many as a relay may hold in memory, 500 events at a time."""
+
+    device_id: UUID
+    device_name: str
+    agency_ori: Ori  # owner of the camera
+    passes: list[RecordedPass]
+
     @property
     def key(self) -> str:
         """The device."""
         return str(self.device_id)
+
+    @property
+    def records(self) -> list[RecordedPass]:
+        """The passes."""
+        return self.passes
+
+    def with_records(self, records: Sequence[RecordedPass]) -> Self:
+        """Return the event with these of its own passes alone; equal passes give an equal id."""
+        return msgspec.structs.replace(self, event_id=id_of(records), passes=list(records))
+
+
+def id_of(passes: Sequence[RecordedPass]) -> UUID:
+    """Return the id of an event of these passes."""
+    return derive_id("passes", passes[0].pass_id, passes[-1].pass_id, len(passes))

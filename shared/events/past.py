@@ -9,6 +9,7 @@ from msgspec import Meta
 from shared.core.types import Confidence, Ori, PlateText
 from shared.events.base import AdministrativeEvent, Event
 from shared.events.captures import Alternative, Box, Character, Place, SignedCapture
+from shared.events.passes import Dissent, PassesRecorded, PassReading, RecordedPass
 from shared.events.reads import ReadsRecognised, ReadsRecorded, RecognisedRead, RecordedRead
 from shared.events.releases import ReleaseCriteria
 
@@ -179,9 +180,53 @@ class ReadRecognisedV1(Event, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
+class PassRecordedV1(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """`PassesRecorded` when each pass was an event of its own (ADR-0097)."""
+
+    TOPIC: ClassVar[str] = "alpr.pass.recorded"
+    VERSION: ClassVar[int] = 1
+
+    pass_id: UUID
+    device_id: UUID
+    device_name: str
+    agency_ori: Ori
+    first_seen_at: datetime
+    last_seen_at: datetime
+    plate: PlateText
+    confidence: Confidence
+    characters: list[Character]
+    read_ids: list[UUID]
+    outvoted_read_ids: list[UUID] = []
+    best_read_id: UUID
+    crop_key: str | None = None
+    region: str | None = None
+    misread_risk: Confidence | None = None
+    alternatives: list[PassReading] = []
+    dissent: list[Dissent] = []
+    place: Place | None = None
+
+    @property
+    def key(self) -> str:
+        """The device."""
+        return str(self.device_id)
+
+    def present(self) -> PassesRecorded:
+        """Return an event of this pass alone."""
+        own = {name: getattr(self, name) for name in RecordedPass.__struct_fields__}
+        return PassesRecorded(
+            event_id=self.event_id,
+            occurred_at=self.occurred_at,
+            device_id=self.device_id,
+            device_name=self.device_name,
+            agency_ori=self.agency_ori,
+            passes=[RecordedPass(**own)],
+        )
+
+
 PAST: tuple[type[Event], ...] = (
     RefusalsCountedV1,
     ReleaseRequestedV1,
     ReadRecordedV1,
     ReadRecognisedV1,
+    PassRecordedV1,
 )

@@ -3,7 +3,7 @@
 What the reads of a record have in common stands in it once, and an absent field costs no bytes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from shared.core.ids import derive_id
 from shared.core.types import Confidence, Direction, Ori, PlateText
-from shared.events.base import Event
+from shared.events.base import GroupedEvent
 from shared.events.captures import Alternative, Box, Character, Place, SignedCapture
 
 
@@ -101,29 +101,19 @@ class RecognisedRead(Reading, frozen=True, kw_only=True, omit_defaults=True):
     has_crop: bool = False  # its key follows from capture and read
 
 
-class EventOfReads(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An event with one read or several. A consumer counts its reads, and refuses one without the others."""
-
-    MOST: ClassVar[int] = 250
-    """The most reads that a producer puts into one event."""
-
-    MOST_BYTES: ClassVar[int] = 200_000
-    """The codec divides an event whose body is larger."""
+class EventOfReads(GroupedEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An event about reads."""
 
     reads: list[Any]
 
-    def with_reads(self, reads: Sequence[Any]) -> Self:
-        """Return the event with these reads of its own alone; equal reads give an equal id."""
-        return msgspec.structs.replace(self, event_id=id_of(reads), reads=list(reads))
+    @property
+    def records(self) -> list[Any]:
+        """The reads."""
+        return self.reads
 
-    def divided(self, most: int) -> Iterator[Self]:
-        """Yield the event in parts of at most `most` reads."""
-        for start in range(0, len(self.reads), most):
-            yield self.with_reads(self.reads[start : start + most])
-
-    def halves(self) -> list[Self]:
-        """Return the event in two parts; itself alone if it has one read."""
-        return [self] if len(self.reads) < 2 else list(self.divided((len(self.reads) + 1) // 2))
+    def with_records(self, records: Sequence[Any]) -> Self:
+        """Return the event with these of its own reads alone; equal reads give an equal id."""
+        return msgspec.structs.replace(self, event_id=id_of(records), reads=list(records))
 
 
 def id_of(reads: Sequence[Reading]) -> UUID:

@@ -8,7 +8,7 @@ import msgspec
 
 from shared.core.errors import InternalFault
 from shared.core.trace import current_traceparent
-from shared.events import Event, EventOfReads
+from shared.events import Event, GroupedEvent
 from shared.events.past import PAST
 from shared.kafka.topics import TOPICS
 
@@ -22,7 +22,7 @@ _decoders: dict[str, msgspec.json.Decoder[Any]] = {
 
 
 COUNT = "plateward_count"
-"""Header with the number of a record's reads; absent: one. So a consumer counts reads before it decodes them."""
+"""Header with the number of reads or passes of an event; absent: one. So a consumer counts them before it decodes."""
 
 
 class Record(NamedTuple):
@@ -81,7 +81,11 @@ def encode_all(events: Iterable[Event], source: str) -> list[Record]:
 def _encoded(event: Event) -> Iterator[tuple[Event, bytes]]:
     """Yield an event and its body, or its parts and theirs."""
     body = _encoder.encode(event)
-    if not isinstance(event, EventOfReads) or len(body) <= event.MOST_BYTES or len(event.reads) < 2:
+    if (
+        not isinstance(event, GroupedEvent)
+        or len(body) <= event.MOST_BYTES
+        or len(event.records) < 2
+    ):
         yield event, body
         return
     for half in event.halves():
@@ -90,21 +94,21 @@ def _encoded(event: Event) -> Iterator[tuple[Event, bytes]]:
 
 def _own_headers(event: Event) -> list[tuple[str, bytes]]:
     ce_id = ("ce_id", str(event.event_id).encode())
-    if not isinstance(event, EventOfReads) or len(event.reads) == 1:
+    if not isinstance(event, GroupedEvent) or len(event.records) == 1:
         return [ce_id]
-    return [ce_id, (COUNT, str(len(event.reads)).encode())]
+    return [ce_id, (COUNT, str(len(event.records)).encode())]
 
 
 def count_of(headers: Mapping[str, bytes]) -> int:
-    """Return the number of reads that a record's headers state; one for any other event."""
+    """Return the number of reads or passes that a record's headers state; one for any other event."""
     try:
         return max(1, int(headers.get(COUNT, b"1")))
     except ValueError:
         return 1
 
 
-def part_of(message: Message, part: EventOfReads) -> Message:
-    """Return `message` with some of its reads only, as it would have been published with these alone."""
+def part_of(message: Message, part: GroupedEvent) -> Message:
+    """Return `message` with some of its reads or passes only, as it would have been published with these alone."""
     own = _own_headers(part)
     headers = {name: message.headers[name] for name in message.headers if name not in _OWN}
     return message._replace(value=_encoder.encode(part), headers={**headers, **dict(own)})

@@ -30,7 +30,7 @@ from shared.core.spans import (
     traces_of_events,
 )
 from shared.core.trace import set_traceparent, valid_traceparent
-from shared.events import Event, EventOfReads
+from shared.events import Event, GroupedEvent
 from shared.kafka.bus import Bus
 from shared.kafka.client import Kafka, stop_client
 from shared.kafka.codec import Message, Record, count_of, decode_present, part_of
@@ -331,8 +331,8 @@ def _count(record: Any) -> int:
 
 
 def _halves(message: Message, event: Event) -> list[tuple[Message, Event]]:
-    """Return a record of several reads as two records, any other alone."""
-    if not isinstance(event, EventOfReads) or len(event.reads) < 2:
+    """Return a record of several reads or passes as two records, any other alone."""
+    if not isinstance(event, GroupedEvent) or len(event.records) < 2:
         return [(message, event)]
     return [(part_of(message, half), half) for half in event.halves()]
 

@@ -12,7 +12,7 @@ from typing import Self
 from aiokafka import TopicPartition
 
 from shared.core.errors import AlprError
-from shared.events import EventOfReads
+from shared.events import GroupedEvent
 from shared.kafka.client import Kafka
 from shared.kafka.codec import Message, Record, decode_present, part_of
 
@@ -106,12 +106,12 @@ def _same(dead: Record, message: Message) -> bool:
 
 
 def _refusable(message: Message) -> Iterator[Message]:
-    """Yield what a consumer may have refused of a record: all of it, or one of its reads."""
+    """Yield what a consumer may have refused of a record: all of it, or one of its reads or passes."""
     yield message
     try:
         event = decode_present(message)
     except AlprError:
         return
-    if isinstance(event, EventOfReads) and len(event.reads) > 1:
+    if isinstance(event, GroupedEvent) and len(event.records) > 1:
         for part in event.divided(1):
             yield part_of(message, part)

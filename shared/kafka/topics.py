@@ -103,7 +103,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.ReadsRecognised, "recognition", "hotlist retention", partitions=MANY),
         _topic(events.BackfillRecognised, "recognition", "hotlist retention", partitions=MANY),
         _topic(events.CaptureProcessed, "recognition", "retention"),
-        _topic(events.PassRecorded, "retention", "hotlist"),
+        _topic(events.PassesRecorded, "retention", "hotlist"),
         _topic(events.ReadContradicted, "retention", audited=True),
         _topic(events.HotListChanged, "hotlist", audited=True),
         _topic(events.HotListActivated, "hotlist", audited=True),

@@ -22,7 +22,7 @@ from local.demo.truth import fold
 from local.stack.process import LocalError
 from scenes.approach import render_approach
 from scenes.footage import NoFootage, Still, footage, write_film
-from shared.events import CaptureProcessed, Event, PassRecorded, ReadsRecognised
+from shared.events import CaptureProcessed, Event, PassesRecorded, ReadsRecognised, RecordedPass
 from tests.bench import engines
 from tests.bench.link import Link, head, sized
 from tests.bench.rig import SMOKE, Rig, machine, ms, print_result, rig, say
@@ -88,7 +88,7 @@ async def settled(came: Sequence[Event]) -> None:
     count, alike_s = 0, time.perf_counter()
     quiet_s = 2 * (SETTLE_S + PASS_GAP_S + VOTE_EVERY_S)
     while time.perf_counter() < until_s and (not count or time.perf_counter() < alike_s + quiet_s):
-        now = sum(isinstance(event, PassRecorded) for event in came)
+        now = len(_passes(came))
         if now != count:
             count, alike_s = now, time.perf_counter()
         await asyncio.sleep(0.1)
@@ -107,7 +107,7 @@ async def bench(args: argparse.Namespace) -> dict[str, Any]:
     async with rig(args.kafka, SERVICES, settings) as stack:
         stills = given or _rendered(stack.folder / "film.mp4", args.per_s)
         [credential] = await stack.register(1)
-        async with stack.follow(CaptureProcessed, ReadsRecognised, PassRecorded) as came:
+        async with stack.follow(CaptureProcessed, ReadsRecognised, PassesRecorded) as came:
             begun_s = time.perf_counter()
             took_s = await send(stack, credential, stills)
             sent_s = time.perf_counter() - begun_s
@@ -130,10 +130,14 @@ async def bench(args: argparse.Namespace) -> dict[str, Any]:
         }
 
 
+def _passes(came: Sequence[Event]) -> list[RecordedPass]:
+    return [one for event in came if isinstance(event, PassesRecorded) for one in event.passes]
+
+
 def counted(came: Sequence[Event], plate: str | None) -> dict[str, Any]:
     """Count reads and passes; and how many of them are right, where the film's plate is known."""
     reads = [read for event in came if isinstance(event, ReadsRecognised) for read in event.reads]
-    passes = [event for event in came if isinstance(event, PassRecorded)]
+    passes = _passes(came)
     models = {event.model for event in came if isinstance(event, CaptureProcessed)}
     line: dict[str, Any] = {"reads": len(reads), "passes": len(passes)}
     if plate is not None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.events import PassRecorded
+from shared.events import RecordedPass
 
 _ADD = text(
     """
@@ -23,7 +23,7 @@ class Outvoted:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, passes: Sequence[PassRecorded]) -> None:
+    async def add(self, passes: Sequence[RecordedPass]) -> None:
         """Store the outvoted reads of passes. Safe to repeat."""
         found = [(read_id, one) for one in passes for read_id in one.outvoted_read_ids]
         if not found:

@@ -27,7 +27,7 @@ from services.retention.store.pass_rows import (
     plate_and_class,
     sighting_of,
 )
-from shared.events import PassRecorded
+from shared.events import PassesRecorded
 from shared.postgres.database import driver_of
 
 MOST_READS = 5000
@@ -240,16 +240,15 @@ class Passing:
                 found[row["pass_id"]].append(sighting_of(row))
         return found
 
-    async def record(self, passes: Sequence[PassRecorded], decisions: Sequence[Decision]) -> None:
+    async def record(self, voted: Sequence[PassesRecorded], decisions: Sequence[Decision]) -> None:
         """Store voted passes, open ones, and which reads join each.
 
         By COPY, which takes Postgres a sixth less time than INSERT.
         """
         driver = await driver_of(self.connection)
+        passes = [PassRow.of(event, one) for event in voted for one in event.passes]
         if passes:
-            await driver.copy_records_to_table(
-                "passes", records=map(PassRow.of, passes), columns=PassRow._fields
-            )
+            await driver.copy_records_to_table("passes", records=passes, columns=PassRow._fields)
         members = []
         for track in chain.from_iterable(decision.tracks for decision in decisions):
             pass_id, late = track.id, not track.is_unvoted

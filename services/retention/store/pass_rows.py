@@ -17,7 +17,7 @@ from services.retention.domain.plates import plate_number, plate_of
 from services.retention.domain.sightings import Box, Sighting, class_of, sureness_of
 from shared.core.ids import akin
 from shared.core.types import Ori, PlateText
-from shared.events import PassRecorded, Place
+from shared.events import PassesRecorded, Place, RecordedPass
 
 _details = msgspec.json.Decoder(Details)
 _NO_DETAILS = Details()
@@ -74,24 +74,24 @@ class PassRow(NamedTuple):
     details: str
 
     @classmethod
-    def of(cls, event: PassRecorded) -> "PassRow":
+    def of(cls, event: PassesRecorded, voted: RecordedPass) -> "PassRow":
         """Return the row of a pass that was voted on."""
         details = PassDetails(
-            characters=[(c.text, c.confidence or 0.0) for c in event.characters],
-            alternatives=[(other.plate, other.reads, other.share) for other in event.alternatives],
-            dissent=[(one.place, one.others) for one in event.dissent],
+            characters=[(c.text, c.confidence or 0.0) for c in voted.characters],
+            alternatives=[(other.plate, other.reads, other.share) for other in voted.alternatives],
+            dissent=[(one.place, one.others) for one in voted.dissent],
         )
         return cls(
-            event.pass_id,
-            event.first_seen_at,
-            event.last_seen_at,
-            plate_number(event.plate),
-            event.confidence,
-            event.misread_risk,
+            voted.pass_id,
+            voted.first_seen_at,
+            voted.last_seen_at,
+            plate_number(voted.plate),
+            voted.confidence,
+            voted.misread_risk,
             event.device_id,
-            event.best_read_id,
+            voted.best_read_id,
             event.agency_ori,
-            event.region,
+            voted.region,
             msgspec.json.encode(details).decode(),
         )
 

@@ -5,7 +5,7 @@ spans of many devices, so a crash only delays them, and a repetition has no seco
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -21,8 +21,9 @@ from services.retention.store.pass_queue import Backlog, Found, Passing, Settled
 from services.retention.workers.contradictions import Contradiction, contradictions, report
 from services.retention.workers.pass_progress import Voted, Waiting
 from shared.core.clock import Clock
-from shared.core.ids import derive_id
-from shared.events import Character, Dissent, PassReading, PassRecorded
+from shared.core.types import Ori
+from shared.events import Character, Dissent, PassesRecorded, PassReading, RecordedPass
+from shared.events.passes import id_of
 from shared.postgres.database import Database
 from shared.postgres.outbox import emit
 
@@ -117,10 +118,11 @@ class PassWorker:
             await passing.record(events, decisions)
             await emit(connection, self._service, *reported, *events)
             await passing.done(decisions)
-        disagreed = sum(bool(event.alternatives) for event in events)
+        passes = [one for event in events for one in event.passes]
+        disagreed = sum(bool(one.alternatives) for one in passes)
         self._show(
             Voted(
-                agreed=len(events) - disagreed,
+                agreed=len(passes) - disagreed,
                 disagreed=disagreed,
                 contradicted=sum(event.count for event in reported),
                 late=sum(len(track.added) for one in decisions for track in one.late),
@@ -151,40 +153,52 @@ class PassWorker:
         )
         return [(window, track) for window, track in whole if len(track.sightings) > 1]
 
-    def _vote(self, ended: Sequence[tuple[Window, Track]]) -> list[PassRecorded]:
-        return [self._event(window, track) for window, track in ended]
-
-    def _event(self, window: Window, track: Track) -> PassRecorded:
-        verdict = vote(track.sightings)
-        pass_id = track.id
-        return PassRecorded(
-            event_id=derive_id("pass.recorded", pass_id),
-            occurred_at=self._clock.now(),
-            pass_id=pass_id,
-            device_id=window.device_id,
-            device_name=window.device_name,
-            agency_ori=verdict.best.agency_ori,
-            first_seen_at=track.first_at,
-            last_seen_at=track.last_at,
-            plate=verdict.plate,
-            confidence=_rounded(verdict.confidence),
-            characters=[
-                Character(text, _rounded(sure))
-                for text, sure in zip(verdict.plate, verdict.agreement, strict=True)
-            ],
-            read_ids=[sighting.read_id for sighting in track.sightings],
-            outvoted_read_ids=[s.read_id for s in track.sightings if s.plate != verdict.plate],
-            best_read_id=verdict.best.read_id,
-            crop_key=verdict.best.crop_key,
-            region=verdict.region,
-            misread_risk=None if verdict.misread_risk is None else _rounded(verdict.misread_risk),
-            alternatives=_alternatives(verdict),
-            dissent=[
-                Dissent(one.place, {text: _rounded(share) for text, share in one.others})
-                for one in verdict.dissent
-            ],
-            place=verdict.best.place,
+    def _vote(self, ended: Sequence[tuple[Window, Track]]) -> list[PassesRecorded]:
+        """Return the passes as events: of each device together those whose best reads have one owner."""
+        voted = defaultdict[tuple[UUID, str, Ori], list[RecordedPass]](list)
+        for window, track in ended:
+            verdict = vote(track.sightings)
+            origin = (window.device_id, window.device_name, verdict.best.agency_ori)
+            voted[origin].append(_voted(track, verdict))
+        now = self._clock.now()
+        events = (
+            PassesRecorded(
+                event_id=id_of(passes),
+                occurred_at=now,
+                device_id=device_id,
+                device_name=device_name,
+                agency_ori=agency_ori,
+                passes=passes,
+            )
+            for (device_id, device_name, agency_ori), passes in voted.items()
         )
+        return [part for event in events for part in event.divided(PassesRecorded.MOST)]
+
+
+def _voted(track: Track, verdict: VoteResult) -> RecordedPass:
+    return RecordedPass(
+        pass_id=track.id,
+        first_seen_at=track.first_at,
+        last_seen_at=track.last_at,
+        plate=verdict.plate,
+        confidence=_rounded(verdict.confidence),
+        characters=[
+            Character(text, _rounded(sure))
+            for text, sure in zip(verdict.plate, verdict.agreement, strict=True)
+        ],
+        read_ids=[sighting.read_id for sighting in track.sightings],
+        outvoted_read_ids=[s.read_id for s in track.sightings if s.plate != verdict.plate],
+        best_read_id=verdict.best.read_id,
+        crop_key=verdict.best.crop_key,
+        region=verdict.region,
+        misread_risk=None if verdict.misread_risk is None else _rounded(verdict.misread_risk),
+        alternatives=_alternatives(verdict),
+        dissent=[
+            Dissent(one.place, {text: _rounded(share) for text, share in one.others})
+            for one in verdict.dissent
+        ],
+        place=verdict.best.place,
+    )
 
 
 def _next_set(waiting: deque[SettledDevice]) -> list[SettledDevice]:

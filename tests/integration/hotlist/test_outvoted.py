@@ -7,18 +7,14 @@ import pytest
 from sqlalchemy import text
 
 from services.hotlist.store.purging import Purging
-from shared.events import PassReading, PassRecorded
+from shared.events import PassesRecorded, PassReading, RecordedPass
 
 
 def passed(hotlist, read, *, plate="7ABC128", outvoted=True):
-    """Return the pass of a read and two more, with another plate."""
+    """Return an event with the pass of a read and two more, with another plate."""
     others = [uuid4(), uuid4()]
-    return PassRecorded(
-        occurred_at=hotlist.clock.now(),
+    voted = RecordedPass(
         pass_id=uuid4(),
-        device_id=read.device_id,
-        device_name=read.device_name,
-        agency_ori=read.agency_ori,
         first_seen_at=read.captured_at,
         last_seen_at=read.captured_at + timedelta(seconds=1),
         plate=plate,
@@ -28,6 +24,13 @@ def passed(hotlist, read, *, plate="7ABC128", outvoted=True):
         outvoted_read_ids=[read.read_id] if outvoted else others[:1],
         best_read_id=others[0],
         alternatives=[PassReading(read.plate, 1, 0.33)],
+    )
+    return PassesRecorded(
+        occurred_at=hotlist.clock.now(),
+        device_id=read.device_id,
+        device_name=read.device_name,
+        agency_ori=read.agency_ori,
+        passes=[voted],
     )
 
 
@@ -44,24 +47,24 @@ async def test_a_hit_on_an_outvoted_read_has_a_warning_in_any_order_of_events(ho
     read = hotlist.read()
     event = passed(hotlist, read)
     if pass_first:
-        await hotlist.handlers[PassRecorded]([event])
+        await hotlist.handlers[PassesRecorded]([event])
         await hotlist.see(read)
     else:
         await hotlist.see(read)
         assert await codes(hotlist) == []  # raised at once, the vote not awaited
-        await hotlist.handlers[PassRecorded]([event])
-    await hotlist.handlers[PassRecorded]([event, event])  # Kafka delivers again
+        await hotlist.handlers[PassesRecorded]([event])
+    await hotlist.handlers[PassesRecorded]([event, event])  # Kafka delivers again
     assert await codes(hotlist) == ["outvoted"]
     [hit] = await hotlist.hits()
     assert hit["warnings"][0]["text"].startswith("The 3 frames of this vehicle")
-    assert event.plate not in str(hit)  # only the hit's own plate
+    assert event.passes[0].plate not in str(hit)  # only the hit's own plate
 
 
 async def test_a_read_that_won_its_vote_has_no_warning(hotlist):
     await hotlist.listed("7ABC123")
     read = hotlist.read()
     await hotlist.see(read)
-    await hotlist.handlers[PassRecorded]([passed(hotlist, read, plate="7ABC123", outvoted=False)])
+    await hotlist.handlers[PassesRecorded]([passed(hotlist, read, plate="7ABC123", outvoted=False)])
     assert await codes(hotlist) == []
 
 
@@ -73,10 +76,10 @@ async def test_a_purge_deletes_outvoted_reads_in_pieces_and_resumes_after_a_fail
     monkeypatch.setattr("services.hotlist.actions.purging.PURGED_AT_ONCE", 2)
     held, *gone = (hotlist.read(ago_s=n) for n in range(6))
     passes = [passed(hotlist, read) for read in (held, *gone)]
-    await hotlist.handlers[PassRecorded](passes)
+    await hotlist.handlers[PassesRecorded](passes)
     hotlist.clock.advance(days=400)
     late = hotlist.read()
-    await hotlist.handlers[PassRecorded]([passed(hotlist, late)])
+    await hotlist.handlers[PassesRecorded]([passed(hotlist, late)])
     due = hotlist.clock.now() - timedelta(days=399)
 
     async def outvoted():

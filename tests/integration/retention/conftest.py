@@ -28,8 +28,10 @@ from shared.events import (
     CaptureReceived,
     HitRaised,
     Image,
+    PassesRecorded,
     Place,
     Read,
+    RecordedPass,
 )
 from shared.service.api_runtime import ApiRuntime
 from shared.service.command import status_of
@@ -82,6 +84,10 @@ class Retention:
         """Relay the outbox and return the published events of one type."""
         await self.runtime.relay.drain()
         return self.bus.events(kind)
+
+    async def passes(self) -> list[RecordedPass]:
+        """Relay the outbox and return the published passes."""
+        return [one for event in await self.emitted(PassesRecorded) for one in event.passes]
 
     async def fetch(self, query: str, **parameters: Any) -> list[Any]:
         """Run a query of the test's own."""

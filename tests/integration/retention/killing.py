@@ -9,7 +9,7 @@ import sys
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from shared.events import PassRecorded
+from shared.events import PassesRecorded
 from shared.kafka.codec import Message, decode
 from shared.kafka.topics import topic_of
 from shared.testing import mac_key_text
@@ -65,7 +65,7 @@ def kill(process, broker):
     broker.start()
 
 
-async def published(broker, kind=PassRecorded):
+async def published(broker, kind=PassesRecorded):
     """Return all events that the topic of one type has had."""
     consumer = AIOKafkaConsumer(
         topic_of(kind).name,

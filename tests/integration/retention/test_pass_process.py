@@ -12,7 +12,6 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from services.retention.workers.pass_process import NICENESS, VoteFailed
-from shared.events import PassRecorded
 from shared.testing import eventually
 from tests.integration.retention.conftest import DEVICE, a_read
 
@@ -68,7 +67,7 @@ async def test_another_process_votes_and_this_one_relays_and_shows_it(retention,
     before = metric("passes_recorded_total", agreed="no")
     await vote.work()
     assert vote.pid not in {None, os.getpid()}
-    [event] = await retention.emitted(PassRecorded)
+    [event] = await retention.passes()
     assert (event.plate, len(event.read_ids)) == ("7ABC123", 3)
     assert metric("passes_recorded_total", agreed="no") == before + 1
     assert woken == [1]
@@ -88,7 +87,7 @@ async def test_the_process_is_kept_from_run_to_run(retention, vote):
     await pass_by(retention, "8XYZ987", "8XYZ987", device_id=UUID(int=7))
     await vote.work()
     assert vote.pid == first
-    assert len(await retention.emitted(PassRecorded)) == 2
+    assert len(await retention.passes()) == 2
 
 
 async def test_no_process_starts_while_nothing_awaits_the_vote(retention):
@@ -104,7 +103,7 @@ async def test_a_process_that_ended_between_runs_is_replaced(retention, vote):
     await pass_by(retention, "8XYZ987", "8XYZ987", device_id=UUID(int=7))
     await vote.work()
     assert vote.pid != first
-    assert len(await retention.emitted(PassRecorded)) == 2
+    assert len(await retention.passes()) == 2
 
 
 @pytest.mark.clause("468.5/passes-in-sets")
@@ -119,7 +118,7 @@ async def test_a_process_killed_during_the_vote_fails_the_run_and_the_next_one_d
             await run
     assert await retention.fetch("SELECT due_id FROM pass_due")
     await vote.work()
-    assert len(await retention.emitted(PassRecorded)) == 1
+    assert len(await retention.passes()) == 1
     assert not await retention.fetch("SELECT due_id FROM pass_due")
 
 
@@ -133,7 +132,7 @@ async def test_a_stopped_service_leaves_no_process(retention, vote):
             await run
     await retention.running.finish()
     assert is_gone(pid)
-    assert await retention.emitted(PassRecorded) == []
+    assert await retention.passes() == []
 
 
 async def test_a_fault_in_the_process_is_reported_and_the_next_run_succeeds(
@@ -150,7 +149,7 @@ async def test_a_fault_in_the_process_is_reported_and_the_next_run_succeeds(
     first = vote.pid
     await vote.work()
     assert vote.pid == first
-    assert len(await retention.emitted(PassRecorded)) == 1
+    assert len(await retention.passes()) == 1
 
 
 async def test_the_service_votes_in_the_process(retention):

@@ -18,7 +18,7 @@ from shared.events import (
     Alternative,
     Box,
     Character,
-    PassRecorded,
+    PassesRecorded,
     RecordsDisclosed,
 )
 from tests.integration.retention.conftest import DEVICE, a_read, started
@@ -55,7 +55,7 @@ async def settle(retention, seconds=11):
 
 
 async def recorded_passes(retention):
-    return await retention.emitted(PassRecorded)
+    return await retention.passes()
 
 
 async def left_due(retention):
@@ -88,7 +88,8 @@ async def test_reads_of_one_vehicle_become_one_pass_with_its_dissent(retention):
         VEHICLE[0].captured_at,
         VEHICLE[2].captured_at,
     )
-    assert (event.device_id, event.device_name) == (DEVICE, "Solano St at Third")
+    [told] = await retention.emitted(PassesRecorded)
+    assert (told.device_id, told.device_name) == (DEVICE, "Solano St at Third")
     assert event.region == "US-CA"
     assert [(one.plate, one.reads) for one in event.alternatives] == [("7A8C123", 1)]
     [dissent] = event.dissent
@@ -314,8 +315,35 @@ async def test_concurrent_workers_publish_each_pass_once(retention):
     retention.clock.advance(seconds=11)
     work = retention.running.passes.work
     await asyncio.gather(work(), work(), work())
-    assert len({event.device_id for event in await recorded_passes(retention)}) == 12
+    assert len({event.device_id for event in await retention.emitted(PassesRecorded)}) == 12
     assert len(await recorded_passes(retention)) == 12
+
+
+async def test_passes_of_a_device_are_one_event_that_is_cut_where_it_is_full(
+    retention, monkeypatch
+):
+    monkeypatch.setattr(PassesRecorded, "MOST", 4)
+    other = UUID(int=100)
+    await retention.store(
+        *[seen(f"7ABC{n:03}", 5 * n + i / 5) for n in range(6) for i in range(3)],
+        *[seen("8XYZ987", i / 5, device_id=other) for i in range(3)],
+        *[seen("8XYZ987", 60 + i / 5, device_id=other, agency_ori="CA0520200") for i in range(3)],
+    )
+    await settle(retention)
+    events = await retention.emitted(PassesRecorded)
+    found = [(event.device_id, event.agency_ori, len(event.passes)) for event in events]
+    assert sorted(found, key=str) == sorted(
+        [
+            (DEVICE, "CA0520100", 4),
+            (DEVICE, "CA0520100", 2),
+            (other, "CA0520100", 1),
+            (other, "CA0520200", 1),
+        ],
+        key=str,
+    )
+    assert len({event.event_id for event in events}) == 4
+    stored = await retention.fetch("SELECT agency_ori FROM passes WHERE device_id = :d", d=other)
+    assert sorted(agency for [agency] in stored) == ["CA0520100", "CA0520200"]
 
 
 async def test_a_device_locked_by_another_worker_is_skipped(retention):

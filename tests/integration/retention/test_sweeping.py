@@ -18,7 +18,7 @@ from services.retention.store.partitions import Partitions
 from services.retention.store.runs import Runs
 from services.retention.workers import purger, sweeper
 from shared.core.errors import DependencyDown
-from shared.events import Image, PassRecorded, PurgeChanged, ReleasePackaged
+from shared.events import Image, PassesRecorded, PurgeChanged, RecordedPass, ReleasePackaged
 from shared.objects.local import LocalObjects
 from shared.postgres.outbox import emit
 from shared.testing import FakeClock
@@ -567,20 +567,24 @@ async def test_a_recent_object_is_kept_until_no_pending_event_can_name_it(retent
 async def test_an_object_that_an_outbox_event_names_is_kept(retention):
     key = await orphan(retention, OLD, "crops")
     read = a_read("7ABC123", OLD)
-    told = PassRecorded(
+    told = PassesRecorded(
         occurred_at=NOON,
-        pass_id=uuid4(),
         device_id=DEVICE,
         device_name="Solano St at Third",
         agency_ori=read.agency_ori,
-        first_seen_at=OLD,
-        last_seen_at=OLD,
-        plate=read.plate,
-        confidence=0.9,
-        characters=[],
-        read_ids=[read.read_id],
-        best_read_id=read.read_id,
-        crop_key=key,
+        passes=[
+            RecordedPass(
+                pass_id=uuid4(),
+                first_seen_at=OLD,
+                last_seen_at=OLD,
+                plate=read.plate,
+                confidence=0.9,
+                characters=[],
+                read_ids=[read.read_id],
+                best_read_id=read.read_id,
+                crop_key=key,
+            )
+        ],
     )
     async with retention.runtime.db.begin() as connection:
         await emit(connection, "retention", told)

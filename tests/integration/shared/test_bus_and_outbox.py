@@ -14,7 +14,7 @@ from shared.kafka.codec import Message, Record, encode
 from shared.kafka.consumer import Consumer, Subscription
 from shared.kafka.topics import TOPICS
 from shared.postgres.database import Database, first_sight
-from shared.postgres.outbox import COPIED_FROM, Relay, emit
+from shared.postgres.outbox import _ANY, _DROP, COPIED_FROM, Relay, emit
 from shared.testing import FakeBus, eventually, mac_key
 from tests.integration.shared.outboxes import everything, finding
 
@@ -107,6 +107,18 @@ async def test_events_of_a_replica_that_ended_are_published_by_an_idle_relay(
     await eventually(lambda: [event.subject for event in bus.events(FindingRaised)] == ["a"])
     await relay.stop()
     await other.close()
+
+
+async def test_a_relay_reads_no_deleted_rows_to_learn_whether_more_events_wait(db, clock):
+    async with db.begin() as connection:
+        await emit(connection, "sample", *(finding(clock, f"{number}") for number in range(5000)))
+    relay = Relay(db, FakeBus(), batch=2000)
+    assert [await relay.drain(), await relay.drain()] == [5000, 0]
+    async with db.begin() as connection:
+        for statement, values in ((_ANY, {}), (_DROP, {"seqs": [5000], "last": 5000})):
+            explained = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.text}")
+            [found] = (await connection.execute(explained, values)).scalar_one()
+            assert found["Plan"]["Shared Hit Blocks"] < 30, statement.text
 
 
 async def test_a_transaction_with_too_large_an_event_is_rolled_back_and_delays_no_other(db, clock):
