@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -255,6 +256,7 @@ class Passing:
             joining = track.sightings if track.pass_id is None else track.added
             members += [(pass_id, late, read.read_id, read.captured_at) for read in joining]
         if members:
+            members.sort(key=itemgetter(3))  # three indexes are in about this order
             await driver.copy_records_to_table("pass_reads", records=members, columns=_PASS_READS)
         stored = [
             (decision.window.device_id, track.pass_id)
