@@ -36,7 +36,10 @@ ORI = "CA0520100"
 PEOPLE = 8
 PAUSE_S = 2.0
 ALONE = 10
-"""Questions of each kind that one person asks alone."""
+"""Questions of each kind that one person asks alone, at the HTTP door."""
+
+AT_STORE = 2 if SMOKE else 40
+"""Questions of each kind that one person asks the store itself."""
 
 QUESTIONS_A_PERSON = 50
 """After so many questions another account asks, so that none reaches its records of a day."""
@@ -185,7 +188,9 @@ async def measure(rows: int, seconds: float) -> dict[str, Any]:
             await asyncio.gather(*(asking.person(number, until_s) for number in range(PEOPLE)))
         service_url = here.environment["RETENTION__DATABASE_URL"]
         at_store = StoreSearches(service_url, here.database_url, ORI)
-        by_design = await at_store.measure(_questions(reads, filled.until))
+        others = _questions(reads, filled.until, each=1, seed=2)
+        measured = _questions(reads, filled.until, each=AT_STORE, seed=1)
+        by_design = await at_store.measure(measured, others)
         late = await LateReads(service_url, here.superuser_url, ORI).measure(rows, filled.since)
         return {
             **figures(filled, asking.answers, alone.answers),
@@ -195,13 +200,13 @@ async def measure(rows: int, seconds: float) -> dict[str, Any]:
         }
 
 
-def _questions(reads: list[Read], until: datetime) -> list[Question]:
-    """Return `ALONE` questions of every kind for the store itself."""
-    draw = random.Random(1)
+def _questions(reads: list[Read], until: datetime, *, each: int, seed: int) -> list[Question]:
+    """Return `each` questions of every kind for the store itself."""
+    draw = random.Random(seed)
     return [
         Question(kind, _criteria(question(kind, draw.choice(reads), until, draw)[1]))
         for kind in KINDS
-        for _ in range(ALONE)
+        for _ in range(each)
     ]
 
 
