@@ -77,8 +77,9 @@ def disclosures(
     for record in records:
         if record.captured is None and record_kind in DATED:
             raise ValueError(f"a disclosed {record_kind} needs the day of its capture")
-        counts[_utc_day(record.captured)] += record.holds
-        by_day.setdefault(_utc_day(record.captured), []).append(
+        day = _utc_day(record.captured)
+        counts[day] += record.holds
+        by_day.setdefault(day, []).append(
             DisclosedRecord(
                 record_id=str(record.record_id),
                 plates=sorted(set(record.plates)),

@@ -1,7 +1,7 @@
 """Returns reads and captures under a grant, and discloses every row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -24,6 +24,8 @@ COLUMNS = (
     " r.heading_deg, r.device_id, r.capture_id, r.agency_ori, r.plate_as_read, r.region, r.source,"
     " r.model, r.crop_key, r.image_key, r.details, r.late"
 )
+_FIELDS = tuple(column.removeprefix("r.") for column in COLUMNS.split(", "))
+_NO_DETAILS = Details()
 _NAMES = text("SELECT device_id, device_name FROM devices WHERE device_id = ANY(:ids)")
 _PASSES = text(
     "SELECT m.read_id, m.pass_id, p.plate_id FROM pass_reads m JOIN passes p USING (pass_id)"
@@ -61,8 +63,7 @@ class PassFlag(NamedTuple):
     """Whether the pass voted for this read's plate."""
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(msgspec.Struct, frozen=True, kw_only=True):
     """One stored read."""
 
     read_id: UUID
@@ -87,7 +88,7 @@ class Read:
     late: bool | None
     """Whether it arrived later than its device may keep it back; None for reads from before this was judged."""
     pass_flag: PassFlag | None = None
-    hits: tuple[HitFlag, ...] = field(default=())
+    hits: tuple[HitFlag, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -256,13 +257,13 @@ def _read(
     hits: dict[UUID, list[HitFlag]],
     passes: dict[UUID, PassFlag],
 ) -> Read:
-    plain = dict(row._mapping)
-    details = plain.pop("details")
+    plain = dict(zip(_FIELDS, row, strict=True))
+    details, read_id = plain.pop("details"), plain["read_id"]
     return Read(
-        **{name: value for name, value in plain.items() if name != "plate_id"},
-        plate=plate_of(row.plate_id),
-        device_name=names.get(row.device_id, ""),
-        details=Details() if details is None else msgspec.convert(details, Details),
-        pass_flag=passes.get(row.read_id),
-        hits=tuple(hits.get(row.read_id, ())),
+        plate=plate_of(plain.pop("plate_id")),
+        device_name=names.get(plain["device_id"], ""),
+        details=_NO_DETAILS if details is None else msgspec.convert(details, Details),
+        pass_flag=passes.get(read_id),
+        hits=tuple(hits.get(read_id, ())),
+        **plain,
     )
