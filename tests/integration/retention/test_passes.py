@@ -319,6 +319,7 @@ async def test_concurrent_workers_publish_each_pass_once(retention):
     assert len(await recorded_passes(retention)) == 12
 
 
+@pytest.mark.clause("468.5/passes-in-sets")
 async def test_passes_of_a_device_are_one_event_that_is_cut_where_it_is_full(
     retention, monkeypatch
 ):
