@@ -34,7 +34,6 @@ from shared.events import (
     RecognisedRead,
     signed_captures,
 )
-from shared.events.reads import id_of
 from shared.events.signed_captures import crop_key_of, read_id_of
 from shared.kafka.bus import Bus
 from shared.kafka.consumer import PROMPT, Handler, Subscription
@@ -206,7 +205,7 @@ class Captures:
             return []
         kind = BackfillRecognised if isinstance(capture, CaptureBackfilled) else ReadsRecognised
         event = kind(
-            event_id=id_of(reads),
+            event_id=kind.id_of(reads),
             occurred_at=self._clock.now(),
             capture=signed_captures.of(capture),
             capture_id=capture.capture_id,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from shared.core.ids import new_id
+from shared.core.ids import derive_id, new_id
 from shared.core.types import Ori
 
 
@@ -90,14 +90,28 @@ class GroupedEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     MOST_BYTES: ClassVar[int] = 200_000
     """The codec divides an event whose body is larger."""
 
+    RECORDS: ClassVar[str]
+    """The field with its records, one at the least."""
+
+    RECORD_ID: ClassVar[str]
+    """The field of a record with its id."""
+
     @property
     def records(self) -> list[Any]:
-        """What it is about. One of them at the least."""
-        raise NotImplementedError
+        """What it is about."""
+        records: list[Any] = getattr(self, self.RECORDS)
+        return records
+
+    @classmethod
+    def id_of(cls, records: Sequence[Any]) -> UUID:
+        """Return the id of an event of these records."""
+        ends = (getattr(record, cls.RECORD_ID) for record in (records[0], records[-1]))
+        return derive_id(cls.RECORDS, *ends, len(records))
 
     def with_records(self, records: Sequence[Any]) -> Self:
         """Return the event with these of its own records alone; equal records give an equal id."""
-        raise NotImplementedError
+        changed = {"event_id": self.id_of(records), self.RECORDS: list(records)}
+        return msgspec.structs.replace(self, **changed)
 
     def divided(self, most: int) -> Iterator[Self]:
         """Yield the event in parts of at most `most` records."""

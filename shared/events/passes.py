@@ -1,13 +1,11 @@
 """Passes: the vote over the reads of one vehicle in successive frames of one camera."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import ClassVar
 from uuid import UUID
 
 import msgspec
 
-from shared.core.ids import derive_id
 from shared.core.types import Confidence, Ori, PlateText
 from shared.events.base import GroupedEvent
 from shared.events.captures import Character, Place
@@ -56,6 +54,8 @@ class PassesRecorded(GroupedEvent, frozen=True, kw_only=True, omit_defaults=True
 
     TOPIC: ClassVar[str] = "alpr.pass.recorded"
     VERSION: ClassVar[int] = 2
+    RECORDS: ClassVar[str] = "passes"
+    RECORD_ID: ClassVar[str] = "pass_id"
     MOST: ClassVar[int] = 50
     """As many as a relay may hold in memory, 500 events at a time."""
 
@@ -68,17 +68,3 @@ class PassesRecorded(GroupedEvent, frozen=True, kw_only=True, omit_defaults=True
     def key(self) -> str:
         """The device."""
         return str(self.device_id)
-
-    @property
-    def records(self) -> list[RecordedPass]:
-        """The passes."""
-        return self.passes
-
-    def with_records(self, records: Sequence[RecordedPass]) -> Self:
-        """Return the event with these of its own passes alone; equal passes give an equal id."""
-        return msgspec.structs.replace(self, event_id=id_of(records), passes=list(records))
-
-
-def id_of(passes: Sequence[RecordedPass]) -> UUID:
-    """Return the id of an event of these passes."""
-    return derive_id("passes", passes[0].pass_id, passes[-1].pass_id, len(passes))

@@ -3,15 +3,13 @@
 What the reads of a record have in common stands in it once, and an absent field costs no bytes.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
-from shared.core.ids import derive_id
 from shared.core.types import Confidence, Direction, Ori, PlateText
 from shared.events.base import GroupedEvent
 from shared.events.captures import Alternative, Box, Character, Place, SignedCapture
@@ -104,21 +102,10 @@ class RecognisedRead(Reading, frozen=True, kw_only=True, omit_defaults=True):
 class EventOfReads(GroupedEvent, frozen=True, kw_only=True, omit_defaults=True):
     """An event about reads."""
 
+    RECORDS: ClassVar[str] = "reads"
+    RECORD_ID: ClassVar[str] = "read_id"
+
     reads: list[Any]
-
-    @property
-    def records(self) -> list[Any]:
-        """The reads."""
-        return self.reads
-
-    def with_records(self, records: Sequence[Any]) -> Self:
-        """Return the event with these of its own reads alone; equal reads give an equal id."""
-        return msgspec.structs.replace(self, event_id=id_of(records), reads=list(records))
-
-
-def id_of(reads: Sequence[Reading]) -> UUID:
-    """Return the id of an event of these reads."""
-    return derive_id("reads", reads[0].read_id, reads[-1].read_id, len(reads))
 
 
 class ReadsRecorded(EventOfReads, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from shared.core.errors import DependencyDown, TooLarge, Unavailable
+from shared.core.periodic import cancelled
 from shared.core.problem_codes import Common
 from shared.core.spans import (
     NO_SPAN,
@@ -91,9 +92,7 @@ class KafkaBus:
 
     async def stop(self) -> None:
         """Flush and disconnect."""
-        if self._connecting is not None:
-            self._connecting.cancel()
-            await asyncio.gather(self._connecting, return_exceptions=True)
+        await cancelled(self._connecting)
         producer, self._producer = self._producer, None
         if producer is not None:
             await stop_client(producer)
@@ -231,8 +230,7 @@ class KafkaBus:
         if starting is not None:
             # aiokafka closes its first connection when a request has timed out, but not when it is cancelled.
             await asyncio.wait({starting}, timeout=self._timeout_s)
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
+            await cancelled(starting)
         await _stop_quietly(producer)
 
 

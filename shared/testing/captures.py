@@ -3,7 +3,6 @@
 from typing import Any
 
 from shared.events import CaptureReceived, ReadsRecognised, RecognisedRead, signed_captures
-from shared.events.reads import id_of
 from shared.testing.root import TestRoot
 
 
@@ -25,7 +24,7 @@ def recognised(
         for n, plate in enumerate(plates or ("7ABC123",))
     ]
     return ReadsRecognised(
-        event_id=id_of(reads),
+        event_id=ReadsRecognised.id_of(reads),
         occurred_at=capture.received_at,
         capture=signed_captures.of(capture),
         capture_id=capture.capture_id,

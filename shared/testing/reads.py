@@ -8,7 +8,6 @@ import msgspec
 
 from shared.core.types import PlateText
 from shared.events import Alternative, Character, Place, Read, ReadsRecorded, RecordedRead
-from shared.events.reads import id_of
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 """The clock of the tests."""
@@ -52,7 +51,7 @@ def _event(common: tuple[Any, ...], reads: list[Read]) -> ReadsRecorded:
     ]
     fields = dict(zip(_COMMON, common, strict=True))
     return ReadsRecorded(
-        event_id=id_of(items), occurred_at=reads[0].received_at, reads=items, **fields
+        event_id=ReadsRecorded.id_of(items), occurred_at=reads[0].received_at, reads=items, **fields
     )
 
 

@@ -40,7 +40,6 @@ from shared.events import (
     RecordedRead,
 )
 from shared.events.read_rules import check_read, check_reads, is_late
-from shared.events.reads import id_of
 from shared.postgres.month_secrets import MonthEnded, MonthSecrets
 from shared.service.api_runtime import ApiRuntime
 
@@ -195,7 +194,7 @@ class Batch:
         device = self._device
         kind = ReadsRecorded if live else ReadsBackfilled
         event = kind(
-            event_id=id_of(reads),
+            event_id=kind.id_of(reads),
             occurred_at=self._now,
             device_id=device.device_id,
             device_name=device.name,

@@ -29,6 +29,9 @@ class Details(msgspec.Struct, frozen=True, omit_defaults=True):
     vehicle: Vehicle | None = None
 
 
+NO_DETAILS = Details()
+"""Those of a read without any, which is most."""
+
 _NOT_DESCRIBED = Vehicle()
 
 

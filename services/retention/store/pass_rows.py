@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from services.retention.domain.details import Details
+from services.retention.domain.details import NO_DETAILS, Details
 from services.retention.domain.due import ANY_CLASS, Around, accompanied
 from services.retention.domain.passes import OpenPass, Track
 from services.retention.domain.plates import plate_number, plate_of
@@ -20,7 +20,6 @@ from shared.core.types import Ori, PlateText
 from shared.events import PassesRecorded, Place, RecordedPass
 
 _details = msgspec.json.Decoder(Details)
-_NO_DETAILS = Details()
 
 
 class PassDetails(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -176,7 +175,7 @@ def sighting_of(row: Record) -> Sighting:
         row["details"],
         row["confidence"],
     )
-    details = _NO_DETAILS if text is None else _details.decode(text)
+    details = NO_DETAILS if text is None else _details.decode(text)
     latitude, longitude = row["latitude"], row["longitude"]
     return Sighting(
         read_id=row["read_id"],

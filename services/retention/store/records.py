@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.domain.criteria import Criteria, scope_of
-from services.retention.domain.details import Details
+from services.retention.domain.details import NO_DETAILS, Details
 from services.retention.domain.plates import plate_of
 from services.retention.store import conditions
 from shared.access.disclosing import Disclosed, disclose
@@ -25,7 +25,6 @@ COLUMNS = (
     " r.model, r.crop_key, r.image_key, r.details, r.late"
 )
 _FIELDS = tuple(column.removeprefix("r.") for column in COLUMNS.split(", "))
-_NO_DETAILS = Details()
 _NAMES = text("SELECT device_id, device_name FROM devices WHERE device_id = ANY(:ids)")
 _PASSES = text(
     "SELECT m.read_id, m.pass_id, p.plate_id FROM pass_reads m JOIN passes p USING (pass_id)"
@@ -262,7 +261,7 @@ def _read(
     return Read(
         plate=plate_of(plain.pop("plate_id")),
         device_name=names.get(plain["device_id"], ""),
-        details=_NO_DETAILS if details is None else msgspec.convert(details, Details),
+        details=NO_DETAILS if details is None else msgspec.convert(details, Details),
         pass_flag=passes.get(read_id),
         hits=tuple(hits.get(read_id, ())),
         **plain,

@@ -23,7 +23,6 @@ from services.retention.workers.pass_progress import Voted, Waiting
 from shared.core.clock import Clock
 from shared.core.types import Ori
 from shared.events import Character, Dissent, PassesRecorded, PassReading, RecordedPass
-from shared.events.passes import id_of
 from shared.postgres.database import Database
 from shared.postgres.outbox import emit
 
@@ -163,7 +162,7 @@ class PassWorker:
         now = self._clock.now()
         events = (
             PassesRecorded(
-                event_id=id_of(passes),
+                event_id=PassesRecorded.id_of(passes),
                 occurred_at=now,
                 device_id=device_id,
                 device_name=device_name,

@@ -54,10 +54,6 @@ async def settle(retention, seconds=11):
     await retention.running.passes.work()
 
 
-async def recorded_passes(retention):
-    return await retention.passes()
-
-
 async def left_due(retention):
     return len(await retention.fetch("SELECT due_id FROM pass_due"))
 
@@ -78,7 +74,7 @@ def ids(reads):
 async def test_reads_of_one_vehicle_become_one_pass_with_its_dissent(retention):
     await retention.store(*VEHICLE)
     await settle(retention)
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
     assert event.plate == "7ABC123"
     assert event.read_ids == [read.read_id for read in VEHICLE]
     assert event.outvoted_read_ids == [VEHICLE[1].read_id]
@@ -103,12 +99,12 @@ async def test_reads_of_one_vehicle_become_one_pass_with_its_dissent(retention):
 async def test_a_pass_is_published_only_after_it_has_settled_and_only_once(retention):
     await retention.store(*VEHICLE)
     await settle(retention, 9)
-    assert await recorded_passes(retention) == []
+    assert await retention.passes() == []
     await settle(retention, 2)
     await settle(retention)
     await retention.store(*VEHICLE)  # Kafka delivers again
     await settle(retention)
-    assert len(await recorded_passes(retention)) == 1
+    assert len(await retention.passes()) == 1
     assert list((await members(retention)).values()) == [ids(VEHICLE)]
     assert await left_due(retention) == 0
 
@@ -116,7 +112,7 @@ async def test_a_pass_is_published_only_after_it_has_settled_and_only_once(reten
 async def test_a_single_read_forms_no_pass(retention):
     await retention.store(a_read("7ABC123", NOON), a_read("8XYZ987", NOON))
     await settle(retention)
-    assert await recorded_passes(retention) == []
+    assert await retention.passes() == []
     assert await left_due(retention) == 0
     [found] = (await retention.search(plate="7ABC123"))["items"]
     assert (found["pass_id"], found["pass_agrees"]) == (None, None)
@@ -130,7 +126,7 @@ async def test_reads_that_a_camera_made_itself_are_voted_on_too(retention):
         a_read("7ABC123", NOON, confidence=0.9, device_id=UUID(int=7)),
     )
     await settle(retention)
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
     assert (event.plate, len(event.read_ids)) == ("7ABC123", 2)
 
 
@@ -151,7 +147,7 @@ async def test_passes_do_not_depend_on_the_order_in_which_reads_arrive(retention
     found = await members(retention)
     # The first and the last car read the same, but the gap lies between them.
     assert sorted(map(sorted, found.values())) == sorted(sorted(ids(car)) for car in cars)
-    assert {event.pass_id for event in await recorded_passes(retention)} == set(found)
+    assert {event.pass_id for event in await retention.passes()} == set(found)
 
 
 async def test_a_pass_is_published_once_all_its_reads_have_settled(retention):
@@ -159,10 +155,10 @@ async def test_a_pass_is_published_once_all_its_reads_have_settled(retention):
     retention.clock.advance(seconds=9)
     await retention.store(VEHICLE[2])
     await settle(retention, 2)
-    assert await recorded_passes(retention) == []
+    assert await retention.passes() == []
     assert await left_due(retention) == 1
     await settle(retention)
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
     assert len(event.read_ids) == 3
 
 
@@ -173,9 +169,7 @@ async def test_a_busy_camera_publishes_passes_while_further_reads_arrive(retenti
         at = NOON + timedelta(seconds=8 * n)
         await retention.store(*[seen(car, i / 5, start=at) for i in range(3)])
         await settle(retention, 8)
-    assert [event.plate for event in await recorded_passes(retention)] == [
-        f"7ABC12{n}" for n in range(5)
-    ]
+    assert [event.plate for event in await retention.passes()] == [f"7ABC12{n}" for n in range(5)]
 
 
 async def open_passes(retention):
@@ -200,14 +194,14 @@ async def stay_in_sight(retention, turns):
 
 async def test_a_vehicle_that_stays_in_sight_is_one_pass_and_holds_back_no_other(retention):
     staying = await stay_in_sight(retention, 5)
-    others = [event.plate for event in await recorded_passes(retention)]
+    others = [event.plate for event in await retention.passes()]
     assert others == [f"8XYZ98{turn}" for turn in range(4)]
     assert await open_passes(retention) == [16]
     assert await left_due(retention) == 1, "only what has not settled"
     found = (await retention.search(plate="7ABC123"))["items"]
     assert {one["pass_id"] for one in found} == {None}
     await settle(retention)
-    [event] = [e for e in await recorded_passes(retention) if e.plate == "7ABC123"]
+    [event] = [e for e in await retention.passes() if e.plate == "7ABC123"]
     assert event.read_ids == [read.read_id for read in staying]
     assert (await open_passes(retention), await left_due(retention)) == ([], 0)
     found = (await retention.search(plate="7ABC123"))["items"]
@@ -223,7 +217,7 @@ async def test_a_service_that_starts_anew_goes_on_with_a_pass_that_is_open(
         assert await open_passes(first) == [8]
     async with started(*parts) as second:
         await settle(second)
-        [event] = [e for e in await recorded_passes(second) if e.plate == "7ABC123"]
+        [event] = [e for e in await second.passes() if e.plate == "7ABC123"]
     assert event.read_ids == [read.read_id for read in staying]
 
 
@@ -232,7 +226,7 @@ async def test_a_late_read_joins_an_open_pass_and_counts_in_its_vote(retention):
     late = seen("7ABC123", 1.5)
     await retention.store(late)
     await settle(retention, 11)
-    [event] = [e for e in await recorded_passes(retention) if e.plate == "7ABC123"]
+    [event] = [e for e in await retention.passes() if e.plate == "7ABC123"]
     assert event.read_ids == [staying[0].read_id, late.read_id, *(r.read_id for r in staying[1:])]
     assert await retention.fetch("SELECT read_id FROM pass_reads WHERE late") == []
 
@@ -243,7 +237,7 @@ async def test_a_single_read_joins_reads_that_arrive_much_later(retention):
     await settle(retention, 60)
     await retention.store(*VEHICLE[1:])
     await settle(retention)
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
     assert set(event.read_ids) == ids(VEHICLE)
 
 
@@ -252,11 +246,11 @@ async def test_a_read_after_its_published_pass_is_added_as_late_without_a_new_ev
 ):
     await retention.store(*VEHICLE[:2])
     await settle(retention)
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
     late = seen("7ABC123", 0.6, x_px=530)
     await retention.store(late)
     await settle(retention)
-    assert await recorded_passes(retention) == [event]
+    assert await retention.passes() == [event]
     found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
     assert found["late_read_ids"] == [str(late.read_id)]
     assert len(found["reads"]) == 3
@@ -268,7 +262,7 @@ async def test_a_late_read_of_another_plate_in_the_place_of_the_vehicle_joins_it
 ):
     await retention.store(*[seen("7ABC123", n / 10, x_px=500 + 5 * n) for n in (0, 1, 3)])
     await settle(retention)
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
     late = seen("7A3C123", 0.2, x_px=510)
     await retention.store(late)
     await settle(retention)
@@ -291,7 +285,7 @@ async def test_a_crash_before_the_vote_is_stored_loses_and_duplicates_no_pass(
     assert await members(retention) == {}
     monkeypatch.setattr(passes, "vote", vote)
     await retention.running.passes.work()
-    assert len(await recorded_passes(retention)) == 1
+    assert len(await retention.passes()) == 1
     assert list((await members(retention)).values()) == [ids(VEHICLE)]
 
 
@@ -303,7 +297,7 @@ async def test_a_restarted_service_publishes_the_pass_with_the_same_id(
         await first.store(*VEHICLE)  # and is gone before anything was decided
     async with started(*parts) as second:
         await settle(second)
-        [event] = await recorded_passes(second)
+        [event] = await second.passes()
     first = VEHICLE[0].read_id
     assert event.pass_id == derive_with_time_of(first, "pass", first)
 
@@ -316,7 +310,7 @@ async def test_concurrent_workers_publish_each_pass_once(retention):
     work = retention.running.passes.work
     await asyncio.gather(work(), work(), work())
     assert len({event.device_id for event in await retention.emitted(PassesRecorded)}) == 12
-    assert len(await recorded_passes(retention)) == 12
+    assert len(await retention.passes()) == 12
 
 
 @pytest.mark.clause("468.5/passes-in-sets")
@@ -352,9 +346,9 @@ async def test_a_device_locked_by_another_worker_is_skipped(retention):
     async with retention.runtime.db.begin() as connection:
         await Locks(connection).exclusive(locks.PASSES, str(DEVICE))
         await settle(retention)
-        assert await recorded_passes(retention) == []
+        assert await retention.passes() == []
     await retention.running.passes.work()
-    assert len(await recorded_passes(retention)) == 1
+    assert len(await retention.passes()) == 1
 
 
 async def test_a_flood_is_processed_in_sets_within_one_turn(retention, monkeypatch):
@@ -363,7 +357,7 @@ async def test_a_flood_is_processed_in_sets_within_one_turn(retention, monkeypat
     cars = [[seen(f"7ABC{n:03}", 5 * n + i / 5) for i in range(3)] for n in range(50)]
     await retention.store(*[read for car in cars for read in car])
     await settle(retention)
-    assert len(await recorded_passes(retention)) == 50
+    assert len(await retention.passes()) == 50
     assert sorted(map(sorted, (await members(retention)).values())) == sorted(
         sorted(ids(car)) for car in cars
     )
@@ -380,7 +374,7 @@ async def test_a_flood_of_reads_beyond_the_batch_does_not_block_later_passes(
     await settle(retention)
     for _ in range(8):
         await retention.running.passes.work()
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
     assert event.plate == "7ABC123"
     assert await left_due(retention) == 0
 
@@ -388,7 +382,7 @@ async def test_a_flood_of_reads_beyond_the_batch_does_not_block_later_passes(
 async def test_a_search_names_the_pass_and_says_whether_it_agrees(retention):
     await retention.store(*VEHICLE)
     await settle(retention)
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
     found = (await retention.search(plate="7A*"))["items"]
     assert {(r["plate"], r["pass_id"], r["pass_agrees"]) for r in found} == {
         ("7ABC123", str(event.pass_id), True),
@@ -400,7 +394,7 @@ async def test_a_search_names_the_pass_and_says_whether_it_agrees(retention):
 async def test_a_pass_is_returned_with_its_reads_and_each_is_disclosed(retention):
     await retention.store(*VEHICLE)
     await settle(retention)
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
     found = (await retention.get(f"/v1/passes/{event.pass_id}")).json()
     assert (found["plate"], found["agreed"]) == ("7ABC123", False)
     assert [read["plate"] for read in found["reads"]] == ["7ABC123", "7A8C123", "7ABC123"]
@@ -422,7 +416,7 @@ async def test_the_access_record_of_a_pass_contains_the_digest_of_its_id(retenti
     """The id begins with the moment of the pass's first read, and the log keeps the record for years."""
     await retention.store(*VEHICLE)
     await settle(retention)
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
     await retention.get(f"/v1/passes/{event.pass_id}")
     [attempt] = await retention.emitted(AccessAttempted)
     assert attempt.elements == {"pass_id": str(id_digest(event.pass_id))}
@@ -434,7 +428,7 @@ async def test_a_pass_is_hidden_without_the_permission_the_purpose_or_the_agency
 ):
     await retention.store(*VEHICLE)
     await settle(retention)
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
     path = f"/v1/passes/{event.pass_id}"
     for headers in (
         retention.authority.headers(Permission.HIT_READ),
@@ -449,7 +443,7 @@ async def test_a_pass_is_hidden_without_the_permission_the_purpose_or_the_agency
 async def test_a_purpose_narrowed_to_a_plate_hides_other_plates_of_a_pass(retention):
     await retention.store(*VEHICLE)
     await settle(retention)
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
 
     async def get(**scope):
         headers = retention.authority.headers()
@@ -510,7 +504,7 @@ async def test_a_pass_is_purged_with_its_reads(retention, start):
     old, new = as_of(start), as_of(NOON)
     await retention.store(*old, *new)
     await settle(retention)
-    events = {event.first_seen_at: event for event in await recorded_passes(retention)}
+    events = {event.first_seen_at: event for event in await retention.passes()}
     assert len(events) == 2
     await purge(retention)
     assert list(await members(retention)) == [events[NOON].pass_id]
@@ -530,7 +524,7 @@ async def test_a_purge_leaves_nothing_of_a_pass_that_was_open(retention):
     assert await open_passes(retention) == []
     assert await members(retention) == {}
     await settle(retention)
-    assert await recorded_passes(retention) == []
+    assert await retention.passes() == []
 
 
 @pytest.mark.clause("468.5/holds")
@@ -538,7 +532,7 @@ async def test_a_hold_on_one_read_keeps_its_pass_until_it_is_released(retention)
     old = as_of(DUE - timedelta(hours=1))
     await retention.store(*old)
     await settle(retention)
-    [event] = await recorded_passes(retention)
+    [event] = await retention.passes()
     body = {
         "basis": "evidence",
         "case_number": "26-1",
@@ -562,4 +556,4 @@ async def test_purged_reads_form_no_pass(retention):
     await purge(retention)
     assert await left_due(retention) == 0
     await settle(retention)
-    assert await recorded_passes(retention) == []
+    assert await retention.passes() == []
