@@ -114,7 +114,10 @@ class GroupedEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
         return msgspec.structs.replace(self, **changed)
 
     def divided(self, most: int) -> Iterator[Self]:
-        """Yield the event in parts of at most `most` records."""
+        """Yield the event in parts of at most `most` records; itself if it has no more."""
+        if len(self.records) <= most:
+            yield self
+            return
         for start in range(0, len(self.records), most):
             yield self.with_records(self.records[start : start + most])
 

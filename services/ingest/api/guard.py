@@ -1,13 +1,15 @@
 """The guard of the cameras' routes: checks credential and rate without a query."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBasic, HTTPBearer
 from prometheus_client import Counter
 from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 from services.ingest.domain.credentials import presented
 from services.ingest.domain.devices import Device
@@ -22,6 +24,9 @@ from shared.service.running import service_of
 REFUSED = Counter("alpr_device_refused", "Requests with an invalid device credential")
 
 CAMERA_PATHS = ("/v1/captures", "/v1/reads")
+
+_PRESENTED = "plateward.presented"
+"""Key of a request's scope: the device's id and the digest of its secret, as the request gave them."""
 
 _BEARER = HTTPBearer(
     scheme_name="device_credential",
@@ -65,8 +70,11 @@ async def identify(request: Request) -> Device | Principal:
 
 async def _device(request: Request) -> Device:
     ingest = service_of(request.app, IngestService)
-    device_id, secret_sha256 = presented(request.headers.get("authorization"))
-    return await ingest.cache.authenticate(device_id, secret_sha256, ingest.runtime.clock.now())
+    credential: tuple[UUID, bytes] | None = request.scope.get(_PRESENTED)
+    if credential is None:
+        credential = presented(request.headers.get("authorization"))
+        request.scope[_PRESENTED] = credential
+    return await ingest.cache.authenticate(*credential, ingest.runtime.clock.now())
 
 
 async def device_credential(
@@ -87,24 +95,24 @@ class CameraRoute(APIRoute):
     """A route whose endpoint gets the request and the device only.
 
     FastAPI's dependency resolution costs more than the rest of a single read, so this calls the guard directly; a test
-    checks that every such route refuses requests without a credential.
+    checks that every such route refuses requests without a credential. The app answers its errors, as everywhere.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler: the guard, then the endpoint."""
-        endpoint: Callable[[Request, Device], Awaitable[Response]] = self.endpoint
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.app = self._answer
 
-        async def handle(request: Request) -> Response:
-            try:
-                device = await authenticate(request)
-            except NotAuthenticated as exc:
-                answer = problem(request, exc)
-                # Many cameras send a password only after this challenge.
-                answer.headers.append("WWW-Authenticate", 'Basic realm="Plateward"')
-                return answer
-            return await endpoint(request, device)
-
-        return handle
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the guard, then the endpoint."""
+        request = Request(scope, receive, send)
+        response: Response
+        try:
+            response = await self.endpoint(request, await authenticate(request))
+        except NotAuthenticated as exc:
+            response = problem(request, exc)
+            # Many cameras send a password only after this challenge.
+            response.headers.append("WWW-Authenticate", 'Basic realm="Plateward"')
+        await response(scope, receive, send)
 
 
 def add_camera_route(

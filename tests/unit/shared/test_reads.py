@@ -113,6 +113,13 @@ def test_a_part_of_a_record_equals_an_event_of_those_reads_alone():
     assert list(half.divided(1)) == list(event.divided(1))[:3], "the way there does not matter"
 
 
+def test_an_event_that_needs_no_division_stays_as_it_is():
+    event = an_event(3)
+    assert list(event.divided(3)) == [event]
+    assert next(event.divided(3)) is event
+    assert [len(part.reads) for part in event.divided(2)] == [2, 1]
+
+
 def records(*counts: int) -> list[SimpleNamespace]:
     return [
         SimpleNamespace(headers=((COUNT, str(n).encode()),), offset=i) for i, n in enumerate(counts)
