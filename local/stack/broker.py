@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from local.stack.process import LOOPBACK, Child, Server, free_port, held
 
-EMPTY_FETCH_PAUSE_MS = 20
+EMPTY_FETCH_PAUSE_MS = 10
 """Pause of consumers after an empty fetch: this broker has no long poll and answers at once. Consumers wait a
 multiple of it while topics are empty (`pauses`), so idle consumers use little of a core."""
 

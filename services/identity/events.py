@@ -34,13 +34,13 @@ def followers(identity: Identity) -> list[TopicFollower]:
             [KeyPublished, AccountChanged],
             from_start=False,
             learn=handlers.published,
-            pauses=UNHURRIED,
+            pauses=UNHURRIED.longest,
         ),
         runtime.follower(
             "identity provisioners",
             [AccountChanged],
             from_start=True,
             learn=handlers.changed,
-            pauses=UNHURRIED,
+            pauses=UNHURRIED.longest,
         ),
     ]

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import Counter, Gauge
@@ -50,9 +50,17 @@ refused and has processed the others."""
 FAILING = Gauge("alpr_consumer_failing", "1 while a consumer is stopped by a failure", ["group"])
 DEAD = Counter("alpr_dead_letters", "Reads and other events dead-lettered", ["group", "topic"])
 
-PROMPT, UNHURRIED = 5, 50
-"""The longest pause between an idle consumer's or follower's fetches, in multiples of the first (ADR-0003): for
-events that people wait for, and for those that may be a second late."""
+
+class Pauses(NamedTuple):
+    """Pauses after fetches that found nothing, in multiples of `KAFKA_EMPTY_FETCH_PAUSE_MS` (ADR-0003)."""
+
+    first: int
+    """After the first one; each further pause is longer."""
+    longest: int
+
+
+PROMPT, UNHURRIED = Pauses(1, 10), Pauses(2, 100)
+"""For events that people wait for, and for those that may be a second late."""
 
 FIRST_PAUSE_S = 0.2
 MAX_PAUSE_S = 5.0
@@ -76,7 +84,7 @@ class Subscription:
     """The most events that a handler gets at once; reads count, not their records."""
     gather_s: float = 0
     """After a small batch, wait this long so that the next one grows; for handlers with a transaction per batch."""
-    pauses: int = UNHURRIED
+    pauses: Pauses = UNHURRIED
     """`PROMPT` if a person waits for the effect."""
 
     @property
@@ -94,7 +102,7 @@ class RawSubscription:
     handler: MessageHandler
     max_records: int = 1000
     gather_s: float = 0
-    pauses: int = UNHURRIED
+    pauses: Pauses = UNHURRIED
 
 
 AnySubscription = Subscription | RawSubscription
@@ -180,8 +188,12 @@ class Consumer:
         try:
             await consumer.start()
             if self._idle_pause_s:
-                longest_s = self._idle_pause_s * self._subscription.pauses
-                pace(consumer, self._idle_pause_s, longest_s)
+                pauses = self._subscription.pauses
+                pace(
+                    consumer,
+                    self._idle_pause_s * pauses.first,
+                    self._idle_pause_s * pauses.longest,
+                )
             most = self._subscription.max_records
             while True:
                 batches = await consumer.getmany(

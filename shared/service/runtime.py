@@ -47,7 +47,7 @@ TASK = "task "
 
 ONE_COPY = "ok, but a receipt may rest on one broker (KAFKA_ALLOW_ONE_COPY)"
 
-PAUSES = 20
+PAUSES = 40
 """A follower's pause after an empty fetch, in units of a consumer's first pause: it learns within 0.4 s.
 
 Ticks arrive every 2 s and are valid for 5 s, so one may be lost and the next one late.
@@ -220,7 +220,7 @@ class Runtime:
                 from_start=True,
                 newest=newest,
                 learn=self.agreement.learn,
-                pauses=UNHURRIED,
+                pauses=UNHURRIED.longest,
             )
         )
 
