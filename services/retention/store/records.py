@@ -26,14 +26,23 @@ COLUMNS = (
 )
 _FIELDS = tuple(column.removeprefix("r.") for column in COLUMNS.split(", "))
 _NAMES = text("SELECT device_id, device_name FROM devices WHERE device_id = ANY(:ids)")
-_PASSES = text(
-    "SELECT m.read_id, m.pass_id, p.plate_id FROM pass_reads m JOIN passes p USING (pass_id)"
-    " WHERE m.read_id = ANY(:ids)"
+_BESIDE = text(
+    """
+    SELECT device_id AS id, device_name, CAST(NULL AS uuid) AS pass_id, CAST(NULL AS bigint) AS plate_id,
+        CAST(NULL AS uuid) AS hit_id, NULL AS record_kind, NULL AS tier, NULL AS source, NULL AS outcome,
+        NULL AS disposition
+    FROM devices WHERE device_id = ANY(:devices)
+    UNION ALL
+    SELECT m.read_id, NULL, m.pass_id, p.plate_id, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM pass_reads m JOIN passes p USING (pass_id) WHERE m.read_id = ANY(:reads)
+    UNION ALL
+    SELECT read_id, NULL, NULL, NULL, hit_id, record_kind, tier, source, outcome, disposition
+    FROM hits WHERE read_id = ANY(:reads) AND source = ANY(:sources)
+    ORDER BY hit_id
+    """
 )
-_HITS = text(
-    "SELECT read_id, hit_id, record_kind, tier, source, outcome, disposition FROM hits"
-    " WHERE read_id = ANY(:ids) AND source = ANY(:sources) ORDER BY hit_id"
-)
+"""What is stored beside reads, in one round trip: names of devices, passes, and hits of some sources."""
+
 CAPTURE_COLUMNS = (
     "r.capture_id, r.captured_at, r.received_at, r.latitude, r.longitude, r.heading_deg, r.device_id,"
     " r.agency_ori, r.time_source, r.object_key, r.sha256, r.media_type, r.size_bytes, r.width_px,"
@@ -173,10 +182,8 @@ class Records:
 
     async def released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Read]:
         """Return rows of `COLUMNS` as reads and disclose them, with a kind of their own for an export."""
-        names = await self._names(rows)
-        hits = await self._hits(grant, [row.read_id for row in rows])
-        passes = await self._passes(rows)
-        reads = [_read(row, names, hits, passes) for row in rows]
+        beside = await self._beside(grant, rows)
+        reads = [_read(row, beside) for row in rows]
         disclosed = [
             Disclosed(record_id=r.read_id, captured=r.captured_at, plates=[r.plate]) for r in reads
         ]
@@ -236,33 +243,48 @@ class Records:
         found = await self._connection.execute(_NAMES, {"ids": ids})
         return {row.device_id: row.device_name for row in found}
 
-    async def _passes(self, rows: Sequence[Row[Any]]) -> dict[UUID, PassFlag]:
+    async def _beside(self, grant: Grant, rows: Sequence[Row[Any]]) -> "_Beside":
         plates = {row.read_id: row.plate_id for row in rows}
-        found = await self._connection.execute(_PASSES, {"ids": list(plates)})
-        return {r.read_id: PassFlag(r.pass_id, r.plate_id == plates[r.read_id]) for r in found}
-
-    async def _hits(self, grant: Grant, read_ids: list[UUID]) -> dict[UUID, list[HitFlag]]:
-        found: dict[UUID, list[HitFlag]] = {}
-        entitled = {"ids": read_ids, "sources": sorted(grant.principal.sources)}
-        for row in await self._connection.execute(_HITS, entitled):
-            plain = dict(row._mapping)
-            found.setdefault(plain.pop("read_id"), []).append(HitFlag(**plain))
+        values = {
+            "devices": list({row.device_id for row in rows}),
+            "reads": list(plates),
+            "sources": sorted(grant.principal.sources),
+        }
+        found = _Beside({}, {}, {})
+        for row in await self._connection.execute(_BESIDE, values):
+            if row.pass_id is not None:
+                found.passes[row.id] = PassFlag(row.pass_id, row.plate_id == plates[row.id])
+            elif row.hit_id is not None:
+                hit = HitFlag(
+                    hit_id=row.hit_id,
+                    record_kind=row.record_kind,
+                    tier=row.tier,
+                    source=row.source,
+                    outcome=row.outcome,
+                    disposition=row.disposition,
+                )
+                found.hits.setdefault(row.id, []).append(hit)
+            else:
+                found.names[row.id] = row.device_name
         return found
 
 
-def _read(
-    row: Row[Any],
-    names: dict[UUID, str],
-    hits: dict[UUID, list[HitFlag]],
-    passes: dict[UUID, PassFlag],
-) -> Read:
+class _Beside(NamedTuple):
+    """What is stored beside reads: names by device, passes and hits by read."""
+
+    names: dict[UUID, str]
+    passes: dict[UUID, PassFlag]
+    hits: dict[UUID, list[HitFlag]]
+
+
+def _read(row: Row[Any], beside: _Beside) -> Read:
     plain = dict(zip(_FIELDS, row, strict=True))
     details, read_id = plain.pop("details"), plain["read_id"]
     return Read(
         plate=plate_of(plain.pop("plate_id")),
-        device_name=names.get(plain["device_id"], ""),
+        device_name=beside.names.get(plain["device_id"], ""),
         details=NO_DETAILS if details is None else msgspec.convert(details, Details),
-        pass_flag=passes.get(read_id),
-        hits=tuple(hits.get(read_id, ())),
+        pass_flag=beside.passes.get(read_id),
+        hits=tuple(beside.hits.get(read_id, ())),
         **plain,
     )
