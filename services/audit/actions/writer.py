@@ -87,10 +87,11 @@ class Writer:
 
     async def _store(self, batch: Batch) -> list[tuple[Message, AlprError]]:
         """Append a batch; return its messages that do not prove their producer, to dead-letter."""
-        unproved = batch.unproved
+        unproved = [*batch.unproved]
         while batch.messages and not await self._append(batch):
             self._keys.forget()
             batch = await self._batches.of(batch.messages)
+            unproved += batch.unproved  # a producer's previous key may have ended meanwhile
         return await self._refuse(unproved) if unproved else []
 
     async def begin(self) -> None:

@@ -1,7 +1,7 @@
 """Events that do not prove who made them: never appended, dead-lettered, and a finding (ADR-0022)."""
 
 from base64 import b64encode
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import msgspec
@@ -15,6 +15,7 @@ from services.audit.main import build_app
 from services.audit.service import AuditService
 from services.audit.settings import Settings
 from services.audit.store.before_macs import BeforeMacs
+from services.audit.workers.erasing import Eraser
 from services.registry import SPECS
 from shared.events import AccessAttempted, HotListChanged, PolicyLoaded
 from shared.kafka import dead_letters
@@ -30,8 +31,12 @@ from shared.postgres.outbox import Relay, emit
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
 from shared.testing import FakeBus, all_mac_keys, eventually, mac_key, mac_key_text
-from tests.integration.audit.conftest import SEED, an_actor, an_attempt
+from tests.integration.audit.conftest import SEED, a_disclosure, an_actor, an_attempt
+from tests.integration.audit.erasing import OLD, purge
 from tests.integration.audit.messages import message_of
+from tests.integration.audit.sealed_events import a_hit
+
+__all__ = ["purge"]
 
 pytestmark = pytest.mark.clause("wall/mac")
 
@@ -191,6 +196,32 @@ async def test_a_services_previous_key_is_accepted_only_until_its_end(
     with pytest.raises(SomeRefused):
         await writer.append([message_of(an_attempt(clock))])
     assert await query("SELECT count(*) FROM entries") == [(1,)]
+
+
+async def test_an_event_whose_key_ends_before_its_batch_is_sealed_again_is_refused(
+    app, runtime, clock, query, purge, deliver, audit_settings, monkeypatch
+):
+    """It is neither appended nor lost: the consumer dead-letters what an append reports as refused."""
+    await deliver(a_hit(clock, captured_at=datetime(OLD.year, OLD.month, OLD.day, 9, tzinfo=UTC)))
+    await purge(follow=False)
+    writer = Writer(runtime, with_last_key(audit_settings, clock.now() + timedelta(hours=1)))
+    late = message_of(a_disclosure(clock, an_attempt(clock), day=OLD))
+    batches, of = [], writer._batches.of
+
+    async def of_and_erase(messages):
+        batches.append(await of(messages))
+        if len(batches) == 1:
+            await Eraser(runtime, Writer(runtime, audit_settings)).catch_up()
+            clock.advance(hours=1)
+        return batches[-1]
+
+    monkeypatch.setattr(writer._batches, "of", of_and_erase)
+    with pytest.raises(SomeRefused) as raised:
+        await writer.append([late])
+    assert [message for message, _ in raised.value.refused] == [late]
+    assert len(batches) == 2
+    assert await query("SELECT 1 FROM entries WHERE event_id = :id", id=_id(late)) == []
+    assert len(await query(FINDINGS)) == 1
 
 
 async def test_a_previous_key_is_accepted_for_at_most_30_days(runtime, clock, audit_settings):
