@@ -115,6 +115,8 @@ class Recorder:
         self._months: set[datetime] = set()
         self._devices: dict[UUID, _DeviceNames] = {}
         self._device_days: set[_DeviceDay] = set()
+        self._server_started_at: datetime | None = None
+        """The start of the server that has these devices and their days."""
         self._plates = KnownPlates()
         self._remembered_on = clock.now().date()
 
@@ -127,11 +129,10 @@ class Recorder:
         numbers = _plate_numbers(events)
         rows = [ReadRow.of(event, number) for event, number in zip(events, numbers, strict=True)]
         plates = dict(zip(numbers, (event.plate for event in events), strict=True))
-        days = self._new_device_days(events)
+        days = _device_days(events)
         spans = _spans(events)
         stored_at = self._clock.now()
         names = {e.device_id: (e.device_name, e.agency_ori) for e in events}
-        devices = self._new_devices(names)
         before, unknown = self._plates.mark, self._plates.unknown(plates.keys())
         mark: Mark | None = None
 
@@ -141,9 +142,10 @@ class Recorder:
             mark = Mark(*now)
             wanted = unknown if mark == before else plates  # a known plate may be gone by now
             await _store_plates(raw, {number: plates[number] for number in wanted})
-            await _store_devices(raw, devices)
-            if days:
-                await raw.execute(_DEVICE_DAYS, *map(list, zip(*days, strict=True)))
+            self._forget_devices_of_others(mark)
+            await _store_devices(raw, self._new_devices(names))
+            if new_days := days - self._device_days:
+                await raw.execute(_DEVICE_DAYS, *map(list, zip(*new_days, strict=True)))
             return await _store_reads(raw, rows)
 
         stored = await self._store([event.captured_at for event in events], write)
@@ -152,8 +154,9 @@ class Recorder:
             OF_CAMERA.labels(names[device_id][0]).inc(count)
         if mark is not None:
             self._plates.remember(plates, before=before, now=mark)
+            self._forget_devices_of_others(mark)
         self._device_days |= days
-        self._devices.update(devices)
+        self._devices.update(names)
 
     async def captures(self, events: Sequence[CaptureProcessed]) -> None:
         """Store each capture once.
@@ -237,24 +240,21 @@ class Recorder:
     def _new_devices(self, devices: _Devices) -> _Devices:
         return {i: names for i, names in devices.items() if self._devices.get(i) != names}
 
-    def _new_device_days(self, events: Sequence[Read]) -> set[_DeviceDay]:
-        days = {
-            (
-                *cell_of(place.latitude, place.longitude),
-                event.captured_at.astimezone(UTC).date(),
-                event.device_id,
-            )
-            for event in events
-            if (place := event.place) is not None
-        }
-        return days - self._device_days
+    def _forget_devices_of_others(self, mark: Mark) -> None:
+        """Forget devices and their days that another server than that of `mark` has stored: this one may lack them."""
+        if mark.server_started_at != self._server_started_at:
+            self._forget_devices()
+            self._server_started_at = mark.server_started_at
 
     def _forget_daily(self) -> None:
         today = self._clock.now().date()
         if today != self._remembered_on or len(self._device_days) > _REMEMBERED:
-            self._device_days.clear()
-            self._devices.clear()
+            self._forget_devices()
             self._remembered_on = today
+
+    def _forget_devices(self) -> None:
+        self._device_days.clear()
+        self._devices.clear()
 
 
 def _ends(times: Sequence[datetime]) -> Sequence[datetime]:
@@ -290,6 +290,19 @@ def _spans(events: Sequence[Read]) -> tuple[list[Any], ...]:
         list(map(max, of_device)),
         list(map(len, of_device)),
     )
+
+
+def _device_days(events: Sequence[Read]) -> set[_DeviceDay]:
+    """Return where on which days devices made reads."""
+    return {
+        (
+            *cell_of(place.latitude, place.longitude),
+            event.captured_at.astimezone(UTC).date(),
+            event.device_id,
+        )
+        for event in events
+        if (place := event.place) is not None
+    }
 
 
 async def _store_devices(raw: asyncpg.Connection, devices: _Devices) -> None:

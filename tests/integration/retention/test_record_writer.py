@@ -5,14 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from services.retention.store import record_writer
 from services.retention.store.record_writer import Recorder
+from shared.core.errors import InternalFault
 from shared.testing import eventually
-from tests.integration.retention.conftest import a_read
+from tests.integration.retention.conftest import SOLANO, a_read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 MONTH_BEFORE = NOON - timedelta(days=31)
+SCENE = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 100}
 READS = [a_read(f"7ABC{number}", NOON - timedelta(minutes=number)) for number in range(100, 110)]
 
 
@@ -40,6 +43,38 @@ async def test_reads_of_different_months_in_one_batch_are_found_again(retention)
     await retention.running.recorder.reads(batch)
     await retention.running.recorder.reads([*batch, READS[1]])
     assert await stored(retention) == ids([*batch, READS[1]])
+
+
+@pytest.mark.clause("468.4(c)/canvass")
+async def test_a_batch_that_is_stored_after_a_failure_is_found_by_its_place_and_its_cameras_name(
+    retention, monkeypatch
+):
+    fails = "SELECT 1/0, $1::uuid[], $2::timestamptz, $3::timestamptz"
+    monkeypatch.setattr(record_writer, "_STORED", fails)
+    with pytest.raises(InternalFault, match="DivisionByZero"):
+        await retention.running.recorder.reads(READS[:1])
+    monkeypatch.undo()
+    await retention.running.recorder.reads(READS[:1])
+    [found] = (await retention.search(area=SCENE))["items"]
+    assert found["device_name"] == READS[0].device_name
+
+
+@pytest.mark.clause("468.4(c)/canvass")
+async def test_after_a_failover_a_cameras_name_and_places_are_stored_again(
+    retention, as_owner, monkeypatch
+):
+    """The new primary lacks the last transactions; its start differs."""
+    await retention.running.recorder.reads(READS[:1])
+    async with as_owner("retention") as connection:
+        for table in ("reads", "device_days", "devices"):
+            await connection.execute(text(f"DELETE FROM {table}"))
+    other = record_writer._DUE.replace(
+        "pg_postmaster_start_time()", "pg_postmaster_start_time() + interval '1 hour'"
+    )
+    monkeypatch.setattr(record_writer, "_DUE", other)
+    await retention.running.recorder.reads(READS[1:2])
+    [found] = (await retention.search(area=SCENE))["items"]
+    assert found["device_name"] == READS[1].device_name
 
 
 @pytest.mark.clause("468.5/transfer")
