@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.retention.domain.passes import pass_id_of
 from services.retention.domain.voting import vote
 from services.retention.store import locks, pass_queue
 from services.retention.store.locks import Locks
@@ -525,6 +526,25 @@ async def test_a_purge_leaves_nothing_of_a_pass_that_was_open(retention):
     assert await members(retention) == {}
     await settle(retention)
     assert await retention.passes() == []
+
+
+async def test_an_open_pass_of_which_a_purge_leaves_one_read_is_no_pass(retention):
+    end = DUE + timedelta(seconds=11)  # of the purge, by the time of the vote
+    reads = [
+        seen("7ABC123", n, sure=sure, start=end)
+        for n, sure in ((-1, 0.9), (-0.5, 0.9), (0.5, 0.99))
+    ]
+    await retention.store(*reads)
+    retention.clock.advance(seconds=9)
+    await retention.store(seen("8XYZ987", 1, start=end))
+    await settle(retention, 2)
+    assert await open_passes(retention) == [3]
+    await purge(retention)
+    assert await members(retention) == {pass_id_of(reads[0]): {reads[2].read_id}}
+    await settle(retention)
+    assert await left_due(retention) == 0
+    assert await retention.passes() == []
+    assert await open_passes(retention) == []
 
 
 @pytest.mark.clause("468.5/holds")

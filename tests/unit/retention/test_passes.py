@@ -263,6 +263,44 @@ def test_reads_join_an_open_pass_of_which_the_first_reads_are_not_at_hand():
     assert not track.is_whole
 
 
+@pytest.mark.clause("468.5/passes-in-sets")
+def test_another_agencys_read_does_not_join_an_open_pass():
+    """A camera may pass to another agency while a pass of its reads is open."""
+    track = an_open_pass([sighting("7ABC123", n) for n in range(3)], nearby=3)
+    other = sighting("7ABC123", 3, agency_ori="CA0520000")
+    found = tracks_of([other], [track], RULES)
+    assert [
+        [s.agency_ori for s in one.added or one.sightings] for one in found if one is not track
+    ] == [["CA0520000"]]
+    assert track.added == []
+
+
+@pytest.mark.clause("468.5/passes-in-sets")
+def test_a_read_between_distant_reads_of_an_open_pass_is_compared_with_those_beside_it():
+    whole = an_open_pass([sighting("7ABC123", n) for n in (0, 1, 20)], nearby=0)
+    track = Track([sighting("7ABC123", n) for n in (0, 1)], whole.pass_id, whole.stored)
+    between = sighting("7ABC123", 10)
+    found = tracks_of([between], [track], RULES)
+    assert [one.sightings for one in found if one is not track] == [[between]]
+    assert track.added == []
+
+
+@pytest.mark.clause("468.5/passes-in-sets")
+@pytest.mark.parametrize("nearby", [0, 3])
+def test_an_open_pass_begins_and_ends_with_the_reads_that_join_it(nearby):
+    track = an_open_pass([sighting("7ABC123", n) for n in range(3)], nearby=nearby)
+    assert (track.first_at, track.last_at) == (moment(0), moment(2))
+    track.add(sighting("7ABC123", -1))
+    track.add(sighting("7ABC123", 3))
+    assert (track.first_at, track.last_at, track.reads) == (moment(-1), moment(3), 5)
+
+
+@pytest.mark.clause("468.5/passes-in-sets")
+def test_an_open_pass_has_the_plates_of_reads_that_are_not_at_hand():
+    track = an_open_pass([sighting("7ABC123"), sighting("7A8C123", 1)], nearby=1)
+    assert track.plates == {"7ABC123", "7A8C123"}
+
+
 def test_an_open_pass_that_gets_no_read_is_still_decided_on():
     track = an_open_pass([sighting("7ABC123", n) for n in range(3)], nearby=0)
     for follow in (tracks_of, lambda *parts: Follower(parts[-1]).follow(*parts[:-1])):

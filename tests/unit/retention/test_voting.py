@@ -86,6 +86,11 @@ def test_the_best_read_is_the_most_confident_of_the_winning_plate():
     assert vote([*reads, sighting("8XYZ987", 2, sure=0.99)]).best == reads[1]
 
 
+def test_of_equally_confident_reads_one_with_a_crop_is_the_best():
+    with_crop = sighting("7ABC123", 0, crop_key="crops/one.jpg")
+    assert vote([with_crop, sighting("7ABC123", 1)]).best == with_crop
+
+
 @pytest.mark.parametrize(
     ("regions", "region"),
     [
