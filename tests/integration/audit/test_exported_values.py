@@ -15,7 +15,7 @@ from services.audit.workers.erasing import Eraser
 from shared.core.errors import Conflict
 from shared.core.merkle import Span
 from shared.events import AccessAttempted, ValuesExported
-from tests.integration.audit.conftest import AUDITOR, an_attempt
+from tests.integration.audit.conftest import AUDITOR, a_disclosure, an_attempt
 from tests.integration.audit.erasing import BEFORE, purge, sightings
 from tests.integration.audit.offline import VERIFIER, command
 from tests.integration.audit.outside_checks import check_export, check_values
@@ -421,6 +421,26 @@ async def test_breach_reports_and_plate_searches_include_exported_values(
     report = (await client.post("/v1/breach-reports", json=body, headers=auditor())).json()
     assert set(report["plates"]) == {"2HELD22", "4LATE44", "5YOUNG5"}
     assert report["records_by_kind"]["log_value"] == 4
+
+
+async def test_an_export_is_found_by_the_plates_of_the_entries_that_it_covers_alone(
+    deliver, clock, export, client, auditor, query
+):
+    plates = ["1BEFORE", "2WITHIN", "3AFTER3"]
+    before, within, after = (
+        a_disclosure(clock, an_attempt(clock), record_ids=("r1",), plates=(plate,))
+        for plate in plates
+    )
+    await deliver(before, within)
+    [(first,)] = await query("SELECT seq FROM entries WHERE event_id = :id", id=within.event_id)
+    await export(with_values=True, first=first)
+    await deliver(after)
+    found = {}
+    for plate in plates:
+        asked = {"plate": plate, "kind": "values.exported"}
+        answer = await client.post("/v1/entries/search", json=asked, headers=auditor())
+        found[plate] = len(answer.json()["items"])
+    assert found == {"1BEFORE": 0, "2WITHIN": 1, "3AFTER3": 0}
 
 
 async def test_an_outsider_checks_the_values_of_an_export(deliver, clock, purge, client, export):

@@ -152,6 +152,21 @@ async def test_a_replayed_genuine_event_is_logged_once(writer, query, clock):
     assert await query(FINDINGS) == []
 
 
+async def test_an_event_with_the_id_of_a_logged_one_and_other_content_is_refused(
+    writer, query, clock
+):
+    """Only what the log has unchanged is a redelivery from before MACs."""
+    logged = message_of(an_attempt(clock))
+    await writer.append([logged])
+    body = logged.value.replace(b"Officer Seven", b"Officer Eight")
+    forged = without_mac(logged._replace(offset=1, value=body))
+    with pytest.raises(SomeRefused) as raised:
+        await writer.append([without_mac(logged), forged])
+    assert [message for message, _ in raised.value.refused] == [forged]
+    [(_, details)] = await query(FINDINGS)
+    assert details["kafka_place"] == f"{AccessAttempted.TOPIC}/0/1"
+
+
 async def test_a_changed_outbox_row_is_refused(database_url, repository, clock, refused, as_owner):
     db = Database(database_url, "retention", mac_key=mac_key("retention"))
     await db.migrate(repository / "services/retention/migrations")

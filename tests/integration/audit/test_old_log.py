@@ -14,10 +14,13 @@ from sqlalchemy.exc import DBAPIError
 
 from services.audit.actions.old_log import OldLogEnd
 from services.audit.actions.verify import verify_export
+from services.audit.actions.writer import Writer
 from services.audit.main import build_app
+from shared.core.errors import InternalFault
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, LogDestroyed, ValuesExported
 from tests.integration.audit.conftest import AUDITOR, SEED, a_disclosure, an_attempt
+from tests.integration.audit.messages import message_of, with_right_mac
 from tests.integration.audit.offline import command
 
 __all__ = ["command"]
@@ -63,7 +66,7 @@ def restarted(runtime, as_owner):
 
 @pytest.fixture
 async def closed(app, deliver, clock, restarted, writer):
-    """A log of 301 entries that a new one closed."""
+    """A log of 301 entries that a new one closed; yields their events."""
     events = [an_attempt(clock)]
     for _ in range(100):
         attempt = an_attempt(clock)
@@ -71,7 +74,7 @@ async def closed(app, deliver, clock, restarted, writer):
     await deliver(*events)
     async with restarted():
         await writer.begin()
-        yield
+        yield events
 
 
 @pytest.fixture
@@ -126,6 +129,19 @@ async def test_entry_0_commits_to_the_checkpoint_and_export_of_the_old_log(close
     altered = [*lines]
     altered[number] = altered[number].replace(b"7abc-123", b"9zzz-999")
     assert not verify_export(iter(altered), [OLD_KEY]).ok
+
+
+async def test_an_event_of_the_old_log_is_not_logged_again_and_is_refused_with_other_content(
+    closed, runtime, query
+):
+    again, writer = message_of(closed[0]), Writer(runtime, runtime.settings)
+    await writer.append([again])
+    assert await query("SELECT kind FROM entries") == [("log.closed",)]
+    body = again.value.replace(b"Officer Seven", b"Officer Eight")
+    with pytest.raises(InternalFault, match="with other content"):
+        await writer.append([with_right_mac(again._replace(value=body))])
+    assert await query("SELECT count(*) FROM findings WHERE kind = 'contradicting_event'") == [(1,)]
+    assert await query("SELECT kind FROM entries") == [("log.closed",)]
 
 
 async def test_the_old_log_is_exported_only_with_values_and_a_purpose_and_logged_first(

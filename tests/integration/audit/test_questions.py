@@ -117,6 +117,24 @@ async def test_the_log_is_searched_by_person_plate_purpose_and_time(some, ask):
         assert [e["event_id"] for e in entries] == [str(some[n].event_id) for n in expected[::-1]]
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_an_entry_that_arrived_days_late_is_found_by_its_time_if_it_meets_the_other_conditions(
+    deliver, clock, ask
+):
+    other = an_actor("00000000-0000-4000-8000-000000000008", "Officer Eight")
+    days_ago = clock.now() - timedelta(days=3)
+    late = [an_attempt(clock, actor=actor, occurred_at=days_ago) for actor in (an_actor(), other)]
+    await deliver(*late, an_attempt(clock))
+    day = {
+        "occurred_from": (days_ago - timedelta(hours=1)).isoformat(),
+        "occurred_to": (days_ago + timedelta(hours=1)).isoformat(),
+    }
+    found = [await ask(person_id=one.actor.person_id, **day) for one in late]
+    assert [[entry["person_name"] for entry in entries] for entries in found] == [
+        [one.actor.name] for one in late
+    ]
+
+
 async def test_an_entry_is_returned_with_its_event_and_exact_text(some, client, auditor):
     response = await client.get("/v1/entries/0", headers=auditor())
     entry = response.json()
