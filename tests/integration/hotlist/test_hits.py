@@ -257,6 +257,17 @@ async def test_a_removed_entry_raises_no_hit_even_if_the_index_is_stale(hotlist)
     assert await hotlist.hits() == []
 
 
+async def test_an_entry_that_was_rolled_back_raises_no_hit_even_if_the_index_is_stale(hotlist):
+    list_id = await hotlist.listed("1AAA111", "1AAA112", "1AAA113", "1AAA114")
+    await hotlist.add(list_id, "7ABC123", state="CA")
+    index = hotlist.running.refresher.index
+    stale = index.candidates([hotlist.read()], minimum_confidence=0.6, most_differences=1)
+    await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json={"version": 1})
+    assert len(stale) == 1
+    await hotlist.running.matcher._raise(stale)
+    assert await hotlist.hits() == []
+
+
 async def test_a_list_matches_only_reads_of_its_own_agency(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(agency_ori="CA0999900"))

@@ -13,6 +13,8 @@ from services.retention.domain import search_cost
 from services.retention.domain.criteria import Criteria
 from services.retention.store import search as search_module
 from services.retention.store import search_plan
+from shared.core.errors import Unavailable
+from shared.core.periodic import cancelled
 from shared.events import AccessAttempted, RecordsDisclosed
 from shared.testing import eventually
 from tests.integration.retention.conftest import DEVICE, a_read
@@ -132,6 +134,26 @@ async def test_a_search_starts_where_it_is_expected_to_compare_least(
         async with filled.runtime.db.begin() as connection:
             plan = await search_plan.SearchPlans(connection).of(criteria, wanted=101)
         assert plan.starts.first == timedelta(hours=2)
+
+
+@pytest.mark.clause("468.4(c)/light-searches")
+async def test_a_search_that_is_cancelled_while_it_waits_leaves_its_place_to_another():
+    turns = heavy_searches.HeavySearches(1, most_waiting=1)
+
+    async def search():
+        async with turns.turn():
+            pass
+
+    async with turns.turn():
+        waiting = asyncio.create_task(search())
+        await asyncio.sleep(0)
+        await cancelled(waiting)
+        following = asyncio.create_task(search())
+        await asyncio.sleep(0)
+        assert not following.done()
+        with pytest.raises(Unavailable):
+            await search()
+    await following
 
 
 @pytest.mark.clause("468.4(c)/too-wide")

@@ -119,6 +119,33 @@ async def test_reads_are_held_by_id_with_their_capture_its_image_and_their_crop(
 
 
 @pytest.mark.clause("468.5/holds")
+@pytest.mark.parametrize("at", [LONG_AGO, LATELY_DUE], ids=["whole month", "part of a month"])
+async def test_a_frame_is_kept_while_one_of_its_reads_is_held_though_its_capture_never_came(
+    retention, at
+):
+    frame = a_capture(at).capture
+    first, second, other = (
+        a_read(plate, at, capture_id=frame.capture_id, image_key=frame.image.object_key)
+        for plate in ("7ABC123", "8XYZ987", "1AAA111")
+    )
+    await retention.store(first, second, other)
+    await retention.objects.put(frame.image.object_key, JPEG)
+    holds = [await place(retention, read_ids=[str(one.read_id)]) for one in (first, second)]
+    left_after = []
+    for hold in (None, *holds):
+        if hold is not None:
+            await release(retention, hold)
+        retention.clock.advance(seconds=1)
+        await purge(retention)
+        left_after.append((await everything_left(retention), retention.stored_keys))
+    assert left_after == [
+        (["7ABC123", "8XYZ987"], [frame.image.object_key]),
+        (["8XYZ987"], [frame.image.object_key]),
+        ([], []),
+    ]
+
+
+@pytest.mark.clause("468.5/holds")
 async def test_a_capture_without_a_plate_is_held_by_place_and_time(retention):
     capture = a_capture(LONG_AGO, outcome="no_plate")
     await retention.store(capture)

@@ -17,7 +17,7 @@ from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
 from shared.events import PurgeChanged, RecordsPurged
-from tests.integration.retention.conftest import JPEG, a_capture, a_hit, a_read, started
+from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_hit, a_read, started
 from tests.integration.retention.purging import (
     AUTHORISER,
     DUE,
@@ -345,6 +345,20 @@ async def test_hits_and_device_days_are_purged_with_their_records(retention):
     await purge(retention)
     assert await retention.fetch("SELECT read_id FROM hits") == [(stays.read_id,)]
     assert await retention.fetch("SELECT day FROM device_days") == [(NOON.date(),)]
+
+
+@pytest.mark.clause("468.4(c)/canvass")
+async def test_a_read_of_the_day_on_which_a_purge_ends_is_still_found_by_its_place(retention):
+    await retention.store(
+        a_read("1OLD001", DUE - timedelta(hours=1)), a_read("2NEW001", DUE + timedelta(hours=1))
+    )
+    await purge(retention)
+    scene = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 100}
+    window = {
+        "captured_from": DUE.isoformat(),
+        "captured_to": (DUE + timedelta(hours=2)).isoformat(),
+    }
+    assert await retention.plates(area=scene, **window) == ["2NEW001"]
 
 
 @pytest.mark.clause("468.5/schedule")

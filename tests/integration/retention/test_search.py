@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from services.retention.store import search_plan
+from services.retention.store import search, search_plan
 from services.retention.store.conditions import Conditions
 from services.retention.store.records import Records
 from shared.core.plates import PlatePattern
@@ -285,6 +285,26 @@ async def test_a_window_is_cut_to_what_the_schedule_keeps(retention):
     answer = await retention.search(plate="1AAA*", captured_from="2020-01-01T00:00:00Z")
     assert [read["plate"] for read in answer["items"]] == ["1AAA111"]
     assert datetime.fromisoformat(answer["captured_from"]) == NOON - timedelta(days=400)
+
+
+@pytest.mark.clause("468.4(c)/too-wide")
+@pytest.mark.parametrize("page_s", [2, 0], ids=["full", "out of time"])
+async def test_a_search_that_the_schedule_cuts_goes_on_from_page_to_page(
+    seeded, monkeypatch, page_s
+):
+    """Each page cuts the window at its own time; the cursor belongs to the criteria as they were asked."""
+    monkeypatch.setattr(search, "PAGE_S", page_s)
+    monkeypatch.setattr(search_plan, "MOST_PLATES", 0)
+    monkeypatch.setattr(search_plan, "_DEVICES_FIRST", timedelta(days=150))
+    asked = {"plate": "7ABC*", "captured_from": "2020-01-01T00:00:00Z", "limit": 2}
+    asked["captured_to"] = (NOON + timedelta(hours=1)).isoformat()
+    found, after = [], None
+    while not found or after is not None:
+        seeded.clock.advance(seconds=1)
+        page = await seeded.search(**asked, after=after)
+        found += [read["plate"] for read in page["items"]]
+        after = page["next"]
+    assert found == ["7ABC123", "7ABC128", "7ABCI23"]
 
 
 @pytest.mark.clause("468.4/narrowness")

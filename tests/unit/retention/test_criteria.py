@@ -74,6 +74,23 @@ def test_a_hold_needs_at_least_one_condition():
     check_hold(Criteria(read_ids=(DEVICE,)))
 
 
+@pytest.mark.clause("468.5/schedule")
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"plate": "7ABC123"},
+        {"region": "US-CA"},
+        {"minimum_confidence": 0.0},
+        {"read_ids": (UUID(int=1),)},
+    ],
+    ids=lambda condition: next(iter(condition)),
+)
+def test_a_condition_that_a_frame_without_a_read_cannot_meet_keeps_no_such_frame(condition):
+    window = {"captured_from": NOON - timedelta(days=1), "captured_to": NOON}
+    assert Criteria(**window, **condition).names_reads
+    assert not Criteria(**window, device_ids=(UUID(int=2),)).names_reads
+
+
 def test_criteria_come_back_from_json_as_they_were():
     for area in (
         Circle(39.9, -122.0, 500.0),

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from shared.core.types import Ori, PlateText
-from shared.events import Character, Read, ReadsRecognised, ReadsRecorded
+from shared.events import Character, Place, Read, ReadsRecognised, ReadsRecorded
 from shared.events.past import ReadRecognisedV1, ReadRecordedV1
 from shared.kafka.codec import COUNT, Message, count_of, decode_present, encode, encode_all, part_of
 from shared.kafka.consumer import turns
@@ -50,6 +50,15 @@ DEVICE = uuid4()
 
 def as_consumed(kind: str, body: bytes) -> Message:
     return Message(kind.rsplit(".", 1)[0], 0, 0, b"key", body, {"ce_type": kind.encode()})
+
+
+@pytest.mark.clause("468.4(c)/canvass")
+def test_a_read_without_a_place_of_its_own_has_that_of_its_record():
+    event = an_event(2)
+    cameras, own = Place(39.9275, -122.1792), Place(39.9276, -122.1793, 90.0)
+    there = msgspec.structs.replace(event.reads[0], place=own)
+    event = msgspec.structs.replace(event, place=cameras, reads=[there, event.reads[1]])
+    assert [read.place for read in event.each()] == [own, cameras]
 
 
 @pytest.mark.parametrize("path", sorted((EXAMPLES / ReadRecordedV1.TOPIC / "1").glob("*.json")))
