@@ -421,6 +421,7 @@ async def test_a_misread_is_no_ground_for_enforcement_without_a_reason(hotlist):
 async def test_the_yield_of_a_list_counts_its_hits_and_outcomes(hotlist):
     list_id = await hotlist.listed("7ABC123")
     for _ in range(4):
+        hotlist.clock.advance(seconds=1)
         await hotlist.see(hotlist.read(device=uuid4()))
     hits = await hotlist.hits()
     for hit, outcome in zip(hits[:3], ("correct_read", "misread", "misread"), strict=True):
@@ -430,6 +431,31 @@ async def test_the_yield_of_a_list_counts_its_hits_and_outcomes(hotlist):
     assert (found["hits"], found["unverified"], found["verified"]) == (4, 1, 3)
     assert found["outcomes"] == {"correct_read": 1, "misread": 2}
     assert found["correct_share"] == pytest.approx(1 / 3)
+    raised_at = datetime.fromisoformat(hits[0]["raised_at"])
+    for since, count in ((raised_at, 1), (raised_at + timedelta(microseconds=1), 0)):
+        query = {"since": since.isoformat()}
+        found = await hotlist.call("GET", f"/v1/lists/{list_id}/yield", params=query)
+        assert found["hits"] == count
+
+
+async def test_a_hit_has_a_hundred_dispositions_at_most(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read())
+    [hit] = await hotlist.hits()
+    path = f"/v1/hits/{hit['hit_id']}/disposition"
+    body = {"disposition": "not found", "enforcement": False}
+    await hotlist.call("POST", path, json=body)
+    async with hotlist.runtime.db.begin() as connection:
+        columns = "disposition, enforcement, at, person_id, person_name, person_title, person_ori"
+        await connection.execute(
+            text(
+                f"INSERT INTO dispositions (hit_id, {columns}) SELECT hit_id, {columns}"
+                " FROM dispositions, generate_series(1, 98)"
+            )
+        )
+    assert len((await hotlist.call("POST", path, json=body))["dispositions"]) == 100
+    problem = await hotlist.call("POST", path, json=body, status=409)
+    assert problem["code"] == "hit_dispositions_full"
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")

@@ -9,9 +9,11 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
+from services.hotlist.store.entries import Entries
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, HotListActivated, HotListChanged, RecordsDisclosed
 from shared.testing.reads import FOLDED
+from tests.integration.locking import locked_while
 from tests.integration.pages import paged
 
 HEADER = "plate,state,record_kind,reason\n"
@@ -239,6 +241,22 @@ async def test_a_version_that_loses_much_of_a_list_waits_for_another_person(hotl
 
 
 @pytest.mark.clause("468.4(c)/second-word")
+async def test_a_roll_back_to_a_much_smaller_version_waits_for_another_person(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + good(10))
+    await hotlist.upload(list_id, HEADER + good(100))
+    path = f"/v1/lists/{list_id}"
+    _, first = (await hotlist.call("GET", f"{path}/versions"))["items"]
+    assert (first["state"], first["needs_second_word"]) == ("retired", True)
+    for door, body in (("rollback", {}), ("versions/1/activation", None)):
+        problem = await hotlist.call("POST", f"{path}/{door}", json=body, status=403)
+        assert problem["code"] == "version_needs_second_person"
+    other = hotlist.headers(account_id=str(uuid4()), name="Another Person")
+    shown = await hotlist.call("POST", f"{path}/rollback", json={}, headers=other)
+    assert (shown["active_version"], shown["entries"]) == (1, 10)
+
+
+@pytest.mark.clause("468.4(c)/second-word")
 async def test_an_old_version_without_person_ids_compares_people_by_name(hotlist, database_url):
     list_id = await hotlist.list()
     await hotlist.upload(list_id, HEADER + good(100))
@@ -360,6 +378,17 @@ async def test_a_disabled_list_raises_no_hits_until_it_is_enabled(hotlist):
     assert len(await hotlist.hits()) == 1
 
 
+async def test_a_change_of_one_setting_of_a_list_leaves_the_others(hotlist):
+    off = ["repossessed_vehicle"]
+    list_id = await hotlist.list("state", staleness_hours=3, record_kinds_off=off)
+    path = f"/v1/lists/{list_id}"
+    await hotlist.call("PATCH", path, json={"enabled": False})
+    for change in ({"staleness_hours": 2}, {"record_kinds_off": off}, {"enabled": False}):
+        shown = await hotlist.call("PATCH", path, json=change)
+        assert (shown["enabled"], shown["record_kinds_off"]) == (False, off)
+        assert shown["staleness_hours"] == 2
+
+
 async def test_a_rollback_changes_the_matched_entries(hotlist):
     list_id = await hotlist.listed("1AAA111")
     await hotlist.upload(list_id, HEADER + "2BBB222,CA,stolen_vehicle,x\n")
@@ -370,8 +399,12 @@ async def test_a_rollback_changes_the_matched_entries(hotlist):
         return len(await hotlist.hits()) - before
 
     assert (await matched("1AAA111"), await matched("2BBB222")) == (0, 1)
-    shown = await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json={})
+    body = {"reason": "incomplete extract"}
+    shown = await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json=body)
     assert shown["active_version"] == 1
+    async with hotlist.runtime.db.begin() as connection:
+        last = "SELECT change, reason FROM activations ORDER BY number DESC LIMIT 1"
+        assert (await connection.execute(text(last))).one() == ("rolled_back", body["reason"])
     assert (await matched("1AAA111"), await matched("2BBB222")) == (1, 0)
     await hotlist.call("POST", f"/v1/lists/{list_id}/versions/2/activation")
     assert (await matched("1AAA111"), await matched("2BBB222")) == (0, 1)
@@ -381,6 +414,10 @@ async def test_a_rollback_changes_the_matched_entries(hotlist):
     assert changes == ["activated", "activated", "rolled_back", "activated", "withdrawn"]
     problem = await hotlist.add(list_id, "3CCC333", status=409)
     assert "activate one first" in problem["detail"]
+    again = {"reason": "withdrawn already"}
+    problem = await hotlist.call("POST", f"/v1/lists/{list_id}/withdrawal", json=again, status=409)
+    assert problem["code"] == "version_none_in_force"
+    assert len(await hotlist.announced(HotListActivated)) == len(changes)
     await hotlist.call("POST", f"/v1/lists/{list_id}/versions/9/activation", status=404)
 
 
@@ -453,6 +490,70 @@ async def test_uploads_too_old_to_roll_back_to_are_dropped(hotlist):
     assert await rows_of(hotlist) == 2
     problem = await hotlist.call("POST", f"/v1/lists/{list_id}/versions/1/activation", status=409)
     assert problem["field"] == "version"
+
+
+async def test_the_upload_in_force_is_never_dropped_and_those_after_it_are(hotlist):
+    list_id, other = await hotlist.listed("1AAA111"), await hotlist.list()
+    sheet = HEADER + good(30, 1000)
+    for _ in range(3):
+        hotlist.clock.advance(minutes=1)
+        await hotlist.upload(list_id, sheet + "!!!,CA,stolen_vehicle,x\n", activate=False)
+    for n in range(2):
+        await hotlist.upload(other, HEADER + f"3CCC33{n},CA,stolen_vehicle,x\n")
+
+    async def drop_old():
+        async with hotlist.runtime.db.begin() as connection:
+            return await Entries(connection).drop_old(2)
+
+    while await drop_old():
+        pass
+
+    async def states(one):
+        return [
+            version["state"]
+            for version in (await hotlist.call("GET", f"/v1/lists/{one}/versions"))["items"]
+        ]
+
+    assert await states(list_id) == ["draft", "draft", "dropped", "active"]
+    assert await states(other) == ["active", "retired"]
+    assert await plates(hotlist, list_id) == ["1AAA111"]
+    assert [len(await lines_aside(hotlist, list_id, version)) for version in (2, 3)] == [0, 1]
+
+
+async def test_a_version_that_two_people_activate_at_once_comes_into_force_once(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + good(1), activate=False)
+    path = f"/v1/lists/{list_id}/versions/1/activation"
+    answers = await locked_while(
+        hotlist.runtime.db,
+        f"SELECT FROM lists WHERE list_id = '{list_id}' FOR NO KEY UPDATE",
+        hotlist.client.post(path, headers=hotlist.headers()),
+        hotlist.client.post(path, headers=hotlist.headers(account_id=str(uuid4()))),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert len(await hotlist.announced(HotListActivated)) == 1
+
+
+@pytest.mark.clause("468.4(c)/second-word")
+async def test_uploads_at_once_make_one_version_after_the_other(hotlist):
+    list_id = await hotlist.list()
+    made = await locked_while(
+        hotlist.runtime.db,
+        f"SELECT FROM lists WHERE list_id = '{list_id}' FOR NO KEY UPDATE",
+        hotlist.upload(list_id, HEADER + good(100)),
+        hotlist.upload(list_id, HEADER + good(100, 100)),
+    )
+    assert sorted(one["version"] for one in made) == [1, 2]
+    shown = await hotlist.call("GET", f"/v1/lists/{list_id}")
+    assert (shown["active_version"], shown["entries"]) == (2, 100)
+
+
+async def test_entries_are_found_by_their_record_kind(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + "1AAA111,CA,stolen_vehicle,x\n2BBB222,CA,other,x\n")
+    path = f"/v1/lists/{list_id}/entries/search"
+    found = await hotlist.call("POST", path, json={"record_kind": "other"})
+    assert [entry["plate"] for entry in found["items"]] == ["2BBB222"]
 
 
 @pytest.mark.clause("468.4(e)/entitlement")

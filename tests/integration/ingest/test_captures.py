@@ -9,6 +9,7 @@ from hashlib import sha256
 import msgspec
 import pytest
 
+from services.ingest.actions import captures
 from services.ingest.domain.problem_codes import ImageDefect, ImageKind
 from services.ingest.store.devices import FirstSeen
 from shared.core.certificates import Trust
@@ -88,6 +89,18 @@ async def test_the_same_frame_twice_is_one_capture_with_one_receipt(station, cam
     assert first.json() == again.json()
     assert len({event.capture_id for event in station.captures}) == 1
     assert len(station.objects.stored) == 1
+
+
+async def test_a_receipt_is_repeated_as_long_as_it_is_among_the_newest(
+    station, camera, monkeypatch
+):
+    monkeypatch.setattr(captures, "REMEMBERED", 1)
+    await station.post_frame(camera, FRAME)
+    station.clock.advance(minutes=1)
+    receipt = (await station.post_frame(camera, p.png())).json()
+    station.clock.advance(minutes=1)
+    assert (await station.post_frame(camera, p.png())).json() == receipt
+    assert len(station.captures) == 2
 
 
 async def test_without_a_device_time_the_same_frame_is_still_one_capture_at_one_time(
@@ -325,6 +338,7 @@ async def test_without_kafka_a_frame_is_refused_and_its_retry_is_the_same_captur
         "when it first came, not a minute later"
     )
     assert len(station.objects.stored) == 1
+    assert [str(event.capture_id) for event in station.captures] == [receipt["capture_id"]]
 
 
 @pytest.mark.clause("468.5/transfer")
@@ -402,7 +416,9 @@ async def test_arrival_times_of_frames_are_deleted_after_their_records(station, 
     await station.post_frame(camera, FRAME)
     housekeeping = station.running.housekeeping
     assert await housekeeping.forget() == 0
-    station.clock.advance(days=401)
+    station.clock.advance(days=400)
+    assert await housekeeping.forget() == 0
+    station.clock.advance(seconds=1)
     assert await housekeeping.forget() == 1
     async with station.running.runtime.db.begin() as connection:
         now = station.clock.now()

@@ -2,14 +2,20 @@
 
 import json
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
+from services.ingest.store.devices import Devices
+from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
+from shared.core.problem_codes import Common
 from shared.events import AccessAttempted, DeviceChanged, RefusalsCounted
 from shared.http.models import cursor_of
 from shared.limits.refusals import Allowance
+from tests.integration.ingest.conftest import another
+from tests.integration.locking import locked_while
 from tests.unit.ingest import pictures as p
 
 FRAME = p.jpeg()
@@ -144,6 +150,7 @@ async def test_a_fixed_camera_is_bound_to_its_place_and_a_vehicle_is_not(station
     assert (await station.post_reads(fixed, [station.read(**near)])).status_code == 202
     assert (await station.post_frame(fixed, FRAME, params=near)).status_code == 202
     assert [len(station.reads), len(station.captures)] == [1, 1]
+    assert station.reads[0].place.latitude == station.captures[0].place.latitude == near["latitude"]
     for answer in (
         await station.post_reads(fixed, [station.read(1), station.read(2, **far)]),
         await station.post_frame(fixed, FRAME, params=far),
@@ -168,6 +175,44 @@ async def test_a_reinstated_device_gets_a_new_credential_and_the_old_one_stays_i
     fresh = (await station.admin("POST", f"{path}/reinstatement", {"reason": "found"})).json()
     assert (await station.post_frame(made["credential"], FRAME)).status_code == 401
     assert (await station.post_frame(fresh["credential"], FRAME)).status_code == 202
+
+
+@pytest.mark.clause("468.5/revoked-device")
+async def test_a_change_of_a_device_at_the_same_time_does_not_undo_its_revocation(station):
+    made = await station.register()
+    device_id = made["device"]["device_id"]
+    path = f"/v1/devices/{device_id}"
+    answers = await locked_while(
+        station.running.runtime.db,
+        f"SELECT FROM devices WHERE device_id = '{device_id}' FOR UPDATE",
+        station.admin("POST", f"{path}/revocation", {"reason": "stolen"}),
+        station.admin("PATCH", path, {"name": "Fourth St"}),
+    )
+    assert [answer.status_code for answer in answers] == [200, 200]
+    shown = (await station.admin("GET", path)).json()
+    assert (shown["status"], shown["name"]) == ("revoked", "Fourth St")
+    assert (await station.post_frame(made["credential"], FRAME)).status_code == 401
+
+
+@pytest.mark.clause("468.5/revoked-device")
+async def test_every_change_of_a_device_is_a_new_version_of_it_for_other_replicas(station):
+    device_id = (await station.register())["device"]["device_id"]
+    path = f"/v1/devices/{device_id}"
+
+    async def version():
+        async with station.running.runtime.db.begin() as connection:
+            return (await Devices(connection).get(device_id)).version
+
+    versions = [await version()]
+    for method, door, body in (
+        ("PATCH", path, {"name": "Fifth St"}),
+        ("POST", f"{path}/credential", {}),
+        ("POST", f"{path}/revocation", {"reason": "stolen"}),
+        ("POST", f"{path}/reinstatement", {"reason": "found"}),
+    ):
+        assert (await station.admin(method, door, body)).status_code == 200
+        versions.append(await version())
+    assert versions == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("header", [
@@ -255,6 +300,14 @@ async def test_an_invalid_device_is_refused_by_field_and_not_kept(station):
     assert await changes(station) == []
 
 
+async def test_a_vehicle_gets_no_place_by_a_change(station):
+    device_id = (await station.register("Unit 7", kind="vehicle"))["device"]["device_id"]
+    body = {"place": {"latitude": 1.5, "longitude": 2.5}}
+    answer = await station.admin("PATCH", f"/v1/devices/{device_id}", body)
+    assert (answer.status_code, answer.json()["field"]) == (422, "place")
+    assert [event.change for event in await changes(station)] == ["registered"]
+
+
 async def test_device_names_are_unique_regardless_of_case(station):
     device = (await station.register("Main St"))["device"]["device_id"]
     body = {"name": "MAIN ST", "kind": "vehicle"}
@@ -311,3 +364,38 @@ async def test_the_last_seen_time_of_a_device_is_stored_with_a_delay_and_never_d
     last_seen.note(device_id, station.clock.now() - timedelta(hours=1))
     await last_seen.flush()
     assert (await station.admin("GET", path)).json()["last_seen_at"] == "2026-06-01T12:00:00Z"
+
+
+async def test_a_process_stores_the_last_seen_times_when_it_ends(
+    station, ingest_settings, bus, objects, clock, authority, policy
+):
+    made = await station.register()
+    async with another(ingest_settings, bus, objects, clock, authority, policy) as replica:
+        assert (await replica.post_frame(made["credential"], FRAME)).status_code == 202
+    shown = await station.admin("GET", f"/v1/devices/{made['device']['device_id']}")
+    assert shown.json()["last_seen_at"] == "2026-06-01T12:00:00Z"
+
+
+async def test_last_seen_times_that_could_not_be_stored_are_stored_later(station, monkeypatch):
+    one, other = (await station.register("One")), (await station.register("Other"))
+    last_seen = station.running.last_seen
+    ids = [UUID(made["device"]["device_id"]) for made in (one, other)]
+    early, late = station.clock.now(), station.clock.now() + timedelta(seconds=30)
+    for device_id in ids:
+        last_seen.note(device_id, early)
+
+    async def fail(self, times):
+        last_seen.note(ids[0], late)  # during the write
+        raise Unavailable(Common.DATABASE_AWAY)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Devices, "seen", fail)
+        with pytest.raises(Unavailable):
+            await last_seen.flush()
+    await last_seen.flush()
+    async with station.running.runtime.db.begin() as connection:
+        stored = await Devices(connection).some(ids)
+    assert {device.device_id: device.last_seen_at for device in stored} == {
+        ids[0]: late,
+        ids[1]: early,
+    }

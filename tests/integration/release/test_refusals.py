@@ -102,6 +102,31 @@ async def test_an_agency_that_became_federal_after_filing_is_refused(
     assert await announced(ReleaseApproved) == []
 
 
+@pytest.mark.clause("468.7/recipients")
+async def test_an_agency_that_became_another_public_agency_after_filing_is_refused(
+    client, filed, decide, reviewer, announced
+):
+    request_id = await filed()
+    await client.patch(
+        f"/v1/agencies/{SHERIFF}", json={"kind": "other_public"}, headers=reviewer(REGISTRAR)
+    )
+    response = await decide(request_id)
+    assert (response.status_code, response.json()["code"]) == (409, "agency_barred_since")
+    assert await announced(ReleaseApproved) == []
+
+
+@pytest.mark.clause("468.7/recipients")
+async def test_a_request_that_was_restricted_when_filed_needs_two_approvers_ever_after(
+    client, filed, with_authority, decide, reviewer, announced
+):
+    request_id = await filed(FBI, legal_authority=await with_authority(FBI))
+    change = {"kind": "law_enforcement", "state": "US-CA"}
+    changed = await client.patch(f"/v1/agencies/{FBI}", json=change, headers=reviewer(REGISTRAR))
+    assert changed.json()["treatment"] == "ordinary"
+    assert (await decide(request_id)).json()["status"] == "first_approved"
+    assert await announced(ReleaseApproved) == []
+
+
 async def test_forbidden_purposes_are_refused_with_their_citation_and_recorded(
     client, agencies, requester, announced
 ):
@@ -141,6 +166,18 @@ async def test_the_reviewer_downloads_the_complete_document(
     assert response.content == PDF
     assert response.headers["Content-Type"] == "application/pdf"
     assert (await client.get(path, headers=requester(FBI))).status_code == 403
+
+
+@pytest.mark.clause("468.7/recipients")
+async def test_a_document_that_was_changed_in_the_store_is_not_shown(
+    client, agencies, with_authority, reviewer, objects
+):
+    authority = await with_authority(FBI)
+    [key] = objects.stored
+    objects.stored[key] = PDF[:-1] + b"!"
+    path = f"/v1/documents/{authority['document_id']}"
+    answer = await client.get(path, headers=reviewer())
+    assert (answer.status_code, answer.json()["code"]) == (404, "document_changed")
 
 
 @pytest.mark.parametrize(
@@ -212,6 +249,7 @@ FAULTY = [
     ("body.surprise", {"surprise": 1}),
     ("body.criteria.captured_from", with_criteria(captured_from="2026-05-01T00:00:00")),
     ("body.criteria", with_criteria(captured_from="2026-05-03T00:00:00Z")),
+    ("body.criteria", with_criteria(captured_from="2026-05-02T00:00:00Z")),
     (
         "body.criteria.captured_from",
         with_criteria(captured_from="2027-05-01T00:00:00Z", captured_to="2027-05-02T00:00:00Z"),

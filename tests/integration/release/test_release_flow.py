@@ -20,8 +20,11 @@ from shared.events import (
     ReleaseReceived,
     ReleaseRequested,
 )
+from tests.integration.locking import locked_while
 from tests.integration.release.conftest import (
     FBI,
+    LIEUTENANT,
+    PDF,
     REGISTRAR,
     RENO,
     REQUESTER,
@@ -107,8 +110,9 @@ async def test_requester_and_reviewer_see_a_request_fail_with_its_reason(
     ):
         shown = (await client.get(path, headers=headers)).json()
         assert (shown["status"], shown["failure"]["reason"]) == ("failed", event.reason)
+    await filed()
     found = await client.get("/v1/requests?status=failed", headers=reviewer())
-    assert len(found.json()["items"]) == 1
+    assert [one["request_id"] for one in found.json()["items"]] == [request_id]
     answer = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
     assert (answer.status_code, answer.json()["code"]) == (409, "package_failed")
     with pytest.raises(InternalFault, match="failed"):
@@ -312,10 +316,48 @@ async def test_an_open_request_can_be_withdrawn_by_its_agency_and_stays_on_file(
         headers=requester(),
     )
     assert response.json()["status"] == "withdrawn"
-    assert [e.change for e in await announced(ReleaseChanged)] == ["withdrawn"]
+    [withdrawn] = await announced(ReleaseChanged)
+    assert (withdrawn.change, withdrawn.details) == ("withdrawn", {"reason": "Vehicle was found"})
     assert (await decide(request_id)).status_code == 409
     seen = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
     assert seen.json()["status"] == "withdrawn"
+
+
+@pytest.mark.clause("468.7(c)/on-file")
+async def test_a_decided_request_cannot_be_withdrawn(
+    client, filed, requester, decide, packaged, announced
+):
+    request_id = await filed()
+
+    async def withdraw():
+        return await client.post(
+            f"/v1/agency/requests/{request_id}/withdrawal",
+            json={"reason": "Vehicle was found"},
+            headers=requester(),
+        )
+
+    await decide(request_id)
+    approved = await withdraw()
+    await packaged(request_id)
+    for answer, status in ((approved, "approved"), (await withdraw(), "packaged")):
+        assert (answer.status_code, answer.json()["code"]) == (409, "request_ended")
+        assert answer.json()["params"]["status"] == status
+    assert await announced(ReleaseChanged) == []
+    package = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
+    assert package.status_code == 200
+
+
+@pytest.mark.clause("468.7(b)/review")
+async def test_two_decisions_at_once_are_one_decision(filed, decide, reviewer, announced, runtime):
+    request_id = await filed()
+    answers = await locked_while(
+        runtime.db,
+        f"SELECT FROM requests WHERE request_id = '{request_id}' FOR UPDATE",
+        decide(request_id),
+        decide(request_id, "deny", headers=reviewer(account_id=LIEUTENANT)),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert len(await announced(ReleaseApproved)) + len(await announced(ReleaseDenied)) == 1
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
@@ -340,7 +382,7 @@ async def test_request_pages_go_back_in_time_and_each_is_disclosed(
 
 @pytest.mark.clause("468.7(a)/written-request")
 async def test_registering_and_barring_an_agency_is_announced_and_enforced(
-    client, agencies, filed, decide, requester, reviewer, announced
+    client, agencies, filed, decide, requester, reviewer, announced, objects
 ):
     request_id = await filed()
     response = await client.patch(
@@ -353,5 +395,56 @@ async def test_registering_and_barring_an_agency_is_announced_and_enforced(
     assert (await decide(request_id)).status_code == 409
     asked = await client.post("/v1/requests", json=a_request(), headers=requester())
     assert (asked.status_code, asked.json()["code"]) == (403, "agency_barred")
+    document = await client.post("/v1/documents", content=PDF, headers=requester())
+    assert (document.status_code, document.json()["code"]) == (403, "agency_barred")
+    assert objects.stored == {}
     listed = await client.get("/v1/agencies", headers=reviewer())
     assert len(listed.json()["items"]) == 5
+
+
+@pytest.mark.clause("468.7(a)/written-request")
+async def test_a_change_of_an_agency_at_the_same_time_does_not_undo_its_bar(
+    client, agencies, reviewer, runtime
+):
+    def change(**values):
+        headers = reviewer(REGISTRAR)
+        return client.patch(f"/v1/agencies/{SHERIFF}", json=values, headers=headers)
+
+    answers = await locked_while(
+        runtime.db,
+        f"SELECT FROM agencies WHERE ori = '{SHERIFF}' FOR UPDATE",
+        change(active=False),
+        change(contact="the records unit"),
+    )
+    assert [answer.status_code for answer in answers] == [200, 200]
+    agency = (await client.get(f"/v1/agencies/{SHERIFF}", headers=reviewer())).json()
+    assert (agency["active"], agency["contact"]) == (False, "the records unit")
+
+
+@pytest.mark.clause("468.7(b)/review")
+async def test_people_of_other_agencies_reach_no_request_document_or_agency(
+    client, filed, with_authority, decide, reviewer, announced
+):
+    authority = await with_authority(FBI)
+    request_id = await filed(FBI, legal_authority=authority)
+    agency = {
+        "ori": "NV0160200",
+        "name": "Sparks Police",
+        "kind": "law_enforcement",
+        "state": "US-CA",
+        "contact": "records",
+    }
+    before = len(await announced(RecordsDisclosed))
+    for method, path, body in (
+        ("GET", "/v1/requests", None),
+        ("GET", "/v1/requests/waiting", None),
+        ("GET", f"/v1/requests/{request_id}", None),
+        ("GET", f"/v1/documents/{authority['document_id']}", None),
+        ("POST", "/v1/agencies", agency),
+        ("PATCH", f"/v1/agencies/{FBI}", {"kind": "law_enforcement", "state": "US-CA"}),
+    ):
+        answer = await client.request(method, path, json=body, headers=reviewer(ori=RENO))
+        assert (answer.status_code, answer.json()["code"]) == (403, "department_only"), path
+    assert len(await announced(RecordsDisclosed)) == before
+    unchanged = (await client.get(f"/v1/agencies/{FBI}", headers=reviewer())).json()
+    assert (unchanged["kind"], unchanged["state"]) == ("federal", "US-DC")

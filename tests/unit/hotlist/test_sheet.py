@@ -106,6 +106,20 @@ def test_a_fault_is_named_by_line_and_column(row, column, field):
     assert faults(header + "1AAA111,other,CA,,\n" + row + "\n") == [(3, column, field)]
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        "7ABC123,other,2026-06-03T00:00:00Z,2026-06-02T00:00:00Z",
+        "7ABC123,other,2026-06-02T00:00:00Z,2026-06-02T00:00:00Z",
+        "7?12,canvass,2026-08-01T00:00:00Z,2026-09-01T00:00:00Z",  # 92 days from now
+    ],
+)
+def test_an_entry_ends_after_it_begins_and_a_partial_plate_ninety_days_from_now(row):
+    header = "plate,record_kind,valid_from,expires_at\n"
+    good = "7?12,canvass,2026-08-01T00:00:00Z,2026-08-30T00:00:00Z\n"
+    assert faults(header + good + row + "\n") == [(3, 4, "expires_at")]
+
+
 def test_a_bad_line_does_not_stop_the_rest():
     sheet = "plate,record_kind\n1AAA111,other\n=--,other\n2BBB222,nonsense\n3CCC333,other\n"
     for piece in (1, 7, 1000):

@@ -48,6 +48,13 @@ def test_other_bytes_after_the_end_are_refused(media_type, make):
             inspect(make() + tail)
 
 
+def test_a_jpeg_has_eight_pictures_at_most():
+    whole = p.jpeg_with_more_pictures()
+    assert inspect(whole + p.jpeg(32, 16) * 6).width_px == 96
+    with pytest.raises(Malformed):
+        inspect(whole + p.jpeg(32, 16) * 7)
+
+
 @pytest.mark.parametrize(("media_type", "make"), BY_NAME)
 def test_a_file_cut_anywhere_is_refused(media_type, make):
     whole = make()

@@ -1,5 +1,6 @@
 """Credentials, rates, times and places, regions, memory in flight: the rules without a server."""
 
+import gzip
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,13 @@ from uuid import uuid4
 import pytest
 from msgspec import Raw
 
-from services.ingest.actions.edge_decoding import EdgeRead, decode, unpack
+from services.ingest.actions.edge_decoding import EdgeRead, decode, reads_in, unpack
 from services.ingest.actions.edge_reads import Batch
 from services.ingest.domain.circumstances import Window, circumstances
 from services.ingest.domain.credentials import Credential, digest, new_secret, presented
 from services.ingest.domain.devices import Device, DeviceKind, DeviceStatus, check_place
 from services.ingest.domain.in_flight import InFlight
+from services.ingest.domain.places import metres_between
 from services.ingest.domain.rate import Rates
 from services.ingest.workers.device_cache import DeviceCache
 from shared.core.errors import InvalidInput, NotAuthenticated, TooManyRequests, Unavailable
@@ -134,6 +136,28 @@ def test_a_device_that_was_silent_for_long_may_send_ten_seconds_worth():
         rates.spend(device, 1)
 
 
+def test_a_slow_device_may_send_one_item_at_once():
+    ticking, device = Ticking(), uuid4()
+    rates = Rates("frames", monotonic=ticking)
+    rates.spend(device, 0.05)
+    with pytest.raises(TooManyRequests) as refused:
+        rates.spend(device, 0.05)
+    assert refused.value.retry_after_s == 20
+
+
+def test_a_batch_is_counted_with_its_unpacked_bytes():
+    packed = gzip.compress(b"[" + b" " * 1000 + b"]")
+    with InFlight(1000).body() as held, pytest.raises(Unavailable):
+        reads_in(
+            packed,
+            held,
+            encoding="gzip",
+            media_type="application/json",
+            most_bytes=10_000,
+            most_reads=10,
+        )
+
+
 def test_bodies_in_flight_are_counted_and_released():
     in_flight = InFlight(100)
     with in_flight.body() as one, in_flight.body() as other:
@@ -165,6 +189,24 @@ def test_a_repeated_equal_value_is_accepted():
     query, headers = [("latitude", "1"), ("longitude", "2")], {"x-latitude": " 1"}
     said = circumstances(query, headers, {"latitude": "1"}, WINDOW)
     assert (said.place.latitude, said.place.longitude) == (1, 2)
+
+
+def test_a_heading_of_360_degrees_is_north():
+    query = [("latitude", "1"), ("longitude", "2"), ("heading_deg", "360")]
+    assert circumstances(query, {}, {}, WINDOW).place.heading_deg == 0
+
+
+@pytest.mark.clause("468.5/place")
+@pytest.mark.parametrize(
+    ("one", "other", "expected_m"),
+    [
+        (Place(60, 0), Place(60, 1), 55_597),  # half a degree of the equator
+        (Place(0, 179.5), Place(0, -179.5), 111_195),
+        (Place(40, -122), Place(41, -122), 111_195),
+    ],
+)
+def test_a_distance_is_along_the_great_circle(one, other, expected_m):
+    assert metres_between(one, other) == pytest.approx(expected_m, rel=1e-4)
 
 
 @pytest.mark.parametrize("text", ["inf", "nan", "1e9", "", "one", "0x10"])
@@ -260,12 +302,13 @@ def test_a_source_id_cannot_imitate_another_field():
     assert akin(one) != akin(other)
 
 
-def test_one_batch_may_have_reads_of_two_months():
+@pytest.mark.clause("wall/keyed-ids")
+def test_one_batch_may_have_reads_of_several_months():
     batch = a_batch()
-    may = Raw(b'"2026-05-31T23:59:59Z"')
-    batch.events([an_edge_read(), an_edge_read(captured_at=may), an_edge_read()])
-    assert batch.ids[0] == batch.ids[2] == id_of()
-    assert batch.ids[1] == id_of(captured_at=may)
+    may, year_ago = Raw(b'"2026-05-31T23:59:59Z"'), Raw(b'"2025-06-01T12:00:00Z"')
+    times = ({}, {"captured_at": year_ago}, {"captured_at": may}, {})
+    batch.events([an_edge_read(**time) for time in times])
+    assert batch.ids == [id_of(**time) for time in times]
 
 
 def test_the_index_in_the_batch_continues_over_slices():
