@@ -492,8 +492,10 @@ async def test_uploads_too_old_to_roll_back_to_are_dropped(hotlist):
     assert problem["field"] == "version"
 
 
-async def test_the_upload_in_force_is_never_dropped_and_those_after_it_are(hotlist):
-    list_id, other = await hotlist.listed("1AAA111"), await hotlist.list()
+async def test_the_upload_in_force_is_never_dropped_and_others_beyond_the_newest_are(hotlist):
+    list_id, other = await hotlist.listed("9ZZZ999"), await hotlist.list()
+    hotlist.clock.advance(minutes=1)
+    await hotlist.upload(list_id, HEADER + "1AAA111,CA,stolen_vehicle,x\n")
     sheet = HEADER + good(30, 1000)
     for _ in range(3):
         hotlist.clock.advance(minutes=1)
@@ -514,10 +516,16 @@ async def test_the_upload_in_force_is_never_dropped_and_those_after_it_are(hotli
             for version in (await hotlist.call("GET", f"/v1/lists/{one}/versions"))["items"]
         ]
 
-    assert await states(list_id) == ["draft", "draft", "dropped", "active"]
+    assert await states(list_id) == [
+        "draft",
+        "draft",
+        "dropped",
+        "active",
+        "dropped",
+    ]
     assert await states(other) == ["active", "retired"]
     assert await plates(hotlist, list_id) == ["1AAA111"]
-    assert [len(await lines_aside(hotlist, list_id, version)) for version in (2, 3)] == [0, 1]
+    assert [len(await lines_aside(hotlist, list_id, version)) for version in (3, 4)] == [0, 1]
 
 
 async def test_a_version_that_two_people_activate_at_once_comes_into_force_once(hotlist):

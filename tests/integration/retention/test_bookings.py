@@ -225,8 +225,8 @@ async def test_a_copy_on_a_medium_is_verified_offline_against_its_booking(on_med
     assert document["medium"]["serial"] == "MID-0417-A"
 
 
-def checked(copy, key, statement):
-    return verify_command([str(copy), "--key", str(key), "--booking", str(statement)])
+def checked(copy, key, statement, *more):
+    return verify_command([str(copy), "--key", str(key), "--booking", str(statement), *more])
 
 
 async def test_verification_detects_a_copy_that_is_not_the_booked_one(on_media, tmp_path, capsys):
@@ -238,6 +238,9 @@ async def test_verification_detects_a_copy_that_is_not_the_booked_one(on_media, 
     assert verify_command([str(touched), "--key", str(key)]) == 0
     assert checked(touched, key, statement) == 1
     assert "not the copy that was booked" in capsys.readouterr().out
+    assert checked(touched, key, statement, "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], told["booked"]) == (False, False)
     forged = json.loads(statement.read_text())
     forged["package"]["sha256"] = hashlib.sha256(touched.read_bytes()).hexdigest()
     lie = tmp_path / "lie.json"

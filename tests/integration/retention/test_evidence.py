@@ -14,9 +14,11 @@ from services.retention.store.exports import ExportQueue
 from services.retention.workers import evidence
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, Alternative, EvidenceChanged, RecordsDisclosed
+from tests.integration.locking import locked_while
 from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_read
 from tests.integration.retention.evidence import lines, public_key, written
 from tests.integration.retention.exporting import (
+    BOOKING,
     book,
     current,
     download,
@@ -290,14 +292,24 @@ async def test_a_purpose_narrower_than_the_hold_gets_no_evidence(retention):
     assert "outside" in (await request(retention, hold, 403, headers=headers))["detail"]
     path = f"/v1/evidence-exports/{export['export_id']}/package"
     assert (await retention.client.get(path, headers=headers)).status_code == 403
+    path = f"/v1/evidence-exports/{export['export_id']}/withdrawal"
+    reason = {"reason": "not this case's evidence"}
+    refused = await retention.client.post(path, json=reason, headers=headers)
+    assert refused.status_code == 403
+    assert (await current(retention, export))["state"] == "ready"
     attempts = (await retention.emitted(AccessAttempted))[before:]
-    assert [attempt.allowed for attempt in attempts] == [True, False] * 2
+    assert [attempt.allowed for attempt in attempts[:6]] == [True, False] * 3
 
 
+@pytest.mark.clause("468.5/evidence")
 async def test_another_agencys_exports_are_not_found(retention):
     await a_pictured_read(retention, "7ABC123")
     _, export = await exported(retention, plate="7ABC123")
+    booking = await book(retention, export)
     path = f"/v1/evidence-exports/{export['export_id']}"
+    statement = f"{path}/bookings/{booking['booking_id']}/statement"
+    await retention.get(statement)
+    await retention.get(statement, 404, ori=OTHER_ORI)
     await retention.get(path, 404, ori=OTHER_ORI)
     await download(retention, export, 404, ori=OTHER_ORI)
     await retention.get(f"{path}/bookings", 404, ori=OTHER_ORI)
@@ -323,6 +335,73 @@ async def test_an_agency_exports_its_own_records_only(retention, tmp_path):
     path.write_bytes((await download(retention, export, ori=OTHER_ORI)).content)
     [told] = lines(path, "data/records.jsonl")
     assert datetime.fromisoformat(told["captured_at"]) == NOON - timedelta(1)
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_frames_of_another_agency_are_no_evidence_of_this_one(retention):
+    ours = a_capture(NOON, outcome="no_plate")
+    theirs = a_capture(NOON, outcome="no_plate", agency_ori=OTHER_ORI)
+    for event in (ours, theirs):
+        await retention.objects.put(event.capture.image.object_key, JPEG)
+    await retention.store(ours, theirs)
+    window = {
+        "captured_from": NOON.isoformat(),
+        "captured_to": (NOON + timedelta(days=1)).isoformat(),
+    }
+    _, export = await exported(retention, device_ids=[str(ours.capture.device_id)], **window)
+    assert (export["reads"], export["captures"], export["images"]) == (0, 1, 1)
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_a_hold_of_which_only_another_agency_has_records_is_not_exported(retention):
+    theirs = a_capture(NOON, outcome="no_plate", agency_ori=OTHER_ORI)
+    await retention.store(a_read("7ABC123", NOON, agency_ori=OTHER_ORI), theirs)
+    window = {
+        "captured_from": NOON.isoformat(),
+        "captured_to": (NOON + timedelta(days=1)).isoformat(),
+    }
+    hold = await place(retention, device_ids=[str(theirs.capture.device_id)], **window)
+    assert (await request(retention, hold, 409))["code"] == "export_of_empty_hold"
+    records = await retention.get(f"/v1/holds/{hold['hold_id']}/records")
+    assert records.json()["items"] == []
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_a_frame_that_only_its_hold_keeps_is_exported(retention):
+    frame = a_capture(LONG_AGO, outcome="no_plate")
+    await retention.objects.put(frame.capture.image.object_key, JPEG)
+    await retention.store(frame)
+    window = {
+        "captured_from": LONG_AGO.isoformat(),
+        "captured_to": (LONG_AGO + timedelta(days=1)).isoformat(),
+    }
+    hold = await place(retention, device_ids=[str(frame.capture.device_id)], **window)
+    await purge(retention)
+    export = await request(retention, hold)
+    await retention.running.evidence.work()
+    export = await current(retention, export)
+    assert (export["state"], export["captures"], export["images"]) == ("ready", 1, 1)
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_an_export_is_withdrawn_or_booked_but_not_both_at_once(retention):
+    await a_pictured_read(retention, "7ABC123")
+    _, export = await exported(retention, plate="7ABC123")
+    path = f"/v1/evidence-exports/{export['export_id']}"
+
+    def send_json(door, body):
+        headers = retention.authority.headers(account_id=str(uuid4()))
+        headers["Idempotency-Key"] = f"key-{uuid4()}"
+        return retention.client.post(f"{path}/{door}", json=body, headers=headers)
+
+    answers = await locked_while(
+        retention.runtime.db,
+        f"SELECT FROM evidence_exports WHERE export_id = '{export['export_id']}' FOR UPDATE",
+        send_json("withdrawal", {"reason": "written to no medium"}),
+        send_json("bookings", {**BOOKING, "sha256": export["sha256"]}),
+    )
+    assert sorted(answer.is_success for answer in answers) == [False, True]
+    assert {answer.status_code for answer in answers} <= {200, 201, 409}
 
 
 async def test_a_download_has_its_digest_and_is_recorded_each_time(retention):

@@ -4,6 +4,7 @@ import json
 import tomllib
 import zipfile
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from uuid import UUID, uuid4
 
 import msgspec
@@ -72,6 +73,31 @@ async def a_worked_hit(retention, source="state", at=NOON, number=1, plate="7ABC
     ]  # fmt: skip
     await retention.store(read, verified, hit, *disposed)  # in any order
     return read, hit, verified, disposed
+
+
+@pytest.mark.clause("468.5/whole-evidence")
+async def test_a_hit_has_its_read_outcome_and_disposition_in_any_order_of_its_events(retention):
+    for number, order in enumerate(permutations(range(3))):
+        at = NOON - timedelta(minutes=number)
+        read = a_read("7ABC123", at)
+        named = {"hit_id": UUID(int=number + 1), "read_id": read.read_id}
+        verified = HitVerified(
+            occurred_at=NOON, verified_by=OFFICER, method="CLETS", reference="T26-1",
+            outcome="misread", captured_on=at.date(), **named,
+        )  # fmt: skip
+        disposed = HitDisposed(
+            occurred_at=NOON, disposed_by=OFFICER, disposition="let go", enforcement=False,
+            captured_on=at.date(), **named,
+        )  # fmt: skip
+        events = a_hit(read, hit_id=named["hit_id"]), verified, disposed
+        await retention.store(read)
+        for place_in_order in order:
+            await retention.store(events[place_in_order])
+        [row] = await retention.fetch(
+            "SELECT captured_at, source, outcome, disposition FROM hits WHERE hit_id = :hit_id",
+            hit_id=named["hit_id"],
+        )
+        assert tuple(row) == (at, "state", "misread", "let go"), order
 
 
 @pytest.mark.clause("468.5/whole-evidence")
@@ -266,8 +292,10 @@ async def test_a_release_has_hits_of_the_lists_that_the_approval_names_and_of_no
     _, path = await build(retention, an_approval(list_sources=["federal"]), tmp_path)
     [told] = lines(path, "data/hits.jsonl")
     assert told["raised"]["source"] == "federal"
-    hits = [record["hits"] for record in lines(path, "data/records.jsonl")]
-    assert hits == [[str(UUID(int=3))], [], []]
+    records = lines(path, "data/records.jsonl")
+    assert [record["hits"] for record in records] == [[str(UUID(int=3))], [], []]
+    doubts = {"misread_risk", "alternatives", "pass_id", "pass_agrees"}
+    assert all(doubts.isdisjoint(record) for record in records)
     assert json.loads(content(path, "data/request.json"))["list_sources"] == ["federal"]
     assert verify_package(path).holds
     _, path = await build(retention, an_approval(list_sources=["department", "state"]), tmp_path)

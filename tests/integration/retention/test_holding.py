@@ -23,6 +23,7 @@ from shared.postgres.database import (
     _alembic,
     _upgrade,
 )
+from tests.integration.locking import locked_while
 from tests.integration.retention.conftest import DEVICE, JPEG, SOLANO, a_capture, a_read
 from tests.integration.retention.holding import (
     LONG_AGO,
@@ -154,6 +155,23 @@ async def test_a_capture_without_a_plate_is_held_by_place_and_time(retention):
     run = await purge(retention)
     assert (run["captures"], run["kept_under_hold"]) == (0, 1)
     await retention.get(f"/v1/captures/{capture.capture.capture_id}/image")
+
+
+@pytest.mark.clause("468.5/hold-release")
+async def test_a_hold_that_two_people_release_at_once_is_released_once(retention):
+    hold = await place(retention, plate="7ABC123")
+    path, why = f"/v1/holds/{hold['hold_id']}/release", {"reason": "case closed"}
+    answers = await locked_while(
+        retention.runtime.db,
+        f"SELECT FROM holds WHERE hold_id = '{hold['hold_id']}' FOR UPDATE",
+        *(
+            retention.client.post(path, json=why, headers=retention.authority.headers(**RELEASER))
+            for _ in range(2)
+        ),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    told = [event.change for event in await retention.emitted(HoldChanged)]
+    assert told == ["placed", "released"]
 
 
 @pytest.mark.clause("468.5/hold-release")
@@ -437,6 +455,18 @@ async def test_a_narrowed_purpose_places_and_releases_no_hold_beyond_it(retentio
     told = await retention.emitted(AccessAttempted)
     assert [attempt.allowed for attempt in told] == [True, False, True, True, False]
     assert len(await retention.emitted(HoldChanged)) == 1
+
+
+@pytest.mark.clause("468.6(b)/contained")
+async def test_a_narrowed_purpose_shows_the_records_of_a_hold_that_lie_within_it(retention):
+    within, before = a_read("7ABC123", NOON), a_read("7ABC123", NOON - timedelta(hours=2))
+    await retention.store(within, before)
+    hold = await place(retention, plate="7ABC123")
+    path = f"/v1/holds/{hold['hold_id']}/records"
+    answer = await retention.client.get(path, headers=narrowed(retention, **SCOPE))
+    assert [one["read_id"] for one in answer.json()["items"]] == [str(within.read_id)]
+    told = [e for e in await retention.emitted(RecordsDisclosed) if e.record_kind == "read"]
+    assert [e.all_ids for e in told] == [[str(within.read_id)]]
 
 
 @pytest.mark.clause("468.6(b)/contained")

@@ -305,9 +305,11 @@ async def test_more_records_than_a_chunk_all_come_in_order(retention, tmp_path):
 
 
 async def test_a_csv_table_escapes_formulas(retention, tmp_path):
-    await retention.store(a_read("7ABC123", NOON, plate_as_read="=HYPERLINK(1)"))
+    odd = {"plate_as_read": "=HYPERLINK(1)", "device_name": "=CAMERA(2)", "model": "=MODEL(3)"}
+    await retention.store(a_read("7ABC123", NOON, **odd))
     _, path = await build(retention, an_approval(), tmp_path)
-    assert "'=HYPERLINK(1)" in content(path, "data/records.csv").decode()
+    table = content(path, "data/records.csv").decode()
+    assert all(f"'{text}" in table for text in odd.values())
     assert json.loads(content(path, "data/records.jsonl"))["plate_as_read"] == "=HYPERLINK(1)"
 
 
@@ -353,6 +355,9 @@ async def test_verification_without_the_departments_key_reports_not_verified(pac
     assert key_id in said
     assert "NOT VERIFIED" in said
     assert "give --key" in said
+    assert verify_command([str(path), "--json"]) == 2
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], told["known_key"], told["booked"]) == (False, False, False)
 
 
 TAMPERED = {

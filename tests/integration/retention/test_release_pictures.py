@@ -268,3 +268,16 @@ async def test_only_originals_that_the_approval_names_are_released(retention, tm
     assert packaged.images == 5
     [event] = await retention.emitted(ReleasePackaged)
     assert event.omitted == 1
+
+
+@pytest.mark.clause("468.7/pictures")
+async def test_an_original_that_was_changed_in_the_store_is_not_released(retention, tmp_path):
+    named, _ = await a_frame(retention, png(scene()), ("7ABC123", CAR), crops=False)
+    retention.objects.stored[named.image.object_key] = png(scene()[:, ::-1])
+    packaged, path = await build(retention, an_approval(originals=[named.capture_id]), tmp_path)
+    why = "its SHA-256 is not the one recorded at capture"
+    assert omitted(path) == {
+        f"originals/{named.capture_id}.jpg": why,
+        f"images/{named.capture_id}.png": why,
+    }
+    assert packaged.images == 0

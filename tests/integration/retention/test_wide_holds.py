@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from shared.events import AccessAttempted, HoldChanged, RecordsDisclosed
+from tests.integration.locking import locked_while
 from tests.integration.retention.conftest import DEVICE, SOLANO, a_read
 from tests.integration.retention.exporting import request
 from tests.integration.retention.holding import LONG_AGO, place
@@ -134,6 +135,20 @@ async def test_a_hold_within_the_limits_of_a_search_needs_no_confirmation(retent
     assert (hold["wide"], hold["awaits_confirmation"]) == (False, False)
     await records(retention, hold)
     await confirm(retention, hold, 409)
+
+
+@pytest.mark.clause("468.5/wide-holds")
+async def test_a_hold_that_two_people_confirm_at_once_is_confirmed_once(retention):
+    hold = await place(retention, **WIDE[0])
+    path = f"/v1/holds/{hold['hold_id']}/confirmation"
+    answers = await locked_while(
+        retention.runtime.db,
+        f"SELECT FROM holds WHERE hold_id = '{hold['hold_id']}' FOR UPDATE",
+        *(retention.client.post(path, json=WHY, headers=second(retention)) for _ in range(2)),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    told = [event.change for event in await retention.emitted(HoldChanged)]
+    assert told == ["placed", "confirmed"]
 
 
 async def test_a_hold_is_confirmed_once_and_while_it_is_in_force(retention):

@@ -157,6 +157,12 @@ async def test_each_kind_of_picture_that_cameras_send_is_cut(kind):
     assert (after[:, 80:] == cutter.FILL).all()
 
 
+async def test_a_picture_with_one_of_its_plates_outside_is_not_cut():
+    parts = frame_cuts([(40, 40, 20, 10), (300, 300, 20, 10)], [], margin_widths=1)
+    with pytest.raises(CutFailed, match="lies outside it"):
+        await cut(PICTURE, parts)
+
+
 def test_a_part_is_around_its_plate_and_other_plates_lie_with_a_margin_in_what_is_filled():
     parts = frame_cuts([(100, 50, 40, 20)], [(200, 50, 40, 20)], margin_widths=1.5)
     assert parts.visible == ((40, -10, 160, 140),)
