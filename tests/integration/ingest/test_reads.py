@@ -119,6 +119,25 @@ async def test_a_resent_batch_or_part_of_it_has_the_same_ids(station, camera):
     assert {str(read.read_id) for read in station.reads} == set(first)
 
 
+@pytest.mark.clause("wall/keyed-ids")
+async def test_the_same_month_of_another_year_has_its_own_secret(station, camera):
+    reads = [station.read(1), station.read(2, captured_at="2025-06-02T12:00:00Z")]
+    together = (await station.post_reads(camera, reads)).json()["read_ids"]
+    alone = [(await station.post_reads(camera, [read])).json()["read_ids"] for read in reads]
+    assert [together[:1], together[1:]] == alone
+
+
+async def test_a_batch_that_unpacks_beyond_the_memory_limit_is_refused_with_a_retry_after(
+    station, camera
+):
+    in_flight, packed = station.running.in_flight, gzip.compress(b"[" + b" " * 100_000 + b"]")
+    with in_flight.body() as held:
+        held.add(in_flight._most_bytes - 50_000)
+        answer = await station.post_reads(camera, packed, Content_Encoding="gzip")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert in_flight.held_bytes == 0
+
+
 async def test_the_id_of_a_read_depends_on_the_time_as_the_device_wrote_it(station, camera):
     times = (
         "2026-06-01T11:00:00Z",

@@ -1,6 +1,7 @@
 """Credentials, rates, times and places, regions, memory in flight: the rules without a server."""
 
 import gzip
+import tracemalloc
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,13 @@ from services.ingest.domain.in_flight import InFlight
 from services.ingest.domain.places import metres_between
 from services.ingest.domain.rate import Rates
 from services.ingest.workers.device_cache import DeviceCache
-from shared.core.errors import InvalidInput, NotAuthenticated, TooManyRequests, Unavailable
+from shared.core.errors import (
+    InvalidInput,
+    NotAuthenticated,
+    TooLarge,
+    TooManyRequests,
+    Unavailable,
+)
 from shared.core.ids import akin, derive_id
 from shared.core.policy import Devices
 from shared.events import Place
@@ -156,6 +163,16 @@ def test_a_batch_is_counted_with_its_unpacked_bytes():
             most_bytes=10_000,
             most_reads=10,
         )
+
+
+def test_a_body_is_unpacked_no_further_than_its_limit():
+    bomb = gzip.compress(bytes(50_000_000))
+    tracemalloc.start()
+    with pytest.raises(TooLarge):
+        unpack(bomb, "gzip", 1000)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 1_000_000
 
 
 def test_bodies_in_flight_are_counted_and_released():
