@@ -19,7 +19,7 @@ from services.audit.main import build_app
 from shared.core.errors import InternalFault
 from shared.core.signed_notes import Checkpoint, Signer
 from shared.events import AccessAttempted, LogDestroyed, ValuesExported
-from tests.integration.audit.conftest import AUDITOR, SEED, a_disclosure, an_attempt
+from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, a_disclosure, an_attempt
 from tests.integration.audit.messages import message_of, with_right_mac
 from tests.integration.audit.offline import command
 
@@ -175,6 +175,15 @@ async def test_the_old_log_is_exported_only_with_values_and_a_purpose_and_logged
     report = (await client.post("/v1/breach-reports", json=body, headers=auditor())).json()
     assert report["records_by_kind"]["old_log_entry"] == 301
     assert report["plates"]["7ABC123"] == 201
+
+
+async def test_a_breach_report_covers_a_persons_accesses_in_the_old_log(
+    closed, client, auditor, clock
+):
+    period = [(clock.now() + timedelta(hours=h)).isoformat() for h in (-1, 1)]
+    body = {"person_id": OFFICER, "occurred_from": period[0], "occurred_to": period[1]}
+    report = (await client.post("/v1/breach-reports", json=body, headers=auditor())).json()
+    assert report["accesses_allowed"] == 201
 
 
 async def test_the_command_exports_the_old_log_with_a_purpose(closed, command, query, tmp_path):

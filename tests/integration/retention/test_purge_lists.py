@@ -9,7 +9,9 @@ import pytest
 
 from services.retention.domain.signing import canonical
 from services.retention.store import slices
+from services.retention.store.runs import Runs
 from services.retention.workers import purge_lists
+from services.retention.workers.destroyer import Destroyer
 from shared.core.errors import DependencyDown
 from shared.events import PurgeChanged, PurgeList, RecordsPurged
 from shared.objects.purge_list import ListReader
@@ -66,6 +68,33 @@ async def test_the_certificate_commits_to_the_list(retention):
     assert named == event.purge_list
     await ListReader(retention.objects, event.run_id, named).verify()
     assert json.loads(retention.objects.stored[named.key])["purged"]["root"] == named.purged_root
+
+
+@pytest.mark.clause("wall/purge-list")
+async def test_a_run_does_not_end_with_a_list_that_lacks_what_another_worker_destroyed_meanwhile(
+    retention, monkeypatch
+):
+    """A worker that has lost its connection, and so its lock, may end a step while the next one writes the list."""
+    first, late = a_read("1OLD001", PART_OF_MONTH), a_read("1OLD002", PART_OF_MONTH)
+    await retention.store(first)
+    write = purge_lists.PurgeLists.write
+
+    async def destroy_more_meanwhile(lists, run_id, before):
+        named = await write(lists, run_id, before)
+        monkeypatch.undo()
+        await retention.store(late)
+        async with retention.runtime.db.begin() as connection:
+            run = await Runs(connection).due(run_id)
+        await Destroyer(retention.runtime).destroy(run)
+        return named
+
+    monkeypatch.setattr(purge_lists.PurgeLists, "write", destroy_more_meanwhile)
+    run = await purge(retention)
+    assert (run["state"], run["reads"]) == ("executing", 2)
+    assert await retention.emitted(RecordsPurged) == []
+    await retention.running.purger.work()
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(first, late), [])
 
 
 @pytest.mark.clause("468.5/holds")

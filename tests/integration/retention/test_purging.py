@@ -120,6 +120,23 @@ async def test_a_record_under_the_floor_is_never_destroyed(retention, days):
 
 
 @pytest.mark.clause("468.5/floor")
+async def test_a_run_that_was_begun_by_a_clock_ahead_destroys_no_record_before_its_time(retention):
+    retention.clock.advance(days=50)
+    run = await propose(retention)
+    await authorise(retention, run)
+    await execute(retention, run)
+    retention.clock.advance(days=-50)
+    await retention.store(
+        a_read("1OLD001", DUE - timedelta(days=1)), a_read("2NEW001", DUE + timedelta(days=49))
+    )
+    await retention.running.purger.work()
+    assert await left(retention) == ["1OLD001", "2NEW001"]
+    retention.clock.advance(days=50)
+    await retention.running.purger.work()
+    assert await left(retention) == []
+
+
+@pytest.mark.clause("468.5/floor")
 async def test_a_record_between_floor_and_schedule_is_not_destroyed_either(retention):
     problem = await propose(retention, 422, before=(NOON - timedelta(days=380)).isoformat())
     assert problem["params"]["missing"] == ["schedule_in_force"]

@@ -7,9 +7,18 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from shared.core.errors import InvalidInput
 from shared.core.ids import derive_id
 from shared.events import CaptureProcessed, Place
-from shared.events.signed_captures import REFUSED, CaptureRefused, crop_key_of, message, read_id_of
+from shared.events.read_rules import OLDEST
+from shared.events.signed_captures import (
+    REFUSED,
+    CaptureRefused,
+    crop_key_of,
+    message,
+    read_id_of,
+    sign,
+)
 from shared.testing import TestRoot, recognised, signed
 from tests.integration.retention.conftest import JPEG, a_capture, a_read
 
@@ -96,6 +105,17 @@ async def test_a_changed_signed_capture_is_refused(strict, field):
     forged = msgspec.structs.replace(proof, **{field: changed[field]})
     event = msgspec.structs.replace(recognised(frame), capture=forged)
     assert "did not sign" in await refused(strict, event)
+
+
+@pytest.mark.clause("468.5/one-validation")
+async def test_an_outcome_of_a_frame_from_a_broken_clock_is_refused(strict):
+    capture = msgspec.structs.replace(
+        a_capture(NOON).capture, captured_at=NOON - OLDEST - timedelta(seconds=1)
+    )
+    with pytest.raises(InvalidInput) as refusal:
+        await strict.store(outcome(sign(capture, TestRoot().signer("captures", now=NOON))))
+    assert refusal.value.field == "captured_at"
+    assert await counts(strict) == (0, 0)
 
 
 async def test_a_capture_signed_by_a_key_of_another_root_is_refused(strict):

@@ -7,6 +7,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from shared.core.errors import Unavailable
+from shared.core.problem_codes import Common
 from shared.events import FindingRaised
 from shared.kafka import offsets
 from shared.kafka.consumer import Consumer, Subscription
@@ -83,9 +85,14 @@ async def test_many_small_batches_are_committed_together_and_soon(group, kafka, 
     await eventually(is_committed, within_s=3)
 
 
-async def test_what_a_handler_failed_on_is_not_committed(group, kafka, clock, commits):
+@pytest.mark.clause("468.5/transfer")
+@pytest.mark.parametrize(
+    "fault", [ZeroDivisionError(), Unavailable(Common.DATABASE_AWAY)], ids=["a fault", "Postgres"]
+)
+async def test_what_a_handler_failed_on_is_not_committed(group, kafka, clock, commits, fault):
+    """It is handled later; only what a rule refuses is put aside as a dead letter."""
     await settled(commits)
-    group.fault = ZeroDivisionError()
+    group.fault = fault
     before = await group.committed()
     await kafka.publish([finding(clock, "failed")])
     await eventually(lambda: group.consumer.restarts >= 2, within_s=10)
