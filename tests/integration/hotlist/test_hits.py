@@ -205,6 +205,15 @@ async def test_reads_of_one_batch_raise_one_hit(hotlist):
     assert hit["sightings"] == 5
 
 
+@pytest.mark.clause("468.5/transfer")
+async def test_a_read_that_one_batch_has_twice_is_one_sighting_of_one_hit(hotlist):
+    await hotlist.listed("7ABC123")
+    read = hotlist.read()
+    await hotlist.see(read, read)
+    assert len(await hotlist.hits()) == 1
+    assert await count(hotlist, "sightings") == 1
+
+
 async def test_a_redelivered_batch_changes_no_hit(hotlist):
     await hotlist.listed("7ABC123", "8XYZ999")
     batch = [hotlist.read(ago_s=n) for n in (1, 2, 300)] + [hotlist.read("8XYZ999")]

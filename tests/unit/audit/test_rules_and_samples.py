@@ -47,6 +47,16 @@ def test_four_acts_within_a_quarter_of_an_hour_are_detected(minutes, when):
     assert acts.crowded(range(len(acts)), QUARTER, 4) == expected
 
 
+@pytest.mark.clause("468.3.1(c)/monitoring")
+@pytest.mark.parametrize(("at", "count"), [(60, 3), (100, 2), (200, 0)])
+def test_acts_are_counted_up_to_a_time_and_no_further_back_than_the_limit_says(at, count):
+    acts = timeline(Act(NOON + timedelta(minutes=m)) for m in (0, 50, 60, 101))
+    hour = timedelta(hours=1)
+    places = acts.near(NOON + timedelta(minutes=60), hour)
+    assert len(places) == 4
+    assert acts.up_to(NOON + timedelta(minutes=at), hour, places) == count
+
+
 @pytest.mark.parametrize(
     ("pairs", "day"),
     [
