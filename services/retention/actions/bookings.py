@@ -15,7 +15,7 @@ from services.retention.domain.evidence import (
 )
 from services.retention.domain.problem_codes import Code
 from services.retention.store.bookings import Booking, Bookings
-from services.retention.store.exports import Export
+from services.retention.store.exports import Export, Exports
 from shared.access.grant import Grant
 from shared.core.errors import NotFound
 from shared.core.ids import derive_id
@@ -55,7 +55,10 @@ async def book(
     medium with a booking, for a correction of a booking that is not in force, or if a booking with `key` has other
     particulars; InvalidInput for a correction without a note.
     """
-    check_ready((await export_of(work, grant, export_id)).state)
+    state = await Exports(work.connection).state(grant, export_id)
+    # Refused at once, without a wait for the lock of a package that is being built.
+    if state is not None:
+        check_ready(state)
     export = await export_of(work, grant, export_id, lock=True)
     check_ready(export.state)
     known = await Bookings(work.connection).of_export(grant, export_id)

@@ -48,6 +48,9 @@ _LOCK = text("SELECT 1 FROM evidence_exports WHERE export_id = :export_id FOR UP
 _GET = text(
     f"SELECT {_COLUMNS} {FROM_EXPORTS} WHERE e.export_id = :export_id AND e.agency_ori = ANY(:agencies)"
 )
+_STATE = text(
+    "SELECT state FROM evidence_exports WHERE export_id = :export_id AND agency_ori = ANY(:agencies)"
+)
 _OF_HOLD = text(
     f"SELECT e.export_id {FROM_EXPORTS} WHERE e.hold_id = :hold_id AND {UNBOOKED}"
     " ORDER BY e.requested_at, e.export_id"
@@ -196,6 +199,15 @@ class Exports:
         rows = await self._connection.execute(_GET, parameters)
         exports = await self._released(grant, rows.all())
         return exports[0] if exports else None
+
+    async def state(self, grant: Grant, export_id: UUID) -> State | None:
+        """Return the state of one export, which discloses no record: a caller may lock the export afterwards.
+
+        A disclosure locks the caller's count of records until the transaction ends, so it follows the export's lock.
+        """
+        parameters = {"export_id": export_id, "agencies": sorted(grant.agencies)}
+        state = (await self._connection.execute(_STATE, parameters)).scalar()
+        return None if state is None else State(state)
 
     async def _lock(self, export_id: UUID) -> None:
         """Lock an export; the caller's next query sees every committed change to it and its bookings."""

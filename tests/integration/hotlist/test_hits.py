@@ -436,7 +436,15 @@ async def test_the_yield_of_a_list_counts_its_hits_and_outcomes(hotlist):
     for hit, outcome in zip(hits[:3], ("correct_read", "misread", "misread"), strict=True):
         body = {**VERIFIED, "outcome": outcome}
         await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=body, status=200)
+    for hit, stopped in zip(hits, (True, False), strict=False):
+        body = {
+            "disposition": "seen",
+            "enforcement": stopped,
+            "unverified_reason": "it was leaving",
+        }
+        await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/disposition", json=body, status=200)
     found = await hotlist.call("GET", f"/v1/lists/{list_id}/yield")
+    assert found["enforcement"] == 1
     assert (found["hits"], found["unverified"], found["verified"]) == (4, 1, 3)
     assert found["outcomes"] == {"correct_read": 1, "misread": 2}
     assert found["correct_share"] == pytest.approx(1 / 3)

@@ -1,5 +1,6 @@
 """Lists and versions: bad lines set aside, forward and back, without copies of unchanged entries."""
 
+import asyncio
 import csv
 from datetime import timedelta
 from uuid import uuid4
@@ -9,6 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
+from services.hotlist.actions import versions
 from services.hotlist.store.entries import Entries
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, HotListActivated, HotListChanged, RecordsDisclosed
@@ -17,6 +19,7 @@ from tests.integration.locking import locked_while
 from tests.integration.pages import paged
 
 HEADER = "plate,state,record_kind,reason\n"
+ENTRY = {"record_kind": "stolen_vehicle", "reason": "test"}
 
 
 async def plates(hotlist, list_id):
@@ -137,6 +140,17 @@ async def test_an_upload_with_more_bad_lines_than_the_policy_allows_is_refused(h
     problem = await hotlist.upload(list_id, again, status=422)
     assert [e["line"] for e in problem["errors"]] == [96, 97, 98, 99, 100, 101]
     assert (await hotlist.upload(list_id, HEADER + good(95) + BAD))["set_aside"] == 5
+
+
+@pytest.mark.clause("468.4(c)/bad-lines")
+async def test_an_export_of_lines_set_aside_has_all_of_them(hotlist, monkeypatch):
+    monkeypatch.setattr(versions, "LINES_AT_ONCE", 2)
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + good(100) + BAD)
+    path = f"/v1/lists/{list_id}/versions/1/set-aside.csv"
+    answer = await hotlist.client.get(path, headers=hotlist.headers())
+    lines = [row["line"] for row in csv.DictReader(answer.text.splitlines())]
+    assert lines == [str(102 + number) for number in range(5)]
 
 
 @pytest.mark.clause("468.4(c)/bad-lines")
@@ -440,6 +454,13 @@ async def test_single_entry_changes_make_versions_without_copying_rows(hotlist):
     assert await rows_of(hotlist) == 501
     shown = await hotlist.call("GET", f"/v1/lists/{list_id}")
     assert (shown["active_version"], shown["entries"]) == (3, 500)
+    *_, entered, removed = await hotlist.announced(HotListChanged)
+    named = {"version": "3", "entry_id": added["entry_ids"][0]}
+    assert (entered.change, entered.details) == (
+        "entry_added",
+        {**named, "version": "2", "kind": "stolen_vehicle"},
+    )
+    assert (removed.change, removed.details) == ("entry_removed", {**named, "reason": "recovered"})
 
 
 async def test_a_change_after_a_roll_back_starts_from_what_is_in_force(hotlist):
@@ -554,6 +575,100 @@ async def test_uploads_at_once_make_one_version_after_the_other(hotlist):
     assert sorted(one["version"] for one in made) == [1, 2]
     shown = await hotlist.call("GET", f"/v1/lists/{list_id}")
     assert (shown["active_version"], shown["entries"]) == (2, 100)
+
+
+def at_once(hotlist, list_id, *requests):
+    """Send requests that change a list, each a method, the rest of the path and a body, at the same time."""
+    return locked_while(
+        hotlist.runtime.db,
+        f"SELECT FROM lists WHERE list_id = '{list_id}' FOR NO KEY UPDATE",
+        *(
+            hotlist.client.request(
+                method, f"/v1/lists/{list_id}{door}", json=body, headers=hotlist.headers()
+            )
+            for method, door, body in requests
+        ),
+    )
+
+
+async def test_entries_added_and_removed_at_once_are_a_version_each(hotlist):
+    list_id = await hotlist.listed("1AAA111", "2BBB222")
+    found = await hotlist.call(
+        "POST", f"/v1/lists/{list_id}/entries/search", json={"plate": "1AAA111"}
+    )
+    answers = await at_once(
+        hotlist,
+        list_id,
+        *(
+            ("POST", "/entries", {"entries": [{**ENTRY, "plate": plate}]})
+            for plate in ("3CCC333", "4DDD444")
+        ),
+        ("POST", f"/entries/{found['items'][0]['entry_id']}/removal", {"reason": "recovered"}),
+    )
+    assert [answer.status_code for answer in answers] == [201, 201, 200]
+    assert sorted(answer.json()["version"] for answer in answers) == [2, 3, 4]
+    assert await plates(hotlist, list_id) == ["2BBB222", "3CCC333", "4DDD444"]
+
+
+async def test_a_change_of_a_setting_at_the_same_time_does_not_switch_a_list_on_again(hotlist):
+    list_id = await hotlist.listed("7ABC123")
+    changes = {"enabled": False}, {"staleness_hours": 2}
+    answers = await at_once(hotlist, list_id, *(("PATCH", "", change) for change in changes))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    shown = await hotlist.call("GET", f"/v1/lists/{list_id}")
+    assert (shown["enabled"], shown["staleness_hours"]) == (False, 2)
+    events = {event.change: event for event in await hotlist.announced(HotListChanged)}
+    assert events["switched_off"].details["enabled"] == "False"
+    assert "switched_on" not in events
+
+
+@pytest.mark.parametrize(
+    ("door", "body"), [("/rollback", {"version": 1}), ("/withdrawal", {"reason": "bad extract"})]
+)
+async def test_a_list_that_two_people_roll_back_or_withdraw_at_once_is_so_once(hotlist, door, body):
+    list_id = await hotlist.listed("1AAA111")
+    await hotlist.upload(list_id, HEADER + "2BBB222,CA,stolen_vehicle,x\n")
+    before = len(await hotlist.announced(HotListActivated))
+    answers = await at_once(hotlist, list_id, *[("POST", door, body)] * 2)
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert len(await hotlist.announced(HotListActivated)) == before + 1
+
+
+class Between:
+    """A connection that does something else before its second statement."""
+
+    def __init__(self, connection, act):
+        self._connection = connection
+        self._act = act
+        self._statements = 0
+
+    async def execute(self, *statement):
+        self._statements += 1
+        if self._statements == 2:
+            await self._act()
+        return await self._connection.execute(*statement)
+
+
+async def test_an_upload_that_comes_into_force_while_it_is_chosen_as_old_is_not_dropped(hotlist):
+    list_id = await hotlist.listed("1AAA111")
+    hotlist.clock.advance(minutes=1)
+    await hotlist.upload(list_id, HEADER + "2BBB222,CA,stolen_vehicle,x\n")
+
+    async def roll_back():
+        await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json={"version": 1})
+
+    async with hotlist.runtime.db.begin() as connection:
+        assert await Entries(Between(connection, roll_back)).drop_old(1) == 0
+    assert await plates(hotlist, list_id) == ["1AAA111"]
+
+
+async def test_uploads_beyond_the_most_at_a_time_are_refused_with_a_retry_after(hotlist):
+    list_id = await hotlist.list()
+    running = hotlist.running
+    async with running.uploading(), running.uploading(), asyncio.timeout(10):
+        problem = await hotlist.upload(list_id, HEADER + good(1), status=503)
+    assert problem["code"] == "sheet_uploads_busy"
+    await hotlist.upload(list_id, HEADER + good(1))
 
 
 async def test_entries_are_found_by_their_record_kind(hotlist):

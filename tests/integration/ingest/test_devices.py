@@ -68,6 +68,7 @@ async def test_every_change_is_an_event_with_who_and_what(station):
         "revoked",
         "reinstated",
     ]
+    assert (told[0][1]["latitude"], told[0][1]["longitude"]) == ("39.9277", "-122.1792")
     assert told[1][1] == {"name": "Third St", "reads_per_s": "50"}
     assert told[2][1]["overlap_minutes"] == "10"
     assert told[3][1]["reason"] == "camera was stolen"

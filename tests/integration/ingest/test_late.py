@@ -154,6 +154,9 @@ async def test_reads_and_captures_that_are_no_longer_live_go_to_their_own_topics
     answer = await station.post_reads(camera, reads)
     assert (answer.json()["accepted"], answer.json()["late"]) == (4, 0)
     [live], [other] = station.bus.events(ReadsRecorded), station.bus.events(ReadsBackfilled)
+    topics = ReadsRecorded.TOPIC, ReadsBackfilled.TOPIC
+    published = [record.topic for record in station.bus.records if record.topic in topics]
+    assert published == list(topics)
     assert [read.maker_id for read in live.reads] == ["r-0", "r-1"]
     assert [read.maker_id for read in other.reads] == ["r-2", "r-3"]
     for n, at in enumerate(times):

@@ -27,7 +27,7 @@ from tests.integration.retention.exporting import (
     send,
     withdraw,
 )
-from tests.integration.retention.holding import LONG_AGO, OTHER, place, release
+from tests.integration.retention.holding import LONG_AGO, OTHER, RELEASER, place, release
 from tests.integration.retention.packaging import a_pictured_read, content, names
 from tests.integration.retention.purging import purge
 
@@ -384,14 +384,32 @@ async def test_a_frame_that_only_its_hold_keeps_is_exported(retention):
 
 
 @pytest.mark.clause("468.5/evidence")
-async def test_an_export_is_withdrawn_or_booked_but_not_both_at_once(retention):
+async def test_a_hold_is_released_or_exported_but_not_both_at_once(retention):
+    await a_pictured_read(retention, "7ABC123")
+    hold = await place(retention, plate="7ABC123")
+    releaser = retention.authority.headers(**RELEASER)
+    requester = retention.authority.headers() | {"Idempotency-Key": f"key-{uuid4()}"}
+    post, hold_id = retention.client.post, hold["hold_id"]
+    answers = await locked_while(
+        retention.runtime.db,
+        f"SELECT FROM holds WHERE hold_id = '{hold_id}' FOR UPDATE",
+        post(f"/v1/holds/{hold_id}/release", json={"reason": "case closed"}, headers=releaser),
+        post("/v1/evidence-exports", json={"hold_id": hold_id}, headers=requester),
+    )
+    assert sorted(answer.is_success for answer in answers) == [False, True]
+    assert {answer.status_code for answer in answers} <= {200, 202, 409}
+
+
+@pytest.mark.clause("468.5/evidence")
+@pytest.mark.parametrize("people", ["one person", "two people"])
+async def test_an_export_is_withdrawn_or_booked_but_not_both_at_once(retention, people):
     await a_pictured_read(retention, "7ABC123")
     _, export = await exported(retention, plate="7ABC123")
     path = f"/v1/evidence-exports/{export['export_id']}"
 
     def send_json(door, body):
-        headers = retention.authority.headers(account_id=str(uuid4()))
-        headers["Idempotency-Key"] = f"key-{uuid4()}"
+        own = {"account_id": str(uuid4())} if people == "two people" else {}
+        headers = retention.authority.headers(**own) | {"Idempotency-Key": f"key-{uuid4()}"}
         return retention.client.post(f"{path}/{door}", json=body, headers=headers)
 
     answers = await locked_while(
