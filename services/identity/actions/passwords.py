@@ -26,7 +26,7 @@ class Change:
 
 
 async def change(identity: Identity, wanted: Change) -> None:
-    """Set a new password and close the person's sessions.
+    """Set a new password, close the person's sessions and revoke their tokens.
 
     Raises: InvalidInput, Conflict; NotAuthenticated if the session is closed, by too many failures or before.
     """
@@ -49,7 +49,8 @@ async def change(identity: Identity, wanted: Change) -> None:
             raise Conflict(Code.PASSWORD_CHANGED_MEANWHILE)
         await unit.credentials.set_password(wanted.account_id, hashed, unit.now)
         await close_sessions(unit, account, account.actor, "password changed")
-        await account_changed(unit, account, "password_changed", account.actor)
+        revoked = account.revoked(unit.now)
+        await account_changed(unit, revoked, "password_changed", account.actor)
 
 
 async def _prove(identity: Identity, wanted: Change, proven: Credential | None) -> AlprError | None:

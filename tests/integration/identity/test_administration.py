@@ -227,6 +227,28 @@ async def test_entitlements_to_sources_are_set_for_each_person(hire, administrat
     assert event.details["added"] == ["federal", "state"]
 
 
+@pytest.mark.clause("468.4(e)/entitlement")
+async def test_removing_a_source_revokes_tokens_that_contain_it(hire, administrator, clock):
+    officer = await hire("o.seven", "officer", sources=("department", "state"))
+    await administrator.sign_in()
+    clock.advance(seconds=1)
+    path = f"/v1/accounts/{officer.account_id}/sources"
+    changed = await administrator.put(path, sources=["department"])
+    assert changed.json()["sources"] == ["department"]
+    assert (await officer.get("/v1/me")).status_code == 401
+    assert (await officer.renew()).status_code == 200
+    assert (await officer.get("/v1/me")).json()["sources"] == ["department"]
+
+
+@pytest.mark.clause("468.4(e)/entitlement")
+async def test_a_person_of_another_agency_gets_no_source_later_either(hire, administrator):
+    requester = await hire("r.one", "agency_requester", title="Agency Requester", ori="CA0520013")
+    path = f"/v1/accounts/{requester.account_id}/sources"
+    refused = await administrator.put(path, sources=["department"])
+    assert (refused.status_code, refused.json()["field"]) == (422, "sources")
+    assert (await requester.get("/v1/me")).json()["sources"] == []
+
+
 @pytest.mark.clause("468.3.1(a)/titles")
 async def test_a_new_title_must_allow_what_the_person_holds(hire, administrator):
     officer = await hire("o.seven", "officer")
@@ -240,6 +262,22 @@ async def test_a_new_title_must_allow_what_the_person_holds(hire, administrator)
     )
     assert (promoted.status_code, promoted.json()["title"]) == (200, "Detective")
     assert promoted.json()["name"] == "O.Seven"
+
+
+@pytest.mark.clause("468.3.1(a)/titles")
+async def test_a_new_title_revokes_tokens_with_the_former_one(hire, administrator, clock):
+    officer = await hire("o.seven", "officer")
+    await administrator.sign_in()
+    clock.advance(seconds=1)
+    promoted = await officer.client.patch(
+        f"/v1/accounts/{officer.account_id}",
+        json={"title": "Detective"},
+        headers=administrator.headers,
+    )
+    assert promoted.status_code == 200
+    assert (await officer.get("/v1/me")).status_code == 401
+    assert (await officer.renew()).status_code == 200
+    assert (await officer.get("/v1/me")).json()["title"] == "Detective"
 
 
 async def test_accounts_are_listed_in_pages_and_filtered(administrator):
@@ -284,6 +322,18 @@ async def test_rights_not_reviewed_for_a_year_are_due(
         ]
     [event] = [e for e in await published(AccountChanged) if e.change == "reviewed"]
     assert event.details["roles"] == ["officer"]
+
+
+@pytest.mark.clause("468.6/yearly-review")
+async def test_rights_of_a_person_who_left_are_not_due_for_review(hire, administrator, clock):
+    left = await hire("o.seven", "officer")
+    gone = await administrator.post(f"/v1/accounts/{left.account_id}/separation", reason="retired")
+    assert gone.status_code == 200
+    for _ in range(5):
+        clock.advance(days=73)
+        await administrator.sign_in()
+    due = (await administrator.get("/v1/accounts/reviews/due")).json()["items"]
+    assert [a["username"] for a in due] == ["chief.admin"]
 
 
 async def test_an_unknown_account_is_not_found(administrator):

@@ -92,6 +92,20 @@ async def test_keys_rotate_by_themselves_after_thirty_days(identity, clock, clie
     assert await keys.rotate_when_due(identity) is not None
 
 
+async def test_a_key_whose_rotation_is_late_signs_no_token_that_outlives_it(
+    hire, identity, clock, client
+):
+    officer = await hire("o.seven", "officer")
+    [old] = await jwks(client)
+    async with identity.begin() as unit:
+        [stored] = await unit.keys.valid(unit.now)
+    clock.advance(seconds=(stored.not_after - clock.now()).total_seconds() - 120)
+    await officer.sign_in()
+    assert kid_of(officer.access) != old["kid"]
+    clock.advance(minutes=9)
+    assert (await officer.get("/v1/me")).status_code == 200
+
+
 async def test_a_start_publishes_again_all_keys_that_still_verify(
     app, identity, identity_settings, bus, objects, clock, runtime
 ):

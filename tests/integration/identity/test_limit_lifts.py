@@ -54,6 +54,7 @@ async def test_a_limit_lift_applies_to_purposes_of_its_case_only(
     await administrator.sign_in()
     [listed] = (await administrator.get(lifts(officer))).json()["items"]
     assert (listed["case_number"], listed["lifted_by"]) == ("26-001234", administrator.account_id)
+    assert (await administrator.get(lifts(other))).json()["items"] == []
 
 
 async def test_a_limit_lift_expires(administrator, officer, until, clock):

@@ -5,9 +5,12 @@ import contextlib
 import threading
 from base64 import urlsafe_b64decode
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
+import pyotp
 import pytest
 from sqlalchemy import text
 
@@ -150,6 +153,38 @@ async def test_an_account_that_an_administrator_locked_is_locked_everywhere(
 
 
 @pytest.mark.clause("468.6(a)/known-browser")
+async def test_releasing_a_locked_account_brings_back_no_session_or_token(
+    hire, administrator, clock
+):
+    officer = await hire("o.seven", "officer")
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}"
+    assert (await administrator.post(f"{path}/lock", reason="lost badge")).status_code == 200
+    clock.advance(seconds=1)
+    assert (await administrator.post(f"{path}/lock/release", reason="found")).status_code == 200
+    assert (await officer.get("/v1/me")).status_code == 401
+    assert (await officer.renew()).status_code == 401
+    assert (await officer.sign_in()).access
+
+
+@pytest.mark.clause("468.6(a)/login")
+async def test_a_new_enrolment_ends_earlier_sessions_and_tokens(
+    hire, administrator, clock, handed_over
+):
+    officer = await hire("o.seven", "officer")
+    stolen = replace(officer)
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}/invitation"
+    renewed = await administrator.post(path, reason="the laptop was stolen")
+    await officer.enrol(await handed_over(renewed))
+    assert (await stolen.get("/v1/me")).status_code == 401
+    assert (await stolen.renew()).status_code == 401
+    await officer.sign_in()
+    assert (await stolen.get("/v1/me")).status_code == 401
+    assert (await officer.get("/v1/me")).status_code == 200
+
+
+@pytest.mark.clause("468.6(a)/known-browser")
 async def test_a_new_enrolment_forgets_earlier_known_browsers(
     hire, administrator, clock, handed_over
 ):
@@ -170,11 +205,13 @@ async def test_a_new_enrolment_forgets_earlier_known_browsers(
 async def test_browsers_are_known_for_the_time_and_number_of_the_policy(
     hire, clock, policy, identity
 ):
-    officer = await hire("o.seven", "officer")
+    colleague, officer = await hire("o.eight", "officer"), await hire("o.seven", "officer")
     first = officer.browser
     for _ in range(policy.accounts.known_browsers):
         await officer.sign_in()
     clock.advance(minutes=1)
+    assert await wrong_five_times(colleague) == {401}
+    assert (await colleague.try_sign_in(browser=colleague.browser)).status_code == 201
     assert await wrong_five_times(officer) == {401}
     assert (await officer.try_sign_in(browser=first)).status_code == 401  # ten came after it
     assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
@@ -198,6 +235,7 @@ async def test_an_administrator_sees_and_releases_a_lock_of_sign_in(hire, admini
     path = f"/v1/accounts/{officer.account_id}/lock/release"
     released = await administrator.post(path, reason="identified at the desk")
     assert released.json()["sign_in_locked_at"] is None
+    assert (await officer.try_sign_in(password=WRONG)).status_code == 401  # the count begins anew
     assert (await officer.try_sign_in()).status_code == 201
     assert (await administrator.post(path, reason="once more")).status_code == 409
 
@@ -372,10 +410,35 @@ async def test_a_changed_password_needs_both_factors_and_ends_all_sessions(hire,
     )
     assert (missing.status_code, missing.json()["field"]) == (422, "body.totp")
     assert (await change(officer)).status_code == 204
+    assert (await officer.get("/v1/me")).status_code == 401
     assert (await officer.renew()).status_code == 401
     clock.advance(seconds=30)
     assert (await officer.try_sign_in()).status_code == 401
     officer.password = "quite another phrase"
+    await officer.sign_in()
+
+
+@pytest.mark.clause("468.6(a)/change-of-password")
+async def test_a_change_does_not_replace_a_password_that_was_set_meanwhile(
+    hire, clock, identity, monkeypatch
+):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    next_code = pyotp.TOTP(officer.secret).at(clock.now() + timedelta(seconds=30))
+    hash_password, between = identity.hasher.hash, []
+
+    async def hash_after_another(password, *, known=False):
+        if not between:
+            between.append(None)
+            between.append(await change(officer, code=next_code, new="the phrase of the second"))
+        return await hash_password(password, known=known)
+
+    monkeypatch.setattr(identity.hasher, "hash", hash_after_another)
+    late = await change(officer, new="the phrase of the first")
+    assert between[1].status_code == 204
+    assert (late.status_code, late.json()["code"]) == (409, "password_changed_meanwhile")
+    clock.advance(minutes=1)
+    officer.password = "the phrase of the second"
     await officer.sign_in()
 
 

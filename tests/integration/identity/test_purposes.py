@@ -54,6 +54,16 @@ async def test_listing_ones_purposes_is_recorded_with_their_plates(officer, publ
     assert told.actor.person_id == officer.account_id
 
 
+async def test_a_person_lists_their_own_purposes_alone(officer, hire, train):
+    colleague = await hire("o.eight", "officer")
+    await train(colleague)
+    for person in (colleague, officer):
+        declared = await person.post("/v1/purposes", **a_purpose())
+        assert declared.status_code == 201, declared.text
+    listed = (await officer.get("/v1/purposes")).json()["items"]
+    assert [p["purpose_id"] for p in listed] == [declared.json()["purpose_id"]]
+
+
 FORBIDDEN = [
     ("immigration_enforcement", "Government Code 7284.6"),
     ("Reproductive Care", "Penal Code 13778.2"),

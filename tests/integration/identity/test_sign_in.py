@@ -137,6 +137,52 @@ async def test_a_code_is_accepted_once(hire, clock):
     assert (await officer.try_sign_in()).status_code == 401  # before the last one accepted
 
 
+@pytest.mark.clause("468.6(a)/login")
+async def test_an_enrolment_that_began_twice_changes_nothing_once_it_is_confirmed(
+    administrator, client, clock, handed_over, identity, monkeypatch
+):
+    """While the password of the second is hashed, the person confirms the first."""
+    made = await administrator.post(
+        "/v1/accounts",
+        username="j.rivera",
+        name="Jo Rivera",
+        title="Police Officer",
+        agency_ori="CA0520100",
+    )
+    token = await handed_over(made)
+    person = Person(client, clock, "j.rivera")
+    hash_password, enrolled = identity.hasher.hash, []
+
+    async def hash_after_enrolment(password, *, known=False):
+        if not enrolled:
+            enrolled.append(True)
+            await person.enrol(token)
+        return await hash_password(password, known=known)
+
+    monkeypatch.setattr(identity.hasher, "hash", hash_after_enrolment)
+    late = await client.post(
+        "/v1/enrolment", json={"invitation_token": token, "password": "some other plain words"}
+    )
+    assert (late.status_code, late.json()["code"]) == (401, "invitation_not_held")
+    await person.sign_in()
+
+
+@pytest.mark.clause("468.6(a)/login")
+async def test_the_code_of_the_enrolment_opens_no_session(
+    administrator, client, clock, handed_over
+):
+    made = await administrator.post(
+        "/v1/accounts",
+        username="j.rivera",
+        name="Jo Rivera",
+        title="Police Officer",
+        agency_ori="CA0520100",
+    )
+    officer = await Person(client, clock, "j.rivera").enrol(await handed_over(made))
+    assert (await officer.try_sign_in()).status_code == 401
+    await officer.sign_in()
+
+
 @pytest.mark.clause("468.6(a)/lock")
 async def test_five_failures_lock_until_an_administrator_releases(
     hire, administrator, clock, published
@@ -305,8 +351,10 @@ async def test_an_account_with_lapsed_training_is_not_reinstated_before_retraini
     await disable_all_inactive(identity)
     await administrator.sign_in()
     path = f"/v1/accounts/{officer.account_id}/reinstatement"
-    refused = await administrator.post(path, reason="back from leave")
-    assert (refused.status_code, refused.json()["code"]) == (409, "account_training_not_current")
+    for again in (path, f"/v1/accounts/{officer.account_id}/invitation"):
+        refused = await administrator.post(again, reason="back from leave")
+        problem = (refused.status_code, refused.json()["code"])
+        assert problem == (409, "account_training_not_current")
 
 
 async def test_no_secret_is_logged_or_sent(hire, client, clock, waiting, caplog):

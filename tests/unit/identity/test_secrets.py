@@ -12,7 +12,13 @@ from pydantic import ValidationError
 
 from services.identity.actions import hasher as hasher_module
 from services.identity.actions.hasher import Hasher
-from services.identity.actions.totp import matching_step, new_secret, provisioning_uri, step_at
+from services.identity.actions.totp import (
+    is_of_step,
+    matching_step,
+    new_secret,
+    provisioning_uri,
+    step_at,
+)
 from services.identity.settings import Settings
 from shared.core.errors import TooManyRequests
 from shared.core.vault import Vault, VaultFault, key_id
@@ -123,6 +129,15 @@ def test_a_code_counts_within_one_step_and_once():
     assert matching_step(secret, code(NOON), NOON, step) is None
     assert matching_step(secret, code(NOON), NOON, step + 1) is None
     assert matching_step(new_secret(), code(NOON), NOON, 0) is None
+
+
+@pytest.mark.clause("468.6(a)/code-twice")
+def test_a_code_is_of_its_step_within_the_window_alone():
+    secret = new_secret()
+    code, step = pyotp.TOTP(secret).at(NOON), step_at(NOON)
+    for seconds, near in ((-60, False), (-30, True), (0, True), (30, True), (60, False)):
+        assert is_of_step(secret, code, NOON + timedelta(seconds=seconds), step) is near
+    assert not is_of_step(secret, code, NOON, step + 1)
 
 
 def test_the_codes_are_those_of_rfc_6238():
