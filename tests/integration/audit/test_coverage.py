@@ -54,6 +54,14 @@ async def test_behind_for_more_than_a_minute_is_a_finding(app, runtime, query):
     assert details == {"since": since.isoformat(), "delay_s": 61}
 
 
+async def test_a_log_that_is_up_to_date_is_not_behind_however_long_it_runs(app, runtime, query):
+    coverage = CoverageReport(runtime)
+    now = runtime.clock.now() + timedelta(hours=1)
+    coverage.note(now, {ONE: 1}, {ONE: 1})
+    await coverage.check_lag(now + timedelta(seconds=60))
+    assert await query("SELECT 1 FROM findings WHERE kind = 'log_behind'") == []
+
+
 @pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.apache)])
 def bootstrap(request, tmp_path):
     """Each kind of Kafka."""

@@ -110,6 +110,22 @@ async def test_the_log_stays_closed_after_a_restore_until_values_are_erased(
     assert (await client.get("/v1/entries/0", headers=auditor())).status_code == 200
 
 
+@pytest.mark.clause("468.5/restored")
+async def test_the_log_stays_closed_until_a_purge_reaches_what_the_restore_brought_back(
+    deliver, clock, purge, runtime, as_owner
+):
+    await deliver(*sightings(clock))
+    due = BEFORE - timedelta(days=1)
+    async with as_owner("audit") as connection:
+        await Restores(connection).add(Restore(uuid4(), "backup", clock.now(), due))
+    await purge(before=due - timedelta(days=1))
+    await runtime.restored.load()
+    assert runtime.restored.waits
+    await purge(before=due)
+    await runtime.restored.load()
+    assert not runtime.restored.waits
+
+
 async def test_erasing_twice_has_no_further_effect(
     deliver, clock, purge, query, runtime, writer, verdict
 ):
@@ -438,3 +454,23 @@ async def test_tampering_after_an_erasing_is_detected(deliver, clock, purge, tam
     table, statement = TAMPERING[what]
     await tamper(table, statement)
     assert not (await verdict()).ok
+
+
+async def test_an_erased_record_that_was_put_back_is_detected(
+    deliver, clock, purge, query, tamper, verdict
+):
+    await deliver(*sightings(clock))
+    group = {"name": f"records/{OLD.isoformat()}"}
+    [(record,)] = await query(
+        "SELECT records[1] FROM sealed_values WHERE seq = 1 AND name = :name", **group
+    )
+    await purge()
+    await tamper(
+        "sealed_values",
+        "UPDATE sealed_values SET records[1] = :record, plates = array_append(plates, '1GONE11')"
+        " WHERE seq = 1 AND name = :name",
+        record=record,
+        **group,
+    )
+    [fault] = (await verdict()).faults
+    assert fault.what == f"entry 1: record 0 of {group['name']} was erased, but is present"

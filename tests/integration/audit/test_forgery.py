@@ -167,6 +167,17 @@ async def test_an_event_with_the_id_of_a_logged_one_and_other_content_is_refused
     assert details["kafka_place"] == f"{AccessAttempted.TOPIC}/0/1"
 
 
+async def test_a_forged_event_under_the_id_of_a_logged_one_is_refused(writer, query, clock):
+    true = an_attempt(clock)
+    await writer.append([message_of(true)])
+    forged = without_mac(message_of(msgspec.structs.replace(true, allowed=False)))
+    with pytest.raises(SomeRefused) as raised:
+        await writer.append([forged])
+    assert [message for message, _ in raised.value.refused] == [forged]
+    assert len(await query(FINDINGS)) == 1
+    assert await query("SELECT count(*), bool_and(allowed) FROM entries") == [(1, True)]
+
+
 async def test_a_changed_outbox_row_is_refused(database_url, repository, clock, refused, as_owner):
     db = Database(database_url, "retention", mac_key=mac_key("retention"))
     await db.migrate(repository / "services/retention/migrations")

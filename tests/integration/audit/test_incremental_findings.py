@@ -191,3 +191,25 @@ async def test_refusals_that_an_earlier_process_handled_count_after_a_restart(
             pass
         found = await query("SELECT * FROM findings WHERE kind = 'refused_access'")
         assert len(found) == (1 if number == 3 else 0)
+
+
+@pytest.mark.clause("468.3.1(c)/increments")
+async def test_a_late_refusal_counts_with_those_of_the_minutes_before_it(
+    deliver, clock, runtime, query
+):
+    process = Watch(runtime, runtime.settings)
+    person, other = an_actor("person-1", "Officer"), an_actor("person-2", "Another")
+    began = clock.now()
+
+    async def refused(actor, minutes):
+        at = began + timedelta(minutes=minutes)
+        await deliver(an_attempt(clock, actor=actor, occurred_at=at, allowed=False))
+        while await process._check() is not None:
+            pass
+        return await query("SELECT * FROM findings WHERE kind = 'refused_access'")
+
+    assert await refused(person, 0) == []
+    assert await refused(person, 1) == []
+    clock.advance(minutes=70)
+    assert await refused(other, 70) == []
+    assert len(await refused(person, 12)) == 1

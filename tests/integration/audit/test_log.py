@@ -403,6 +403,19 @@ async def test_a_restarted_service_continues_at_the_end_of_the_log(
     await sound()
 
 
+async def test_times_of_appends_follow_the_numbers_though_the_clock_was_set_back(
+    deliver, runtime, clock, query
+):
+    await deliver(an_attempt(clock))
+    clock.advance(hours=-3)
+    await deliver(an_attempt(clock))
+    restarted = Writer(runtime, runtime.settings)
+    await restarted.append([message_of(an_attempt(clock))])
+    times = [at for (at,) in await query("SELECT appended_at FROM entries ORDER BY seq")]
+    assert len(times) == 3
+    assert times == sorted(times)
+
+
 async def test_a_faulty_key_is_refused_by_name(settings):
     from pydantic import ValidationError
 

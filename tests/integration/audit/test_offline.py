@@ -132,6 +132,16 @@ async def test_an_empty_or_shortened_export_does_not_verify(exported):
     assert verify_export(iter(half), [VERIFIER]).unsigned_entries == 200
 
 
+@pytest.mark.clause("468.6/unalterable")
+async def test_an_export_that_was_cut_off_at_an_earlier_checkpoint_does_not_verify(exported):
+    """All entries that are left are signed, so that only the declared end shows that others are missing."""
+    found = verify_export(iter((await exported())[:302]), [VERIFIER])
+    assert (found.entries, found.unsigned_entries, found.first_bad) == (300, 0, 300)
+    assert [fault.what for fault in found.faults] == [
+        "the export declares its end before entry 640, but ends before 300"
+    ]
+
+
 async def test_an_export_of_an_empty_log_is_refused(client, auditor, app):
     response = await client.post("/v1/exports", json={}, headers=auditor())
     assert response.status_code == 422

@@ -18,7 +18,7 @@ from services.audit.actions.writer import Writer
 from services.audit.main import build_app
 from shared.core.errors import InternalFault
 from shared.core.signed_notes import Checkpoint, Signer
-from shared.events import AccessAttempted, LogDestroyed, ValuesExported
+from shared.events import AccessAttempted, LogDestroyed, RecordsDisclosed, ValuesExported
 from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, a_disclosure, an_attempt
 from tests.integration.audit.messages import message_of, with_right_mac
 from tests.integration.audit.offline import command
@@ -177,6 +177,17 @@ async def test_the_old_log_is_exported_only_with_values_and_a_purpose_and_logged
     assert report["plates"]["7ABC123"] == 201
 
 
+@pytest.mark.clause("468.4(a)/disclosed-limit")
+async def test_an_export_of_the_old_log_counts_a_record_for_each_of_its_entries(
+    closed, export, runtime, bus
+):
+    await export(with_values=True, old_log=True)
+    await runtime.relay.drain()
+    [shown] = [e for e in bus.events(RecordsDisclosed) if e.record_kind == "old_audit_entries"]
+    assert (shown.count, shown.all_ids) == (301, ["0-300"])
+
+
+@pytest.mark.clause("468.6/breach-report")
 async def test_a_breach_report_covers_a_persons_accesses_in_the_old_log(
     closed, client, auditor, clock
 ):

@@ -21,6 +21,7 @@ from shared.service.command import status_of
 from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, an_attempt
 
 SUPERVISOR = "00000000-0000-4000-8000-000000000302"
+OTHER_SUPERVISOR = "00000000-0000-4000-8000-000000000304"
 DRAWER = "00000000-0000-4000-8000-000000000303"
 VERIFIER = Signer("plateward.local/audit/2", SEED).verifier
 JUNE, JULY, AUGUST = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 7, 8))
@@ -317,6 +318,10 @@ async def test_an_audit_is_reviewed_and_signed_off_by_another(
     )
     assert signed.json()["signed_off_by"]["person_id"] == SUPERVISOR
     assert signed.json()["reviewed"] == len(audit["items"])
+    twice = await client.post(
+        f"{path}/sign-off", json=statement, headers=auditor(account_id=OTHER_SUPERVISOR)
+    )
+    assert (twice.status_code, twice.json()["code"]) == (409, "audit_signed_off")
     await runtime.relay.drain()
     changes = [e.change for e in bus.events(AuditChanged)]
     assert changes == ["drawn", *["item_reviewed"] * len(audit["items"]), "signed_off"]

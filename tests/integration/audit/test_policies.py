@@ -57,6 +57,12 @@ async def test_two_policies_in_force_at_once_are_a_finding(deliver, findings, cl
     assert len(await findings("policies_differ")) == 1
 
 
+async def test_a_policy_that_no_service_uses_any_more_is_not_in_force(deliver, findings, clock):
+    await deliver(loaded(clock, "ingest", FIRST))
+    await deliver(loaded(clock, "ingest", SECOND))
+    assert await findings("policies_differ") == []
+
+
 async def test_a_policy_not_acknowledged_by_both_within_a_day_is_a_finding(
     deliver, findings, clock, acknowledge
 ):

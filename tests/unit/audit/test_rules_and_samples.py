@@ -1,5 +1,6 @@
 """The causes of findings, the size and choice of samples, and the results of a recount."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from math import comb
@@ -7,14 +8,17 @@ from random import Random
 
 import pytest
 
+from services.audit.actions.preparation import entry_from
 from services.audit.domain.named_plates import known_of, of_one_plate
 from services.audit.domain.periods import due_period
 from services.audit.domain.proofs import GENESIS, chained
 from services.audit.domain.recount import Recount
 from services.audit.domain.rules import Act, Searches, Timeline
 from services.audit.domain.sampling import draw, sample_size, seed_of
+from services.audit.domain.succession import KeyChange, Succession
 from shared.core.merkle import Frontier, leaf_hash, root_of
-from shared.core.signed_notes import Checkpoint, Signer
+from shared.core.signed_notes import BadNote, Checkpoint, Signer
+from shared.events import Actor, SigningKeyChanged
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -264,6 +268,20 @@ def test_a_removed_checkpoint_is_detected_by_the_next_one():
         assert [fault.size for fault in verdict.faults] == [size]
 
 
+@pytest.mark.clause("468.6/unalterable")
+@pytest.mark.parametrize(("previous", "missing"), [(0, []), (4, []), (6, [6])])
+def test_the_first_checkpoint_of_a_part_follows_one_before_the_part(previous, missing):
+    log, frontier = a_log(9), Frontier()
+    for _, content, _ in log[:4]:
+        frontier.append(leaf_hash(content))
+    recount = Recount("example.org/log", [SIGNER.verifier], frontier=frontier, last=log[3][2])
+    for entry in log[4:]:
+        recount.add_entry(*entry)
+    root = root_of(leaf_hash(content) for _, content, _ in log)
+    recount.sign(SIGNER.sign(Checkpoint("example.org/log", 9, root, log[8][2], previous).text))
+    assert [fault.size for fault in recount.verdict().faults] == missing
+
+
 def test_a_checkpoint_out_of_its_place_or_given_twice_is_named():
     log = a_log(9)
     recount = Recount("example.org/log", [SIGNER.verifier])
@@ -331,3 +349,45 @@ def test_a_recount_continues_from_a_frontier():
         recount.add_entry(*entry)
     recount.sign(a_note(log))
     assert recount.verdict().ok
+
+
+FIRST, SECOND, THIRD = (Signer("example.org/log", bytes([byte]) * 32) for byte in (1, 2, 3))
+
+
+@pytest.mark.clause("468.6/unalterable")
+def test_a_log_changes_to_the_given_keys_in_their_order():
+    keys = Succession([FIRST.verifier, SECOND.verifier, THIRD.verifier])
+    with pytest.raises(BadNote, match="but the given key is"):
+        keys.add_change(KeyChange(4, FIRST.verifier, THIRD.verifier))
+    keys.add_change(KeyChange(4, FIRST.verifier, SECOND.verifier))
+    keys.settle(5)
+    assert keys.current == SECOND.verifier
+
+
+@pytest.mark.clause("468.6/unalterable")
+def test_a_key_that_has_ended_changes_to_no_other():
+    keys = Succession([FIRST.verifier])
+    keys.add_change(KeyChange(4, FIRST.verifier, SECOND.verifier))
+    keys.settle(5)
+    with pytest.raises(BadNote, match="which is not the log's here"):
+        keys.add_change(KeyChange(8, FIRST.verifier, THIRD.verifier))
+
+
+@pytest.mark.clause("468.6/unalterable")
+@pytest.mark.parametrize(("origin", "proven"), [("example.org/log", True), ("another/log", False)])
+def test_a_checkpoint_of_another_log_proves_no_change_of_the_key(origin, proven):
+    changed = SigningKeyChanged(
+        occurred_at=NOON,
+        actor=Actor(person_id="adm-1", name="A. Dmin", title="Contractor", agency_ori="CA0520100"),
+        signs="checkpoints",
+        old_key=FIRST.verifier.vkey,
+        new_key=SECOND.verifier.vkey,
+        reason="yearly",
+    )
+    entry = entry_from(changed, "audit").content
+    keys = Succession([FIRST.verifier])
+    note = FIRST.sign(Checkpoint(origin, 1, leaf_hash(entry)).text)
+    refused = pytest.raises(BadNote, match="not proven by a checkpoint of the old key")
+    with nullcontext() if proven else refused:
+        keys.prove(0, entry, [], note)
+    assert (keys.current == SECOND.verifier) is proven
