@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
 from sqlalchemy import text
 
 from deploy.kafka.run import ApacheKafka
 from services.audit.actions.writer import Writer
 from services.audit.main import build_app
 from services.audit.settings import Settings
-from services.audit.workers.coverage import CoverageReport
+from services.audit.workers.coverage import CoverageReport, committed
 from services.registry import SPECS
 from shared.core.errors import DependencyDown, Unavailable
 from shared.events import LogCovered
@@ -40,6 +41,28 @@ def test_the_log_covers_the_newest_time_whose_ends_are_all_committed(runtime):
     assert coverage._until == times[1]
     coverage.note(times[3], {ONE: 9, TWO: 3}, {ONE: 9, TWO: 3})
     assert coverage._until == times[3]
+
+
+class Offsets:
+    """Answers as Kafka's clients do, for one partition."""
+
+    def __init__(self, committed, begin):
+        self.committed, self.begin = committed, begin
+
+    async def list_consumer_group_offsets(self, group):
+        return {TopicPartition(*ONE): OffsetAndMetadata(self.committed, "")}
+
+    async def beginning_offsets(self, partitions):
+        return dict.fromkeys(partitions, self.begin)
+
+
+@pytest.mark.parametrize(
+    ("offset", "begin", "done"), [(-1, 0, 0), (-1, 7, 7), (3, 7, 7), (8, 7, 8), (9, 7, 9)]
+)
+async def test_events_that_kafka_deleted_do_not_keep_the_log_behind(offset, begin, done):
+    """Audit can no longer append them; access would be refused for ever."""
+    kafka = Offsets(offset, begin)
+    assert await committed(kafka, kafka, {ONE: 9}) == {ONE: done}
 
 
 async def test_behind_for_more_than_a_minute_is_a_finding(app, runtime, query):

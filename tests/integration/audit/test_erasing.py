@@ -207,9 +207,14 @@ async def test_a_redelivery_with_other_content_is_refused_after_erasing_too(
         disclosed,
         records=[msgspec.structs.replace(disclosed.records[0], shown=[]), *disclosed.records[1:]],
     )
+    later = DisclosedDay(
+        captured_on=YOUNG + timedelta(days=1), shown=[a_disclosed("young", "6MORE66")]
+    )
+    wider = msgspec.structs.replace(disclosed, records=[*disclosed.records, later])
     for event, source in (
         (msgspec.structs.replace(disclosed, count=9), "retention"),
         (longer, "retention"),
+        (wider, "retention"),
         (msgspec.structs.replace(held, plate_listed="9OTHER9"), "hotlist"),
     ):
         with pytest.raises(InternalFault, match="with other content"):

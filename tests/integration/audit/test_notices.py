@@ -296,9 +296,13 @@ async def test_an_undelivered_notice_becomes_a_dead_letter_that_is_counted_liste
     assert f"dead  2026-06-01T12:00Z  {notice_id}  1 findings" in printed
     assert "the receiver answers 503" in printed
     assert "0 notices wait, 1 are dead letters" in printed
-    receiver.status = 204
     status, printed = await run("--replay", "webhook", "--json")
     assert (status, json.loads(printed)) == (0, {"receiver": "webhook", "replayed": 1})
+    with pytest.raises(Unavailable):
+        await sender.send()
+    assert (gauge("alpr_findings_unsent"), gauge("alpr_findings_dead_lettered")) == (1, 0)
+    receiver.status = 204
+    clock.advance(minutes=1)
     assert await sender.send() == 1
     assert findings_in(receiver.got[-1])[0]["finding_id"] == finding
     assert receiver.got[-1].headers["webhook-id"] == notice_id

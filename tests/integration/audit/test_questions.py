@@ -748,6 +748,24 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
     assert [e.change for e in bus.events(FindingChanged)] == ["assigned", "commented", "closed"]
 
 
+async def test_a_finding_is_not_worked_by_an_auditor_of_another_agency(
+    deliver, findings, clock, client, auditor
+):
+    await deliver(*[an_attempt(clock, allowed=False) for _ in range(5)])
+    [raised] = await findings()
+    path, note = f"/v1/findings/{raised.finding_id}", {"note": "Asked the sergeant"}
+    for step, more in (
+        ("assignment", {"assigned_to": SUPERVISOR}),
+        ("comments", {}),
+        ("closure", {"outcome": "explained"}),
+    ):
+        refused = await client.post(
+            f"{path}/{step}", json={**note, **more}, headers=auditor(ori="CA0340100")
+        )
+        assert refused.status_code == 403, step
+    assert (await client.get(path, headers=auditor())).json()["steps"] == []
+
+
 @pytest.mark.clause("468.4(a)/plates-by-purpose")
 async def test_a_finding_that_names_a_plate_needs_a_purpose(
     deliver, findings, clock, client, auditor

@@ -184,6 +184,21 @@ async def test_a_new_enrolment_ends_earlier_sessions_and_tokens(
     assert (await officer.get("/v1/me")).status_code == 200
 
 
+@pytest.mark.clause("468.6(a)/lock")
+async def test_a_new_enrolment_begins_the_count_of_failures_anew(
+    hire, administrator, clock, handed_over
+):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    assert await wrong_five_times(officer) == {401}
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}/invitation"
+    renewed = await administrator.post(path, reason="forgot the password")
+    await officer.enrol(await handed_over(renewed))
+    assert (await officer.try_sign_in(password=WRONG)).status_code == 401
+    await officer.sign_in()
+
+
 @pytest.mark.clause("468.6(a)/known-browser")
 async def test_a_new_enrolment_forgets_earlier_known_browsers(
     hire, administrator, clock, handed_over
@@ -440,6 +455,17 @@ async def test_a_change_does_not_replace_a_password_that_was_set_meanwhile(
     clock.advance(minutes=1)
     officer.password = "the phrase of the second"
     await officer.sign_in()
+
+
+@pytest.mark.clause("468.6/breached-passwords")
+async def test_a_change_refuses_a_weak_password_and_the_one_in_use(hire, clock):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    for new in ("short1!", "iloveyou", "Baseball2026!", "xO.Sevenx9", officer.password):
+        refused = await change(officer, new=new)
+        assert (refused.status_code, refused.json()["field"]) == (422, "password"), new
+        assert new not in refused.text
+    assert (await change(officer)).status_code == 204  # none of these used the code up
 
 
 @pytest.mark.clause("468.6(a)/change-of-password")

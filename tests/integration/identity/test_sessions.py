@@ -82,6 +82,19 @@ async def test_an_access_token_is_valid_for_ten_minutes(hire, clock):
     assert (await officer.get("/v1/me")).status_code == 401
 
 
+async def test_a_revocation_by_a_replica_whose_clock_is_ahead_does_not_end_later_tokens(
+    hire, administrator, clock
+):
+    officer = await hire("o.seven", "officer")
+    await administrator.sign_in()
+    clock.advance(seconds=2)
+    roles = f"/v1/accounts/{officer.account_id}/roles"
+    assert (await administrator.put(roles, roles=["dispatcher"])).status_code == 200
+    clock.advance(seconds=-2)
+    assert (await officer.renew()).status_code == 200
+    assert (await officer.get("/v1/me")).status_code == 200
+
+
 async def test_signing_out_ends_the_access_token(hire, clock, published):
     officer = await hire("o.seven", "officer")
     clock.advance(seconds=1)

@@ -183,6 +183,36 @@ async def test_the_code_of_the_enrolment_opens_no_session(
     await officer.sign_in()
 
 
+@pytest.mark.clause("468.6(a)/login")
+async def test_hashing_anew_at_a_sign_in_does_not_replace_a_password_that_was_set_meanwhile(
+    hire, clock, identity, monkeypatch
+):
+    """While the old password is hashed with other costs, another session of the person changes it."""
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    next_code = pyotp.TOTP(officer.secret).at(clock.now() + timedelta(seconds=30))
+    hash_password, changed = identity.hasher.hash, []
+
+    async def hash_after_change(password, *, known=False):
+        if not changed:
+            changed.append(None)
+            changed[0] = await officer.post(
+                "/v1/me/password",
+                current_password=officer.password,
+                totp=next_code,
+                password="quite another phrase",
+            )
+        return await hash_password(password, known=known)
+
+    monkeypatch.setattr(identity.hasher, "hash", hash_after_change)
+    monkeypatch.setattr(identity.hasher, "is_outdated", lambda hashed: True)
+    assert (await officer.try_sign_in()).status_code == 201
+    assert changed[0].status_code == 204
+    clock.advance(minutes=1)
+    assert (await officer.try_sign_in()).status_code == 401
+    assert (await officer.try_sign_in(password="quite another phrase")).status_code == 201
+
+
 @pytest.mark.clause("468.6(a)/lock")
 async def test_five_failures_lock_until_an_administrator_releases(
     hire, administrator, clock, published

@@ -128,6 +128,19 @@ async def test_faulty_records_are_refused_by_name(hire, clock):
     assert unknown.status_code == 404
 
 
+async def test_a_person_who_left_gets_no_training_record(hire, administrator):
+    sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+    officer = await hire("o.seven", "officer")
+    left = await administrator.post(
+        f"/v1/accounts/{officer.account_id}/separation", reason="retired"
+    )
+    assert left.status_code == 200
+    refused = await sergeant.post(
+        "/v1/training", account_id=officer.account_id, completed_on="2026-05-30"
+    )
+    assert (refused.status_code, refused.json()["code"]) == (409, "trainee_separated")
+
+
 @pytest.mark.clause("468.3.1(b)/training")
 @pytest.mark.clause("468.4(d)/training-first")
 async def test_only_the_course_of_the_policy_opens_access(hire, administrator):

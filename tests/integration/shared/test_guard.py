@@ -4,14 +4,19 @@ from datetime import date, datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
-from shared.access.disclosing import Disclosed, disclosures
+from shared.access.disclosing import Disclosed, disclose, disclosures
 from shared.access.grant import Grant
 from shared.access.system_grant import system_grant
+from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
 from shared.events import Actor, PurposeRecord, RecordsDisclosed
+from shared.postgres.restores import Restore, Restores
+from shared.service import restored
 from shared.service.api_runtime import ApiService
 from shared.service.running import service_of
+from shared.testing import eventually
 from tests.integration.shared.guarded import app, attempts, client
 
 __all__ = ["app", "attempts", "client"]
@@ -28,6 +33,52 @@ async def a_grant(app):
         elements={},
         work="test",
     )
+
+
+@pytest.mark.clause("468.5/restored")
+async def test_the_software_reads_nothing_for_anybody_after_a_restore_until_a_purge_has_run(
+    app, attempts, as_owner, clock
+):
+    state = service_of(app, ApiService).runtime.restored
+    async with as_owner("sample") as connection:
+        await Restores(connection).add(Restore(uuid4(), "backup", clock.now(), clock.now()))
+    await state.load()
+    with pytest.raises(Unavailable, match="restored"):
+        await a_grant(app)
+    assert await attempts() == []
+    async with as_owner("sample") as connection:
+        await Restores(connection).settle(clock.now(), clock.now())
+    await state.load()
+    assert (await a_grant(app)).permission is Permission.RECORD_SEARCH
+    assert len(await attempts()) == 1
+
+
+@pytest.mark.clause("468.4(a)/disclosed-limit")
+async def test_what_the_software_reads_for_a_person_does_not_count_towards_their_limit(app):
+    grant = await a_grant(app)
+    async with service_of(app, ApiService).runtime.db.begin() as connection:
+        shown = Disclosed(record_id="read-1", captured=grant.now)
+        await disclose(connection, grant, "read", [shown])
+        counts = await connection.execute(text("SELECT person_id, records FROM disclosed_counts"))
+        assert counts.all() == []
+
+
+@pytest.mark.clause("468.5/restored")
+async def test_a_replica_learns_from_the_database_that_a_purge_has_run(
+    app, as_owner, clock, monkeypatch
+):
+    monkeypatch.setattr(restored, "ASKED_EVERY_S", 0.02)
+    async with as_owner("sample") as connection:
+        await Restores(connection).add(Restore(uuid4(), "backup", clock.now(), clock.now()))
+    replica = restored.RestoredState(service_of(app, ApiService).runtime.db)
+    await replica.start()
+    try:
+        assert replica.waits
+        async with as_owner("sample") as connection:
+            await Restores(connection).settle(clock.now(), clock.now())
+        await eventually(lambda: not replica.waits)
+    finally:
+        await replica.stop()
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")

@@ -2,7 +2,7 @@
 
 import json
 import random
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
 
 import msgspec
@@ -10,7 +10,7 @@ import pytest
 
 from services.audit.actions.preparation import found_in, prepare
 from services.audit.domain.named_plates import as_plate
-from services.audit.domain.sealing import Unreadable
+from services.audit.domain.sealing import Unreadable, fields_of, split
 from shared.core.hmac_sha256 import HmacSha256
 from shared.core.plates import PlatePattern
 from shared.events import (
@@ -296,3 +296,14 @@ def test_a_time_beyond_the_calendar_is_malformed():
 @pytest.mark.parametrize("text", ["7abc123", "ABCDEFGHJKLM", "O0O0", "7"])
 def test_a_plain_plate_has_the_form_of_its_pattern(text):
     assert as_plate(text) == PlatePattern.parse(text).text
+
+
+@pytest.mark.clause("wall/erasing")
+@pytest.mark.parametrize("days", [("2026-05-28", "2026-05-30"), ("2026-05-30", "2026-05-28")])
+def test_what_is_sealed_beside_records_goes_with_the_earliest_of_their_days(days):
+    records = [{"captured_on": day, "shown": []} for day in days]
+    body = msgspec.json.encode({"records": records, "of_a_newer_version": "7ABC123"})
+    sealing = RecordsDisclosed.SEALED
+    groups = {g.name: g for g in split(sealing, fields_of(body), date(2026, 6, 1)).groups}
+    assert len(groups) == 3
+    assert groups[sealing.group].day == date(2026, 5, 28)

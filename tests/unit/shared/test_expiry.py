@@ -6,7 +6,7 @@ import pytest
 from cryptography.x509 import load_pem_x509_certificate
 from prometheus_client import REGISTRY
 
-from deploy.compose.make_tls import complete
+from deploy.compose import make_tls
 from shared.kafka.settings import KafkaSettings
 from shared.service.expiry import show_kafka_certificates
 
@@ -21,7 +21,7 @@ def settings(tmp_path: Path) -> KafkaSettings:
     folders = [tmp_path / name for name in ("broker", "ingest")]
     for folder in folders:
         folder.mkdir()
-    complete(*folders)
+    make_tls.complete(*folders)
     ours = folders[1]
     return KafkaSettings(
         kafka_security_protocol="SSL",
@@ -42,15 +42,22 @@ def test_the_ends_of_kafkas_certificates_are_shown(settings: KafkaSettings) -> N
         assert end_of("shown", certificate) == ends.timestamp()
 
 
-def test_a_bundle_of_signers_ends_with_its_first(settings: KafkaSettings, tmp_path: Path) -> None:
+def test_a_bundle_of_signers_ends_with_its_first(
+    settings: KafkaSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert settings.kafka_ca_file is not None
-    assert settings.kafka_certificate_file is not None
+    monkeypatch.setattr(make_tls, "VALID_DAYS", 30)
+    folders = [tmp_path / "next" / name for name in ("broker", "ingest")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    make_tls.complete(*folders)
+    both = [settings.kafka_ca_file.read_bytes(), (folders[1] / "ca.pem").read_bytes()]
     bundle = tmp_path / "bundle.pem"
-    both = [settings.kafka_ca_file.read_bytes(), settings.kafka_certificate_file.read_bytes()]
     bundle.write_bytes(b"".join(both))
     show_kafka_certificates("bundle", settings.model_copy(update={"kafka_ca_file": bundle}))
-    ends = [load_pem_x509_certificate(one).not_valid_after_utc.timestamp() for one in both]
-    assert end_of("bundle", "kafka signer") == min(ends)
+    late, soon = (load_pem_x509_certificate(one).not_valid_after_utc.timestamp() for one in both)
+    assert late > soon
+    assert end_of("bundle", "kafka signer") == soon
 
 
 def test_a_kafka_without_tls_shows_no_certificate() -> None:

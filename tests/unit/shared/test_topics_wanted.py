@@ -5,6 +5,7 @@ import pytest
 from shared.events import CheckpointSigned, ReadsBackfilled, ReadsRecorded
 from shared.kafka.topics import TOPICS
 from shared.kafka.topics_wanted import LONGEST_S, MIN_INSYNC, copies_on, wanted
+from shared.postgres.outbox import INBOX_RETENTION
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,9 @@ def test_records_have_the_timestamp_of_the_broker() -> None:
     """A producer's own time could keep a record for ever, or have it deleted unread."""
     for topic in wanted(3):
         assert topic.configs["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_the_inbox_knows_an_event_for_as_long_as_its_topic_may_deliver_it_again() -> None:
+    by_groups = {topic.name: topic.retention_s for topic in TOPICS.values() if topic.workers}
+    assert len(by_groups) > 10
+    assert max(by_groups.values()) < INBOX_RETENTION.total_seconds()
