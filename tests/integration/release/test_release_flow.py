@@ -1,5 +1,7 @@
 """A release from written request to receipt (policy 468.7), and the records that stay on file."""
 
+import asyncio
+from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID, uuid4
 
@@ -175,6 +177,30 @@ async def test_a_reviewer_of_another_agency_cannot_decide_even_with_the_permissi
 
 
 @pytest.mark.clause("468.7(b)/review")
+async def test_people_of_other_agencies_see_nothing_of_the_file_even_with_the_permissions(
+    client, filed, with_authority, reviewer, announced
+):
+    authority = await with_authority(FBI)
+    request_id = await filed(FBI, legal_authority=authority)
+    stranger = reviewer(ori=SHERIFF)
+    agency = {"ori": "CA0520001", "name": "A", "kind": "federal", "state": "US-CA", "contact": "x"}
+    for method, path, body in (
+        ("GET", "/v1/requests", None),
+        ("GET", "/v1/requests/waiting", None),
+        ("GET", f"/v1/requests/{request_id}", None),
+        ("GET", f"/v1/documents/{authority['document_id']}", None),
+        ("POST", "/v1/agencies", agency),
+        ("PATCH", f"/v1/agencies/{SHERIFF}", {"active": False}),
+    ):
+        answer = await client.request(method, path, json=body, headers=stranger)
+        assert (answer.status_code, answer.json().get("code")) == (403, "department_only"), path
+    disclosed = await announced(RecordsDisclosed)
+    assert [event for event in disclosed if event.permission == "release:read"] == []
+    refused = [attempt for attempt in await announced(AccessAttempted) if not attempt.allowed]
+    assert len(refused) == 6
+
+
+@pytest.mark.clause("468.7(b)/review")
 async def test_a_requester_has_no_permission_to_review(filed, decide, requester, announced):
     request_id = await filed()
     response = await decide(request_id, headers=requester())
@@ -193,6 +219,33 @@ async def test_a_denial_has_a_reason_and_is_final(filed, decide, announced):
     again = await decide(request_id, "approve")
     assert again.status_code == 409
     assert "denied" in again.json()["detail"]
+
+
+@pytest.mark.clause("468.7(b)/review")
+async def test_of_two_decisions_at_the_same_time_one_is_taken(filed, decide, reviewer, announced):
+    request_id = await filed()
+    answers = await asyncio.gather(
+        decide(request_id, "approve", headers=reviewer(SERGEANT)),
+        decide(request_id, "deny", headers=reviewer(LIEUTENANT), reason="The window is too wide"),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    decided = [*await announced(ReleaseApproved), *await announced(ReleaseDenied)]
+    assert len(decided) == 1
+
+
+@pytest.mark.clause("468.7/package")
+async def test_a_package_can_be_downloaded_for_the_days_of_the_policy_after_the_decision(
+    client, filed, decide, packaged, requester, clock, announced
+):
+    request_id = await filed()
+    clock.advance(days=10)
+    await decide(request_id)
+    [approved] = await announced(ReleaseApproved)
+    assert approved.expires_at == clock.now() + timedelta(days=14)
+    await packaged(request_id)
+    clock.advance(days=13)
+    response = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
+    assert response.status_code == 200
 
 
 @pytest.mark.clause("468.7/package")
@@ -358,6 +411,18 @@ async def test_two_decisions_at_once_are_one_decision(filed, decide, reviewer, a
     )
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     assert len(await announced(ReleaseApproved)) + len(await announced(ReleaseDenied)) == 1
+
+
+async def test_a_request_that_is_decided_is_not_withdrawn(
+    client, filed, requester, decide, announced
+):
+    for decision in ("approve", "deny"):
+        request_id = await filed()
+        await decide(request_id, decision)
+        path = f"/v1/agency/requests/{request_id}/withdrawal"
+        response = await client.post(path, json={"reason": "Too late"}, headers=requester())
+        assert (response.status_code, response.json()["code"]) == (409, "request_ended")
+    assert await announced(ReleaseChanged) == []
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
