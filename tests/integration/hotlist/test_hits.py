@@ -15,6 +15,7 @@ from shared.events import (
     HitDisposed,
     HitRaised,
     HitVerified,
+    Place,
     ReadsRecorded,
     RecordsDisclosed,
 )
@@ -322,6 +323,18 @@ async def test_every_disclosed_hit_is_recorded_with_its_plates(hotlist):
     assert day.shown[0].read_ids == [hit["read_id"]]
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_the_sightings_of_a_hit_are_recorded_as_disclosed_reads(hotlist):
+    await hotlist.listed("7ABC123")
+    reads = [hotlist.read(ago_s=2), hotlist.read("7A8C123", ago_s=1)]
+    await hotlist.see(*reads)
+    [hit] = await hotlist.hits()
+    await hotlist.call("GET", f"/v1/hits/{hit['hit_id']}")
+    told = (await hotlist.announced(RecordsDisclosed))[-1]
+    assert (told.record_kind, told.all_ids) == ("read", [str(read.read_id) for read in reads])
+    assert told.all_plates == ["7A8C123", "7ABC123"]
+
+
 @pytest.mark.clause("468.4(e)/entitlement")
 async def test_a_hit_from_a_source_without_entitlement_is_not_found(hotlist):
     await hotlist.listed("7ABC123", source="federal")
@@ -506,11 +519,19 @@ async def test_a_hit_has_the_place_of_its_plate_in_the_whole_picture(hotlist):
     assert unknown["box"] is None
 
 
+KEPT = {
+    "hit_id", "seq", "agency_ori", "list_id", "list_name", "list_version", "list_age_s", "list_stale", "source",
+    "record_kind", "tier", "status", "late", "raised_at", "confidence", "sightings", "purged_at",
+}  # fmt: skip
+"""The columns of a hit that a person worked on, once its read is destroyed."""
+
+
 @pytest.mark.clause("468.5/schedule")
 async def test_a_purge_removes_read_data_from_hits_and_keeps_human_decisions(hotlist, as_owner):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(ago_s=60, crop_key="crops/1.jpg", box=Box(1, 2, 3, 4)))
-    await hotlist.see(hotlist.read(device=uuid4()))
+    pictures = {"crop_key": "crops/2.jpg", "image_key": "captures/2.jpg"}
+    await hotlist.see(hotlist.read(device=uuid4(), place=Place(39.9, -122.1), **pictures))
     worked, idle = (h["hit_id"] for h in await hotlist.hits())
     await hotlist.call("POST", f"/v1/hits/{worked}/verification", json=VERIFIED, status=200)
     async with as_owner("hotlist") as connection:
@@ -524,6 +545,9 @@ async def test_a_purge_removes_read_data_from_hits_and_keeps_human_decisions(hot
     async with as_owner("hotlist") as connection:
         traced = text("SELECT count(*) FROM hits WHERE traceparent IS NOT NULL")
         assert (await connection.execute(traced)).scalar_one() == 0
+        row = text("SELECT to_jsonb(h) FROM hits h WHERE hit_id = :hit_id")
+        stored = (await connection.execute(row, {"hit_id": worked})).scalar_one()
+    assert {name for name, value in stored.items() if value not in (None, [])} == KEPT
     left = await hotlist.call("GET", f"/v1/hits/{worked}")
     assert left["purged_at"] is not None
     assert (left["verification"]["outcome"], left["list_name"] != "") == ("correct_read", True)

@@ -12,8 +12,11 @@ from sqlalchemy import text
 
 from services.hotlist.actions import versions
 from services.hotlist.store.entries import Entries
+from services.hotlist.store.feed import Feed
+from shared.core.errors import DependencyDown
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, HotListActivated, HotListChanged, RecordsDisclosed
+from shared.testing import eventually
 from shared.testing.reads import FOLDED
 from tests.integration.locking import locked_while
 from tests.integration.pages import paged
@@ -270,6 +273,38 @@ async def test_a_roll_back_to_a_much_smaller_version_waits_for_another_person(ho
     assert (shown["active_version"], shown["entries"]) == (1, 10)
 
 
+async def test_the_uploader_is_known_by_the_account_whatever_their_name(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + good(100))
+    await hotlist.upload(list_id, HEADER + good(10))
+    activation = f"/v1/lists/{list_id}/versions/2/activation"
+    renamed = hotlist.headers(name="Officer Seven-Smith")
+    await hotlist.call("POST", activation, headers=renamed, status=403)
+    namesake = hotlist.headers(account_id=str(uuid4()))
+    await hotlist.call("POST", activation, headers=namesake)
+
+
+async def test_uploads_of_one_list_at_the_same_time_are_versions_one_after_the_other(hotlist):
+    list_id = await hotlist.listed("1AAA111")
+    made = await asyncio.gather(
+        hotlist.upload(list_id, HEADER + "2BBB222,CA,stolen_vehicle,x\n"),
+        hotlist.upload(list_id, HEADER + "3CCC333,CA,stolen_vehicle,x\n"),
+    )
+    assert sorted(version["version"] for version in made) == [2, 3]
+    assert await plates(hotlist, list_id) == ["2BBB222" if made[0]["version"] == 3 else "3CCC333"]
+
+
+async def test_a_version_activated_twice_at_the_same_time_comes_into_force_once(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + good(1), activate=False)
+    path = f"/v1/lists/{list_id}/versions/1/activation"
+    answers = await asyncio.gather(
+        *(hotlist.client.post(path, headers=hotlist.headers()) for _ in range(2))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert len(await hotlist.announced(HotListActivated)) == 1
+
+
 @pytest.mark.clause("468.4(c)/second-word")
 async def test_an_old_version_without_person_ids_compares_people_by_name(hotlist, database_url):
     list_id = await hotlist.list()
@@ -490,9 +525,42 @@ async def test_a_change_after_a_roll_back_starts_from_what_is_in_force(hotlist):
     assert first["version"] == 2
 
 
-async def test_uploads_too_old_to_roll_back_to_are_dropped(hotlist):
-    from shared.testing import eventually
+async def test_a_change_after_a_roll_back_keeps_what_the_next_version_had_removed(hotlist):
+    list_id = await hotlist.listed("1AAA111", "2BBB222")
+    found = await hotlist.call(
+        "POST", f"/v1/lists/{list_id}/entries/search", json={"plate": "1AAA111"}
+    )
+    removal = f"/v1/lists/{list_id}/entries/{found['items'][0]['entry_id']}/removal"
+    await hotlist.call("POST", removal, json={})
+    assert await plates(hotlist, list_id) == ["2BBB222"]
+    await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json={"version": 1})
+    await hotlist.add(list_id, "3CCC333")
+    assert await plates(hotlist, list_id) == ["1AAA111", "2BBB222", "3CCC333"]
+    await hotlist.see(hotlist.read("1AAA111"))
+    assert len(await hotlist.hits()) == 1
 
+
+async def test_a_roll_back_passes_over_versions_whose_upload_is_dropped(hotlist):
+    list_id = await hotlist.listed("1AAA111")
+    versions = f"/v1/lists/{list_id}/versions"
+    draft = HEADER + "2BBB222,CA,stolen_vehicle,x\n"
+    hotlist.clock.advance(minutes=1)
+    await hotlist.upload(list_id, draft, activate=False)
+    await hotlist.call("POST", f"{versions}/2/activation")
+    await hotlist.call("POST", f"{versions}/1/activation")
+    hotlist.clock.advance(minutes=1)
+    await hotlist.upload(list_id, draft)
+
+    async def dropped():
+        shown = await hotlist.call("GET", versions)
+        return [v["state"] for v in shown["items"]] == ["active", "retired", "dropped"]
+
+    await eventually(dropped)
+    shown = await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json={})
+    assert shown["active_version"] == 2
+
+
+async def test_uploads_too_old_to_roll_back_to_are_dropped(hotlist):
     list_id = await hotlist.listed("1AAA111")
     for n in range(3):
         hotlist.clock.advance(minutes=1)
@@ -679,6 +747,55 @@ async def test_entries_are_found_by_their_record_kind(hotlist):
     assert [entry["plate"] for entry in found["items"]] == ["2BBB222"]
 
 
+async def test_the_upload_in_force_stays_however_many_came_after_it(hotlist):
+    list_id = await hotlist.listed("1AAA111")
+    for n in range(3):
+        hotlist.clock.advance(minutes=1)
+        draft = HEADER + f"2BBB22{n},CA,stolen_vehicle,x\n"
+        await hotlist.upload(list_id, draft, activate=False)
+    await hotlist.call("PATCH", f"/v1/lists/{list_id}", json={"staleness_hours": 3})
+
+    async def states():
+        shown = await hotlist.call("GET", f"/v1/lists/{list_id}/versions")
+        return [v["state"] for v in shown["items"]] == ["draft", "draft", "dropped", "active"]
+
+    await eventually(states)
+    await hotlist.see(hotlist.read("1AAA111"))
+    assert len(await hotlist.hits()) == 1
+
+
+@pytest.mark.clause("468.4(c)/bad-lines")
+async def test_lines_set_aside_are_deleted_with_their_upload(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + good(60) + "1BAD?,CA,stolen_vehicle,x\n")
+    assert len(await lines_aside(hotlist, list_id)) == 1
+    for n in range(2):
+        hotlist.clock.advance(minutes=1)
+        await hotlist.upload(list_id, HEADER + good(60, n))
+
+    async def gone():
+        return await lines_aside(hotlist, list_id) == []
+
+    await eventually(gone)
+
+
+async def test_a_change_of_lists_that_could_not_be_loaded_is_loaded_by_the_next_attempt(
+    hotlist, monkeypatch
+):
+    plain, failed = Feed.plates, []
+
+    def fails_once(feed, version):
+        if not failed:
+            failed.append(version.list_id)
+            raise DependencyDown("Postgres went away")
+        return plain(feed, version)
+
+    monkeypatch.setattr(Feed, "plates", fails_once)
+    await hotlist.listed("7ABC123")
+    await eventually(lambda: failed)
+    await eventually(lambda: [len(one) for one in hotlist.running.refresher.index.lists] == [1])
+
+
 @pytest.mark.clause("468.4(e)/entitlement")
 async def test_a_list_of_a_source_that_the_caller_lacks_does_not_exist_for_them(hotlist):
     list_id = await hotlist.listed("7ABC123", source="federal")
@@ -732,7 +849,6 @@ async def test_list_names_are_unique_and_limits_can_only_be_narrowed(hotlist):
 async def test_another_replica_learns_of_an_activation(
     hotlist, settings, bus, objects, clock, authority, policy
 ):
-    from shared.testing import eventually
     from tests.integration.hotlist.conftest import serving
 
     async with serving(settings, bus, objects, clock, authority, policy) as other:

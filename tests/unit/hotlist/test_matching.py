@@ -184,11 +184,25 @@ def test_a_kind_that_the_policy_no_longer_ranks_is_for_information():
         ({"vehicle_make": "Toyota"}, {"make": "TOYT"}, "high", []),
         ({"vehicle_colour": "white"}, {"colour": "BLK"}, "high", ["colour_differs"]),
         ({}, {"valid_from": NOON + timedelta(hours=1)}, "high", ["before_entry"]),
+        (
+            {"captured_at": NOON - timedelta(hours=2)},
+            {"valid_from": NOON - timedelta(hours=1)},
+            "high",
+            ["before_entry"],
+        ),
     ],
 )
 def test_each_doubt_is_listed_and_lowers_the_tier(read, listed, tier, codes):
     rating = rate(a_read(**read), an_entry(**listed), [], RULES, NOON)
     assert (rating.tier, [caution.code for caution in rating.cautions]) == (tier, codes)
+
+
+@pytest.mark.clause("468.4(f)/unverified")
+def test_a_list_of_a_source_without_a_limit_is_always_stale():
+    rules = msgspec.structs.replace(RULES, staleness_hours={})
+    entry = an_entry(source="department", as_of=NOON - timedelta(seconds=1))
+    rating = rate(a_read(), entry, [], rules, NOON)
+    assert (rating.list_stale, rating.tier) == (True, "medium")
 
 
 def test_doubts_lower_the_tier_down_to_information():
