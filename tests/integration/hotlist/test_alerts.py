@@ -11,7 +11,8 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from shared.core.problem_codes import Common
-from shared.events import RecordsDisclosed
+from shared.events import LogCovered, RecordsDisclosed
+from shared.service.coverage import Coverage
 from shared.testing import eventually
 from tests.integration.hotlist.conftest import Streams, served, serving
 
@@ -438,6 +439,25 @@ async def test_a_stream_is_notified_when_accounts_can_be_checked_again(streams, 
         authority.people.learn(authority.tick())
         await eventually(lambda: [e for e in stream.events if e[1] == "checked"])
         assert not stream.ended
+
+
+@pytest.mark.clause("wall/log-behind")
+async def test_a_stream_ends_once_the_audit_log_is_too_far_behind(hotlist, streams, clock, policy):
+    limit_s = policy.limits.audit_behind_refuses_s
+    hotlist.runtime.agreement.coverage = Coverage("hotlist", clock, limit_s)
+    await hotlist.listed("7ABC123")
+    clock.advance(seconds=limit_s)
+    async with streams.open() as stream:
+        await eventually(lambda: stream.events)
+        clock.advance(seconds=1)
+        await seen(hotlist, 1)
+        await eventually(lambda: stream.ended)
+        assert (stream.end["code"], stream.end["status"]) == ("audit_log_behind", 503)
+        assert (stream.alerts, stream.end["retry_after_s"]) == ([], 60)
+    covered = LogCovered(occurred_at=clock.now(), covered_until=clock.now())
+    await hotlist.runtime.agreement.learn([covered])
+    async with streams.open(0) as stream:
+        await eventually(lambda: stream.alerts)
 
 
 @pytest.mark.clause("468.4(b)/late")

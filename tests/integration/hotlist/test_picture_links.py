@@ -108,6 +108,16 @@ async def test_a_picture_link_is_valid_for_one_hit_one_person_and_ten_minutes(se
     assert await seen.announced(RecordsDisclosed) == []
 
 
+@pytest.mark.clause("wall/log-behind")
+async def test_no_picture_is_shown_by_a_link_while_access_records_cannot_be_stored(seen):
+    hit, _ = await offered(seen, "list")
+    seen.runtime.relay.backlog = 10**9
+    answer = await seen.client.get(hit["crop_url"], headers=seen.headers())
+    assert (answer.status_code, answer.json()["code"]) == (503, "access_records_wait")
+    seen.runtime.relay.backlog = 0
+    assert await seen.announced(RecordsDisclosed) == []
+
+
 @pytest.mark.clause("468.6(c)/pictures-of-an-access")
 async def test_an_alert_to_a_person_without_the_hit_permission_offers_no_picture(seen, streams):
     headers = seen.headers(Permission.ALERT_RECEIVE)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from pydantic import ValidationError
@@ -25,6 +26,7 @@ from shared.events import (
     ReleaseFailed,
     ReleasePackaged,
 )
+from shared.postgres.restores import Restore, Restores
 from tests.integration.retention.conftest import JPEG, a_read, started, verify_command
 from tests.integration.retention.holding import OTHER
 from tests.integration.retention.packaging import (
@@ -225,6 +227,29 @@ async def test_all_attempts_to_build_a_package_are_one_access_attempt(retention,
     [attempt] = await retention.emitted(AccessAttempted)
     disclosed = await retention.emitted(RecordsDisclosed)
     assert {event.attempt_id for event in disclosed} == {attempt.attempt_id}
+
+
+@pytest.mark.clause("468.5/restored")
+async def test_no_package_is_built_after_a_restore_until_a_purge_has_run(
+    retention, tmp_path, as_owner
+):
+    await a_pictured_read(retention, "7ABC123")
+    now = retention.clock.now()
+    async with as_owner("retention") as connection:
+        due = now - timedelta(days=400)
+        await Restores(connection).add(Restore(uuid4(), "20260601T000000Z", now, due))
+    await retention.runtime.restored.load()
+    await retention.store(an_approval())
+    await retention.running.packager.work()
+    assert await retention.emitted(ReleasePackaged) == []
+    assert await retention.emitted(RecordsDisclosed) == []
+    assert await retention.emitted(ReleaseFailed) == []
+    async with as_owner("retention") as connection:
+        await Restores(connection).settle(now, now)
+    await retention.runtime.restored.load()
+    retention.clock.advance(seconds=60)
+    await retention.running.packager.work()
+    assert len(await retention.emitted(ReleasePackaged)) == 1
 
 
 async def test_a_package_waits_for_an_outage_until_its_approval_expires(retention):

@@ -12,7 +12,7 @@ from shared.accounts.tokens import thumbprint, verify
 from shared.core.certificates import CertificateRefused, Signer
 from shared.core.errors import CredentialEnded, NotAuthenticated, Unavailable
 from shared.core.permissions import Permission
-from shared.events import AccountChanged, CertificateRevoked, KeyPublished
+from shared.events import AccountChanged, CertificateRevoked, IdentityTicked, KeyPublished
 from shared.events.signed_events import sign_event
 from shared.testing import FakeClock, TestAuthority, TestRoot, some_people
 
@@ -249,6 +249,34 @@ def test_a_withheld_separation_makes_accounts_not_current_despite_ticks(
     assert not current(people, clock)
     people.learn(withheld)
     assert current(people, clock)
+
+
+@pytest.mark.clause("wall/tick")
+def test_a_withheld_key_makes_accounts_not_current_despite_ticks(
+    people, issuer, authority, clock
+) -> None:
+    """The key that is withheld may be the end of one that was stolen."""
+    people.learn(issuer.key())
+    tick = IdentityTicked(occurred_at=clock.now(), account_number=0, key_number=2)
+    people.learn(sign_event(authority.issuer, tick))
+    assert not current(people, clock)
+    people.learn(issuer.key(number=2, not_after=clock.now()))
+    assert current(people, clock)
+
+
+@pytest.mark.clause("wall/tick")
+def test_a_revoked_issuer_makes_accounts_not_current(people, authority, clock) -> None:
+    people.learn(authority.tick())
+    assert current(people, clock)
+    revoked = CertificateRevoked(
+        occurred_at=clock.now(),
+        actor=authority.account(uuid4(), "active", clock.now()).actor,
+        usage="tokens",
+        serial=1,
+        revocation=TestRoot().revocation(authority.issuer.text, now=clock.now()),
+    )
+    people.learn(revoked)
+    assert not current(people, clock)
 
 
 @pytest.mark.clause("wall/tick")
