@@ -218,11 +218,16 @@ async def test_removing_a_role_revokes_tokens_that_contain_it(
 
 
 @pytest.mark.clause("468.4(e)/entitlement")
-async def test_entitlements_to_sources_are_set_for_each_person(hire, administrator, published):
+async def test_entitlements_to_sources_are_set_for_each_person(
+    hire, administrator, clock, published
+):
     officer = await hire("o.seven", "officer", sources=("department",))
+    clock.advance(seconds=1)
     path = f"/v1/accounts/{officer.account_id}/sources"
     changed = await administrator.put(path, sources=["state", "department", "federal"])
     assert changed.json()["sources"] == ["department", "federal", "state"]
+    assert (await officer.get("/v1/me")).status_code == 401, "the token has the old sources"
+    assert (await officer.renew()).status_code == 200
     [event] = [e for e in await published(AccountChanged) if e.change == "sources_assigned"]
     assert event.details["added"] == ["federal", "state"]
 
@@ -250,8 +255,9 @@ async def test_a_person_of_another_agency_gets_no_source_later_either(hire, admi
 
 
 @pytest.mark.clause("468.3.1(a)/titles")
-async def test_a_new_title_must_allow_what_the_person_holds(hire, administrator):
+async def test_a_new_title_must_allow_what_the_person_holds(hire, administrator, clock):
     officer = await hire("o.seven", "officer")
+    clock.advance(seconds=1)
     path = f"/v1/accounts/{officer.account_id}"
     refused = await officer.client.patch(
         path, json={"title": "Volunteer"}, headers=administrator.headers
@@ -262,6 +268,7 @@ async def test_a_new_title_must_allow_what_the_person_holds(hire, administrator)
     )
     assert (promoted.status_code, promoted.json()["title"]) == (200, "Detective")
     assert promoted.json()["name"] == "O.Seven"
+    assert (await officer.get("/v1/me")).status_code == 401, "the token has the old title"
 
 
 @pytest.mark.clause("468.3.1(a)/titles")

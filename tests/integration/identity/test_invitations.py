@@ -1,8 +1,11 @@
 """The inviter does not deliver the invitation; privileged roles need two people for another invitation."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.identity.actions.enrolment import BESIDE_WITHIN
+from services.identity.workers.housekeeping import disable_all_inactive
 from shared.events import AccessAttempted, AccountChanged
 from tests.integration.identity.conftest import PASSWORD, Person
 from tests.integration.pages import paged
@@ -101,6 +104,51 @@ async def test_a_new_invitation_ends_the_one_before(administrator, sergeant, inv
     begun = await client.post("/v1/enrolment", json={"invitation_token": old, "password": PASSWORD})
     assert begun.status_code == 401
     assert (await sergeant.post(f"{invited}/delivery")).status_code == 200
+
+
+@pytest.mark.clause("468.6(a)/login")
+async def test_who_is_invited_anew_enrols_with_a_new_password_and_a_new_second_factor(
+    hire, administrator, client, handed_over
+):
+    officer = await hire("o.seven", "officer")
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}/invitation"
+    renewed = await administrator.post(path, reason="the telephone was stolen")
+    token = await handed_over(renewed)
+    confirmation = {"invitation_token": token, "totp": officer.code()}
+    refused = await client.post("/v1/enrolment/confirmation", json=confirmation)
+    assert (refused.status_code, refused.json()["code"]) == (422, "password_not_set")
+
+
+@pytest.mark.clause("468.6(a)/login")
+async def test_sessions_from_before_a_new_enrolment_stay_closed_after_it(
+    hire, administrator, handed_over
+):
+    officer = await hire("o.seven", "officer")
+    await administrator.sign_in()
+    stolen = officer.refresh
+    path = f"/v1/accounts/{officer.account_id}/invitation"
+    renewed = await administrator.post(path, reason="the telephone was stolen")
+    await officer.enrol(await handed_over(renewed))
+    await officer.sign_in()
+    thief = replace(officer, refresh=stolen)
+    assert (await thief.renew()).status_code == 401
+    assert (await officer.renew()).status_code == 200
+
+
+@pytest.mark.clause("468.3.1(b)/training")
+async def test_a_disabled_person_is_invited_anew_only_with_current_training(
+    hire, administrator, train, identity, clock
+):
+    officer = await hire("o.seven", "officer")
+    clock.advance(days=60)
+    await administrator.sign_in()
+    clock.advance(days=31)
+    await disable_all_inactive(identity)
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}/invitation"
+    refused = await administrator.post(path, reason="back from leave")
+    assert (refused.status_code, refused.json()["code"]) == (409, "account_training_not_current")
 
 
 @pytest.mark.clause("468.3/two-to-reinvite")

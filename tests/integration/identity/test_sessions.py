@@ -1,5 +1,7 @@
 """Sessions: rotation, reuse, idle limit, sign-out, and revocation that other services see."""
 
+from uuid import UUID
+
 import pytest
 
 from services.identity.workers.housekeeping import close_stale_sessions
@@ -107,7 +109,7 @@ async def test_signing_out_ends_the_access_token(hire, clock, published):
 
 @pytest.mark.clause("468.6/separation")
 async def test_a_separation_revokes_tokens_in_every_service_at_once(
-    hire, administrator, clock, published
+    hire, administrator, clock, published, identity
 ):
     officer = await hire("o.seven", "officer", sources=("state",))
     await administrator.sign_in()
@@ -120,6 +122,8 @@ async def test_a_separation_revokes_tokens_in_every_service_at_once(
     assert (await officer.get("/v1/me")).status_code == 401
     assert (await officer.renew()).status_code == 401
     assert (await officer.try_sign_in()).status_code == 401
+    async with identity.begin() as unit:
+        assert await unit.credentials.find(UUID(officer.account_id)) is None
     closed = [e for e in await published(SessionChanged) if e.change == "closed"]
     assert [(str(e.account_id), e.reason) for e in closed] == [
         (officer.account_id, "account separated")

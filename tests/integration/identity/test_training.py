@@ -110,7 +110,7 @@ async def test_an_administrator_is_trained_by_the_training_sergeant(
     assert accepted.status_code == 201
 
 
-async def test_faulty_records_are_refused_by_name(hire, clock):
+async def test_faulty_records_are_refused_by_name(hire, administrator, clock):
     sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
     officer = await hire("o.seven", "officer")
     tomorrow = "2026-06-02"
@@ -123,6 +123,12 @@ async def test_faulty_records_are_refused_by_name(hire, clock):
     for body, status, field in cases:
         answer = await sergeant.post("/v1/training", account_id=officer.account_id, **body)
         assert (answer.status_code, answer.json()["field"]) == (status, field)
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}/separation"
+    assert (await administrator.post(path, reason="left the department")).status_code == 200
+    completed = {"account_id": officer.account_id, "completed_on": "2026-05-30"}
+    gone = await sergeant.post("/v1/training", **completed)
+    assert (gone.status_code, gone.json()["code"]) == (409, "trainee_separated")
     nobody = "00000000-0000-4000-8000-00000000dead"
     unknown = await sergeant.post("/v1/training", account_id=nobody, completed_on="2026-05-30")
     assert unknown.status_code == 404
