@@ -12,6 +12,8 @@ import pytest
 
 from local.stack.stack import CROP_READER
 from services.retention.domain.accuracy import SMALLEST_CELL
+from services.retention.store.accuracy import AccuracyQueue
+from services.retention.store.locks import ACCURACY, only_holder
 from services.retention.workers import accuracy
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, Actor, HitVerified, RecordsDisclosed
@@ -347,6 +349,57 @@ async def test_one_report_waits_at_a_time_and_a_key_asks_once(measuring, clock):
     headers = measuring.authority.headers(purpose=False)
     listed = (await measuring.client.get("/v1/accuracy-reports", headers=headers)).json()["items"]
     assert [one["report_id"] for one in listed] == [second["report_id"], first["report_id"]]
+
+
+@pytest.mark.clause("468.3.1(d)/accuracy")
+async def test_another_agencys_reports_are_neither_found_nor_listed(measuring):
+    report = await request(measuring, key="asked-by-us")
+    stranger = measuring.authority.headers(ori="CA0520000", purpose=False)
+    found = await measuring.client.get(
+        f"/v1/accuracy-reports/{report['report_id']}", headers=stranger
+    )
+    listed = await measuring.client.get("/v1/accuracy-reports", headers=stranger)
+    assert (found.status_code, listed.json()["items"]) == (404, [])
+
+
+@pytest.mark.clause("468.3.1(d)/accuracy")
+async def test_a_report_has_the_cameras_and_the_window_that_were_asked_for(measuring):
+    one, other = uuid4(), uuid4()
+    end = datetime.fromisoformat(WINDOW["captured_to"])
+    await judge_some(measuring, 10, device_id=one)
+    await judge_some(measuring, 10, device_id=other, at=NOON - timedelta(hours=2))
+    await judge(measuring, "7ABC123", "correct_read", "7ABC123 0.9", at=end, device_id=one)
+    report = await measured(measuring, device_ids=[str(one)])
+    assert [(row["device_id"], row["figures"]["judged"]) for row in report["rows"]] == [
+        (str(one), 10)
+    ]
+
+
+async def test_the_key_of_a_request_is_its_persons_own(measuring):
+    first = await request(measuring, key="asked-once")
+    await measuring.running.accuracy.work()
+    body, path = WINDOW, "/v1/accuracy-reports"
+    headers = measuring.authority.headers(purpose=PURPOSE, account_id=str(uuid4()))
+    second = await send(measuring, path, body, 202, key="asked-once", headers=headers)
+    assert second["report_id"] != first["report_id"]
+
+
+async def test_a_report_that_waits_is_not_deleted_with_the_old_ones(measuring, clock):
+    report = await request(measuring)
+    async with measuring.runtime.db.begin() as connection:
+        await AccuracyQueue(connection).end(clock.now() + timedelta(days=1))
+    assert (await current(measuring, report))["state"] == "requested"
+
+
+@pytest.mark.clause("468.3.1(d)/accuracy")
+async def test_one_of_all_replicas_measures_at_a_time(measuring):
+    report = await request(measuring)
+    async with only_holder(measuring.runtime.db, ACCURACY) as is_only:
+        assert is_only
+        await measuring.running.accuracy.work()
+        assert (await current(measuring, report))["state"] == "requested"
+    await measuring.running.accuracy.work()
+    assert (await current(measuring, report))["state"] == "ready"
 
 
 async def test_a_bad_request_names_what_is_allowed(measuring):
