@@ -152,6 +152,7 @@ async def test_a_fixed_camera_is_bound_to_its_place_and_a_vehicle_is_not(station
     assert (await station.post_frame(fixed, FRAME, params=near)).status_code == 202
     assert [len(station.reads), len(station.captures)] == [1, 1]
     assert station.reads[0].place.latitude == station.captures[0].place.latitude == near["latitude"]
+    assert station.captures[0].place.latitude == near["latitude"], "what the camera said"
     for answer in (
         await station.post_reads(fixed, [station.read(1), station.read(2, **far)]),
         await station.post_frame(fixed, FRAME, params=far),
@@ -351,6 +352,14 @@ async def test_a_changed_place_applies_to_the_next_frame(station):
     assert (await station.admin("PATCH", path, {"place": place})).json()["place"]["latitude"] == 1.5
     await station.post_frame(made["credential"], FRAME)
     assert station.captures[0].place.longitude == 2.5
+
+
+async def test_a_vehicle_cannot_be_given_a_place_later(station):
+    made = await station.register("Unit 7", kind="vehicle")
+    path = f"/v1/devices/{made['device']['device_id']}"
+    refused = await station.admin("PATCH", path, {"place": {"latitude": 1.5, "longitude": 2.5}})
+    assert (refused.status_code, refused.json()["code"]) == (422, "vehicle_has_no_place")
+    assert (await station.admin("GET", path)).json()["place"] is None
 
 
 async def test_the_last_seen_time_of_a_device_is_stored_with_a_delay_and_never_decreases(station):

@@ -121,6 +121,22 @@ async def test_unknown_credentials_cost_ten_queries_a_second_at_most(monkeypatch
     assert 15 <= len(searched) <= 20
 
 
+async def test_unknown_credentials_are_looked_up_ten_times_a_second_at_most(monkeypatch):
+    cache, looked_up, ticking = DeviceCache(None, ttl_s=60), [], Ticking()
+
+    async def refresh(ids):
+        looked_up.extend(ids)
+
+    monkeypatch.setattr(cache, "refresh", refresh)
+    monkeypatch.setattr("services.ingest.workers.device_cache.time.monotonic", ticking)
+    cache._loaded = True
+    for seconds in (0, 0, 0.05, 0.06, 0.06):
+        ticking.now_s += seconds
+        with pytest.raises(NotAuthenticated):
+            await cache.authenticate(uuid4(), digest("guess"), NOON)
+    assert len(looked_up) == 2
+
+
 class Ticking:
     """A clock whose seconds a test sets."""
 

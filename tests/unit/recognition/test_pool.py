@@ -9,9 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from services.recognition.engine.decode import ImageTooLarge, UndecodableImage
 from services.recognition.engine.protocol import Box
+from services.recognition.workers.child import read_frames
 from services.recognition.workers.pool import FrameKilledWorker, WorkerPool, cores
 from services.recognition.workers.process import EngineFailed, WorkerDoesNotStart
 from shared.core.child_process import ChildEnded
@@ -73,6 +75,12 @@ async def test_frames_come_back_with_readings_and_crops(pool):
     assert pool.model == "scripted/1@abababababababab"
 
 
+def test_boxes_of_a_reduced_frame_are_in_pixels_of_the_frame_as_posted():
+    small, large = read_frames(ScriptedEngine(), [frame(), frame(5200)])
+    assert [plate.box for plate in small.plates] == [Box(2, 2, 28, 8)]
+    assert [plate.box for plate in large.plates] == [Box(4, 4, 56, 16)]
+
+
 async def test_a_worker_is_ready_only_after_its_engine_is_warm(pool, tmp_path):
     assert (tmp_path / WARM).exists(), "a worker is ready once its engine is warm"
 
@@ -91,6 +99,7 @@ async def test_an_undecodable_frame_is_refused_and_the_worker_continues(pool):
 
 async def test_a_frame_that_kills_two_workers_is_refused_and_others_are_read(pool):
     before = {worker.pid for worker in pool.workers}
+    replaced = REGISTRY.get_sample_value("alpr_recognition_workers_replaced_total")
     killer = asyncio.create_task(pool.read(frame(KILLS)))
     others = [pool.read(frame()) for _ in range(6)]
     assert all(result.plates for result in await asyncio.gather(*others))
@@ -99,6 +108,7 @@ async def test_a_frame_that_kills_two_workers_is_refused_and_others_are_read(poo
     after = {worker.pid for worker in pool.workers}
     assert len(after) == 2
     assert len(after & before) == 1, "one worker was replaced"
+    assert REGISTRY.get_sample_value("alpr_recognition_workers_replaced_total") == replaced + 2
     assert (await pool.read(frame())).plates
 
 

@@ -9,10 +9,12 @@ from uuid import UUID
 import pytest
 
 from shared.access.data_elements import MAX_BODY_BYTES, _clean, _parsed, _recorded_value
-from shared.core.errors import InternalFault, NotFound, Unavailable
+from shared.core.errors import DependencyDown, InternalFault, NotFound, Unavailable
 from shared.core.ids import derive_id
 from shared.core.permissions import Permission
 from shared.core.policy import PolicyFault, load_policy
+from shared.core.problem_codes import Common
+from shared.http.app import members
 from shared.kafka.codec import Message, decode
 from shared.objects.local import LocalObjects
 from shared.objects.opening import open_store
@@ -60,6 +62,19 @@ def test_secrets_do_not_enter_the_access_record():
 @pytest.mark.parametrize("body", [b"{", b"[" * 60_000, b"\xff\xfe", b'{"a": "\x00"}'])
 def test_a_body_that_is_not_json_is_recorded_as_such(body):
     assert _recorded_value(body, _parsed(body))["malformed"] is True
+
+
+@pytest.mark.parametrize(
+    ("fault", "general"),
+    [
+        (InternalFault("the plate 7ABC123 cannot be stored"), Common.INTERNAL),
+        (DependencyDown("postgres at db.internal:5432 refuses the password"), Common.UNAVAILABLE),
+    ],
+)
+def test_the_text_of_a_fault_is_for_operations_and_not_in_the_answer(fault, general):
+    answer = members(fault)
+    assert (answer["code"], answer["detail"], answer["params"]) == (general.code, general.text, {})
+    assert fault.detail not in str(answer)
 
 
 def test_text_that_postgres_cannot_store_is_made_storable():

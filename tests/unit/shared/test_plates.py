@@ -134,6 +134,7 @@ def test_a_pattern_is_searchable_only_with_two_adjacent_known_characters(text, e
 
 
 def test_an_engines_text_keeps_only_plate_characters_without_rewriting():
+    assert plate_characters("7\N{LATIN SMALL LETTER DOTLESS I}A") == "7A"
     assert plate_characters(" 7ab\uff23-\N{LATIN SMALL LETTER SHARP S}\N{KELVIN SIGN}1") == "7ABC1"
 
 

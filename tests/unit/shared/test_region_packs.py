@@ -227,6 +227,7 @@ def test_several_packs_together_have_the_issuers_lengths_and_shapes_of_each():
     ("classes", "together"),
     [
         (["0O", "1I"], ("0O", "1I")),
+        (["0O", "OQ", "1I"], ("0OQ", "1I")),
         (["0O", "1I", "OQ", "0O"], ("0OQ", "1I")),
         (["0O", "QD", "1I", "OD"], ("0OQD", "1I")),
     ],
