@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from local.stack.stack import CROP_READER
+from services.retention.actions.crop_engine import crop_engine
 from services.retention.domain.accuracy import SMALLEST_CELL
 from services.retention.store.accuracy import AccuracyQueue
 from services.retention.store.locks import ACCURACY, only_holder
@@ -440,3 +441,12 @@ async def test_the_departments_engine_reads_rendered_crops(
     assert report["engine"].startswith("plateward-")
     assert figures(report)["further"] == SMALLEST_CELL, "8XYZ987 is not 7ABC123"
     assert sum(one["readings"] for one in report["rows"][0]["figures"]["confidences"][9:]) == 10
+
+
+@pytest.mark.clause("468.3.1(d)/accuracy")
+async def test_the_departments_program_can_write_no_file_and_its_memory_is_bounded(settings):
+    async with crop_engine(CROP_READER, settings.policy_file) as engine:
+        lines = Path(f"/proc/{engine.pid}/limits").read_text().splitlines()
+    limits = {line[:25].strip(): line[25:].split()[:2] for line in lines}
+    assert limits["Max file size"] == limits["Max core file size"] == ["0", "0"]
+    assert limits["Max address space"] == [str(2 * 1024**3)] * 2
