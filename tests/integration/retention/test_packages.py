@@ -1,5 +1,6 @@
 """Packages of approved requests: exactly in scope, signed, verifiable offline, one per request."""
 
+import asyncio
 import csv
 import hashlib
 import io
@@ -227,6 +228,16 @@ async def test_all_attempts_to_build_a_package_are_one_access_attempt(retention,
     [attempt] = await retention.emitted(AccessAttempted)
     disclosed = await retention.emitted(RecordsDisclosed)
     assert {event.attempt_id for event in disclosed} == {attempt.attempt_id}
+
+
+@pytest.mark.clause("468.7/package")
+async def test_of_two_workers_one_builds_a_package(retention):
+    await a_pictured_read(retention, "7ABC123")
+    await retention.store(an_approval())
+    work = retention.running.packager.work
+    await asyncio.gather(work(), work())
+    assert len(await retention.emitted(ReleasePackaged)) == 1
+    assert len(await retention.emitted(AccessAttempted)) == 1
 
 
 @pytest.mark.clause("468.5/restored")
