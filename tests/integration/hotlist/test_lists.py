@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from services.hotlist.actions import versions
+from services.hotlist.actions import entries, versions
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.feed import Feed
 from shared.core.errors import DependencyDown
@@ -413,8 +413,23 @@ async def test_a_record_kind_switched_off_is_neither_imported_nor_matched(hotlis
     assert await hotlist.hits() == []
     made = await hotlist.upload(list_id, HEADER + "1A1,CA,repossessed_vehicle,x\n1A2,CA,other,x\n")
     assert made["skipped"] == {"repossessed_vehicle": 1}
+    problem = await hotlist.add(list_id, "1A3", record_kind="repossessed_vehicle", status=422)
+    assert problem["field"] == "entries.0.record_kind"
     problem = await hotlist.call("PATCH", path, json={"record_kinds_off": ["nonsense"]}, status=422)
     assert problem["field"] == "record_kinds_off"
+
+
+async def test_a_list_has_a_bounded_number_of_partial_plates_that_are_entered_singly(
+    hotlist, monkeypatch
+):
+    monkeypatch.setattr(entries, "MAX_PARTIALS", 2)
+    list_id = await hotlist.listed("1AAA111")
+    until = (hotlist.clock.now() + timedelta(days=1)).isoformat()
+    for plate in ("7AB?1*", "7AB?2*"):
+        await hotlist.add(list_id, plate, expires_at=until)
+    problem = await hotlist.add(list_id, "7AB?3*", expires_at=until, status=409)
+    assert problem["code"] == "partials_too_many"
+    assert await plates(hotlist, list_id) == ["1AAA111", "7AB?1*", "7AB?2*"]
 
 
 async def test_a_disabled_list_raises_no_hits_until_it_is_enabled(hotlist):
