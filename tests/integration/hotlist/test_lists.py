@@ -284,27 +284,6 @@ async def test_the_uploader_is_known_by_the_account_whatever_their_name(hotlist)
     await hotlist.call("POST", activation, headers=namesake)
 
 
-async def test_uploads_of_one_list_at_the_same_time_are_versions_one_after_the_other(hotlist):
-    list_id = await hotlist.listed("1AAA111")
-    made = await asyncio.gather(
-        hotlist.upload(list_id, HEADER + "2BBB222,CA,stolen_vehicle,x\n"),
-        hotlist.upload(list_id, HEADER + "3CCC333,CA,stolen_vehicle,x\n"),
-    )
-    assert sorted(version["version"] for version in made) == [2, 3]
-    assert await plates(hotlist, list_id) == ["2BBB222" if made[0]["version"] == 3 else "3CCC333"]
-
-
-async def test_a_version_activated_twice_at_the_same_time_comes_into_force_once(hotlist):
-    list_id = await hotlist.list()
-    await hotlist.upload(list_id, HEADER + good(1), activate=False)
-    path = f"/v1/lists/{list_id}/versions/1/activation"
-    answers = await asyncio.gather(
-        *(hotlist.client.post(path, headers=hotlist.headers()) for _ in range(2))
-    )
-    assert sorted(answer.status_code for answer in answers) == [200, 409]
-    assert len(await hotlist.announced(HotListActivated)) == 1
-
-
 @pytest.mark.clause("468.4(c)/second-word")
 async def test_an_old_version_without_person_ids_compares_people_by_name(hotlist, database_url):
     list_id = await hotlist.list()
@@ -760,23 +739,6 @@ async def test_entries_are_found_by_their_record_kind(hotlist):
     path = f"/v1/lists/{list_id}/entries/search"
     found = await hotlist.call("POST", path, json={"record_kind": "other"})
     assert [entry["plate"] for entry in found["items"]] == ["2BBB222"]
-
-
-async def test_the_upload_in_force_stays_however_many_came_after_it(hotlist):
-    list_id = await hotlist.listed("1AAA111")
-    for n in range(3):
-        hotlist.clock.advance(minutes=1)
-        draft = HEADER + f"2BBB22{n},CA,stolen_vehicle,x\n"
-        await hotlist.upload(list_id, draft, activate=False)
-    await hotlist.call("PATCH", f"/v1/lists/{list_id}", json={"staleness_hours": 3})
-
-    async def states():
-        shown = await hotlist.call("GET", f"/v1/lists/{list_id}/versions")
-        return [v["state"] for v in shown["items"]] == ["draft", "draft", "dropped", "active"]
-
-    await eventually(states)
-    await hotlist.see(hotlist.read("1AAA111"))
-    assert len(await hotlist.hits()) == 1
 
 
 @pytest.mark.clause("468.4(c)/bad-lines")

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from services.ingest.store.devices import Devices
-from shared.core.errors import DependencyDown, Unavailable
+from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
 from shared.events import AccessAttempted, DeviceChanged, RefusalsCounted
@@ -302,14 +302,6 @@ async def test_an_invalid_device_is_refused_by_field_and_not_kept(station):
     assert await changes(station) == []
 
 
-async def test_a_vehicle_gets_no_place_by_a_change(station):
-    device_id = (await station.register("Unit 7", kind="vehicle"))["device"]["device_id"]
-    body = {"place": {"latitude": 1.5, "longitude": 2.5}}
-    answer = await station.admin("PATCH", f"/v1/devices/{device_id}", body)
-    assert (answer.status_code, answer.json()["field"]) == (422, "place")
-    assert [event.change for event in await changes(station)] == ["registered"]
-
-
 async def test_device_names_are_unique_regardless_of_case(station):
     device = (await station.register("Main St"))["device"]["device_id"]
     body = {"name": "MAIN ST", "kind": "vehicle"}
@@ -360,22 +352,6 @@ async def test_a_vehicle_cannot_be_given_a_place_later(station):
     refused = await station.admin("PATCH", path, {"place": {"latitude": 1.5, "longitude": 2.5}})
     assert (refused.status_code, refused.json()["code"]) == (422, "vehicle_has_no_place")
     assert (await station.admin("GET", path)).json()["place"] is None
-
-
-async def test_a_time_that_could_not_be_stored_is_stored_by_the_next_attempt(station, monkeypatch):
-    made = await station.register()
-    await station.post_frame(made["credential"], FRAME)
-
-    async def away(devices, times):
-        raise DependencyDown("Postgres went away")
-
-    with monkeypatch.context() as fault:
-        fault.setattr(Devices, "seen", away)
-        with pytest.raises(DependencyDown):
-            await station.running.last_seen.flush()
-    await station.running.last_seen.flush()
-    shown = await station.admin("GET", f"/v1/devices/{made['device']['device_id']}")
-    assert shown.json()["last_seen_at"] == "2026-06-01T12:00:00Z"
 
 
 async def test_the_last_seen_time_of_a_device_is_stored_with_a_delay_and_never_decreases(station):
