@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from services.hotlist.actions import outcomes
 from services.registry import SPECS
 from shared.core.errors import InternalFault, InvalidInput
 from shared.core.permissions import Permission
@@ -489,18 +488,6 @@ async def test_a_hit_has_a_hundred_dispositions_at_most(hotlist):
     assert len((await hotlist.call("POST", path, json=body))["dispositions"]) == 100
     problem = await hotlist.call("POST", path, json=body, status=409)
     assert problem["code"] == "hit_dispositions_full"
-
-
-async def test_a_hit_has_a_bounded_number_of_dispositions(hotlist, monkeypatch):
-    monkeypatch.setattr(outcomes, "MAX_DISPOSITIONS", 2)
-    await hotlist.listed("7ABC123")
-    await hotlist.see(hotlist.read())
-    [hit] = await hotlist.hits()
-    path, body = f"/v1/hits/{hit['hit_id']}/disposition", {"disposition": "x", "enforcement": False}
-    for _ in range(2):
-        await hotlist.call("POST", path, json=body)
-    refused = await hotlist.call("POST", path, json=body, status=409)
-    assert refused["code"] == "hit_dispositions_full"
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")

@@ -1,7 +1,5 @@
 """The inviter does not deliver the invitation; privileged roles need two people for another invitation."""
 
-from dataclasses import replace
-
 import pytest
 
 from services.identity.actions.enrolment import BESIDE_WITHIN
@@ -118,22 +116,6 @@ async def test_who_is_invited_anew_enrols_with_a_new_password_and_a_new_second_f
     confirmation = {"invitation_token": token, "totp": officer.code()}
     refused = await client.post("/v1/enrolment/confirmation", json=confirmation)
     assert (refused.status_code, refused.json()["code"]) == (422, "password_not_set")
-
-
-@pytest.mark.clause("468.6(a)/login")
-async def test_sessions_from_before_a_new_enrolment_stay_closed_after_it(
-    hire, administrator, handed_over
-):
-    officer = await hire("o.seven", "officer")
-    await administrator.sign_in()
-    stolen = officer.refresh
-    path = f"/v1/accounts/{officer.account_id}/invitation"
-    renewed = await administrator.post(path, reason="the telephone was stolen")
-    await officer.enrol(await handed_over(renewed))
-    await officer.sign_in()
-    thief = replace(officer, refresh=stolen)
-    assert (await thief.renew()).status_code == 401
-    assert (await officer.renew()).status_code == 200
 
 
 @pytest.mark.clause("468.3.1(b)/training")

@@ -107,21 +107,6 @@ async def test_signing_out_ends_the_access_token(hire, clock, published):
     assert [e.change for e in await published(SessionChanged)][-2] == "closed"
 
 
-async def test_what_a_lock_ended_stays_ended_after_its_release(hire, administrator, clock):
-    officer = await hire("o.seven", "officer")
-    await administrator.sign_in()
-    clock.advance(seconds=1)
-    path = f"/v1/accounts/{officer.account_id}/lock"
-    assert (await administrator.post(path, reason="found unattended")).status_code == 200
-    clock.advance(seconds=1)
-    assert (await administrator.post(f"{path}/release", reason="explained")).status_code == 200
-    ended = await officer.get("/v1/me")
-    assert (ended.status_code, ended.json()["code"]) == (401, "token_revoked")
-    assert (await officer.renew()).status_code == 401
-    await officer.sign_in()
-    assert (await officer.get("/v1/me")).status_code == 200
-
-
 @pytest.mark.clause("468.6/separation")
 async def test_a_separation_revokes_tokens_in_every_service_at_once(
     hire, administrator, clock, published, identity

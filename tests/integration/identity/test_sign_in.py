@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import Counter
 from datetime import timedelta
-from uuid import UUID
 
 import pyotp
 import pytest
@@ -386,29 +385,6 @@ async def test_an_account_with_lapsed_training_is_not_reinstated_before_retraini
         refused = await administrator.post(again, reason="back from leave")
         problem = (refused.status_code, refused.json()["code"])
         assert problem == (409, "account_training_not_current")
-
-
-@pytest.mark.clause("468.6(a)/login")
-async def test_a_password_that_is_changed_while_its_hash_is_renewed_stays_changed(
-    hire, identity, clock, monkeypatch
-):
-    officer = await hire("o.seven", "officer")
-    plain, new = identity.hasher.hash, "quite another phrase"
-
-    async def meanwhile(password, *, known=False):
-        hashed = await plain(new)
-        async with identity.begin() as unit:
-            await unit.credentials.set_password(UUID(officer.account_id), hashed, unit.now)
-        return await plain(password, known=known)
-
-    with monkeypatch.context() as renewing:
-        renewing.setattr(identity.hasher, "is_outdated", lambda hashed: True)
-        renewing.setattr(identity.hasher, "hash", meanwhile)
-        await officer.sign_in()
-    clock.advance(seconds=30)
-    assert (await officer.try_sign_in()).status_code == 401
-    officer.password = new
-    await officer.sign_in()
 
 
 async def test_no_secret_is_logged_or_sent(hire, client, clock, waiting, caplog):

@@ -239,14 +239,6 @@ def test_a_list_past_its_limit_is_stale_and_never_top(source, own_s, hours, stal
 
 
 @pytest.mark.clause("468.4(f)/unverified")
-def test_a_list_of_a_source_without_a_limit_is_stale_at_once():
-    rules = msgspec.structs.replace(RULES, staleness_hours={})
-    entry = an_entry(as_of=NOON - timedelta(seconds=1))
-    rating = rate(a_read(), entry, [], rules, NOON)
-    assert (rating.list_stale, rating.tier) == (True, "medium")
-
-
-@pytest.mark.clause("468.4(f)/unverified")
 @pytest.mark.parametrize(("hours", "codes"), [(-1, ["before_entry"]), (0, []), (1, [])])
 def test_a_read_that_was_captured_before_its_entry_was_valid_says_so(hours, codes):
     entry = an_entry(valid_from=NOON - timedelta(days=1))
