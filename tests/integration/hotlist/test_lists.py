@@ -273,6 +273,7 @@ async def test_a_roll_back_to_a_much_smaller_version_waits_for_another_person(ho
     assert (shown["active_version"], shown["entries"]) == (1, 10)
 
 
+@pytest.mark.clause("468.4(c)/second-word")
 async def test_the_uploader_is_known_by_the_account_whatever_their_name(hotlist):
     list_id = await hotlist.list()
     await hotlist.upload(list_id, HEADER + good(100))
