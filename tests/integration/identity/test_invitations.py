@@ -3,7 +3,6 @@
 import pytest
 
 from services.identity.actions.enrolment import BESIDE_WITHIN
-from services.identity.workers.housekeeping import disable_all_inactive
 from shared.events import AccessAttempted, AccountChanged
 from tests.integration.identity.conftest import PASSWORD, Person
 from tests.integration.pages import paged
@@ -116,21 +115,6 @@ async def test_who_is_invited_anew_enrols_with_a_new_password_and_a_new_second_f
     confirmation = {"invitation_token": token, "totp": officer.code()}
     refused = await client.post("/v1/enrolment/confirmation", json=confirmation)
     assert (refused.status_code, refused.json()["code"]) == (422, "password_not_set")
-
-
-@pytest.mark.clause("468.3.1(b)/training")
-async def test_a_disabled_person_is_invited_anew_only_with_current_training(
-    hire, administrator, train, identity, clock
-):
-    officer = await hire("o.seven", "officer")
-    clock.advance(days=60)
-    await administrator.sign_in()
-    clock.advance(days=31)
-    await disable_all_inactive(identity)
-    await administrator.sign_in()
-    path = f"/v1/accounts/{officer.account_id}/invitation"
-    refused = await administrator.post(path, reason="back from leave")
-    assert (refused.status_code, refused.json()["code"]) == (409, "account_training_not_current")
 
 
 @pytest.mark.clause("468.3/two-to-reinvite")
