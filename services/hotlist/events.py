@@ -16,7 +16,8 @@ from shared.events import (
     RecordsPurged,
 )
 from shared.events.purges import check_floor
-from shared.kafka.consumer import PROMPT, UNHURRIED, Handler, Subscription
+from shared.kafka.consumer import Handler, Subscription
+from shared.kafka.pauses import PROMPT, UNHURRIED
 from shared.postgres.restores import Restores
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from services.identity.actions.context import Identity
 from services.identity.actions.provisioning import recall
 from services.identity.actions.watching import watch
 from shared.events import AccountChanged, KeyPublished
-from shared.kafka.consumer import UNHURRIED
 from shared.kafka.follower import TopicFollower
+from shared.kafka.pauses import UNHURRIED
 
 
 class Handlers:

@@ -36,7 +36,8 @@ from shared.events import (
 )
 from shared.events.signed_captures import crop_key_of, read_id_of
 from shared.kafka.bus import Bus
-from shared.kafka.consumer import PROMPT, Handler, Subscription
+from shared.kafka.consumer import Handler, Subscription
+from shared.kafka.pauses import PROMPT
 from shared.objects.store import ObjectStore
 
 log = logging.getLogger(__name__)

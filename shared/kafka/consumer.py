@@ -6,14 +6,13 @@ consumer retries from its committed offset. Turns and lag count reads, not recor
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import Counter, Gauge
@@ -36,6 +35,7 @@ from shared.kafka.client import Kafka, stop_client
 from shared.kafka.codec import Message, Record, count_of, decode_present, part_of
 from shared.kafka.consumer_lag import ConsumerLag
 from shared.kafka.offsets import Offsets
+from shared.kafka.pauses import UNHURRIED, Pauses, pace
 from shared.kafka.topics import TOPICS, named, topic_of
 
 log = logging.getLogger(__name__)
@@ -49,18 +49,6 @@ refused and has processed the others."""
 
 FAILING = Gauge("alpr_consumer_failing", "1 while a consumer is stopped by a failure", ["group"])
 DEAD = Counter("alpr_dead_letters", "Reads and other events dead-lettered", ["group", "topic"])
-
-
-class Pauses(NamedTuple):
-    """Pauses after fetches that found nothing, in multiples of `KAFKA_EMPTY_FETCH_PAUSE_MS` (ADR-0003)."""
-
-    first: int
-    """After the first one; each further pause is longer."""
-    longest: int
-
-
-PROMPT, UNHURRIED = Pauses(1, 10), Pauses(2, 100)
-"""For events that people wait for, and for those that may be a second late."""
 
 FIRST_PAUSE_S = 0.2
 MAX_PAUSE_S = 5.0
@@ -376,29 +364,3 @@ def is_being_cancelled() -> bool:
     """Whether the running task itself was cancelled, rather than a call that it awaited."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def pace(consumer: AIOKafkaConsumer, pause_s: float, longest_s: float) -> None:
-    """Pause after each empty fetch, longer each time: the embedded broker has no long poll (ADR-0003).
-
-    While a fetch runs, aiokafka sends no other to that node, so delaying its end delays the next one. aiokafka has
-    no public hook for this; this wraps the pinned version's fetcher, and a test checks that it does.
-    """
-    fetcher = consumer._fetcher
-    fetch = fetcher._proc_fetch_request
-    idle_s = pause_s
-
-    async def paced(*args: Any) -> bool:
-        nonlocal idle_s
-        found = bool(await fetch(*args))
-        if found:
-            idle_s = pause_s
-        else:
-            # aiokafka awaits a fetch after cancelling it, so the fetch must return normally, as aiokafka's
-            # own fetches do: otherwise the cancellation escapes from consumer.stop().
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(idle_s)
-            idle_s = min(idle_s * 1.2, longest_s)
-        return found
-
-    fetcher._proc_fetch_request = paced

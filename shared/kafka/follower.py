@@ -12,7 +12,8 @@ from shared.core.periodic import FAILING, cancelled
 from shared.events import Event
 from shared.kafka.client import Kafka, stop_client
 from shared.kafka.codec import Message, decode
-from shared.kafka.consumer import is_being_cancelled, pace
+from shared.kafka.consumer import is_being_cancelled
+from shared.kafka.pauses import pace
 from shared.kafka.topics import topic_of
 
 log = logging.getLogger(__name__)

@@ -18,9 +18,10 @@ from shared.core.policy import Policy, load_policy
 from shared.events import CheckpointSigned, Event, LogCovered, PolicyLoaded
 from shared.kafka.bus import Bus, KafkaBus
 from shared.kafka.client import Kafka
-from shared.kafka.consumer import UNHURRIED, AnySubscription, Consumer
+from shared.kafka.consumer import AnySubscription, Consumer
 from shared.kafka.event_mac import NoMacKey
 from shared.kafka.follower import TopicFollower
+from shared.kafka.pauses import UNHURRIED
 from shared.kafka.topics import topic_of
 from shared.kafka.topics_check import TopicsCheck
 from shared.objects.opening import open_store
@@ -48,7 +49,7 @@ TASK = "task "
 ONE_COPY = "ok, but a receipt may rest on one broker (KAFKA_ALLOW_ONE_COPY)"
 
 PAUSES = 40
-"""A follower's pause after an empty fetch, in units of a consumer's first pause: it learns within 0.4 s.
+"""A follower's pause after an empty fetch, in multiples of `KAFKA_EMPTY_FETCH_PAUSE_MS`: it learns within 0.4 s.
 
 Ticks arrive every 2 s and are valid for 5 s, so one may be lost and the next one late.
 """

@@ -16,6 +16,17 @@ from shared.limits.refusals import Allowance
 from tests.integration.identity.conftest import PASSWORD, Person
 
 
+async def invited(administrator):
+    """Invite an officer, who is called j.rivera; return the answer."""
+    return await administrator.post(
+        "/v1/accounts",
+        username="j.rivera",
+        name="Jo Rivera",
+        title="Police Officer",
+        agency_ori="CA0520100",
+    )
+
+
 @pytest.mark.clause("468.6(a)/login")
 async def test_a_person_enrols_signs_in_and_sees_themselves(hire, published):
     officer = await hire("o.seven", "officer", sources=("department", "state"))
@@ -77,13 +88,7 @@ async def test_an_invitation_is_valid_once_and_expires(administrator, client, cl
 async def test_weak_passwords_are_refused_and_not_stored(
     administrator, client, identity, handed_over
 ):
-    made = await administrator.post(
-        "/v1/accounts",
-        username="j.rivera",
-        name="Jo Rivera",
-        title="Police Officer",
-        agency_ori="CA0520100",
-    )
+    made = await invited(administrator)
     token = await handed_over(made)
     for weak in ("short1!", "iloveyou", "TrustNo1", "Baseball2026!", "xJ.Riverax9", "aabbaabb"):
         answer = await client.post(
@@ -99,13 +104,7 @@ async def test_weak_passwords_are_refused_and_not_stored(
 
 @pytest.mark.clause("468.6(a)/login")
 async def test_a_wrong_code_does_not_enrol(administrator, client, clock, handed_over):
-    made = await administrator.post(
-        "/v1/accounts",
-        username="j.rivera",
-        name="Jo Rivera",
-        title="Police Officer",
-        agency_ori="CA0520100",
-    )
+    made = await invited(administrator)
     token = await handed_over(made)
     begun = await client.post(
         "/v1/enrolment", json={"invitation_token": token, "password": PASSWORD}
@@ -142,13 +141,7 @@ async def test_an_enrolment_that_began_twice_changes_nothing_once_it_is_confirme
     administrator, client, clock, handed_over, identity, monkeypatch
 ):
     """While the password of the second is hashed, the person confirms the first."""
-    made = await administrator.post(
-        "/v1/accounts",
-        username="j.rivera",
-        name="Jo Rivera",
-        title="Police Officer",
-        agency_ori="CA0520100",
-    )
+    made = await invited(administrator)
     token = await handed_over(made)
     person = Person(client, clock, "j.rivera")
     hash_password, enrolled = identity.hasher.hash, []
@@ -171,13 +164,7 @@ async def test_an_enrolment_that_began_twice_changes_nothing_once_it_is_confirme
 async def test_the_code_of_the_enrolment_opens_no_session(
     administrator, client, clock, handed_over
 ):
-    made = await administrator.post(
-        "/v1/accounts",
-        username="j.rivera",
-        name="Jo Rivera",
-        title="Police Officer",
-        agency_ori="CA0520100",
-    )
+    made = await invited(administrator)
     officer = await Person(client, clock, "j.rivera").enrol(await handed_over(made))
     assert (await officer.try_sign_in()).status_code == 401
     await officer.sign_in()
