@@ -1,9 +1,12 @@
 """The device registry and its credentials: shown once, rotated, revoked at once, recorded in the audit log."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -215,6 +218,38 @@ async def test_every_change_of_a_device_is_a_new_version_of_it_for_other_replica
         assert (await station.admin(method, door, body)).status_code == 200
         versions.append(await version())
     assert versions == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.clause("468.5/revoked-device")
+async def test_a_reinstatement_that_does_not_commit_lets_no_frame_in(station, ingest_database):
+    device_id = (await station.register())["device"]["device_id"]
+    path = f"/v1/devices/{device_id}"
+    await station.admin("POST", f"{path}/revocation", {"reason": "stolen"})
+    device = station.running.cache._devices[UUID(device_id)]
+    async with _no_commit_of(ingest_database, "devices"):
+        answer = await station.admin("POST", f"{path}/reinstatement", {"reason": "found"})
+    assert answer.status_code == 503, answer.text
+    assert station.running.cache._devices[UUID(device_id)] == device
+    assert (await station.admin("GET", path)).json()["status"] == "revoked"
+
+
+@asynccontextmanager
+async def _no_commit_of(database: str, table: str) -> AsyncIterator[None]:
+    """Let each transaction that changes `table` fail at its commit."""
+    owner = await asyncpg.connect(database, server_settings={"search_path": "ingest"})
+    await owner.execute(
+        f"""
+        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql
+            AS $$ BEGIN RAISE EXCEPTION 'as if cut' USING ERRCODE = '40001'; END $$;
+        CREATE CONSTRAINT TRIGGER failing AFTER UPDATE ON {table} DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION fail();
+        """
+    )
+    try:
+        yield
+    finally:
+        await owner.execute("DROP FUNCTION fail CASCADE")
+        await owner.close()
 
 
 @pytest.mark.parametrize("header", [
