@@ -1,6 +1,6 @@
 """Auditors ask the log; their questions are in it too. Findings, breach reports, periodic audits."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import msgspec
@@ -13,6 +13,8 @@ from shared.events import (
     AccountChanged,
     Actor,
     DeviceSilenced,
+    DisclosedDay,
+    DisclosedRecord,
     FindingChanged,
     FindingRaised,
     HitRaised,
@@ -173,6 +175,23 @@ async def test_one_entry_that_an_auditor_reads_is_in_the_log(some, client, audit
     assert [(one.record_id, list(one.plates)) for one in disclosed.all_records] == [
         ("0", ["7ABC123"])
     ]
+
+
+@pytest.mark.clause("wall/erasing")
+async def test_what_an_auditor_reads_of_a_sighting_is_disclosed_under_its_day_and_so_purged_with_it(
+    deliver, clock, ask, runtime, bus
+):
+    attempt, captured_on = an_attempt(clock, elements={}), date(2026, 5, 7)
+    listed = DisclosedDay(shown=[DisclosedRecord(record_id="list entry", plates=["8XYZ999"])])
+    await deliver(
+        a_disclosure(clock, attempt, record_ids=["r1"], plates=["7ABC123"], day=captured_on),
+        a_disclosure(clock, attempt, record_kind="hotlist_entry", records=[listed]),
+    )
+    assert len(await ask(kind="records.disclosed")) == 2
+    await runtime.relay.drain()
+    [disclosed] = bus.events(RecordsDisclosed)
+    shown = {day.captured_on: [r.plates for r in day.shown] for day in disclosed.records}
+    assert shown == {captured_on: [["7ABC123"]], None: [["8XYZ999"]]}
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")
