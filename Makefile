@@ -221,7 +221,8 @@ dashboards: $(STAMP) ## Write the dashboards and the cluster's alerting rules fr
 # var/training; copy an .onnx file to services/recognition/models to use it.
 SITTING = -m training.sitting $(@:train-%=%) "$$RUN" $${STEPS:+--steps "$$STEPS"} $${RATE:+--rate "$$RATE"} \
 	$${SEED:+--seed "$$SEED"} $${START:+--start "$$START"} $${PURPOSE:+--purpose "$$PURPOSE"} \
-	$${RENDERING:+--rendering "$$RENDERING"} $${UNTIL:+--until "$$UNTIL"} $${EVERY_S:+--every-s "$$EVERY_S"}
+	$${RENDERING:+--rendering "$$RENDERING"} $${UNTIL:+--until "$$UNTIL"} $${EVERY_S:+--every-s "$$EVERY_S"} \
+	$${THREADS:+--threads "$$THREADS"}
 
 .PHONY: train-reader
 train-reader: $(TRAINING_STAMP) ## Render plates and train the plate reader on them [SMOKE=1]; begin or continue a run [RUN=name, STEPS=, START=file]
