@@ -29,6 +29,7 @@ class RecognitionService(RuntimeService):
             workers=settings.recognition_workers,
             batch=settings.recognition_batch,
             frame_timeout_s=settings.recognition_frame_timeout_s,
+            log_format=settings.log_format,
         )
         runtime.add(pool)
         return cls(runtime, settings, pool)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from services.recognition.engine.decode import Frame, UndecodableImage, decode
 from services.recognition.engine.protocol import Box, Engine, EngineFactory, PlateReading
 from shared.core.child_process import begin_as_child
+from shared.core.logs import LogFormat, configure_logging
 
 log = logging.getLogger(__name__)
 
@@ -124,9 +125,10 @@ def _jpeg(pixels: NDArray[np.uint8], box: Box) -> bytes:
     return encoded.tobytes()
 
 
-def run(pipe: Connection, make_engine: EngineFactory) -> None:
+def run(pipe: Connection, make_engine: EngineFactory, log_format: LogFormat) -> None:
     """Process lists of images from the pipe until it closes. The target of the worker process."""
     begin_as_child()
+    configure_logging(log_format)
     try:
         engine = make_engine()
         engine.warm_up()

@@ -22,6 +22,7 @@ from services.recognition.workers.child import FrameReading, Ready
 from services.recognition.workers.process import Worker, WorkerDoesNotStart
 from shared.core.child_process import ChildEnded
 from shared.core.errors import DependencyDown, InternalFault
+from shared.core.logs import LogFormat
 
 log = logging.getLogger(__name__)
 
@@ -81,11 +82,13 @@ class WorkerPool:
         workers: int | None = None,
         batch: int = 1,
         frame_timeout_s: float = 20.0,
+        log_format: LogFormat = "text",
     ) -> None:
         self._make_engine = make_engine
         self._size = workers or cores()
         self._batch = batch
         self._frame_timeout_s = frame_timeout_s
+        self._log_format = log_format
         self._waiting: deque[_Frame] = deque()
         self._idle: deque[Worker] = deque()
         self._busy: set[asyncio.Task[None]] = set()
@@ -240,7 +243,7 @@ class WorkerPool:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _new_worker(self) -> Worker:
-        worker = Worker.with_engine(self._make_engine)
+        worker = Worker.with_engine(self._make_engine, self._log_format)
         self._workers.add(worker)
         return worker
 

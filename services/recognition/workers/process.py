@@ -8,6 +8,7 @@ from services.recognition.engine.protocol import EngineFactory
 from services.recognition.workers.child import Failed, FrameReading, Ready, run
 from shared.core.child_process import Child, ChildEnded
 from shared.core.errors import AlprError, InternalFault
+from shared.core.logs import LogFormat
 
 START_TIMEOUT_S: Final = 120.0
 
@@ -31,9 +32,9 @@ class Worker(Child):
     """One process, one pipe, one list of frames at a time."""
 
     @classmethod
-    def with_engine(cls, make_engine: EngineFactory) -> Self:
+    def with_engine(cls, make_engine: EngineFactory, log_format: LogFormat) -> Self:
         """Start the process; returns while its engine is still loading."""
-        return cls.spawn(run, make_engine, name="recognition worker")
+        return cls.spawn(run, make_engine, log_format, name="recognition worker")
 
     def wait_ready(self) -> Ready:
         """Wait for the engine to load; returns its name and digest. Raises: WorkerDoesNotStart."""

@@ -14,6 +14,7 @@ from services.recognition.engine.protocol import (
 )
 
 READS, KILLS, HANGS, RAISES, KILLS_ONCE, WAITS = 40, 41, 42, 43, 44, 45
+PLATE = "7ABC123"
 GO = "go"
 """The file, in the engine's folder, that ends the wait of a frame."""
 WARM = "warm"
@@ -46,17 +47,17 @@ class ScriptedEngine:
             case w if w == HANGS:
                 time.sleep(600)
             case w if w == RAISES:
-                raise RuntimeError("on purpose")
+                raise RuntimeError(f"on purpose: {PLATE}")
             case w if w == WAITS:
                 self._wait()
-        sure = tuple(Character(text, 0.9) for text in "7ABC123")
+        sure = tuple(Character(text, 0.9) for text in PLATE)
         doubted = considered(
             "B", 0.9, {"8": 0.07654, "R": 0.02, "E": 0.001, "P": 0.0005, "H": 0.00001}
         )
         characters = (*sure[:2], doubted, *sure[3:])
         corners = ((2.0, 2.0), (30.0, 2.0), (30.0, 10.0), (2.0, 10.0))
         box, crop = Box(2, 2, 28, 8), Box(0, 0, 32, 12)
-        alternatives = Alternative("7ABC123", 0.8), Alternative("7A8C123", 0.15)
+        alternatives = Alternative(PLATE, 0.8), Alternative("7A8C123", 0.15)
         return [
             PlateReading(characters, "7ABC 123", corners, box, crop, "US-CA", alternatives, 0.2)
         ]

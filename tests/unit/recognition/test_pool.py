@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from tests.unit.recognition.engines import (
     HANGS,
     KILLS,
     KILLS_ONCE,
+    PLATE,
     RAISES,
     READS,
     WAITS,
@@ -95,6 +97,21 @@ async def test_an_undecodable_frame_is_refused_and_the_worker_continues(pool):
         await pool.read(frame(RAISES))
     assert (await pool.read(frame())).plates
     assert {worker.pid for worker in pool.workers} == before
+
+
+async def test_a_worker_logs_an_error_of_its_engine_without_the_text(tmp_path, capfd):
+    """The text may have a plate."""
+    pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1, log_format="json")
+    await pool.start()
+    try:
+        with pytest.raises(EngineFailed):
+            await pool.read(frame(RAISES))
+    finally:
+        await pool.stop()
+    logged = capfd.readouterr().err
+    assert "the engine failed on a frame of 43 x 20 px" in logged
+    assert json.loads(logged)["error"].endswith("builtins.RuntimeError")
+    assert PLATE not in logged
 
 
 async def test_a_frame_that_kills_two_workers_is_refused_and_others_are_read(pool):
