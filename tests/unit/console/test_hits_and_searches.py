@@ -2,16 +2,19 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
 import services.console
+from services.console.api.pages import age, moment
 from services.console.api.stream import ServerSentEvent, events_in
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.settings import Settings
 from shared.core.problem_codes import Common
+from tests.unit.console.conftest import Browser
 from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, a_hit, a_read, problem
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -130,7 +133,11 @@ async def test_the_stream_says_while_the_account_cannot_be_checked(officer, serv
     assert 'addEventListener("unchecked"' in script.text
 
 
-async def test_a_stream_begins_after_the_newest_alert_on_the_page(officer, services, hits):
+async def test_a_stream_begins_after_the_newest_alert_on_the_page(officer, services):
+    listed = [brief(seq=12, hit_id=OTHER_HIT), brief(), brief(seq=9, hit_id=READ)]
+    services.answers["GET /hits"] = lambda _: httpx.Response(
+        200, json={"items": listed, "next": None}
+    )
     page = await officer.open("/alerts")
     assert 'data-after="17"' in page.text
     services.answers["GET /alerts"] = streamed()
@@ -187,14 +194,39 @@ def test_the_alerts_page_handles_the_codes_with_which_hotlist_ends_streams():
 
 async def test_a_stream_ends_when_the_page_is_not_used(officer, services, clock):
     clock.advance(minutes=29)
-    services.answers["GET /alerts"] = lambda _: (
-        clock.advance(minutes=1),
-        streamed(alert())(_),
-    )[1]
+    given = streamed(alert(), alert())(None)
+    services.answers["GET /alerts"] = lambda _: (clock.advance(minutes=1), given)[1]
     answer = await officer.open("/alerts/stream")
     [end] = [e async for e in events_in(lines(answer.text)) if e.name]
     assert (end.name, json.loads(end.data)["code"]) == ("signed-out", "session_idle")
     assert "UNVERIFIED" not in answer.text
+    assert given.is_closed, "hotlist counts the streams of an account"
+
+
+async def test_a_stream_goes_on_while_its_person_uses_another_page(app, officer, services, clock):
+    other = Browser(app)
+    other.http.cookies = officer.http.cookies
+
+    async def slow():
+        yield b"id: 16\nevent: ready\ndata: 16\n\n"
+        clock.advance(minutes=20)
+        await other.open("/")
+        clock.advance(minutes=20)
+        yield alert().encode()
+
+    services.answers["GET /alerts"] = lambda _: httpx.Response(
+        200, content=slow(), headers={"content-type": "text/event-stream"}
+    )
+    answer = await officer.open("/alerts/stream")
+    assert [e.name async for e in events_in(lines(answer.text)) if e.name] == ["ready", "alert"]
+
+
+async def test_a_stream_of_an_ended_session_ends_the_session_in_its_browser(officer, services):
+    services.closed = True
+    answer = await officer.open("/alerts/stream")
+    [end] = [e async for e in events_in(lines(answer.text)) if e.name]
+    assert (end.name, json.loads(end.data)["code"]) == ("signed-out", "session_over")
+    assert "__Host-plateward_session" not in officer.http.cookies
 
 
 def test_a_line_break_in_data_cannot_forge_an_event():
@@ -339,6 +371,20 @@ async def test_a_search_carries_the_purpose_that_was_declared_first(searcher, se
     assert f'src="/reads/{READ}/crop?link_token=a.1.b"' in searcher.page.text
     assert 'name="after" value="more"' in searcher.page.text
     assert "7AB" not in str(searcher.page.url)
+
+
+async def test_what_a_person_leaves_empty_is_no_condition(searcher, services):
+    empty = dict.fromkeys(("plate", "region", "latitude", "longitude", "radius_m"), "")
+    await searcher.send("/search", **empty, **WINDOW)
+    [asked] = services.asked("POST", "/reads/search")
+    assert json.loads(asked.content).keys() == {*WINDOW, "limit", "lookalike"}
+
+
+def test_times_are_shown_in_utc_and_none_lies_ahead():
+    assert ">2026-06-01 12:00:00 UTC</time>" in moment("2026-06-01T14:00:00+02:00")
+    now = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    assert age("2026-06-01T11:58:30Z", now) == "1 min 30 s"
+    assert age("2026-06-01T12:00:05Z", now) == "0 s", "clocks differ"
 
 
 async def test_the_whole_picture_of_a_read_has_a_box_around_the_plate(searcher, services):

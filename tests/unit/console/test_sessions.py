@@ -2,29 +2,36 @@
 
 import asyncio
 import re
+from types import SimpleNamespace
 
 import httpx
 import msgspec
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from services.console.actions.enrolment import Factor
 from services.console.actions.seal import Seal
-from services.console.actions.sessions import KnownBrowser, Session
+from services.console.actions.sessions import KnownBrowser, Purpose, Session
+from services.console.api.browser import Jar, set_cookie
 from services.console.api.forms import own_file_form, own_form
 from services.console.main import build_app
 from services.console.service import ConsoleService
 from shared.core.policy import load_policy
 from tests.unit.console.conftest import ORIGIN, Browser
-from tests.unit.console.services import BROWSER_TOKEN, problem
+from tests.unit.console.services import BROWSER_TOKEN, DECLARED, OTHER_HIT, problem
 
-SESSION = "__Host-plateward_session"
+SESSION, PURPOSE = "__Host-plateward_session", "__Host-plateward_purpose"
+BROWSER = "__Host-plateward_browser"
 
 
 async def test_a_person_signs_in_and_out(officer, services):
     assert "Live alerts" in officer.said
+    await officer.open("/purpose")
+    await officer.send("/purpose", **DECLARED | {"kind": "criminal_investigation"})
+    assert PURPOSE in officer.http.cookies
     await officer.send("/sign-out")
     assert services.closed
-    assert SESSION not in officer.http.cookies
+    assert not {SESSION, PURPOSE} & set(officer.http.cookies)
     assert (await officer.open("/alerts")).status_code == 401
 
 
@@ -71,6 +78,54 @@ async def test_a_kept_cookie_opens_no_page_after_the_sign_out(officer, clock):
     assert "Ola" not in officer.said
 
 
+async def test_a_kept_cookie_opens_no_page_after_other_sessions_ended_too(
+    app, officer, services, clock
+):
+    kept = officer.http.cookies[SESSION]
+    await officer.send("/sign-out")
+    clock.advance(minutes=20)
+    services.tokens_for = OTHER_HIT
+    await officer.open("/sign-in")
+    await officer.send("/sign-in", username="o.lindqvist", password="right words", totp="123456")
+    await officer.send("/sign-out")
+    officer.http.cookies.set(SESSION, kept, domain="alpr.example.org")
+    await officer.open("/search")
+    assert "Ola" not in officer.said
+
+
+async def test_a_kept_cookie_opens_no_page_once_identity_has_closed_the_session(officer, services):
+    kept = officer.http.cookies[SESSION]
+    services.closed = True
+    assert (await officer.open("/alerts")).status_code == 401
+    officer.http.cookies.set(SESSION, kept, domain="alpr.example.org")
+    assert (await officer.open("/policy")).status_code == 200
+    assert "Ola" not in officer.said, "it asks no service"
+
+
+def test_what_the_console_keeps_of_people_shows_no_secret_where_it_is_logged(clock):
+    session = Session(
+        session_id="s", name="n", title="t", permissions=frozenset(), access_token="secret-1",
+        refresh_token="secret-2", expires_at=clock.now(), active_at=clock.now(),
+    )  # fmt: skip
+    purpose = Purpose(
+        session_id="s", token="secret-3", kind="audit", offence_type="o", number="secret-4",
+        expires_at=clock.now(),
+    )  # fmt: skip
+    factor = Factor(
+        invitation_token="secret-5", username="u", totp_secret="secret-6",
+        provisioning_uri="otpauth://secret-7",
+    )  # fmt: skip
+    known = KnownBrowser(tokens={"o.lindqvist": "secret-8"})
+    assert "secret" not in repr([session, purpose, factor, known])
+
+
+def test_the_same_value_is_sealed_otherwise_each_time():
+    seal, known = Seal(bytes(32)), KnownBrowser(tokens={})
+    sealed = {seal.seal(known) for _ in range(100)}
+    assert len({text[:16] for text in sealed}) == 100, "AES-GCM takes each nonce once"
+
+
+@pytest.mark.clause("wall/console-host")
 async def test_over_https_cookies_belong_to_this_host_alone(browser):
     await browser.open("/sign-in")
     answer = await browser.http.post(
@@ -217,10 +272,17 @@ async def test_a_form_without_its_token_is_refused(officer, services, token):
     assert len(services.seen) == asked
 
 
-async def test_a_form_of_another_browser_or_session_is_refused(app, officer):
+async def test_a_form_of_another_browser_or_session_is_refused(app, officer, services):
+    before, cookies = officer.token(), dict(officer.http.cookies)
     other = Browser(app)
-    await other.open("/sign-in")
+    other.http.cookies.set(SESSION, cookies[SESSION], domain="alpr.example.org", path="/")
+    await other.open("/")
     assert (await officer.send("/sign-out", token=other.token())).status_code == 403
+    await officer.open("/sign-in")
+    services.tokens_for = OTHER_HIT
+    await officer.send("/sign-in", username="o.lindqvist", password="right words", totp="123456")
+    assert officer.http.cookies[BROWSER] == cookies[BROWSER]
+    assert (await officer.send("/sign-out", token=before)).status_code == 403
 
 
 async def test_signing_in_again_on_top_of_a_session_works(officer):
@@ -250,6 +312,25 @@ async def test_a_lost_response_does_not_end_the_session(officer, services, clock
     assert len(services.asked("POST", "/renewal")) == 3
 
 
+async def test_a_session_is_in_use_if_one_of_its_cookies_or_any_replica_says_so(
+    officer, start, clock
+):
+    """A response may be lost, and another replica of the console may answer."""
+    older = officer.http.cookies[SESSION]
+    clock.advance(minutes=20)
+    await officer.open("/")
+    clock.advance(minutes=20)
+    officer.http.cookies.set(SESSION, older, domain="alpr.example.org", path="/")
+    assert (await officer.open("/")).status_code == 200
+    replica = Browser(start())
+    replica.http.cookies = officer.http.cookies
+    clock.advance(minutes=20)
+    assert (await replica.open("/")).status_code == 200
+    clock.advance(minutes=20)
+    officer.http.cookies = replica.http.cookies
+    assert (await officer.open("/")).status_code == 200
+
+
 async def test_a_restart_keeps_people_signed_in(officer, start, services, clock):
     again = Browser(start())
     again.http.cookies = officer.http.cookies
@@ -274,6 +355,57 @@ async def test_a_session_that_identity_closed_ends_here_too(officer, services):
     assert answer.status_code == 401
     assert "The session has ended; sign in again." in officer.said
     assert SESSION not in officer.http.cookies
+
+
+async def test_a_sign_out_while_identity_is_down_ends_the_session_here(officer, services):
+    kept = officer.http.cookies[SESSION]
+    services.down = True
+    answer = await officer.send("/sign-out")
+    assert answer.status_code == 503
+    assert "Ola" not in officer.said
+    assert not {SESSION, PURPOSE} & set(officer.http.cookies)
+    officer.http.cookies.set(SESSION, kept, domain="alpr.example.org", path="/")
+    await officer.open("/search")
+    assert "Ola" not in officer.said
+
+
+async def test_a_public_page_names_nobody_whose_session_is_over(officer, clock):
+    await officer.open("/policy")
+    assert "Ola" in officer.said
+    clock.advance(minutes=30)
+    await officer.open("/policy")
+    assert "Ola" not in officer.said
+
+
+async def test_an_error_of_the_console_shows_and_logs_none_of_its_text(
+    app, officer, services, caplog
+):
+    """The text may have a plate."""
+
+    def fails(_):
+        raise ValueError("no such plate: 7ABC123")
+
+    services.answers["GET /hits"] = fails
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(
+        transport=transport, base_url=ORIGIN, cookies=officer.http.cookies
+    ) as http:
+        answer = await http.get("/alerts")
+    assert answer.status_code == 500
+    assert answer.headers["x-request-id"] in answer.text
+    assert answer.headers["x-request-id"] in caplog.text
+    assert "ValueError" in caplog.text
+    assert "7ABC123" not in answer.text + caplog.text
+    assert answer.headers["content-security-policy"].startswith("default-src 'none';")
+
+
+def test_a_cookie_that_a_browser_would_drop_is_not_set():
+    request = SimpleNamespace(state=SimpleNamespace(jar=Jar()))
+    most = 4096 - len("known")
+    set_cookie(request, "known", "k" * most)
+    with pytest.raises(ValueError, match="browsers drop it"):
+        set_cookie(request, "known", "k" * (most + 1))
+    assert request.state.jar.changed == {"known": "k" * most}
 
 
 async def test_an_unused_session_is_signed_out(officer, services, clock):
@@ -347,6 +479,22 @@ async def test_with_identity_down_or_flooded_work_goes_on_until_the_token_ends(
     assert SESSION in officer.http.cookies
 
 
+SELF, NONE = "'self'", "'none'"
+RULES = {
+    "default-src": NONE, "style-src": SELF, "script-src": SELF, "img-src": SELF, "connect-src": SELF,
+    "form-action": SELF, "base-uri": NONE, "frame-ancestors": NONE,
+}  # fmt: skip
+ISOLATING = {
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
+
+
 async def test_pages_allow_only_their_own_files(officer):
     for path in ("/", "/policy", "/sign-in", "/nothing-here", "/static/console.css"):
         answer = await officer.open(path)
@@ -354,10 +502,8 @@ async def test_pages_allow_only_their_own_files(officer):
             rule.strip().split(" ", 1)
             for rule in answer.headers["content-security-policy"].split(";")
         )
-        assert rules["default-src"] == "'none'"
-        assert rules["script-src"] == rules["style-src"] == "'self'"
-        assert rules["frame-ancestors"] == "'none'"
-        assert answer.headers["cache-control"] == "no-store"
+        assert rules == RULES
+        assert ISOLATING.items() <= dict(answer.headers).items()
         assert not re.search(r"<(script|style)(?![^>]*\bsrc=)[^>]*>|\son\w+=|\sstyle=", answer.text)
 
 
