@@ -8,14 +8,11 @@ services with copies of sightings are closed until a purge, and consumer groups 
 import asyncio
 import tempfile
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from local.backup import objects as pool
 from local.backup.database import (
@@ -33,7 +30,13 @@ from local.backup.objects import content_of
 from local.backup.offsets import rewind
 from local.backup.recipient import opened
 from local.backup.repository import Backups
-from services.audit.actions.backups import BackedUpLog, record_objects, record_restore
+from services.audit.actions.backups import (
+    BackedUpLog,
+    BroughtBack,
+    Record,
+    record_objects,
+    record_restore,
+)
 from services.audit.actions.continuity import Continuity, continuity_of
 from services.audit.actions.verify import verify_stored
 from services.audit.domain.recount import Cadence, LogReport
@@ -94,25 +97,6 @@ class Restored:
 
     rewound: Mapping[str, Mapping[str, int]]
     faults: list[str] = field(default_factory=list)
-
-
-class Record(Protocol):
-    """Appends what was done as the log's next entry; an action of audit."""
-
-    def __call__(
-        self,
-        connection: AsyncConnection,
-        service: str,
-        actor: Actor,
-        restored: BackedUpLog,
-        /,
-        *,
-        at: datetime,
-        reason: str,
-        witnessed_entries: int | None,
-        agrees_to: int | None,
-    ) -> Awaitable[None]:
-        """Append it in the connection's transaction."""
 
 
 class Damaged(InternalFault):
@@ -255,16 +239,15 @@ async def proved(
         if closed:
             await _close(target, manifest, due, wanted.now)
         async with db.begin() as connection:
-            await record(
-                connection,
-                AUDIT,
-                wanted.actor,
+            back = BroughtBack(
                 backed_up_log(manifest),
-                at=wanted.now,
-                reason=wanted.reason,
+                wanted.actor,
+                wanted.now,
+                wanted.reason,
                 witnessed_entries=None if continuity is None else continuity.witnessed,
                 agrees_to=None if continuity is None else continuity.agrees_to,
             )
+            await record(connection, AUDIT, back)
         async with db.connect() as connection:
             await (await driver_of(connection)).execute("ANALYZE", timeout=LONGEST_S)
     rewound: Mapping[str, Mapping[str, int]] = {}

@@ -1,5 +1,6 @@
 """Records backups and restores in the log (ADR-0072)."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,24 @@ class BackedUpLog:
     entries: int
     root_hash: str
     """Base64."""
+
+
+@dataclass(frozen=True)
+class BroughtBack:
+    """A log that was restored or imported: by whom, when and why, and how far its witnesses agree with it."""
+
+    log: BackedUpLog
+    actor: Actor
+    at: datetime
+    reason: str
+    witnessed_entries: int | None
+    """None without a witness, and below too."""
+
+    agrees_to: int | None
+
+
+Record = Callable[[AsyncConnection, str, BroughtBack], Awaitable[None]]
+"""Appends what was done as the log's next entry, in the connection's transaction, for the service that is named."""
 
 
 async def record_backup(
@@ -67,24 +86,14 @@ async def record_objects(
     await emit(connection, service, replace(event, objects=objects))
 
 
-async def record_restore(
-    connection: AsyncConnection,
-    service: str,
-    actor: Actor,
-    restored: BackedUpLog,
-    *,
-    at: datetime,
-    reason: str,
-    witnessed_entries: int | None,
-    agrees_to: int | None,
-) -> None:
+async def record_restore(connection: AsyncConnection, service: str, back: BroughtBack) -> None:
     """Append the entry that follows the last one of the backup, before any other does."""
     event = replace(
-        _event_of(restored, actor, at, reason),
-        witnessed_entries=witnessed_entries,
-        agrees_to=agrees_to,
+        _event_of(back.log, back.actor, back.at, back.reason),
+        witnessed_entries=back.witnessed_entries,
+        agrees_to=back.agrees_to,
     )
-    await append_first(connection, service, event, at)
+    await append_first(connection, service, event, back.at)
 
 
 async def append_first(

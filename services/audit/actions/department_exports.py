@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.actions.backups import BackedUpLog, append_first
+from services.audit.actions.backups import BackedUpLog, BroughtBack, append_first
 from shared.events import Actor, ExportBegun, ExportImported, ExportMade
 from shared.postgres.outbox import emit
 
@@ -57,28 +57,19 @@ async def record_made(
     await emit(connection, service, event)
 
 
-async def record_imported(
-    connection: AsyncConnection,
-    service: str,
-    actor: Actor,
-    imported: BackedUpLog,
-    *,
-    at: datetime,
-    reason: str,
-    witnessed_entries: int | None,
-    agrees_to: int | None,
-) -> None:
+async def record_imported(connection: AsyncConnection, service: str, back: BroughtBack) -> None:
     """Append the entry that follows the last one of the export, before any other does."""
+    imported = back.log
     event = ExportImported(
-        occurred_at=at,
-        actor=actor,
+        occurred_at=back.at,
+        actor=back.actor,
         export=imported.backup,
         made_at=imported.made_at,
         origin=imported.origin,
         entries=imported.entries,
         root_hash=imported.root_hash,
-        reason=reason,
-        witnessed_entries=witnessed_entries,
-        agrees_to=agrees_to,
+        reason=back.reason,
+        witnessed_entries=back.witnessed_entries,
+        agrees_to=back.agrees_to,
     )
-    await append_first(connection, service, event, at)
+    await append_first(connection, service, event, back.at)
