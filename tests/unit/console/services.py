@@ -158,7 +158,7 @@ class FakeServices:
         await request.aread()
         self.seen.append(request)
         operation, spec = operation_of(request)
-        if request.content:
+        if request.content and request.headers["content-type"] == "application/json":
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
             self.check_body(json.loads(request.content), schema, spec)
         answer = self.answer(request)

@@ -188,6 +188,21 @@ async def test_the_audit_page_displays_the_log_state_and_open_work(auditor, serv
         assert told in auditor.said, told
 
 
+async def test_only_findings_that_nobody_works_on_are_shown_as_not_assigned(auditor, services):
+    await auditor.open("/audit")
+    asked = services.asked("GET", "/findings")[-1]
+    assert dict(asked.url.params) == {"limit": "50", "status": "open"}
+
+
+async def test_an_entry_of_no_request_has_no_other_entries_of_it(auditor, services):
+    alone = an_entry(request_id=None, entry='{"id": 1}')
+    services.answers["GET /entries/41"] = lambda _: httpx.Response(200, json=alone)
+    services.answers["POST /entries/search"] = page_of(an_entry(seq=42))
+    await auditor.open("/audit/entries/41")
+    assert "Entry 41" in auditor.said
+    assert "Other entries of the same request" not in auditor.said
+
+
 async def test_a_log_without_a_checkpoint_says_so(auditor, services):
     services.answers["GET /checkpoint"] = lambda _: problem(404, "Not found")
     await auditor.open("/audit")

@@ -101,6 +101,7 @@ async def test_the_stream_brings_each_alert_as_a_card_with_its_number(officer, s
     answer = await officer.open("/alerts/stream?after=16", headers={"Last-Event-ID": "14"})
     [asked] = services.asked("GET", "/alerts")
     assert asked.headers["last-event-id"] == "14"
+    assert asked.extensions["timeout"]["read"] == 60, "hotlist sends a heartbeat more often"
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = [e async for e in events_in(lines(answer.text)) if e.name]
     assert [(e.name, e.event_id) for e in events] == [
@@ -290,12 +291,15 @@ async def test_enforcement_without_a_reason_is_refused_and_keeps_the_input(offic
 async def test_a_crop_is_forwarded_only_if_it_is_a_picture(officer, services):
     jpeg = httpx.Response(200, content=b"\xff\xd8", headers={"Content-Type": "image/jpeg"})
     page = httpx.Response(200, text="<script>", headers={"Content-Type": "text/html"})
+    text = httpx.Response(200, text="{}", headers={"Content-Type": "text/json"})
     services.answers[f"GET /hits/{HIT}/crop"] = lambda _: jpeg
     services.answers[f"GET /hits/{OTHER_HIT}/crop"] = lambda _: page
+    services.answers[f"GET /hits/{READ}/crop"] = lambda _: text
     answer = await officer.open(f"/hits/{HIT}/crop")
     assert (answer.content, answer.headers["content-type"]) == (b"\xff\xd8", "image/jpeg")
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert (await officer.open(f"/hits/{OTHER_HIT}/crop")).status_code == 502
+    assert (await officer.open(f"/hits/{READ}/crop")).status_code == 502
 
 
 async def test_what_is_wrong_is_in_view_whichever_field_is_at_fault(officer, services, hits):

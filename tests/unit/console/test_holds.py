@@ -142,6 +142,11 @@ async def test_the_list_of_holds_displays_reason_and_end_and_links_onwards(
     await browser.open(f"/holds?kept=released&after={OTHER_HIT}")
     asked = services.asked("GET", "/holds")[-1].url.params
     assert dict(asked) == {"limit": "50", "in_force": "false", "after": OTHER_HIT}
+    asked = services.asked("GET", "/evidence-exports")[-1].url.params
+    assert dict(asked) == {"limit": "50", "unbooked": "true"}
+    await browser.open(f"/holds/{HOLD}")
+    asked = services.asked("GET", "/evidence-exports")[-1].url.params
+    assert dict(asked) == {"limit": "50", "hold_id": HOLD}
 
 
 @pytest.mark.clause("468.4(a)/waiting")
@@ -162,6 +167,12 @@ async def test_without_a_purpose_the_list_displays_only_counts_and_ages(
     assert 'href="/purpose?back=%2Fholds&amp;opens=hold%3Aread"' in browser.page.text
     assert services.asked("GET", "/holds") == []
     assert "26-001234" not in browser.page.text
+    await browser.open("/purpose")
+    await browser.send("/purpose", **DECLARED | {"kind": "release"})
+    services.seen.clear()
+    await browser.open("/holds")
+    assert "Holds in force 4" in browser.said, "a purpose that does not open holds is no obstacle"
+    assert "x-alpr-purpose" not in services.asked("GET", "/holds/waiting")[0].headers
 
 
 async def test_a_hold_shows_what_it_keeps_and_how_it_ended(sign_in, show, held_records):
@@ -283,6 +294,20 @@ async def test_held_records_show_no_pictures_to_those_who_may_not_see_them(
     assert f"/holds/{HOLD}/records?after=abc%3D%3D" in custodian.page.text
 
 
+@pytest.mark.clause("468.4(a)/asked-for")
+async def test_a_person_who_may_not_see_held_records_is_refused_and_asked_for_no_purpose(
+    sign_in, services, held_records
+):
+    missing = problem(403, "Not permitted", code="permission_missing", params={})
+    services.answers[f"GET /holds/{HOLD}/records"] = lambda _: missing
+    services.answers[f"GET /holds/{HOLD}"] = lambda _: problem(
+        403, "Not permitted", code="purpose_missing", params={}
+    )
+    browser = await sign_in("account:self", "purpose:declare", "hold:read")
+    assert (await browser.open(f"/holds/{HOLD}/records")).status_code == 403
+    assert services.asked("GET", "/records"), "retention has the refusal on record"
+
+
 async def test_a_hold_is_released_with_a_reason(custodian, services, show):
     show(f"/holds/{HOLD}/release", a_hold(in_force=False), method="POST")
     await custodian.open(f"/holds/{HOLD}")
@@ -320,6 +345,9 @@ async def test_an_export_requested_twice_by_one_form_uses_one_key(custodian, ser
     assert json.loads(asked[0].content) == {"hold_id": HOLD}
     await custodian.open(f"/holds/{HOLD}")
     assert key not in custodian.page.text
+    services.answers["POST /evidence-exports"] = lambda _: problem(409, "Conflict", "not now")
+    await custodian.send(f"/holds/{HOLD}/exports", key=key)
+    assert f'name="key" value="{key}"' in custodian.page.text, "sent again, it acts once too"
 
 
 async def test_a_package_is_forwarded_with_its_digest(custodian, services):
@@ -330,6 +358,8 @@ async def test_a_package_is_forwarded_with_its_digest(custodian, services):
     )
     services.answers[f"GET /evidence-exports/{EXPORT}/package"] = lambda _: package
     answer = await custodian.open(f"/holds/exports/{EXPORT}/package")
+    [asked] = services.asked("GET", "/package")
+    assert asked.headers["accept-encoding"] == "identity", "its length is that of the file"
     assert answer.content == b"PK\x03\x04" * 100
     assert answer.headers["x-content-sha256"] == "cd" * 32
     name = f'attachment; filename="evidence-{EXPORT}.zip"'

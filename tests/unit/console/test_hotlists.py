@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from tests.unit.console.services import HIT, OTHER_HIT, problem
+from tests.unit.console.services import DECLARED, HIT, OTHER_HIT, problem
 
 HOSTILE = "<script>alert(1)</script>"
 LIST = "0199c0de-0000-7000-8000-000000000151"
@@ -178,3 +178,81 @@ async def test_a_person_who_may_not_manage_lists_gets_no_form(sign_in, show):
     await browser.open(f"/hotlists/{LIST}/new")
     assert "your role does not let you change the hot lists" in browser.said
     assert 'name="plate"' not in browser.page.text
+
+
+async def test_all_pages_of_the_lists_are_shown_whatever_purpose_is_declared(
+    sign_in, services, show
+):
+    others = [a_list(list_id=HIT, name="BOLO")]
+    pages = {None: {"items": [a_list()], "next": "b"}, "b": {"items": others, "next": None}}
+    services.answers["GET /lists"] = lambda asked: httpx.Response(
+        200, json=pages[asked.url.params.get("after")]
+    )
+    browser = await sign_in(*MANAGER, "purpose:declare", "audit:read")
+    await browser.open("/purpose")
+    await browser.send("/purpose", **DECLARED | {"kind": "audit"}, back="/hotlists")
+    assert "Stolen vehicles" in browser.said
+    assert "BOLO" in browser.said
+    assert not any("x-alpr-purpose" in asked.headers for asked in services.asked("GET", "/lists"))
+
+
+@pytest.fixture
+async def upload(sign_in, show):
+    """Sends a file by the form of its page."""
+    browser = await sign_in(*MANAGER)
+
+    async def upload(**fields):
+        await browser.open(f"/hotlists/{LIST}/upload")
+        browser.page = await browser.http.post(
+            f"/hotlists/{LIST}/upload",
+            data={"form_token": browser.token(), **fields},
+            files={"file": ("list.csv", "plate,record_kind\r\n7ABC123,canvass\r\n", "text/csv")},
+            headers={"Origin": browser.origin},
+        )
+        return browser
+
+    return upload
+
+
+def a_version(**changes):
+    return {
+        "list_id": LIST, "version": 4, "state": "draft", "entries": 7, "set_aside": 2,
+        "skipped": {"parts": 3}, "regions": [], "as_of": "2026-05-31T08:00:00Z",
+        "created_at": "2026-06-01T12:00:00Z", "created_by": "Sgt. Lee", "sha256": "ab" * 32,
+        "activated_at": None, "needs_second_word": False, **changes,
+    }  # fmt: skip
+
+
+async def test_a_file_goes_to_hotlist_with_the_time_of_its_source_and_time_to_read_it(
+    upload, services, show
+):
+    show(f"/lists/{LIST}/versions", a_version(), 201, "POST")
+    browser = await upload(as_of="2026-05-31T08:00")
+    [asked] = services.asked("POST", "/versions")
+    assert dict(asked.url.params) == {"activate": "false", "as_of": "2026-05-31T08:00Z"}
+    assert asked.headers["content-type"] == "text/csv"
+    assert asked.content == b"plate,record_kind\r\n7ABC123,canvass\r\n"
+    assert asked.extensions["timeout"]["read"] == 300
+    assert "Lines 12 Entries 7 Set aside 2 , 16.67% of the lines" in browser.said
+    assert "Left out 3 parts" in browser.said
+
+
+@pytest.mark.clause("468.4(c)/upload")
+async def test_a_file_that_met_a_revoked_token_is_not_sent_again_without_its_lines(
+    upload, services, show
+):
+    services.answers[f"POST /lists/{LIST}/versions"] = lambda _: problem(
+        401, "A valid credential is required"
+    )
+    assert (await upload()).page.status_code == 401
+    assert len(services.asked("POST", "/versions")) == 1
+
+
+async def test_a_refused_file_without_faults_of_lines_has_no_table_of_them(upload, services, show):
+    services.answers[f"POST /lists/{LIST}/versions"] = lambda _: problem(
+        422, "A value is not acceptable", "not CSV", errors=[{"loc": "body"}]
+    )
+    browser = await upload()
+    assert browser.page.status_code == 422
+    assert "not CSV" in browser.said
+    assert "<th" not in browser.page.text

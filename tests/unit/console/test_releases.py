@@ -119,13 +119,19 @@ async def test_without_a_purpose_the_list_displays_only_counts_and_ages(sign_in,
     states = [{"status": "submitted", "count": 3, "oldest_at": "2026-05-30T10:00:00Z"}]
     waiting = {"count": 3, "oldest_at": "2026-05-30T10:00:00Z", "states": states}
     services.answers["GET /requests/waiting"] = lambda _: httpx.Response(200, json=waiting)
-    browser = await sign_in(*REVIEWER)
+    browser = await sign_in(*REVIEWER, "purpose:declare")
     await browser.open("/releases")
     assert "Submitted 3 2 d 2 h old" in browser.said
     assert 'href="/purpose?back=%2Freleases&amp;opens=release%3Aread"' in browser.page.text
     assert services.asked("GET", "/requests") == []
     assert "7ABC123" not in browser.page.text
     assert "TCS-26-0417" not in browser.page.text
+    await browser.open("/purpose")
+    await browser.send(
+        "/purpose", back="/releases", **DECLARED | {"kind": "criminal_investigation"}
+    )
+    assert "Submitted 3" in browser.said, "a purpose that does not open requests is no obstacle"
+    assert "x-alpr-purpose" not in services.asked("GET", "/requests/waiting")[-1].headers
 
 
 @pytest.mark.clause("468.4(a)/asked-for")

@@ -89,7 +89,7 @@ async def test_a_kept_cookie_opens_no_page_after_other_sessions_ended_too(
     await officer.send("/sign-in", username="o.lindqvist", password="right words", totp="123456")
     await officer.send("/sign-out")
     officer.http.cookies.set(SESSION, kept, domain="alpr.example.org")
-    await officer.open("/search")
+    await officer.open("/policy")
     assert "Ola" not in officer.said
 
 
@@ -365,7 +365,7 @@ async def test_a_sign_out_while_identity_is_down_ends_the_session_here(officer, 
     assert "Ola" not in officer.said
     assert not {SESSION, PURPOSE} & set(officer.http.cookies)
     officer.http.cookies.set(SESSION, kept, domain="alpr.example.org", path="/")
-    await officer.open("/search")
+    await officer.open("/policy")
     assert "Ola" not in officer.said
 
 
