@@ -195,7 +195,12 @@ def test_the_alerts_page_handles_the_codes_with_which_hotlist_ends_streams():
 
 async def test_a_stream_ends_when_the_page_is_not_used(officer, services, clock):
     clock.advance(minutes=29)
-    given = streamed(alert(), alert())(None)
+
+    async def alerts():
+        for _ in range(2):
+            yield alert().encode()
+
+    given = httpx.Response(200, content=alerts(), headers={"content-type": "text/event-stream"})
     services.answers["GET /alerts"] = lambda _: (clock.advance(minutes=1), given)[1]
     answer = await officer.open("/alerts/stream")
     [end] = [e async for e in events_in(lines(answer.text)) if e.name]
@@ -375,6 +380,8 @@ async def test_a_search_carries_the_purpose_that_was_declared_first(searcher, se
     assert f'src="/reads/{READ}/crop?link_token=a.1.b"' in searcher.page.text
     assert 'name="after" value="more"' in searcher.page.text
     assert "7AB" not in str(searcher.page.url)
+    await searcher.send("/search", plate="7AB?1*", after="more", **window)
+    assert json.loads(services.asked("POST", "/reads/search")[-1].content)["after"] == "more"
 
 
 async def test_what_a_person_leaves_empty_is_no_condition(searcher, services):

@@ -91,9 +91,11 @@ async def test_a_list_displays_when_it_counts_as_out_of_date(sign_in, show):
 async def test_entries_are_searched_by_plate_a_page_at_a_time(sign_in, services, show):
     browser = await sign_in("account:self", "hotlist:read")
     await browser.open(f"/hotlists/{LIST}")
-    await browser.send(f"/hotlists/{LIST}", plate="7ABC123", after=HIT)
+    await browser.send(f"/hotlists/{LIST}", plate="7ABC123", record_kind="other", after=HIT)
     [asked] = services.asked("POST", "/entries/search")
-    assert json.loads(asked.content) == {"plate": "7ABC123", "after": HIT, "limit": 50}
+    assert json.loads(asked.content) == {
+        "plate": "7ABC123", "record_kind": "other", "after": HIT, "limit": 50,
+    }  # fmt: skip
     assert "7ABC123 US-CA stolen vehicle Reported stolen 3 June blue Toyota" in browser.said
     assert "CA0520100, 26-001234 2026-07-01 00:00:00 UTC" in browser.said
     assert f'name="after" value="{OTHER_HIT}"' in browser.page.text

@@ -67,6 +67,22 @@ def test_the_engine_reads_by_the_packs_of_the_policy(monkeypatch):
     assert asked == [("europe", "us")]
 
 
+def test_the_workers_are_as_the_settings_say(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(
+        "services.recognition.service.WorkerPool", lambda _, **given: asked.update(given)
+    )
+    runtime = SimpleNamespace(policy=SimpleNamespace(regions=RegionChoice()), add=lambda _: None)
+    settings = Settings(
+        recognition_workers=3,
+        recognition_batch=5,
+        recognition_frame_timeout_s=7,
+        log_format="json",
+    )
+    RecognitionService.of(runtime, settings)
+    assert asked == {"workers": 3, "batch": 5, "frame_timeout_s": 7, "log_format": "json"}
+
+
 @pytest.mark.clause("468.4(c)/region-packs")
 def test_the_program_that_reads_crops_has_the_packs_of_the_policy(tmp_path):
     text = (ROOT / "policy.toml").read_text().replace('packs = ["us"]', 'packs = ["europe"]')

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -5,19 +6,24 @@ import pytest
 
 from services.recognition import events
 from services.recognition.engine.decode import UndecodableImage
+from services.recognition.engine.protocol import Character
 from services.recognition.events import Captures, ImageChanged, ImageMissing
+from services.recognition.workers.child import Plate, read_frames
 from services.recognition.workers.pool import FrameKilledWorker, WorkerPool
-from shared.core.errors import Unavailable
+from shared.core.errors import NotFound, Unavailable
+from shared.core.problem_codes import Common
 from shared.core.spans import Kind, batch_span, traces_of_events
 from shared.events import (
     BackfillRecognised,
     Box,
     CaptureBackfilled,
     CaptureProcessed,
+    CaptureReceived,
     ReadsRecognised,
 )
 from shared.events.signed_captures import crop_key_of, read_id_of
 from shared.kafka.codec import Message, decode
+from shared.kafka.pauses import PROMPT
 from shared.service.otlp import OtlpTracer
 from shared.testing import FakeBus, FakeClock, FakeObjects
 from tests.unit.recognition.captures import a_capture, image
@@ -130,6 +136,30 @@ async def test_readings_under_the_minimum_give_no_reads_and_an_unreadable_frame(
     assert len(objects.stored) == 1, "no crop of what is no read"
 
 
+class TwoPlates:
+    """Stands in for the workers: reads a plate that is not sure enough, then one that is."""
+
+    model = "two/1"
+
+    async def read(self, image):
+        [frame] = read_frames(ScriptedEngine(), [image])
+        [plate] = frame.plates
+        unsure = replace(plate.reading, characters=(Character("Q", 0.2),))
+        plates = Plate(unsure, plate.box, b"unsure"), replace(plate, crop_jpeg=b"sure")
+        return replace(frame, plates=plates)
+
+
+async def test_each_read_has_the_crop_of_its_own_plate(bus, objects):
+    captures = Captures(TwoPlates(), bus, objects, FakeClock(), min_confidence=0.9)
+    capture = await a_capture(objects)
+    await captures.received([capture])
+    [event] = bus.events(ReadsRecognised)
+    [read] = event.reads
+    assert (read.plate, read.number) == ("7ABC123", 0)
+    assert objects.stored[crop_key_of(capture, read.read_id)] == b"sure"
+    assert b"unsure" not in objects.stored.values()
+
+
 async def test_an_undecodable_image_is_published_as_unreadable_and_refused(captures, bus, objects):
     capture = await a_capture(objects, b"not an image")
     with pytest.raises(UndecodableImage):
@@ -144,6 +174,59 @@ async def test_a_missing_image_is_reported_and_refused(captures, bus, objects):
         await captures.received([await a_capture(objects, keep=False)])
     [processed] = bus.events(CaptureProcessed)
     assert processed.reason == "The image is not in the object store"
+
+
+async def test_an_image_that_its_store_shows_late_is_read(captures, bus, objects, monkeypatch):
+    capture = await a_capture(objects)
+    found, missed = objects.get, []
+
+    async def late(key):
+        if len(missed) < len(events.RETRY_AFTER_S):
+            missed.append(key)
+            raise NotFound(Common.OBJECT_MISSING)
+        return await found(key)
+
+    monkeypatch.setattr(objects, "get", late)
+    await captures.received([capture])
+    [processed] = bus.events(CaptureProcessed)
+    assert (processed.outcome, len(missed)) == ("plates", 2)
+
+
+async def test_reads_whose_crops_cannot_be_stored_are_not_published(
+    captures, bus, objects, monkeypatch
+):
+    capture = await a_capture(objects)
+
+    async def full(key, content):
+        raise Unavailable(Common.OBJECT_STORE_AWAY)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(objects, "put", full)
+        with pytest.raises(Unavailable):
+            await captures.received([capture])
+    assert bus.records == []
+    await captures.received([capture])
+    [event] = bus.events(ReadsRecognised)
+    assert crop_key_of(capture, event.reads[0].read_id) in objects.stored
+
+
+async def test_the_other_frames_of_a_batch_are_published_before_one_fails_it(
+    captures, bus, objects, monkeypatch
+):
+    """Else they go on unwatched, while the consumer gives them out again."""
+    failing, *others = [await a_capture(objects) for _ in range(3)]
+    found = objects.get
+
+    async def get(key):
+        if key == failing.image.object_key:
+            raise Unavailable(Common.OBJECT_STORE_AWAY)
+        return await found(key)
+
+    monkeypatch.setattr(objects, "get", get)
+    with pytest.raises(Unavailable):
+        await captures.received([failing, *others])
+    told = {event.capture.capture_id for event in bus.events(CaptureProcessed)}
+    assert told == {capture.capture_id for capture in others}
 
 
 async def test_an_image_that_differs_from_the_acknowledged_one_is_reported_and_refused(
@@ -176,6 +259,16 @@ async def test_one_bad_frame_in_a_batch_is_found_without_processing_a_frame_twic
     assert len(bus.records) == published
 
 
+async def test_new_frames_are_read_beside_one_that_was_read_before(captures, bus, objects):
+    good, bad = await a_capture(objects), await a_capture(objects, b"not an image")
+    with pytest.raises(UndecodableImage):
+        await captures.received([good, bad])
+    new = await a_capture(objects)
+    await captures.received([good, new])
+    told = {event.capture.capture_id: event.outcome for event in bus.events(CaptureProcessed)}
+    assert told[new.capture_id] == "plates"
+
+
 async def test_a_refused_frame_that_is_replayed_later_is_tried_again(captures, bus, objects):
     capture = await a_capture(objects, keep=False)
     with pytest.raises(ImageMissing):
@@ -206,6 +299,7 @@ async def test_live_captures_get_larger_batches_than_backfilled_ones(pool, bus, 
     service = SimpleNamespace(pool=pool, runtime=runtime, settings=settings)
     live, others = events.subscriptions(service)
     assert (live.group, live.max_records) == ("recognition", 8 * pool.size)
+    assert live.pauses is PROMPT
     assert (others.group, others.max_records) == ("recognition-backfill", pool.size)
     capture = await a_capture(objects)
     late = CaptureBackfilled(**{n: getattr(capture, n) for n in capture.__struct_fields__})
@@ -215,3 +309,26 @@ async def test_live_captures_get_larger_batches_than_backfilled_ones(pool, bus, 
     assert event.capture == capture.signed
     [processed] = bus.events(CaptureProcessed)
     assert processed.capture == capture
+    settings.recognition_min_confidence = 0.95
+    live, _ = events.subscriptions(service)
+    await live.handlers[CaptureReceived]([capture])
+    assert bus.events(ReadsRecognised) == []
+
+
+async def test_a_backfill_between_does_not_have_live_frames_read_twice(pool, bus, objects):
+    runtime = SimpleNamespace(bus=bus, objects=objects, clock=FakeClock())
+    settings = SimpleNamespace(recognition_min_confidence=0.35)
+    live, others = events.subscriptions(
+        SimpleNamespace(pool=pool, runtime=runtime, settings=settings)
+    )
+    good, bad = await a_capture(objects), await a_capture(objects, b"not an image")
+    with pytest.raises(UndecodableImage):
+        await live.handlers[CaptureReceived]([good, bad])
+    between = await a_capture(objects)
+    late = CaptureBackfilled(**{n: getattr(between, n) for n in between.__struct_fields__})
+    await others.handlers[CaptureBackfilled]([late])
+    published = len(bus.records)
+    await live.handlers[CaptureReceived]([good])  # as the consumer does to find the refused one
+    with pytest.raises(UndecodableImage):
+        await live.handlers[CaptureReceived]([bad])
+    assert len(bus.records) == published
