@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import msgspec
 from aiokafka import TopicPartition
+from sqlalchemy import text
 
 from local.backup.installation import Installation
 from local.backup.making import Made, Wanted, make
@@ -210,3 +213,13 @@ async def last_kind(link: DatabaseLink) -> str:
         kind = (await Log(connection).entry(size - 1)).found.kind
     await db.close()
     return kind
+
+
+async def told(link: DatabaseLink, topic: str) -> list[dict[str, Any]]:
+    """Return the events of a topic that audit's relay is to publish, oldest first."""
+    db = Database(link, "audit", pool_size=1)
+    async with db.begin() as connection:
+        asked = text("SELECT value FROM outbox WHERE topic = :topic ORDER BY seq")
+        values = (await connection.execute(asked, {"topic": topic})).scalars().all()
+    await db.close()
+    return [msgspec.json.decode(value) for value in values]

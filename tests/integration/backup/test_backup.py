@@ -29,6 +29,7 @@ from tests.integration.backup.installing import (
     exported,
     last_kind,
     root_of,
+    told,
 )
 
 
@@ -287,4 +288,7 @@ async def test_objects_that_a_running_installation_lacks_are_restored_alone(plac
     assert {key: after[key] for key in before} == before
     assert len(after) == 3
     assert (await rows(place.live.database))["audit.entries"] == log
+    [event] = await told(place.live.database, "alpr.backup.restored")
+    assert (event["objects"], event["reason"]) == (1, "the disk failed")
+    assert event["actor"]["name"] == "Casey Operator"
     assert await place.restore_objects() == 0

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from hashlib import sha256
 
 from plateward.__main__ import status
-from tests.integration.backup.installing import VKEY, append, publish
+from tests.integration.backup.installing import VKEY, append, publish, told
 
 WHO = ["--person-id", "operator", "--name", "Casey Operator", "--title", "Contractor"]
 
@@ -17,7 +18,16 @@ def test_an_operator_backs_up_verifies_and_restores(place, run, as_live, monkeyp
     code, refused = run("backup", "--to", to)
     assert code == 2
     assert "--recipient" in refused["errors"][0]
+    abandoned = place.folder / "backups" / "backups" / "20260101T000000Z" / "database" / "toc.dat"
+    abandoned.parent.mkdir(parents=True)
+    abandoned.write_bytes(b"cut off")
     code, backup = run("backup", "--to", to, "--recipient", made["BACKUP_RECIPIENT"])
+    assert not abandoned.exists(), "each backup deletes what has ended"
+    manifest = place.folder / "backups" / "backups" / backup["backup"] / "manifest.json"
+    [event] = asyncio.run(told(place.live.database, "alpr.backup.made"))
+    assert (event["backup"], event["keys_to"]) == (backup["backup"], made["BACKUP_RECIPIENT"])
+    assert event["manifest_sha256"] == sha256(manifest.read_bytes()).hexdigest()
+    assert (event["entries"], event["root_hash"]) == (5, backup["root"])
     assert (backup["objects"], backup["entries"], backup["vkey"]) == (3, 5, VKEY.vkey)
     assert code == 1  # it says which keys it did not seal
     assert "IDENTITY_KEY_ENCRYPTION_KEY" in backup["missing_keys"]

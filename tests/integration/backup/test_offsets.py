@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata
 from sqlalchemy import text
 
+from local.backup.database import snapshot_of
 from local.backup.installation import installation
 from local.backup.offsets import Progress, committed, rewind, rewound, services_in_groups
 from local.backup.waiting import ROUNDS, wait
@@ -98,6 +100,26 @@ async def test_a_backup_waits_until_every_group_has_committed_what_kafka_has(liv
     assert manifest.offsets["hotlist-alpr.read.recorded"] == {READS: 3}
     signed = await live.backups.manifest(manifest.name, [VKEY])
     assert signed.complete_to == manifest.complete_to
+
+
+@pytest.mark.clause("wall/backup")
+async def test_what_happens_after_the_snapshot_comes_again_and_every_record_has_its_object(
+    live, kafka, monkeypatch
+):
+    """A service stores an object before its record, and commits an offset after what it processed."""
+
+    @asynccontextmanager
+    async def then(link):
+        async with snapshot_of(link) as snapshot:
+            await commit(kafka, "audit", DISCLOSED, 12)
+            await live.live.objects.put("captures/d1/2026-06-01/later", b"later")
+            yield snapshot
+
+    await commit(kafka, "audit", DISCLOSED, 7)
+    monkeypatch.setattr("local.backup.making.snapshot_of", then)
+    manifest = (await live.back_up(wait_s=0)).manifest
+    assert manifest.offsets["audit"] == {DISCLOSED: 7}
+    assert manifest.objects.count == 4
 
 
 @pytest.mark.clause("wall/backup")

@@ -1,9 +1,18 @@
-"""A backup seals every key that a service reads from its environment."""
+"""A backup seals every key that a service reads from its environment; its keys open for one person and backup."""
 
+import stat
+
+import pytest
 from pydantic import SecretStr
 
-from local.backup.installation import SECRETS
+from local.backup.database import run_client
+from local.backup.installation import SECRETS, write_keys
+from local.backup.recipient import make_recipient, opened, sealed
 from services.registry import SPECS
+from shared.core.errors import InternalFault
+from shared.postgres.settings import DatabaseLink
+
+KEYS = {"AUDIT_SIGNING_KEY": "secret", "INGEST__EVENT_MAC_KEY": "another"}
 
 NO_KEYS = {
     "AUDIT_MAIL_URL",
@@ -26,3 +35,33 @@ def test_every_key_of_a_service_is_sealed():
     found = {name for spec in SPECS.values() for name in secrets_of(spec)}
     assert len(found) > 8, "found hardly any: the walk is broken"
     assert found - NO_KEYS <= set(SECRETS)
+
+
+def test_the_keys_of_a_backup_open_with_the_offline_half_and_as_those_of_no_other(tmp_path):
+    private = tmp_path / "offline"
+    recipient = make_recipient(private)
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    body = sealed(KEYS, recipient, "20260601T120000Z")
+    assert opened(body, private, "20260601T120000Z") == KEYS
+    with pytest.raises(InternalFault, match="does not open the keys"):
+        opened(body, private, "20260602T120000Z")
+    with pytest.raises(FileExistsError):
+        make_recipient(private)
+
+
+def test_restored_keys_are_the_owners_alone_and_replace_none(tmp_path):
+    write_keys(tmp_path, KEYS)
+    folder = tmp_path / "keys"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    files = {path.name.upper(): path for path in folder.iterdir()}
+    assert {name: path.read_text() for name, path in files.items()} == KEYS
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files.values()} == {0o600}
+    with pytest.raises(FileExistsError):
+        write_keys(tmp_path, {"AUDIT_SIGNING_KEY": "other"})
+    assert files["AUDIT_SIGNING_KEY"].read_text() == "secret"
+
+
+def test_no_older_program_dumps_a_newer_server():
+    link = DatabaseLink.at("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(InternalFault, match=r"the server is PostgreSQL 99; pg_dump there is: pg_d"):
+        run_client("pg_dump", link, 99, [])

@@ -18,6 +18,7 @@ from services.recognition.workers.child import read_frames
 from services.recognition.workers.pool import FrameKilledWorker, WorkerPool, cores
 from services.recognition.workers.process import EngineFailed, WorkerDoesNotStart
 from shared.core.child_process import ChildEnded
+from shared.core.errors import Unavailable
 from shared.testing import eventually
 from tests.unit.recognition.engines import (
     BROKEN,
@@ -25,6 +26,7 @@ from tests.unit.recognition.engines import (
     HANGS,
     KILLS,
     KILLS_ONCE,
+    KILLS_TWICE,
     PLATE,
     RAISES,
     READS,
@@ -196,6 +198,12 @@ async def test_a_frame_that_kills_a_worker_is_isolated_and_the_others_are_read(b
     assert (await batching.read(frame())).plates
 
 
+async def test_a_frame_whose_batch_died_is_refused_only_after_it_was_alone_twice(batching):
+    images = [frame(KILLS_TWICE), frame()]
+    results = await asyncio.gather(*(batching.read(image) for image in images))
+    assert [len(result.plates) for result in results] == [1, 1]
+
+
 async def test_the_other_frames_of_a_batch_with_a_hanging_frame_are_read(tmp_path):
     pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1, batch=3, frame_timeout_s=1.5)
     await pool.start()
@@ -228,7 +236,10 @@ async def test_a_closed_pool_refuses_frames_and_leaves_no_caller_waiting(tmp_pat
     await eventually(lambda: pool.idle == 0)
     waiting = asyncio.create_task(pool.read(frame()))
     await asyncio.sleep(0)
+    await pool.ping()
     await pool.stop()
+    with pytest.raises(Unavailable):
+        await pool.ping()
     for task in in_hand, waiting:
         with pytest.raises(ChildEnded):
             await task
@@ -237,11 +248,14 @@ async def test_a_closed_pool_refuses_frames_and_leaves_no_caller_waiting(tmp_pat
 
 
 async def test_workers_that_die_between_frames_are_replaced_at_once(pool):
-    killed = [worker.pid for worker in pool.workers]
-    for pid in killed:
-        os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: pool.idle == 2 and not {w.pid for w in pool.workers} & set(killed))
-    assert all(is_gone(pid) for pid in killed)
+    for _ in range(2):  # the replacements too
+        killed = {worker.pid for worker in pool.workers}
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        await eventually(
+            lambda killed=killed: pool.idle == 2 and not {w.pid for w in pool.workers} & killed
+        )
+        assert all(is_gone(pid) for pid in killed)
     results = await asyncio.gather(*(pool.read(frame()) for _ in range(3)))
     assert all(result.plates for result in results)
 
@@ -282,7 +296,8 @@ async def test_a_cancelled_read_leaves_no_result_for_the_next(pool):
     for task in hanging:
         task.cancel()
     await asyncio.gather(*hanging, return_exceptions=True)
-    assert (await waiting).plates
+    async with asyncio.timeout(15):  # a worker that reads for nobody is not waited for
+        assert (await waiting).plates
 
 
 @pytest.mark.parametrize("factory", [broken_factory, stubborn_factory])
