@@ -17,12 +17,14 @@ from sqlalchemy import text
 
 from local.backup import database
 from local.backup.answers import restored_answer
-from local.backup.manifest import Manifest
+from local.backup.manifest import Manifest, Migrations, signer_of
+from local.backup.repository import Backups
 from local.backup.restoring import Damaged
 from shared.core.errors import InternalFault
 from shared.postgres.database import Database, database_of, driver_of
 from tests.integration.backup.installing import (
     KEYS,
+    SEED,
     VKEY,
     append,
     contents,
@@ -168,6 +170,28 @@ async def test_a_changed_or_missing_file_is_named_and_nothing_is_restored(place)
     files[0].write_bytes(body)
 
 
+class ChangedSince(Backups):
+    """A place of backups whose dump changes once all of it was compared."""
+
+    async def faults(self, manifest):
+        found = await super().faults(manifest)
+        [*_, file] = [one for one in manifest.files if one.path.endswith(".dat.zst")]
+        await self.store.put(f"backups/{manifest.name}/{file.path}", b"other")
+        return found
+
+
+@pytest.mark.clause("wall/backup")
+async def test_a_dump_that_changes_while_it_is_restored_is_refused(place):
+    await place.fill(objects=0)
+    await place.back_up()
+    place.backups = ChangedSince(place.backups.store)
+    with (
+        place.elsewhere() as target,
+        pytest.raises(Damaged, match=r"database/\S+ differs from its digest"),
+    ):
+        await place.restore(target)
+
+
 async def tables(link):
     db = Database(link, "public", pool_size=1)
     async with db.begin() as connection:
@@ -193,6 +217,27 @@ async def test_a_manifest_that_the_log_key_did_not_sign_is_refused(place):
     (folder / "manifest.json").write_bytes(whole)
     (folder / "manifest.note").unlink()
     assert await place.backups.names() == []  # without its note it is no backup
+
+
+@pytest.mark.clause("wall/backup")
+async def test_what_a_restored_database_has_otherwise_than_the_manifest_is_named(place):
+    await place.fill(objects=0)
+    made = (await place.back_up()).manifest
+    other = msgspec.structs.replace(
+        made,
+        rows={**made.rows, "audit.entries": 6, "audit.gone": 1},
+        schemas={**made.schemas, "audit": Migrations(own="0000", shared="0000")},
+        log=msgspec.structs.replace(made.log, root=b64encode(bytes(32)).decode()),
+    )
+    await place.backups.finish(other, signer_of(VKEY.name, SEED))
+    with place.elsewhere() as target:
+        faults = (await place.restore(target)).faults
+    assert faults == [
+        "audit.entries has 5 rows, and the backup 6",
+        "audit.gone has 0 rows, and the backup 1",
+        "the versions of the tables differ from the backup's",
+        "the audit log has 5 entries and another root than the backup",
+    ]
 
 
 @pytest.mark.clause("wall/backup")
@@ -275,6 +320,7 @@ async def test_keys_open_only_with_the_offline_half(place):
         await place.restore(target)
 
 
+@pytest.mark.clause("wall/backup")
 async def test_objects_that_a_running_installation_lacks_are_restored_alone(place):
     await place.fill(objects=2)
     await place.back_up()
@@ -292,3 +338,17 @@ async def test_objects_that_a_running_installation_lacks_are_restored_alone(plac
     assert (event["objects"], event["reason"]) == (1, "the disk failed")
     assert event["actor"]["name"] == "Casey Operator"
     assert await place.restore_objects() == 0
+
+
+@pytest.mark.clause("wall/backup")
+async def test_no_object_of_a_damaged_backup_is_restored(place):
+    await place.fill(objects=3)
+    await place.back_up()
+    for key in await contents(place.live.objects):
+        await place.live.objects.delete(key)
+    *_, pooled = [path for path in place.files() if path.parent.parent.name == "objects"]
+    pooled.unlink()
+    with pytest.raises(Damaged, match=pooled.name):
+        await place.restore_objects()
+    assert await contents(place.live.objects) == {}
+    assert await told(place.live.database, "alpr.backup.restored") == []

@@ -5,7 +5,7 @@ import gzip
 import json
 from base64 import b64encode
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import asyncpg
@@ -13,7 +13,7 @@ import pytest
 
 from local.backup.database import rows_of
 from local.backup.restoring import Damaged
-from local.export.importing import verify
+from local.export.importing import import_all, verified, verify
 from local.export.layout import ExportFolder
 from local.export.tables import Query, described, load_rows, write_rows
 from shared.core.errors import InternalFault
@@ -215,6 +215,18 @@ async def test_a_changed_missing_or_added_file_is_named_and_nothing_is_imported(
         assert await tables_in(target.database) == 0
         assert await contents(target.objects) == {}
         assert not (await imported(place, target, folder)).faults
+
+
+async def test_a_file_that_changes_while_it_is_imported_is_refused(place, folder):
+    await place.fill(objects=0)
+    await export(place, folder)
+    with place.elsewhere() as target:
+        wanted, there = place.wanted(target, (), datetime.now(UTC)), ExportFolder(folder)
+        manifest = await verified(there, wanted.keys, wanted.now)
+        table = folder / "tables" / "audit.entries.ndjson.gz"
+        table.write_bytes(gzip.compress(b""))
+        with pytest.raises(Damaged, match=r"audit\.entries\.ndjson\.gz differs from its digest"):
+            await import_all(target, there, manifest, wanted)
 
 
 async def tables_in(link):
