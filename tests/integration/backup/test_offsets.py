@@ -175,6 +175,21 @@ async def test_a_backup_waits_for_events_that_no_relay_has_published(live, kafka
     assert (await waiting).complete_to is not None
 
 
+@pytest.mark.clause("wall/backup")
+async def test_a_restore_sets_the_groups_back_or_says_that_they_are_not(live, kafka):
+    await commit(kafka, "audit", DISCLOSED, 7)
+    await live.back_up(wait_s=0)
+    await commit(kafka, "audit", DISCLOSED, 12)
+    with live.elsewhere() as target:
+        done = await live.restore(target)
+        assert (done.rewound, done.faults) == ({"audit": {DISCLOSED: 7}}, [])
+    assert (await committed(kafka))["audit"] == {DISCLOSED: 7}
+    with live.elsewhere("restored_again") as target:
+        done = await live.restore(replace(target, kafka="127.0.0.1:1"))
+        [fault] = done.faults
+    assert fault.endswith("; then run `plateward rewind-consumers`")
+
+
 async def test_readers_without_a_group_cannot_be_behind(live, kafka):
     await publish(kafka, "alpr.device.changed/0", 1)
     await publish(kafka, "alpr.log.covered/0", 1)

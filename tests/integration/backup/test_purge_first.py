@@ -120,3 +120,16 @@ async def test_a_day_whose_purge_is_in_the_backup_has_a_further_one_after_the_re
             await retention.running.purger.work()
             runs = (await retention.get("/v1/purge-runs")).json()["items"]
             assert len([run for run in runs if run["kind"] == "daily"]) == 2
+
+
+async def test_a_restore_of_records_within_the_schedule_alone_closes_nothing(
+    place, retention_in, clock
+):
+    await place.fill(objects=0)
+    async with retention_in("tests") as live:
+        await live.store(a_read("8NEW001", DUE + timedelta(hours=1)))
+    await place.back_up()
+    with place.elsewhere() as target:
+        assert not await restored(place, target, clock)
+        async with retention_in("restored") as retention:
+            assert not await is_closed(retention)
