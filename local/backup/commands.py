@@ -20,6 +20,7 @@ from local.backup.waiting import WAIT_S
 from local.stack.process import LocalError
 from services.audit.actions.backups import record_backup
 from services.audit.settings import LogSettings
+from services.audit.store.keys import KeyChanges
 from shared.core.signed_notes import BadNote, Verifier
 from shared.events import Actor
 from shared.postgres.database import database_of
@@ -144,7 +145,10 @@ async def _make(
             manifest_sha256=made.manifest_sha256,
             keys_to=None if manifest.keys is None else manifest.keys.recipient,
         )
-    return made, await backups.end(datetime.now(UTC), [Verifier.parse(manifest.log.key)])
+        # Backups from before a change of the log's key end too.
+        former = [change.old for change in await KeyChanges(connection).all()]
+    keys = [*former, Verifier.parse(manifest.log.key)]
+    return made, await backups.end(datetime.now(UTC), keys)
 
 
 @command(

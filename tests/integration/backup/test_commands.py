@@ -2,10 +2,29 @@
 
 import asyncio
 import time
+from base64 import b64encode
+from datetime import UTC, datetime
 from hashlib import sha256
 
+import msgspec
+import pytest
+
+from local.backup.manifest import signer_of
 from plateward.__main__ import status
-from tests.integration.backup.installing import VKEY, append, publish, told
+from services.audit.actions.checkpointing import Checkpointer
+from services.audit.store.log import Log
+from shared.core.signed_notes import Signer
+from shared.postgres.database import database_of
+from shared.testing import mac_key
+from tests.integration.backup.installing import (
+    OPERATOR,
+    SEED,
+    SIGNER,
+    VKEY,
+    append,
+    publish,
+    told,
+)
 
 WHO = ["--person-id", "operator", "--name", "Casey Operator", "--title", "Contractor"]
 
@@ -50,6 +69,45 @@ def test_an_operator_backs_up_verifies_and_restores(place, run, as_live, monkeyp
         assert restored["root"] == backup["root"]
         assert restored["continuity"]["witnessed"] == 7
         assert restored["closed_until_purge"] is False
+
+
+@pytest.mark.clause("468.5/restored")
+def test_backups_from_before_the_logs_key_changed_end_too(place, run, as_live, monkeypatch):
+    asyncio.run(place.fill(objects=0))
+    backup = ["backup", "--to", str(place.folder / "backups"), "--without-keys", "--without-kafka"]
+    code, first = run(*backup)
+    assert code == 0
+    asyncio.run(end_now(place, first["backup"]))
+    asyncio.run(change_key(place.live.database))
+    monkeypatch.setenv("AUDIT_SIGNING_KEY", b64encode(NEXT).decode())
+    time.sleep(1)  # a backup is named by its second
+    code, second = run(*backup)
+    assert (code, second["ended"]) == (0, [first["backup"]])
+    assert second["vkey"] != first["vkey"]
+    where = ["--from", str(place.folder / "backups"), "--vkey", second["vkey"]]
+    assert run("verify-backup", *where)[0] == 0
+
+
+NEXT = bytes(range(1, 33))
+
+
+async def end_now(place, name):
+    """Have a backup's manifest say that it has ended."""
+    manifest = await place.backups.manifest(name, [VKEY])
+    ended = msgspec.structs.replace(manifest, ends_at=manifest.made_at)
+    await place.backups.finish(ended, signer_of(VKEY.name, SEED))
+
+
+async def change_key(link):
+    """Change the log's key, as `plateward rotate-key audit` does."""
+    async with (
+        database_of(link, "audit", mac_key=mac_key("audit")) as db,
+        db.begin() as connection,
+    ):
+        await Log(connection).lock()
+        signers = [SIGNER, Signer(VKEY.name, NEXT)]
+        at = datetime.now(UTC)
+        await Checkpointer(signers, "audit").change_key(connection, OPERATOR, "yearly", at)
 
 
 def test_a_damaged_backup_ends_with_1_and_names_the_file(place, run, as_live):
