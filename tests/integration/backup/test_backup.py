@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import shutil
 import subprocess
 from base64 import b64encode
 from dataclasses import replace
@@ -20,6 +21,7 @@ from local.backup.answers import restored_answer
 from local.backup.manifest import Manifest, Migrations, signer_of
 from local.backup.repository import Backups
 from local.backup.restoring import Damaged
+from services.registry import SPECS
 from shared.core.errors import InternalFault
 from shared.postgres.database import Database, database_of, driver_of
 from tests.integration.backup.installing import (
@@ -352,3 +354,21 @@ async def test_no_object_of_a_damaged_backup_is_restored(place):
         await place.restore_objects()
     assert await contents(place.live.objects) == {}
     assert await told(place.live.database, "alpr.backup.restored") == []
+
+
+@pytest.mark.clause("wall/backup")
+async def test_tables_of_an_older_version_are_brought_up_to_this_one(place, tmp_path):
+    now = SPECS["release"].migrations
+    before = shutil.copytree(now, tmp_path / "migrations")
+    max(before.glob("versions/0*.py")).unlink()
+    async with database_of(place.live.database, "release") as older:
+        async with older.begin() as connection:
+            await connection.execute(text("DROP SCHEMA release CASCADE"))
+        await older.migrate(before)
+        assert not await older.is_current(now)
+    await place.fill(objects=0)
+    await place.back_up()
+    with place.elsewhere() as target:
+        assert (await place.restore(target)).faults == []
+        async with database_of(target.database, "release") as restored:
+            assert await restored.is_current(now)
