@@ -233,13 +233,16 @@ async def test_what_a_restored_database_has_otherwise_than_the_manifest_is_named
     )
     await place.backups.finish(other, signer_of(VKEY.name, SEED))
     with place.elsewhere() as target:
-        faults = (await place.restore(target)).faults
-    assert faults == [
+        done = await place.restore(target)
+    assert done.faults == [
         "audit.entries has 5 rows, and the backup 6",
         "audit.gone has 0 rows, and the backup 1",
         "the versions of the tables differ from the backup's",
         "the audit log has 5 entries and another root than the backup",
     ]
+    answer = restored_answer(done, made.made_at, None)
+    assert (answer.status, answer.data["ok"]) == (1, False)
+    assert "\nFAULT        audit.gone has 0 rows" in answer.text
 
 
 @pytest.mark.clause("wall/backup")

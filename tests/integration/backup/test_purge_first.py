@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from local.backup.answers import restored_answer
 from shared.testing import mac_key_text
 from shared.testing.sample import SampleSettings
 from tests.integration.backup.exporting import export, imported
@@ -56,6 +57,9 @@ async def restored(place, target, clock):
     """Restore; return whether the services are closed."""
     done = await place.restore(target, now=clock.now())
     assert done.faults == []
+    answer = restored_answer(done, clock.now(), None)
+    assert ("no ALPR data until a purge has run" in answer.text) is done.due
+    assert (answer.status, answer.data["closed_until_purge"]) == (0, done.due)
     return done.due
 
 

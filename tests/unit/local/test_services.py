@@ -1,0 +1,73 @@
+"""What each process of the embedded stack learns from its environment, and where a set-up link may be printed."""
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.stack.key_material import MAC_KEYS
+from local.stack.mac_keys import AUDITS, audits_mac_keys
+from local.stack.process import LocalError
+from local.stack.services import environment_of
+from local.stack.set_up import output_is_file
+from local.stack.topics import as_principal, refuse_principals_in_one_process
+
+GIVEN = {
+    "DATABASE_URL": "of all",
+    "KAFKA_BOOTSTRAP": "broker",
+    "INGEST__DATABASE_URL": "of ingest",
+    "INGEST__EVENT_MAC_KEY": "key of ingest",
+    "AUDIT__EVENT_MAC_KEY": "key of audit",
+    "OTEL__SOMETHING": "of no service",
+}
+
+
+def test_a_service_gets_its_own_settings_and_no_other_services() -> None:
+    assert environment_of("ingest", GIVEN) == {
+        "DATABASE_URL": "of ingest",
+        "EVENT_MAC_KEY": "key of ingest",
+        "KAFKA_BOOTSTRAP": "broker",
+        "OTEL__SOMETHING": "of no service",
+    }
+    assert environment_of("hotlist", GIVEN) == {
+        "DATABASE_URL": "of all",
+        "KAFKA_BOOTSTRAP": "broker",
+        "OTEL__SOMETHING": "of no service",
+    }
+
+
+def test_audit_gets_the_mac_key_of_every_service_unless_they_are_given() -> None:
+    keys = {name: f"key-{number}" for number, name in enumerate(MAC_KEYS)}
+    pairs = {name.removesuffix("__EVENT_MAC_KEY").lower(): key for name, key in keys.items()}
+    told = dict(pair.split(":") for pair in audits_mac_keys(keys)[AUDITS].split())
+    assert told == pairs
+    assert {"audit", "recognition"} <= pairs.keys()
+    assert audits_mac_keys({**keys, AUDITS: "given"}) == {}
+    assert audits_mac_keys({MAC_KEYS[0]: "one of them"}) == {}
+
+
+def test_each_process_has_its_own_principal_and_one_process_cannot_have_all() -> None:
+    given = {"KAFKA_CERTIFICATE_FILE": "/keys/{service}.pem", "OTHER": "{service}"}
+    assert as_principal(given, "audit") == {
+        "KAFKA_CERTIFICATE_FILE": "/keys/audit.pem",
+        "OTHER": "{service}",
+    }
+    with pytest.raises(LocalError, match=r"KAFKA_CERTIFICATE_FILE with .* needs a process"):
+        refuse_principals_in_one_process(given)
+    refuse_principals_in_one_process(as_principal(given, "audit"))
+
+
+def test_a_set_up_link_is_printed_to_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "log").open("w") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        assert output_is_file()
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert not output_is_file()
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert output_is_file(), "nobody knows where that goes"
