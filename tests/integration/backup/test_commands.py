@@ -113,7 +113,7 @@ async def change_key(link):
 
 
 @pytest.mark.clause("wall/backup")
-def test_a_damaged_backup_ends_with_1_and_names_the_file(place, run, as_live):
+def test_a_damaged_backup_ends_with_1_and_names_the_file(place, run, as_live, monkeypatch):
     asyncio.run(place.fill(objects=1))
     to = str(place.folder / "backups")
     assert run("backup", "--to", to, "--without-keys", "--without-kafka")[0] == 0
@@ -123,6 +123,12 @@ def test_a_damaged_backup_ends_with_1_and_names_the_file(place, run, as_live):
     assert code == 1
     [fault] = answer["faults"]
     assert pooled.name in fault
+    with place.elsewhere() as target:
+        monkeypatch.setenv("DATABASE_OWNER_URL", target.database.dsn)
+        monkeypatch.setenv("OBJECT_STORE_URL", (place.folder / "restored" / "objects").as_uri())
+        where = ["--from", to, "--vkey", VKEY.vkey]
+        code, answer = run("restore", *where, *WHO, "--reason", "the disk failed")
+    assert (code, answer) == (1, {"ok": False, "faults": [fault]})
 
 
 def test_a_backup_that_lacks_what_kafka_has_ends_with_1_and_says_so(

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import asyncpg
+import msgspec
 import pytest
 
 from local.backup.database import rows_of
+from local.backup.manifest import EXPORT, signer_of
 from local.backup.restoring import Damaged
 from local.export.importing import import_all, verified, verify
 from local.export.layout import ExportFolder
@@ -22,6 +24,7 @@ from shared.postgres.database import Database, driver_of
 from tests.integration.backup.exporting import export, imported
 from tests.integration.backup.installing import (
     KEYS,
+    SEED,
     VKEY,
     Place,
     append,
@@ -246,6 +249,31 @@ async def test_a_manifest_of_another_key_or_of_a_backup_is_refused(place, folder
     backup = place.folder / "backups" / "backups" / manifest.name
     with pytest.raises(InternalFault, match="none of the given keys signed it"):
         await verify(ExportFolder(backup), [VKEY])
+
+
+async def test_what_an_export_has_otherwise_than_its_manifest_is_named(place, folder):
+    await place.fill(objects=0)
+    made = (await export(place, folder)).manifest
+    there, signer = ExportFolder(folder), signer_of(VKEY.name, SEED, EXPORT)
+    root = b64encode(bytes(32)).decode()
+    other = msgspec.structs.replace(
+        made,
+        rows={**made.rows, "audit.entries": 7},
+        log=msgspec.structs.replace(made.log, root=root),
+    )
+    await there.finish(other, signer)
+    _, faults = await verify(there, [VKEY])
+    assert faults == [
+        "tables/audit.entries.ndjson.gz has 6 rows, and the manifest 7",
+        "audit-log.jsonl has 6 entries and another root than the manifest",
+    ]
+    log = (folder / "audit-log.jsonl").read_bytes()
+    (folder / "audit-log.jsonl").unlink()
+    file = await there.add("audit-log.jsonl", log.replace(b"Casey Operator", b"Casey 0perator"))
+    files = [file if one.path == file.path else one for one in made.files]
+    await there.finish(msgspec.structs.replace(made, files=files), signer)
+    _, faults = await verify(there, [VKEY])
+    assert "audit log: entry 5: its chain hash is wrong" in faults
 
 
 async def test_an_import_overwrites_nothing(place, folder):

@@ -190,6 +190,19 @@ async def test_a_restore_sets_the_groups_back_or_says_that_they_are_not(live, ka
     assert fault.endswith("; then run `plateward rewind-consumers`")
 
 
+@pytest.mark.clause("wall/backup")
+def test_an_operator_sets_the_groups_back(place, kafka, run, as_live, monkeypatch):
+    asyncio.run(place.fill(objects=0))
+    asyncio.run(commit(kafka, "audit", DISCLOSED, 7))
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", kafka)
+    to = str(place.folder / "backups")
+    run("backup", "--to", to, "--without-keys", "--wait-s", "0")
+    asyncio.run(commit(kafka, "audit", DISCLOSED, 12))
+    code, answer = run("rewind-consumers", "--from", to, "--vkey", VKEY.vkey)
+    assert (code, answer) == (0, {"rewound": {"audit": {DISCLOSED: 7}}})
+    assert asyncio.run(committed(kafka))["audit"] == {DISCLOSED: 7}
+
+
 async def test_readers_without_a_group_cannot_be_behind(live, kafka):
     await publish(kafka, "alpr.device.changed/0", 1)
     await publish(kafka, "alpr.log.covered/0", 1)
