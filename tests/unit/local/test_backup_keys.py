@@ -6,8 +6,9 @@ import pytest
 from pydantic import SecretStr
 
 from local.backup.database import run_client
-from local.backup.installation import SECRETS, write_keys
+from local.backup.installation import SECRETS, installation, write_keys
 from local.backup.recipient import make_recipient, opened, sealed
+from local.stack.servers import ROOT
 from services.registry import SPECS
 from shared.core.errors import InternalFault
 from shared.postgres.settings import DatabaseLink
@@ -65,3 +66,20 @@ def test_no_older_program_dumps_a_newer_server():
     link = DatabaseLink.at("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(InternalFault, match=r"the server is PostgreSQL 99; pg_dump there is: pg_d"):
         run_client("pg_dump", link, 99, [])
+
+
+def test_the_keys_of_an_installation_are_those_in_the_environment_also_of_one_service(tmp_path):
+    given = {
+        "DATABASE_OWNER_URL": "postgresql://owner@127.0.0.1/plateward",
+        "OBJECT_STORE_URL": tmp_path.as_uri(),
+        "POLICY_FILE": str(ROOT / "policy.toml"),
+        "AUDIT_SIGNING_KEY": "one",
+        "INGEST__INGEST_ID_KEY": "two",
+        "KAFKA_SASL_PASSWORD": "no key",
+    }
+    with installation(tmp_path, given) as source:
+        assert source.keys == {"AUDIT_SIGNING_KEY": "one", "INGEST__INGEST_ID_KEY": "two"}
+        assert source.kafka is None
+    del given["OBJECT_STORE_URL"]
+    with pytest.raises(InternalFault, match="set OBJECT_STORE_URL"), installation(tmp_path, given):
+        pass
