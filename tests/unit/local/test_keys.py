@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.compose.make_env import NEEDED
+from local.stack.key_material import MAC_KEYS
 from local.stack.keys import (
     ADDED,
     KEYS,
@@ -43,11 +44,19 @@ def test_a_key_that_is_given_is_not_drawn(tmp_path: Path) -> None:
     assert not (tmp_path / "audit_signing_key").exists()
 
 
-def test_a_lost_key_is_named_rather_than_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["audit_signing_key", "ingest__event_mac_key"])
+def test_a_lost_key_is_named_rather_than_replaced(name: str, tmp_path: Path) -> None:
     stored_keys(tmp_path, {}, first_start=True)
-    (tmp_path / "audit_signing_key").unlink()
-    with pytest.raises(LocalError, match="audit_signing_key is gone"):
+    (tmp_path / name).unlink()
+    with pytest.raises(LocalError, match=f"{name} is gone"):
         stored_keys(tmp_path, {}, first_start=False)
+
+
+def test_data_from_before_there_were_mac_keys_gets_them(tmp_path: Path) -> None:
+    stored_keys(tmp_path, {}, first_start=True)
+    for name in MAC_KEYS:
+        (tmp_path / name.lower()).unlink()
+    assert set(MAC_KEYS) <= stored_keys(tmp_path, {}, first_start=False).keys()
 
 
 def test_a_lost_session_key_is_generated_again(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
+from local.stack import gateway
 from local.stack.key_material import MAC_KEYS
 from local.stack.mac_keys import AUDITS, audits_mac_keys
 from local.stack.process import LocalError
@@ -71,3 +73,15 @@ def test_a_set_up_link_is_printed_to_no_file(
         assert not output_is_file()
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert output_is_file(), "nobody knows where that goes"
+
+
+def test_the_gateway_logs_no_addresses_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their queries may have plates."""
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(sys, "argv", ["gateway", "identity"])
+    monkeypatch.setattr(gateway, "build", lambda _: FastAPI())
+    monkeypatch.setattr(gateway, "configure_logging", lambda _: None)
+    monkeypatch.setattr(gateway, "spare_collector", lambda: None)
+    monkeypatch.setattr("uvicorn.run", lambda _, **given: asked.update(given))
+    gateway.main()
+    assert (asked["access_log"], asked["log_config"]) == (False, None)
