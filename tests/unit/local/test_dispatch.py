@@ -104,6 +104,22 @@ async def test_the_index_links_every_document_and_escapes_titles(
     assert "The first &lt;API&gt;" in page
 
 
+async def test_it_is_ready_only_while_every_app_is(
+    client: httpx.AsyncClient, apps: dict[str, FastAPI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = {"first": {"kafka": "ok"}, "second": {"kafka": "ok", "database": "down"}}
+    names = {id(service_of(made, Service)): name for name, made in apps.items()}
+
+    async def check(service: Service) -> dict[str, str]:
+        return states[names[id(service)]]
+
+    monkeypatch.setattr(ApiService, "check", check)
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, states)
+    states["second"] = {"database": "ok"}
+    assert (await client.get("/readyz")).status_code == 200
+
+
 async def lifespan(app: object, messages: Iterator[str]) -> list[str]:
     said: list[str] = []
 
