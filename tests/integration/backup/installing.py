@@ -215,7 +215,7 @@ async def last_kind(link: DatabaseLink) -> str:
     return kind
 
 
-async def told(link: DatabaseLink, topic: str) -> list[dict[str, Any]]:
+async def unpublished(link: DatabaseLink, topic: str) -> list[dict[str, Any]]:
     """Return the events of a topic that audit's relay is to publish, oldest first."""
     db = Database(link, "audit", pool_size=1)
     async with db.begin() as connection:

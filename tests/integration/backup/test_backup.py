@@ -33,7 +33,7 @@ from tests.integration.backup.installing import (
     exported,
     last_kind,
     root_of,
-    told,
+    unpublished,
 )
 
 
@@ -339,7 +339,7 @@ async def test_objects_that_a_running_installation_lacks_are_restored_alone(plac
     assert {key: after[key] for key in before} == before
     assert len(after) == 3
     assert (await rows(place.live.database))["audit.entries"] == log
-    [event] = await told(place.live.database, "alpr.backup.restored")
+    [event] = await unpublished(place.live.database, "alpr.backup.restored")
     assert (event["objects"], event["reason"]) == (1, "the disk failed")
     assert event["actor"]["name"] == "Casey Operator"
     assert await place.restore_objects() == 0
@@ -356,7 +356,7 @@ async def test_no_object_of_a_damaged_backup_is_restored(place):
     with pytest.raises(Damaged, match=pooled.name):
         await place.restore_objects()
     assert await contents(place.live.objects) == {}
-    assert await told(place.live.database, "alpr.backup.restored") == []
+    assert await unpublished(place.live.database, "alpr.backup.restored") == []
 
 
 @pytest.mark.clause("wall/backup")

@@ -23,7 +23,7 @@ from tests.integration.backup.installing import (
     VKEY,
     append,
     publish,
-    told,
+    unpublished,
 )
 
 WHO = ["--person-id", "operator", "--name", "Casey Operator", "--title", "Contractor"]
@@ -45,7 +45,7 @@ def test_an_operator_backs_up_verifies_and_restores(place, run, as_live, monkeyp
     code, backup = run("backup", "--to", to, *recipient)
     assert not abandoned.exists(), "each backup deletes what has ended"
     manifest = place.folder / "backups" / "backups" / backup["backup"] / "manifest.json"
-    [event] = asyncio.run(told(place.live.database, "alpr.backup.made"))
+    [event] = asyncio.run(unpublished(place.live.database, "alpr.backup.made"))
     assert (event["backup"], event["keys_to"]) == (backup["backup"], made["BACKUP_RECIPIENT"])
     assert event["manifest_sha256"] == sha256(manifest.read_bytes()).hexdigest()
     assert (event["entries"], event["root_hash"]) == (5, backup["root"])

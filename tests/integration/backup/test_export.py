@@ -31,7 +31,7 @@ from tests.integration.backup.installing import (
     contents,
     last_kind,
     root_of,
-    told,
+    unpublished,
 )
 
 WHO = ["--person-id", "operator", "--name", "Casey Operator", "--title", "Contractor"]
@@ -175,7 +175,7 @@ async def test_the_log_has_who_exports_and_why_before_the_first_file(place, fold
     assert last["seq"] == made.manifest.log.entries - 1 == 1
     for words in ("export.begun", "Casey Operator", "end of use", place.recipient):
         assert words in last["entry"]
-    [event] = await told(place.live.database, "alpr.export.made")
+    [event] = await unpublished(place.live.database, "alpr.export.made")
     assert event["manifest_sha256"] == sha256((folder / "manifest.json").read_bytes()).hexdigest()
     assert (event["rows"], event["objects"]) == (sum(made.manifest.rows.values()), 0)
     without = {name: key for name, key in KEYS.items() if name != "AUDIT__EVENT_MAC_KEY"}

@@ -296,7 +296,7 @@ async def test_a_cancelled_read_leaves_no_result_for_the_next(pool):
     for task in hanging:
         task.cancel()
     await asyncio.gather(*hanging, return_exceptions=True)
-    async with asyncio.timeout(15):  # a worker that reads for nobody is not waited for
+    async with asyncio.timeout(15):  # a frame without a caller ends its worker
         assert (await waiting).plates
 
 
