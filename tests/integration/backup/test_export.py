@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import stat
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -106,6 +107,9 @@ async def fill_tables(link):
         " device_id, heading_deg, agency_ori, plate_as_read, source, model, details) VALUES"
         " ('2026-06-03 04:05:06.789012Z', now(), 1, 0.1::float8 + 0.2, 37.3, -121.9, gen_random_uuid(),"
         " gen_random_uuid(), 0.1, 'CA0520100', '7O\"L\\D', 'edge', 'm', E'{\"a\":\n1}');"
+        "INSERT INTO retention.held_reads (captured_at, received_at, plate_id, confidence, read_id, device_id,"
+        " agency_ori, plate_as_read, source, model, details) VALUES ('2026-06-02Z', now(), 1, 0.5, gen_random_uuid(),"
+        " gen_random_uuid(), 'CA0520100', '7OLD001', 'edge', 'm', '{}');"
         "INSERT INTO retention.signing_keys VALUES ('k', 'public', '" + PRIVATE + "', now());"
         "INSERT INTO retention.signing_keys VALUES ('l', 'public', NULL, now());"
         "INSERT INTO retention.key_changes (number, old_key_id, new_key_id, changed_at, statement)"
@@ -133,6 +137,7 @@ async def write_on(place):
 async def test_an_export_is_read_without_plateward_as_json_geojson_and_files(place, folder):
     await place.fill(entries=5, objects=2)
     await fill_tables(place.live.database)
+    await set_timezone(place.live.database, "America/Los_Angeles")
     await export(place, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     for file in manifest["files"]:
@@ -143,7 +148,9 @@ async def test_an_export_is_read_without_plateward_as_json_geojson_and_files(pla
         assert len(lines) == manifest["rows"][table["table"]]
         names = {column["name"] for column in table["columns"]}
         assert all(set(line) == names for line in lines)
-    [feature] = read(folder / "records" / "reads.geojsonl.gz")
+    feature, held = read(folder / "records" / "reads.geojsonl.gz")
+    assert (held["geometry"], held["properties"]["held"]) == (None, True)
+    assert (held["properties"]["plate"], feature["properties"]["held"]) == ("7OLD001", False)
     assert feature["geometry"] == {"type": "Point", "coordinates": [-121.9, 37.3]}
     assert feature["properties"]["plate"] == "7OLD001"
     assert feature["properties"]["captured_at"] == "2026-06-03T04:05:06.789012+00:00"
@@ -160,6 +167,13 @@ async def test_an_export_is_read_without_plateward_as_json_geojson_and_files(pla
     )
     assert PRIVATE.encode() not in everything
     assert not any(secret.encode() in everything for secret in KEYS.values())
+
+
+async def set_timezone(link, name):
+    """Have a database write times as at another place, unless it is asked for UTC."""
+    connection = await asyncpg.connect(link.dsn)
+    await connection.execute(f"ALTER DATABASE {link.url.database} SET timezone = '{name}'")
+    await connection.close()
 
 
 def read(path):
@@ -338,6 +352,7 @@ def test_an_operator_exports_verifies_and_imports(place, run, as_live, monkeypat
     assert "--recipient" in refused["errors"][0]
     recipient = ["--recipient", made["BACKUP_RECIPIENT"], "--without-kafka"]
     code, export = run("export", to, *recipient, *WHO, "--reason", "end of use")
+    assert stat.S_IMODE((place.folder / "export").stat().st_mode) == 0o700
     assert (export["objects"], export["entries"], export["vkey"]) == (3, 6, VKEY.vkey)
     assert code == 1  # it says which keys it did not seal
     assert "IDENTITY_KEY_ENCRYPTION_KEY" in export["missing_keys"]

@@ -1,13 +1,15 @@
 """Keys of the embedded stack: drawn once, stored, never silently replaced."""
 
+import json
 import stat
+from base64 import urlsafe_b64decode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from deploy.compose.make_env import NEEDED
-from local.stack.key_material import MAC_KEYS
+from local.stack.key_material import CERTIFIED, MAC_KEYS, certified
 from local.stack.keys import (
     ADDED,
     KEYS,
@@ -104,3 +106,16 @@ def test_a_certificate_that_ends_soon_is_renewed_with_its_key(
 
 def test_compose_draws_the_same_keys() -> None:
     assert (KEYS | REPLACEABLE | ADDED).items() <= NEEDED.items()
+
+
+def test_certificates_hold_at_once_each_with_a_serial_of_its_own() -> None:
+    now = datetime.now(UTC)
+    fields = []
+    for index, usage in enumerate(CERTIFIED.values()):
+        body, _, _ = certified(bytes(32), usage, index)[1].partition(".")
+        fields.append(json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4))))
+    assert [one["usage"] for one in fields] == list(CERTIFIED.values())
+    assert len({one["serial"] for one in fields}) == len(fields)
+    for one in fields:
+        begins, ends = (datetime.fromisoformat(one[name]) for name in ("not_before", "not_after"))
+        assert begins <= now < ends <= now + timedelta(days=400)
