@@ -375,3 +375,13 @@ async def test_tables_of_an_older_version_are_brought_up_to_this_one(place, tmp_
         assert (await place.restore(target)).faults == []
         async with database_of(target.database, "release") as restored:
             assert await restored.is_current(now)
+
+
+@pytest.mark.clause("wall/backup")
+async def test_a_database_that_lacks_tables_of_a_service_is_not_backed_up(place):
+    await place.fill(objects=0)
+    async with database_of(place.live.database, "release") as db, db.begin() as connection:
+        await connection.execute(text("DROP SCHEMA release CASCADE"))
+    with pytest.raises(InternalFault, match="lacks the tables of release"):
+        await place.back_up()
+    assert await place.backups.names() == []

@@ -18,7 +18,7 @@ from local.backup.manifest import EXPORT, signer_of
 from local.backup.restoring import Damaged
 from local.export.importing import import_all, verified, verify
 from local.export.layout import ExportFolder
-from local.export.tables import Query, described, load_rows, write_rows
+from local.export.tables import Query, described, load_rows, run_structure, write_rows
 from shared.core.errors import InternalFault
 from shared.core.signed_notes import Signer
 from shared.postgres.database import Database, driver_of
@@ -341,6 +341,17 @@ async def test_every_kind_of_value_comes_back_exactly(place, tmp_path):
     with pytest.raises(InternalFault, match=r"has a line that is no row of audit\.odd"):
         await load_rows(connection, table, path)
     await connection.close()
+
+
+def test_an_error_of_a_client_of_postgres_is_repeated_without_the_row(place, tmp_path):
+    path = tmp_path / "structure"
+    path.write_text(
+        "CREATE TABLE audit.one (plate text PRIMARY KEY);\n"
+        "INSERT INTO audit.one VALUES ('7ABC123'), ('7ABC123');\n"
+    )
+    with pytest.raises(InternalFault, match="duplicate key") as fault:
+        run_structure(place.live.database, path, 17)
+    assert "7ABC123" not in str(fault.value)
 
 
 def test_an_operator_exports_verifies_and_imports(place, run, as_live, monkeypatch):
