@@ -4,7 +4,7 @@ import hashlib
 import json
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -146,6 +146,8 @@ def test_a_certificate_for_more_than_400_days_is_neither_issued_nor_accepted() -
     long = NOW + timedelta(days=400, seconds=1)
     with pytest.raises(CertificateRefused, match="400 days at most"):
         made(not_after=long)
+    with pytest.raises(CertificateRefused, match="ends after it begins"):
+        made(not_after=NOW)
     text = signed(canonical_json({**body_of(made()), "not_after": f"{long:%Y-%m-%dT%H:%M:%SZ}"}))
     assert "400 days at most" in refusal(text)
     Trust(ROOT.roots).check(made(not_after=NOW + timedelta(days=400)), "tokens", NOW)
@@ -207,6 +209,32 @@ def test_at_most_two_roots_are_trusted() -> None:
         Roots.parse(f"{ROOT.public} {OTHER.public} {third.public}")
 
 
+@pytest.mark.clause("wall/keys")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"serial": 0},
+        {"usage": "everything"},
+        {"kid": 7},
+        {"reason": None},
+        {"revoked_at": "2026-07-01"},
+        {"more": "than is known"},
+    ],
+)
+def test_a_revocation_of_another_form_is_refused_even_with_the_roots_signature(
+    changed: dict[str, Any],
+) -> None:
+    fields = {**Revocation("tokens", "0" * 32, 7, NOW, "lost").fields(), **changed}
+    with pytest.raises(CertificateRefused, match="not the body of a revocation"):
+        Trust(ROOT.roots).learn_revocation(signed(canonical_json(fields), Revocation.KIND))
+
+
+@pytest.mark.clause("wall/keys")
+def test_times_of_a_certificate_mean_the_same_in_every_zone() -> None:
+    there = NOW.astimezone(timezone(timedelta(hours=-7)))
+    assert made(not_before=there, not_after=there + timedelta(days=30)) == made()
+
+
 @pytest.mark.parametrize("text", ["", " ", "short", "!" * 44, f"{ROOT.public} {ROOT.public}"])
 def test_settings_without_one_or_two_roots_are_refused(text: str) -> None:
     with pytest.raises(ValidationError, match="public root"):
@@ -261,16 +289,20 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, str
     return dict(line.split("=", 1) for line in lines if "=" in line) or {"": lines[0]}
 
 
+@pytest.mark.clause("wall/keys")
 def test_the_commands_make_a_root_certify_and_revoke(
     tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = tmp_path / "root.key"
     public = run(capsys, "make-root", root)["ROOT_PUBLIC_KEYS"]
+    assert root.read_text().strip() not in public
     assert root.stat().st_mode & 0o777 == 0o600
     drawn = run(capsys, "certify", root, "--usage", "tokens")
     certificate = drawn["IDENTITY_ISSUER_CERTIFICATE"]
     trust = Trust(Roots.parse(public))
     trust.check(certificate, "tokens", datetime.now(UTC))
+    slow_clock = datetime.now(UTC) - timedelta(minutes=4)
+    trust.check(certificate, "tokens", slow_clock)
     given = run(
         capsys, "certify", root, "--usage", "captures", "--public-key", b64encode(PUBLIC).decode()
     )
@@ -281,6 +313,17 @@ def test_the_commands_make_a_root_certify_and_revoke(
     assert trust.learn_revocation(revocation).reason == "lost"
     with pytest.raises(CertificateRefused, match="revoked"):
         trust.check(certificate, "tokens", datetime.now(UTC))
+
+
+@pytest.mark.clause("wall/keys")
+def test_the_commands_refuse_what_no_service_would_accept(tmp_path: Any) -> None:
+    root = tmp_path / "root.key"
+    commands.run(["make-root", str(root)])
+    too_long = b64encode(PUBLIC + b"7").decode()
+    with pytest.raises(SystemExit, match="certify: this is not the body of a certificate"):
+        commands.run(["certify", str(root), "--usage", "tokens", "--public-key", too_long])
+    with pytest.raises(SystemExit, match="revoke: no trusted root signed this"):
+        commands.run(["revoke", str(root), "--certificate", made(), "--reason", "lost"])
 
 
 @pytest.mark.clause("wall/keys")
