@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from shared.core import periodic
 from shared.core.errors import DependencyDown
 from shared.core.periodic import FAILING, PeriodicTask
 from shared.testing import eventually
@@ -69,6 +70,47 @@ async def test_stopping_a_task_waits_for_its_turn_only_if_it_drains(
     go.set()
     await stopping
     assert len(ended) == drain, "and no further turn was begun"
+
+
+async def test_a_task_woken_during_a_turn_takes_another_at_once() -> None:
+    turns, begun, go = [], asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        turns.append(1)
+        begun.set()
+        await go.wait()
+
+    task = PeriodicTask("test woken", work, 3600, at_once=True)
+    task.start()
+    await begun.wait()
+    task.wake()
+    go.set()
+    await eventually(lambda: len(turns) == 2)
+    await task.stop()
+
+
+async def test_a_turn_that_does_not_end_holds_up_a_stop_for_a_bounded_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(periodic, "DRAINS_WITHIN_S", 0.01)
+    begun, ended = asyncio.Event(), []
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)  # such as the rollback of a transaction
+            ended.append(1)
+
+    task = PeriodicTask("test hangs", work, 3600, at_once=True, drain=True)
+    for count in (1, 2):  # it can be started again
+        begun.clear()
+        task.start()
+        await begun.wait()
+        async with asyncio.timeout(2):
+            await task.stop()
+        assert len(ended) == count, "the cancelled turn has ended"
 
 
 async def test_a_long_turn_can_clear_its_failing_state() -> None:
