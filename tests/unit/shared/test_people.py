@@ -346,6 +346,14 @@ def test_only_identitys_own_and_camera_permissions_need_no_current_accounts() ->
     assert {p.value.split(":")[0] for p in free} == {"account", "training", "purpose", "device"}
 
 
+@pytest.mark.clause("468.5/restored")
+def test_only_a_purge_and_what_shows_no_record_goes_on_after_a_restore() -> None:
+    on = {p for p in Permission if not p.waits_for_a_purge}
+    without_records = {"account", "training", "purpose", "device", "agency", "policy"}
+    assert {p.value.split(":")[0] for p in on} == without_records | {"purge"}
+    assert {p for p in Permission if p.value.startswith("purge:")} <= on
+
+
 def test_a_signature_verifies_after_serialisation(authority, clock) -> None:
     event = authority.account(uuid4(), "active", clock.now())
     again = msgspec.json.decode(msgspec.json.encode(event), type=AccountChanged)
