@@ -1,6 +1,6 @@
 """Signed notes against the published example, and checkpoints as C2SP writes them."""
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 
 import pytest
 
@@ -17,6 +17,7 @@ NOTE = (
     "\u2014 PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXg"
     "KvqfqdngotpRZb6KE6RyyBwJnAM=\n"
 )
+ROOT = b64encode(bytes(32)).decode()
 
 
 def a_signer(name="example.org/audit", byte=7):
@@ -68,6 +69,14 @@ def test_exact_verification_refuses_a_second_signature_or_another_form():
 
 
 @pytest.mark.clause("468.6/unalterable")
+def test_a_text_with_an_empty_line_is_verified_whole_and_one_without_an_end_is_not_signed():
+    signer = a_signer()
+    assert signer.verifier.verify(signer.sign("one\n\ntwo\n")) == "one\n\ntwo\n"
+    with pytest.raises(ValueError, match="end with a newline"):
+        signer.sign("text")
+
+
+@pytest.mark.clause("468.6/unalterable")
 def test_the_same_name_with_another_key_is_not_accepted():
     note = a_signer(byte=1).sign("text\n")
     with pytest.raises(BadNote, match="not signed by"):
@@ -92,18 +101,24 @@ def test_a_checkpoint_is_parsed_as_it_was_written():
     assert Checkpoint.parse(chained.text) == chained
 
 
+@pytest.mark.clause("468.6/unalterable")
 @pytest.mark.parametrize(
     "text",
     [
         "",
         "a\n1\n",
-        "a\n01\nAAAA\n",
-        "a\n-1\nAAAA\n",
+        f"\n1\n{ROOT}\n",
+        f"a\n01\n{ROOT}\n",
+        f"a\n-1\n{ROOT}\n",
+        f"a\n\N{ARABIC-INDIC DIGIT ONE}\n{ROOT}\n",
         "a\n1\nAAAA\n",
-        f"a\n1\n{'A' * 43}=\nchain AAAA\n",
+        f"a\n1\n{ROOT[:-2]}B=\n",  # the same bytes written otherwise
+        f"a\n1\n{ROOT}\nchain AAAA\n",
+        f"a\n1\n{ROOT}\nprevious 01\n",
     ],
 )
 def test_a_faulty_checkpoint_is_refused(text):
+    assert Checkpoint.parse(f"a\n1\n{ROOT}\n").size == 1
     with pytest.raises(BadNote):
         Checkpoint.parse(text)
 

@@ -1,19 +1,33 @@
 """Times in requests: written out, with a zone, and within the range of Postgres and Python."""
 
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from shared.core.fields import Moment
+from shared.core.fields import Moment, is_key
 
 MOMENT = TypeAdapter(Moment)
 
 
-def test_a_time_with_a_zone_is_accepted():
-    assert MOMENT.validate_python("2026-06-01T05:00:00-07:00") == datetime(
-        2026, 6, 1, 12, tzinfo=UTC
-    )
+@pytest.mark.parametrize(
+    ("said", "moment"),
+    [
+        ("2026-06-01T05:00:00-07:00", datetime(2026, 6, 1, 12, tzinfo=UTC)),
+        ("2026-06-01t12:00:00z", datetime(2026, 6, 1, 12, tzinfo=UTC)),
+        ("1900-01-01T00:00:00Z", datetime(1900, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_time_with_a_zone_is_accepted(said, moment):
+    assert MOMENT.validate_python(said) == moment
+
+
+@pytest.mark.parametrize("size", [31, 33, 48])
+def test_a_key_of_another_size_or_with_other_characters_is_none(size):
+    assert is_key(b64encode(bytes(32)).decode())
+    assert not is_key(b64encode(bytes(size)).decode())
+    assert not is_key(b64encode(bytes(32)).decode() + "!")
 
 
 @pytest.mark.parametrize(
@@ -23,6 +37,8 @@ def test_a_time_with_a_zone_is_accepted():
         ("2026-06-01", "the form of RFC 3339"),
         ("1780315200", "the form of RFC 3339"),
         (1780315200, "the form of RFC 3339"),
+        ("2200-01-01T00:00:00Z", "between the years"),
+        ("1899-12-31T23:59:59Z", "between the years"),
         ("0001-01-01T00:00:00+23:59", "between the years"),
         ("9999-12-31T23:59:59-23:59", "between the years"),
     ],

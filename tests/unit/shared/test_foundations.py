@@ -142,6 +142,7 @@ async def test_a_full_disk_fails_the_ping(tmp_path, monkeypatch):
     [
         ("floor_days = 365", "floor_days = 364", "34090.6"),
         ("schedule_days = 400", "schedule_days = 300", "schedule_days"),
+        ("floor_days = 365", "floor_days = 401", "schedule_days is under retention.floor_days"),
         ("[training]", "[training]\nunknown = 1", "unknown"),
         (
             '"audit", "release",',
@@ -178,6 +179,18 @@ async def test_a_full_disk_fails_the_ping(tmp_path, monkeypatch):
             '"alpr_administrator", "trainer"]]',
             r"exclusive_roles\.apart .*trainer",
         ),
+        (
+            '"alpr_administrator", "training_sergeant"]]',
+            '"alpr_administrator", "alpr_administrator"]]',
+            r"exclusive_roles\.apart is of two roles",
+        ),
+        ("version =", 'digest = "0"\nversion =', "remove digest"),
+        ("version =", 'text = "0"\nversion =', "remove text"),
+        ("bad_lines_share = 0.05", "bad_lines_share = 1.0", r"hotlists\.bad_lines_share"),
+        ("shrink_share = 0.25", "shrink_share = 1.0", r"hotlists\.shrink_share"),
+        ("shrink_share = 0.25", "shrink_share = -0.1", r"hotlists\.shrink_share"),
+        ("period_months = 1\n", "period_months = 5\n", r"audits\.period_months"),
+        ("drawn_within_hours = 24", "drawn_within_hours = 0", r"audits\.drawn_within_hours"),
         ("[exclusive_roles]", "[exclusive]", "exclusive"),
         (
             'permissions = ["audit:read", "audit:work"]',
@@ -229,6 +242,22 @@ def test_a_policy_that_contradicts_the_law_or_itself_is_refused(tmp_path, old, n
     path.write_text(POLICY.replace(old, new))
     with pytest.raises(PolicyFault, match=fault):
         load_policy(path)
+
+
+SECTIONS = [name for name in re.findall(r"(?m)^\[(\w+)\]$", POLICY) if name != "roles"]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_misspelt_name_in_a_section_is_refused_and_its_default_not_used(tmp_path, section):
+    path = tmp_path / "policy.toml"
+    path.write_text(POLICY.replace(f"[{section}]\n", f"[{section}]\nperiod_month = 1\n"))
+    with pytest.raises(PolicyFault, match="period_month"):
+        load_policy(path)
+
+
+def test_a_permission_that_no_row_names_is_opened_by_every_allowed_purpose():
+    purposes = load_policy(ROOT / "policy.toml").purposes
+    assert purposes.kinds_for("device:read") == purposes.allowed
 
 
 PURPOSES = (
@@ -315,6 +344,7 @@ def test_an_undecodable_message_raises_an_internal_fault(kind, value):
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
+        ("audit_behind_refuses_s = 14400", "audit_behind_refuses_s = 0", "audit_behind_refuses_s"),
         ("disclosed_finding = 2000", "disclosed_finding = 0", "disclosed_finding"),
         ("disclosed_refused = 10000", "disclosed_refused = 1999", "disclosed_refused"),
         ("disclosed_refused = 10000\n", "", "disclosed_refused"),

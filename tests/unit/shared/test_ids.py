@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -52,6 +53,16 @@ def test_ids_of_one_sighting_differ_in_their_last_32_bits_only():
     assert one.int >> 32 == other.int >> 32
     for at, shared in ((NOON + MS, "source 1"), (NOON, "source 2")):
         assert akin(IDS.derive_akin(at, shared, "7ABC123")) != akin(one)
+
+
+@pytest.mark.clause("wall/keyed-ids")
+def test_keyed_ids_are_the_same_in_every_version_so_that_a_repeat_after_an_upgrade_is_known():
+    for _ in range(2):  # each time
+        assert IDS.derive("7ABC123") == UUID("32fb874d-0440-8c76-a77e-7183dda461f5")
+        assert IDS.derive_at(NOON, "7ABC123") == UUID("019e830e-1a00-8c76-a77e-7183dda461f5")
+        akin_to_others = IDS.derive_akin(NOON, "source 1", "7ABC123")
+        assert akin_to_others == UUID("019e830e-1a00-8e42-b556-2300572a7888")
+    assert Deriver(bytes(32), "readcam").derive("7ABC123") != IDS.derive("7ABC123")
 
 
 def test_a_moment_before_1970_has_no_id():

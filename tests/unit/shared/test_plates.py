@@ -20,6 +20,7 @@ from shared.core.plates import (
         ("7AB/C.1\N{MIDDLE DOT}2\N{BULLET}3", "7ABC123"),
         ("SH\N{BLACK HEART SUIT}\N{VARIATION SELECTOR-16}RT", "SHRT"),
         ("\uff17\uff21\uff42\uff23\u3000\uff11\uff12\uff13", "7ABC123"),
+        ("7AB\N{ZERO WIDTH SPACE}C\N{SOFT HYPHEN}123", "7ABC123"),
         ("O0OI1", "O0OI1"),
     ],
 )

@@ -206,6 +206,8 @@ def test_series_of_europe(plate, region, issued):
 def test_several_packs_together_have_the_issuers_lengths_and_shapes_of_each():
     both = regions_of(("us", "europe"))
     assert both.names == ("us", "europe")
+    assert both.engine_name("own") == "own-us-europe"
+    assert (US.engine_name("own"), EUROPE.engine_name("own")) == ("own", "own-europe")
     assert both.issuers == US.issuers | EUROPE.issuers
     assert both.lengths == range(2, 10)
     assert both.plates == (*US.plates, *EUROPE.plates)
@@ -238,6 +240,9 @@ def test_classes_that_share_a_character_are_one(classes, together):
 
 def test_a_pack_is_read_from_its_text():
     pack = parse(PACK, "here.toml")
+    one_length = parse(PACK.replace("shortest = 3", "shortest = 8").replace("L{2,3}D{1,4}", "LLLLDDDD")
+                       .replace("LLDDDLL", "LLDDDDLL"), "here.toml")  # fmt: skip
+    assert (one_length.shortest, one_length.longest) == (8, 8)
     assert pack.issuers == {"DE": ("L{2,3}D{1,4}",), "FR": ("LLDDDLL",)}
 
 
@@ -261,6 +266,7 @@ def test_a_pack_is_read_from_its_text():
         ("L{2,3}D", "L{2,6}D", r"has 3 to 10 characters: allowed are 3 to 8"),
         ("L{2,3}D", "L{1}D", r"has 2 to 5 characters: allowed are 3 to 8"),
         ("L{2,3}D", "L{3,2}D", r"issuers\.DE: 'L\{3,2\}D\{1,4\}' repeats L 3 to 2 times"),
+        ("lookalikes =", 'any_issuer = ["LLLLLLLLL"]\nlookalikes =', "any_issuer: .* has 9 to 9"),
         ('["LLDDDLL"]', "[]", r"issuers\.FR has no serial format"),
         ('FR = "ABC"', 'IT = "ABC"', r"letters\.IT is of no issuer of this pack"),
         ('FR = "ABC"', 'FR = "AB1"', r"letters\.FR: allowed are letters A-Z"),

@@ -35,7 +35,16 @@ def test_letters_are_read_as_a_subdivision_of_the_departments_country_if_it_exis
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ZZ", "ON", "California", "US", "U\N{LATIN SMALL LETTER SHARP S}"]
+    "text",
+    [
+        "",
+        "ZZ",
+        "ON",
+        "California",
+        "US",
+        "U\N{LATIN SMALL LETTER SHARP S}",
+        "\N{LATIN SMALL LETTER DOTLESS I}d",  # in upper case, it would be Idaho
+    ],
 )
 def test_an_invalid_region_is_refused_with_the_allowed_ones(text):
     with pytest.raises(ValueError, match=r"US-CA.*DE.*state of US"):
