@@ -1,13 +1,20 @@
 """An object store's listing is the same for a folder, for obstore's stores, and for the fake."""
 
 import os
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import obstore
 import pytest
+from obstore.exceptions import (
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 from obstore.store import MemoryStore
 
-from shared.core.errors import NotFound, Unavailable
+from shared.core.errors import DependencyDown, NotFound, Unavailable
 from shared.objects.local import LocalObjects
 from shared.objects.obstore_objects import ObstoreObjects
 from shared.testing import FakeObjects
@@ -194,3 +201,65 @@ async def test_a_key_that_cannot_be_deleted_does_not_prevent_others(store):
     good = [f"captures/cam/2025/01/10/{name}.jpg" for name in "abc"]
     assert await store.delete_all([good[0], "../outside", *good[1:]]) == {"../outside"}
     assert await store.page("captures/cam/2025/01/10") == []
+
+
+async def test_a_store_that_lists_what_is_before_the_page_is_refused(monkeypatch):
+    store = ObjectsInMemory()
+
+    async def listed():
+        yield [{"path": key, "last_modified": datetime.now(UTC)} for key in ("a/1", "a/2")]
+
+    monkeypatch.setattr(obstore, "list", lambda *_, **__: listed())
+    assert len(await store.page("a", after="a/0")) == 2
+    for after in ("a/1", "a/5"):
+        with pytest.raises(Unavailable, match="order"):
+            await store.page("a", after=after)
+
+
+class Refusing:
+    """Deletes that a store refuses for some keys; a request for several fails as a whole."""
+
+    def __init__(self, refused):
+        self.refused = refused
+        self.asked = []
+
+    async def delete_async(self, store, keys):
+        if not isinstance(keys, str):
+            raise BaseError("it takes one at a time")
+        self.asked.append(keys)
+        if keys in self.refused:
+            raise PermissionDeniedError("no")
+
+
+@pytest.mark.clause("wall/purge-list")
+async def test_what_a_store_does_not_delete_does_not_count_as_deleted(monkeypatch):
+    keys = [f"captures/{n}.jpg" for n in range(120)]
+    some = Refusing({keys[3], keys[70]})
+    monkeypatch.setattr(obstore, "delete_async", some.delete_async)
+    store = ObjectsInMemory()
+    assert await store.delete_all(keys) == some.refused
+    assert some.asked == keys
+    with pytest.raises(Unavailable):
+        await store.delete(keys[3])
+    down = Refusing(set(keys))
+    monkeypatch.setattr(obstore, "delete_async", down.delete_async)
+    assert await store.delete_all(keys) == set(keys)
+    assert len(down.asked) < len(keys), "a store that deletes nothing is spared the rest"
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (NotFoundError("no such object"), None),
+        (PermissionDeniedError("no"), DependencyDown),
+        (UnauthenticatedError("no"), DependencyDown),
+        (BaseError("it does not answer"), Unavailable),
+    ],
+)
+async def test_a_store_answers_a_ping_if_it_accepts_the_services_key(monkeypatch, answer, fault):
+    async def head(*_):
+        raise answer
+
+    monkeypatch.setattr(obstore, "head_async", head)
+    with nullcontext() if fault is None else pytest.raises(fault):
+        await ObjectsInMemory().ping()

@@ -183,6 +183,9 @@ def changed_lines(body, change):
 
 CHANGES = {
     "a record left out": lambda lines: lines.pop(1),
+    "a record exchanged": lambda lines: lines.__setitem__(
+        1, lines[1][:-2] + (b"0\n" if lines[1][-2:-1] != b"0" else b"1\n")
+    ),
     "a record added": lambda lines: lines.append(b"read " + 32 * b"f" + b"\n"),
     "two swapped": lambda lines: lines.insert(0, lines.pop(1)),
     "a record before the last part's": lambda lines: lines.__setitem__(
@@ -204,6 +207,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.clause("wall/purge-list")
 @pytest.mark.parametrize("with_digest", [False, True], ids=["part alone", "part and manifest"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 async def test_a_changed_part_is_refused_before_its_records_are_returned(
@@ -248,6 +252,77 @@ async def test_a_malformed_part_that_its_event_names_is_refused_too(objects, cha
     with pytest.raises(InternalFault, match=r"names no record|not sorted|number of lines"):
         await read(objects, forged, "purged", found)
     assert found == PURGED[:4]
+
+
+FORGERIES = {
+    "another run": (
+        lambda manifest: manifest.update(run_id=str(UUID(int=5))),
+        "another run or format",
+    ),
+    "a part of another run": (
+        lambda manifest: manifest["purged"]["parts"][1].update(key=f"purges/{RUN}/held-000000.txt"),
+        "has another key",
+    ),
+    "two parts exchanged": (
+        lambda manifest: manifest["purged"]["parts"].reverse(),
+        "has another key",
+    ),
+    "another number of records": (
+        lambda manifest: manifest["purged"].update(lines=len(PURGED) + 1),
+        "do not have its root",
+    ),
+}
+
+
+@pytest.mark.clause("wall/purge-list")
+@pytest.mark.parametrize(("change", "fault"), FORGERIES.values(), ids=FORGERIES)
+async def test_a_forged_manifest_that_its_event_names_is_refused(objects, change, fault):
+    named = await write(objects)
+    manifest = json.loads(objects.stored[named.key])
+    change(manifest)
+    objects.stored[named.key] = body = json.dumps(manifest).encode()
+    forged = msgspec.structs.replace(
+        named, sha256=sha256(body).hexdigest(), purged=manifest["purged"]["lines"]
+    )
+    with pytest.raises(InternalFault, match=fault):
+        await ListReader(objects, RUN, forged).verify()
+
+
+@pytest.mark.clause("wall/purge-list")
+@pytest.mark.parametrize("name", ["purged", "held"])
+async def test_a_manifest_that_the_event_counts_otherwise_is_refused(objects, name):
+    named = await write(objects)
+    counted = msgspec.structs.replace(named, **{name: getattr(named, name) + 1})
+    with pytest.raises(InternalFault, match="counts or roots differ"):
+        await ListReader(objects, RUN, counted).manifest()
+
+
+@pytest.mark.clause("wall/purge-list")
+@pytest.mark.parametrize("name", ["purged", "held"])
+async def test_a_list_is_verified_whole(objects, name):
+    named = await write(objects)
+    objects.stored[f"purges/{RUN}/{name}-000000.txt"] += b"read " + 32 * b"f" + b"\n"
+    with pytest.raises(InternalFault, match="SHA-256 of part 0"):
+        await ListReader(objects, RUN, named).verify()
+
+
+@pytest.mark.clause("wall/purge-list")
+async def test_an_object_larger_than_any_part_is_not_read_whole(objects, monkeypatch):
+    named = await write(objects)
+    monkeypatch.setattr(purge_list, "MAX_PART_BYTES", 100)
+    with pytest.raises(InternalFault, match="larger than a part"):
+        await ListReader(objects, RUN, named).verify()
+
+
+async def test_a_page_longer_than_a_part_is_divided_into_parts(objects):
+    named = await ListWriter(objects, RUN, BEFORE).write(pages(PURGED, size=99), pages(HELD))
+    manifest = await ListReader(objects, RUN, named).manifest()
+    assert [part.lines for part in manifest.purged.parts] == [4, 4, 3]
+    assert await read(objects, named, "purged") == PURGED
+
+
+def test_a_record_that_is_given_twice_is_in_a_page_once():
+    assert Page.of("read", [UUID(int=1), UUID(int=1)]) == Page.of("read", [UUID(int=1)])
 
 
 async def test_a_manifest_with_another_root_than_its_lines_is_detected(objects):
