@@ -106,7 +106,32 @@ async def test_a_local_object_is_written_completely_or_not_at_all(tmp_path):
         await store.get("captures/a/b.jpg")
 
 
-@pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", "", "a b", "a\x00", "a//../b"])
+@pytest.mark.clause("468.5/transfer")
+async def test_a_put_returns_once_content_name_and_new_folders_are_on_the_disk(
+    tmp_path, monkeypatch
+):
+    root = tmp_path / "objects"
+    store, path = LocalObjects(root), root / "captures/cam/01/a.jpg"
+    synced, fsync = [], os.fsync
+
+    def watched(descriptor):
+        fsync(descriptor)
+        found = os.fstat(descriptor)
+        synced.append((found.st_ino, found.st_size, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    await store.put("captures/cam/01/a.jpg", b"x" * 100)
+    (content, size_bytes, has_name), *folders = synced
+    assert (content, size_bytes) == (path.stat().st_ino, 100)
+    assert not has_name, "content that a crash could lose has no name yet"
+    named = {folder for folder, _, has_name in folders if has_name}
+    above = (path.parent, path.parent.parent, root / "captures", root)
+    assert named == {folder.stat().st_ino for folder in above}
+
+
+@pytest.mark.parametrize(
+    "key", ["../x", "a/../../x", "/etc/passwd", "", "a b", "a\x00", "a//../b", "a" * 502]
+)
 async def test_a_key_outside_the_store_is_refused(tmp_path, key):
     store = LocalObjects(tmp_path / "objects")
     with pytest.raises(NotFound):
