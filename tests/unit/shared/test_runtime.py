@@ -282,6 +282,16 @@ async def test_a_start_waits_for_a_slow_store(
     assert store.calls == 3
 
 
+async def test_a_store_that_is_away_long_is_asked_again_at_bounded_intervals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(patience, "MAX_PAUSE_S", 0.002)
+    store = Store("a store", [], answers_at=15, patience_s=5)  # doubling would take 16 s
+    await start_all("test", [store])
+    assert store.calls == 15
+
+
 async def test_a_start_fails_if_a_store_does_not_answer_in_time() -> None:
     store = Store("a store", [], answers_at=3)
     with pytest.raises(Unavailable, match="does not answer"):
