@@ -106,6 +106,30 @@ async def test_access_is_refused_when_audit_is_behind_beyond_the_limit() -> None
 
 
 @pytest.mark.clause("wall/log-behind")
+async def test_a_log_that_was_behind_at_the_start_refuses_access_from_audits_first_word_on() -> (
+    None
+):
+    coverage = Coverage("sample", FakeClock(NOON), refuses_s=3600)
+    assert not coverage.refuses
+    long_ago = NOON - timedelta(hours=2)
+    await coverage.learn([LogCovered(occurred_at=NOON, covered_until=long_ago)])
+    assert coverage.refuses
+
+
+@pytest.mark.clause("wall/log-behind")
+@pytest.mark.parametrize(("ahead_s", "believed"), [(60, True), (61, False)])
+async def test_a_time_ahead_of_this_clock_is_believed_within_a_minute(
+    ahead_s: float, believed: bool
+) -> None:
+    clock = FakeClock(NOON)
+    coverage = Coverage("sample", clock, refuses_s=3600)
+    ahead = NOON + timedelta(seconds=ahead_s)
+    await coverage.learn([LogCovered(occurred_at=NOON, covered_until=ahead)])
+    clock.advance(seconds=3601)
+    assert coverage.refuses is not believed
+
+
+@pytest.mark.clause("wall/log-behind")
 def test_an_audit_that_never_reported_counts_from_the_start_and_cameras_are_still_served() -> None:
     clock = FakeClock(NOON)
     coverage = Coverage("sample", clock, refuses_s=3600, ready_without=True)
