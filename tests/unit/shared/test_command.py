@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.exc import DBAPIError
 
 from services.registry import SPECS
 from shared.core import patience
@@ -126,6 +127,14 @@ def test_a_missing_setting_is_named_without_values(capsys: pytest.CaptureFixture
     err = capsys.readouterr().err
     assert err.startswith("audit: port: Input should be a valid integer")
     assert "secret" not in err
+
+
+def test_an_error_of_the_database_is_named_without_statement_and_values(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fault = DBAPIError("SELECT :plate", {"plate": "7ABC123"}, OSError(111, "7ABC123 refused"))
+    assert command.status_of(SPECS["audit"], commands_with(fault), ["work", *WHO]) == 2
+    assert capsys.readouterr().err == "audit: builtins.ConnectionRefusedError (errno=111)\n"
 
 
 def test_an_unexpected_error_of_a_command_is_not_hidden() -> None:

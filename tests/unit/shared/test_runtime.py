@@ -20,8 +20,10 @@ from shared.core.problem_codes import Common
 from shared.events import Event, PolicyLoaded
 from shared.http.app import create_app
 from shared.kafka import client as kafka
-from shared.kafka.consumer import AnySubscription
-from shared.service.api_runtime import ApiRuntime, ApiService
+from shared.kafka.consumer import AnySubscription, Subscription
+from shared.kafka.event_mac import NoMacKey
+from shared.service import resources
+from shared.service.api_runtime import ApiRuntime, ApiService, OutboxResource
 from shared.service.resources import Ping, is_ok, start_all, states_of, stop_all
 from shared.service.runtime import Runtime, RuntimeService, Task
 from shared.service.settings import ApiSettings, WorkerSettings
@@ -127,6 +129,17 @@ async def test_a_runtime_starts_its_own_resources_after_the_shared_ones() -> Non
     assert log == ["own starts", "own stops"]
 
 
+async def test_a_dependency_that_hangs_is_reported_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent(Store):
+        async def ping(self) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(resources, "ANSWERS_WITHIN_S", 0.01)
+    async with asyncio.timeout(5):
+        states = await states_of([Store("well", [], answers_at=0), Silent("silent", [])])
+    assert states == {"well": "ok", "silent": "it does not answer"}
+
+
 async def test_a_dependency_that_does_not_answer_is_a_metric_until_it_does() -> None:
     own = Store("own", [], answers_at=1)
     runtime = Runtime(
@@ -212,6 +225,78 @@ class Steps(RuntimeService):
 
     async def finish(self) -> None:
         self.note("finish")
+
+
+class Noted:
+    """A background task, or another part, that records when it is started and stopped."""
+
+    failing: str | None = None
+
+    def __init__(self, name: str, log: list[str]) -> None:
+        self.name = name
+        self._log = log
+
+    def start(self) -> None:
+        self._log.append(f"{self.name} starts")
+
+    async def stop(self) -> None:
+        self._log.append(f"{self.name} stops")
+
+
+async def test_background_tasks_end_in_reverse_before_the_service_finishes_its_work() -> None:
+    class WithTasks(Steps):
+        def tasks(self) -> Sequence[Task]:
+            return [Noted("first", self.log), Noted("second", self.log)]
+
+    Steps.log, Steps.failing = [], ""
+    runtime = Runtime(
+        SPECS["recognition"], WorkerSettings(), bus=FakeBus(), objects=FakeObjects(), policy=POLICY
+    )
+    runtime.add(Store("own", Steps.log))
+    async with WithTasks(runtime).running():
+        Steps.log.clear()
+    assert Steps.log == ["second stops", "first stops", "finish", "own stops"]
+
+
+async def test_a_consumer_that_has_stopped_ends_readiness_and_all_stop_before_the_stores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log: list[str] = []
+    consumers = [Noted("consumer 1", log), Noted("consumer 2", log)]
+    waiting = iter(consumers)
+    monkeypatch.setattr("shared.service.runtime.Consumer", lambda *_, **__: next(waiting))
+    runtime = Runtime(
+        SPECS["recognition"], WorkerSettings(), bus=FakeBus(), objects=FakeObjects(), policy=POLICY
+    )
+    runtime.add(Store("own", log))
+    for _ in consumers:
+        runtime.consume(Subscription("sample", {}))
+    assert "consumers" not in await runtime.check()
+    consumers[0].failing = "the disk is full"
+    state = (await runtime.check())["consumers"]
+    assert state == "stopped: the disk is full"
+    assert not is_ok(state)
+    log.clear()
+    await runtime.stop()
+    assert sorted(log[:2]) == ["consumer 1 stops", "consumer 2 stops"]
+    assert log[2:] == ["own stops"]
+
+
+def test_a_service_without_a_key_for_its_events_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("EVENT_MAC_KEY")
+    with pytest.raises(NoMacKey):
+        a_runtime()
+
+
+async def test_the_outbox_publishes_the_last_counts_of_refusals_before_it_stops() -> None:
+    log: list[str] = []
+    outbox = OutboxResource(Noted("relay", log), Noted("refusals", log), relays=True)
+    await outbox.start()
+    log.clear()
+    await outbox.stop()
+    assert log == ["refusals stops", "relay stops"]
 
 
 START = ["own starts", "prepare", "consume", "tasks", "serve"]
