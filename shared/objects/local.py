@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, NamedTuple, TypeVar
 from uuid import uuid4
 
@@ -23,6 +24,9 @@ from shared.objects.store import CHUNK_BYTES, PAGE, Level, Stored, checked
 T = TypeVar("T")
 
 _PROBE_BYTES = 4096
+
+_making = Lock()
+"""Held while folders are created: no put returns that needs a folder which a crash could still lose."""
 
 
 class LocalObjects(ObstoreObjects):
@@ -104,7 +108,7 @@ def _unlinked(folder: Path, keys: Sequence[str]) -> frozenset[str]:
 
 
 def _put(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    made = _make_folder(path.parent)
+    _make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with temporary.open("wb") as file:
@@ -115,8 +119,7 @@ def _put(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    for folder in (path.parent, *made):
-        _fsync_folder(folder)
+    _fsync_folder(path.parent)
 
 
 class _Entry(NamedTuple):
@@ -170,15 +173,16 @@ def _walk(path: Path, folder: str, after: str | None) -> Iterator[Stored]:
             yield Stored(entry.key, entry.put_at)
 
 
-def _make_folder(folder: Path) -> list[Path]:
-    """Create `folder`; returns the parents whose new entries must be fsynced too."""
-    changed = []
-    missing = folder
-    while not missing.exists():
-        missing = missing.parent
-        changed.append(missing)
-    folder.mkdir(parents=True, exist_ok=True)
-    return changed
+def _make_folder(folder: Path) -> None:
+    """Create `folder`, and fsync the parents that have new entries; a put beside this one waits until then."""
+    with _making:
+        changed, missing = [], folder
+        while not missing.exists():
+            missing = missing.parent
+            changed.append(missing)
+        folder.mkdir(parents=True, exist_ok=True)
+        for parent in changed:
+            _fsync_folder(parent)
 
 
 def _fsync_folder(folder: Path) -> None:

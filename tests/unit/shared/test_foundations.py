@@ -1,9 +1,11 @@
 """Ids, elements, objects, policy, codec: the base of every service."""
 
+import asyncio
 import errno
 import json
 import os
 import re
+from threading import Event
 from uuid import UUID
 
 import pytest
@@ -121,12 +123,36 @@ async def test_a_put_returns_once_content_name_and_new_folders_are_on_the_disk(
 
     monkeypatch.setattr(os, "fsync", watched)
     await store.put("captures/cam/01/a.jpg", b"x" * 100)
-    (content, size_bytes, has_name), *folders = synced
-    assert (content, size_bytes) == (path.stat().st_ino, 100)
-    assert not has_name, "content that a crash could lose has no name yet"
-    named = {folder for folder, _, has_name in folders if has_name}
+    [size_bytes] = [size_bytes for one, size_bytes, _ in synced if one == path.stat().st_ino]
+    assert size_bytes == 100
     above = (path.parent, path.parent.parent, root / "captures", root)
-    assert named == {folder.stat().st_ino for folder in above}
+    assert {one for one, *_ in synced} == {one.stat().st_ino for one in (path, *above)}
+    # Content that a crash could lose has no name yet.
+    assert [folder for folder, _, has_name in synced if has_name] == [path.parent.stat().st_ino]
+
+
+@pytest.mark.clause("468.5/transfer")
+async def test_a_put_waits_for_the_folder_that_another_is_creating(tmp_path, monkeypatch):
+    """Else the machine could stop after this put's answer, and lose the folder with the object in it."""
+    root = tmp_path / "objects"
+    store, fsync = LocalObjects(root), os.fsync
+    reached, go = Event(), Event()
+
+    def slow(descriptor):
+        if os.fstat(descriptor).st_ino == root.stat().st_ino:
+            reached.set()
+            go.wait(10)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    first = asyncio.create_task(store.put("captures/a.jpg", b"1"))
+    await asyncio.to_thread(reached.wait, 10)
+    second = asyncio.create_task(store.put("captures/b.jpg", b"2"))
+    _, waiting = await asyncio.wait([first, second], timeout=0.1)
+    assert waiting == {first, second}
+    go.set()
+    await asyncio.gather(first, second)
+    assert await store.get("captures/b.jpg") == b"2"
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ async def test_an_object_that_was_deleted_is_listed_no_more_and_put_again_it_is(
 
 async def test_a_half_written_object_of_a_crash_is_listed_and_can_be_deleted(tmp_path, monkeypatch):
     store = LocalObjects(tmp_path / "objects")
+    (tmp_path / "objects/captures").mkdir()
 
     def killed(descriptor):
         raise KeyboardInterrupt
