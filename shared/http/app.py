@@ -372,4 +372,6 @@ async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
     # This handler runs outside the middleware that adds the headers.
     answer.headers["X-Request-ID"] = request.state.request_id
     answer.headers["traceparent"] = current_traceparent() or ""
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer

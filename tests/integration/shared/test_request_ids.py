@@ -108,12 +108,14 @@ async def test_a_refusal_has_both_ids_too(client, attempts):
 
 
 @pytest.mark.parametrize("path", ["/livez", "/nowhere", "/v1/search", "/broken", "/slow"])
-async def test_every_answer_has_an_id_of_ours(client, path):
+async def test_every_answer_has_an_id_of_ours_and_no_cache_keeps_it(client, path):
     answers = [await client.get(path, headers={"X-Request-ID": GIVEN}) for _ in range(2)]
     told = {answer.headers["x-request-id"] for answer in answers}
     assert len(told) == 2
     assert all(is_ours(request_id) for request_id in told)
     for answer in answers:
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
         if answer.status_code >= 400:
             assert answer.json()["instance"] == f"urn:request:{answer.headers['x-request-id']}"
 
