@@ -85,7 +85,7 @@ class Seldom(logging.Filter):
         if not super().filter(record):
             return True
         what = (record.name, str(record.msg))
-        if record.created - self._said_at_s.get(what, 0.0) < self._every_s:
+        if 0 <= record.created - self._said_at_s.get(what, 0.0) < self._every_s:
             return False
         if len(self._said_at_s) >= _REMEMBERED:
             self._said_at_s.clear()

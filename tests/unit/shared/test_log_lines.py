@@ -61,6 +61,13 @@ def test_of_many_different_messages_a_bounded_number_is_remembered() -> None:
     assert seldom.filter(record("the first", at_s=1e9)), "forgotten"
 
 
+def test_a_clock_that_is_set_back_does_not_silence_a_library() -> None:
+    seldom = Seldom("", every_s=30)
+    assert seldom.filter(record("away", at_s=1e9))
+    assert seldom.filter(record("away", at_s=1e9 - 3600))
+    assert not seldom.filter(record("away", at_s=1e9 - 3599))
+
+
 def test_a_line_in_json_has_the_time_of_its_record_in_utc() -> None:
     line = json.loads(JsonFormatter().format(record("said", at_s=1_780_315_200.25)))
     assert line["time"] == "2026-06-01T12:00:00.250Z"
