@@ -138,8 +138,13 @@ def test_entries_that_differ_in_more_than_the_number_allowed_are_not_found(most,
     assert positions(index, "B8O", most).keys() == found
 
 
-def test_entries_that_are_removed_are_found_no_more():
+@pytest.mark.clause("468.4(c)/partial-forward")
+def test_entries_that_are_removed_are_found_no_more_and_the_others_still():
     index = PlateIndex(STORED)
+    index.add_partials([packed(6, "AC*"), packed(7, "AC?")])
+    index.remove_partials([packed(7, "AC?")])
+    assert positions(index, "ACX") == {6: []}
+    index.remove_partials([packed(6, "AC*")])
     index.add([packed(1, "AB0"), packed(2, "ABO"), packed(3, "ABQ")])
     index.add_partials([packed(4, "AB?")])
     index.remove([packed(2, "ABO"), packed(9, "NOTHERE")])
