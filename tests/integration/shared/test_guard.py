@@ -317,6 +317,12 @@ async def test_a_faulty_request_returns_a_problem_document_that_names_the_field(
         assert answer.json()["instance"] == f"urn:request:{answer.headers['x-request-id']}"
 
 
+async def test_a_method_that_a_route_does_not_have_is_refused_with_those_that_it_has(client):
+    answer = await client.post("/livez")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert answer.json()["params"] == {"allowed": ["GET"]}
+
+
 async def test_readiness_names_what_is_missing(client, bus, objects):
     assert (await client.get("/readyz")).json() == {
         "postgres": "ok", "kafka": "ok", "objects": "ok", "policy": "ok",

@@ -7,9 +7,23 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.core.errors import InvalidInput
 from shared.events import Actor
-from shared.http.models import OriText, Page, PersonOut, Reason, RequestBody, cursor_of, key_of
+from shared.http.models import (
+    OriText,
+    Page,
+    PersonOut,
+    Reason,
+    RequestBody,
+    ShortText,
+    cursor_of,
+    key_of,
+)
 
-KEYS = [(UUID(int=7), UUID), (4711, int), ("Main St, ◉ 3rd", str)]
+KEYS = [
+    (UUID(int=7), UUID),
+    (4711, int),
+    ("Main St, ◉ 3rd", str),
+    (("Main St", 2**62 - 1), tuple[str, int]),
+]
 
 
 @pytest.mark.parametrize(("key", "kind"), KEYS)
@@ -34,6 +48,9 @@ def test_the_next_cursor_of_a_page_is_accepted_as_after(key, kind):
         (cursor_of(-1), int),
         (cursor_of(2**62), int),
         (cursor_of(UUID(int=7)), int),
+        (cursor_of(["a\x00b", 7]), tuple[str, int]),
+        (cursor_of(["a", -1]), tuple[str, int]),
+        (cursor_of(["a", 2**62]), tuple[str, int]),
     ],
 )
 def test_an_invalid_cursor_is_refused_with_its_field(after, kind):
@@ -42,7 +59,9 @@ def test_an_invalid_cursor_is_refused_with_its_field(after, kind):
     assert refused.value.field == "after"
 
 
-@pytest.mark.parametrize("text", ["no", "  a  ", "x" * 2001, "a\x00bc", "a\x07bc", "a\ud800bc"])
+@pytest.mark.parametrize(
+    "text", ["no", "  a  ", "x" * 2001, "a\x00bc", "a\x07bc", "a\x7fbc", "a\ud800bc"]
+)
 def test_a_reason_too_short_too_long_or_with_control_characters_is_refused(text):
     with pytest.raises(ValidationError):
         TypeAdapter(Reason).validate_python(text)
@@ -50,6 +69,14 @@ def test_a_reason_too_short_too_long_or_with_control_characters_is_refused(text)
 
 def test_a_reason_may_have_lines():
     assert TypeAdapter(Reason).validate_python(" first\nsecond ") == "first\nsecond"
+
+
+def test_a_short_text_is_one_that_can_be_stored_without_blanks_around_it():
+    short = TypeAdapter(ShortText)
+    assert short.validate_python(" Main St ") == "Main St"
+    for text in ("  ", "x" * 201, "Main\x00St"):
+        with pytest.raises(ValidationError):
+            short.validate_python(text)
 
 
 def test_an_ori_is_normalised_or_refused():

@@ -1,15 +1,21 @@
 """Requests are counted by route template, status class and duration; what callers type is in no label."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from itertools import count
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import PlainTextResponse, StreamingResponse
 from prometheus_client import REGISTRY, generate_latest
+from starlette.types import Message, Receive, Scope, Send
 
-from shared.http.app import RequestContext
+from shared.core.errors import NotAuthorised, NotFound, Unavailable
+from shared.core.problem_codes import Common
+from shared.core.spans import Kind
+from shared.http.app import RequestContext, recorded
+from shared.http.docs import page
 
 PLATE = "7ABC123"
 SERVICES = (f"counted {number}" for number in count())
@@ -86,3 +92,82 @@ async def test_a_stream_that_breaks_counts_once_by_the_status_it_began_with(
     await client.get("/v1/streams")
     assert answered(service, "GET", "/v1/streams", "2xx") == 1
     assert answered(service, "GET", "/v1/streams", "5xx") is None
+
+
+class Recorded:
+    """A tracer and its one span: records how the span of each request ended."""
+
+    traceparent = "00-" + 32 * "1" + "-" + 16 * "2" + "-01"
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.ended: list[tuple[str | None, str | None]] = []
+
+    def samples(self) -> bool:
+        return True
+
+    def begin(self, name: str, kind: Kind, **of: object) -> "Recorded":
+        self.begun += 1
+        return self
+
+    def end(self, *, name: str | None = None, error: str | None = None, **of: object) -> None:
+        self.ended.append((name, error))
+
+
+@pytest.mark.clause("wall/traces")
+async def test_every_requests_span_ends_and_probes_have_none_below_a_prefix_either() -> None:
+    tracer = Recorded()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].endswith("/gone"):
+            return  # its client has left: there is no answer
+        if scope["path"].endswith("/broken"):
+            raise RuntimeError
+        await PlainTextResponse("", 503)(scope, receive, send)
+
+    traced = RequestContext(app, service="traced", root_path="/below", tracer=tracer)
+
+    async def ask(path: str) -> None:
+        scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+        with suppress(RuntimeError):
+            await traced(scope, never, nowhere)
+
+    for probe in ("/livez", "/below/readyz", "/below/metrics"):
+        await ask(probe)
+    assert tracer.begun == 0
+    await ask("/below/v1/things")
+    assert tracer.ended[0] == ("other other", "503")
+    for path in ("/gone", "/broken"):
+        tracer.ended.clear()
+        await ask(path)
+        assert tracer.ended[0][1] == ("unanswered" if path == "/gone" else "500")
+    assert tracer.begun == 3
+
+
+async def never() -> Message:
+    raise AssertionError("no body is read")
+
+
+async def nowhere(message: Message) -> None:
+    """Send nothing."""
+
+
+async def test_the_page_of_an_api_finds_its_document_below_a_prefix() -> None:
+    scope = {"type": "http", "app": FastAPI(title="Hotlist"), "root_path": "/hotlist"}
+    text = bytes((await page(Request(scope))).body).decode()
+    for path in ("/hotlist/openapi.json", "/hotlist/docs/swagger-ui.js"):
+        assert path in text
+
+
+async def test_a_refusal_that_cannot_be_recorded_is_answered_as_unavailable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def away(request: Request, refusal: NotAuthorised) -> None:
+        raise Unavailable(Common.DATABASE_AWAY)
+
+    refusal = NotAuthorised(Common.DEPARTMENT_ONLY)
+    monkeypatch.setattr("shared.http.app.record_unrecorded", away)
+    request = Request({"type": "http"})
+    assert isinstance(await recorded(request, refusal), Unavailable)
+    missing = NotFound(Common.ROUTE_UNKNOWN)
+    assert await recorded(request, missing) is missing
