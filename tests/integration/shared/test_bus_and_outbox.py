@@ -14,7 +14,7 @@ from shared.kafka.codec import Message, Record, encode
 from shared.kafka.consumer import Consumer, Subscription
 from shared.kafka.topics import TOPICS
 from shared.postgres.database import Database, first_sight
-from shared.postgres.outbox import _ANY, _DROP, COPIED_FROM, Relay, emit
+from shared.postgres.outbox import _ANY, _DROP, COPIED_FROM, INBOX_RETENTION, Relay, emit
 from shared.testing import FakeBus, eventually, mac_key
 from tests.integration.shared.outboxes import everything, finding
 
@@ -69,6 +69,55 @@ async def test_the_outbox_waits_while_kafka_is_down_and_publishes_in_order_after
     await eventually(lambda: len(bus.records) == 3)
     assert [event.subject for event in bus.events(FindingRaised)] == ["a", "b", "c"]
     await relay.stop()
+
+
+async def test_an_unexpected_failure_does_not_end_a_relay_and_its_stop_publishes_what_is_left(
+    db, clock
+):
+    class Failing(FakeBus):
+        fails = 1
+
+        async def publish_records(self, records):
+            if records and self.fails:
+                self.fails -= 1
+                raise RuntimeError
+            await super().publish_records(records)
+
+    bus = Failing()
+    relay = Relay(db, bus, poll_s=0.05)
+    relay.start()
+    async with db.begin() as connection:
+        await emit(connection, "sample", finding(clock, "a"))
+    await eventually(lambda: len(bus.records) == 1)
+    await relay.stop()
+    bus.down = True
+    last = Relay(db, bus, poll_s=3600)
+    last.start()
+    async with db.begin() as connection:
+        await emit(connection, "sample", finding(clock, "b"))
+    await eventually(lambda: last.backlog == 1)
+    bus.down = False
+    await last.stop()
+    assert [event.subject for event in bus.events(FindingRaised)] == ["a", "b"]
+
+
+async def test_each_group_sees_an_event_once_for_as_long_as_kafka_may_repeat_it(db):
+    repeated, long_ago = uuid4(), uuid4()
+
+    async def seen(group, event_id):
+        async with db.begin() as connection:
+            return await first_sight(connection, group, event_id)
+
+    assert [await seen(group, repeated) for group in ("one", "two", "one")] == [True, True, False]
+    for event_id, age in ((repeated, INBOX_RETENTION / 2), (long_ago, INBOX_RETENTION * 2)):
+        await seen("one", event_id)
+        async with db.begin() as connection:
+            changed = text("UPDATE inbox SET seen_at = now() - CAST(:age AS interval)"
+                           " WHERE event_id = :event_id")  # fmt: skip
+            await connection.execute(changed, {"age": age, "event_id": event_id})
+    await Relay(db, FakeBus())._prune()
+    assert not await seen("one", repeated)
+    assert await seen("one", long_ago), "no topic has it any more"
 
 
 async def test_events_that_another_replica_commits_meanwhile_are_published_at_once(

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
 from deploy.compose.make_tls import Signer
-from shared.postgres.database import Database
+from shared.postgres.database import Database, database_of
 from shared.postgres.settings import MODES, DatabaseLink, DatabaseSettings
 
 REMOTE = "postgresql://plateward:hunter2@db.example.org:5432/plateward"
@@ -43,6 +43,7 @@ def refusal(**given: object) -> str:
         "postgresql://x@localhost/x",
         "postgresql://x@[::1]/x",
         "postgresql:///x?host=/var/run/postgresql",
+        "postgresql:///x?host=127.0.0.1:5432&host=127.0.0.1:5433",
         "postgresql:///x",
     ],
 )
@@ -177,3 +178,8 @@ def test_a_link_to_an_address_has_the_role_of_the_environments_owner(
 ) -> None:
     monkeypatch.setenv("DATABASE_OWNER_URL", OWNS)
     assert DatabaseLink.at(OWNS).role == "owns"
+
+
+async def test_an_error_of_a_statement_does_not_show_its_values() -> None:
+    async with database_of("postgresql://x@127.0.0.1/x", "sample") as db:
+        assert db.engine.sync_engine.hide_parameters
