@@ -13,7 +13,7 @@ from shared.core.certificates import CertificateRefused, Signer
 from shared.core.errors import CredentialEnded, NotAuthenticated, Unavailable
 from shared.core.permissions import Permission
 from shared.events import AccountChanged, CertificateRevoked, IdentityTicked, KeyPublished
-from shared.events.signed_events import sign_event
+from shared.events.signed_events import sign_event, signed_bytes
 from shared.testing import FakeClock, TestAuthority, TestRoot, some_people
 
 pytestmark = pytest.mark.clause("wall/keys")
@@ -358,3 +358,11 @@ def test_a_signature_verifies_after_serialisation(authority, clock) -> None:
     event = authority.account(uuid4(), "active", clock.now())
     again = msgspec.json.decode(msgspec.json.encode(event), type=AccountChanged)
     some_people(clock).learn(again)
+
+
+def test_a_signature_covers_the_topic_so_that_no_event_passes_for_another(authority, clock) -> None:
+    event = authority.account(uuid4(), "active", clock.now())
+    topic, _, body = signed_bytes(event).partition(b"\n")
+    assert topic == b"plateward event alpr.account.changed"
+    assert b'"signature"' not in body
+    assert body == signed_bytes(msgspec.structs.replace(event, signature="x")).partition(b"\n")[2]

@@ -66,6 +66,7 @@ def test_a_read_of_the_former_version_is_handled_with_all_its_fields(path):
     former = msgspec.json.decode(path.read_bytes(), type=ReadRecordedV1)
     event = decode_present(as_consumed("alpr.read.recorded.v1", path.read_bytes()))
     assert isinstance(event, ReadsRecorded)
+    assert (event.event_id, event.occurred_at) == (former.event_id, former.occurred_at)
     [read] = event.each()
     for name in Read.__struct_fields__:
         expected = None if name in SINCE_THEN else getattr(former, name)
@@ -79,6 +80,7 @@ def test_a_recognised_read_of_the_former_version_is_handled_with_all_its_fields(
     assert isinstance(event, ReadsRecognised)
     assert (event.capture, event.capture_id) == (former.capture, former.capture_id)
     assert event.engine == former.model
+    assert (event.event_id, event.occurred_at) == (former.event_id, former.occurred_at)
     [read] = event.reads
     for name in set(ReadRecognisedV1.__struct_fields__) & set(read.__struct_fields__):
         assert getattr(read, name) == getattr(former, name), name
@@ -127,6 +129,13 @@ def test_an_event_that_needs_no_division_stays_as_it_is():
     assert list(event.divided(3)) == [event]
     assert next(event.divided(3)) is event
     assert [len(part.reads) for part in event.divided(2)] == [2, 1]
+    assert [len(part.reads) for part in event.halves()] == [2, 1]
+
+
+def test_an_event_without_a_read_in_its_middle_is_another():
+    event = an_event(3)
+    first, _, last = event.reads
+    assert event.with_records([first, last]).event_id != event.with_records(event.reads).event_id
 
 
 def records(*counts: int) -> list[SimpleNamespace]:
