@@ -93,7 +93,7 @@ def test_the_command_prints_the_policy_of_a_provider_whose_users_are_arns(
 
 
 class AServer(Server):
-    """A server that has one user already and refuses what it is told to refuse."""
+    """A server that has one user already and refuses one path."""
 
     def __init__(self, refuses: str = "") -> None:
         super().__init__("http://objects", "us-east-1", "root", "a secret of the root")
