@@ -219,15 +219,20 @@ async def test_a_grant_that_is_no_longer_declared_is_revoked(place):
         "GRANT SELECT ON entries TO plateward_hotlist",
         "GRANT INSERT (level) ON nodes TO plateward_release",
         "GRANT USAGE ON SCHEMA audit TO plateward_hotlist, plateward_release",
+        "CREATE FUNCTION former() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "REVOKE ALL ON FUNCTION former() FROM PUBLIC",
+        "GRANT EXECUTE ON FUNCTION former() TO plateward_audit",
     ):
         await place.ask(place.database_url, grant)
     await place.ask(place.works("hotlist"), "SELECT count(*) FROM entries")
     await place.ask(place.works(), "UPDATE entries SET kind = 'x' WHERE false")
+    assert await place.ask(place.works(), "SELECT former()") == [(1,)]
     await place.prepare()
     for statement in (
         "UPDATE entries SET kind = 'x' WHERE false",
         "TRUNCATE cursors",
         "CREATE TABLE mine (n int)",
+        "SELECT former()",
     ):
         with pytest.raises(DBAPIError, match="permission denied"):
             await place.ask(place.works(), statement)
