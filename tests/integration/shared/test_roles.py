@@ -294,6 +294,25 @@ async def test_a_role_that_could_become_the_owner_is_refused(place, postgres, ho
     await place.prepare()
 
 
+@pytest.mark.clause("wall/postgres")
+@pytest.mark.parametrize(
+    "part", ["SCHEMA audit", "TABLE audit.cursors", "FUNCTION audit.refuse_change()"]
+)
+async def test_a_role_that_owns_any_part_of_its_schema_is_refused(
+    place, postgres, monkeypatch, part
+):
+    monkeypatch.setattr("shared.postgres.settings.is_this_machine", lambda _: False)
+    monkeypatch.setenv("DATABASE_ALLOW_UNVERIFIED", "true")
+    await place.prepare()
+    await place.prepare(database_owner_url=None)
+    database = make_url(place.database_url).database
+    postgres._sql(f"ALTER {part} OWNER TO {role_of('audit')}", database)
+    with pytest.raises(SchemaFault, match="owns the tables of audit"):
+        await place.prepare(database_owner_url=None)
+    postgres._sql(f"ALTER {part} OWNER TO {ROLE}", database)
+    await place.prepare()
+
+
 async def test_tables_of_a_single_role_database_keep_working_when_that_role_becomes_the_owner(
     place,
 ):
