@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from services.recognition.engine.decode import MAX_IMAGE_BYTES
 from services.recognition.engine.protocol import Box, Character, PlateReading
 from services.recognition.workers.crop_reader import CropReading, read_crop, serve
 
@@ -70,11 +71,20 @@ def test_a_crop_is_laid_into_a_frame_and_its_surest_reading_counts() -> None:
 def test_what_recognition_would_not_publish_is_no_reading() -> None:
     assert read_crop(StandIn(a_reading("7ABC123", 0.2)), CROP, minimum=0.3) == CropReading()
     assert read_crop(StandIn(), CROP, minimum=0.3) == CropReading()
+    enough = StandIn(a_reading("7ABC123", 0.3))
+    assert read_crop(enough, CROP, minimum=0.3) == CropReading("7ABC123", 0.3)
 
 
-@pytest.mark.parametrize("wrong", [b"\0\0", b"\xff\xff\xff\xff", b"\0\0\0\x09short"])
-def test_input_that_is_cut_off_or_too_large_ends_it(wrong: bytes) -> None:
-    with pytest.raises(ValueError, match="crop"):
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (b"\0\0", "is not a crop after its length"),
+        ((MAX_IMAGE_BYTES + 1).to_bytes(4), "is not a crop after its length"),
+        (b"\0\0\0\x09short", "the crop is cut off"),
+    ],
+)
+def test_input_that_is_cut_off_or_too_large_ends_it(wrong: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
         serve(StandIn(), io.BytesIO(wrong), io.BytesIO(), minimum=0.3)
 
 
@@ -82,8 +92,11 @@ def test_it_can_write_no_file_once_it_reads(tmp_path: Path) -> None:
     written = tmp_path / "crop"
     code = (
         "from services.recognition.workers.crop_reader import forbid_files\n"
-        f"forbid_files()\nopen({str(written)!r}, 'wb', 0).write(b'x')"
+        "from resource import RLIMIT_CORE, RLIMIT_FSIZE, getrlimit\n"
+        "forbid_files()\nprint(getrlimit(RLIMIT_FSIZE), getrlimit(RLIMIT_CORE), flush=True)\n"
+        f"open({str(written)!r}, 'wb', 0).write(b'x')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.stdout == b"(0, 0) (0, 0)\n", "nor can it allow itself more"
     assert b"File too large" in done.stderr
     assert written.read_bytes() == b""
