@@ -322,7 +322,13 @@ async def test_closing_the_pool_ends_every_worker_and_the_current_frame(tmp_path
 
 @pytest.mark.parametrize(
     ("quota", "expected"),
-    [("max 100000", os.cpu_count()), ("100000 100000", 1), ("50000 100000", 1), ("", None)],
+    [
+        ("max 100000", os.cpu_count()),
+        ("100000 100000", 1),
+        ("50000 100000", 1),
+        ("6400000 100000", 64),
+        ("", None),
+    ],
 )
 def test_a_containers_limit_bounds_the_number_of_workers(tmp_path, quota, expected):
     path = tmp_path / "cpu.max"
