@@ -1,7 +1,6 @@
 """PaddleOCR's text detector and recogniser on ONNX Runtime, one thread, with character detail."""
 
 import os
-import time
 from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.recognition.engine.geometry import Quad, straighten
 from services.recognition.engine.plausibility import Glyph
-from services.recognition.engine.weights import CACHE, ModelPair, ModelPart, staged, sweep
+from services.recognition.engine.weights import CACHE, ModelPair, ModelPart, staged
 
 BOX_MIN: Final = 0.3
 """Detector score from which a region counts; far plates score lower than print."""
@@ -27,7 +26,6 @@ class PaddleText:
     def __init__(self, pair: ModelPair) -> None:
         cv2.setNumThreads(1)
         # PaddleOCR unpickles files in its cache folder, so the folder is private and deleted after loading.
-        sweep(time.time())
         with TemporaryDirectory(prefix=CACHE) as cache:
             os.environ["PADDLE_PDX_CACHE_HOME"] = cache
             os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"

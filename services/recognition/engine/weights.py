@@ -1,13 +1,12 @@
 """Finds pairs of a text detector and a text recogniser, and computes their digest."""
 
 import hashlib
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import yaml
@@ -22,9 +21,6 @@ FROM_WHEEL: Final = {
 STAGED: Final = "plateward-model-"
 CACHE: Final = "plateward-paddle-"
 """How the names of temporary folders begin: one network's files, and PaddleOCR's cache."""
-
-SETTLED_S: Final = 3600
-"""Age from which a temporary folder is left behind; loading takes seconds."""
 
 
 class NoSuchModel(Exception):
@@ -102,16 +98,3 @@ def staged(part: ModelPart) -> Iterator[str]:
         (folder / "inference.onnx").symlink_to(part.onnx.resolve())
         (folder / "inference.yml").symlink_to(part.description.resolve())
         yield name
-
-
-def sweep(now_s: float) -> None:
-    """Delete the temporary folders of processes that were killed while they loaded.
-
-    Args:
-        now_s: seconds since the epoch.
-    """
-    for prefix in (STAGED, CACHE):
-        for folder in Path(gettempdir()).glob(f"{prefix}*"):
-            with suppress(OSError):  # deleted meanwhile, or another account's
-                if now_s - folder.lstat().st_mtime > SETTLED_S:
-                    shutil.rmtree(folder)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from services.recognition.engine.decode import Frame, UndecodableImage, decode
 from services.recognition.engine.protocol import Box, Engine, EngineFactory, PlateReading
+from services.recognition.workers.leftovers import sweep
 from shared.core.child_process import begin_as_child
 from shared.core.logs import LogFormat, configure_logging
 
@@ -129,6 +130,7 @@ def run(pipe: Connection, make_engine: EngineFactory, log_format: LogFormat) -> 
     """Process lists of images from the pipe until it closes. The target of the worker process."""
     begin_as_child()
     configure_logging(log_format)
+    sweep(time.time())
     try:
         engine = make_engine()
         engine.warm_up()

@@ -8,6 +8,7 @@ ends when standard input does. It can write no file once the engine is loaded, s
 import os
 import resource
 import sys
+import time
 from typing import IO, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from services.recognition.engine.factory import chosen_engine
 from services.recognition.engine.framing import framed
 from services.recognition.engine.protocol import Engine, EngineFactory
 from services.recognition.settings import Settings
+from services.recognition.workers.leftovers import sweep
 from services.recognition.workers.pool import DIGEST_DIGITS
 from shared.core.policy import load_policy
 
@@ -105,6 +107,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     settings = Settings()
+    sweep(time.time())
     engine = engine_of(settings)()
     engine.warm_up()  # PaddleOCR writes a file while it loads
     forbid_files()

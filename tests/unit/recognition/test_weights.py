@@ -1,11 +1,8 @@
-import os
-import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
-from services.recognition.engine.weights import NoSuchModel, find_pair, staged, sweep
+from services.recognition.engine.weights import NoSuchModel, find_pair, staged
 
 
 @pytest.mark.parametrize("name", ["ppocrv6-small", "ppocrv6-tiny"])
@@ -49,21 +46,3 @@ def test_a_part_is_staged_under_the_names_that_paddleocr_expects_and_then_remove
         assert (Path(folder) / "inference.onnx").read_bytes() == b"weights"
         assert (Path(folder) / "inference.yml").is_file()
     assert not Path(folder).exists()
-
-
-def test_folders_of_killed_processes_are_deleted_and_no_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    now_s = time.time()
-    ages = {
-        "plateward-paddle-a": 3601, "plateward-model-a": 3601, "plateward-paddle-b": 3500,
-        "plateward-model-b": 3500, "alpr-package-a": 9000,
-    }  # fmt: skip
-    for name, age_s in ages.items():
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "inference.onnx").symlink_to(__file__)
-        os.utime(tmp_path / name, (now_s - age_s, now_s - age_s))
-    sweep(now_s)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "plateward-paddle-b", "plateward-model-b", "alpr-package-a",
-    }  # fmt: skip
-    assert Path(__file__).exists()
