@@ -42,6 +42,8 @@ async def test_a_privileged_person_is_invited_anew_by_two_at_the_console(
     assert re.search(r"proposed it on [0-9: -]+ UTC : lost the telephone\.", browser.said)
     assert "Another administrator must approve it." in browser.said
     assert APPROVE not in browser.said
+    await browser.open(f"/people/{second.account_id}")
+    assert "lost the telephone" not in browser.said, "it is of another person"
     refused = await browser.send(f"{here}/approval")
     assert refused.status_code == 403
     assert "another administrator must approve it" in browser.said
