@@ -324,6 +324,20 @@ async def test_what_is_wrong_is_in_view_whichever_field_is_at_fault(officer, ser
         assert officer.page.text.count('" autofocus') == 1, field
 
 
+@pytest.mark.clause("468.3/pages")
+@pytest.mark.parametrize(
+    ("permission", "offered"),
+    [("hit:read", []), ("hit:verify", ["verification"]), ("hit:dispose", ["disposition"])],
+)
+async def test_a_hit_offers_its_forms_to_people_who_may_send_them(
+    sign_in, hits, permission, offered
+):
+    browser = await sign_in("account:self", "alert:receive", "hit:read", permission)
+    await browser.open(f"/hits/{HIT}")
+    assert re.findall(rf'action="/hits/{HIT}/(\w+)"', browser.page.text) == offered
+    assert ("This hit is not verified yet." in browser.said) is ("verification" not in offered)
+
+
 async def test_a_whole_picture_has_a_page_with_the_way_back(officer, hits):
     await officer.open(f"/hits/{HIT}")
     assert f'href="/hits/{HIT}/picture"' in officer.page.text
