@@ -493,6 +493,21 @@ async def test_all_reads_that_match_are_saved_as_a_file(searcher, services):
     assert (body["plate"], body["format"], "limit" in body) == ("7AB?1*", "csv", False)
 
 
+async def test_a_file_has_the_pages_before_this_one_too(sign_in, services):
+    services.answers["POST /reads/search"] = lambda _: httpx.Response(
+        200, json={"items": [a_read()], "next": "more"}
+    )
+    browser = await sign_in("account:self", "purpose:declare", "record:search", "record:export")
+    await browser.open("/purpose")
+    await browser.send("/purpose", **DECLARED)
+    await browser.send("/search", plate="7AB?1*", after="first", **WINDOW)
+    [form] = re.findall(r'<form class="inline"(.*?)</form>', browser.page.text, re.DOTALL)
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+    assert {name: hidden[name] for name in hidden if name != "form_token"} == {
+        "plate": "7AB?1*", **WINDOW,
+    }  # fmt: skip
+
+
 async def test_a_file_is_offered_to_people_who_may_save_one(searcher, services):
     assert "record:export" not in services.permissions
     await searcher.send("/search", plate="7AB?1*", **WINDOW)
