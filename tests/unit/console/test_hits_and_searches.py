@@ -71,6 +71,17 @@ async def test_an_alert_displays_unverified_and_the_facts_needed_before_acting(o
     assert f'src="/hits/{HIT}/crop?link_token=a.1.b"' in officer.page.text
 
 
+@pytest.mark.parametrize("old", [True, False])
+async def test_a_hit_of_an_old_list_or_an_old_picture_says_so(officer, services, old):
+    hit = brief(list_stale=old, late=old)
+    services.answers["GET /hits"] = lambda _: httpx.Response(
+        200, json={"items": [hit], "next": None}
+    )
+    await officer.open("/alerts/late")
+    assert ("List age 1 d 1 h out of date" in officer.said) is old
+    assert ("late: the picture was old when the system raised this hit" in officer.said) is old
+
+
 async def test_a_verified_hit_no_longer_says_unverified(officer, services):
     whole = a_hit(status="verified", outcome="misread", notice=None, verification=VERIFICATION)
     services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=whole)
