@@ -98,7 +98,8 @@ async def test_an_unexpected_failure_does_not_end_a_relay_and_its_stop_publishes
     await eventually(lambda: last.backlog == 1)
     bus.down = False
     await last.stop()
-    assert [event.subject for event in bus.events(FindingRaised)] == ["a", "b"]
+    # A relay that is stopped before its commit leaves the event to the next one.
+    assert list(dict.fromkeys(event.subject for event in bus.events(FindingRaised))) == ["a", "b"]
 
 
 async def test_each_group_sees_an_event_once_for_as_long_as_kafka_may_repeat_it(db):
