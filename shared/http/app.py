@@ -232,11 +232,7 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 answered = True
                 count(message["status"])
-                fields = MutableHeaders(scope=message)
-                fields["X-Request-ID"] = request_id
-                fields["traceparent"] = current_traceparent() or ""
-                fields.setdefault("Cache-Control", "no-store")
-                fields["X-Content-Type-Options"] = "nosniff"
+                _add_headers(MutableHeaders(scope=message), request_id)
             await send(message)
 
         try:
@@ -248,6 +244,14 @@ class RequestContext:
         finally:
             if begun is not None:
                 begun.end(error="unanswered")
+
+
+def _add_headers(fields: MutableHeaders, request_id: str) -> None:
+    """Add the headers of every answer."""
+    fields["X-Request-ID"] = request_id
+    fields["traceparent"] = current_traceparent() or ""
+    fields.setdefault("Cache-Control", "no-store")
+    fields["X-Content-Type-Options"] = "nosniff"
 
 
 def _end(begun: Span, scope: Scope, status: int) -> None:
@@ -370,8 +374,5 @@ async def _unexpected(request: Request, exc: Exception) -> JSONResponse:
     log.error("request %s failed: %s", request.state.request_id, type(exc).__name__)
     answer = problem(request, InternalFault(type(exc).__name__))
     # This handler runs outside the middleware that adds the headers.
-    answer.headers["X-Request-ID"] = request.state.request_id
-    answer.headers["traceparent"] = current_traceparent() or ""
-    answer.headers["Cache-Control"] = "no-store"
-    answer.headers["X-Content-Type-Options"] = "nosniff"
+    _add_headers(answer.headers, request.state.request_id)
     return answer

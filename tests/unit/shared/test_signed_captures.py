@@ -9,13 +9,12 @@ import pytest
 from prometheus_client import REGISTRY
 
 from shared.core.certificates import Trust
-from shared.core.types import Ori, PlateText
+from shared.core.types import Ori
 from shared.events import (
     CaptureReceived,
     Image,
     Place,
     ReadsRecognised,
-    RecognisedRead,
     SignedCapture,
 )
 from shared.events.signed_captures import (
@@ -23,11 +22,10 @@ from shared.events.signed_captures import (
     CaptureRefused,
     crop_key_of,
     message,
-    read_id_of,
     sign,
     written,
 )
-from shared.testing import FakeClock, TestRoot
+from shared.testing import FakeClock, TestRoot, captures
 
 pytestmark = pytest.mark.clause("wall/captures")
 
@@ -57,21 +55,7 @@ CAPTURE = CaptureReceived(
 
 
 def recognised(signed: SignedCapture) -> ReadsRecognised:
-    read = RecognisedRead(
-        read_id=read_id_of(CAPTURE.capture_id, 3),
-        number=3,
-        plate=PlateText("7ABC123"),
-        confidence=0.9,
-        has_crop=True,
-    )
-    return ReadsRecognised(
-        occurred_at=NOON,
-        capture=signed,
-        capture_id=CAPTURE.capture_id,
-        device_id=CAPTURE.device_id,
-        engine="own@1",
-        reads=[read],
-    )
+    return msgspec.structs.replace(captures.recognised(CAPTURE, number=3), capture=signed)
 
 
 def proofs() -> CaptureProofs:
