@@ -7,9 +7,9 @@ the vehicles. All on this machine.
 
 1. 120 s of that; the load waits whenever a consumer is more than a second or so behind, or passes are due for over
 20 s. 30 s after the last POST, `lag_left` counts reads not stored, matched or logged by then, and spans whose passes
-are due for over 20 s. 2. One
-read a POST. 3. From POST to the alert stream, at 1,000 reads/s. At the end the rows in Postgres are compared with the
-acknowledged reads. SMOKE=1 runs for seconds; SHAPE=burst runs `tests.bench.reads`.
+are due for over 20 s. 2. One read a POST. 3. From POST to the alert stream, at 1,000 reads/s. At the end the rows in
+Postgres are compared with the acknowledged reads. SMOKE=1 runs for seconds, on a busy machine too: it waits until every
+pass is made. SHAPE=burst runs `tests.bench.reads`.
 """
 
 import asyncio
@@ -51,7 +51,10 @@ from tests.bench.warm_store import fill
 from tests.lag import behind
 
 LOAD_S = 3.0 if SMOKE else 120.0
-SETTLE_S = 20.0 if SMOKE else 30.0
+SETTLE_S = 0.0 if SMOKE else 30.0
+ALL_MADE_WITHIN_S = 90.0
+"""How long a smoke run waits for its passes: they settle for 10 s, and other programs may take the processor."""
+
 OVERDUE_S = 20
 CAMERAS = 20 if SMOKE else 200
 MOBILE_SHARE = 0.2
@@ -166,6 +169,17 @@ async def registered(
     )
 
 
+async def all_passes_made(stack: Rig) -> None:
+    """Wait until no span awaits its passes. Raises: TimeoutError."""
+    connection = await asyncpg.connect(stack.database_url)
+    try:
+        async with asyncio.timeout(ALL_MADE_WITHIN_S):
+            while await connection.fetchval(OVERDUE, 0):
+                await asyncio.sleep(0.5)
+    finally:
+        await connection.close()
+
+
 async def passes(stack: Rig) -> tuple[int, int]:
     """Return how many passes there are, and how many spans are due for longer than `OVERDUE_S`."""
     connection = await asyncpg.connect(stack.database_url)
@@ -197,12 +211,15 @@ async def sustained(stack: Rig, cameras: Cameras, _: list[str], lag: Lag) -> dic
     await lag.drained()
     worked_s = time.perf_counter() - begun_s
     await asyncio.sleep(max(0.0, loaded_s + SETTLE_S - worked_s))
+    if SMOKE:
+        await all_passes_made(stack)
+    settled_s = time.perf_counter() - begun_s
     waiting = await behind(Kafka.at(stack.bootstrap), SERVICES)
     made, overdue = await passes(stack)
     return {
         "reads_per_s": round(sent.acknowledged / worked_s, 1),
         "cpu_us_per_read": spent_us(before, stack.cpu_s(), sent.acknowledged),
-        "passes_per_s": round(made / (loaded_s + SETTLE_S), 1),
+        "passes_per_s": round(made / settled_s, 1),
         "lag_left": waiting + overdue,
         "lag_left_of": {"events": waiting, "pass_spans": overdue},
         "loaded_s": round(loaded_s, 1),

@@ -24,7 +24,7 @@ def smoke(name: str, repository: Path, *arguments: str) -> dict[str, object]:
         env={**os.environ, "SMOKE": "1"},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
@@ -202,7 +202,7 @@ def test_accuracy_is_measured_on_a_folder_with_a_single_scene_by_make(
         cwd=repository,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
