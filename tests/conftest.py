@@ -1,5 +1,6 @@
 """Fixtures of all tests. Sockets are blocked outside integration, e2e and bench (pytest-socket)."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -9,6 +10,14 @@ from pytest_socket import disable_socket, enable_socket
 os.environ.setdefault("KAFKA_ALLOW_ONE_COPY", "true")  # the brokers of tests have no others
 
 WITH_SOCKETS = {"integration", "e2e", "bench", "browser", "chaos", "conformance"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Collect garbage seldom, and never look at the modules and tests loaded by now: a twentieth of the time."""
+    gc.set_threshold(100_000, 20, 100)
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
