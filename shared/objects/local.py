@@ -27,6 +27,8 @@ _PROBE_BYTES = 4096
 
 _making = Lock()
 """Held while folders are created: no put returns that needs a folder which a crash could still lose."""
+_unsynced = set[Path]()
+"""Folders with new entries that may not be on the disk yet. If an fsync fails, the next put tries again."""
 
 
 class LocalObjects(ObstoreObjects):
@@ -176,13 +178,14 @@ def _walk(path: Path, folder: str, after: str | None) -> Iterator[Stored]:
 def _make_folder(folder: Path) -> None:
     """Create `folder`, and fsync the parents that have new entries; a put beside this one waits until then."""
     with _making:
-        changed, missing = [], folder
+        missing = folder
         while not missing.exists():
             missing = missing.parent
-            changed.append(missing)
+            _unsynced.add(missing)
         folder.mkdir(parents=True, exist_ok=True)
-        for parent in changed:
+        for parent in _unsynced.intersection(folder.parents):
             _fsync_folder(parent)
+            _unsynced.discard(parent)
 
 
 def _fsync_folder(folder: Path) -> None:

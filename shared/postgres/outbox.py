@@ -31,6 +31,9 @@ BACKLOG = Gauge("alpr_outbox_backlog", "Events that wait for Kafka", ["service"]
 INBOX_RETENTION = timedelta(days=30)
 """Longer than any topic keeps its events, so a redelivery always finds its inbox row."""
 
+PRUNE_EVERY_S = 3600.0
+"""The interval of removing old inbox rows; the first time is at the start."""
+
 MAX_EVENT_BYTES = 900_000
 """Kafka accepts 1 MiB with headers. A larger event would block all later ones for ever."""
 
@@ -131,17 +134,17 @@ class Relay:
         return moved
 
     async def _run(self) -> None:
-        pruned_at = 0.0
         woken = True
         loop = asyncio.get_running_loop()
+        prune_at_s = loop.time()
         while True:
             self._wake.clear()
             try:
                 if woken or await self._has_events():
                     await self.drain()
-                if loop.time() - pruned_at > 3600:
+                if loop.time() >= prune_at_s:
                     await self._prune()
-                    pruned_at = loop.time()
+                    prune_at_s = loop.time() + PRUNE_EVERY_S
             except AlprError as exc:
                 log.warning("outbox of %s waits: %s", self._db.schema, exc.detail)
                 await self._count()

@@ -121,6 +121,29 @@ async def test_each_group_sees_an_event_once_for_as_long_as_kafka_may_repeat_it(
     assert await seen("one", long_ago), "no topic has it any more"
 
 
+async def test_a_relay_removes_old_inbox_rows_at_its_start_and_each_hour(db, monkeypatch):
+    monkeypatch.setattr("shared.postgres.outbox.PRUNE_EVERY_S", 0.2)
+
+    async def see_long_ago():
+        async with db.begin() as connection:
+            await first_sight(connection, "one", uuid4())
+            await connection.execute(text("UPDATE inbox SET seen_at = now() - interval '60 days'"))
+
+    async def is_empty():
+        async with db.begin() as connection:
+            return not (await connection.execute(text("SELECT count(*) FROM inbox"))).scalar_one()
+
+    await see_long_ago()
+    relay = Relay(db, FakeBus(), poll_s=0.1)
+    relay.start()
+    try:
+        await eventually(is_empty)
+        await see_long_ago()
+        await eventually(is_empty)
+    finally:
+        await relay.stop()
+
+
 async def test_events_that_another_replica_commits_meanwhile_are_published_at_once(
     db, database_url, clock
 ):

@@ -16,7 +16,7 @@ from local.stack.postgres import ROLE, Postgres, role_of
 from local.stack.process import free_port
 from local.stack.services import APIS
 from services.registry import SPECS
-from shared.postgres.database import Database
+from shared.postgres.database import OWN_VERSIONS, SHARED_VERSIONS, Database
 from shared.postgres.schema import SchemaFault, migrate_as, prepare
 from shared.postgres.settings import DatabaseSettings
 from shared.service.command import status_of
@@ -271,6 +271,33 @@ async def test_a_role_that_owns_its_tables_is_refused_on_another_machine(place, 
     with pytest.raises(SchemaFault, match="owns the tables of audit"):
         await place.prepare(**away)
     await place.prepare()
+
+
+async def test_a_role_that_would_own_the_tables_it_makes_is_refused(place, postgres, monkeypatch):
+    monkeypatch.setattr("shared.postgres.settings.is_this_machine", lambda _: False)
+    monkeypatch.setenv("DATABASE_ALLOW_UNVERIFIED", "true")
+    role = role_of("audit")
+    postgres._sql(f"GRANT CREATE ON DATABASE tests TO {role}")
+    with pytest.raises(SchemaFault, match="or may act as their owner"):
+        await place.prepare(database_owner_url=None)
+    await place.prepare()
+    await place.prepare(database_owner_url=None)
+    made = "SELECT pg_get_userbyid(nspowner)::text FROM pg_namespace WHERE nspname = 'audit'"
+    assert await place.ask(place.database_url, made) == [(ROLE,)]
+
+
+@pytest.mark.parametrize("versions", [SHARED_VERSIONS, OWN_VERSIONS])
+async def test_tables_of_another_version_are_refused_until_their_owner_migrates_them(
+    place, versions
+):
+    await place.prepare()
+    await place.prepare(database_owner_url=None)
+    [(now,)] = await place.ask(place.database_url, f"SELECT version_num FROM {versions}")
+    await place.ask(place.database_url, f"UPDATE {versions} SET version_num = 'later'")
+    with pytest.raises(SchemaFault, match="do not fit this version"):
+        await place.prepare(database_owner_url=None)
+    await place.ask(place.database_url, f"UPDATE {versions} SET version_num = '{now}'")
+    await place.prepare(database_owner_url=None)
 
 
 @pytest.mark.parametrize("how", ["a member of the owner", "a superuser", "owns the database"])

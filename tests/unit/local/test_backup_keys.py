@@ -1,17 +1,21 @@
 """A backup seals every key that a service reads from its environment; its keys open for one person and backup."""
 
 import stat
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
 
 from local.backup.database import run_client
 from local.backup.installation import SECRETS, installation, write_keys
+from local.backup.manifest import BACKUP
 from local.backup.recipient import make_recipient, opened, sealed
+from local.backup.restoring import opened_keys
 from local.stack.servers import ROOT
 from services.registry import SPECS
 from shared.core.errors import InternalFault
 from shared.postgres.settings import DatabaseLink
+from shared.testing import FakeObjects
 
 KEYS = {"AUDIT_SIGNING_KEY": "secret", "INGEST__EVENT_MAC_KEY": "another"}
 
@@ -48,6 +52,29 @@ def test_the_keys_of_a_backup_open_with_the_offline_half_and_as_those_of_no_othe
         opened(body, private, "20260602T120000Z")
     with pytest.raises(FileExistsError):
         make_recipient(private)
+
+
+async def test_the_keys_of_a_backup_become_files_and_yield_to_those_that_are_given(tmp_path):
+    """A new MAC key is chosen after a theft, and the backup has the stolen one."""
+    private, store = tmp_path / "offline", FakeObjects()
+    name = "20260601T120000Z"
+    await store.put("backups/one/keys", sealed(KEYS, make_recipient(private), name))
+    manifest = SimpleNamespace(
+        format=BACKUP.text, name=name, keys=SimpleNamespace(path="keys", recipient="", names=[])
+    )
+    given = {"INGEST__EVENT_MAC_KEY": "new", "RELEASE__EVENT_MAC_KEY": "given"}
+
+    async def keys_of(one, half):
+        wanted = SimpleNamespace(private=half, keys_folder=tmp_path)
+        return await opened_keys(store, "backups/one", one, given, wanted)
+
+    assert await keys_of(manifest, None) == given
+    assert not (tmp_path / "keys").exists()
+    with pytest.raises(InternalFault, match=f"backup {name} has no keys"):
+        await keys_of(SimpleNamespace(format=BACKUP.text, name=name, keys=None), private)
+    assert await keys_of(manifest, private) == {**KEYS, **given}
+    written = {path.name.upper(): path.read_text() for path in (tmp_path / "keys").iterdir()}
+    assert written == KEYS
 
 
 def test_restored_keys_are_the_owners_alone_and_replace_none(tmp_path):

@@ -155,6 +155,29 @@ async def test_a_put_waits_for_the_folder_that_another_is_creating(tmp_path, mon
     assert await store.get("captures/b.jpg") == b"2"
 
 
+@pytest.mark.clause("468.5/transfer")
+async def test_a_folder_that_could_not_be_synced_is_synced_by_the_next_put(tmp_path, monkeypatch):
+    """Else that put would find the folder there, and a crash could lose it with the object in it."""
+    root = tmp_path / "objects"
+    store, fsync, failing, synced = LocalObjects(root), os.fsync, [True], []
+
+    def once(descriptor):
+        if os.fstat(descriptor).st_ino == root.stat().st_ino and failing:
+            failing.clear()
+            raise OSError(5, "Input/output error")
+        fsync(descriptor)
+        synced.append(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", once)
+    with pytest.raises(Unavailable):
+        await store.put("captures/cam/a.jpg", b"1")
+    await store.put("captures/cam/b.jpg", b"2")
+    assert {root.stat().st_ino, (root / "captures").stat().st_ino} <= set(synced)
+    synced.clear()
+    await store.put("captures/cam/c.jpg", b"3")
+    assert root.stat().st_ino not in synced
+
+
 @pytest.mark.parametrize(
     "key", ["../x", "a/../../x", "/etc/passwd", "", "a b", "a\x00", "a//../b", "a" * 502]
 )
