@@ -262,3 +262,22 @@ def waiting(runtime):
             return [json.dumps(json.loads(row.value)) for row in rows]
 
     return waiting
+
+
+@pytest.fixture
+def while_hashing(identity, monkeypatch):
+    """Does something once, while the next password is hashed; returns a list that then holds its result."""
+
+    def during(act):
+        hash_password, results = identity.hasher.hash, []
+
+        async def hash_after(password, *, known=False):
+            if not results:
+                results.append(None)  # it may hash passwords, too
+                results[0] = await act()
+            return await hash_password(password, known=known)
+
+        monkeypatch.setattr(identity.hasher, "hash", hash_after)
+        return results
+
+    return during

@@ -138,21 +138,13 @@ async def test_a_code_is_accepted_once(hire, clock):
 
 @pytest.mark.clause("468.6(a)/login")
 async def test_an_enrolment_that_began_twice_changes_nothing_once_it_is_confirmed(
-    administrator, client, clock, handed_over, identity, monkeypatch
+    administrator, client, clock, handed_over, while_hashing
 ):
     """While the password of the second is hashed, the person confirms the first."""
     made = await invited(administrator)
     token = await handed_over(made)
     person = Person(client, clock, "j.rivera")
-    hash_password, enrolled = identity.hasher.hash, []
-
-    async def hash_after_enrolment(password, *, known=False):
-        if not enrolled:
-            enrolled.append(True)
-            await person.enrol(token)
-        return await hash_password(password, known=known)
-
-    monkeypatch.setattr(identity.hasher, "hash", hash_after_enrolment)
+    while_hashing(lambda: person.enrol(token))
     late = await client.post(
         "/v1/enrolment", json={"invitation_token": token, "password": "some other plain words"}
     )
@@ -172,26 +164,20 @@ async def test_the_code_of_the_enrolment_opens_no_session(
 
 @pytest.mark.clause("468.6(a)/login")
 async def test_hashing_anew_at_a_sign_in_does_not_replace_a_password_that_was_set_meanwhile(
-    hire, clock, identity, monkeypatch
+    hire, clock, identity, while_hashing, monkeypatch
 ):
     """While the old password is hashed with other costs, another session of the person changes it."""
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
     next_code = pyotp.TOTP(officer.secret).at(clock.now() + timedelta(seconds=30))
-    hash_password, changed = identity.hasher.hash, []
-
-    async def hash_after_change(password, *, known=False):
-        if not changed:
-            changed.append(None)
-            changed[0] = await officer.post(
-                "/v1/me/password",
-                current_password=officer.password,
-                totp=next_code,
-                password="quite another phrase",
-            )
-        return await hash_password(password, known=known)
-
-    monkeypatch.setattr(identity.hasher, "hash", hash_after_change)
+    changed = while_hashing(
+        lambda: officer.post(
+            "/v1/me/password",
+            current_password=officer.password,
+            totp=next_code,
+            password="quite another phrase",
+        )
+    )
     monkeypatch.setattr(identity.hasher, "is_outdated", lambda hashed: True)
     assert (await officer.try_sign_in()).status_code == 201
     assert changed[0].status_code == 204
