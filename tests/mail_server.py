@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import ssl
+from base64 import b64decode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +21,9 @@ class MailBox:
     refuses: str = ""
     """Its reply to each recipient; empty to accept them."""
 
+    login: tuple[str, str] | None = None
+    """The user and password without whom it takes no mail; None to take anyone's."""
+
     mails: list = field(default_factory=list)
     in_the_clear: list = field(default_factory=list)
     port: int = 0
@@ -28,20 +32,26 @@ class MailBox:
         def say(line):
             writer.write(f"{line}\r\n".encode())
 
+        known = self.login is None
         say("220 mail")
         while line := (await reader.readline()).decode().strip():
             word = line.upper()
             if not secure:
                 self.in_the_clear.append(line)
             if word.startswith("EHLO"):
-                say("250-mail" if not secure else "250 mail")
-                if not secure:
-                    say("250 STARTTLS")
+                say("250-mail")
+                say("250 AUTH PLAIN" if secure else "250 STARTTLS")
             elif word == "STARTTLS":
                 say("220 go on")
                 await writer.drain()
                 await writer.start_tls(self.context)
                 secure = True
+            elif word.startswith("AUTH PLAIN "):
+                _, user, password = b64decode(line.split()[2]).decode().split("\0")
+                known = (user, password) == self.login
+                say("235 welcome" if known else "535 wrong user or password")
+            elif word.startswith("MAIL") and not known:
+                say("530 log in first")
             elif word == "DATA":
                 say("354 go on")
                 lines = []

@@ -5,6 +5,7 @@ import json
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from email import message_from_string
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -225,6 +226,26 @@ async def test_a_dead_webhook_does_not_hold_up_mail(find, mailed, mail_box, rece
     assert PLATE not in mail
     assert PERSON not in mail
     assert not any("RCPT" in line.upper() for line in mail_box.in_the_clear)
+
+
+@pytest.mark.clause("468.3.1(c)/notice")
+@pytest.mark.parametrize(("password", "reply"), [("p@ss", None), ("p@ssed", "535"), (None, "530")])
+async def test_mail_is_sent_with_the_login_of_its_address_and_never_in_the_clear(
+    find, senders, mailing, mail_box, password, reply
+):
+    mail_box.login = ("alpr", "p@ss")
+    person = "" if password is None else f"alpr:{quote(password, safe='')}@"
+    url = SecretStr(mailing.replace("://", f"://{person}"))
+    told = {"audit_mail_from": "alpr@example.org", "audit_mail_to": MAILED_TO}
+    mail = senders(audit_mail_url=url, **told)["mail"]
+    await find()
+    if reply is None:
+        assert await mail.send() == 1
+    else:
+        with pytest.raises(Unavailable, match=f"mail server answers {reply}"):
+            await mail.send()
+    assert len(mail_box.mails) == (reply is None)
+    assert not any("AUTH" in line.upper() for line in mail_box.in_the_clear)
 
 
 @pytest.mark.clause("468.3.1(c)/notice")
