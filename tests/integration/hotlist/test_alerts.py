@@ -189,6 +189,9 @@ async def test_each_delivery_is_recorded_before_it_is_sent(hotlist, streams, mon
     assert {t.permission for t in told} == {"alert:receive"}
     assert len({t.attempt_id for t in told}) == 2
     assert told[0].all_plates == ["7ABC123"]
+    async with hotlist.runtime.db.begin() as connection:
+        counted = await connection.execute(text("SELECT count(*) FROM disclosed_counts"))
+    assert counted.scalar_one() == 0, "an officer would get no alert past a limit of searches"
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, RecordsDisclosed
-from shared.postgres.disclosed_records import drop_old
+from shared.postgres.disclosed_records import drop_old, is_counted
 from tests.integration.retention.conftest import JPEG, a_capture, a_read, started
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -186,3 +186,8 @@ async def test_counts_of_past_days_are_deleted(limited):
     async with limited.runtime.db.begin() as connection:
         await drop_old(connection, NOON.date() + timedelta(days=3))
     assert await limited.fetch("SELECT count(*) FROM disclosed_counts") == [(0,)]
+
+
+def test_live_alerts_do_not_count_because_the_person_did_not_choose_them():
+    assert not is_counted(Permission.ALERT_RECEIVE, "hit")
+    assert is_counted(Permission.HIT_READ, "hit")
