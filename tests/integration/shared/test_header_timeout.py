@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 
 import pytest
@@ -9,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from shared.service import header_timeout
+from shared.service.header_timeout import HEADER_TIMEOUT_S
 from shared.service.serve import options
 from shared.testing import eventually
 
@@ -23,6 +25,10 @@ def an_app():
     @app.get("/slow")
     async def slow() -> str:
         await asyncio.sleep(3 * TIMEOUT_S)
+        return "done"
+
+    @app.get("/fast")
+    async def fast() -> str:
         return "done"
 
     return app
@@ -58,6 +64,43 @@ async def ends(reader):
         return await reader.read() == b""
 
 
+async def get(reader, writer, path="/slow", *, in_pieces=False):
+    """Request a path; return the head of the answer."""
+    writer.write(f"GET {path} HTTP/1.1\r\n".encode())
+    if in_pieces:
+        await asyncio.sleep(TIMEOUT_S / 4)
+    writer.write(b"Host: a\r\n\r\n")
+    async with asyncio.timeout(10 * TIMEOUT_S):
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(len(b'"done"')) == b'"done"'
+    return head
+
+
+async def test_a_server_does_not_name_itself(port):
+    async with connected(port) as (reader, writer):
+        assert b"server:" not in (await get(reader, writer, "/fast")).lower()
+
+
+def test_addresses_of_requests_are_not_logged_and_the_rest_in_our_format(settings):
+    """Queries may have plates. uvicorn logs an address if the log of accesses has a handler."""
+    uvicorn.Config(an_app(), **options(settings))
+    assert not logging.getLogger("uvicorn.access").hasHandlers()
+    for name in ("uvicorn", "uvicorn.error"):
+        assert (logging.getLogger(name).handlers, logging.getLogger(name).propagate) == ([], True)
+
+
+@pytest.mark.clause("wall/header-timeout")
+async def test_headers_in_pieces_leave_no_timeout_behind(port):
+    async with connected(port) as (reader, writer):
+        await get(reader, writer, "/fast", in_pieces=True)
+        await asyncio.sleep(2 * TIMEOUT_S)
+        assert (await get(reader, writer, "/fast")).startswith(b"HTTP/1.1 200")
+
+
+def test_a_client_has_seconds_for_its_headers():
+    assert 5 <= HEADER_TIMEOUT_S <= 15
+
+
 @pytest.mark.clause("wall/header-timeout")
 @pytest.mark.parametrize("sent", [b"", b"GET /slow HTTP/1.1\r\nHost: a\r\nX-Ha", b"\r\n"])
 async def test_a_connection_whose_headers_do_not_end_is_closed(port, sent):
@@ -84,10 +127,6 @@ async def test_a_slow_answer_is_not_cut_and_the_next_request_has_the_full_header
     port, rest
 ):
     async with connected(port) as (reader, writer):
-        writer.write(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
-        async with asyncio.timeout(10 * TIMEOUT_S):
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200")
-            assert await reader.readexactly(len(b'"done"')) == b'"done"'
+        assert (await get(reader, writer)).startswith(b"HTTP/1.1 200")
         writer.write(rest)
         assert await ends(reader)

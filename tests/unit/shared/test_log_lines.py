@@ -6,22 +6,42 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from fastapi import FastAPI
 
 from shared.core.errors import InternalFault
-from shared.core.logs import DiscreetFormatter, JsonFormatter, Seldom, configure_logging
+from shared.core.logs import DiscreetFormatter, JsonFormatter, Seldom
+from shared.service.serve import serve
+from shared.service.settings import CommonSettings
+from shared.service.spec import ServiceSpec
 
 LIBRARIES = ("aiokafka", "alembic", "httpx", "")
 
 
+class Empty(ServiceSpec):
+    """A service that answers nothing."""
+
+    def settings_class(self) -> type[CommonSettings]:
+        return CommonSettings
+
+    def build_app(self, settings: CommonSettings) -> FastAPI:
+        return FastAPI()
+
+
 @pytest.fixture(params=["text", "json"])
-def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
-    """Configure logging as a service does, and return what it writes."""
+def written(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[io.StringIO]:
+    """Serve a service with a format of logs in its settings, and return what is logged."""
     root, how = logging.getLogger(), request.param
     handlers = root.handlers[:]
     levels = {name: logging.getLogger(name).level for name in LIBRARIES}
-    configure_logging(how)
+    monkeypatch.setenv("LOG_FORMAT", how)
+    monkeypatch.setattr("shared.service.serve.uvicorn.run", lambda app, **options: None)
+    monkeypatch.setattr("shared.service.serve.spare_collector", lambda: None)
+    serve(Empty(name="empty", description=""))
     [handler] = root.handlers
     assert isinstance(handler, logging.StreamHandler)
+    assert isinstance(handler.formatter, JsonFormatter) == (how == "json")
     lines = io.StringIO()
     handler.setStream(lines)
     yield lines
