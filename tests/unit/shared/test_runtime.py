@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.registry import SPECS, names
+from shared.accounts.known_accounts import People
 from shared.core import patience
 from shared.core.errors import DependencyDown, Unavailable
 from shared.core.periodic import PeriodicTask
@@ -69,10 +70,22 @@ class Store:
 
 
 @pytest.mark.parametrize("service", names(Kind.API))
-def test_readiness_waits_for_a_tick_of_identity_in_services_with_alpr_data(service: str) -> None:
+def test_readiness_waits_for_a_tick_of_identity_in_services_with_alpr_data(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runtime = ApiRuntime(SPECS[service], ApiSettings(), objects=FakeObjects(), policy=POLICY)
     [people] = [resource for resource in runtime.resources if resource.name == "keys and accounts"]
     assert ("identity" in people.pings()) is (service not in {"identity", "ingest"})
+    assert "people" in people.pings()
+    monkeypatch.setattr(People, "was_current", True)
+    assert list(people.pings()) == ["people"], "a later silence refuses access, and is not unready"
+
+
+async def test_refusals_that_cannot_be_recorded_are_a_failing_task() -> None:
+    runtime = a_runtime()
+    assert runtime.failing_tasks() == {}
+    runtime.refusals.recording._set("the database does not answer")
+    assert runtime.failing_tasks() == {"task refusals of sample": "the database does not answer"}
 
 
 @pytest.mark.parametrize(("service", "ready"), [("ingest", True), ("audit", False)])
