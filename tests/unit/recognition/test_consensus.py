@@ -32,7 +32,7 @@ def test_the_winner_is_the_most_confident_view_of_its_text_as_read():
 
 
 def test_an_issued_series_decides_between_equal_views_but_rewrites_no_text():
-    assert winner([line("4EFU387", 0.8), line("LEFUE87", 0.8)], US).plate == "4EFU387"
+    assert winner([line("LEFUE87", 0.8), line("4EFU387", 0.8)], US).plate == "4EFU387"
     assert winner([line("4EFU387", 0.5), line("LEFUE87", 0.9)], US).plate == "LEFUE87"
 
 
@@ -55,6 +55,13 @@ def test_disagreement_lowers_only_the_confidence_of_the_differing_characters():
 def test_a_single_view_keeps_its_own_probabilities():
     chosen = line("A-1", 0.7, 0.1, 0.9)
     assert [one.confidence for one in agreed_serial(chosen, [chosen])] == [0.7, 0.9]
+
+
+def test_characters_in_place_of_another_number_of_them_are_nobodys_alternatives():
+    chosen = line("7ABC1", 0.9)
+    serial = agreed_serial(chosen, [chosen, line("7AXYC1", 0.9)])
+    assert [one.alternatives for one in serial] == [()] * 5
+    assert [one.confidence for one in serial] == pytest.approx([0.9, 0.9, 0.45, 0.9, 0.9])
 
 
 def test_views_may_have_unequal_weights():

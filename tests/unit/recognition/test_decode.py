@@ -221,6 +221,12 @@ def test_a_webp_bomb_is_refused_from_its_header_in_each_of_its_forms(chunk):
         decode(bytes(data))
 
 
+def test_a_webp_header_that_is_cut_off_is_refused():
+    for chunk in (b"VP8X", b"VP8L", b"VP8 "):
+        with pytest.raises(UndecodableImage):
+            image_size(b"RIFF\x00\x00\x00\x00WEBP" + chunk + bytes(13))
+
+
 def test_a_file_over_the_limit_is_refused_without_decoding():
     with pytest.raises(ImageTooLarge, match="bytes"):
         decode(bytes(MAX_IMAGE_BYTES + 1))
@@ -228,7 +234,14 @@ def test_a_file_over_the_limit_is_refused_without_decoding():
 
 @pytest.mark.parametrize(
     ("width", "height", "factor"),
-    [(1280, 720, 1), (3840, 2160, 1), (5120, 2880, 2), (7680, 4320, 2), (2160, 10_300, 4)],
+    [
+        (1280, 720, 1),
+        (3840, 2160, 1),
+        (5120, 2880, 2),
+        (7680, 4320, 2),
+        (2160, 10_300, 4),
+        (48_000, 1000, 8),
+    ],
 )
 def test_only_very_large_frames_are_reduced(width, height, factor):
     assert reduction(width, height) == factor

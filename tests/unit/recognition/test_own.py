@@ -19,7 +19,9 @@ from services.recognition.engine.plateward import (
     log_odds,
 )
 from services.recognition.engine.plausibility import Glyph, TextLine
-from services.recognition.engine.reader import PlateReader
+from services.recognition.engine.protocol import Alternative, Character
+from services.recognition.engine.reader import PlateReader, Text
+from services.recognition.engine.second_opinion import weighed
 from services.recognition.engine.states import StateReader
 from services.recognition.engine.weights import NoSuchModel
 from shared.core.region_packs import pack_of, regions_of
@@ -149,6 +151,7 @@ def test_an_illegible_plate_gives_no_reading(text):
         ("EXIT21B", True),
         ("POLICE", False),
         ("OHIO", False),
+        ("FLORIOA", False),
         ("GATE04", False),
         ("GATX04", True),
         ("CAM01", False),
@@ -303,6 +306,38 @@ def test_a_candidate_of_ours_wins_with_a_second_vote_and_has_the_text_of_that_re
     assert (reading_.plate, reading_.plate_as_read) == ("77A8C123", "77A8 C123")
     assert [one.plate for one in reading_.alternatives][:2] == ["77A8C123", "77ABC123"]
     assert reading_.misread_risk == pytest.approx(1 - (0.4 + 0.45) / 1.5, abs=0.02)
+
+
+def test_a_text_of_ours_that_is_confirmed_keeps_what_the_network_itself_read():
+    given = {"plate": [{"4": 0.45, "L": 0.55}, *"EFU387"]}
+    opinion = SaidOpinion("4EFU387")
+    [reading_] = an_engine([LEFT], [given], opinion, states=[{"CA": 0.95}]).read(frame())
+    assert (reading_.plate, reading_.plate_as_read) == ("4EFU387", "LEFU387")
+
+
+def a_text(region, *candidates):
+    """Return our reader's text of a plate, with the probability of each candidate."""
+    alternatives = tuple(Alternative(plate, sure) for plate, sure in candidates)
+    first, sure = candidates[0]
+    line = np.array(LEFT, np.float32)
+    characters = tuple(Character(one, sure) for one in first)
+    return Text(characters, alternatives, sure, 1.0, region, line, first)
+
+
+@pytest.mark.parametrize(("region", "plate"), [("US-CA", "4EFU387"), ("US-TX", "LEFU387")])
+def test_the_series_of_the_plates_own_state_counts_in_the_vote(region, plate):
+    own = a_text(region, ("LEFU387", 0.55), ("4EFU387", 0.45))
+    second = SaidOpinion("4EFU387", confidence=0.1).readings(frame(), None, own.line)
+    chosen, _ = weighed(own, second, US)
+    assert chosen.plate == plate
+
+
+def test_second_readings_together_weigh_half_of_ours_in_each_character():
+    own = a_text(None, ("7ABC123", 0.6))
+    second = SaidOpinion("7ABD123", "7ABD123").readings(frame(), None, own.line)
+    chosen, _ = weighed(own, second, US)
+    assert chosen.characters[3].text == "C"
+    assert chosen.characters[3].confidence == pytest.approx(0.6 / 1.5)
 
 
 def test_a_text_that_our_reader_excludes_does_not_win_however_many_votes_it_has():

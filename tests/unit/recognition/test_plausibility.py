@@ -172,7 +172,9 @@ def test_stickers_on_a_plate_are_dropped_and_a_second_car_is_kept():
     serial = rectangle(100, 100, 90, 30)
     sticker = rectangle(150, 91, 25, 14)
     second_car = rectangle(400, 110, 60, 20)
-    assert sorted(distinct([sticker, serial, second_car])) == [1, 2]
+    half_outside, mostly_outside = rectangle(150, 80, 25, 20), rectangle(150, 75, 25, 20)
+    assert sorted(distinct([sticker, serial, second_car, half_outside])) == [1, 2]
+    assert sorted(distinct([serial, mostly_outside])) == [0, 1]
 
 
 def reading(confidence):
