@@ -45,6 +45,8 @@ def purge(deliver, objects, clock, runtime, writer):
         before=BEFORE,
         follow=True,
         certify=True,
+        occurred_at=None,
+        listed=True,
     ):
         async def pages(names):
             yield Page.of("read", [READS[name] for name in names])
@@ -52,14 +54,14 @@ def purge(deliver, objects, clock, runtime, writer):
         run_id = uuid4()
         named = await ListWriter(objects, run_id, before).write(pages(purged), pages(held))
         event = RecordsPurged(
-            occurred_at=clock.now(),
+            occurred_at=occurred_at or clock.now(),
             run_id=run_id,
             before=before,
             reads=len(purged),
             captures=0,
             objects=0,
             kept_under_hold=len(held),
-            purge_list=named,
+            purge_list=named if listed else None,
         )
         await deliver(event)
         if certify:

@@ -75,6 +75,8 @@ async def test_behind_for_more_than_a_minute_is_a_finding(app, runtime, query):
         await coverage.check_lag(since + timedelta(seconds=later))
     [(details,)] = await query("SELECT details FROM findings WHERE kind = 'log_behind'")
     assert details == {"since": since.isoformat(), "delay_s": 61}
+    await coverage.check_lag(since + timedelta(hours=1))
+    assert len(await query("SELECT 1 FROM findings WHERE kind = 'log_behind'")) == 2
 
 
 async def test_a_log_that_is_up_to_date_is_not_behind_however_long_it_runs(app, runtime, query):

@@ -310,7 +310,8 @@ async def test_a_purge_without_a_certificate_for_two_days_raises_a_finding(
     deliver, clock, purge, runtime, writer, bus
 ):
     await deliver(*sightings(clock))
-    purged = await purge(certify=False, follow=False)
+    ago = clock.now() - timedelta(days=3)  # it came to the log late, and its certificate may, too
+    purged = await purge(certify=False, follow=False, occurred_at=ago)
     clock.advance(days=2)
     assert await Eraser(runtime, writer).catch_up() == 0
     await runtime.relay.drain()
@@ -404,13 +405,17 @@ async def test_a_role_without_the_right_cannot_call_the_function(app, as_owner):
         assert rows.scalar_one() is False
 
 
-@pytest.mark.parametrize("what", ["below the floor", "no list", "a list that was changed"])
+@pytest.mark.parametrize(
+    "what", ["below the floor", "names no list", "no list", "a list that was changed"]
+)
 async def test_an_invalid_purge_erases_no_value_and_raises_a_finding(
     deliver, clock, purge, query, objects, runtime, writer, bus, what
 ):
     await deliver(*sightings(clock))
     if what == "below the floor":
         await purge(before=clock.now() - timedelta(days=100), follow=False)
+    elif what == "names no list":
+        await purge(listed=False, follow=False)
     else:
         purged = await purge(follow=False)
         manifest = purged.purge_list.key
@@ -459,6 +464,46 @@ async def test_tampering_after_an_erasing_is_detected(deliver, clock, purge, tam
     table, statement = TAMPERING[what]
     await tamper(table, statement)
     assert not (await verdict()).ok
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_an_erasing_removes_erased_plates_from_the_planners_statistics(
+    deliver, clock, purge, as_owner
+):
+    async def sampled():
+        async with as_owner("audit") as connection:
+            elements = "SELECT most_common_elems::text FROM pg_stats WHERE schemaname = 'audit'"
+            return str((await connection.execute(text(elements))).scalars().all())
+
+    await deliver(*sightings(clock))
+    async with as_owner("audit") as connection:
+        await connection.execute(text("ANALYZE sealed_values"))
+    assert "1GONE11" in await sampled()
+    await purge()
+    found = await sampled()
+    assert "GONE" not in found
+    assert "2HELD22" in found
+
+
+async def test_an_erased_value_that_was_put_back_is_detected(
+    deliver, clock, purge, tamper, verdict
+):
+    await deliver(*sightings(clock))
+    await tamper("entries", "CREATE TABLE copies AS SELECT * FROM sealed_values WHERE seq = 2")
+    await purge()
+    await tamper("sealed_values", "INSERT INTO sealed_values SELECT * FROM copies")
+    [fault] = (await verdict()).faults
+    assert fault.what == "entry 2: sighting was erased, but is present"
+
+
+async def test_a_deleted_record_of_an_erasing_is_detected_though_it_erased_no_value(
+    clock, purge, tamper, verdict
+):
+    purged = await purge()
+    assert (await verdict()).ok
+    await tamper("erasures", "DELETE FROM erasures")
+    [fault] = (await verdict()).faults
+    assert fault.what == f"the list of values erased for {purged.event_id} is missing"
 
 
 async def test_an_erased_record_that_was_put_back_is_detected(

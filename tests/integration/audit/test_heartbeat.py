@@ -90,9 +90,10 @@ async def test_a_log_that_is_not_signed_stops_the_heartbeat(
 
 
 async def test_a_switch_that_does_not_accept_the_post_is_a_fault(heartbeat, switch):
-    switch.status = 404
-    with pytest.raises(DependencyDown, match="AUDIT_HEARTBEAT_URL answers 404"):
-        await heartbeat.beat()
+    for status in (302, 404):
+        switch.status = status
+        with pytest.raises(DependencyDown, match=f"AUDIT_HEARTBEAT_URL answers {status}"):
+            await heartbeat.beat()
     switch.status = 0
     with pytest.raises(DependencyDown, match="AUDIT_HEARTBEAT_URL does not answer"):
         await heartbeat.beat()

@@ -159,23 +159,28 @@ async def test_a_rolled_back_run_does_not_change_the_findings(
 
 
 @pytest.mark.clause("468.3.1(c)/increments")
-async def test_a_late_search_counts_with_those_of_its_hour_that_memory_has_dropped(
-    deliver, clock, runtime, query
+@pytest.mark.parametrize(
+    ("pause", "late", "restarted"), [(2880, 2, False), (63, 5, True)], ids=["dropped", "restarted"]
+)
+async def test_a_late_search_counts_with_those_of_its_hour_that_memory_lacks(
+    deliver, clock, runtime, query, pause, late, restarted
 ):
     process = Watch(runtime, runtime.settings)
     person, began = an_actor("person-1", "Officer"), clock.now()
 
     async def searched(at):
-        await deliver(an_attempt(clock, actor=person, occurred_at=at))
+        await deliver(an_attempt(clock, actor=person, occurred_at=at, elements={}))
         while await process._check() is not None:
             pass
         return await query("SELECT * FROM findings WHERE kind = 'many_searches'")
 
     assert await searched(began) == []
     assert await searched(began + timedelta(minutes=1)) == []
-    clock.advance(hours=48)
+    clock.advance(minutes=pause)
+    if restarted:
+        process = Watch(runtime, runtime.settings)
     assert await searched(clock.now()) == []
-    assert len(await searched(began + timedelta(minutes=2))) == 1
+    assert len(await searched(began + timedelta(minutes=late))) == 1
 
 
 @pytest.mark.clause("468.3.1(c)/increments")
@@ -194,8 +199,9 @@ async def test_refusals_that_an_earlier_process_handled_count_after_a_restart(
 
 
 @pytest.mark.clause("468.3.1(c)/increments")
+@pytest.mark.parametrize("restarted", [False, True])
 async def test_a_late_refusal_counts_with_those_of_the_minutes_before_it(
-    deliver, clock, runtime, query
+    deliver, clock, runtime, query, restarted
 ):
     process = Watch(runtime, runtime.settings)
     person, other = an_actor("person-1", "Officer"), an_actor("person-2", "Another")
@@ -211,5 +217,7 @@ async def test_a_late_refusal_counts_with_those_of_the_minutes_before_it(
     assert await refused(person, 0) == []
     assert await refused(person, 1) == []
     clock.advance(minutes=70)
+    if restarted:
+        process = Watch(runtime, runtime.settings)
     assert await refused(other, 70) == []
     assert len(await refused(person, 12)) == 1

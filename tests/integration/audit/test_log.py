@@ -236,6 +236,9 @@ async def test_altered_subtrees_are_detected(deliver, clock, tamper, verdict, so
     )
     found = await verdict()
     assert ["entries 256 to 511" in fault.what for fault in found.faults] == [True]
+    await tamper("nodes", "DELETE FROM nodes WHERE number = 1")
+    [fault] = (await verdict()).faults
+    assert fault.what == "the subtree over entries 256 to 511 is not stored"
 
 
 @pytest.mark.clause("468.6/unalterable")

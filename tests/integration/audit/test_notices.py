@@ -208,6 +208,21 @@ async def test_a_receiver_that_is_away_loses_no_finding(find, senders, sender, c
 
 
 @pytest.mark.clause("468.3.1(c)/notice")
+async def test_a_receiver_that_accepts_nothing_is_tried_once_in_a_run(
+    find, sender, receiver, clock
+):
+    receiver.status = 503
+    for kind in ("log_failure", "log_gap"):
+        await find(kind)
+        with pytest.raises(Unavailable):
+            await sender.send()
+    clock.advance(minutes=15)
+    with pytest.raises(Unavailable):
+        await sender.send()
+    assert len(receiver.got) == 3, "though two notices are due"
+
+
+@pytest.mark.clause("468.3.1(c)/notice")
 async def test_a_dead_webhook_does_not_hold_up_mail(find, mailed, mail_box, receiver, clock):
     finding = await find()
     receiver.status = 0
@@ -380,6 +395,24 @@ async def test_a_mail_that_is_refused_for_good_is_a_dead_letter_of_mail_alone(
     assert await mailed["mail"].send() == 1
 
 
+@pytest.mark.clause("468.3.1(c)/dead-notice")
+@pytest.mark.parametrize("first", ["sent", "dead"])
+async def test_a_notice_that_one_of_two_processes_delivered_is_no_dead_letter(
+    find, runtime, clock, run, first
+):
+    """A slow attempt outlasts its lease, so that another process gives the notice up meanwhile."""
+    await find()
+    async with runtime.db.begin() as connection:
+        notices, now = Notices(connection), clock.now()
+        await notices.gather("webhook", UUID(int=7), now, 100)
+        if first == "sent":
+            await notices.sent(UUID(int=7), now)
+        await notices.dead(UUID(int=7), now=now, fault="the receiver answers 503")
+        if first == "dead":
+            await notices.sent(UUID(int=7), now)
+    assert (await run("--replay", "webhook"))[1].startswith("0 dead letters")
+
+
 async def test_what_a_dead_letter_was_about_needs_no_notice_once_its_finding_is_closed(
     find, sender, receiver, clock, query, run
 ):
@@ -394,6 +427,7 @@ async def test_what_a_dead_letter_was_about_needs_no_notice_once_its_finding_is_
     assert await sender.send() == 0
     assert gauge("alpr_findings_dead_lettered") == 0
     assert "0 are dead letters" in (await run())[1]
+    assert (await run("--replay", "webhook"))[1].startswith("0 dead letters")
     assert [row.dead_at is not None for row in await query("SELECT dead_at FROM notices")] == [True]
 
 

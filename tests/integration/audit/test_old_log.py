@@ -160,6 +160,7 @@ async def test_the_old_log_is_exported_only_with_values_and_a_purpose_and_logged
     [row] = await query("SELECT entry FROM entries WHERE kind = 'values.exported'")
     said = json.loads(row.entry)["data"]
     assert (said["origin"], said["old_log"], said["end"]) == (OLD_NAME, True, 301)
+    assert said["values"] == 301, "each entry may have values in plaintext"
     await runtime.relay.drain()
     [event] = bus.events(ValuesExported)
     assert event.attempt_id in [one.attempt_id for one in bus.events(AccessAttempted)]

@@ -5,8 +5,10 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from services.audit.store.findings import Findings
 from services.audit.workers.scheduler import Scheduler
 from shared.events import (
     AccessAttempted,
@@ -325,6 +327,9 @@ async def test_a_camera_that_fell_silent_is_a_finding(deliver, findings, clock):
     assert (finding.kind, finding.subject) == ("device_silence", f"device {device}")
     assert finding.details["device_name"] == "Main St"
     assert await findings() == []
+    again = {"event_id": uuid4(), "last_heard_at": clock.now() - timedelta(hours=4)}
+    await deliver(msgspec.structs.replace(silence, **again))
+    assert len(await findings()) == 1, "it sent in between"
 
 
 @pytest.mark.clause("wall/keys")
@@ -381,6 +386,9 @@ async def test_an_enrolment_beside_an_account_that_had_the_invitation_raises_a_f
         AUDITOR: "the same address",
     }
     assert found[OFFICER].details["account_id"] == str(account)
+    again = an_account_change(clock, account, "enrolled", beside={OFFICER: "browser"})
+    await deliver(msgspec.structs.replace(again, account_number=2))
+    assert [f.subject for f in await findings()] == [OFFICER], "after a second invitation"
 
 
 @pytest.mark.clause("468.6(a)/break-glass")
@@ -434,11 +442,13 @@ async def test_reads_that_contradict_each_other_are_a_finding(deliver, findings,
 
 @pytest.mark.clause("468.3.1(c)/contradicting-reads")
 async def test_a_camera_and_day_have_one_open_finding_at_a_time(
-    deliver, findings, clock, client, auditor
+    deliver, findings, clock, client, auditor, query
 ):
     device, other = uuid4(), uuid4()
     await deliver(a_contradiction(clock, device), a_contradiction(clock, device))
     [finding] = await findings()
+    [first] = await query("SELECT min(seq) AS seq FROM entries WHERE kind = 'read.contradicted'")
+    assert finding.details["seq"] == first.seq
     await deliver(a_contradiction(clock, device))
     assert await findings() == []
     await deliver(a_contradiction(clock, other))
@@ -459,8 +469,8 @@ async def test_the_entry_of_a_contradiction_contains_no_sighting(deliver, clock,
     told = a_contradiction(clock, uuid4())
     await deliver(told)
     [row] = await query("SELECT entry FROM entries WHERE kind = 'read.contradicted'")
-    for text in ("1AAA001", "1HIT002", *map(str, [told.device_id, *told.read_ids])):
-        assert text.encode() not in row.entry
+    for named in ("1AAA001", "1HIT002", *map(str, [told.device_id, *told.read_ids])):
+        assert named.encode() not in row.entry
     assert [e["event"]["type"] for e in await ask(plate="1HIT002")][-1:] == [
         "alpr.read.contradicted.v1"
     ]
@@ -477,7 +487,8 @@ async def test_refused_sign_ins_and_unknown_callers_count_as_well(deliver, findi
     unknown = [
         an_attempt(clock, actor=None, allowed=False, client_address="192.0.2.66") for _ in range(5)
     ]
-    await deliver(*refused, *unknown)
+    unnamed = [a_count(clock, 1, client_address="") for _ in range(5)]
+    await deliver(*refused, *unknown, *unnamed)
     subjects = {f.subject for f in await findings()}
     assert subjects == {OFFICER, "address 192.0.2.66"}
 
@@ -506,6 +517,7 @@ async def test_refusals_that_were_counted_are_a_finding_once_an_hour(deliver, fi
     flood = found["address 2001:db8::/64"]
     assert (flood.kind, flood.details["count"]) == ("refused_access", 4711)
     assert (flood.details["service"], flood.details["route"]) == ("ingest", "guard")
+    clock.advance(minutes=1)
     await deliver(a_count(clock, 4711))
     assert await findings() == []
     clock.advance(hours=1)
@@ -634,6 +646,8 @@ async def test_more_than_2000_records_a_day_by_all_services_are_a_finding(delive
     assert [f.details["limit"] for f in await findings()] == [10000]
     await deliver(*disclosing(clock, 1))
     assert await findings() == []
+    await deliver(*disclosing(clock, 2**63, actor=an_actor("other")))
+    assert [f.details["limit"] for f in await findings()] == [2000, 10000]
 
 
 @pytest.mark.clause("468.3.1(c)/disclosed")
@@ -642,9 +656,13 @@ async def test_disclosed_records_are_counted_for_each_day_and_person_separately(
 ):
     await deliver(*disclosing(clock, 2000))
     await deliver(*disclosing(clock, 2000, actor=an_actor("other")))
+    late = disclosing(clock, 1, actor=an_actor("other"))
     clock.advance(days=1)
     await deliver(*disclosing(clock, 2000))
     assert await findings() == []
+    await deliver(*late)
+    found = {f.kind: f for f in await findings()}
+    assert found["many_disclosed"].details["since"] == "2026-06-01", "it counts on its own day"
 
 
 @pytest.mark.clause("468.3.1(c)/disclosed")
@@ -718,6 +736,11 @@ async def test_a_stopped_log_raises_a_finding_within_minutes(
     await scheduler.check_consumer()
     await runtime.relay.drain()
     assert [f.kind for f in bus.events(FindingRaised)] == ["log_failure"]
+    bus.down = True
+    await scheduler.check_consumer()
+    clock.advance(minutes=5)
+    await scheduler.check_consumer()
+    assert await query("SELECT count(*) FROM findings") == [(2,)], "another stop, another finding"
 
 
 @pytest.mark.clause("468.6(c)/scheduled-audits")
@@ -765,6 +788,17 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
     assert (await client.get("/v1/findings?status=open", headers=auditor())).json()["items"] == []
     await runtime.relay.drain()
     assert [e.change for e in bus.events(FindingChanged)] == ["assigned", "commented", "closed"]
+
+
+async def test_a_step_of_a_finding_waits_for_the_one_before(deliver, findings, clock, runtime):
+    """Else two people could close it at once, each with another outcome."""
+    await deliver(*[an_attempt(clock, allowed=False) for _ in range(5)])
+    [raised] = await findings()
+    async with runtime.db.begin() as one, runtime.db.begin() as other:
+        await Findings(one, "audit").lock(raised.finding_id)
+        await other.execute(text("SET LOCAL lock_timeout = '20ms'"))
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await Findings(other, "audit").lock(raised.finding_id)
 
 
 async def test_a_finding_is_not_worked_by_an_auditor_of_another_agency(

@@ -59,6 +59,7 @@ def test_acts_are_counted_up_to_a_time_and_no_further_back_than_the_limit_says(a
     places = acts.near(NOON + timedelta(minutes=60), hour)
     assert len(places) == 4
     assert acts.up_to(NOON + timedelta(minutes=at), hour, places) == count
+    assert acts.drop_before(NOON + timedelta(minutes=50)) == 1, "the act at 50 minutes stays"
 
 
 @pytest.mark.parametrize(
