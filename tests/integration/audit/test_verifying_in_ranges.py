@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from services.audit.actions import ranges
+from services.audit.actions import range_check, ranges
 from services.audit.actions.verify import verify_stored
+from services.audit.domain import recount
 from shared.core.merkle import Span
 from tests.integration.audit.conftest import a_disclosure, an_attempt
 
@@ -55,13 +56,20 @@ def verified(runtime, monkeypatch):
 
 
 @pytest.mark.clause("468.6/unalterable")
-async def test_verification_in_ranges_finds_the_faults_of_the_whole_log(logged, verified, tamper):
+async def test_verification_in_ranges_finds_the_faults_of_the_whole_log(
+    logged, verified, tamper, monkeypatch
+):
     for what, statement in FAULTS.items():
         await tamper(statement.split()[2 if "FROM" in statement else 1], statement)
         whole = await verified(1000)
         assert whole.ok == (what == "nothing"), what
         assert await verified(SIZE) == whole, what
     assert await verified(1) == whole
+    for module in (range_check, recount):
+        monkeypatch.setattr(module, "MAX_FAULTS", 2)
+    listed = await verified(1000)
+    assert len(listed.faults) < len(whole.faults)
+    assert listed.fault_count == whole.fault_count, "those that are not listed count, too"
 
 
 @pytest.mark.clause("468.6/unalterable")

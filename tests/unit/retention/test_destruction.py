@@ -1,7 +1,7 @@
 """The facts that a destruction requires, and the order of the steps."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
@@ -51,6 +51,12 @@ def test_each_fact_is_needed_and_named(change, missing):
     with pytest.raises(Conflict) as refused:
         check_basis(replace(BASIS, **change), NOW)
     assert refused.value.params["missing"] == [missing]
+
+
+def test_a_schedule_is_in_force_from_its_day_in_utc_in_any_time_zone():
+    east = timezone(timedelta(hours=9))
+    assert BASIS.missing(datetime(2026, 1, 1, 8, tzinfo=east)) == ["schedule_in_force"]
+    assert BASIS.missing(datetime(2026, 1, 1, 9, tzinfo=east)) == []
 
 
 def test_the_floor_holds_whatever_the_schedule_says():
