@@ -5,10 +5,8 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.store.findings import Findings
 from services.audit.workers.scheduler import Scheduler
 from shared.events import (
     AccessAttempted,
@@ -37,6 +35,7 @@ from tests.integration.audit.conftest import (
     an_actor,
     an_attempt,
 )
+from tests.integration.locking import locked_while
 
 SUPERVISOR = "00000000-0000-4000-8000-000000000302"
 
@@ -790,15 +789,20 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
     assert [e.change for e in bus.events(FindingChanged)] == ["assigned", "commented", "closed"]
 
 
-async def test_a_step_of_a_finding_waits_for_the_one_before(deliver, findings, clock, runtime):
-    """Else two people could close it at once, each with another outcome."""
+@pytest.mark.clause("468.3.1(c)/monitoring")
+async def test_a_finding_that_two_people_close_at_once_is_closed_once(
+    deliver, findings, clock, client, auditor, runtime
+):
     await deliver(*[an_attempt(clock, allowed=False) for _ in range(5)])
     [raised] = await findings()
-    async with runtime.db.begin() as one, runtime.db.begin() as other:
-        await Findings(one, "audit").lock(raised.finding_id)
-        await other.execute(text("SET LOCAL lock_timeout = '20ms'"))
-        with pytest.raises(DBAPIError, match="lock timeout"):
-            await Findings(other, "audit").lock(raised.finding_id)
+    path = f"/v1/findings/{raised.finding_id}/closure"
+    body = {"note": "Asked the sergeant", "outcome": "explained"}
+    answers = await locked_while(
+        runtime.db,
+        f"SELECT FROM findings WHERE finding_id = '{raised.finding_id}' FOR UPDATE",
+        *(client.post(path, json=body, headers=auditor()) for _ in range(2)),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
 
 
 async def test_a_finding_is_not_worked_by_an_auditor_of_another_agency(

@@ -1,6 +1,7 @@
 """Holds retain matching records, present and future, past their month, and win over a running purge."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from alembic import command
@@ -289,6 +290,19 @@ async def test_a_released_hold_allows_only_due_records_to_be_purged(retention):
         ("placed", "criminal_action", "7ABC123"),
         ("released", "criminal_action", "7ABC123"),
     ]
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_a_run_destroys_no_record_of_a_released_hold_from_after_its_date(retention):
+    for number, at in enumerate((LATELY_DUE, LONG_AGO), 1):  # the later records come first by id
+        frame = a_capture(at, outcome="no_plate", capture_id=UUID(int=number))
+        await retention.store(frame, a_read("7ABC123", at, read_id=UUID(int=number)))
+    hold = await place(retention, device_ids=[str(DEVICE)])
+    await purge(retention)
+    await release(retention, hold)
+    await purge(retention, before=(LATELY_DUE - timedelta(days=1)).isoformat())
+    kept = "SELECT captured_at FROM held_reads UNION ALL SELECT captured_at FROM held_captures"
+    assert await retention.fetch(kept) == [(LATELY_DUE,), (LATELY_DUE,)]
 
 
 @pytest.mark.clause("468.5/holds")

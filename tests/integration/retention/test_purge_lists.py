@@ -205,9 +205,43 @@ async def test_records_that_a_withdrawn_run_destroyed_are_in_the_next_purge_list
     assert await listed(retention, event) == (records(first, second), [])
 
 
+async def test_a_run_that_waits_for_its_list_keeps_its_records_from_a_later_run(retention):
+    first, second = a_read("1OLD001", WHOLE_MONTH), a_read("1OLD002", PART_OF_MONTH)
+    await retention.store(first, second)
+    for body in ({"before": (DUE - timedelta(days=20)).isoformat()}, {}):
+        run = await propose(retention, **body)
+        await authorise(retention, run)
+        await execute(retention, run)
+        retention.clock.advance(seconds=1)
+    retention.objects.down = True
+    await retention.running.purger.work()
+    assert await left(retention) == []
+    retention.objects.down = False
+    await retention.running.purger.work()
+    events = await retention.emitted(RecordsPurged)
+    found = [await listed(retention, event) for event in events]
+    assert found == [(records(first), []), (records(second), [])]
+
+
+async def test_a_run_lists_and_counts_no_held_record_from_after_its_date(retention):
+    frame = a_capture(PART_OF_MONTH)
+    of_frame = {"capture_id": frame.capture.capture_id}
+    await retention.store(frame, a_read("7ABC123", PART_OF_MONTH, **of_frame))
+    await place(retention, plate="7ABC123")
+    await purge(retention)
+    await purge(retention, before=(DUE - timedelta(days=20)).isoformat())
+    events = await retention.emitted(RecordsPurged)
+    assert [event.kept_under_hold for event in events] == [2, 0]
+    assert [len((await listed(retention, event))[1]) for event in events] == [2, 0]
+
+
 async def test_a_list_is_deleted_after_thirty_days_and_its_proof_is_kept(retention):
     await retention.store(a_read("1OLD001", WHOLE_MONTH))
-    run = await purge(retention)
+    run = await propose(retention)
+    await authorise(retention, run)
+    await execute(retention, run)
+    retention.clock.advance(days=1)  # the list is as old as the run's end
+    await retention.running.purger.work()
     assert len(retention.objects.stored) == 2
     retention.clock.advance(days=30)
     await retention.running.purger.work()
@@ -221,6 +255,30 @@ async def test_a_list_is_deleted_after_thirty_days_and_its_proof_is_kept(retenti
     assert retention.objects.stored == {}
     certificate = (await retention.get(f"/v1/purge-runs/{run['run_id']}/certificate")).json()
     assert certificate["purge_list"]["purged"] == 1
+
+
+async def test_the_list_of_a_run_that_was_withdrawn_before_its_end_is_deleted_too(
+    retention, monkeypatch
+):
+    await retention.store(a_read("1OLD001", WHOLE_MONTH))
+    run = await propose(retention)
+    await authorise(retention, run)
+    await execute(retention, run)
+    lists = retention.running.purger._lists
+    write = lists.write
+
+    async def write_then_withdraw(*arguments):
+        named = await write(*arguments)
+        path = f"/v1/purge-runs/{run['run_id']}/withdrawal"
+        await retention.post(path, {"note": "stop"}, 200, **AUTHORISER)
+        return named
+
+    monkeypatch.setattr(lists, "write", write_then_withdraw)
+    await retention.running.purger.work()
+    assert len(retention.objects.stored) == 2
+    retention.clock.advance(days=30, seconds=1)
+    await retention.running.purger.work()
+    assert retention.objects.stored == {}
 
 
 @pytest.mark.clause("wall/erasing")

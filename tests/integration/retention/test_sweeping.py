@@ -663,17 +663,18 @@ PASS = {
 }
 FRAME_KEY, CROP_KEY = a_key(OLD, name=NAME), a_key(OLD, "crops", name=NAME)
 ELSEWHERE = {"device_id": OTHER, "captured_at": DUE}
+DAY_BEFORE, DAY_AFTER = ({"captured_at": OLD + timedelta(days=days)} for days in (-1, 1))
 NAMES = {
     "a capture's id": ("captures", {**CAPTURE, "capture_id": NAME, **ELSEWHERE}),
     "a capture's key": ("captures", {**CAPTURE, "object_key": FRAME_KEY}),
     "a held capture's id": ("held_captures", {**CAPTURE, "capture_id": NAME, **ELSEWHERE}),
     "a held capture's key": ("held_captures", {**CAPTURE, "object_key": FRAME_KEY, **ELSEWHERE}),
     "the capture of a read": ("reads", {**READ, "capture_id": NAME}),
-    "the image of a read": ("reads", {**READ, "image_key": FRAME_KEY}),
+    "the image of a read": ("reads", {**READ, "image_key": FRAME_KEY, **DAY_BEFORE}),
     "the capture of a held read": ("held_reads", {**READ, "capture_id": NAME, **ELSEWHERE}),
     "the image of a held read": ("held_reads", {**READ, "image_key": FRAME_KEY, **ELSEWHERE}),
     "a read's id": ("reads", {**READ, "read_id": NAME, **ELSEWHERE}),
-    "a read's key": ("reads", {**READ, "crop_key": CROP_KEY}),
+    "a read's key": ("reads", {**READ, "crop_key": CROP_KEY, **DAY_AFTER}),
     "a held read's id": ("held_reads", {**READ, "read_id": NAME, **ELSEWHERE}),
     "a held read's key": ("held_reads", {**READ, "crop_key": CROP_KEY, **ELSEWHERE}),
     "a hit": ("hits", {"hit_id": ELSE, "read_id": NAME, "captured_at": OLD}),

@@ -62,6 +62,7 @@ def test_a_schedule_is_in_force_from_its_day_in_utc_in_any_time_zone():
 def test_the_floor_holds_whatever_the_schedule_says():
     broken = replace(BASIS, schedule_days=10)
     assert broken.due(NOW) == NOW - timedelta(days=365)
+    check_age(broken, broken.due(NOW), NOW)
     for days in (0, 10, 364):
         with pytest.raises(InvalidInput):
             check_age(broken, NOW - timedelta(days=days), NOW)
