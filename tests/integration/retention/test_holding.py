@@ -25,7 +25,7 @@ from shared.postgres.database import (
     _upgrade,
 )
 from tests.integration.locking import locked_while
-from tests.integration.retention.conftest import DEVICE, JPEG, SOLANO, a_capture, a_read
+from tests.integration.retention.conftest import DEVICE, JPEG, SOLANO, a_capture, a_hit, a_read
 from tests.integration.retention.holding import (
     LONG_AGO,
     OTHER,
@@ -290,6 +290,19 @@ async def test_a_released_hold_allows_only_due_records_to_be_purged(retention):
         ("placed", "criminal_action", "7ABC123"),
         ("released", "criminal_action", "7ABC123"),
     ]
+
+
+@pytest.mark.clause("468.5/holds")
+@pytest.mark.parametrize("at", [LONG_AGO, LATELY_DUE], ids=["whole month", "part of a month"])
+async def test_the_hit_of_a_held_read_is_kept_until_the_hold_is_released(retention, at):
+    read = a_read("7ABC123", at)
+    await retention.store(read, a_hit(read))
+    hold = await place(retention, plate="7ABC123")
+    await purge(retention)
+    assert await retention.fetch("SELECT read_id FROM hits") == [(read.read_id,)]
+    await release(retention, hold)
+    await purge(retention)
+    assert await retention.fetch("SELECT read_id FROM hits") == []
 
 
 @pytest.mark.clause("468.5/schedule")

@@ -101,6 +101,17 @@ def before_dropping(monkeypatch, do):
 
 
 @pytest.mark.clause("468.5/schedule")
+async def test_a_month_goes_though_a_second_hold_comes_that_keeps_no_record_of_it(
+    retention, monkeypatch, month
+):
+    await place(retention, plate="7ABC123")
+    await begun(retention)
+    before_dropping(monkeypatch, lambda: place(retention, plate="9ZZZ999"))
+    await retention.running.purger.work()
+    assert await left(retention) == ["2NEW001"]
+
+
+@pytest.mark.clause("468.5/schedule")
 async def test_an_interrupted_purge_continues_after_any_step(retention, monkeypatch, month):
     run = await begun(retention)
     rounds = 1

@@ -482,6 +482,26 @@ async def test_a_long_sweep_continues_over_several_turns(retention, monkeypatch)
     assert len(retention.objects.keys) == 2
 
 
+async def test_a_day_that_two_turns_swept_is_clean_only_if_all_its_pages_are(
+    retention, monkeypatch
+):
+    monkeypatch.setattr(sweeper, "PAGE", 1)
+    long_ago = OLD - timedelta(days=60)
+    await orphan(retention, long_ago, name=UUID(int=1))  # the first page, and held
+    await recorded(retention, "7ABC123", long_ago)
+    hold = await place(retention, device_ids=[str(DEVICE)])
+    run = await begun(retention)
+    with monkeypatch.context() as patched:
+        patched.setattr(sweeper, "TURN_S", 0.0)
+        await retention.running.purger.work()
+    assert (await current(retention, run))["state"] == "executed"
+    await retention.running.purger.work()
+    assert found(await current(retention, run)) == (0, 1, 0)
+    await release(retention, hold)
+    await again(retention)
+    assert retention.objects.keys == []
+
+
 async def test_odd_names_and_future_days_are_kept_and_counted(retention):
     odd = [
         f"captures/{DEVICE}/{NOON + timedelta(days=3):%Y/%m/%d}/{uuid4()}.jpg",
@@ -489,6 +509,7 @@ async def test_odd_names_and_future_days_are_kept_and_counted(retention):
         f"captures/{DEVICE}/1970/01/01/{uuid4()}.jpg",
         f"captures/{DEVICE}/2025/02/30/{uuid4()}.jpg",
         f"captures/{DEVICE}/{OLD:%Y/%m/%d}/notes.txt",
+        f"captures/{DEVICE}/{OLD - timedelta(days=60):%Y/%m/%d}/notes.txt",
         f"captures/{DEVICE}/{OLD:%Y/%m/%d}/deeper/{uuid4()}.jpg",
         f"captures/{DEVICE}/{OLD:%Y/%m}/{uuid4()}.jpg",
         f"captures/{DEVICE}/{uuid4()}.jpg",
@@ -585,6 +606,27 @@ async def test_an_object_that_an_outbox_event_names_is_kept(retention):
                 crop_key=key,
             )
         ],
+    )
+    async with retention.runtime.db.begin() as connection:
+        await emit(connection, "retention", told)
+    run = await purge(retention)
+    assert (retention.objects.keys, found(run)) == ([key], (0, 1, 0))
+    await retention.runtime.relay.drain()
+    assert (found(await again(retention)), retention.objects.keys) == ((1, 0, 0), [])
+
+
+async def test_a_package_that_an_outbox_event_names_is_kept(retention):
+    request_id = uuid4()
+    key = await retention.objects.lay(f"packages/{request_id}.zip", NOON - timedelta(days=500))
+    told = ReleasePackaged(
+        occurred_at=NOON,
+        request_id=request_id,
+        package_key=key,
+        sha256="0" * 64,
+        size_bytes=1,
+        reads=0,
+        images=0,
+        manifest_signed_by="a key",
     )
     async with retention.runtime.db.begin() as connection:
         await emit(connection, "retention", told)
