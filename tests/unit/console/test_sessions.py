@@ -349,6 +349,17 @@ async def test_a_revoked_token_is_replaced_while_the_session_holds(officer, serv
     assert len(services.asked("POST", "/renewal")) == 1
 
 
+async def test_concurrent_requests_replace_a_revoked_token_once(officer, services):
+    empty = httpx.Response(200, json={"items": [], "next": None})
+    revoked = problem(401, "A valid credential is required")
+    services.answers["GET /hits"] = lambda request: (
+        revoked if request.headers["authorization"] == "Bearer access-1" else empty
+    )
+    answers = await asyncio.gather(*(officer.http.get("/alerts") for _ in range(3)))
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert len(services.asked("POST", "/renewal")) == 1
+
+
 async def test_a_session_that_identity_closed_ends_here_too(officer, services):
     services.closed = True
     answer = await officer.open("/alerts")
@@ -477,6 +488,14 @@ async def test_with_identity_down_or_flooded_work_goes_on_until_the_token_ends(
     clock.advance(minutes=3)
     assert (await officer.open("/alerts")).status_code == status
     assert SESSION in officer.http.cookies
+
+
+async def test_a_revoked_token_is_not_used_on_while_identity_is_down(officer, services):
+    services.answers["GET /hits"] = lambda _: problem(401, "A valid credential is required")
+    services.answers["POST /sessions/renewal"] = lambda _: problem(503, "Try again later")
+    assert (await officer.open("/alerts")).status_code == 503
+    assert "Try again later" in officer.said
+    assert len(services.asked("GET", "/hits")) == 1
 
 
 SELF, NONE = "'self'", "'none'"
