@@ -98,10 +98,11 @@ async def test_a_refused_code_says_why_and_keeps_the_key(browser, identity):
 async def test_identity_learns_who_enrols_from_where_and_beside_whom(officer, identity):
     await officer.send("/sign-out")
     identity.seen.clear()
+    officer.http.headers["X-Forwarded-For"] = "192.0.2.7"
     await begin(officer)
     await officer.send("/enrolment/code", factor=sealed_on(officer), totp="123456")
     begun, confirmed = identity.seen
-    assert {r.headers["X-Forwarded-For"] for r in identity.seen} == {"127.0.0.1"}
+    assert {r.headers["X-Forwarded-For"] for r in identity.seen} == {"127.0.0.1"}, "not 192.0.2.7"
     assert all(r.headers["X-Request-ID"] for r in identity.seen)
     assert confirmed.headers["X-Known-Browsers"] == BROWSER_TOKEN
     assert "X-Known-Browsers" not in begun.headers

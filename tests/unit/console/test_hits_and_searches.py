@@ -504,6 +504,19 @@ async def test_all_reads_that_match_are_saved_as_a_file(searcher, services):
     assert (body["plate"], body["format"], "limit" in body) == ("7AB?1*", "csv", False)
 
 
+async def test_a_file_that_breaks_off_is_an_error_and_frees_its_connection(searcher, services):
+    async def half():
+        yield b"plate\r\n"
+        raise httpx.ReadError("broken off")
+
+    given = httpx.Response(200, content=half(), headers={"Content-Type": "text/csv"})
+    services.answers["POST /reads/export"] = lambda _: given
+    await searcher.send("/search", plate="7AB?1*", **WINDOW)
+    with pytest.raises(httpx.ReadError):
+        await searcher.send("/search", plate="7AB?1*", format="csv", **WINDOW)
+    assert given.is_closed
+
+
 async def test_a_file_has_the_pages_before_this_one_too(sign_in, services):
     services.answers["POST /reads/search"] = lambda _: httpx.Response(
         200, json={"items": [a_read()], "next": "more"}

@@ -2,6 +2,7 @@
 
 import json
 import re
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -142,6 +143,8 @@ async def test_the_list_of_holds_displays_reason_and_end_and_links_onwards(
     await browser.open(f"/holds?kept=released&after={OTHER_HIT}")
     asked = services.asked("GET", "/holds")[-1].url.params
     assert dict(asked) == {"limit": "50", "in_force": "false", "after": OTHER_HIT}
+    await browser.open("/holds?kept=all")
+    assert dict(services.asked("GET", "/holds")[-1].url.params) == {"limit": "50"}
     asked = services.asked("GET", "/evidence-exports")[-1].url.params
     assert dict(asked) == {"limit": "50", "unbooked": "true"}
     await browser.open(f"/holds/{HOLD}")
@@ -206,6 +209,19 @@ async def test_work_on_a_hold_asks_for_a_purpose_first(sign_in, held_records):
     await browser.send("/purpose", back=f"/holds/new/{READ}", **DECLARED)
     assert browser.page.url.path == f"/holds/new/{READ}"
     assert 'value="26-0117"' in browser.page.text, "the case of the purpose stands there already"
+
+
+@pytest.mark.parametrize(
+    "path", ["/holds/new", f"/holds/{HOLD}/records", f"/holds/exports/{EXPORT}/package"]
+)
+async def test_nothing_of_a_hold_is_fetched_before_a_purpose_opens_it(
+    sign_in, services, held_records, path
+):
+    browser = await sign_in(*CUSTODIAN)
+    services.seen.clear()
+    answer = await browser.open(path)
+    assert answer.headers["location"] == f"/purpose?{urlencode({'back': path})}&opens=hold%3Amanage"
+    assert not services.seen
 
 
 async def test_without_a_purpose_a_hold_cannot_be_changed(sign_in, services, held_records):
@@ -292,6 +308,8 @@ async def test_held_records_show_no_pictures_to_those_who_may_not_see_them(
     assert "/crop" not in custodian.page.text
     assert f"/hits/{HIT}" not in custodian.page.text
     assert f"/holds/{HOLD}/records?after=abc%3D%3D" in custodian.page.text
+    await custodian.open(f"/holds/{HOLD}/records?after=abc%3D%3D")
+    assert services.asked("GET", "/records")[-1].url.params["after"] == "abc=="
 
 
 @pytest.mark.clause("468.4(a)/asked-for")
@@ -409,6 +427,17 @@ async def test_an_export_is_withdrawn_with_a_reason(custodian, services, show):
     await custodian.open(f"/holds/exports/{EXPORT}")
     await custodian.send(f"/holds/exports/{EXPORT}/withdrawal", reason="written to no medium")
     assert body_of(services, "POST", "/withdrawal") == {"reason": "written to no medium"}
+
+
+async def test_a_refused_withdrawal_says_why_and_keeps_the_reason(custodian, services):
+    services.answers[f"POST /evidence-exports/{EXPORT}/withdrawal"] = lambda _: problem(
+        409, "Conflict", "a copy is booked"
+    )
+    await custodian.open(f"/holds/exports/{EXPORT}")
+    answer = await custodian.send(f"/holds/exports/{EXPORT}/withdrawal", reason="on no medium")
+    assert answer.status_code == 409
+    assert "Conflict a copy is booked" in custodian.said
+    assert "on no medium</textarea>" in answer.text
 
 
 async def test_a_person_who_may_only_read_holds_gets_no_forms(sign_in, held_records):

@@ -71,6 +71,7 @@ async def test_a_kept_cookie_opens_no_page_after_the_sign_out(officer, clock):
     for path in ("/", "/search", "/alerts", "/purpose"):
         officer.http.cookies.set(name, kept, domain="alpr.example.org")
         await officer.open(path)
+        assert "The session has ended; sign in again." in officer.said, path
         assert "Ola" not in officer.said, path
     clock.advance(minutes=31)  # it is idle by itself now, and need not be remembered
     officer.http.cookies.set(name, kept, domain="alpr.example.org")
