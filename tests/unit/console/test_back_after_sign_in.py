@@ -1,16 +1,21 @@
-"""Where a sign-in leads: to the page of the console that the person left, and nowhere else."""
+"""Where a sign-in or a purpose leads: to the page of the console that the person left, and nowhere else."""
 
 import re
 
 import pytest
 
 from tests.unit.console.conftest import ORIGIN
-from tests.unit.console.services import PERMISSIONS
+from tests.unit.console.services import DECLARED, PERMISSIONS
 
 pytestmark = pytest.mark.clause("wall/back-after-sign-in")
 
 HIT = "/hits/0199c0de-0000-7000-8000-000000000001"
 RIGHT = {"username": "o.lindqvist", "password": "right words", "totp": "123456"}
+OTHER_PLACES = [
+    "https://evil.example/alerts", "//evil.example/alerts", "/alerts//evil.example", "alerts",
+    "/alerts?plate=7ABC123", "/hotlists/../sign-out", "/sign-out", "/idle", "/alerts/stream",
+    "/static/console.css", "/readyz", f"{HIT}/image", f"{HIT}/verification", "/hits",
+]  # fmt: skip
 
 
 def back_of(browser):
@@ -30,20 +35,23 @@ async def test_a_page_that_needs_a_sign_in_is_shown_after_it(browser, services):
     assert browser.page.url.path == "/hotlists"
 
 
-@pytest.mark.parametrize(
-    "back",
-    [
-        "https://evil.example/alerts", "//evil.example/alerts", "/alerts//evil.example", "alerts",
-        "/alerts?plate=7ABC123", "/hotlists/../sign-out", "/sign-out", "/idle", "/alerts/stream",
-        "/static/console.css", "/readyz", f"{HIT}/image", f"{HIT}/verification", "/hits",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("back", OTHER_PLACES)
 async def test_a_sign_in_leads_to_no_other_place(browser, services, back):
     services.permissions = list(PERMISSIONS)
     await browser.open("/sign-in")
     await browser.send("/sign-in", **RIGHT, back=back)
     assert browser.page.url.path == "/"
     assert browser.page.url.host == "alpr.example.org"
+
+
+@pytest.mark.clause("468.4(a)/asked-for")
+@pytest.mark.parametrize("back", OTHER_PLACES)
+async def test_a_purpose_leads_to_no_other_place(officer, back):
+    await officer.open("/purpose", params={"back": back})
+    assert back_of(officer) == "/search"
+    await officer.send("/purpose", **DECLARED | {"kind": "criminal_investigation"}, back=back)
+    assert officer.page.url.path == "/search"
+    assert officer.page.url.host == "alpr.example.org"
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,15 @@ async def test_a_refused_camera_says_why_and_keeps_what_was_typed(manager, servi
     assert 'value="vehicle" selected' in answer.text
 
 
+async def test_a_form_is_not_shown_as_at_fault_while_its_service_is_down(manager, services):
+    services.answers["POST /devices"] = lambda _: problem(503, "Try again later")
+    await manager.open("/cameras/new")
+    answer = await manager.send("/cameras/new", name="Main St", kind="fixed")
+    assert answer.status_code == 503
+    assert "Try again later" in manager.said
+    assert 'action="/cameras/new"' not in answer.text
+
+
 async def test_the_cameras_are_listed_page_by_page_with_what_each_needs(sign_in, services):
     seen = camera(last_seen_at=AT)
     revoked = camera(device_id=OTHER_HIT, name="Stolen", status="revoked", last_seen_at=AT)

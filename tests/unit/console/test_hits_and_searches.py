@@ -637,11 +637,15 @@ async def test_only_purposes_that_open_something_for_the_person_are_offered(offi
     assert 'value="criminal_investigation"' not in offered
 
 
-async def test_a_purpose_that_does_not_open_searches_is_declared_anew(searcher):
+async def test_a_purpose_that_does_not_open_searches_is_declared_anew(searcher, services):
     await searcher.open("/purpose")
     await searcher.send("/purpose", **{**DECLARED, "kind": "audit"})
     assert (await searcher.open("/search")).headers["location"] == "/purpose"
     await searcher.open("/purpose")
+    for more in ({}, {"format": "csv"}):
+        await searcher.send("/search", plate="7ABC128", **WINDOW, **more)
+        assert searcher.page.url.path == "/purpose"
+    assert not [r for r in services.seen if r.url.host == "retention"]
     await searcher.send("/purpose", **DECLARED)
     assert (await searcher.open("/search")).status_code == 200
 
@@ -678,10 +682,12 @@ async def test_an_old_hit_and_its_forms_and_pictures_ask_for_a_purpose(officer, 
 
 
 @pytest.mark.clause("468.4(a)/asked-for")
-async def test_another_refusal_does_not_ask_for_a_purpose(officer, services):
-    refused = problem(
-        403, "Not permitted", "outside the declared purpose", code="purpose_scope_exceeded"
-    )
+@pytest.mark.parametrize(
+    ("code", "params"),
+    [("purpose_scope_exceeded", {}), ("permission_missing", {"permission": "hit:read"})],
+)
+async def test_another_refusal_does_not_ask_for_a_purpose(officer, services, code, params):
+    refused = problem(403, "Not permitted", "no purpose helps", code=code, params=params)
     services.answers[f"GET /hits/{HIT}"] = lambda _: refused
     assert (await officer.open(f"/hits/{HIT}")).status_code == 403
 

@@ -18,7 +18,7 @@ from services.console.main import build_app
 from services.console.service import ConsoleService
 from shared.core.policy import load_policy
 from tests.unit.console.conftest import ORIGIN, Browser
-from tests.unit.console.services import BROWSER_TOKEN, DECLARED, OTHER_HIT, problem
+from tests.unit.console.services import BROWSER_TOKEN, DECLARED, HIT, OTHER_HIT, problem
 
 SESSION, PURPOSE = "__Host-plateward_session", "__Host-plateward_purpose"
 BROWSER = "__Host-plateward_browser"
@@ -431,10 +431,11 @@ async def test_an_unused_session_is_signed_out(officer, services, clock):
     assert SESSION not in officer.http.cookies
 
 
-async def test_a_page_that_polls_by_itself_does_not_keep_a_session_alive(officer, clock):
+@pytest.mark.parametrize("path", ["/idle", f"/reads/{HIT}/crop", f"/hits/{HIT}/crop"])
+async def test_what_a_page_fetches_by_itself_does_not_keep_a_session_alive(officer, clock, path):
     for _ in range(3):
         clock.advance(minutes=10)
-        answer = await officer.open("/idle")
+        answer = await officer.open(path)
     assert answer.status_code == 401
 
 

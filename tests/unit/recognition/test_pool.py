@@ -271,6 +271,7 @@ async def test_a_replacement_that_does_not_start_is_tried_again_for_the_next_fra
         await eventually(lambda: pool.idle == 1)
         with pytest.raises(WorkerDoesNotStart):
             await pool.read(frame())
+        assert pool.workers == {worker}, "of those that did not start, none is kept"
         (tmp_path / BROKEN).unlink()
         assert (await pool.read(frame())).plates
     finally:
