@@ -207,6 +207,16 @@ async def test_refused_changes_of_agencies_say_why_and_keep_what_was_typed(manag
     assert "Conflict barred" in manager.said
 
 
+async def test_all_pages_of_a_list_are_read(manager, services):
+    reno = {**AGENCY, "ori": "NV0160100", "name": "Reno Police"}
+    services.answers["GET /agencies"] = lambda request: (
+        page_of(reno) if request.url.params.get("after") == "n/e" else page_of(AGENCY, after="n/e")
+    )(request)
+    await manager.open("/agencies")
+    assert "Tehama County Sheriff CA0520000" in manager.said
+    assert "Reno Police NV0160100" in manager.said
+
+
 @pytest.mark.clause("468.3/pages")
 async def test_a_reader_of_agencies_gets_no_form_to_change_them(sign_in, services):
     services.answers["GET /agencies"] = page_of(AGENCY)

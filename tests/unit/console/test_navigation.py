@@ -5,7 +5,7 @@ import re
 import pytest
 
 from shared.core.policy import load_policy
-from tests.unit.console.conftest import ROOT
+from tests.unit.console.conftest import ROOT, Browser
 from tests.unit.console.services import READ
 
 LIST = "0199c0de-0000-7000-8000-000000000151"
@@ -76,7 +76,7 @@ async def test_people_without_training_are_offered_no_page_that_would_refuse_the
 
 @pytest.mark.clause("468.3/pages")
 async def test_training_recorded_after_the_sign_in_opens_the_pages_from_the_start_page(
-    sign_in, services, clock
+    sign_in, services, start
 ):
     trained, services.trained_until = services.trained_until, None
     browser = await sign_in(*ROLES["officer"])
@@ -84,3 +84,8 @@ async def test_training_recorded_after_the_sign_in_opens_the_pages_from_the_star
     await browser.open("/")
     assert "training of yours" not in browser.said
     assert 'href="/search"' in browser.page.text
+    replica = Browser(start())
+    replica.http.cookies = browser.http.cookies
+    for one in (browser, replica):
+        assert (await one.open("/search")).headers["location"] == "/purpose"
+    await replica.http.aclose()

@@ -17,6 +17,7 @@ from services.console.api.forms import own_file_form, own_form
 from services.console.main import build_app
 from services.console.service import ConsoleService
 from shared.core.policy import load_policy
+from shared.service.running import service_of
 from tests.unit.console.conftest import ORIGIN, Browser
 from tests.unit.console.services import BROWSER_TOKEN, DECLARED, HIT, OTHER_HIT, problem
 
@@ -332,6 +333,29 @@ async def test_a_session_is_in_use_if_one_of_its_cookies_or_any_replica_says_so(
     assert (await officer.open("/")).status_code == 200
 
 
+def test_sessions_that_are_idle_are_not_kept(app, clock):
+    sessions = service_of(app, ConsoleService).sessions
+    first = Session(
+        session_id="first", name="n", title="t", permissions=frozenset(), access_token="a",
+        refresh_token="r", expires_at=clock.now(), active_at=clock.now(),
+    )  # fmt: skip
+    clock.advance(minutes=1)
+    used = sessions.touch(first)
+    assert sessions.current(first) == used
+    clock.advance(minutes=30)
+    sessions.touch(msgspec.structs.replace(first, session_id="second"))
+    assert sessions.current(first) == first, "what its cookie says is all that is known of it"
+
+
+async def test_a_restart_keeps_when_a_person_last_used_a_page(officer, start, clock):
+    clock.advance(minutes=3)
+    await officer.open("/purpose")  # it asks no service, so the token stays
+    again = Browser(start())
+    again.http.cookies = officer.http.cookies
+    clock.advance(minutes=29)
+    assert (await again.open("/purpose")).status_code == 200
+
+
 async def test_a_restart_keeps_people_signed_in(officer, start, services, clock):
     again = Browser(start())
     again.http.cookies = officer.http.cookies
@@ -420,14 +444,16 @@ def test_a_cookie_that_a_browser_would_drop_is_not_set():
     assert request.state.jar.changed == {"known": "k" * most}
 
 
-async def test_an_unused_session_is_signed_out(officer, services, clock):
+@pytest.mark.parametrize("down", [False, True])
+async def test_an_unused_session_is_signed_out(officer, services, clock, down):
     clock.advance(minutes=29)
     await officer.open("/")
     clock.advance(minutes=30)
+    services.down = down
     answer = await officer.open("/")
     assert answer.status_code == 401
     assert "signed out after 30 minutes without use" in officer.said
-    assert services.closed
+    assert services.closed is not down, "identity ends it by itself"
     assert SESSION not in officer.http.cookies
 
 
