@@ -260,7 +260,9 @@ async def test_workers_that_die_between_frames_are_replaced_at_once(pool):
     assert all(result.plates for result in results)
 
 
-async def test_a_replacement_that_does_not_start_is_tried_again_for_the_next_frame(tmp_path):
+async def test_a_replacement_that_does_not_start_is_tried_again_for_the_next_frame(
+    tmp_path, caplog
+):
     pool = WorkerPool(partial(sometimes_broken_factory, tmp_path), workers=1)
     await pool.start()
     (tmp_path / BROKEN).touch()
@@ -269,6 +271,7 @@ async def test_a_replacement_that_does_not_start_is_tried_again_for_the_next_fra
         os.kill(worker.pid, signal.SIGKILL)
         await eventually(lambda: pool.idle == 0)
         await eventually(lambda: pool.idle == 1)
+        assert "a worker that ended while idle is not replaced yet" in caplog.text
         with pytest.raises(WorkerDoesNotStart):
             await pool.read(frame())
         assert pool.workers == {worker}, "of those that did not start, none is kept"
