@@ -10,5 +10,8 @@ _FORGET = text("SELECT forget_statistics()")
 
 
 async def forget_statistics(connection: AsyncConnection) -> None:
-    """Remove the values of deleted rows from the planner's samples. A table that is now empty keeps its old ones."""
+    """Remove the values of deleted rows from the planner's samples.
+
+    A table that is now empty keeps its old ones until it has rows; the log's function gives empty months a row for that.
+    """
     await connection.execute(_FORGET)
