@@ -12,6 +12,6 @@ _FORGET = text("SELECT forget_statistics()")
 async def forget_statistics(connection: AsyncConnection) -> None:
     """Remove the values of deleted rows from the planner's samples.
 
-    A table that is now empty keeps its old ones until it has rows; the log's function gives empty months a row for that.
+    A table that is now empty keeps its old samples until it has rows; audit's function renews those of empty months.
     """
     await connection.execute(_FORGET)
