@@ -35,6 +35,30 @@ PERMISSIONS = [
 ]
 
 
+def a_camera(**changes: Any) -> dict[str, Any]:
+    """Return a camera like `GET /v1/devices/{device_id}`."""
+    return {
+        "device_id": HIT,
+        "name": "Main St",
+        "kind": "fixed",
+        "place": None,
+        "frames_per_s": 1.0,
+        "reads_per_s": 1.0,
+        "may_buffer_h": 1.0,
+        "status": "active",
+        "registered_at": "2026-06-01T11:00:00+00:00",
+        "last_seen_at": None,
+        **changes,
+    }
+
+
+def page_of(
+    *items: dict[str, Any], after: str | None = None
+) -> Callable[[httpx.Request], httpx.Response]:
+    """Return what answers a list with these items."""
+    return lambda _: httpx.Response(200, json={"items": list(items), "next": after})
+
+
 def a_hit(**changes: Any) -> dict[str, Any]:
     """Return a hit like `GET /v1/hits/{hit_id}`."""
     return {

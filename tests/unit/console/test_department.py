@@ -9,7 +9,7 @@ from fastapi import Request
 from services.console.api.cameras import captures_url
 from services.console.domain.accounts import lock_act, why_not_lock
 from tests.unit.console.conftest import Browser
-from tests.unit.console.services import HIT, OTHER_HIT, READ, problem
+from tests.unit.console.services import HIT, OTHER_HIT, READ, a_camera, page_of, problem
 
 AT = "2026-06-01T11:00:00+00:00"
 CREDENTIAL = "c" * 43
@@ -19,20 +19,8 @@ AGENCY = {
 }  # fmt: skip
 
 
-def camera(**changes):
-    return {
-        "device_id": HIT, "name": "Main St", "kind": "fixed", "place": None, "frames_per_s": 1.0,
-        "reads_per_s": 1.0, "may_buffer_h": 1.0, "status": "active", "registered_at": AT,
-        "last_seen_at": None, **changes,
-    }  # fmt: skip
-
-
-def page_of(*items, after=None):
-    return lambda _: httpx.Response(200, json={"items": list(items), "next": after})
-
-
 def issued(status, **changes):
-    given = {"device": camera(**changes), "credential": CREDENTIAL}
+    given = {"device": a_camera(**changes), "credential": CREDENTIAL}
     return lambda _: httpx.Response(status, json=given)
 
 
@@ -44,7 +32,7 @@ def sent(services, method, end):
 @pytest.fixture
 async def manager(sign_in, services):
     """A browser of a person who manages cameras, agencies and people."""
-    services.answers["GET /devices"] = page_of(camera(), camera(device_id=OTHER_HIT))
+    services.answers["GET /devices"] = page_of(a_camera(), a_camera(device_id=OTHER_HIT))
     services.answers["GET /agencies"] = page_of(AGENCY)
     return await sign_in(
         "account:self", "device:read", "device:manage", "agency:manage", "account:manage",
@@ -123,9 +111,9 @@ async def test_a_form_is_not_shown_as_at_fault_while_its_service_is_down(manager
 
 
 async def test_the_cameras_are_listed_page_by_page_with_what_each_needs(sign_in, services):
-    seen = camera(last_seen_at=AT)
-    revoked = camera(device_id=OTHER_HIT, name="Stolen", status="revoked", last_seen_at=AT)
-    services.answers["GET /devices"] = page_of(seen, revoked, camera(name="New"), after="n/e")
+    seen = a_camera(last_seen_at=AT)
+    revoked = a_camera(device_id=OTHER_HIT, name="Stolen", status="revoked", last_seen_at=AT)
+    services.answers["GET /devices"] = page_of(seen, revoked, a_camera(name="New"), after="n/e")
     browser = await sign_in("account:self", "device:read", "device:manage")
     await browser.open("/cameras")
     assert browser.said.count("1 h 0 min ago") == 2
@@ -148,7 +136,7 @@ async def test_the_cameras_are_listed_page_by_page_with_what_each_needs(sign_in,
     ["/cameras/new", f"/cameras/{HIT}/revocation", "/agencies/CA0520000/bar", "/people/new"],
 )
 async def test_a_page_that_changes_the_department_is_for_those_who_may(sign_in, services, path):
-    services.answers[f"GET /devices/{HIT}"] = lambda _: httpx.Response(200, json=camera())
+    services.answers[f"GET /devices/{HIT}"] = lambda _: httpx.Response(200, json=a_camera())
     services.answers["GET /agencies/CA0520000"] = lambda _: httpx.Response(200, json=AGENCY)
     browser = await sign_in("account:self", "device:read", "release:read", "account:read")
     answer = await browser.open(path)
@@ -160,7 +148,7 @@ async def test_a_page_that_changes_the_department_is_for_those_who_may(sign_in, 
 async def test_a_refused_change_of_a_camera_says_why_and_keeps_the_reason(manager, services, act):
     status = "active" if act == "revocation" else "revoked"
     services.answers[f"GET /devices/{HIT}"] = lambda _: httpx.Response(
-        200, json=camera(status=status)
+        200, json=a_camera(status=status)
     )
     services.answers[f"POST /devices/{HIT}/{act}"] = lambda _: problem(409, "Conflict", "too late")
     await manager.open(f"/cameras/{HIT}/revocation")

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.unit.console.services import HIT, OTHER_HIT, READ, problem
+from tests.unit.console.services import HIT, OTHER_HIT, READ, a_camera, page_of, problem
 
 EVERYTHING = (
     "account:self",
@@ -21,11 +21,6 @@ LIST = {
     "entries": 1, "as_of": None, "activated_at": None, "stale": False,
     "created_at": TRAINED, "created_by": READ,
 }  # fmt: skip
-CAMERA = {
-    "device_id": HIT, "name": "Main St", "kind": "fixed", "place": None, "frames_per_s": 1.0,
-    "reads_per_s": 1.0, "may_buffer_h": 1.0, "status": "active", "registered_at": TRAINED,
-    "last_seen_at": None,
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -33,9 +28,7 @@ def listed(services):
     """Answer a list with these items."""
 
     def listed(path, *items):
-        services.answers[f"GET {path}"] = lambda _: httpx.Response(
-            200, json={"items": list(items), "next": None}
-        )
+        services.answers[f"GET {path}"] = page_of(*items)
 
     return listed
 
@@ -54,7 +47,7 @@ def account(services):
 def complete(listed, account):
     """Make a department that lacks nothing; the reader, READ, is its only officer."""
     listed("/accounts", account(READ, "officer"), account(HIT, "training_sergeant"))
-    listed("/devices", CAMERA)
+    listed("/devices", a_camera())
     listed("/lists", LIST)
 
 
