@@ -38,7 +38,7 @@ from tests.integration.release.conftest import (
 @pytest.mark.clause("468.7(a)/written-request")
 @pytest.mark.clause("468.7/package")
 async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receipt(
-    client, filed, decide, packaged, requester, reviewer, announced
+    client, filed, decide, packaged, requester, reviewer, announced, objects, clock, monkeypatch
 ):
     request_id = await filed()
     [asked] = await announced(ReleaseRequested)
@@ -61,6 +61,13 @@ async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receip
     status = await client.get(f"/v1/agency/requests/{request_id}", headers=requester())
     assert status.json()["status"] == "packaged"
     assert status.json()["package"]["sha256"] == event.sha256
+    get, begun_at = objects.get, clock.now()
+
+    async def get_slowly(key):
+        clock.advance(minutes=5)
+        return await get(key)
+
+    monkeypatch.setattr(objects, "get", get_slowly)
     response = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
     assert response.status_code == 200, response.text
     assert response.content == content
@@ -68,6 +75,7 @@ async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receip
     assert response.headers["Content-Type"] == "application/zip"
     [received] = await announced(ReleaseReceived)
     assert (received.request_id, received.sha256) == (UUID(request_id), event.sha256)
+    assert received.occurred_at == begun_at + timedelta(minutes=5), "when it had all arrived"
     disclosed = [e for e in await announced(RecordsDisclosed) if e.record_kind == "package"]
     assert [e.all_ids for e in disclosed] == [[request_id]]
     seen = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
