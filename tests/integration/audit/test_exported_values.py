@@ -1,5 +1,6 @@
 """Exports leave sealed values out, unless they are asked for with a purpose; then every one is checked offline."""
 
+import asyncio
 import json
 from datetime import timedelta
 from hashlib import sha256
@@ -9,12 +10,14 @@ import pytest
 
 from services.audit.actions import exports
 from services.audit.actions.export import Disclosed, Opening, as_line, lines
+from services.audit.actions.preparation import entry_from
 from services.audit.actions.verify import verify_export
-from services.audit.store.log import Log
+from services.audit.store.log import Head, Log
 from services.audit.workers.erasing import Eraser
 from shared.core.errors import Conflict
 from shared.core.merkle import Span
 from shared.events import AccessAttempted, ValuesExported
+from shared.testing import eventually
 from tests.integration.audit.conftest import AUDITOR, a_disclosure, an_attempt
 from tests.integration.audit.erasing import BEFORE, purge, sightings
 from tests.integration.audit.offline import VERIFIER, command
@@ -156,6 +159,26 @@ async def test_values_are_exported_only_for_the_purpose_of_an_audit(
     await runtime.relay.drain()
     attempts = [event for event in bus.events(AccessAttempted) if event.service == "audit"]
     assert [event.allowed for event in attempts] == [False, False]
+
+
+async def test_an_export_with_values_waits_for_an_append_and_ends_at_its_own_entry(
+    deliver, clock, export, query, runtime
+):
+    await deliver(*sightings(clock))
+
+    async def is_waiting():
+        return (await query("SELECT count(*) FROM pg_locks WHERE NOT granted"))[0].count == 1
+
+    async with runtime.db.begin() as connection:
+        log = Log(connection)
+        await log.lock()
+        exporting = asyncio.create_task(export(with_values=True))
+        await eventually(is_waiting)
+        entry = entry_from(an_attempt(clock), "audit")
+        await log.append(await log.head(Head()), [entry], clock.now())
+    await exporting
+    [row] = await query("SELECT seq, entry FROM entries WHERE kind = 'values.exported'")
+    assert json.loads(row.entry)["data"]["end"] == row.seq
 
 
 async def test_an_export_with_values_must_reach_the_end_of_the_log(deliver, clock, export):
