@@ -60,6 +60,14 @@ def test_only_a_plate_whose_corners_moved_is_processed_again():
     assert second == pytest.approx(moved + 2 * FAR, abs=2.5)
 
 
+def test_the_corners_of_the_first_look_stay_where_the_second_sees_nothing():
+    looks = iter([detecting((0.9, MIDDLE + FAR)), detecting()])
+    network = FunctionNetwork(lambda pictures: next(looks).run(pictures))
+    [placed] = CornerRefiner(network).place([(frame(), around(300, 200, 96))])
+    assert len(network.shown) == 2
+    assert placed == pytest.approx(around(300, 200, 96) + FAR, abs=2.5)
+
+
 def test_all_plates_are_cut_to_one_width_and_processed_in_one_batch():
     network = detecting((0.9, MIDDLE))
     plates = [(frame(), around(300, 200, 30)), (frame(900, 700), around(400, 300, 200))]

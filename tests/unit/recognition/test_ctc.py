@@ -99,6 +99,22 @@ def test_independent_doubts_multiply_to_the_probability_of_the_text():
     assert [text for text, _ in decoded.others] == [(1, 2, 1), (2, 2, 4)]
 
 
+def test_a_rival_of_a_character_differs_from_the_text_there_alone():
+    steps = peaks({1: 0.8, 2: 0.2}, {}, {2: 0.9, 3: 0.1}, {}, {4: 0.7, 1: 0.3})
+    rivals = decode([steps]).rivals
+    assert rivals == ({2: pytest.approx(0.2)}, {3: pytest.approx(0.1)}, {1: pytest.approx(0.3)})
+
+
+def test_a_prior_leaves_their_share_to_texts_that_were_not_found_and_drops_the_impossible():
+    steps = np.full((1, 501), 0.4 / 500)
+    steps[0, 1] = 0.6
+    decoded = decode([steps], prior=lambda text: 3.0 if text == (1,) else 1.0)
+    assert decoded.probability == pytest.approx(3 * 0.6 / (3 * 0.6 + 0.4), abs=0.001)
+    steps = peaks({1: 0.7, 2: 0.3})
+    decoded = decode([steps], prior=lambda text: 0.0 if text == (2,) else 1.0)
+    assert (decoded.text, decoded.others) == ((1,), ())
+
+
 def test_doubt_about_an_optional_character_is_shared_by_its_neighbours():
     steps = peaks({1: 1}, {}, {2: 0.4}, {}, {4: 1})
     decoded = decode([steps])

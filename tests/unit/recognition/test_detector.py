@@ -182,6 +182,7 @@ def test_invalid_corners_give_no_detection(corner):
         (PLATE[::-1], False),  # mirrored
         (((100, 60), (164, 60), (110, 70), (100, 92)), False),  # not convex
         (((100, 60), (110, 60), (110, 65), (100, 65)), False),  # too small
+        (((100, 60), (130, 60), (130, 66), (100, 66)), False),  # too low
         (((100, 60), (400, 60), (400, 80), (100, 80)), False),  # too long
         (((100, 60), (120, 60), (120, 120), (100, 120)), False),  # upright
         (((-30, 60), (34, 60), (34, 92), (-30, 92)), False),  # half of it outside

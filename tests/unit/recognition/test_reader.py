@@ -204,8 +204,8 @@ def test_training_cuts_plates_out_as_the_service_does(width):
 
 
 def test_only_a_doubtful_plate_is_read_again_and_its_views_are_averaged():
-    sure, doubtful = {"plate": "7A"}, {"plate": ["8", {"B": 0.6, "8": 0.4}]}
-    again = {"plate": ["8", {"8": 0.9, "B": 0.1}]}
+    sure, doubtful = {"plate": "7A"}, {"plate": ["8", {"B": 0.6, "8": 0.4}], "legible": 0.9}
+    again = {"plate": ["8", {"8": 0.9, "B": 0.1}], "legible": 0.6}
     network = reading(sure, doubtful, again, again)
     reader = PlateReader(network, regions=US, recut_below=0.9)
     first, second = reader.read([(a_frame(), QUAD)] * 2)
@@ -213,6 +213,7 @@ def test_only_a_doubtful_plate_is_read_again_and_its_views_are_averaged():
     assert (first.plate, second.plate) == ("7A", "88")
     assert second.probability == pytest.approx((0.4 + 0.9 + 0.9) / 3, abs=0.01)
     assert second.alternatives[1].plate == "8B"
+    assert second.legible == pytest.approx((0.9 + 0.6 + 0.6) / 3)
     assert not np.array_equal(network.shown[1][0], network.shown[1][1])
 
 

@@ -1,5 +1,6 @@
 import cv2
 import numpy as np
+import pytest
 
 from services.recognition.engine.surroundings import is_enclosed
 
@@ -12,12 +13,19 @@ def scene(ground, serial_at=(520, 340)):
     return frame, quad
 
 
-def test_a_number_on_a_plate_is_enclosed():
+@pytest.mark.parametrize(
+    ("right", "bottom", "enclosed"),
+    [(704, 372, True), (704, 479, True), (999, 372, False), (999, 479, False)],
+    ids=["a plate", "its lower edge is hidden", "a stripe to the side", "a corner"],
+)
+def test_a_number_is_enclosed_by_ground_that_ends_at_both_sides_and_above_or_below(
+    right, bottom, enclosed
+):
     frame, _ = scene((90, 80, 70))
-    cv2.rectangle(frame, (508, 290), (704, 372), (235, 235, 235), -1)
+    cv2.rectangle(frame, (508, 290), (right, bottom), (235, 235, 235), -1)
     cv2.putText(frame, "1365847", (520, 340), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (60, 20, 20), 3)
     _, quad = scene(0)
-    assert is_enclosed(frame, quad)
+    assert is_enclosed(frame, quad) is enclosed
 
 
 def test_a_number_painted_on_a_wall_is_not_enclosed():
