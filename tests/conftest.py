@@ -1,11 +1,12 @@
 """Fixtures of all tests. Sockets are blocked outside integration, e2e and bench (pytest-socket)."""
 
-import gc
 import os
 from pathlib import Path
 
 import pytest
 from pytest_socket import disable_socket, enable_socket
+
+from shared.core.collector import spare_collector
 
 os.environ.setdefault("KAFKA_ALLOW_ONE_COPY", "true")  # the brokers of tests have no others
 
@@ -14,10 +15,8 @@ WITH_SOCKETS = {"integration", "e2e", "bench", "browser", "chaos", "conformance"
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Collect garbage seldom, and never look at the modules and tests loaded by now: a twentieth of the time."""
-    gc.set_threshold(100_000, 20, 100)
-    gc.collect()
-    gc.freeze()
+    """Collect garbage as seldom as services do: a twentieth of the time."""
+    spare_collector()
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ import uvicorn
 
 from local.stack.dispatch import dispatcher
 from local.stack.services import APIS, PAGES, build
+from shared.core.collector import spare_collector
 from shared.core.logs import configure_logging
-from shared.service.serve import spare_collector
 from shared.service.settings import CommonSettings
 
 

@@ -35,6 +35,7 @@ from services.audit.store.search import Entries, Query
 from services.audit.workers.watch import Watch
 from services.registry import SPECS
 from shared.access.system_grant import system_grant
+from shared.core.collector import spare_collector
 from shared.core.ids import new_id
 from shared.core.permissions import Permission
 from shared.core.types import Ori
@@ -54,7 +55,6 @@ from shared.kafka.codec import Message, encode
 from shared.kafka.event_mac import with_mac
 from shared.kafka.topics import topic_of
 from shared.service.api_runtime import ApiRuntime
-from shared.service.serve import spare_collector
 from shared.testing import (
     FakeBus,
     FakeClock,

@@ -19,11 +19,11 @@ from services.retention.workers.pass_progress import Voted, show
 from services.retention.workers.passes import SETS_AT_ONCE, PassWorker
 from shared.core.child_process import Child, ChildEnded, begin_as_child
 from shared.core.clock import SystemClock
+from shared.core.collector import spare_collector
 from shared.core.errors import AlprError, InternalFault
 from shared.core.logs import configure_logging
 from shared.postgres.database import Database
 from shared.service.api_runtime import ApiRuntime
-from shared.service.serve import spare_collector
 
 log = logging.getLogger(__name__)
 

@@ -585,6 +585,15 @@ async def test_a_recent_object_is_kept_until_no_pending_event_can_name_it(retent
     assert (retention.objects.keys, found(run)) == ([], (1, 0, 0))
 
 
+async def purged_around_publishing(retention, told):
+    """Purge while an event is in the outbox and after it is published; return counts and objects of each."""
+    async with retention.runtime.db.begin() as connection:
+        await emit(connection, "retention", told)
+    before = found(await purge(retention)), retention.objects.keys
+    await retention.runtime.relay.drain()
+    return [before, (found(await again(retention)), retention.objects.keys)]
+
+
 async def test_an_object_that_an_outbox_event_names_is_kept(retention):
     key = await orphan(retention, OLD, "crops")
     read = a_read("7ABC123", OLD)
@@ -607,12 +616,8 @@ async def test_an_object_that_an_outbox_event_names_is_kept(retention):
             )
         ],
     )
-    async with retention.runtime.db.begin() as connection:
-        await emit(connection, "retention", told)
-    run = await purge(retention)
-    assert (retention.objects.keys, found(run)) == ([key], (0, 1, 0))
-    await retention.runtime.relay.drain()
-    assert (found(await again(retention)), retention.objects.keys) == ((1, 0, 0), [])
+    both = await purged_around_publishing(retention, told)
+    assert both == [((0, 1, 0), [key]), ((1, 0, 0), [])]
 
 
 async def test_a_package_that_an_outbox_event_names_is_kept(retention):
@@ -628,12 +633,8 @@ async def test_a_package_that_an_outbox_event_names_is_kept(retention):
         images=0,
         manifest_signed_by="a key",
     )
-    async with retention.runtime.db.begin() as connection:
-        await emit(connection, "retention", told)
-    run = await purge(retention)
-    assert (retention.objects.keys, found(run)) == ([key], (0, 1, 0))
-    await retention.runtime.relay.drain()
-    assert (found(await again(retention)), retention.objects.keys) == ((1, 0, 0), [])
+    both = await purged_around_publishing(retention, told)
+    assert both == [((0, 1, 0), [key]), ((1, 0, 0), [])]
 
 
 async def test_objects_of_a_record_that_arrives_during_a_purge_are_kept_until_the_next_purge(

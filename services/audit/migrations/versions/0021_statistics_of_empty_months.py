@@ -13,6 +13,11 @@ down_revision = "audit_0020"
 FUNCTION = """
     CREATE OR REPLACE FUNCTION forget_statistics() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+    {body}
+    END $$
+"""
+
+EMPTY_MONTHS_TOO = """
     DECLARE
         month text;
         has_rows boolean;
@@ -30,23 +35,19 @@ FUNCTION = """
         PERFORM set_config('plateward.erasing', 'on', true);
         DELETE FROM sealed_values WHERE seq = -1;
         PERFORM set_config('plateward.erasing', '', true);
-    END $$
 """
 
-BEFORE = """
-    CREATE OR REPLACE FUNCTION forget_statistics() RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
-    BEGIN
-        ANALYZE sealed_values, findings;
-    END $$
-"""
+BEFORE = "BEGIN ANALYZE sealed_values, findings;"
 
 
 def upgrade() -> None:
-    schema = op.get_bind().execute(text("SELECT quote_ident(current_schema())")).scalar_one()
-    op.execute(FUNCTION.format(schema=schema))
+    _replace(EMPTY_MONTHS_TOO)
 
 
 def downgrade() -> None:
+    _replace(BEFORE)
+
+
+def _replace(body: str) -> None:
     schema = op.get_bind().execute(text("SELECT quote_ident(current_schema())")).scalar_one()
-    op.execute(BEFORE.format(schema=schema))
+    op.execute(FUNCTION.format(schema=schema, body=body.format(schema=schema)))
