@@ -1,12 +1,13 @@
 """Integration tests use a real Postgres; the broker is real where a test asks for it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.core.policy import Policy
@@ -126,6 +127,26 @@ def as_owner(database_url: str) -> Callable[[str], AbstractAsyncContextManager[A
             await db.close()
 
     return connected
+
+
+@pytest.fixture
+def sampled(
+    as_owner: Callable[[str], AbstractAsyncContextManager[AsyncConnection]],
+) -> Callable[..., Awaitable[str]]:
+    """The planner's samples of all columns of a schema as one text; `anew` takes samples first, as autovacuum does."""
+    columns = ("most_common_vals", "most_common_elems", "histogram_bounds")
+    samples = " || ' ' || ".join(f"coalesce({name}::text, '')" for name in columns)
+
+    async def found(schema: str, *, anew: bool = False) -> str:
+        async with as_owner(schema) as connection:
+            if anew:
+                await connection.execute(text("ANALYZE"))
+            of_all = text(
+                f"SELECT tablename, attname, {samples} FROM pg_stats WHERE schemaname = :schema"
+            )
+            return str((await connection.execute(of_all, {"schema": schema})).all())
+
+    return found
 
 
 @pytest.fixture

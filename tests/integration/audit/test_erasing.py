@@ -466,47 +466,29 @@ async def test_tampering_after_an_erasing_is_detected(deliver, clock, purge, tam
     assert not (await verdict()).ok
 
 
-@pytest.fixture
-def sampled(as_owner):
-    """Return the planner's samples of the log's values as one text."""
-    columns = ("most_common_vals", "most_common_elems", "histogram_bounds")
-    samples = " || ".join(f"coalesce({name}::text, '')" for name in columns)
-
-    async def found():
-        async with as_owner("audit") as connection:
-            samples_of = f"SELECT {samples} FROM pg_stats WHERE schemaname = 'audit'"
-            return str((await connection.execute(text(samples_of))).scalars().all())
-
-    return found
-
-
 @pytest.mark.clause("468.5/schedule")
 async def test_an_erasing_removes_erased_plates_from_the_planners_statistics(
-    deliver, clock, purge, as_owner, sampled
+    deliver, clock, purge, sampled
 ):
     await deliver(*sightings(clock))
-    async with as_owner("audit") as connection:
-        await connection.execute(text("ANALYZE sealed_values"))
-    assert "1GONE11" in await sampled()
+    assert "1GONE11" in await sampled("audit", anew=True)
     await purge()
-    found = await sampled()
+    found = await sampled("audit")
     assert "GONE" not in found
     assert "2HELD22" in found
 
 
 @pytest.mark.clause("468.5/schedule")
 async def test_a_month_whose_values_are_all_erased_leaves_none_in_the_planners_statistics(
-    deliver, clock, purge, as_owner, sampled, query, verdict
+    deliver, clock, purge, sampled, query, verdict
 ):
     attempt = an_attempt(clock, elements={})
     day = DisclosedDay(captured_on=date(2025, 3, 10), shown=[a_disclosed("gone", "1GONE11")])
     disclosed = msgspec.structs.replace(a_disclosure(clock, attempt), records=[day], count=1)
     await deliver(attempt, disclosed)
-    async with as_owner("audit") as connection:
-        await connection.execute(text("ANALYZE sealed_values"))
-    assert "1GONE11" in await sampled()
+    assert "1GONE11" in await sampled("audit", anew=True)
     await purge(held=())
-    assert "GONE" not in await sampled()
+    assert "GONE" not in await sampled("audit")
     assert await query("SELECT count(*) FROM sealed_values") == [(0,)]
     assert (await verdict()).ok
 

@@ -102,3 +102,29 @@ async def test_a_purge_deletes_outvoted_reads_in_pieces_and_resumes_after_a_fail
     assert len(await outvoted()) == 5
     await hotlist.purge(due, held, gone=gone)
     assert await outvoted() == {held.read_id, late.read_id}
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_a_purge_of_all_hits_and_outvoted_reads_leaves_none_in_the_planners_statistics(
+    hotlist, sampled
+):
+    """Hits without a verification or disposition are deleted whole."""
+    await hotlist.listed("7ABC123")
+    reads = [hotlist.read(device=uuid4()) for _ in range(2)]
+    await hotlist.see(*reads)
+    await hotlist.handlers[PassesRecorded]([passed(hotlist, read) for read in reads])
+    traces = {
+        "7ABC123",
+        *(str(value) for read in reads for value in (read.read_id, read.device_id)),
+    }
+    found = await sampled("hotlist", anew=True)
+    assert {trace for trace in traces if trace in found} == traces
+    hotlist.clock.advance(days=400)
+    await hotlist.purge(hotlist.clock.now() - timedelta(days=399), gone=reads)
+    async with hotlist.runtime.db.begin() as connection:
+        for table in ("hits", "sightings", "outvoted"):
+            assert (
+                await connection.execute(text(f"SELECT count(*) FROM {table}"))
+            ).scalar_one() == 0
+    found = await sampled("hotlist")
+    assert {trace for trace in traces if trace in found} == set()

@@ -2,6 +2,7 @@
 
 import base64
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from uuid import uuid4
 
 import pytest
@@ -174,11 +175,16 @@ async def test_a_restore_waits_for_a_purge_up_to_its_time(station, ingest_databa
     assert not restored.waits
 
 
-async def test_a_purge_deletes_the_arrival_times_of_frames_without_a_time(station, camera):
-    assert (await station.post_frame(camera, FRAME)).status_code == 202
+async def test_a_purge_deletes_the_arrival_times_of_frames_without_a_time(station, camera, sampled):
+    """They leave the planner's statistics as well, though none is left."""
+    for frame in (FRAME, p.jpeg(80)):
+        assert (await station.post_frame(camera, frame)).status_code == 202
     came = station.clock.now()
+    digest = sha256(FRAME).hexdigest()
+    assert digest in await sampled("ingest", anew=True)
     station.clock.advance(days=500)
     await purge(station, came)
-    assert len(await fetch(station, "SELECT 1 FROM first_seen")) == 1
+    assert len(await fetch(station, "SELECT 1 FROM first_seen")) == 2
     await purge(station, came + timedelta(seconds=1))
     assert await fetch(station, "SELECT 1 FROM first_seen") == []
+    assert digest not in await sampled("ingest")
