@@ -83,6 +83,11 @@ COMMANDS: Mapping[str, Entry] = {
         ("local.commands.administer:NOTICES", "services.audit.__main__:COMMANDS.notices"),
         "run it in a container of audit",
     ),
+    "verify-policy": Entry(
+        "Load a policy file as services do, and name its fault.",
+        ("plateward.policy:verify_policy_command",),
+        CHECKOUT,
+    ),
     "verify-audit": Entry(
         "Recompute the audit log: its chain, root and checkpoints.",
         ("local.commands.verify_audit:VERIFY_AUDIT", "services.audit.__main__:COMMANDS.verify"),

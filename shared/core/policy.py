@@ -7,14 +7,30 @@ from datetime import date
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from shared.core.permissions import Permission
 from shared.core.plates import MAX_PLATE_CHARACTERS, MIN_KNOWN_ALONE
 from shared.core.region_packs import DEFAULT, RegionPackFault, check_names
-from shared.core.types import Ori, Tier
+from shared.core.types import Ori, Source, Tier
+
+LONGEST_PURPOSE_MINUTES = 12 * 60
+"""A shift: the next one declares its own purposes."""
+
+MAX_JUSTIFICATION_CHARACTERS = 500
+"""The longest justification of a purpose."""
+
+LONGEST_TRAINING_DAYS = 731
+"""Two years: training is a condition of access (468.4(d)), not a formality at hiring."""
+
+LONGEST_PACKAGE_DAYS = 92
+"""A quarter: a recipient who has not fetched a package by then files a new request."""
+
+LONGEST_STALENESS_H = 8760
+"""A year: by then most entries of a list have ended."""
 
 
 class Department(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,8 +84,8 @@ class Purposes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     allowed: frozenset[str]
     patrol: str
-    token_minutes: int
-    minimum_justification_characters: int
+    token_minutes: Annotated[int, Meta(ge=1, le=LONGEST_PURPOSE_MINUTES)]
+    minimum_justification_characters: Annotated[int, Meta(ge=1, le=MAX_JUSTIFICATION_CHARACTERS)]
     prohibited: Mapping[str, str]
     opens: tuple[Opening, ...]
 
@@ -85,8 +101,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Training that access needs (468.4(d), 468.8)."""
 
     course: str
-    valid_days: int
-    refresher_due_days: int
+    valid_days: Annotated[int, Meta(ge=1, le=LONGEST_TRAINING_DAYS)]
+    refresher_due_days: Annotated[int, Meta(ge=0)]
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,7 +125,7 @@ class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipients: frozenset[str]
     states: frozenset[str]
     refused_citation: str
-    package_days: int
+    package_days: Annotated[int, Meta(ge=1, le=LONGEST_PACKAGE_DAYS)]
     kept_years: int
     frame_margin_widths: float
     """Margin of the frame that a release shows around a plate, each way, in the plate's widths."""
@@ -128,30 +144,33 @@ class AccessRecords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HotLists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How hot lists are matched, aged and ranked."""
 
-    pass_window_s: int
-    minimum_confidence: float
-    lookalike_substitutions: int
+    pass_window_s: Annotated[int, Meta(ge=0, le=3600)]
+    minimum_confidence: Annotated[float, Meta(ge=0, lt=1)]
+    """A probability, not a percentage: reads of less are not matched."""
+
+    lookalike_substitutions: Annotated[int, Meta(ge=0, le=MAX_PLATE_CHARACTERS)]
     bad_lines_share: float
     """Share of an upload's lines that may be set aside as bad; a file with more is refused."""
 
     shrink_share: float
     """A version that loses more than this share of the list's entries needs a second person."""
 
-    staleness_hours: Mapping[str, int]
+    staleness_hours: Mapping[Source, Annotated[int, Meta(ge=1, le=LONGEST_STALENESS_H)]]
     tiers: Mapping[str, Tier]
 
 
 class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Rules of passwords, sessions and locks (468.6, CJIS Security Policy 5.9.5)."""
+    """Rules of passwords, sessions and locks (468.6). None is weaker than CJIS Security Policy 5.9.5 allows: its IA-5,
+    AC-7, AC-11 and AC-2."""
 
-    password_minimum_characters: int
-    lock_after_failures: int
-    lock_window_minutes: int
-    idle_minutes: int
-    inactive_days: int
-    access_token_minutes: int
-    known_browser_days: int
-    known_browsers: int
+    password_minimum_characters: Annotated[int, Meta(ge=8, le=64)]
+    lock_after_failures: Annotated[int, Meta(ge=1, le=5)]
+    lock_window_minutes: Annotated[int, Meta(ge=15, le=1440)]
+    idle_minutes: Annotated[int, Meta(ge=1, le=30)]
+    inactive_days: Annotated[int, Meta(ge=1, le=90)]
+    access_token_minutes: Annotated[int, Meta(ge=1, le=30)]
+    known_browser_days: Annotated[int, Meta(ge=1, le=366)]
+    known_browsers: Annotated[int, Meta(ge=1, le=100)]
     two_to_reinvite: frozenset[str]
     """Roles whose new enrolment needs two administrators."""
 
@@ -160,7 +179,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long the system works while a dependency is down, and how many records a person is shown."""
 
     audit_behind_refuses_s: int
-    alerts_without_revocation_s: int
+    alerts_without_revocation_s: Annotated[int, Meta(ge=0, le=3600)]
     disclosed_finding: int
     """If all services together show a person more records than this in a day (UTC), that is a finding."""
 
@@ -287,7 +306,9 @@ def load_policy(path: Path) -> Policy:
         policy = msgspec.convert({**content, "digest": digest_of(content), "text": text}, Policy)
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise PolicyFault(f"{path}: {exc}") from exc
-    _check_named_roles(policy)
+    _check_roles(policy)
+    if policy.training.refresher_due_days >= policy.training.valid_days:
+        raise PolicyFault("training.refresher_due_days is not under training.valid_days")
     retention = policy.retention
     if retention.floor_days < LEGAL_FLOOR_DAYS:
         raise PolicyFault("retention.floor_days is under one year (Government Code 34090.6)")
@@ -329,6 +350,10 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault(f"limits.hits_without_purpose_h is not 1 to {LONGEST_PATROL_H}")
     if both := policy.purposes.allowed & policy.purposes.prohibited.keys():
         raise PolicyFault(f"purposes both allowed and prohibited: {', '.join(sorted(both))}")
+    if policy.purposes.patrol in policy.purposes.allowed:
+        raise PolicyFault(
+            "purposes.patrol is given to alerts alone: take it out of purposes.allowed"
+        )
     _check_opens(policy.purposes)
     try:
         check_names(policy.regions.packs)
@@ -337,7 +362,10 @@ def load_policy(path: Path) -> Policy:
     return policy
 
 
-def _check_named_roles(policy: Policy) -> None:
+def _check_roles(policy: Policy) -> None:
+    for role, permissions in policy.roles.items():
+        if unknown := permissions - set(Permission):
+            raise PolicyFault(f"roles.{role} names no permission: {', '.join(sorted(unknown))}")
     exclusive = policy.exclusive_roles
     if unknown := policy.accounts.two_to_reinvite - policy.roles.keys():
         raise PolicyFault(f"accounts.two_to_reinvite names no role: {', '.join(sorted(unknown))}")

@@ -129,7 +129,15 @@ def fault_of(command: Typed) -> str | None:
             )
         case ["docker", "compose", "run", "--rm", "dead-letters", *rest]:
             return _called("plateward", PLATEWARD, ["dead-letters", *rest])
-        case ["docker", "compose", "run", "--rm", "--volume", _, name, *rest]:
+        case ["docker", "compose", "run", "--rm", "--volume", _, name, *rest] | [
+            "docker",
+            "compose",
+            "run",
+            "--rm",
+            "--no-deps",
+            name,
+            *rest,
+        ]:
             return _unless(name in compose(), f"no container {name}") or _inside(name, rest)
         case ["docker", "compose", verb, *rest] if verb in {
             "up", "logs", "ps", "restart", "stop", "run"

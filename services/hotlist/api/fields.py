@@ -13,6 +13,7 @@ from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.rating import Outcome
 from shared.core.errors import Malformed
 from shared.core.fields import MAX_INT, Moment
+from shared.core.policy import LONGEST_STALENESS_H
 from shared.events import Source
 from shared.http.models import After, Reason, RequestBody
 
@@ -36,7 +37,7 @@ class ListIn(RequestBody):
 
     name: Annotated[str, line(80)]
     source: Source
-    staleness_hours: Annotated[int, Field(ge=1, le=8760)] | None = None
+    staleness_hours: Annotated[int, Field(ge=1, le=LONGEST_STALENESS_H)] | None = None
     """Narrower than the policy's limit for the source, or null for the policy's."""
 
     record_kinds_off: Annotated[list[str], Field(default_factory=list, max_length=50)]
@@ -48,7 +49,7 @@ class ListChangesIn(RequestBody):
     model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": False}]})
 
     enabled: bool | None = None
-    staleness_hours: Annotated[int, Field(ge=1, le=8760)] | None = None
+    staleness_hours: Annotated[int, Field(ge=1, le=LONGEST_STALENESS_H)] | None = None
     """Null: the policy's limit for the source."""
 
     record_kinds_off: Annotated[list[str], Field(max_length=50)] | None = None

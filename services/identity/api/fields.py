@@ -11,9 +11,9 @@ from pydantic import StringConstraints as Constraints
 
 from services.identity.domain.passwords import MAX_CHARACTERS
 from services.identity.domain.problem_codes import Code
-from services.identity.domain.purposes import MAX_JUSTIFICATION_CHARACTERS
 from shared.core.errors import ValueRefused
 from shared.core.fields import Moment, storable
+from shared.core.policy import MAX_JUSTIFICATION_CHARACTERS
 from shared.core.problem_codes import Common
 from shared.core.types import Source
 from shared.http.models import Instant, OriText, Reason, RequestBody, WholePlate

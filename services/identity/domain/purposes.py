@@ -11,8 +11,6 @@ from services.identity.domain.problem_codes import Code
 from shared.core.errors import InvalidInput, NotAuthorised
 from shared.core.policy import Policy
 
-MAX_JUSTIFICATION_CHARACTERS = 500
-
 GENERIC = Path(__file__).parent.parent / "data" / "generic_words.txt"
 
 _WORD = re.compile(r"[^\W\d_]{2,}")

@@ -118,6 +118,7 @@ def completed(*words: str) -> list[str]:
 
 def test_names_and_options_are_completed() -> None:
     assert completed("ver") == [
+        "verify-policy",
         "verify-audit",
         "verify-package",
         "verify-backup",
