@@ -111,10 +111,11 @@ async def held_records(
 ) -> ReadsPage:
     """Return a page of the reads that a hold keeps now, and disclose them.
 
-    Raises: NotFound; NotAuthorised while a wide hold awaits its confirmation; InvalidInput for an `after` of another
-    list.
+    Raises: NotFound; Conflict for a released hold, which keeps none; NotAuthorised while a wide hold awaits its
+    confirmation; InvalidInput for an `after` of another list.
     """
     hold = await hold_of(work, grant, hold_id)
+    check_in_force(hold.released_at)
     check_disclosable(wide=is_wide(hold.criteria, rule), confirmed_at=hold.confirmed_at)
     last = decode_cursor(after, hold.criteria) if after else None
     reads, more = await Holds(work.connection).records(grant, hold, limit=limit, after=last)

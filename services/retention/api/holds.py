@@ -76,7 +76,8 @@ async def list_held_records(
 ) -> ReadsOut:
     """List the reads that a hold keeps now, also those past the schedule. The log records each read shown.
 
-    The service refuses this while a hold that covers more than a search awaits its confirmation.
+    The service refuses this while a hold that covers more than a search awaits its confirmation, and once it is
+    released.
     """
     rule = retention.runtime.policy.narrowness
     page = await holds.held_records(rule, work, grant, hold_id, after=after, limit=limit)

@@ -195,6 +195,21 @@ async def test_a_hold_is_released_by_another_person_than_placed_it(retention):
     assert await everything_left(retention) == []
 
 
+@pytest.mark.clause("468.4/narrowness")
+async def test_a_released_hold_shows_no_records_any_more(retention):
+    """It would be a search without a limit, also of records that another hold keeps past the schedule."""
+    await retention.store(a_read("7ABC123", NOON))
+    hold = await place(retention, plate="7ABC123")
+    path = f"/v1/holds/{hold['hold_id']}/records"
+    assert len((await retention.get(path)).json()["items"]) == 1
+    await release(retention, hold)
+    await retention.store(a_read("7ABC123", NOON - timedelta(seconds=9)))
+    refused = (await retention.get(path, 409)).json()
+    assert refused["code"] == "hold_released"
+    disclosed = await retention.emitted(RecordsDisclosed)
+    assert sum(event.count for event in disclosed if event.record_kind == "read") == 1
+
+
 RELEASED = (
     "UPDATE holds SET released_at = now(), release_reason = 'by hand', released_by = {by}"
     " WHERE released_at IS NULL RETURNING hold_id"
