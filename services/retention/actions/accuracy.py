@@ -26,7 +26,8 @@ async def request(
 
     `can_read`: whether this process has a program that reads crops.
 
-    Raises: InvalidInput for an empty window; Conflict without a program, or while another report waits or runs.
+    Raises: InvalidInput for an empty window; Conflict without a program, while another report waits or runs, or if the
+    report with `key` has another window or other cameras.
     """
     if captured_from >= captured_to:
         raise InvalidInput(Code.SEARCH_WINDOW_EMPTY, field="captured_to")
@@ -34,7 +35,11 @@ async def request(
         raise Conflict(Code.ACCURACY_WITHOUT_ENGINE)
     reports = AccuracyReports(work.connection)
     report_id = derive_id("accuracy report", grant.actor.person_id, key)
+    cameras = tuple(sorted(set(device_ids)))
     if (known := await reports.get(grant, report_id)) is not None:
+        asked = captured_from, captured_to, cameras
+        if (known.captured_from, known.captured_to, known.device_ids) != asked:
+            raise Conflict(Code.ACCURACY_KEY_REUSED)
         return known
     report = Report(
         report_id=report_id,
@@ -45,7 +50,7 @@ async def request(
         purpose=grant.declared.record,
         captured_from=captured_from,
         captured_to=captured_to,
-        device_ids=tuple(sorted(set(device_ids))),
+        device_ids=cameras,
     )
     if not await reports.add(report):
         raise Conflict(Code.ACCURACY_REPORT_WAITS)

@@ -162,6 +162,10 @@ class Code(ProblemCode):
         Conflict,
         "another report on accuracy waits or is being measured: request this one when it has ended",
     )
+    ACCURACY_KEY_REUSED = (
+        Conflict,
+        "a report of another window or other cameras has this Idempotency-Key; use a new key",
+    )
     ACCURACY_WITHOUT_ENGINE = (
         Conflict,
         "this installation gives retention no engine to read crops with: set RETENTION_CROP_READER",

@@ -352,6 +352,21 @@ async def test_one_report_waits_at_a_time_and_a_key_asks_once(measuring, clock):
     assert [one["report_id"] for one in listed] == [second["report_id"], first["report_id"]]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"captured_from": (NOON - timedelta(days=29)).isoformat()},
+        {"captured_to": NOON.isoformat()},
+        {"device_ids": [str(uuid4())]},
+    ],
+    ids=lambda given: next(iter(given)),
+)
+async def test_a_key_is_not_for_another_report_than_it_asked_for(measuring, other):
+    await request(measuring, key="asked-once")
+    refused = await request(measuring, 409, key="asked-once", **other)
+    assert refused["code"] == "accuracy_key_reused"
+
+
 @pytest.mark.clause("468.3.1(d)/accuracy")
 async def test_another_agencys_reports_are_neither_found_nor_listed(measuring):
     report = await request(measuring, key="asked-by-us")
