@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from services.retention.domain.plates import plate_number
+from shared.postgres.statistics import never_sample, sample_again
 from tests.integration.retention.conftest import JPEG, a_capture, a_hit, a_read
 from tests.integration.retention.holding import place, release
 from tests.integration.retention.purging import DUE, NOON, propose, purge
@@ -111,6 +112,20 @@ async def test_no_samples_are_taken_of_what_is_stored_briefly(retention, as_owne
     assert f"'{table}'" in found, "other columns are sampled"
     for mark in ("dead", "1999", "marked/"):
         assert mark not in found
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_an_upgrade_deletes_the_samples_that_were_taken_before(as_owner, retention, sampled):
+    columns = {"object_key": "text"}
+    await propose(retention)
+    async with as_owner("retention") as connection:
+        await connection.execute(text(sample_again("doomed_objects", columns)))
+        rows = f"{BRIEFLY['doomed_objects']}, marked"
+        await connection.execute(text(f"{MARKED} doomed_objects {rows}"))
+    assert "marked/" in await sampled("retention", anew=True)
+    async with as_owner("retention") as connection:
+        await connection.execute(text(never_sample("doomed_objects", columns)))
+    assert "marked/" not in await sampled("retention", anew=True)
 
 
 @pytest.mark.clause("468.5/holds")
