@@ -156,8 +156,7 @@ async def invite_again(
     For an account that takes two people, this only stores a proposal; the account stays as it is.
     """
     old = await _changeable(unit, by, account_id, "reinvited", doing=OwnAct.INVITE)
-    if old.status == "disabled":
-        _check_trained(unit, old)
+    _check_may_return(unit, old)
     if not is_privileged(unit.policy, old):
         return await renew(identity, unit, old, reason, by)
     expires = unit.now + timedelta(hours=identity.settings.identity_invitation_hours)
@@ -177,6 +176,7 @@ async def approve_invitation(
         raise Conflict(Code.REINVITATION_NOT_PROPOSED)
     check_approver(old, proposal.proposed_by, by)
     old.check_change("reinvited")
+    _check_may_return(unit, old)
     proposer = (await unit.accounts.get(proposal.proposed_by)).actor
     return await renew(identity, unit, old, proposal.reason, by, proposer)
 
@@ -231,6 +231,12 @@ def _check(unit: Unit, account: Account) -> None:
         roles=account.roles,
         sources=account.sources,
     )
+
+
+def _check_may_return(unit: Unit, account: Account) -> None:
+    """Raise Conflict for a disabled account whose training is not current: a new enrolment reactivates it."""
+    if account.status == "disabled":
+        _check_trained(unit, account)
 
 
 def _check_trained(unit: Unit, account: Account) -> None:

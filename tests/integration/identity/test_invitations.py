@@ -1,6 +1,9 @@
 """The inviter does not deliver the invitation; privileged roles need two people for another invitation."""
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import text
 
 from services.identity.actions.enrolment import BESIDE_WITHIN
 from shared.events import AccessAttempted, AccountChanged
@@ -218,6 +221,31 @@ async def test_an_own_or_unproposed_or_expired_invitation_cannot_be_approved(
     assert (await second.post(f"{path}/approval")).status_code == 409
 
 
+@pytest.mark.clause("468.3.1(b)/training")
+async def test_a_disabled_person_whose_training_lapsed_since_the_proposal_is_not_invited_anew(
+    administrator, second, sergeant, hire, clock, as_owner
+):
+    person = await hire("p.person", "custodian", title="Lieutenant")
+    await sergeant.sign_in()
+    completed_on = (clock.now() - timedelta(days=364)).date().isoformat()
+    await sergeant.post("/v1/training", account_id=person.account_id, completed_on=completed_on)
+    async with as_owner("identity") as connection:
+        await connection.execute(
+            text("UPDATE accounts SET status = 'disabled' WHERE account_id = :account_id"),
+            {"account_id": person.account_id},
+        )
+    path = f"/v1/accounts/{person.account_id}/invitation"
+    await administrator.sign_in()
+    proposed = await administrator.post(path, reason="lost the telephone")
+    assert (proposed.status_code, proposed.json()["state"]) == (200, "proposed")
+    clock.advance(days=1)
+    await second.sign_in()
+    refused = await second.post(f"{path}/approval")
+    assert (refused.status_code, refused.json()["code"]) == (409, "account_training_not_current")
+    account = (await second.get(f"/v1/accounts/{person.account_id}")).json()
+    assert account["status"] == "disabled"
+
+
 async def enrol(client, clock, token, **headers):
     person = Person(client, clock, "j.rivera")
     begun = await client.post(
@@ -276,8 +304,6 @@ async def test_an_enrolment_from_elsewhere_or_after_the_hour_names_no_other_acco
 
 async def moved(as_owner):
     """Have all sessions come from another address than the tests' client."""
-    from sqlalchemy import text
-
     async with as_owner("identity") as connection:
         await connection.execute(text("UPDATE sessions SET client_address = '203.0.113.9'"))
 
