@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from functools import partial
+from multiprocessing import Pipe
 from pathlib import Path
 
 import cv2
@@ -14,9 +15,9 @@ from prometheus_client import REGISTRY
 
 from services.recognition.engine.decode import ImageTooLarge, UndecodableImage
 from services.recognition.engine.protocol import Box
-from services.recognition.workers.child import read_frames
+from services.recognition.workers.child import Failed, read_frames
 from services.recognition.workers.pool import FrameKilledWorker, WorkerPool, cores
-from services.recognition.workers.process import EngineFailed, WorkerDoesNotStart
+from services.recognition.workers.process import EngineFailed, Worker, WorkerDoesNotStart
 from shared.core.child_process import ChildEnded
 from shared.core.errors import Unavailable
 from shared.testing import eventually
@@ -216,6 +217,29 @@ async def test_the_other_frames_of_a_batch_with_a_hanging_frame_are_read(tmp_pat
         assert [len(other.plates) for other in others] == [1, 1]
     finally:
         await pool.stop()
+
+
+async def test_a_frame_that_nobody_waits_for_is_not_retried_when_its_batch_dies(tmp_path):
+    pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1, batch=2, frame_timeout_s=1.5)
+    await pool.start()
+    replaced = REGISTRY.get_sample_value("alpr_recognition_workers_replaced_total")
+    try:
+        given_up = asyncio.create_task(pool.read(frame(HANGS)))
+        kept = asyncio.create_task(pool.read(frame()))
+        await eventually(lambda: pool.idle == 0)
+        given_up.cancel()
+        assert (await kept).plates
+        assert REGISTRY.get_sample_value("alpr_recognition_workers_replaced_total") == replaced + 1
+    finally:
+        await pool.stop()
+
+
+@pytest.mark.parametrize("answers", [[], [Failed("EngineFailed", "")] * 2, "a string"])
+def test_an_answer_without_one_result_for_each_frame_ends_its_worker(answers):
+    ours, theirs = Pipe()
+    theirs.send(answers)
+    with pytest.raises(ChildEnded, match="one result for each image"):
+        Worker(None, ours).read([frame()], timeout_s=1)
 
 
 async def test_cancelling_a_frame_does_not_cancel_the_rest_of_its_batch(batching, tmp_path):
