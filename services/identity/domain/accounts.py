@@ -97,7 +97,8 @@ class Account:
 
     def check_change(self, change: str) -> None:
         """Raise Conflict unless `change` may be made to an account in this state."""
-        if change == "unlocked" and self.sign_in_locked_at is not None:
+        is_sign_in_locked = self.sign_in_locked_at is not None and self.status != "separated"
+        if change == "unlocked" and is_sign_in_locked:
             return
         if self.status not in ALLOWED_FROM[change]:
             raise Conflict(

@@ -72,8 +72,9 @@ def test_an_external_title_holds_the_requesters_role_alone():
 
 
 @pytest.mark.clause("468.6/separation")
-def test_a_separated_account_accepts_no_change():
-    gone = an_account(status="separated")
+@pytest.mark.parametrize("sign_in_locked_at", [None, NOON])
+def test_a_separated_account_accepts_no_change(sign_in_locked_at):
+    gone = an_account(status="separated", sign_in_locked_at=sign_in_locked_at)
     for change in ALLOWED_FROM:
         with pytest.raises(Conflict):
             gone.check_change(change)
