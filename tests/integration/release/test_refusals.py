@@ -4,7 +4,13 @@ import asyncio
 
 import pytest
 
-from shared.events import ReleaseApproved, ReleaseChanged, ReleaseDenied, ReleaseRequested
+from shared.events import (
+    AgencyChanged,
+    ReleaseApproved,
+    ReleaseChanged,
+    ReleaseDenied,
+    ReleaseRequested,
+)
 from shared.testing import eventually
 from shared.testing.reads import FOLDED
 from tests.integration.pages import pages
@@ -34,10 +40,13 @@ async def test_federal_out_of_state_and_private_recipients_are_refused_with_the_
     assert response.json()["params"]["citation"] == CITATION
     assert CITATION in response.json()["detail"]
     [denied] = await announced(ReleaseDenied)
-    assert denied.citation == CITATION
+    assert (denied.citation, denied.actor.person_id) == (CITATION, "system:release")
     request_id = response.json()["params"]["request_id"]
     kept = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
     assert kept.json()["status"] == "refused"
+    [decision] = kept.json()["decisions"]
+    assert (decision["decision"], decision["citation"]) == ("refuse", CITATION)
+    assert decision["decided_by"]["person_id"] == "system:release"
     assert (await decide(request_id)).status_code == 409
 
 
@@ -58,7 +67,7 @@ async def test_other_public_agencies_are_referred_to_the_records_policy_even_wit
 @pytest.mark.clause("468.7/recipients")
 @pytest.mark.parametrize("ori", [FBI, RENO, REPOSSESSOR])
 async def test_a_restricted_request_needs_a_document_and_two_different_approvers(
-    filed, with_authority, decide, reviewer, announced, ori
+    filed, with_authority, decide, reviewer, announced, clock, ori
 ):
     request_id = await filed(ori, legal_authority=await with_authority(ori))
     first = await decide(request_id)
@@ -66,6 +75,7 @@ async def test_a_restricted_request_needs_a_document_and_two_different_approvers
     assert await announced(ReleaseApproved) == []
     again = await decide(request_id)
     assert (again.status_code, again.json()["code"]) == (403, "second_approver_needed")
+    clock.advance(hours=1)
     second = await decide(request_id, headers=reviewer(account_id=LIEUTENANT))
     assert second.json()["status"] == "approved"
     assert [d["decided_by"]["person_id"] for d in second.json()["decisions"]] == [
@@ -76,6 +86,8 @@ async def test_a_restricted_request_needs_a_document_and_two_different_approvers
     changes = await announced(ReleaseChanged)
     assert [e.change for e in changes] == ["authority_recorded", "first_approved"]
     assert changes[0].details["sha256"] == second.json()["legal_authority"]["sha256"]
+    assert changes[1].details == {"reason": "Scoped to one plate"}
+    assert changes[1].actor.person_id == SERGEANT
 
 
 @pytest.mark.clause("468.7(b)/review")
@@ -147,6 +159,20 @@ async def test_forbidden_purposes_are_refused_with_their_citation_and_recorded(
 
 
 @pytest.mark.clause("468.7/recipients")
+@pytest.mark.parametrize(
+    ("ori", "law"), [(FBI, "Government Code 7284.6"), (LIBRARY, "Civil Code 1798.90.55")]
+)
+async def test_a_forbidden_purpose_is_cited_before_the_recipient_and_after_the_records_policy(
+    client, agencies, requester, ori, law
+):
+    body = a_request(purpose_kind="immigration_enforcement")
+    response = await client.post("/v1/requests", json=body, headers=requester(ori))
+    assert response.status_code == 403
+    assert law in response.json()["params"]["citation"]
+    assert CITATION not in response.json()["params"]["citation"]
+
+
+@pytest.mark.clause("468.7/recipients")
 async def test_a_request_cannot_use_another_agencys_document(
     client, agencies, requester, with_authority
 ):
@@ -182,7 +208,12 @@ async def test_a_document_that_was_changed_in_the_store_is_not_shown(
 
 @pytest.mark.parametrize(
     ("content", "status"),
-    [(b"", 422), (b"MZ not a document", 415), (b"%PDF-" + bytes(21 << 20), 413)],
+    [
+        (b"", 422),
+        (b"MZ not a document", 415),
+        (b"MZ with %PDF- in it", 415),
+        (b"%PDF-" + bytes(21 << 20), 413),
+    ],
 )
 async def test_an_uploaded_file_that_is_not_a_document_is_refused_and_not_stored(
     client, agencies, requester, objects, content, status
@@ -309,6 +340,10 @@ async def test_a_release_of_a_month_by_a_camera_or_of_a_year_of_a_plate_may_be_a
         assert response.status_code == 201, response.text
 
 
+async def test_a_release_may_be_asked_of_a_window_that_has_not_ended(filed):
+    assert await filed(**with_criteria(plate="7ABC123", captured_to="2026-06-05T00:00:00Z"))
+
+
 async def test_a_faulty_agency_is_refused_by_field(client, reviewer):
     for field, change in (
         ("ori", {"ori": "CA0520100"}),
@@ -327,6 +362,15 @@ async def test_a_faulty_agency_is_refused_by_field(client, reviewer):
         response = await client.post("/v1/agencies", json=body, headers=reviewer())
         assert response.status_code == 422
         assert response.json()["field"] == field
+
+
+async def test_an_unregistered_agency_cannot_be_changed(client, agencies, reviewer, announced):
+    before = len(await announced(AgencyChanged))
+    answer = await client.patch(
+        "/v1/agencies/CA0340100", json={"active": False}, headers=reviewer(REGISTRAR)
+    )
+    assert (answer.status_code, answer.json()["code"]) == (404, "agency_unknown")
+    assert len(await announced(AgencyChanged)) == before
 
 
 async def test_an_ori_is_registered_once(client, agencies, reviewer):
@@ -353,7 +397,21 @@ async def test_a_request_for_a_letter_that_folds_into_others_is_refused(
         )
 
 
+async def test_a_change_that_changes_nothing_of_an_agency_is_refused_and_not_announced(
+    client, agencies, reviewer, announced
+):
+    path, before = f"/v1/agencies/{SHERIFF}", len(await announced(AgencyChanged))
+    for change in ({}, {"active": True}, {"name": "Tehama County Sheriff", "state": "US-CA"}):
+        answer = await client.patch(path, json=change, headers=reviewer(REGISTRAR))
+        assert (answer.status_code, answer.json()["code"]) == (409, "agency_unchanged"), change
+    assert len(await announced(AgencyChanged)) == before
+
+
 async def test_agencies_are_read_page_by_page(client, agencies, reviewer):
+    for ori in (RENO, FBI):  # of one name, so that the ORI is the second key of a page
+        change = {"name": "County Library"}
+        await client.patch(f"/v1/agencies/{ori}", json=change, headers=reviewer(REGISTRAR))
+
     async def fetch(path):
         answer = await client.get(path, headers=reviewer(REGISTRAR))
         assert answer.status_code == 200, answer.text

@@ -22,6 +22,7 @@ from shared.events import (
     ReleaseRequested,
 )
 from tests.integration.locking import locked_while
+from tests.integration.pages import paged
 from tests.integration.release.conftest import (
     FBI,
     LIEUTENANT,
@@ -56,6 +57,7 @@ async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receip
     assert approved.requester.person_id == REQUESTER
     assert approved.actor.person_id == SERGEANT
     assert approved.criteria.include_images is False
+    assert (approved.case_number, approved.offence_type) == ("TCS-26-0417", "robbery")
     assert (approved.expires_at - approved.occurred_at).days == 14
     content, event = await packaged(request_id)
     status = await client.get(f"/v1/agency/requests/{request_id}", headers=requester())
@@ -80,6 +82,20 @@ async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receip
     assert [e.all_ids for e in disclosed] == [[request_id]]
     seen = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
     assert [r["received_by"]["person_id"] for r in seen.json()["receipts"]] == [REQUESTER]
+
+
+@pytest.mark.clause("468.7(a)/written-request")
+async def test_a_request_names_the_person_whom_it_is_written_for(
+    client, filed, requester, announced
+):
+    named = {"requester_name": "Lee Park", "requester_title": "Deputy"}
+    request_id = await filed(**named)
+    [asked] = await announced(ReleaseRequested)
+    assert (asked.requester_name, asked.requester_title) == ("Lee Park", "Deputy")
+    assert asked.actor.name == "Dana Ruiz"
+    shown = await client.get(f"/v1/agency/requests/{request_id}", headers=requester())
+    assert {name: shown.json()[name] for name in named} == named
+    assert shown.json()["filed_by"]["name"] == "Dana Ruiz"
 
 
 async def test_a_redelivered_package_event_is_processed_once(
@@ -223,6 +239,7 @@ async def test_a_denial_has_a_reason_and_is_final(filed, decide, announced):
     assert response.json()["status"] == "denied"
     [denied] = await announced(ReleaseDenied)
     assert denied.reason == "The window is far too wide"
+    assert denied.actor.person_id == SERGEANT
     again = await decide(request_id, "approve")
     assert again.status_code == 409
     assert "denied" in again.json()["detail"]
@@ -254,7 +271,9 @@ async def test_a_package_is_unavailable_before_it_is_built_and_after_it_expires(
     early = await client.get(path, headers=requester())
     assert (early.status_code, early.json()["code"]) == (409, "package_not_ready")
     await packaged(request_id)
-    clock.advance(days=14)
+    clock.advance(days=14, seconds=-1)
+    assert await expire_due(runtime) == 0
+    clock.advance(seconds=1)
     late = await client.get(path, headers=requester())
     assert (late.status_code, late.json()["code"]) == (409, "package_expired")
     assert await announced(ReleaseReceived) == []
@@ -268,7 +287,7 @@ async def test_a_package_is_unavailable_before_it_is_built_and_after_it_expires(
 
 @pytest.mark.clause("468.7/package")
 async def test_another_agency_cannot_find_a_request_or_its_package(
-    client, filed, decide, packaged, requester
+    client, filed, decide, packaged, requester, announced
 ):
     request_id = await filed()
     await decide(request_id)
@@ -283,6 +302,8 @@ async def test_another_agency_cannot_find_a_request_or_its_package(
         f"/v1/agency/requests/{request_id}/withdrawal", json={"reason": "not ours"}, headers=other
     )
     assert withdrawn.status_code == 404
+    shown = [e for e in await announced(RecordsDisclosed) if e.actor.agency_ori == RENO]
+    assert [e for e in shown if e.count] == []
 
 
 @pytest.mark.clause("468.7/package")
@@ -357,15 +378,16 @@ async def execute(transaction, statement):
 async def test_an_open_request_can_be_withdrawn_by_its_agency_and_stays_on_file(
     client, filed, requester, decide, reviewer, announced
 ):
-    request_id = await filed()
+    request_id, colleague = await filed(), "00000000-0000-4000-8000-000000000102"
     response = await client.post(
         f"/v1/agency/requests/{request_id}/withdrawal",
         json={"reason": "Vehicle was found"},
-        headers=requester(),
+        headers=requester(account_id=colleague),
     )
     assert response.json()["status"] == "withdrawn"
     [withdrawn] = await announced(ReleaseChanged)
     assert (withdrawn.change, withdrawn.details) == ("withdrawn", {"reason": "Vehicle was found"})
+    assert withdrawn.actor.person_id == colleague
     assert (await decide(request_id)).status_code == 409
     seen = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
     assert seen.json()["status"] == "withdrawn"
@@ -428,6 +450,15 @@ async def test_request_pages_go_back_in_time_and_each_is_disclosed(
     assert looked[0].all_plates == ["7ABC123"]
 
 
+async def test_requests_filed_at_the_same_moment_are_read_page_by_page(client, filed, reviewer):
+    ids = {await filed() for _ in range(3)}
+
+    async def fetch(path):
+        return (await client.get(path, headers=reviewer())).json()
+
+    assert {one["request_id"] for one in await paged(fetch, "/v1/requests")} == ids
+
+
 @pytest.mark.clause("468.7(a)/written-request")
 async def test_registering_and_barring_an_agency_is_announced_and_enforced(
     client, agencies, filed, decide, requester, reviewer, announced, objects
@@ -441,6 +472,7 @@ async def test_registering_and_barring_an_agency_is_announced_and_enforced(
     assert [e.change for e in events].count("registered") == 5
     assert events[-1].details == {"active": "False"}
     assert (await decide(request_id)).status_code == 409
+    assert (await decide(request_id, "deny")).status_code == 200
     asked = await client.post("/v1/requests", json=a_request(), headers=requester())
     assert (asked.status_code, asked.json()["code"]) == (403, "agency_barred")
     document = await client.post("/v1/documents", content=PDF, headers=requester())

@@ -1,5 +1,6 @@
 """Pure rules: the permitted recipients, reviewers and steps."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from services.release.domain.requests import (
     Treatment,
     after_approval,
     check_download,
+    check_recipient,
     check_reviewer,
     refusal,
     treatment,
@@ -129,6 +131,29 @@ def test_a_package_can_be_downloaded_only_while_packaged_and_unexpired():
     ):
         with pytest.raises(Conflict):
             check_download(status, expires_at, now)
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+@pytest.mark.parametrize(
+    ("known", "filed_it", "approvers", "allowed"),
+    [
+        (True, False, {"sergeant"}, True),
+        (
+            False,
+            True,
+            {"sergeant"},
+            True,
+        ),  # it took two approvers if it was unknown at the decision
+        (False, False, {"sergeant"}, False),
+        (False, False, {"sergeant", "lieutenant"}, True),
+    ],
+)
+def test_a_recipient_of_unknown_provisioners_filed_the_request_or_two_approved_it(
+    known, filed_it, approvers, allowed
+):
+    request = a_request(provisioners_known=known, approved_by=frozenset(approvers))
+    with nullcontext() if allowed else pytest.raises(NotAuthorised):
+        check_recipient(request, filed_it=filed_it)
 
 
 @pytest.mark.parametrize("given", ["a\x00b", "a\ud800b"])
