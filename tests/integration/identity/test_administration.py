@@ -224,12 +224,15 @@ async def test_entitlements_to_sources_are_set_for_each_person(
     officer = await hire("o.seven", "officer", sources=("department",))
     clock.advance(seconds=1)
     path = f"/v1/accounts/{officer.account_id}/sources"
-    changed = await administrator.put(path, sources=["state", "department", "federal"])
+    changed = await administrator.put(
+        path, sources=["state", "department", "federal"], reason="joins the task force"
+    )
     assert changed.json()["sources"] == ["department", "federal", "state"]
     assert (await officer.get("/v1/me")).status_code == 401, "the token has the old sources"
     assert (await officer.renew()).status_code == 200
     [event] = [e for e in await published(AccountChanged) if e.change == "sources_assigned"]
     assert event.details["added"] == ["federal", "state"]
+    assert event.details["reason"] == "joins the task force"
 
 
 @pytest.mark.clause("468.4(e)/entitlement")
@@ -272,7 +275,9 @@ async def test_a_new_title_must_allow_what_the_person_holds(hire, administrator,
 
 
 @pytest.mark.clause("468.3.1(a)/titles")
-async def test_a_new_title_revokes_tokens_with_the_former_one(hire, administrator, clock):
+async def test_a_new_title_revokes_tokens_with_the_former_one(
+    hire, administrator, clock, published
+):
     officer = await hire("o.seven", "officer")
     await administrator.sign_in()
     clock.advance(seconds=1)
@@ -285,6 +290,35 @@ async def test_a_new_title_revokes_tokens_with_the_former_one(hire, administrato
     assert (await officer.get("/v1/me")).status_code == 401
     assert (await officer.renew()).status_code == 200
     assert (await officer.get("/v1/me")).json()["title"] == "Detective"
+    [event] = [e for e in await published(AccountChanged) if e.change == "updated"]
+    assert event.details["before"] == {"name": "O.Seven", "title": "Police Officer"}
+    assert event.details["title"] == "Detective"
+
+
+@pytest.mark.clause("468.3/assignment")
+async def test_a_change_of_state_is_announced_with_its_reason(
+    hire, administrator, as_owner, published
+):
+    person = await hire("n.one")
+    await administrator.sign_in()
+    path = f"/v1/accounts/{person.account_id}"
+    reasons = {"lock": "badge lost", "lock/release": "badge found", "reinstatement": "back again"}
+    for act, reason in reasons.items():
+        if act == "reinstatement":
+            async with as_owner("identity") as connection:
+                await connection.execute(
+                    text("UPDATE accounts SET status = 'disabled' WHERE account_id = :account_id"),
+                    {"account_id": person.account_id},
+                )
+        answer = await administrator.post(f"{path}/{act}", reason=reason)
+        assert answer.status_code == 200, answer.text
+    events = [e for e in await published(AccountChanged) if str(e.account_id) == person.account_id]
+    assert [(e.change, e.details["reason"]) for e in events[-3:]] == [
+        ("locked", "badge lost"),
+        ("unlocked", "badge found"),
+        ("reinstated", "back again"),
+    ]
+    assert {e.actor.person_id for e in events[-3:]} == {administrator.account_id}
 
 
 async def test_accounts_are_listed_in_pages_and_filtered(administrator):
@@ -297,6 +331,10 @@ async def test_accounts_are_listed_in_pages_and_filtered(administrator):
     assert rest["next"] is None
     invited = (await administrator.get("/v1/accounts?status=invited&role=officer")).json()
     assert len(invited["items"]) == 5
+    active = (await administrator.get("/v1/accounts?status=active")).json()["items"]
+    managing = (await administrator.get("/v1/accounts?role=alpr_administrator")).json()["items"]
+    assert [a["username"] for a in active] == [a["username"] for a in managing] == ["chief.admin"]
+    assert (await administrator.get("/v1/accounts?sign_in_locked=true")).json()["items"] == []
     for faulty in ("status=asleep", "role=%00", "limit=0", "limit=201"):
         answer = await administrator.get(f"/v1/accounts?{faulty}")
         assert (answer.status_code, answer.json()["field"]) == (
@@ -329,6 +367,7 @@ async def test_rights_not_reviewed_for_a_year_are_due(
         ]
     [event] = [e for e in await published(AccountChanged) if e.change == "reviewed"]
     assert event.details["roles"] == ["officer"]
+    assert event.details["note"] == "still on patrol"
 
 
 @pytest.mark.clause("468.6/yearly-review")

@@ -140,6 +140,21 @@ async def test_the_host_command_refuses_while_another_administrator_can_act(
     assert event.actor.person_id == "system:identity"
 
 
+@pytest.mark.clause("468.6(a)/break-glass")
+async def test_an_administrator_whose_sign_in_is_locked_releases_nobody_so_the_host_may(
+    command, administrator, hire, clock
+):
+    other = await hire("s.lee", "alpr_administrator", title="Administration Sergeant")
+    clock.advance(minutes=1)
+    for _ in range(5):
+        await administrator.try_sign_in(password="wrong and wrong")
+        await other.try_sign_in(password="wrong and wrong")
+    why = ("--reason", "asked for by the chief in person")
+    code, _, err = await command("release-lock", "--username", "chief.admin", *why)
+    assert code == 0, err
+    assert (await administrator.sign_in()).access
+
+
 @pytest.mark.clause("468.3/deliverer")
 async def test_the_host_command_delivers_an_invitation_only_while_no_other_person_can(
     present, command, administrator, client, clock, published
@@ -164,6 +179,11 @@ async def test_the_host_command_delivers_an_invitation_only_while_no_other_perso
     assert code == 2
     assert "t.sergeant can deliver it" in err
     assert out == ""
+    listed = (await administrator.get("/v1/accounts?role=training_sergeant")).json()["items"]
+    lock = f"/v1/accounts/{listed[0]['account_id']}/lock"
+    assert (await administrator.post(lock, reason="on leave")).status_code == 200
+    code, out, err = await command("deliver-invitation", "--username", "o.seven")
+    assert code == 0, err
 
 
 async def test_the_command_says_what_is_wrong(command):

@@ -106,6 +106,44 @@ async def test_a_new_invitation_ends_the_one_before(administrator, sergeant, inv
     assert (await sergeant.post(f"{invited}/delivery")).status_code == 200
 
 
+@pytest.mark.clause("468.6/separation")
+async def test_a_separation_ends_what_waits_to_be_delivered_or_approved(
+    administrator, sergeant, invited, hire
+):
+    auditor = await hire("a.one", "auditor", title="Auditor")
+    await administrator.sign_in()
+    anew = f"/v1/accounts/{auditor.account_id}/invitation"
+    assert (await administrator.post(anew, reason="lost it")).json()["state"] == "proposed"
+    for path in (anew, invited):
+        left = path.replace("/invitation", "/separation")
+        assert (await administrator.post(left, reason="has left")).status_code == 200
+    proposed = await administrator.get("/v1/accounts/invitations/proposed")
+    assert proposed.json()["items"] == []
+    await sergeant.sign_in()
+    assert (await sergeant.get("/v1/accounts/invitations/waiting")).json()["items"] == []
+    assert (await sergeant.post(f"{invited}/delivery")).status_code == 409
+
+
+@pytest.mark.clause("468.6/inactive")
+async def test_a_disabled_person_who_enrols_anew_is_not_disabled_again_at_the_next_sign_in(
+    hire, administrator, as_owner, handed_over
+):
+    person = await hire("n.one")
+    async with as_owner("identity") as connection:
+        await connection.execute(
+            text(
+                "UPDATE accounts SET status = 'disabled', last_active_at = last_active_at"
+                " - interval '91 days' WHERE account_id = :account_id"
+            ),
+            {"account_id": person.account_id},
+        )
+    await administrator.sign_in()
+    path = f"/v1/accounts/{person.account_id}/invitation"
+    renewed = await administrator.post(path, reason="back from leave")
+    await person.enrol(await handed_over(renewed))
+    assert (await person.sign_in()).access
+
+
 @pytest.mark.clause("468.6(a)/login")
 async def test_who_is_invited_anew_enrols_with_a_new_password_and_a_new_second_factor(
     hire, administrator, client, handed_over
@@ -142,9 +180,12 @@ async def test_a_privileged_person_is_invited_anew_by_two(
     approved = await second.post(f"{path}/approval")
     assert (approved.status_code, approved.json()["state"]) == (200, "to_be_delivered")
     assert (await person.get("/v1/me")).status_code == 401
-    told = dict(changes(await published(AccountChanged), path))
+    events = await published(AccountChanged)
+    told = dict(changes(events, path))
     assert told["reinvitation_proposed"] == administrator.account_id
     assert told["reinvited"] == second.account_id
+    [reinvited] = [e for e in events if e.change == "reinvited"]
+    assert reinvited.details["proposed_by"] == [administrator.account_id]
     assert (await second.post(f"{path}/approval")).status_code == 409  # it is used up
     assert (await sergeant.post(f"{path}/delivery")).status_code == 200
 
@@ -282,6 +323,9 @@ async def test_an_enrolment_from_the_deliverers_address_within_the_hour_is_recor
 ):
     await sergeant.sign_in()
     token = (await sergeant.post(f"{invited}/delivery")).json()["invitation_token"]
+    for _ in range(3):  # in use, however long ago it was opened
+        clock.advance(minutes=25)
+        assert (await sergeant.renew()).status_code == 200
     clock.advance(seconds=BESIDE_WITHIN.total_seconds() - 1)
     await enrol(client, clock, token)
     [event] = [e for e in await published(AccountChanged) if e.change == "enrolled" and

@@ -65,6 +65,16 @@ async def test_a_limit_lift_expires(administrator, officer, until, clock):
     assert await until(officer) is None
 
 
+async def test_the_longest_of_several_lifts_of_a_case_applies(administrator, officer, until, clock):
+    for _ in range(2):
+        clock.advance(hours=1)
+        await administrator.sign_in()
+        assert (await administrator.post(lifts(officer), **CASE)).status_code == 201
+    await officer.sign_in()
+    given_at = clock.now() - timedelta(seconds=30)
+    assert await until(officer) == (given_at + timedelta(hours=24)).timestamp()
+
+
 @pytest.mark.clause("468.3.1(d)/refusals")
 async def test_an_account_cannot_lift_its_own_limit_or_any_limit_without_the_permission(
     administrator, officer, published

@@ -152,6 +152,25 @@ async def test_an_account_that_an_administrator_locked_is_locked_everywhere(
     assert (await officer.try_sign_in()).status_code == 201
 
 
+@pytest.mark.clause("468.6(a)/lock")
+async def test_releasing_the_sign_in_of_a_disabled_account_leaves_it_disabled(
+    hire, administrator, clock, as_owner
+):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    assert await wrong_five_times(officer) == {401}
+    async with as_owner("identity") as connection:
+        await connection.execute(
+            text("UPDATE accounts SET status = 'disabled' WHERE account_id = :account_id"),
+            {"account_id": officer.account_id},
+        )
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}/lock/release"
+    released = (await administrator.post(path, reason="identified at the desk")).json()
+    assert (released["status"], released["sign_in_locked_at"]) == ("disabled", None)
+    assert (await officer.try_sign_in()).status_code == 401
+
+
 @pytest.mark.clause("468.6(a)/known-browser")
 async def test_releasing_a_locked_account_brings_back_no_session_or_token(
     hire, administrator, clock
@@ -412,7 +431,7 @@ async def change(person, *, current=None, code=None, new="quite another phrase")
 
 
 @pytest.mark.clause("468.6(a)/change-of-password")
-async def test_a_changed_password_needs_both_factors_and_ends_all_sessions(hire, clock):
+async def test_a_changed_password_needs_both_factors_and_ends_all_sessions(hire, clock, published):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
     wrong = await change(officer, current="not this one")
@@ -431,6 +450,27 @@ async def test_a_changed_password_needs_both_factors_and_ends_all_sessions(hire,
     assert (await officer.try_sign_in()).status_code == 401
     officer.password = "quite another phrase"
     await officer.sign_in()
+    [changed] = [e for e in await published(AccountChanged) if e.change == "password_changed"]
+    assert changed.actor.person_id == str(changed.account_id) == officer.account_id
+
+
+@pytest.mark.clause("468.6(a)/change-of-password")
+async def test_a_password_that_was_changed_while_it_was_verified_opens_no_session(
+    hire, clock, identity, monkeypatch
+):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    next_code = pyotp.TOTP(officer.secret).at(clock.now() + timedelta(seconds=30))
+    verify = identity.hasher.verify
+
+    async def change_after(hashed, password, *, known=False):
+        monkeypatch.setattr(identity.hasher, "verify", verify)
+        right = await verify(hashed, password, known=known)
+        assert (await change(officer)).status_code == 204
+        return right
+
+    monkeypatch.setattr(identity.hasher, "verify", change_after)
+    assert (await officer.try_sign_in(code=next_code)).status_code == 401
 
 
 @pytest.mark.clause("468.6(a)/change-of-password")

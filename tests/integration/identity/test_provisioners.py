@@ -88,7 +88,11 @@ async def test_provisioners_of_older_accounts_are_read_from_the_topic_and_announ
     compacted = [
         e for e in history if str(e.account_id) != other.account_id or e.change != "created"
     ]
-    forged = [msgspec.structs.replace(e, actor=person_of(e), change="updated") for e in history]
+    forged = [
+        msgspec.structs.replace(e, actor=person_of(e), change=change)
+        for e in history
+        for change in ("created", "updated")
+    ]
     await recall(identity, compacted + forged)
     people = await heard()
     assert people.provisioned(person.account_id) == Provisioned(

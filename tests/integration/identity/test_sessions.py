@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from services.identity.actions.proof import known_since
 from services.identity.workers.housekeeping import close_stale_sessions
 from shared.accounts.tokens import verify
 from shared.core.errors import CredentialEnded
@@ -33,6 +34,9 @@ async def test_a_refresh_token_used_twice_closes_the_session(hire, clock, publis
     events = [e for e in await published(SessionChanged) if e.account_id]
     closed = [e.reason for e in events if e.change == "closed"]
     assert closed == ["refresh token used twice"]
+    refused = [e.reason for e in events if e.change == "refused"]
+    assert refused == ["refresh token used twice", "the session is closed"]
+    assert {e.client_address for e in events if e.change != "closed"} == {"127.0.0.1"}
     await officer.sign_in()
     assert (await officer.get("/v1/me")).status_code == 200
 
@@ -124,6 +128,8 @@ async def test_a_separation_revokes_tokens_in_every_service_at_once(
     assert (await officer.try_sign_in()).status_code == 401
     async with identity.begin() as unit:
         assert await unit.credentials.find(UUID(officer.account_id)) is None
+        browser_id = identity.browser_tokens.browser_of(officer.browser)
+        assert not await unit.browsers.is_known(browser_id, known_since(unit))
     closed = [e for e in await published(SessionChanged) if e.change == "closed"]
     assert [(str(e.account_id), e.reason) for e in closed] == [
         (officer.account_id, "account separated")

@@ -202,6 +202,7 @@ async def test_five_failures_lock_until_an_administrator_releases(
     locked = [e for e in await published(AccountChanged) if e.change == "sign_in_locked"]
     assert locked[0].actor.person_id == "system:identity"
     assert "5 failed sign-ins in 15 minutes" in locked[0].details["reason"]
+    assert locked[0].details["client_address"] == "127.0.0.1"
 
     await administrator.sign_in()
     path = f"/v1/accounts/{officer.account_id}/lock/release"
@@ -302,6 +303,36 @@ async def test_an_unknown_username_gets_the_same_answer_and_is_not_recorded(
     assert refused[0].actor.person_id == officer.account_id
     assert refused[1].actor.person_id == "unknown"
     assert "hunter2" not in repr(refused)
+
+
+async def test_a_locked_account_gets_the_same_answer_and_its_refusal_is_recorded(
+    hire, administrator, published
+):
+    officer = await hire("o.seven", "officer")
+    wrong = await officer.try_sign_in(password="wrong and wrong")
+    path = f"/v1/accounts/{officer.account_id}/lock"
+    await administrator.sign_in()
+    assert (await administrator.post(path, reason="badge lost")).status_code == 200
+    locked = await officer.try_sign_in()
+    assert (locked.status_code, locked.json()["code"]) == (401, wrong.json()["code"])
+    assert locked.json()["detail"] == wrong.json()["detail"]
+    refused = [e for e in await published(SessionChanged) if e.change == "refused"]
+    assert (refused[-1].reason, refused[-1].actor.person_id) == (
+        "the account is locked",
+        officer.account_id,
+    )
+
+
+async def test_a_password_typed_on_another_keyboard_is_the_same_password(
+    hire, administrator, client, clock, handed_over
+):
+    made = await invited(administrator)
+    person = Person(
+        client, clock, "j.rivera", password="f\N{LATIN SMALL LETTER I WITH DIAERESIS}ne words here"
+    )
+    await person.enrol(await handed_over(made))
+    person.password = "fi\N{COMBINING DIAERESIS}ne words here"
+    assert (await person.sign_in()).access
 
 
 @pytest.mark.clause("468.6/inactive")

@@ -100,6 +100,10 @@ async def test_an_administrator_is_trained_by_the_training_sergeant(
     [recorded] = await published(TrainingRecorded)
     assert str(recorded.account_id) == administrator.account_id
     assert recorded.actor.title == "Training Sergeant"
+    [shown] = (await administrator.get(f"/v1/accounts/{administrator.account_id}/training")).json()[
+        "items"
+    ]
+    assert shown["recorded_by"] == recorded.actor.person_id
     accepted = await administrator.post(
         "/v1/purposes",
         kind="audit",
@@ -170,7 +174,7 @@ async def test_only_the_course_of_the_policy_opens_access(hire, administrator):
 
 
 @pytest.mark.clause("468.3.1(b)/refreshers")
-async def test_refreshers_due_are_listed_soonest_first(hire, train, clock):
+async def test_refreshers_due_are_listed_soonest_first(hire, train, clock, administrator):
     sergeant = await hire("t.sergeant.2", "training_sergeant", title="Training Sergeant")
     never, soon = await hire("o.never", "officer"), await hire("o.soon", "officer")
     fresh = await hire("o.fresh", "officer")
@@ -181,6 +185,13 @@ async def test_refreshers_due_are_listed_soonest_first(hire, train, clock):
     assert names[-1] == "o.soon"
     assert never.username in names
     assert fresh.username not in names
+    for act, is_due in (("lock", True), ("separation", False)):
+        await administrator.sign_in()
+        path = f"/v1/accounts/{never.account_id}/{act}"
+        assert (await administrator.post(path, reason="has left")).status_code == 200
+        await sergeant.sign_in()
+        due = (await sergeant.get("/v1/training/due")).json()["items"]
+        assert (never.username in {a["username"] for a in due}) is is_due
 
 
 async def test_a_search_in_another_service_uses_the_declared_purpose(hire, train, other):

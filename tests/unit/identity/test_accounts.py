@@ -1,16 +1,25 @@
 """The roles, sources and titles that an account may hold."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 from uuid import uuid4
 
 import msgspec
 import pytest
 
 from services.identity.actions.announce import account_event
-from services.identity.domain.accounts import ALLOWED_FROM, Account, permissions_of
-from shared.core.errors import Conflict, NotAuthenticated
+from services.identity.domain.accounts import (
+    ALLOWED_FROM,
+    Account,
+    Status,
+    check_deliverer,
+    permissions_of,
+    provisioner_of,
+)
+from shared.core.errors import Conflict, NotAuthenticated, NotAuthorised
 from shared.core.permissions import Permission
 from shared.core.policy import load_policy
 from shared.core.types import Ori
@@ -78,6 +87,48 @@ def test_a_separated_account_accepts_no_change(sign_in_locked_at):
     for change in ALLOWED_FROM:
         with pytest.raises(Conflict):
             gone.check_change(change)
+
+
+@pytest.mark.parametrize(
+    ("change", "allowed"),
+    [
+        ("locked", {"active"}),
+        ("unlocked", {"locked"}),
+        ("reinstated", {"disabled"}),
+        ("disabled", {"active"}),
+        ("roles_assigned", {"invited", "active", "locked", "disabled"}),
+    ],
+)
+def test_a_change_follows_the_states_that_allow_it_alone(change, allowed):
+    for status in get_args(Status):
+        with nullcontext() if status in allowed else pytest.raises(Conflict):
+            an_account(status=status).check_change(change)
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+@pytest.mark.parametrize(
+    ("changes", "is_provisioner"),
+    [
+        (("created", "updated", "roles_assigned", "sources_assigned", "reinstated"), True),
+        (("reinvitation_proposed", "reinvited", "invitation_delivered"), True),
+        (("locked", "unlocked", "reviewed", "separated", "password_changed"), False),
+    ],
+)
+def test_whoever_gives_an_account_or_its_rights_is_its_provisioner(changes, is_provisioner):
+    account, other = an_account(), an_account()
+    for change in changes:
+        found = provisioner_of(account_event(account, change, other.actor))
+        assert found == (other.actor.person_id if is_provisioner else None), change
+        assert provisioner_of(account_event(account, change, account.actor)) is None
+
+
+@pytest.mark.clause("468.3/deliverer")
+def test_an_invited_person_cannot_deliver_to_themselves():
+    account, other = an_account(status="invited"), an_account()
+    check_deliverer(account, ["somebody"], other.actor)
+    for who, inviters in ((account, ["somebody"]), (other, [other.actor.person_id])):
+        with pytest.raises(NotAuthorised):
+            check_deliverer(account, inviters, who.actor)
 
 
 @pytest.mark.clause("468.6/separation")

@@ -39,6 +39,7 @@ def test_a_specific_reason_is_accepted(text):
         "     \n   ",
         "theft",
         "a  b  c  d  e",
+        "red       car",
         "investigation",
         "criminal investigation",
         "official police business",
