@@ -1,5 +1,6 @@
 """Sessions: rotation, reuse, idle limit, sign-out, and revocation that other services see."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -99,6 +100,21 @@ async def test_a_revocation_by_a_replica_whose_clock_is_ahead_does_not_end_later
     clock.advance(seconds=-2)
     assert (await officer.renew()).status_code == 200
     assert (await officer.get("/v1/me")).status_code == 200
+
+
+async def test_a_revocation_ends_the_token_of_a_replica_whose_clock_is_ahead(
+    hire, administrator, clock
+):
+    officer = await hire("o.seven", "officer")
+    await administrator.sign_in()
+    clock.advance(seconds=2)
+    assert (await officer.renew()).status_code == 200
+    issued_ahead = replace(officer)
+    clock.advance(seconds=-2)
+    assert (await officer.renew()).status_code == 200
+    roles = f"/v1/accounts/{officer.account_id}/roles"
+    assert (await administrator.put(roles, roles=["dispatcher"])).status_code == 200
+    assert (await issued_ahead.get("/v1/me")).status_code == 401
 
 
 async def test_signing_out_ends_the_access_token(hire, clock, published):

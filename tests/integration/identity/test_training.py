@@ -1,5 +1,6 @@
 """Training: recorded by another person, and access that stops the moment it lapses, in any service."""
 
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import httpx
@@ -192,6 +193,22 @@ async def test_refreshers_due_are_listed_soonest_first(hire, train, clock, admin
         await sergeant.sign_in()
         due = (await sergeant.get("/v1/training/due")).json()["items"]
         assert (never.username in {a["username"] for a in due}) is is_due
+
+
+@pytest.mark.clause("468.3.1(b)/refreshers")
+async def test_a_refresher_is_due_from_the_very_moment_that_the_policy_says(hire, clock, policy):
+    sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+    officer = await hire("o.seven", "officer")
+    recorded = await sergeant.post(
+        "/v1/training", account_id=officer.account_id, completed_on="2025-07-03"
+    )
+    ends = datetime.fromisoformat(recorded.json()["valid_until"])
+    due_at = ends - timedelta(days=policy.training.refresher_due_days)
+    for moment, is_due in ((due_at - timedelta(minutes=1), False), (due_at, True)):
+        clock.advance(seconds=(moment - clock.now()).total_seconds() - 30)
+        await sergeant.sign_in()  # 30 s later
+        due = (await sergeant.get("/v1/training/due")).json()["items"]
+        assert (officer.username in {a["username"] for a in due}) is is_due
 
 
 async def test_a_search_in_another_service_uses_the_declared_purpose(hire, train, other):
