@@ -186,6 +186,7 @@ async def test_a_reviewer_cannot_decide_their_own_request(
     [refused] = [e for e in await announced(AccessAttempted) if not e.allowed]
     assert (refused.actor.person_id, refused.permission) == (REQUESTER, "release:review")
     assert "you filed this request" in refused.reason
+    assert refused.purpose.kind == "release"
 
 
 @pytest.mark.clause("468.7(b)/review")

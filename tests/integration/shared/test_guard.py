@@ -1,14 +1,16 @@
 """The guard, on a small app of its own: it records the attempt before any data is read."""
 
 from datetime import date, datetime, timedelta, timezone
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from jose import jwt
 from sqlalchemy import text
 
 from shared.access.disclosing import Disclosed, disclose, disclosures
 from shared.access.grant import Grant
 from shared.access.system_grant import system_grant
+from shared.accounts.tokens import sign
 from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
 from shared.events import Actor, PurposeRecord, RecordsDisclosed
@@ -21,8 +23,10 @@ from tests.integration.shared.guarded import app, attempts, client
 
 __all__ = ["app", "attempts", "client"]
 
+PURPOSE = UUID("00000000-0000-4000-8000-0000000000aa")
 
-async def a_grant(app):
+
+async def a_grant(app, **given):
     """Return a grant as the software issues one to itself."""
     actor = Actor(person_id="p-1", name="Pat", title="Custodian", agency_ori="CA0520100")
     return await system_grant(
@@ -32,6 +36,7 @@ async def a_grant(app):
         purpose=PurposeRecord(kind="release"),
         elements={},
         work="test",
+        **given,
     )
 
 
@@ -50,7 +55,17 @@ async def test_the_software_reads_nothing_for_anybody_after_a_restore_until_a_pu
         await Restores(connection).settle(clock.now(), clock.now())
     await state.load()
     assert (await a_grant(app)).permission is Permission.RECORD_SEARCH
-    assert len(await attempts()) == 1
+    [attempt] = await attempts()
+    assert (attempt.actor.name, attempt.purpose.kind) == ("Pat", "release")
+    assert (attempt.method, attempt.route, attempt.allowed) == ("EVENT", "test", True)
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_work_that_the_software_tries_again_is_one_attempt(app, attempts):
+    first = await a_grant(app)
+    again = await a_grant(app, attempt_id=first.attempt_id)
+    assert again.attempt_id == first.attempt_id
+    assert [attempt.attempt_id for attempt in await attempts()] == [first.attempt_id]
 
 
 @pytest.mark.clause("468.4(a)/disclosed-limit")
@@ -86,7 +101,9 @@ async def test_an_allowed_access_leaves_an_attempt_and_a_disclosure(
     client, authority, attempts, bus, clock
 ):
     body = {"plate": "7ABC123", "password": "hunter22"}
-    answer = await client.post("/v1/search", json=body, headers=authority.headers())
+    purpose = authority.purpose_token(jti=str(PURPOSE), justification="as reported")
+    headers = authority.headers() | {"X-ALPR-Purpose": purpose}
+    answer = await client.post("/v1/search", json=body, headers=headers)
     assert answer.json() == ["read-1"]
     [attempt] = await attempts()
     [disclosure] = bus.events(RecordsDisclosed)
@@ -96,7 +113,9 @@ async def test_an_allowed_access_leaves_an_attempt_and_a_disclosure(
     assert attempt.actor.name == "Officer Seven"
     assert attempt.elements["body"] == {"plate": "7ABC123", "password": "[hidden]"}
     assert attempt.purpose.case_number == "26-001234"
-    assert attempt.route == "/v1/search"
+    assert (attempt.purpose.purpose_id, attempt.purpose.justification) == (PURPOSE, "as reported")
+    assert (attempt.method, attempt.route) == ("POST", "/v1/search")
+    assert attempt.client_address == "127.0.0.1"
     assert answer.headers["x-request-id"] == attempt.request_id
     assert disclosure.attempt_id == attempt.attempt_id
     assert (disclosure.all_ids, disclosure.all_plates) == (["read-1"], ["7ABC123"])
@@ -116,6 +135,8 @@ async def test_a_refusal_by_a_rule_after_the_guard_is_recorded_once(
     assert [attempt.allowed for attempt in told] == recorded
     assert {attempt.request_id for attempt in told} == {answer.headers["x-request-id"]}
     assert told[-1].reason == ("the rule says no" if len(told) > 1 else None)
+    assert [attempt.elements for attempt in told] == [{"how": how}] * len(told)
+    assert {attempt.actor.name for attempt in told} == {"Officer Seven"}
 
 
 @pytest.mark.clause("468.3.1(d)/refusals")
@@ -143,8 +164,8 @@ async def test_a_sighting_is_not_disclosed_without_its_day(app, kind):
     """Without the day the audit log could not erase it with the day's purge."""
     with pytest.raises(ValueError, match="day of its capture"):
         disclosures(await a_grant(app), kind, [Disclosed(record_id="x")])
-    [told] = disclosures(await a_grant(app), "package", [Disclosed(record_id="x")])
-    assert told.records[0].captured_on is None
+    [told] = disclosures(await a_grant(app), "package", [Disclosed(record_id="x", holds=7)])
+    assert (told.records[0].captured_on, told.count) == (None, 7)
 
 
 TRICKS = {
@@ -272,8 +293,27 @@ async def test_a_request_without_a_token_is_refused_and_recorded(client, attempt
     answer = await client.post("/v1/search", json={"plate": "7ABC123"})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json()["code"] == "token_missing"
     [attempt] = await attempts()
     assert (attempt.actor, attempt.allowed) == (None, False)
+
+
+@pytest.mark.clause("468.2/official-use")
+@pytest.mark.parametrize("missing", ["name", "title", "ori", "permissions", "sources", "sid"])
+async def test_a_token_without_a_claim_of_its_person_is_refused(client, authority, missing):
+    token = authority.access_token()
+    left = {name: value for name, value in claims_of(token).items() if name != missing}
+    whole, incomplete = (
+        {"Authorization": f"Bearer {sign(claims, jwk=authority._jwk, kid=authority.kid)}"}
+        for claims in (claims_of(token), left)
+    )
+    assert (await client.get("/v1/alerts", headers=whole)).status_code == 200
+    answer = await client.get("/v1/alerts", headers=incomplete)
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_incomplete")
+
+
+def claims_of(token):
+    return jwt.get_unverified_claims(token)
 
 
 @pytest.mark.clause("468.3.1(d)/access-record")

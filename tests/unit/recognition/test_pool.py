@@ -234,6 +234,24 @@ async def test_a_frame_that_nobody_waits_for_is_not_retried_when_its_batch_dies(
         await pool.stop()
 
 
+async def test_a_frame_that_is_given_up_while_it_waits_is_read_by_no_worker(tmp_path):
+    pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1)
+    await pool.start()
+    replaced = REGISTRY.get_sample_value("alpr_recognition_workers_replaced_total")
+    try:
+        busy = asyncio.create_task(pool.read(frame(WAITS)))
+        await eventually(lambda: pool.idle == 0)
+        given_up = asyncio.create_task(pool.read(frame(KILLS)))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        (tmp_path / GO).touch()
+        assert (await busy).plates
+        assert (await pool.read(frame())).plates
+        assert REGISTRY.get_sample_value("alpr_recognition_workers_replaced_total") == replaced
+    finally:
+        await pool.stop()
+
+
 @pytest.mark.parametrize("answers", [[], [Failed("EngineFailed", "")] * 2, "a string"])
 def test_an_answer_without_one_result_for_each_frame_ends_its_worker(answers):
     ours, theirs = Pipe()

@@ -116,15 +116,7 @@ def test_a_revoked_issuer_loses_its_keys_and_makes_no_more(
     people, issuer, authority, clock
 ) -> None:
     people.learn(issuer.key())
-    text = TestRoot().revocation(authority.issuer.text, now=clock.now())
-    revoked = CertificateRevoked(
-        occurred_at=clock.now(),
-        actor=authority.account(uuid4(), "active", clock.now()).actor,
-        usage="tokens",
-        serial=1,
-        revocation=text,
-    )
-    people.learn(revoked)
+    people.learn(revocation(authority, clock))
     assert not accepted(people, authority, clock)
     with pytest.raises(CertificateRefused, match="revoked"):
         people.learn(issuer.key(number=2))
@@ -147,6 +139,43 @@ def test_a_key_under_the_id_of_another_is_refused(people, issuer) -> None:
     other = {**issuer.jwk, "x": issuer.jwk["y"], "y": issuer.jwk["x"]}
     with pytest.raises(ValueError, match="does not match its id"):
         people.learn(issuer.key(jwk=other))
+
+
+def test_a_key_of_another_issuer_of_tokens_is_refused(people, issuer, authority, clock) -> None:
+    with pytest.raises(ValueError, match="another issuer's"):
+        people.learn(issuer.key(issuer="another department"))
+    assert not accepted(people, authority, clock)
+
+
+async def test_an_event_that_is_refused_does_not_keep_the_next_from_being_learned(
+    people, issuer, authority, clock
+) -> None:
+    forged = msgspec.structs.replace(issuer.key(), signature="")
+    await people.learn_all([forged, issuer.key(issuer="another department"), issuer.key()])
+    assert accepted(people, authority, clock)
+
+
+def revocation(authority: TestAuthority, clock: FakeClock, usage: str = "tokens") -> Any:
+    """Return the revocation of the issuer's certificate, or of one of another use with the same serial."""
+    signer = authority.issuer if usage == "tokens" else TestRoot().signer(usage, now=clock.now())
+    return CertificateRevoked(
+        occurred_at=clock.now(),
+        actor=authority.account(uuid4(), "active", clock.now()).actor,
+        usage=usage,
+        serial=signer.certificate.serial,
+        revocation=TestRoot().revocation(signer.text, now=clock.now()),
+    )
+
+
+def test_a_revoked_certificate_of_another_use_leaves_the_keys_of_tokens(
+    people, issuer, authority, clock
+) -> None:
+    people.learn(issuer.key())
+    tick = IdentityTicked(occurred_at=clock.now(), account_number=0, key_number=1)
+    people.learn(sign_event(authority.issuer, tick))
+    people.learn(revocation(authority, clock, "captures"))
+    assert accepted(people, authority, clock)
+    assert current(people, clock)
 
 
 @pytest.mark.parametrize(("minutes", "taken"), [(10, True), (11, False), (60_000, False)])
@@ -268,14 +297,30 @@ def test_a_withheld_key_makes_accounts_not_current_despite_ticks(
 def test_a_revoked_issuer_makes_accounts_not_current(people, authority, clock) -> None:
     people.learn(authority.tick())
     assert current(people, clock)
-    revoked = CertificateRevoked(
-        occurred_at=clock.now(),
-        actor=authority.account(uuid4(), "active", clock.now()).actor,
-        usage="tokens",
-        serial=1,
-        revocation=TestRoot().revocation(authority.issuer.text, now=clock.now()),
-    )
-    people.learn(revoked)
+    people.learn(revocation(authority, clock))
+    assert not current(people, clock)
+
+
+@pytest.mark.clause("wall/tick")
+def test_a_tick_of_a_revoked_issuer_makes_accounts_current_no_more(
+    people, authority, clock
+) -> None:
+    event = authority.account(uuid4(), "active", clock.now())
+    people.learn(authority.tick())  # waits for the event
+    people.learn(revocation(authority, clock))
+    anew = sign_event(TestRoot().signer(now=clock.now(), serial=2), event)
+    people.learn(anew)
+    assert not current(people, clock)
+
+
+@pytest.mark.clause("wall/tick")
+def test_a_tick_of_a_clock_that_is_ahead_counts_from_its_arrival(people, clock) -> None:
+    ahead = FakeClock()
+    ahead.advance(seconds=4)
+    people.learn(TestAuthority(ahead).tick())
+    clock.advance(seconds=5)
+    assert current(people, clock)
+    clock.advance(seconds=0.1)
     assert not current(people, clock)
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.accounts.tokens import KeyRing, verify
+from shared.accounts.tokens import MAX_TOKEN_CHARACTERS, KeyRing, verify
 from shared.core.errors import NotAuthenticated
 from shared.testing import FakeClock, TestAuthority
 
@@ -111,6 +111,7 @@ def test_a_changed_claim_breaks_the_signature(authority, clock):
         {"jti": None},
         {"sub": None},
         {"sub": 7},
+        {"name": "x" * MAX_TOKEN_CHARACTERS},
     ],
 )
 def test_a_claim_that_is_wrong_or_missing_is_refused(authority, clock, claims):
