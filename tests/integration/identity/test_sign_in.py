@@ -365,7 +365,9 @@ async def test_the_daily_task_disables_without_a_sign_in(hire, administrator, id
     officer = await hire("o.seven", "officer")
     clock.advance(days=60)
     await administrator.sign_in()
-    clock.advance(days=31)
+    clock.advance(days=30, seconds=-31)
+    assert await disable_all_inactive(identity) == 0
+    clock.advance(seconds=1)  # ninety days to the second
     assert await disable_all_inactive(identity) == 1
     assert await disable_all_inactive(identity) == 0
     async with identity.begin() as unit:

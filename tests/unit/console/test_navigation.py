@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from services.console.domain.navigation import is_within
 from shared.core.policy import load_policy
 from tests.unit.console.conftest import ROOT, Browser
 from tests.unit.console.services import READ
@@ -30,6 +31,13 @@ async def test_each_role_is_offered_the_pages_of_its_permissions_and_no_others(s
     assert found == OFFERED[role]
     [listed] = re.findall(r'<ul class="links">(.*?)</ul>', browser.page.text, re.DOTALL)
     assert set(re.findall(r'<a href="(/[a-z]+)"', listed)) - {"/policy"} == OFFERED[role]
+
+
+def test_a_page_is_within_the_console_by_whole_parts_of_its_path():
+    assert is_within("/holds")
+    assert is_within(f"/holds/{READ}")
+    assert not is_within("/holdsworth")
+    assert not is_within("/")
 
 
 FORMS = {

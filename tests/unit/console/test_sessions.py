@@ -554,6 +554,13 @@ async def test_pages_allow_only_their_own_files(officer):
         assert not re.search(r"<(script|style)(?![^>]*\bsrc=)[^>]*>|\son\w+=|\sstyle=", answer.text)
 
 
+@pytest.mark.parametrize("path", ["/", "/policy", "/alerts"])
+async def test_a_question_for_the_head_of_a_page_gets_no_content(officer, path):
+    whole, head = await officer.open(path), await officer.http.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert ISOLATING.items() <= dict(head.headers).items()
+
+
 async def test_a_body_too_long_for_any_form_is_refused(browser):
     answer = await browser.http.post(
         "/sign-in", content=b"a=" + b"x" * 2_000_000, headers={"Origin": ORIGIN}
