@@ -323,16 +323,30 @@ async def test_a_locked_account_gets_the_same_answer_and_its_refusal_is_recorded
     )
 
 
+COMPOSED, DECOMPOSED = "f\N{LATIN SMALL LETTER I WITH DIAERESIS}ne", "fi\N{COMBINING DIAERESIS}ne"
+
+
+@pytest.mark.parametrize(
+    ("enrolled", "typed"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)], ids=ascii
+)
 async def test_a_password_typed_on_another_keyboard_is_the_same_password(
-    hire, administrator, client, clock, handed_over
+    administrator, client, clock, handed_over, enrolled, typed
 ):
     made = await invited(administrator)
-    person = Person(
-        client, clock, "j.rivera", password="f\N{LATIN SMALL LETTER I WITH DIAERESIS}ne words here"
-    )
+    person = Person(client, clock, "j.rivera", password=f"{enrolled} words here")
     await person.enrol(await handed_over(made))
-    person.password = "fi\N{COMBINING DIAERESIS}ne words here"
+    person.password = f"{typed} words here"
     assert (await person.sign_in()).access
+
+
+async def test_a_right_sign_in_does_not_count_against_its_address(hire, identity, monkeypatch):
+    officer = await hire("o.seven", "officer")
+    forgiven = []
+    monkeypatch.setattr(identity.sign_in_queue, "forgive", forgiven.append)
+    assert (await officer.try_sign_in(password="wrong and wrong")).status_code == 401
+    assert forgiven == []
+    await officer.sign_in()
+    assert forgiven == ["127.0.0.1"]
 
 
 @pytest.mark.clause("468.6/inactive")
