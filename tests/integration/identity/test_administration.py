@@ -217,6 +217,20 @@ async def test_removing_a_role_revokes_tokens_that_contain_it(
     assert event.details["reason"] == "moved to dispatch"
 
 
+async def test_changes_of_an_account_are_in_order_whatever_the_clocks_say(
+    hire, administrator, clock, published
+):
+    person = await hire("n.one")
+    await administrator.sign_in()
+    path = f"/v1/accounts/{person.account_id}/roles"
+    for role in ("officer", "dispatcher"):
+        assert (await administrator.put(path, roles=[role])).status_code == 200
+        clock.advance(seconds=-1)  # the next replica's clock is behind
+    events = [e for e in await published(AccountChanged) if str(e.account_id) == person.account_id]
+    moments = [event.occurred_at for event in events]
+    assert moments[-2] < moments[-1]
+
+
 @pytest.mark.clause("468.4(e)/entitlement")
 async def test_entitlements_to_sources_are_set_for_each_person(
     hire, administrator, clock, published

@@ -96,6 +96,25 @@ async def test_an_invitation_that_ended_is_not_delivered(sergeant, invited, cloc
 
 
 @pytest.mark.clause("468.3/deliverer")
+async def test_an_invitation_is_of_no_use_to_an_account_that_is_not_invited(
+    administrator, sergeant, invited, client, as_owner
+):
+    other = await administrator.post("/v1/accounts", **{**OFFICER, "username": "k.sato"})
+    undelivered = f"/v1/accounts/{other.json()['account']['account_id']}/invitation"
+    token = (await sergeant.post(f"{invited}/delivery")).json()["invitation_token"]
+    async with as_owner("identity") as connection:  # whatever left the invitations in place
+        await connection.execute(
+            text("UPDATE accounts SET status = 'disabled' WHERE status = 'invited'")
+        )
+    begun = await client.post(
+        "/v1/enrolment", json={"invitation_token": token, "password": PASSWORD}
+    )
+    assert (begun.status_code, begun.json()["code"]) == (401, "invitation_not_held")
+    refused = await sergeant.post(f"{undelivered}/delivery")
+    assert (refused.status_code, refused.json()["code"]) == (409, "invitation_not_waiting")
+
+
+@pytest.mark.clause("468.3/deliverer")
 async def test_a_new_invitation_ends_the_one_before(administrator, sergeant, invited, client):
     old = (await sergeant.post(f"{invited}/delivery")).json()["invitation_token"]
     await administrator.sign_in()

@@ -104,13 +104,17 @@ async def test_a_known_browser_has_five_attempts_and_then_loses_its_status(hire,
 
 
 @pytest.mark.clause("468.6(a)/known-browser")
-async def test_failures_of_strangers_do_not_reduce_the_attempts_of_a_known_browser(hire, clock):
+async def test_failures_of_strangers_do_not_reduce_the_attempts_of_a_known_browser(
+    hire, clock, published
+):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=1)
     assert await wrong_five_times(officer) == {401}
     for _ in range(4):
         await officer.try_sign_in(password=WRONG, browser=officer.browser)
     assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
+    changes = [event.change for event in await published(AccountChanged)]
+    assert changes.count("sign_in_locked") == 1, "it stays locked, and is not locked again"
 
 
 @pytest.mark.clause("468.6(a)/lock")
@@ -514,6 +518,18 @@ async def test_guesses_in_a_session_count_as_failed_sign_ins_and_end_it(hire, cl
     refused = [e for e in await published(SessionChanged) if e.change == "refused"]
     reason = "wrong password or code at a change of password"
     assert [e.reason for e in refused].count(reason) == 5
+
+
+@pytest.mark.clause("468.6(a)/change-of-password")
+async def test_a_change_clears_the_failures_of_its_session(hire, clock):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    for n in range(4):
+        assert (await change(officer, current=f"guess number {n}")).status_code == 422
+    assert (await change(officer)).status_code == 204
+    assert (await officer.try_sign_in(password=WRONG)).status_code == 401
+    officer.password = "quite another phrase"
+    assert (await officer.sign_in()).access, "one failure locks nothing"
 
 
 @pytest.mark.clause("468.6(a)/change-of-password")

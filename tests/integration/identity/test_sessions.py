@@ -4,6 +4,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from services.identity.actions.proof import known_since
 from services.identity.workers.housekeeping import close_stale_sessions
@@ -115,6 +116,21 @@ async def test_a_revocation_ends_the_token_of_a_replica_whose_clock_is_ahead(
     roles = f"/v1/accounts/{officer.account_id}/roles"
     assert (await administrator.put(roles, roles=["dispatcher"])).status_code == 200
     assert (await issued_ahead.get("/v1/me")).status_code == 401
+
+
+@pytest.mark.clause("468.6/inactive")
+async def test_an_open_session_of_an_account_that_is_not_active_gets_no_new_tokens(
+    hire, as_owner, published
+):
+    officer = await hire("o.seven", "officer")
+    async with as_owner("identity") as connection:  # whatever left the session open
+        await connection.execute(
+            text("UPDATE accounts SET status = 'disabled' WHERE account_id = :account_id"),
+            {"account_id": officer.account_id},
+        )
+    assert (await officer.renew()).status_code == 401
+    refused = (await published(SessionChanged))[-1]
+    assert (refused.change, refused.reason) == ("refused", "the account is disabled")
 
 
 async def test_signing_out_ends_the_access_token(hire, clock, published):

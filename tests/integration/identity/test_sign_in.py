@@ -35,8 +35,9 @@ async def test_a_person_enrols_signs_in_and_sees_themselves(hire, published):
     assert me["sources"] == ["department", "state"]
     assert "record:search" in me["permissions"]
     assert me["refresher_due"]
-    changes = [e.change for e in await published(AccountChanged) if e.key == officer.account_id]
-    assert changes == ["created", "invitation_delivered", "enrolled"]
+    changes = [e for e in await published(AccountChanged) if e.key == officer.account_id]
+    assert [e.change for e in changes] == ["created", "invitation_delivered", "enrolled"]
+    assert changes[-1].actor.person_id == officer.account_id
     opened = [e for e in await published(SessionChanged) if e.change == "opened"]
     assert opened[-1].actor.person_id == officer.account_id
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import os
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pyotp
 import pytest
@@ -19,6 +20,7 @@ from services.identity.actions.totp import (
     provisioning_uri,
     step_at,
 )
+from services.identity.domain.browser_tokens import BrowserTokens
 from services.identity.settings import Settings
 from shared.core.errors import TooManyRequests
 from shared.core.vault import Vault, VaultFault, key_id
@@ -63,6 +65,15 @@ def test_a_value_sealed_under_another_key_opens_while_that_key_is_available():
     assert both.opens_with(both.seal(b"x", "row 1"), "row 1") == both.current == key_id(NEW)
     with pytest.raises(VaultFault, match=f"needs the key-encryption key {key_id(OLD)}"):
         Vault(NEW, [THIRD]).open(sealed, "row 1")
+
+
+@pytest.mark.clause("468.6(a)/known-browser")
+def test_a_browser_stays_known_while_the_key_that_signed_its_token_is_available():
+    browser_id = uuid4()
+    token = BrowserTokens(OLD).token_of(browser_id)
+    assert BrowserTokens(NEW, [OLD]).browser_of(token) == browser_id
+    assert BrowserTokens(NEW).browser_of(token) is None
+    assert BrowserTokens(NEW).browser_of(BrowserTokens(NEW, [OLD]).token_of(browser_id))
 
 
 def test_a_value_sealed_before_keys_had_ids_opens():
