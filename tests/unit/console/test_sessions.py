@@ -555,7 +555,7 @@ async def test_pages_allow_only_their_own_files(officer):
 
 
 @pytest.mark.parametrize("path", ["/", "/policy", "/alerts"])
-async def test_a_question_for_the_head_of_a_page_gets_no_content(officer, path):
+async def test_a_head_request_gets_the_headers_of_its_page_and_no_content(officer, path):
     whole, head = await officer.open(path), await officer.http.head(path)
     assert (head.status_code, head.content) == (whole.status_code, b"")
     assert ISOLATING.items() <= dict(head.headers).items()
