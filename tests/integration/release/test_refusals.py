@@ -183,6 +183,17 @@ async def test_a_request_cannot_use_another_agencys_document(
     assert response.json()["field"] == "body.legal_authority.document_id"
 
 
+@pytest.mark.clause("468.7/recipients")
+async def test_a_request_can_use_a_document_that_a_colleague_uploaded(
+    client, requester, with_authority
+):
+    body = a_request(legal_authority=await with_authority(FBI))
+    colleague = requester(FBI, account_id="00000000-0000-4000-8000-000000000102")
+    response = await client.post("/v1/requests", json=body, headers=colleague)
+    assert response.status_code == 201, response.text
+    assert response.json()["legal_authority"]["reference"] == body["legal_authority"]["reference"]
+
+
 async def test_the_reviewer_downloads_the_complete_document(
     client, agencies, with_authority, reviewer, requester
 ):
