@@ -235,6 +235,28 @@ async def test_without_a_purpose_a_hold_cannot_be_changed(sign_in, services, hel
     assert not services.asked("POST", "/release")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/holds/new",
+        f"/holds/{HOLD}/confirmation",
+        f"/holds/{HOLD}/exports",
+        f"/holds/exports/{EXPORT}/bookings",
+        f"/holds/exports/{EXPORT}/withdrawal",
+    ],
+)
+async def test_no_form_of_a_hold_or_an_export_is_sent_on_without_a_purpose(
+    sign_in, services, held_records, path
+):
+    browser = await sign_in(*CUSTODIAN)
+    await browser.open(f"/holds/{HOLD}")
+    await browser.send(path, reason="case closed")
+    assert str(browser.page.url).endswith("/purpose?back=%2Fholds&opens=hold%3Amanage")
+    assert not [
+        one for one in services.seen if one.method == "POST" and one.url.host == "retention"
+    ]
+
+
 async def test_a_hold_is_placed_on_one_read_with_reason_and_case(custodian, services, show):
     show("/holds", a_hold(), 201, "POST")
     await custodian.open(f"/holds/new/{READ}")
@@ -382,6 +404,9 @@ async def test_a_package_is_forwarded_with_its_digest(custodian, services):
     assert answer.headers["x-content-sha256"] == "cd" * 32
     name = f'attachment; filename="evidence-{EXPORT}.zip"'
     assert answer.headers["content-disposition"] == name
+    page = httpx.Response(200, text="<script>", headers={"Content-Type": "text/html"})
+    services.answers[f"GET /evidence-exports/{EXPORT}/package"] = lambda _: page
+    assert (await custodian.open(f"/holds/exports/{EXPORT}/package")).status_code == 502
     words = "the hold was released, and the package went with it"
     services.answers[f"GET /evidence-exports/{EXPORT}/package"] = lambda _: problem(
         409, "Conflict", words

@@ -345,6 +345,12 @@ def test_the_service_sets_the_number_of_approvals_needed():
     assert review_of(a_request(review=two), an_agency(), "p-9", REVIEWER).approvals_needed == 2
 
 
+def test_a_request_that_one_person_approved_needs_a_second_whatever_became_known_since():
+    first = {"decision": "approve", "decided_by": {"person_id": "p-8"}}
+    review = review_of(a_request(decisions=[first]), an_agency(), "p-9", REVIEWER)
+    assert (review.approvals, review.approvals_needed) == (1, 2)
+
+
 def test_another_reviewer_has_no_obstacles():
     review = review_of(a_request(), an_agency(), "p-9", REVIEWER)
     assert (review.why_not, review.why_not_approve, review.approvals_needed) == ("", "", 1)
