@@ -349,6 +349,39 @@ async def test_a_hit_offers_its_forms_to_people_who_may_send_them(
     assert ("This hit is not verified yet." in browser.said) is ("verification" not in offered)
 
 
+@pytest.mark.clause("468.4(f)/enforcement")
+async def test_a_hit_displays_why_somebody_acted_on_it_before_it_was_verified(officer, services):
+    acted = {
+        "disposition": "stopped", "enforcement": True, "unverified_reason": "the driver fled",
+        "at": "2026-06-01T12:00:00+00:00", "by": PERSON,
+    }  # fmt: skip
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(
+        200, json=a_hit(dispositions=[acted, acted | {"unverified_reason": None}])
+    )
+    await officer.open(f"/hits/{HIT}")
+    said = "Reason for acting on an unverified hit the driver fled By Ola Lindqvist"
+    assert (
+        officer.said.count(said) == officer.said.count("for acting on an unverified hit the") == 1
+    )
+
+
+@pytest.mark.clause("468.4(f)/unverified")
+async def test_a_hit_that_is_not_verified_displays_the_notice_of_its_service(officer, services):
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(
+        200, json=a_hit(notice="Confirm by CLETS before any action.")
+    )
+    await officer.open(f"/hits/{HIT}")
+    assert "Confirm by CLETS before any action." in officer.said
+
+
+async def test_a_hit_whose_read_was_destroyed_says_when(officer, services):
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(
+        200, json=a_hit(purged_at="2026-06-01T11:00:00+00:00")
+    )
+    await officer.open(f"/hits/{HIT}")
+    assert "destroyed the data of this read at 2026-06-01 11:00:00 UTC" in officer.said
+
+
 async def test_a_whole_picture_has_a_page_with_the_way_back(officer, hits):
     await officer.open(f"/hits/{HIT}")
     assert f'href="/hits/{HIT}/picture"' in officer.page.text

@@ -465,6 +465,21 @@ async def test_a_refused_withdrawal_says_why_and_keeps_the_reason(custodian, ser
     assert "on no medium</textarea>" in answer.text
 
 
+async def test_a_package_that_was_deleted_here_is_not_offered(custodian, show):
+    show(f"/evidence-exports/{EXPORT}", an_export(removed_at="2026-06-01T10:00:00Z"))
+    await custodian.open(f"/holds/exports/{EXPORT}")
+    assert "Deleted here 2026-06-01 10:00:00 UTC" in custodian.said
+    assert "/package" not in custodian.page.text
+
+
+async def test_the_forms_of_an_export_come_with_a_purpose(sign_in, held_records):
+    browser = await sign_in(*CUSTODIAN)
+    await browser.open(f"/holds/exports/{EXPORT}")
+    posts = re.findall(r'method="post" action="([^"]+)"', browser.page.text)
+    assert posts == ["/sign-out"]
+    assert f"/purpose?back=/holds/exports/{EXPORT}" in browser.page.text
+
+
 async def test_a_person_who_may_only_read_holds_gets_no_forms(sign_in, held_records):
     browser = await sign_in("account:self", "hold:read")
     for path in ("/holds", f"/holds/{HOLD}", f"/holds/exports/{EXPORT}"):

@@ -269,6 +269,18 @@ async def test_the_first_of_two_approvers_sees_that_another_must_follow(sign_in,
     assert "you gave the first approval; another person must give the second" in browser.said
     assert 'value="approve" required disabled aria-describedby="why-not"' in browser.page.text
     assert "approved Reason Scoped to one plate By Sgt. Lee, Sergeant" in browser.said
+    assert "restricted: a document of legal authority and two approvers" in browser.said
+
+
+async def test_a_refusal_by_rule_shows_its_citation(sign_in, on_file):
+    law = "Civil Code 1798.90.55; Attorney General bulletin 2023-DLE-06"
+    refused = a_decision(decision="refuse", citation=law)
+    on_file(a_request(status="refused", decisions=[refused], review=None))
+    browser = await sign_in(*REVIEWER, "purpose:declare")
+    await browser.open(f"/releases/{REQUEST}")
+    assert "Decision refused by rule, at filing" in browser.said
+    assert f"Citation {law}" in browser.said
+    assert "restricted:" not in browser.said
 
 
 async def test_a_decided_request_shows_what_was_delivered_and_no_form(sign_in, services, on_file):
