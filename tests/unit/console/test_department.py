@@ -326,6 +326,31 @@ async def test_a_limit_is_lifted_only_for_a_person_who_can_use_it(
     services.answers["GET /accounts/invitations/proposed"] = page_of()
     await manager.open(f"/people/{HIT}")
     assert (f'action="/people/{HIT}/limit"' in manager.page.text) is offered
+    assert (f'href="/people/{HIT}/roles"' in manager.page.text) is (status != "separated")
+
+
+async def test_a_reader_of_accounts_is_not_offered_to_invite(sign_in, manager, services):
+    services.answers["GET /accounts"] = page_of()
+    services.answers["GET /accounts/invitations/proposed"] = page_of()
+    await manager.open("/people")
+    assert 'href="/people/new"' in manager.page.text
+    reader = await sign_in("account:self", "account:read")
+    await reader.open("/people")
+    assert 'href="/people/new"' not in reader.page.text
+
+
+@pytest.mark.parametrize("yours", [True, False])
+async def test_a_proposal_says_whether_this_person_or_another_approves_it(manager, services, yours):
+    proposed = {
+        "account_id": HIT, "username": "n.new", "name": "Nia New", "title": "Auditor",
+        "proposed_by": "Ada Min", "proposed_at": AT, "reason": "lost the telephone",
+        "expires_at": AT, "yours": yours,
+    }  # fmt: skip
+    services.answers["GET /accounts"] = page_of()
+    services.answers["GET /accounts/invitations/proposed"] = page_of(proposed)
+    await manager.open("/people")
+    assert ("another administrator approves it" in manager.said) is yours
+    assert ("awaits approval" in manager.said) is not yours
 
 
 async def test_who_invited_a_person_gets_no_form_to_print_their_sheet(sign_in, services):

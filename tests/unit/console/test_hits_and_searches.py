@@ -359,10 +359,8 @@ async def test_a_hit_displays_why_somebody_acted_on_it_before_it_was_verified(of
         200, json=a_hit(dispositions=[acted, acted | {"unverified_reason": None}])
     )
     await officer.open(f"/hits/{HIT}")
-    said = "Reason for acting on an unverified hit the driver fled By Ola Lindqvist"
-    assert (
-        officer.said.count(said) == officer.said.count("for acting on an unverified hit the") == 1
-    )
+    assert "Reason for acting on an unverified hit the driver fled By Ola Lindqvist" in officer.said
+    assert "Enforcement action yes By Ola Lindqvist" in officer.said, "the other has no reason"
 
 
 @pytest.mark.clause("468.4(f)/unverified")
@@ -498,10 +496,13 @@ WINDOW = {"captured_from": "2026-05-30T21:30", "captured_to": "2026-05-30T23:00"
 async def test_a_page_that_ended_at_its_time_limit_displays_its_progress_and_continues(
     searcher, services
 ):
-    part = {"items": [], "next": "more", "searched_from": "2026-05-30T22:15:00Z"}
+    part = {"items": [], "next": "more", "searched_from": "2026-05-30T22:15:00Z"} | {
+        "captured_from": "2026-05-02T00:00:00Z", "captured_to": "2026-05-31T00:00:00Z",
+    }  # fmt: skip
     services.answers["POST /reads/search"] = lambda _: httpx.Response(200, json=part)
     await searcher.send("/search", plate="7AB?1*", count="yes", **WINDOW)
     assert "None found yet: searched back to 2026-05-30 22:15:00 UTC" in searcher.said
+    assert "Searched from 2026-05-02 00:00:00 UTC to 2026-05-31 00:00:00 UTC" in searcher.said
     assert "No read in this window matches" not in searcher.said
     assert 'name="after" value="more"' in searcher.page.text
     assert "<button>Go on</button>" in searcher.page.text

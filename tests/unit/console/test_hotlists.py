@@ -180,6 +180,8 @@ async def test_a_person_who_may_not_manage_lists_gets_no_form(sign_in, show):
     await browser.open(f"/hotlists/{LIST}/new")
     assert "your role does not let you change the hot lists" in browser.said
     assert 'name="plate"' not in browser.page.text
+    await browser.open("/hotlists")
+    assert 'href="/hotlists/new"' not in browser.page.text
 
 
 async def test_all_pages_of_the_lists_are_shown_whatever_purpose_is_declared(
