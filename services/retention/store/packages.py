@@ -118,7 +118,7 @@ class Places(NamedTuple):
     released: list[Box | None]
     """Boxes of the released reads."""
     others: list[Box | None]
-    """Boxes of all other reads of the capture; the query reads only their ids and boxes."""
+    """Boxes of all other reads of the capture, destroyed ones included; the query reads only their ids and boxes."""
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,10 @@ class Released:
         return found
 
     async def places(self, captures: Sequence[Capture]) -> dict[UUID, Places]:
-        """Return the boxes of the plates of these captures, by which frames are cut."""
+        """Return the boxes of the plates of these captures, by which frames are cut.
+
+        A read that the capture counts and no table has, for example because a purge destroyed it, has an unknown box.
+        """
         found = {capture.capture_id: Places([], []) for capture in captures}
         wanted = {
             "capture_ids": [c.capture_id for c in captures],
@@ -287,6 +290,10 @@ class Released:
             box = None if row.box is None else msgspec.json.decode(row.box, type=Box)
             place = found[row.capture_id]
             (place.released if row.is_released else place.others).append(box)
+        for capture in captures:
+            place = found[capture.capture_id]
+            gone = capture.reads - len(place.released) - len(place.others)
+            place.others.extend([None] * gone)
         return found
 
     async def captures(self) -> AsyncIterator[Sequence[Capture]]:

@@ -3,16 +3,20 @@
 import json
 import struct
 import zlib
+from datetime import timedelta
 from uuid import uuid4
 
 import cv2
 import numpy as np
 import pytest
+from msgspec import structs
 
 from services.retention.domain.verifying import verify_package
 from shared.events import Box, ReleasePackaged
 from tests.integration.retention.conftest import JPEG, a_capture, a_read, started
+from tests.integration.retention.holding import LONG_AGO, place
 from tests.integration.retention.packaging import NOON, an_approval, build, content, names
+from tests.integration.retention.purging import purge
 
 CAR, OTHER_CAR = Box(60, 300, 100, 50), Box(420, 310, 90, 45)
 FILL = (128, 128, 128)
@@ -72,7 +76,8 @@ async def a_frame(retention, image, *plates, media_type="image/png", at=NOON, cr
         )
         for plate, box in plates
     ]
-    await retention.store(capture, *reads)
+    processed = structs.replace(capture, read_ids=[read.read_id for read in reads])
+    await retention.store(processed, *reads)
     await retention.objects.put(key, image)
     for read in reads:
         if read.crop_key is not None:
@@ -225,6 +230,26 @@ async def test_a_frame_that_cannot_be_cut_is_left_out_and_the_package_says_why(
     assert f"data/crops/{read.read_id}.png" in names(path)
     assert "Omitted: 1\n" in content(path, "bag-info.txt").decode()
     assert verify_package(path).holds
+
+
+@pytest.mark.clause("468.7/pictures")
+async def test_a_frame_of_which_a_purge_destroyed_another_plates_place_is_left_out(
+    retention, tmp_path
+):
+    """The hold keeps one of two reads with their frame, and where the other plate is in it is not known any more."""
+    capture, [held, _] = await a_frame(
+        retention, png(scene()), ("7ABC123", CAR), ("8XYZ987", Box(180, 290, 80, 40)), at=LONG_AGO
+    )
+    alone, _ = await a_frame(
+        retention, png(scene()), ("7ABC123", CAR), at=LONG_AGO + timedelta(seconds=1)
+    )
+    await place(retention, plate="7ABC123")
+    await purge(retention)
+    criteria = {"captured_from": LONG_AGO - timedelta(days=1)}
+    _, path = await build(retention, an_approval(criteria=criteria), tmp_path)
+    name = f"images/{capture.capture_id}.png"
+    assert omitted(path) == {name: "the place of another plate in it is unknown"}
+    assert {f"data/images/{alone.capture_id}.png", f"data/crops/{held.read_id}.png"} < names(path)
 
 
 @pytest.mark.clause("468.7/pictures")
