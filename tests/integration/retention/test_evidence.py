@@ -248,6 +248,10 @@ async def test_an_export_fails_after_the_maximum_number_of_attempts(retention, m
     assert (await current(retention, export))["state"] == "failed"
     assert await changes(retention) == ["requested", "failed"]
     assert not await retention.running.evidence._one()
+    key = f"evidence/{export['export_id']}.zip"
+    await retention.objects.put(key, b"a package of which the database knows nothing")
+    await retention.running.evidence.work()
+    assert key not in retention.objects.stored
 
 
 REFUSED = [
@@ -381,6 +385,17 @@ async def test_a_frame_that_only_its_hold_keeps_is_exported(retention):
     await retention.running.evidence.work()
     export = await current(retention, export)
     assert (export["state"], export["captures"], export["images"]) == ("ready", 1, 1)
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_a_read_that_only_its_hold_keeps_is_exported(retention):
+    await retention.store(a_read("7ABC123", LONG_AGO))
+    hold = await place(retention, plate="7ABC123")
+    await purge(retention)
+    export = await request(retention, hold)
+    await retention.running.evidence.work()
+    export = await current(retention, export)
+    assert (export["state"], export["reads"]) == ("ready", 1)
 
 
 @pytest.mark.clause("468.5/evidence")

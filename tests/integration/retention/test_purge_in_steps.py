@@ -1,16 +1,19 @@
 """A whole month is destroyed in steps that commit, and goes at once: whatever comes between two steps is respected."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
+from services.retention.store import destroying, locks, record_writer
 from services.retention.store.destroying import Destruction
 from services.retention.store.partitions import Partitions
 from services.retention.workers import destroyer
 from services.retention.workers.cleaner import Cleaner
 from shared.events import RecordsPurged
+from shared.testing import eventually
 from tests.integration.retention.conftest import JPEG, a_capture, a_hit, a_read
 from tests.integration.retention.holding import place, release
 from tests.integration.retention.purging import (
@@ -204,6 +207,44 @@ async def test_a_read_stored_before_the_drop_is_destroyed_and_listed_too(
     [event] = await retention.emitted(RecordsPurged)
     assert await listed(retention, event) == (records(*month, late), [])
     assert retention.stored_keys == []
+
+
+@pytest.mark.clause("wall/purge-list")
+async def test_a_read_that_is_being_stored_at_the_drop_is_destroyed_and_listed_too(
+    retention, monkeypatch, month
+):
+    """Its writer has locked the month, and no other transaction sees the read yet."""
+    late = a_read("1LATE01", MONTH + timedelta(days=1))
+    store_reads, may_go_on = record_writer._store_reads, asyncio.Event()
+    tasks = []
+
+    async def stored_later(*arguments):
+        await may_go_on.wait()
+        return await store_reads(*arguments)
+
+    async def month_is_locked(granted):
+        return await retention.fetch(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted = :granted AND classid = :month"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            month=locks.MONTH,
+            granted=granted,
+        )
+
+    async def begin_to_store():
+        tasks.append(asyncio.create_task(retention.store(late)))
+        await eventually(lambda: month_is_locked(granted=True))
+
+    monkeypatch.setattr(record_writer, "_store_reads", stored_later)
+    monkeypatch.setattr(destroying, "LONGEST_WAIT_MS", 20_000)
+    await begun(retention)
+    before_dropping(monkeypatch, begin_to_store)
+    tasks.append(asyncio.create_task(retention.running.purger.work()))
+    await eventually(lambda: month_is_locked(granted=False))
+    may_go_on.set()
+    await asyncio.gather(*tasks)
+    assert await left(retention) == ["2NEW001"]
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(*month, late), [])
 
 
 @pytest.mark.clause("468.5/schedule")

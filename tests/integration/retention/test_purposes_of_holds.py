@@ -7,6 +7,7 @@ import pytest
 from shared.core.permissions import Permission
 from shared.events import RecordsDisclosed
 from tests.integration.retention.conftest import a_read
+from tests.integration.retention.exporting import request
 from tests.integration.retention.holding import place
 from tests.integration.retention.purging import NOON
 
@@ -72,9 +73,27 @@ async def test_every_access_to_a_hold_an_export_or_a_booking_is_recorded(retenti
         assert told[0].purpose.case_number == "26-001234"
 
 
+@pytest.mark.clause("468.3.1(d)/every-door")
+async def test_an_access_to_a_hold_of_reads_by_id_names_these_reads(retention):
+    read = a_read("7ABC123", NOON)
+    await retention.store(read)
+    hold = await place(retention, read_ids=[str(read.read_id)])
+    export = await request(retention, hold)
+    routes = routes_to(hold | {"export_id": export["export_id"]})
+    for path, kind, ids, _ in routes[:4]:
+        await retention.emitted(RecordsDisclosed)
+        retention.bus.records.clear()
+        await retention.get(path)
+        told = [e for e in await retention.emitted(RecordsDisclosed) if e.record_kind == kind]
+        [record] = [record for event in told for record in event.all_records]
+        assert (record.record_id, record.read_ids) == (*ids, [str(read.read_id)]), path
+
+
 @pytest.mark.clause("468.4(a)/waiting")
 async def test_holds_are_counted_without_a_purpose_or_a_plate(retention, hold):
     retention.clock.advance(hours=1)
+    later = await place(retention, plate="7ABC12*")
+    await request(retention, later)
     lifted = await place(retention, plate="8XYZ999")
     await retention.post(
         f"/v1/holds/{lifted['hold_id']}/release",
@@ -85,7 +104,7 @@ async def test_holds_are_counted_without_a_purpose_or_a_plate(retention, hold):
     headers = retention.authority.headers(Permission.HOLD_READ, purpose=False)
     answer = await retention.client.get("/v1/holds/waiting", headers=headers)
     found = answer.json()
-    assert (found["in_force"], found["unbooked"]) == (1, 1)
+    assert (found["in_force"], found["unbooked"]) == (2, 2)
     assert found["oldest_placed_at"] == hold["placed_at"]
     assert found["oldest_requested_at"] == hold["placed_at"]
     assert "7ABC123" not in answer.text
@@ -94,4 +113,9 @@ async def test_holds_are_counted_without_a_purpose_or_a_plate(retention, hold):
         Permission.HOLD_READ, purpose=False, ori="CA0999900", account_id=str(uuid4())
     )
     elsewhere = (await retention.client.get("/v1/holds/waiting", headers=other)).json()
-    assert (elsewhere["in_force"], elsewhere["unbooked"]) == (0, 0)
+    assert elsewhere == {
+        "in_force": 0,
+        "oldest_placed_at": None,
+        "unbooked": 0,
+        "oldest_requested_at": None,
+    }

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import asynccontextmanager, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -13,6 +13,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from local.stack.postgres import Postgres
+from services.retention.store.destroying import Destruction
+from services.retention.store.locks import next_month
 from shared.events import RecordsDisclosed
 from tests.integration.retention.conftest import a_read, started
 from tests.integration.retention.purging import DUE, NOON, left, purge
@@ -25,6 +27,10 @@ HOLD = {
     "description": "hit and run",
     "criteria": {"plate": "7ABC123"},
 }
+
+
+class Killed(Exception):
+    """The process ends."""
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +157,30 @@ async def test_a_replica_without_the_last_purge_is_not_used(servers, retention):
     await catch_up(servers, retention)
     async with answered_by("replica"):
         assert await retention.plates(plate="7ABC123") == ["7ABC123"]
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_a_replica_that_lacks_the_last_step_of_a_purge_is_not_used(
+    servers, retention, monkeypatch
+):
+    """A month is prepared in steps of their own, and goes in the last one."""
+    month = datetime(2025, 2, 1, tzinfo=UTC)
+    await retention.store(a_read("1OLD001", month), a_read("7ABC123", NOON))
+
+    async def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Destruction, "drop", killed)
+        with pytest.raises(Killed):
+            await purge(retention, before=next_month(month).isoformat())
+    assert await left(retention) == ["1OLD001", "7ABC123"]
+    await catch_up(servers, retention)
+    async with lag(servers):
+        await retention.running.purger.work()
+        assert await left(retention) == ["7ABC123"]
+        async with answered_by("primary", "purge or hold not replayed"):
+            assert await retention.plates(plate="7ABC123") == ["7ABC123"]
 
 
 async def test_a_replica_without_the_last_hold_does_not_answer(servers, retention):
