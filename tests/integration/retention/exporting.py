@@ -63,7 +63,7 @@ async def bookings(retention, export):
     return (await retention.get(path)).json()["items"]
 
 
-async def withdraw(retention, export, status=200):
+async def withdraw(retention, export, status=200, **claims):
     """Give an export up."""
     path = f"/v1/evidence-exports/{export['export_id']}/withdrawal"
-    return await retention.post(path, {"reason": "written to no medium"}, status)
+    return await retention.post(path, {"reason": "written to no medium"}, status, **claims)

@@ -9,7 +9,9 @@ from msgspec import structs
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, RecordsDisclosed
 from shared.postgres.disclosed_records import drop_old, is_counted
-from tests.integration.retention.conftest import JPEG, a_capture, a_read, started
+from tests.integration.retention.conftest import JPEG, a_capture, a_hit, a_read, started
+from tests.integration.retention.exporting import download, exported
+from tests.integration.retention.packaging import a_pictured_read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 OTHER = "00000000-0000-4000-8000-000000000008"
@@ -141,6 +143,16 @@ async def test_a_package_counts_as_many_records_as_it_holds(limited):
         assert answer.status_code == status, answer.text
     *_, told = [e for e in await limited.emitted(RecordsDisclosed) if e.record_kind == "package"]
     assert (told.count, len(told.all_records)) == (1, 1)
+
+
+async def test_a_package_counts_its_reads_frames_and_hits(limited):
+    _, read = await a_pictured_read(limited, "8XYZ987")
+    await limited.store(a_hit(read))
+    _, export = await exported(limited, plate="8XYZ987")
+    assert (export["reads"], export["captures"], export["hits"]) == (1, 1, 1)
+    await download(limited, export, account_id=OTHER)
+    [told] = [e for e in await limited.emitted(RecordsDisclosed) if e.record_kind == "package"]
+    assert told.count == 3
 
 
 async def test_concurrent_requests_cannot_exceed_the_limit(limited):

@@ -13,7 +13,13 @@ from services.retention.domain.verifying import verify_package
 from services.retention.store.exports import ExportQueue
 from services.retention.workers import evidence
 from shared.core.permissions import Permission
-from shared.events import AccessAttempted, Alternative, EvidenceChanged, RecordsDisclosed
+from shared.events import (
+    AccessAttempted,
+    Alternative,
+    EvidenceBooked,
+    EvidenceChanged,
+    RecordsDisclosed,
+)
 from tests.integration.locking import locked_while
 from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_read
 from tests.integration.retention.evidence import lines, public_key, written
@@ -81,6 +87,61 @@ async def test_an_export_is_a_signed_package_of_all_that_the_hold_keeps(retentio
     info = content(path, "bag-info.txt").decode()
     assert f"External-Identifier: {export['export_id']}\n" in info
     assert await changes(retention) == ["requested", "packaged", "downloaded"]
+
+
+PEOPLE = {
+    name: {"account_id": f"00000000-0000-4000-8000-0000000000e{n}", "name": name}
+    for n, name in enumerate(("Placer", "Confirmer", "Requester", "Taker", "Withdrawer", "Booker"))
+}
+
+
+@pytest.mark.clause("468.5/evidence")
+async def test_each_step_of_evidence_is_recorded_for_the_person_who_took_it(retention, tmp_path):
+    def headers(name):
+        authority, who = retention.authority, PEOPLE[name]
+        purpose = authority.purpose_token(account_id=who["account_id"], case_number="26-001234")
+        return authority.headers(**who) | {"X-ALPR-Purpose": purpose}
+
+    async def step(name, path, body, status=200):
+        own = headers(name) | {"Idempotency-Key": f"key of {name}".replace(" ", "-")}
+        answer = await retention.client.post(path, json=body, headers=own)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    await a_pictured_read(retention, "7ABC123")
+    body = {"basis": "evidence", "case_number": "26-001234", "description": "of a case"}
+    hold = await step("Placer", "/v1/holds", {**body, "criteria": {"plate": "7A*"}}, 201)
+    path = f"/v1/holds/{hold['hold_id']}/confirmation"
+    await step("Confirmer", path, {"reason": "the court's order names them"})
+    body = {"hold_id": hold["hold_id"]}
+    export = await step("Requester", "/v1/evidence-exports", body, 202)
+    dropped = await step("Withdrawer", "/v1/evidence-exports", body, 202)
+    await retention.running.evidence.work()
+    export = await current(retention, export)
+    copy = tmp_path / "evidence.zip"
+    copy.write_bytes((await download(retention, export, **PEOPLE["Taker"])).content)
+    path = f"/v1/evidence-exports/{export['export_id']}/bookings"
+    booking = await step("Booker", path, {**BOOKING, "sha256": export["sha256"]}, 201)
+    dropped = await withdraw(retention, dropped, **PEOPLE["Taker"])
+
+    cover = json.loads(content(copy, "data/evidence.json"))
+    assert cover["requested_by"]["name"] == "Requester"
+    assert cover["hold"]["placed_by"]["name"] == "Placer"
+    assert cover["hold"]["confirmed_by"]["name"] == "Confirmer"
+    assert dropped["requested_by"]["name"] == "Withdrawer"
+    assert dropped["withdrawn_by"]["name"] == "Taker"
+    assert booking["booked_by"]["name"] == "Booker"
+    statement = (await retention.get(f"{path}/{booking['booking_id']}/statement")).json()
+    assert statement["booked_by"]["name"] == "Booker"
+    [booked] = await retention.emitted(EvidenceBooked)
+    assert booked.actor.name == "Booker"
+    told = await retention.emitted(EvidenceChanged)
+    assert {(e.change, e.actor.name) for e in told if e.change != "packaged"} == {
+        ("requested", "Requester"),
+        ("requested", "Withdrawer"),
+        ("downloaded", "Taker"),
+        ("withdrawn", "Taker"),
+    }
 
 
 async def test_a_tampered_copy_of_evidence_does_not_verify(retention, tmp_path):
@@ -254,6 +315,29 @@ async def test_an_export_fails_after_the_maximum_number_of_attempts(retention, m
     assert key not in retention.objects.stored
 
 
+@pytest.mark.parametrize("attempts", [1, 2], ids=["the last attempt", "not the last attempt"])
+async def test_an_export_that_is_withdrawn_as_its_attempt_fails_stays_withdrawn(
+    retention, monkeypatch, attempts
+):
+    monkeypatch.setattr(evidence, "MAX_ATTEMPTS", attempts)
+    await a_pictured_read(retention, "7ABC123")
+    export = await request(retention, await place(retention, plate="7ABC123"))
+    worker = retention.running.evidence
+    not_built = worker._not_built
+
+    async def withdrawn_first(*arguments, **named):
+        await withdraw(retention, export)
+        await not_built(*arguments, **named)
+
+    monkeypatch.setattr(type(worker), "_not_built", lambda _, *a, **k: withdrawn_first(*a, **k))
+    retention.objects.down = True
+    assert await worker._one()
+    retention.objects.down = False
+    export = await current(retention, export)
+    assert (export["state"], export["fault"]) == ("withdrawn", None)
+    assert await changes(retention) == ["requested", "withdrawn"]
+
+
 REFUSED = [
     ({"permissions": [Permission.HOLD_READ]}, Permission.HOLD_MANAGE.words),
     ({"purpose": False}, "purpose"),
@@ -308,7 +392,7 @@ async def test_a_purpose_narrower_than_the_hold_gets_no_evidence(retention):
 @pytest.mark.clause("468.5/evidence")
 async def test_another_agencys_exports_are_not_found(retention):
     await a_pictured_read(retention, "7ABC123")
-    _, export = await exported(retention, plate="7ABC123")
+    hold, export = await exported(retention, plate="7ABC123")
     booking = await book(retention, export)
     path = f"/v1/evidence-exports/{export['export_id']}"
     statement = f"{path}/bookings/{booking['booking_id']}/statement"
@@ -318,6 +402,10 @@ async def test_another_agencys_exports_are_not_found(retention):
     await download(retention, export, 404, ori=OTHER_ORI)
     await retention.get(f"{path}/bookings", 404, ori=OTHER_ORI)
     await retention.post(f"{path}/withdrawal", {"reason": "not ours"}, 404, ori=OTHER_ORI)
+    await withdraw(retention, await request(retention, hold))
+    for theirs in (await retention.get("/v1/evidence-exports")).json()["items"]:
+        headers = retention.authority.headers(ori=OTHER_ORI)
+        await book(retention, theirs | {"sha256": export["sha256"]}, 404, headers=headers)
     listed = (await retention.get("/v1/evidence-exports", ori=OTHER_ORI)).json()
     assert listed["items"] == []
 

@@ -402,7 +402,24 @@ REFUSED = [
         },
         "criteria.captured_to",
     ),
+    (
+        {
+            "criteria": {
+                "captured_from": "2026-01-01T00:00:00Z",
+                "captured_to": "2026-01-01T00:00:00Z",
+            }
+        },
+        "criteria.captured_to",
+    ),
     ({"criteria": {"captured_from": "2026-01-02T00:00:00"}}, "body.criteria.captured_from"),
+    (
+        {"criteria": {"area": {"south": 30, "west": -122, "north": 39, "east": -121}}},
+        "criteria.area",
+    ),
+    (
+        {"criteria": {"area": {"south": 40, "west": -122, "north": 39, "east": -121}}},
+        "criteria.area",
+    ),
 ]
 
 

@@ -9,7 +9,7 @@ from shared.events import AccessAttempted, HoldChanged, RecordsDisclosed
 from tests.integration.locking import locked_while
 from tests.integration.retention.conftest import DEVICE, SOLANO, a_read
 from tests.integration.retention.exporting import request
-from tests.integration.retention.holding import LONG_AGO, place
+from tests.integration.retention.holding import LONG_AGO, place, release
 from tests.integration.retention.purging import NOON, purge
 
 SECOND = "00000000-0000-4000-8000-000000000008"
@@ -157,8 +157,20 @@ async def test_a_hold_is_confirmed_once_and_while_it_is_in_force(retention):
     await confirm(retention, hold, 409)
     ended = await place(retention, captured_from=SINCE)
     path = f"/v1/holds/{ended['hold_id']}/release"
-    await retention.post(path, {"reason": "placed in error"}, account_id=SECOND)
+    ended = await retention.post(path, {"reason": "placed in error"}, account_id=SECOND)
+    assert (ended["wide"], ended["awaits_confirmation"]) == (True, False)
     await confirm(retention, ended, 409)
+
+
+@pytest.mark.clause("468.5/hold-release")
+async def test_who_confirmed_a_hold_and_who_released_it_are_both_on_record(retention):
+    hold = await place(retention, captured_from=SINCE)
+    await confirm(retention, hold)
+    released = await release(retention, hold)
+    people = [released[f"{step}_by"]["name"] for step in ("placed", "confirmed", "released")]
+    assert people == ["Officer Seven", "Sergeant Eight", "C. Other"]
+    told = await retention.emitted(HoldChanged)
+    assert [event.actor.name for event in told] == people
 
 
 FORGOTTEN = "UPDATE holds SET confirmed_by = NULL, confirmed_at = NULL RETURNING 1"
