@@ -56,6 +56,16 @@ async def test_every_row_of_a_search_is_disclosed_with_its_plate_in_one_record(p
     assert disclosed.all_plates == ["7ABC123"]
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_a_disclosure_has_the_plate_as_searched_and_the_day_of_capture(retention):
+    late = {"plate_as_read": "7ABC-I23", "received_at": NOON + timedelta(days=2)}
+    await retention.store(a_read("7ABC123", NOON, **late))
+    await retention.search(plate="7ABC123")
+    [disclosed] = await retention.emitted(RecordsDisclosed)
+    assert disclosed.all_plates == ["7ABC123"]
+    assert [day.captured_on for day in disclosed.records] == [NOON.date()]
+
+
 @pytest.mark.clause("468.4(a)/purpose")
 @pytest.mark.clause("468.4(d)/training-first")
 @pytest.mark.clause("468.3.1(d)/access-record")
@@ -289,6 +299,12 @@ async def test_a_purpose_narrowed_to_a_plate_returns_only_that_plate(pictured):
     image = f"/v1/captures/{capture.capture_id}/image"
     assert (await get(image, headers=headers)).status_code == 200
     assert (await get(image, headers=scoped(retention, plate="1AAA111"))).status_code == 404
+    beside = a_capture(capture.captured_at)  # of the same moment, without the plate
+    await retention.store(beside)
+    await retention.objects.put(beside.capture.image.object_key, JPEG)
+    image = f"/v1/captures/{beside.capture.capture_id}/image"
+    assert (await get(image, headers=headers)).status_code == 404
+    assert (await get(image, headers=retention.authority.headers())).status_code == 200
 
 
 @pytest.mark.clause("468.6(b)/case-bound")

@@ -106,6 +106,9 @@ async def test_a_lookalike_search_lists_only_the_most_likely_plates_and_refuses_
     assert (rated(answer), answer["more"]) == ([("7ABC123", 1), ("7A8C123", 0.1)], True)
     [disclosed] = await seeded.emitted(RecordsDisclosed)
     assert disclosed.count == 2
+    monkeypatch.setattr("services.retention.actions.searches.MOST_LISTED", 4)
+    answer = await ask(seeded, plate="7ABC123")
+    assert (len(answer["items"]), answer["more"]) == (4, False)
     monkeypatch.setattr(search_plan, "MOST_PLATES", 3)
     problem = await ask(seeded, 422, plate="7ABC*")
     assert (problem["code"], problem["field"]) == ("lookalikes_too_many", "plate")

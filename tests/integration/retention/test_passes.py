@@ -22,7 +22,7 @@ from shared.events import (
     PassesRecorded,
     RecordsDisclosed,
 )
-from tests.integration.retention.conftest import DEVICE, a_read, started
+from tests.integration.retention.conftest import DEVICE, SOLANO, a_read, started
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 OTHER_ORI = "CA0520000"
@@ -408,6 +408,8 @@ async def test_a_pass_is_returned_with_its_reads_and_each_is_disclosed(retention
     disclosed = {e.record_kind: e for e in await retention.emitted(RecordsDisclosed)}
     assert disclosed["pass"].all_ids == [str(event.pass_id)]
     assert disclosed["pass"].all_plates == ["7A8C123", "7ABC123"]
+    [record] = disclosed["pass"].all_records
+    assert set(record.read_ids) == {str(read.read_id) for read in VEHICLE}
     assert set(disclosed["read"].all_ids) == {str(read.read_id) for read in VEHICLE}
     assert all(e.attempt_id == attempt.attempt_id for e in disclosed.values())
 
@@ -460,8 +462,19 @@ async def test_a_purpose_narrowed_to_a_plate_hides_other_plates_of_a_pass(retent
     for e in await retention.emitted(RecordsDisclosed):
         assert "7A8C123" not in e.all_plates
     before = (NOON - timedelta(hours=1)).isoformat()
-    for scope in ({"plate": "7A8C123"}, {"captured_to": before}, {"device_ids": [str(uuid4())]}):
-        assert (await get(**scope)).status_code == 404
+    within = (NOON + timedelta(seconds=0.1)).isoformat()
+    elsewhere = {"latitude": SOLANO.latitude + 1, "longitude": SOLANO.longitude, "radius_m": 400}
+    for scope in (
+        {"plate": "7A8C123"},
+        {"captured_to": before},
+        {"captured_from": within},  # the pass was voted on by a read from before it, too
+        {"device_ids": [str(uuid4())]},
+        {"area": elsewhere},
+    ):
+        assert (await get(**scope)).status_code == 404, scope
+    assert len((await get(captured_to=within)).json()["reads"]) == 1
+    there = {**elsewhere, "latitude": SOLANO.latitude}
+    assert len((await get(area=there)).json()["reads"]) == 3
     assert (await get(device_ids=[str(DEVICE)])).json()["readings_withheld"] == 0
 
 

@@ -221,6 +221,15 @@ async def test_paging_is_stable_while_records_arrive_and_across_months(retention
     assert len(seen) == len(reads)
 
 
+@pytest.mark.clause("468.4(c)/counts")
+async def test_a_read_on_the_edge_of_two_windows_of_a_search_is_found_and_counted_once(retention):
+    until = NOON + timedelta(hours=1)
+    times = [until - search_plan._DEVICES_FIRST, until - timedelta(days=1), NOON]
+    await retention.store(*(a_read("7ABC123", at) for at in times))
+    found = await retention.search(area=AREA, captured_to=until.isoformat(), count=True)
+    assert len(found["items"]) == found["count"]["value"] == len(times)
+
+
 async def test_a_cursor_is_accepted_only_for_its_own_search(seeded):
     page = await seeded.search(plate="7ABC*", limit=1)
     problem = await seeded.search(422, plate="8XYZ*", limit=1, after=page["next"])
