@@ -293,21 +293,28 @@ async def test_a_silent_stream_ends_within_seconds_of_the_separation(
         assert stream.end["params"] == {"status": "separated"}
 
 
+def held_by(gate, stream):
+    """Return `stream` as it is while the gate is open; otherwise it waits after what it sends, as for a full socket."""
+
+    async def held(viewer):
+        async for sent in stream(viewer):
+            yield sent
+            await gate.wait()
+
+    return held
+
+
 async def test_a_slow_client_delays_no_other_client_and_misses_no_alert(hotlist, streams):
     """One client stops reading for a while; its alerts wait in Postgres, not in memory."""
     await hotlist.listed("7ABC123")
     broadcaster = hotlist.running.broadcaster
     plain = broadcaster.stream
     gate = asyncio.Event()
-
-    async def held(viewer):
-        async for sent in plain(viewer):
-            yield sent
-            await gate.wait()  # as a server waits whose client's socket is full
-
-    broadcaster.stream = held
+    gate.set()
+    broadcaster.stream = held_by(gate, plain)
     async with streams.open() as slow:
-        await eventually(lambda: slow.events)
+        await eventually(lambda: broadcaster._any_live)
+        gate.clear()
         broadcaster.stream = plain
         async with streams.open() as fast:
             await eventually(lambda: fast.events)
@@ -370,6 +377,26 @@ async def test_one_account_cannot_use_up_the_alert_streams(hotlist, streams, mon
             await eventually(lambda s=stream: s.events)
         with pytest.raises(AssertionError, match="no more alert streams"):
             await stack.enter_async_context(streams.open(account_id=str(uuid4())))
+
+
+@pytest.mark.clause("wall/alert-streams")
+async def test_streams_whose_client_does_not_read_do_not_pile_up(hotlist, streams, monkeypatch):
+    """A newer stream of the account replaces such a stream, which does not end until its client reads or leaves."""
+    broadcaster = hotlist.running.broadcaster
+    one = hotlist.running.settings.model_copy(update={"hotlist_account_streams": 1})
+    monkeypatch.setattr(broadcaster, "_settings", one)
+    gate = asyncio.Event()
+    monkeypatch.setattr(broadcaster, "stream", held_by(gate, broadcaster.stream))
+    greedy = str(uuid4())
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(2):
+            stream = await stack.enter_async_context(streams.open(account_id=greedy))
+            await eventually(lambda s=stream: s.events)
+        with pytest.raises(AssertionError, match="no more alert streams"):
+            await stack.enter_async_context(streams.open(account_id=greedy))
+        other = await stack.enter_async_context(streams.open(account_id=str(uuid4())))
+        await eventually(lambda: other.events)
+        gate.set()
 
 
 async def test_streams_end_when_the_server_stops(hotlist, streams):

@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -51,6 +52,50 @@ async def test_a_listed_plate_raises_one_unverified_hit_and_announces_it(hotlist
     [raised] = await hotlist.announced(HitRaised)
     assert str(raised.hit_id) == hit["hit_id"]
     assert (raised.read_id, raised.source, raised.tier) == (read.read_id, "state", "high")
+
+
+SHOWN_AND_ANNOUNCED = (
+    "hit_id", "read_id", "device_id", "agency_ori", "captured_at", "plate_read", "plate_listed", "confidence",
+    "list_id", "list_name", "list_version", "entry_id", "source", "record_kind", "tier", "list_age_s", "differences",
+    "capture_id", "entry", "region_listed", "plate_as_read", "region_read", "list_stale", "late",
+)  # fmt: skip
+"""The fields that a hit and its event have in common."""
+
+
+@pytest.mark.clause("468.4(f)/unverified")
+async def test_the_event_of_a_hit_says_what_the_hit_shows(hotlist):
+    """Packages of evidence show a hit by its event."""
+    list_id = await hotlist.list("federal")
+    made = hotlist.clock.now() - timedelta(hours=13)
+    times = f"{made.isoformat()},{(made + timedelta(days=30)).isoformat()}"
+    columns = "plate,record_kind,state,reason,ori,reference,make,model,colour,valid_from,expires_at"
+    row = f"7ABC123,stolen_vehicle,CA,stolen,CA0340000,26-001234,TOYT,Corolla,SIL,{times}"
+    await hotlist.upload(list_id, f"{columns}\n{row}\n", as_of=made.isoformat())
+    await hotlist.add(list_id, "9ZZZ999")
+    read = hotlist.read(
+        "7A8C123",
+        ago_s=7200,
+        plate_as_read="7A8-C123",
+        region="US-NV",
+        confidence=0.75,
+        capture_id=uuid4(),
+        crop_key="crops/1.jpg",
+    )
+    await hotlist.see(read)
+    [hit] = await hotlist.hits()
+    assert (hit["list_version"], hit["list_age_s"], hit["late"]) == (2, 13 * 3600, True)
+    assert hit["entry"]["entering_ori"] == "CA0340000"
+    assert hit["entry"]["entering_reference"] == "26-001234"
+    spans = [datetime.fromisoformat(hit["entry"][name]) for name in ("valid_from", "expires_at")]
+    assert spans == [made, made + timedelta(days=30)]
+    assert datetime.fromisoformat(hit["received_at"]) == read.received_at
+    [raised] = await hotlist.announced(HitRaised)
+    told = msgspec.to_builtins(raised)
+    assert {name: told[name] for name in SHOWN_AND_ANNOUNCED} == {
+        name: hit[name] for name in SHOWN_AND_ANNOUNCED
+    }
+    assert [one["code"] for one in told["cautions"]] == [one["code"] for one in hit["warnings"]]
+    assert raised.crop_key == read.crop_key
 
 
 @pytest.mark.clause("wall/keyed-ids")
@@ -108,6 +153,8 @@ async def test_a_stale_list_never_gives_the_top_tier(hotlist):
     [hit] = await hotlist.hits()
     assert (hit["tier"], hit["list_stale"], hit["list_age_s"]) == ("medium", True, 13 * 3600)
     assert "list_stale" in [w["code"] for w in hit["warnings"]]
+    shown = await hotlist.call("GET", f"/v1/lists/{list_id}")
+    assert (shown["stale"], shown["staleness_hours"]) == (True, 12)
     # An entry that a person made today is no older for the age of the extract beside it.
     await hotlist.add(list_id, "8XYZ111", state="CA")
     await hotlist.see(hotlist.read("8XYZ111"))
@@ -193,6 +240,27 @@ async def test_a_pass_raises_one_hit_in_any_order_of_its_reads(hotlist):
     assert len(await hotlist.announced(HitRaised)) == 2
 
 
+@pytest.mark.parametrize(
+    ("ago_s", "count"),
+    [((420, 300), 1), ((300, 420), 1), ((421, 300), 2), ((300, 421), 2)],
+    ids=["after", "before", "too late", "too early"],
+)
+async def test_a_read_joins_a_pass_up_to_the_policys_time_away(hotlist, policy, ago_s, count):
+    assert policy.hotlists.pass_window_s == 120
+    await hotlist.listed("7ABC123")
+    for one in ago_s:
+        await hotlist.see(hotlist.read(ago_s=one))
+    assert len(await hotlist.hits()) == count
+
+
+async def test_reads_far_apart_in_one_batch_join_the_passes_that_are_known(hotlist):
+    await hotlist.listed("7ABC123")
+    for ago_s in (900, 300):
+        await hotlist.see(hotlist.read(ago_s=ago_s))
+    await hotlist.see(hotlist.read(ago_s=880), hotlist.read(ago_s=280))
+    assert [hit["sightings"] for hit in await hotlist.hits()] == [2, 2]
+
+
 async def test_reads_at_another_camera_raise_another_hit(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(), hotlist.read(device=uuid4()))
@@ -273,6 +341,27 @@ async def test_an_entry_that_was_rolled_back_raises_no_hit_even_if_the_index_is_
     index = hotlist.running.refresher.index
     stale = index.candidates([hotlist.read()], minimum_confidence=0.6, most_differences=1)
     await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json={"version": 1})
+    assert len(stale) == 1
+    await hotlist.running.matcher._raise(stale)
+    assert await hotlist.hits() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "door", "body"),
+    [
+        ("PATCH", "", {"enabled": False}),
+        ("PATCH", "", {"record_kinds_off": ["stolen_vehicle"]}),
+        ("POST", "/withdrawal", {"reason": "bad extract"}),
+    ],
+    ids=["switched off", "kind switched off", "withdrawn"],
+)
+async def test_a_list_out_of_force_raises_no_hit_even_if_the_index_is_stale(
+    hotlist, method, door, body
+):
+    list_id = await hotlist.listed("7ABC123")
+    index = hotlist.running.refresher.index
+    stale = index.candidates([hotlist.read()], minimum_confidence=0.6, most_differences=1)
+    await hotlist.call(method, f"/v1/lists/{list_id}{door}", json=body)
     assert len(stale) == 1
     await hotlist.running.matcher._raise(stale)
     assert await hotlist.hits() == []
@@ -401,7 +490,9 @@ async def test_a_hit_is_verified_once_by_a_named_person(hotlist):
         None,
     )
     assert whole["verification"]["by"]["name"] == "Officer Seven"
-    assert whole["verification"]["reference"] == "T26-1"
+    assert whole["verification"]["by"]["title"] == "Police Officer"
+    assert (whole["verification"]["reference"], whole["verification"]["note"]) == ("T26-1", None)
+    assert datetime.fromisoformat(whole["verification"]["at"]) == hotlist.clock.now()
     [told] = await hotlist.announced(HitVerified)
     assert told.captured_on is not None
     assert (told.outcome, told.verified_by.name) == ("correct_read", "Officer Seven")
@@ -423,10 +514,21 @@ async def test_enforcement_before_verification_needs_a_stated_reason(hotlist):
     assert whole["status"] == "unverified"  # acting on it does not make it checked
     await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=VERIFIED, status=200)
     whole = await hotlist.call("POST", path, json=stop, status=200)
-    assert [d["unverified_reason"] is None for d in whole["dispositions"]] == [False, True]
     told = await hotlist.announced(HitDisposed)
     assert all(event.captured_on is not None for event in told)
-    assert [event.enforcement for event in told] == [True, True]
+    assert [
+        (e.disposition, e.enforcement, e.unverified_reason, e.disposed_by.name) for e in told
+    ] == [
+        ("vehicle stopped", True, reasoned["unverified_reason"], "Officer Seven"),
+        ("vehicle stopped", True, None, "Officer Seven"),
+    ]
+    assert [
+        (one["disposition"], one["enforcement"], one["unverified_reason"], one["by"]["name"])
+        for one in whole["dispositions"]
+    ] == [
+        ("vehicle stopped", True, reasoned["unverified_reason"], "Officer Seven"),
+        ("vehicle stopped", True, None, "Officer Seven"),
+    ]
 
 
 @pytest.mark.clause("468.4(f)/enforcement")
@@ -434,8 +536,10 @@ async def test_a_misread_is_no_ground_for_enforcement_without_a_reason(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read())
     [hit] = await hotlist.hits()
-    misread = {**VERIFIED, "outcome": "misread"}
+    misread = {**VERIFIED, "outcome": "misread", "note": "an 8, not a B"}
     await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=misread, status=200)
+    whole = await hotlist.call("GET", f"/v1/hits/{hit['hit_id']}")
+    assert whole["verification"]["note"] == "an 8, not a B"
     body = {"disposition": "stopped", "enforcement": True}
     await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/disposition", json=body, status=422)
 
@@ -504,6 +608,9 @@ async def test_a_picture_is_served_only_to_authorised_people_and_recorded(hotlis
     assert response.headers["cache-control"] == "no-store"
     told = await hotlist.announced(RecordsDisclosed)
     assert (told[-1].record_kind, told[-1].all_ids) == ("image", [hit["hit_id"]])
+    assert told[-1].all_plates == ["7ABC123"]
+    [day] = told[-1].records
+    assert day.shown[0].read_ids == [hit["read_id"]]
     await hotlist.call("GET", hit["image_url"], status=404)
     objects.stored.clear()
     await hotlist.call("GET", hit["crop_url"], status=404)
@@ -533,7 +640,8 @@ async def test_a_purge_removes_read_data_from_hits_and_keeps_human_decisions(hot
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(ago_s=60, crop_key="crops/1.jpg", box=Box(1, 2, 3, 4)))
     pictures = {"crop_key": "crops/2.jpg", "image_key": "captures/2.jpg"}
-    await hotlist.see(hotlist.read(device=uuid4(), place=Place(39.9, -122.1), **pictures))
+    doubtful = hotlist.read("7A8C123", device=uuid4(), place=Place(39.9, -122.1), **pictures)
+    await hotlist.see(doubtful)
     worked, idle = (h["hit_id"] for h in await hotlist.hits())
     await hotlist.call("POST", f"/v1/hits/{worked}/verification", json=VERIFIED, status=200)
     async with as_owner("hotlist") as connection:
@@ -552,11 +660,14 @@ async def test_a_purge_removes_read_data_from_hits_and_keeps_human_decisions(hot
     assert {name for name, value in stored.items() if value not in (None, [])} == KEPT
     left = await hotlist.call("GET", f"/v1/hits/{worked}")
     assert left["purged_at"] is not None
+    purged = [t for t in await hotlist.announced(RecordsDisclosed) if t.record_kind == "purged_hit"]
+    assert [told.all_ids for told in purged] == [[worked]]
     assert (left["verification"]["outcome"], left["list_name"] != "") == ("correct_read", True)
     for name in ("plate_read", "plate_listed", "device_id", "place", "box", "crop_url", "entry", "read_id",
                  "entry_id", "captured_at", "received_at", "first_at", "last_at", "age_s"):  # fmt: skip
         assert left[name] is None, name
     assert "7ABC123" not in str(left)
+    assert "7A8C123" not in str(left)
     assert await count(hotlist, "sightings") == 1
     assert len(await hotlist.hits()) == 2
 
@@ -669,6 +780,33 @@ async def test_a_purge_keeps_only_the_held_read_of_a_hit(hotlist):
     assert (left["hit_id"], left["purged_at"]) == (hit["hit_id"], None)
     whole = await hotlist.call("GET", f"/v1/hits/{hit['hit_id']}")
     assert [seen["read_id"] for seen in whole["sightings_seen"]] == [str(held.read_id)]
+
+
+async def test_a_purge_leaves_the_hit_of_a_read_that_was_captured_at_its_limit(hotlist):
+    await hotlist.listed("7ABC123")
+    read = hotlist.read()
+    await hotlist.see(read)
+    hotlist.clock.advance(days=400)
+    await hotlist.purge(read.captured_at)
+    assert len(await hotlist.hits()) == 1
+    await hotlist.purge(read.captured_at + timedelta(microseconds=1), gone=[read])
+    assert await hotlist.hits() == []
+
+
+@pytest.mark.clause("wall/keyed-ids")
+async def test_a_read_of_a_purged_month_raises_no_hit_and_stops_no_other(hotlist):
+    await hotlist.listed("7ABC123")
+    late = hotlist.read()
+    await hotlist.see(late)
+    hotlist.clock.advance(days=460)
+    await hotlist.purge(hotlist.clock.now() - timedelta(days=400), gone=[late])
+    async with hotlist.runtime.db.begin() as connection:
+        ended = text("SELECT count(*) FROM month_secrets WHERE month = :month AND sealed IS NULL")
+        month = late.captured_at.date().replace(day=1)
+        assert (await connection.execute(ended, {"month": month})).scalar_one() == 1
+    await hotlist.see(late, hotlist.read(device=uuid4()))
+    [hit] = await hotlist.hits()
+    assert hit["read_id"] != str(late.read_id)
 
 
 async def test_a_purge_whose_list_differs_from_its_event_is_refused(hotlist):

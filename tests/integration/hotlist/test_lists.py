@@ -2,7 +2,9 @@
 
 import asyncio
 import csv
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
+from hashlib import sha256
 from uuid import uuid4
 
 import asyncpg
@@ -123,6 +125,7 @@ async def test_bad_lines_are_set_aside_with_their_faults_and_the_rest_comes_into
     assert len(await hotlist.hits()) == 1
     uploaded = (await hotlist.announced(HotListChanged))[-1]
     assert (uploaded.details["entries"], uploaded.details["set_aside"]) == ("134", "6")
+    assert uploaded.details["sha256"] == made["sha256"] == sha256(rows.encode()).hexdigest()
 
 
 @pytest.mark.clause("468.4(c)/bad-lines")
@@ -274,6 +277,17 @@ async def test_a_roll_back_to_a_much_smaller_version_waits_for_another_person(ho
 
 
 @pytest.mark.clause("468.4(c)/second-word")
+async def test_an_upload_after_a_withdrawal_is_compared_with_what_was_last_in_force(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + good(100))
+    withdrawn = {"reason": "a way around"}
+    await hotlist.call("POST", f"/v1/lists/{list_id}/withdrawal", json=withdrawn)
+    made = await hotlist.upload(list_id, HEADER + good(10))
+    assert (made["state"], made["needs_second_word"]) == ("draft", True)
+    assert (await hotlist.call("GET", f"/v1/lists/{list_id}"))["active_version"] is None
+
+
+@pytest.mark.clause("468.4(c)/second-word")
 async def test_the_uploader_is_known_by_the_account_whatever_their_name(hotlist):
     list_id = await hotlist.list()
     await hotlist.upload(list_id, HEADER + good(100))
@@ -374,6 +388,8 @@ async def test_immigration_records_are_skipped_with_the_citation(hotlist):
     )
     assert (made["entries"], made["skipped"]) == (1, {"immigration_violator": 1})
     assert "Government Code 7284.6" in made["skipped_because"][0]
+    uploaded = (await hotlist.announced(HotListChanged))[-1]
+    assert json.loads(uploaded.details["skipped"]) == {"immigration_violator": 1}
     assert await plates(hotlist, list_id) == ["1AAA111"]
     problem = await hotlist.add(list_id, "2BBB222", record_kind="immigration_violator", status=422)
     assert problem["field"] == "entries.0.record_kind"
@@ -395,8 +411,11 @@ async def test_a_record_kind_switched_off_is_neither_imported_nor_matched(hotlis
     assert made["skipped"] == {"repossessed_vehicle": 1}
     problem = await hotlist.add(list_id, "1A3", record_kind="repossessed_vehicle", status=422)
     assert problem["field"] == "entries.0.record_kind"
-    problem = await hotlist.call("PATCH", path, json={"record_kinds_off": ["nonsense"]}, status=422)
-    assert problem["field"] == "record_kinds_off"
+    nonsense = {"record_kinds_off": ["nonsense"]}
+    new = {"name": "nonsense", "source": "state", **nonsense}
+    for method, door, body in (("PATCH", path, nonsense), ("POST", "/v1/lists", new)):
+        problem = await hotlist.call(method, door, json=body, status=422)
+        assert problem["field"] == "record_kinds_off"
 
 
 async def test_a_list_has_a_bounded_number_of_partial_plates_that_are_entered_singly(
@@ -446,16 +465,32 @@ async def test_a_rollback_changes_the_matched_entries(hotlist):
     body = {"reason": "incomplete extract"}
     shown = await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json=body)
     assert shown["active_version"] == 1
-    async with hotlist.runtime.db.begin() as connection:
-        last = "SELECT change, reason FROM activations ORDER BY number DESC LIMIT 1"
-        assert (await connection.execute(text(last))).one() == ("rolled_back", body["reason"])
+
+    async def last():
+        """What is stored of the last change of what is in force."""
+        columns = "change, reason, by"
+        query = f"SELECT {columns} FROM activations ORDER BY number DESC LIMIT 1"
+        async with hotlist.runtime.db.begin() as connection:
+            return (await connection.execute(text(query))).one()
+
+    assert await last() == ("rolled_back", body["reason"], "Officer Seven")
     assert (await matched("1AAA111"), await matched("2BBB222")) == (1, 0)
     await hotlist.call("POST", f"/v1/lists/{list_id}/versions/2/activation")
     assert (await matched("1AAA111"), await matched("2BBB222")) == (0, 1)
-    await hotlist.call("POST", f"/v1/lists/{list_id}/withdrawal", json={"reason": "bad extract"})
+    other = hotlist.headers(account_id=str(uuid4()), name="Another Person")
+    bad = {"reason": "bad extract"}
+    await hotlist.call("POST", f"/v1/lists/{list_id}/withdrawal", json=bad, headers=other)
+    assert await last() == ("withdrawn", bad["reason"], "Another Person")
     assert (await matched("1AAA111"), await matched("2BBB222")) == (0, 0)
-    changes = [event.change for event in await hotlist.announced(HotListActivated)]
-    assert changes == ["activated", "activated", "rolled_back", "activated", "withdrawn"]
+    events = await hotlist.announced(HotListActivated)
+    changes = [(event.change, event.version, event.actor.name) for event in events]
+    assert changes == [
+        ("activated", 1, "Officer Seven"),
+        ("activated", 2, "Officer Seven"),
+        ("rolled_back", 1, "Officer Seven"),
+        ("activated", 2, "Officer Seven"),
+        ("withdrawn", 2, "Another Person"),
+    ]
     problem = await hotlist.add(list_id, "3CCC333", status=409)
     assert "activate one first" in problem["detail"]
     again = {"reason": "withdrawn already"}
@@ -463,6 +498,32 @@ async def test_a_rollback_changes_the_matched_entries(hotlist):
     assert problem["code"] == "version_none_in_force"
     assert len(await hotlist.announced(HotListActivated)) == len(changes)
     await hotlist.call("POST", f"/v1/lists/{list_id}/versions/9/activation", status=404)
+
+
+async def test_a_roll_back_returns_to_what_was_in_force_before_whatever_its_number(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + good(20))
+    for plate in ("2BBB222", "3CCC333"):
+        await hotlist.add(list_id, plate)
+    path = f"/v1/lists/{list_id}"
+    for version in (1, 2):
+        await hotlist.call("POST", f"{path}/versions/{version}/activation")
+    shown = await hotlist.call("POST", f"{path}/rollback", json={})
+    assert shown["active_version"] == 1
+    shown = await hotlist.call("POST", f"{path}/rollback", json={})
+    assert shown["active_version"] == 2
+    await hotlist.call("POST", f"{path}/withdrawal", json={"reason": "bad extract"})
+    shown = await hotlist.call("POST", f"{path}/rollback", json={})
+    assert shown["active_version"] == 2
+    events = (await hotlist.announced(HotListActivated))[3:]
+    assert [(event.change, event.version) for event in events] == [
+        ("rolled_back", 1),  # an activation of an older version
+        ("activated", 2),
+        ("rolled_back", 1),
+        ("rolled_back", 2),
+        ("withdrawn", 2),
+        ("rolled_back", 2),
+    ]
 
 
 async def test_single_entry_changes_make_versions_without_copying_rows(hotlist):
@@ -734,6 +795,23 @@ async def test_uploads_beyond_the_most_at_a_time_are_refused_with_a_retry_after(
     await hotlist.upload(list_id, HEADER + good(1))
 
 
+async def test_an_entry_shows_who_listed_it_and_when(hotlist):
+    list_id = await hotlist.listed("1AAA111")
+    uploaded_at = hotlist.clock.now()
+    hotlist.clock.advance(hours=1)
+    other = hotlist.headers(account_id=str(uuid4()), name="Another Person")
+    body = {"entries": [{**ENTRY, "plate": "2BBB222"}]}
+    await hotlist.call("POST", f"/v1/lists/{list_id}/entries", json=body, headers=other, status=201)
+    found = await hotlist.call("POST", f"/v1/lists/{list_id}/entries/search", json={})
+    shown = {one["plate"]: (one["entered_by"], one["entered_at"]) for one in found["items"]}
+    assert {plate: (by, datetime.fromisoformat(at)) for plate, (by, at) in shown.items()} == {
+        "1AAA111": ("Officer Seven", uploaded_at),
+        "2BBB222": ("Another Person", hotlist.clock.now()),
+    }
+    entered = (await hotlist.announced(HotListChanged))[-1]
+    assert (entered.change, entered.actor.name) == ("entry_added", "Another Person")
+
+
 async def test_entries_are_found_by_their_record_kind(hotlist):
     list_id = await hotlist.list()
     await hotlist.upload(list_id, HEADER + "1AAA111,CA,stolen_vehicle,x\n2BBB222,CA,other,x\n")
@@ -819,7 +897,7 @@ async def test_list_names_are_unique_and_limits_can_only_be_narrowed(hotlist):
     problem = await hotlist.call("POST", "/v1/lists", json=body, status=422)
     assert problem["field"] == "staleness_hours"
     later = (hotlist.clock.now() + timedelta(hours=1)).isoformat()
-    list_id = await hotlist.list("state")
+    list_id = await hotlist.list("state", staleness_hours=24)  # the policy's own limit
     problem = await hotlist.upload(list_id, HEADER + "1A,CA,other,x\n", as_of=later, status=422)
     assert problem["field"] == "as_of"
 

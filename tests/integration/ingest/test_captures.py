@@ -33,12 +33,13 @@ async def test_a_frame_is_stored_then_announced_then_acknowledged(station, camer
     assert receipt["capture_id"] == str(event.capture_id)
     assert receipt["time_source"] == event.time_source == "device"
     assert event.captured_at == taken_at
-    assert event.received_at == station.clock.now()
+    assert event.received_at == event.occurred_at == station.clock.now()
     device = event.device_id
     key = f"captures/{device}/2026/06/01/{event.capture_id}.jpg"
     assert (event.image.object_key, event.key) == (key, str(device))
     assert station.objects.stored == {key: FRAME}
     assert (event.image.width_px, event.image.height_px) == (96, 64)
+    assert event.image.size_bytes == len(FRAME)
     assert (event.place.latitude, event.place.heading_deg) == (39.9277, 90)
     assert (event.device_name, event.agency_ori) == ("Main St", "CA0520100")
 

@@ -59,6 +59,8 @@ async def test_every_change_is_an_event_with_who_and_what(station):
     device = (await station.register())["device"]["device_id"]
     path = f"/v1/devices/{device}"
     await station.admin("PATCH", path, {"name": "Third St", "reads_per_s": 50})
+    turned = {"latitude": 39.9277, "longitude": -122.1792, "heading_deg": 270}
+    await station.admin("PATCH", path, {"place": turned})
     await station.admin("POST", f"{path}/credential", {"overlap_minutes": 10})
     await station.admin("POST", f"{path}/revocation", {"reason": "camera was stolen"})
     await station.admin("POST", f"{path}/reinstatement", {"reason": "found again"})
@@ -67,14 +69,17 @@ async def test_every_change_is_an_event_with_who_and_what(station):
     assert [change for change, _ in told] == [
         "registered",
         "updated",
+        "updated",
         "rotated",
         "revoked",
         "reinstated",
     ]
     assert (told[0][1]["latitude"], told[0][1]["longitude"]) == ("39.9277", "-122.1792")
+    assert told[0][1]["kind"] == "fixed"
     assert told[1][1] == {"name": "Third St", "reads_per_s": "50"}
-    assert told[2][1]["overlap_minutes"] == "10"
-    assert told[3][1]["reason"] == "camera was stolen"
+    assert told[2][1] == {"name": "Third St", "heading_deg": "270"}
+    assert told[3][1]["overlap_minutes"] == "10"
+    assert [details["reason"] for _, details in told[4:]] == ["camera was stolen", "found again"]
     assert {(str(e.device_id), e.actor.name) for e in events} == {(device, "Officer Seven")}
 
 

@@ -22,6 +22,7 @@ CASES = {
     "fixed, live": ({"kind": "fixed"}, 15 * MINUTE, False),
     "fixed, no longer live": ({"kind": "fixed"}, 15 * MINUTE + 1, True),
     "fixed, back-dated": ({"kind": "fixed"}, 300 * 24 * HOUR, True),
+    "fixed, as old as the schedule allows": ({"kind": "fixed"}, 400 * 24 * HOUR, True),
     "vehicle, as long as it may": ({"kind": "vehicle"}, 72 * HOUR, False),
     "vehicle, longer": ({"kind": "vehicle"}, 72 * HOUR + 1, True),
     "vehicle that may keep back less": ({"kind": "vehicle", "may_buffer_h": 2}, 3 * HOUR, True),

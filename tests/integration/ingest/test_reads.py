@@ -255,7 +255,10 @@ FAULTS = [
     ({"alternatives": [{"plate": "---", "confidence": 0.1}]}, "alternatives", "plate_length", "letters and digits"),
     ({"alternatives": [{"plate": "7A", "confidence": 2}]}, "alternatives[0].confidence", "field_too_high", "1.0 or less"),
     ({"alternatives": [{"plate": "7A", "confidence": 0}] * 10}, "alternatives", "field_too_many", "9 or fewer items"),
-    ({"vehicle_model": "a\u0007"}, "vehicle_model", "text_unprintable", "printed"),
+    *(
+        ({name: "a\u0007"}, name, "text_unprintable", "printed")
+        for name in ("vehicle_make", "vehicle_model", "vehicle_colour")
+    ),
     ({"direction": "north"}, "direction", "field_not_allowed", "one of: approaching, receding"),
     ({"speed_kmh": -1}, "speed_kmh", "field_too_low", "speed_kmh must be 0.0 or more"),
     ({"lane": 100}, "lane", "field_too_high", "lane must be 99 or less"),
