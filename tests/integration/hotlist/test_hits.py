@@ -17,9 +17,11 @@ from shared.events import (
     HitRaised,
     HitVerified,
     Place,
+    ReadsRecognised,
     ReadsRecorded,
     RecordsDisclosed,
 )
+from shared.kafka.pauses import PROMPT
 from shared.postgres.restores import Restore, Restores
 from shared.testing import recorded
 from shared.testing.reads import BAD_PLATES, BAD_READS
@@ -506,6 +508,9 @@ async def test_enforcement_before_verification_needs_a_stated_reason(hotlist):
     [hit] = await hotlist.hits()
     path = f"/v1/hits/{hit['hit_id']}/disposition"
     stop = {"disposition": "vehicle stopped", "enforcement": True}
+    blank = {**stop, "unverified_reason": "   "}
+    problem = await hotlist.call("POST", path, json=blank, status=422)
+    assert problem["field"] == "body.unverified_reason"
     problem = await hotlist.call("POST", path, json=stop, status=422)
     assert problem["field"] == "unverified_reason"
     assert "468.4(f)" in problem["detail"]
@@ -734,7 +739,10 @@ async def test_the_consumer_loads_the_index_before_it_matches_reads(
         SPECS["hotlist"], settings, bus=bus, objects=objects, clock=clock, policy=policy
     )
     fresh = HotlistService.of(runtime, settings, alert, stream_end)  # not started: no index
-    [reads] = [s for s in subscriptions(fresh) if ReadsRecorded in s.handlers]
+    subscribed = {event: one for one in subscriptions(fresh) for event in one.handlers}
+    reads = subscribed[ReadsRecorded]
+    prompt = {event for event, one in subscribed.items() if one.pauses is PROMPT}
+    assert prompt == {ReadsRecorded, ReadsRecognised}, "an officer waits for the hits of these"
     await reads.handlers[ReadsRecorded](recorded(hotlist.read()))
     await runtime.db.close()
     assert len(await hotlist.hits()) == 1
@@ -784,12 +792,15 @@ async def test_a_purge_keeps_only_the_held_read_of_a_hit(hotlist):
 
 async def test_a_purge_leaves_the_hit_of_a_read_that_was_captured_at_its_limit(hotlist):
     await hotlist.listed("7ABC123")
-    read = hotlist.read()
-    await hotlist.see(read)
+    read, held = hotlist.read(), hotlist.read(device=uuid4(), ago_s=2)
+    beside = hotlist.read(device=held.device_id)
+    await hotlist.see(read, held, beside)
     hotlist.clock.advance(days=400)
-    await hotlist.purge(read.captured_at)
-    assert len(await hotlist.hits()) == 1
-    await hotlist.purge(read.captured_at + timedelta(microseconds=1), gone=[read])
+    await hotlist.purge(read.captured_at, held)
+    assert sorted(hit["sightings"] for hit in await hotlist.hits()) == [1, 2]
+    assert await count(hotlist, "sightings") == 3
+    after = read.captured_at + timedelta(microseconds=1)
+    await hotlist.purge(after, gone=[read, held, beside])
     assert await hotlist.hits() == []
 
 

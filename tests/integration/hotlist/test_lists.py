@@ -39,12 +39,14 @@ async def rows_of(hotlist):
 
 async def test_an_upload_is_a_draft_until_it_is_activated(hotlist):
     list_id = await hotlist.list("state")
+    hotlist.clock.advance(minutes=1)
     made = await hotlist.upload(list_id, HEADER + "7ABC-123,CA,stolen_vehicle,x\n", activate=False)
     assert (made["version"], made["state"], made["entries"]) == (1, "draft", 1)
     await hotlist.see(hotlist.read())
     assert await hotlist.hits() == []
     shown = await hotlist.call("POST", f"/v1/lists/{list_id}/versions/1/activation")
     assert (shown["active_version"], shown["entries"], shown["stale"]) == (1, 1, False)
+    assert datetime.fromisoformat(shown["activated_at"]) == hotlist.clock.now()
     await hotlist.see(hotlist.read(ago_s=0.5))
     assert len(await hotlist.hits()) == 1
     [activated] = await hotlist.announced(HotListActivated)
@@ -450,6 +452,10 @@ async def test_a_change_of_one_setting_of_a_list_leaves_the_others(hotlist):
         shown = await hotlist.call("PATCH", path, json=change)
         assert (shown["enabled"], shown["record_kinds_off"]) == (False, off)
         assert shown["staleness_hours"] == 2
+    problem = await hotlist.call("PATCH", path, json={"staleness_hours": 25}, status=422)
+    assert problem["code"] == "list_staleness_too_long"
+    shown = await hotlist.call("PATCH", path, json={"staleness_hours": None})
+    assert shown["staleness_hours"] == 24, "the policy's"
 
 
 async def test_a_rollback_changes_the_matched_entries(hotlist):
@@ -479,7 +485,9 @@ async def test_a_rollback_changes_the_matched_entries(hotlist):
     assert (await matched("1AAA111"), await matched("2BBB222")) == (0, 1)
     other = hotlist.headers(account_id=str(uuid4()), name="Another Person")
     bad = {"reason": "bad extract"}
-    await hotlist.call("POST", f"/v1/lists/{list_id}/withdrawal", json=bad, headers=other)
+    path = f"/v1/lists/{list_id}/withdrawal"
+    shown = await hotlist.call("POST", path, json=bad, headers=other)
+    assert (shown["active_version"], shown["activated_at"]) == (None, None)
     assert await last() == ("withdrawn", bad["reason"], "Another Person")
     assert (await matched("1AAA111"), await matched("2BBB222")) == (0, 0)
     events = await hotlist.announced(HotListActivated)
@@ -535,6 +543,10 @@ async def test_single_entry_changes_make_versions_without_copying_rows(hotlist):
     assert added["regions"] == [{"region": "US-CA", "taken_from": "CA"}]
     assert await rows_of(hotlist) == 501
     await hotlist.add(list_id, "7ABC123", state="CA", status=409)
+    twice = {"entries": [{**ENTRY, "plate": "8XYZ999"}] * 2}
+    path = f"/v1/lists/{list_id}/entries"
+    problem = await hotlist.call("POST", path, json=twice, status=409)
+    assert problem["code"] == "entry_listed"
     await hotlist.see(hotlist.read(ago_s=2))
     assert len(await hotlist.hits()) == 1
     path = f"/v1/lists/{list_id}/entries/{added['entry_ids'][0]}/removal"
@@ -941,3 +953,10 @@ async def test_lists_and_their_versions_are_read_page_by_page(hotlist):
         await hotlist.add(ids[0], plate)
     versions = await paged(fetch, f"/v1/lists/{ids[0]}/versions")
     assert [one["version"] for one in versions] == [3, 2, 1]
+    entries, after = [], None
+    while after or not entries:
+        body = {"limit": 2, "after": after}
+        page = await hotlist.call("POST", f"/v1/lists/{ids[0]}/entries/search", json=body)
+        entries += [one["plate"] for one in page["items"]]
+        after = page["next"]
+    assert sorted(entries) == ["1AAA111", "2BBB222", "3CCC333"]

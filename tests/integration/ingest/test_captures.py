@@ -307,13 +307,36 @@ async def test_a_broken_form_is_refused_by_its_fault(station, camera):
         assert station.stored_nothing(), name
 
 
-async def test_a_form_with_two_files_is_refused(station, camera):
+async def test_a_frame_of_just_the_limit_is_accepted_in_a_form_as_well(station, camera):
+    whole = FRAME + bytes(2048 - len(FRAME) % 1024)
+    for size, status in ((len(whole), 202), (len(whole) - 1, 413)):
+        station.change(ingest_max_frame_bytes=size)
+        files = {"image": ("a.jpg", whole)}
+        form = await station.client.post(
+            "/v1/captures", files=files, headers={"Authorization": f"Bearer {camera}"}
+        )
+        raw = await station.post_frame(camera, whole)
+        assert (form.status_code, raw.status_code) == (status, status), form.text
+
+
+@pytest.mark.parametrize(
+    ("parts", "code", "field"),
+    [
+        ([("image", ("a.jpg", FRAME)), ("more", ("b.jpg", FRAME))], "form_file_twice", "more"),
+        (
+            [("latitude", (None, "39.9")), ("latitude", (None, "1")), ("image", ("a.jpg", FRAME))],
+            "form_field_twice",
+            "latitude",
+        ),
+    ],
+    ids=["file", "field"],
+)
+async def test_a_form_with_a_file_or_field_twice_is_refused(station, camera, parts, code, field):
     answer = await station.client.post(
-        "/v1/captures",
-        files=[("image", ("a.jpg", FRAME)), ("more", ("b.jpg", FRAME))],
-        headers={"Authorization": f"Bearer {camera}"},
+        "/v1/captures", files=parts, headers={"Authorization": f"Bearer {camera}"}
     )
-    assert (answer.status_code, answer.json()["field"]) == (422, "more")
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert answer.json()["field"] == field
     assert station.stored_nothing()
 
 

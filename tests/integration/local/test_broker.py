@@ -90,6 +90,7 @@ async def test_trimming_stops_at_the_slowest_service(
     await produce(broker, "t", 5)
     await commit(broker, "fast", "t", 5)
     await commit(broker, "slow-of-its-groups", "t", 2)
+    await commit(broker, "slow-ahead-of-it", "t", 4)
     await commit(broker, "slow-of-another-topic", "u", 1)
     await commit(broker, "stranger", "t", 1)
     trimmer = Trimmer(broker.bootstrap, {"t": ["fast", "slow"]})

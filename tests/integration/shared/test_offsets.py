@@ -40,11 +40,15 @@ class Finding:
         self.bootstrap = broker.bootstrap
         self.fault = None
         subscription = Subscription(self.group, {FindingRaised: self.handle})
+        self.handle_now = self.remember
         self.consumer = Consumer(broker.bootstrap, subscription, kafka, idle_pause_s=0.005)
 
     async def handle(self, events):
         if self.fault is not None:
             raise self.fault
+        await self.handle_now(events)
+
+    async def remember(self, events):
         self.seen += [event.subject for event in events]
 
     async def committed(self):
@@ -114,6 +118,25 @@ async def test_what_was_processed_is_committed_at_the_stop(
     assert await group.committed() < last
     await group.consumer.stop()
     assert await group.committed() == last
+
+
+@pytest.mark.clause("468.5/transfer")
+async def test_what_a_handler_has_not_finished_is_not_committed_at_the_stop(
+    group, kafka, clock, commits, monkeypatch
+):
+    await settled(commits)
+    before = await group.committed()
+    begun = asyncio.Event()
+
+    async def handle(events):
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(group, "handle_now", handle)
+    await kafka.publish([finding(clock, "unfinished")])
+    await asyncio.wait_for(begun.wait(), 10)
+    await group.consumer.stop()
+    assert await group.committed() == before
 
 
 async def settled(commits):

@@ -1,11 +1,15 @@
 """Records of several reads on a real broker: counted by read, refused read by read (ADR-0055)."""
 
+import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from shared.core.errors import InternalFault
+from shared.core.errors import InternalFault, Unavailable
+from shared.core.problem_codes import Common
 from shared.events import ReadsRecorded
 from shared.kafka import dead_letters
 from shared.kafka.bus import KafkaBus
@@ -98,7 +102,7 @@ async def test_a_group_reports_its_lag_before_its_first_event_and_not_after_it_s
 
 @pytest.mark.clause("468.5/read-alone")
 async def test_a_refused_read_is_a_dead_letter_alone_and_the_others_of_its_record_are_stored(
-    kafka, broker, clock, capsys
+    kafka, broker, clock, capsys, monkeypatch
 ):
     device = uuid4()
     plates = [f"7ABC{n:03}" for n in range(249)]
@@ -108,11 +112,18 @@ async def test_a_refused_read_is_a_dead_letter_alone_and_the_others_of_its_recor
     await kafka.publish([event])
     await eventually(lambda: len(group.stored) == 249, within_s=20)
     await group.consumer.stop()
-    assert sorted(group.stored) == plates
+    assert group.stored == plates, "in the order of the record"
     [letter] = await of(device, broker)
     [dead] = decode_dead(letter).each()
     assert (dead.plate, dead) == (REFUSED, event.each()[100])
 
+    async def away(bus, records):
+        raise Unavailable(Common.KAFKA_NOT_ACKNOWLEDGED)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KafkaBus, "publish_records", away)
+        with pytest.raises(Unavailable):
+            await dead_letters.replay(broker.bootstrap, TOPIC)
     assert await dead_letters.replay(broker.bootstrap, TOPIC) >= 1
     assert "skipped" not in capsys.readouterr().out
     back = [r for r in await everything(broker.bootstrap, TOPIC.name) if r.key == letter.key]
@@ -136,11 +147,48 @@ async def test_a_dead_letter_of_a_read_that_its_record_does_not_have_is_not_repl
         ("dead_offset", str(original.offset).encode()),
     ]
     value = encode(forged, "ingest").value
-    await kafka.publish_records([Record(TOPIC.dead, original.key, value, headers)])
-    await dead_letters.replay(broker.bootstrap, TOPIC)
-    assert "differs from the record that was refused: skipped" in capsys.readouterr().out
+    *_, (name, _) = headers
+    ahead = [*headers[:-1], (name, str(original.offset + 1).encode())]
+    await kafka.publish_records(
+        [
+            Record(TOPIC.dead, original.key, value, headers),
+            Record(TOPIC.dead, original.key, original.value, ahead),  # of a record yet to come
+        ]
+    )
+    async with asyncio.timeout(20):
+        await dead_letters.replay(broker.bootstrap, TOPIC)
+    said = capsys.readouterr().out
+    assert said.count("differs from the record that was refused: skipped") == 2
     back = [r for r in await everything(broker.bootstrap, TOPIC.name) if r.key == original.key]
     assert len(back) == 1
+
+
+@pytest.mark.clause("wall/kafka")
+async def test_a_dead_letter_whose_record_is_gone_stays_until_it_is_replayed_unproven(
+    kafka, broker, clock, capsys
+):
+    device = uuid4()
+    group = Group(broker, kafka, most=1000, device=device)
+    group.consumer.start()
+    await kafka.publish([record_of(clock, REFUSED, device=device)])
+
+    async def dead():
+        return await of(device, broker)
+
+    [letter] = await eventually(dead, within_s=20)
+    await group.consumer.stop()
+    headers = dict(letter.headers)
+    partition = TopicPartition(TOPIC.name, int(headers["dead_partition"]))
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await admin.start()
+    await admin.delete_records({partition: RecordsToDelete(int(headers["dead_offset"]) + 1)})
+    await admin.close()
+    for _ in range(2):
+        assert await dead_letters.replay(broker.bootstrap, TOPIC) == 0
+        assert "its record is gone: use --unproven" in capsys.readouterr().out
+    assert await dead_letters.replay(broker.bootstrap, TOPIC, unproven=True) == 1
+    back = [r for r in await everything(broker.bootstrap, TOPIC.name) if r.key == letter.key]
+    assert [r.value for r in back] == [letter.value]
 
 
 async def test_a_batch_has_at_most_the_reads_of_its_limit_and_the_lag_counts_reads(

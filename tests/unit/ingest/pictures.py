@@ -118,8 +118,11 @@ def png_of(*chunks: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def ihdr(width_px: int, height_px: int, depth: int = 8, colour: int = 2) -> bytes:
-    return chunk(b"IHDR", struct.pack(">IIBBBBB", width_px, height_px, depth, colour, 0, 0, 0))
+def ihdr(
+    width_px: int, height_px: int, depth: int = 8, colour: int = 2, interlace: int = 0
+) -> bytes:
+    packed = struct.pack(">IIBBBBB", width_px, height_px, depth, colour, 0, 0, interlace)
+    return chunk(b"IHDR", packed)
 
 
 def png_bomb() -> bytes:

@@ -162,7 +162,9 @@ IDAT, IEND = p.chunk(b"IDAT", b"data"), p.chunk(b"IEND", b"")
         (p.png_of(p.ihdr(4, 4), p.chunk(b"ABCD", b""), IDAT, IEND), Malformed),
         (p.png_of(p.ihdr(4, 4), p.chunk(b"acTL", b""), IDAT, IEND), UnsupportedMedia),
         (p.png_of(p.ihdr(4, 4), p.chunk(b"\0\0\0\0", b""), IDAT, IEND), Malformed),
+        (p.png_of(p.ihdr(4, 4, interlace=2), IDAT, IEND), Malformed),
         (p.png_of(p.ihdr(70_000, 1), IDAT, IEND), TooLarge),
+        (p.png_of(p.ihdr(10_001, 5_000), IDAT, IEND), TooLarge),
         (p.png_of(p.chunk(b"IHDR", b"short"), IDAT, IEND), Malformed),
     ],
 )
@@ -209,6 +211,7 @@ def test_a_hand_made_webp_is_accepted():
         (riff((b"VP8L", LOSSLESS), (b"ANMF", b"")), UnsupportedMedia),
         (riff((b"VP8 ", b"\x11" + LOSSY[1:])), Malformed),
         (riff((b"VP8 ", b"\xf0\xff\xff" + LOSSY[3:])), Malformed),
+        (riff((b"VP8 ", b"\x30" + LOSSY[1:])), Malformed),  # announces one byte more than it has
         (riff((b"VP8 ", LOSSY[:6] + bytes(4))), Malformed),
         (riff((b"VP8 ", b"short")), Malformed),
     ],

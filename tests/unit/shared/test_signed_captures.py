@@ -9,9 +9,12 @@ import pytest
 from prometheus_client import REGISTRY
 
 from shared.core.certificates import Trust
-from shared.core.types import Ori
+from shared.core.types import Ori, PlateText
 from shared.events import (
+    Alternative,
+    Box,
     CaptureReceived,
+    Character,
     Image,
     Place,
     ReadsRecognised,
@@ -25,7 +28,7 @@ from shared.events.signed_captures import (
     sign,
     written,
 )
-from shared.testing import FakeClock, TestRoot, captures
+from shared.testing import FakeClock, TestRoot, captures, recorded
 
 pytestmark = pytest.mark.clause("wall/captures")
 
@@ -76,6 +79,42 @@ def test_a_read_has_all_facts_of_its_capture_from_what_ingest_signed():
     assert (read.image_key, read.capture_id) == ("captures/1.jpg", CAPTURE.capture_id)
     assert read.crop_key == crop_key_of(CAPTURE, read.read_id)
     assert (read.plate_as_read, read.source) == ("7ABC123", "recognition")
+
+
+def test_a_read_has_all_that_recognition_read_of_its_plate():
+    saw = {
+        "plate_as_read": "7ABC 123",
+        "confidence": 0.71,
+        "region": "US-NV",
+        "characters": [Character("7", 0.71)],
+        "alternatives": [Alternative(PlateText("7ABC123"), 0.7)],
+        "misread_risk": 0.45,
+        "box": Box(1, 2, 30, 10),
+        "vehicle_make": "Ford",
+        "vehicle_model": "Transit",
+        "vehicle_colour": "red",
+    }
+    event = captures.recognised(CAPTURE, **saw, has_crop=False)
+    [read] = proofs().reads([msgspec.structs.replace(event, capture=signed())])
+    assert {name: getattr(read, name) for name in saw} == saw
+    assert (read.model, read.crop_key) == (event.engine, None)
+
+
+def test_unsigned_captures_are_accepted_until_the_end_of_an_upgrade():
+    """A read that was accepted before is refused after it as well; so is one among reads of cameras."""
+    clock = FakeClock(NOON)
+    until = NOON + timedelta(hours=1)
+    during = CaptureProofs(Trust(ROOT.roots), clock, unsigned_until=until)
+    unsigned = recognised(SignedCapture(signed().body, "", ""))
+    [read] = during.reads([unsigned])
+    [by_camera] = recorded(msgspec.structs.replace(read, source="edge"))
+    former = msgspec.structs.replace(by_camera, source="recognition")
+    assert during.edge([by_camera, former]) == [*by_camera.each(), *former.each()]
+    clock.advance(hours=1)
+    for refused in ((during.reads, [unsigned]), (during.edge, [by_camera, former])):
+        with pytest.raises(CaptureRefused):
+            refused[0](refused[1])
+    assert during.edge([by_camera]) == by_camera.each()
 
 
 def test_the_signature_covers_what_it_is_for_and_the_same_bytes_in_every_version():
