@@ -51,10 +51,10 @@ async def test_an_upload_is_a_draft_until_it_is_activated(hotlist):
     assert len(await hotlist.hits()) == 1
     [activated] = await hotlist.announced(HotListActivated)
     assert (activated.version, activated.entries, activated.change) == (1, 1, "activated")
-    assert [event.change for event in await hotlist.announced(HotListChanged)] == [
-        "created",
-        "uploaded",
-    ]
+    assert [
+        (event.change, event.actor.name) for event in await hotlist.announced(HotListChanged)
+    ] == [("created", "Officer Seven"), ("uploaded", "Officer Seven")]
+    assert shown["created_by"] == "Officer Seven"
 
 
 def metric_of(metric, name, source):
@@ -456,6 +456,8 @@ async def test_a_change_of_one_setting_of_a_list_leaves_the_others(hotlist):
     assert problem["code"] == "list_staleness_too_long"
     shown = await hotlist.call("PATCH", path, json={"staleness_hours": None})
     assert shown["staleness_hours"] == 24, "the policy's"
+    changed = (await hotlist.announced(HotListChanged))[-1]
+    assert (changed.change, changed.actor.name) == ("changed", "Officer Seven")
 
 
 async def test_a_rollback_changes_the_matched_entries(hotlist):

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -34,6 +34,7 @@ async def test_a_device_is_registered_and_its_credential_is_returned_once(statio
     device = made["device"]
     assert device["name"] == "Main St, northbound"
     assert (device["frames_per_s"], device["status"]) == (20, "active")
+    assert datetime.fromisoformat(device["registered_at"]) == station.clock.now()
     assert made["credential"].startswith(device["device_id"] + ".")
     seen = await station.admin("GET", f"/v1/devices/{device['device_id']}")
     listed = await station.admin("GET", "/v1/devices")
@@ -58,6 +59,8 @@ async def test_only_the_hash_of_a_secret_is_stored(station):
 async def test_every_change_is_an_event_with_who_and_what(station):
     device = (await station.register())["device"]["device_id"]
     path = f"/v1/devices/{device}"
+    registered_at = station.clock.now()
+    station.clock.advance(minutes=1)
     await station.admin("PATCH", path, {"name": "Third St", "reads_per_s": 50})
     turned = {"latitude": 39.9277, "longitude": -122.1792, "heading_deg": 270}
     await station.admin("PATCH", path, {"place": turned})
@@ -76,6 +79,7 @@ async def test_every_change_is_an_event_with_who_and_what(station):
     ]
     assert (told[0][1]["latitude"], told[0][1]["longitude"]) == ("39.9277", "-122.1792")
     assert told[0][1]["kind"] == "fixed"
+    assert [event.occurred_at for event in events[:2]] == [registered_at, station.clock.now()]
     assert told[1][1] == {"name": "Third St", "reads_per_s": "50"}
     assert told[2][1] == {"name": "Third St", "heading_deg": "270"}
     assert told[3][1]["overlap_minutes"] == "10"

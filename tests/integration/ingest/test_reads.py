@@ -282,6 +282,28 @@ async def test_a_faulty_read_refuses_the_batch_and_is_named_by_place_and_field(s
         assert station.stored_nothing(), fields
 
 
+async def test_no_log_line_has_a_plate_a_place_or_a_secret(station, caplog):
+    caplog.set_level("INFO")
+    camera = (await station.register())["credential"]
+    secret = camera.partition(".")[2]
+    place = {"latitude": 39.9278, "longitude": -122.1793}
+    assert (await station.post_reads(camera, [station.read(**place)])).status_code == 202
+    far = {"latitude": 38.5816, "longitude": -121.4944}
+    for credential, fields in (
+        (camera, {"plate": "7ABC!!"}),
+        (camera, far),
+        (f"{camera}x", {}),
+        (camera[::-1], {}),
+    ):
+        answer = await station.post_reads(credential, [station.read(**fields)])
+        assert answer.status_code in (401, 422)
+    station.bus.down = True
+    assert (await station.post_reads(camera, [station.read()])).status_code == 503
+    written = caplog.text
+    for shown in ("7ABC", "39.92", "38.58", secret, secret[::-1]):
+        assert shown not in written
+
+
 async def test_a_missing_field_is_named(station, camera):
     for field in ("plate", "confidence", "captured_at"):
         read = station.read()

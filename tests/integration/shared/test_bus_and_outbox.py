@@ -240,13 +240,17 @@ async def test_a_batch_is_consumed_once_and_its_bad_event_is_dead_lettered(
     await kafka.publish(events)  # delivered twice, worked once
     await kafka.publish([finding(clock, "refuse")])
     await kafka.publish_records([Record(FindingRaised.TOPIC, b"k", b"not json", [])])
+    broken = encode(finding(clock, "of another form"), "test")
+    await kafka.publish_records([broken._replace(value=b'{"kind": "7ABC123"}')])
     await kafka.publish([finding(clock, "last")])
     await eventually(lambda: len(seen) >= 501, within_s=20)
     reasons = await read_dead(broker.bootstrap, group)
     await consumer.stop()
     ours = [s for s in seen if s.isdigit()]
     assert sorted(ours, key=int) == [str(n) for n in range(500)]
-    assert len(reasons) == dead() == 2
+    assert len(reasons) == dead() == 3
+    assert any("does not decode: Object missing required field" in r for r in reasons)
+    assert "7ABC123" not in str(reasons), "an operator's list shows them"
     assert any("InternalFault: refused by a rule" in r for r in reasons)
     assert any("InternalFault: event type '' is not known" in r for r in reasons)
 
@@ -259,15 +263,15 @@ async def read_dead(bootstrap, group):
     await consumer.start()
     found = []
 
-    async def both_found():
+    async def all_found():
         for records in (await consumer.getmany(timeout_ms=200)).values():
             for record in records:
                 headers = dict(record.headers)
                 if headers["dead_group"].decode() == group:
                     found.append(headers["dead_reason"].decode())
-        return len(found) >= 2
+        return len(found) >= 3
 
-    await eventually(both_found)
+    await eventually(all_found)
     await consumer.stop()
     return found
 

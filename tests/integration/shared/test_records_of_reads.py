@@ -102,7 +102,7 @@ async def test_a_group_reports_its_lag_before_its_first_event_and_not_after_it_s
 
 @pytest.mark.clause("468.5/read-alone")
 async def test_a_refused_read_is_a_dead_letter_alone_and_the_others_of_its_record_are_stored(
-    kafka, broker, clock, capsys, monkeypatch
+    kafka, broker, clock, capsys, caplog, monkeypatch
 ):
     device = uuid4()
     plates = [f"7ABC{n:03}" for n in range(249)]
@@ -116,6 +116,7 @@ async def test_a_refused_read_is_a_dead_letter_alone_and_the_others_of_its_recor
     [letter] = await of(device, broker)
     [dead] = decode_dead(letter).each()
     assert (dead.plate, dead) == (REFUSED, event.each()[100])
+    assert REFUSED not in caplog.text
 
     async def away(bus, records):
         raise Unavailable(Common.KAFKA_NOT_ACKNOWLEDGED)

@@ -54,9 +54,11 @@ def captures(pool, bus, objects, monkeypatch):
     return Captures(pool, bus, objects, FakeClock(), min_confidence=0.35)
 
 
-async def test_a_frame_gives_a_read_with_its_crop_and_one_outcome(captures, bus, objects):
+async def test_a_frame_gives_a_read_with_its_crop_and_one_outcome(captures, bus, objects, caplog):
+    caplog.set_level("INFO")
     capture = await a_capture(objects)
     await captures.received([capture])
+    assert "7ABC" not in caplog.text
     [event] = bus.events(ReadsRecognised)
     [read] = event.reads
     [processed] = bus.events(CaptureProcessed)

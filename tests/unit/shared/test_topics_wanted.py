@@ -2,8 +2,22 @@
 
 import pytest
 
-from shared.events import CheckpointSigned, ReadsBackfilled, ReadsRecorded
+from shared.events import (
+    BackfillRecognised,
+    CaptureBackfilled,
+    CaptureProcessed,
+    CaptureReceived,
+    CheckpointSigned,
+    IdentityTicked,
+    LogCovered,
+    PassesRecorded,
+    ReadsBackfilled,
+    ReadsRecognised,
+    ReadsRecorded,
+)
+from shared.kafka.client import Kafka
 from shared.kafka.topics import TOPICS
+from shared.kafka.topics_check import TopicsCheck
 from shared.kafka.topics_wanted import LONGEST_S, MIN_INSYNC, copies_on, wanted
 from shared.postgres.outbox import INBOX_RETENTION
 
@@ -17,6 +31,51 @@ def test_copies_are_three_where_there_are_brokers_and_all_but_one_acknowledge(
     assert copies_on(brokers) == (copies, acknowledged)
     for topic in wanted(brokers):
         assert (topic.copies, topic.configs[MIN_INSYNC]) == (copies, str(acknowledged))
+
+
+def test_all_events_but_sightings_and_signs_of_life_are_in_the_log() -> None:
+    """An event that the log lacks never happened for who audits; so is one without a MAC, which the others have."""
+    outside = {topic.event for topic in TOPICS.values() if not topic.audited}
+    assert outside == {
+        BackfillRecognised,
+        CaptureBackfilled,
+        CaptureProcessed,
+        CaptureReceived,
+        CheckpointSigned,
+        IdentityTicked,
+        LogCovered,
+        PassesRecorded,
+        ReadsBackfilled,
+        ReadsRecognised,
+        ReadsRecorded,
+    }
+
+
+def test_a_service_may_be_down_for_a_week_and_miss_no_event() -> None:
+    """But those of which it needs the newest only."""
+    days = {topic.event: topic.retention_s / 86_400 for topic in TOPICS.values()}
+    assert days.pop(IdentityTicked) == 1 / 24
+    assert days.pop(LogCovered) == 29
+    assert days.pop(CheckpointSigned) == 365
+    assert set(days.values()) == {7}
+
+
+@pytest.mark.parametrize(
+    ("insync", "one_copy", "copies", "is_refused"),
+    [
+        (("2", "2"), False, 2, False),
+        (("2", "1"), False, 1, True),
+        (("2", "1"), True, 1, False),
+        (("3", "2"), False, 2, False),
+    ],
+)
+def test_a_service_is_not_ready_while_a_topic_has_one_copy_unless_it_may(
+    insync: tuple[str, ...], one_copy: bool, copies: int, is_refused: bool
+) -> None:
+    check = TopicsCheck(Kafka("broker:9092", {}, one_copy), "ingest")
+    found = {str(number): {MIN_INSYNC: value} for number, value in enumerate(insync)}
+    assert bool(check._too_few_copies(found)) is is_refused
+    assert check.copies == copies, "the number that receipts give"
 
 
 def test_reads_have_24_partitions_and_4_on_a_single_broker() -> None:
