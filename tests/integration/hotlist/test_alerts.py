@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from shared.core.problem_codes import Common
-from shared.events import LogCovered, RecordsDisclosed
+from shared.events import AccessAttempted, LogCovered, RecordsDisclosed
 from shared.service.coverage import Coverage
 from shared.testing import eventually
 from tests.integration.hotlist.conftest import Streams, served, serving
@@ -221,7 +221,7 @@ async def test_no_alert_is_sent_while_disclosures_cannot_be_stored(hotlist, stre
 async def test_a_stream_ends_when_its_token_expires(hotlist, streams, clock):
     async with streams.open() as stream:
         await eventually(lambda: stream.events)
-        clock.advance(minutes=11)
+        clock.advance(minutes=10)
         await eventually(lambda: stream.ended)
         assert (stream.end["code"], stream.end["status"]) == ("token_expired", 401)
         assert (stream.end["params"], stream.end["detail"]) == ({}, "the token has expired")
@@ -269,6 +269,53 @@ async def test_a_stream_ends_when_the_token_is_revoked_before_another_alert(
         assert stream.alerts == []
         assert stream.end["code"] == "account_ended"
         assert stream.end["params"] == {"status": "separated"}
+    assert await disclosed(hotlist) == []
+
+
+@pytest.mark.clause("468.6/separation")
+async def test_alerts_that_a_person_missed_are_not_sent_once_they_have_left(
+    hotlist, streams, authority, clock, monkeypatch
+):
+    """They leave while the service reads the alerts."""
+    account = uuid4()
+    await hotlist.listed("7ABC123")
+    await seen(hotlist, 2)
+    broadcaster = hotlist.running.broadcaster
+    plain = broadcaster._catch_up
+
+    async def leave_meanwhile(viewer):
+        found = await plain(viewer)
+        clock.advance(seconds=1)
+        authority.people.learn(authority.account(account, "separated", clock.now()))
+        return found
+
+    monkeypatch.setattr(broadcaster, "_catch_up", leave_meanwhile)
+    async with streams.open(0, account_id=str(account)) as stream:
+        await eventually(lambda: stream.ended)
+        assert (stream.alerts, stream.end["code"]) == ([], "account_ended")
+
+
+@pytest.mark.clause("468.6/separation")
+async def test_nothing_is_disclosed_to_a_slow_stream_of_a_person_who_has_left(
+    hotlist, streams, authority, clock
+):
+    account = uuid4()
+    await hotlist.listed("7ABC123")
+    broadcaster = hotlist.running.broadcaster
+    gate = asyncio.Event()
+    gate.set()
+    broadcaster.stream = held_by(gate, broadcaster.stream)
+    async with streams.open(account_id=str(account)) as slow:
+        await eventually(lambda: broadcaster._any_live)
+        gate.clear()
+        await asyncio.sleep(0.3)  # past a heartbeat, after which it waits
+        clock.advance(seconds=1)
+        authority.people.learn(authority.account(account, "separated", clock.now()))
+        await seen(hotlist, 1)
+        await eventually(lambda: broadcaster._position == 1)
+        gate.set()
+        await eventually(lambda: slow.ended)
+        assert (slow.alerts, slow.end["code"]) == ([], "account_ended")
     assert await disclosed(hotlist) == []
 
 
@@ -375,7 +422,7 @@ async def test_one_account_cannot_use_up_the_alert_streams(hotlist, streams, mon
         for _ in range(2):
             stream = await stack.enter_async_context(streams.open(account_id=str(uuid4())))
             await eventually(lambda s=stream: s.events)
-        with pytest.raises(AssertionError, match="no more alert streams"):
+        with pytest.raises(AssertionError, match=r'no more alert streams.*"retry_after_s":5'):
             await stack.enter_async_context(streams.open(account_id=str(uuid4())))
 
 
@@ -444,6 +491,8 @@ async def test_an_open_stream_continues_unchecked_for_the_time_of_the_policy(
             )
         told = json.loads(unchecked.value)
         assert told["actor"]["name"] == "Officer Seven"
+        opened = (await hotlist.announced(AccessAttempted))[-1]
+        assert told["attempt_id"] == str(opened.attempt_id)
         [notice] = [json.loads(data) for _, name, data in stream.events if name == "unchecked"]
         assert (notice["since"], notice["ends_at"]) == (told["since"], told["ends_at"])
         ends_at = datetime.fromisoformat(told["ends_at"])

@@ -121,7 +121,9 @@ async def test_a_look_alike_raises_a_hit_with_its_differences(hotlist):
     [hit] = await hotlist.hits()
     assert hit["differences"] == [{"position": 2, "read": "8", "listed": "B"}]
     assert hit["tier"] == "medium"
-    assert [w["code"] for w in hit["warnings"]] == ["look_alike"]
+    assert hit["warnings"] == [
+        {"code": "look_alike", "text": "Read and listing differ at character 3"}
+    ]
     await hotlist.see(
         hotlist.read("7A8CI23", device=uuid4())
     )  # two differences: the policy permits one
@@ -612,12 +614,17 @@ async def test_a_hit_has_a_hundred_dispositions_at_most(hotlist):
 
 @pytest.mark.clause("468.3.1(d)/access-record")
 async def test_a_picture_is_served_only_to_authorised_people_and_recorded(hotlist, objects):
-    jpeg = b"\xff\xd8\xff\xe0 a picture"
+    jpeg, webp = b"\xff\xd8\xff\xe0 a picture", b"RIFF\x10\0\0\0WEBPVP8 "
     await objects.put("crops/1.jpg", jpeg)
+    await objects.put("frames/2", webp)
     await objects.put("frames/1", b"<svg onload=alert(1)>")
     await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read(device=uuid4(), image_key="frames/2"))
+    [other] = await hotlist.hits()
+    response = await hotlist.client.get(other["image_url"], headers=hotlist.headers())
+    assert (response.content, response.headers["content-type"]) == (webp, "image/webp")
     await hotlist.see(hotlist.read(crop_key="crops/1.jpg", image_key="frames/1"))
-    [hit] = await hotlist.hits()
+    [hit, _] = await hotlist.hits()
     before = len(await hotlist.announced(RecordsDisclosed))
     response = await hotlist.client.get(hit["crop_url"], headers=hotlist.headers())
     assert (response.content, response.headers["content-type"]) == (jpeg, "image/jpeg")

@@ -866,6 +866,22 @@ async def test_a_change_of_lists_that_could_not_be_loaded_is_loaded_by_the_next_
     await eventually(lambda: [len(one) for one in hotlist.running.refresher.index.lists] == [1])
 
 
+async def test_a_change_is_answered_although_this_process_cannot_load_it_now(hotlist, monkeypatch):
+    """It is committed: an error would have it made twice. The refresher loads it later."""
+    list_id = await hotlist.listed("7ABC123")
+
+    async def away():
+        raise DependencyDown("Postgres went away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hotlist.running.refresher, "refresh", away)
+        await hotlist.add(list_id, "8XYZ999")
+    assert await plates(hotlist, list_id) == ["7ABC123", "8XYZ999"]
+    await hotlist.running.refresher.refresh()
+    await hotlist.see(hotlist.read("8XYZ999"))
+    assert len(await hotlist.hits()) == 1
+
+
 @pytest.mark.clause("468.4(e)/entitlement")
 async def test_a_list_of_a_source_that_the_caller_lacks_does_not_exist_for_them(hotlist):
     list_id = await hotlist.listed("7ABC123", source="federal")

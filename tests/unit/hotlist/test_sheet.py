@@ -76,6 +76,33 @@ def test_an_entry_keeps_its_id_when_the_list_is_refreshed():
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"plate": "7ABC124"},
+        {"state": "NV"},
+        {"record_kind": "parts"},
+        {"entering_ori": "CA0340000"},
+        {"entering_reference": "26-1"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_an_entry_of_another_agency_or_reference_is_another_entry(change):
+    fields = {"plate": "7ABC123", "record_kind": "other", "state": "CA"}
+    entry = a_checker().check(fields)
+    assert a_checker().check({**fields, **change}).entry_id != entry.entry_id
+    assert a_checker().check({**fields, "make": "Ford", "reason": "x"}).entry_id == entry.entry_id
+
+
+@pytest.mark.parametrize(("name", "most"), [("reason", 500), ("make", 30), ("model", 40)])
+def test_a_field_of_just_its_limit_is_accepted_and_one_character_more_is_refused(name, most):
+    fields = {"plate": "7ABC123", "record_kind": "other"}
+    assert getattr(a_checker().check({**fields, name: "x" * most}), name) == "x" * most
+    with pytest.raises(EntryFault) as caught:
+        a_checker().check({**fields, name: "x" * (most + 1)})
+    assert (caught.value.field, caught.value.params) == (name, {"max_characters": most})
+
+
+@pytest.mark.parametrize(
     ("row", "column", "field"),
     [
         ("---,other,,,", 1, "plate"),
