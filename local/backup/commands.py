@@ -207,7 +207,7 @@ async def _rewound(
     click.Option(
         ["--witness"],
         multiple=True,
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
         help="A checkpoint or an export of the log that was kept elsewhere, to compare with the restored log.",
     ),
     click.Option(["--ended"], is_flag=True, help="Restore a backup that has ended by the policy."),

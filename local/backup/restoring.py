@@ -1,8 +1,10 @@
 """Restores a backup into an empty database and object store, and proves what it restored.
 
-Order: every digest is verified before the first byte is written; then database, objects and keys; then the counts, the
-whole audit log and its continuity with what was witnessed. Last, the restore is recorded as the log's next entry, the
-services with copies of sightings are closed until a purge, and consumer groups are set back.
+Order: every digest is verified before the first byte is written; then keys and database. Its counts are compared, and
+the services with copies of sightings are closed until a purge, before anything else can fail: whoever starts them after
+a restore that ended halfway sees nothing that a purge destroyed. Then the objects, the whole audit log and its
+continuity with what was witnessed. Last, the restore is recorded as the log's next entry, and consumer groups are set
+back.
 """
 
 import asyncio
@@ -134,8 +136,9 @@ async def restore_all(target: Installation, backups: Backups, wanted: Wanted) ->
         raise Damaged(faults)
     keys = await _keys(backups, manifest, target, wanted)
     await _restore_database(target, backups, manifest, wanted.jobs)
+    database = await loaded(target, manifest, wanted.now)
     await pool.put_back(backups.store, target.objects, await backups.object_lines(manifest))
-    return await proved(target, manifest, wanted, keys)
+    return await proved(target, manifest, wanted, keys, database)
 
 
 async def restore_objects(target: Installation, backups: Backups, wanted: Wanted) -> int:
@@ -214,30 +217,51 @@ async def _restore_database(
         await asyncio.to_thread(restore, target.database, folder, manifest.postgres, jobs=jobs)
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """A database that was just loaded."""
+
+    faults: list[str]
+    """What differs from the manifest."""
+
+    due: bool
+    """Whether it has records that are past the schedule: the services are closed until a purge."""
+
+
+async def loaded(target: Installation, manifest: Manifest, now: datetime) -> Loaded:
+    """Compare a loaded database with the manifest, bring its tables up to this version, and close the services.
+
+    Raises: Unavailable.
+    """
+    async with database_of(target.database, AUDIT) as db:
+        faults = await _differences(db, manifest)
+    await _migrate(target)
+    due = Basis.of(target.policy.retention).due(now)
+    closed = await _has_due(target, due)
+    if closed:
+        await _close(target, manifest, due, now)
+    return Loaded(faults, closed)
+
+
 async def proved(
     target: Installation,
     manifest: Manifest,
     wanted: Wanted,
     keys: Mapping[str, str],
+    database: Loaded,
     record: Record = record_restore,
 ) -> Restored:
-    """Compare what was restored with the manifest, verify the log, and open the way for the services.
+    """Verify the log of a loaded database, record what was done, and open the way for the services.
 
     `record` stores what was done as the log's next entry; default: the restore of a backup. Raises: Unavailable.
     """
-    mac_key = mac_key_of(keys)
+    mac_key, faults = mac_key_of(keys), [*database.faults]
     async with database_of(target.database, AUDIT, pool_size=2, mac_key=mac_key) as db:
-        faults = await _differences(db, manifest)
         report, continuity = await _verified(db, target, manifest, wanted)
         if not report.ok:
             faults += [f"audit log: {fault.what}" for fault in report.faults]
         if continuity is not None and continuity.forks:
             faults.append(continuity.words)
-        await _migrate(target)
-        due = Basis.of(target.policy.retention).due(wanted.now)
-        closed = await _has_due(target, due)
-        if closed:
-            await _close(target, manifest, due, wanted.now)
         async with db.begin() as connection:
             back = BroughtBack(
                 backed_up_log(manifest),
@@ -256,7 +280,7 @@ async def proved(
             rewound = await rewind(target.kafka, manifest.offsets)
         except Unavailable as exc:
             faults.append(f"{exc.detail}; then run `plateward rewind-consumers`")
-    return Restored(manifest, report, continuity, closed, rewound, faults)
+    return Restored(manifest, report, continuity, database.due, rewound, faults)
 
 
 def mac_key_of(keys: Mapping[str, str]) -> MacKey:

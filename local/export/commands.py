@@ -135,7 +135,7 @@ def verify_export_command(*, export: Path, vkey: Sequence[str]) -> Answer:
     click.Option(
         ["--witness"],
         multiple=True,
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
         help="A checkpoint or an export of the log that was kept elsewhere, to compare with the imported log.",
     ),
     click.Option(["--ended"], is_flag=True, help="Import an export that has ended by the policy."),

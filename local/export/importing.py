@@ -1,8 +1,8 @@
 """Imports an export into an empty database and object store, and proves that all of it is there.
 
 Order: every digest and the audit log are verified before the first row is stored; then structure, rows, keys, indexes,
-objects; then counts, the whole log and its continuity, the entry `export.imported`, and the wait for a purge, as a
-restore has them (local/backup/restoring.py).
+counts and the wait for a purge; then the objects, the whole log and its continuity, and the entry `export.imported`, as
+a restore has them (local/backup/restoring.py).
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from local.backup.restoring import (
     Damaged,
     Restored,
     Wanted,
+    loaded,
     opened_keys,
     proved,
 )
@@ -108,8 +109,9 @@ async def import_all(
     await pool.check_empty(target.objects)
     keys = await opened_keys(export.store, "", manifest, target.keys, wanted)
     await _import_database(target, export, manifest)
+    database = await loaded(target, manifest, wanted.now)
     await pool.put_back(export.store, target.objects, await export.object_lines(manifest))
-    return await proved(target, manifest, wanted, keys, record_imported)
+    return await proved(target, manifest, wanted, keys, database, record_imported)
 
 
 async def _import_database(target: Installation, export: ExportFolder, manifest: Manifest) -> None:

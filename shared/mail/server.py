@@ -30,18 +30,28 @@ def server_of(prefix: str, url: SecretStr, sender: str) -> MailServer | None:
     """
     if not url.get_secret_value():
         return None
-    address = urlsplit(url.get_secret_value())
-    if address.scheme not in PORTS or not address.hostname:
-        raise ValueError(
-            f"{prefix}_MAIL_URL is smtps://user:password@host or smtp+starttls://user:password@host"
-        )
+    try:
+        address = urlsplit(url.get_secret_value())
+        port = address.port
+    except ValueError:  # its text may hold part of the password
+        raise _of_another_form(prefix) from None
+    beyond = address.path.strip("/") or address.query or address.fragment
+    if address.scheme not in PORTS or not address.hostname or beyond:
+        raise _of_another_form(prefix)
     if "@" not in sender:
         raise ValueError(f"{prefix}_MAIL_FROM must be the sender's address of mails")
     return MailServer(
         address.scheme,
         address.hostname,
-        address.port or PORTS[address.scheme],
+        port or PORTS[address.scheme],
         sender,
         unquote(address.username or ""),
         unquote(address.password or ""),
+    )
+
+
+def _of_another_form(prefix: str) -> ValueError:
+    return ValueError(
+        f"{prefix}_MAIL_URL is smtps://user:password@host or smtp+starttls://user:password@host, with %2F for a / in "
+        "the password, %3F for a ?, %23 for a #"
     )

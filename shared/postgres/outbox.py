@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from prometheus_client import Gauge
 from sqlalchemy import Row, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.core.errors import AlprError, TooLarge
@@ -63,6 +64,7 @@ _DROP = text(
     " SELECT (SELECT seq FROM outbox WHERE seq > :last ORDER BY seq LIMIT 1) IS NOT NULL"
 )
 _headers = msgspec.json.Encoder()
+_SIZE = text("SELECT count(*) FROM outbox")
 _ANY = text("SELECT (SELECT seq FROM outbox ORDER BY seq LIMIT 1) IS NOT NULL")
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('outbox'), hashtext(current_schema()))")
 
@@ -151,6 +153,7 @@ class Relay:
                 await asyncio.sleep(self._poll_s)
             except Exception:
                 log.exception("relay of %s failed; it tries again", self._db.schema)
+                await self._count()
                 await asyncio.sleep(self._poll_s)
             try:
                 async with asyncio.timeout(self._poll_s):
@@ -173,7 +176,10 @@ class Relay:
         """
         async with self._db.begin() as connection:
             if not (await connection.execute(_LOCK)).scalar_one():
-                return 0, False  # another replica is relaying
+                # Another replica is relaying. It may fail, so events that waited before are counted again.
+                if self.backlog:
+                    self._set_backlog((await connection.execute(_SIZE)).scalar_one())
+                return 0, False
             rows = (await connection.execute(_LOCK_BATCH, {"limit": self._batch})).all()
             has_more = False
             if rows:
@@ -197,9 +203,8 @@ class Relay:
     async def _count(self) -> None:
         try:
             async with self._db.begin() as connection:
-                count = await connection.execute(text("SELECT count(*) FROM outbox"))
-                self._set_backlog(count.scalar_one())
-        except AlprError:
+                self._set_backlog((await connection.execute(_SIZE)).scalar_one())
+        except (AlprError, DBAPIError):
             log.info("backlog of %s unknown: the database does not answer", self._db.schema)
 
     def _set_backlog(self, count: int) -> None:

@@ -1,11 +1,14 @@
 """After a restore no service shows a record that a purge may have destroyed: a purge runs first."""
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from local.backup.answers import restored_answer
+from shared.core.errors import Unavailable
+from shared.core.problem_codes import Common
 from shared.testing import eventually, mac_key_text
 from shared.testing.sample import SampleSettings
 from tests.integration.backup.exporting import export, imported
@@ -32,6 +35,16 @@ def retention_in(postgres, settings, bus, objects, clock, authority, policy, mon
             yield service
 
     return start
+
+
+class Full:
+    """An empty object store on a full disk."""
+
+    async def page(self, folder, **given):
+        return []
+
+    async def put(self, key, data):
+        raise Unavailable(Common.OBJECT_NOT_STORED)
 
 
 async def backed_up(place):
@@ -129,6 +142,22 @@ async def test_a_day_whose_purge_is_in_the_backup_has_a_further_one_after_the_re
             await retention.running.purger.work()
             runs = (await retention.get("/v1/purge-runs")).json()["items"]
             assert len([run for run in runs if run["kind"] == "daily"]) == 2
+
+
+@pytest.mark.parametrize("taken", [backed_up, exported])
+async def test_a_restore_that_ended_halfway_shows_no_record_that_a_purge_may_have_destroyed(
+    place, retention_in, clock, taken
+):
+    await place.fill()
+    async with retention_in("tests") as live:
+        await live.store(a_read("7OLD001", DUE - timedelta(hours=1)))
+    bring = await taken(place)
+    with place.elsewhere() as target:
+        full = replace(target, objects=Full())
+        with pytest.raises(Unavailable):
+            await bring(place, full, clock)
+        async with retention_in("restored") as retention:
+            assert await is_closed(retention)
 
 
 async def test_a_restore_of_records_within_the_schedule_alone_closes_nothing(

@@ -102,6 +102,42 @@ async def test_an_unexpected_failure_does_not_end_a_relay_and_its_stop_publishes
     assert list(dict.fromkeys(event.subject for event in bus.events(FindingRaised))) == ["a", "b"]
 
 
+async def test_a_relay_counts_what_waits_while_another_holds_the_outbox_and_when_it_fails_by_itself(
+    db, clock
+):
+    class Holding(FakeBus):
+        """Publishes nothing until it is let go."""
+
+        def __init__(self):
+            super().__init__()
+            self.begun, self.go = asyncio.Event(), asyncio.Event()
+
+        async def publish_records(self, records):
+            self.begun.set()
+            await self.go.wait()
+            await super().publish_records(records)
+
+    class Broken(FakeBus):
+        async def publish_records(self, records):
+            raise RuntimeError("nobody expects this")
+
+    async with db.begin() as connection:
+        await emit(connection, "sample", finding(clock, "a"), finding(clock, "b"))
+    second = Relay(db, Broken(), poll_s=0.05)
+    second.start()
+    await eventually(lambda: second.backlog == 2)
+    bus = Holding()
+    draining = asyncio.create_task(Relay(db, bus).drain())
+    await bus.begun.wait()
+    async with db.begin() as connection:
+        await emit(connection, "sample", finding(clock, "c"))
+    await eventually(lambda: second.backlog == 3)
+    bus.go.set()
+    assert await draining == 3
+    await eventually(lambda: second.backlog == 0)
+    await second.stop()
+
+
 async def test_each_group_sees_an_event_once_for_as_long_as_kafka_may_repeat_it(db):
     repeated, long_ago = uuid4(), uuid4()
 

@@ -38,6 +38,11 @@ def test_without_an_address_there_is_no_server():
     [
         ("smtp://a:secret@mail.example.org", FROM, "AUDIT_MAIL_URL is smtps://"),
         ("smtps://", FROM, "AUDIT_MAIL_URL is smtps://"),
+        ("smtps://a:secret/b@mail.example.org", FROM, "%2F for a / in the password"),
+        ("smtps://a:secret?b@mail.example.org", FROM, "%3F for a ?"),
+        ("smtps://a:secret#b@mail.example.org:465", FROM, "%23 for a #"),
+        ("smtps://a:[secret@mail.example.org", FROM, "AUDIT_MAIL_URL is smtps://"),
+        ("smtps://a:2525/secret@mail.example.org", FROM, "%2F for a / in the password"),
         ("smtps://a:secret@mail.example.org", "", "AUDIT_MAIL_FROM must be"),
     ],
 )
