@@ -214,7 +214,7 @@ async def _rewound(
     click.Option(
         ["--objects-only"],
         is_flag=True,
-        help="Only store the objects that a running installation lacks.",
+        help="Only store the objects that a running installation lacks, without those of purged records.",
     ),
     KEYS_TO,
     JOBS,

@@ -12,7 +12,7 @@ import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,6 +30,7 @@ from local.backup.making import DUMP
 from local.backup.manifest import FOLDER, Manifest, form_of
 from local.backup.objects import content_of
 from local.backup.offsets import rewind
+from local.backup.purged import not_purged
 from local.backup.recipient import opened
 from local.backup.repository import Backups
 from services.audit.actions.backups import (
@@ -125,11 +126,7 @@ async def restore_all(target: Installation, backups: Backups, wanted: Wanted) ->
     A restore that failed halfway leaves a database and objects that are to be dropped.
     """
     manifest = await chosen(backups, wanted.name, wanted.keys)
-    if manifest.ends_at <= wanted.now and not wanted.ended:
-        raise InternalFault(
-            f"backup {manifest.name} ended on {manifest.ends_at:%Y-%m-%d} by the policy; --ended restores it "
-            "all the same, and the purge that follows destroys what is past the schedule"
-        )
+    _check_in_time(manifest, wanted)
     await check_empty(target.database, manifest.roles)
     await pool.check_empty(target.objects)
     if faults := await backups.faults(manifest):
@@ -141,12 +138,24 @@ async def restore_all(target: Installation, backups: Backups, wanted: Wanted) ->
     return await proved(target, manifest, wanted, keys, database)
 
 
+def _check_in_time(manifest: Manifest, wanted: Wanted) -> None:
+    """Raise InternalFault for a backup that has ended by the policy, unless that is wanted."""
+    if manifest.ends_at <= wanted.now and not wanted.ended:
+        raise InternalFault(
+            f"backup {manifest.name} ended on {manifest.ends_at:%Y-%m-%d} by the policy; --ended restores it "
+            "all the same, and the purge that follows destroys what is past the schedule"
+        )
+
+
 async def restore_objects(target: Installation, backups: Backups, wanted: Wanted) -> int:
     """Store the objects of a backup that a running installation lacks; return their number.
+
+    A frame or crop that a purge may have destroyed since is not stored: its record is gone.
 
     Raises: Damaged for a changed file, before any object is stored; InternalFault, Unavailable.
     """
     manifest = await chosen(backups, wanted.name, wanted.keys)
+    _check_in_time(manifest, wanted)
     if faults := await backups.faults(manifest):
         raise Damaged(faults)
     there = {
@@ -156,6 +165,8 @@ async def restore_objects(target: Installation, backups: Backups, wanted: Wanted
         for one in page
     }
     lines = [line for line in await backups.object_lines(manifest) if line.key not in there]
+    may_be_purged = wanted.now - timedelta(days=target.policy.retention.floor_days)
+    lines = await not_purged(target.database, lines, may_be_purged)
     await pool.put_back(backups.store, target.objects, lines)
     mac_key = mac_key_of(target.keys)
     async with (

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 MAX_PAUSE = timedelta(minutes=15)
-REFUSED_ATTEMPTS = 5
-"""Attempts after which a refused notice is a dead letter, over about a minute: a receiver that restarts answers 404."""
+MOST_REFUSALS = 5
+"""Refusals that make a notice a dead letter, over about a minute: a receiver that restarts answers 404."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,13 @@ def pause_after(attempts: int) -> timedelta:
 
 
 def is_undeliverable(
-    fault: DeliveryFault, attempts: int, tried_at: datetime, now: datetime, within: timedelta
+    fault: DeliveryFault, refusals: int, tried_at: datetime, now: datetime, within: timedelta
 ) -> bool:
-    """Return whether a notice is a dead letter: refused several times, or first tried longer than `within` ago."""
-    if fault.refused and attempts >= REFUSED_ATTEMPTS:
+    """Return whether a notice is a dead letter: refused several times, or first tried longer than `within` ago.
+
+    `refusals`: those before this fault.
+    """
+    if fault.refused and refusals + 1 >= MOST_REFUSALS:
         return True
     return now - tried_at >= within
 

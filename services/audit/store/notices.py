@@ -38,7 +38,7 @@ _CLAIM = text(
             AND {_CONCERNS_OPEN}
         ORDER BY n.due_at, n.notice_id LIMIT 1 FOR UPDATE OF n SKIP LOCKED
     )
-    RETURNING notice_id, attempts, tried_at
+    RETURNING notice_id, attempts, refusals, tried_at
     """  # noqa: S608
 )
 _FINDINGS = text(
@@ -51,7 +51,8 @@ _SENT = text(
     "UPDATE notices SET sent_at = :now, dead_at = NULL, fault = NULL WHERE notice_id = :notice_id"
 )
 _FAILED = text(
-    "UPDATE notices SET due_at = :again, fault = :fault WHERE notice_id = :notice_id AND sent_at IS NULL"
+    "UPDATE notices SET due_at = :again, fault = :fault, refusals = refusals + CAST(:refused AS integer)"
+    " WHERE notice_id = :notice_id AND sent_at IS NULL"
 )
 _DEAD = text(
     "UPDATE notices SET dead_at = :now, fault = :fault WHERE notice_id = :notice_id AND sent_at IS NULL"
@@ -74,7 +75,7 @@ _UNDELIVERED = text(
 )
 _REPLAY = text(
     f"""
-    UPDATE notices n SET dead_at = NULL, attempts = 0, tried_at = NULL, due_at = gathered_at
+    UPDATE notices n SET dead_at = NULL, attempts = 0, tried_at = NULL, due_at = gathered_at, refusals = 0
     WHERE n.receiver = :receiver AND n.dead_at IS NOT NULL AND {_CONCERNS_OPEN}
     """  # noqa: S608
 )
@@ -87,6 +88,9 @@ class Claimed:
     notice: Notice
     attempts: int
     """With the present one."""
+
+    refusals: int
+    """Before the present attempt."""
 
     tried_at: datetime
     """When the first attempt was made."""
@@ -135,15 +139,17 @@ class Notices:
             return None
         found = await self._connection.execute(_FINDINGS, {"notice_id": row.notice_id})
         findings = [NoticedFinding(**one) for one in found.mappings()]
-        return Claimed(Notice(row.notice_id, findings), row.attempts, row.tried_at)
+        return Claimed(Notice(row.notice_id, findings), row.attempts, row.refusals, row.tried_at)
 
     async def sent(self, notice_id: UUID, now: datetime) -> None:
         """Record that the receiver accepted a notice."""
         await self._connection.execute(_SENT, {"notice_id": notice_id, "now": now})
 
-    async def failed(self, notice_id: UUID, *, again: datetime, fault: str) -> None:
+    async def failed(
+        self, notice_id: UUID, *, again: datetime, fault: str, refused: bool = False
+    ) -> None:
         """Record a failed attempt and the time of the next one, with the first 200 characters of `fault`."""
-        values = {"notice_id": notice_id, "again": again, "fault": fault[:200]}
+        values = {"notice_id": notice_id, "again": again, "fault": fault[:200], "refused": refused}
         await self._connection.execute(_FAILED, values)
 
     async def dead(self, notice_id: UUID, *, now: datetime, fault: str) -> None:

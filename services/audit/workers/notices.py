@@ -71,14 +71,14 @@ class NoticeSender:
             notices = Notices(connection)
             if fault is None:
                 await notices.sent(notice_id, now)
-            elif is_undeliverable(fault, claimed.attempts, claimed.tried_at, now, self._within):
+            elif is_undeliverable(fault, claimed.refusals, claimed.tried_at, now, self._within):
                 await notices.dead(notice_id, now=now, fault=fault.why)
                 log.error(
                     "notice %s is a dead letter of the receiver %s", notice_id, self._receiver.name
                 )
             else:
                 again = now + pause_after(claimed.attempts)
-                await notices.failed(notice_id, again=again, fault=fault.why)
+                await notices.failed(notice_id, again=again, fault=fault.why, refused=fault.refused)
 
     async def _show(self) -> None:
         name = self._receiver.name

@@ -362,6 +362,24 @@ async def test_a_refused_notice_is_a_dead_letter_after_five_attempts(find, sende
 
 
 @pytest.mark.clause("468.3.1(c)/dead-notice")
+async def test_a_refusal_after_many_attempts_without_an_answer_is_the_first_of_five(
+    find, sender, receiver, clock, run
+):
+    await find()
+    receiver.status = 503
+    await fails_for(sender, clock, timedelta(hours=2))
+    receiver.status = 404
+    await fails_for(sender, clock, timedelta(hours=1))
+    assert (gauge("alpr_findings_unsent"), gauge("alpr_findings_dead_lettered")) == (1, 0)
+    await fails_for(sender, clock, timedelta(minutes=15))
+    assert (gauge("alpr_findings_unsent"), gauge("alpr_findings_dead_lettered")) == (0, 1)
+    assert (await run("--replay", "webhook"))[1].startswith("1 dead letters")
+    await fails_for(sender, clock, timedelta(hours=1))
+    receiver.status = 204
+    assert await sender.send() == 1, "a replayed notice has its refusals before it again"
+
+
+@pytest.mark.clause("468.3.1(c)/dead-notice")
 async def test_an_answer_below_500_refuses_for_good_unless_it_asks_to_try_later(changed, receiver):
     [webhook] = receivers_of(changed())
     refused = {}

@@ -98,9 +98,9 @@ class Place:
         wanted = self.wanted(target, witnesses, now or datetime.now(UTC), ended=ended)
         return await restore_all(target, self.backups, wanted)
 
-    async def restore_objects(self) -> int:
+    async def restore_objects(self, now: datetime | None = None, *, ended: bool = False) -> int:
         """Restore the objects that the live installation lacks."""
-        wanted = self.wanted(self.live, (), datetime.now(UTC))
+        wanted = self.wanted(self.live, (), now or datetime.now(UTC), ended=ended)
         return await restore_objects(self.live, self.backups, wanted)
 
     def wanted(

@@ -345,6 +345,20 @@ async def test_objects_that_a_running_installation_lacks_are_restored_alone(plac
     assert await place.restore_objects() == 0
 
 
+@pytest.mark.clause("468.5/restored")
+async def test_objects_of_a_backup_that_has_ended_are_restored_on_demand_alone(place):
+    await place.fill(objects=1)
+    ended = (await place.back_up()).manifest.ends_at
+    [key] = await contents(place.live.objects)
+    await place.live.objects.delete(key)
+    with pytest.raises(InternalFault, match="--ended restores it"):
+        await place.restore_objects(ended)
+    assert await contents(place.live.objects) == {}
+    assert await place.restore_objects(ended - timedelta(seconds=1)) == 1
+    await place.live.objects.delete(key)
+    assert await place.restore_objects(ended, ended=True) == 1
+
+
 @pytest.mark.clause("wall/backup")
 async def test_no_object_of_a_damaged_backup_is_restored(place):
     await place.fill(objects=3)

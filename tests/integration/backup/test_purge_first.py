@@ -3,8 +3,10 @@
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
 from local.backup.answers import restored_answer
 from shared.core.errors import Unavailable
@@ -158,6 +160,37 @@ async def test_a_restore_that_ended_halfway_shows_no_record_that_a_purge_may_hav
             await bring(place, full, clock)
         async with retention_in("restored") as retention:
             assert await is_closed(retention)
+
+
+async def test_objects_that_a_purge_destroyed_after_the_backup_are_not_restored(
+    place, retention_in, clock
+):
+    floor = clock.now() - timedelta(days=place.live.policy.retention.floor_days)
+    objects = {}
+    for plate, captured_at in (
+        ("7OLD001", floor - timedelta(days=2)),
+        ("7OLD002", floor - timedelta(days=3)),
+        ("8NEW001", floor + timedelta(days=2)),
+    ):
+        read = a_read(plate, captured_at)
+        day = f"{read.device_id}/{captured_at:%Y/%m/%d}"
+        read = structs.replace(read, crop_key=f"crops/{day}/{read.read_id}.jpg")
+        frame = f"captures/{day}/{uuid4()}.jpg"
+        objects[plate] = read, {read.crop_key, frame}
+        for key in (read.crop_key, frame):
+            await place.live.objects.put(key, plate.encode())
+    await place.fill(objects=0)
+    await place.live.objects.put("captures/odd", b"kept")
+    await place.back_up()
+    for key in {"captures/odd", *(key for _, keys in objects.values() for key in keys)}:
+        await place.live.objects.delete(key)
+    async with retention_in("tests") as live:
+        read, _ = objects["7OLD001"]
+        await live.store(read)  # the records of the others are gone
+    await place.restore_objects(clock.now(), ended=True)
+    store = place.live.objects
+    there = {one.key for kind in ("captures", "crops") for one in await store.page(kind)}
+    assert there == {"captures/odd", read.crop_key, *objects["8NEW001"][1]}
 
 
 async def test_a_restore_of_records_within_the_schedule_alone_closes_nothing(
