@@ -63,6 +63,7 @@ async def test_the_software_reads_nothing_for_anybody_after_a_restore_until_a_pu
 @pytest.mark.clause("468.3.1(d)/access-record")
 async def test_work_that_the_software_tries_again_is_one_attempt(app, attempts):
     first = await a_grant(app)
+    assert [attempt.attempt_id for attempt in await attempts()] == [first.attempt_id]
     again = await a_grant(app, attempt_id=first.attempt_id)
     assert again.attempt_id == first.attempt_id
     assert [attempt.attempt_id for attempt in await attempts()] == [first.attempt_id]

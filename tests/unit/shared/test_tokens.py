@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.accounts.tokens import MAX_TOKEN_CHARACTERS, KeyRing, verify
+from shared.accounts.tokens import MAX_TOKEN_CHARACTERS, KeyRing, sign, verify
 from shared.core.errors import NotAuthenticated
 from shared.testing import FakeClock, TestAuthority
 
@@ -117,6 +117,14 @@ def test_a_changed_claim_breaks_the_signature(authority, clock):
 def test_a_claim_that_is_wrong_or_missing_is_refused(authority, clock, claims):
     with pytest.raises(NotAuthenticated):
         holds(authority, clock, authority.access_token(**claims))
+
+
+@pytest.mark.parametrize("missing", ["iss", "aud", "typ", "sub", "jti", "iat", "exp"])
+def test_a_token_that_lacks_a_claim_is_refused(authority, clock, missing):
+    claims = holds(authority, clock, authority.access_token())
+    del claims[missing]
+    with pytest.raises(NotAuthenticated):
+        holds(authority, clock, sign(claims, jwk=authority._jwk, kid=authority.kid))
 
 
 def test_a_purpose_token_is_no_access_token(authority, clock):
