@@ -354,7 +354,7 @@ async def test_an_engine_that_does_not_load_fails_the_start(factory):
     assert not pool.workers
 
 
-async def test_closing_the_pool_ends_every_worker_and_the_current_frame(tmp_path):
+async def test_closing_the_pool_ends_every_worker_and_the_current_frame(tmp_path, caplog):
     pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=2)
     await pool.start()
     pids = [worker.pid for worker in pool.workers]
@@ -364,6 +364,7 @@ async def test_closing_the_pool_ends_every_worker_and_the_current_frame(tmp_path
     assert all(is_gone(pid) for pid in pids)
     [ended] = await asyncio.gather(hanging, return_exceptions=True)
     assert isinstance(ended, BaseException)
+    assert "not replaced" not in caplog.text, "a closed pool replaces no worker"
 
 
 @pytest.mark.parametrize(
