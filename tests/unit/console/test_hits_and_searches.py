@@ -349,7 +349,6 @@ async def test_a_hit_offers_its_forms_to_people_who_may_send_them(
     assert ("This hit is not verified yet." in browser.said) is ("verification" not in offered)
 
 
-@pytest.mark.clause("468.4(f)/enforcement")
 async def test_a_hit_displays_why_somebody_acted_on_it_before_it_was_verified(officer, services):
     acted = {
         "disposition": "stopped", "enforcement": True, "unverified_reason": "the driver fled",
@@ -363,7 +362,6 @@ async def test_a_hit_displays_why_somebody_acted_on_it_before_it_was_verified(of
     assert "Enforcement action yes By Ola Lindqvist" in officer.said, "the other has no reason"
 
 
-@pytest.mark.clause("468.4(f)/unverified")
 async def test_a_hit_that_is_not_verified_displays_the_notice_of_its_service(officer, services):
     services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(
         200, json=a_hit(notice="Confirm by CLETS before any action.")
