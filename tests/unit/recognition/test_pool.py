@@ -318,7 +318,7 @@ async def test_a_replacement_that_does_not_start_is_tried_again_for_the_next_fra
             await pool.read(frame())
         assert pool.workers == {worker}, "of those that did not start, none is kept"
         (tmp_path / BROKEN).unlink()
-        assert (await pool.read(frame())).plates
+        assert (await pool.read(frame(KILLS_ONCE))).plates, "blamed for its own death alone"
     finally:
         await pool.stop()
 
