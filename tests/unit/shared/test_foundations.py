@@ -53,6 +53,7 @@ def test_secrets_do_not_enter_the_access_record():
         "password": "hunter22",
         "totp": "123456",
         "nested": {"Refresh_Token": "x", "client_secret": "y"},
+        "listed": [{"password": "hunter22"}],
         "plate": "A1",
     }
     hidden = "[hidden]"
@@ -60,6 +61,7 @@ def test_secrets_do_not_enter_the_access_record():
         "password": hidden,
         "totp": hidden,
         "nested": {"Refresh_Token": hidden, "client_secret": hidden},
+        "listed": [{"password": hidden}],
         "plate": "A1",
     }
 
