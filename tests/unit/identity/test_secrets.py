@@ -111,6 +111,17 @@ async def test_a_password_is_hashed_with_argon2id_and_verified(hasher):
     assert not await hasher.verify(None, "four plain words here")
 
 
+@pytest.mark.clause("468.6(a)/login")
+async def test_a_password_for_nobody_is_hashed_like_that_of_a_person(hasher, monkeypatch):
+    compared = []
+    monkeypatch.setattr(hasher, "_same", lambda hashed, _: compared.append(hashed) or True)
+    hashed = await hasher.hash("four plain words here")
+    assert await hasher.verify(hashed, "four plain words here")
+    assert not await hasher.verify(None, "four plain words here")
+    assert compared[0] == hashed
+    assert not hasher.is_outdated(compared[1]), "of the same costs, so that it takes as long"
+
+
 async def test_a_hash_of_other_costs_is_outdated(hasher):
     costly = Hasher(memory_kib=20_480, time_cost=2, workers=1)
     assert not hasher.is_outdated(await hasher.hash("x"))
