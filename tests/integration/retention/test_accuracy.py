@@ -16,6 +16,7 @@ from services.retention.domain.accuracy import SMALLEST_CELL
 from services.retention.store.accuracy import AccuracyQueue
 from services.retention.store.locks import ACCURACY, only_holder
 from services.retention.workers import accuracy
+from services.retention.workers.accuracy import AccuracyMeter
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, Actor, HitVerified, RecordsDisclosed
 from shared.testing import FakeObjects
@@ -159,7 +160,7 @@ async def test_each_read_is_on_record_before_the_first_crop_is_read(measuring, m
         recorded.append({row.topic for row in await measuring.fetch(query)})
         return await get(objects, key)
 
-    await request(measuring)
+    await request(measuring, device_ids=[str(reads[0].device_id)])
     await measuring.runtime.relay.drain()
     await measuring.fetch("DELETE FROM outbox RETURNING 1")
     monkeypatch.setattr(FakeObjects, "get", seen)
@@ -170,6 +171,12 @@ async def test_each_read_is_on_record_before_the_first_crop_is_read(measuring, m
     assert attempt.permission == "accuracy:measure"
     assert attempt.actor.name == "Officer Seven"
     assert attempt.purpose.kind == PURPOSE
+    [report] = await measuring.fetch("SELECT report_id FROM accuracy_reports")
+    assert attempt.elements == {
+        "report_id": str(report.report_id),
+        **{name: datetime.fromisoformat(at).isoformat() for name, at in WINDOW.items()},
+        "device_ids": [str(reads[0].device_id)],
+    }
     [disclosed] = [
         event
         for event in await measuring.emitted(RecordsDisclosed)
@@ -350,6 +357,11 @@ async def test_one_report_waits_at_a_time_and_a_key_asks_once(measuring, clock):
     headers = measuring.authority.headers(purpose=False)
     listed = (await measuring.client.get("/v1/accuracy-reports", headers=headers)).json()["items"]
     assert [one["report_id"] for one in listed] == [second["report_id"], first["report_id"]]
+    path = "/v1/accuracy-reports?limit=1"
+    page = (await measuring.client.get(path, headers=headers)).json()
+    rest = (await measuring.client.get(f"{path}&after={page['next']}", headers=headers)).json()
+    assert [*page["items"], *rest["items"]] == listed
+    assert rest["next"] is None
 
 
 @pytest.mark.parametrize(
@@ -383,12 +395,33 @@ async def test_a_report_has_the_cameras_and_the_window_that_were_asked_for(measu
     one, other = uuid4(), uuid4()
     end = datetime.fromisoformat(WINDOW["captured_to"])
     await judge_some(measuring, 10, device_id=one)
+    start = datetime.fromisoformat(WINDOW["captured_from"])
     await judge_some(measuring, 10, device_id=other, at=NOON - timedelta(hours=2))
-    await judge(measuring, "7ABC123", "correct_read", "7ABC123 0.9", at=end, device_id=one)
+    for at in (start - timedelta(microseconds=1), start, end):
+        await judge(measuring, "7ABC123", "correct_read", "7ABC123 0.9", at=at, device_id=one)
     report = await measured(measuring, device_ids=[str(one)])
     assert [(row["device_id"], row["figures"]["judged"]) for row in report["rows"]] == [
-        (str(one), 10)
+        (str(one), 11)
     ]
+
+
+@pytest.mark.clause("468.3.1(d)/accuracy")
+async def test_a_report_of_another_agency_measures_its_own_reads(measuring):
+    await judge_some(measuring, 10)
+    await judge_some(measuring, 12, device_id=uuid4(), agency_ori="CA0520000")
+    theirs = measuring.authority.headers(purpose=PURPOSE, ori="CA0520000", account_id=str(uuid4()))
+    report = await send(measuring, "/v1/accuracy-reports", WINDOW, 202, headers=theirs)
+    await measuring.running.accuracy.work()
+    path = f"/v1/accuracy-reports/{report['report_id']}"
+    assert total((await measuring.client.get(path, headers=theirs)).json()) == 12
+
+
+async def test_a_report_that_no_program_can_measure_any_more_fails_at_once(measuring):
+    report = await request(measuring)
+    await AccuracyMeter(measuring.runtime, None).work()
+    report = await current(measuring, report)
+    assert report["state"] == "failed"
+    assert "RETENTION_CROP_READER" in report["fault"]
 
 
 async def test_the_key_of_a_request_is_its_persons_own(measuring):

@@ -121,6 +121,9 @@ async def test_a_repeated_booking_request_makes_one_booking(evidence):
     problem = await book(retention, export, 409, key="drawn-once", evidence_number="E26-1")
     assert "Idempotency-Key" in problem["detail"]
     assert len(await retention.emitted(EvidenceBooked)) == 1
+    theirs = retention.authority.headers(account_id=str(uuid4()))
+    problem = await book(retention, export, 409, key="drawn-once", headers=theirs)
+    assert problem["code"] == "booking_of_same_copy"
 
 
 @pytest.mark.clause("468.5/evidence")

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -17,10 +17,12 @@ from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
 from shared.events import PurgeChanged, RecordsPurged
+from tests.integration.locking import locked_while
 from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_hit, a_read, started
 from tests.integration.retention.purging import (
     AUTHORISER,
     DUE,
+    EXECUTOR,
     NOON,
     PROPOSER,
     authorise,
@@ -186,6 +188,83 @@ async def test_a_purge_without_a_required_fact_is_neither_proposed_nor_executed(
         await whole.running.purger.work()
         assert await left(whole) == []
         assert refused() == 0
+
+
+@pytest.mark.clause("468.3.1(f)/five-facts")
+async def test_a_purge_is_authorised_and_executed_only_on_the_basis_that_was_proposed(
+    settings, bus, objects, clock, authority, policy
+):
+    parts = (settings, bus, objects, clock, authority)
+    async with started(*parts, policy) as before:
+        proposed, authorised = await propose(before), await propose(before)
+        await authorise(before, authorised)
+    retention = msgspec.structs.replace(policy.retention, resolution_id="Resolution 2026-099")
+    async with started(*parts, msgspec.structs.replace(policy, retention=retention)) as after:
+        for problem in (
+            await authorise(after, proposed, 409),
+            await execute(after, authorised, 409),
+        ):
+            assert problem["code"] == "purge_basis_changed"
+
+
+@pytest.mark.clause("468.3.1(f)/steps")
+async def test_each_step_of_a_purge_is_an_event_of_the_person_who_took_it(retention):
+    def step(run, name):
+        note = {"note": "litigation expected"}
+        return retention.post(f"/v1/purge-runs/{run['run_id']}/{name}", note, **AUTHORISER)
+
+    for end in ("refusal", "withdrawal"):
+        run = await propose(retention)
+        if end == "withdrawal":
+            await authorise(retention, run)
+        ended = await step(run, end)
+        assert (ended["proposed_by"]["name"], ended["decided_by"]["name"]) == (
+            "C. Records",
+            "Sgt. A",
+        )
+    run = await purge(retention)
+    told = [
+        (event.change, event.actor.name, event.details.get("withdrawn"))
+        for event in await retention.emitted(PurgeChanged)
+    ]
+    assert told == [
+        ("proposed", "C. Records", None),
+        ("refused", "Sgt. A", None),
+        ("proposed", "C. Records", None),
+        ("authorised", "Sgt. A", None),
+        ("refused", "Sgt. A", True),
+        ("proposed", "C. Records", None),
+        ("authorised", "Sgt. A", None),
+        ("executed", "Lt. B", None),
+        ("certified", "Lt. B", None),
+    ]
+    certificate = (await retention.get(f"/v1/purge-runs/{run['run_id']}/certificate")).json()
+    people = [certificate[name]["name"] for name in ("proposed", "authorised", "executed")]
+    assert people == ["C. Records", "Sgt. A", "Lt. B"]
+
+
+@pytest.mark.clause("468.3.1(f)/steps")
+@pytest.mark.parametrize("step", ["authorisation", "execution"])
+async def test_a_step_of_a_purge_that_two_people_take_at_once_is_taken_once(retention, step):
+    run = await propose(retention)
+    if step == "execution":
+        await authorise(retention, run)
+    people = [AUTHORISER, {**AUTHORISER, "account_id": str(uuid4())}]
+    if step == "execution":
+        people = [EXECUTOR, {**EXECUTOR, "account_id": str(uuid4())}]
+    path = f"/v1/purge-runs/{run['run_id']}/{step}"
+    answers = await locked_while(
+        retention.runtime.db,
+        f"SELECT FROM purge_runs WHERE run_id = '{run['run_id']}' FOR UPDATE",
+        *(
+            retention.client.post(
+                path, json={"note": "reviewed"}, headers=retention.authority.headers(**who)
+            )
+            for who in people
+        ),
+    )
+    assert [answer.is_success for answer in answers] == [True, False]
+    assert answers[1].json()["code"] == "purge_state_forbids"
 
 
 def refused():
