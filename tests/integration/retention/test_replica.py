@@ -231,3 +231,18 @@ async def test_a_search_that_the_replica_cancels_is_repeated_on_the_primary(serv
 
     async with answered_by("primary", "away"), retention.runtime.db.begin() as connection:
         assert await replica.read(connection, query) == "read"
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_a_search_on_a_replica_sees_one_moment_with_the_marks_that_allow_it(
+    servers, retention
+):
+    """Else a purge could be replayed between the marks and the reads."""
+    await catch_up(servers, retention)
+
+    async def query(connection):
+        return (await connection.exec_driver_sql("SHOW transaction_isolation")).scalar_one()
+
+    async with answered_by("replica"), retention.runtime.db.begin() as connection:
+        seen = await retention.running.replica.read(connection, query)
+    assert seen == "repeatable read"

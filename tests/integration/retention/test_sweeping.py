@@ -861,3 +861,16 @@ async def test_an_object_store_that_cannot_list_delays_a_certificate_by_a_day_at
         assert (await retention.get(path)).json()["without_record"]["swept"] is None
     assert found(await again(retention)) == (1, 0, 0)
     assert retention.objects.keys == []
+
+
+async def test_a_sweep_that_a_software_fault_ends_logs_no_key(retention, monkeypatch, caplog):
+    key = await orphan(retention, OLD)
+
+    async def fails(*_):
+        raise ValueError(key)
+
+    monkeypatch.setattr(Orphans, "without_record", fails)
+    run = await purge(retention)
+    assert (run["state"], run["swept_at"]) == ("executed", None)
+    assert "failed: ValueError" in caplog.text
+    assert key not in caplog.text
