@@ -386,6 +386,8 @@ async def test_a_standing_order_runs_the_purge_once_a_day(retention):
     retention.clock.advance(days=1)
     await retention.running.purger.work()
     assert await left(retention) == ["1DAY002", "1DAY003"]
+    runs = (await retention.get("/v1/purge-runs")).json()["items"]
+    assert [run["state"] for run in runs] == ["certified", "certified", "withdrawn"]
 
 
 async def test_there_is_one_standing_order_at_a_time_and_it_is_not_executed(retention):
