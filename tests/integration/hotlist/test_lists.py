@@ -926,7 +926,7 @@ async def test_list_names_are_unique_and_limits_can_only_be_narrowed(hotlist):
     body = {"name": "SVS 2", "source": "state", "staleness_hours": 25}
     problem = await hotlist.call("POST", "/v1/lists", json=body, status=422)
     assert problem["field"] == "staleness_hours"
-    later = (hotlist.clock.now() + timedelta(hours=1)).isoformat()
+    later = (hotlist.clock.now() + timedelta(minutes=5, seconds=1)).isoformat()
     list_id = await hotlist.list("state", staleness_hours=24)  # the policy's own limit
     problem = await hotlist.upload(list_id, HEADER + "1A,CA,other,x\n", as_of=later, status=422)
     assert problem["field"] == "as_of"

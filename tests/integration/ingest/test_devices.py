@@ -98,6 +98,8 @@ async def test_rotation_stops_the_old_credential_at_once(station):
 async def test_rotation_with_an_overlap_keeps_the_old_one_for_that_long_only(station):
     made = await station.register()
     path = f"/v1/devices/{made['device']['device_id']}/credential"
+    too_long = await station.admin("POST", path, {"overlap_minutes": 24 * 60 + 1})
+    assert (too_long.status_code, too_long.json()["field"]) == (422, "body.overlap_minutes")
     fresh = (await station.admin("POST", path, {"overlap_minutes": 10})).json()["credential"]
     station.clock.advance(minutes=9, seconds=59)
     assert (await station.post_frame(made["credential"], FRAME)).status_code == 202
