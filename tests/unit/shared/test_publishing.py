@@ -1,4 +1,4 @@
-"""Records go to the partition of aiokafka's own partitioner, so that a key's events stay in order, and to all copies."""
+"""Records go to the partition of aiokafka's own partitioner, so that a key's events stay in order."""
 
 from uuid import UUID
 
