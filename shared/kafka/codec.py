@@ -130,7 +130,7 @@ def decode(message: Message) -> Event:
         raise InternalFault(f"event type {name[:80]!r} is not known")
     try:
         event: Event = decoder.decode(message.value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise InternalFault(f"{name} does not decode: {exc}") from None
     return event
 

@@ -5,6 +5,7 @@ import json
 import msgspec
 import pytest
 
+from shared.core.errors import InternalFault
 from shared.events.past import PAST
 from shared.kafka.codec import Message, decode, encode
 from shared.kafka.topics import TOPICS
@@ -45,3 +46,11 @@ def test_a_later_field_does_not_break_an_older_reader(path):
     body = json.loads(path.read_bytes()) | {"a_later_field": {"x": 1}}
     kind = f"{path.parts[-3]}.v{path.parts[-2]}".encode()
     decode(Message(path.parts[-3], 0, 0, None, json.dumps(body).encode(), {"ce_type": kind}))
+
+
+@pytest.mark.parametrize("path", EXAMPLES[:1], ids=lambda p: p.stem)
+def test_a_body_that_is_nested_too_deeply_to_read_does_not_decode(path):
+    kind = f"{path.parts[-3]}.v{path.parts[-2]}".encode()
+    deep = b'{"a_later_field":' + b"[" * 9000 + b"]" * 9000 + b"," + path.read_bytes().lstrip()[1:]
+    with pytest.raises(InternalFault, match="does not decode"):
+        decode(Message(path.parts[-3], 0, 0, None, deep, {"ce_type": kind}))

@@ -11,7 +11,7 @@ from asyncpg.pgproto import pgproto
 
 from services.audit.domain.entries import PREFIX, Entry, EntryFields, Prepared
 from services.audit.domain.named_plates import plates_in
-from services.audit.domain.sealing import Unreadable, fields_of, split
+from services.audit.domain.sealing import UNDECODABLE, Unreadable, fields_of, split
 from shared.events import Event, Sealing
 from shared.kafka.codec import Message, encode
 from shared.kafka.topics import TOPICS
@@ -72,7 +72,7 @@ def _decoded(text: bytes) -> Any:
     """Return a decoded JSON text. Raises: Unreadable."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         raise Unreadable("the body is not a JSON object") from None
 
 
@@ -118,7 +118,7 @@ def found_in(content: bytes) -> EntryFields:
     """Return the search fields of an entry. Raises: Unreadable if it has no valid id or time."""
     try:
         return found_of(msgspec.json.decode(content))
-    except msgspec.DecodeError as exc:
+    except UNDECODABLE as exc:
         raise _lacks(exc) from None
 
 

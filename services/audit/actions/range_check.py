@@ -21,7 +21,7 @@ from services.audit.actions.value_check import (
 )
 from services.audit.domain.entries import EntryFields
 from services.audit.domain.recount import MAX_FAULTS, Deviation, Faults, check_hashes
-from services.audit.domain.sealing import Value
+from services.audit.domain.sealing import UNDECODABLE, Value
 from services.audit.domain.succession import KEY_TYPE
 from services.audit.store.log import Log, Text
 from services.audit.store.values import Erased, Values
@@ -152,7 +152,7 @@ def _decoded(row: Text) -> tuple[Any, list[Deviation]]:
     try:
         entry = msgspec.json.decode(row.content)
         found = astuple(found_of(entry))
-    except (msgspec.DecodeError, AlprError):
+    except (*UNDECODABLE, AlprError):
         return entry, [Deviation(f"entry {seq}: its text is not a valid entry", seq)]
     if found == row.fields:
         return entry, []

@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from services.audit.domain.recount import ErasedSum, Faults
-from services.audit.domain.sealing import DIGESTS, RECORDS, Stored, Value, faults_of, plates_of
+from services.audit.domain.sealing import (
+    DIGESTS,
+    RECORDS,
+    UNDECODABLE,
+    Stored,
+    Value,
+    faults_of,
+    plates_of,
+)
 from services.audit.store.values import Erased
 
 ERASED_TYPE = "alpr.values.erased."
@@ -141,7 +149,7 @@ class ValueCheck:
                 if "certificate_sha256" in details:
                     digest = str(details["certificate_sha256"])
                     self._certificates.setdefault(str(data["run_id"]), digest)
-        except (msgspec.DecodeError, LookupError, TypeError, AttributeError):
+        except (*UNDECODABLE, LookupError, TypeError, AttributeError):
             return {}  # the recount reports a text that is no entry
         return digests_of(entry)
 

@@ -17,7 +17,7 @@ from services.audit.actions.ranges import checked_ranges
 from services.audit.actions.value_check import ValueCheck
 from services.audit.domain.proofs import GENESIS, STORED_LEVEL
 from services.audit.domain.recount import Cadence, Faults, LogReport, Recount
-from services.audit.domain.sealing import Unreadable
+from services.audit.domain.sealing import UNDECODABLE, Unreadable
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.store.log import Log, Row
 from services.audit.store.values import Values
@@ -286,7 +286,7 @@ def _read(line: bytes, kind: type[Shape]) -> Shape:
         value = msgspec.json.decode(line, type=kind)
         if as_line(value) == line:
             return value
-    except (msgspec.DecodeError, UnicodeError):
+    except (*UNDECODABLE, UnicodeError):
         pass
     raise Unreadable(f"the line is not a valid {kind.__name__.lower()} of an export")
 

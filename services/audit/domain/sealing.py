@@ -47,6 +47,9 @@ Salts = Callable[[date, str, int], Sequence[bytes]]
 
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for a text that is no JSON, or nested too deeply."""
+
 _decode = msgspec.json.Decoder().decode
 _fields = msgspec.json.Decoder(Fields).decode
 _text = msgspec.json.Decoder(str).decode
@@ -131,7 +134,7 @@ def fields_of(body: bytes) -> Fields:
     try:
         str(body, "utf-8")  # msgspec does not check UTF-8 in values that it skips
         return _fields(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         raise Unreadable("the body is not a JSON object") from None
 
 
@@ -186,7 +189,7 @@ def _part(
     """Put a mapping's fields in `stays` into `open_` and the others into `closed`; any other value into `closed`."""
     try:
         inner = _fields(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         closed[name] = value
         return
     sealed = {key: one for key, one in inner.items() if key not in stays}
@@ -201,7 +204,7 @@ def _records(value: msgspec.Raw, occurred_on: date) -> list[Group]:
     """Return a group for each day. If days are invalid or too many, return no group: `split` seals the whole field."""
     try:
         days, plates = _days(value), _plates_of_days(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return []
     if len(days) > MAX_GROUPS:
         return []
@@ -226,7 +229,7 @@ def _records(value: msgspec.Raw, occurred_on: date) -> list[Group]:
 def _plates_of(value: bytes) -> list[str]:
     try:
         return plates_in(msgspec.json.decode(value))
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         raise Unreadable("the body has a value that cannot be decoded") from None
 
 

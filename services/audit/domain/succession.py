@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from services.audit.domain.proofs import verify_inclusion
+from services.audit.domain.sealing import UNDECODABLE
 from shared.core.merkle import leaf_hash
 from shared.core.signed_notes import BadNote, Checkpoint, NotSigned, Verifier
 from shared.events import SigningKeyChanged
@@ -18,6 +19,9 @@ from shared.events import SigningKeyChanged
 SIGNS: Final = "checkpoints"
 KEY_TYPE = f"{SigningKeyChanged.TOPIC}.v"
 """The type of an entry that changes the key, without its version."""
+
+SOURCE = "/plateward/audit"
+"""The source of the log's own events."""
 
 _KEY_MARK = f'"{KEY_TYPE}'.encode()
 
@@ -39,13 +43,18 @@ class KeyChange:
 def key_change(seq: int, content: bytes) -> KeyChange | None:
     """Return the change of the log's key in an entry; None for any other entry.
 
-    Raises: BadNote if its keys are invalid.
+    Only the log's own service changes it: another service that changes a key of its own may say what it likes.
+
+    Raises: BadNote if its keys are invalid, or the entry may be a change and cannot be decoded.
     """
     if _KEY_MARK not in content:
         return None
-    entry: dict[str, Any] = msgspec.json.decode(content)
+    try:
+        entry = msgspec.json.decode(content, type=dict[str, Any])
+    except UNDECODABLE:
+        raise BadNote("it names a change of the key, but its text is not a valid entry") from None
     data = entry.get("data")
-    named = str(entry.get("type")).startswith(KEY_TYPE)
+    named = str(entry.get("type")).startswith(KEY_TYPE) and entry.get("source") == SOURCE
     if not named or not isinstance(data, dict) or data.get("signs") != SIGNS:
         return None
     return KeyChange(

@@ -16,10 +16,12 @@ from services.audit.settings import Settings
 from services.audit.spec import SPEC
 from shared.core.errors import Unavailable
 from shared.core.signed_notes import Checkpoint, Signer
+from shared.events import SigningKeyChanged
 from shared.service.command import status_of
 from shared.service.running import attach, service_of
 from shared.testing import all_mac_keys, mac_key_text
-from tests.integration.audit.conftest import SEED, an_attempt
+from tests.integration.audit.conftest import SEED, an_actor, an_attempt
+from tests.integration.audit.messages import message_of
 
 ORIGIN = "plateward.local/audit/2"
 NEXT = bytes(range(1, 33))
@@ -122,6 +124,28 @@ async def test_the_public_keys_are_listed_with_their_sizes(changed, client):
 
 
 @pytest.mark.clause("468.6/unalterable")
+@pytest.mark.parametrize("key", [NEW_KEY.vkey, "no key at all"])
+@pytest.mark.clause("468.6/unalterable")
+async def test_another_service_cannot_change_the_key_of_the_log(
+    deliver, writer, sound, query, clock, key
+):
+    event = SigningKeyChanged(
+        occurred_at=clock.now(),
+        actor=an_actor(),
+        signs="checkpoints",
+        old_key=OLD_KEY.vkey if key == NEW_KEY.vkey else key,
+        new_key=key,
+        reason="taken over",
+    )
+    await writer.append([message_of(an_attempt(clock)), message_of(event)])
+    assert (await sound()).entries == 2
+    await writer.append([message_of(an_attempt(clock))])
+    assert await writer.sign_if_grown(), "the log's own key goes on"
+    assert (await sound()).checkpoints == 2
+    keys = await query("SELECT DISTINCT key_id FROM checkpoints")
+    assert keys == [(OLD_KEY.key_id,)]
+
+
 async def test_a_process_without_the_current_key_appends_entries_but_does_not_sign(
     changed, writer, runtime, deliver, clock, query, client, auditor
 ):

@@ -18,6 +18,7 @@ from shared.events import (
     Actor,
     DisclosedDay,
     DisclosedRecord,
+    FindingRaised,
     HitVerified,
     HoldChanged,
     PurposeDeclared,
@@ -148,6 +149,24 @@ def test_deep_nesting_does_not_stop_the_log():
     for _ in range(200):
         deep = {"inner": deep}
     assert found(an_attempt(elements=deep)).plates == []
+
+
+@pytest.mark.parametrize("depth", [2000, 100_000])
+@pytest.mark.parametrize("sealed", [False, True])
+def test_what_is_nested_too_deeply_to_read_is_refused_and_does_not_stop_the_log(depth, sealed):
+    event = an_attempt(elements={"it": "DEEP"})
+    if sealed:
+        event = FindingRaised(
+            occurred_at=NOON,
+            finding_id=UUID(int=9),
+            kind="refused_access",
+            subject="p-7",
+            details={"it": "DEEP"},
+        )
+    message = message_of(event)
+    deep = message.value.replace(b'"DEEP"', b"[" * depth + b"]" * depth)
+    with pytest.raises(Unreadable):
+        prepare(message._replace(value=deep))
 
 
 @pytest.mark.parametrize(

@@ -366,6 +366,23 @@ def test_a_log_changes_to_the_given_keys_in_their_order():
 
 
 @pytest.mark.clause("468.6/unalterable")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'no JSON "alpr.signing_key.changed.v1"',
+        b'["alpr.signing_key.changed.v1"]',
+        b'{"type":"alpr.signing_key.changed.v1","data":' + b"[" * 9000 + b"]" * 9000 + b"}",
+    ],
+)
+def test_a_text_that_may_change_the_key_and_is_no_entry_is_a_fault_with_its_place(content):
+    recount = Recount("example.org/log", [SIGNER.verifier])
+    recount.add_entry(0, content, chained(GENESIS, leaf_hash(content)))
+    verdict = recount.verdict()
+    assert "entry 0: it names a change of the key" in verdict.faults[0].what
+    assert verdict.first_bad == 0
+
+
+@pytest.mark.clause("468.6/unalterable")
 def test_a_key_that_has_ended_changes_to_no_other():
     keys = Succession([FIRST.verifier])
     keys.add_change(KeyChange(4, FIRST.verifier, SECOND.verifier))
