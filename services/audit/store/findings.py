@@ -203,4 +203,5 @@ def _one(found: Sequence[Finding]) -> Finding:
 
 
 def _json(value: dict[str, Any]) -> str:
-    return msgspec.json.encode(value).decode()
+    """Return details as JSON; U+FFFD replaces NUL, which jsonb cannot have."""
+    return msgspec.json.encode(value).decode().replace("\\u0000", "\\ufffd")

@@ -20,12 +20,12 @@ _FIXED = """
     WHERE e.kind = 'period.fixed'
 """
 _POPULATION = text(
-    """
+    r"""
     SELECT seq FROM entries
     WHERE kind = 'access.attempted' AND allowed AND NOT starts_with(person_id, :software)
       AND seq < :seq AND occurred_at < :until
       AND (seq > :seq_before OR occurred_at >= :until_before)
-      AND convert_from(entry, 'UTF8')::jsonb #>> '{data,method}' <> :by_software
+      AND replace(convert_from(entry, 'UTF8'), '\u0000', '')::jsonb #>> '{data,method}' <> :by_software
     ORDER BY seq
     """
 )

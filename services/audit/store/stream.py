@@ -1,21 +1,25 @@
 """Reads of the log by the rules. These entries are not shown to people, so they leave no disclosure."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.entries import kind_of
 from services.audit.domain.rules import Act
+from services.audit.domain.sealing import UNDECODABLE, opened
 from services.audit.store.log import OFF_TIME, Log
 from shared.events import RecordsDisclosed
 from shared.postgres.database import driver_of
 from shared.postgres.disclosed_records import PICTURES
+
+log = logging.getLogger(__name__)
 
 _DISCLOSED_KIND = kind_of(RecordsDisclosed)
 
@@ -77,14 +81,13 @@ _GAPS = text(
 
 _SAID = text(
     """
-    SELECT seq, occurred_at, appended_at, convert_from(entry, 'UTF8')::jsonb -> 'data' AS said
+    SELECT seq, occurred_at, appended_at, entry
     FROM entries WHERE seq = ANY(:seqs) ORDER BY seq
     """
 )
 _CONTRADICTIONS = text(
     """
-    SELECT e.seq, e.occurred_at AS at, v.captured_on, opened(v.disclosure) - 'captured_on' AS said,
-        CAST(convert_from(e.entry, 'UTF8')::jsonb #>> '{data,count}' AS integer) AS count
+    SELECT e.seq, e.occurred_at, e.entry, v.captured_on, v.disclosure
     FROM entries e JOIN values_left v ON v.seq = e.seq AND v.name = 'sighting'
     WHERE e.seq = ANY(:seqs) ORDER BY e.seq
     """
@@ -92,10 +95,10 @@ _CONTRADICTIONS = text(
 
 
 _ANSWERED = text(
-    """
+    r"""
     SELECT attempt_id, min(seq) AS seq FROM entries
     WHERE attempt_id = ANY(:attempts) AND kind = 'records.disclosed'
-      AND NOT convert_from(entry, 'UTF8')::jsonb #>> '{data,record_kind}' = ANY(:pictures)
+      AND NOT replace(convert_from(entry, 'UTF8'), '\u0000', '')::jsonb #>> '{data,record_kind}' = ANY(:pictures)
     GROUP BY attempt_id
     """
 )
@@ -125,6 +128,61 @@ class _Disclosure(msgspec.Struct, frozen=True, gc=False):
 
 
 _disclosure = msgspec.json.Decoder(_Disclosure).decode
+
+Text = Annotated[str, msgspec.Meta(pattern="^[^\\x00]*$")]
+"""A text that Postgres can store."""
+
+
+class _PolicySaid(msgspec.Struct, frozen=True):
+    digest: Text
+    version: Text
+    service: Text
+
+
+class _ActorSaid(msgspec.Struct, frozen=True):
+    person_id: Text
+
+
+class _AccountSaid(msgspec.Struct, frozen=True):
+    change: Text
+    account_id: Text
+    actor: _ActorSaid
+    account_number: int | None = None
+    details: dict[str, Any] = {}
+
+
+class _SilenceSaid(msgspec.Struct, frozen=True):
+    device_id: Text
+    device_name: Text
+    last_heard_at: Text
+
+
+class _ContradictionSaid(msgspec.Struct, frozen=True):
+    count: int
+
+
+class _FloodSaid(msgspec.Struct, frozen=True):
+    service: Text
+    client_address: Text
+    count: int
+    route: Text = ""
+    door: Text = ""
+    """The route in version 1."""
+
+
+Said = TypeVar("Said")
+
+
+def _said(seq: int, entry: bytes, kind: type[Said]) -> Said | None:
+    """Return what an entry's event says, as `kind`; None, after a log line, if its body has another shape.
+
+    The service that made the event may have been taken over; the rules go on without it.
+    """
+    try:
+        return msgspec.convert(msgspec.json.decode(entry)["data"], kind)
+    except (*UNDECODABLE, LookupError, TypeError) as exc:
+        log.error("the rules pass over entry %d, whose body is odd: %s", seq, type(exc).__name__)
+        return None
 
 
 @dataclass(frozen=True)
@@ -216,7 +274,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
         """What the entry discloses: nothing if it is no valid disclosure."""
         try:
             return _disclosure(self.content or b"{}").data
-        except msgspec.DecodeError:
+        except UNDECODABLE:
             return Disclosure()
 
 
@@ -250,27 +308,23 @@ class Stream:
 
     async def policy_starts(self, seqs: Sequence[int]) -> list[PolicyStart]:
         """Return the starts with a policy that these entries record."""
-        rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
         return [
-            PolicyStart(
-                row.said["digest"], row.said["version"], row.said["service"], row.appended_at
-            )
-            for row in rows
+            PolicyStart(said.digest, said.version, said.service, row.appended_at)
+            for row, said in await self._found(seqs, _PolicySaid)
         ]
 
     async def account_changes(self, seqs: Sequence[int]) -> list[AccountChange]:
         """Return the account changes that these entries record."""
-        rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
         return [
             AccountChange(
-                row.said["change"],
-                row.said["account_id"],
-                row.said.get("account_number"),
-                row.said["actor"]["person_id"],
-                row.said.get("details", {}),
+                said.change,
+                said.account_id,
+                said.account_number,
+                said.actor.person_id,
+                said.details,
                 row.appended_at,
             )
-            for row in rows
+            for row, said in await self._found(seqs, _AccountSaid)
         ]
 
     async def answered(self, attempts: Collection[UUID]) -> dict[UUID, int]:
@@ -294,36 +348,45 @@ class Stream:
 
     async def silences(self, seqs: Sequence[int]) -> list[SilentDevice]:
         """Return the silent devices that these entries report."""
-        rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
         return [
             SilentDevice(
-                row.seq,
-                row.said["device_id"],
-                row.said["device_name"],
-                row.said["last_heard_at"],
-                row.occurred_at,
+                row.seq, said.device_id, said.device_name, said.last_heard_at, row.occurred_at
             )
-            for row in rows
+            for row, said in await self._found(seqs, _SilenceSaid)
         ]
 
     async def contradictions(self, seqs: Sequence[int]) -> list[Contradiction]:
         """Return the contradictions that these entries report, unless a purge has erased their values."""
-        rows = await self._connection.execute(_CONTRADICTIONS, {"seqs": list(seqs)})
-        return [Contradiction(**row) for row in rows.mappings()]
+        found = []
+        for row in await self._connection.execute(_CONTRADICTIONS, {"seqs": list(seqs)}):
+            about = opened(row.disclosure)[-1]
+            said = _said(row.seq, row.entry, _ContradictionSaid)
+            if said is None or not isinstance(about, dict) or "device_id" not in about:
+                continue
+            about.pop("captured_on", None)
+            at, day = row.occurred_at, row.captured_on
+            found.append(Contradiction(row.seq, at, day, said.count, about))
+        return found
 
     async def floods(self, seqs: Sequence[int]) -> list[Flood]:
         """Return the counted refusals that these entries report."""
-        rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
         return [
             Flood(
                 row.seq,
-                row.said["service"],
-                row.said["client_address"],
-                row.said.get("route") or row.said["door"],  # version 1 has `door`
-                row.said["count"],
+                said.service,
+                said.client_address,
+                said.route or said.door,
+                said.count,
                 row.occurred_at,
             )
-            for row in rows
+            for row, said in await self._found(seqs, _FloodSaid)
+        ]
+
+    async def _found(self, seqs: Sequence[int], kind: type[Said]) -> list[tuple[Row[Any], Said]]:
+        """Return these entries with what they say as `kind`, without those whose body has another shape."""
+        rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
+        return [
+            (row, said) for row in rows if (said := _said(row.seq, row.entry, kind)) is not None
         ]
 
     async def refusals(self, since: datetime, end: int) -> list[tuple[str, datetime]]:

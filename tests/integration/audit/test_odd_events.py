@@ -1,0 +1,79 @@
+"""Events of a service that was taken over: whatever they say, the rules, draws and erasing go on without them."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.audit.store.periods import Periods
+from services.audit.store.values import Values
+from shared.events import PolicyLoaded, RefusalsCounted
+from tests.integration.audit.conftest import a_disclosure, an_attempt
+from tests.integration.audit.messages import message_of, with_right_mac
+
+pytestmark = pytest.mark.clause("468.3.1(c)")
+
+REFUSED = "SELECT subject FROM findings WHERE kind = 'refused_access'"
+
+
+def odd(event, old, new, source="retention"):
+    """Return the event as a message with other text in its body, and the MAC of its service."""
+    message = message_of(event, source)
+    assert old in message.value
+    return with_right_mac(message._replace(value=message.value.replace(old, new)), source)
+
+
+def a_start(clock):
+    return PolicyLoaded(occurred_at=clock.now(), service="retention", digest="1" * 64, version="v")
+
+
+def a_flood(clock, address="192.0.2.9"):
+    return RefusalsCounted(
+        occurred_at=clock.now(),
+        service="retention",
+        client_address=address,
+        route="/v1/reads",
+        count=77,
+        since=clock.now(),
+        until=clock.now(),
+        allowed=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "old", "new"),
+    [
+        (a_start, b'"digest"', b'"another"'),
+        (a_start, b'"version":"v"', b'"version":"\\u0000"'),
+        (a_start, b'"version":"v"', b'"version":7'),
+        (a_flood, b'"count":77', b'"count":"many"'),
+        (a_flood, b"/v1/reads", b"\\u0000"),
+        (a_flood, b'"count":77', b'"x":"\\u0000","count":77'),
+    ],
+)
+async def test_an_event_of_another_shape_does_not_stop_the_rules(
+    writer, watch, query, clock, make, old, new
+):
+    await writer.append([odd(make(clock), old, new), message_of(a_flood(clock, "192.0.2.44"))])
+    await watch.catch_up()
+    assert ("address 192.0.2.44",) in await query(REFUSED)
+
+
+async def test_a_nul_in_an_access_does_not_keep_a_period_from_its_draw(
+    app, writer, runtime, query, clock
+):
+    await writer.append([odd(an_attempt(clock, route="rrr"), b"rrr", b"r\\u0000r")])
+    clock.advance(days=40)
+    assert await writer.fix_period(1) is not None
+    async with runtime.db.begin() as connection:
+        periods = Periods(connection)
+        assert await periods.population(await periods.last()) == [0]
+
+
+async def test_a_nul_in_a_sealed_value_does_not_keep_the_others_of_its_day(
+    app, writer, runtime, clock
+):
+    disclosed = a_disclosure(clock, an_attempt(clock), record_ids=("rrr", "r2"))
+    await writer.append([odd(disclosed, b"rrr", b"r\\u0000r")])
+    async with runtime.db.begin() as connection:
+        found = await Values(connection).reads_of_day(clock.now() - timedelta(days=1))
+        assert len(found) == 2
