@@ -166,6 +166,19 @@ async def test_an_altered_text_is_found_and_named(deliver, clock, tamper, verdic
 
 
 @pytest.mark.clause("468.6/unalterable")
+@pytest.mark.parametrize("words", ["{}", '{"type":"alpr.signing_key.changed.v1","x":%s}', "%s"])
+async def test_a_text_that_cannot_be_read_is_named_and_ends_no_verification(
+    deliver, clock, tamper, verdict, words
+):
+    await deliver(*[an_attempt(clock) for _ in range(5)])
+    nested = words.replace("%s", "[" * 9000 + "]" * 9000)
+    await tamper("entries", "UPDATE entries SET entry = :text WHERE seq = 3", text=nested.encode())
+    found = await verdict()
+    assert found.first_bad == 3
+    assert any("its text is not a valid entry" in fault.what for fault in found.faults)
+
+
+@pytest.mark.clause("468.6/unalterable")
 async def test_a_column_that_differs_from_its_entrys_text_is_detected(
     deliver, clock, tamper, verdict
 ):
