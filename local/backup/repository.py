@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -53,9 +54,15 @@ OWN = (
 
 
 def store_at(address: str, given: Mapping[str, str] = os.environ) -> ObjectStore:
-    """Open the store at a folder, file:// or s3:// address. Raises: ValueError for another scheme."""
+    """Open the store at a folder, file:// or s3:// address. Raises: ValueError for another scheme.
+
+    A new folder is its owner's alone, since backups have plates in plaintext.
+    """
     if not address.startswith("s3://"):
-        return open_store(address if "://" in address else Path(address).absolute().as_uri())
+        url = address if "://" in address else Path(address).absolute().as_uri()
+        if url.startswith("file://"):
+            Path(unquote(urlsplit(url).path)).mkdir(mode=0o700, parents=True, exist_ok=True)
+        return open_store(url)
     own = {name.removeprefix(OF_BACKUPS).lower(): given[name] for name in OWN if name in given}
     return open_store(address, cast("S3Config", own))
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from obstore.store import S3Store
 
@@ -21,7 +21,7 @@ def open_store(url: str, s3: "S3Config | None" = None) -> ObjectStore:
     """
     address = urlsplit(url)
     if address.scheme == "file":
-        return LocalObjects(Path(address.path))
+        return LocalObjects(Path(unquote(address.path)))
     if address.scheme == "s3":
         prefix = address.path.strip("/") or None
         return ObstoreObjects(S3Store(address.netloc, prefix=prefix, config=s3))

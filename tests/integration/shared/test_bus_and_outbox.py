@@ -138,6 +138,21 @@ async def test_a_relay_counts_what_waits_while_another_holds_the_outbox_and_when
     await second.stop()
 
 
+async def test_a_relay_counts_what_waits_while_kafka_is_slow_and_never_fails(db, clock):
+    class Slow(FakeBus):
+        async def publish_records(self, records):
+            await asyncio.sleep(0.05)
+            await super().publish_records(records)
+
+    async with db.begin() as connection:
+        await emit(connection, "sample", *[finding(clock, str(number)) for number in range(40)])
+    relay = Relay(db, Slow(), batch=1, poll_s=0.1)
+    draining = asyncio.create_task(relay.drain())
+    await eventually(lambda: relay.backlog > 20)
+    assert await draining == 40
+    assert relay.backlog == 0
+
+
 async def test_each_group_sees_an_event_once_for_as_long_as_kafka_may_repeat_it(db):
     repeated, long_ago = uuid4(), uuid4()
 

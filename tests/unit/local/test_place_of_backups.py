@@ -21,6 +21,7 @@ from local.backup.manifest import (
 )
 from local.backup.objects import Copier, content_of, place_of, pooled, put_back
 from local.backup.repository import Backups, list_file, name_of, store_at
+from local.export.layout import ExportFolder
 from shared.core.errors import InternalFault, Unavailable
 from shared.core.problem_codes import Common
 from shared.core.signed_notes import Signer, Verifier
@@ -244,3 +245,18 @@ async def test_a_large_object_is_read_whole(store: FakeObjects, tmp_path: Path) 
         assert isinstance(content.data, Path)
         await content.put(store, "captures/copy")
     assert await store.get("captures/copy") == large
+
+
+async def test_a_folder_of_any_name_is_that_folder_and_a_new_one_its_owners_alone(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "USB DISK #1, 100% full?"
+    await store_at(str(place)).put("backups/one", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == [place.name]
+    assert (place / "backups" / "one").read_bytes() == b"content"
+    assert place.stat().st_mode & 0o777 == 0o700
+    export = tmp_path / "USB DISK"
+    export.mkdir()
+    await ExportFolder(export).add("policy.toml", b"policy")
+    assert (export / "policy.toml").read_bytes() == b"policy"
+    assert await ExportFolder(export).store.get("policy.toml") == b"policy"
