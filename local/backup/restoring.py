@@ -13,6 +13,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -198,7 +199,8 @@ async def opened_keys(
 ) -> Mapping[str, str]:
     """Return the installation's keys; those that were sealed in `folder` are written as files.
 
-    Raises: InternalFault for another private half, or if none were sealed; Unavailable.
+    Raises: InternalFault for another private half, or if none were sealed; Damaged if they changed since they were
+    compared, since anybody can seal keys to a recipient; Unavailable.
     """
     if wanted.private is None:
         return there
@@ -206,7 +208,11 @@ async def opened_keys(
         raise InternalFault(
             f"{form_of(manifest).noun} {manifest.name} has no keys: it was made without a recipient"
         )
-    body = await store.get(f"{folder}/{manifest.keys.path}".removeprefix("/"))
+    key = f"{folder}/{manifest.keys.path}".removeprefix("/")
+    body = await store.get(key)
+    digests = {file.path: file.sha256 for file in manifest.files}
+    if sha256(body).hexdigest() != digests.get(manifest.keys.path):
+        raise Damaged([f"{key} differs from its digest in the manifest"])
     keys = opened(body, wanted.private, manifest.name)
     write_keys(wanted.keys_folder, keys)
     return {**keys, **there}

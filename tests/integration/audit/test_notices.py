@@ -461,6 +461,19 @@ async def test_a_closed_finding_is_not_sent(find, sender, receiver, clock, query
     assert len(receiver.got) == 1
 
 
+async def test_a_finding_that_is_closed_before_its_notice_is_in_no_notice_of_others(
+    find, sender, receiver, query
+):
+    closed = await find()
+    await query(
+        "UPDATE findings SET status = 'closed' WHERE finding_id = :one RETURNING 1", one=closed
+    )
+    unclosed = await find("log_gap")
+    assert await sender.send() == 1
+    [posted] = receiver.got
+    assert [one["finding_id"] for one in findings_in(posted)] == [unclosed]
+
+
 async def test_two_replicas_send_each_finding_once(find, sender, receiver):
     for n in range(3):
         await find(subject=f"person {n}")

@@ -19,6 +19,7 @@ from sqlalchemy import text
 from local.backup import database
 from local.backup.answers import restored_answer
 from local.backup.manifest import Manifest, Migrations, signer_of
+from local.backup.recipient import sealed
 from local.backup.repository import Backups
 from local.backup.restoring import Damaged
 from services.registry import SPECS
@@ -312,6 +313,23 @@ async def test_the_log_continues_a_witness_or_the_place_where_it_does_not_is_nam
             assert forked.faults == [
                 "FORK: the restored log differs from the witnessed one in entry 6"
             ]
+
+
+@pytest.mark.clause("wall/backup")
+async def test_keys_that_changed_since_they_were_compared_are_not_opened(place, monkeypatch):
+    await place.fill(objects=0)
+    name = (await place.back_up()).manifest.name
+    others = sealed({**KEYS, "AUDIT_SIGNING_KEY": "another's"}, place.recipient, name)
+    get = place.backups.store.get
+
+    async def changed(key):
+        return others if key.endswith("keys.sealed") else await get(key)
+
+    monkeypatch.setattr(place.backups.store, "get", changed)
+    with place.elsewhere() as target, pytest.raises(Damaged, match=r"keys\.sealed differs"):
+        await place.restore(target)
+    assert not (place.folder / "restored" / "keys").exists()
+    assert not (place.folder / "keys").exists()
 
 
 async def test_keys_open_only_with_the_offline_half(place):

@@ -11,7 +11,7 @@ import pytest
 from pytest_socket import enable_socket
 
 from plateward.__main__ import status
-from plateward.status import DiskState, state_of
+from plateward.status import DiskState, ListAge, state_of
 from plateward.status_command import table
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -125,6 +125,15 @@ def test_equal_reports_of_several_services_count_once() -> None:
     assert [(lag.group, lag.events) for lag in state.lags] == [("hotlist", 100)]
     assert state.outbox == 7
     assert state.ok, "events that wait are no fault"
+
+
+def test_a_list_is_stale_after_its_limit_and_the_service_furthest_behind_tells_the_log() -> None:
+    assert not ListAge("State", "CA0520100", "state", age_s=60.0, stale_after_s=60.0).stale
+    assert ListAge("State", "CA0520100", "state", age_s=60.1, stale_after_s=60.0).stale
+    others = metrics(behind=90.0).replace('service="hotlist"', 'service="ingest"')
+    with serving({**pages(), "/ingest/metrics": (200, others)}) as url:
+        urls = {name: f"{url}/{name}" for name in ("hotlist", "ingest", "audit")}
+        assert state_of(urls, [], NOW).log_behind_s == 90.0
 
 
 def test_a_service_that_does_not_answer_is_a_fault_of_its_own(
