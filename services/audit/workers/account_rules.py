@@ -1,20 +1,26 @@
 """Findings about accounts, from the changes that identity publishes (policy 468.3, 468.6)."""
 
+import logging
 from collections.abc import Iterable
 
 from services.audit.domain.findings import a_finding
 from services.audit.store.stream import AccountChange
 from shared.events import FindingRaised
 
+log = logging.getLogger(__name__)
+
 
 def of_accounts(changes: Iterable[AccountChange]) -> list[FindingRaised]:
-    """Return the findings that follow from account changes."""
-    return [
-        finding
-        for one in changes
-        if (make := _RULES.get(one.change)) is not None
-        for finding in make(one)
-    ]
+    """Return the findings that follow from account changes, except from one with details of another shape."""
+    found = list[FindingRaised]()
+    for one in changes:
+        if (make := _RULES.get(one.change)) is None:
+            continue
+        try:
+            found += make(one)
+        except (LookupError, TypeError, AttributeError) as exc:
+            log.error("no finding of %s of an account: %s", one.change, type(exc).__name__)
+    return found
 
 
 def _exclusive_roles(one: AccountChange) -> Iterable[FindingRaised]:

@@ -1,13 +1,14 @@
 """Events of a service that was taken over: whatever they say, the rules, draws and erasing go on without them."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from services.audit.store.periods import Periods
 from services.audit.store.values import Values
-from shared.events import PolicyLoaded, RefusalsCounted
-from tests.integration.audit.conftest import a_disclosure, an_attempt
+from shared.events import AccountChanged, PolicyLoaded, RefusalsCounted
+from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
 from tests.integration.audit.messages import message_of, with_right_mac
 
 pytestmark = pytest.mark.clause("468.3.1(c)")
@@ -56,6 +57,32 @@ async def test_an_event_of_another_shape_does_not_stop_the_rules(
     await writer.append([odd(make(clock), old, new), message_of(a_flood(clock, "192.0.2.44"))])
     await watch.catch_up()
     assert ("address 192.0.2.44",) in await query(REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("change", "details"),
+    [
+        ("exclusive_roles_found", {}),
+        ("exclusive_roles_found", {"pairs": [1]}),
+        ("enrolled", {"beside": ["x"]}),
+    ],
+)
+async def test_an_account_change_with_other_details_does_not_stop_the_rules(
+    writer, watch, query, clock, change, details
+):
+    changed = AccountChanged(
+        occurred_at=clock.now(),
+        actor=an_actor(),
+        account_id=uuid4(),
+        account_number=1,
+        status="active",
+        change=change,
+        tokens_valid_from=clock.now(),
+        details=details,
+    )
+    await writer.append([message_of(changed, "identity"), message_of(a_flood(clock))])
+    await watch.catch_up()
+    assert await query(REFUSED) == [("address 192.0.2.9",)]
 
 
 async def test_a_nul_in_an_access_does_not_keep_a_period_from_its_draw(
