@@ -128,25 +128,27 @@ def backup_command(
 async def _make(
     source: Installation, backups: Backups, wanted: making.Wanted
 ) -> tuple[making.Made, list[str]]:
-    made = await making.make(source, backups, wanted)
-    manifest = made.manifest
     mac_key = restoring.mac_key_of(source.keys)
-    async with (
-        database_of(source.database, restoring.AUDIT, mac_key=mac_key) as db,
-        db.begin() as connection,
-    ):
-        await record_backup(
-            connection,
-            restoring.AUDIT,
-            Actor.software("backup", source.policy.department.ori),
-            restoring.backed_up_log(manifest),
-            at=datetime.now(UTC),
-            ends_at=manifest.ends_at,
-            manifest_sha256=made.manifest_sha256,
-            keys_to=None if manifest.keys is None else manifest.keys.recipient,
-        )
-        # Backups from before a change of the log's key end too.
-        former = [change.old for change in await KeyChanges(connection).all()]
+    async with database_of(source.database, restoring.AUDIT, mac_key=mac_key) as db:
+
+        async def record(manifest: Manifest, digest: str) -> None:
+            async with db.begin() as connection:
+                await record_backup(
+                    connection,
+                    restoring.AUDIT,
+                    Actor.software("backup", source.policy.department.ori),
+                    restoring.backed_up_log(manifest),
+                    at=datetime.now(UTC),
+                    ends_at=manifest.ends_at,
+                    manifest_sha256=digest,
+                    keys_to=None if manifest.keys is None else manifest.keys.recipient,
+                )
+
+        made = await making.make(source, backups, wanted, record)
+        async with db.begin() as connection:
+            # Backups from before a change of the log's key end too.
+            former = [change.old for change in await KeyChanges(connection).all()]
+    manifest = made.manifest
     keys = [*former, Verifier.parse(manifest.log.key)]
     return made, await backups.end(datetime.now(UTC), keys)
 

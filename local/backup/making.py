@@ -28,7 +28,7 @@ from local.backup.manifest import (
 from local.backup.objects import Copier, pooled
 from local.backup.offsets import committed
 from local.backup.recipient import sealed
-from local.backup.repository import Backups, list_file, name_of
+from local.backup.repository import Backups, Record, list_file, name_of
 from local.backup.waiting import WAIT_S, Waiting, wait
 from services.audit.settings import origin_of
 from services.audit.store.checkpoints import Checkpoints
@@ -73,8 +73,13 @@ class Made:
     """What came of the wait for the services; None if Kafka is not known."""
 
 
-async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
-    """Make a backup. Raises: InternalFault, Unavailable; what it left is no backup, and the next one deletes it."""
+async def make(
+    source: Installation, backups: Backups, wanted: Wanted, record: Record | None = None
+) -> Made:
+    """Make a backup, which `record` puts on record before it is whole.
+
+    Raises: InternalFault, Unavailable; what it left is no backup, and the next one deletes it.
+    """
     seed = seed_of(source)
     signer = Signer(origin_of(wanted.audit_origin), seed)
     waiting = await waited(source, wanted.wait_s)
@@ -126,7 +131,7 @@ async def make(source: Installation, backups: Backups, wanted: Wanted) -> Made:
         complete_to=None if waiting is None else waiting.complete_to,
         behind=() if waiting is None else waiting.behind,
     )
-    digest = await backups.finish(manifest, signer_of(signer.verifier.name, seed))
+    digest = await backups.finish(manifest, signer_of(signer.verifier.name, seed), record)
     missing = tuple(sorted(NEEDED - source.keys.keys())) if keys else ()
     return Made(manifest, digest, copier.new, missing, waiting)
 

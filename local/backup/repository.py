@@ -6,7 +6,7 @@ A backup is whole once its signed note is there, which is written last.
 import asyncio
 import gzip
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -38,6 +38,9 @@ _lines = msgspec.json.Encoder()
 _line = msgspec.json.Decoder(ObjectLine)
 
 NAME_FORM = "%Y%m%dT%H%M%SZ"
+
+Record = Callable[[Manifest, str], Awaitable[None]]
+"""Puts a backup on record, by its manifest and the SHA-256 of the manifest's file."""
 
 MADE_WITHIN = timedelta(days=1)
 """The longest making of a backup."""
@@ -122,15 +125,18 @@ class Backups:
             )
         return added
 
-    async def finish(self, manifest: Manifest, signer: Signer) -> str:
+    async def finish(self, manifest: Manifest, signer: Signer, record: Record | None = None) -> str:
         """Store the manifest, and last the signed note that makes the backup whole; return the manifest's SHA-256.
 
-        Raises: Unavailable.
+        `record` puts the backup on record before it is whole. Raises: Unavailable.
         """
         body, note = encoded(manifest, signer)
+        digest = sha256(body).hexdigest()
         await self.store.put(f"{FOLDER}/{manifest.name}/{MANIFEST}", body)
+        if record is not None:
+            await record(manifest, digest)
         await self.store.put(f"{FOLDER}/{manifest.name}/{NOTE}", note.encode())
-        return sha256(body).hexdigest()
+        return digest
 
     async def object_lines(self, manifest: Manifest) -> list[ObjectLine]:
         """Return a backup's list of objects. Raises: InternalFault if it differs from its digest."""

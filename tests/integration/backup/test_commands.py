@@ -13,6 +13,8 @@ from local.backup.manifest import signer_of
 from plateward.__main__ import status
 from services.audit.actions.checkpointing import Checkpointer
 from services.audit.store.log import Log
+from shared.core.errors import Unavailable
+from shared.core.problem_codes import Common
 from shared.core.signed_notes import Signer
 from shared.postgres.database import database_of
 from shared.testing import mac_key
@@ -27,6 +29,20 @@ from tests.integration.backup.installing import (
 )
 
 WHO = ["--person-id", "operator", "--name", "Casey Operator", "--title", "Contractor"]
+
+
+@pytest.mark.clause("wall/backup")
+def test_a_backup_that_is_not_on_record_is_not_whole(place, run, as_live, monkeypatch):
+    async def refused(*arguments, **given):
+        raise Unavailable(Common.DATABASE_AWAY)
+
+    asyncio.run(place.fill(objects=0))
+    monkeypatch.setattr("local.backup.commands.record_backup", refused)
+    code, _ = run(
+        "backup", "--to", str(place.folder / "backups"), "--without-keys", "--without-kafka"
+    )
+    assert code == 2
+    assert asyncio.run(place.backups.names()) == []
 
 
 @pytest.mark.clause("wall/backup")
