@@ -55,7 +55,8 @@ class HitPurge:
         self, before: datetime, hits: Collection[UUID], reads: Collection[UUID]
     ) -> None:
         """Delete the purged reads' sightings of hits that stay, and their outvotes."""
-        staying = sorted(hits)
+        async with self._runtime.db.begin() as connection:
+            staying = sorted({*hits, *await Purging(connection).of_both_sides(before)})
         for start in range(0, len(staying), PURGED_AT_ONCE):
             some = staying[start : start + PURGED_AT_ONCE]
             async with self._runtime.db.begin() as connection:

@@ -184,7 +184,10 @@ class Sheet:
         return found
 
     def check_share(self, most: float, doubled: Sequence[LineFault] = ()) -> None:
-        """Refuse an upload whose bad and `doubled` lines exceed the share `most`. Raises: InvalidInput naming them."""
+        """Refuse an upload whose bad and `doubled` lines exceed the share `most`, or `MAX_SET_ASIDE`.
+
+        Raises: InvalidInput naming them.
+        """
         faults = sorted(
             [*(one.fault for one in self.aside), *doubled], key=lambda fault: fault.line
         )
@@ -192,6 +195,8 @@ class Sheet:
             raise refuse(
                 Code.SHEET_BAD_LINES_SHARE, faults, faults=len(faults), lines=self.rows, share=most
             )
+        if len(faults) > MAX_SET_ASIDE:
+            raise refuse(Code.SHEET_BAD_LINES_MOST, faults, max_faults=MAX_SET_ASIDE)
 
     def set_doubled_aside(self, fault: LineFault, entry: Entry) -> None:
         """Set aside an entry that an earlier line has; rebuilds its line from the entry's fields."""

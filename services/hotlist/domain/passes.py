@@ -18,6 +18,8 @@ class Pass:
     first_at: datetime
     last_at: datetime
     sightings: int = 1
+    late: bool = False
+    """Whether its hit is late, so that no alert went out."""
 
     def away(self, at: datetime) -> timedelta:
         """Return how far `at` lies outside the span; zero within it."""
@@ -52,12 +54,19 @@ class Passes:
         """Add a pass that later reads may join."""
         self._known[entry_id, device_id].append(known)
 
-    def join(self, entry_id: UUID, device_id: UUID, at: datetime) -> UUID | None:
+    def join(
+        self, entry_id: UUID, device_id: UUID, at: datetime, *, late: bool = False
+    ) -> UUID | None:
         """Add a capture to the nearest pass that fits and return its hit, or None if a new pass begins.
 
-        Vehicles upload reads in bulk and out of order (468.5), so a capture may precede the pass.
+        Vehicles upload reads in bulk and out of order (468.5), so a capture may precede the pass. A capture that is
+        not `late` joins no late pass: the vehicle is there now, and no alert has gone out.
         """
-        fitting = [p for p in self._known[entry_id, device_id] if p.includes(at, self._window)]
+        fitting = [
+            known
+            for known in self._known[entry_id, device_id]
+            if known.includes(at, self._window) and (late or not known.late)
+        ]
         if not fitting:
             return None
         nearest = min(fitting, key=lambda p: (p.away(at), p.first_at, p.hit_id))

@@ -265,14 +265,23 @@ class Entries:
 
     async def remove(self, snapshot_id: UUID, version: int, entry_id: UUID) -> None:
         """Remove an entry from `version` on. Raises: NotFound if the version lacks it."""
-        result = await self._connection.execute(
+        values = {"snapshot_id": snapshot_id, "version": version, "entry_id": entry_id}
+        ended = await self._connection.execute(
             text(
                 f"UPDATE entries e SET to_version = :version WHERE {IN_VERSION}"
                 " AND e.entry_id = :entry_id AND e.from_version < :version"
             ),
-            {"snapshot_id": snapshot_id, "version": version, "entry_id": entry_id},
+            values,
         )
-        if result.rowcount == 0:
+        # A version after a roll-back has copies of its own of entries that were removed before (`branch`).
+        begun = await self._connection.execute(
+            text(
+                "DELETE FROM entries WHERE snapshot_id = :snapshot_id AND from_version = :version"
+                " AND entry_id = :entry_id"
+            ),
+            values,
+        )
+        if ended.rowcount + begun.rowcount == 0:
             raise NotFound(Code.ENTRY_UNKNOWN)
 
     async def search(

@@ -157,14 +157,14 @@ class Hits:
         return found
 
     async def waiting(self, grant: Grant) -> Sequence[UnverifiedTier]:
-        """Return by tier the count of visible unverified hits, and the time of the first.
+        """Return by tier the count of visible hits that wait for their verification, and the time of the first.
 
-        Counts and ages identify no hit, so this discloses none and needs no purpose.
+        A hit whose read is destroyed can no longer be verified, so it does not wait. Counts and ages identify no hit, so this discloses none and needs no purpose.
         """
         rows = await self._connection.execute(
             text(
                 "SELECT h.tier, count(*) AS count, min(h.raised_at) AS oldest_at FROM hits h"
-                f" WHERE {VISIBLE} AND h.status = 'unverified' GROUP BY h.tier"
+                f" WHERE {VISIBLE} AND h.status = 'unverified' AND h.purged_at IS NULL GROUP BY h.tier"
             ),
             visible_to(grant),
         )

@@ -1,7 +1,7 @@
 """Deletes or clears the hits of purged reads; leaves those whose reads a hold keeps."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -10,6 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 _OF_HITS = text(
     "SELECT s.read_id, s.hit_id FROM sightings s JOIN hits h USING (hit_id)"
     " WHERE h.captured_at < :before AND h.purged_at IS NULL"
+    " UNION ALL SELECT s.read_id, s.hit_id FROM sightings s JOIN hits h USING (hit_id)"
+    " WHERE h.captured_at >= :before AND h.captured_at < :until AND h.purged_at IS NULL"
+    " AND h.first_at < :before AND s.captured_at < :before"
+)
+_OF_BOTH_SIDES = text(
+    "SELECT hit_id FROM hits WHERE captured_at >= :before AND captured_at < :until"
+    " AND purged_at IS NULL AND first_at < :before"
 )
 _OUTVOTED = text("SELECT read_id FROM outvoted WHERE captured_at < :before")
 _DUE = text(
@@ -35,6 +42,11 @@ _OTHER_SIGHTINGS = text(
     "DELETE FROM sightings WHERE hit_id = ANY(:hits) AND captured_at < :before"
     " AND NOT read_id = ANY(:reads)"
 )
+_BEGIN_LATER = text(
+    "UPDATE hits h SET first_at = s.first_at FROM (SELECT hit_id, min(captured_at) AS first_at"
+    " FROM sightings WHERE hit_id = ANY(:hits) GROUP BY hit_id) s"
+    " WHERE h.hit_id = s.hit_id AND h.captured_at >= :before AND h.first_at < s.first_at"
+)
 _OUTVOTED_DUE = text(
     "SELECT captured_at, read_id FROM outvoted WHERE captured_at < :before"
     " AND (captured_at, read_id) > (:at, :after) ORDER BY captured_at, read_id LIMIT :limit"
@@ -46,6 +58,9 @@ Place = tuple[datetime, UUID]
 
 BEGINNING: Place = (datetime.fromisoformat("0001-01-02T00:00Z"), UUID(int=0))
 
+LONGEST_SPAN = timedelta(days=1)
+"""A pass that began before a purge's limit has its hit captured less than this after the limit."""
+
 
 class Purging:
     """Hits of one purge run, within one transaction."""
@@ -54,9 +69,19 @@ class Purging:
         self._connection = connection
 
     async def reads_of_hits(self, before: datetime) -> list[tuple[UUID, UUID]]:
-        """Return pairs of a read and its hit, for unpurged hits captured before `before`."""
-        rows = await self._connection.execute(_OF_HITS, {"before": before})
+        """Return pairs of a read and its hit, for unpurged hits captured before `before`.
+
+        Also those reads from before `before` that joined a hit captured later: vehicles upload reads out of order.
+        """
+        rows = await self._connection.execute(
+            _OF_HITS, {"before": before, "until": before + LONGEST_SPAN}
+        )
         return [(row.read_id, row.hit_id) for row in rows]
+
+    async def of_both_sides(self, before: datetime) -> list[UUID]:
+        """Return the hits captured from `before` on that earlier reads joined."""
+        values = {"before": before, "until": before + LONGEST_SPAN}
+        return list((await self._connection.execute(_OF_BOTH_SIDES, values)).scalars())
 
     async def outvoted(self, before: datetime) -> list[UUID]:
         """Return the reads captured before `before` that the other frames of their vehicle contradict."""
@@ -92,7 +117,7 @@ class Purging:
     async def purge_sightings(
         self, before: datetime, hits: Collection[UUID], reads: Collection[UUID]
     ) -> None:
-        """Delete the purged reads' sightings of hits that stay.
+        """Delete the purged reads' sightings of hits that stay; a hit captured later begins with what is left of it.
 
         Args:
             before: the purge's time limit.
@@ -101,6 +126,7 @@ class Purging:
         """
         parameters = {"before": before, "hits": list(hits), "reads": list(reads)}
         await self._connection.execute(_OTHER_SIGHTINGS, parameters)
+        await self._connection.execute(_BEGIN_LATER, {"before": before, "hits": list(hits)})
 
     async def purge_outvoted(
         self, before: datetime, after: Place, held: Collection[UUID], limit: int

@@ -130,10 +130,11 @@ class Matcher:
         sightings = []
         for match in matches:
             read, entry_id = match.candidate.read, match.listed.entry_id
-            hit_id = passes.join(entry_id, read.device_id, read.captured_at)
+            late = self._is_late(match, now)
+            hit_id = passes.join(entry_id, read.device_id, read.captured_at, late=late)
             if hit_id is None:
                 hit_id = match.hit_id
-                begun = Pass(hit_id, read.captured_at, read.captured_at)
+                begun = Pass(hit_id, read.captured_at, read.captured_at, late=late)
                 passes.add(entry_id, read.device_id, begun)
                 new.append(match)
             sightings.append(_sighting(match, hit_id))

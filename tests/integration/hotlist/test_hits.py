@@ -260,6 +260,21 @@ async def test_a_read_joins_a_pass_up_to_the_policys_time_away(hotlist, policy, 
     assert len(await hotlist.hits()) == count
 
 
+@pytest.mark.parametrize("batched", [True, False])
+async def test_a_live_read_of_a_pass_that_began_late_raises_a_hit_of_its_own(hotlist, batched):
+    """No alert goes out for a late hit, and the vehicle is still there."""
+    await hotlist.listed("7ABC123")
+    reads = [hotlist.read(ago_s=930), hotlist.read(ago_s=850), hotlist.read(ago_s=840)]
+    for batch in [reads] if batched else [[read] for read in reads]:
+        await hotlist.see(*batch)
+    assert [(hit["late"], hit["sightings"]) for hit in await hotlist.hits()] == [
+        (False, 2),
+        (True, 1),
+    ]
+    await hotlist.see(hotlist.read(ago_s=935))
+    assert [hit["sightings"] for hit in await hotlist.hits()] == [2, 2]
+
+
 async def test_reads_far_apart_in_one_batch_join_the_passes_that_are_known(hotlist):
     await hotlist.listed("7ABC123")
     for ago_s in (900, 300):
@@ -820,6 +835,39 @@ async def test_a_purge_leaves_the_hit_of_a_read_that_was_captured_at_its_limit(h
     after = read.captured_at + timedelta(microseconds=1)
     await hotlist.purge(after, gone=[read, held, beside])
     assert await hotlist.hits() == []
+
+
+async def test_a_purge_deletes_what_an_earlier_read_added_to_a_hit_that_stays(hotlist):
+    await hotlist.listed("7ABC123")
+    limit = hotlist.clock.now() - timedelta(seconds=30)
+    early, held = hotlist.read(ago_s=40), hotlist.read(ago_s=35)
+    later = [hotlist.read(ago_s=20), hotlist.read(ago_s=10)]
+    await hotlist.see(*later)
+    await hotlist.see(early, held)
+    hotlist.clock.advance(days=400)
+    await hotlist.purge(limit, held, gone=[early])
+    [hit] = await hotlist.hits()
+    assert datetime.fromisoformat(hit["first_at"]) == held.captured_at
+    assert await count(hotlist, "sightings") == 3
+    await hotlist.purge(limit, gone=[held])
+    whole = await hotlist.call("GET", f"/v1/hits/{hit['hit_id']}")
+    assert datetime.fromisoformat(whole["first_at"]) == later[0].captured_at
+    assert [seen["read_id"] for seen in whole["sightings_seen"]] == [
+        str(read.read_id) for read in later
+    ]
+
+
+async def test_a_hit_whose_read_is_destroyed_waits_for_no_verification(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(read := hotlist.read())
+    [hit] = await hotlist.hits()
+    body = {"disposition": "gone on arrival", "enforcement": False}
+    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/disposition", json=body)
+    assert (await hotlist.call("GET", "/v1/hits/waiting"))["count"] == 1
+    hotlist.clock.advance(days=401)
+    await hotlist.purge(hotlist.clock.now() - timedelta(days=400), gone=[read])
+    waiting = await hotlist.call("GET", "/v1/hits/waiting")
+    assert waiting == {"count": 0, "oldest_at": None, "tiers": []}
 
 
 async def test_no_log_line_has_a_plate_or_what_people_wrote(hotlist, caplog):

@@ -12,7 +12,8 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from services.hotlist.actions import entries, versions
+from services.hotlist.actions import entries, uploading, versions
+from services.hotlist.domain import csv_import
 from services.hotlist.store.entries import Entries
 from services.hotlist.store.feed import Feed
 from shared.core.errors import DependencyDown
@@ -151,6 +152,18 @@ async def test_an_upload_with_more_bad_lines_than_the_policy_allows_is_refused(h
 
 
 @pytest.mark.clause("468.4(c)/bad-lines")
+async def test_an_upload_with_more_doubled_lines_than_a_person_can_work_through_is_refused(
+    hotlist, monkeypatch
+):
+    for module in (csv_import, uploading):
+        monkeypatch.setattr(module, "MAX_SET_ASIDE", 2)
+    list_id = await hotlist.list()
+    lines = [f"7ABC{n},CA,stolen_vehicle,x\n" for n in range(100, 500)]
+    sheet = HEADER + "".join([*lines, *lines[:9]])
+    refused = await hotlist.upload(list_id, sheet, status=422)
+    assert (refused["code"], refused["params"]["max_faults"]) == ("sheet_bad_lines_most", 2)
+
+
 async def test_an_export_of_lines_set_aside_has_all_of_them(hotlist, monkeypatch):
     monkeypatch.setattr(versions, "LINES_AT_ONCE", 2)
     list_id = await hotlist.list()
@@ -608,6 +621,21 @@ async def test_a_change_after_a_roll_back_keeps_what_the_next_version_had_remove
     assert await plates(hotlist, list_id) == ["1AAA111", "2BBB222", "3CCC333"]
     await hotlist.see(hotlist.read("1AAA111"))
     assert len(await hotlist.hits()) == 1
+
+
+async def test_an_entry_that_a_roll_back_brought_back_is_removed_again(hotlist):
+    list_id = await hotlist.listed("1AAA111", "2BBB222")
+    search = f"/v1/lists/{list_id}/entries/search"
+    found = await hotlist.call("POST", search, json={"plate": "1AAA111"})
+    removal = f"/v1/lists/{list_id}/entries/{found['items'][0]['entry_id']}/removal"
+    await hotlist.call("POST", removal, json={})
+    await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json={})
+    assert await plates(hotlist, list_id) == ["1AAA111", "2BBB222"]
+    await hotlist.call("POST", removal, json={})
+    assert await plates(hotlist, list_id) == ["2BBB222"]
+    await hotlist.see(hotlist.read("1AAA111"))
+    assert await hotlist.hits() == []
+    await hotlist.call("POST", removal, json={}, status=404)
 
 
 async def test_a_roll_back_passes_over_versions_whose_upload_is_dropped(hotlist):
