@@ -149,6 +149,7 @@ async def reinstate(work: RegistryWork, grant: Grant, device_id: UUID, reason: s
         raise Conflict(Code.DEVICE_NOT_REVOKED)
     secret = await _new_credential(work, grant, device)
     await work.devices.save(replace(device, status=DeviceStatus.ACTIVE))
+    await work.devices.reinstated(device_id, grant.now)
     await _emit(work, grant, device, "reinstated", reason=reason)
     return await _issued(work, device, secret)
 

@@ -57,21 +57,24 @@ _SEEN = text(
     WHERE d.device_id = s.device_id
     """
 )
-# One replica's update wins, and a device is reported again only if it has sent data in between.
+_REINSTATED = text("UPDATE devices SET reinstated_at = :now WHERE device_id = :id")
+_SINCE = "greatest(coalesce(last_seen_at, registered_at), reinstated_at)"
+"""From when on a device's silence counts: nothing is accepted from a revoked one."""
+
+# One replica's update wins, and a device is reported again only if it has sent data or been reinstated in between.
 _FALL_SILENT = text(
-    """
+    f"""
     UPDATE devices SET silence_told_at = :now
-    WHERE status = 'active' AND kind = 'fixed'
-      AND coalesce(last_seen_at, registered_at) < :before
-      AND (silence_told_at IS NULL OR silence_told_at < coalesce(last_seen_at, registered_at))
+    WHERE status = 'active' AND kind = 'fixed' AND {_SINCE} < :before
+      AND (silence_told_at IS NULL OR silence_told_at < {_SINCE})
     RETURNING device_id, name, coalesce(last_seen_at, registered_at) AS last_heard_at
-    """
+    """  # noqa: S608 - constants
 )
 _HEARD = text(
-    """
-    SELECT name, coalesce(last_seen_at, registered_at) AS at FROM devices
+    f"""
+    SELECT name, {_SINCE} AS at FROM devices
     WHERE kind = 'fixed' AND status = 'active' ORDER BY at, device_id LIMIT :limit
-    """
+    """  # noqa: S608 - constants
 )
 # DO UPDATE returns the row even if another transaction has just inserted it.
 _FIRST_SEEN = text(
@@ -94,7 +97,7 @@ class Silent:
 
 @dataclass(frozen=True)
 class Heard:
-    """An active fixed camera, and the time at which it last sent data, or was registered."""
+    """An active fixed camera, and the time at which it last sent data, or was registered or reinstated."""
 
     name: str
     at: datetime
@@ -155,12 +158,16 @@ class Devices:
             {"id": device_id, "now": now},
         )
 
+    async def reinstated(self, device_id: UUID, now: datetime) -> None:
+        """Store that a device is reinstated now."""
+        await self._connection.execute(_REINSTATED, {"id": device_id, "now": now})
+
     async def seen(self, times: Mapping[UUID, datetime]) -> None:
         """Store when devices were last seen."""
         await self._connection.execute(_SEEN, {"ids": list(times), "times": list(times.values())})
 
     async def fall_silent(self, before: datetime, now: datetime) -> list[Silent]:
-        """Return the fixed devices last heard from before `before`; returns each silence once."""
+        """Return the fixed devices last heard from, or reinstated, before `before`; returns each silence once."""
         rows = await self._connection.execute(_FALL_SILENT, {"before": before, "now": now})
         return [Silent(**row) for row in rows.mappings()]
 

@@ -1,6 +1,6 @@
 """Reports, once for each silence, that a fixed camera sends no data (policy 468.3.1(c)), and shows who was heard when.
 
-Vehicles are parked for days, so the metrics leave them out.
+Vehicles are parked for days, so the metrics leave them out. The silence of a reinstated camera counts from then.
 """
 
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 HEARD = Gauge(
     "alpr_camera_heard_timestamp_seconds",
-    "When an active fixed camera last sent data, or was registered",
+    "When an active fixed camera last sent data, or was registered or reinstated",
     ["camera"],
 )
 SILENT_AFTER = Gauge("alpr_camera_silent_after_seconds", "How long a fixed camera may send no data")

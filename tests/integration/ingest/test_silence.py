@@ -93,3 +93,38 @@ async def test_metrics_show_those_heard_least_recently_if_there_are_too_many(
     await silenced()
     assert heard("Main St") is None
     assert heard("Elm St") is not None
+
+
+@pytest.mark.clause("468.3.1(c)/device-silence")
+async def test_a_reinstated_camera_that_sends_nothing_is_announced_once_it_had_time(
+    station, silenced
+):
+    device = (await station.register())["device"]["device_id"]
+    path = f"/v1/devices/{device}"
+    station.clock.advance(hours=AFTER_HOURS, seconds=1)
+    [told] = await silenced()
+    await station.admin("POST", f"{path}/revocation", {"reason": "in repair"})
+    station.clock.advance(hours=72)
+    await station.admin("POST", f"{path}/reinstatement", {"reason": "repaired"})
+    reinstated_at = station.clock.now()
+    assert await silenced() == []
+    assert heard("Main St") == reinstated_at.timestamp()
+    station.clock.advance(hours=AFTER_HOURS, seconds=1)
+    [again] = await silenced()
+    assert again.last_heard_at == told.last_heard_at
+    assert await silenced() == []
+
+
+async def test_a_camera_that_was_heard_before_its_revocation_is_not_silent_when_reinstated(
+    station, silenced
+):
+    answer = await station.register()
+    path = f"/v1/devices/{answer['device']['device_id']}"
+    await station.post_frame(answer["credential"], p.jpeg())
+    await station.admin("POST", f"{path}/revocation", {"reason": "in repair"})
+    station.clock.advance(hours=72)
+    reinstated = await station.admin("POST", f"{path}/reinstatement", {"reason": "repaired"})
+    assert await silenced() == []
+    await station.post_frame(reinstated.json()["credential"], p.jpeg())
+    station.clock.advance(hours=AFTER_HOURS, seconds=1)
+    assert len(await silenced()) == 1
