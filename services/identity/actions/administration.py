@@ -15,6 +15,7 @@ from services.identity.domain.accounts import (
     check_assignment,
     check_not_own_account,
     is_privileged,
+    may_manage,
     permissions_of,
 )
 from services.identity.domain.problem_codes import Code, OwnAct
@@ -169,16 +170,18 @@ async def invite_again(
 async def approve_invitation(
     identity: Identity, unit: Unit, by: Actor, account_id: UUID
 ) -> Invited:
-    """Invite a person anew as another administrator proposed. Raises: Conflict, NotAuthorised."""
+    """Invite a person anew as another person proposed who is an administrator still. Raises: Conflict, NotAuthorised."""
     old = await unit.accounts.get(account_id, lock=True)
     proposal = await unit.invitations.proposal(account_id)
     if proposal is None or proposal.expires_at <= unit.now:
         raise Conflict(Code.REINVITATION_NOT_PROPOSED)
+    proposer = await unit.accounts.get(proposal.proposed_by)
+    if not may_manage(unit.policy, proposer):
+        raise Conflict(Code.REINVITATION_NOT_PROPOSED)
     check_approver(old, proposal.proposed_by, by)
     old.check_change("reinvited")
     _check_may_return(unit, old)
-    proposer = (await unit.accounts.get(proposal.proposed_by)).actor
-    return await renew(identity, unit, old, proposal.reason, by, proposer)
+    return await renew(identity, unit, old, proposal.reason, by, proposer.actor)
 
 
 async def renew(
@@ -234,8 +237,8 @@ def _check(unit: Unit, account: Account) -> None:
 
 
 def _check_may_return(unit: Unit, account: Account) -> None:
-    """Raise Conflict for a disabled account whose training is not current: a new enrolment reactivates it."""
-    if account.status == "disabled":
+    """Raise Conflict for an inactive account whose training is not current: a new enrolment reactivates it."""
+    if account.is_reactivated(unit.policy, unit.now):
         _check_trained(unit, account)
 
 

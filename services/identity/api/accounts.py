@@ -23,7 +23,7 @@ from services.identity.api.views import (
     ProposedInvitationOut,
     WaitingInvitationOut,
 )
-from services.identity.domain.accounts import Status
+from services.identity.domain.accounts import Status, may_manage
 from services.identity.service import Running, Work
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -213,17 +213,17 @@ async def list_waiting_invitations(
 async def list_proposed_invitations(
     grant: AccountManage, work: Work, after: After | None = None, limit: Limit = 100
 ) -> Page[ProposedInvitationOut]:
-    """List unapproved proposals to invite a person anew, the first to expire first."""
+    """List unapproved proposals to invite a person anew, the first to expire first.
+
+    A proposal of a person who is no administrator any more cannot be approved, and is left out.
+    """
     found = await work.invitations.proposed(work.now, after=key_of(after, TimeKey), limit=limit)
-    invitations = [
-        ProposedInvitationOut.of(
-            await work.accounts.get(one.account_id),
-            one,
-            await work.accounts.get(one.proposed_by),
-            grant.actor,
-        )
-        for one in found
-    ]
+    invitations = []
+    for one in found:
+        proposer = await work.accounts.get(one.proposed_by)
+        if may_manage(work.policy, proposer):
+            invited = await work.accounts.get(one.account_id)
+            invitations.append(ProposedInvitationOut.of(invited, one, proposer, grant.actor))
     more = (found[-1].expires_at, found[-1].account_id) if len(found) == limit else None
     return Page.of(invitations, last=more)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.identity.domain.problem_codes import Code, OwnAct
 from shared.core.errors import Conflict, InvalidInput, NotAuthorised
+from shared.core.permissions import Permission
 from shared.core.policy import Policy
 from shared.core.types import Ori
 from shared.events import AccountChanged, Actor
@@ -114,6 +115,14 @@ class Account:
         soon = now + timedelta(days=policy.training.refresher_due_days)
         return self.trained_until is None or self.trained_until <= soon
 
+    def is_reactivated(self, policy: Policy, now: datetime) -> bool:
+        """Return whether an enrolment would bring back an account that was or could be disabled as inactive.
+
+        A person who never enrolled was last active when the account was made.
+        """
+        has_enrolled = self.last_active_at > self.created_at
+        return self.status == "disabled" or (has_enrolled and self.is_inactive(policy, now))
+
     def is_inactive(self, policy: Policy, now: datetime) -> bool:
         """Return whether the account is unused for long enough to be disabled (468.6)."""
         return now - self.last_active_at >= timedelta(days=policy.accounts.inactive_days)
@@ -191,6 +200,12 @@ def check_deliverer(account: Account, invited_by: Collection[str], who: Actor) -
     check_not_own_account(account, who, doing=OwnAct.DELIVER_INVITATION)
     if who.person_id in invited_by:
         raise NotAuthorised(Code.INVITER_DELIVERS)
+
+
+def may_manage(policy: Policy, account: Account) -> bool:
+    """Return whether a person may administer accounts now."""
+    held = permissions_of(policy, account.title, account.roles)
+    return account.status == "active" and Permission.ACCOUNT_MANAGE in held
 
 
 def check_approver(account: Account, proposed_by: UUID, who: Actor) -> None:

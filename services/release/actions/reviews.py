@@ -66,7 +66,8 @@ async def decide(
     )
     status, decision, event = _decided(found, facts, decision, policy.sharing)
     await requests.decide(request_id, decision)
-    await requests.move(request_id, status)
+    if status is not found.status:
+        await requests.move(request_id, status)
     await work.emit(event)
     return facts
 

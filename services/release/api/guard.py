@@ -6,7 +6,12 @@ from typing import Annotated
 from fastapi import Request
 
 from services.release.domain.problem_codes import Code
-from services.release.domain.requests import Agency, check_recipient
+from services.release.domain.requests import (
+    Agency,
+    check_recipient,
+    check_treatment,
+    treatment,
+)
 from services.release.store import Agencies
 from services.release.store import Request as OnFile
 from shared.access.grant import Grant
@@ -28,6 +33,13 @@ async def registered_agency(work: Work, grant: Grant) -> Agency:
     if not agency.active:
         raise NotAuthorised(Code.AGENCY_BARRED, ori=ori)
     return agency
+
+
+def check_agency(request: Request, agency: Agency, found: OnFile) -> None:
+    """Raise NotAuthorised if the agency, as it is registered now, may not receive the package."""
+    sharing = runtime_of(request).policy.sharing
+    how = treatment(agency, sharing.recipients, sharing.states)
+    check_treatment(found.facts, how, sharing.refused_citation)
 
 
 def check_downloader(request: Request, grant: Grant, found: OnFile) -> None:

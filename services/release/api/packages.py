@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from services.release.actions import packages
-from services.release.api.guard import check_downloader, registered_agency
+from services.release.api.guard import check_agency, check_downloader, registered_agency
 from services.release.store import Package
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -35,10 +35,12 @@ async def download_package(
 ) -> StreamingResponse:
     """The package of an approved request; 404 unless one's own agency asked for it.
 
-    Refused if an approver created, invited or changed the account that downloads.
+    Refused if an approver created, invited or changed the account that downloads, or if the agency has since become
+    one whose requests are restricted, unless two people approved this one on a document of legal authority.
     """
     agency = await registered_agency(work, grant)
     found = await packages.downloadable(work, grant, request_id, agency)
+    check_agency(request, agency, found)
     check_downloader(request, grant, found)
     download = await packages.download(runtime_of(request), work, grant, found)
     return StreamingResponse(

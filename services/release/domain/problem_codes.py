@@ -107,6 +107,11 @@ class Code(ProblemCode):
     PACKAGE_NOT_READY = Conflict, "the package is being prepared"
     PACKAGE_FAILED = Conflict, "the package could not be made; file a new request"
     PACKAGE_NEVER_MADE = Conflict, "this request is {status}; there is no package"
+    AGENCY_RESTRICTED_SINCE = (
+        NotAuthorised,
+        "the registration of your agency, or the policy, has changed since this request was approved, and what was"
+        " approved may not be released to it any more ({citation}); file a new request",
+    )
     RECIPIENT_PROVISIONED_BY_APPROVER = (
         NotAuthorised,
         "an approver of this request created, invited or changed your account, or it is not on record"

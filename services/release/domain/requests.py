@@ -165,6 +165,9 @@ def check_reviewer(
 def after_approval(request: RequestFacts, reviewer: str, citation: str) -> RequestStatus:
     """Return the status of the request after `reviewer` approves it.
 
+    A first approval does not count if its approver has since become a provisioner of the requester's account or of
+    the agency.
+
     Raises: NotAuthorised if a restricted request lacks its document, or the second of two approvers
     is the first; Conflict if the agency is barred.
     """
@@ -181,7 +184,8 @@ def after_approval(request: RequestFacts, reviewer: str, citation: str) -> Reque
             else "it is not on record who provisioned this account or agency"
         )
         raise NotAuthorised(Code.SECOND_APPROVER_NEEDED, why=why, citation=citation)
-    return RequestStatus.APPROVED if request.approved_by else RequestStatus.FIRST_APPROVED
+    counted = request.approved_by - request.account_by - request.agency_by
+    return RequestStatus.APPROVED if counted else RequestStatus.FIRST_APPROVED
 
 
 def check_named(
@@ -211,6 +215,18 @@ def check_download(status: RequestStatus, expires_at: datetime | None, now: date
         raise Conflict(Code.PACKAGE_FAILED)
     if status is not RequestStatus.PACKAGED:
         raise Conflict(Code.PACKAGE_NEVER_MADE, status=status)
+
+
+def check_treatment(request: RequestFacts, how: Treatment, citation: str) -> None:
+    """Raise NotAuthorised if the agency, as it is registered now, may not receive what was approved.
+
+    The approval of an ordinary request covers no agency that has since become one whose requests are restricted.
+    """
+    if how is Treatment.RECORDS_RELEASE:
+        raise NotAuthorised(Code.AGENCY_RESTRICTED_SINCE, citation=RECORDS_CITATION)
+    is_covered = request.has_authority and len(request.approved_by) > 1
+    if how is Treatment.RESTRICTED and not is_covered:
+        raise NotAuthorised(Code.AGENCY_RESTRICTED_SINCE, citation=citation)
 
 
 def check_recipient(request: RequestFacts, *, filed_it: bool) -> None:

@@ -306,6 +306,71 @@ async def test_a_disabled_person_whose_training_lapsed_since_the_proposal_is_not
     assert account["status"] == "disabled"
 
 
+@pytest.mark.parametrize("state", ["disabled", "locked", "active"])
+async def test_an_inactive_person_whose_training_lapsed_since_an_invitation_is_not_invited_again(
+    administrator, sergeant, hire, clock, as_owner, state
+):
+    person = await hire("o.nine", "officer")
+    await sergeant.sign_in()
+    completed_on = (clock.now() - timedelta(days=362)).date().isoformat()
+    await sergeant.post("/v1/training", account_id=person.account_id, completed_on=completed_on)
+    async with as_owner("identity") as connection:
+        await connection.execute(
+            text(
+                "UPDATE accounts SET status = :state, created_at = created_at - interval '99 days',"
+                " last_active_at = last_active_at - interval '91 days' WHERE account_id = :account_id"
+            ),
+            {"account_id": person.account_id, "state": state},
+        )
+    path = f"/v1/accounts/{person.account_id}/invitation"
+    await administrator.sign_in()
+    assert (await administrator.post(path, reason="back from leave")).status_code == 200
+    clock.advance(days=4)
+    await administrator.sign_in()
+    refused = await administrator.post(path, reason="the sheet is lost")
+    assert (refused.status_code, refused.json()["code"]) == (409, "account_training_not_current")
+    await sergeant.sign_in()
+    completed_on = clock.now().date().isoformat()
+    await sergeant.post("/v1/training", account_id=person.account_id, completed_on=completed_on)
+    assert (await administrator.post(path, reason="trained again")).status_code == 200
+
+
+async def test_a_person_who_never_enrolled_is_invited_again_without_training_however_late(
+    administrator, invited, clock
+):
+    clock.advance(days=89)
+    await administrator.sign_in()
+    clock.advance(days=2)
+    await administrator.sign_in()
+    again = await administrator.post(invited, reason="the sheet is lost")
+    assert (again.status_code, again.json()["state"]) == (200, "to_be_delivered")
+
+
+@pytest.mark.clause("468.3/deliverer")
+@pytest.mark.parametrize("act", ["separation", "lock", "roles"])
+async def test_a_proposal_ends_with_the_rights_of_its_proposer(administrator, second, hire, act):
+    auditor = await hire("a.one", "auditor", title="Auditor")
+    third = await hire("t.three", "alpr_administrator", title="Administration Sergeant")
+    path = f"/v1/accounts/{auditor.account_id}/invitation"
+    await second.sign_in()
+    assert (await second.post(path, reason="lost it")).json()["state"] == "proposed"
+    await administrator.sign_in()
+    proposer = f"/v1/accounts/{second.account_id}"
+    if act == "roles":
+        ended = await administrator.put(f"{proposer}/roles", roles=["officer"])
+    else:
+        ended = await administrator.post(f"{proposer}/{act}", reason="misused the system")
+    assert ended.status_code == 200
+    listed = await administrator.get("/v1/accounts/invitations/proposed")
+    assert listed.json()["items"] == []
+    refused = await administrator.post(f"{path}/approval")
+    assert (refused.status_code, refused.json()["code"]) == (409, "reinvitation_not_proposed")
+    again = await administrator.post(path, reason="lost it")
+    assert again.json()["state"] == "proposed"
+    await third.sign_in()
+    assert (await third.post(f"{path}/approval")).status_code == 200
+
+
 async def enrol(client, clock, token, **headers):
     person = Person(client, clock, "j.rivera")
     begun = await client.post(

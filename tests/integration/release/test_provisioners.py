@@ -6,6 +6,7 @@ from sqlalchemy import text
 from shared.events import AccessAttempted, ReleaseApproved, ReleaseDenied
 from tests.integration.release.conftest import (
     EARLIER,
+    FBI,
     LIEUTENANT,
     REGISTRAR,
     REQUESTER,
@@ -14,6 +15,7 @@ from tests.integration.release.conftest import (
 )
 
 COLLEAGUE = "00000000-0000-4000-8000-000000000102"
+CAPTAIN = "00000000-0000-4000-8000-000000000204"
 
 
 @pytest.fixture
@@ -93,6 +95,21 @@ async def test_a_request_of_an_account_with_unknown_provisioners_needs_two_appro
     assert await announced(ReleaseApproved) == []
     second = await decide(request_id, headers=reviewer(LIEUTENANT))
     assert second.json()["status"] == "approved"
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+async def test_the_approval_of_a_person_who_changed_the_agency_since_does_not_count(
+    client, filed, with_authority, decide, reviewer, announced
+):
+    request_id = await filed(FBI, legal_authority=await with_authority(FBI))
+    assert (await decide(request_id)).json()["status"] == "first_approved"
+    changed = await client.patch(f"/v1/agencies/{FBI}", json={"contact": "me"}, headers=reviewer())
+    assert changed.status_code == 200
+    second = await decide(request_id, headers=reviewer(LIEUTENANT))
+    assert second.json()["status"] == "first_approved"
+    assert await announced(ReleaseApproved) == []
+    third = await decide(request_id, headers=reviewer(CAPTAIN))
+    assert third.json()["status"] == "approved"
 
 
 @pytest.mark.clause("468.7(b)/provisioners")

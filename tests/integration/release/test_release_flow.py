@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
+from services.release.domain.requests import RECORDS_CITATION
 from services.release.workers.expiry import expire_due
 from shared.core.errors import InternalFault
 from shared.events import (
@@ -284,6 +285,47 @@ async def test_a_package_is_unavailable_before_it_is_built_and_after_it_expires(
     assert await expire_due(runtime) == 0
     status = await client.get(f"/v1/agency/requests/{request_id}", headers=requester())
     assert status.json()["status"] == "expired"
+
+
+@pytest.mark.clause("468.7/recipients")
+@pytest.mark.parametrize(
+    ("became", "citation"),
+    [
+        ({"kind": "federal"}, "Civil Code 1798.90.55; Attorney General bulletin 2023-DLE-06"),
+        ({"state": "US-NV"}, "Civil Code 1798.90.55; Attorney General bulletin 2023-DLE-06"),
+        ({"kind": "other_public"}, RECORDS_CITATION),
+    ],
+)
+async def test_a_package_is_not_given_to_an_agency_that_the_law_restricts_since_its_approval(
+    client, filed, decide, packaged, requester, reviewer, announced, became, citation
+):
+    request_id = await filed()
+    await decide(request_id)
+    await packaged(request_id)
+    agency, path = f"/v1/agencies/{SHERIFF}", f"/v1/requests/{request_id}/package"
+    await client.patch(agency, json=became, headers=reviewer(REGISTRAR))
+    refused = await client.get(path, headers=requester())
+    assert (refused.status_code, refused.json()["code"]) == (403, "agency_restricted_since")
+    assert refused.json()["params"]["citation"] == citation
+    assert [e.permission for e in await announced(AccessAttempted) if not e.allowed] == [
+        "release:download"
+    ]
+    assert await announced(ReleaseReceived) == []
+    back = {"kind": "law_enforcement", "state": "US-CA"}
+    await client.patch(agency, json=back, headers=reviewer(REGISTRAR))
+    assert (await client.get(path, headers=requester())).status_code == 200
+
+
+@pytest.mark.clause("468.7/recipients")
+async def test_a_package_that_two_people_approved_on_a_document_is_given_to_a_restricted_agency(
+    client, filed, with_authority, decide, packaged, requester, reviewer
+):
+    request_id = await filed(FBI, legal_authority=await with_authority(FBI))
+    await decide(request_id)
+    await decide(request_id, headers=reviewer(LIEUTENANT))
+    await packaged(request_id)
+    given = await client.get(f"/v1/requests/{request_id}/package", headers=requester(FBI))
+    assert given.status_code == 200
 
 
 @pytest.mark.clause("468.7/package")

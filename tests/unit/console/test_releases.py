@@ -363,6 +363,12 @@ def test_a_request_that_one_person_approved_needs_a_second_whatever_became_known
     assert (review.approvals, review.approvals_needed) == (1, 2)
 
 
+def test_the_approval_of_a_person_who_has_since_provisioned_the_requester_is_not_counted():
+    first = {"decision": "approve", "decided_by": {"person_id": "p-registrar"}}
+    review = review_of(a_request(decisions=[first]), an_agency(), "p-9", REVIEWER)
+    assert (review.approvals, review.approvals_needed) == (0, 2)
+
+
 def test_another_reviewer_has_no_obstacles():
     review = review_of(a_request(), an_agency(), "p-9", REVIEWER)
     assert (review.why_not, review.why_not_approve, review.approvals_needed) == ("", "", 1)
