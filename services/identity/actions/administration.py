@@ -74,7 +74,7 @@ async def update(
     """Change a name or job title. Remove the roles and sources that the new title may not hold first."""
     old = await _changeable(unit, by, account_id, "updated", doing=OwnAct.CHANGE)
     new = old.revoked(unit.now, name=name or old.name, title=title or old.title)
-    _check(unit, new)
+    check_account(unit, new)
     before = {"name": old.name, "title": old.title}
     await account_changed(unit, new, "updated", by, before=before)
     return new
@@ -86,7 +86,7 @@ async def assign_roles(
     """Replace a person's roles with these, and revoke their tokens."""
     old = await _changeable(unit, by, account_id, "roles_assigned", doing=OwnAct.ASSIGN_ROLES)
     new = old.revoked(unit.now, roles=_sorted(roles))
-    _check(unit, new)
+    check_account(unit, new)
     changes = _difference(old.roles, new.roles)
     await account_changed(
         unit, new, "roles_assigned", by, roles=new.roles, reason=reason, **changes
@@ -100,7 +100,7 @@ async def assign_sources(
     """Replace a person's data sources with these, and revoke their tokens (468.4(e))."""
     old = await _changeable(unit, by, account_id, "sources_assigned", doing=OwnAct.ENTITLE)
     new = old.revoked(unit.now, sources=_sorted(sources))
-    _check(unit, new)
+    check_account(unit, new)
     changes = _difference(old.sources, new.sources)
     await account_changed(
         unit, new, "sources_assigned", by, sources=new.sources, reason=reason, **changes
@@ -226,7 +226,8 @@ async def _changeable(
     return account
 
 
-def _check(unit: Unit, account: Account) -> None:
+def check_account(unit: Unit, account: Account) -> None:
+    """Raise InvalidInput, naming the field, unless the account's person may hold its roles and sources."""
     check_assignment(
         unit.policy,
         title=account.title,

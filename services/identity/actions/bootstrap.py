@@ -5,12 +5,18 @@ Both need the database and the key-encryption key, and publish events like any o
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
 
-from services.identity.actions.administration import NewAccount, create, renew, unlock
+from services.identity.actions.administration import (
+    NewAccount,
+    check_account,
+    create,
+    renew,
+    unlock,
+)
 from services.identity.actions.context import Identity
 from services.identity.actions.enrolment import Invited, deliver
 from services.identity.domain.accounts import ADMINISTRATOR, Account, permissions_of
@@ -61,15 +67,21 @@ async def invite_first(
 ) -> Invited:
     """Invite the first administrator, or invite them again if the invitation ran out.
 
+    The name and title given now replace those of a person who never enrolled.
+
     Raises: InternalFault if there is an administrator already; Conflict for the username; InvalidInput for the title.
     """
+    title = title or unit.policy.designee.title
     lapsed = await _lapsed_invitation(unit, username)
     if lapsed is not None:
+        if not lapsed.has_enrolled:
+            lapsed = replace(lapsed, name=name, title=title)
+            check_account(unit, lapsed)
         return await renew(identity, unit, lapsed, "first administrator", identity.system)
     new = NewAccount(
         username=username,
         name=name,
-        title=title or unit.policy.designee.title,
+        title=title,
         agency_ori=unit.policy.department.ori,
         roles=[ADMINISTRATOR],
         sources=["department"],

@@ -79,6 +79,11 @@ class Account:
     """How many changes of the account were announced."""
 
     @property
+    def has_enrolled(self) -> bool:
+        """Whether the person ever enrolled; before that, they were last active when the account was made."""
+        return self.last_active_at > self.created_at
+
+    @property
     def actor(self) -> Actor:
         """The person as an actor of events."""
         return Actor(
@@ -116,12 +121,8 @@ class Account:
         return self.trained_until is None or self.trained_until <= soon
 
     def is_reactivated(self, policy: Policy, now: datetime) -> bool:
-        """Return whether an enrolment would bring back an account that was or could be disabled as inactive.
-
-        A person who never enrolled was last active when the account was made.
-        """
-        has_enrolled = self.last_active_at > self.created_at
-        return self.status == "disabled" or (has_enrolled and self.is_inactive(policy, now))
+        """Return whether an enrolment would bring back an account that was or could be disabled as inactive."""
+        return self.status == "disabled" or (self.has_enrolled and self.is_inactive(policy, now))
 
     def is_inactive(self, policy: Policy, now: datetime) -> bool:
         """Return whether the account is unused for long enough to be disabled (468.6)."""

@@ -77,6 +77,23 @@ async def test_a_link_ends_after_a_quarter_of_an_hour(link, use, clock):
 
 
 @pytest.mark.clause("468.3/set-up-link")
+async def test_a_second_set_up_corrects_the_name_and_title_of_a_first_one_that_lapsed(
+    link, use, client, clock, published
+):
+    mistyped = await use((await link()).token, name="Ada Mni", title="Lieutenant")
+    assert mistyped.status_code == 200
+    clock.advance(seconds=15 * 60)
+    given = await use((await link()).token)
+    assert (given.status_code, given.json()["name"]) == (200, "Ada Min")
+    person = await Person(client, clock, "chief.admin").enrol(given.json()["invitation_token"])
+    await person.sign_in()
+    me = (await person.get("/v1/me")).json()
+    assert (me["name"], me["title"]) == ("Ada Min", "Administration Sergeant")
+    [renewed] = [e for e in await published(AccountChanged) if e.change == "reinvited"]
+    assert renewed.details["name"] == "Ada Min"
+
+
+@pytest.mark.clause("468.3/set-up-link")
 @pytest.mark.parametrize("address", ["192.0.2.7", "10.0.0.4", "2001:db8::7", ""])
 async def test_a_link_is_refused_from_another_machine(link, use, app, address):
     opened = await link()
