@@ -132,7 +132,11 @@ def _decided(
         return status, decision, first
     expires_at = decision.decided_at + timedelta(days=sharing.package_days)
     filed = msgspec.structs.replace(decision, expires_at=expires_at)
-    approvals = [d for d in [*found.decisions, filed] if d.decision == "approve"]
+    approvals = [
+        d
+        for d in [*found.decisions, filed]
+        if d.decision == "approve" and d.decided_by.person_id not in facts.provisioners
+    ]
     approved = steps.approval(
         found,
         filed,

@@ -277,7 +277,7 @@ def request_out(
     """
     out = _out(found)
     if facts is not None and out.status in OPEN:
-        not_by = sorted(facts.account_by | facts.agency_by)
+        not_by = sorted(facts.provisioners)
         out.review = ReviewOut(approvals_needed=facts.approvals_needed, not_by=not_by)
     out.checkpoint = runtime_of(asked).agreement.checkpoint.note
     return out

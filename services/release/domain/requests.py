@@ -108,6 +108,11 @@ class RequestFacts:
     """Whether both sets are complete; False if the account or agency is older than their records."""
 
     @property
+    def provisioners(self) -> frozenset[str]:
+        """Account ids of the people who may not decide, and whose earlier approvals count no more."""
+        return self.account_by | self.agency_by
+
+    @property
     def approvals_needed(self) -> int:
         """Two for a restricted request, or if one approver might be a provisioner of the requester."""
         return 2 if self.restricted or not self.provisioners_known else 1
@@ -184,8 +189,8 @@ def after_approval(request: RequestFacts, reviewer: str, citation: str) -> Reque
             else "it is not on record who provisioned this account or agency"
         )
         raise NotAuthorised(Code.SECOND_APPROVER_NEEDED, why=why, citation=citation)
-    counted = request.approved_by - request.account_by - request.agency_by
-    return RequestStatus.APPROVED if counted else RequestStatus.FIRST_APPROVED
+    counts = bool(request.approved_by - request.provisioners)
+    return RequestStatus.APPROVED if counts else RequestStatus.FIRST_APPROVED
 
 
 def check_named(

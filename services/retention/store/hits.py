@@ -1,5 +1,6 @@
 """Hits as flags on reads, and the events about each hit. Those events may arrive in any order."""
 
+from datetime import UTC, datetime, time
 from typing import Literal
 
 import msgspec
@@ -16,7 +17,8 @@ _RAISED = text(
         record_kind = excluded.record_kind, tier = excluded.tier, list_name = excluded.list_name
     """
 )
-# Until the raised event arrives, the row has no source, and queries by source skip it.
+# Until the raised event arrives, the row has no source, and queries by source skip it. If a purge has destroyed the read
+# already, that event never comes again; the next purge deletes the row by the day of the capture.
 _VERIFIED = text(
     """
     INSERT INTO hits (hit_id, read_id, captured_at, outcome)
@@ -63,13 +65,13 @@ class Hits:
 
     async def verified(self, event: HitVerified) -> None:
         """Store the outcome of a verification, and the event."""
-        named = {"hit_id": event.hit_id, "read_id": event.read_id, "at": event.occurred_at}
+        named = {"hit_id": event.hit_id, "read_id": event.read_id, "at": _captured(event)}
         await self._connection.execute(_VERIFIED, {**named, "outcome": event.outcome})
         await self._store_event("verified", event)
 
     async def disposed(self, event: HitDisposed) -> None:
         """Store the disposition of a hit, and the event."""
-        named = {"hit_id": event.hit_id, "read_id": event.read_id, "at": event.occurred_at}
+        named = {"hit_id": event.hit_id, "read_id": event.read_id, "at": _captured(event)}
         await self._connection.execute(_DISPOSED, {**named, "disposition": event.disposition})
         await self._store_event("disposed", event)
 
@@ -87,3 +89,10 @@ class Hits:
             "body": msgspec.json.encode(event).decode(),
         }
         await self._connection.execute(_STORE_EVENT, row)
+
+
+def _captured(event: HitVerified | HitDisposed) -> datetime:
+    """Return the begin of the day of a hit's capture; for an event from before it had that day, its own time."""
+    if event.captured_on is None:
+        return event.occurred_at
+    return datetime.combine(event.captured_on, time(), UTC)

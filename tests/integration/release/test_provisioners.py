@@ -105,11 +105,14 @@ async def test_the_approval_of_a_person_who_changed_the_agency_since_does_not_co
     assert (await decide(request_id)).json()["status"] == "first_approved"
     changed = await client.patch(f"/v1/agencies/{FBI}", json={"contact": "me"}, headers=reviewer())
     assert changed.status_code == 200
-    second = await decide(request_id, headers=reviewer(LIEUTENANT))
+    named = {"list_sources": ["department"]}
+    second = await decide(request_id, headers=reviewer(LIEUTENANT), **named)
     assert second.json()["status"] == "first_approved"
     assert await announced(ReleaseApproved) == []
-    third = await decide(request_id, headers=reviewer(CAPTAIN))
+    third = await decide(request_id, headers=reviewer(CAPTAIN), **named)
     assert third.json()["status"] == "approved"
+    [approved] = await announced(ReleaseApproved)
+    assert approved.list_sources == ["department"]
 
 
 @pytest.mark.clause("468.7(b)/provisioners")

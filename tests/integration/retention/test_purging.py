@@ -16,9 +16,17 @@ from services.retention.workers import destroyer, purger
 from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
-from shared.events import PurgeChanged, RecordsPurged
+from shared.events import Actor, HitDisposed, HitVerified, PurgeChanged, RecordsPurged
 from tests.integration.locking import locked_while
-from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_hit, a_read, started
+from tests.integration.retention.conftest import (
+    JPEG,
+    ORI,
+    SOLANO,
+    a_capture,
+    a_hit,
+    a_read,
+    started,
+)
 from tests.integration.retention.purging import (
     AUTHORISER,
     DUE,
@@ -443,6 +451,30 @@ async def test_hits_and_device_days_are_purged_with_their_records(retention):
     await purge(retention)
     assert await retention.fetch("SELECT read_id FROM hits") == [(stays.read_id,)]
     assert await retention.fetch("SELECT day FROM device_days") == [(NOON.date(),)]
+
+
+async def test_acts_on_a_hit_that_come_after_its_read_was_destroyed_go_with_the_next_purge(
+    retention,
+):
+    at = DUE - timedelta(days=2)
+    gone = a_read("1OLD001", at)
+    hit = a_hit(gone)
+    await retention.store(gone, hit)
+    await purge(retention)
+    by = Actor(person_id="o", name="Officer Nine", title="Police Officer", agency_ori=ORI)
+    named = {"hit_id": hit.hit_id, "read_id": gone.read_id, "captured_on": at.date()}
+    await retention.store(
+        HitVerified(
+            occurred_at=NOON, verified_by=by, method="CLETS", reference="T26-1", outcome="misread",
+            note="it is 1OLD0O1", **named,
+        ),
+        HitDisposed(
+            occurred_at=NOON, disposed_by=by, disposition="let go", enforcement=False, **named
+        ),
+    )  # fmt: skip
+    await purge(retention)
+    assert await retention.fetch("SELECT read_id FROM hits") == []
+    assert await retention.fetch("SELECT kind FROM hit_events") == []
 
 
 @pytest.mark.clause("468.4(c)/canvass")
