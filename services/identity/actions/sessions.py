@@ -57,7 +57,7 @@ async def _decide(
         session_id=session.session_id,
         client_address=client_address,
     )
-    return await issue(identity, unit, account, session.session_id)
+    return await issue(identity, unit, account, session.session_id, opened_at=session.opened_at)
 
 
 async def _why_not(

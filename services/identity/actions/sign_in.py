@@ -173,19 +173,23 @@ async def _open(
         session_id=session_id,
         client_address=client_address,
     )
-    opened = await issue(identity, unit, account, session_id)
+    opened = await issue(identity, unit, account, session_id, opened_at=unit.now)
     return replace(opened, browser_token=identity.browser_tokens.token_of(browser_id))
 
 
-async def issue(identity: Identity, unit: Unit, account: Account, session_id: UUID) -> Opened:
-    """Return fresh tokens for an open session and record that the person is active."""
+async def issue(
+    identity: Identity, unit: Unit, account: Account, session_id: UUID, *, opened_at: datetime
+) -> Opened:
+    """Return fresh tokens for an open session, none beyond its end, and record that the person is active."""
     refresh_token = new_token()
     await unit.sessions.add_token(session_id, token_hash(refresh_token))
     await unit.sessions.touch(session_id, unit.now)
-    token, issued, expires = await access_token(identity, unit, account, session_id)
+    idle_until = unit.now + timedelta(minutes=unit.policy.accounts.idle_minutes)
+    ends_at = opened_at + timedelta(hours=identity.settings.identity_session_hours)
+    until = min(idle_until, ends_at)
+    token, issued, expires = await access_token(identity, unit, account, session_id, until)
     await unit.accounts.touch(account.account_id, issued)
-    idle = timedelta(minutes=unit.policy.accounts.idle_minutes)
-    return Opened(account, session_id, token, expires, refresh_token, unit.now + idle)
+    return Opened(account, session_id, token, expires, refresh_token, idle_until)
 
 
 async def _refuse(unit: Unit, attempt: Attempt, account: Account | None, reason: str) -> None:

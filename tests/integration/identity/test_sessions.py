@@ -1,6 +1,7 @@
 """Sessions: rotation, reuse, idle limit, sign-out, and revocation that other services see."""
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import text
 
 from services.identity.actions.proof import known_since
 from services.identity.workers.housekeeping import close_stale_sessions
-from shared.accounts.tokens import verify
+from shared.accounts.tokens import LEEWAY_S, verify
 from shared.core.errors import CredentialEnded
 from shared.events import AccountChanged, SessionChanged
 from shared.testing import some_people
@@ -72,6 +73,22 @@ async def test_a_session_ends_after_a_shift_even_if_it_is_used(hire, clock):
 
 
 @pytest.mark.clause("468.6/idle")
+async def test_no_access_token_outlives_its_session(hire, clock, identity):
+    officer = await hire("o.seven", "officer")
+    opened_at = clock.now()
+    for _ in range(28):
+        clock.advance(minutes=25)
+        assert (await officer.renew()).status_code == 200
+    clock.advance(minutes=15)
+    assert (await officer.renew()).status_code == 200
+    assert clock.now() == opened_at + timedelta(hours=11, minutes=55)
+    clock.advance(minutes=5, seconds=-1)
+    assert (await officer.get("/v1/me")).status_code == 200
+    clock.advance(seconds=1 + LEEWAY_S)
+    await close_stale_sessions(identity)
+    assert (await officer.get("/v1/me")).status_code == 401
+
+
 async def test_housekeeping_closes_idle_sessions(hire, clock, identity, published):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=31)
