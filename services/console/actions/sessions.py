@@ -34,10 +34,10 @@ class Session(msgspec.Struct, kw_only=True, frozen=True):
     name: str
     title: str
     permissions: frozenset[str]
-    """Permissions for choosing what pages offer; the services decide what is allowed."""
+    """Permissions for choosing what pages offer, as of the access token; the services decide what is allowed."""
 
     trained_until: datetime | None = None
-    """When the person's training ends, as of the sign-in or the last look at the start page; None without any."""
+    """When the person's training ends, as of the access token or the last look at the start page; None without any."""
 
     access_token: str
     refresh_token: str
@@ -52,7 +52,7 @@ class Session(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def rights_of(me: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a session that say what the person may use, from identity's account."""
+    """Return the fields of a session that say what the person may use, from identity's account or new tokens."""
     until = me["trained_until"]
     return {
         "permissions": frozenset(me["permissions"]),
@@ -182,5 +182,6 @@ class Sessions:
                 access_token=opened["access_token"],
                 refresh_token=opened["refresh_token"],
                 expires_at=datetime.fromisoformat(opened["expires_at"]),
+                **(rights_of(opened) if "permissions" in opened else {}),
             )
         )

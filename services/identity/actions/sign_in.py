@@ -18,7 +18,7 @@ from services.identity.actions.announce import (
 from services.identity.actions.context import Identity
 from services.identity.actions.proof import count_failure, known_since, prove
 from services.identity.actions.tokens import access_token
-from services.identity.domain.accounts import Account
+from services.identity.domain.accounts import Account, permissions_of
 from services.identity.domain.opaque_tokens import new_token, token_hash
 from services.identity.domain.passwords import normalise_password
 from services.identity.domain.problem_codes import Code
@@ -49,6 +49,7 @@ class Opened:
     expires_at: datetime
     refresh_token: str
     idle_until: datetime
+    permissions: frozenset[str]
     browser_token: str | None = None
     """At sign-in only: the token that the browser sends at its next sign-in to this account."""
 
@@ -189,7 +190,8 @@ async def issue(
     until = min(idle_until, ends_at)
     token, issued, expires = await access_token(identity, unit, account, session_id, until)
     await unit.accounts.touch(account.account_id, issued)
-    return Opened(account, session_id, token, expires, refresh_token, idle_until)
+    permissions = permissions_of(unit.policy, account.title, account.roles)
+    return Opened(account, session_id, token, expires, refresh_token, idle_until, permissions)
 
 
 async def _refuse(unit: Unit, attempt: Attempt, account: Account | None, reason: str) -> None:

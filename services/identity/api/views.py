@@ -190,6 +190,7 @@ class SessionOut(BaseModel):
                     "refresh_token": "n2S4Yl0cV5b8mKQ1xT7dZr9uWj3fHgAeOiPsLvBtCwE",
                     "idle_until": "2026-06-01T12:30:00Z",
                     "trained_until": "2027-05-04T00:00:00Z",
+                    "permissions": ["account:self", "hit:read", "purpose:declare"],
                 }
             ]
         }
@@ -203,6 +204,8 @@ class SessionOut(BaseModel):
     refresh_token: str
     idle_until: datetime
     trained_until: datetime | None
+    permissions: list[str]
+    """Those of the access token, for a client to choose what it offers."""
 
     @classmethod
     def of(cls, opened: Opened) -> "SessionOut":
@@ -215,6 +218,7 @@ class SessionOut(BaseModel):
             refresh_token=opened.refresh_token,
             idle_until=opened.idle_until,
             trained_until=opened.account.trained_until,
+            permissions=sorted(opened.permissions),
         )
 
 

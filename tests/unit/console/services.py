@@ -245,6 +245,7 @@ class FakeServices:
             "expires_at": (now + timedelta(minutes=10)).isoformat(),
             "idle_until": (now + timedelta(minutes=30)).isoformat(),
             "trained_until": self.trained_until,
+            "permissions": self.permissions,
             "token_type": "Bearer",
         }
 

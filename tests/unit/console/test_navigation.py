@@ -83,6 +83,25 @@ async def test_people_without_training_are_offered_no_page_that_would_refuse_the
 
 
 @pytest.mark.clause("468.3/pages")
+async def test_a_change_of_roles_changes_what_pages_offer_with_the_next_token(
+    sign_in, services, clock
+):
+    browser = await sign_in(*ROLES["officer"])
+    assert 'href="/search"' in browser.page.text
+    services.permissions = sorted(ROLES["dispatcher"])
+    services.trained_until = "2100-02-01T00:00:00Z"
+    clock.advance(minutes=8)
+    await browser.open("/")
+    assert 'href="/search"' not in browser.page.text
+    assert 'href="/alerts"' in browser.page.text
+    assert (await browser.open("/search")).status_code == 403
+    services.permissions = sorted(ROLES["officer"])
+    clock.advance(minutes=8)
+    await browser.open("/")
+    assert 'href="/search"' in browser.page.text
+
+
+@pytest.mark.clause("468.3/pages")
 async def test_training_recorded_after_the_sign_in_opens_the_pages_from_the_start_page(
     sign_in, services, start
 ):
