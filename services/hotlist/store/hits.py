@@ -159,7 +159,8 @@ class Hits:
     async def waiting(self, grant: Grant) -> Sequence[UnverifiedTier]:
         """Return by tier the count of visible hits that wait for their verification, and the time of the first.
 
-        A hit whose read is destroyed can no longer be verified, so it does not wait. Counts and ages identify no hit, so this discloses none and needs no purpose.
+        A hit whose read is destroyed can no longer be verified, so it does not wait. Counts and ages identify no hit,
+        so this discloses none and needs no purpose.
         """
         rows = await self._connection.execute(
             text(
