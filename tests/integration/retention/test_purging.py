@@ -72,7 +72,7 @@ async def test_a_purge_deletes_only_records_that_are_past_the_schedule(retention
 
 
 @pytest.mark.clause("468.5/schedule")
-async def test_objects_are_deleted_after_the_commit_and_retried(retention, monkeypatch):
+async def test_objects_are_deleted_after_the_commit_and_retried(retention, monkeypatch, caplog):
     old, new = a_capture(DUE - timedelta(days=1)), a_capture(NOON)
     for event in (old, new):
         await retention.objects.put(event.capture.image.object_key, JPEG)
@@ -94,6 +94,8 @@ async def test_objects_are_deleted_after_the_commit_and_retried(retention, monke
         run = await purge(retention)
     assert (run["state"], run["reads"], run["captures"], run["objects"]) == ("executed", 1, 1, 2)
     assert len(retention.stored_keys) == 3
+    assert "2 objects could not be deleted" in caplog.text
+    assert "crops/1" not in caplog.text, "a key has a camera and a day"
     await retention.running.purger.work()
     run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
     assert run["state"] == "certified"
