@@ -65,6 +65,13 @@ def test_a_capture_between_two_passes_joins_the_nearer():
     assert list(passes.extended) == [near]
 
 
+def test_a_capture_nearer_to_the_later_of_two_passes_joins_that_one():
+    passes = Passes(120)
+    for n, seconds in enumerate((0, 200)):
+        passes.add(ENTRY, DEVICE, Pass(UUID(int=n), at(seconds), at(seconds)))
+    assert passes.join(ENTRY, DEVICE, at(110)) == UUID(int=1)
+
+
 def test_other_entries_and_devices_are_other_passes():
     passes = Passes(120)
     passes.add(ENTRY, DEVICE, Pass(uuid4(), NOON, NOON))
