@@ -170,7 +170,7 @@ async def invite_again(
 async def approve_invitation(
     identity: Identity, unit: Unit, by: Actor, account_id: UUID
 ) -> Invited:
-    """Invite a person anew as another person proposed who is an administrator still. Raises: Conflict, NotAuthorised."""
+    """Invite a person anew as another administrator proposed, who still is one. Raises: Conflict, NotAuthorised."""
     old = await unit.accounts.get(account_id, lock=True)
     proposal = await unit.invitations.proposal(account_id)
     if proposal is None or proposal.expires_at <= unit.now:

@@ -15,7 +15,7 @@ from shared.accounts.tokens import AUDIENCE
 async def access_token(
     identity: Identity, unit: Unit, account: Account, session_id: UUID, until: datetime
 ) -> tuple[str, datetime, datetime]:
-    """Return a person's access token, its time of issue and its expiry: `until`, the end of the session, at the latest."""
+    """Return a person's access token, its time of issue and its expiry, which is `until` at the latest."""
     # Another replica's clock may be a little ahead: the maximum prevents a new token from counting as revoked.
     issued = max(unit.now, account.tokens_valid_from)
     expires = min(issued + timedelta(minutes=unit.policy.accounts.access_token_minutes), until)

@@ -17,8 +17,8 @@ _RAISED = text(
         record_kind = excluded.record_kind, tier = excluded.tier, list_name = excluded.list_name
     """
 )
-# Until the raised event arrives, the row has no source, and queries by source skip it. If a purge has destroyed the read
-# already, that event never comes again; the next purge deletes the row by the day of the capture.
+# Until the raised event arrives, the row has no source, and queries by source skip it. If a purge has destroyed the
+# read already, that event never comes again; the next purge deletes the row by the day of the capture.
 _VERIFIED = text(
     """
     INSERT INTO hits (hit_id, read_id, captured_at, outcome)
