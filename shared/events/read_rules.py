@@ -6,15 +6,17 @@ retention does not store, or retention could store a read that hotlist never mat
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from shared.core.errors import InvalidInput
 from shared.core.plates import MAX_PLATE_CHARACTERS
 from shared.core.problem_codes import Common
-from shared.events import CaptureReceived, Place, Read
+from shared.events import Box, CaptureReceived, Character, Place, Read
 
 FULL_CIRCLE_DEG = 360
+MOST_PX = 1_000_000
+"""No picture has a side of more pixels."""
 
 OLDEST = timedelta(days=3660)
 AHEAD = timedelta(days=1)
@@ -58,7 +60,7 @@ def _all_good(reads: Sequence[Read], now: datetime) -> bool:
             return False
         if not earliest <= captured_at <= latest or read.characters or read.alternatives:
             return False
-        if not _is_heading(read.place):
+        if not _is_heading(read.place) or read.box is not None:
             return False
         texts += (read.device_name, read.plate_as_read, read.region, read.model)
         texts += (read.agency_ori, read.crop_key, read.image_key)
@@ -77,8 +79,10 @@ def check_read(read: Read, now: datetime) -> None:
     for name in _TEXTS:
         if not _storable([getattr(read, name) or ""]):
             raise InvalidInput(Common.TEXT_NOT_STORABLE, field=name)
-    if read.characters and not _storable(one.text for one in read.characters):
+    if read.characters and not _storable(_texts_of(read.characters)):
         raise InvalidInput(Common.TEXT_NOT_STORABLE, field="characters")
+    if read.box is not None and not _is_in_a_picture(read.box):
+        raise InvalidInput(Common.FIELD_OUT_OF_RANGE, field="box", name="box")
     if read.alternatives and not all(_PLATE.fullmatch(a.plate) for a in read.alternatives):
         raise InvalidInput(Common.PLATE_NOT_NORMAL, field="alternatives")
 
@@ -113,6 +117,19 @@ def _check_times(captured_at: datetime, received_at: datetime, now: datetime) ->
         raise InvalidInput(Common.TIME_WITHOUT_ZONE, field=field)
     if not now - OLDEST <= captured_at <= now + AHEAD:
         raise InvalidInput(Common.CAPTURE_TIME_NOT_SANE, field="captured_at")
+
+
+def _texts_of(characters: Iterable[Character]) -> Iterator[str]:
+    """Yield the text of each character and of the others considered in its place."""
+    for one in characters:
+        yield one.text
+        for other in one.alternatives:
+            yield other.text
+
+
+def _is_in_a_picture(box: Box) -> bool:
+    """Whether a box can be computed with; a huge integer fits no float."""
+    return all(abs(side) <= MOST_PX for side in (box.x_px, box.y_px, box.width_px, box.height_px))
 
 
 def _storable(texts: Iterable[str]) -> bool:

@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 
 from shared.core.types import PlateText
-from shared.events import Alternative, Character, Place, Read, ReadsRecorded, RecordedRead
+from shared.events import (
+    Alternative,
+    Box,
+    Character,
+    OtherCharacter,
+    Place,
+    Read,
+    ReadsRecorded,
+    RecordedRead,
+)
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 """The clock of the tests."""
@@ -25,6 +34,11 @@ BAD_READS: dict[str, dict[str, Any]] = {
     "NUL in the vehicle's model": {"vehicle_model": "Tran\x00sit"},
     "half a surrogate pair": {"device_name": "camera \ud800"},
     "NUL in a character": {"characters": [Character("\x00")]},
+    "NUL in another character of a place": {
+        "characters": [Character("7", 0.9, [OtherCharacter("7", 0.9), OtherCharacter("\x00", 0.1)])]
+    },
+    "a box larger than any picture": {"box": Box(0, 0, 10**400, 40)},
+    "a box beside any picture": {"box": Box(-(10**400), 0, 130, 40)},
     "NUL in the region": {"region": "US-\x00"},
     "a heading of no compass": {"place": Place(39.9277, -122.1792, 1e39)},
     "a heading below north": {"place": Place(39.9277, -122.1792, -1.0)},

@@ -9,9 +9,19 @@ import pytest
 
 from shared.core.errors import InvalidInput
 from shared.core.types import Ori, PlateText
-from shared.events import Alternative, CaptureReceived, Character, Image, Place, Read
+from shared.events import (
+    Alternative,
+    Box,
+    CaptureReceived,
+    Character,
+    Image,
+    OtherCharacter,
+    Place,
+    Read,
+)
 from shared.events.read_rules import (
     AHEAD,
+    MOST_PX,
     OLDEST,
     check_capture,
     check_read,
@@ -45,6 +55,7 @@ BAD = {
     "NUL in the colour": {"vehicle_colour": "bl\x00ack"},
     "NUL beside an accent": {"device_name": "caf\xe9 \x00"},
     "half a surrogate pair in a character": {"characters": [Character("\ud800")]},
+    "a box one pixel too high": {"box": Box(0, 0, 1, MOST_PX + 1)},
     "a heading past north": {"place": Place(39.9277, -122.1792, 360.5)},
 }
 KEPT: dict[str, dict[str, Any]] = {
@@ -56,6 +67,8 @@ KEPT: dict[str, dict[str, Any]] = {
     "facing north": {"place": Place(39.9277, -122.1792, 360.0)},
     "a place without a heading": {"place": Place(39.9277, -122.1792)},
     "characters": {"characters": [Character("7"), Character("\xe9")]},
+    "another character": {"characters": [Character("7", 0.9, [OtherCharacter("\xe9", 0.1)])]},
+    "the largest box": {"box": Box(-MOST_PX, MOST_PX, MOST_PX, MOST_PX)},
     "alternatives": {"alternatives": [Alternative(PlateText("1ABC123"), 0.5)]},
 }
 
