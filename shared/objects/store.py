@@ -1,12 +1,14 @@
 """What an object store does: keeps images and packages as bytes by key. A put returns only once it is durable."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from shared.core.errors import NotFound
+from shared.core.errors import NotFound, Unavailable
 from shared.core.problem_codes import Common
 
 _KEY = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,500}")
@@ -79,6 +81,19 @@ class ObjectStore(Protocol):
     async def ping(self) -> None:
         """Return if the store answers. Raises: Unavailable."""
         ...
+
+
+@asynccontextmanager
+async def in_time(seconds: float, why: Common) -> AsyncIterator[None]:
+    """Limit the wait for the object store, which may take three minutes to give up when a server answers nothing.
+
+    Raises: Unavailable with `why` after `seconds`; a put may then be done all the same.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise Unavailable(why) from None
 
 
 def checked(key: str) -> str:

@@ -16,11 +16,16 @@ from services.ingest.domain.images import Frame, inspect
 from services.ingest.store.devices import FirstSeen
 from shared.core.certificates import Signer
 from shared.core.ids import Deriver
+from shared.core.problem_codes import Common
 from shared.events import CaptureBackfilled, CaptureReceived, Image
 from shared.events.read_rules import check_capture, is_late
 from shared.events.signed_captures import sign
+from shared.objects.store import in_time
 from shared.postgres.month_secrets import MonthSecrets
 from shared.service.api_runtime import ApiRuntime
+
+STORED_WITHIN_S = 20.0
+"""The longest wait for the object store: frames that wait use up the bytes in flight, which reads need too."""
 
 TimeSource = Literal["device", "server"]
 
@@ -99,7 +104,8 @@ class Captures:
         )
         check_capture(event, received_at)
         event = sign(event, self._signer)
-        await self._runtime.objects.put(event.image.object_key, upload.data)
+        async with in_time(STORED_WITHIN_S, Common.OBJECT_NOT_STORED):
+            await self._runtime.objects.put(event.image.object_key, upload.data)
         await self._runtime.bus.publish([event])
         copies = self._runtime.topics.copies
         late = bool(event.late)

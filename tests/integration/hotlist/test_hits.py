@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from services.hotlist.api import pictures
 from services.registry import SPECS
 from shared.core.errors import InternalFault, InvalidInput
 from shared.core.permissions import Permission
@@ -655,6 +656,30 @@ async def test_a_picture_is_served_only_to_authorised_people_and_recorded(hotlis
     assert (
         len(await hotlist.announced(RecordsDisclosed)) == before + 1
     )  # no record shown, no event published
+
+
+async def test_a_picture_that_the_object_store_does_not_send_in_time_holds_up_no_hit(
+    hotlist, objects, monkeypatch
+):
+    """A request holds a connection to Postgres while it fetches a picture; the matcher needs one, too."""
+
+    async def hangs(key):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(pictures, "FETCHED_WITHIN_S", 0.5)
+    monkeypatch.setattr(objects, "get", hangs)
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read(crop_key="crops/1.jpg"))
+    [hit] = await hotlist.hits()
+    hotlist.bus.records.clear()
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        for _ in range(5):  # as many as there are connections
+            tasks.create_task(hotlist.call("GET", hit["crop_url"], status=503))
+        await asyncio.sleep(0.2)
+        await hotlist.see(hotlist.read(device=uuid4()))
+    assert len(await hotlist.hits()) == 2
+    told = await hotlist.announced(RecordsDisclosed)
+    assert {event.record_kind for event in told} == {"hit"}
 
 
 async def test_a_hit_has_the_place_of_its_plate_in_the_whole_picture(hotlist):

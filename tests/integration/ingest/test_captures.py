@@ -447,3 +447,22 @@ async def test_arrival_times_of_frames_are_deleted_after_their_records(station, 
     async with station.running.runtime.db.begin() as connection:
         now = station.clock.now()
         assert await FirstSeen(connection).note(station.captures[0].device_id, b"x", now) == now
+
+
+@pytest.mark.clause("468.5/transfer")
+async def test_a_frame_that_the_object_store_does_not_take_in_time_is_sent_again(
+    station, camera, monkeypatch
+):
+    """Frames that wait for a store that answers nothing would use up the bytes in flight, and refuse reads too."""
+    monkeypatch.setattr(captures, "STORED_WITHIN_S", 0.05)
+    monkeypatch.setattr(station.objects, "put", hangs)
+    async with asyncio.timeout(5):
+        refused = await station.post_frame(camera, p.jpeg())
+    assert (refused.status_code, refused.json()["code"]) == (503, "object_not_stored")
+    assert "retry-after" in refused.headers
+    assert station.running.in_flight.held_bytes == 0
+    assert station.stored_nothing()
+
+
+async def hangs(*given):
+    await asyncio.Event().wait()
