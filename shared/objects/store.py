@@ -84,16 +84,16 @@ class ObjectStore(Protocol):
 
 
 @asynccontextmanager
-async def in_time(seconds: float, why: Common) -> AsyncIterator[None]:
+async def in_time(seconds: float, refusal: Unavailable) -> AsyncIterator[None]:
     """Limit the wait for the object store, which may take three minutes to give up when a server answers nothing.
 
-    Raises: Unavailable with `why` after `seconds`; a put may then be done all the same.
+    Raises: Unavailable, the `refusal`, after `seconds`; a put may then be done all the same.
     """
     try:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
-        raise Unavailable(why) from None
+        raise refusal from None
 
 
 def checked(key: str) -> str:

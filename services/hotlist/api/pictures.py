@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.hotlist.actions.picture import fetch
 from services.hotlist.api.guard import HitRead
 from services.hotlist.api.hits import Visible
 from services.hotlist.domain.problem_codes import Code
@@ -13,9 +14,7 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import NotFound
 from shared.core.permissions import Permission
-from shared.core.problem_codes import Common
 from shared.http.openapi import in_bytes
-from shared.objects.store import in_time
 from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/v1/hits/{hit_id}", tags=["hits"])
@@ -25,9 +24,6 @@ LinkToken = Annotated[
     str | None,
     Query(description="From a hit's `crop_url`: the picture is part of that answer's access"),
 ]
-FETCHED_WITHIN_S = 5.0
-"""The longest wait for a picture: the request holds a connection to Postgres meanwhile, and the matcher needs one."""
-
 PICTURE = in_bytes("The picture", "image/jpeg", "image/png", "image/webp")
 _MAGIC = (
     (b"\xff\xd8\xff", 0, "image/jpeg"),
@@ -59,8 +55,7 @@ async def _picture(
 ) -> Response:
     """Fetch the picture before its disclosure commits: a failed fetch records none, nor one that takes too long."""
     key = await hits.picture_key(grant, hit_id, column)
-    async with in_time(FETCHED_WITHIN_S, Common.OBJECT_STORE_AWAY):
-        data = await runtime_of(request).objects.get(key)
+    data = await fetch(runtime_of(request).objects, key)
     for magic, start, media_type in _MAGIC:
         if data[start : start + len(magic)] == magic:
             return Response(data, media_type=media_type)

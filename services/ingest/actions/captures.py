@@ -15,6 +15,7 @@ from services.ingest.domain.devices import Device
 from services.ingest.domain.images import Frame, inspect
 from services.ingest.store.devices import FirstSeen
 from shared.core.certificates import Signer
+from shared.core.errors import Unavailable
 from shared.core.ids import Deriver
 from shared.core.problem_codes import Common
 from shared.events import CaptureBackfilled, CaptureReceived, Image
@@ -104,7 +105,7 @@ class Captures:
         )
         check_capture(event, received_at)
         event = sign(event, self._signer)
-        async with in_time(STORED_WITHIN_S, Common.OBJECT_NOT_STORED):
+        async with in_time(STORED_WITHIN_S, Unavailable(Common.OBJECT_NOT_STORED)):
             await self._runtime.objects.put(event.image.object_key, upload.data)
         await self._runtime.bus.publish([event])
         copies = self._runtime.topics.copies

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from services.hotlist.api import pictures
+from services.hotlist.actions import picture
 from services.registry import SPECS
 from shared.core.errors import InternalFault, InvalidInput
 from shared.core.permissions import Permission
@@ -666,7 +666,7 @@ async def test_a_picture_that_the_object_store_does_not_send_in_time_holds_up_no
     async def hangs(key):
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(pictures, "FETCHED_WITHIN_S", 0.5)
+    monkeypatch.setattr(picture, "FETCHED_WITHIN_S", 0.5)
     monkeypatch.setattr(objects, "get", hangs)
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(crop_key="crops/1.jpg"))
