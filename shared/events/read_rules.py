@@ -60,7 +60,7 @@ def _all_good(reads: Sequence[Read], now: datetime) -> bool:
             return False
         if not earliest <= captured_at <= latest or read.characters or read.alternatives:
             return False
-        if not _is_heading(read.place) or read.box is not None:
+        if not _is_heading(read.place) or not (read.box is None or _is_in_a_picture(read.box)):
             return False
         texts += (read.device_name, read.plate_as_read, read.region, read.model)
         texts += (read.agency_ori, read.crop_key, read.image_key)
