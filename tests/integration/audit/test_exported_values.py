@@ -392,6 +392,7 @@ async def test_the_export_command_requires_a_purpose_and_a_reason_for_values(
         ("--reason", "yearly audit"),
         ("--reason", "yearly audit", "--purpose", "personal_use"),
         ("--reason", "audit", "--purpose", "audit"),
+        ("--reason", "  audit      ", "--purpose", "audit"),
     ):
         status, said = await command("export", str(file), *WHO, *more, "--with-values")
         assert (status, file.exists()) == (2, False), said
@@ -400,6 +401,7 @@ async def test_the_export_command_requires_a_purpose_and_a_reason_for_values(
     assert [tuple(row) for row in rows] == [
         (False, "none"),
         (False, "personal_use"),
+        (False, "audit"),
         (False, "audit"),
     ]
     assert await query("SELECT 1 FROM entries WHERE kind = 'values.exported'") == []
