@@ -65,10 +65,12 @@ async def test_events_that_kafka_deleted_do_not_keep_the_log_behind(offset, begi
     assert await committed(kafka, kafka, {ONE: 9}) == {ONE: done}
 
 
-async def test_behind_for_more_than_a_minute_is_a_finding(app, runtime, query):
+@pytest.mark.parametrize("end", [0, 5])
+async def test_behind_for_more_than_a_minute_is_a_finding(app, runtime, query, end):
+    """Also for a log that has not caught up once since its process started."""
     coverage = CoverageReport(runtime)
     since = runtime.clock.now()
-    coverage.note(since, {ONE: 0}, {})
+    coverage.note(since, {ONE: end}, {})
     await coverage.check_lag(since + timedelta(seconds=60))
     assert await query("SELECT 1 FROM findings WHERE kind = 'log_behind'") == []
     for later in (61, 90):
