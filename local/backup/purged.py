@@ -25,7 +25,10 @@ AT_ONCE = 1000
 async def not_purged(
     database: DatabaseLink, lines: Sequence[ObjectLine], before: datetime
 ) -> list[ObjectLine]:
-    """Return the lines without the frames and crops of days before `before` that no record names. Raises: Unavailable."""
+    """Return the lines without the frames and crops of days before `before` that no record names.
+
+    Raises: Unavailable.
+    """
     of_day = defaultdict[Day, list[Named]](list)
     for day, named in _old(lines, before):
         of_day[day].append(named)

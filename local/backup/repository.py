@@ -132,9 +132,9 @@ class Backups:
         """
         body, note = encoded(manifest, signer)
         digest = sha256(body).hexdigest()
-        await self.store.put(f"{FOLDER}/{manifest.name}/{MANIFEST}", body)
         if record is not None:
             await record(manifest, digest)
+        await self.store.put(f"{FOLDER}/{manifest.name}/{MANIFEST}", body)
         await self.store.put(f"{FOLDER}/{manifest.name}/{NOTE}", note.encode())
         return digest
 

@@ -1,8 +1,8 @@
 """Restores a backup into an empty database and object store, and proves what it restored.
 
 Order: every digest is verified before the first byte is written; then keys and database. Its counts are compared, and
-the services with copies of sightings are closed until a purge, before anything else can fail: whoever starts them after
-a restore that ended halfway sees nothing that a purge destroyed. Then the objects, the whole audit log and its
+the services with copies of sightings are closed until a purge, before anything else can fail: services that are started
+after a restore that ended halfway show nothing that a purge destroyed. Then the objects, the whole audit log and its
 continuity with what was witnessed. Last, the restore is recorded as the log's next entry, and consumer groups are set
 back.
 """
@@ -200,7 +200,7 @@ async def opened_keys(
     """Return the installation's keys; those that were sealed in `folder` are written as files.
 
     Raises: InternalFault for another private half, or if none were sealed; Damaged if they changed since they were
-    compared, since anybody can seal keys to a recipient; Unavailable.
+    compared, because sealing to a recipient takes no secret; Unavailable.
     """
     if wanted.private is None:
         return there

@@ -166,8 +166,7 @@ class _FloodSaid(msgspec.Struct, frozen=True):
     client_address: Text
     count: int
     route: Text = ""
-    door: Text = ""
-    """The route in version 1."""
+    route_of_version_1: Text = msgspec.field(name="door", default="")
 
 
 Said = TypeVar("Said")
@@ -375,7 +374,7 @@ class Stream:
                 row.seq,
                 said.service,
                 said.client_address,
-                said.route or said.door,
+                said.route or said.route_of_version_1,
                 said.count,
                 row.occurred_at,
             )

@@ -11,7 +11,7 @@ from shared.events import AccountChanged, PolicyLoaded, RefusalsCounted
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
 from tests.integration.audit.messages import message_of, with_right_mac
 
-pytestmark = pytest.mark.clause("468.3.1(c)")
+pytestmark = pytest.mark.clause("468.3.1(c)/monitoring")
 
 REFUSED = "SELECT subject FROM findings WHERE kind = 'refused_access'"
 

@@ -132,7 +132,7 @@ def test_a_list_is_stale_after_its_limit_and_the_service_furthest_behind_tells_t
     assert ListAge("State", "CA0520100", "state", age_s=60.1, stale_after_s=60.0).stale
     others = metrics(behind=90.0).replace('service="hotlist"', 'service="ingest"')
     with serving({**pages(), "/ingest/metrics": (200, others)}) as url:
-        urls = {name: f"{url}/{name}" for name in ("hotlist", "ingest", "audit")}
+        urls = {name: f"{url}/{name}" for name in ("hotlist", "ingest")}
         assert state_of(urls, [], NOW).log_behind_s == 90.0
 
 

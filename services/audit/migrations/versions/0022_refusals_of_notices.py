@@ -1,4 +1,4 @@
-"""Count the refusals of a notice by themselves: attempts that nobody answered do not make it a dead letter (ADR-0075)."""
+"""Count the refusals of a notice by themselves: attempts without an answer make no dead letter of it (ADR-0075)."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Open sealed values with a NUL character too, which jsonb cannot have: one of them kept all others from being erased."""
+"""Open sealed values with a NUL character too, which jsonb cannot have: one of them stopped the erasing of others."""
 
 from alembic import op
 
