@@ -227,6 +227,8 @@ def _called(name: str, group: click.Command, words: list[str]) -> str | None:
         if command is not None:
             command.make_context(str(command.name), [word for word in rest if word != "$@"])
     except click.BadParameter as exc:
+        if str(exc).endswith("does not exist."):  # a file that the reader has
+            return None
         return f"{name}: {exc}{ABRIDGED}"
     except (click.ClickException, Unfinished) as exc:
         return f"{name}: {exc}"
