@@ -112,11 +112,6 @@ def ingest_database(postgres):
 
 
 @pytest.fixture
-def database_url(ingest_database) -> str:
-    return ingest_database
-
-
-@pytest.fixture
 def ingest_settings(postgres, ingest_database, repository, tmp_path) -> Settings:
     return Settings(
         database_url=postgres.service_url("ingest", "ingest"),

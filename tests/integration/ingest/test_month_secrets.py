@@ -23,6 +23,12 @@ FRAME = p.jpeg()
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 
 
+@pytest.fixture
+def database_url(ingest_database):
+    """The station's database, for `sampled`."""
+    return ingest_database
+
+
 def a_replica(station, vault=None):
     runtime = station.running.runtime
     vault = vault or runtime.settings.id_vault

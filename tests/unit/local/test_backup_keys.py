@@ -1,6 +1,7 @@
 """A backup seals every key that a service reads from its environment; its keys open for one person and backup."""
 
 import stat
+from hashlib import sha256
 from types import SimpleNamespace
 
 import pytest
@@ -58,9 +59,13 @@ async def test_the_keys_of_a_backup_become_files_and_yield_to_those_that_are_giv
     """A new MAC key is chosen after a theft, and the backup has the stolen one."""
     private, store = tmp_path / "offline", FakeObjects()
     name = "20260601T120000Z"
-    await store.put("backups/one/keys", sealed(KEYS, make_recipient(private), name))
+    body = sealed(KEYS, make_recipient(private), name)
+    await store.put("backups/one/keys", body)
     manifest = SimpleNamespace(
-        format=BACKUP.text, name=name, keys=SimpleNamespace(path="keys", recipient="", names=[])
+        format=BACKUP.text,
+        name=name,
+        keys=SimpleNamespace(path="keys", recipient="", names=[]),
+        files=[SimpleNamespace(path="keys", sha256=sha256(body).hexdigest())],
     )
     given = {"INGEST__EVENT_MAC_KEY": "new", "RELEASE__EVENT_MAC_KEY": "given"}
 
