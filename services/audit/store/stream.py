@@ -1,10 +1,9 @@
 """Reads of the log by the rules. These entries are not shown to people, so they leave no disclosure."""
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -15,11 +14,18 @@ from services.audit.domain.entries import kind_of
 from services.audit.domain.rules import Act
 from services.audit.domain.sealing import UNDECODABLE, opened
 from services.audit.store.log import OFF_TIME, Log
+from services.audit.store.said import (
+    AccountSaid,
+    ContradictionSaid,
+    FloodSaid,
+    PolicySaid,
+    Said,
+    SilenceSaid,
+    said_in,
+)
 from shared.events import RecordsDisclosed
 from shared.postgres.database import driver_of
 from shared.postgres.disclosed_records import PICTURES
-
-log = logging.getLogger(__name__)
 
 _DISCLOSED_KIND = kind_of(RecordsDisclosed)
 
@@ -128,60 +134,6 @@ class _Disclosure(msgspec.Struct, frozen=True, gc=False):
 
 
 _disclosure = msgspec.json.Decoder(_Disclosure).decode
-
-Text = Annotated[str, msgspec.Meta(pattern="^[^\\x00]*$")]
-"""A text that Postgres can store."""
-
-
-class _PolicySaid(msgspec.Struct, frozen=True):
-    digest: Text
-    version: Text
-    service: Text
-
-
-class _ActorSaid(msgspec.Struct, frozen=True):
-    person_id: Text
-
-
-class _AccountSaid(msgspec.Struct, frozen=True):
-    change: Text
-    account_id: Text
-    actor: _ActorSaid
-    account_number: int | None = None
-    details: dict[str, Any] = {}
-
-
-class _SilenceSaid(msgspec.Struct, frozen=True):
-    device_id: Text
-    device_name: Text
-    last_heard_at: Text
-
-
-class _ContradictionSaid(msgspec.Struct, frozen=True):
-    count: int
-
-
-class _FloodSaid(msgspec.Struct, frozen=True):
-    service: Text
-    client_address: Text
-    count: int
-    route: Text = ""
-    route_of_version_1: Text = msgspec.field(name="door", default="")
-
-
-Said = TypeVar("Said")
-
-
-def _said(seq: int, entry: bytes, kind: type[Said]) -> Said | None:
-    """Return what an entry's event says, as `kind`; None, after a log line, if its body has another shape.
-
-    The service that made the event may have been taken over; the rules go on without it.
-    """
-    try:
-        return msgspec.convert(msgspec.json.decode(entry)["data"], kind)
-    except (*UNDECODABLE, LookupError, TypeError) as exc:
-        log.error("the rules pass over entry %d, whose body is odd: %s", seq, type(exc).__name__)
-        return None
 
 
 @dataclass(frozen=True)
@@ -309,7 +261,7 @@ class Stream:
         """Return the starts with a policy that these entries record."""
         return [
             PolicyStart(said.digest, said.version, said.service, row.appended_at)
-            for row, said in await self._found(seqs, _PolicySaid)
+            for row, said in await self._found(seqs, PolicySaid)
         ]
 
     async def account_changes(self, seqs: Sequence[int]) -> list[AccountChange]:
@@ -323,7 +275,7 @@ class Stream:
                 said.details,
                 row.appended_at,
             )
-            for row, said in await self._found(seqs, _AccountSaid)
+            for row, said in await self._found(seqs, AccountSaid)
         ]
 
     async def answered(self, attempts: Collection[UUID]) -> dict[UUID, int]:
@@ -351,7 +303,7 @@ class Stream:
             SilentDevice(
                 row.seq, said.device_id, said.device_name, said.last_heard_at, row.occurred_at
             )
-            for row, said in await self._found(seqs, _SilenceSaid)
+            for row, said in await self._found(seqs, SilenceSaid)
         ]
 
     async def contradictions(self, seqs: Sequence[int]) -> list[Contradiction]:
@@ -359,7 +311,7 @@ class Stream:
         found = []
         for row in await self._connection.execute(_CONTRADICTIONS, {"seqs": list(seqs)}):
             about = opened(row.disclosure)[-1]
-            said = _said(row.seq, row.entry, _ContradictionSaid)
+            said = said_in(row.seq, row.entry, ContradictionSaid)
             if said is None or not isinstance(about, dict) or "device_id" not in about:
                 continue
             about.pop("captured_on", None)
@@ -378,14 +330,14 @@ class Stream:
                 said.count,
                 row.occurred_at,
             )
-            for row, said in await self._found(seqs, _FloodSaid)
+            for row, said in await self._found(seqs, FloodSaid)
         ]
 
     async def _found(self, seqs: Sequence[int], kind: type[Said]) -> list[tuple[Row[Any], Said]]:
         """Return these entries with what they say as `kind`, without those whose body has another shape."""
         rows = await self._connection.execute(_SAID, {"seqs": list(seqs)})
         return [
-            (row, said) for row in rows if (said := _said(row.seq, row.entry, kind)) is not None
+            (row, said) for row in rows if (said := said_in(row.seq, row.entry, kind)) is not None
         ]
 
     async def refusals(self, since: datetime, end: int) -> list[tuple[str, datetime]]:

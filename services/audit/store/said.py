@@ -1,0 +1,74 @@
+"""What events in the log say to the rules, by the shape of their bodies."""
+
+import logging
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from services.audit.domain.sealing import UNDECODABLE
+
+log = logging.getLogger(__name__)
+
+Text = Annotated[str, msgspec.Meta(pattern="^[^\\x00]*$")]
+"""A text that Postgres can store."""
+
+
+class PolicySaid(msgspec.Struct, frozen=True):
+    """A service's start with a policy."""
+
+    digest: Text
+    version: Text
+    service: Text
+
+
+class _ActorSaid(msgspec.Struct, frozen=True):
+    person_id: Text
+
+
+class AccountSaid(msgspec.Struct, frozen=True):
+    """A change of an account."""
+
+    change: Text
+    account_id: Text
+    actor: _ActorSaid
+    account_number: int | None = None
+    details: dict[str, Any] = {}
+
+
+class SilenceSaid(msgspec.Struct, frozen=True):
+    """A camera that sends nothing."""
+
+    device_id: Text
+    device_name: Text
+    last_heard_at: Text
+
+
+class ContradictionSaid(msgspec.Struct, frozen=True):
+    """How many reads contradict others."""
+
+    count: int
+
+
+class FloodSaid(msgspec.Struct, frozen=True):
+    """Refusals that were counted together."""
+
+    service: Text
+    client_address: Text
+    count: int
+    route: Text = ""
+    route_of_version_1: Text = msgspec.field(name="door", default="")
+
+
+Said = TypeVar("Said")
+
+
+def said_in(seq: int, entry: bytes, kind: type[Said]) -> Said | None:
+    """Return what an entry's event says, as `kind`; None, after a log line, if its body has another shape.
+
+    The service that made the event may have been taken over; the rules go on without it.
+    """
+    try:
+        return msgspec.convert(msgspec.json.decode(entry)["data"], kind)
+    except (*UNDECODABLE, LookupError, TypeError) as exc:
+        log.error("the rules pass over entry %d, whose body is odd: %s", seq, type(exc).__name__)
+        return None
