@@ -35,11 +35,13 @@ _LISTED = text(
 _KNOWN = text(
     """
     SELECT true AS seen, s.entry_id, s.read_id, NULL::uuid AS hit_id, NULL::timestamptz AS first_at,
-        NULL::timestamptz AS last_at, NULL::integer AS sightings, NULL::boolean AS late
+        NULL::timestamptz AS last_at, NULL::text AS tier, NULL::integer AS sightings,
+        NULL::boolean AS late
     FROM unnest(CAST(:reads AS uuid[]), CAST(:entries AS uuid[])) AS wanted (read_id, entry_id)
     JOIN sightings s ON s.read_id = wanted.read_id AND s.entry_id = wanted.entry_id
     UNION ALL
-    SELECT false, h.entry_id, h.device_id, h.hit_id, h.first_at, h.last_at, h.sightings, h.late
+    SELECT false, h.entry_id, h.device_id, h.hit_id, h.first_at, h.last_at, h.tier,
+        h.sightings, h.late
     FROM unnest(CAST(:of AS uuid[]), CAST(:devices AS uuid[]), CAST(:lows AS timestamptz[]),
         CAST(:highs AS timestamptz[])) AS wanted (entry_id, device_id, low, high)
     JOIN hits h ON h.entry_id = wanted.entry_id AND h.device_id = wanted.device_id

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy.exc import DBAPIError
 
 from services.hotlist.domain.passes import Pass, Passes
-from services.hotlist.domain.rating import Candidate, Listed, Rating, rate
+from services.hotlist.domain.rating import TIERS, Candidate, Listed, Rating, rate
 from services.hotlist.settings import Settings
 from services.hotlist.store.raised import Raised
 from services.hotlist.workers.index_refresh import Refresher
@@ -125,16 +125,19 @@ class Matcher:
     async def _store(
         self, raised: Raised, matches: Sequence[Match], passes: Passes, now: datetime
     ) -> list[Match]:
-        """Store each match as a sighting, of a new hit or of a known one. Return the matches that are new hits."""
+        """Store each match as a sighting, of a new hit or of a known one. Return the matches that are new hits.
+
+        Of the live reads of a pass, the surest comes first and begins the hit.
+        """
         new: list[Match] = []
         sightings = []
-        for match in matches:
+        for match in sorted(matches, key=lambda one: self._urgency(one, now)):
             read, entry_id = match.candidate.read, match.listed.entry_id
-            late = self._is_late(match, now)
-            hit_id = passes.join(entry_id, read.device_id, read.captured_at, late=late)
+            at, tier, late = read.captured_at, match.rating.tier, self._is_late(match, now)
+            hit_id = passes.join(entry_id, read.device_id, at, tier, late=late)
             if hit_id is None:
                 hit_id = match.hit_id
-                begun = Pass(hit_id, read.captured_at, read.captured_at, late=late)
+                begun = Pass(hit_id, at, at, tier, late=late)
                 passes.add(entry_id, read.device_id, begun)
                 new.append(match)
             sightings.append(_sighting(match, hit_id))
@@ -165,6 +168,10 @@ class Matcher:
                 )
             )
         return matches
+
+    def _urgency(self, match: Match, now: datetime) -> int:
+        """Return the place of a match's tier from the most urgent; -1 for a late one, which raises no alert."""
+        return -1 if self._is_late(match, now) else TIERS.index(match.rating.tier)
 
     def _hit_id(self, read: Read, entry_id: UUID) -> UUID:
         secret = self._secrets.secret(read.captured_at)

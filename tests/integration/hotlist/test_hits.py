@@ -276,6 +276,44 @@ async def test_a_live_read_of_a_pass_that_began_late_raises_a_hit_of_its_own(hot
     assert [hit["sightings"] for hit in await hotlist.hits()] == [2, 2]
 
 
+UNSURE = {"region": None}  # lowers a stolen vehicle from high to medium
+VERY_UNSURE = {"region": None, "misread_risk": 0.5}  # to low
+
+
+async def test_a_surer_read_of_a_pass_raises_an_alert_of_its_own(hotlist):
+    """The first frame was blurred: who was warned of a doubtful match is warned of the sure one (ADR-0098)."""
+    await hotlist.listed("7ABC123")
+    for ago_s, unsure in ((5, VERY_UNSURE), (4.5, UNSURE), (4, {}), (3.5, UNSURE), (3, {})):
+        await hotlist.see(hotlist.read(ago_s=ago_s, **unsure))
+    hits = await hotlist.hits()
+    assert [hit["tier"] for hit in hits] == ["high", "medium", "low"]
+    assert sum(hit["sightings"] for hit in hits) == 5
+    raised = await hotlist.announced(HitRaised)
+    assert [event.tier for event in raised] == ["low", "medium", "high"]
+    assert len({event.hit_id for event in raised}) == 3
+
+
+async def test_the_surest_read_of_a_batch_begins_the_hit_of_its_pass(hotlist):
+    await hotlist.listed("7ABC123")
+    surest = hotlist.read(ago_s=4)
+    batch = [hotlist.read(ago_s=5, **VERY_UNSURE), surest, hotlist.read(ago_s=3, **UNSURE)]
+    await hotlist.see(*batch)
+    [hit] = await hotlist.hits()
+    assert (hit["tier"], hit["read_id"], hit["sightings"]) == ("high", str(surest.read_id), 3)
+    assert [event.read_id for event in await hotlist.announced(HitRaised)] == [surest.read_id]
+    await hotlist.see(*reversed(batch))
+    assert await hotlist.hits() == [hit]
+
+
+async def test_a_surer_late_read_takes_no_alert_from_its_pass(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read(ago_s=5, late=True), hotlist.read(ago_s=4, **UNSURE))
+    assert {(hit["late"], hit["tier"]) for hit in await hotlist.hits()} == {
+        (True, "high"),
+        (False, "medium"),
+    }
+
+
 async def test_reads_far_apart_in_one_batch_join_the_passes_that_are_known(hotlist):
     await hotlist.listed("7ABC123")
     for ago_s in (900, 300):
