@@ -7,6 +7,7 @@ from typing import Annotated
 
 from services.ingest.actions.captures import Captures
 from services.ingest.actions.edge_reads import EdgeReads
+from services.ingest.actions.maker_posts import MakerPosts
 from services.ingest.actions.registry import RegistryWork
 from services.ingest.domain.circumstances import Window
 from services.ingest.domain.in_flight import InFlight
@@ -36,6 +37,7 @@ class IngestService(ApiService):
     secrets: MonthSecrets
     captures: Captures
     edge_reads: EdgeReads
+    maker_posts: MakerPosts
     housekeeping: Housekeeping
     silence: Silence
 
@@ -47,6 +49,8 @@ class IngestService(ApiService):
         secrets = runtime.month_secrets(settings.id_vault)
         signer = settings.signer()
         show_end(runtime.service, "captures", signer.certificate.not_after)
+        captures = Captures(runtime, signer, secrets)
+        edge_reads = EdgeReads(runtime, secrets, most_m=settings.ingest_fixed_within_m)
         return cls(
             runtime=runtime,
             settings=settings,
@@ -56,8 +60,9 @@ class IngestService(ApiService):
             reads=Rates("reads"),
             in_flight=InFlight(settings.ingest_max_bytes_in_flight),
             secrets=secrets,
-            captures=Captures(runtime, signer, secrets),
-            edge_reads=EdgeReads(runtime, secrets, most_m=settings.ingest_fixed_within_m),
+            captures=captures,
+            edge_reads=edge_reads,
+            maker_posts=MakerPosts(runtime, captures, edge_reads),
             housekeeping=Housekeeping(runtime),
             silence=Silence(runtime, settings, last_seen),
         )

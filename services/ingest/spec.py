@@ -16,7 +16,7 @@ SPEC = ServiceSpec(
         "devices": "The register of devices and their credentials.",
     },
     problem_codes=Code,
-    uploads=(r"/v1/captures$", r"/v1/reads$"),
+    uploads=(r"/v1/captures$", r"/v1/reads$", r"/v1/makers/[a-z-]+$"),
     # Cameras post without them: it writes the data of known cameras to the objects and Kafka.
     ready_without=frozenset({Dependency.POSTGRES, Dependency.AUDIT_LOG, Dependency.TICK}),
 )

@@ -122,7 +122,13 @@ class Captures:
         return settled
 
     async def _work(self, capture: CaptureReceived) -> AlprError | None:
-        """Read one capture and publish the outcome; returns the refusal, or None."""
+        """Read one capture and publish the outcome; returns the refusal, or None.
+
+        One whose camera read it has its reads already; its outcome makes the custodian store it.
+        """
+        if capture.read_by == "camera":
+            await self._bus.publish([self._processed(capture, Outcome.PLATES, 0.0, model="camera")])
+            return None
         start = time.perf_counter()
         try:
             reading = await self._pool.read(await self._image(capture))
@@ -186,13 +192,14 @@ class Captures:
         *,
         read_ids: list[UUID] | None = None,
         reason: str | None = None,
+        model: str | None = None,
     ) -> CaptureProcessed:
         return CaptureProcessed(
             event_id=derive_id("capture.processed", capture.capture_id),
             occurred_at=self._clock.now(),
             capture=capture,
             outcome=came.value,
-            model=self._pool.model,
+            model=model or self._pool.model,
             duration_ms=round(duration_ms, 1),
             read_ids=read_ids or [],
             reason=reason,

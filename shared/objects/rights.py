@@ -24,7 +24,8 @@ class Verb(StrEnum):
 GET, PUT, DELETE, LIST = Verb.GET, Verb.PUT, Verb.DELETE, Verb.LIST
 
 RIGHTS: Mapping[str, Mapping[str, frozenset[Verb]]] = {
-    "ingest": {"captures/": frozenset({PUT})},
+    # It writes a plate that a camera cut out itself; what recognition cuts out is recognition's to write.
+    "ingest": {"captures/": frozenset({PUT}), "crops/": frozenset({PUT})},
     "recognition": {"captures/": frozenset({GET}), "crops/": frozenset({PUT})},
     "hotlist": {
         "captures/": frozenset({GET}),

@@ -183,6 +183,7 @@ def test_cameras_post_to_a_host_of_their_own_with_limits_and_people_do_not() -> 
     assert paths == {
         ("/ingest/v1/captures", "Exact", "ingest"),
         ("/ingest/v1/reads", "Exact", "ingest"),
+        ("/ingest/v1/makers", "Prefix", "ingest"),
     }
     left = [p["path"] for p in theirs["http"]["paths"] if p["path"].startswith("/ingest/v1")]
     assert left == ["/ingest/v1/devices"]

@@ -75,7 +75,7 @@ BEFORE = {
     "segments alpr.read.recorded": {PLATE, DEVICE, TIME},
     "segments alpr.read.recorded.dead": {PLATE, DEVICE, TIME},
     "statistics retention.plates": {PLATE},
-    "file objects/crops": {DEVICE},
+    "file objects/crops": {DEVICE, PICTURE},
 }
 """Where the car is at least before the purge, by docs/data.md."""
 
@@ -106,6 +106,16 @@ class Vehicle:
     def traces(self) -> Traces:
         """The spellings and ids that betray it."""
         return Traces([self.plate], [UUID(self.device.device_id)], self.moments, [self.picture])
+
+
+def hikvision(plate, at):
+    """Return what a camera of that make posts beside its pictures."""
+    return (
+        f"<EventNotificationAlert><dateTime>{at.isoformat()}</dateTime><UUID>17</UUID>"
+        "<eventType>ANPR</eventType><eventState>active</eventState><ANPR>"
+        f"<licensePlate>{plate}</licensePlate><confidenceLevel>93</confidenceLevel></ANPR>"
+        "</EventNotificationAlert>"
+    ).encode()
 
 
 def seen_by(device, plate, first_at):
@@ -334,17 +344,22 @@ class Story:
         picture = Frame("passing.jpg", vehicle.picture, "image/jpeg")
         for at in vehicle.moments[:FRAMES]:
             await post(api, vehicle.device, picture, at=at)
-        read = {
-            "plate": f"{vehicle.plate[:4].lower()}-{vehicle.plate[4:]}",
+        plate, at = f"{vehicle.plate[:4].lower()}-{vehicle.plate[4:]}", vehicle.moments[FRAMES]
+        headers = {"Authorization": f"Bearer {vehicle.device.credential}"}
+        form = [
+            ("anpr.xml", ("anpr.xml", hikvision(plate, at), "text/xml")),
+            ("licensePlatePicture", ("licensePlatePicture.jpg", vehicle.picture, "image/jpeg")),
+            ("detectionPicture", ("detectionPicture.jpg", vehicle.picture, "image/jpeg")),
+        ]
+        await api.must("ingest", "POST", "/v1/makers/hikvision", files=form, headers=headers)
+        contradicting = {
+            "plate": "9XYX999",
             "source_id": "17",
             "confidence": 0.93,
-            "region": "US-CA",
-            "captured_at": vehicle.moments[FRAMES].isoformat(),
+            "captured_at": at.isoformat(),
         }
-        other = {**read, "plate": "9XYX999"}  # contradicts it
-        headers = {"Authorization": f"Bearer {vehicle.device.credential}"}
-        for body in ([read], [other]):
-            await api.must("ingest", "POST", "/v1/reads", json=body, headers=headers)
+        body = [contradicting]
+        await api.must("ingest", "POST", "/v1/reads", json=body, headers=headers)
 
     async def _traffic_that_stays(self):
         """Send other traffic of today and of just after the purge's reach, so that every table has rows left."""

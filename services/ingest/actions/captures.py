@@ -59,6 +59,15 @@ class Receipt(msgspec.Struct, frozen=True):
     late: bool
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A frame that is stored."""
+
+    receipt: Receipt
+    image_key: str
+    """Its key in the object store."""
+
+
 class Captures:
     """Accepts frames of authenticated devices."""
 
@@ -67,10 +76,12 @@ class Captures:
         self._runtime = runtime
         self._signer = signer
         self._secrets = secrets
-        self._receipts: OrderedDict[UUID, Receipt] = OrderedDict()
+        self._stored: OrderedDict[UUID, Stored] = OrderedDict()
 
-    async def store(self, device: Device, upload: Upload, said: Circumstances) -> Receipt:
-        """Store a frame durably and publish its event.
+    async def store(
+        self, device: Device, upload: Upload, said: Circumstances, *, read_by_camera: bool = False
+    ) -> Stored:
+        """Store a frame durably and publish its event; one that was `read_by_camera` is not read again.
 
         Raises: Malformed, UnsupportedMedia, TooLarge, MonthEnded, InvalidInput, before it stores any data; Unavailable:
         the device may send the frame again, which gets the same id.
@@ -84,8 +95,8 @@ class Captures:
             captured_at = await self._first_seen(device, upload.sha256, received_at)
         secret = self._secrets.secret(captured_at)
         capture_id = _capture_id(secret, device, upload, captured_at, source)
-        if (receipt := self._receipts.get(capture_id)) is not None:
-            return receipt
+        if (known := self._stored.get(capture_id)) is not None:
+            return known
         digest = upload.sha256.hex()
         rules = self._runtime.policy.devices
         kind = CaptureReceived if is_live(captured_at, received_at, rules) else CaptureBackfilled
@@ -102,6 +113,7 @@ class Captures:
             image=_image(device, captured_at, capture_id, upload, frame),
             place=said.place or device.place,
             late=is_late(captured_at, received_at, may_buffer(device, rules)),
+            read_by="camera" if read_by_camera else "engine",
         )
         check_capture(event, received_at)
         event = sign(event, self._signer)
@@ -111,17 +123,18 @@ class Captures:
         copies = self._runtime.topics.copies
         late = bool(event.late)
         receipt = Receipt(capture_id, digest, captured_at, received_at, source, copies, late)
-        self._remember(receipt)
-        return receipt
+        stored = Stored(receipt, event.image.object_key)
+        self._remember(stored)
+        return stored
 
     async def _first_seen(self, device: Device, sha256: bytes, now: datetime) -> datetime:
         async with self._runtime.db.begin() as connection:
             return await FirstSeen(connection).note(device.device_id, sha256, now)
 
-    def _remember(self, receipt: Receipt) -> None:
-        self._receipts[receipt.capture_id] = receipt
-        if len(self._receipts) > REMEMBERED:
-            self._receipts.popitem(last=False)
+    def _remember(self, stored: Stored) -> None:
+        self._stored[stored.receipt.capture_id] = stored
+        if len(self._stored) > REMEMBERED:
+            self._stored.popitem(last=False)
 
 
 async def _inspect(data: bytes) -> Frame:

@@ -4,7 +4,7 @@ All or nothing: the first faulty read refuses the whole batch; the error names i
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, NoReturn
@@ -48,6 +48,9 @@ IDS_UP_TO = 100
 
 SLICE = 1000
 """Reads processed before the event loop runs other tasks."""
+
+Illustrated = Callable[[Sequence[ReadsRecorded]], Awaitable[list[ReadsRecorded]]]
+"""Stores the pictures of reads that were found good, and returns the events with the keys of the pictures."""
 
 _time: msgspec.json.Decoder[datetime] = msgspec.json.Decoder(Annotated[datetime, Meta(tz=True)])
 
@@ -303,9 +306,18 @@ class EdgeReads:
         self._most_m = most_m
 
     async def accept(
-        self, device: Device, reads: list[EdgeRead], body: bytes, window: Window, *, ids: bool
+        self,
+        device: Device,
+        reads: list[EdgeRead],
+        body: bytes,
+        window: Window,
+        *,
+        ids: bool,
+        illustrated: Illustrated | None = None,
     ) -> Receipt:
         """Publish a whole batch, decoded from `body`, or refuse it; with `ids` the receipt always has the reads' ids.
+
+        Pictures are stored by `illustrated` once every read is found good, and before any is published.
 
         Raises: InvalidInput naming the first faulty read and its field; Unavailable: the device may send it again.
         """
@@ -325,6 +337,8 @@ class EdgeReads:
             if start:
                 await asyncio.sleep(0)
             events += batch.events(reads[start : start + SLICE])
+        if illustrated is not None:
+            events = await illustrated(events)
         await runtime.bus.publish(events)
         accepted = sum(len(event.reads) for event in events)
         return Receipt(

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.ingest.api import captures, devices, reads
+from services.ingest.api import captures, devices, makers, reads
 from shared.http.routes import routes_of
 
 router = routes_of(devices.router)
@@ -12,3 +12,4 @@ def add_camera_routes(app: FastAPI) -> None:
     """Add the routes for cameras to the app itself, before all other routes."""
     captures.add_routes(app)
     reads.add_routes(app)
+    makers.add_routes(app)

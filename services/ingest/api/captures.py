@@ -69,8 +69,8 @@ async def post_capture(request: Request, device: Camera) -> Response:
         said = circumstances(query, request.headers, upload.fields, ingest.window())
         if said.place is not None:
             hold_to_place(device, said.place, settings.ingest_fixed_within_m)
-        receipt = await ingest.captures.store(device, upload, said)
-    answer = ingest.runtime.agreement.checkpoint.into(_encode(receipt))
+        stored = await ingest.captures.store(device, upload, said)
+    answer = ingest.runtime.agreement.checkpoint.into(_encode(stored.receipt))
     return Response(answer, 202, media_type="application/json")
 
 

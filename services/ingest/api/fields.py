@@ -15,6 +15,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 
 from services.ingest.actions.captures import Upload
+from services.ingest.actions.makers.posted import FormField
 from services.ingest.actions.registry import Changes, NewDevice
 from services.ingest.domain.devices import DeviceKind
 from services.ingest.domain.in_flight import Reservation
@@ -178,6 +179,12 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def check_parameters(request: Request) -> None:
+    """Refuse parameters where an address takes none. Raises: InvalidInput."""
+    for name in request.query_params:
+        raise InvalidInput(Code.MAKER_PARAMETER_UNKNOWN, field=name[:64])
+
+
 def ids_wanted(query: Mapping[str, str]) -> bool:
     """Return whether a batch asks for the ids of its reads. Raises: InvalidInput for another parameter."""
     for name in query:
@@ -218,6 +225,74 @@ async def receive(
     return into.upload()
 
 
+async def form_of(
+    request: Request, held: Reservation, *, most_bytes: int, within_s: float
+) -> tuple[list[FormField], bytes]:
+    """Return the fields of a form, or a body that is one document as the only one; and the body as it came.
+
+    Raises: TooLarge, Malformed, UnsupportedMedia, InvalidInput, Unavailable.
+    """
+    check_parameters(request)
+    if content_encoding(request) not in ("", "identity"):
+        raise UnsupportedMedia(Code.FRAME_ENCODED, field="Content-Encoding")
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    body = await body_of(request, held, most_bytes=most_bytes, within_s=within_s)
+    if kind != b"multipart/form-data":
+        return [FormField("", body)], body
+    held.add(len(body))  # its fields are copies
+    return _AnyForm(options.get(b"boundary", b"")).fields(body), body
+
+
+class _AnyForm(MultipartCallbacks):
+    """Collects the fields of a form, whatever they are called: a file has the name of its file."""
+
+    def __init__(self, boundary: bytes) -> None:
+        super().__init__()
+        self._found: list[FormField] = []
+        self._name = ""
+        self._data = bytearray()
+        self._parser = _parser(boundary, self)
+
+    def fields(self, body: bytes) -> list[FormField]:
+        """Return the fields of a whole form."""
+        try:
+            self._parser.write(body)
+        except FormParserError:
+            raise Malformed(Code.FORM_UNREADABLE) from None
+        if not self.ended:
+            raise Malformed(Code.FORM_CUT_OFF)
+        return self._found
+
+    def field_begun(self) -> None:
+        """Begin a field; refuse too many."""
+        if len(self._found) == MAX_PART_COUNT:
+            raise TooLarge(Code.FORM_TOO_MANY_PARTS, max_parts=MAX_PART_COUNT)
+        self._data = bytearray()
+
+    def field_named(self, disposition: bytes) -> None:
+        """Note the name of a field; some cameras send fields without one."""
+        _, options = parse_options_header(disposition)
+        name = options.get(b"filename") or options.get(b"name") or b""
+        self._name = name.decode("utf-8", "replace")[:128]
+
+    def field_data(self, data: bytes) -> None:
+        """Add to a field."""
+        self._data += data
+
+    def field_ended(self) -> None:
+        """Store a complete field."""
+        self._found.append(FormField(self._name, bytes(self._data)))
+
+
+def _parser(boundary: bytes, form: MultipartCallbacks) -> MultipartParser:
+    if not boundary:
+        raise Malformed(Code.FORM_BOUNDARY_MISSING, field="Content-Type")
+    try:
+        return MultipartParser(boundary, form.callbacks())
+    except FormParserError:
+        raise Malformed(Code.FORM_BOUNDARY_INVALID, field="Content-Type") from None
+
+
 class _Raw:
     """Collects a body that is the frame itself, and hashes it on arrival."""
 
@@ -239,8 +314,6 @@ class _Form(MultipartCallbacks):
     """Collects one file and a few short fields; refuses anything else as soon as it appears."""
 
     def __init__(self, boundary: bytes, most_bytes: int) -> None:
-        if not boundary:
-            raise Malformed(Code.FORM_BOUNDARY_MISSING, field="Content-Type")
         super().__init__()
         self._most_bytes = most_bytes
         self._part_count = 0
@@ -249,10 +322,7 @@ class _Form(MultipartCallbacks):
         self._name = ""
         self._part = bytearray()
         self._is_file = False
-        try:
-            self._parser = MultipartParser(boundary, self.callbacks())
-        except FormParserError:
-            raise Malformed(Code.FORM_BOUNDARY_INVALID, field="Content-Type") from None
+        self._parser = _parser(boundary, self)
 
     def write(self, piece: bytes) -> None:
         """Add a piece of the body."""

@@ -11,6 +11,7 @@ from prometheus_client import Counter
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
+from services.ingest.actions.makers import MAKERS
 from services.ingest.domain.credentials import presented
 from services.ingest.domain.devices import Device
 from services.ingest.service import IngestService
@@ -23,7 +24,7 @@ from shared.service.running import service_of
 
 REFUSED = Counter("alpr_device_refused", "Requests with an invalid device credential")
 
-CAMERA_PATHS = ("/v1/captures", "/v1/reads")
+CAMERA_PATHS = ("/v1/captures", "/v1/reads", *(f"/v1/makers/{maker}" for maker in MAKERS))
 
 _PRESENTED = "plateward.presented"
 """Key of a request's scope: the device's id and the digest of its secret, as the request gave them."""
@@ -72,7 +73,10 @@ async def _device(request: Request) -> Device:
     ingest = service_of(request.app, IngestService)
     credential: tuple[UUID, bytes] | None = request.scope.get(_PRESENTED)
     if credential is None:
-        credential = presented(request.headers.get("authorization"))
+        authorization = request.headers.get("authorization")
+        if authorization is None and (key := request.headers.get("x-api-key")) is not None:
+            authorization = f"Bearer {key}"  # for engines that send no other header
+        credential = presented(authorization)
         request.scope[_PRESENTED] = credential
     return await ingest.cache.authenticate(*credential, ingest.runtime.clock.now())
 

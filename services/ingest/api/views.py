@@ -102,6 +102,39 @@ class CaptureReceiptOut(BaseModel):
     """The newest signed checkpoint of the audit log, a signed note; null only before the first one."""
 
 
+class PictureRefusedOut(BaseModel):
+    """A picture that was left out, although its read is stored."""
+
+    picture: Literal["frame", "crop"]
+    code: str | None
+    detail: str
+
+
+class MakerReceiptOut(BaseModel):
+    """Acknowledges a post in a maker's format: what it has is durable."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    accepted: int
+    """How many distinct reads it has."""
+    duplicates: int
+    late: int
+    """How many of them, or of frames without a read, arrived later than the device may keep them back."""
+    read_ids: list[UUID]
+    capture_id: UUID | None
+    """The frame; null if none came along or it was refused."""
+    passed_over: Literal["sign_of_life", "preview", "no_plate", "other_event"] | None
+    """Why it has nothing to store; null if something is stored."""
+    pictures_refused: list[PictureRefusedOut]
+    sha256: str
+    """SHA-256 of the body as sent, hexadecimal."""
+    received_at: datetime
+    copies: int
+    """How many Kafka brokers have its events, at the least."""
+    checkpoint: str | None
+    """The newest signed checkpoint of the audit log, a signed note; null only before the first one."""
+
+
 class ReadsReceiptOut(BaseModel):
     """Acknowledges a durable batch: Kafka has acknowledged every read."""
 

@@ -101,6 +101,18 @@ class Code(ProblemCode):
     READS_PARAMETER_UNKNOWN = InvalidInput, "there is no such parameter; the only one is `ids`"
     READS_IDS_NOT_BOOLEAN = InvalidInput, "ids must be true or false"
 
+    # Posts in makers' formats
+    MAKER_DOCUMENT_MISSING = Malformed, "the post has pictures alone, and no document about them"
+    MAKER_DOCUMENT_TOO_LARGE = TooLarge, "the document has more than {max_objects} objects"
+    MAKER_XML_UNREADABLE = (
+        Malformed,
+        "the document is not the XML of an event (EventNotificationAlert) of 256 KiB at most",
+    )
+    MAKER_FIELD_MISSING = InvalidInput, "{name} is missing"
+    MAKER_NUMBER_UNREADABLE = InvalidInput, "{name} is not a number that can be used"
+    MAKER_DAY_UNREADABLE = InvalidInput, "{name} is not a day such as 01/06/2026 (day, month, year)"
+    MAKER_PARAMETER_UNKNOWN = InvalidInput, "this address takes no parameters"
+
     # Frames
     FRAME_ENCODED = UnsupportedMedia, "send a frame without a content encoding"
     FORM_BOUNDARY_MISSING = Malformed, "the multipart body has no boundary"

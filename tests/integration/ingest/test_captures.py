@@ -110,7 +110,7 @@ async def test_without_a_device_time_the_same_frame_is_still_one_capture_at_one_
     first = (await station.post_frame(camera, FRAME)).json()
     assert first["time_source"] == "server"
     station.clock.advance(days=2)
-    station.running.captures._receipts.clear()  # as after a restart
+    station.running.captures._stored.clear()  # as after a restart
     again = (await station.post_frame(camera, FRAME)).json()
     assert again["capture_id"] == first["capture_id"]
     assert again["captured_at"] == first["captured_at"]

@@ -2,6 +2,7 @@ from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from services.recognition import events
@@ -52,6 +53,19 @@ def objects():
 def captures(pool, bus, objects, monkeypatch):
     monkeypatch.setattr(events, "RETRY_AFTER_S", (0, 0))
     return Captures(pool, bus, objects, FakeClock(), min_confidence=0.35)
+
+
+async def test_a_frame_that_its_camera_read_has_an_outcome_and_no_read_of_ours(
+    captures, bus, objects
+):
+    capture = msgspec.structs.replace(await a_capture(objects), read_by="camera")
+    objects.stored.clear()
+    await captures.received([capture])
+    [processed] = bus.events(CaptureProcessed)
+    assert (processed.outcome, processed.model, processed.read_ids) == ("plates", "camera", [])
+    assert processed.capture == capture
+    assert len(bus.records) == 1
+    assert not objects.stored, "nothing is fetched or stored"
 
 
 async def test_a_frame_gives_a_read_with_its_crop_and_one_outcome(captures, bus, objects, caplog):

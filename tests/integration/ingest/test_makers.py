@@ -1,0 +1,352 @@
+"""Posts in makers' formats: what their devices send becomes our reads and pictures, or is refused by name."""
+
+import base64
+import json
+from datetime import timedelta
+
+import pytest
+
+from services.ingest.actions.makers import MAKERS
+from services.ingest.api.makers import INLINE_BYTES
+from shared.core.errors import Unavailable
+from shared.core.problem_codes import Common
+from shared.events import CaptureReceived, ReadsBackfilled, ReadsRecorded
+from tests.unit.ingest import pictures as p
+
+FRAME, CROP = p.jpeg(1280, 720), p.jpeg(120, 40)
+
+
+def hikvision(station):
+    """Return an event as the cameras write it, captured a second ago."""
+    at = station.clock.now() - timedelta(seconds=1)
+    text = MAKERS["hikvision"].example
+    return text.replace("2026-06-01T11:59:58-07:00", at.isoformat()).encode()
+
+
+def document(station, maker):
+    """Return a maker's example as sent now."""
+    at = station.clock.now() - timedelta(seconds=1)
+    if maker == "hikvision":
+        return hikvision(station)
+    changed = json.loads(json.dumps(MAKERS[maker].example))
+    ms = int(at.timestamp() * 1000)
+    if maker == "axis":
+        changed["capture_timestamp"] = str(ms)
+    elif maker == "genetec":
+        changed |= {"DateUtc": f"{at:%d/%m/%Y}", "TimeUtc": f"{at:%H:%M:%S}"}
+    elif maker == "rekor":
+        changed["epoch_start"] = ms
+    elif maker == "plate-recognizer":
+        changed["data"]["timestamp"] = at.isoformat()
+    else:
+        changed["timestamp"] = at.timestamp()
+    return json.dumps(changed).encode()
+
+
+async def post(station, camera, maker, content=None, *, files=None, status=202, **headers):
+    sent = {"Authorization": f"Bearer {camera}"} | {
+        k.replace("_", "-"): v for k, v in headers.items()
+    }
+    answer = await station.client.post(
+        f"/v1/makers/{maker}", content=content, files=files, headers=sent
+    )
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+async def test_what_a_maker_documents_is_a_read_with_its_own_id_once(station, camera, maker):
+    content = document(station, maker)
+    receipt = await post(station, camera, maker, content)
+    assert (receipt["accepted"], receipt["passed_over"]) == (1, None)
+    again = await post(station, camera, maker, content)
+    assert again["read_ids"] == receipt["read_ids"]
+    first, second = station.reads
+    assert str(first.read_id) == receipt["read_ids"][0]
+    assert second.read_id == first.read_id
+    assert first.plate == "7ABC123"
+    assert first.confidence == pytest.approx(0.94, abs=0.005)
+    assert (first.source, first.model) == ("edge", maker)
+    assert abs(station.clock.now() - timedelta(seconds=1) - first.captured_at) < timedelta(
+        seconds=1
+    )
+
+
+async def test_a_form_of_a_camera_is_one_read_with_both_its_pictures(station, camera):
+    files = [
+        ("anpr.xml", ("anpr.xml", hikvision(station), "text/xml")),
+        ("licensePlatePicture.jpg", ("licensePlatePicture.jpg", CROP, "image/jpeg")),
+        ("detectionPicture.jpg", ("detectionPicture.jpg", FRAME, "image/jpeg")),
+    ]
+    receipt = await post(station, camera, "hikvision", files=files)
+    [read], [capture] = station.reads, station.captures
+    assert receipt["pictures_refused"] == []
+    assert receipt["capture_id"] == str(capture.capture_id) == str(read.capture_id)
+    assert capture.read_by == "camera", "recognition makes no second read of it"
+    assert station.objects.stored == {read.image_key: FRAME, read.crop_key: CROP}
+    assert read.image_key == capture.image.object_key
+    assert read.crop_key.startswith("crops/")
+    assert read.captured_at == capture.captured_at
+    assert [c.confidence for c in read.characters][:2] == [0.99, 0.94]
+    assert (read.direction, read.lane, read.speed_kmh) == ("approaching", 1, 48)
+    assert read.vehicle_colour == "white"
+
+
+async def test_pictures_in_base64_come_along(station, camera):
+    at = station.clock.now() - timedelta(seconds=1)
+    body = {
+        **MAKERS["rekor"].example,
+        "epoch_start": int(at.timestamp() * 1000),
+        "overview_jpeg": base64.b64encode(FRAME).decode(),
+        "best_plate": {"plate_crop_jpeg": base64.b64encode(CROP).decode()},
+    }
+    await post(station, camera, "rekor", json.dumps(body))
+    [read], [capture] = station.reads, station.captures
+    assert read.capture_id == capture.capture_id
+    assert station.objects.stored == {read.image_key: FRAME, read.crop_key: CROP}
+    assert (read.region, read.alternatives[1].plate) == ("US-CA", "7A8C123")
+
+
+async def test_a_large_post_is_translated_like_a_small_one(station, camera):
+    frame = p.png(1280, 720)
+    assert len(frame) > INLINE_BYTES
+    body = json.loads(document(station, "genetec"))
+    body["ContextImage"] = "data:image/png;base64," + base64.b64encode(frame).decode()
+    await post(station, camera, "genetec", json.dumps(body))
+    [read] = station.reads
+    assert station.objects.stored == {read.image_key: frame}
+
+
+async def test_a_broken_picture_is_left_out_and_its_read_is_not(station, camera):
+    files = [
+        ("anpr.xml", ("anpr.xml", hikvision(station), "text/xml")),
+        ("licensePlatePicture.jpg", ("licensePlatePicture.jpg", CROP[:-20], "image/jpeg")),
+        ("detectionPicture.jpg", ("detectionPicture.jpg", FRAME[:200], "image/jpeg")),
+    ]
+    receipt = await post(station, camera, "hikvision", files=files)
+    assert {(one["picture"], one["code"]) for one in receipt["pictures_refused"]} == {
+        ("frame", "image_broken"),
+        ("crop", "image_broken"),
+    }
+    [read] = station.reads
+    assert (read.capture_id, read.image_key, read.crop_key) == (None, None, None)
+    assert not station.objects.stored
+    assert not station.captures
+
+
+async def test_a_frame_in_which_the_camera_read_nothing_is_read_by_our_engine(station, camera):
+    xml = hikvision(station).replace(b"7ABC123", b"unknown")
+    files = [
+        ("anpr.xml", ("anpr.xml", xml, "text/xml")),
+        ("detectionPicture.jpg", ("detectionPicture.jpg", FRAME, "image/jpeg")),
+    ]
+    receipt = await post(station, camera, "hikvision", files=files)
+    [capture] = station.captures
+    assert receipt["capture_id"] == str(capture.capture_id)
+    assert capture.read_by == "engine"
+    assert capture.time_source == "device"
+    assert not station.reads
+
+
+@pytest.mark.parametrize(
+    ("maker", "change", "why"),
+    [
+        ("hikvision", ("<eventState>active", "<eventState>inactive"), "sign_of_life"),
+        ("hikvision", ("<eventType>ANPR", "<eventType>videoloss"), "other_event"),
+        ("hikvision", ("7ABC123", "unknown"), "no_plate"),
+        ("axis", ('"lost"', '"new"'), "preview"),
+        ("axis", ('"lost"', '"update"'), "preview"),
+        ("rekor", ('"is_preview": false', '"is_preview": true'), "preview"),
+        ("rekor", ('"alpr_group"', '"heartbeat"'), "sign_of_life"),
+        ("rekor", ('"alpr_group"', '"alpr_results"'), "other_event"),
+        ("plate-recognizer", ('"results"', '"dwell"'), "other_event"),
+        ("frigate", ('"lpr"', '"description"'), "other_event"),
+        ("codeproject", ('"7ABC123"', '""'), "no_plate"),
+    ],
+)
+async def test_what_has_nothing_to_store_is_acknowledged_and_named(
+    station, camera, maker, change, why
+):
+    content = document(station, maker).decode().replace(*change)
+    receipt = await post(station, camera, maker, content)
+    assert (receipt["passed_over"], receipt["accepted"]) == (why, 0)
+    assert station.stored_nothing()
+
+
+@pytest.mark.parametrize(
+    ("maker", "change", "code", "field"),
+    [
+        ("axis", ('"0.940034"', '"sure"'), "maker_number_unreadable", "plateConfidence"),
+        ("axis", ('"plateUTF8"', '"plate"'), "field_missing", "plateUTF8"),
+        ("genetec", ('"ConfidenceScore"', '"Score"'), "maker_field_missing", "ConfidenceScore"),
+        ("genetec", ("/20", "-20"), "maker_day_unreadable", "DateUtc"),
+        ("rekor", ('"best_confidence"', '"other"'), "maker_field_missing", "best_confidence"),
+        ("rekor", ("93.6", "936"), "read_refused", "confidence"),
+        ("plate-recognizer", ('"score": 0.94, "region"', '"region"'), "field_missing", "data.results[0].score"),
+        ("frigate", ('"score"', '"other"'), "maker_field_missing", "score"),
+        ("hikvision", ("<dateTime>2", "<dateTime>1"), "read_field_refused", "captured_at"),
+        ("hikvision", ("confidenceLevel", "level"), "maker_field_missing", "confidenceLevel"),
+        ("hikvision", ("<confidenceLevel>94", "<confidenceLevel>high"), "maker_number_unreadable", "confidenceLevel"),
+        ("hikvision", ("7ABC123", "7ABC1234567890123"), "read_field_refused", "plate"),
+    ],
+)  # fmt: skip
+async def test_a_fault_is_refused_by_the_name_that_the_maker_gives_the_field(
+    station, camera, maker, change, code, field
+):
+    content = document(station, maker).decode().replace(*change)
+    problem = await post(station, camera, maker, content, status=422)
+    assert (problem["code"], problem["field"]) == (code, field)
+    assert station.stored_nothing()
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xd8\xff", b"{", b"<a", b"[1]", b"nul", b"[" * 50_000]
+)
+async def test_what_is_no_document_of_the_maker_is_refused(station, camera, maker, content):
+    sent = {"Authorization": f"Bearer {camera}"}
+    answer = await station.client.post(f"/v1/makers/{maker}", content=content, headers=sent)
+    assert answer.status_code in (400, 422)
+    assert answer.json()["code"] in (
+        "maker_document_missing",
+        "maker_xml_unreadable",
+        "json_invalid",
+        "field_type_wrong",
+    )
+    assert station.stored_nothing()
+
+
+BOMB = (
+    '<?xml version="1.0"?><!DOCTYPE e [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
+    "<EventNotificationAlert><eventType>&b;</eventType></EventNotificationAlert>"
+)
+
+
+async def test_xml_that_declares_entities_is_refused_before_they_grow(station, camera):
+    problem = await post(station, camera, "hikvision", BOMB, status=400)
+    assert problem["code"] == "maker_xml_unreadable"
+    padded = hikvision(station) + b" " * 256 * 1024
+    assert (await post(station, camera, "hikvision", padded, status=400))["code"] == (
+        "maker_xml_unreadable"
+    )
+
+
+async def test_a_document_of_very_many_objects_is_refused(station, camera):
+    results = [{"plate": "7ABC123", "score": 0.9}] * 10_000
+    body = {"data": {"timestamp": "2026-06-01T11:59:58Z", "results": results}}
+    problem = await post(station, camera, "plate-recognizer", json.dumps(body), status=413)
+    assert problem["code"] == "maker_document_too_large"
+
+
+async def test_a_form_that_is_cut_off_or_has_too_many_parts_is_refused(station, camera):
+    headers = {"Content_Type": "multipart/form-data; boundary=x"}
+    cut = b'--x\r\nContent-Disposition: form-data; name="json"\r\n\r\n{"data": null}\r\n'
+    problem = await post(station, camera, "plate-recognizer", cut, status=400, **headers)
+    assert problem["code"] == "form_cut_off"
+    problem = await post(
+        station, camera, "plate-recognizer", b"", status=400, Content_Type="multipart/form-data"
+    )
+    assert problem["code"] == "form_boundary_missing"
+    files = [(f"part{n}", (f"{n}.jpg", FRAME, "image/jpeg")) for n in range(17)]
+    problem = await post(station, camera, "plate-recognizer", files=files, status=413)
+    assert problem["code"] == "form_too_many_parts"
+    assert station.stored_nothing()
+
+
+async def test_each_vehicle_of_a_frame_is_a_read_of_the_one_frame(station, camera):
+    body = json.loads(document(station, "plate-recognizer"))
+    one = body["data"]["results"][0]
+    body["data"]["results"] = [one, one | {"plate": "8xyz999"}, one | {"plate": ""}]
+    files = [("json", (None, json.dumps(body))), ("upload", ("a.jpg", FRAME, "image/jpeg"))]
+    receipt = await post(station, camera, "plate-recognizer", files=files)
+    assert receipt["accepted"] == 2
+    assert {read.plate for read in station.reads} == {"7ABC123", "8XYZ999"}
+    assert {read.image_key for read in station.reads} == set(station.objects.stored)
+    assert len(station.captures) == 1
+
+
+async def test_a_fixed_camera_is_where_it_is_registered_and_a_vehicle_where_it_says(
+    station, camera
+):
+    body = json.loads(document(station, "rekor")) | {"gps_latitude": 10.0, "gps_longitude": 20.0}
+    await post(station, camera, "rekor", json.dumps(body))
+    vehicle = (await station.register("Unit 12", kind="vehicle"))["credential"]
+    body["overview_jpeg"] = base64.b64encode(FRAME).decode()
+    await post(station, vehicle, "rekor", json.dumps(body))
+    assert [read.place.latitude for read in station.reads] == [39.9277, 10.0]
+    assert [one.place.latitude for one in station.captures] == [10.0]
+
+
+async def test_a_late_post_goes_to_the_slow_lane_with_its_picture(station):
+    vehicle = (await station.register("Unit 12", kind="vehicle"))["credential"]
+    at = station.clock.now() - timedelta(hours=2)
+    body = {
+        **MAKERS["rekor"].example,
+        "epoch_start": int(at.timestamp() * 1000),
+        "overview_jpeg": base64.b64encode(FRAME).decode(),
+    }
+    await post(station, vehicle, "rekor", json.dumps(body))
+    assert not station.bus.events(ReadsRecorded)
+    assert not station.bus.events(CaptureReceived)
+    [event] = station.bus.events(ReadsBackfilled)
+    assert event.reads[0].capture_id == station.captures[0].capture_id
+
+
+async def test_a_key_in_x_api_key_is_a_credential_and_a_wrong_one_is_none(station, camera):
+    content = document(station, "codeproject")
+    for key, status in ((camera, 202), (camera[:-1], 401), ("", 401)):
+        answer = await station.client.post(
+            "/v1/makers/codeproject", content=content, headers={"X-Api-Key": key}
+        )
+        assert answer.status_code == status, answer.text
+    assert len(station.reads) == 1
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+async def test_a_post_without_a_credential_is_refused(station, maker):
+    answer = await station.client.post(f"/v1/makers/{maker}", content=document(station, maker))
+    assert answer.status_code == 401
+    assert "Basic" in answer.headers["WWW-Authenticate"]
+    assert station.stored_nothing()
+
+
+async def test_a_maker_that_is_not_known_has_no_address(station, camera):
+    await post(station, camera, "other", b"{}", status=404)
+
+
+async def test_a_parameter_in_the_address_is_refused(station, camera):
+    sent = {"Authorization": f"Bearer {camera}"}
+    answer = await station.client.post(
+        "/v1/makers/rekor?captured_at=now", content=document(station, "rekor"), headers=sent
+    )
+    assert answer.json()["code"] == "maker_parameter_unknown"
+
+
+async def test_no_read_is_published_whose_picture_could_not_be_stored(station, camera, monkeypatch):
+    body = json.loads(document(station, "genetec"))
+    body["ContextImage"] = base64.b64encode(FRAME).decode()
+
+    async def refuse(key, data):
+        raise Unavailable(Common.OBJECT_NOT_STORED)
+
+    monkeypatch.setattr(station.objects, "put", refuse)
+    await post(station, camera, "genetec", json.dumps(body), status=503)
+    assert station.stored_nothing()
+
+
+async def test_a_faulty_read_leaves_no_picture_behind(station, camera):
+    body = json.loads(document(station, "genetec")) | {"DateUtc": "01/06/2031"}
+    body["ContextImage"] = base64.b64encode(FRAME).decode()
+    problem = await post(station, camera, "genetec", json.dumps(body), status=422)
+    assert problem["code"] == "read_field_refused"
+    assert station.stored_nothing()
+
+
+async def test_posts_with_pictures_count_towards_the_rate_of_frames(station):
+    slow = await station.register("slow", kind="vehicle", frames_per_s=0.1)
+    body = json.loads(document(station, "genetec"))
+    body["ContextImage"] = base64.b64encode(FRAME).decode()
+    await post(station, slow["credential"], "genetec", json.dumps(body))
+    problem = await post(station, slow["credential"], "genetec", json.dumps(body), status=429)
+    assert problem["code"] == "device_rate_exceeded"
+    await post(station, slow["credential"], "genetec", document(station, "genetec"))
