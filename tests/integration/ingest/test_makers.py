@@ -13,6 +13,8 @@ from shared.core.problem_codes import Common
 from shared.events import CaptureReceived, ReadsBackfilled, ReadsRecorded
 from tests.unit.ingest import pictures as p
 
+pytestmark = pytest.mark.clause("468.5/makers")
+
 FRAME, CROP = p.jpeg(1280, 720), p.jpeg(120, 40)
 
 

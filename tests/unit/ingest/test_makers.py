@@ -1,0 +1,323 @@
+"""The translation of makers' documents: what a device says is kept, what it does not know is left out."""
+
+import base64
+import json
+
+import pytest
+
+from services.ingest.actions.makers import MAKERS
+from services.ingest.actions.makers.posted import FormField, PassedOver
+from services.ingest.actions.makers.translating import (
+    identity,
+    moment,
+    others,
+    plate_of,
+    text,
+    unpacked,
+)
+from shared.core.errors import InvalidInput, Malformed
+from tests.unit.ingest import pictures as p
+
+HOME = "US-CA"
+
+
+def translated(maker, document, *pictures):
+    data = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return MAKERS[maker].translate([*pictures, FormField("document", data)], HOME)
+
+
+def read_of(maker, **changes):
+    """Return the fields of the read of a maker's example with other values at its top; None removes one."""
+    document = {**MAKERS[maker].example, **changes}
+    [read] = translated(maker, {k: v for k, v in document.items() if v is not None}).reads
+    return read.fields
+
+
+def result(**changes):
+    """Return the fields of the read of one result of Plate Recognizer."""
+    example = json.loads(json.dumps(MAKERS["plate-recognizer"].example))
+    example["data"]["results"][0] |= changes
+    [read] = translated("plate-recognizer", example).reads
+    return read.fields
+
+
+def anpr(*changes):
+    """Return the fields of the read of Hikvision's example with some text replaced."""
+    document = MAKERS["hikvision"].example
+    for old, new in changes:
+        assert document.count(old) == 1
+        document = document.replace(old, new)
+    [read] = translated("hikvision", document.encode()).reads
+    return read.fields
+
+
+# Hikvision
+
+
+def test_of_two_plates_the_one_as_read_counts():
+    assert anpr(("<originalLicensePlate>7ABC", "<originalLicensePlate>7A8C"))["plate"] == "7A8C123"
+    assert anpr(("<originalLicensePlate>7ABC123", "<originalLicensePlate>"))["plate"] == "7ABC123"
+
+
+@pytest.mark.parametrize("believed", ["99,94", "99,94,97,96,99,98,x", "99,94,97,96,99,98,101", ""])
+def test_probabilities_that_fit_no_characters_are_left_out(believed):
+    assert "characters" not in anpr(("99,94,97,96,99,98,97", believed))
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "value"),
+    [
+        (("forward", "reverse"), "direction", "receding"),
+        (("forward", "unknown"), "direction", None),
+        (("<line>1<", "<line>99<"), "lane", 99),
+        (("<line>1<", "<line>100<"), "lane", None),
+        (("<line>1<", "<line>-1<"), "lane", None),
+        (("<speed>48<", "<speed>400<"), "speed_kmh", 400),
+        (("<speed>48<", "<speed>401<"), "speed_kmh", None),
+        (("<speed>48<", "<speed>0<"), "speed_kmh", None),
+        (("<color>white<", "<color>unknown<"), "vehicle_colour", None),
+        (("<UUID>8d4f6a1c-0b7e-4a75-9d8e-2f3a7c5b9e10<", "<UUID><"), "source_id", None),
+        (("<confidenceLevel>94<", "<confidenceLevel>100<"), "confidence", 1.0),
+    ],
+)
+def test_values_of_a_camera_are_kept_within_their_bounds(change, field, value):
+    assert anpr(change).get(field) == value
+
+
+GPS = (
+    "</UUID><DeviceGPSInfo><longitudeType>{}</longitudeType><latitudeType>{}</latitudeType>"
+    "<Longitude><degree>122</degree><minute>10</minute><sec>45.12</sec></Longitude>"
+    "<Latitude><degree>{}</degree><minute>55</minute><sec>39.72</sec></Latitude></DeviceGPSInfo>"
+)
+
+
+@pytest.mark.parametrize(
+    ("east", "north", "degree", "place"),
+    [
+        ("W", "N", "39", (39.9277, -122.1792)),
+        ("E", "S", "39", (-39.9277, 122.1792)),
+        ("W", "N", "99", None),
+        ("W", "N", "x", None),
+    ],
+)
+def test_a_position_in_degrees_minutes_and_seconds_is_one_in_degrees(east, north, degree, place):
+    fields = anpr(("</UUID>", GPS.format(east, north, degree)))
+    found = (fields["latitude"], fields["longitude"]) if "latitude" in fields else None
+    assert found == (place and pytest.approx(place, abs=1e-6))
+
+
+def test_the_pictures_of_a_form_are_told_apart_by_their_names():
+    crop, small, scene = p.jpeg(60, 20), p.jpeg(64, 48), p.jpeg(640, 480)
+    posted = translated(
+        "hikvision",
+        MAKERS["hikvision"].example.encode(),
+        FormField("vehiclePicture.jpg", small),
+        FormField("licensePlatePicture.jpg", crop),
+        FormField("detectionPicture.jpg", scene),
+    )
+    assert posted.reads[0].crop == crop
+    assert posted.frame == scene
+
+
+@pytest.mark.parametrize(
+    "document", [b"<Event/>", b"<a", b"x", b"<?xml version='1.0' encoding='gb2312'?><a/>"]
+)
+def test_other_xml_is_no_event(document):
+    with pytest.raises(Malformed) as refused:
+        translated("hikvision", document)
+    assert refused.value.code == "maker_xml_unreadable"
+
+
+# Regions, directions and vehicles
+
+
+@pytest.mark.parametrize(
+    ("code", "score", "region"),
+    [
+        ("us-ca", 0.5, "US-CA"),
+        ("us-ca", 0.49, None),
+        ("de", 0.9, "DE"),
+        ("nv", 0.9, "US-NV"),
+        ("us", 0.9, None),
+        ("xx-yy", 0.9, None),
+        ("", 0.9, None),
+    ],
+)
+def test_a_region_counts_if_it_is_likely_and_known(code, score, region):
+    assert result(region={"code": code, "score": score}).get("region") == region
+    rekor = read_of("rekor", best_region=code, best_region_confidence=100 * score)
+    assert rekor.get("region") == region
+
+
+@pytest.mark.parametrize(
+    ("maker", "field", "word", "region"),
+    [
+        ("genetec", "State", "NV", "US-NV"),
+        ("genetec", "State", "Nevada", None),
+        ("genetec", "State", None, None),
+        ("axis", "plateCountry", "USA", None),
+        ("axis", "plateCountry", "US-CA", "US-CA"),
+    ],
+)
+def test_a_state_alone_is_one_of_the_departments_country(maker, field, word, region):
+    assert read_of(maker, **{field: word}).get("region") == region
+
+
+@pytest.mark.parametrize(
+    ("orientation", "score", "direction"),
+    [
+        ("Front", 0.5, "approaching"),
+        ("Rear", 0.9, "receding"),
+        ("Rear", 0.4, None),
+        ("Unknown", 1, None),
+    ],
+)
+def test_the_side_that_a_camera_sees_says_where_a_vehicle_goes(orientation, score, direction):
+    seen = [{"orientation": orientation, "score": score}, {"orientation": "Side", "score": 0.1}]
+    assert result(orientation=seen).get("direction") == direction
+
+
+def test_a_vehicle_is_described_by_its_likeliest_words():
+    models = [
+        {"make": "Opel", "model": "Corsa", "score": 0.2},
+        {"make": "Ford", "model": "F-150", "score": 0.6},
+    ]
+    colours = [{"color": "white", "score": 0.3}, {"color": "silver", "score": 0.4}]
+    fields = result(model_make=models, color=colours)
+    assert (fields["vehicle_make"], fields["vehicle_model"]) == ("Ford", "F-150")
+    assert "vehicle_colour" not in fields
+    vehicle = {
+        "make": [{"name": "ford", "confidence": 50}, {"name": "opel", "confidence": 40}],
+        "color": [{"name": "silver", "confidence": 49.9}],
+    }
+    fields = read_of("rekor", vehicle=vehicle)
+    assert fields["vehicle_make"] == "ford"
+    assert "vehicle_colour" not in fields
+
+
+# Times
+
+
+@pytest.mark.parametrize(
+    ("maker", "changes", "time"),
+    [
+        ("axis", {"capture_timestamp": 1780315198250}, "2026-06-01T11:59:58.250000+00:00"),
+        ("codeproject", {"timestamp": 1780315198250}, "2026-06-01T11:59:58.250000+00:00"),
+        ("codeproject", {"timestamp": "1780315198"}, "2026-06-01T11:59:58+00:00"),
+        ("codeproject", {"timestamp": "2026-06-01 04:59:58-07:00"}, "2026-06-01T04:59:58-07:00"),
+        ("genetec", {"DateUtc": "1/6/2026", "TimeUtc": "11:59:58.25Z"}, "2026-06-01T11:59:58.25Z"),
+    ],
+)
+def test_times_of_makers_become_one_form(maker, changes, time):
+    assert read_of(maker, **changes)["captured_at"] == time
+
+
+@pytest.mark.parametrize("value", ["", "soon", "inf", "nan", 1e30, None])
+def test_a_time_that_is_no_number_is_refused_by_its_name(value):
+    with pytest.raises(InvalidInput) as refused:
+        moment(value, "epoch_start", in_ms=True)
+    assert (refused.value.code, refused.value.field) == ("maker_number_unreadable", "epoch_start")
+
+
+# Plates, ids and words
+
+
+@pytest.mark.parametrize("plate", ["NONE", "NULL", "UNKNOWN", "7abc 123"])
+def test_a_plate_that_looks_like_a_word_for_none_is_a_plate(plate):
+    assert plate_of(plate) == plate
+
+
+@pytest.mark.parametrize("said", ["", "  ", "unknown", "noPlate", None, 7])
+def test_a_word_for_no_plate_is_none(said):
+    assert plate_of(said) is None
+
+
+def test_an_unreadable_plate_leaves_the_picture_to_our_engine_and_is_refused_without_one():
+    document = MAKERS["hikvision"].example.replace("7ABC123", "无车牌").encode()
+    posted = translated("hikvision", document, FormField("detectionPicture", p.jpeg()))
+    assert not posted.reads
+    assert posted.frame is not None
+    [read] = translated("hikvision", document).reads  # the rules of reads refuse it, by name
+    assert read.fields["plate"] == "无车牌"
+
+
+def test_other_plates_are_those_a_device_may_mean_the_likeliest_first():
+    found = [
+        ("7A8C123", 0.4),
+        ("7ABC123", 0.9),
+        ("7A8C123", 0.6),
+        ("", 0.9),
+        ("!", 0.9),
+        ("X", 1.5),
+    ]
+    found += [(f"7ABC1{n:02}", 0.3 - n / 100) for n in range(12)]
+    listed = others(found, "7ABC123")
+    assert listed[0] == {"plate": "7A8C123", "confidence": 0.6}
+    assert len(listed) == 9
+    assert "7ABC123" not in [one["plate"] for one in listed]
+    assert [one["confidence"] for one in listed] == sorted(
+        (one["confidence"] for one in listed), reverse=True
+    )
+
+
+def test_an_id_is_made_of_what_the_device_said_and_keeps_its_end():
+    assert identity("ACCC8E", "7") == "ACCC8E-7"
+    assert identity(None, 0) == "0"
+    assert identity("", None) is None
+    assert identity("x" * 200 + "end") == "x" * 125 + "end"
+    assert identity("a\nb") is None
+    assert "source_id" not in read_of("axis", carID=None)
+
+
+def test_words_are_one_line_and_not_too_long():
+    assert text(" a\tb\x00 ") == "a b"
+    assert text("y" * 200) == "y" * 128
+    assert text("Unknown") is None
+    assert text(5) is None
+
+
+# Pictures
+
+
+def test_a_picture_in_base64_may_have_a_prefix_and_lines():
+    picture = p.jpeg()
+    packed = base64.b64encode(picture).decode()
+    assert unpacked(packed) == picture
+    assert unpacked(f"data:image/jpeg;base64,{packed[:76]}\r\n{packed[76:]}") == picture
+    assert unpacked("") is None
+    assert unpacked("no picture!") == b"no picture!"
+
+
+def test_pictures_of_an_axis_camera_are_told_apart_by_their_type():
+    crop, scene = p.jpeg(60, 20), p.jpeg(640, 480)
+    images = [
+        {"ImageType": "plate", "BinaryImage": base64.b64encode(crop).decode()},
+        {"ImageType": "vehicle", "BinaryImage": base64.b64encode(scene).decode()},
+    ]
+    posted = translated("axis", {**MAKERS["axis"].example, "ImageArray": images})
+    assert posted.reads[0].crop == crop
+    assert posted.frame == scene
+
+
+def test_what_blue_iris_found_may_be_a_text():
+    found = MAKERS["codeproject"].example["ai_dump"]
+    assert read_of("codeproject", ai_dump=json.dumps(found))["plate"] == "7ABC123"
+    for nothing in (None, "", [], "[]"):
+        posted = translated("codeproject", {"timestamp": 1780315198, "ai_dump": nothing})
+        assert posted.passed_over is PassedOver.NO_PLATE
+    with pytest.raises(Malformed):
+        translated("codeproject", {"timestamp": 1780315198, "ai_dump": "no plates"})
+
+
+@pytest.mark.parametrize("maker", ["codeproject", "plate-recognizer"])
+def test_several_plates_of_a_picture_have_ids_of_their_own(maker):
+    document = json.loads(json.dumps(MAKERS[maker].example))
+    results = (
+        document["data"]["results"]
+        if maker == "plate-recognizer"
+        else document["ai_dump"][0]["found"]["predictions"]
+    )
+    results.append(results[0] | {"plate": "8XYZ999"})
+    ids = [read.fields["source_id"] for read in translated(maker, document).reads]
+    assert len(set(ids)) == 2
+    assert [one[-2:] for one in ids] == ["-0", "-1"]
