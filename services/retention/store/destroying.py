@@ -2,8 +2,8 @@
 
 A month that is wholly due is prepared in slices, while its records are still visible, and dropped by one short
 transaction (ADR-0060). That one locks the holds and the month, and drops nothing unless each slice respects every hold
-in force and has seen every change of its records. Other steps compare the holds before they commit: if a hold was added
-since the step began, it rolls back and starts again.
+in force and has seen every change of its records. Other steps compare the holds before they commit, and what they
+delete with what they listed: if a hold or a record was added since the step began, it rolls back and starts again.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.retention.store import conditions
 from services.retention.store.holds import Hold, HoldsInForce
 from services.retention.store.locks import HOLDS, MONTH, Locks
-from services.retention.store.partitions import TABLES, Month, Partitions
+from services.retention.store.partitions import Month, Partitions
 from services.retention.store.replica import ReplicaMarks
 from services.retention.store.runs import Runs
 from services.retention.store.slices import BUCKETS, IN_SPAN, Counts, Slice, Slices, Span
@@ -26,8 +26,16 @@ LONGEST_WAIT_MS = 20
 """Longest wait of the transaction that drops a month for its locks; storing and searching wait behind it."""
 
 
-class HoldArrived(Exception):
-    """A hold was placed after the step began, so the step destroys no record."""
+class StepOutdated(Exception):
+    """Something came after the step began that it does not know of, so the step destroys no record."""
+
+
+class HoldArrived(StepOutdated):
+    """A hold was placed."""
+
+
+class RecordArrived(StepOutdated):
+    """A record of the span was stored, which no hold may have been asked about, and which the slice does not list."""
 
 
 class Window(NamedTuple):
@@ -59,6 +67,19 @@ _DELETE_FLAGS = tuple(
     )
     for table in ("hits", "pass_reads")
 )
+
+
+# Each statement sees what was stored by then, so this one may delete more than those before it have listed.
+_DELETE_RECORDS = {
+    table: text(
+        f"""
+        WITH deleted AS (DELETE FROM {table} r WHERE {IN_SPAN} RETURNING r.{key})
+        SELECT count(*) FROM deleted d WHERE NOT EXISTS (SELECT FROM held_{table} h WHERE h.{key} = d.{key})
+        """  # noqa: S608 - constants
+    )
+    for table, key in (("reads", "read_id"), ("captures", "capture_id"))
+}
+"""Delete the records of a span; return how many of them no held table has."""
 
 
 def _tables_of(hold: Hold) -> list[tuple[str, conditions.Conditions]]:
@@ -260,18 +281,20 @@ class Destruction:
     async def destroy(self, run_id: UUID, span: Span) -> None:
         """Destroy the records of a span, except those under a hold.
 
-        Raises: HoldArrived if a hold was placed: the caller rolls back and starts the step again.
+        Raises: HoldArrived, RecordArrived if a hold was placed or a record stored: the caller rolls back and starts
+        the step again.
         """
         await self._wait_at_most(2000)
         in_force = await HoldsInForce(self._connection).all()
         await self._copy_held(span, in_force)
         slices = Slices(self._connection)
-        await slices.fill(run_id, span)
+        listed = await slices.fill(run_id, span)
         for flags in _DELETE_FLAGS:
             await self._connection.execute(flags, span._asdict())
-        for table in TABLES:
-            statement = f"DELETE FROM {table} r WHERE {IN_SPAN}"  # noqa: S608 - constants
-            await self._connection.execute(text(statement), span._asdict())
+        for table, number in (("reads", listed.reads), ("captures", listed.captures)):
+            deleted = await self._connection.execute(_DELETE_RECORDS[table], span._asdict())
+            if deleted.scalar_one() != number:
+                raise RecordArrived
         await slices.add_change(span)
         await self._check_holds(in_force)
         await self._count(run_id, await slices.destroy(run_id, span), [])

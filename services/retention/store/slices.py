@@ -222,8 +222,8 @@ class Slices:
 
     async def fill(
         self, run_id: UUID, span: Span, *, holds: Collection[UUID] = (), seen_change: int = 0
-    ) -> None:
-        """List the records of a span, except those in the held tables, with their objects and plates.
+    ) -> Counts:
+        """List the records of a span, except those in the held tables, with their objects and plates; count them.
 
         Args:
             holds: the holds whose records the held tables have.
@@ -241,6 +241,7 @@ class Slices:
         await self._connection.execute(_PLATES, of_slice)
         counts = Counts(reads=rows[1], captures=rows[0], objects=int(objects.scalar_one()))
         await self._connection.execute(_COUNT, {"slice_id": slice_id, **counts._asdict()})
+        return counts
 
     async def filled(self, run_id: UUID, month: Month) -> list[Slice]:
         """Return the slices that a run has filled of a month that is still there, in order."""

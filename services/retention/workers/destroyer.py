@@ -16,7 +16,7 @@ from services.retention.store.destroying import (
     LEFT_BEHIND,
     LONG_AGO,
     Destruction,
-    HoldArrived,
+    StepOutdated,
     Window,
 )
 from services.retention.store.locks import LOCK_NOT_AVAILABLE
@@ -34,7 +34,7 @@ P = TypeVar("P")
 Work = Callable[[Destruction], Awaitable[T]]
 
 ATTEMPTS = 200
-"""Tries of a step in one turn; new holds or locks may interrupt that many."""
+"""Tries of a step in one turn; new holds and records, and locks, may interrupt that many."""
 
 PAUSE_S = 0.1
 """Pause after a step that met a lock; storing and searching go on meanwhile."""
@@ -194,7 +194,7 @@ class Destroyer:
         return await self._run_step(run, lambda d: work(d, after, most))
 
     async def _run_step(self, run: DueRun, work: Work[T]) -> T:
-        """Do a step in a transaction; repeat it if a hold is placed, or a lock is not to be had.
+        """Do a step in a transaction; repeat it if a hold is placed or a record stored, or a lock is not to be had.
 
         Raises: RunStopped; DependencyDown.
         """
@@ -205,8 +205,8 @@ class Destroyer:
                     if found is None or found.state is not State.EXECUTING:
                         raise RunStopped
                     return await work(Destruction(connection))
-            except HoldArrived:
-                log.info("purge %s: a hold was placed; the step starts again", run.run_id)
+            except StepOutdated as exc:
+                log.info("purge %s: %s; the step starts again", run.run_id, type(exc).__name__)
             except DBAPIError as exc:
                 if sqlstate(exc) != LOCK_NOT_AVAILABLE:
                     raise

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from services.retention.store import destroying, locks, record_writer
 from services.retention.store.destroying import Destruction
 from services.retention.store.partitions import Partitions
+from services.retention.store.slices import Slices
 from services.retention.workers import destroyer
 from services.retention.workers.cleaner import Cleaner
 from shared.events import RecordsPurged
@@ -245,6 +246,43 @@ async def test_a_read_that_is_being_stored_at_the_drop_is_destroyed_and_listed_t
     assert await left(retention) == ["2NEW001"]
     [event] = await retention.emitted(RecordsPurged)
     assert await listed(retention, event) == (records(*month, late), [])
+
+
+@pytest.mark.clause("468.5/holds")
+@pytest.mark.clause("wall/purge-list")
+async def test_a_record_that_arrives_while_part_of_a_month_is_destroyed_is_held_or_listed(
+    retention, monkeypatch
+):
+    """It comes when the step has copied what holds keep and listed what it destroys, and has deleted nothing yet."""
+    at = datetime(2025, 4, 20, 9, tzinfo=UTC)
+    held, frame = a_read("7ABC123", at), a_capture(at)
+    reads = [
+        a_read(f"1OLD00{n}", at + timedelta(seconds=n), crop_key=f"crops/{n}") for n in range(2)
+    ]
+    for key in ("crops/0", "crops/1", frame.capture.image.object_key):
+        await retention.objects.put(key, JPEG)
+    await retention.store(reads[0])
+    await place(retention, plate="7ABC123")
+    fill, late = Slices.fill, [held, frame, reads[1]]
+
+    async def then(slices, run_id, span, **more):
+        filled = await fill(slices, run_id, span, **more)
+        if late and span.start <= at < span.end:
+            await retention.store(late.pop())
+        return filled
+
+    monkeypatch.setattr(Slices, "fill", then)
+    run = await begun(retention)
+    await retention.running.purger.work()
+    run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+    assert not late
+    assert (await left(retention), await left(retention, "held_reads")) == ([], ["7ABC123"])
+    counted = [run[name] for name in ("state", "reads", "captures", "objects", "kept_under_hold")]
+    assert counted == ["certified", 2, 1, 3, 1]
+    [event] = await retention.emitted(RecordsPurged)
+    assert await listed(retention, event) == (records(frame, *reads), records(held))
+    assert retention.stored_keys == []
+    assert await retention.fetch("SELECT plate FROM plates") == [("7ABC123",)]
 
 
 @pytest.mark.clause("468.5/schedule")
