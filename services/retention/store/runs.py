@@ -165,9 +165,10 @@ class Runs:
         rows = await self._connection.execute(text(query), {"after": after, "limit": limit})
         return [_run(row) for row in rows]
 
-    async def standing(self) -> Run | None:
-        """Return the standing order in force, if any."""
-        query = f"{_GET} WHERE kind = 'standing' AND state = 'authorised'"
+    async def standing(self, *, lock: bool = False) -> Run | None:
+        """Return the standing order in force, if any; `lock` keeps it in force until the transaction ends."""
+        lock_sql = " FOR UPDATE" if lock else ""
+        query = f"{_GET} WHERE kind = 'standing' AND state = 'authorised'{lock_sql}"
         row = (await self._connection.execute(text(query))).first()
         return None if row is None else Run.of(row)
 

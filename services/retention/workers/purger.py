@@ -129,7 +129,7 @@ class Purger:
         now = self._runtime.clock.now()
         present = Basis.of(self._runtime.policy.retention)
         async with self._runtime.db.begin() as connection:
-            order = await Runs(connection).standing()
+            order = await Runs(connection).standing(lock=True)
             if order is None:
                 return True
             try:

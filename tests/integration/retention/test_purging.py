@@ -12,11 +12,13 @@ from sqlalchemy import text
 
 from services.retention.domain.signing import document_holds
 from services.retention.store.destroying import Destruction
+from services.retention.store.runs import Runs
 from services.retention.workers import destroyer, purger
 from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
 from shared.events import Actor, HitDisposed, HitVerified, PurgeChanged, RecordsPurged
+from shared.testing import eventually
 from tests.integration.locking import locked_while
 from tests.integration.retention.conftest import (
     JPEG,
@@ -618,6 +620,39 @@ async def test_withdrawing_a_standing_order_stops_the_running_daily_purge(retent
         "standing": "withdrawn",
     }
     assert await retention.emitted(RecordsPurged) == []
+
+
+@pytest.mark.clause("468.3.1(f)/steps")
+async def test_a_standing_order_that_is_withdrawn_as_the_daily_purge_begins_destroys_no_record(
+    retention, monkeypatch
+):
+    await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
+    leave = await propose(retention, kind="standing")
+    await authorise(retention, leave)
+    add, destroy = Runs.add, retention.running.purger._destroyer.destroy
+    withdrawing = []
+
+    async def ends_or_waits():
+        waiting = await retention.fetch("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return withdrawing[0].done() or waiting
+
+    async def withdrawn_meanwhile(runs, run):
+        path = f"/v1/purge-runs/{leave['run_id']}/withdrawal"
+        withdrawal = retention.post(path, {"note": "litigation expected"}, **AUTHORISER)
+        withdrawing.append(asyncio.create_task(withdrawal))
+        await eventually(ends_or_waits)
+        return await add(runs, run)
+
+    async def after_the_withdrawal(run):
+        await withdrawing[0]
+        await destroy(run)
+
+    monkeypatch.setattr(Runs, "add", withdrawn_meanwhile)
+    monkeypatch.setattr(retention.running.purger._destroyer, "destroy", after_the_withdrawal)
+    await retention.running.purger.work()
+    assert await left(retention) == ["1OLD001"]
+    runs = (await retention.get("/v1/purge-runs")).json()["items"]
+    assert {run["state"] for run in runs} == {"withdrawn"}
 
 
 @pytest.mark.clause("468.5/schedule")
