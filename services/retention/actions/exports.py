@@ -17,13 +17,18 @@ from services.retention.store.exports import Export, Exports
 from services.retention.store.holds import Holds
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
-from shared.core.errors import NotFound
+from shared.core.errors import NotFound, Unavailable
 from shared.core.ids import derive_id
 from shared.core.policy import Narrowness
+from shared.core.problem_codes import Common
 from shared.objects.delivery import opened, sealed
+from shared.objects.store import in_time
 from shared.postgres.outbox import emit
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.api_runtime import ApiRuntime
+
+OPENED_WITHIN_S = 20.0
+"""The longest wait for the begin of a package."""
 
 
 @dataclass(frozen=True)
@@ -69,22 +74,27 @@ async def request(
     return export
 
 
-async def download(
-    runtime: ApiRuntime, work: UnitOfWork, grant: Grant, export_id: UUID
-) -> Download:
+async def download(runtime: ApiRuntime, grant: Grant, export_id: UUID) -> Download:
     """Open the package of an export and record its disclosure, which counts each record in it.
 
+    Waits for the object store between two transactions, so that it holds no connection and no lock meanwhile.
+
     Raises: NotFound; NotAuthorised for a purpose that does not cover the hold, or while a wide hold awaits its
-    confirmation; Conflict without a package to download; Unavailable.
+    confirmation; Conflict without a package to download; Unavailable, also if the store does not begin to send in time.
     """
     rule = runtime.policy.narrowness
-    export = await export_of(work, grant, export_id)
+    async with runtime.db.begin() as connection:
+        work = UnitOfWork(connection, runtime.service, runtime.clock)
+        export = await export_of(work, grant, export_id)
     check_purpose(grant, export.criteria)
     check_disclosable(wide=is_wide(export.criteria, rule), confirmed_at=export.confirmed_at)
     check_download(export.state, in_force=export.in_force, removed=export.removed_at is not None)
-    pieces = await opened(runtime.objects.stream(export.object_key))
+    async with in_time(OPENED_WITHIN_S, Unavailable(Common.OBJECT_STORE_AWAY)):
+        pieces = await opened(runtime.objects.stream(export.object_key))
     holds = max(1, sum(n or 0 for n in (export.reads, export.captures, export.hits)))
-    await disclose(work.connection, grant, "package", [Disclosed(record_id=export_id, holds=holds)])
+    disclosed = Disclosed(record_id=export_id, holds=holds)
+    async with runtime.db.begin() as connection:
+        await disclose(connection, grant, "package", [disclosed])
     return Download(export, sealed(pieces, export.digest, _receipt(runtime, grant, export)))
 
 

@@ -10,9 +10,13 @@ from uuid import UUID
 
 from services.retention.domain.problem_codes import Code
 from shared.core.errors import Unavailable
-from shared.objects.store import ObjectStore
+from shared.core.problem_codes import Common
+from shared.objects.store import ObjectStore, in_time
 
 log = logging.getLogger(__name__)
+
+FETCHED_WITHIN_S = 5.0
+"""The longest wait for a picture: its request holds a connection to Postgres, which searches and storing need, too."""
 
 IN_MEMORY_BYTES = 1024 * 1024
 PIECE_BYTES = 256 * 1024
@@ -28,6 +32,10 @@ class Spooled:
     sha256: str
     size_bytes: int
     media_type: str
+
+    def close(self) -> None:
+        """Delete the file of an object that is not sent."""
+        self.file.close()
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Yield the bytes, then delete the file."""
@@ -48,16 +56,18 @@ async def spool(
 
     `record_id` is the capture or read that the object belongs to. Log lines name it instead of the key, which
     contains a camera and a day.
-    Raises: NotFound if the object does not exist; Unavailable if its digest differs from `sha256`.
+    Raises: NotFound if the object does not exist; Unavailable if its digest differs from `sha256`, or if the store does
+    not send it in time.
     """
     digest = hashlib.sha256()
     file: IO[bytes] = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - closed by `pieces`
     try:
         head = b""
-        async for piece in objects.stream(key):
-            head = head or piece[:16]
-            digest.update(piece)
-            file.write(piece)
+        async with in_time(FETCHED_WITHIN_S, Unavailable(Common.OBJECT_STORE_AWAY)):
+            async for piece in objects.stream(key):
+                head = head or piece[:16]
+                digest.update(piece)
+                file.write(piece)
         if sha256 is not None and digest.hexdigest() != sha256:
             log.error("the image of %s differs from its recorded SHA-256", record_id)
             raise Unavailable(Code.IMAGE_CHANGED)

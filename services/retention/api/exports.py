@@ -69,13 +69,13 @@ async def get_evidence_export(
     responses=in_bytes("The package", "application/zip"),
 )
 async def download_evidence_export(
-    export_id: UUID, grant: HoldManageOfRecord, work: Work, retention: Running
+    export_id: UUID, grant: HoldManageOfRecord, retention: Running
 ) -> StreamingResponse:
     """Return the signed package, to be written to a medium.
 
     The service verifies the package and records the download before it sends the last piece.
     """
-    download = await exports.download(retention.runtime, work, grant, export_id)
+    download = await exports.download(retention.runtime, grant, export_id)
     return StreamingResponse(
         download.pieces, media_type="application/zip", headers=_headers(download.export)
     )

@@ -10,7 +10,7 @@ from services.retention.actions.images import Spooled, spool
 from services.retention.api.guard import ImageReadOfRecord
 from services.retention.api.views.records import CaptureOut, ReadOut, reads_out
 from services.retention.domain.problem_codes import Code
-from services.retention.store.records import Records
+from services.retention.store.records import Capture, Records
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.errors import NotFound
@@ -76,10 +76,13 @@ async def get_crop(
 
     Without a link's token the request is an access of its own.
     """
-    key = await Records(work.connection).crop_key(grant, read_id)
-    if key is None:
+    objects = runtime_of(request).objects
+    found = await Records(work.connection).crop(
+        grant, read_id, lambda key: spool(objects, key, read_id)
+    )
+    if found is None:
         raise NotFound(Code.CROP_UNKNOWN)
-    return _streamed(await spool(runtime_of(request).objects, key, read_id))
+    return _streamed(found)
 
 
 @router.get(
@@ -91,16 +94,20 @@ async def get_image(
     capture_id: UUID, grant: ImageReadOfRecord, work: Work, request: Request
 ) -> StreamingResponse:
     """Return the whole frame as the camera sent it. The service checks its SHA-256 before it sends the first byte."""
-    capture = await Records(work.connection).pictured(grant, capture_id)
-    if capture is None:
+    objects = runtime_of(request).objects
+
+    async def fetch(capture: Capture) -> Spooled:
+        return await spool(
+            objects,
+            capture.object_key,
+            capture_id,
+            sha256=capture.sha256,
+            media_type=capture.media_type,
+        )
+
+    found = await Records(work.connection).frame(grant, capture_id, fetch)
+    if found is None:
         raise NotFound(Code.CAPTURE_UNKNOWN)
-    found = await spool(
-        runtime_of(request).objects,
-        capture.object_key,
-        capture_id,
-        sha256=capture.sha256,
-        media_type=capture.media_type,
-    )
     return _streamed(found)
 
 

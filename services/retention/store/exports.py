@@ -83,7 +83,7 @@ _WAITING = text("SELECT count(*) FROM evidence_exports WHERE state = 'requested'
 _TO_REMOVE = text(
     f"SELECT e.export_id {FROM_EXPORTS} WHERE e.removed_at IS NULL"
     " AND (e.state IN ('withdrawn', 'failed') OR h.released_at IS NOT NULL)"
-    " ORDER BY e.export_id LIMIT :limit FOR UPDATE OF e SKIP LOCKED"
+    " ORDER BY e.export_id LIMIT :limit"
 )
 _REMOVED = text("UPDATE evidence_exports SET removed_at = :at WHERE export_id = ANY(:ids)")
 
@@ -320,7 +320,7 @@ class ExportQueue:
         return int((await self._connection.execute(_WAITING)).scalar_one())
 
     async def to_remove(self, limit: int) -> Sequence[UUID]:
-        """Return exports whose packages are due for deletion; other workers skip them until the transaction ends."""
+        """Return exports whose packages are due for deletion. Locks none: a deletion may be repeated."""
         return (await self._connection.execute(_TO_REMOVE, {"limit": limit})).scalars().all()
 
     async def removed(self, ids: Sequence[UUID], at: datetime) -> None:

@@ -1,9 +1,9 @@
 """Returns reads and captures under a grant, and discloses every row."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -127,6 +127,16 @@ class Capture:
     """The same as `late` of a read."""
 
 
+class Picture(Protocol):
+    """A picture that was fetched and is not sent yet."""
+
+    def close(self) -> None:
+        """Forget it."""
+
+
+P = TypeVar("P", bound=Picture)
+
+
 class Records:
     """Reads and captures of the grant's agency, within the scope of its purpose."""
 
@@ -139,26 +149,41 @@ class Records:
         found = await self._one("reads", "read_id", COLUMNS, read_id, allowed)
         return (await self.released(grant, [found]))[0] if found is not None else None
 
-    async def crop_key(self, grant: Grant, read_id: UUID) -> str | None:
-        """Return the object key of a read's plate image and disclose the image; None without such an image."""
+    async def crop(
+        self, grant: Grant, read_id: UUID, fetch: Callable[[str], Awaitable[P]]
+    ) -> P | None:
+        """Fetch a read's plate image by its object key, and disclose it; None without such an image.
+
+        The disclosure follows: it locks the caller's count of records, for which their other requests would wait.
+        """
         found = await self._one("reads", "read_id", COLUMNS, read_id, self._allowed(grant))
         if found is None or found.crop_key is None:
             return None
         disclosed = Disclosed(
             record_id=read_id, captured=found.captured_at, plates=[plate_of(found.plate_id)]
         )
-        await disclose(self._connection, grant, "crop", [disclosed])
-        return str(found.crop_key)
+        picture = await fetch(found.crop_key)
+        return await self._shown(grant, "crop", disclosed, picture)
 
-    async def pictured(self, grant: Grant, capture_id: UUID) -> Capture | None:
-        """Return one capture whose frame the caller shows, and disclose the frame."""
+    async def frame(
+        self, grant: Grant, capture_id: UUID, fetch: Callable[[Capture], Awaitable[P]]
+    ) -> P | None:
+        """Fetch a capture's whole frame, and disclose it; None for an unknown capture."""
         found = await self._capture(grant, capture_id)
         if found is None:
             return None
         [capture] = await self._captures([found])
         disclosed = Disclosed(record_id=capture_id, captured=capture.captured_at)
-        await disclose(self._connection, grant, "image", [disclosed])
-        return capture
+        picture = await fetch(capture)
+        return await self._shown(grant, "image", disclosed, picture)
+
+    async def _shown(self, grant: Grant, kind: str, disclosed: Disclosed, picture: P) -> P:
+        try:
+            await disclose(self._connection, grant, kind, [disclosed])
+        except BaseException:
+            picture.close()
+            raise
+        return picture
 
     async def capture(self, grant: Grant, capture_id: UUID) -> Capture | None:
         """Return one capture and disclose it; also one that only a hold keeps."""

@@ -4,7 +4,6 @@ import logging
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from prometheus_client import Gauge
@@ -22,8 +21,9 @@ from services.retention.store.holds import Hold, Holds
 from services.retention.store.packages import Built, Released
 from shared.access.grant import Grant
 from shared.access.system_grant import system_grant
-from shared.core.errors import AlprError, Conflict, NotFound
+from shared.core.errors import AlprError, Conflict, NotFound, Unavailable
 from shared.core.permissions import Permission
+from shared.core.problem_codes import Common
 from shared.core.types import Ori
 from shared.events import Actor
 from shared.postgres.outbox import emit
@@ -138,16 +138,21 @@ class EvidenceMaker:
             await ExportQueue(connection).again(export.export_id, again=now + pause, fault=fault)
 
     async def _remove(self) -> None:
-        """Delete packages of exports that failed or were withdrawn, or whose hold was released."""
-        ids: list[UUID] = []
-        while not ids or len(ids) == REMOVED_AT_ONCE:
+        """Delete packages of exports that failed or were withdrawn, or whose hold was released. Raises: Unavailable."""
+        full = True
+        while full:
             async with self._runtime.db.begin() as connection:
-                ids = list(await ExportQueue(connection).to_remove(REMOVED_AT_ONCE))
-                for export_id in ids:
-                    await self._runtime.objects.delete(object_key(export_id))
-                await ExportQueue(connection).removed(ids, self._runtime.clock.now())
+                ids = await ExportQueue(connection).to_remove(REMOVED_AT_ONCE)
             if not ids:
                 return
+            # No transaction is open meanwhile: no later step takes their end back, and a deletion may be repeated.
+            failed = await self._runtime.objects.delete_all([object_key(one) for one in ids])
+            gone = [one for one in ids if object_key(one) not in failed]
+            async with self._runtime.db.begin() as connection:
+                await ExportQueue(connection).removed(gone, self._runtime.clock.now())
+            if failed:
+                raise Unavailable(Common.OBJECT_STORE_AWAY)
+            full = len(ids) == REMOVED_AT_ONCE
 
     @property
     def _software(self) -> Actor:

@@ -1,11 +1,13 @@
 """The records that a person may see, on which declared purpose, and the entry for each access."""
 
+import asyncio
 import hashlib
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from services.retention.actions import images
 from shared.core.ids import id_digest
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, RecordsDisclosed
@@ -157,6 +159,33 @@ async def test_a_crop_is_served_with_the_type_of_its_bytes(pictured):
     assert answer.headers["content-type"] == "image/png"
     disclosed = await retention.emitted(RecordsDisclosed)
     assert [(e.record_kind, e.all_plates) for e in disclosed] == [("crop", ["7ABC123"])]
+
+
+@pytest.mark.parametrize("kind", ["frame", "crop"])
+async def test_pictures_that_the_object_store_does_not_send_in_time_hold_up_no_other_work(
+    pictured, monkeypatch, kind
+):
+    """A request holds a connection to Postgres while it fetches a picture; searches and storing need one, too."""
+    retention, capture, [read, _] = pictured
+
+    async def hangs(key):
+        await asyncio.Event().wait()
+        yield b""
+
+    monkeypatch.setattr(images, "FETCHED_WITHIN_S", 1.0)
+    monkeypatch.setattr(retention.objects, "stream", hangs)
+    paths = {
+        "frame": f"/v1/captures/{capture.capture_id}/image",
+        "crop": f"/v1/reads/{read.read_id}/crop",
+    }
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        for _ in range(6):  # as many as there are connections, all of one person
+            tasks.create_task(retention.get(paths[kind], 503))
+        await asyncio.sleep(0.2)
+        await retention.store(a_read("1NEW001", NOON))
+    assert await retention.plates(plate="1NEW001") == ["1NEW001"]
+    disclosed = await retention.emitted(RecordsDisclosed)
+    assert {event.record_kind for event in disclosed} == {"read"}
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Exports of held records: whole, signed, asked for once, downloaded on record, gone with their hold."""
 
+import asyncio
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
@@ -8,10 +9,13 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from services.retention.actions import exports
 from services.retention.domain.signing import load_public
 from services.retention.domain.verifying import verify_package
 from services.retention.store.exports import ExportQueue
 from services.retention.workers import evidence
+from shared.core.errors import Unavailable
+from shared.core.periodic import cancelled
 from shared.core.permissions import Permission
 from shared.events import (
     AccessAttempted,
@@ -617,6 +621,62 @@ async def test_a_booked_export_or_one_being_built_cannot_be_withdrawn(retention)
     assert (await withdraw(retention, making))["state"] == "withdrawn"
     await retention.running.evidence.work()
     assert (await current(retention, making))["state"] == "withdrawn"
+
+
+async def test_packages_that_the_object_store_does_not_send_hold_up_no_other_work(
+    retention, monkeypatch
+):
+    await a_pictured_read(retention, "7ABC123")
+    _, export = await exported(retention, plate="7ABC123")
+    waiting = asyncio.Semaphore(0)
+
+    async def hangs(key):
+        waiting.release()
+        await asyncio.Event().wait()
+        yield b""
+
+    async with asyncio.timeout(60):
+        with monkeypatch.context() as patched:
+            patched.setattr(exports, "OPENED_WITHIN_S", 5.0)
+            patched.setattr(retention.objects, "stream", hangs)
+            # As many as there are connections, all of one person.
+            downloads = [asyncio.create_task(download(retention, export, 503)) for _ in range(6)]
+            for _ in downloads:
+                await waiting.acquire()
+            assert await retention.plates(plate="7ABC123") == ["7ABC123"]
+            await asyncio.gather(*downloads)
+    disclosed = {event.record_kind for event in await retention.emitted(RecordsDisclosed)}
+    assert "package" not in disclosed
+    await download(retention, export)
+
+
+async def test_a_package_that_the_object_store_does_not_delete_keeps_no_export_locked(
+    retention, monkeypatch
+):
+    await a_pictured_read(retention, "7ABC123")
+    hold, export = await exported(retention, plate="7ABC123")
+    await book(retention, export)
+    await release(retention, hold)
+    deleting = asyncio.Event()
+
+    async def hangs(key):
+        deleting.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(retention.objects, "delete", hangs)
+        working = asyncio.create_task(retention.running.evidence.work())
+        await deleting.wait()
+        await book(retention, export, media_serial="a second copy")
+        await cancelled(working)
+    retention.objects.down = True
+    with pytest.raises(Unavailable):
+        await retention.running.evidence.work()
+    assert (await current(retention, export))["removed_at"] is None
+    retention.objects.down = False
+    await retention.running.evidence.work()
+    assert (await current(retention, export))["removed_at"] is not None
+    assert not any(key.startswith("evidence/") for key in retention.objects.stored)
 
 
 async def test_exports_are_listed_by_hold_and_by_what_awaits_a_booking(retention):
