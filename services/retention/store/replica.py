@@ -3,9 +3,14 @@
 A search on a replica must not show a record that a purge has destroyed, and must not miss a hold. Each transaction of a
 purge or of a hold therefore counts one change in `replica_marks`, which the replica gets with the change itself. The
 replica answers if its count is the primary's; otherwise, and if it is away or far behind, the primary answers.
+
+A search holds a connection to the primary while it asks the replica. So it waits for its marks for a moment only, and
+after a replica that did not give them, searches go to the primary alone for some seconds.
 """
 
+import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -20,6 +25,12 @@ from shared.postgres.database import Database
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+MARKS_WITHIN_S = 1.0
+"""The longest wait for a replica's marks, a new connection included."""
+
+AWAY_FOR_S = 5.0
+"""So long no search asks a replica that did not give its marks."""
 
 ANSWERED = Counter(
     "alpr_searches_by_server",
@@ -55,6 +66,7 @@ class Replica:
         self._primary = primary
         self._replica = replica
         self._most_behind = most_behind
+        self._away_until_s = 0.0
 
     async def send_heartbeat(self) -> None:
         """Write the time to the primary, which shows how far the replica is behind. Raises: Unavailable."""
@@ -72,17 +84,24 @@ class Replica:
 
         Raises: the errors of `query`; Unavailable if the primary does not answer.
         """
-        changes, now = (await primary.execute(_CHANGES)).one()
-        try:
-            async with self._replica.begin() as connection:
-                why = await self._refusal(connection, changes, now)
-                if why is None:
-                    found = await query(connection)
-                    ANSWERED.labels("replica", "").inc()
-                    return found
-        except Unavailable as exc:
-            why = "away"
-            log.warning("the read replica does not answer: %s", exc.detail)
+        why: str | None = "away"
+        if time.monotonic() >= self._away_until_s:
+            changes, now = (await primary.execute(_CHANGES)).one()
+            limit = asyncio.timeout(MARKS_WITHIN_S)
+            try:
+                async with limit, self._replica.begin() as connection:
+                    why = await self._refusal(connection, changes, now)
+                    limit.reschedule(None)
+                    if why is None:
+                        found = await query(connection)
+                        ANSWERED.labels("replica", "").inc()
+                        return found
+            except (Unavailable, TimeoutError) as exc:
+                why = "away"
+                if limit.when() is not None:  # it gave no marks
+                    self._away_until_s = time.monotonic() + AWAY_FOR_S
+                detail = exc.detail if isinstance(exc, Unavailable) else "it gives no marks in time"
+                log.warning("the read replica does not answer: %s", detail)
         ANSWERED.labels("primary", why).inc()
         return await query(primary)
 

@@ -1,6 +1,8 @@
 """Searches on a read replica: two real servers, with and without lag."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -13,6 +15,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from local.stack.postgres import Postgres
+from services.retention.store import replica
 from services.retention.store.destroying import Destruction
 from services.retention.store.locks import next_month
 from shared.events import RecordsDisclosed
@@ -202,7 +205,10 @@ async def test_a_replica_far_behind_does_not_answer_so_new_reads_are_found(serve
             assert await retention.plates(plate="7ABC123") == ["7ABC123"]
 
 
-async def test_the_primary_answers_while_the_replica_is_unavailable(servers, retention):
+async def test_the_primary_answers_while_the_replica_is_unavailable(
+    servers, retention, monkeypatch
+):
+    monkeypatch.setattr(replica, "AWAY_FOR_S", 0)
     await retention.store(a_read("7ABC123", NOON))
     await catch_up(servers, retention)
     servers[1].stop()
@@ -216,10 +222,42 @@ async def test_the_primary_answers_while_the_replica_is_unavailable(servers, ret
         assert await retention.plates(plate="7ABC123") == ["7ABC123"]
 
 
+def processes_of(server):
+    """Return the process ids of a server: of its first process, and of those that this one has started."""
+    first = (server.folder / "data" / "postmaster.pid").read_text().splitlines()[0]
+    started = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    return [int(pid) for pid in (first, *started)]
+
+
+async def test_a_replica_that_hangs_holds_up_a_search_for_a_moment_and_no_storing(
+    servers, retention
+):
+    """A search holds a connection to the primary while it waits for the replica; storing needs one, too."""
+    await retention.store(a_read("7ABC123", NOON))
+    await catch_up(servers, retention)
+    async with answered_by("replica"):
+        assert await retention.plates(plate="7ABC123") == ["7ABC123"]
+    stopped = processes_of(servers[1])
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+            for _ in range(5):
+                tasks.create_task(retention.plates(plate="7ABC123"))
+            await asyncio.sleep(0.1)
+            await retention.store(a_read("8XYZ987", NOON))
+        began = time.monotonic()
+        for _ in range(3):
+            assert await retention.plates(plate="8XYZ987") == ["8XYZ987"]
+        assert time.monotonic() < began + replica.AWAY_FOR_S
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+
 async def test_a_search_that_the_replica_cancels_is_repeated_on_the_primary(servers, retention):
     await retention.store(a_read("7ABC123", NOON))
     await catch_up(servers, retention)
-    replica = retention.running.replica
 
     async def query(connection):
         if (await connection.exec_driver_sql("SELECT pg_is_in_recovery()")).scalar_one():
@@ -230,7 +268,9 @@ async def test_a_search_that_the_replica_cancels_is_repeated_on_the_primary(serv
         return "read"
 
     async with answered_by("primary", "away"), retention.runtime.db.begin() as connection:
-        assert await replica.read(connection, query) == "read"
+        assert await retention.running.replica.read(connection, query) == "read"
+    async with answered_by("replica"):  # it is not taken for away
+        assert await retention.plates(plate="7ABC123") == ["7ABC123"]
 
 
 @pytest.mark.clause("468.5/schedule")
