@@ -31,7 +31,7 @@ from shared.core.plates import PlatePattern
 from shared.postgres.database import is_timed_out
 
 PAGE_S = 2.0
-"""A search ends its page after this time, full or not; the next page continues."""
+"""A search ends its page after this time, full or not; the next page continues. One for look-alikes ends, too."""
 
 # Plans know the window, so that they leave out the other months; and searches leave the cores to others. The newest
 # reads of a start come from its index in order, not from a sort of all its reads: a plate that passes daily has many
@@ -95,7 +95,7 @@ class LookalikePlates:
 
     plates: Sequence[LookalikePlate]
     more: bool
-    """Whether further, less likely plates match."""
+    """Whether further plates match, none of them more likely, or may match, as the search ended for its time."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ class _Found:
     rows: Sequence[Row[Any]]
     rest_until: datetime | None = None
     count: MatchCount | None = None
+    is_cut: bool = False
+    """Whether a search for look-alikes ended for its time."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,7 @@ class Searches:
         reads = await Records(self._connection).released(grant, found.rows[:most])
         rated = Lookalikes(_pattern_of(criteria))
         plates = [LookalikePlate(rated.likelihood(read.plate), read) for read in reads]
-        return LookalikePlates(plates, more=len(found.rows) > most)
+        return LookalikePlates(plates, more=found.is_cut or len(found.rows) > most)
 
     async def _read(self, query: Callable[["Searches"], Awaitable[_Found]]) -> _Found:
         """Return what `query` finds, on the replica if there is one that may answer."""
@@ -272,7 +274,10 @@ class Searches:
         rows: list[Row[Any]] = []
         since, until = criteria.window
         own = {"window_from": since, "window_to": until, "limit": 1}
+        ends_at_s = time.monotonic() + PAGE_S
         for begin in range(0, len(ranked), _PLATES_AT_ONCE):
+            if begin and time.monotonic() >= ends_at_s:
+                return _Found(rows, is_cut=True)
             numbers = [plate_number(plate) for plate, _ in ranked[begin : begin + _PLATES_AT_ONCE]]
             starts = starts_at(numbers)
             asked = _Asked(starts, _conditions(grant, criteria, starts))

@@ -114,6 +114,19 @@ async def test_a_lookalike_search_lists_only_the_most_likely_plates_and_refuses_
     assert (problem["code"], problem["field"]) == ("lookalikes_too_many", "plate")
 
 
+@pytest.mark.clause("468.4(c)/lookalikes")
+async def test_a_lookalike_search_ends_at_its_time_limit_with_the_most_likely_plates(
+    seeded, monkeypatch
+):
+    monkeypatch.setattr(search_module, "_PLATES_AT_ONCE", 1)
+    monkeypatch.setattr(search_module, "PAGE_S", 0)
+    answer = await ask(seeded, plate="7ABC123")
+    assert (rated(answer), answer["more"]) == ([("7ABC123", 1)], True)
+    monkeypatch.setattr(search_module, "PAGE_S", 60)
+    answer = await ask(seeded, plate="7ABC123")
+    assert (len(answer["items"]), answer["more"]) == (4, False)
+
+
 @pytest.mark.clause("468.4/narrowness")
 async def test_a_lookalike_search_has_the_limits_of_any_search(seeded):
     year = (NOON - timedelta(days=300)).isoformat()

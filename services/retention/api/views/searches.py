@@ -42,7 +42,8 @@ class LookalikesOut(BaseModel):
 
     items: list[LookalikeOut]
     more: bool
-    """Whether further plates match, none of them more likely: give more known characters to see them."""
+    """Whether further plates match, none of them more likely, or may match, because the search ended for its time. Give
+    more known characters or a shorter window to see them."""
 
     @classmethod
     def of(cls, found: LookalikePlates, grant: Grant, links: PictureLinks) -> "LookalikesOut":
