@@ -12,6 +12,7 @@ import msgspec
 from services.retention.domain.area import Area, Box, Circle, Polygon, check_area
 from services.retention.domain.problem_codes import Code
 from shared.core.errors import InvalidInput, NotAuthorised, ValueRefused
+from shared.core.fields import EARLIEST, LATEST
 from shared.core.narrowness import Breadth, too_wide
 from shared.core.plates import PlatePattern
 from shared.core.policy import Narrowness
@@ -174,11 +175,14 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 
 
 def decode_cursor(text: str, criteria: Criteria) -> Cursor:
-    """Return the cursor in `text`. Raises: InvalidInput if it belongs to another search."""
+    """Return the cursor in `text`. Raises: InvalidInput if it is none, or belongs to another search."""
     try:
         cursor = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
     except (ValueError, msgspec.DecodeError):
         raise InvalidInput(Common.CURSOR_UNKNOWN, field="after") from None
-    if cursor.fingerprint != criteria.fingerprint or cursor.captured_at.tzinfo is None:
+    at = cursor.captured_at
+    if at.tzinfo is None or not EARLIEST <= at < LATEST:
+        raise InvalidInput(Common.CURSOR_UNKNOWN, field="after")
+    if cursor.fingerprint != criteria.fingerprint:
         raise InvalidInput(Code.SEARCH_CURSOR_OF_ANOTHER, field="after")
     return cursor

@@ -1,5 +1,7 @@
 """Search: exact, partial, look-alike, by area, device and time, in stable pages."""
 
+import json
+from base64 import urlsafe_b64decode
 from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
@@ -7,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from services.retention.domain.criteria import Cursor
 from services.retention.store import search, search_plan
 from services.retention.store.conditions import Conditions
 from services.retention.store.records import Records
@@ -235,6 +238,21 @@ async def test_a_cursor_is_accepted_only_for_its_own_search(seeded):
     problem = await seeded.search(422, plate="8XYZ*", limit=1, after=page["next"])
     assert problem["field"] == "after"
     assert (await seeded.search(422, plate="7ABC*", after="AAAA"))["field"] == "after"
+
+
+@pytest.mark.parametrize(
+    "at", ["9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:00:00-23:00"]
+)
+async def test_a_cursor_with_a_time_that_no_read_has_is_refused(seeded, at):
+    page = await seeded.search(plate="7ABC*", limit=1)
+    cursor = Cursor(datetime.fromisoformat(at), UUID(int=7), fingerprint_in(page["next"]))
+    problem = await seeded.search(422, plate="7ABC*", after=cursor.encode())
+    assert problem["field"] == "after"
+
+
+def fingerprint_in(cursor):
+    """Return the fingerprint in a cursor, which everybody can read."""
+    return json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))[-1]
 
 
 REFUSED = [
