@@ -1,8 +1,10 @@
 """Writes packages: cover, gathered records, images and signature.
 
-Images are copied from the object store to the ZIP in pieces: a package may be larger than memory.
+Images are copied from the object store to the ZIP in pieces: a package may be larger than memory. What takes long is
+done in threads, a piece at a time, so that it keeps the service from no other work, and a cancellation ends it.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -24,6 +26,9 @@ from shared.core.policy import Policy
 from shared.objects.store import ObjectStore
 from shared.service.agreement import NewestCheckpoint
 from shared.service.api_runtime import ApiRuntime
+
+PIECE_BYTES = 1024 * 1024
+"""The bytes that a thread compresses or hashes at a time."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ async def make_package(
         await runtime.objects.put_file(key, path)
         return Built(
             key=key,
-            sha256=_sha256(path),
+            sha256=await _sha256(path),
             size_bytes=path.stat().st_size,
             reads=contents.reads,
             hits=contents.hits,
@@ -106,8 +111,8 @@ async def write_bag(
                 bag.file(name, compress=True) as file,
                 (contents.folder / name).open("rb") as lines,
             ):
-                while piece := lines.read(256 * 1024):
-                    file.write(piece)
+                while piece := lines.read(PIECE_BYTES):
+                    await asyncio.to_thread(file.write, piece)
         for wanted in wanted_in(contents.wanted):
             await _add_object(bag, wanted, objects, contents)
         if cover.has_policy:
@@ -173,9 +178,12 @@ async def _digest(pieces: AsyncIterator[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _sha256(path: Path) -> str:
+async def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            await asyncio.to_thread(digest.update, piece)
+    return digest.hexdigest()
 
 
 def _of_log(checkpoint: NewestCheckpoint) -> dict[str, str]:

@@ -3,13 +3,16 @@
 import asyncio
 import hashlib
 import json
+import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from services.retention.actions import exports
+from services.retention.actions import exports, packaging
+from services.retention.domain import bag
 from services.retention.domain.signing import load_public
 from services.retention.domain.verifying import verify_package
 from services.retention.store.exports import ExportQueue
@@ -43,6 +46,8 @@ from tests.integration.retention.purging import purge
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 OTHER_ORI = "CA0520000"
+SLOW_S = 3.0
+"""How long each slow step of a large package takes in a test."""
 
 
 async def changes(retention):
@@ -621,6 +626,52 @@ async def test_a_booked_export_or_one_being_built_cannot_be_withdrawn(retention)
     assert (await withdraw(retention, making))["state"] == "withdrawn"
     await retention.running.evidence.work()
     assert (await current(retention, making))["state"] == "withdrawn"
+
+
+async def test_a_large_package_keeps_the_service_from_no_other_work(retention, monkeypatch):
+    """Compressing a million reads and hashing a package of many frames take a minute and more."""
+    write, slow = bag._Hashed.write, set()
+
+    class SlowDigest:
+        """As slow as if the piece were large."""
+
+        def __init__(self, digest):
+            self._digest = digest
+            self.hexdigest = digest.hexdigest
+
+        def update(self, piece):
+            if piece.startswith(b"PK"):
+                time.sleep(SLOW_S)
+                slow.add("hashing")
+            self._digest.update(piece)
+
+    def slow_write(file, piece):
+        if piece.startswith(b'{"read_id"'):
+            time.sleep(SLOW_S)
+            slow.add("compressing")
+        write(file, piece)
+
+    longest_s = 0.0
+
+    async def watch():
+        nonlocal longest_s
+        while True:
+            began_s = time.monotonic()
+            await asyncio.sleep(0.01)
+            longest_s = max(longest_s, time.monotonic() - began_s)
+
+    sha256 = hashlib.sha256
+    await a_pictured_read(retention, "7ABC123")
+    watching = asyncio.create_task(watch())
+    with monkeypatch.context() as patched:
+        slow_hashes = SimpleNamespace(sha256=lambda: SlowDigest(sha256()))
+        patched.setattr(packaging, "hashlib", slow_hashes)
+        patched.setattr(bag._Hashed, "write", slow_write)
+        _, export = await exported(retention, plate="7ABC123")
+    await cancelled(watching)
+    assert slow == {"hashing", "compressing"}
+    assert longest_s < SLOW_S * 0.8
+    await download(retention, export)
 
 
 async def test_packages_that_the_object_store_does_not_send_hold_up_no_other_work(
