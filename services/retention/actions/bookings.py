@@ -70,7 +70,7 @@ async def book(
     check_read_back(export.sha256, new.sha256)
     in_force = {booking.booking_id: booking.media_serial for booking in known if booking.in_force}
     check_booking(new.media_serial, new.corrects, new.note, in_force)
-    signer = await keys.in_force()
+    signer = await keys.in_force(work.connection)
     booking = Booking(
         booking_id=booking_id,
         export_id=export_id,

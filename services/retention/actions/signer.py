@@ -31,10 +31,15 @@ class SigningKeys:
         async with self._db.begin() as connection:
             self._signers = await signers_of(connection, settings, at)
 
-    async def in_force(self) -> Signer:
-        """Return the signer of the key in force. Raises: Unavailable if this process lacks it."""
-        async with self._db.begin() as connection:
+    async def in_force(self, connection: AsyncConnection | None = None) -> Signer:
+        """Return the signer of the key in force. Raises: Unavailable if this process lacks it.
+
+        A caller that has a connection gives it: requests that each wait for a second one keep the first from others.
+        """
+        if connection is not None:
             return await self._in_force(connection)
+        async with self._db.begin() as own:
+            return await self._in_force(own)
 
     async def _in_force(self, connection: AsyncConnection) -> Signer:
         changes = await Keys(connection).changes()

@@ -13,5 +13,5 @@ router = APIRouter(prefix="/v1/signing-key", tags=["keys"])
 @router.get("")
 async def get_signing_key(work: Work, retention: Running) -> SigningKeyOut:
     """Return the signing keys, for recipients of packages and readers of certificates. Requires no credential."""
-    keys, key_id = Keys(work.connection), (await retention.keys.in_force()).key_id
-    return SigningKeyOut.of(key_id, await keys.public(), await keys.changes())
+    keys, signer = Keys(work.connection), await retention.keys.in_force(work.connection)
+    return SigningKeyOut.of(signer.key_id, await keys.public(), await keys.changes())

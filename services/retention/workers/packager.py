@@ -86,7 +86,7 @@ class Packager:
             f"packages/{approval.request_id}.zip",
             lambda folder: self._gather(approval, criteria, grant, folder),
             runtime=self._runtime,
-            signer=await self._keys.in_force(),
+            signer=await self._keys.in_force(connection),
         )
 
     async def _grant(self, order: Order, criteria: Criteria) -> Grant:

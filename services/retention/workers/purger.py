@@ -256,7 +256,7 @@ class Purger:
                 connection, run, now
             ):
                 return False
-            signer = await self._keys.in_force()
+            signer = await self._keys.in_force(connection)
             certificate = signer.signed(self._certificate(run, now))
             await Runs(connection).certify(run_id, at=now, certificate=certificate)
             details = {

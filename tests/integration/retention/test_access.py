@@ -394,3 +394,15 @@ async def test_the_access_record_contains_digests_instead_of_record_ids(pictured
     assert {"capture_id": of_capture} in asked
     assert [of_read] in [one["body"]["criteria"]["read_ids"] for one in asked if "body" in one]
     assert not [one for one in (read_id, capture_id) if str(one) in str(asked)]
+
+
+async def test_requests_without_a_token_take_one_connection_each_and_hold_up_no_other_work(
+    retention,
+):
+    """A request that waits for a second connection would keep its first one from those that wait with it."""
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        answers = [
+            tasks.create_task(retention.client.get("/v1/signing-key")) for _ in range(24)
+        ]  # four times as many as there are connections
+        await retention.store(a_read("7ABC123", NOON))
+    assert {answer.result().status_code for answer in answers} == {200}
