@@ -108,8 +108,8 @@ async def assign_roles(client: PersonClient, account_id: UUID, form: Mapping[str
 
 async def assign_sources(client: PersonClient, account_id: UUID, form: Mapping[str, str]) -> Any:
     """Entitle a person to the ticked sources, and to no others. Raises: Refused, SignedOut, PurposeNeeded."""
-    path, body = f"/v1/accounts/{account_id}/sources", required(form, "reason")
-    body["sources"] = ticked(form, "source_")
+    path = f"/v1/accounts/{account_id}/sources"
+    body = {"reason": form.get("sources_reason", ""), "sources": ticked(form, "source_")}
     return await client.request_json("identity", "PUT", path, json=body)
 
 
@@ -123,7 +123,8 @@ async def change_state(
 
 async def lift_limit(client: PersonClient, account_id: UUID, form: Mapping[str, str]) -> Any:
     """Lift a person's limit of records a day, for one case. Raises: Refused, SignedOut, PurposeNeeded."""
-    path, body = f"/v1/accounts/{account_id}/limit-lifts", required(form, "case_number", "reason")
+    path, body = f"/v1/accounts/{account_id}/limit-lifts", required(form, "case_number")
+    body["reason"] = form.get("limit_reason", "")
     return await client.request_json("identity", "POST", path, json=body)
 
 

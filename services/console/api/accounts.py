@@ -40,7 +40,9 @@ async def assign_sources(
     request: Request, account_id: UUID, form: Form, visit: Working
 ) -> Response:
     """Replace the hot lists that a person is entitled to with the ticked ones."""
-    answer = await form_action(people.assign_sources(visit, account_id, form))
+    answer = await form_action(
+        people.assign_sources(visit, account_id, form), reason="sources_reason"
+    )
     if isinstance(answer, Refused):
         return await _roles_page(request, visit, account_id, "sources", form, answer)
     return to(request, f"/people/{account_id}")
@@ -93,10 +95,13 @@ async def _roles_page(
     form: Mapping[str, str] | None = None,
     problem: Refused | None = None,
 ) -> Response:
-    """Build the page of roles; a refused `act` shows the boxes as they were ticked."""
+    """Build the page of roles; the form of a refused `act` shows its boxes as they were ticked, the other as held."""
     account, policy = await people.read_account(visit, account_id), visit.console.policy
-    held = {f"role_{role}": "yes" for role in account["roles"]}
-    held |= {f"source_{source}": "yes" for source in account["sources"]}
+    shown = {} if form is None else dict(form)
+    if act != "roles":
+        shown |= {f"role_{role}": "yes" for role in account["roles"]}
+    if act != "sources":
+        shown |= {f"source_{source}": "yes" for source in account["sources"]}
     return page(
         request,
         "person_roles.html",
@@ -107,8 +112,7 @@ async def _roles_page(
         is_external=account["title"] in policy.titles.external,
         about_roles={role: described(policy, role) for role in policy.roles},
         sources=SOURCES,
-        act=act,
-        form=held if form is None else form,
+        form=shown,
         problem=problem,
     )
 
@@ -119,7 +123,9 @@ async def _lock_page(
     account_id: UUID,
     form: Mapping[str, str] | None = None,
     problem: Refused | None = None,
+    refused: str = "",
 ) -> Response:
+    """Build the page of what may follow an account's state; what was typed for a `refused` act fills only its form."""
     account = await people.read_account(visit, account_id)
     act = lock_act(account)
     return page(
@@ -131,7 +137,7 @@ async def _lock_page(
         heading=f"{HEADINGS[act]} {account['name']}",
         act=act,
         why_not=why_not_lock(account, visit.session.person_id, visit.console.clock.now()),
-        form=form or {},
+        form=form if form and act == refused else {},
         problem=problem,
     )
 
@@ -141,7 +147,7 @@ async def _locked(
 ) -> Response:
     answer = await form_action(people.change_state(visit, account_id, act, form))
     if isinstance(answer, Refused):
-        return await _lock_page(request, visit, account_id, form, answer)
+        return await _lock_page(request, visit, account_id, form, answer, act)
     return to(request, f"/people/{account_id}")
 
 

@@ -77,7 +77,7 @@ async def revoke_camera(request: Request, device_id: UUID, form: Form, visit: Wo
     """Refuse all requests of a camera from now on."""
     answer = await form_action(cameras.revoke(visit, device_id, form))
     if isinstance(answer, Refused):
-        return await _revocation_page(request, visit, device_id, form, answer)
+        return await _revocation_page(request, visit, device_id, form, answer, "revocation")
     return to(request, "/cameras")
 
 
@@ -88,7 +88,7 @@ async def reinstate_camera(
     """Reinstate a revoked camera, and show its new credential, once."""
     issued = await form_action(cameras.reinstate(visit, device_id, form))
     if isinstance(issued, Refused):
-        return await _revocation_page(request, visit, device_id, form, issued)
+        return await _revocation_page(request, visit, device_id, form, issued, "reinstatement")
     return _credential_page(request, visit, issued)
 
 
@@ -122,11 +122,20 @@ async def _revocation_page(
     device_id: UUID,
     form: Mapping[str, str],
     problem: Refused | None = None,
+    refused: str = "",
 ) -> Response:
+    """Build the page of revoking or reinstating a camera; what was typed for the `refused` act fills only its form."""
     camera = await cameras.read_camera(visit, device_id)
-    status = problem.status if problem else HTTPStatus.OK
+    act = "revocation" if camera["status"] == "active" else "reinstatement"
     return page(
-        request, "camera_revocation.html", visit, status, camera=camera, form=form, problem=problem
+        request,
+        "camera_revocation.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        camera=camera,
+        act=act,
+        form=form if act == refused else {},
+        problem=problem,
     )
 
 

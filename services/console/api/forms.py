@@ -70,8 +70,11 @@ def _own(request: Request, fields: dict[str, str]) -> Mapping[str, str]:
     return {name: value for name, value in fields.items() if value}
 
 
-async def form_action(action: Awaitable[Any]) -> Any:
+async def form_action(action: Awaitable[Any], **named: str) -> Any:
     """Do what a form asks; return the service's answer, or the refusal for the form's page to show.
+
+    `named`: the form's own names of fields, by the service's. Where a page has several forms, each field has a name of
+    its own, so that a fault appears beside the right one.
 
     Raises: Refused if a retry may succeed later: the form then needs no change.
     """
@@ -80,6 +83,7 @@ async def form_action(action: Awaitable[Any]) -> Any:
     except Refused as exc:
         if exc.temporary:
             raise
+        exc.field = named.get((exc.field or "").rpartition(".")[2], exc.field)
         return exc
 
 

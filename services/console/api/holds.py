@@ -106,7 +106,7 @@ async def release_hold(request: Request, hold_id: UUID, form: Form, visit: Manag
 async def confirm_hold(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
     """Confirm another person's hold that is wider than a search, with the reason."""
     reason = form.get("confirmation_reason", "")
-    answer = await form_action(holds.confirm(visit, hold_id, reason))
+    answer = await form_action(holds.confirm(visit, hold_id, reason), reason="confirmation_reason")
     return await _changed(request, visit, hold_id, form, answer, "confirmation")
 
 

@@ -87,7 +87,7 @@ async def approve(request: Request, account_id: UUID, form: Form, visit: Working
 @router.post("/{account_id}/limit")
 async def lift_limit(request: Request, account_id: UUID, form: Form, visit: Working) -> Response:
     """Lift a person's limit of records a day, for one case."""
-    answer = await form_action(people.lift_limit(visit, account_id, form))
+    answer = await form_action(people.lift_limit(visit, account_id, form), reason="limit_reason")
     return await _done(request, visit, account_id, form, answer, "limit-lifts")
 
 

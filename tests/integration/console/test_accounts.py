@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from shared.events import AccountChanged
-from tests.integration.console.offered import forms
+from tests.integration.console.offered import fault_beside, forms
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_an_administrator_changes_roles_and_hot_lists_with_a_reason(
     await browser.send(f"{here}/roles", role_investigator="yes", reason="made a detective")
     assert "Roles investigator" in browser.said
     await browser.open(f"{here}/roles")
-    await browser.send(f"{here}/sources", source_state="yes", reason="works on state lists")
+    await browser.send(f"{here}/sources", source_state="yes", sources_reason="works on state lists")
     assert "Hot lists state" in browser.said
     assert (await officer.get("/v1/me")).status_code == 401
     roles, sources = (await changes(officer))[-2:]
@@ -57,6 +57,39 @@ async def test_an_administrator_changes_roles_and_hot_lists_with_a_reason(
     )  # fmt: skip
     assert roles.details["reason"] == "made a detective"
     assert sources.details["sources"] == ["state"]
+
+
+async def test_a_refused_form_of_a_page_with_two_leaves_the_other_as_the_account_is(
+    browser, sign_in, administrator, officer
+):
+    here = f"/people/{officer.account_id}/roles"
+    await sign_in(administrator)
+    await browser.open(here)
+    refused = await browser.send(
+        here.replace("roles", "sources"), source_state="yes", sources_reason="no"
+    )
+    assert refused.status_code == 422
+    ticked = re.findall(r'name="(\w+)" value="yes" checked', refused.text)
+    assert ticked == ["role_officer", "source_state"], "the next click may be on either form"
+    assert fault_beside(refused) == ["sources_reason"]
+    refused = await browser.send(here, role_investigator="yes", reason="no")
+    ticked = re.findall(r'name="(\w+)" value="yes" checked', refused.text)
+    assert ticked == ["role_investigator", "source_department"]
+    assert fault_beside(refused) == ["reason"]
+
+
+async def test_what_was_typed_for_an_act_that_came_too_late_stands_in_no_form_of_the_opposite_one(
+    browser, sign_in, administrator, officer
+):
+    here = f"/people/{officer.account_id}"
+    await sign_in(administrator)
+    await browser.open(f"{here}/lock")
+    locked = await administrator.post(f"/v1/accounts/{officer.account_id}/lock", reason="stolen")
+    assert locked.status_code == 200
+    refused = await browser.send(f"{here}/lock", reason="telephone stolen")
+    assert refused.status_code == 409
+    assert "Unlock the account" in browser.said
+    assert "telephone stolen" not in refused.text, "one click more would unlock the account"
 
 
 async def test_an_account_is_locked_unlocked_and_ended_for_good(
@@ -140,6 +173,10 @@ async def test_a_camera_is_revoked_and_reinstated_with_another_credential(
     await browser.send(f"{here}/revocation", reason="the camera was stolen")
     assert "Main St fixed" in browser.said
     assert "revoked" in browser.said
+    again = await browser.send(f"{here}/revocation", reason="vandalised on Monday")
+    assert again.status_code == 409
+    assert "this device is revoked already" in browser.said
+    assert "vandalised" not in again.text, "a reason to revoke is none to reinstate"
     await browser.open(f"{here}/revocation")
     assert "It gets a new credential, which you see once" in browser.said
     await browser.send(f"{here}/reinstatement", reason="found again")

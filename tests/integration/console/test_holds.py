@@ -9,6 +9,7 @@ import pytest
 from services.retention.service import RetentionService
 from shared.events import AccessAttempted, EvidenceBooked, HoldChanged
 from shared.service.running import service_of
+from tests.integration.console.offered import fault_beside
 from tests.integration.retention.conftest import a_read
 
 COPY = {
@@ -196,3 +197,25 @@ async def test_an_administrator_reads_holds_but_cannot_change_them(
     assert "your role does not let you place, export or release holds" in browser.said
     refused = [e for e in await emitted(AccessAttempted) if not e.allowed]
     assert [e.actor.person_id for e in refused] == [person.account_id]
+
+
+async def test_a_refused_confirmation_is_named_beside_its_own_field_and_not_beside_the_release(
+    browser, sign_in, investigator, custodian, declare, retention, emitted
+):
+    await sign_in(investigator)
+    await declare("criminal_investigation", "/holds/new")
+    await browser.send(
+        "/holds/new", basis="evidence", case_number="26-0117", description="Arson", plate="7*"
+    )
+    here = browser.page.url.path
+    assert "awaits a second person" in browser.said
+    await browser.send("/sign-out")
+    await sign_in(custodian)
+    await declare("criminal_investigation", here)
+    refused = await browser.send(f"{here}/confirmation", confirmation_reason="ok")
+    assert refused.status_code == 422
+    assert f'action="{here}/release"' in browser.page.text
+    assert fault_beside(refused) == ["confirmation_reason"], "the other reason releases the hold"
+    await browser.send(f"{here}/confirmation", confirmation_reason="the whole street is evidence")
+    assert "Confirmed C.Records" in browser.said
+    assert [e.change for e in await emitted(HoldChanged)] == ["placed", "confirmed"]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from shared.events import AccountChanged, LimitLifted
-from tests.integration.console.offered import forms
+from tests.integration.console.offered import fault_beside, forms
 
 APPROVE = "Approve: invite P.Person anew"
 
@@ -89,11 +89,13 @@ async def test_an_administrator_lifts_a_persons_limit_for_a_case(
     assert "10,000 records a day at most" in browser.said
     assert "The limit was never lifted." in browser.said
     why = "Canvass of two weeks around a homicide"
-    vague = await browser.send(f"{here}/limit", case_number="the case", reason=why)
+    vague = await browser.send(f"{here}/limit", case_number="the case", limit_reason=why)
     assert vague.status_code == 422
     assert "Field: case number" in browser.said
     assert why in vague.text, "what was typed stands there still"
-    await browser.send(f"{here}/limit", case_number="26-001234", reason=why)
+    short = await browser.send(f"{here}/limit", case_number="26-001234", limit_reason="no")
+    assert fault_beside(short) == ["limit_reason"], "the other reason invites the person anew"
+    await browser.send(f"{here}/limit", case_number="26-001234", limit_reason=why)
     assert f"26-001234 {why}" in browser.said
     await runtime.relay.drain()
     [event] = bus.events(LimitLifted)
@@ -114,7 +116,9 @@ async def test_forms_that_a_person_may_not_use_are_not_offered_and_are_refused(
     await browser.open(own)
     assert "This is your own account" in browser.said
     assert forms(browser) == []
-    refused = await browser.send(f"{own}/limit", case_number="26-001234", reason="my own case")
+    refused = await browser.send(
+        f"{own}/limit", case_number="26-001234", limit_reason="my own case"
+    )
     assert refused.status_code == 403
     await browser.send("/sign-out")
     await sign_in(auditor)
@@ -123,9 +127,8 @@ async def test_forms_that_a_person_may_not_use_are_not_offered_and_are_refused(
     assert "State active" in browser.said
     assert forms(browser) == []
     for act in ("invitation", "approval", "limit"):
-        refused = await browser.send(
-            f"{here}/{act}", case_number="26-001234", reason="a case of mine"
-        )
+        typed = {"reason": "a case of mine", "limit_reason": "a case of mine"}
+        refused = await browser.send(f"{here}/{act}", case_number="26-001234", **typed)
         assert refused.status_code == 403, act
         assert "your role does not let you manage people's accounts" in browser.said
     await runtime.relay.drain()
