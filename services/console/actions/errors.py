@@ -78,6 +78,12 @@ def value_refused(why: str, field: str | None = None) -> Refused:
     return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "A value is not acceptable", why, field)
 
 
+def done_all_the_same(done: str, exc: Refused) -> Refused:
+    """Return the refusal of what a page shows after an act that succeeded, so that the person does not repeat it."""
+    why = f"{done}. What the page shows besides could not be read: go on from the start"
+    return Refused(exc.status, "Done, but the page cannot be shown", why)
+
+
 def item_unknown() -> Refused:
     """Return the refusal of a number that no item of a sampled audit has."""
     return Refused(HTTPStatus.NOT_FOUND, "Not found", "no item of this audit has this number")

@@ -12,6 +12,9 @@ from services.console.actions.errors import Refused, refusal
 HEARTBEATS_WITHIN_S = 60.0
 """An alert stream that is silent for longer is dead; hotlist sends heartbeats more often."""
 
+UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+"""Errors before a service got any of a request."""
+
 
 class Services:
     """Sends requests; raises `Refused` also for a service that does not answer."""
@@ -65,12 +68,9 @@ class Services:
             request.extensions["timeout"]["read"] = HEARTBEATS_WITHIN_S
         try:
             return await self._http.send(request, stream=stream)
-        except httpx.TransportError as exc:
-            raise Refused(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "Temporarily unavailable",
-                f"the service {service} does not answer; it showed and recorded no data",
-            ) from exc
+        except httpx.RequestError as exc:
+            is_read = method == "GET" or path.endswith("/search")
+            raise _unanswered(service, exc, is_read=is_read) from exc
 
     async def request_json(self, service: str, method: str, path: str, **options: Any) -> Any:
         """Send a request that has to succeed; returns its JSON, None without a body.
@@ -78,6 +78,20 @@ class Services:
         Raises: Refused in the service's own words.
         """
         return content(await self.request(service, method, path, **options))
+
+
+def _unanswered(service: str, exc: httpx.RequestError, *, is_read: bool) -> Refused:
+    """Return the refusal of a request without an answer. Where the service may have acted on it, it says so."""
+    if isinstance(exc, UNSENT):
+        detail = f"the service {service} does not answer, and got nothing; load this page again to send it once more"
+    elif is_read:
+        detail = f"the service {service} gave no answer that can be read; load this page again"
+    else:
+        detail = (
+            f"the service {service} got what you sent and gave no answer that can be read, so it may have recorded it:"
+            " look before you send it again"
+        )
+    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "Temporarily unavailable", detail)
 
 
 def bearer(access_token: str) -> dict[str, str]:

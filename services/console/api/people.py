@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.console.actions import people
-from services.console.actions.errors import Refused
+from services.console.actions.errors import Refused, done_all_the_same
 from services.console.api.browser import origin_of
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
@@ -51,6 +51,10 @@ async def invite_person(request: Request, form: Form, visit: Working) -> Respons
     if isinstance(invited, Refused):
         return _new_person_page(request, visit, form, invited)
     deliverers = roles_with(visit.console.policy, Permission.ACCOUNT_DELIVER)
+    try:
+        can_deliver = await people.has_deliverer(visit, deliverers)
+    except Refused as exc:
+        raise done_all_the_same("the person is invited: see the page of people", exc) from None
     return page(
         request,
         "invited.html",
@@ -59,7 +63,7 @@ async def invite_person(request: Request, form: Form, visit: Working) -> Respons
         expires_at=invited["expires_at"],
         needs_training=needs_training(invited["account"]),
         deliverers=deliverers,
-        can_deliver=await people.has_deliverer(visit, deliverers),
+        can_deliver=can_deliver,
         address=f"{origin_of(request)}{request.scope.get('root_path', '')}/enrolment",
     )
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 
 from services.console.actions import training
-from services.console.actions.errors import Refused
+from services.console.actions.errors import Refused, done_all_the_same
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.visit import Visit, Working
@@ -26,7 +26,10 @@ async def record_training(request: Request, form: Form, visit: Working) -> Respo
     answer = await form_action(training.record(visit, form))
     if isinstance(answer, Refused):
         return await _page(request, visit, form, answer)
-    return await _page(request, visit, {}, recorded=answer)
+    try:
+        return await _page(request, visit, {}, recorded=answer)
+    except Refused as exc:
+        raise done_all_the_same("the training is on record", exc) from None
 
 
 async def _page(
