@@ -29,6 +29,9 @@ class Overview:
 
     findings: Any
     audits: list[Any]
+    older: str | None
+    """Where the audits before these begin; None if there are none."""
+
     periods: list[Any]
     """The periods whose sample awaits its draw."""
 
@@ -48,19 +51,20 @@ async def read_public(services: Services, path: str) -> bytes:
     return successful(await services.request("audit", "GET", path)).content
 
 
-async def read_overview(client: PersonClient) -> Overview:
-    """Return the state of the log. Raises: Refused, SignedOut, PurposeNeeded."""
+async def read_overview(client: PersonClient, after: str = "") -> Overview:
+    """Return the state of the log, with the audits from `after` on. Raises: Refused, SignedOut, PurposeNeeded."""
     checkpoint = await read_checkpoint(client)
     newest = (await _search(client, {"limit": 1}))["items"]
     findings = await _get(client, "/v1/findings", page_query(ON_A_PAGE, status="open"))
-    audits = await _get(client, "/v1/audits", page_query(SAMPLES))
-    periods = await _get(client, "/v1/audits/periods", page_query(SAMPLES))
+    audits = await _get(client, "/v1/audits", page_query(SAMPLES, after))
+    periods = await client.list_items("audit", "/v1/audits/periods")
     return Overview(
         checkpoint=checkpoint,
         newest=newest[0] if newest else None,
         findings=findings,
         audits=audits["items"],
-        periods=[period for period in periods["items"] if period["audit_id"] is None],
+        older=audits.get("next"),
+        periods=[period for period in periods if period["audit_id"] is None],
     )
 
 

@@ -1,6 +1,7 @@
 """Encrypts the console's data in the browser, which can neither read nor change it."""
 
 import hmac
+import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from secrets import token_bytes
 from typing import TypeVar
@@ -12,6 +13,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _NONCE_BYTES = 12
+_PLAIN_BYTES = 2048
+"""The most of a value that is sealed as it is; a cookie of 4096 bytes has no room for much more."""
+
 _Sealed = TypeVar("_Sealed", bound=msgspec.Struct)
 
 
@@ -26,7 +30,11 @@ class Seal:
         """Encrypt `value` for a cookie or a hidden field."""
         nonce = token_bytes(_NONCE_BYTES)
         kind = type(value).__name__.encode()
-        sealed = self._cipher.encrypt(nonce, msgspec.json.encode(value), kind)
+        plain = msgspec.json.encode(value)
+        if len(plain) > _PLAIN_BYTES:
+            # Letters beyond ASCII take eight bytes of a token each, and fold well.
+            plain = zlib.compress(plain, 9)
+        sealed = self._cipher.encrypt(nonce, plain, kind)
         return urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
 
     def open(self, kind: type[_Sealed], text: str) -> _Sealed | None:
@@ -35,8 +43,10 @@ class Seal:
             raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
             sealed, nonce = raw[_NONCE_BYTES:], raw[:_NONCE_BYTES]
             plain = self._cipher.decrypt(nonce, sealed, kind.__name__.encode())
+            if not plain.startswith(b"{"):
+                plain = zlib.decompress(plain)
             return msgspec.json.decode(plain, type=kind)
-        except (ValueError, InvalidTag, msgspec.ValidationError):
+        except (ValueError, InvalidTag, zlib.error, msgspec.ValidationError):
             return None
 
     def form_token(self, browser: str, session_id: str) -> str:

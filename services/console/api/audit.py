@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.console.actions import audit
 from services.console.actions.errors import PurposeNeeded, Refused
@@ -13,6 +13,7 @@ from services.console.api.visit import Visit, allowed, working
 
 router = APIRouter(prefix="/audit")
 
+After = Annotated[str, Query(max_length=300)]
 Seq = Annotated[int, Path(ge=0, lt=1 << 62)]
 
 
@@ -32,14 +33,16 @@ Auditing = Annotated[Visit, Depends(auditing)]
 
 
 @router.get("")
-async def show_audit(request: Request, visit: Auditing) -> Response:
-    """Show the state of the log, open findings, and the newest sampled audits."""
-    return await audit_page(request, visit)
+async def show_audit(request: Request, visit: Auditing, after: After = "") -> Response:
+    """Show the state of the log, open findings, and the sampled audits, newest first."""
+    return await audit_page(request, visit, after=after)
 
 
-async def audit_page(request: Request, visit: Visit, problem: Refused | None = None) -> Response:
+async def audit_page(
+    request: Request, visit: Visit, problem: Refused | None = None, after: str = ""
+) -> Response:
     """Build the start page of audits, with the reason of a refused draw."""
-    overview = await audit.read_overview(visit)
+    overview = await audit.read_overview(visit, after)
     return page(
         request,
         "audit.html",

@@ -39,8 +39,13 @@ async def own_form(request: Request) -> Mapping[str, str]:
     """
     _check_origin(request)
     async with request.form(max_fields=MAX_FIELDS, max_files=0) as form:
-        fields = {name: value.strip() for name, value in form.items() if isinstance(value, str)}
+        fields = {name: _typed(value) for name, value in form.items() if isinstance(value, str)}
     return _own(request, fields)
+
+
+def _typed(sent: str) -> str:
+    """Return a field as its person typed it: browsers send a line break as two characters, and count it as one."""
+    return sent.replace("\r\n", "\n").strip()
 
 
 async def own_file_form(request: Request) -> tuple[Mapping[str, str], FileForm]:

@@ -3,6 +3,8 @@
 Invalid text passes through unchanged, so that the service refuses it and names the field.
 """
 
+import math
+
 
 def moment_of(typed: str) -> str:
     """Return a time typed into a form that asks for UTC."""
@@ -12,9 +14,10 @@ def moment_of(typed: str) -> str:
 def number(text: str) -> float | str:
     """Return a number, or invalid text unchanged."""
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         return text
+    return value if math.isfinite(value) else text  # JSON has no other
 
 
 def whole(text: str) -> int | str:

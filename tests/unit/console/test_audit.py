@@ -256,11 +256,35 @@ async def test_a_sample_is_drawn_for_a_period_and_opened(auditor, services):
     assert "2026-05-01" in auditor.said
     assert 'name="period_seq" value="12"' in auditor.page.text
     assert 'name="period_seq" value="8"' not in auditor.page.text  # it is drawn
+    button = '<button aria-label="Draw the sample from 2026-05-01">Draw the sample</button>'
+    assert button in auditor.page.text
     await auditor.send("/audit/samples", period_seq="12")
     [asked] = services.asked("POST", "/audits")
     assert json.loads(asked.content) == {"period_seq": 12}
     assert auditor.page.url.path == f"/audit/samples/{OTHER_HIT}"
     assert "seed c2VlZA==" in auditor.said
+
+
+async def test_a_period_that_was_never_drawn_is_shown_however_many_came_after_it(auditor, services):
+    drawn = [a_period(seq=seq, audit_id=OTHER_HIT) for seq in range(220, 20, -1)]
+    services.answers["GET /audits/periods"] = lambda request: (
+        page_of(a_period(seq=12))
+        if request.url.params.get("after") == "MjE"
+        else page_of(*drawn, following="MjE")
+    )(request)
+    await auditor.open("/audit")
+    assert 'name="period_seq" value="12"' in auditor.page.text
+    assert "Every period that has ended has its sample." not in auditor.said
+
+
+async def test_audits_before_the_newest_are_reached_page_by_page(auditor, services):
+    services.answers["GET /audits"] = page_of(an_audit(), following="a/b")
+    await auditor.open("/audit")
+    assert 'href="/audit?after=a/b"' in auditor.page.text
+    services.answers["GET /audits"] = page_of(an_audit())
+    await auditor.open("/audit?after=a/b")
+    assert services.asked("GET", "/audits")[-1].url.params["after"] == "a/b"
+    assert "Older audits" not in auditor.said
 
 
 async def test_a_refused_draw_is_reported_on_the_same_page(auditor, services):
@@ -328,6 +352,7 @@ async def test_a_refused_review_keeps_what_was_typed(auditor, services):
     assert "Field: note" in auditor.said
     assert 'value="unclear" required checked' in answer.text
     assert HOSTILE not in answer.text
+    assert 'maxlength="2000"' in answer.text, "audit takes no more"
 
 
 async def test_a_persons_own_access_is_not_offered_for_review(auditor, services):
@@ -366,6 +391,7 @@ async def test_another_person_signs_off_with_a_statement(auditor, services):
         200, json=whole
     )
     await auditor.open(f"/audit/samples/{OTHER_HIT}")
+    assert 'maxlength="2000"' in auditor.page.text, "audit takes no more"
     await auditor.send(f"/audit/samples/{OTHER_HIT}/sign-off", statement="No misuse was found")
     [asked] = services.asked("POST", "/sign-off")
     assert json.loads(asked.content) == {"statement": "No misuse was found"}

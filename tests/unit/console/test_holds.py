@@ -272,6 +272,16 @@ async def test_a_hold_is_placed_on_one_read_with_reason_and_case(custodian, serv
     assert custodian.page.url.path == f"/holds/{HOLD}"
 
 
+async def test_a_line_break_counts_as_one_character_as_in_the_browser(custodian, services, show):
+    show("/holds", a_hold(), 201, "POST")
+    await custodian.open(f"/holds/new/{READ}")
+    typed = "\r\n".join("x" * 999 + "y")  # 1,999 characters to the browser, which allows 2,000
+    await custodian.send(
+        "/holds/new", basis="evidence", case_number="26-1", description=typed, read_id=READ
+    )
+    assert len(body_of(services, "POST", "/holds")["description"]) == 1999
+
+
 async def test_a_hold_is_placed_on_what_matches_now_and_later(custodian, services, show):
     show("/holds", a_hold(), 201, "POST")
     await custodian.open("/holds/new")

@@ -21,7 +21,17 @@ CIRCLE = {"latitude": "39.9", "longitude": "-122.1", "radius_m": "far"}
 AREA = {"latitude": 39.9, "longitude": -122.1, "radius_m": "far"}
 
 
-@pytest.mark.parametrize(("text", "value"), [("1.5", 1.5), ("-2", -2.0), ("far", "far")])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1.5", 1.5),
+        ("-2", -2.0),
+        ("far", "far"),
+        ("nan", "nan"),
+        ("-inf", "-inf"),
+        ("1e999", "1e999"),
+    ],
+)
 def test_a_number_is_read_and_other_text_passes_through(text, value):
     assert number(text) == value
 
