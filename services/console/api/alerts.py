@@ -31,11 +31,19 @@ async def show_alerts(request: Request, visit: Working) -> Response:
         "alerts.html",
         visit,
         hits=found["items"],
+        older=found["next"],
         after=max((hit["seq"] for hit in found["items"]), default=0),
         captured_since=found.get("captured_since"),
         waiting=waiting,
         now=visit.console.clock.now(),
     )
+
+
+@router.get("/older")
+async def show_older_hits(request: Request, visit: Working, after: After = "") -> Response:
+    """Show the hits before those on the page of alerts, newest first."""
+    found = await hits.list_hits(visit, late=False, after=after)
+    return page(request, "older_hits.html", visit, found=found)
 
 
 @router.get("/late")

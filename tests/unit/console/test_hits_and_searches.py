@@ -15,7 +15,16 @@ from services.hotlist.domain.problem_codes import Code
 from services.hotlist.settings import Settings
 from shared.core.problem_codes import Common
 from tests.unit.console.conftest import Browser
-from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, a_hit, a_read, problem
+from tests.unit.console.services import (
+    HIT,
+    OTHER_HIT,
+    PERSON,
+    READ,
+    a_hit,
+    a_read,
+    page_of,
+    problem,
+)
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 FOLDER = Path(services.console.__file__).parent
@@ -165,6 +174,22 @@ async def test_late_hits_have_a_page_of_their_own(officer, services, hits):
     assert dict(alerts.url.params) == {"limit": "20", "late": "false"}
     assert dict(late.url.params) == {"limit": "20", "late": "true", "after": "MTc"}
     assert "so the system sent no alert" in officer.said
+
+
+async def test_hits_before_the_newest_are_reached_page_by_page(officer, services):
+    services.answers["GET /hits"] = lambda request: (
+        page_of(brief(hit_id=OTHER_HIT))
+        if request.url.params.get("after") == "MTc"
+        else page_of(brief(), after="MTc")
+    )(request)
+    await officer.open("/alerts")
+    assert OTHER_HIT not in officer.page.text
+    assert 'href="/alerts/older?after=MTc"' in officer.page.text
+    await officer.open("/alerts/older?after=MTc")
+    assert f'href="/hits/{OTHER_HIT}"' in officer.page.text
+    assert "/alerts/older" not in officer.page.text, "there are none before these"
+    asked = services.asked("GET", "/hits")[-1].url.params
+    assert dict(asked) == {"limit": "20", "late": "false", "after": "MTc"}
 
 
 async def lines(text):
