@@ -89,16 +89,21 @@ class PersonClient:
         except Refused as exc:
             raise self.refused(exc) from None
 
-    async def list_items(self, service: str, path: str, **options: Any) -> list[Any]:
-        """Return the items of all pages of a list. Raises: Refused, SignedOut, PurposeNeeded."""
-        query: dict[str, Any] = {"limit": MOST_ITEMS}
+    async def list_items(
+        self, service: str, path: str, *, query: Mapping[str, Any] | None = None, **options: Any
+    ) -> list[Any]:
+        """Return the items of all pages of a list, by the filters in `query`.
+
+        Raises: Refused, SignedOut, PurposeNeeded.
+        """
+        query = {**(query or {}), "limit": MOST_ITEMS}
         found: list[Any] = []
         while True:
             page = await self.request_json(service, "GET", path, params=query, **options)
             found += page["items"]
             if (following := page.get("next")) is None:
                 return found
-            query["after"] = following
+            query = {**query, "after": following}
 
     def refused(self, exc: Refused) -> Refused | PurposeNeeded:
         """Return the refusal, or PurposeNeeded if a purpose, or another one, would resolve it."""

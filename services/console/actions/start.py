@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from services.console.actions.errors import PurposeNeeded, Refused
@@ -27,7 +28,7 @@ class Start:
     lacks: list[Lack] = field(default_factory=list)
 
 
-async def read_start(client: PersonClient, policy: Policy) -> Start:
+async def read_start(client: PersonClient, policy: Policy, now: datetime) -> Start:
     """Return what waits for the person, and for an administrator what the department lacks. Raises: SignedOut."""
     held = client.session.permissions
     waiting = [await _hits(client)] if "hit:verify" in held else []
@@ -37,16 +38,26 @@ async def read_start(client: PersonClient, policy: Policy) -> Start:
     if "account:manage" not in held:
         return Start([one for one in waiting if one.count])
     waiting.append(await _proposals(client))
-    return Start([one for one in waiting if one.count], await _lacks(client, policy))
+    return Start([one for one in waiting if one.count], await _lacks(client, policy, now))
 
 
-async def _lacks(client: PersonClient, policy: Policy) -> list[Lack]:
+async def _lacks(client: PersonClient, policy: Policy, now: datetime) -> list[Lack]:
     """Return what the department lacks, as far as the person may know it."""
-    active = await _page(client, "identity", "/v1/accounts", status="active")
+    active = await _active(client)
     cameras = await _page(client, "ingest", "/v1/devices")
     lists = await _page(client, "hotlist", "/v1/lists")
-    people = lacks_of_people(policy, active, client.session.person_id) if active else []
+    people = lacks_of_people(policy, active, client.session.person_id, now) if active else []
     return people + lacks_of_data(cameras, lists)
+
+
+async def _active(client: PersonClient) -> list[Mapping[str, Any]]:
+    """Return all active accounts, as a lack can be read of no fewer; none if identity refuses or does not answer."""
+    try:
+        return await client.list_items(
+            "identity", "/v1/accounts", query={"status": "active"}, with_purpose=False
+        )
+    except (Refused, PurposeNeeded):
+        return []
 
 
 async def _hits(client: PersonClient) -> Waiting:

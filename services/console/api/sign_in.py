@@ -45,7 +45,7 @@ async def show_start(request: Request) -> Response:
         return to(request, "/sign-in")
     if visit.why_untrained:
         await renew_rights(visit)  # the training may be on record by now
-    start = await read_start(visit, visit.console.policy)
+    start = await read_start(visit, visit.console.policy, visit.console.clock.now())
     return page(request, "start.html", visit, start=start)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from services.console.domain.roles import roles_with
@@ -18,8 +19,11 @@ class Lack:
     name: str = ""
 
 
-def lacks_of_people(policy: Policy, active: Sequence[Mapping[str, Any]], own_id: str) -> list[Lack]:
-    """Return the lacks that a department's active accounts show; `own_id` is the reader's account."""
+def lacks_of_people(
+    policy: Policy, active: Sequence[Mapping[str, Any]], own_id: str, now: datetime
+) -> list[Lack]:
+    """Return the lacks that all active accounts of a department show; `own_id` is the reader's account."""
+    trained = [one for one in active if _is_trained(one, now)]
     deliverers = roles_with(policy, Permission.ACCOUNT_DELIVER)
     trainers = roles_with(policy, Permission.TRAINING_RECORD)
     found = []
@@ -32,8 +36,11 @@ def lacks_of_people(policy: Policy, active: Sequence[Mapping[str, Any]], own_id:
                 "Invite a person",
             )
         )
-    elif not _is_trained(active, own_id):
-        found.append(Lack("Your own training is not on record: the Training Sergeant records it."))
+    elif own_id not in {one["account_id"] for one in trained}:
+        text = (
+            "Your own training is not on record, or has lapsed: the Training Sergeant records it."
+        )
+        found.append(Lack(text))
     if not _any_with(active, deliverers):
         found.append(
             Lack(
@@ -42,7 +49,7 @@ def lacks_of_people(policy: Policy, active: Sequence[Mapping[str, Any]], own_id:
             )
         )
     receivers = roles_with(policy, Permission.ALERT_RECEIVE)
-    if not _any_with([one for one in active if one["trained_until"]], receivers):
+    if not _any_with(trained, receivers):
         found.append(
             Lack(
                 f"No trained person receives alerts: invite people as {_words(receivers)}, and have their"
@@ -72,8 +79,9 @@ def _any_with(active: Sequence[Mapping[str, Any]], roles: Sequence[str]) -> bool
     return any(set(one["roles"]) & set(roles) for one in active)
 
 
-def _is_trained(active: Sequence[Mapping[str, Any]], account_id: str) -> bool:
-    return any(one["account_id"] == account_id and one["trained_until"] for one in active)
+def _is_trained(account: Mapping[str, Any], now: datetime) -> bool:
+    until = account["trained_until"]
+    return until is not None and datetime.fromisoformat(until) > now
 
 
 def _words(roles: Sequence[str]) -> str:

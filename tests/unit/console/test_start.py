@@ -122,6 +122,7 @@ async def test_the_start_page_sends_no_declared_purpose(sign_in, services, compl
     [
         ({}, ""),
         ({"trained_until": None}, "No trained person receives alerts"),
+        ({"trained_until": "2026-05-31T00:00:00Z"}, "No trained person receives alerts"),
         ({"roles": ["auditor"]}, "No trained person receives alerts"),
     ],
 )
@@ -136,10 +137,25 @@ async def test_only_trained_people_count_as_receivers_of_alerts(
     assert lack in browser.said
 
 
-async def test_an_administrator_reads_that_their_own_training_is_missing(
-    sign_in, listed, account, complete
+async def test_a_department_of_more_people_than_a_page_holds_lacks_none_of_the_others(
+    sign_in, services, account, complete
 ):
-    own = account(READ, "alpr_administrator", trained_until=None)
+    first = [account(f"p-{number}", "investigator") for number in range(200)]
+    second = [account(READ, "officer"), account(HIT, "training_sergeant")]
+    services.answers["GET /accounts"] = lambda request: (
+        page_of(*second) if "after" in request.url.params else page_of(*first, after="YQ")
+    )(request)
+    browser = await sign_in(*EVERYTHING)
+    assert "Still missing" not in browser.said
+    asked = [dict(one.url.params) for one in services.asked("GET", "/v1/accounts")]
+    assert asked[1] == {"status": "active", "limit": "200", "after": "YQ"}
+
+
+@pytest.mark.parametrize("until", [None, "2026-05-31T00:00:00Z"])
+async def test_an_administrator_reads_that_their_own_training_is_missing(
+    sign_in, listed, account, complete, until
+):
+    own = account(READ, "alpr_administrator", trained_until=until)
     listed("/accounts", own, account(HIT, "officer"), account(OTHER_HIT, "training_sergeant"))
     browser = await sign_in(*EVERYTHING)
     assert "Your own training is not on record" in browser.said
