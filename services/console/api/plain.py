@@ -18,6 +18,7 @@ FILES = {
     "enrolment.js": "text/javascript",
     "idle.js": "text/javascript",
     "icon.svg": "image/svg+xml",
+    "once.js": "text/javascript",
     "picture.js": "text/javascript",
     "tables.js": "text/javascript",
     "times.js": "text/javascript",
