@@ -3,23 +3,25 @@
 import csv
 import http.client
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import click
 
-from plateward.running import FOLDER, stack_on
+from plateward.running import FOLDER, is_address, stack_on
 from shared.service.command import DONE, FAULT, Answer, Unfinished, command
 
 ANSWERS_WITHIN_S = 30.0
 ASKS_EVERY_S = 2.0
 FIGURES = ("judged", "exact", "folded", "one_edit", "further", "no_read")
 NAMES = ("device_name", "device_id", "judgement", "region", "source")
+_TOKEN = re.compile(rb"[!-~]+")
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -67,7 +69,7 @@ def accuracy_command(
 
     Exit status 1 if the report failed.
     """
-    retention = Retention(url or _url_of(folder.absolute()), token_file.read_text().strip())
+    retention = Retention(url or _url_of(folder.absolute()), token_in(token_file))
     if report is None:
         if captured_from is None or captured_to is None or purpose_file is None:
             raise Unfinished("give --from, --to and --purpose-file, or --report with an id")
@@ -76,7 +78,7 @@ def accuracy_command(
             "captured_to": captured_to,
             "device_ids": list(device_ids),
         }
-        report = str(retention.request(asked, purpose_file.read_text().strip())["report_id"])
+        report = str(retention.request(asked, token_in(purpose_file))["report_id"])
     found = retention.measured(report, wait_s)
     if csv_file is not None:
         with csv_file.open("w", newline="", encoding="utf-8") as opened:
@@ -85,13 +87,21 @@ def accuracy_command(
     return Answer(text, found, FAULT if found["state"] == "failed" else DONE)
 
 
+def token_in(file: Path) -> str:
+    """Return the token that a file holds alone. Raises: Unfinished, without what the file holds instead."""
+    token = file.read_bytes().strip()
+    if not _TOKEN.fullmatch(token):
+        raise Unfinished(f"{file}: it has to hold a token alone, on one line")
+    return token.decode()
+
+
 class Retention:
     """A running retention, as one person."""
 
     def __init__(self, url: str, token: str) -> None:
-        self._url = urlsplit(url.rstrip("/"))
-        if self._url.scheme not in ("http", "https") or not self._url.hostname:
+        if not is_address(url):
             raise Unfinished(f"--url {url}: give an address, such as http://retention:8000")
+        self._url = urlsplit(url.rstrip("/"))
         self._token = token
 
     def request(self, asked: Mapping[str, Any], purpose: str) -> dict[str, Any]:
@@ -107,7 +117,7 @@ class Retention:
         """Return a report once it is measured or failed, or after `wait_s`. Raises: Unfinished."""
         until = time.monotonic() + wait_s
         while True:
-            found = self._answer("GET", f"/{report_id}", {}, None)
+            found = self._answer("GET", f"/{quote(report_id, safe='')}", {}, None)
             if found["state"] != "requested" or time.monotonic() >= until:
                 return found
             time.sleep(ASKS_EVERY_S)
@@ -123,7 +133,9 @@ class Retention:
             connection.request(method, f"{self._url.path}/v1/accuracy-reports{path}", body, whole)
             response = connection.getresponse()
             answer = json.loads(response.read())
-        except (OSError, http.client.HTTPException, ValueError):
+            if not isinstance(answer, dict):
+                raise TypeError  # retention answers with objects alone
+        except (OSError, http.client.HTTPException, ValueError, TypeError):
             raise Unfinished(f"no retention answers at {self._url.geturl()}") from None
         finally:
             connection.close()

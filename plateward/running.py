@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -15,6 +16,15 @@ FOLDER = click.Option(
     show_default=True,
     help="The data of the embedded stack.",
 )
+
+
+def is_address(url: str) -> bool:
+    """Whether a text is the address of a service: scheme, host and perhaps a port and a path."""
+    try:
+        given = urlsplit(url)
+        return given.scheme in ("http", "https") and bool(given.hostname) and given.port != 0
+    except ValueError:
+        return False
 
 
 def stack_on(folder: Path) -> "Running | None":

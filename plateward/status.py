@@ -29,6 +29,9 @@ class ServiceState:
     faults: tuple[str, ...]
     """What it lacks to be ready, and its background tasks that fail; none if all is well."""
 
+    answers: bool = True
+    """Whether its figures are among those shown."""
+
 
 @dataclass(frozen=True)
 class Lag:
@@ -84,8 +87,8 @@ class State:
 
     services: tuple[ServiceState, ...]
     lags: tuple[Lag, ...]
-    outbox: int
-    """Events that wait for Kafka."""
+    outbox: int | None
+    """Events that wait for Kafka; None if no service says."""
 
     log_behind_s: float | None
     """How far the audit log is behind Kafka, as the service that knows least of it sees it; None if none says."""
@@ -109,12 +112,11 @@ def state_of(urls: Mapping[str, str], disks: Iterable[DiskState], now: datetime)
     samples = _Samples()
     for url in urls.values():
         samples.add(_get(f"{url}/metrics"))
+    waiting = samples.of("alpr_outbox_backlog").values()
     return State(
-        services=tuple(
-            ServiceState(name, _faults(_get(f"{url}/readyz"))) for name, url in urls.items()
-        ),
+        services=tuple(_service(name, _get(f"{url}/readyz")) for name, url in urls.items()),
         lags=_lags(samples),
-        outbox=int(sum(samples.of("alpr_outbox_backlog").values())),
+        outbox=int(sum(waiting)) if waiting else None,
         log_behind_s=max(samples.of("alpr_log_behind_seconds").values(), default=None),
         hot_lists=_hot_lists(samples, now),
         checkpoint=_checkpoint(_get(f"{urls['audit']}/v1/checkpoint")) if "audit" in urls else None,
@@ -145,7 +147,7 @@ def _get(url: str) -> _Page:
     """Fetch a page; what went wrong is the body of one without a status."""
     address = urlsplit(url)
     kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
-    link = kind(address.netloc, timeout=ANSWERS_WITHIN_S)
+    link = kind(address.hostname or "", address.port, timeout=ANSWERS_WITHIN_S)
     try:
         link.request("GET", address.path)
         answer = link.getresponse()
@@ -154,6 +156,10 @@ def _get(url: str) -> _Page:
         return _Page(None, f"does not answer ({type(exc).__name__})")
     finally:
         link.close()
+
+
+def _service(name: str, readiness: _Page) -> ServiceState:
+    return ServiceState(name, _faults(readiness), answers=readiness.status is not None)
 
 
 def _faults(readiness: _Page) -> tuple[str, ...]:
@@ -174,10 +180,14 @@ class _Samples:
         self._values: dict[str, dict[tuple[tuple[str, str], ...], float]] = defaultdict(dict)
 
     def add(self, page: _Page) -> None:
-        """Add the samples of a page; the console has none."""
+        """Add the samples of a page; the console has none, and what is at a wrong address has others."""
         if not page.is_ok:
             return
-        for family in text_string_to_metric_families(page.body):
+        try:
+            families = list(text_string_to_metric_families(page.body))
+        except ValueError:
+            return
+        for family in families:
             for sample in family.samples:
                 self._values[sample.name][tuple(sorted(sample.labels.items()))] = sample.value
 

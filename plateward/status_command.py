@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from plateward.running import FOLDER, stack_on
+from plateward.running import FOLDER, is_address, stack_on
 from plateward.status import DiskState, State, disk_of, state_of
 from shared.service.command import DONE, FAULT, Answer, Unfinished, command
 
@@ -41,7 +41,7 @@ def _places(urls: Sequence[str], folder: Path) -> tuple[dict[str, str], list[Dis
     """Return the services to ask, and the disks of this machine that their data are on. Raises: Unfinished."""
     if urls:
         pairs = [text.partition("=") for text in urls]
-        if bad := [name for name, _, url in pairs if not url.startswith(("http://", "https://"))]:
+        if bad := ["".join(pair) for pair in pairs if not (pair[0] and is_address(pair[2]))]:
             raise Unfinished(
                 f"--url {bad[0]}: give SERVICE=ADDRESS, such as identity=http://identity:8000"
             )
@@ -72,9 +72,11 @@ def table(state: State, now: datetime) -> Iterator[str]:
     )
     late = [lag for lag in state.lags if lag.events][:MOST_LAGS]
     rows = [(lag.group, f"{lag.events:,} events to process") for lag in late]
-    rows.append(("outboxes", f"{state.outbox:,} events wait for Kafka"))
+    told = "" if all(one.answers for one in state.services) else ", of services that answer"
     if not late:
-        rows.insert(0, ("consumers", "no event waits"))
+        rows.append(("consumers", f"no event waits{told}" if state.lags else "unknown"))
+    unsent = "unknown" if state.outbox is None else f"{state.outbox:,} events wait for Kafka{told}"
+    rows.append(("outboxes", unsent))
     yield from _section("Lag", rows)
     yield from _section(
         "Hot lists", [_list_row(state, index) for index in range(len(state.hot_lists))]

@@ -298,12 +298,14 @@ def _written(value: object) -> str:
 def load_policy(path: Path) -> Policy:
     """Load the policy in `path`. Raises: PolicyFault naming its fault."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)
         for name in ("digest", "text"):
             if name in content:
                 raise PolicyFault(f"{path}: remove {name}, which the program computes")
         policy = msgspec.convert({**content, "digest": digest_of(content), "text": text}, Policy)
+    except UnicodeDecodeError as exc:
+        raise PolicyFault(f"{path}: save it as UTF-8; it has a byte of another encoding") from exc
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise PolicyFault(f"{path}: {exc}") from exc
     _check_roles(policy)

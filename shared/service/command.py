@@ -7,7 +7,9 @@ unreadable file or a refusal; 130 if it was interrupted.
 
 import asyncio
 import json
+import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -93,10 +95,12 @@ def command(
                 raise
             except FAULTS + faults as exc:
                 raise Unfinished(*_texts_of(exc), as_json=as_json) from exc
-            if as_json:
-                click.echo(json.dumps(answer.data))
-            elif answer.text:
-                click.echo(answer.text)
+            except (click.exceptions.Exit, click.Abort, click.ClickException):
+                raise
+            except Exception:  # noqa: BLE001 - an error of the program; 1 would say that it found a fault
+                traceback.print_exc()
+                click.get_current_context().exit(UNFINISHED)
+            _print(json.dumps(answer.data) if as_json else answer.text)
             click.get_current_context().exit(answer.status)
 
         as_json = click.Option(["--json", "as_json"], is_flag=True, help="Answer in JSON.")
@@ -109,6 +113,17 @@ def command(
         )
 
     return made
+
+
+def _print(text: str) -> None:
+    """Print an answer; whether its reader, such as `head`, takes all of it does not change what the command found."""
+    try:
+        if text:
+            click.echo(text)
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the interpreter flushes at its end
 
 
 def by_name(*commands: click.Command) -> dict[str, click.Command]:

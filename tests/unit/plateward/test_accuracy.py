@@ -125,6 +125,9 @@ def test_a_failed_report_ends_with_1(tokens: list[str], capsys: pytest.CaptureFi
         (ASK, (403, {"detail": "your role does not let you"}), "retention refuses: your role"),
         (["--from", "2026-05-01T00:00:00Z"], None, "give --from, --to and --purpose-file"),
         ([*ASK, "--url", "ftp://x"], None, "give an address"),
+        ([*ASK, "--url", "http://127.0.0.1:port"], None, "give an address"),
+        ([*ASK, "--url", "http://[::1"], None, "give an address"),
+        (ASK, (200, []), "no retention answers at"),
         ([*ASK, "--url", "http://127.0.0.1:9"], None, "no retention answers at"),
     ],
 )
@@ -139,3 +142,20 @@ def test_what_cannot_be_done_is_said(
         where = [] if "--url" in words else ["--url", url]
         assert status(["accuracy", *words, *tokens, *where]) == 2
     assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("held", [b"", b"two tokens", b"one\nother", b"\xff\xfe"])
+def test_a_file_that_holds_no_token_is_named_without_what_it_holds(
+    held: bytes, tokens: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "token").write_bytes(held)
+    assert status(["accuracy", "--report", "r1", *tokens, "--url", "http://127.0.0.1:9"]) == 2
+    said = capsys.readouterr().err
+    assert "it has to hold a token alone, on one line" in said
+    assert "other" not in said
+
+
+def test_a_report_is_named_by_its_id_alone(tokens: list[str]) -> None:
+    with retention((404, {"detail": "no such report"})) as (url, asked):
+        assert status(["accuracy", "--report", "r1/../x y", *tokens, "--url", url]) == 2
+    assert asked[0][1] == "/retention/v1/accuracy-reports/r1%2F..%2Fx%20y"

@@ -44,3 +44,10 @@ def test_a_policy_file_that_is_absent_is_named(tmp_path, capsys):
     answer = json.loads(capsys.readouterr().out)
     assert not answer["ok"]
     assert str(path) in answer["fault"]
+
+
+def test_a_policy_file_in_another_encoding_is_named(tmp_path, capsys):
+    path = tmp_path / "policy.toml"
+    path.write_bytes(POLICY.read_text().encode("utf-16"))
+    assert status(["verify-policy", str(path)]) == 1
+    assert "save it as UTF-8" in capsys.readouterr().out

@@ -151,8 +151,36 @@ def test_a_service_that_does_not_answer_is_a_fault_of_its_own(
     assert data["log"]["checkpoint_entries"] is None
 
 
-def test_an_address_without_a_service_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert status(["status", "--url", "http://127.0.0.1:9"]) == 2
+def test_what_no_service_says_is_unknown_and_not_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    enable_socket()
+    assert status(["status", "--url", "hotlist=http://127.0.0.1:9"]) == 1
+    said = capsys.readouterr().out
+    assert "consumers  unknown" in said
+    assert "outboxes   unknown" in said
+    with serving(pages(outbox=7.0)) as url:
+        places = ["--url", f"hotlist={url}/hotlist", "--url", "audit=http://127.0.0.1:9"]
+        assert status(["status", *places]) == 1
+    said = capsys.readouterr().out
+    assert "no event waits, of services that answer" in said
+    assert "7 events wait for Kafka, of services that answer" in said
+
+
+def test_a_page_that_is_none_of_metrics_says_nothing() -> None:
+    with serving({**pages(), "/hotlist/metrics": (200, "<html>sign in</html>")}) as url:
+        state = state_of({"hotlist": f"{url}/hotlist"}, [], NOW)
+    assert (state.lags, state.outbox) == ((), None)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["http://127.0.0.1:9", "=http://127.0.0.1:9", "audit=http://x:port", "audit=http://[::1"],
+)
+def test_an_address_without_a_service_is_refused(
+    place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status(["status", "--url", place]) == 2
     assert "give SERVICE=ADDRESS" in capsys.readouterr().err
 
 

@@ -1,6 +1,8 @@
 """The command line of a service: its tables wait for a slow database, and every command fails alike."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -137,9 +139,32 @@ def test_an_error_of_the_database_is_named_without_statement_and_values(
     assert capsys.readouterr().err == "audit: builtins.ConnectionRefusedError (errno=111)\n"
 
 
-def test_an_unexpected_error_of_a_command_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError):
-        command.status_of(SPECS["audit"], commands_with(ZeroDivisionError()), ["work", *WHO])
+def test_an_unexpected_error_of_a_command_is_no_fault_that_it_found_and_is_not_hidden(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    torn = commands_with(ZeroDivisionError())
+    assert command.status_of(SPECS["audit"], torn, ["work", *WHO]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback")
+    assert err.rstrip().endswith("ZeroDivisionError")
+
+
+@pytest.mark.parametrize("found", [0, 1])
+def test_a_reader_that_has_gone_does_not_change_what_a_command_found(found: int) -> None:
+    program = (
+        "import sys; from services.registry import SPECS; from shared.service import command as c;"
+        f"work = c.command('work')(lambda: c.Answer('x' * 1_000_000, {{}}, {found}));"
+        "sys.exit(c.status_of(SPECS['audit'], c.by_name(work), ['work']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == found
 
 
 @pytest.mark.parametrize("words", [["work"], ["other"], ["work", *WHO, "--more"]])
