@@ -35,7 +35,6 @@ class Common(ProblemCode):
     BODY_TOO_LARGE = TooLarge, "the body is larger than {max_kib} KiB"
     BODY_TOO_SLOW = RequestTimeout, "the body did not arrive completely within {within_s:g} s"
     UPLOAD_TOO_LARGE = TooLarge, "the body has more than {max_bytes} bytes"
-    UPLOAD_TOO_SLOW = Malformed, "the body did not arrive completely within {within_s:g} s"
     UPLOAD_CUT_OFF = Malformed, "the body did not arrive completely"
     CURSOR_UNKNOWN = InvalidInput, "is not the `next` of a page of this list"
     TOO_MANY_REFUSED = (

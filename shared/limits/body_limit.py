@@ -20,7 +20,7 @@ WITHIN_S = 30.0
 
 
 async def whole_body(request: Request, *, most_bytes: int, within_s: float = WITHIN_S) -> bytes:
-    """Return the body of a request whose route bounds it itself. Raises: TooLarge, Malformed."""
+    """Return the body of a request whose route bounds it itself. Raises: TooLarge, RequestTimeout, Malformed."""
     pieces = bytearray()
     try:
         async with asyncio.timeout(within_s):
@@ -29,7 +29,7 @@ async def whole_body(request: Request, *, most_bytes: int, within_s: float = WIT
                 if len(pieces) > most_bytes:
                     raise TooLarge(Common.UPLOAD_TOO_LARGE, max_bytes=most_bytes)
     except TimeoutError:
-        raise Malformed(Common.UPLOAD_TOO_SLOW, within_s=within_s) from None
+        raise RequestTimeout(Common.BODY_TOO_SLOW, within_s=within_s) from None
     except ClientDisconnect:
         raise Malformed(Common.UPLOAD_CUT_OFF) from None
     return bytes(pieces)

@@ -152,6 +152,8 @@ def decode(body: bytes, media_type: str, most: int) -> list[EdgeRead]:
         raise _of_shape(str(exc)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise _not_json(body, str(exc)) from None
+    except RecursionError:
+        raise Malformed(Code.READS_NESTED_TOO_DEEP) from None
     if not reads:
         raise InvalidInput(Code.READS_EMPTY)
     if len(reads) > most:

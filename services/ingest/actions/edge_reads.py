@@ -52,6 +52,9 @@ SLICE = 1000
 Illustrated = Callable[[Sequence[ReadsRecorded]], Awaitable[list[ReadsRecorded]]]
 """Stores the pictures of reads that were found good, and returns the events with the keys of the pictures."""
 
+MAX_TIME_BYTES = 128
+"""The longest time that is read, as a device wrote it in JSON: escapes are six bytes a character."""
+
 _time: msgspec.json.Decoder[datetime] = msgspec.json.Decoder(Annotated[datetime, Meta(tz=True)])
 
 
@@ -140,6 +143,8 @@ class Batch:
             self._refuse("plate", exc)
 
     def _time(self, read: EdgeRead) -> datetime:
+        if len(read.captured_at) > MAX_TIME_BYTES:
+            self._refuse("captured_at", InvalidInput(Code.CAPTURED_AT_UNREADABLE))
         try:
             at = _time.decode(read.captured_at)
             return at if at.tzinfo is UTC else at.astimezone(UTC)

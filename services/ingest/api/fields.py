@@ -20,7 +20,14 @@ from services.ingest.actions.registry import Changes, NewDevice
 from services.ingest.domain.devices import DeviceKind
 from services.ingest.domain.in_flight import Reservation
 from services.ingest.domain.problem_codes import Code
-from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia, ValueRefused
+from shared.core.errors import (
+    InvalidInput,
+    Malformed,
+    RequestTimeout,
+    TooLarge,
+    UnsupportedMedia,
+    ValueRefused,
+)
 from shared.core.problem_codes import Common
 from shared.events import Place
 from shared.http.models import Reason, RequestBody
@@ -141,8 +148,8 @@ async def pour(
 ) -> None:
     """Write a request's body to `into`, piece by piece as it arrives.
 
-    Raises: TooLarge as soon as the size is known; Malformed if it does not arrive completely in time; Unavailable if
-    this process holds too many bytes already.
+    Raises: TooLarge as soon as the size is known; RequestTimeout if it does not arrive in time, which it may when it is
+    sent again; Malformed if it is cut off; Unavailable if this process holds too many bytes already.
     """
     check_length(request, most_bytes)
     count_bytes = 0
@@ -155,7 +162,7 @@ async def pour(
                 held.add(len(piece))
                 into(piece)
     except TimeoutError:
-        raise Malformed(Common.UPLOAD_TOO_SLOW, within_s=within_s) from None
+        raise RequestTimeout(Common.BODY_TOO_SLOW, within_s=within_s) from None
     except ClientDisconnect:
         raise Malformed(Common.UPLOAD_CUT_OFF) from None
 
@@ -212,7 +219,7 @@ async def receive(
 ) -> Upload:
     """Read the frame in a request.
 
-    Raises: TooLarge, Malformed, UnsupportedMedia, InvalidInput, Unavailable.
+    Raises: the errors of `pour`; UnsupportedMedia, InvalidInput.
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMedia(Code.FRAME_ENCODED, field="Content-Encoding")

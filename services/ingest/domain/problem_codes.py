@@ -86,6 +86,7 @@ class Code(ProblemCode):
     READS_GZIP_CUT_OFF = Malformed, "the gzip body is truncated, or has bytes after its end"
     READS_MEDIA_UNKNOWN = UnsupportedMedia, "send reads as {first} or {second}"
     READS_EMPTY = InvalidInput, "the batch has no reads"
+    READS_NESTED_TOO_DEEP = Malformed, "the body is nested too deeply"
     READS_TOO_MANY = TooLarge, "a batch may have {max_reads} reads at most, not {reads}"
     READ_REFUSED = InvalidInput, "read {index}: {because}"
     READ_FIELD_REFUSED = InvalidInput, "read {index}, {name}: {because}"

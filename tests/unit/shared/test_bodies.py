@@ -6,7 +6,7 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from shared.core.errors import Malformed, TooLarge
+from shared.core.errors import Malformed, RequestTimeout, TooLarge
 from shared.limits.body_limit import MAX_BODY_BYTES, BodyLimit, whole_body
 
 SCOPE = {"type": "http", "method": "POST", "path": "/v1/sessions", "headers": []}
@@ -89,7 +89,7 @@ async def test_an_uploads_body_is_bounded_in_size_and_time_and_must_be_whole():
     assert await whole_of(upload(piece, end), most_bytes=5) == b"12345"
     with pytest.raises(TooLarge):
         await whole_of(upload(piece, end), most_bytes=4)
-    with pytest.raises(Malformed, match=r"0\.01 s"):
+    with pytest.raises(RequestTimeout, match=r"0\.01 s"):
         async with asyncio.timeout(5):
             await whole_of(upload(piece), most_bytes=5, within_s=0.01)
     with pytest.raises(Malformed, match=r"completely$"):
