@@ -56,7 +56,7 @@ class Settings(ApiSettings, ObjectSettings):
     """Interval of reloading all devices, in case an event about one was lost."""
 
     ingest_silent_after_s: Annotated[int, Field(ge=60)] = 4 * 3600
-    """A fixed camera that sends nothing for this long is reported; vehicles may be parked."""
+    """A fixed camera that sends nothing for this long, or only what is refused, is reported; vehicles may be parked."""
 
     ingest_silence_every_s: Annotated[float, Field(gt=0)] = 60
     """Interval of that check."""

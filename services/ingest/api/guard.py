@@ -17,7 +17,7 @@ from services.ingest.domain.devices import Device
 from services.ingest.service import IngestService
 from shared.access import principals
 from shared.access.principals import Principal
-from shared.core.errors import NotAuthenticated
+from shared.core.errors import NotAuthenticated, TooManyRequests, Unavailable
 from shared.http.app import problem
 from shared.limits.limiter import mark_uncounted
 from shared.service.running import service_of
@@ -41,16 +41,9 @@ _BASIC = HTTPBasic(
 )
 
 
-async def authenticate(request: Request) -> Device:
-    """Return the device that sends `request`. Raises: NotAuthenticated, Unavailable."""
-    device = await still(request)
-    ingest = service_of(request.app, IngestService)
-    ingest.last_seen.note(device.device_id, ingest.runtime.clock.now())
-    return device
-
-
 async def still(request: Request) -> Device:
-    """Return the device in its current state. Routes call this after the body, since the device may be revoked then.
+    """Return the device that sends `request`, in its current state. Routes call this again after the body, since the
+    device may be revoked then.
 
     Raises: NotAuthenticated, Unavailable.
     """
@@ -87,7 +80,7 @@ async def device_credential(
     basic: Annotated[object, Depends(_BASIC)],
 ) -> Device:
     """The guard as a dependency, for FastAPI and the OpenAPI document."""
-    return await authenticate(request)
+    return await still(request)
 
 
 device_credential.device = True  # type: ignore[attr-defined]  # read by the architecture test
@@ -111,12 +104,30 @@ class CameraRoute(APIRoute):
         request = Request(scope, receive, send)
         response: Response
         try:
-            response = await self.endpoint(request, await authenticate(request))
+            response = await self._heard(request, await still(request))
         except NotAuthenticated as exc:
             response = problem(request, exc)
             # Many cameras send a password only after this challenge.
             response.headers.append("WWW-Authenticate", 'Basic realm="Plateward"')
         await response(scope, receive, send)
+
+    async def _heard(self, request: Request, device: Device) -> Response:
+        """Run the endpoint, and note that the device sent data.
+
+        What is refused for the device's own fault does not count: a camera whose clock is wrong is silent to everyone.
+        """
+        try:
+            response: Response = await self.endpoint(request, device)
+        except (Unavailable, TooManyRequests):
+            _note(request, device)
+            raise
+        _note(request, device)
+        return response
+
+
+def _note(request: Request, device: Device) -> None:
+    ingest = service_of(request.app, IngestService)
+    ingest.last_seen.note(device.device_id, ingest.runtime.clock.now())
 
 
 def add_camera_route(

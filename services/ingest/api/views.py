@@ -37,7 +37,7 @@ class DeviceOut(BaseModel):
     status: DeviceStatus
     registered_at: datetime
     last_seen_at: datetime | None
-    """When it last sent data; updated every few seconds."""
+    """When it last sent data that was not refused for its own fault; updated every few seconds."""
 
     @classmethod
     def of(cls, device: Device) -> "DeviceOut":

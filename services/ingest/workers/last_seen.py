@@ -17,7 +17,7 @@ class LastSeen:
         self.writing = PeriodicTask("last seen", self.flush, every_s)
 
     def note(self, device_id: UUID, now: datetime) -> None:
-        """Record that a device sent data."""
+        """Record that a device sent data, which was not refused for its own fault."""
         self._times[device_id] = now
 
     async def flush(self) -> None:

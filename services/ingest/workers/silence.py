@@ -1,6 +1,7 @@
 """Reports, once for each silence, that a fixed camera sends no data (policy 468.3.1(c)), and shows who was heard when.
 
-Vehicles are parked for days, so the metrics leave them out. The silence of a reinstated camera counts from then.
+Data that is refused for the camera's own fault, as for its clock, does not count: nothing of it is kept. Vehicles are
+parked for days, so the metrics leave them out. The silence of a reinstated camera counts from then.
 """
 
 import logging

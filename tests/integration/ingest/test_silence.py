@@ -1,5 +1,7 @@
 """A fixed camera that falls silent is reported, once for each silence."""
 
+from datetime import timedelta
+
 import pytest
 from prometheus_client import REGISTRY
 
@@ -128,3 +130,37 @@ async def test_a_camera_that_was_heard_before_its_revocation_is_not_silent_when_
     await station.post_frame(reinstated.json()["credential"], p.jpeg())
     station.clock.advance(hours=AFTER_HOURS, seconds=1)
     assert len(await silenced()) == 1
+
+
+@pytest.mark.clause("468.3.1(c)/device-silence")
+async def test_a_camera_whose_posts_are_all_refused_for_its_own_fault_is_announced(
+    station, silenced
+):
+    credential = (await station.register())["credential"]
+    await station.post_frame(credential, p.jpeg())
+    heard_at = station.clock.now()
+    station.clock.advance(hours=AFTER_HOURS, seconds=1)
+    ahead = station.clock.now() + timedelta(hours=1)
+    answers = [
+        await station.post_frame(credential, p.jpeg(), params={"captured_at": ahead.isoformat()}),
+        await station.post_frame(credential, b"no picture"),
+        await station.post_reads(credential, [station.read(0, captured_at=ahead.isoformat())]),
+        await station.post_reads(credential, b"["),
+    ]
+    assert [answer.status_code for answer in answers] == [422, 415, 422, 400]
+    [told] = await silenced()
+    assert told.last_heard_at == heard_at
+
+
+async def test_a_camera_is_heard_while_it_is_refused_for_our_own_fault_or_its_rate(
+    station, silenced
+):
+    credential = (await station.register(frames_per_s=0.1))["credential"]
+    station.clock.advance(hours=AFTER_HOURS, seconds=1)
+    station.bus.down = True
+    assert (await station.post_frame(credential, p.jpeg())).status_code == 503
+    station.bus.down = False
+    assert await silenced() == []
+    station.clock.advance(hours=AFTER_HOURS, seconds=1)
+    assert (await station.post_frame(credential, p.jpeg())).status_code == 429
+    assert await silenced() == []
