@@ -75,8 +75,8 @@ async def post_reads(request: Request, device: Camera) -> Response:
             most_bytes=most_bytes,
             most_reads=settings.ingest_max_batch_reads,
         )
-        ingest.reads.charge(device.device_id, len(reads) - 1)
-        receipt = await ingest.edge_reads.accept(device, reads, body, ingest.window(), ids=ids)
+        with ingest.reads.charged(device.device_id, len(reads) - 1):
+            receipt = await ingest.edge_reads.accept(device, reads, body, ingest.window(), ids=ids)
     answer = ingest.runtime.agreement.checkpoint.into(_encode(receipt))
     return Response(answer, 202, media_type="application/json")
 

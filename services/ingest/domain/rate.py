@@ -5,11 +5,12 @@ process counts separately, so with n replicas a device may send n times its rate
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from services.ingest.domain.problem_codes import Code
-from shared.core.errors import TooManyRequests
+from shared.core.errors import TooManyRequests, Unavailable
 from shared.core.token_bucket import Bucket
 
 BURST_S = 10
@@ -36,10 +37,17 @@ class Rates:
             )
         bucket.tokens -= 1
 
-    def charge(self, device_id: UUID, count: int) -> None:
-        """Spend `count` tokens more for an accepted request."""
-        if (bucket := self._buckets.get(device_id)) is not None:
-            bucket.tokens -= count
+    @contextmanager
+    def charged(self, device_id: UUID, count: int) -> Iterator[None]:
+        """Spend `count` tokens more for a request; give them back if it is not accepted for our own fault, since the
+        device is to send it again."""
+        bucket = self._buckets[device_id]
+        bucket.tokens -= count
+        try:
+            yield
+        except Unavailable:
+            bucket.tokens += count
+            raise
 
     def _bucket(self, device_id: UUID, per_s: float) -> Bucket:
         now_s = self._monotonic()

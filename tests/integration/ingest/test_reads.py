@@ -444,6 +444,17 @@ async def test_a_device_over_its_rate_waits_for_a_large_batch_to_be_paid_off(sta
     assert 10 <= int(answer.headers["retry-after"]) <= 21
 
 
+async def test_a_batch_that_kafka_does_not_take_costs_a_device_nothing_of_its_rate(station):
+    slow = (await station.register("Slow", reads_per_s=1))["credential"]
+    reads = [station.read(n) for n in range(3_000)]
+    station.bus.down = True
+    for _ in range(3):
+        assert (await station.post_reads(slow, reads)).status_code == 503
+    station.bus.down = False
+    assert (await station.post_reads(slow, reads)).status_code == 202
+    assert (await station.post_reads(slow, [station.read(1)])).status_code == 429
+
+
 async def test_random_bodies_never_cause_a_server_error(station):
     credential = (await station.register("Fuzzed", reads_per_s=100_000))["credential"]
     rng = random.Random(20260601)
