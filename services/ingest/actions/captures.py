@@ -13,6 +13,7 @@ from services.ingest.domain.buffering import is_live, may_buffer
 from services.ingest.domain.circumstances import Circumstances
 from services.ingest.domain.devices import Device
 from services.ingest.domain.images import Frame, inspect
+from services.ingest.domain.places import place_of
 from services.ingest.store.devices import FirstSeen
 from shared.core.certificates import Signer
 from shared.core.errors import Unavailable
@@ -111,7 +112,7 @@ class Captures:
             received_at=received_at,
             time_source=source,
             image=_image(device, captured_at, capture_id, upload, frame),
-            place=said.place or device.place,
+            place=device.place if said.place is None else place_of(device, said.place),
             late=is_late(captured_at, received_at, may_buffer(device, rules)),
             read_by="camera" if read_by_camera else "engine",
         )

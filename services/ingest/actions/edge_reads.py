@@ -17,7 +17,7 @@ from services.ingest.actions.edge_decoding import EdgeRead
 from services.ingest.domain.buffering import is_live, may_buffer
 from services.ingest.domain.circumstances import Window
 from services.ingest.domain.devices import Device
-from services.ingest.domain.places import hold_to_place
+from services.ingest.domain.places import hold_to_place, place_of
 from services.ingest.domain.problem_codes import Code
 from shared.core.errors import (
     InvalidInput,
@@ -252,7 +252,7 @@ class Batch:
             hold_to_place(self._device, place, self._most_m)
         except InvalidInput as exc:
             self._refuse("latitude", exc)
-        return place
+        return place_of(self._device, place)
 
     def _characters(self, read: EdgeRead) -> list[Character]:
         texts = [c.text for c in read.characters]

@@ -21,7 +21,7 @@ _TEXTS = {
     "captured_at": "Time of the capture (RFC 3339, with a time zone). Left out: now.",
     "latitude": "Place of the capture, WGS 84 degrees. Left out: where the device is registered.",
     "longitude": "Degrees east.",
-    "heading_deg": "Where the camera looked, degrees clockwise from north.",
+    "heading_deg": "Where the camera looked, degrees clockwise from north. Left out: the registered heading.",
 }
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "captured_at": {"type": "string", "format": "date-time"},

@@ -1,4 +1,4 @@
-"""Bounds the position that a camera may send."""
+"""Where a capture was made, and bounds on the position that a camera may send."""
 
 from math import asin, cos, radians, sin, sqrt
 
@@ -17,6 +17,13 @@ def metres_between(one: Place, other: Place) -> float:
     across = radians(other.longitude - one.longitude)
     half = sin((north - south) / 2) ** 2 + cos(south) * cos(north) * sin(across / 2) ** 2
     return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(half)))
+
+
+def place_of(device: Device, said: Place) -> Place:
+    """Return the place that a device sent, with its registered heading if it sent none."""
+    if said.heading_deg is not None or device.place is None:
+        return said
+    return Place(said.latitude, said.longitude, device.place.heading_deg)
 
 
 def hold_to_place(device: Device, said: Place, most_m: float) -> None:

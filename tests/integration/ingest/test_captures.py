@@ -151,6 +151,20 @@ async def test_time_and_place_are_accepted_in_headers_or_form_fields(station):
     assert (place.latitude, place.longitude, place.heading_deg) == (40.5, -120.25, None)
 
 
+async def test_a_fixed_camera_that_sends_its_position_alone_keeps_its_registered_heading(
+    station, camera
+):
+    said = {"latitude": 39.9278, "longitude": -122.1793}
+    assert (await station.post_frame(camera, FRAME, params=said)).status_code == 202
+    assert (await station.post_reads(camera, [station.read(**said)])).status_code == 202
+    [frame], [read] = station.captures, station.reads
+    assert (frame.place.latitude, frame.place.heading_deg) == (39.9278, 90)
+    assert (read.place.latitude, read.place.heading_deg) == (39.9278, 90)
+    turned = station.read(1, **said, heading_deg=270)
+    await station.post_reads(camera, [turned])
+    assert station.reads[-1].place.heading_deg == 270
+
+
 async def test_a_frame_from_a_vehicle_without_a_position_has_no_place(station):
     vehicle = (await station.register("Unit 12", kind="vehicle"))["credential"]
     await station.post_frame(vehicle, FRAME)
