@@ -50,12 +50,17 @@ class Child:
         """Whether the process runs."""
         return self._process.is_alive()
 
-    def send(self, message: Any) -> None:
-        """Send a message. Raises: ChildEnded."""
+    def send(self, message: Any, timeout_s: float) -> None:
+        """Send a message; kills the process if it does not take it in time. Raises: ChildEnded."""
+        limit = threading.Timer(timeout_s, self.kill)
+        limit.daemon = True
+        limit.start()
         try:
-            self._pipe.send(message)
+            self._pipe.send(message)  # waits while the pipe is full
         except OSError as exc:
             raise ChildEnded(self._how()) from exc
+        finally:
+            limit.cancel()
 
     def receive(self, timeout_s: float) -> Any:
         """Return the next message; kills the process if none comes in time. Raises: ChildEnded."""

@@ -51,11 +51,11 @@ class Worker(Child):
 
         Args:
             images: JPEG, PNG or WebP files.
-            timeout_s: for all of them together.
+            timeout_s: for all of them together; as long again for handing them over.
 
         Raises: ChildEnded, without knowing which image is at fault.
         """
-        self.send(list(images))
+        self.send(list(images), timeout_s)
         answers = self.receive(timeout_s)
         if not isinstance(answers, list) or len(answers) != len(images):
             raise ChildEnded("its answer has not one result for each image")

@@ -86,7 +86,7 @@ class PassProcess:
         return self._child
 
     async def _run(self, child: Child) -> Finished:
-        child.send(None)
+        child.send(None, ANSWERS_WITHIN_S)
         while True:
             message = await asyncio.to_thread(child.receive, ANSWERS_WITHIN_S)
             if isinstance(message, Finished):

@@ -334,6 +334,20 @@ async def test_a_frame_that_exceeds_its_time_limit_is_refused(tmp_path):
         await pool.stop()
 
 
+async def test_a_worker_that_does_not_take_its_frame_in_time_is_replaced(tmp_path):
+    pool = WorkerPool(partial(ScriptedEngine, tmp_path), workers=1, frame_timeout_s=1.5)
+    await pool.start()
+    [stopped] = pool.workers
+    os.kill(stopped.pid, signal.SIGSTOP)
+    try:
+        larger_than_the_pipe = frame() + bytes(4 * 1024 * 1024)
+        async with asyncio.timeout(30):
+            assert (await pool.read(larger_than_the_pipe)).plates
+        assert is_gone(stopped.pid)
+    finally:
+        await pool.stop()
+
+
 async def test_a_cancelled_read_leaves_no_result_for_the_next(pool):
     hanging = [asyncio.create_task(pool.read(frame(HANGS))) for _ in range(2)]
     await asyncio.sleep(0)
