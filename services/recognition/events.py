@@ -127,7 +127,7 @@ class Captures:
         One whose camera read it has its reads already; its outcome makes the custodian store it.
         """
         if capture.read_by == "camera":
-            await self._bus.publish([self._processed(capture, Outcome.PLATES, 0.0, model="camera")])
+            await self._bus.publish([self._processed(capture, Outcome.PLATES, "camera", 0.0)])
             return None
         start = time.perf_counter()
         try:
@@ -168,8 +168,11 @@ class Captures:
             )
         )
         ids = [read.read_id for read in reads]
-        processed = self._processed(capture, came, reading.duration_ms, read_ids=ids)
-        await self._bus.publish([*self._events(capture, reads), processed])
+        processed = self._processed(
+            capture, came, reading.engine, reading.duration_ms, read_ids=ids
+        )
+        events = self._events(capture, reading.engine, reads)
+        await self._bus.publish([*events, processed])
         FRAMES.labels(came).inc()
         FRAME_S.observe(reading.duration_ms / 1000)
 
@@ -180,7 +183,9 @@ class Captures:
         reason = refusal.title
         if refusal.detail != refusal.title:
             reason = f"{refusal.title}: {refusal.detail}"
-        processed = self._processed(capture, Outcome.UNREADABLE, duration_ms, reason=reason)
+        processed = self._processed(
+            capture, Outcome.UNREADABLE, self._pool.model, duration_ms, reason=reason
+        )
         await self._bus.publish([processed])
         FRAMES.labels(Outcome.UNREADABLE).inc()
 
@@ -188,25 +193,25 @@ class Captures:
         self,
         capture: CaptureReceived,
         came: Outcome,
+        engine: str,
         duration_ms: float,
         *,
         read_ids: list[UUID] | None = None,
         reason: str | None = None,
-        model: str | None = None,
     ) -> CaptureProcessed:
         return CaptureProcessed(
             event_id=derive_id("capture.processed", capture.capture_id),
             occurred_at=self._clock.now(),
             capture=capture,
             outcome=came.value,
-            model=model or self._pool.model,
+            model=engine,
             duration_ms=round(duration_ms, 1),
             read_ids=read_ids or [],
             reason=reason,
         )
 
     def _events(
-        self, capture: CaptureReceived, reads: list[RecognisedRead]
+        self, capture: CaptureReceived, engine: str, reads: list[RecognisedRead]
     ) -> list[ReadsRecognised]:
         """Return one event for the reads of a capture; none for a capture without reads."""
         if not reads:
@@ -218,7 +223,7 @@ class Captures:
             capture=signed_captures.of(capture),
             capture_id=capture.capture_id,
             device_id=capture.device_id,
-            engine=self._pool.model,
+            engine=engine,
             reads=reads,
         )
         return [event]

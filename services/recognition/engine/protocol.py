@@ -143,5 +143,14 @@ class Engine(Protocol):
         """Load everything that otherwise loads on first use, so that no frame waits for it."""
 
 
+DIGEST_DIGITS: Final = 16
+"""Digits of an engine's digest in records."""
+
+
+def named(engine: Engine) -> str:
+    """Return an engine as records name it, `name@digest`."""
+    return f"{engine.name}@{engine.digest[:DIGEST_DIGITS]}"
+
+
 EngineFactory = Callable[[], Engine]
 """Builds the engine inside the worker; picklable."""

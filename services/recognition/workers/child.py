@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recognition.engine.decode import Frame, UndecodableImage, decode
-from services.recognition.engine.protocol import Box, Engine, EngineFactory, PlateReading
+from services.recognition.engine.protocol import Box, Engine, EngineFactory, PlateReading, named
 from services.recognition.workers.leftovers import sweep
 from shared.core.child_process import begin_as_child
 from shared.core.logs import LogFormat, configure_logging
@@ -38,14 +38,16 @@ class FrameReading:
     plates: tuple[Plate, ...]
     duration_ms: float
     """Time in the worker: decoding and cutting out, and this frame's share of reading."""
+    engine: str
+    """The worker's own engine, `name@digest`: one that replaced another may have loaded other weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """The engine is loaded."""
 
-    name: str
-    digest: str
+    engine: str
+    """Its `name@digest`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +99,15 @@ def _read(engine: Engine, decoded: Sequence[_Decoded]) -> list[Answer]:
         log.exception("the engine failed on a frame of %d x %d px", *_size(decoded[0].frame))
         return [Failed("EngineFailed", type(exc).__name__)]
     share_s = (time.perf_counter() - start) / len(decoded)
-    return [_answer(one, found, share_s) for one, found in zip(decoded, readings, strict=True)]
+    name = named(engine)
+    return [
+        _answer(name, one, found, share_s) for one, found in zip(decoded, readings, strict=True)
+    ]
 
 
-def _answer(decoded: _Decoded, readings: Sequence[PlateReading], share_s: float) -> FrameReading:
+def _answer(
+    engine: str, decoded: _Decoded, readings: Sequence[PlateReading], share_s: float
+) -> FrameReading:
     start = time.perf_counter()
     frame = decoded.frame
     plates = tuple(
@@ -108,7 +115,7 @@ def _answer(decoded: _Decoded, readings: Sequence[PlateReading], share_s: float)
         for reading in readings
     )
     spent_s = decoded.spent_s + share_s + time.perf_counter() - start
-    return FrameReading(plates, 1000 * spent_s)
+    return FrameReading(plates, 1000 * spent_s, engine)
 
 
 def _size(frame: Frame) -> tuple[int, int]:
@@ -138,7 +145,7 @@ def run(pipe: Connection, make_engine: EngineFactory, log_format: LogFormat) -> 
         log.exception("the engine does not load")
         pipe.send(Failed(type(exc).__name__, str(exc)))
         return
-    pipe.send(Ready(engine.name, engine.digest))
+    pipe.send(Ready(named(engine)))
     try:
         while True:
             pipe.send(read_frames(engine, pipe.recv()))

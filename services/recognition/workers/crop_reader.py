@@ -16,10 +16,9 @@ import msgspec
 from services.recognition.engine.decode import MAX_IMAGE_BYTES, UndecodableImage, decode
 from services.recognition.engine.factory import chosen_engine
 from services.recognition.engine.framing import framed
-from services.recognition.engine.protocol import Engine, EngineFactory
+from services.recognition.engine.protocol import Engine, EngineFactory, named
 from services.recognition.settings import Settings
 from services.recognition.workers.leftovers import sweep
-from services.recognition.workers.pool import DIGEST_DIGITS
 from shared.core.policy import load_policy
 
 MEMORY_BYTES: Final = 2 * 1024**3
@@ -53,7 +52,7 @@ def forbid_files() -> None:
 
 def serve(engine: Engine, given: IO[bytes], answers: IO[bytes], *, minimum: float) -> None:
     """Answer crops until `given` ends. Readings below `minimum` confidence count as no reading."""
-    _answer(answers, Loaded(f"{engine.name}@{engine.digest[:DIGEST_DIGITS]}"))
+    _answer(answers, Loaded(named(engine)))
     while (crop := _next(given)) is not None:
         _answer(answers, read_crop(engine, crop, minimum=minimum))
 

@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 2
 """How many workers a frame may kill while alone before it is refused."""
-DIGEST_DIGITS: Final = 16
 
 REPLACED = Counter("alpr_recognition_workers_replaced", "Worker processes that had to be replaced")
 
@@ -115,10 +114,10 @@ class WorkerPool:
 
     @property
     def model(self) -> str:
-        """The engine as `name@digest`, known after the start."""
+        """The engine at the start as `name@digest`; a frame's reading names its own."""
         if self._ready is None:
             raise RuntimeError("the pool is not started")
-        return f"{self._ready.name}@{self._ready.digest[:DIGEST_DIGITS]}"
+        return self._ready.engine
 
     async def start(self) -> None:
         """Start all workers and wait for their engines. Raises: WorkerDoesNotStart."""

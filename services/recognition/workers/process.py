@@ -37,7 +37,7 @@ class Worker(Child):
         return cls.spawn(run, make_engine, log_format, name="recognition worker")
 
     def wait_ready(self) -> Ready:
-        """Wait for the engine to load; returns its name and digest. Raises: WorkerDoesNotStart."""
+        """Wait for the engine to load; returns its name. Raises: WorkerDoesNotStart."""
         try:
             answer = self.receive(START_TIMEOUT_S)
         except ChildEnded as exc:

@@ -81,6 +81,17 @@ class ScriptedEngine:
         return [self.read(frame) for frame in frames]
 
 
+WEIGHTS = "weights"
+"""File in the engine's folder with its digest."""
+
+
+def weighted_factory(folder):
+    """Load what the folder has now."""
+    engine = ScriptedEngine(folder)
+    engine.digest = (folder / WEIGHTS).read_text()
+    return engine
+
+
 BROKEN = "broken"
 """File in the engine's folder that keeps it from loading."""
 

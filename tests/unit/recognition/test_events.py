@@ -1,3 +1,5 @@
+import os
+import signal
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -26,9 +28,9 @@ from shared.events.signed_captures import crop_key_of, read_id_of
 from shared.kafka.codec import Message, decode
 from shared.kafka.pauses import PROMPT
 from shared.service.otlp import OtlpTracer
-from shared.testing import FakeBus, FakeClock, FakeObjects
+from shared.testing import FakeBus, FakeClock, FakeObjects, eventually
 from tests.unit.recognition.captures import a_capture, image
-from tests.unit.recognition.engines import KILLS, ScriptedEngine
+from tests.unit.recognition.engines import KILLS, WEIGHTS, ScriptedEngine, weighted_factory
 
 
 @pytest.fixture(scope="module")
@@ -348,3 +350,24 @@ async def test_a_backfill_between_does_not_have_live_frames_read_twice(pool, bus
     with pytest.raises(UndecodableImage):
         await live.handlers[CaptureReceived]([bad])
     assert len(bus.records) == published
+
+
+async def test_reads_name_the_weights_of_the_worker_that_read_them(bus, objects, tmp_path):
+    """A worker that replaces another loads what is installed then."""
+    weights = tmp_path / WEIGHTS
+    weights.write_text("ab" * 32)
+    pool = WorkerPool(partial(weighted_factory, tmp_path), workers=1)
+    await pool.start()
+    captures = Captures(pool, bus, objects, FakeClock(), min_confidence=0.35)
+    try:
+        await captures.received([await a_capture(objects)])
+        weights.write_text("cd" * 32)
+        [worker] = pool.workers
+        os.kill(worker.pid, signal.SIGKILL)
+        await eventually(lambda: pool.idle == 1 and worker not in pool.workers)
+        await captures.received([await a_capture(objects)])
+    finally:
+        await pool.stop()
+    named = ["scripted/1@abababababababab", "scripted/1@cdcdcdcdcdcdcdcd"]
+    assert [event.engine for event in bus.events(ReadsRecognised)] == named
+    assert [event.model for event in bus.events(CaptureProcessed)] == named
