@@ -29,6 +29,11 @@ class OwnWeights:
         return digest.hexdigest()
 
 
+def digest_of(*digests: str) -> str:
+    """Return the SHA-256 (hex) over several, of networks that read together."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
 def find_own(folder: Path = FOLDER) -> OwnWeights:
     """Return the weights in a folder, by default those that ship with the service.
 

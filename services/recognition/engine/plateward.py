@@ -15,7 +15,7 @@ from services.recognition.engine.corner_refiner import CornerRefiner
 from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.geometry import bounding_box, corners, enlarge, overlap
 from services.recognition.engine.network import OnnxNetwork
-from services.recognition.engine.own_weights import OWN, OwnWeights, find_own
+from services.recognition.engine.own_weights import OWN, OwnWeights, digest_of, find_own
 from services.recognition.engine.plate_search import Frames, PlateSearch, Search
 from services.recognition.engine.protocol import PlateReading
 from services.recognition.engine.reader import PlateReader, Text
@@ -237,6 +237,7 @@ def load_own(
     cv2.setNumThreads(1)
     weights = find_own()
     regions = regions_of(packs)
+    opinion = PaddleOpinion(opinion_model, regions) if opinion_below > 0 else None
     finding = OnnxNetwork(weights.detector)
     detector = PlateDetector(
         finding,
@@ -256,9 +257,9 @@ def load_own(
             with_stacked=with_stacked,
         ),
         regions=regions,
-        digest=weights.digest,
+        digest=weights.digest if opinion is None else digest_of(weights.digest, opinion.digest),
         legible_minimum=legible_minimum,
-        opinion=PaddleOpinion(opinion_model, regions) if opinion_below > 0 else None,
+        opinion=opinion,
         opinion_below=opinion_below,
     )
 

@@ -66,6 +66,11 @@ class PaddleOpinion:
         self._lengths = regions.lengths
         self._text: PaddleText | None = None
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over its weights."""
+        return self._pair.digest
+
     def load(self) -> None:
         """Load PaddleOCR, once."""
         self._loaded()

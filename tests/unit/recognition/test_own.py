@@ -488,6 +488,27 @@ def test_only_packs_with_states_of_the_us_have_their_names_read(packs, named):
     assert engine.name.endswith("/4" if packs == ("us",) else "/4-europe")
 
 
+def test_the_digest_covers_the_weights_of_the_second_opinion():
+    asked = [("ppocrv6-small", 0.0), ("ppocrv6-small", 0.6), ("ppocrv6-tiny", 0.6)]
+    engines = [
+        load_own(
+            packs=("us",),
+            detector_px=640,
+            detector_again_px=0,
+            detector_minimum=0.5,
+            legible_minimum=0.5,
+            region_minimum=0.9,
+            recut_below=0.0,
+            with_stacked=False,
+            opinion_model=model,
+            opinion_below=below,
+        )
+        for model, below in asked
+    ]
+    assert engines[0].digest == find_own().digest
+    assert len({engine.digest for engine in engines}) == len(asked)
+
+
 def test_lengths_of_a_serial_are_those_of_the_packs():
     assert could_be_a_plate("A123BC777", EUROPE)
     assert not could_be_a_plate("A123BC777", US)
