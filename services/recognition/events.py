@@ -36,7 +36,7 @@ from shared.events import (
 )
 from shared.events.signed_captures import crop_key_of, read_id_of
 from shared.kafka.bus import Bus
-from shared.kafka.consumer import Handler, Subscription
+from shared.kafka.consumer import POLL_WITHIN_S, Handler, Subscription
 from shared.kafka.pauses import PROMPT
 from shared.objects.store import ObjectStore
 
@@ -52,8 +52,7 @@ FRAME_S = Histogram(
 RETRY_AFTER_S: Final = (0.2, 1.0)
 """Pauses before the retries of an image that was not found."""
 FRAMES_PER_WORKER: Final = 8
-"""Frames in one poll: enough to keep workers busy, few enough to stay within Kafka's poll interval even if
-each of them hangs twice."""
+"""Frames in one poll: enough to keep workers busy."""
 
 
 class ImageMissing(InternalFault):
@@ -262,9 +261,16 @@ def subscriptions(service: RecognitionService) -> Sequence[Subscription]:
     live: dict[type[Event], Handler] = {CaptureReceived: _captures(service).received}
     others: dict[type[Event], Handler] = {CaptureBackfilled: _captures(service).received}
     workers = service.pool.size
+    within_s = max(POLL_WITHIN_S, service.pool.at_most_s(FRAMES_PER_WORKER + 1))
     return [
-        Subscription("recognition", live, max_records=FRAMES_PER_WORKER * workers, pauses=PROMPT),
-        Subscription("recognition-backfill", others, max_records=workers),
+        Subscription(
+            "recognition",
+            live,
+            max_records=FRAMES_PER_WORKER * workers,
+            pauses=PROMPT,
+            poll_within_s=within_s,
+        ),
+        Subscription("recognition-backfill", others, max_records=workers, poll_within_s=within_s),
     ]
 
 

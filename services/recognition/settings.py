@@ -22,8 +22,7 @@ class Settings(WorkerSettings, ObjectSettings):
     """The most frames that a worker processes together, if that many wait for each worker."""
 
     recognition_frame_timeout_s: Annotated[float, Field(gt=0, le=60)] = 15
-    """A worker that has not answered for its frames by then is killed, however many they are. Small enough that
-    the consumer keeps its place in the group even if a poll returns only such frames."""
+    """A worker that has not answered for its frames by then is killed, however many they are."""
 
     recognition_min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Readings whose lowest character is below this are not published; a frame with no reading over it is

@@ -50,6 +50,7 @@ refused and has processed the others."""
 FAILING = Gauge("alpr_consumer_failing", "1 while a consumer is stopped by a failure", ["group"])
 DEAD = Counter("alpr_dead_letters", "Reads and other events dead-lettered", ["group", "topic"])
 
+POLL_WITHIN_S = 300.0
 FIRST_PAUSE_S = 0.2
 MAX_PAUSE_S = 5.0
 
@@ -74,6 +75,9 @@ class Subscription:
     """After a small batch, wait this long so that the next one grows; for handlers with a transaction per batch."""
     pauses: Pauses = UNHURRIED
     """`PROMPT` if a person waits for the effect."""
+    poll_within_s: float = POLL_WITHIN_S
+    """The longest that the events of a poll may take. After that Kafka gives them to another process, and again later,
+    so a handler that is always slower would handle the same ones for ever."""
 
     @property
     def events(self) -> Collection[type[Event]]:
@@ -91,6 +95,7 @@ class RawSubscription:
     max_records: int = 1000
     gather_s: float = 0
     pauses: Pauses = UNHURRIED
+    poll_within_s: float = POLL_WITHIN_S
 
 
 AnySubscription = Subscription | RawSubscription
@@ -167,7 +172,7 @@ class Consumer:
             group_id=self._subscription.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            max_poll_interval_ms=300_000,
+            max_poll_interval_ms=round(1000 * self._subscription.poll_within_s),
             session_timeout_ms=10_000,
             heartbeat_interval_ms=2_000,
             fetch_max_wait_ms=250,

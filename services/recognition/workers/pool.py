@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 ATTEMPTS: Final = 2
 """How many workers a frame may kill while alone before it is refused."""
 
+LOADS_WITHIN_S: Final = 30.0
+"""How long an engine takes to load on a busy machine."""
+
 REPLACED = Counter("alpr_recognition_workers_replaced", "Worker processes that had to be replaced")
 
 P = ParamSpec("P")
@@ -118,6 +121,11 @@ class WorkerPool:
         if self._ready is None:
             raise RuntimeError("the pool is not started")
         return self._ready.engine
+
+    def at_most_s(self, frames: int) -> float:
+        """Return how long so many frames for each worker may take, even if each ends every worker that reads it: first
+        beside others, then alone."""
+        return frames * (1 + ATTEMPTS) * (self._frame_timeout_s + LOADS_WITHIN_S)
 
     async def start(self) -> None:
         """Start all workers and wait for their engines. Raises: WorkerDoesNotStart."""

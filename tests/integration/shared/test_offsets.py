@@ -157,3 +157,31 @@ async def kafka_end(bootstrap):
         return sum((await consumer.end_offsets(partitions)).values())
     finally:
         await consumer.stop()
+
+
+@pytest.mark.parametrize("within_s", [1, 60])
+async def test_events_that_take_longer_than_the_subscription_allows_go_to_another_process_too(
+    group, broker, kafka, clock, within_s
+):
+    await group.consumer.stop()
+    subscription = Subscription(group.group, {FindingRaised: group.handle}, poll_within_s=within_s)
+    both = [Consumer(broker.bootstrap, subscription, kafka, idle_pause_s=0.005) for _ in range(2)]
+    mark = str(uuid4())
+
+    async def handle(events):
+        await group.remember(events)
+        if mark in {event.subject for event in events}:
+            await asyncio.sleep(6)
+
+    group.handle_now = handle
+    for consumer in both:
+        consumer.start()
+    try:
+        await asyncio.sleep(3)  # until both are in the group
+        await kafka.publish([finding(clock, mark)])
+        await eventually(lambda: mark in group.seen, within_s=20)
+        await asyncio.sleep(8)
+        assert (group.seen.count(mark) > 1) is (within_s < 6)
+    finally:
+        for consumer in both:
+            await consumer.stop()

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from services.recognition import events
 from services.recognition.engine.decode import UndecodableImage
@@ -30,7 +31,13 @@ from shared.kafka.pauses import PROMPT
 from shared.service.otlp import OtlpTracer
 from shared.testing import FakeBus, FakeClock, FakeObjects, eventually
 from tests.unit.recognition.captures import a_capture, image
-from tests.unit.recognition.engines import KILLS, WEIGHTS, ScriptedEngine, weighted_factory
+from tests.unit.recognition.engines import (
+    HANGS,
+    KILLS,
+    WEIGHTS,
+    ScriptedEngine,
+    weighted_factory,
+)
 
 
 @pytest.fixture(scope="module")
@@ -331,6 +338,36 @@ async def test_live_captures_get_larger_batches_than_backfilled_ones(pool, bus, 
     live, _ = events.subscriptions(service)
     await live.handlers[CaptureReceived]([capture])
     assert bus.events(ReadsRecognised) == []
+
+
+async def test_a_poll_of_frames_that_all_hang_stays_within_kafkas_interval(
+    bus, objects, monkeypatch
+):
+    """Otherwise another process gets the same frames, and hangs as long."""
+    pool = WorkerPool(ScriptedEngine, workers=1, batch=2, frame_timeout_s=0.5)
+    monkeypatch.setattr(events, "FRAMES_PER_WORKER", 2)
+    await pool.start()
+    runtime = SimpleNamespace(bus=bus, objects=objects, clock=FakeClock())
+    settings = SimpleNamespace(recognition_min_confidence=0.35)
+    live, others = events.subscriptions(
+        SimpleNamespace(pool=pool, runtime=runtime, settings=settings)
+    )
+    replaced = REGISTRY.get_sample_value("alpr_recognition_workers_replaced_total")
+    try:
+        with pytest.raises(FrameKilledWorker):
+            await live.handlers[CaptureReceived](
+                [await a_capture(objects, image(HANGS)) for _ in range(2)]
+            )
+    finally:
+        await pool.stop()
+    kills = REGISTRY.get_sample_value("alpr_recognition_workers_replaced_total") - replaced
+    slow = WorkerPool(ScriptedEngine, workers=1, batch=2, frame_timeout_s=60)
+    a_load_s = 10
+    monkeypatch.setattr(events, "FRAMES_PER_WORKER", 8)
+    live, others = events.subscriptions(
+        SimpleNamespace(pool=slow, runtime=runtime, settings=settings)
+    )
+    assert live.poll_within_s == others.poll_within_s >= 8 / 2 * kills * (60 + a_load_s)
 
 
 async def test_a_backfill_between_does_not_have_live_frames_read_twice(pool, bus, objects):
