@@ -51,6 +51,8 @@ FRAME_S = Histogram(
 
 RETRY_AFTER_S: Final = (0.2, 1.0)
 """Pauses before the retries of an image that was not found."""
+MOST_READS: Final = 256
+"""Reads of a frame that an event can number; a picture of more plates is no street."""
 FRAMES_PER_WORKER: Final = 8
 """Frames in one poll: enough to keep workers busy."""
 
@@ -158,7 +160,7 @@ class Captures:
         came = outcome([plate.reading for plate in reading.plates], self._min_confidence)
         confident = [
             plate for plate in reading.plates if plate.reading.confidence >= self._min_confidence
-        ]
+        ][:MOST_READS]
         reads = [_read(capture, number, plate) for number, plate in enumerate(confident)]
         await asyncio.gather(
             *(

@@ -185,6 +185,27 @@ async def test_each_read_has_the_crop_of_its_own_plate(bus, objects):
     assert b"unsure" not in objects.stored.values()
 
 
+class ManyPlates(TwoPlates):
+    """Reads the same plate everywhere, as PaddleOCR does on a picture of nothing but plates."""
+
+    async def read(self, image):
+        frame = await super().read(image)
+        return replace(frame, plates=frame.plates[1:] * 300)
+
+
+async def test_a_picture_of_more_plates_than_an_event_can_number_has_as_many_reads_as_it_can(
+    bus, objects
+):
+    """Otherwise no consumer could decode the event, and all its reads would be lost."""
+    captures = Captures(ManyPlates(), bus, objects, FakeClock(), min_confidence=0.9)
+    capture = await a_capture(objects)
+    await captures.received([capture])
+    [event] = bus.events(ReadsRecognised)
+    assert [read.number for read in event.reads] == list(range(256))
+    [processed] = bus.events(CaptureProcessed)
+    assert processed.read_ids == [read.read_id for read in event.reads]
+
+
 async def test_an_undecodable_image_is_published_as_unreadable_and_refused(captures, bus, objects):
     capture = await a_capture(objects, b"not an image")
     with pytest.raises(UndecodableImage):
