@@ -10,7 +10,7 @@ from datetime import timedelta
 from prometheus_client import Gauge
 
 from services.ingest.settings import Settings
-from services.ingest.store.devices import Devices
+from services.ingest.store.devices import Devices, Silent
 from services.ingest.workers.last_seen import LastSeen
 from shared.core.periodic import PeriodicTask
 from shared.events import DeviceSilenced
@@ -26,6 +26,10 @@ HEARD = Gauge(
 )
 SILENT_AFTER = Gauge("alpr_camera_silent_after_seconds", "How long a fixed camera may send no data")
 
+LISTENS_S = 300
+"""How long a process listens before it reports a silence: while ingest was down, no camera could be heard, and cameras
+try again after up to a minute."""
+
 MOST_CAMERAS = 1000
 """The most cameras in the metrics; those heard least recently come first."""
 
@@ -37,6 +41,7 @@ class Silence:
         self._runtime = runtime
         self._after_s = settings.ingest_silent_after_s
         self._last_seen = last_seen
+        self._listening_since = runtime.clock.now()
         SILENT_AFTER.set(self._after_s)
         self.checking = PeriodicTask("device silence", self.check, settings.ingest_silence_every_s)
 
@@ -45,9 +50,11 @@ class Silence:
         await self._last_seen.flush()  # include this process's newest times
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
-            silent = await Devices(connection).fall_silent(
-                now - timedelta(seconds=self._after_s), now
-            )
+            silent: list[Silent] = []
+            if now - self._listening_since >= timedelta(seconds=LISTENS_S):
+                silent = await Devices(connection).fall_silent(
+                    now - timedelta(seconds=self._after_s), now
+                )
             events = [
                 DeviceSilenced(
                     occurred_at=now,

@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY
 
 from services.ingest.workers import silence
 from shared.events import DeviceSilenced
+from tests.integration.ingest.conftest import another
 from tests.unit.ingest import pictures as p
 
 AFTER_HOURS = 4
@@ -164,3 +165,22 @@ async def test_a_camera_is_heard_while_it_is_refused_for_our_own_fault_or_its_ra
     station.clock.advance(hours=AFTER_HOURS, seconds=1)
     assert (await station.post_frame(credential, p.jpeg())).status_code == 429
     assert await silenced() == []
+
+
+async def test_after_a_restart_a_camera_has_time_to_be_heard(
+    station, ingest_settings, bus, objects, clock, authority, policy
+):
+    heard = (await station.register())["credential"]
+    await station.register("Elm St")
+    clock.advance(hours=AFTER_HOURS, seconds=1)
+    async with another(ingest_settings, bus, objects, clock, authority, policy) as started:
+        assert await started.running.silence.check() == 0
+        clock.advance(seconds=60)
+        assert (await started.post_frame(heard, p.jpeg())).status_code == 202
+        clock.advance(seconds=silence.LISTENS_S - 61)
+        assert await started.running.silence.check() == 0
+        clock.advance(seconds=1)
+        assert await started.running.silence.check() == 1
+        bus.records.clear()
+        await started.running.runtime.relay.drain()
+    assert [told.device_name for told in bus.events(DeviceSilenced)] == ["Elm St"]
