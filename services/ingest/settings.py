@@ -11,6 +11,8 @@ from shared.objects.settings import ObjectSettings
 from shared.service.settings import ApiSettings
 
 MEBIBYTE = 1024 * 1024
+FORM_OVERHEAD_BYTES = 64 * 1024
+"""Most bytes that a form may add to its file: boundaries, headers, fields."""
 
 
 class Settings(ApiSettings, ObjectSettings):
@@ -28,7 +30,8 @@ class Settings(ApiSettings, ObjectSettings):
     ingest_other_id_keys: SecretKeys = SecretStr("")
     """Earlier such keys, separated by spaces: they open secrets, which `ingest_id_key` then seals again."""
 
-    ingest_max_frame_bytes: Annotated[int, Field(ge=1024)] = 25_000_000
+    ingest_max_frame_bytes: Annotated[int, Field(ge=1024, le=25 * MEBIBYTE)] = 25_000_000
+    """Limit of one frame; recognition reads no larger ones."""
 
     ingest_max_batch_bytes: Annotated[int, Field(ge=1024)] = 8 * MEBIBYTE
     """Limit of one body of reads, before and after unpacking."""
@@ -36,7 +39,8 @@ class Settings(ApiSettings, ObjectSettings):
     ingest_max_batch_reads: Annotated[int, Field(ge=1, le=100_000)] = 10_000
 
     ingest_max_bytes_in_flight: Annotated[int, Field(ge=MEBIBYTE)] = 256 * MEBIBYTE
-    """Limit of all bodies in one process; a request beyond it gets 503, instead of exhausting memory."""
+    """Limit of all bodies in one process; a request beyond it gets 503, instead of exhausting memory. At least that of
+    a frame with its form, and twice that of a batch, which would otherwise be told to come again for ever."""
 
     ingest_body_timeout_s: Annotated[float, Field(gt=0)] = 60
     """Longest time for a body to arrive completely."""
@@ -76,6 +80,18 @@ class Settings(ApiSettings, ObjectSettings):
             self.signer()
         except CertificateRefused as exc:
             raise ValueError(f"INGEST_SIGNING_CERTIFICATE: {exc.detail}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _each_body_fits(self) -> Self:
+        """Refuse a limit of all bodies that one body alone can exceed."""
+        largest = max(
+            self.ingest_max_frame_bytes + FORM_OVERHEAD_BYTES, 2 * self.ingest_max_batch_bytes
+        )
+        if self.ingest_max_bytes_in_flight < largest:
+            raise ValueError(
+                f"INGEST_MAX_BYTES_IN_FLIGHT must be {largest} or more, to hold one body"
+            )
         return self
 
     def signer(self) -> Signer:

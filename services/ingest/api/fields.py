@@ -20,6 +20,7 @@ from services.ingest.actions.registry import Changes, NewDevice
 from services.ingest.domain.devices import DeviceKind
 from services.ingest.domain.in_flight import Reservation
 from services.ingest.domain.problem_codes import Code
+from services.ingest.settings import FORM_OVERHEAD_BYTES
 from shared.core.errors import (
     InvalidInput,
     Malformed,
@@ -38,8 +39,6 @@ logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 MAX_PART_COUNT = 16
 MAX_FIELD_BYTES = 256
-FORM_OVERHEAD_BYTES = 64 * 1024
-"""Most bytes that a form may add to its file: boundaries, headers, fields."""
 
 MAX_OVERLAP_MINUTES = 24 * 60
 MAX_BUFFER_H = 366 * 24

@@ -11,7 +11,9 @@ import pytest
 
 from services.ingest.actions import captures
 from services.ingest.domain.problem_codes import ImageDefect, ImageKind
+from services.ingest.settings import Settings
 from services.ingest.store.devices import FirstSeen
+from services.recognition.engine.decode import MAX_IMAGE_BYTES
 from shared.core.certificates import Trust
 from shared.core.errors import Unavailable
 from shared.core.problem_codes import Common
@@ -479,3 +481,23 @@ async def test_a_frame_that_the_object_store_does_not_take_in_time_is_sent_again
 
 async def hangs(*given):
     await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ({"ingest_max_frame_bytes": MAX_IMAGE_BYTES + 1}, "ingest_max_frame_bytes"),
+        ({"ingest_max_bytes_in_flight": 25_000_000}, "INGEST_MAX_BYTES_IN_FLIGHT"),
+        (
+            {"ingest_max_batch_bytes": 20_000_000, "ingest_max_bytes_in_flight": 30_000_000},
+            "INGEST_MAX_BYTES_IN_FLIGHT must be 40000000",
+        ),
+    ],
+)
+def test_limits_under_which_a_frame_would_never_be_read_or_accepted_are_refused(
+    ingest_settings, limit, said
+):
+    given = dict(ingest_settings)
+    assert Settings(**given).ingest_max_frame_bytes < MAX_IMAGE_BYTES
+    with pytest.raises(ValueError, match=said):
+        Settings(**{**given, **limit})
