@@ -1,5 +1,5 @@
 -- All rights of the service's role on each table (ADR-0016). Records never change; a purge deletes them row by row,
--- or a whole month by `drop_month`.
+-- or a whole month by `drop_month`. The row of an unreadable frame gives way to that of its later reading.
 GRANT SELECT ON plate_deletions TO {role};
 GRANT SELECT, INSERT ON evidence_bookings, signing_keys, key_changes, hit_events TO {role};
 GRANT SELECT, INSERT, UPDATE ON devices, purge_runs, packages, evidence_exports TO {role};

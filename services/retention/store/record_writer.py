@@ -56,6 +56,11 @@ SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::float
     $14::integer[], $15::integer[], $16::text[], $17::text[], $18::text[], $19::integer[], $20::boolean[])
 ON CONFLICT DO NOTHING
 """
+# A frame that a replayed dead letter has had read after all. Its row gives way to the later one, of the same id.
+_UNREAD = """
+DELETE FROM captures USING unnest($1::uuid[], $2::timestamptz[]) AS read (id, at)
+WHERE capture_id = read.id AND captured_at = read.at AND outcome = 'unreadable'
+"""
 _NEW_PLATES = """
 SELECT seen FROM unnest($1::bigint[]) seen
 WHERE NOT EXISTS (SELECT FROM plates WHERE plate_id = seen)
@@ -100,6 +105,7 @@ _DeviceNames = tuple[str, str]  # name, agency
 _Devices = Mapping[UUID, _DeviceNames]
 _Write = Callable[[asyncpg.Connection], Awaitable[int]]
 _REMEMBERED = 100_000
+UNREADABLE = "unreadable"
 MOST_REPETITIONS = 3
 """How often a batch that collides with other processes is stored again at once; then Kafka delivers it again."""
 HOUR = timedelta(hours=1)
@@ -159,18 +165,18 @@ class Recorder:
         self._devices.update(names)
 
     async def captures(self, events: Sequence[CaptureProcessed]) -> None:
-        """Store each capture once.
+        """Store each capture once; one that was unreadable at first has the outcome of its later reading.
 
         Raises: InternalFault if Postgres cannot store a capture of the batch; Unavailable if Postgres does not answer.
         In both cases the batch is rolled back.
         """
-        columns = [_sparse(column) for column in zip(*map(CaptureRow.of, events), strict=True)]
+        rows = list(map(CaptureRow.of, events))
         captures = [event.capture for event in events]
         devices = self._new_devices({c.device_id: (c.device_name, c.agency_ori) for c in captures})
 
         async def write(raw: asyncpg.Connection) -> int:
             await _store_devices(raw, devices)
-            return _count(await raw.execute(_CAPTURES, *columns))
+            return await _store_captures(raw, rows)
 
         stored = await self._store([capture.captured_at for capture in captures], write)
         STORED.labels("capture").inc(stored)
@@ -309,6 +315,21 @@ async def _store_devices(raw: asyncpg.Connection, devices: _Devices) -> None:
     if devices:
         names, agencies = zip(*devices.values(), strict=True)
         await raw.execute(_DEVICES, list(devices), list(names), list(agencies))
+
+
+async def _store_captures(raw: asyncpg.Connection, rows: Sequence[CaptureRow]) -> int:
+    """Store captures; return how many are new."""
+    new = _count(await raw.execute(_CAPTURES, *_columns(rows)))
+    read = [row for row in rows if row.outcome != UNREADABLE]
+    if new < len(rows) and read:  # some were known
+        known = [row.capture_id for row in read], [row.captured_at for row in read]
+        if _count(await raw.execute(_UNREAD, *known)):
+            await raw.execute(_CAPTURES, *_columns(read))
+    return new
+
+
+def _columns(rows: Sequence[CaptureRow]) -> list[Any]:
+    return [_sparse(column) for column in zip(*rows, strict=True)]
 
 
 async def _store_plates(raw: asyncpg.Connection, plates: Mapping[int, str]) -> None:

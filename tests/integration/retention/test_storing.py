@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
@@ -57,6 +58,26 @@ async def test_a_capture_delivered_twice_is_one_capture(retention):
     await retention.store(capture, capture)
     await retention.store(capture)
     assert await count(retention, "captures") == 1
+
+
+async def outcomes(retention):
+    return [
+        tuple(row) for row in await retention.fetch("SELECT outcome, reason, reads FROM captures")
+    ]
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two"])
+async def test_a_frame_that_is_read_after_a_replay_has_that_outcome(retention, together):
+    """A replay reads a frame again that had killed its worker; its record then says what was read."""
+    unread = a_capture(NOON, outcome="unreadable", reason="The frame killed its worker")
+    read = msgspec.structs.replace(unread, outcome="plates", reason=None, read_ids=[uuid4()])
+    other = a_capture(NOON, b"another image", outcome="no_plate")
+    for batch in [[unread, other, read]] if together else [[unread, other], [other, read]]:
+        await retention.store(*batch)
+    expected = [("no_plate", None, 0), ("plates", None, 1)]
+    assert sorted(await outcomes(retention)) == expected
+    await retention.store(unread, msgspec.structs.replace(other, outcome="plates"))
+    assert sorted(await outcomes(retention)) == expected, "no other outcome ever changes"
 
 
 async def test_each_read_is_stored_in_the_partition_of_its_month_in_utc(retention):
