@@ -11,7 +11,11 @@ from services.ingest.api.fields import body_of, content_encoding, ids_wanted, me
 from services.ingest.api.guard import Camera, add_camera_route, still
 from services.ingest.api.views import ReadsReceiptOut
 from services.ingest.service import IngestService
+from shared.core.errors import InvalidInput, Malformed, TooLarge
 from shared.service.running import service_of
+
+READ_BYTES = 200
+"""Size of a usual read: a batch that does not decode counts by its size."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -67,14 +71,19 @@ async def post_reads(request: Request, device: Camera) -> Response:
         within_s = settings.ingest_body_timeout_s
         body = await body_of(request, held, most_bytes=most_bytes, within_s=within_s)
         device = await still(request)
-        reads = reads_in(
-            body,
-            held,
-            encoding=content_encoding(request),
-            media_type=media_type(request),
-            most_bytes=most_bytes,
-            most_reads=settings.ingest_max_batch_reads,
-        )
+        try:
+            reads = reads_in(
+                body,
+                held,
+                encoding=content_encoding(request),
+                media_type=media_type(request),
+                most_bytes=most_bytes,
+                most_reads=settings.ingest_max_batch_reads,
+            )
+        except (InvalidInput, Malformed, TooLarge):
+            # Decoding 8 MiB takes a second, and a few kB of gzip unpack to as much.
+            ingest.reads.charge(device.device_id, held.count_bytes // READ_BYTES)
+            raise
         with ingest.reads.charged(device.device_id, len(reads) - 1):
             receipt = await ingest.edge_reads.accept(device, reads, body, ingest.window(), ids=ids)
     answer = ingest.runtime.agreement.checkpoint.into(_encode(receipt))

@@ -37,16 +37,19 @@ class Rates:
             )
         bucket.tokens -= 1
 
+    def charge(self, device_id: UUID, count: int) -> None:
+        """Spend `count` tokens more for a request."""
+        self._buckets[device_id].tokens -= count
+
     @contextmanager
     def charged(self, device_id: UUID, count: int) -> Iterator[None]:
         """Spend `count` tokens more for a request; give them back if it is not accepted for our own fault, since the
         device is to send it again."""
-        bucket = self._buckets[device_id]
-        bucket.tokens -= count
+        self.charge(device_id, count)
         try:
             yield
         except Unavailable:
-            bucket.tokens += count
+            self.charge(device_id, -count)
             raise
 
     def _bucket(self, device_id: UUID, per_s: float) -> Bucket:

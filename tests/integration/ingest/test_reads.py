@@ -444,6 +444,24 @@ async def test_a_device_over_its_rate_waits_for_a_large_batch_to_be_paid_off(sta
     assert 10 <= int(answer.headers["retry-after"]) <= 21
 
 
+MANY = b'{"plate":"A","confidence":0,"captured_at":0},' * 180_000
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(MANY[:-1], 413), (MANY + b"{}", 422), (MANY, 400)],
+    ids=["too many", "a faulty one", "no JSON"],
+)
+async def test_a_large_batch_that_does_not_decode_counts_towards_the_rate_of_its_device(
+    station, camera, body, status
+):
+    """Packed it has 24 kB, and to decode it takes as long as to accept 10,000 reads."""
+    packed = gzip.compress(b"[" + body + b"]", 1)
+    answers = [await station.post_reads(camera, packed, Content_Encoding="gzip") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [status, 429]
+    assert 5 <= int(answers[1].headers["retry-after"]) <= 15
+
+
 async def test_a_batch_that_kafka_does_not_take_costs_a_device_nothing_of_its_rate(station):
     slow = (await station.register("Slow", reads_per_s=1))["credential"]
     reads = [station.read(n) for n in range(3_000)]
