@@ -58,7 +58,9 @@ class IngestService(ApiService):
             last_seen=last_seen,
             frames=Rates("frames"),
             reads=Rates("reads"),
-            in_flight=InFlight(settings.ingest_max_bytes_in_flight),
+            in_flight=InFlight(
+                settings.ingest_max_bytes_in_flight, settings.device_bytes_in_flight
+            ),
             secrets=secrets,
             captures=captures,
             edge_reads=edge_reads,

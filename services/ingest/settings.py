@@ -39,8 +39,9 @@ class Settings(ApiSettings, ObjectSettings):
     ingest_max_batch_reads: Annotated[int, Field(ge=1, le=100_000)] = 10_000
 
     ingest_max_bytes_in_flight: Annotated[int, Field(ge=MEBIBYTE)] = 256 * MEBIBYTE
-    """Limit of all bodies in one process; a request beyond it gets 503, instead of exhausting memory. At least that of
-    a frame with its form, and twice that of a batch, which would otherwise be told to come again for ever."""
+    """Limit of all bodies in one process; a request beyond it gets 503, instead of exhausting memory. One device has half
+    of it. At least that of a frame with its form, and twice that of a batch, which would otherwise be told to come
+    again for ever."""
 
     ingest_body_timeout_s: Annotated[float, Field(gt=0)] = 60
     """Longest time for a body to arrive completely."""
@@ -82,12 +83,22 @@ class Settings(ApiSettings, ObjectSettings):
             raise ValueError(f"INGEST_SIGNING_CERTIFICATE: {exc.detail}") from None
         return self
 
+    @property
+    def largest_body_bytes(self) -> int:
+        """The most bytes of one request: a frame in a form, or a batch as it came and unpacked."""
+        return max(
+            self.ingest_max_frame_bytes + FORM_OVERHEAD_BYTES, 2 * self.ingest_max_batch_bytes
+        )
+
+    @property
+    def device_bytes_in_flight(self) -> int:
+        """The most bytes of all bodies of one device: half of all, and one body at the least."""
+        return max(self.ingest_max_bytes_in_flight // 2, self.largest_body_bytes)
+
     @model_validator(mode="after")
     def _each_body_fits(self) -> Self:
         """Refuse a limit of all bodies that one body alone can exceed."""
-        largest = max(
-            self.ingest_max_frame_bytes + FORM_OVERHEAD_BYTES, 2 * self.ingest_max_batch_bytes
-        )
+        largest = self.largest_body_bytes
         if self.ingest_max_bytes_in_flight < largest:
             raise ValueError(
                 f"INGEST_MAX_BYTES_IN_FLIGHT must be {largest} or more, to hold one body"

@@ -57,7 +57,7 @@ async def post_capture(request: Request, device: Camera) -> Response:
     ingest = service_of(request.app, IngestService)
     settings = ingest.settings
     ingest.frames.spend(device.device_id, device.frames_per_s)
-    with ingest.in_flight.body() as held:
+    with ingest.in_flight.body(device.device_id) as held:
         upload = await receive(
             request,
             held,

@@ -65,7 +65,7 @@ async def post_reads(request: Request, device: Camera) -> Response:
     ingest = service_of(request.app, IngestService)
     ids = ids_wanted(request.query_params)
     ingest.reads.spend(device.device_id, device.reads_per_s)
-    with ingest.in_flight.body() as held:
+    with ingest.in_flight.body(device.device_id) as held:
         settings = ingest.settings
         most_bytes = settings.ingest_max_batch_bytes
         within_s = settings.ingest_body_timeout_s

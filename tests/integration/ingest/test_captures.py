@@ -5,6 +5,7 @@ import random
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -20,6 +21,7 @@ from shared.core.problem_codes import Common
 from shared.events import CaptureReceived
 from shared.events.signed_captures import message, written
 from shared.testing import TestRoot
+from tests.integration.ingest.conftest import another
 from tests.integration.ingest.frames import FRAME
 from tests.unit.ingest import pictures as p
 
@@ -295,8 +297,9 @@ async def test_a_form_over_the_limit_is_refused_while_it_streams(station, camera
 
 async def test_a_frame_beyond_the_memory_limit_is_refused_with_a_retry_after(station, camera):
     in_flight = station.running.in_flight
-    with in_flight.body() as held:
-        held.add(in_flight._most_bytes - 10)
+    with in_flight.body(UUID(int=1)) as one, in_flight.body(UUID(int=2)) as other:
+        one.add(in_flight._share_bytes)
+        other.add(in_flight._share_bytes - 10)
         answer = await station.post_frame(camera, FRAME)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert in_flight.held_bytes == 0
@@ -408,6 +411,38 @@ async def test_without_postgres_frames_with_a_device_time_are_accepted(station, 
     assert refused.status_code == 503, "when it first came cannot be known"
     station.running.runtime.db = whole
     assert len(station.captures) == len(station.objects.stored) == 1
+
+
+async def test_slow_uploads_of_one_camera_keep_no_other_out(
+    station, ingest_settings, bus, objects, clock, authority, policy
+):
+    slow = (await station.register("Slow"))["credential"]
+    other = (await station.register("Other"))["credential"]
+    small = {
+        "ingest_max_frame_bytes": 64 * 1024,
+        "ingest_max_batch_bytes": 64 * 1024,
+        "ingest_max_bytes_in_flight": 1024 * 1024,
+    }
+    settings = ingest_settings.model_copy(update=small)
+
+    async def stalls():
+        yield FRAME + bytes(60_000)
+        await asyncio.Event().wait()
+
+    async with another(settings, bus, objects, clock, authority, policy) as ingest:
+        headers = {"Authorization": f"Bearer {slow}"}
+        uploads = [
+            asyncio.create_task(
+                ingest.client.post("/v1/captures", content=stalls(), headers=headers)
+            )
+            for _ in range(18)
+        ]
+        refused, stalled = await asyncio.wait(uploads, timeout=3)
+        assert {upload.result().status_code for upload in refused} == {503}
+        assert (await ingest.post_frame(other, FRAME + bytes(50_000))).status_code == 202
+        for upload in stalled:
+            upload.cancel()
+        await asyncio.gather(*stalled, return_exceptions=True)
 
 
 async def test_a_stalled_body_is_refused_after_the_timeout(station, camera):

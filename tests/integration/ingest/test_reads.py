@@ -6,6 +6,7 @@ import json
 import random
 from datetime import timedelta
 from hashlib import sha256
+from uuid import UUID
 
 import pytest
 
@@ -131,8 +132,9 @@ async def test_a_batch_that_unpacks_beyond_the_memory_limit_is_refused_with_a_re
     station, camera
 ):
     in_flight, packed = station.running.in_flight, gzip.compress(b"[" + b" " * 100_000 + b"]")
-    with in_flight.body() as held:
-        held.add(in_flight._most_bytes - 50_000)
+    with in_flight.body(UUID(int=1)) as one, in_flight.body(UUID(int=2)) as other:
+        one.add(in_flight._share_bytes)
+        other.add(in_flight._share_bytes - 50_000)
         answer = await station.post_reads(camera, packed, Content_Encoding="gzip")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert in_flight.held_bytes == 0

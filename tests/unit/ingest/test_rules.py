@@ -177,7 +177,7 @@ def test_a_slow_device_may_send_one_item_at_once():
 
 def test_a_batch_is_counted_with_its_unpacked_bytes():
     packed = gzip.compress(b"[" + b" " * 1000 + b"]")
-    with InFlight(1000).body() as held, pytest.raises(Unavailable):
+    with InFlight(1000, 1000).body(uuid4()) as held, pytest.raises(Unavailable):
         reads_in(
             packed,
             held,
@@ -199,14 +199,18 @@ def test_a_body_is_unpacked_no_further_than_its_limit():
 
 
 def test_bodies_in_flight_are_counted_and_released():
-    in_flight = InFlight(100)
-    with in_flight.body() as one, in_flight.body() as other:
+    in_flight, device = InFlight(100, 70), uuid4()
+    with in_flight.body(device) as one, in_flight.body(uuid4()) as other:
         one.add(60)
         with pytest.raises(Unavailable):
             other.add(60)
+        with in_flight.body(device) as another, pytest.raises(Unavailable):
+            another.add(20)
         other.add(40)
         assert in_flight.held_bytes == 100
     assert in_flight.held_bytes == 0
+    with in_flight.body(device) as one:
+        one.add(70)
 
 
 @pytest.mark.parametrize(("text", "hour"), [
