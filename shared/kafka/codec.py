@@ -24,6 +24,12 @@ _decoders: dict[str, msgspec.json.Decoder[Any]] = {
 COUNT = "plateward_count"
 """Header with the number of reads or passes of an event; absent: one. So a consumer counts them before it decodes."""
 
+MOST_COUNTED = 10_000
+"""More reads or passes than any record has room for: a header that states more counts as this many."""
+
+Headers = Iterable[tuple[str, bytes | None]]
+"""The headers of a record as Kafka returns them: it allows a null value."""
+
 
 class Record(NamedTuple):
     """A record to publish."""
@@ -99,10 +105,15 @@ def _own_headers(event: Event) -> list[tuple[str, bytes]]:
     return [ce_id, (COUNT, str(len(event.records)).encode())]
 
 
+def headers_of(raw: Headers) -> dict[str, bytes]:
+    """Return a consumed record's headers by name; a null value, which no program of ours writes, is empty."""
+    return {name: bytes(value or b"") for name, value in raw}
+
+
 def count_of(headers: Mapping[str, bytes]) -> int:
     """Return the number of reads or passes that a record's headers state; one for any other event."""
     try:
-        return max(1, int(headers.get(COUNT, b"1")))
+        return min(max(1, int(headers.get(COUNT, b"1"))), MOST_COUNTED)
     except ValueError:
         return 1
 

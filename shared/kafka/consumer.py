@@ -17,7 +17,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import Counter, Gauge
 
-from shared.core.errors import AlprError, InternalFault, Unavailable
+from shared.core.errors import AlprError, InternalFault, TooLarge, Unavailable
 from shared.core.periodic import cancelled
 from shared.core.spans import (
     NO_SPAN,
@@ -32,7 +32,7 @@ from shared.core.trace import set_traceparent, valid_traceparent
 from shared.events import Event, GroupedEvent
 from shared.kafka.bus import Bus
 from shared.kafka.client import Kafka, stop_client
-from shared.kafka.codec import Message, Record, count_of, decode_present, part_of
+from shared.kafka.codec import Message, Record, count_of, decode_present, headers_of, part_of
 from shared.kafka.consumer_lag import ConsumerLag
 from shared.kafka.offsets import Offsets
 from shared.kafka.pauses import UNHURRIED, Pauses, pace
@@ -124,6 +124,11 @@ class Consumer:
         self._lag = ConsumerLag(subscription.group)
         self.restarts = 0
         """How often it has restarted after a failure."""
+
+    @property
+    def group(self) -> str:
+        """Its consumer group."""
+        return self._subscription.group
 
     @property
     def failing(self) -> str | None:
@@ -296,7 +301,10 @@ class Consumer:
         await self._dispatch(handler, run[middle:])
 
     async def dead_letter(self, message: Message, exc: AlprError) -> None:
-        """Publish `message` as a dead letter with its reason; returns once Kafka has acknowledged it."""
+        """Publish `message` as a dead letter with its reason; returns once Kafka has acknowledged it.
+
+        A message that is too large for a dead letter is named there by its place alone.
+        """
         DEAD.labels(self._subscription.group, message.topic).inc()
         log.warning("dead letter from %s offset %d: %s", message.topic, message.offset, exc.title)
         reason = {
@@ -306,11 +314,15 @@ class Consumer:
             "dead_offset": str(message.offset),
             "dead_at": datetime.now(UTC).isoformat(),
         }
-        headers = [*message.headers.items(), *((k, v.encode()) for k, v in reason.items())]
-        record = Record(
-            TOPICS[message.topic].dead, message.key or b"", message.value or b"", headers
-        )
-        await self._bus.publish_records([record])
+        added = [(name, value.encode()) for name, value in reason.items()]
+        headers = [*message.headers.items(), *added]
+        dead = TOPICS[message.topic].dead
+        record = Record(dead, message.key or b"", message.value or b"", headers)
+        try:
+            await self._bus.publish_records([record])
+        except TooLarge:
+            # Compressed by its producer, or with less room left than the reason needs: only its place goes there.
+            await self._bus.publish_records([Record(dead, b"", b"", added)])
 
 
 def turns(
@@ -332,7 +344,7 @@ def turns(
 
 
 def _count(record: Any) -> int:
-    return count_of(dict(record.headers))
+    return count_of(headers_of(record.headers))
 
 
 def _halves(message: Message, event: Event) -> list[tuple[Message, Event]]:
@@ -349,7 +361,7 @@ def _message(record: Any) -> Message:
         record.offset,
         record.key,
         record.value,
-        dict(record.headers),
+        headers_of(record.headers),
     )
 
 

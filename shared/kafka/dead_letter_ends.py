@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from shared.core.errors import DependencyDown
 from shared.kafka.bus import KafkaBus
 from shared.kafka.client import Kafka, stop_client
-from shared.kafka.codec import Record
+from shared.kafka.codec import Record, headers_of
 from shared.kafka.dead_letters import GROUP
 from shared.kafka.topics import TOPICS
 from shared.kafka.topics_wanted import DEAD_RETENTION_S
@@ -69,7 +69,7 @@ class DeadLetterEnds:
         return sum(map(len, found.values()))
 
     def _is_over(self, message: Any, now: datetime) -> bool:
-        recorded = dict(message.headers).get("dead_at", b"")
+        recorded = headers_of(message.headers).get("dead_at", b"")
         dead_at = _moment(recorded) or datetime.fromtimestamp(message.timestamp / 1000, UTC)
         if dead_at < now - timedelta(seconds=DEAD_RETENTION_S):
             return True
@@ -93,7 +93,7 @@ class DeadLetterEnds:
                     continue
                 if self._is_over(message, now):
                     continue
-                headers = [(name, bytes(value)) for name, value in message.headers]
+                headers = list(headers_of(message.headers).items())
                 value = message.value or b""
                 remaining.append(Record(partition.topic, message.key or b"", value, headers))
                 if len(remaining) == _AT_ONCE:

@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 
 from shared.kafka.bus import KafkaBus
 from shared.kafka.client import Kafka
-from shared.kafka.codec import Record
+from shared.kafka.codec import Record, headers_of
 from shared.kafka.originals import Comparison, Originals, undone
 from shared.kafka.topics import TOPICS, Topic
 
@@ -53,7 +53,7 @@ async def dead_letters(
             await consumer.seek_to_beginning(partition)
         while await consumer.position(partition) < end:
             for message in (await consumer.getmany(timeout_ms=500)).get(partition, []):
-                headers = [(name, bytes(value)) for name, value in message.headers]
+                headers = list(headers_of(message.headers).items())
                 yield Record(topic.name, message.key or b"", message.value or b"", headers)
                 if replayed:
                     await consumer.commit({partition: message.offset + 1})

@@ -11,7 +11,7 @@ from shared.core.errors import AlprError, DependencyDown
 from shared.core.periodic import FAILING, cancelled
 from shared.events import Event
 from shared.kafka.client import Kafka, stop_client
-from shared.kafka.codec import Message, decode
+from shared.kafka.codec import Message, decode, headers_of
 from shared.kafka.consumer import is_being_cancelled
 from shared.kafka.pauses import pace
 from shared.kafka.topics import topic_of
@@ -157,7 +157,7 @@ def _event(record: Any) -> Event | None:
         return None
     place = (record.topic, record.partition, record.offset)
     try:
-        return decode(Message(*place, record.key, record.value, dict(record.headers)))
+        return decode(Message(*place, record.key, record.value, headers_of(record.headers)))
     except (AlprError, ValueError) as exc:
         log.error("%s offset %d cannot be decoded: %s", record.topic, record.offset, exc)
         return None

@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 from shared.core.errors import AlprError
 from shared.events import GroupedEvent
 from shared.kafka.client import Kafka
-from shared.kafka.codec import Message, Record, decode_present, part_of
+from shared.kafka.codec import Message, Record, decode_present, headers_of, part_of
 
 OWN = "dead_"
 """Prefix of the headers that dead-lettering adds; all other headers, MACs included, are the record's own."""
@@ -89,7 +89,7 @@ class Originals:
             [record] = found
             if record.offset != offset:
                 return Comparison.GONE  # compaction removed it
-            headers = {name: bytes(value) for name, value in record.headers}
+            headers = headers_of(record.headers)
             found_there = Message(
                 partition.topic, partition.partition, offset, record.key, record.value, headers
             )
