@@ -72,7 +72,17 @@ class Recent:
         """Marks of the newest findings, so that an act that raises one again costs no query."""
 
     async def findings(self, stream: Stream, start: int, seen: Sequence[Seen]) -> list[Raised]:
-        """Return the findings of the entries `seen`, which begin at the rules' position `start`."""
+        """Return the findings of the entries `seen`, which begin at the rules' position `start`.
+
+        After a failure it knows no acts, since it may have got part of them: the next run reads them anew.
+        """
+        try:
+            return await self._findings(stream, start, seen)
+        except BaseException:
+            self._forget(start)
+            raise
+
+    async def _findings(self, stream: Stream, start: int, seen: Sequence[Seen]) -> list[Raised]:
         await self._follow(stream, start)
         refused = [s for s in seen if _is_refusal(s)]
         searched = [s for s in seen if _is_search(s)]

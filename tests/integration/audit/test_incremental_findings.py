@@ -7,9 +7,12 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
+from services.audit.store.stream import Stream
 from services.audit.workers import recent, watch
 from services.audit.workers.watch import Watch
+from shared.core.errors import Unavailable
 from shared.core.policy import Policy
+from shared.core.problem_codes import Common
 from shared.events import PurposeRecord, RefusalsCounted
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
 
@@ -159,6 +162,33 @@ async def test_a_rolled_back_run_does_not_change_the_findings(
 
 
 @pytest.mark.clause("468.3.1(c)/increments")
+async def test_a_query_of_searches_that_failed_does_not_change_the_findings(
+    findings_by, findings_of, runtime, monkeypatch
+):
+    """Postgres goes away just then: the run is repeated, and what it had read by then counts no more."""
+    expected = await findings_by(3)
+    chosen, asked = Random(5), Stream.searches
+
+    async def fails(self, *values, **more):
+        if chosen.random() < 0.5:
+            raise Unavailable(Common.DATABASE_AWAY)
+        return await asked(self, *values, **more)
+
+    monkeypatch.setattr(Stream, "searches", fails)
+
+    class Retried:
+        async def _check(self):
+            process = Watch(runtime, runtime.settings)  # just started, so it knows no acts yet
+            while True:
+                try:
+                    return await process._check()
+                except Unavailable:
+                    continue
+
+    assert await findings_of([Retried()]) == expected
+
+
+@pytest.mark.clause("468.3.1(c)/increments")
 @pytest.mark.parametrize(
     ("pause", "late", "restarted"), [(2880, 2, False), (63, 5, True)], ids=["dropped", "restarted"]
 )
@@ -196,6 +226,29 @@ async def test_refusals_that_an_earlier_process_handled_count_after_a_restart(
             pass
         found = await query("SELECT * FROM findings WHERE kind = 'refused_access'")
         assert len(found) == (1 if number == 3 else 0)
+
+
+@pytest.mark.clause("468.3.1(c)/increments")
+async def test_refusals_count_although_the_query_of_the_earlier_ones_failed_first(
+    deliver, clock, runtime, query, monkeypatch
+):
+    person = an_actor("person-1", "Officer")
+    for _ in range(3):  # the limit is 3
+        clock.advance(minutes=1)
+        await deliver(an_attempt(clock, actor=person, occurred_at=clock.now(), allowed=False))
+    monkeypatch.setattr(watch, "LIMIT", 2)
+    await Watch(runtime, runtime.settings)._check()
+    process, asked = Watch(runtime, runtime.settings), Stream.refusals
+
+    async def fails(self, *values):
+        raise Unavailable(Common.DATABASE_AWAY)
+
+    monkeypatch.setattr(Stream, "refusals", fails)
+    with pytest.raises(Unavailable):
+        await process._check()
+    monkeypatch.setattr(Stream, "refusals", asked)
+    await process.catch_up()
+    assert len(await query("SELECT * FROM findings WHERE kind = 'refused_access'")) == 1
 
 
 @pytest.mark.clause("468.3.1(c)/increments")
