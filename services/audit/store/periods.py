@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.periods import BY_SOFTWARE, SOFTWARE
+from services.audit.store.said import AttemptSaid, said_in
 
 _FIXED = """
     SELECT e.seq, e.appended_at AS fixed_at, a.audit_id,
@@ -19,13 +21,15 @@ _FIXED = """
     FROM entries e LEFT JOIN audits a ON a.period_seq = e.seq
     WHERE e.kind = 'period.fixed'
 """
+# Postgres cannot decode each entry that people and services can make. Of the few that may have the method of the
+# software, spelled out or with an escape, it returns the bytes.
 _POPULATION = text(
-    r"""
-    SELECT seq FROM entries
+    """
+    SELECT seq, CASE WHEN position(CAST(:by_software AS bytea) IN entry) > 0
+        OR position(CAST(:escape AS bytea) IN entry) > 0 THEN entry END AS content FROM entries
     WHERE kind = 'access.attempted' AND allowed AND NOT starts_with(person_id, :software)
       AND seq < :seq AND occurred_at < :until
       AND (seq > :seq_before OR occurred_at >= :until_before)
-      AND replace(convert_from(entry, 'UTF8'), '\u0000', '')::jsonb #>> '{data,method}' <> :by_software
     ORDER BY seq
     """
 )
@@ -91,15 +95,21 @@ class Periods:
             _POPULATION,
             {
                 "software": SOFTWARE,
-                "by_software": BY_SOFTWARE,
+                "by_software": BY_SOFTWARE.encode(),
+                "escape": b"\\u",
                 "seq": period.seq,
                 "until": period.occurred_to,
                 "seq_before": -1 if before is None else before.seq,
                 "until_before": period.occurred_from if before is None else before.occurred_to,
             },
         )
-        return [int(seq) for seq in found.scalars()]
+        return [int(row.seq) for row in found if row.content is None or not _by_software(row)]
 
     async def _find(self, rest: str, **values: object) -> list[Fixed]:
         found = await self._connection.execute(text(f"{_FIXED} {rest}"), values)
         return [Fixed(**row) for row in found.mappings()]
+
+
+def _by_software(row: Row[Any]) -> bool:
+    said = said_in(row.seq, row.content, AttemptSaid)
+    return said is not None and said.method == BY_SOFTWARE

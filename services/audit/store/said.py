@@ -13,6 +13,18 @@ Text = Annotated[str, msgspec.Meta(pattern="^[^\\x00]*$")]
 """A text that Postgres can store."""
 
 
+class AttemptSaid(msgspec.Struct, frozen=True):
+    """How an access was made."""
+
+    method: Any = None
+
+
+class DisclosedSaid(msgspec.Struct, frozen=True):
+    """What kind of records an access showed."""
+
+    record_kind: str
+
+
 class PolicySaid(msgspec.Struct, frozen=True):
     """A service's start with a policy."""
 

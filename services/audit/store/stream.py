@@ -17,6 +17,7 @@ from services.audit.store.log import OFF_TIME, Log
 from services.audit.store.said import (
     AccountSaid,
     ContradictionSaid,
+    DisclosedSaid,
     FloodSaid,
     PolicySaid,
     Said,
@@ -101,11 +102,9 @@ _CONTRADICTIONS = text(
 
 
 _ANSWERED = text(
-    r"""
-    SELECT attempt_id, min(seq) AS seq FROM entries
-    WHERE attempt_id = ANY(:attempts) AND kind = 'records.disclosed'
-      AND NOT replace(convert_from(entry, 'UTF8'), '\u0000', '')::jsonb #>> '{data,record_kind}' = ANY(:pictures)
-    GROUP BY attempt_id
+    """
+    SELECT attempt_id, seq, entry FROM entries
+    WHERE attempt_id = ANY(:attempts) AND kind = 'records.disclosed' ORDER BY seq
     """
 )
 _DISCLOSED = text(
@@ -280,9 +279,14 @@ class Stream:
 
     async def answered(self, attempts: Collection[UUID]) -> dict[UUID, int]:
         """Return the first entry of each of these attempts that discloses records, and not pictures of records."""
-        values = {"attempts": list(attempts), "pictures": sorted(PICTURES)}
-        rows = await self._connection.execute(_ANSWERED, values)
-        return {row.attempt_id: row.seq for row in rows}
+        first: dict[UUID, int] = {}
+        for row in await self._connection.execute(_ANSWERED, {"attempts": list(attempts)}):
+            if row.attempt_id in first:
+                continue
+            said = said_in(row.seq, row.entry, DisclosedSaid)
+            if said is not None and said.record_kind not in PICTURES:
+                first[row.attempt_id] = row.seq
+        return first
 
     async def add_disclosed(self, added: Mapping[PersonDay, int]) -> dict[PersonDay, int]:
         """Add these records to the sums by person and day; return the new sums.

@@ -7,7 +7,7 @@ import pytest
 
 from services.audit.store.periods import Periods
 from services.audit.store.values import Values
-from shared.events import AccountChanged, PolicyLoaded, RefusalsCounted
+from shared.events import AccountChanged, PolicyLoaded, PurposeRecord, RefusalsCounted
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
 from tests.integration.audit.messages import message_of, with_right_mac
 
@@ -96,6 +96,43 @@ async def test_a_nul_in_an_access_does_not_keep_a_period_from_its_draw(
         assert await periods.population(await periods.last()) == [0]
 
 
+BACKSLASHED = PurposeRecord(kind="criminal_investigation", offence_type="\\u0000vehicle theft")
+"""A purpose as a person may type it: a backslash, and no NUL."""
+
+
+async def test_a_backslash_that_a_person_types_keeps_no_period_from_its_draw(
+    app, writer, runtime, clock
+):
+    await writer.append([message_of(an_attempt(clock, purpose=BACKSLASHED))])
+    clock.advance(days=40)
+    assert await writer.fix_period(1) is not None
+    async with runtime.db.begin() as connection:
+        periods = Periods(connection)
+        assert await periods.population(await periods.last()) == [0]
+
+
+async def test_a_backslash_that_a_person_types_does_not_stop_the_rules(writer, watch, query, clock):
+    attempt = an_attempt(clock, purpose=BACKSLASHED)
+    answer = a_disclosure(clock, attempt)
+    picture = a_disclosure(clock, attempt, count=1, record_kind="crop")
+    await writer.append([message_of(one) for one in (attempt, answer, picture, a_flood(clock))])
+    await watch.catch_up()
+    assert await query(REFUSED) == [("address 192.0.2.9",)]
+
+
+@pytest.mark.parametrize("number", [b"1e-20000", b"0." + b"0" * 20_000 + b"1"])
+async def test_a_number_that_postgres_cannot_have_keeps_no_period_from_its_draw(
+    app, writer, runtime, clock, number
+):
+    attempt = odd(an_attempt(clock, route="rrr"), b'"rrr"', b'"rrr","x":' + number)
+    await writer.append([attempt])
+    clock.advance(days=40)
+    assert await writer.fix_period(1) is not None
+    async with runtime.db.begin() as connection:
+        periods = Periods(connection)
+        assert await periods.population(await periods.last()) == [0]
+
+
 async def test_a_nul_in_a_sealed_value_does_not_keep_the_others_of_its_day(
     app, writer, runtime, clock
 ):
@@ -104,3 +141,12 @@ async def test_a_nul_in_a_sealed_value_does_not_keep_the_others_of_its_day(
     async with runtime.db.begin() as connection:
         found = await Values(connection).reads_of_day(clock.now() - timedelta(days=1))
         assert len(found) == 2
+
+
+async def test_a_number_that_postgres_cannot_have_does_not_keep_the_other_values_of_its_day(
+    app, writer, runtime, clock
+):
+    disclosed = a_disclosure(clock, an_attempt(clock), record_ids=("rrr", "r2"))
+    await writer.append([odd(disclosed, b'"rrr"', b'"rrr","x":1e-20000')])
+    async with runtime.db.begin() as connection:
+        assert len(await Values(connection).reads_of_day(clock.now() - timedelta(days=1))) == 1
