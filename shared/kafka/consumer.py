@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import Counter, Gauge
@@ -39,6 +39,8 @@ from shared.kafka.pauses import UNHURRIED, Pauses, pace
 from shared.kafka.topics import TOPICS, named, topic_of
 
 log = logging.getLogger(__name__)
+
+One = TypeVar("One")
 
 Handler = Callable[[Sequence[Any]], Awaitable[None]]
 """Handles events of one type, in order. Raises AlprError if retrying cannot help."""
@@ -267,8 +269,8 @@ class Consumer:
             if len(messages) == 1:
                 await self.dead_letter(messages[0], exc)
                 return
-        for message in messages:  # one of them was refused: handle each alone to find it
-            await self._hand_over(handler, [message])
+        for half in _halves_of(messages):
+            await self._hand_over(handler, half)
 
     async def _handle(self, subscription: Subscription, messages: Sequence[Message]) -> None:
         decoded: list[tuple[Message, Event]] = []
@@ -281,7 +283,7 @@ class Consumer:
             for event_type, run in groupby(decoded, key=lambda pair: type(pair[1])):
                 await self._dispatch(subscription.handlers[event_type], list(run))
 
-    async def _dispatch(self, handler: Handler, run: list[tuple[Message, Event]]) -> None:
+    async def _dispatch(self, handler: Handler, run: Sequence[tuple[Message, Event]]) -> None:
         if not is_traced():
             set_traceparent(run[0][0].headers.get("traceparent"))
         try:
@@ -295,10 +297,8 @@ class Consumer:
             if len(run) == 1:
                 await self.dead_letter(run[0][0], exc)
                 return
-        # One of them was refused. Halving finds it, and handles the others in large batches.
-        middle = len(run) // 2
-        await self._dispatch(handler, run[:middle])
-        await self._dispatch(handler, run[middle:])
+        for half in _halves_of(run):
+            await self._dispatch(handler, half)
 
     async def dead_letter(self, message: Message, exc: AlprError) -> None:
         """Publish `message` as a dead letter with its reason; returns once Kafka has acknowledged it.
@@ -341,6 +341,12 @@ def turns(
             filled += count
     if turn:
         yield turn
+
+
+def _halves_of(run: Sequence[One]) -> tuple[Sequence[One], Sequence[One]]:
+    """Return both halves of a batch of which one was refused: halving finds it, the others stay in large batches."""
+    middle = len(run) // 2
+    return run[:middle], run[middle:]
 
 
 def _count(record: Any) -> int:

@@ -15,7 +15,7 @@ from services.audit.actions.preparation import entry_from
 from services.audit.actions.producer_keys import FORGED, Forged, Suspect, forged_event
 from services.audit.actions.redelivery import is_same
 from services.audit.domain.entries import Entry
-from services.audit.domain.findings import a_finding, contradiction
+from services.audit.domain.findings import a_finding, contradiction, hour_of
 from services.audit.domain.periods import due_period
 from services.audit.domain.sealing import Unreadable
 from services.audit.settings import Settings
@@ -81,7 +81,7 @@ class Writer:
         except Unreadable as exc:
             if (
                 len(messages) == 1
-            ):  # the consumer retries one by one: this is the unreadable message
+            ):  # the consumer halves the batch until this is the unreadable message
                 await self._not_logged(messages[0], exc)
             raise
 
@@ -276,12 +276,14 @@ class Writer:
         return [(s.message, Forged(s.fault.fault)) for s in forged]
 
     async def _not_logged(self, message: Message, exc: Unreadable) -> None:
-        """Raise a finding that a message is dead-lettered and not logged."""
+        """Raise a finding that a message is dead-lettered and not logged.
+
+        Each topic and reason has at most one an hour, with the first offset, because the message proves no producer.
+        """
         place = f"{message.topic}/{message.partition}/{message.offset}"
-        now = self._runtime.clock.now()
-        finding = a_finding(
-            "not_logged", message.topic, now, place, kafka_place=place, why=exc.detail
-        )
+        now, why = self._runtime.clock.now(), exc.detail
+        about = message.topic, now, why, hour_of(now)
+        finding = a_finding("not_logged", *about, kafka_place=place, why=why)
         async with self._runtime.db.begin() as connection:
             await Findings(connection, self._runtime.service).raise_once(finding)
 

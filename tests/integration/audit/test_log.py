@@ -385,6 +385,20 @@ async def test_an_event_that_cannot_be_logged_raises_one_finding(app, writer, cl
     assert finding.details["kafka_place"] == f"{AccessAttempted.TOPIC}/0/7"
 
 
+async def test_a_flood_of_events_that_cannot_be_logged_raises_one_finding_an_hour(
+    app, writer, clock, runtime, bus
+):
+    bad = message_of(an_attempt(clock))._replace(value=b"not json")
+    for offset in range(6):
+        with pytest.raises(Unreadable):
+            await writer.append([bad._replace(offset=offset)])
+        clock.advance(minutes=20)
+    await runtime.relay.drain()
+    first, second = bus.events(FindingRaised)
+    assert first.details["kafka_place"] == f"{AccessAttempted.TOPIC}/0/0"
+    assert second.details["kafka_place"] == f"{AccessAttempted.TOPIC}/0/3"
+
+
 async def test_a_newer_version_of_an_event_is_logged_without_being_understood(
     app, writer, clock, query, sound
 ):

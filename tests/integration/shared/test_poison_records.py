@@ -6,9 +6,10 @@ from uuid import uuid4
 import pytest
 
 from local.stack.broker import Broker
+from shared.core.errors import InternalFault
 from shared.events import FindingRaised, PolicyLoaded
 from shared.kafka.bus import KafkaBus
-from shared.kafka.codec import COUNT, encode
+from shared.kafka.codec import COUNT, Message, encode
 from shared.kafka.consumer import Consumer, RawSubscription, Subscription
 from shared.kafka.dead_letter_ends import DeadLetterEnds
 from shared.kafka.dead_letters import listed, replay
@@ -131,6 +132,30 @@ async def test_an_odd_record_alone_becomes_a_dead_letter(own_broker, started, bu
     [dead] = (await listed(own_broker.bootstrap))[before:]
     assert (dead.topic, dead.group) == (FindingRaised.TOPIC, consumer.group)
     assert "does not decode" in dead.reason or "is not known" in dead.reason
+
+
+async def test_a_refused_message_is_found_by_halves_and_the_others_stay_in_large_batches(
+    own_broker, started, bus, clock
+):
+    calls, seen = [], []
+    consumer = await started(clock, seen, raw=True)
+    before = len(await listed(own_broker.bootstrap))
+    bad = encode(finding(clock, "refused"), "test")
+    messages = [
+        Message(FindingRaised.TOPIC, 0, n, b"", bad.value if n == 70 else b"x", {})
+        for n in range(100)
+    ]
+
+    async def hand_over(some):
+        calls.append(len(some))
+        if bad.value in [one.value for one in some]:
+            raise InternalFault("it is refused")
+        seen.extend(one.offset for one in some)
+
+    await consumer._hand_over(hand_over, messages)
+    assert seen[-99:] == [n for n in range(100) if n != 70]
+    assert len(calls) <= 2 * 7 + 1
+    assert len(await listed(own_broker.bootstrap)) == before + 1
 
 
 async def test_an_odd_dead_letter_keeps_no_other_from_its_end(own_broker, bus, clock):
