@@ -147,7 +147,7 @@ def _header(token: str) -> dict[str, Any]:
     part = token.split(".", 1)[0]
     try:
         header = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (ValueError, Base64Error) as exc:
+    except (ValueError, Base64Error, RecursionError) as exc:
         raise NotAuthenticated(Common.TOKEN_UNSIGNED) from exc
     if not isinstance(header, dict) or not header.keys() <= _HEADER_FIELDS:
         raise NotAuthenticated(Common.TOKEN_HEADER_UNKNOWN)

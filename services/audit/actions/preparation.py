@@ -1,5 +1,6 @@
 """Prepares messages as entries: search fields, open part and sealed groups."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,6 +23,14 @@ SEALINGS: dict[str, Sealing] = {
     if topic.audited and topic.event.SEALED is not None
 }
 
+MOST_NESTED = 100
+"""The most levels of lists and objects in a body. An answer with more of them cannot be encoded."""
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_EMPTY = re.compile(rb"\[\]|\{\}")
+_BRACKETS = b"[]{}"
+_OTHERS = bytes(set(range(256)) - set(_BRACKETS))
+
 _TYPE = "content-type"
 _INDEXED_CHARACTERS = 200
 
@@ -36,6 +45,8 @@ def prepare(message: Message) -> Prepared:
     if kind != message.topic:
         raise Unreadable("ce_type is not a version of the topic's event")
     body, sealing = message.value or b"", SEALINGS.get(kind)
+    if _is_deep(body):
+        raise Unreadable(f"the body has values nested deeper than {MOST_NESTED} levels")
     if sealing is not None:
         fields = fields_of(body)
         at = _moment_of(attributes, _decoded(fields.get("occurred_at", b"null")))
@@ -82,6 +93,18 @@ def _object(body: bytes) -> Mapping[str, Any]:
     if not isinstance(said, dict):
         raise Unreadable("the body is not a JSON object")
     return said
+
+
+def _is_deep(body: bytes) -> bool:
+    """Return True if a body nests more than `MOST_NESTED` levels: no more than it has brackets, which are few."""
+    if body.count(b"[") + body.count(b"{") <= MOST_NESTED:
+        return False
+    left = _STRING.sub(b"", body).translate(None, _OTHERS)
+    for _ in range(MOST_NESTED):
+        left = _EMPTY.sub(b"", left)
+        if not left:
+            return False
+    return True
 
 
 def _names_plates(body: bytes) -> bool:

@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from services.audit.actions.preparation import MOST_NESTED
+from services.audit.domain.sealing import Unreadable
 from services.audit.store.periods import Periods
 from services.audit.store.values import Values
 from shared.events import AccountChanged, PolicyLoaded, PurposeRecord, RefusalsCounted
@@ -83,6 +85,31 @@ async def test_an_account_change_with_other_details_does_not_stop_the_rules(
     await writer.append([message_of(changed, "identity"), message_of(a_flood(clock))])
     await watch.catch_up()
     assert await query(REFUSED) == [("address 192.0.2.9",)]
+
+
+def nested(clock, levels, text=b""):
+    """Return an access whose body has so many levels: the object, and lists in it."""
+    within = b"[" * (levels - 1) + text + b"]" * (levels - 1)
+    return odd(an_attempt(clock, route="rrr"), b'"rrr"', b'"rrr","x":' + within)
+
+
+async def test_an_access_nested_as_deeply_as_allowed_can_be_read_and_a_deeper_one_is_refused(
+    app, writer, query, client, auditor, clock
+):
+    brackets = b'"' + b"[{" * 200 + b'\\"]"'
+    await writer.append([nested(clock, MOST_NESTED, brackets)])
+    with pytest.raises(Unreadable, match="nested deeper"):
+        await writer.append([nested(clock, MOST_NESTED + 1)])
+    assert await query("SELECT count(*) FROM entries") == [(1,)]
+    read = await client.get("/v1/entries/0", headers=auditor())
+    found = await client.post("/v1/entries/search", json={"exact": True}, headers=auditor())
+    assert (read.status_code, found.status_code) == (200, 200)
+
+
+async def test_an_access_with_many_lists_beside_each_other_is_logged(writer, query, clock):
+    many = b'"rrr","x":[' + b",".join([b'{"y":[[],{}]}'] * 1000) + b"]"
+    await writer.append([odd(an_attempt(clock, route="rrr"), b'"rrr"', many)])
+    assert await query("SELECT count(*) FROM entries") == [(1,)]
 
 
 async def test_a_nul_in_an_access_does_not_keep_a_period_from_its_draw(

@@ -1,5 +1,6 @@
 """The guard, on a small app of its own: it records the attempt before any data is read."""
 
+from base64 import urlsafe_b64encode
 from datetime import date, datetime, timedelta, timezone
 from uuid import UUID, uuid4
 
@@ -442,3 +443,12 @@ async def test_while_accounts_are_not_current_alpr_data_is_refused_and_that_is_o
     people.learn(authority.tick())
     answer = await client.post("/v1/search", json={"plate": "7ABC123"}, headers=authority.headers())
     assert answer.status_code == 200
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_a_token_that_is_nested_too_deeply_is_refused_and_recorded(client, attempts):
+    header = urlsafe_b64encode(b"[" * 5000).decode().rstrip("=")
+    answer = await client.get("/v1/alerts", headers={"Authorization": f"Bearer {header}.e30.AAAA"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_unsigned")
+    [attempt] = await attempts()
+    assert (attempt.allowed, attempt.actor) == (False, None)
