@@ -135,7 +135,7 @@ async def _person_page(
 ) -> Response:
     """Build a person's page; a `problem` appears in the section of the refused `act`."""
     person = await people.read_person(visit, account_id)
-    two = visit.console.policy.accounts.two_to_reinvite & set(person.account["roles"])
+    two = visit.console.policy.accounts.two_to_reinvite & set(person.account["held_roles"])
     return page(
         request,
         "person.html",

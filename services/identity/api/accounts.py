@@ -161,8 +161,8 @@ async def invite_again(
 ) -> InvitedAccountOut:
     """Invite a person to enrol anew: lost password, authenticator or invitation.
 
-    Another person delivers it. For a person with a role of the policy's `two_to_reinvite` this is a proposal
-    (see `state`), which another administrator approves.
+    Another person delivers it. For a person who has, or ever had, a role of the policy's `two_to_reinvite` this is
+    a proposal (see `state`), which another administrator approves.
     """
     invited = await administration.invite_again(
         identity, work, grant.actor, account_id, body.reason

@@ -48,6 +48,7 @@ class AccountOut(PersonOut):
                     "agency_ori": "CA0520100",
                     "status": "active",
                     "roles": ["dispatcher"],
+                    "held_roles": ["dispatcher", "officer"],
                     "sources": ["department", "state"],
                     "permissions": ["account:self", "alert:receive", "hit:read"],
                     "trained_until": "2027-05-04T00:00:00Z",
@@ -64,6 +65,13 @@ class AccountOut(PersonOut):
     agency_ori: str
     status: Status
     roles: list[str]
+    held_roles: Annotated[
+        list[str],
+        Field(
+            description="Every role that the person has or had. With one of the policy's `two_to_reinvite` among"
+            " them, it takes two administrators to invite the person anew"
+        ),
+    ]
     sources: list[str]
     permissions: list[str]
     trained_until: datetime | None
@@ -81,6 +89,7 @@ class AccountOut(PersonOut):
             agency_ori=account.agency_ori,
             status=account.status,
             roles=list(account.roles),
+            held_roles=sorted({*account.held_roles, *account.roles}),
             sources=list(account.sources),
             permissions=sorted(permissions_of(unit.policy, account.title, account.roles)),
             trained_until=account.trained_until,

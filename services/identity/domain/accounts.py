@@ -78,6 +78,9 @@ class Account:
     number: int = 0
     """How many changes of the account were announced."""
 
+    held_roles: tuple[str, ...] = ()
+    """Every role that the person has or had; the store adds to it and removes none."""
+
     @property
     def has_enrolled(self) -> bool:
         """Whether the person ever enrolled; before that, they were last active when the account was made."""
@@ -192,8 +195,11 @@ def provisioner_of(event: AccountChanged) -> str | None:
 
 
 def is_privileged(policy: Policy, account: Account) -> bool:
-    """Return whether re-inviting takes two people: the account has a role of `two_to_reinvite`."""
-    return bool(policy.accounts.two_to_reinvite & set(account.roles))
+    """Return whether re-inviting takes two people: the account has, or ever had, a role of `two_to_reinvite`.
+
+    Else one administrator could remove the role, invite anew and assign the role again.
+    """
+    return bool(policy.accounts.two_to_reinvite & set(account.held_roles))
 
 
 def check_deliverer(account: Account, invited_by: Collection[str], who: Actor) -> None:

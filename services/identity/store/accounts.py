@@ -18,7 +18,7 @@ from shared.core.types import Ori
 _SELECT = """
 SELECT a.account_id, a.username, a.name, a.title, a.agency_ori, a.status, a.roles, a.sources,
        a.tokens_valid_from, a.last_active_at, a.reviewed_at, a.created_at, a.changed_at, a.number,
-       a.sign_in_locked_at,
+       a.sign_in_locked_at, a.held_roles,
        (SELECT max(t.valid_until) FROM trainings t
          WHERE t.account_id = a.account_id AND t.course = :course) AS trained_until
   FROM accounts a
@@ -193,22 +193,26 @@ class Accounts(Connected):
 
 _INSERT = text(
     "INSERT INTO accounts (account_id, username, name, title, agency_ori, status, roles, sources,"
-    " tokens_valid_from, last_active_at, reviewed_at, created_at, changed_at, sign_in_locked_at)"
+    " tokens_valid_from, last_active_at, reviewed_at, created_at, changed_at, sign_in_locked_at,"
+    " held_roles)"
     " VALUES (:account_id, :username, :name, :title, :agency_ori, :status, :roles, :sources,"
     " :tokens_valid_from, :last_active_at, :reviewed_at, :created_at, :changed_at,"
-    " :sign_in_locked_at)"
+    " :sign_in_locked_at, :roles)"
 )
 _UPDATE = text(
     "UPDATE accounts SET name = :name, title = :title, status = :status, roles = :roles,"
     " sources = :sources, tokens_valid_from = :tokens_valid_from, last_active_at = :last_active_at,"
     " reviewed_at = :reviewed_at, changed_at = :changed_at,"
-    " sign_in_locked_at = :sign_in_locked_at WHERE account_id = :account_id"
+    " sign_in_locked_at = :sign_in_locked_at, held_roles = array(SELECT DISTINCT role"
+    " FROM unnest(held_roles || roles || CAST(:roles AS text[])) AS role ORDER BY role)"
+    " WHERE account_id = :account_id"
 )
 
 
 def _account(row: Row[Any]) -> Account:
     values = dict(row._mapping)
-    values["roles"], values["sources"] = tuple(values["roles"]), tuple(values["sources"])
+    for name in ("roles", "sources", "held_roles"):
+        values[name] = tuple(values[name])
     values["agency_ori"] = Ori(values["agency_ori"])
     return Account(**values)
 

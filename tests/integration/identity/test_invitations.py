@@ -210,6 +210,27 @@ async def test_a_privileged_person_is_invited_anew_by_two(
 
 
 @pytest.mark.clause("468.3/two-to-reinvite")
+async def test_a_person_whose_privileged_role_was_removed_is_invited_anew_by_two(
+    administrator, second, sergeant, hire
+):
+    person = await hire("p.person", "auditor", title="Auditor")
+    here = f"/v1/accounts/{person.account_id}"
+    await administrator.sign_in()
+    for roles in (["officer"], []):
+        removed = await administrator.put(f"{here}/roles", roles=roles)
+        assert (removed.status_code, removed.json()["roles"]) == (200, roles)
+    assert removed.json()["held_roles"] == ["auditor", "officer"]
+    alone = await administrator.post(f"{here}/invitation", reason="lost the telephone")
+    assert (alone.status_code, alone.json()["state"]) == (200, "proposed")
+    assert (await sergeant.post(f"{here}/invitation/delivery")).status_code == 409
+    await person.sign_in()  # the password and the second factor are unchanged
+    await second.sign_in()
+    assert (await second.post(f"{here}/invitation/approval")).status_code == 200
+    again = await administrator.post(f"{here}/invitation", reason="the invitation got lost")
+    assert again.json()["state"] == "proposed"
+
+
+@pytest.mark.clause("468.3/two-to-reinvite")
 async def test_a_proposed_invitation_is_listed_until_it_is_approved_or_expires(
     administrator, second, sergeant, hire, clock
 ):

@@ -33,6 +33,7 @@ async def test_people_sign_in_with_their_old_credentials_and_a_separated_person_
         token = await upgraded.sign_in(username)
         me = (await upgraded.must("identity", "GET", "/v1/me", token)).json()
         assert me["account_id"] == known["account_id"]
+        assert me["held_roles"] == me["roles"] != []
     with pytest.raises(AssertionError, match="401"):
         await upgraded.sign_in(FACTS["separated"]["username"])
 
