@@ -63,8 +63,8 @@ ACTS = (
         "purge_needs_third_person",
     ),
     Act(
-        "review an audit's accesses, and sign it off",
-        (Permission.AUDIT_WORK, Permission.AUDIT_WORK),
+        "review an audit's accesses, and the reviewer's own among them, and sign it off",
+        (Permission.AUDIT_WORK, Permission.AUDIT_WORK, Permission.AUDIT_WORK),
         "audit_signed_by_subject",
     ),
 )

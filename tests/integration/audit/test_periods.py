@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from deploy.roles import ACTS
 from services.audit.__main__ import COMMANDS
 from services.audit.actions.redraw import Redraw
 from services.audit.domain.sampling import draw, sample_size, seed_of
@@ -18,7 +19,7 @@ from shared.core.permissions import Permission
 from shared.core.signed_notes import Signer
 from shared.events import Actor, AuditChanged, FindingRaised
 from shared.service.command import status_of
-from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, an_attempt
+from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, an_actor, an_attempt
 
 SUPERVISOR = "00000000-0000-4000-8000-000000000302"
 OTHER_SUPERVISOR = "00000000-0000-4000-8000-000000000304"
@@ -329,6 +330,31 @@ async def test_an_audit_is_reviewed_and_signed_off_by_another(
     assert (finding.kind, finding.subject) == ("improper_access", OFFICER)
     listed = (await client.get("/v1/audits", headers=auditor())).json()["items"]
     assert [UUID(a["audit_id"]) for a in listed] == [UUID(audit["audit_id"])]
+
+
+@pytest.mark.clause("468.6(c)/audits")
+async def test_a_sample_with_an_access_of_its_reviewer_takes_three_auditors(
+    deliver, clock, client, auditor, fix, periods, draw_of
+):
+    own_access = an_attempt(clock, actor=an_actor(DRAWER))
+    await deliver(own_access, *[an_attempt(clock) for _ in range(3)])
+    await fix(JULY)
+    first, second, third = (auditor(account_id=one) for one in (DRAWER, AUDITOR, SUPERVISOR))
+    [period] = await periods()
+    audit = (await draw_of(period["seq"])).json()
+    path, signed = f"/v1/audits/{audit['audit_id']}", {"statement": "Reviewed in full"}
+    reviews = [f"{path}/items/{item['number']}/review" for item in audit["items"]]
+    proper = {"outcome": "proper"}
+    done = {one: await client.post(one, json=proper, headers=first) for one in reviews}
+    [own] = [one for one, answer in done.items() if answer.status_code == 403]
+    assert (await client.post(own, json=proper, headers=second)).status_code == 200
+    answers = [
+        await client.post(f"{path}/sign-off", json=signed, headers=one)
+        for one in (first, second, third)
+    ]
+    assert [answer.status_code for answer in answers] == [403, 403, 200]
+    [act] = [act for act in ACTS if act.code == "audit_signed_by_subject"]
+    assert len(act.permissions) == 3, "docs/roles.md says how many auditors a department needs"
 
 
 @pytest.mark.clause("468.6(c)/audits")
