@@ -3,13 +3,17 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from services.identity.actions import keys, rewrap
 from services.identity.actions.context import Identity
 from services.identity.store.unit_of_work import Unit
 from services.identity.workers import housekeeping, issuer_certificate, startup, tick
+from shared.access.grant import Grant
+from shared.access.rule_refusals import record_refusal
+from shared.core.errors import CredentialEnded
 from shared.service.running import needs
 from shared.service.runtime import Task
 
@@ -43,9 +47,18 @@ class IdentityService(Identity):
 Running = Annotated[IdentityService, needs(IdentityService)]
 
 
-async def _unit(identity: Running) -> AsyncIterator[Unit]:
-    async with identity.begin() as unit:
-        yield unit
+async def _unit(request: Request, identity: Running) -> AsyncIterator[Unit]:
+    """Open a transaction for a route; that of a person ends with a recorded refusal once the tables end their token."""
+    grant: Grant | None = getattr(request.state, "granted", None)
+    try:
+        async with identity.begin() as unit:
+            if grant is not None and grant.principal.token is not None:
+                await unit.act_for(UUID(grant.principal.account_id), grant.principal.token.issued)
+            yield unit
+    except CredentialEnded as exc:
+        if grant is not None:
+            await record_refusal(request, grant, exc.detail)
+        raise
 
 
 # scope="function" commits before the response leaves.

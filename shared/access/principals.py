@@ -26,6 +26,11 @@ class AccessToken:
     text: str = field(repr=False)
     claims: dict[str, Any] = field(repr=False)
 
+    @property
+    def issued(self) -> datetime:
+        """When identity issued it."""
+        return datetime.fromtimestamp(float(self.claims["iat"]), UTC)
+
 
 @dataclass(frozen=True)
 class Principal:

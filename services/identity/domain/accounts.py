@@ -7,9 +7,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 from services.identity.domain.problem_codes import Code, OwnAct
-from shared.core.errors import Conflict, InvalidInput, NotAuthorised
+from shared.core.errors import Conflict, CredentialEnded, InvalidInput, NotAuthorised
 from shared.core.permissions import Permission
 from shared.core.policy import Policy
+from shared.core.problem_codes import Common
 from shared.core.types import Ori
 from shared.events import AccountChanged, Actor
 
@@ -130,6 +131,15 @@ class Account:
     def is_inactive(self, policy: Policy, now: datetime) -> bool:
         """Return whether the account is unused for long enough to be disabled (468.6)."""
         return now - self.last_active_at >= timedelta(days=policy.accounts.inactive_days)
+
+
+def check_token(account: Account | None, issued: datetime) -> None:
+    """Raise CredentialEnded if, by identity's own tables, an access token that was issued then has ended."""
+    if account is None or account.status != "active":
+        status = account.status if account is not None else "unknown"
+        raise CredentialEnded(Common.ACCOUNT_ENDED, status=status)
+    if issued < account.tokens_valid_from:
+        raise CredentialEnded(Common.TOKEN_REVOKED)
 
 
 def check_assignment(

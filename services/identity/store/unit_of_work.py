@@ -2,11 +2,12 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity.domain.accounts import provisioner_of
+from services.identity.domain.accounts import check_token, provisioner_of
 from services.identity.store.accounts import Accounts
 from services.identity.store.browsers import Browsers
 from services.identity.store.credentials import Credentials
@@ -51,8 +52,18 @@ class Unit:
         self.provisioners = Provisioners(connection)
         self.announced: list[Event] = []
         self._issuer = issuer
+        self._caller: tuple[UUID, datetime] | None = None
         self._accounts: list[AccountChanged] = []
         self._keys: list[KeyPublished] = []
+
+    async def act_for(self, account_id: UUID, issued: datetime) -> None:
+        """Act for a person with an access token that was issued then. Raises: CredentialEnded.
+
+        The tables are checked, too: the end of an account may still be on its way to this process through Kafka, and
+        `finish` checks them again.
+        """
+        self._caller = account_id, issued
+        await self._check_caller()
 
     def announce(self, event: AccountChanged | KeyPublished) -> None:
         """Announce an account or a key, numbered and signed at the end of the transaction."""
@@ -62,7 +73,11 @@ class Unit:
             self._keys.append(event)
 
     async def finish(self) -> None:
-        """Number, sign and emit the announced events. Call last before the commit: this locks the counters."""
+        """Number, sign and emit the announced events. Call last before the commit: this locks the counters.
+
+        Changes of accounts go one by one from there, so of two people who end each other's accounts at once the first
+        does. Raises: CredentialEnded for the second.
+        """
         numbered: list[AccountChanged | KeyPublished] = []
         serial = self._issuer.certificate.serial
         for event in self._accounts:
@@ -79,10 +94,23 @@ class Unit:
             if not count:
                 continue
             last = await self.numbers.advance(name, count)
+            if name == ACCOUNTS and self._changes_others:
+                await self._check_caller()
             of_kind = [e for e in numbered if isinstance(e, AccountChanged) is (name == ACCOUNTS)]
             for number, event_of_kind in enumerate(of_kind, last - count + 1):
                 counted = msgspec.structs.replace(event_of_kind, number=number)
                 await self.emit(sign_event(self._issuer, counted))
+
+    @property
+    def _changes_others(self) -> bool:
+        """Whether a caller changes an account that is not the caller's own."""
+        caller = self._caller[0] if self._caller is not None else None
+        return caller is not None and any(one.account_id != caller for one in self._accounts)
+
+    async def _check_caller(self) -> None:
+        if self._caller is not None:
+            account_id, issued = self._caller
+            check_token(await self.accounts.find(account_id), issued)
 
     async def emit(self, *events: Event) -> None:
         """Write `events` to the outbox, which publishes them after the commit."""
