@@ -112,6 +112,17 @@ class Audits:
         values = {"audit_id": audit_id, "statement": statement, "by": _json(by), "at": at}
         await self._connection.execute(_SIGN, values)
 
+    async def unsigned(self, drawn_before: datetime) -> Sequence[tuple[UUID, datetime]]:
+        """Return the audits that were drawn up to a time and are not signed off, with the time of their draw."""
+        found = await self._connection.execute(
+            text(
+                "SELECT audit_id, drawn_at FROM audits"
+                " WHERE signed_off_at IS NULL AND drawn_at <= :before ORDER BY drawn_at, audit_id"
+            ),
+            {"before": drawn_before},
+        )
+        return [(row.audit_id, row.drawn_at) for row in found]
+
     async def last_signed_off(self) -> datetime | None:
         """Return the time of the newest sign-off, or else of the log's first entry. None for an empty log."""
         found = await self._connection.execute(

@@ -117,16 +117,34 @@ class Watch:
             return await self._raise(Findings(connection, self._runtime.service), found)
 
     async def _check_calendar(self) -> int:
-        """Raise a finding if the newest sign-off of an audit is too old (policy 468.6(c)); return the count."""
+        """Raise a finding if the newest sign-off is too old, and one for each audit that was drawn so long ago and is
+        not signed off (policy 468.6(c)); return the count.
+
+        Else an audit with an awkward access could stay unsigned as long as later ones are signed off.
+        """
         now, days = self._runtime.clock.now(), self._settings.audit_due_days
+        due = timedelta(days=days)
         async with self._runtime.db.begin() as connection:
-            last = await Audits(connection).last_signed_off()
-            if last is None or now - last < timedelta(days=days):
-                return 0
-            overdue = a_finding(
-                "audit_overdue", "audit", now, last, since=last.isoformat(), due_after_days=days
-            )
-            return await self._raise(Findings(connection, self._runtime.service), [overdue])
+            audits = Audits(connection)
+            found = [
+                a_finding(
+                    "audit_overdue",
+                    "audit",
+                    now,
+                    audit_id,
+                    audit_id=str(audit_id),
+                    since=drawn_at.isoformat(),
+                    due_after_days=days,
+                )
+                for audit_id, drawn_at in await audits.unsigned(now - due)
+            ]
+            last = await audits.last_signed_off()
+            if last is not None and now - last >= due:
+                since = last.isoformat()
+                found.append(
+                    a_finding("audit_overdue", "audit", now, last, since=since, due_after_days=days)
+                )
+            return await self._raise(Findings(connection, self._runtime.service), found)
 
     async def _check_periods(self) -> int:
         """Raise a finding for each period without a draw in time (policy 468.6(c)); return the count."""

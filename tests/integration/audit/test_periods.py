@@ -15,6 +15,7 @@ from services.audit.domain.sampling import draw, sample_size, seed_of
 from services.audit.spec import SPEC
 from services.audit.store.checkpoints import Checkpoints
 from services.audit.workers.scheduler import Scheduler
+from services.audit.workers.watch import Watch
 from shared.core.permissions import Permission
 from shared.core.signed_notes import Signer
 from shared.events import Actor, AuditChanged, FindingRaised
@@ -407,3 +408,40 @@ async def test_drawing_an_audit_needs_the_work_permission(client, authority):
     headers = {"Authorization": f"Bearer {token}"}
     response = await client.post("/v1/audits", json={"period_seq": 1}, headers=headers)
     assert response.status_code == 403
+
+
+@pytest.mark.clause("468.6(c)/scheduled-audits")
+async def test_an_audit_that_stays_unsigned_beside_later_ones_is_a_finding(
+    deliver, clock, client, auditor, runtime, bus, fix, periods, draw_of
+):
+    watch, drawn = Watch(runtime, runtime.settings), []
+    for end in (JULY, AUGUST):
+        await deliver(an_attempt(clock))
+        await fix(end)
+        drawn.append((await draw_of((await periods())[0]["seq"])).json())
+    left, later = (f"/v1/audits/{one['audit_id']}" for one in drawn)
+    clock.advance(days=88)
+    reviewer = auditor(account_id=OTHER_SUPERVISOR)
+    for item in drawn[1]["items"]:
+        review = f"{later}/items/{item['number']}/review"
+        answer = await client.post(review, json={"outcome": "proper"}, headers=reviewer)
+        assert answer.status_code == 200, answer.text
+    signed = await client.post(
+        f"{later}/sign-off",
+        json={"statement": "Reviewed in full"},
+        headers=auditor(account_id=SUPERVISOR),
+    )
+    assert signed.status_code == 200, signed.text
+    assert signed.json()["signed_off_at"] is not None
+
+    async def overdue():
+        bus.records.clear()
+        await watch.catch_up()
+        await runtime.relay.drain()
+        return [f for f in bus.events(FindingRaised) if f.kind == "audit_overdue"]
+
+    [finding] = await overdue()
+    assert finding.details["audit_id"] in left
+    assert await overdue() == [], "once"
+    clock.advance(days=5)
+    assert await overdue() == [], "the later one is signed off"
