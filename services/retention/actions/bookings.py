@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.retention.actions.exports import export_of
+from services.retention.actions.holds import check_purpose
 from services.retention.actions.signer import SigningKeys
 from services.retention.domain.evidence import (
     BOOKING,
@@ -51,15 +52,16 @@ async def book(
 ) -> Booking:
     """Book a copy; with the `key` of an earlier booking, return that booking.
 
-    Raises: NotFound; CopyDiffers for a copy that is not the package; Conflict for an export without a package, for a
-    medium with a booking, for a correction of a booking that is not in force, or if a booking with `key` has other
-    particulars; InvalidInput for a correction without a note.
+    Raises: NotFound; NotAuthorised for a purpose that does not cover the hold; CopyDiffers for a copy that is not the
+    package; Conflict for an export without a package, for a medium with a booking, for a correction of a booking that
+    is not in force, or if a booking with `key` has other particulars; InvalidInput for a correction without a note.
     """
     state = await Exports(work.connection).state(grant, export_id)
     # Refused at once, without a wait for the lock of a package that is being built.
     if state is not None:
         check_ready(state)
     export = await export_of(work, grant, export_id, lock=True)
+    check_purpose(grant, export.criteria)
     check_ready(export.state)
     known = await Bookings(work.connection).of_export(grant, export_id)
     booking_id = derive_id("evidence booking", export_id, grant.actor.person_id, key)

@@ -393,9 +393,11 @@ async def test_a_purpose_narrower_than_the_hold_gets_no_evidence(retention):
     reason = {"reason": "not this case's evidence"}
     refused = await retention.client.post(path, json=reason, headers=headers)
     assert refused.status_code == 403
-    assert (await current(retention, export))["state"] == "ready"
+    assert "outside" in (await book(retention, export, 403, headers=headers))["detail"]
     attempts = (await retention.emitted(AccessAttempted))[before:]
-    assert [attempt.allowed for attempt in attempts[:6]] == [True, False] * 3
+    assert [attempt.allowed for attempt in attempts] == [True, False] * 4
+    assert (await current(retention, export))["state"] == "ready"
+    assert (await current(retention, export))["copies_booked"] == 0
 
 
 @pytest.mark.clause("468.5/evidence")
