@@ -130,6 +130,11 @@ class People:
         if valid_from is not None and issued < valid_from:
             raise CredentialEnded(Common.TOKEN_REVOKED)
 
+    def has_ended(self, account_id: str) -> bool:
+        """Return whether the newest event of an account says that it may not act: it is separated, locked, disabled or
+        invited anew."""
+        return account_id in self._barred
+
     def provisioned(self, account_id: str) -> Provisioned:
         """Return the provisioners of an account, as its newest event lists them."""
         return self._provisioned.get(account_id, Provisioned())

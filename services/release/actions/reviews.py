@@ -92,6 +92,7 @@ async def facts_of(runtime: ApiRuntime, work: UnitOfWork, found: Request) -> Req
         barred=barred,
         account_by=account.by,
         agency_by=registry.by,
+        ended=frozenset(filter(runtime.people.has_ended, found.facts.approved_by)),
         provisioners_known=account.known and registry.known,
     )
 
@@ -135,7 +136,7 @@ def _decided(
     approvals = [
         d
         for d in [*found.decisions, filed]
-        if d.decision == "approve" and d.decided_by.person_id not in facts.provisioners
+        if d.decision == "approve" and d.decided_by.person_id in facts.counting | {by.person_id}
     ]
     approved = steps.approval(
         found,

@@ -104,13 +104,20 @@ class RequestFacts:
     """Account ids of the provisioners of the requester's account."""
     agency_by: frozenset[str] = frozenset()
     """Account ids of the people who registered or changed the agency."""
+    ended: frozenset[str] = frozenset()
+    """Account ids of the approvers so far whose accounts may not act any more."""
     provisioners_known: bool = True
-    """Whether both sets are complete; False if the account or agency is older than their records."""
+    """Whether both sets of provisioners are complete; False if the account or agency is older than their records."""
 
     @property
     def provisioners(self) -> frozenset[str]:
         """Account ids of the people who may not decide, and whose earlier approvals count no more."""
         return self.account_by | self.agency_by
+
+    @property
+    def counting(self) -> frozenset[str]:
+        """Account ids of the approvers so far whose approvals count now."""
+        return self.approved_by - self.provisioners - self.ended
 
     @property
     def approvals_needed(self) -> int:
@@ -171,7 +178,7 @@ def after_approval(request: RequestFacts, reviewer: str, citation: str) -> Reque
     """Return the status of the request after `reviewer` approves it.
 
     A first approval does not count if its approver has since become a provisioner of the requester's account or of
-    the agency.
+    the agency, or if their account has ended since: then one person would decide alone.
 
     Raises: NotAuthorised if a restricted request lacks its document, or the second of two approvers
     is the first; Conflict if the agency is barred.
@@ -189,8 +196,7 @@ def after_approval(request: RequestFacts, reviewer: str, citation: str) -> Reque
             else "it is not on record who provisioned this account or agency"
         )
         raise NotAuthorised(Code.SECOND_APPROVER_NEEDED, why=why, citation=citation)
-    counts = bool(request.approved_by - request.provisioners)
-    return RequestStatus.APPROVED if counts else RequestStatus.FIRST_APPROVED
+    return RequestStatus.APPROVED if request.counting else RequestStatus.FIRST_APPROVED
 
 
 def check_named(

@@ -116,6 +116,25 @@ async def test_the_approval_of_a_person_who_changed_the_agency_since_does_not_co
 
 
 @pytest.mark.clause("468.7(b)/provisioners")
+@pytest.mark.parametrize("status", ["separated", "locked", "disabled"])
+async def test_the_approval_of_a_person_whose_account_ended_since_does_not_count(
+    filed, with_authority, decide, reviewer, authority, announced, status
+):
+    request_id = await filed(FBI, legal_authority=await with_authority(FBI))
+    first = await decide(request_id, list_sources=["state"], originals=[])
+    assert first.json()["status"] == "first_approved"
+    authority.people.learn(authority.account(SERGEANT, status, EARLIER))
+    named = {"list_sources": ["department"]}
+    second = await decide(request_id, headers=reviewer(LIEUTENANT), **named)
+    assert (second.status_code, second.json()["status"]) == (200, "first_approved")
+    assert await announced(ReleaseApproved) == []
+    third = await decide(request_id, headers=reviewer(CAPTAIN), **named)
+    assert third.json()["status"] == "approved"
+    [approved] = await announced(ReleaseApproved)
+    assert approved.list_sources == ["department"], "what the two named who count"
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
 async def test_a_request_of_an_agency_with_unknown_provisioners_needs_two_approvals(
     filed, decide, as_owner
 ):
