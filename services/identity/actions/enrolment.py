@@ -63,7 +63,8 @@ def totp_place(account_id: UUID | str) -> str:
 
 
 async def invite(identity: Identity, unit: Unit, account: Account, *by: Actor) -> Invited:
-    """Create an invitation that replaces any earlier one; a person other than `by` delivers it."""
+    """Create an invitation that replaces any earlier one; a person other than `by` and those who invited earlier
+    delivers it."""
     expires = unit.now + timedelta(hours=identity.settings.identity_invitation_hours)
     people = [who.person_id for who in by]
     await unit.invitations.put(account.account_id, people, expires)

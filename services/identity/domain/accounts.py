@@ -213,7 +213,7 @@ def is_privileged(policy: Policy, account: Account) -> bool:
 
 
 def check_deliverer(account: Account, invited_by: Collection[str], who: Actor) -> None:
-    """Raise NotAuthorised if `who` is the invited person or an inviter."""
+    """Raise NotAuthorised if `who` is the invited person or one of the inviters."""
     check_not_own_account(account, who, doing=OwnAct.DELIVER_INVITATION)
     if who.person_id in invited_by:
         raise NotAuthorised(Code.INVITER_DELIVERS)

@@ -21,7 +21,8 @@ class Invitation:
 
     account_id: UUID
     invited_by: tuple[str, ...]
-    """The inviter, and the proposer if it takes two: account ids, or the software's id."""
+    """Who invited since the person last enrolled, and the proposers if it takes two: account ids, or the software's
+    id."""
 
     expires_at: datetime
     delivered_by: str | None
@@ -48,11 +49,16 @@ class Invitations(Connected):
     """At most one invitation and one proposal of each account."""
 
     async def put(self, account_id: UUID, by: Sequence[str], expires_at: datetime) -> None:
-        """Store an undelivered invitation; replaces any earlier one."""
+        """Store an undelivered invitation; it replaces an earlier one of a person who has not enrolled since.
+
+        Its inviters stay inviters: one of them could else have another renew it, and deliver that.
+        """
         await self._run(
             "INSERT INTO invitations (account_id, invited_by, expires_at)"
             " VALUES (:account_id, :by, :expires_at) ON CONFLICT (account_id) DO UPDATE"
-            " SET invited_by = excluded.invited_by, expires_at = excluded.expires_at,"
+            " SET invited_by = array(SELECT DISTINCT one FROM"
+            " unnest(invitations.invited_by || excluded.invited_by) AS one ORDER BY one),"
+            " expires_at = excluded.expires_at,"
             " token_hash = NULL, delivered_by = NULL, delivered_at = NULL",
             account_id=account_id,
             by=list(by),

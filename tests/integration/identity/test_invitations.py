@@ -286,6 +286,25 @@ async def test_the_proposer_and_the_approver_cannot_deliver_the_invitation(
         assert (answer.status_code, answer.json()["code"]) == (403, "inviter_delivers")
 
 
+@pytest.mark.clause("468.3/deliverer")
+async def test_the_creator_of_an_account_does_not_deliver_the_invitation_that_another_renewed(
+    administrator, second, sergeant
+):
+    await second.sign_in()
+    both = ["alpr_administrator", "custodian"]
+    await second.put(f"/v1/accounts/{administrator.account_id}/roles", roles=both)
+    await administrator.sign_in()
+    made = await administrator.post("/v1/accounts", **OFFICER)
+    path = f"/v1/accounts/{made.json()['account']['account_id']}/invitation"
+    renewed = await second.post(path, reason="they say the sheet got lost")
+    assert (renewed.status_code, renewed.json()["state"]) == (200, "to_be_delivered")
+    [waiting] = (await administrator.get("/v1/accounts/invitations/waiting")).json()["items"]
+    assert waiting["yours"]
+    answer = await administrator.post(f"{path}/delivery")
+    assert (answer.status_code, answer.json()["code"]) == (403, "inviter_delivers")
+    assert (await sergeant.post(f"{path}/delivery")).status_code == 200
+
+
 @pytest.mark.clause("468.3/two-to-reinvite")
 async def test_an_own_or_unproposed_or_expired_invitation_cannot_be_approved(
     administrator, second, hire, clock
