@@ -11,6 +11,8 @@ from services.audit.domain.problem_codes import Code
 from services.audit.settings import Settings
 from services.audit.workers.consumer_start import ConsumerStart
 from services.audit.workers.scheduler import Scheduler
+from shared.access.grant import Grant
+from shared.access.rechecks import check_account
 from shared.core.errors import Unavailable
 from shared.kafka.consumer import AnySubscription
 from shared.service.api_runtime import ApiRuntime, ApiService
@@ -60,13 +62,15 @@ class AuditService(ApiService):
         if self.exports.locked():
             raise Unavailable(Code.LOG_EXPORTS_BUSY, retry_after_s=30)
 
-    async def exporting(self, begun: Begun) -> AsyncIterator[bytes]:
-        """Yield an export in pieces of whole lines.
+    async def exporting(self, begun: Begun, grant: Grant) -> AsyncIterator[bytes]:
+        """Yield an export in pieces of whole lines, until the account of the grant's person ends.
 
         It holds a connection until its reader is done; `exports` leaves the other connections free for requests.
+        Raises: CredentialEnded; the reader then has a file without its last checkpoint.
         """
         async with self.exports, self.runtime.db.begin() as connection:
             async for piece in begun.lines(connection):
+                check_account(self.runtime, grant)
                 yield piece
 
 

@@ -1,4 +1,4 @@
-"""The check before each further piece of an answer that goes on after the check of its request."""
+"""The checks before each further piece of an answer that goes on after the check of its request."""
 
 from shared.access.attempts import check_recordable
 from shared.access.grant import Grant
@@ -23,3 +23,12 @@ def check_again(runtime: ApiRuntime, grant: Grant) -> None:
     if grant.permission.needs_current_accounts:
         runtime.people.check_current(now)
     check_recordable(runtime, grant.permission)
+
+
+def check_account(runtime: ApiRuntime, grant: Grant) -> None:
+    """Raise CredentialEnded once the account of `grant`'s person has ended, or their token was revoked.
+
+    For files that are on record as a whole before their first byte, and may take longer than a token lives.
+    """
+    if grant.principal.token is not None:
+        runtime.people.check(grant.principal.token.claims)

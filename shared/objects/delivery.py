@@ -26,19 +26,26 @@ async def opened(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def sealed(
-    pieces: AsyncIterator[bytes], expected_sha256: str, receipt: Callable[[], Awaitable[None]]
+    pieces: AsyncIterator[bytes],
+    expected_sha256: str,
+    receipt: Callable[[], Awaitable[None]],
+    still: Callable[[], None],
 ) -> AsyncIterator[bytes]:
     """Yield `pieces`; yields the last one only once the whole digest is right and `receipt` is stored.
 
-    Raises: Unavailable if the digest differs; the recipient then has a truncated body.
+    `still` raises what ends the download before each piece: the recipient's account has ended meanwhile.
+
+    Raises: Unavailable if the digest differs, and what `still` raises; the recipient then has a truncated body.
     """
     digest = sha256()
     held: bytes | None = None
     async for piece in pieces:
         digest.update(piece)
+        still()
         if held is not None:
             yield held
         held = piece
+    still()
     if digest.hexdigest() != expected_sha256:
         log.error(
             "a package in the object store differs from the one that was built: not delivered"

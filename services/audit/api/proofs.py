@@ -76,4 +76,4 @@ async def export_entries(
     """
     audit.check_exports()
     begun = await exports.begin(audit.settings, audit.writer, work, grant, body.wanted())
-    return StreamingResponse(audit.exporting(begun), media_type=NDJSON)
+    return StreamingResponse(audit.exporting(begun, grant), media_type=NDJSON)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID, uuid4
 
 from services.release.domain.problem_codes import Code
@@ -9,6 +10,7 @@ from services.release.domain.requests import Agency, check_download
 from services.release.store import Package, Receipt, Request, Requests
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
+from shared.access.rechecks import check_account
 from shared.core.errors import NotFound
 from shared.events import ReleaseReceived
 from shared.objects.delivery import opened, sealed
@@ -45,7 +47,8 @@ async def download(runtime: ApiRuntime, work: UnitOfWork, grant: Grant, found: R
     pieces = await opened(runtime.objects.stream(package.package_key))
     await disclose(work.connection, grant, "package", [Disclosed(record_id=found.request_id)])
     receipt = _receipt(runtime, grant, found.request_id, package)
-    return Download(package, sealed(pieces, package.sha256, receipt))
+    still = partial(check_account, runtime, grant)
+    return Download(package, sealed(pieces, package.sha256, receipt, still))
 
 
 def _receipt(

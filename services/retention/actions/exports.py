@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from services.retention.actions.holds import check_purpose, hold_of
@@ -17,6 +18,7 @@ from services.retention.store.exports import Export, Exports
 from services.retention.store.holds import Holds
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
+from shared.access.rechecks import check_account
 from shared.core.errors import NotFound, Unavailable
 from shared.core.ids import derive_id
 from shared.core.policy import Narrowness
@@ -95,7 +97,8 @@ async def download(runtime: ApiRuntime, grant: Grant, export_id: UUID) -> Downlo
     disclosed = Disclosed(record_id=export_id, holds=holds)
     async with runtime.db.begin() as connection:
         await disclose(connection, grant, "package", [disclosed])
-    return Download(export, sealed(pieces, export.digest, _receipt(runtime, grant, export)))
+    receipt, still = _receipt(runtime, grant, export), partial(check_account, runtime, grant)
+    return Download(export, sealed(pieces, export.digest, receipt, still))
 
 
 async def withdraw(work: UnitOfWork, grant: Grant, export_id: UUID, reason: str) -> Export:

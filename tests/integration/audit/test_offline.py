@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from services.audit.__main__ import COMMANDS
 from services.audit.actions.export import Line, Opening, as_line
+from services.audit.actions.exports import Begun
 from services.audit.actions.verify import verify_export
 from services.audit.domain.proofs import GENESIS, chained
 from services.audit.main import build_app
@@ -31,8 +32,9 @@ from shared.service.api_runtime import ApiRuntime
 from shared.service.command import status_of
 from shared.service.running import service_of
 from shared.testing import all_mac_keys, eventually, mac_key, mac_key_text
-from tests.integration.audit.conftest import SEED, an_attempt
+from tests.integration.audit.conftest import AUDITOR, SEED, an_attempt
 from tests.integration.audit.offline import ORIGIN, VERIFIER, command
+from tests.integration.serving import received_until_cut_off
 
 __all__ = ["command"]
 
@@ -394,3 +396,27 @@ async def test_concurrent_exports_are_limited_to_leave_database_connections(
         response = await client.post("/v1/exports", json={}, headers=auditor())
     assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
     assert (await client.post("/v1/exports", json={}, headers=auditor())).status_code == 200
+
+
+@pytest.mark.clause("468.6/separation")
+async def test_an_export_is_cut_off_once_the_account_of_its_auditor_ends(
+    deliver, writer, app, auditor, authority, clock, monkeypatch
+):
+    for _ in range(3):
+        await deliver(an_attempt(clock))
+    assert await writer.sign_if_grown()
+    lines = Begun.lines
+
+    async def line_by_line(begun, connection):
+        number = 0
+        async for piece in lines(begun, connection):
+            for line in piece.splitlines(keepends=True):
+                number += 1
+                if number == 3:
+                    authority.people.know(authority.account(AUDITOR, "separated", clock.now()))
+                yield line
+
+    monkeypatch.setattr(Begun, "lines", line_by_line)
+    headers = auditor() | {"Content-Type": "application/json"}
+    status, received = await received_until_cut_off(app, "POST", "/v1/exports", headers, b"{}")
+    assert (status, received.count(b"\n")) == (200, 2)

@@ -35,6 +35,7 @@ from tests.integration.release.conftest import (
     SHERIFF,
     a_request,
 )
+from tests.integration.serving import received_until_cut_off
 
 
 @pytest.mark.clause("468.7(a)/written-request")
@@ -83,6 +84,29 @@ async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receip
     assert [e.all_ids for e in disclosed] == [[request_id]]
     seen = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
     assert [r["received_by"]["person_id"] for r in seen.json()["receipts"]] == [REQUESTER]
+
+
+@pytest.mark.clause("468.6/separation")
+async def test_a_download_is_cut_off_once_the_account_of_its_recipient_ends(
+    app, filed, decide, packaged, requester, announced, objects, authority, clock, monkeypatch
+):
+    request_id = await filed()
+    await decide(request_id)
+    content, _ = await packaged(request_id)
+    pieces = [content[start : start + 1000] for start in range(0, len(content), 1000)]
+
+    async def stream(key):
+        for number, piece in enumerate(pieces):
+            if number == 3:
+                ended = authority.account(REQUESTER, "separated", clock.now())
+                authority.people.learn(ended)
+            yield piece
+
+    monkeypatch.setattr(objects, "stream", stream)
+    path = f"/v1/requests/{request_id}/package"
+    status, received = await received_until_cut_off(app, "GET", path, requester())
+    assert (status, received) == (200, b"".join(pieces[:2]))
+    assert await announced(ReleaseReceived) == []
 
 
 @pytest.mark.clause("468.7(a)/written-request")

@@ -43,6 +43,7 @@ from tests.integration.retention.exporting import (
 from tests.integration.retention.holding import LONG_AGO, OTHER, RELEASER, place, release
 from tests.integration.retention.packaging import a_pictured_read, content, names
 from tests.integration.retention.purging import purge
+from tests.integration.serving import received_until_cut_off
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 OTHER_ORI = "CA0520000"
@@ -398,6 +399,31 @@ async def test_a_purpose_narrower_than_the_hold_gets_no_evidence(retention):
     assert [attempt.allowed for attempt in attempts] == [True, False] * 4
     assert (await current(retention, export))["state"] == "ready"
     assert (await current(retention, export))["copies_booked"] == 0
+
+
+@pytest.mark.clause("468.6/separation")
+async def test_a_download_of_evidence_is_cut_off_once_the_account_of_its_person_ends(
+    retention, monkeypatch
+):
+    await a_pictured_read(retention, "7ABC123")
+    _, export = await exported(retention, plate="7ABC123")
+    whole = (await download(retention, export)).content
+    pieces = [whole[start : start + 1000] for start in range(0, len(whole), 1000)]
+    headers = retention.authority.headers()
+
+    async def stream(key):
+        for number, piece in enumerate(pieces):
+            if number == 3:
+                account = "00000000-0000-4000-8000-000000000007"
+                ended = retention.authority.account(account, "locked", retention.clock.now())
+                retention.authority.people.know(ended)
+            yield piece
+
+    monkeypatch.setattr(retention.runtime.objects, "stream", stream)
+    path = f"/v1/evidence-exports/{export['export_id']}/package"
+    status, received = await received_until_cut_off(retention.app, "GET", path, headers)
+    assert (status, received) == (200, b"".join(pieces[:2]))
+    assert await changes(retention) == ["requested", "packaged", "downloaded"], "the whole one"
 
 
 @pytest.mark.clause("468.5/evidence")

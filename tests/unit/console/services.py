@@ -259,6 +259,7 @@ class FakeServices:
             "agency_ori": "CA0520100",
             "status": "active",
             "roles": ["officer"],
+            "held_roles": ["officer"],
             "sources": ["department"],
             "permissions": self.permissions,
             "trained_until": self.trained_until,

@@ -172,6 +172,10 @@ async def collect(pieces, taken):
         taken.append(piece)
 
 
+def goes_on():
+    """Raise nothing: the recipient's account has not ended."""
+
+
 async def test_the_last_piece_is_sent_after_the_digest_and_the_receipt():
     from hashlib import sha256
 
@@ -181,7 +185,9 @@ async def test_the_last_piece_is_sent_after_the_digest_and_the_receipt():
         receipts.append(len(taken))
 
     digest = sha256(b"abcdef").hexdigest()
-    await collect(sealed(await opened(stream(b"ab", b"cd", b"ef")), digest, receipt), taken)
+    await collect(
+        sealed(await opened(stream(b"ab", b"cd", b"ef")), digest, receipt, goes_on), taken
+    )
     assert taken == [b"ab", b"cd", b"ef"]
     assert receipts == [2]
 
@@ -193,6 +199,6 @@ async def test_a_wrong_digest_stops_before_the_last_piece_and_leaves_no_receipt(
         receipts.append(1)
 
     with pytest.raises(Unavailable):
-        await collect(sealed(stream(b"ab", b"cd"), "0" * 64, receipt), taken)
+        await collect(sealed(stream(b"ab", b"cd"), "0" * 64, receipt, goes_on), taken)
     assert taken == [b"ab"]
     assert receipts == []
