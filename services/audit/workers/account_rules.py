@@ -47,7 +47,14 @@ def _from_the_host(one: AccountChange) -> Iterable[FindingRaised]:
         yield a_finding("released_on_host", one.account_id, one.at, number, why=one.change)
 
 
+def _made_on_the_host(one: AccountChange) -> Iterable[FindingRaised]:
+    """Yield a finding if a command on the host made an administrator, except of a department without people."""
+    if one.details.get("beside_people") is True:
+        yield from _from_the_host(one)
+
+
 _RULES = {
+    "created": _made_on_the_host,
     "exclusive_roles_found": _exclusive_roles,
     "enrolled": _enrolled_beside,
     "unlocked": _from_the_host,

@@ -41,8 +41,10 @@ class NewAccount:
     sources: Sequence[str]
 
 
-async def create(identity: Identity, unit: Unit, by: Actor, new: NewAccount) -> Invited:
-    """Create an account and its invitation. Raises: InvalidInput, Conflict."""
+async def create(
+    identity: Identity, unit: Unit, by: Actor, new: NewAccount, **more: Any
+) -> Invited:
+    """Create an account and its invitation; its event has the details `more`, too. Raises: InvalidInput, Conflict."""
     roles, sources = _sorted(new.roles), _sorted(new.sources)
     check_assignment(
         unit.policy, title=new.title, agency_ori=new.agency_ori, roles=roles, sources=sources
@@ -64,7 +66,7 @@ async def create(identity: Identity, unit: Unit, by: Actor, new: NewAccount) -> 
     )
     await unit.accounts.add(account)
     details = {"agency_ori": account.agency_ori, "roles": roles, "sources": sources}
-    unit.announce(account_event(account, "created", by, **details))
+    unit.announce(account_event(account, "created", by, **details, **more))
     return await invite(identity, unit, account, by)
 
 

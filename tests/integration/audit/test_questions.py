@@ -391,6 +391,19 @@ async def test_an_enrolment_beside_an_account_that_had_the_invitation_raises_a_f
 
 
 @pytest.mark.clause("468.6(a)/break-glass")
+async def test_an_administrator_whom_the_host_makes_beside_people_is_a_finding(
+    deliver, findings, clock
+):
+    await deliver(an_account_change(clock, uuid4(), "created"))
+    assert await findings() == [], "the first of a department"
+    account = uuid4()
+    await deliver(an_account_change(clock, account, "created", beside_people=True))
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("released_on_host", str(account))
+    assert finding.details["why"] == "created"
+
+
+@pytest.mark.clause("468.6(a)/break-glass")
 @pytest.mark.parametrize("change", ["unlocked", "reinvited"])
 async def test_a_release_on_the_host_raises_a_finding_that_its_subject_cannot_close(
     deliver, findings, clock, client, auditor, change

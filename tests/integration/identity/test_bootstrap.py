@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 
 from services.identity.__main__ import COMMANDS
 from services.identity.actions.bootstrap import bootstrap
@@ -153,6 +154,20 @@ async def test_an_administrator_whose_sign_in_is_locked_releases_nobody_so_the_h
     code, _, err = await command("release-lock", "--username", "chief.admin", *why)
     assert code == 0, err
     assert (await administrator.sign_in()).access
+
+
+@pytest.mark.clause("468.6(a)/break-glass")
+@pytest.mark.parametrize("status", ["locked", "disabled", "separated"])
+async def test_an_administrator_made_on_the_host_beside_people_is_marked_for_a_finding(
+    identity_settings, administrator, clock, published, as_owner, status
+):
+    async with as_owner("identity") as connection:
+        await connection.execute(text("UPDATE accounts SET status = :s"), {"s": status})
+    made = await bootstrap(identity_settings, username="new.admin", name="New", clock=clock)
+    assert made.invitation_token
+    first, second = [e for e in await published(AccountChanged) if e.change == "created"]
+    assert "beside_people" not in first.details, "the department had no people"
+    assert second.details["beside_people"] is True
 
 
 @pytest.mark.clause("468.3/deliverer")
