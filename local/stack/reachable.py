@@ -65,15 +65,41 @@ def forget_removed(state: Path) -> None:
 
 
 def copied(folder: Path, name: str, account: Account, *, state: Path = STATE) -> Path:
-    """Return `folder` if the account can reach it, else a copy below `state` called `name`."""
-    if reachable(folder, account):
+    """Return `folder` if the account can reach and read it, else a copy below `state` called `name`.
+
+    An installation made under umask 077 is closed to every other account, and so would its copy be.
+    """
+    if reachable(folder, account) and _is_open_to_read(folder):
         return folder
     target = _open_to_pass(state) / name
     if not target.exists():
         unfinished = target.with_name(f"{name}.{os.getpid()}")
         shutil.copytree(folder, unfinished, symlinks=True)
+        _open_to_read(unfinished)
         unfinished.rename(target)
+    elif not _is_open_to_read(target):
+        _open_to_read(target)
     return target
+
+
+def _is_open_to_read(folder: Path) -> bool:
+    """Whether all accounts may list a folder, pass through it, and read every file below it."""
+    return all(
+        path.is_symlink() or path.stat().st_mode & _to_read(path) == _to_read(path)
+        for path in (folder, *folder.rglob("*"))
+    )
+
+
+def _open_to_read(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | _to_read(path))
+
+
+def _to_read(path: Path) -> int:
+    """Return the bits of mode that let all accounts read a file, run a program and list a folder."""
+    runs = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+    return 0o555 if runs else 0o444
 
 
 def _open_to_pass(folder: Path) -> Path:

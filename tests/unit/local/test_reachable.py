@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -88,3 +89,35 @@ def test_an_unreachable_installation_is_copied_once(closed: Path, tmp_path: Path
     tool.write_text("changed")
     again = copied(closed / "install", "install-1", STRANGER, state=tmp_path / "state")
     assert (again / "bin" / "tool").read_text() == "x"
+
+
+def test_a_copy_of_an_installation_made_under_umask_077_is_open_to_read(
+    closed: Path, tmp_path: Path
+) -> None:
+    tool, data = closed / "install" / "bin" / "tool", closed / "install" / "data"
+    tool.parent.mkdir(parents=True)
+    for path, mode in ((tool, 0o700), (data, 0o600)):
+        path.touch(mode)
+    for folder in (tool.parent, tool.parent.parent):
+        folder.chmod(0o700)
+    state = tmp_path / "state"
+    for _ in range(2):  # an earlier version left a closed copy
+        copy = copied(closed / "install", "install-1", STRANGER, state=state)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (copy, *copy.rglob("*"))}
+        assert modes == {"install-1": 0o755, "bin": 0o755, "tool": 0o755, "data": 0o644}
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(path.stat().st_mode & 0o700)
+
+
+def test_an_installation_whose_files_are_closed_is_copied(tmp_path: Path) -> None:
+    opened = Path("/var/tmp")  # noqa: S108 - every account reaches it
+    with TemporaryDirectory(dir=opened) as name:
+        Path(name).chmod(0o755)
+        folder = Path(name) / "install"
+        folder.mkdir(mode=0o700)
+        (folder / "tool").touch(0o700)
+        copy = copied(folder, "install-1", STRANGER, state=tmp_path / "state")
+        assert (copy / "tool").stat().st_mode & 0o777 == 0o755
+        folder.chmod(0o755)
+        (folder / "tool").chmod(0o755)
+        assert copied(folder, "install-1", STRANGER, state=tmp_path / "state") == folder
