@@ -6,7 +6,7 @@ from pathlib import Path
 
 from local.stack.keys import stored_keys
 from local.stack.mac_keys import audits_mac_keys
-from local.stack.postgres import Postgres
+from local.stack.postgres import Postgres, serves
 from local.stack.process import LocalError
 from local.stack.servers import ROOT
 from local.stack.services import environment_of
@@ -32,11 +32,15 @@ def environment(
 
 def port_of(servers: Path) -> int:
     """Return the port of the Postgres that runs on a folder. Raises: LocalError if none does."""
+    nothing = LocalError(f"no stack with a database of its own runs on {servers.parent}")
     try:
         lines = (servers / "data" / "postmaster.pid").read_text().splitlines()
-        return int(lines[_PORT_LINE])
+        pid, port = int(lines[0]), int(lines[_PORT_LINE])
     except (OSError, IndexError, ValueError) as exc:
-        raise LocalError(f"no stack with a database of its own runs on {servers.parent}") from exc
+        raise nothing from exc
+    if Path("/proc").exists() and not serves(pid, servers / "data"):
+        raise nothing  # it was killed, and left its lock file
+    return port
 
 
 @contextmanager

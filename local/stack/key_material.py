@@ -114,6 +114,17 @@ def certified_keys(present: Mapping[str, str], root: Path) -> dict[str, str]:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write a new file that only its owner can read."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    """Write a new file that only its owner can read, whole or not at all. Raises: FileExistsError."""
+    if path.exists():
+        raise FileExistsError(path)
+    replace_secret(path, text)
+
+
+def replace_secret(path: Path, text: str) -> None:
+    """Like `write_secret`, also over an existing file: a full disk or a crash never leaves half a secret."""
+    unfinished = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)

@@ -1,6 +1,5 @@
 """The keys that the embedded stack draws at its first start and stores beside its data."""
 
-import os
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,7 +15,9 @@ from local.stack.key_material import (
     RootMissing,
     certified_keys,
     key,
+    replace_secret,
     signing_key,
+    write_secret,
 )
 from local.stack.process import LocalError
 
@@ -82,7 +83,7 @@ def _certified(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
     except RootMissing as exc:
         raise LocalError(f"{exc}, or give them") from exc
     for name, value in drawn.items():
-        _write(paths[name], value, replace=True)
+        replace_secret(paths[name], value)
     return {name: value for name, value in {**there, **drawn}.items() if name not in given}
 
 
@@ -102,11 +103,5 @@ def _stored(path: Path, name: str, draw: Callable[[], str], *, may_draw: bool) -
     if not may_draw:
         raise LocalError(f"{path} is gone: restore it, give {name}, or remove the data with it")
     drawn = draw()
-    _write(path, drawn)
+    write_secret(path, drawn)
     return drawn
-
-
-def _write(path: Path, text: str, *, replace: bool = False) -> None:
-    how = os.O_TRUNC if replace else os.O_EXCL
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600), "w") as file:
-        file.write(text)

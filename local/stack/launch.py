@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from local.stack.process import LocalError
+from local.stack.process import LocalError, die_with_parent
 from local.stack.servers import ROOT
 from local.stack.state_file import Running, StateFile
 
@@ -23,7 +23,7 @@ def running(
     environment: Mapping[str, str] | None = None,
     within_s: float = 180.0,
 ) -> Iterator[Running]:
-    """Run `python -m local` over `folder` with more arguments; stops it cleanly at the end.
+    """Run `python -m local` over `folder` with more arguments; stops it cleanly at the end, or when this thread ends.
 
     Raises: LocalError if it does not start, ends early or does not exit with 0.
     """
@@ -38,6 +38,8 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            # No stack stays behind a command that was killed, or whose terminal was closed.
+            preexec_fn=die_with_parent(signal.SIGTERM),
         )
     try:
         yield _up(process, folder, command, within_s)

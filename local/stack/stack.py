@@ -114,6 +114,8 @@ class Stack:
             "KAFKA_ALLOW_ONE_COPY": "true",  # one machine is one point of failure anyway
             "RETENTION_CROP_READER": CROP_READER,
         }
+        # Before the data: a first start that ends in between would leave data without the keys that encrypt them.
+        added |= stored_keys(self._folder / "keys", self._given, first_start=first_start)
         if not names_database(self._given):
             postgres = Postgres(self._folder / "postgres")
             self._start("postgres", postgres)
@@ -123,7 +125,6 @@ class Stack:
             self._start("broker", broker)
             added["KAFKA_BOOTSTRAP"] = broker.bootstrap
             added["KAFKA_EMPTY_FETCH_PAUSE_MS"] = str(EMPTY_FETCH_PAUSE_MS)
-        added |= stored_keys(self._folder / "keys", self._given, first_start=first_start)
         added |= audits_mac_keys({**added, **self._given})
         if "OBJECT_STORE_URL" not in self._given:
             added["OBJECT_STORE_URL"] = (self._folder / "objects").as_uri()

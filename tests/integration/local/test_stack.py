@@ -1,5 +1,6 @@
 """The embedded stack as one command: its servers start, are supervised, and stop in order."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -8,17 +9,23 @@ import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from textwrap import dedent
 
 import asyncpg
 import pytest
 
+from local.backup.installation import installation
+from local.stack.broker import Broker, speaks_kafka
+from local.stack.data import port_of
 from local.stack.launch import running
 from local.stack.postgres import ROLE, role_of
 from local.stack.process import LocalError, free_port
 from local.stack.servers import ROOT
+from local.stack.stack import Stack
 from local.stack.state_file import StateFile
 from plateward.__main__ import status
 from shared.kafka import dead_letters
+from shared.postgres.database import database_of
 from shared.testing import eventually
 
 SERVERS_ONLY = ("--services", "")
@@ -76,6 +83,70 @@ async def test_a_server_that_is_killed_is_reported_and_started_again(
         )
     said = log.read_text().removeprefix(before)
     assert f"{part} ended (-9) and is started again" in said
+
+
+async def test_a_first_start_that_ends_before_its_broker_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(broker: Broker) -> None:
+        raise LocalError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Broker, "start", fails)
+        with pytest.raises(LocalError, match="no space left"):
+            await Stack(tmp_path, port=0, services=[]).run(asyncio.Event())
+    assert (tmp_path / "postgres" / "data").exists()
+    with running(tmp_path, *SERVERS_ONLY) as stack:
+        assert set(stack.processes) == {"postgres", "broker"}
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP])
+async def test_no_stack_stays_behind_a_command_that_was_killed(
+    folder: Path, how: signal.Signals
+) -> None:
+    code = f"""
+        from pathlib import Path
+        from local.stack.launch import running as started
+        with started(Path({str(folder)!r}), "--services", "") as up:
+            print(up.pid, flush=True)
+            input()
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", dedent(code)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as command:
+        assert command.stdout is not None
+        stack = int(command.stdout.readline())
+        below = children(stack)
+        command.send_signal(how)
+        await eventually(lambda: gone(stack) and not alive(below), within_s=60)
+    with running(folder, *SERVERS_ONLY):
+        pass
+
+
+async def test_a_stack_whose_machine_failed_no_longer_counts_as_running(folder: Path) -> None:
+    with running(folder, *SERVERS_ONLY):
+        left = {
+            p: (folder / p).read_bytes() for p in ("stack.json", "postgres/data/postmaster.pid")
+        }
+        server = port_of(folder / "postgres")
+        assert server > 0
+    for path, content in left.items():
+        (folder / path).write_bytes(content)
+    assert StateFile(folder / "stack.json").read() is None
+    with pytest.raises(LocalError, match="no stack with a database of its own runs"):
+        port_of(folder / "postgres")
+    given = {"POLICY_FILE": str(ROOT / "policy.toml")}
+    with installation(folder, given) as source:  # what `plateward backup` reads
+        assert not source.at_work
+        assert source.kafka is not None
+        assert speaks_kafka(int(source.kafka.rpartition(":")[2]))
+        async with database_of(source.database, "audit") as db:
+            await db.ping()
 
 
 async def kill_broker(folder: Path, *, times: int) -> None:

@@ -1,5 +1,6 @@
 """Keys of the embedded stack: drawn once, stored, never silently replaced."""
 
+import errno
 import json
 import stat
 from base64 import urlsafe_b64decode
@@ -119,3 +120,19 @@ def test_certificates_hold_at_once_each_with_a_serial_of_its_own() -> None:
     for one in fields:
         begins, ends = (datetime.fromisoformat(one[name]) for name in ("not_before", "not_after"))
         assert begins <= now < ends <= now + timedelta(days=400)
+
+
+def test_a_full_disk_leaves_no_half_key_that_a_later_start_takes_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            stored_keys(tmp_path, {}, first_start=True)
+    keys = stored_keys(tmp_path, {}, first_start=True)
+    assert all(keys.values())
+    assert stored_keys(tmp_path, {}, first_start=False) == keys
+    assert not list(tmp_path.glob("*.new"))

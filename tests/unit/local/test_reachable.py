@@ -110,7 +110,7 @@ def test_a_copy_of_an_installation_made_under_umask_077_is_open_to_read(
 
 
 def test_an_installation_whose_files_are_closed_is_copied(tmp_path: Path) -> None:
-    opened = Path("/var/tmp")  # noqa: S108 - every account reaches it
+    opened = Path("/var/tmp")
     with TemporaryDirectory(dir=opened) as name:
         Path(name).chmod(0o755)
         folder = Path(name) / "install"
