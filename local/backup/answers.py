@@ -1,6 +1,7 @@
 """What the commands of backup and restore answer, in lines for a person and as data."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -11,8 +12,17 @@ from local.backup.waiting import Waiting
 from shared.service.command import FAULT, Answer
 
 
-def made_answer(made: making.Made, ended: Sequence[str], *, without_kafka: bool) -> Answer:
-    """Say what a backup contains; exit status 1 if it is not whole, or keys were not sealed."""
+@dataclass(frozen=True)
+class Ended:
+    """The backups that a new one deleted because they have ended."""
+
+    names: Sequence[str] = ()
+    fault: str | None = None
+    """Why not all of them were deleted; None if they were."""
+
+
+def made_answer(made: making.Made, ended: Ended, *, without_kafka: bool) -> Answer:
+    """Say what a backup contains; exit status 1 if it is not whole, keys were not sealed, or others did not end."""
     manifest, waiting = made.manifest, made.waiting
     whole = without_kafka or manifest.complete_to is not None
     lines = [
@@ -20,8 +30,10 @@ def made_answer(made: making.Made, ended: Sequence[str], *, without_kafka: bool)
         f"new          {made.new_contents} of the objects",
         *shortfalls(waiting, made.missing_keys, without_kafka=without_kafka),
     ]
-    if ended:
-        lines.append(f"deleted      {', '.join(ended)}, which ended")
+    if ended.names:
+        lines.append(f"deleted      {', '.join(ended.names)}, which ended")
+    if ended.fault:
+        lines.append(f"NOT DELETED  backups that have ended: {ended.fault}")
     lines.append(f"public key   {manifest.log.key}")
     return Answer(
         "\n".join(lines),
@@ -38,10 +50,11 @@ def made_answer(made: making.Made, ended: Sequence[str], *, without_kafka: bool)
             "complete_to": manifest.complete_to and manifest.complete_to.isoformat(),
             "behind": msgspec.to_builtins(manifest.behind),
             "waited_s": None if waiting is None else round(waiting.waited_s, 1),
-            "ended": list(ended),
+            "ended": list(ended.names),
+            "not_ended": ended.fault,
             "vkey": manifest.log.key,
         },
-        0 if whole and not made.missing_keys else FAULT,
+        0 if whole and not made.missing_keys and ended.fault is None else FAULT,
     )
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from local.backup import making, restoring
-from local.backup.answers import lines_of, made_answer, restored_answer
+from local.backup.alone import alone
+from local.backup.answers import Ended, lines_of, made_answer, restored_answer
 from local.backup.installation import Installation, installation, new_installation
 from local.backup.manifest import Manifest
 from local.backup.offsets import rewind
@@ -21,6 +22,7 @@ from local.stack.process import LocalError
 from services.audit.actions.backups import record_backup
 from services.audit.settings import LogSettings
 from services.audit.store.keys import KeyChanges
+from shared.core.errors import InternalFault, Unavailable
 from shared.core.signed_notes import BadNote, Verifier
 from shared.events import Actor
 from shared.postgres.database import database_of
@@ -121,15 +123,20 @@ def backup_command(
     wanted = making.Wanted(audit_origin(), None if without_keys else recipient, jobs, wait_s)
     with installation(folder.absolute(), os.environ) as source:
         chosen = replace(source, kafka=None) if without_kafka else source
-        done = asyncio.run(_make(chosen, Backups(store_at(place)), wanted))
+        done = asyncio.run(_make(chosen, place, wanted))
         return made_answer(*done, without_kafka=without_kafka)
 
 
 async def _make(
-    source: Installation, backups: Backups, wanted: making.Wanted
-) -> tuple[making.Made, list[str]]:
+    source: Installation, place: str, wanted: making.Wanted
+) -> tuple[making.Made, Ended]:
+    """Make a backup, and end others: before it, so that a full place gets room, unless none would be left."""
     mac_key = restoring.mac_key_of(source.keys)
-    async with database_of(source.database, restoring.AUDIT, mac_key=mac_key) as db:
+    backups = Backups(store_at(place))
+    async with (
+        alone(source.database, place),
+        database_of(source.database, restoring.AUDIT, mac_key=mac_key) as db,
+    ):
 
         async def record(manifest: Manifest, digest: str) -> None:
             async with db.begin() as connection:
@@ -144,13 +151,26 @@ async def _make(
                     keys_to=None if manifest.keys is None else manifest.keys.recipient,
                 )
 
-        made = await making.make(source, backups, wanted, record)
         async with db.begin() as connection:
             # Backups from before a change of the log's key end too.
             former = [change.old for change in await KeyChanges(connection).all()]
-    manifest = made.manifest
-    keys = [*former, Verifier.parse(manifest.log.key)]
-    return made, await backups.end(datetime.now(UTC), keys)
+        keys = [*former, making.signer(source, wanted).verifier]
+        ended = await _ended(backups, keys, unless_last=True)
+        made = await making.make(source, backups, wanted, record)
+        if ended is None:
+            ended = await _ended(backups, keys)
+        return made, ended or Ended()
+
+
+async def _ended(
+    backups: Backups, keys: Sequence[Verifier], *, unless_last: bool = False
+) -> Ended | None:
+    """Delete what has ended; a fault of it does not stop a new backup. None if the last one would go."""
+    try:
+        names = await backups.end(datetime.now(UTC), keys, unless_last=unless_last)
+    except (InternalFault, Unavailable) as exc:
+        return Ended(fault=exc.detail)
+    return None if names is None else Ended(names)
 
 
 @command(

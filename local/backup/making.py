@@ -80,8 +80,7 @@ async def make(
 
     Raises: InternalFault, Unavailable; what it left is no backup, and the next one deletes it.
     """
-    seed = seed_of(source)
-    signer = Signer(origin_of(wanted.audit_origin), seed)
+    seed, of_log = seed_of(source), signer(source, wanted)
     waiting = await waited(source, wanted.wait_s)
     offsets = await committed(
         source.kafka
@@ -91,13 +90,13 @@ async def make(
         if name in names:
             raise InternalFault(f"there is a backup {name} already: try again in a second")
         files = await _dumped(source, backups, snapshot, name, wanted.jobs)
-        log = await log_state(snapshot, signer.verifier)
+        log = await log_state(snapshot, of_log.verifier)
         rows, roles = await snapshot.rows(), await snapshot.roles()
         migrations = await snapshot.migrations()
     copier = Copier(
         source.objects,
         backups.store,
-        await _before(backups, names, signer.verifier),
+        await _before(backups, names, of_log.verifier),
         await pooled(backups.store),
     )
     lines = await copier.copy_all()
@@ -131,7 +130,7 @@ async def make(
         complete_to=None if waiting is None else waiting.complete_to,
         behind=() if waiting is None else waiting.behind,
     )
-    digest = await backups.finish(manifest, signer_of(signer.verifier.name, seed), record)
+    digest = await backups.finish(manifest, signer_of(of_log.verifier.name, seed), record)
     missing = tuple(sorted(NEEDED - source.keys.keys())) if keys else ()
     return Made(manifest, digest, copier.new, missing, waiting)
 
@@ -146,6 +145,11 @@ async def waited(source: Installation, wait_s: float) -> Waiting | None:
         wait_s=wait_s if source.at_work else 0,
         at_work=source.at_work,
     )
+
+
+def signer(source: Installation, wanted: Wanted) -> Signer:
+    """Return the signer of the audit log. Raises: InternalFault without its key."""
+    return Signer(origin_of(wanted.audit_origin), seed_of(source))
 
 
 def seed_of(source: Installation) -> bytes:

@@ -1,4 +1,4 @@
-"""Tells which objects of a backup a purge may have destroyed since, for a restore beside a database that went on."""
+"""Tells which objects of a backup may have been destroyed since, for a restore beside a database that went on."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from local.backup.manifest import ObjectLine
 from services.retention.domain.orphans import (
     DATED,
+    PACKAGES,
     Bounds,
     Day,
     SweepAction,
@@ -14,9 +15,12 @@ from services.retention.domain.orphans import (
     id_in,
     sweep_action,
 )
+from services.retention.store.exports import ExportQueue
 from services.retention.store.orphans import Named, Orphans
 from shared.postgres.database import database_of
 from shared.postgres.settings import DatabaseLink
+
+EVIDENCE = "evidence"
 
 AT_ONCE = 1000
 """Keys in one query."""
@@ -39,6 +43,35 @@ async def not_purged(
                 some = objects[start : start + AT_ONCE]
                 gone |= await Orphans(connection).without_record(day, some)
     return [line for line in lines if line.key not in gone]
+
+
+async def not_ended(
+    database: DatabaseLink, lines: Sequence[ObjectLine], now: datetime
+) -> list[ObjectLine]:
+    """Return the lines without the packages of releases that have expired, and of evidence that was deleted.
+
+    Raises: Unavailable.
+    """
+    released = [
+        Named(line.key, found)
+        for line in lines
+        if _folder(line) == PACKAGES and (found := id_in(line.key, PACKAGES))
+    ]
+    async with database_of(database, "retention") as db, db.begin() as connection:
+        gone = set[str]()
+        for start in range(0, len(released), AT_ONCE):
+            some = released[start : start + AT_ONCE]
+            gone |= await Orphans(connection).without_release(some, now)
+        if any(_folder(line) == EVIDENCE for line in lines):
+            not_removed = await ExportQueue(connection).not_removed()
+            gone |= {
+                one.key for one in lines if _folder(one) == EVIDENCE and one.key not in not_removed
+            }
+    return [line for line in lines if line.key not in gone]
+
+
+def _folder(line: ObjectLine) -> str:
+    return line.key.partition("/")[0]
 
 
 def _old(lines: Sequence[ObjectLine], before: datetime) -> Iterator[tuple[Day, Named]]:

@@ -42,8 +42,8 @@ NAME_FORM = "%Y%m%dT%H%M%SZ"
 Record = Callable[[Manifest, str], Awaitable[None]]
 """Puts a backup on record, by its manifest and the SHA-256 of the manifest's file."""
 
-MADE_WITHIN = timedelta(days=1)
-"""The longest making of a backup."""
+MADE_WITHIN = timedelta(hours=20)
+"""After so long an unfinished backup is given up, so that the next night's deletes it."""
 
 
 OF_BACKUPS = "BACKUP_"
@@ -166,16 +166,24 @@ class Backups:
             )
         return faults
 
-    async def end(self, now: datetime, keys: Sequence[Verifier]) -> list[str]:
+    async def end(
+        self, now: datetime, keys: Sequence[Verifier], *, unless_last: bool = False
+    ) -> list[str] | None:
         """Delete ended and unfinished backups, and the contents that no other needs; return the ended ones' names.
 
-        An unfinished backup may be in the making for a day; until then it stays, and so does every content.
+        An unfinished backup may be in the making for `MADE_WITHIN`; until then it stays, and so does every content.
+
+        Args:
+            unless_last: delete nothing, and return None, where no backup would be left.
+
         Raises: InternalFault if a manifest is not signed: nothing is deleted then; Unavailable.
         """
         whole = await self.names()
         manifests = [await self.manifest(name, keys) for name in whole]
         ended = [one.name for one in manifests if one.ends_at <= now]
         staying = [one for one in manifests if one.ends_at > now]
+        if unless_last and not staying:
+            return None
         needed = {line.sha256 for one in staying for line in await self.object_lines(one)}
         folders = (await self.store.level(FOLDER)).folders
         unfinished = {folder.rpartition("/")[2] for folder in folders} - set(whole)

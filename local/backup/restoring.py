@@ -31,7 +31,7 @@ from local.backup.making import DUMP
 from local.backup.manifest import FOLDER, Manifest, form_of
 from local.backup.objects import content_of
 from local.backup.offsets import rewind
-from local.backup.purged import not_purged
+from local.backup.purged import not_ended, not_purged
 from local.backup.recipient import opened
 from local.backup.repository import Backups
 from services.audit.actions.backups import (
@@ -151,10 +151,12 @@ def _check_in_time(manifest: Manifest, wanted: Wanted) -> None:
 async def restore_objects(target: Installation, backups: Backups, wanted: Wanted) -> int:
     """Store the objects of a backup that a running installation lacks; return their number.
 
-    A frame or crop that a purge may have destroyed since is not stored: its record is gone.
+    What may have been destroyed since is not stored: frames and crops of a purge, whose records are gone, and packages
+    that have expired or ended. It is on record before the first object is stored.
 
     Raises: Damaged for a changed file, before any object is stored; InternalFault, Unavailable.
     """
+    mac_key = mac_key_of(target.keys)
     manifest = await chosen(backups, wanted.name, wanted.keys)
     _check_in_time(manifest, wanted)
     if faults := await backups.faults(manifest):
@@ -168,8 +170,7 @@ async def restore_objects(target: Installation, backups: Backups, wanted: Wanted
     lines = [line for line in await backups.object_lines(manifest) if line.key not in there]
     may_be_purged = wanted.now - timedelta(days=target.policy.retention.floor_days)
     lines = await not_purged(target.database, lines, may_be_purged)
-    await pool.put_back(backups.store, target.objects, lines)
-    mac_key = mac_key_of(target.keys)
+    lines = await not_ended(target.database, lines, wanted.now)
     async with (
         database_of(target.database, AUDIT, mac_key=mac_key) as db,
         db.begin() as connection,
@@ -183,6 +184,7 @@ async def restore_objects(target: Installation, backups: Backups, wanted: Wanted
             reason=wanted.reason,
             objects=len(lines),
         )
+    await pool.put_back(backups.store, target.objects, lines)
     return len(lines)
 
 
@@ -371,7 +373,8 @@ async def _has_due(target: Installation, due: datetime) -> bool:
                 window = await Destruction(connection).window(month.start, min(month.end, due), 1)
                 if window.rows:
                     return True
-    return False
+        # The month of a record that a hold kept is gone; once the hold is released, the next purge destroys it.
+        return await Destruction(connection).held_past_schedule(due) > 0
 
 
 async def _close(target: Installation, manifest: Manifest, due: datetime, now: datetime) -> None:

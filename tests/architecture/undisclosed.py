@@ -38,6 +38,7 @@ NOT_GIVEN_OUT = {
     "services.retention.store.accuracy:AccuracyQueue.next": "work that waits; its reads are disclosed when measured",
     "services.retention.store.cleanup_queue:CleanupQueue.plates": "plates whose reads are destroyed, to a worker",
     "services.retention.store.exports:ExportQueue.claim": "work that waits; its reads are disclosed when packed",
+    "services.retention.store.exports:ExportQueue.not_removed": "names of objects that a restore of objects weighs",
     "services.retention.store.holds:HoldsInForce.all": "holds as the purge weighs them",
     "services.retention.store.keys:Keys.changes": "changes of the packages' signing keys; public",
     "services.retention.store.keys:Keys.private_pem": "the service's own key; it signs with it",

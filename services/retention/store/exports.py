@@ -85,6 +85,7 @@ _TO_REMOVE = text(
     " AND (e.state IN ('withdrawn', 'failed') OR h.released_at IS NOT NULL)"
     " ORDER BY e.export_id LIMIT :limit"
 )
+_NOT_REMOVED = text("SELECT export_id FROM evidence_exports WHERE removed_at IS NULL")
 _REMOVED = text("UPDATE evidence_exports SET removed_at = :at WHERE export_id = ANY(:ids)")
 
 
@@ -322,6 +323,11 @@ class ExportQueue:
     async def to_remove(self, limit: int) -> Sequence[UUID]:
         """Return exports whose packages are due for deletion. Locks none: a deletion may be repeated."""
         return (await self._connection.execute(_TO_REMOVE, {"limit": limit})).scalars().all()
+
+    async def not_removed(self) -> set[str]:
+        """Return the object keys of the packages that were not deleted, those that are yet to be built included."""
+        found = (await self._connection.execute(_NOT_REMOVED)).scalars()
+        return {object_key(export_id) for export_id in found}
 
     async def removed(self, ids: Sequence[UUID], at: datetime) -> None:
         """Record that the packages of these exports are deleted."""

@@ -21,9 +21,10 @@ from local.backup.answers import restored_answer
 from local.backup.manifest import Manifest, Migrations, signer_of
 from local.backup.recipient import sealed
 from local.backup.repository import Backups
-from local.backup.restoring import Damaged
+from local.backup.restoring import Damaged, restore_objects
 from services.registry import SPECS
-from shared.core.errors import InternalFault
+from shared.core.errors import InternalFault, Unavailable
+from shared.core.problem_codes import Common
 from shared.postgres.database import Database, database_of, driver_of
 from tests.integration.backup.installing import (
     KEYS,
@@ -375,6 +376,28 @@ async def test_objects_of_a_backup_that_has_ended_are_restored_on_demand_alone(p
     assert await place.restore_objects(ended - timedelta(seconds=1)) == 1
     await place.live.objects.delete(key)
     assert await place.restore_objects(ended, ended=True) == 1
+
+
+@pytest.mark.clause("wall/backup")
+async def test_objects_are_on_record_before_the_first_is_restored(place, monkeypatch):
+    await place.fill(objects=2)
+    await place.back_up()
+    for key in await contents(place.live.objects):
+        await place.live.objects.delete(key)
+    unable = replace(place.live, keys={})
+    wanted = place.wanted(unable, (), datetime.now(UTC))
+    with pytest.raises(InternalFault, match="keys of the installation are needed"):
+        await restore_objects(unable, place.backups, wanted)
+    assert await contents(place.live.objects) == {}
+
+    async def full(key, data):
+        raise Unavailable(Common.OBJECT_NOT_STORED)
+
+    monkeypatch.setattr(place.live.objects, "put", full)
+    with pytest.raises(Unavailable):
+        await place.restore_objects()
+    [event] = await unpublished(place.live.database, "alpr.backup.restored")
+    assert event["objects"] == 2
 
 
 @pytest.mark.clause("wall/backup")

@@ -9,6 +9,7 @@ from hashlib import sha256
 import msgspec
 import pytest
 
+from local.backup import making
 from local.backup.manifest import signer_of
 from plateward.__main__ import status
 from services.audit.actions.checkpointing import Checkpointer
@@ -104,6 +105,86 @@ def test_backups_from_before_the_logs_key_changed_end_too(place, run, as_live, m
     assert second["vkey"] != first["vkey"]
     where = ["--from", str(place.folder / "backups"), "--vkey", second["vkey"]]
     assert run("verify-backup", *where)[0] == 0
+
+
+@pytest.mark.clause("468.5/restored")
+def test_the_last_backup_stays_until_another_is_made_although_it_has_ended(
+    place, run, as_live, monkeypatch
+):
+    async def full(*arguments, **given):
+        raise Unavailable(Common.OBJECT_NOT_STORED)
+
+    asyncio.run(place.fill(objects=0))
+    backup = ["backup", "--to", str(place.folder / "backups"), "--without-keys", "--without-kafka"]
+    _, first = run(*backup)
+    asyncio.run(end_now(place, first["backup"]))
+    with monkeypatch.context() as patched:
+        patched.setattr("local.backup.making.make", full)
+        assert run(*backup)[0] == 2
+    assert asyncio.run(place.backups.names()) == [first["backup"]]
+    time.sleep(1)  # a backup is named by its second
+    assert run(*backup)[1]["ended"] == [first["backup"]]
+
+
+@pytest.mark.clause("468.5/restored")
+def test_backups_that_have_ended_go_before_the_next_so_that_a_full_place_gets_room(
+    place, run, as_live, monkeypatch
+):
+    async def full(*arguments, **given):
+        raise Unavailable(Common.OBJECT_NOT_STORED)
+
+    asyncio.run(place.fill(objects=0))
+    backup = ["backup", "--to", str(place.folder / "backups"), "--without-keys", "--without-kafka"]
+    names = []
+    for _ in range(2):
+        names.append(run(*backup)[1]["backup"])
+        time.sleep(1)  # a backup is named by its second
+    asyncio.run(end_now(place, names[0]))
+    monkeypatch.setattr("local.backup.making.make", full)
+    assert run(*backup)[0] == 2
+    assert asyncio.run(place.backups.names()) == names[1:]
+
+
+@pytest.mark.clause("wall/backup")
+def test_a_backup_beside_one_whose_manifest_is_damaged_is_made_and_says_that_none_ended(
+    place, run, as_live
+):
+    asyncio.run(place.fill(objects=0))
+    backup = ["backup", "--to", str(place.folder / "backups"), "--without-keys", "--without-kafka"]
+    _, first = run(*backup)
+    manifest = place.folder / "backups" / "backups" / first["backup"] / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:-9])
+    time.sleep(1)  # a backup is named by its second
+    code, second = run(*backup)
+    assert (code, second["whole"], second["ended"]) == (1, True, [])
+    assert f"{first['backup']}/manifest.json is not what" in second["not_ended"]
+    where = ["--from", str(place.folder / "backups"), "--vkey", VKEY.vkey]
+    assert run("verify-backup", *where) == (
+        0,
+        {"backup": second["backup"], "ok": True, "faults": []},
+    )
+
+
+@pytest.mark.clause("wall/backup")
+def test_a_second_backup_to_a_place_while_one_is_made_is_refused(place, run, as_live, monkeypatch):
+    asyncio.run(place.fill(objects=0))
+    make, to = making.make, place.folder / "backups"
+    words = ["--without-keys", "--without-kafka"]
+    other = []
+
+    async def slowly(*arguments, **given):
+        for where in (to, place.folder / "elsewhere"):
+            monkeypatch.setattr(making, "make", make)
+            other.append(await asyncio.to_thread(run, "backup", "--to", f"{where}/", *words))
+        return await make(*arguments, **given)
+
+    monkeypatch.setattr(making, "make", slowly)
+    code, first = run("backup", "--to", str(to), *words)
+    assert code == 0
+    [(refused, answer), (another, _)] = other
+    assert (refused, another) == (2, 0)
+    assert "another backup to" in answer["errors"][0]
+    assert asyncio.run(place.backups.names()) == [first["backup"]]
 
 
 NEXT = bytes(range(1, 33))

@@ -7,15 +7,22 @@ from uuid import uuid4
 
 import pytest
 from msgspec import structs
+from sqlalchemy import text
 
 from local.backup.answers import restored_answer
 from shared.core.errors import Unavailable
 from shared.core.problem_codes import Common
+from shared.postgres.database import database_of
 from shared.testing import eventually, mac_key_text
 from shared.testing.sample import SampleSettings
 from tests.integration.backup.exporting import export, imported
 from tests.integration.retention.conftest import a_read, started
-from tests.integration.retention.purging import DUE, authorise, left, propose
+from tests.integration.retention.exporting import current, withdraw
+from tests.integration.retention.exporting import exported as evidence_of
+from tests.integration.retention.holding import LONG_AGO, release
+from tests.integration.retention.holding import place as place_hold
+from tests.integration.retention.packaging import a_pictured_read
+from tests.integration.retention.purging import DUE, authorise, left, propose, purge
 
 pytestmark = pytest.mark.clause("468.5/restored")
 
@@ -191,6 +198,71 @@ async def test_objects_that_a_purge_destroyed_after_the_backup_are_not_restored(
     store = place.live.objects
     there = {one.key for kind in ("captures", "crops") for one in await store.page(kind)}
     assert there == {"captures/odd", read.crop_key, *objects["8NEW001"][1]}
+
+
+async def test_a_record_of_a_released_hold_is_not_shown_after_a_restore_until_a_purge(
+    place, retention_in, clock
+):
+    await place.fill(objects=0)
+    async with retention_in("tests") as live:
+        await live.store(a_read("7OLD001", LONG_AGO))
+        hold = await place_hold(live, plate="7OLD001")
+        await purge(live)
+        assert (await left(live), await left(live, "held_reads")) == ([], ["7OLD001"])
+        await release(live, hold)
+    await place.back_up()
+    clock.advance(hours=6)
+    with place.elsewhere() as target:
+        assert await restored(place, target, clock)
+        async with retention_in("restored") as retention:
+            assert await is_closed(retention)
+            assert (await purge(retention))["state"] == "certified"
+            await eventually(lambda: is_open(retention))
+            assert await left(retention, "held_reads") == []
+
+
+async def test_packages_that_expired_or_ended_after_the_backup_are_not_restored(
+    place, retention_in, clock
+):
+    await place.fill(objects=0)
+    async with retention_in("tests") as live:
+        await a_pictured_read(live, "7ABC123")
+        exports = [await evidence_of(live, plate="7ABC123") for _ in ("ends", "stays")]
+        ended, kept = [export for _, export in exports]
+        keys = {name: f"packages/{uuid4()}.zip" for name in ("expired", "valid", "unknown")}
+        keys |= {
+            "ended": f"evidence/{ended['export_id']}.zip",
+            "kept": f"evidence/{kept['export_id']}.zip",
+        }
+        for key in keys.values():
+            await place.live.objects.put(key, b"package")
+        await release_row(place, keys["expired"], clock.now() + timedelta(hours=1))
+        await release_row(place, keys["valid"], clock.now() + timedelta(days=30))
+        await place.back_up()
+        await withdraw(live, ended)
+        await live.running.evidence.work()
+        assert (await current(live, ended))["removed_at"] is not None
+        clock.advance(hours=2)
+    for key in keys.values():
+        await place.live.objects.delete(key)
+    assert await place.restore_objects(clock.now(), ended=True) == 2
+    store = place.live.objects
+    there = {one.key for kind in ("packages", "evidence") for one in await store.page(kind)}
+    assert there == {keys["valid"], keys["kept"]}
+
+
+async def release_row(place, key, expires_at):
+    """Have retention know a package that is built, whose download expires at a time."""
+    row = text(
+        "INSERT INTO packages (request_id, approval, approved_at, not_before, built_at)"
+        " VALUES (:id, jsonb_build_object('expires_at', CAST(:expires AS text)), now(), now(), now())"
+    )
+    request_id = key.partition("/")[2].removesuffix(".zip")
+    async with (
+        database_of(place.live.database, "retention") as db,
+        db.begin() as connection,
+    ):
+        await connection.execute(row, {"id": request_id, "expires": expires_at.isoformat()})
 
 
 async def test_a_restore_of_records_within_the_schedule_alone_closes_nothing(
