@@ -22,6 +22,7 @@ from local.stack.key_material import (
     certified_keys,
     key,
     password,
+    replace_secret,
     signing_key,
 )
 
@@ -62,10 +63,10 @@ def complete(path: Path) -> list[str]:
     if "SITE_ADDRESS" in present and "CONSOLE_ADDRESS" not in present:
         drawn["CONSOLE_ADDRESS"] = f"console.{present['SITE_ADDRESS']}"
     lines += [f"{name}={_quoted(value)}" for name, value in drawn.items()]
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(descriptor, 0o600)
-        file.write("".join(f"{line}\n" for line in lines))
+    there = path.stat() if path.exists() else None
+    replace_secret(path.resolve(), "".join(f"{line}\n" for line in lines))
+    if there is not None and os.geteuid() == 0:
+        os.chown(path, there.st_uid, there.st_gid)
     return list(drawn)
 
 

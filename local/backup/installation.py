@@ -157,7 +157,16 @@ def _policy(given: Mapping[str, str]) -> Policy:
 
 
 def _named_keys(given: Mapping[str, str]) -> dict[str, str]:
-    return {n: v for n, v in given.items() if n in SECRETS or n.partition("__")[2] in SECRETS}
+    return {
+        name: _lines(value)
+        for name, value in given.items()
+        if name in SECRETS or name.partition("__")[2] in SECRETS
+    }
+
+
+def _lines(value: str) -> str:
+    r"""Return a PEM with ends of lines: a shell that reads compose's `.env` leaves them as `\n`, which opens no key."""
+    return value.replace("\\n", "\n") if value.startswith("-----BEGIN ") else value
 
 
 def _keys(folder: Path, given: Mapping[str, str]) -> dict[str, str]:

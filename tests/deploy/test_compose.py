@@ -1,5 +1,6 @@
 """docker-compose.yml: valid, closed but for one door, and each container with no more than it needs."""
 
+import errno
 import re
 import stat
 import subprocess
@@ -611,6 +612,30 @@ def test_secrets_are_generated_once_and_readable_only_by_their_owner(tmp_path: P
     assert len(values) == len(NEEDED) + len(UNDER_THE_ROOT), (
         "a value of several lines is written on one"
     )
+
+
+def test_a_full_disk_leaves_the_secrets_that_were_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept").mkdir()
+    file = tmp_path / "kept" / ".env"
+    complete(file)
+    lines = file.read_text().splitlines(keepends=True)
+    before = "".join(line for line in lines if not line.startswith("GRAFANA_PASSWORD="))
+    file.write_text(before)
+    (tmp_path / ".env").symlink_to(file)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            complete(tmp_path / ".env")
+    assert file.read_text() == before
+    assert complete(tmp_path / ".env") == ["GRAFANA_PASSWORD"]
+    assert file.read_text().startswith(before)
+    assert (tmp_path / ".env").is_symlink()
 
 
 def test_the_generated_signing_key_is_an_ed25519_key() -> None:

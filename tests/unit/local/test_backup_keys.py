@@ -1,12 +1,16 @@
 """A backup seals every key that a service reads from its environment; its keys open for one person and backup."""
 
 import stat
+import subprocess
 from hashlib import sha256
 from types import SimpleNamespace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import SecretStr
 
+from deploy.compose.make_env import complete
 from local.backup.database import run_client
 from local.backup.installation import SECRETS, installation, write_keys
 from local.backup.manifest import BACKUP
@@ -115,3 +119,23 @@ def test_the_keys_of_an_installation_are_those_in_the_environment_also_of_one_se
     del given["OBJECT_STORE_URL"]
     with pytest.raises(InternalFault, match="set OBJECT_STORE_URL"), installation(tmp_path, given):
         pass
+
+
+def test_the_keys_of_an_env_file_that_a_shell_has_read_are_those_that_the_containers_get(tmp_path):
+    """As docs/operations/backup-and-restore.md says: the key of packages has several lines."""
+    complete(tmp_path / ".env")
+    script = "set -a; . ./.env; set +a; exec env --null"
+    said = subprocess.run(
+        ["/bin/sh", "-c", script], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"},
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    given = dict(line.split("=", 1) for line in said.split("\0") if line)
+    given |= {
+        "DATABASE_OWNER_URL": "postgresql://owner@127.0.0.1/plateward",
+        "OBJECT_STORE_URL": tmp_path.as_uri(),
+        "POLICY_FILE": str(ROOT / "policy.toml"),
+    }
+    with installation(tmp_path, given) as source:
+        key = load_pem_private_key(source.keys["RETENTION_SIGNING_KEY"].encode(), None)
+        assert isinstance(key, Ed25519PrivateKey)
+        assert source.keys["AUDIT_SIGNING_KEY"] == given["AUDIT_SIGNING_KEY"]
