@@ -8,6 +8,7 @@ import yaml
 
 from deploy.kafka.topics import FILE, topics
 from services.retention.workers.passes import SETS_AT_ONCE
+from shared.core.policy import load_policy
 from shared.kafka.acls import Operation, Resource, acls
 from shared.kafka.topics import TOPICS
 from shared.kafka.topics_wanted import MIN_INSYNC, copies_on, wanted
@@ -130,6 +131,14 @@ def test_wal_and_a_nightly_backup_go_to_a_bucket_of_their_own() -> None:
     assert len(backup["schedule"].split()) == 6, "its schedule has seconds"
     assert (backup["cluster"]["name"], backup["method"]) == ("plateward", "plugin")
     assert backup["pluginConfiguration"]["name"] == plugin["name"]
+
+
+def test_no_base_backup_is_kept_for_longer_than_the_policy_keeps_backups() -> None:
+    """Barman keeps what a recovery to any moment of the window needs: also the last base backup from before it."""
+    policy = load_policy(OVERLAY / "policy.toml")
+    [kept] = [one["spec"]["retentionPolicy"] for one in of("ObjectStore").values()]
+    nightly = 1
+    assert int(kept.removesuffix("d")) + nightly <= policy.retention.backups_days
 
 
 def test_every_secret_that_no_operator_makes_comes_from_the_vault() -> None:
