@@ -1,6 +1,7 @@
 """Alertmanager's receivers follow from the settings in `.env`; what they name cannot change the configuration."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,16 @@ def test_the_container_renders_its_configuration_from_the_mounted_files() -> Non
     assert "deploy/observability/alertmanager.yaml" in files[base]
     assert f"--config.file={written.rstrip(';')}" in command
     assert container["entrypoint"] == ["/bin/sh", "-ec"], "it ends if the script refuses"
+
+
+def test_an_alert_keeps_back_those_of_its_own_service_alone() -> None:
+    """Else nothing is heard of hotlist's consumer, and so of alerts to officers, while release is down."""
+    [rule] = configuration()["inhibit_rules"]
+    assert rule["equal"] == ["app"]
+    named = re.findall(r"[A-Z]\w+", f"{rule['source_matchers']} {rule['target_matchers']}")
+    groups = yaml.safe_load((FOLDER / "rules.yaml").read_text())["groups"]
+    rules = {one["alert"]: one for group in groups for one in group["rules"]}
+    assert len(named) == 6
+    for name in named:
+        by = "by (app, " in rules[name]["expr"] or 'up{job="plateward"}' in rules[name]["expr"]
+        assert by or "app" in rules[name]["labels"], name
