@@ -123,7 +123,7 @@ def restored_answer(done: restoring.Restored, now: datetime, kafka: str | None) 
         lines.append(
             "CLOSED       records are past the schedule: the services show no ALPR data until a purge has run"
         )
-    lines += [f"FAULT        {fault}" for fault in done.faults]
+    lines += fault_lines(done.faults)
     return Answer(
         "\n".join(lines),
         {
@@ -143,3 +143,17 @@ def restored_answer(done: restoring.Restored, now: datetime, kafka: str | None) 
         },
         FAULT if done.faults else 0,
     )
+
+
+def stored_answer(stored: int, faults: Sequence[str]) -> Answer:
+    """Say how many objects were stored in a running installation; exit status 1 for a fault."""
+    return Answer(
+        "\n".join([f"{stored} objects were stored", *fault_lines(faults)]),
+        {"ok": not faults, "objects": stored, "faults": list(faults)},
+        FAULT if faults else 0,
+    )
+
+
+def fault_lines(faults: Sequence[str]) -> list[str]:
+    """Return faults in lines."""
+    return [f"FAULT        {fault}" for fault in faults]

@@ -11,9 +11,17 @@ import click
 
 from local.backup import making, restoring
 from local.backup.alone import alone
-from local.backup.answers import Ended, lines_of, made_answer, restored_answer
+from local.backup.answers import (
+    Ended,
+    fault_lines,
+    lines_of,
+    made_answer,
+    restored_answer,
+    stored_answer,
+)
 from local.backup.installation import Installation, installation, new_installation
 from local.backup.manifest import Manifest
+from local.backup.objects_only import restore_objects
 from local.backup.offsets import rewind
 from local.backup.recipient import make_recipient
 from local.backup.repository import Backups, store_at
@@ -184,7 +192,7 @@ def verify_backup_command(*, place: str, name_of_backup: str | None, vkey: Seque
     """Read a whole backup, and compare every file with its digest in the signed manifest."""
     backups, keys = Backups(store_at(place)), [Verifier.parse(one) for one in vkey]
     manifest, faults = asyncio.run(_compared(backups, name_of_backup, keys))
-    lines = [*lines_of(manifest), *(f"FAULT        {fault}" for fault in faults)]
+    lines = [*lines_of(manifest), *fault_lines(faults)]
     data = {"backup": manifest.name, "ok": not faults, "faults": faults}
     return Answer("\n".join(lines), data, FAULT if faults else 0)
 
@@ -238,6 +246,11 @@ async def _rewound(
         is_flag=True,
         help="Only store the objects that a running installation lacks, without those of purged records.",
     ),
+    click.Option(
+        ["--without-damaged"],
+        is_flag=True,
+        help="Leave out objects whose content in the backup is damaged; without it nothing is restored then.",
+    ),
     KEYS_TO,
     JOBS,
     FOLDER_OF_STACK,
@@ -253,6 +266,7 @@ def restore_command(
     witness: Sequence[Path],
     ended: bool,
     objects_only: bool,
+    without_damaged: bool,
     keys_to: Path | None,
     jobs: int,
     folder: Path,
@@ -275,17 +289,17 @@ def restore_command(
             reason=who["reason"],
             now=datetime.now(UTC),
             ended=ended,
+            without_damaged=without_damaged,
             jobs=jobs,
         )
         backups = Backups(store_at(place))
         try:
             if objects_only:
-                count = asyncio.run(restoring.restore_objects(target, backups, wanted))
-                return Answer(f"{count} objects were stored", {"ok": True, "objects": count})
+                return stored_answer(*asyncio.run(restore_objects(target, backups, wanted)))
             done = asyncio.run(restoring.restore_all(target, backups, wanted))
         except restoring.Damaged as exc:
-            text = "\n".join(f"FAULT        {fault}" for fault in exc.faults)
-            return Answer(text, {"ok": False, "faults": list(exc.faults)}, FAULT)
+            data = {"ok": False, "faults": list(exc.faults)}
+            return Answer("\n".join(fault_lines(exc.faults)), data, FAULT)
         return restored_answer(done, wanted.now, target.kafka)
 
 

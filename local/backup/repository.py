@@ -7,6 +7,7 @@ import asyncio
 import gzip
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -73,6 +74,22 @@ def store_at(address: str, given: Mapping[str, str] = os.environ) -> ObjectStore
 def name_of(at: datetime) -> str:
     """Return the name of a backup that is made now: its time, UTC."""
     return at.strftime(NAME_FORM)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What is missing or changed of a backup."""
+
+    files: Sequence[str]
+    """Faults of the dump, the list of objects and the sealed keys."""
+
+    contents: Mapping[str, str]
+    """Faults of contents of objects, by their SHA-256."""
+
+    @property
+    def faults(self) -> list[str]:
+        """All faults."""
+        return [*self.files, *self.contents.values()]
 
 
 class Backups:
@@ -150,21 +167,27 @@ class Backups:
 
     async def faults(self, manifest: Manifest) -> list[str]:
         """Read a whole backup; return each file that is missing or differs from its digest, by its name."""
+        return (await self.read_through(manifest)).faults
+
+    async def read_through(self, manifest: Manifest) -> "Damage":
+        """Read a whole backup, and compare it with its manifest."""
         within = f"{FOLDER}/{manifest.name}"
         files = [
             msgspec.structs.replace(one, path=f"{within}/{one.path}") for one in manifest.files
         ]
         faults = await faults_of(self.store, files)
-        if not any(manifest.objects.list in fault for fault in faults):
-            contents = {line.sha256: line for line in await self.object_lines(manifest)}
-            faults += await faults_of(
-                self.store,
-                (
-                    StoredFile(path=place_of(digest), size_bytes=line.size_bytes, sha256=digest)
-                    for digest, line in contents.items()
-                ),
-            )
-        return faults
+        if any(manifest.objects.list in fault for fault in faults):
+            return Damage(faults, {})
+        sizes = {line.sha256: line.size_bytes for line in await self.object_lines(manifest)}
+        contents = {place_of(digest): digest for digest in sizes}
+        damaged = await faults_of(
+            self.store,
+            (
+                StoredFile(path=place, size_bytes=sizes[digest], sha256=digest)
+                for place, digest in contents.items()
+            ),
+        )
+        return Damage(faults, {contents[fault.split()[0]]: fault for fault in damaged})
 
     async def end(
         self, now: datetime, keys: Sequence[Verifier], *, unless_last: bool = False

@@ -12,7 +12,7 @@ import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -28,17 +28,15 @@ from local.backup.database import (
 )
 from local.backup.installation import Installation, write_keys
 from local.backup.making import DUMP
-from local.backup.manifest import FOLDER, Manifest, form_of
+from local.backup.manifest import FOLDER, Manifest, ObjectLine, form_of
 from local.backup.objects import content_of
 from local.backup.offsets import rewind
-from local.backup.purged import not_ended, not_purged
 from local.backup.recipient import opened
 from local.backup.repository import Backups
 from services.audit.actions.backups import (
     BackedUpLog,
     BroughtBack,
     Record,
-    record_objects,
     record_restore,
 )
 from services.audit.actions.continuity import Continuity, continuity_of
@@ -86,6 +84,9 @@ class Wanted:
     ended: bool = False
     """Restore a backup that has ended by the policy."""
 
+    without_damaged: bool = False
+    """Leave out objects whose content in the backup is damaged, instead of restoring nothing."""
+
     jobs: int = 2
 
 
@@ -127,65 +128,44 @@ async def restore_all(target: Installation, backups: Backups, wanted: Wanted) ->
     A restore that failed halfway leaves a database and objects that are to be dropped.
     """
     manifest = await chosen(backups, wanted.name, wanted.keys)
-    _check_in_time(manifest, wanted)
+    raise_if_ended(manifest, wanted)
     await check_empty(target.database, manifest.roles)
     await pool.check_empty(target.objects)
-    if faults := await backups.faults(manifest):
-        raise Damaged(faults)
+    lines, left_out = await undamaged(backups, manifest, wanted)
     keys = await _keys(backups, manifest, target, wanted)
     await _restore_database(target, backups, manifest, wanted.jobs)
     database = await loaded(target, manifest, wanted.now)
-    await pool.put_back(backups.store, target.objects, await backups.object_lines(manifest))
-    return await proved(target, manifest, wanted, keys, database)
+    await pool.put_back(backups.store, target.objects, lines)
+    restored = await proved(target, manifest, wanted, keys, database)
+    restored.faults += left_out
+    return restored
 
 
-def _check_in_time(manifest: Manifest, wanted: Wanted) -> None:
+async def undamaged(
+    backups: Backups, manifest: Manifest, wanted: Wanted
+) -> tuple[list[ObjectLine], list[str]]:
+    """Read a whole backup; return the objects to restore, and the faults of those that are left out.
+
+    Raises: Damaged, unless only objects are damaged and may be left out; Unavailable.
+    """
+    damage = await backups.read_through(manifest)
+    if damage.files or (damage.contents and not wanted.without_damaged):
+        raise Damaged(damage.faults)
+    lines = await backups.object_lines(manifest)
+    whole = [line for line in lines if line.sha256 not in damage.contents]
+    faults = list(damage.contents.values())
+    if faults:
+        faults.append(f"{len(lines) - len(whole)} objects with these contents are left out")
+    return whole, faults
+
+
+def raise_if_ended(manifest: Manifest, wanted: Wanted) -> None:
     """Raise InternalFault for a backup that has ended by the policy, unless that is wanted."""
     if manifest.ends_at <= wanted.now and not wanted.ended:
         raise InternalFault(
             f"backup {manifest.name} ended on {manifest.ends_at:%Y-%m-%d} by the policy; --ended restores it "
             "all the same, and the purge that follows destroys what is past the schedule"
         )
-
-
-async def restore_objects(target: Installation, backups: Backups, wanted: Wanted) -> int:
-    """Store the objects of a backup that a running installation lacks; return their number.
-
-    What may have been destroyed since is not stored: frames and crops of a purge, whose records are gone, and packages
-    that have expired or ended. It is on record before the first object is stored.
-
-    Raises: Damaged for a changed file, before any object is stored; InternalFault, Unavailable.
-    """
-    mac_key = mac_key_of(target.keys)
-    manifest = await chosen(backups, wanted.name, wanted.keys)
-    _check_in_time(manifest, wanted)
-    if faults := await backups.faults(manifest):
-        raise Damaged(faults)
-    there = {
-        one.key
-        for prefix in pool.PREFIXES
-        async for page in pool.listed(target.objects, prefix)
-        for one in page
-    }
-    lines = [line for line in await backups.object_lines(manifest) if line.key not in there]
-    may_be_purged = wanted.now - timedelta(days=target.policy.retention.floor_days)
-    lines = await not_purged(target.database, lines, may_be_purged)
-    lines = await not_ended(target.database, lines, wanted.now)
-    async with (
-        database_of(target.database, AUDIT, mac_key=mac_key) as db,
-        db.begin() as connection,
-    ):
-        await record_objects(
-            connection,
-            AUDIT,
-            wanted.actor,
-            backed_up_log(manifest),
-            at=wanted.now,
-            reason=wanted.reason,
-            objects=len(lines),
-        )
-    await pool.put_back(backups.store, target.objects, lines)
-    return len(lines)
 
 
 async def _keys(

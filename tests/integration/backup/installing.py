@@ -16,9 +16,10 @@ from sqlalchemy import text
 from local.backup.installation import Installation
 from local.backup.making import Made, Wanted, make
 from local.backup.objects import PREFIXES, content_of, listed
+from local.backup.objects_only import restore_objects
 from local.backup.recipient import make_recipient
 from local.backup.repository import Backups, store_at
-from local.backup.restoring import Restored, restore_all, restore_objects
+from local.backup.restoring import Restored, restore_all
 from local.backup.restoring import Wanted as Restoring
 from local.stack.postgres import Postgres
 from services.audit.actions.checkpointing import Checkpointer
@@ -99,9 +100,11 @@ class Place:
         return await restore_all(target, self.backups, wanted)
 
     async def restore_objects(self, now: datetime | None = None, *, ended: bool = False) -> int:
-        """Restore the objects that the live installation lacks."""
+        """Restore the objects that the live installation lacks; return their number."""
         wanted = self.wanted(self.live, (), now or datetime.now(UTC), ended=ended)
-        return await restore_objects(self.live, self.backups, wanted)
+        stored, faults = await restore_objects(self.live, self.backups, wanted)
+        assert faults == []
+        return stored
 
     def wanted(
         self,

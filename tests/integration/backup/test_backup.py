@@ -19,9 +19,10 @@ from sqlalchemy import text
 from local.backup import database
 from local.backup.answers import restored_answer
 from local.backup.manifest import Manifest, Migrations, signer_of
+from local.backup.objects_only import restore_objects
 from local.backup.recipient import sealed
 from local.backup.repository import Backups
-from local.backup.restoring import Damaged, restore_objects
+from local.backup.restoring import Damaged
 from services.registry import SPECS
 from shared.core.errors import InternalFault, Unavailable
 from shared.core.problem_codes import Common
@@ -177,8 +178,8 @@ async def test_a_changed_or_missing_file_is_named_and_nothing_is_restored(place)
 class ChangedSince(Backups):
     """A place of backups whose dump changes once all of it was compared."""
 
-    async def faults(self, manifest):
-        found = await super().faults(manifest)
+    async def read_through(self, manifest):
+        found = await super().read_through(manifest)
         [*_, file] = [one for one in manifest.files if one.path.endswith(".dat.zst")]
         await self.store.put(f"backups/{manifest.name}/{file.path}", b"other")
         return found

@@ -25,6 +25,8 @@ from tests.integration.backup.installing import (
     SIGNER,
     VKEY,
     append,
+    contents,
+    last_kind,
     publish,
     unpublished,
 )
@@ -226,6 +228,58 @@ def test_a_damaged_backup_ends_with_1_and_names_the_file(place, run, as_live, mo
         where = ["--from", to, "--vkey", VKEY.vkey]
         code, answer = run("restore", *where, *WHO, "--reason", "the disk failed")
     assert (code, answer) == (1, {"ok": False, "faults": [fault]})
+
+
+@pytest.mark.clause("wall/backup")
+def test_one_damaged_picture_does_not_keep_everything_else_from_being_restored(
+    place, run, as_live, monkeypatch
+):
+    asyncio.run(place.fill(objects=3))
+    to = str(place.folder / "backups")
+    assert run("backup", "--to", to, "--without-keys", "--without-kafka")[0] == 0
+    pooled = [path for path in place.files() if path.parent.parent.name == "objects"]
+    pooled[0].write_bytes(b"other")
+    pooled[1].unlink()
+    restore = ["restore", "--from", to, "--vkey", VKEY.vkey, *WHO, "--reason", "the disk failed"]
+    restore.append("--without-damaged")
+    with place.elsewhere() as target:
+        monkeypatch.setenv("DATABASE_OWNER_URL", target.database.dsn)
+        monkeypatch.setenv("OBJECT_STORE_URL", (place.folder / "restored" / "objects").as_uri())
+        code, answer = run(*restore)
+        assert (code, answer["ok"], len(answer["faults"])) == (1, False, 3)
+        assert pooled[0].name in answer["faults"][0] + answer["faults"][1]
+        assert pooled[1].name in answer["faults"][0] + answer["faults"][1]
+        assert answer["faults"][2] == "2 objects with these contents are left out"
+        assert len(asyncio.run(contents(target.objects))) == 1
+        assert asyncio.run(last_kind(target.database)) == "backup.restored"
+        code, answer = run(*restore, "--objects-only")
+        assert (code, answer["objects"], len(answer["faults"])) == (1, 0, 3)
+    [toc] = [path for path in place.files() if path.name == "toc.dat"]
+    toc.write_bytes(b"other")
+    with place.elsewhere() as target:
+        monkeypatch.setenv("DATABASE_OWNER_URL", target.database.dsn)
+        monkeypatch.setenv("OBJECT_STORE_URL", (place.folder / "again" / "objects").as_uri())
+        code, answer = run(*restore)
+        assert (code, len(answer["faults"])) == (1, 3)
+        assert "toc.dat" in answer["faults"][0]
+        assert run(*restore)[1] == answer, "nothing was restored"
+
+
+@pytest.mark.clause("wall/backup")
+def test_a_damaged_content_that_is_deleted_is_copied_anew(place, run, as_live):
+    """As docs/operations/backup-and-restore.md says."""
+    asyncio.run(place.fill(objects=1))
+    to = str(place.folder / "backups")
+    backup = ["backup", "--to", to, "--without-keys", "--without-kafka"]
+    run(*backup)
+    [pooled] = [path for path in place.files() if path.parent.parent.name == "objects"]
+    pooled.write_bytes(b"other")
+    time.sleep(1)  # a backup is named by its second
+    assert run(*backup)[1]["new_objects"] == 0
+    pooled.unlink()
+    time.sleep(1)
+    assert run(*backup)[1]["new_objects"] == 1
+    assert run("verify-backup", "--from", to, "--vkey", VKEY.vkey)[0] == 0
 
 
 def test_a_backup_that_lacks_what_kafka_has_ends_with_1_and_says_so(
