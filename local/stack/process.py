@@ -70,6 +70,13 @@ def run_to_end(
         raise LocalError(f"{failure}: {done.stdout.strip()[-1500:]}")
 
 
+def owners_alone(folder: Path) -> Path:
+    """Make a folder, if it is not there, and close it to other accounts; return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder
+
+
 @contextlib.contextmanager
 def held(folder: Path, what: str) -> Iterator[None]:
     """Lock a folder for this process; the kernel releases the lock however the process ends."""

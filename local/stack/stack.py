@@ -20,7 +20,7 @@ from local.stack.broker import EMPTY_FETCH_PAUSE_MS, Broker
 from local.stack.keys import root_file, stored_keys
 from local.stack.mac_keys import audits_mac_keys
 from local.stack.postgres import Postgres
-from local.stack.process import LOOPBACK, LocalError, free_port, held, listens
+from local.stack.process import LOOPBACK, LocalError, free_port, held, listens, owners_alone
 from local.stack.schema import OWNER, make_tables
 from local.stack.servers import ROOT, Service, StackServer, service
 from local.stack.services import (
@@ -107,6 +107,7 @@ class Stack:
 
     def _start_servers(self) -> dict[str, str]:
         """Start the servers that the environment does not name; returns the services' environment."""
+        owners_alone(self._folder / "log")
         first_start = not (self._folder / "postgres" / "data").exists()
         added = {
             "PYTHONUNBUFFERED": "1",
@@ -121,13 +122,13 @@ class Stack:
             self._start("postgres", postgres)
             added |= {**postgres.environment(), OWNER: postgres.url()}
         if "KAFKA_BOOTSTRAP" not in self._given:
-            broker = Broker(self._folder / "broker")
+            broker = Broker(owners_alone(self._folder / "broker"))
             self._start("broker", broker)
             added["KAFKA_BOOTSTRAP"] = broker.bootstrap
             added["KAFKA_EMPTY_FETCH_PAUSE_MS"] = str(EMPTY_FETCH_PAUSE_MS)
         added |= audits_mac_keys({**added, **self._given})
         if "OBJECT_STORE_URL" not in self._given:
-            added["OBJECT_STORE_URL"] = (self._folder / "objects").as_uri()
+            added["OBJECT_STORE_URL"] = owners_alone(self._folder / "objects").as_uri()
         return {**added, **self._given}
 
     def _start_services(self, environment: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,17 @@ async def test_a_first_start_that_ends_before_its_broker_is_repeated(
     assert (tmp_path / "postgres" / "data").exists()
     with running(tmp_path, *SERVERS_ONLY) as stack:
         assert set(stack.processes) == {"postgres", "broker"}
+
+
+async def test_pictures_events_and_logs_are_closed_to_other_accounts(folder: Path) -> None:
+    parts = ("objects", "broker", "log", "keys")
+    for name in parts[:3]:  # an earlier version left them open
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name).chmod(0o755)
+    with running(folder, *SERVERS_ONLY):
+        assert {name: stat.S_IMODE((folder / name).stat().st_mode) for name in parts} == (
+            dict.fromkeys(parts, 0o700)
+        )
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP])
