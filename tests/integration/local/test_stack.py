@@ -3,13 +3,13 @@
 import asyncio
 import os
 import signal
-import stat
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from stat import S_IMODE
 from textwrap import dedent
 
 import asyncpg
@@ -107,7 +107,7 @@ async def test_pictures_events_and_logs_are_closed_to_other_accounts(folder: Pat
         (folder / name).mkdir(exist_ok=True)
         (folder / name).chmod(0o755)
     with running(folder, *SERVERS_ONLY):
-        assert {name: stat.S_IMODE((folder / name).stat().st_mode) for name in parts} == (
+        assert {name: S_IMODE((folder / name).stat().st_mode) for name in parts} == (
             dict.fromkeys(parts, 0o700)
         )
 
