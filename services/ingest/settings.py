@@ -40,8 +40,8 @@ class Settings(ApiSettings, ObjectSettings):
 
     ingest_max_bytes_in_flight: Annotated[int, Field(ge=MEBIBYTE)] = 256 * MEBIBYTE
     """Limit of all bodies in one process; a request beyond it gets 503, instead of exhausting memory. One device has half
-    of it. At least that of a frame with its form, and twice that of a batch, which would otherwise be told to come
-    again for ever."""
+    of it. At least three times that of a frame, and twice that of a batch, which would otherwise be told to come again
+    for ever."""
 
     ingest_body_timeout_s: Annotated[float, Field(gt=0)] = 60
     """Longest time for a body to arrive completely."""
@@ -84,10 +84,18 @@ class Settings(ApiSettings, ObjectSettings):
         return self
 
     @property
+    def max_maker_post_bytes(self) -> int:
+        """The limit of a post in a maker's format: base64 makes of a frame a third more, and a crop comes along."""
+        return self.ingest_max_frame_bytes * 3 // 2
+
+    @property
     def largest_body_bytes(self) -> int:
-        """The most bytes of one request: a frame in a form, or a batch as it came and unpacked."""
+        """The most bytes of one request: a frame in a form, a maker's post and its pictures, or a batch as it came and
+        unpacked."""
         return max(
-            self.ingest_max_frame_bytes + FORM_OVERHEAD_BYTES, 2 * self.ingest_max_batch_bytes
+            self.ingest_max_frame_bytes + FORM_OVERHEAD_BYTES,
+            2 * self.max_maker_post_bytes,
+            2 * self.ingest_max_batch_bytes,
         )
 
     @property

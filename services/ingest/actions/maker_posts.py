@@ -1,7 +1,7 @@
 """Accepts posts in makers' formats: the reads as a camera's own, with the pictures that came along (ADR-0105)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -90,6 +90,7 @@ class MakerPosts:
         window: Window,
         *,
         most_reads: int,
+        most_frame_bytes: int,
     ) -> Receipt:
         """Store a translated post, or refuse it whole. A picture that is broken is left out, its read is not.
 
@@ -97,10 +98,17 @@ class MakerPosts:
         frame without a read; Unavailable: the device may send it again.
         """
         digest = sha256(body).hexdigest()
+        fits = posted.frame is None or len(posted.frame) <= most_frame_bytes
+        if not posted.reads and not fits:
+            raise TooLarge(Common.UPLOAD_TOO_LARGE, max_bytes=most_frame_bytes)
         if not posted.reads:
             return await self._without_reads(device, maker, posted, digest, window)
         reads = _decoded(device, posted.reads, most_reads)
         pictures = _Pictures()
+        if not fits:
+            why = TooLarge(Common.UPLOAD_TOO_LARGE, max_bytes=most_frame_bytes)
+            self._refuse(maker, "frame", why, pictures)
+            posted = replace(posted, frame=None)
 
         async def illustrated(events: Sequence[ReadsRecorded]) -> list[ReadsRecorded]:
             return await self._illustrated(device, maker, posted, events, reads, window, pictures)

@@ -243,9 +243,9 @@ async def form_of(
         raise UnsupportedMedia(Code.FRAME_ENCODED, field="Content-Encoding")
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     body = await body_of(request, held, most_bytes=most_bytes, within_s=within_s)
+    held.add(len(body))  # its fields, or the pictures in it, are copies
     if kind != b"multipart/form-data":
         return [FormField("", body)], body
-    held.add(len(body))  # its fields are copies
     return _AnyForm(options.get(b"boundary", b"")).fields(body), body
 
 

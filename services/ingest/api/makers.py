@@ -2,18 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
 
 from services.ingest.actions.makers import MAKERS
-from services.ingest.actions.makers.posted import Maker
+from services.ingest.actions.makers.posted import FormField, Maker, Posted
 from services.ingest.api.fields import form_of
 from services.ingest.api.guard import Camera, add_camera_route, still
+from services.ingest.api.reads import READ_BYTES
 from services.ingest.api.views import MakerReceiptOut
 from services.ingest.service import IngestService
+from shared.core.errors import InvalidInput, Malformed, TooLarge
 from shared.http.openapi import file_body
 from shared.service.running import service_of
 
@@ -37,28 +39,29 @@ def _endpoint(name: str, maker: Maker) -> Callable[[Request, Camera], Awaitable[
         ingest = service_of(request.app, IngestService)
         settings = ingest.settings
         ingest.reads.spend(device.device_id, device.reads_per_s)
-        with ingest.in_flight.body() as held:
-            most_bytes = 2 * settings.ingest_max_frame_bytes  # base64 takes a third more
+        with ingest.in_flight.body(device.device_id) as held:
+            most_bytes = settings.max_maker_post_bytes
             form, body = await form_of(
                 request, held, most_bytes=most_bytes, within_s=settings.ingest_body_timeout_s
             )
             device = await still(request)
-            home = ingest.runtime.policy.department.state
-            if len(body) > INLINE_BYTES:
-                held.add(len(body))  # the pictures in it
-                posted = await asyncio.to_thread(maker.translate, form, home)
-            else:
-                posted = maker.translate(form, home)
+            try:
+                posted = await _translated(maker, form, ingest.runtime.policy.department.state)
+            except (InvalidInput, Malformed, TooLarge):
+                ingest.reads.charge(device.device_id, len(body) // READ_BYTES)
+                raise
             if posted.frame is not None:
                 ingest.frames.spend(device.device_id, device.frames_per_s)
-            receipt = await ingest.maker_posts.accept(
-                device,
-                name,
-                posted,
-                body,
-                ingest.window(),
-                most_reads=settings.ingest_max_batch_reads,
-            )
+            with ingest.reads.charged(device.device_id, max(0, len(posted.reads) - 1)):
+                receipt = await ingest.maker_posts.accept(
+                    device,
+                    name,
+                    posted,
+                    body,
+                    ingest.window(),
+                    most_reads=settings.ingest_max_batch_reads,
+                    most_frame_bytes=settings.ingest_max_frame_bytes,
+                )
         answer = ingest.runtime.agreement.checkpoint.into(_encode(receipt))
         return Response(answer, 202, media_type="application/json")
 
@@ -69,6 +72,12 @@ def _endpoint(name: str, maker: Maker) -> Callable[[Request, Camera], Awaitable[
     plate is read by our engine. 503 means that nothing is stored: send it again.
     """
     return post
+
+
+async def _translated(maker: Maker, form: Sequence[FormField], home: str) -> Posted:
+    if sum(len(one.data) for one in form) > INLINE_BYTES:
+        return await asyncio.to_thread(maker.translate, form, home)
+    return maker.translate(form, home)
 
 
 def add_routes(app: FastAPI) -> None:

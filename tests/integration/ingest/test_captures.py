@@ -524,8 +524,8 @@ async def hangs(*given):
         ({"ingest_max_frame_bytes": MAX_IMAGE_BYTES + 1}, "ingest_max_frame_bytes"),
         ({"ingest_max_bytes_in_flight": 25_000_000}, "INGEST_MAX_BYTES_IN_FLIGHT"),
         (
-            {"ingest_max_batch_bytes": 20_000_000, "ingest_max_bytes_in_flight": 30_000_000},
-            "INGEST_MAX_BYTES_IN_FLIGHT must be 40000000",
+            {"ingest_max_batch_bytes": 40_000_000, "ingest_max_bytes_in_flight": 76_000_000},
+            "INGEST_MAX_BYTES_IN_FLIGHT must be 80000000",
         ),
     ],
 )

@@ -352,3 +352,28 @@ async def test_posts_with_pictures_count_towards_the_rate_of_frames(station):
     problem = await post(station, slow["credential"], "genetec", json.dumps(body), status=429)
     assert problem["code"] == "device_rate_exceeded"
     await post(station, slow["credential"], "genetec", document(station, "genetec"))
+
+
+async def test_a_frame_over_the_limit_is_left_out_and_refused_without_a_read(station, camera):
+    station.change(ingest_max_frame_bytes=len(FRAME) - 1)
+    body = json.loads(document(station, "genetec"))
+    body["ContextImage"] = base64.b64encode(FRAME).decode()
+    receipt = await post(station, camera, "genetec", json.dumps(body))
+    assert [one["code"] for one in receipt["pictures_refused"]] == ["upload_too_large"]
+    assert not station.captures
+    assert len(station.reads) == 1
+    body["Plate"] = ""
+    problem = await post(station, camera, "genetec", json.dumps(body), status=413)
+    assert problem["code"] == "upload_too_large"
+
+
+async def test_a_post_of_many_vehicles_counts_each_towards_the_rate_of_reads(station):
+    slow = await station.register("slow", kind="vehicle", reads_per_s=0.5)
+    body = json.loads(document(station, "plate-recognizer"))
+    [one] = body["data"]["results"]
+    body["data"]["results"] = [one | {"plate": f"7ABC1{n:02}"} for n in range(20)]
+    await post(station, slow["credential"], "plate-recognizer", json.dumps(body))
+    problem = await post(
+        station, slow["credential"], "plate-recognizer", json.dumps(body), status=429
+    )
+    assert problem["code"] == "device_rate_exceeded"
