@@ -21,6 +21,17 @@ KINDS = {
     "fixed": "fixed: on a pole or a building",
     "vehicle": "vehicle: in a car, with a place of its own in each post",
 }
+MAKERS = {
+    "axis": "AXIS License Plate Verifier",
+    "codeproject": "Blue Iris with CodeProject.AI",
+    "frigate": "Frigate",
+    "genetec": "Genetec AutoVu",
+    "hikvision": "Hikvision ANPR",
+    "plate-recognizer": "Plate Recognizer Stream",
+    "rekor": "OpenALPR and Rekor Scout",
+}
+"""The makers whose formats ingest takes, by the last part of their address."""
+
 HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 After = Annotated[str, Query(max_length=300)]
@@ -106,6 +117,7 @@ def captures_url(request: Request, ingest: str) -> str:
 
 def _credential_page(request: Request, visit: Visit, issued: Any) -> Response:
     url = captures_url(request, visit.console.settings.console_ingest_url)
+    base = url.removesuffix("captures")
     return page(
         request,
         "camera_credential.html",
@@ -113,6 +125,7 @@ def _credential_page(request: Request, visit: Visit, issued: Any) -> Response:
         camera=issued["device"],
         credential=issued["credential"],
         url=url,
+        makers=[(name, f"{base}makers/{maker}") for maker, name in MAKERS.items()],
     )
 
 

@@ -5,6 +5,7 @@ import re
 import httpx
 import pytest
 
+from services.ingest.actions.makers import MAKERS
 from shared.events import AccountChanged, TrainingRecorded
 
 NEW = {"name": "Tess Okafor", "username": "t.okafor", "agency_ori": "CA0520100"}
@@ -125,6 +126,12 @@ async def test_a_camera_is_registered_and_its_credential_is_shown_once_with_a_co
     assert f"Authorization: Bearer {credential}" in command
     assert "https://alpr.example.org/ingest/v1/captures" in command
     assert browser.page.headers["Cache-Control"] == "no-store"
+    device_id, _, secret = credential.partition(".")
+    assert f"<code>{device_id}</code> and <code" in browser.page.text
+    assert f">{secret}<" in browser.page.text
+    for maker, format_of in MAKERS.items():
+        address = f"https://alpr.example.org/ingest/v1/makers/{maker}"
+        assert f"{format_of.name}: {address}" in browser.said
     await browser.open("/cameras")
     assert credential not in browser.page.text
     assert "looks to 90°" in browser.said
