@@ -68,6 +68,9 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     outvoted_by: int | None
     """The number of frames of the vehicle that together read another plate; None if they do not."""
 
+    is_listed: bool
+    """Whether its entry is in force when a person sees the hit; True of one whose read is destroyed."""
+
     @property
     def captured_on(self) -> date | None:
         """The day of the capture, in UTC."""

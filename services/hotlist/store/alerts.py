@@ -37,11 +37,11 @@ class Alerts:
         seq: int = rows.scalar_one()
         return seq
 
-    async def after(self, seq: int, limit: int) -> Sequence[Hit]:
+    async def after(self, seq: int, limit: int, *, now: datetime) -> Sequence[Hit]:
         """Return the live hits after `seq`, of all agencies and sources; the stream filters them for each viewer."""
         rows = await self._connection.execute(
             text(f"{HIT} WHERE h.seq > :seq AND {LIVE} ORDER BY h.seq LIMIT :limit"),
-            {"seq": seq, "limit": limit},
+            {"seq": seq, "limit": limit, "now": now},
         )
         return [hit_of(row) for row in rows.mappings()]
 
@@ -55,7 +55,13 @@ class Alerts:
             text(
                 f"{HIT} WHERE h.seq > :seq AND {VISIBLE} AND {LIVE} AND {FRESH} ORDER BY h.seq LIMIT :limit"
             ),
-            {**visible_to(grant), "seq": seq, "limit": limit, "fresh_since": now - self._patrol},
+            {
+                **visible_to(grant),
+                "seq": seq,
+                "limit": limit,
+                "now": now,
+                "fresh_since": now - self._patrol,
+            },
         )
         found = [hit_of(row) for row in rows.mappings()]
         if found:

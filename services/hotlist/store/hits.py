@@ -20,13 +20,21 @@ from shared.core.errors import NotFound
 from shared.core.matching import Difference
 from shared.events import Box, DisplayedCaution, DisplayedEntry, Place, Tier
 
-HIT = """
+# As the matcher asks (`store/raised.py`): in the version in force, of a kind that is on, and not over.
+_LISTED = """EXISTS (SELECT FROM lists l JOIN versions n ON n.list_id = l.list_id AND n.version = l.active_version
+            JOIN entries e ON e.snapshot_id = n.snapshot_id AND e.entry_id = h.entry_id
+                AND e.from_version <= n.version AND (e.to_version IS NULL OR e.to_version > n.version)
+            WHERE l.list_id = h.list_id AND l.enabled AND NOT e.record_kind = ANY (l.kinds_off)
+                AND (e.valid_from IS NULL OR e.valid_from <= :now)
+                AND (e.expires_at IS NULL OR e.expires_at > :now))"""
+HIT = f"""
     SELECT h.hit_id, h.seq, h.status, v.outcome, h.tier, h.record_kind, h.agency_ori, h.list_id,
         h.list_name, h.list_version, h.list_age_s, h.list_stale, h.source, h.entry_id, h.entry,
         h.plate_listed, h.region_listed, h.plate_read, h.plate_as_read, h.region_read, h.confidence,
         h.differences, h.warnings, h.read_id, h.capture_id, h.device_id, h.device_name, h.place,
         h.captured_at, h.received_at, h.raised_at, h.late, h.first_at, h.last_at, h.sightings,
-        h.box, h.crop_key, h.image_key, h.purged_at, o.reads AS outvoted_by
+        h.box, h.crop_key, h.image_key, h.purged_at, o.reads AS outvoted_by,
+        h.purged_at IS NOT NULL OR {_LISTED} AS is_listed
     FROM hits h LEFT JOIN verifications v USING (hit_id) LEFT JOIN outvoted o ON o.read_id = h.read_id
 """
 T = TypeVar("T")
@@ -190,7 +198,7 @@ class Hits:
             raise purpose_missing(grant, hours)
 
     async def _released(self, grant: Grant, query: str, values: dict[str, Any]) -> Sequence[Hit]:
-        rows = await self._connection.execute(text(query), values)
+        rows = await self._connection.execute(text(query), {**values, "now": grant.now})
         found = [hit_of(row) for row in rows.mappings()]
         await HitDisclosures(self._connection).record(grant, found)
         return found

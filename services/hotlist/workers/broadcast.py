@@ -220,7 +220,8 @@ class Broadcaster:
             try:
                 async with self._runtime.db.begin() as connection:
                     alerts = self._alerts(connection)
-                    hits = await alerts.after(self._position, PIECE)
+                    now = self._runtime.clock.now()
+                    hits = await alerts.after(self._position, PIECE, now=now)
                     if not hits:
                         return False
                     shares = self._share(hits)

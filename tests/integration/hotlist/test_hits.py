@@ -314,6 +314,68 @@ async def test_a_surer_late_read_takes_no_alert_from_its_pass(hotlist):
     }
 
 
+async def removed(hotlist, list_id):
+    path = f"/v1/lists/{list_id}/entries"
+    [entry] = (await hotlist.call("POST", f"{path}/search", json={}))["items"]
+    await hotlist.call("POST", f"{path}/{entry['entry_id']}/removal", json={"reason": "recovered"})
+
+
+async def withdrawn(hotlist, list_id):
+    await hotlist.call(
+        "POST", f"/v1/lists/{list_id}/withdrawal", json={"reason": "extract of another county"}
+    )
+
+
+async def switched_off(hotlist, list_id):
+    await hotlist.call("PATCH", f"/v1/lists/{list_id}", json={"enabled": False})
+
+
+async def kind_off(hotlist, list_id):
+    body = {"record_kinds_off": ["stolen_vehicle"]}
+    await hotlist.call("PATCH", f"/v1/lists/{list_id}", json=body)
+
+
+async def replaced(hotlist, list_id):
+    rows = "plate,state,record_kind\n8XYZ999,CA,stolen_vehicle\n"
+    await hotlist.upload(list_id, rows)
+
+
+@pytest.mark.clause("468.4(f)/ended-entry")
+@pytest.mark.parametrize("ended", [removed, withdrawn, switched_off, kind_off, replaced])
+async def test_a_hit_says_that_its_entry_has_left_the_list_wherever_it_is_shown(hotlist, ended):
+    """A recovered car's owner must not be stopped for the hit of an hour ago."""
+    list_id = await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read())
+    [hit] = await hotlist.hits()
+    assert "entry_ended" not in [w["code"] for w in hit["warnings"]]
+    await ended(hotlist, list_id)
+    [hit] = await hotlist.hits()
+    assert hit["warnings"][0]["code"] == "entry_ended", "before all others"
+    whole = await hotlist.call("GET", f"/v1/hits/{hit['hit_id']}")
+    assert whole["warnings"][0]["code"] == "entry_ended"
+
+
+@pytest.mark.clause("468.4(f)/ended-entry")
+async def test_an_entry_has_ended_when_its_time_is_over_and_not_before(hotlist):
+    list_id = await hotlist.list()
+    expires_at = (hotlist.clock.now() + timedelta(hours=1)).isoformat()
+    await hotlist.add(list_id, "7ABC123", expires_at=expires_at, state="CA")
+    await hotlist.see(hotlist.read())
+    for minutes, ended in ((59, False), (1, True), (1, True)):
+        hotlist.clock.advance(minutes=minutes)
+        [hit] = await hotlist.hits()
+        assert ("entry_ended" in [w["code"] for w in hit["warnings"]]) is ended
+
+
+@pytest.mark.clause("468.4(f)/ended-entry")
+async def test_a_new_extract_that_has_the_entry_still_leaves_its_hits_as_they_are(hotlist):
+    list_id = await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read())
+    await hotlist.upload(list_id, "plate,state,record_kind\n7ABC123,CA,stolen_vehicle\n")
+    [hit] = await hotlist.hits()
+    assert "entry_ended" not in [w["code"] for w in hit["warnings"]]
+
+
 async def test_reads_far_apart_in_one_batch_join_the_passes_that_are_known(hotlist):
     await hotlist.listed("7ABC123")
     for ago_s in (900, 300):

@@ -194,19 +194,27 @@ class WaitingHitsOut(BaseModel):
 def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
     """Return a hit's fields, with links to its pictures in place of their keys in the object store."""
     fields = msgspec.structs.asdict(hit)
-    outvoted_by = fields.pop("outvoted_by")
+    outvoted_by, is_listed = fields.pop("outvoted_by"), fields.pop("is_listed")
     crop_key, image_key = fields.pop("crop_key"), fields.pop("image_key")
     base = f"/v1/hits/{hit.hit_id}"
     captured_at = hit.captured_at
     return {
         **fields,
-        "warnings": [*hit.warnings, *_outvoted(outvoted_by)],
+        "warnings": [*_ended(is_listed), *hit.warnings, *_outvoted(outvoted_by)],
         "place": msgspec.to_builtins(hit.place),
         "notice": UNVERIFIED_NOTICE if hit.status == "unverified" else None,
         "age_s": captured_at and max(0, int((now - captured_at).total_seconds())),
         "crop_url": f"{base}/crop?{LINK_TOKEN}={link}" if crop_key and link else None,
         "image_url": f"{base}/image" if image_key else None,
     }
+
+
+def _ended(is_listed: bool) -> list[DisplayedCaution]:
+    """Return the caution for an entry that has left its list since, as that of a recovered vehicle does."""
+    if is_listed:
+        return []
+    detail = "The list has this entry no more: the vehicle may have been recovered"
+    return [DisplayedCaution("entry_ended", detail)]
 
 
 def _outvoted(reads: int | None) -> list[DisplayedCaution]:
