@@ -1,11 +1,16 @@
 """One handler per consumed topic. Records, hits and packages have a consumer group each."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.service import RetentionService
 from services.retention.store.hits import Hits
 from services.retention.store.packages import Packages
+from shared.core.errors import InternalFault
 from shared.events import (
     BackfillRecognised,
     CaptureProcessed,
@@ -19,7 +24,7 @@ from shared.events import (
     ReleaseApproved,
 )
 from shared.kafka.consumer import Handler, Subscription
-from shared.postgres.database import first_sight
+from shared.postgres.database import first_sight, sqlstate
 
 E = TypeVar("E", bound=Event)
 
@@ -31,6 +36,9 @@ PACKAGES = "retention-packages"
 RECORDS = "retention-records"
 BACKFILL = "retention-backfill"
 """Its reads arrived late: they wait for each other, and no live read waits for them."""
+
+_DATA_EXCEPTION = "22"
+"""The class of SQLSTATEs for an invalid value."""
 
 
 class Handlers:
@@ -71,9 +79,12 @@ class Handlers:
         await self._once(HITS, events, lambda hits, event: hits.disposed(event))
 
     async def approved(self, events: Sequence[ReleaseApproved]) -> None:
-        """Enqueue the packages of approved requests, and wake the task that builds them."""
+        """Enqueue the packages of approved requests, and wake the task that builds them.
+
+        Raises: InternalFault for an approval with a value that Postgres cannot store.
+        """
         for event in events:
-            async with self._db.begin() as connection:
+            async with self._storing() as connection:
                 if await first_sight(connection, PACKAGES, event.event_id):
                     await Packages(connection).order(event, self._clock.now())
         self._wake()
@@ -81,10 +92,21 @@ class Handlers:
     async def _once(
         self, group: str, events: Sequence[E], effect: Callable[[Hits, E], Awaitable[None]]
     ) -> None:
-        async with self._db.begin() as connection:
+        async with self._storing() as connection:
             for event in events:
                 if await first_sight(connection, group, event.event_id):
                     await effect(Hits(connection), event)
+
+    @asynccontextmanager
+    async def _storing(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction. Raises: InternalFault for a value that Postgres cannot store: no retry can help."""
+        try:
+            async with self._db.begin() as connection:
+                yield connection
+        except DBAPIError as exc:
+            if sqlstate(exc).startswith(_DATA_EXCEPTION):
+                raise InternalFault("Postgres cannot store a value of the event") from exc
+            raise
 
 
 def subscriptions(retention: RetentionService) -> list[Subscription]:

@@ -33,10 +33,12 @@ _DISPOSED = text(
     ON CONFLICT (hit_id) DO UPDATE SET disposition = excluded.disposition
     """
 )
+# A column of json takes NUL characters too, and then no query reads a field of it: jsonb refuses them.
 _STORE_EVENT = text(
     """
     INSERT INTO hit_events (event_id, hit_id, kind, occurred_at, body)
-    VALUES (:event_id, :hit_id, :kind, :occurred_at, CAST(:body AS json)) ON CONFLICT DO NOTHING
+    SELECT :event_id, :hit_id, :kind, :occurred_at, CAST(:body AS json)
+    WHERE CAST(CAST(:body AS text) AS jsonb) IS NOT NULL ON CONFLICT DO NOTHING
     """
 )
 

@@ -3,7 +3,7 @@
 import json
 import tomllib
 import zipfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import permutations
 from uuid import UUID, uuid4
 
@@ -15,6 +15,7 @@ from services.hotlist.settings import Settings as HotlistSettings
 from services.retention.domain.bag import BagWriter
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
+from shared.core.errors import InternalFault
 from shared.core.policy import digest_of
 from shared.events import (
     Actor,
@@ -265,6 +266,26 @@ async def test_a_hit_is_kept_through_the_purge_as_long_as_the_hold_and_no_longer
     assert (cleared["plate_read"], cleared["entry"], cleared["read_id"]) == (None, None, None)
     assert await retention.fetch("SELECT 1 FROM hit_events") == []
     assert await retention.fetch("SELECT 1 FROM hits") == []
+
+
+ODD = {
+    "a name of a list with NUL": {"list_name": "S\0S"},
+    "NUL in a field that people see": {"plate_as_read": "7ABC\0"},
+    "a time before all others": {
+        "captured_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    },
+}
+
+
+@pytest.mark.parametrize("changes", ODD.values(), ids=ODD)
+async def test_an_event_of_a_hit_that_cannot_be_stored_is_refused_alone(retention, changes):
+    """Hotlist sends none; in an attacker's hands it would stop the flags of all hits."""
+    read = a_read("7ABC123", NOON)
+    with pytest.raises(InternalFault):
+        await retention.store(a_hit(read), a_hit(read, hit_id=UUID(int=2), **changes))
+    assert await retention.fetch("SELECT 1 FROM hits") == []  # the consumer tries them apart
+    await retention.store(a_hit(read))
+    assert await retention.fetch("SELECT hit_id FROM hits") == [(UUID(int=1),)]
 
 
 @pytest.mark.clause("468.5/schedule")

@@ -20,7 +20,7 @@ from services.release.api.fields import CriteriaIn
 from services.release.domain.scope import check_scope
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
-from shared.core.errors import InvalidInput
+from shared.core.errors import InternalFault, InvalidInput
 from shared.events import (
     AccessAttempted,
     RecordsDisclosed,
@@ -149,6 +149,13 @@ async def test_building_a_package_is_recorded_for_the_requester_with_every_recor
         ("read", str(read.read_id)),
         ("capture", str(capture.capture_id)),
     }
+
+
+async def test_an_approval_that_cannot_be_stored_is_refused(retention, tmp_path):
+    """Release sends none; in an attacker's hands it would stop all packages."""
+    with pytest.raises(InternalFault):
+        await retention.store(an_approval(purpose="locate\0"))
+    await build(retention, an_approval(), tmp_path)
 
 
 async def test_an_approval_delivered_twice_makes_one_package(retention, tmp_path):
