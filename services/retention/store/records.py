@@ -163,7 +163,7 @@ class Records:
             record_id=read_id, captured=found.captured_at, plates=[plate_of(found.plate_id)]
         )
         picture = await fetch(found.crop_key)
-        return await self._shown(grant, "crop", disclosed, picture)
+        return await self._disclosed(grant, "crop", disclosed, picture)
 
     async def frame(
         self, grant: Grant, capture_id: UUID, fetch: Callable[[Capture], Awaitable[P]]
@@ -175,9 +175,9 @@ class Records:
         [capture] = await self._captures([found])
         disclosed = Disclosed(record_id=capture_id, captured=capture.captured_at)
         picture = await fetch(capture)
-        return await self._shown(grant, "image", disclosed, picture)
+        return await self._disclosed(grant, "image", disclosed, picture)
 
-    async def _shown(self, grant: Grant, kind: str, disclosed: Disclosed, picture: P) -> P:
+    async def _disclosed(self, grant: Grant, kind: str, disclosed: Disclosed, picture: P) -> P:
         try:
             await disclose(self._connection, grant, kind, [disclosed])
         except BaseException:

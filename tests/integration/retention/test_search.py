@@ -251,7 +251,7 @@ async def test_a_cursor_with_a_time_that_no_read_has_is_refused(seeded, at):
 
 
 def fingerprint_in(cursor):
-    """Return the fingerprint in a cursor, which everybody can read."""
+    """Return the fingerprint in a cursor, which its holder can read."""
     return json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))[-1]
 
 
