@@ -6,7 +6,7 @@ Rows are written from the database's cursor to files: a package may be larger th
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +27,10 @@ from services.retention.actions.package_lines import (
 from services.retention.domain.frame_cuts import FrameCuts, PlaceUnknown, frame_cuts
 from services.retention.domain.hit_history import HITS
 from services.retention.store.packages import Released
-from services.retention.store.records import Capture
+from services.retention.store.records import Capture, Read
+
+NO_RECORD = "the record of this frame has not arrived"
+"""Why a package lacks a frame that a read names."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,12 @@ async def gather_records(
     ):
         rows = csv.DictWriter(table, COLUMNS, lineterminator="\r\n")
         rows.writeheader()
+        missing: set[UUID] = set()
         async for chunk in released.reads():
             captured = [r.capture_id for r in chunk if images and r.capture_id is not None]
             kinds = await released.media_types(captured)
+            if images:
+                missing.update(_without_record(chunk, kinds))
             hits = await released.hits(chunk)
             for hit in hits:
                 matches.write(msgspec.json.encode(plain_hit(hit)) + b"\n")
@@ -137,7 +143,16 @@ async def gather_records(
                 else:
                     _want_frames(wanted, frames, captures)
                 contents.captures += len(captures)
+    contents.omitted += [(f"images/{capture_id}", NO_RECORD) for capture_id in sorted(missing)]
     return contents
+
+
+def _without_record(reads: Sequence[Read], kinds: Mapping[UUID, str]) -> Iterator[UUID]:
+    """Yield the captures of reads with a frame whose record is not stored, so that nothing says what its bytes are."""
+    for read in reads:
+        capture_id = read.capture_id
+        if capture_id is not None and read.image_key is not None and capture_id not in kinds:
+            yield capture_id
 
 
 def _want_frames(wanted: Any, frames: Any, captures: Sequence[Capture]) -> None:

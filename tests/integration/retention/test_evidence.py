@@ -204,6 +204,22 @@ async def test_evidence_contains_the_misread_risk_and_alternatives_of_a_read(ret
     assert told["pass_id"] is None
 
 
+async def test_a_frame_whose_record_never_came_is_listed_as_omitted(retention, tmp_path):
+    """The hold keeps the frame, and without its record nothing says which bytes the camera sent."""
+    frame = a_capture(NOON).capture
+    named = {"capture_id": frame.capture_id, "image_key": frame.image.object_key}
+    await retention.objects.put(frame.image.object_key, JPEG)
+    await retention.store(a_read("7ABC123", NOON, **named), a_read("7ABC128", NOON, **named))
+    _, export = await exported(retention, plate="7ABC12?")
+    assert (export["reads"], export["images"], export["omitted"]) == (2, 0, 1)
+    path = await written(retention, export, tmp_path / "evidence.zip")
+    omitted = content(path, "data/omitted.csv").decode().splitlines()[1:]
+    assert omitted == [f"images/{frame.capture_id},the record of this frame has not arrived"]
+    await retention.store(a_capture(NOON, capture_id=frame.capture_id, image=JPEG))
+    _, export = await exported(retention, plate="7ABC12?")
+    assert (export["images"], export["omitted"]) == (1, 0)
+
+
 async def test_a_missing_image_is_listed_and_counted_as_omitted(retention, tmp_path):
     capture, _ = await a_pictured_read(retention, "7ABC123")
     del retention.objects.stored[capture.image.object_key]
