@@ -87,12 +87,12 @@ class Purger:
                 await self._work()
 
     async def _work(self) -> None:
+        await self._count_overdue()  # at the end again: what follows may be locked out for long
         daily_allowed = await self._begin_daily()
         executing = [run for run in await self._unfinished() if run.state is State.EXECUTING]
         allowed = [run for run in executing if self._may_destroy(run)]
         REFUSED.set(not daily_allowed or len(allowed) < len(executing))
-        for run in allowed:
-            await self._destroy(run)
+        faults = [fault for run in allowed if (fault := await self._destroy(run)) is not None]
         await self._cleaner.delete_objects()  # so that a sweep has fewer objects to check
         unfinished = await self._unfinished()
         for run in unfinished if not await self._has_blocks() else ():
@@ -106,6 +106,8 @@ class Purger:
             await self._forget_statistics()
         await self._lists.end_old()
         await self._count_overdue()
+        if faults:
+            raise faults[0]
 
     async def _unfinished(self) -> list[DueRun]:
         async with self._runtime.db.begin() as connection:
@@ -175,15 +177,20 @@ class Purger:
     def _software(self) -> Actor:
         return Actor.software("retention", self._runtime.policy.department.ori)
 
-    async def _destroy(self, run: DueRun) -> None:
+    async def _destroy(self, run: DueRun) -> Unavailable | None:
+        """Destroy the records of a run and end it; return why the records cannot be destroyed now, if they cannot."""
         try:
             await self._destroyer.destroy(run)
         except RunStopped:
-            return
+            return None
+        except Unavailable as exc:
+            log.warning("purge %s cannot go on yet: %s", run.run_id, exc.detail)
+            return exc
         try:
             await self._end(run)
         except Unavailable as exc:
             log.warning("purge %s cannot end yet: %s", run.run_id, exc.detail)
+        return None
 
     def _may_destroy(self, run: DueRun) -> bool:
         """Return whether a run may destroy records now; the log has the reason if it may not."""

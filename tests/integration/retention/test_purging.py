@@ -592,6 +592,34 @@ async def test_a_purge_yields_to_readers_and_is_retried(retention, monkeypatch):
     assert await left(retention) == []
 
 
+@pytest.mark.clause("468.5/schedule")
+async def test_a_purge_that_others_lock_out_is_reported_and_holds_up_no_other_work(
+    retention, monkeypatch
+):
+    """A backup reads for hours, an operator's transaction for days."""
+    monkeypatch.setattr(destroyer, "ATTEMPTS", 1)
+    old = datetime(2025, 2, 10, tzinfo=UTC)
+    await retention.store(a_read("1OLD001", old - timedelta(days=300), crop_key="crops/1"))
+    await retention.objects.put("crops/1", JPEG)
+    retention.objects.down = True
+    earlier = await purge(retention)
+    retention.objects.down = False
+    assert (earlier["state"], retention.stored_keys) == ("executing", ["crops/1"])
+    await retention.store(a_read("1OLD002", old))
+    later = await propose(retention)
+    await authorise(retention, later)
+    await execute(retention, later)
+    async with retention.runtime.db.begin() as connection:
+        await connection.execute(text("SELECT count(*) FROM reads"))
+        with pytest.raises(Unavailable):
+            await retention.running.purger.work()
+    assert (await left(retention), retention.stored_keys) == (["1OLD002"], [])
+    assert "alpr_months_overdue 1.0" in (await retention.client.get("/metrics")).text
+    await retention.running.purger.work()
+    assert await left(retention) == []
+    assert "alpr_months_overdue 0.0" in (await retention.client.get("/metrics")).text
+
+
 @pytest.mark.clause("468.3.1(f)/steps")
 async def test_withdrawing_a_standing_order_stops_the_running_daily_purge(retention, monkeypatch):
     await retention.store(
