@@ -71,10 +71,12 @@ async def read_changes(client: PersonClient, list_id: UUID, version: int) -> Any
     return await client.request_json("hotlist", "GET", path, purpose_for=MANAGE)
 
 
-async def activate(client: PersonClient, list_id: UUID, version: int) -> Any:
-    """Activate a version. Raises: Refused, SignedOut, PurposeNeeded."""
-    path = f"/v1/lists/{list_id}/versions/{version}/activation"
-    return await client.request_json("hotlist", "POST", path, purpose_for=MANAGE)
+async def activate(
+    client: PersonClient, list_id: UUID, version: int, form: Mapping[str, str]
+) -> Any:
+    """Activate a version if the one that the person saw in force still is. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, seen = f"/v1/lists/{list_id}/versions/{version}/activation", required(form, "replaces")
+    return await client.request_json("hotlist", "POST", path, params=seen, purpose_for=MANAGE)
 
 
 async def upload(

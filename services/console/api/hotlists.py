@@ -107,7 +107,7 @@ async def activate_version(
     request: Request, list_id: UUID, version: Number, form: Form, visit: Working
 ) -> Response:
     """Activate a version; for one that awaits a second person, as that person."""
-    answer = await form_action(hotlists.activate(visit, list_id, version))
+    answer = await form_action(hotlists.activate(visit, list_id, version, form))
     if isinstance(answer, Refused):
         return await _versions_page(request, visit, list_id, answer)
     return to(request, f"/hotlists/{list_id}/versions")

@@ -14,18 +14,27 @@ from shared.postgres.unit_of_work import UnitOfWork
 
 
 async def activate(
-    work: UnitOfWork, grant: Grant, list_id: UUID, version: int, share: float
+    work: UnitOfWork,
+    grant: Grant,
+    list_id: UUID,
+    version: int,
+    share: float,
+    *,
+    replaces: int | None = None,
 ) -> HotList:
     """Put a version in force in place of the present one, as a rollback if it is older; return the list.
 
     Args:
         share: the share of its entries that a list may lose without a second word.
+        replaces: the version that the caller saw in force, 0 for none; None for a caller who did not look.
 
-    Raises: NotFound; Conflict if the version is in force or dropped; NotAuthorised for the uploader of a version
-    that needs a second word.
+    Raises: NotFound; Conflict if the version is in force or dropped, or another than `replaces` is in force;
+    NotAuthorised for the uploader of a version that needs a second word.
     """
     lists = Lists(work.connection)
     hot_list = await lists.get(grant, list_id, lock=True)
+    if replaces is not None and replaces != (hot_list.active_version or 0):
+        raise Conflict(Code.VERSION_REPLACED_SINCE, field="replaces")
     older = hot_list.active_version is not None and version < hot_list.active_version
     change: Change = "rolled_back" if older else "activated"
     found = await lists.version(hot_list, version)

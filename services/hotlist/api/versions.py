@@ -24,6 +24,16 @@ router = APIRouter(prefix="/v1/lists/{list_id}", tags=["versions"])
 
 Number = Annotated[int, Path(ge=1, le=MAX_INT)]
 
+Replaces = Annotated[
+    int | None,
+    Query(
+        ge=0,
+        le=MAX_INT,
+        description="The version in force when the caller looked at the changes (`in_force`), 0 for none; each added or"
+        " ended entry makes a version, too.",
+    ),
+]
+
 SHEET_MEDIA = ("text/csv", OCTETS)
 EXAMPLE = (
     "plate,state,record_kind,reason,entering_ori,entering_reference,make,model,colour,expires_at\r\n"
@@ -142,16 +152,21 @@ async def download_set_aside(
 
 @router.post("/versions/{version}/activation")
 async def activate_version(
-    list_id: UUID, version: Number, grant: HotlistManage, hotlist: Running
+    list_id: UUID,
+    version: Number,
+    grant: HotlistManage,
+    hotlist: Running,
+    replaces: Replaces = None,
 ) -> ListOut:
     """Put a version in force in place of the present one; an older one is a rollback.
 
-    Refuses the person who uploaded a version that loses more of the list than the policy allows.
+    Refuses the person who uploaded a version that loses more of the list than the policy allows, and, if `replaces`
+    names another version than the one in force, everyone: the list has changed since the caller looked at it.
     """
     policy = hotlist.runtime.policy
     share = policy.hotlists.shrink_share
     async with hotlist.changing() as work:
-        changed = await activation.activate(work, grant, list_id, version, share)
+        changed = await activation.activate(work, grant, list_id, version, share, replaces=replaces)
     return ListOut.of(changed, policy.hotlists, hotlist.runtime.clock.now())
 
 

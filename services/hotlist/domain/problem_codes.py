@@ -44,6 +44,10 @@ class Code(ProblemCode):
     VERSION_NOT_ACTIVATED = Conflict, "no version is in force: activate one first"
     VERSION_DROPPED = Conflict, "the entries of this version were deleted; choose a later version"
     VERSION_IN_FORCE = Conflict, "this version is in force already"
+    VERSION_REPLACED_SINCE = (
+        Conflict,
+        "the list has changed since: look at what the version would change now, and decide again",
+    )
     VERSION_NEEDS_SECOND_PERSON = (
         NotAuthorised,
         "the list would shrink from {entries_before} to {entries} entries, by more than {share:.0%}: a person"

@@ -160,7 +160,7 @@ async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_lis
     assert "Entries added 0 Entries removed 2 no longer raise hits Entries kept 1" in browser.said
     assert "You uploaded it, so another person puts it in force." in browser.said
     assert f'action="{activation}"' not in browser.page.text
-    answer = await browser.send(activation)
+    answer = await browser.send(activation, replaces="1")
     assert answer.status_code == 403
     assert "a person who did not upload the version must put it in force" in browser.said
     await browser.send("/sign-out")
@@ -170,8 +170,38 @@ async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_lis
     await browser.open(activation)
     assert "a person who did not upload it must put it in force" in browser.said
     assert f'action="{activation}"' in browser.page.text
-    await browser.send(activation)
+    assert 'name="replaces" value="1"' in browser.page.text
+    await browser.send(activation, replaces="1")
     assert "2 active 1 none 0" in browser.said
+
+
+async def test_an_entry_added_after_a_person_looked_at_a_version_is_not_removed_with_their_click(
+    browser, sign_in, investigator, list_id, upload, services
+):
+    await upload(investigator, "1A,other\n2A,other\n")
+    await sign_in(investigator)
+    transport = httpx.ASGITransport(services["hotlist"])
+    async with httpx.AsyncClient(transport=transport, base_url="http://hotlist") as client:
+        path, headers = f"/v1/lists/{list_id}", investigator.headers | {"Content-Type": "text/csv"}
+        draft = await client.post(
+            f"{path}/versions", content="plate,record_kind\n1A,other\n2A,other\n3A,other\n",
+            headers=headers,
+        )  # fmt: skip
+        assert draft.json()["state"] == "draft"
+        activation = f"/hotlists/{list_id}/versions/2/activation"
+        await browser.open(activation)
+        assert "Entries removed none" in browser.said
+        [seen] = re.findall(r'name="replaces" value="(\d+)"', browser.page.text)
+        entry = {"plate": "9BOLO11", "record_kind": "other", "reason": "taken child"}
+        added = await client.post(
+            f"{path}/entries", json={"entries": [entry]}, headers=investigator.headers
+        )
+        assert added.status_code == 201, added.text
+    refused = await browser.send(activation, replaces=seen)
+    assert refused.status_code == 409
+    assert "look at what the version would change now" in browser.said
+    await browser.open(activation)
+    assert "Entries removed 1 no longer raise hits" in browser.said
 
 
 @pytest.fixture

@@ -236,6 +236,28 @@ async def test_what_an_activation_changes_is_counted_before_it(hotlist):
     assert not (await hotlist.call("GET", changes.format(1), headers=other))["yours"]
 
 
+@pytest.mark.clause("468.4(c)/activation-changes")
+async def test_a_version_replaces_the_one_that_its_caller_saw_in_force_and_no_other(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, HEADER + good(4), activate=False)
+    path = f"/v1/lists/{list_id}/versions"
+    seen = (await hotlist.call("GET", f"{path}/1/changes"))["in_force"] or 0
+    await hotlist.call("POST", f"{path}/1/activation", params={"replaces": seen})
+    await hotlist.upload(list_id, HEADER + good(5), activate=False)
+    seen = (await hotlist.call("GET", f"{path}/2/changes"))["in_force"]
+    await hotlist.add(list_id, "9BOLO11", status=201)
+    again = f"{path}/2/activation"
+    refused = await hotlist.call("POST", again, params={"replaces": seen}, status=409)
+    assert refused["code"] == "version_replaced_since"
+    found = await hotlist.call(
+        "POST", f"/v1/lists/{list_id}/entries/search", json={"plate": "9BOLO11"}
+    )
+    assert len(found["items"]) == 1, "an entry added meanwhile is not removed unseen"
+    seen = (await hotlist.call("GET", f"{path}/2/changes"))["in_force"]
+    shown = await hotlist.call("POST", again, params={"replaces": seen})
+    assert shown["active_version"] == 2
+
+
 @pytest.mark.clause("468.4(c)/second-word")
 async def test_a_version_that_loses_much_of_a_list_waits_for_another_person(hotlist):
     list_id = await hotlist.list()
