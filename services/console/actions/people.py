@@ -10,6 +10,9 @@ from services.console.domain.queries import ON_A_PAGE, page_query, required
 
 MANAGE = "account:manage"
 LIFTS = 10
+CHANGED_SINCE = "account_changed_since"
+"""Identity's code for a change of what another person has changed meanwhile."""
+
 ACTS = {
     "lock": "lock",
     "unlock": "lock/release",
@@ -102,14 +105,18 @@ async def read_account(client: PersonClient, account_id: UUID) -> Any:
 async def assign_roles(client: PersonClient, account_id: UUID, form: Mapping[str, str]) -> Any:
     """Replace a person's roles with the ticked ones. Raises: Refused, SignedOut, PurposeNeeded."""
     path, body = f"/v1/accounts/{account_id}/roles", required(form, "reason")
-    body["roles"] = ticked(form, "role_")
+    body |= {"roles": ticked(form, "role_"), "replaces": form.get("replaces", "").split()}
     return await client.request_json("identity", "PUT", path, json=body)
 
 
 async def assign_sources(client: PersonClient, account_id: UUID, form: Mapping[str, str]) -> Any:
     """Entitle a person to the ticked sources, and to no others. Raises: Refused, SignedOut, PurposeNeeded."""
     path = f"/v1/accounts/{account_id}/sources"
-    body = {"reason": form.get("sources_reason", ""), "sources": ticked(form, "source_")}
+    body = {
+        "reason": form.get("sources_reason", ""),
+        "sources": ticked(form, "source_"),
+        "replaces": form.get("replaces", "").split(),
+    }
     return await client.request_json("identity", "PUT", path, json=body)
 
 

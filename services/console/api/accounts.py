@@ -95,13 +95,17 @@ async def _roles_page(
     form: Mapping[str, str] | None = None,
     problem: Refused | None = None,
 ) -> Response:
-    """Build the page of roles; the form of a refused `act` shows its boxes as they were ticked, the other as held."""
+    """Build the page of roles; the form of a refused `act` shows its boxes as they were ticked, the other as held.
+
+    If the account has changed since, both show what it has now: as ticked, one more click would undo the change.
+    """
     account, policy = await people.read_account(visit, account_id), visit.console.policy
-    shown = {} if form is None else dict(form)
-    if act != "roles":
-        shown |= {f"role_{role}": "yes" for role in account["roles"]}
-    if act != "sources":
-        shown |= {f"source_{source}": "yes" for source in account["sources"]}
+    typed, has_changed = form or {}, problem is not None and problem.code == people.CHANGED_SINCE
+    shown = {name: typed[name] for name in ("reason", "sources_reason") if name in typed}
+    for kind, prefix in (("roles", "role_"), ("sources", "source_")):
+        ticked = people.ticked(typed, prefix)
+        boxes = ticked if act == kind and not has_changed else account[kind]
+        shown |= {f"{prefix}{one}": "yes" for one in boxes}
     return page(
         request,
         "person_roles.html",

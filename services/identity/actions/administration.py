@@ -1,6 +1,6 @@
 """The account changes that ALPR administrators make; each publishes an event with who, whom, what, why (468.3)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -83,10 +83,20 @@ async def update(
 
 
 async def assign_roles(
-    unit: Unit, by: Actor, account_id: UUID, roles: Sequence[str], reason: str | None
+    unit: Unit,
+    by: Actor,
+    account_id: UUID,
+    roles: Sequence[str],
+    reason: str | None,
+    replaces: Sequence[str] | None = None,
 ) -> Account:
-    """Replace a person's roles with these, and revoke their tokens."""
+    """Replace a person's roles with these, and revoke their tokens.
+
+    Raises: Conflict if the roles are others than those that the caller saw, `replaces`; None for a caller who did not
+    look.
+    """
     old = await _changeable(unit, by, account_id, "roles_assigned", doing=OwnAct.ASSIGN_ROLES)
+    _check_seen(replaces, old.roles)
     new = old.revoked(unit.now, roles=_sorted(roles))
     check_account(unit, new)
     changes = _difference(old.roles, new.roles)
@@ -97,10 +107,19 @@ async def assign_roles(
 
 
 async def assign_sources(
-    unit: Unit, by: Actor, account_id: UUID, sources: Sequence[str], reason: str | None
+    unit: Unit,
+    by: Actor,
+    account_id: UUID,
+    sources: Sequence[str],
+    reason: str | None,
+    replaces: Sequence[str] | None = None,
 ) -> Account:
-    """Replace a person's data sources with these, and revoke their tokens (468.4(e))."""
+    """Replace a person's data sources with these, and revoke their tokens (468.4(e)).
+
+    Raises: Conflict if the sources are others than those that the caller saw, as in `assign_roles`.
+    """
     old = await _changeable(unit, by, account_id, "sources_assigned", doing=OwnAct.ENTITLE)
+    _check_seen(replaces, old.sources)
     new = old.revoked(unit.now, sources=_sorted(sources))
     check_account(unit, new)
     changes = _difference(old.sources, new.sources)
@@ -108,6 +127,12 @@ async def assign_sources(
         unit, new, "sources_assigned", by, sources=new.sources, reason=reason, **changes
     )
     return new
+
+
+def _check_seen(seen: Sequence[str] | None, held: Collection[str]) -> None:
+    """Refuse to replace what another person changed since the caller saw it: it might come back unseen."""
+    if seen is not None and set(seen) != set(held):
+        raise Conflict(Code.ACCOUNT_CHANGED_SINCE, field="replaces")
 
 
 async def lock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:

@@ -99,7 +99,7 @@ async def assign_roles(
 ) -> AccountOut:
     """Replace a person's roles with these; one cannot change one's own."""
     changed = await administration.assign_roles(
-        work, grant.actor, account_id, body.roles, body.reason
+        work, grant.actor, account_id, body.roles, body.reason, body.replaces
     )
     return AccountOut.of(work, changed)
 
@@ -110,7 +110,7 @@ async def assign_sources(
 ) -> AccountOut:
     """Replace the data sources that a person is entitled to with these."""
     changed = await administration.assign_sources(
-        work, grant.actor, account_id, body.sources, body.reason
+        work, grant.actor, account_id, body.sources, body.reason, body.replaces
     )
     return AccountOut.of(work, changed)
 

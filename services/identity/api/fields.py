@@ -170,6 +170,8 @@ class RolesIn(RequestBody):
 
     roles: Roles
     reason: Reason | None = None
+    replaces: Roles | None = None
+    """The roles that the caller saw; the service refuses to replace others. Null replaces whatever there is."""
 
 
 class SourcesIn(RequestBody):
@@ -179,6 +181,8 @@ class SourcesIn(RequestBody):
 
     sources: Sources
     reason: Reason | None = None
+    replaces: Sources | None = None
+    """The sources that the caller saw; the service refuses to replace others. Null replaces whatever there is."""
 
 
 class ReasonIn(RequestBody):

@@ -26,6 +26,10 @@ class Code(ProblemCode):
         InvalidInput,
         "must have 3 to 32 letters, digits, dots, dashes and underscores",
     )
+    ACCOUNT_CHANGED_SINCE = (
+        Conflict,
+        "another person changed this since you looked at it: see what the account has now, and decide again",
+    )
     ACCOUNT_STATE_FORBIDS = Conflict, "an account that is {status} cannot be {change}"
     ACCOUNT_TRAINING_NOT_CURRENT = (
         Conflict,

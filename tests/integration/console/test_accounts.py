@@ -37,18 +37,23 @@ async def test_an_administrator_changes_roles_and_hot_lists_with_a_reason(
     await browser.open(f"{here}/roles")
     assert 'name="role_officer" value="yes" checked' in browser.page.text
     assert "A change counts at once: the tokens of O.Lindqvist end" in browser.said
+    assert 'name="replaces" value="officer"' in browser.page.text
+    seen = {"replaces": "officer"}
     refused = await browser.send(
-        f"{here}/roles", role_auditor="yes", role_officer="yes", reason="moves to audit"
+        f"{here}/roles", role_auditor="yes", role_officer="yes", reason="moves to audit", **seen
     )
     assert refused.status_code == 422
     assert "one person may not hold both roles" in browser.said
     assert 'name="role_auditor" value="yes" checked' in refused.text, "what was ticked stays"
-    assert (await browser.send(f"{here}/roles", role_investigator="yes")).status_code == 422
+    assert (await browser.send(f"{here}/roles", role_investigator="yes", **seen)).status_code == 422
     assert "Reason" in browser.said
-    await browser.send(f"{here}/roles", role_investigator="yes", reason="made a detective")
+    await browser.send(f"{here}/roles", role_investigator="yes", reason="made a detective", **seen)
     assert "Roles investigator" in browser.said
     await browser.open(f"{here}/roles")
-    await browser.send(f"{here}/sources", source_state="yes", sources_reason="works on state lists")
+    seen = {"replaces": "department"}
+    await browser.send(
+        f"{here}/sources", source_state="yes", sources_reason="works on state lists", **seen
+    )
     assert "Hot lists state" in browser.said
     assert (await officer.get("/v1/me")).status_code == 401
     roles, sources = (await changes(officer))[-2:]
@@ -66,16 +71,49 @@ async def test_a_refused_form_of_a_page_with_two_leaves_the_other_as_the_account
     await sign_in(administrator)
     await browser.open(here)
     refused = await browser.send(
-        here.replace("roles", "sources"), source_state="yes", sources_reason="no"
-    )
+        here.replace("roles", "sources"), source_state="yes", sources_reason="no",
+        replaces="department",
+    )  # fmt: skip
     assert refused.status_code == 422
     ticked = re.findall(r'name="(\w+)" value="yes" checked', refused.text)
     assert ticked == ["role_officer", "source_state"], "the next click may be on either form"
     assert fault_beside(refused) == ["sources_reason"]
-    refused = await browser.send(here, role_investigator="yes", reason="no")
+    refused = await browser.send(here, role_investigator="yes", reason="no", replaces="officer")
     ticked = re.findall(r'name="(\w+)" value="yes" checked', refused.text)
     assert ticked == ["role_investigator", "source_department"]
     assert fault_beside(refused) == ["reason"]
+
+
+async def test_a_right_taken_by_another_administrator_meanwhile_does_not_come_back_unseen(
+    browser, sign_in, administrator, hire, train, changes
+):
+    person = await hire("o.lindqvist", "officer", "investigator", sources=["department", "state"])
+    here = f"/people/{person.account_id}"
+    other = await hire("s.lee", "alpr_administrator", title="Lieutenant")
+    await train(other)
+    await sign_in(other)
+    await browser.open(f"{here}/roles")
+    roles, sources = re.findall(r'name="replaces" value="([^"]*)"', browser.page.text)
+    account, why = f"/v1/accounts/{person.account_id}", "searched for friends"
+    await administrator.sign_in()
+    taken = await administrator.put(f"{account}/roles", roles=["officer"], reason=why)
+    assert taken.status_code == 200, taken.text
+    await administrator.put(f"{account}/sources", sources=["department"], reason=why)
+    refused = await browser.send(
+        f"{here}/roles", replaces=roles, reason="works at the desk, too",
+        role_officer="yes", role_investigator="yes", role_dispatcher="yes",
+    )  # fmt: skip
+    assert refused.status_code == 409
+    assert "another person changed this since you looked at it" in browser.said
+    ticked = re.findall(r'name="(\w+)" value="yes" checked', refused.text)
+    assert ticked == ["role_officer", "source_department"], "what the account has now"
+    refused = await browser.send(
+        f"{here}/sources", replaces=sources, source_department="yes", source_state="yes",
+        source_federal="yes", sources_reason="works on federal lists, too",
+    )  # fmt: skip
+    assert refused.status_code == 409
+    assert [e.change for e in await changes(person)][-2:] == ["roles_assigned", "sources_assigned"]
+    assert (await changes(person))[-2].details["removed"] == ["investigator"]
 
 
 async def test_what_was_typed_for_an_act_that_came_too_late_stands_in_no_form_of_the_opposite_one(
