@@ -51,3 +51,29 @@ async def test_a_person_signs_in_again_to_the_page_where_they_were_and_stays_whe
         await page.keyboard.press("Escape")
         await page.get_by_role("alertdialog").wait_for(state="hidden")
         assert console.complaints.found == []
+
+
+async def test_use_of_one_window_keeps_the_page_in_another(console_of):
+    console = await console_of("officer")
+    page, other = [await console.context.new_page() for _ in range(2)]
+    await console.open(page, "/purpose")
+    await page.clock.install()
+    await page.reload()
+    await page.get_by_label("Justification").fill("what took a while to write")
+    await page.clock.fast_forward("29:00")
+    await other.goto(f"{console.address}/")
+    await page.clock.fast_forward("00:59")
+    await page.clock.fast_forward("00:02")
+    assert not await page.get_by_role("alertdialog").count()
+    assert console.path_of(page) == "/purpose"
+    await page.clock.fast_forward("28:30")
+    await page.get_by_role("alertdialog", name="Are you still there?").wait_for()
+    for no_use in ("/policy", "/idle", "/nothing-here"):
+        await other.goto(f"{console.address}{no_use}")
+        assert await page.get_by_role("alertdialog").is_visible(), no_use
+    console.complaints.expect(404, "/nothing-here")
+    await other.goto(f"{console.address}/")
+    await page.get_by_role("alertdialog").wait_for(state="hidden")
+    assert await page.get_by_label("Justification").input_value() == "what took a while to write"
+    await page.close()
+    await other.close()

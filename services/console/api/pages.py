@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from services.console.actions.errors import Refused
 from services.console.actions.sessions import Purpose, Session
+from services.console.api.browser import SESSION, jar_of
 from services.console.api.forms import TOKEN, form_token
 from services.console.api.visit import Visit
 from services.console.domain.navigation import links_for
@@ -53,6 +54,7 @@ def page(
         why_untrained=why_untrained,
         links=links_for(session.permissions) if session else [],
         idle_s=int(console.sessions.idle.total_seconds()),
+        is_use=bool(jar_of(request).changed.get(SESSION)),
         form_field=TOKEN,
         form_token=form_token(request),
         problem=problem,

@@ -7,15 +7,22 @@ const idle = document.getElementById("idle");
 const left = document.getElementById("idle-left");
 const idleFault = document.getElementById("idle-fault");
 const limitMs = Number(idle.dataset.idleS) * 1000;
+// The session is one for all windows: one in which a person types is not to leave its page while they use another.
+const windows = new BroadcastChannel("plateward-use");
 let usedAt = Date.now();
 
-// Call it for each request that counts as use of the session.
-function stayed() {
+function noteUse() {
   usedAt = Date.now();
   idleFault.textContent = "";
   if (idle.open) {
     idle.close();
   }
+}
+
+// Call it for each request that counts as use of the session.
+function stayed() {
+  noteUse();
+  windows.postMessage("used");
 }
 
 function checkIdle() {
@@ -52,4 +59,8 @@ idle.addEventListener("cancel", (event) => {
   event.preventDefault();
   stay();
 });
+windows.addEventListener("message", noteUse);
+if ("used" in idle.dataset) {
+  stayed(); // the console counted the request for this page
+}
 setInterval(checkIdle, 1000);

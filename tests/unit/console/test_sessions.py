@@ -507,6 +507,15 @@ async def test_a_minute_before_the_idle_end_a_page_offers_to_stay(officer, servi
     assert "const WARN_BEFORE_MS = 60000;" in script
 
 
+@pytest.mark.parametrize(
+    ("path", "counts"),
+    [("/", True), ("/purpose", True), ("/policy", False), ("/idle", False), ("/none", False)],
+)
+async def test_a_page_says_whether_it_counted_as_use_of_the_session(officer, path, counts):
+    [warning] = re.findall(r'<dialog id="idle"[^>]*>', (await officer.open(path)).text)
+    assert (" data-used " in warning) is counts
+
+
 async def test_a_page_without_a_session_has_no_idle_end(officer):
     officer.http.cookies.clear()
     text = (await officer.http.get("/policy")).text
