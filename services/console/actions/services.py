@@ -50,7 +50,8 @@ class Services:
     ) -> httpx.Response:
         """Send a request and return the response of any status. The caller closes a `stream`.
 
-        `content` is a body to forward as it arrives. The response may take `within_s` seconds.
+        `content` is a body to forward as it arrives. The response may take `within_s` seconds, without it as
+        long as the console's settings say.
 
         Raises: Refused (503) if the service cannot be reached.
         """
@@ -63,7 +64,8 @@ class Services:
             content=content,
         )
         if within_s is not None:
-            request.extensions["timeout"]["read"] = within_s
+            limits = request.extensions["timeout"]
+            limits.update(read=within_s, connect=min(within_s, limits["connect"]))
         if stream:
             request.extensions["timeout"]["read"] = HEARTBEATS_WITHIN_S
         try:

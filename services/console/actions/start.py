@@ -10,6 +10,9 @@ from services.console.actions.person_client import MOST_ITEMS, PersonClient
 from services.console.domain.beginnings import Lack, lacks_of_data, lacks_of_people
 from shared.core.policy import Policy
 
+QUICK: Mapping[str, Any] = {"with_purpose": False, "within_s": 3.0}
+"""How a start page asks services: a sign-in leads to it, and one that hangs must not hold it up for long."""
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -54,7 +57,7 @@ async def _active(client: PersonClient) -> list[Mapping[str, Any]]:
     """Return all active accounts, as a lack can be read of no fewer; none if identity refuses or does not answer."""
     try:
         return await client.list_items(
-            "identity", "/v1/accounts", query={"status": "active"}, with_purpose=False
+            "identity", "/v1/accounts", query={"status": "active"}, **QUICK
         )
     except (Refused, PurposeNeeded):
         return []
@@ -99,6 +102,6 @@ async def _page(
 async def _read(client: PersonClient, service: str, path: str, **query: Any) -> Any:
     """Return an answer that needs no purpose; None if the service refuses it or does not answer."""
     try:
-        return await client.request_json(service, "GET", path, params=query, with_purpose=False)
+        return await client.request_json(service, "GET", path, params=query, **QUICK)
     except (Refused, PurposeNeeded):
         return None

@@ -104,6 +104,21 @@ async def test_the_start_page_opens_without_what_a_service_does_not_say(sign_in,
     assert "Still missing" not in browser.said, "what is not known is not said to be missing"
 
 
+async def test_a_service_that_hangs_does_not_hold_the_start_page_up_for_long(
+    sign_in, services, complete
+):
+    browser = await sign_in(*EVERYTHING)
+    services.seen.clear()
+    await browser.open("/")
+    assert len(services.seen) > 5
+    limits = [one.extensions["timeout"] for one in services.seen]
+    assert {(limit["connect"], limit["read"]) for limit in limits} == {(3.0, 3.0)}
+    await browser.open("/people")
+    assert services.seen[-1].extensions["timeout"]["read"] == 30.0, (
+        "other pages wait for what they show"
+    )
+
+
 async def test_the_start_page_sends_no_declared_purpose(sign_in, services, complete):
     browser = await sign_in(*EVERYTHING)
     await browser.open("/purpose")
