@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -28,12 +29,21 @@ class Services:
     ) -> None:
         self._addresses = addresses
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs URLs, which contain ids
-        # Ignores the environment: a proxy named there must not see the requests.
-        self._http = httpx.AsyncClient(timeout=timeout_s, transport=transport, trust_env=False)
+        client = partial(
+            httpx.AsyncClient,
+            timeout=timeout_s,
+            transport=transport,
+            trust_env=False,  # a proxy named in the environment must not see the requests
+        )
+        # A service that hangs uses up its own connections alone.
+        self._http = {name: client() for name in addresses}
+        # Open alerts and files keep a connection each; hotlist bounds the alerts, of which it may have hundreds.
+        self._streams = client(limits=httpx.Limits(max_connections=None))
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        for client in (*self._http.values(), self._streams):
+            await client.aclose()
 
     async def request(
         self,
@@ -55,7 +65,8 @@ class Services:
 
         Raises: Refused (503) if the service cannot be reached.
         """
-        request = self._http.build_request(
+        client = self._streams if stream else self._http[service]
+        request = client.build_request(
             method,
             f"{self._addresses[service]}{path}",
             headers=dict(headers or {}),
@@ -69,7 +80,7 @@ class Services:
         if stream:
             request.extensions["timeout"]["read"] = HEARTBEATS_WITHIN_S
         try:
-            return await self._http.send(request, stream=stream)
+            return await client.send(request, stream=stream)
         except httpx.RequestError as exc:
             is_read = method == "GET" or path.endswith("/search")
             raise _unanswered(service, exc, is_read=is_read) from exc
