@@ -118,7 +118,8 @@ class PersonClient:
 
     def know(self, me: Mapping[str, Any]) -> None:
         """Keep the person's permissions and training of now, from identity's account."""
-        self.session = self._sessions.remember(replace(self.session, **rights_of(me)))
+        newest = self._sessions.current(self.session)  # another request may have new tokens since
+        self.session = self._sessions.remember(replace(newest, **rights_of(me)))
         self._store(self.session)
 
     def forget(self) -> None:

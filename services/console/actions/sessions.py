@@ -90,10 +90,16 @@ class KnownBrowser(msgspec.Struct, kw_only=True, frozen=True):
         return f"KnownBrowser({len(self.tokens)})"
 
 
+RETRIED_AFTER = timedelta(seconds=15)
+"""How long a token that is still valid is used after a failed refresh: of an identity that hangs, each takes long."""
+
+
 @dataclass
 class _Held:
     session: Session
     refreshing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    retried_from: datetime | None = None
+    """When the next refresh is tried after a failed one."""
 
 
 class Sessions:
@@ -158,6 +164,9 @@ class Sessions:
             is_other = newest.access_token != session.access_token
             if left > self._refreshed_when_left and (is_other or not refused):
                 return newest
+            waits = held.retried_from is not None and self._clock.now() < held.retried_from
+            if waits and not refused and left > timedelta(0):
+                return newest
             try:
                 return await self._refresh(newest)
             except Refused as exc:
@@ -165,6 +174,7 @@ class Sessions:
                 if later and not refused and left > timedelta(0):
                     # Identity is down, or others at this address flood it (ADR-0015): the session continues
                     # until the token expires (ADR-0007).
+                    held.retried_from = self._clock.now() + RETRIED_AFTER
                     return newest
                 if exc.status == HTTPStatus.UNAUTHORIZED:
                     self.forget(session)

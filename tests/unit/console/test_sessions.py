@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import timedelta
 from types import SimpleNamespace
 
 import httpx
@@ -534,6 +535,43 @@ async def test_with_identity_down_or_flooded_work_goes_on_until_the_token_ends(
     clock.advance(minutes=3)
     assert (await officer.open("/alerts")).status_code == status
     assert SESSION in officer.http.cookies
+
+
+async def test_rights_read_while_another_request_got_new_tokens_do_not_bring_the_former_back(
+    app, sign_in, services, clock
+):
+    services.trained_until = None
+    browser = await sign_in("account:self", "record:search")
+    console = service_of(app, ConsoleService)
+    me = services.me()
+
+    def answer(_):
+        cookie = console.seal.open(Session, browser.http.cookies[SESSION])
+        newer = msgspec.structs.replace(
+            cookie, access_token="newer", expires_at=clock.now() + timedelta(minutes=10, seconds=1)
+        )
+        console.sessions.remember(newer)
+        return httpx.Response(200, json=me)
+
+    services.answers["GET /me"] = answer
+    await browser.open("/")
+    kept = console.seal.open(Session, browser.http.cookies[SESSION])
+    assert (kept.access_token, console.sessions.current(kept).access_token) == ("newer", "newer")
+
+
+async def test_one_failed_refresh_holds_up_one_request_and_not_each(officer, services, clock):
+    """Of an identity that hangs, each takes as long as the console waits, and they come one after another."""
+    services.answers["GET /hits"] = lambda _: httpx.Response(200, json={"items": [], "next": None})
+    services.answers["POST /sessions/renewal"] = lambda _: problem(503, "Try again later")
+    clock.advance(minutes=6)
+    pages = await asyncio.gather(*(officer.http.get("/alerts") for _ in range(5)))
+    assert {page.status_code for page in pages} == {200}
+    assert len(services.asked("POST", "/renewal")) == 1
+    clock.advance(seconds=20)
+    del services.answers["POST /sessions/renewal"]
+    await officer.http.get("/alerts")
+    assert len(services.asked("POST", "/renewal")) == 2
+    assert services.asked("GET", "/hits")[-1].headers["authorization"] == "Bearer access-2"
 
 
 async def test_a_revoked_token_is_not_used_on_while_identity_is_down(officer, services):
