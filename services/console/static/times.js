@@ -1,4 +1,4 @@
-// Adds the browser's local time to each time on the page; the records themselves are in UTC.
+// Adds the browser's local time to each time on the page, and fills in its day; the records themselves are in UTC.
 "use strict";
 
 function addLocalTimes(root) {
@@ -12,3 +12,11 @@ function addLocalTimes(root) {
 }
 
 addLocalTimes(document);
+
+// Only the browser knows which day it is here: in an American evening it is the next day in UTC.
+for (const field of document.querySelectorAll("input[data-today]")) {
+  const now = new Date();
+  const parts = [now.getFullYear(), now.getMonth() + 1, now.getDate()];
+  const here = parts.map((part) => String(part).padStart(2, "0")).join("-");
+  field.value ||= here < field.max ? here : field.max;
+}
