@@ -13,6 +13,12 @@ from services.console.actions.errors import Refused, refusal
 HEARTBEATS_WITHIN_S = 60.0
 """An alert stream that is silent for longer is dead; hotlist sends heartbeats more often."""
 
+MOST_CONNECTIONS = 100
+"""To one service, without those of open streams."""
+
+KEPT_IDLE_S = 3.0
+"""How long an idle connection is used again; servers close theirs after 5 s or more."""
+
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Errors before a service got any of a request."""
 
@@ -36,9 +42,10 @@ class Services:
             trust_env=False,  # a proxy named in the environment must not see the requests
         )
         # A service that hangs uses up its own connections alone.
-        self._http = {name: client() for name in addresses}
+        bounded = httpx.Limits(max_connections=MOST_CONNECTIONS, keepalive_expiry=KEPT_IDLE_S)
+        self._http = {name: client(limits=bounded) for name in addresses}
         # Open alerts and files keep a connection each; hotlist bounds the alerts, of which it may have hundreds.
-        self._streams = client(limits=httpx.Limits(max_connections=None))
+        self._streams = client(limits=httpx.Limits(keepalive_expiry=KEPT_IDLE_S))
 
     async def close(self) -> None:
         """Close the connections."""
