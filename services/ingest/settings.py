@@ -39,9 +39,9 @@ class Settings(ApiSettings, ObjectSettings):
     ingest_max_batch_reads: Annotated[int, Field(ge=1, le=100_000)] = 10_000
 
     ingest_max_bytes_in_flight: Annotated[int, Field(ge=MEBIBYTE)] = 256 * MEBIBYTE
-    """Limit of all bodies in one process; a request beyond it gets 503, instead of exhausting memory. One device has half
-    of it. At least three times that of a frame, and twice that of a batch, which would otherwise be told to come again
-    for ever."""
+    """Limit of all bodies in one process; a request beyond it gets 503, instead of exhausting memory. One device has
+    half of it. At least three times that of a frame, and twice that of a batch, which would otherwise be refused for
+    ever."""
 
     ingest_body_timeout_s: Annotated[float, Field(gt=0)] = 60
     """Longest time for a body to arrive completely."""

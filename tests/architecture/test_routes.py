@@ -28,7 +28,7 @@ FORM = {"Malformed", "UnsupportedMedia"}
 """Refusals of a request that cannot be read, whatever it asks for."""
 
 MAY_REFUSE = {
-    "fields": FORM | {"InvalidInput", "TooLarge", "ValueRefused"},
+    "fields": FORM | {"InvalidInput", "RequestTimeout", "TooLarge", "ValueRefused"},
     "guard": {"NotAuthenticated", "NotAuthorised"},
 }
 """By part of `api`, what it refuses: `fields` what is written wrong, a `guard` who is not let in; a route `FORM`.
