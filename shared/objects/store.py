@@ -85,7 +85,7 @@ class ObjectStore(Protocol):
 
 @asynccontextmanager
 async def in_time(seconds: float, refusal: Unavailable) -> AsyncIterator[None]:
-    """Limit the wait for the object store, which may take three minutes to give up when a server answers nothing.
+    """Limit the wait for a store, which may take minutes to give up when a server answers nothing.
 
     Raises: Unavailable, the `refusal`, after `seconds`; a put may then be done all the same.
     """

@@ -29,6 +29,9 @@ from shared.service.api_runtime import ApiRuntime
 STORED_WITHIN_S = 20.0
 """The longest wait for the object store: frames that wait use up the bytes in flight, which reads need too."""
 
+KNOWN_WITHIN_S = 5.0
+"""The longest wait for Postgres, which frames without a time need."""
+
 TimeSource = Literal["device", "server"]
 
 REMEMBERED = 20_000
@@ -129,7 +132,8 @@ class Captures:
         return stored
 
     async def _first_seen(self, device: Device, sha256: bytes, now: datetime) -> datetime:
-        async with self._runtime.db.begin() as connection:
+        away = Unavailable(Common.DATABASE_AWAY)
+        async with in_time(KNOWN_WITHIN_S, away), self._runtime.db.begin() as connection:
             return await FirstSeen(connection).note(device.device_id, sha256, now)
 
     def _remember(self, stored: Stored) -> None:

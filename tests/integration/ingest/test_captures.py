@@ -1,7 +1,9 @@
 """Frames: which are stored and published, which are refused, and that a refusal stores no data."""
 
 import asyncio
+import os
 import random
+import signal
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -9,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from services.ingest.actions import captures
 from services.ingest.domain.problem_codes import ImageDefect, ImageKind
@@ -132,8 +135,8 @@ async def test_one_frame_at_two_times_or_of_two_devices_is_two_captures(station,
 
 
 async def test_one_moment_in_two_time_zones_is_one_capture(station, camera):
-    for text in ("2026-06-01T12:00:00Z", "2026-06-01T05:00:00-07:00", "2026-06-01T14:00:00 02:00"):
-        answer = await station.post_frame(camera, FRAME, params={"captured_at": text})
+    for at in ("2026-06-01T12:00:00Z", "2026-06-01T05:00:00-07:00", "2026-06-01T14:00:00 02:00"):
+        answer = await station.post_frame(camera, FRAME, params={"captured_at": at})
         assert answer.status_code == 202, answer.text
     assert len({event.capture_id for event in station.captures}) == 1
 
@@ -411,6 +414,30 @@ async def test_without_postgres_frames_with_a_device_time_are_accepted(station, 
     assert refused.status_code == 503, "when it first came cannot be known"
     station.running.runtime.db = whole
     assert len(station.captures) == len(station.objects.stored) == 1
+
+
+async def test_a_frame_without_a_time_does_not_wait_for_a_postgres_that_answers_nothing(
+    station, camera, monkeypatch
+):
+    monkeypatch.setattr(captures, "KNOWN_WITHIN_S", 0.5)
+    async with station.running.runtime.db.begin() as connection:
+        query = text(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE application_name = 'alpr-ingest' AND datname = current_database()"
+        )
+        backends = list((await connection.execute(query)).scalars())
+    for backend in backends:
+        os.kill(backend, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(20):
+            answer = await station.post_frame(camera, FRAME)
+    finally:
+        for backend in backends:
+            os.kill(backend, signal.SIGCONT)
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_away")
+    assert station.running.in_flight.held_bytes == 0
+    assert station.stored_nothing()
+    assert (await station.post_frame(camera, FRAME)).status_code == 202
 
 
 async def test_slow_uploads_of_one_camera_keep_no_other_out(
