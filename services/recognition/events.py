@@ -18,7 +18,8 @@ from services.recognition.workers.pool import WorkerPool
 from shared.core.clock import Clock
 from shared.core.errors import AlprError, InternalFault, NotFound, Unavailable
 from shared.core.ids import derive_id
-from shared.core.spans import event_span
+from shared.core.problem_codes import Common
+from shared.core.spans import Kind, event_span, span
 from shared.core.types import PlateText
 from shared.events import (
     Alternative,
@@ -38,7 +39,7 @@ from shared.events.signed_captures import crop_key_of, read_id_of
 from shared.kafka.bus import Bus
 from shared.kafka.consumer import POLL_WITHIN_S, Handler, Subscription
 from shared.kafka.pauses import PROMPT
-from shared.objects.store import ObjectStore
+from shared.objects.store import ObjectStore, in_time
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,9 @@ FRAME_S = Histogram(
 
 RETRY_AFTER_S: Final = (0.2, 1.0)
 """Pauses before the retries of an image that was not found."""
+STORE_WITHIN_S: Final = 20.0
+"""The longest wait for a piece of a frame or for crops, which holds up all frames of a poll; then they are tried
+again."""
 MOST_READS: Final = 256
 """Reads of a frame that an event can number; a picture of more plates is no street."""
 FRAMES_PER_WORKER: Final = 8
@@ -144,7 +148,7 @@ class Captures:
     async def _image(self, capture: CaptureReceived) -> bytes:
         for pause_s in (*RETRY_AFTER_S, None):
             try:
-                image = await self._objects.get(capture.image.object_key)
+                image = await self._fetched(capture.image.object_key)
             except NotFound as exc:
                 if pause_s is None:
                     raise ImageMissing from exc
@@ -155,6 +159,18 @@ class Captures:
             raise ImageChanged
         return image
 
+    async def _fetched(self, key: str) -> bytes:
+        """Return an object. Raises: Unavailable once nothing more of it has come for a while; NotFound."""
+        pieces: list[bytes] = []
+        with span("get object", Kind.CLIENT):
+            stream = aiter(self._objects.stream(key))
+            while True:
+                async with in_time(STORE_WITHIN_S, Unavailable(Common.OBJECT_STORE_AWAY)):
+                    piece = await anext(stream, None)
+                if piece is None:
+                    return b"".join(pieces)
+                pieces.append(piece)
+
     async def _publish_read(self, capture: CaptureReceived, reading: FrameReading) -> None:
         """Store the crops, then publish the reads and the capture's outcome together."""
         came = outcome([plate.reading for plate in reading.plates], self._min_confidence)
@@ -162,12 +178,13 @@ class Captures:
             plate for plate in reading.plates if plate.reading.confidence >= self._min_confidence
         ][:MOST_READS]
         reads = [_read(capture, number, plate) for number, plate in enumerate(confident)]
-        await asyncio.gather(
-            *(
-                self._objects.put(crop_key_of(capture, read.read_id), plate.crop_jpeg)
-                for read, plate in zip(reads, confident, strict=True)
+        async with in_time(STORE_WITHIN_S, Unavailable(Common.OBJECT_NOT_STORED)):
+            await asyncio.gather(
+                *(
+                    self._objects.put(crop_key_of(capture, read.read_id), plate.crop_jpeg)
+                    for read, plate in zip(reads, confident, strict=True)
+                )
             )
-        )
         ids = [read.read_id for read in reads]
         processed = self._processed(
             capture, came, reading.engine, reading.duration_ms, read_ids=ids

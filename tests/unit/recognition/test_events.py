@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 from dataclasses import replace
@@ -220,6 +221,41 @@ async def test_a_missing_image_is_reported_and_refused(captures, bus, objects):
         await captures.received([await a_capture(objects, keep=False)])
     [processed] = bus.events(CaptureProcessed)
     assert processed.reason == "The image is not in the object store"
+
+
+@pytest.mark.parametrize("verb", ["get", "put"])
+async def test_a_frame_does_not_wait_for_an_object_store_that_answers_nothing(
+    captures, bus, objects, monkeypatch, verb
+):
+    async def hangs(*arguments):
+        await asyncio.Event().wait()
+
+    capture = await a_capture(objects)
+    monkeypatch.setattr(events, "STORE_WITHIN_S", 0.5)
+    with monkeypatch.context() as hung:
+        hung.setattr(objects, verb, hangs)
+        async with asyncio.timeout(20):
+            with pytest.raises(Unavailable):
+                await captures.received([capture])
+    assert bus.records == []
+    await captures.received([capture])
+    assert len(bus.events(ReadsRecognised)) == 1
+
+
+async def test_a_frame_that_comes_slowly_is_read(captures, bus, objects, monkeypatch):
+    """Many large frames share one link: each takes long, and none is worth trying again."""
+
+    async def slowly(key):
+        for byte in range(0, len(data), 20):
+            await asyncio.sleep(0.2)
+            yield data[byte : byte + 20]
+
+    capture = await a_capture(objects)
+    data = objects.stored[capture.image.object_key]
+    monkeypatch.setattr(events, "STORE_WITHIN_S", 0.5)
+    monkeypatch.setattr(objects, "stream", slowly)
+    await captures.received([capture])
+    assert len(bus.events(ReadsRecognised)) == 1
 
 
 async def test_an_image_that_its_store_shows_late_is_read(captures, bus, objects, monkeypatch):
