@@ -20,9 +20,11 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 
+from shared.kafka.odd_names import read_odd_names
 from shared.kafka.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
+read_odd_names()
 
 AWAY = "Kafka does not answer"
 FAULT_WITHIN_S = 2.0

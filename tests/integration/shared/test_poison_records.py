@@ -1,9 +1,14 @@
 """Records that no program of ours writes, as a service in an attacker's hands may: each is put aside, and alone."""
 
 from datetime import timedelta
+from struct import pack_into
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer import message_accumulator
+from aiokafka.record import default_records
+from aiokafka.record.util import calc_crc32c
 
 from local.stack.broker import Broker
 from shared.core.errors import InternalFault
@@ -20,6 +25,9 @@ from shared.testing import eventually, mac_key
 from tests.integration.shared.outboxes import finding
 
 pytestmark = pytest.mark.clause("468.5/transfer")
+
+CRC_OFFSET = 17
+"""The place of the checksum in a batch, of what follows it."""
 
 KAFKAS_MOST = 1_048_450
 """A record of this many bytes is the largest that Kafka takes from a producer of ours."""
@@ -120,6 +128,49 @@ async def test_an_odd_record_stops_no_consumer(started, bus, clock, change, raw)
     seen = []
     consumer = await started(clock, seen, raw=raw)
     await then_another(bus, clock, change(encode(finding(clock, "odd"), "test")), seen)
+    assert consumer.restarts == 0
+
+
+class Renaming:
+    """A builder of batches that writes the header `zzzz` with a name that is no UTF-8."""
+
+    def __init__(self, *given, **more):
+        self._builder = default_records.DefaultRecordBatchBuilder(*given, **more)
+
+    def __getattr__(self, name):
+        return getattr(self._builder, name)
+
+    def build(self):
+        batch = bytearray(self._builder.build()).replace(b"zzzz", b"\xff\xfe\xff\xfe")
+        crc = calc_crc32c(bytes(batch[CRC_OFFSET + 4 :]))
+        pack_into(">I", batch, CRC_OFFSET, crc)
+        return batch
+
+
+@pytest.fixture
+async def renaming(own_broker, monkeypatch):
+    """A producer of batches with such a header, which are not compressed."""
+    monkeypatch.setattr(message_accumulator, "DefaultRecordBatchBuilder", Renaming)
+    producer = AIOKafkaProducer(bootstrap_servers=own_broker.bootstrap, linger_ms=200)
+    await producer.start()
+    yield producer
+    await producer.stop()
+
+
+@pytest.mark.parametrize("raw", [False, True], ids=["decoded", "raw"])
+async def test_a_header_whose_name_is_no_text_stops_no_consumer(started, bus, clock, renaming, raw):
+    seen = []
+    consumer = await started(clock, seen, raw=raw)
+    marks = [f"{uuid4()}" for _ in range(3)]
+    events = [encode(finding(clock, mark), "test") for mark in marks]
+    odd = [event._replace(headers=[*event.headers, ("zzzz", b"")]) for event in events]
+    topic, key = odd[0].topic, odd[0].key
+    for record in (odd[0], events[1], odd[2]):
+        await renaming.send(topic, value=record.value, key=key, headers=record.headers)
+    await renaming.flush()
+    await then_another(bus, clock, encode(finding(clock, "x"), "test")._replace(key=key), seen)
+    at = [next(n for n, one in enumerate(seen) if mark in one) for mark in marks]
+    assert at == sorted(at)
     assert consumer.restarts == 0
 
 
