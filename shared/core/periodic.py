@@ -85,6 +85,11 @@ class PeriodicTask:
         """Run once now; a failure is logged and not raised."""
         try:
             await self._work()
+        except asyncio.CancelledError:
+            if is_being_cancelled():
+                raise
+            self._set("a call was cancelled")
+            log.warning("%s waits: a call was cancelled", self.name)
         except AlprError as exc:
             self._set(exc.detail)
             log.warning("%s waits: %s", self.name, exc.detail)
@@ -113,6 +118,12 @@ class PeriodicTask:
     def _set(self, failing: str | None) -> None:
         self._failing = failing
         FAILING.labels(self.name).set(failing is not None)
+
+
+def is_being_cancelled() -> bool:
+    """Whether the running task itself was cancelled, rather than a call that it awaited, as aiokafka's may be."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def cancelled(task: asyncio.Task[Any] | None) -> None:

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import Counter, Gauge
 
 from shared.core.errors import AlprError, InternalFault, TooLarge, Unavailable
-from shared.core.periodic import cancelled
+from shared.core.periodic import cancelled, is_being_cancelled
 from shared.core.spans import (
     NO_SPAN,
     Attributes,
@@ -381,9 +381,3 @@ def _traces_of(decoded: Sequence[tuple[Message, Event]]) -> AbstractContextManag
         if (traceparent := valid_traceparent(message.headers.get("traceparent"))) is not None
     }
     return traces_of_events(found)
-
-
-def is_being_cancelled() -> bool:
-    """Whether the running task itself was cancelled, rather than a call that it awaited."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -8,11 +8,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.core.errors import AlprError, DependencyDown
-from shared.core.periodic import FAILING, cancelled
+from shared.core.periodic import FAILING, cancelled, is_being_cancelled
 from shared.events import Event
 from shared.kafka.client import Kafka, stop_client
 from shared.kafka.codec import Message, decode, headers_of
-from shared.kafka.consumer import is_being_cancelled
 from shared.kafka.pauses import pace
 from shared.kafka.topics import topic_of
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.core.errors import AlprError, TooLarge
-from shared.core.periodic import cancelled
+from shared.core.periodic import cancelled, is_being_cancelled
 from shared.core.problem_codes import Common
 from shared.events import Event
 from shared.kafka.bus import Bus
@@ -155,6 +155,12 @@ class Relay:
                 if loop.time() >= prune_at_s:
                     await self._prune()
                     prune_at_s = loop.time() + PRUNE_EVERY_S
+            except asyncio.CancelledError:
+                if is_being_cancelled():
+                    raise
+                log.warning("outbox of %s waits: a call was cancelled", self._db.schema)
+                await self._count()
+                await asyncio.sleep(self._poll_s)
             except AlprError as exc:
                 log.warning("outbox of %s waits: %s", self._db.schema, exc.detail)
                 await self._count()

@@ -71,8 +71,9 @@ async def test_the_outbox_waits_while_kafka_is_down_and_publishes_in_order_after
     await relay.stop()
 
 
+@pytest.mark.parametrize("failure", [RuntimeError, asyncio.CancelledError])
 async def test_an_unexpected_failure_does_not_end_a_relay_and_its_stop_publishes_what_is_left(
-    db, clock
+    db, clock, failure
 ):
     class Failing(FakeBus):
         fails = 1
@@ -80,7 +81,7 @@ async def test_an_unexpected_failure_does_not_end_a_relay_and_its_stop_publishes
         async def publish_records(self, records):
             if records and self.fails:
                 self.fails -= 1
-                raise RuntimeError
+                raise failure
             await super().publish_records(records)
 
     bus = Failing()

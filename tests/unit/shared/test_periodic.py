@@ -23,16 +23,23 @@ async def test_a_periodic_task_runs_at_once_when_woken_and_after_a_failure() -> 
             raise DependencyDown("not yet")
         if len(turns) == 2:
             raise ZeroDivisionError
+        if len(turns) == 3:
+            raise asyncio.CancelledError  # of a call: the task itself goes on
 
     task = PeriodicTask("test wakes", work, 3600, at_once=True)
     await task.stop()  # not started: stopping does no harm
     task.start()
-    for count, failing in ((1, "not yet"), (2, "ZeroDivisionError"), (3, None)):
+    for count, failing in (
+        (1, "not yet"),
+        (2, "ZeroDivisionError"),
+        (3, "a call was cancelled"),
+        (4, None),
+    ):
         await eventually(lambda count=count: len(turns) == count)
         await eventually(lambda failing=failing: task.failing == failing)
         assert gauge(task) == (failing is not None)
         task.wake()
-    await eventually(lambda: len(turns) == 4)
+    await eventually(lambda: len(turns) == 5)
     await task.stop()
 
 
