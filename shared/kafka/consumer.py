@@ -124,6 +124,8 @@ class Consumer:
         self._failing: str | None = None
         self._pause_s = FIRST_PAUSE_S
         self._lag = ConsumerLag(subscription.group)
+        self._put_aside: set[tuple[object, ...]] = set()
+        """The dead letters of the present turn: a turn that is retried writes none of them again."""
         self.restarts = 0
         """How often it has restarted after a failure."""
 
@@ -206,6 +208,7 @@ class Consumer:
                     self._lag.per_record = count / sum(map(len, batches.values()))
                 for turn in turns(batches, most):
                     await self._work(turn)
+                    self._put_aside.clear()
                     offsets.add(self._processed(consumer, turn))
                     await offsets.commit_due()
                     self._pause_s = FIRST_PAUSE_S
@@ -305,6 +308,9 @@ class Consumer:
 
         A message that is too large for a dead letter is named there by its place alone.
         """
+        place = (message.topic, message.partition, message.offset, message.value)
+        if place in self._put_aside:
+            return
         DEAD.labels(self._subscription.group, message.topic).inc()
         log.warning("dead letter from %s offset %d: %s", message.topic, message.offset, exc.title)
         reason = {
@@ -323,6 +329,7 @@ class Consumer:
         except TooLarge:
             # Compressed by its producer, or with less room left than the reason needs: only its place goes there.
             await self._bus.publish_records([Record(dead, b"", b"", added)])
+        self._put_aside.add(place)
 
 
 def turns(

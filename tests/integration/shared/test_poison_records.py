@@ -11,7 +11,8 @@ from aiokafka.record import default_records
 from aiokafka.record.util import calc_crc32c
 
 from local.stack.broker import Broker
-from shared.core.errors import InternalFault
+from shared.core.errors import InternalFault, Unavailable
+from shared.core.problem_codes import Common
 from shared.events import FindingRaised, PolicyLoaded
 from shared.kafka.bus import KafkaBus
 from shared.kafka.codec import COUNT, Message, encode
@@ -206,6 +207,26 @@ async def test_a_refused_message_is_found_by_halves_and_the_others_stay_in_large
     await consumer._hand_over(hand_over, messages)
     assert seen[-99:] == [n for n in range(100) if n != 70]
     assert len(calls) <= 2 * 7 + 1
+    assert len(await listed(own_broker.bootstrap)) == before + 1
+
+
+async def test_a_record_becomes_one_dead_letter_although_its_batch_is_retried(
+    own_broker, started, bus, clock, monkeypatch
+):
+    """Postgres is away for a while, and the consumer begins its batch again and again."""
+    seen = []
+    consumer = await started(clock, seen)
+    before = len(await listed(own_broker.bootstrap))
+    dispatch = consumer._dispatch
+
+    async def away(handler, run):
+        if consumer.restarts < 4:
+            raise Unavailable(Common.DATABASE_AWAY)
+        await dispatch(handler, run)
+
+    monkeypatch.setattr(consumer, "_dispatch", away)
+    await then_another(bus, clock, null("ce_type")(encode(finding(clock, "odd"), "test")), seen)
+    assert consumer.restarts == 4
     assert len(await listed(own_broker.bootstrap)) == before + 1
 
 
