@@ -1,6 +1,7 @@
 """The data elements that a request asks for: the access record stores them, and a purpose's scope limits them."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
@@ -20,6 +21,7 @@ MAX_BODY_BYTES = 64 * 1024
 
 MAX_TEXT = 500
 MAX_VALUES = 20
+MAX_NAMES = 200
 _SECRET = ("password", "secret", "otp", "token", "totp")
 _CURSOR = "after"
 """The cursor of a page. It is not recorded: it names no data element, and reveals a record's capture time."""
@@ -49,11 +51,11 @@ async def elements_of(request: Request) -> Elements:
         _storable(name): _written(name, _storable(str(value)))
         for name, value in request.path_params.items()
     }
-    for name in request.query_params:
-        values = [_storable(text) for text in request.query_params.getlist(name)[:MAX_VALUES]]
+    asked = _declared(request)
+    for name, texts in _query(request, first=asked):
+        values = [_storable(text) for text in texts[:MAX_VALUES]]
         value = values[0] if len(values) == 1 else values
         recorded.setdefault(_storable(name), _written(name, value))
-    asked = _declared(request)
     if _is_json(request):
         body = await _body(request)
         parsed = _parsed(body)
@@ -61,6 +63,17 @@ async def elements_of(request: Request) -> Elements:
         if isinstance(parsed, dict):
             asked |= {name: parsed[name] for name in _names_of_body(request) if name in parsed}
     return Elements(recorded, asked)
+
+
+def _query(request: Request, *, first: Collection[str]) -> list[tuple[str, list[str]]]:
+    """Return the first names of the query with their values: those that the route declares before any others."""
+    given: dict[str, list[str]] = {}
+    for (
+        name,
+        text,
+    ) in request.query_params.multi_items():  # `getlist` would walk all of them for each name
+        given.setdefault(name, []).append(text)
+    return sorted(given.items(), key=lambda one: one[0] not in first)[:MAX_NAMES]
 
 
 def _declared(request: Request) -> dict[str, Any]:
@@ -133,7 +146,7 @@ def _clean(value: Any, depth: int = 0) -> Any:
         return "..."
     if isinstance(value, dict):
         items = sorted(value.items(), key=lambda item: item[0] not in _FIRST)
-        return {_storable(k): _written(k, _clean(v, depth + 1)) for k, v in items[:200]}
+        return {_storable(k): _written(k, _clean(v, depth + 1)) for k, v in items[:MAX_NAMES]}
     if isinstance(value, list):
         return [_clean(v, depth + 1) for v in value[:200]]
     if isinstance(value, str):

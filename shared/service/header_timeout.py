@@ -1,4 +1,4 @@
-"""A time limit for the headers of a request; uvicorn has none (CWE-400, slow requests)."""
+"""Limits of time and size for the headers of a request; uvicorn has none (CWE-400, slow and endless requests)."""
 
 from asyncio import TimerHandle, Transport
 from typing import Any
@@ -9,8 +9,14 @@ HEADER_TIMEOUT_S = 10.0
 """Limit from the connection, or the first bytes after an answer, to the end of a request's headers."""
 
 
+MOST_HEADER_BYTES = 64 * 1024
+"""Limit of a request's first line and headers that have not come to their end; proxies send no more."""
+
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
 class HeaderTimeout(HttpToolsProtocol):
-    """Closes a connection whose next request does not complete its headers in time.
+    """Closes a connection whose next request does not complete its headers in time, or within their limit of size.
 
     Bodies have their own limits (`shared/limits/body_limit.py`, uploads); uvicorn limits silence after an answer.
     """
@@ -18,6 +24,8 @@ class HeaderTimeout(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._due: TimerHandle | None = None
+        self._unended: int | None = None
+        """The bytes of headers that have not come to their end; None between headers."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Start the timer for the first request."""
@@ -32,11 +40,21 @@ class HeaderTimeout(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse bytes; start the timer unless a request is being answered."""
         super().data_received(data)
+        if self._unended is not None:
+            self._unended += len(data)
+            if self._unended > MOST_HEADER_BYTES and not self.transport.is_closing():
+                self._refuse()
         if self._due is None and not self._answering:
             self._await_headers()
 
+    def on_message_begin(self) -> None:
+        """Begin to count the bytes of headers."""
+        self._unended = 0
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         """Stop the timer: the headers are complete."""
+        self._unended = None
         self._headers_came()
         super().on_headers_complete()
 
@@ -51,6 +69,11 @@ class HeaderTimeout(HttpToolsProtocol):
         if self._due is not None:
             self._due.cancel()
             self._due = None
+
+    def _refuse(self) -> None:
+        if not self._answering:
+            self.transport.write(_TOO_LARGE)
+        self.transport.close()
 
     def _close(self) -> None:
         self._due = None

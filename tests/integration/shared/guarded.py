@@ -49,7 +49,9 @@ async def search(
 
 
 @router.get("/v1/alerts")
-async def alerts(grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)]) -> str:
+async def alerts(
+    grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)], device: str = ""
+) -> str:
     """Need no declared purpose."""
     return grant.principal.name
 

@@ -452,3 +452,17 @@ async def test_a_token_that_is_nested_too_deeply_is_refused_and_recorded(client,
     assert (answer.status_code, answer.json()["code"]) == (401, "token_unsigned")
     [attempt] = await attempts()
     assert (attempt.allowed, attempt.actor) == (False, None)
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_a_query_of_many_names_is_recorded_with_those_of_the_route_and_some_others(
+    client, attempts, authority
+):
+    """All of them would be a larger record than the outbox takes, and each would cost a walk of the others."""
+    names = "&".join(f"{n:x}=" for n in range(10_000))
+    headers = authority.headers(Permission.ALERT_RECEIVE)
+    answer = await client.get(f"/v1/alerts?{names}&device=north", headers=headers)
+    assert answer.status_code == 200
+    [attempt] = await attempts()
+    assert len(attempt.elements) == 200
+    assert attempt.elements["device"] == "north"

@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from shared.service import header_timeout
-from shared.service.header_timeout import HEADER_TIMEOUT_S
+from shared.service.header_timeout import HEADER_TIMEOUT_S, MOST_HEADER_BYTES
 from shared.service.serve import options
 from shared.testing import eventually
 
@@ -130,3 +130,34 @@ async def test_a_slow_answer_is_not_cut_and_the_next_request_has_the_full_header
         assert (await get(reader, writer)).startswith(b"HTTP/1.1 200")
         writer.write(rest)
         assert await ends(reader)
+
+
+@pytest.mark.parametrize(
+    "line", [b"GET /fast?", b"GET /fast HTTP/1.1\r\nX-A: "], ids=["address", "header"]
+)
+async def test_headers_that_go_on_and_on_are_refused_before_they_fill_the_memory(port, line):
+    async with connected(port) as (_, writer):
+        writer.write(line)
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 200 * MOST_HEADER_BYTES:
+                writer.write(b"a" * 16_384)
+                await writer.drain()
+                sent += 16_384
+        assert sent < 200 * MOST_HEADER_BYTES, "the server took all of it"
+
+
+async def test_headers_that_are_too_large_are_told_so(port):
+    async with connected(port) as (reader, writer):
+        writer.write(b"GET /fast?" + b"a" * (MOST_HEADER_BYTES + 1))
+        async with asyncio.timeout(10 * TIMEOUT_S):
+            assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 431")
+
+
+async def test_headers_of_the_usual_size_are_answered_though_they_come_in_pieces(port):
+    async with connected(port) as (reader, writer):
+        writer.write(b"GET /fast?a=" + b"a" * 16_000)
+        await asyncio.sleep(TIMEOUT_S / 4)
+        writer.write(b" HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 16_000 + b"\r\n\r\n")
+        async with asyncio.timeout(10 * TIMEOUT_S):
+            assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
