@@ -10,6 +10,7 @@ from services.audit.domain.audits import (
     Drawn,
     Item,
     ItemOutcome,
+    check_not_doubted,
     check_note,
     check_open,
     check_reviewer,
@@ -118,12 +119,16 @@ async def sign_off(work: UnitOfWork, grant: Grant, audit_id: UUID, statement: st
     """Sign off a fully reviewed audit; return it.
 
     Raises: NotFound; Conflict for an audit that is signed off or has unreviewed items; NotAuthorised for a person who
-    drew it or reviewed an item.
+    drew it or reviewed an item, or who made an access that was not found proper.
     """
     audits = Audits(work.connection)
     audit = await audits.lock(audit_id)
     check_open(audit)
     check_sign_off(audit, grant.principal.account_id)
+    if audit.doubted:
+        entries = Entries(work.connection)
+        rows = await entries.numbered(grant, audit.doubted, old_log=audit.old_log)
+        check_not_doubted([row.found.person_id for row in rows], grant.principal.account_id)
     await audits.sign_off(audit_id, statement, grant.actor, grant.now)
     await work.emit(_changed(grant, audit_id, "signed_off", statement=statement))
     return await audits.get(grant, audit_id)

@@ -78,6 +78,9 @@ async def review_item(
 async def sign_off_audit(
     audit_id: UUID, body: SignOffIn, grant: AuditWork, work: Work, request: Request
 ) -> AuditOut:
-    """Sign off a fully reviewed audit. The signer must not have drawn it or reviewed any item."""
+    """Sign off a fully reviewed audit.
+
+    The signer must not have drawn it, reviewed any item, or made an access that was not found proper.
+    """
     check_department(request, grant)
     return AuditOut.of(await audits.sign_off(work, grant, audit_id, body.statement))

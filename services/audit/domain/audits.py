@@ -1,5 +1,6 @@
 """Audits of accesses: a sample, its reviews and its sign-off, and the people who may do each (policy 468.6(c))."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -59,6 +60,11 @@ class Audit(Drawn):
         """The number of reviewed items."""
         return sum(item.outcome is not None for item in self.items)
 
+    @property
+    def doubted(self) -> list[int]:
+        """The entries of the accesses that were not found proper."""
+        return [item.seq for item in self.items if item.outcome in ("improper", "unclear")]
+
 
 def check_open(audit: Audit) -> None:
     """Raise Conflict for an audit that is signed off."""
@@ -98,3 +104,9 @@ def check_sign_off(audit: Audit, signer_id: str) -> None:
     people = {i.reviewed_by.person_id for i in audit.items if i.reviewed_by is not None}
     if signer_id in people | {audit.drawn_by.person_id}:
         raise NotAuthorised(Code.AUDIT_SIGNED_BY_SUBJECT)
+
+
+def check_not_doubted(accessed_by: Collection[str | None], signer_id: str) -> None:
+    """Raise NotAuthorised for a signer who made one of the accesses that the audit did not find proper."""
+    if signer_id in accessed_by:
+        raise NotAuthorised(Code.AUDIT_DOUBTS_SIGNER)

@@ -80,6 +80,10 @@ class Code(ProblemCode):
         NotAuthorised,
         "you drew this audit or reviewed an item of it: another person must sign it off",
     )
+    AUDIT_DOUBTS_SIGNER = (
+        NotAuthorised,
+        "this audit did not find an access of yours proper: another person must sign it off",
+    )
     ITEM_UNKNOWN = NotFound, "this audit has no item with this number"
     ITEM_NOTE_MISSING = (
         InvalidInput,

@@ -18,7 +18,7 @@ from services.audit.workers.scheduler import Scheduler
 from services.audit.workers.watch import Watch
 from shared.core.permissions import Permission
 from shared.core.signed_notes import Signer
-from shared.events import Actor, AuditChanged, FindingRaised
+from shared.events import AccessAttempted, Actor, AuditChanged, FindingRaised
 from shared.service.command import status_of
 from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, an_actor, an_attempt
 
@@ -408,6 +408,39 @@ async def test_drawing_an_audit_needs_the_work_permission(client, authority):
     headers = {"Authorization": f"Bearer {token}"}
     response = await client.post("/v1/audits", json={"period_seq": 1}, headers=headers)
     assert response.status_code == 403
+
+
+@pytest.mark.clause("468.6(c)/audits")
+@pytest.mark.parametrize(
+    ("outcome", "status"), [("improper", 403), ("unclear", 403), ("proper", 200)]
+)
+async def test_an_audit_is_not_signed_off_by_a_person_whose_access_it_doubts(
+    deliver, clock, client, auditor, runtime, bus, fix, periods, draw_of, outcome, status
+):
+    await deliver(an_attempt(clock, actor=an_actor(SUPERVISOR)), an_attempt(clock))
+    await fix(JULY)
+    audit = (await draw_of((await periods())[0]["seq"])).json()
+    path, statement = f"/v1/audits/{audit['audit_id']}", {"statement": "Reviewed in full"}
+    review, note = auditor(), {"note": "no such case on file"}
+    for item in audit["items"]:
+        entry = await client.get(f"/v1/entries/{item['seq']}", headers=review)
+        own = SUPERVISOR in entry.text
+        judged = note | {"outcome": outcome if own else "proper"}
+        where = f"{path}/items/{item['number']}/review"
+        assert (await client.post(where, json=judged, headers=review)).status_code == 200
+    own = await client.post(
+        f"{path}/sign-off", json=statement, headers=auditor(account_id=SUPERVISOR)
+    )
+    assert own.status_code == status, own.text
+    if status == 403:
+        assert own.json()["code"] == "audit_doubts_signer"
+        await runtime.relay.drain()
+        last = bus.events(AccessAttempted)[-1]
+        assert (last.allowed, last.actor.person_id) == (False, SUPERVISOR)
+        other = await client.post(
+            f"{path}/sign-off", json=statement, headers=auditor(account_id=OTHER_SUPERVISOR)
+        )
+        assert other.status_code == 200
 
 
 @pytest.mark.clause("468.6(c)/scheduled-audits")
