@@ -11,12 +11,12 @@ from services.identity.domain.purposes import (
     Declaration,
     check_declaration,
     forbidden,
-    normalise_kind,
 )
 from services.identity.store.records import DeclaredPurpose
 from services.identity.store.unit_of_work import Unit
 from shared.accounts.tokens import MAX_TOKEN_CHARACTERS
 from shared.core.errors import InvalidInput
+from shared.core.purpose_kinds import normalise_kind
 from shared.events import Actor, PurposeDeclared, PurposeRecord
 
 

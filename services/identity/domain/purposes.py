@@ -35,11 +35,6 @@ def generic_words() -> frozenset[str]:
     return frozenset(GENERIC.read_text(encoding="ascii").split())
 
 
-def normalise_kind(text: str) -> str:
-    """Return a kind as the policy writes it: lower case, words joined by underscores."""
-    return re.sub(r"[\s\-_]+", "_", text.strip().casefold())
-
-
 def forbidden(policy: Policy, kind: str) -> NotAuthorised | None:
     """Return the refusal of a kind that the law prohibits, with its citation; None for other kinds."""
     citation = policy.purposes.prohibited.get(kind)

@@ -93,11 +93,16 @@ async def withdraw(work: UnitOfWork, grant: Grant, request_id: UUID, reason: str
 
 
 def _check(written: WrittenRequest, now: datetime, policy: Policy) -> None:
-    """Raise InvalidInput, naming the field, for a request that does not go on file."""
+    """Raise InvalidInput, naming the field, for a request that does not go on file.
+
+    One for a prohibited purpose goes on file as refused, however little it says and however wide it is.
+    """
     known = policy.purposes.allowed | policy.purposes.prohibited.keys()
     if written.purpose_kind not in known:
         allowed = sorted(policy.purposes.allowed)
         raise InvalidInput(Code.RELEASE_PURPOSE_UNKNOWN, field="body.purpose_kind", allowed=allowed)
+    if written.purpose_kind in policy.purposes.prohibited:
+        return
     shortest = policy.purposes.minimum_justification_characters
     if len(written.purpose) < shortest:
         raise InvalidInput(

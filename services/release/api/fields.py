@@ -12,6 +12,7 @@ from services.release.domain.requests import Agency, AgencyKind
 from shared.core.errors import ValueRefused
 from shared.core.fields import Moment
 from shared.core.problem_codes import Common
+from shared.core.purpose_kinds import normalise_kind
 from shared.core.types import Ori
 from shared.events import ReleaseCriteria, Source
 from shared.http.models import OriText, PlatePatternText, Reason, RequestBody, ShortText
@@ -141,7 +142,7 @@ class RequestIn(RequestBody):
             requester_name=self.requester_name,
             requester_title=self.requester_title,
             purpose=self.purpose,
-            purpose_kind=self.purpose_kind,
+            purpose_kind=normalise_kind(self.purpose_kind),
             case_number=self.case_number,
             offence_type=self.offence_type,
             criteria=self.criteria.criteria(),

@@ -158,6 +158,29 @@ async def test_forbidden_purposes_are_refused_with_their_citation_and_recorded(
     assert all(law in event.citation for event, law in zip(denied, forbidden.values(), strict=True))
 
 
+@pytest.mark.clause("468.4(a)/prohibited")
+@pytest.mark.parametrize(
+    ("kind", "criteria"),
+    [
+        ("Immigration Enforcement", {}),
+        (" immigration-enforcement ", {}),
+        ("immigration_enforcement", {"plate": None, "captured_from": "2020-01-01T00:00:00Z"}),
+    ],
+)
+async def test_a_forbidden_purpose_is_on_file_however_it_is_spelt_and_however_wide_the_request(
+    client, agencies, requester, reviewer, announced, kind, criteria
+):
+    body = a_request(purpose_kind=kind)
+    body["criteria"] |= criteria
+    response = await client.post("/v1/requests", json=body, headers=requester())
+    assert (response.status_code, response.json()["code"]) == (403, "release_purpose_prohibited")
+    assert "Government Code 7284.6" in response.json()["params"]["citation"]
+    [denied] = await announced(ReleaseDenied)
+    path = f"/v1/requests/{denied.request_id}"
+    filed = (await client.get(path, headers=reviewer())).json()
+    assert (filed["status"], filed["purpose_kind"]) == ("refused", "immigration_enforcement")
+
+
 @pytest.mark.clause("468.7/recipients")
 @pytest.mark.parametrize(
     ("ori", "law"), [(FBI, "Government Code 7284.6"), (LIBRARY, "Civil Code 1798.90.55")]

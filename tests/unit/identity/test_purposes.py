@@ -8,10 +8,10 @@ from services.identity.domain.purposes import (
     check_justification,
     forbidden,
     generic_words,
-    normalise_kind,
 )
 from shared.core.errors import InvalidInput
 from shared.core.policy import load_policy
+from shared.core.purpose_kinds import normalise_kind
 
 POLICY = load_policy(Path(__file__).parents[3] / "policy.toml")
 
