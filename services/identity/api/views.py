@@ -89,7 +89,7 @@ class AccountOut(PersonOut):
             agency_ori=account.agency_ori,
             status=account.status,
             roles=list(account.roles),
-            held_roles=sorted({*account.held_roles, *account.roles}),
+            held_roles=sorted(account.ever_held),
             sources=list(account.sources),
             permissions=sorted(permissions_of(unit.policy, account.title, account.roles)),
             trained_until=account.trained_until,

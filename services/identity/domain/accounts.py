@@ -80,7 +80,12 @@ class Account:
     """How many changes of the account were announced."""
 
     held_roles: tuple[str, ...] = ()
-    """Every role that the person has or had; the store adds to it and removes none."""
+    """Every role that the person had; the store adds to it and removes none. One from an older replica may lack."""
+
+    @property
+    def ever_held(self) -> frozenset[str]:
+        """Every role that the person has or had."""
+        return frozenset({*self.held_roles, *self.roles})
 
     @property
     def has_enrolled(self) -> bool:
@@ -209,7 +214,7 @@ def is_privileged(policy: Policy, account: Account) -> bool:
 
     Else one administrator could remove the role, invite anew and assign the role again.
     """
-    return bool(policy.accounts.two_to_reinvite & set(account.held_roles))
+    return bool(policy.accounts.two_to_reinvite & account.ever_held)
 
 
 def check_deliverer(account: Account, invited_by: Collection[str], who: Actor) -> None:

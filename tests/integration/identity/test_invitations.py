@@ -231,6 +231,21 @@ async def test_a_person_whose_privileged_role_was_removed_is_invited_anew_by_two
 
 
 @pytest.mark.clause("468.3/two-to-reinvite")
+async def test_a_privileged_person_whom_an_older_replica_stored_is_invited_anew_by_two(
+    administrator, hire, as_owner
+):
+    person = await hire("p.person", "auditor", title="Auditor")
+    here = f"/v1/accounts/{person.account_id}"
+    for removed in (False, True):
+        async with as_owner("identity") as connection:
+            await connection.execute(text("UPDATE accounts SET held_roles = '{}'"))
+        if removed:
+            await administrator.put(f"{here}/roles", roles=[])
+        proposed = await administrator.post(f"{here}/invitation", reason="lost the telephone")
+        assert proposed.json()["state"] == "proposed"
+
+
+@pytest.mark.clause("468.3/two-to-reinvite")
 async def test_a_proposed_invitation_is_listed_until_it_is_approved_or_expires(
     administrator, second, sergeant, hire, clock
 ):
