@@ -47,14 +47,18 @@ def _from_the_host(one: AccountChange) -> Iterable[FindingRaised]:
         yield a_finding("released_on_host", one.account_id, one.at, number, why=one.change)
 
 
-def _made_on_the_host(one: AccountChange) -> Iterable[FindingRaised]:
-    """Yield a finding if a command on the host made an administrator, except of a department without people."""
+def _beside_people(one: AccountChange) -> Iterable[FindingRaised]:
+    """Yield a finding if a command on the host did what only the first people of a department need.
+
+    It made an administrator after people had enrolled, or delivered an invitation after deliverers had.
+    """
     if one.details.get("beside_people") is True:
         yield from _from_the_host(one)
 
 
 _RULES = {
-    "created": _made_on_the_host,
+    "created": _beside_people,
+    "invitation_delivered": _beside_people,
     "exclusive_roles_found": _exclusive_roles,
     "enrolled": _enrolled_beside,
     "unlocked": _from_the_host,

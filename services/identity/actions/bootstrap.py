@@ -114,8 +114,18 @@ async def deliver_invitation(
                 raise InternalFault(
                     f"{person.username} can deliver it: the host may only deliver if no person can"
                 )
-        given = await deliver(unit, account, host_of(identity))
+        beside = await _had_deliverers(unit)
+        given = await deliver(unit, account, host_of(identity), beside_people=beside or None)
     return FirstAdministrator(username, given.invitation_token, given.expires_at)
+
+
+async def _had_deliverers(unit: Unit) -> bool:
+    """Return whether a person ever enrolled who could deliver invitations: the host's delivery is a finding then."""
+    return any(
+        Permission.ACCOUNT_DELIVER in permissions_of(unit.policy, one.title, one.ever_held)
+        for one in await unit.accounts.all()
+        if one.has_enrolled
+    )
 
 
 async def _locked_account(unit: Unit, username: str) -> Account:

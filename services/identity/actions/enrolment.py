@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from services.identity.actions import totp
@@ -72,9 +72,11 @@ async def invite(identity: Identity, unit: Unit, account: Account, *by: Actor) -
 
 
 async def deliver(
-    unit: Unit, account: Account, by: Actor, *, mailed_to: str | None = None
+    unit: Unit, account: Account, by: Actor, *, mailed_to: str | None = None, **more: Any
 ) -> Delivered:
     """Create the token of an invitation, once; `by` hands it over or has it mailed to an address.
+
+    Its event has the details `more`, too.
 
     Raises: Conflict if no invitation is pending; NotAuthorised for the inviter and for the invited person.
     """
@@ -88,7 +90,9 @@ async def deliver(
     await unit.invitations.deliver(account.account_id, token_hash(token), by.person_id, unit.now)
     domain = mailed_to.rpartition("@")[2] if mailed_to else None
     how = "mail" if mailed_to else "paper"
-    await account_changed(unit, account, "invitation_delivered", by, how=how, mail_domain=domain)
+    await account_changed(
+        unit, account, "invitation_delivered", by, how=how, mail_domain=domain, **more
+    )
     return Delivered(account, token, invitation.expires_at)
 
 

@@ -391,16 +391,17 @@ async def test_an_enrolment_beside_an_account_that_had_the_invitation_raises_a_f
 
 
 @pytest.mark.clause("468.6(a)/break-glass")
-async def test_an_administrator_whom_the_host_makes_beside_people_is_a_finding(
-    deliver, findings, clock
+@pytest.mark.parametrize("change", ["created", "invitation_delivered"])
+async def test_what_the_host_does_for_the_first_people_is_a_finding_beside_others(
+    deliver, findings, clock, change
 ):
-    await deliver(an_account_change(clock, uuid4(), "created"))
+    await deliver(an_account_change(clock, uuid4(), change))
     assert await findings() == [], "the first of a department"
     account = uuid4()
-    await deliver(an_account_change(clock, account, "created", beside_people=True))
+    await deliver(an_account_change(clock, account, change, beside_people=True))
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("released_on_host", str(account))
-    assert finding.details["why"] == "created"
+    assert finding.details["why"] == change
 
 
 @pytest.mark.clause("468.6(a)/break-glass")

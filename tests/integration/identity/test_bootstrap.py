@@ -199,6 +199,9 @@ async def test_the_host_command_delivers_an_invitation_only_while_no_other_perso
     assert (await administrator.post(lock, reason="on leave")).status_code == 200
     code, out, err = await command("deliver-invitation", "--username", "o.seven")
     assert code == 0, err
+    delivered = [e for e in await published(AccountChanged) if e.change == "invitation_delivered"]
+    marked = [e.details.get("beside_people") for e in delivered]
+    assert marked == [None, None, True], "for a finding, once a person has delivered"
 
 
 async def test_the_command_says_what_is_wrong(command):
