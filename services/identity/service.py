@@ -1,6 +1,7 @@
 """The service object of identity, and the dependencies that its routes use."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
@@ -47,7 +48,8 @@ class IdentityService(Identity):
 Running = Annotated[IdentityService, needs(IdentityService)]
 
 
-async def _unit(request: Request, identity: Running) -> AsyncIterator[Unit]:
+@asynccontextmanager
+async def _acting(request: Request, identity: Identity) -> AsyncIterator[Unit]:
     """Open a transaction for a route; that of a person ends with a recorded refusal once the tables end their token."""
     grant: Grant | None = getattr(request.state, "granted", None)
     try:
@@ -60,6 +62,19 @@ async def _unit(request: Request, identity: Running) -> AsyncIterator[Unit]:
             await record_refusal(request, grant, exc.detail)
         raise
 
+
+async def _unit(request: Request, identity: Running) -> AsyncIterator[Unit]:
+    async with _acting(request, identity) as unit:
+        yield unit
+
+
+async def _checked(request: Request, identity: Running) -> None:
+    async with _acting(request, identity):
+        pass
+
+
+Checked = Annotated[None, Depends(_checked)]
+"""For a guarded route whose action opens its transactions itself: the caller's token is compared with the tables."""
 
 # scope="function" commits before the response leaves.
 Work = Annotated[Unit, Depends(_unit, scope="function")]

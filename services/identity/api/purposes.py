@@ -9,7 +9,7 @@ from services.identity.actions import purposes
 from services.identity.api.fields import PurposeIn
 from services.identity.api.views import AcceptedPurposeOut, PurposeOut
 from services.identity.domain.purposes import Declaration
-from services.identity.service import Running, Work
+from services.identity.service import Checked, Running, Work
 from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
@@ -22,7 +22,7 @@ PurposeDeclare = Annotated[Grant, access(Permission.PURPOSE_DECLARE)]
 
 @router.post("", status_code=201)
 async def declare_purpose(
-    body: PurposeIn, grant: PurposeDeclare, identity: Running
+    body: PurposeIn, grant: PurposeDeclare, identity: Running, _: Checked
 ) -> AcceptedPurposeOut:
     """Say why data are needed and get the token that searches carry. Prohibited kinds are recorded."""
     scope = body.scope.model_dump(mode="json", exclude_none=True) if body.scope else {}

@@ -4,12 +4,13 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from services.identity.main import build_app
-from services.identity.service import _unit
+from services.identity.service import _checked, _unit
 from services.registry import SPECS
 from shared.access.guard import Guard
-from shared.events import AccessAttempted
+from shared.events import AccessAttempted, PurposeDeclared
 from shared.service.api_runtime import ApiRuntime
 from shared.testing import some_people
+from tests.integration.identity.declaring import a_purpose
 from tests.integration.locking import locked_while
 from tests.integration.serving import client_of, started
 
@@ -66,6 +67,24 @@ async def test_a_person_whose_rights_ended_at_one_replica_has_none_at_the_other(
 
 
 @pytest.mark.clause("468.6/separation")
+async def test_a_person_who_left_declares_no_purpose_at_the_other_replica(
+    administrator, hire, train, other_replica, clock, published
+):
+    officer = await hire("o.seven", "officer")
+    await train(officer)
+    await administrator.sign_in()
+    clock.advance(seconds=1)
+    await officer.renew()
+    ended = await administrator.post(
+        f"/v1/accounts/{officer.account_id}/separation", reason="has left us"
+    )
+    assert ended.status_code == 200
+    answer = await other_replica.post("/v1/purposes", json=a_purpose(), headers=officer.headers)
+    assert answer.status_code == 401, answer.text
+    assert await published(PurposeDeclared) == []
+
+
+@pytest.mark.clause("468.6/separation")
 async def test_two_administrators_who_end_each_other_at_once_leave_one(
     administrator, second, runtime
 ):
@@ -88,7 +107,7 @@ def test_each_guarded_route_opens_its_transaction_after_its_guard(app):
         if not isinstance(context.route, APIRoute):
             continue
         calls = [one.call for one in context.route.dependant.dependencies]
-        if _unit in calls and any(isinstance(call, Guard) for call in calls):
+        if {_unit, _checked} & set(calls) and any(isinstance(call, Guard) for call in calls):
             opened += 1
             assert isinstance(calls[0], Guard), f"{context.path}: the guard's grant comes first"
     assert opened > 20, "the walk is broken"
