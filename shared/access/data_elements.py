@@ -68,10 +68,8 @@ async def elements_of(request: Request) -> Elements:
 def _query(request: Request, *, first: Collection[str]) -> list[tuple[str, list[str]]]:
     """Return the first names of the query with their values: those that the route declares before any others."""
     given: dict[str, list[str]] = {}
-    for (
-        name,
-        text,
-    ) in request.query_params.multi_items():  # `getlist` would walk all of them for each name
+    # `getlist` would walk all of them for each name.
+    for name, text in request.query_params.multi_items():
         given.setdefault(name, []).append(text)
     return sorted(given.items(), key=lambda one: one[0] not in first)[:MAX_NAMES]
 

@@ -86,9 +86,7 @@ class CaptureReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     late: bool | None = (
         None  # arrived later than its device may buffer it; None: from before ingest judged this
     )
-    read_by: Literal["engine", "camera"] = (
-        "engine"  # camera: its reads came along, none are made of it
-    )
+    read_by: Literal["engine", "camera"] = "engine"  # camera: its reads came along
     signed: SignedCapture | None = None  # None: published before ingest signed
 
     @property

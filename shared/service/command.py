@@ -121,9 +121,8 @@ def _print(text: str) -> None:
         if text:
             click.echo(text)
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the interpreter flushes at its end
+        # The interpreter flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def by_name(*commands: click.Command) -> dict[str, click.Command]:
