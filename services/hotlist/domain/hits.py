@@ -71,6 +71,11 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     is_listed: bool
     """Whether its entry is in force when a person sees the hit; True of one whose read is destroyed."""
 
+    doubt: Outcome | None
+    """What a person last found wrong with another hit of the same entry and the same plate as read."""
+
+    doubted_at: datetime | None
+
     @property
     def captured_on(self) -> date | None:
         """The day of the capture, in UTC."""

@@ -27,6 +27,11 @@ _LISTED = """EXISTS (SELECT FROM lists l JOIN versions n ON n.list_id = l.list_i
             WHERE l.list_id = h.list_id AND l.enabled AND NOT e.record_kind = ANY (l.kinds_off)
                 AND (e.valid_from IS NULL OR e.valid_from <= :now)
                 AND (e.expires_at IS NULL OR e.expires_at > :now))"""
+# The newest word of a person on another hit of the same entry and the same plate as read.
+_VERIFIED_BEFORE = """SELECT b.outcome, b.at FROM hits p JOIN verifications b ON b.hit_id = p.hit_id
+        WHERE p.status = 'verified' AND p.entry_id = h.entry_id AND p.plate_read = h.plate_read
+            AND p.hit_id <> h.hit_id AND b.outcome <> 'dismissed'
+        ORDER BY b.at DESC LIMIT 1"""
 HIT = f"""
     SELECT h.hit_id, h.seq, h.status, v.outcome, h.tier, h.record_kind, h.agency_ori, h.list_id,
         h.list_name, h.list_version, h.list_age_s, h.list_stale, h.source, h.entry_id, h.entry,
@@ -34,8 +39,9 @@ HIT = f"""
         h.differences, h.warnings, h.read_id, h.capture_id, h.device_id, h.device_name, h.place,
         h.captured_at, h.received_at, h.raised_at, h.late, h.first_at, h.last_at, h.sightings,
         h.box, h.crop_key, h.image_key, h.purged_at, o.reads AS outvoted_by,
-        h.purged_at IS NOT NULL OR {_LISTED} AS is_listed
+        h.purged_at IS NOT NULL OR {_LISTED} AS is_listed, d.outcome AS doubt, d.at AS doubted_at
     FROM hits h LEFT JOIN verifications v USING (hit_id) LEFT JOIN outvoted o ON o.read_id = h.read_id
+    LEFT JOIN LATERAL ({_VERIFIED_BEFORE}) d ON d.outcome <> 'correct_read'
 """
 T = TypeVar("T")
 

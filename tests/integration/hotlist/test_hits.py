@@ -376,6 +376,67 @@ async def test_a_new_extract_that_has_the_entry_still_leaves_its_hits_as_they_ar
     assert "entry_ended" not in [w["code"] for w in hit["warnings"]]
 
 
+def doubts(hit):
+    return [w["text"] for w in hit["warnings"] if w["code"] == "doubted_before"]
+
+
+async def checked(hotlist, outcome, plate="7ABC123", **fields):
+    """Raise a hit at a camera of its own, and have a person record what they found."""
+    await hotlist.see(hotlist.read(plate, device=uuid4(), **fields))
+    hit = (await hotlist.hits())[0]
+    body = {**VERIFIED, "outcome": outcome}
+    await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=body)
+    return hit["hit_id"]
+
+
+@pytest.mark.clause("468.4(f)/checked-before")
+@pytest.mark.parametrize("outcome", ["misread", "wrong_state", "list_out_of_date"])
+async def test_a_hit_says_what_was_found_wrong_with_the_last_one_of_its_plate_and_entry(
+    hotlist, outcome
+):
+    """A car that was cleared yesterday must not be stopped again for the same mistake."""
+    await hotlist.listed("7ABC123")
+    first = await checked(hotlist, outcome)
+    hotlist.clock.advance(days=1)
+    await hotlist.see(hotlist.read(device=uuid4()))
+    second, shown_first = await hotlist.hits()
+    assert doubts(second) == [
+        f"A hit of this plate and entry was checked on 01 June 2026, and found: {outcome.replace('_', ' ')}"
+    ]
+    assert second["status"] == "unverified"
+    assert (shown_first["hit_id"], doubts(shown_first)) == (first, []), "not of itself"
+    whole = await hotlist.call("GET", f"/v1/hits/{second['hit_id']}")
+    assert doubts(whole) == doubts(second)
+
+
+@pytest.mark.clause("468.4(f)/checked-before")
+async def test_the_newest_word_on_a_plate_counts_and_only_one_that_is_about_it(hotlist):
+    await hotlist.listed("7ABC123", "7ABC12B", "8XYZ999")
+    await checked(hotlist, "misread", "8XYZ999")
+    await checked(hotlist, "dismissed")
+    await hotlist.see(hotlist.read(device=uuid4()))
+    assert not doubts((await hotlist.hits())[0]), "another plate, and no word on the reading"
+    hotlist.clock.advance(seconds=1)
+    await checked(hotlist, "misread")
+    hotlist.clock.advance(seconds=1)
+    await checked(hotlist, "dismissed")
+    assert doubts((await hotlist.hits())[0])
+    hotlist.clock.advance(seconds=1)
+    await checked(hotlist, "correct_read")
+    await hotlist.see(hotlist.read(device=uuid4()))
+    assert not doubts((await hotlist.hits())[0]), "the last person found it right"
+
+
+@pytest.mark.clause("468.4(f)/checked-before")
+async def test_what_was_found_of_another_reading_of_the_same_entry_says_nothing(hotlist):
+    await hotlist.listed("7ABC123")
+    await checked(hotlist, "misread", "7A8C123")
+    await hotlist.see(hotlist.read(device=uuid4()))
+    assert not doubts((await hotlist.hits())[0])
+    await hotlist.see(hotlist.read("7A8C123", device=uuid4()))
+    assert doubts((await hotlist.hits())[0])
+
+
 async def test_reads_far_apart_in_one_batch_join_the_passes_that_are_known(hotlist):
     await hotlist.listed("7ABC123")
     for ago_s in (900, 300):

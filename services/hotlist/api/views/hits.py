@@ -195,12 +195,18 @@ def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
     """Return a hit's fields, with links to its pictures in place of their keys in the object store."""
     fields = msgspec.structs.asdict(hit)
     outvoted_by, is_listed = fields.pop("outvoted_by"), fields.pop("is_listed")
+    doubt, doubted_at = fields.pop("doubt"), fields.pop("doubted_at")
     crop_key, image_key = fields.pop("crop_key"), fields.pop("image_key")
     base = f"/v1/hits/{hit.hit_id}"
     captured_at = hit.captured_at
     return {
         **fields,
-        "warnings": [*_ended(is_listed), *hit.warnings, *_outvoted(outvoted_by)],
+        "warnings": [
+            *_ended(is_listed),
+            *_doubted(doubt, doubted_at),
+            *hit.warnings,
+            *_outvoted(outvoted_by),
+        ],
         "place": msgspec.to_builtins(hit.place),
         "notice": UNVERIFIED_NOTICE if hit.status == "unverified" else None,
         "age_s": captured_at and max(0, int((now - captured_at).total_seconds())),
@@ -215,6 +221,15 @@ def _ended(is_listed: bool) -> list[DisplayedCaution]:
         return []
     detail = "The list has this entry no more: the vehicle may have been recovered"
     return [DisplayedCaution("entry_ended", detail)]
+
+
+def _doubted(outcome: Outcome | None, at: datetime | None) -> list[DisplayedCaution]:
+    """Return the caution for a plate that a person checked before for this entry, and found to be another matter."""
+    if outcome is None or at is None:
+        return []
+    found = outcome.replace("_", " ")
+    detail = f"A hit of this plate and entry was checked on {at:%d %B %Y}, and found: {found}"
+    return [DisplayedCaution("doubted_before", detail)]
 
 
 def _outvoted(reads: int | None) -> list[DisplayedCaution]:
