@@ -19,7 +19,7 @@ from shared.core.clock import Clock
 from shared.core.errors import AlprError, InternalFault, NotFound, Unavailable
 from shared.core.ids import derive_id
 from shared.core.problem_codes import Common
-from shared.core.spans import Kind, event_span, span
+from shared.core.spans import event_span
 from shared.core.types import PlateText
 from shared.events import (
     Alternative,
@@ -39,7 +39,7 @@ from shared.events.signed_captures import crop_key_of, read_id_of
 from shared.kafka.bus import Bus
 from shared.kafka.consumer import POLL_WITHIN_S, Handler, Subscription
 from shared.kafka.pauses import PROMPT
-from shared.objects.store import ObjectStore, in_time
+from shared.objects.store import ObjectStore, fetched, in_time
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class Captures:
     async def _image(self, capture: CaptureReceived) -> bytes:
         for pause_s in (*RETRY_AFTER_S, None):
             try:
-                image = await self._fetched(capture.image.object_key)
+                image = await fetched(self._objects, capture.image.object_key, STORE_WITHIN_S)
             except NotFound as exc:
                 if pause_s is None:
                     raise ImageMissing from exc
@@ -158,18 +158,6 @@ class Captures:
         if sha256(image).hexdigest() != capture.image.sha256:
             raise ImageChanged
         return image
-
-    async def _fetched(self, key: str) -> bytes:
-        """Return an object. Raises: Unavailable once nothing more of it has come for a while; NotFound."""
-        pieces: list[bytes] = []
-        with span("get object", Kind.CLIENT):
-            stream = aiter(self._objects.stream(key))
-            while True:
-                async with in_time(STORE_WITHIN_S, Unavailable(Common.OBJECT_STORE_AWAY)):
-                    piece = await anext(stream, None)
-                if piece is None:
-                    return b"".join(pieces)
-                pieces.append(piece)
 
     async def _publish_read(self, capture: CaptureReceived, reading: FrameReading) -> None:
         """Store the crops, then publish the reads and the capture's outcome together."""

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from shared.core.errors import NotFound, Unavailable
 from shared.core.problem_codes import Common
+from shared.core.spans import Kind, span
 
 _KEY = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,500}")
 
@@ -94,6 +95,19 @@ async def in_time(seconds: float, refusal: Unavailable) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise refusal from None
+
+
+async def fetched(objects: ObjectStore, key: str, within_s: float) -> bytes:
+    """Return the bytes at `key`. Raises: Unavailable once no more of them has come for `within_s`; NotFound."""
+    pieces: list[bytes] = []
+    with span("get object", Kind.CLIENT):
+        stream = aiter(objects.stream(key))
+        while True:
+            async with in_time(within_s, Unavailable(Common.OBJECT_STORE_AWAY)):
+                piece = await anext(stream, None)
+            if piece is None:
+                return b"".join(pieces)
+            pieces.append(piece)
 
 
 def checked(key: str) -> str:
