@@ -72,10 +72,10 @@ def table(state: State, now: datetime) -> Iterator[str]:
     )
     late = [lag for lag in state.lags if lag.events][:MOST_LAGS]
     rows = [(lag.group, f"{lag.events:,} events to process") for lag in late]
-    told = "" if all(one.answers for one in state.services) else ", of services that answer"
+    whose = "" if all(one.answers for one in state.services) else ", of services that answer"
     if not late:
-        rows.append(("consumers", f"no event waits{told}" if state.lags else "unknown"))
-    unsent = "unknown" if state.outbox is None else f"{state.outbox:,} events wait for Kafka{told}"
+        rows.append(("consumers", f"no event waits{whose}" if state.lags else "unknown"))
+    unsent = "unknown" if state.outbox is None else f"{state.outbox:,} events wait for Kafka{whose}"
     rows.append(("outboxes", unsent))
     yield from _section("Lag", rows)
     yield from _section(

@@ -74,7 +74,7 @@ async def read_changes(client: PersonClient, list_id: UUID, version: int) -> Any
 async def activate(
     client: PersonClient, list_id: UUID, version: int, form: Mapping[str, str]
 ) -> Any:
-    """Activate a version if the one that the person saw in force still is. Raises: Refused, SignedOut, PurposeNeeded."""
+    """Activate a version in place of the one that was shown in force. Raises: Refused, SignedOut, PurposeNeeded."""
     path, seen = f"/v1/lists/{list_id}/versions/{version}/activation", required(form, "replaces")
     return await client.request_json("hotlist", "POST", path, params=seen, purpose_for=MANAGE)
 

@@ -16,7 +16,7 @@ HEARTBEATS_WITHIN_S = 60.0
 MOST_CONNECTIONS = 100
 """To one service, without those of open streams."""
 
-KEPT_IDLE_S = 3.0
+IDLE_EXPIRY_S = 3.0
 """How long an idle connection is used again; servers close theirs after 5 s or more."""
 
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -42,10 +42,10 @@ class Services:
             trust_env=False,  # a proxy named in the environment must not see the requests
         )
         # A service that hangs uses up its own connections alone.
-        bounded = httpx.Limits(max_connections=MOST_CONNECTIONS, keepalive_expiry=KEPT_IDLE_S)
+        bounded = httpx.Limits(max_connections=MOST_CONNECTIONS, keepalive_expiry=IDLE_EXPIRY_S)
         self._http = {name: client(limits=bounded) for name in addresses}
         # Open alerts and files keep a connection each; hotlist bounds the alerts, of which it may have hundreds.
-        self._streams = client(limits=httpx.Limits(keepalive_expiry=KEPT_IDLE_S))
+        self._streams = client(limits=httpx.Limits(keepalive_expiry=IDLE_EXPIRY_S))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -101,11 +101,11 @@ async def _roles_page(
     """
     account, policy = await people.read_account(visit, account_id), visit.console.policy
     typed, has_changed = form or {}, problem is not None and problem.code == people.CHANGED_SINCE
-    shown = {name: typed[name] for name in ("reason", "sources_reason") if name in typed}
+    fields = {name: typed[name] for name in ("reason", "sources_reason") if name in typed}
     for kind, prefix in (("roles", "role_"), ("sources", "source_")):
         ticked = people.ticked(typed, prefix)
         boxes = ticked if act == kind and not has_changed else account[kind]
-        shown |= {f"{prefix}{one}": "yes" for one in boxes}
+        fields |= {f"{prefix}{one}": "yes" for one in boxes}
     return page(
         request,
         "person_roles.html",
@@ -116,7 +116,7 @@ async def _roles_page(
         is_external=account["title"] in policy.titles.external,
         about_roles={role: described(policy, role) for role in policy.roles},
         sources=SOURCES,
-        form=shown,
+        form=fields,
         problem=problem,
     )
 

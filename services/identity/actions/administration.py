@@ -92,8 +92,10 @@ async def assign_roles(
 ) -> Account:
     """Replace a person's roles with these, and revoke their tokens.
 
-    Raises: Conflict if the roles are others than those that the caller saw, `replaces`; None for a caller who did not
-    look.
+    Args:
+        replaces: the roles that the caller saw; None for a caller who did not look.
+
+    Raises: Conflict if the roles are others than those.
     """
     old = await _changeable(unit, by, account_id, "roles_assigned", doing=OwnAct.ASSIGN_ROLES)
     _check_seen(replaces, old.roles)

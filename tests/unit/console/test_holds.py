@@ -7,88 +7,29 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tests.unit.console.services import HIT, OTHER_HIT, PERSON, READ, a_hit, a_read, problem
+from tests.unit.console.services import (
+    BOOKING,
+    COPY,
+    EXPORT,
+    HIT,
+    HOLD,
+    OTHER_HIT,
+    PERSON,
+    READ,
+    a_booking,
+    a_hit,
+    a_hold,
+    a_read,
+    an_export,
+    problem,
+)
 
 HOSTILE = "<script>alert(1)</script>"
-HOLD = "0199c0de-0000-7000-8000-000000000401"
-EXPORT = "0199c0de-0000-7000-8000-000000000e01"
-BOOKING = "0199c0de-0000-7000-8000-00000000b001"
 CUSTODIAN = ("account:self", "purpose:declare", "hold:read", "hold:manage")
 DECLARED = {
     "kind": "criminal_investigation", "offence_type": "homicide", "case_number": "26-0117",
     "justification": "evidence of the homicide on Solano Street",
 }  # fmt: skip
-COPY = {
-    "evidence_number": "E26-0417-3",
-    "custodian_name": "P. Room",
-    "custodian_title": "Property Officer",
-    "media_description": "DVD-R, write once",
-    "media_serial": "MID-0417-A",
-    "sha256": "ab" * 32,
-}
-
-
-def a_hold(**changes):
-    """Return a hold as retention shows it."""
-    return {
-        "hold_id": HOLD,
-        "basis": "criminal_action",
-        "case_number": "26-001234",
-        "description": "Homicide on Solano Street",
-        "criteria": {"plate": "7ABC123", "captured_from": "2026-05-01T00:00:00Z"},
-        "in_force": True,
-        "placed_by": PERSON | {"person_id": "p-placer"},
-        "placed_at": "2026-05-30T10:00:00Z",
-        "released_by": None,
-        "released_at": None,
-        "release_reason": None,
-        "wide": False,
-        "awaits_confirmation": False,
-        "confirmed_by": None,
-        "confirmed_at": None,
-        "confirmation_reason": None,
-        **changes,
-    }
-
-
-def an_export(**changes):
-    empty = (
-        "fault", "omitted", "withdrawn_by", "withdrawn_at", "withdrawal_reason", "removed_at",
-    )  # fmt: skip
-    return {
-        "export_id": EXPORT,
-        "hold_id": HOLD,
-        "case_number": "26-001234",
-        "state": "ready",
-        "requested_by": PERSON,
-        "requested_at": "2026-05-31T10:00:00Z",
-        "built_at": "2026-05-31T10:00:05Z",
-        "sha256": "cd" * 32,
-        "size_bytes": 183220,
-        "reads": 3,
-        "hits": 2,
-        "captures": 3,
-        "images": 3,
-        "signed_by": "retention-1",
-        "copies_booked": 0,
-        **dict.fromkeys(empty),
-        **changes,
-    }
-
-
-def a_booking(**changes):
-    return {
-        "booking_id": BOOKING,
-        "export_id": EXPORT,
-        **COPY,
-        "note": None,
-        "booked_by": PERSON,
-        "booked_at": "2026-06-01T10:00:00Z",
-        "in_force": True,
-        "corrects": None,
-        "corrected_by": None,
-        **changes,
-    }
 
 
 @pytest.fixture

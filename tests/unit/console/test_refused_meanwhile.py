@@ -3,12 +3,26 @@
 import httpx
 import pytest
 
-from tests.unit.console.services import HIT, PERSON, a_hit, page_of, problem
-from tests.unit.console.test_holds import DECLARED, EXPORT, HOLD, a_booking, a_hold, an_export
+from tests.unit.console.services import (
+    EXPORT,
+    HIT,
+    HOLD,
+    PERSON,
+    a_booking,
+    a_hit,
+    a_hold,
+    an_export,
+    page_of,
+    problem,
+)
 
 VERIFICATION = {
     "method": "CLETS", "reference": "T26-9", "outcome": "correct_read", "note": None,
     "at": "2026-06-01T12:00:00+00:00", "by": PERSON | {"name": "Ana Ramirez"},
+}  # fmt: skip
+DECLARED = {
+    "kind": "criminal_investigation", "offence_type": "homicide", "case_number": "26-0117",
+    "justification": "evidence of the homicide on Solano Street",
 }  # fmt: skip
 READER = ("account:self", "purpose:declare", "hit:read", "hold:read", "release:read")
 
