@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from services.console.actions.errors import PurposeNeeded, Refused, SignedOut
 from services.console.api.browser import HEADERS, drop_cookies
 from services.console.api.pages import page, purpose_path
-from services.console.api.visit import page_left, visitor
+from services.console.api.visit import has_lapsed_purpose, page_left, visitor
 from shared.http.handlers import add_handler
 from shared.http.validation import invalid_request
 
@@ -40,6 +40,10 @@ async def _signed_out(request: Request, exc: SignedOut) -> Response:
 
 
 async def _purpose_needed(request: Request, exc: PurposeNeeded) -> Response:
+    if request.method == "POST" and has_lapsed_purpose(request):
+        # A redirect would lose what the person typed; the browser sends it again with this very page.
+        declare = purpose_path(exc.back, exc.permission)
+        return page(request, "lapsed.html", visitor(request), HTTPStatus.FORBIDDEN, declare=declare)
     address = f"{request.scope.get('root_path', '')}{purpose_path(exc.back, exc.permission)}"
     return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.console.actions import records
-from services.console.actions.errors import Refused
+from services.console.actions.errors import PurposeNeeded, Refused
 from services.console.actions.purposes import declare
 from services.console.api.browser import PURPOSE, set_cookie
 from services.console.api.forms import Form, form_action
@@ -104,7 +104,7 @@ async def search(request: Request, form: Form, visit: Working) -> Response:
     A POST that answers with the page itself, so that no URL contains plates.
     """
     if not visit.has_purpose_for(records.SEARCH):
-        return to(request, "/purpose")
+        raise PurposeNeeded(START, records.SEARCH)
     if "format" in form:
         return await _saved(visit, record_export_of(form))
     found = await form_action(records.search(visit, form))

@@ -199,11 +199,22 @@ def _has_ended(request: Request) -> bool:
     return cookie is not None and console.sessions.has_ended(cookie)
 
 
+def has_lapsed_purpose(request: Request) -> bool:
+    """Whether the request's session declared a purpose that has ended by itself."""
+    console, session = service_of(request.app, ConsoleService), session_in(request)
+    purpose = None if session is None else _declared(request, console, session)
+    return purpose is not None and purpose.expires_at <= console.clock.now()
+
+
 def _purpose(request: Request, console: ConsoleService, session: Session) -> Purpose | None:
+    purpose = _declared(request, console, session)
+    return purpose if purpose and purpose.expires_at > console.clock.now() else None
+
+
+def _declared(request: Request, console: ConsoleService, session: Session) -> Purpose | None:
+    """Return the purpose that a session declared last, ended or not."""
     purpose = console.seal.open(Purpose, cookie_of(request, PURPOSE))
-    if purpose is None or purpose.session_id != session.session_id:
-        return None
-    return purpose if purpose.expires_at > console.clock.now() else None
+    return purpose if purpose and purpose.session_id == session.session_id else None
 
 
 def visitor(request: Request) -> Visit | None:

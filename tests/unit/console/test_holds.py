@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import httpx
@@ -237,6 +238,29 @@ async def test_a_hold_is_placed_on_what_matches_now_and_later(custodian, service
         "captured_from": "2026-05-30T21:30Z",
         "area": {"latitude": 39.9, "longitude": -122.1, "radius_m": 400.0},
     }
+
+
+async def test_a_form_whose_purpose_ended_meanwhile_is_kept_and_sent_again(
+    custodian, services, show, clock
+):
+    show("/holds", a_hold(), 201, "POST")
+    await custodian.open("/holds/new")
+    token = custodian.token()
+    for _ in range(4):
+        clock.advance(minutes=16)
+        await custodian.http.get("/")
+    typed = {"basis": "evidence", "case_number": "26-1", "description": "long", "read_id": READ}
+    answer = await custodian.send("/holds/new", token=token, **typed)
+    assert answer.status_code == 403
+    assert "What you typed is kept: declare a purpose in a new window" in custodian.said
+    assert 'href="/purpose?back=%2Fholds&amp;opens=hold%3Amanage"' in answer.text
+    assert not services.asked("POST", "/holds")
+    until = {"expires_at": (clock.now() + timedelta(hours=1)).isoformat()}
+    show("/purposes", {"purpose_id": READ, "purpose_token": "purpose-token", **until}, 201, "POST")
+    await custodian.open("/purpose?back=/holds")
+    await custodian.send("/purpose", back="/holds", **DECLARED)
+    await custodian.send("/holds/new", token=token, **typed)  # as the browser does on a reload
+    assert custodian.page.url.path == f"/holds/{HOLD}"
 
 
 async def test_a_refused_hold_names_its_field_and_keeps_what_was_typed(custodian, services):
