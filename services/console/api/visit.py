@@ -116,10 +116,10 @@ def store_session(request: Request, console: ConsoleService, session: Session) -
 
 
 def page_of(request: Request) -> str:
-    """Return the page of a request: its own path, or for a form or picture that of its page."""
+    """Return the page of a request: its own path, or for a form or picture the nearest page, "" for none."""
     here = request.url.path.removeprefix(request.scope.get("root_path", "")).lower()
     of_page = request.method == "GET" and not here.endswith(("/crop", "/image"))
-    return here if of_page else "/".join(here.split("/")[:3])
+    return here if of_page else nearest_page(request, here)
 
 
 def page_left(request: Request) -> str:

@@ -240,6 +240,24 @@ async def test_a_hold_is_placed_on_what_matches_now_and_later(custodian, service
     }
 
 
+@pytest.mark.parametrize(
+    ("form", "page"),
+    [
+        (f"/evidence-exports/{EXPORT}/bookings", f"/holds/exports/{EXPORT}"),
+        (f"/evidence-exports/{EXPORT}/withdrawal", f"/holds/exports/{EXPORT}"),
+        (f"/holds/{HOLD}/release", f"/holds/{HOLD}"),
+    ],
+)
+async def test_a_purpose_that_only_the_service_finds_missing_leads_back_to_the_forms_own_page(
+    custodian, services, form, page
+):
+    services.lenient = True
+    services.answers[f"POST {form}"] = lambda _: problem(403, "Purpose", code="purpose_missing")
+    await custodian.open(page)
+    await custodian.send(form.replace("/evidence-exports", "/holds/exports"), reason="x")
+    assert custodian.page.url.params["back"] == page
+
+
 async def test_a_form_whose_purpose_ended_meanwhile_is_kept_and_sent_again(
     custodian, services, show, clock
 ):
