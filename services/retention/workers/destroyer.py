@@ -57,16 +57,24 @@ class RunStopped(Exception):
 
 
 class Pace:
-    """How many rows a step handles, by the time that the last ones took."""
+    """How many rows a step handles, by the time that the last ones took for them.
+
+    A step without rows shows what any step costs, however few its rows: each hold in force has statements of its own.
+    """
 
     def __init__(self) -> None:
         self.rows = 4 * FEWEST
+        self._empty_s: float | None = None
 
     def learn(self, rows: int, duration_s: float) -> None:
         """Adapt to a step that handled `rows` rows."""
+        empty_s = self._empty_s
         if rows:
-            wanted = int(rows * STEP_S / duration_s)
+            of_rows_s = max(duration_s - (empty_s or 0.0), duration_s / 100)
+            wanted = int(rows * STEP_S / of_rows_s)
             self.rows = max(FEWEST, min(MOST, 2 * self.rows, wanted))
+        else:
+            self._empty_s = duration_s if empty_s is None else min(empty_s, duration_s)
 
 
 class Destroyer:
