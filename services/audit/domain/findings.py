@@ -15,6 +15,10 @@ from shared.events import Actor, FindingRaised
 
 CONTRADICTING_READ = "contradicting_read"
 
+MOST_SUBJECT_CHARACTERS = 500
+MOST_DETAILS_BYTES = 100_000
+LONG_DETAIL_BYTES = 1000
+
 FindingStatus = Literal["open", "assigned", "closed"]
 FindingChange = Literal["assigned", "commented", "closed"]
 FindingOutcome = Literal["misuse", "explained", "fault_repaired", "false_alarm"]
@@ -63,6 +67,18 @@ def a_finding(
         subject=subject,
         details=details,
     )
+
+
+def bounded(event: FindingRaised) -> FindingRaised:
+    """Return a finding that can be published: without its long details if they are too large, as an odd event's are."""
+    subject, details = event.subject[:MOST_SUBJECT_CHARACTERS], event.details
+    if len(msgspec.json.encode(details)) > MOST_DETAILS_BYTES:
+        details = {
+            name: value
+            for name, value in details.items()
+            if len(msgspec.json.encode(value)) <= LONG_DETAIL_BYTES
+        }
+    return msgspec.structs.replace(event, subject=subject, details=details)
 
 
 def hour_of(at: datetime) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain.findings import CONTRADICTING_READ, Finding, Step
+from services.audit.domain.findings import CONTRADICTING_READ, Finding, Step, bounded
 from services.audit.domain.named_plates import plates_in
 from services.audit.domain.problem_codes import Code
 from shared.access.disclosing import Disclosed, disclose
@@ -85,7 +85,7 @@ class Findings:
         """
         first: dict[UUID, FindingRaised] = {}
         for event in events:
-            first.setdefault(event.finding_id, event)
+            first.setdefault(event.finding_id, bounded(event))
         found, raised = list(first.values()), 0
         for start in range(0, len(found), RAISED_AT_ONCE):
             raised += await self._raise(found[start : start + RAISED_AT_ONCE])
@@ -99,7 +99,7 @@ class Findings:
             {
                 "ids": [e.finding_id for e in events],
                 "kinds": [e.kind for e in events],
-                "subjects": [e.subject[:500].replace("\x00", "\ufffd") for e in events],
+                "subjects": [e.subject.replace("\x00", "\ufffd") for e in events],
                 "details": [_json(details) for details in open_],
                 "sealed": [_json(details) if details else None for details in sealed],
                 "captured_on": [

@@ -9,7 +9,13 @@ from services.audit.actions.preparation import MOST_NESTED
 from services.audit.domain.sealing import Unreadable
 from services.audit.store.periods import Periods
 from services.audit.store.values import Values
-from shared.events import AccountChanged, PolicyLoaded, PurposeRecord, RefusalsCounted
+from shared.events import (
+    AccountChanged,
+    DeviceSilenced,
+    PolicyLoaded,
+    PurposeRecord,
+    RefusalsCounted,
+)
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
 from tests.integration.audit.messages import message_of, with_right_mac
 
@@ -59,6 +65,28 @@ async def test_an_event_of_another_shape_does_not_stop_the_rules(
     await writer.append([odd(make(clock), old, new), message_of(a_flood(clock, "192.0.2.44"))])
     await watch.catch_up()
     assert ("address 192.0.2.44",) in await query(REFUSED)
+
+
+@pytest.mark.parametrize("name", ["device_name", "device_id"])
+async def test_a_text_that_is_too_long_for_a_finding_does_not_stop_the_rules(
+    writer, watch, query, clock, name
+):
+    silent = DeviceSilenced(
+        occurred_at=clock.now(),
+        device_id=uuid4(),
+        device_name="north",
+        last_heard_at=clock.now(),
+        silent_after_s=60,
+    )
+    said = {"device_name": '"north"', "device_id": f'"{silent.device_id}"'}[name]
+    long = odd(
+        silent, f'"{name}":{said}'.encode(), f'"{name}":"{"x" * 950_000}"'.encode(), "ingest"
+    )
+    await writer.append([long, message_of(a_flood(clock))])
+    await watch.catch_up()
+    assert await query(REFUSED) == [("address 192.0.2.9",)]
+    [(subject,)] = await query("SELECT subject FROM findings WHERE kind = 'device_silence'")
+    assert len(subject) <= 500
 
 
 @pytest.mark.parametrize(
