@@ -283,13 +283,15 @@ class Entries:
         """Record the disclosure of a breach report: the records that a person reached."""
         for start in range(0, max(1, len(disclosed)), PLATES_AT_ONCE):
             some = disclosed[start : start + PLATES_AT_ONCE] or [Disclosed(record_id=person_id)]
-            await disclose(self._connection, grant, "breach_report", some)
+            for few in _few(some):
+                await disclose(self._connection, grant, "breach_report", few)
 
     async def _disclose(self, grant: Grant, rows: Sequence[Row]) -> None:
         """Record the disclosure of `rows`, in several events if one would be too large for Kafka."""
         for some in _portions(rows):
             disclosed = [one for row in some for one in _disclosed_of(row)]
-            await disclose(self._connection, grant, "audit_entry", disclosed)
+            for few in _few(disclosed):
+                await disclose(self._connection, grant, "audit_entry", few)
 
 
 def _select(rest: str, *, old_log: bool) -> TextClause:
@@ -329,3 +331,20 @@ def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
             start, count = place, 0
         count += len(row.plates)
     yield rows[start:]
+
+
+def _few(disclosed: Sequence[Disclosed]) -> Iterator[Sequence[Disclosed]]:
+    """Yield them in one run, after what one of them has beyond `PLATES_AT_ONCE` plates or reads, piece by piece.
+
+    Only an odd event of a service names so many. Its first piece alone counts as a record.
+    """
+    whole = list[Disclosed]()
+    for one in disclosed:
+        plates, read_ids = [*one.plates], [*one.read_ids]
+        whole.append(
+            replace(one, plates=plates[:PLATES_AT_ONCE], read_ids=read_ids[:PLATES_AT_ONCE])
+        )
+        for start in range(PLATES_AT_ONCE, max(len(plates), len(read_ids)), PLATES_AT_ONCE):
+            end = start + PLATES_AT_ONCE
+            yield [replace(one, plates=plates[start:end], read_ids=read_ids[start:end], holds=0)]
+    yield whole

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from services.audit.actions.preparation import MOST_NESTED
@@ -14,6 +15,7 @@ from shared.events import (
     DeviceSilenced,
     PolicyLoaded,
     PurposeRecord,
+    RecordsDisclosed,
     RefusalsCounted,
 )
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
@@ -132,6 +134,24 @@ async def test_an_access_nested_as_deeply_as_allowed_can_be_read_and_a_deeper_on
     read = await client.get("/v1/entries/0", headers=auditor())
     found = await client.post("/v1/entries/search", json={"exact": True}, headers=auditor())
     assert (read.status_code, found.status_code) == (200, 200)
+
+
+async def test_an_entry_of_a_megabyte_of_plates_can_be_read_and_all_of_them_are_on_record(
+    app, writer, query, client, auditor, clock, runtime, bus
+):
+    attempt = an_attempt(clock)
+    event = a_disclosure(clock, attempt, record_ids=("rrr",), plates=("9X",))
+    plates = [f"{n:X}" for n in range(0x10000, 0x10000 + 120_000)]
+    large = odd(event, b'["9X"]', msgspec.json.encode(plates))
+    await writer.append([message_of(attempt), large])
+    read = await client.get("/v1/entries/1", headers=auditor())
+    found = await client.post("/v1/entries/search", json={}, headers=auditor())
+    assert (read.status_code, found.status_code) == (200, 200)
+    await runtime.relay.drain()
+    shown = [event for event in bus.events(RecordsDisclosed) if event.record_kind == "audit_entry"]
+    named = {plate for event in shown for plate in event.all_plates}
+    assert len(named) == len(plates) + 1
+    assert sum(event.count for event in shown) == 3
 
 
 async def test_an_access_with_many_lists_beside_each_other_is_logged(writer, query, clock):
