@@ -12,6 +12,9 @@ log = logging.getLogger(__name__)
 Text = Annotated[str, msgspec.Meta(pattern="^[^\\x00]*$")]
 """A text that Postgres can store."""
 
+Name = Annotated[str, msgspec.Meta(pattern="^[^\\x00]*$", max_length=200)]
+"""A text that Postgres can index."""
+
 
 class AttemptSaid(msgspec.Struct, frozen=True):
     """How an access was made."""
@@ -28,9 +31,9 @@ class DisclosedSaid(msgspec.Struct, frozen=True):
 class PolicySaid(msgspec.Struct, frozen=True):
     """A service's start with a policy."""
 
-    digest: Text
-    version: Text
-    service: Text
+    digest: Name
+    version: Name
+    service: Name
 
 
 class _ActorSaid(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """Events of a service that was taken over: whatever they say, the rules, draws and erasing go on without them."""
 
 from datetime import timedelta
+from hashlib import sha256
 from uuid import uuid4
 
 import msgspec
@@ -22,6 +23,9 @@ from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
 from tests.integration.audit.messages import message_of, with_right_mac
 
 pytestmark = pytest.mark.clause("468.3.1(c)/monitoring")
+
+LONG = b"".join([sha256(bytes([n])).hexdigest().encode() for n in range(250)])
+"""A text that Postgres cannot index."""
 
 REFUSED = "SELECT subject FROM findings WHERE kind = 'refused_access'"
 
@@ -56,6 +60,8 @@ def a_flood(clock, address="192.0.2.9"):
         (a_start, b'"digest"', b'"another"'),
         (a_start, b'"version":"v"', b'"version":"\\u0000"'),
         (a_start, b'"version":"v"', b'"version":7'),
+        (a_start, b"1" * 64, LONG),
+        (a_start, b'"version":"v"', b'"version":"' + LONG + b'"'),
         (a_flood, b'"count":77', b'"count":"many"'),
         (a_flood, b"/v1/reads", b"\\u0000"),
         (a_flood, b'"count":77', b'"x":"\\u0000","count":77'),
