@@ -10,7 +10,7 @@ from services.release.store import Failure, Package, Requests
 from shared.core.errors import InternalFault
 from shared.events import Event, ReleaseFailed, ReleasePackaged
 from shared.kafka.consumer import Handler, Subscription
-from shared.postgres.database import first_sight
+from shared.postgres.database import first_sight, refused_if_unstorable
 from shared.service.api_runtime import ApiRuntime
 
 GROUP = "release"
@@ -36,11 +36,12 @@ class Handlers:
         self, events: Sequence[E], effect: Callable[[Requests, E], Awaitable[None]]
     ) -> None:
         """Apply `effect` to each event in one transaction; skip events that were handled before."""
-        async with self._db.begin() as connection:
-            requests = Requests(connection)
-            for event in events:
-                if await first_sight(connection, GROUP, event.event_id):
-                    await effect(requests, event)
+        with refused_if_unstorable():
+            async with self._db.begin() as connection:
+                requests = Requests(connection)
+                for event in events:
+                    if await first_sight(connection, GROUP, event.event_id):
+                        await effect(requests, event)
 
     @property
     def by_event(self) -> dict[type[Event], Handler]:

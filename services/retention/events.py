@@ -4,13 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.service import RetentionService
 from services.retention.store.hits import Hits
 from services.retention.store.packages import Packages
-from shared.core.errors import InternalFault
 from shared.events import (
     BackfillRecognised,
     CaptureProcessed,
@@ -24,7 +22,7 @@ from shared.events import (
     ReleaseApproved,
 )
 from shared.kafka.consumer import Handler, Subscription
-from shared.postgres.database import first_sight, sqlstate
+from shared.postgres.database import first_sight, refused_if_unstorable
 
 E = TypeVar("E", bound=Event)
 
@@ -36,9 +34,6 @@ PACKAGES = "retention-packages"
 RECORDS = "retention-records"
 BACKFILL = "retention-backfill"
 """Its reads arrived late: they wait for each other, and no live read waits for them."""
-
-_DATA_EXCEPTION = "22"
-"""The class of SQLSTATEs for an invalid value."""
 
 
 class Handlers:
@@ -100,13 +95,9 @@ class Handlers:
     @asynccontextmanager
     async def _storing(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction. Raises: InternalFault for a value that Postgres cannot store: no retry can help."""
-        try:
+        with refused_if_unstorable():
             async with self._db.begin() as connection:
                 yield connection
-        except DBAPIError as exc:
-            if sqlstate(exc).startswith(_DATA_EXCEPTION):
-                raise InternalFault("Postgres cannot store a value of the event") from exc
-            raise
 
 
 def subscriptions(retention: RetentionService) -> list[Subscription]:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from shared.core.errors import Unavailable
+from shared.core.errors import InternalFault, Unavailable
 from shared.core.problem_codes import Common
 from shared.core.spans import Kind, span
 from shared.kafka.event_mac import MacKey
@@ -202,6 +202,10 @@ _PASSING = ("08", "40", "53", "57P", "58", "25006")
 spent, shutdown, I/O error, and a read-only standby."""
 
 
+_VALUE_FAULTS = ("22", "54")
+"""Prefixes of SQLSTATEs of a value's fault: data exception, program limit exceeded."""
+
+
 def sqlstate(exc: DBAPIError) -> str:
     """Return a database error's SQLSTATE (PostgreSQL documentation, appendix A); empty if it has none."""
     return str(getattr(exc.orig, "sqlstate", None) or "")
@@ -292,6 +296,20 @@ async def _grant(connection: AsyncConnection, schema: str, role: str, migrations
             statements += [part for part in file.read_text().split(";\n") if part.strip()]
     for statement in statements:
         await connection.exec_driver_sql(statement.replace("{role}", quote(role)))
+
+
+@contextmanager
+def refused_if_unstorable() -> Iterator[None]:
+    """Raise InternalFault for an event with a value that Postgres cannot have, so that it is put aside.
+
+    A consumer's handler would otherwise try it again for ever: a NUL character, a number out of range.
+    """
+    try:
+        yield
+    except DBAPIError as exc:
+        if sqlstate(exc).startswith(_VALUE_FAULTS):
+            raise InternalFault(f"Postgres cannot store a value: {sqlstate(exc)}") from exc
+        raise
 
 
 async def first_sight(connection: AsyncConnection, group: str, event_id: UUID) -> bool:

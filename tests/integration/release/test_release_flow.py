@@ -146,6 +146,17 @@ async def test_a_package_for_what_was_never_approved_is_refused(filed, packaged)
 
 
 @pytest.mark.clause("468.7/package")
+async def test_an_answer_with_a_text_that_postgres_cannot_have_is_put_aside_and_the_next_one_counts(
+    filed, decide, failed
+):
+    request_id = await filed()
+    await decide(request_id)
+    with pytest.raises(InternalFault, match="cannot store"):
+        await failed(request_id, "a\x00b")
+    await failed(request_id)
+
+
+@pytest.mark.clause("468.7/package")
 async def test_requester_and_reviewer_see_a_request_fail_with_its_reason(
     client, filed, decide, failed, packaged, requester, reviewer
 ):

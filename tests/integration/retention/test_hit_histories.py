@@ -402,3 +402,14 @@ async def test_evidence_with_inconsistent_contents_does_not_verify(retention, tm
         faults = verify_package(changed, load_public(key.read_bytes())).faults
         assert any(fault in found for found in faults), (what, faults)
         assert verify_command([str(changed), "--key", str(key)]) == 1, what
+
+
+@pytest.mark.parametrize("changes", [{"list_name": "a\x00b"}, {"record_kind": "a\x00b"}])
+async def test_a_hit_with_a_value_that_postgres_cannot_have_is_put_aside_and_not_tried_for_ever(
+    retention, changes
+):
+    read = a_read("7ABC123", NOON)
+    await retention.store(read)
+    with pytest.raises(InternalFault, match="cannot store"):
+        await retention.store(a_hit(read, **changes))
+    await retention.store(a_hit(read))
