@@ -77,7 +77,9 @@ class RecordsPurged(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def check_floor(purged: RecordsPurged, floor_days: int, now: datetime) -> None:
-    """Raise InternalFault for a purge that reaches into the last `floor_days` days, the legal floor."""
+    """Raise InternalFault for a purge that reaches into the last `floor_days` days, the legal floor, or has no zone."""
+    if purged.before.tzinfo is None:
+        raise InternalFault("the time before which a purge destroys needs an offset from UTC")
     if purged.before > now - timedelta(days=floor_days):
         raise InternalFault(
             f"a purge may not reach the last {floor_days} days (Government Code 34090.6)"

@@ -532,3 +532,13 @@ async def test_an_erased_record_that_was_put_back_is_detected(
     )
     [fault] = (await verdict()).faults
     assert fault.what == f"entry 1: record 0 of {group['name']} was erased, but is present"
+
+
+async def test_a_purge_whose_time_has_no_zone_is_found_and_does_not_stop_the_erasing_of_others(
+    deliver, clock, purge, query
+):
+    """A service in an attacker's hands publishes it."""
+    await deliver(*sightings(clock))
+    await purge(before=BEFORE.replace(tzinfo=None), follow=False)
+    await purge()
+    assert await query("SELECT count(*) FROM findings WHERE kind = 'not_erased'") == [(1,)]
