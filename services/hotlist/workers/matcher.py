@@ -8,14 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy.exc import DBAPIError
 
 from services.hotlist.domain.passes import Pass, Passes
 from services.hotlist.domain.rating import TIERS, Candidate, Listed, Rating, rate
 from services.hotlist.settings import Settings
 from services.hotlist.store.raised import Raised
 from services.hotlist.workers.index_refresh import Refresher
-from shared.core.errors import InternalFault
 from shared.core.fields import made_storable
 from shared.core.ids import Deriver
 from shared.core.spans import is_traced
@@ -23,15 +21,12 @@ from shared.core.trace import current_traceparent
 from shared.core.types import PlateText
 from shared.events import DisplayedCaution, DisplayedEntry, HitRaised, Read
 from shared.events.read_rules import is_late
-from shared.postgres.database import sqlstate
+from shared.postgres.database import refused_if_unstorable
 from shared.postgres.month_secrets import MonthEnded, MonthSecrets
 from shared.postgres.outbox import emit
 from shared.service.api_runtime import ApiRuntime
 
 log = logging.getLogger(__name__)
-
-_DATA_EXCEPTION = "22"
-"""The class of SQLSTATEs for an invalid value."""
 
 AT_ONCE = 200
 """The most candidates of one transaction: only one writes hits at a time, so each stays short."""
@@ -89,7 +84,7 @@ class Matcher:
     async def _raise(self, candidates: Sequence[Candidate]) -> None:
         candidates = await self._not_purged(candidates)
         now = self._runtime.clock.now()
-        try:
+        with refused_if_unstorable():
             async with self._runtime.db.begin() as connection:
                 raised = Raised(connection)
                 await raised.lock()
@@ -104,10 +99,6 @@ class Matcher:
                         *(_event(m, now, late=self._is_late(m, now)) for m in new),
                     )
             self._raised()
-        except DBAPIError as exc:
-            if sqlstate(exc).startswith(_DATA_EXCEPTION):
-                raise InternalFault("Postgres cannot store a value of the read") from exc
-            raise
 
     async def _not_purged(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates without those of months whose records are destroyed, which raise no hits."""
