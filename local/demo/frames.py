@@ -1,6 +1,7 @@
 """Sources of frames: scenes rendered here, a folder of photos, or a film."""
 
 import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
@@ -25,8 +26,14 @@ class NoFrames(ValueError):
 
 def rendered(count: int, seed: int) -> Iterator[Frame]:
     """Render `count` scenes in parallel processes, in order."""
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+    # A terminal's Ctrl-C reaches the workers too: one that ends by it leaves the pool waiting for ever.
+    with ProcessPoolExecutor(max_workers=os.cpu_count(), initializer=_leave_ctrl_c) as pool:
         yield from pool.map(_render, range(count), [seed] * count)
+
+
+def _leave_ctrl_c() -> None:
+    """Leave Ctrl-C to the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _render(place: int, seed: int) -> Frame:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -79,6 +80,8 @@ _sources: list[_Source] = []
 
 
 def _begin(source: _Source) -> None:
+    # A terminal's Ctrl-C is the parent's to handle: a worker that ends by it leaves the pool waiting for ever.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The collector need not visit the program's own objects, as often as entries are decoded: a fifth of the time.
     gc.freeze()
     _sources[:] = [source]

@@ -1,4 +1,7 @@
 import io
+import multiprocessing
+import os
+import signal
 
 import cv2
 import numpy as np
@@ -26,6 +29,15 @@ def test_rendered_frames_are_whole_jpegs_with_their_truth():
         assert picture.shape == (720, 1280, 3)
         assert frame.truth
     assert frames == list(rendered(3, seed=9))
+
+
+def test_a_worker_leaves_the_ctrl_c_of_a_terminal_to_the_command():
+    frames = rendered(12, seed=9)
+    next(frames)
+    for worker in multiprocessing.active_children():
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGINT)  # a terminal signals the whole foreground group
+    assert len(list(frames)) == 11
 
 
 def test_some_rendered_frames_show_no_plate():
