@@ -107,10 +107,10 @@ async def test_while_a_backup_is_in_the_making_no_content_is_deleted(backups: Ba
     ended = await backed_up(backups, NOW - 40 * DAY, {"a": b"old"})
     copied = place_of(digest_of(b"new"))
     await backups.store.put(copied, b"new")
-    await backups.add_file(name_of(NOW - timedelta(hours=23)), LIST, b"so far")
+    await backups.add_file(name_of(NOW - timedelta(hours=19)), LIST, b"so far")
     assert await backups.end(NOW, KEYS) == [ended.name]
     assert await pooled(backups.store) == {digest_of(b"old"), digest_of(b"new")}
-    making = f"{FOLDER}/{name_of(NOW - timedelta(hours=23))}"
+    making = f"{FOLDER}/{name_of(NOW - timedelta(hours=19))}"
     assert [one.key for one in await backups.store.page(FOLDER)] == [f"{making}/{LIST}"]
     assert await backups.end(NOW + timedelta(hours=1, seconds=1), KEYS) == []
     assert await pooled(backups.store) == set()
