@@ -285,7 +285,7 @@ async def test_a_document_that_never_ends_is_refused(client, agencies, requester
         await asyncio.Event().wait()
 
     response = await client.post("/v1/documents", content=endless(), headers=requester())
-    assert response.status_code == 400
+    assert (response.status_code, response.json()["code"]) == (408, "body_too_slow")
     assert "did not arrive completely within 5 s" in response.json()["detail"]
     assert objects.stored == {}
 

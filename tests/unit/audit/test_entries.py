@@ -146,7 +146,7 @@ def test_sealed_values_must_be_valid_json(wrong):
 
 def test_deep_nesting_does_not_stop_the_log():
     deep = "plate"
-    for _ in range(200):
+    for _ in range(80):
         deep = {"inner": deep}
     assert found(an_attempt(elements=deep)).plates == []
 

@@ -40,6 +40,7 @@ def test_only_ingest_puts_captures_and_no_service_deletes_a_purge_list() -> None
 # Written out beside the code: a right that is added there fails here until it is added with intent.
 EXPECTED = """
 ingest captures/ put
+ingest crops/ put
 recognition captures/ get
 recognition crops/ put
 hotlist captures/ get
