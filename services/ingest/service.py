@@ -45,12 +45,16 @@ class IngestService(ApiService):
     def of(cls, runtime: ApiRuntime, settings: Settings) -> "IngestService":
         """Build the service without starting it."""
         cache = DeviceCache(runtime.db, ttl_s=settings.ingest_devices_ttl_s)
-        last_seen = LastSeen(runtime.db, every_s=settings.ingest_last_seen_every_s)
+        last_seen = LastSeen(
+            runtime.db,
+            every_s=settings.ingest_last_seen_every_s,
+            late_after_s=settings.ingest_late_after_s,
+        )
         secrets = runtime.month_secrets(settings.id_vault)
         signer = settings.signer()
         show_end(runtime.service, "captures", signer.certificate.not_after)
-        captures = Captures(runtime, signer, secrets)
-        edge_reads = EdgeReads(runtime, secrets, most_m=settings.ingest_fixed_within_m)
+        captures = Captures(runtime, signer, secrets, last_seen)
+        edge_reads = EdgeReads(runtime, secrets, last_seen, most_m=settings.ingest_fixed_within_m)
         return cls(
             runtime=runtime,
             settings=settings,

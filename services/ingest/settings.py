@@ -63,8 +63,12 @@ class Settings(ApiSettings, ObjectSettings):
     ingest_silent_after_s: Annotated[int, Field(ge=60)] = 4 * 3600
     """A fixed camera that sends nothing for this long, or only what is refused, is reported; vehicles may be parked."""
 
+    ingest_late_after_s: Annotated[int, Field(ge=60)] = 3600
+    """A fixed camera of which several posts over this long all came too late to be live is reported: its clock may be
+    wrong. Posts that are farther apart than this are no such stretch."""
+
     ingest_silence_every_s: Annotated[float, Field(gt=0)] = 60
-    """Interval of that check."""
+    """Interval of both checks."""
 
     ingest_last_seen_every_s: Annotated[float, Field(gt=0)] = 5
 

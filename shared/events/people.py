@@ -151,14 +151,17 @@ class LimitLifted(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=
 
 
 class DeviceSilenced(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A fixed camera has sent no data for too long (policy 468.3.1(c))."""
+    """A fixed camera has sent no data for too long, or only data too late for a live alert (policy 468.3.1(c))."""
 
     TOPIC: ClassVar[str] = "alpr.device.silenced"
 
     device_id: UUID
     device_name: str
     last_heard_at: datetime  # the time of registration, if it never sent data
-    silent_after_s: int
+    silent_after_s: int  # for how long: the limit of silence, or that of late data
+    late_since: datetime | None = (
+        None  # since when all came late: its clock may be wrong; None: it is silent
+    )
 
     @property
     def key(self) -> str:

@@ -51,11 +51,12 @@ class AccountSaid(msgspec.Struct, frozen=True):
 
 
 class SilenceSaid(msgspec.Struct, frozen=True):
-    """A camera that sends nothing."""
+    """A camera that sends nothing, or late data only."""
 
     device_id: Text
     device_name: Text
     last_heard_at: Text
+    late_since: Text | None = None
 
 
 class ContradictionSaid(msgspec.Struct, frozen=True):

@@ -137,12 +137,13 @@ _disclosure = msgspec.json.Decoder(_Disclosure).decode
 
 @dataclass(frozen=True)
 class SilentDevice:
-    """A device that sends no more, from ingest's entry."""
+    """A device that sends no more, or late data only, from ingest's entry."""
 
     seq: int
     device_id: str
     name: str
     last_heard_at: str
+    late_since: str | None
     at: datetime
 
 
@@ -302,10 +303,15 @@ class Stream:
         return {(row.person_id, row.day): row.records for row in rows}
 
     async def silences(self, seqs: Sequence[int]) -> list[SilentDevice]:
-        """Return the silent devices that these entries report."""
+        """Return the silent devices that these entries report, and those of which all came late."""
         return [
             SilentDevice(
-                row.seq, said.device_id, said.device_name, said.last_heard_at, row.occurred_at
+                row.seq,
+                said.device_id,
+                said.device_name,
+                said.last_heard_at,
+                said.late_since,
+                row.occurred_at,
             )
             for row, said in await self._found(seqs, SilenceSaid)
         ]

@@ -283,11 +283,12 @@ def _flooded(flood: Flood) -> FindingRaised:
 
 
 async def _silences(stream: Stream, kinds: Kinds) -> list[FindingRaised]:
-    """Return findings of cameras that send no more: broken, covered or switched off."""
+    """Return findings of cameras that send no more (broken, covered or switched off), or late data only."""
     numbers = kinds.numbers(DeviceSilenced)
     if not numbers:
         return []
-    return [
+    devices = await stream.silences(numbers)
+    silent = [
         a_finding(
             "device_silence",
             f"device {device.device_id}",
@@ -297,8 +298,24 @@ async def _silences(stream: Stream, kinds: Kinds) -> list[FindingRaised]:
             device_name=device.name,
             last_heard_at=device.last_heard_at,
         )
-        for device in await stream.silences(numbers)
+        for device in devices
+        if device.late_since is None
     ]
+    late = [
+        a_finding(
+            "device_late",
+            f"device {device.device_id}",
+            device.at,
+            device.late_since,
+            seq=device.seq,
+            device_name=device.name,
+            late_since=device.late_since,
+            why="its clock may be wrong: everything since then came too late to raise a live alert",
+        )
+        for device in devices
+        if device.late_since is not None
+    ]
+    return silent + late
 
 
 async def _contradictions(stream: Stream, findings: Findings, kinds: Kinds) -> list[FindingRaised]:

@@ -13,6 +13,7 @@ from services.ingest.domain.buffering import is_live, may_buffer
 from services.ingest.domain.circumstances import Circumstances
 from services.ingest.domain.devices import Device
 from services.ingest.domain.images import Frame, inspect
+from services.ingest.domain.lateness import NotesArrivals
 from services.ingest.domain.places import place_of
 from services.ingest.store.devices import FirstSeen
 from shared.core.certificates import Signer
@@ -75,11 +76,14 @@ class Stored:
 class Captures:
     """Accepts frames of authenticated devices."""
 
-    def __init__(self, runtime: ApiRuntime, signer: Signer, secrets: MonthSecrets) -> None:
+    def __init__(
+        self, runtime: ApiRuntime, signer: Signer, secrets: MonthSecrets, arrivals: NotesArrivals
+    ) -> None:
         """`signer` is certified for captures: other services accept reads of a frame only with its signature."""
         self._runtime = runtime
         self._signer = signer
         self._secrets = secrets
+        self._arrivals = arrivals
         self._stored: OrderedDict[UUID, Stored] = OrderedDict()
 
     async def store(
@@ -103,7 +107,8 @@ class Captures:
             return known
         digest = upload.sha256.hex()
         rules = self._runtime.policy.devices
-        kind = CaptureReceived if is_live(captured_at, received_at, rules) else CaptureBackfilled
+        live = is_live(captured_at, received_at, rules)
+        kind = CaptureReceived if live else CaptureBackfilled
         event = kind(
             event_id=capture_id,
             occurred_at=received_at,
@@ -129,6 +134,10 @@ class Captures:
         receipt = Receipt(capture_id, digest, captured_at, received_at, source, copies, late)
         stored = Stored(receipt, event.image.object_key)
         self._remember(stored)
+        if not read_by_camera:  # its reads come in the same post, and are noted
+            # A device without a clock is never late.
+            live = live or source == "server"
+            self._arrivals.note_arrival(device.device_id, received_at, live=live)
         return stored
 
     async def _first_seen(self, device: Device, sha256: bytes, now: datetime) -> datetime:

@@ -17,6 +17,7 @@ from services.ingest.actions.edge_decoding import EdgeRead
 from services.ingest.domain.buffering import is_live, may_buffer
 from services.ingest.domain.circumstances import Window
 from services.ingest.domain.devices import Device
+from services.ingest.domain.lateness import NotesArrivals
 from services.ingest.domain.places import hold_to_place, place_of
 from services.ingest.domain.problem_codes import Code
 from shared.core.errors import (
@@ -99,6 +100,8 @@ class Batch:
         """One id per read, in order."""
         self.late = 0
         """Number of distinct late reads."""
+        self.live = False
+        """Whether any read was live."""
 
     def events(self, reads: Sequence[EdgeRead]) -> list[ReadsRecorded]:
         """Return the distinct reads of the batch, live ones first, as many in an event as it may have.
@@ -118,6 +121,7 @@ class Batch:
             elif known != read and read.source_id is not None:
                 self._refuse("source_id", InvalidInput(Code.READ_SOURCE_ID_REUSED))
             self.ids.append(read_id)
+        self.live = self.live or bool(live)
         events = [*self._events(live, live=True), *self._events(others, live=False)]
         self._hold_to_all(events)
         return events
@@ -304,10 +308,18 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
 class EdgeReads:
     """Accepts batches of reads of authenticated devices."""
 
-    def __init__(self, runtime: ApiRuntime, secrets: MonthSecrets, *, most_m: float) -> None:
+    def __init__(
+        self,
+        runtime: ApiRuntime,
+        secrets: MonthSecrets,
+        arrivals: NotesArrivals,
+        *,
+        most_m: float,
+    ) -> None:
         """`most_m` as for `Batch`."""
         self._runtime = runtime
         self._secrets = secrets
+        self._arrivals = arrivals
         self._most_m = most_m
 
     async def accept(
@@ -345,6 +357,7 @@ class EdgeReads:
         if illustrated is not None:
             events = await illustrated(events)
         await runtime.bus.publish(events)
+        self._arrivals.note_arrival(device.device_id, now, live=batch.live)
         accepted = sum(len(event.reads) for event in events)
         return Receipt(
             accepted=accepted,

@@ -38,6 +38,9 @@ class DeviceOut(BaseModel):
     registered_at: datetime
     last_seen_at: datetime | None
     """When it last sent data that was not refused for its own fault; updated every few seconds."""
+    late_since: datetime | None
+    """Of a fixed camera: since when everything that it sent came too late to raise a live alert, so that its clock may
+    be wrong. Null until that lasted for an hour (`INGEST_LATE_AFTER_S`), and again after one live post."""
 
     @classmethod
     def of(cls, device: Device) -> "DeviceOut":

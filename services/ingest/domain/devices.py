@@ -42,6 +42,9 @@ class Device:
     last_seen_at: datetime | None = None
     """As last stored, a few seconds behind."""
 
+    late_since: datetime | None = None
+    """Since when everything that it sent came too late to be live, once that is reported; its clock may be wrong."""
+
     version: int = 1
     """Increases with each change, so that an older state never replaces a newer one."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.credentials import Credential
 from services.ingest.domain.devices import Device, DeviceKind, DeviceStatus
+from services.ingest.domain.lateness import NO_ARRIVALS, Arrivals
 from services.ingest.domain.problem_codes import Code
 from shared.core.errors import Conflict
 from shared.events import Place
@@ -19,6 +20,7 @@ from shared.events import Place
 _DEVICES = """
     SELECT d.device_id, d.name, d.kind, d.latitude, d.longitude, d.heading_deg, d.frames_per_s,
            d.reads_per_s, d.may_buffer_h, d.status, d.registered_at, d.last_seen_at, d.version,
+           CASE WHEN d.late_told_at IS NOT NULL THEN d.late_since END AS late_since,
            coalesce(array_agg(c.secret_sha256 ORDER BY c.issued_at DESC)
                     FILTER (WHERE c.device_id IS NOT NULL), '{}') AS secrets,
            coalesce(array_agg(c.issued_at ORDER BY c.issued_at DESC)
@@ -50,14 +52,36 @@ _UPDATE = text(
     WHERE device_id = :device_id
     """
 )
+_LIVE = "coalesce(greatest(d.last_live_at, s.live_at), '-infinity')"
+# A live post at any process ends a stretch of late ones; so does a pause, unless it is already reported.
+_GOES_ON = f"""
+    d.late_since > {_LIVE}
+    AND (d.late_told_at IS NOT NULL OR s.late_since IS NULL OR s.late_since <= d.late_until + :pause)
+"""
 _SEEN = text(
-    """
-    UPDATE devices d SET last_seen_at = greatest(d.last_seen_at, s.seen_at)
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:times AS timestamptz[])) AS s (device_id, seen_at)
+    f"""
+    UPDATE devices d SET last_seen_at = greatest(d.last_seen_at, s.seen_at),
+        last_live_at = greatest(d.last_live_at, s.live_at),
+        late_since = least(CASE WHEN {_GOES_ON} THEN d.late_since END,
+                           CASE WHEN s.late_since > {_LIVE} THEN s.late_since END),
+        late_until = greatest(CASE WHEN {_GOES_ON} THEN d.late_until END,
+                              CASE WHEN s.late_since > {_LIVE} THEN s.late_until END),
+        late_posts = CASE WHEN {_GOES_ON} THEN d.late_posts ELSE 0 END
+                   + CASE WHEN s.late_since > {_LIVE} THEN s.late_posts ELSE 0 END,
+        late_told_at = CASE WHEN {_GOES_ON} THEN d.late_told_at END
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:times AS timestamptz[]), CAST(:live AS timestamptz[]),
+                CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[]), CAST(:posts AS bigint[]))
+        AS s (device_id, seen_at, live_at, late_since, late_until, late_posts)
     WHERE d.device_id = s.device_id
+    """  # noqa: S608 - constants
+)
+_REINSTATED = text(
+    """
+    UPDATE devices SET reinstated_at = :now,
+        late_since = NULL, late_until = NULL, late_posts = 0, late_told_at = NULL
+    WHERE device_id = :id
     """
 )
-_REINSTATED = text("UPDATE devices SET reinstated_at = :now WHERE device_id = :id")
 _SINCE = "greatest(coalesce(last_seen_at, registered_at), reinstated_at)"
 """From when on a device's silence counts: nothing is accepted from a revoked one."""
 
@@ -69,6 +93,14 @@ _FALL_SILENT = text(
       AND (silence_told_at IS NULL OR silence_told_at < {_SINCE})
     RETURNING device_id, name, coalesce(last_seen_at, registered_at) AS last_heard_at
     """  # noqa: S608 - constants
+)
+_COME_LATE = text(
+    """
+    UPDATE devices SET late_told_at = :now
+    WHERE kind = 'fixed' AND status = 'active' AND late_told_at IS NULL
+      AND late_posts >= :posts AND late_until - late_since >= :stretch
+    RETURNING device_id, name, late_until AS last_heard_at, late_since
+    """
 )
 _HEARD = text(
     f"""
@@ -88,11 +120,13 @@ _FIRST_SEEN = text(
 
 @dataclass(frozen=True)
 class Silent:
-    """A device that fell silent, and the time at which it last sent data."""
+    """A device that fell silent or sends late data only, and the time at which it last sent any."""
 
     device_id: UUID
     name: str
     last_heard_at: datetime
+    late_since: datetime | None = None
+    """Since when everything came late; None if it fell silent."""
 
 
 @dataclass(frozen=True)
@@ -162,13 +196,34 @@ class Devices:
         """Store that a device is reinstated now."""
         await self._connection.execute(_REINSTATED, {"id": device_id, "now": now})
 
-    async def seen(self, times: Mapping[UUID, datetime]) -> None:
-        """Store when devices were last seen."""
-        await self._connection.execute(_SEEN, {"ids": list(times), "times": list(times.values())})
+    async def seen(
+        self, times: Mapping[UUID, datetime], arrivals: Mapping[UUID, Arrivals], pause: timedelta
+    ) -> None:
+        """Store when devices were last seen, and when posts came; a longer `pause` ends a stretch of late ones."""
+        ids = list({**times, **arrivals})
+        came = [arrivals.get(device_id, NO_ARRIVALS) for device_id in ids]
+        await self._connection.execute(
+            _SEEN,
+            {
+                "ids": ids,
+                "times": [times.get(device_id) for device_id in ids],
+                "live": [one.live_at for one in came],
+                "since": [one.late_since for one in came],
+                "until": [one.late_until for one in came],
+                "posts": [one.late_posts for one in came],
+                "pause": pause,
+            },
+        )
 
     async def fall_silent(self, before: datetime, now: datetime) -> list[Silent]:
         """Return the fixed devices last heard from, or reinstated, before `before`; returns each silence once."""
         rows = await self._connection.execute(_FALL_SILENT, {"before": before, "now": now})
+        return [Silent(**row) for row in rows.mappings()]
+
+    async def come_late(self, stretch: timedelta, posts: int, now: datetime) -> list[Silent]:
+        """Return the fixed devices of which `posts` or more over `stretch` all came late; returns each stretch once."""
+        values = {"stretch": stretch, "posts": posts, "now": now}
+        rows = await self._connection.execute(_COME_LATE, values)
         return [Silent(**row) for row in rows.mappings()]
 
     async def heard(self, limit: int) -> list[Heard]:
@@ -240,6 +295,7 @@ def _device(row: RowMapping) -> Device:
         status=DeviceStatus(row["status"]),
         registered_at=row["registered_at"],
         last_seen_at=row["last_seen_at"],
+        late_since=row["late_since"],
         version=row["version"],
         credentials=tuple(Credential(*fields) for fields in credentials),
     )

@@ -1,6 +1,6 @@
 """Auditors ask the log; their questions are in it too. Findings, breach reports, periodic audits."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
 import msgspec
@@ -329,6 +329,30 @@ async def test_a_camera_that_fell_silent_is_a_finding(deliver, findings, clock):
     again = {"event_id": uuid4(), "last_heard_at": clock.now() - timedelta(hours=4)}
     await deliver(msgspec.structs.replace(silence, **again))
     assert len(await findings()) == 1, "it sent in between"
+
+
+@pytest.mark.clause("468.3.1(c)/device-late")
+async def test_a_camera_of_which_all_comes_late_is_a_finding_of_its_own(deliver, findings, clock):
+    device, since = uuid4(), clock.now() - timedelta(hours=1)
+    late = DeviceSilenced(
+        occurred_at=clock.now(),
+        device_id=device,
+        device_name="Main St",
+        last_heard_at=clock.now(),
+        silent_after_s=3600,
+        late_since=since,
+    )
+    await deliver(late)
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("device_late", f"device {device}")
+    assert "its clock may be wrong" in finding.details["why"]
+    assert datetime.fromisoformat(finding.details["late_since"]) == since
+    moved = {"event_id": uuid4(), "last_heard_at": clock.now() - timedelta(minutes=1)}
+    await deliver(msgspec.structs.replace(late, **moved))
+    assert await findings() == [], "the same stretch"
+    again = {"event_id": uuid4(), "late_since": clock.now()}
+    await deliver(msgspec.structs.replace(late, **again))
+    assert len(await findings()) == 1, "another stretch"
 
 
 @pytest.mark.clause("wall/keys")

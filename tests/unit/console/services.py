@@ -51,6 +51,7 @@ def a_camera(**changes: Any) -> dict[str, Any]:
         "status": "active",
         "registered_at": "2026-06-01T11:00:00+00:00",
         "last_seen_at": None,
+        "late_since": None,
         **changes,
     }
 

@@ -110,6 +110,16 @@ async def test_a_form_is_not_shown_as_at_fault_while_its_service_is_down(manager
     assert 'action="/cameras/new"' not in answer.text
 
 
+async def test_a_camera_of_which_all_comes_late_is_shown_with_why(sign_in, services):
+    late = a_camera(last_seen_at=AT, late_since="2026-06-01T10:44:00Z")
+    services.answers["GET /devices"] = page_of(late, a_camera(name="Elm St", last_seen_at=AT))
+    browser = await sign_in("account:self", "device:read")
+    await browser.open("/cameras")
+    assert browser.said.count("its clock may be wrong: everything since") == 1
+    assert "10:44" in browser.said or "03:44" in browser.said
+    assert browser.said.count("came late") == 1
+
+
 async def test_the_cameras_are_listed_page_by_page_with_what_each_needs(sign_in, services):
     seen = a_camera(last_seen_at=AT)
     revoked = a_camera(device_id=OTHER_HIT, name="Stolen", status="revoked", last_seen_at=AT)
