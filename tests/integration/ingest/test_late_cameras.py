@@ -1,6 +1,8 @@
 """A fixed camera of which everything comes too late to raise a live alert is reported: its clock may be wrong."""
 
+import base64
 import json
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +11,8 @@ import pytest
 
 from services.ingest.actions.makers import MAKERS
 from services.ingest.workers.silence import LATE_POSTS
+from shared.core.errors import Unavailable
+from shared.core.problem_codes import Common
 from shared.events import DeviceSilenced
 from tests.integration.ingest.conftest import Station, another
 from tests.unit.ingest import pictures as p
@@ -85,6 +89,7 @@ async def test_a_camera_whose_posts_over_an_hour_were_all_late_is_announced_once
     assert told.silent_after_s == HOUR.total_seconds()
     assert datetime.fromisoformat(await camera.late_since()) == since
     await camera.frames(LATE_POSTS, 2 * HOUR)
+    assert await camera.announced() == []
     camera.station.clock.advance(hours=3)  # one that was announced goes on over a pause
     await camera.frames(LATE_POSTS, 2 * HOUR)
     assert await camera.announced() == []
@@ -187,9 +192,12 @@ async def test_reads_count_as_frames_do_and_one_live_read_makes_a_batch_live(cam
 
 
 def rekor_post(station: Station) -> bytes:
-    """Return a post of Rekor's engine, made now."""
+    """Return a post of Rekor's engine, made now: a read with its frame."""
+    frame = base64.b64encode(p.jpeg()).decode()
     at_ms = int(station.clock.now().timestamp() * 1000)
-    return json.dumps({**MAKERS["rekor"].example, "epoch_start": at_ms}).encode()
+    return json.dumps(
+        {**MAKERS["rekor"].example, "epoch_start": at_ms, "overview_jpeg": frame}
+    ).encode()
 
 
 async def accepted(camera: Watched, content: bytes) -> int:
@@ -206,10 +214,11 @@ async def test_makers_posts_count(camera):
         sent = rekor_post(station)
         station.clock.advance(minutes=16)
         if number == LATE_POSTS - 1:
-            assert await camera.announced() == []
+            assert await camera.announced() == [], "a read and its frame are one post"
         assert await accepted(camera, sent) == 1
+        station.clock.advance(minutes=10)
     [told] = await camera.announced()
-    assert told.late_since == camera.now - timedelta(minutes=16) * (LATE_POSTS - 1)
+    assert told.last_heard_at - told.late_since == timedelta(minutes=26) * (LATE_POSTS - 1)
     assert await accepted(camera, rekor_post(station)) == 1
     await camera.announced()
     assert await camera.late_since() is None
@@ -252,15 +261,37 @@ async def test_a_live_post_at_another_process_counts(
         assert await camera.announced(other) == []
 
 
-async def test_what_could_not_be_written_counts_later(camera, monkeypatch):
+@pytest.mark.parametrize("behind", [SLOW, timedelta(0)])
+async def test_what_could_not_be_written_counts_later(camera, monkeypatch, behind):
     last_seen, db = camera.station.running.last_seen, camera.station.running.runtime.db
     since = camera.now
-    await camera.frames(3, timedelta(minutes=30))
-    with monkeypatch.context() as broken:
-        broken.setattr(db, "begin", lambda: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            await last_seen.flush()
+    await camera.frames(LATE_POSTS - 2, timedelta(minutes=30))
     camera.station.clock.advance(seconds=1)
-    await camera.frames(2, timedelta(minutes=30))
-    [told] = await camera.announced()
-    assert told.late_since == since
+
+    @asynccontextmanager
+    async def fails():
+        await camera.frame(behind)
+        raise Unavailable(Common.DATABASE_AWAY)
+        yield
+
+    with monkeypatch.context() as broken:
+        broken.setattr(db, "begin", fails)
+        with pytest.raises(Unavailable):
+            await last_seen.flush()
+    camera.station.clock.advance(hours=1)
+    await camera.frame()
+    announced = await camera.announced()
+    assert [told.late_since for told in announced] == ([since] if behind else [])
+
+
+async def test_late_posts_that_are_written_after_a_live_one_at_another_process_do_not_count(
+    station, ingest_settings, bus, objects, clock, authority, policy
+):
+    async with another(ingest_settings, bus, objects, clock, authority, policy) as other:
+        camera = await watched(station)
+        await camera.frames(LATE_POSTS, timedelta(minutes=30))
+        await camera.frame(timedelta(0), at=other)
+        await other.running.last_seen.flush()
+        clock.advance(minutes=30)
+        await camera.frame()
+        assert await camera.announced() == []
