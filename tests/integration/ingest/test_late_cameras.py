@@ -265,7 +265,7 @@ async def test_a_live_post_at_another_process_counts(
 async def test_what_could_not_be_written_counts_later(camera, monkeypatch, behind):
     last_seen, db = camera.station.running.last_seen, camera.station.running.runtime.db
     since = camera.now
-    await camera.frames(LATE_POSTS - 2, timedelta(minutes=30))
+    await camera.frames(LATE_POSTS - 1, timedelta(minutes=30))
     camera.station.clock.advance(seconds=1)
 
     @asynccontextmanager
