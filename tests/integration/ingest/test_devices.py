@@ -432,7 +432,7 @@ async def test_last_seen_times_that_could_not_be_stored_are_stored_later(station
     for device_id in ids:
         last_seen.note(device_id, early)
 
-    async def fail(self, times):
+    async def fail(self, *written):
         last_seen.note(ids[0], late)  # during the write
         raise Unavailable(Common.DATABASE_AWAY)
 
