@@ -27,7 +27,8 @@ class Disclosed:
     read_ids: Iterable[object] = ()
     """Ids of the reads that it describes, for a record that is neither a read nor a capture: a hit, a pass."""
     holds: int = 1
-    """The number of records in it, which counts towards the limit; above 1 for a package or an export of the log."""
+    """The number of records in it, which counts towards the limit: above 1 for a package or an export of the log, 0 for
+    a hold that was searched."""
 
 
 DATED = frozenset(

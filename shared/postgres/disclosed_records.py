@@ -16,6 +16,10 @@ from shared.core.problem_codes import Common
 PICTURES = frozenset({"crop", "image"})
 """Record kinds that are pictures of a record; the answer that offered the picture already counted the record."""
 
+SEARCHED_HOLD = "searched_hold"
+"""The kind of a hold whose records a person looked at or fetched. It names the plate of the hold's criteria and counts
+no record: audit counts it as a search (ADR-0100)."""
+
 PUSHED = frozenset({Permission.ALERT_RECEIVE.value})
 """Permissions under which the software, and not the person, chooses what is shown: live alerts."""
 
@@ -44,7 +48,9 @@ def is_counted(permission: str, record_kind: str, *, offered: bool = False) -> b
     `offered`: an earlier answer showed the record and offered its picture. Without such an answer, the picture
     discloses a further record.
     """
-    return not (offered and record_kind in PICTURES) and permission not in PUSHED
+    if record_kind == SEARCHED_HOLD or (offered and record_kind in PICTURES):
+        return False
+    return permission not in PUSHED
 
 
 async def count(

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from services.audit.domain.sealing import UNDECODABLE
+from shared.postgres.disclosed_records import SEARCHED_HOLD
 
 log = logging.getLogger(__name__)
 
@@ -14,6 +15,10 @@ Text = Annotated[str, msgspec.Meta(pattern="^[^\\x00]*$")]
 
 Name = Annotated[str, msgspec.Meta(pattern="^[^\\x00]*$", max_length=200)]
 """A text that Postgres can index."""
+
+
+MARK = f'"{SEARCHED_HOLD}"'
+"""In the text of each entry that `is_hold_search` accepts."""
 
 
 class AttemptSaid(msgspec.Struct, frozen=True):
@@ -88,3 +93,32 @@ def said_in(seq: int, entry: bytes, kind: type[Said]) -> Said | None:
     except (*UNDECODABLE, LookupError, TypeError) as exc:
         log.error("the rules pass over entry %d, whose body is odd: %s", seq, type(exc).__name__)
         return None
+
+
+class Disclosure(msgspec.Struct, frozen=True, gc=False):
+    """The number and kind of the records that an entry discloses."""
+
+    count: int = 0
+    record_kind: str = ""
+
+
+class _Disclosure(msgspec.Struct, frozen=True, gc=False):
+    data: Disclosure
+
+
+_disclosure = msgspec.json.Decoder(_Disclosure).decode
+
+
+def disclosure_in(content: bytes | None) -> Disclosure:
+    """Return what an entry discloses: nothing if it is no valid disclosure."""
+    try:
+        return _disclosure(content or b"{}").data
+    except UNDECODABLE:
+        return Disclosure()
+
+
+def is_hold_search(content: bytes | None) -> bool:
+    """Return whether an entry discloses that a person looked at what a hold keeps (ADR-0100)."""
+    if content is None or MARK.encode() not in content:
+        return False
+    return disclosure_in(content).record_kind == SEARCHED_HOLD

@@ -7,23 +7,28 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.entries import kind_of
 from services.audit.domain.rules import Act
-from services.audit.domain.sealing import UNDECODABLE, opened
+from services.audit.domain.sealing import opened
 from services.audit.store.log import OFF_TIME, Log
 from services.audit.store.said import (
     AccountSaid,
     ContradictionSaid,
     DisclosedSaid,
+    Disclosure,
     FloodSaid,
     PolicySaid,
     Said,
     SilenceSaid,
+    disclosure_in,
+    is_hold_search,
     said_in,
 )
+from services.audit.store.searches import Searches
 from shared.events import RecordsDisclosed
 from shared.postgres.database import driver_of
 from shared.postgres.disclosed_records import PICTURES
@@ -46,26 +51,6 @@ _REFUSALS = text(
         UNION ALL SELECT person_id, client_address, occurred_at FROM old_entries WHERE {_REFUSED}
     ) AS refused
     WHERE person_id IS NOT NULL OR client_address IS NOT NULL ORDER BY occurred_at
-    """  # noqa: S608 - constants
-)
-_SEARCHED = (
-    "kind = 'access.attempted' AND permission = ANY(:permissions) AND allowed"
-    " AND occurred_at >= CASE WHEN plates = '{}' THEN CAST(:since AS timestamptz)"
-    " ELSE CAST(:of_plates_since AS timestamptz) END"
-)
-_SEARCHES = text(
-    f"""
-    SELECT person_id, occurred_at, case_number, plates FROM (
-        SELECT e.* FROM unnest(CAST(:people AS text[])) AS p (person) CROSS JOIN LATERAL
-            (SELECT person_id, occurred_at, case_number, plates FROM entries
-            WHERE hashtext(person_id) = hashtext(p.person) AND person_id = p.person
-            AND seq + 0 >= :start AND seq + 0 < :end AND {_SEARCHED}) AS e
-        UNION ALL SELECT person_id, occurred_at, case_number, plates FROM entries
-            WHERE {OFF_TIME} AND seq < least(:start, :end) AND person_id = ANY(:people) AND {_SEARCHED}
-            AND occurred_at >= CAST(:of_plates_since AS timestamptz)
-        UNION ALL SELECT person_id, occurred_at, case_number, plates FROM old_entries
-            WHERE person_id = ANY(:people) AND {_SEARCHED}
-    ) AS searched ORDER BY occurred_at
     """  # noqa: S608 - constants
 )
 _SETTLED = text(
@@ -119,20 +104,6 @@ _DISCLOSED = text(
 
 PersonDay = tuple[str, date]
 """A person and a day (UTC)."""
-
-
-class Disclosure(msgspec.Struct, frozen=True, gc=False):
-    """The number and kind of the records that an entry discloses."""
-
-    count: int = 0
-    record_kind: str = ""
-
-
-class _Disclosure(msgspec.Struct, frozen=True, gc=False):
-    data: Disclosure
-
-
-_disclosure = msgspec.json.Decoder(_Disclosure).decode
 
 
 @dataclass(frozen=True)
@@ -210,6 +181,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     allowed: bool | None
     case_number: str | None
     plates: list[str]
+    """Those of the entry; for a look at what a hold keeps, the sealed ones too."""
     client_address: str | None
     attempt_id: UUID | None
     content: bytes | None
@@ -223,10 +195,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     @property
     def disclosure(self) -> Disclosure:
         """What the entry discloses: nothing if it is no valid disclosure."""
-        try:
-            return _disclosure(self.content or b"{}").data
-        except UNDECODABLE:
-            return Disclosure()
+        return disclosure_in(self.content)
 
 
 class Stream:
@@ -255,7 +224,14 @@ class Stream:
     async def since(self, start: int, limit: int) -> list[Seen]:
         """Return at most `limit` entries from `start` on, in the log's order."""
         driver = await driver_of(self._connection)
-        return [Seen(*row) for row in await driver.fetch(_SEEN, start, limit, _DISCLOSED_KIND)]
+        seen = [Seen(*row) for row in await driver.fetch(_SEEN, start, limit, _DISCLOSED_KIND)]
+        sealed = await Searches(self._connection).sealed_plates(
+            [s.seq for s in seen if is_hold_search(s.content)]
+        )
+        return [
+            structs.replace(s, plates=[*s.plates, *sealed[s.seq]]) if s.seq in sealed else s
+            for s in seen
+        ]
 
     async def policy_starts(self, seqs: Sequence[int]) -> list[PolicyStart]:
         """Return the starts with a policy that these entries record."""
@@ -366,18 +342,17 @@ class Stream:
     ) -> list[tuple[str, Act, list[str]]]:
         """Return the searches by these people, by time, each with its person and plates, of the entries before `end`.
 
+        Looks at what a hold keeps are searches, too.
         Those without a plate are from `since` on, those with one from `of_plates_since`, which is earlier.
         """
-        values = {
-            "people": list(people),
-            "permissions": sorted(permissions),
-            "since": since,
-            "of_plates_since": of_plates_since,
-            "start": await self._first(of_plates_since),
-            "end": end,
-        }
-        found = await self._connection.execute(_SEARCHES, values)
-        return [(row[0], Act(row[1], row[2]), row[3]) for row in found]
+        return await Searches(self._connection).of(
+            people,
+            permissions,
+            since=since,
+            of_plates_since=of_plates_since,
+            start=await self._first(of_plates_since),
+            end=end,
+        )
 
     async def settled(self, start: int, before: datetime, limit: int) -> int:
         """Return the number after the last entry from `start` on that was appended up to `before`.

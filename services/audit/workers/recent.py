@@ -13,6 +13,7 @@ from services.audit.domain.entries import kind_of
 from services.audit.domain.findings import a_finding, hour_of
 from services.audit.domain.rules import Act, Searches, Timeline, before
 from services.audit.settings import Settings
+from services.audit.store.said import is_hold_search
 from services.audit.store.stream import Seen, Stream
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, FindingRaised
@@ -25,7 +26,7 @@ TRIMMED_EVERY = timedelta(days=1)
 """A person's acts are dropped once a day, not after each run, which would compare each of them."""
 
 SEARCHES = frozenset({Permission.RECORD_SEARCH.value, Permission.RECORD_EXPORT.value})
-"""Permissions under which a person searches: an export is a search whose reads go into a file."""
+"""Permissions under which an attempt is a search: an export is one whose reads go into a file."""
 
 PEOPLE_AT_ONCE = 500
 """The most people in one query."""
@@ -241,6 +242,9 @@ def _is_refusal(s: Seen) -> bool:
 
 
 def _is_search(s: Seen) -> bool:
+    """Return whether an entry is a search, or a look at what a hold keeps (ADR-0100)."""
+    if is_hold_search(s.content):
+        return bool(s.person_id)
     if s.kind != _SEARCHED or not s.allowed or s.permission not in SEARCHES:
         return False
     return bool(s.person_id)

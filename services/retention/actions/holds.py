@@ -18,7 +18,7 @@ from services.retention.domain.holding import (
 )
 from services.retention.domain.problem_codes import Code
 from services.retention.store.exports import Exports
-from services.retention.store.holds import Hold, Holds
+from services.retention.store.holds import Hold, Holds, disclose_search
 from shared.access.grant import Grant
 from shared.core.errors import NotFound
 from shared.core.policy import Narrowness, Policy
@@ -111,6 +111,8 @@ async def held_records(
 ) -> ReadsPage:
     """Return a page of the reads that a hold keeps now, and disclose them.
 
+    The first page is a search, as is one that follows no read of the hold; further pages are part of it.
+
     Raises: NotFound; Conflict for a released hold, which keeps none; NotAuthorised while a wide hold awaits its
     confirmation; InvalidInput for an `after` of another list.
     """
@@ -118,7 +120,10 @@ async def held_records(
     check_in_force(hold.released_at)
     check_disclosable(wide=is_wide(hold.criteria, rule), confirmed_at=hold.confirmed_at)
     last = decode_cursor(after, hold.criteria) if after else None
-    reads, more = await Holds(work.connection).records(grant, hold, limit=limit, after=last)
+    holds = Holds(work.connection)
+    if last is None or not await holds.has_read(grant, hold, last):
+        await disclose_search(work.connection, grant, hold.hold_id, hold.criteria)
+    reads, more = await holds.records(grant, hold, limit=limit, after=last)
     return ReadsPage.of(reads, hold.criteria, more=more)
 
 

@@ -19,6 +19,7 @@ from services.retention.store.replica import ReplicaMarks
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.events import Actor
+from shared.postgres.disclosed_records import SEARCHED_HOLD
 
 _COLUMNS = (
     "hold_id, agency_ori, basis, case_number, description, criteria, placed_by, placed_at,"
@@ -216,6 +217,20 @@ class Holds:
                 return True
         return False
 
+    async def has_read(self, grant: Grant, hold: Hold, at: Cursor) -> bool:
+        """Return whether a hold keeps the read at which a page ended, so that the next page shows older reads only."""
+        matching = of_reads(hold.criteria, "h")
+        matching.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
+        matching.add(
+            "(r.captured_at, r.read_id) = (:{p}at, :{p}id)", at=at.captured_at, id=at.read_id
+        )
+        halves = " UNION ALL ".join(
+            f"(SELECT 1 FROM {table} r WHERE {matching.sql})"  # noqa: S608 - constants
+            for table in ("reads", "kept_reads")
+        )
+        found = await self._connection.execute(text(f"{halves} LIMIT 1"), matching.parameters)
+        return found.first() is not None
+
     async def records(
         self, grant: Grant, hold: Hold, *, limit: int, after: Cursor | None = None
     ) -> tuple[Sequence[Read], bool]:
@@ -243,6 +258,14 @@ class Holds:
             )
         )
         return await Records(self._connection).released(grant, rows[:limit]), len(rows) > limit
+
+
+async def disclose_search(
+    connection: AsyncConnection, grant: Grant, hold_id: UUID, criteria: Criteria
+) -> None:
+    """Disclose that a person looks at what a hold keeps, so that audit counts it as a search (ADR-0100)."""
+    searched = Disclosed(record_id=hold_id, plates=filter(None, [criteria.plate]), holds=0)
+    await disclose(connection, grant, SEARCHED_HOLD, [searched])
 
 
 def _json(value: object) -> str:

@@ -19,6 +19,7 @@ from shared.events import (
     Actor,
     DisclosedDay,
     DisclosedRecord,
+    FindingRaised,
     PurposeRecord,
     RecordsDisclosed,
 )
@@ -114,6 +115,21 @@ def deliver(bus, writer, runtime):
         await bus.deliver_whole(writer.append)
 
     return send
+
+
+@pytest.fixture
+def findings(runtime, bus, watch, deliver):
+    """Reviews the log; returns the newly raised findings."""
+
+    async def raise_new():
+        bus.records.clear()
+        await watch.catch_up()
+        await runtime.relay.drain()
+        raised = bus.events(FindingRaised)
+        await deliver()
+        return raised
+
+    return raise_new
 
 
 @pytest.fixture

@@ -13,13 +13,31 @@ from services.audit.workers.watch import Watch
 from shared.core.errors import Unavailable
 from shared.core.policy import Policy
 from shared.core.problem_codes import Common
-from shared.events import PurposeRecord, RefusalsCounted
+from shared.events import (
+    DisclosedDay,
+    DisclosedRecord,
+    PurposeRecord,
+    RecordsDisclosed,
+    RefusalsCounted,
+)
+from shared.postgres.disclosed_records import SEARCHED_HOLD
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
 
 EVENTS = 120
 PLATES = ("7ABC123", "7ABC12?", "7AB*123", "8XYZ999", "8XYZ9??", "4JKL456")
 CASES = ("26-1", "26-2", "26-3", None)
-KINDS = ("search", "search", "search", "refusal", "refusal", "unknown", "flood", "shown", "shown")
+KINDS = (
+    "search",
+    "search",
+    "look",
+    "look",
+    "refusal",
+    "refusal",
+    "unknown",
+    "flood",
+    "shown",
+    "shown",
+)
 
 
 @pytest.fixture
@@ -32,6 +50,22 @@ def audit_settings(audit_settings):
 def policy(policy: Policy):
     return replace(
         policy, limits=replace(policy.limits, disclosed_finding=10, disclosed_refused=20)
+    )
+
+
+def a_hold_search(attempt, plate):
+    """Return the disclosure that a person looked at what a hold of a plate keeps."""
+    return RecordsDisclosed(
+        occurred_at=attempt.occurred_at,
+        attempt_id=attempt.attempt_id,
+        actor=attempt.actor,
+        service="retention",
+        permission="hold:manage",
+        record_kind=SEARCHED_HOLD,
+        records=[DisclosedDay(shown=[DisclosedRecord(record_id="hold", plates=[plate])])],
+        count=0,
+        request_id=attempt.request_id,
+        purpose=attempt.purpose,
     )
 
 
@@ -48,6 +82,9 @@ def some_events(clock, chosen):
     }
     if kind == "search":
         return [an_attempt(clock, **changes)]
+    if kind == "look":
+        attempt = an_attempt(clock, **changes, permission="hold:manage")
+        return [a_hold_search(attempt, chosen.choice(PLATES))]
     if kind == "refusal":
         return [an_attempt(clock, **changes, allowed=False)]
     if kind == "unknown":
@@ -274,3 +311,45 @@ async def test_a_late_refusal_counts_with_those_of_the_minutes_before_it(
         process = Watch(runtime, runtime.settings)
     assert await refused(other, 70) == []
     assert len(await refused(person, 12)) == 1
+
+
+@pytest.mark.clause("468.3.1(c)/held-searches")
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [((0, 9, 18, 27), 1), ((27, 18, 9, 0), 1), ((0, 11, 22, 33), 0)],
+    ids=["in order", "late", "too far apart"],
+)
+@pytest.mark.parametrize("restarted", [False, True], ids=["one process", "restarted"])
+async def test_looks_at_a_hold_count_with_those_of_thirty_days_also_after_a_restart(
+    deliver, clock, runtime, query, days, expected, restarted
+):
+    process, person = Watch(runtime, runtime.settings), an_actor("person-1", "Officer")
+    began, delivered = clock.now(), 0
+    for day in days:  # the limit is 4
+        clock.advance(days=max(0, day - delivered))
+        delivered = max(day, delivered)
+        at = began + timedelta(days=day)
+        attempt = an_attempt(clock, actor=person, occurred_at=at, permission="hold:manage")
+        await deliver(a_hold_search(attempt, "7ABC123"))
+        if restarted:
+            process = Watch(runtime, runtime.settings)
+        while await process._check() is not None:
+            pass
+    found = await query("SELECT 1 FROM findings WHERE kind = 'repeated_plate_search'")
+    assert len(found) == expected
+
+
+@pytest.mark.clause("468.3.1(c)/held-searches")
+async def test_other_entries_that_say_the_kind_of_a_look_are_none(deliver, clock, runtime, query):
+    """Postgres looks for the kind in the whole entry, also where a caller could write it."""
+    person = an_actor("person-1", "Officer")
+    purpose = PurposeRecord(kind="audit", justification=SEARCHED_HOLD)
+    for _ in range(8):
+        attempt = an_attempt(
+            clock, actor=person, permission="hold:manage", purpose=purpose, elements={}
+        )
+        shown = replace(a_hold_search(attempt, "7ABC123"), record_kind="hold")
+        await deliver(attempt, shown)
+        clock.advance(seconds=1)
+        await Watch(runtime, runtime.settings)._check()
+    assert await query("SELECT kind FROM findings WHERE kind LIKE '%search%'") == []

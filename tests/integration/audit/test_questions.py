@@ -280,21 +280,6 @@ async def test_a_hit_is_found_by_either_of_its_plates(deliver, clock, ask):
 # --- findings ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def findings(runtime, bus, watch, deliver):
-    """Reviews the log; returns the newly raised findings."""
-
-    async def raise_new():
-        bus.records.clear()
-        await watch.catch_up()
-        await runtime.relay.drain()
-        raised = bus.events(FindingRaised)
-        await deliver()
-        return raised
-
-    return raise_new
-
-
 @pytest.mark.clause("468.3.1(c)/monitoring")
 async def test_five_refusals_in_fifteen_minutes_are_a_finding_and_four_are_not(
     deliver, findings, clock
