@@ -48,9 +48,8 @@ def is_counted(permission: str, record_kind: str, *, offered: bool = False) -> b
     `offered`: an earlier answer showed the record and offered its picture. Without such an answer, the picture
     discloses a further record.
     """
-    if record_kind == SEARCHED_HOLD or (offered and record_kind in PICTURES):
-        return False
-    return permission not in PUSHED
+    counts = not (offered and record_kind in PICTURES) and permission not in PUSHED
+    return counts and record_kind != SEARCHED_HOLD
 
 
 async def count(

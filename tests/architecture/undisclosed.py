@@ -8,6 +8,8 @@ NOT_GIVEN_OUT = {
     "services.audit.store.log:Log.export_snapshot": "the id of a transaction's snapshot",
     "services.audit.store.log:Log.rows": "exports, which `disclose_span` records, and verification",
     "services.audit.store.log:Log.texts": "verification",
+    "services.audit.store.searches:Searches.of": "what the rules look at, plates too; findings are shown",
+    "services.audit.store.searches:Searches.sealed_plates": "what the rules look at; findings are shown",
     "services.audit.store.stream:Stream.account_changes": "what the rules look at; no plate",
     "services.audit.store.stream:Stream.add_disclosed": "sums of counts, for the rules",
     "services.audit.store.stream:Stream.contradictions": "what the rules look at; findings are shown",

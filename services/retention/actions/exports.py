@@ -15,7 +15,7 @@ from services.retention.domain.evidence import (
 from services.retention.domain.holding import check_disclosable, is_wide
 from services.retention.domain.problem_codes import Code
 from services.retention.store.exports import Export, Exports
-from services.retention.store.holds import Holds, disclose_search
+from services.retention.store.holds import Holds
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.access.rechecks import check_account
@@ -96,7 +96,7 @@ async def download(runtime: ApiRuntime, grant: Grant, export_id: UUID) -> Downlo
     holds = max(1, sum(n or 0 for n in (export.reads, export.captures, export.hits)))
     disclosed = Disclosed(record_id=export_id, holds=holds)
     async with runtime.db.begin() as connection:
-        await disclose_search(connection, grant, export.hold_id, export.criteria)
+        await Holds(connection).disclose_search(grant, export.hold_id, export.criteria)
         await disclose(connection, grant, "package", [disclosed])
     receipt, still = _receipt(runtime, grant, export), partial(check_account, runtime, grant)
     return Download(export, sealed(pieces, export.digest, receipt, still))

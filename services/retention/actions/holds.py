@@ -18,7 +18,7 @@ from services.retention.domain.holding import (
 )
 from services.retention.domain.problem_codes import Code
 from services.retention.store.exports import Exports
-from services.retention.store.holds import Hold, Holds, disclose_search
+from services.retention.store.holds import Hold, Holds
 from shared.access.grant import Grant
 from shared.core.errors import NotFound
 from shared.core.policy import Narrowness, Policy
@@ -122,7 +122,7 @@ async def held_records(
     last = decode_cursor(after, hold.criteria) if after else None
     holds = Holds(work.connection)
     if last is None or not await holds.has_read(grant, hold, last):
-        await disclose_search(work.connection, grant, hold.hold_id, hold.criteria)
+        await holds.disclose_search(grant, hold.hold_id, hold.criteria)
     reads, more = await holds.records(grant, hold, limit=limit, after=last)
     return ReadsPage.of(reads, hold.criteria, more=more)
 

@@ -217,6 +217,11 @@ class Holds:
                 return True
         return False
 
+    async def disclose_search(self, grant: Grant, hold_id: UUID, criteria: Criteria) -> None:
+        """Disclose that a person searches what a hold keeps, which audit counts (ADR-0100)."""
+        searched = Disclosed(record_id=hold_id, plates=filter(None, [criteria.plate]), holds=0)
+        await disclose(self._connection, grant, SEARCHED_HOLD, [searched])
+
     async def has_read(self, grant: Grant, hold: Hold, at: Cursor) -> bool:
         """Return whether a hold keeps the read at which a page ended, so that the next page shows older reads only."""
         matching = of_reads(hold.criteria, "h")
@@ -258,14 +263,6 @@ class Holds:
             )
         )
         return await Records(self._connection).released(grant, rows[:limit]), len(rows) > limit
-
-
-async def disclose_search(
-    connection: AsyncConnection, grant: Grant, hold_id: UUID, criteria: Criteria
-) -> None:
-    """Disclose that a person looks at what a hold keeps, so that audit counts it as a search (ADR-0100)."""
-    searched = Disclosed(record_id=hold_id, plates=filter(None, [criteria.plate]), holds=0)
-    await disclose(connection, grant, SEARCHED_HOLD, [searched])
 
 
 def _json(value: object) -> str:

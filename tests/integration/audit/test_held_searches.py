@@ -40,12 +40,12 @@ async def retention(app, settings, database_url, bus, objects, clock, authority,
 def raised(retention, deliver, findings):
     """Have audit take what retention published; return the kinds and plates of the new findings."""
 
-    async def take():
+    async def append():
         await retention.runtime.relay.drain()
         await deliver()
         return [(f.kind, f.subject, f.details.get("plate")) for f in await findings()]
 
-    return take
+    return append
 
 
 @pytest.fixture
