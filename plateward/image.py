@@ -3,8 +3,7 @@
 import os
 from importlib import import_module
 
-from shared.service.command import Answer, Unfinished, command
-from shared.service.serve import serve
+from shared.service.command import Answer, Unfinished, command, serve_if_built
 from shared.service.spec import ServiceSpec
 
 
@@ -29,5 +28,5 @@ def own_spec() -> ServiceSpec:
 @command("serve")
 def serve_command() -> Answer:
     """Run the service of this image until a signal stops it; its settings come from the environment."""
-    serve(own_spec())
+    serve_if_built(own_spec())
     return Answer("", {})

@@ -1,13 +1,19 @@
 """A process that works for this one, over a pipe; it ends when this one does."""
 
+import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
-from multiprocessing import get_context, parent_process
+from multiprocessing import current_process, get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Self
+
+from shared.core.logs import name_errors_without_texts
+
+log = logging.getLogger(__name__)
 
 
 class ChildEnded(Exception):
@@ -31,7 +37,7 @@ class Child:
         """
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=target, args=(theirs, *args), name=name, daemon=True)
+        process = context.Process(target=_run, args=(target, theirs, *args), name=name, daemon=True)
         process.start()
         theirs.close()  # so that the pipe closes when the process ends
         return cls(process, ours)
@@ -86,6 +92,16 @@ class Child:
         self.kill()
         self._process.join()
         self._pipe.close()
+
+
+def _run(target: Callable[..., None], *args: Any) -> None:
+    """Call `target`, and log an error that ends it, whose text multiprocessing would write to standard error."""
+    name_errors_without_texts()
+    try:
+        target(*args)
+    except Exception:
+        log.exception("%s ended by an error", current_process().name)
+        sys.exit(1)
 
 
 def begin_as_child() -> None:

@@ -1,5 +1,6 @@
 """Events to Kafka records and back: CloudEvents 1.0 in binary mode (ADR-0005)."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -142,8 +143,18 @@ def decode(message: Message) -> Event:
     try:
         event: Event = decoder.decode(message.value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise InternalFault(f"{name} does not decode: {exc}") from None
+        raise InternalFault(f"{name} does not decode: {_unquoted(exc)}") from None
     return event
+
+
+_QUOTED = re.compile(
+    r"(Invalid (?:enum )?value|unknown field) .*?( - at (?:`key` in )?`\$[\w.\[\]]*`)?$", re.DOTALL
+)
+
+
+def _unquoted(exc: Exception) -> str:
+    """Return what is wrong with a body, and where, without a value or a name from it: the text goes to the log."""
+    return _QUOTED.sub(r"\1\2", str(exc))
 
 
 def decode_present(message: Message) -> Event:

@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,14 +20,19 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from shared.core.errors import AlprError
-from shared.core.logs import configure_logging, named
+from shared.core.logs import (
+    DiscreetFormatter,
+    configure_logging,
+    name_errors_without_texts,
+    named,
+)
 from shared.core.patience import patiently
 from shared.core.types import Ori
 from shared.events import Actor
 from shared.postgres.database import database_of
 from shared.postgres.schema import check_tables, prepare
 from shared.postgres.settings import DatabaseSettings
-from shared.service.serve import serve
+from shared.service.serve import NotBuilt, serve
 from shared.service.spec import ServiceSpec
 
 AWAIT_TABLES = (
@@ -98,7 +102,8 @@ def command(
             except (click.exceptions.Exit, click.Abort, click.ClickException):
                 raise
             except Exception:  # noqa: BLE001 - an error of the program; 1 would say that it found a fault
-                traceback.print_exc()
+                error = DiscreetFormatter().formatException(sys.exc_info())
+                click.echo(f"Traceback:\n{error}", err=True)
                 click.get_current_context().exit(UNFINISHED)
             _print(json.dumps(answer.data) if as_json else answer.text)
             click.get_current_context().exit(answer.status)
@@ -159,7 +164,7 @@ def status_of(
 
     def serve_without_a_command() -> None:
         if click.get_current_context().invoked_subcommand is None:
-            serve(spec)
+            serve_if_built(spec)
 
     group = click.Group(
         commands={**_common(spec), **own},
@@ -181,6 +186,7 @@ def status_of_group(
         name: the beginning of each line on stderr that says why a command could not finish.
         arguments: the command line; default: that of the process.
     """
+    name_errors_without_texts()
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         status = group.main(words, prog_name=called, standalone_mode=False)
@@ -245,6 +251,14 @@ def _texts_of(exc: Exception) -> Iterator[str]:
         yield named(exc.orig or exc)
     else:
         yield exc.detail if isinstance(exc, AlprError) else str(exc)
+
+
+def serve_if_built(spec: ServiceSpec) -> None:
+    """Serve a service. Raises: Unfinished if its settings do not let it start."""
+    try:
+        serve(spec)
+    except NotBuilt as exc:
+        raise Unfinished(*_texts_of(exc.why)) from exc
 
 
 def migrate(spec: ServiceSpec) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import uvicorn
 
 from shared.core.collector import spare_collector
+from shared.core.errors import AlprError
 from shared.core.logs import configure_logging
 from shared.service.header_timeout import HeaderTimeout
 from shared.service.settings import CommonSettings
@@ -17,13 +18,24 @@ A proxy that sends a request on a connection which the service closes at that mo
 """
 
 
+class NotBuilt(Exception):
+    """A service's settings, or the files that they name, do not let it start; `why` says it."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+
 def serve(spec: ServiceSpec) -> None:
     """Serve a service, with its settings from the environment, until a signal stops it.
 
-    There is no access log, because query strings contain plates.
+    There is no access log, because query strings contain plates. Raises: NotBuilt.
     """
-    settings = spec.settings_class()()
-    app = spec.build_app(settings)
+    try:
+        settings = spec.settings_class()()
+        app = spec.build_app(settings)
+    except (AlprError, ValueError, OSError) as exc:
+        raise NotBuilt(exc) from exc
     configure_logging(settings.log_format)
     spare_collector()
     uvicorn.run(app, **options(settings))

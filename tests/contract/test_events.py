@@ -54,3 +54,14 @@ def test_a_body_that_is_nested_too_deeply_to_read_does_not_decode(path):
     deep = b'{"a_later_field":' + b"[" * 9000 + b"]" * 9000 + b"," + path.read_bytes().lstrip()[1:]
     with pytest.raises(InternalFault, match="does not decode"):
         decode(Message(path.parts[-3], 0, 0, None, deep, {"ce_type": kind}))
+
+
+@pytest.mark.parametrize("value", ["7ABC123", "it's `7ABC123` - at `7ABC123`", "7ABC123\n"])
+def test_the_fault_of_a_body_names_the_field_and_not_its_value(value):
+    """Followers log the fault, and a dead letter has it as its reason."""
+    [path] = [one for one in EXAMPLES if one.parts[-3] == "alpr.hotlist.activated"]
+    body = json.dumps(json.loads(path.read_bytes()) | {"change": value}).encode()
+    kind = f"{path.parts[-3]}.v{path.parts[-2]}".encode()
+    with pytest.raises(InternalFault) as refused:
+        decode(Message(path.parts[-3], 0, 0, None, body, {"ce_type": kind}))
+    assert refused.value.detail.endswith("does not decode: Invalid enum value - at `$.change`")

@@ -191,7 +191,7 @@ class WorkerPool:
             try:
                 await self._read(worker, frames)
             except ChildEnded as exc:
-                log.warning("a worker died with %d frames in progress: %s", len(frames), exc)
+                log.warning("a worker died with %d frames in progress: %s", len(frames), str(exc))
                 worker = await self._replace(worker)
                 spent = 1 if len(frames) == 1 else 0
                 for frame in frames:
@@ -216,7 +216,7 @@ class WorkerPool:
             try:
                 await self._read(worker, [frame])
             except ChildEnded as exc:
-                log.warning("a frame ended its worker: %s", exc)
+                log.warning("a frame ended its worker: %s", str(exc))
                 how = str(exc)
                 worker = await self._replace(worker)
             else:
@@ -274,7 +274,7 @@ class WorkerPool:
         try:
             worker = await self._replace(dead)
         except (ChildEnded, WorkerDoesNotStart) as exc:
-            log.warning("a worker that ended while idle is not replaced yet: %s", exc)
+            log.warning("a worker that ended while idle is not replaced yet: %s", str(exc))
         finally:
             self._idle.append(worker)
             self._dispatch()
