@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from shared.core.errors import InternalFault, Unavailable
+from shared.core.errors import DependencyDown, InternalFault, Unavailable
 from shared.core.problem_codes import Common
 from shared.core.spans import Kind, span
 from shared.kafka.event_mac import MacKey
@@ -121,6 +122,7 @@ class Database:
                 "server_settings": {"search_path": schema, "application_name": f"alpr-{schema}"},
                 "timeout": 5,
                 "command_timeout": 60,
+                "async_creator_fn": _log_in,
                 **link.arguments,
             },
         )
@@ -155,7 +157,7 @@ class Database:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
     async def ping(self) -> None:
-        """Return if Postgres answers. Raises: Unavailable."""
+        """Return if Postgres answers. Raises: Unavailable, LoginRefused."""
         async with self.begin() as connection:
             await connection.execute(text("SELECT 1"))
 
@@ -187,6 +189,30 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+class LoginRefused(DependencyDown):
+    """Postgres answers, and refuses the role, its password or the database. Callers may retry, a start may not."""
+
+
+_LOGIN_FAULTS = {
+    "28": "the role or its password",
+    "3D": "the name of the database",
+    "42501": "the role, which may not connect to the database,",
+}
+"""What Postgres refuses at a login, by prefixes of SQLSTATEs."""
+
+
+async def _log_in(*given: Any, **more: Any) -> asyncpg.Connection:
+    """Open a connection. Raises: LoginRefused; asyncpg's errors and OSError if Postgres cannot serve now."""
+    try:
+        return await asyncpg.connect(*given, **more)
+    except asyncpg.PostgresError as exc:
+        state = str(exc.sqlstate or "")
+        for prefix, what in _LOGIN_FAULTS.items():
+            if state.startswith(prefix):
+                raise LoginRefused(f"Postgres refuses {what} (SQLSTATE {state})") from exc
+        raise
 
 
 _FAULTS = (

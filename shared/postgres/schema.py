@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.core.errors import DependencyDown, InternalFault
-from shared.postgres.database import OWN_VERSIONS, Database, database_of
+from shared.postgres.database import OWN_VERSIONS, Database, LoginRefused, database_of
 from shared.postgres.settings import DatabaseLink, DatabaseSettings
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,17 @@ async def prepare(db: Database, settings: DatabaseSettings, migrations: Path) ->
     """Migrate a service's tables if the owner's address is set, and check the rights of the working role.
 
     Without that address, a working role that owns the tables migrates them itself, if the settings allow it.
-    Raises: SchemaFault, Unavailable.
+    Raises: SchemaFault, also if Postgres refuses the login, which no waiting mends; Unavailable.
     """
+    try:
+        await _prepare(db, settings, migrations)
+    except LoginRefused as exc:
+        raise SchemaFault(
+            f"{exc.detail}: compare DATABASE_URL, and DATABASE_OWNER_URL if it is set, with the server's"
+        ) from exc
+
+
+async def _prepare(db: Database, settings: DatabaseSettings, migrations: Path) -> None:
     owner = settings.database_owner_link()
     if owner is not None:
         await migrate_as(owner, db.schema, migrations, role=settings.database_link().role)

@@ -69,6 +69,8 @@ async def _state(ping: Ping) -> str:
         return exc.detail
     except TimeoutError:
         return "it does not answer"
+    except Exception as exc:  # noqa: BLE001 - of any kind: the answer names what fails, and the others' states
+        return f"it fails: {type(exc).__name__}"
     return OK
 
 
