@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from services.audit.actions.day_keys import DayKeys
-from services.audit.actions.preparation import prepare
+from services.audit.actions.preparation import prepare, refuse_odd_time
 from services.audit.actions.producer_keys import ProducerKeys, Suspect
 from services.audit.domain.entries import Entry, Prepared
 from services.audit.settings import Settings
@@ -52,7 +52,7 @@ class Batches:
         self.producer_keys = ProducerKeys(settings.mac_keys)
 
     async def of(self, messages: Sequence[Message]) -> Batch:
-        """Return the batch of these messages. Raises: Unreadable for a message that is no event."""
+        """Return the batch of these messages. Raises: Unreadable for a message that is no event, or of an odd time."""
         now, unproved_of = self._clock.now(), self.producer_keys.unproved
         proving: list[Message] = []
         entries: list[Packed] = []
@@ -65,6 +65,7 @@ class Batches:
                 one = prepare(message)
                 fault = unproved_of(message, one.found.service, now)
                 if fault is None:
+                    refuse_odd_time(one.found.occurred_at, now)
                     proving.append(message)
                     proved.append(one)
                 else:

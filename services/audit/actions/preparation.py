@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,9 @@ SEALINGS: dict[str, Sealing] = {
 
 MOST_NESTED = 100
 """The most levels of lists and objects in a body. An answer with more of them cannot be encoded."""
+
+AHEAD, FIRST = timedelta(days=366), datetime(1970, 1, 1, tzinfo=UTC)
+"""How far ahead of audit's clock an event's time may be, and the first time that a clock without a battery shows."""
 
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _EMPTY = re.compile(rb"\[\]|\{\}")
@@ -131,6 +134,21 @@ def _moment_of(attributes: Mapping[str, Any], said: Any) -> datetime:
         return at.astimezone(UTC)
     except (LookupError, ValueError, OverflowError) as exc:
         raise _lacks(exc) from None
+
+
+def refuse_odd_time(at: datetime, now: datetime) -> None:
+    """Return if an event that arrives at `now` may have occurred at `at`.
+
+    A service that was taken over could otherwise date accesses beyond the end of every period, so that no sample has
+    them, and have a table made for each month of all years. The bounds are wide, since an entry with a wrong time is
+    better than none: an access that is dated ahead is in a sample within the year.
+
+    Raises: Unreadable.
+    """
+    if at > now + AHEAD:
+        raise Unreadable("its time is more than a year ahead")
+    if at < FIRST:
+        raise Unreadable("its time is before 1970")
 
 
 def _lacks(exc: Exception) -> Unreadable:

@@ -14,6 +14,7 @@ from services.audit.store.values import Values
 from shared.events import (
     AccountChanged,
     DeviceSilenced,
+    FindingRaised,
     PolicyLoaded,
     PurposeRecord,
     RecordsDisclosed,
@@ -231,3 +232,30 @@ async def test_a_number_that_postgres_cannot_have_does_not_keep_the_other_values
     await writer.append([odd(disclosed, b'"rrr"', b'"rrr","x":1e-20000')])
     async with runtime.db.begin() as connection:
         assert len(await Values(connection).reads_of_day(clock.now() - timedelta(days=1))) == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "why"),
+    [(367, "its time is more than a year ahead"), (-60 * 366, "its time is before 1970")],
+)
+async def test_an_access_that_no_clock_can_have_dated_is_not_logged_and_raises_a_finding(
+    app, writer, clock, runtime, bus, query, days, why
+):
+    """A sample would never have it, and a table would be made for its month."""
+    partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'sealed_values'::regclass"
+    before = await query(partitions)
+    far = message_of(an_attempt(clock, occurred_at=clock.now() + timedelta(days=days)))
+    with pytest.raises(Unreadable, match=why):
+        await writer.append([far])
+    assert await query("SELECT count(*) FROM entries") == [(0,)]
+    assert await query(partitions) == before
+    await runtime.relay.drain()
+    [finding] = bus.events(FindingRaised)
+    assert (finding.kind, finding.details["why"]) == ("not_logged", why)
+
+
+@pytest.mark.parametrize("days", [366, -20 * 366])
+async def test_an_access_that_a_wrong_clock_dated_is_logged(app, writer, clock, query, days):
+    wrong = an_attempt(clock, occurred_at=clock.now() + timedelta(days=days))
+    await writer.append([message_of(wrong)])
+    assert await query("SELECT count(*) FROM entries") == [(1,)]
