@@ -48,6 +48,7 @@ _PAGE = text(
     ORDER BY p.first_loaded_at DESC, p.digest DESC LIMIT :limit
     """  # noqa: S608 - constants
 )
+_RUNNING = text("SELECT DISTINCT digest FROM policies_in_force")
 _ONE = text(f"{_SELECT} WHERE p.digest = :digest")
 
 
@@ -92,6 +93,10 @@ class Policies:
         """Return at most `limit` policies, newest first, that follow the policy with digest `after`."""
         found = await self._connection.execute(_PAGE, {"after": after, "limit": limit})
         return [_policy(row) for row in found.mappings()]
+
+    async def running(self) -> list[str]:
+        """Return the digests of the policies with which services started last: no more than there are services."""
+        return sorted((await self._connection.execute(_RUNNING)).scalars())
 
     async def get(self, digest: str) -> LoadedPolicy:
         """Return one policy. Raises: NotFound if no service has loaded it."""

@@ -175,7 +175,7 @@ class Watch:
         found: dict[UUID, FindingRaised] = {}
         for start in await stream.policy_starts(numbers):
             await policies.loaded(start)
-            running = sorted(p.digest for p in await policies.all() if p.services)
+            running = await policies.running()
             if len(running) > 1:
                 finding = a_finding(
                     "policies_differ", "policy", start.at, *running, digests=running

@@ -1,5 +1,7 @@
 """Policies in force: two at once, and an unacknowledged one, are findings (ADR-0024)."""
 
+import asyncio
+
 import pytest
 
 from shared.core.permissions import Permission
@@ -117,3 +119,18 @@ async def test_an_acknowledged_policy_is_listed_and_its_acknowledgement_cannot_b
     assert (policy["digest"], policy["services"]) == (FIRST, ["ingest"])
     with pytest.raises(DBAPIError, match="permission denied"):
         await query("DELETE FROM policy_acknowledgements")
+
+
+async def test_a_start_costs_the_rules_no_look_at_all_policies_that_were_ever_loaded(
+    deliver, clock, query, findings
+):
+    """A service that was taken over may start with a new one each time."""
+    await query(
+        "WITH made AS (INSERT INTO policies (digest, version, first_loaded_at) "
+        "SELECT 'old ' || n, 'v', :at FROM generate_series(1, 20000) n RETURNING 1) SELECT count(*) FROM made",
+        at=clock.now(),
+    )
+    async with asyncio.timeout(20):
+        await deliver(*[loaded(clock, "ingest", f"{n:064}") for n in range(100)])
+    await deliver(loaded(clock, "hotlist", "2" * 64))
+    assert await findings("policies_differ") == [{"digests": [f"{99:064}", "2" * 64]}]
