@@ -26,7 +26,7 @@ OTHERS = ("kafka", "confluent_kafka", "faust", "faststream", "pykafka")
 
 
 TO_POSTGRES = {
-    "shared/postgres/database.py": {"create_async_engine"},
+    "shared/postgres/database.py": {"create_async_engine", "asyncpg.connect"},
     "services/hotlist/workers/notices.py": {"asyncpg.connect"},
 }
 """Who opens connections to Postgres, and by what; each takes a `DatabaseLink`."""

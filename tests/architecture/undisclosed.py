@@ -75,6 +75,7 @@ ADMINISTRATIVE = {
     "services.audit.store.audits:Audits.lock": "for the step that follows; `get` discloses it after",
     "services.audit.store.policies:Policies.all": "the department's policy, and who acknowledged it",
     "services.audit.store.policies:Policies.get": "the department's policy, and who acknowledged it",
+    "services.audit.store.policies:Policies.running": "the department's policy",
     "services.hotlist.store.outcomes:Outcomes.dispositions": "who disposed of a hit that `Hits.get` discloses beside it",
     "services.hotlist.store.outcomes:Outcomes.verification": "who verified a hit that `Hits.get` discloses beside it",
     "services.identity.store.accounts:Accounts.administrators": "whom the command line counts; shows no person",
