@@ -123,6 +123,15 @@ async def test_start_stops_at_a_store_that_does_not_answer_and_all_can_be_stoppe
     assert log[1:] == ["last stops", "away stops", "first stops"]
 
 
+async def test_a_ping_that_fails_in_an_unforeseen_way_hides_no_other_state() -> None:
+    class Odd(Store):
+        async def ping(self) -> None:
+            raise LookupError("7ABC123")
+
+    states = await states_of([Store("well", [], answers_at=0), Odd("odd", [])])
+    assert states == {"well": "ok", "odd": "it fails: LookupError"}
+
+
 async def test_a_runtime_starts_its_own_resources_after_the_shared_ones() -> None:
     log: list[str] = []
     settings = WorkerSettings()
