@@ -87,7 +87,12 @@ def is_read_of(read_id: UUID, capture_id: UUID, number: int) -> bool:
 
 def crop_key_of(capture: CaptureReceived, read_id: UUID) -> str:
     """Return the object key of a read's crop, derived from its capture."""
-    return f"crops/{capture.device_id}/{capture.captured_at:%Y/%m/%d}/{read_id}.jpg"
+    return crop_key_at(capture.device_id, capture.captured_at, read_id)
+
+
+def crop_key_at(device_id: UUID, captured_at: datetime, read_id: UUID) -> str:
+    """Return the object key of the crop of a read that a device made at that time."""
+    return f"crops/{device_id}/{captured_at:%Y/%m/%d}/{read_id}.jpg"
 
 
 class CaptureProofs:

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from prometheus_client import Counter
 
-from services.ingest.actions.captures import Captures, Upload
+from services.ingest.actions.captures import STORED_WITHIN_S, Captures, Upload
 from services.ingest.actions.edge_decoding import EdgeRead, decode
 from services.ingest.actions.edge_reads import EdgeReads
 from services.ingest.actions.makers.posted import MakerRead, PassedOver, Posted
@@ -18,15 +18,12 @@ from services.ingest.domain.circumstances import Circumstances, Window, circumst
 from services.ingest.domain.devices import Device, DeviceKind
 from services.ingest.domain.images import inspect
 from services.ingest.domain.problem_codes import Code, ImageKind
-from shared.core.errors import AlprError, Malformed, TooLarge, UnsupportedMedia
-from shared.core.errors import Unavailable as Down
+from shared.core.errors import AlprError, Malformed, TooLarge, Unavailable, UnsupportedMedia
 from shared.core.problem_codes import Common
 from shared.events import ReadsRecorded, RecordedRead
+from shared.events.signed_captures import crop_key_at
 from shared.objects.store import in_time
 from shared.service.api_runtime import ApiRuntime
-
-STORED_WITHIN_S = 20.0
-"""The longest wait for the object store, as for frames."""
 
 MAX_CROP_BYTES = 2_000_000
 
@@ -97,12 +94,11 @@ class MakerPosts:
         Raises: InvalidInput naming the first faulty read and its field; Malformed, UnsupportedMedia or TooLarge for a
         frame without a read; Unavailable: the device may send it again.
         """
-        digest = sha256(body).hexdigest()
         fits = posted.frame is None or len(posted.frame) <= most_frame_bytes
         if not posted.reads and not fits:
             raise TooLarge(Common.UPLOAD_TOO_LARGE, max_bytes=most_frame_bytes)
         if not posted.reads:
-            return await self._without_reads(device, maker, posted, digest, window)
+            return await self._without_reads(device, maker, posted, body, window)
         reads = _decoded(device, posted.reads, most_reads)
         pictures = _Pictures()
         if not fits:
@@ -125,13 +121,13 @@ class MakerPosts:
             capture_id=pictures.capture_id,
             passed_over=None,
             pictures_refused=pictures.refused,
-            sha256=digest,
+            sha256=batch.sha256,
             received_at=batch.received_at,
             copies=batch.copies,
         )
 
     async def _without_reads(
-        self, device: Device, maker: str, posted: Posted, digest: str, window: Window
+        self, device: Device, maker: str, posted: Posted, body: bytes, window: Window
     ) -> Receipt:
         """Store a frame in which the device read no plate, or acknowledge a post that has nothing to store."""
         capture_id, late = None, False
@@ -151,7 +147,7 @@ class MakerPosts:
             capture_id=capture_id,
             passed_over=posted.passed_over,
             pictures_refused=[],
-            sha256=digest,
+            sha256=sha256(body).hexdigest(),
             received_at=self._runtime.clock.now(),
             copies=self._runtime.topics.copies,
         )
@@ -240,8 +236,8 @@ class MakerPosts:
         except (Malformed, UnsupportedMedia, TooLarge) as exc:
             self._refuse(maker, "crop", exc, pictures)
             return {}
-        key = f"crops/{device.device_id}/{read.captured_at:%Y/%m/%d}/{read.read_id}.jpg"
-        async with in_time(STORED_WITHIN_S, Down(Common.OBJECT_NOT_STORED)):
+        key = crop_key_at(device.device_id, read.captured_at, read.read_id)
+        async with in_time(STORED_WITHIN_S, Unavailable(Common.OBJECT_NOT_STORED)):
             await self._runtime.objects.put(key, crop)
         return {"crop_key": key, "crop_sha256": sha256(crop).hexdigest()}
 

@@ -9,14 +9,13 @@ from services.ingest.actions.makers.translating import (
     document,
     identity,
     in_json,
+    missing,
     moment,
     plate_of,
     present,
     share,
     unread,
 )
-from services.ingest.domain.problem_codes import Code
-from shared.core.errors import InvalidInput
 
 
 class _Update(msgspec.Struct):
@@ -39,7 +38,7 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
         return post
     for name in ("score", "timestamp"):
         if getattr(update, name) is None:
-            raise InvalidInput(Code.MAKER_FIELD_MISSING, field=name, name=name)
+            raise missing(name)
     fields = present(
         plate=plate,
         confidence=share(update.score, "score", of=1),

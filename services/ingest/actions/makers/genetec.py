@@ -10,6 +10,7 @@ from services.ingest.actions.makers.translating import (
     document,
     in_json,
     issuer,
+    missing,
     plate_of,
     present,
     share,
@@ -41,9 +42,7 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
     if (post := unread(plate, frame, captured_at)) is not None:
         return post
     if read.confidence_score is None:
-        raise InvalidInput(
-            Code.MAKER_FIELD_MISSING, field="ConfidenceScore", name="ConfidenceScore"
-        )
+        raise missing("ConfidenceScore")
     fields = present(
         plate=plate,
         confidence=share(read.confidence_score, "ConfidenceScore"),

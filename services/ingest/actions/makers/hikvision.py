@@ -9,6 +9,7 @@ from services.ingest.actions.makers.posted import FormField, Maker, MakerRead, P
 from services.ingest.actions.makers.translating import (
     document,
     identity,
+    missing,
     number,
     pictures,
     place,
@@ -49,11 +50,10 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
     """Translate an event; see `posted.Translate`."""
     event = _tree(document(form))
     said = {_name(one): one for one in event}
-    if _word(said, "eventType").upper() != "ANPR":
-        alive = _word(said, "eventState").lower() == "inactive"
-        return Posted(passed_over=PassedOver.SIGN_OF_LIFE if alive else PassedOver.OTHER_EVENT)
     if _word(said, "eventState").lower() == "inactive":
         return Posted(passed_over=PassedOver.SIGN_OF_LIFE)
+    if _word(said, "eventType").upper() != "ANPR":
+        return Posted(passed_over=PassedOver.OTHER_EVENT)
     crop, frame = _pictures(form)
     captured_at = _word(said, "dateTime")
     anpr = {_name(one): one for one in said["ANPR"]} if "ANPR" in said else {}
@@ -61,11 +61,9 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
     if (post := unread(plate, frame, captured_at or None)) is not None:
         return post
     if not captured_at:
-        raise InvalidInput(Code.MAKER_FIELD_MISSING, field="dateTime", name="dateTime")
+        raise missing("dateTime")
     if not _word(anpr, "confidenceLevel"):
-        raise InvalidInput(
-            Code.MAKER_FIELD_MISSING, field="confidenceLevel", name="confidenceLevel"
-        )
+        raise missing("confidenceLevel")
     fields = present(
         plate=plate,
         confidence=share(_word(anpr, "confidenceLevel"), "confidenceLevel"),

@@ -11,6 +11,7 @@ from services.ingest.actions.makers.translating import (
     identity,
     in_json,
     issuer,
+    missing,
     moment,
     others,
     place,
@@ -21,8 +22,6 @@ from services.ingest.actions.makers.translating import (
     unpacked,
     unread,
 )
-from services.ingest.domain.problem_codes import Code
-from shared.core.errors import InvalidInput
 
 
 class _Candidate(msgspec.Struct):
@@ -75,16 +74,14 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
     if post.is_preview:
         return Posted(passed_over=PassedOver.PREVIEW)
     if post.epoch_start is None:
-        raise InvalidInput(Code.MAKER_FIELD_MISSING, field="epoch_start", name="epoch_start")
+        raise missing("epoch_start")
     captured_at = moment(post.epoch_start, "epoch_start", in_ms=True)
     frame = unpacked(post.overview_jpeg) or unpacked(post.vehicle_crop_jpeg)
     plate = plate_of(post.best_plate_number)
     if (as_frame := unread(plate, frame, captured_at)) is not None:
         return as_frame
     if post.best_confidence is None:
-        raise InvalidInput(
-            Code.MAKER_FIELD_MISSING, field="best_confidence", name="best_confidence"
-        )
+        raise missing("best_confidence")
     vehicle = post.vehicle or _Vehicle()
     fields = present(
         plate=plate,

@@ -116,6 +116,11 @@ def number(value: Any, name: str) -> float:
     return found
 
 
+def missing(name: str) -> InvalidInput:
+    """Return the refusal of a document without a field, by the maker's name of it."""
+    return InvalidInput(Code.MAKER_FIELD_MISSING, field=name, name=name)
+
+
 def share(value: Any, name: str, *, of: float = 100) -> float:
     """Return a probability from 0 to 1, sent as a part of `of`. Raises: InvalidInput naming the maker's field."""
     return round(number(value, name) / of, 6)
