@@ -216,10 +216,8 @@ class Consumer:
                 self._set_failing(None)
                 if 0 < count < most // 2:
                     await asyncio.sleep(self._subscription.gather_s)
-        except asyncio.CancelledError:
-            await offsets.commit_last()
-            raise
         finally:
+            await offsets.commit_last()
             await stop_client(consumer)
 
     async def _work(self, batches: dict[TopicPartition, list[Any]]) -> None:
