@@ -14,7 +14,7 @@ from services.retention.store.replica import Replica
 from services.retention.workers.accuracy import AccuracyMeter
 from services.retention.workers.evidence import EvidenceMaker
 from services.retention.workers.packager import Packager
-from services.retention.workers.pass_process import PassProcess
+from services.retention.workers.pass_process import PassProcesses
 from services.retention.workers.pass_progress import show
 from services.retention.workers.passes import PassWorker
 from services.retention.workers.purger import Purger
@@ -48,7 +48,7 @@ class RetentionService(ApiService):
     purger: Purger
     passes: PassWorker
     """Votes in this process, as tests do."""
-    vote: PassProcess
+    vote: PassProcesses
     search: ReadSearch
     replica: Replica | None
     """The read replica that answers searches, if one is set."""
@@ -70,7 +70,7 @@ class RetentionService(ApiService):
         accuracy = AccuracyMeter(runtime, settings.retention_crop_reader)
         purger = Purger(runtime, keys)
         passes = PassWorker(runtime.db, runtime.clock, runtime.service, settings, show=show)
-        vote = PassProcess(runtime, settings, passes)
+        vote = PassProcesses(runtime, settings, passes)
         every_s, pass_every_s = settings.retention_work_every_s, settings.retention_pass_every_s
         replica = _replica_of(runtime, settings)
         periodic = (

@@ -56,6 +56,10 @@ class Settings(ApiSettings, ObjectSettings, CaptureSettings):
     retention_pass_every_s: Annotated[float, Field(gt=0)] = 5
     """How often settled reads are voted on. Each turn reads some seconds of each busy device again."""
 
+    retention_pass_processes: Annotated[int, Field(ge=1, le=16)] = 2
+    """The most processes that vote, when more reads wait than one transaction takes (5,000). Each takes 130 MB and four
+    connections to Postgres."""
+
     def replica_link(self) -> DatabaseLink | None:
         """Return the link of the read replica, or None if not set. Raises: ValueError."""
         if self.retention_replica_url is None:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from deploy.kafka.topics import FILE, topics
+from services.retention.settings import Settings
 from services.retention.workers.passes import SETS_AT_ONCE
 from shared.core.policy import load_policy
 from shared.kafka.acls import Operation, Resource, acls
@@ -103,7 +104,8 @@ def test_postgres_is_set_as_compose_sets_it() -> None:
         if name != "recognition"
     }
     pods = sum(most.values(), 2 * 3)  # identity, release, audit
-    votes = 2 * SETS_AT_ONCE * most["retention"]
+    processes = Settings.model_fields["retention_pass_processes"].default
+    votes = processes * 2 * SETS_AT_ONCE * most["retention"]
     assert int(parameters["max_connections"]) >= 10 * pods + votes + 20
 
 

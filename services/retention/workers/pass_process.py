@@ -1,7 +1,8 @@
-"""Runs the vote on passes in a process of its own, so that it delays no storing, search or alert (ADR-0091).
+"""Runs the vote on passes in processes of its own, so that it delays no storing, search or alert (ADR-0091).
 
-The process connects to Postgres itself. This one learns from it what waits and what was decided, shows both in
-`/metrics`, and relays the events to Kafka.
+The processes connect to Postgres themselves. This one learns from them what waits and what was decided, shows both in
+`/metrics`, and relays the events to Kafka. A second process starts when more reads wait than one transaction takes, and
+each votes on the devices of its share (ADR-0108).
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Final
 
@@ -16,7 +18,7 @@ import uvloop
 
 from services.retention.settings import Settings
 from services.retention.workers.pass_progress import Voted, show
-from services.retention.workers.passes import SETS_AT_ONCE, PassWorker
+from services.retention.workers.passes import READS_AT_ONCE, SETS_AT_ONCE, PassWorker, Share
 from shared.core.child_process import Child, ChildEnded, begin_as_child
 from shared.core.clock import SystemClock
 from shared.core.collector import spare_collector
@@ -48,13 +50,44 @@ class Finished:
     fault: str | None = None
 
 
-class PassProcess:
-    """The process, started when reads first await the vote, and replaced when it ended. Use from one task."""
+class PassProcesses:
+    """The processes that vote, as many as what waits needs. Use from one task."""
 
     def __init__(self, runtime: ApiRuntime, settings: Settings, worker: PassWorker) -> None:
+        self._worker = worker
+        self._processes = [
+            PassProcess(runtime, settings) for _ in range(settings.retention_pass_processes)
+        ]
+
+    @property
+    def pids(self) -> list[int]:
+        """The ids of those that run."""
+        return [one.pid for one in self._processes if one.pid is not None]
+
+    async def work(self) -> None:
+        """Decide the passes of all reads that have settled by now. Raises: Unavailable, VoteFailed."""
+        reads = await self._worker.count_settled()
+        if not reads:
+            return
+        voting = self._processes[: -(-reads // READS_AT_ONCE)]
+        runs = (one.work(Share(number, len(voting))) for number, one in enumerate(voting))
+        # Each finishes its share, whatever becomes of another's.
+        for fault in await asyncio.gather(*runs, return_exceptions=True):
+            if fault is not None:
+                raise fault
+
+    async def close(self) -> None:
+        """End those that run. What they were deciding is rolled back, and decided by the next run."""
+        for one in self._processes:
+            await one.close()
+
+
+class PassProcess:
+    """One process, started when it first has a share, and replaced when it ended. Use from one task."""
+
+    def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
         self._runtime = runtime
         self._settings = settings
-        self._worker = worker
         self._child: Child | None = None
 
     @property
@@ -62,13 +95,11 @@ class PassProcess:
         """The process's id; None if it does not run."""
         return None if self._child is None else self._child.pid
 
-    async def work(self) -> None:
-        """Decide the passes of all reads that have settled by now. Raises: Unavailable, VoteFailed."""
-        if not await self._worker.is_due():
-            return
+    async def work(self, share: Share) -> None:
+        """Decide the passes of a share's reads that have settled by now. Raises: VoteFailed."""
         child = await self._running()
         try:
-            finished = await self._run(child)
+            finished = await self._run(child, share)
         except ChildEnded as exc:
             raise VoteFailed(str(exc)) from exc
         except asyncio.CancelledError:
@@ -85,8 +116,8 @@ class PassProcess:
             self._child = Child.spawn(vote, self._settings, service, name="vote on passes")
         return self._child
 
-    async def _run(self, child: Child) -> Finished:
-        child.send(None, ANSWERS_WITHIN_S)
+    async def _run(self, child: Child, share: Share) -> Finished:
+        child.send(share, ANSWERS_WITHIN_S)
         while True:
             message = await asyncio.to_thread(child.receive, ANSWERS_WITHIN_S)
             if isinstance(message, Finished):
@@ -96,14 +127,14 @@ class PassProcess:
                 self._runtime.relay.wake()
 
     async def close(self) -> None:
-        """End the process, if it runs. What it was deciding is rolled back, and decided by the next run."""
+        """End the process, if it runs."""
         child, self._child = self._child, None
         if child is not None:
             await asyncio.to_thread(child.close)
 
 
 def vote(pipe: Connection, settings: Settings, service: str) -> None:
-    """Vote whenever a message comes, until the pipe closes. The target of the process."""
+    """Vote on each share that comes, until the pipe closes. The target of the process."""
     begin_as_child()
     os.nice(NICENESS)
     configure_logging(settings.log_format)
@@ -121,8 +152,8 @@ async def _vote(pipe: Connection, settings: Settings, service: str) -> None:
     worker = PassWorker(db, SystemClock(), service, settings, show=pipe.send)
     try:
         while True:
-            await asyncio.to_thread(pipe.recv)
-            pipe.send(await _finished(worker.work))
+            share = await asyncio.to_thread(pipe.recv)
+            pipe.send(await _finished(partial(worker.work, share)))
     except (EOFError, OSError):
         return
     finally:

@@ -34,6 +34,20 @@ SETS_AT_ONCE: Final = 2
 """How many sets are worked at a time: one is voted on while Postgres finds and stores the reads of another."""
 
 
+class Share(NamedTuple):
+    """One of several equal parts of all devices."""
+
+    number: int = 0
+    of: int = 1
+
+    def has(self, device_id: UUID) -> bool:
+        """Whether a device is in this share."""
+        return device_id.int % self.of == self.number
+
+
+EVERYTHING: Final = Share()
+
+
 class _Outcome(NamedTuple):
     """What the reads of a set give."""
 
@@ -64,18 +78,20 @@ class PassWorker:
             longest=timedelta(seconds=settings.retention_pass_longest_s),
         )
 
-    async def work(self) -> None:
-        """Decide the passes of all reads that have settled by now. Raises: Unavailable."""
+    async def work(self, share: Share = EVERYTHING) -> None:
+        """Decide the passes of a share's reads that have settled by now. Raises: Unavailable."""
         settled = self._clock.now() - self._settle
-        waiting = deque((await self._backlog(settled)).settled)
+        backlog = await self._backlog(settled)
+        waiting = deque(one for one in backlog.settled if share.has(one.device_id))
         sets = [self._work_sets(waiting, settled) for _ in range(SETS_AT_ONCE)]
         for fault in await asyncio.gather(*sets, return_exceptions=True):
             if fault is not None:
                 raise fault
 
-    async def is_due(self) -> bool:
-        """Whether reads have settled by now. Raises: Unavailable."""
-        return bool((await self._backlog(self._clock.now() - self._settle)).settled)
+    async def count_settled(self) -> int:
+        """Return about how many reads have settled by now and await the vote. Raises: Unavailable."""
+        backlog = await self._backlog(self._clock.now() - self._settle)
+        return sum(one.reads for one in backlog.settled)
 
     async def _work_sets(self, waiting: deque[SettledDevice], settled: datetime) -> None:
         """Take sets from a queue until it is empty; what is left of a set's devices goes to its end."""

@@ -1,4 +1,4 @@
-"""The vote on passes in a process of its own: its results, its metrics, and its end."""
+"""The vote on passes in processes of its own: their results, metrics, number and end."""
 
 import asyncio
 import os
@@ -11,7 +11,8 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from services.retention.workers.pass_process import NICENESS, VoteFailed
+from services.retention.workers import pass_process
+from services.retention.workers.pass_process import NICENESS, PassProcesses, VoteFailed
 from shared.testing import eventually
 from tests.integration.retention.conftest import DEVICE, a_read
 
@@ -53,6 +54,12 @@ async def waits_for_a_lock(retention):
     )
 
 
+def pid_of(vote):
+    """Return the id of the only process."""
+    [pid] = vote.pids
+    return pid
+
+
 def is_gone(pid):
     """Whether the process has ended, and was waited for."""
     with suppress(ProcessLookupError):
@@ -66,7 +73,7 @@ async def test_another_process_votes_and_this_one_relays_and_shows_it(retention,
     monkeypatch.setattr(retention.runtime.relay, "wake", lambda: woken.append(1))
     before = metric("passes_recorded_total", agreed="no")
     await vote.work()
-    assert vote.pid not in {None, os.getpid()}
+    assert pid_of(vote) != os.getpid()
     [event] = await retention.passes()
     assert (event.plate, len(event.read_ids)) == ("7ABC123", 3)
     assert metric("passes_recorded_total", agreed="no") == before + 1
@@ -77,32 +84,32 @@ async def test_another_process_votes_and_this_one_relays_and_shows_it(retention,
 
 async def test_the_process_gives_way_to_others(vote):
     await vote.work()
-    own, its = (os.getpriority(os.PRIO_PROCESS, pid) for pid in (os.getpid(), vote.pid))
+    own, its = (os.getpriority(os.PRIO_PROCESS, pid) for pid in (os.getpid(), pid_of(vote)))
     assert its == min(19, own + NICENESS) > own
 
 
 async def test_the_process_is_kept_from_run_to_run(retention, vote):
     await vote.work()
-    first = vote.pid
+    first = pid_of(vote)
     await pass_by(retention, "8XYZ987", "8XYZ987", device_id=UUID(int=7))
     await vote.work()
-    assert vote.pid == first
+    assert pid_of(vote) == first
     assert len(await retention.passes()) == 2
 
 
 async def test_no_process_starts_while_nothing_awaits_the_vote(retention):
     await retention.running.vote.work()
-    assert retention.running.vote.pid is None
+    assert retention.running.vote.pids == []
 
 
 async def test_a_process_that_ended_between_runs_is_replaced(retention, vote):
     await vote.work()
-    first = vote.pid
+    first = pid_of(vote)
     os.kill(first, signal.SIGKILL)
     os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
     await pass_by(retention, "8XYZ987", "8XYZ987", device_id=UUID(int=7))
     await vote.work()
-    assert vote.pid != first
+    assert pid_of(vote) != first
     assert len(await retention.passes()) == 2
 
 
@@ -113,7 +120,7 @@ async def test_a_process_killed_during_the_vote_fails_the_run_and_the_next_one_d
     async with passes_locked(retention):
         run = asyncio.create_task(vote.work())
         await eventually(lambda: waits_for_a_lock(retention), within_s=30)
-        os.kill(vote.pid, signal.SIGKILL)
+        os.kill(pid_of(vote), signal.SIGKILL)
         with pytest.raises(VoteFailed, match="ended with -9"):
             await run
     assert await retention.fetch("SELECT due_id FROM pass_due")
@@ -126,7 +133,7 @@ async def test_a_stopped_service_leaves_no_process(retention, vote):
     async with passes_locked(retention):
         run = asyncio.create_task(vote.work())
         await eventually(lambda: waits_for_a_lock(retention), within_s=30)
-        pid = vote.pid
+        pid = pid_of(vote)
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run
@@ -146,12 +153,75 @@ async def test_a_fault_in_the_process_is_reported_and_the_next_run_succeeds(
     finally:
         async with as_owner("retention") as connection:
             await connection.execute(text("ALTER TABLE no_passes RENAME TO passes"))
-    first = vote.pid
+    first = pid_of(vote)
     await vote.work()
-    assert vote.pid == first
+    assert pid_of(vote) == first
     assert len(await retention.passes()) == 1
 
 
 async def test_the_service_votes_in_the_process(retention):
     [task] = [one for one in retention.running.periodic if one.name == "passes"]
     assert task._work == retention.running.vote.work
+
+
+@pytest.fixture
+def two_at_a_time(monkeypatch):
+    """Let two reads fill a transaction, here and in the count of processes, so that few need several."""
+    monkeypatch.setattr(pass_process, "READS_AT_ONCE", 2)
+
+
+EVEN, ODD = DEVICE, UUID(int=DEVICE.int ^ 1)
+
+
+async def test_more_reads_than_one_transaction_takes_are_shared_by_two_processes(
+    retention, vote, two_at_a_time
+):
+    await pass_by(retention, "8XYZ987", "8XYZ987", device_id=ODD)
+    await vote.work()
+    assert len(set(vote.pids)) == 2
+    assert {event.plate for event in await retention.passes()} == {"7ABC123", "8XYZ987"}
+    assert not await retention.fetch("SELECT due_id FROM pass_due")
+
+
+async def test_the_setting_bounds_the_processes(retention, vote, two_at_a_time):
+    await pass_by(retention, *["8XYZ987"] * 9, device_id=ODD)
+    settings = retention.running.settings.model_copy(update={"retention_pass_processes": 1})
+    alone = PassProcesses(retention.runtime, settings, retention.running.passes)
+    try:
+        await alone.work()
+        assert len(alone.pids) == 1
+        assert len(await retention.passes()) == 2
+    finally:
+        await alone.close()
+
+
+async def test_a_run_of_which_one_process_ends_awaits_the_other(retention, vote, two_at_a_time):
+    await pass_by(retention, "8XYZ987", "8XYZ987", device_id=ODD)
+    await vote.work()
+    others = {UUID(int=EVEN.int + 2): "9DEF456", UUID(int=ODD.int + 2): "6GHJ789"}
+    for device_id, plate in others.items():
+        await pass_by(retention, plate, plate, device_id=device_id)
+    async with passes_locked(retention):
+        run = asyncio.create_task(vote.work())
+        await eventually(lambda: both_wait_for_a_lock(retention), within_s=30)
+        os.kill(vote.pids[0], signal.SIGKILL)
+        await asyncio.sleep(0.5)
+        assert not run.done()
+    with pytest.raises(VoteFailed, match="ended with -9"):
+        await run
+    assert len(await retention.passes()) == 3
+    await vote.work()
+    plates = [event.plate for event in await retention.passes()]
+    assert sorted(plates) == ["6GHJ789", "7ABC123", "8XYZ987", "9DEF456"]
+
+
+async def both_wait_for_a_lock(retention):
+    return len(await waits_for_a_lock(retention)) == 2
+
+
+async def test_a_stopped_service_leaves_neither_process(retention, vote, two_at_a_time):
+    await pass_by(retention, "8XYZ987", "8XYZ987", device_id=ODD)
+    await vote.work()
+    pids = vote.pids
+    await retention.running.finish()
+    assert [is_gone(pid) for pid in pids] == [True, True]
