@@ -18,6 +18,14 @@ KINDS = (
     ("active_warrant", "Registered owner has an active warrant"),
     ("stored_vehicle", "Stored at the owner's request"),
 )
+PURPOSE = {
+    "kind": "stolen_or_wanted_vehicle",
+    "offence_type": "vehicle theft",
+    "case_number": "26-000401",
+    "justification": "List of the vehicles that the department looks for in its open cases",
+}
+"""What a person declares who brings plates into force on a list of the department."""
+
 SAMPLE = "7SMP123"
 """Listed if the truth is unknown: a list needs an entry, and no hit is expected."""
 
@@ -42,7 +50,7 @@ def as_csv(entries: Sequence[tuple[str, str, str]]) -> str:
 async def put_in_force(
     person: Person, entries: Sequence[tuple[str, str, str]], name: str = NAME
 ) -> str:
-    """Create the list, upload it, activate the version; returns the list's name."""
+    """Create the list, upload it, activate the version for a declared purpose; returns the list's name."""
     made = await person.must(
         "hotlist", "POST", "/v1/lists", json={"name": name, "source": "department"}
     )
@@ -52,8 +60,9 @@ async def put_in_force(
         content=as_csv(entries).encode(), headers={"Content-Type": "text/csv"},
     )  # fmt: skip
     active = await person.must(
-        "hotlist", "POST", f"{path}/versions/{version['version']}/activation"
-    )
+        "hotlist", "POST", f"{path}/versions/{version['version']}/activation",
+        purpose=await person.declare(**PURPOSE),
+    )  # fmt: skip
     if active["entries"] != len(entries):
         raise StepFailed(f"{active['entries']} entries are in force, not {len(entries)}")
     return name

@@ -28,7 +28,7 @@ class Disclosed:
     """Ids of the reads that it describes, for a record that is neither a read nor a capture: a hit, a pass."""
     holds: int = 1
     """The number of records in it, which counts towards the limit: above 1 for a package or an export of the log, 0 for
-    a hold that was searched."""
+    a hold that was searched and for listed plates."""
 
 
 DATED = frozenset(

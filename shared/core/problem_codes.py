@@ -136,6 +136,10 @@ class Common(ProblemCode):
         NotAuthorised,
         "data captured more than {hours} hours ago needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))",
     )
+    PURPOSE_MISSING_TO_LIST = (
+        NotAuthorised,
+        "to list plates on a list of the department needs a declared purpose in X-ALPR-Purpose (policy 468.4(a))",
+    )
     PURPOSE_TOKEN_REFUSED = (
         NotAuthorised,
         "X-ALPR-Purpose has no valid purpose: {because}. Declare a purpose again",

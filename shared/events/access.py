@@ -105,7 +105,9 @@ class RecordsDisclosed(Event, frozen=True, kw_only=True, omit_defaults=True):
     actor: Actor
     service: str
     permission: str
-    record_kind: str  # read, exported_read, capture, image, hit, searched_hold, package, ...
+    record_kind: (
+        str  # read, exported_read, capture, image, hit, searched_hold, listed_plates, package, ...
+    )
     records: list[DisclosedDay] = []
     count: int
     request_id: str

@@ -20,6 +20,13 @@ SEARCHED_HOLD = "searched_hold"
 """The kind of a hold whose records a person looked at or fetched. It names the plate of the hold's criteria and counts
 no record: audit counts it as a search (ADR-0100)."""
 
+LISTED_PLATES = "listed_plates"
+"""The kind of the plates that a person brought into force on a hot list, which is a search of them from then on
+(ADR-0115). It counts no record."""
+
+AS_SEARCHES = frozenset({SEARCHED_HOLD, LISTED_PLATES})
+"""Kinds of disclosures that audit counts as searches."""
+
 PUSHED = frozenset({Permission.ALERT_RECEIVE.value})
 """Permissions under which the software, and not the person, chooses what is shown: live alerts."""
 
@@ -49,7 +56,7 @@ def is_counted(permission: str, record_kind: str, *, offered: bool = False) -> b
     discloses a further record.
     """
     counts = not (offered and record_kind in PICTURES) and permission not in PUSHED
-    return counts and record_kind != SEARCHED_HOLD
+    return counts and record_kind not in AS_SEARCHES
 
 
 async def count(

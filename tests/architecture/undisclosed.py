@@ -28,6 +28,7 @@ NOT_GIVEN_OUT = {
     "services.audit.store.values:Values.reads_of_day": "what an erasure covers; shown to nobody",
     "services.hotlist.store.alerts:Alerts.after": "feeds the hub; `deliver` discloses each alert first",
     "services.hotlist.store.alerts:Alerts.traceparents": "ids of traces, for spans; no record",
+    "services.hotlist.store.entries:Entries.new_plates": "plates that `record_listed` discloses, shown to no person",
     "services.hotlist.store.entries:Entries.remove_doubled": "lines of the upload that is under way",
     "services.hotlist.store.feed:Feed.difference": "what the index in memory is made from",
     "services.hotlist.store.feed:Feed.partials": "what the index in memory is made from",

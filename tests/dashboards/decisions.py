@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import httpx
 
-from local.demo.listing import as_csv
+from local.demo.listing import PURPOSE, as_csv
 from local.demo.searches import CANVASS
 from shared.testing import eventually
 from tests.dashboards.faults import objects_away, owner
@@ -38,7 +38,10 @@ async def old_extract(site: Site) -> AsyncIterator[None]:
     old = (datetime.now(UTC) - timedelta(days=90)).isoformat()
     content = as_csv([("7QLD123", "stolen_vehicle", "Reported stolen")]).encode()
     csv = {"content": content, "headers": {"Content-Type": "text/csv"}}
-    await person.must("hotlist", "POST", path, params={"as_of": old, "activate": "true"}, **csv)
+    purpose = await person.declare(**PURPOSE)
+    await person.must(
+        "hotlist", "POST", path, params={"as_of": old, "activate": "true"}, purpose=purpose, **csv
+    )
     yield
     await person.must("hotlist", "POST", path, params={"activate": "true"}, **csv)
 
@@ -200,7 +203,8 @@ async def lists_withdrawn(site: Site) -> AsyncIterator[None]:
     finally:
         for one in in_force:
             path = f"/v1/lists/{one['list_id']}/versions/{one['active_version']}/activation"
-            await person.must("hotlist", "POST", path)
+            purpose = await person.declare(**PURPOSE)
+            await person.must("hotlist", "POST", path, purpose=purpose)
 
 
 async def many_search(site: Site) -> None:

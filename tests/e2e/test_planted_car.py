@@ -22,7 +22,7 @@ from deploy.kafka.run import ApacheKafka
 from local.demo.camera import post
 from local.demo.client import Api
 from local.demo.department import CAMERAS, Embedded, seed
-from local.demo.listing import put_in_force
+from local.demo.listing import PURPOSE, put_in_force
 from local.demo.story import Frame
 from local.stack.data import port_of
 from local.stack.launch import running
@@ -337,7 +337,10 @@ class Story:
             "reason": "Robbery",
             "expires_at": tomorrow,
         }
-        await self.people.investigator.must("hotlist", "POST", path, json={"entries": [entry]})
+        purpose = await self.people.investigator.declare(**PURPOSE)
+        await self.people.investigator.must(
+            "hotlist", "POST", path, json={"entries": [entry]}, purpose=purpose
+        )
 
     async def _pass_by(self, vehicle):
         api = self.stack.api

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from services.audit.domain.sealing import UNDECODABLE
-from shared.postgres.disclosed_records import SEARCHED_HOLD
+from shared.postgres.disclosed_records import AS_SEARCHES
 
 log = logging.getLogger(__name__)
 
@@ -17,8 +17,8 @@ Name = Annotated[str, msgspec.Meta(pattern="^[^\\x00]*$", max_length=200)]
 """A text that Postgres can index."""
 
 
-MARK = f'"{SEARCHED_HOLD}"'
-"""In the text of each entry that `is_hold_search` accepts."""
+MARKS = tuple(f'"{kind}"' for kind in sorted(AS_SEARCHES))
+"""One of them is in the text of each entry that `is_disclosed_search` accepts."""
 
 
 class AttemptSaid(msgspec.Struct, frozen=True):
@@ -117,8 +117,9 @@ def disclosure_in(content: bytes | None) -> Disclosure:
         return Disclosure()
 
 
-def is_hold_search(content: bytes | None) -> bool:
-    """Return whether an entry discloses that a person looked at what a hold keeps (ADR-0100)."""
-    if content is None or MARK.encode() not in content:
+def is_disclosed_search(content: bytes | None) -> bool:
+    """Return whether an entry discloses what is a search: a look at what a hold keeps (ADR-0100), or listed plates
+    (ADR-0115)."""
+    if content is None or not any(mark.encode() in content for mark in MARKS):
         return False
-    return disclosure_in(content).record_kind == SEARCHED_HOLD
+    return disclosure_in(content).record_kind in AS_SEARCHES

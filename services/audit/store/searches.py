@@ -1,4 +1,4 @@
-"""The searches of people, as the rules read them from the log: attempts to search, and looks at what holds keep."""
+"""The searches of people, as the rules read them from the log: attempts, and disclosures that are searches."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.rules import Act
 from services.audit.store.log import OFF_TIME
-from services.audit.store.said import MARK, is_hold_search
+from services.audit.store.said import MARKS, is_disclosed_search
 
 _SEARCHED = (
     "kind = 'access.attempted' AND permission = ANY(:permissions) AND allowed"
@@ -17,9 +17,11 @@ _SEARCHED = (
 )
 _HELD = (
     "kind = 'records.disclosed' AND occurred_at >= CAST(:of_plates_since AS timestamptz)"
-    f" AND position(CAST('{MARK}' AS bytea) IN entry) > 0"
+    " AND ("
+    + " OR ".join(f"position(CAST('{mark}' AS bytea) IN entry) > 0" for mark in MARKS)
+    + ")"
 )
-"""Postgres cannot decode each entry, so it leaves some for `is_hold_search` to sort out."""
+"""Postgres cannot decode each entry, so it leaves some for `is_disclosed_search` to sort out."""
 
 _SEARCH = (
     f"person_id, occurred_at, case_number, plates, seq, CASE WHEN {_HELD} THEN entry END AS content"
@@ -72,8 +74,8 @@ class Searches:
             "end": end,
         }
         found = (await self._connection.execute(_SEARCHES, values)).all()
-        hold_searches = [row.seq for row in found if is_hold_search(row.content)]
-        sealed = await self.sealed_plates(hold_searches)
+        disclosed = [row.seq for row in found if is_disclosed_search(row.content)]
+        sealed = await self.sealed_plates(disclosed)
         return [
             (
                 row.person_id,
@@ -81,7 +83,7 @@ class Searches:
                 [*row.plates, *sealed.get(row.seq, ())] if row.content else row.plates,
             )
             for row in found
-            if row.content is None or is_hold_search(row.content)
+            if row.content is None or is_disclosed_search(row.content)
         ]
 
     async def sealed_plates(self, seqs: Sequence[int]) -> dict[int, list[str]]:

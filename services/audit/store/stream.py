@@ -25,7 +25,7 @@ from services.audit.store.said import (
     Said,
     SilenceSaid,
     disclosure_in,
-    is_hold_search,
+    is_disclosed_search,
     said_in,
 )
 from services.audit.store.searches import Searches
@@ -226,7 +226,7 @@ class Stream:
         driver = await driver_of(self._connection)
         seen = [Seen(*row) for row in await driver.fetch(_SEEN, start, limit, _DISCLOSED_KIND)]
         sealed = await Searches(self._connection).sealed_plates(
-            [s.seq for s in seen if is_hold_search(s.content)]
+            [s.seq for s in seen if is_disclosed_search(s.content)]
         )
         return [
             structs.replace(s, plates=[*s.plates, *sealed[s.seq]]) if s.seq in sealed else s

@@ -13,7 +13,7 @@ from services.audit.domain.entries import kind_of
 from services.audit.domain.findings import a_finding, hour_of
 from services.audit.domain.rules import Act, Searches, Timeline, before
 from services.audit.settings import Settings
-from services.audit.store.said import is_hold_search
+from services.audit.store.said import is_disclosed_search
 from services.audit.store.stream import Seen, Stream
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, FindingRaised
@@ -242,8 +242,8 @@ def _is_refusal(s: Seen) -> bool:
 
 
 def _is_search(s: Seen) -> bool:
-    """Return whether an entry is a search, or a look at what a hold keeps (ADR-0100)."""
-    if is_hold_search(s.content):
+    """Return whether an entry is a search, by its attempt or by what it discloses."""
+    if is_disclosed_search(s.content):
         return bool(s.person_id)
     if s.kind != _SEARCHED or not s.allowed or s.permission not in SEARCHES:
         return False

@@ -12,7 +12,14 @@ from services.console.actions.sessions import Purpose, Session, Sessions, rights
 from shared.core.policy import Purposes
 from shared.core.problem_codes import Common
 
-RESOLVED_BY_PURPOSE = frozenset({Common.PURPOSE_MISSING.code, Common.PURPOSE_MISSING_FOR.code})
+RESOLVED_BY_PURPOSE = frozenset(
+    one.code
+    for one in (
+        Common.PURPOSE_MISSING,
+        Common.PURPOSE_MISSING_FOR,
+        Common.PURPOSE_MISSING_TO_LIST,
+    )
+)
 """Refusals that a declared purpose resolves."""
 
 MOST_ITEMS = 200

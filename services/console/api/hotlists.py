@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.console.actions import hotlists
-from services.console.actions.errors import Refused
+from services.console.actions.errors import PurposeNeeded, Refused
 from services.console.api.forms import FileFields, Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
@@ -60,7 +60,8 @@ async def search_entries(request: Request, list_id: UUID, form: Form, visit: Wor
 
 @router.get("/{list_id}/new", dependencies=[allowed(hotlists.MANAGE)])
 async def show_new_entry(request: Request, list_id: UUID, visit: Working) -> Response:
-    """Show the form for an entry."""
+    """Show the form for an entry; a list of the department needs a declared purpose first."""
+    await _need_purpose(visit, list_id, "new")
     return await _form_page(request, visit, "new_entry.html", list_id, {})
 
 
@@ -97,6 +98,7 @@ async def show_activation(
     request: Request, list_id: UUID, version: Number, visit: Working
 ) -> Response:
     """Show what activating a version changes, and the button that does it."""
+    await _need_purpose(visit, list_id, f"versions/{version}/activation")
     hot_list = await hotlists.read_list(visit, list_id)
     changes = await hotlists.read_changes(visit, list_id, version)
     return page(request, "activation.html", visit, list=hot_list, changes=changes)
@@ -115,7 +117,8 @@ async def activate_version(
 
 @router.get("/{list_id}/upload", dependencies=[allowed(hotlists.MANAGE)])
 async def show_upload(request: Request, list_id: UUID, visit: Working) -> Response:
-    """Show the form to upload a list as a file."""
+    """Show the form to upload a list as a file; a list of the department needs a declared purpose first."""
+    await _need_purpose(visit, list_id, "upload")
     return await _form_page(request, visit, "upload.html", list_id, {})
 
 
@@ -148,6 +151,17 @@ async def download_set_aside(list_id: UUID, version: Number, visit: Working) -> 
     """Download all of these lines as a file; hotlist records the disclosure."""
     path = f"/v1/lists/{list_id}/versions/{version}/set-aside.csv"
     return await visit.file("hotlist", path, {"text/csv"}, f"set-aside-{version}")
+
+
+async def _need_purpose(visit: Visit, list_id: UUID, page_of_list: str) -> None:
+    """Raise PurposeNeeded before a form by which plates come on a list of the department (ADR-0115).
+
+    The service refuses too, but then what was typed or chosen is lost.
+    """
+    if visit.has_purpose_for(hotlists.MANAGE):
+        return
+    if (await hotlists.read_list(visit, list_id))["source"] == "department":
+        raise PurposeNeeded(f"/hotlists/{list_id}/{page_of_list}", hotlists.MANAGE)
 
 
 async def _list_page(

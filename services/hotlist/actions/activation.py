@@ -5,6 +5,7 @@ If a version loses much of the list, a person who did not upload it must put it 
 
 from uuid import UUID
 
+from services.hotlist.actions.listed_plates import record_version
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.store.lists import Change, HotList, Lists, Version
 from shared.access.grant import Grant
@@ -29,7 +30,7 @@ async def activate(
         replaces: the version that the caller saw in force, 0 for none; None for a caller who did not look.
 
     Raises: NotFound; Conflict if the version is in force or dropped, or another than `replaces` is in force;
-    NotAuthorised for the uploader of a version that needs a second word.
+    NotAuthorised for the uploader of a version that needs a second word, or as `record_version`.
     """
     lists = Lists(work.connection)
     hot_list = await lists.get(grant, list_id, lock=True)
@@ -57,7 +58,7 @@ async def roll_back(
         share: the share of its entries that a list may lose without a second word.
 
     Raises: NotFound; Conflict if the version is in force or dropped, or none was in force before; NotAuthorised
-    for the uploader of a version that needs a second word.
+    for the uploader of a version that needs a second word, or as `record_version`.
     """
     lists = Lists(work.connection)
     hot_list = await lists.get(grant, list_id, lock=True)
@@ -133,6 +134,7 @@ async def _activate_stored(
     change: Change,
     reason: str | None = None,
 ) -> None:
-    """Put a version of a locked list in force. Raises: Conflict if it is in force or dropped."""
+    """Put a version of a locked list in force. Raises: Conflict if it is in force or dropped; as `record_version`."""
     check_not_in_force(version)
+    await record_version(work, grant, hot_list, version)
     await put_in_force(work, grant, hot_list, version.version, version.entries, change, reason)

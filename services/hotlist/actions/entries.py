@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.hotlist.actions.activation import put_in_force
+from services.hotlist.actions.listed_plates import record_listed
 from services.hotlist.domain.entries import (
     MAX_PARTIALS,
     Checker,
@@ -47,7 +48,7 @@ async def add(
         given: the fields of each entry, stripped, empty ones left out.
 
     Raises: NotFound; InvalidInput naming the field at fault; Conflict if one is listed, if the list has too many
-    partial plates, or if the list has versions and none in force.
+    partial plates, or if the list has versions and none in force; as `record_listed`.
     """
     hot_list = await Lists(work.connection).get(grant, list_id, lock=True)
     checker = Checker.of(
@@ -59,6 +60,7 @@ async def add(
     await entries.add(grant, snapshot_id, version, made)
     if await entries.partials(snapshot_id, version) > MAX_PARTIALS:
         raise Conflict(Code.PARTIALS_TOO_MANY, max_partials=MAX_PARTIALS)
+    await record_listed(work, grant, hot_list, version, {entry.plate for entry in made})
     await put_in_force(work, grant, hot_list, version, count, "activated")
     await work.emit(
         *(

@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.hotlist.actions.activation import put_in_force
+from services.hotlist.actions.listed_plates import record_version
 from services.hotlist.domain.csv_import import MAX_SET_ASIDE, LineFault, Sheet
 from services.hotlist.domain.entries import Checker, Entry, Kinds
 from services.hotlist.domain.problem_codes import Code
@@ -62,7 +63,7 @@ async def upload(
         as_of: when the source made the extract.
 
     Raises: NotFound; InvalidInput naming faults; TooLarge; Malformed if no piece arrives for the setting's time;
-    the errors of `pieces`.
+    the errors of `pieces`; with `activate`, those of `record_version`.
     """
     lists, entries = Lists(work.connection), Entries(work.connection)
     kinds_off = (await lists.get(grant, list_id)).kinds_off
@@ -85,6 +86,7 @@ async def upload(
     before = last if waits else None
     await work.emit(_uploaded(grant, list_id, version, sheet, skipped, before))
     if activate and not waits:
+        await record_version(work, grant, hot_list, await lists.version(hot_list, version))
         await put_in_force(work, grant, hot_list, version, sheet.entries, "activated")
     made = await lists.version(hot_list, version)
     return Uploaded(

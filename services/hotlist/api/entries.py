@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from services.hotlist.actions import entries
 from services.hotlist.api.fields import EntriesIn, EntryQuery, RemovalIn
-from services.hotlist.api.guard import HotlistManage, HotlistReadForPurpose
+from services.hotlist.api.guard import HotlistManage, HotlistManageOfRecord, HotlistReadForPurpose
 from services.hotlist.api.views.entries import AddedEntriesOut, EntriesOut, RemovedEntryOut
 from services.hotlist.service import Running
 from shared.http.app import Work
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/lists/{list_id}/entries", tags=["entries"])
 
 @router.post("", status_code=201)
 async def add_entries(
-    list_id: UUID, body: EntriesIn, grant: HotlistManage, hotlist: Running
+    list_id: UUID, body: EntriesIn, grant: HotlistManageOfRecord, hotlist: Running
 ) -> AddedEntriesOut:
     """Add entries to the version in force: all of them, or none if one has a fault."""
     given = [entry.as_text for entry in body.entries]

@@ -8,7 +8,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from services.hotlist.actions import activation, versions
 from services.hotlist.actions.uploading import upload
 from services.hotlist.api.fields import RollbackIn, WithdrawalIn, body_of
-from services.hotlist.api.guard import HotlistManage, HotlistManageForPurpose, HotlistRead
+from services.hotlist.api.guard import (
+    HotlistManage,
+    HotlistManageForPurpose,
+    HotlistManageOfRecord,
+    HotlistRead,
+)
 from services.hotlist.api.views.lists import ListOut
 from services.hotlist.api.views.versions import ChangesOut, SetAsideOut, VersionOut
 from services.hotlist.domain.csv_import import check_extract_time
@@ -52,7 +57,7 @@ CSV_BODY: dict[str, Any] = {
 async def upload_version(
     list_id: UUID,
     request: Request,
-    grant: HotlistManage,
+    grant: HotlistManageOfRecord,
     hotlist: Running,
     as_of: Annotated[
         Moment | None, Query(description="When the source made the extract; default now.")
@@ -154,7 +159,7 @@ async def download_set_aside(
 async def activate_version(
     list_id: UUID,
     version: Number,
-    grant: HotlistManage,
+    grant: HotlistManageOfRecord,
     hotlist: Running,
     replaces: Replaces = None,
 ) -> ListOut:
@@ -172,7 +177,7 @@ async def activate_version(
 
 @router.post("/rollback")
 async def roll_back_list(
-    list_id: UUID, body: RollbackIn, grant: HotlistManage, hotlist: Running
+    list_id: UUID, body: RollbackIn, grant: HotlistManageOfRecord, hotlist: Running
 ) -> ListOut:
     """Roll back to the version that was in force before, or to the named one."""
     policy = hotlist.runtime.policy

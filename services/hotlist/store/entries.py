@@ -254,6 +254,27 @@ class Entries:
         )
         return Difference(**rows.mappings().one())
 
+    async def new_plates(
+        self, old: tuple[UUID, int] | None, new: tuple[UUID, int], limit: int
+    ) -> list[str]:
+        """Return plates of a version that an older one lacks, in order; each is given as for `difference`."""
+        if old is None:
+            old = (new[0], NO_VERSION)
+        rows = await self._connection.execute(
+            text(
+                f"SELECT e.plate FROM entries e WHERE {IN_VERSION} EXCEPT"
+                f" SELECT e.plate FROM entries e WHERE {_IN_OLD} ORDER BY plate LIMIT :limit"
+            ),
+            {
+                "snapshot_id": new[0],
+                "version": new[1],
+                "old_snapshot_id": old[0],
+                "old_version": old[1],
+                "limit": limit,
+            },
+        )
+        return list(rows.scalars())
+
     async def partials(self, snapshot_id: UUID, version: int) -> int:
         """Return the number of partial plates in a version."""
         rows = await self._connection.execute(

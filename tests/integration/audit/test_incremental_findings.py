@@ -20,7 +20,7 @@ from shared.events import (
     RecordsDisclosed,
     RefusalsCounted,
 )
-from shared.postgres.disclosed_records import SEARCHED_HOLD
+from shared.postgres.disclosed_records import AS_SEARCHES, SEARCHED_HOLD
 from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
 
 EVENTS = 120
@@ -53,15 +53,15 @@ def policy(policy: Policy):
     )
 
 
-def a_hold_search(attempt, plate):
-    """Return the disclosure that a person looked at what a hold of a plate keeps."""
+def a_hold_search(attempt, plate, record_kind=SEARCHED_HOLD):
+    """Return the disclosure that a person looked at what a hold of a plate keeps, or listed the plate."""
     return RecordsDisclosed(
         occurred_at=attempt.occurred_at,
         attempt_id=attempt.attempt_id,
         actor=attempt.actor,
         service="retention",
         permission="hold:manage",
-        record_kind=SEARCHED_HOLD,
+        record_kind=record_kind,
         records=[DisclosedDay(shown=[DisclosedRecord(record_id="hold", plates=[plate])])],
         count=0,
         request_id=attempt.request_id,
@@ -84,7 +84,8 @@ def some_events(clock, chosen):
         return [an_attempt(clock, **changes)]
     if kind == "look":
         attempt = an_attempt(clock, **changes, permission="hold:manage")
-        return [a_hold_search(attempt, chosen.choice(PLATES))]
+        kind = chosen.choice(sorted(AS_SEARCHES))
+        return [a_hold_search(attempt, chosen.choice(PLATES), kind)]
     if kind == "refusal":
         return [an_attempt(clock, **changes, allowed=False)]
     if kind == "unknown":
@@ -320,8 +321,10 @@ async def test_a_late_refusal_counts_with_those_of_the_minutes_before_it(
     ids=["in order", "late", "too far apart"],
 )
 @pytest.mark.parametrize("restarted", [False, True], ids=["one process", "restarted"])
+@pytest.mark.parametrize("kind", sorted(AS_SEARCHES))
+@pytest.mark.clause("468.3.1(c)/listed-plates")
 async def test_looks_at_a_hold_count_with_those_of_thirty_days_also_after_a_restart(
-    deliver, clock, runtime, query, days, expected, restarted
+    deliver, clock, runtime, query, days, expected, restarted, kind
 ):
     process, person = Watch(runtime, runtime.settings), an_actor("person-1", "Officer")
     began, delivered = clock.now(), 0
@@ -330,7 +333,7 @@ async def test_looks_at_a_hold_count_with_those_of_thirty_days_also_after_a_rest
         delivered = max(day, delivered)
         at = began + timedelta(days=day)
         attempt = an_attempt(clock, actor=person, occurred_at=at, permission="hold:manage")
-        await deliver(a_hold_search(attempt, "7ABC123"))
+        await deliver(a_hold_search(attempt, "7ABC123", kind))
         if restarted:
             process = Watch(runtime, runtime.settings)
         while await process._check() is not None:

@@ -39,7 +39,11 @@ async def test_an_entry_is_added_searched_and_ended(
     await browser.open("/hotlists")
     assert "BOLO department no entries yet 0 not in force" in browser.said
     here = f"/hotlists/{list_id}"
-    await browser.open(f"{here}/new")
+    asked = await browser.open(f"{here}/new")
+    assert asked.headers["location"] == (
+        f"/purpose?back=%2Fhotlists%2F{list_id}%2Fnew&opens=hotlist%3Amanage"
+    )
+    await declare("crime_scene_canvass", f"{here}/new")
     typed = {"plate": "8XY?1*", "record_kind": "canvass", "reason": "Shooting, partial plate"}
     answer = await browser.send(f"{here}/new", **typed)
     assert answer.status_code == 422
@@ -49,12 +53,6 @@ async def test_an_entry_is_added_searched_and_ended(
     await browser.send(f"{here}/new", **typed, expires_at="2026-06-20T08:00")
     assert browser.page.url.path == here
     assert "Entries 1 State in force , version 1" in browser.said
-    assert "To see entries, declare a purpose first." in browser.said
-    await browser.send(here, record_kind="canvass")
-    assert str(browser.page.url).endswith(
-        f"/purpose?back=%2Fhotlists%2F{list_id}&opens=hotlist%3Aread"
-    )
-    await declare("crime_scene_canvass", here)
     await browser.send(here, record_kind="canvass")
     assert "8XY?1* partial canvass Shooting, partial plate" in browser.said
     assert "2026-06-20 08:00:00 UTC" in browser.said
@@ -87,17 +85,22 @@ async def test_an_officer_finds_entries_but_cannot_end_them(
     browser, declare, sign_in, hire, train, investigator, list_id
 ):
     await sign_in(investigator)
-    await browser.open(f"/hotlists/{list_id}/new")
+    await declare("stolen_plate", f"/hotlists/{list_id}/new")
     await browser.send(
         f"/hotlists/{list_id}/new", plate="7ABC123", record_kind="stolen_vehicle", reason="stolen"
     )
-    await declare("stolen_plate", f"/hotlists/{list_id}")
     await browser.send(f"/hotlists/{list_id}", plate="7abc 123")
     [end] = re.findall(r'action="(/[^"]+/end)"', browser.page.text)
     await browser.send("/sign-out")
     officer = await hire("o.lindqvist", "officer", sources=["department"])
     await train(officer)
     await sign_in(officer)
+    await browser.open(f"/hotlists/{list_id}")
+    assert "To see entries, declare a purpose first." in browser.said
+    await browser.send(f"/hotlists/{list_id}", plate="7ABC123")
+    assert str(browser.page.url).endswith(
+        f"/purpose?back=%2Fhotlists%2F{list_id}&opens=hotlist%3Aread"
+    )
     await declare("stolen_plate", f"/hotlists/{list_id}")
     await browser.send(f"/hotlists/{list_id}", plate="7ABC123")
     assert "stolen vehicle" in browser.said
@@ -105,6 +108,19 @@ async def test_an_officer_finds_entries_but_cannot_end_them(
     answer = await browser.send(end, reason="it is mine")
     assert answer.status_code == 403
     assert "your role does not let you change the hot lists" in browser.said
+
+
+async def purpose_of(person):
+    """Declare a purpose as this person; return its token."""
+    declared = await person.post(
+        "/v1/purposes",
+        kind="stolen_plate",
+        offence_type="theft",
+        case_number="26-0117",
+        justification="what the case file asks for, in its own words",
+    )
+    assert declared.status_code == 201, declared.text
+    return declared.json()["purpose_token"]
 
 
 @pytest.fixture
@@ -118,7 +134,11 @@ async def upload(hotlist, services, list_id):
                 f"/v1/lists/{list_id}/versions",
                 params={"activate": True},
                 content="plate,record_kind\n" + rows,
-                headers={**person.headers, "Content-Type": "text/csv"},
+                headers={
+                    **person.headers,
+                    "Content-Type": "text/csv",
+                    "X-ALPR-Purpose": await purpose_of(person),
+                },
             )
             assert made.status_code == 201, made.text
 
@@ -147,11 +167,12 @@ async def test_lines_set_aside_are_counted_shown_and_downloaded(
 @pytest.mark.clause("468.4(c)/second-word")
 @pytest.mark.clause("468.4(c)/activation-changes")
 async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_list(
-    browser, sign_in, hire, train, investigator, list_id, upload
+    browser, declare, sign_in, hire, train, investigator, list_id, upload
 ):
     await upload(investigator, "1A,other\n2A,other\n3A,other\n")
     await upload(investigator, "1A,other\n")
     await sign_in(investigator)
+    await declare("stolen_plate", "/hotlists")
     here = f"/hotlists/{list_id}/versions"
     await browser.open(here)
     assert "2 draft awaits a second person 1 none 0" in browser.said
@@ -167,7 +188,7 @@ async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_lis
     other = await hire("d.osei", "investigator", title="Detective", sources=["department"])
     await train(other)
     await sign_in(other)
-    await browser.open(activation)
+    await declare("stolen_plate", activation)
     assert "a person who did not upload it must put it in force" in browser.said
     assert f'action="{activation}"' in browser.page.text
     assert 'name="replaces" value="1"' in browser.page.text
@@ -176,10 +197,11 @@ async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_lis
 
 
 async def test_an_entry_added_after_a_person_looked_at_a_version_is_not_removed_with_their_click(
-    browser, sign_in, investigator, list_id, upload, services
+    browser, declare, sign_in, investigator, list_id, upload, services
 ):
     await upload(investigator, "1A,other\n2A,other\n")
     await sign_in(investigator)
+    await declare("stolen_plate", "/hotlists")
     transport = httpx.ASGITransport(services["hotlist"])
     async with httpx.AsyncClient(transport=transport, base_url="http://hotlist") as client:
         path, headers = f"/v1/lists/{list_id}", investigator.headers | {"Content-Type": "text/csv"}
@@ -194,7 +216,9 @@ async def test_an_entry_added_after_a_person_looked_at_a_version_is_not_removed_
         [seen] = re.findall(r'name="replaces" value="(\d+)"', browser.page.text)
         entry = {"plate": "9BOLO11", "record_kind": "other", "reason": "taken child"}
         added = await client.post(
-            f"{path}/entries", json={"entries": [entry]}, headers=investigator.headers
+            f"{path}/entries",
+            json={"entries": [entry]},
+            headers={**investigator.headers, "X-ALPR-Purpose": await purpose_of(investigator)},
         )
         assert added.status_code == 201, added.text
     refused = await browser.send(activation, replaces=seen)
@@ -247,13 +271,15 @@ GOOD = "".join(f"1AAA{number:03},CA,other\n" for number in range(40))
 
 @pytest.mark.clause("468.4(c)/bad-lines")
 async def test_a_list_is_uploaded_as_a_file_and_the_page_reports_its_lines(
-    browser, sign_in, send_file, investigator, list_id
+    browser, declare, sign_in, send_file, investigator, list_id
 ):
     await sign_in(investigator)
     here = f"/hotlists/{list_id}"
     await browser.open(here)
     assert f'href="{here}/upload"' in browser.page.text
-    await browser.open(f"{here}/upload")
+    asked = await browser.open(f"{here}/upload")
+    assert asked.headers["location"].startswith("/purpose?")
+    await declare("stolen_plate", f"{here}/upload")
     made = await send_file(
         f"{here}/upload", f"plate,state,record_kind\n{GOOD}2BBB222,CA,nonsense\n", activate="yes"
     )
@@ -271,10 +297,11 @@ async def test_a_list_is_uploaded_as_a_file_and_the_page_reports_its_lines(
 
 @pytest.mark.clause("468.4(c)/bad-lines")
 async def test_a_file_with_too_many_bad_lines_is_refused_with_the_faults_by_line(
-    browser, sign_in, send_file, investigator, list_id, versions
+    browser, declare, sign_in, send_file, investigator, list_id, versions
 ):
     await sign_in(investigator)
     here = f"/hotlists/{list_id}/upload"
+    await declare("stolen_plate", here)
     await browser.open(here)
     bad = "plate,state,record_kind\n1AAA111,CA,other\n2BBB222,CA,nonsense\n,CA,other\n"
     refused = await send_file(here, bad, activate="yes")
@@ -287,10 +314,11 @@ async def test_a_file_with_too_many_bad_lines_is_refused_with_the_faults_by_line
 
 @pytest.mark.clause("468.4(c)/second-word")
 async def test_a_file_that_loses_much_of_the_list_waits_for_another_person(
-    browser, sign_in, send_file, investigator, list_id, versions
+    browser, declare, sign_in, send_file, investigator, list_id, versions
 ):
     await sign_in(investigator)
     here = f"/hotlists/{list_id}/upload"
+    await declare("stolen_plate", here)
     for rows in (GOOD, GOOD[: len(GOOD) // 2]):
         await browser.open(here)
         await send_file(here, f"plate,state,record_kind\n{rows}", activate="yes")
@@ -302,9 +330,10 @@ async def test_a_file_that_loses_much_of_the_list_waits_for_another_person(
 
 @pytest.mark.clause("468.4(c)/upload")
 async def test_an_upload_is_accepted_only_from_our_form_and_only_complete(
-    browser, sign_in, send_file, investigator, list_id, versions
+    browser, declare, sign_in, send_file, investigator, list_id, versions
 ):
     await sign_in(investigator)
+    await declare("stolen_plate", f"/hotlists/{list_id}/upload")
     here, text = f"/hotlists/{list_id}/upload", f"plate,state,record_kind\n{GOOD}"
     await browser.open(here)
     form = browser.token()
@@ -325,7 +354,7 @@ async def test_an_upload_is_accepted_only_from_our_form_and_only_complete(
     assert "choose a file" in none.text
     assert await versions() == []
     await sign_in(investigator)
-    await browser.open(here)
+    await declare("stolen_plate", here)
     await send_file(here, text, activate="yes")
     assert await versions() == [(1, "active", 40)]
 
@@ -353,7 +382,9 @@ async def test_a_person_who_may_not_manage_lists_gets_no_upload_form_and_is_refu
     assert await versions() == []
 
 
-async def test_creating_a_list_leads_to_its_upload_page(browser, sign_in, hotlist, investigator):
+async def test_creating_a_list_leads_to_its_upload_page(
+    browser, declare, sign_in, hotlist, investigator
+):
     await sign_in(investigator)
     await browser.open("/hotlists")
     assert 'href="/hotlists/new"' in browser.page.text
@@ -362,7 +393,9 @@ async def test_creating_a_list_leads_to_its_upload_page(browser, sign_in, hotlis
     assert refused.status_code == 403
     assert "no entitlement to state data (policy 468.4(e))" in browser.said
     await browser.send("/hotlists/new", name="BOLO", source="department", staleness_hours="12")
-    assert browser.page.url.path.endswith("/upload")
+    upload = browser.page.url.path
+    assert upload.endswith("/upload")
+    await declare("stolen_plate", upload)
     assert "BOLO: upload a file" in browser.said
     gone = await browser.open(f"/hotlists/{uuid4()}/upload")
     assert gone.status_code == 404

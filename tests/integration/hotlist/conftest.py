@@ -21,8 +21,9 @@ from services.hotlist.service import HotlistService
 from services.hotlist.settings import Settings
 from services.registry import SPECS
 from shared.core.ids import derive_id
-from shared.events import Read, ReadsRecorded, RecordsPurged
+from shared.events import Read, ReadsRecorded, RecordsDisclosed, RecordsPurged
 from shared.objects.purge_list import ListWriter, Page
+from shared.postgres.disclosed_records import LISTED_PLATES
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
 from shared.testing import TestRoot, eventually, mac_key_text, recorded
@@ -175,6 +176,11 @@ class Hotlist:
         """Return events that left the outbox."""
         await self.runtime.relay.drain()
         return self.bus.events(kind)
+
+    async def disclosed(self):
+        """Return the disclosures that left the outbox, without those of plates that were listed."""
+        found = await self.announced(RecordsDisclosed)
+        return [one for one in found if one.record_kind != LISTED_PLATES]
 
 
 @contextlib.asynccontextmanager

@@ -153,6 +153,7 @@ async def disclosed(hotlist):
         return [
             hit
             for body in rows.scalars()
+            if body["record_kind"] == "hit"
             for day in body["records"]
             for hit in [r["record_id"] for r in day["shown"]]
         ]
@@ -185,7 +186,7 @@ async def test_each_delivery_is_recorded_before_it_is_sent(hotlist, streams, mon
     assert early == []
     known = await disclosed(hotlist)
     assert len(known) == 25
-    told = await hotlist.announced(RecordsDisclosed)
+    told = await hotlist.disclosed()
     assert {t.permission for t in told} == {"alert:receive"}
     assert len({t.attempt_id for t in told}) == 2
     assert told[0].all_plates == ["7ABC123"]

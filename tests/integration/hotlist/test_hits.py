@@ -20,7 +20,6 @@ from shared.events import (
     Place,
     ReadsRecognised,
     ReadsRecorded,
-    RecordsDisclosed,
 )
 from shared.kafka.pauses import PROMPT
 from shared.postgres.restores import Restore, Restores
@@ -588,7 +587,7 @@ async def test_every_disclosed_hit_is_recorded_with_its_plates(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read("7A8C123"))
     [hit] = await hotlist.hits()
-    [told] = await hotlist.announced(RecordsDisclosed)
+    [told] = await hotlist.disclosed()
     assert (told.record_kind, told.all_ids) == ("hit", [hit["hit_id"]])
     assert told.all_plates == ["7A8C123", "7ABC123"]
     [day] = told.records  # the audit log erases it by this day, unless this read is held
@@ -603,7 +602,7 @@ async def test_the_sightings_of_a_hit_are_recorded_as_disclosed_reads(hotlist):
     await hotlist.see(*reads)
     [hit] = await hotlist.hits()
     await hotlist.call("GET", f"/v1/hits/{hit['hit_id']}")
-    told = (await hotlist.announced(RecordsDisclosed))[-1]
+    told = (await hotlist.disclosed())[-1]
     assert (told.record_kind, told.all_ids) == ("read", [str(read.read_id) for read in reads])
     assert told.all_plates == ["7A8C123", "7ABC123"]
 
@@ -625,7 +624,7 @@ async def test_a_hit_from_a_source_without_entitlement_is_not_found(hotlist):
         problem = await hotlist.call(method, route, json=body, headers=without, status=404)
         assert "7ABC123" not in str(problem)
     await hotlist.call("GET", path, headers=hotlist.headers(ori="CA0999900"), status=404)
-    released = [r for t in await hotlist.announced(RecordsDisclosed) for r in t.all_ids]
+    released = [r for t in await hotlist.disclosed() for r in t.all_ids]
     assert released == [hit["hit_id"]]  # only the log shows who saw which hits
 
 
@@ -802,11 +801,11 @@ async def test_a_picture_is_served_only_to_authorised_people_and_recorded(hotlis
     assert (response.content, response.headers["content-type"]) == (webp, "image/webp")
     await hotlist.see(hotlist.read(crop_key="crops/1.jpg", image_key="frames/1"))
     [hit, _] = await hotlist.hits()
-    before = len(await hotlist.announced(RecordsDisclosed))
+    before = len(await hotlist.disclosed())
     response = await hotlist.client.get(hit["crop_url"], headers=hotlist.headers())
     assert (response.content, response.headers["content-type"]) == (jpeg, "image/jpeg")
     assert response.headers["cache-control"] == "no-store"
-    told = await hotlist.announced(RecordsDisclosed)
+    told = await hotlist.disclosed()
     assert (told[-1].record_kind, told[-1].all_ids) == ("image", [hit["hit_id"]])
     assert told[-1].all_plates == ["7ABC123"]
     [day] = told[-1].records
@@ -814,9 +813,7 @@ async def test_a_picture_is_served_only_to_authorised_people_and_recorded(hotlis
     await hotlist.call("GET", hit["image_url"], status=404)
     objects.stored.clear()
     await hotlist.call("GET", hit["crop_url"], status=404)
-    assert (
-        len(await hotlist.announced(RecordsDisclosed)) == before + 1
-    )  # no record shown, no event published
+    assert len(await hotlist.disclosed()) == before + 1  # no record shown, no event published
 
 
 async def test_a_picture_that_the_object_store_does_not_send_in_time_holds_up_no_hit(
@@ -839,7 +836,7 @@ async def test_a_picture_that_the_object_store_does_not_send_in_time_holds_up_no
         await asyncio.sleep(0.2)
         await hotlist.see(hotlist.read(device=uuid4()))
     assert len(await hotlist.hits()) == 2
-    told = await hotlist.announced(RecordsDisclosed)
+    told = await hotlist.disclosed()
     assert {event.record_kind for event in told} == {"hit"}
 
 
@@ -884,7 +881,7 @@ async def test_a_purge_removes_read_data_from_hits_and_keeps_human_decisions(hot
     assert {name for name, value in stored.items() if value not in (None, [])} == KEPT
     left = await hotlist.call("GET", f"/v1/hits/{worked}")
     assert left["purged_at"] is not None
-    purged = [t for t in await hotlist.announced(RecordsDisclosed) if t.record_kind == "purged_hit"]
+    purged = [t for t in await hotlist.disclosed() if t.record_kind == "purged_hit"]
     assert [told.all_ids for told in purged] == [[worked]]
     assert (left["verification"]["outcome"], left["list_name"] != "") == ("correct_read", True)
     for name in ("plate_read", "plate_listed", "device_id", "place", "box", "crop_url", "entry", "read_id",

@@ -18,7 +18,7 @@ from services.hotlist.store.entries import Entries
 from services.hotlist.store.feed import Feed
 from shared.core.errors import DependencyDown
 from shared.core.permissions import Permission
-from shared.events import AccessAttempted, HotListActivated, HotListChanged, RecordsDisclosed
+from shared.events import AccessAttempted, HotListActivated, HotListChanged
 from shared.testing import eventually
 from shared.testing.reads import FOLDED
 from tests.integration.locking import locked_while
@@ -185,7 +185,7 @@ async def test_lines_set_aside_are_for_who_manages_lists_and_are_disclosed(hotli
         without = hotlist.headers(sources=["department", "state"])
         await hotlist.call("GET", door, headers=without, status=404)
         await hotlist.call("GET", door, headers=hotlist.headers(ori="CA0999900"), status=404)
-    assert await hotlist.announced(RecordsDisclosed) == []
+    assert await hotlist.disclosed() == []
     first = await hotlist.call("GET", path, params={"limit": 2})
     assert [one["line"] for one in first["items"]] == [102, 103]
     rest = await hotlist.call("GET", path, params={"limit": 3, "after": first["next"]})
@@ -196,7 +196,7 @@ async def test_lines_set_aside_are_for_who_manages_lists_and_are_disclosed(hotli
     assert rows[0] == ["line", "column", "field", "fault", "content"]
     assert [row[0] for row in rows[1:]] == ["102", "103", "104", "105", "106"]
     assert rows[2][4] == "2BBB222,ZZ,stolen_vehicle,x"
-    told = await hotlist.announced(RecordsDisclosed)
+    told = await hotlist.disclosed()
     assert [(t.record_kind, t.count, t.all_plates) for t in told] == [
         ("hotlist_line", 2, ["2BBB222"]),
         ("hotlist_line", 3, ["2BBB223", "2BBB224"]),
@@ -965,7 +965,7 @@ async def test_a_person_who_may_not_manage_lists_is_refused_and_recorded(hotlist
 async def test_entries_that_a_search_returns_are_recorded_as_disclosed(hotlist):
     list_id = await hotlist.listed("7ABC123")
     await plates(hotlist, list_id)
-    [told] = await hotlist.announced(RecordsDisclosed)
+    [told] = await hotlist.disclosed()
     assert (told.record_kind, told.count, told.all_plates) == ("hotlist_entry", 1, ["7ABC123"])
 
 

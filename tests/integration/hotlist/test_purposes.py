@@ -23,7 +23,7 @@ async def hit(hotlist, objects):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read(crop_key="crops/1.jpg", image_key="captures/1.jpg"))
     [hit] = await hotlist.hits()
-    await hotlist.announced(RecordsDisclosed)
+    await hotlist.disclosed()
     hotlist.bus.records.clear()
     return hit
 
@@ -63,7 +63,7 @@ async def test_a_fresh_hit_needs_no_purpose(hotlist, hit):
 async def test_an_older_hit_needs_a_purpose_for_every_act(hotlist, hit):
     hotlist.clock.advance(hours=12)
     assert (await patrol(hotlist, "GET", "/v1/hits")).json()["items"] == []
-    await hotlist.announced(RecordsDisclosed)
+    await hotlist.disclosed()
     hotlist.bus.records.clear()
     for method, path, body, _ in acts(hit):
         answer = await patrol(hotlist, method, path, body)
@@ -159,10 +159,10 @@ async def test_list_entries_and_set_aside_lines_require_a_purpose(hotlist):
         refused = await hotlist.client.request(method, path, json=body, headers=patrol_headers)
         assert (refused.status_code, refused.json()["code"]) == (403, "purpose_missing"), path
         assert "7ABC" not in refused.text
-        assert await hotlist.announced(RecordsDisclosed) == []
+        assert await hotlist.disclosed() == []
         shown = await hotlist.client.request(method, path, json=body, headers=hotlist.headers())
         assert (shown.status_code, "7ABC" in shown.text) == (200, True), path
-        [told] = await hotlist.announced(RecordsDisclosed)
+        [told] = await hotlist.disclosed()
         assert told.count == 1
     assert (await hotlist.client.get("/v1/lists", headers=patrol_headers)).status_code == 200
 

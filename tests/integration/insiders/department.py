@@ -191,6 +191,19 @@ class Department:
         answer = await self.ask("release", "POST", path, headers, decision)
         assert answer.status == 200, answer.body
 
+    async def administrators_purpose(self) -> str:
+        """Declare a purpose as the administrator; return its token."""
+        said = await self.administrator.post(
+            "/v1/purposes",
+            kind="stolen_or_wanted_vehicle",
+            offence_type="vehicle theft",
+            case_number="26-000401",
+            justification="List of the vehicles that the department looks for",
+        )
+        assert said.status_code == 201, said.text
+        token: str = said.json()["purpose_token"]
+        return token
+
     async def as_administrator(self, service: str, method: str, path: str, body: Any = None) -> Any:
         """Do a department's preparations before any misuse; return the answer's JSON."""
         headers = self.administrator.headers

@@ -65,7 +65,11 @@ async def seeded(here):
         "hotlist",
         "POST",
         f"/v1/lists/{made['list_id']}/versions?activate=true",
-        {**here.administrator.headers, "content-type": "text/csv"},
+        {
+            **here.administrator.headers,
+            "content-type": "text/csv",
+            "x-alpr-purpose": await here.administrators_purpose(),
+        },
         f"plate,state,record_kind\n{rows}".encode(),
     )
     assert sent.status == 201, sent.body

@@ -39,9 +39,11 @@ async def test_a_list_in_force_must_have_all_its_entries(entries, holds):
 
     def answer(request):
         asked.append((request.method, request.url.path))
-        return httpx.Response(200, json={"list_id": "l1", "version": 1, "entries": entries})
+        said = {"list_id": "l1", "version": 1, "entries": entries, "purpose_token": "p"}
+        return httpx.Response(200, json=said)
 
-    async with Api({"hotlist": "http://stack/hotlist"}, httpx.MockTransport(answer)) as api:
+    urls = {name: f"http://stack/{name}" for name in ("hotlist", "identity")}
+    async with Api(urls, httpx.MockTransport(answer)) as api:
         work = put_in_force(somebody(api), choose(frames("A1")))
         if holds:
             assert await work
