@@ -162,8 +162,8 @@ LACKING = {
         {"schedule_in_force_from": date(2026, 6, 2)},
         "schedule_in_force",
     ),
-    "no resolution": ({"resolution_id": ""}, "resolution"),
-    "no consent of the attorney": ({"attorney_consent_id": ""}, "attorney_consent"),
+    "no resolution": ({"resolution_id": " "}, "resolution"),
+    "no consent of the attorney": ({"attorney_consent_id": " "}, "attorney_consent"),
 }
 
 
@@ -217,6 +217,29 @@ async def test_a_purge_is_authorised_and_executed_only_on_the_basis_that_was_pro
             await execute(after, authorised, 409),
         ):
             assert problem["code"] == "purge_basis_changed"
+
+
+@pytest.mark.clause("468.3.1(f)/five-facts")
+async def test_a_schedule_that_a_clock_ahead_took_for_in_force_authorises_nothing(
+    settings, bus, objects, clock, authority, policy
+):
+    """The basis is the proposed one, and the fact is missing all the same."""
+    of_tomorrow = msgspec.structs.replace(
+        policy.retention, schedule_in_force_from=(NOON + timedelta(days=1)).date()
+    )
+    parts = (settings, bus, objects, clock, authority)
+    async with started(*parts, msgspec.structs.replace(policy, retention=of_tomorrow)) as early:
+        clock.advance(days=1)
+        waiting, authorised = await propose(early), await propose(early)
+        await authorise(early, authorised)
+        clock.advance(days=-1)
+        for problem in (
+            await authorise(early, waiting, 409),
+            await execute(early, authorised, 409),
+        ):
+            assert problem["params"]["missing"] == ["schedule_in_force"]
+        clock.advance(days=1)
+        await authorise(early, waiting)
 
 
 @pytest.mark.clause("468.3.1(f)/steps")

@@ -20,6 +20,7 @@ from services.retention.store.destroying import Destruction
 from services.retention.store.locks import next_month
 from shared.events import RecordsDisclosed
 from tests.integration.retention.conftest import a_read, started
+from tests.integration.retention.holding import place, release
 from tests.integration.retention.purging import DUE, NOON, left, purge
 from tests.servers import TEMPLATES, make_database, memory
 
@@ -193,6 +194,29 @@ async def test_a_replica_without_the_last_hold_does_not_answer(servers, retentio
         await retention.post("/v1/holds", HOLD, 201)
         async with answered_by("primary", "purge or hold not replayed"):
             assert await retention.plates(plate="7ABC123") == ["7ABC123"]
+
+
+async def confirm(retention, hold):
+    second = "00000000-0000-4000-8000-000000000008"
+    headers = retention.authority.headers(account_id=second)
+    headers["X-ALPR-Purpose"] = retention.authority.purpose_token(
+        account_id=second, case_number=hold["case_number"]
+    )
+    path = f"/v1/holds/{hold['hold_id']}/confirmation"
+    answer = await retention.client.post(path, json={"reason": "ordered"}, headers=headers)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("step", [confirm, release])
+async def test_a_replica_without_the_last_step_of_a_hold_does_not_answer(servers, retention, step):
+    hold = await place(retention, captured_from=(NOON - timedelta(days=99)).isoformat())
+    await catch_up(servers, retention)
+    async with answered_by("replica"):
+        assert await retention.plates(plate="7ABC123") == []
+    async with lag(servers):
+        await step(retention, hold)
+        async with answered_by("primary", "purge or hold not replayed"):
+            assert await retention.plates(plate="7ABC123") == []
 
 
 async def test_a_replica_far_behind_does_not_answer_so_new_reads_are_found(servers, retention):

@@ -115,8 +115,33 @@ async def test_the_placer_of_a_wide_hold_cannot_confirm_it(retention):
     refused = await confirm(retention, hold, 403, retention.authority.headers())
     assert refused["code"] == "hold_confirmed_by_placer"
     await records(retention, hold, 403)
-    with pytest.raises(IntegrityError):
-        await retention.fetch("UPDATE holds SET confirmed_by = placed_by, confirmed_at = now()")
+
+
+CONFIRMED = "UPDATE holds SET confirmed_by = {by}, confirmed_at = {at} RETURNING hold_id"
+ANOTHER = """placed_by || '{"person_id"\\: "another"}'"""
+
+
+@pytest.mark.clause("468.5/wide-holds")
+@pytest.mark.parametrize(
+    ("by", "at"),
+    [
+        ("placed_by", "now()"),
+        ("""placed_by || '{"name"\\: "C. Other"}'""", "now()"),
+        ("placed_by - 'person_id'", "now()"),
+        ("'null'\\:\\:jsonb", "now()"),
+        ("NULL", "now()"),
+        (ANOTHER, "NULL"),
+    ],
+)
+async def test_the_tables_refuse_a_confirmation_by_the_placer_or_without_a_person_or_time(
+    retention, by, at
+):
+    """The tables refuse it to any software that has the service's role."""
+    hold = await place(retention, captured_from=SINCE)
+    with pytest.raises(IntegrityError, match="confirmed_by_a_second_person"):
+        await retention.fetch(CONFIRMED.format(by=by, at=at))
+    await records(retention, hold, 403)
+    assert len(await retention.fetch(CONFIRMED.format(by=ANOTHER, at="now()"))) == 1
 
 
 @pytest.mark.clause("468.5/wide-holds")
