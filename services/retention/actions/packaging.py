@@ -5,10 +5,12 @@ done in threads, a piece at a time, so that it keeps the service from no other w
 """
 
 import asyncio
+import csv
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +122,7 @@ async def write_bag(
                 file.write(policy.text.encode())
         if contents.omitted:
             with bag.file("omitted.csv") as file:
-                file.write(b"file,reason\r\n")
-                for name, reason in contents.omitted:
-                    file.write(f"{name},{reason}\r\n".encode())
+                file.write(_table([("file", "reason"), *contents.omitted]))
         if checkpoint.note is not None:
             with bag.file(CHECKPOINT) as file:
                 file.write(checkpoint.note.encode())
@@ -131,6 +131,13 @@ async def write_bag(
     except BaseException:
         bag.abandon()
         raise
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> bytes:
+    """Return rows as CSV (RFC 4180): a reason may contain a comma."""
+    table = StringIO(newline="")
+    csv.writer(table, lineterminator="\r\n").writerows(rows)
+    return table.getvalue().encode()
 
 
 async def _add_object(

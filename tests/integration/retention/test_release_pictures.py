@@ -1,5 +1,6 @@
 """Pictures in a release: the requested plate and its surroundings, and no pixel of anything else."""
 
+import csv
 import json
 import struct
 import zlib
@@ -92,8 +93,9 @@ def image_of(path, capture):
 def omitted(path):
     if "data/omitted.csv" not in names(path):
         return {}
-    lines = content(path, "data/omitted.csv").decode().splitlines()[1:]
-    return dict(line.split(",", 1) for line in lines)
+    head, *rows = csv.reader(content(path, "data/omitted.csv").decode().splitlines())
+    assert head == ["file", "reason"]
+    return dict(rows)
 
 
 def around(box, widths=2):
