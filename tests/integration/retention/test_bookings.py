@@ -73,6 +73,25 @@ async def test_a_copy_is_booked_with_number_custodian_medium_and_hash(evidence):
 
 
 @pytest.mark.clause("468.5/evidence")
+async def test_the_statement_of_a_booking_names_the_copy_the_package_and_the_people(evidence):
+    retention, export = evidence
+    booking = await book(retention, export, note="handed over at the counter")
+    path = f"/v1/evidence-exports/{export['export_id']}/bookings/{booking['booking_id']}/statement"
+    statement = (await retention.get(path)).json()
+    named = ("sha256", "size_bytes", "reads", "captures", "images", "signed_by")
+    assert statement["package"] == {name: export[name] for name in named}
+    assert len({export[name] for name in named[1:4]}) > 1
+    assert statement["received_by"] == {"name": "P. Room", "title": "Property Officer"}
+    assert statement["medium"] == {"description": "DVD-R, write once", "serial": "MID-0417-A"}
+    assert statement["booked_by"]["name"] == "Officer Seven"
+    assert datetime.fromisoformat(statement["booked_at"]) == NOON
+    same = ("booking_id", "corrects", "evidence_number", "note")
+    assert {name: statement[name] for name in same} == {name: booking[name] for name in same}
+    of_export = ("export_id", "hold_id", "case_number")
+    assert {n: statement[n] for n in of_export} == {n: export[n] for n in of_export}
+
+
+@pytest.mark.clause("468.5/evidence")
 async def test_a_copy_with_another_hash_is_refused_and_recorded(evidence):
     retention, export = evidence
     problem = await book(retention, export, 422, sha256=WRONG)
@@ -124,6 +143,16 @@ async def test_a_repeated_booking_request_makes_one_booking(evidence):
     theirs = retention.authority.headers(account_id=str(uuid4()))
     problem = await book(retention, export, 409, key="drawn-once", headers=theirs)
     assert problem["code"] == "booking_of_same_copy"
+    _, of_another_hold = await exported(retention, plate="7ABC12*")
+    other = await book(retention, of_another_hold, key="drawn-once")
+    assert other["booking_id"] != first["booking_id"]
+
+
+CORRECTED_AGAIN = (
+    "INSERT INTO evidence_bookings SELECT (jsonb_populate_record(b,"
+    " jsonb_build_object('booking_id', gen_random_uuid()))).*"
+    " FROM evidence_bookings b WHERE corrects IS NOT NULL RETURNING booking_id"
+)
 
 
 @pytest.mark.clause("468.5/evidence")
@@ -149,6 +178,8 @@ async def test_a_booking_is_corrected_by_a_further_one_and_stays_unchanged(evide
         "None",
         wrong["booking_id"],
     ]
+    with pytest.raises(IntegrityError, match="corrects"):
+        await retention.fetch(CORRECTED_AGAIN)
 
 
 async def test_a_correction_cannot_use_the_serial_of_another_copy(evidence):

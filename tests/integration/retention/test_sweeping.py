@@ -785,6 +785,22 @@ async def test_an_old_day_of_held_frames_is_listed_once_and_not_daily(retention,
     assert retention.objects.keys == []
 
 
+async def test_a_day_without_orphans_is_swept_again_half_a_year_later(retention):
+    long_ago = OLD - timedelta(days=60)
+    await recorded(retention, "7ABC123", long_ago)
+    await place(retention, plate="7ABC123")
+    await purge(retention)
+    late = await orphan(retention, long_ago)
+    retention.clock.advance(days=178)
+    for _ in range(2):
+        await again(retention)
+        assert late in retention.objects.keys
+    retention.clock.advance(days=3)
+    await again(retention)  # at its end it forgets the day, which the next one sweeps
+    await again(retention)
+    assert late not in retention.objects.keys
+
+
 @pytest.mark.parametrize(
     ("put_days_ago", "expires_in_days", "kept"),
     [(403, -380, False), (403, 1, True), (390, -380, True), (403, None, False)],
