@@ -10,9 +10,10 @@ from services.retention.actions.signer import SigningKeys
 from services.retention.domain.signing import Signer, follow, load_public, succession
 from services.retention.domain.verifying import verify_package
 from shared.core.errors import Unavailable
-from shared.events import SigningKeyChanged
+from shared.events import Actor, SigningKeyChanged
 from shared.testing import mac_key_text
-from tests.integration.retention.conftest import rotate_command, verify_command
+from tests.integration.locking import locked_while
+from tests.integration.retention.conftest import ORI, rotate_command, verify_command
 from tests.integration.retention.packaging import an_approval, build
 
 WHO = ["--person-id", "adm-1", "--name", "A. Dmin", "--title", "Contractor", "--reason", "yearly"]
@@ -84,6 +85,52 @@ async def test_the_change_is_an_audited_event_signed_by_the_old_key(retention, r
     changed = {**event.statement, "new_public_pem": Signer.new().public_pem}
     with pytest.raises(ValueError, match="not signed"):
         follow(load_public(old.public_pem.encode()), [changed])
+
+
+@pytest.mark.clause("468.7/package")
+async def test_the_key_of_the_last_of_several_changes_signs(retention, rotate, tmp_path):
+    second, third = Signer.new(), Signer.new()
+    _, first = await rotate(second)
+    status, _ = await rotate(third)
+    assert (status, (await retention.running.keys.in_force()).key_id) == (0, third.key_id)
+    packaged, _ = await build(retention, an_approval(), tmp_path)
+    assert packaged.manifest_signed_by == third.key_id
+    answer = (await retention.client.get("/v1/signing-key")).json()
+    assert answer["key_id"] == third.key_id
+    chain = follow(load_public(first.public_pem.encode()), answer["changes"])
+    keys = [load_public(one.public_pem.encode()) for one in (first, second, third)]
+    assert [one.key for one in chain] == keys
+    assert chain[1].since == chain[0].until < chain[2].since == chain[1].until
+
+
+async def changed(retention, old, new):
+    """Change the key as the command does; return the key that then signs, or why the change is refused."""
+    db = retention.runtime.db
+    person = Actor(person_id="adm-1", name="A. Dmin", title="Contractor", agency_ori=ORI)
+    try:
+        async with db.begin() as connection:
+            keys = SigningKeys(db, [old, new])
+            await keys.change(connection, "retention", person, "yearly", datetime.now(UTC))
+    except Unavailable as exc:
+        return exc.detail
+    return new.key_id
+
+
+@pytest.mark.clause("468.7/package")
+async def test_of_two_changes_at_once_to_different_keys_one_is_refused(retention):
+    """Two successors of one key would leave no chain that leads to the later one."""
+    old = await retention.running.keys.in_force()
+    one, other = Signer.new(), Signer.new()
+    change, refusal = await locked_while(
+        retention.runtime.db,
+        "SELECT pg_advisory_xact_lock(hashtext('signing-key'), hashtext(current_schema()))",
+        changed(retention, old, one),
+        changed(retention, old, other),
+    )
+    assert (change, one.key_id in refusal) == (one.key_id, True)
+    retention.running.keys._signers = [old, one]
+    answer = (await retention.client.get("/v1/signing-key")).json()
+    assert (answer["key_id"], len(answer["changes"])) == (one.key_id, 1)
 
 
 async def test_a_key_change_needs_an_unused_key_and_signing_needs_the_current_key(

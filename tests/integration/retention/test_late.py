@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.retention.store import packages
 from shared.testing import recognised, signed
 from tests.integration.retention.conftest import a_capture, a_read
 from tests.integration.retention.evidence import lines, written
@@ -46,7 +47,8 @@ async def test_a_search_says_which_reads_and_frames_came_late(retention):
 
 
 @pytest.mark.clause("468.5/late")
-async def test_a_release_package_says_which_reads_came_late(retention, tmp_path):
+async def test_a_release_package_says_which_reads_came_late(retention, tmp_path, monkeypatch):
+    monkeypatch.setattr(packages, "CHUNK", 1)
     await three(retention)
     approval = an_approval(
         criteria={"plate": None, "device_ids": [str(a_read("1A", NOON).device_id)]}

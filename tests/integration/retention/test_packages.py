@@ -20,6 +20,7 @@ from services.release.api.fields import CriteriaIn
 from services.release.domain.scope import check_scope
 from services.retention.domain.signing import Signer, load_public
 from services.retention.domain.verifying import verify_package
+from services.retention.workers import packager
 from shared.core.errors import InternalFault, InvalidInput
 from shared.events import (
     AccessAttempted,
@@ -299,6 +300,30 @@ async def test_a_failing_package_is_retried_twenty_times(retention, monkeypatch)
     assert len(tried) == 20
     [failed] = await retention.emitted(ReleaseFailed)
     assert failed.reason == "RuntimeError"
+
+
+async def test_a_package_that_another_worker_builds_as_an_attempt_fails_has_not_failed(
+    retention, monkeypatch
+):
+    monkeypatch.setattr(packager, "MAX_ATTEMPTS", 1)
+    await a_pictured_read(retention, "7ABC123")
+    await retention.store(an_approval())
+    worker = retention.running.packager
+    not_built, build_it = worker._not_built, worker._build
+
+    async def breaks(*_):
+        raise RuntimeError
+
+    async def built_first(*arguments, **named):
+        monkeypatch.setattr(type(worker), "_build", lambda _, *a: build_it(*a))
+        assert await worker._one()
+        await not_built(*arguments, **named)
+
+    monkeypatch.setattr(type(worker), "_build", breaks)
+    monkeypatch.setattr(type(worker), "_not_built", lambda _, *a, **k: built_first(*a, **k))
+    await worker.work()
+    assert len(await retention.emitted(ReleasePackaged)) == 1
+    assert await retention.emitted(ReleaseFailed) == []
 
 
 async def test_an_image_that_is_gone_or_changed_is_named_as_omitted(retention, tmp_path):
