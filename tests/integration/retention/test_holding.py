@@ -279,6 +279,7 @@ async def test_an_upgrade_keeps_old_holds_that_one_person_placed_and_released(
 
 
 @pytest.mark.clause("468.5/holds")
+@pytest.mark.clause("468.5/schedule")
 async def test_a_record_under_two_holds_stays_until_both_are_released(retention):
     await retention.store(a_read("7ABC123", LONG_AGO))
     first, second = await place(retention, plate="7ABC123"), await place(retention, plate="7A*")
@@ -289,6 +290,7 @@ async def test_a_record_under_two_holds_stays_until_both_are_released(retention)
     await release(retention, second)
     await purge(retention)
     assert await everything_left(retention) == []
+    assert await retention.fetch("SELECT plate FROM plates") == []
 
 
 @pytest.mark.clause("468.5/holds")
