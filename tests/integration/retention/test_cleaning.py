@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from services.retention.domain.plates import plate_number
-from services.retention.store import cleanup_queue
+from services.retention.store import cleanup_queue, slices
 from services.retention.store.cleanup_queue import BEGINNING, CleanupQueue, Queued
 from services.retention.store.locks import PLATES
 from services.retention.workers import cleaner
@@ -92,6 +92,31 @@ async def test_cleanup_deletes_the_whole_list_except_a_failed_object(retention, 
         assert await retention.fetch("SELECT object_key FROM doomed_objects") == [("crops/7",)]
     await retention.running.purger.work()
     assert await retention.fetch("SELECT 1 FROM doomed_objects") == []
+
+
+@pytest.mark.clause("468.5/schedule")
+async def test_objects_that_no_worker_has_tried_to_delete_yet_are_not_forgotten(
+    retention, monkeypatch
+):
+    """After a failure the rest of the slices waits for the next turn, also once the run's list is written."""
+    monkeypatch.setattr(slices, "OBJECTS_AT_ONCE", 1)
+    for number in range(6):
+        key = f"crops/{number}"
+        await retention.objects.put(key, b"crop")
+        at = DUE - timedelta(days=1, seconds=number)
+        await retention.store(a_read(f"1OLD00{number}", at, crop_key=key))
+
+    async def refuse(_):
+        raise Unavailable(Common.OBJECT_STORE_AWAY)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(retention.objects, "delete", refuse)
+        run = await purge(retention)
+    assert (run["state"], run["objects"], len(retention.stored_keys)) == ("executed", 6, 6)
+    await retention.running.purger.work()
+    assert retention.stored_keys == []
+    run = (await retention.get(f"/v1/purge-runs/{run['run_id']}")).json()
+    assert run["state"] == "certified"
 
 
 @pytest.mark.clause("468.5/schedule")
