@@ -43,6 +43,7 @@ class HotListActivated(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
     entries: int
     source: Source
     change: Literal["activated", "rolled_back", "withdrawn"] = "activated"
+    reason: str | None = None  # as the person stated it
 
     @property
     def key(self) -> str:

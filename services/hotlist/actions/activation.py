@@ -102,6 +102,7 @@ async def put_in_force(
             entries=entries,
             source=hot_list.source,
             change=change,
+            reason=reason,
         )
     )
 
