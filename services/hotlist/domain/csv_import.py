@@ -301,9 +301,10 @@ class Sheet:
             raise refuse(Code.SHEET_BAD_LINES_MOST, faults, max_faults=MAX_SET_ASIDE)
 
     def _immigration(self, content: str) -> str | None:
+        """Return the kind of the Immigration Violator file that a line names, unless the policy ranks this kind."""
         words = re.sub(r"[\s-]+", "_", content.lower())
-        off = (kind for kind in IMMIGRATION_KINDS if self._checker.is_off(kind))
-        return next((kind for kind in off if kind in words), None)
+        kind = max((kind for kind in IMMIGRATION_KINDS if kind in words), key=len, default=None)
+        return kind if kind is not None and self._checker.is_off(kind) else None
 
     def _plate(self, cells: list[str]) -> str | None:
         number = self._columns.index("plate")
