@@ -5,7 +5,7 @@ Sets bad lines aside, up to a share that the policy sets; the other lines make t
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -53,6 +53,7 @@ async def upload(
     activate: bool,
     policy: Policy,
     settings: Settings,
+    still: Callable[[], None],
 ) -> Uploaded:
     """Make a version of a CSV file as it arrives, and put it in force if `activate`.
 
@@ -61,9 +62,10 @@ async def upload(
     Args:
         pieces: the file's bytes, cut anywhere.
         as_of: when the source made the extract.
+        still: raises once the caller's account has ended, as it may while the file arrives.
 
     Raises: NotFound; InvalidInput naming faults; TooLarge; Malformed if no piece arrives for the setting's time;
-    the errors of `pieces`; with `activate`, those of `record_version`.
+    the errors of `pieces` and of `still`; with `activate`, those of `record_version`.
     """
     lists, entries = Lists(work.connection), Entries(work.connection)
     kinds_off = (await lists.get(grant, list_id)).kinds_off
@@ -79,6 +81,7 @@ async def upload(
     prompt = arrivals(pieces, settings.hotlist_upload_stall_s)
     await _receive(prompt, sheet, entries, snapshot_id, policy.hotlists.bad_lines_share)
     hot_list = await lists.get(grant, list_id, lock=True)
+    still()
     skipped = json.dumps(dict(sheet.skipped))
     version = await lists.add_version(grant, list_id, snapshot_id, sheet.entries, skipped)
     last, share = await lists.last_entries(hot_list), policy.hotlists.shrink_share

@@ -1,5 +1,6 @@
 """Routes of a hot list's versions: upload, activation, rollback, withdrawal."""
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from services.hotlist.api.views.versions import ChangesOut, SetAsideOut, Version
 from services.hotlist.domain.csv_import import check_extract_time
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.service import Running
+from shared.access.rechecks import check_account
 from shared.core.errors import UnsupportedMedia
 from shared.core.fields import MAX_INT, Moment
 from shared.http.app import Work
@@ -82,6 +84,7 @@ async def upload_version(
             activate=activate,
             policy=hotlist.runtime.policy,
             settings=hotlist.settings,
+            still=partial(check_account, hotlist.runtime, grant),
         )
     return VersionOut.of(
         uploaded.version,
