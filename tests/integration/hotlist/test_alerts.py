@@ -92,6 +92,13 @@ async def test_a_stream_resumes_with_each_alert_exactly_once(hotlist, streams):
                 pass
 
 
+@pytest.mark.parametrize("last", ["x", "-1", "1.5", "9" * 19, "9" * 5000])
+async def test_an_id_that_is_no_number_of_an_alert_is_refused(hotlist, last):
+    sent = {"Last-Event-ID": last}
+    problem = await hotlist.call("GET", "/v1/alerts", headers=sent, status=422)
+    assert problem["code"] == "alert_id_malformed"
+
+
 async def test_alerts_while_resuming_are_neither_lost_nor_doubled(hotlist, streams):
     """Hits are raised all the while as clients come, go and resume."""
     await hotlist.listed("7ABC123")
@@ -447,6 +454,35 @@ async def test_streams_whose_client_does_not_read_do_not_pile_up(hotlist, stream
         gate.set()
 
 
+@pytest.mark.clause("wall/alert-streams")
+async def test_streams_that_are_opened_at_once_are_no_more_than_there_may_be(
+    hotlist, streams, monkeypatch
+):
+    """After a restart every client comes back at once."""
+    broadcaster = hotlist.running.broadcaster
+    few = hotlist.running.settings.model_copy(
+        update={"hotlist_max_streams": 4, "hotlist_reserved_streams": 2}
+    )
+    monkeypatch.setattr(broadcaster, "_settings", few)
+    all_ask, last = asyncio.Barrier(6), broadcaster.last
+
+    async def meets():
+        async with asyncio.timeout(20):
+            await all_ask.wait()
+        return await last()
+
+    monkeypatch.setattr(broadcaster, "last", meets)
+    greedy = str(uuid4())
+    async with contextlib.AsyncExitStack() as stack:
+        opened = await asyncio.gather(
+            *(stack.enter_async_context(streams.open(account_id=greedy)) for _ in range(6))
+        )
+        await eventually(lambda: all(stream.events for stream in opened), within_s=30)
+        ends = [stream.end["code"] for stream in opened if stream.end]
+        assert ends == ["alert_streams_full"] * 4
+        assert sum(stream.events[0][1] == "ready" for stream in opened) == 2
+
+
 async def test_streams_end_when_the_server_stops(hotlist, streams):
     async with streams.open() as stream:
         await eventually(lambda: stream.events)
@@ -460,17 +496,20 @@ async def test_streams_end_when_the_server_stops(hotlist, streams):
 
 
 async def test_a_hit_raised_by_another_replica_reaches_the_stream(
-    hotlist, streams, settings, bus, objects, clock, authority, policy
+    hotlist, settings, bus, objects, clock, authority, policy
 ):
-
+    """At once, and so does a hit of its own: neither waits for the poll."""
     await hotlist.listed("7ABC123")
-    async with (
-        serving(settings, bus, objects, clock, authority, policy) as other,
-        streams.open() as stream,
-    ):
-        await eventually(lambda: stream.events)
-        await other.see(hotlist.read())
-        await eventually(lambda: stream.alerts)
+    seldom = settings.model_copy(update={"hotlist_poll_s": 60})
+    async with serving(seldom, bus, objects, clock, authority, policy) as other:
+        await other.running.notices.connected()
+        async with served(other.app) as base_url, Streams(base_url, authority).open() as stream:
+            await eventually(lambda: stream.events)
+            await eventually(lambda: other.running.broadcaster._any_live)
+            await hotlist.see(hotlist.read())
+            await eventually(lambda: len(stream.alerts) == 1)
+            await other.see(hotlist.read(device=uuid4()))
+            await eventually(lambda: len(stream.alerts) == 2)
 
 
 @pytest.mark.clause("wall/tick")

@@ -607,6 +607,14 @@ async def test_the_sightings_of_a_hit_are_recorded_as_disclosed_reads(hotlist):
     assert told.all_plates == ["7A8C123", "7ABC123"]
 
 
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_a_look_at_hits_that_finds_none_is_recorded(hotlist):
+    """Who looked, and that nothing was shown, is an answer to an auditor, too."""
+    assert await hotlist.hits(tier="high") == []
+    [told] = await hotlist.announced(RecordsDisclosed)
+    assert (told.record_kind, told.count, told.all_ids) == ("hit", 0, [])
+
+
 @pytest.mark.clause("468.4(e)/entitlement")
 async def test_a_hit_from_a_source_without_entitlement_is_not_found(hotlist):
     await hotlist.listed("7ABC123", source="federal")
@@ -728,6 +736,8 @@ async def test_a_misread_is_no_ground_for_enforcement_without_a_reason(hotlist):
     await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/verification", json=misread, status=200)
     whole = await hotlist.call("GET", f"/v1/hits/{hit['hit_id']}")
     assert whole["verification"]["note"] == "an 8, not a B"
+    [told] = await hotlist.announced(HitVerified)
+    assert (told.outcome, told.note) == ("misread", "an 8, not a B")
     body = {"disposition": "stopped", "enforcement": True}
     await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/disposition", json=body, status=422)
 

@@ -528,13 +528,13 @@ async def test_a_rollback_changes_the_matched_entries(hotlist):
     assert await last() == ("withdrawn", bad["reason"], "Another Person")
     assert (await matched("1AAA111"), await matched("2BBB222")) == (0, 0)
     events = await hotlist.announced(HotListActivated)
-    changes = [(event.change, event.version, event.actor.name) for event in events]
+    changes = [(event.change, event.version, event.actor.name, event.reason) for event in events]
     assert changes == [
-        ("activated", 1, "Officer Seven"),
-        ("activated", 2, "Officer Seven"),
-        ("rolled_back", 1, "Officer Seven"),
-        ("activated", 2, "Officer Seven"),
-        ("withdrawn", 2, "Another Person"),
+        ("activated", 1, "Officer Seven", None),
+        ("activated", 2, "Officer Seven", None),
+        ("rolled_back", 1, "Officer Seven", body["reason"]),
+        ("activated", 2, "Officer Seven", None),
+        ("withdrawn", 2, "Another Person", bad["reason"]),
     ]
     problem = await hotlist.add(list_id, "3CCC333", status=409)
     assert "activate one first" in problem["detail"]
@@ -850,6 +850,27 @@ async def test_an_upload_that_comes_into_force_while_it_is_chosen_as_old_is_not_
     assert await plates(hotlist, list_id) == ["1AAA111"]
 
 
+@pytest.mark.clause("468.6/separation")
+async def test_an_upload_by_a_person_who_leaves_meanwhile_comes_to_nothing(
+    hotlist, authority, clock
+):
+    """A large file takes minutes, one that someone sends slowly takes hours."""
+    account, list_id = uuid4(), await hotlist.listed("7ABC123")
+    rows = (HEADER + good(20)).encode()
+
+    async def sent():
+        yield rows[:200]
+        clock.advance(seconds=1)
+        authority.people.learn(authority.account(account, "separated", clock.now()))
+        yield rows[200:]
+
+    leaver = hotlist.headers(account_id=str(account))
+    problem = await hotlist.upload(list_id, sent(), status=401, headers=leaver)
+    assert problem["code"] == "account_ended"
+    versions = (await hotlist.call("GET", f"/v1/lists/{list_id}/versions"))["items"]
+    assert [(one["version"], one["state"]) for one in versions] == [(1, "active")]
+
+
 async def test_uploads_beyond_the_most_at_a_time_are_refused_with_a_retry_after(hotlist):
     list_id = await hotlist.list()
     running = hotlist.running
@@ -936,7 +957,8 @@ async def test_a_change_is_answered_although_this_process_cannot_load_it_now(hot
 async def test_a_list_of_a_source_that_the_caller_lacks_does_not_exist_for_them(hotlist):
     list_id = await hotlist.listed("7ABC123", source="federal")
     without = hotlist.headers(sources=["department", "state"])
-    await hotlist.call("GET", f"/v1/lists/{list_id}", headers=without, status=404)
+    for path in ("", "/yield", "/versions"):
+        await hotlist.call("GET", f"/v1/lists/{list_id}{path}", headers=without, status=404)
     assert (await hotlist.call("GET", "/v1/lists", headers=without))["items"] == []
     await hotlist.call(
         "POST", f"/v1/lists/{list_id}/entries/search", json={}, headers=without, status=404
@@ -948,7 +970,8 @@ async def test_a_list_of_a_source_that_the_caller_lacks_does_not_exist_for_them(
     refused = [a for a in await hotlist.announced(AccessAttempted) if not a.allowed]
     assert [(a.permission, "468.4(e)" in a.reason) for a in refused] == [("hotlist:manage", True)]
     other = hotlist.headers(ori="CA0999900")
-    await hotlist.call("GET", f"/v1/lists/{list_id}", headers=other, status=404)
+    for path in ("", "/yield"):
+        await hotlist.call("GET", f"/v1/lists/{list_id}{path}", headers=other, status=404)
 
 
 async def test_a_person_who_may_not_manage_lists_is_refused_and_recorded(hotlist):
@@ -985,9 +1008,12 @@ async def test_list_names_are_unique_and_limits_can_only_be_narrowed(hotlist):
 async def test_another_replica_learns_of_an_activation(
     hotlist, settings, bus, objects, clock, authority, policy
 ):
+    """At once: by the poll alone a withdrawn list would go on raising alerts for seconds."""
     from tests.integration.hotlist.conftest import serving
 
-    async with serving(settings, bus, objects, clock, authority, policy) as other:
+    seldom = settings.model_copy(update={"hotlist_poll_s": 60})
+    async with serving(seldom, bus, objects, clock, authority, policy) as other:
+        await other.running.notices.connected()
         list_id = await hotlist.listed("7ABC123")
         index = other.running.refresher.index
         await eventually(lambda: any(str(one.list_id) == list_id for one in index.lists))

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
+from services.ingest.actions.makers import MAKERS
 from services.ingest.store.devices import Devices
 from shared.core.errors import Unavailable
 from shared.core.permissions import Permission
@@ -137,10 +138,15 @@ async def test_a_revoked_credential_is_refused_at_once_and_stores_no_frame(stati
 
 
 @pytest.mark.clause("468.5/revoked-device")
-@pytest.mark.parametrize("door", ["/v1/captures", "/v1/reads"])
+@pytest.mark.parametrize("door", ["/v1/captures", "/v1/reads", "/v1/makers/rekor"])
 async def test_an_upload_begun_before_the_revocation_is_refused_after_it(station, door):
     made = await station.register()
-    body = FRAME if door == "/v1/captures" else json.dumps([station.read()]).encode()
+    at_ms = int(1000 * station.clock.now().timestamp())
+    body = {
+        "/v1/captures": FRAME,
+        "/v1/reads": json.dumps([station.read()]).encode(),
+        "/v1/makers/rekor": json.dumps(MAKERS["rekor"].example | {"epoch_start": at_ms}).encode(),
+    }[door]
 
     async def sent():
         yield body[:20]
@@ -372,11 +378,11 @@ async def test_an_unknown_device_is_404(station):
 
 
 async def test_devices_are_listed_by_name_page_by_page(station):
-    for name in ("delta", "Alpha", "charlie", "Bravo"):
+    for name in ("delta", "alpha", "Charlie", "bravo"):
         await station.register(name, kind="vehicle")
     first = (await station.admin("GET", "/v1/devices?limit=3")).json()
     names = [device["name"] for device in first["items"]]
-    assert (names, first["next"]) == (["Alpha", "Bravo", "charlie"], cursor_of("charlie"))
+    assert (names, first["next"]) == (["alpha", "bravo", "Charlie"], cursor_of("Charlie"))
     rest = (await station.admin("GET", f"/v1/devices?limit=3&after={first['next']}")).json()
     assert (await station.admin("GET", "/v1/devices?after=%00")).status_code == 422
     assert [device["name"] for device in rest["items"]] == ["delta"]

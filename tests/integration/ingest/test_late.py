@@ -69,6 +69,9 @@ async def test_the_current_policy_limits_the_buffer_time_of_older_devices(
     ) as other:
         at = (clock.now() - timedelta(hours=2)).isoformat()
         await other.post_reads(made["credential"], [other.read(captured_at=at)])
+        path = f"/v1/devices/{made['device']['device_id']}"
+        assert (await other.admin("PATCH", path, {"name": "Unit 12"})).status_code == 200
+        assert (await other.admin("PATCH", path, {"may_buffer_h": 2})).status_code == 422
     assert [read.late for read in other.reads] == [True]
 
 

@@ -1,11 +1,16 @@
 """Posts in makers' formats: what their devices send becomes our reads and pictures, or is refused by name."""
 
+import asyncio
 import base64
+import gzip
 import json
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
 
+from services.ingest.actions import maker_posts
 from services.ingest.actions.makers import MAKERS
 from services.ingest.api.makers import INLINE_BYTES
 from shared.core.errors import Unavailable
@@ -59,7 +64,9 @@ async def post(station, camera, maker, content=None, *, files=None, status=202, 
 @pytest.mark.parametrize("maker", MAKERS)
 async def test_what_a_maker_documents_is_a_read_with_its_own_id_once(station, camera, maker):
     content = document(station, maker)
+    before = counted("alpr_maker_posts_total", maker=maker, became="reads")
     receipt = await post(station, camera, maker, content)
+    assert counted("alpr_maker_posts_total", maker=maker, became="reads") == before + 1
     assert (receipt["accepted"], receipt["passed_over"]) == (1, None)
     again = await post(station, camera, maker, content)
     assert again["read_ids"] == receipt["read_ids"]
@@ -92,6 +99,20 @@ async def test_a_form_of_a_camera_is_one_read_with_both_its_pictures(station, ca
     assert [c.confidence for c in read.characters][:2] == [0.99, 0.94]
     assert (read.direction, read.lane, read.speed_kmh) == ("approaching", 1, 48)
     assert read.vehicle_colour == "white"
+
+
+def counted(metric, **labels):
+    """Return what a metric has counted."""
+    return REGISTRY.get_sample_value(metric, labels) or 0
+
+
+def illustrated(station, **pictures):
+    """Return Rekor's example as sent now, with a frame and other pictures of the plate."""
+    body = json.loads(document(station, "rekor"))
+    for name, data in pictures.items():
+        text = base64.b64encode(data).decode()
+        body |= {"best_plate": {"plate_crop_jpeg": text}} if name == "crop" else {name: text}
+    return json.dumps(body)
 
 
 async def test_pictures_in_base64_come_along(station, camera):
@@ -136,6 +157,46 @@ async def test_a_broken_picture_is_left_out_and_its_read_is_not(station, camera)
     assert not station.captures
 
 
+@pytest.mark.parametrize(
+    ("crop", "code"),
+    [(CROP + bytes(2_000_001 - len(CROP)), "upload_too_large"), (p.png(120, 40), "image_kind_unknown")],
+    ids=["too large", "not a jpeg"],
+)  # fmt: skip
+async def test_a_picture_of_a_plate_that_is_not_to_be_shown_is_left_out(
+    station, camera, crop, code
+):
+    metric = "alpr_maker_pictures_refused_total"
+    before = counted(metric, maker="rekor", picture="crop")
+    receipt = await post(station, camera, "rekor", illustrated(station, crop=crop))
+    assert [(one["picture"], one["code"]) for one in receipt["pictures_refused"]] == [
+        ("crop", code)
+    ]
+    assert station.reads[0].crop_key is None
+    assert not station.objects.stored
+    assert counted(metric, maker="rekor", picture="crop") == before + 1
+
+
+async def test_a_picture_of_a_plate_of_just_the_limit_comes_along(station, camera):
+    crop = CROP + bytes(maker_posts.MAX_CROP_BYTES - len(CROP))
+    receipt = await post(station, camera, "rekor", illustrated(station, crop=crop))
+    assert receipt["pictures_refused"] == []
+    assert station.objects.stored == {station.reads[0].crop_key: crop}
+
+
+async def test_a_post_does_not_wait_for_an_object_store_that_takes_no_picture_of_a_plate(
+    station, camera, monkeypatch
+):
+    async def hangs(key, data):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(maker_posts, "STORED_WITHIN_S", 0.2)
+    monkeypatch.setattr(station.objects, "put", hangs)
+    async with asyncio.timeout(20):
+        problem = await post(station, camera, "rekor", illustrated(station, crop=CROP), status=503)
+    assert problem["code"] == "object_not_stored"
+    assert station.stored_nothing()
+
+
 async def test_a_frame_in_which_the_camera_read_nothing_is_read_by_our_engine(station, camera):
     xml = hikvision(station).replace(b"7ABC123", b"unknown")
     files = [
@@ -148,6 +209,38 @@ async def test_a_frame_in_which_the_camera_read_nothing_is_read_by_our_engine(st
     assert capture.read_by == "engine"
     assert capture.time_source == "device"
     assert not station.reads
+
+
+def without_a_plate(station, maker):
+    """Return a post with a frame in which the device read no plate: a body, or the files of a form."""
+    body, text = json.loads(document(station, maker)), base64.b64encode(FRAME).decode()
+    if maker == "axis":
+        picture = {"ImageType": "full", "BinaryImage": text}
+        body |= {"plateUTF8": "", "ImageArray": [picture]}
+    elif maker == "genetec":
+        body |= {"Plate": "", "ContextImage": text}
+    elif maker == "rekor":
+        body |= {"best_plate_number": "", "overview_jpeg": text}
+    elif maker == "codeproject":
+        body |= {"ai_dump": [], "Image": text}
+    else:
+        body["data"]["results"] = []
+        return {
+            "files": [
+                ("json", (None, json.dumps(body))),
+                ("upload", ("a.jpg", FRAME, "image/jpeg")),
+            ]
+        }
+    return {"content": json.dumps(body)}
+
+
+@pytest.mark.parametrize("maker", ["axis", "genetec", "rekor", "codeproject", "plate-recognizer"])
+async def test_a_frame_without_a_read_is_of_the_time_that_its_device_says(station, camera, maker):
+    await post(station, camera, maker, **without_a_plate(station, maker))
+    [capture] = station.captures
+    assert (capture.time_source, capture.read_by) == ("device", "engine")
+    at = station.clock.now() - timedelta(seconds=1)
+    assert abs(at - capture.captured_at) < timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
@@ -170,8 +263,10 @@ async def test_what_has_nothing_to_store_is_acknowledged_and_named(
     station, camera, maker, change, why
 ):
     content = document(station, maker).decode().replace(*change)
+    before = counted("alpr_maker_posts_total", maker=maker, became=why)
     receipt = await post(station, camera, maker, content)
     assert (receipt["passed_over"], receipt["accepted"]) == (why, 0)
+    assert counted("alpr_maker_posts_total", maker=maker, became=why) == before + 1
     assert station.stored_nothing()
 
 
@@ -279,6 +374,15 @@ async def test_a_fixed_camera_is_where_it_is_registered_and_a_vehicle_where_it_s
     assert [one.place.latitude for one in station.captures] == [10.0]
 
 
+async def test_a_late_frame_without_a_read_is_counted_as_late(station, camera):
+    at = station.clock.now() - timedelta(hours=2)
+    body = json.loads(illustrated(station, overview_jpeg=FRAME))
+    body |= {"epoch_start": int(at.timestamp() * 1000), "best_plate_number": ""}
+    receipt = await post(station, camera, "rekor", json.dumps(body))
+    assert (receipt["accepted"], receipt["late"]) == (0, 1)
+    assert receipt["capture_id"] == str(station.captures[0].capture_id)
+
+
 async def test_a_late_post_goes_to_the_slow_lane_with_its_picture(station):
     vehicle = (await station.register("Unit 12", kind="vehicle"))["credential"]
     at = station.clock.now() - timedelta(hours=2)
@@ -302,6 +406,12 @@ async def test_a_key_in_x_api_key_is_a_credential_and_a_wrong_one_is_none(statio
         )
         assert answer.status_code == status, answer.text
     assert len(station.reads) == 1
+    refused = counted("alpr_device_refused_total")
+    for bearer, key, status in ((camera, camera[:-1], 202), (camera[:-1], camera, 401)):
+        both = {"Authorization": f"Bearer {bearer}", "X-Api-Key": key}
+        answer = await station.client.post("/v1/makers/codeproject", content=content, headers=both)
+        assert answer.status_code == status, "the usual header counts"
+    assert counted("alpr_device_refused_total") == refused + 1
 
 
 @pytest.mark.parametrize("maker", MAKERS)
@@ -314,6 +424,13 @@ async def test_a_post_without_a_credential_is_refused(station, maker):
 
 async def test_a_maker_that_is_not_known_has_no_address(station, camera):
     await post(station, camera, "other", b"{}", status=404)
+
+
+async def test_a_packed_post_is_refused(station, camera):
+    packed = gzip.compress(document(station, "rekor"))
+    problem = await post(station, camera, "rekor", packed, status=415, Content_Encoding="gzip")
+    assert problem["field"] == "Content-Encoding"
+    assert station.stored_nothing()
 
 
 async def test_a_parameter_in_the_address_is_refused(station, camera):
@@ -377,3 +494,23 @@ async def test_a_post_of_many_vehicles_counts_each_towards_the_rate_of_reads(sta
         station, slow["credential"], "plate-recognizer", json.dumps(body), status=429
     )
     assert problem["code"] == "device_rate_exceeded"
+
+
+async def test_a_large_post_that_is_refused_counts_towards_the_rate_of_its_device(station):
+    """Translating a large document takes time, whatever it is worth."""
+    slow = (await station.register("slow", kind="vehicle", reads_per_s=1))["credential"]
+    faulty = json.dumps(json.loads(document(station, "rekor")) | {"best_confidence": "high"})
+    await post(station, slow, "rekor", faulty + " " * 4000, status=422)
+    problem = await post(station, slow, "rekor", document(station, "rekor"), status=429)
+    assert problem["code"] == "device_rate_exceeded"
+
+
+async def test_the_pictures_in_a_post_count_towards_the_bytes_in_flight_as_well(station, camera):
+    in_flight, content = station.running.in_flight, illustrated(station, overview_jpeg=FRAME)
+    with in_flight.body(UUID(int=1)) as one, in_flight.body(UUID(int=2)) as other:
+        one.add(in_flight._share_bytes)
+        other.add(in_flight._share_bytes - len(content) * 3 // 2)
+        problem = await post(station, camera, "rekor", content, status=503)
+    assert problem["code"] == "too_much_in_flight"
+    assert in_flight.held_bytes == 0
+    assert (await post(station, camera, "rekor", content))["accepted"] == 1

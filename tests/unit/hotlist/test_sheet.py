@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from services.hotlist.domain.csv_import import (
+    ALIASES,
     SET_ASIDE_COLUMNS,
     LineFault,
     SetAside,
@@ -66,6 +68,24 @@ def test_pieces_of_any_size_give_the_same_entries(piece):
     first = entries[0][1]
     assert (first.plate_listed, first.reason, first.colour) == ("7abc-123", "lot, south", "SIL")
     assert (first.entering_ori, sheet.rows) == ("CA0520100", 3)
+
+
+@pytest.mark.parametrize("name", [*ALIASES, "Entered By ORI"])
+def test_columns_have_other_names(name):
+    column = ALIASES[name.lower().replace(" ", "_")]
+    values = {
+        "plate": "7ABC123",
+        "record_kind": "other",
+        "state": "CA",
+        "colour": "SIL",
+        "entering_ori": "CA0340000",
+        "entering_reference": "26-1",
+        "expires_at": "2026-07-01T00:00:00Z",
+    }
+    named = ",".join(name if one == column else one for one in values)
+    plain, _ = read(",".join(values) + "\n" + ",".join(values.values()))
+    aliased, _ = read(named + "\n" + ",".join(values.values()))
+    assert aliased == plain != []
 
 
 def test_an_entry_keeps_its_id_when_the_list_is_refreshed():
@@ -171,6 +191,24 @@ def test_reading_stops_at_the_maximum_number_of_bad_lines():
     sheet = "plate,record_kind\n" + "-,other\n" * 10_001
     assert len(refused(sheet, max_rows=20_000)) == 100
     assert len(faults(sheet[: -len("-,other\n")], max_rows=20_000)) == 10_000
+
+
+def test_a_bad_line_is_kept_as_postgres_can_store_it():
+    _, done = read(b"plate,record_kind\n7A\x00BC,other\n7A\xffBC,other\r\n")
+    assert [a.content for a in done.aside] == ["7A\\x00BC,other", "7A\\xffBC,other"]
+
+
+def test_a_bad_line_of_a_kind_that_the_policy_ranks_is_kept():
+    hotlists = POLICY.hotlists
+    ranked = msgspec.structs.replace(
+        hotlists, tiers={**hotlists.tiers, "immigration_violator": "low"}
+    )
+    policy = msgspec.structs.replace(POLICY, hotlists=ranked)
+    checker = Checker.of(policy, LIST, [], default_ori="CA0520100", now=NOON)
+    sheet = Sheet(checker, max_bytes=10**6, max_rows=1000)
+    sheet.feed(b"plate,record_kind\n-,immigration_violator\n-,immigration\n")
+    assert [a.fault.line for a in sheet.aside] == [2]
+    assert sheet.skipped == {"immigration": 1}
 
 
 def test_a_bad_line_of_a_kind_that_is_not_imported_is_not_kept():

@@ -11,6 +11,7 @@ from services.ingest.actions.makers.translating import (
     identity,
     moment,
     others,
+    place,
     plate_of,
     text,
     unpacked,
@@ -249,6 +250,7 @@ def test_other_plates_are_those_a_device_may_mean_the_likeliest_first():
         ("", 0.9),
         ("!", 0.9),
         ("X", 1.5),
+        ("7" + " " * 40 + "AB", 0.8),
     ]
     found += [(f"7ABC1{n:02}", 0.3 - n / 100) for n in range(12)]
     listed = others(found, "7ABC123")
@@ -297,6 +299,10 @@ def test_pictures_of_an_axis_camera_are_told_apart_by_their_type():
     posted = translated("axis", {**MAKERS["axis"].example, "ImageArray": images})
     assert posted.reads[0].crop == crop
     assert posted.frame == scene
+    other = {"ImageType": "Frame", "BinaryImage": base64.b64encode(crop).decode()}
+    example = MAKERS["axis"].example
+    assert translated("axis", {**example, "ImageArray": [other, *images]}).frame == scene
+    assert translated("axis", {**example, "ImageArray": [other]}).frame == crop
 
 
 def test_what_blue_iris_found_may_be_a_text():
@@ -321,3 +327,40 @@ def test_several_plates_of_a_picture_have_ids_of_their_own(maker):
     ids = [read.fields["source_id"] for read in translated(maker, document).reads]
     assert len(set(ids)) == 2
     assert [one[-2:] for one in ids] == ["-0", "-1"]
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "found"),
+    [
+        (0, 0, {}),
+        (-1, -1, {}),
+        (-1, 0, {"latitude": -1, "longitude": 0}),
+        ("39.9", "-122.1", {"latitude": 39.9, "longitude": -122.1}),
+        (90, 180, {"latitude": 90, "longitude": 180}),
+        (90.1, 0.5, {}),
+        (0.5, -180.1, {}),
+        (None, 1, {}),
+    ],
+)
+def test_a_position_that_stands_for_no_fix_is_left_out(latitude, longitude, found):
+    assert place(latitude, longitude) == found
+
+
+def test_the_whole_scene_comes_before_a_cut_of_the_vehicle():
+    scene, cut = p.jpeg(640, 480), p.jpeg(64, 48)
+    example = MAKERS["rekor"].example
+    both = {
+        "overview_jpeg": base64.b64encode(scene).decode(),
+        "vehicle_crop_jpeg": base64.b64encode(cut).decode(),
+    }
+    assert translated("rekor", {**example, **both}).frame == scene
+    del both["overview_jpeg"]
+    assert translated("rekor", {**example, **both}).frame == cut
+
+
+@pytest.mark.clause("468.5/makers")
+def test_cars_of_two_axis_cameras_behind_one_credential_are_told_apart():
+    other = {"SerialNumber": "ACCC8E000001"}
+    assert read_of("axis")["source_id"] == "ACCC8E000000-481"
+    assert read_of("axis", camera_info=other)["source_id"] == "ACCC8E000001-481"
+    assert "source_id" not in read_of("axis", carID="")

@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 from services.recognition.engine.decode import MAX_IMAGE_BYTES
 from services.recognition.engine.protocol import Box, Character, PlateReading
-from services.recognition.workers.crop_reader import CropReading, read_crop, serve
+from services.recognition.workers.crop_reader import (
+    MEMORY_BYTES,
+    CropReading,
+    read_crop,
+    serve,
+)
 
 CROP = cv2.imencode(".png", np.full((40, 80, 3), 200, np.uint8))[1].tobytes()
 
@@ -100,3 +105,36 @@ def test_it_can_write_no_file_once_it_reads(tmp_path: Path) -> None:
     assert done.stdout == b"(0, 0) (0, 0)\n", "nor can it allow itself more"
     assert b"File too large" in done.stderr
     assert written.read_bytes() == b""
+
+
+PROGRAM = """
+from resource import RLIMIT_AS, RLIMIT_CORE, RLIMIT_FSIZE, getrlimit
+from types import SimpleNamespace
+from services.recognition.workers import crop_reader
+
+class Engine:
+    name, digest = "stand-in", "d" * 64
+
+    def warm_up(self):
+        open({written!r}, "wb", 0).write(b"x")
+
+def serve(engine, given, answers, *, minimum):
+    said = getrlimit(RLIMIT_AS)[0], getrlimit(RLIMIT_FSIZE), getrlimit(RLIMIT_CORE), minimum
+    answers.write(repr(said).encode())
+
+crop_reader.Settings = lambda: SimpleNamespace(recognition_min_confidence=0.25)
+crop_reader.engine_of = lambda settings: Engine
+crop_reader.serve = serve
+crop_reader.main()
+"""
+
+
+def test_the_program_is_bounded_before_it_reads_and_after_its_engine_is_loaded(
+    tmp_path: Path,
+) -> None:
+    """PaddleOCR writes a file while it loads; from then on a crop could leave by one."""
+    written = tmp_path / "cache"
+    code = PROGRAM.format(written=str(written))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.stdout == f"({MEMORY_BYTES}, (0, 0), (0, 0), 0.25)".encode(), done.stderr
+    assert written.read_bytes() == b"x"

@@ -153,6 +153,28 @@ async def test_a_redelivery_has_the_same_ids(captures, bus, objects):
     assert (one.event_id, one.read_ids) == (other.event_id, other.read_ids)
 
 
+def counted(outcome):
+    """Return how many frames with an outcome were counted."""
+    return REGISTRY.get_sample_value("alpr_frames_total", {"outcome": outcome}) or 0
+
+
+async def test_frames_are_counted_by_their_outcome(pool, bus, objects):
+    """The alert of too many unreadable frames divides by these."""
+    plates, unreadable = counted("plates"), counted("unreadable")
+    spent_s = REGISTRY.get_sample_value("alpr_frame_seconds_sum") or 0
+    for minimum in (0.9, 0.91):
+        captures = Captures(pool, bus, objects, FakeClock(), min_confidence=minimum)
+        await captures.received([await a_capture(objects)])
+    with pytest.raises(UndecodableImage):
+        await captures.received([await a_capture(objects, b"not an image")])
+    assert (counted("plates") - plates, counted("unreadable") - unreadable) == (1, 2)
+    took_ms = [one.duration_ms for one in bus.events(CaptureProcessed)[:2]]
+    spent_s = REGISTRY.get_sample_value("alpr_frame_seconds_sum") - spent_s
+    assert spent_s == pytest.approx(sum(took_ms) / 1000, abs=0.001)
+    [event] = bus.events(ReadsRecognised)
+    assert event.reads[0].confidence == 0.9, "just the minimum"
+
+
 async def test_readings_under_the_minimum_give_no_reads_and_an_unreadable_frame(pool, bus, objects):
     strict = Captures(pool, bus, objects, FakeClock(), min_confidence=0.95)
     await strict.received([await a_capture(objects)])
@@ -213,6 +235,7 @@ async def test_an_undecodable_image_is_published_as_unreadable_and_refused(captu
         await captures.received([capture])
     [processed] = bus.events(CaptureProcessed)
     assert (processed.outcome, processed.capture) == ("unreadable", capture)
+    assert processed.model == "scripted/1@abababababababab"
     assert processed.reason == "The image cannot be decoded: not a JPEG, PNG or WebP image"
 
 
