@@ -53,7 +53,7 @@ def review_of(
         )
     return Review(
         approvals_needed=max(asked["review"]["approvals_needed"], 2 if approved_by else 1),
-        approvals=len(set(approved_by) - set(asked["review"]["not_by"])),
+        approvals=asked["review"]["approvals"],
         why_not=why_not,
         why_not_approve=_why_not_approve(asked, agency, restricted, person_id in approved_by),
     )

@@ -43,8 +43,8 @@ class ReviewDecision:
 
 async def decide(
     runtime: ApiRuntime, work: UnitOfWork, grant: Grant, request_id: UUID, verdict: ReviewDecision
-) -> RequestFacts:
-    """Approve or deny a request; return the facts on which the decision rests.
+) -> None:
+    """Approve or deny a request.
 
     Raises: NotFound; NotAuthorised for a person who may not decide; Conflict for a request that awaits no decision,
     or whose agency is barred; InvalidInput for frames or lists that the decision cannot release.
@@ -69,7 +69,6 @@ async def decide(
     if status is not found.status:
         await requests.move(request_id, status)
     await work.emit(event)
-    return facts
 
 
 async def facts_of(runtime: ApiRuntime, work: UnitOfWork, found: Request) -> RequestFacts:

@@ -70,11 +70,7 @@ async def get_request(
 ) -> RequestOut:
     """Return one request with its decisions, package and receipts."""
     check_department(request, grant)
-    found = await Requests(work.connection).get(grant, request_id)
-    if found is None:
-        raise NotFound(Code.REQUEST_UNKNOWN)
-    facts = await reviews.facts_of(runtime_of(request), work, found)
-    return request_out(found, request, facts)
+    return await _shown(work, grant, request_id, request)
 
 
 @router.post("/{request_id}/decision")
@@ -90,5 +86,14 @@ async def decide_request(
     A person who created, invited or changed the requester's account, or registered or changed the agency, may
     not decide. If those people are not on record, it takes two approvers.
     """
-    facts = await reviews.decide(runtime_of(request), work, grant, request_id, body.verdict())
-    return request_out(await Requests(work.connection).get(grant, request_id), request, facts)
+    await reviews.decide(runtime_of(request), work, grant, request_id, body.verdict())
+    return await _shown(work, grant, request_id, request)
+
+
+async def _shown(work: Work, grant: Grant, request_id: UUID, request: Request) -> RequestOut:
+    """Return a request as it is now, with the facts that a reviewer needs. Raises: NotFound."""
+    found = await Requests(work.connection).get(grant, request_id)
+    if found is None:
+        raise NotFound(Code.REQUEST_UNKNOWN)
+    facts = await reviews.facts_of(runtime_of(request), work, found)
+    return request_out(found, request, facts)

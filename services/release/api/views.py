@@ -208,6 +208,10 @@ class ReviewOut(BaseModel):
     """The requirements for a decision on an open request."""
 
     approvals_needed: int
+    approvals: int = Field(
+        description="Approvals so far that count: not those of people who have since created, invited or changed the"
+        " requester's account or changed the agency, or whose accounts have ended"
+    )
     not_by: list[str] = Field(
         description="Account ids of the people who created, invited or changed the requester's account, or"
         " registered or changed the agency; they may not decide"
@@ -277,8 +281,11 @@ def request_out(
     """
     out = _out(found)
     if facts is not None and out.status in OPEN:
-        not_by = sorted(facts.provisioners)
-        out.review = ReviewOut(approvals_needed=facts.approvals_needed, not_by=not_by)
+        out.review = ReviewOut(
+            approvals_needed=facts.approvals_needed,
+            approvals=len(facts.counting),
+            not_by=sorted(facts.provisioners),
+        )
     out.checkpoint = runtime_of(asked).agreement.checkpoint.note
     return out
 

@@ -24,6 +24,11 @@ RECORDS_POLICY = (
 RECORDS_CITATION = "Records Maintenance and Release Policy; Civil Code 1798.90.55"
 
 
+UNKNOWN_PROVISIONERS = (
+    "it was not on record who provisioned this account or agency when the first one approved it"
+)
+
+
 class RequestStatus(StrEnum):
     """The status of a request. Refused: by rule, at filing. Denied: by a reviewer. Failed: retention could make no
     package."""
@@ -185,17 +190,13 @@ def after_approval(request: RequestFacts, reviewer: str, citation: str) -> Reque
     """
     if request.barred:
         raise Conflict(Code.AGENCY_BARRED_SINCE)
-    if request.approvals_needed < 2:
-        return RequestStatus.APPROVED
     if request.restricted and not request.has_authority:
         raise NotAuthorised(Code.AUTHORITY_NOT_ON_RECORD, citation=citation)
     if reviewer in request.approved_by:
-        why = (
-            citation
-            if request.restricted
-            else "it is not on record who provisioned this account or agency"
-        )
+        why = citation if request.restricted else UNKNOWN_PROVISIONERS
         raise NotAuthorised(Code.SECOND_APPROVER_NEEDED, why=why, citation=citation)
+    if request.approvals_needed < 2:
+        return RequestStatus.APPROVED
     return RequestStatus.APPROVED if request.counting else RequestStatus.FIRST_APPROVED
 
 

@@ -46,7 +46,11 @@ async def test_a_reviewer_who_created_the_requesters_account_cannot_decide(
     assert (refused.actor.person_id, refused.permission) == (SERGEANT, "release:review")
     assert await announced(ReleaseApproved) == await announced(ReleaseDenied) == []
     shown = (await client.get(f"/v1/requests/{request_id}", headers=reviewer())).json()
-    assert shown["review"] == {"approvals_needed": 1, "not_by": sorted([REGISTRAR, SERGEANT])}
+    assert shown["review"] == {
+        "approvals_needed": 1,
+        "approvals": 0,
+        "not_by": sorted([REGISTRAR, SERGEANT]),
+    }
     another = await decide(request_id, decision, reviewer(LIEUTENANT))
     assert another.status_code == 200, another.text
     assert another.json()["review"] is None
@@ -132,6 +136,34 @@ async def test_the_approval_of_a_person_whose_account_ended_since_does_not_count
     assert third.json()["status"] == "approved"
     [approved] = await announced(ReleaseApproved)
     assert approved.list_sources == ["department"], "what the two named who count"
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+async def test_a_page_counts_the_approvals_that_count(
+    client, filed, with_authority, decide, reviewer, authority
+):
+    request_id = await filed(FBI, legal_authority=await with_authority(FBI))
+    assert (await decide(request_id)).json()["review"]["approvals"] == 1
+    authority.people.learn(authority.account(SERGEANT, "separated", EARLIER))
+    shown = await client.get(f"/v1/requests/{request_id}", headers=reviewer(LIEUTENANT))
+    assert shown.json()["review"]["approvals"] == 0
+    second = await decide(request_id, headers=reviewer(LIEUTENANT))
+    assert (second.json()["status"], second.json()["review"]["approvals"]) == ("first_approved", 1)
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+async def test_one_person_approves_once_also_once_one_approval_would_do(
+    filed, decide, reviewer, provisioned, announced
+):
+    request_id = await filed()
+    provisioned(REQUESTER, None)
+    assert (await decide(request_id)).json()["status"] == "first_approved"
+    provisioned(REQUESTER, [REGISTRAR])
+    again = await decide(request_id)
+    assert (again.status_code, again.json()["code"]) == (403, "second_approver_needed")
+    assert await announced(ReleaseApproved) == []
+    second = await decide(request_id, headers=reviewer(LIEUTENANT))
+    assert second.json()["status"] == "approved"
 
 
 @pytest.mark.clause("468.7(b)/provisioners")

@@ -61,6 +61,7 @@ def a_request(**changes):
         "receipts": [],
         "review": {
             "approvals_needed": 2 if changes.get("restricted") else 1,
+            "approvals": len(changes.get("decisions", [])),
             "not_by": ["p-registrar"],
         },
         **changes,
@@ -353,7 +354,7 @@ def test_a_provisioner_of_the_requester_sees_that_another_person_decides():
 
 
 def test_the_service_sets_the_number_of_approvals_needed():
-    two = {"approvals_needed": 2, "not_by": []}
+    two = {"approvals_needed": 2, "approvals": 0, "not_by": []}
     assert review_of(a_request(review=two), an_agency(), "p-9", REVIEWER).approvals_needed == 2
 
 
@@ -363,9 +364,11 @@ def test_a_request_that_one_person_approved_needs_a_second_whatever_became_known
     assert (review.approvals, review.approvals_needed) == (1, 2)
 
 
-def test_the_approval_of_a_person_who_has_since_provisioned_the_requester_is_not_counted():
-    first = {"decision": "approve", "decided_by": {"person_id": "p-registrar"}}
-    review = review_of(a_request(decisions=[first]), an_agency(), "p-9", REVIEWER)
+def test_the_service_counts_the_approvals():
+    first = {"decision": "approve", "decided_by": {"person_id": "p-8"}}
+    none = {"approvals_needed": 2, "approvals": 0, "not_by": []}
+    asked = a_request(decisions=[first], review=none)
+    review = review_of(asked, an_agency(), "p-9", REVIEWER)
     assert (review.approvals, review.approvals_needed) == (0, 2)
 
 
