@@ -375,10 +375,12 @@ async def test_rights_not_reviewed_for_a_year_are_due(
     due = (await administrator.get("/v1/accounts/reviews/due")).json()["items"]
     assert [a["username"] for a in due] == ["chief.admin"]
     async with identity.begin() as unit:
-        kept = await unit.connection.execute(text("SELECT account_id, reviewed_by FROM reviews"))
-        assert [tuple(map(str, row)) for row in kept] == [
-            (officer["account_id"], administrator.account_id)
-        ]
+        kept = await unit.connection.execute(
+            text("SELECT account_id, reviewed_by, roles, sources, note FROM reviews")
+        )
+        [(account_id, reviewed_by, *what)] = kept
+    assert [str(account_id), str(reviewed_by)] == [officer["account_id"], administrator.account_id]
+    assert what == [["officer"], [], "still on patrol"]
     [event] = [e for e in await published(AccountChanged) if e.change == "reviewed"]
     assert event.details["roles"] == ["officer"]
     assert event.details["note"] == "still on patrol"

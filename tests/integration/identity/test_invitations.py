@@ -9,6 +9,7 @@ from services.identity.actions.enrolment import BESIDE_WITHIN
 from shared.events import AccessAttempted, AccountChanged
 from tests.integration.identity.conftest import PASSWORD, Person
 from tests.integration.pages import paged
+from tests.integration.serving import client_of
 
 OFFICER = {
     "username": "j.rivera",
@@ -485,10 +486,26 @@ async def test_an_enrolment_from_elsewhere_or_after_the_hour_names_no_other_acco
     assert "beside" not in event.details
 
 
-async def moved(as_owner):
+@pytest.mark.clause("468.3/deliverer")
+async def test_two_unknown_addresses_are_not_the_same_one(
+    sergeant, invited, app, clock, published, as_owner
+):
+    await sergeant.sign_in()
+    token = (await sergeant.post(f"{invited}/delivery")).json()["invitation_token"]
+    await moved(as_owner, "")
+    async with client_of(app, "identity", address="") as client:
+        await enrol(client, clock, token)
+    [event] = [e for e in await published(AccountChanged) if e.change == "enrolled" and
+               str(e.account_id) in invited]  # fmt: skip
+    assert "beside" not in event.details
+
+
+async def moved(as_owner, address="203.0.113.9"):
     """Have all sessions come from another address than the tests' client."""
     async with as_owner("identity") as connection:
-        await connection.execute(text("UPDATE sessions SET client_address = '203.0.113.9'"))
+        await connection.execute(
+            text("UPDATE sessions SET client_address = :address"), {"address": address}
+        )
 
 
 async def test_invitations_are_read_page_by_page(administrator, sergeant):

@@ -57,6 +57,17 @@ async def test_a_limit_lift_applies_to_purposes_of_its_case_only(
     assert (await administrator.get(lifts(other))).json()["items"] == []
 
 
+async def test_a_lift_applies_to_its_case_in_capitals_or_small_letters(
+    administrator, officer, until, clock
+):
+    await administrator.sign_in()
+    case = {**CASE, "case_number": "tcs-26-0417"}
+    assert (await administrator.post(lifts(officer), **case)).status_code == 201
+    end = (clock.now() + timedelta(hours=24)).timestamp()
+    await officer.sign_in()
+    assert await until(officer, case_number="TCS-26-0417") == end
+
+
 async def test_a_limit_lift_expires(administrator, officer, until, clock):
     await administrator.sign_in()
     assert (await administrator.post(lifts(officer), **CASE)).status_code == 201

@@ -239,6 +239,18 @@ async def test_a_new_enrolment_forgets_earlier_known_browsers(
     assert (await officer.try_sign_in(browser=officer.browser)).status_code == 201
 
 
+@pytest.mark.clause("468.6/separation")
+async def test_no_browser_stays_known_for_an_account_that_has_ended(hire, administrator, identity):
+    officer, colleague = await hire("o.seven", "officer"), await hire("o.eight", "officer")
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}/separation"
+    assert (await administrator.post(path, reason="left")).status_code == 200
+    async with identity.begin() as unit:
+        found = await unit.connection.execute(text("SELECT account_id FROM known_browsers"))
+    known = {str(account_id) for account_id in found.scalars()}
+    assert known == {colleague.account_id, administrator.account_id}
+
+
 @pytest.mark.clause("468.6(a)/known-browser")
 async def test_browsers_are_known_for_the_time_and_number_of_the_policy(
     hire, clock, policy, identity
@@ -456,6 +468,18 @@ async def test_a_changed_password_needs_both_factors_and_ends_all_sessions(hire,
     await officer.sign_in()
     [changed] = [e for e in await published(AccountChanged) if e.change == "password_changed"]
     assert changed.actor.person_id == str(changed.account_id) == officer.account_id
+
+
+@pytest.mark.clause("468.6(a)/change-of-password")
+async def test_a_changed_password_is_the_same_on_another_keyboard(hire, clock):
+    officer = await hire("o.seven", "officer")
+    clock.advance(minutes=1)
+    typed = await change(
+        officer, current="\uff46our plain words here", new="\uff51uite another phrase"
+    )
+    assert typed.status_code == 204, typed.text
+    officer.password = "quite another phrase"
+    await officer.sign_in()
 
 
 @pytest.mark.clause("468.6(a)/change-of-password")

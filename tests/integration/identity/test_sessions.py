@@ -99,6 +99,22 @@ async def test_housekeeping_closes_idle_sessions(hire, clock, identity, publishe
     assert {e.actor.person_id for e in closed} == {"system:identity"}
 
 
+async def test_a_session_that_is_closed_is_not_closed_again(
+    hire, administrator, identity, clock, published
+):
+    officer = await hire("o.seven", "officer")
+    signed_out = await officer.client.delete("/v1/sessions/current", headers=officer.headers)
+    assert signed_out.status_code == 204
+    await officer.sign_in()
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}/lock"
+    assert (await administrator.post(path, reason="lost badge")).status_code == 200
+    events = [e for e in await published(SessionChanged) if e.change == "closed"]
+    closed = [e for e in events if str(e.account_id) == officer.account_id]
+    assert [e.reason for e in closed] == ["signed out", "account locked"]
+    assert len({e.session_id for e in closed}) == 2
+
+
 async def test_an_access_token_is_valid_for_ten_minutes(hire, clock):
     officer = await hire("o.seven", "officer")
     clock.advance(minutes=9, seconds=59)
