@@ -19,7 +19,12 @@ from services.identity.actions.administration import (
 )
 from services.identity.actions.context import Identity
 from services.identity.actions.enrolment import Invited, deliver
-from services.identity.domain.accounts import ADMINISTRATOR, Account, permissions_of
+from services.identity.domain.accounts import (
+    ADMINISTRATOR,
+    Account,
+    may_manage,
+    permissions_of,
+)
 from services.identity.domain.problem_codes import Code
 from services.identity.settings import Settings
 from services.identity.spec import SPEC
@@ -162,7 +167,7 @@ async def release_lock(
         others = [
             person.username
             for person in await unit.accounts.administrators()
-            if person.status == "active"
+            if may_manage(unit.policy, person)
             and person.sign_in_locked_at is None
             and person.account_id != account.account_id
         ]

@@ -157,6 +157,27 @@ async def test_an_administrator_whose_sign_in_is_locked_releases_nobody_so_the_h
 
 
 @pytest.mark.clause("468.6(a)/break-glass")
+async def test_an_administrator_without_rights_under_the_policy_releases_nobody_so_the_host_may(
+    command, administrator, hire, clock, as_owner
+):
+    other = await hire("s.lee", "alpr_administrator", title="Administration Sergeant")
+    clock.advance(minutes=1)
+    for _ in range(5):
+        await administrator.try_sign_in(password="wrong and wrong")
+    arguments = ("release-lock", "--username", "chief.admin", "--reason", "asked for in person")
+    code, _, err = await command(*arguments)
+    assert (code, "s.lee" in err) == (2, True)
+    async with as_owner("identity") as connection:  # as after a change of the policy's titles
+        await connection.execute(
+            text("UPDATE accounts SET title = 'Retired Sergeant' WHERE account_id = :account_id"),
+            {"account_id": other.account_id},
+        )
+    code, _, err = await command(*arguments)
+    assert code == 0, err
+    assert (await administrator.sign_in()).access
+
+
+@pytest.mark.clause("468.6(a)/break-glass")
 @pytest.mark.parametrize("status", ["locked", "disabled", "separated"])
 async def test_an_administrator_made_on_the_host_beside_people_is_marked_for_a_finding(
     identity_settings, administrator, clock, published, as_owner, status
