@@ -290,6 +290,16 @@ async def test_a_document_that_never_ends_is_refused(client, agencies, requester
     assert objects.stored == {}
 
 
+async def test_a_document_of_more_than_twenty_megabytes_is_refused(
+    client, agencies, requester, objects
+):
+    most = PDF + bytes(20 * 1024 * 1024 - len(PDF))
+    response = await client.post("/v1/documents", content=most + b"x", headers=requester())
+    assert response.status_code == 413, response.text
+    assert objects.stored == {}
+    assert (await client.post("/v1/documents", content=most, headers=requester())).is_success
+
+
 @pytest.mark.clause("468.7(a)/written-request")
 async def test_an_unregistered_agency_may_not_ask(client, agencies, requester, announced):
     headers = requester("OR0260100")

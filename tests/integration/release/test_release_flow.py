@@ -1,5 +1,6 @@
 """A release from written request to receipt (policy 468.7), and the records that stay on file."""
 
+from base64 import b64encode
 from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID, uuid4
@@ -77,6 +78,9 @@ async def test_a_request_is_filed_approved_packaged_and_downloaded_with_a_receip
     assert response.content == content
     assert response.headers["X-Content-SHA256"] == sha256(content).hexdigest()
     assert response.headers["Content-Type"] == "application/zip"
+    assert response.headers["Content-Length"] == str(len(content))
+    digest = b64encode(sha256(content).digest()).decode()
+    assert response.headers["Repr-Digest"] == f"sha-256=:{digest}:"
     [received] = await announced(ReleaseReceived)
     assert (received.request_id, received.sha256) == (UUID(request_id), event.sha256)
     assert received.occurred_at == begun_at + timedelta(minutes=5), "when it had all arrived"
@@ -412,15 +416,17 @@ async def test_a_missing_package_is_not_found_and_discloses_no_record(
 @pytest.mark.clause("468.7(c)/on-file")
 @pytest.mark.clause("468.7(c)/file-retention")
 async def test_filed_records_cannot_be_deleted(
-    filed, decide, packaged, client, requester, with_authority, runtime, as_owner
+    filed, decide, packaged, failed, client, requester, with_authority, runtime, as_owner
 ):
     authority = await with_authority(FBI)
-    request_id = await filed()
+    request_id, impossible = await filed(), await filed()
+    await decide(impossible)
+    await failed(impossible)
     await filed(FBI, legal_authority=authority)
     await decide(request_id)
     await packaged(request_id)
     await client.get(f"/v1/requests/{request_id}/package", headers=requester())
-    for table in ("requests", "decisions", "packages", "receipts", "documents"):
+    for table in ("requests", "decisions", "packages", "failures", "receipts", "documents"):
         for statement in (f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):
             with pytest.raises(DBAPIError, match="stay on file"):
                 await execute(as_owner("release"), statement)
@@ -445,6 +451,43 @@ async def test_decided_requests_cannot_be_changed(filed, decide, packaged, runti
             await execute(as_owner("release"), change)
         with pytest.raises(DBAPIError, match=r"permission denied|stay on file"):
             await execute(runtime.db.begin(), change)
+
+
+@pytest.mark.clause("468.7(c)/on-file")
+async def test_a_request_that_ended_is_never_approved_even_in_the_database(
+    client, filed, decide, requester, agencies, as_owner
+):
+    denied, withdrawn = await filed(), await filed()
+    await decide(denied, "deny")
+    path = f"/v1/agency/requests/{withdrawn}/withdrawal"
+    assert (await client.post(path, json={"reason": "found"}, headers=requester())).is_success
+    refused = await client.post("/v1/requests", json=a_request(), headers=requester(FBI))
+    ended = {
+        "denied": denied,
+        "withdrawn": withdrawn,
+        "refused": refused.json()["params"]["request_id"],
+    }
+    for state, request_id in ended.items():
+        for status in ("submitted", "first_approved", "approved", "packaged"):
+            change = (
+                f"UPDATE requests SET status = '{status}'"
+                f" WHERE request_id = '{request_id}' AND status = '{state}'"
+            )
+            with pytest.raises(DBAPIError, match="stay on file"):
+                await execute(as_owner("release"), change)
+
+
+@pytest.mark.clause("468.7/recipients")
+async def test_one_person_is_on_file_with_one_approval_even_in_the_database(
+    filed, with_authority, decide, as_owner
+):
+    await decide(await filed(FBI, legal_authority=await with_authority(FBI)))
+    again = (
+        "INSERT INTO decisions (decision_id, request_id, decision, reason, decided_by, decided_at)"
+        " SELECT gen_random_uuid(), request_id, decision, reason, decided_by, now() FROM decisions"
+    )
+    with pytest.raises(DBAPIError, match="one_decision_a_person"):
+        await execute(as_owner("release"), again)
 
 
 async def execute(transaction, statement):
