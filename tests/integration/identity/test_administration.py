@@ -335,6 +335,40 @@ async def test_a_change_of_state_is_announced_with_its_reason(
     assert {e.actor.person_id for e in events[-3:]} == {administrator.account_id}
 
 
+@pytest.mark.clause("468.4(e)/entitlement")
+@pytest.mark.clause("468.3/assignment")
+@pytest.mark.parametrize(
+    ("kind", "held", "seen_others", "new"),
+    [
+        (
+            "roles",
+            ["investigator", "officer"],
+            (["officer"], ["custodian", "investigator", "officer"], []),
+            ["officer"],
+        ),
+        (
+            "sources",
+            ["department", "state"],
+            (["state"], ["department", "federal", "state"], []),
+            ["federal"],
+        ),
+    ],
+)
+async def test_only_what_the_administrator_saw_is_replaced(
+    administrator, kind, held, seen_others, new
+):
+    made = await administrator.post("/v1/accounts", **an_account(**{kind: held}))
+    account_id = made.json()["account"]["account_id"]
+    path = f"/v1/accounts/{account_id}/{kind}"
+    for seen in seen_others:
+        refused = await administrator.put(path, **{kind: new, "replaces": seen})
+        assert (refused.status_code, refused.json()["code"]) == (409, "account_changed_since"), seen
+        shown = (await administrator.get(f"/v1/accounts/{account_id}")).json()
+        assert shown[kind] == held
+    done = await administrator.put(path, **{kind: new, "replaces": held[::-1]})
+    assert (done.status_code, done.json()[kind]) == (200, new)
+
+
 async def test_accounts_are_listed_in_pages_and_filtered(administrator):
     for n in range(5):
         await administrator.post("/v1/accounts", **an_account(username=f"person.{n}"))
@@ -349,6 +383,8 @@ async def test_accounts_are_listed_in_pages_and_filtered(administrator):
     managing = (await administrator.get("/v1/accounts?role=alpr_administrator")).json()["items"]
     assert [a["username"] for a in active] == [a["username"] for a in managing] == ["chief.admin"]
     assert (await administrator.get("/v1/accounts?sign_in_locked=true")).json()["items"] == []
+    others = (await administrator.get("/v1/accounts?sign_in_locked=false")).json()["items"]
+    assert len(others) == 6
     for faulty in ("status=asleep", "role=%00", "limit=0", "limit=201"):
         answer = await administrator.get(f"/v1/accounts?{faulty}")
         assert (answer.status_code, answer.json()["field"]) == (

@@ -37,7 +37,9 @@ async def test_a_purpose_is_returned_as_a_token_bound_to_the_person(
     assert event.actor.person_id == officer.account_id
     assert str(event.purpose.purpose_id) == claims["jti"]
     assert (event.purpose.case_number, event.purpose.call_number) == ("26-001234", "C26-0099")
-    assert event.scope["plate"] == "7ABC123"
+    assert event.scope == claims["scope"]
+    assert event.expires_at.timestamp() == claims["exp"]
+    assert answer.json()["expires_at"] == f"{event.expires_at:%Y-%m-%dT%H:%M:%SZ}"
     listed = (await officer.get("/v1/purposes")).json()["items"]
     assert [p["purpose_id"] for p in listed] == [claims["jti"]]
     assert "token" not in repr(listed)
@@ -76,7 +78,8 @@ FORBIDDEN = [
 @pytest.mark.clause("468.3.1(d)/refusals")
 async def test_a_forbidden_purpose_is_refused_with_its_citation_and_recorded(officer, published):
     for kind, citation in FORBIDDEN:
-        full = await officer.post("/v1/purposes", **a_purpose(kind=kind))
+        scope = {"plate": "7ABC123"}
+        full = await officer.post("/v1/purposes", **a_purpose(kind=kind, scope=scope))
         bare = await officer.post("/v1/purposes", kind=kind)
         for answer in (full, bare):
             problem = answer.json()
@@ -94,6 +97,7 @@ async def test_a_forbidden_purpose_is_refused_with_its_citation_and_recorded(off
     ]
     assert events[0].purpose.justification.startswith("Owner reports")
     assert events[0].purpose.case_number == "26-001234"
+    assert (events[0].scope, events[0].expires_at) == ({"plate": "7ABC123"}, None)
     assert events[0].actor.person_id == officer.account_id
     assert "Government Code 7284.6" in events[0].reason
     attempts = [e for e in await published(AccessAttempted) if e.route == "/v1/purposes"]

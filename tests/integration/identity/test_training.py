@@ -186,6 +186,13 @@ async def test_refreshers_due_are_listed_soonest_first(hire, train, clock, admin
     assert names[-1] == "o.soon"
     assert never.username in names
     assert fresh.username not in names
+    await administrator.sign_in()
+    invited = {"username": "n.yet", "name": "N", "title": "Police Officer", "roles": ["officer"]}
+    made = await administrator.post("/v1/accounts", agency_ori="CA0520100", **invited)
+    assert made.status_code == 201
+    await sergeant.sign_in()
+    due = (await sergeant.get("/v1/training/due")).json()["items"]
+    assert "n.yet" not in {a["username"] for a in due}, "who has no account yet is not due"
     for act, is_due in (("lock", True), ("separation", False)):
         await administrator.sign_in()
         path = f"/v1/accounts/{never.account_id}/{act}"
