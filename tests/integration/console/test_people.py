@@ -68,6 +68,21 @@ async def test_a_privileged_person_is_invited_anew_by_two_at_the_console(
     assert "Proposals to invite anew" not in browser.said
 
 
+@pytest.mark.clause("468.3/two-to-reinvite")
+async def test_a_page_says_that_a_role_that_was_removed_takes_two_as_well(
+    browser, sign_in, administrator, hire
+):
+    person = await hire("p.person", "auditor", title="Auditor")
+    await administrator.sign_in()
+    here = f"/people/{person.account_id}"
+    removed = await administrator.put(f"/v1/accounts/{person.account_id}/roles", roles=[])
+    assert removed.status_code == 200
+    await sign_in(administrator)
+    await browser.open(here)
+    assert "who has or had the role auditor again takes two administrators" in browser.said
+    assert "Propose to invite anew" in browser.said
+
+
 async def test_one_administrator_reinvites_a_person_without_a_privileged_role(
     browser, sign_in, administrator, officer
 ):

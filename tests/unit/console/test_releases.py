@@ -364,6 +364,12 @@ def test_a_request_that_one_person_approved_needs_a_second_whatever_became_known
     assert (review.approvals, review.approvals_needed) == (1, 2)
 
 
+def test_a_first_approver_of_any_request_sees_that_another_person_must_follow():
+    first = {"decision": "approve", "decided_by": {"person_id": "p-8"}}
+    review = review_of(a_request(decisions=[first]), an_agency(), "p-8", REVIEWER)
+    assert "another person must give the second" in review.why_not_approve
+
+
 def test_the_service_counts_the_approvals():
     first = {"decision": "approve", "decided_by": {"person_id": "p-8"}}
     none = {"approvals_needed": 2, "approvals": 0, "not_by": []}

@@ -297,10 +297,27 @@ async def test_a_form_of_another_browser_or_session_is_refused(app, officer, ser
     assert (await officer.send("/sign-out", token=before)).status_code == 403
 
 
+async def test_a_form_of_a_browser_without_its_cookie_is_refused(app, officer):
+    seal = service_of(app, ConsoleService).seal
+    session = seal.open(Session, officer.http.cookies[SESSION])
+    officer.http.cookies.delete(BROWSER)
+    token = seal.form_token("", session.session_id)
+    assert (await officer.send("/sign-out", token=token)).status_code == 403
+
+
+async def test_only_the_consoles_own_files_are_served(browser):
+    for name in ("nothing.css", "page.html", "..%2Fpages.py"):
+        assert (await browser.open(f"/static/{name}")).status_code == 404, name
+
+
 async def test_signing_in_again_on_top_of_a_session_works(officer):
+    await officer.open("/purpose")
+    await officer.send("/purpose", **DECLARED | {"kind": "criminal_investigation"})
+    assert PURPOSE in officer.http.cookies
     await officer.open("/sign-in")
     await officer.send("/sign-in", username="o.lindqvist", password="right words", totp="123456")
     assert "Signed in as Ola Lindqvist" in officer.said
+    assert PURPOSE not in officer.http.cookies, "a purpose ends with the session that declared it"
 
 
 async def test_concurrent_requests_renew_the_session_once(officer, services, clock):

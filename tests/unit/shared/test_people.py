@@ -302,6 +302,21 @@ def test_a_revoked_issuer_makes_accounts_not_current(people, authority, clock) -
 
 
 @pytest.mark.clause("wall/tick")
+def test_accounts_that_a_new_issuer_announces_again_make_accounts_current(
+    people, authority, clock
+) -> None:
+    account_id = uuid4()
+    people.learn(authority.account(account_id, "active", clock.now()))
+    people.learn(revocation(authority, clock))
+    renewed = TestRoot().signer(now=clock.now(), serial=2)
+    anew = authority.account(account_id, "active", clock.now())
+    people.learn(sign_event(renewed, anew))
+    tick = IdentityTicked(occurred_at=clock.now(), account_number=2, key_number=0)
+    people.learn(sign_event(renewed, tick))
+    assert current(people, clock)
+
+
+@pytest.mark.clause("wall/tick")
 def test_a_tick_of_a_revoked_issuer_makes_accounts_current_no_more(
     people, authority, clock
 ) -> None:

@@ -49,10 +49,13 @@ def test_a_token_is_valid_until_it_expires(authority, clock):
 
 
 def test_a_token_from_the_future_is_refused(authority, clock):
-    late = clock.now() + timedelta(minutes=5)
-    token = authority.access_token(iat=late.timestamp())
-    with pytest.raises(NotAuthenticated):
-        holds(authority, clock, token)
+    for ahead, is_right in ((timedelta(seconds=5), True), (timedelta(seconds=6), False)):
+        token = authority.access_token(iat=(clock.now() + ahead).timestamp())
+        if is_right:  # clocks of hosts differ a little
+            assert holds(authority, clock, token)
+            continue
+        with pytest.raises(NotAuthenticated):
+            holds(authority, clock, token)
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "RS256", "ES384", "", None])
