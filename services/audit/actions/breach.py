@@ -50,7 +50,8 @@ class Reach:
     allowed: int = 0
     refused: int = 0
     erased: int = 0
-    """The number of groups and records of disclosures that purges have erased; the report cannot name them."""
+    """The number of disclosed records that purges have erased; the report cannot name them. Of an export's values a
+    group that was erased whole counts as one."""
     records: dict[tuple[str, str], Reached] = field(default_factory=dict)
     plates: Counter[str] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
@@ -79,7 +80,7 @@ class Reach:
         self.plates.update(row.plates)
         ids = [*body.get("record_ids", ()), *(record["record_id"] for record in disclosed)]
         self._disclosed(str(body.get("record_kind")), ids, row)
-        self.erased += sum(1 if one.places is None else len(one.places) for one in row.erased)
+        self.erased += _erased(row, body.get("count"), len(ids))
 
     def count_exported(self, row: Row, value: Value) -> None:
         """Add one of the log's values that the export of entry `row` contained."""
@@ -107,6 +108,12 @@ class Reach:
             reached.times += 1
 
 
+def _erased(row: Row, count: object, left: int) -> int:
+    """Return how many records of a disclosure are erased: of a group erased whole, its entry's count alone tells it."""
+    listed = sum(1 if one.places is None else len(one.places) for one in row.erased)
+    return max(listed, count - left) if listed and isinstance(count, int) else listed
+
+
 async def report(work: UnitOfWork, grant: Grant, suspicion: Suspicion) -> Reach:
     """Return the data that an account accessed in a period, and record the disclosure.
 
@@ -122,5 +129,6 @@ async def report(work: UnitOfWork, grant: Grant, suspicion: Suspicion) -> Reach:
                 reach.count_exported(row, value)
             async for old in entries.exported_of_old(row):
                 reach.count_exported_of_old(row, old)
+            reach.erased += await entries.erased_of_exported(row)
     await entries.disclose_report(grant, suspicion.person_id, [*reach.disclosures.values()])
     return reach

@@ -251,6 +251,17 @@ class Entries:
                 for value in values:
                     yield value
 
+    async def erased_of_exported(self, row: Row) -> int:
+        """Return how many groups and records of the values that an export contained are erased since.
+
+        None is left to tell of the log before this one once that is destroyed: its entries count.
+        """
+        export = msgspec.json.decode(row.content)["data"]
+        span = Span(export["first"], export["end"])
+        if export.get("old_log"):
+            return 0 if await Log(self._connection, OLD).size() else span.end - span.start
+        return await Values(self._connection).erased_after(row.seq, *span)
+
     async def exported_of_old(self, row: Row) -> AsyncIterator[Row]:
         """Yield the entries of the log before this one that an export covered. The caller records the disclosure."""
         export = msgspec.json.decode(row.content)["data"]

@@ -54,6 +54,11 @@ _BEFORE = text(
     " JOIN entries e ON e.event_id = x.erased_event AND e.seq >= :start"
     " WHERE r.seq < :start ORDER BY purged_event, r.seq, r.name"
 )
+_ERASED_AFTER = text(
+    "SELECT coalesce(sum(coalesce(cardinality(r.places), 1)), 0) FROM erased r"
+    " JOIN erasures x USING (purged_event) JOIN entries e ON e.event_id = x.erased_event AND e.seq > :after"
+    " WHERE r.seq >= :start AND r.seq < :end"
+)
 _ERASED_BEYOND = text(
     "SELECT EXISTS (SELECT FROM erasures x WHERE NOT EXISTS"
     " (SELECT FROM entries e WHERE e.event_id = x.erased_event AND e.seq < :end))"
@@ -285,6 +290,14 @@ class Values:
         async with self._connection.stream(_BEFORE, {"start": start}) as found:
             async for row in found:
                 yield row.purged_event, erased_line(row.seq, row.name, row.places)
+
+    async def erased_after(self, seq: int, start: int, end: int) -> int:
+        """Return the number of groups and records of the entries from `start` to before `end` erased after entry `seq`.
+
+        A group that was erased whole counts as one.
+        """
+        values = {"after": seq, "start": start, "end": end}
+        return int((await self._connection.execute(_ERASED_AFTER, values)).scalar_one())
 
     async def erased_beyond(self, end: int) -> bool:
         """Return True if an erasing's entry is missing from the log's first `end` entries."""

@@ -198,6 +198,21 @@ async def test_a_breach_report_covers_a_persons_accesses_in_the_old_log(
     assert report["accesses_allowed"] == 201
 
 
+@pytest.mark.clause("468.6/breach-report")
+async def test_a_breach_report_counts_what_an_export_contained_of_a_log_that_is_destroyed(
+    closed, export, runtime, deliver, client, auditor, clock, age
+):
+    period = [(clock.now() + timedelta(hours=h)).isoformat() for h in (-1, 1)]
+    body = {"person_id": AUDITOR, "occurred_from": period[0], "occurred_to": period[1]}
+    await export(with_values=True, old_log=True)
+    await deliver()
+    await age("2 years")
+    clock.advance(days=3 * 366)
+    assert await OldLogEnd(runtime).destroy_if_due()
+    report = (await client.post("/v1/breach-reports", json=body, headers=auditor())).json()
+    assert (report["erased"], report["records_by_kind"].get("old_log_entry")) == (301, None)
+
+
 async def test_the_command_exports_the_old_log_with_a_purpose(closed, command, query, tmp_path):
     who = ("--person-id", "dba-1", "--name", "D. Base", "--title", "Contractor")
     file = tmp_path / "old.jsonl"
