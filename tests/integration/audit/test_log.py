@@ -307,7 +307,7 @@ async def test_a_new_log_is_signed_before_the_first_interval_of_checkpoints_ends
 
 @pytest.mark.clause("468.6/unalterable")
 async def test_served_proofs_verify_against_the_signed_roots(
-    deliver, writer, clock, client, auditor
+    deliver, writer, clock, client, auditor, query
 ):
     sizes = []
     for count in (3, 600, 250):
@@ -332,6 +332,14 @@ async def test_served_proofs_verify_against_the_signed_roots(
     assert beyond.status_code == 422
     backwards = "/v1/proofs/consistency?old_size=9&new_size=3"
     assert (await client.get(backwards, headers=auditor())).status_code == 422
+    await deliver(an_attempt(clock))  # no checkpoint has it: what is proved by default is signed
+    grown = (await client.get("/v1/proofs/inclusion?seq=0", headers=auditor())).json()
+    assert grown["size"] == new.size
+    [(size,)] = await query("SELECT count(*) FROM entries")
+    for asked, status in ((size, 200), (size + 1, 422)):
+        for path in (f"inclusion?seq=0&size={asked}", f"consistency?old_size=3&new_size={asked}"):
+            answer = await client.get(f"/v1/proofs/{path}", headers=auditor())
+            assert answer.status_code == status, path
 
 
 @pytest.mark.clause("468.6/unalterable")

@@ -18,9 +18,10 @@ from services.audit.workers.scheduler import Scheduler
 from services.audit.workers.watch import Watch
 from shared.core.permissions import Permission
 from shared.core.signed_notes import Signer
-from shared.events import AccessAttempted, Actor, AuditChanged, FindingRaised
+from shared.events import AccessAttempted, Actor, AuditChanged, FindingRaised, RecordsDisclosed
 from shared.service.command import status_of
 from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, an_actor, an_attempt
+from tests.integration.locking import locked_while
 
 SUPERVISOR = "00000000-0000-4000-8000-000000000302"
 OTHER_SUPERVISOR = "00000000-0000-4000-8000-000000000304"
@@ -324,6 +325,8 @@ async def test_an_audit_is_reviewed_and_signed_off_by_another(
         f"{path}/sign-off", json=statement, headers=auditor(account_id=OTHER_SUPERVISOR)
     )
     assert (twice.status_code, twice.json()["code"]) == (409, "audit_signed_off")
+    late = await client.post(f"{path}/items/1/review", json=review, headers=auditor())
+    assert (late.status_code, late.json()["code"]) == (409, "audit_signed_off")
     await runtime.relay.drain()
     changes = [e.change for e in bus.events(AuditChanged)]
     assert changes == ["drawn", *["item_reviewed"] * len(audit["items"]), "signed_off"]
@@ -478,3 +481,86 @@ async def test_an_audit_that_stays_unsigned_beside_later_ones_is_a_finding(
     assert await overdue() == [], "once"
     clock.advance(days=5)
     assert await overdue() == [], "the later one is signed off"
+
+
+@pytest.mark.clause("468.6(c)/audits")
+async def test_pages_of_periods_and_audits_have_each_once_newest_first_and_audits_are_on_record(
+    deliver, clock, client, auditor, runtime, bus, fix, periods, draw_of
+):
+    drawn = []
+    for end in (JULY, AUGUST, datetime(2026, 9, 1, tzinfo=UTC)):
+        await deliver(an_attempt(clock))
+        await fix(end)
+        drawn.append((await draw_of((await periods())[0]["seq"])).json())
+    await runtime.relay.drain()
+    bus.records.clear()
+
+    async def pages(path):
+        found, after = [], ""
+        while after is not None:
+            answer = await client.get(f"{path}?limit=1{after}", headers=auditor())
+            [one] = answer.json()["items"] or [None]
+            found += [one] if one else []
+            after = (following := answer.json()["next"]) and f"&after={following}"
+        return found
+
+    listed = await pages("/v1/audits")
+    assert [one["audit_id"] for one in listed] == [one["audit_id"] for one in drawn[::-1]]
+    ended = await pages("/v1/audits/periods")
+    assert [one["audit_id"] for one in ended] == [one["audit_id"] for one in drawn[::-1]]
+    await runtime.relay.drain()
+    shown = [e.all_ids for e in bus.events(RecordsDisclosed) if e.record_kind == "audit"]
+    assert [one for some in shown for one in some] == [one["audit_id"] for one in listed]
+
+
+@pytest.mark.clause("468.6(c)/audits")
+async def test_each_improper_access_of_a_person_is_a_finding(
+    deliver, clock, client, auditor, runtime, bus, fix, periods, draw_of
+):
+    await deliver(an_attempt(clock), an_attempt(clock))
+    await fix(JULY)
+    audit = (await draw_of((await periods())[0]["seq"])).json()
+    for item in audit["items"]:
+        where = f"/v1/audits/{audit['audit_id']}/items/{item['number']}/review"
+        judged = {"outcome": "improper", "note": "no such case on file"}
+        assert (await client.post(where, json=judged, headers=auditor())).status_code == 200
+    await runtime.relay.drain()
+    found = [(one.subject, one.details["seq"]) for one in bus.events(FindingRaised)]
+    assert sorted(found) == [(OFFICER, seq) for seq in sorted(one["seq"] for one in audit["items"])]
+
+
+@pytest.mark.clause("468.6(c)/audits")
+async def test_an_access_that_two_people_review_at_once_has_one_review(
+    deliver, clock, client, auditor, runtime, fix, periods, draw_of
+):
+    await deliver(an_attempt(clock))
+    await fix(JULY)
+    audit = (await draw_of((await periods())[0]["seq"])).json()
+    path = f"/v1/audits/{audit['audit_id']}"
+    row = f"SELECT FROM audits WHERE audit_id = '{audit['audit_id']}' FOR UPDATE"
+    answers = await locked_while(
+        runtime.db,
+        row,
+        *(
+            client.post(
+                f"{path}/items/1/review",
+                json={"outcome": "proper"},
+                headers=auditor(account_id=one),
+            )
+            for one in (AUDITOR, OTHER_SUPERVISOR)
+        ),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    signed = await locked_while(
+        runtime.db,
+        row,
+        *(
+            client.post(
+                f"{path}/sign-off",
+                json={"statement": "Reviewed in full"},
+                headers=auditor(account_id=one),
+            )
+            for one in (SUPERVISOR, OFFICER)
+        ),
+    )
+    assert sorted(answer.status_code for answer in signed) == [200, 409]
