@@ -324,8 +324,8 @@ async def test_served_proofs_verify_against_the_signed_roots(
         leaf = b64decode(proof["leaf_hash"])
         assert verify_inclusion(leaf, seq, new.size, path, new.root), seq
     for early in sizes[:2]:
-        query = f"old_size={early.size}&new_size={new.size}"
-        answer = await client.get(f"/v1/proofs/consistency?{query}", headers=auditor())
+        asked = f"old_size={early.size}&new_size={new.size}"
+        answer = await client.get(f"/v1/proofs/consistency?{asked}", headers=auditor())
         path = [b64decode(value) for value in answer.json()["path"]]
         assert verify_consistency(early.size, new.size, early.root, new.root, path)
     beyond = await client.get("/v1/proofs/inclusion?seq=853", headers=auditor())
