@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 from sqlalchemy import text
 
 from services.audit.__main__ import COMMANDS
-from services.audit.actions.notices import receivers_of
+from services.audit.actions.notices import WHOLE_TIMEOUT_S, receivers_of
 from services.audit.domain.findings import a_finding
 from services.audit.domain.notices import Notice, signed_headers
 from services.audit.settings import Settings
@@ -26,6 +26,7 @@ from services.audit.store.findings import Findings
 from services.audit.store.notices import Notices
 from services.audit.workers.notices import LEASE, NoticeSender
 from shared.core.errors import Unavailable
+from shared.mail.sending import TIMEOUT_S
 from shared.postgres.database import (
     OWN_VERSIONS,
     SHARED_MIGRATIONS,
@@ -490,6 +491,11 @@ async def test_a_notice_holds_at_most_a_hundred_findings(runtime, sender, receiv
     assert await sender.send() == 20
     sent = [one["finding_id"] for posted in receiver.got for one in findings_in(posted)]
     assert sorted(sent) == sorted(str(one.finding_id) for one in found)
+
+
+def test_an_attempt_ends_before_another_process_makes_the_next():
+    mail_s = 10 * TIMEOUT_S  # greeting, names, TLS, login, sender, recipient, text
+    assert timedelta(seconds=max(WHOLE_TIMEOUT_S, mail_s)) < LEASE
 
 
 async def test_after_a_crash_in_an_attempt_the_notice_is_sent_again_under_its_id(

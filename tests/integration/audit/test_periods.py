@@ -108,15 +108,17 @@ async def test_periods_are_whole_months_without_gap_or_overlap_and_the_log_fixes
 
 
 async def test_a_log_that_was_stopped_fixes_each_ended_month(
-    deliver, clock, writer, runtime, go_to, periods
+    deliver, clock, writer, runtime, go_to, periods, client, auditor
 ):
     await deliver(an_attempt(clock))
     go_to(AUGUST + timedelta(days=3))
     assert await Scheduler(runtime, runtime.settings, writer).fix_periods() == 2
-    assert [p["occurred_to"] for p in await periods()] == [
-        "2026-08-01T00:00:00Z",
-        "2026-07-01T00:00:00Z",
-    ]
+    ended = await periods()
+    assert [p["occurred_to"] for p in ended] == ["2026-08-01T00:00:00Z", "2026-07-01T00:00:00Z"]
+    path = "/v1/audits/periods?limit=1"
+    newest = (await client.get(path, headers=auditor())).json()
+    older = (await client.get(f"{path}&after={newest['next']}", headers=auditor())).json()
+    assert [*newest["items"], *older["items"]] == ended, "their entries follow one another"
 
 
 @pytest.mark.clause("468.6(c)/audits")
