@@ -117,7 +117,7 @@ async def test_a_service_is_refused_on_a_topic_that_is_not_its_own(refused, cloc
     assert (subject, details["topic"]) == ("retention", HotListChanged.TOPIC)
 
 
-@pytest.mark.parametrize("part", ["key", "body", "header", "another topic", "added header"])
+@pytest.mark.parametrize("part", ["key", "body", "header", "another topic", "added header", "form"])
 async def test_an_event_that_was_changed_after_it_was_made_is_refused(refused, clock, part):
     true = message_of(an_attempt(clock))
     body = msgspec.json.decode(true.value) | {"allowed": False}
@@ -126,6 +126,7 @@ async def test_an_event_that_was_changed_after_it_was_made_is_refused(refused, c
         "body": true._replace(value=msgspec.json.encode(body)),
         "header": true._replace(headers={**true.headers, "ce_time": b"2026-01-01T00:00:00+00:00"}),
         "added header": true._replace(headers={**true.headers, "ce_x": b"y"}),
+        "form": true._replace(headers={**true.headers, "content-type": b"text/json"}),
         "another topic": true._replace(
             topic="alpr.records.disclosed",
             headers={**true.headers, "ce_type": b"alpr.records.disclosed.v1"},
