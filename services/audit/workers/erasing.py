@@ -120,9 +120,11 @@ class Eraser:
         return False
 
     async def _read(self, purged: RecordsPurged, named: PurgeList) -> tuple[list[str], list[str]]:
-        """Return the digests of held records, and those of purged records that values of the last day concern."""
+        """Return the digests of held records, and those of purged records that values of the last day concern.
+
+        Both sections are read to their end, and so verified, before anything acts on them.
+        """
         reader = ListReader(self._runtime.objects, purged.run_id, named)
-        await reader.verify()
         async with self._runtime.db.begin() as connection:
             texts = await Values(connection).reads_of_day(purged.before)
         of_last_day = {UUID(digest).bytes: digest for digest in texts}
