@@ -408,6 +408,25 @@ async def test_a_drawn_and_reviewed_audit_cannot_be_changed(
             await query(statement)
 
 
+@pytest.mark.clause("468.6(c)/audits")
+async def test_what_was_signed_cannot_be_changed(
+    deliver, clock, query, ask_as_owner, fix, periods, draw_of
+):
+    await deliver(an_attempt(clock))
+    await fix(JULY)
+    await draw_of((await periods())[0]["seq"])
+    await ask_as_owner("UPDATE audits SET signed_off_at = now(), statement = 'in full'")
+    for statement in (
+        "UPDATE audits SET statement = 'no misuse'",
+        "UPDATE audits SET signed_off_at = NULL",
+        "DELETE FROM audits",
+    ):
+        with pytest.raises(DBAPIError, match="is refused"):
+            await ask_as_owner(statement)
+        with pytest.raises(DBAPIError, match=r"permission denied|is refused"):
+            await query(statement)
+
+
 async def test_drawing_an_audit_needs_the_work_permission(client, authority):
     token = authority.access_token((Permission.AUDIT_READ,), account_id=AUDITOR)
     headers = {"Authorization": f"Bearer {token}"}

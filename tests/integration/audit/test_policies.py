@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from shared.core.permissions import Permission
 from shared.events import PolicyAcknowledged, PolicyLoaded
@@ -109,16 +110,22 @@ async def test_an_acknowledgement_in_a_role_not_held_or_of_an_unknown_policy_is_
 
 
 async def test_an_acknowledged_policy_is_listed_and_its_acknowledgement_cannot_be_deleted(
-    deliver, clock, acknowledge, client, authority, query
+    deliver, clock, acknowledge, client, authority, query, ask_as_owner
 ):
-    from sqlalchemy.exc import DBAPIError
-
     await deliver(loaded(clock, "ingest", FIRST))
     await acknowledge(FIRST, "auditor", AUDITOR)
     [policy] = (await client.get("/v1/policies", headers=authority.headers())).json()["items"]
     assert (policy["digest"], policy["services"]) == (FIRST, ["ingest"])
-    with pytest.raises(DBAPIError, match="permission denied"):
-        await query("DELETE FROM policy_acknowledgements")
+    for statement in (
+        "DELETE FROM policy_acknowledgements",
+        "UPDATE policy_acknowledgements SET person_id = 'x'",
+        "UPDATE policies SET first_loaded_at = now()",
+        "TRUNCATE policy_acknowledgements",
+    ):
+        with pytest.raises(DBAPIError, match="permission denied"):
+            await query(statement)
+        with pytest.raises(DBAPIError, match="is refused"):
+            await ask_as_owner(statement)
 
 
 async def test_a_start_costs_the_rules_no_look_at_all_policies_that_were_ever_loaded(

@@ -883,10 +883,18 @@ async def test_a_finding_cannot_be_worked_for_a_case(deliver, findings, clock, c
 async def test_findings_are_kept(deliver, findings, clock, query, ask_as_owner):
     await deliver(*[an_attempt(clock, allowed=False) for _ in range(5)])
     assert await findings()
+    await ask_as_owner("UPDATE findings SET status = 'closed', outcome = 'explained'")
+    await ask_as_owner(
+        "INSERT INTO finding_steps SELECT gen_random_uuid(), finding_id, 'closed', '{}', now(), 'x' FROM findings"
+    )
     for statement in (
         "DELETE FROM findings",
         "UPDATE findings SET subject = 'x'",
+        "UPDATE findings SET status = 'open'",
+        "UPDATE findings SET outcome = 'false_alarm'",
         "TRUNCATE findings CASCADE",
+        "UPDATE finding_steps SET note = 'y'",
+        "DELETE FROM finding_steps",
     ):
         with pytest.raises(DBAPIError, match="is refused"):
             await ask_as_owner(statement)
