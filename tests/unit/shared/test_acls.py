@@ -4,6 +4,7 @@ import pytest
 
 from shared.events import CaptureReceived, FindingRaised, HitRaised
 from shared.kafka.acls import (
+    BACKUP,
     OPERATOR,
     TOPICS_COMMAND,
     TRIMMER,
@@ -74,6 +75,20 @@ def test_the_operator_may_replay_only_to_topics_that_are_consumed() -> None:
     written = {a.name for a in acls() if (a.principal, a.operation) == (OPERATOR, Operation.WRITE)}
     assert written == {topic.name for topic in TOPICS.values() if topic.workers}
     assert written != set(TOPICS), "there is one that nobody consumes"
+
+
+@pytest.mark.clause("wall/kafka")
+def test_a_backup_and_the_trimmer_see_how_far_groups_are_and_a_backup_reads_no_record() -> None:
+    every_group = (Resource.GROUP, Operation.DESCRIBE, "*")
+    rights = {
+        a: {(r.resource, r.operation, r.name) for r in acls() if r.principal == a}
+        for a in (BACKUP, TRIMMER)
+    }
+    worked = {topic.name for topic in TOPICS.values() if topic.in_groups}
+    assert rights[BACKUP] == {every_group} | {
+        (Resource.TOPIC, Operation.DESCRIBE, name) for name in worked
+    }
+    assert {one for one in rights[TRIMMER] if one[0] is Resource.GROUP} == {every_group}
 
 
 @pytest.mark.parametrize("service", services())
