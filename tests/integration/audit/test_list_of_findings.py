@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from services.audit.domain.findings import a_finding
 from services.audit.store.findings import Findings
@@ -13,17 +14,22 @@ pytestmark = pytest.mark.clause("468.3.1(c)/monitoring")
 
 @pytest.fixture
 async def raised(app, runtime, clock):
-    """Three findings an hour apart, of two kinds; return their ids, newest first."""
+    """Three findings an hour apart, of two kinds, of one the newer first by id; return their ids, newest first."""
+    gap, other, search = sorted(
+        [
+            a_finding("log_gap", "retention", clock.now(), 1),
+            a_finding("log_gap", "hotlist", clock.now(), 2),
+            a_finding("repeated_plate_search", "someone", clock.now(), plate="7ABC123"),
+        ],
+        key=lambda one: (one.kind, -one.finding_id.int),
+    )
     found = [
-        a_finding("log_gap", "retention", clock.now(), 1),
-        a_finding(
-            "repeated_plate_search", "someone", clock.now() + timedelta(hours=2), plate="7ABC123"
-        ),
-        a_finding("log_gap", "hotlist", clock.now() + timedelta(hours=1), 2),
+        structs.replace(one, occurred_at=clock.now() + timedelta(hours=hours))
+        for hours, one in enumerate((gap, other, search))
     ]
     async with runtime.db.begin() as connection:
         assert await Findings(connection, "audit").raise_all(found) == 3
-    return [str(found[place].finding_id) for place in (1, 2, 0)]
+    return [str(one.finding_id) for one in found[::-1]]
 
 
 @pytest.fixture
