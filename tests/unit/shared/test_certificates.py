@@ -14,12 +14,14 @@ from pydantic import ValidationError
 from services.identity.settings import Settings as IdentitySettings
 from shared.core import offline_root as commands
 from shared.core.certificates import (
+    USAGES,
     Certificate,
     CertificateRefused,
     Revocation,
     Roots,
     Signer,
     Trust,
+    Usage,
     canonical_json,
     certify,
     revoke,
@@ -170,11 +172,15 @@ def test_a_certificate_for_captures_is_refused_for_tokens() -> None:
 
 
 @pytest.mark.clause("wall/keys")
-def test_a_revoked_certificate_is_refused_and_others_stay_valid() -> None:
+@pytest.mark.parametrize("usage", USAGES)
+def test_a_revoked_certificate_is_refused_and_others_stay_valid(usage: Usage) -> None:
     trust = Trust(ROOT.roots)
-    trust.learn_revocation(ROOT.revocation(made(), now=NOW))
-    assert refusal(made(), trust=trust) == "certificate 7 is revoked"
-    trust.check(made(serial=8), "tokens", NOW)
+    trust.learn_revocation(ROOT.revocation(made(usage=usage), now=NOW))
+    with pytest.raises(CertificateRefused, match="certificate 7 is revoked"):
+        trust.check(made(usage=usage), usage, NOW)
+    trust.check(made(usage=usage, serial=8), usage, NOW)
+    [other] = [one for one in USAGES if one != usage]
+    trust.check(made(usage=other), other, NOW)
 
 
 @pytest.mark.clause("wall/keys")

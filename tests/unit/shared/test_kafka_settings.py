@@ -82,7 +82,14 @@ def test_a_local_kafka_needs_no_tls(where: str, login: dict[str, str]) -> None:
 @pytest.mark.clause("468.5/encrypted")
 @pytest.mark.parametrize(
     "where",
-    ["kafka:9092", "10.0.0.7:9092", "127.0.0.1:9092,kafka:9092", "localhost.example.org:1", ""],
+    [
+        "kafka:9092",
+        "10.0.0.7:9092",
+        "127.0.0.1:9092,kafka:9092",
+        "localhost.example.org:1",
+        "notlocalhost:1",
+        "",
+    ],
 )
 @pytest.mark.parametrize("login", [{}, {"kafka_security_protocol": "SASL_PLAINTEXT", **LOGIN}])
 def test_a_plaintext_link_to_another_machine_is_refused_unless_allowed(
