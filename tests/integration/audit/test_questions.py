@@ -432,6 +432,10 @@ async def test_a_release_on_the_host_raises_a_finding_that_its_subject_cannot_cl
     assert (own.status_code, own.json()["code"]) == (403, "finding_worked_by_subject")
     other = await client.post(path, json=body, headers=auditor(account_id=OFFICER))
     assert other.status_code == 200
+    await deliver(msgspec.structs.replace(plain, event_id=uuid4(), account_number=9))
+    assert [one.subject for one in await findings()] == [AUDITOR], (
+        "a second release is another finding"
+    )
 
 
 def a_contradiction(clock, device, **changes):
