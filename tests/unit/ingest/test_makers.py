@@ -2,6 +2,7 @@
 
 import base64
 import json
+import tracemalloc
 
 import pytest
 
@@ -60,7 +61,16 @@ def test_of_two_plates_the_one_as_read_counts():
     assert anpr(("<originalLicensePlate>7ABC123", "<originalLicensePlate>"))["plate"] == "7ABC123"
 
 
-@pytest.mark.parametrize("believed", ["99,94", "99,94,97,96,99,98,x", "99,94,97,96,99,98,101", ""])
+@pytest.mark.parametrize(
+    "believed",
+    [
+        "99,94",
+        "99,94,97,96,99,98,x",
+        "99,94,97,96,99,98,101",
+        "99,94,97,96,99,98," + "9" * 5000,
+        "",
+    ],
+)
 def test_probabilities_that_fit_no_characters_are_left_out(believed):
     assert "characters" not in anpr(("99,94,97,96,99,98,97", believed))
 
@@ -303,6 +313,35 @@ def test_pictures_of_an_axis_camera_are_told_apart_by_their_type():
     example = MAKERS["axis"].example
     assert translated("axis", {**example, "ImageArray": [other, *images]}).frame == scene
     assert translated("axis", {**example, "ImageArray": [other]}).frame == crop
+
+
+def test_a_picture_without_content_is_passed_over_for_one_that_has_some():
+    scene = p.jpeg(640, 480)
+    images = [
+        {"ImageType": "vehicle", "BinaryImage": ""},
+        {"ImageType": "full", "BinaryImage": base64.b64encode(scene).decode()},
+    ]
+    assert translated("axis", {**MAKERS["axis"].example, "ImageArray": images}).frame == scene
+
+
+@pytest.mark.parametrize("translate", [unpacked, text], ids=["a picture", "a word"])
+@pytest.mark.parametrize("said", ["ab ", "abc", "\x00"], ids=["blanks", "letters", "unprintable"])
+def test_a_long_text_takes_no_more_than_a_few_times_its_own_memory(translate, said):
+    value = said * 300_000
+    tracemalloc.start()
+    try:
+        translate(value)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 4 * len(value)
+
+
+def test_a_text_that_is_too_long_for_a_plate_leaves_the_picture_to_our_engine():
+    picture = base64.b64encode(p.jpeg()).decode()
+    document = {**MAKERS["genetec"].example, "Plate": "7" + "-" * 32, "ContextImage": picture}
+    posted = translated("genetec", document)
+    assert (posted.reads, posted.frame) == ((), p.jpeg())
 
 
 def test_what_blue_iris_found_may_be_a_text():

@@ -73,7 +73,7 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
         (one.image_type or "").lower(): unpacked(one.binary_image) for one in event.pictures
     }
     frame = next(
-        (pictures[kind] for kind in ("vehicle", "full", "frame") if kind in pictures), None
+        (found for kind in ("vehicle", "full", "frame") if (found := pictures.get(kind))), None
     )
     captured_at = moment(event.capture_timestamp, "capture_timestamp", in_ms=True)
     plate = plate_of(event.plate)

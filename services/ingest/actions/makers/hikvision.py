@@ -113,12 +113,16 @@ def _pictures(form: Sequence[FormField]) -> tuple[bytes | None, bytes | None]:
 def _characters(plate: str, believed: str) -> list[dict[str, object]]:
     """Return the characters with their probabilities, if there is one for each."""
     sure = [one.strip() for one in believed.split(",")] if believed else []
-    if len(sure) != len(plate) or not all(one.isdecimal() and int(one) <= 100 for one in sure):
+    if len(sure) != len(plate) or not all(_is_percent(one) for one in sure):
         return []
     return [
         {"text": one, "confidence": int(percent) / 100}
         for one, percent in zip(plate, sure, strict=True)
     ]
+
+
+def _is_percent(text: str) -> bool:
+    return text.isdecimal() and len(text) <= 3 and int(text) <= 100
 
 
 def _lane(line: str) -> int | None:

@@ -24,25 +24,34 @@ LIKELY = 0.5
 MAX_OBJECTS = 10_000
 """The most objects of a document: it may have 50 MB of pictures, but not a million small results."""
 
+MAX_PLATE = 32
+"""The most characters of a plate as a device wrote it."""
+
 MAX_OTHERS = 9
 """The most other plates of a read."""
 
 T = TypeVar("T")
 
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF")
+_PICTURE_FILES = (".jpg", ".jpeg", ".png", ".webp")
+_BLANKS = b" \t\r\n"
 
 
 def document(form: Sequence[FormField]) -> bytes:
     """Return the field that is no picture. Raises: Malformed if there is none."""
     for one in form:
-        if one.data.strip() and not one.data.startswith(_PICTURES):
+        if one.data.strip() and not _is_picture(one):
             return one.data
     raise Malformed(Code.MAKER_DOCUMENT_MISSING)
 
 
 def pictures(form: Sequence[FormField]) -> list[FormField]:
-    """Return the fields that are pictures."""
-    return [one for one in form if one.data.startswith(_PICTURES)]
+    """Return the fields that are pictures, also broken ones; files without content are none."""
+    return [one for one in form if one.data and _is_picture(one)]
+
+
+def _is_picture(one: FormField) -> bool:
+    return one.data.startswith(_PICTURES) or one.name.lower().endswith(_PICTURE_FILES)
 
 
 def in_json(data: bytes, kind: type[T]) -> T:
@@ -65,7 +74,8 @@ def text(value: Any) -> str | None:
     """Return a word of a device as one line of at most 128 characters; None if it says nothing."""
     if not isinstance(value, str):
         return None
-    line = "".join(c if c.isprintable() else " " for c in value).strip()[:MAX_TEXT].strip()
+    start = value.strip()[:MAX_TEXT]  # a body's worth of text would fill memory, letter by letter
+    line = "".join(c if c.isprintable() else " " for c in start).strip()
     return None if not line or line.lower() in ("unknown", "none", "null", "n/a", "-") else line
 
 
@@ -91,6 +101,8 @@ def unread(plate: str | None, frame: bytes | None, captured_at: str | None) -> P
 
 
 def _is_plate(text: str) -> bool:
+    if len(text) > MAX_PLATE:
+        return False
     try:
         normalise_plate(text)
     except ValueRefused:
@@ -160,7 +172,7 @@ def others(found: Sequence[tuple[Any, float]], plate: str) -> list[dict[str, Any
     likely: dict[str, float] = {}
     for one, probability in found:
         said = plate_of(one)
-        if said is not None and len(said) <= 32 and _is_plate(said) and 0 <= probability <= 1:
+        if said is not None and _is_plate(said) and 0 <= probability <= 1:
             likely[said] = max(probability, likely.get(said, 0.0))
     likely.pop(plate, None)
     best = sorted(likely.items(), key=lambda one: (-one[1], one[0]))[:MAX_OTHERS]
@@ -187,7 +199,7 @@ def unpacked(value: str | None) -> bytes | None:
         return None
     plain = value.partition(",")[2] if value.startswith("data:") else value
     try:
-        return b64decode("".join(plain.split()), validate=True)
+        return b64decode(plain.encode("ascii").translate(None, _BLANKS), validate=True)
     except (binascii.Error, ValueError):
         return plain[:64].encode(errors="replace")
 
