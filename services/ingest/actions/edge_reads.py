@@ -67,9 +67,10 @@ def _fault(index: int, field: str, why: Refusal) -> InvalidInput:
 class Batch:
     """Turns decoded reads of one device into events of many reads; ids are derived, so a repeated batch adds none.
 
-    An id covers the device, the time as the device wrote it, source id, plate, region and confidence, so a read that
-    contradicts another is a separate read. Its first half covers only the identity of the sighting, so two ids show
-    retention that their reads contradict each other.
+    An id covers the device, the time as the device wrote it, source id, plate, region, confidence and the picture of
+    the plate that came along, so a read that contradicts another is a separate read, and no later post puts another
+    picture in the place of a read's. Its first half covers only the identity of the sighting, so two ids show retention
+    that their reads contradict each other.
     """
 
     def __init__(
@@ -82,9 +83,12 @@ class Batch:
         *,
         most_m: float,
         rules: Devices,
+        crops: Sequence[str | None] = (),
     ) -> None:
         """`most_m` is the greatest distance between a fixed camera's place and the place that it sends; `rules` say
-        which reads are late, and which no longer live."""
+        which reads are late, and which no longer live; `crops` are the digests of the pictures of the reads' plates, one
+        for each read, or none for reads without pictures."""
+        self._crops = crops
         self._most_m = most_m
         self._rules = rules
         self._may_buffer_for = may_buffer(device, rules)
@@ -188,9 +192,10 @@ class Batch:
             if source is None
             else f"source\x1f{time}\x1f{len(source)}\x1f{source}"
         )
-        return ids.derive_akin(
-            at, same, f"\x1f{plate}\x1f{read.confidence!r}\x1f{read.region or ''}"
-        )
+        rest = f"\x1f{plate}\x1f{read.confidence!r}\x1f{read.region or ''}"
+        if self._crops and (crop := self._crops[len(self.ids)]) is not None:
+            rest = f"{rest}\x1f{crop}"
+        return ids.derive_akin(at, same, rest)
 
     def _deriver(self, at: datetime) -> Deriver:
         if (fault := self._window.fault(at)) is not None:  # such times have no secret
@@ -331,10 +336,12 @@ class EdgeReads:
         *,
         ids: bool,
         illustrated: Illustrated | None = None,
+        crops: Sequence[str | None] = (),
     ) -> Receipt:
         """Publish a whole batch, decoded from `body`, or refuse it; with `ids` the receipt always has the reads' ids.
 
-        Pictures are stored by `illustrated` once every read is found good, and before any is published.
+        Pictures are stored by `illustrated` once every read is found good, and before any is published; `crops` as for
+        `Batch`.
 
         Raises: InvalidInput naming the first faulty read and its field; Unavailable: the device may send it again.
         """
@@ -348,6 +355,7 @@ class EdgeReads:
             self._secrets,
             most_m=self._most_m,
             rules=runtime.policy.devices,
+            crops=crops,
         )
         events: list[ReadsRecorded] = []
         for start in range(0, len(reads), SLICE):

@@ -107,10 +107,11 @@ class MakerPosts:
             posted = replace(posted, frame=None)
 
         async def illustrated(events: Sequence[ReadsRecorded]) -> list[ReadsRecorded]:
-            return await self._illustrated(device, maker, posted, events, reads, window, pictures)
+            return await self._illustrated(device, maker, posted, events, pictures)
 
+        crops = [None if one.crop is None else sha256(one.crop).hexdigest() for one in posted.reads]
         batch = await self._edge_reads.accept(
-            device, reads, body, window, ids=True, illustrated=illustrated
+            device, reads, body, window, ids=True, illustrated=illustrated, crops=crops
         )
         POSTS.labels(maker, "reads").inc()
         return Receipt(
@@ -158,14 +159,12 @@ class MakerPosts:
         maker: str,
         posted: Posted,
         events: Sequence[ReadsRecorded],
-        reads: Sequence[EdgeRead],
-        window: Window,
         pictures: _Pictures,
     ) -> list[ReadsRecorded]:
         """Store the pictures, and return the events with their keys in the reads."""
         named: dict[str, Any] = {}
         if posted.frame is not None:
-            named = await self._framed(device, maker, posted.frame, reads[0], window, pictures)
+            named = await self._framed(device, maker, posted.frame, events[0].reads[0], pictures)
         crops = {
             (one.fields["plate"], one.fields.get("source_id")): one.crop
             for one in posted.reads
@@ -195,16 +194,15 @@ class MakerPosts:
         device: Device,
         maker: str,
         frame: bytes,
-        read: EdgeRead,
-        window: Window,
+        read: RecordedRead,
         pictures: _Pictures,
     ) -> dict[str, Any]:
-        """Store the frame as a capture that the camera has read, and return what its reads say of it."""
+        """Store the frame as a capture that the camera has read, of the time and place of its reads; return what they
+        say of it."""
         upload = Upload(frame, sha256(frame).digest())
+        said = Circumstances(read.captured_at, read.place)
         try:
-            stored = await self._captures.store(
-                device, upload, _said(read, window), read_by_camera=True
-            )
+            stored = await self._captures.store(device, upload, said, read_by_camera=True)
         except (Malformed, UnsupportedMedia, TooLarge) as exc:
             self._refuse(maker, "frame", exc, pictures)
             return {}
@@ -254,11 +252,3 @@ def _decoded(device: Device, reads: Sequence[MakerRead], most: int) -> list[Edge
             one.pop("latitude", None)
             one.pop("longitude", None)
     return decode(msgspec.json.encode(fields), "application/json", most)
-
-
-def _said(read: EdgeRead, window: Window) -> Circumstances:
-    """Return time and place of the frame of a read."""
-    given = [("captured_at", msgspec.json.decode(read.captured_at, type=str))]
-    if read.latitude is not None:
-        given += [("latitude", str(read.latitude)), ("longitude", str(read.longitude))]
-    return circumstances(given, {}, {}, window)

@@ -14,6 +14,7 @@ from services.ingest.actions import maker_posts
 from services.ingest.actions.makers import MAKERS
 from services.ingest.api.makers import INLINE_BYTES
 from shared.core.errors import Unavailable
+from shared.core.ids import akin
 from shared.core.problem_codes import Common
 from shared.events import CaptureReceived, ReadsBackfilled, ReadsRecorded
 from tests.unit.ingest import pictures as p
@@ -195,6 +196,39 @@ async def test_a_post_does_not_wait_for_an_object_store_that_takes_no_picture_of
         problem = await post(station, camera, "rekor", illustrated(station, crop=CROP), status=503)
     assert problem["code"] == "object_not_stored"
     assert station.stored_nothing()
+
+
+async def test_a_picture_file_of_another_kind_is_named_and_taken_for_no_document(station, camera):
+    files = [
+        ("licensePlatePicture.jpg", ("licensePlatePicture.jpg", b"BM, a bitmap", "image/jpeg")),
+        ("anpr.xml", ("anpr.xml", hikvision(station), "text/xml")),
+        ("detectionPicture.jpg", ("detectionPicture.jpg", b"", "image/jpeg")),
+    ]
+    receipt = await post(station, camera, "hikvision", files=files)
+    assert [one["picture"] for one in receipt["pictures_refused"]] == ["crop"]
+    [read] = station.reads
+    assert (read.plate, read.crop_key) == ("7ABC123", None)
+
+
+async def test_a_number_of_thousands_of_digits_is_passed_over(station, camera):
+    xml = hikvision(station).replace(b"99,94,97,96,99,98,97", b"99,94,97,96,99,98," + b"9" * 5000)
+    await post(station, camera, "hikvision", xml)
+    [read] = station.reads
+    assert read.characters == []
+
+
+@pytest.mark.parametrize("ending", [".2500007Z", "z"], ids=["fractions", "small z"])
+async def test_a_read_and_its_picture_have_one_time_however_it_is_written(station, camera, ending):
+    at = station.clock.now() - timedelta(seconds=1)
+    said = at.isoformat().encode()
+    xml = hikvision(station).replace(said, f"{at:%Y-%m-%dT%H:%M:%S}{ending}".encode())
+    files = [
+        ("anpr.xml", ("anpr.xml", xml, "text/xml")),
+        ("detectionPicture.jpg", ("detectionPicture.jpg", FRAME, "image/jpeg")),
+    ]
+    await post(station, camera, "hikvision", files=files)
+    [read], [capture] = station.reads, station.captures
+    assert read.captured_at == capture.captured_at
 
 
 async def test_a_frame_in_which_the_camera_read_nothing_is_read_by_our_engine(station, camera):
@@ -514,3 +548,25 @@ async def test_the_pictures_in_a_post_count_towards_the_bytes_in_flight_as_well(
     assert problem["code"] == "too_much_in_flight"
     assert in_flight.held_bytes == 0
     assert (await post(station, camera, "rekor", content))["accepted"] == 1
+
+
+async def test_a_read_that_comes_again_with_another_picture_leaves_the_first_picture_as_it_was(
+    station, camera
+):
+    xml, other = hikvision(station), p.jpeg(160, 60)
+
+    async def send(crop):
+        files = [
+            ("anpr.xml", ("anpr.xml", xml, "text/xml")),
+            ("licensePlatePicture.jpg", ("licensePlatePicture.jpg", crop, "image/jpeg")),
+        ]
+        return (await post(station, camera, "hikvision", files=files))["read_ids"]
+
+    first = await send(CROP)
+    assert await send(CROP) == first
+    assert await send(other) != first
+    one, again, changed = station.reads
+    assert again == one
+    assert changed.crop_key != one.crop_key
+    assert akin(changed.read_id) == akin(one.read_id), "both are of one sighting"
+    assert station.objects.stored == {one.crop_key: CROP, changed.crop_key: other}
