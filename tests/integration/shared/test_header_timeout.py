@@ -7,7 +7,7 @@ import socket
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from shared.service import header_timeout
 from shared.service.header_timeout import HEADER_TIMEOUT_S, MOST_HEADER_BYTES
@@ -30,6 +30,14 @@ def an_app():
     @app.get("/fast")
     async def fast() -> str:
         return "done"
+
+    @app.post("/kept")
+    async def kept(request: Request) -> int:
+        return len(await request.body())
+
+    @app.post("/client")
+    async def client(request: Request) -> str:
+        return request.client.host
 
     return app
 
@@ -161,3 +169,42 @@ async def test_headers_of_the_usual_size_are_answered_though_they_come_in_pieces
         writer.write(b" HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 16_000 + b"\r\n\r\n")
         async with asyncio.timeout(10 * TIMEOUT_S):
             assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("rest", [b"0\r\nX-A: ", b"1;a="], ids=["trailer", "chunk"])
+async def test_lines_of_a_body_that_go_on_and_on_are_refused_before_they_fill_the_memory(
+    port, rest
+):
+    async with connected(port) as (_, writer):
+        writer.write(b"POST /kept HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + rest)
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 200 * MOST_HEADER_BYTES:
+                writer.write(b"a" * 16_384)
+                await writer.drain()
+                sent += 16_384
+        assert sent < 200 * MOST_HEADER_BYTES, "the server took all of it"
+
+
+async def test_what_follows_a_body_is_no_header_of_its_request(port):
+    """A proxy passes it on as a client wrote it, below the client's address as the proxy wrote it."""
+    request = (
+        b"POST /client HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n"
+    )
+    async with connected(port) as (reader, writer):
+        writer.write(request)
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(len(b'"192.0.2.1"')) == b'"192.0.2.1"'
+
+
+async def test_a_long_body_in_small_pieces_is_taken(port):
+    piece = b"1000\r\n" + b"a" * 0x1000 + b"\r\n"
+    async with connected(port) as (reader, writer):
+        writer.write(b"POST /kept HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(100):
+            writer.write(piece)
+            await writer.drain()
+        writer.write(b"0\r\n" + b"X-A: b\r\n" * 3 + b"\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        assert await reader.readexactly(len(b"409600")) == b"409600"
