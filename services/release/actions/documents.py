@@ -7,13 +7,23 @@ from services.release.domain.documents import media_type_of
 from services.release.domain.problem_codes import Code
 from services.release.store import Document, Documents
 from shared.access.grant import Grant
-from shared.core.errors import NotFound
+from shared.core.errors import NotFound, Unavailable
+from shared.core.problem_codes import Common
+from shared.objects.store import fetched, in_time
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.api_runtime import ApiRuntime
 
+STORED_WITHIN_S = 20.0
+FETCHED_WITHIN_S = 5.0
+"""The longest waits for the object store to take a document, and to send more of one: the request holds a connection to
+Postgres meanwhile, which filing and deciding need, too."""
+
 
 async def upload(runtime: ApiRuntime, work: UnitOfWork, grant: Grant, content: bytes) -> Document:
-    """Store a document of the caller's agency. Raises: UnsupportedMedia, Unavailable."""
+    """Store a document of the caller's agency.
+
+    Raises: UnsupportedMedia; Unavailable, also if the object store does not take it in time.
+    """
     media_type = media_type_of(content)
     digest = sha256(content).hexdigest()
     document = Document(
@@ -26,7 +36,8 @@ async def upload(runtime: ApiRuntime, work: UnitOfWork, grant: Grant, content: b
         uploaded_by=grant.actor,
         uploaded_at=grant.now,
     )
-    await runtime.objects.put(document.object_key, content)
+    async with in_time(STORED_WITHIN_S, Unavailable(Common.OBJECT_NOT_STORED)):
+        await runtime.objects.put(document.object_key, content)
     await Documents(work.connection).add(document)
     return document
 
@@ -36,12 +47,13 @@ async def download(
 ) -> tuple[Document, bytes]:
     """Return a document and its content, as it was uploaded.
 
-    Raises: NotFound for an unknown document, or content that is not what was uploaded; Unavailable.
+    Raises: NotFound for an unknown document, or content that is not what was uploaded; Unavailable, also if the object
+    store does not send it in time.
     """
     document = await Documents(work.connection).read(grant, document_id)
     if document is None:
         raise NotFound(Code.DOCUMENT_UNKNOWN)
-    content = await runtime.objects.get(document.object_key)
+    content = await fetched(runtime.objects, document.object_key, FETCHED_WITHIN_S)
     if sha256(content).hexdigest() != document.sha256:
         raise NotFound(Code.DOCUMENT_CHANGED)
     return document, content

@@ -11,12 +11,17 @@ from services.release.store import Package, Receipt, Request, Requests
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.access.rechecks import check_account
-from shared.core.errors import NotFound
+from shared.core.errors import NotFound, Unavailable
+from shared.core.problem_codes import Common
 from shared.events import ReleaseReceived
 from shared.objects.delivery import opened, sealed
+from shared.objects.store import in_time
 from shared.postgres.outbox import emit
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.api_runtime import ApiRuntime
+
+OPENED_WITHIN_S = 5.0
+"""The longest wait for the begin of a package: the request holds a connection to Postgres meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,15 @@ async def downloadable(work: UnitOfWork, grant: Grant, request_id: UUID, agency:
 
 
 async def download(runtime: ApiRuntime, work: UnitOfWork, grant: Grant, found: Request) -> Download:
-    """Open the package of a request and record its disclosure. Raises: NotFound, Unavailable."""
+    """Open the package of a request and record its disclosure.
+
+    Raises: NotFound; Unavailable, also if the object store does not begin to send it in time.
+    """
     package = found.package
     if package is None:
         raise NotFound(Code.PACKAGE_UNKNOWN)
-    pieces = await opened(runtime.objects.stream(package.package_key))
+    async with in_time(OPENED_WITHIN_S, Unavailable(Common.OBJECT_STORE_AWAY)):
+        pieces = await opened(runtime.objects.stream(package.package_key))
     await disclose(work.connection, grant, "package", [Disclosed(record_id=found.request_id)])
     receipt = _receipt(runtime, grant, found.request_id, package)
     still = partial(check_account, runtime, grant)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from services.release.actions import documents
 from shared.events import (
     AgencyChanged,
     ReleaseApproved,
@@ -277,6 +278,38 @@ async def test_a_slow_document_upload_occupies_no_database_connection(
     assert not sending.done()
     go_on.set()
     assert (await sending).status_code == 201
+
+
+@pytest.mark.parametrize("doing", ["put", "stream"])
+async def test_documents_that_the_object_store_neither_takes_nor_sends_hold_up_no_filing(
+    client, agencies, with_authority, requester, reviewer, objects, monkeypatch, doing
+):
+    """A request holds a connection to Postgres while it waits."""
+    authority = await with_authority(FBI)
+
+    async def hangs(*_):
+        await asyncio.Event().wait()
+
+    async def sends_nothing(_):
+        await hangs()
+        yield b""
+
+    def ask():
+        path = f"/v1/documents/{authority['document_id']}"
+        if doing == "stream":
+            return client.get(path, headers=reviewer())
+        return client.post("/v1/documents", content=PDF, headers=requester())
+
+    monkeypatch.setattr(documents, "STORED_WITHIN_S", 1.0)
+    monkeypatch.setattr(documents, "FETCHED_WITHIN_S", 1.0)
+    monkeypatch.setattr(objects, doing, sends_nothing if doing == "stream" else hangs)
+    async with asyncio.timeout(30):
+        # As many as there are connections.
+        asked = [asyncio.create_task(ask()) for _ in range(6)]
+        await asyncio.sleep(0.2)
+        filed = await client.post("/v1/requests", json=a_request(), headers=requester())
+        assert filed.status_code == 201, filed.text
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {503}
 
 
 async def test_a_document_that_never_ends_is_refused(client, agencies, requester, objects):

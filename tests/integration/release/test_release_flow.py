@@ -1,5 +1,6 @@
 """A release from written request to receipt (policy 468.7), and the records that stay on file."""
 
+import asyncio
 from base64 import b64encode
 from datetime import timedelta
 from hashlib import sha256
@@ -10,6 +11,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
+from services.release.actions import packages
 from services.release.domain.requests import RECORDS_CITATION
 from services.release.workers.expiry import expire_due
 from shared.core.errors import InternalFault
@@ -399,6 +401,30 @@ async def test_a_changed_package_is_not_delivered_and_has_no_receipt(
     response = await client.get(f"/v1/requests/{request_id}/package", headers=requester())
     assert response.content == b""
     assert await announced(ReleaseReceived) == []
+
+
+async def test_packages_that_the_object_store_does_not_send_hold_up_no_filing(
+    client, filed, decide, packaged, requester, objects, announced, monkeypatch
+):
+    """A request holds a connection to Postgres until its package begins to come."""
+    request_id = await filed()
+    await decide(request_id)
+    await packaged(request_id)
+
+    async def sends_nothing(_):
+        await asyncio.Event().wait()
+        yield b""
+
+    monkeypatch.setattr(packages, "OPENED_WITHIN_S", 1.0)
+    monkeypatch.setattr(objects, "stream", sends_nothing)
+    path = f"/v1/requests/{request_id}/package"
+    async with asyncio.timeout(30):
+        # As many as there are connections.
+        asked = [asyncio.create_task(client.get(path, headers=requester())) for _ in range(6)]
+        await asyncio.sleep(0.2)
+        await filed()
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {503}
+    assert not [e for e in await announced(RecordsDisclosed) if e.record_kind == "package"]
 
 
 async def test_a_missing_package_is_not_found_and_discloses_no_record(
