@@ -29,8 +29,10 @@ MOST_NESTED = 100
 AHEAD, FIRST = timedelta(days=366), datetime(1970, 1, 1, tzinfo=UTC)
 """How far ahead of audit's clock an event's time may be, and the first time that a clock without a battery shows."""
 
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_EMPTY = re.compile(rb"\[\]|\{\}")
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+"""A string of JSON, or what an unclosed one leaves of a body: a search never goes back, whatever the body has."""
+
+_OPENING = b"[{"
 _BRACKETS = b"[]{}"
 _OTHERS = bytes(set(range(256)) - set(_BRACKETS))
 
@@ -102,12 +104,12 @@ def _is_deep(body: bytes) -> bool:
     """Return True if a body nests more than `MOST_NESTED` levels: no more than it has brackets, which are few."""
     if body.count(b"[") + body.count(b"{") <= MOST_NESTED:
         return False
-    left = _STRING.sub(b"", body).translate(None, _OTHERS)
-    for _ in range(MOST_NESTED):
-        left = _EMPTY.sub(b"", left)
-        if not left:
-            return False
-    return True
+    level = 0
+    for bracket in _STRING.sub(b"", body).translate(None, _OTHERS):
+        level += 1 if bracket in _OPENING else -1
+        if level > MOST_NESTED:
+            return True
+    return False
 
 
 def _names_plates(body: bytes) -> bool:

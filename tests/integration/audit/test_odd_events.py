@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from hashlib import sha256
+from time import process_time
 from uuid import uuid4
 
 import msgspec
@@ -141,6 +142,17 @@ async def test_an_access_nested_as_deeply_as_allowed_can_be_read_and_a_deeper_on
     read = await client.get("/v1/entries/0", headers=auditor())
     found = await client.post("/v1/entries/search", json={"exact": True}, headers=auditor())
     assert (read.status_code, found.status_code) == (200, 200)
+
+
+@pytest.mark.parametrize("quote", [b'"', b""], ids=["in a string", "in none"])
+async def test_a_body_that_ends_in_escapes_is_refused_at_once(writer, clock, quote):
+    """It would keep the log from all other events meanwhile."""
+    body = b"[" * (MOST_NESTED + 1) + quote + b'\\"' * 20_000
+    message = message_of(an_attempt(clock), "retention")._replace(value=body)
+    began_s = process_time()
+    with pytest.raises(Unreadable):
+        await writer.append([message])
+    assert process_time() - began_s < 3
 
 
 async def test_an_entry_of_a_megabyte_of_plates_can_be_read_and_all_of_them_are_on_record(
