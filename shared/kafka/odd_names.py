@@ -20,6 +20,9 @@ class ForgivingRecords:
         self._fetched = fetched
         self._records = MemoryRecords(fetched)
         self._read = 0
+        self._slices = _MemoryRecordsPy(fetched)
+        self._passed = 0
+        """How many batches `_slices` has passed; it goes on from there, since a fetch may have thousands of odd ones."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._records, name)
@@ -30,11 +33,23 @@ class ForgivingRecords:
         if batch is None:
             return None
         self._read += 1
-        return _Batch(batch, self._fetched, self._read)
+        return _Batch(batch, self, self._read)
+
+    def forgiving(self, number: int) -> Any:
+        """Return the batch with this number, from 1, so that all names of its headers can be decoded."""
+        if self._passed >= number:
+            self._slices, self._passed = _MemoryRecordsPy(self._fetched), 0
+        while self._passed < number - 1:
+            self._slices.next_batch()
+            self._passed += 1
+        batch = _DefaultRecordBatchPy(self._slices._next_slice)
+        batch._maybe_uncompress()
+        batch._buffer = _Buffer(batch._buffer)
+        return batch
 
 
 class _Batch:
-    def __init__(self, batch: Any, fetched: bytes, number: int) -> None:
+    def __init__(self, batch: Any, fetched: ForgivingRecords, number: int) -> None:
         self._batch = batch
         self._fetched = fetched
         self._number = number
@@ -50,18 +65,7 @@ class _Batch:
                 yield record
                 count += 1
         except UnicodeDecodeError:
-            yield from islice(_forgiving(self._fetched, self._number), count, None)
-
-
-def _forgiving(fetched: bytes, number: int) -> Any:
-    """Return the batch with this number, from 1, so that all names of its headers can be decoded."""
-    records = _MemoryRecordsPy(fetched)
-    for _ in range(number - 1):
-        records.next_batch()
-    batch = _DefaultRecordBatchPy(records._next_slice)
-    batch._maybe_uncompress()
-    batch._buffer = _Buffer(batch._buffer)
-    return batch
+            yield from islice(self._fetched.forgiving(self._number), count, None)
 
 
 class _Buffer(bytearray):
