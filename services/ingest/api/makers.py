@@ -50,7 +50,7 @@ def _endpoint(name: str, maker: Maker) -> Callable[[Request, Camera], Awaitable[
             except (InvalidInput, Malformed, TooLarge):
                 ingest.reads.charge(device.device_id, len(body) // READ_BYTES)
                 raise
-            if posted.frame is not None:
+            if posted.has_picture:
                 ingest.frames.spend(device.device_id, device.frames_per_s)
             with ingest.reads.charged(device.device_id, max(0, len(posted.reads) - 1)):
                 receipt = await ingest.maker_posts.accept(

@@ -505,6 +505,18 @@ async def test_posts_with_pictures_count_towards_the_rate_of_frames(station):
     await post(station, slow["credential"], "genetec", document(station, "genetec"))
 
 
+async def test_posts_with_the_picture_of_a_plate_alone_count_towards_the_rate_of_frames(station):
+    slow = await station.register("slow", kind="vehicle", frames_per_s=0.1)
+    files = [
+        ("anpr.xml", ("anpr.xml", hikvision(station), "text/xml")),
+        ("licensePlatePicture.jpg", ("licensePlatePicture.jpg", CROP, "image/jpeg")),
+    ]
+    await post(station, slow["credential"], "hikvision", files=files)
+    problem = await post(station, slow["credential"], "hikvision", files=files, status=429)
+    assert problem["code"] == "device_rate_exceeded"
+    assert len(station.reads) == 1
+
+
 async def test_a_frame_over_the_limit_is_left_out_and_refused_without_a_read(station, camera):
     station.change(ingest_max_frame_bytes=len(FRAME) - 1)
     body = json.loads(document(station, "genetec"))

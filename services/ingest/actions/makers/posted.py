@@ -54,6 +54,11 @@ class Posted:
 
     passed_over: PassedOver | None = None
 
+    @property
+    def has_picture(self) -> bool:
+        """Whether a picture came along, of the scene or of a plate."""
+        return self.frame is not None or any(one.crop is not None for one in self.reads)
+
 
 Translate = Callable[[Sequence[FormField], str], Posted]
 """Translates a post for a department in a state such as `US-CA`.
