@@ -37,14 +37,20 @@ _ASCII: dict[int, str | None] = {
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 _MANY_MANY = re.compile(r"\*{2,}")
+_NUMBER = re.compile(
+    r"[0-9](?:[.,][0-9]+)?E\+[0-9]+|[0-9][.,][0-9]+E-[0-9]+|[0-9]+\.0+", re.IGNORECASE | re.ASCII
+)
+"""What a spreadsheet or a program makes of plates that look like numbers: 12E10 becomes 1.2E+11, 1234567 becomes
+1234567.0. Without its separators it would name another vehicle."""
+
 _BESIDE = re.compile(r"^\??[A-Z0-9]|[A-Z0-9]\??[A-Z0-9]|[A-Z0-9]\??$")
 
 
 def normalise_plate(text: str) -> PlateText:
     """Return `text` as a plate in its normal form: upper case; separators and symbols dropped.
 
-    Raises: ValueRefused for letters or digits other than A-Z and 0-9, for wildcards of any notation, and for 0 or
-    more than 12 characters.
+    Raises: ValueRefused for letters or digits other than A-Z and 0-9, for wildcards of any notation, for a number as
+    a spreadsheet writes it, and for 0 or more than 12 characters.
     """
     if text.isascii() and text.isalnum():  # the common case
         plate = text.upper()
@@ -132,8 +138,10 @@ class PlatePattern:
 def _plain(text: str) -> str:
     """Return `text` in upper case without separators and symbols; wildcards of all notations stay.
 
-    Raises: ValueRefused for a letter, digit or mark that no plate has.
+    Raises: ValueRefused for a letter, digit or mark that no plate has, and for a number that was a plate once.
     """
+    if not text.isalnum() and _NUMBER.fullmatch(text.translate(_FULL_WIDTH).strip("\t '\"=")):
+        raise ValueRefused(Common.PLATE_IS_NUMBER)
     if text.isascii():
         return text.translate(_ASCII)
     return "".join(map(_plain_character, text.translate(_FULL_WIDTH)))

@@ -174,6 +174,11 @@ class Common(ProblemCode):
         InvalidInput,
         "a plate has letters A-Z and digits 0-9, not {character!r}",
     )
+    PLATE_IS_NUMBER = (
+        InvalidInput,
+        "this is a number as a spreadsheet rewrites a plate, 12E10 to 1.2E+11: format the plates as text, and enter"
+        " this one anew",
+    )
     PLATE_NOT_WHOLE = (
         InvalidInput,
         "give a plate without unknown characters, not {character!r}",

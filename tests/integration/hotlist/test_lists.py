@@ -1036,6 +1036,20 @@ async def test_a_letter_that_folds_into_others_is_refused_in_lists(hotlist):
     assert await hotlist.hits() == []
 
 
+@pytest.mark.clause("wall/plates-as-typed")
+async def test_a_plate_that_a_spreadsheet_made_a_number_lists_no_other_vehicle(hotlist):
+    list_id = await hotlist.list()
+    numbers = ("1.2E+11", "5E+10", "1234567.0")  # were 12E10, 5E10 and 1234567
+    for number in numbers:
+        await hotlist.add(list_id, number, status=422)
+    rows = "".join(f'"{number}",CA,stolen_vehicle\n' for number in numbers)
+    good = "".join(f"7ABC{n:03d},CA,stolen_vehicle\n" for n in range(100))
+    version = await hotlist.upload(list_id, f"plate,state,record_kind\n{rows}{good}")
+    assert version["set_aside"] == len(numbers)
+    await hotlist.see(*map(hotlist.read, ("12E11", "5E10", "12345670")))
+    assert await hotlist.hits() == []
+
+
 async def test_lists_and_their_versions_are_read_page_by_page(hotlist):
     ids = [await hotlist.list(name=name) for name in ("b", "c", "a")]
 

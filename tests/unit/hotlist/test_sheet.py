@@ -139,6 +139,7 @@ def test_a_field_of_just_its_limit_is_accepted_and_one_character_more_is_refused
         ("7ABC123,other,CA,,1899-12-31T00:00:00Z", 5, "expires_at"),
         ("7A\x00BC,other,CA,,", 1, "plate"),
         ("7ABC-12$,other,CA,,", 1, "plate"),
+        ("1.2E+11,other,CA,,", 1, "plate"),
         ("7?1,canvass,CA,,2026-06-02T00:00:00Z", 1, "plate"),
         ("7?12,canvass,CA,,", 5, "expires_at"),
         ("7?12,canvass,CA,,2026-12-01T00:00:00Z", 5, "expires_at"),

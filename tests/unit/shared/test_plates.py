@@ -70,6 +70,34 @@ def test_another_letter_digit_or_notation_is_refused_and_never_rewritten(text):
         PlatePattern.parse(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.2E+11",
+        "1,2e+11",
+        "1E+05",
+        "1.23E-45",
+        ' ="1.2E+11"',
+        "\uff11.\uff12E+\uff11\uff11",
+        "1234567.0",
+        "1234567.00",
+    ],
+)
+def test_a_plate_that_a_spreadsheet_made_a_number_is_refused_and_never_another_plate(text):
+    with pytest.raises(ValueError, match="a number as a spreadsheet"):
+        normalise_plate(text)
+    with pytest.raises(ValueError, match="a number as a spreadsheet"):
+        PlatePattern.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "plate"),
+    [("12E10", "12E10"), ("1E-05", "1E05"), ("12.345.67", "1234567"), ("1234.5", "12345")],
+)
+def test_a_plate_with_separators_is_no_number(text, plate):
+    assert normalise_plate(text) == plate
+
+
 def test_only_the_alphabet_digits_and_their_full_width_forms_are_plate_characters():
     kept = {}
     for code in range(sys.maxunicode + 1):
