@@ -58,6 +58,9 @@ FORMS: Mapping[str, Form] = {
 _MEMBER = re.compile(r"[A-Z]\w*(?:In|Query)$|[a-z-]+\[")
 """A member of a union in the place of a fault: a request model, or a type such as `list[str]`."""
 
+STRANGE = 1000
+"""How many other faults one field weighs that a member of a union does not have."""
+
 _NOT_UUID = frozenset({"uuid_type", "uuid_parsing"})
 _NOT_DATE = frozenset(
     {"date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"}
@@ -168,11 +171,15 @@ def _members(fault: Mapping[str, Any]) -> Iterator[int]:
 
 
 def _closest(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the faults of the member of each union that the value is closest to: the one with the fewest faults."""
+    """Return the faults of the member of each union that the value is closest to.
+
+    It is the one that has the fields that were sent, or most of them; of several the one with the fewest faults.
+    """
     counted: dict[tuple[str | int, ...], Counter[str | int]] = defaultdict(Counter)
     for fault in faults:
         for number in _members(fault):
-            counted[tuple(fault["loc"][:number])][fault["loc"][number]] += 1
+            weight = STRANGE if fault["type"] == "extra_forbidden" else 1
+            counted[tuple(fault["loc"][:number])][fault["loc"][number]] += weight
     closest = {where: min(found, key=lambda one: found[one]) for where, found in counted.items()}
     return [
         fault

@@ -136,10 +136,17 @@ class BoxIn(BaseModel):
     west: float
 
 
+class PolygonIn(BaseModel):
+    """A third one, with fewer fields."""
+
+    model_config = ConfigDict(extra="forbid")
+    points: list[float]
+
+
 class Choice(BaseModel):
     """A request whose field may be one object or another."""
 
-    area: CircleIn | BoxIn | None = None
+    area: CircleIn | BoxIn | PolygonIn | None = None
 
 
 @pytest.mark.parametrize(
@@ -149,6 +156,8 @@ class Choice(BaseModel):
         ({"south": 1, "north": 2}, ["area.west is required"]),
         ({"south": "x", "north": 2, "west": 3}, ["area.south must be of the type number"]),
         ({"latitude": 1, "radius_m": 2, "BoxIn": 3}, ["area.BoxIn is not a field of this request; allowed: "]),
+        ({"latitude": "39,9"}, ["area.latitude must be of the type number", "area.radius_m is required"]),
+        ({"points": 1}, ["area.points must be of the type array"]),
         (7, ["area must be of the type object"]),
     ],
 )  # fmt: skip

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from services.console.actions.errors import PurposeNeeded, Refused, SignedOut
 from services.console.api.browser import HEADERS, drop_cookies
 from services.console.api.pages import page, purpose_path
-from services.console.api.visit import has_lapsed_purpose, page_left, visitor
+from services.console.api.visit import has_lapsed_purpose, page_above, page_left, visitor
 from shared.http.handlers import add_handler
 from shared.http.validation import invalid_request
 
@@ -56,6 +56,10 @@ async def _invalid(request: Request, exc: RequestValidationError) -> Response:
 
 
 async def _http_exception(request: Request, exc: HTTPException) -> Response:
+    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (above := page_above(request)):
+        # A refused form shows its page at its own address, which a browser asks for when its person enters it again.
+        root_path = request.scope.get("root_path", "")
+        return RedirectResponse(f"{root_path}{above}", HTTPStatus.SEE_OTHER)
     phrase = HTTPStatus(exc.status_code).phrase
     detail = "" if exc.detail == phrase else exc.detail
     answer = await _refused(request, Refused(exc.status_code, phrase, detail))

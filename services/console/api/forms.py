@@ -7,15 +7,18 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from services.console.actions.errors import Refused, form_refused
+from services.console.actions.errors import Refused, SignedOut, form_refused
 from services.console.api.browser import BROWSER, SESSION, cookie_of, jar_of, origin_of, set_cookie
 from services.console.api.file_forms import FileForm
-from services.console.api.visit import session_in
+from services.console.api.visit import OVER, session_in
 from services.console.service import ConsoleService
 from shared.service.running import service_of
 
 TOKEN = "form_token"  # noqa: S105 - a field's name
 MAX_FIELDS = 40
+
+OPEN = frozenset({"/sign-in", "/set-up", "/enrolment", "/enrolment/code"})
+"""The forms of people who are not signed in."""
 
 
 def form_token(request: Request) -> str:
@@ -32,7 +35,7 @@ def form_token(request: Request) -> str:
 
 
 async def own_form(request: Request) -> Mapping[str, str]:
-    """Return a form's fields, stripped, without empty ones. Raises: Refused unless the form is ours.
+    """Return a form's fields, stripped, without empty ones. Raises: Refused unless the form is ours, SignedOut.
 
     It checks three independent signs, each enough against another site's page: the origin that the browser names, a
     token that only our pages contain, and cookies that browsers send from our pages only.
@@ -64,13 +67,16 @@ def _check_origin(request: Request) -> None:
 
 
 def _own(request: Request, fields: dict[str, str]) -> Mapping[str, str]:
-    """Check the token, and return the fields without it and without empty ones. Raises: Refused."""
+    """Check the token, and return the fields without it and without empty ones. Raises: Refused, SignedOut."""
     session = session_in(request)
     session_id = session.session_id if session else ""
     browser = cookie_of(request, BROWSER)
     expected = service_of(request.app, ConsoleService).seal.form_token(browser, session_id)
     given = fields.pop(TOKEN, "")
     if not browser or not hmac.compare_digest(given.encode(errors="replace"), expected.encode()):
+        here = request.url.path.removeprefix(request.scope.get("root_path", ""))
+        if session is None and here not in OPEN:  # the person signed out in another window
+            raise SignedOut(OVER)
         raise form_refused("its page is too old, or from another session; open the page again")
     return {name: value for name, value in fields.items() if value}
 

@@ -143,6 +143,12 @@ def nearest_page(request: Request, path: str) -> str:
     return path
 
 
+def page_above(request: Request) -> str:
+    """Return the page of the form whose address is asked for with GET, "" for none."""
+    here = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    return nearest_page(request, here) if request.method == "GET" else ""
+
+
 def page_after(request: Request, back: str, otherwise: str = "/") -> str:
     """Return where a sign-in or a purpose leads: `back` if that is a page of this console, else `otherwise`."""
     return back if is_page(request, back) else otherwise

@@ -2,10 +2,11 @@
 
 import re
 
+import httpx
 import pytest
 
 from tests.unit.console.conftest import ORIGIN
-from tests.unit.console.services import DECLARED, PERMISSIONS
+from tests.unit.console.services import DECLARED, PERMISSIONS, a_hit
 
 pytestmark = pytest.mark.clause("wall/back-after-sign-in")
 
@@ -76,3 +77,41 @@ async def test_a_form_and_an_idle_page_lead_back_to_the_page_that_the_browser_na
     browser.page = await browser.http.request(method, path, headers=headers, data=data)
     assert browser.page.status_code == 401
     assert back_of(browser) == back
+
+
+async def test_a_form_of_a_person_who_signed_out_in_another_window_leads_to_the_sign_in(
+    officer, services
+):
+    services.answers[f"GET {HIT}"] = lambda _: httpx.Response(200, json=a_hit())
+    await officer.open(HIT)
+    stale, typed = officer.token(), {"disposition": "stopped", "enforcement": "no"}
+    await officer.send("/sign-out")
+    for path in (f"{HIT}/disposition", "/sign-out"):
+        headers = {"Origin": ORIGIN, "Referer": f"{ORIGIN}{HIT}"}
+        data = {"form_token": stale, **typed}
+        officer.page = await officer.http.post(path, headers=headers, data=data)
+        assert officer.page.status_code == 401
+        assert "The session has ended; sign in again." in officer.said
+        assert back_of(officer) == HIT
+    await officer.send("/sign-in", **RIGHT, back=HIT)
+    assert officer.page.url.path == HIT
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/set-up", "/enrolment", "/enrolment/code"])
+async def test_a_form_before_a_sign_in_of_another_browser_is_refused_and_not_called_ended(
+    browser, path
+):
+    await browser.open("/sign-in")
+    answer = await browser.send(path, token="another browser's", **RIGHT)
+    assert answer.status_code == 403
+    assert "its page is too old, or from another session" in browser.said
+
+
+@pytest.mark.parametrize(
+    ("path", "page"), [(f"{HIT}/disposition", HIT), ("/active", ""), ("/sign-out", "")]
+)
+async def test_the_address_of_a_form_shows_its_page(officer, path, page):
+    answer = await officer.open(path)
+    assert answer.headers.get("location", "") == page
+    assert answer.status_code == (303 if page else 405)
+    assert (await officer.http.put(path)).status_code == 405
