@@ -8,20 +8,26 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from local.stack.services import environment_of
-from services.identity.actions.set_up import open_link
+from services.identity.actions.set_up import has_people, open_link
 from services.identity.settings import Settings
+
+WITHOUT_LINK = (
+    "this department has no people yet. The link that sets it up is shown on a terminal alone, since a file would",
+    "keep it: start this command there, or see `plateward bootstrap --help`",
+)
 
 
 async def set_up_lines(environment: Mapping[str, str], console: str) -> list[str]:
     """Return the lines for the terminal with the set-up link; none once the department has people.
 
-    Makes no link if the output is a file, which would keep it. `console` is the console's address.
+    Makes no link if the output is a file, which would keep it, and says so. `console` is the console's address.
     """
-    if output_is_file():
-        return []
     own = environment_of("identity", environment)
     given = {name: own[name.upper()] for name in Settings.model_fields if name.upper() in own}
-    opened = await open_link(Settings.model_validate(given))
+    settings = Settings.model_validate(given)
+    if output_is_file():
+        return [] if await has_people(settings) else list(WITHOUT_LINK)
+    opened = await open_link(settings)
     if opened is None:
         return []
     return [

@@ -47,6 +47,12 @@ async def open_link(settings: Settings, *, clock: Clock | None = None) -> Opened
     return opened
 
 
+async def has_people(settings: Settings, *, clock: Clock | None = None) -> bool:
+    """Return whether the department has people, so that no set-up link can be made."""
+    async with standalone(settings, clock) as identity, identity.begin() as unit:
+        return await _has_people(unit)
+
+
 async def use_link(
     identity: Identity, unit: Unit, token: str, first: FirstPerson, *, client_address: str
 ) -> Delivered:

@@ -52,6 +52,8 @@ async def record(
 async def refresher_due(
     unit: Unit, *, after: tuple[datetime | None, str] | None, limit: int
 ) -> Sequence[Account]:
-    """Return people whose training is missing, lapsed, or lapses soon."""
+    """Return people whose training is missing, lapsed, or lapses soon; other agencies train their people themselves."""
     soon = unit.now + timedelta(days=unit.policy.training.refresher_due_days)
-    return await unit.accounts.trained_before(soon, after=after, limit=limit)
+    return await unit.accounts.trained_before(
+        soon, except_titles=unit.policy.titles.external, after=after, limit=limit
+    )

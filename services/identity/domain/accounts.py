@@ -125,7 +125,9 @@ class Account:
         return self.trained_until is not None and self.trained_until > now
 
     def is_refresher_due(self, policy: Policy, now: datetime) -> bool:
-        """Return whether training is missing, lapsed, or lapses soon (468.8)."""
+        """Return whether training is missing, lapsed, or lapses soon (468.8); other agencies train theirs themselves."""
+        if self.title in policy.titles.external:
+            return False
         soon = now + timedelta(days=policy.training.refresher_due_days)
         return self.trained_until is None or self.trained_until <= soon
 

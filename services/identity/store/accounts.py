@@ -1,6 +1,6 @@
 """Accounts and their yearly reviews."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -71,22 +71,33 @@ class Accounts(Connected):
         )
 
     async def trained_before(
-        self, moment: datetime, *, after: tuple[datetime | None, str] | None, limit: int
+        self,
+        moment: datetime,
+        *,
+        except_titles: Collection[str],
+        after: tuple[datetime | None, str] | None,
+        limit: int,
     ) -> Sequence[Account]:
-        """Return people whose training is missing or ends by `moment`, soonest first.
+        """Return people whose training is missing or ends by `moment`, soonest first, without those of some titles.
 
         Begins after the end and the username in `after`; people without training come first.
         """
         ended, username = after or (None, "")
         statement = (
-            f"SELECT * FROM ({_SELECT} WHERE a.status IN ('active', 'locked', 'disabled')) found"  # noqa: S608
+            f"SELECT * FROM ({_SELECT} WHERE a.status IN ('active', 'locked', 'disabled')"  # noqa: S608
+            " AND a.title <> ALL (CAST(:except_titles AS text[]))) found"
             " WHERE (trained_until IS NULL OR trained_until <= :moment)"
             " AND (coalesce(trained_until, '-infinity'), username) >"
             " (coalesce(CAST(:ended AS timestamptz), '-infinity'), :username)"
             " ORDER BY trained_until NULLS FIRST, username LIMIT :limit"
         )
         return await self._listed(
-            statement, moment=moment, ended=ended, username=username, limit=limit
+            statement,
+            moment=moment,
+            except_titles=sorted(except_titles),
+            ended=ended,
+            username=username,
+            limit=limit,
         )
 
     async def reviewed_before(

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from services.identity.actions.bootstrap import bootstrap
-from services.identity.actions.set_up import open_link
+from services.identity.actions.set_up import has_people, open_link
 from shared.core.errors import InternalFault
 from shared.events import AccountChanged
 from tests.integration.identity.conftest import Person
@@ -54,6 +54,14 @@ async def test_a_link_invites_the_first_administrator_once(link, use, client, cl
     assert created.actor.person_id == "system:identity"
     [delivered] = [e for e in await published(AccountChanged) if e.change == "invitation_delivered"]
     assert delivered.actor.person_id == "system:host"
+
+
+async def test_a_department_has_people_once_an_invitation_of_its_first_is_valid(
+    link, use, identity_settings, clock
+):
+    assert not await has_people(identity_settings, clock=clock)
+    assert (await use((await link()).token)).status_code == 200
+    assert await has_people(identity_settings, clock=clock)
 
 
 @pytest.mark.clause("468.3/set-up-link")

@@ -218,6 +218,17 @@ async def test_a_refresher_is_due_from_the_very_moment_that_the_policy_says(hire
         assert (officer.username in {a["username"] for a in due}) is is_due
 
 
+@pytest.mark.clause("468.3.1(b)/refreshers")
+async def test_no_refresher_is_due_for_people_whom_another_agency_trains(hire):
+    sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+    requester = await hire("s.tran", "agency_requester", title="Agency Requester", ori="CA0520000")
+    await hire("o.seven", "officer")
+    due = {one["username"] for one in (await sergeant.get("/v1/training/due")).json()["items"]}
+    assert "o.seven" in due
+    assert requester.username not in due
+    assert not (await requester.get("/v1/me")).json()["refresher_due"]
+
+
 async def test_a_search_in_another_service_uses_the_declared_purpose(hire, train, other):
     officer, colleague = await hire("o.seven", "officer"), await hire("o.eight", "officer")
     await train(officer, colleague)

@@ -103,7 +103,8 @@ def log(services, clock):
         "expires_at": clock.now().replace(hour=13).isoformat(),
     }  # fmt: skip
     finding = {
-        "finding_id": HIT, "kind": "log_gap", "subject": "retention", "details": {"seq": 7},
+        "finding_id": HIT, "kind": "log_gap", "subject": "retention",
+        "details": {"seq": 7, "cases": ["26-1", "26-2"]},
         "raised_at": "2026-06-01T09:00:00Z", "status": "open", "assigned_to": None,
         "outcome": None, "steps": [],
     }  # fmt: skip
@@ -182,7 +183,7 @@ async def test_the_audit_page_displays_the_log_state_and_open_work(auditor, serv
         "Newest checkpoint 90 entries, root cm9vdA==",
         "signed 2026-06-01 11:30:00 UTC (30 min 0 s ago)",
         "appended 2026-06-01 11:00:01 UTC ; 5 entries are newer than the checkpoint",
-        "log gap retention seq: 7",
+        "log gap retention cases: 26-1, 26-2; seq: 7",
         "2 of 60 0 of 2 reviewed",
     ):
         assert told in auditor.said, told

@@ -43,6 +43,7 @@ async def manager(sign_in, services):
 async def test_a_camera_may_have_its_own_limit_for_what_it_keeps_back(manager, services):
     services.answers["POST /devices"] = issued(201)
     await manager.open("/cameras/new")
+    assert "the policy's limit: fixed 0, vehicle 72" in manager.said
     await manager.send("/cameras/new", name="Main St", kind="fixed", may_buffer_h="2.5")
     assert sent(services, "POST", "/devices") == {
         "name": "Main St", "kind": "fixed", "may_buffer_h": 2.5

@@ -170,6 +170,7 @@ def test_a_refresher_is_due_thirty_days_ahead():
     assert not trained.is_refresher_due(POLICY, NOON - timedelta(days=31))
     assert trained.is_refresher_due(POLICY, NOON - timedelta(days=30))
     assert an_account().is_refresher_due(POLICY, NOON)
+    assert not an_account(title="Agency Requester").is_refresher_due(POLICY, NOON)
 
 
 @pytest.mark.clause("468.6/inactive")

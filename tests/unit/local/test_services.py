@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from local.stack import gateway
+from local.stack import gateway, set_up
 from local.stack.key_material import MAC_KEYS
 from local.stack.mac_keys import AUDITS, audits_mac_keys
 from local.stack.process import LocalError
@@ -73,6 +73,22 @@ def test_a_set_up_link_is_printed_to_no_file(
         assert not output_is_file()
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert output_is_file(), "nobody knows where that goes"
+
+
+@pytest.mark.parametrize("people", [True, False])
+async def test_an_output_that_gets_no_set_up_link_says_so_while_there_are_no_people(
+    people: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def has_people(_: object) -> bool:
+        return people
+
+    monkeypatch.setattr(set_up, "has_people", has_people)
+    monkeypatch.setattr(set_up.Settings, "model_validate", lambda given: given)
+    with (tmp_path / "log").open("w") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        lines = " ".join(await set_up.set_up_lines({}, "http://127.0.0.1:8000/console"))
+    assert ("shown on a terminal alone" in lines) is not people
+    assert "#set_up" not in lines
 
 
 def test_the_gateway_logs_no_addresses_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
