@@ -56,9 +56,11 @@ async def _invalid(request: Request, exc: RequestValidationError) -> Response:
 
 
 async def _http_exception(request: Request, exc: HTTPException) -> Response:
+    root_path = request.scope.get("root_path", "")
+    if exc.status_code == HTTPStatus.NOT_FOUND and request.url.path == root_path:
+        return RedirectResponse(f"{root_path}/", HTTPStatus.SEE_OTHER)
     if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (above := page_above(request)):
         # A refused form shows its page at its own address, which a browser asks for when its person enters it again.
-        root_path = request.scope.get("root_path", "")
         return RedirectResponse(f"{root_path}{above}", HTTPStatus.SEE_OTHER)
     phrase = HTTPStatus(exc.status_code).phrase
     detail = "" if exc.detail == phrase else exc.detail

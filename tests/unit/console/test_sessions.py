@@ -167,6 +167,14 @@ async def test_below_a_prefix_cookies_come_by_tls_alone(settings, services):
     assert line.endswith("; Secure")
 
 
+async def test_the_prefix_without_its_slash_leads_to_the_start(settings, services):
+    below = settings.model_copy(update={"root_path": "/console"})
+    browser = Browser(build_app(below, ConsoleService.of(below, transport=services.transport())))
+    answer = await browser.open("/console")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/")
+    assert (await browser.open("/console/nothing")).status_code == 404
+
+
 async def test_the_next_sign_in_sends_the_token_of_a_known_browser(officer, services, settings):
     await officer.send("/sign-out")
     kept = officer.http.cookies["__Host-plateward_known"]
