@@ -23,7 +23,7 @@ from local.backup.installation import Installation, installation, new_installati
 from local.backup.manifest import Manifest
 from local.backup.objects_only import restore_objects
 from local.backup.offsets import rewind
-from local.backup.recipient import make_recipient
+from local.backup.recipient import RECIPIENT, make_recipient, public_half
 from local.backup.repository import Backups, store_at
 from local.backup.waiting import WAIT_S
 from local.stack.process import LocalError
@@ -66,7 +66,6 @@ KEYS_TO = click.Option(
     type=click.Path(path_type=Path),
     help="The folder for the opened keys, in its folder keys; default: that of the embedded stack.",
 )
-RECIPIENT = "BACKUP_RECIPIENT"
 
 
 @command("backup-key", click.Argument(["file"], type=click.Path(path_type=Path)))
@@ -87,6 +86,8 @@ def backup_key_command(*, file: Path) -> Answer:
     ),
     click.Option(
         ["--recipient"],
+        type=public_half,
+        metavar="TEXT",
         envvar=RECIPIENT,
         help=f"The public half that `plateward backup-key` printed; default: {RECIPIENT}.",
     ),

@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from shared.core.errors import InternalFault
 from shared.core.offline_root import write_secret
 
+RECIPIENT = "BACKUP_RECIPIENT"
+"""The setting that `plateward backup-key` prints."""
+
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
@@ -32,6 +35,11 @@ def sealed(keys: Mapping[str, str], recipient: str, name: str) -> bytes:
             "the recipient is not base64 of 32 bytes: give the line that `plateward backup-key` printed"
         ) from None
     return _SUITE.encrypt(msgspec.json.encode(dict(keys)), public, _info(name))
+
+
+def public_half(given: str) -> str:
+    """Return a recipient, which may be given as the whole line that `plateward backup-key` printed."""
+    return given.strip().removeprefix(f"{RECIPIENT}=")
 
 
 def opened(body: bytes, private: Path, name: str) -> dict[str, str]:

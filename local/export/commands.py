@@ -15,10 +15,10 @@ from local.backup.commands import (
     FOLDER_OF_STACK,
     KEYS_TO,
     PRIVATE_KEY,
-    RECIPIENT,
     audit_origin,
 )
 from local.backup.installation import installation, new_installation
+from local.backup.recipient import RECIPIENT, public_half
 from local.backup.waiting import WAIT_S
 from local.export import importing, making
 from local.export.layout import ExportFolder
@@ -42,6 +42,8 @@ VKEY = click.Option(
     EXPORT,
     click.Option(
         ["--recipient"],
+        type=public_half,
+        metavar="TEXT",
         envvar=RECIPIENT,
         help=f"The public half that `plateward backup-key` printed; default: {RECIPIENT}. The keys are sealed to it.",
     ),

@@ -11,11 +11,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import SecretStr
 
 from deploy.compose.make_env import complete
+from local.backup.commands import backup_command
 from local.backup.database import run_client
 from local.backup.installation import SECRETS, installation, write_keys
 from local.backup.manifest import BACKUP
 from local.backup.recipient import make_recipient, opened, sealed
 from local.backup.restoring import opened_keys
+from local.export.commands import export_command
 from local.stack.servers import ROOT
 from services.registry import SPECS
 from shared.core.errors import InternalFault
@@ -32,6 +34,14 @@ NO_KEYS = {
     "KAFKA_SASL_PASSWORD",
 }
 """Passwords for other systems, which a department makes anew."""
+
+
+@pytest.mark.parametrize("command", [backup_command, export_command])
+@pytest.mark.parametrize("before", ["", "BACKUP_RECIPIENT=", " BACKUP_RECIPIENT="])
+def test_a_recipient_may_be_given_as_the_line_that_printed_it(command, before, tmp_path):
+    public = make_recipient(tmp_path / "offline.key")
+    [option] = [one for one in command.params if one.name == "recipient"]
+    assert option.type(f"{before}{public}\n") == public
 
 
 def secrets_of(spec):
