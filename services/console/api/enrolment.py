@@ -10,6 +10,7 @@ from services.console.api.codes import qr_code
 from services.console.api.forms import Form
 from services.console.api.pages import page
 from services.console.api.visit import caller, known_browser
+from services.console.domain.form_values import code_of
 from services.console.service import ConsoleService
 from shared.service.running import service_of
 
@@ -55,7 +56,7 @@ async def finish_enrolment(request: Request, form: Form) -> Response:
     """Confirm the second factor with a code; the account is then active."""
     console = service_of(request.app, ConsoleService)
     factor = enrolment.open_factor(console.seal, form.get("factor", ""))
-    totp, known = form.get("totp", ""), known_browser(request)
+    totp, known = code_of(form.get("totp", "")), known_browser(request)
     try:
         await enrolment.confirm(console.services, factor, totp, known, caller(request))
     except Refused as exc:

@@ -28,6 +28,7 @@ from services.console.api.visit import (
     store_session,
     working,
 )
+from services.console.domain.form_values import code_of
 from services.console.service import ConsoleService
 from shared.service.running import service_of
 
@@ -60,6 +61,7 @@ async def sign_in(request: Request, form: Form) -> Response:
     """Open a session at identity, and go on to the page that the person left; a refusal does not say what was wrong."""
     console, known = service_of(request.app, ConsoleService), known_browser(request)
     credentials = {name: form.get(name, "") for name in ("username", "password", "totp")}
+    credentials["totp"] = code_of(credentials["totp"])
     services, headers = console.services, caller(request)
     try:
         opened = await open_session(services, credentials, known, headers)

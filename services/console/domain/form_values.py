@@ -11,6 +11,11 @@ def moment_of(typed: str) -> str:
     return f"{typed}Z" if typed else ""
 
 
+def code_of(typed: str) -> str:
+    """Return a one-time code without the spaces with which authenticators show it: "123 456"."""
+    return "".join(typed.split())
+
+
 def number(text: str) -> float | str:
     """Return a number, or invalid text unchanged."""
     try:

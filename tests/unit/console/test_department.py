@@ -338,6 +338,7 @@ async def test_a_limit_is_lifted_only_for_a_person_who_can_use_it(
     await manager.open(f"/people/{HIT}")
     assert (f'action="/people/{HIT}/limit"' in manager.page.text) is offered
     assert (f'href="/people/{HIT}/roles"' in manager.page.text) is (status != "separated")
+    assert ("Invite anew" in manager.said) is (status != "separated")
 
 
 async def test_a_reader_of_accounts_is_not_offered_to_invite(sign_in, manager, services):

@@ -87,7 +87,7 @@ async def test_a_refused_code_says_why_and_keeps_the_key(browser, identity):
     assert "this code does not belong to the key" in browser.said
     assert SECRET in browser.said.replace(" ", "")
     identity.answers["POST /enrolment/confirmation"] = enrol
-    await browser.send("/enrolment/code", factor=sealed_on(browser), totp="654321")
+    await browser.send("/enrolment/code", factor=sealed_on(browser), totp="654 321")
     assert "The account is active." in browser.said
     assert 'value="n.new"' in browser.page.text
     assert json.loads(identity.seen[-1].content) == {

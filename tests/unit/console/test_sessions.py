@@ -48,6 +48,17 @@ async def test_a_refused_sign_in_displays_the_services_message(browser, services
     assert SESSION not in browser.http.cookies
 
 
+@pytest.mark.parametrize("totp", ["123 456", " 123456 ", "123\u00a0456"])
+async def test_a_code_is_taken_with_the_spaces_that_authenticators_show(browser, services, totp):
+    await browser.open("/sign-in")
+    [code] = re.findall(r'<input id="totp"[^>]*>', browser.page.text)
+    allowed = re.search(r'pattern="([^"]+)"[^>]* maxlength="(\d+)"', code)
+    assert re.fullmatch(allowed[1], "123 456")
+    assert int(allowed[2]) >= len("123 456")
+    await browser.send("/sign-in", username="o.lindqvist", password="right words", totp=totp)
+    assert "Signed in as Ola Lindqvist" in browser.said
+
+
 async def test_the_cookie_is_sealed_and_kept_from_scripts_and_other_sites(browser):
     await browser.open("/sign-in")
     answer = await browser.http.post(
