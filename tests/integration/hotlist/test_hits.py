@@ -611,7 +611,7 @@ async def test_the_sightings_of_a_hit_are_recorded_as_disclosed_reads(hotlist):
 async def test_a_look_at_hits_that_finds_none_is_recorded(hotlist):
     """Who looked, and that nothing was shown, is an answer to an auditor, too."""
     assert await hotlist.hits(tier="high") == []
-    [told] = await hotlist.announced(RecordsDisclosed)
+    [told] = await hotlist.disclosed()
     assert (told.record_kind, told.count, told.all_ids) == ("hit", 0, [])
 
 
