@@ -17,7 +17,7 @@ from shared.core.errors import Unavailable
 from shared.core.periodic import cancelled
 from shared.events import AccessAttempted, RecordsDisclosed
 from shared.testing import eventually
-from tests.integration.retention.conftest import DEVICE, a_read
+from tests.integration.retention.conftest import DEVICE, a_read, started
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 READS = 600
@@ -70,6 +70,30 @@ async def test_heavy_searches_queue_leave_connections_to_others_and_are_limited(
         assert answer.json()["code"] == "searches_busy"
         assert int(answer.headers["Retry-After"]) >= 1
     assert (await ask(filled, plate="7A*")).status_code == 200
+
+
+async def test_a_process_runs_no_more_heavy_searches_than_it_has_connections(
+    settings, bus, objects, clock, authority, policy
+):
+    """A further one would wait for a connection, for which light searches and storing wait, too."""
+    few = settings.model_copy(update={"database_pool_size": 3})
+    running = heavy_searches.RUNNING._value.get  # of this process, whatever tests ran before
+    parts = (few, bus, objects, clock, authority, policy)
+    async with started(*parts, retention_heavy_searches=50) as service:
+        turn, before = service.running.search.heavy.turn, running()
+
+        async def search():
+            async with turn():
+                await asyncio.sleep(60)
+
+        waiting = [asyncio.create_task(search()) for _ in range(5)]
+        try:
+            await eventually(lambda: running() > before)
+            await asyncio.sleep(0)
+            assert running() - before == 3
+        finally:
+            for task in waiting:
+                await cancelled(task)
 
 
 @pytest.mark.clause("468.4(c)/light-searches")

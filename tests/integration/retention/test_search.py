@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from services.retention.domain.criteria import Cursor
-from services.retention.store import search, search_plan
+from services.retention.store import records, search, search_plan
 from services.retention.store.conditions import Conditions
 from services.retention.store.records import Records
 from shared.core.plates import PlatePattern
@@ -456,3 +456,20 @@ async def test_a_letter_that_folds_into_others_is_refused_at_searches_and_holds(
         body = {**held, "criteria": {"plate": folded}}
         refused = await retention.post("/v1/holds", body, 422)
         assert refused["field"] == "body.criteria.plate"
+
+
+async def test_the_time_limit_of_a_search_does_not_end_the_disclosure_of_what_it_found(
+    seeded, monkeypatch
+):
+    """A disclosure may wait for another of the same person's, whose count of records it locks."""
+    show, limits = text("SHOW statement_timeout"), []
+    disclose = records.disclose
+
+    async def noted(connection, *what):
+        limits.append((await connection.execute(show)).scalar_one())
+        await disclose(connection, *what)
+
+    monkeypatch.setattr(records, "disclose", noted)
+    assert await seeded.plates(plate="7ABC123") == ["7ABC123"]
+    async with seeded.runtime.db.begin() as connection:
+        assert limits == [(await connection.execute(show)).scalar_one()]
