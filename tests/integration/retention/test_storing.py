@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from services.retention.store import locks
 from services.retention.store.locks import Locks
@@ -290,3 +291,38 @@ async def test_a_session_that_is_ended_before_its_connection_closes_delays_stori
         await retention.store(a_read("2BBB222", NOON))
     await retention.store(a_read("2BBB222", NOON))
     assert await count(retention) == 2
+
+
+NEVER_CHANGED = {
+    "reads": "plate_id",
+    "captures": "sha256",
+    "held_reads": "captured_at",
+    "held_captures": "object_key",
+    "plates": "plate",
+    "passes": "plate_id",
+    "pass_reads": "pass_id",
+    "hit_events": "body",
+    "holds": "criteria, placed_by",
+    "evidence_bookings": "sha256",
+    "signing_keys": "public_pem",
+    "key_changes": "statement",
+    "slice_digests": "digests",
+}
+"""Columns of each table whose rows never change."""
+
+NEVER_DELETED = (
+    *("holds", "purge_runs", "evidence_exports", "evidence_bookings", "packages", "devices"),
+    *("signing_keys", "key_changes", "hit_events", "plate_deletions", "replica_marks"),
+)
+
+
+async def test_the_services_role_changes_no_record_and_deletes_nothing_that_stays_on_file(
+    retention,
+):
+    """Whatever software has the role: what it may do is in `grants.sql` alone (ADR-0016)."""
+    statements = [f"DELETE FROM {table}" for table in NEVER_DELETED]
+    for table, columns in NEVER_CHANGED.items():
+        statements += [f"UPDATE {table} SET {one} = {one}" for one in columns.split(", ")]
+    for statement in statements:
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            await retention.fetch(statement)
