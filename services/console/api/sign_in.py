@@ -1,5 +1,6 @@
 """Signs people in with password and second factor, and out."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -60,8 +61,7 @@ async def show_sign_in(request: Request) -> Response:
 async def sign_in(request: Request, form: Form) -> Response:
     """Open a session at identity, and go on to the page that the person left; a refusal does not say what was wrong."""
     console, known = service_of(request.app, ConsoleService), known_browser(request)
-    credentials = {name: form.get(name, "") for name in ("username", "password", "totp")}
-    credentials["totp"] = code_of(credentials["totp"])
+    credentials = _credentials(form)
     services, headers = console.services, caller(request)
     try:
         opened = await open_session(services, credentials, known, headers)
@@ -79,6 +79,11 @@ async def sign_in(request: Request, form: Form) -> Response:
     known = known.and_also(credentials["username"].lower(), opened["browser_token"])
     _store(request, console, session, known)
     return to(request, page_after(request, form.get("back", "")))
+
+
+def _credentials(form: Mapping[str, str]) -> dict[str, str]:
+    typed = {name: form.get(name, "") for name in ("username", "password", "totp")}
+    return {**typed, "totp": code_of(typed["totp"])}
 
 
 def _store(

@@ -125,7 +125,7 @@ class Account:
         return self.trained_until is not None and self.trained_until > now
 
     def is_refresher_due(self, policy: Policy, now: datetime) -> bool:
-        """Return whether training is missing, lapsed, or lapses soon (468.8); other agencies train theirs themselves."""
+        """Return whether training is missing, lapsed, or lapses soon (468.8); other agencies train their people."""
         if self.title in policy.titles.external:
             return False
         soon = now + timedelta(days=policy.training.refresher_due_days)
