@@ -209,6 +209,7 @@ class Stream:
 
     def __init__(self, response):
         self.status = response.status_code
+        self.headers = response.headers
         self._response = response
         self.events: list[tuple[str, str, str]] = []
         self.arrived: list[float] = []

@@ -39,6 +39,8 @@ async def test_an_alert_contains_what_the_officer_must_know(hotlist, streams):
             "7ABC123",
         )
         assert f"{alert['hit_id']}/crop?" in alert["crop_url"]
+        assert alert["image_url"] is None, "there is no whole picture"
+        assert stream.headers["x-accel-buffering"] == "no", "a proxy holds no alert back"
         assert stream.ids == [alert["seq"]]
 
 
@@ -52,10 +54,12 @@ async def test_the_time_from_receipt_to_alert_is_measured_once_for_all_streams(
     async with streams.open() as one, streams.open(account_id=str(uuid4())) as other:
         await eventually(lambda: one.events and other.events)
         count, total = measured("count"), measured("sum")
+        delivered = REGISTRY.get_sample_value("alpr_alerts_delivered_total")
         await seen(hotlist, 1, received_at=clock.now() - timedelta(seconds=3))
         await eventually(lambda: one.alerts and other.alerts)
     assert measured("count") == count + 1
     assert measured("sum") == pytest.approx(total + 3)
+    assert REGISTRY.get_sample_value("alpr_alerts_delivered_total") == delivered + 2
 
 
 async def test_a_silent_stream_sends_keepalive_comments(streams):
@@ -390,7 +394,9 @@ async def test_a_disconnected_client_is_removed(hotlist, streams):
     async with streams.open() as stream:
         await eventually(lambda: stream.events)
         assert len(broadcaster._viewers) == 1
+        assert REGISTRY.get_sample_value("alpr_alert_streams") == 1
     await eventually(lambda: not broadcaster._viewers)
+    assert REGISTRY.get_sample_value("alpr_alert_streams") == 0
 
 
 @pytest.mark.clause("wall/alert-streams")

@@ -76,6 +76,20 @@ async def test_the_age_of_a_list_in_force_and_its_limit_are_metrics(hotlist, clo
     assert metric_of("alpr_hotlist_as_of_timestamp_seconds", "State extract", "state") is None
 
 
+async def test_the_number_of_entries_that_reads_are_matched_with_is_a_metric(hotlist):
+    """An alert tells the watch commander of none."""
+    agency = {"agency": "CA0520100"}
+    list_id = await hotlist.listed("7ABC123")
+    await hotlist.listed("8XYZ999")
+    await hotlist.add(list_id, "2BBB222")
+    assert REGISTRY.get_sample_value("alpr_hotlist_entries", agency) == 3
+    for path in (
+        f"/v1/lists/{one['list_id']}" for one in (await hotlist.call("GET", "/v1/lists"))["items"]
+    ):
+        await hotlist.call("POST", f"{path}/withdrawal", json={"reason": "no longer made"})
+    assert REGISTRY.get_sample_value("alpr_hotlist_entries", agency) is None
+
+
 BAD = (
     "!!!,CA,stolen_vehicle,x\n"
     "2BBB222,ZZ,stolen_vehicle,x\n"
@@ -903,6 +917,9 @@ async def test_entries_are_found_by_their_record_kind(hotlist):
     path = f"/v1/lists/{list_id}/entries/search"
     found = await hotlist.call("POST", path, json={"record_kind": "other"})
     assert [entry["plate"] for entry in found["items"]] == ["2BBB222"]
+    for typed, status in (("1aaa-111", 200), ("!", 422)):
+        found = await hotlist.call("POST", path, json={"plate": typed}, status=status)
+        assert [entry["plate"] for entry in found.get("items", [])] == ["1AAA111"][: status == 200]
 
 
 @pytest.mark.clause("468.4(c)/bad-lines")

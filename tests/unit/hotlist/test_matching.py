@@ -238,6 +238,12 @@ def test_a_list_past_its_limit_is_stale_and_never_top(source, own_s, hours, stal
     assert rating.list_age_s == int(hours * 3600)
 
 
+def test_a_list_of_a_source_whose_clock_is_ahead_has_no_age_yet():
+    ahead = an_entry(as_of=NOON + timedelta(minutes=4))
+    rating = rate(a_read(), ahead, [], RULES, NOON)
+    assert (rating.list_age_s, rating.list_stale) == (0, False)
+
+
 @pytest.mark.clause("468.4(f)/unverified")
 @pytest.mark.parametrize(("hours", "codes"), [(-1, ["before_entry"]), (0, []), (1, [])])
 def test_a_read_that_was_captured_before_its_entry_was_valid_says_so(hours, codes):
