@@ -115,9 +115,8 @@ class Broadcaster:
 
     async def stream(self, viewer: Viewer) -> AsyncIterator[bytes]:
         """Yield Server-Sent Events until the viewer may no longer receive them or the process stops."""
-        if self.full_for(
-            viewer.account_id
-        ):  # again: others came while its request asked for the latest hit
+        # Again: others came while its request asked for the latest hit.
+        if self.full_for(viewer.account_id):
             yield self._encode_end(streams_full())
             return
         self._viewers[viewer] = None
