@@ -59,7 +59,9 @@ def test_a_body_that_is_nested_too_deeply_to_read_does_not_decode(path):
 @pytest.mark.parametrize("value", ["7ABC123", "it's `7ABC123` - at `7ABC123`", "7ABC123\n"])
 def test_the_fault_of_a_body_names_the_field_and_not_its_value(value):
     """Followers log the fault, and a dead letter has it as its reason."""
-    [path] = [one for one in EXAMPLES if one.parts[-3] == "alpr.hotlist.activated"]
+    [path] = [
+        one for one in EXAMPLES if one.parts[-3:] == ("alpr.hotlist.activated", "1", "full.json")
+    ]
     body = json.dumps(json.loads(path.read_bytes()) | {"change": value}).encode()
     kind = f"{path.parts[-3]}.v{path.parts[-2]}".encode()
     with pytest.raises(InternalFault) as refused:

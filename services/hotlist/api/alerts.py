@@ -8,11 +8,10 @@ from fastapi.responses import StreamingResponse
 
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.service import Running
-from services.hotlist.workers.broadcast import streams_full
 from services.hotlist.workers.viewer import StreamAuthorisation, Viewer
 from shared.access.grant import Grant
 from shared.access.guard import access
-from shared.core.errors import InvalidInput
+from shared.core.errors import InvalidInput, Unavailable
 from shared.core.permissions import Permission
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
@@ -59,7 +58,7 @@ async def stream_alerts(
     """
     runtime, broadcaster = hotlist.runtime, hotlist.broadcaster
     if broadcaster.full_for(grant.principal.account_id):
-        raise streams_full()
+        raise Unavailable(Code.ALERT_STREAMS_FULL, retry_after_s=5)
     last = await broadcaster.last()
     asked = _number(last_event_id if last_event_id is not None else resume_after)
     viewer = Viewer(

@@ -117,7 +117,7 @@ class Broadcaster:
         """Yield Server-Sent Events until the viewer may no longer receive them or the process stops."""
         # Again: others came while its request asked for the latest hit.
         if self.full_for(viewer.account_id):
-            yield self._encode_end(streams_full())
+            yield self._encode_end(Unavailable(Code.ALERT_STREAMS_FULL, retry_after_s=5))
             return
         self._viewers[viewer] = None
         self._make_room(viewer.account_id)
@@ -301,11 +301,6 @@ class Broadcaster:
 def _seen_by(shares: Mapping[Viewer, Sequence[Hit]]) -> list[Hit]:
     """Return the hits of all viewers, each once."""
     return list({hit.seq: hit for share in shares.values() for hit in share}.values())
-
-
-def streams_full() -> Unavailable:
-    """Return the refusal of a stream for which there is no room."""
-    return Unavailable(Code.ALERT_STREAMS_FULL, retry_after_s=5)
 
 
 def _notice(name: str, **data: object) -> bytes:
