@@ -1,9 +1,11 @@
 """The provisioners of the requester's account or agency may not decide on its requests (ADR-0025)."""
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from shared.events import AccessAttempted, ReleaseApproved, ReleaseDenied
+from shared.events.signed_events import sign_event
 from tests.integration.release.conftest import (
     EARLIER,
     FBI,
@@ -99,6 +101,17 @@ async def test_a_request_of_an_account_with_unknown_provisioners_needs_two_appro
     assert await announced(ReleaseApproved) == []
     second = await decide(request_id, headers=reviewer(LIEUTENANT))
     assert second.json()["status"] == "approved"
+
+
+@pytest.mark.clause("468.7(b)/provisioners")
+async def test_an_account_of_which_only_some_provisioners_are_known_needs_two_approvals(
+    filed, decide, authority
+):
+    request_id = await filed()
+    told = authority.account(REQUESTER, "active", EARLIER)
+    some = {"provisioned": {"by": [REGISTRAR], "known": False}}
+    authority.people.learn(sign_event(authority.issuer, replace(told, details=some)))
+    assert (await decide(request_id)).json()["status"] == "first_approved"
 
 
 @pytest.mark.clause("468.7(b)/provisioners")

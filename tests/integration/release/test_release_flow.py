@@ -28,6 +28,7 @@ from shared.events import (
 from tests.integration.locking import locked_while
 from tests.integration.pages import paged
 from tests.integration.release.conftest import (
+    EARLIER,
     FBI,
     LIEUTENANT,
     PDF,
@@ -367,6 +368,56 @@ async def test_a_package_that_two_people_approved_on_a_document_is_given_to_a_re
     await packaged(request_id)
     given = await client.get(f"/v1/requests/{request_id}/package", headers=requester(FBI))
     assert given.status_code == 200
+
+
+@pytest.mark.clause("468.7/package")
+async def test_a_package_is_not_given_to_an_agency_that_was_barred_since(
+    client, filed, decide, packaged, requester, reviewer, announced
+):
+    request_id = await filed()
+    await decide(request_id)
+    await packaged(request_id)
+    agency, path = f"/v1/agencies/{SHERIFF}", f"/v1/requests/{request_id}/package"
+    await client.patch(agency, json={"active": False}, headers=reviewer(REGISTRAR))
+    refused = await client.get(path, headers=requester())
+    assert (refused.status_code, refused.json()["code"]) == (403, "agency_barred")
+    assert await announced(ReleaseReceived) == []
+    await client.patch(agency, json={"active": True}, headers=reviewer(REGISTRAR))
+    assert (await client.get(path, headers=requester())).status_code == 200
+
+
+@pytest.mark.clause("468.7/recipients")
+async def test_two_approvals_without_a_document_cover_no_agency_that_became_restricted(
+    client, filed, decide, packaged, requester, reviewer, authority
+):
+    request_id = await filed()
+    authority.people.learn(
+        authority.account(REQUESTER, "active", EARLIER)
+    )  # of unknown provisioners
+    await decide(request_id)
+    await decide(request_id, headers=reviewer(LIEUTENANT))
+    await packaged(request_id)
+    agency, path = f"/v1/agencies/{SHERIFF}", f"/v1/requests/{request_id}/package"
+    assert (await client.get(path, headers=requester())).status_code == 200
+    await client.patch(agency, json={"kind": "federal"}, headers=reviewer(REGISTRAR))
+    refused = await client.get(path, headers=requester())
+    assert (refused.status_code, refused.json()["code"]) == (403, "agency_restricted_since")
+
+
+@pytest.mark.clause("468.7/recipients")
+async def test_no_document_covers_an_agency_that_the_records_policy_is_for_since(
+    client, filed, with_authority, decide, packaged, requester, reviewer
+):
+    request_id = await filed(FBI, legal_authority=await with_authority(FBI))
+    await decide(request_id)
+    await decide(request_id, headers=reviewer(LIEUTENANT))
+    await packaged(request_id)
+    agency, path = f"/v1/agencies/{FBI}", f"/v1/requests/{request_id}/package"
+    assert (await client.get(path, headers=requester(FBI))).status_code == 200
+    await client.patch(agency, json={"kind": "other_public"}, headers=reviewer(REGISTRAR))
+    refused = await client.get(path, headers=requester(FBI))
+    assert (refused.status_code, refused.json()["code"]) == (403, "agency_restricted_since")
+    assert refused.json()["params"]["citation"] == RECORDS_CITATION
 
 
 @pytest.mark.clause("468.7/package")
