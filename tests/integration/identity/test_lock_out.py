@@ -308,6 +308,18 @@ async def test_a_flood_at_its_address_does_not_stop_a_known_browser(hire, client
 
 
 @pytest.mark.clause("468.6(a)/known-browser")
+async def test_a_known_browser_has_no_allowance_of_its_own_at_other_doors(hire, client, runtime):
+    officer = await hire("o.seven", "officer")
+    runtime.refusals.allowance = Allowance(5, 0.001)
+    body, known = {"refresh_token": "x" * 43}, {"X-Known-Browser": officer.browser}
+    for _ in range(5):
+        await client.post("/v1/sessions/renewal", json=body, headers=known)
+    late = await client.post("/v1/sessions/renewal", json=body, headers=known)
+    stranger = await client.post("/v1/sessions/renewal", json=body)
+    assert (late.status_code, stranger.status_code) == (429, 429)
+
+
+@pytest.mark.clause("468.6(a)/known-browser")
 async def test_passwords_of_strangers_do_not_wait_before_those_of_known_browsers(
     hire, client, clock, identity, monkeypatch
 ):
