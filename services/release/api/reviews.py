@@ -70,7 +70,7 @@ async def get_request(
 ) -> RequestOut:
     """Return one request with its decisions, package and receipts."""
     check_department(request, grant)
-    return await _shown(work, grant, request_id, request)
+    return await _reviewed_out(work, grant, request_id, request)
 
 
 @router.post("/{request_id}/decision")
@@ -87,10 +87,10 @@ async def decide_request(
     not decide. If those people are not on record, it takes two approvers.
     """
     await reviews.decide(runtime_of(request), work, grant, request_id, body.verdict())
-    return await _shown(work, grant, request_id, request)
+    return await _reviewed_out(work, grant, request_id, request)
 
 
-async def _shown(work: Work, grant: Grant, request_id: UUID, request: Request) -> RequestOut:
+async def _reviewed_out(work: Work, grant: Grant, request_id: UUID, request: Request) -> RequestOut:
     """Return a request as it is now, with the facts that a reviewer needs. Raises: NotFound."""
     found = await Requests(work.connection).get(grant, request_id)
     if found is None:

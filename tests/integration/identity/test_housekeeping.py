@@ -1,4 +1,4 @@
-"""Identity's periodic work: what ends by itself, and what is told of before it ends."""
+"""Identity's periodic work: accounts, sessions and keys that end, and the warning before its certificate ends."""
 
 import pytest
 from sqlalchemy import text
