@@ -58,6 +58,8 @@ class PassProcesses:
         self._processes = [
             PassProcess(runtime, settings) for _ in range(settings.retention_pass_processes)
         ]
+        self._able: list[PassProcess] = []
+        """Those that the next turn uses, if others failed in this one; else it uses all."""
 
     @property
     def pids(self) -> list[int]:
@@ -65,14 +67,21 @@ class PassProcesses:
         return [one.pid for one in self._processes if one.pid is not None]
 
     async def work(self) -> None:
-        """Decide the passes of all reads that have settled by now. Raises: Unavailable, VoteFailed."""
+        """Decide the passes of all reads that have settled by now. Raises: Unavailable, VoteFailed.
+
+        A turn of which some processes fail is followed by one of the others: the devices of a process that cannot start
+        would wait for ever otherwise, as long as there is enough for it to do.
+        """
         reads = await self._worker.count_settled()
         if not reads:
             return
-        voting = self._processes[: -(-reads // READS_AT_ONCE)]
+        voting = (self._able or self._processes)[: -(-reads // READS_AT_ONCE)]
         runs = (one.work(Share(number, len(voting))) for number, one in enumerate(voting))
         # Each finishes its share, whatever becomes of another's.
-        for fault in await asyncio.gather(*runs, return_exceptions=True):
+        faults = await asyncio.gather(*runs, return_exceptions=True)
+        able = [one for one, fault in zip(voting, faults, strict=True) if fault is None]
+        self._able = able if len(able) < len(voting) else []
+        for fault in faults:
             if fault is not None:
                 raise fault
 

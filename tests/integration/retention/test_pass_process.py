@@ -215,6 +215,33 @@ async def test_a_run_of_which_one_process_ends_awaits_the_other(retention, vote,
     assert sorted(plates) == ["6GHJ789", "7ABC123", "8XYZ987", "9DEF456"]
 
 
+async def test_what_a_process_that_cannot_start_left_is_decided_by_the_others(
+    retention, vote, two_at_a_time, monkeypatch
+):
+    await pass_by(retention, *["8XYZ987"] * 5, device_id=ODD)
+    spawn, spawned = pass_process.Child.spawn, []
+
+    def once(*given, **named):
+        if spawned:
+            raise OSError("no memory is left")
+        spawned.append(spawn(*given, **named))
+        return spawned[0]
+
+    monkeypatch.setattr(pass_process.Child, "spawn", once)
+    with pytest.raises(OSError, match="no memory"):
+        await vote.work()
+    assert len(await retention.passes()) == 1
+    await vote.work()
+    assert len(await retention.passes()) == 2
+    assert not await retention.fetch("SELECT due_id FROM pass_due")
+    monkeypatch.undo()
+    monkeypatch.setattr(pass_process, "READS_AT_ONCE", 2)
+    for device_id, plate in ((EVEN, "9DEF456"), (ODD, "6GHJ789")):
+        await pass_by(retention, *[plate] * 3, device_id=device_id)
+    await vote.work()
+    assert len(vote.pids) == 2, "a later turn tries both again"
+
+
 async def both_wait_for_a_lock(retention):
     return len(await waits_for_a_lock(retention)) == 2
 

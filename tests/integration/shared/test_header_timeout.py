@@ -31,8 +31,8 @@ def an_app():
     async def fast() -> str:
         return "done"
 
-    @app.post("/kept")
-    async def kept(request: Request) -> int:
+    @app.post("/body")
+    async def body(request: Request) -> int:
         return len(await request.body())
 
     @app.post("/client")
@@ -176,7 +176,7 @@ async def test_lines_of_a_body_that_go_on_and_on_are_refused_before_they_fill_th
     port, rest
 ):
     async with connected(port) as (_, writer):
-        writer.write(b"POST /kept HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + rest)
+        writer.write(b"POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + rest)
         sent = 0
         with contextlib.suppress(ConnectionError):
             while sent < 200 * MOST_HEADER_BYTES:
@@ -201,7 +201,7 @@ async def test_what_follows_a_body_is_no_header_of_its_request(port):
 async def test_a_long_body_in_small_pieces_is_taken(port):
     piece = b"1000\r\n" + b"a" * 0x1000 + b"\r\n"
     async with connected(port) as (reader, writer):
-        writer.write(b"POST /kept HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in range(100):
             writer.write(piece)
             await writer.drain()
