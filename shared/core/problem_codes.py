@@ -211,6 +211,7 @@ class Common(ProblemCode):
     MOMENT_OUT_OF_RANGE = InvalidInput, "must be between the years {from_year} and {to_year}"
     WINDOW_BACKWARDS = InvalidInput, "{start} must be before {end}"
     TEXT_NOT_STORABLE = InvalidInput, "contains a character that cannot be stored"
+    PICTURE_KEY_NOT_OURS = InvalidInput, "names no place where such pictures are stored"
     HEADING_OUT_OF_RANGE = InvalidInput, "a heading is from 0 to 360 degrees"
     TIME_WITHOUT_ZONE = InvalidInput, "has no time zone; add Z or an offset"
     CAPTURE_TIME_NOT_SANE = InvalidInput, "the capture time is too far in the past or in the future"

@@ -24,6 +24,12 @@ AHEAD = timedelta(days=1)
 
 _PLATE = re.compile(f"[A-Z0-9]{{1,{MAX_PLATE_CHARACTERS}}}")
 _PLATES = re.compile("[A-Z0-9]+")
+_KEY = "(?!.*\\.\\.)[A-Za-z0-9._/-]{1,400}"
+_CROP = re.compile(f"crops/{_KEY}")
+_FRAME = re.compile(f"captures/{_KEY}")
+"""A purge deletes what records name, and pages fetch it: a service that was taken over could else name a package, or a
+key that the object store refuses, which would stop the deletion of all."""
+
 _TEXTS = (
     "device_name",
     "agency_ori",
@@ -62,6 +68,8 @@ def _all_good(reads: Sequence[Read], now: datetime) -> bool:
             return False
         if not _is_heading(read.place) or not (read.box is None or _is_in_a_picture(read.box)):
             return False
+        if not (_names(read.crop_key, _CROP) and _names(read.image_key, _FRAME)):
+            return False
         texts += (read.device_name, read.plate_as_read, read.region, read.model)
         texts += (read.agency_ori, read.crop_key, read.image_key)
         texts += (read.vehicle_make, read.vehicle_model, read.vehicle_colour)
@@ -79,6 +87,9 @@ def check_read(read: Read, now: datetime) -> None:
     for name in _TEXTS:
         if not _storable([getattr(read, name) or ""]):
             raise InvalidInput(Common.TEXT_NOT_STORABLE, field=name)
+    for name, pattern in (("crop_key", _CROP), ("image_key", _FRAME)):
+        if not _names(getattr(read, name), pattern):
+            raise InvalidInput(Common.PICTURE_KEY_NOT_OURS, field=name)
     if read.characters and not _storable(_texts_of(read.characters)):
         raise InvalidInput(Common.TEXT_NOT_STORABLE, field="characters")
     if read.box is not None and not _is_in_a_picture(read.box):
@@ -88,9 +99,11 @@ def check_read(read: Read, now: datetime) -> None:
 
 
 def check_capture(capture: CaptureReceived, now: datetime) -> None:
-    """Raise InvalidInput, naming the field, for a capture with an invalid time or heading."""
+    """Raise InvalidInput, naming the field, for a capture with an invalid time, heading or key of its picture."""
     _check_times(capture.captured_at, capture.received_at, now)
     _check_place(capture.place)
+    if not _names(capture.image.object_key, _FRAME):
+        raise InvalidInput(Common.PICTURE_KEY_NOT_OURS, field="object_key")
 
 
 def is_late(captured_at: datetime, arrived_at: datetime, may_buffer: timedelta) -> bool:
@@ -130,6 +143,10 @@ def _texts_of(characters: Iterable[Character]) -> Iterator[str]:
 def _is_in_a_picture(box: Box) -> bool:
     """Whether a box can be computed with; a huge integer fits no float."""
     return all(abs(side) <= MOST_PX for side in (box.x_px, box.y_px, box.width_px, box.height_px))
+
+
+def _names(key: str | None, pattern: re.Pattern[str]) -> bool:
+    return key is None or pattern.fullmatch(key) is not None
 
 
 def _storable(texts: Iterable[str]) -> bool:

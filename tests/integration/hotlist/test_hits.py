@@ -802,14 +802,14 @@ async def test_a_hit_has_a_hundred_dispositions_at_most(hotlist):
 async def test_a_picture_is_served_only_to_authorised_people_and_recorded(hotlist, objects):
     jpeg, webp = b"\xff\xd8\xff\xe0 a picture", b"RIFF\x10\0\0\0WEBPVP8 "
     await objects.put("crops/1.jpg", jpeg)
-    await objects.put("frames/2", webp)
-    await objects.put("frames/1", b"<svg onload=alert(1)>")
+    await objects.put("captures/2", webp)
+    await objects.put("captures/1", b"<svg onload=alert(1)>")
     await hotlist.listed("7ABC123")
-    await hotlist.see(hotlist.read(device=uuid4(), image_key="frames/2"))
+    await hotlist.see(hotlist.read(device=uuid4(), image_key="captures/2"))
     [other] = await hotlist.hits()
     response = await hotlist.client.get(other["image_url"], headers=hotlist.headers())
     assert (response.content, response.headers["content-type"]) == (webp, "image/webp")
-    await hotlist.see(hotlist.read(crop_key="crops/1.jpg", image_key="frames/1"))
+    await hotlist.see(hotlist.read(crop_key="crops/1.jpg", image_key="captures/1"))
     [hit, _] = await hotlist.hits()
     before = len(await hotlist.disclosed())
     response = await hotlist.client.get(hit["crop_url"], headers=hotlist.headers())

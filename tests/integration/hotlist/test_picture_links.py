@@ -9,7 +9,7 @@ from shared.events import AccessAttempted, RecordsDisclosed
 from shared.testing import eventually
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
-KEYS = {"crop_key": "crops/1.jpg", "image_key": "frames/1.jpg"}
+KEYS = {"crop_key": "crops/1.jpg", "image_key": "captures/1.jpg"}
 
 
 @pytest.fixture

@@ -73,6 +73,10 @@ KEPT: dict[str, dict[str, Any]] = {
 }
 
 
+def an_image(key):
+    return Image(object_key=key, sha256="", media_type="", size_bytes=1, width_px=1, height_px=1)
+
+
 def a_read(changes: dict[str, Any]) -> Read:
     return msgspec.structs.replace(GOOD, **changes)
 
@@ -107,6 +111,8 @@ def test_a_read_within_every_bound_is_kept_alone_and_among_others(changes):
         ({"captured_at": NOON + AHEAD + INSTANT}, "captured_at"),
         ({"received_at": NOON.replace(tzinfo=None)}, "received_at"),
         ({"place": Place(39.9277, -122.1792, 360.5)}, "heading_deg"),
+        ({"image": an_image("evidence/0b.zip")}, "object_key"),
+        ({"image": an_image("captures/../k")}, "object_key"),
     ],
 )
 def test_a_capture_that_cannot_be_kept_is_refused_as_its_reads_are(changes, field):
@@ -119,9 +125,7 @@ def test_a_capture_that_cannot_be_kept_is_refused_as_its_reads_are(changes, fiel
         captured_at=NOON,
         received_at=NOON,
         time_source="device",
-        image=Image(
-            object_key="k", sha256="", media_type="", size_bytes=1, width_px=1, height_px=1
-        ),
+        image=an_image("captures/k"),
     )
     check_capture(capture, NOON)
     with pytest.raises(InvalidInput) as refused:
