@@ -22,7 +22,7 @@ class ForgivingRecords:
         self._read = 0
         self._slices = _MemoryRecordsPy(fetched)
         self._passed = 0
-        """How many batches `_slices` has passed; it goes on from there, since a fetch may have thousands of odd ones."""
+        """The batches that `_slices` has passed; it goes on from there, as a fetch may have thousands of odd ones."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._records, name)

@@ -86,8 +86,8 @@ class Batch:
         crops: Sequence[str | None] = (),
     ) -> None:
         """`most_m` is the greatest distance between a fixed camera's place and the place that it sends; `rules` say
-        which reads are late, and which no longer live; `crops` are the digests of the pictures of the reads' plates, one
-        for each read, or none for reads without pictures."""
+        which reads are late, and which no longer live; `crops` are the digests of the pictures of the reads' plates,
+        one for each read, or none for reads without pictures."""
         self._crops = crops
         self._most_m = most_m
         self._rules = rules
