@@ -28,6 +28,10 @@ class DisplayedEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     make: str | None = None
     model: str | None = None
     colour: str | None = None
+    year: int | None = None  # of the vehicle
+    caution: str | None = (
+        None  # what officers should be careful of, in the words of the entering agency
+    )
     valid_from: datetime | None = None
     expires_at: datetime | None = None
 

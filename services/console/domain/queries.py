@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.console.domain.form_values import moment_of, number
+from services.console.domain.form_values import moment_of, number, whole
 
 ON_A_PAGE = 50
 """The most rows on a page of a listing."""
@@ -33,6 +33,7 @@ ENTRY_FIELDS = (
     "make",
     "model",
     "colour",
+    "caution",
 )
 LIST_SOURCES = ("department", "state", "federal")
 """Sources of hot lists."""
@@ -96,6 +97,8 @@ def hotlist_entry_of(form: Mapping[str, str]) -> dict[str, Any]:
     entry = required(form, "plate", "record_kind", "reason") | chosen(form, *ENTRY_FIELDS)
     if "expires_at" in form:
         entry["expires_at"] = moment_of(form["expires_at"])
+    if "year" in form:
+        entry["year"] = whole(form["year"])
     return entry
 
 

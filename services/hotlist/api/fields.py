@@ -1,6 +1,7 @@
 """Request models; yields the body of an upload as it arrives."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Request
@@ -8,7 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 from starlette.requests import ClientDisconnect
 
-from services.hotlist.domain.entries import LIMITS
+from services.hotlist.domain.entries import EARLIEST_YEAR, LIMITS
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.rating import Outcome
 from shared.core.errors import Malformed
@@ -82,6 +83,8 @@ ENTRY_EXAMPLE: JsonDict = {
     "record_kind": "stolen_vehicle",
     "reason": "Reported stolen 3 June",
     "entering_reference": "26-001234",
+    "year": 2019,
+    "caution": "Driver said to be armed",
 }
 
 
@@ -99,6 +102,12 @@ class EntryIn(RequestBody):
     make: Annotated[str, line(LIMITS["make"])] | None = None
     model: Annotated[str, line(LIMITS["model"])] | None = None
     colour: Annotated[str, line(LIMITS["colour"])] | None = None
+    year: Annotated[int, Field(ge=EARLIEST_YEAR, le=9999)] | None = None
+    """The year of the vehicle: at most next year."""
+
+    caution: Annotated[str, line(LIMITS["caution"])] | None = None
+    """What the entering agency tells officers to be careful of, in its words; every alert shows it first."""
+
     valid_from: Moment | None = None
     expires_at: Moment | None = None
 
@@ -109,7 +118,7 @@ class EntryIn(RequestBody):
         return {
             name: text
             for name, value in given.items()
-            if (text := value.strip() if isinstance(value, str) else value.isoformat())
+            if (text := value.isoformat() if isinstance(value, datetime) else str(value).strip())
         }
 
 

@@ -43,9 +43,9 @@ Replaces = Annotated[
 
 SHEET_MEDIA = ("text/csv", OCTETS)
 EXAMPLE = (
-    "plate,state,record_kind,reason,entering_ori,entering_reference,make,model,colour,expires_at\r\n"
-    "7ABC123,CA,stolen_vehicle,Reported stolen,CA0520100,26-001234,TOYT,Corolla,SIL,\r\n"
-    '8XY?1*,CA,canvass,"Shooting, partial plate",CA0520100,26-001240,,,BLK,2026-07-01T00:00:00-07:00\r\n'
+    "plate,state,record_kind,reason,entering_ori,entering_reference,make,model,colour,year,caution,expires_at\r\n"
+    "7ABC123,CA,stolen_vehicle,Reported stolen,CA0520100,26-001234,TOYT,Corolla,SIL,2019,Driver said to be armed,\r\n"
+    '8XY?1*,CA,canvass,"Shooting, partial plate",CA0520100,26-001240,,,BLK,,,2026-07-01T00:00:00-07:00\r\n'
 )
 CSV_BODY: dict[str, Any] = {
     "requestBody": file_body(

@@ -30,6 +30,8 @@ ALIASES = {
     "kind": "record_kind",
     "type": "record_kind",
     "color": "colour",
+    "vehicle_year": "year",
+    "cautions": "caution",
     "ori": "entering_ori",
     "reference": "entering_reference",
     "entered_by_ori": "entering_ori",

@@ -26,10 +26,15 @@ LIMITS = {
     "make": 30,
     "model": 40,
     "colour": 30,
+    "year": 4,
+    "caution": 100,
     "valid_from": 40,
     "expires_at": 40,
 }
 """The fields of an entry, each with its limit in characters."""
+
+EARLIEST_YEAR = 1900
+"""The earliest year of a vehicle; the latest is next year, as makers sell a model before its year begins."""
 
 MIN_KNOWN_CHARACTERS = 3
 """The fewest known characters of a partial plate: fewer would match a good part of all traffic."""
@@ -73,6 +78,12 @@ class Entry:
     make: str | None
     model: str | None
     colour: str | None
+    year: int | None
+    """The year of the vehicle."""
+
+    caution: str | None
+    """What the entering agency tells officers to be careful of, in its words."""
+
     valid_from: datetime | None
     expires_at: datetime | None
 
@@ -217,6 +228,8 @@ class Checker:
             make=fields.get("make"),
             model=fields.get("model"),
             colour=fields.get("colour"),
+            year=self._year(fields.get("year")),
+            caution=fields.get("caution"),
             valid_from=valid_from,
             expires_at=expires_at,
         )
@@ -231,6 +244,16 @@ class Checker:
         if short_form is not None:
             self.regions[short_form] = region
         return region
+
+    def _year(self, text: str | None) -> int | None:
+        if text is None:
+            return None
+        latest = self._now.year + 1
+        if not re.fullmatch("[0-9]{4}", text) or not EARLIEST_YEAR <= int(text) <= latest:
+            raise EntryFault(
+                "year", Code.ENTRY_YEAR_REFUSED, from_year=EARLIEST_YEAR, to_year=latest
+            )
+        return int(text)
 
     def _check_times(
         self, valid_from: datetime | None, expires_at: datetime | None, partial: bool

@@ -114,6 +114,10 @@ class Code(ProblemCode):
     )
     ENTRY_FIELD_UNPRINTABLE = InvalidInput, "a character that cannot be printed: remove it"
     ENTRY_KIND_MISSING = InvalidInput, "record_kind is missing: give a record kind of the policy"
+    ENTRY_YEAR_REFUSED = (
+        InvalidInput,
+        "the year of the vehicle has four digits, from {from_year} to {to_year}",
+    )
     ENTRY_EXPIRES_BEFORE_VALID = InvalidInput, "expires_at must be later than valid_from"
     ENTRY_TIME_WITHOUT_ZONE = InvalidInput, "a time without its zone: add Z or an offset"
     ENTRY_TIME_UNREADABLE = (

@@ -58,6 +58,8 @@ class Listed:
     make: str | None = None
     model: str | None = None
     colour: str | None = None
+    year: int | None = None
+    caution: str | None = None
     valid_from: datetime | None = None
     expires_at: datetime | None = None
 
@@ -72,6 +74,8 @@ class Listed:
             "make": self.make,
             "model": self.model,
             "colour": self.colour,
+            "year": self.year,
+            "caution": self.caution,
             "valid_from": self.valid_from,
             "expires_at": self.expires_at,
         }

@@ -33,6 +33,8 @@ COLUMNS = (
     "make",
     "model",
     "colour",
+    "year",
+    "caution",
     "valid_from",
     "expires_at",
 )

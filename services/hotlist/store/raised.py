@@ -20,7 +20,7 @@ _LISTED = text(
     SELECT l.list_id, l.name AS list_name, v.version AS list_version, l.source, l.staleness_s,
         coalesce(e.entered_at, s.as_of) AS as_of, e.entry_id, e.plate, e.plate_listed, e.partial,
         e.region, e.record_kind, e.reason, e.entering_ori, e.entering_reference, e.make, e.model,
-        e.colour, e.valid_from, e.expires_at
+        e.colour, e.year, e.caution, e.valid_from, e.expires_at
     FROM unnest(CAST(:lists AS uuid[]), CAST(:entries AS uuid[])) AS wanted (list_id, entry_id)
     JOIN lists l ON l.list_id = wanted.list_id
     JOIN versions v ON v.list_id = l.list_id AND v.version = l.active_version

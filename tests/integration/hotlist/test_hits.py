@@ -71,8 +71,8 @@ async def test_the_event_of_a_hit_says_what_the_hit_shows(hotlist):
     list_id = await hotlist.list("federal")
     made = hotlist.clock.now() - timedelta(hours=13)
     times = f"{made.isoformat()},{(made + timedelta(days=30)).isoformat()}"
-    columns = "plate,record_kind,state,reason,ori,reference,make,model,colour,valid_from,expires_at"
-    row = f"7ABC123,stolen_vehicle,CA,stolen,CA0340000,26-001234,TOYT,Corolla,SIL,{times}"
+    columns = "plate,record_kind,state,reason,ori,reference,make,model,colour,year,caution,valid_from,expires_at"
+    row = f"7ABC123,stolen_vehicle,CA,stolen,CA0340000,26-001234,TOYT,Corolla,SIL,2019,Armed and dangerous,{times}"
     await hotlist.upload(list_id, f"{columns}\n{row}\n", as_of=made.isoformat())
     await hotlist.add(list_id, "9ZZZ999")
     read = hotlist.read(
@@ -91,6 +91,7 @@ async def test_the_event_of_a_hit_says_what_the_hit_shows(hotlist):
     assert datetime.fromisoformat(hit["raised_at"]) == hotlist.clock.now()
     assert hit["entry"]["entering_ori"] == "CA0340000"
     assert hit["entry"]["entering_reference"] == "26-001234"
+    assert (hit["entry"]["year"], hit["entry"]["caution"]) == (2019, "Armed and dangerous")
     spans = [datetime.fromisoformat(hit["entry"][name]) for name in ("valid_from", "expires_at")]
     assert spans == [made, made + timedelta(days=30)]
     assert datetime.fromisoformat(hit["received_at"]) == read.received_at
@@ -311,6 +312,34 @@ async def test_a_surer_late_read_takes_no_alert_from_its_pass(hotlist):
         (True, "high"),
         (False, "medium"),
     }
+
+
+async def test_an_entry_is_listed_searched_and_shown_with_its_caution_and_year(hotlist):
+    list_id = await hotlist.listed("8XYZ999")
+    next_year = hotlist.clock.now().year + 1
+    said = {"year": next_year, "caution": "Armed and dangerous"}
+    await hotlist.add(list_id, "7ABC123", **said)
+    search = f"/v1/lists/{list_id}/entries/search"
+    found = (await hotlist.call("POST", search, json={}))["items"]
+    assert {one["plate"]: (one["year"], one["caution"]) for one in found} == {
+        "7ABC123": tuple(said.values()),
+        "8XYZ999": (None, None),
+    }
+    await hotlist.see(hotlist.read("7ABC123"))
+    await hotlist.see(hotlist.read("8XYZ999"))
+    shown = {hit["plate_listed"]: hit["entry"] for hit in await hotlist.hits()}
+    assert {name: shown["7ABC123"][name] for name in said} == said
+    assert (shown["8XYZ999"]["year"], shown["8XYZ999"]["caution"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("year", 1899), ("year", "next"), ("year", 2028), ("caution", "x" * 101), ("caution", "a\nb")],
+)
+async def test_a_year_to_come_or_a_caution_of_more_than_a_line_is_refused(hotlist, field, value):
+    list_id = await hotlist.list()
+    problem = await hotlist.add(list_id, "7ABC123", status=422, **{field: value})
+    assert problem["field"].endswith(field)
 
 
 async def removed(hotlist, list_id):

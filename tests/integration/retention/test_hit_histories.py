@@ -37,8 +37,8 @@ from tests.integration.retention.purging import purge
 
 OFFICER = Actor(person_id="o", name="Officer Nine", title="Police Officer", agency_ori=ORI)
 LIST = (
-    "plate,state,record_kind,reason,make,colour,entering_ori,entering_reference\n"
-    "7ABC123,CA,stolen_vehicle,taken at gunpoint,Toyota,blue,CA0190200,NIC-1\n"
+    "plate,state,record_kind,reason,make,colour,year,caution,entering_ori,entering_reference\n"
+    "7ABC123,CA,stolen_vehicle,taken at gunpoint,Toyota,blue,2019,armed and dangerous,CA0190200,NIC-1\n"
 )
 VERIFIED = {"method": "CLETS", "reference": "T26-1", "outcome": "misread", "note": "an O, not a 0"}
 DISPOSED = {"disposition": "stopped, let go", "enforcement": True, "unverified_reason": "armed"}
@@ -212,6 +212,7 @@ async def test_evidence_matches_the_hit_that_the_officer_saw_and_the_log_sealed(
     raised = told["raised"]
     entry = {name: value for name, value in shown["entry"].items() if value is not None}
     assert entry["reason"] == "taken at gunpoint"
+    assert (entry["year"], entry["caution"]) == (2019, "armed and dangerous")
     assert raised["entry"] == entry
     assert raised["cautions"] == shown["warnings"]
     assert {c["code"] for c in raised["cautions"]} >= {"state_differs", "colour_differs"}

@@ -89,6 +89,8 @@ def a_hit(**changes: Any) -> dict[str, Any]:
             "make": "Toyota",
             "model": None,
             "colour": "blue",
+            "year": 2019,
+            "caution": None,
             "valid_from": None,
             "expires_at": None,
         },

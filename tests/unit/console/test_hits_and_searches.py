@@ -91,6 +91,28 @@ async def test_a_hit_of_an_old_list_or_an_old_picture_says_so(officer, services,
     assert ("late: the picture was old when the system raised this hit" in officer.said) is old
 
 
+@pytest.mark.parametrize("path", ["/alerts", f"/hits/{HIT}"])
+async def test_the_caution_of_the_entering_agency_is_what_a_card_says_first(
+    officer, services, path
+):
+    hit = a_hit(entry={**a_hit()["entry"], "caution": "ARMED <b>& dangerous"})
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=hit)
+    services.answers["GET /hits"] = page_of({name: hit[name] for name in brief()})
+    await officer.open(path)
+    [card] = re.findall("<article.*?</article>", officer.page.text, re.DOTALL)
+    said = " ".join(re.sub("<[^>]+>", " ", card).split())
+    assert said.startswith(
+        "Caution by the entering agency, CA0520000, for the vehicle as listed: ARMED &lt;b&gt;&amp; dangerous"
+        " UNVERIFIED"
+    )
+
+
+async def test_a_card_without_a_caution_says_nothing_of_one_and_has_the_year(officer, hits):
+    await officer.open("/alerts")
+    assert "Caution" not in officer.said
+    assert "Listed vehicle 2019 blue Toyota" in officer.said
+
+
 async def test_a_verified_hit_no_longer_says_unverified(officer, services):
     whole = a_hit(status="verified", outcome="misread", notice=None, verification=VERIFICATION)
     services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=whole)

@@ -48,6 +48,8 @@ def an_entry(**changes):
         "make": "Toyota",
         "model": None,
         "colour": "blue",
+        "year": 2019,
+        "caution": "Armed and dangerous",
         "valid_from": None,
         "expires_at": "2026-07-01T00:00:00Z",
         "entered_at": "2026-05-30T10:00:00Z",
@@ -96,7 +98,10 @@ async def test_entries_are_searched_by_plate_a_page_at_a_time(sign_in, services,
     assert json.loads(asked.content) == {
         "plate": "7ABC123", "record_kind": "other", "after": HIT, "limit": 50,
     }  # fmt: skip
-    assert "7ABC123 US-CA stolen vehicle Reported stolen 3 June blue Toyota" in browser.said
+    assert (
+        "7ABC123 US-CA stolen vehicle Caution: Armed and dangerous Reported stolen 3 June 2019 blue Toyota"
+        in browser.said
+    )
     assert "CA0520100, 26-001234 2026-07-01 00:00:00 UTC" in browser.said
     assert f'name="after" value="{OTHER_HIT}"' in browser.page.text
     assert f'name="after" value="{HIT}"' not in browser.page.text
@@ -125,11 +130,12 @@ async def test_an_entry_is_added_with_reason_and_expiry(sign_in, services, show)
     assert '<option value="parts">' not in browser.page.text, "this kind is switched off"
     await browser.send(
         f"/hotlists/{LIST}/new", plate="7AB?1*", record_kind="canvass", reason="Shooting",
-        colour="black", expires_at="2026-06-20T08:00",
+        colour="black", year="2019", caution="May be armed", expires_at="2026-06-20T08:00",
     )  # fmt: skip
     [asked] = services.asked("POST", "/entries")
     entry = {
         "plate": "7AB?1*", "record_kind": "canvass", "reason": "Shooting", "colour": "black",
+        "year": 2019, "caution": "May be armed",
         "expires_at": "2026-06-20T08:00Z",
     }  # fmt: skip
     assert json.loads(asked.content) == {"entries": [entry]}

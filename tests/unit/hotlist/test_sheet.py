@@ -113,7 +113,43 @@ def test_an_entry_of_another_agency_or_reference_is_another_entry(change):
     assert a_checker().check({**fields, "make": "Ford", "reason": "x"}).entry_id == entry.entry_id
 
 
-@pytest.mark.parametrize(("name", "most"), [("reason", 500), ("make", 30), ("model", 40)])
+def test_an_entry_has_the_caution_of_its_agency_and_the_year_of_its_vehicle():
+    header = "plate,record_kind,Vehicle Year,Cautions\n"
+    rows = "7ABC123,other,2019, ARMED AND DANGEROUS \n8XYZ999,other,,\n"
+    found, _ = read(header + rows)
+    assert [(e.year, e.caution) for _, e in found] == [(2019, "ARMED AND DANGEROUS"), (None, None)]
+
+
+def test_a_new_caution_does_not_make_another_entry():
+    fields = {"plate": "7ABC123", "record_kind": "other"}
+    plain, warned = (a_checker().check({**fields, **more}) for more in ({}, {"caution": "armed"}))
+    assert plain.entry_id == warned.entry_id
+
+
+@pytest.mark.parametrize("year", ["1900", "2026", "2027"])
+def test_the_year_of_a_vehicle_is_at_most_next_year(year):
+    assert a_checker().check(
+        {"plate": "7ABC123", "record_kind": "other", "year": year}
+    ).year == int(year)
+
+
+@pytest.mark.parametrize("year", ["1899", "2028", "19", "-201", "2k19", "２０１９", "2_19"])
+def test_another_year_is_refused_by_name(year):
+    with pytest.raises(EntryFault, match="from 1900 to 2027") as caught:
+        a_checker().check({"plate": "7ABC123", "record_kind": "other", "year": year})
+    assert caught.value.field == "year"
+
+
+def test_a_doubled_line_is_set_aside_with_its_year_and_caution():
+    found, sheet = read("plate,record_kind,year,caution\n7ABC123,other,2019,armed\n")
+    [(line, entry)] = found
+    sheet.set_doubled_aside(LineFault(line, None, None, "doubled"), entry)
+    assert sheet.aside[0].content == "7ABC123,other,2019,armed"
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("reason", 500), ("make", 30), ("model", 40), ("caution", 100)]
+)
 def test_a_field_of_just_its_limit_is_accepted_and_one_character_more_is_refused(name, most):
     fields = {"plate": "7ABC123", "record_kind": "other"}
     assert getattr(a_checker().check({**fields, name: "x" * most}), name) == "x" * most

@@ -44,6 +44,8 @@ class EntryOut(BaseModel):
     make: str | None
     model: str | None
     colour: str | None
+    year: int | None
+    caution: str | None
     valid_from: datetime | None
     expires_at: datetime | None
     entered_at: datetime

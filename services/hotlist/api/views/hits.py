@@ -51,6 +51,10 @@ class ListedOut(BaseModel):
     make: str | None
     model: str | None
     colour: str | None
+    year: int | None
+    caution: str | None
+    """What the entering agency tells officers to be careful of, in its words: to read before a stop."""
+
     valid_from: datetime | None
     expires_at: datetime | None
 
