@@ -14,6 +14,7 @@ router = APIRouter()
 
 FILES = {
     "alerts.js": "text/javascript",
+    "attention.js": "text/javascript",
     "console.css": "text/css",
     "enrolment.js": "text/javascript",
     "idle.js": "text/javascript",
@@ -22,6 +23,7 @@ FILES = {
     "picture.js": "text/javascript",
     "tables.js": "text/javascript",
     "times.js": "text/javascript",
+    "unseen.js": "text/javascript",
 }
 
 

@@ -26,11 +26,11 @@ function add(event) {
   const piece = document.createElement("template");
   piece.innerHTML = event.data;
   addLocalTimes(piece.content);
-  list.prepend(piece.content);
-  while (list.childElementCount > SHOWN_AT_MOST) {
-    list.lastElementChild.remove();
-  }
   document.getElementById("none")?.remove();
+  const card = piece.content.querySelector("article");
+  addUnseen(card);
+  dropBeyond(SHOWN_AT_MOST);
+  callOfficer(card);
 }
 
 function listen() {
@@ -99,7 +99,8 @@ function active() {
   fetch(list.dataset.active, { method: "POST", body: form }).catch(() => {});
 }
 
-for (const kind of ["keydown", "pointerdown", "pointermove", "scroll"]) {
+// Not "scroll": the page scrolls by itself, to keep what is being read in its place when an alert arrives.
+for (const kind of ["keydown", "pointerdown", "pointermove", "wheel"]) {
   document.addEventListener(kind, active, { passive: true });
 }
 setInterval(watchLink, 1000);

@@ -71,6 +71,9 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     is_listed: bool
     """Whether its entry is in force when a person sees the hit; True of one whose read is destroyed."""
 
+    caution_in_force: str | None
+    """The caution that its entry has in the list when a person sees the hit."""
+
     doubt: Outcome | None
     """What a person last found wrong with another hit of the same entry and the same plate as read."""
 

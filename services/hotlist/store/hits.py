@@ -21,12 +21,12 @@ from shared.core.matching import Difference
 from shared.events import Box, DisplayedCaution, DisplayedEntry, Place, Tier
 
 # As the matcher asks (`store/raised.py`): in the version in force, of a kind that is on, and not over.
-_LISTED = """EXISTS (SELECT FROM lists l JOIN versions n ON n.list_id = l.list_id AND n.version = l.active_version
+_LISTED = """SELECT e.entry_id, e.caution FROM lists l JOIN versions n ON n.list_id = l.list_id AND n.version = l.active_version
             JOIN entries e ON e.snapshot_id = n.snapshot_id AND e.entry_id = h.entry_id
                 AND e.from_version <= n.version AND (e.to_version IS NULL OR e.to_version > n.version)
             WHERE l.list_id = h.list_id AND l.enabled AND NOT e.record_kind = ANY (l.kinds_off)
                 AND (e.valid_from IS NULL OR e.valid_from <= :now)
-                AND (e.expires_at IS NULL OR e.expires_at > :now))"""
+                AND (e.expires_at IS NULL OR e.expires_at > :now) LIMIT 1"""
 # The newest word of a person on another hit of the same entry and the same plate as read.
 _VERIFIED_BEFORE = """SELECT b.outcome, b.at FROM hits p JOIN verifications b ON b.hit_id = p.hit_id
         WHERE p.status = 'verified' AND p.entry_id = h.entry_id AND p.plate_read = h.plate_read
@@ -39,8 +39,10 @@ HIT = f"""
         h.differences, h.warnings, h.read_id, h.capture_id, h.device_id, h.device_name, h.place,
         h.captured_at, h.received_at, h.raised_at, h.late, h.first_at, h.last_at, h.sightings,
         h.box, h.crop_key, h.image_key, h.purged_at, o.reads AS outvoted_by,
-        h.purged_at IS NOT NULL OR {_LISTED} AS is_listed, d.outcome AS doubt, d.at AS doubted_at
+        h.purged_at IS NOT NULL OR f.entry_id IS NOT NULL AS is_listed, f.caution AS caution_in_force,
+        d.outcome AS doubt, d.at AS doubted_at
     FROM hits h LEFT JOIN verifications v USING (hit_id) LEFT JOIN outvoted o ON o.read_id = h.read_id
+    LEFT JOIN LATERAL ({_LISTED}) f ON true
     LEFT JOIN LATERAL ({_VERIFIED_BEFORE}) d ON d.outcome <> 'correct_read'
 """
 T = TypeVar("T")

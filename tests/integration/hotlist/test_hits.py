@@ -332,6 +332,40 @@ async def test_an_entry_is_listed_searched_and_shown_with_its_caution_and_year(h
     assert (shown["8XYZ999"]["year"], shown["8XYZ999"]["caution"]) == (None, None)
 
 
+CAUTIONED = "plate,state,record_kind,caution\n7ABC123,CA,stolen_vehicle,{}\n"
+
+
+async def test_a_hit_says_what_its_entry_warns_of_since_it_was_raised(hotlist):
+    """A dispatcher learns that the driver is armed after the car was seen."""
+    list_id = await hotlist.list()
+    shown = {}
+    for caution in ("", "Driver may be armed", "Armed and dangerous", ""):
+        await hotlist.upload(list_id, CAUTIONED.format(caution))
+        await hotlist.see(hotlist.read())
+        [hit] = await hotlist.hits()
+        shown[caution] = [w["text"] for w in hit["warnings"] if w["code"] == "caution_since"]
+        assert hit["entry"]["caution"] is None, "as it was raised"
+    now = "The entering agency now says: "
+    assert shown == {
+        "": [],
+        "Driver may be armed": [f"{now}Driver may be armed"],
+        "Armed and dangerous": [f"{now}Armed and dangerous"],
+    }
+    await hotlist.upload(list_id, CAUTIONED.format("Armed and dangerous"))
+    await withdrawn(hotlist, list_id)
+    [hit] = await hotlist.hits()
+    assert [w["code"] for w in hit["warnings"] if w["code"] != "state_unknown"] == ["entry_ended"]
+
+
+async def test_a_hit_that_was_raised_with_the_caution_in_force_says_it_once(hotlist):
+    list_id = await hotlist.list()
+    await hotlist.upload(list_id, CAUTIONED.format("Armed and dangerous"))
+    await hotlist.see(hotlist.read())
+    [hit] = await hotlist.hits()
+    assert hit["entry"]["caution"] == "Armed and dangerous"
+    assert "caution_since" not in [w["code"] for w in hit["warnings"]]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("year", 1899), ("year", "next"), ("year", 2028), ("caution", "x" * 101), ("caution", "a\nb")],

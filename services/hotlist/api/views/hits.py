@@ -199,6 +199,7 @@ def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
     """Return a hit's fields, with links to its pictures in place of their keys in the object store."""
     fields = msgspec.structs.asdict(hit)
     outvoted_by, is_listed = fields.pop("outvoted_by"), fields.pop("is_listed")
+    caution = fields.pop("caution_in_force")
     doubt, doubted_at = fields.pop("doubt"), fields.pop("doubted_at")
     crop_key, image_key = fields.pop("crop_key"), fields.pop("image_key")
     base = f"/v1/hits/{hit.hit_id}"
@@ -206,6 +207,7 @@ def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
     return {
         **fields,
         "warnings": [
+            *_recautioned(hit, caution),
             *_ended(is_listed),
             *_doubted(doubt, doubted_at),
             *hit.warnings,
@@ -217,6 +219,13 @@ def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
         "crop_url": f"{base}/crop?{LINK_TOKEN}={link}" if crop_key and link else None,
         "image_url": f"{base}/image" if image_key else None,
     }
+
+
+def _recautioned(hit: Hit, caution: str | None) -> list[DisplayedCaution]:
+    """Return what the entering agency tells officers to be careful of since, if it is not what the hit was raised with."""
+    if hit.entry is None or caution is None or caution == hit.entry.caution:
+        return []
+    return [DisplayedCaution("caution_since", f"The entering agency now says: {caution}")]
 
 
 def _ended(is_listed: bool) -> list[DisplayedCaution]:

@@ -1,0 +1,247 @@
+"""The page of alerts calls an officer who looks elsewhere, and keeps what they read in its place."""
+
+import json
+import random
+import re
+from datetime import UTC, datetime
+
+import pytest
+from playwright.async_api import expect
+
+from local.demo.client import Api
+from tests.browser.console import fill, press, see
+
+pytestmark = pytest.mark.browser
+
+CAUTION = "Armed and dangerous"
+WATCHED = """
+    window.tones = 0;
+    const made = AudioContext.prototype.createOscillator;
+    AudioContext.prototype.createOscillator = function () {
+        window.tones += 1;
+        return made.call(this);
+    };
+    window.notices = [];
+    window.Notification = class extends EventTarget {
+        static permission = "granted";
+        static asked = 0;
+        static async requestPermission() {
+            Notification.asked += 1;
+            return "granted";
+        }
+        close() {
+            window.isTakenBack = true;
+        }
+        constructor(title, options) {
+            super();
+            window.notices.push({ title, ...options });
+        }
+    };
+"""
+"""Counts the tones, and keeps notifications instead of showing them: a window of tests has no desktop."""
+
+ELSEWHERE = "document.hasFocus = () => false"
+
+
+@pytest.fixture
+async def raised(console_of, stack, town):
+    """Raises an alert of a new plate, of high priority or of medium; returns its plate."""
+    investigator = await console_of("investigator")
+
+    async def raised(kind="stolen_vehicle", caution=""):
+        plate = (
+            f"8{''.join(random.choices('ABCDEFGHJKLMNPRSTUVWXYZ', k=3))}{random.randint(100, 999)}"
+        )
+        page = await investigator.context.new_page()
+        await investigator.open(page, f"/hotlists/{town.ids['list_id']}/new")
+        await fill(
+            page, plate=plate, state="CA", record_kind=kind, reason="A test", caution=caution
+        )
+        await fill(page, year="2019", make="Toyota")
+        await press(page, "Add the entry")
+        await page.close()
+        read = {
+            "plate": plate,
+            "source_id": plate,
+            "confidence": 0.97,
+            "region": "US-CA",
+            "captured_at": datetime.now(UTC).isoformat(),
+        }
+        headers = {"Authorization": f"Bearer {town.camera.credential}"}
+        async with Api(stack.urls) as api:
+            await api.must("ingest", "POST", "/v1/reads", json=[read], headers=headers)
+        return plate
+
+    return raised
+
+
+@pytest.fixture
+async def page(console_of):
+    """The page of alerts of an officer, in a window of its own."""
+    console = await console_of("officer")
+    page = await console.context.new_page()
+    await page.add_init_script(WATCHED)
+    await console.open(page, "/alerts")
+    await see(page, "Connected: new alerts")
+    yield page
+    await page.evaluate("localStorage.clear()")
+    await page.close()
+
+
+def card_of(page, plate):
+    """Return the card of a plate."""
+    return page.get_by_role("article").filter(has_text=plate)
+
+
+async def plates_in_order(page, *plates):
+    """Return these plates in the order in which the page has their cards."""
+    texts = await page.get_by_role("article").all_inner_texts()
+    found = [plate for text in texts for plate in plates if plate in text]
+    return list(dict.fromkeys(found))
+
+
+async def test_unseen_alerts_are_counted_in_the_title_until_a_person_sees_them(page, raised):
+    await expect(page).to_have_title(re.compile("^Alerts"))
+    plate = await raised(caution=CAUTION)
+    card = card_of(page, plate)
+    await card.get_by_text("new", exact=True).wait_for()
+    await expect(page).to_have_title(re.compile(r"^\(1\) Alerts"))
+    assert (await card.inner_text()).startswith("Caution")
+    await see(page, CAUTION)
+    await see(page, "1 new alert, 1 of high priority")
+    await page.wait_for_timeout(3000)
+    await expect(page).to_have_title(re.compile(r"^\(1\) Alerts"))
+    await page.get_by_role("button", name="Show the first").click()
+    assert await card.locator("a").first.evaluate("link => link === document.activeElement")
+    await page.wait_for_timeout(2500)
+    await page.mouse.move(100, 100)
+    await expect(page).to_have_title(re.compile("^Alerts"))
+    await expect(page.locator("#unseen")).to_be_hidden()
+    assert await card.get_by_text("new", exact=True).count() == 0
+
+
+async def test_an_urgent_alert_stays_above_later_ones_until_it_is_seen(page, raised):
+    urgent = await raised()
+    await card_of(page, urgent).wait_for()
+    other = await raised(kind="canvass")
+    await card_of(page, other).wait_for()
+    assert await plates_in_order(page, urgent, other) == [urgent, other]
+    later = await raised()
+    await card_of(page, later).wait_for()
+    assert await plates_in_order(page, urgent, other, later) == [later, urgent, other]
+    await expect(page).to_have_title(re.compile(r"^\(3\) Alerts"))
+
+
+async def test_what_an_officer_reads_keeps_its_place_when_an_alert_arrives(page, raised):
+    for _ in range(2):
+        await card_of(page, await raised(kind="canvass")).wait_for()
+    read = page.get_by_role("article").nth(1)
+    plate = await read.locator("h2 .plate").inner_text()
+    await read.evaluate("card => scrollTo(0, card.getBoundingClientRect().top + scrollY + 20)")
+    top = await read.evaluate("card => card.getBoundingClientRect().top")
+    await card_of(page, await raised()).wait_for(state="attached")
+    read = page.get_by_role("article").nth(2)
+    assert plate in await read.inner_text()
+    assert abs(await read.evaluate("card => card.getBoundingClientRect().top") - top) <= 1
+    assert await page.locator("#unseen").is_visible()
+
+
+async def test_the_page_is_not_used_because_it_scrolls_by_itself(page, raised):
+    used = []
+    page.on("request", lambda request: used.append(request.url))
+    await page.evaluate("Date.now = ((now) => () => now() + 120000)(Date.now)")
+    await page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    await page.wait_for_timeout(500)
+    assert not [url for url in used if url.endswith("/active")]
+    await page.mouse.wheel(0, -100)
+    await page.wait_for_timeout(500)
+    assert [url for url in used if url.endswith("/active")]
+
+
+async def test_unseen_alerts_are_still_counted_after_another_page(page, raised, console_of):
+    console = await console_of("officer")
+    first = await raised()
+    await card_of(page, first).wait_for()
+    await console.open(page, "/policy")
+    second = await raised(kind="canvass")
+    third = await raised()
+    await page.wait_for_timeout(3000)
+    await console.open(page, "/alerts")
+    await expect(page).to_have_title(re.compile(r"^\(3\) Alerts"))
+    assert await plates_in_order(page, first, second, third) == [third, first, second]
+    async with page.expect_navigation():
+        await card_of(page, third).get_by_role("link").click()
+    await console.open(page, "/alerts")
+    await expect(page).to_have_title(re.compile(r"^\(2\) Alerts"))
+
+
+async def test_an_urgent_alert_makes_a_sound_once_the_officer_has_turned_it_on(
+    page, raised, console_of
+):
+    await card_of(page, await raised()).wait_for()
+    assert await page.evaluate("tones") == 0
+    await page.get_by_role("button", name="Turn the sound on").click()
+    await see(page, "An alert of high priority makes a sound")
+    tried = await page.evaluate("tones")
+    assert tried > 0
+    await page.wait_for_timeout(3000)
+    await card_of(page, await raised(kind="canvass")).wait_for()
+    assert await page.evaluate("tones") == tried
+    await card_of(page, await raised()).wait_for()
+    assert await page.evaluate("tones") == 2 * tried
+
+    await (await console_of("officer")).open(page, "/alerts")
+    await page.get_by_role("button", name="Turn the sound off").wait_for()
+    await page.keyboard.press("Shift")
+    await see(page, "An alert of high priority makes a sound")
+    await card_of(page, await raised()).wait_for()
+    assert await page.evaluate("tones") == tried
+    await page.get_by_role("button", name="Turn the sound off").click()
+    await see(page, "No alert makes a sound")
+    await card_of(page, await raised()).wait_for()
+    assert await page.evaluate("tones") == tried
+
+
+async def test_a_notification_is_asked_for_and_says_nothing_of_the_vehicle(page, raised):
+    await page.evaluate(ELSEWHERE)
+    await card_of(page, await raised()).wait_for()
+    assert await page.evaluate("[notices, Notification.asked]") == [[], 0]
+    await page.get_by_role("button", name="Turn notifications on").click()
+    await page.get_by_role("button", name="Turn notifications off").wait_for()
+    await page.wait_for_timeout(3000)
+    await page.mouse.move(100, 100)
+    await expect(page).to_have_title(re.compile("^Alerts"))
+    await card_of(page, await raised(caution=CAUTION)).wait_for()
+    [notice] = await page.evaluate("notices")
+    assert notice == {
+        "title": "New alert",
+        "body": "1 new alert, 1 of high priority. Open the page Alerts to read.",
+        "tag": "plateward-alerts",
+        "renotify": True,
+    }
+    await page.wait_for_timeout(3000)
+    await page.mouse.move(110, 110)
+    await expect(page).to_have_title(re.compile("^Alerts"))
+    assert await page.evaluate("window.isTakenBack === true"), "it is out of date"
+    await page.evaluate("delete document.hasFocus")
+    await card_of(page, await raised()).wait_for()
+    assert len(await page.evaluate("notices")) == 1, "the officer looks at the page"
+    await page.get_by_role("button", name="Turn notifications off").click()
+    await page.evaluate(ELSEWHERE)
+    await card_of(page, await raised()).wait_for()
+    assert len(await page.evaluate("notices")) == 1
+
+
+async def test_the_browser_keeps_no_plate(page, raised):
+    await page.get_by_role("button", name="Turn the sound on").click()
+    await page.get_by_role("button", name="Turn notifications on").click()
+    await page.evaluate(ELSEWHERE)
+    plate = await raised(caution=CAUTION)
+    await card_of(page, plate).wait_for()
+    kept = await page.evaluate(
+        "[{...localStorage}, {...sessionStorage}, location.href, document.title]"
+    )
+    seqs = json.loads(kept[1].pop("plateward-unseen-alerts"))
+    assert all(isinstance(seq, int) for seq in [seqs["newest"], *seqs["left"]])
+    assert kept[:2] == [{"plateward-sound": "on", "plateward-notifications": "on"}, {}]
+    assert plate not in json.dumps(kept)
