@@ -222,7 +222,7 @@ def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
 
 
 def _recautioned(hit: Hit, caution: str | None) -> list[DisplayedCaution]:
-    """Return what the entering agency tells officers to be careful of since, if it is not what the hit was raised with."""
+    """Return the caution of the entry in force, if it is not the one with which the hit was raised."""
     if hit.entry is None or caution is None or caution == hit.entry.caution:
         return []
     return [DisplayedCaution("caution_since", f"The entering agency now says: {caution}")]
