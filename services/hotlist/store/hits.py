@@ -21,7 +21,8 @@ from shared.core.matching import Difference
 from shared.events import Box, DisplayedCaution, DisplayedEntry, Place, Tier
 
 # As the matcher asks (`store/raised.py`): in the version in force, of a kind that is on, and not over.
-_LISTED = """SELECT e.entry_id, e.caution FROM lists l JOIN versions n ON n.list_id = l.list_id AND n.version = l.active_version
+_LISTED = """SELECT e.entry_id, e.caution FROM lists l
+            JOIN versions n ON n.list_id = l.list_id AND n.version = l.active_version
             JOIN entries e ON e.snapshot_id = n.snapshot_id AND e.entry_id = h.entry_id
                 AND e.from_version <= n.version AND (e.to_version IS NULL OR e.to_version > n.version)
             WHERE l.list_id = h.list_id AND l.enabled AND NOT e.record_kind = ANY (l.kinds_off)
