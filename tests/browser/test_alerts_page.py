@@ -4,6 +4,7 @@ import json
 import random
 import re
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import expect
@@ -43,8 +44,21 @@ WATCHED = """
 ELSEWHERE = "document.hasFocus = () => false"
 
 
+@pytest.fixture(scope="session")
+async def hotlist_path(console_of):
+    """The path of a hot list of these tests, without its entries."""
+    investigator = await console_of("investigator")
+    page = await investigator.context.new_page()
+    await investigator.open(page, "/hotlists/new")
+    await fill(page, name=f"Alerts {uuid4()}", source="department")
+    await press(page, "Make the list")
+    path = investigator.path_of(page).removesuffix("/upload")
+    await page.close()
+    return path
+
+
 @pytest.fixture
-async def raised(console_of, stack, town):
+async def raised(console_of, stack, town, hotlist_path):
     """Raises an alert of a new plate, of high priority or of medium; returns its plate."""
     investigator = await console_of("investigator")
 
@@ -53,7 +67,7 @@ async def raised(console_of, stack, town):
             f"8{''.join(random.choices('ABCDEFGHJKLMNPRSTUVWXYZ', k=3))}{random.randint(100, 999)}"
         )
         page = await investigator.context.new_page()
-        await investigator.open(page, f"/hotlists/{town.ids['list_id']}/new")
+        await investigator.open(page, f"{hotlist_path}/new")
         await fill(
             page, plate=plate, state="CA", record_kind=kind, reason="A test", caution=caution
         )
