@@ -124,6 +124,7 @@ OPEN_IN_FINDINGS = frozenset(
         "since",
         "topic",
         "used_percent",
+        "verified_seq",
         "why",
     ]
 )

@@ -2,6 +2,7 @@
 
 import logging
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -62,6 +63,22 @@ class SilenceSaid(msgspec.Struct, frozen=True):
     device_name: Text
     last_heard_at: Text
     late_since: Text | None = None
+
+
+class DisposedSaid(msgspec.Struct, frozen=True):
+    """What a person says that came of a hit."""
+
+    hit_id: UUID
+    disposed_by: _ActorSaid
+    enforcement: bool
+    unverified_reason: str | None = None
+
+
+class VerifiedSaid(msgspec.Struct, frozen=True):
+    """What a check of a hit with the entering agency found."""
+
+    hit_id: UUID
+    outcome: Text
 
 
 class ContradictionSaid(msgspec.Struct, frozen=True):

@@ -11,11 +11,13 @@ from uuid import UUID
 from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.domain.enforcement import unverified_enforcement
 from services.audit.domain.entries import kind_of
 from services.audit.domain.findings import CONTRADICTING_READ, a_finding, hour_of
 from services.audit.domain.policies import ACKNOWLEDGING_ROLES
 from services.audit.settings import Settings
 from services.audit.store.audits import Audits
+from services.audit.store.enforcements import Enforcements
 from services.audit.store.findings import Findings
 from services.audit.store.periods import Periods
 from services.audit.store.policies import Policies
@@ -100,6 +102,10 @@ class Watch:
             return await self._raise(findings, found)
 
     async def _check_gaps(self) -> int | None:
+        """Run the rules that miss an entry, over entries so old that it would have come; return the new findings.
+
+        Services publish in order, but audit appends topics in any order among each other.
+        """
         before = self._runtime.clock.now() - timedelta(minutes=self._settings.audit_gap_minutes)
         async with self._runtime.db.begin() as connection:
             stream = Stream(connection)
@@ -113,6 +119,7 @@ class Watch:
                 a_finding("log_gap", service, now, attempt, seq=seq, attempt_id=str(attempt))
                 for seq, service, attempt in gaps
             ]
+            found += await _enforcements(connection, start, end)
             await stream.advance("gaps", end)
             return await self._raise(Findings(connection, self._runtime.service), found)
 
@@ -316,6 +323,15 @@ async def _silences(stream: Stream, kinds: Kinds) -> list[FindingRaised]:
         if device.late_since is not None
     ]
     return silent + late
+
+
+async def _enforcements(connection: AsyncConnection, start: int, end: int) -> list[FindingRaised]:
+    """Return findings of enforcement on hits that were not verified as correct reads before (policy 468.4(f))."""
+    store = Enforcements(connection)
+    actions = await store.between(start, end)
+    verified = await store.verifications({action.hit_id for action in actions})
+    found = [unverified_enforcement(one, verified.get(one.hit_id, ())) for one in actions]
+    return [finding for finding in found if finding is not None]
 
 
 async def _contradictions(stream: Stream, findings: Findings, kinds: Kinds) -> list[FindingRaised]:

@@ -17,7 +17,7 @@ OPEN = {
     "FindingRaised.details": (
         "account_id attempt_id audit_id cases claimed_source count days delay_s digests door due_after_days event_id"
         " event_kind fault first_seq kafka_place key_owner leaf_hash_kept leaf_hash_refused limit limit_percent minutes"
-        " pairs policy_digest route seq service since topic used_percent why"
+        " pairs policy_digest route seq service since topic used_percent verified_seq why"
     ),
     "HitDisposed": "captured_on disposed_by disposition enforcement hit_id unverified_reason",
     "HitRaised": "hit_id list_id list_name list_version record_kind source tier",
