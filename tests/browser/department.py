@@ -27,7 +27,9 @@ from local.demo.listing import as_csv, put_in_force
 from local.demo.story import Frame
 from local.stack.data import environment
 from services.audit.domain.audits import Drawn
+from services.audit.domain.findings import a_finding
 from services.audit.store.audits import Audits
+from services.audit.store.findings import Findings
 from shared.core.types import Ori
 from shared.events import Actor
 from shared.postgres.database import Database
@@ -133,6 +135,7 @@ async def settle(api: Api, folder: Path) -> Town:
             "device_id": found.devices[0].device_id,
             "ori": AGENCY_ORI,
             "audit_id": await _draw(folder, found.auditor),
+            "finding_id": await _raise(folder, found.officer),
             "number": "1",
             "hold_id": hold_id,
             "export_id": export_id,
@@ -191,6 +194,19 @@ async def _draw(folder: Path, auditor: Person) -> str:
         await Audits(connection).add(drawn, [entry["seq"] for entry in found["items"]])
     await database.engine.dispose()
     return str(drawn.audit_id)
+
+
+async def _raise(folder: Path, officer: Person) -> str:
+    """Store a finding about an officer, as a rule does once the log shows what it watches; returns its id."""
+    why = "the hit was not verified; the disposition states a reason"
+    finding = a_finding(
+        "unverified_enforcement", officer.account_id, datetime.now(UTC), seq=1, why=why
+    )
+    database = Database(environment(folder, os.environ, "audit")["DATABASE_URL"], "audit")
+    async with database.begin() as connection:
+        await Findings(connection, "audit").raise_once(finding)
+    await database.engine.dispose()
+    return str(finding.finding_id)
 
 
 async def _hits(officer: Person) -> list[dict[str, Any]]:

@@ -30,12 +30,18 @@ async def list_findings(
     work: Work,
     status: FindingStatus | None = None,
     kind: Annotated[ShortText | None, Query(max_length=100)] = None,
+    assigned_to: Annotated[ShortText | None, Query(max_length=200)] = None,
     after: After | None = None,
     limit: Limit = 50,
 ) -> Page[FindingOut]:
-    """Findings, newest first."""
+    """Findings, newest first. A closed one stays with the person to whom it was assigned."""
     found = await Findings(work.connection, work.service).page(
-        grant, status=status, kind=kind, after=key_of(after, UUID), limit=limit
+        grant,
+        status=status,
+        kind=kind,
+        assigned_to=assigned_to,
+        after=key_of(after, UUID),
+        limit=limit,
     )
     following = found[-1].finding_id if len(found) == limit else None
     return Page.of([FindingOut.of(finding) for finding in found], last=following)

@@ -128,12 +128,14 @@ class Findings:
         *,
         status: str | None,
         kind: str | None,
+        assigned_to: str | None = None,
         after: UUID | None,
         limit: int,
     ) -> list[Finding]:
         """Return at most `limit` findings older than the finding `after`, newest first, and record their disclosure."""
         conditions = "(CAST(:status AS text) IS NULL OR f.status = :status)"
         conditions += " AND (CAST(:kind AS text) IS NULL OR f.kind = :kind)"
+        conditions += " AND (CAST(:assigned_to AS text) IS NULL OR f.assigned_to = :assigned_to)"
         if after is not None:
             conditions += (
                 " AND (f.raised_at, f.finding_id) <"
@@ -141,7 +143,13 @@ class Findings:
             )
         found = await self._find(
             conditions + " ORDER BY f.raised_at DESC, f.finding_id DESC LIMIT :limit",
-            {"status": status, "kind": kind, "after": after, "limit": limit},
+            {
+                "status": status,
+                "kind": kind,
+                "assigned_to": assigned_to,
+                "after": after,
+                "limit": limit,
+            },
         )
         await self._disclose(grant, found)
         return found

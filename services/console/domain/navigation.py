@@ -52,7 +52,7 @@ PAGES = (
         "/audit",
         "Audit",
         "The audit log",
-        "its state, searches of it, and sampled audits",
+        "its state, searches of it, findings, and sampled audits",
     ),
     PageLink(
         "account:deliver",

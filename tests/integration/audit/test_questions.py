@@ -814,6 +814,9 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
     listed = await client.get("/v1/findings?status=closed", headers=auditor())
     assert [f["finding_id"] for f in listed.json()["items"]] == [str(raised.finding_id)]
     assert (await client.get("/v1/findings?status=open", headers=auditor())).json()["items"] == []
+    for person, count in ((SUPERVISOR, 1), (OFFICER, 0)):
+        listed = await client.get(f"/v1/findings?assigned_to={person}", headers=auditor())
+        assert len(listed.json()["items"]) == count, person
     await runtime.relay.drain()
     assert [e.change for e in bus.events(FindingChanged)] == ["assigned", "commented", "closed"]
 
