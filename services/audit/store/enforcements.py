@@ -55,7 +55,7 @@ class Enforcements:
         ]
 
     async def verifications(self, hits: Collection[UUID]) -> Mapping[UUID, Sequence[Verified]]:
-        """Return the verifications of these hits in both logs, wherever they are, by the time at which they occurred."""
+        """Return the verifications of these hits in both logs, each hit's by the time at which they occurred."""
         found = defaultdict[UUID, list[Verified]](list)
         if not hits:
             return found

@@ -17,7 +17,7 @@ from services.console.api.visit import Visit
 from services.console.domain.findings import (
     MEANINGS,
     OUTCOMES,
-    SHOWN,
+    SHOW_CHOICES,
     UNKNOWN,
     Show,
     facts_of,
@@ -46,7 +46,7 @@ async def show_findings(
         found=found,
         show=show,
         kind=kind,
-        shown=SHOWN,
+        show_choices=SHOW_CHOICES,
         kinds=sorted({*MEANINGS, kind} - {""}),
         names=await findings.names_of_workers(visit, _roles(visit)),
     )

@@ -77,7 +77,7 @@ LABELS: Mapping[str, str] = {
 
 Show = Literal["open", "mine", "assigned", "closed", "all"]
 
-SHOWN: Mapping[Show, str] = {
+SHOW_CHOICES: Mapping[Show, str] = {
     "open": "open: not yet assigned",
     "mine": "assigned to me",
     "assigned": "assigned to anyone",

@@ -18,12 +18,42 @@ from services.console.domain.findings import (
 )
 from tests.unit.console.conftest import ROOT
 from tests.unit.console.services import HIT, READ, problem
-from tests.unit.console.test_audit import AUDITOR, HOSTILE, auditor, log
 
-__all__ = ["auditor", "log"]
-
+HOSTILE = "<script>alert(1)</script>"
+READS = ("account:self", "purpose:declare", "audit:read")
 MAY = frozenset({WORK})
 HERE = f"/audit/findings/{HIT}"
+
+
+@pytest.fixture
+def as_auditor(sign_in, services, clock):
+    """Sign a person with these permissions in, and declare an audit."""
+    taken = {
+        "purpose_id": READ, "purpose_token": "purpose-token",
+        "expires_at": clock.now().replace(hour=13).isoformat(),
+    }  # fmt: skip
+    services.answers["POST /purposes"] = lambda _: httpx.Response(201, json=taken)
+    services.answers["GET /findings"] = lambda _: httpx.Response(
+        200, json={"items": [a_finding()], "next": None}
+    )
+
+    async def enter(*permissions):
+        browser = await sign_in(*permissions)
+        await browser.open("/purpose?back=/audit/findings&opens=audit:read")
+        await browser.send(
+            "/purpose", back="/audit/findings", kind="audit", offence_type="audit",
+            case_number="A26-3", justification="quarterly audit of accesses",
+        )  # fmt: skip
+        assert browser.page.url.path == "/audit/findings"
+        return browser
+
+    return enter
+
+
+@pytest.fixture
+async def auditor(as_auditor):
+    """An auditor with a declared audit."""
+    return await as_auditor(*READS, WORK)
 
 
 def kinds_in_audit():
@@ -128,13 +158,8 @@ async def test_a_finding_is_shown_escaped_and_a_kind_of_a_later_version_too(audi
     assert HOSTILE not in auditor.page.text
 
 
-async def test_a_person_who_may_read_the_log_only_sees_no_forms(sign_in, services, log):
-    browser = await sign_in(*AUDITOR[:-1])
-    await browser.open("/purpose?back=/audit&opens=audit:read")
-    await browser.send(
-        "/purpose", back="/audit", kind="audit", offence_type="audit", case_number="A26-3",
-        justification="quarterly audit of accesses",
-    )  # fmt: skip
+async def test_a_person_who_may_read_the_log_only_sees_no_forms(as_auditor, services):
+    browser = await as_auditor(*READS)
     services.answers[f"GET /findings/{HIT}"] = lambda _: httpx.Response(200, json=a_finding())
     await browser.open(HERE)
     assert "You cannot work on it: your role does not let you" in browser.said
