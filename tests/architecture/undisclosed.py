@@ -2,6 +2,7 @@
 
 NOT_GIVEN_OUT = {
     "services.audit.store.before_macs:BeforeMacs.recorded": "offsets of topics, by topic and partition",
+    "services.audit.store.enforcements:Enforcements.between": "what the rules look at; findings are shown",
     "services.audit.store.findings:Findings.lock": "for the step that follows; `get` shows it after",
     "services.audit.store.keys:KeyChanges.rows": "changes of the log's signing keys; public",
     "services.audit.store.log:Log.entry": "the log as its own writer continues and verifies it",
