@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ from services.audit.store.audits import Audits
 from services.audit.store.findings import Findings
 from shared.core.types import Ori
 from shared.events import Actor
+from shared.kafka.event_mac import MacKey
 from shared.postgres.database import Database
 from tests.e2e.frames import frame, plates
 
@@ -202,7 +204,9 @@ async def _raise(folder: Path, officer: Person) -> str:
     finding = a_finding(
         "unverified_enforcement", officer.account_id, datetime.now(UTC), seq=1, why=why
     )
-    database = Database(environment(folder, os.environ, "audit")["DATABASE_URL"], "audit")
+    settings = environment(folder, os.environ, "audit")
+    mac_key = MacKey("audit", b64decode(settings["EVENT_MAC_KEY"]))
+    database = Database(settings["DATABASE_URL"], "audit", mac_key=mac_key)
     async with database.begin() as connection:
         await Findings(connection, "audit").raise_once(finding)
     await database.engine.dispose()
