@@ -44,8 +44,8 @@ MEANINGS: Mapping[str, str] = {
     "released_on_host": "A command on the host released an account, or made one, where people could have done so at the"
     " console. Find out who ran it, and why.",
     "repeated_plate_search": "A person searched for one plate again and again, or for several cases.",
-    "unverified_enforcement": "A person recorded enforcement action after a hit, and no verification had said before"
-    " that the plate was read right (policy 468.4(f)). Read the entry and the reason in it, and ask the person what"
+    "unverified_enforcement": "A person recorded an enforcement action after a hit, and no verification had said"
+    " before that the plate was read right (policy 468.4(f)). Read the entry and the reason in it, and ask the person what"
     " happened.",
 }
 """What each kind of finding says, for the person who works on it."""
