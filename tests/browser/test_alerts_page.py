@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from local.demo.client import Api
-from tests.browser.console import fill, press, see
+from tests.browser.console import declare, fill, press, see
 
 pytestmark = pytest.mark.browser
 
@@ -52,6 +52,8 @@ async def hotlist_path(console_of):
     await investigator.open(page, "/hotlists/new")
     await fill(page, name=f"Alerts {uuid4()}", source="department")
     await press(page, "Make the list")
+    if investigator.path_of(page) == "/purpose":
+        await declare(page)
     path = investigator.path_of(page).removesuffix("/upload")
     await page.close()
     return path
