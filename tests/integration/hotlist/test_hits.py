@@ -791,6 +791,7 @@ async def test_enforcement_before_verification_needs_a_stated_reason(hotlist):
 
 
 @pytest.mark.clause("468.4(f)/enforcement")
+@pytest.mark.clause("468.4(f)/verification")
 async def test_a_misread_is_no_ground_for_enforcement_without_a_reason(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read())
