@@ -99,7 +99,7 @@ def _run(target: Callable[..., None], *args: Any) -> None:
     name_errors_without_texts()
     try:
         target(*args)
-    except Exception:
+    except Exception:  # of any kind: the process ends with it, and only its type may be logged
         log.exception("%s ended by an error", current_process().name)
         sys.exit(1)
 

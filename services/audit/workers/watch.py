@@ -21,7 +21,7 @@ from services.audit.store.enforcements import Enforcements
 from services.audit.store.findings import Findings
 from services.audit.store.periods import Periods
 from services.audit.store.policies import Policies
-from services.audit.store.stream import Flood, PersonDay, Seen, Stream
+from services.audit.store.stream import Flood, PersonDay, Seen, SilentDevice, Stream
 from services.audit.workers.account_rules import of_accounts
 from services.audit.workers.recent import Raised, Recent
 from shared.events import (
@@ -294,35 +294,18 @@ async def _silences(stream: Stream, kinds: Kinds) -> list[FindingRaised]:
     numbers = kinds.numbers(DeviceSilenced)
     if not numbers:
         return []
-    devices = await stream.silences(numbers)
-    silent = [
-        a_finding(
-            "device_silence",
-            f"device {device.device_id}",
-            device.at,
-            device.last_heard_at,
-            seq=device.seq,
-            device_name=device.name,
-            last_heard_at=device.last_heard_at,
-        )
-        for device in devices
-        if device.late_since is None
-    ]
-    late = [
-        a_finding(
-            "device_late",
-            f"device {device.device_id}",
-            device.at,
-            device.late_since,
-            seq=device.seq,
-            device_name=device.name,
-            late_since=device.late_since,
-            why="its clock may be wrong: everything since then came too late to raise a live alert",
-        )
-        for device in devices
-        if device.late_since is not None
-    ]
-    return silent + late
+    return [_silence(device) for device in await stream.silences(numbers)]
+
+
+def _silence(device: SilentDevice) -> FindingRaised:
+    kind, since = "device_silence", device.last_heard_at
+    said: dict[str, str] = {"last_heard_at": since}
+    if device.late_since is not None:
+        kind, since = "device_late", device.late_since
+        why = "its clock may be wrong: everything since then came too late to raise a live alert"
+        said = {"late_since": since, "why": why}
+    about = f"device {device.device_id}"
+    return a_finding(kind, about, device.at, since, seq=device.seq, device_name=device.name, **said)
 
 
 async def _enforcements(connection: AsyncConnection, start: int, end: int) -> list[FindingRaised]:

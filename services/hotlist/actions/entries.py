@@ -152,10 +152,11 @@ async def _next_version(work: UnitOfWork, grant: Grant, hot_list: HotList, more:
     Raises: Conflict if the list has versions and none in force.
     """
     lists, entries = Lists(work.connection), Entries(work.connection)
-    if hot_list.snapshot_id is not None and hot_list.active_version is not None:
-        snapshot_id, count = hot_list.snapshot_id, hot_list.entries + more
+    if hot_list.in_force is not None:
+        snapshot_id, base = hot_list.in_force
+        count = hot_list.entries + more
         version = await lists.add_version(grant, hot_list.list_id, snapshot_id, count)
-        await entries.branch(snapshot_id, hot_list.active_version, version)
+        await entries.branch(snapshot_id, base, version)
         return _Next(snapshot_id, version, count)
     if await lists.versions(hot_list, limit=1):
         raise Conflict(Code.VERSION_NOT_ACTIVATED)

@@ -22,9 +22,7 @@ async def record_version(
 
     Raises: as `record_listed`.
     """
-    active, snapshot_id = hot_list.active_version, hot_list.snapshot_id
-    old = None if active is None or snapshot_id is None else (snapshot_id, active)
-    new = (version.snapshot_id, version.version)
+    old, new = hot_list.in_force, (version.snapshot_id, version.version)
     plates = await Entries(work.connection).new_plates(old, new, MOST_NAMED + 1)
     await record_listed(work, grant, hot_list, version.version, plates)
 

@@ -80,13 +80,13 @@ async def compare(
     hot_list = await lists.get(grant, list_id)
     version = await lists.version(hot_list, number)
     check_not_in_force(version)
-    active = hot_list.active_version
-    old = None if active is None or hot_list.snapshot_id is None else (hot_list.snapshot_id, active)
     entries = Entries(work.connection)
     return Changes(
         version=version,
-        in_force=active,
-        difference=await entries.difference(old, (version.snapshot_id, version.version)),
+        in_force=hot_list.active_version,
+        difference=await entries.difference(
+            hot_list.in_force, (version.snapshot_id, version.version)
+        ),
         needs_second_word=version.needs_second_word(await lists.last_entries(hot_list), share),
         yours=version.is_by(grant),
     )

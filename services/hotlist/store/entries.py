@@ -237,8 +237,6 @@ class Entries:
 
     async def difference(self, old: tuple[UUID, int] | None, new: tuple[UUID, int]) -> Difference:
         """Count what a version changes in place of an older one; each is a snapshot and the number of its version."""
-        if old is None:
-            old = (new[0], NO_VERSION)
         rows = await self._connection.execute(
             text(
                 "SELECT count(*) FILTER (WHERE old.entry_id IS NULL) AS added,"
@@ -247,12 +245,7 @@ class Entries:
                 f" FROM (SELECT entry_id FROM entries e WHERE {IN_VERSION}) new"
                 f" FULL JOIN (SELECT entry_id FROM entries e WHERE {_IN_OLD}) old USING (entry_id)"
             ),
-            {
-                "snapshot_id": new[0],
-                "version": new[1],
-                "old_snapshot_id": old[0],
-                "old_version": old[1],
-            },
+            _compared(old, new),
         )
         return Difference(**rows.mappings().one())
 
@@ -260,20 +253,12 @@ class Entries:
         self, old: tuple[UUID, int] | None, new: tuple[UUID, int], limit: int
     ) -> list[str]:
         """Return plates of a version that an older one lacks, in order; each is given as for `difference`."""
-        if old is None:
-            old = (new[0], NO_VERSION)
         rows = await self._connection.execute(
             text(
                 f"SELECT e.plate FROM entries e WHERE {IN_VERSION} EXCEPT"
                 f" SELECT e.plate FROM entries e WHERE {_IN_OLD} ORDER BY plate LIMIT :limit"
             ),
-            {
-                "snapshot_id": new[0],
-                "version": new[1],
-                "old_snapshot_id": old[0],
-                "old_version": old[1],
-                "limit": limit,
-            },
+            _compared(old, new) | {"limit": limit},
         )
         return list(rows.scalars())
 
@@ -393,3 +378,14 @@ class Entries:
             {"snapshot_id": snapshot_id},
         )
         return result.rowcount
+
+
+def _compared(old: tuple[UUID, int] | None, new: tuple[UUID, int]) -> dict[str, Any]:
+    """Return the values of `_IN_OLD` and `IN_VERSION`."""
+    old_snapshot_id, old_version = old or (new[0], NO_VERSION)
+    return {
+        "snapshot_id": new[0],
+        "version": new[1],
+        "old_snapshot_id": old_snapshot_id,
+        "old_version": old_version,
+    }

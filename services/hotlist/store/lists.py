@@ -63,6 +63,13 @@ class HotList:
     snapshot_id: UUID | None
     as_of: datetime | None
 
+    @property
+    def in_force(self) -> tuple[UUID, int] | None:
+        """The snapshot and the number of the version in force; None if there is none."""
+        if self.snapshot_id is None or self.active_version is None:
+            return None
+        return self.snapshot_id, self.active_version
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
