@@ -298,14 +298,13 @@ async def _silences(stream: Stream, kinds: Kinds) -> list[FindingRaised]:
 
 
 def _silence(device: SilentDevice) -> FindingRaised:
-    kind, since = "device_silence", device.last_heard_at
-    said: dict[str, str] = {"last_heard_at": since}
-    if device.late_since is not None:
-        kind, since = "device_late", device.late_since
-        why = "its clock may be wrong: everything since then came too late to raise a live alert"
-        said = {"late_since": since, "why": why}
-    about = f"device {device.device_id}"
-    return a_finding(kind, about, device.at, since, seq=device.seq, device_name=device.name, **said)
+    about, said = f"device {device.device_id}", {"seq": device.seq, "device_name": device.name}
+    if device.late_since is None:
+        heard = device.last_heard_at
+        return a_finding("device_silence", about, device.at, heard, last_heard_at=heard, **said)
+    since = device.late_since
+    why = "its clock may be wrong: everything since then came too late to raise a live alert"
+    return a_finding("device_late", about, device.at, since, late_since=since, why=why, **said)
 
 
 async def _enforcements(connection: AsyncConnection, start: int, end: int) -> list[FindingRaised]:

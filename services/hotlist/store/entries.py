@@ -340,7 +340,8 @@ class Entries:
         """Delete the entries of one snapshot older than the `most` latest of its list; return their number."""
         statement = text(
             "SELECT snapshot_id FROM (SELECT s.snapshot_id, s.dropped_at, row_number() OVER"
-            " (PARTITION BY s.list_id ORDER BY s.created_at DESC, s.snapshot_id) AS place"
+            " (PARTITION BY s.list_id ORDER BY (SELECT min(v.version) FROM versions v"
+            " WHERE v.list_id = s.list_id AND v.snapshot_id = s.snapshot_id) DESC) AS place"
             " FROM snapshots s) ranked WHERE place > :most AND dropped_at IS NULL"
             " AND NOT EXISTS (SELECT FROM lists l JOIN versions v ON v.list_id = l.list_id"
             " AND v.version = l.active_version WHERE v.snapshot_id = ranked.snapshot_id) LIMIT 1"

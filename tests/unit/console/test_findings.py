@@ -62,6 +62,8 @@ def kinds_in_audit():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "a_finding":
                 kind = node.args[0]
+                if not isinstance(kind, ast.Constant):
+                    assert ast.unparse(kind) == "CONTRADICTING_READ", "give a kind as it is"
                 yield kind.value if isinstance(kind, ast.Constant) else CONTRADICTING_READ
 
 
