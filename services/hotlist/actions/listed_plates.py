@@ -23,7 +23,7 @@ async def record_version(
     Raises: as `record_listed`.
     """
     old, new = hot_list.in_force, (version.snapshot_id, version.version)
-    plates = await Entries(work.connection).new_plates(old, new, MOST_NAMED + 1)
+    plates = await Entries(work.connection).new_plates(old, new, grant.now, MOST_NAMED + 1)
     await record_listed(work, grant, hot_list, version.version, plates)
 
 

@@ -46,6 +46,8 @@ IN_VERSION = (
 _IN_OLD = IN_VERSION.replace(":", ":old_")
 """The same for the version that another is compared with."""
 
+_UNEXPIRED = "(e.expires_at IS NULL OR e.expires_at > :now)"
+
 NO_VERSION = -1
 """The number of no version: entries of uploads begin at 0."""
 
@@ -250,15 +252,17 @@ class Entries:
         return Difference(**rows.mappings().one())
 
     async def new_plates(
-        self, old: tuple[UUID, int] | None, new: tuple[UUID, int], limit: int
+        self, old: tuple[UUID, int] | None, new: tuple[UUID, int], now: datetime, limit: int
     ) -> list[str]:
-        """Return plates of a version that an older one lacks, in order; each is given as for `difference`."""
+        """Return plates of a version that an older one lacks or has expired, in order; each is given as for
+        `difference`."""
         rows = await self._connection.execute(
             text(
-                f"SELECT e.plate FROM entries e WHERE {IN_VERSION} EXCEPT"
-                f" SELECT e.plate FROM entries e WHERE {_IN_OLD} ORDER BY plate LIMIT :limit"
+                f"SELECT e.plate FROM entries e WHERE {IN_VERSION} AND {_UNEXPIRED} EXCEPT"
+                f" SELECT e.plate FROM entries e WHERE {_IN_OLD} AND {_UNEXPIRED}"
+                " ORDER BY plate LIMIT :limit"
             ),
-            _compared(old, new) | {"limit": limit},
+            _compared(old, new) | {"now": now, "limit": limit},
         )
         return list(rows.scalars())
 

@@ -1,5 +1,6 @@
 """To bring plates into force is a search of them: for a declared purpose, in its scope, and on record (ADR-0115)."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -117,6 +118,26 @@ async def test_what_brings_no_plate_into_force_needs_no_purpose_and_is_no_search
     removal = f"{path}/entries/{found['items'][0]['entry_id']}/removal"
     removed = await post(hotlist, removal, headers, json={"reason": "recovered"})
     assert removed.status_code == 200, removed.text
+    assert await listings(hotlist) == []
+
+
+@pytest.mark.clause("468.4(a)/listing")
+@pytest.mark.parametrize("until", ["", "2020-01-01T00:00:00Z"], ids=["again", "still expired"])
+async def test_a_plate_whose_entry_has_expired_is_listed_anew_for_a_purpose_only(hotlist, until):
+    list_id = await hotlist.listed("9AAA111")
+    soon = (hotlist.clock.now() + timedelta(hours=1)).isoformat()
+    await hotlist.add(list_id, "7ABC123", expires_at=soon)
+    await listings(hotlist)
+    hotlist.clock.advance(hours=2)
+    sheet = f"plate,state,record_kind,expires_at\n9AAA111,CA,other,\n7ABC123,CA,other,{until}\n"
+    sent = await post(
+        hotlist,
+        f"/v1/lists/{list_id}/versions",
+        {**without_purpose(hotlist), "Content-Type": "text/csv"},
+        content=sheet.encode(),
+        params={"activate": True},
+    )
+    assert sent.status_code == (201 if until else 403), sent.text
     assert await listings(hotlist) == []
 
 
