@@ -1,6 +1,7 @@
 """Request models."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
@@ -68,7 +69,7 @@ class AssignmentIn(RequestBody):
         },
     )
 
-    assigned_to: ShortText
+    assigned_to: UUID
     note: Reason
 
 

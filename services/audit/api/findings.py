@@ -61,7 +61,7 @@ async def assign_finding(
     """Assign a finding to a person who is not its subject."""
     check_department(request, grant)
     found = await findings.assign(
-        work, grant, finding_id, assigned_to=body.assigned_to, note=body.note
+        work, grant, finding_id, assigned_to=str(body.assigned_to), note=body.note
     )
     return FindingOut.of(found)
 

@@ -11,6 +11,8 @@ from shared.events import RecordsDisclosed
 
 pytestmark = pytest.mark.clause("468.3.1(c)/monitoring")
 
+PERSON = "00000000-0000-4000-8000-000000000302"
+
 
 @pytest.fixture
 async def raised(app, runtime, clock):
@@ -75,10 +77,10 @@ async def test_a_comment_keeps_who_a_finding_is_assigned_to_and_so_does_its_clos
 ):
     path, note = f"/v1/findings/{raised[1]}", {"note": "Asked the sergeant"}
     for step, body, status in (
-        ("assignment", {"assigned_to": "a person"}, "assigned"),
+        ("assignment", {"assigned_to": PERSON}, "assigned"),
         ("comments", {}, "assigned"),
         ("closure", {"outcome": "explained"}, "closed"),
     ):
         answer = await client.post(f"{path}/{step}", json={**note, **body}, headers=auditor())
         assert answer.status_code == 200, answer.text
-        assert (answer.json()["assigned_to"], answer.json()["status"]) == ("a person", status)
+        assert (answer.json()["assigned_to"], answer.json()["status"]) == (PERSON, status)

@@ -127,6 +127,21 @@ def test_searches_processed_one_by_one_give_the_same_findings_as_all_together(se
     assert raised
 
 
+@pytest.mark.clause("468.3.1(c)/one-plate")
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("7ABC*", "7ABC123", True),
+        ("7AB*", "7ABC123", False),
+        ("7AB*", "7AB*", True),
+        ("7ABC*", "*C123", True),
+        ("7ABC*", "*123", False),
+    ],
+)
+def test_patterns_are_of_one_plate_from_four_known_characters_on(one, other, alike):
+    assert of_one_plate(one, other) is of_one_plate(other, one) is alike
+
+
 def chance_to_miss(population, misused, sample):
     return comb(population - misused, sample) / comb(population, sample)
 
