@@ -24,9 +24,10 @@ AHEAD = timedelta(days=1)
 
 _PLATE = re.compile(f"[A-Z0-9]{{1,{MAX_PLATE_CHARACTERS}}}")
 _PLATES = re.compile("[A-Z0-9]+")
-_KEY = "(?!.*\\.\\.)[A-Za-z0-9._/-]{1,400}"
-_CROP = re.compile(f"crops/{_KEY}")
-_FRAME = re.compile(f"captures/{_KEY}")
+_SOUND = "(?!.*(?:\\.\\.|/\\.?(?:/|$)))"
+_NAME = "[A-Za-z0-9._/-]{1,400}"
+_CROP = re.compile(f"{_SOUND}crops/{_NAME}")
+_FRAME = re.compile(f"{_SOUND}captures/{_NAME}")
 """A purge deletes what records name, and pages fetch it: a service that was taken over could else name a package, or a
 key that the object store refuses, which would stop the deletion of all."""
 

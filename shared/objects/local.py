@@ -104,6 +104,8 @@ def _unlinked(folder: Path, keys: Sequence[str]) -> frozenset[str]:
     for key in keys:
         try:
             (folder / checked(key)).unlink(missing_ok=True)
+        except (IsADirectoryError, NotADirectoryError):
+            continue  # there is a folder, or an object in the way: none with this key
         except (NotFound, OSError):
             failed.add(key)
     return frozenset(failed)

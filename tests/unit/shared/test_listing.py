@@ -198,10 +198,20 @@ async def test_many_keys_are_deleted_at_once_and_failures_are_returned(store):
 
 
 @pytest.mark.parametrize("store", ["folder", "obstore"], indirect=True)
-async def test_a_key_that_cannot_be_deleted_does_not_prevent_others(store):
+@pytest.mark.parametrize(
+    "odd", ["../outside", "captures//x.jpg", "captures/./x.jpg", "captures/x/.", "captures/x/"]
+)
+async def test_a_key_that_cannot_be_deleted_does_not_prevent_others(store, odd):
     good = [f"captures/cam/2025/01/10/{name}.jpg" for name in "abc"]
-    assert await store.delete_all([good[0], "../outside", *good[1:]]) == {"../outside"}
+    assert await store.delete_all([good[0], odd, *good[1:]]) == {odd}
     assert await store.page("captures/cam/2025/01/10") == []
+
+
+async def test_there_is_no_object_at_a_folder_and_none_below_an_object(store):
+    [object_key, *_] = [key for key in KEYS if key.endswith("a.jpg")]
+    folder = object_key.removesuffix("/a.jpg")
+    assert await store.delete_all([folder, f"{object_key}/x.jpg"]) == frozenset()
+    assert object_key in [one.key for one in await store.page(folder)]
 
 
 async def test_a_store_that_lists_what_is_before_the_page_is_refused(monkeypatch):

@@ -113,6 +113,7 @@ def test_a_read_within_every_bound_is_kept_alone_and_among_others(changes):
         ({"place": Place(39.9277, -122.1792, 360.5)}, "heading_deg"),
         ({"image": an_image("evidence/0b.zip")}, "object_key"),
         ({"image": an_image("captures/../k")}, "object_key"),
+        ({"image": an_image("captures//k")}, "object_key"),
     ],
 )
 def test_a_capture_that_cannot_be_kept_is_refused_as_its_reads_are(changes, field):
