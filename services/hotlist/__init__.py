@@ -1,9 +1,11 @@
 """Hotlist: hot lists, their entries and versions, and the hits that reads raise against them.
 
 Owns: hot lists (`lists`, `snapshots`, `versions`, `entries`, `set_aside`, `activations`, `generation`), hits (`hits`,
-`sightings`, `outvoted`, `verifications`, `dispositions`), the secrets of the months' ids (`month_secrets`).
+`sightings`, `outvoted`, `acknowledgements`, `verifications`, `dispositions`), the secrets of the months' ids
+(`month_secrets`).
 Consumes: `read.recorded`, `read.backfilled`, `read.recognised`, `backfill.recognised`, `pass.recorded`,
 `records.purged`.
-Publishes: `hotlist.changed`, `hotlist.activated`, `hit.raised`, `hit.verified`, `alerts.unchecked`, `hit.disposed`.
+Publishes: `hotlist.changed`, `hotlist.activated`, `hit.raised`, `hit.acknowledged`, `hit.verified`,
+`alerts.unchecked`, `hit.disposed`.
 Never: decides that a stop is lawful. A hit is unverified until a person has checked it (468.4(f)).
 """

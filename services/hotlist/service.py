@@ -12,7 +12,9 @@ from services.hotlist.domain.problem_codes import Code
 from services.hotlist.settings import Settings
 from services.hotlist.store.lists import CHANNEL as LISTS_CHANNEL
 from services.hotlist.store.raised import CHANNEL as ALERTS_CHANNEL
+from services.hotlist.store.standings import CHANNEL as HITS_CHANNEL
 from services.hotlist.workers.broadcast import Broadcaster, Encode, EncodeEnd
+from services.hotlist.workers.hit_changes import HitChanges
 from services.hotlist.workers.index_refresh import Refresher
 from services.hotlist.workers.matcher import Matcher
 from services.hotlist.workers.notices import Notices
@@ -42,6 +44,7 @@ class HotlistService(ApiService):
 
     refresher: Refresher
     broadcaster: Broadcaster
+    hit_changes: HitChanges
     matcher: Matcher
     notices: Notices
     uploads: Semaphore = field(default_factory=lambda: Semaphore(MAX_UPLOADS))
@@ -60,19 +63,32 @@ class HotlistService(ApiService):
         refresher = Refresher(runtime, settings)
         broadcaster = Broadcaster(runtime, settings, encode, encode_end)
         matcher = Matcher(runtime, settings, refresher, broadcaster.task.wake, own, secrets)
+        hit_changes = HitChanges(runtime, settings)
         channels = {
-            LISTS_CHANNEL: refresher.task.wake,
-            ALERTS_CHANNEL: broadcaster.task.wake,
+            LISTS_CHANNEL: (refresher.task.wake, hit_changes.task.wake),
+            ALERTS_CHANNEL: (broadcaster.task.wake,),
+            HITS_CHANNEL: (hit_changes.task.wake,),
         }
         notices = Notices(settings.database_link(), channels, own)
-        return cls(runtime, settings, secrets, proofs, refresher, broadcaster, matcher, notices)
+        return cls(
+            runtime,
+            settings,
+            secrets,
+            proofs,
+            refresher,
+            broadcaster,
+            hit_changes,
+            matcher,
+            notices,
+        )
 
     def tasks(self) -> Sequence[Task]:
-        """Return the tasks that reload secrets, refresh the index, broadcast alerts and listen for notices."""
+        """Return the tasks: secrets, the index, the alert streams, changes of hits, and notices."""
         return (
             self.secrets.reloading,
             self.refresher.task,
             self.broadcaster.task,
+            self.hit_changes.task,
             self.notices.task,
         )
 

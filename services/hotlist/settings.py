@@ -26,6 +26,9 @@ class Settings(ApiSettings, ObjectSettings, CaptureSettings):
     """Seconds of silence after which an alert stream sends a heartbeat and checks its token again. The console's page
     calls a link dead after 12 s without one."""
 
+    hotlist_answer_within_s: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    """Seconds within which a person must acknowledge an urgent alert, before open pages announce it once more."""
+
     hotlist_stream_buffer: Annotated[int, Field(ge=1)] = 256
     """Alerts buffered for one slow client; past this the stream reads from Postgres at the client's pace."""
 

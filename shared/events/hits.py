@@ -143,6 +143,20 @@ class HitVerified(Event, frozen=True, kw_only=True, omit_defaults=True):
         return str(self.hit_id)
 
 
+class HitAcknowledged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A person took an alert, or gave it back. It says nothing about whether the match is right."""
+
+    TOPIC: ClassVar[str] = "alpr.hit.acknowledged"
+
+    hit_id: UUID
+    taken: bool
+
+    @property
+    def key(self) -> str:
+        """The hit."""
+        return str(self.hit_id)
+
+
 class AlertsUnchecked(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """An open alert stream continues while the service cannot check whether its viewer's account has ended."""
 
@@ -163,6 +177,7 @@ class HitDisposed(Event, frozen=True, kw_only=True, omit_defaults=True):
             [
                 "hit_id",
                 "disposed_by",
+                "result",
                 "disposition",
                 "enforcement",
                 "unverified_reason",
@@ -176,8 +191,9 @@ class HitDisposed(Event, frozen=True, kw_only=True, omit_defaults=True):
     hit_id: UUID
     read_id: UUID
     disposed_by: Actor
-    disposition: str
+    disposition: str  # in words; those of the result, unless the person gave others
     enforcement: bool
+    result: str | None = None  # one of a closed list; None in events from before there was one
     unverified_reason: str | None = None  # required when enforcement came before verification
     captured_on: date | None = None  # UTC; with it the audit log erases `read_id`
 

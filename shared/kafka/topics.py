@@ -108,6 +108,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.HotListChanged, "hotlist", audited=True),
         _topic(events.HotListActivated, "hotlist", audited=True),
         _topic(events.HitRaised, "hotlist", "retention", audited=True),
+        _topic(events.HitAcknowledged, "hotlist", audited=True),
         _topic(events.HitVerified, "hotlist", "retention", audited=True),
         _topic(events.AlertsUnchecked, "hotlist", audited=True),
         _topic(events.HitDisposed, "hotlist", "retention", audited=True),

@@ -27,7 +27,9 @@ def named_topics(docstring: str, label: str) -> set[str]:
 
 def granted(text: str) -> set[str]:
     """The tables and views of which grants give a service's role any right."""
-    lists = re.findall(r"\sON\s+(?!FUNCTION)(.+?)\s+TO\s", re.sub(r"--.*", "", text), re.DOTALL)
+    lists = re.findall(
+        r"\sON\s+(?!FUNCTION|SEQUENCE)(.+?)\s+TO\s", re.sub(r"--.*", "", text), re.DOTALL
+    )
     return {table.strip() for tables in lists for table in tables.split(",")}
 
 

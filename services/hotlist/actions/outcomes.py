@@ -1,21 +1,47 @@
-"""What people record about a hit: its verification with the entering agency, and its dispositions."""
+"""What people record about a hit: that they take it, its verification with the entering agency, its dispositions."""
 
 from uuid import UUID
 
 import msgspec
 
-from services.hotlist.domain.hits import Hit
+from services.hotlist.domain.hits import Acknowledgement, Hit
 from services.hotlist.domain.problem_codes import Code
-from services.hotlist.domain.rating import Outcome
+from services.hotlist.domain.rating import Outcome, Result, contradicts
+from services.hotlist.store.acknowledgements import Acknowledgements
 from services.hotlist.store.hits import Hits
 from services.hotlist.store.outcomes import Outcomes
+from services.hotlist.store.standings import Standings
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, InvalidInput
-from shared.events import HitDisposed, HitVerified
+from shared.events import HitAcknowledged, HitDisposed, HitVerified
 from shared.postgres.unit_of_work import UnitOfWork
 
 MAX_DISPOSITIONS = 100
 """The most dispositions of one hit."""
+
+
+async def acknowledge(
+    work: UnitOfWork, hits: Hits, grant: Grant, hit_id: UUID, *, taken: bool
+) -> Hit:
+    """Record that the caller takes an alert, or gives it back; return the hit, as unverified as before.
+
+    A repetition changes nothing and emits no event. Raises: NotFound; Conflict for a hit that is no alert any more.
+    """
+    hit = await hits.alert(grant, hit_id)
+    others = [one for one in hit.acknowledged if one.by.person_id != grant.actor.person_id]
+    if taken is (len(others) < len(hit.acknowledged)):
+        return hit
+    acknowledgements = Acknowledgements(work.connection)
+    if taken:
+        await acknowledgements.add(grant, hit_id)
+        others.append(Acknowledgement(at=grant.now, by=grant.actor))
+    else:
+        await acknowledgements.remove(grant, hit_id)
+    await Standings(work.connection).announce()
+    await work.emit(
+        HitAcknowledged(occurred_at=grant.now, actor=grant.actor, hit_id=hit_id, taken=taken)
+    )
+    return msgspec.structs.replace(hit, acknowledged=others)
 
 
 async def verify(
@@ -58,6 +84,7 @@ async def verify(
             note=note,
         )
     )
+    await Standings(work.connection).announce()
     return msgspec.structs.replace(hit, status="verified", outcome=outcome)
 
 
@@ -67,15 +94,27 @@ async def dispose(
     grant: Grant,
     hit_id: UUID,
     *,
-    disposition: str,
+    result: Result,
+    disposition: str | None,
     enforcement: bool,
     unverified_reason: str | None,
 ) -> Hit:
     """Add a disposition to a hit, whose earlier ones stay; return the hit.
 
-    Raises: NotFound; NotAuthorised for an older hit without a purpose; InvalidInput for enforcement without a
-    reason on a hit that is not verified as correct; Conflict if it has `MAX_DISPOSITIONS` or its read is destroyed.
+    Raises: NotFound; NotAuthorised for an older hit without a purpose; InvalidInput for a result that needs words or
+    contradicts `enforcement`, and for enforcement without a reason on a hit that is not verified as correct; Conflict
+    if it has `MAX_DISPOSITIONS` or its read is destroyed.
     """
+    if result == "other" and disposition is None:
+        raise InvalidInput(Code.HIT_RESULT_WITHOUT_WORDS, field="disposition")
+    if contradicts(result, enforcement=enforcement):
+        raise InvalidInput(
+            Code.HIT_RESULT_CONTRADICTED,
+            field="enforcement",
+            result=result.replace("_", " "),
+            enforcement="no" if enforcement else "yes",
+        )
+    words = disposition or result.replace("_", " ")
     hit = await hits.get(grant, hit_id, lock=True)
     if enforcement and hit.outcome != "correct_read" and not unverified_reason:
         raise InvalidInput(Code.HIT_ENFORCED_UNVERIFIED, field="unverified_reason")
@@ -85,7 +124,8 @@ async def dispose(
     await outcomes.dispose(
         grant,
         hit_id,
-        disposition=disposition,
+        result=result,
+        disposition=words,
         enforcement=enforcement,
         unverified_reason=unverified_reason,
     )
@@ -95,13 +135,15 @@ async def dispose(
             hit_id=hit_id,
             read_id=_read_id(hit),
             disposed_by=grant.actor,
-            disposition=disposition,
+            result=result,
+            disposition=words,
             enforcement=enforcement,
             unverified_reason=unverified_reason,
             captured_on=hit.captured_on,
         )
     )
-    return hit
+    await Standings(work.connection).announce()
+    return msgspec.structs.replace(hit, result=result)
 
 
 def _read_id(hit: Hit) -> UUID:

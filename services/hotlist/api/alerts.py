@@ -6,13 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
+from services.hotlist.api.guard import AlertReceive
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.service import Running
 from services.hotlist.workers.viewer import StreamAuthorisation, Viewer
-from shared.access.grant import Grant
-from shared.access.guard import access
 from shared.core.errors import InvalidInput, Unavailable
-from shared.core.permissions import Permission
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
@@ -23,7 +21,9 @@ EXAMPLE = (
 )
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "`ready` at once, `alert` for each hit (its data as in `GET /v1/hits`), `end` when the"
+        "description": "`ready` at once, `alert` for each hit (its data as in `GET /v1/hits`), `change` with the"
+        " same data when something of a hit changed after its alert: a person acknowledged or verified it, its"
+        " entry ended or has another caution, its plate is doubted, or it stays unanswered; `end` when the"
         " service ends the stream; comments in between show that the stream is open. The data of `end` is a"
         " problem document (`Problem`) in JSON. Its `code` tells what to do: `token_expired` asks for a new"
         " token; after `alert_stream_replaced` do not reconnect; after a status of 503 reconnect later; after"
@@ -36,7 +36,7 @@ MOST_DIGITS = 18
 
 @router.get("", response_class=StreamingResponse, responses=STREAM)
 async def stream_alerts(
-    grant: Annotated[Grant, access(Permission.ALERT_RECEIVE)],
+    grant: AlertReceive,
     hotlist: Running,
     last_event_id: Annotated[str | None, Header(description="Where to resume.")] = None,
     resume_after: Annotated[
@@ -48,8 +48,9 @@ async def stream_alerts(
 
     Late hits are not on the stream: use `GET /v1/hits?late=true`.
 
-    The service records each delivery as a disclosure before it sends the alert. The stream ends when the token
-    expires or is revoked, or training lapses. Reopen it with the last id: it then sends each missed hit once if
+    The service records each delivery as a disclosure before it sends the alert or its change. Alerts and changes have
+    one order: the `id` of an alert is its hit's `seq`, that of a change its `changed_seq`. The stream ends when the token
+    expires or is revoked, or training lapses. Reopen it with the last id: it then sends each missed hit once, and each that changed, if
     it was captured within the policy's patrol hours; older ones are in `GET /v1/hits`.
     An account has five streams here; one more ends its oldest. Some streams are reserved for accounts with none.
     While the service receives no account changes from identity, it opens no stream. An open one sends

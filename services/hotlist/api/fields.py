@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from services.hotlist.domain.entries import EARLIEST_YEAR, LIMITS
 from services.hotlist.domain.problem_codes import Code
-from services.hotlist.domain.rating import Outcome
+from services.hotlist.domain.rating import Outcome, Result
 from shared.core.errors import Malformed
 from shared.core.fields import MAX_INT, Moment
 from shared.core.policy import LONGEST_STALENESS_H
@@ -149,6 +149,14 @@ class EntryQuery(RequestBody):
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
+class AcknowledgementIn(RequestBody):
+    """Whether the caller takes an alert, or gives it back."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"taken": True}]})
+
+    taken: bool
+
+
 class VerificationIn(RequestBody):
     """The result of checking a hit with the entering agency."""
 
@@ -168,10 +176,15 @@ class DispositionIn(RequestBody):
     """The outcome of a hit. Enforcement on a hit not verified as correct needs a stated reason."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"disposition": "vehicle recovered", "enforcement": True}]}
+        json_schema_extra={"examples": [{"result": "vehicle_recovered", "enforcement": True}]}
     )
 
-    disposition: Annotated[str, line(200)]
+    result: Result = "other"
+    """What came of it; `arrest` and `stopped_released` are enforcement, `no_contact` and `surveillance_only` are not."""
+
+    disposition: Annotated[str, line(200)] | None = None
+    """The same in the person's words; required with `other`."""
+
     enforcement: bool
     unverified_reason: Reason | None = None
 

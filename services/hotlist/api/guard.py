@@ -1,4 +1,4 @@
-"""The guards that several routes of hits and lists share."""
+"""The guards that several routes of alerts, hits and lists share."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
 
+AlertReceive = Annotated[Grant, access(Permission.ALERT_RECEIVE)]
 HitRead = Annotated[Grant, access(Permission.HIT_READ)]
 HotlistRead = Annotated[Grant, access(Permission.HOTLIST_READ)]
 HotlistReadForPurpose = Annotated[Grant, access(Permission.HOTLIST_READ, purpose_needed=True)]

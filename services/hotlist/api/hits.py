@@ -1,4 +1,4 @@
-"""Routes of hits: their matches, verifications and dispositions."""
+"""Routes of hits: their matches, acknowledgements, verifications and dispositions."""
 
 from datetime import timedelta
 from typing import Annotated, Literal, get_args
@@ -8,10 +8,12 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from services.hotlist.actions import outcomes
 from services.hotlist.actions.crop_link import crop_link
-from services.hotlist.api.fields import DispositionIn, VerificationIn
-from services.hotlist.api.guard import HitRead
+from services.hotlist.api.fields import AcknowledgementIn, DispositionIn, VerificationIn
+from services.hotlist.api.guard import AlertReceive, HitRead
 from services.hotlist.api.views.hits import (
+    HitOut,
     HitsOut,
+    OutcomesOut,
     WaitingHitsOut,
     WaitingTierOut,
     WholeHitOut,
@@ -19,6 +21,7 @@ from services.hotlist.api.views.hits import (
     hit_whole,
 )
 from services.hotlist.domain.hits import Hit
+from services.hotlist.domain.rating import Outcome, Result
 from services.hotlist.store.hits import HitFilter, Hits
 from services.hotlist.store.outcomes import Outcomes
 from shared.access.grant import Grant
@@ -56,6 +59,10 @@ async def list_hits(
     tier: Tier | None = None,
     list_id: UUID | None = None,
     status: Literal["unverified", "verified"] | None = None,
+    outcome: Annotated[Outcome | None, Query(description="What a verification found.")] = None,
+    result: Annotated[
+        Result | None, Query(description="What came of it, by its latest disposition.")
+    ] = None,
     late: Annotated[
         bool | None, Query(description="True: only late hits. False: no late hits. Left out: both.")
     ] = None,
@@ -74,6 +81,8 @@ async def list_hits(
         tier=tier,
         list_id=list_id,
         status=status,
+        outcome=outcome,
+        result=result,
         late=late,
         before=key_of(after, int),
         limit=limit,
@@ -89,14 +98,28 @@ async def list_hits(
 
 @router.get("/waiting")
 async def get_waiting_hits(grant: HitRead, hits: Visible) -> WaitingHitsOut:
-    """Count the unverified hits by tier, with the time of the oldest; needs no purpose."""
+    """Count the unverified hits by tier, and the unanswered ones, with the time of the oldest; needs no purpose."""
     found = {one.tier: one for one in await hits.waiting(grant)}
     tiers = [WaitingTierOut.model_validate(found[tier]) for tier in get_args(Tier) if tier in found]
+    unanswered, unanswered_since = await hits.unanswered(grant)
     return WaitingHitsOut(
         count=sum(tier.count for tier in tiers),
         oldest_at=min((tier.oldest_at for tier in tiers), default=None),
         tiers=tiers,
+        unanswered=unanswered,
+        unanswered_since=unanswered_since,
     )
+
+
+@router.get("/outcomes")
+async def get_outcomes(
+    grant: HitRead,
+    work: Work,
+    days: Annotated[int, Query(ge=1, le=400, description="Raised in so many days.")] = 30,
+) -> OutcomesOut:
+    """Count hits, what their verifications found, and what came of them; needs no purpose."""
+    since = grant.now - timedelta(days=days)
+    return OutcomesOut.model_validate(await Outcomes(work.connection).counts(grant, since=since))
 
 
 @router.get("/{hit_id}")
@@ -108,6 +131,24 @@ async def get_hit(
     A hit captured before `captured_since` needs a declared purpose, whatever the request does with it.
     """
     return await _whole(request, work, hits, grant, await hits.get(grant, hit_id))
+
+
+@router.post("/{hit_id}/acknowledgement")
+async def acknowledge_hit(
+    request: Request,
+    hit_id: UUID,
+    body: AcknowledgementIn,
+    grant: AlertReceive,
+    work: Work,
+    hits: Visible,
+) -> HitOut:
+    """Take an alert, or give it back; open pages of alerts show it at once, and a repetition changes nothing.
+
+    The hit stays unverified: the caller says that they go, not that the match is right.
+    """
+    hit = await outcomes.acknowledge(work, hits, grant, hit_id, taken=body.taken)
+    now = work.clock.now()
+    return hit_out(hit, now, crop_link(hit, grant, runtime_of(request).links, now))
 
 
 @router.post("/{hit_id}/verification")
@@ -148,6 +189,7 @@ async def dispose_hit(
         hits,
         grant,
         hit_id,
+        result=body.result,
         disposition=body.disposition,
         enforcement=body.enforcement,
         unverified_reason=body.unverified_reason,

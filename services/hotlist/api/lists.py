@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from services.hotlist.actions import lists
 from services.hotlist.api.fields import ListChangesIn, ListIn
 from services.hotlist.api.guard import HotlistManage, HotlistRead
+from services.hotlist.api.views.hits import OutcomesOut
 from services.hotlist.api.views.lists import ListOut, YieldOut
 from services.hotlist.service import Running
 from services.hotlist.store.lists import Lists
@@ -72,17 +73,7 @@ async def update_list(
 async def get_yield(
     list_id: UUID, grant: HotlistRead, work: Work, since: Moment | None = None
 ) -> YieldOut:
-    """Count a list's hits, their verification outcomes and enforcement."""
+    """Count a list's hits, their verification outcomes, what came of them, and enforcement."""
     await Lists(work.connection).get(grant, list_id)
-    counts = await Outcomes(work.connection).counts(list_id, since)
-    return YieldOut(
-        list_id=list_id,
-        since=since,
-        hits=counts.hits,
-        unverified=counts.unverified,
-        verified=counts.verified,
-        outcomes=counts.outcomes,
-        by_tier=counts.by_tier,
-        enforcement=counts.enforcement,
-        correct_share=counts.correct_share,
-    )
+    counts = await Outcomes(work.connection).counts(grant, since=since, list_id=list_id)
+    return YieldOut(list_id=list_id, since=since, **OutcomesOut.model_validate(counts).model_dump())

@@ -8,11 +8,24 @@ from uuid import UUID
 
 import msgspec
 
-from services.hotlist.domain.rating import Outcome
+from services.hotlist.domain.rating import Outcome, Result
 from shared.core.matching import Difference
 from shared.events import Actor, Box, DisplayedCaution, DisplayedEntry, Place, Source, Tier
 
 Status = Literal["unverified", "verified"]
+
+URGENT: Tier = "high"
+"""The tier of hits that a person has to acknowledge in time."""
+
+UNANSWERED = "unanswered"
+"""The word of a hit's standing for an urgent hit that no person acknowledged in time."""
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
+    """A person has taken an alert; it says nothing about whether the match is right."""
+
+    at: datetime
+    by: Actor
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,9 +35,21 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     """Rises in the order in which hits were raised."""
 
+    changed_seq: int | None
+    """The number of the last change that open pages were told of, in one order with `seq`; None without one."""
+
+    standing: str
+    """What changed since the hit was raised, as open pages were last told; words of `store/standings.py`."""
+
     status: Status
     outcome: Outcome | None
     """The verification's outcome; None while the hit is unverified."""
+
+    result: Result | None
+    """What came of it, by its latest disposition; None without one."""
+
+    acknowledged: list[Acknowledgement]
+    """Who has taken it, in the order of their words."""
 
     tier: Tier
     record_kind: str
@@ -84,6 +109,26 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
         """The day of the capture, in UTC."""
         return None if self.captured_at is None else self.captured_at.astimezone(UTC).date()
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether it is urgent, and no person has acknowledged, verified or disposed of it in time."""
+        answered = self.acknowledged or self.status == "verified" or self.result is not None
+        return not answered and UNANSWERED in self.standing.split()
+
+    def is_live(self, fresh_since: datetime) -> bool:
+        """Return whether it is an alert that people may still take: not late, and captured since `fresh_since`."""
+        return not self.late and self.captured_at is not None and self.captured_at >= fresh_since
+
+
+class StreamedHit(msgspec.Struct, frozen=True, kw_only=True):
+    """A hit as the stream has it: once as an alert, and again after each change of it."""
+
+    position: int
+    """Its place in the order of the stream: the `seq` of an alert, the `changed_seq` of a change."""
+
+    is_change: bool
+    hit: Hit
+
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """A read of the pass that a hit represents."""
@@ -109,6 +154,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 class Disposition(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a hit."""
 
+    result: Result
     disposition: str
     enforcement: bool
     unverified_reason: str | None
@@ -126,38 +172,43 @@ class UnverifiedTier(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HitGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """The number of a list's hits with the same tier, status and outcome."""
+    """The number of hits with the same tier, status, outcome and result."""
 
     tier: Tier
     status: Status
     outcome: Outcome | None
+    result: Result | None
     hits: int
     enforcement: int
     """How many of them led to enforcement."""
 
 
-class ListYield(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of a list's hits and their outcomes."""
+class Yield(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of hits, of what verifications found, and of what came of them."""
 
     hits: int
     unverified: int
     enforcement: int
     outcomes: dict[str, int]
+    results: dict[str, int]
     by_tier: dict[str, int]
 
     @classmethod
-    def of(cls, groups: Sequence[HitGroup]) -> "ListYield":
+    def of(cls, groups: Sequence[HitGroup]) -> "Yield":
         """Return the sums of groups."""
-        outcomes, tiers = Counter[str](), Counter[str]()
+        outcomes, results, tiers = Counter[str](), Counter[str](), Counter[str]()
         for group in groups:
             tiers[group.tier] += group.hits
             if group.outcome is not None:
                 outcomes[group.outcome] += group.hits
+            if group.result is not None:
+                results[group.result] += group.hits
         return cls(
             hits=sum(group.hits for group in groups),
             unverified=sum(group.hits for group in groups if group.status == "unverified"),
             enforcement=sum(group.enforcement for group in groups),
             outcomes=dict(outcomes),
+            results=dict(results),
             by_tier=dict(tiers),
         )
 

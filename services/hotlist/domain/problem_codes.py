@@ -147,6 +147,18 @@ class Code(ProblemCode):
         "enforcement on a hit that was not verified as a correct read needs a stated reason (policy"
         " 468.4(f))",
     )
+    HIT_NOT_LIVE = (
+        Conflict,
+        "this hit is no live alert: its capture was late, or is older than alerts without a purpose may be",
+    )
+    HIT_RESULT_WITHOUT_WORDS = (
+        InvalidInput,
+        "the result `other` needs words: say what came of the hit",
+    )
+    HIT_RESULT_CONTRADICTED = (
+        InvalidInput,
+        "{result}: answer {enforcement} to enforcement action, or give another result",
+    )
     HIT_READ_DESTROYED = (
         Conflict,
         "the read of this hit was destroyed under the retention schedule",

@@ -1,6 +1,6 @@
 """The rules that rate a hit: its urgency and the cautions shown with it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -23,6 +23,30 @@ LIKELY_MISREAD = 0.4
 
 Outcome = Literal["correct_read", "wrong_state", "misread", "list_out_of_date", "dismissed"]
 """A person's finding after checking a hit with the entering agency (468.4(f))."""
+
+Result = Literal[
+    "vehicle_recovered",
+    "arrest",
+    "stopped_released",
+    "no_contact",
+    "surveillance_only",
+    "passed_to_other_agency",
+    "other",
+]
+"""What came of a hit, as a person records it with a disposition; `other` in their words."""
+
+_ENFORCES: Mapping[Result, bool] = {
+    "arrest": True,
+    "stopped_released": True,
+    "no_contact": False,
+    "surveillance_only": False,
+}
+"""Whether a result says that enforcement action was taken, or that none was; others say neither."""
+
+
+def contradicts(result: Result, *, enforcement: bool) -> bool:
+    """Return whether a result says the opposite of what a person answers about enforcement action."""
+    return _ENFORCES.get(result, enforcement) is not enforcement
 
 
 class Caution(msgspec.Struct, frozen=True):

@@ -1,27 +1,28 @@
 """Hits as people see them: every query needs a grant and records the hits that it released."""
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotlist.domain.hits import Hit, Sighting, UnverifiedTier
+from services.hotlist.domain.hits import UNANSWERED, Acknowledgement, Hit, Sighting, UnverifiedTier
 from services.hotlist.domain.problem_codes import Code
+from services.hotlist.domain.rating import Outcome, Result
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.access.rule_refusals import purpose_missing
-from shared.core.errors import NotFound
+from shared.core.errors import Conflict, NotFound
 from shared.core.matching import Difference
 from shared.events import Box, DisplayedCaution, DisplayedEntry, Place, Tier
 
 # As the matcher asks (`store/raised.py`): in the version in force, of a kind that is on, and not over.
-_LISTED = """SELECT e.entry_id, e.caution FROM lists l
+LISTED = """SELECT e.entry_id, e.caution FROM lists l
             JOIN versions n ON n.list_id = l.list_id AND n.version = l.active_version
             JOIN entries e ON e.snapshot_id = n.snapshot_id AND e.entry_id = h.entry_id
                 AND e.from_version <= n.version AND (e.to_version IS NULL OR e.to_version > n.version)
@@ -29,23 +30,27 @@ _LISTED = """SELECT e.entry_id, e.caution FROM lists l
                 AND (e.valid_from IS NULL OR e.valid_from <= :now)
                 AND (e.expires_at IS NULL OR e.expires_at > :now) LIMIT 1"""
 # The newest word of a person on another hit of the same entry and the same plate as read.
-_VERIFIED_BEFORE = """SELECT b.outcome, b.at FROM hits p JOIN verifications b ON b.hit_id = p.hit_id
+VERIFIED_BEFORE = """SELECT b.outcome, b.at FROM hits p JOIN verifications b ON b.hit_id = p.hit_id
         WHERE p.status = 'verified' AND p.entry_id = h.entry_id AND p.plate_read = h.plate_read
             AND p.hit_id <> h.hit_id AND b.outcome <> 'dismissed'
         ORDER BY b.at DESC LIMIT 1"""
-HIT = f"""
-    SELECT h.hit_id, h.seq, h.status, v.outcome, h.tier, h.record_kind, h.agency_ori, h.list_id,
-        h.list_name, h.list_version, h.list_age_s, h.list_stale, h.source, h.entry_id, h.entry,
+# What a hit shows beside what it was raised with: its entry as it is now, and what people and other frames say of it.
+BESIDE = f"""LEFT JOIN outvoted o ON o.read_id = h.read_id
+    LEFT JOIN LATERAL ({LISTED}) f ON true
+    LEFT JOIN LATERAL ({VERIFIED_BEFORE}) d ON d.outcome <> 'correct_read'"""
+FIELDS = """h.hit_id, h.seq, h.changed_seq, h.standing, h.status, v.outcome, h.result, h.tier, h.record_kind,
+        h.agency_ori, h.list_id, h.list_name, h.list_version, h.list_age_s, h.list_stale, h.source, h.entry_id, h.entry,
         h.plate_listed, h.region_listed, h.plate_read, h.plate_as_read, h.region_read, h.confidence,
         h.differences, h.warnings, h.read_id, h.capture_id, h.device_id, h.device_name, h.place,
         h.captured_at, h.received_at, h.raised_at, h.late, h.first_at, h.last_at, h.sightings,
         h.box, h.crop_key, h.image_key, h.purged_at, o.reads AS outvoted_by,
         h.purged_at IS NOT NULL OR f.entry_id IS NOT NULL AS is_listed, f.caution AS caution_in_force,
-        d.outcome AS doubt, d.at AS doubted_at
-    FROM hits h LEFT JOIN verifications v USING (hit_id) LEFT JOIN outvoted o ON o.read_id = h.read_id
-    LEFT JOIN LATERAL ({_LISTED}) f ON true
-    LEFT JOIN LATERAL ({_VERIFIED_BEFORE}) d ON d.outcome <> 'correct_read'
-"""
+        d.outcome AS doubt, d.at AS doubted_at,
+        coalesce((SELECT jsonb_agg(jsonb_build_object('at', a.at, 'by', jsonb_build_object('person_id', a.person_id,
+            'name', a.person_name, 'title', a.person_title, 'agency_ori', a.person_ori)) ORDER BY a.at, a.person_id)
+            FROM acknowledgements a WHERE a.hit_id = h.hit_id), '[]') AS acknowledged"""
+OF_HITS = f"FROM hits h LEFT JOIN verifications v USING (hit_id) {BESIDE}"
+HIT = f"SELECT {FIELDS} {OF_HITS}"
 T = TypeVar("T")
 
 # 468.4(b): without a declared purpose, only captures recent enough that viewing them is patrol.
@@ -62,6 +67,8 @@ class HitFilter:
     tier: Tier | None = None
     list_id: UUID | None = None
     status: str | None = None
+    outcome: Outcome | None = None
+    result: Result | None = None
     late: bool | None = None
     before: int | None = None
     limit: int = 50
@@ -89,6 +96,8 @@ class Hits:
             ("tier", "h.tier = :tier"),
             ("list_id", "h.list_id = :list_id"),
             ("status", "h.status = :status"),
+            ("outcome", "v.outcome = :outcome"),
+            ("result", "h.result = :result"),
             ("late", "h.late = :late"),
             ("before", "h.seq < :before"),
         ):
@@ -105,10 +114,25 @@ class Hits:
         """
         await self._check_purpose(grant, hit_id)
         if lock:
-            await self._connection.execute(
-                text("SELECT FROM hits WHERE hit_id = :hit_id FOR NO KEY UPDATE"),
-                {"hit_id": hit_id},
-            )
+            await self._lock(hit_id)
+        return await self._get(grant, hit_id)
+
+    async def alert(self, grant: Grant, hit_id: UUID) -> Hit:
+        """Return a hit that people may still take as an alert, locked until the transaction ends.
+
+        Raises: NotFound, also if it is not visible; Conflict for a late hit, or one captured before the last `patrol`.
+        """
+        await self._lock(hit_id)
+        hit = await self._get(grant, hit_id)
+        if not hit.is_live(self.fresh_since(grant)):
+            raise Conflict(Code.HIT_NOT_LIVE)
+        return hit
+
+    async def _lock(self, hit_id: UUID) -> None:
+        statement = text("SELECT FROM hits WHERE hit_id = :hit_id FOR NO KEY UPDATE")
+        await self._connection.execute(statement, {"hit_id": hit_id})
+
+    async def _get(self, grant: Grant, hit_id: UUID) -> Hit:
         query = f"{HIT} WHERE {VISIBLE} AND h.hit_id = :hit_id"
         found = await self._released(grant, query, {**visible_to(grant), "hit_id": hit_id})
         if not found:
@@ -188,6 +212,22 @@ class Hits:
         )
         return [UnverifiedTier(**row) for row in rows.mappings()]
 
+    async def unanswered(self, grant: Grant) -> tuple[int, datetime | None]:
+        """Return how many visible urgent alerts no person answered in time, and when the first was raised.
+
+        Like `waiting`, this discloses none.
+        """
+        rows = await self._connection.execute(
+            text(
+                "SELECT count(*) AS number, min(h.raised_at) AS since FROM hits h"
+                f" WHERE {VISIBLE} AND h.status = 'unverified' AND h.raised_at >= :fresh_since AND {FRESH}"
+                f" AND h.standing LIKE '%{UNANSWERED}'"
+            ),
+            {**visible_to(grant), "fresh_since": self.fresh_since(grant)},
+        )
+        number, since = rows.one()
+        return number, since
+
     def fresh_since(self, grant: Grant) -> datetime:
         """Return the time from which a capture is fresh for this request."""
         return grant.now - self._patrol
@@ -237,9 +277,10 @@ class _Documents(msgspec.Struct, frozen=True):
     box: Box | None
     differences: list[Difference]
     warnings: list[DisplayedCaution]
+    acknowledged: list[Acknowledgement]
 
 
-def hit_of(row: RowMapping) -> Hit:
+def hit_of(row: Mapping[Any, Any]) -> Hit:
     """Return a row of `HIT` as a hit."""
     values = dict(row)
     documents = msgspec.convert(values, _Documents)

@@ -1,4 +1,4 @@
-"""Verifications and dispositions of hits, and the counts of a list's outcomes."""
+"""Verifications and dispositions of hits, and counts of both."""
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
 from collections.abc import Sequence
@@ -9,12 +9,14 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotlist.domain.hits import Disposition, HitGroup, ListYield, Verification
+from services.hotlist.domain.hits import Disposition, HitGroup, Verification, Yield
+from services.hotlist.domain.rating import Result
+from services.hotlist.store.hits import VISIBLE, visible_to
 from shared.access.grant import Grant
 from shared.events import Actor
 
-_PERSON = "person_id, person_name, person_title, person_ori"
-_BY = ":person_id, :person_name, :person_title, :person_ori"
+PERSON = "person_id, person_name, person_title, person_ori"
+BY = ":person_id, :person_name, :person_title, :person_ori"
 
 
 class Outcomes:
@@ -27,7 +29,7 @@ class Outcomes:
         """Return the verification of a hit, or None."""
         rows = await self._connection.execute(
             text(
-                f"SELECT method, reference, outcome, note, at, {_PERSON} FROM verifications"
+                f"SELECT method, reference, outcome, note, at, {PERSON} FROM verifications"
                 " WHERE hit_id = :hit_id"
             ),
             {"hit_id": hit_id},
@@ -39,7 +41,7 @@ class Outcomes:
         """Return the first hundred dispositions of a hit, in the order of recording."""
         rows = await self._connection.execute(
             text(
-                f"SELECT disposition, enforcement, unverified_reason, at, {_PERSON}"
+                f"SELECT result, disposition, enforcement, unverified_reason, at, {PERSON}"
                 " FROM dispositions WHERE hit_id = :hit_id ORDER BY number LIMIT 100"
             ),
             {"hit_id": hit_id},
@@ -59,8 +61,8 @@ class Outcomes:
         """Store the verification of a hit that has none."""
         await self._connection.execute(
             text(
-                f"INSERT INTO verifications (hit_id, method, reference, outcome, note, at, {_PERSON})"
-                f" VALUES (:hit_id, :method, :reference, :outcome, :note, :at, {_BY})"
+                f"INSERT INTO verifications (hit_id, method, reference, outcome, note, at, {PERSON})"
+                f" VALUES (:hit_id, :method, :reference, :outcome, :note, :at, {BY})"
             ),
             {
                 "hit_id": hit_id,
@@ -68,7 +70,7 @@ class Outcomes:
                 "reference": reference,
                 "outcome": outcome,
                 "note": note,
-                **_person(grant),
+                **person(grant),
             },
         )
         await self._connection.execute(
@@ -80,44 +82,55 @@ class Outcomes:
         grant: Grant,
         hit_id: UUID,
         *,
+        result: Result,
         disposition: str,
         enforcement: bool,
         unverified_reason: str | None,
     ) -> None:
-        """Add a disposition to a hit; earlier ones stay."""
+        """Add a disposition to a hit, whose result becomes the hit's; earlier ones stay."""
         await self._connection.execute(
             text(
-                "INSERT INTO dispositions (hit_id, disposition, enforcement, unverified_reason, at,"
-                f" {_PERSON}) VALUES (:hit_id, :disposition, :enforcement, :unverified_reason, :at,"
-                f" {_BY})"
+                "INSERT INTO dispositions (hit_id, result, disposition, enforcement, unverified_reason,"
+                f" at, {PERSON}) VALUES (:hit_id, :result, :disposition, :enforcement,"
+                f" :unverified_reason, :at, {BY})"
             ),
             {
                 "hit_id": hit_id,
+                "result": result,
                 "disposition": disposition,
                 "enforcement": enforcement,
                 "unverified_reason": unverified_reason,
-                **_person(grant),
+                **person(grant),
             },
         )
+        await self._connection.execute(
+            text("UPDATE hits SET result = :result WHERE hit_id = :hit_id"),
+            {"hit_id": hit_id, "result": result},
+        )
 
-    async def counts(self, list_id: UUID, since: datetime | None) -> ListYield:
-        """Return counts of a list's hits raised from `since` on; discloses no record."""
+    async def counts(
+        self, grant: Grant, *, since: datetime | None, list_id: UUID | None = None
+    ) -> Yield:
+        """Return counts of the visible hits raised from `since` on, all or those of one list; discloses no record."""
+        of_list = "AND h.list_id = :list_id" if list_id is not None else ""
         statement = text(
-            """
-            SELECT h.tier, h.status, v.outcome, count(*) AS hits, count(*) FILTER (WHERE EXISTS
+            f"""
+            SELECT h.tier, h.status, v.outcome, h.result, count(*) AS hits, count(*) FILTER (WHERE EXISTS
                 (SELECT FROM dispositions d WHERE d.hit_id = h.hit_id AND d.enforcement))
                 AS enforcement
             FROM hits h LEFT JOIN verifications v USING (hit_id)
-            WHERE h.list_id = :list_id AND h.raised_at >= :since
-            GROUP BY h.tier, h.status, v.outcome
+            WHERE {VISIBLE} AND h.raised_at >= :since {of_list}
+            GROUP BY h.tier, h.status, v.outcome, h.result
             """
         )
-        values = {"list_id": list_id, "since": since or datetime.fromisoformat("1970-01-01T00Z")}
+        begin = since or datetime.fromisoformat("1970-01-01T00Z")
+        values = {**visible_to(grant), "since": begin, "list_id": list_id}
         rows = await self._connection.execute(statement, values)
-        return ListYield.of([HitGroup(**row) for row in rows.mappings()])
+        return Yield.of([HitGroup(**row) for row in rows.mappings()])
 
 
-def _person(grant: Grant) -> dict[str, Any]:
+def person(grant: Grant) -> dict[str, Any]:
+    """Return the values of the columns that say who acted, and when."""
     actor = grant.actor
     return {
         "person_id": actor.person_id,
@@ -129,7 +142,7 @@ def _person(grant: Grant) -> dict[str, Any]:
 
 
 def _with_person(row: RowMapping) -> dict[str, Any]:
-    """Return a row's values, with `by` in place of the columns of `_PERSON`."""
+    """Return a row's values, with `by` in place of the columns of `PERSON`."""
     values = {name: value for name, value in row.items() if not name.startswith("person_")}
     by = Actor(
         person_id=row["person_id"],

@@ -22,7 +22,8 @@ _OUTVOTED = text("SELECT read_id FROM outvoted WHERE captured_at < :before")
 _DUE = text(
     """
     SELECT hit_id, captured_at, EXISTS (SELECT FROM verifications v WHERE v.hit_id = h.hit_id)
-        OR EXISTS (SELECT FROM dispositions d WHERE d.hit_id = h.hit_id) AS worked
+        OR EXISTS (SELECT FROM dispositions d WHERE d.hit_id = h.hit_id)
+        OR EXISTS (SELECT FROM acknowledgements a WHERE a.hit_id = h.hit_id) AS worked
     FROM hits h WHERE captured_at < :before AND purged_at IS NULL
         AND (captured_at, hit_id) > (:at, :after)
     ORDER BY captured_at, hit_id LIMIT :limit FOR UPDATE
@@ -34,7 +35,8 @@ _CLEAR = text(
     " region_read = NULL, plate_listed = NULL, region_listed = NULL, entry = NULL,"
     " device_id = NULL, device_name = NULL, place = NULL, capture_id = NULL, read_id = NULL,"
     " entry_id = NULL, captured_at = NULL, received_at = NULL, first_at = NULL, last_at = NULL,"
-    " box = NULL, crop_key = NULL, image_key = NULL, traceparent = NULL, differences = '[]', warnings = '[]'"
+    " box = NULL, crop_key = NULL, image_key = NULL, traceparent = NULL, changed_seq = NULL,"
+    " standing = '', differences = '[]', warnings = '[]'"
     " WHERE hit_id = ANY(:hits)"
 )
 _DELETE = text("DELETE FROM hits WHERE hit_id = ANY(:hits)")
@@ -97,7 +99,7 @@ class Purging:
     ) -> tuple[int, Place | None]:
         """Purge the hits captured before `before`, of the next `limit` after `after`.
 
-        Deletes a hit without a verification or disposition: it is only a copy of its read. Clears the read's
+        Deletes a hit without an acknowledgement, verification or disposition: it is only a copy of its read. Clears the read's
         data from any other hit and keeps people's records of it (Government Code 34090(d)). Hits in `held`
         stay unchanged.
         Returns: the number of hits deleted or cleared, and the next `after`; None at the end.

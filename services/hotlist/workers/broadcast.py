@@ -15,7 +15,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.actions.crop_link import crop_link
-from services.hotlist.domain.hits import Hit
+from services.hotlist.domain.hits import Hit, StreamedHit
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.settings import Settings
 from services.hotlist.store.alerts import Alerts
@@ -27,8 +27,8 @@ from shared.events import AlertsUnchecked
 from shared.postgres.outbox import emit
 from shared.service.api_runtime import ApiRuntime
 
-Encode = Callable[[Hit, datetime, str | None], bytes]
-"""Encodes a hit as a Server-Sent Event, from the hit, the time and the token of the link to its picture."""
+Encode = Callable[[StreamedHit, datetime, str | None], bytes]
+"""Encodes an alert or its change as a Server-Sent Event, with the time and the token of the link to its picture."""
 
 EncodeEnd = Callable[[AlprError], bytes]
 """Encodes the refusal that ends a stream as its last Server-Sent Event."""
@@ -42,19 +42,19 @@ ALERTED = Histogram(
 )
 
 PIECE = 200
-"""The most alerts of one query."""
+"""The most alerts and changes of one query."""
 
 HEARTBEAT = b": heartbeat\n\n"
 RETRY_MS = 1000
 
 
 class Broadcaster:
-    """The alert streams of this process. Wake `task` when there are new hits."""
+    """The alert streams of this process. Wake `task` when there are new hits or changes of hits."""
 
     def __init__(
         self, runtime: ApiRuntime, settings: Settings, encode: Encode, encode_end: EncodeEnd
     ) -> None:
-        """`encode` and `encode_end` encode a hit and the end as Server-Sent Events."""
+        """`encode` and `encode_end` encode an alert or change and the end as Server-Sent Events."""
         self.task = PeriodicTask(
             "alert broadcaster",
             self._check_viewers,
@@ -67,7 +67,7 @@ class Broadcaster:
         self._encode = encode
         self._encode_end = encode_end
         self._position = 0
-        """The `seq` of the last hit that was delivered to, or withheld from, all live viewers."""
+        """The position of the last alert or change that was delivered to, or withheld from, all live viewers."""
 
         self._viewers: dict[Viewer, None] = {}
         """The open streams, oldest first."""
@@ -186,13 +186,13 @@ class Broadcaster:
         with alerted:
             return self._caught_up(viewer, missed, last)
 
-    def _caught_up(self, viewer: Viewer, missed: Sequence[Hit], last: int) -> bytes:
+    def _caught_up(self, viewer: Viewer, missed: Sequence[StreamedHit], last: int) -> bytes:
         """Move a viewer's cursor past the alerts that it missed, and return them encoded."""
         # The disclosures are committed, so the alerts may be sent.
         if len(missed) == PIECE:
-            viewer.cursor = missed[-1].seq
+            viewer.cursor = missed[-1].position
         else:
-            viewer.cursor = max(last, viewer.cursor, *(hit.seq for hit in missed))
+            viewer.cursor = max(last, viewer.cursor, *(one.position for one in missed))
             # No await between these statements: the broadcaster sees every viewer that has caught up.
             if not self._any_live:
                 self._position = max(self._position, viewer.cursor)
@@ -219,17 +219,17 @@ class Broadcaster:
 
     async def _deliver(self) -> bool:
         """Deliver the next hits to the live viewers; return whether there may be more."""
-        shares: dict[Viewer, list[Hit]] = {}
+        shares: dict[Viewer, list[StreamedHit]] = {}
         with ExitStack() as spans:
             try:
                 async with self._runtime.db.begin() as connection:
                     alerts = self._alerts(connection)
                     now = self._runtime.clock.now()
-                    hits = await alerts.after(self._position, PIECE, now=now)
-                    if not hits:
+                    found = await alerts.after(self._position, PIECE, now=now)
+                    if not found:
                         return False
-                    shares = self._share(hits)
-                    self._position = max(self._position, hits[-1].seq)
+                    shares = self._share(found)
+                    self._position = max(self._position, found[-1].position)
                     spans.enter_context(await self._span(alerts, _seen_by(shares)))
                     await alerts.deliver((viewer.grant, share) for viewer, share in shares.items())
             except BaseException:
@@ -237,17 +237,19 @@ class Broadcaster:
                 for viewer in shares:
                     viewer.fall_behind()
                 raise
-            encoded = self._once_for_all(hits)
+            encoded = self._once_for_all(found)
             for viewer, share in shares.items():
-                alerts_of = [self._with_link(hit, encoded[hit.seq], viewer) for hit in share]
-                viewer.give(alerts_of, hits[-1].seq)
-                DELIVERED.inc(len(share))
-        self._measure(_seen_by(shares))
-        return len(hits) == PIECE
+                given = [self._with_link(one, encoded[one.position], viewer) for one in share]
+                viewer.give(given, found[-1].position)
+                DELIVERED.inc(len(_alerts_in(share)))
+        self._measure(_alerts_in(_seen_by(shares)))
+        return len(found) == PIECE
 
-    async def _span(self, alerts: Alerts, hits: Sequence[Hit]) -> AbstractContextManager[None]:
+    async def _span(
+        self, alerts: Alerts, streamed: Iterable[StreamedHit]
+    ) -> AbstractContextManager[None]:
         """Return the span of sending alerts, in the trace that raised the first sampled one of these hits."""
-        tracer = self._runtime.tracer
+        tracer, hits = self._runtime.tracer, _alerts_in(streamed)
         if tracer is None or not hits:
             return NO_SPAN
         traceparents = await alerts.traceparents(hits)
@@ -261,14 +263,14 @@ class Broadcaster:
             if hit.received_at is not None:
                 ALERTED.observe(max(0.0, (now - hit.received_at).total_seconds()))
 
-    def _share(self, hits: Sequence[Hit]) -> dict[Viewer, list[Hit]]:
-        """Return the hits that each live viewer may see, if its buffer has room and its token still holds."""
+    def _share(self, found: Sequence[StreamedHit]) -> dict[Viewer, list[StreamedHit]]:
+        """Return what each live viewer may see of it, if its buffer has room and its token still holds."""
         now = self._runtime.clock.now()
         shares = {}
         for viewer in self._viewers:
             if viewer.behind:
                 continue
-            share = [hit for hit in hits if hit.seq > viewer.cursor and viewer.sees(hit)]
+            share = [o for o in found if o.position > viewer.cursor and viewer.sees(o.hit)]
             if viewer.ended or viewer.authorisation.fault(now) is not None:
                 viewer.wake()
             elif viewer.room(len(share)):
@@ -277,30 +279,35 @@ class Broadcaster:
                 viewer.fall_behind()
         return shares
 
-    def _encoded(self, hits: Sequence[Hit], viewer: Viewer) -> list[bytes]:
-        """Return hits encoded for one viewer."""
-        encoded = self._once_for_all(hits)
-        return [self._with_link(hit, encoded[hit.seq], viewer) for hit in hits]
+    def _encoded(self, found: Sequence[StreamedHit], viewer: Viewer) -> list[bytes]:
+        """Return alerts and changes encoded for one viewer."""
+        encoded = self._once_for_all(found)
+        return [self._with_link(one, encoded[one.position], viewer) for one in found]
 
-    def _once_for_all(self, hits: Sequence[Hit]) -> dict[int, bytes]:
-        """Return hits by `seq`, encoded once, with `_link_here` in place of each viewer's own link."""
+    def _once_for_all(self, found: Sequence[StreamedHit]) -> dict[int, bytes]:
+        """Return alerts and changes by position, encoded once, with `_link_here` in place of each viewer's own link."""
         now = self._runtime.clock.now()
-        return {hit.seq: self._encode(hit, now, self._link_here) for hit in hits}
+        return {one.position: self._encode(one, now, self._link_here) for one in found}
 
-    def _with_link(self, hit: Hit, alert: bytes, viewer: Viewer) -> bytes:
+    def _with_link(self, streamed: StreamedHit, encoded: bytes, viewer: Viewer) -> bytes:
         """Return an alert with the viewer's own link to its picture, part of the stream's access (ADR-0035)."""
-        if hit.crop_key is None:
-            return alert
+        if streamed.hit.crop_key is None:
+            return encoded
         now = self._runtime.clock.now()
-        link = crop_link(hit, viewer.grant, self._runtime.links, now)
+        link = crop_link(streamed.hit, viewer.grant, self._runtime.links, now)
         if link is None:
-            return self._encode(hit, now, None)
-        return alert.replace(self._link_here.encode(), link.encode(), 1)
+            return self._encode(streamed, now, None)
+        return encoded.replace(self._link_here.encode(), link.encode(), 1)
 
 
-def _seen_by(shares: Mapping[Viewer, Sequence[Hit]]) -> list[Hit]:
-    """Return the hits of all viewers, each once."""
-    return list({hit.seq: hit for share in shares.values() for hit in share}.values())
+def _seen_by(shares: Mapping[Viewer, Sequence[StreamedHit]]) -> list[StreamedHit]:
+    """Return the alerts and changes of all viewers, each once."""
+    return list({one.position: one for share in shares.values() for one in share}.values())
+
+
+def _alerts_in(streamed: Iterable[StreamedHit]) -> list[Hit]:
+    """Return the hits of the alerts among alerts and changes."""
+    return [one.hit for one in streamed if not one.is_change]
 
 
 def _notice(name: str, **data: object) -> bytes:

@@ -5,7 +5,7 @@ A notice is only a hint. The tasks that it wakes also poll every few seconds, in
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -18,13 +18,13 @@ RECONNECT_S = 2.0
 
 
 class Notices:
-    """Listens to channels on its own connection and calls the function of the channel that has a notice.
+    """Listens to channels on its own connection and calls the functions of the channel that has a notice.
 
     Ignores notices with the payload `own`: this process sent them and has woken its tasks already.
     """
 
     def __init__(
-        self, database: DatabaseLink, channels: Mapping[str, Callable[[], None]], own: str
+        self, database: DatabaseLink, channels: Mapping[str, Sequence[Callable[[], None]]], own: str
     ) -> None:
         self._database = database
         self._channels = channels
@@ -63,12 +63,16 @@ class Notices:
                 await connection.add_listener(channel, self._on_notice)
             self._connected.set()
             self.task.works()
-            for wake in self._channels.values():  # also catch changes from before the connection
-                wake()
+            for channel in self._channels:  # also catch changes from before the connection
+                self._wake(channel)
             await ended.wait()
         finally:
             await connection.close(timeout=2)
 
     def _on_notice(self, connection: Any, pid: int, channel: str, payload: object) -> None:
         if payload != self._own:
-            self._channels[channel]()
+            self._wake(channel)
+
+    def _wake(self, channel: str) -> None:
+        for wake in self._channels[channel]:
+            wake()

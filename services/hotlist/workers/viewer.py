@@ -84,7 +84,7 @@ def _untrained(until: datetime | None) -> NotAuthorised:
 
 
 class Viewer:
-    """An open stream's client. `cursor` is the last alert that was sent to it or withheld from it."""
+    """An open stream's client. `cursor` is the position of the last alert or change sent to it or withheld from it."""
 
     def __init__(
         self, grant: Grant, authorisation: StreamAuthorisation, cursor: int, buffer: int

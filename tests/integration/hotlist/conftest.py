@@ -34,8 +34,8 @@ DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
 
 
 TABLES = (
-    "set_aside, lists, snapshots, versions, activations, entries, hits, sightings, verifications, dispositions,"
-    " outvoted, month_secrets"
+    "set_aside, lists, snapshots, versions, activations, entries, hits, sightings, acknowledgements, verifications,"
+    " dispositions, outvoted, month_secrets"
 )
 
 

@@ -5,15 +5,16 @@ from datetime import datetime
 import msgspec
 
 from services.hotlist.api.views.hits import hit_out
-from services.hotlist.domain.hits import Hit
+from services.hotlist.domain.hits import StreamedHit
 from shared.core.errors import AlprError
 from shared.http.app import members
 
 
-def alert(hit: Hit, now: datetime, link: str | None) -> bytes:
-    """Return a hit as a Server-Sent Event; a client resumes from its id."""
-    data = hit_out(hit, now, link).model_dump_json()
-    return f"id: {hit.seq}\nevent: alert\ndata: {data}\n\n".encode()
+def alert(streamed: StreamedHit, now: datetime, link: str | None) -> bytes:
+    """Return a hit, as an alert or as a change of one, as a Server-Sent Event; a client resumes from its id."""
+    data = hit_out(streamed.hit, now, link).model_dump_json()
+    name = "change" if streamed.is_change else "alert"
+    return f"id: {streamed.position}\nevent: {name}\ndata: {data}\n\n".encode()
 
 
 def stream_end(why: AlprError) -> bytes:

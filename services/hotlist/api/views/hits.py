@@ -9,7 +9,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from services.hotlist.domain.hits import Disposition, Hit, Sighting, Verification
-from services.hotlist.domain.rating import Outcome
+from services.hotlist.domain.rating import Outcome, Result
 from shared.accounts.picture_links import LINK_TOKEN
 from shared.events import DisplayedCaution, Source, Tier
 from shared.http.models import BoxOut, Page, PersonOut
@@ -59,6 +59,15 @@ class ListedOut(BaseModel):
     expires_at: datetime | None
 
 
+class AcknowledgementOut(BaseModel):
+    """A person who has taken an alert."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime
+    by: PersonOut
+
+
 class VerificationOut(BaseModel):
     """A verification as recorded."""
 
@@ -77,6 +86,7 @@ class DispositionOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
+    result: Result
     disposition: str
     enforcement: bool
     unverified_reason: str | None
@@ -103,11 +113,23 @@ class HitOut(BaseModel):
     seq: int
     """Rises in the order in which hits were raised; the `id` on the alert stream."""
 
+    changed_seq: int | None
+    """The `id` of its last `change` on the alert stream, in one order with `seq`; null without one."""
+
     status: Literal["unverified", "verified"]
     notice: str | None
     """The notice to show with an unverified hit (468.4(f)); null once verified."""
 
     outcome: Outcome | None
+    result: Result | None
+    """What came of it, by its latest disposition."""
+
+    acknowledged: list[AcknowledgementOut]
+    """Who has taken it. It stays unverified: this says nothing about whether the match is right."""
+
+    unanswered: bool
+    """It is urgent, and no person acknowledged, verified or disposed of it in time (`HOTLIST_ANSWER_WITHIN_S`)."""
+
     tier: Tier
     record_kind: str
     agency_ori: str
@@ -193,13 +215,36 @@ class WaitingHitsOut(BaseModel):
     count: int
     oldest_at: datetime | None
     tiers: list[WaitingTierOut]
+    unanswered: int
+    """How many urgent hits of the last hours no person acknowledged, verified or disposed of in time."""
+
+    unanswered_since: datetime | None
+    """When the first of these was raised."""
+
+
+class OutcomesOut(BaseModel):
+    """Counts of hits, of what verifications found, and of what came of them; shows no hit."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    hits: int
+    unverified: int
+    verified: int
+    outcomes: dict[str, int]
+    results: dict[str, int]
+    """By the latest disposition of each hit that has one."""
+
+    by_tier: dict[str, int]
+    enforcement: int
+    correct_share: float | None
+    """Correct reads among verified hits; null while none is verified."""
 
 
 def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
     """Return a hit's fields, with links to its pictures in place of their keys in the object store."""
     fields = msgspec.structs.asdict(hit)
     outvoted_by, is_listed = fields.pop("outvoted_by"), fields.pop("is_listed")
-    caution = fields.pop("caution_in_force")
+    caution, _ = fields.pop("caution_in_force"), fields.pop("standing")
     doubt, doubted_at = fields.pop("doubt"), fields.pop("doubted_at")
     crop_key, image_key = fields.pop("crop_key"), fields.pop("image_key")
     base = f"/v1/hits/{hit.hit_id}"
@@ -213,6 +258,7 @@ def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
             *hit.warnings,
             *_outvoted(outvoted_by),
         ],
+        "unanswered": hit.is_unanswered,
         "place": msgspec.to_builtins(hit.place),
         "notice": UNVERIFIED_NOTICE if hit.status == "unverified" else None,
         "age_s": captured_at and max(0, int((now - captured_at).total_seconds())),

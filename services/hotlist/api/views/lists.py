@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from services.hotlist.api.views.hits import OutcomesOut
 from services.hotlist.domain.rating import staleness_limit_s
 from services.hotlist.store.lists import HotList
 from shared.core.policy import HotLists
@@ -53,16 +54,8 @@ class ListOut(BaseModel):
         )
 
 
-class YieldOut(BaseModel):
+class YieldOut(OutcomesOut):
     """Counts of a list's hits: a list whose hits are mostly misreads costs more than it gives."""
 
     list_id: UUID
     since: datetime | None
-    hits: int
-    unverified: int
-    verified: int
-    outcomes: dict[str, int]
-    by_tier: dict[str, int]
-    enforcement: int
-    correct_share: float | None
-    """Correct reads among verified hits; null while none is verified."""

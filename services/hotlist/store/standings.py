@@ -1,0 +1,94 @@
+"""What changes of live hits after they were raised, in words that are compared with what open pages were told last."""
+# ruff: noqa: S608 - statements are put together from names in this file and in `hits`, values are bound
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.hotlist.domain.hits import UNANSWERED, URGENT
+from services.hotlist.store.hits import BESIDE, FRESH
+from services.hotlist.store.raised import CHANNEL as ALERTS_CHANNEL
+from services.hotlist.store.raised import Raised
+
+CHANNEL = "hotlist_hits"
+"""The Postgres channel with a notice when a person has acknowledged, verified or disposed of a hit."""
+
+MOST = 500
+"""The latest live hits that are compared; the page of alerts shows 200 at most."""
+
+# A doubt from before the hit was raised is on its alert already.
+_PRESENT = f"""
+    SELECT h.hit_id, h.standing, a.number = 0 AND h.status = 'unverified' AND h.result IS NULL
+            AND h.tier = '{URGENT}' AND f.entry_id IS NOT NULL AND h.raised_at <= :answer_by AS unanswered,
+        concat_ws(' ',
+            CASE WHEN h.status = 'verified' THEN 'verified' END,
+            CASE WHEN a.number > 0 THEN 'acknowledged:' || a.number || ':' || a.people END,
+            CASE WHEN f.entry_id IS NULL THEN 'ended' END,
+            CASE WHEN f.caution <> coalesce(h.entry ->> 'caution', '') THEN 'caution:' || hashtext(f.caution) END,
+            CASE WHEN o.read_id IS NOT NULL THEN 'outvoted' END,
+            CASE WHEN d.at >= h.raised_at THEN 'doubted:' || d.outcome END) AS words
+    FROM (SELECT * FROM hits h WHERE h.raised_at >= :fresh_since AND {FRESH} AND NOT h.late
+        ORDER BY h.raised_at DESC LIMIT :most) h
+    {BESIDE}
+    CROSS JOIN LATERAL (SELECT count(*) AS number,
+        hashtext(string_agg(person_id || at, ' ' ORDER BY person_id)) AS people
+        FROM acknowledgements WHERE hit_id = h.hit_id) a
+"""
+_COMPARED = f"""
+    SELECT hit_id, unanswered, standing,
+        concat_ws(' ', nullif(words, ''), CASE WHEN unanswered THEN '{UNANSWERED}' END) AS present
+    FROM ({_PRESENT}) p
+"""
+_COUNT = text(
+    "SELECT count(*) FILTER (WHERE standing <> present) AS changed, count(*) FILTER (WHERE unanswered) AS unanswered"
+    f" FROM ({_COMPARED}) c"
+)
+_RENEW = text(
+    f"""
+    UPDATE hits SET standing = c.present, changed_seq = nextval(pg_get_serial_sequence('hits', 'seq'))
+    FROM ({_COMPARED}) c WHERE hits.hit_id = c.hit_id AND hits.standing <> c.present
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """How many live hits have changed since open pages were last told of them, and how many are unanswered."""
+
+    changed: int
+    unanswered: int
+
+
+class Standings:
+    """The standings of live hits. No person sees their results."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def renew(self, *, now: datetime, fresh_since: datetime, answer_by: datetime) -> Compared:
+        """Number the live hits that have changed, so that the streams show them again; safe to repeat.
+
+        Args:
+            now: the time by which entries are in force or not.
+            fresh_since: hits captured before this are no alerts any more.
+            answer_by: urgent hits raised up to then, which no person has answered, are unanswered.
+        """
+        values = {
+            "now": now,
+            "fresh_since": fresh_since,
+            "answer_by": answer_by,
+            "most": MOST,
+        }
+        row = (await self._connection.execute(_COUNT, values)).one()
+        compared = Compared(changed=row.changed, unanswered=row.unanswered)
+        if compared.changed:
+            await Raised(self._connection).lock()  # numbers rise in the order of commits
+            await self._connection.execute(_RENEW, values)
+            await self._connection.execute(text(f"NOTIFY {ALERTS_CHANNEL}"))
+        return compared
+
+    async def announce(self) -> None:
+        """Have every process compare at once, when this transaction commits."""
+        await self._connection.execute(text(f"NOTIFY {CHANNEL}"))

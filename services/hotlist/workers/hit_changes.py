@@ -1,0 +1,40 @@
+"""Notices what changes of live hits after they were raised, so that open pages show it at once (ADR-0122).
+
+Some changes have a moment of their own (a person acknowledges a hit, a version of a list comes into force) and send a
+notice; others come with time (an entry expires, an urgent hit stays unanswered), so this also compares every few
+seconds.
+"""
+
+from datetime import timedelta
+
+from prometheus_client import Gauge
+
+from services.hotlist.settings import Settings
+from services.hotlist.store.standings import Standings
+from shared.core.periodic import PeriodicTask
+from shared.service.api_runtime import ApiRuntime
+
+UNANSWERED = Gauge(
+    "alpr_alerts_unanswered",
+    "Urgent alerts that no person has acknowledged, verified or disposed of within the set time",
+)
+
+
+class HitChanges:
+    """Compares live hits with what open pages were last told of them. Wake `task` when one may have changed."""
+
+    def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
+        self.task = PeriodicTask(
+            "changes of hits", self._compare, settings.hotlist_poll_s, at_once=True, drain=True
+        )
+        self._runtime = runtime
+        self._patrol = timedelta(hours=runtime.policy.limits.hits_without_purpose_h)
+        self._answer_within = timedelta(seconds=settings.hotlist_answer_within_s)
+
+    async def _compare(self) -> None:
+        now = self._runtime.clock.now()
+        async with self._runtime.db.begin() as connection:
+            compared = await Standings(connection).renew(
+                now=now, fresh_since=now - self._patrol, answer_by=now - self._answer_within
+            )
+        UNANSWERED.set(compared.unanswered)
