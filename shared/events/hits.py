@@ -149,7 +149,7 @@ class HitAcknowledged(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
     TOPIC: ClassVar[str] = "alpr.hit.acknowledged"
 
     hit_id: UUID
-    taken: bool
+    acknowledged: bool  # False: given back
 
     @property
     def key(self) -> str:

@@ -65,6 +65,7 @@ NO_PERMISSION = ""
 SENDS: Mapping[str, str] = {
     "/purpose": "purpose:declare",
     "/search": "record:search",
+    "/hits/{hit_id}/acknowledgement": "alert:receive",
     "/hits/{hit_id}/verification": "hit:verify",
     "/hits/{hit_id}/disposition": "hit:dispose",
     "/releases/{request_id}/decision": "release:review",

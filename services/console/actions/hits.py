@@ -1,4 +1,4 @@
-"""Hits: the newest, the late ones, the stream of alerts, and one hit with its verification and dispositions."""
+"""Hits: the newest, the late ones, the stream of alerts, and one hit with what people recorded about it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,20 +11,33 @@ from services.console.actions.person_client import PersonClient
 from services.console.domain.queries import chosen, page_query
 
 READ = "hit:read"
+RECEIVE = "alert:receive"
 """A fresh hit needs no purpose (468.4(b)), so a purpose that does not open hits is left out."""
 
 ON_A_PAGE = 20
 
 
-async def list_hits(client: PersonClient, *, late: bool, after: str = "") -> Any:
-    """Return the newest hits: the late ones, or the others. Raises: Refused, SignedOut, PurposeNeeded."""
-    asked = page_query(ON_A_PAGE, after, late="true" if late else "false")
+async def list_hits(
+    client: PersonClient, *, late: bool | None, after: str = "", **found: str
+) -> Any:
+    """Return the newest hits: the late ones, the others, or both; `found` filters by `status`, `outcome`, `result`.
+
+    Raises: Refused, SignedOut, PurposeNeeded.
+    """
+    asked = page_query(ON_A_PAGE, after, **{name: code for name, code in found.items() if code})
+    if late is not None:
+        asked["late"] = "true" if late else "false"
     return await client.request_json("hotlist", "GET", "/v1/hits", params=asked, purpose_for=READ)
 
 
 async def count_waiting(client: PersonClient) -> Any:
     """Return how many hits await a verification, and since when. Raises: Refused, SignedOut, PurposeNeeded."""
     return await client.request_json("hotlist", "GET", "/v1/hits/waiting", purpose_for=READ)
+
+
+async def count_outcomes(client: PersonClient) -> Any:
+    """Return what was found and what came of the hits of a month. Raises: Refused, SignedOut, PurposeNeeded."""
+    return await client.request_json("hotlist", "GET", "/v1/hits/outcomes", purpose_for=READ)
 
 
 async def open_alerts(client: PersonClient, last_event_id: str) -> httpx.Response:
@@ -43,6 +56,12 @@ async def read_hit(client: PersonClient, hit_id: UUID) -> Any:
     return await client.request_json("hotlist", "GET", f"/v1/hits/{hit_id}", purpose_for=READ)
 
 
+async def acknowledge(client: PersonClient, hit_id: UUID, *, acknowledged: bool) -> Any:
+    """Take an alert, or give it back. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, body = f"/v1/hits/{hit_id}/acknowledgement", {"acknowledged": acknowledged}
+    return await client.request_json("hotlist", "POST", path, json=body, purpose_for=RECEIVE)
+
+
 async def verify(client: PersonClient, hit_id: UUID, form: Mapping[str, str]) -> Any:
     """Record the result of the check with the entering agency. Raises: Refused, SignedOut, PurposeNeeded."""
     body = {"method": "CLETS"} | chosen(form, "reference", "outcome", "note")
@@ -53,6 +72,6 @@ async def verify(client: PersonClient, hit_id: UUID, form: Mapping[str, str]) ->
 async def dispose(client: PersonClient, hit_id: UUID, form: Mapping[str, str]) -> Any:
     """Record the disposition. Raises: Refused, SignedOut, PurposeNeeded."""
     body = {"enforcement": form.get("enforcement") == "yes"}
-    body |= chosen(form, "disposition", "unverified_reason")
+    body |= chosen(form, "result", "disposition", "unverified_reason")
     path = f"/v1/hits/{hit_id}/disposition"
     return await client.request_json("hotlist", "POST", path, json=body, purpose_for="hit:dispose")

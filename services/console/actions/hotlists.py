@@ -1,6 +1,7 @@
 """Hot lists: their age, entries, and versions with the lines set aside (policy 468.4(c), (e))."""
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,12 @@ async def create_list(client: PersonClient, form: Mapping[str, str]) -> Any:
 async def read_list(client: PersonClient, list_id: UUID) -> Any:
     """Return a list's details without entries, which need no purpose. Raises: Refused, SignedOut, PurposeNeeded."""
     return await client.request_json("hotlist", "GET", f"/v1/lists/{list_id}", with_purpose=False)
+
+
+async def read_yield(client: PersonClient, list_id: UUID, since: datetime) -> Any:
+    """Return counts of what the hits of a list came to, which need no purpose. Raises: Refused, SignedOut."""
+    path, query = f"/v1/lists/{list_id}/yield", {"since": since.isoformat()}
+    return await client.request_json("hotlist", "GET", path, params=query, with_purpose=False)
 
 
 async def search_entries(client: PersonClient, list_id: UUID, form: Mapping[str, str]) -> Any:

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from services.console.actions import hits
 from services.console.actions.errors import Refused, SignedOut
 from services.console.api.browser import drop_cookies
-from services.console.api.pages import page
+from services.console.api.pages import page, page_values
 from services.console.api.stream import ServerSentEvent, end, relay, signed_out
 from services.console.api.visit import Working, watching
 from shared.core.problem_codes import Common
@@ -18,21 +18,22 @@ router = APIRouter(prefix="/alerts")
 
 Number = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$")]
 After = Annotated[str, Query(max_length=300)]
+Code = Annotated[str, Query(pattern=r"^[a-z_]{0,40}$")]
 LastId = Annotated[str | None, Header(pattern=r"^[0-9]{0,18}$")]
 
 
 @router.get("")
 async def show_alerts(request: Request, visit: Working) -> Response:
-    """Show the newest hits, late ones apart; the page's script adds each new one as it is raised."""
+    """Show the newest hits, late ones apart; the page's script adds each new one as it is raised, and its changes."""
     found = await hits.list_hits(visit, late=False)
     waiting = await hits.count_waiting(visit)
     return page(
         request,
         "alerts.html",
         visit,
-        hits=found["items"],
+        hits=sorted(found["items"], key=lambda hit: not hit["unanswered"]),
         older=found["next"],
-        after=max((hit["seq"] for hit in found["items"]), default=0),
+        after=max((hit["changed_seq"] or hit["seq"] for hit in found["items"]), default=0),
         captured_since=found.get("captured_since"),
         waiting=waiting,
         now=visit.console.clock.now(),
@@ -40,10 +41,20 @@ async def show_alerts(request: Request, visit: Working) -> Response:
 
 
 @router.get("/older")
-async def show_older_hits(request: Request, visit: Working, after: After = "") -> Response:
-    """Show the hits before those on the page of alerts, newest first."""
-    found = await hits.list_hits(visit, late=False, after=after)
-    return page(request, "older_hits.html", visit, found=found)
+async def show_older_hits(
+    request: Request,
+    visit: Working,
+    after: After = "",
+    status: Code = "",
+    outcome: Code = "",
+    result: Code = "",
+) -> Response:
+    """Show the hits before those on the page of alerts, newest first, or those with a finding or a result."""
+    asked = {"status": status, "outcome": outcome, "result": result}
+    asked = {name: code for name, code in asked.items() if code}
+    found = await hits.list_hits(visit, late=None if asked else False, after=after, **asked)
+    counts = await hits.count_outcomes(visit)
+    return page(request, "older_hits.html", visit, found=found, counts=counts, asked=asked)
 
 
 @router.get("/late")
@@ -69,9 +80,10 @@ async def stream_alerts(
         return _events([signed_out("session_over")])
     except Refused as exc:
         return _events([end(exc.code or Common.UNAVAILABLE.code, exc.detail or exc.title)])
-    base = request.scope.get("root_path", "")
     return StreamingResponse(
-        relay(visit, answer, base), media_type="text/event-stream", headers=_UNBUFFERED
+        relay(visit, answer, page_values(request, visit.session)),
+        media_type="text/event-stream",
+        headers=_UNBUFFERED,
     )
 
 

@@ -1,4 +1,4 @@
-"""One hit: the match, its verification, and its disposition."""
+"""One hit: the match, who takes it, its verification, and its disposition."""
 
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from services.console.actions.errors import Refused
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page, picture_page
 from services.console.api.sign_in import to
-from services.console.api.visit import LinkToken, Visit, Watching, Working, offered_by
+from services.console.api.visit import LinkToken, Visit, Watching, Working, offered_by, page_left
 
 router = APIRouter(prefix="/hits/{hit_id}")
 
@@ -49,6 +49,14 @@ async def show_hit_picture(request: Request, hit_id: UUID, visit: Working) -> Re
         back=f"/hits/{hit_id}",
         back_name="Back to the hit",
     )
+
+
+@router.post("/acknowledgement")
+async def acknowledge_hit(request: Request, hit_id: UUID, form: Form, visit: Working) -> Response:
+    """Take an alert, or give it back, and return to the page with its card."""
+    acknowledged = form.get("acknowledged") == "yes"
+    await hits.acknowledge(visit, hit_id, acknowledged=acknowledged)
+    return to(request, page_left(request) or f"/hits/{hit_id}")
 
 
 @router.post("/verification")

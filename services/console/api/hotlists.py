@@ -1,6 +1,7 @@
 """Hot lists: their age, entries, and versions with the lines set aside (policy 468.4(c), (e))."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,6 +18,9 @@ from services.console.api.visit import Visit, Working, allowed
 router = APIRouter(prefix="/hotlists")
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+YIELD_DAYS = (30, 90)
+"""A list's page counts what its hits came to in so many days."""
+
 After = Annotated[str, Query(max_length=300)]
 
 
@@ -173,7 +177,8 @@ async def _list_page(
     found: Any = None,
     problem: Refused | None = None,
 ) -> Response:
-    hot_list = await hotlists.read_list(visit, list_id)
+    hot_list, now = await hotlists.read_list(visit, list_id), visit.console.clock.now()
+    since = {days: now - timedelta(days=days) for days in YIELD_DAYS}
     return page(
         request,
         "hotlist.html",
@@ -182,7 +187,10 @@ async def _list_page(
         list=hot_list,
         found=found,
         is_open=visit.has_purpose_for(hotlists.READ),
-        now=visit.console.clock.now(),
+        now=now,
+        yields=[
+            (days, await hotlists.read_yield(visit, list_id, at)) for days, at in since.items()
+        ],
         form=form,
         problem=problem,
     )

@@ -47,20 +47,27 @@ def page(
     purpose: Purpose | None = visit.purpose if visit else None
     console = service_of(request.app, ConsoleService)
     text = TEMPLATES.get_template(template).render(
-        base=request.scope.get("root_path", ""),
-        policy=console.policy,
-        session=session,
+        **page_values(request, session),
         purpose=purpose,
         why_untrained=why_untrained,
         links=links_for(session.permissions) if session else [],
         idle_s=int(console.sessions.idle.total_seconds()),
         is_use=bool(jar_of(request).changed.get(SESSION)),
-        form_field=TOKEN,
-        form_token=form_token(request),
         problem=problem,
         **values,
     )
     return HTMLResponse(text, status)
+
+
+def page_values(request: Request, session: Session | None) -> dict[str, Any]:
+    """Return the values that a page and its fragments have in common."""
+    return {
+        "base": request.scope.get("root_path", ""),
+        "policy": service_of(request.app, ConsoleService).policy,
+        "session": session,
+        "form_field": TOKEN,
+        "form_token": form_token(request),
+    }
 
 
 def waiting_page(

@@ -1,9 +1,9 @@
-"""Forwards the alert stream to a browser: renders each hit as a card of the page."""
+"""Forwards the alert stream to a browser: renders each hit, new or changed, as a card of the page."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 
@@ -67,16 +67,21 @@ async def events_in(lines: AsyncIterator[str]) -> AsyncIterator[ServerSentEvent]
             event_id = value
 
 
-def as_page_event(event: ServerSentEvent, base: str) -> ServerSentEvent:
-    """Convert hotlist's event for the page: an alert becomes a card, other events stay."""
-    if event.name != "alert":
+def as_page_event(event: ServerSentEvent, of_page: Mapping[str, Any]) -> ServerSentEvent:
+    """Convert hotlist's event for the page: an alert or its change becomes a card, other events stay."""
+    if event.name not in ("alert", "change"):
         return event
-    card = fragment("hit_card.html", hit=json.loads(event.data), base=base, live=True)
-    return ServerSentEvent("alert", card, event.event_id)
+    card = fragment("hit_card.html", hit=json.loads(event.data), live=True, **of_page)
+    return ServerSentEvent(event.name, card, event.event_id)
 
 
-async def relay(visit: Visit, answer: httpx.Response, base: str) -> AsyncIterator[bytes]:
-    """Yield hotlist's open stream for the browser, until it ends or the session is idle."""
+async def relay(
+    visit: Visit, answer: httpx.Response, of_page: Mapping[str, Any]
+) -> AsyncIterator[bytes]:
+    """Yield hotlist's open stream for the browser, until it ends or the session is idle.
+
+    `of_page`: the values that a card needs of the page on which it appears.
+    """
     yield f"retry: {RETRY_MS}\n\n".encode()
     try:
         async for event in events_in(answer.aiter_lines()):
@@ -84,7 +89,7 @@ async def relay(visit: Visit, answer: httpx.Response, base: str) -> AsyncIterato
             if visit.console.sessions.is_idle(session):
                 yield signed_out("session_idle").encode()
                 return
-            yield as_page_event(event, base).encode()
+            yield as_page_event(event, of_page).encode()
     except httpx.TransportError:
         # The browser reconnects with the last id and misses no event.
         yield end(Common.UNAVAILABLE.code, Common.UNAVAILABLE.text).encode()

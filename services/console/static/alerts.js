@@ -21,29 +21,74 @@ function say(text, broken) {
   link.classList.toggle("broken", broken);
 }
 
-function add(event) {
+function cardIn(event) {
   after = event.lastEventId || after;
   const piece = document.createElement("template");
   piece.innerHTML = event.data;
   addLocalTimes(piece.content);
+  return piece.content.querySelector("article");
+}
+
+function announce(card) {
   document.getElementById("none")?.remove();
-  const card = piece.content.querySelector("article");
   addUnseen(card);
   dropBeyond(SHOWN_AT_MOST);
   callOfficer(card);
+}
+
+function add(event) {
+  announce(cardIn(event));
+}
+
+// Something of a hit changed after its alert: who has it, what a person found, its entry. An urgent one that no one has
+// taken in time is announced once more, also if this page has no card of it any more.
+function change(event) {
+  const now = cardIn(event);
+  const card = [...list.children].find((one) => one.dataset.seq === now.dataset.seq);
+  const isOverdue = now.classList.contains("unanswered") && !card?.classList.contains("unanswered");
+  if (card) {
+    renew(card, now);
+  }
+  if (isOverdue) {
+    announce(card ?? now);
+  }
+}
+
+// The stream shows who has an alert, on this page as on all others, so the page stays as it is.
+async function acknowledge(event) {
+  const form = event.target.closest("form.acknowledge");
+  if (form === null || event.submitter === null) {
+    return;
+  }
+  event.preventDefault();
+  event.submitter.disabled = true;
+  const body = new URLSearchParams(new FormData(form));
+  body.set(event.submitter.name, event.submitter.value);
+  try {
+    const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
+    if (answer.type === "opaqueredirect") {
+      return;
+    }
+  } catch {
+    // The line is out: the button can be pressed again.
+  }
+  event.submitter.disabled = false;
+  const text = form.querySelector("strong") ?? form.appendChild(document.createElement("strong"));
+  text.textContent = "That did not reach the others. Try again, or open the hit.";
 }
 
 function listen() {
   const source = new EventSource(`${list.dataset.stream}?after=${encodeURIComponent(after)}`);
   stream = source;
   heard = Date.now();
-  for (const sign of ["ready", "alive", "alert", "unchecked", "checked", "end"]) {
+  for (const sign of ["ready", "alive", "alert", "change", "unchecked", "checked", "end"]) {
     source.addEventListener(sign, () => {
       heard = Date.now();
     });
   }
   source.addEventListener("ready", () => say(CONNECTED, false));
   source.addEventListener("alert", add);
+  source.addEventListener("change", change);
   // The account could not be checked for a while: alerts go on as long as the policy lets them.
   source.addEventListener("unchecked", (event) => say(`Your account cannot be checked now: ${JSON.parse(event.data).detail}`, true));
   source.addEventListener("checked", () => say(CONNECTED, false));
@@ -103,6 +148,7 @@ function active() {
 for (const kind of ["keydown", "pointerdown", "pointermove", "wheel"]) {
   document.addEventListener(kind, active, { passive: true });
 }
+list.addEventListener("submit", acknowledge);
 setInterval(watchLink, 1000);
 
 say("Connecting…", false);

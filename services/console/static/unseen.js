@@ -66,18 +66,46 @@ function cardBeingRead() {
   return document.activeElement?.closest("#alerts > article");
 }
 
-// An urgent alert comes first, another one below the urgent ones that are unseen. What is being read stays in its place.
-function addUnseen(card) {
+// Changes the list of cards, while what is being read stays in its place.
+function inPlace(change) {
   const reading = cardBeingRead();
   const top = reading?.getBoundingClientRect().top;
-  const above = isUrgent(card) ? undefined : urgentUnseen().at(-1);
-  cards.insertBefore(card, above ? above.nextElementSibling : cards.firstElementChild);
-  newest = Math.max(newest, Number(card.dataset.seq));
-  markUnseen(card);
-  showCount();
+  change();
   if (reading) {
     scrollBy(0, reading.getBoundingClientRect().top - top);
   }
+}
+
+// An urgent alert comes first, another one below the urgent ones that are unseen. A card that is there moves.
+function addUnseen(card) {
+  inPlace(() => {
+    const above = isUrgent(card) ? undefined : urgentUnseen().at(-1);
+    cards.insertBefore(card, above ? above.nextElementSibling : cards.firstElementChild);
+    newest = Math.max(newest, Number(card.dataset.seq));
+    if (!unseen.has(card)) {
+      markUnseen(card);
+    }
+    showCount();
+  });
+}
+
+// Shows in a card what its hit is now. The card stays the same element: its place, its picture, whether it was seen.
+function renew(card, now) {
+  inPlace(() => {
+    const focused = card.contains(document.activeElement) ? document.activeElement.tagName : null;
+    const picture = card.querySelector("img");
+    if (picture) {
+      now.querySelector("img")?.replaceWith(picture);
+    }
+    card.className = now.className;
+    card.replaceChildren(...now.childNodes);
+    if (unseen.has(card)) {
+      markUnseen(card);
+    }
+    if (focused) {
+      card.querySelector(focused)?.focus({ preventScroll: true });
+    }
+  });
 }
 
 // The oldest card that was seen makes room, and an unseen one only if all are unseen.

@@ -21,27 +21,29 @@ MAX_DISPOSITIONS = 100
 
 
 async def acknowledge(
-    work: UnitOfWork, hits: Hits, grant: Grant, hit_id: UUID, *, taken: bool
+    work: UnitOfWork, hits: Hits, grant: Grant, hit_id: UUID, *, acknowledged: bool
 ) -> Hit:
     """Record that the caller takes an alert, or gives it back; return the hit, as unverified as before.
 
     A repetition changes nothing and emits no event. Raises: NotFound; Conflict for a hit that is no alert any more.
     """
     hit = await hits.alert(grant, hit_id)
-    others = [one for one in hit.acknowledged if one.by.person_id != grant.actor.person_id]
-    if taken is (len(others) < len(hit.acknowledged)):
+    others = [one for one in hit.acknowledgements if one.by.person_id != grant.actor.person_id]
+    if acknowledged is (len(others) < len(hit.acknowledgements)):
         return hit
     acknowledgements = Acknowledgements(work.connection)
-    if taken:
+    if acknowledged:
         await acknowledgements.add(grant, hit_id)
         others.append(Acknowledgement(at=grant.now, by=grant.actor))
     else:
         await acknowledgements.remove(grant, hit_id)
     await Standings(work.connection).announce()
     await work.emit(
-        HitAcknowledged(occurred_at=grant.now, actor=grant.actor, hit_id=hit_id, taken=taken)
+        HitAcknowledged(
+            occurred_at=grant.now, actor=grant.actor, hit_id=hit_id, acknowledged=acknowledged
+        )
     )
-    return msgspec.structs.replace(hit, acknowledged=others)
+    return msgspec.structs.replace(hit, acknowledgements=others)
 
 
 async def verify(

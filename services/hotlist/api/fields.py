@@ -152,9 +152,9 @@ class EntryQuery(RequestBody):
 class AcknowledgementIn(RequestBody):
     """Whether the caller takes an alert, or gives it back."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"taken": True}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"acknowledged": True}]})
 
-    taken: bool
+    acknowledged: bool
 
 
 class VerificationIn(RequestBody):

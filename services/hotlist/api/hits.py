@@ -146,7 +146,7 @@ async def acknowledge_hit(
 
     The hit stays unverified: the caller says that they go, not that the match is right.
     """
-    hit = await outcomes.acknowledge(work, hits, grant, hit_id, taken=body.taken)
+    hit = await outcomes.acknowledge(work, hits, grant, hit_id, acknowledged=body.acknowledged)
     now = work.clock.now()
     return hit_out(hit, now, crop_link(hit, grant, runtime_of(request).links, now))
 

@@ -48,7 +48,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     result: Result | None
     """What came of it, by its latest disposition; None without one."""
 
-    acknowledged: list[Acknowledgement]
+    acknowledgements: list[Acknowledgement]
     """Who has taken it, in the order of their words."""
 
     tier: Tier
@@ -112,7 +112,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_unanswered(self) -> bool:
         """Whether it is urgent, and no person has acknowledged, verified or disposed of it in time."""
-        answered = self.acknowledged or self.status == "verified" or self.result is not None
+        answered = self.acknowledgements or self.status == "verified" or self.result is not None
         return not answered and UNANSWERED in self.standing.split()
 
     def is_live(self, fresh_since: datetime) -> bool:

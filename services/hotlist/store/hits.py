@@ -48,7 +48,7 @@ FIELDS = """h.hit_id, h.seq, h.changed_seq, h.standing, h.status, v.outcome, h.r
         d.outcome AS doubt, d.at AS doubted_at,
         coalesce((SELECT jsonb_agg(jsonb_build_object('at', a.at, 'by', jsonb_build_object('person_id', a.person_id,
             'name', a.person_name, 'title', a.person_title, 'agency_ori', a.person_ori)) ORDER BY a.at, a.person_id)
-            FROM acknowledgements a WHERE a.hit_id = h.hit_id), '[]') AS acknowledged"""
+            FROM acknowledgements a WHERE a.hit_id = h.hit_id), '[]') AS acknowledgements"""
 OF_HITS = f"FROM hits h LEFT JOIN verifications v USING (hit_id) {BESIDE}"
 HIT = f"SELECT {FIELDS} {OF_HITS}"
 T = TypeVar("T")
@@ -277,7 +277,7 @@ class _Documents(msgspec.Struct, frozen=True):
     box: Box | None
     differences: list[Difference]
     warnings: list[DisplayedCaution]
-    acknowledged: list[Acknowledgement]
+    acknowledgements: list[Acknowledgement]
 
 
 def hit_of(row: Mapping[Any, Any]) -> Hit:

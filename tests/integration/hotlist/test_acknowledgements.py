@@ -28,10 +28,12 @@ async def hit(hotlist):
     return hit
 
 
-async def take(hotlist, hit, *, taken=True, status=200, **claims):
+async def acknowledge(hotlist, hit, *, acknowledged=True, status=200, **claims):
     headers = hotlist.headers(**claims)
     path = f"/v1/hits/{hit['hit_id']}/acknowledgement"
-    return await hotlist.call("POST", path, json={"taken": taken}, headers=headers, status=status)
+    return await hotlist.call(
+        "POST", path, json={"acknowledged": acknowledged}, headers=headers, status=status
+    )
 
 
 async def compare(hotlist):
@@ -46,15 +48,15 @@ def changes(stream):
 @pytest.mark.clause("468.4(f)/acknowledged")
 async def test_who_takes_an_alert_is_recorded_once_and_the_hit_stays_unverified(hotlist, hit):
     for _ in range(2):
-        answer = await take(hotlist, hit)
+        answer = await acknowledge(hotlist, hit)
         assert (answer["status"], answer["outcome"]) == ("unverified", None)
         assert "Unverified" in answer["notice"]
-        [one] = answer["acknowledged"]
+        [one] = answer["acknowledgements"]
     [stored] = await hotlist.hits()
-    assert stored["acknowledged"] == [one]
+    assert stored["acknowledgements"] == [one]
     assert stored["status"] == "unverified"
     [event] = await hotlist.announced(HitAcknowledged)
-    assert (str(event.hit_id), event.taken) == (hit["hit_id"], True)
+    assert (str(event.hit_id), event.acknowledged) == (hit["hit_id"], True)
     assert event.actor.name == one["by"]["name"]
     waiting = await hotlist.call("GET", "/v1/hits/waiting")
     assert waiting["count"] == 1, "it still waits for its verification"
@@ -63,41 +65,41 @@ async def test_who_takes_an_alert_is_recorded_once_and_the_hit_stays_unverified(
 async def test_two_people_who_take_an_alert_are_both_named_and_either_gives_it_back(hotlist, hit):
     first, second = str(uuid4()), str(uuid4())
     await asyncio.gather(
-        take(hotlist, hit, account_id=first), take(hotlist, hit, account_id=second)
+        acknowledge(hotlist, hit, account_id=first), acknowledge(hotlist, hit, account_id=second)
     )
     [stored] = await hotlist.hits()
-    assert {one["by"]["person_id"] for one in stored["acknowledged"]} == {first, second}
+    assert {one["by"]["person_id"] for one in stored["acknowledgements"]} == {first, second}
     for _ in range(2):
-        answer = await take(hotlist, hit, taken=False, account_id=first)
-        assert [one["by"]["person_id"] for one in answer["acknowledged"]] == [second]
-    told = [(e.actor.person_id, e.taken) for e in await hotlist.announced(HitAcknowledged)]
+        answer = await acknowledge(hotlist, hit, acknowledged=False, account_id=first)
+        assert [one["by"]["person_id"] for one in answer["acknowledgements"]] == [second]
+    told = [(e.actor.person_id, e.acknowledged) for e in await hotlist.announced(HitAcknowledged)]
     assert sorted(told) == sorted([(first, True), (second, True), (first, False)])
 
 
 @pytest.mark.clause("468.4(e)/entitlement")
 async def test_an_alert_of_a_source_or_agency_not_ones_own_cannot_be_taken(hotlist, hit):
-    await take(hotlist, hit, sources=["state"], status=404)
-    await take(hotlist, hit, ori="CA0999900", status=404)
-    await take(hotlist, {"hit_id": uuid4()}, status=404)
-    assert (await hotlist.hits())[0]["acknowledged"] == []
+    await acknowledge(hotlist, hit, sources=["state"], status=404)
+    await acknowledge(hotlist, hit, ori="CA0999900", status=404)
+    await acknowledge(hotlist, {"hit_id": uuid4()}, status=404)
+    assert (await hotlist.hits())[0]["acknowledgements"] == []
     assert await hotlist.announced(HitAcknowledged) == []
 
 
 async def test_to_take_an_alert_needs_the_permission_to_receive_it(hotlist, hit):
     path = f"/v1/hits/{hit['hit_id']}/acknowledgement"
     given = hotlist.headers(Permission.HIT_READ, Permission.HIT_VERIFY)
-    await hotlist.call("POST", path, json={"taken": True}, headers=given, status=403)
+    await hotlist.call("POST", path, json={"acknowledged": True}, headers=given, status=403)
     given = hotlist.headers(Permission.ALERT_RECEIVE, purpose=False)
-    await hotlist.call("POST", path, json={"taken": True}, headers=given)
+    await hotlist.call("POST", path, json={"acknowledged": True}, headers=given)
 
 
 async def test_a_late_or_old_hit_is_no_alert_to_take(hotlist, hit, clock):
     await hotlist.see(hotlist.read(ago_s=7200))
     late, _ = await hotlist.hits()
     assert late["late"]
-    assert (await take(hotlist, late, status=409))["code"] == "hit_not_live"
+    assert (await acknowledge(hotlist, late, status=409))["code"] == "hit_not_live"
     clock.advance(hours=13)
-    assert (await take(hotlist, hit, status=409))["code"] == "hit_not_live"
+    assert (await acknowledge(hotlist, hit, status=409))["code"] == "hit_not_live"
     assert await hotlist.announced(HitAcknowledged) == []
 
 
@@ -108,11 +110,11 @@ async def test_open_streams_show_at_once_who_takes_an_alert_and_what_is_found(
     async with streams.open(0) as one, streams.open(account_id=str(uuid4())) as other:
         await eventually(lambda: one.alerts and other.events)
         await hotlist.running.notices.connected()
-        await take(hotlist, hit, account_id=str(uuid4()))
+        await acknowledge(hotlist, hit, account_id=str(uuid4()))
         await eventually(lambda: changes(one) and changes(other))
         for stream in (one, other):
             [change] = changes(stream)
-            assert len(change["acknowledged"]) == 1
+            assert len(change["acknowledgements"]) == 1
             assert change["status"] == "unverified"
         path = f"/v1/hits/{hit['hit_id']}/verification"
         await hotlist.call("POST", path, json=VERIFIED)
@@ -131,9 +133,9 @@ async def test_a_change_is_withheld_from_streams_without_its_source(hotlist, str
         streams.open(ori="CA0999900", account_id=str(uuid4())) as foreign,
     ):
         await eventually(lambda: partial.events and foreign.events)
-        await take(hotlist, hit)
+        await acknowledge(hotlist, hit)
         await compare(hotlist)
-        await take(hotlist, theirs)
+        await acknowledge(hotlist, theirs)
         await compare(hotlist)
         await eventually(lambda: changes(partial))
         assert [change["hit_id"] for change in changes(partial)] == [theirs["hit_id"]]
@@ -148,7 +150,7 @@ async def test_a_change_is_recorded_as_disclosed_like_an_alert(hotlist, streams,
     async with streams.open() as stream:
         await eventually(lambda: stream.events)
         before = len(await hotlist.announced(RecordsDisclosed))
-        await take(hotlist, hit)
+        await acknowledge(hotlist, hit)
         await compare(hotlist)
         await eventually(lambda: changes(stream))
         told = (await hotlist.announced(RecordsDisclosed))[before:]
@@ -160,7 +162,7 @@ async def test_a_change_is_recorded_as_disclosed_like_an_alert(hotlist, streams,
 async def test_a_stream_resumes_with_what_changed_while_it_was_away(hotlist, streams, hit):
     async with streams.open(0) as stream:
         await eventually(lambda: stream.alerts)
-    await take(hotlist, hit)
+    await acknowledge(hotlist, hit)
     await compare(hotlist)
     async with streams.open(hit["seq"]) as stream:
         await eventually(lambda: changes(stream))
@@ -200,13 +202,13 @@ async def test_an_urgent_alert_that_no_person_takes_is_announced_once_more(
         assert unanswered() == 1
         waiting = await hotlist.call("GET", "/v1/hits/waiting")
         assert (waiting["unanswered"], waiting["unanswered_since"]) == (1, hit["raised_at"])
-        await take(hotlist, hit)
+        await acknowledge(hotlist, hit)
         await compare(hotlist)
         await eventually(lambda: len(changes(stream)) == 2)
         assert changes(stream)[-1]["unanswered"] is False
         assert unanswered() == 0
         assert (await hotlist.call("GET", "/v1/hits/waiting"))["unanswered"] == 0
-        await take(hotlist, hit, taken=False)
+        await acknowledge(hotlist, hit, acknowledged=False)
         await compare(hotlist)
         await eventually(lambda: len(changes(stream)) == 3)
         assert changes(stream)[-1]["unanswered"] is True, "the person cannot go after all"
@@ -287,11 +289,11 @@ async def test_a_hit_that_changes_after_the_patrol_is_told_to_no_stream(
 
 
 async def test_a_purge_keeps_who_took_an_alert_and_nothing_of_its_vehicle(hotlist, hit, clock):
-    await take(hotlist, hit)
+    await acknowledge(hotlist, hit)
     day = clock.now()
     clock.advance(days=400)
     await hotlist.purge(day + timedelta(days=1))
     kept = await hotlist.call("GET", f"/v1/hits/{hit['hit_id']}")
-    assert len(kept["acknowledged"]) == 1
+    assert len(kept["acknowledgements"]) == 1
     assert kept["purged_at"] is not None
     assert (kept["plate_read"], kept["changed_seq"]) == (None, None)

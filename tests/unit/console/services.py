@@ -68,9 +68,13 @@ def a_hit(**changes: Any) -> dict[str, Any]:
     return {
         "hit_id": HIT,
         "seq": 17,
+        "changed_seq": None,
         "status": "unverified",
         "notice": "Unverified. A machine match alone.",
         "outcome": None,
+        "result": None,
+        "acknowledgements": [],
+        "unanswered": False,
         "tier": "high",
         "record_kind": "stolen_vehicle",
         "agency_ori": "CA0520100",
@@ -227,6 +231,23 @@ def problem(status: int, title: str, detail: str = "", **members: Any) -> httpx.
     return httpx.Response(status, json=body, headers={"Content-Type": "application/problem+json"})
 
 
+NOTHING_WAITS = {
+    "count": 0,
+    "oldest_at": None,
+    "tiers": [],
+    "unanswered": 0,
+    "unanswered_since": None,
+}
+NO_OUTCOMES = {
+    "hits": 0,
+    "unverified": 0,
+    "verified": 0,
+    "outcomes": {},
+    "results": {},
+    "by_tier": {},
+    "enforcement": 0,
+    "correct_share": None,
+}
 DECLARED = {
     "kind": "release",
     "offence_type": "vehicle theft",
@@ -299,7 +320,11 @@ class FakeServices:
             taken = {"purpose_id": HIT, "purpose_token": "purpose-token"}
             return httpx.Response(201, json={**taken, "expires_at": ends.isoformat()})
         if key == "GET /hits/waiting":
-            return httpx.Response(200, json={"count": 0, "oldest_at": None, "tiers": []})
+            return httpx.Response(200, json=NOTHING_WAITS)
+        if key == "GET /hits/outcomes":
+            return httpx.Response(200, json=NO_OUTCOMES)
+        if path.endswith("/yield"):
+            return httpx.Response(200, json={**NO_OUTCOMES, "list_id": HIT, "since": None})
         return problem(404, "Not found")
 
     def sign_in(self, body: dict[str, str]) -> httpx.Response:

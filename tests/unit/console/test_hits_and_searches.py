@@ -306,9 +306,10 @@ async def test_hostile_text_is_shown_and_never_run(officer, services):
         "warnings": [{"code": "x", "text": HOSTILE}],
     }  # fmt: skip
     disposition = {
-        "disposition": HOSTILE, "enforcement": True, "unverified_reason": HOSTILE,
+        "result": "other", "disposition": HOSTILE, "enforcement": True, "unverified_reason": HOSTILE,
         "at": "2026-06-01T12:00:00+00:00", "by": PERSON | {"name": HOSTILE},
     }  # fmt: skip
+    hostile["acknowledgements"] = [{"at": disposition["at"], "by": disposition["by"]}]
     whole = a_hit(**hostile, dispositions=[disposition])
     services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=whole)
     services.answers["GET /alerts"] = streamed(alert(**hostile))
@@ -385,12 +386,17 @@ async def test_what_is_wrong_is_in_view_whichever_field_is_at_fault(officer, ser
 @pytest.mark.clause("468.3/pages")
 @pytest.mark.parametrize(
     ("permission", "offered"),
-    [("hit:read", []), ("hit:verify", ["verification"]), ("hit:dispose", ["disposition"])],
+    [
+        ("hit:read", []),
+        ("alert:receive", ["acknowledgement"]),
+        ("hit:verify", ["verification"]),
+        ("hit:dispose", ["disposition"]),
+    ],
 )
 async def test_a_hit_offers_its_forms_to_people_who_may_send_them(
     sign_in, hits, permission, offered
 ):
-    browser = await sign_in("account:self", "alert:receive", "hit:read", permission)
+    browser = await sign_in("account:self", "hit:read", permission)
     await browser.open(f"/hits/{HIT}")
     assert re.findall(rf'action="/hits/{HIT}/(\w+)"', browser.page.text) == offered
     assert ("This hit is not verified yet." in browser.said) is ("verification" not in offered)
@@ -398,7 +404,7 @@ async def test_a_hit_offers_its_forms_to_people_who_may_send_them(
 
 async def test_a_hit_displays_why_somebody_acted_on_it_before_it_was_verified(officer, services):
     acted = {
-        "disposition": "stopped", "enforcement": True, "unverified_reason": "the driver fled",
+        "result": "other", "disposition": "stopped", "enforcement": True, "unverified_reason": "the driver fled",
         "at": "2026-06-01T12:00:00+00:00", "by": PERSON,
     }  # fmt: skip
     services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(
@@ -734,7 +740,8 @@ async def test_a_purpose_that_does_not_open_searches_is_declared_anew(searcher, 
 @pytest.mark.clause("468.4(a)/waiting")
 async def test_the_alerts_say_what_waits_and_from_when_on_a_purpose_is_needed(officer, services):
     tiers = [{"tier": "high", "count": 2, "oldest_at": "2026-05-31T10:00:00Z"}]
-    waiting = {"count": 2, "oldest_at": "2026-05-31T10:00:00Z", "tiers": tiers}
+    waiting = {"count": 2, "oldest_at": "2026-05-31T10:00:00Z", "tiers": tiers,
+               "unanswered": 0, "unanswered_since": None}  # fmt: skip
     page = {"items": [a_hit()], "next": None, "captured_since": "2026-06-01T00:00:00Z"}
     services.answers["GET /hits/waiting"] = lambda _: httpx.Response(200, json=waiting)
     services.answers["GET /hits"] = lambda _: httpx.Response(200, json=page)

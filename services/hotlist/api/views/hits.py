@@ -124,7 +124,7 @@ class HitOut(BaseModel):
     result: Result | None
     """What came of it, by its latest disposition."""
 
-    acknowledged: list[AcknowledgementOut]
+    acknowledgements: list[AcknowledgementOut]
     """Who has taken it. It stays unverified: this says nothing about whether the match is right."""
 
     unanswered: bool
