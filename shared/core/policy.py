@@ -8,6 +8,7 @@ from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta
@@ -40,6 +41,13 @@ class Department(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ori: Ori
     state: str
     contact: str
+    time_zone: str = "UTC"
+    """IANA name of the zone whose local times packages show beside UTC."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone; `load_policy` has checked its name."""
+        return ZoneInfo(self.time_zone)
 
 
 class Office(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -309,6 +317,12 @@ def load_policy(path: Path) -> Policy:
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise PolicyFault(f"{path}: {exc}") from exc
     _check_roles(policy)
+    try:
+        _ = policy.department.zone
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise PolicyFault(
+            "department.time_zone is not the IANA name of a time zone, such as America/Los_Angeles"
+        ) from None
     if policy.training.refresher_due_days >= policy.training.valid_days:
         raise PolicyFault("training.refresher_due_days is not under training.valid_days")
     retention = policy.retention

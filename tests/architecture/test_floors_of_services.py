@@ -55,7 +55,7 @@ MACHINERY_OF_CORE = ("shared.core.logs", "shared.core.patience", "shared.core.pe
 """Of `shared.core`, what waits, repeats or writes log lines."""
 LIBRARIES_OF_DOMAIN = {
     "base64", "binascii", "bisect", "collections", "contextlib", "csv", "dataclasses", "datetime", "decimal", "enum",
-    "fractions", "functools", "hashlib", "heapq", "hmac", "io", "itertools", "json", "math", "operator", "pathlib", "re",
+    "fractions", "functools", "hashlib", "heapq", "hmac", "html", "io", "itertools", "json", "math", "operator", "pathlib", "re",
     "secrets", "statistics", "string", "struct", "textwrap", "time", "tomllib", "types", "typing", "unicodedata",
     "urllib", "uuid", "zipfile", "zlib", "zoneinfo",
     "cv2", "cryptography", "msgspec", "numpy",

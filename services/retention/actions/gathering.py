@@ -15,14 +15,14 @@ from uuid import UUID
 import msgspec
 
 from services.retention.actions.package_lines import (
-    COLUMNS,
     CUT_TYPE,
+    cell,
+    columns_of,
     doubts,
     image_path,
     plain_capture,
     plain_hit,
     plain_read,
-    without_formulas,
 )
 from services.retention.domain.frame_cuts import FrameCuts, PlaceUnknown, frame_cuts
 from services.retention.domain.hit_history import HITS
@@ -67,8 +67,10 @@ class Contents:
     late: int = 0
     """Reads that arrived later than their device may keep them back."""
     omitted: list[tuple[str, str]] = field(default_factory=list)
-    originals: set[UUID] = field(default_factory=set)
-    """Captures whose frames a release contains as captured."""
+    originals: dict[UUID, str] = field(default_factory=dict)
+    """Paths of the frames that a release contains as captured, by the ids of their captures."""
+    is_cut: bool = False
+    """Whether pictures are cut to the released parts."""
 
     @property
     def records_jsonl(self) -> Path:
@@ -103,8 +105,8 @@ async def gather_records(
 
     With `cutting`, images are cut to the released parts; without it they are as captured.
     """
-    contents = Contents(folder)
     is_cut = cutting is not None
+    contents = Contents(folder, is_cut=is_cut)
     with (
         contents.records_jsonl.open("wb") as lines,
         contents.records_csv.open("w", newline="") as table,
@@ -112,8 +114,9 @@ async def gather_records(
         contents.captures_jsonl.open("wb") as frames,
         contents.wanted.open("wb") as wanted,
     ):
-        rows = csv.DictWriter(table, COLUMNS, lineterminator="\r\n")
-        rows.writeheader()
+        columns = columns_of(whole=released.whole)
+        rows = csv.writer(table, lineterminator="\r\n")
+        rows.writerow(columns)
         missing: set[UUID] = set()
         async for chunk in released.reads():
             captured = [r.capture_id for r in chunk if images and r.capture_id is not None]
@@ -131,7 +134,7 @@ async def gather_records(
                 if released.has_hits:
                     plain["hits"] = [str(h.hit_id) for h in hits if h.read_id == read.read_id]
                 lines.write(msgspec.json.encode(plain) + b"\n")
-                rows.writerow(without_formulas({name: plain[name] for name in COLUMNS}))
+                rows.writerow(cell(plain[name]) for name in columns)
                 if images and read.crop_key is not None:
                     _want(wanted, WantedObject(plain["crop"], read.crop_key, None, cut=is_cut))
             contents.reads += len(chunk)
@@ -177,7 +180,7 @@ async def _want_cuts(
         if capture.capture_id in cutting.originals:
             path = image_path(capture.capture_id, capture.media_type, folder="originals")
             _want(wanted, WantedObject(path, key, sha256))
-            contents.originals.add(capture.capture_id)
+            contents.originals[capture.capture_id] = path
         path = image_path(capture.capture_id, CUT_TYPE)
         place = places[capture.capture_id]
         try:

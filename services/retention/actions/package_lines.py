@@ -18,7 +18,7 @@ COLUMNS = (
     "heading_deg", "device_id", "device_name", "capture_id", "source", "model", "received_at", "image",
     "crop", "late",
 )  # fmt: skip
-_TEXTS = ("plate_as_read", "device_name", "model")
+_DOUBTS = ("misread_risk", "alternatives", "pass_id", "pass_agrees", "hits")
 CUT_TYPE = "image/png"
 """Media type of cut pictures: lossless, without metadata."""
 
@@ -118,9 +118,13 @@ def image_path(capture_id: UUID, media_type: str, folder: str = "images") -> str
     return f"{folder}/{capture_id}{MEDIA_TYPES.get(media_type, '')}"
 
 
-def without_formulas(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row whose texts no spreadsheet reads as formulas; the JSON lines have them unchanged."""
-    return {
-        name: inert(value) if name in _TEXTS and isinstance(value, str) else value
-        for name, value in row.items()
-    }
+def columns_of(*, whole: bool) -> tuple[str, ...]:
+    """Return the columns of the table of reads; with `whole`, also the doubts about each, and the ids of its hits."""
+    return COLUMNS + _DOUBTS if whole else COLUMNS
+
+
+def cell(value: object) -> object:
+    """Return a value as a spreadsheet may have it: no text is a formula, and a list is JSON."""
+    if isinstance(value, list):
+        value = msgspec.json.encode(value).decode()
+    return inert(value) if isinstance(value, str) else value

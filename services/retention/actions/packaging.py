@@ -18,8 +18,15 @@ import msgspec
 
 from services.retention.actions.cutting import MAX_PICTURE_BYTES, CutFailed, cut
 from services.retention.actions.gathering import Contents, WantedObject, wanted_in
+from services.retention.actions.package_pages import write_pages
 from services.retention.actions.scratch import scratch
-from services.retention.domain.bag import CHECKPOINT, LOG_SIGNED_AT, LOG_SIZE, BagWriter
+from services.retention.domain.bag import (
+    CHECKPOINT,
+    LOG_SIGNED_AT,
+    LOG_SIZE,
+    SIGNING_KEY_ID,
+    BagWriter,
+)
 from services.retention.domain.hit_history import HITS, HITS_TAG, POLICY
 from services.retention.domain.signing import Signer
 from services.retention.store.packages import Built
@@ -46,6 +53,8 @@ class Cover:
     content: dict[str, Any]
     """Requester, authority and purpose."""
     identifier: str
+    title: str
+    """Heading of its pages."""
     description: str
     tables: tuple[str, ...] = ("records.jsonl", "records.csv")
     """Files of `Contents` to include."""
@@ -127,6 +136,14 @@ async def write_bag(
             with bag.file(CHECKPOINT) as file:
                 file.write(checkpoint.note.encode())
         info = _info(cover, contents, policy, now) | _of_log(checkpoint)
+        await write_pages(
+            bag,
+            contents,
+            title=cover.title,
+            zone=policy.department.zone,
+            cover=cover.content,
+            package=info | {SIGNING_KEY_ID: signer.key_id},
+        )
         bag.finish(info, signer)
     except BaseException:
         bag.abandon()

@@ -22,12 +22,16 @@ CHECKPOINT = "audit-log-checkpoint.txt"
 """Below data/: the newest signed checkpoint of the audit log; packages spread copies of it."""
 LOG_SIZE, LOG_SIGNED_AT = "Audit-Log-Size", "Audit-Log-Signed-At"
 """In bag-info.txt: the number of entries that the checkpoint covers, and its time, which the note itself lacks."""
+SIGNING_KEY_ID = "Signing-Key-Id"
+"""In bag-info.txt: the id of the key that signed the package."""
 _DECLARATION = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
-_README = f"""How to verify this package
-==========================
+_README = f"""How to read and verify this package
+===================================
 
-With the software that made it:
-    python -m services.retention verify-package PACKAGE.zip --key PUBLIC.pem --vkey AUDIT-KEY
+Unpack it and open data/index.html in a browser: it shows the records with their pictures and needs no network.
+
+To verify it with the software that made it:
+    plateward verify-package PACKAGE.zip --key PUBLIC.pem --vkey AUDIT-KEY
 
 Or by hand, unpacked, with common tools:
     sha256sum -c {MANIFEST}
@@ -74,10 +78,14 @@ class BagWriter:
         self._payload[f"data/{path}"] = hashed.digest.hexdigest()
         self._payload_bytes += hashed.size_bytes
 
+    def digest(self, path: str) -> str | None:
+        """Return the SHA-256 of a file of the payload, hexadecimal; None if it has not been written."""
+        return self._payload.get(f"data/{path}")
+
     def finish(self, info: Mapping[str, str], signer: Signer) -> None:
         """Write tag files, manifests and signature, and close the file."""
         oxum = f"{self._payload_bytes}.{len(self._payload)}"
-        info = {**info, "Payload-Oxum": oxum, "Signing-Key-Id": signer.key_id}
+        info = {**info, "Payload-Oxum": oxum, SIGNING_KEY_ID: signer.key_id}
         self._tag("bagit.txt", _DECLARATION)
         self._tag("bag-info.txt", "".join(f"{k}: {_one_line(v)}\n" for k, v in info.items()))
         self._tag("README.txt", _README)

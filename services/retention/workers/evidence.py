@@ -206,6 +206,7 @@ def _cover(export: Export, hold: Hold, now: datetime) -> Cover:
             "as_held_at": now.isoformat(),
         },
         identifier=str(export.export_id),
+        title=f"ALPR records of case {hold.case_number}",
         description=f"ALPR records held as evidence in case {hold.case_number}",
         tables=("records.jsonl", "records.csv", HITS, "captures.jsonl"),
         has_policy=True,

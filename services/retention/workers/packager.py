@@ -117,7 +117,7 @@ class Packager:
             contents = await gather_records(
                 released, folder, images=approval.criteria.include_images, cutting=cutting
             )
-        for capture_id in sorted(cutting.originals - contents.originals):
+        for capture_id in sorted(cutting.originals.difference(contents.originals)):
             reason = "named in the decision, but not a picture of this request"
             contents.omitted.append((f"originals/{capture_id}", reason))
         return contents
@@ -190,6 +190,7 @@ def _cover(approval: ReleaseApproved, cutting: Cutting) -> Cover:
         content=_request(approval)
         | {"pictures": _pictures(cutting), "list_sources": list(approval.list_sources)},
         identifier=str(approval.request_id),
+        title=f"ALPR records released to {approval.agency_name}",
         tables=("records.jsonl", "records.csv", *([HITS] if approval.list_sources else [])),
         description=f"ALPR records released to {approval.agency_name} on its written request",
     )

@@ -18,7 +18,6 @@ from services.retention.domain.verifying import verify_package
 from shared.core.errors import InternalFault
 from shared.core.policy import digest_of
 from shared.events import (
-    Actor,
     HitDisposed,
     HitRaised,
     HitVerified,
@@ -27,15 +26,14 @@ from shared.events import (
 )
 from shared.kafka.codec import Message, encode
 from tests.integration.hotlist.conftest import serving
-from tests.integration.retention.conftest import ORI, a_hit, a_read, started, verify_command
-from tests.integration.retention.evidence import lines, public_key, written
+from tests.integration.retention.conftest import a_hit, a_read, started, verify_command
+from tests.integration.retention.evidence import OFFICER, a_worked_hit, lines, public_key, written
 from tests.integration.retention.exporting import current as export_shown
 from tests.integration.retention.exporting import exported, request, withdraw
 from tests.integration.retention.holding import LONG_AGO, place, release
 from tests.integration.retention.packaging import NOON, an_approval, build, content, names
 from tests.integration.retention.purging import purge
 
-OFFICER = Actor(person_id="o", name="Officer Nine", title="Police Officer", agency_ori=ORI)
 LIST = (
     "plate,state,record_kind,reason,make,colour,year,caution,entering_ori,entering_reference\n"
     "7ABC123,CA,stolen_vehicle,taken at gunpoint,Toyota,blue,2019,armed and dangerous,CA0190200,NIC-1\n"
@@ -53,27 +51,6 @@ def as_logged(event):
     for group in prepared.groups:
         logged |= json.loads(group.value)
     return logged
-
-
-async def a_worked_hit(retention, source="state", at=NOON, number=1, plate="7ABC123"):
-    """Return the events of a read with a hit that an officer verified and disposed of twice."""
-    read = a_read(plate, at)
-    hit_id = UUID(int=number)
-    hit = a_hit(read, hit_id=hit_id, source=source)
-    named = {"hit_id": hit_id, "read_id": read.read_id, "captured_on": at.date()}
-    verified = HitVerified(
-        occurred_at=at + timedelta(minutes=1), verified_by=OFFICER, method="CLETS", reference="T26-1",
-        outcome="misread", note="an O, not a 0", **named,
-    )  # fmt: skip
-    disposed = [
-        HitDisposed(
-            occurred_at=at + timedelta(minutes=minutes), disposed_by=OFFICER, disposition=what,
-            enforcement=False, **named,
-        )
-        for minutes, what in ((2, "watched"), (3, "let go"))
-    ]  # fmt: skip
-    await retention.store(read, verified, hit, *disposed)  # in any order
-    return read, hit, verified, disposed
 
 
 @pytest.mark.clause("468.5/whole-evidence")

@@ -433,6 +433,8 @@ def test_an_undecodable_message_raises_an_internal_fault(kind, value):
         ("disclosed_finding = 2000", "disclosed_finding = 0", "disclosed_finding"),
         ("disclosed_refused = 10000", "disclosed_refused = 1999", "disclosed_refused"),
         ("disclosed_refused = 10000\n", "", "disclosed_refused"),
+        ("America/Los_Angeles", "Pacific", "department.time_zone"),
+        ("America/Los_Angeles", "../etc/passwd", "department.time_zone"),
         ("backups_days = 30", "backups_days = 0", "backups_days"),
         ("backups_days = 30", "backups_days = 93", "backups_days"),
         ("limit_lifted_h = 24", "limit_lifted_h = 0", "limit_lifted_h"),
