@@ -140,6 +140,7 @@ async def settle(api: Api, folder: Path) -> Town:
             "finding_id": await _raise(folder, found.officer),
             "number": "1",
             "hold_id": hold_id,
+            "run_id": await _propose(found.custodian),
             "export_id": export_id,
             "request_id": request_id,
             "account_id": invited["account"]["account_id"],
@@ -262,6 +263,12 @@ async def _hold(person: Person, read_id: str) -> tuple[str, str]:
         lambda now: now["state"] == "ready",
     )
     return hold["hold_id"], export["export_id"]
+
+
+async def _propose(custodian: Person) -> str:
+    """Propose a standing order for daily purges; returns its id."""
+    body = {"kind": "standing", "reason": "The schedule that the council adopted"}
+    return str((await custodian.must("retention", "POST", "/v1/purge-runs", json=body))["run_id"])
 
 
 async def _ask(requester: Person) -> str:

@@ -24,6 +24,7 @@ FILES = frozenset(
         "/captures/{capture_id}/image",
         "/releases/documents/{document_id}",
         "/holds/exports/{export_id}/package",
+        "/purges/{run_id}/certificate",
         "/holds/exports/{export_id}/bookings/{booking_id}/statement",
         "/hotlists/{list_id}/versions/{version}/set-aside.csv",
     }
@@ -70,6 +71,7 @@ SENDS: Mapping[str, str] = {
     "/hits/{hit_id}/disposition": "hit:dispose",
     "/releases/{request_id}/decision": "release:review",
     "/audit/entries": "audit:read",
+    "/audit/breach-report": "audit:read",
     "/audit/findings/{finding_id}/assignment": "audit:work",
     "/audit/findings/{finding_id}/comments": "audit:work",
     "/audit/findings/{finding_id}/closure": "audit:work",
@@ -77,6 +79,11 @@ SENDS: Mapping[str, str] = {
     "/audit/samples/{audit_id}/sign-off": "audit:work",
     "/audit/samples/{audit_id}/items/{number}": "audit:work",
     "/hotlists/{list_id}": "hotlist:read",
+    "/purges": "purge:propose",
+    "/purges/{run_id}/authorisation": "purge:authorise",
+    "/purges/{run_id}/refusal": "purge:authorise",
+    "/purges/{run_id}/withdrawal": "purge:authorise",
+    "/purges/{run_id}/execution": "purge:execute",
 }
 """The permission that sending a form needs, where it is not that of all other forms below its page (SENDS_BELOW)."""
 

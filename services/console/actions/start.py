@@ -8,6 +8,7 @@ from typing import Any
 from services.console.actions.errors import PurposeNeeded, Refused
 from services.console.actions.person_client import MOST_ITEMS, PersonClient
 from services.console.domain.beginnings import Lack, lacks_of_data, lacks_of_people
+from services.console.domain.purges import AUTHORISE, EXECUTE, people_of
 from shared.core.policy import Policy
 
 QUICK: Mapping[str, Any] = {"with_purpose": False, "within_s": 3.0}
@@ -38,6 +39,7 @@ async def read_start(client: PersonClient, policy: Policy, now: datetime) -> Sta
     waiting += [await _requests(client)] if "release:review" in held else []
     waiting += [await _invitations(client)] if "account:deliver" in held else []
     waiting += [await _training(client)] if "training:record" in held else []
+    waiting += await _purges(client) if {AUTHORISE, EXECUTE} & held else []
     if "account:manage" not in held:
         return Start([one for one in waiting if one.count])
     waiting.append(await _proposals(client))
@@ -83,6 +85,19 @@ async def _training(client: PersonClient) -> Waiting:
     found = await _page(client, "identity", "/v1/training/due") or []
     others = [one for one in found if one["account_id"] != client.session.person_id]
     return Waiting(len(others), "People whose training is due", "/training")
+
+
+async def _purges(client: PersonClient) -> list[Waiting]:
+    """Return how many of the newest purges wait for this person's word, and how many for their hand."""
+    found = await _page(client, "retention", "/v1/purge-runs") or []
+    open_to_me = [one for one in found if client.session.person_id not in people_of(one)]
+    proposed = sum(one["state"] == "proposed" for one in open_to_me)
+    due = sum(one["state"] == "authorised" and one["kind"] == "single" for one in open_to_me)
+    held = client.session.permissions
+    return [
+        Waiting(proposed if AUTHORISE in held else 0, "Purges to authorise", "/purges"),
+        Waiting(due if EXECUTE in held else 0, "Purges to carry out", "/purges"),
+    ]
 
 
 async def _proposals(client: PersonClient) -> Waiting:

@@ -38,7 +38,9 @@ OVER = "The session has ended; sign in again."
 PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 
-_PATH = re.compile(r"(?!.*/(crop|image|stream|package|statement)$)(/[0-9A-Za-z-]{1,60}){1,6}")
+_PATH = re.compile(
+    r"(?!.*/(crop|image|stream|package|statement|certificate)$)(/[0-9A-Za-z-]{1,60}){1,6}"
+)
 """Paths of pages: without the names of pictures, of streams and of files to save."""
 
 LinkToken = Annotated[str, Query(max_length=200)]

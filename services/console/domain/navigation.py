@@ -96,6 +96,13 @@ PAGES = (
         "Holds and evidence",
         "records preserved from the purge, with exports and booked copies",
     ),
+    PageLink(
+        "purge:read",
+        "/purges",
+        "Purges",
+        "Purges",
+        "the schedule of destruction, proposals, and certificates",
+    ),
 )
 
 

@@ -63,6 +63,12 @@ def log_search_of(form: Mapping[str, str]) -> dict[str, Any]:
     return chosen(form, *LOG_FIELDS) | times | {"limit": ON_A_PAGE}
 
 
+def breach_of(form: Mapping[str, str], limit: int = ON_A_PAGE) -> dict[str, Any]:
+    """Return what a breach report asks: an account and a period."""
+    times = {name: moment_of(form.get(name, "")) for name in LOG_TIMES}
+    return required(form, "person_id") | times | {"limit": limit}
+
+
 def record_search_of(form: Mapping[str, str]) -> dict[str, Any]:
     """Return a search of the records."""
     body = chosen(form, "plate", "after")

@@ -15,10 +15,18 @@ OFFERED = {
     "officer": {"/alerts", "/search", "/hotlists"},
     "dispatcher": {"/alerts", "/hotlists"},
     "investigator": {"/alerts", "/search", "/hotlists", "/holds"},
-    "alpr_administrator": {"/hotlists", "/releases", "/holds", "/people", "/cameras", "/agencies"},
+    "alpr_administrator": {
+        "/hotlists",
+        "/releases",
+        "/holds",
+        "/people",
+        "/cameras",
+        "/agencies",
+        "/purges",
+    },
     "training_sergeant": {"/invitations", "/training"},
-    "custodian": {"/invitations", "/releases", "/holds"},
-    "auditor": {"/releases", "/audit"},
+    "custodian": {"/invitations", "/releases", "/holds", "/purges"},
+    "auditor": {"/releases", "/audit", "/purges"},
     "agency_requester": set(),
 }
 
