@@ -44,6 +44,7 @@ PERMISSIONS: Mapping[str, str] = {
     "/reads/{read_id}/picture": "image:read",
     "/agencies": "release:read",
     "/people": "account:read",
+    "/people/reviews": "account:read",
     "/people/{account_id}": "account:read",
     "/people/{account_id}/roles": "account:manage",
     "/people/{account_id}/lock": "account:manage",

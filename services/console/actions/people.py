@@ -120,6 +120,19 @@ async def assign_sources(client: PersonClient, account_id: UUID, form: Mapping[s
     return await client.request_json("identity", "PUT", path, json=body)
 
 
+async def list_reviews_due(client: PersonClient, after: str) -> Any:
+    """Return the people whose rights were not reviewed for a year, oldest first. Raises: Refused, SignedOut."""
+    path, query = "/v1/accounts/reviews/due", page_query(ON_A_PAGE, after)
+    return await client.request_json("identity", "GET", path, params=query)
+
+
+async def confirm_rights(client: PersonClient, account_id: UUID, form: Mapping[str, str]) -> Any:
+    """Confirm the rights that the page showed, with a note. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, body = f"/v1/accounts/{account_id}/review", {"note": form.get("review_note", "")}
+    seen = {name: form.get(f"seen_{name}", "").split() for name in ("roles", "sources")}
+    return await client.request_json("identity", "POST", path, json=body | seen)
+
+
 async def change_state(
     client: PersonClient, account_id: UUID, act: str, form: Mapping[str, str]
 ) -> Any:

@@ -42,7 +42,7 @@ async def read_start(client: PersonClient, policy: Policy, now: datetime) -> Sta
     waiting += await _purges(client) if {AUTHORISE, EXECUTE} & held else []
     if "account:manage" not in held:
         return Start([one for one in waiting if one.count])
-    waiting.append(await _proposals(client))
+    waiting += [await _proposals(client), await _reviews(client)]
     return Start([one for one in waiting if one.count], await _lacks(client, policy, now))
 
 
@@ -104,6 +104,12 @@ async def _proposals(client: PersonClient) -> Waiting:
     found = await _page(client, "identity", "/v1/accounts/invitations/proposed") or []
     own = [one for one in found if not one["yours"]]
     return Waiting(len(own), "Proposals to approve", "/people")
+
+
+async def _reviews(client: PersonClient) -> Waiting:
+    found = await _page(client, "identity", "/v1/accounts/reviews/due") or []
+    others = [one for one in found if one["account_id"] != client.session.person_id]
+    return Waiting(len(others), "People whose rights are due for review", "/people/reviews")
 
 
 async def _page(

@@ -17,6 +17,9 @@ from services.console.domain.roles import SOURCES, described
 
 router = APIRouter(prefix="/people/{account_id}")
 
+REASONS = ("reason", "sources_reason", "review_note")
+"""The texts of the forms on the page of roles."""
+
 HEADINGS = {"lock": "Lock", "unlock": "Unlock", "reinstatement": "Bring back", "": "Lock"}
 
 
@@ -46,6 +49,17 @@ async def assign_sources(
     if isinstance(answer, Refused):
         return await _roles_page(request, visit, account_id, "sources", form, answer)
     return to(request, f"/people/{account_id}")
+
+
+@router.post("/review")
+async def confirm_rights(
+    request: Request, account_id: UUID, form: Form, visit: Working
+) -> Response:
+    """Confirm a person's rights as the page showed them, and go on to the next person whose review is due."""
+    answer = await form_action(people.confirm_rights(visit, account_id, form), note="review_note")
+    if isinstance(answer, Refused):
+        return await _roles_page(request, visit, account_id, "review", form, answer)
+    return to(request, "/people/reviews")
 
 
 @router.get("/lock", dependencies=[allowed(people.MANAGE)])
@@ -101,7 +115,7 @@ async def _roles_page(
     """
     account, policy = await people.read_account(visit, account_id), visit.console.policy
     typed, has_changed = form or {}, problem is not None and problem.code == people.CHANGED_SINCE
-    fields = {name: typed[name] for name in ("reason", "sources_reason") if name in typed}
+    fields = {name: typed[name] for name in REASONS if name in typed}
     for kind, prefix in (("roles", "role_"), ("sources", "source_")):
         ticked = people.ticked(typed, prefix)
         boxes = ticked if act == kind and not has_changed else account[kind]

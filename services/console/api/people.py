@@ -68,6 +68,15 @@ async def invite_person(request: Request, form: Form, visit: Working) -> Respons
     )
 
 
+@router.get("/reviews")
+async def show_reviews(request: Request, visit: Working, after: After = "") -> Response:
+    """Show the people whose rights were not reviewed for a year, the oldest review first."""
+    found = await people.list_reviews_due(visit, after)
+    policy = visit.console.policy
+    about_roles = {role: described(policy, role) for role in policy.roles}
+    return page(request, "reviews.html", visit, found=found, about_roles=about_roles)
+
+
 @router.get("/{account_id}")
 async def show_person(request: Request, account_id: UUID, visit: Working) -> Response:
     """Show one person, and the actions available."""

@@ -131,10 +131,10 @@ async def assign_sources(
     return new
 
 
-def _check_seen(seen: Sequence[str] | None, held: Collection[str]) -> None:
-    """Refuse to replace what another person changed since the caller saw it: it might come back unseen."""
+def _check_seen(seen: Sequence[str] | None, held: Collection[str], field: str = "replaces") -> None:
+    """Refuse to replace or confirm what another person changed since the caller saw it."""
     if seen is not None and set(seen) != set(held):
-        raise Conflict(Code.ACCOUNT_CHANGED_SINCE, field="replaces")
+        raise Conflict(Code.ACCOUNT_CHANGED_SINCE, field=field)
 
 
 async def lock(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Account:
@@ -228,9 +228,25 @@ async def renew(
     return await invite(identity, unit, new, by, *proposers)
 
 
-async def review(unit: Unit, by: Actor, account_id: UUID, note: str) -> Account:
-    """Record that a reviewer left an account's rights unchanged (yearly, CJIS Security Policy 5.9.5)."""
+async def review(
+    unit: Unit,
+    by: Actor,
+    account_id: UUID,
+    note: str,
+    roles: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
+) -> Account:
+    """Record that a reviewer left an account's rights unchanged (yearly, CJIS Security Policy 5.9.5).
+
+    Args:
+        roles: the roles that the caller saw; None for a caller who did not look.
+        sources: the data sources, likewise.
+
+    Raises: Conflict if the account has others than those.
+    """
     old = await _changeable(unit, by, account_id, "reviewed", doing=OwnAct.REVIEW)
+    _check_seen(roles, old.roles, "roles")
+    _check_seen(sources, old.sources, "sources")
     new = replace(old, reviewed_at=unit.now)
     await unit.accounts.add_review(new, UUID(by.person_id), unit.now, note)
     await account_changed(

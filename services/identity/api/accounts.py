@@ -233,6 +233,7 @@ async def review_account(
     account_id: UUID, body: AccountReviewIn, grant: AccountManage, work: Work
 ) -> AccountOut:
     """Record a review that leaves a person's rights unchanged."""
-    return AccountOut.of(
-        work, await administration.review(work, grant.actor, account_id, body.note)
+    account = await administration.review(
+        work, grant.actor, account_id, body.note, body.roles, body.sources
     )
+    return AccountOut.of(work, account)

@@ -207,6 +207,10 @@ class AccountReviewIn(RequestBody):
     model_config = ConfigDict(json_schema_extra={"examples": [{"note": "still on patrol"}]})
 
     note: Reason
+    roles: Roles | None = None
+    """The roles that the caller saw; the service refuses to confirm others. Null confirms whatever there is."""
+    sources: Sources | None = None
+    """The sources that the caller saw, likewise."""
 
 
 class SetUpIn(RequestBody):

@@ -423,6 +423,18 @@ async def test_rights_not_reviewed_for_a_year_are_due(
 
 
 @pytest.mark.clause("468.6/yearly-review")
+async def test_a_review_confirms_no_rights_that_the_reviewer_did_not_see(hire, administrator):
+    officer = await hire("o.seven", "officer", sources=["department"])
+    path = f"/v1/accounts/{officer.account_id}/review"
+    seen = {"roles": ["officer"], "sources": ["department"]}
+    for field, changed in (("roles", ["investigator"]), ("sources", [])):
+        answer = await administrator.post(path, note="still on patrol", **seen | {field: changed})
+        assert (answer.status_code, answer.json()["field"]) == (409, field)
+        assert answer.json()["code"] == "account_changed_since"
+    assert (await administrator.post(path, note="still on patrol", **seen)).status_code == 200
+
+
+@pytest.mark.clause("468.6/yearly-review")
 async def test_rights_of_a_person_who_left_are_not_due_for_review(hire, administrator, clock):
     left = await hire("o.seven", "officer")
     gone = await administrator.post(f"/v1/accounts/{left.account_id}/separation", reason="retired")
