@@ -31,6 +31,8 @@ WITHOUT = {
     "identity DELETE /v1/sessions/current": NONE,
     "identity GET /v1/purposes": OWN,
     "identity POST /v1/me/password": NONE,
+    "identity POST /v1/me/second-factor/confirmation": NONE,
+    "identity POST /v1/me/sessions/closure": NONE,
     "release GET /v1/agency/requests": OWN,
     "release GET /v1/agency/requests/{request_id}": OWN,
     "release GET /v1/requests/{request_id}/package": OWN,

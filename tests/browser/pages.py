@@ -25,6 +25,7 @@ FILES = frozenset(
         "/releases/documents/{document_id}",
         "/holds/exports/{export_id}/package",
         "/purges/{run_id}/certificate",
+        "/requests/{request_id}/package",
         "/holds/exports/{export_id}/bookings/{booking_id}/statement",
         "/hotlists/{list_id}/versions/{version}/set-aside.csv",
     }
@@ -34,7 +35,7 @@ FILES = frozenset(
 OPEN = frozenset({"/policy", "/sign-in", "/enrolment", "/set-up"})
 """Pages without a sign-in."""
 
-EVERYONES = frozenset({"/", "/idle"})
+EVERYONES = frozenset({"/", "/idle", "/account", "/account/password", "/account/second-factor"})
 """Pages of everyone who is signed in."""
 
 PERMISSIONS: Mapping[str, str] = {
@@ -96,6 +97,7 @@ SENDS_BELOW: Mapping[str, str] = {
     "/training": "training:record",
     "/cameras": "device:manage",
     "/agencies": "agency:manage",
+    "/requests": "release:request",
 }
 
 
@@ -129,7 +131,7 @@ def needed_to_open(path: str) -> str:
 def needed_to_send(path: str) -> str:
     """Return the permission that a form needs, "" if everyone may send it. `path` has the ids of records."""
     route = _route_of("POST", path)
-    if route in ("/sign-out", "/active"):
+    if route in ("/sign-out", "/active") or route.startswith("/account/"):
         return NO_PERMISSION
     if route in SENDS:
         return SENDS[route]

@@ -39,6 +39,7 @@ async def read_start(client: PersonClient, policy: Policy, now: datetime) -> Sta
     waiting += [await _requests(client)] if "release:review" in held else []
     waiting += [await _invitations(client)] if "account:deliver" in held else []
     waiting += [await _training(client)] if "training:record" in held else []
+    waiting += [await _packages(client)] if "release:download" in held else []
     waiting += await _purges(client) if {AUTHORISE, EXECUTE} & held else []
     if "account:manage" not in held:
         return Start([one for one in waiting if one.count])
@@ -73,6 +74,14 @@ async def _hits(client: PersonClient) -> Waiting:
 async def _requests(client: PersonClient) -> Waiting:
     found = await _read(client, "release", "/v1/requests/waiting") or {"count": 0}
     return Waiting(found["count"], "Requests of other agencies to decide", "/releases")
+
+
+async def _packages(client: PersonClient) -> Waiting:
+    """Return how many packages of the person's agency can be fetched and were not yet."""
+    found = await _page(client, "release", "/v1/agency/requests", status="packaged") or []
+    return Waiting(
+        sum(not one["receipts"] for one in found), "Packages to fetch", "/requests?status=packaged"
+    )
 
 
 async def _invitations(client: PersonClient) -> Waiting:

@@ -48,6 +48,13 @@ PAGES = (
         "requests of other agencies, with decisions and packages",
     ),
     PageLink(
+        "release:request",
+        "/requests",
+        "Requests",
+        "Your agency's requests",
+        "requests of your agency for data, and their packages",
+    ),
+    PageLink(
         "audit:read",
         "/audit",
         "Audit",
@@ -106,7 +113,7 @@ PAGES = (
 )
 
 
-BESIDE = ("/hits", "/reads", "/purpose")
+BESIDE = ("/hits", "/reads", "/purpose", "/account")
 """Pages that are below none of the navigation."""
 
 

@@ -108,6 +108,18 @@ def hotlist_entry_of(form: Mapping[str, str]) -> dict[str, Any]:
     return entry
 
 
+def data_request_of(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return a request of another agency for data, with the legal authority that it names, if any."""
+    body: dict[str, Any] = required(form, "purpose", "purpose_kind", "case_number", "offence_type")
+    body |= chosen(form, "requester_name", "requester_title")
+    criteria: dict[str, Any] = {name: moment_of(form.get(name, "")) for name in CAPTURE_TIMES}
+    body["criteria"] = criteria | chosen(form, "plate")
+    body["criteria"]["include_images"] = form.get("include_images") == "yes"
+    if authority := chosen(form, "reference", "document_id"):
+        body["legal_authority"] = required(authority, "reference", "document_id")
+    return body
+
+
 def decision_of(form: Mapping[str, str]) -> dict[str, Any]:
     """Return a decision on a release request, with the list sources and the captures that the reviewer named."""
     body = required(form, "decision", "reason")

@@ -13,6 +13,14 @@ def not_in_role(permission: str) -> str:
     return f"your role does not let you {what}; the ALPR administrator assigns roles"
 
 
+def rights_in_words(
+    permissions: Collection[str], trained_until: datetime | None, now: datetime
+) -> list[tuple[str, bool]]:
+    """Return what a person may do, each with whether they can do it now, for the page of their account."""
+    can = usable(permissions, trained_until, now)
+    return [(one.words, one in can) for one in Permission if one in permissions]
+
+
 def usable(
     permissions: Collection[str], trained_until: datetime | None, now: datetime
 ) -> frozenset[str]:

@@ -71,9 +71,15 @@ async def session_changed(
     )
 
 
-async def close_sessions(unit: Unit, account: Account, by: Actor, reason: str) -> None:
-    """Close all sessions of a person. `tokens_valid_from` revokes their access tokens."""
-    for session_id in await unit.sessions.close_all(account.account_id, unit.now, reason):
+async def close_sessions(
+    unit: Unit, account: Account, by: Actor, reason: str, *, but: UUID | None = None
+) -> bool:
+    """Close all sessions of a person, but for one if named; False if there was none.
+
+    `tokens_valid_from` revokes their access tokens.
+    """
+    closed = await unit.sessions.close_all(account.account_id, unit.now, reason, but=but)
+    for session_id in closed:
         await session_changed(
             unit,
             "closed",
@@ -82,3 +88,4 @@ async def close_sessions(unit: Unit, account: Account, by: Actor, reason: str) -
             session_id=session_id,
             reason=reason,
         )
+    return bool(closed)

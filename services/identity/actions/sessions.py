@@ -3,7 +3,12 @@
 from datetime import timedelta
 from uuid import UUID
 
-from services.identity.actions.announce import NOBODY, account_changed, session_changed
+from services.identity.actions.announce import (
+    NOBODY,
+    account_changed,
+    close_sessions,
+    session_changed,
+)
 from services.identity.actions.context import Identity
 from services.identity.actions.sign_in import Opened, issue
 from services.identity.domain.accounts import Account
@@ -111,3 +116,12 @@ async def sign_out(unit: Unit, account_id: UUID, session_id: UUID) -> None:
     """Close the person's current session."""
     account = await unit.accounts.get(account_id, lock=True)
     await close(unit, account, session_id, account.actor, "signed out")
+
+
+async def sign_others_out(unit: Unit, account_id: UUID, session_id: UUID) -> None:
+    """Close the person's other sessions, such as one left open elsewhere; this one refreshes its access token."""
+    account = await unit.accounts.get(account_id, lock=True)
+    reason = "signed out from another session"
+    if await close_sessions(unit, account, account.actor, reason, but=session_id):
+        revoked = account.revoked(unit.now)
+        await account_changed(unit, revoked, "tokens_revoked", account.actor, reason=reason)

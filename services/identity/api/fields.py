@@ -256,12 +256,26 @@ class LimitLiftIn(RequestBody):
     reason: Reason
 
 
-class PasswordIn(RequestBody):
-    """The password in use, a code that was not used yet, and the password to be."""
+class OwnFactorsIn(RequestBody):
+    """The password in use, and a code of the present second factor that was not used yet."""
 
     current_password: Password
     totp: TotpCode
+
+
+class PasswordIn(OwnFactorsIn):
+    """The password in use, a code that was not used yet, and the password to be."""
+
     password: Password
+
+
+class NewFactorIn(RequestBody):
+    """The token of an offered key, and a code that the authenticator shows for it."""
+
+    change_token: Annotated[
+        str, Constraints(pattern=r"^[A-Za-z0-9_=-]{40,600}$"), Field(examples=["cGx3LWtlazE" * 12])
+    ]
+    totp: TotpCode
 
 
 class ScopeIn(RequestBody):

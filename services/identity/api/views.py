@@ -7,10 +7,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.identity.actions.enrolment import Delivered, Invited
+from services.identity.actions.second_factors import Offer
 from services.identity.actions.sign_in import Opened
 from services.identity.domain.accounts import Account, Status, permissions_of
 from services.identity.store.invitations import Invitation, Reinvitation
 from services.identity.store.records import DeclaredPurpose, LimitLift, Training
+from services.identity.store.sessions import SignIn
 from services.identity.store.unit_of_work import Unit
 from shared.events import Actor
 
@@ -251,6 +253,39 @@ class SecondFactorOut(BaseModel):
     provisioning_uri: Annotated[
         str, Field(examples=["otpauth://totp/Department:j.rivera?secret=...&issuer=Department"])
     ]
+
+
+class OfferedFactorOut(SecondFactorOut):
+    """A new key, which `change_token` puts in force with its first code, in the session that asked for it."""
+
+    change_token: str
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, offer: Offer) -> "OfferedFactorOut":
+        """Return a new key as its person gets it."""
+        return cls(
+            **vars(offer.factor), change_token=offer.change_token, expires_at=offer.expires_at
+        )
+
+
+class OwnSessionOut(BaseModel):
+    """One of one's own sign-ins: open until `closed_at`."""
+
+    session_id: UUID
+    opened_at: datetime
+    used_at: datetime
+    """When it last got tokens, which is no more than some minutes before its last use."""
+    client_address: str | None
+    closed_at: datetime | None
+    closed_reason: str | None
+    current: Annotated[bool, Field(description="The session that asks")]
+
+    @classmethod
+    def of(cls, one: SignIn, session_id: UUID) -> "OwnSessionOut":
+        """Return a session as its person sees it from the session named."""
+        plain = {name: getattr(one, name) for name in cls.model_fields if name != "current"}
+        return cls(**plain, current=one.session_id == session_id)
 
 
 class EnrolledOut(BaseModel):

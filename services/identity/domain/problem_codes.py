@@ -108,6 +108,10 @@ class Code(ProblemCode):
     )
     PASSWORD_NOT_SET = InvalidInput, "set a password first"
     SECOND_FACTOR_WRONG = InvalidInput, "this is not the current code"
+    SECOND_FACTOR_NOT_OFFERED = (
+        InvalidInput,
+        "this key was offered to another session, or too long ago; begin the change again",
+    )
 
     # Sign-in and passwords
     SIGN_IN_REFUSED = (

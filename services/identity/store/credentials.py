@@ -65,6 +65,16 @@ class Credentials(Connected):
             now=now,
         )
 
+    async def set_second_factor(self, account_id: UUID, totp_sealed: bytes, step: int) -> None:
+        """Store a new sealed second factor, with the step of its first code, which is used up."""
+        await self._run(
+            "UPDATE credentials SET totp_sealed = :totp_sealed, totp_last_step = :step"
+            " WHERE account_id = :account_id",
+            account_id=account_id,
+            totp_sealed=totp_sealed,
+            step=step,
+        )
+
     async def use_step(self, account_id: UUID, step: int) -> None:
         """Store the step of the last accepted code, which uses up that step and all before it."""
         await self._run(

@@ -23,6 +23,14 @@ class Session:
     closed_at: datetime | None
 
 
+@dataclass(frozen=True)
+class SignIn(Session):
+    """A session with where it was opened and why it ended, as its own person sees it."""
+
+    client_address: str | None
+    closed_reason: str | None
+
+
 class Sessions(Connected):
     """Sessions and refresh tokens."""
 
@@ -71,6 +79,21 @@ class Sessions(Connected):
             browsers=list(browsers),
         )
         return {row.person_id: "browser" if row.same_browser else "address" for row in found}
+
+    async def of(self, account_id: UUID, *, after: UUID | None, limit: int) -> Sequence[SignIn]:
+        """Return a person's sessions, open and closed, newest first, beginning after the one named `after`."""
+        found = await self._run(
+            "SELECT session_id, account_id, opened_at, used_at, closed_at, client_address,"
+            " closed_reason FROM sessions WHERE account_id = :account_id"
+            " AND (CAST(:after AS uuid) IS NULL OR (opened_at, session_id) <"
+            " (SELECT opened_at, session_id FROM sessions"
+            " WHERE session_id = :after AND account_id = :account_id))"
+            " ORDER BY opened_at DESC, session_id DESC LIMIT :limit",
+            account_id=account_id,
+            after=after,
+            limit=limit,
+        )
+        return [SignIn(**row._mapping) for row in found]
 
     async def owner(self, token_hash: bytes) -> tuple[UUID, UUID] | None:
         """Return the account and session of a refresh token, or None."""
@@ -129,14 +152,18 @@ class Sessions(Connected):
         )
         return bool(found.rowcount)
 
-    async def close_all(self, account_id: UUID, now: datetime, reason: str) -> Sequence[UUID]:
-        """Close all sessions of a person and return them."""
+    async def close_all(
+        self, account_id: UUID, now: datetime, reason: str, *, but: UUID | None = None
+    ) -> Sequence[UUID]:
+        """Close all sessions of a person, but for one if named, and return them."""
         found = await self._run(
             "UPDATE sessions SET closed_at = :now, closed_reason = :reason"
-            " WHERE account_id = :account_id AND closed_at IS NULL RETURNING session_id",
+            " WHERE account_id = :account_id AND closed_at IS NULL"
+            " AND session_id IS DISTINCT FROM CAST(:but AS uuid) RETURNING session_id",
             account_id=account_id,
             now=now,
             reason=reason,
+            but=but,
         )
         return list(found.scalars())
 

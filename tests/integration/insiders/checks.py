@@ -109,6 +109,7 @@ DEEDS = {
     "identity /v1/accounts": "account.changed",
     "identity /v1/accounts/{account_id}/limit-lifts": "limit.lifted",
     "identity /v1/me/password": "account.changed",
+    "identity /v1/me/second-factor/confirmation": "account.changed",
     "identity /v1/purposes": "purpose.declared",
     "identity /v1/sessions": "session.changed",
     "identity /v1/training": "training.recorded",
@@ -131,6 +132,7 @@ DEEDS = {
 """The entries of the log for an act (one of these), by the longest beginning of its route."""
 
 NO_DEEDS = {
+    "identity /v1/me/sessions/closure": "no deed of a person without another session",
     "retention /v1/reads/search": "reads",
     "retention /v1/reads/export": "reads",
     "retention /v1/reads/lookalikes": "reads",

@@ -21,7 +21,13 @@ FIRST_PAGE = 7
 """So small that the way to the last page is long."""
 
 PATTERNS = ("7KX*", "?KX*", "7KX0??", "7KX?1?", "*X00*", "???0??", "*", "7K?0*")
-ENDS_SESSION = {("DELETE", "/v1/sessions/current"), ("POST", "/v1/me/password")}
+ENDS_SESSION = {
+    ("DELETE", "/v1/sessions/current"),
+    ("POST", "/v1/me/password"),
+    ("POST", "/v1/me/second-factor"),
+    ("POST", "/v1/me/second-factor/confirmation"),
+    ("POST", "/v1/me/sessions/closure"),
+}
 
 
 @dataclass(frozen=True)

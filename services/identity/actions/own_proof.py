@@ -1,0 +1,79 @@
+"""Checks both factors of a signed-in person again, before they change one of them."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.identity.actions.announce import session_changed
+from services.identity.actions.context import Identity
+from services.identity.actions.proof import count_failure, prove
+from services.identity.actions.sessions import close
+from services.identity.domain.passwords import normalise_password
+from services.identity.domain.problem_codes import Code
+from services.identity.store.credentials import Credential
+from shared.core.errors import AlprError, InvalidInput, NotAuthenticated
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A password and a code, given from within a session."""
+
+    account_id: UUID
+    session_id: UUID
+    current: str
+    code: str
+    client_address: str
+
+
+async def prove_own(identity: Identity, claim: Claim, doing: str) -> Credential:
+    """Return the person's credential after using the code up; `doing` names the change in the record of a failure.
+
+    Raises: InvalidInput; NotAuthenticated if the session is closed, by too many failures or before.
+    """
+    async with identity.begin() as unit:
+        seen = await unit.credentials.find(claim.account_id)
+    hashed, current = seen.password_hash if seen else None, normalise_password(claim.current)
+    right = await identity.hasher.verify(hashed, current, known=True)
+    refused = await _prove(identity, claim, seen if right else None, doing)
+    if refused is not None or seen is None:
+        raise refused or InvalidInput(Code.PASSWORD_PROOF_WRONG, field="current_password")
+    return seen
+
+
+async def _prove(
+    identity: Identity, claim: Claim, proven: Credential | None, doing: str
+) -> AlprError | None:
+    """Use the code up; or record and count the failure like a failed sign-in, and return the refusal.
+
+    Each session has its own count; a full count closes the session.
+    """
+    async with identity.begin() as unit:
+        account = await unit.accounts.get(claim.account_id, lock=True)
+        session = await unit.sessions.lock(claim.session_id)
+        if session is None or session.closed_at is not None:
+            return NotAuthenticated(Code.SESSION_CLOSED)
+        proof = await prove(identity, unit, account, claim.code, proven)
+        if proof.step is not None:
+            await unit.credentials.use_step(account.account_id, proof.step)
+            await unit.credentials.clear_failures_of(account.account_id, session.session_id)
+            return None
+        await session_changed(
+            unit,
+            "refused",
+            account.actor,
+            account_id=account.account_id,
+            session_id=session.session_id,
+            client_address=claim.client_address,
+            reason=f"wrong password or code at a change of {doing}",
+        )
+        full = not proof.repeated and await count_failure(
+            identity,
+            unit,
+            account,
+            counted_for=session.session_id,
+            client_address=claim.client_address,
+        )
+        if full:
+            account = await unit.accounts.get(account.account_id)
+            await close(unit, account, session.session_id, identity.system, "too many failures")
+            return NotAuthenticated(Code.SESSION_CLOSED_BY_FAILURES)
+    return InvalidInput(Code.PASSWORD_PROOF_WRONG, field="current_password")
