@@ -58,6 +58,7 @@ PERMISSIONS: Mapping[str, str] = {
     "/hotlists/new": "hotlist:manage",
     "/hotlists/{list_id}/new": "hotlist:manage",
     "/hotlists/{list_id}/upload": "hotlist:manage",
+    "/hotlists/{list_id}/settings": "hotlist:manage",
     "/hotlists/{list_id}/versions/{version}/set-aside": "hotlist:manage",
     "/hotlists/{list_id}/versions/{version}/activation": "hotlist:manage",
 }
@@ -98,6 +99,8 @@ SENDS_BELOW: Mapping[str, str] = {
     "/cameras": "device:manage",
     "/agencies": "agency:manage",
     "/requests": "release:request",
+    "/policies": "policy:acknowledge",
+    "/accuracy": "accuracy:measure",
 }
 
 

@@ -11,6 +11,7 @@ from services.console.domain.queries import (
     ON_A_PAGE,
     chosen,
     hotlist_entry_of,
+    list_changes_of,
     page_query,
     required,
 )
@@ -84,6 +85,25 @@ async def activate(
     """Activate a version in place of the one that was shown in force. Raises: Refused, SignedOut, PurposeNeeded."""
     path, seen = f"/v1/lists/{list_id}/versions/{version}/activation", required(form, "replaces")
     return await client.request_json("hotlist", "POST", path, params=seen, purpose_for=MANAGE)
+
+
+async def read_yield(client: PersonClient, list_id: UUID) -> Any:
+    """Return how many hits a list brought, and what came of them. Raises: Refused, SignedOut, PurposeNeeded."""
+    path = f"/v1/lists/{list_id}/yield"
+    return await client.request_json("hotlist", "GET", path, with_purpose=False)
+
+
+async def change(client: PersonClient, list_id: UUID, form: Mapping[str, str]) -> None:
+    """Change the switches of a list that the person changed on the page. Raises: Refused, SignedOut, PurposeNeeded."""
+    if changes := list_changes_of(form):
+        path = f"/v1/lists/{list_id}"
+        await client.request_json("hotlist", "PATCH", path, json=changes, purpose_for=MANAGE)
+
+
+async def withdraw(client: PersonClient, list_id: UUID, form: Mapping[str, str]) -> Any:
+    """Withdraw a list from force. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, body = f"/v1/lists/{list_id}/withdrawal", required(form, "reason")
+    return await client.request_json("hotlist", "POST", path, json=body, purpose_for=MANAGE)
 
 
 async def upload(

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.console.actions.person_client import PersonClient
+from services.console.domain.form_values import ticked
 from services.console.domain.queries import ON_A_PAGE, page_query, required
 
 MANAGE = "account:manage"
@@ -46,11 +47,6 @@ async def invite(client: PersonClient, form: Mapping[str, str]) -> Any:
     body["agency_ori"] = body["agency_ori"].upper()
     body["roles"], body["sources"] = ticked(form, "role_"), ticked(form, "source_")
     return await client.request_json("identity", "POST", "/v1/accounts", json=body)
-
-
-def ticked(form: Mapping[str, str], prefix: str) -> list[str]:
-    """Return what the ticked boxes of a form name behind `prefix`."""
-    return [name.removeprefix(prefix) for name in form if name.startswith(prefix)]
 
 
 async def has_deliverer(client: PersonClient, roles: Sequence[str]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from services.console.actions.errors import PurposeNeeded, Refused
 from services.console.actions.person_client import MOST_ITEMS, PersonClient
 from services.console.domain.beginnings import Lack, lacks_of_data, lacks_of_people
+from services.console.domain.policies import words_of
 from services.console.domain.purges import AUTHORISE, EXECUTE, people_of
 from shared.core.policy import Policy
 
@@ -39,6 +40,7 @@ async def read_start(client: PersonClient, policy: Policy, now: datetime) -> Sta
     waiting += [await _requests(client)] if "release:review" in held else []
     waiting += [await _invitations(client)] if "account:deliver" in held else []
     waiting += [await _training(client)] if "training:record" in held else []
+    waiting += [await _policies(client, policy)] if "policy:acknowledge" in held else []
     waiting += [await _packages(client)] if "release:download" in held else []
     waiting += await _purges(client) if {AUTHORISE, EXECUTE} & held else []
     if "account:manage" not in held:
@@ -74,6 +76,20 @@ async def _hits(client: PersonClient) -> Waiting:
 async def _requests(client: PersonClient) -> Waiting:
     found = await _read(client, "release", "/v1/requests/waiting") or {"count": 0}
     return Waiting(found["count"], "Requests of other agencies to decide", "/releases")
+
+
+async def _policies(client: PersonClient, policy: Policy) -> Waiting:
+    """Return how many policies in use this person can acknowledge."""
+    found = await _page(client, "audit", "/v1/policies") or []
+    session = client.session
+    open_to_me = [
+        one
+        for one in found
+        if one["services"]
+        for word in words_of(one, policy, session.person_id, session.permissions)
+        if word.given is None and not word.why_not
+    ]
+    return Waiting(len(open_to_me), "Policies to acknowledge", "/policies")
 
 
 async def _packages(client: PersonClient) -> Waiting:

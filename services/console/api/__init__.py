@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from services.console.api import (
     accounts,
+    accuracy,
     agencies,
     alerts,
     audit,
@@ -20,6 +21,7 @@ from services.console.api import (
     own_requests,
     people,
     plain,
+    policies,
     policy,
     purges,
     releases,
@@ -33,6 +35,7 @@ router = APIRouter()
 for part in (
     plain,
     policy,
+    policies,
     sign_in,
     own_account,
     enrolment,
@@ -54,6 +57,7 @@ for part in (
     accounts,
     training,
     cameras,
+    accuracy,
     agencies,
 ):
     router.include_router(part.router)

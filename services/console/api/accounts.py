@@ -13,6 +13,7 @@ from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working, allowed
 from services.console.domain.accounts import lock_act, why_not_change, why_not_lock
+from services.console.domain.form_values import ticked
 from services.console.domain.roles import SOURCES, described
 
 router = APIRouter(prefix="/people/{account_id}")
@@ -117,8 +118,8 @@ async def _roles_page(
     typed, has_changed = form or {}, problem is not None and problem.code == people.CHANGED_SINCE
     fields = {name: typed[name] for name in REASONS if name in typed}
     for kind, prefix in (("roles", "role_"), ("sources", "source_")):
-        ticked = people.ticked(typed, prefix)
-        boxes = ticked if act == kind and not has_changed else account[kind]
+        is_typed = act == kind and not has_changed
+        boxes = ticked(typed, prefix) if is_typed else account[kind]
         fields |= {f"{prefix}{one}": "yes" for one in boxes}
     return page(
         request,

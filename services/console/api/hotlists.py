@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -14,6 +14,7 @@ from services.console.api.forms import FileFields, Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working, allowed
+from services.console.domain.form_values import ticked
 
 router = APIRouter(prefix="/hotlists")
 
@@ -119,6 +120,30 @@ async def activate_version(
     return to(request, f"/hotlists/{list_id}/versions")
 
 
+@router.get("/{list_id}/settings", dependencies=[allowed(hotlists.MANAGE)])
+async def show_settings(request: Request, list_id: UUID, visit: Working) -> Response:
+    """Show the switches of a list, and the form to withdraw it from force."""
+    return await _settings_page(request, visit, list_id, {})
+
+
+@router.post("/{list_id}/settings")
+async def change_list(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
+    """Switch a list or its record kinds off or on, or set when it counts as out of date."""
+    answer = await form_action(hotlists.change(visit, list_id, form))
+    if isinstance(answer, Refused):
+        return await _settings_page(request, visit, list_id, form, answer)
+    return to(request, f"/hotlists/{list_id}")
+
+
+@router.post("/{list_id}/withdrawal")
+async def withdraw_list(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
+    """Withdraw a list from force, with the reason."""
+    answer = await form_action(hotlists.withdraw(visit, list_id, form))
+    if isinstance(answer, Refused):
+        return await _settings_page(request, visit, list_id, form, answer, refused="withdrawal")
+    return to(request, f"/hotlists/{list_id}")
+
+
 @router.get("/{list_id}/upload", dependencies=[allowed(hotlists.MANAGE)])
 async def show_upload(request: Request, list_id: UUID, visit: Working) -> Response:
     """Show the form to upload a list as a file; a list of the department needs a declared purpose first."""
@@ -193,6 +218,33 @@ async def _list_page(
         ],
         form=form,
         problem=problem,
+    )
+
+
+async def _settings_page(
+    request: Request,
+    visit: Visit,
+    list_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+    refused: Literal["", "withdrawal"] = "",
+) -> Response:
+    """Build the page of a list's switches; what was typed for a refused change is as it was typed."""
+    hot_list = await hotlists.read_list(visit, list_id)
+    is_typed = problem is not None and not refused
+    return page(
+        request,
+        "list_settings.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        list=hot_list,
+        brought=await hotlists.read_yield(visit, list_id),
+        enabled="enabled" in form if is_typed else hot_list["enabled"],
+        off=ticked(form, "off_") if is_typed else hot_list["record_kinds_off"],
+        hours=form.get("staleness_hours", "") if is_typed else hot_list["staleness_hours"],
+        form=form,
+        problem=problem,
+        refused=refused,
     )
 
 

@@ -4,6 +4,7 @@ Invalid text passes through unchanged, so that the service refuses it and names 
 """
 
 import math
+from collections.abc import Mapping
 
 
 def moment_of(typed: str) -> str:
@@ -14,6 +15,11 @@ def moment_of(typed: str) -> str:
 def code_of(typed: str) -> str:
     """Return a one-time code without the spaces with which authenticators show it: "123 456"."""
     return "".join(typed.split())
+
+
+def ticked(form: Mapping[str, str], prefix: str) -> list[str]:
+    """Return what the ticked boxes of a form name behind `prefix`."""
+    return [name.removeprefix(prefix) for name in form if name.startswith(prefix)]
 
 
 def number(text: str) -> float | str:

@@ -90,6 +90,13 @@ PAGES = (
         "registered cameras, when each was last seen, and their credentials",
     ),
     PageLink(
+        "accuracy:measure",
+        "/accuracy",
+        "Accuracy",
+        "Reports on accuracy",
+        "how well plates are read at each camera, as counts",
+    ),
+    PageLink(
         "agency:manage",
         "/agencies",
         "Agencies",
@@ -102,6 +109,13 @@ PAGES = (
         "Holds",
         "Holds and evidence",
         "records preserved from the purge, with exports and booked copies",
+    ),
+    PageLink(
+        "policy:acknowledge",
+        "/policies",
+        "Policies",
+        "Policies in use",
+        "the policies that services have loaded, and who has acknowledged them",
     ),
     PageLink(
         "purge:read",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.console.domain.form_values import moment_of, number, whole
+from services.console.domain.form_values import moment_of, number, ticked, whole
 
 ON_A_PAGE = 50
 """The most rows on a page of a listing."""
@@ -106,6 +106,22 @@ def hotlist_entry_of(form: Mapping[str, str]) -> dict[str, Any]:
     if "year" in form:
         entry["year"] = whole(form["year"])
     return entry
+
+
+def list_changes_of(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the switches of a hot list that differ from those that the page showed.
+
+    The others stay out, so that they do not undo what another person changed meanwhile.
+    """
+    off, hours = sorted(ticked(form, "off_")), form.get("staleness_hours", "")
+    changes: dict[str, Any] = {}
+    if ("enabled" in form) != ("seen_enabled" in form):
+        changes["enabled"] = "enabled" in form
+    if off != sorted(form.get("seen_off", "").split()):
+        changes["record_kinds_off"] = off
+    if hours != form.get("seen_hours", ""):
+        changes["staleness_hours"] = whole(hours) if hours else None
+    return changes
 
 
 def data_request_of(form: Mapping[str, str]) -> dict[str, Any]:

@@ -58,6 +58,13 @@ def an_entry(**changes):
     }
 
 
+YIELD = {
+    "list_id": LIST, "since": None, "hits": 1204, "unverified": 4, "verified": 1200,
+    "outcomes": {"correct_read": 900, "misread": 300}, "by_tier": {"high": 1204},
+    "enforcement": 12, "correct_share": 0.75,
+}  # fmt: skip
+
+
 @pytest.fixture
 def show(services):
     """Have hotlist answer a GET, or another method, with this."""
@@ -67,6 +74,7 @@ def show(services):
 
     show("/lists", {"items": [a_list()]})
     show(f"/lists/{LIST}", a_list())
+    show(f"/lists/{LIST}/yield", YIELD)
     page = {"version": 3, "items": [an_entry()], "next": OTHER_HIT}
     show(f"/lists/{LIST}/entries/search", page, method="POST")
     return show
@@ -266,3 +274,82 @@ async def test_a_refused_file_without_faults_of_lines_has_no_table_of_them(uploa
     assert browser.page.status_code == 422
     assert "not CSV" in browser.said
     assert "<th" not in browser.page.text
+
+
+SEEN = {"seen_enabled": "yes", "seen_off": "parts", "seen_hours": "24"}
+AS_SEEN = {"enabled": "yes", "off_parts": "yes", "staleness_hours": "24"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "body"),
+    [
+        ({"enabled": ""}, {"enabled": False}),
+        ({"off_lost_plate": "yes"}, {"record_kinds_off": ["lost_plate", "parts"]}),
+        ({"off_parts": ""}, {"record_kinds_off": []}),
+        ({"staleness_hours": "12"}, {"staleness_hours": 12}),
+        ({"staleness_hours": ""}, {"staleness_hours": None}),
+    ],
+)
+async def test_of_a_lists_switches_those_are_sent_that_the_person_changed(
+    sign_in, services, show, typed, body
+):
+    show(f"/lists/{LIST}", a_list(), method="PATCH")
+    browser = await sign_in(*MANAGER)
+    await browser.open(f"/hotlists/{LIST}/settings")
+    for name, value in SEEN.items():
+        assert f'name="{name}" value="{value}"' in browser.page.text
+    assert 'name="off_parts" value="yes" checked' in browser.page.text
+    assert "1,204, verified: 1,200, of which read right: 75%; misread: 300" in browser.said
+    await browser.send(f"/hotlists/{LIST}/settings", **SEEN | AS_SEEN | typed)
+    assert browser.page.url.path == f"/hotlists/{LIST}"
+    [asked] = services.asked("PATCH", f"/lists/{LIST}")
+    assert json.loads(asked.content) == body
+
+
+async def test_switches_that_nobody_changed_are_not_sent(sign_in, services, show):
+    browser = await sign_in(*MANAGER)
+    await browser.open(f"/hotlists/{LIST}/settings")
+    await browser.send(f"/hotlists/{LIST}/settings", **SEEN | AS_SEEN)
+    assert browser.page.url.path == f"/hotlists/{LIST}"
+    assert services.asked("PATCH", f"/lists/{LIST}") == []
+
+
+async def test_refused_switches_stay_as_they_were_typed(sign_in, services, show):
+    services.lenient = True
+    services.answers[f"PATCH /lists/{LIST}"] = lambda _: problem(
+        422, "Refused", "at most 24 hours", field="body.staleness_hours"
+    )
+    browser = await sign_in(*MANAGER)
+    await browser.open(f"/hotlists/{LIST}/settings")
+    typed = SEEN | AS_SEEN | {"staleness_hours": "999", "enabled": "", "off_parts": ""}
+    answer = await browser.send(f"/hotlists/{LIST}/settings", **typed, off_lost_plate="yes")
+    assert answer.status_code == 422
+    assert 'id="staleness_hours-wrong">at most 24 hours' in answer.text
+    assert 'name="enabled" value="yes" checked' not in answer.text
+    assert 'name="off_lost_plate" value="yes" checked' in answer.text
+    assert 'name="off_parts" value="yes" checked' not in answer.text
+
+
+async def test_a_list_is_withdrawn_with_its_reason_and_a_refusal_says_why(sign_in, services, show):
+    show(f"/lists/{LIST}/withdrawal", a_list(active_version=None), method="POST")
+    browser = await sign_in(*MANAGER)
+    await browser.open(f"/hotlists/{LIST}/settings")
+    await browser.send(f"/hotlists/{LIST}/withdrawal", reason="The source ended it")
+    assert browser.page.url.path == f"/hotlists/{LIST}"
+    [asked] = services.asked("POST", "/withdrawal")
+    assert json.loads(asked.content) == {"reason": "The source ended it"}
+    show(f"/lists/{LIST}", a_list(active_version=None))
+    services.answers[f"POST /lists/{LIST}/withdrawal"] = lambda _: problem(
+        409, "Conflict", "no version is in force"
+    )
+    answer = await browser.send(f"/hotlists/{LIST}/withdrawal", reason="The source ended it")
+    assert answer.status_code == 409
+    assert browser.said.count("no version is in force") == 1
+    assert f'action="/hotlists/{LIST}/withdrawal"' not in answer.text
+
+
+async def test_the_settings_of_a_list_are_for_who_keeps_lists(sign_in, show):
+    browser = await sign_in("account:self", "hotlist:read")
+    await browser.open(f"/hotlists/{LIST}")
+    assert "/settings" not in browser.page.text
+    assert (await browser.open(f"/hotlists/{LIST}/settings")).status_code == 403

@@ -23,10 +23,12 @@ OFFERED = {
         "/cameras",
         "/agencies",
         "/purges",
+        "/policies",
+        "/accuracy",
     },
     "training_sergeant": {"/invitations", "/training"},
     "custodian": {"/invitations", "/releases", "/holds", "/purges"},
-    "auditor": {"/releases", "/audit", "/purges"},
+    "auditor": {"/releases", "/audit", "/purges", "/policies", "/accuracy"},
     "agency_requester": {"/requests"},
 }
 EVERYONES = {"/account", "/policy"}
