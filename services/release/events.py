@@ -1,14 +1,18 @@
 """Release's consumer: one handler for each consumed topic."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.release.actions.file_ends import destroy_freed
 from services.release.domain.requests import RequestStatus
 from services.release.service import ReleaseService
 from services.release.store import Failure, Package, Requests
 from shared.core.errors import InternalFault
-from shared.events import Event, ReleaseFailed, ReleasePackaged
+from shared.events import Event, ReleaseFailed, ReleaseFreed, ReleasePackaged
 from shared.kafka.consumer import Handler, Subscription
 from shared.postgres.database import first_sight, refused_if_unstorable
 from shared.service.api_runtime import ApiRuntime
@@ -22,6 +26,7 @@ class Handlers:
     """The handler of each consumed event."""
 
     def __init__(self, runtime: ApiRuntime) -> None:
+        self._runtime = runtime
         self._db = runtime.db
 
     async def packaged(self, events: Sequence[ReleasePackaged]) -> None:
@@ -32,21 +37,28 @@ class Handlers:
         """Store failures to make a package. Raises: InternalFault for a request that does not await its package."""
         await self._once(events, _failed)
 
+    async def freed(self, events: Sequence[ReleaseFreed]) -> None:
+        """Destroy the files of requests that no hold concerns."""
+        await self._once(events, partial(destroy_freed, self._runtime))
+
     async def _once(
-        self, events: Sequence[E], effect: Callable[[Requests, E], Awaitable[None]]
+        self, events: Sequence[E], effect: Callable[[AsyncConnection, E], Awaitable[None]]
     ) -> None:
         """Apply `effect` to each event in one transaction; skip events that were handled before."""
         with refused_if_unstorable():
             async with self._db.begin() as connection:
-                requests = Requests(connection)
                 for event in events:
                     if await first_sight(connection, GROUP, event.event_id):
-                        await effect(requests, event)
+                        await effect(connection, event)
 
     @property
     def by_event(self) -> dict[type[Event], Handler]:
         """Handlers by event type."""
-        return {ReleasePackaged: self.packaged, ReleaseFailed: self.failed}
+        return {
+            ReleasePackaged: self.packaged,
+            ReleaseFailed: self.failed,
+            ReleaseFreed: self.freed,
+        }
 
 
 def subscriptions(release: ReleaseService) -> list[Subscription]:
@@ -54,8 +66,9 @@ def subscriptions(release: ReleaseService) -> list[Subscription]:
     return [Subscription(GROUP, Handlers(release.runtime).by_event)]
 
 
-async def _packaged(requests: Requests, event: ReleasePackaged) -> None:
+async def _packaged(connection: AsyncConnection, event: ReleasePackaged) -> None:
     """Store the package. Raises: InternalFault for a request that does not await its package."""
+    requests = Requests(connection)
     await _approved(requests, event.request_id, "a package")
     package = Package(
         package_key=event.package_key,
@@ -71,8 +84,9 @@ async def _packaged(requests: Requests, event: ReleasePackaged) -> None:
     await requests.move(event.request_id, RequestStatus.PACKAGED)
 
 
-async def _failed(requests: Requests, event: ReleaseFailed) -> None:
+async def _failed(connection: AsyncConnection, event: ReleaseFailed) -> None:
     """Store the failure to make a package. Raises: InternalFault for a request that does not await its package."""
+    requests = Requests(connection)
     await _approved(requests, event.request_id, "a failure")
     failure = Failure(reason=event.reason, failed_at=event.occurred_at)
     await requests.fail(event.request_id, failure)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from services.release.settings import Settings
-from services.release.workers import expiry
+from services.release.workers import expiry, file_ends
 from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.running import needs
 from shared.service.runtime import Task
@@ -23,8 +23,11 @@ class ReleaseService(ApiService):
         return cls(runtime, settings)
 
     def tasks(self) -> Sequence[Task]:
-        """Return the task that ends requests that are due, not started."""
-        return (expiry.task(self.runtime, self.settings),)
+        """Return the tasks that end packages and files that are due, not started."""
+        return (
+            expiry.task(self.runtime, self.settings),
+            file_ends.task(self.runtime, self.settings),
+        )
 
 
 Running = Annotated[ReleaseService, needs(ReleaseService)]

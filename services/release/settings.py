@@ -19,3 +19,6 @@ class Settings(ApiSettings, ObjectSettings):
 
     release_expiry_sweep_s: Annotated[float, Field(gt=0)] = 600.0
     """The interval at which release removes expired packages."""
+
+    release_file_sweep_s: Annotated[float, Field(gt=0)] = 3600.0
+    """The interval at which release ends files that were kept for their time."""

@@ -8,8 +8,8 @@ Owns: reads, captures and plates (`reads`, `captures`, `plates`, `plate_deletion
 `key_changes`), packages for releases (`packages`) and for evidence (`evidence_exports`), bookings of these into
 evidence (`evidence_bookings`), and reports on accuracy (`accuracy_reports`).
 Consumes: `read.recorded`, `read.backfilled`, `read.recognised`, `backfill.recognised`, `capture.processed`,
-`hit.raised`, `hit.verified`, `hit.disposed`, `release.approved`, `checkpoint.signed`.
+`hit.raised`, `hit.verified`, `hit.disposed`, `release.approved`, `release.lapsed`, `checkpoint.signed`.
 Publishes: `pass.recorded`, `read.contradicted`, `hold.changed`, `evidence.changed`, `evidence.booked`,
-`purge.changed`, `records.purged`, `release.packaged`, `release.failed`, `signing_key.changed`.
+`purge.changed`, `records.purged`, `release.packaged`, `release.failed`, `release.freed`, `signing_key.changed`.
 Never: destroys a record without the five facts of policy 468.3.1(f), or one under a hold.
 """

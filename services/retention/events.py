@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.retention.actions.release_files import free_file
 from services.retention.service import RetentionService
 from services.retention.store.hits import Hits
 from services.retention.store.packages import Packages
@@ -20,6 +21,7 @@ from shared.events import (
     ReadsRecognised,
     ReadsRecorded,
     ReleaseApproved,
+    ReleaseLapsed,
 )
 from shared.kafka.consumer import Handler, Subscription
 from shared.postgres.database import first_sight, refused_if_unstorable
@@ -84,6 +86,16 @@ class Handlers:
                     await Packages(connection).order(event, self._clock.now())
         self._wake()
 
+    async def lapsed(self, events: Sequence[ReleaseLapsed]) -> None:
+        """Free the files of requests that no hold concerns.
+
+        Raises: InternalFault for a request with a value that Postgres cannot store; ValueRefused for an odd plate.
+        """
+        for event in events:
+            async with self._storing() as connection:
+                if await first_sight(connection, PACKAGES, event.event_id):
+                    await free_file(connection, event, self._clock.now())
+
     async def _once(
         self, group: str, events: Sequence[E], effect: Callable[[Hits, E], Awaitable[None]]
     ) -> None:
@@ -117,10 +129,13 @@ def subscriptions(retention: RetentionService) -> list[Subscription]:
         HitVerified: handlers.verified,
         HitDisposed: handlers.disposed,
     }
-    approvals: Mapping[type[Event], Handler] = {ReleaseApproved: handlers.approved}
+    requests: Mapping[type[Event], Handler] = {
+        ReleaseApproved: handlers.approved,
+        ReleaseLapsed: handlers.lapsed,
+    }
     return [
         Subscription(RECORDS, records, gather_s=GATHER_S),
         Subscription(BACKFILL, backfill, gather_s=GATHER_S),
         Subscription(HITS, hits, gather_s=GATHER_S),
-        Subscription(PACKAGES, approvals),
+        Subscription(PACKAGES, requests),
     ]

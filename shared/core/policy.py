@@ -126,6 +126,16 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backups_days: int = 30
     """Days after which a backup ends and is deleted: so much longer than the schedule it may hold a record."""
 
+    @property
+    def missing_authority(self) -> list[str]:
+        """The authorities for destroying city records that the policy lacks (Government Code 34090)."""
+        facts = {
+            "schedule": self.schedule_id,
+            "resolution": self.resolution_id,
+            "attorney_consent": self.attorney_consent_id,
+        }
+        return [name for name, said in facts.items() if not said.strip()]
+
 
 class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who may receive data (468.7, Civil Code 1798.90.55)."""

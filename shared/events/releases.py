@@ -144,6 +144,78 @@ class ReleaseReceived(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
         return str(self.request_id)
 
 
+class ReleaseLapsed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The file of a request has been kept for its time; `retention` answers unless a hold may concern it (ADR-0120)."""
+
+    TOPIC: ClassVar[str] = "alpr.release.lapsed"
+
+    request_id: UUID
+    case_number: str
+    criteria: ReleaseCriteria
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleaseFreed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """No hold in force concerns the file of a lapsed request: `release` destroys it."""
+
+    TOPIC: ClassVar[str] = "alpr.release.freed"
+
+    request_id: UUID
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class ReleaseDestroyed(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The file of a request was destroyed at the end of its time (policy 468.7(c), Government Code 34090(d))."""
+
+    TOPIC: ClassVar[str] = "alpr.release.destroyed"
+
+    request_id: UUID
+    agency_ori: Ori
+    status: str  # at the end
+    decisions: int
+    receipts: int
+    document_id: UUID | None = None  # destroyed once no request names it
+    package_sha256: str | None = None
+    last_act_at: datetime
+    kept_years: int  # from then on, by the policy
+    schedule_id: str
+    resolution_id: str
+    attorney_consent_id: str
+
+    @property
+    def key(self) -> str:
+        """The request."""
+        return str(self.request_id)
+
+
+class DocumentDestroyed(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A document that no request on file names was destroyed at the end of its time."""
+
+    TOPIC: ClassVar[str] = "alpr.document.destroyed"
+
+    document_id: UUID
+    agency_ori: Ori
+    sha256: str
+    uploaded_at: datetime
+    kept_years: int  # from then on, by the policy
+    schedule_id: str
+    resolution_id: str
+    attorney_consent_id: str
+
+    @property
+    def key(self) -> str:
+        """The document."""
+        return str(self.document_id)
+
+
 class AgencyChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A recipient agency was registered or changed."""
 

@@ -147,6 +147,10 @@ TOPICS: dict[str, Topic] = {
         _topic(events.ReleasePackaged, "retention", "release", audited=True),
         _topic(events.ReleaseFailed, "retention", "release", audited=True),
         _topic(events.ReleaseReceived, "release", audited=True),
+        _topic(events.ReleaseLapsed, "release", "retention"),
+        _topic(events.ReleaseFreed, "retention", "release"),
+        _topic(events.ReleaseDestroyed, "release", audited=True),
+        _topic(events.DocumentDestroyed, "release", audited=True),
         _topic(events.AgencyChanged, "release", audited=True),
         _topic(
             events.CheckpointSigned,

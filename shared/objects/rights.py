@@ -40,7 +40,7 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[Verb]]] = {
         "evidence/": frozenset({GET, PUT, DELETE, LIST}),
         "purges/": frozenset({GET, PUT, LIST}),
     },
-    "release": {"release/": frozenset({GET, PUT}), "packages/": frozenset({GET, DELETE})},
+    "release": {"release/": frozenset({GET, PUT, DELETE}), "packages/": frozenset({GET, DELETE})},
     "audit": {"purges/": frozenset({GET})},
 }
 """By service and key prefix. A service that is not listed has no key of the object store."""

@@ -26,6 +26,7 @@ STAY = {
     "shared/events/audit_log.py": {"kept_years"},
     "shared/events/past.py": {"door"},
     "shared/events/purges.py": {"kept_under_hold"},
+    "shared/events/releases.py": {"kept_years"},
     "shared/core/policy.py": {"kept_years"},
     "shared/objects/purge_list.py": {"parts"},
     "shared/http/models.py": {"taken_from"},

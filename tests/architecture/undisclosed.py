@@ -37,6 +37,8 @@ NOT_GIVEN_OUT = {
     "services.hotlist.store.raised:Raised.listed": "what the matcher raises hits from",
     "services.identity.store.numbers:Numbers.current": "counters, by name",
     "services.identity.store.sealed:Sealed.named": "numbers of secrets, by the id of their key",
+    "services.release.store.file_ends:DoomedObjects.some": "names of objects that are deleted",
+    "services.release.store.file_ends:FileEnds.lapsed": "requests that retention compares with holds; shown to no person",
     "services.release.store.requests:Requests.due": "names of objects that are deleted",
     "services.release.store.requests:Requests.lock": "for the step that follows; `get` shows it after",
     "services.retention.store.accuracy:AccuracyQueue.next": "work that waits; its reads are disclosed when measured",

@@ -24,7 +24,7 @@ from services.audit.store.log import OLD, Head, Log
 from services.audit.store.old_log import OldLogRows
 from shared.core.ids import derive_id
 from shared.core.merkle import Hash
-from shared.core.policy import Policy, Retention
+from shared.core.policy import Policy
 from shared.core.signed_notes import Checkpoint
 from shared.events import Actor, LogClosed, LogDestroyed
 from shared.postgres.outbox import emit
@@ -112,7 +112,7 @@ class OldLogEnd:
             due = await OldLogRows(connection).due(policy.access_records.kept_years)
             if due is None or now < due:
                 return False
-            if missing := missing_authority(policy.retention):
+            if missing := policy.retention.missing_authority:
                 log.error(
                     "the old log is due but not destroyed: the policy lacks %s", ", ".join(missing)
                 )
@@ -144,13 +144,3 @@ class OldLogEnd:
         await this.append(head, [entry_from(event, self._runtime.service)], now)
         # Publish the event like every other; the consumer recognises it as already appended.
         await emit(connection, self._runtime.service, event)
-
-
-def missing_authority(retention: Retention) -> list[str]:
-    """Return the authorities for destroying records that the policy lacks (Government Code 34090)."""
-    facts = {
-        "schedule": retention.schedule_id,
-        "resolution": retention.resolution_id,
-        "attorney_consent": retention.attorney_consent_id,
-    }
-    return [name for name, said in facts.items() if not said.strip()]

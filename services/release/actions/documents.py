@@ -36,9 +36,11 @@ async def upload(runtime: ApiRuntime, work: UnitOfWork, grant: Grant, content: b
         uploaded_by=grant.actor,
         uploaded_at=grant.now,
     )
+    documents = Documents(work.connection)
     async with in_time(STORED_WITHIN_S, Unavailable(Common.OBJECT_NOT_STORED)):
+        await documents.lock_object(document.object_key)
         await runtime.objects.put(document.object_key, content)
-    await Documents(work.connection).add(document)
+    await documents.add(document)
     return document
 
 

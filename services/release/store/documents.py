@@ -28,11 +28,20 @@ class Document:
     uploaded_at: datetime
 
 
+_LOCK_OBJECT = text(
+    "SELECT pg_advisory_xact_lock(hashtext('release-object'), hashtext(current_schema() || :key))"
+)
+
+
 class Documents:
-    """The documents that agencies uploaded; never deleted."""
+    """The documents that agencies uploaded, which stay as long as the requests that name them."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+
+    async def lock_object(self, object_key: str) -> None:
+        """Lock an object until the transaction ends: one that is uploaded again is not deleted meanwhile."""
+        await self._connection.execute(_LOCK_OBJECT, {"key": object_key})
 
     async def add(self, document: Document) -> None:
         """Insert `document`."""

@@ -10,8 +10,20 @@ from uuid import UUID
 from services.retention.domain.criteria import Criteria, breadth_of
 from services.retention.domain.problem_codes import Code
 from shared.core.errors import Conflict, InvalidInput, NotAuthorised
+from shared.core.fields import EARLIEST, LATEST
+from shared.core.matching import have_a_plate_in_common, skeleton
 from shared.core.narrowness import too_wide
 from shared.core.policy import Narrowness
+
+
+def may_concern(hold: Criteria, asked: Criteria) -> bool:
+    """Return whether a record could meet both criteria; True if it is unknown, as between an area and a camera."""
+    return _windows_meet(hold, asked) and _devices_meet(hold, asked) and _plates_meet(hold, asked)
+
+
+def is_same_case(one: str, other: str) -> bool:
+    """Return whether two case numbers are the same, apart from case and spaces."""
+    return _plain(one) == _plain(other)
 
 
 def check_evidence_basis(basis: str, allowed: Collection[str]) -> None:
@@ -52,7 +64,7 @@ def check_confirmation(
     """
     if placed_by == confirmed_by:
         raise NotAuthorised(Code.HOLD_CONFIRMED_BY_PLACER)
-    if purpose_case is None or _same(purpose_case) != _same(hold_case):
+    if purpose_case is None or not is_same_case(purpose_case, hold_case):
         raise NotAuthorised(Code.HOLD_CASE_NOT_NAMED)
 
 
@@ -88,5 +100,26 @@ def check_exports_booked(unbooked: Sequence[UUID]) -> None:
         raise Conflict(Code.HOLD_HAS_UNBOOKED_EXPORTS, export_ids=list(unbooked))
 
 
-def _same(case_number: str) -> str:
+def _plain(case_number: str) -> str:
     return "".join(case_number.split()).casefold()
+
+
+def _windows_meet(hold: Criteria, asked: Criteria) -> bool:
+    begins = max(filter(None, [hold.captured_from, asked.captured_from]), default=EARLIEST)
+    ends = min(filter(None, [hold.captured_to, asked.captured_to]), default=LATEST)
+    return begins < ends
+
+
+def _devices_meet(hold: Criteria, asked: Criteria) -> bool:
+    if not hold.device_ids or not asked.device_ids:
+        return True
+    return not set(hold.device_ids).isdisjoint(asked.device_ids)
+
+
+def _plates_meet(hold: Criteria, asked: Criteria) -> bool:
+    one, other = hold.pattern, asked.pattern
+    if one is None or other is None:
+        return True
+    if one.lookalike or other.lookalike:
+        return have_a_plate_in_common(skeleton(one.text), skeleton(other.text))
+    return have_a_plate_in_common(one.text, other.text)

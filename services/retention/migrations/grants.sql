@@ -2,7 +2,8 @@
 -- or a whole month by `drop_month`. The row of an unreadable frame gives way to that of its later reading.
 GRANT SELECT ON plate_deletions TO {role};
 GRANT SELECT, INSERT ON evidence_bookings, signing_keys, key_changes, hit_events TO {role};
-GRANT SELECT, INSERT, UPDATE ON devices, purge_runs, packages, evidence_exports TO {role};
+GRANT SELECT, INSERT, UPDATE ON devices, purge_runs, evidence_exports TO {role};
+GRANT SELECT, INSERT, UPDATE, DELETE ON packages TO {role};
 GRANT SELECT, INSERT, UPDATE (released_by, released_at, release_reason, confirmed_by, confirmed_at,
     confirmation_reason) ON holds TO {role};
 GRANT SELECT, INSERT, DELETE ON reads, captures, held_reads, held_captures, plates TO {role};

@@ -58,6 +58,9 @@ _FAILED = text(
     " WHERE request_id = :request_id AND built_at IS NULL AND failed_at IS NULL"
 )
 _ATTEMPTED = text("UPDATE packages SET attempt_id = :attempt_id WHERE request_id = :request_id")
+_FORGET = text(
+    "DELETE FROM packages WHERE request_id = :request_id AND approved_at + interval '2 years' <= now()"
+)
 _WAITING = text("SELECT count(*) FROM packages WHERE built_at IS NULL AND failed_at IS NULL")
 
 
@@ -194,6 +197,10 @@ class Packages:
         """Record that building failed for good; False if the package is built or has failed already."""
         values = {"request_id": request_id, "at": at, "fault": fault[:500]}
         return (await self._connection.execute(_FAILED, values)).rowcount > 0
+
+    async def forget(self, request_id: UUID) -> None:
+        """Delete what is stored of the package of a request whose file ends, if it was approved two years ago."""
+        await self._connection.execute(_FORGET, {"request_id": request_id})
 
     async def waiting(self) -> int:
         """Return the number of packages that wait to be built."""

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from services.retention.domain.area import Circle
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.holding import (
     check_awaits,
@@ -16,6 +17,7 @@ from services.retention.domain.holding import (
     check_packed,
     check_released_by,
     is_wide,
+    may_concern,
 )
 from shared.core.errors import Conflict, InvalidInput, NotAuthorised
 from shared.core.policy import Narrowness
@@ -91,3 +93,39 @@ def test_a_hold_is_released_once_no_export_of_it_is_unbooked():
     with pytest.raises(Conflict) as refused:
         check_exports_booked([ONE, TWO])
     assert refused.value.params == {"export_ids": [ONE, TWO]}
+
+
+MAY = datetime(2026, 5, 1, tzinfo=UTC)
+JUNE = datetime(2026, 6, 1, tzinfo=UTC)
+ASKED = Criteria(plate="7ABC123", captured_from=MAY, captured_to=JUNE, device_ids=(ONE,))
+
+
+@pytest.mark.clause("468.7(c)/end-of-file")
+@pytest.mark.parametrize(
+    ("hold", "expected"),
+    [
+        ({"plate": "7ABC123"}, True),
+        ({"plate": "7ABC1*"}, True),
+        ({"plate": "7A8C123", "lookalike": True}, True),
+        ({"plate": "7A8C123"}, False),
+        ({"plate": "?ABC124"}, False),
+        ({"device_ids": (TWO, ONE)}, True),
+        ({"device_ids": (TWO,)}, False),
+        ({"captured_to": MAY}, False),
+        ({"captured_from": JUNE}, False),
+        ({"captured_from": MAY, "captured_to": MAY + timedelta(seconds=1)}, True),
+        ({"area": Circle(39.9, -122.2, 500.0)}, True),
+        ({"region": "US-NV"}, True),
+        ({"plate": "9ZZZ999", "area": Circle(39.9, -122.2, 500.0)}, False),
+    ],
+)
+def test_a_hold_may_concern_a_request_unless_no_record_can_meet_both(hold, expected):
+    assert may_concern(Criteria(**hold), ASKED) is expected
+
+
+@pytest.mark.clause("468.7(c)/end-of-file")
+def test_a_hold_may_concern_a_request_for_all_records_of_a_time():
+    every = Criteria(captured_from=MAY, captured_to=JUNE)
+    for hold in ({"plate": "7ABC123"}, {"device_ids": (ONE,)}, {"captured_from": MAY}):
+        assert may_concern(Criteria(**hold), every)
+    assert not may_concern(Criteria(plate="7ABC123", captured_from=JUNE), every)
