@@ -87,12 +87,6 @@ async def activate(
     return await client.request_json("hotlist", "POST", path, params=seen, purpose_for=MANAGE)
 
 
-async def read_yield(client: PersonClient, list_id: UUID) -> Any:
-    """Return how many hits a list brought, and what came of them. Raises: Refused, SignedOut, PurposeNeeded."""
-    path = f"/v1/lists/{list_id}/yield"
-    return await client.request_json("hotlist", "GET", path, with_purpose=False)
-
-
 async def change(client: PersonClient, list_id: UUID, form: Mapping[str, str]) -> None:
     """Change the switches of a list that the person changed on the page. Raises: Refused, SignedOut, PurposeNeeded."""
     if changes := list_changes_of(form):

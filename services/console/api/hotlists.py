@@ -238,7 +238,6 @@ async def _settings_page(
         visit,
         problem.status if problem else HTTPStatus.OK,
         list=hot_list,
-        brought=await hotlists.read_yield(visit, list_id),
         enabled="enabled" in form if is_typed else hot_list["enabled"],
         off=ticked(form, "off_") if is_typed else hot_list["record_kinds_off"],
         hours=form.get("staleness_hours", "") if is_typed else hot_list["staleness_hours"],
