@@ -61,7 +61,7 @@ def an_entry(**changes):
 YIELD = {
     "list_id": LIST, "since": None, "hits": 1204, "unverified": 4, "verified": 1200,
     "outcomes": {"correct_read": 900, "misread": 300}, "by_tier": {"high": 1204},
-    "enforcement": 12, "results": {"recovered": 3}, "correct_share": 0.75,
+    "enforcement": 12, "results": {"vehicle_recovered": 3}, "correct_share": 0.75,
 }  # fmt: skip
 
 
