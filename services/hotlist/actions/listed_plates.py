@@ -11,8 +11,14 @@ from shared.core.problem_codes import Common
 from shared.postgres.disclosed_records import LISTED_PLATES
 from shared.postgres.unit_of_work import UnitOfWork
 
+PIECE = 1000
+"""The most plates of one disclosure, so that its event stays below Kafka's size limit."""
+
 MOST_NAMED = 1000
-"""The most plates that the record of a version names. A larger file is a list of a source, and names none alone."""
+"""The most new plates of a list of the state or of NCIC that are named. A larger file names none alone."""
+
+MOST_OF_DEPARTMENT = 50_000
+"""The most of a list of the department: one plate could else be hidden among a thousand of no case."""
 
 
 async def record_version(
@@ -23,7 +29,8 @@ async def record_version(
     Raises: as `record_listed`.
     """
     old, new = hot_list.in_force, (version.snapshot_id, version.version)
-    plates = await Entries(work.connection).new_plates(old, new, grant.now, MOST_NAMED + 1)
+    most = _most_named(hot_list) + 1
+    plates = await Entries(work.connection).new_plates(old, new, grant.now, most)
     await record_listed(work, grant, hot_list, version.version, plates)
 
 
@@ -42,6 +49,12 @@ async def record_listed(
             grant.purpose.check_scope({"plate": plate})
     elif hot_list.source == "department":
         raise RefusedByRule(grant, Common.PURPOSE_MISSING_TO_LIST)
-    named = plates if len(plates) <= MOST_NAMED else ()
-    listed = Disclosed(record_id=f"{hot_list.list_id}/{version}", plates=named, holds=0)
-    await disclose(work.connection, grant, LISTED_PLATES, [listed])
+    named = sorted(plates) if len(plates) <= _most_named(hot_list) else []
+    for start in range(0, max(1, len(named)), PIECE):
+        piece = named[start : start + PIECE]
+        listed = Disclosed(record_id=f"{hot_list.list_id}/{version}", plates=piece, holds=0)
+        await disclose(work.connection, grant, LISTED_PLATES, [listed])
+
+
+def _most_named(hot_list: HotList) -> int:
+    return MOST_OF_DEPARTMENT if hot_list.source == "department" else MOST_NAMED

@@ -154,16 +154,28 @@ async def test_a_list_of_the_state_needs_no_purpose_and_its_new_plates_are_on_re
 
 
 @pytest.mark.clause("468.3.1(c)/listed-plates")
-@pytest.mark.parametrize(("more", "named"), [(0, 3), (1, 0)], ids=["as many", "one more"])
-async def test_a_file_with_very_many_new_plates_names_none_of_them(
-    hotlist, monkeypatch, more, named
+@pytest.mark.parametrize(
+    ("source", "number", "named"),
+    [
+        ("state", 3, [3]),
+        ("state", 4, [0]),
+        ("department", 4, [2, 2]),
+        ("department", 5, [2, 2, 1]),
+        ("department", 6, [0]),
+    ],
+)
+async def test_a_file_with_very_many_new_plates_names_all_or_none_of_them(
+    hotlist, monkeypatch, source, number, named
 ):
     monkeypatch.setattr(listed_plates, "MOST_NAMED", 3)
-    plates = [f"7ABC12{number}" for number in range(3 + more)]
-    await hotlist.listed(*plates)
-    [told] = await listings(hotlist)
-    assert len(told.all_plates) == named
-    assert len(told.all_ids) == 1
+    monkeypatch.setattr(listed_plates, "MOST_OF_DEPARTMENT", 5)
+    monkeypatch.setattr(listed_plates, "PIECE", 2 if source == "department" else 1000)
+    plates = [f"7ABC12{n}" for n in range(number)]
+    await hotlist.listed(*plates, source=source)
+    told = await listings(hotlist)
+    assert [len(one.all_plates) for one in told] == named
+    assert sorted(plate for one in told for plate in one.all_plates) in ([], plates)
+    assert len({one.all_ids[0] for one in told}) == 1
 
 
 @pytest.mark.clause("468.6(b)/case-bound")
