@@ -377,17 +377,21 @@ async def test_an_account_unused_for_ninety_days_is_disabled(
 
 @pytest.mark.clause("468.6/inactive")
 async def test_the_daily_task_disables_without_a_sign_in(hire, administrator, identity, clock):
-    officer = await hire("o.seven", "officer")
+    officer, locked = [await hire(name, "officer") for name in ("o.seven", "o.eight")]
     clock.advance(days=60)
     await administrator.sign_in()
-    clock.advance(days=30, seconds=-31)
+    path = f"/v1/accounts/{locked.account_id}/lock"
+    assert (await administrator.post(path, reason="badge lost")).status_code == 200
+    clock.advance(days=30, seconds=-61)
     assert await disable_all_inactive(identity) == 0
     clock.advance(seconds=1)  # ninety days to the second
     assert await disable_all_inactive(identity) == 1
+    clock.advance(days=1)
     assert await disable_all_inactive(identity) == 0
     async with identity.begin() as unit:
         account = await unit.accounts.find_username("o.seven")
-    assert account.status == "disabled"
+        other = await unit.accounts.find_username("o.eight")
+    assert (account.status, other.status) == ("disabled", "locked")
     assert (await officer.get("/v1/me")).status_code == 401
 
 
