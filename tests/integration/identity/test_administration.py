@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from services.identity.workers.startup import announce_exclusive_roles
 from shared.events import AccessAttempted, AccountChanged
@@ -465,3 +466,25 @@ async def test_reviews_due_are_read_page_by_page(hire, administrator, clock):
 
     due = await paged(fetch, "/v1/accounts/reviews/due")
     assert {one["username"] for one in due} == {"chief.admin", "o.seven", "o.eight"}
+
+
+ON_FILE = {
+    "trainings": "valid_until",
+    "purposes": "justification",
+    "reviews": "note",
+    "provisioners": "person_id",
+    "limit_lifts": "until",
+}
+"""A column of each table whose rows never change."""
+
+NEVER_DELETED = ("accounts", "sessions", "signing_keys", "numbers", *ON_FILE)
+
+
+async def test_the_services_role_changes_no_record_of_people_and_deletes_none(app, identity):
+    """Whatever software has the role: what it may do is in `grants.sql` alone (ADR-0016)."""
+    statements = [f"DELETE FROM {table}" for table in NEVER_DELETED]
+    statements += [f"UPDATE {table} SET {one} = {one}" for table, one in ON_FILE.items()]
+    for statement in statements:
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            async with identity.begin() as unit:
+                await unit.connection.execute(text(statement))
