@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, HitDisposed, HitVerified, RecordsDisclosed
@@ -182,3 +184,22 @@ async def test_list_entries_are_refused_for_a_purpose_of_another_kind(hotlist, k
     assert f"the purpose {kind} does not open hotlist:read; these do: " in refused.json()["detail"]
     assert "7ABC123" not in refused.text
     assert "7ABC123" in (await asked("stolen_plate")).text
+
+
+ON_FILE = {
+    "versions": "created_by",
+    "activations": "reason",
+    "verifications": "outcome",
+    "dispositions": "unverified_reason",
+}
+"""A column of each table whose rows never change."""
+
+
+async def test_the_services_role_changes_nothing_that_people_found_and_deletes_no_list(hotlist):
+    """Whatever software has the role: what it may do is in `grants.sql` alone (ADR-0016)."""
+    statements = [f"DELETE FROM {table}" for table in (*ON_FILE, "lists", "snapshots")]
+    statements += [f"UPDATE {table} SET {one} = {one}" for table, one in ON_FILE.items()]
+    for statement in statements:
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            async with hotlist.runtime.db.begin() as connection:
+                await connection.execute(text(statement))
