@@ -13,7 +13,7 @@ from shared.core.problem_codes import Common
 from shared.core.spans import Kind, span
 
 _KEY = re.compile(r"(?!.*(?:\.\.|/\.?(?:/|$)))[A-Za-z0-9][A-Za-z0-9._/-]{0,500}")
-"""Without `//`, `/./` or an end of this kind: a folder has the object of another key there, and S3's client takes none."""
+"""Without `//`, `/./` or an end of this kind: a folder has the object of another key there, and S3's client fails."""
 
 CHUNK_BYTES = 256 * 1024
 """Least size of the pieces in which an object is read and written."""
