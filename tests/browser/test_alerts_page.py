@@ -248,6 +248,68 @@ async def test_a_notification_is_asked_for_and_says_nothing_of_the_vehicle(page,
     assert len(await page.evaluate("notices")) == 1
 
 
+async def test_who_takes_an_alert_is_at_once_on_the_pages_of_others(page, raised, console_of):
+    plate = await raised()
+    card = card_of(page, plate)
+    await card.wait_for()
+    dispatcher = await console_of("dispatcher")
+    theirs = await dispatcher.context.new_page()
+    await dispatcher.open(theirs, "/alerts")
+    await see(theirs, "Connected: new alerts")
+    shown = await card.locator("img, .nothing").evaluate("one => { one.isOld = true; return 1 }")
+    await card_of(theirs, plate).get_by_role("button", name="I have it").click()
+    await card_of(theirs, plate).get_by_text("You have it").wait_for()
+    assert dispatcher.path_of(theirs) == "/alerts", "the page stays"
+    await card.get_by_text("has it since").wait_for()
+    await card.get_by_text("UNVERIFIED", exact=True).wait_for()
+    await card.get_by_text("new", exact=True).wait_for()
+    await expect(page).to_have_title(re.compile(r"^\(1\) Alerts"))
+    assert shown
+    await card.get_by_role("button", name="I have it too").click()
+    await card.get_by_role("button", name="I cannot take it").click()
+    await card.get_by_role("button", name="I have it too").wait_for()
+    await theirs.close()
+
+
+async def test_a_card_says_at_once_that_its_entry_has_ended(page, raised, console_of, hotlist_path):
+    plate = await raised()
+    card = card_of(page, plate)
+    await card.wait_for()
+    investigator = await console_of("investigator")
+    ending = await investigator.context.new_page()
+    await investigator.open(ending, hotlist_path)
+    await fill(ending, plate=plate)
+    await press(ending, "Search")
+    await ending.get_by_label(f"End the entry of {plate}").click()
+    await ending.get_by_label("Reason for ending it").fill("recovered")
+    await press(ending, "End it")
+    await ending.close()
+    await card.get_by_text("The list has this entry no more").wait_for()
+
+
+async def test_an_urgent_alert_that_no_one_has_taken_calls_again(page, raised):
+    first = await raised()
+    second = await raised()
+    await card_of(page, second).wait_for()
+    await page.get_by_role("button", name="Turn the sound on").click()
+    await see(page, "An alert of high priority makes a sound")
+    await page.wait_for_timeout(3500)
+    await page.mouse.move(100, 100)
+    tones = await page.evaluate("tones")
+    overdue = """seq => {
+        const now = [...cards.children].find((card) => card.dataset.seq === seq).cloneNode(true);
+        now.classList.add("unanswered");
+        now.querySelector(".badge.new")?.remove();
+        for (let times = 0; times < 2; times += 1) {
+            stream.dispatchEvent(new MessageEvent("change", { data: now.outerHTML, lastEventId: "" }));
+        }
+    }"""
+    await page.evaluate(overdue, await card_of(page, first).get_attribute("data-seq"))
+    assert await plates_in_order(page, first, second) == [first, second]
+    assert await page.evaluate("tones") == 2 * tones, "once, not twice"
+    await card_of(page, first).get_by_text("new", exact=True).wait_for()
+
+
 async def test_the_browser_keeps_no_plate(page, raised):
     await page.get_by_role("button", name="Turn the sound on").click()
     await page.get_by_role("button", name="Turn notifications on").click()

@@ -34,7 +34,7 @@ async def test_an_alert_arrives_by_itself_and_is_verified_and_disposed_of(consol
     async with page.expect_navigation():
         await card.get_by_role("link").click()
 
-    await tick(page, "Yes")
+    await tick(page, "Arrest", "Yes")
     await fill(page, disposition="Vehicle stopped, driver arrested")
     await press(page, "Record the disposition")
     fault = page.get_by_role("alert")
@@ -49,7 +49,7 @@ async def test_an_alert_arrives_by_itself_and_is_verified_and_disposed_of(consol
     await tick(page, "Correct read")
     await press(page, "Record the verification")
     await page.get_by_text("Verified: correct read").wait_for()
-    await tick(page, "Yes")
+    await tick(page, "Arrest", "Yes")
     await fill(page, disposition="Vehicle stopped, driver arrested")
     await press(page, "Record the disposition")
     await page.get_by_role("definition").filter(has_text="Vehicle stopped").wait_for()

@@ -174,6 +174,7 @@ async def run(
         "RETENTION_HEAVY_SEARCHES": "1",
         "RETENTION_WORK_EVERY_S": "2",
         "AUDIT_DISK_S": "2",
+        "HOTLIST_ANSWER_WITHIN_S": "86400",
         "AUDIT_CHECKPOINT_S": "5",
         "POLICY_FILE": str(folder / "stack" / POLICY),
     }

@@ -5,13 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from local.stack.keys import root_file
-from local.stack.servers import Service, service
 from shared.core.certificates import LONGEST
-from shared.testing import eventually
+from tests.dashboards.replicas import observe, replica
 from tests.dashboards.site import Site, command
 
 ENDING_DAYS = 5
-READY_WITHIN_S = 120.0
 
 
 @asynccontextmanager
@@ -25,42 +23,14 @@ async def key_not_rotated(site: Site) -> AsyncIterator[None]:
 @asynccontextmanager
 async def certificate_ending(site: Site) -> AsyncIterator[None]:
     """Start another replica of ingest, whose certificate soon ends; at the end it has a new one, and starts again."""
-    replica = await _replica(site, await _certified(site, ENDING_DAYS))
-    target = {"targets": [replica.url.removeprefix("http://")], "labels": {"app": "ingest"}}
-    job = {"job_name": "replica", "static_configs": [target]}
-    config = site.prometheus.config
-    more = {**config, "scrape_configs": [*config["scrape_configs"], job]}
-    await asyncio.to_thread(site.prometheus.reload, more)
-    site.until_the_end.callback(site.prometheus.reload)
+    ending = await replica(site, "ingest", await _certified(site, ENDING_DAYS))
+    await observe(site, "ingest", ending)
     try:
         yield
     finally:
-        await asyncio.to_thread(replica.stop)
-        renewed = await _replica(site, await _certified(site), replica.port)
+        await asyncio.to_thread(ending.stop)
+        renewed = await replica(site, "ingest", await _certified(site), ending.port)
         site.until_the_end.callback(renewed.stop)
-
-
-async def _replica(site: Site, certified: dict[str, str], port: int = 0) -> Service:
-    """Start a replica of ingest with another key and certificate, and wait until it is ready."""
-    environment = {**site.environment("ingest"), **certified}
-    replica = service(
-        "ingest-replica",
-        ["services.ingest"],
-        folder=site.folder,
-        environment=environment,
-        port=port,
-    )
-    await asyncio.to_thread(replica.start)
-
-    async def ready() -> bool:
-        return await asyncio.to_thread(replica.faults) is None
-
-    try:
-        await eventually(ready, within_s=READY_WITHIN_S, every_s=0.5)
-    except BaseException:
-        await asyncio.to_thread(replica.stop)
-        raise
-    return replica
 
 
 async def _certified(site: Site, days: int = LONGEST.days) -> dict[str, str]:

@@ -39,6 +39,7 @@ from tests.dashboards.posts import (
     turned_camera,
     undecodable,
 )
+from tests.dashboards.replicas import alerts_unanswered
 from tests.dashboards.site import Trial, repeated
 
 TRIALS = (
@@ -71,6 +72,7 @@ TRIALS = (
     Trial("recognition's workers end", ("RecognitionWorkersDying",), workers_killed),
     Trial("the object store is away", ("ObjectStoreDown",), objects_away),
     Trial("the audit log stands still", ("AuditLogBehind",), stopped("audit")),
+    Trial("no one takes urgent alerts", ("AlertsUnanswered",), alerts_unanswered),
     Trial("hotlist hung for a while", ("AlertsSlow",), hung_for("hotlist", 20)),
     Trial(
         "Kafka hangs",

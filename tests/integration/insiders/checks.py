@@ -114,6 +114,7 @@ DEEDS = {
     "identity /v1/sessions": "session.changed",
     "identity /v1/training": "training.recorded",
     "ingest /v1/devices": "device.changed",
+    "hotlist /v1/hits/{hit_id}/acknowledgement": "hit.acknowledged",
     "hotlist /v1/hits/{hit_id}/verification": "hit.verified",
     "hotlist /v1/hits/{hit_id}/disposition": "hit.disposed",
     "hotlist /v1/lists": "hotlist.changed hotlist.activated",
