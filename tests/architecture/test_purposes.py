@@ -22,6 +22,7 @@ NONE = "no record of a sighting"
 WITHOUT = {
     "audit GET /v1/checkpoint": NONE,
     "hotlist GET /v1/alerts": "live alerts are patrol",
+    "hotlist POST /v1/hits/{hit_id}/acknowledgement": "a live alert is patrol; the store refuses any other hit",
     "hotlist GET /v1/hits": BY_AGE,
     "hotlist GET /v1/hits/{hit_id}": BY_AGE,
     "hotlist GET /v1/hits/{hit_id}/crop": BY_AGE,

@@ -7,7 +7,6 @@ import msgspec
 from services.hotlist.domain.hits import Acknowledgement, Hit
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.rating import Outcome, Result, contradicts
-from services.hotlist.store.acknowledgements import Acknowledgements
 from services.hotlist.store.hits import Hits
 from services.hotlist.store.outcomes import Outcomes
 from services.hotlist.store.standings import Standings
@@ -31,12 +30,12 @@ async def acknowledge(
     others = [one for one in hit.acknowledgements if one.by.person_id != grant.actor.person_id]
     if acknowledged is (len(others) < len(hit.acknowledgements)):
         return hit
-    acknowledgements = Acknowledgements(work.connection)
+    outcomes = Outcomes(work.connection)
     if acknowledged:
-        await acknowledgements.add(grant, hit_id)
+        await outcomes.acknowledge(grant, hit_id)
         others.append(Acknowledgement(at=grant.now, by=grant.actor))
     else:
-        await acknowledgements.remove(grant, hit_id)
+        await outcomes.give_back(grant, hit_id)
     await Standings(work.connection).announce()
     await work.emit(
         HitAcknowledged(

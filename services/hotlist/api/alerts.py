@@ -49,9 +49,9 @@ async def stream_alerts(
     Late hits are not on the stream: use `GET /v1/hits?late=true`.
 
     The service records each delivery as a disclosure before it sends the alert or its change. Alerts and changes have
-    one order: the `id` of an alert is its hit's `seq`, that of a change its `changed_seq`. The stream ends when the token
-    expires or is revoked, or training lapses. Reopen it with the last id: it then sends each missed hit once, and each that changed, if
-    it was captured within the policy's patrol hours; older ones are in `GET /v1/hits`.
+    one order: the `id` of an alert is its hit's `seq`, that of a change its `changed_seq`. The stream ends when the
+    token expires or is revoked, or training lapses. Reopen it with the last id: it then sends each missed hit once, and
+    each that changed, if it was captured within the policy's patrol hours; older ones are in `GET /v1/hits`.
     An account has five streams here; one more ends its oldest. Some streams are reserved for accounts with none.
     While the service receives no account changes from identity, it opens no stream. An open one sends
     `unchecked`, continues as long as the policy allows, and sends `checked` if account changes arrive again; the log

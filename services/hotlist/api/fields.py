@@ -180,7 +180,7 @@ class DispositionIn(RequestBody):
     )
 
     result: Result = "other"
-    """What came of it; `arrest` and `stopped_released` are enforcement, `no_contact` and `surveillance_only` are not."""
+    """What came of it; `arrest` and `stopped_released` are enforcement, `no_contact` and `surveillance_only` none."""
 
     disposition: Annotated[str, line(200)] | None = None
     """The same in the person's words; required with `other`."""

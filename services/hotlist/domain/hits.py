@@ -36,10 +36,10 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     """Rises in the order in which hits were raised."""
 
     changed_seq: int | None
-    """The number of the last change that open pages were told of, in one order with `seq`; None without one."""
+    """The number of its last change on the alert streams, in one order with `seq`; None without one."""
 
     standing: str
-    """What changed since the hit was raised, as open pages were last told; words of `store/standings.py`."""
+    """What changed since the hit was raised, in the words of `store/standings.py`, as the streams last had it."""
 
     status: Status
     outcome: Outcome | None

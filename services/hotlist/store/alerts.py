@@ -63,7 +63,7 @@ class Alerts:
     async def after(self, seq: int, limit: int, *, now: datetime) -> Sequence[StreamedHit]:
         """Return the alerts and changes after `seq`, of all agencies and sources; the stream filters them.
 
-        Only those captured in the last `patrol`: of older ones nothing is told without a purpose (468.4(b)).
+        Only those captured in the last `patrol`: older ones need a purpose (468.4(b)).
         """
         values = {"seq": seq, "limit": limit, "now": now, "fresh_since": now - self._patrol}
         return await self._streamed(_streamed(), values)

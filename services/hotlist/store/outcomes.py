@@ -1,4 +1,4 @@
-"""Verifications and dispositions of hits, and counts of both."""
+"""Acknowledgements, verifications and dispositions of hits, and counts of what came of them."""
 # ruff: noqa: S608 - statements are put together from names in this file, values are bound
 
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from services.hotlist.store.hits import VISIBLE, visible_to
 from shared.access.grant import Grant
 from shared.events import Actor
 
-PERSON = "person_id, person_name, person_title, person_ori"
-BY = ":person_id, :person_name, :person_title, :person_ori"
+_PERSON = "person_id, person_name, person_title, person_ori"
+_BY = ":person_id, :person_name, :person_title, :person_ori"
 
 
 class Outcomes:
-    """Verifications and dispositions. Lock a hit with `Hits.get` before a change."""
+    """What people record about hits. Lock a hit with `Hits.get` or `Hits.alert` before a change."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -29,7 +29,7 @@ class Outcomes:
         """Return the verification of a hit, or None."""
         rows = await self._connection.execute(
             text(
-                f"SELECT method, reference, outcome, note, at, {PERSON} FROM verifications"
+                f"SELECT method, reference, outcome, note, at, {_PERSON} FROM verifications"
                 " WHERE hit_id = :hit_id"
             ),
             {"hit_id": hit_id},
@@ -41,12 +41,28 @@ class Outcomes:
         """Return the first hundred dispositions of a hit, in the order of recording."""
         rows = await self._connection.execute(
             text(
-                f"SELECT result, disposition, enforcement, unverified_reason, at, {PERSON}"
+                f"SELECT result, disposition, enforcement, unverified_reason, at, {_PERSON}"
                 " FROM dispositions WHERE hit_id = :hit_id ORDER BY number LIMIT 100"
             ),
             {"hit_id": hit_id},
         )
         return [Disposition(**_with_person(row)) for row in rows.mappings()]
+
+    async def acknowledge(self, grant: Grant, hit_id: UUID) -> None:
+        """Store that the caller, who has not, takes a hit."""
+        await self._connection.execute(
+            text(
+                f"INSERT INTO acknowledgements (hit_id, at, {_PERSON}) VALUES (:hit_id, :at, {_BY})"
+            ),
+            {"hit_id": hit_id, **_person(grant)},
+        )
+
+    async def give_back(self, grant: Grant, hit_id: UUID) -> None:
+        """Delete the caller's acknowledgement of a hit."""
+        await self._connection.execute(
+            text("DELETE FROM acknowledgements WHERE hit_id = :hit_id AND person_id = :person_id"),
+            {"hit_id": hit_id, "person_id": grant.actor.person_id},
+        )
 
     async def verify(
         self,
@@ -61,8 +77,8 @@ class Outcomes:
         """Store the verification of a hit that has none."""
         await self._connection.execute(
             text(
-                f"INSERT INTO verifications (hit_id, method, reference, outcome, note, at, {PERSON})"
-                f" VALUES (:hit_id, :method, :reference, :outcome, :note, :at, {BY})"
+                f"INSERT INTO verifications (hit_id, method, reference, outcome, note, at, {_PERSON})"
+                f" VALUES (:hit_id, :method, :reference, :outcome, :note, :at, {_BY})"
             ),
             {
                 "hit_id": hit_id,
@@ -70,7 +86,7 @@ class Outcomes:
                 "reference": reference,
                 "outcome": outcome,
                 "note": note,
-                **person(grant),
+                **_person(grant),
             },
         )
         await self._connection.execute(
@@ -91,8 +107,8 @@ class Outcomes:
         await self._connection.execute(
             text(
                 "INSERT INTO dispositions (hit_id, result, disposition, enforcement, unverified_reason,"
-                f" at, {PERSON}) VALUES (:hit_id, :result, :disposition, :enforcement,"
-                f" :unverified_reason, :at, {BY})"
+                f" at, {_PERSON}) VALUES (:hit_id, :result, :disposition, :enforcement,"
+                f" :unverified_reason, :at, {_BY})"
             ),
             {
                 "hit_id": hit_id,
@@ -100,7 +116,7 @@ class Outcomes:
                 "disposition": disposition,
                 "enforcement": enforcement,
                 "unverified_reason": unverified_reason,
-                **person(grant),
+                **_person(grant),
             },
         )
         await self._connection.execute(
@@ -129,8 +145,7 @@ class Outcomes:
         return Yield.of([HitGroup(**row) for row in rows.mappings()])
 
 
-def person(grant: Grant) -> dict[str, Any]:
-    """Return the values of the columns that say who acted, and when."""
+def _person(grant: Grant) -> dict[str, Any]:
     actor = grant.actor
     return {
         "person_id": actor.person_id,
@@ -142,7 +157,7 @@ def person(grant: Grant) -> dict[str, Any]:
 
 
 def _with_person(row: RowMapping) -> dict[str, Any]:
-    """Return a row's values, with `by` in place of the columns of `PERSON`."""
+    """Return a row's values, with `by` in place of the columns of `_PERSON`."""
     values = {name: value for name, value in row.items() if not name.startswith("person_")}
     by = Actor(
         person_id=row["person_id"],

@@ -99,10 +99,9 @@ class Purging:
     ) -> tuple[int, Place | None]:
         """Purge the hits captured before `before`, of the next `limit` after `after`.
 
-        Deletes a hit without an acknowledgement, verification or disposition: it is only a copy of its read. Clears the read's
-        data from any other hit and keeps people's records of it (Government Code 34090(d)). Hits in `held`
-        stay unchanged.
-        Returns: the number of hits deleted or cleared, and the next `after`; None at the end.
+        Deletes a hit without an acknowledgement, verification or disposition: it is only a copy of its read. Clears the
+        read's data from any other hit and keeps people's records of it (Government Code 34090(d)). Hits in `held` stay
+        unchanged. Returns: the number of hits deleted or cleared, and the next `after`; None at the end.
         """
         parameters = {"before": before, "at": after[0], "after": after[1], "limit": limit}
         rows = (await self._connection.execute(_DUE, parameters)).all()

@@ -1,4 +1,4 @@
-"""What changes of live hits after they were raised, in words that are compared with what open pages were told last."""
+"""What changes of live hits after they were raised, in words that are compared with those that the streams had last."""
 # ruff: noqa: S608 - statements are put together from names in this file and in `hits`, values are bound
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ _RENEW = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """How many live hits have changed since open pages were last told of them, and how many are unanswered."""
+    """How many live hits have changed since the streams last had them, and how many are unanswered."""
 
     changed: int
     unanswered: int

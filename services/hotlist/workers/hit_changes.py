@@ -21,7 +21,7 @@ UNANSWERED = Gauge(
 
 
 class HitChanges:
-    """Compares live hits with what open pages were last told of them. Wake `task` when one may have changed."""
+    """Compares live hits with what the streams last had of them. Wake `task` when one may have changed."""
 
     def __init__(self, runtime: ApiRuntime, settings: Settings) -> None:
         self.task = PeriodicTask(

@@ -21,7 +21,15 @@ from services.hotlist.service import HotlistService
 from services.hotlist.settings import Settings
 from services.registry import SPECS
 from shared.core.ids import derive_id
-from shared.events import Read, ReadsRecorded, RecordsDisclosed, RecordsPurged
+from shared.events import (
+    PassesRecorded,
+    PassReading,
+    Read,
+    ReadsRecorded,
+    RecordedPass,
+    RecordsDisclosed,
+    RecordsPurged,
+)
 from shared.objects.purge_list import ListWriter, Page
 from shared.postgres.disclosed_records import LISTED_PLATES
 from shared.service.api_runtime import ApiRuntime
@@ -202,6 +210,30 @@ async def serving(settings, bus, objects, clock, authority, policy) -> AsyncIter
 async def hotlist(settings, bus, objects, clock, authority, policy):
     async with serving(settings, bus, objects, clock, authority, policy) as service:
         yield service
+
+
+def passed(hotlist, read, *, plate="7ABC128", outvoted=True):
+    """Return an event with the pass of a read and two more, with another plate."""
+    others = [uuid4(), uuid4()]
+    voted = RecordedPass(
+        pass_id=uuid4(),
+        first_seen_at=read.captured_at,
+        last_seen_at=read.captured_at + timedelta(seconds=1),
+        plate=plate,
+        confidence=0.6,
+        characters=[],
+        read_ids=[read.read_id, *others],
+        outvoted_read_ids=[read.read_id] if outvoted else others[:1],
+        best_read_id=others[0],
+        alternatives=[PassReading(read.plate, 1, 0.33)],
+    )
+    return PassesRecorded(
+        occurred_at=hotlist.clock.now(),
+        device_id=read.device_id,
+        device_name=read.device_name,
+        agency_ori=read.agency_ori,
+        passes=[voted],
+    )
 
 
 class Stream:

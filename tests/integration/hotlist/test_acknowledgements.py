@@ -13,7 +13,7 @@ from services.hotlist.settings import Settings
 from shared.core.permissions import Permission
 from shared.events import HitAcknowledged, PassesRecorded, RecordsDisclosed
 from shared.testing import eventually
-from tests.integration.hotlist.test_outvoted import passed
+from tests.integration.hotlist.conftest import passed
 
 ANSWER_WITHIN = timedelta(seconds=Settings.model_fields["hotlist_answer_within_s"].default)
 VERIFIED = {"method": "CLETS", "reference": "T26-1", "outcome": "correct_read"}
@@ -37,7 +37,7 @@ async def acknowledge(hotlist, hit, *, acknowledged=True, status=200, **claims):
 
 
 async def compare(hotlist):
-    """Have the service compare hits with what it told of them last, as it does every few seconds."""
+    """Have the service compare hits with what it sent of them last, as it does every few seconds."""
     await hotlist.running.hit_changes.task.once()
 
 

@@ -7,31 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from services.hotlist.store.purging import Purging
-from shared.events import PassesRecorded, PassReading, RecordedPass
-
-
-def passed(hotlist, read, *, plate="7ABC128", outvoted=True):
-    """Return an event with the pass of a read and two more, with another plate."""
-    others = [uuid4(), uuid4()]
-    voted = RecordedPass(
-        pass_id=uuid4(),
-        first_seen_at=read.captured_at,
-        last_seen_at=read.captured_at + timedelta(seconds=1),
-        plate=plate,
-        confidence=0.6,
-        characters=[],
-        read_ids=[read.read_id, *others],
-        outvoted_read_ids=[read.read_id] if outvoted else others[:1],
-        best_read_id=others[0],
-        alternatives=[PassReading(read.plate, 1, 0.33)],
-    )
-    return PassesRecorded(
-        occurred_at=hotlist.clock.now(),
-        device_id=read.device_id,
-        device_name=read.device_name,
-        agency_ori=read.agency_ori,
-        passes=[voted],
-    )
+from shared.events import PassesRecorded
+from tests.integration.hotlist.conftest import passed
 
 
 async def codes(hotlist):

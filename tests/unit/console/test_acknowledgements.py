@@ -1,4 +1,4 @@
-"""Who has an alert, what came of hits, and what a hot list yields, as officers and supervisors see them."""
+"""Who has an alert, and what came of hits, as officers and supervisors see them."""
 
 import json
 import re
@@ -20,7 +20,6 @@ from tests.unit.console.services import (
     page_of,
     problem,
 )
-from tests.unit.console.test_hotlists import LIST, a_list
 
 AT = "2026-06-01T11:59:30+00:00"
 OTHERS = {"at": AT, "by": PERSON | {"name": "Ann Ochoa"}}
@@ -169,28 +168,3 @@ def test_pages_have_the_findings_and_results_that_hotlist_has():
     macros = TEMPLATES.get_template("macros.html").module
     assert [code for code, _ in macros.VERDICTS] == list(get_args(Outcome))
     assert [code for code, _ in macros.RESULTS] == list(get_args(Result))
-
-
-async def test_a_list_shows_what_its_hits_came_to_in_30_and_90_days(sign_in, services, clock):
-    def counted(request):
-        since = request.url.params["since"]
-        hits = 4 if since.startswith("2026-05-02") else 91
-        return httpx.Response(
-            200,
-            json={
-                **NO_OUTCOMES,
-                "list_id": LIST,
-                "since": since,
-                "hits": hits,
-                "unverified": 1,
-                "outcomes": {"misread": hits - 1},
-                "results": {"no_contact": 2},
-            },
-        )
-
-    services.answers[f"GET /lists/{LIST}"] = lambda _: httpx.Response(200, json=a_list())
-    services.answers[f"GET /lists/{LIST}/yield"] = counted
-    browser = await sign_in("account:self", "hotlist:read")
-    await browser.open(f"/hotlists/{LIST}")
-    said = "30 days 90 days Hits 4 91 Not verified 1 1 Misread 3 90 No contact made 2 2 A list"
-    assert said in browser.said

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from tests.unit.console.services import DECLARED, HIT, OTHER_HIT, problem
+from tests.unit.console.services import DECLARED, HIT, NO_OUTCOMES, OTHER_HIT, problem
 
 HOSTILE = "<script>alert(1)</script>"
 LIST = "0199c0de-0000-7000-8000-000000000151"
@@ -352,3 +352,27 @@ async def test_the_settings_of_a_list_are_for_who_keeps_lists(sign_in, show):
     await browser.open(f"/hotlists/{LIST}")
     assert "/settings" not in browser.page.text
     assert (await browser.open(f"/hotlists/{LIST}/settings")).status_code == 403
+
+
+async def test_a_list_shows_what_its_hits_came_to_in_30_and_90_days(sign_in, services, show):
+    def counted(request):
+        since = request.url.params["since"]
+        hits = 4 if since.startswith("2026-05-02") else 91
+        return httpx.Response(
+            200,
+            json={
+                **NO_OUTCOMES,
+                "list_id": LIST,
+                "since": since,
+                "hits": hits,
+                "unverified": 1,
+                "outcomes": {"misread": hits - 1},
+                "results": {"no_contact": 2},
+            },
+        )
+
+    services.answers[f"GET /lists/{LIST}/yield"] = counted
+    browser = await sign_in("account:self", "hotlist:read")
+    await browser.open(f"/hotlists/{LIST}")
+    said = "30 days 90 days Hits 4 91 Not verified 1 1 Misread 3 90 No contact made 2 2 A list"
+    assert said in browser.said

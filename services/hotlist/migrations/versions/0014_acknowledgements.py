@@ -9,7 +9,7 @@ revision = "hotlist_0014"
 down_revision = "hotlist_0013"
 
 STATEMENTS = (
-    # `standing` is what open pages were last told of a hit; `changed_seq` is drawn from the sequence of `seq`, under
+    # `standing` is what the alert streams last had of a hit; `changed_seq` is drawn from the sequence of `seq`, under
     # the same lock, so that alerts and their changes have one order.
     "ALTER TABLE hits ADD COLUMN changed_seq bigint, ADD COLUMN standing text NOT NULL DEFAULT '',"
     " ADD COLUMN result text",
