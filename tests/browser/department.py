@@ -141,6 +141,7 @@ async def settle(api: Api, folder: Path) -> Town:
             "number": "1",
             "hold_id": hold_id,
             "run_id": await _propose(found.custodian),
+            "report_id": await _measure(found.administrator),
             "export_id": export_id,
             "request_id": request_id,
             "account_id": invited["account"]["account_id"],
@@ -269,6 +270,23 @@ async def _propose(custodian: Person) -> str:
     """Propose a standing order for daily purges; returns its id."""
     body = {"kind": "standing", "reason": "The schedule that the council adopted"}
     return str((await custodian.must("retention", "POST", "/v1/purge-runs", json=body))["run_id"])
+
+
+async def _measure(administrator: Person) -> str:
+    """Request a report on accuracy; returns its id."""
+    now = datetime.now(UTC)
+    report = await administrator.must(
+        "retention",
+        "POST",
+        "/v1/accuracy-reports",
+        purpose=await administrator.declare(kind="system_maintenance", **WHY),
+        json={
+            "captured_from": (now - timedelta(days=1)).isoformat(),
+            "captured_to": now.isoformat(),
+        },
+        headers={"Idempotency-Key": "the-first-report-of-the-tests"},
+    )
+    return str(report["report_id"])
 
 
 async def _ask(requester: Person) -> str:

@@ -25,7 +25,10 @@ async def read_report(client: PersonClient, report_id: UUID) -> Any:
 
 
 async def order(client: PersonClient, form: Mapping[str, str]) -> Any:
-    """Request a report on a window; the form's key makes a repeat harmless. Raises: Refused, SignedOut, PurposeNeeded."""
+    """Request a report on a window; a repeat with the form's key is harmless.
+
+    Raises: Refused, SignedOut, PurposeNeeded.
+    """
     body = {name: moment_of(form.get(name, "")) for name in CAPTURE_TIMES}
     key = {"Idempotency-Key": form.get("key", "")}
     return await client.request_json("retention", "POST", REPORTS, json=body, headers=key)

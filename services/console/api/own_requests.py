@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from services.console.actions import own_requests
 from services.console.actions.errors import Refused
 from services.console.actions.own_requests import REQUEST
+from services.console.actions.records import SEARCH
 from services.console.api.forms import FileFields, Form, form_action
 from services.console.api.pages import page
 from services.console.api.releases import STATES, After, State
@@ -82,7 +83,7 @@ def _form_page(
     request: Request, visit: Visit, form: Mapping[str, str], problem: Refused | None = None
 ) -> Response:
     status = problem.status if problem else HTTPStatus.OK
-    kinds = sorted(visit.console.policy.purposes.allowed)
+    kinds = visit.kinds_for(SEARCH)
     return page(request, "new_request.html", visit, status, form=form, kinds=kinds, problem=problem)
 
 

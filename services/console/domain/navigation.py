@@ -113,7 +113,7 @@ PAGES = (
     PageLink(
         "policy:acknowledge",
         "/policies",
-        "Policies",
+        "Policies in use",
         "Policies in use",
         "the policies that services have loaded, and who has acknowledged them",
     ),

@@ -14,7 +14,7 @@ SEEN = {"seen_roles": "investigator officer", "seen_sources": ""}
 
 @pytest.fixture
 def person(services):
-    """An investigator whom nobody reviewed for long."""
+    """An investigator whose last review is a year old."""
     person = services.me() | {
         "account_id": HIT, "name": "Ida Vega", "roles": ["investigator", "officer"], "sources": [],
         "reviewed_at": "2025-05-01T00:00:00Z",
