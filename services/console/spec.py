@@ -7,5 +7,5 @@ SPEC = ServiceSpec(
     kind=Kind.PAGES,
     description="Pages for people.",
     # Applies to a form with a file, which the console forwards as it arrives; the receiving service bounds it.
-    uploads=(r"/hotlists/[^/]+/upload$", r"/requests/document$"),
+    uploads=(r"/hotlists/[^/]+/upload$", r"/requests/new/document$"),
 )

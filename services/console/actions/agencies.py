@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.console.actions.person_client import PersonClient
+from services.console.domain.form_values import changed
 from services.console.domain.queries import required
 
 MANAGE = "agency:manage"
@@ -26,6 +27,16 @@ async def set_active(client: PersonClient, ori: str, *, active: bool) -> Any:
     """Bar an agency, or admit it again. Raises: Refused, SignedOut, PurposeNeeded."""
     path, body = f"/v1/agencies/{ori}", {"active": active}
     return await client.request_json("release", "PATCH", path, json=body, with_purpose=False)
+
+
+async def change(client: PersonClient, ori: str, form: Mapping[str, str]) -> None:
+    """Change what the person changed of an agency on the page. Raises: Refused, SignedOut, PurposeNeeded."""
+    changes = changed(form, "name", "kind", "state", "contact")
+    if "state" in changes:
+        changes["state"] = _region(changes["state"])
+    if changes:
+        path = f"/v1/agencies/{ori}"
+        await client.request_json("release", "PATCH", path, json=changes, with_purpose=False)
 
 
 async def register(client: PersonClient, form: Mapping[str, str]) -> Any:

@@ -6,7 +6,13 @@ from uuid import UUID
 
 from services.console.actions.person_client import PersonClient
 from services.console.domain.form_values import number
-from services.console.domain.queries import ON_A_PAGE, chosen, page_query, required
+from services.console.domain.queries import (
+    ON_A_PAGE,
+    camera_changes_of,
+    chosen,
+    page_query,
+    required,
+)
 
 MANAGE = "device:manage"
 
@@ -33,6 +39,13 @@ async def register(client: PersonClient, form: Mapping[str, str]) -> Any:
 async def read_camera(client: PersonClient, device_id: UUID) -> Any:
     """Return one camera. Raises: Refused, SignedOut, PurposeNeeded."""
     return await client.request_json("ingest", "GET", f"/v1/devices/{device_id}")
+
+
+async def change(client: PersonClient, device_id: UUID, form: Mapping[str, str]) -> None:
+    """Change what the person changed of a camera on the page. Raises: Refused, SignedOut, PurposeNeeded."""
+    if changes := camera_changes_of(form):
+        path = f"/v1/devices/{device_id}"
+        await client.request_json("ingest", "PATCH", path, json=changes)
 
 
 async def revoke(client: PersonClient, device_id: UUID, form: Mapping[str, str]) -> Any:

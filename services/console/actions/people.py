@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.console.actions.person_client import PersonClient
-from services.console.domain.form_values import ticked
+from services.console.domain.form_values import changed, ticked
 from services.console.domain.queries import ON_A_PAGE, page_query, required
 
 MANAGE = "account:manage"
@@ -127,6 +127,13 @@ async def confirm_rights(client: PersonClient, account_id: UUID, form: Mapping[s
     path, body = f"/v1/accounts/{account_id}/review", {"note": form.get("review_note", "")}
     seen = {name: form.get(f"seen_{name}", "").split() for name in ("roles", "sources")}
     return await client.request_json("identity", "POST", path, json=body | seen)
+
+
+async def change_details(client: PersonClient, account_id: UUID, form: Mapping[str, str]) -> None:
+    """Change the name and title that the person changed on the page. Raises: Refused, SignedOut, PurposeNeeded."""
+    if changes := changed(form, "name", "title"):
+        path = f"/v1/accounts/{account_id}"
+        await client.request_json("identity", "PATCH", path, json=changes)
 
 
 async def change_state(

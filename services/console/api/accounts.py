@@ -63,6 +63,23 @@ async def confirm_rights(
     return to(request, "/people/reviews")
 
 
+@router.get("/details", dependencies=[allowed(people.MANAGE)])
+async def show_details(request: Request, account_id: UUID, visit: Working) -> Response:
+    """Show the form for a person's name and title."""
+    return await _details_page(request, visit, account_id, {})
+
+
+@router.post("/details")
+async def change_details(
+    request: Request, account_id: UUID, form: Form, visit: Working
+) -> Response:
+    """Change a person's name or title."""
+    answer = await form_action(people.change_details(visit, account_id, form))
+    if isinstance(answer, Refused):
+        return await _details_page(request, visit, account_id, form, answer)
+    return to(request, f"/people/{account_id}")
+
+
 @router.get("/lock", dependencies=[allowed(people.MANAGE)])
 async def show_lock(request: Request, account_id: UUID, visit: Working) -> Response:
     """Show what locking an account does, or what its state allows instead, and the form for it."""
@@ -132,6 +149,27 @@ async def _roles_page(
         about_roles={role: described(policy, role) for role in policy.roles},
         sources=SOURCES,
         form=fields,
+        problem=problem,
+    )
+
+
+async def _details_page(
+    request: Request,
+    visit: Visit,
+    account_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+) -> Response:
+    account, titles = await people.read_account(visit, account_id), visit.console.policy.titles
+    return page(
+        request,
+        "person_details.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        person=account,
+        why_not=why_not_change(account, visit.session.person_id),
+        titles=sorted({*titles.authorised, *titles.external, account["title"]}),
+        form=form if problem else account,
         problem=problem,
     )
 

@@ -33,6 +33,21 @@ async def register_agency(request: Request, form: Form, visit: Working) -> Respo
     return to(request, "/agencies")
 
 
+@router.get("/{ori}/details", dependencies=[allowed(agencies.MANAGE)])
+async def show_details(request: Request, ori: Ori, visit: Working) -> Response:
+    """Show the form for what is registered of an agency."""
+    return await _details_page(request, visit, ori, {})
+
+
+@router.post("/{ori}/details")
+async def change_agency(request: Request, ori: Ori, form: Form, visit: Working) -> Response:
+    """Change what is registered of an agency."""
+    answer = await form_action(agencies.change(visit, ori, form))
+    if isinstance(answer, Refused):
+        return await _details_page(request, visit, ori, form, answer)
+    return to(request, "/agencies")
+
+
 @router.get("/{ori}/bar", dependencies=[allowed(agencies.MANAGE)])
 async def show_bar(request: Request, ori: Ori, visit: Working) -> Response:
     """Show what barring an agency does, or admitting a barred one again, and the button for it."""
@@ -56,6 +71,26 @@ async def _set_active(request: Request, visit: Visit, ori: str, *, active: bool)
     if isinstance(answer, Refused):
         return await _bar_page(request, visit, ori, answer)
     return to(request, "/agencies")
+
+
+async def _details_page(
+    request: Request,
+    visit: Visit,
+    ori: str,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+) -> Response:
+    agency = await agencies.read_agency(visit, ori)
+    return page(
+        request,
+        "agency_details.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        agency=agency,
+        kinds=agencies.KINDS,
+        form=form if problem else agency,
+        problem=problem,
+    )
 
 
 async def _bar_page(

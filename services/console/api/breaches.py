@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -17,12 +17,17 @@ from services.console.domain.queries import breach_of
 router = APIRouter(prefix="/audit/breach-report")
 
 Account = Annotated[str, Query(max_length=200)]
+By = Literal["name", "id"]
+"""How the account is named: chosen among people, or by its id, as of an operator who has no account here."""
 
 
 @router.get("", dependencies=[allowed(audit.READ)])
-async def show_breach_report(request: Request, visit: Auditing, account: Account = "") -> Response:
+async def show_breach_report(
+    request: Request, visit: Auditing, account: Account = "", by: By = "name"
+) -> Response:
     """Show the form for the report, with the account whose page led here."""
-    return await _page(request, visit, {"person_id": account} if account else {})
+    form = {"by": by} | ({"person_id": account} if account else {})
+    return await _page(request, visit, form)
 
 
 @router.post("")

@@ -14,6 +14,7 @@ from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working, allowed
+from services.console.domain.queries import RATES
 
 router = APIRouter(prefix="/cameras")
 
@@ -77,6 +78,21 @@ async def renew_credential(
     return _credential_page(request, visit, issued)
 
 
+@router.get("/{device_id}/settings", dependencies=[allowed(cameras.MANAGE)])
+async def show_settings(request: Request, device_id: UUID, visit: Working) -> Response:
+    """Show the form for a camera's name, place and rates."""
+    return await _settings_page(request, visit, device_id, {})
+
+
+@router.post("/{device_id}/settings")
+async def change_camera(request: Request, device_id: UUID, form: Form, visit: Working) -> Response:
+    """Change a camera's name, place, rates, or how long it may keep captures back."""
+    answer = await form_action(cameras.change(visit, device_id, form))
+    if isinstance(answer, Refused):
+        return await _settings_page(request, visit, device_id, form, answer)
+    return to(request, "/cameras")
+
+
 @router.get("/{device_id}/revocation", dependencies=[allowed(cameras.MANAGE)])
 async def show_revocation(request: Request, device_id: UUID, visit: Working) -> Response:
     """Show what revoking a camera does, or reinstating a revoked one, and the form for it."""
@@ -126,6 +142,28 @@ def _credential_page(request: Request, visit: Visit, issued: Any) -> Response:
         credential=issued["credential"],
         url=url,
         makers=[(name, f"{base}makers/{maker}") for maker, name in MAKERS.items()],
+    )
+
+
+async def _settings_page(
+    request: Request,
+    visit: Visit,
+    device_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+) -> Response:
+    camera = await cameras.read_camera(visit, device_id)
+    shown = {name: camera[name] for name in ("name", *RATES)} | (camera["place"] or {})
+    seen = {name: "" if value is None else str(value) for name, value in shown.items()}
+    return page(
+        request,
+        "camera_settings.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        camera=camera,
+        seen=seen,
+        form=form if problem else seen,
+        problem=problem,
     )
 
 

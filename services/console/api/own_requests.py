@@ -35,7 +35,7 @@ async def show_new_request(request: Request, visit: Working) -> Response:
     return _form_page(request, visit, {"include_images": "yes"})
 
 
-@router.post("/document")
+@router.post("/new/document")
 async def upload_authority(request: Request, sent: FileFields, visit: Working) -> Response:
     """Forward a document of legal authority as it arrives, and go on to the request that names it."""
     _, file = sent

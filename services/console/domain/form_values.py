@@ -22,6 +22,18 @@ def ticked(form: Mapping[str, str], prefix: str) -> list[str]:
     return [name.removeprefix(prefix) for name in form if name.startswith(prefix)]
 
 
+def changed(form: Mapping[str, str], *names: str) -> dict[str, str]:
+    """Return the fields that differ from what the page showed, which its form says in `seen_…`.
+
+    The others stay out of a change, so that they do not undo what another person changed meanwhile.
+    """
+    return {
+        name: form.get(name, "")
+        for name in names
+        if form.get(name, "") != form.get(f"seen_{name}", "")
+    }
+
+
 def number(text: str) -> float | str:
     """Return a number, or invalid text unchanged."""
     try:

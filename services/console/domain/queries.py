@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.console.domain.form_values import moment_of, number, ticked, whole
+from services.console.domain.form_values import changed, moment_of, number, ticked, whole
 
 ON_A_PAGE = 50
 """The most rows on a page of a listing."""
@@ -35,6 +35,8 @@ ENTRY_FIELDS = (
     "colour",
     "caution",
 )
+PLACE = ("latitude", "longitude", "heading_deg")
+RATES = ("frames_per_s", "reads_per_s", "may_buffer_h")
 LIST_SOURCES = ("department", "state", "federal")
 """Sources of hot lists."""
 
@@ -109,19 +111,24 @@ def hotlist_entry_of(form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def list_changes_of(form: Mapping[str, str]) -> dict[str, Any]:
-    """Return the switches of a hot list that differ from those that the page showed.
-
-    The others stay out, so that they do not undo what another person changed meanwhile.
-    """
-    off, hours = sorted(ticked(form, "off_")), form.get("staleness_hours", "")
+    """Return the switches of a hot list that differ from those that the page showed."""
+    off = sorted(ticked(form, "off_"))
     changes: dict[str, Any] = {}
     if ("enabled" in form) != ("seen_enabled" in form):
         changes["enabled"] = "enabled" in form
     if off != sorted(form.get("seen_off", "").split()):
         changes["record_kinds_off"] = off
-    if hours != form.get("seen_hours", ""):
+    for hours in changed(form, "staleness_hours").values():
         changes["staleness_hours"] = whole(hours) if hours else None
     return changes
+
+
+def camera_changes_of(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return what differs of a camera from what the page showed; a place is sent whole."""
+    changes: dict[str, Any] = changed(form, "name")
+    if changed(form, *PLACE):
+        changes["place"] = {name: number(text) for name, text in chosen(form, *PLACE).items()}
+    return changes | {name: number(text) for name, text in changed(form, *RATES).items()}
 
 
 def data_request_of(form: Mapping[str, str]) -> dict[str, Any]:

@@ -102,6 +102,9 @@ class Day:
         """Try the operations that end a session, with a wrong password where one is needed."""
         for route in documents(self.insider.department):
             if (route.method, route.path) in ENDS_SESSION:
+                await (
+                    self.insider.person.renew()
+                )  # the end of other sessions ends this access token
                 await self._example(route, None)
 
     async def _example(self, route: Route, kind: str | None, **own: str) -> Asked:

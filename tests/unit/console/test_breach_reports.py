@@ -106,3 +106,17 @@ async def test_a_person_without_the_permission_gets_no_form(sign_in):
     answer = await browser.open(HERE)
     assert answer.status_code == 403
     assert "your role does not let you see the audit log" in browser.said
+
+
+async def test_an_id_that_is_no_account_here_can_be_asked_for(auditor, services):
+    services.answers["POST /breach-reports"] = lambda _: httpx.Response(
+        200, json=a_report(person_id="7")
+    )
+    await auditor.open(HERE)
+    assert 'href="/audit/breach-report?by=id"' in auditor.page.text
+    await auditor.open(f"{HERE}?by=id")
+    await auditor.send(HERE, by="id", person_id="7", **PERIOD)
+    assert "What 7 reached" in auditor.said
+    assert 'type="text" value="7"' in auditor.page.text
+    await auditor.open(f"{HERE}?account={READ}")
+    assert f'type="text" value="{READ}"' in auditor.page.text, "an account of a finding, say"

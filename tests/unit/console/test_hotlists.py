@@ -276,7 +276,7 @@ async def test_a_refused_file_without_faults_of_lines_has_no_table_of_them(uploa
     assert "<th" not in browser.page.text
 
 
-SEEN = {"seen_enabled": "yes", "seen_off": "parts", "seen_hours": "24"}
+SEEN = {"seen_enabled": "yes", "seen_off": "parts", "seen_staleness_hours": "24"}
 AS_SEEN = {"enabled": "yes", "off_parts": "yes", "staleness_hours": "24"}
 
 

@@ -125,7 +125,7 @@ async def test_a_document_is_uploaded_first_and_named_in_the_request(requester, 
     services.answers["POST /requests"] = lambda _: httpx.Response(201, json=a_request())
     await requester.open("/requests/new")
     requester.page = await requester.http.post(
-        "/requests/document", data={"form_token": requester.token()},
+        "/requests/new/document", data={"form_token": requester.token()},
         files={"file": ("order.pdf", b"%PDF-1.7\n")}, headers={"Origin": requester.origin},
     )  # fmt: skip
     assert services.asked("POST", "/documents")[0].content == b"%PDF-1.7\n"
@@ -142,7 +142,7 @@ async def test_a_document_that_release_refuses_is_refused_beside_its_field(reque
     )
     await requester.open("/requests/new")
     requester.page = await requester.http.post(
-        "/requests/document", data={"form_token": requester.token()},
+        "/requests/new/document", data={"form_token": requester.token()},
         files={"file": ("order.txt", b"hello")}, headers={"Origin": requester.origin},
     )  # fmt: skip
     assert 'id="file-wrong">not a PDF' in requester.page.text
@@ -206,3 +206,8 @@ async def test_people_of_the_department_get_no_form_to_request_data(sign_in):
     answer = await browser.open("/requests/new")
     assert answer.status_code == 403
     assert "your role does not let you request a release" in browser.said
+
+
+async def test_the_address_of_a_refused_document_leads_back_to_the_form(requester):
+    answer = await requester.open("/requests/new/document")
+    assert answer.headers["location"] == "/requests/new"
