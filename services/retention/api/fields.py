@@ -13,10 +13,12 @@ from services.retention.actions.purges import Proposal
 from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Polygon
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.destruction import Kind
+from services.retention.domain.problem_codes import Code
 from services.retention.domain.record_files import FileFormat
 from shared.core.errors import ValueRefused
 from shared.core.fields import Moment, storable
 from shared.core.regions import Region, parse_region
+from shared.core.vehicles import COLOURS, colour_named, make_named
 from shared.http.models import After, PlatePatternText, Reason, RequestBody
 
 Line = Annotated[
@@ -94,6 +96,20 @@ class PolygonIn(RequestBody):
 AreaIn = CircleIn | BoxIn | PolygonIn
 
 
+def _colour(text: str) -> str:
+    """Return the colour that a text names. Raises: ValueRefused with the known colours."""
+    if (colour := colour_named(text)) is None:
+        raise ValueRefused(Code.SEARCH_COLOUR_UNKNOWN, allowed=list(COLOURS))
+    return colour
+
+
+def _make(text: str) -> str:
+    """Return the make that a text names. Raises: ValueRefused."""
+    if (make := make_named(text)) is None:
+        raise ValueRefused(Code.SEARCH_MAKE_UNKNOWN)
+    return make
+
+
 class ReadsQuery(RequestBody):
     """Conditions on reads: a plate or a pattern of one, or all vehicles at some place, in a window of time."""
 
@@ -121,6 +137,15 @@ class ReadsQuery(RequestBody):
     """`US-CA`, `CA` for a state of the department's own country, or a country that issues plates itself.
     The search also finds reads without a determined region."""
     minimum_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    colour: Annotated[str, Field(max_length=30), AfterValidator(_colour)] | None = None
+    """One of white, grey, black, blue, red, green, brown, yellow, orange, purple and pink, or another word or NCIC code
+    for it: silver is grey, gold and beige are brown. The search also finds reads whose camera reported no colour."""
+    make: (
+        Annotated[str, Field(max_length=30, examples=["Toyota"]), AfterValidator(_make)] | None
+    ) = None
+    """A name, the start of one, or an NCIC code. The search also finds reads whose camera reported no make."""
+    described_only: bool = False
+    """Whether to leave out reads whose camera did not report the colour or make that the search names."""
 
     def parsed_region(self, department_state: str) -> Region | None:
         """Return the full form of the region, None without one. Raises: InvalidInput for an unknown region."""
@@ -142,6 +167,9 @@ class ReadsQuery(RequestBody):
             area=self.area.area() if self.area else None,
             region=region.region if region else None,
             minimum_confidence=self.minimum_confidence,
+            colour=self.colour,
+            make=self.make,
+            described_only=self.described_only,
         )
 
 

@@ -30,6 +30,9 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, di
     area: Circle | Box | Polygon | None = None
     region: str | None = None
     minimum_confidence: float | None = None
+    colour: str | None = None  # one of shared.core.vehicles.COLOURS
+    make: str | None = None  # as shared.core.vehicles.make_of
+    described_only: bool = False  # leaves out reads without a known word for the colour or make
     read_ids: tuple[UUID, ...] = ()
 
     @cached_property
@@ -42,7 +45,7 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, di
     @property
     def names_reads(self) -> bool:
         """Whether only a read, and not a capture without one, can meet these."""
-        conditions = (self.plate, self.region, self.minimum_confidence)
+        conditions = (self.plate, self.region, self.minimum_confidence, self.colour, self.make)
         return bool(self.read_ids) or any(condition is not None for condition in conditions)
 
     @property
@@ -89,6 +92,8 @@ def check_search(criteria: Criteria, rule: Narrowness) -> None:
     _checked_pattern(criteria)
     if criteria.area is not None:
         check_area(criteria.area)
+    if criteria.described_only and criteria.colour is None and criteria.make is None:
+        raise InvalidInput(Code.SEARCH_DESCRIBED_AS_NOTHING, field="described_only")
     _check_narrow(criteria, rule)
 
 

@@ -1,4 +1,7 @@
-"""The details of a read that are stored as JSON: answers show them and the vote uses them, searches do not."""
+"""The details of a read that are stored as JSON: answers show them and the vote uses them.
+
+Of all details, searches ask for the colour and make of the vehicle alone.
+"""
 
 import msgspec
 

@@ -52,6 +52,15 @@ class Code(ProblemCode):
         InvalidInput,
         "give a plate: look-alikes are look-alikes of a plate",
     )
+    SEARCH_DESCRIBED_AS_NOTHING = (
+        InvalidInput,
+        "give a colour or a make: this leaves out reads whose camera reported none",
+    )
+    SEARCH_COLOUR_UNKNOWN = InvalidInput, "must name one colour: {allowed}"
+    SEARCH_MAKE_UNKNOWN = (
+        InvalidInput,
+        "is not a known make: give its name or NCIC code, such as Toyota or TOYT, or leave it out",
+    )
     SEARCH_TOO_SLOW = (
         InvalidInput,
         "the search takes too long: narrow it by a shorter window or more characters",

@@ -28,6 +28,10 @@ _CELLS_AND_DAYS = 10
 """So many cells of an area, each on one day, cost as much as a read."""
 
 
+_OF_A_COLOUR, _OF_A_MAKE = 0.1, 0.1
+"""About the share of reads that one colour or one make leaves; more where cameras report none."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """The reads among which a search looks for its page, estimated."""
@@ -53,6 +57,8 @@ def is_heavy(criteria: Criteria, *, counted: bool = False) -> bool:
         return not (pattern.whole or (pattern.indexed and known >= LIGHT_CHARACTERS))
     if criteria.region is not None or criteria.minimum_confidence is not None:
         return True
+    if criteria.colour is not None or criteria.make is not None:
+        return True
     return criteria.area is not None and cost_of_area(criteria) > LIGHT_AREA
 
 
@@ -69,6 +75,12 @@ def cost_of_area(criteria: Criteria) -> float:
     since, until = criteria.window
     cells = (north - south + 1) * (east - west + 1)
     return cells * ((until - since) / timedelta(days=1) + 1) / _CELLS_AND_DAYS
+
+
+def share_of_vehicle(criteria: Criteria) -> float:
+    """Return about which share of reads has the colour and make of a search, or none."""
+    of_colour = 1 if criteria.colour is None else _OF_A_COLOUR
+    return of_colour * (1 if criteria.make is None else _OF_A_MAKE)
 
 
 def check_cost(criteria: Criteria, cost: float) -> None:

@@ -13,6 +13,7 @@ from services.retention.domain.area import (
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.plates import grams_of, like, numbers_of, plate_number
 from services.retention.store.plate_numbers import matches
+from services.retention.store.vehicle_words import COLOUR, MAKE, colour_pattern, make_pattern
 from shared.core.matching import skeleton
 from shared.core.plates import PlatePattern
 
@@ -81,6 +82,22 @@ class Conditions:
         if criteria.read_ids:
             self.add("r.read_id = ANY(:{p}reads)", reads=list(criteria.read_ids))
 
+    def add_vehicle(self, criteria: Criteria) -> None:
+        """Require the vehicle's colour and make, as far as its camera reported them."""
+        only = criteria.described_only
+        if criteria.colour is not None:
+            self._add_words(
+                COLOUR, "colour", colour_pattern(criteria.colour, described_only=only), only
+            )
+        if criteria.make is not None:
+            self._add_words(MAKE, "make", make_pattern(criteria.make, described_only=only), only)
+
+    def _add_words(self, text: str, name: str, pattern: str, described_only: bool) -> None:
+        # COALESCE of a truth value: the planner takes it for one row in two, and so keeps the plan of the other
+        # conditions. The collation knows the case of A-Z alone.
+        matches = f'{text} COLLATE "C" ~* :{{p}}{name}'
+        self.add(f"coalesce({matches}, {not described_only})", **{name: pattern})
+
     def add_plate(self, pattern: PlatePattern | None) -> None:
         """Require the read's plate to match."""
         if pattern is None:
@@ -128,6 +145,7 @@ def of_reads(criteria: Criteria, prefix: str = "") -> Conditions:
     conditions = Conditions(prefix)
     conditions.add_place_and_time(criteria)
     conditions.add_read(criteria)
+    conditions.add_vehicle(criteria)
     conditions.add_plate(criteria.pattern)
     return conditions
 

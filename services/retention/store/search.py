@@ -294,6 +294,7 @@ def _conditions(grant: Grant, criteria: Criteria, starts: Starts) -> Conditions:
     asked = Conditions()
     asked.add_place_and_time(criteria)
     asked.add_read(criteria)
+    asked.add_vehicle(criteria)
     asked.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
     if criteria.pattern is not None and not starts.are_plates:
         asked.add_plate_of_read(criteria.pattern)

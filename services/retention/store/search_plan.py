@@ -17,6 +17,7 @@ from services.retention.domain.search_cost import (
     Scope,
     cost_of_area,
     cost_of_plates,
+    share_of_vehicle,
 )
 from services.retention.store.conditions import Conditions
 from shared.core.plates import PlatePattern
@@ -210,13 +211,15 @@ class SearchPlans:
         return {row.device_id: row.days for row in there if not named or row.device_id in named}
 
     async def _share(self, criteria: Criteria) -> float:
-        """Return about which share of the window's reads have the region and confidence of a search."""
+        """Return about which share of the window's reads have the region, confidence and vehicle of a search."""
+        of_vehicle = share_of_vehicle(criteria)
         if criteria.region is None and criteria.minimum_confidence is None:
-            return 1
+            return of_vehicle
         reads = _of_window(criteria)
         in_all = await self._estimate(_reads_that(reads), reads.parameters)
         reads.add_read(criteria)
-        return min(await self._estimate(_reads_that(reads), reads.parameters) / in_all, 1)
+        share = await self._estimate(_reads_that(reads), reads.parameters) / in_all
+        return of_vehicle * min(share, 1)
 
     async def _estimate(self, query: str, parameters: dict[str, Any]) -> float:
         """Return the planner's estimate of the rows of a query; at least 1."""
@@ -261,7 +264,7 @@ def _of_place(criteria: Criteria) -> Starts:
     if not criteria.device_ids:
         rows = "(SELECT device_id AS id FROM devices) AS start"
         return Starts("device_id", rows, first=_DEVICES_FIRST, least_growth=_LEAST_GROWTH)
-    few = len(criteria.device_ids) <= _FEW_DEVICES and criteria.pattern is None
+    few = len(criteria.device_ids) <= _FEW_DEVICES and not criteria.names_reads
     return Starts(
         "device_id",
         "unnest(CAST(:starts AS uuid[])) AS start (id)",

@@ -1,7 +1,7 @@
 """Searches in plain Python over a list of reads, by the rules' words alone: what the service's answers must equal."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import asin, cos, radians, sin, sqrt
@@ -13,6 +13,69 @@ from shared.events import Read
 _CLASSES = ("0ODQ", "1I", "2Z", "5S", "8B", "6G")
 _FOLDED = {member: one[0] for one in _CLASSES for member in one}
 _EARTH_M = 6_371_008.8
+
+COLOURS: dict[str | None, set[str]] = {
+    None: set(),
+    "unknown": set(),
+    "chartreuse": set(),
+    "redwood": set(),
+    "white": {"white"},
+    "Silver": {"grey"},
+    "silver-gray": {"grey"},
+    "GRY": {"grey"},
+    "black": {"black"},
+    "BLK/WHI": {"black", "white"},
+    "deepBlue": {"blue"},
+    "navy_blue": {"blue"},
+    "DBL": {"blue"},
+    "Dark Red": {"red"},
+    "gold-beige": {"brown"},
+}
+"""The colours that each word of a camera means; none if the word says nothing."""
+
+MAKES: dict[str | None, set[str]] = {
+    None: set(),
+    "Unknown": set(),
+    "UNK": set(),
+    "--": set(),
+    "Toyota": {"Toyota"},
+    "TOYT": {"Toyota"},
+    "toyota truck": {"Toyota"},
+    "Chevrolet": {"Chevrolet"},
+    "CHEVY": {"Chevrolet"},
+    "CHEV": {"Chevrolet"},
+    "Mercedes-Benz": {"Mercedes"},
+    "MERZ": {"Mercedes"},
+    "Mercury": {"Mercury"},
+    "MERC": {"Mercedes", "Mercury"},
+    "Ram": {"Dodge"},
+    "DODG": {"Dodge"},
+    "Škoda": {"Skoda"},
+    "SKODA": {"Skoda"},
+    "ROV": {"Land Rover"},
+    "Land Rover": {"Land Rover"},
+    "Rover": {"Rover"},
+}
+"""The makes that each word of a camera may mean; none if the word says nothing."""
+
+ASKED_COLOURS = {
+    "grey": "grey", "SIL": "grey", "blue": "blue", "red": "red", "White": "white", "tan": "brown", "pink": "pink",
+}  # fmt: skip
+"""What people ask for, and the colour that they mean."""
+
+ASKED_MAKES = {
+    "toyota": {"Toyota"},
+    "Chevy": {"Chevrolet"},
+    "mercedes": {"Mercedes"},
+    "MER": {"Mercedes", "Mercury"},
+    "Ram": {"Dodge"},
+    "Skoda": {"Skoda"},
+    "Rover": {"Rover"},
+    "ro": {"Rover"},
+    "LNDR": {"Land Rover"},
+    "Audi": {"Audi"},
+}
+"""What people ask for, and the makes that they may mean."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +124,23 @@ def _matches(read: Read, asked: dict[str, Any]) -> bool:
         return False
     if read.confidence < asked.get("minimum_confidence", 0):
         return False
+    if not _is_of(COLOURS[read.vehicle_colour], asked, "colour", ASKED_COLOURS):
+        return False
+    if not _is_of(MAKES[read.vehicle_make], asked, "make", ASKED_MAKES):
+        return False
     return "area" not in asked or _within(read, asked["area"])
+
+
+def _is_of(
+    seen: set[str], asked: dict[str, Any], name: str, meant: Mapping[str, str | set[str]]
+) -> bool:
+    """Whether a colour or make is the one that was asked for, or is not known and need not be."""
+    if name not in asked:
+        return True
+    wanted = meant[asked[name]]
+    if not seen:
+        return not asked.get("described_only")
+    return bool(seen & ({wanted} if isinstance(wanted, str) else wanted))
 
 
 def _shows(plate: str, asked: dict[str, Any]) -> bool:

@@ -269,7 +269,7 @@ REFUSED = [
     ({"plate": "7ABC123", "captured_to": "2020-01-01T00:00:00Z"}, "captured_to"),
     ({"plate": "7ABC123", "captured_from": "2027-01-01T00:00:00Z"}, "captured_to"),
     ({"plate": "7ABC123", "limit": 1001}, "body.limit"),
-    ({"plate": "7ABC123", "colour": "red"}, "body.colour"),
+    ({"plate": "7ABC123", "year": 2019}, "body.year"),
     (
         {"area": {"latitude": 39, "longitude": -122, "radius_m": 60_000}},
         "body.area.radius_m",

@@ -18,7 +18,14 @@ from services.retention.store import search_plan
 from shared.core.ids import derive_id
 from shared.events import Place, Read
 from tests.integration.retention.conftest import ORI, a_read, started
-from tests.integration.retention.plain_search import PlainSearch, Question
+from tests.integration.retention.plain_search import (
+    ASKED_COLOURS,
+    ASKED_MAKES,
+    COLOURS,
+    MAKES,
+    PlainSearch,
+    Question,
+)
 
 READS = int(os.environ.get("SEARCH_READS", "20000"))
 QUESTIONS = int(os.environ.get("SEARCH_QUESTIONS", "300"))
@@ -55,6 +62,8 @@ def some_reads(draw: random.Random) -> list[Read]:
             place=None if draw.random() < 0.02 else place,
             region=draw.choice(["US-CA", "US-CA", "US-NV", None]),
             confidence=round(draw.uniform(0.5, 1), 3),
+            vehicle_colour=draw.choice(list(COLOURS)) if device.int % 3 else None,
+            vehicle_make=draw.choice(list(MAKES)) if device.int % 3 else None,
         )
         reads[read.read_id] = read
     return list(reads.values())
@@ -90,7 +99,18 @@ def a_question(draw: random.Random, reads: list[Read]) -> Question:
         body["region"] = draw.choice(["US-CA", "US-NV"])
     if draw.random() < 0.15:
         body["minimum_confidence"] = draw.choice([0.6, 0.9, 0.99])
+    if draw.random() < 0.3:
+        body |= _a_vehicle(draw)
     return Question(body, _scope(draw, body) if draw.random() < 0.2 else {})
+
+
+def _a_vehicle(draw: random.Random) -> dict[str, Any]:
+    """Return a colour, a make or both, for all reads or for those alone that are described."""
+    colour, make = (
+        {"colour": draw.choice(list(ASKED_COLOURS))},
+        {"make": draw.choice(list(ASKED_MAKES))},
+    )
+    return draw.choice([colour, make, colour | make]) | {"described_only": draw.random() < 0.5}
 
 
 def _pattern(draw: random.Random, plate: str) -> str:
@@ -188,6 +208,7 @@ async def answer_of(
 @pytest.mark.clause("468.4(c)/partial-back")
 @pytest.mark.clause("468.4(c)/canvass")
 @pytest.mark.clause("468.4(c)/counts")
+@pytest.mark.clause("468.4(c)/vehicle-back")
 async def test_answers_equal_those_of_a_plain_search_in_ids_order_and_number(
     settings, bus, objects, clock, authority, policy, as_owner, monkeypatch
 ):

@@ -52,6 +52,8 @@ def test_wide_searches_and_releases_are_refused_and_narrow_ones_accepted():
         asked(plate="7A*", captured_from=NOON - 32 * DAY),
         asked(plate="*A*", device_ids=(DEVICE,), captured_from=NOON - 32 * DAY),
         asked(region="US-CA"),
+        asked(colour="red", make="TOYOTA"),
+        asked(plate="7*", colour="red", make="TOYOTA"),
     ):
         with pytest.raises(InvalidInput):
             check_search(wide, RULE)
@@ -81,6 +83,8 @@ def test_a_hold_needs_at_least_one_condition():
         {"plate": "7ABC123"},
         {"region": "US-CA"},
         {"minimum_confidence": 0.0},
+        {"colour": "red"},
+        {"make": "TOYOTA"},
         {"read_ids": (UUID(int=1),)},
     ],
     ids=lambda condition: next(iter(condition)),

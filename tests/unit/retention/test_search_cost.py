@@ -6,7 +6,13 @@ import pytest
 
 from services.retention.domain.area import Circle
 from services.retention.domain.criteria import Criteria
-from services.retention.domain.search_cost import MOST_COMPARED, Scope, check_cost, is_heavy
+from services.retention.domain.search_cost import (
+    MOST_COMPARED,
+    Scope,
+    check_cost,
+    is_heavy,
+    share_of_vehicle,
+)
 from shared.core.errors import InvalidInput
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -22,6 +28,7 @@ def asked(days=31, **conditions):
     "light",
     [
         {"plate": "7ABC123"},
+        {"plate": "7ABC*", "colour": "red", "make": "TOYOTA"},
         {"plate": "7ABC123", "lookalike": True, "days": 400},
         {"plate": "7A?C1?3", "days": 400},
         {"plate": "*BC12*", "days": 400},
@@ -44,6 +51,8 @@ def test_a_search_of_few_plates_or_a_small_area_is_light(light):
         {"area": COUNTY},
         {"area": TOWN, "region": "US-NV"},
         {"area": TOWN, "minimum_confidence": 0.99},
+        {"area": TOWN, "colour": "red"},
+        {"area": TOWN, "make": "TOYOTA"},
     ],
 )
 def test_a_search_of_many_plates_or_of_a_wide_area_is_heavy(heavy):
@@ -54,6 +63,12 @@ def test_the_cost_of_a_search_counts_the_reads_compared_until_its_page_is_full()
     assert Scope(reads=1e6, share=0.01).compared(100) == 10_000
     assert Scope(reads=1e6, share=1e-9).compared(100) == 1e6
     assert Scope(reads=50).compared(100) == 50
+
+
+def test_a_colour_and_a_make_leave_a_part_of_the_reads_each():
+    assert share_of_vehicle(asked(area=TOWN)) == 1
+    of_both = share_of_vehicle(asked(area=TOWN, colour="red", make="TOYOTA"))
+    assert 0 < of_both < share_of_vehicle(asked(area=TOWN, colour="red")) < 1
 
 
 def test_a_search_that_compares_too_much_is_refused_with_advice_to_narrow_it():
