@@ -72,6 +72,7 @@ SENDS: Mapping[str, str] = {
     "/purpose": "purpose:declare",
     "/search": "record:search",
     "/hits/{hit_id}/acknowledgement": "alert:receive",
+    "/search/forward": "hotlist:manage",
     "/hits/{hit_id}/verification": "hit:verify",
     "/hits/{hit_id}/disposition": "hit:dispose",
     "/releases/{request_id}/decision": "release:review",

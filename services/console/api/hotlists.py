@@ -15,6 +15,7 @@ from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import Visit, Working, allowed
 from services.console.domain.form_values import ticked
+from services.console.domain.queries import searched_entry_of
 
 router = APIRouter(prefix="/hotlists")
 
@@ -68,6 +69,14 @@ async def show_new_entry(request: Request, list_id: UUID, visit: Working) -> Res
     """Show the form for an entry; a list of the department needs a declared purpose first."""
     await _need_purpose(visit, list_id, "new")
     return await _form_page(request, visit, "new_entry.html", list_id, {})
+
+
+@router.post("/{list_id}/forward", dependencies=[allowed(hotlists.MANAGE)])
+async def show_forward_entry(
+    request: Request, list_id: UUID, form: Form, visit: Working
+) -> Response:
+    """Show the form for an entry with what a search looked for."""
+    return await _form_page(request, visit, "new_entry.html", list_id, searched_entry_of(form))
 
 
 @router.post("/{list_id}/new")

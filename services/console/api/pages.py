@@ -23,6 +23,7 @@ from services.console.api.visit import Visit
 from services.console.domain.navigation import links_for
 from services.console.domain.rights import usable
 from services.console.service import ConsoleService
+from shared.core.vehicles import COLOURS, MAKES
 from shared.service.running import service_of
 
 FOLDER = Path(__file__).parents[1]
@@ -231,6 +232,7 @@ def _environment() -> jinja2.Environment:
         vehicle=vehicle,
         marked=marked,
     )
+    environment.globals.update(known_colours=tuple(COLOURS), known_makes=MAKES)
     return environment
 
 

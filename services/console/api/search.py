@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.console.actions import records
+from services.console.actions import hotlists, records
 from services.console.actions.errors import PurposeNeeded, Refused
 from services.console.actions.purposes import declare
 from services.console.api.browser import PURPOSE, set_cookie
@@ -24,7 +24,7 @@ from services.console.api.visit import (
     offered_by,
     page_after,
 )
-from services.console.domain.queries import record_export_of
+from services.console.domain.queries import record_export_of, searched_entry_of
 
 router = APIRouter()
 
@@ -115,6 +115,15 @@ async def search(request: Request, form: Form, visit: Working) -> Response:
             request, "search.html", visit, found.status, form=form, problem=found, found=None
         )
     return page(request, "search.html", visit, form=form, found=found)
+
+
+@router.post("/search/forward", dependencies=[allowed(hotlists.MANAGE)])
+async def choose_list(request: Request, form: Form, visit: Working) -> Response:
+    """Show the lists on which the plate that was searched can be entered forward (policy 468.4(c))."""
+    if not visit.has_purpose_for(hotlists.MANAGE):
+        raise PurposeNeeded(START, hotlists.MANAGE)
+    lists = await hotlists.list_lists(visit)
+    return page(request, "forward.html", visit, lists=lists, form=searched_entry_of(form))
 
 
 async def _saved(visit: Visit, asked: Mapping[str, Any]) -> Response:

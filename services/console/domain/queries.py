@@ -73,11 +73,12 @@ def breach_of(form: Mapping[str, str], limit: int = ON_A_PAGE) -> dict[str, Any]
 
 def record_search_of(form: Mapping[str, str]) -> dict[str, Any]:
     """Return a search of the records."""
-    body = chosen(form, "plate", "after")
+    body = chosen(form, "plate", "colour", "make", "after")
     body |= {name: moment_of(form.get(name, "")) for name in CAPTURE_TIMES}
     body |= {"limit": ON_A_PAGE, "lookalike": form.get("lookalike") == "yes"}
-    if form.get("count") == "yes":
-        body["count"] = True
+    for name in ("count", "described_only"):
+        if form.get(name) == "yes":
+            body[name] = True
     if region := form.get("region"):
         body["region"] = region.upper()
     return body | _area(form)
@@ -141,6 +142,11 @@ def data_request_of(form: Mapping[str, str]) -> dict[str, Any]:
     if authority := chosen(form, "reference", "document_id"):
         body["legal_authority"] = required(authority, "reference", "document_id")
     return body
+
+
+def searched_entry_of(form: Mapping[str, str]) -> dict[str, str]:
+    """Return what a search looked for, as the values with which an entry's form begins."""
+    return chosen(form, "plate", "state", "make", "colour")
 
 
 def decision_of(form: Mapping[str, str]) -> dict[str, Any]:

@@ -26,6 +26,12 @@ from tests.unit.console.services import (
     problem,
 )
 
+A_LIST = {
+    "list_id": HIT, "name": "Corning BOLO", "agency_ori": "CA0520100", "source": "department", "enabled": True,
+    "staleness_hours": 24, "record_kinds_off": [], "active_version": 1, "entries": 2,
+    "as_of": "2026-05-31T10:00:00Z", "activated_at": "2026-05-31T10:05:00Z", "stale": False,
+    "created_at": "2026-01-01T10:00:00Z", "created_by": "Sgt. Lee",
+}  # fmt: skip
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 FOLDER = Path(services.console.__file__).parent
 VERIFICATION = {
@@ -794,3 +800,70 @@ async def test_only_a_purpose_that_opens_hits_is_sent_with_patrol_requests(
     asked = [r for r in services.seen if r.url.host == "hotlist"]
     assert len(asked) >= 4
     assert {request.headers.get("X-ALPR-Purpose") for request in asked} == {sent}
+
+
+@pytest.fixture
+async def lister(sign_in, services):
+    """An investigator who has declared a purpose and may change hot lists."""
+    services.answers["POST /reads/search"] = page_of(
+        a_read(vehicle={"colour": "silver", "make": None, "lane": 2})
+    )
+    browser = await sign_in(
+        "account:self", "purpose:declare", "record:search", "hotlist:read", "hotlist:manage"
+    )
+    await browser.open("/purpose")
+    await browser.send("/purpose", **DECLARED)
+    return browser
+
+
+async def test_a_search_names_the_vehicle_and_shows_what_no_camera_reported(lister, services):
+    vehicle = {"colour": "grey", "make": "Toyota"}
+    await lister.send("/search", plate="7AB?1*", described_only="yes", **vehicle, **WINDOW)
+    [asked] = services.asked("POST", "/reads/search")
+    body = json.loads(asked.content)
+    assert {**vehicle, "described_only": True}.items() <= body.items()
+    assert "silver, lane 2 make not reported" in lister.said
+    assert "colour not reported" not in lister.said
+    assert '<option value="grey" selected>grey or silver</option>' in lister.page.text
+    assert 'name="make" type="text" value="Toyota"' in lister.page.text
+    await lister.send("/search", plate="7AB?1*", **WINDOW)
+    assert "described_only" not in json.loads(services.asked("POST", "/reads/search")[-1].content)
+    assert "not reported" not in lister.said
+
+
+async def test_a_refused_make_is_told_beside_its_field(lister, services):
+    services.answers["POST /reads/search"] = lambda _: problem(
+        422, "A value is not acceptable", "is not a known make", field="body.make"
+    )
+    await lister.send("/search", plate="7AB?1*", make="Toytoa", **WINDOW)
+    assert '<strong class="wrong" id="make-wrong">is not a known make</strong>' in lister.page.text
+
+
+@pytest.mark.clause("468.4(c)/partial-forward")
+async def test_what_was_searched_is_entered_forward_with_its_vehicle(lister, services):
+    services.answers["GET /lists"] = page_of(A_LIST)
+    services.answers[f"GET /lists/{HIT}"] = lambda _: httpx.Response(200, json=A_LIST)
+    searched = {"plate": "7AB?1*", "region": "ca", "colour": "grey", "make": "Toyota"}
+    await lister.send("/search", **searched, **WINDOW)
+    assert 'name="state" value="ca"' in lister.page.text
+    entry = {"plate": "7AB?1*", "state": "ca", "colour": "grey", "make": "Toyota"}
+    await lister.send("/search/forward", **entry)
+    assert f'formaction="/hotlists/{HIT}/forward">Corning BOLO (department)' in lister.page.text
+    await lister.send(f"/hotlists/{HIT}/forward", **entry)
+    assert "Add an entry to Corning BOLO" in lister.said
+    for name, value in entry.items():
+        assert f'name="{name}" type="text" value="{value}"' in lister.page.text
+    assert "7AB" not in str(lister.page.url)
+
+
+async def test_a_plate_is_entered_forward_by_people_who_manage_lists(searcher):
+    await searcher.send("/search", plate="7AB?1*", **WINDOW)
+    assert "on a hot list" not in searcher.said
+    assert (await searcher.send("/search/forward", plate="7AB?1*")).status_code == 403
+
+
+async def test_a_plate_is_entered_forward_under_a_purpose(sign_in):
+    browser = await sign_in("account:self", "purpose:declare", "record:search", "hotlist:manage")
+    await browser.open("/purpose")
+    await browser.send("/search/forward", plate="7AB?1*")
+    assert "Declare a purpose" in browser.said
