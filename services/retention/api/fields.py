@@ -110,6 +110,24 @@ def _make(text: str) -> str:
     return make
 
 
+ColourText = Annotated[
+    str,
+    Field(
+        max_length=30,
+        description=f"One of {', '.join(COLOURS)}, or another word or NCIC code for one: silver is grey, gold is brown.",
+        examples=["grey"],
+    ),
+    AfterValidator(_colour),
+]
+MakeText = Annotated[
+    str,
+    Field(
+        max_length=30, description="A name, the start of one, or an NCIC code.", examples=["Toyota"]
+    ),
+    AfterValidator(_make),
+]
+
+
 class ReadsQuery(RequestBody):
     """Conditions on reads: a plate or a pattern of one, or all vehicles at some place, in a window of time."""
 
@@ -137,13 +155,10 @@ class ReadsQuery(RequestBody):
     """`US-CA`, `CA` for a state of the department's own country, or a country that issues plates itself.
     The search also finds reads without a determined region."""
     minimum_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
-    colour: Annotated[str, Field(max_length=30), AfterValidator(_colour)] | None = None
-    """One of white, grey, black, blue, red, green, brown, yellow, orange, purple and pink, or another word or NCIC code
-    for it: silver is grey, gold and beige are brown. The search also finds reads whose camera reported no colour."""
-    make: (
-        Annotated[str, Field(max_length=30, examples=["Toyota"]), AfterValidator(_make)] | None
-    ) = None
-    """A name, the start of one, or an NCIC code. The search also finds reads whose camera reported no make."""
+    colour: ColourText | None = None
+    """The search also finds reads whose camera reported no colour."""
+    make: MakeText | None = None
+    """The search also finds reads whose camera reported no make."""
     described_only: bool = False
     """Whether to leave out reads whose camera did not report the colour or make that the search names."""
 

@@ -6,7 +6,9 @@ from itertools import chain
 
 import pytest
 
+from services.retention.domain.criteria import Criteria
 from services.retention.store import search as search_module
+from services.retention.store.conditions import of_reads
 from services.retention.store.vehicle_words import COLOUR, MAKE, colour_pattern, make_pattern
 from shared.core.vehicles import (
     COLOURS,
@@ -146,6 +148,13 @@ async def test_the_colour_and_make_that_were_asked_for_are_on_record(seen):
         "1AAA111",
         "1AAA112",
     ]
+
+
+async def test_criteria_of_reads_anywhere_have_their_colour_and_make(seen):
+    """Holds and scopes name neither today; whatever reads by criteria would else show more than they say."""
+    matching = of_reads(Criteria(colour="red", make="HONDA", described_only=True))
+    query = f"SELECT r.plate_as_read FROM reads r WHERE {matching.sql}"
+    assert await seen.fetch(query, **matching.parameters) == [("1AAA117",)]
 
 
 async def test_a_page_goes_on_for_its_own_colour_and_make_alone(seen):
