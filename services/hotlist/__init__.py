@@ -1,7 +1,7 @@
 """Hotlist: hot lists, their entries and versions, and the hits that reads raise against them.
 
-Owns: hot lists (`lists`, `snapshots`, `versions`, `entries`, `set_aside`, `activations`, `generation`), hits (`hits`,
-`sightings`, `outvoted`, `acknowledgements`, `verifications`, `dispositions`), the secrets of the months' ids
+Owns: hot lists (`lists`, `snapshots`, `versions`, `entries`, `set_aside`, `activations`, `feeds`, `generation`), hits
+(`hits`, `sightings`, `outvoted`, `acknowledgements`, `verifications`, `dispositions`), the secrets of the months' ids
 (`month_secrets`).
 Consumes: `read.recorded`, `read.backfilled`, `read.recognised`, `backfill.recognised`, `pass.recorded`,
 `records.purged`.

@@ -47,6 +47,9 @@ class Settings(ApiSettings, ObjectSettings, CaptureSettings):
     hotlist_upload_stall_s: Annotated[float, Field(gt=0)] = 30.0
     """Seconds without data after which an upload is aborted; it holds a database connection."""
 
+    hotlist_upload_bytes_per_s: Annotated[float, Field(gt=0)] = 10_000.0
+    """The least rate of an upload, measured from that time on over all that hotlist waited for its bytes."""
+
     hotlist_kept_snapshots: Annotated[int, Field(ge=1)] = 4
     """The latest uploads per list whose entries are kept for a rollback; the one in force is always kept."""
 

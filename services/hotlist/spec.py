@@ -18,7 +18,9 @@ SPEC = ServiceSpec(
         "lists": "Hot lists.",
         "versions": "Versions of a hot list: upload, activation, rollback, withdrawal.",
         "entries": "Entries of a hot list.",
+        "layouts": "How the source of a hot list writes its extracts.",
+        "feeds": "Credentials by which machines deliver extracts, and their deliveries.",
     },
     problem_codes=Code,
-    uploads=(r"/v1/lists/[^/]+/versions$",),
+    uploads=(r"/v1/lists/[^/]+/versions$", r"/v1/deliveries$"),
 )

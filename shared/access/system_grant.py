@@ -21,19 +21,23 @@ async def system_grant(
     permission: Permission,
     *,
     on_behalf_of: Actor,
-    purpose: PurposeRecord,
+    purpose: PurposeRecord | None,
     elements: Mapping[str, Any],
     work: str,
     agency_ori: Ori | None = None,
+    sources: frozenset[str] = frozenset(),
     attempt_id: UUID | None = None,
+    client_address: str = "",
 ) -> Grant:
     """Issue a grant for the software's own work on a person's behalf, e.g. an approved release.
 
     Commits the attempt first, as for a person.
 
     Args:
+        purpose: None for work that no purpose opens.
         work: the name of the consumer, recorded in place of a route.
         agency_ori: the agency whose records it reads; the department by default.
+        sources: the sources of hot lists that the work reaches.
         attempt_id: for a retry, the attempt of the first try; it is not recorded again.
 
     Raises: Unavailable if the attempt cannot be recorded, or until a purge has run after a restore.
@@ -50,7 +54,7 @@ async def system_grant(
         allowed=True,
         purpose=purpose,
         request_id=new_request_id(),
-        client_address="",
+        client_address=client_address,
     )
     runtime.restored.check(permission)
     if attempt_id is None:
@@ -58,8 +62,8 @@ async def system_grant(
     return issue_grant(
         runtime,
         permission,
-        _principal(on_behalf_of, permission, agency_ori or runtime.policy.department.ori),
-        Purpose(record=purpose),
+        _principal(on_behalf_of, permission, agency_ori or runtime.policy.department.ori, sources),
+        None if purpose is None else Purpose(record=purpose),
         attempt_id=attempt.attempt_id,
         request_id=attempt.request_id,
         now=attempt.occurred_at,
@@ -67,7 +71,9 @@ async def system_grant(
     )
 
 
-def _principal(actor: Actor, permission: Permission, agency_ori: Ori) -> Principal:
+def _principal(
+    actor: Actor, permission: Permission, agency_ori: Ori, sources: frozenset[str]
+) -> Principal:
     """Return `actor` as a principal with `permission` only, for the records of `agency_ori`."""
     return Principal(
         account_id=actor.person_id,
@@ -76,6 +82,6 @@ def _principal(actor: Actor, permission: Permission, agency_ori: Ori) -> Princip
         agency_ori=agency_ori,
         permissions=frozenset({permission.value}),
         trained_until=None,
-        sources=frozenset(),
+        sources=sources,
         session_id="",
     )

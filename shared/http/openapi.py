@@ -33,12 +33,18 @@ def permissions(dependant: Dependant) -> list[Permission]:
 
 
 def guards(dependant: Dependant) -> list[Any]:
-    """Return the guards of a route: dependencies that require a permission or a device's credential."""
+    """Return the guards of a route: dependencies that require a permission or a machine's credential."""
     own = isinstance(getattr(dependant.call, "permission", None), Permission)
-    found = [dependant.call] if own or getattr(dependant.call, "device", False) is True else []
+    found = [dependant.call] if own or credential_of(dependant.call) is not None else []
     for child in dependant.dependencies:
         found += guards(child)
     return found
+
+
+def credential_of(call: object) -> str | None:
+    """Return the kind of machine whose credential a dependency requires; None if it requires none."""
+    kind = getattr(call, "credential", None)
+    return kind if isinstance(kind, str) else None
 
 
 def in_bytes(description: str, *media_types: str) -> dict[int | str, dict[str, Any]]:
@@ -91,8 +97,8 @@ def _add_permissions(app: FastAPI, document: dict[str, Any]) -> None:
                 operation["x-needs-training"] = found[0].needs_training
             if operation is not None:
                 for guard in guards(route.dependant):
-                    if getattr(guard, "device", False) is True:
-                        operation["x-credential"] = "device"
+                    if (kind := credential_of(guard)) is not None:
+                        operation["x-credential"] = kind
                     else:
                         operation["x-needs-purpose"] = getattr(guard, "needs_purpose", False)
                         by_record = getattr(guard, "scope_by_record", False)

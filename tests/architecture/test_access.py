@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from deploy.openapi import app_of
 from services.registry import SPECS
 from shared.http.app import OPEN
-from shared.http.openapi import permissions
+from shared.http.openapi import credential_of, permissions
 from shared.service.running import service_of
 from shared.service.runtime import Runtime, RuntimeService
 from shared.service.settings import CommonSettings
@@ -269,17 +269,17 @@ def app(service, tmp_path):
 
 
 def guards_of(route: APIRoute):
-    """The guards of a route: permissions, and the device credential of ingest."""
-    devices = []
+    """The guards of a route: permissions, and the credentials of machines."""
+    machines = []
 
     def walk(dependant):
-        if getattr(dependant.call, "device", False) is True:
-            devices.append("device")
+        if (kind := credential_of(dependant.call)) is not None:
+            machines.append(kind)
         for child in dependant.dependencies:
             walk(child)
 
     walk(route.dependant)
-    return [*permissions(route.dependant), *devices]
+    return [*permissions(route.dependant), *machines]
 
 
 @pytest.mark.clause("468.2/official-use")

@@ -24,6 +24,7 @@ PASSED_ON = {
     "shared/core/errors.py": ["self.problem"],
     "services/hotlist/domain/csv_import.py": ["problem"],
     "services/hotlist/domain/entries.py": ["exc.problem", "why"],
+    "services/hotlist/domain/line_forms.py": ["why"],
     "services/ingest/actions/edge_reads.py": ["fault"],
     "services/ingest/domain/circumstances.py": ["fault"],
     "services/release/domain/requests.py": ["self.problem"],

@@ -80,6 +80,7 @@ ADMINISTRATIVE = {
     "services.audit.store.policies:Policies.all": "the department's policy, and who acknowledged it",
     "services.audit.store.policies:Policies.get": "the department's policy, and who acknowledged it",
     "services.audit.store.policies:Policies.running": "the department's policy",
+    "services.hotlist.store.list_feeds:ListFeeds.presented": "the feed that signs in, before there is a grant",
     "services.hotlist.store.outcomes:Outcomes.dispositions": "who disposed of a hit that `Hits.get` discloses beside it",
     "services.hotlist.store.outcomes:Outcomes.verification": "who verified a hit that `Hits.get` discloses beside it",
     "services.identity.store.accounts:Accounts.administrators": "whom the command line counts; shows no person",

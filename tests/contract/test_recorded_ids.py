@@ -19,6 +19,7 @@ WITHOUT_A_CAPTURE = {
     "document_id",
     "entry_id",
     "export_id",
+    "feed_id",
     "finding_id",
     "hit_id",
     "hold_id",

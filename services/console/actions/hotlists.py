@@ -84,7 +84,9 @@ async def activate(
 ) -> Any:
     """Activate a version in place of the one that was shown in force. Raises: Refused, SignedOut, PurposeNeeded."""
     path, seen = f"/v1/lists/{list_id}/versions/{version}/activation", required(form, "replaces")
-    return await client.request_json("hotlist", "POST", path, params=seen, purpose_for=MANAGE)
+    return await client.request_json(
+        "hotlist", "POST", path, params=seen, json=chosen(form, "reason"), purpose_for=MANAGE
+    )
 
 
 async def change(client: PersonClient, list_id: UUID, form: Mapping[str, str]) -> None:

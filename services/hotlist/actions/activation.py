@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.hotlist.actions.listed_plates import record_version
 from services.hotlist.domain.problem_codes import Code
+from services.hotlist.domain.rating import check_not_older
 from services.hotlist.store.lists import Change, HotList, Lists, Version
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, NotAuthorised
@@ -22,15 +23,18 @@ async def activate(
     share: float,
     *,
     replaces: int | None = None,
+    reason: str | None = None,
 ) -> HotList:
     """Put a version in force in place of the present one, as a rollback if it is older; return the list.
 
     Args:
         share: the share of its entries that a list may lose without a second word.
         replaces: the version that the caller saw in force, 0 for none; None for a caller who did not look.
+        reason: why an extract older than the one in force is to replace it.
 
-    Raises: NotFound; Conflict if the version is in force or dropped, or another than `replaces` is in force;
-    NotAuthorised for the uploader of a version that needs a second word, or as `record_version`.
+    Raises: NotFound; Conflict if the version is in force or dropped, another than `replaces` is in force, or its
+    extract is older than the one in force and there is no reason; NotAuthorised for the uploader of a version that
+    needs a second word, or as `record_version`.
     """
     lists = Lists(work.connection)
     hot_list = await lists.get(grant, list_id, lock=True)
@@ -40,7 +44,7 @@ async def activate(
     change: Change = "rolled_back" if older else "activated"
     found = await lists.version(hot_list, version)
     await _check_second_word(work, grant, hot_list, found, share)
-    await _activate_stored(work, grant, hot_list, found, change)
+    await _activate_stored(work, grant, hot_list, found, change, reason)
     return await lists.get(grant, list_id)
 
 
@@ -57,8 +61,9 @@ async def roll_back(
     Args:
         share: the share of its entries that a list may lose without a second word.
 
-    Raises: NotFound; Conflict if the version is in force or dropped, or none was in force before; NotAuthorised
-    for the uploader of a version that needs a second word, or as `record_version`.
+    Raises: NotFound; Conflict if the version is in force or dropped, none was in force before, or its extract is
+    older than the one in force and there is no reason; NotAuthorised for the uploader of a version that needs a
+    second word, or as `record_version`.
     """
     lists = Lists(work.connection)
     hot_list = await lists.get(grant, list_id, lock=True)
@@ -135,7 +140,11 @@ async def _activate_stored(
     change: Change,
     reason: str | None = None,
 ) -> None:
-    """Put a version of a locked list in force. Raises: Conflict if it is in force or dropped; as `record_version`."""
+    """Put a version of a locked list in force.
+
+    Raises: Conflict if it is in force or dropped, or of an older extract without a reason; as `record_version`.
+    """
     check_not_in_force(version)
+    check_not_older(version.as_of, hot_list.as_of, reason)
     await record_version(work, grant, hot_list, version)
     await put_in_force(work, grant, hot_list, version.version, version.entries, change, reason)

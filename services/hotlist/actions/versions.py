@@ -63,7 +63,10 @@ class Changes:
     difference: Difference
     needs_second_word: bool
     yours: bool
-    """The caller made the version."""
+    """The caller made the version, gave its layout, or the credential of its feed."""
+
+    older: bool
+    """Its extract is older than the one in force."""
 
 
 async def compare(
@@ -89,6 +92,7 @@ async def compare(
         ),
         needs_second_word=version.needs_second_word(await lists.last_entries(hot_list), share),
         yours=version.is_by(grant),
+        older=hot_list.as_of is not None and version.as_of < hot_list.as_of,
     )
 
 

@@ -7,8 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.hotlist.actions import activation, versions
-from services.hotlist.actions.uploading import upload
-from services.hotlist.api.fields import RollbackIn, WithdrawalIn, body_of
+from services.hotlist.actions.uploading import Extract, upload
+from services.hotlist.api.fields import (
+    ActivationIn,
+    RollbackIn,
+    WithdrawalIn,
+    body_of,
+    check_media,
+)
 from services.hotlist.api.guard import (
     HotlistManage,
     HotlistManageForPurpose,
@@ -18,14 +24,12 @@ from services.hotlist.api.guard import (
 from services.hotlist.api.views.lists import ListOut
 from services.hotlist.api.views.versions import ChangesOut, SetAsideOut, VersionOut
 from services.hotlist.domain.csv_import import check_extract_time
-from services.hotlist.domain.problem_codes import Code
 from services.hotlist.service import Running
 from shared.access.rechecks import check_account
-from shared.core.errors import UnsupportedMedia
 from shared.core.fields import MAX_INT, Moment
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, key_of
-from shared.http.openapi import OCTETS, file_body
+from shared.http.openapi import file_body
 
 router = APIRouter(prefix="/v1/lists/{list_id}", tags=["versions"])
 
@@ -41,7 +45,6 @@ Replaces = Annotated[
     ),
 ]
 
-SHEET_MEDIA = ("text/csv", OCTETS)
 EXAMPLE = (
     "plate,state,record_kind,reason,entering_ori,entering_reference,make,model,colour,year,caution,expires_at\r\n"
     "7ABC123,CA,stolen_vehicle,Reported stolen,CA0520100,26-001234,TOYT,Corolla,SIL,2019,Driver said to be armed,\r\n"
@@ -49,7 +52,8 @@ EXAMPLE = (
 )
 CSV_BODY: dict[str, Any] = {
     "requestBody": file_body(
-        "CSV in UTF-8, a header row, one record a line; plate and record_kind are required. `text/csv` is accepted too.",
+        "CSV in UTF-8, a header row, one record a line; plate and record_kind are required. For a list with a layout:"
+        " a file as its layout says. `text/csv` is accepted too.",
         example=EXAMPLE,
     )
 }
@@ -66,13 +70,13 @@ async def upload_version(
     ] = None,
     activate: Annotated[bool, Query(description="Put it in force at once.")] = False,
 ) -> VersionOut:
-    """Upload a list as CSV. Sets bad lines aside; refuses the upload if they exceed the policy's share.
+    """Upload the file of a list. Sets bad lines aside; refuses the upload if they exceed the policy's share.
 
-    Even with `activate`, a version that loses more of the list than the policy allows stays a draft with
+    With `activate`, refuses an extract older than the one in force: upload it without, and put it in force with a
+    reason. Even with `activate`, a version that loses more of the list than the policy allows stays a draft with
     `needs_second_word`: a person who did not upload it must put it in force.
     """
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() not in SHEET_MEDIA:
-        raise UnsupportedMedia(Code.SHEET_MEDIA_UNKNOWN)
+    check_media(request)
     check_extract_time(as_of, grant.now)
     async with hotlist.uploading(), hotlist.changing() as work:
         uploaded = await upload(
@@ -80,18 +84,12 @@ async def upload_version(
             grant,
             list_id,
             body_of(request),
-            as_of=as_of or grant.now,
-            activate=activate,
+            Extract(as_of=as_of or grant.now, activate=activate),
             policy=hotlist.runtime.policy,
             settings=hotlist.settings,
             still=partial(check_account, hotlist.runtime, grant),
         )
-    return VersionOut.of(
-        uploaded.version,
-        uploaded.kinds,
-        needs_second_word=uploaded.needs_second_word,
-        regions=uploaded.regions,
-    )
+    return VersionOut.of_uploaded(uploaded)
 
 
 @router.get("/versions")
@@ -165,16 +163,21 @@ async def activate_version(
     grant: HotlistManageOfRecord,
     hotlist: Running,
     replaces: Replaces = None,
+    body: ActivationIn | None = None,
 ) -> ListOut:
     """Put a version in force in place of the present one; an older one is a rollback.
 
-    Refuses the person who uploaded a version that loses more of the list than the policy allows, and, if `replaces`
-    names another version than the one in force, everyone: the list has changed since the caller looked at it.
+    An extract older than the one in force needs a reason. Refuses the person who uploaded a version that loses more of
+    the list than the policy allows, who gave its layout or the credential of its feed, and, if `replaces` names another
+    version than the one in force, everyone: the list has changed since the caller looked at it.
     """
+    reason = None if body is None else body.reason
     policy = hotlist.runtime.policy
     share = policy.hotlists.shrink_share
     async with hotlist.changing() as work:
-        changed = await activation.activate(work, grant, list_id, version, share, replaces=replaces)
+        changed = await activation.activate(
+            work, grant, list_id, version, share, replaces=replaces, reason=reason
+        )
     return ListOut.of(changed, policy.hotlists, hotlist.runtime.clock.now())
 
 
@@ -182,7 +185,7 @@ async def activate_version(
 async def roll_back_list(
     list_id: UUID, body: RollbackIn, grant: HotlistManageOfRecord, hotlist: Running
 ) -> ListOut:
-    """Roll back to the version that was in force before, or to the named one."""
+    """Roll back to the version that was in force before, or to the named one; an older extract needs a reason."""
     policy = hotlist.runtime.policy
     share = policy.hotlists.shrink_share
     async with hotlist.changing() as work:

@@ -1,42 +1,29 @@
-"""Parses a hot list as CSV as it arrives: a header, one record a line; sets bad lines aside with their faults."""
+"""Parses a hot list as it arrives, one record a line; sets bad lines aside with their faults.
+
+`line_forms` has the forms that lines may have: our own CSV, or as the layout of a list says.
+"""
 
 import csv
 import hashlib
 import io
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from services.hotlist.domain.entries import (
-    IMMIGRATION_KINDS,
-    LIMITS,
     MAX_PARTIALS,
     Checker,
     Entry,
     EntryFault,
     KindRefused,
+    immigration_kind_in,
     plate_of,
 )
 from services.hotlist.domain.problem_codes import Code
 from shared.core.errors import Explained, InvalidInput, TooLarge, ValueRefused
 
-REQUIRED = ("plate", "record_kind")
-ALIASES = {
-    "license_plate": "plate",
-    "region": "state",
-    "kind": "record_kind",
-    "type": "record_kind",
-    "color": "colour",
-    "vehicle_year": "year",
-    "cautions": "caution",
-    "ori": "entering_ori",
-    "reference": "entering_reference",
-    "entered_by_ori": "entering_ori",
-    "expires": "expires_at",
-}
 MAX_LINE_BYTES = 8192
 MAX_FAULTS = 100
 """The most faults that a refusal names."""
@@ -113,6 +100,34 @@ class SetAside:
         return [fault.line, fault.column, fault.field, fault.fault, quote + self.content]
 
 
+class LineRefused(ValueRefused):
+    """A line cannot be cut into its cells."""
+
+
+class LineForm(Protocol):
+    """How the lines of a file are written."""
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first line that is not blank is no record."""
+
+    def text(self, raw: bytes) -> str:
+        """Return a line as it is stored when it is set aside: what cannot be decoded is escaped."""
+
+    def cells(self, raw: bytes) -> list[str]:
+        """Return the cells of a line; an empty list for a blank one. Raises: LineRefused."""
+
+    def columns(self, raw: bytes, line: int) -> list[str]:
+        """Return the field of each cell by the first line, an empty name for one that is not imported.
+
+        Returns an empty list for a blank line: the next one counts. Raises: LineRefused; InvalidInput when the line
+        makes the rest meaningless.
+        """
+
+    def fields(self, columns: Sequence[str], cells: list[str]) -> dict[str, str]:
+        """Return the fields of a record, stripped, without empty ones. Raises: EntryFault, KindRefused."""
+
+
 def check_extract_time(as_of: datetime | None, now: datetime) -> None:
     """Check the time at which the source made an extract, if given. Raises: InvalidInput if it is yet to come."""
     if as_of is not None and as_of > now + CLOCKS_MAY_DIFFER:
@@ -126,13 +141,13 @@ def refuse(problem: Code, found: Sequence[LineFault], **params: Any) -> InvalidI
 
 
 class Sheet:
-    """Parses pieces of a CSV file; returns the entries of good lines and collects bad lines in `aside`.
+    """Parses pieces of a file; returns the entries of good lines and collects bad lines in `aside`.
 
     Raises (in `feed` and `finish`): TooLarge past a limit; InvalidInput when the header makes the rest
     meaningless, or when more than `MAX_SET_ASIDE` lines are bad.
     """
 
-    def __init__(self, checker: Checker, *, max_bytes: int, max_rows: int) -> None:
+    def __init__(self, checker: Checker, form: LineForm, *, max_bytes: int, max_rows: int) -> None:
         self.aside: list[SetAside] = []
         self.skipped: Counter[str] = Counter()
         """Rows left out because the import of their kind is switched off."""
@@ -144,6 +159,7 @@ class Sheet:
         self.size_bytes = 0
         self._digest = hashlib.sha256()
         self._checker = checker
+        self._form = form
         self._max_bytes = max_bytes
         self._max_rows = max_rows
         self._columns: list[str] = []
@@ -205,7 +221,7 @@ class Sheet:
         values = {**asdict(entry), "plate": entry.plate_listed, "state": entry.region}
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow(
-            [values[name] if values[name] is not None else "" for name in self._columns]
+            ["" if (value := values.get(name)) is None else value for name in self._columns]
         )
         self._append_aside(SetAside(fault, line.getvalue(), entry.plate))
 
@@ -213,48 +229,28 @@ class Sheet:
         found = []
         for raw in lines:
             self._line += 1
-            if self._columns:
-                if (entry := self._row(raw)) is not None:
-                    found.append((self._line, entry))
-            else:
-                self._columns = self._header(raw)
+            if self._line == 1:
+                raw = raw.removeprefix(_BYTE_ORDER_MARK)
+            if not self._columns:
+                self._columns = self._begin(raw)
+                if self._form.has_header or not self._columns:
+                    continue
+            if (entry := self._row(raw)) is not None:
+                found.append((self._line, entry))
         return found
 
-    def _header(self, raw: bytes) -> list[str]:
+    def _begin(self, raw: bytes) -> list[str]:
         try:
-            cells = _cells(raw.removeprefix(_BYTE_ORDER_MARK) if self._line == 1 else raw)
-        except _LineFault as exc:
+            return self._form.columns(raw, self._line)
+        except LineRefused as exc:
             raise refuse(
                 Code.SHEET_HEADER_REFUSED, [LineFault.of(self._line, None, None, exc)], faults=1
             ) from None
-        columns: list[str] = []
-        faults = []
-        for number, cell in enumerate(cells, start=1):
-            name = cell.strip().lower().replace(" ", "_")
-            name = ALIASES.get(name, name)
-            if name not in LIMITS:
-                why = ValueRefused(
-                    Code.SHEET_COLUMN_UNKNOWN, column=name[:40], allowed=sorted(LIMITS)
-                )
-                faults.append(LineFault.of(self._line, number, None, why))
-            elif name in columns:
-                why = ValueRefused(Code.SHEET_COLUMN_TWICE)
-                faults.append(LineFault.of(self._line, number, name, why))
-            columns.append(name)
-        if cells:
-            faults += [
-                LineFault.of(self._line, None, name, ValueRefused(Code.SHEET_COLUMN_MISSING))
-                for name in REQUIRED
-                if name not in columns
-            ]
-        if faults:
-            raise refuse(Code.SHEET_HEADER_REFUSED, faults, faults=len(faults))
-        return columns
 
     def _row(self, raw: bytes) -> Entry | None:
         cells: list[str] = []
         try:
-            cells = _cells(raw)
+            cells = self._form.cells(raw)
             if not cells:
                 return None
             self._count()
@@ -264,7 +260,7 @@ class Sheet:
         except EntryFault as exc:
             column = self._columns.index(exc.field) + 1 if exc.field in self._columns else None
             self._set_aside(raw, cells, LineFault.of(self._line, column, exc.field, exc))
-        except _LineFault as exc:
+        except LineRefused as exc:
             if not cells:
                 self._count()
             self._set_aside(raw, cells, LineFault.of(self._line, None, None, exc))
@@ -277,20 +273,15 @@ class Sheet:
 
     def _entry(self, cells: list[str]) -> Entry:
         if len(cells) != len(self._columns):
-            raise _LineFault(Code.SHEET_CELLS_DIFFER, cells=len(cells), columns=len(self._columns))
-        fields = {
-            name: text
-            for name, cell in zip(self._columns, cells, strict=True)
-            if (text := cell.strip())
-        }
-        entry = self._checker.check(fields)
+            raise LineRefused(Code.SHEET_CELLS_DIFFER, cells=len(cells), columns=len(self._columns))
+        entry = self._checker.check(self._form.fields(self._columns, cells))
         if entry.partial and self._partials >= MAX_PARTIALS:
             raise EntryFault("plate", Code.PARTIALS_TOO_MANY_IN_SHEET, max_partials=MAX_PARTIALS)
         self._partials += entry.partial
         return entry
 
     def _set_aside(self, raw: bytes, cells: list[str], fault: LineFault) -> None:
-        content = raw.decode(errors="backslashreplace").rstrip("\r").replace("\x00", "\\x00")
+        content = self._form.text(raw).rstrip("\r").replace("\x00", "\\x00")
         if (kind := self._immigration(content)) is not None:
             self.skipped[kind] += 1  # never stored, not even as a bad line
             return
@@ -304,8 +295,7 @@ class Sheet:
 
     def _immigration(self, content: str) -> str | None:
         """Return the kind of the Immigration Violator file that a line names, unless the policy ranks this kind."""
-        words = re.sub(r"[\s-]+", "_", content.lower())
-        kind = max((kind for kind in IMMIGRATION_KINDS if kind in words), key=len, default=None)
+        kind = immigration_kind_in(content)
         return kind if kind is not None and self._checker.is_off(kind) else None
 
     def _plate(self, cells: list[str]) -> str | None:
@@ -314,30 +304,3 @@ class Sheet:
             return plate_of(cells[number])[0] if number < len(cells) else None
         except EntryFault:
             return None
-
-
-class _LineFault(ValueRefused):
-    """A line cannot be read as one of CSV."""
-
-
-def _cells(raw: bytes) -> list[str]:
-    """Return the cells of a line; an empty list for a blank one. Raises: _LineFault."""
-    if len(raw) > MAX_LINE_BYTES:
-        raise _LineFault(Code.SHEET_LINE_TOO_LONG, max_bytes=MAX_LINE_BYTES)
-    try:
-        text = raw.decode().rstrip("\r")
-        # Parse one line at a time: an open quote is that line's fault and does not swallow the rest.
-        return next(csv.reader((text,), strict=True)) if text.strip() else []
-    except UnicodeDecodeError as exc:
-        raise _LineFault(Code.SHEET_LINE_NOT_UTF8, byte=exc.start + 1) from None
-    except csv.Error as exc:
-        raise _not_csv(str(exc)) from None
-
-
-def _not_csv(message: str) -> _LineFault:
-    """Return the fault of a line for the message of `csv`, which has three in strict mode for one line."""
-    if message.startswith("unexpected end"):
-        return _LineFault(Code.SHEET_QUOTE_OPEN)
-    if "expected after" in message:
-        return _LineFault(Code.SHEET_QUOTE_INSIDE)
-    return _LineFault(Code.SHEET_LINE_BREAK_BARE)

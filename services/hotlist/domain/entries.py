@@ -124,6 +124,12 @@ IMMIGRATION_KINDS = (
 )
 
 
+def immigration_kind_in(text: str) -> str | None:
+    """Return the kind of NCIC's Immigration Violator file that a text names; None if it names none."""
+    words = re.sub(r"[\s-]+", "_", text.lower())
+    return max((kind for kind in IMMIGRATION_KINDS if kind in words), key=len, default=None)
+
+
 def kinds_of(policy: Policy, switched_off: list[str]) -> Kinds:
     """Return the switches of a list: NCIC's Immigration Violator file is off unless the policy ranks it."""
     citation = policy.purposes.prohibited.get(

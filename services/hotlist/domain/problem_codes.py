@@ -6,6 +6,7 @@ from shared.core.errors import (
     Conflict,
     InvalidInput,
     Malformed,
+    NotAuthenticated,
     NotAuthorised,
     NotFound,
     ProblemCode,
@@ -48,6 +49,11 @@ class Code(ProblemCode):
         Conflict,
         "the list has changed since: look at what the version would change now, and decide again",
     )
+    VERSION_OLDER = (
+        Conflict,
+        "the extract was made at {as_of}, before the one in force, of {in_force_as_of}: to replace a newer one by"
+        " an older one, upload it without putting it in force, then put it in force with a reason",
+    )
     VERSION_NEEDS_SECOND_PERSON = (
         NotAuthorised,
         "the list would shrink from {entries_before} to {entries} entries, by more than {share:.0%}: a person"
@@ -66,6 +72,7 @@ class Code(ProblemCode):
         "as_of is in the future: give the time at which the source made the list",
     )
     SHEET_STALLED = Malformed, "no data arrived for {stall_s:g} s"
+    SHEET_TOO_SLOW = Malformed, "the file arrives with less than {bytes_per_s:g} bytes a second"
     SHEET_CUT_OFF = Malformed, "the upload ended before the body was complete"
     SHEET_WITHOUT_ENTRIES = (
         InvalidInput,
@@ -100,6 +107,73 @@ class Code(ProblemCode):
         "a carriage return inside a line: end lines with CR LF or LF",
     )
     SHEET_LINE_DOUBLED = InvalidInput, "the same entry as line {first_line}"
+    SHEET_LINE_LENGTH = InvalidInput, "{characters} characters; the list's layout has {needed}"
+    SHEET_DIGEST_DIFFERS = (
+        Malformed,
+        "the bytes that arrived have another SHA-256 than `sha256`: send the file again",
+    )
+    SHEET_LAYOUT_CHANGED = (
+        Conflict,
+        "the layout of the list changed while the file arrived: send the file again",
+    )
+
+    # Layouts
+    LAYOUT_UNKNOWN = NotFound, "this list has no layout: its files are our own CSV"
+    LAYOUT_COLUMN_MISPLACED = (
+        InvalidInput,
+        "{name}: give {needed} of its column, or a constant, and nothing else",
+    )
+    LAYOUT_COLUMN_ENDS_EARLY = InvalidInput, "{name}: `last` is before `first`"
+    LAYOUT_COLUMN_TWICE = (
+        InvalidInput,
+        "{name}: this field or its column is there twice; give each once",
+    )
+    LAYOUT_FIELD_MISSING = InvalidInput, "{name}: say which column has this field"
+    LAYOUT_PLATE_CONSTANT = InvalidInput, "plate: each line has its own; give its column"
+    LAYOUT_LENGTH_OF_CELLS = (
+        InvalidInput,
+        "lines with a delimiter have no fixed length: leave out line_characters",
+    )
+    LAYOUT_CODE_TWICE = (
+        InvalidInput,
+        "a code is there twice; case and spaces at its ends do not count",
+    )
+    LAYOUT_CODE_REFUSED = InvalidInput, "{because}"
+    LAYOUT_CONSTANT_UNKNOWN = (
+        InvalidInput,
+        "record_kind: the constant is one of the source's codes; add it to the codes",
+    )
+    LAYOUT_ZONE_MISSING = InvalidInput, "dates as {form} name no zone: give one"
+    LAYOUT_ZONE_UNKNOWN = (
+        InvalidInput,
+        "this is not the name of a zone: write it as in America/Los_Angeles",
+    )
+    SAMPLE_UNREADABLE = InvalidInput, "the sample is not base64 of bytes"
+
+    # Feeds
+    FEED_UNKNOWN = NotFound, "this list has no such feed"
+    FEED_OF_DEPARTMENT = (
+        Conflict,
+        "plates come on a list of the department for the declared purpose of a person, so it has no"
+        " feed: upload the file, or name another source",
+    )
+    FEED_TOO_LONG = (
+        InvalidInput,
+        "a feed ends after {max_days} days at most, and not in the past",
+    )
+    FEED_REVOKED = Conflict, "this feed is revoked already"
+    FEEDS_TOO_MANY = (
+        Conflict,
+        "a list has at most {max_feeds} feeds that have not ended: revoke one",
+    )
+    FEED_CREDENTIAL_MISSING = (
+        NotAuthenticated,
+        "send the feed's credential: Authorization: Bearer <feed id>.<secret>",
+    )
+    FEED_CREDENTIAL_REFUSED = (
+        NotAuthenticated,
+        "this credential is unknown, revoked or has ended: an administrator issues another",
+    )
 
     # Entries
     ENTRY_UNKNOWN = NotFound, "there is no such entry in the version in force"
@@ -114,6 +188,10 @@ class Code(ProblemCode):
     )
     ENTRY_FIELD_UNPRINTABLE = InvalidInput, "a character that cannot be printed: remove it"
     ENTRY_KIND_MISSING = InvalidInput, "record_kind is missing: give a record kind of the policy"
+    RECORD_CODE_UNKNOWN = (
+        InvalidInput,
+        "the list's layout has no record kind for this code: add it there, switched on or off",
+    )
     ENTRY_YEAR_REFUSED = (
         InvalidInput,
         "the year of the vehicle has four digits, from {from_year} to {to_year}",
@@ -124,6 +202,7 @@ class Code(ProblemCode):
         InvalidInput,
         "this is not a time in ISO 8601: write it as in 2026-06-01T12:00:00Z",
     )
+    ENTRY_DATE_UNREADABLE = InvalidInput, "this is not a date as {form}"
     ENTRY_TIME_TOO_EARLY = InvalidInput, "before the year {from_year}"
     PARTIAL_WITHOUT_END = InvalidInput, "a partial plate needs an expiry time (policy 468.4(c))"
     PARTIAL_TOO_LONG = (

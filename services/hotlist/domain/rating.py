@@ -10,7 +10,7 @@ import msgspec
 
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.vehicles import colours_differ, makes_differ
-from shared.core.errors import InvalidInput
+from shared.core.errors import Conflict, InvalidInput
 from shared.core.matching import Difference
 from shared.core.policy import HotLists
 from shared.events import Read, Source, Tier
@@ -128,6 +128,20 @@ class Rating:
 def lowered(tier: Tier, steps: int) -> Tier:
     """Return the tier `steps` below `tier`, at most the last."""
     return TIERS[min(TIERS.index(tier) + steps, len(TIERS) - 1)]
+
+
+def check_not_older(as_of: datetime, in_force: datetime | None, reason: str | None = None) -> None:
+    """Check that an extract of `as_of` is not older than the one in force, unless a person gives a reason.
+
+    Raises: Conflict.
+    """
+    if reason is None and in_force is not None and as_of < in_force:
+        raise Conflict(
+            Code.VERSION_OLDER,
+            field="reason",
+            as_of=as_of.isoformat(timespec="seconds"),
+            in_force_as_of=in_force.isoformat(timespec="seconds"),
+        )
 
 
 def shrinks(before: int, after: int, share: float) -> bool:

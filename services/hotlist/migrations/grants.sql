@@ -2,7 +2,7 @@
 -- snapshot, set-aside lines with it, and hits that nobody worked, sightings and what outvoted them when their records are purged.
 -- A person gives back an alert that they acknowledged. A change of a hit draws its number from the sequence of hits.
 GRANT SELECT, INSERT ON versions, activations, verifications, dispositions TO {role};
-GRANT SELECT, INSERT, UPDATE ON lists, snapshots TO {role};
+GRANT SELECT, INSERT, UPDATE ON lists, snapshots, feeds TO {role};
 GRANT SELECT, UPDATE ON generation TO {role};
 GRANT SELECT, INSERT, DELETE ON sightings, outvoted, set_aside, acknowledgements TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON entries, hits TO {role};

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import text
+import msgspec
+from sqlalchemy import RowMapping, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.hotlist.domain.layouts import Layout
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.rating import shrinks
 from services.hotlist.store.hits import visible_to
@@ -24,7 +26,7 @@ Change = Literal["activated", "rolled_back", "withdrawn"]
 
 _LIST = """
     SELECT l.list_id, l.agency_ori, l.name, l.source, l.staleness_s, l.enabled, l.kinds_off,
-        l.active_version, l.activated_at, l.created_at, l.created_by,
+        l.active_version, l.activated_at, l.created_at, l.created_by, l.layout, l.layout_set_by_id,
         coalesce(v.entries, 0) AS entries, v.snapshot_id, s.as_of
     FROM lists l
     LEFT JOIN versions v ON v.list_id = l.list_id AND v.version = l.active_version
@@ -33,7 +35,7 @@ _LIST = """
 """
 _VERSION = """
     SELECT v.list_id, v.version, v.snapshot_id, v.entries, v.skipped, v.created_at, v.created_by,
-        v.created_by_id, s.as_of, s.sha256, s.set_aside,
+        v.created_by_id, v.also_by, s.as_of, s.sha256, s.set_aside,
         CASE WHEN s.dropped_at IS NOT NULL THEN 'dropped'
              WHEN v.version = l.active_version THEN 'active'
              WHEN EXISTS (SELECT FROM activations a
@@ -59,6 +61,10 @@ class HotList:
     activated_at: datetime | None
     created_at: datetime
     created_by: str
+    layout: Layout | None
+    """How the source writes the files of the list; None: as our own CSV."""
+
+    layout_set_by_id: str | None
     entries: int
     snapshot_id: UUID | None
     as_of: datetime | None
@@ -83,16 +89,22 @@ class Version:
     created_at: datetime
     created_by: str
     created_by_id: str | None
+    also_by: list[str]
+    """The accounts of the people who gave its layout and the credential of its feed."""
+
     as_of: datetime
     sha256: str | None
     set_aside: int
     state: Literal["draft", "active", "retired", "dropped"]
 
     def is_by(self, grant: Grant) -> bool:
-        """Whether the caller made it; an old version has no account id, so compare the name."""
+        """Whether the caller made it, gave its layout, or the credential of the feed that delivered it.
+
+        An old version has no account id, so compare the name.
+        """
         if self.created_by_id is None:
             return self.created_by == grant.principal.name
-        return self.created_by_id == grant.principal.account_id
+        return grant.principal.account_id in (self.created_by_id, *self.also_by)
 
     def needs_second_word(self, last: int, share: float) -> bool:
         """Whether it is not in force and loses more than `share` of a list of `last` entries."""
@@ -145,7 +157,7 @@ class Lists:
         )
         values = {**visible_to(grant), "after": after, "limit": limit}
         rows = await self._connection.execute(statement, values)
-        return [HotList(**row) for row in rows.mappings()]
+        return [_hot_list(row) for row in rows.mappings()]
 
     async def get(self, grant: Grant, list_id: UUID, *, lock: bool = False) -> HotList:
         """Return one list, locked until the transaction ends if `lock`. Raises: NotFound."""
@@ -162,7 +174,7 @@ class Lists:
         row = rows.mappings().one_or_none()
         if row is None:
             raise NotFound(Code.LIST_UNKNOWN)
-        return HotList(**row)
+        return _hot_list(row)
 
     async def configure(
         self, hot_list: HotList, *, enabled: bool, staleness_s: int | None, kinds_off: list[str]
@@ -181,6 +193,38 @@ class Lists:
             },
         )
         await self._changed()
+
+    async def set_layout(self, grant: Grant, hot_list: HotList, layout: Layout | None) -> None:
+        """Store how files of a locked list are written from now on; None: as our own CSV."""
+        await self._connection.execute(
+            text(
+                "UPDATE lists SET layout = CAST(:layout AS jsonb), layout_set_by_id = :by_id"
+                " WHERE list_id = :list_id"
+            ),
+            {
+                "list_id": hot_list.list_id,
+                "layout": None if layout is None else msgspec.json.encode(layout).decode(),
+                "by_id": grant.principal.account_id,
+            },
+        )
+
+    async def lock_deliveries(self, hot_list: HotList) -> bool:
+        """Lock a list against other deliveries until the transaction ends; return False if one is in progress."""
+        rows = await self._connection.execute(
+            text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))"),
+            {"name": f"deliveries of {hot_list.list_id}"},
+        )
+        locked: bool = rows.scalar_one()
+        return locked
+
+    async def same(self, hot_list: HotList, sha256: str, as_of: datetime) -> Version | None:
+        """Return the first version that was made of the file with this digest and time; None if there is none."""
+        statement = text(
+            f"{_VERSION} AND s.sha256 = :sha256 AND s.as_of = :as_of ORDER BY v.version LIMIT 1"
+        )
+        values = {"list_id": hot_list.list_id, "sha256": sha256, "as_of": as_of}
+        row = (await self._connection.execute(statement, values)).mappings().one_or_none()
+        return None if row is None else Version(**row)
 
     async def versions(
         self, hot_list: HotList, *, before: int | None = None, limit: int
@@ -204,13 +248,20 @@ class Lists:
         return Version(**row)
 
     async def add_version(
-        self, grant: Grant, list_id: UUID, snapshot_id: UUID, entries: int, skipped: str = "{}"
+        self,
+        grant: Grant,
+        list_id: UUID,
+        snapshot_id: UUID,
+        entries: int,
+        skipped: str = "{}",
+        also_by: Sequence[str] = (),
     ) -> int:
         """Create the next version of a locked list; `skipped` is JSON. Return its number."""
         statement = text(
             "INSERT INTO versions (list_id, version, snapshot_id, entries, skipped, created_at,"
-            " created_by, created_by_id) SELECT :list_id, coalesce(max(version), 0) + 1, :snapshot_id, :entries,"
-            " CAST(:skipped AS jsonb), :now, :by, :by_id FROM versions WHERE list_id = :list_id"
+            " created_by, created_by_id, also_by) SELECT :list_id, coalesce(max(version), 0) + 1, :snapshot_id,"
+            " :entries, CAST(:skipped AS jsonb), :now, :by, :by_id, :also_by FROM versions"
+            " WHERE list_id = :list_id"
             " RETURNING version"
         )
         values: dict[str, Any] = {
@@ -221,6 +272,7 @@ class Lists:
             "now": grant.now,
             "by": grant.principal.name,
             "by_id": grant.principal.account_id,
+            "also_by": list(also_by),
         }
         version: int = (await self._connection.execute(statement, values)).scalar_one()
         return version
@@ -285,3 +337,8 @@ class Lists:
     async def _changed(self) -> None:
         await self._connection.execute(text("UPDATE generation SET number = number + 1"))
         await self._connection.execute(text(f"NOTIFY {CHANNEL}"))
+
+
+def _hot_list(row: RowMapping) -> HotList:
+    layout = row["layout"]
+    return HotList(**{**row, "layout": None if layout is None else msgspec.convert(layout, Layout)})

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.domain.buffering import check_buffer
-from services.ingest.domain.credentials import digest, new_secret
 from services.ingest.domain.devices import Device, DeviceKind, DeviceStatus, check_place
 from services.ingest.domain.problem_codes import Code
 from services.ingest.settings import Settings
@@ -16,6 +15,7 @@ from services.ingest.store.devices import Devices
 from shared.access.grant import Grant
 from shared.core.clock import Clock
 from shared.core.errors import Conflict, NotFound
+from shared.core.machine_secrets import digest, new_secret
 from shared.core.policy import Devices as DeviceRules
 from shared.events import DeviceChanged, Place
 from shared.postgres.unit_of_work import UnitOfWork

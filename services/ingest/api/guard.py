@@ -83,7 +83,7 @@ async def device_credential(
     return await still(request)
 
 
-device_credential.device = True  # type: ignore[attr-defined]  # read by the architecture test
+device_credential.credential = "device"  # type: ignore[attr-defined]  # read by the architecture test
 
 Camera = Annotated[Device, Depends(device_credential)]
 

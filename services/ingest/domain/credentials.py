@@ -1,22 +1,16 @@
-"""Device credentials: `<device id>.<secret>`, a secret of 256 random bits, stored as its SHA-256 only.
-
-A slow hash protects secrets that people choose. 256 random bits cannot be guessed, and cameras send theirs with
-every frame (NIST SP 800-63B 5.1.1.2 requires a slow hash of memorised secrets only).
-"""
+"""Device credentials: `<device id>.<secret>`, with a secret as `machine_secrets` makes them."""
 
 import binascii
 import hmac
-import secrets
 from base64 import b64decode
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from uuid import UUID
 
 from services.ingest.domain.problem_codes import Code
 from shared.core.errors import NotAuthenticated
+from shared.core.machine_secrets import digest
 
-SECRET_BYTES = 32
 MAX_HEADER_CHARACTERS = 400
 
 
@@ -33,16 +27,6 @@ class Credential:
         """Whether a secret with this digest is accepted at `now`."""
         same = hmac.compare_digest(self.secret_sha256, secret_sha256)
         return same and (self.ends_at is None or now < self.ends_at)
-
-
-def new_secret() -> str:
-    """Return a new secret that is safe in a header and in a camera's password field."""
-    return secrets.token_urlsafe(SECRET_BYTES)
-
-
-def digest(secret: str) -> bytes:
-    """Return the digest that is stored for `secret`."""
-    return sha256(secret.encode()).digest()
 
 
 def presented(authorization: str | None) -> tuple[UUID, bytes]:

@@ -106,8 +106,8 @@ class Route:
     """Whether a purpose is needed, as `x-needs-purpose` declares it."""
     by_record: bool
     """Whether a purpose's scope is held against the record, not the request (`x-purpose-scope`)."""
-    device: bool
-    """Whether a camera's credential guards it (`x-credential`)."""
+    machine: bool
+    """Whether the credential of a machine guards it (`x-credential`)."""
     body: Any = None
     """The example of its JSON body."""
 
@@ -180,7 +180,7 @@ def routes_of(service: str, document: Mapping[str, Any]) -> list[Route]:
             permission=operation.get("x-permission"),
             needs_purpose=operation.get("x-needs-purpose", False),
             by_record=operation.get("x-purpose-scope") == "record",
-            device=operation.get("x-credential") == "device",
+            machine=operation.get("x-credential") is not None,
             body=_example(document, operation),
         )
         for path, operations in sorted(document["paths"].items())
@@ -201,14 +201,14 @@ def undeclared(routes: list[Route]) -> list[str]:
     return [
         route.name
         for route in routes
-        if route.permission is None and not route.device and route.path not in PUBLIC
+        if route.permission is None and not route.machine and route.path not in PUBLIC
     ]
 
 
 def cases_of(routes: list[Route], tables: Tables) -> Iterator[Case]:
     """Yield every case of the guarded routes."""
     for route, role, matter in product(routes, tables.roles, Matter):
-        if route.permission is None and not route.device:
+        if route.permission is None and not route.machine:
             continue
         if matter is Matter.OWN and (route.service, route.method, route.path) not in NOT_ONES_OWN:
             continue
@@ -223,7 +223,7 @@ def some(cases: list[Case], number: int, seed: int) -> list[Case]:
 def expected(case: Case, tables: Tables) -> Expected:
     """Return the answer to a case by the policy and the route's declaration."""
     permission, matter = case.route.permission, case.matter
-    if case.route.device or matter in NOBODY:
+    if case.route.machine or matter in NOBODY:
         return Expected(allowed=False, status=401)
     assert permission is not None
     if permission not in tables.roles[case.role]:

@@ -147,7 +147,7 @@ def _fault(
 ) -> str | None:
     """Return the fault of an answer, or None."""
     said = f"answered {answer.status} {answer.problem.get('code', '')}".strip()
-    if case.route.device:
+    if case.route.machine:
         return None if answer.status == wanted.status else said
     if not attempts:
         return f"no attempt on record; {said}"

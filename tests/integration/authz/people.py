@@ -23,7 +23,7 @@ class Sender:
     def headers(self) -> dict[str, str]:
         """Return the headers of the request; a suspension is published first."""
         matter = self._case.matter
-        if self._case.route.device:
+        if self._case.route.machine:
             return {"authorization": f"Bearer {self._access()}"}
         if matter is Matter.NO_TOKEN:
             return {"x-alpr-purpose": self._purpose()}

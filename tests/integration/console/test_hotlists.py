@@ -128,11 +128,11 @@ async def upload(hotlist, services, list_id):
     """Uploads a list as a given person."""
     transport = httpx.ASGITransport(services["hotlist"])
 
-    async def upload(person, rows):
+    async def upload(person, rows, **query):
         async with httpx.AsyncClient(transport=transport, base_url="http://hotlist") as client:
             made = await client.post(
                 f"/v1/lists/{list_id}/versions",
-                params={"activate": True},
+                params={"activate": True, **query},
                 content="plate,record_kind\n" + rows,
                 headers={
                     **person.headers,
@@ -179,7 +179,7 @@ async def test_another_person_puts_a_version_in_force_that_loses_much_of_the_lis
     [activation] = re.findall(r'href="(/[^"]+/activation)"', browser.page.text)
     await browser.open(activation)
     assert "Entries added 0 Entries removed 2 no longer raise hits Entries kept 1" in browser.said
-    assert "You uploaded it, so another person puts it in force." in browser.said
+    assert "issued its feed, so another person puts it in force." in browser.said
     assert f'action="{activation}"' not in browser.page.text
     answer = await browser.send(activation, replaces="1")
     assert answer.status_code == 403
@@ -226,6 +226,24 @@ async def test_an_entry_added_after_a_person_looked_at_a_version_is_not_removed_
     assert "look at what the version would change now" in browser.said
     await browser.open(activation)
     assert "Entries removed 1 no longer raise hits" in browser.said
+
+
+@pytest.mark.clause("468.4(c)/older-extract")
+async def test_an_older_extract_is_put_in_force_with_a_reason_that_its_page_asks_for(
+    browser, declare, sign_in, investigator, list_id, upload
+):
+    rows = "1A,other\n2A,other\n3A,other\n4A,other\n"
+    await upload(investigator, rows, as_of="2026-01-01T00:00:00Z")
+    await upload(investigator, rows + "5A,other\n")
+    await sign_in(investigator)
+    await declare("stolen_plate", "/hotlists")
+    activation = f"/hotlists/{list_id}/versions/1/activation"
+    await browser.open(activation)
+    assert "Its extract is older than the one in force" in browser.said
+    refused = await browser.send(activation, replaces="2")
+    assert refused.status_code == 409
+    await browser.send(activation, replaces="2", reason="the newer one is of another county")
+    assert "1 active 4 none 0" in browser.said
 
 
 @pytest.fixture

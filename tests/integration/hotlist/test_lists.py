@@ -240,7 +240,7 @@ async def test_what_an_activation_changes_is_counted_before_it(hotlist):
     asked = await hotlist.call("GET", changes.format(made["version"]))
     assert asked == {
         "version": 3, "in_force": 2, "added": 3, "removed": 1, "unchanged": 2,
-        "needs_second_word": False, "yours": True,
+        "needs_second_word": False, "yours": True, "as_of": made["as_of"], "older": False,
     }  # fmt: skip
     back = await hotlist.call("GET", changes.format(1))
     assert (back["added"], back["removed"], back["unchanged"]) == (1, 0, 3)
@@ -681,7 +681,8 @@ async def test_a_roll_back_passes_over_versions_whose_upload_is_dropped(hotlist)
     hotlist.clock.advance(minutes=1)
     await hotlist.upload(list_id, draft, activate=False)
     await hotlist.call("POST", f"{versions}/2/activation")
-    await hotlist.call("POST", f"{versions}/1/activation")
+    why = {"reason": "incomplete extract"}
+    await hotlist.call("POST", f"{versions}/1/activation", json=why)
     hotlist.clock.advance(minutes=1)
     await hotlist.upload(list_id, draft)
 
@@ -690,7 +691,7 @@ async def test_a_roll_back_passes_over_versions_whose_upload_is_dropped(hotlist)
         return [v["state"] for v in shown["items"]] == ["active", "retired", "dropped"]
 
     await eventually(dropped)
-    shown = await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json={})
+    shown = await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json=why)
     assert shown["active_version"] == 2
 
 
@@ -857,7 +858,8 @@ async def test_an_upload_that_comes_into_force_while_it_is_chosen_as_old_is_not_
     await hotlist.upload(list_id, HEADER + "2BBB222,CA,stolen_vehicle,x\n")
 
     async def roll_back():
-        await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json={"version": 1})
+        body = {"version": 1, "reason": "incomplete extract"}
+        await hotlist.call("POST", f"/v1/lists/{list_id}/rollback", json=body)
 
     async with hotlist.runtime.db.begin() as connection:
         assert await Entries(Between(connection, roll_back)).drop_old(1) == 0

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from services.hotlist.domain.csv_import import (
-    ALIASES,
     SET_ASIDE_COLUMNS,
     LineFault,
     SetAside,
     Sheet,
 )
 from services.hotlist.domain.entries import Checker, EntryFault, KindRefused
+from services.hotlist.domain.line_forms import ALIASES, PlainCsv
 from shared.core.errors import InvalidInput, TooLarge
 from shared.core.policy import load_policy
 
@@ -28,7 +28,7 @@ def a_checker(off=()):
 
 
 def read(data, *, piece=None, off=(), **limits):
-    sheet = Sheet(a_checker(off), **{"max_bytes": 10**6, "max_rows": 1000, **limits})
+    sheet = Sheet(a_checker(off), PlainCsv(), **{"max_bytes": 10**6, "max_rows": 1000, **limits})
     data = data.encode() if isinstance(data, str) else data
     step = piece or max(len(data), 1)
     found = []
@@ -242,7 +242,7 @@ def test_a_bad_line_of_a_kind_that_the_policy_ranks_is_kept():
     )
     policy = msgspec.structs.replace(POLICY, hotlists=ranked)
     checker = Checker.of(policy, LIST, [], default_ori="CA0520100", now=NOON)
-    sheet = Sheet(checker, max_bytes=10**6, max_rows=1000)
+    sheet = Sheet(checker, PlainCsv(), max_bytes=10**6, max_rows=1000)
     sheet.feed(b"plate,record_kind\n-,immigration_violator\n-,immigration\n")
     assert [a.fault.line for a in sheet.aside] == [2]
     assert sheet.skipped == {"immigration": 1}

@@ -14,7 +14,7 @@ from msgspec import Raw
 from services.ingest.actions.edge_decoding import EdgeRead, decode, reads_in, unpack
 from services.ingest.actions.edge_reads import Batch
 from services.ingest.domain.circumstances import Window, circumstances
-from services.ingest.domain.credentials import Credential, digest, new_secret, presented
+from services.ingest.domain.credentials import Credential, presented
 from services.ingest.domain.devices import Device, DeviceKind, DeviceStatus, check_place
 from services.ingest.domain.in_flight import InFlight
 from services.ingest.domain.places import metres_between
@@ -28,6 +28,7 @@ from shared.core.errors import (
     Unavailable,
 )
 from shared.core.ids import akin, derive_id
+from shared.core.machine_secrets import digest, new_secret
 from shared.core.policy import Devices
 from shared.events import Place
 

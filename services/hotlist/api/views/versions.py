@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from services.hotlist.actions.uploading import Uploaded
 from services.hotlist.actions.versions import Changes
 from services.hotlist.domain.csv_import import SetAside
 from services.hotlist.domain.entries import Kinds
@@ -68,6 +69,16 @@ class VersionOut(BaseModel):
             created_by=version.created_by,
         )
 
+    @classmethod
+    def of_uploaded(cls, uploaded: Uploaded) -> Self:
+        """Return the version that an upload made."""
+        return cls.of(
+            uploaded.version,
+            uploaded.kinds,
+            needs_second_word=uploaded.needs_second_word,
+            regions=uploaded.regions,
+        )
+
 
 class ChangesOut(BaseModel):
     """What putting a version in force changes, in place of the version that is in force now."""
@@ -85,7 +96,13 @@ class ChangesOut(BaseModel):
     """The version loses so much of the list that a person who did not upload it must put it in force."""
 
     yours: bool
-    """The caller made the version."""
+    """The caller made the version, gave its layout, or the credential of the feed that delivered it."""
+
+    as_of: datetime
+    """When the source made the extract."""
+
+    older: bool
+    """The extract is older than the one in force: to put it in force needs a reason."""
 
     @classmethod
     def of(cls, changes: Changes) -> Self:
@@ -99,6 +116,8 @@ class ChangesOut(BaseModel):
             unchanged=difference.unchanged,
             needs_second_word=changes.needs_second_word,
             yours=changes.yours,
+            as_of=changes.version.as_of,
+            older=changes.older,
         )
 
 
