@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import click
 
-from plateward.running import FOLDER, is_address, stack_on
+from plateward.running import FOLDER, address_of, is_address
 from shared.service.command import DONE, FAULT, Answer, Unfinished, command
 
 ANSWERS_WITHIN_S = 30.0
@@ -69,7 +69,7 @@ def accuracy_command(
 
     Exit status 1 if the report failed.
     """
-    retention = Retention(url or _url_of(folder.absolute()), token_in(token_file))
+    retention = Retention(url or address_of("retention", folder), token_in(token_file))
     if report is None:
         if captured_from is None or captured_to is None or purpose_file is None:
             raise Unfinished("give --from, --to and --purpose-file, or --report with an id")
@@ -143,14 +143,6 @@ class Retention:
             raise Unfinished(f"retention refuses: {answer.get('detail', response.status)}")
         found: dict[str, Any] = answer
         return found
-
-
-def _url_of(folder: Path) -> str:
-    if (running := stack_on(folder)) is None:
-        raise Unfinished(
-            f"no stack runs on {folder}: start it with `plateward serve`, or name retention with --url"
-        )
-    return running.urls["retention"]
 
 
 def table(report: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -78,6 +78,11 @@ COMMANDS: Mapping[str, Entry] = {
         ("plateward.dead_letters:dead_letters_command",),
         CHECKOUT,
     ),
+    "feed": Entry(
+        "Deliver the extracts that come to a folder to their hot list.",
+        ("plateward.feed:feed_command",),
+        CHECKOUT,
+    ),
     "notices": Entry(
         "List findings' notices that were not delivered; replay them, or send a test.",
         ("local.commands.administer:NOTICES", "services.audit.__main__:COMMANDS.notices"),

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from shared.service.command import Unfinished
+
 if TYPE_CHECKING:
     from local.stack.state_file import Running
 
@@ -25,6 +27,15 @@ def is_address(url: str) -> bool:
         return given.scheme in ("http", "https") and bool(given.hostname) and given.port != 0
     except ValueError:
         return False
+
+
+def address_of(service: str, folder: Path) -> str:
+    """Return the address of a service of the embedded stack. Raises: Unfinished if none runs on the folder."""
+    if (running := stack_on(folder.absolute())) is None:
+        raise Unfinished(
+            f"no stack runs on {folder.absolute()}: start it with `plateward serve`, or name {service} with --url"
+        )
+    return running.urls[service]
 
 
 def stack_on(folder: Path) -> "Running | None":

@@ -1,0 +1,192 @@
+"""`plateward feed`: delivers the extracts of a source to their hot list, once for each run of cron."""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from plateward.accuracy import token_in
+from plateward.deliveries import Changing, Hotlist, Response, Source
+from plateward.inbox import Inbox, TimeInName, Waiting
+from plateward.running import FOLDER, address_of
+from shared.service.command import DONE, FAULT, UNFINISHED, Answer, Unfinished, command
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file."""
+
+    file: str
+    status: int
+    """The exit status that it asks for."""
+
+    text: str
+    code: str | None = None
+    """The code of a refusal."""
+
+    version: int | None = None
+
+
+@command(
+    "feed",
+    click.Option(
+        ["--inbox"],
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        required=True,
+        help="The folder to which extracts come.",
+    ),
+    click.Option(
+        ["--credential-file"], type=_FILE, required=True, help="The feed's credential, alone."
+    ),
+    click.Option(["--url"], help="Where hotlist answers; default: the running embedded stack."),
+    click.Option(
+        ["--from", "source"],
+        metavar="ADDRESS",
+        help="First fetch the extract from here, over HTTPS.",
+    ),
+    click.Option(
+        ["--authorization-file"], type=_FILE, help="The Authorization header for --from, alone."
+    ),
+    click.Option(
+        ["--time-in-name"],
+        metavar="FORM",
+        help="How names of files have the extract's time, such as svs_%Y%m%d%H%M.csv; default: the time at which a "
+        "file was last modified.",
+    ),
+    click.Option(
+        ["--zone"], default="UTC", show_default=True, help="The IANA zone of times in names."
+    ),
+    click.Option(
+        ["--steady-s"],
+        type=click.FloatRange(min=0),
+        default=60.0,
+        show_default=True,
+        help="How long a file must be unchanged to be complete.",
+    ),
+    click.Option(
+        ["--keep-days"],
+        type=click.FloatRange(min=0),
+        default=7.0,
+        show_default=True,
+        help="How long files stay in `done` and `failed`.",
+    ),
+    click.Option(
+        ["--wait-s"],
+        type=click.FloatRange(min=1),
+        default=600.0,
+        show_default=True,
+        help="How long to wait for an answer.",
+    ),
+    FOLDER,
+)
+def feed_command(
+    *,
+    inbox: Path,
+    credential_file: Path,
+    url: str | None,
+    source: str | None,
+    authorization_file: Path | None,
+    time_in_name: str | None,
+    zone: str,
+    steady_s: float,
+    keep_days: float,
+    wait_s: float,
+    folder: Path,
+) -> Answer:
+    """Deliver each complete file of a folder to the hot list of a feed, once. Shows no plate.
+
+    A file that was delivered goes to `done`, one that was refused to `failed`, beside the reason; one that could not be
+    delivered stays for the next run. Exit status 1 if a version waits for a person, 2 if a file was not delivered.
+    """
+    hotlist = Hotlist(url or address_of("hotlist", folder), token_in(credential_file), wait_s)
+    files = Inbox(inbox, steady_s=steady_s, keep_days=keep_days)
+    times = None if time_in_name is None else TimeInName(time_in_name, _zone(zone))
+    with files.locked():
+        fetched = []
+        if source is not None:
+            fetched.append(_fetched(Source(source, _line_in(authorization_file), wait_s), files))
+        now_s = time.time()
+        outcomes = list(_delivered(hotlist, files, files.waiting(now_s, times, fetched)))
+        files.prune(now_s)
+    text = "\n".join(f"{one.file}: {one.text}" for one in outcomes) or "no complete file waits"
+    status = max((one.status for one in outcomes), default=DONE)
+    return Answer(text, {"files": [asdict(one) for one in outcomes]}, status)
+
+
+def _delivered(hotlist: Hotlist, files: Inbox, waiting: list[Waiting]) -> Iterator[Outcome]:
+    """Deliver files one after another; end with the first that could not be delivered, since the next could not."""
+    for one in waiting:
+        if one.as_of is None:
+            yield Outcome(one.shown, UNFINISHED, "its name is not as --time-in-name says; it stays")
+            continue
+        try:
+            response = hotlist.deliver(one.path, one.as_of)
+        except Changing:
+            yield Outcome(one.shown, DONE, "changed while it was read, and stays")
+            continue
+        except Unfinished as exc:
+            yield Outcome(one.shown, UNFINISHED, f"{exc}; it stays")
+            return
+        now = datetime.now(UTC)
+        if response.refuses_file:
+            reason = files.failed(one, now, response.body)
+            text = f"refused ({response.code}); the reason is in {reason.name!r}"
+            yield Outcome(one.shown, UNFINISHED, text, response.code)
+        elif response.status != HTTPStatus.OK:
+            text = f"not delivered ({response.code}), and stays"
+            yield Outcome(one.shown, UNFINISHED, text, response.code)
+            return
+        else:
+            files.done(one, now)
+            yield _stored(one, response)
+
+
+def _stored(one: Waiting, response: Response) -> Outcome:
+    """Return what became of a file that is a version of its list."""
+    made = response.body
+    state, version = made.get("state"), made.get("version")
+    if state == "active":
+        return Outcome(one.shown, DONE, f"version {version} is in force", None, version)
+    if state != "draft":
+        text = f"was delivered before, as version {version}, which another one has replaced"
+        return Outcome(one.shown, DONE, text, None, version)
+    why = "no version of the list was in force"
+    if made.get("needs_second_word"):
+        why = "it loses much of the list"
+    text = f"version {version} waits for a person to put it in force: {why}"
+    return Outcome(one.shown, FAULT, text, None, version)
+
+
+def _fetched(source: Source, files: Inbox) -> str:
+    """Fetch an extract into the folder, with its time; return its name. Raises: Unfinished, OSError."""
+    with files.put(source.name) as opened:
+        modified_s = source.fetch(opened).timestamp()
+        opened.flush()
+        os.utime(opened.fileno(), (modified_s, modified_s))
+    return source.name
+
+
+def _line_in(file: Path | None) -> str | None:
+    """Return the one line of a file. Raises: Unfinished, without what the file holds instead."""
+    if file is None:
+        return None
+    line = file.read_bytes().strip()
+    if not re.fullmatch(rb"[ -~]+", line):
+        raise Unfinished(f"{file}: it has to hold one line")
+    return line.decode()
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Unfinished(f"--zone {name}: give a name such as America/Los_Angeles") from None
