@@ -1,4 +1,4 @@
-"""The folder to which a source's extracts come: the files that are complete, and where each goes when it is delivered."""
+"""The folder to which a source's extracts come: which files are complete, and where each goes then."""
 
 import fcntl
 import json
