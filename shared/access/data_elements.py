@@ -23,8 +23,9 @@ MAX_TEXT = 500
 MAX_VALUES = 20
 MAX_NAMES = 200
 _SECRET = ("password", "secret", "otp", "token", "totp")
-_CURSOR = "after"
-"""The cursor of a page. It is not recorded: it names no data element, and reveals a record's capture time."""
+_UNRECORDED = {"after": "[the next page]", "sample": "[lines of a file]"}
+"""What stands in the record in place of a page's cursor, which reveals a record's capture time, and of the sample of a
+hot list, which has plates that nobody asks for. Neither names a data element."""
 
 RECORDS = frozenset({"read_id", "read_ids", "capture_id", "capture_ids", "pass_id", "pass_ids"})
 """Recorded as digests of their ids, which begin with the moment of capture; a purge list names records so, too."""
@@ -157,11 +158,11 @@ def _storable(text: str) -> str:
 
 
 def _written(name: str, value: Any) -> Any:
-    """Return an element as the access record stores it: secrets and cursors hidden, plates in their normal form."""
+    """Return an element as the access record stores it: secrets, cursors and samples hidden, plates in their normal form."""
     if any(word in name.lower() for word in _SECRET):
         return "[hidden]"
-    if name == _CURSOR and value is not None:
-        return "[the next page]"
+    if name in _UNRECORDED and value is not None:
+        return _UNRECORDED[name]
     if name in RECORDS:
         return [_digest(one) for one in value] if isinstance(value, list) else _digest(value)
     if name == "plate" and isinstance(value, str):

@@ -82,7 +82,9 @@ async def change(
     if changes.staleness_hours is not UNSET:
         staleness_s = own_staleness_s(changes.staleness_hours, before.source, policy.hotlists)
     enabled = changes.enabled if isinstance(changes.enabled, bool) else before.enabled
-    await lists.configure(before, enabled=enabled, staleness_s=staleness_s, kinds_off=kinds_off)
+    await lists.configure(
+        grant, before, enabled=enabled, staleness_s=staleness_s, kinds_off=kinds_off
+    )
     await work.emit(_changed(grant, before, changes, enabled=enabled))
     return await lists.get(grant, list_id)
 

@@ -27,6 +27,10 @@ DATE_FORMS: dict[DateForm, str | None] = {
 """How `datetime` reads each form; None for ISO 8601 with a zone, as in our own CSV."""
 
 
+MAX_BYTES = 65_536
+"""The most bytes of a layout as JSON: its event contains all of it."""
+
+
 class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The place of one field: a named or numbered column, characters of a line, or the same text on each line."""
 
@@ -91,6 +95,8 @@ def check_layout(layout: Layout, switches: Kinds) -> None:
 
     Raises: InvalidInput.
     """
+    if len(msgspec.json.encode(layout)) > MAX_BYTES:
+        raise InvalidInput(Code.LAYOUT_TOO_LARGE, max_bytes=MAX_BYTES)
     _check_places(layout)
     _check_codes(layout, switches)
     if layout.dates != "iso" and layout.zone is None:

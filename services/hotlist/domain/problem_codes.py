@@ -119,6 +119,7 @@ class Code(ProblemCode):
 
     # Layouts
     LAYOUT_UNKNOWN = NotFound, "this list has no layout: its files are our own CSV"
+    LAYOUT_TOO_LARGE = InvalidInput, "a layout has at most {max_bytes} bytes as JSON: shorten it"
     LAYOUT_COLUMN_MISPLACED = (
         InvalidInput,
         "{name}: give {needed} of its column, or a constant, and nothing else",

@@ -177,15 +177,23 @@ class Lists:
         return _hot_list(row)
 
     async def configure(
-        self, hot_list: HotList, *, enabled: bool, staleness_s: int | None, kinds_off: list[str]
+        self,
+        grant: Grant,
+        hot_list: HotList,
+        *,
+        enabled: bool,
+        staleness_s: int | None,
+        kinds_off: list[str],
     ) -> None:
         """Change a list's switches; its entries stay."""
         await self._connection.execute(
             text(
-                "UPDATE lists SET enabled = :enabled, staleness_s = :staleness_s,"
-                " kinds_off = :kinds_off WHERE list_id = :list_id"
+                "UPDATE lists SET enabled = :enabled, staleness_s = :staleness_s, kinds_off = :kinds_off,"
+                " reading_set_at = CASE WHEN kinds_off = :kinds_off THEN reading_set_at"
+                " ELSE CAST(:now AS timestamptz) END WHERE list_id = :list_id"
             ),
             {
+                "now": grant.now,
                 "list_id": hot_list.list_id,
                 "enabled": enabled,
                 "staleness_s": staleness_s,
@@ -198,13 +206,14 @@ class Lists:
         """Store how files of a locked list are written from now on; None: as our own CSV."""
         await self._connection.execute(
             text(
-                "UPDATE lists SET layout = CAST(:layout AS jsonb), layout_set_by_id = :by_id"
-                " WHERE list_id = :list_id"
+                "UPDATE lists SET layout = CAST(:layout AS jsonb), layout_set_by_id = :by_id,"
+                " reading_set_at = :now WHERE list_id = :list_id"
             ),
             {
                 "list_id": hot_list.list_id,
                 "layout": None if layout is None else msgspec.json.encode(layout).decode(),
                 "by_id": grant.principal.account_id,
+                "now": grant.now,
             },
         )
 
@@ -218,9 +227,14 @@ class Lists:
         return locked
 
     async def same(self, hot_list: HotList, sha256: str, as_of: datetime) -> Version | None:
-        """Return the first version that was made of the file with this digest and time; None if there is none."""
+        """Return the first version that was made of the file with this digest and time; None if there is none.
+
+        Versions from before the layout or the switches of the list changed do not count.
+        """
         statement = text(
-            f"{_VERSION} AND s.sha256 = :sha256 AND s.as_of = :as_of ORDER BY v.version LIMIT 1"
+            f"{_VERSION} AND s.sha256 = :sha256 AND s.as_of = :as_of"
+            " AND (l.reading_set_at IS NULL OR s.created_at >= l.reading_set_at)"
+            " ORDER BY v.version LIMIT 1"
         )
         values = {"list_id": hot_list.list_id, "sha256": sha256, "as_of": as_of}
         row = (await self._connection.execute(statement, values)).mappings().one_or_none()

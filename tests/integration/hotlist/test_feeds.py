@@ -76,7 +76,7 @@ class Source:
 
     async def path(self, method, rest, *, status=200, **body):
         return await self.hotlist.call(
-            method, f"/v1/lists/{self.list_id}/{rest}", status=status, **body
+            method, f"/v1/lists/{self.list_id}/{rest}".rstrip("/"), status=status, **body
         )
 
 
@@ -120,6 +120,25 @@ async def test_a_file_that_is_sent_again_is_one_version_and_does_not_return_afte
     source.hotlist.clock.advance(hours=4)
     later = await source.deliver(text)
     assert (later["version"], later["state"]) == (first["version"] + 1, "active")
+
+
+async def test_a_file_is_read_again_once_its_list_reads_otherwise(source):
+    as_of = source.hotlist.clock.now().isoformat()
+    text = "".join(f"{plate}|CA|SV\n" for plate in plates(6))
+    kinds = [{"code": "SV", "record_kind": "lost_plate", "on": True}]
+    await source.path("PUT", "layout", json={**LAYOUT, "kinds": kinds})
+    source.hotlist.clock.advance(minutes=1)
+    wrong = await source.deliver(text, as_of=as_of)
+    source.hotlist.clock.advance(minutes=1)
+    await source.path("PUT", "layout", json=LAYOUT)
+    source.hotlist.clock.advance(minutes=1)
+    right = await source.deliver(text, as_of=as_of)
+    assert (right["version"], right["state"]) == (wrong["version"] + 1, "active")
+    await source.path("PATCH", "", json={"record_kinds_off": ["canvass"]})
+    assert (await source.deliver(text, as_of=as_of))["version"] == right["version"], "at once"
+    source.hotlist.clock.advance(minutes=1)
+    await source.path("PATCH", "", json={"record_kinds_off": []})
+    assert (await source.deliver(text, as_of=as_of))["version"] == right["version"] + 1
 
 
 @pytest.mark.clause("468.4(c)/feeds")

@@ -189,6 +189,11 @@ def test_latin_1_is_read_and_stored_as_text():
         (NAMED, {"header": False}, Code.LAYOUT_COLUMN_MISPLACED),
         (NAMED, {"line_characters": 9}, Code.LAYOUT_LENGTH_OF_CELLS),
         (FIXED, {"zone": None}, Code.LAYOUT_ZONE_MISSING),
+        (
+            NUMBERED,
+            {"columns": [{"field": "make", "constant": "x" * 2**16}]},
+            Code.LAYOUT_TOO_LARGE,
+        ),
         (FIXED, {"zone": "../etc/passwd"}, Code.LAYOUT_ZONE_UNKNOWN),
         (FIXED, {"zone": "California"}, Code.LAYOUT_ZONE_UNKNOWN),
         (NUMBERED, {"kinds": [*CODES, {**CODES[1], "code": "sv "}]}, Code.LAYOUT_CODE_TWICE),

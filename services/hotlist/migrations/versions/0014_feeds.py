@@ -6,7 +6,11 @@ revision = "hotlist_0014"
 down_revision = "hotlist_0013"
 
 STATEMENTS = (
-    "ALTER TABLE lists ADD COLUMN layout jsonb, ADD COLUMN layout_set_by_id text",
+    # A file that was delivered before `reading_set_at` would be read otherwise now, so it may be delivered again.
+    """
+    ALTER TABLE lists ADD COLUMN layout jsonb, ADD COLUMN layout_set_by_id text,
+        ADD COLUMN reading_set_at timestamptz
+    """,
     # The accounts of those who gave its layout and its feed's credential: none of them is the second person (ADR-0123).
     "ALTER TABLE versions ADD COLUMN also_by text[] NOT NULL DEFAULT '{}'",
     """
@@ -35,4 +39,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP TABLE feeds")
     op.execute("ALTER TABLE versions DROP COLUMN also_by")
-    op.execute("ALTER TABLE lists DROP COLUMN layout, DROP COLUMN layout_set_by_id")
+    op.execute(
+        "ALTER TABLE lists DROP COLUMN layout, DROP COLUMN layout_set_by_id, DROP COLUMN reading_set_at"
+    )
