@@ -4,7 +4,8 @@ Owns: the log, a Merkle tree after RFC 6962 (`entries`, `nodes`, `before_macs`),
 sealed values (`sealed_values`, `values_left`, `day_keys`, `erasings`, `erasures`, `erased`), the log before this one
 (`old_entries`, `old_nodes`, `old_checkpoints`, `both_logs`, `destroyed_logs`), policies (`policies`,
 `policies_in_force`, `policy_acknowledgements`), findings (`findings`, `finding_steps`), their notices (`notices`,
-`finding_notices`), counts of its rules (`cursors`, `disclosed_days`), periodic audits (`audits`, `audit_items`).
+`finding_notices`), counts of its rules (`cursors`, `disclosed_days`), the figures of months (`month_figures`), periodic
+audits (`audits`, `audit_items`).
 Consumes: every topic that the registry marks as audited.
 Publishes: `checkpoint.signed`, `log.covered`, `policy.acknowledged`, `finding.raised`, `finding.changed`,
 `audit.changed`, `period.fixed`, `signing_key.changed`, `values.erased`, `values.exported`, `log.closed`,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from services.audit.actions.exports import Begun
+from services.audit.actions.figures import PublicFigures
 from services.audit.actions.writer import Writer
 from services.audit.domain.problem_codes import Code
 from services.audit.settings import Settings
@@ -30,6 +31,7 @@ class AuditService(ApiService):
     settings: Settings
     writer: Writer
     scheduler: Scheduler
+    figures: PublicFigures
     exports: Semaphore = field(default_factory=lambda: Semaphore(MAX_EXPORTS))
     """Limits the running exports; each holds it until it ends."""
 
@@ -38,7 +40,8 @@ class AuditService(ApiService):
         """Build the service without starting it. Raises: ValueError if a previous MAC key ends too far ahead."""
         writer = Writer(runtime, settings)
         writer.producer_keys.check_ends(runtime.clock.now())
-        return cls(runtime, settings, writer, Scheduler(runtime, settings, writer))
+        scheduler = Scheduler(runtime, settings, writer)
+        return cls(runtime, settings, writer, scheduler, PublicFigures(runtime))
 
     async def prepare(self) -> None:
         """Close the log before this one if this one is empty, and sign the newest entries. Raises: Unavailable."""

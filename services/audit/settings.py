@@ -99,6 +99,8 @@ GROUP = "audit"
 class LogSettings(DatabaseSettings):
     """The settings to verify the log; they contain no key."""
 
+    policy_file: Path = Path("policy.toml")
+
     audit_origin: Annotated[str, Field(pattern=r"^[^\s+]{1,198}$")] = "plateward.local/audit"
     """The beginning of the log's name; never change it once a log has begun."""
 
@@ -121,8 +123,6 @@ class LogSettings(DatabaseSettings):
 
 class SigningSettings(LogSettings, MacSettings):
     """The settings to sign checkpoints and to export the log."""
-
-    policy_file: Path = Path("policy.toml")
 
     audit_signing_key: SecretKey
     """Base64 of 32 random bytes: the Ed25519 key that signs checkpoints."""

@@ -16,11 +16,12 @@ SPEC = ServiceSpec(
         "audits": "Periodic audits: a drawn sample of accesses, its review and its sign-off.",
         "findings": "Findings of the log about itself and about accesses, and the work on them.",
         "breach": "Reports of breaches.",
+        "figures": "Counted figures by month, for anyone and for auditors.",
         "policies": "Policies that were in force, and their acknowledgement.",
         "proofs": "Signed checkpoints, proofs, keys and exports, with which the log is verified.",
     },
     problem_codes=Code,
-    # Anyone can verify the log with these.
-    open_routes=frozenset({"/v1/checkpoint", "/v1/keys"}),
+    # Anyone can verify the log with the first two; the figures are counts alone (policy 468.2).
+    open_routes=frozenset({"/v1/checkpoint", "/v1/keys", "/v1/figures"}),
     ready_without=frozenset({Dependency.OBJECTS}),  # it uses them in the background only
 )

@@ -6,6 +6,6 @@ Owns: hot lists (`lists`, `snapshots`, `versions`, `entries`, `set_aside`, `acti
 Consumes: `read.recorded`, `read.backfilled`, `read.recognised`, `backfill.recognised`, `pass.recorded`,
 `records.purged`.
 Publishes: `hotlist.changed`, `hotlist.activated`, `hit.raised`, `hit.acknowledged`, `hit.verified`,
-`alerts.unchecked`, `hit.disposed`.
+`alerts.unchecked`, `hit.disposed`, `month.counted`.
 Never: decides that a stop is lawful. A hit is unverified until a person has checked it (468.4(f)).
 """

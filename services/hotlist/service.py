@@ -17,12 +17,14 @@ from services.hotlist.workers.broadcast import Broadcaster, Encode, EncodeEnd
 from services.hotlist.workers.hit_changes import HitChanges
 from services.hotlist.workers.index_refresh import Refresher
 from services.hotlist.workers.matcher import Matcher
+from services.hotlist.workers.month_counts import MonthCounter
 from services.hotlist.workers.notices import Notices
 from shared.core.errors import Unavailable
 from shared.events.signed_captures import CaptureProofs
 from shared.postgres.month_secrets import MonthSecrets
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.api_runtime import ApiRuntime, ApiService
+from shared.service.month_counts import MonthReport
 from shared.service.running import needs
 from shared.service.runtime import Task
 from shared.service.stopping import before_stop
@@ -47,6 +49,7 @@ class HotlistService(ApiService):
     hit_changes: HitChanges
     matcher: Matcher
     notices: Notices
+    month_report: MonthReport
     uploads: Semaphore = field(default_factory=lambda: Semaphore(MAX_UPLOADS))
     """Limits the uploads in progress; an upload holds it until it has arrived."""
 
@@ -70,6 +73,7 @@ class HotlistService(ApiService):
             HITS_CHANNEL: (hit_changes.task.wake,),
         }
         notices = Notices(settings.database_link(), channels, own)
+        month_report = MonthReport(runtime, MonthCounter(runtime).count)
         return cls(
             runtime,
             settings,
@@ -80,16 +84,18 @@ class HotlistService(ApiService):
             hit_changes,
             matcher,
             notices,
+            month_report,
         )
 
     def tasks(self) -> Sequence[Task]:
-        """Return the tasks: secrets, the index, the alert streams, changes of hits, and notices."""
+        """Return the tasks: secrets, the index, alert streams, changes of hits, notices, and counts of a month."""
         return (
             self.secrets.reloading,
             self.refresher.task,
             self.broadcaster.task,
             self.hit_changes.task,
             self.notices.task,
+            self.month_report.task,
         )
 
     @contextmanager

@@ -13,6 +13,7 @@ from services.retention.store.record_writer import Recorder
 from services.retention.store.replica import Replica
 from services.retention.workers.accuracy import AccuracyMeter
 from services.retention.workers.evidence import EvidenceMaker
+from services.retention.workers.month_counts import MonthCounter
 from services.retention.workers.packager import Packager
 from services.retention.workers.pass_process import PassProcesses
 from services.retention.workers.pass_progress import show
@@ -22,6 +23,7 @@ from shared.core.periodic import PeriodicTask
 from shared.events.signed_captures import CaptureProofs
 from shared.postgres.database import Database
 from shared.service.api_runtime import ApiRuntime, ApiService
+from shared.service.month_counts import MonthReport
 from shared.service.running import needs
 from shared.service.runtime import Task
 
@@ -80,6 +82,7 @@ class RetentionService(ApiService):
             PeriodicTask("purger", purger.work, every_s, at_once=True),
             PeriodicTask("passes", vote.work, pass_every_s, at_once=True),
             PeriodicTask("months", recorder.make_ahead, MONTHS_EVERY_S, at_once=True),
+            MonthReport(runtime, MonthCounter(runtime).count).task,
             *_heartbeat_of(replica),
         )
         return cls(

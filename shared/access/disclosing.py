@@ -1,7 +1,7 @@
 """Disclosures: records and counts the records that a grant released, in the transaction that read them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -101,9 +101,16 @@ def disclosures(
             count=sum(counts[day.captured_on] for day in days[start : start + most]),
             purpose=grant.purpose.record if grant.purpose else None,
             request_id=grant.request_id,
+            by_day=_by_day(days[start : start + most], counts),
         )
         for start in range(0, max(1, len(days)), most)
     ]
+
+
+def _by_day(days: Sequence[DisclosedDay], counts: Mapping[date | None, int]) -> dict[date, int]:
+    if len(days) < 2:
+        return {}
+    return {day.captured_on: counts[day.captured_on] for day in days if day.captured_on is not None}
 
 
 def _utc_day(captured: date | None) -> date | None:

@@ -8,11 +8,12 @@ from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
+from shared.core.months import is_zone
 from shared.core.permissions import Permission
 from shared.core.plates import MAX_PLATE_CHARACTERS, MIN_KNOWN_ALONE
 from shared.core.region_packs import DEFAULT, RegionPackFault, check_names
@@ -42,7 +43,7 @@ class Department(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state: str
     contact: str
     time_zone: str = "UTC"
-    """IANA name of the zone whose local times packages show beside UTC."""
+    """IANA name of the zone in which months of the public figures begin, and whose local times packages show."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -326,13 +327,11 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault(f"{path}: save it as UTF-8; it has a byte of another encoding") from exc
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise PolicyFault(f"{path}: {exc}") from exc
-    _check_roles(policy)
-    try:
-        _ = policy.department.zone
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    if not is_zone(policy.department.time_zone):
         raise PolicyFault(
             "department.time_zone is not the IANA name of a time zone, such as America/Los_Angeles"
-        ) from None
+        )
+    _check_roles(policy)
     if policy.training.refresher_due_days >= policy.training.valid_days:
         raise PolicyFault("training.refresher_due_days is not under training.valid_days")
     retention = policy.retention

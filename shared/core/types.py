@@ -21,6 +21,7 @@ Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 
 Source = Literal["department", "state", "federal"]
+AgencyKind = Literal["law_enforcement", "prosecutor", "other_public", "federal", "private"]
 """Owner of a list's data: an entitlement per person (policy 468.4(e))."""
 
 Tier = Literal["high", "medium", "low", "information"]

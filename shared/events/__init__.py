@@ -50,6 +50,7 @@ from shared.events.hits import (
     HotListChanged,
 )
 from shared.events.holds import EvidenceBooked, EvidenceChanged, HoldChanged
+from shared.events.months import Counted, MonthCounted
 from shared.events.passes import Dissent, PassesRecorded, PassReading, RecordedPass
 from shared.events.people import (
     AccountChanged,
@@ -110,6 +111,7 @@ __all__ = [
     "CertificateRevoked",
     "Character",
     "CheckpointSigned",
+    "Counted",
     "DeviceChanged",
     "DeviceSilenced",
     "DisclosedDay",
@@ -142,6 +144,7 @@ __all__ = [
     "LogClosed",
     "LogCovered",
     "LogDestroyed",
+    "MonthCounted",
     "OtherCharacter",
     "PassReading",
     "PassesRecorded",

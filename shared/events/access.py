@@ -96,6 +96,7 @@ class RecordsDisclosed(Event, frozen=True, kw_only=True, omit_defaults=True):
                 "count",
                 "request_id",
                 "purpose",
+                "by_day",
             ]
         ),
         records="records",
@@ -112,6 +113,9 @@ class RecordsDisclosed(Event, frozen=True, kw_only=True, omit_defaults=True):
     count: int
     request_id: str
     purpose: PurposeRecord | None = None
+    by_day: dict[
+        date, int
+    ] = {}  # how many of `count` were captured on each day; left out for one day
     record_ids: list[str] = []  # only in events from before records were grouped by day
     plates: list[str] = []  # likewise
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from shared.core.types import Ori, Source
+from shared.core.types import AgencyKind, Ori, Source
 from shared.events.base import Actor, AdministrativeEvent, Event
 
 
@@ -36,6 +36,7 @@ class ReleaseRequested(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
     case_number: str | None = None
     offence_type: str | None = None
     criteria: ReleaseCriteria | None = None
+    agency_kind: AgencyKind | None = None  # when it filed; None in older events
 
     @property
     def key(self) -> str:
@@ -74,6 +75,7 @@ class ReleaseApproved(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
     offence_type: str | None = None
     originals: list[UUID] = []  # captures that every approver named, released as whole frames
     list_sources: list[Source] = []  # the package has hits of lists of these sources only
+    agency_kind: AgencyKind | None = None  # as of `ReleaseRequested`
 
     @property
     def key(self) -> str:
@@ -89,6 +91,7 @@ class ReleaseDenied(AdministrativeEvent, frozen=True, kw_only=True, omit_default
     request_id: UUID
     reason: str
     citation: str | None = None
+    agency_kind: AgencyKind | None = None  # as of `ReleaseRequested`
 
     @property
     def key(self) -> str:

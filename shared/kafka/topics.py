@@ -177,6 +177,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.FindingChanged, "audit", audited=True),
         _topic(events.AuditChanged, "audit", audited=True),
         _topic(events.PeriodFixed, "audit", audited=True),
+        _topic(events.MonthCounted, "hotlist retention", audited=True),
         _topic(events.SigningKeyChanged, "audit retention", audited=True),
         _topic(events.ValuesErased, "audit", audited=True),
         _topic(events.ValuesExported, "audit", audited=True),

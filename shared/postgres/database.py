@@ -338,6 +338,13 @@ def refused_if_unstorable() -> Iterator[None]:
         raise
 
 
+async def is_seen(connection: AsyncConnection, group: str, event_id: UUID) -> bool:
+    """Return whether an event is in a group's inbox."""
+    statement = text("SELECT 1 FROM inbox WHERE consumer = :consumer AND event_id = :event_id")
+    result = await connection.execute(statement, {"consumer": group, "event_id": event_id})
+    return result.first() is not None
+
+
 async def first_sight(connection: AsyncConnection, group: str, event_id: UUID) -> bool:
     """Add an event to a group's inbox; return False if it is there already. Commits with the caller's transaction."""
     statement = text(

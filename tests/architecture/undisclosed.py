@@ -3,6 +3,7 @@
 NOT_GIVEN_OUT = {
     "services.audit.store.before_macs:BeforeMacs.recorded": "offsets of topics, by topic and partition",
     "services.audit.store.enforcements:Enforcements.between": "what the rules look at; findings are shown",
+    "services.audit.store.figures:Figures.logged": "what is counted; sums alone are shown",
     "services.audit.store.findings:Findings.lock": "for the step that follows; `get` shows it after",
     "services.audit.store.keys:KeyChanges.rows": "changes of the log's signing keys; public",
     "services.audit.store.log:Log.entry": "the log as its own writer continues and verifies it",
@@ -32,6 +33,7 @@ NOT_GIVEN_OUT = {
     "services.hotlist.store.entries:Entries.new_plates": "plates that `record_listed` discloses, shown to no person",
     "services.hotlist.store.entries:Entries.remove_doubled": "lines of the upload that is under way",
     "services.hotlist.store.feed:Feed.difference": "what the index in memory is made from",
+    "services.hotlist.store.feed:Feed.listed": "how many entries are in force, by source",
     "services.hotlist.store.feed:Feed.partials": "what the index in memory is made from",
     "services.hotlist.store.feed:Feed.plates": "what the index in memory is made from",
     "services.hotlist.store.raised:Raised.listed": "what the matcher raises hits from",

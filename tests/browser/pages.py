@@ -16,6 +16,7 @@ FILES = frozenset(
         "/favicon.ico",
         "/static/{name}",
         "/checkpoint",
+        "/figures.json",
         "/keys",
         "/alerts/stream",
         "/hits/{hit_id}/crop",
@@ -32,7 +33,7 @@ FILES = frozenset(
 )
 """Routes that answer with something else than a page."""
 
-OPEN = frozenset({"/policy", "/sign-in", "/enrolment", "/set-up"})
+OPEN = frozenset({"/policy", "/figures", "/sign-in", "/enrolment", "/set-up"})
 """Pages without a sign-in."""
 
 EVERYONES = frozenset({"/", "/idle", "/account", "/account/password", "/account/second-factor"})

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ProgrammingError
 from services.audit.actions.access_record import log_values_export, record_export, record_refusal
 from services.audit.actions.checkpointing import Checkpointer
 from services.audit.actions.exports import Begun
+from services.audit.actions.figures_command import figures_command
 from services.audit.actions.notice_commands import notices_command
 from services.audit.actions.redraw import Redraw
 from services.audit.actions.verify import lines_of, verify_export, verify_stored
@@ -341,4 +342,13 @@ def _keygen(*, origin: str) -> Answer:
     )
 
 
-COMMANDS = by_name(_verify, _verify_export, _redraw, _export, _rotate_key, _keygen, notices_command)
+COMMANDS = by_name(
+    _verify,
+    _verify_export,
+    _redraw,
+    _export,
+    _rotate_key,
+    _keygen,
+    notices_command,
+    figures_command,
+)

@@ -1,6 +1,6 @@
 """Routes of audit, by resource."""
 
-from services.audit.api import audits, breaches, entries, findings, policies, proofs
+from services.audit.api import audits, breaches, entries, figures, findings, policies, proofs
 from shared.http.routes import routes_of
 
 router = routes_of(
@@ -10,4 +10,5 @@ router = routes_of(
     breaches.router,
     audits.router,
     policies.router,
+    figures.router,
 )

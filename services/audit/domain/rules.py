@@ -10,7 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from services.audit.domain.named_plates import known_of, of_one_plate
+from shared.core.permissions import Permission
 from shared.core.plates import WILDCARDS
+
+SEARCHES = frozenset({Permission.RECORD_SEARCH.value, Permission.RECORD_EXPORT.value})
+"""Permissions under which an attempt is a search: an export is one whose reads go into a file."""
 
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 

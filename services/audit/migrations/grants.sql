@@ -9,7 +9,7 @@ GRANT EXECUTE ON FUNCTION add_values_month(date), list_erased(uuid, text[], text
     destroy_old_log(uuid, integer), forget_statistics() TO {role};
 GRANT SELECT, INSERT ON policies, policy_acknowledgements TO {role};
 GRANT SELECT, INSERT, UPDATE (digest, loaded_at) ON policies_in_force TO {role};
-GRANT SELECT, INSERT, UPDATE ON cursors, notices, disclosed_days TO {role};
+GRANT SELECT, INSERT, UPDATE ON cursors, notices, disclosed_days, month_figures TO {role};
 GRANT SELECT, INSERT ON finding_notices TO {role};
 GRANT SELECT, INSERT, UPDATE (status, assigned_to, outcome) ON findings TO {role};
 GRANT SELECT, INSERT, UPDATE (signed_off_by, signed_off_at, statement) ON audits TO {role};

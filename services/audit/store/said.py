@@ -1,12 +1,14 @@
 """What events in the log say to the rules, by the shape of their bodies."""
 
 import logging
+from datetime import date
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from services.audit.domain.sealing import UNDECODABLE
+from services.audit.domain.sealing import DIGESTS, RECORDS, UNDECODABLE
+from shared.events import Counted
 from shared.postgres.disclosed_records import AS_SEARCHES
 
 log = logging.getLogger(__name__)
@@ -79,6 +81,52 @@ class VerifiedSaid(msgspec.Struct, frozen=True):
 
     hit_id: UUID
     outcome: Text
+
+
+class ReleaseSaid(msgspec.Struct, frozen=True):
+    """What kind of agency asked for records."""
+
+    agency_kind: Name | None = None
+
+
+class PurgedSaid(msgspec.Struct, frozen=True):
+    """How much a purge destroyed."""
+
+    reads: int
+    captures: int
+
+
+class ChangedSaid(msgspec.Struct, frozen=True):
+    """A step of the work on a finding or an audit."""
+
+    change: Text
+    details: dict[str, Any] = {}
+
+
+class DisclosedBySaid(msgspec.Struct, frozen=True):
+    """How many records of which kind an access showed, and of which capture days."""
+
+    record_kind: str
+    count: int
+    by_day: dict[date, int] = {}
+    digests: dict[str, Any] = msgspec.field(name=DIGESTS, default_factory=dict)
+
+    @property
+    def only_day(self) -> date | None:
+        """The capture day of all its records; None if they are of several, or have none."""
+        names = [name for name in self.digests if name.partition("/")[0] == RECORDS]
+        try:
+            [day] = names
+            return date.fromisoformat(day.partition("/")[2])
+        except ValueError:
+            return None
+
+
+class MonthSaid(msgspec.Struct, frozen=True):
+    """What a service counted of a month."""
+
+    month: date
+    counts: list[Counted]
 
 
 class ContradictionSaid(msgspec.Struct, frozen=True):

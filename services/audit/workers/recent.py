@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 
 from services.audit.domain.entries import kind_of
 from services.audit.domain.findings import a_finding, hour_of
-from services.audit.domain.rules import Act, Searches, Timeline, before
+from services.audit.domain.rules import SEARCHES, Act, Searches, Timeline, before
 from services.audit.settings import Settings
 from services.audit.store.said import is_disclosed_search
 from services.audit.store.stream import Seen, Stream
-from shared.core.permissions import Permission
 from shared.events import AccessAttempted, FindingRaised
 
 HOUR = timedelta(hours=1)
@@ -24,9 +23,6 @@ SLACK = timedelta(hours=1)
 
 TRIMMED_EVERY = timedelta(days=1)
 """A person's acts are dropped once a day, not after each run, which would compare each of them."""
-
-SEARCHES = frozenset({Permission.RECORD_SEARCH.value, Permission.RECORD_EXPORT.value})
-"""Permissions under which an attempt is a search: an export is one whose reads go into a file."""
 
 PEOPLE_AT_ONCE = 500
 """The most people in one query."""

@@ -10,6 +10,8 @@ from services.audit.settings import Settings
 from services.audit.store.findings import Findings
 from services.audit.workers.coverage import CoverageTask
 from services.audit.workers.erasing import Eraser
+from services.audit.workers.figures import EVERY_S as FIGURES_S
+from services.audit.workers.figures import FigureCounter
 from services.audit.workers.gauges import Gauges
 from services.audit.workers.heartbeat import EVERY_S as HEARTBEAT_S
 from services.audit.workers.heartbeat import Heartbeat
@@ -47,6 +49,7 @@ class Scheduler:
             PeriodicTask("disks of Kafka", self.check_disks, settings.audit_disk_s),
             coverage,
             Gauges(runtime).task,
+            PeriodicTask("figures", FigureCounter(runtime).catch_up, FIGURES_S),
             *notice_tasks(runtime, settings),
         )
         if settings.audit_heartbeat_url:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from services.hotlist.domain.entries import EntryFault, Kinds, immigration_kind_in
 from services.hotlist.domain.problem_codes import Code
 from shared.core.errors import InvalidInput
+from shared.core.months import is_zone
 
 Encoding = Literal["utf-8", "latin-1"]
 Delimiter = Literal[",", ";", "|", "\t"]
@@ -101,11 +101,8 @@ def check_layout(layout: Layout, switches: Kinds) -> None:
     _check_codes(layout, switches)
     if layout.dates != "iso" and layout.zone is None:
         raise InvalidInput(Code.LAYOUT_ZONE_MISSING, field="zone", form=layout.dates)
-    if layout.zone is not None:
-        try:
-            ZoneInfo(layout.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise InvalidInput(Code.LAYOUT_ZONE_UNKNOWN, field="zone") from None
+    if layout.zone is not None and not is_zone(layout.zone):
+        raise InvalidInput(Code.LAYOUT_ZONE_UNKNOWN, field="zone")
 
 
 def _check_places(layout: Layout) -> None:

@@ -55,6 +55,16 @@ class Feed:
         )
         return [InForce(**row) for row in rows.mappings()]
 
+    async def listed(self) -> dict[Source, int]:
+        """Return how many entries the lists in force have, by source."""
+        rows = await self._connection.execute(
+            text(
+                "SELECT l.source, sum(v.entries) AS entries FROM lists l JOIN versions v"
+                " ON v.list_id = l.list_id AND v.version = l.active_version WHERE l.enabled GROUP BY 1"
+            )
+        )
+        return {row.source: int(row.entries) for row in rows}
+
     async def plates(self, version: InForce) -> AsyncGenerator[Sequence[bytes]]:
         """Yield the whole plates of a version in pieces, packed for the index."""
         raw = await driver_of(self._connection)

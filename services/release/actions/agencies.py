@@ -3,11 +3,11 @@
 from dataclasses import asdict, dataclass, replace
 
 from services.release.domain.problem_codes import Code
-from services.release.domain.requests import Agency, AgencyKind
+from services.release.domain.requests import Agency
 from services.release.store import Agencies
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, InvalidInput, NotFound
-from shared.core.types import Ori
+from shared.core.types import AgencyKind, Ori
 from shared.events import AgencyChanged
 from shared.postgres.unit_of_work import UnitOfWork
 

@@ -41,6 +41,7 @@ def filed(request: Filed) -> list[AdministrativeEvent]:
             case_number=request.case_number,
             offence_type=request.offence_type,
             criteria=request.criteria,
+            agency_kind=request.agency_kind,
         )
     ]
     if (authority := request.legal_authority) is not None:
@@ -76,6 +77,7 @@ def denial(request: Filed, decision: Decision) -> ReleaseDenied:
         request_id=request.request_id,
         reason=decision.reason,
         citation=decision.citation,
+        agency_kind=request.agency_kind,
     )
 
 
@@ -107,6 +109,7 @@ def approval(
         offence_type=request.offence_type,
         originals=originals,
         list_sources=list_sources,
+        agency_kind=request.agency_kind,
     )
 
 

@@ -8,12 +8,12 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from services.release.actions.agencies import AgencyChanges
 from services.release.actions.filing import NamedAuthority, WrittenRequest
 from services.release.actions.reviews import ReviewDecision
-from services.release.domain.requests import Agency, AgencyKind
+from services.release.domain.requests import Agency
 from shared.core.errors import ValueRefused
 from shared.core.fields import Moment
 from shared.core.problem_codes import Common
 from shared.core.purpose_kinds import normalise_kind
-from shared.core.types import Ori
+from shared.core.types import AgencyKind, Ori
 from shared.events import ReleaseCriteria, Source
 from shared.http.models import OriText, PlatePatternText, Reason, RequestBody, ShortText
 

@@ -13,7 +13,6 @@ from services.release.domain.problem_codes import Code
 from services.release.domain.requests import (
     OPEN,
     Agency,
-    AgencyKind,
     RequestFacts,
     RequestStatus,
     treatment,
@@ -21,6 +20,7 @@ from services.release.domain.requests import (
 from services.release.store import Request
 from shared.core.errors import NotFound
 from shared.core.policy import Sharing
+from shared.core.types import AgencyKind
 from shared.events import Source
 from shared.http.models import Page, PersonOut
 from shared.service.api_runtime import runtime_of

@@ -4,18 +4,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from services.release.domain.problem_codes import Code
 from shared.core.errors import Conflict, InvalidInput, NotAuthorised
-from shared.core.types import Ori
+from shared.core.types import AgencyKind, Ori
 from shared.events import Source
 
 Named = TypeVar("Named", UUID, Source)
 """A capture or a hot-list source that an approver names in a decision."""
-
-AgencyKind = Literal["law_enforcement", "prosecutor", "other_public", "federal", "private"]
 
 RECORDS_POLICY = (
     "requests by agencies that are neither law enforcement nor prosecutorial are processed under "

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from services.release.domain.requests import RequestFacts, RequestStatus
-from shared.core.types import Ori
+from shared.core.types import AgencyKind, Ori
 from shared.events import Actor, ReleaseCriteria, Source
 
 
@@ -72,7 +72,7 @@ class Filed:
     request_id: UUID
     agency_ori: Ori
     agency_name: str
-    agency_kind: str
+    agency_kind: AgencyKind
     agency_state: str
     filed_by: Actor
     filed_at: datetime

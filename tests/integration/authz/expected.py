@@ -17,6 +17,7 @@ PUBLIC = {
     "/readyz": "whether it can work",
     "/metrics": "figures for operations",
     "/v1/checkpoint": "audit: the newest signed checkpoint, for anybody to keep",
+    "/v1/figures": "audit: counts of whole months without small ones, for anybody to see",
     "/v1/keys": "audit: public keys",
     "/v1/signing-key": "retention: the public key of packages",
     "/.well-known/jwks.json": "identity: public keys of tokens",

@@ -697,3 +697,30 @@ async def test_a_change_of_an_agency_at_the_same_time_does_not_undo_its_bar(
     assert [answer.status_code for answer in answers] == [200, 200]
     agency = (await client.get(f"/v1/agencies/{SHERIFF}", headers=reviewer())).json()
     assert (agency["active"], agency["contact"]) == (False, "the records unit")
+
+
+@pytest.mark.clause("468.2/figures")
+async def test_each_decision_says_what_kind_of_agency_had_asked(
+    client, requester, filed, decide, announced
+):
+    approved, denied = await filed(), await filed()
+    answer = await client.post("/v1/requests", json=a_request(), headers=requester(FBI))
+    refused = answer.json()["params"]["request_id"]
+    assert (await decide(approved)).status_code == 200
+    assert (await decide(denied, "deny")).status_code == 200
+    found = [
+        (kind.TOPIC, str(event.request_id), event.agency_kind)
+        for kind in (ReleaseRequested, ReleaseApproved, ReleaseDenied)
+        for event in await announced(kind)
+    ]
+    sheriff, fbi = "law_enforcement", "federal"
+    assert sorted(found) == sorted(
+        [
+            (ReleaseRequested.TOPIC, approved, sheriff),
+            (ReleaseRequested.TOPIC, denied, sheriff),
+            (ReleaseRequested.TOPIC, refused, fbi),
+            (ReleaseApproved.TOPIC, approved, sheriff),
+            (ReleaseDenied.TOPIC, denied, sheriff),
+            (ReleaseDenied.TOPIC, refused, fbi),
+        ]
+    )

@@ -149,6 +149,7 @@ async def test_a_refusal_by_the_guard_is_recorded_once(client, authority, attemp
     assert not attempt.allowed
 
 
+@pytest.mark.clause("468.5/ages")
 async def test_records_of_many_days_are_disclosed_in_events_of_six_days_each(app, clock):
     grant = await a_grant(app)
     late = datetime(2026, 5, 31, 23, 30, tzinfo=timezone(timedelta(hours=-7)))  # 1 June in UTC
@@ -159,6 +160,11 @@ async def test_records_of_many_days_are_disclosed_in_events_of_six_days_each(app
     assert [len(event.records) for event in told] == [6, 3]
     assert [event.count for event in told] == [6, 3]
     assert told[1].records[-1].captured_on == date(2026, 6, 1)
+    assert told[1].by_day == dict.fromkeys(
+        (date(2026, 5, 7), date(2026, 5, 8), date(2026, 6, 1)), 1
+    )
+    [alone] = disclosures(grant, "read", [shown[0], shown[0]])
+    assert (alone.count, alone.by_day) == (2, {})
 
 
 @pytest.mark.parametrize("kind", ["read", "capture", "image", "crop", "hit", "pass"])
