@@ -1,17 +1,18 @@
 """Answers that caches may keep: with an entity tag, and 304 for a client that has the document (RFC 9110, 13.1.2)."""
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Header, Response
 
-KnownTags = Annotated[str, Header(alias="If-None-Match", max_length=1000)]
-"""Entity tags of the documents that the client has."""
-
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    HTTPStatus.NOT_MODIFIED.value: {"description": "`If-None-Match` names this document"}
-}
-"""The `responses` of a route that gives such an answer."""
+KnownTags = Annotated[
+    str,
+    Header(
+        alias="If-None-Match",
+        max_length=1000,
+        description="Entity tags of the documents that the client has; 304 without a body if this is one of them",
+    ),
+]
 
 
 def tagged(body: bytes, tag: str, known: str, *, max_age_s: int) -> Response:

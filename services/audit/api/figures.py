@@ -12,14 +12,14 @@ from services.audit.domain.figures import PublicMonth
 from services.audit.service import Running
 from shared.core.policy import Policy
 from shared.http.app import Work
-from shared.http.tagged import NOT_MODIFIED, KnownTags, tagged
+from shared.http.tagged import KnownTags, tagged
 
 router = APIRouter(prefix="/v1/figures", tags=["figures"])
 
 MAX_AGE_S = 3600
 
 
-@router.get("", response_model=FiguresOut, responses=NOT_MODIFIED)
+@router.get("", response_model=FiguresOut)
 async def get_figures(audit: Running, known: KnownTags = "") -> Response:
     """Counted figures of the last whole months, for anyone: no small count, and nothing of a person or a sighting."""
     found = await audit.figures.document(partial(_encoded, audit.runtime.policy))

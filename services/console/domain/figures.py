@@ -1,6 +1,6 @@
 """The counted figures as tables: for the public, and the age of what people searched for, for auditors."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,13 +26,30 @@ class Row:
     kind: str
     cells: Sequence[str]
 
+    @property
+    def label(self) -> str:
+        """The row's heading."""
+        return f"{self.name}: {self.kind.replace('_', ' ')}" if self.kind else self.name
+
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a section."""
+    """The rows of a section, and for short those that have no number in any month, by what they have instead."""
 
     section: Section
     rows: Sequence[Row]
+    numberless: Mapping[str, Sequence[Row]]
+
+    @classmethod
+    def of(cls, section: Section, rows: Iterable[Row]) -> "Table":
+        """Sort rows out."""
+        numbered, numberless = list[Row](), defaultdict[str, list[Row]](list)
+        for row in rows:
+            if len(words := set(row.cells)) == 1 and not row.cells[0][0].isdigit():
+                numberless[words.pop()].append(row)
+            else:
+                numbered.append(row)
+        return cls(section, numbered, numberless)
 
 
 @dataclass(frozen=True)
@@ -55,6 +72,19 @@ class Ages:
     """Records whose age is not known; the shares leave them out."""
 
 
+HITS = Section(
+    "Hot lists and hits",
+    "Plates on the lists in force at the end of the month, by who owns the list; matches of a machine; and what"
+    " people found when they checked these. False alerts are those checked with any other outcome than a correct"
+    " read.",
+    {
+        "listed_plates": "listed plates",
+        "hits_raised": "hits raised",
+        "hits_verified": "hits checked",
+        "false_alerts": "false alerts",
+    },
+)
+
 SECTIONS = (
     Section(
         "Reads",
@@ -67,18 +97,7 @@ SECTIONS = (
             "holds_in_force": "holds in force",
         },
     ),
-    Section(
-        "Hot lists and hits",
-        "Plates on the lists in force at the end of the month, by who owns the list; matches of a machine; and what"
-        " people found when they checked these. False alerts are those checked with any other outcome than a correct"
-        " read.",
-        {
-            "listed_plates": "listed plates",
-            "hits_raised": "hits raised",
-            "hits_verified": "hits checked",
-            "false_alerts": "false alerts",
-        },
-    ),
+    HITS,
     Section(
         "Searches",
         "Requests to search the records, by declared purpose, each page of an answer on its own; requests that were"
@@ -118,6 +137,9 @@ SECTIONS = (
     ),
 )
 
+AGED = ("records_searched", "records_opened")
+"""Figures whose kinds are ages."""
+
 RATE = "false alerts, of hits checked"
 
 _WORDS = {"withheld": "withheld", "not_reported": "not reported"}
@@ -131,12 +153,11 @@ def public_tables(months: Sequence[Month]) -> list[Table]:
         {(one["figure"], one["kind"] or ""): _words(one) for one in month["figures"]}
         for month in months
     ]
-    tables = [Table(section, _rows(section, by_month)) for section in SECTIONS]
     percents = [month["false_alert_percent"] for month in months]
     rate = Row(RATE, "", ["withheld" if one is None else f"{one}%" for one in percents])
     return [
-        Table(one.section, [*one.rows, rate]) if "false_alerts" in one.section.figures else one
-        for one in tables
+        Table.of(section, [*_rows(section, by_month), *([rate] if section is HITS else [])])
+        for section in SECTIONS
     ]
 
 
@@ -171,9 +192,17 @@ def _rows(section: Section, by_month: Sequence[Mapping[tuple[str, str], str]]) -
     keys = [key for key in by_month[0] if key[0] in section.figures]
     keys.sort(key=lambda key: list(section.figures).index(key[0]))
     return [
-        Row(section.figures[figure], kind, [m.get((figure, kind), "–") for m in by_month])
+        Row(
+            section.figures[figure],
+            _age(figure, kind),
+            [m.get((figure, kind), "–") for m in by_month],
+        )
         for figure, kind in keys
     ]
+
+
+def _age(figure: str, kind: str) -> str:
+    return f"up to {kind}" if figure in AGED and kind != "older" else kind
 
 
 def _words(one: Mapping[str, Any]) -> str:
@@ -181,5 +210,5 @@ def _words(one: Mapping[str, Any]) -> str:
         case "counted" | "rounded":
             return f"{one['count']:,}"
         case "few":
-            return f"fewer than {one['fewer_than']}"
+            return f"< {one['fewer_than']}"
     return _WORDS.get(one["state"], "–")

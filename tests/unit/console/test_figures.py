@@ -35,11 +35,16 @@ def figures(services):
                 a_figure("reads_captured", state="rounded", count=1_234_500),
                 a_figure("searches", "missing_person", "few", fewer_than=5),
                 a_figure("searches", "active_warrant", count=searches),
+                a_figure("searches", "stolen_plate", *small),
+                a_figure("records_opened", "1_week", count=12),
                 a_figure("false_alerts", "misread", "withheld"),
                 a_figure("listed_plates", "state", "not_reported"),
             ],
         }
-        for month, percent, searches in (("2026-05", 12, 31), ("2026-04", None, 28))
+        for month, percent, searches, small in (
+            ("2026-05", 12, 31, ("counted", 6)),
+            ("2026-04", None, 28, ("few", None, 5)),
+        )
     ]
     body = {
         "department": "Corning Police Department",
@@ -57,10 +62,12 @@ async def test_anyone_sees_counts_by_month_and_no_small_one(browser, figures):
     assert "Figure 2026-05 2026-04" in browser.said
     assert "reads captured 1,234,500 1,234,500" in browser.said
     assert "searches: active warrant 31 28" in browser.said
-    assert "searches: missing person fewer than 5 fewer than 5" in browser.said
-    assert "false alerts: misread withheld withheld" in browser.said
+    assert "searches: stolen plate 6 < 5" in browser.said
+    assert "< 5 in each month: searches: missing person." in browser.said
+    assert "Withheld in each month: false alerts: misread." in browser.said
+    assert "pictures opened: up to 1 week 12 12" in browser.said
     assert "false alerts, of hits checked 12% withheld" in browser.said
-    assert "listed plates: state not reported not reported" in browser.said
+    assert "Not reported in each month: listed plates: state." in browser.said
 
 
 async def test_the_policy_page_leads_to_the_figures(browser, services):
