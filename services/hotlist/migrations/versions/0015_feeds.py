@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "hotlist_0014"
-down_revision = "hotlist_0013"
+revision = "hotlist_0015"
+down_revision = "hotlist_0014"
 
 STATEMENTS = (
     # A file that was delivered before `reading_set_at` would be read otherwise now, so it may be delivered again.
