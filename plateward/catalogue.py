@@ -103,6 +103,11 @@ COMMANDS: Mapping[str, Entry] = {
         ("services.retention.__main__:COMMANDS.verify-package",),
         "run it in a container of retention",
     ),
+    "verify-certificate": Entry(
+        "Verify a certificate of destruction offline, and its purge list.",
+        ("services.retention.__main__:COMMANDS.verify-certificate",),
+        "run it in a container of retention",
+    ),
     "accuracy": Entry(
         "Count how well plates are read at each camera, by verified hits.",
         ("plateward.accuracy:accuracy_command",),

@@ -11,6 +11,7 @@ from services.retention.actions.signer import SigningKeys
 from services.retention.settings import Settings
 from services.retention.store.record_writer import Recorder
 from services.retention.store.replica import Replica
+from services.retention.workers import missed_purges
 from services.retention.workers.accuracy import AccuracyMeter
 from services.retention.workers.evidence import EvidenceMaker
 from services.retention.workers.month_counts import MonthCounter
@@ -80,6 +81,7 @@ class RetentionService(ApiService):
             PeriodicTask("evidence", evidence.work, every_s, at_once=True),
             PeriodicTask("accuracy", accuracy.work, every_s, at_once=True),
             PeriodicTask("purger", purger.work, every_s, at_once=True),
+            missed_purges.task(runtime),
             PeriodicTask("passes", vote.work, pass_every_s, at_once=True),
             PeriodicTask("months", recorder.make_ahead, MONTHS_EVERY_S, at_once=True),
             MonthReport(runtime, MonthCounter(runtime).count).task,

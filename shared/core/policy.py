@@ -127,6 +127,9 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backups_days: int = 30
     """Days after which a backup ends and is deleted: so much longer than the schedule it may hold a record."""
 
+    overdue_days: int = 14
+    """Records so many days past the schedule are a finding if no purge of them began in as many days (ADR-0121)."""
+
     @property
     def missing_authority(self) -> list[str]:
         """The authorities for destroying city records that the policy lacks (Government Code 34090)."""
@@ -290,6 +293,9 @@ WIDEST_FRAME_MARGIN = 5
 LONGEST_BACKUP_DAYS = 92
 """A quarter: a purge cannot reach a backup, so none lasts longer."""
 
+LONGEST_OVERDUE_DAYS = 31
+"""A month: nothing is left later than the schedule says (policy 468.3.1(f))."""
+
 LONGEST_LIFT_H = 168
 """A week: the longest lift of a person's limit of records a day; after it an administrator decides again."""
 
@@ -341,6 +347,8 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault("retention.schedule_days is under retention.floor_days")
     if not 1 <= retention.backups_days <= LONGEST_BACKUP_DAYS:
         raise PolicyFault(f"retention.backups_days is not from 1 to {LONGEST_BACKUP_DAYS}")
+    if not 1 <= retention.overdue_days <= LONGEST_OVERDUE_DAYS:
+        raise PolicyFault(f"retention.overdue_days is not from 1 to {LONGEST_OVERDUE_DAYS}")
     if policy.sharing.kept_years < LEGAL_FILE_YEARS:
         raise PolicyFault("sharing.kept_years is under two years (Government Code 34090(d))")
     if not 0 <= policy.sharing.frame_margin_widths <= WIDEST_FRAME_MARGIN:

@@ -65,7 +65,7 @@ from shared.events.people import (
     SessionChanged,
     TrainingRecorded,
 )
-from shared.events.purges import PurgeChanged, PurgeList, RecordsPurged
+from shared.events.purges import PurgeChanged, PurgeList, PurgeMissed, RecordsPurged
 from shared.events.reads import (
     BackfillRecognised,
     Read,
@@ -154,6 +154,7 @@ __all__ = [
     "PolicyLoaded",
     "PurgeChanged",
     "PurgeList",
+    "PurgeMissed",
     "PurposeDeclared",
     "PurposeRecord",
     "Read",

@@ -1,6 +1,6 @@
 """Purges, and the lists of destroyed records."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
@@ -49,6 +49,17 @@ class PurgeChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults
     def key(self) -> str:
         """The run."""
         return str(self.run_id)
+
+
+class PurgeMissed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Records that no hold keeps are long past the schedule, and no purge that reaches them was proposed, authorised,
+    begun or executed meanwhile."""
+
+    TOPIC: ClassVar[str] = "alpr.purge.missed"
+
+    oldest_on: date  # day (UTC) of the oldest such record
+    schedule_days: int
+    overdue_days: int  # past the schedule, by the policy
 
 
 class PurgeList(msgspec.Struct, frozen=True, kw_only=True):

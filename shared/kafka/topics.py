@@ -139,6 +139,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.EvidenceChanged, "retention", audited=True),
         _topic(events.EvidenceBooked, "retention", audited=True),
         _topic(events.PurgeChanged, "retention", audited=True),
+        _topic(events.PurgeMissed, "retention", audited=True),
         _topic(events.RecordsPurged, "retention", "hotlist ingest", audited=True),
         _topic(events.ReleaseRequested, "release", audited=True),
         _topic(events.ReleaseChanged, "release", audited=True),

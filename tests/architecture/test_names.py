@@ -38,6 +38,7 @@ STAY = {
     "services/ingest/domain/problem_codes.py": {"DEVICE_NAME_TAKEN", "FORM_TOO_MANY_PARTS"},
     "services/recognition/settings.py": {"recognition_looks_below", "recognition_keep_stacked"},
     "services/retention/api/views/purges.py": {"kept_under_hold"},
+    "services/retention/domain/certificates.py": {"kept_under_hold"},
     "services/retention/api/views/searches.py": {"taken_from"},
     "services/retention/store/runs.py": {"kept_under_hold"},
 }

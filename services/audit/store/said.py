@@ -67,6 +67,14 @@ class SilenceSaid(msgspec.Struct, frozen=True):
     late_since: Text | None = None
 
 
+class MissedSaid(msgspec.Struct, frozen=True):
+    """Records that are long past the schedule while no purge reaches them."""
+
+    oldest_on: date
+    schedule_days: int
+    overdue_days: int
+
+
 class DisposedSaid(msgspec.Struct, frozen=True):
     """What a person says that came of a hit."""
 

@@ -21,6 +21,7 @@ from services.audit.store.said import (
     DisclosedSaid,
     Disclosure,
     FloodSaid,
+    MissedSaid,
     PolicySaid,
     Said,
     SilenceSaid,
@@ -115,6 +116,17 @@ class SilentDevice:
     name: str
     last_heard_at: str
     late_since: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class MissedPurge:
+    """Records past the schedule that no purge reaches, from retention's entry."""
+
+    seq: int
+    oldest_on: date
+    schedule_days: int
+    overdue_days: int
     at: datetime
 
 
@@ -290,6 +302,15 @@ class Stream:
                 row.occurred_at,
             )
             for row, said in await self._found(seqs, SilenceSaid)
+        ]
+
+    async def missed_purges(self, seqs: Sequence[int]) -> list[MissedPurge]:
+        """Return the overdue records that these entries report."""
+        return [
+            MissedPurge(
+                row.seq, said.oldest_on, said.schedule_days, said.overdue_days, row.occurred_at
+            )
+            for row, said in await self._found(seqs, MissedSaid)
         ]
 
     async def contradictions(self, seqs: Sequence[int]) -> list[Contradiction]:

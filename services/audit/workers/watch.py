@@ -21,7 +21,14 @@ from services.audit.store.enforcements import Enforcements
 from services.audit.store.findings import Findings
 from services.audit.store.periods import Periods
 from services.audit.store.policies import Policies
-from services.audit.store.stream import Flood, PersonDay, Seen, SilentDevice, Stream
+from services.audit.store.stream import (
+    Flood,
+    MissedPurge,
+    PersonDay,
+    Seen,
+    SilentDevice,
+    Stream,
+)
 from services.audit.workers.account_rules import of_accounts
 from services.audit.workers.recent import Raised, Recent
 from shared.events import (
@@ -31,6 +38,7 @@ from shared.events import (
     FindingRaised,
     IssuerMisused,
     PolicyLoaded,
+    PurgeMissed,
     ReadContradicted,
     RecordsDisclosed,
     RefusalsCounted,
@@ -93,6 +101,7 @@ class Watch:
                 *await self._acts(stream, start, seen, kinds),
                 *await self._disclosed(stream, kinds),
                 *await _silences(stream, kinds),
+                *await _missed_purges(stream, kinds),
                 *await self._policies(connection, stream, kinds),
                 *_misuses(kinds),
                 *await _accounts(stream, kinds),
@@ -305,6 +314,26 @@ def _silence(device: SilentDevice) -> FindingRaised:
     since = device.late_since
     why = "its clock may be wrong: everything since then came too late to raise a live alert"
     return a_finding("device_late", about, device.at, since, late_since=since, why=why, **said)
+
+
+async def _missed_purges(stream: Stream, kinds: Kinds) -> list[FindingRaised]:
+    """Return findings of records that are left later than the schedule says (policy 468.3.1(f))."""
+    numbers = kinds.numbers(PurgeMissed)
+    return [_purge_overdue(one) for one in await stream.missed_purges(numbers)] if numbers else []
+
+
+def _purge_overdue(missed: MissedPurge) -> FindingRaised:
+    day = missed.oldest_on.isoformat()
+    return a_finding(
+        "purge_overdue",
+        "retention",
+        missed.at,
+        day,
+        seq=missed.seq,
+        since=day,
+        due_after_days=missed.schedule_days,
+        why=f"no purge of the records of that day was proposed, authorised or begun within {missed.overdue_days} days",
+    )
 
 
 async def _enforcements(connection: AsyncConnection, start: int, end: int) -> list[FindingRaised]:

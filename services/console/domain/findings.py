@@ -40,6 +40,8 @@ MEANINGS: Mapping[str, str] = {
     "not_logged": "An event could not be logged, and is kept as a dead letter.",
     "policies_differ": "Services run with different versions of the policy. Some were not restarted after a change.",
     "policy_not_acknowledged": "The administrator and an auditor did not both acknowledge the policy within a day.",
+    "purge_overdue": "Records that no hold keeps are long past the schedule, and no purge of them was proposed,"
+    " authorised or begun in time (policy 468.3.1(f)). The day is that of the oldest. Ask the custodian to propose one.",
     "refused_access": "Many accesses were refused within minutes: failed sign-ins, missing rights, or refused purposes.",
     "released_on_host": "A command on the host released an account, or made one, where people could have done so at the"
     " console. Find out who ran it, and why.",

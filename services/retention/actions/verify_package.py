@@ -9,13 +9,11 @@ Exit status: 0 if the package was verified with the given public key and has no 
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
-import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from services.retention.domain.signing import KeyFault, load_public
+from services.retention.actions.key_files import CHANGES, changes_in, key_in
+from services.retention.domain.signing import KeyFault
 from services.retention.domain.verifying import PackageReport, booking_faults, verify_package
 from shared.core.errors import InternalFault
 from shared.core.signed_notes import BadNote, Verifier
@@ -30,11 +28,7 @@ from shared.service.command import FAULT, UNFINISHED, Answer, command
         type=click.Path(path_type=Path),
         help="The department's public signing key, got from the department.",
     ),
-    click.Option(
-        ["--changes"],
-        type=click.Path(path_type=Path),
-        help="GET /v1/signing-key as a file: leads from that key to those that followed it.",
-    ),
+    CHANGES,
     click.Option(
         ["--vkey"],
         multiple=True,
@@ -63,13 +57,13 @@ def verify(
     booking_key: Path | None,
 ) -> Answer:
     """Verify a package offline: whole, unchanged, by whom signed, and whether booked; needs no settings."""
-    public = _key(key)
-    booking_public = _key(booking_key) or public
+    public = key_in(key) if key else None
+    booking_public = key_in(booking_key) if booking_key else public
     booked = booking.read_bytes() if booking else None
     log_keys = [Verifier.parse(one) for one in vkey]
     if booked is not None and booking_public is None:
         raise InternalFault("a booking is checked with the department's public key: give --key")
-    verdict = verify_package(file, public, _statements(changes), log_keys)
+    verdict = verify_package(file, public, changes_in(changes), log_keys)
     faults = list(verdict.faults)
     digest = _sha256(file)
     if booked is not None and booking_public is not None:
@@ -137,27 +131,6 @@ def _checkpoint(verdict: PackageReport) -> Iterator[str]:
         yield "It is NOT VERIFIED: give the audit log's public key as --vkey."
     else:
         yield f"It is verified with the log's key {verdict.log_key}."
-
-
-def _key(path: Path | None) -> Ed25519PublicKey | None:
-    """Return the key in a file. Raises: KeyFault naming the file, OSError."""
-    if path is None:
-        return None
-    try:
-        return load_public(path.read_bytes())
-    except KeyFault as exc:
-        raise KeyFault(f"{path}: {exc}") from None
-
-
-def _statements(path: Path | None) -> list[dict[str, Any]]:
-    """Return the changes of the key in a file. Raises: KeyFault naming the file, OSError."""
-    if path is None:
-        return []
-    try:
-        document = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        return msgspec.convert(document["changes"], type=list[dict[str, Any]])
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
-        raise KeyFault(f"{path}: not the public signing keys") from None
 
 
 def _sha256(path: Path) -> str | None:

@@ -131,6 +131,11 @@ class TrustedKey:
     since: datetime | None = None
     until: datetime | None = None
 
+    def signs_at(self, at: datetime) -> bool:
+        """Return whether a moment lies in the key's time."""
+        is_begun = self.since is None or self.since <= at
+        return is_begun and (self.until is None or at <= self.until)
+
 
 def succession(old: Signer, new: Signer, at: datetime) -> dict[str, Any]:
     """Return the statement, signed with the old key, that the new one signs from `at` on."""

@@ -190,12 +190,12 @@ def _check_checkpoint(
     if not log_keys:
         return
     try:
-        verdict.log_key = _signed_by(text, checkpoint, log_keys)
+        verdict.log_key = signed_by(text, checkpoint, log_keys)
     except BadNote as exc:
         verdict.faults.append(f"{CHECKPOINT}: {exc}")
 
 
-def _signed_by(note: str, checkpoint: Checkpoint, log_keys: Sequence[Verifier]) -> str:
+def signed_by(note: str, checkpoint: Checkpoint, log_keys: Sequence[Verifier]) -> str:
     """Return the id of the log's key that signed a checkpoint. Raises: BadNote if no given key did."""
     for key in log_keys:
         try:

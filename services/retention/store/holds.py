@@ -109,6 +109,10 @@ class HoldsInForce:
         """Return every hold in force, oldest first."""
         return [Hold.of(row) for row in await self._connection.execute(_ACTIVE)]
 
+    async def ids(self) -> frozenset[UUID]:
+        """Return the ids of the holds in force."""
+        return frozenset((await self._connection.execute(_ACTIVE_IDS)).scalars())
+
     async def names_read_of(self, hold: Hold, criteria: Criteria) -> bool:
         """Return whether a hold that names reads names one that meets other criteria too."""
         matching, asked = of_reads(hold.criteria, "h"), of_reads(criteria, "c")
@@ -118,10 +122,6 @@ class HoldsInForce:
         )
         values = {**matching.parameters, **asked.parameters}
         return bool((await self._connection.execute(text(f"SELECT {query}"), values)).scalar_one())
-
-    async def ids(self) -> frozenset[UUID]:
-        """Return the ids of the holds in force."""
-        return frozenset((await self._connection.execute(_ACTIVE_IDS)).scalars())
 
 
 class Holds:

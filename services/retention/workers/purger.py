@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.retention.actions.signer import SigningKeys
+from services.retention.domain.certificates import CERTIFICATE
 from services.retention.domain.destruction import (
     Basis,
     Kind,
@@ -295,7 +296,7 @@ class Purger:
         policy = self._runtime.policy
         department = policy.department
         return {
-            "certificate": "destruction of ALPR records",
+            "certificate": CERTIFICATE,
             "agency": {"name": department.name, "ori": department.ori},
             "run_id": str(run.run_id),
             "kind": run.kind.value,

@@ -19,6 +19,7 @@ from shared.events import (
     FindingRaised,
     HitRaised,
     IssuerMisused,
+    PurgeMissed,
     PurposeRecord,
     ReadContradicted,
     RecordsDisclosed,
@@ -337,6 +338,23 @@ async def test_a_camera_of_which_all_comes_late_is_a_finding_of_its_own(deliver,
     assert await findings() == [], "the same stretch"
     again = {"event_id": uuid4(), "late_since": clock.now()}
     await deliver(msgspec.structs.replace(late, **again))
+    assert len(await findings()) == 1, "another stretch"
+
+
+@pytest.mark.clause("468.3.1(f)/overdue")
+async def test_records_left_later_than_the_schedule_says_are_a_finding(deliver, findings, clock):
+    missed = PurgeMissed(
+        occurred_at=clock.now(), oldest_on=date(2025, 4, 12), schedule_days=400, overdue_days=14
+    )
+    await deliver(missed)
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("purge_overdue", "retention")
+    assert (finding.details["since"], finding.details["due_after_days"]) == ("2025-04-12", 400)
+    assert "within 14 days" in finding.details["why"]
+    again = msgspec.structs.replace(missed, event_id=uuid4())
+    await deliver(again)
+    assert await findings() == [], "the same stretch"
+    await deliver(msgspec.structs.replace(again, event_id=uuid4(), oldest_on=date(2025, 6, 1)))
     assert len(await findings()) == 1, "another stretch"
 
 

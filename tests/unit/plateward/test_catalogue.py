@@ -121,6 +121,7 @@ def test_names_and_options_are_completed() -> None:
         "verify-policy",
         "verify-audit",
         "verify-package",
+        "verify-certificate",
         "verify-backup",
         "verify-export",
     ]

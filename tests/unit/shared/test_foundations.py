@@ -235,6 +235,11 @@ async def test_a_full_disk_fails_the_ping(tmp_path, monkeypatch):
         ("vehicle = 72", "vehicle = 8761", r"devices\.may_buffer_h\.vehicle"),
         ("[devices]\n", "[devices_]\n", "devices"),
         (
+            "overdue_days = 14",
+            "overdue_days = 32",
+            r"retention\.overdue_days is not from 1 to 31",
+        ),
+        (
             "package_days = 14\nkept_years = 2",
             "package_days = 14\nkept_years = 1",
             r"sharing\.kept_years .*34090",

@@ -1,0 +1,14 @@
+"""Store the oldest days of overdue records that were announced, so that each is announced once (ADR-0121)."""
+
+from alembic import op
+
+revision = "retention_0029"
+down_revision = "retention_0028"
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE missed_purges (oldest_on date PRIMARY KEY)")
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE missed_purges")
