@@ -49,7 +49,12 @@ from shared.events.hits import (
     HotListActivated,
     HotListChanged,
 )
-from shared.events.holds import EvidenceBooked, EvidenceChanged, HoldChanged
+from shared.events.holds import (
+    EvidenceBooked,
+    EvidenceChanged,
+    EvidenceCustodyRecorded,
+    HoldChanged,
+)
 from shared.events.months import Counted, MonthCounted
 from shared.events.passes import Dissent, PassesRecorded, PassReading, RecordedPass
 from shared.events.people import (
@@ -123,6 +128,7 @@ __all__ = [
     "Event",
     "EvidenceBooked",
     "EvidenceChanged",
+    "EvidenceCustodyRecorded",
     "ExportBegun",
     "ExportImported",
     "ExportMade",

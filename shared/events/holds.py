@@ -1,5 +1,6 @@
 """Holds, and the export of held records as evidence."""
 
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
@@ -75,6 +76,32 @@ class EvidenceBooked(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     media_serial: str
     sha256: str  # of the copy as read back, and of the package
     corrects: UUID | None = None  # the booking that this one replaces
+
+    @property
+    def key(self) -> str:
+        """The export."""
+        return str(self.export_id)
+
+
+class EvidenceCustodyRecorded(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """What was done with a booked copy: handed over, returned, checked against the package, destroyed by order."""
+
+    TOPIC: ClassVar[str] = "alpr.evidence.custody.recorded"
+
+    act_id: UUID
+    booking_id: UUID
+    export_id: UUID
+    hold_id: UUID
+    case_number: str
+    act: str  # handed_over, returned, checked, destroyed
+    acted_at: datetime
+    party_name: str | None = None  # who received the copy, or brought it back
+    party_organisation: str | None = None
+    sha256: str | None = None  # of the copy, as read back
+    matches: bool | None = None  # whether it is that of the package
+    order_reference: str | None = None
+    note: str | None = None
+    corrects: UUID | None = None  # the act that this one replaces
 
     @property
     def key(self) -> str:

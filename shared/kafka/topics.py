@@ -138,6 +138,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.HoldChanged, "retention", audited=True),
         _topic(events.EvidenceChanged, "retention", audited=True),
         _topic(events.EvidenceBooked, "retention", audited=True),
+        _topic(events.EvidenceCustodyRecorded, "retention", audited=True),
         _topic(events.PurgeChanged, "retention", audited=True),
         _topic(events.PurgeMissed, "retention", audited=True),
         _topic(events.RecordsPurged, "retention", "hotlist ingest", audited=True),

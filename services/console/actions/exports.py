@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.console.actions.person_client import PersonClient
+from services.console.domain.form_values import moment_of
 from services.console.domain.queries import ON_A_PAGE, chosen, page_query, required
 
 BOOKING = (
@@ -15,6 +16,9 @@ BOOKING = (
     "media_serial",
     "sha256",
 )
+PARTICULARS = ("party_name", "party_organisation", "order_reference")
+ACT_FIELDS = {"sha256": "act_sha256", "note": "act_note", "corrects": "act_corrects"}
+"""Fields of an act of custody whose names the form of a booking has on the same page, and their names in the form."""
 EXPORTS = "/v1/evidence-exports"
 
 
@@ -39,17 +43,28 @@ async def order(client: PersonClient, hold_id: UUID, form: Mapping[str, str]) ->
     return await client.request_json("retention", "POST", EXPORTS, json=body, headers=_key(form))
 
 
-async def read_export(client: PersonClient, export_id: UUID) -> tuple[Any, list[Any]]:
-    """Return one export, and its bookings. Raises: Refused, SignedOut, PurposeNeeded."""
+async def read_export(client: PersonClient, export_id: UUID) -> tuple[Any, list[Any], list[Any]]:
+    """Return one export, its bookings, and its acts of custody. Raises: Refused, SignedOut, PurposeNeeded."""
     path = f"{EXPORTS}/{export_id}"
     export = await client.request_json("retention", "GET", path)
-    return export, await client.list_items("retention", f"{path}/bookings")
+    bookings = await client.list_items("retention", f"{path}/bookings")
+    return export, bookings, await client.list_items("retention", f"{path}/custody-acts")
 
 
 async def book(client: PersonClient, export_id: UUID, form: Mapping[str, str]) -> Any:
     """Book the copy on one medium into evidence, or correct a booking. Raises: Refused, SignedOut, PurposeNeeded."""
     body = required(form, *BOOKING) | chosen(form, "note", "corrects")
     path = f"{EXPORTS}/{export_id}/bookings"
+    return await client.request_json("retention", "POST", path, json=body, headers=_key(form))
+
+
+async def record_act(client: PersonClient, export_id: UUID, form: Mapping[str, str]) -> Any:
+    """Record what was done with a booked copy. Raises: Refused, SignedOut, PurposeNeeded."""
+    body = required(form, "booking_id", "kind") | chosen(form, *PARTICULARS)
+    body |= {ours: form[theirs] for ours, theirs in ACT_FIELDS.items() if theirs in form}
+    if "acted_at" in form:
+        body["acted_at"] = moment_of(form["acted_at"])
+    path = f"{EXPORTS}/{export_id}/custody-acts"
     return await client.request_json("retention", "POST", path, json=body, headers=_key(form))
 
 

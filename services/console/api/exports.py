@@ -29,7 +29,7 @@ async def request_export(request: Request, hold_id: UUID, form: Form, visit: Man
 
 @router.get("/exports/{export_id}")
 async def show_export(request: Request, export_id: UUID, visit: Working) -> Response:
-    """Show one export with its bookings, and the forms to book a copy and to withdraw it."""
+    """Show one export with its bookings and acts of custody, and the forms to add to them and to withdraw it."""
     return await _export_page(request, visit, export_id, {})
 
 
@@ -56,6 +56,15 @@ async def download_statement(export_id: UUID, booking_id: UUID, visit: Working) 
     return await visit.file("retention", path, {"application/json"}, f"booking-{booking_id}")
 
 
+@router.post("/exports/{export_id}/custody-acts")
+async def record_act(request: Request, export_id: UUID, form: Form, visit: Managing) -> Response:
+    """Record what was done with a booked copy: handed over, returned, checked, destroyed by order."""
+    answer = await form_action(exports.record_act(visit, export_id, form), **exports.ACT_FIELDS)
+    if isinstance(answer, Refused):
+        return await _export_page(request, visit, export_id, form, answer, refused="custody")
+    return to(request, f"/holds/exports/{export_id}")
+
+
 @router.post("/exports/{export_id}/withdrawal")
 async def withdraw_export(
     request: Request, export_id: UUID, form: Form, visit: Managing
@@ -73,9 +82,9 @@ async def _export_page(
     export_id: UUID,
     form: Mapping[str, str],
     problem: Refused | None = None,
-    refused: Literal["", "booking", "withdrawal"] = "",
+    refused: Literal["", "booking", "custody", "withdrawal"] = "",
 ) -> Response:
-    export, bookings = await exports.read_export(visit, export_id)
+    export, bookings, acts = await exports.read_export(visit, export_id)
     return page(
         request,
         "export.html",
@@ -83,6 +92,7 @@ async def _export_page(
         problem.status if problem else HTTPStatus.OK,
         export=export,
         bookings=bookings,
+        acts=acts,
         key=form.get("key") or new_key(),
         form=form,
         problem=problem,

@@ -6,6 +6,7 @@ from functools import partial
 from uuid import UUID
 
 from services.retention.actions.holds import check_purpose, hold_of
+from services.retention.domain.custody import Act
 from services.retention.domain.evidence import (
     State,
     check_download,
@@ -14,6 +15,7 @@ from services.retention.domain.evidence import (
 )
 from services.retention.domain.holding import check_disclosable, is_wide
 from services.retention.domain.problem_codes import Code
+from services.retention.store.custody import Custody, CustodyAct
 from services.retention.store.exports import Export, Exports
 from services.retention.store.holds import Holds
 from shared.access.disclosing import Disclosed, disclose
@@ -135,5 +137,15 @@ def _receipt(runtime: ApiRuntime, grant: Grant, export: Export) -> Callable[[], 
             now = runtime.clock.now()
             event = export.changed(grant.actor, now, "downloaded", sha256=export.sha256)
             await emit(connection, runtime.service, event)
+            act = CustodyAct(
+                act_id=event.event_id,
+                export_id=export.export_id,
+                booking_id=None,
+                kind=Act.DOWNLOADED,
+                acted_at=now,
+                recorded_by=grant.actor,
+                recorded_at=now,
+            )
+            await Custody(connection).add(act)
 
     return receive

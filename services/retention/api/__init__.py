@@ -3,6 +3,7 @@
 from services.retention.api import (
     accuracy,
     bookings,
+    custody,
     exports,
     holds,
     keys,
@@ -22,6 +23,7 @@ router = routes_of(
     holds.router,
     exports.router,
     bookings.router,
+    custody.router,
     purges.router,
     accuracy.router,
     keys.router,

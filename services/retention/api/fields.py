@@ -8,10 +8,12 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
 from services.retention.actions.bookings import NewBooking
+from services.retention.actions.custody import NewAct
 from services.retention.actions.holds import NewHold
 from services.retention.actions.purges import Proposal
 from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Polygon
 from services.retention.domain.criteria import Criteria
+from services.retention.domain.custody import Act
 from services.retention.domain.destruction import Kind
 from services.retention.domain.problem_codes import Code
 from services.retention.domain.record_files import FileFormat
@@ -368,6 +370,44 @@ class BookingIn(RequestBody):
     def booking(self) -> NewBooking:
         """Return the particulars of the copy."""
         return NewBooking(**self.model_dump())
+
+
+class CustodyActIn(RequestBody):
+    """What was done with a booked copy. Each kind of act has its own particulars."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "booking_id": "0190a6a1-5555-4000-8000-000000000007",
+                    "kind": "handed_over",
+                    "party_name": "D. Attorney",
+                    "party_organisation": "Tehama County District Attorney",
+                }
+            ]
+        }
+    )
+
+    booking_id: UUID
+    """The booking in force of the copy."""
+    kind: Literal["handed_over", "returned", "checked", "destroyed"]
+    party_name: Line | None = None
+    """For `handed_over` and `returned`: who received the copy, or brought it back."""
+    party_organisation: Line | None = None
+    """For `handed_over` and `returned`: that person's agency or court."""
+    sha256: Sha256 | None = None
+    """For `checked`: SHA-256 of the copy, read back from its medium."""
+    order_reference: Line | None = None
+    """For `destroyed`: the order by which the copy was destroyed."""
+    note: Reason | None = None
+    acted_at: Moment | None = None
+    """When it was done; default: now."""
+    corrects: UUID | None = None
+    """The last act of this copy, which this one replaces; give in `note` what was wrong."""
+
+    def act(self) -> NewAct:
+        """Return the act."""
+        return NewAct(**{**self.model_dump(), "kind": Act(self.kind)})
 
 
 class ProposalIn(RequestBody):

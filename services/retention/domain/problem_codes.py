@@ -164,6 +164,28 @@ class Code(ProblemCode):
         Conflict,
         "must be the id of a booking of this export that no other booking has corrected",
     )
+    CUSTODY_KEY_REUSED = Conflict, "another act has this Idempotency-Key; use a new key"
+    CUSTODY_OF_NO_BOOKING = (
+        Conflict,
+        "must be the id of a booking in force of this export: a correction is the booking of its copy",
+    )
+    CUSTODY_INCOMPLETE = InvalidInput, "is missing: an act of kind {kind} needs it"
+    CUSTODY_OF_OTHER_KIND = InvalidInput, "leave it out: an act of kind {kind} does not have it"
+    CUSTODY_IN_FUTURE = InvalidInput, "must not be in the future: record the act when it is done"
+    CUSTODY_DESTROYED = (
+        Conflict,
+        "this copy is on record as destroyed; if that is wrong, correct that act",
+    )
+    CUSTODY_AWAY = Conflict, "this copy is handed over: record its return first"
+    CUSTODY_NOT_AWAY = Conflict, "this copy is not handed over, so it cannot be returned"
+    CUSTODY_CORRECTION_WITHOUT_NOTE = (
+        InvalidInput,
+        "say what is wrong with the act that this one corrects",
+    )
+    CUSTODY_CORRECTION_OF_OTHER = (
+        Conflict,
+        "must be the id of the last act of this copy: only that one can be corrected",
+    )
 
     # Accuracy
     ACCURACY_REPORT_UNKNOWN = NotFound, "there is no such report on accuracy"

@@ -1,8 +1,8 @@
 -- All rights of the service's role on each table (ADR-0016). Records never change; a purge deletes them row by row,
 -- or a whole month by `drop_month`. The row of an unreadable frame gives way to that of its later reading.
 GRANT SELECT ON plate_deletions TO {role};
-GRANT SELECT, INSERT ON evidence_bookings, signing_keys, key_changes, hit_events, counted_months, missed_purges
-    TO {role};
+GRANT SELECT, INSERT ON evidence_bookings, custody_acts, signing_keys, key_changes, hit_events, counted_months,
+    missed_purges TO {role};
 GRANT SELECT, INSERT, UPDATE ON devices, purge_runs, evidence_exports TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON packages TO {role};
 GRANT SELECT, INSERT, UPDATE (released_by, released_at, release_reason, confirmed_by, confirmed_at,

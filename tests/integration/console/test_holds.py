@@ -166,6 +166,36 @@ async def test_a_hold_is_exported_saved_booked_and_then_released(
     assert "by C.Records, Custodian of Records: the case is closed" in browser.said
 
 
+@pytest.mark.clause("468.5/custody")
+async def test_what_becomes_of_a_copy_is_recorded_on_the_page_of_its_package(
+    browser, sign_in, investigator, declare, place, retention
+):
+    await sign_in(investigator)
+    hold = await place()
+    await browser.open(hold)
+    [key] = re.findall(r'name="key" value="([^"]+)"', browser.page.text)
+    await browser.send(f"{hold}/exports", key=key)
+    export = browser.page.url.path
+    await service_of(retention, RetentionService).evidence.work()
+    await browser.open(export)
+    assert "Record an act with a copy" not in browser.said
+    package = (await browser.http.get(f"{export}/package")).content
+    digest = hashlib.sha256(package).hexdigest()
+    await browser.send(f"{export}/bookings", key="the-first-copy", sha256=digest, **COPY)
+    [copy] = set(re.findall(r"bookings/([-0-9a-f]{36})/statement", browser.page.text))
+    act = {"booking_id": copy, "key": "handed-to-court"}
+    answer = await browser.send(f"{export}/custody-acts", **act, kind="handed_over")
+    assert answer.status_code == 422
+    assert "an act of kind handed_over needs it" in browser.said
+    court = {"party_name": "C. Clerk", "party_organisation": "Superior Court"}
+    await browser.send(f"{export}/custody-acts", **act, kind="handed_over", **court)
+    assert "downloaded the package here" in browser.said
+    assert "handed over E26-0417-3, MID-0417-A to C. Clerk, Superior Court" in browser.said
+    act["key"] = "checked-there"
+    await browser.send(f"{export}/custody-acts", **act, kind="checked", act_sha256="0" * 64)
+    assert "DIFFERS from the package" in browser.said
+
+
 async def test_an_export_is_withdrawn_and_stays_on_record(
     browser, sign_in, custodian, place, retention
 ):
