@@ -5,8 +5,8 @@ Acts never change: a further act corrects one.
 
 from alembic import op
 
-revision = "retention_0028"
-down_revision = "retention_0027"
+revision = "retention_0031"
+down_revision = "retention_0030"
 
 ACTS = """
 CREATE TABLE custody_acts (

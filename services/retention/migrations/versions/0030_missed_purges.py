@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "retention_0029"
-down_revision = "retention_0028"
+revision = "retention_0030"
+down_revision = "retention_0029"
 
 
 def upgrade() -> None:
