@@ -199,10 +199,14 @@ async def standalone(settings: Settings, clock: Clock | None = None) -> AsyncIte
 async def _lapsed_invitation(unit: Unit, username: str) -> Account | None:
     """Return the administrator of this username if every administrator's invitation has expired.
 
-    Raises: InternalFault if an administrator is active, or has an invitation that has not expired.
+    An active person whose title the policy no longer authorises can invite no one, and does not count.
+
+    Raises: InternalFault if another administrator is active, or has an invitation that has not expired.
     """
     lapsed = None
     for account in await unit.accounts.administrators():
+        if account.status == "active" and not may_manage(unit.policy, account):
+            continue
         invitation = await unit.invitations.of(account.account_id)
         expired = invitation is None or invitation.expires_at <= unit.now
         if account.status == "active" or not expired:

@@ -178,12 +178,20 @@ async def test_an_administrator_without_rights_under_the_policy_releases_nobody_
 
 
 @pytest.mark.clause("468.6(a)/break-glass")
-@pytest.mark.parametrize("status", ["locked", "disabled", "separated"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "status = 'locked'",
+        "status = 'disabled'",
+        "status = 'separated'",
+        "title = 'Retired Sergeant'",  # as after a change of the policy's titles
+    ],
+)
 async def test_an_administrator_made_on_the_host_beside_people_is_marked_for_a_finding(
-    identity_settings, administrator, clock, published, as_owner, status
+    identity_settings, administrator, clock, published, as_owner, change
 ):
     async with as_owner("identity") as connection:
-        await connection.execute(text("UPDATE accounts SET status = :s"), {"s": status})
+        await connection.execute(text(f"UPDATE accounts SET {change}"))
     made = await bootstrap(identity_settings, username="new.admin", name="New", clock=clock)
     assert made.invitation_token
     first, second = [e for e in await published(AccountChanged) if e.change == "created"]
