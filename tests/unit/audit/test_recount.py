@@ -29,17 +29,16 @@ def kept(size, origin="example.org/log"):
     return SIGNER.sign(Checkpoint(origin, size, frontier.root(), last, 0).text)
 
 
-def recounted(notes, *, first=0, signed=True):
+def recounted(notes, *, first=0, end=4):
     frontier, last = log_of(first)
     recount = Recount(
         "example.org/log", [SIGNER.verifier], frontier=frontier, last=last, exported=True
     )
     recount.expect_checkpoints(notes)
-    for seq in range(first, len(ENTRIES)):
+    for seq in range(first, end):
         leaf = leaf_hash(ENTRIES[seq])
         recount.add_entry(seq, ENTRIES[seq], chained(recount.last, leaf))
-    if signed:
-        recount.sign(kept(len(ENTRIES)))
+    recount.sign(kept(end))
     return recount.verdict()
 
 
@@ -57,6 +56,12 @@ def recounted(notes, *, first=0, signed=True):
 def test_a_checkpoint_kept_elsewhere_is_in_the_log_or_a_fault(size, first, fault):
     found = recounted([kept(size)], first=first)
     assert [one.what for one in found.faults] == ([fault] if fault else [])
+
+
+def test_a_log_that_ends_before_a_checkpoint_kept_elsewhere_was_cut_off():
+    [fault] = recounted([kept(4)], end=3).faults
+    assert fault.what == "by a signed checkpoint there were 4 entries; there are 3"
+    assert (fault.seq, fault.size) == (3, 4)
 
 
 def test_a_checkpoint_of_another_log_is_a_fault():
