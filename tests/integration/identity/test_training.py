@@ -6,7 +6,7 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -175,7 +175,7 @@ async def test_only_the_course_of_the_policy_opens_access(hire, administrator):
 
 
 @pytest.mark.clause("468.3.1(b)/refreshers")
-async def test_refreshers_due_are_listed_soonest_first(hire, train, clock, administrator):
+async def test_refreshers_due_are_listed_soonest_first(hire, train, clock, administrator, as_owner):
     sergeant = await hire("t.sergeant.2", "training_sergeant", title="Training Sergeant")
     never, soon = await hire("o.never", "officer"), await hire("o.soon", "officer")
     fresh = await hire("o.fresh", "officer")
@@ -200,6 +200,12 @@ async def test_refreshers_due_are_listed_soonest_first(hire, train, clock, admin
         await sergeant.sign_in()
         due = (await sergeant.get("/v1/training/due")).json()["items"]
         assert (never.username in {a["username"] for a in due}) is is_due
+    async with as_owner("identity") as connection:
+        await connection.execute(
+            text("UPDATE accounts SET status = 'disabled' WHERE username = 'o.soon'")
+        )
+    due = (await sergeant.get("/v1/training/due")).json()["items"]
+    assert "o.soon" in {a["username"] for a in due}, "who is to be reinstated is trained before"
 
 
 @pytest.mark.clause("468.3.1(b)/refreshers")
