@@ -839,7 +839,6 @@ async def test_a_refused_make_is_told_beside_its_field(lister, services):
     assert '<strong class="wrong" id="make-wrong">is not a known make</strong>' in lister.page.text
 
 
-@pytest.mark.clause("468.4(c)/partial-forward")
 async def test_what_was_searched_is_entered_forward_with_its_vehicle(lister, services):
     services.answers["GET /lists"] = page_of(A_LIST)
     services.answers[f"GET /lists/{HIT}"] = lambda _: httpx.Response(200, json=A_LIST)
