@@ -1,6 +1,7 @@
 """Hot lists at the console, before the real services."""
 
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import httpx
@@ -244,6 +245,37 @@ async def test_an_older_extract_is_put_in_force_with_a_reason_that_its_page_asks
     assert refused.status_code == 409
     await browser.send(activation, replaces="2", reason="the newer one is of another county")
     assert "1 active 4 none 0" in browser.said
+
+
+async def test_a_feed_is_issued_with_a_credential_that_is_shown_once_and_revoked(
+    browser, sign_in, hire, train, services, list_id, clock
+):
+    person = await hire("s.okafor", "investigator", title="Detective", sources=["state"])
+    await train(person)
+    await sign_in(person)
+    await browser.open("/hotlists/new")
+    await browser.send("/hotlists/new", name="SVS", source="state")
+    [state_list] = re.findall(r"/hotlists/([0-9a-f-]{36})/upload", str(browser.page.url))
+    here = f"/hotlists/{state_list}/feeds"
+    await browser.open(f"/hotlists/{state_list}")
+    assert f'href="{here}"' in browser.page.text
+    await browser.open(here)
+    assert "This list has no feed: people upload its files." in browser.said
+    late = f"{clock.now() + timedelta(days=400):%Y-%m-%dT%H:%M}"
+    refused = await browser.send(here, name="SVS by SFTP", expires_at=late)
+    assert refused.status_code == 422
+    assert 'value="SVS by SFTP"' in browser.page.text
+    ends = f"{clock.now() + timedelta(days=90):%Y-%m-%dT%H:%M}"
+    await browser.send(here, name="SVS by SFTP", expires_at=ends)
+    [credential] = re.findall(r'class="secret">([^<]+)<', browser.page.text)
+    assert "No version of the list is in force." in browser.said
+    await browser.open(here)
+    assert credential.partition(".")[2] not in browser.page.text
+    assert "SVS by SFTP none yet" in browser.said
+    [revocation] = re.findall(r'action="(/[^"]+/revocation)"', browser.page.text)
+    await browser.send(revocation, reason="the server is replaced")
+    assert "revoked" in browser.said
+    assert (await browser.open(f"/hotlists/{list_id}/feeds")).status_code == 404, "not entitled"
 
 
 @pytest.fixture
