@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
+from shared.core.case_numbers import CaseRules
 from shared.core.months import is_zone
 from shared.core.permissions import Permission
 from shared.core.plates import MAX_PLATE_CHARACTERS, MIN_KNOWN_ALONE
@@ -128,7 +129,7 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Days after which a backup ends and is deleted: so much longer than the schedule it may hold a record."""
 
     overdue_days: int = 14
-    """Records so many days past the schedule are a finding if no purge of them began in as many days (ADR-0121)."""
+    """Records so many days past the schedule are a finding if no purge of them began in as many days (ADR-0120)."""
 
     @property
     def missing_authority(self) -> list[str]:
@@ -271,6 +272,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audits: AuditPlan = AuditPlan()
     access_records: AccessRecords = AccessRecords()
     regions: RegionChoice = RegionChoice()
+    cases: CaseRules = CaseRules()
     digest: str = ""
     """SHA-256 of the file's content as canonical JSON (sorted names, no spaces), hexadecimal."""
     text: str = ""
@@ -388,6 +390,10 @@ def load_policy(path: Path) -> Policy:
             "purposes.patrol is given to alerts alone: take it out of purposes.allowed"
         )
     _check_opens(policy.purposes)
+    if faults := policy.cases.faults:
+        raise PolicyFault(f"cases: {'; '.join(faults)}")
+    if unknown := policy.cases.exempt_kinds - policy.purposes.allowed:
+        raise PolicyFault(f"cases.exempt_kinds names {', '.join(sorted(unknown))}, not a purpose")
     try:
         check_names(policy.regions.packs)
     except RegionPackFault as exc:

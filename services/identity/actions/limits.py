@@ -24,7 +24,7 @@ async def lift(
     check_not_own_account(account, by, doing=OwnAct.LIFT_LIMIT)
     if account.status != "active":
         raise Conflict(Code.LIMIT_OF_INACTIVE_ACCOUNT, status=account.status)
-    check_case_number(case_number)
+    check_case_number(unit.policy.cases, case_number)
     given = LimitLift(
         lift_id=uuid4(),
         account_id=account_id,

@@ -11,6 +11,7 @@ from services.identity.domain.purposes import (
     Declaration,
     check_declaration,
     forbidden,
+    rules_of,
 )
 from services.identity.store.records import DeclaredPurpose
 from services.identity.store.unit_of_work import Unit
@@ -38,6 +39,8 @@ async def declare(identity: Identity, by: Actor, said: Declaration) -> Accepted:
         refusal.on_record = True
         raise refusal
     check_declaration(identity.policy, declared)
+    offence = rules_of(identity.policy, declared.kind).offence(declared.offence_type)
+    declared = replace(declared, offence_type=offence or declared.offence_type)
     async with identity.begin() as unit:
         return await _accept(identity, unit, by, declared)
 

@@ -161,6 +161,10 @@ class Code(ProblemCode):
         "is not a purpose of the policy; the purposes are: {allowed}",
     )
     OFFENCE_NOT_IN_WORDS = InvalidInput, "name the type of offence in words"
+    OFFENCE_UNKNOWN = (
+        InvalidInput,
+        "offence_type must be one of {allowed}, by its code or its words",
+    )
     CASE_NUMBER_MISSING = (
         InvalidInput,
         "a case number or a call-for-service number is required (policy 468.6(b))",
@@ -168,6 +172,14 @@ class Code(ProblemCode):
     CASE_NUMBER_MALFORMED = (
         InvalidInput,
         "3 to 32 letters, digits and dashes, at least one of them a digit",
+    )
+    CASE_NUMBER_OF_NO_FORM = (
+        InvalidInput,
+        "write the number as {forms}, where # is a digit and @ a capital letter",
+    )
+    CASE_NUMBER_IS_PLACEHOLDER = (
+        InvalidInput,
+        "this number stands for no case: give the one of the case or call",
     )
     JUSTIFICATION_TOO_SHORT = (
         InvalidInput,

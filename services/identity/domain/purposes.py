@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from services.identity.domain.problem_codes import Code
+from shared.core.case_numbers import CaseRules, fits, is_placeholder
 from shared.core.errors import InvalidInput, NotAuthorised
 from shared.core.policy import Policy
 
@@ -50,21 +51,35 @@ def check_declaration(policy: Policy, declared: Declaration) -> None:
     if declared.kind not in policy.purposes.allowed:
         allowed = sorted(policy.purposes.allowed)
         raise InvalidInput(Code.PURPOSE_KIND_UNKNOWN, field="kind", allowed=allowed)
-    if not _WORD.search(declared.offence_type):
+    rules = rules_of(policy, declared.kind)
+    if not _WORD.search(declared.offence_type) and not rules.offences:
         raise InvalidInput(Code.OFFENCE_NOT_IN_WORDS, field="offence_type")
+    if rules.offences and rules.offence(declared.offence_type) is None:
+        allowed = [f"{label} ({code})" for code, label in sorted(rules.offences.items())]
+        raise InvalidInput(Code.OFFENCE_UNKNOWN, field="offence_type", allowed=allowed)
     if declared.case_number is None and declared.call_number is None:
         raise InvalidInput(Code.CASE_NUMBER_MISSING, field="case_number")
     for name in ("case_number", "call_number"):
         number = getattr(declared, name)
         if number is not None:
-            check_case_number(number, name)
+            check_case_number(rules, number, name)
     check_justification(declared.justification, policy.purposes.minimum_justification_characters)
 
 
-def check_case_number(number: str, name: str = "case_number") -> None:
+def rules_of(policy: Policy, kind: str) -> CaseRules:
+    """Return the rules of numbers and offences for a kind of purpose; those that accept any for exempt kinds."""
+    return CaseRules() if kind in policy.cases.exempt_kinds else policy.cases
+
+
+def check_case_number(rules: CaseRules, number: str, name: str = "case_number") -> None:
     """Raise InvalidInput, naming the field, unless this has the form of a case or call-for-service number."""
     if not _NUMBER.fullmatch(number):
         raise InvalidInput(Code.CASE_NUMBER_MALFORMED, field=name)
+    forms = rules.forms(name)
+    if not fits(number, forms):
+        raise InvalidInput(Code.CASE_NUMBER_OF_NO_FORM, field=name, forms=list(forms))
+    if forms and is_placeholder(number):
+        raise InvalidInput(Code.CASE_NUMBER_IS_PLACEHOLDER, field=name)
 
 
 def check_justification(text: str, minimum_characters: int) -> None:

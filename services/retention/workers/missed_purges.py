@@ -1,4 +1,4 @@
-"""Announces records that are long past the schedule while no purge reaches them (policy 468.3.1(f), ADR-0121)."""
+"""Announces records that are long past the schedule while no purge reaches them (policy 468.3.1(f), ADR-0120)."""
 
 from datetime import timedelta
 from functools import partial

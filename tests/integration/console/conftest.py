@@ -85,7 +85,13 @@ class ByName(httpx.AsyncBaseTransport):
 
 
 @pytest.fixture
-def console(services, clock, repository):
+def policy_file(repository):
+    """The console's policy; a test may have another."""
+    return repository / "policy.toml"
+
+
+@pytest.fixture
+def console(services, clock, policy_file):
     settings = Settings(
         console_session_key=base64.b64encode(bytes(32)).decode(),
         console_identity_url="http://identity",
@@ -94,7 +100,7 @@ def console(services, clock, repository):
         console_retention_url="http://retention",
         console_release_url="http://release",
         console_audit_url="http://audit",
-        policy_file=repository / "policy.toml",
+        policy_file=policy_file,
     )
     parts = ConsoleService.of(settings, clock=clock, transport=ByName(services))
     return build_app(settings, parts)

@@ -1,8 +1,10 @@
 """Declared purposes: accepted, refused as vague, or forbidden by law, refused by name and recorded."""
 
+import msgspec
 import pytest
 
 from shared.accounts.tokens import verify
+from shared.core.case_numbers import CaseRules
 from shared.events import AccessAttempted, PurposeDeclared, RecordsDisclosed
 from shared.testing.reads import FOLDED
 from tests.integration.identity.declaring import a_purpose, officer
@@ -179,3 +181,90 @@ async def test_a_purpose_refuses_a_letter_that_folds_into_others(officer):
     for folded in FOLDED:
         refused = await officer.post("/v1/purposes", **a_purpose(scope={"plate": folded}))
         assert (refused.status_code, refused.json()["field"]) == (422, "body.scope.plate"), folded
+
+
+@pytest.fixture
+def cases(runtime, monkeypatch):
+    """A policy with forms of numbers and a table of offences."""
+    rules = CaseRules(
+        case_numbers=("##-######",),
+        call_numbers=("C##-####",),
+        offences={"VC 10851": "vehicle theft", "PC 211": "robbery"},
+    )
+    monkeypatch.setattr(runtime, "policy", msgspec.structs.replace(runtime.policy, cases=rules))
+
+
+ALLOWED = ["robbery (PC 211)", "vehicle theft (VC 10851)"]
+REFUSED = [
+    ({"case_number": "26-1234"}, "case_number", "case_number_of_no_form", {"forms": ["##-######"]}),
+    (
+        {"call_number": "26-001234"},
+        "call_number",
+        "case_number_of_no_form",
+        {"forms": ["C##-####"]},
+    ),
+    ({"case_number": "00-000000"}, "case_number", "case_number_is_placeholder", {}),
+    (
+        {"case_number": None, "call_number": "C11-1111"},
+        "call_number",
+        "case_number_is_placeholder",
+        {},
+    ),
+    ({"case_number": None}, "case_number", "case_number_missing", {}),
+    ({"offence_type": "crime"}, "offence_type", "offence_unknown", {"allowed": ALLOWED}),
+    ({"offence_type": None}, "offence_type", "offence_unknown", {"allowed": ALLOWED}),
+]
+
+
+@pytest.mark.clause("468.4(a)/case-forms")
+async def test_a_number_of_no_form_or_an_unknown_offence_is_refused_with_what_is_allowed(
+    officer, cases, published
+):
+    for changes, field, code, params in REFUSED:
+        refused = await officer.post("/v1/purposes", **a_purpose(**changes))
+        said = refused.json()
+        found = (refused.status_code, said["field"].removeprefix("body."), said["code"])
+        assert found == (422, field, code), changes
+        assert said["params"] == params, changes
+    assert not [event for event in await published(PurposeDeclared) if event.accepted]
+
+
+@pytest.mark.clause("468.4(a)/case-forms")
+async def test_a_number_that_fits_is_accepted_and_the_offence_recorded_with_its_code(
+    officer, hire, train, cases, published, people, clock
+):
+    for offence in ("VC 10851", "Vehicle  Theft"):
+        answer = await officer.post(
+            "/v1/purposes", **a_purpose(offence_type=offence, call_number="C26-0099")
+        )
+        assert answer.status_code == 201, answer.text
+        claims = verify(answer.json()["purpose_token"], people.keys, "purpose", clock.now())
+        assert claims["offence_type"] == "vehicle theft (VC 10851)"
+    exempt = a_purpose(
+        kind="release", offence_type="request of the sheriff", case_number="TCS-26-0417"
+    )
+    assert (await officer.post("/v1/purposes", **exempt)).status_code == 201
+    recorded = [event.purpose.offence_type for event in await published(PurposeDeclared)]
+    assert recorded == ["vehicle theft (VC 10851)"] * 2 + ["request of the sheriff"]
+
+
+@pytest.mark.clause("468.4(a)/prohibited")
+async def test_a_prohibited_kind_is_recorded_whatever_its_number_and_offence(
+    officer, cases, published
+):
+    asked = a_purpose(kind="immigration_enforcement", offence_type="crime", case_number="1-1-1")
+    assert (await officer.post("/v1/purposes", **asked)).status_code == 403
+    [event] = await published(PurposeDeclared)
+    assert (event.accepted, event.purpose.case_number) == (False, "1-1-1")
+
+
+@pytest.mark.clause("468.4(a)/case-forms")
+async def test_a_limit_is_lifted_only_for_a_number_that_a_purpose_can_name(
+    administrator, officer, cases
+):
+    await administrator.sign_in()
+    path = f"/v1/accounts/{officer.account_id}/limit-lifts"
+    why = {"reason": "Canvass of two weeks around a homicide"}
+    refused = await administrator.post(path, case_number="CASE-7", **why)
+    assert (refused.status_code, refused.json()["code"]) == (422, "case_number_of_no_form")
+    assert (await administrator.post(path, case_number="26-001234", **why)).status_code == 201

@@ -1,4 +1,4 @@
-"""Records that are left later than the schedule says are announced, holds apart (policy 468.3.1(f), ADR-0121)."""
+"""Records that are left later than the schedule says are announced, holds apart (policy 468.3.1(f), ADR-0120)."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Store the oldest days of overdue records that were announced, so that each is announced once (ADR-0121)."""
+"""Store the oldest days of overdue records that were announced, so that each is announced once (ADR-0120)."""
 
 from alembic import op
 
