@@ -61,6 +61,10 @@ async def test_a_report_says_when_a_record_was_reached_first_and_last_and_from_w
         for one in found["records"]
     ]
     assert of_both == [("r2", 2, times["1"], times["3"]), ("r1", 1, times["2"], times["2"])]
+    for limit, is_cut in ((1, True), (2, False)):
+        part = await report(limit=limit)
+        assert (len(part["records"]), part["truncated"]) == (limit, is_cut)
+        assert part["records_by_kind"] == {"read": 2}, "the figures cover all"
 
 
 async def test_a_period_begins_with_its_start_and_ends_before_its_end(deliver, clock, report):

@@ -154,6 +154,7 @@ async def test_an_auditors_own_questions_are_in_the_log(some, ask, deliver):
     await deliver()
     own = await ask(person_id=AUDITOR)
     assert [e["kind"] for e in own] == ["records.disclosed", "access.attempted"]
+    assert [(e["entry"], e["disclosures"]) for e in own] == [(None, {})] * 2, "not asked for"
     disclosed, attempt = (e["event"]["data"] for e in own)
     assert attempt["elements"]["body"] == {"plate": "7ABC123"}
     assert attempt["purpose"]["kind"] == "audit"
