@@ -3,29 +3,28 @@
 import re
 import unicodedata
 
-# NCIC vehicle colour codes (VCO) and common words, by what a camera can tell apart.
+# NCIC vehicle colour codes (VCO) and common words, by what a camera can tell apart. A word between two is of both.
 COLOURS = {
     "white": "WHI WHITE IVORY CREAM CRM",
     "grey": "GRY GREY GRAY SIL SILVER ALUMINUM COM CHROME CHARCOAL",
-    "black": "BLK BLACK",
+    "black": "BLK BLACK CHARCOAL",
     "blue": "BLU BLUE DBL LBL NAVY TEAL TEA TURQUOISE TRQ CYAN",
     "red": "RED MAR MAROON BURGUNDY",
-    "green": "GRN GREEN DGR LGR",
-    "brown": "BRO BROWN BRZ BRONZE TAN BGE BEIGE GLD GOLD COPPER CPR TPE TAUPE",
-    "yellow": "YEL YELLOW",
-    "orange": "ONG ORG ORANGE",
+    "green": "GRN GREEN DGR LGR TEAL TEA TURQUOISE TRQ CYAN",
+    "brown": "BRO BROWN BRZ BRONZE TAN BGE BEIGE GLD GOLD COPPER CPR TPE TAUPE CREAM CRM",
+    "yellow": "YEL YELLOW GLD GOLD",
+    "orange": "ONG ORG ORANGE COPPER CPR",
     "purple": "PLE PURPLE LAV LAVENDER VIOLET AME AMETHYST MVE MAUVE",
-    "pink": "PNK PINK",
+    "pink": "PNK PINK MVE MAUVE",
 }
 """The words of each colour, in capitals."""
 
 SHADES = ("DARK", "DEEP", "LIGHT")
 """What may stand before a word without a space, as in `deepBlue`."""
 
-_COLOUR_OF = {
-    shade + word: colour
-    for colour, words in COLOURS.items()
-    for word in words.split()
+_COLOURS_OF = {
+    shade + word: {colour for colour, words in COLOURS.items() if word in words.split()}
+    for word in " ".join(COLOURS.values()).split()
     for shade in ("", *SHADES)
 }
 
@@ -55,15 +54,15 @@ MAKE_CODES = {
 """NCIC vehicle make codes (VMA) and short forms that are not the first letters of the make's name."""
 
 MAKES = (
-    "Acura", "Alfa Romeo", "Aston Martin", "Audi", "Bentley", "BMW", "Buick", "BYD", "Cadillac", "Chevrolet",
-    "Chrysler", "Citroën", "Cupra", "Dacia", "Daewoo", "DAF", "Daihatsu", "Dodge", "Ducati", "Ferrari", "Fiat",
+    "Abarth", "Acura", "Alfa Romeo", "Alpine", "Aprilia", "Aston Martin", "Audi", "Bentley", "BMW", "Buick", "BYD", "Cadillac", "Chevrolet",
+    "Chrysler", "Citroën", "Cupra", "Dacia", "Daewoo", "DAF", "Daihatsu", "Datsun", "Dodge", "Ducati", "Ferrari", "Fiat",
     "Fisker", "Ford", "Freightliner", "Geely", "Genesis", "Geo", "GMC", "Great Wall", "Harley-Davidson", "Hino",
     "Honda", "Hummer", "Hyundai", "Indian", "Infiniti", "International", "Isuzu", "Iveco", "Jaguar", "Jeep",
     "Kawasaki", "Kenworth", "Kia", "KTM", "Lada", "Lamborghini", "Lancia", "Land Rover", "Lexus", "Lincoln",
     "Lotus", "Lucid", "Mack", "MAN", "Maserati", "Maybach", "Mazda", "McLaren", "Mercedes-Benz", "Mercury", "MG",
-    "Mini", "Mitsubishi", "Nissan", "Oldsmobile", "Opel", "Peterbilt", "Peugeot", "Plymouth", "Polestar",
+    "Mini", "Mitsubishi", "Moto Guzzi", "Nissan", "Oldsmobile", "Opel", "Peterbilt", "Peugeot", "Piaggio", "Plymouth", "Polestar",
     "Pontiac", "Porsche", "Renault", "Rivian", "Rolls-Royce", "Rover", "Saab", "Saturn", "Scania", "Scion",
-    "Seat", "Škoda", "Smart", "Subaru", "Suzuki", "Tesla", "Toyota", "Triumph", "Vauxhall", "Volkswagen",
+    "Seat", "Škoda", "Smart", "SsangYong", "Subaru", "Suzuki", "Tesla", "Toyota", "Triumph", "Vauxhall", "Vespa", "Volkswagen",
     "Volvo", "Western Star", "Yamaha",
 )  # fmt: skip
 """The makes that a search may name."""
@@ -77,9 +76,9 @@ _FEWEST_LETTERS = 2
 
 
 def colours_in(text: str | None) -> set[str]:
-    """Return the colours that a text names; two-tone vehicles have both, e.g. BLK/WHI. Unknown words name none."""
-    words = (word.upper() for word in _WORD.findall(text or ""))
-    return {_COLOUR_OF[word] for word in words if word in _COLOUR_OF}
+    """Return the colours that a text may mean; both of a two-tone vehicle, e.g. BLK/WHI; none for unknown words."""
+    words = _WORD.findall(text or "")
+    return {colour for word in words for colour in _COLOURS_OF.get(word.upper(), ())}
 
 
 def make_of(text: str | None) -> str:
@@ -94,7 +93,7 @@ def may_be_one_make(one: str, other: str) -> bool:
 
 
 def colour_named(text: str) -> str | None:
-    """Return the one colour of `COLOURS` that a person's text names; None if it names none, or several."""
+    """Return the one colour of `COLOURS` that a person's text means; None if it means none, or may mean several."""
     found = colours_in(text)
     return found.pop() if len(found) == 1 else None
 

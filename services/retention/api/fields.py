@@ -116,7 +116,7 @@ ColourText = Annotated[
     str,
     Field(
         max_length=30,
-        description=f"One of {', '.join(COLOURS)}, or another word or NCIC code for one: silver is grey, gold is brown.",
+        description=f"One of {', '.join(COLOURS)}, or another word or NCIC code for one: silver is grey, beige is brown.",
         examples=["grey"],
     ),
     AfterValidator(_colour),

@@ -29,7 +29,8 @@ COLOURS: dict[str | None, set[str]] = {
     "navy_blue": {"blue"},
     "DBL": {"blue"},
     "Dark Red": {"red"},
-    "gold-beige": {"brown"},
+    "gold-beige": {"brown", "yellow"},
+    "TEA": {"blue", "green"},
 }
 """The colours that each word of a camera means; none if the word says nothing."""
 
@@ -60,6 +61,7 @@ MAKES: dict[str | None, set[str]] = {
 
 ASKED_COLOURS = {
     "grey": "grey", "SIL": "grey", "blue": "blue", "red": "red", "White": "white", "tan": "brown", "pink": "pink",
+    "YEL": "yellow", "lightGreen": "green",
 }  # fmt: skip
 """What people ask for, and the colour that they mean."""
 
