@@ -207,6 +207,7 @@ async def _whole(
         hit,
         now,
         crop_link(hit, grant, runtime_of(request).links, now),
+        twins=await hits.twins(grant, hit_id),
         verification=await stored.verification(grant, hit_id),
         dispositions=await stored.dispositions(grant, hit_id),
         sightings=await hits.sightings(grant, hit_id),

@@ -197,6 +197,26 @@ class Hits:
         )
         return found
 
+    async def twins(self, grant: Grant, hit_id: UUID) -> Sequence[Hit]:
+        """Return the other visible hits of a hit's reads, ten at most: another list has the plate as well.
+
+        Call it with a hit that `get` has returned. Without a purpose, only fresh ones.
+        """
+        fresh = "" if grant.purpose else f"AND {FRESH}"
+        query = (
+            f"{HIT} WHERE {VISIBLE} AND h.hit_id <> :hit_id {fresh} AND h.hit_id IN (SELECT t.hit_id"
+            " FROM sightings s JOIN sightings t USING (read_id) WHERE s.hit_id = :hit_id)"
+            " ORDER BY h.seq LIMIT 10"
+        )
+        values = {**visible_to(grant), "hit_id": hit_id, "now": grant.now}
+        rows = await self._connection.execute(
+            text(query), {**values, "fresh_since": self.fresh_since(grant)} if fresh else values
+        )
+        found = [hit_of(row) for row in rows.mappings()]
+        if found:
+            await HitDisclosures(self._connection).record(grant, found)
+        return found
+
     async def waiting(self, grant: Grant) -> Sequence[UnverifiedTier]:
         """Return by tier the count of visible hits that wait for their verification, and the time of the first.
 
@@ -221,7 +241,8 @@ class Hits:
             text(
                 "SELECT count(*) AS number, min(h.raised_at) AS since FROM hits h"
                 f" WHERE {VISIBLE} AND h.status = 'unverified' AND h.raised_at >= :fresh_since AND {FRESH}"
-                f" AND h.standing LIKE '%{UNANSWERED}'"
+                f" AND h.standing LIKE '%{UNANSWERED}' AND h.result IS NULL"
+                " AND NOT EXISTS (SELECT FROM acknowledgements a WHERE a.hit_id = h.hit_id)"
             ),
             {**visible_to(grant), "fresh_since": self.fresh_since(grant)},
         )

@@ -15,8 +15,8 @@ from services.hotlist.store.raised import Raised
 CHANNEL = "hotlist_hits"
 """The Postgres channel with a notice when a person has acknowledged, verified or disposed of a hit."""
 
-MOST = 500
-"""The latest live hits that are compared; the page of alerts shows 200 at most."""
+MOST = 2000
+"""The latest live hits that are compared, in some 20 ms; the page of alerts shows 200 at most."""
 
 # A doubt from before the hit was raised is on its alert already.
 _PRESENT = f"""

@@ -297,3 +297,28 @@ async def test_a_purge_keeps_who_took_an_alert_and_nothing_of_its_vehicle(hotlis
     assert len(kept["acknowledgements"]) == 1
     assert kept["purged_at"] is not None
     assert (kept["plate_read"], kept["changed_seq"]) == (None, None)
+
+
+@pytest.mark.clause("468.4(e)/entitlement")
+async def test_a_hit_names_the_other_hits_of_its_read_that_the_viewer_may_see(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.listed("7ABC123", source="federal", name="Wanted", kind="wanted_person")
+    await hotlist.listed("8XYZ999")
+    await hotlist.see(hotlist.read(), hotlist.read("8XYZ999", device=uuid4()))
+    own = next(hit for hit in await hotlist.hits() if hit["source"] == "federal")
+    other = next(
+        hit
+        for hit in await hotlist.hits()
+        if hit["source"] == "department" and hit["plate_read"] == "7ABC123"
+    )
+    before = len(await hotlist.announced(RecordsDisclosed))
+    whole = await hotlist.call("GET", f"/v1/hits/{other['hit_id']}")
+    [twin] = whole["twins"]
+    assert (twin["hit_id"], twin["list_name"]) == (own["hit_id"], "Wanted")
+    assert twin["status"] == "unverified"
+    disclosed = (await hotlist.announced(RecordsDisclosed))[before:]
+    shown = [r.record_id for e in disclosed for day in e.records for r in day.shown]
+    assert {own["hit_id"], other["hit_id"]} <= set(shown)
+    given = hotlist.headers(sources=["department"])
+    whole = await hotlist.call("GET", f"/v1/hits/{other['hit_id']}", headers=given)
+    assert whole["twins"] == []

@@ -117,7 +117,9 @@ async def test_old_hits_are_listed_with_their_verifications(upgraded):
     path = f"/v1/hits/{FACTS['verified_hit']}"
     one = await upgraded.must("hotlist", "GET", path, officer, purpose=purpose)
     assert one.json()["status"] == "verified"
-    assert [d["disposition"] for d in one.json()["dispositions"]] == ["vehicle_recovered"]
+    done = [(d["disposition"], d["result"]) for d in one.json()["dispositions"]]
+    assert done == [("vehicle_recovered", "other")], "in words alone before results were codes"
+    assert one.json()["result"] == "other"
     other = next(hit for hit in shown if hit != FACTS["verified_hit"])
     verified = {"method": "CLETS", "reference": "T26-99001", "outcome": "misread"}
     path = f"/v1/hits/{other}/verification"

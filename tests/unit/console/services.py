@@ -123,6 +123,7 @@ def a_hit(**changes: Any) -> dict[str, Any]:
         "crop_url": f"/v1/hits/{HIT}/crop?link_token=a.1.b",
         "image_url": f"/v1/hits/{HIT}/image",
         "purged_at": None,
+        "twins": [],
         "verification": None,
         "dispositions": [],
         "sightings_seen": [],

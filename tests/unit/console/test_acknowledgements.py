@@ -29,7 +29,7 @@ PATH = f"/hits/{HIT}/acknowledgement"
 
 def brief(**changes):
     """Return a hit as lists and the stream show it."""
-    beside = ("verification", "dispositions", "sightings_seen")
+    beside = ("twins", "verification", "dispositions", "sightings_seen")
     return {name: value for name, value in a_hit(**changes).items() if name not in beside}
 
 
@@ -168,3 +168,19 @@ def test_pages_have_the_findings_and_results_that_hotlist_has():
     macros = TEMPLATES.get_template("macros.html").module
     assert [code for code, _ in macros.VERDICTS] == list(get_args(Outcome))
     assert [code for code, _ in macros.RESULTS] == list(get_args(Result))
+
+
+async def test_a_hit_leads_to_the_others_of_its_vehicle(officer, services, show):
+    twin = {
+        "hit_id": READ, "list_name": "Wanted", "record_kind": "wanted_person", "tier": "high",
+        "status": "unverified", "outcome": None,
+    }  # fmt: skip
+    done = twin | {"status": "verified", "outcome": "list_out_of_date"}
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(
+        200, json=a_hit(twins=[twin, done])
+    )
+    await officer.open(f"/hits/{HIT}")
+    assert f'<a href="/hits/{READ}">hit of Wanted</a>' in officer.page.text
+    said = "wanted person, high priority, {} . Verify each with its entering agency."
+    assert said.format("unverified") in officer.said
+    assert said.format("verified: list out of date") in officer.said

@@ -47,7 +47,7 @@ DECLARED = {
 def brief(**changes):
     """Return a hit as lists and the stream show it."""
     hit = a_hit(**changes)
-    for name in ("verification", "dispositions", "sightings_seen"):
+    for name in ("twins", "verification", "dispositions", "sightings_seen"):
         del hit[name]
     return hit
 

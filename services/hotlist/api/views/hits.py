@@ -106,6 +106,19 @@ class SightingOut(BaseModel):
     tier: Tier
 
 
+class TwinOut(BaseModel):
+    """Another hit of the same vehicle: a read of this hit matched another entry, too."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    hit_id: UUID
+    list_name: str
+    record_kind: str
+    tier: Tier
+    status: Literal["unverified", "verified"]
+    outcome: Outcome | None
+
+
 class HitOut(BaseModel):
     """A hit, as in `GET /v1/hits` and on the alert stream."""
 
@@ -185,6 +198,9 @@ class HitOut(BaseModel):
 
 class WholeHitOut(HitOut):
     """A hit with its verification, dispositions and sightings."""
+
+    twins: list[TwinOut]
+    """Other hits of its reads, each with a verification of its own: another agency may have entered the plate."""
 
     verification: VerificationOut | None
     dispositions: list[DispositionOut]
@@ -309,6 +325,7 @@ def hit_whole(
     now: datetime,
     link: str | None,
     *,
+    twins: Sequence[Hit],
     verification: Verification | None,
     dispositions: Sequence[Disposition],
     sightings: Sequence[Sighting],
@@ -317,6 +334,7 @@ def hit_whole(
     return WholeHitOut.model_validate(
         {
             **hit_fields(hit, now, link),
+            "twins": [TwinOut.model_validate(one) for one in twins],
             "verification": verification and VerificationOut.model_validate(verification),
             "dispositions": [DispositionOut.model_validate(one) for one in dispositions],
             "sightings_seen": [SightingOut.model_validate(one) for one in sightings],
