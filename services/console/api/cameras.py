@@ -153,7 +153,8 @@ async def _settings_page(
     problem: Refused | None = None,
 ) -> Response:
     camera = await cameras.read_camera(visit, device_id)
-    shown = {name: camera[name] for name in ("name", *RATES)} | (camera["place"] or {})
+    rates = {name: f"{camera[name]:.10g}" for name in RATES}
+    shown = {"name": camera["name"]} | rates | (camera["place"] or {})
     seen = {name: "" if value is None else str(value) for name, value in shown.items()}
     return page(
         request,
