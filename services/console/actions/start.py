@@ -10,6 +10,7 @@ from services.console.actions.person_client import MOST_ITEMS, PersonClient
 from services.console.domain.beginnings import Lack, lacks_of_data, lacks_of_people
 from services.console.domain.policies import words_of
 from services.console.domain.purges import AUTHORISE, EXECUTE, people_of
+from services.console.domain.rights import usable
 from shared.core.policy import Policy
 
 QUICK: Mapping[str, Any] = {"with_purpose": False, "within_s": 3.0}
@@ -35,7 +36,8 @@ class Start:
 
 async def read_start(client: PersonClient, policy: Policy, now: datetime) -> Start:
     """Return what waits for the person, and for an administrator what the department lacks. Raises: SignedOut."""
-    held = client.session.permissions
+    known = client.session
+    held = usable(known.permissions, known.trained_until, now)  # a refusal would be on record
     waiting = [await _hits(client)] if "hit:verify" in held else []
     waiting += [await _requests(client)] if "release:review" in held else []
     waiting += [await _invitations(client)] if "account:deliver" in held else []

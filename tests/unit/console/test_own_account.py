@@ -113,3 +113,11 @@ async def test_two_different_passwords_are_not_sent(person, services):
     assert 'id="password_again-wrong"' in answer.text
     assert "four plain w" not in answer.text
     assert services.asked("POST", "/me/password") == []
+
+
+async def test_a_locked_sign_in_is_said_before_a_change_that_ends_this_session(person, services):
+    services.answers["GET /me"] = lambda _: httpx.Response(
+        200, json=services.me() | {"sign_in_locked_at": AT}
+    )
+    await person.open("/account")
+    assert "an ALPR administrator has to unlock your sign-in first" in person.said

@@ -186,3 +186,9 @@ async def test_a_department_lacks_a_list_until_one_is_in_force(
     browser = await sign_in(*EVERYTHING)
     assert ("Still missing" in browser.said) is bool(said)
     assert said in browser.said
+
+
+async def test_what_waits_for_training_is_not_asked_for(sign_in, services, listed, complete):
+    services.trained_until = None
+    await sign_in("account:self", "purge:authorise", "release:review", "policy:acknowledge")
+    assert {r.url.path for r in services.seen} == {"/v1/sessions", "/v1/me"}
