@@ -8,39 +8,34 @@ from services.console.actions.person_client import PersonClient
 from services.console.domain.queries import ON_A_PAGE, data_request_of, page_query, required
 
 REQUEST = "release:request"
-DOWNLOAD = "release:download"
-OWN: Mapping[str, Any] = {"with_purpose": False}
-"""An agency's own request is its purpose."""
 
 
 async def list_own(client: PersonClient, status: str, after: str) -> Any:
     """Return the agency's requests, newest first. Raises: Refused, SignedOut."""
     query = page_query(ON_A_PAGE, after, status=status)
     path = "/v1/agency/requests"
-    return await client.request_json("release", "GET", path, params=query, **OWN)
+    return await client.request_json("release", "GET", path, params=query)
 
 
 async def read_own(client: PersonClient, request_id: UUID) -> Any:
     """Return one request of the agency. Raises: Refused, SignedOut."""
     path = f"/v1/agency/requests/{request_id}"
-    return await client.request_json("release", "GET", path, **OWN)
+    return await client.request_json("release", "GET", path)
 
 
 async def upload_authority(client: PersonClient, file: AsyncIterator[bytes]) -> Any:
     """Forward a document of legal authority as it arrives; return its id and digest. Raises: Refused, SignedOut."""
     kind = {"Content-Type": "application/octet-stream"}  # release tells the kind from the bytes
-    return await client.request_json(
-        "release", "POST", "/v1/documents", content=file, headers=kind, **OWN
-    )
+    return await client.request_json("release", "POST", "/v1/documents", content=file, headers=kind)
 
 
 async def file_request(client: PersonClient, form: Mapping[str, str]) -> Any:
     """File a written request for data. Raises: Refused, SignedOut."""
     body = data_request_of(form)
-    return await client.request_json("release", "POST", "/v1/requests", json=body, **OWN)
+    return await client.request_json("release", "POST", "/v1/requests", json=body)
 
 
 async def withdraw(client: PersonClient, request_id: UUID, form: Mapping[str, str]) -> Any:
     """Withdraw a request that is not decided yet. Raises: Refused, SignedOut."""
     path, body = f"/v1/agency/requests/{request_id}/withdrawal", required(form, "reason")
-    return await client.request_json("release", "POST", path, json=body, **OWN)
+    return await client.request_json("release", "POST", path, json=body)

@@ -2,11 +2,13 @@
 
 import re
 
+import httpx
 import pyotp
 import pytest
 
 from tests.integration.console.offered import fault_beside
 from tests.integration.identity.conftest import Person
+from tests.unit.console.conftest import Browser
 
 NEW = "quite another phrase"
 
@@ -18,7 +20,9 @@ async def officer(hire, sign_in, browser):
     return officer
 
 
-async def test_a_person_changes_their_password_and_signs_in_anew(browser, sign_in, officer, clock):
+async def test_a_person_changes_their_password_and_signs_in_anew(
+    browser, sign_in, officer, clock, console
+):
     clock.advance(seconds=30)
     await browser.open("/account/password")
     proof = {"current_password": officer.password, "totp": officer.code()}
@@ -30,7 +34,11 @@ async def test_a_person_changes_their_password_and_signs_in_anew(browser, sign_i
         "/account/password", **proof | {"current_password": "no"}, password=NEW, password_again=NEW
     )
     assert fault_beside(wrong) == ["current_password"]
+    copied = Browser(console)
+    copied.http.cookies = httpx.Cookies(browser.http.cookies)
     await browser.send("/account/password", **proof, password=NEW, password_again=NEW)
+    assert (await copied.open("/account/password")).status_code == 401, "a copied cookie"
+    await copied.http.aclose()
     assert "Your password is changed. Sign in with it" in browser.said
     assert (await browser.open("/account")).status_code == 401
     officer.password = NEW
