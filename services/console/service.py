@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from services.console.actions.figures import PublicFigures
 from services.console.actions.seal import Seal
 from services.console.actions.services import Services
 from services.console.actions.sessions import Sessions
@@ -27,6 +28,7 @@ class ConsoleService(Service):
     seal: Seal
     services: Services
     sessions: Sessions
+    figures: PublicFigures
     tracer: ExportingTracer | None = None
     """None unless OTEL_EXPORTER_OTLP_ENDPOINT is set."""
 
@@ -51,6 +53,7 @@ class ConsoleService(Service):
             seal=Seal(settings.session_key),
             services=services,
             sessions=Sessions(services, clock, policy.accounts),
+            figures=PublicFigures(services, clock),
             tracer=tracer_of(SPEC.name, settings),
         )
 

@@ -3,11 +3,12 @@
 from asyncio import Lock
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from services.audit.domain.figures import MonthSums, PublicMonth, public_month, whole_months
 from services.audit.store.figures import Figures
+from shared.core.errors import Unavailable
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.api_runtime import ApiRuntime
 
@@ -30,16 +31,25 @@ class PublicFigures:
 
     def __init__(self, runtime: ApiRuntime) -> None:
         self._runtime = runtime
-        self._made: tuple[datetime, Document] | None = None
+        self._made: Document | None = None
+        self._until = datetime.min.replace(tzinfo=UTC)
         self._making = Lock()
 
     async def document(self, encode: Encode) -> Document:
-        """Return the document. Raises: Unavailable if it has to be made and Postgres does not answer."""
+        """Return the document. Raises: Unavailable if Postgres does not answer for the first one."""
         async with self._making:
             now = self._runtime.clock.now()
-            if self._made is None or not self._made[0] <= now < self._made[0] + READY_FOR:
-                self._made = now, await self._make(encode)
-            return self._made[1]
+            if self._made is None or now >= self._until:
+                self._made, self._until = await self._renewed(encode), now + READY_FOR
+            return self._made
+
+    async def _renewed(self, encode: Encode) -> Document:
+        try:
+            return await self._make(encode)
+        except Unavailable:
+            if self._made is None:
+                raise
+            return self._made
 
     async def _make(self, encode: Encode) -> Document:
         async with self._runtime.db.begin() as connection:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from services.console.actions.audit import READ
-from services.console.actions.figures import read_exact_figures, read_figures, read_figures_file
+from services.console.actions.figures import read_exact_figures
 from services.console.api.audit import Auditing
 from services.console.api.pages import page
 from services.console.api.visit import allowed, visitor
@@ -23,7 +23,7 @@ MAX_AGE_S = 3600
 @router.get("/figures")
 async def show_figures(request: Request) -> Response:
     """Show counts of the last whole months, without small ones; public."""
-    found = await read_figures(service_of(request.app, ConsoleService).services)
+    found = (await service_of(request.app, ConsoleService).figures.read()).content
     months = found["months"]
     return page(
         request,
@@ -39,9 +39,8 @@ async def show_figures(request: Request) -> Response:
 @router.get("/figures.json")
 async def download_figures(request: Request, known: KnownTags = "") -> Response:
     """Return the same as JSON; public, and to be kept by caches."""
-    services = service_of(request.app, ConsoleService).services
-    body, tag = await read_figures_file(services)
-    return tagged(body, tag, known, max_age_s=MAX_AGE_S)
+    found = await service_of(request.app, ConsoleService).figures.read()
+    return tagged(found.body, found.tag, known, max_age_s=MAX_AGE_S)
 
 
 @router.get("/audit/figures", dependencies=[allowed(READ)])

@@ -12,6 +12,7 @@ from services.audit.actions.figure_counts import recounted
 from services.audit.store.figures import Figures
 from services.audit.workers.figures import FigureCounter
 from services.registry import SPECS
+from shared.core.errors import DependencyDown
 from shared.core.permissions import Permission
 from shared.events import (
     AccessAttempted,
@@ -246,6 +247,7 @@ async def test_no_small_count_follows_from_a_sum_that_is_shown(
     assert (month["false_alert_percent"] is not None) is verified
 
 
+@pytest.mark.clause("468.2/figures")
 @pytest.mark.clause("468.2/small-figures")
 async def test_reads_are_shown_in_hundreds_and_only_by_the_service_that_has_them(
     log, clock, counter, public
@@ -453,6 +455,13 @@ async def test_a_visit_costs_no_query_and_no_bytes_to_a_client_that_has_them(
     again = await client.get("/v1/figures", headers=known)
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
+    assert (await client.get("/v1/figures")).content == first.content
+
+    async def away(_):
+        raise DependencyDown("Postgres does not answer")
+
+    monkeypatch.setattr(Figures, "months", away)
+    clock.advance(minutes=6)
     assert (await client.get("/v1/figures")).content == first.content
 
 

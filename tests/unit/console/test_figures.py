@@ -89,6 +89,21 @@ async def test_the_document_is_for_caches_and_sent_once(browser, figures):
     assert (again.status_code, again.content) == (304, b"")
 
 
+async def test_visitors_cost_the_services_nothing_and_older_figures_do_while_audit_is_away(
+    browser, services, figures, clock
+):
+    for path in ("/figures", "/figures.json", "/figures"):
+        await browser.open(path)
+    assert len(services.seen) == 1
+    clock.advance(minutes=6)
+    services.down = True
+    assert (await browser.open("/figures")).status_code == 200
+    services.down = False
+    clock.advance(minutes=6)
+    await browser.open("/figures.json")
+    assert len(services.seen) == 2
+
+
 async def test_figures_that_cannot_be_read_are_reported(browser, services):
     services.down = True
     assert (await browser.open("/figures")).status_code == 503
