@@ -14,6 +14,7 @@ from services.retention.store.replica import Replica
 from services.retention.workers import missed_purges
 from services.retention.workers.accuracy import AccuracyMeter
 from services.retention.workers.evidence import EvidenceMaker
+from services.retention.workers.hold_reviews import HoldReviewer
 from services.retention.workers.month_counts import MonthCounter
 from services.retention.workers.packager import Packager
 from services.retention.workers.pass_process import PassProcesses
@@ -47,6 +48,7 @@ class RetentionService(ApiService):
 
     packager: Packager
     evidence: EvidenceMaker
+    reviewer: HoldReviewer
     accuracy: AccuracyMeter
     purger: Purger
     passes: PassWorker
@@ -70,6 +72,7 @@ class RetentionService(ApiService):
             runtime.trust, runtime.clock, unsigned_until=settings.unsigned_captures_until
         )
         packager, evidence = Packager(runtime, keys), EvidenceMaker(runtime, keys)
+        reviewer = HoldReviewer(runtime)
         accuracy = AccuracyMeter(runtime, settings.retention_crop_reader)
         purger = Purger(runtime, keys)
         passes = PassWorker(runtime.db, runtime.clock, runtime.service, settings, show=show)
@@ -79,6 +82,7 @@ class RetentionService(ApiService):
         periodic = (
             PeriodicTask("packager", packager.work, every_s, at_once=True),
             PeriodicTask("evidence", evidence.work, every_s, at_once=True),
+            PeriodicTask("hold_reviews", reviewer.work, every_s, at_once=True),
             PeriodicTask("accuracy", accuracy.work, every_s, at_once=True),
             PeriodicTask("purger", purger.work, every_s, at_once=True),
             missed_purges.task(runtime),
@@ -95,6 +99,7 @@ class RetentionService(ApiService):
             proofs=proofs,
             packager=packager,
             evidence=evidence,
+            reviewer=reviewer,
             accuracy=accuracy,
             purger=purger,
             passes=passes,

@@ -135,6 +135,11 @@ class People:
         invited anew."""
         return account_id in self._barred
 
+    def has_left(self, account_id: str) -> bool:
+        """Return whether the newest event of an account says that its person was separated."""
+        bar = self._barred.get(account_id)
+        return bar is not None and bar.status == "separated"
+
     def provisioned(self, account_id: str) -> Provisioned:
         """Return the provisioners of an account, as its newest event lists them."""
         return self._provisioned.get(account_id, Provisioned())

@@ -125,6 +125,8 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resolution_id: str
     attorney_consent_id: str
     evidence_bases: frozenset[str]
+    hold_review_days: int = 365
+    """Days within which each hold is to be reviewed, from its placing and from each review."""
     backups_days: int = 30
     """Days after which a backup ends and is deleted: so much longer than the schedule it may hold a record."""
 
@@ -292,6 +294,9 @@ MOST_DAYS = 92
 WIDEST_FRAME_MARGIN = 5
 """In plate widths (12 in, SAE J686): 5 ft to each side show all of the vehicle, and the lane beside it."""
 
+LONGEST_HOLD_REVIEW_DAYS = 731
+"""Two years: a hold that is not looked at for longer keeps records past the schedule without a person who knows why."""
+
 LONGEST_BACKUP_DAYS = 92
 """A quarter: a purge cannot reach a backup, so none lasts longer."""
 
@@ -347,6 +352,8 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault("retention.floor_days is under one year (Government Code 34090.6)")
     if retention.schedule_days < retention.floor_days:
         raise PolicyFault("retention.schedule_days is under retention.floor_days")
+    if not 1 <= retention.hold_review_days <= LONGEST_HOLD_REVIEW_DAYS:
+        raise PolicyFault(f"retention.hold_review_days is not from 1 to {LONGEST_HOLD_REVIEW_DAYS}")
     if not 1 <= retention.backups_days <= LONGEST_BACKUP_DAYS:
         raise PolicyFault(f"retention.backups_days is not from 1 to {LONGEST_BACKUP_DAYS}")
     if not 1 <= retention.overdue_days <= LONGEST_OVERDUE_DAYS:

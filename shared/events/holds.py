@@ -4,19 +4,24 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
-from shared.events.base import AdministrativeEvent, Sealing
+from shared.events.base import Actor, AdministrativeEvent, Sealing
 
 
 class HoldChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """A hold that keeps matching records, present and future, was placed, confirmed or lifted."""
+    """A step of a hold that keeps matching records, present and future; or its review is due, or its owner has left."""
 
     TOPIC: ClassVar[str] = "alpr.hold.changed"
 
     hold_id: UUID
-    change: Literal["placed", "confirmed", "released"]
+    change: Literal[
+        "placed", "confirmed", "extended", "taken_over", "review_due", "owner_left", "released"
+    ]
     basis: str  # evidence, civil_action, criminal_action, discovery, lawful_demand, exculpatory
     case_number: str
     criteria: dict[str, Any] = {}
+    owner: Actor | None = None  # who is responsible for it, after the change
+    review_by: datetime | None = None  # by when it is to be reviewed, after the change
+    reason: str | None = None  # of an extension or a takeover
 
     @property
     def key(self) -> str:

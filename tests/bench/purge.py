@@ -21,7 +21,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -246,6 +246,8 @@ def _hold() -> Hold:
         criteria=Criteria(device_ids=[UUID(int=7)]),
         placed_by=_actor(),
         placed_at=datetime.now(UTC),
+        owner=_actor(),
+        review_by=datetime.now(UTC) + timedelta(days=365),
     )
 
 

@@ -12,8 +12,8 @@ from services.hotlist.domain.entries import EntryFault, plate_of
 from services.identity.api.fields import ScopeIn
 from services.release.api.fields import CriteriaIn as ReleaseCriteriaIn
 from services.release.domain.scope import check_scope
-from services.retention.api.fields import CriteriaIn as HoldCriteriaIn
-from services.retention.api.fields import SearchQuery
+from services.retention.api.fields.records import CriteriaIn as HoldCriteriaIn
+from services.retention.api.fields.records import SearchQuery
 from services.retention.domain.criteria import check_hold, check_search
 from shared.access.purposes import Purpose
 from shared.core.errors import InvalidInput, NotAuthorised

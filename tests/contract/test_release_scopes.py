@@ -13,7 +13,7 @@ from services.release.actions.steps import approval
 from services.release.api.fields import CriteriaIn as Asked
 from services.release.domain.scope import check_scope
 from services.release.store import Decision, Filed
-from services.retention.api.fields import SearchQuery
+from services.retention.api.fields.records import SearchQuery
 from services.retention.domain.criteria import Criteria, check_search, within_retention
 from services.retention.workers import packager
 from shared.core.errors import InvalidInput

@@ -75,6 +75,15 @@ class MissedSaid(msgspec.Struct, frozen=True):
     overdue_days: int
 
 
+class HoldSaid(msgspec.Struct, frozen=True):
+    """A step of a hold, or what was not done about it."""
+
+    hold_id: Text
+    change: Text
+    review_by: Text | None = None
+    owner: _ActorSaid | None = None
+
+
 class DisposedSaid(msgspec.Struct, frozen=True):
     """What a person says that came of a hit."""
 

@@ -21,6 +21,7 @@ from services.audit.store.said import (
     DisclosedSaid,
     Disclosure,
     FloodSaid,
+    HoldSaid,
     MissedSaid,
     PolicySaid,
     Said,
@@ -127,6 +128,19 @@ class MissedPurge:
     oldest_on: date
     schedule_days: int
     overdue_days: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class NeglectedHold:
+    """A hold that is past its date of review, or whose owner has left, from retention's entry."""
+
+    seq: int
+    hold_id: str
+    kind: str
+    """Of the finding."""
+    within: str
+    """The date that is past, or the account id of the owner."""
     at: datetime
 
 
@@ -312,6 +326,19 @@ class Stream:
             )
             for row, said in await self._found(seqs, MissedSaid)
         ]
+
+    async def neglected_holds(self, seqs: Sequence[int]) -> list[NeglectedHold]:
+        """Return the holds that these entries say to be past their review or without their owner."""
+        found = []
+        for row, said in await self._found(seqs, HoldSaid):
+            if said.change == "review_due" and said.review_by is not None:
+                kind, within = "hold_review_due", said.review_by
+            elif said.change == "owner_left" and said.owner is not None:
+                kind, within = "hold_owner_left", said.owner.person_id
+            else:
+                continue
+            found.append(NeglectedHold(row.seq, said.hold_id, kind, within, row.occurred_at))
+        return found
 
     async def contradictions(self, seqs: Sequence[int]) -> list[Contradiction]:
         """Return the contradictions that these entries report, unless a purge has erased their values."""

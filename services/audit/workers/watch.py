@@ -36,6 +36,7 @@ from shared.events import (
     DeviceSilenced,
     Event,
     FindingRaised,
+    HoldChanged,
     IssuerMisused,
     PolicyLoaded,
     PurgeMissed,
@@ -102,6 +103,7 @@ class Watch:
                 *await self._disclosed(stream, kinds),
                 *await _silences(stream, kinds),
                 *await _missed_purges(stream, kinds),
+                *await _neglected(stream, kinds),
                 *await self._policies(connection, stream, kinds),
                 *_misuses(kinds),
                 *await _accounts(stream, kinds),
@@ -334,6 +336,17 @@ def _purge_overdue(missed: MissedPurge) -> FindingRaised:
         due_after_days=missed.schedule_days,
         why=f"no purge of the records of that day was proposed, authorised or begun within {missed.overdue_days} days",
     )
+
+
+async def _neglected(stream: Stream, kinds: Kinds) -> list[FindingRaised]:
+    """Return findings of holds past their date of review, one for each date, and of those whose owner has left."""
+    numbers = kinds.numbers(HoldChanged)
+    if not numbers:
+        return []
+    return [
+        a_finding(one.kind, f"hold {one.hold_id}", one.at, one.within, seq=one.seq)
+        for one in await stream.neglected_holds(numbers)
+    ]
 
 
 async def _enforcements(connection: AsyncConnection, start: int, end: int) -> list[FindingRaised]:

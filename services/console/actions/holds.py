@@ -5,6 +5,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from services.console.actions.person_client import PersonClient
+from services.console.domain.form_values import moment_of
 from services.console.domain.queries import ON_A_PAGE, hold_criteria_of, page_query, required
 
 READ = "hold:read"
@@ -22,9 +23,19 @@ async def count_waiting(client: PersonClient) -> Any:
 
 
 async def list_holds(client: PersonClient, state: State, after: str) -> Any:
-    """Return the holds of the person's agency, newest first. Raises: Refused, SignedOut, PurposeNeeded."""
+    """Return the holds of the person's agency, newest first; those in force without the ones past their review.
+
+    Raises: Refused, SignedOut, PurposeNeeded.
+    """
     in_force = None if state == "all" else state == "in_force"
-    query = page_query(ON_A_PAGE, after, in_force=in_force)
+    overdue = False if state == "in_force" else None
+    query = page_query(ON_A_PAGE, after, in_force=in_force, overdue=overdue)
+    return await client.request_json("retention", "GET", "/v1/holds", params=query)
+
+
+async def list_overdue(client: PersonClient) -> Any:
+    """Return the holds in force that are past their date of review. Raises: Refused, SignedOut, PurposeNeeded."""
+    query = page_query(ON_A_PAGE, overdue=True)
     return await client.request_json("retention", "GET", "/v1/holds", params=query)
 
 
@@ -49,6 +60,19 @@ async def list_records(client: PersonClient, hold_id: UUID, after: str) -> Any:
 async def confirm(client: PersonClient, hold_id: UUID, reason: str) -> Any:
     """Confirm another person's hold that is wider than a search. Raises: Refused, SignedOut, PurposeNeeded."""
     path = f"/v1/holds/{hold_id}/confirmation"
+    return await client.request_json("retention", "POST", path, json={"reason": reason})
+
+
+async def extend(client: PersonClient, hold_id: UUID, form: Mapping[str, str]) -> Any:
+    """Record that a hold was reviewed and stays until its next review. Raises: Refused, SignedOut, PurposeNeeded."""
+    path, until = f"/v1/holds/{hold_id}/review", moment_of(form.get("review_by", ""))
+    body = {"review_by": until, "reason": form.get("review_reason", "")}
+    return await client.request_json("retention", "POST", path, json=body)
+
+
+async def become_owner(client: PersonClient, hold_id: UUID, reason: str) -> Any:
+    """Become the owner of a hold. Raises: Refused, SignedOut, PurposeNeeded."""
+    path = f"/v1/holds/{hold_id}/owner"
     return await client.request_json("retention", "POST", path, json={"reason": reason})
 
 

@@ -1,6 +1,7 @@
 """Holds: which records they keep from the purge, why, until when; placed and released (policy 468.5)."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -41,20 +42,24 @@ async def show_holds(
     kept: holds.State = "in_force",
     after: After = "",
 ) -> Response:
-    """Show the holds of the person's agency, newest first, and the exports that await a booking.
+    """Show the holds of the person's agency, those past their review first, and the exports that await a booking.
 
     Without a purpose that opens them, shows only how many there are and since when.
     """
     if not visit.has_purpose_for(holds.READ):
         waiting = await holds.count_waiting(visit)
         rows = [
+            ("Holds past their date of review", waiting["overdue"], waiting["overdue_since"]),
             ("Holds in force", waiting["in_force"], waiting["oldest_placed_at"]),
             ("Exports that await a booking", waiting["unbooked"], waiting["oldest_requested_at"]),
         ]
         return waiting_page(request, visit, "Holds", "/holds", rows, holds.READ)
     found = await holds.list_holds(visit, kept, after)
+    overdue = await holds.list_overdue(visit) if kept == "in_force" and not after else None
     unbooked = await exports.list_unbooked(visit)
-    return page(request, "holds.html", visit, found=found, kept=kept, unbooked=unbooked)
+    return page(
+        request, "holds.html", visit, found=found, kept=kept, overdue=overdue, unbooked=unbooked
+    )
 
 
 @router.get("/new", dependencies=[allowed(holds.MANAGE)])
@@ -102,6 +107,23 @@ async def release_hold(request: Request, hold_id: UUID, form: Form, visit: Manag
     return await _changed(request, visit, hold_id, form, answer, "release")
 
 
+@router.post("/{hold_id}/review")
+async def review_hold(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
+    """Record that a hold was reviewed and stays, with the reason and the time of its next review."""
+    answer = await form_action(holds.extend(visit, hold_id, form), reason="review_reason")
+    return await _changed(request, visit, hold_id, form, answer, "review")
+
+
+@router.post("/{hold_id}/owner")
+async def become_hold_owner(
+    request: Request, hold_id: UUID, form: Form, visit: Managing
+) -> Response:
+    """Make the person the owner of a hold, with the reason."""
+    reason = form.get("owner_reason", "")
+    answer = await form_action(holds.become_owner(visit, hold_id, reason), reason="owner_reason")
+    return await _changed(request, visit, hold_id, form, answer, "owner")
+
+
 @router.post("/{hold_id}/confirmation")
 async def confirm_hold(request: Request, hold_id: UUID, form: Form, visit: Managing) -> Response:
     """Confirm another person's hold that is wider than a search, with the reason."""
@@ -116,7 +138,7 @@ async def _changed(
     hold_id: UUID,
     form: Mapping[str, str],
     answer: Any,
-    step: Literal["release", "confirmation"],
+    step: Literal["release", "confirmation", "review", "owner"],
 ) -> Response:
     """Return to a hold's page after a change, which says why a change was refused."""
     if isinstance(answer, Refused):
@@ -130,10 +152,11 @@ async def hold_page(
     hold_id: UUID,
     form: Mapping[str, str],
     problem: Refused | None = None,
-    refused: Literal["", "release", "export", "confirmation"] = "",
+    refused: Literal["", "release", "export", "confirmation", "review", "owner"] = "",
 ) -> Response:
     """Build the page of one hold, with a refusal and the values typed for it."""
     hold = await holds.read_hold(visit, hold_id)
+    review_by = datetime.fromisoformat(hold["review_by"])
     of_hold = await exports.list_of_hold(visit, hold_id)
     return page(
         request,
@@ -141,6 +164,7 @@ async def hold_page(
         visit,
         problem.status if problem else HTTPStatus.OK,
         hold=hold,
+        overdue=hold["in_force"] and review_by <= visit.console.clock.now(),
         exports=of_hold,
         key=form.get("key") or new_key(),
         form=form,

@@ -27,6 +27,10 @@ MEANINGS: Mapping[str, str] = {
     "exclusive_roles": "An account holds roles that the policy forbids one person to hold together.",
     "forged_event": "An event in Kafka does not prove which service made it. It had no effect. A wrong key, or an"
     " intruder, is the cause.",
+    "hold_owner_left": "The owner of a hold in force has left the department. Have a person with the case take it over on"
+    " the hold's page, or another person than the one who placed it release it.",
+    "hold_review_due": "A hold in force is past its date of review. Its owner extends it with a reason, or another person"
+    " than the one who placed it releases it. It keeps its records until then.",
     "improper_access": "The reviewer of a sampled audit found this access improper.",
     "issuer_misused": "A key, or a change of an account, came in the name of identity from elsewhere. It had no effect.",
     "kafka_disk": "The disk of a broker of Kafka is nearly full. A full disk stops all recording.",

@@ -1,7 +1,7 @@
 """Places, confirms and releases holds, and shows the records that they keep (policy 468.5)."""
 
 from dataclasses import dataclass
-from typing import Literal
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from services.retention.actions.searches import ReadsPage
@@ -22,7 +22,6 @@ from services.retention.store.holds import Hold, Holds
 from shared.access.grant import Grant
 from shared.core.errors import NotFound
 from shared.core.policy import Narrowness, Policy
-from shared.events import HoldChanged
 from shared.postgres.unit_of_work import UnitOfWork
 
 
@@ -37,7 +36,7 @@ class NewHold:
 
 
 async def place(policy: Policy, work: UnitOfWork, grant: Grant, new: NewHold) -> Hold:
-    """Place a hold, which keeps matching records, present and future, until its release.
+    """Place a hold, which keeps matching records, present and future, until its release. Its owner is the caller.
 
     Raises: InvalidInput for an unknown basis, or for criteria that are empty or contradict themselves; NotAuthorised
     for criteria beyond the declared purpose.
@@ -54,8 +53,10 @@ async def place(policy: Policy, work: UnitOfWork, grant: Grant, new: NewHold) ->
         criteria=new.criteria,
         placed_by=grant.actor,
         placed_at=grant.now,
+        owner=grant.actor,
+        review_by=grant.now + timedelta(days=policy.retention.hold_review_days),
     )
-    await work.emit(_changed(hold, grant, "placed"))
+    await work.emit(hold.changed(grant.actor, grant.now, "placed"))
     await Holds(work.connection).place(hold)
     return hold
 
@@ -79,7 +80,7 @@ async def confirm(
         purpose_case=grant.purpose.record.case_number if grant.purpose else None,
     )
     await Holds(work.connection).confirm(hold_id, by=grant.actor, at=grant.now, reason=reason)
-    await work.emit(_changed(hold, grant, "confirmed"))
+    await work.emit(hold.changed(grant.actor, grant.now, "confirmed"))
     return await hold_of(work, grant, hold_id)
 
 
@@ -96,7 +97,7 @@ async def release(work: UnitOfWork, grant: Grant, hold_id: UUID, reason: str) ->
     check_exports_booked(await Exports(work.connection).unbooked(hold_id))
     holds = Holds(work.connection)
     await holds.release(hold_id, by=grant.actor, at=grant.now, reason=reason)
-    await work.emit(_changed(hold, grant, "released"))
+    await work.emit(hold.changed(grant.actor, grant.now, "released"))
     return await hold_of(work, grant, hold_id)
 
 
@@ -139,17 +140,3 @@ def check_purpose(grant: Grant, criteria: Criteria) -> None:
     """Check that the declared purpose contains all that the hold's criteria cover. Raises: NotAuthorised."""
     if grant.purpose is not None:
         grant.purpose.check_contains(criteria.as_json())
-
-
-def _changed(
-    hold: Hold, grant: Grant, change: Literal["placed", "confirmed", "released"]
-) -> HoldChanged:
-    return HoldChanged(
-        occurred_at=grant.now,
-        actor=grant.actor,
-        hold_id=hold.hold_id,
-        change=change,
-        basis=hold.basis,
-        case_number=hold.case_number,
-        criteria=hold.criteria.as_json(),
-    )

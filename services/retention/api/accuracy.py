@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, BackgroundTasks
 
 from services.retention.actions import accuracy
-from services.retention.api.fields import AccuracyReportIn, IdempotencyKey
+from services.retention.api.fields.records import AccuracyReportIn, IdempotencyKey
 from services.retention.api.guard import AccuracyMeasure, AccuracyMeasureForPurpose
 from services.retention.api.views.accuracy import AccuracyReportOut
 from services.retention.api.views.pages import page_out

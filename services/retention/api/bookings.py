@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 
 from services.retention.actions import bookings
 from services.retention.actions.exports import export_of
-from services.retention.api.fields import BookingIn, IdempotencyKey
+from services.retention.api.fields.evidence import BookingIn
+from services.retention.api.fields.records import IdempotencyKey
 from services.retention.api.guard import HoldManageOfRecord, HoldReadForPurpose
 from services.retention.api.views.bookings import BookingOut, BookingStatementOut
 from services.retention.domain.evidence import CopyDiffers

@@ -6,7 +6,8 @@ from fastapi import APIRouter
 
 from services.retention.actions import custody
 from services.retention.actions.exports import export_of
-from services.retention.api.fields import CustodyActIn, IdempotencyKey
+from services.retention.api.fields.evidence import CustodyActIn
+from services.retention.api.fields.records import IdempotencyKey
 from services.retention.api.guard import HoldManageOfRecord, HoldReadForPurpose
 from services.retention.api.views.custody import CustodyActOut
 from services.retention.store.custody import Custody

@@ -7,7 +7,8 @@ from fastapi import APIRouter, BackgroundTasks
 from fastapi.responses import StreamingResponse
 
 from services.retention.actions import exports
-from services.retention.api.fields import ExportIn, IdempotencyKey, WithdrawalIn
+from services.retention.api.fields.evidence import ExportIn, WithdrawalIn
+from services.retention.api.fields.records import IdempotencyKey
 from services.retention.api.guard import HoldManageOfRecord, HoldReadForPurpose
 from services.retention.api.views.exports import ExportOut
 from services.retention.api.views.pages import page_out

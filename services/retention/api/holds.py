@@ -4,8 +4,14 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from services.retention.actions import holds
-from services.retention.api.fields import ConfirmationIn, HoldIn, ReleaseIn
+from services.retention.actions import hold_reviews, holds
+from services.retention.api.fields.records import (
+    ConfirmationIn,
+    HoldIn,
+    ReleaseIn,
+    ReviewIn,
+    TakeoverIn,
+)
 from services.retention.api.guard import HoldManageOfRecord, HoldRead, HoldReadForPurpose
 from services.retention.api.views.holds import HoldOut, WaitingHoldsOut
 from services.retention.api.views.pages import page_out
@@ -38,20 +44,21 @@ async def list_holds(
     work: Work,
     retention: Running,
     in_force: bool | None = None,
+    overdue: bool | None = None,
     after: After | None = None,
     limit: Limit = 50,
 ) -> Page[HoldOut]:
-    """List the holds of the caller's agency, newest first."""
+    """List the holds of the caller's agency, newest first. `overdue` selects those past their date of review."""
     rule = retention.runtime.policy.narrowness
     found = await Holds(work.connection).page(
-        grant, limit=limit + 1, after=key_of(after, UUID), in_force=in_force
+        grant, limit=limit + 1, after=key_of(after, UUID), in_force=in_force, overdue=overdue
     )
     return page_out(found, limit, lambda hold: HoldOut.of(hold, rule), lambda hold: hold.hold_id)
 
 
 @router.get("/waiting")
 async def get_waiting_holds(grant: HoldRead, work: Work) -> WaitingHoldsOut:
-    """Count the holds in force and the unbooked exports, with the time of the oldest; needs no purpose."""
+    """Count the holds in force, those past their review, and the unbooked exports; needs no purpose."""
     waiting = await Holds(work.connection).waiting(grant)
     return WaitingHoldsOut.model_validate(waiting, from_attributes=True)
 
@@ -94,6 +101,28 @@ async def confirm_hold(
     """
     rule = retention.runtime.policy.narrowness
     return HoldOut.of(await holds.confirm(rule, work, grant, hold_id, body.reason), rule)
+
+
+@router.post("/{hold_id}/review")
+async def review_hold(
+    hold_id: UUID, body: ReviewIn, grant: HoldManageOfRecord, work: Work, retention: Running
+) -> HoldOut:
+    """Record that a hold was reviewed and stays, and the time of its next review.
+
+    A hold past its date is a finding of audit's. Nothing releases it by itself.
+    """
+    policy = retention.runtime.policy
+    hold = await hold_reviews.extend(policy, work, grant, hold_id, body.review_by, body.reason)
+    return HoldOut.of(hold, policy.narrowness)
+
+
+@router.post("/{hold_id}/owner")
+async def become_hold_owner(
+    hold_id: UUID, body: TakeoverIn, grant: HoldManageOfRecord, work: Work, retention: Running
+) -> HoldOut:
+    """Become the owner of a hold, who is responsible for its review. Its date of review stays."""
+    hold = await hold_reviews.become_owner(work, grant, hold_id, body.reason)
+    return HoldOut.of(hold, retention.runtime.policy.narrowness)
 
 
 @router.post("/{hold_id}/release")

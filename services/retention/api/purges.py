@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, BackgroundTasks
 
 from services.retention.actions import purges
-from services.retention.api.fields import NoteIn, ProposalIn
+from services.retention.api.fields.records import NoteIn, ProposalIn
 from services.retention.api.views.pages import page_out
 from services.retention.api.views.purges import PurgeCertificateOut, RunOut, ScheduleOut
 from services.retention.service import Running

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from services.retention.actions.read_exports import ReadExport, begin
-from services.retention.api.fields import ReadExportQuery
+from services.retention.api.fields.records import ReadExportQuery
 from services.retention.api.views.read_exports import (
     ReadExportEndOut,
     ReadExportOut,

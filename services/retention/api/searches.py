@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from services.retention.api.fields import LookalikesQuery, SearchQuery
+from services.retention.api.fields.records import LookalikesQuery, SearchQuery
 from services.retention.api.views.searches import LookalikesOut, ReadsOut, found_reads
 from services.retention.service import Running
 from shared.access.grant import Grant

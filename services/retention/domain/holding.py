@@ -4,7 +4,7 @@ A wide hold covers more than a search may: it keeps records at once, and shows t
 """
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.retention.domain.criteria import Criteria, breadth_of
@@ -89,6 +89,18 @@ def check_released_by(placed_by: str, person_id: str) -> None:
     """Raise NotAuthorised if the person who placed a hold would also release it; both are account ids."""
     if placed_by == person_id:
         raise NotAuthorised(Code.HOLD_RELEASED_BY_PLACER)
+
+
+def check_review_date(review_by: datetime, now: datetime, longest: timedelta) -> None:
+    """Raise InvalidInput unless the next review of a hold is ahead, and within the policy's time."""
+    if not now < review_by <= now + longest:
+        raise InvalidInput(Code.HOLD_REVIEW_DATE, field="review_by", days=longest.days)
+
+
+def check_takeover(owner: str, person_id: str) -> None:
+    """Raise Conflict if the owner of a hold would take it over; both are account ids."""
+    if owner == person_id:
+        raise Conflict(Code.HOLD_OWNED)
 
 
 def check_exports_booked(unbooked: Sequence[UUID]) -> None:

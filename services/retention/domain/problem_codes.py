@@ -130,6 +130,11 @@ class Code(ProblemCode):
     )
 
     # Evidence
+    HOLD_REVIEW_DATE = InvalidInput, "must be after now, and at most {days} days from now"
+    HOLD_OWNED = (
+        Conflict,
+        "you own this hold; another person with the right to manage holds can take it over",
+    )
     EXPORT_UNKNOWN = NotFound, "there is no such export"
     EXPORT_OF_RELEASED_HOLD = Conflict, "this hold is released and keeps no records"
     EXPORT_OF_EMPTY_HOLD = Conflict, "this hold keeps no record now, so there is nothing to export"

@@ -18,18 +18,22 @@ from services.retention.store.records import COLUMNS, Read, Records
 from services.retention.store.replica import ReplicaMarks
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
-from shared.events import Actor
+from shared.events import Actor, HoldChanged
 from shared.postgres.disclosed_records import SEARCHED_HOLD
 
-_COLUMNS = (
+HOLD_COLUMNS = (
     "hold_id, agency_ori, basis, case_number, description, criteria, placed_by, placed_at,"
-    " released_by, released_at, release_reason, confirmed_by, confirmed_at, confirmation_reason"
+    " released_by, released_at, release_reason, confirmed_by, confirmed_at, confirmation_reason,"
+    " coalesce(owner, placed_by) AS owner,"
+    " coalesce(review_by, placed_at + interval '365 days') AS review_by,"
+    " reviewed_by, reviewed_at, review_reason"
 )
 _INSERT = text(
     """
-    INSERT INTO holds (hold_id, agency_ori, basis, case_number, description, criteria, placed_by, placed_at)
+    INSERT INTO holds (hold_id, agency_ori, basis, case_number, description, criteria, placed_by, placed_at,
+                       owner, review_by)
     VALUES (:hold_id, :agency_ori, :basis, :case_number, :description, CAST(:criteria AS jsonb),
-            CAST(:placed_by AS jsonb), :placed_at)
+            CAST(:placed_by AS jsonb), :placed_at, CAST(:owner AS jsonb), :review_by)
     """
 )
 _RELEASE = text(
@@ -40,8 +44,14 @@ _CONFIRM = text(
     "UPDATE holds SET confirmed_by = CAST(:by AS jsonb), confirmed_at = :at,"
     " confirmation_reason = :reason WHERE hold_id = :hold_id"
 )
+_REVIEWED = text(
+    "UPDATE holds SET owner = CAST(:owner AS jsonb), review_by = :review_by,"
+    " reviewed_by = CAST(:by AS jsonb), reviewed_at = :at, review_reason = :reason"
+    " WHERE hold_id = :hold_id"
+)
+OVERDUE = "released_at IS NULL AND coalesce(review_by, placed_at + interval '365 days') <= :now"
 _ACTIVE = text(
-    f"SELECT {_COLUMNS} FROM holds"  # noqa: S608 - constants
+    f"SELECT {HOLD_COLUMNS} FROM holds"  # noqa: S608 - constants
     " WHERE released_at IS NULL ORDER BY placed_at, hold_id"
 )
 _ACTIVE_IDS = text("SELECT hold_id FROM holds WHERE released_at IS NULL")
@@ -50,6 +60,8 @@ _ACTIVE_IDS = text("SELECT hold_id FROM holds WHERE released_at IS NULL")
 _WAITING = text(
     f"""
     SELECT count(*) AS in_force, min(placed_at) AS oldest_placed_at,
+        count(*) FILTER (WHERE {OVERDUE}) AS overdue,
+        min(coalesce(review_by, placed_at + interval '365 days')) FILTER (WHERE {OVERDUE}) AS overdue_since,
         (SELECT count(*) {FROM_EXPORTS} WHERE {UNBOOKED} AND e.agency_ori = ANY(:agencies)) AS unbooked,
         (SELECT min(e.requested_at) {FROM_EXPORTS} WHERE {UNBOOKED} AND e.agency_ori = ANY(:agencies))
             AS oldest_requested_at
@@ -64,6 +76,9 @@ class WaitingHolds:
 
     in_force: int
     oldest_placed_at: datetime | None
+    overdue: int
+    """Holds in force that are past their date of review."""
+    overdue_since: datetime | None
     unbooked: int
     oldest_requested_at: datetime | None
 
@@ -80,6 +95,10 @@ class Hold:
     criteria: Criteria
     placed_by: Actor
     placed_at: datetime
+    owner: Actor
+    """The person who is responsible for it."""
+    review_by: datetime
+    """The time by which it is to be reviewed; nothing releases it by itself."""
     released_by: Actor | None = None
     released_at: datetime | None = None
     release_reason: str | None = None
@@ -87,12 +106,33 @@ class Hold:
     """The second person, for a hold that covers more than a search may (ADR-0028)."""
     confirmed_at: datetime | None = None
     confirmation_reason: str | None = None
+    reviewed_by: Actor | None = None
+    """The person who extended it or took it over last."""
+    reviewed_at: datetime | None = None
+    review_reason: str | None = None
+
+    def changed(
+        self, by: Actor, at: datetime, change: Any, reason: str | None = None
+    ) -> HoldChanged:
+        """Return the event that announces a change of this hold."""
+        return HoldChanged(
+            occurred_at=at,
+            actor=by,
+            hold_id=self.hold_id,
+            change=change,
+            basis=self.basis,
+            case_number=self.case_number,
+            criteria=self.criteria.as_json(),
+            owner=self.owner,
+            review_by=self.review_by,
+            reason=reason,
+        )
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
-        """Return a row of `_COLUMNS` as a hold."""
+        """Return a row of `HOLD_COLUMNS` as a hold."""
         plain = dict(row._mapping)
-        people = ("placed_by", "released_by", "confirmed_by")
+        people = ("placed_by", "owner", "released_by", "confirmed_by", "reviewed_by")
         for name, kind in (("criteria", Criteria), *((one, Actor) for one in people)):
             if plain[name] is not None:
                 plain[name] = msgspec.convert(plain[name], kind)
@@ -145,13 +185,15 @@ class Holds:
                 "criteria": _json(hold.criteria),
                 "placed_by": _json(hold.placed_by),
                 "placed_at": hold.placed_at,
+                "owner": _json(hold.owner),
+                "review_by": hold.review_by,
             },
         )
 
     async def get(self, grant: Grant, hold_id: UUID, *, lock: bool = False) -> Hold | None:
         """Return one hold and disclose it; `lock` locks its row until the transaction ends."""
         query = (
-            f"SELECT {_COLUMNS} FROM holds WHERE hold_id = :hold_id"  # noqa: S608 - constants
+            f"SELECT {HOLD_COLUMNS} FROM holds WHERE hold_id = :hold_id"  # noqa: S608 - constants
             f" AND agency_ori = ANY(:agencies){' FOR UPDATE' if lock else ''}"
         )
         found = await self._connection.execute(
@@ -161,12 +203,19 @@ class Holds:
         return holds[0] if holds else None
 
     async def page(
-        self, grant: Grant, *, limit: int, after: UUID | None, in_force: bool | None
+        self,
+        grant: Grant,
+        *,
+        limit: int,
+        after: UUID | None,
+        in_force: bool | None,
+        overdue: bool | None = None,
     ) -> list[Hold]:
         """Return a page of holds, newest first, starting behind `after`, and disclose them."""
         query = (
-            f"SELECT {_COLUMNS} FROM holds WHERE agency_ori = ANY(:agencies)"  # noqa: S608
+            f"SELECT {HOLD_COLUMNS} FROM holds WHERE agency_ori = ANY(:agencies)"  # noqa: S608
             " AND (CAST(:in_force AS boolean) IS NULL OR (released_at IS NULL) = :in_force)"
+            f" AND (CAST(:overdue AS boolean) IS NULL OR ({OVERDUE}) = :overdue)"
             " AND (CAST(:after AS uuid) IS NULL OR (placed_at, hold_id) <"
             " (SELECT placed_at, hold_id FROM holds WHERE hold_id = :after))"
             " ORDER BY placed_at DESC, hold_id DESC LIMIT :limit"
@@ -176,6 +225,8 @@ class Holds:
             {
                 "agencies": sorted(grant.agencies),
                 "in_force": in_force,
+                "overdue": overdue,
+                "now": grant.now,
                 "after": after,
                 "limit": limit,
             },
@@ -184,11 +235,12 @@ class Holds:
 
     async def waiting(self, grant: Grant) -> WaitingHolds:
         """Return counts and oldest times of holds in force and of unbooked exports. Discloses no hold and no export."""
-        rows = await self._connection.execute(_WAITING, {"agencies": sorted(grant.agencies)})
+        given = {"agencies": sorted(grant.agencies), "now": grant.now}
+        rows = await self._connection.execute(_WAITING, given)
         return WaitingHolds(**rows.one()._mapping)
 
     async def _released(self, grant: Grant, rows: Sequence[Row[Any]]) -> list[Hold]:
-        """Return rows of `_COLUMNS` as holds and disclose them."""
+        """Return rows of `HOLD_COLUMNS` as holds and disclose them."""
         holds = [Hold.of(row) for row in rows]
         disclosed = [
             Disclosed(
@@ -213,6 +265,22 @@ class Holds:
         await ReplicaMarks(self._connection).count_change()
         await self._connection.execute(
             _CONFIRM, {"hold_id": hold_id, "by": _json(by), "at": at, "reason": reason}
+        )
+
+    async def reviewed(
+        self,
+        hold_id: UUID,
+        *,
+        owner: Actor,
+        review_by: datetime,
+        by: Actor,
+        at: datetime,
+        reason: str,
+    ) -> None:
+        """Record a review of a hold: its owner and its next date, and who decided so."""
+        values = {"hold_id": hold_id, "owner": _json(owner), "review_by": review_by}
+        await self._connection.execute(
+            _REVIEWED, {**values, "by": _json(by), "at": at, "reason": reason}
         )
 
     async def has_any_record(self, grant: Grant, hold: Hold) -> bool:

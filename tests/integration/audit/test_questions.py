@@ -18,6 +18,7 @@ from shared.events import (
     FindingChanged,
     FindingRaised,
     HitRaised,
+    HoldChanged,
     IssuerMisused,
     PurgeMissed,
     PurposeRecord,
@@ -316,6 +317,34 @@ async def test_a_camera_that_fell_silent_is_a_finding(deliver, findings, clock):
     again = {"event_id": uuid4(), "last_heard_at": clock.now() - timedelta(hours=4)}
     await deliver(msgspec.structs.replace(silence, **again))
     assert len(await findings()) == 1, "it sent in between"
+
+
+@pytest.mark.clause("468.5/hold-reviews")
+async def test_a_neglected_hold_is_a_finding_once_for_each_date_and_owner(deliver, findings, clock):
+    first, actor = clock.now(), an_actor(OFFICER)
+    due = HoldChanged(
+        occurred_at=clock.now(),
+        actor=actor,
+        hold_id=uuid4(),
+        change="review_due",
+        basis="evidence",
+        case_number="26-001234",
+        owner=actor,
+        review_by=first,
+    )
+
+    async def said(change, review_by=first):
+        again = {"event_id": uuid4(), "change": change, "review_by": review_by}
+        await deliver(msgspec.structs.replace(due, **again))
+        return [finding.kind for finding in await findings()]
+
+    assert await said("placed") == []
+    assert await said("review_due") == ["hold_review_due"]
+    assert await said("review_due") == []
+    assert await said("extended") == []
+    assert await said("review_due", first + timedelta(days=365)) == ["hold_review_due"]
+    assert await said("owner_left") == ["hold_owner_left"]
+    assert await said("owner_left") == []
 
 
 @pytest.mark.clause("468.3.1(c)/device-late")

@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from services.retention.service import RetentionService
 from shared.events import AccessAttempted, EvidenceBooked, HoldChanged
@@ -100,6 +101,40 @@ async def test_a_read_that_a_search_found_is_held_shown_and_released(
     assert "by C.Records, Custodian of Records: the case is closed" in browser.said
     changes = [(e.change, e.actor.person_id) for e in await emitted(HoldChanged)]
     assert changes == [("placed", investigator.account_id), ("released", custodian.account_id)]
+
+
+@pytest.mark.clause("468.5/hold-reviews")
+async def test_a_hold_past_its_review_comes_first_and_is_taken_over_and_extended(
+    browser, sign_in, investigator, custodian, declare, place, retention
+):
+    await sign_in(investigator)
+    here = await place()
+    runtime = service_of(retention, RetentionService).runtime
+    async with runtime.db.begin() as connection:
+        past = "UPDATE holds SET review_by = now() - interval '20 years'"
+        await connection.execute(text(past))
+    await browser.open("/holds")
+    assert browser.said.index("Past their date of review") < browser.said.index("Homicide")
+    assert browser.said.count("Homicide on Solano Street") == 1
+    await browser.open(here)
+    assert "past its review" in browser.said
+    assert f'action="{here}/owner"' not in browser.page.text
+    await browser.send("/sign-out")
+    await sign_in(custodian)
+    await browser.open("/holds")
+    assert "Holds past their date of review 1" in browser.said
+    await declare("criminal_investigation", here)
+    await browser.open(here)
+    await browser.send(f"{here}/owner", owner_reason="has the case now")
+    assert "Owner C.Records, Custodian of Records" in browser.said
+    wrong = await browser.send(
+        f"{here}/review", review_by="2036-01-01T00:00", review_reason="x" * 5
+    )
+    assert wrong.status_code == 422
+    assert "at most 365 days from now" in browser.said
+    await browser.send(f"{here}/review", review_by="2027-01-01T00:00", review_reason="on appeal")
+    assert "Last review C.Records, Custodian of Records" in browser.said
+    assert "past its review" not in browser.said
 
 
 async def test_a_person_without_the_permission_is_refused_a_holds_records_before_a_purpose_is_asked(

@@ -1,7 +1,7 @@
 """Holds as tests place and release them."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from services.retention.store.holds import Hold, Holds
@@ -30,6 +30,8 @@ async def work_while_a_hold_is_placed(retention, criteria):
         criteria=criteria,
         placed_by=Actor(person_id="p", name="n", title="t", agency_ori=ORI),
         placed_at=NOON,
+        owner=Actor(person_id="p", name="n", title="t", agency_ori=ORI),
+        review_by=NOON + timedelta(days=365),
     )
 
     async def waits_for_the_hold():

@@ -83,8 +83,8 @@ async def test_acts_follow_each_other_as_they_can(retention, export):
     await act(retention, booking, "destroyed", 409, **ORDER)
     await act(retention, booking, "checked", sha256=export["sha256"])  # where it is
     await act(retention, booking, "returned", **COURT)
-    early = {**COURT, "corrects": first["act_id"], "note": "to another clerk"}
-    await act(retention, booking, "handed_over", 409, **early)  # later acts rest on it
+    early = {"corrects": first["act_id"], "note": "it was read back", "sha256": export["sha256"]}
+    await act(retention, booking, "checked", 409, **early)  # later acts rest on the first
     destroyed = await act(retention, booking, "destroyed", **ORDER)
     await act(retention, booking, "checked", 409, sha256=export["sha256"])
     second = await book(retention, export, media_serial="MID-0418")

@@ -446,6 +446,8 @@ def test_an_undecodable_message_raises_an_internal_fault(kind, value):
         ("disclosed_refused = 10000\n", "", "disclosed_refused"),
         ("America/Los_Angeles", "Pacific", "department.time_zone"),
         ("America/Los_Angeles", "../etc/passwd", "department.time_zone"),
+        ("hold_review_days = 365", "hold_review_days = 0", "hold_review_days"),
+        ("hold_review_days = 365", "hold_review_days = 732", "hold_review_days"),
         ("backups_days = 30", "backups_days = 0", "backups_days"),
         ("backups_days = 30", "backups_days = 93", "backups_days"),
         ("limit_lifted_h = 24", "limit_lifted_h = 0", "limit_lifted_h"),

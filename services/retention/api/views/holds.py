@@ -23,6 +23,14 @@ class HoldOut(BaseModel):
     in_force: bool
     placed_by: PersonOut | None
     placed_at: datetime
+    owner: PersonOut | None
+    """The person who is responsible for it."""
+    review_by: datetime
+    """The time by which a person reviews it; nothing releases it by itself."""
+    reviewed_by: PersonOut | None = None
+    """The person who extended it or took it over last."""
+    reviewed_at: datetime | None = None
+    review_reason: str | None = None
     released_by: PersonOut | None = None
     released_at: datetime | None = None
     release_reason: str | None = None
@@ -47,6 +55,11 @@ class HoldOut(BaseModel):
             in_force=hold.released_at is None,
             placed_by=PersonOut.of(hold.placed_by),
             placed_at=hold.placed_at,
+            owner=PersonOut.of(hold.owner),
+            review_by=hold.review_by,
+            reviewed_by=PersonOut.of(hold.reviewed_by),
+            reviewed_at=hold.reviewed_at,
+            review_reason=hold.review_reason,
             released_by=PersonOut.of(hold.released_by),
             released_at=hold.released_at,
             release_reason=hold.release_reason,
@@ -63,6 +76,9 @@ class WaitingHoldsOut(BaseModel):
 
     in_force: int
     oldest_placed_at: datetime | None
+    overdue: int
+    """Number of holds past their date of review."""
+    overdue_since: datetime | None
     unbooked: int
     """Number of exports without a copy booked into evidence."""
     oldest_requested_at: datetime | None
