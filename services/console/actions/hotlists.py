@@ -46,12 +46,6 @@ async def read_yield(client: PersonClient, list_id: UUID, since: datetime) -> An
     return await client.request_json("hotlist", "GET", path, params=query, with_purpose=False)
 
 
-async def switch(client: PersonClient, list_id: UUID, *, enabled: bool) -> Any:
-    """Switch a list on or off, from now on. Raises: Refused, SignedOut, PurposeNeeded."""
-    path, body = f"/v1/lists/{list_id}", {"enabled": enabled}
-    return await client.request_json("hotlist", "PATCH", path, json=body, purpose_for=MANAGE)
-
-
 async def search_entries(client: PersonClient, list_id: UUID, form: Mapping[str, str]) -> Any:
     """Return one page of the entries that match. Raises: Refused, SignedOut, PurposeNeeded."""
     body = chosen(form, "plate", "record_kind", "after") | {"limit": ON_A_PAGE}

@@ -64,16 +64,6 @@ async def search_entries(request: Request, list_id: UUID, form: Form, visit: Wor
     return await _list_page(request, visit, list_id, form, found=found)
 
 
-@router.post("/{list_id}/switch")
-async def switch_list(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
-    """Switch a list on or off, as one that yields nothing."""
-    enabled = form.get("enabled") == "yes"
-    answer = await form_action(hotlists.switch(visit, list_id, enabled=enabled))
-    if isinstance(answer, Refused):
-        return await _list_page(request, visit, list_id, {}, problem=answer)
-    return to(request, f"/hotlists/{list_id}")
-
-
 @router.get("/{list_id}/new", dependencies=[allowed(hotlists.MANAGE)])
 async def show_new_entry(request: Request, list_id: UUID, visit: Working) -> Response:
     """Show the form for an entry; a list of the department needs a declared purpose first."""

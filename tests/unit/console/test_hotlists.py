@@ -378,29 +378,3 @@ async def test_a_list_shows_what_its_hits_came_to_in_30_and_90_days(sign_in, ser
         "30 days 90 days Hits 4 91 Not verified 1 1 Misread 3 90 No contact made 2 2 A list whose"
     )
     assert said in browser.said
-
-
-@pytest.mark.parametrize("enabled", [True, False])
-async def test_a_list_is_switched_off_and_on_again(sign_in, services, show, enabled):
-    show(f"/lists/{LIST}", a_list(enabled=enabled))
-    show(f"/lists/{LIST}", a_list(), method="PATCH")
-    browser = await sign_in(*MANAGER)
-    await browser.open(f"/hotlists/{LIST}")
-    value = "no" if enabled else "yes"
-    assert f'name="enabled" value="{value}"' in browser.page.text
-    await browser.send(f"/hotlists/{LIST}/switch", enabled=value)
-    [asked] = services.asked("PATCH", f"/lists/{LIST}")
-    assert json.loads(asked.content) == {"enabled": not enabled}
-    reader = await sign_in("account:self", "hotlist:read")
-    await reader.open(f"/hotlists/{LIST}")
-    assert "/switch" not in reader.page.text
-
-
-async def test_a_refusal_to_switch_a_list_is_on_its_page(sign_in, services, show):
-    why = "no such list"
-    services.answers[f"PATCH /lists/{LIST}"] = lambda _: problem(404, "Not found", why)
-    browser = await sign_in(*MANAGER)
-    await browser.open(f"/hotlists/{LIST}")
-    answer = await browser.send(f"/hotlists/{LIST}/switch", enabled="no")
-    assert answer.status_code == 404
-    assert why in browser.said
