@@ -65,6 +65,9 @@ async def test_access_begins_with_training_and_stops_the_moment_it_lapses(
         await officer.sign_in()
     shown = (await officer.get("/v1/me")).json()
     assert shown["refresher_due"]
+    renewed = (await officer.renew()).json()
+    assert renewed["trained_until"] == shown["trained_until"]
+    assert datetime.fromisoformat(shown["trained_until"]) == recorded.valid_until
     end = recorded.valid_until - clock.now()
     clock.advance(seconds=end.total_seconds() - 60)
     await officer.sign_in()  # 30 s before the end
