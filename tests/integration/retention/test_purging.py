@@ -106,11 +106,27 @@ async def test_objects_are_deleted_after_the_commit_and_retried(retention, monke
     assert [row[0] for row in captures] == [new.capture.capture_id]
 
 
+def at(run, name):
+    """Return a time of a run as a certificate writes it."""
+    return datetime.fromisoformat(run[name]).isoformat()
+
+
 async def test_the_certificate_is_signed_and_a_changed_one_does_not_verify(retention):
     await retention.store(a_read("1OLD001", DUE - timedelta(days=1)))
-    run = await purge(retention)
-    path = f"/v1/purge-runs/{run['run_id']}/certificate"
-    certificate = (await retention.get(path)).json()
+    proposed = await propose(retention)
+    for step in (authorise, execute):
+        retention.clock.advance(minutes=1)
+        await step(retention, proposed)
+    retention.clock.advance(minutes=1)
+    await retention.running.purger.work()
+    path = f"/v1/purge-runs/{proposed['run_id']}"
+    run = (await retention.get(path)).json()
+    certificate = (await retention.get(f"{path}/certificate")).json()
+    times = [certificate[name]["at"] for name in ("proposed", "authorised", "executed")]
+    assert times == [at(run, "proposed_at"), at(run, "decided_at"), at(run, "executed_at")]
+    assert len({*times, at(run, "started_at")}) == 4
+    assert certificate["captured_before"] == at(run, "before")
+    assert certificate["under_standing_leave"] is None
     pem = (await retention.client.get("/v1/signing-key")).json()["public_pem"]
     key = load_pem_public_key(pem.encode())
     assert certificate["destroyed"]["reads"] == 1
@@ -414,6 +430,9 @@ async def test_a_standing_order_runs_the_purge_once_a_day(retention):
     daily = [run for run in runs if run["kind"] == "daily"]
     assert [(run["state"], run["reads"]) for run in daily] == [("certified", 1)] * 2
     assert all(run["standing_id"] == leave["run_id"] for run in daily)
+    path = f"/v1/purge-runs/{daily[0]['run_id']}/certificate"
+    certificate = (await retention.get(path)).json()
+    assert certificate["under_standing_leave"] == leave["run_id"]
     schedule = (await retention.get("/v1/schedule")).json()
     assert schedule["standing"]["run_id"] == leave["run_id"]
     path = f"/v1/purge-runs/{leave['run_id']}/withdrawal"
