@@ -28,7 +28,7 @@ OPEN = {
         " policy_digest purged_root reads reason route without_record"
     ),
     "ReadContradicted": "count",
-    "RecordsDisclosed": "actor attempt_id count permission purpose record_kind request_id service",
+    "RecordsDisclosed": "actor attempt_id by_day count permission purpose record_kind request_id service",
 }
 SUBJECTS = {
     "EvidenceChanged": (None, None, None),
