@@ -32,9 +32,6 @@ class CaseRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     offences: Annotated[Mapping[OffenceText, OffenceText], Meta(max_length=100)] = {}
     """Labels by code."""
 
-    exempt_kinds: frozenset[str] = frozenset({"audit", "release", "system_maintenance"})
-    """Kinds of purpose that are about no case of the department's own: they name numbers of other agencies, or none."""
-
     @property
     def faults(self) -> list[str]:
         """The masks that no number can fit, or any could, and offences that no text could name alone."""

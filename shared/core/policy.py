@@ -399,8 +399,6 @@ def load_policy(path: Path) -> Policy:
     _check_opens(policy.purposes)
     if faults := policy.cases.faults:
         raise PolicyFault(f"cases: {'; '.join(faults)}")
-    if unknown := policy.cases.exempt_kinds - policy.purposes.allowed:
-        raise PolicyFault(f"cases.exempt_kinds names {', '.join(sorted(unknown))}, not a purpose")
     try:
         check_names(policy.regions.packs)
     except RegionPackFault as exc:

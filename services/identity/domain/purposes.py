@@ -10,6 +10,7 @@ from typing import Any
 from services.identity.domain.problem_codes import Code
 from shared.core.case_numbers import CaseRules, fits, is_placeholder
 from shared.core.errors import InvalidInput, NotAuthorised
+from shared.core.permissions import Permission
 from shared.core.policy import Policy
 
 GENERIC = Path(__file__).parent.parent / "data" / "generic_words.txt"
@@ -67,8 +68,12 @@ def check_declaration(policy: Policy, declared: Declaration) -> None:
 
 
 def rules_of(policy: Policy, kind: str) -> CaseRules:
-    """Return the rules of numbers and offences for a kind of purpose; those that accept any for exempt kinds."""
-    return CaseRules() if kind in policy.cases.exempt_kinds else policy.cases
+    """Return the rules of numbers and offences for a kind of purpose.
+
+    Kinds that open no search of records are about no case of the department's own: they may name any.
+    """
+    is_of_case = kind in policy.purposes.kinds_for(Permission.RECORD_SEARCH)
+    return policy.cases if is_of_case else CaseRules()
 
 
 def check_case_number(rules: CaseRules, number: str, name: str = "case_number") -> None:

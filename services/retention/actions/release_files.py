@@ -11,6 +11,7 @@ from services.retention.spec import SPEC
 from services.retention.store.holds import Hold, HoldsInForce
 from services.retention.store.locks import HOLDS, Locks
 from services.retention.store.packages import Packages
+from shared.core.errors import InternalFault
 from shared.events import ReleaseFreed, ReleaseLapsed
 from shared.postgres.outbox import emit
 
@@ -21,7 +22,11 @@ async def free_file(connection: AsyncConnection, lapsed: ReleaseLapsed, now: dat
     """Announce that no hold concerns the file, and delete what is stored of its package here.
 
     While a hold may concern it, nothing is announced: release asks again the next day.
+    Raises: InternalFault for a window without a zone; ValueRefused for an odd plate.
     """
+    window = (lapsed.criteria.captured_from, lapsed.criteria.captured_to)
+    if any(moment.tzinfo is None for moment in window):
+        raise InternalFault("the window of a lapsed request needs an offset from UTC")
     asked = Criteria(
         plate=lapsed.criteria.plate,
         captured_from=lapsed.criteria.captured_from,

@@ -13,10 +13,10 @@ from services.retention.domain.signing import Signer, succession
 from shared.core.signed_notes import Signer as NoteSigner
 from shared.events import PurgeChanged
 from shared.service.command import status_of
+from tests.integration.retention.checkpoints import LOG_KEY, heard
 from tests.integration.retention.conftest import a_read
 from tests.integration.retention.holding import place
 from tests.integration.retention.purging import DUE, purge
-from tests.integration.retention.test_checkpoints import LOG_KEY, heard
 
 OTHER_LOG_KEY = NoteSigner("example.org/log", bytes(range(32))).verifier
 

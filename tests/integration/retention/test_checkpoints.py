@@ -10,7 +10,7 @@ import pytest
 from services.retention.domain.signing import load_public
 from services.retention.domain.verifying import verify_package
 from shared.core.signed_notes import Checkpoint, Signer
-from shared.events import CheckpointSigned
+from tests.integration.retention.checkpoints import LOG_KEY, heard
 from tests.integration.retention.conftest import a_read, verify_command
 from tests.integration.retention.packaging import (
     NOON,
@@ -22,21 +22,6 @@ from tests.integration.retention.packaging import (
 from tests.integration.retention.purging import DUE, purge
 
 pytestmark = pytest.mark.clause("wall/checkpoints")
-
-
-def signed(size):
-    note = Signer("example.org/log", bytes(32)).sign(
-        Checkpoint("example.org/log", size, bytes(32)).text
-    )
-    return CheckpointSigned(
-        occurred_at=NOON, origin="example.org/log", size=size, root_hash="", note=note
-    )
-
-
-async def heard(retention, size):
-    event = signed(size)
-    await retention.runtime.agreement.learn([event])
-    return event.note
 
 
 async def test_a_package_carries_the_newest_checkpoint_and_the_verifier_prints_it(
@@ -73,9 +58,6 @@ async def test_an_invalid_checkpoint_is_reported_as_a_fault_of_the_package(reten
         "audit-log-checkpoint.txt is not a checkpoint of an audit log"
     ]
     assert zipfile.is_zipfile(path)
-
-
-LOG_KEY = Signer("example.org/log", bytes(32)).verifier
 
 
 @pytest.fixture

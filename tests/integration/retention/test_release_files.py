@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from shared.core.errors import InternalFault
 from shared.events import ReleaseCriteria, ReleaseFreed, ReleaseLapsed
 from tests.integration.retention.conftest import DEVICE, a_read
 from tests.integration.retention.holding import OTHER, place, release
@@ -78,6 +79,12 @@ async def test_a_file_stays_as_long_as_a_hold_may_concern_it(retention):
     await release(retention, hold)
     assert await freed(retention, a_lapsed(order.request_id)) == [True]
     assert await packages(retention) == []
+
+
+async def test_a_request_whose_window_has_no_zone_is_dead_lettered_and_stops_no_other(retention):
+    with pytest.raises(InternalFault, match="an offset from UTC"):
+        await retention.store(a_lapsed(captured_from=datetime(2026, 5, 1)))  # noqa: DTZ001
+    assert await freed(retention, a_lapsed()) == [True]
 
 
 async def test_a_hold_that_names_reads_concerns_the_files_that_cover_one_of_them(retention):

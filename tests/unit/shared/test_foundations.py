@@ -318,11 +318,6 @@ async def test_a_full_disk_fails_the_ping(tmp_path, monkeypatch):
         ("days = 31\n", "days = 0\n", r"narrowness\.days"),
         ("days = 31\n", "", "days"),
         ("[training]", '[cases]\ncase_numbers = ["any"]\n[training]', "cases: any is no mask"),
-        (
-            "[training]",
-            '[cases]\nexempt_kinds = ["personal_use"]\n[training]',
-            r"cases\.exempt_kinds names personal_use, not a purpose",
-        ),
         ("known_characters = 3", "known_characters = 1", r"narrowness\.known_characters"),
         ("known_characters = 3", "known_characters = 13", r"narrowness\.known_characters"),
     ],
