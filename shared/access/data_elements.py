@@ -25,7 +25,7 @@ MAX_NAMES = 200
 _SECRET = ("password", "secret", "otp", "token", "totp")
 _UNRECORDED = {"after": "[the next page]", "sample": "[lines of a file]"}
 """What stands in the record in place of a page's cursor, which reveals a record's capture time, and of the sample of a
-hot list, which has plates that nobody asks for. Neither names a data element."""
+hot list, whose plates the request does not ask for. Neither names a data element."""
 
 RECORDS = frozenset({"read_id", "read_ids", "capture_id", "capture_ids", "pass_id", "pass_ids"})
 """Recorded as digests of their ids, which begin with the moment of capture; a purge list names records so, too."""
@@ -158,7 +158,7 @@ def _storable(text: str) -> str:
 
 
 def _written(name: str, value: Any) -> Any:
-    """Return an element as the access record stores it: secrets, cursors and samples hidden, plates in their normal form."""
+    """Return an element as the access record stores it: plates in their normal form, without what it leaves out."""
     if any(word in name.lower() for word in _SECRET):
         return "[hidden]"
     if name in _UNRECORDED and value is not None:

@@ -103,9 +103,8 @@ async def upload(
     )
     snapshot_id = await entries.begin_snapshot(grant, list_id, extract.as_of)
     prompt = arrivals(pieces, settings.hotlist_upload_stall_s, settings.hotlist_upload_bytes_per_s)
-    await _receive(prompt, sheet, entries, snapshot_id, policy.hotlists.bad_lines_share)
-    if extract.sha256 not in (None, sheet.sha256):
-        raise Malformed(Code.SHEET_DIGEST_DIFFERS)
+    bad_share = policy.hotlists.bad_lines_share
+    await _receive(prompt, extract.sha256, sheet, entries, snapshot_id, bad_share)
     hot_list = await lists.get(grant, list_id, lock=True)
     if still is not None:
         still()
@@ -166,11 +165,16 @@ async def arrivals(
 
 
 async def _receive(
-    pieces: AsyncIterator[bytes], sheet: Sheet, entries: Entries, snapshot_id: UUID, share: float
+    pieces: AsyncIterator[bytes],
+    sha256: str | None,
+    sheet: Sheet,
+    entries: Entries,
+    snapshot_id: UUID,
+    share: float,
 ) -> None:
     """Copy the entries of a file into a snapshot, with bad lines up to `share` set aside.
 
-    Raises: InvalidInput naming faults; TooLarge; the errors of `pieces`.
+    Raises: Malformed for other bytes than `sha256` says; InvalidInput naming faults; TooLarge; the errors of `pieces`.
     """
     waiting: list[tuple[int, Entry]] = []
     async for piece in pieces:
@@ -178,6 +182,8 @@ async def _receive(
         if len(waiting) >= COPIED_AT_ONCE:
             await entries.copy(snapshot_id, waiting)
             waiting = []
+    if sha256 not in (None, sheet.sha256):
+        raise Malformed(Code.SHEET_DIGEST_DIFFERS)
     waiting += sheet.finish()
     if waiting:
         await entries.copy(snapshot_id, waiting)

@@ -30,7 +30,7 @@ async def issue_feed(
     A list of the department has none: its plates come on it for the declared purpose of a person.
     """
     issued = await feeds.issue(work, grant, list_id, name=body.name, expires_at=body.expires_at)
-    return IssuedFeedOut.of(issued)
+    return IssuedFeedOut.of(issued, work.clock.now())
 
 
 @router.get("/v1/lists/{list_id}/feeds")
@@ -44,7 +44,7 @@ async def list_feeds(
     """List the feeds of a list, newest first, those that have ended too."""
     found = await feeds.list_feeds(work, grant, list_id, before=key_of(after, UUID), limit=limit)
     last = found[-1].feed_id if len(found) == limit else None
-    return Page.of([FeedOut.of(feed) for feed in found], last=last)
+    return Page.of([FeedOut.of(feed, work.clock.now()) for feed in found], last=last)
 
 
 @router.post("/v1/lists/{list_id}/feeds/{feed_id}/revocation")
@@ -52,7 +52,8 @@ async def revoke_feed(
     list_id: UUID, feed_id: UUID, body: RevocationIn, grant: HotlistManage, work: Work
 ) -> FeedOut:
     """Refuse all deliveries of a feed from now on, also one that is under way."""
-    return FeedOut.of(await feeds.revoke(work, grant, list_id, feed_id, body.reason))
+    revoked = await feeds.revoke(work, grant, list_id, feed_id, body.reason)
+    return FeedOut.of(revoked, work.clock.now())
 
 
 @router.post(

@@ -1,5 +1,6 @@
 """Feeds and layouts in answers."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -13,7 +14,7 @@ from services.hotlist.domain.feeds import Feed
 class FeedOut(BaseModel):
     """A feed of a hot list, without its credential."""
 
-    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     feed_id: UUID
     list_id: UUID
@@ -22,13 +23,16 @@ class FeedOut(BaseModel):
     issued_by: str
     expires_at: datetime
     revoked_at: datetime | None
+    ended: bool
+    """It delivers nothing any more: it is revoked, or past its end."""
+
     last_delivered_at: datetime | None
     """When it last delivered a file that became a version, or one that had before."""
 
     @classmethod
-    def of(cls, feed: Feed) -> Self:
-        """Return a feed as the API shows it."""
-        return cls.model_validate(feed)
+    def of(cls, feed: Feed, now: datetime) -> Self:
+        """Return a feed as the API shows it at `now`."""
+        return cls(**asdict(feed), ended=not feed.is_live(now))
 
 
 class IssuedFeedOut(BaseModel):
@@ -46,6 +50,6 @@ class IssuedFeedOut(BaseModel):
     ]
 
     @classmethod
-    def of(cls, issued: Issued) -> Self:
+    def of(cls, issued: Issued, now: datetime) -> Self:
         """Return what is shown once."""
-        return cls(feed=FeedOut.of(issued.feed), credential=issued.credential)
+        return cls(feed=FeedOut.of(issued.feed, now), credential=issued.credential)
