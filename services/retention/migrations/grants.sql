@@ -3,10 +3,10 @@
 GRANT SELECT ON plate_deletions TO {role};
 GRANT SELECT, INSERT ON evidence_bookings, custody_acts, signing_keys, key_changes, hit_events, counted_months,
     missed_purges TO {role};
-GRANT SELECT, INSERT, UPDATE ON devices, purge_runs, evidence_exports TO {role};
+GRANT SELECT, INSERT, UPDATE ON devices, purge_runs, evidence_exports, hold_reviews TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON packages TO {role};
 GRANT SELECT, INSERT, UPDATE (released_by, released_at, release_reason, confirmed_by, confirmed_at,
-    confirmation_reason, owner, review_by, reviewed_by, reviewed_at, review_reason, overdue_reported, owner_reported) ON holds TO {role};
+    confirmation_reason) ON holds TO {role};
 GRANT SELECT, INSERT, DELETE ON reads, captures, held_reads, held_captures, plates TO {role};
 GRANT SELECT, INSERT, DELETE ON device_days, passes, pass_reads, open_passes, slice_digests, slice_objects, slice_plates, month_changes
     TO {role};

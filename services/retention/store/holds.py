@@ -21,6 +21,8 @@ from shared.access.grant import Grant
 from shared.events import Actor, HoldChanged
 from shared.postgres.disclosed_records import SEARCHED_HOLD
 
+FROM_HOLDS = "FROM holds LEFT JOIN hold_reviews USING (hold_id)"
+"""A hold of the version before has no row of reviews until its first: it is as one placed by this version."""
 HOLD_COLUMNS = (
     "hold_id, agency_ori, basis, case_number, description, criteria, placed_by, placed_at,"
     " released_by, released_at, release_reason, confirmed_by, confirmed_at, confirmation_reason,"
@@ -30,10 +32,9 @@ HOLD_COLUMNS = (
 )
 _INSERT = text(
     """
-    INSERT INTO holds (hold_id, agency_ori, basis, case_number, description, criteria, placed_by, placed_at,
-                       owner, review_by)
+    INSERT INTO holds (hold_id, agency_ori, basis, case_number, description, criteria, placed_by, placed_at)
     VALUES (:hold_id, :agency_ori, :basis, :case_number, :description, CAST(:criteria AS jsonb),
-            CAST(:placed_by AS jsonb), :placed_at, CAST(:owner AS jsonb), :review_by)
+            CAST(:placed_by AS jsonb), :placed_at)
     """
 )
 _RELEASE = text(
@@ -44,15 +45,22 @@ _CONFIRM = text(
     "UPDATE holds SET confirmed_by = CAST(:by AS jsonb), confirmed_at = :at,"
     " confirmation_reason = :reason WHERE hold_id = :hold_id"
 )
+_OWNED = text(
+    "INSERT INTO hold_reviews (hold_id, owner, review_by)"
+    " VALUES (:hold_id, CAST(:owner AS jsonb), :review_by)"
+)
 _REVIEWED = text(
-    "UPDATE holds SET owner = CAST(:owner AS jsonb), review_by = :review_by,"
-    " reviewed_by = CAST(:by AS jsonb), reviewed_at = :at, review_reason = :reason"
-    " WHERE hold_id = :hold_id"
+    """
+    INSERT INTO hold_reviews (hold_id, owner, review_by, reviewed_by, reviewed_at, review_reason)
+    VALUES (:hold_id, CAST(:owner AS jsonb), :review_by, CAST(:by AS jsonb), :at, :reason)
+    ON CONFLICT (hold_id) DO UPDATE SET owner = excluded.owner, review_by = excluded.review_by,
+        reviewed_by = excluded.reviewed_by, reviewed_at = excluded.reviewed_at,
+        review_reason = excluded.review_reason
+    """
 )
 OVERDUE = "released_at IS NULL AND coalesce(review_by, placed_at + interval '365 days') <= :now"
 _ACTIVE = text(
-    f"SELECT {HOLD_COLUMNS} FROM holds"  # noqa: S608 - constants
-    " WHERE released_at IS NULL ORDER BY placed_at, hold_id"
+    f"SELECT {HOLD_COLUMNS} {FROM_HOLDS} WHERE released_at IS NULL ORDER BY placed_at, hold_id"
 )
 _ACTIVE_IDS = text("SELECT hold_id FROM holds WHERE released_at IS NULL")
 
@@ -65,8 +73,8 @@ _WAITING = text(
         (SELECT count(*) {FROM_EXPORTS} WHERE {UNBOOKED} AND e.agency_ori = ANY(:agencies)) AS unbooked,
         (SELECT min(e.requested_at) {FROM_EXPORTS} WHERE {UNBOOKED} AND e.agency_ori = ANY(:agencies))
             AS oldest_requested_at
-    FROM holds WHERE released_at IS NULL AND agency_ori = ANY(:agencies)
-    """  # noqa: S608 - constants
+    {FROM_HOLDS} WHERE released_at IS NULL AND agency_ori = ANY(:agencies)
+    """
 )
 
 
@@ -185,16 +193,16 @@ class Holds:
                 "criteria": _json(hold.criteria),
                 "placed_by": _json(hold.placed_by),
                 "placed_at": hold.placed_at,
-                "owner": _json(hold.owner),
-                "review_by": hold.review_by,
             },
         )
+        owned = {"hold_id": hold.hold_id, "owner": _json(hold.owner)}
+        await self._connection.execute(_OWNED, {**owned, "review_by": hold.review_by})
 
     async def get(self, grant: Grant, hold_id: UUID, *, lock: bool = False) -> Hold | None:
         """Return one hold and disclose it; `lock` locks its row until the transaction ends."""
         query = (
-            f"SELECT {HOLD_COLUMNS} FROM holds WHERE hold_id = :hold_id"  # noqa: S608 - constants
-            f" AND agency_ori = ANY(:agencies){' FOR UPDATE' if lock else ''}"
+            f"SELECT {HOLD_COLUMNS} {FROM_HOLDS} WHERE hold_id = :hold_id"
+            f" AND agency_ori = ANY(:agencies){' FOR UPDATE OF holds' if lock else ''}"
         )
         found = await self._connection.execute(
             text(query), {"hold_id": hold_id, "agencies": sorted(grant.agencies)}
@@ -213,7 +221,7 @@ class Holds:
     ) -> list[Hold]:
         """Return a page of holds, newest first, starting behind `after`, and disclose them."""
         query = (
-            f"SELECT {HOLD_COLUMNS} FROM holds WHERE agency_ori = ANY(:agencies)"  # noqa: S608
+            f"SELECT {HOLD_COLUMNS} {FROM_HOLDS} WHERE agency_ori = ANY(:agencies)"  # noqa: S608
             " AND (CAST(:in_force AS boolean) IS NULL OR (released_at IS NULL) = :in_force)"
             f" AND (CAST(:overdue AS boolean) IS NULL OR ({OVERDUE}) = :overdue)"
             " AND (CAST(:after AS uuid) IS NULL OR (placed_at, hold_id) <"

@@ -31,7 +31,7 @@ class HoldReviewer:
             reviews = HoldReviews(connection)
             found = await reviews.overdue(now, AT_ONCE)
             for hold in found:
-                await reviews.mark_overdue(hold.hold_id, hold.review_by)
+                await reviews.mark_overdue(hold)
                 due = hold.changed(self._software, now, "review_due")
                 await emit(connection, self._runtime.service, due)
         return bool(found)
@@ -44,7 +44,7 @@ class HoldReviewer:
             left = [owner for owner in await reviews.owners() if people.has_left(owner)]
             found = await reviews.of_owners(left, AT_ONCE) if left else []
             for hold in found:
-                await reviews.mark_owner(hold.hold_id, hold.owner.person_id)
+                await reviews.mark_owner(hold)
                 left_event = hold.changed(self._software, now, "owner_left")
                 await emit(connection, self._runtime.service, left_event)
         return bool(found)

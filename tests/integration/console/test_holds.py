@@ -111,7 +111,7 @@ async def test_a_hold_past_its_review_comes_first_and_is_taken_over_and_extended
     here = await place()
     runtime = service_of(retention, RetentionService).runtime
     async with runtime.db.begin() as connection:
-        past = "UPDATE holds SET review_by = now() - interval '20 years'"
+        past = "UPDATE hold_reviews SET review_by = now() - interval '20 years'"
         await connection.execute(text(past))
     await browser.open("/holds")
     assert browser.said.index("Past their date of review") < browser.said.index("Homicide")

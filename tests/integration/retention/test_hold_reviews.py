@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from shared.events import HoldChanged
 from tests.integration.retention.conftest import a_read
@@ -103,10 +104,14 @@ async def test_an_owner_who_leaves_is_recorded_once_and_another_person_takes_ove
     assert (event.owner.name, event.reason) == ("Det. Successor", "has the case now")
 
 
-async def test_a_hold_that_a_former_version_placed_has_an_owner_and_a_date(retention):
+async def test_a_hold_that_a_former_version_placed_has_an_owner_and_a_date(retention, as_owner):
     hold = await place(retention, plate="7ABC123")
-    await retention.fetch("UPDATE holds SET owner = NULL, review_by = NULL RETURNING 1")
+    async with as_owner("retention") as connection:
+        await connection.execute(text("DELETE FROM hold_reviews"))
     shown = (await retention.get(f"/v1/holds/{hold['hold_id']}")).json()
     assert (shown["owner"], shown["review_by"]) == (hold["owner"], hold["review_by"])
     retention.clock.advance(days=365)
     assert await reported(retention) == [("review_due", hold["hold_id"])]
+    assert len(await reported(retention)) == 1
+    await become_owner(retention, hold, **SUCCESSOR)
+    assert len(await reported(retention)) == 1
