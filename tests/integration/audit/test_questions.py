@@ -867,7 +867,13 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
         listed = await client.get(f"/v1/findings?assigned_to={person}", headers=auditor())
         assert len(listed.json()["items"]) == count, person
     await runtime.relay.drain()
-    assert [e.change for e in bus.events(FindingChanged)] == ["assigned", "commented", "closed"]
+    told = bus.events(FindingChanged)
+    assert [e.change for e in told] == ["assigned", "commented", "closed"]
+    assert [e.details for e in told] == [
+        {**note, "assigned_to": SUPERVISOR},
+        note,
+        {**note, "outcome": "explained"},
+    ]
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")

@@ -322,6 +322,8 @@ async def test_a_locked_account_gets_the_same_answer_and_its_refusal_is_recorded
         "the account is locked",
         officer.account_id,
     )
+    assert {str(one.account_id) for one in refused} == {officer.account_id}
+    assert {one.client_address for one in refused} == {"127.0.0.1"}
 
 
 COMPOSED, DECOMPOSED = "f\N{LATIN SMALL LETTER I WITH DIAERESIS}ne", "fi\N{COMBINING DIAERESIS}ne"
