@@ -330,8 +330,12 @@ async def test_an_audit_is_reviewed_and_signed_off_by_another(
     late = await client.post(f"{path}/items/1/review", json=review, headers=auditor())
     assert (late.status_code, late.json()["code"]) == (409, "audit_signed_off")
     await runtime.relay.drain()
-    changes = [e.change for e in bus.events(AuditChanged)]
-    assert changes == ["drawn", *["item_reviewed"] * len(audit["items"]), "signed_off"]
+    [drawn, *reviewed, end] = bus.events(AuditChanged)
+    assert (drawn.change, end.change, end.details) == ("drawn", "signed_off", statement)
+    assert [(e.change, e.details) for e in reviewed] == [
+        ("item_reviewed", {"number": str(n), "outcome": "improper" if n == 2 else "proper"})
+        for n in range(1, len(audit["items"]) + 1)
+    ]
     [finding] = bus.events(FindingRaised)
     assert (finding.kind, finding.subject) == ("improper_access", OFFICER)
     listed = (await client.get("/v1/audits", headers=auditor())).json()["items"]
