@@ -278,6 +278,16 @@ async def test_each_step_of_a_purge_is_an_event_of_the_person_who_took_it(retent
         (event.change, event.actor.name, event.details.get("withdrawn"))
         for event in await retention.emitted(PurgeChanged)
     ]
+    why = {
+        (event.change, event.details.get("reason"), event.details.get("note"))
+        for event in await retention.emitted(PurgeChanged)
+        if event.change not in ("executed", "certified")
+    }
+    assert why == {
+        ("proposed", "past the schedule", None),
+        ("authorised", None, "reviewed"),
+        ("refused", None, "litigation expected"),
+    }
     assert told == [
         ("proposed", "C. Records", None),
         ("refused", "Sgt. A", None),

@@ -196,6 +196,10 @@ async def test_who_confirmed_a_hold_and_who_released_it_are_both_on_record(reten
     assert people == ["Officer Seven", "Sergeant Eight", "C. Other"]
     told = await retention.emitted(HoldChanged)
     assert [event.actor.name for event in told] == people
+    assert [event.change for event in told] == ["placed", "confirmed", "released"]
+    for event in told:
+        said = (event.basis, event.case_number, event.criteria)
+        assert said == (hold["basis"], hold["case_number"], hold["criteria"])
 
 
 FORGOTTEN = "UPDATE holds SET confirmed_by = NULL, confirmed_at = NULL RETURNING 1"
