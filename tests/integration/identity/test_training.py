@@ -58,6 +58,7 @@ async def test_access_begins_with_training_and_stops_the_moment_it_lapses(
     [recorded] = await published(TrainingRecorded)
     assert recorded.actor.title == "Training Sergeant"
     assert str(recorded.account_id) == officer.account_id
+    assert recorded.course == "ALPR operator"
     assert (recorded.valid_until - recorded.completed_on).days == 365
 
     for _ in range(5):  # seldom enough that no session lives, often enough to stay enabled
