@@ -1059,7 +1059,8 @@ async def test_a_hit_of_a_held_read_stays_until_the_hold_is_released(hotlist, mo
     assert a_read_of_no_hit.read_id != held.read_id
     assert [hit["hit_id"] for hit in await hotlist.hits()] == [kept]
     after = await hotlist.call("GET", f"/v1/hits/{kept}")
-    assert {**after, "age_s": 0} == {**before, "age_s": 0}
+    aside = {"age_s": 0, "changed_seq": None}  # the streams learn of the verification meanwhile
+    assert after | aside == before | aside
     await hotlist.purge(day, gone=[held])
     left = await hotlist.call("GET", f"/v1/hits/{kept}")
     assert (left["plate_read"], left["read_id"], left["captured_at"]) == (None, None, None)
