@@ -3,7 +3,6 @@
 import csv
 import http.client
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -15,14 +14,13 @@ from uuid import uuid4
 import click
 
 from plateward.running import FOLDER, address_of, is_address
+from plateward.secret_files import FILE, token_in
 from shared.service.command import DONE, FAULT, Answer, Unfinished, command
 
 ANSWERS_WITHIN_S = 30.0
 ASKS_EVERY_S = 2.0
 FIGURES = ("judged", "exact", "folded", "one_edit", "further", "no_read")
 NAMES = ("device_name", "device_id", "judgement", "region", "source")
-_TOKEN = re.compile(rb"[!-~]+")
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @command(
@@ -32,10 +30,10 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     click.Option(["--device", "device_ids"], multiple=True, help="A camera's id; repeat it."),
     click.Option(["--report"], metavar="ID", help="Show this report instead of requesting one."),
     click.Option(
-        ["--token-file"], type=_FILE, required=True, help="Your access token, alone in a file."
+        ["--token-file"], type=FILE, required=True, help="Your access token, alone in a file."
     ),
     click.Option(
-        ["--purpose-file"], type=_FILE, help="Your purpose token (audit, system_maintenance)."
+        ["--purpose-file"], type=FILE, help="Your purpose token (audit, system_maintenance)."
     ),
     click.Option(["--url"], help="Where retention answers; default: the running embedded stack."),
     click.Option(
@@ -85,14 +83,6 @@ def accuracy_command(
             csv.writer(opened).writerows(table(found))
     text = "\n".join(_lines(found))
     return Answer(text, found, FAULT if found["state"] == "failed" else DONE)
-
-
-def token_in(file: Path) -> str:
-    """Return the token that a file holds alone. Raises: Unfinished, without what the file holds instead."""
-    token = file.read_bytes().strip()
-    if not _TOKEN.fullmatch(token):
-        raise Unfinished(f"{file}: it has to hold a token alone, on one line")
-    return token.decode()
 
 
 class Retention:

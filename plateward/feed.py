@@ -1,7 +1,6 @@
 """`plateward feed`: delivers the extracts of a source to their hot list, once for each run of cron."""
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -12,13 +11,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from plateward.accuracy import token_in
 from plateward.deliveries import Changing, Hotlist, Response, Source
 from plateward.inbox import Inbox, TimeInName, Waiting
 from plateward.running import FOLDER, address_of
+from plateward.secret_files import FILE, line_in, token_in
 from shared.service.command import DONE, FAULT, UNFINISHED, Answer, Unfinished, command
-
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class Outcome:
         help="The folder to which extracts come.",
     ),
     click.Option(
-        ["--credential-file"], type=_FILE, required=True, help="The feed's credential, alone."
+        ["--credential-file"], type=FILE, required=True, help="The feed's credential, alone."
     ),
     click.Option(["--url"], help="Where hotlist answers; default: the running embedded stack."),
     click.Option(
@@ -54,7 +51,7 @@ class Outcome:
         help="First fetch the extract from here, over HTTPS.",
     ),
     click.Option(
-        ["--authorization-file"], type=_FILE, help="The Authorization header for --from, alone."
+        ["--authorization-file"], type=FILE, help="The Authorization header for --from, alone."
     ),
     click.Option(
         ["--time-in-name"],
@@ -113,7 +110,8 @@ def feed_command(
     with files.locked():
         fetched = []
         if source is not None:
-            fetched.append(_fetched(Source(source, _line_in(authorization_file), wait_s), files))
+            authorization = None if authorization_file is None else line_in(authorization_file)
+            fetched.append(_fetched(Source(source, authorization, wait_s), files))
         now_s = time.time()
         outcomes = list(_delivered(hotlist, files, files.waiting(now_s, times, fetched)))
         files.prune(now_s)
@@ -173,16 +171,6 @@ def _fetched(source: Source, files: Inbox) -> str:
         opened.flush()
         os.utime(opened.fileno(), (modified_s, modified_s))
     return source.name
-
-
-def _line_in(file: Path | None) -> str | None:
-    """Return the one line of a file. Raises: Unfinished, without what the file holds instead."""
-    if file is None:
-        return None
-    line = file.read_bytes().strip()
-    if not re.fullmatch(rb"[ -~]+", line):
-        raise Unfinished(f"{file}: it has to hold one line")
-    return line.decode()
 
 
 def _zone(name: str) -> ZoneInfo:
