@@ -109,6 +109,7 @@ ADMINISTRATIVE = {
     "services.identity.store.records:Trainings.of": "training of a person, for `account:read`",
     "services.identity.store.sessions:Sessions.beside": "which proposer shares a browser with the subject of a step",
     "services.identity.store.sessions:Sessions.lock": "the session of a step",
+    "services.identity.store.sessions:Sessions.of": "one's own sign-ins",
     "services.identity.store.sessions:Sessions.stale": "sessions that the daily run closes",
     "services.release.store.documents:Documents.of_agency": "a document that a request names; `read` discloses it",
 }

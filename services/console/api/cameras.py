@@ -154,8 +154,8 @@ async def _settings_page(
 ) -> Response:
     camera = await cameras.read_camera(visit, device_id)
     rates = {name: f"{camera[name]:.10g}" for name in RATES}
-    shown = {"name": camera["name"]} | rates | (camera["place"] or {})
-    seen = {name: "" if value is None else str(value) for name, value in shown.items()}
+    known = {"name": camera["name"]} | rates | (camera["place"] or {})
+    seen = {name: "" if value is None else str(value) for name, value in known.items()}
     return page(
         request,
         "camera_settings.html",

@@ -35,7 +35,7 @@ ENTRY_FIELDS = (
     "colour",
     "caution",
 )
-PLACE = ("latitude", "longitude", "heading_deg")
+PLACE = (*CIRCLE[:2], "heading_deg")
 RATES = ("frames_per_s", "reads_per_s", "may_buffer_h")
 LIST_SOURCES = ("department", "state", "federal")
 """Sources of hot lists."""

@@ -273,7 +273,9 @@ class NewFactorIn(RequestBody):
     """The token of an offered key, and a code that the authenticator shows for it."""
 
     change_token: Annotated[
-        str, Constraints(pattern=r"^[A-Za-z0-9_=-]{40,600}$"), Field(examples=["cGx3LWtlazE" * 12])
+        str,
+        Constraints(pattern=r"^[!-~]+$", min_length=40, max_length=600),
+        Field(examples=["cGx3LWtlazE" * 12]),
     ]
     totp: TotpCode
 
