@@ -54,6 +54,7 @@ def held_records(show, clock):
     show("/evidence-exports", {"items": [an_export()], "next": None})
     show(f"/evidence-exports/{EXPORT}", an_export())
     show(f"/evidence-exports/{EXPORT}/bookings", {"items": []})
+    show(f"/evidence-exports/{EXPORT}/custody-acts", {"items": []})
 
 
 @pytest.fixture
@@ -101,6 +102,8 @@ async def test_without_a_purpose_the_list_displays_only_counts_and_ages(
     waiting = {
         "in_force": 4,
         "oldest_placed_at": "2026-05-30T10:00:00Z",
+        "overdue": 1,
+        "overdue_since": "2026-05-31T10:00:00Z",
         "unbooked": 0,
         "oldest_requested_at": None,
     }

@@ -107,6 +107,7 @@ async def test_a_refused_withdrawal_offers_no_form_where_none_is_possible(
     await browser.send("/purpose", **DECLARED)
     services.answers[f"GET /evidence-exports/{EXPORT}"] = answering(an_export(state=state))
     services.answers[f"GET /evidence-exports/{EXPORT}/bookings"] = page_of(*bookings)
+    services.answers[f"GET /evidence-exports/{EXPORT}/custody-acts"] = page_of()
     services.answers[f"POST /evidence-exports/{EXPORT}/withdrawal"] = refusing(409, "too late")
     await browser.open(f"/holds/exports/{EXPORT}")
     here = f"/holds/exports/{EXPORT}/withdrawal"
