@@ -1,4 +1,4 @@
-"""A recount reports checkpoints that outsiders kept, whatever part of the log it has, and counts faults beyond its list."""
+"""A recount reports checkpoints that outsiders kept, whatever part of the log it has, and counts very many faults."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def log_of(count):
     return frontier, last
 
 
-def kept(size, origin="example.org/log"):
+def outside_note(size, origin="example.org/log"):
     """A checkpoint that an outsider keeps."""
     frontier, last = log_of(size)
     return SIGNER.sign(Checkpoint(origin, size, frontier.root(), last, 0).text)
@@ -38,7 +38,7 @@ def recounted(notes, *, first=0, end=4):
     for seq in range(first, end):
         leaf = leaf_hash(ENTRIES[seq])
         recount.add_entry(seq, ENTRIES[seq], chained(recount.last, leaf))
-    recount.sign(kept(end))
+    recount.sign(outside_note(end))
     return recount.verdict()
 
 
@@ -54,18 +54,18 @@ def recounted(notes, *, first=0, end=4):
     ],
 )
 def test_a_checkpoint_kept_elsewhere_is_in_the_log_or_a_fault(size, first, fault):
-    found = recounted([kept(size)], first=first)
+    found = recounted([outside_note(size)], first=first)
     assert [one.what for one in found.faults] == ([fault] if fault else [])
 
 
 def test_a_log_that_ends_before_a_checkpoint_kept_elsewhere_was_cut_off():
-    [fault] = recounted([kept(4)], end=3).faults
+    [fault] = recounted([outside_note(4)], end=3).faults
     assert fault.what == "by a signed checkpoint there were 4 entries; there are 3"
     assert (fault.seq, fault.size) == (3, 4)
 
 
 def test_a_checkpoint_of_another_log_is_a_fault():
-    [fault] = recounted([kept(4, "example.org/other")]).faults
+    [fault] = recounted([outside_note(4, "example.org/other")]).faults
     assert fault.what == "a checkpoint belongs to another log, 'example.org/other'"
 
 
