@@ -51,7 +51,7 @@ retention crops/ delete get list
 retention packages/ delete get list put
 retention evidence/ delete get list put
 retention purges/ get list put
-release release/ get put
+release release/ delete get put
 release packages/ delete get
 audit purges/ get
 """
