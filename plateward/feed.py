@@ -70,7 +70,7 @@ class Outcome:
         help="How long a file must be unchanged to be complete.",
     ),
     click.Option(
-        ["--keep-days"],
+        ["--keep-days", "most_days"],
         type=click.FloatRange(min=0),
         default=7.0,
         show_default=True,
@@ -95,7 +95,7 @@ def feed_command(
     time_in_name: str | None,
     zone: str,
     steady_s: float,
-    keep_days: float,
+    most_days: float,
     wait_s: float,
     folder: Path,
 ) -> Answer:
@@ -105,7 +105,7 @@ def feed_command(
     delivered stays for the next run. Exit status 1 if a version waits for a person, 2 if a file was not delivered.
     """
     hotlist = Hotlist(url or address_of("hotlist", folder), token_in(credential_file), wait_s)
-    files = Inbox(inbox, steady_s=steady_s, keep_days=keep_days)
+    files = Inbox(inbox, steady_s=steady_s, most_days=most_days)
     times = None if time_in_name is None else TimeInName(time_in_name, _zone(zone))
     with files.locked():
         fetched = []
@@ -124,24 +124,26 @@ def _delivered(hotlist: Hotlist, files: Inbox, waiting: list[Waiting]) -> Iterat
     """Deliver files one after another; end with the first that could not be delivered, since the next could not."""
     for one in waiting:
         if one.as_of is None:
-            yield Outcome(one.shown, UNFINISHED, "its name is not as --time-in-name says; it stays")
+            yield Outcome(
+                one.printable_name, UNFINISHED, "its name is not as --time-in-name says; it stays"
+            )
             continue
         try:
             response = hotlist.deliver(one.path, one.as_of)
         except Changing:
-            yield Outcome(one.shown, DONE, "changed while it was read, and stays")
+            yield Outcome(one.printable_name, DONE, "changed while it was read, and stays")
             continue
         except Unfinished as exc:
-            yield Outcome(one.shown, UNFINISHED, f"{exc}; it stays")
+            yield Outcome(one.printable_name, UNFINISHED, f"{exc}; it stays")
             return
         now = datetime.now(UTC)
         if response.refuses_file:
             reason = files.failed(one, now, response.body)
             text = f"refused ({response.code}); the reason is in {reason.name!r}"
-            yield Outcome(one.shown, UNFINISHED, text, response.code)
+            yield Outcome(one.printable_name, UNFINISHED, text, response.code)
         elif response.status != HTTPStatus.OK:
             text = f"not delivered ({response.code}), and stays"
-            yield Outcome(one.shown, UNFINISHED, text, response.code)
+            yield Outcome(one.printable_name, UNFINISHED, text, response.code)
             return
         else:
             files.done(one, now)
@@ -153,15 +155,15 @@ def _stored(one: Waiting, response: Response) -> Outcome:
     made = response.body
     state, version = made.get("state"), made.get("version")
     if state == "active":
-        return Outcome(one.shown, DONE, f"version {version} is in force", None, version)
+        return Outcome(one.printable_name, DONE, f"version {version} is in force", None, version)
     if state != "draft":
         text = f"was delivered before, as version {version}, which another one has replaced"
-        return Outcome(one.shown, DONE, text, None, version)
+        return Outcome(one.printable_name, DONE, text, None, version)
     why = "no version of the list was in force"
     if made.get("needs_second_word"):
         why = "it loses much of the list"
     text = f"version {version} waits for a person to put it in force: {why}"
-    return Outcome(one.shown, FAULT, text, None, version)
+    return Outcome(one.printable_name, FAULT, text, None, version)
 
 
 def _fetched(source: Source, files: Inbox) -> str:

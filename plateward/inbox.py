@@ -29,7 +29,7 @@ class Waiting:
     """When the source made it; None if its name does not say so and has to."""
 
     @property
-    def shown(self) -> str:
+    def printable_name(self) -> str:
         """Its name, for lines of a terminal."""
         return "".join(one if one.isprintable() else "?" for one in self.path.name)
 
@@ -55,10 +55,10 @@ class TimeInName:
 class Inbox:
     """One folder, with `done` and `failed` in it, which one run at a time works on."""
 
-    def __init__(self, folder: Path, *, steady_s: float, keep_days: float) -> None:
+    def __init__(self, folder: Path, *, steady_s: float, most_days: float) -> None:
         self._folder = folder
         self._steady_s = steady_s
-        self._keep_days = keep_days
+        self._most_days = most_days
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -116,12 +116,12 @@ class Inbox:
         return reason
 
     def prune(self, now_s: float) -> None:
-        """Delete files that were moved more than `keep_days` ago: they have plates. Raises: OSError."""
+        """Delete files that were moved more than `most_days` ago: they have plates. Raises: OSError."""
         for name in ("done", "failed"):
             folder = self._folder / name
             for path in folder.iterdir() if _is_own(folder) else ():
                 known = path.lstat()
-                old = now_s - known.st_ctime > self._keep_days * SECONDS_A_DAY
+                old = now_s - known.st_ctime > self._most_days * SECONDS_A_DAY
                 if old and stat.S_ISREG(known.st_mode):
                     path.unlink()
 

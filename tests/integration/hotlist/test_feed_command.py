@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from plateward.__main__ import status
-from tests.integration.hotlist.test_feeds import Source, plates, rows
+from tests.integration.hotlist.feeds import Source, plates, rows
 
 
 class Folder:
