@@ -137,10 +137,9 @@ class NeglectedHold:
 
     seq: int
     hold_id: str
-    kind: str
-    """Of the finding."""
+    owner_left: bool
     within: str
-    """The date that is past, or the account id of the owner."""
+    """The date that is past, or the account id of the owner who left."""
     at: datetime
 
 
@@ -332,12 +331,12 @@ class Stream:
         found = []
         for row, said in await self._found(seqs, HoldSaid):
             if said.change == "review_due" and said.review_by is not None:
-                kind, within = "hold_review_due", said.review_by
+                left, within = False, said.review_by
             elif said.change == "owner_left" and said.owner is not None:
-                kind, within = "hold_owner_left", said.owner.person_id
+                left, within = True, said.owner.person_id
             else:
                 continue
-            found.append(NeglectedHold(row.seq, said.hold_id, kind, within, row.occurred_at))
+            found.append(NeglectedHold(row.seq, said.hold_id, left, within, row.occurred_at))
         return found
 
     async def contradictions(self, seqs: Sequence[int]) -> list[Contradiction]:

@@ -24,6 +24,7 @@ from services.audit.store.policies import Policies
 from services.audit.store.stream import (
     Flood,
     MissedPurge,
+    NeglectedHold,
     PersonDay,
     Seen,
     SilentDevice,
@@ -343,10 +344,14 @@ async def _neglected(stream: Stream, kinds: Kinds) -> list[FindingRaised]:
     numbers = kinds.numbers(HoldChanged)
     if not numbers:
         return []
-    return [
-        a_finding(one.kind, f"hold {one.hold_id}", one.at, one.within, seq=one.seq)
-        for one in await stream.neglected_holds(numbers)
-    ]
+    return [_neglect(hold) for hold in await stream.neglected_holds(numbers)]
+
+
+def _neglect(hold: NeglectedHold) -> FindingRaised:
+    about = f"hold {hold.hold_id}"
+    if hold.owner_left:
+        return a_finding("hold_owner_left", about, hold.at, hold.within, seq=hold.seq)
+    return a_finding("hold_review_due", about, hold.at, hold.within, seq=hold.seq)
 
 
 async def _enforcements(connection: AsyncConnection, start: int, end: int) -> list[FindingRaised]:
