@@ -127,7 +127,7 @@ async def test_a_verified_hit_no_longer_says_unverified(officer, services):
     assert "Verified: misread" in officer.said
 
 
-A_PERSON_CONFIRMS = {"hold.html", "holds.html", "new_hold.html"}
+A_PERSON_CONFIRMS = {"hold.html", "hold_parts.html", "new_hold.html"}
 
 
 @pytest.mark.parametrize(
