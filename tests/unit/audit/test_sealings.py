@@ -19,7 +19,7 @@ OPEN = {
         " event_kind fault first_seq kafka_place key_owner leaf_hash_kept leaf_hash_refused limit limit_percent minutes"
         " pairs policy_digest route seq service since topic used_percent verified_seq why"
     ),
-    "HitDisposed": "captured_on disposed_by disposition enforcement hit_id unverified_reason",
+    "HitDisposed": "captured_on disposed_by disposition enforcement hit_id result unverified_reason",
     "HitRaised": "hit_id list_id list_name list_version record_kind source tier",
     "HitVerified": "captured_on hit_id method outcome reference verified_by",
     "PurgeChanged": "actor change run_id",

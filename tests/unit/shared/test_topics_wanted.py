@@ -14,6 +14,8 @@ from shared.events import (
     ReadsBackfilled,
     ReadsRecognised,
     ReadsRecorded,
+    ReleaseFreed,
+    ReleaseLapsed,
 )
 from shared.kafka.client import Kafka
 from shared.kafka.topics import TOPICS
@@ -48,6 +50,8 @@ def test_all_events_but_sightings_and_signs_of_life_are_in_the_log() -> None:
         ReadsBackfilled,
         ReadsRecognised,
         ReadsRecorded,
+        ReleaseFreed,
+        ReleaseLapsed,
     }
 
 
