@@ -49,6 +49,7 @@ _RENEW = text(
     f"""
     UPDATE hits SET standing = c.present, changed_seq = nextval(pg_get_serial_sequence('hits', 'seq'))
     FROM ({_COMPARED}) c WHERE hits.hit_id = c.hit_id AND hits.standing <> c.present
+        AND hits.purged_at IS NULL
     """
 )
 

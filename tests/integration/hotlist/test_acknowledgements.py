@@ -10,10 +10,12 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from services.hotlist.settings import Settings
+from services.hotlist.store.standings import Standings
 from shared.core.permissions import Permission
 from shared.events import HitAcknowledged, PassesRecorded, RecordsDisclosed
 from shared.testing import eventually
 from tests.integration.hotlist.conftest import passed
+from tests.integration.locking import locked_while
 
 ANSWER_WITHIN = timedelta(seconds=Settings.model_fields["hotlist_answer_within_s"].default)
 VERIFIED = {"method": "CLETS", "reference": "T26-1", "outcome": "correct_read"}
@@ -297,6 +299,22 @@ async def test_a_purge_keeps_who_took_an_alert_and_nothing_of_its_vehicle(hotlis
     assert len(kept["acknowledgements"]) == 1
     assert kept["purged_at"] is not None
     assert (kept["plate_read"], kept["changed_seq"]) == (None, None)
+
+
+async def test_a_hit_that_is_purged_while_its_change_waits_stays_cleared(hotlist, hit):
+    await hotlist.running.hit_changes.task.stop()
+    await acknowledge(hotlist, hit)
+    now, hour = hotlist.clock.now(), timedelta(hours=1)
+
+    async def renew():
+        async with hotlist.runtime.db.begin() as connection:
+            await Standings(connection).renew(now=now, fresh_since=now - hour, answer_by=now)
+
+    cleared = "UPDATE hits SET purged_at = now(), standing = '', changed_seq = NULL"
+    await locked_while(hotlist.runtime.db, cleared, renew())
+    async with hotlist.runtime.db.begin() as connection:
+        [row] = await connection.execute(text("SELECT standing, changed_seq FROM hits"))
+    assert tuple(row) == ("", None)
 
 
 @pytest.mark.clause("468.4(e)/entitlement")

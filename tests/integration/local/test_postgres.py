@@ -1,6 +1,7 @@
 """The embedded Postgres: first start, the data after a stop and a kill, and the secrets that it never writes down."""
 
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -177,7 +178,9 @@ async def test_the_compose_script_creates_missing_roles_and_sets_their_passwords
     """It runs on a database of the time of one role, and once more when the database is complete."""
     text = (ROOT / "deploy" / "compose" / "postgres-roles.sh").read_text()
     script = folder / "postgres-roles.sh"
-    script.write_text(text.replace("/etc/plateward", str(ROOT / "deploy" / "postgres")))
+    script.write_text(
+        text.replace("/etc/plateward", shlex.quote(str(ROOT / "deploy" / "postgres")))
+    )
     with Postgres(folder, fast_for_tests=True) as server:
         await run(server.url(), "CREATE TABLE t (n int)", "SELECT 1")
         for statements in TO_BEFORE:

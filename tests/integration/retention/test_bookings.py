@@ -196,7 +196,7 @@ async def test_a_correction_cannot_use_the_serial_of_another_copy(evidence):
 CHANGES = [
     "UPDATE evidence_bookings SET evidence_number = 'E0'",
     "DELETE FROM evidence_bookings",
-    "TRUNCATE evidence_bookings",
+    "TRUNCATE evidence_bookings CASCADE",  # with the custody of the booked copies
 ]
 
 

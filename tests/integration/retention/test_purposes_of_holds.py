@@ -116,6 +116,8 @@ async def test_holds_are_counted_without_a_purpose_or_a_plate(retention, hold):
     assert elsewhere == {
         "in_force": 0,
         "oldest_placed_at": None,
+        "overdue": 0,
+        "overdue_since": None,
         "unbooked": 0,
         "oldest_requested_at": None,
     }

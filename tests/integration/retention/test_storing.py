@@ -304,6 +304,9 @@ NEVER_CHANGED = {
     "hit_events": "body",
     "holds": "criteria, placed_by",
     "evidence_bookings": "sha256",
+    "custody_acts": "kind",
+    "missed_purges": "oldest_on",
+    "counted_months": "reads",
     "signing_keys": "public_pem",
     "key_changes": "statement",
     "slice_digests": "digests",
@@ -311,8 +314,16 @@ NEVER_CHANGED = {
 """Columns of each table whose rows never change."""
 
 NEVER_DELETED = (
-    *("holds", "purge_runs", "evidence_exports", "evidence_bookings", "packages", "devices"),
-    *("signing_keys", "key_changes", "hit_events", "plate_deletions", "replica_marks"),
+    *(
+        "holds",
+        "hold_reviews",
+        "purge_runs",
+        "missed_purges",
+        "evidence_exports",
+        "evidence_bookings",
+    ),
+    *("custody_acts", "devices", "signing_keys", "key_changes", "hit_events", "plate_deletions"),
+    *("replica_marks", "counted_months"),
 )
 
 

@@ -195,7 +195,7 @@ def declared(repository, service):
     code = re.sub(r"--.*", "", "\n".join(texts))
     found = {}
     for verbs, what in re.findall(r"GRANT\s+(.+?)\s+ON\s+(.+?)\s+TO\s+\{role\}", code, re.DOTALL):
-        if what.startswith("FUNCTION"):
+        if what.startswith(("FUNCTION", "SEQUENCE")):
             continue
         for verb, _, only in re.findall(r"(\w+)\s*(\(([^)]*)\))?", verbs):
             for table in re.split(r"\s*,\s*", what.removeprefix("TABLE ").strip()):

@@ -69,7 +69,7 @@ async def test_statements_go_by_tls(server: Postgres, tmp_path: Path, signer: Si
 async def test_notices_arrive_over_tls(server: Postgres, tmp_path: Path, signer: Signer) -> None:
     heard = asyncio.Event()
     link = settings(server, tmp_path, signer).database_link()
-    notices = Notices(link, {"sample": heard.set}, "own")
+    notices = Notices(link, {"sample": (heard.set,)}, "own")
     database = Database(link, "public")
     notices.task.start()
     try:

@@ -137,7 +137,7 @@ def upgrade() -> None:
     op.execute(
         "CREATE TRIGGER moved AFTER UPDATE ON requests FOR EACH ROW EXECUTE FUNCTION note_move()"
     )
-    op.execute("REVOKE ALL ON FUNCTION destroy_file, destroy_document FROM PUBLIC")
+    op.execute("REVOKE ALL ON FUNCTION note_move, destroy_file, destroy_document FROM PUBLIC")
     for table, (noun, key) in ANNOUNCED_AS.items():
         op.execute(
             f"CREATE CONSTRAINT TRIGGER announced AFTER DELETE ON {table} DEFERRABLE INITIALLY DEFERRED"
