@@ -11,13 +11,12 @@ from services.console.actions.errors import Refused, SignedOut
 from services.console.api.browser import drop_cookies
 from services.console.api.pages import page, page_values
 from services.console.api.stream import ServerSentEvent, end, relay, signed_out
-from services.console.api.visit import Working, watching
+from services.console.api.visit import After, Working, watching
 from shared.core.problem_codes import Common
 
 router = APIRouter(prefix="/alerts")
 
 Number = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$")]
-After = Annotated[str, Query(max_length=300)]
 Code = Annotated[str, Query(pattern=r"^[a-z_]{0,40}$")]
 LastId = Annotated[str | None, Header(pattern=r"^[0-9]{0,18}$")]
 

@@ -3,17 +3,16 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.console.actions import audit
 from services.console.actions.errors import PurposeNeeded, Refused
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
-from services.console.api.visit import Visit, allowed, working
+from services.console.api.visit import After, Visit, allowed, working
 
 router = APIRouter(prefix="/audit")
 
-After = Annotated[str, Query(max_length=300)]
 Seq = Annotated[int, Path(ge=0, lt=1 << 62)]
 
 

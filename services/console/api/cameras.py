@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from services.console.actions import cameras
 from services.console.actions.errors import Refused
@@ -13,7 +13,7 @@ from services.console.api.browser import origin_of
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
-from services.console.api.visit import Visit, Working, allowed
+from services.console.api.visit import After, Visit, Working, allowed
 from services.console.domain.queries import RATES
 
 router = APIRouter(prefix="/cameras")
@@ -34,8 +34,6 @@ MAKERS = {
 """The makers whose formats ingest takes, by the last part of their address."""
 
 HERE = frozenset({"127.0.0.1", "localhost", "::1"})
-
-After = Annotated[str, Query(max_length=300)]
 
 
 @router.get("")

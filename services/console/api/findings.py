@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.console.actions import findings
 from services.console.actions.errors import Refused
-from services.console.api.audit import After, Auditing
+from services.console.api.audit import Auditing
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
-from services.console.api.visit import Visit
+from services.console.api.visit import After, Visit
 from services.console.domain.findings import (
     MEANINGS,
     OUTCOMES,

@@ -6,18 +6,16 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from services.console.actions import exports, holds
 from services.console.actions.errors import PurposeNeeded, Refused
 from services.console.api.forms import Form, form_action, new_key
 from services.console.api.pages import page, waiting_page
 from services.console.api.sign_in import to
-from services.console.api.visit import Visit, Working, allowed, working
+from services.console.api.visit import After, Visit, Working, allowed, working
 
 router = APIRouter(prefix="/holds")
-
-After = Annotated[str, Query(max_length=300)]
 
 
 async def managing(request: Request) -> Visit:

@@ -6,14 +6,14 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from services.console.actions import hotlists
 from services.console.actions.errors import PurposeNeeded, Refused
 from services.console.api.forms import FileFields, Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
-from services.console.api.visit import Visit, Working, allowed
+from services.console.api.visit import After, Visit, Working, allowed
 from services.console.domain.form_values import ticked
 from services.console.domain.queries import searched_entry_of
 
@@ -22,8 +22,6 @@ router = APIRouter(prefix="/hotlists")
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 YIELD_DAYS = (30, 90)
 """A list's page counts what its hits came to in so many days."""
-
-After = Annotated[str, Query(max_length=300)]
 
 
 @router.get("")

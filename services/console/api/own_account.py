@@ -1,9 +1,8 @@
 """A person's own account: rights, training, sign-ins, password and second factor (468.4(d), 468.6)."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from services.console.actions import own_account
 from services.console.actions.errors import Refused
@@ -12,13 +11,11 @@ from services.console.api.codes import qr_code
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
-from services.console.api.visit import Visit, Working
+from services.console.api.visit import After, Visit, Working
 from services.console.domain.rights import rights_in_words
 from services.console.domain.roles import described
 
 router = APIRouter(prefix="/account")
-
-After = Annotated[str, Query(max_length=300)]
 
 
 @router.get("")

@@ -13,7 +13,7 @@ from services.console.api.browser import origin_of
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
-from services.console.api.visit import Visit, Working, allowed
+from services.console.api.visit import After, Visit, Working, allowed
 from services.console.domain.accounts import lock_act
 from services.console.domain.roles import SOURCES, described, needs_training, roles_with
 from shared.core.permissions import Permission
@@ -23,7 +23,6 @@ router = APIRouter(prefix="/people")
 STATES = ("invited", "active", "locked", "disabled", "separated")
 
 State = Annotated[str, Query(pattern=r"^[a-z]{0,20}$")]
-After = Annotated[str, Query(max_length=300)]
 
 
 @router.get("")

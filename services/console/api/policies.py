@@ -3,19 +3,18 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from services.console.actions import policies
 from services.console.actions.errors import Refused
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
-from services.console.api.visit import Visit, Working
+from services.console.api.visit import After, Visit, Working
 from services.console.domain.policies import words_of
 
 router = APIRouter(prefix="/policies")
 
-After = Annotated[str, Query(max_length=300)]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 

@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from services.console.actions import purges
 from services.console.actions.errors import Refused
 from services.console.api.forms import Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
-from services.console.api.visit import Visit, Working
+from services.console.api.visit import After, Visit, Working
 from services.console.domain.purges import KINDS, missing_facts, steps_of
 
 router = APIRouter(prefix="/purges")
-
-After = Annotated[str, Query(max_length=300)]
 
 
 @router.get("")

@@ -45,6 +45,9 @@ _PATH = re.compile(
 
 LinkToken = Annotated[str, Query(max_length=200)]
 
+After = Annotated[str, Query(max_length=300)]
+"""Where a page of a list begins, as the page before names it."""
+
 
 def offered_by(link_token: str) -> dict[str, str]:
     """Return the query of a picture: the link token of the response that offered it, if any."""
