@@ -47,6 +47,8 @@ _SETTINGS = {
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
     "max_wal_size": "1GB",
+    # A large value, such as an event that waits to be published, is compressed in a fifth of the time.
+    "default_toast_compression": "lz4",
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -575,8 +575,10 @@ def test_postgres_logs_no_statements_or_values() -> None:
     assert silent.items() <= here.items()
 
 
-@pytest.mark.parametrize("name", ["max_wal_size", "checkpoint_timeout"])
-def test_postgres_writes_checkpoints_as_the_page_on_sizes_recommends(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["max_wal_size", "checkpoint_timeout", "default_toast_compression"]
+)
+def test_postgres_is_set_as_the_page_on_sizes_recommends(name: str) -> None:
     here = dict(o.removeprefix("-c").split("=") for o in container("postgres")["command"][1:])
     page = (ROOT / "docs" / "sizing.md").read_text()
     row = re.search(rf"^\| `{name}` \| ([^|]+) \|", page, re.MULTILINE)

@@ -4,9 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain, pairwise, takewhile
+from itertools import chain, takewhile
 from typing import Final
 from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
 
 from services.retention.domain.passes import Rules, Span, Track, clusters, still_open
 from services.retention.domain.sightings import Sighting
@@ -66,6 +69,8 @@ class Around:
     """Other reads without a pass that may contradict one: several of one sighting."""
     known: tuple[Track, ...]
     """Stored passes near the window: closed ones with all their reads, open ones with those near it."""
+    has_doubles: bool
+    """Whether several of these reads are of one sighting, by their ids."""
     seen_to: datetime | None
     """The time of the last fetched read if the query reached its limit; None if it fetched all."""
 
@@ -148,26 +153,27 @@ def _beside(spans: Sequence[Span], place: int, rules: Rules) -> Iterator[Span]:
     yield from takewhile(lambda other: other.first_at <= span.last_at + reach, after)
 
 
-ANY_CLASS: Final = ""
-"""Stands in `accompanied` for the plates of all reads, of which one with a box may be."""
-
-
-def accompanied(seen: Iterable[tuple[str, datetime]], gap: timedelta) -> set[tuple[str, datetime]]:
-    """Return the moments that have another one of their class of plates within `gap`; other reads join no pass.
+def accompanied(
+    classes: NDArray[np.int64], moments: NDArray[np.int64], gap: int
+) -> NDArray[np.bool_]:
+    """Return which reads have another moment of their class of plates within `gap`; the others join no pass.
 
     Args:
-        seen: class and moment of each read, and for reads with a box among them `ANY_CLASS` and the moment of each.
+        classes: of look-alikes, as numbers.
+        moments: times, in the unit of `gap`.
         gap: the longest time between two reads of a pass.
     """
-    moments = defaultdict[str, set[datetime]](set)
-    for plate_class, at in seen:
-        moments[plate_class].add(at)
-    near: set[tuple[str, datetime]] = set()
-    for plate_class, times in moments.items():
-        for one, other in pairwise(sorted(times)):
-            if other - one <= gap:
-                near |= {(plate_class, one), (plate_class, other)}
-    return near
+    order = np.lexsort((moments, classes))
+    same = np.diff(classes[order]) == 0
+    steps = np.diff(moments[order])
+    # Reads of one class and moment stand for one: what is near to one of them is near to each.
+    begins = np.append(True, ~(same & (steps == 0)))[: len(order)]
+    first = order[begins]
+    close = (np.diff(classes[first]) == 0) & (np.diff(moments[first]) <= gap)
+    near = np.append(close, False)[: len(first)] | np.append(False, close)[: len(first)]
+    found = np.empty(len(order), np.bool_)
+    found[order] = near[np.cumsum(begins) - 1]
+    return found
 
 
 def decide(window: Window, around: Around, rules: Rules) -> Decision:

@@ -79,6 +79,8 @@ class Track:
     classes: set[str] = field(init=False)
     """The skeletons of the plates read."""
     _surest: Sighting = field(init=False)
+    _named: tuple[Sighting, UUID] | None = field(init=False, default=None)
+    """The first read, and the id that a new pass has from it."""
 
     def __post_init__(self) -> None:
         if len(self.sightings) > 1:
@@ -95,7 +97,12 @@ class Track:
     @property
     def id(self) -> UUID:
         """The id of its pass: the stored one's, or a new one's from its first read."""
-        return self.pass_id or pass_id_of(self.sightings[0])
+        if self.pass_id is not None:
+            return self.pass_id
+        first = self.sightings[0]
+        if self._named is None or self._named[0] is not first:
+            self._named = first, pass_id_of(first)
+        return self._named[1]
 
     @property
     def is_unvoted(self) -> bool:

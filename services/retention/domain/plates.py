@@ -7,6 +7,9 @@ A plate of up to 12 letters and digits is stored as one 64-bit number (base 37, 
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shared.core.matching import LOOKALIKES, skeleton
 from shared.core.plates import (
     CHARACTERS,
@@ -26,6 +29,8 @@ SCALE: list[int] = [
 ]
 """By how many characters are before it, the weight of the digits up to there: the numbers of all plates with one common
 start of so many characters."""
+_CLASS_DIGIT = np.array([0, *(_DIGIT[skeleton(character)] for character in CHARACTERS)], np.int64)
+"""By digit of a plate's number: that of the character which represents its class of look-alikes."""
 _PAIRS = [first + second for first in ("", *CHARACTERS) for second in ("", *CHARACTERS)]
 """Two characters by their number; the second, or both, may be missing."""
 
@@ -57,6 +62,14 @@ def plate_of(number: int) -> PlateText:
             break
         found.append(_PAIRS[pair])
     return PlateText("".join(found))
+
+
+def class_numbers(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return, for numbers of plates, those of their skeletons: equal for plates that look alike."""
+    classes = np.zeros_like(numbers)
+    for scale in SCALE[1:]:
+        classes += _CLASS_DIGIT[numbers // scale % BASE] * scale
+    return classes
 
 
 def grams(skeleton_text: str) -> list[int]:

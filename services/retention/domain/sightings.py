@@ -27,7 +27,7 @@ class Box(NamedTuple):
     height_px: int
 
 
-class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The data of one read that passes need."""
 
     read_id: UUID

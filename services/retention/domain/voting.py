@@ -7,7 +7,8 @@ verdict lists the characters on which reads disagree.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from operator import mul
+from typing import Final, NamedTuple
 
 from services.retention.domain.sightings import Sighting, aligned, order_of
 from shared.core.types import PlateText
@@ -35,8 +36,7 @@ class Dissent:
     """Each other character, empty for a missing one, with its share of all votes; largest share first."""
 
 
-@dataclass(frozen=True, slots=True)
-class VoteResult:
+class VoteResult(NamedTuple):
     """The result of the vote of a pass's reads."""
 
     plate: PlateText
@@ -69,11 +69,8 @@ class _Ballot:
         self.reads = len(sightings)
         weights = [max(s.confidence, LEAST_WEIGHT) for s in sightings]
         self.weight = sum(weights)
-        weighted = [
-            [weight * sure for sure in s.sureness]
-            for weight, s in zip(weights, sightings, strict=True)
-        ]
-        self.sure: Sequence[float] = list(map(sum, zip(*weighted, strict=True)))
+        places = zip(*[s.sureness for s in sightings], strict=True)
+        self.sure: Sequence[float] = [sum(map(mul, weights, place)) for place in places]
         """For each character: the sum of its probabilities, each weighted by its read's confidence."""
         self._against: dict[PlateText, list[int | None]] = {}
 
@@ -99,7 +96,7 @@ def vote(sightings: Sequence[Sighting]) -> VoteResult:
     Compares each candidate with all reads, character by character; the one that agrees best with all of them wins.
     For equally sure reads that is the plate of most reads, or the one in the middle if no two agree.
     """
-    groups: dict[PlateText, list[Sighting]] = defaultdict(list)
+    groups = defaultdict[PlateText, list[Sighting]](list)
     for sighting in sorted(sightings, key=order_of):
         groups[sighting.plate].append(sighting)
     ballots = [_Ballot(group) for group in groups.values()]
@@ -174,12 +171,13 @@ def _dissent(winner: _Ballot, rest: Sequence[_Ballot], total: float) -> tuple[Di
 
 def _region(sightings: Sequence[Sighting]) -> str | None:
     """Return the region with over half of the votes for regions; None if there is none."""
+    regions = {sighting.region for sighting in sightings}
+    if len(regions) == 1:
+        return regions.pop()
     votes: dict[str, float] = defaultdict(float)
     for sighting in sightings:
         if sighting.region is not None:
             votes[sighting.region] += max(sighting.confidence, LEAST_WEIGHT)
-    if not votes:
-        return None
     best = max(votes, key=lambda region: (votes[region], region))
     return best if votes[best] > sum(votes.values()) / 2 else None
 

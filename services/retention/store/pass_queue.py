@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import numpy as np
 from asyncpg import Record
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,10 +25,9 @@ from services.retention.store import locks
 from services.retention.store.pass_rows import (
     OpenPassRow,
     PassRow,
-    WindowRows,
-    plate_and_class,
-    sighting_of,
+    WindowReads,
 )
+from services.retention.store.read_columns import COLUMNS, READ, ROW, Reads, plate_with
 from shared.events import PassesRecorded
 from shared.postgres.database import driver_of
 
@@ -49,42 +49,45 @@ _DUE = text(
     "SELECT w.due_id, w.device_id, w.first_at, w.last_at, w.stored_at, w.reads, d.device_name"
     " FROM pass_due w LEFT JOIN devices d USING (device_id) WHERE w.device_id = ANY(:devices)"
 )
-_READ = (
-    "r.read_id, r.captured_at, r.plate_id, r.confidence, r.region, r.crop_key,"
-    " CAST(r.details AS text) AS details, r.agency_ori, r.latitude, r.longitude, r.heading_deg"
-)
-_OF_DEVICE = f"SELECT {_READ} FROM reads r WHERE r.device_id = w.device_id AND r.captured_at"  # noqa: S608 - constants
+_OF_DEVICE = f"SELECT {READ} FROM reads r WHERE r.device_id = w.device_id AND r.captured_at"  # noqa: S608 - constants
 # One index scan a window, and one a read for its pass, whatever the planner expects of the numbers. This and the next
-# statement use asyncpg directly: SQLAlchemy's rows cost as much as the vote.
+# statements use asyncpg directly: SQLAlchemy's rows cost as much as the vote.
 _WINDOWS = f"""
-SELECT w.number, later, r.*, (SELECT m.pass_id FROM pass_reads m WHERE m.read_id = r.read_id) AS pass_id
-FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[])
+SELECT w.number, found.* FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[])
     WITH ORDINALITY AS w (device_id, since, start, until, number)
 CROSS JOIN LATERAL (
-    (SELECT false AS later, r.* FROM ({_OF_DEVICE} >= w.since AND r.captured_at < w.start
-        ORDER BY r.captured_at DESC, r.read_id DESC LIMIT $5) r)
-    UNION ALL
-    (SELECT true AS later, r.* FROM ({_OF_DEVICE} >= w.start AND r.captured_at <= w.until
-        ORDER BY r.captured_at, r.read_id LIMIT $6) r)
-) r
+    SELECT {COLUMNS} FROM (
+        SELECT r.*, (SELECT m.pass_id FROM pass_reads m WHERE m.read_id = r.read_id) AS pass_id FROM (
+            (SELECT false AS later, r.* FROM ({_OF_DEVICE} >= w.since AND r.captured_at < w.start
+                ORDER BY r.captured_at DESC, r.read_id DESC LIMIT $5) r)
+            UNION ALL
+            (SELECT true AS later, r.* FROM ({_OF_DEVICE} >= w.start AND r.captured_at <= w.until
+                ORDER BY r.captured_at, r.read_id LIMIT $6) r)
+        ) r
+    ) r
+) found
 """  # noqa: S608 - constants
 # LIMIT keeps the look-up of each read apart: as a plain join it would be planned as a scan of all months.
 OF_PASSES = f"""
-SELECT r.*, m.pass_id FROM pass_reads m
-CROSS JOIN LATERAL (
-    SELECT {_READ} FROM reads r WHERE r.read_id = m.read_id AND r.captured_at = m.captured_at LIMIT 1
+SELECT {COLUMNS} FROM (
+    SELECT r.*, m.pass_id, true AS later FROM pass_reads m
+    CROSS JOIN LATERAL (
+        SELECT {READ} FROM reads r WHERE r.read_id = m.read_id AND r.captured_at = m.captured_at LIMIT 1
+    ) r
+    WHERE m.pass_id = ANY($1::uuid[])
 ) r
-WHERE m.pass_id = ANY($1::uuid[])
 """  # noqa: S608 - constants
 # The surest read of each pass is looked up like the reads of passes.
 _OPEN = f"""
-SELECT o.pass_id, o.device_id, o.first_at, o.last_at, o.reads, o.plates,
-    r.read_id, r.captured_at, r.plate_id, r.confidence, r.region, r.crop_key, r.details, r.agency_ori, r.latitude,
-    r.longitude, r.heading_deg
-FROM open_passes o CROSS JOIN LATERAL (
-    SELECT {_READ} FROM reads r WHERE r.read_id = o.surest_id AND r.captured_at = o.surest_at LIMIT 1
+SELECT r.pass_id, r.device_id, r.first_at, r.last_at, r.reads, r.plates, {ROW} AS rows,
+    r.agency_ori AS agencies, r.region AS regions, r.crop_key AS crop_keys, CAST(r.details AS text) AS details
+FROM (
+    SELECT o.pass_id, o.device_id, o.first_at, o.last_at, o.reads, o.plates, r.*, true AS later
+    FROM open_passes o CROSS JOIN LATERAL (
+        SELECT {READ} FROM reads r WHERE r.read_id = o.surest_id AND r.captured_at = o.surest_at LIMIT 1
+    ) r
+    WHERE o.device_id = ANY($1::uuid[])
 ) r
-WHERE o.device_id = ANY($1::uuid[])
 """  # noqa: S608 - constants
 _NO_LONGER_OPEN = (
     "DELETE FROM open_passes USING unnest($1::uuid[], $2::uuid[]) AS gone (device_id, pass_id)"
@@ -181,7 +184,7 @@ class Passing:
         owners: dict[UUID, int] = {}
         apart = []
         for number, window in enumerate(windows):
-            mine = WindowRows(rows[number], MOST_READS)
+            mine = WindowReads(Reads.of(rows.get(number)), MOST_READS)
             here = _open_in(window, is_open.get(window.device_id, ()), gap)
             passes = mine.joined.keys() | here.keys()
             if all(owners.setdefault(pass_id, number) == number for pass_id in passes):
@@ -197,21 +200,23 @@ class Passing:
     async def _open(self, devices: Iterable[UUID]) -> dict[UUID, list[OpenPass]]:
         """Return the open passes of devices. One whose surest read is destroyed is not among them."""
         found = defaultdict[UUID, list[OpenPass]](list)
-        for row in await self._fetch(_OPEN, list(devices)):
+        rows = await self._fetch(_OPEN, list(devices))
+        surest = Reads.each(rows)
+        for row, sighting in zip(rows, surest.sightings(np.arange(len(surest))), strict=True):
             found[row["device_id"]].append(
                 OpenPass(
                     pass_id=row["pass_id"],
                     first_at=row["first_at"],
                     last_at=row["last_at"],
                     reads=row["reads"],
-                    plates=frozenset(plate_and_class(number)[0] for number in row["plates"]),
-                    surest=sighting_of(row),
+                    plates=frozenset(map(plate_with, row["plates"])),
+                    surest=sighting,
                 )
             )
         return found
 
-    async def _rows(self, windows: Sequence[Window], gap: timedelta) -> dict[int, list[Record]]:
-        rows: dict[int, list[Record]] = {number: [] for number in range(len(windows))}
+    async def _rows(self, windows: Sequence[Window], gap: timedelta) -> dict[int, Record]:
+        """Return what is found of each window, by its place."""
         found = await self._fetch(
             _WINDOWS,
             [w.device_id for w in windows],
@@ -221,9 +226,7 @@ class Passing:
             MOST_BEFORE,
             MOST_READS,
         )
-        for row in found:
-            rows[row["number"] - 1].append(row)
-        return rows
+        return {row["number"] - 1: row for row in found}
 
     async def _fetch(self, statement: str, *values: Any) -> list[Record]:
         rows: list[Record] = await (await driver_of(self.connection)).fetch(statement, *values)
@@ -235,11 +238,15 @@ class Passing:
 
     async def members(self, passes: Sequence[UUID]) -> dict[UUID, list[Sighting]]:
         """Return the stored reads of passes."""
-        found = defaultdict[UUID, list[Sighting]](list)
-        if passes:
-            for row in await self._fetch(OF_PASSES, list(passes)):
-                found[row["pass_id"]].append(sighting_of(row))
-        return found
+        if not passes:
+            return {}
+        [row] = await self._fetch(OF_PASSES, list(passes))
+        reads = Reads.of(row)
+        sightings = reads.sightings(np.arange(len(reads)))
+        return {
+            pass_id: [sightings[place] for place in places]
+            for pass_id, places in reads.by_pass().items()
+        }
 
     async def record(self, voted: Sequence[PassesRecorded], decisions: Sequence[Decision]) -> None:
         """Store voted passes, open ones, and which reads join each.

@@ -1,25 +1,28 @@
-"""The rows of the vote on passes: reads as the domain's sightings, and passes as rows (ADR-0062, ADR-0092)."""
+"""The rows of the vote on passes: reads by what may become of them, and passes as rows (ADR-0062, ADR-0092)."""
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from asyncpg import Record
+import numpy as np
+from numpy.typing import NDArray
 
-from services.retention.domain.details import NO_DETAILS, Details
-from services.retention.domain.due import ANY_CLASS, Around, accompanied
+from services.retention.domain.due import Around, accompanied
 from services.retention.domain.passes import OpenPass, Track
-from services.retention.domain.plates import plate_number, plate_of
-from services.retention.domain.sightings import Box, Sighting, class_of, sureness_of
-from shared.core.ids import akin
-from shared.core.types import Ori, PlateText
-from shared.events import PassesRecorded, Place, RecordedPass
-
-_details = msgspec.json.Decoder(Details)
+from services.retention.domain.plates import plate_number
+from services.retention.store.read_columns import (
+    MICROSECOND,
+    Places,
+    Reads,
+    class_number,
+    microseconds,
+    moment_of,
+)
+from shared.core.types import Ori
+from shared.events import PassesRecorded, RecordedPass
 
 
 class PassDetails(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,100 +98,71 @@ class PassRow(NamedTuple):
         )
 
 
-class WindowRows:
-    """The reads of a window as rows, by what may become of them."""
+class WindowReads:
+    """The reads of a window, by what may become of them."""
 
-    def __init__(self, rows: Sequence[Record], most: int) -> None:
+    def __init__(self, reads: Reads, most: int) -> None:
         """`most` later ones may have been fetched; if so many were, there may be more."""
-        self.free: list[Record] = []
-        self.joined = defaultdict[UUID, list[Record]](list)
-        """Rows of reads in stored passes."""
-        later = []
-        for row in rows:
-            if row["pass_id"] is None:
-                self.free.append(row)
-            else:
-                self.joined[row["pass_id"]].append(row)
-            if row["later"]:
-                later.append(row["captured_at"])
-        self.seen_to = max(later) if len(later) == most else None
-        self.doubles = _doubles(rows)
+        self._reads = reads
+        self.joined = reads.by_pass()
+        """By stored pass: the places of its reads."""
+        later = reads.captured[reads.later]
+        self.seen_to = moment_of(later.max().item()) if len(later) == most else None
+        self._doubled = reads.doubled()
+        self._has_doubles = bool(self._doubled.any())
 
     def joinable(self) -> set[UUID]:
         """Return the stored passes that a free read may join, or may contradict.
 
         A read without a place in its frame joins a read of its own class of look-alikes only.
         """
-        if self.doubles or any(row["details"] for row in self.free):
+        reads = self._reads
+        if self._has_doubles or (reads.detailed & reads.is_free).any():
             return set(self.joined)
-        classes = {plate_and_class(row["plate_id"])[1] for row in self.free}
-        return {
-            pass_id
-            for pass_id, rows in self.joined.items()
-            if not classes.isdisjoint(plate_and_class(row["plate_id"])[1] for row in rows)
-        }
+        alike = np.isin(reads.classes, reads.classes[reads.is_free])
+        return {pass_id for pass_id, places in self.joined.items() if alike[places].any()}
 
     def around(
         self, closed: Sequence[Track], is_open: Mapping[UUID, OpenPass], gap: timedelta
     ) -> Around:
         """Return the reads. Most join no pass: only the others become sightings, which cost most time."""
+        reads, free = self._reads, np.flatnonzero(self._reads.is_free)
+        in_open = self._places_in(is_open)
+        near = self._accompanied(np.concatenate((free, in_open)), closed, gap)[: len(free)]
+        of_open = dict(zip(in_open.tolist(), reads.sightings(in_open), strict=True))
         opened = (
-            Track([sighting_of(row) for row in self.joined.get(pass_id, ())], pass_id, one)
+            Track([of_open[place] for place in self.joined.get(pass_id, ())], pass_id, one)
             for pass_id, one in is_open.items()
         )
-        tracks = (*closed, *opened)
-        seen = [(plate_and_class(row["plate_id"])[1], row["captured_at"]) for row in self.free]
-        every = seen + [
-            (class_of(one.plate), one.captured_at) for track in tracks for one in track.sightings
+        doubled = self._doubled[free] & ~near
+        return Around(
+            tuple(reads.sightings(free[near])),
+            tuple(reads.sightings(free[doubled])),
+            (*closed, *opened),
+            self._has_doubles,
+            self.seen_to,
+        )
+
+    def _places_in(self, passes: Iterable[UUID]) -> Places:
+        found = chain.from_iterable(self.joined.get(pass_id, ()) for pass_id in passes)
+        return np.fromiter(found, np.intp)
+
+    def _accompanied(
+        self, places: Places, closed: Sequence[Track], gap: timedelta
+    ) -> NDArray[np.bool_]:
+        """Return which of the reads at these places may join a pass, with each other or with those of closed ones."""
+        reads, within = self._reads, gap // MICROSECOND
+        theirs = [
+            (class_number(one.plate), microseconds(one.captured_at))
+            for track in closed
+            for one in track.sightings
         ]
-        if any(row["details"] for row in self.free):
-            every += [(ANY_CLASS, at) for _, at in every]
-        near = accompanied(every, gap)
-        may_join, doubled = [], []
-        for row, moment in zip(self.free, seen, strict=True):
-            if moment in near or (row["details"] and (ANY_CLASS, moment[1]) in near):
-                may_join.append(sighting_of(row))
-            elif self.doubles and akin(row["read_id"]) in self.doubles:
-                doubled.append(sighting_of(row))
-        return Around(tuple(may_join), tuple(doubled), tracks, self.seen_to)
-
-
-def _doubles(rows: Sequence[Record]) -> set[int]:
-    """Return what the ids of several reads of one sighting have in common; mostly there is none."""
-    sightings = [akin(row["read_id"]) for row in rows]
-    if len(set(sightings)) == len(sightings):
-        return set()
-    return {one for one, times in Counter(sightings).items() if times > 1}
-
-
-@lru_cache(maxsize=65_536)
-def plate_and_class(number: int) -> tuple[PlateText, str]:
-    """Return the plate of a number, and its class of look-alikes."""
-    plate = plate_of(number)
-    return plate, class_of(plate)
-
-
-def sighting_of(row: Record) -> Sighting:
-    """Return the read of a row."""
-    (plate, _), text, confidence = (
-        plate_and_class(row["plate_id"]),
-        row["details"],
-        row["confidence"],
-    )
-    details = NO_DETAILS if text is None else _details.decode(text)
-    latitude, longitude = row["latitude"], row["longitude"]
-    return Sighting(
-        read_id=row["read_id"],
-        captured_at=row["captured_at"],
-        plate=plate,
-        agency_ori=row["agency_ori"],
-        sureness=sureness_of(plate, details.characters, confidence),
-        confidence=confidence,
-        region=row["region"],
-        box=Box(*details.box_px) if details.box_px else None,
-        crop_key=row["crop_key"],
-        misread_risk=details.misread_risk,
-        place=None
-        if latitude is None or longitude is None
-        else Place(latitude, longitude, row["heading_deg"]),
-    )
+        elsewhere = np.array(theirs, np.int64).reshape(-1, 2)
+        classes = np.concatenate((reads.classes[places], elsewhere[:, 0]))
+        moments = np.concatenate((reads.captured[places], elsewhere[:, 1]))
+        near = accompanied(classes, moments, within)[: len(places)]
+        detailed = reads.detailed[places]
+        if detailed.any():  # a read with a box may be of a vehicle of any plate
+            of_any = accompanied(np.zeros_like(classes), moments, within)[: len(places)]
+            near |= detailed & of_any
+        return near

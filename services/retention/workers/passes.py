@@ -151,6 +151,7 @@ class PassWorker:
             contradictions=[
                 Contradiction(window.device_id, tuple(group))
                 for window, around in found
+                if around.has_doubles
                 for group in contradictions(around.sightings)
             ],
         )
