@@ -96,8 +96,10 @@ async def test_a_read_that_does_not_contradict_publishes_no_contradiction(retent
 
 
 async def test_two_vehicles_that_pass_side_by_side_do_not_contradict_each_other(retention):
+    """Nor with another reading of one of the two, which differs in its confidence alone."""
     later = NOON + timedelta(seconds=1)
     await retention.store(
+        said("1AAA001", source="s-1", confidence=0.4),
         said("1AAA001", source="s-1"), said("1AAA001", later, "s-3"),
         said("9ZZZ999", source="s-2"), said("9ZZZ999", later, "s-4"),
     )  # fmt: skip

@@ -590,3 +590,16 @@ async def test_purged_reads_form_no_pass(retention):
     assert await left_due(retention) == 0
     await settle(retention)
     assert await retention.passes() == []
+
+
+@pytest.mark.clause("468.5/passes-in-sets")
+async def test_a_late_read_joins_a_closed_pass_by_its_place_in_the_frame(retention):
+    """Its plate is of another class of look-alikes, and its place is where the vehicle's was just before and after."""
+    await retention.store(*VEHICLE)
+    await settle(retention)
+    [event] = await retention.passes()
+    late = seen("7AXC123", 0.3, x_px=515, sure=0.5)
+    await retention.store(late)
+    await settle(retention)
+    rows = await retention.fetch("SELECT read_id, pass_id FROM pass_reads WHERE late")
+    assert [tuple(row) for row in rows] == [(late.read_id, event.pass_id)]
