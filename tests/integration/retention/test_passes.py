@@ -20,6 +20,7 @@ from shared.events import (
     Box,
     Character,
     PassesRecorded,
+    Place,
     RecordsDisclosed,
 )
 from tests.integration.retention.conftest import DEVICE, SOLANO, a_read, started
@@ -258,6 +259,21 @@ async def test_a_read_after_its_published_pass_is_added_as_late_without_a_new_ev
     assert found["last_seen_at"] == "2026-06-01T12:00:00.200000Z"
 
 
+@pytest.mark.parametrize(
+    "place", [None, Place(39.9277, -122.1792), Place(0.0, -122.1792, 0.0)], ids=str
+)
+async def test_a_pass_has_the_place_and_the_picture_of_its_best_read(retention, place):
+    """Also a place without a heading, none at all, and one on the equator."""
+    best = seen("7ABC123", 0.2, sure=0.99, place=place)
+    other = a_read("7ABC123", NOON, confidence=0.5, region="US-NV")
+    await retention.store(best, other)
+    await settle(retention)
+    [event] = await retention.passes()
+    assert (event.best_read_id, event.place, event.crop_key) == (best.read_id, place, best.crop_key)
+    assert (event.region, event.misread_risk) == ("US-NV", None)
+
+
+@pytest.mark.clause("468.5/passes-in-sets")
 async def test_a_late_read_of_another_plate_in_the_place_of_the_vehicle_joins_its_closed_pass(
     retention,
 ):
@@ -590,16 +606,3 @@ async def test_purged_reads_form_no_pass(retention):
     assert await left_due(retention) == 0
     await settle(retention)
     assert await retention.passes() == []
-
-
-@pytest.mark.clause("468.5/passes-in-sets")
-async def test_a_late_read_joins_a_closed_pass_by_its_place_in_the_frame(retention):
-    """Its plate is of another class of look-alikes, and its place is where the vehicle's was just before and after."""
-    await retention.store(*VEHICLE)
-    await settle(retention)
-    [event] = await retention.passes()
-    late = seen("7AXC123", 0.3, x_px=515, sure=0.5)
-    await retention.store(late)
-    await settle(retention)
-    rows = await retention.fetch("SELECT read_id, pass_id FROM pass_reads WHERE late")
-    assert [tuple(row) for row in rows] == [(late.read_id, event.pass_id)]

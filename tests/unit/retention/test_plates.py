@@ -4,9 +4,11 @@ import itertools
 import random
 import re
 
+import numpy as np
 import pytest
 
 from services.retention.domain.plates import (
+    class_numbers,
     grams,
     grams_of,
     like,
@@ -31,6 +33,12 @@ def test_plates_and_numbers_convert_both_ways_in_the_same_order():
     assert len(set(numbers)) == len(plates)
     assert min(numbers) > 0
     assert max(numbers) < 2**63
+
+
+def test_plates_that_look_alike_have_one_class_number():
+    plates = [*CHARACTERS, *some_plates(2000), "O0Q1I", "ZZZZZZZZZZZZ", "O" * 12]
+    numbers = np.array([plate_number(plate) for plate in plates])
+    assert class_numbers(numbers).tolist() == [plate_number(skeleton(plate)) for plate in plates]
 
 
 @pytest.mark.parametrize("text", ["", "abc", "7ABC 123", "A" * 13, "Ä", "7ABC?"])
