@@ -66,7 +66,7 @@ _ROW = np.dtype(
         ),
     ]
 )
-_SEEN = ("read_id", "captured_at", "plate_id", "confidence", "latitude", "longitude", "heading_deg")
+_SEEN = ("read_id", "captured_at", "plate_id", "confidence")
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """From which Postgres counts."""
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -140,39 +140,28 @@ class Reads:
 
     def sightings(self, places: Places) -> list[Sighting]:
         """Return some of the reads."""
-        rows = self._rows.take(places)
-        numbers = (places.tolist(), *(rows[name].tolist() for name in _SEEN))
-        return list(map(self._sighting, *numbers))
-
-    def _sighting(
-        self,
-        place: int,
-        read_id: bytes,
-        captured_at: int,
-        plate_id: int,
-        confidence: float,
-        latitude: float,
-        longitude: float,
-        heading_deg: float,
-    ) -> Sighting:
-        plate, text = plate_with(plate_id), self._details[place]
-        details = NO_DETAILS if text is None else _details.decode(text)
-        has_place, has_heading = not (isnan(latitude) or isnan(longitude)), not isnan(heading_deg)
-        return Sighting(
-            read_id=pgproto.UUID(read_id),
-            captured_at=moment_of(captured_at),
-            plate=plate,
-            agency_ori=self._agencies[place],
-            sureness=sureness_of(plate, details.characters, confidence),
-            confidence=confidence,
-            region=self._regions[place],
-            box=Box(*details.box_px) if details.box_px else None,
-            crop_key=self._crop_keys[place],
-            misread_risk=details.misread_risk,
-            place=_place_at(latitude, longitude, heading_deg if has_heading else None)
-            if has_place
-            else None,
-        )
+        rows, chosen = self._rows.take(places), places.tolist()
+        texts = (self._details[place] for place in chosen)
+        details = (NO_DETAILS if text is None else _details.decode(text) for text in texts)
+        seen = (rows[name].tolist() for name in _SEEN)
+        return [
+            Sighting(
+                read_id=pgproto.UUID(read_id),
+                captured_at=moment_of(captured_at),
+                plate=(plate := plate_with(plate_id)),
+                agency_ori=self._agencies[place],
+                sureness=sureness_of(plate, known.characters, confidence),
+                confidence=confidence,
+                region=self._regions[place],
+                box=Box(*known.box_px) if known.box_px else None,
+                crop_key=self._crop_keys[place],
+                misread_risk=known.misread_risk,
+                place=at,
+            )
+            for place, known, at, read_id, captured_at, plate_id, confidence in zip(
+                chosen, details, _places_of(rows), *seen, strict=True
+            )
+        ]
 
 
 @lru_cache(maxsize=65_536)
@@ -201,6 +190,16 @@ def moment_of(count: int) -> datetime:
 def _place_at(latitude: float, longitude: float, heading_deg: float | None) -> Place:
     """Return a place; most cameras stay where they are."""
     return Place(latitude, longitude, heading_deg)
+
+
+def _places_of(rows: NDArray[np.void]) -> list[Place | None]:
+    numbers = (rows[name].tolist() for name in ("latitude", "longitude", "heading_deg"))
+    return [
+        None
+        if isnan(latitude) or isnan(longitude)
+        else _place_at(latitude, longitude, None if isnan(heading_deg) else heading_deg)
+        for latitude, longitude, heading_deg in zip(*numbers, strict=True)
+    ]
 
 
 def _words(ids: NDArray[np.void], kind: str) -> NDArray[Any]:
