@@ -52,10 +52,14 @@ _moment = attrgetter("captured_at")
 
 def _is_one_vehicles(reads: Sequence[Sighting]) -> bool:
     """Return whether reads, in order of time, are of one plate and agency, each of a moment of its own."""
-    first = reads[0]
-    return all(
-        one.plate == first.plate and one.agency_ori == first.agency_ori for one in reads
-    ) and all(one.captured_at < other.captured_at for one, other in pairwise(reads))
+    for one, other in pairwise(reads):
+        if (
+            one.captured_at >= other.captured_at
+            or one.plate != other.plate
+            or one.agency_ori != other.agency_ori
+        ):
+            return False
+    return True
 
 
 def _goes_on(track: Track, read: Sighting) -> bool:
