@@ -33,6 +33,9 @@ ANSWERS_WITHIN_S: Final = 120.0
 """Twice the limit of a statement: a process that reports nothing for so long is killed and replaced."""
 
 
+OBJECTS: Final = 200_000
+"""New objects before the garbage collector looks at them: those of some sets, which end with their set."""
+
 NICENESS: Final = 5
 """The process's share of a busy core is a third of another process's: an alert waits less for a vote."""
 
@@ -147,7 +150,7 @@ def vote(pipe: Connection, settings: Settings, service: str) -> None:
     begin_as_child()
     os.nice(NICENESS)
     configure_logging(settings.log_format)
-    spare_collector()
+    spare_collector(OBJECTS)
     uvloop.run(_vote(pipe, settings, service))
 
 
