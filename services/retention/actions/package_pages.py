@@ -17,7 +17,6 @@ import msgspec
 
 from services.retention.actions.gathering import Contents
 from services.retention.domain.bag import BagWriter
-from services.retention.domain.markup import Html
 from services.retention.domain.package_pages import (
     INDEX,
     RECORDS_ON_A_PAGE,
@@ -26,6 +25,7 @@ from services.retention.domain.package_pages import (
     PageMaker,
     Picture,
 )
+from shared.core.markup import Html
 
 Line = Mapping[str, Any]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.retention.domain.markup import Html, tag
+from shared.core.markup import Html, tag
 
 Plain = Mapping[str, Any]
 

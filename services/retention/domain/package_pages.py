@@ -5,43 +5,19 @@ It has no script, loads nothing but the package's own pictures, and can be print
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from services.retention.domain.hit_pages import hit_section
-from services.retention.domain.markup import Html, joined, tag
+from shared.core.markup import Html, document, joined, table, tag
 
 INDEX = "index.html"
 """Below data/: the page to begin with."""
 RECORDS_ON_A_PAGE = 50
-
-_STYLE = Html(
-    """
-body { margin: 0 auto; max-width: 60rem; padding: 1rem; font: 1rem/1.45 sans-serif; color: #000; background: #fff; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; } h3 { font-size: 1rem; margin: 1rem 0 0.25rem; }
-article { border-top: 2px solid #000; margin-top: 1.5rem; break-inside: avoid-page; }
-dl { display: grid; grid-template-columns: minmax(8rem, 13rem) 1fr; gap: 0.15rem 1rem; margin: 0.25rem 0; }
-dt { color: #444; } dd { margin: 0; overflow-wrap: anywhere; }
-figure { margin: 0.5rem 0; break-inside: avoid; } figcaption { font-size: 0.85rem; overflow-wrap: anywhere; }
-img { max-width: 100%; max-height: 26rem; border: 1px solid #888; }
-table { border-collapse: collapse; } th, td { border: 1px solid #888; padding: 0.15rem 0.5rem; text-align: left; }
-code, pre, .plate { font-family: monospace; } .plate { font-size: 1.2em; font-weight: bold; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-.mark { border: 2px solid #000; padding: 0 0.4rem; font-weight: bold; }
-@media print { nav { display: none; } body { max-width: none; padding: 0; font-size: 10pt; } }
-"""
-)
-_POLICY = (
-    "default-src 'none'; img-src 'self' file:; base-uri 'none'; form-action 'none'; style-src"
-    f" 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
-)
-"""The page may show pictures beside it, and do nothing else, even if a text were taken for HTML."""
 
 _TIME = re.compile(r"(_at|_from|_to|-At)$")
 """The end of the names of fields that have times."""
@@ -100,13 +76,14 @@ class PageMaker:
             links.append(tag("a", "Next page", href=page_file(number + 1)))
         nav = tag("nav", tag("p", joined(_between(links, " · "))))
         heading = f"Records {first} to {first + len(records) - 1}"
-        return self._document(
+        return document(
             f"{heading} – {self.title}",
             nav,
             tag("h1", self.title),
             tag("p", f"{heading}, page {number}"),
             self._records(first, records),
             nav,
+            with_pictures=True,
         )
 
     def index(
@@ -124,7 +101,7 @@ class PageMaker:
             package: the values of bag-info.txt.
         """
         listed = self._listed(pages) if pages else self._records(1, records)
-        return self._document(
+        return document(
             self.title,
             tag("h1", self.title),
             tag(
@@ -144,6 +121,7 @@ class PageMaker:
                 + ("." if self._is_utc else f" and in local time of {self.zone.key}."),
             ),
             listed,
+            with_pictures=True,
         )
 
     def facts(self, values: Mapping[str, Any]) -> Html:
@@ -183,18 +161,15 @@ class PageMaker:
 
     def _listed(self, pages: Sequence[PageEntry]) -> Html:
         rows = (
-            tag(
-                "tr",
-                tag("td", tag("a", f"Page {one.number}", href=one.file)),
-                tag("td", f"{one.first} to {one.last}"),
-                tag("td", self.moment(one.since)),
-                tag("td", self.moment(one.until)),
+            (
+                tag("a", f"Page {one.number}", href=one.file),
+                f"{one.first} to {one.last}",
+                self.moment(one.since),
+                self.moment(one.until),
             )
             for one in pages
         )
-        names = ("Page", "Records", "First captured", "Last captured")
-        head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in names)))
-        return tag("table", head, tag("tbody", *rows))
+        return table(("Page", "Records", "First captured", "Last captured"), rows)
 
     def _records(self, first: int, records: Sequence[PackedRecord]) -> Html:
         if not records:
@@ -254,19 +229,6 @@ class PageMaker:
         facts["place"] = _place(frame)
         return self.facts(facts)
 
-    def _document(self, title: str, *body: Html) -> Html:
-        head = tag(
-            "head",
-            tag("meta", charset="utf-8"),
-            tag("meta", **{"http-equiv": "Content-Security-Policy", "content": _POLICY}),
-            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            tag("meta", name="referrer", content="no-referrer"),
-            tag("title", title),
-            tag("style", _STYLE),
-        )
-        html = tag("html", head, tag("body", tag("main", *body)), lang="en")
-        return joined([Html("<!doctype html>\n"), html])
-
 
 def page_file(number: int) -> str:
     """Return the name of a page of records, below data/."""
@@ -304,16 +266,14 @@ def _characters(characters: Sequence[Mapping[str, Any]]) -> Html | None:
         return None
     names = ("Character", "Probability", "Others that were possible")
     rows = (
-        tag(
-            "tr",
-            tag("td", one["text"]),
-            tag("td", "not given" if one["confidence"] is None else str(one["confidence"])),
-            tag("td", "; ".join(f"{o['text']} {o['probability']}" for o in one["alternatives"])),
+        (
+            one["text"],
+            "not given" if one["confidence"] is None else str(one["confidence"]),
+            "; ".join(f"{o['text']} {o['probability']}" for o in one["alternatives"]),
         )
         for one in characters
     )
-    head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in names)))
-    return tag("table", tag("caption", "Characters as read"), head, tag("tbody", *rows))
+    return table(names, rows, caption="Characters as read")
 
 
 def _verification() -> Html:
