@@ -108,6 +108,11 @@ COMMANDS: Mapping[str, Entry] = {
         ("services.retention.__main__:COMMANDS.verify-certificate",),
         "run it in a container of retention",
     ),
+    "verify-report": Entry(
+        "Verify the report of an audit offline, by an export of the log.",
+        ("services.audit.__main__:COMMANDS.verify-report",),
+        "run it in a container of audit",
+    ),
     "accuracy": Entry(
         "Count how well plates are read at each camera, by verified hits.",
         ("plateward.accuracy:accuracy_command",),

@@ -50,7 +50,8 @@ def stack(browser: Browser, stack_folder: Path) -> Iterator[Running]:
         assert up is not None, f"no stack is up on {stack_folder}"
         yield up
         return
-    with running(stack_folder, "--port", "0", within_s=400) as up:
+    signing = {"AUDIT_CHECKPOINT_S": "2"}  # a report waits for a checkpoint
+    with running(stack_folder, "--port", "0", environment=signing, within_s=400) as up:
         yield up
 
 

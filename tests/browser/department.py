@@ -5,12 +5,15 @@ import json
 import os
 import time
 from base64 import b64decode
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from local.demo.camera import post
 from local.demo.client import Api, Person
@@ -32,9 +35,10 @@ from services.audit.domain.findings import a_finding
 from services.audit.store.audits import Audits
 from services.audit.store.findings import Findings
 from shared.core.types import Ori
-from shared.events import Actor
+from shared.events import Actor, PeriodFixed
 from shared.kafka.event_mac import MacKey
 from shared.postgres.database import Database
+from shared.postgres.outbox import emit
 from tests.e2e.frames import frame, plates
 
 SEEN, PASSED, *LISTED = plates(8)
@@ -137,6 +141,7 @@ async def settle(api: Api, folder: Path) -> Town:
             "device_id": found.devices[0].device_id,
             "ori": AGENCY_ORI,
             "audit_id": await _draw(folder, found.auditor),
+            "period_seq": await _end_period(folder, found.auditor),
             "finding_id": await _raise(folder, found.officer),
             "number": "1",
             "hold_id": hold_id,
@@ -193,11 +198,30 @@ async def _draw(folder: Path, auditor: Person) -> str:
         ),
         drawn_at=now,
     )
-    database = Database(environment(folder, os.environ, "audit")["DATABASE_URL"], "audit")
-    async with database.begin() as connection:
+    async with _audit(folder) as connection:
         await Audits(connection).add(drawn, [entry["seq"] for entry in found["items"]])
-    await database.engine.dispose()
     return str(drawn.audit_id)
+
+
+async def _end_period(folder: Path, auditor: Person) -> str:
+    """Let a period of the audit plan end, as it does with a calendar month; returns its number once it has a report."""
+    now = datetime.now(UTC)
+    async with _audit(folder) as connection:
+        period = PeriodFixed(
+            occurred_at=now, occurred_from=now - timedelta(days=30), occurred_to=now
+        )
+        await emit(connection, "audit", period)
+    purpose = await auditor.declare(kind="audit", **WHY)
+    path = "/v1/audits/periods"
+    found = await _until(
+        lambda: auditor.must("audit", "GET", path, purpose=purpose), lambda page: page["items"]
+    )
+    seq = found["items"][0]["seq"]
+    await _until(
+        lambda: auditor.ask("audit", "GET", f"{path}/{seq}/report", purpose=purpose),
+        lambda answer: answer.is_success,
+    )
+    return str(seq)
 
 
 async def _raise(folder: Path, officer: Person) -> str:
@@ -206,13 +230,20 @@ async def _raise(folder: Path, officer: Person) -> str:
     finding = a_finding(
         "unverified_enforcement", officer.account_id, datetime.now(UTC), seq=1, why=why
     )
+    async with _audit(folder) as connection:
+        await Findings(connection, "audit").raise_once(finding)
+    return str(finding.finding_id)
+
+
+@asynccontextmanager
+async def _audit(folder: Path) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction of the audit service."""
     settings = environment(folder, os.environ, "audit")
     mac_key = MacKey("audit", b64decode(settings["EVENT_MAC_KEY"]))
     database = Database(settings["DATABASE_URL"], "audit", mac_key=mac_key)
     async with database.begin() as connection:
-        await Findings(connection, "audit").raise_once(finding)
+        yield connection
     await database.engine.dispose()
-    return str(finding.finding_id)
 
 
 async def _hits(officer: Person) -> list[dict[str, Any]]:

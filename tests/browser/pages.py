@@ -26,6 +26,7 @@ FILES = frozenset(
         "/releases/documents/{document_id}",
         "/holds/exports/{export_id}/package",
         "/purges/{run_id}/certificate",
+        "/audit/periods/{period_seq}/report/file",
         "/requests/{request_id}/package",
         "/holds/exports/{export_id}/bookings/{booking_id}/statement",
         "/hotlists/{list_id}/versions/{version}/set-aside.csv",

@@ -1,4 +1,4 @@
-"""Commands for the log: verify it, export it, verify an export, redraw its samples, make a key, change the key.
+"""Commands for the log: verify it, export it, verify an export or a report, redraw its samples, make or change a key.
 
 `export` is an access like any other: the log records it before the file is written.
 """
@@ -19,6 +19,7 @@ import click
 from sqlalchemy.exc import ProgrammingError
 
 from services.audit.actions.access_record import log_values_export, record_export, record_refusal
+from services.audit.actions.audit_reports import differences
 from services.audit.actions.checkpointing import Checkpointer
 from services.audit.actions.exports import Begun
 from services.audit.actions.figures_command import figures_command
@@ -148,6 +149,29 @@ def _redraw(*, file: Path, vkey: Sequence[str], checkpoint: Sequence[Path]) -> A
     }
     text = "\n".join([*lines, json.dumps(summary)])
     return Answer(text, {"log": recomputed.data, **summary}, int(bool(redraw.faults)))
+
+
+@command(
+    "verify-report",
+    click.Argument(["report"], type=click.Path(path_type=Path)),
+    EXPORT_FILE,
+    *VERIFICATION,
+    faults=(BadNote,),
+)
+def _verify_report(
+    *, report: Path, file: Path, vkey: Sequence[str], checkpoint: Sequence[Path]
+) -> Answer:
+    """Verify an exported log from entry 0 on, and compare the report of an audit with what it gives."""
+    recomputed = _recomputed(file, vkey, checkpoint)
+    if recomputed.status:
+        return recomputed
+    page = report.read_bytes().decode(errors="replace")
+    with file.open("rb") as exported:
+        found = differences(page, lines_of(exported))
+    summary = {"ok": not found, "faults": len(found)}
+    lines = [recomputed.text, *(f"FAULT        {one}" for one in found[:PRINTED_FAULTS])]
+    text = "\n".join([*lines, json.dumps(summary)])
+    return Answer(text, {"log": recomputed.data, **summary}, int(bool(found)))
 
 
 def _keys(vkeys: Sequence[str]) -> list[Verifier]:
@@ -346,6 +370,7 @@ COMMANDS = by_name(
     _verify,
     _verify_export,
     _redraw,
+    _verify_report,
     _export,
     _rotate_key,
     _keygen,

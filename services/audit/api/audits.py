@@ -3,12 +3,15 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import Response
 
-from services.audit.actions import audits
+from services.audit.actions import audit_reports, audits
 from services.audit.api.fields import AuditIn, ReviewIn, SignOffIn
 from services.audit.api.guard import AuditRead
-from services.audit.api.views.audits import AuditOut, PeriodOut
+from services.audit.api.views.audits import AuditOut, AuditReportOut, PeriodOut
+from services.audit.domain.report_pages import ReportPage
+from services.audit.service import Running
 from services.audit.store.audits import Audits
 from shared.access.department import check_department
 from shared.access.grant import Grant
@@ -17,6 +20,7 @@ from shared.core.fields import MAX_INT
 from shared.core.permissions import Permission
 from shared.http.app import Work
 from shared.http.models import After, Limit, Page, key_of
+from shared.http.openapi import in_bytes
 
 router = APIRouter(prefix="/v1/audits", tags=["audits"])
 
@@ -42,6 +46,41 @@ async def list_periods(
     found = await audits.ended_periods(work, before=key_of(after, int), limit=limit)
     following = found[-1].fixed.seq if len(found) == limit else None
     return Page.of([PeriodOut.of(period) for period in found], last=following)
+
+
+async def report_of(
+    period_seq: Annotated[int, Path(ge=0, le=MAX_INT)],
+    grant: AuditRead,
+    work: Work,
+    audit: Running,
+    *,
+    names: bool = True,
+) -> ReportPage:
+    """Return the report of a period that was asked for."""
+    department = audit.runtime.policy.department.name
+    return await audit_reports.make_report(work, grant, period_seq, department, names=names)
+
+
+Report = Annotated[ReportPage, Depends(report_of)]
+
+
+@router.get("/periods/{period_seq}/report")
+async def get_audit_report(report: Report) -> AuditReportOut:
+    """The report of a period's audit, complete or not, made of the log up to the newest checkpoint.
+
+    It has no plate, case or searched person; with `names=false` it names no auditor either.
+    """
+    return AuditReportOut.of(report)
+
+
+@router.get(
+    "/periods/{period_seq}/report/file",
+    response_class=Response,
+    responses=in_bytes("The report, one page", "text/html"),
+)
+async def download_audit_report(report: Report) -> Response:
+    """The same report as a file that a browser shows and prints; `verify-report` compares it with an export."""
+    return Response(report.html, media_type="text/html")
 
 
 @router.get("")

@@ -68,6 +68,10 @@ class Code(ProblemCode):
         Conflict,
         "this period cannot be drawn until two checkpoints are signed after the entry that fixed it",
     )
+    PERIOD_UNCOVERED = (
+        Conflict,
+        "this period has no report until a checkpoint is signed after the entry that fixed it",
+    )
     PERIOD_DRAWN = Conflict, "this period has a sample already: GET /v1/audits lists it"
     AUDIT_UNKNOWN = NotFound, "there is no such audit"
     AUDIT_SIGNED_OFF = Conflict, "this audit is already signed off"

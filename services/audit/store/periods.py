@@ -1,14 +1,16 @@
 """The periods of audits, which entries of the log fix, and the accesses within each period."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.domain.audit_reports import Accesses
 from services.audit.domain.periods import BY_SOFTWARE, SOFTWARE
 from services.audit.store.said import AttemptSaid, said_in
 
@@ -23,16 +25,43 @@ _FIXED = """
 """
 # Postgres cannot decode each entry that people and services can make. Of the few that may have the method of the
 # software, spelled out or with an escape, it returns the bytes.
-_POPULATION = text(
-    """
-    SELECT seq, CASE WHEN position(CAST(:by_software AS bytea) IN entry) > 0
-        OR position(CAST(:escape AS bytea) IN entry) > 0 THEN entry END AS content FROM entries
-    WHERE kind = 'access.attempted' AND allowed AND NOT starts_with(person_id, :software)
+_MAYBE_BY_SOFTWARE = """
+    CASE WHEN position(CAST(:by_software AS bytea) IN entry) > 0
+        OR position(CAST(:escape AS bytea) IN entry) > 0 THEN entry END AS content
+"""
+_OF_PERIOD = """
+    kind = 'access.attempted' AND NOT starts_with(person_id, :software)
       AND seq < :seq AND occurred_at < :until
       AND (seq > :seq_before OR occurred_at >= :until_before)
-    ORDER BY seq
+"""
+_POPULATION = text(
+    f"SELECT seq, {_MAYBE_BY_SOFTWARE} FROM entries WHERE allowed AND {_OF_PERIOD} ORDER BY seq"  # noqa: S608
+)
+_ACCESSES = text(
+    f"""
+    SELECT service, purpose_kind, allowed, content, min(seq) AS seq, count(*) AS number FROM (
+        SELECT seq, service, purpose_kind, allowed, {_MAYBE_BY_SOFTWARE} FROM entries
+        WHERE allowed IS NOT NULL AND {_OF_PERIOD}) AS made
+    GROUP BY service, purpose_kind, allowed, content
+    """  # noqa: S608 - constants
+)
+_ENTRIES = text(
+    """
+    SELECT seq, kind, occurred_at, entry AS content FROM entries
+    WHERE hashtext(kind) = hashtext(:kind) AND kind = :kind AND seq + 0 > :after AND seq + 0 < :end
+    ORDER BY seq + 0 LIMIT :limit
     """
 )
+AT_ONCE = 5000
+
+
+class LoggedEntry(NamedTuple):
+    """An entry of a kind that reports of audits are made of."""
+
+    seq: int
+    kind: str
+    occurred_at: datetime
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -90,20 +119,47 @@ class Periods:
         An access is an allowed request of a person. It belongs to the period if it occurred before the period's end,
         the log held it when the period was fixed, and it does not belong to the period before by the same rule.
         """
-        before = await self.last(below=period.seq)
-        found = await self._connection.execute(
-            _POPULATION,
-            {
-                "software": SOFTWARE,
-                "by_software": BY_SOFTWARE.encode(),
-                "escape": b"\\u",
-                "seq": period.seq,
-                "until": period.occurred_to,
-                "seq_before": -1 if before is None else before.seq,
-                "until_before": period.occurred_from if before is None else before.occurred_to,
-            },
-        )
+        found = await self._connection.execute(_POPULATION, await self._bounds(period))
         return [int(row.seq) for row in found if row.content is None or not _by_software(row)]
+
+    async def accesses(self, period: Fixed) -> Counter[Accesses]:
+        """Return how many requests people made in a period, by kind; refused ones belong to it by the same rule."""
+        counts = Counter[Accesses]()
+        for row in await self._connection.execute(_ACCESSES, await self._bounds(period)):
+            if row.content is None or not _by_software(row):
+                counts[Accesses(row.service, row.purpose_kind or "", row.allowed)] += row.number
+        return counts
+
+    async def entries(self, kind: str, after: int, end: int) -> AsyncIterator[LoggedEntry]:
+        """Yield the entries of a kind with numbers above `after` and below `end`, in the log's order."""
+        while True:
+            values = {"kind": kind, "after": after, "end": end, "limit": AT_ONCE}
+            found = (await self._connection.execute(_ENTRIES, values)).all()
+            for row in found:
+                yield LoggedEntry(*row)
+            if len(found) < AT_ONCE:
+                return
+            after = found[-1].seq
+
+    async def occurred_at(self, seq: int) -> datetime:
+        """Return when the event of an entry occurred. Raises: NoResultFound if the log has no such entry."""
+        found = await self._connection.execute(
+            text("SELECT occurred_at FROM entries WHERE seq = :seq"), {"seq": seq}
+        )
+        at: datetime = found.scalar_one()
+        return at
+
+    async def _bounds(self, period: Fixed) -> dict[str, object]:
+        before = await self.last(below=period.seq)
+        return {
+            "software": SOFTWARE,
+            "by_software": BY_SOFTWARE.encode(),
+            "escape": b"\\u",
+            "seq": period.seq,
+            "until": period.occurred_to,
+            "seq_before": -1 if before is None else before.seq,
+            "until_before": period.occurred_from if before is None else before.occurred_to,
+        }
 
     async def _find(self, rest: str, **values: object) -> list[Fixed]:
         found = await self._connection.execute(text(f"{_FIXED} {rest}"), values)

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from services.audit.domain.sealing import DIGESTS, RECORDS, UNDECODABLE
-from shared.events import Counted
+from shared.events import Actor, Counted
 from shared.postgres.disclosed_records import AS_SEARCHES
 
 log = logging.getLogger(__name__)
@@ -116,6 +116,31 @@ class PurgedSaid(msgspec.Struct, frozen=True):
 class ChangedSaid(msgspec.Struct, frozen=True):
     """A step of the work on a finding or an audit."""
 
+    change: Text
+    details: dict[str, Any] = {}
+
+
+class AuditSaid(msgspec.Struct, frozen=True):
+    """A step of an audit, with its person."""
+
+    audit_id: Text
+    change: Text
+    actor: Actor
+    details: dict[str, str] = {}
+
+
+class RaisedSaid(msgspec.Struct, frozen=True):
+    """A finding, with its details that are not sealed."""
+
+    finding_id: Text
+    kind: Name
+    details: dict[str, Any] = {}
+
+
+class FindingStepSaid(msgspec.Struct, frozen=True):
+    """A step of the work on a finding."""
+
+    finding_id: Text
     change: Text
     details: dict[str, Any] = {}
 

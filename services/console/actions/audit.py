@@ -102,6 +102,16 @@ async def read_sample(client: PersonClient, audit_id: UUID) -> Any:
     return await _get(client, f"/v1/audits/{audit_id}")
 
 
+async def read_report(client: PersonClient, period_seq: int, *, names: bool) -> Any:
+    """Return the report of a period's audit. Raises: Refused, SignedOut, PurposeNeeded."""
+    return await _get(client, report_path(period_seq), {"names": names})
+
+
+def report_path(period_seq: int) -> str:
+    """Return the path of a period's report."""
+    return f"/v1/audits/periods/{period_seq}/report"
+
+
 async def sign_off(client: PersonClient, audit_id: UUID, form: Mapping[str, str]) -> Any:
     """Sign off a fully reviewed audit. Raises: Refused, SignedOut, PurposeNeeded."""
     path, body = f"/v1/audits/{audit_id}/sign-off", required(form, "statement")

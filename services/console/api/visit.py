@@ -39,7 +39,7 @@ PICTURES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 
 _PATH = re.compile(
-    r"(?!.*/(crop|image|stream|package|statement|certificate)$)(/[0-9A-Za-z-]{1,60}){1,6}"
+    r"(?!.*/(crop|image|stream|package|statement|certificate|file)$)(/[0-9A-Za-z-]{1,60}){1,6}"
 )
 """Paths of pages: without the names of pictures, of streams and of files to save."""
 

@@ -11,6 +11,7 @@ from services.audit.actions.verify import verify_stored
 from services.audit.main import build_app
 from services.audit.service import AuditService
 from services.audit.settings import Settings
+from services.audit.workers.scheduler import Scheduler
 from services.audit.workers.watch import Watch
 from services.registry import SPECS
 from shared.core.permissions import Permission
@@ -32,6 +33,8 @@ from tests.integration.serving import client_of, started
 SEED = bytes(range(32))
 VALUES_KEY = bytes(range(32, 64))
 AUDITOR = "00000000-0000-4000-8000-000000000301"
+SUPERVISOR = "00000000-0000-4000-8000-000000000302"
+DRAWER = "00000000-0000-4000-8000-000000000303"
 OFFICER = "00000000-0000-4000-8000-000000000007"
 
 
@@ -198,6 +201,76 @@ def tamper(as_owner):
             await connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER USER"))
 
     return write
+
+
+@pytest.fixture
+def go_to(clock):
+    """Let it be that moment."""
+    return lambda at: clock.advance(seconds=(at - clock.now()).total_seconds())
+
+
+@pytest.fixture
+def signed(deliver, writer, clock):
+    """Append something to the log and sign a checkpoint; return it."""
+
+    async def sign():
+        await deliver(an_attempt(clock, allowed=False))
+        assert await writer.sign_if_grown()
+
+    return sign
+
+
+@pytest.fixture
+def fix(writer, runtime, go_to, signed):
+    """Lets a month end; returns the number of the entry that fixes it. The seed is signed by default."""
+    scheduler = Scheduler(runtime, runtime.settings, writer)
+
+    async def end(at, *, checkpoints=2):
+        go_to(at + timedelta(seconds=5))
+        assert await scheduler.fix_periods() == 1
+        for _ in range(checkpoints):
+            await signed()
+
+    return end
+
+
+@pytest.fixture
+def periods(client, auditor):
+    """Return the periods that have ended, newest first."""
+
+    async def ask():
+        response = await client.get("/v1/audits/periods", headers=auditor())
+        assert response.status_code == 200, response.text
+        return response.json()["items"]
+
+    return ask
+
+
+@pytest.fixture
+def draw_of(client, auditor):
+    """Draw the sample of a period; return the answer."""
+
+    async def ask(seq, account_id=DRAWER):
+        return await client.post(
+            "/v1/audits", json={"period_seq": seq}, headers=auditor(account_id=account_id)
+        )
+
+    return ask
+
+
+@pytest.fixture
+def exported(client, auditor, tmp_path, deliver):
+    """Take the whole log out; return where to."""
+
+    async def export():
+        await deliver()
+        response = await client.post("/v1/exports", json={}, headers=auditor())
+        assert response.status_code == 200, response.text
+        path = tmp_path / "log.jsonl"
+        path.write_bytes(response.content)
+        return path
+
+    return export
 
 
 def an_actor(person_id=OFFICER, name="Officer Seven"):

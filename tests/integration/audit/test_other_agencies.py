@@ -15,6 +15,8 @@ PERIOD = {"occurred_from": "2026-05-01T00:00:00Z", "occurred_to": "2026-05-08T00
 DOORS = [
     ("GET", "/v1/audits", None),
     ("GET", "/v1/audits/periods", None),
+    ("GET", "/v1/audits/periods/1/report", None),
+    ("GET", "/v1/audits/periods/1/report/file", None),
     ("GET", f"/v1/audits/{AUDIT}", None),
     ("POST", "/v1/audits", {"period_seq": 1}),
     ("POST", f"/v1/audits/{AUDIT}/items/1/review", {"outcome": "proper"}),

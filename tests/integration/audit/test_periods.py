@@ -20,69 +20,20 @@ from shared.core.permissions import Permission
 from shared.core.signed_notes import Signer
 from shared.events import AccessAttempted, Actor, AuditChanged, FindingRaised, RecordsDisclosed
 from shared.service.command import status_of
-from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, an_actor, an_attempt
+from tests.integration.audit.conftest import (
+    AUDITOR,
+    DRAWER,
+    OFFICER,
+    SEED,
+    SUPERVISOR,
+    an_actor,
+    an_attempt,
+)
 from tests.integration.locking import locked_while
 
-SUPERVISOR = "00000000-0000-4000-8000-000000000302"
 OTHER_SUPERVISOR = "00000000-0000-4000-8000-000000000304"
-DRAWER = "00000000-0000-4000-8000-000000000303"
 VERIFIER = Signer("plateward.local/audit/2", SEED).verifier
 JUNE, JULY, AUGUST = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 7, 8))
-
-
-@pytest.fixture
-def go_to(clock):
-    """Let it be that moment."""
-    return lambda at: clock.advance(seconds=(at - clock.now()).total_seconds())
-
-
-@pytest.fixture
-def signed(deliver, writer, clock):
-    """Append something to the log and sign a checkpoint; return it."""
-
-    async def sign():
-        await deliver(an_attempt(clock, allowed=False))
-        assert await writer.sign_if_grown()
-
-    return sign
-
-
-@pytest.fixture
-def fix(writer, runtime, go_to, signed):
-    """Lets a month end; returns the number of the entry that fixes it. The seed is signed by default."""
-    scheduler = Scheduler(runtime, runtime.settings, writer)
-
-    async def end(at, *, checkpoints=2):
-        go_to(at + timedelta(seconds=5))
-        assert await scheduler.fix_periods() == 1
-        for _ in range(checkpoints):
-            await signed()
-
-    return end
-
-
-@pytest.fixture
-def periods(client, auditor):
-    """Return the periods that have ended, newest first."""
-
-    async def ask():
-        response = await client.get("/v1/audits/periods", headers=auditor())
-        assert response.status_code == 200, response.text
-        return response.json()["items"]
-
-    return ask
-
-
-@pytest.fixture
-def draw_of(client, auditor):
-    """Draw the sample of a period; return the answer."""
-
-    async def ask(seq, account_id=DRAWER):
-        return await client.post(
-            "/v1/audits", json={"period_seq": seq}, headers=auditor(account_id=account_id)
-        )
-
-    return ask
 
 
 @pytest.mark.clause("468.6(c)/audit-periods")
@@ -222,21 +173,6 @@ async def test_a_period_not_drawn_within_a_day_raises_a_finding(
     await draw_of((await periods())[0]["seq"])
     clock.advance(hours=25)
     assert await findings() == []
-
-
-@pytest.fixture
-def exported(client, auditor, tmp_path, deliver):
-    """Take the whole log out; return where to."""
-
-    async def export():
-        await deliver()
-        response = await client.post("/v1/exports", json={}, headers=auditor())
-        assert response.status_code == 200, response.text
-        path = tmp_path / "log.jsonl"
-        path.write_bytes(response.content)
-        return path
-
-    return export
 
 
 @pytest.mark.clause("468.6(c)/audits")

@@ -113,6 +113,17 @@ async def test_a_sample_is_drawn_reviewed_item_by_item_and_signed_off_by_another
     changes = [(e.change, e.actor.person_id) for e in bus.events(AuditChanged)]
     assert changes[0] == ("drawn", first.account_id)
     assert changes[-1] == ("signed_off", second.account_id)
+    await logged()
+    await browser.open(here)
+    [report] = re.findall(r'href="(/audit/periods/[0-9]+/report)"', browser.page.text)
+    await browser.open(report)
+    assert "Corning Police Department complete Save this report as a file" in browser.said
+    assert "By B.Second, Auditor, 2026-07-01" in browser.said
+    await browser.open(f"{report}?names=false")
+    assert "B.Second" not in browser.said.split("Results of the reviews")[1]
+    saved = await browser.open(f"{report}/file?names=false")
+    assert saved.headers["content-disposition"].endswith('-without-names.html"')
+    assert "B.Second" not in saved.text
 
 
 async def test_a_period_is_not_drawn_twice(

@@ -122,6 +122,7 @@ def test_names_and_options_are_completed() -> None:
         "verify-audit",
         "verify-package",
         "verify-certificate",
+        "verify-report",
         "verify-backup",
         "verify-export",
     ]

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.audit.actions.audits import EndedPeriod
 from services.audit.api.views.proofs import _base64
 from services.audit.domain.audits import Audit, ItemOutcome
+from services.audit.domain.report_pages import ReportPage
 from shared.http.models import PersonOut
 
 
@@ -79,3 +80,76 @@ class AuditOut(BaseModel):
             "reviewed": audit.reviewed,
         }
         return cls.model_validate(fields, from_attributes=True)
+
+
+class FactOut(BaseModel):
+    """A fact with its name."""
+
+    name: str
+    value: str
+
+
+class SectionOut(BaseModel):
+    """A part of a report: paragraphs, facts, and a table, whose rows have a cell for each column."""
+
+    heading: str
+    paragraphs: list[str]
+    facts: list[FactOut]
+    columns: list[str]
+    rows: list[list[str]]
+
+
+class AuditReportOut(BaseModel):
+    """The report of a period's audit, as its file has it. `missing` is what the audit lacks to be complete."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "title": "Audit of accesses 2026-06-01 to 2026-07-01, Corning Police Department",
+                    "is_complete": False,
+                    "missing": ["The audit is not signed off."],
+                    "size": 120_310,
+                    "checkpoint": "plateward.local/audit/2\n120310\n...",
+                    "sections": [
+                        {
+                            "heading": "Results of the reviews",
+                            "paragraphs": [],
+                            "facts": [],
+                            "columns": ["Outcome", "Accesses"],
+                            "rows": [["proper", "299"]],
+                        }
+                    ],
+                }
+            ]
+        },
+    )
+
+    title: str
+    is_complete: bool
+    missing: list[str]
+    size: int = Field(description="The number of entries of the log of which it is made")
+    checkpoint: str = Field(description="The signed checkpoint of this size")
+    sections: list[SectionOut]
+
+    @classmethod
+    def of(cls, page: ReportPage) -> "AuditReportOut":
+        """Return the view of a report."""
+        report = page.report
+        return cls(
+            title=report.title,
+            is_complete=not report.missing,
+            missing=[*report.missing],
+            size=page.asked.size,
+            checkpoint=page.note,
+            sections=[
+                SectionOut(
+                    heading=one.heading,
+                    paragraphs=[*one.paragraphs],
+                    facts=[FactOut(name=name, value=value) for name, value in one.facts],
+                    columns=[*one.columns],
+                    rows=[[*row] for row in one.rows],
+                )
+                for one in report.sections
+            ],
+        )
