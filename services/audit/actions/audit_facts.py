@@ -49,6 +49,14 @@ def add_entry(facts: PeriodFacts, entry: LoggedEntry) -> None:
         add(facts, entry)
 
 
+def _since(facts: PeriodFacts) -> Bounds:
+    return facts.seq, facts.size
+
+
+def _until(facts: PeriodFacts) -> Bounds:
+    return -1, facts.seq
+
+
 def _ever(facts: PeriodFacts) -> Bounds:
     return -1, facts.size
 
@@ -145,7 +153,7 @@ SOURCES: Mapping[str, Source] = {
     kind_of(RecordsPurged): Source(_within, _destroyed),
     kind_of(FindingRaised): Source(_ever, _raised),
     kind_of(FindingChanged): Source(_ever, _worked),
-    kind_of(PolicyLoaded): Source(lambda facts: (-1, facts.seq), _loaded),
-    kind_of(AuditChanged): Source(lambda facts: (facts.seq, facts.size), _audit),
+    kind_of(PolicyLoaded): Source(_until, _loaded),
+    kind_of(AuditChanged): Source(_since, _audit),
 }
 """The kinds of entries of which reports are made, in the order in which they are added."""
