@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from services.audit.domain.audit_reports import (
     ACTS,
+    STEP,
     DrawFacts,
     FindingFacts,
     PeriodFacts,
@@ -25,7 +26,7 @@ from services.audit.store.said import (
     Said,
     said_in,
 )
-from shared.events import AuditChanged, FindingChanged, FindingRaised, PolicyLoaded, RecordsPurged
+from shared.events import FindingChanged, FindingRaised, PolicyLoaded, RecordsPurged
 
 FROM_AN_OLDER_LOG = "raised in an older log"
 """The kind of a finding of which this log has only later steps."""
@@ -67,7 +68,7 @@ def _within(facts: PeriodFacts) -> Bounds:
 
 def _said(facts: PeriodFacts, entry: LoggedEntry, kind: type[Said]) -> Said | None:
     said = said_in(entry.seq, entry.content, kind)
-    facts.odd += said is None
+    facts.odd[entry.kind] += said is None
     return said
 
 
@@ -83,13 +84,13 @@ def _audit(facts: PeriodFacts, entry: LoggedEntry) -> None:
                 said.audit_id, entry.seq, said.actor, entry.occurred_at, population, entries
             )
         else:
-            facts.odd += 1
+            facts.odd[STEP] += 1
     elif draw is None or said.audit_id != draw.audit_id:
         return
     elif said.change == "item_reviewed":
         number = {str(n): n for n in facts.unreviewed}.get(details.get("number", ""))
         if number is None:
-            facts.odd += 1
+            facts.odd[STEP] += 1
         else:
             review = ReviewFacts(details.get("outcome", ""), said.actor, entry.occurred_at)
             facts.reviews[number] = review
@@ -98,7 +99,7 @@ def _audit(facts: PeriodFacts, entry: LoggedEntry) -> None:
             statement = details.get("statement", "")
             facts.sign_off = SignOffFacts(said.actor, entry.occurred_at, statement)
         else:
-            facts.odd += 1
+            facts.odd[STEP] += 1
 
 
 def _raised(facts: PeriodFacts, entry: LoggedEntry) -> None:
@@ -154,6 +155,6 @@ SOURCES: Mapping[str, Source] = {
     kind_of(FindingRaised): Source(_ever, _raised),
     kind_of(FindingChanged): Source(_ever, _worked),
     kind_of(PolicyLoaded): Source(_until, _loaded),
-    kind_of(AuditChanged): Source(_since, _audit),
+    STEP: Source(_since, _audit),
 }
 """The kinds of entries of which reports are made, in the order in which they are added."""

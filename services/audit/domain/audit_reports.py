@@ -13,8 +13,12 @@ from itertools import groupby
 from typing import NamedTuple, get_args
 
 from services.audit.domain.audits import ItemOutcome
+from services.audit.domain.entries import kind_of
 from services.audit.domain.findings import FindingOutcome
-from shared.events import Actor
+from shared.events import Actor, AuditChanged
+
+STEP = kind_of(AuditChanged)
+"""The kind of entries that record steps of audits."""
 
 NO_PURPOSE = "no purpose declared"
 
@@ -142,8 +146,8 @@ class PeriodFacts:
     policies_before: dict[str, PolicyFacts] = field(default_factory=dict)
     """With which each service was started last before the period's entries."""
     policies_since: list[PolicyFacts] = field(default_factory=list)
-    odd: int = 0
-    """Entries that a service would not make, by their content or as repetitions."""
+    odd: Counter[str] = field(default_factory=Counter)
+    """Entries that a service would not make, by their content or as repetitions; by kind."""
 
     @property
     def policies(self) -> Sequence[PolicyFacts]:
@@ -215,8 +219,8 @@ def _missing(facts: PeriodFacts) -> Iterator[str]:
         workers = {draw.by.person_id, *(one.by.person_id for one in facts.reviews.values())}
         if sign_off.by.person_id in workers:
             yield "The person who signed the audit off also drew the sample or reviewed accesses."
-    if facts.odd:
-        yield f"{facts.odd} entries about audits, findings or other acts are not such as services make."
+    if odd := facts.odd[STEP]:
+        yield f"{odd} entries about steps of audits are repeated or cannot be read."
 
 
 class _People:
@@ -237,6 +241,7 @@ class _People:
 
 
 def _period(facts: PeriodFacts) -> Section:
+    odd = facts.odd.total() - facts.odd[STEP]
     return Section(
         "The period",
         facts=[
@@ -255,6 +260,7 @@ def _period(facts: PeriodFacts) -> Section:
                 " What came later is not in it.",
             ),
             *(("Policy", f"version {one.version}, SHA-256 {one.digest}") for one in facts.policies),
+            *([("Left out", f"{odd} other entries that cannot be read")] if odd else []),
         ],
     )
 
