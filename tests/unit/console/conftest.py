@@ -50,7 +50,27 @@ class Browser:
     @property
     def said(self):
         """The page's text as a person reads it."""
-        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", self.page.text)).split())
+        return _text_of(self.page.text)
+
+    @property
+    def content(self):
+        """The text of the page's own content, without what all pages have around it."""
+        return _text_of(self._main)
+
+    @property
+    def leads(self):
+        """Where the links and forms of the page's content lead, in order."""
+        found = re.findall(r'(?:href|action)="([^"]*)"', self._main)
+        return [html.unescape(path) for path in found]
+
+    @property
+    def _main(self):
+        [content] = re.findall(r"<main.*?</main>", self.page.text, re.DOTALL)
+        return content
+
+
+def _text_of(markup):
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", markup)).split())
 
 
 @pytest.fixture
