@@ -4,7 +4,8 @@ import asyncio
 import base64
 import gzip
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
 import pytest
@@ -243,6 +244,33 @@ async def test_a_frame_in_which_the_camera_read_nothing_is_read_by_our_engine(st
     assert capture.read_by == "engine"
     assert capture.time_source == "device"
     assert not station.reads
+
+
+async def test_a_receipt_says_what_became_of_a_post_whichever_it_is(station, camera):
+    """The checkpoint apart, which `test_checkpoints.py` is about."""
+    station.running.runtime.topics.copies = 2
+    illegible = illustrated(station, overview_jpeg=FRAME, crop=b"no picture")
+    [frame] = without_a_plate(station, "rekor").values()
+    preview = document(station, "axis").decode().replace('"lost"', '"new"')
+    received_at = station.clock.now()
+    for maker, body, said in (
+        ("rekor", illegible, {"accepted": 1, "refused": ["crop"]}),
+        ("rekor", frame, {}),
+        ("axis", preview, {"passed_over": "preview"}),
+    ):
+        receipt = await post(station, camera, maker, body)
+        refused = receipt.pop("pictures_refused")
+        assert [one["picture"] for one in refused] == said.pop("refused", [])
+        assert all(one["code"] and one["detail"] for one in refused)
+        assert datetime.fromisoformat(receipt.pop("received_at")) == received_at
+        del receipt["checkpoint"]
+        accepted, passed_over = said.get("accepted", 0), said.get("passed_over")
+        assert receipt == {
+            "accepted": accepted, "duplicates": 0, "late": 0, "passed_over": passed_over,
+            "read_ids": [str(one.read_id) for one in station.reads][:accepted],
+            "capture_id": None if passed_over else str(station.captures[-1].capture_id),
+            "sha256": sha256(body.encode()).hexdigest(), "copies": 2,
+        }  # fmt: skip
 
 
 def without_a_plate(station, maker):
