@@ -32,6 +32,7 @@ from tests.integration.audit.conftest import (
 from tests.integration.locking import locked_while
 
 OTHER_SUPERVISOR = "00000000-0000-4000-8000-000000000304"
+PERSON = {"name": "Alex Auditor", "title": "Auditor", "agency_ori": "CA0520100"}
 VERIFIER = Signer("plateward.local/audit/2", SEED).verifier
 JUNE, JULY, AUGUST = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 7, 8))
 
@@ -167,7 +168,10 @@ async def test_a_period_not_drawn_within_a_day_raises_a_finding(
     clock.advance(hours=1)
     [raised] = await findings()
     [period] = await periods()
-    assert raised.details["seq"] == period["seq"]
+    assert datetime.fromisoformat(raised.details.pop("since")) == datetime.fromisoformat(
+        period["fixed_at"]
+    )
+    assert (raised.subject, raised.details) == ("audit", {"seq": period["seq"], "limit": 24})
     assert await findings() == []
     await fix(AUGUST)
     await draw_of((await periods())[0]["seq"])
@@ -235,6 +239,14 @@ async def test_an_audit_is_reviewed_and_signed_off_by_another(
     audit = response.json()
     assert response.status_code == 201, audit
     assert (audit["population"], len(audit["items"])) == (40, sample_size(40))
+    drawer = {"person_id": DRAWER, **PERSON}
+    assert datetime.fromisoformat(audit["drawn_at"]) == clock.now()
+    assert {name: audit[name] for name in audit if name not in ("items", "drawn_at")} == {
+        "audit_id": audit["audit_id"], "period_seq": period["seq"], "occurred_from": period["occurred_from"],
+        "occurred_to": period["occurred_to"], "log_size": audit["log_size"], "old_log": False,
+        "root_hash": audit["root_hash"], "seed": audit["seed"], "population": 40, "drawn_by": drawer,
+        "signed_off_by": None, "signed_off_at": None, "statement": None, "reviewed": 0,
+    }  # fmt: skip
     path = f"/v1/audits/{audit['audit_id']}"
     statement = {"statement": "Reviewed in full"}
     early = await client.post(f"{path}/sign-off", json=statement, headers=auditor())
@@ -243,6 +255,8 @@ async def test_an_audit_is_reviewed_and_signed_off_by_another(
     own = auditor(account_id=OFFICER)
     response = await client.post(f"{path}/items/1/review", json=review, headers=own)
     assert response.status_code == 403
+    clock.advance(minutes=1)
+    reviewed_at = clock.now()
     for item in audit["items"]:
         judged = review | ({"outcome": "improper"} if item["number"] == 2 else {})
         response = await client.post(
@@ -254,11 +268,22 @@ async def test_an_audit_is_reviewed_and_signed_off_by_another(
     for part in (auditor(account_id=DRAWER), auditor()):  # who drew it, who reviewed it
         same = await client.post(f"{path}/sign-off", json=statement, headers=part)
         assert (same.status_code, same.json()["code"]) == (403, "audit_signed_by_subject")
+    clock.advance(minutes=1)
     signed = await client.post(
         f"{path}/sign-off", json=statement, headers=auditor(account_id=SUPERVISOR)
     )
-    assert signed.json()["signed_off_by"]["person_id"] == SUPERVISOR
-    assert signed.json()["reviewed"] == len(audit["items"])
+    shown = signed.json()
+    assert shown["signed_off_by"] == {"person_id": SUPERVISOR, **PERSON}
+    assert datetime.fromisoformat(shown["signed_off_at"]) == clock.now()
+    assert (shown["statement"], shown["drawn_by"]) == (statement["statement"], drawer)
+    assert shown["reviewed"] == len(audit["items"])
+    for item, shown_item in zip(audit["items"], shown["items"], strict=True):
+        assert datetime.fromisoformat(shown_item.pop("reviewed_at")) == reviewed_at
+        assert shown_item == {
+            "number": item["number"], "seq": item["seq"],
+            "outcome": "improper" if item["number"] == 2 else "proper", "note": review["note"],
+            "reviewed_by": {"person_id": AUDITOR, **PERSON},
+        }  # fmt: skip
     twice = await client.post(
         f"{path}/sign-off", json=statement, headers=auditor(account_id=OTHER_SUPERVISOR)
     )
@@ -268,12 +293,21 @@ async def test_an_audit_is_reviewed_and_signed_off_by_another(
     await runtime.relay.drain()
     [drawn, *reviewed, end] = bus.events(AuditChanged)
     assert (drawn.change, end.change, end.details) == ("drawn", "signed_off", statement)
+    numbers = ",".join(str(item["seq"]) for item in audit["items"])
+    assert drawn.details == {
+        "population": "40", "sample": str(len(audit["items"])), "period_seq": str(period["seq"]),
+        "entries": numbers,
+    }  # fmt: skip
+    assert {e.actor.person_id for e in reviewed} == {AUDITOR}
+    assert (drawn.actor.person_id, end.actor.person_id) == (DRAWER, SUPERVISOR)
+    assert {str(e.audit_id) for e in (drawn, *reviewed, end)} == {audit["audit_id"]}
     assert [(e.change, e.details) for e in reviewed] == [
         ("item_reviewed", {"number": str(n), "outcome": "improper" if n == 2 else "proper"})
         for n in range(1, len(audit["items"]) + 1)
     ]
     [finding] = bus.events(FindingRaised)
     assert (finding.kind, finding.subject) == ("improper_access", OFFICER)
+    assert finding.details == {"audit_id": audit["audit_id"], "seq": audit["items"][1]["seq"]}
     listed = (await client.get("/v1/audits", headers=auditor())).json()["items"]
     assert [UUID(a["audit_id"]) for a in listed] == [UUID(audit["audit_id"])]
 
@@ -444,7 +478,10 @@ async def test_an_audit_that_stays_unsigned_beside_later_ones_is_a_finding(
     assert await overdue() == [], "not due yet"
     clock.advance(seconds=1)
     [finding] = await overdue()
-    assert finding.details["audit_id"] in left
+    assert datetime.fromisoformat(finding.details.pop("since")) == datetime.fromisoformat(
+        drawn[0]["drawn_at"]
+    )
+    assert finding.details == {"audit_id": left.rpartition("/")[2], "due_after_days": 90}
     assert await overdue() == [], "once"
     clock.advance(days=60)
     assert await overdue() == [], "the later one is signed off"

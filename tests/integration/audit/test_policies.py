@@ -1,6 +1,7 @@
 """Policies in force: two at once, and an unacknowledged one, are findings (ADR-0024)."""
 
 import asyncio
+from datetime import datetime
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -70,12 +71,14 @@ async def test_a_policy_not_acknowledged_by_both_within_a_day_is_a_finding(
     deliver, findings, clock, acknowledge
 ):
     await deliver(loaded(clock, "ingest", FIRST))
+    loaded_at = clock.now()
     assert (await acknowledge(FIRST, "auditor", AUDITOR)).status_code == 200
     clock.advance(hours=23, minutes=59)
     assert await findings("policy_not_acknowledged") == []
     clock.advance(minutes=1)
     [details] = await findings("policy_not_acknowledged")
-    assert details["policy_digest"] == FIRST
+    assert datetime.fromisoformat(details.pop("since")) == loaded_at
+    assert details == {"policy_digest": FIRST}
     await deliver(loaded(clock, "ingest", SECOND))
     assert (await acknowledge(SECOND, "auditor", AUDITOR)).status_code == 200
     answer = await acknowledge(SECOND, "alpr_administrator", ADMINISTRATOR)
@@ -113,9 +116,15 @@ async def test_an_acknowledged_policy_is_listed_and_its_acknowledgement_cannot_b
     deliver, clock, acknowledge, client, authority, query, ask_as_owner
 ):
     await deliver(loaded(clock, "ingest", FIRST))
+    loaded_at = clock.now()
+    clock.advance(minutes=1)
     await acknowledge(FIRST, "auditor", AUDITOR)
     [policy] = (await client.get("/v1/policies", headers=authority.headers())).json()["items"]
-    assert (policy["digest"], policy["services"]) == (FIRST, ["ingest"])
+    assert datetime.fromisoformat(policy.pop("first_loaded_at")) == loaded_at
+    [word] = policy.pop("acknowledgements")
+    assert datetime.fromisoformat(word.pop("at")) == clock.now()
+    assert (word["role"], word["by"]["person_id"]) == ("auditor", AUDITOR)
+    assert policy == {"digest": FIRST, "version": "v", "services": ["ingest"]}
     for statement in (
         "DELETE FROM policy_acknowledgements",
         "UPDATE policy_acknowledgements SET person_id = 'x'",

@@ -140,12 +140,22 @@ async def test_an_entry_that_arrived_days_late_is_found_by_its_time_if_it_meets_
     ]
 
 
-async def test_an_entry_is_returned_with_its_event_and_exact_text(some, client, auditor):
+async def test_an_entry_is_returned_with_its_event_and_exact_text(some, client, auditor, clock):
     response = await client.get("/v1/entries/0", headers=auditor())
     entry = response.json()
     assert entry["event"]["data"]["elements"] == {"body": {"plate": "7ABC123"}}
     assert msgspec.json.decode(entry["entry"]) == entry["event"]
-    assert entry["plates"] == ["7ABC123"]
+    told = entry.pop("event")["data"]
+    times = [datetime.fromisoformat(entry.pop(name)) for name in ("occurred_at", "appended_at")]
+    assert times == [datetime.fromisoformat(told["occurred_at"]), clock.now()]
+    for name in ("entry", "leaf_hash", "entry_hash"):
+        assert entry.pop(name)
+    assert entry == {
+        "seq": 0, "event_id": str(some[0].event_id), "kind": "access.attempted", "service": "retention",
+        "person_id": OFFICER, "person_name": "Officer Seven", "permission": "record:search", "allowed": True,
+        "purpose_kind": "criminal_investigation", "case_number": "26-1", "plates": ["7ABC123"],
+        "request_id": some[0].request_id, "values": {}, "disclosures": {}, "erased": [],
+    }  # fmt: skip
     assert (await client.get("/v1/entries/999", headers=auditor())).status_code == 404
 
 
@@ -294,7 +304,8 @@ async def test_five_refusals_in_fifteen_minutes_are_a_finding_and_four_are_not(
     await deliver(an_attempt(clock, allowed=False, reason="training"))
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("refused_access", OFFICER)
-    assert finding.details["count"] == 5
+    assert finding.details == {"count": 5, "minutes": 15}
+    assert finding.occurred_at == clock.now()
     await deliver(an_attempt(clock, allowed=False))
     assert await findings() == []  # the same hour's is one finding
 
@@ -312,7 +323,12 @@ async def test_a_camera_that_fell_silent_is_a_finding(deliver, findings, clock):
     await deliver(silence)
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("device_silence", f"device {device}")
-    assert finding.details["device_name"] == "Main St"
+    assert finding.details == {
+        "seq": 0,
+        "device_name": "Main St",
+        "last_heard_at": msgspec.to_builtins(silence.last_heard_at),
+    }
+    assert finding.occurred_at == silence.occurred_at
     assert await findings() == []
     again = {"event_id": uuid4(), "last_heard_at": clock.now() - timedelta(hours=4)}
     await deliver(msgspec.structs.replace(silence, **again))
@@ -320,7 +336,9 @@ async def test_a_camera_that_fell_silent_is_a_finding(deliver, findings, clock):
 
 
 @pytest.mark.clause("468.5/hold-reviews")
-async def test_a_neglected_hold_is_a_finding_once_for_each_date_and_owner(deliver, findings, clock):
+async def test_a_neglected_hold_is_a_finding_once_for_each_date_and_owner(
+    deliver, findings, clock, query
+):
     first, actor = clock.now(), an_actor(OFFICER)
     due = HoldChanged(
         occurred_at=clock.now(),
@@ -336,7 +354,11 @@ async def test_a_neglected_hold_is_a_finding_once_for_each_date_and_owner(delive
     async def said(change, review_by=first):
         again = {"event_id": uuid4(), "change": change, "review_by": review_by}
         await deliver(msgspec.structs.replace(due, **again))
-        return [finding.kind for finding in await findings()]
+        found = await findings()
+        [entry] = await query("SELECT max(seq) AS seq FROM entries WHERE kind = 'hold.changed'")
+        about = f"hold {due.hold_id}", {"seq": entry.seq}
+        assert [(one.subject, one.details) for one in found] == [about] * len(found)
+        return [finding.kind for finding in found]
 
     assert await said("placed") == []
     assert await said("review_due") == ["hold_review_due"]
@@ -361,8 +383,12 @@ async def test_a_camera_of_which_all_comes_late_is_a_finding_of_its_own(deliver,
     await deliver(late)
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("device_late", f"device {device}")
-    assert "its clock may be wrong" in finding.details["why"]
-    assert datetime.fromisoformat(finding.details["late_since"]) == since
+    assert finding.details.pop("why").startswith("its clock may be wrong")
+    assert finding.details == {
+        "seq": 0,
+        "device_name": "Main St",
+        "late_since": msgspec.to_builtins(since),
+    }
     moved = {"event_id": uuid4(), "last_heard_at": clock.now() - timedelta(minutes=1)}
     await deliver(msgspec.structs.replace(late, **moved))
     assert await findings() == [], "the same stretch"
@@ -379,8 +405,8 @@ async def test_records_left_later_than_the_schedule_says_are_a_finding(deliver, 
     await deliver(missed)
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("purge_overdue", "retention")
-    assert (finding.details["since"], finding.details["due_after_days"]) == ("2025-04-12", 400)
-    assert "within 14 days" in finding.details["why"]
+    assert finding.details.pop("why").endswith("begun within 14 days")
+    assert finding.details == {"seq": 0, "since": "2025-04-12", "due_after_days": 400}
     again = msgspec.structs.replace(missed, event_id=uuid4())
     await deliver(again)
     assert await findings() == [], "the same stretch"
@@ -396,6 +422,7 @@ async def test_an_event_in_the_name_of_identity_is_a_finding(deliver, findings, 
     await deliver(misused)
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("issuer_misused", "entry 0")
+    assert finding.details == {"seq": 0}
     assert await findings() == []
 
 
@@ -421,7 +448,7 @@ async def test_an_account_with_roles_that_exclude_each_other_is_a_finding(delive
     await deliver(an_account_change(clock, account, "exclusive_roles_found", pairs=pairs))
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("exclusive_roles", str(account))
-    assert finding.details["pairs"] == ["auditor and officer"]
+    assert finding.details == {"pairs": ["auditor and officer"]}
     await deliver(an_account_change(clock, account, "exclusive_roles_found", pairs=pairs))
     assert await findings() == []  # announced again at each start; one finding
 
@@ -437,11 +464,10 @@ async def test_an_enrolment_beside_an_account_that_had_the_invitation_raises_a_f
     await deliver(an_account_change(clock, account, "enrolled", beside=beside))
     found = {f.subject: f for f in await findings()}
     assert {f.kind for f in found.values()} == {"enrolled_beside"}
-    assert {s: f.details["why"] for s, f in found.items()} == {
-        OFFICER: "the same browser",
-        AUDITOR: "the same address",
+    assert {s: f.details for s, f in found.items()} == {
+        OFFICER: {"account_id": str(account), "why": "the same browser"},
+        AUDITOR: {"account_id": str(account), "why": "the same address"},
     }
-    assert found[OFFICER].details["account_id"] == str(account)
     again = an_account_change(clock, account, "enrolled", beside={OFFICER: "browser"})
     await deliver(msgspec.structs.replace(again, account_number=2))
     assert [f.subject for f in await findings()] == [OFFICER], "after a second invitation"
@@ -458,7 +484,7 @@ async def test_what_the_host_does_for_the_first_people_is_a_finding_beside_other
     await deliver(an_account_change(clock, account, change, beside_people=True))
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("released_on_host", str(account))
-    assert finding.details["why"] == change
+    assert finding.details == {"why": change}
 
 
 @pytest.mark.clause("468.6(a)/break-glass")
@@ -473,7 +499,7 @@ async def test_a_release_on_the_host_raises_a_finding_that_its_subject_cannot_cl
     await deliver(plain)
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("released_on_host", AUDITOR)
-    assert finding.details["why"] == change
+    assert finding.details == {"why": change}
     path = f"/v1/findings/{finding.finding_id}/closure"
     body = {"outcome": "explained", "note": "it was the last administrator"}
     own = await client.post(path, json=body, headers=auditor())
@@ -589,8 +615,8 @@ async def test_refusals_that_were_counted_are_a_finding_once_an_hour(deliver, fi
     found = {f.subject: f for f in await findings()}
     assert found.keys() == {"address 2001:db8::/64", "many addresses"}
     flood = found["address 2001:db8::/64"]
-    assert (flood.kind, flood.details["count"]) == ("refused_access", 4711)
-    assert (flood.details["service"], flood.details["route"]) == ("ingest", "guard")
+    assert flood.kind == "refused_access"
+    assert flood.details == {"count": 4711, "minutes": 1, "service": "ingest", "route": "guard"}
     clock.advance(minutes=1)
     await deliver(a_count(clock, 4711))
     assert await findings() == []
@@ -616,7 +642,8 @@ async def test_many_searches_in_an_hour_are_a_finding(deliver, findings, clock):
     assert await findings() == []
     await deliver(a_search(clock, plates[60]))
     [finding] = await findings()
-    assert (finding.kind, finding.details["count"]) == ("many_searches", 61)
+    assert (finding.kind, finding.subject) == ("many_searches", OFFICER)
+    assert finding.details == {"count": 61, "limit": 60}
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")
@@ -641,8 +668,12 @@ async def test_one_plate_searched_for_three_cases_is_a_finding(deliver, findings
     await deliver(a_search(clock, "7ABC123", "26-3"))
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("repeated_plate_search", OFFICER)
-    assert finding.details["plate"] == "7ABC123"
-    assert finding.details["cases"] == ["26-1", "26-2", "26-3"]
+    assert finding.details == {
+        "plate": "7ABC123",
+        "count": 4,
+        "cases": ["26-1", "26-2", "26-3"],
+        "days": 30,
+    }
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")
@@ -775,18 +806,19 @@ async def test_entries_that_arrive_late_raise_a_finding(deliver, findings, clock
     await deliver(early, an_attempt(clock))
     [finding] = await findings()
     assert (finding.kind, finding.subject) == ("late_entries", "retention")
-    assert finding.details["delay_s"] == 31 * 60
+    assert finding.details == {"first_seq": 0, "delay_s": 31 * 60}
 
 
 @pytest.mark.clause("468.3.1(c)/monitoring")
-async def test_a_disclosure_without_its_attempt_is_a_gap(deliver, findings, clock):
+async def test_a_disclosure_without_its_attempt_is_a_gap(deliver, findings, clock, query):
     known, lost = an_attempt(clock), an_attempt(clock)
     await deliver(known, a_disclosure(clock, known), a_disclosure(clock, lost))
     assert await findings() == []  # the attempt may still come
     clock.advance(minutes=16)
     [finding] = await findings()
-    assert finding.kind == "log_gap"
-    assert finding.details["attempt_id"] == str(lost.attempt_id)
+    [entry] = await query("SELECT max(seq) AS seq FROM entries WHERE kind = 'records.disclosed'")
+    assert (finding.kind, finding.subject) == ("log_gap", "retention")
+    assert finding.details == {"seq": entry.seq, "attempt_id": str(lost.attempt_id)}
     assert await findings() == []
 
 
@@ -821,10 +853,14 @@ async def test_a_stopped_log_raises_a_finding_within_minutes(
 @pytest.mark.clause("468.6(c)/audits")
 async def test_an_overdue_audit_is_a_finding(deliver, findings, clock):
     await deliver(an_attempt(clock))
+    since = clock.now()
     clock.advance(days=89, hours=23, minutes=59)
     assert await findings() == []
     clock.advance(minutes=1)
-    assert [f.kind for f in await findings()] == ["audit_overdue"]
+    [finding] = await findings()
+    assert (finding.kind, finding.subject) == ("audit_overdue", "audit")
+    assert datetime.fromisoformat(finding.details.pop("since")) == since
+    assert finding.details == {"due_after_days": 90}
     assert await findings() == []
 
 
@@ -852,14 +888,35 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
         to_subject = {**note, "assigned_to": own}
         response = await client.post(f"{path}/assignment", json=to_subject, headers=auditor())
         assert response.status_code == status, own
+    clock.advance(minutes=1)
+    worked_at = clock.now()
     for step, body, status in steps:
         response = await client.post(f"{path}/{step}", json=body, headers=auditor())
         assert response.status_code in (200, 201), response.text
         assert response.json()["status"] == status
+        clock.advance(minutes=1)
     assert (await client.post(f"{path}/comments", json=note, headers=auditor())).status_code == 409
     shown = (await client.get(path, headers=auditor())).json()
-    assert [s["change"] for s in shown["steps"]] == ["assigned", "commented", "closed"]
-    assert (shown["assigned_to"], shown["outcome"]) == (SUPERVISOR, "explained")
+    by = {
+        "person_id": AUDITOR,
+        "name": "Alex Auditor",
+        "title": "Auditor",
+        "agency_ori": "CA0520100",
+    }
+    times = [datetime.fromisoformat(one.pop("at")) for one in shown["steps"]]
+    assert times == [worked_at + timedelta(minutes=number) for number in range(3)]
+    assert shown["steps"] == [
+        {"change": "assigned", "by": by, **note, "assigned_to": SUPERVISOR, "outcome": None},
+        {"change": "commented", "by": by, **note, "assigned_to": None, "outcome": None},
+        {"change": "closed", "by": by, **note, "assigned_to": None, "outcome": "explained"},
+    ]
+    del shown["steps"]
+    assert datetime.fromisoformat(shown.pop("raised_at")) == raised.occurred_at
+    assert shown == {
+        "finding_id": str(raised.finding_id), "kind": "refused_access", "subject": OFFICER,
+        "details": {"count": 5, "minutes": 15}, "status": "closed", "assigned_to": SUPERVISOR,
+        "outcome": "explained",
+    }  # fmt: skip
     listed = await client.get("/v1/findings?status=closed", headers=auditor())
     assert [f["finding_id"] for f in listed.json()["items"]] == [str(raised.finding_id)]
     assert (await client.get("/v1/findings?status=open", headers=auditor())).json()["items"] == []
@@ -873,6 +930,9 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
         {**note, "assigned_to": SUPERVISOR},
         note,
         {**note, "outcome": "explained"},
+    ]
+    assert [(e.occurred_at, e.finding_id, msgspec.to_builtins(e.actor)) for e in told] == [
+        (at, raised.finding_id, by) for at in times
     ]
 
 
@@ -991,6 +1051,9 @@ async def test_a_breach_report_lists_what_an_account_reached(deliver, clock, cli
     report = response.json()
     assert response.status_code == 200, report
     assert (report["accesses_allowed"], report["accesses_refused"]) == (3, 1)
+    assert report["client_addresses"] == {"192.0.2.7": 4}
+    window = [datetime.fromisoformat(report[f"occurred_{name}"]) for name in ("from", "to")]
+    assert (report["person_id"], window) == (OFFICER, [since, since + timedelta(hours=1)])
     assert report["records_by_kind"] == {"read": 3, "image": 1}
     assert report["plates"] == {"7ABC123": 2, "8XYZ999": 1}
     assert {(r["record_kind"], r["record_id"]): r["times"] for r in report["records"]} == {
