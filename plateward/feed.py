@@ -157,7 +157,7 @@ def _stored(one: Waiting, response: Response) -> Outcome:
     if state == "active":
         return Outcome(one.printable_name, DONE, f"version {version} is in force", None, version)
     if state != "draft":
-        text = f"was delivered before, as version {version}, which another one has replaced"
+        text = f"was delivered before, as version {version}, which is not in force any more"
         return Outcome(one.printable_name, DONE, text, None, version)
     why = "no version of the list was in force"
     if made.get("needs_second_word"):

@@ -111,6 +111,44 @@ async def test_a_version_that_waits_for_a_person_ends_with_1(folder):
     assert folder.names("done") == ["small.csv"]
 
 
+async def test_what_became_of_each_file_is_said(folder):
+    """An outcome as JSON has it: the file, its exit status, what became of it, the code of a refusal, the version."""
+    hour = timedelta(hours=1)
+    folder.put("good.csv", rows(*plates(5)), ago=3 * hour)
+    folder.put("small.csv", rows(*plates(2)), ago=2 * hour)
+    folder.put("odd.csv", "7ABC123;stolen\n", ago=hour)
+    ended, said = await folder.run()
+    [reason] = (folder.inbox / "failed").glob("*.reason.json")
+    code, waits = "sheet_header_refused", "waits for a person to put it in force"
+    assert (ended, [tuple(one.values()) for one in said["files"]]) == (
+        2,
+        [
+            ("good.csv", 0, "version 2 is in force", None, 2),
+            ("small.csv", 1, f"version 3 {waits}: it loses much of the list", None, 3),
+            ("odd.csv", 2, f"refused ({code}); the reason is in {reason.name!r}", code, None),
+        ],
+    )
+    await folder.source.path("POST", "withdrawal", json={"reason": "wrong county"})
+    folder.put("again.csv", rows(*plates(5)), ago=3 * hour)
+    folder.put("next.csv", rows(*plates(6)), ago=hour)
+    ended, said = await folder.run()
+    before = "was delivered before, as version 2, which is not in force any more"
+    assert (ended, [tuple(one.values()) for one in said["files"]]) == (
+        1,
+        [
+            ("again.csv", 0, before, None, 2),
+            ("next.csv", 1, f"version 4 {waits}: no version of the list was in force", None, 4),
+        ],
+    )
+    folder.put("late\n.csv", rows(*plates(6)))
+    ended, said = await folder.run("--time-in-name", "svs_%Y%m%d.csv")
+    unnamed = "its name is not as --time-in-name says; it stays"
+    assert (ended, [tuple(one.values()) for one in said["files"]]) == (
+        2,
+        [("late?.csv", 2, unnamed, None, None)],
+    )
+
+
 async def test_files_stay_while_the_credential_is_refused_or_hotlist_is_away(folder):
     folder.put("a.csv", rows(*plates(5)))
     feed = folder.source.feed["feed_id"]
