@@ -59,6 +59,8 @@ def figures(services):
 @pytest.mark.clause("468.2/public-page")
 async def test_anyone_sees_counts_by_month_and_no_small_one(browser, figures):
     assert (await browser.open("/figures")).status_code == 200
+    assert "Counts of whole months, in the time zone America/Los_Angeles." in browser.said
+    assert "Counts below 5 are not shown" in browser.said
     assert "Figure 2026-05 2026-04" in browser.said
     assert "reads captured 1,234,500 1,234,500" in browser.said
     assert "searches: active warrant 31 28" in browser.said
@@ -133,6 +135,7 @@ async def test_an_auditor_sees_the_age_of_what_people_search_for(auditor, servic
     body = {"time_zone": "America/Los_Angeles", "months": months}
     services.answers[EXACT] = lambda _: httpx.Response(200, json=body)
     assert (await auditor.open("/audit/figures")).status_code == 200
+    assert "by month in the time zone America/Los_Angeles" in auditor.said
     assert "In the whole months from 2026-04 to 2026-05" in auditor.said
     assert "Records that searches showed: 100" in auditor.said
     assert "up to 1 day 69 69.0% 69.0%" in auditor.said
@@ -141,6 +144,20 @@ async def test_an_auditor_sees_the_age_of_what_people_search_for(auditor, servic
     assert "The age of 7 more is not on record." in auditor.said
     assert "2026-06 (in part)" in auditor.said
     assert re.search(r"records searched: 1 day\s+1,000 60 9", auditor.said)
+
+
+async def test_ages_are_of_the_last_two_years_of_whole_months(auditor, services):
+    def a_month(number, *, is_whole=True):
+        sums = [{"figure": "records_opened", "kind": "1_week", "count": 10}]
+        named = f"{2024 + number // 12}-{number % 12 + 1:02}"
+        return {"month": named, "is_whole": is_whole, "figures": sums}
+
+    months = [a_month(30, is_whole=False), *(a_month(number) for number in range(29, -1, -1))]
+    body = {"time_zone": "UTC", "months": months}
+    services.answers[EXACT] = lambda _: httpx.Response(200, json=body)
+    await auditor.open("/audit/figures")
+    assert "In the whole months from 2024-07 to 2026-06" in auditor.said
+    assert "Pictures that people opened: 240" in auditor.said
 
 
 async def test_exact_figures_are_not_for_others(sign_in, services):
