@@ -89,6 +89,7 @@ async def test_a_list_and_its_switches(hotlist):
         "list_id": made["list_id"], "name": "SVS", "agency_ori": "CA0520100", "source": "state", "enabled": True,
         "staleness_hours": 2, "record_kinds_off": off, "active_version": None, "entries": 0, "as_of": None,
         "activated_at": None, "stale": False, "created_at": made["created_at"], "created_by": "Ida Vega",
+        "has_layout": False,
     }  # fmt: skip
     assert datetime.fromisoformat(made["created_at"]) == created
 
@@ -166,8 +167,10 @@ async def test_a_layout_that_is_set_and_removed(hotlist):
     headers = hotlist.headers(**PERSON)
     await source.path("PUT", "layout", json=LAYOUT, headers=headers)
     set_at = hotlist.clock.now()
+    assert (await source.in_force())["has_layout"] is True
     hotlist.clock.advance(minutes=1)
-    await source.path("POST", "layout/removal", headers=headers)
+    removed = await source.path("POST", "layout/removal", headers=headers)
+    assert removed["has_layout"] is False
     _, was_set, removed = await changes(hotlist)
     stored = msgspec.json.decode(was_set[4]["layout"])
     assert (was_set[:4], stored["kinds"]) == (

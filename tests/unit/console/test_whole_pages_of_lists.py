@@ -203,6 +203,19 @@ async def test_what_an_upload_made(sign_in, services, show):
     """)
 
 
+@pytest.mark.parametrize("has_layout", [True, False])
+async def test_the_form_for_a_file_asks_for_what_the_list_reads(sign_in, show, has_layout):
+    show(f"/lists/{LIST}", a_list(has_layout=has_layout))
+    browser = await sign_in(*MANAGER)
+    await browser.open(f"{HERE}/upload")
+    assert ("CSV in UTF-8 with a header row" in browser.content) is not has_layout
+    assert ("What a line contains" in browser.content) is not has_layout
+    assert ("As its source writes it" in browser.content) is has_layout
+    assert ('accept=".csv' in browser.page.text) is not has_layout
+    await browser.open(HERE)
+    assert ("Files as the source writes them" in browser.content) is has_layout
+
+
 async def test_the_lines_that_were_set_aside(sign_in, show):
     show(f"/lists/{LIST}", a_list())
     line = {

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.hotlist.api.views.hits import OutcomesOut
 from services.hotlist.domain.rating import staleness_limit_s
@@ -30,6 +30,10 @@ class ListOut(BaseModel):
     stale: bool
     created_at: datetime
     created_by: str
+    has_layout: bool = Field(
+        default=False,
+        description="Its files are as its source writes them; `GET …/layout` says how. False: they are our own CSV.",
+    )
 
     @classmethod
     def of(cls, hot_list: HotList, rules: HotLists, now: datetime) -> Self:
@@ -51,6 +55,7 @@ class ListOut(BaseModel):
             stale=as_of is not None and (now - as_of).total_seconds() > limit_s,
             created_at=hot_list.created_at,
             created_by=hot_list.created_by,
+            has_layout=hot_list.layout is not None,
         )
 
 
