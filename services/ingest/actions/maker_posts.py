@@ -134,6 +134,8 @@ class MakerPosts:
         capture_id, late = None, False
         if posted.frame is not None:
             given = [] if posted.captured_at is None else [("captured_at", posted.captured_at)]
+            if device.kind is not DeviceKind.FIXED:
+                given += [(name, str(value)) for name, value in posted.place.items()]
             upload = Upload(posted.frame, sha256(posted.frame).digest())
             stored = await self._captures.store(
                 device, upload, circumstances(given, {}, {}, window)

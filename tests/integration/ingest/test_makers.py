@@ -296,6 +296,30 @@ def without_a_plate(station, maker):
     return {"content": json.dumps(body)}
 
 
+GPS = b"""<DeviceGPSInfo><latitudeType>N</latitudeType><longitudeType>E</longitudeType>
+<Latitude><degree>10</degree><minute>30</minute></Latitude><Longitude><degree>20</degree></Longitude>
+</DeviceGPSInfo></EventNotificationAlert>"""
+
+
+@pytest.mark.parametrize("maker", ["axis", "rekor", "hikvision"])
+@pytest.mark.parametrize(("kind", "latitude"), [("vehicle", 10.5), ("fixed", 39.9277)])
+async def test_a_frame_without_a_read_is_where_a_vehicle_was(station, maker, kind, latitude):
+    """Else a plate that our engine reads in it is found by no search of an area."""
+    credential = (await station.register("Unit 12", kind=kind))["credential"]
+    if maker == "hikvision":
+        xml = hikvision(station).replace(b"7ABC123", b"unknown")
+        xml = xml.replace(b"</EventNotificationAlert>", GPS)
+        picture = ("detectionPicture.jpg", FRAME, "image/jpeg")
+        files = [("anpr.xml", ("anpr.xml", xml, "text/xml")), (picture[0], picture)]
+        await post(station, credential, maker, files=files)
+    else:
+        body = json.loads(without_a_plate(station, maker)["content"])
+        body |= {"gps_latitude": 10.5, "gps_longitude": 20.0, "geotag": {"lat": 10.5, "lon": 20}}
+        await post(station, credential, maker, json.dumps(body))
+    [capture] = station.captures
+    assert capture.place.latitude == pytest.approx(latitude)
+
+
 @pytest.mark.parametrize("maker", ["axis", "genetec", "rekor", "codeproject", "plate-recognizer"])
 async def test_a_frame_without_a_read_is_of_the_time_that_its_device_says(station, camera, maker):
     await post(station, camera, maker, **without_a_plate(station, maker))

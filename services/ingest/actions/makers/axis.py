@@ -77,10 +77,10 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
     )
     captured_at = moment(event.capture_timestamp, "capture_timestamp", in_ms=True)
     plate = plate_of(event.plate)
-    if (post := unread(plate, frame, captured_at)) is not None:
+    where = place(event.geotag.lat, event.geotag.lon) if event.geotag else {}
+    if (post := unread(plate, frame, captured_at, where)) is not None:
         return post
     serial = event.camera.serial_number if event.camera else None
-    where = place(event.geotag.lat, event.geotag.lon) if event.geotag else {}
     fields = present(
         plate=plate,
         confidence=share(event.confidence, "plateConfidence", of=1),

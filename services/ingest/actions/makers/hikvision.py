@@ -58,7 +58,8 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
     captured_at = _word(said, "dateTime")
     anpr = {_name(one): one for one in said["ANPR"]} if "ANPR" in said else {}
     plate = plate_of(_word(anpr, "originalLicensePlate")) or plate_of(_word(anpr, "licensePlate"))
-    if (post := unread(plate, frame, captured_at or None)) is not None:
+    where = _position(said)
+    if (post := unread(plate, frame, captured_at or None, where)) is not None:
         return post
     if not captured_at:
         raise missing("dateTime")
@@ -74,7 +75,7 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
         lane=_lane(_word(anpr, "line")),
         model="hikvision",
         **_vehicle(anpr),
-        **_position(said),
+        **where,
     )
     return Posted(reads=[MakerRead(fields=fields, crop=crop)], frame=frame)
 

@@ -1,6 +1,6 @@
 """What a device posts in its maker's format, and what it is in ours."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -51,6 +51,9 @@ class Posted:
     frame: bytes | None = field(default=None, repr=False)
     captured_at: str | None = None
     """Of a frame without a read; None if the device did not say."""
+
+    place: Mapping[str, float] = field(default_factory=dict)
+    """Latitude and longitude of a frame without a read; empty if the device did not say."""
 
     passed_over: PassedOver | None = None
 

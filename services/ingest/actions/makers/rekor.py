@@ -78,7 +78,8 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
     captured_at = moment(post.epoch_start, "epoch_start", in_ms=True)
     frame = unpacked(post.overview_jpeg) or unpacked(post.vehicle_crop_jpeg)
     plate = plate_of(post.best_plate_number)
-    if (as_frame := unread(plate, frame, captured_at)) is not None:
+    where = place(post.gps_latitude, post.gps_longitude)
+    if (as_frame := unread(plate, frame, captured_at, where)) is not None:
         return as_frame
     if post.best_confidence is None:
         raise missing("best_confidence")
@@ -98,7 +99,7 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
         vehicle_model=_best(vehicle.make_model),
         vehicle_colour=_best(vehicle.color),
         model="rekor",
-        **place(post.gps_latitude, post.gps_longitude),
+        **where,
     )
     crop = unpacked(post.best_plate.plate_crop_jpeg) if post.best_plate else None
     return Posted(reads=[MakerRead(fields=fields, crop=crop)], frame=frame)

@@ -3,7 +3,7 @@
 import binascii
 import math
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -88,7 +88,12 @@ def plate_of(value: Any) -> str | None:
     return None if line in ("", "unknown", "none", "noplate", "noPlate", "no plate") else line
 
 
-def unread(plate: str | None, frame: bytes | None, captured_at: str | None) -> Posted | None:
+def unread(
+    plate: str | None,
+    frame: bytes | None,
+    captured_at: str | None,
+    where: Mapping[str, float] | None = None,
+) -> Posted | None:
     """Return the post as a frame for our engine if the device read no plate in it; None if it has a read.
 
     So does a frame whose plate has no letter or digit that ours have; without a frame such a read is refused by name.
@@ -97,7 +102,7 @@ def unread(plate: str | None, frame: bytes | None, captured_at: str | None) -> P
         return None
     if frame is None:
         return Posted(passed_over=PassedOver.NO_PLATE)
-    return Posted(frame=frame, captured_at=captured_at)
+    return Posted(frame=frame, captured_at=captured_at, place=where or {})
 
 
 def _is_plate(text: str) -> bool:
