@@ -182,19 +182,28 @@ async def test_a_period_not_drawn_within_a_day_raises_a_finding(
 @pytest.mark.clause("468.6(c)/audits")
 @pytest.mark.clause("468.6(c)/audit-periods")
 async def test_an_outsider_redraws_population_and_order_from_an_export(
-    deliver, clock, fix, periods, draw_of, exported, capsys
+    deliver, clock, fix, periods, draw_of, exported, capsys, query
 ):
     await deliver(*[an_attempt(clock) for _ in range(400)], an_attempt(clock, method="EVENT"))
     await fix(JULY)
     [period] = await periods()
     audit = (await draw_of(period["seq"])).json()
     assert len(audit["items"]) == sample_size(400) < 400
+    await fix(AUGUST)
+    later = (await periods())[0]
     path = await exported()
     assert status_of(SPEC, COMMANDS, ["redraw", str(path), "--vkey", VERIFIER.vkey]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert json.loads(said[-1]) == {"ok": True, "periods": 1, "drawn": 1, "faults": 0}
+    assert json.loads(said[-1]) == {"ok": True, "periods": 2, "drawn": 1, "faults": 0}
     sample = ",".join(str(i["seq"]) for i in audit["items"])
-    assert f"sample       {sample}" in said
+    [drawn] = await query("SELECT seq FROM entries WHERE kind = 'audit.changed'")
+    assert said[-7:-4] == [
+        "period       2026-06-01 to 2026-07-01",
+        f"             400 accesses, fixed in entry {period['seq']}, drawn in entry {drawn.seq}",
+        f"sample       {sample}",
+    ]
+    assert said[-4] == "period       2026-07-01 to 2026-08-01"
+    assert said[-3].endswith(f"accesses, fixed in entry {later['seq']}, NOT DRAWN")
 
 
 REDRAWN = {
