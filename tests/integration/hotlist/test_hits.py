@@ -89,10 +89,13 @@ async def test_the_event_of_a_hit_says_what_the_hit_shows(hotlist):
     [hit] = await hotlist.hits()
     assert (hit["list_version"], hit["list_age_s"], hit["late"]) == (2, 13 * 3600 + 60, True)
     assert datetime.fromisoformat(hit["raised_at"]) == hotlist.clock.now()
-    assert hit["entry"]["entering_ori"] == "CA0340000"
-    assert hit["entry"]["entering_reference"] == "26-001234"
-    assert (hit["entry"]["year"], hit["entry"]["caution"]) == (2019, "Armed and dangerous")
-    spans = [datetime.fromisoformat(hit["entry"][name]) for name in ("valid_from", "expires_at")]
+    times_of_entry = ("valid_from", "expires_at")
+    assert {name: hit["entry"][name] for name in hit["entry"] if name not in times_of_entry} == {
+        "plate_listed_as": "7ABC123", "reason": "stolen", "entering_ori": "CA0340000",
+        "entering_reference": "26-001234", "make": "TOYT", "model": "Corolla", "colour": "SIL", "year": 2019,
+        "caution": "Armed and dangerous",
+    }  # fmt: skip
+    spans = [datetime.fromisoformat(hit["entry"][name]) for name in times_of_entry]
     assert spans == [made, made + timedelta(days=30)]
     assert datetime.fromisoformat(hit["received_at"]) == read.received_at
     [raised] = await hotlist.announced(HitRaised)

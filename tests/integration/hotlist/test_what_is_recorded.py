@@ -1,5 +1,6 @@
 """What changes of lists, feeds and hits leave in the log, each event whole: what, whose, when, and why."""
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import uuid4
@@ -180,6 +181,40 @@ async def test_a_layout_that_is_set_and_removed(hotlist):
     assert removed == ("layout_removed", ACTOR, hotlist.clock.now(), source.list_id, {})
 
 
+async def test_a_preview_shows_each_line_as_it_would_be_read(hotlist):
+    source = Source(hotlist, await hotlist.list("state"))
+    columns = ("plate", "state", "record_kind", "reason", "entering_ori", "make", "year", "caution")
+    layout = LAYOUT | {
+        "columns": [
+            *({"field": name, "number": n} for n, name in enumerate(columns, 1)),
+            {"field": "expires_at", "number": 9},
+        ],
+        "dates": "YYYYMMDD",
+        "zone": "UTC",
+    }
+    lines = (
+        "7ABC-123|CA|SV|taken|CA0520000|TOYT|2019|Armed|20270102",
+        "8XYZ999|CA|LP||||||",
+        "9BAD999|CA|XX||||||",
+    )
+    sample = b64encode("".join(f"{line}\n" for line in lines).encode()).decode()
+    found = await source.path("POST", "layout/preview", json={"layout": layout, "sample": sample})
+    [entry] = found["entries"]
+    ends = datetime.fromisoformat(entry.pop("expires_at"))
+    assert ends == datetime(2027, 1, 3, tzinfo=UTC), "the end of its day"
+    assert entry == {
+        "line": 1, "plate": "7ABC123", "plate_listed": "7ABC-123", "partial": False, "state": "US-CA",
+        "record_kind": "stolen_vehicle", "reason": "taken", "entering_ori": "CA0520000",
+        "entering_reference": None, "make": "TOYT", "model": None, "colour": None, "year": 2019,
+        "caution": "Armed", "valid_from": None,
+    }  # fmt: skip
+    [faulty] = found["set_aside"]
+    assert (faulty["line"], faulty["column"], faulty["field"]) == (3, 3, "record_kind")
+    assert faulty["content"].startswith("9BAD999")
+    assert faulty["fault"]
+    assert found["skipped"] == {"lost_plate": 1}
+
+
 async def test_an_upload_and_what_puts_it_in_and_out_of_force(hotlist):
     list_id = await hotlist.list("state", name="SVS", record_kinds_off=["parts"])
     headers = hotlist.headers(**PERSON)
@@ -206,7 +241,12 @@ async def test_an_upload_and_what_puts_it_in_and_out_of_force(hotlist):
         {"version": "1", "entries": "30", "skipped": '{"parts": 1}', "set_aside": "1", "sha256": digest},
     )  # fmt: skip
     path = f"/v1/lists/{list_id}"
-    await hotlist.call("POST", f"{path}/versions/1/activation", headers=headers)
+    hotlist.clock.advance(minutes=1)
+    shown = await hotlist.call("POST", f"{path}/versions/1/activation", headers=headers)
+    at = [datetime.fromisoformat(shown.pop(name)) for name in ("as_of", "activated_at")]
+    assert at == [hotlist.clock.now() - timedelta(minutes=1), hotlist.clock.now()]
+    assert (shown["active_version"], shown["entries"], shown["stale"]) == (1, 30, False)
+    at = hotlist.clock.now()
     await hotlist.call(
         "POST", f"{path}/withdrawal", json={"reason": "wrong county"}, headers=headers
     )
@@ -319,6 +359,20 @@ async def test_the_counts_of_hits(hotlist):
     }
     found = await hotlist.call("GET", f"/v1/lists/{lost}/yield")
     assert (found["since"], found["hits"], found["correct_share"]) == (None, 1, None)
+
+
+async def test_of_unanswered_alerts_the_first_says_since_when(hotlist):
+    await hotlist.listed("7ABC123")
+    raised_at = []
+    for _ in range(2):
+        hotlist.clock.advance(minutes=1)
+        await hotlist.see(hotlist.read(device=uuid4()))
+        raised_at.append(hotlist.clock.now())
+    hotlist.clock.advance(minutes=30)
+    await hotlist.running.hit_changes.task.once()
+    waiting = await hotlist.call("GET", "/v1/hits/waiting")
+    since = datetime.fromisoformat(waiting["unanswered_since"])
+    assert (waiting["unanswered"], since) == (2, raised_at[0])
 
 
 async def test_a_refusal_of_a_contradicted_result_names_both(hotlist):
