@@ -322,10 +322,10 @@ async def test_who_took_an_alert_in_the_order_of_their_words(hotlist):
 
 async def test_the_counts_of_hits(hotlist):
     """Hits of two tiers, of which two are verified and one of these led to enforcement."""
-    list_id = await hotlist.listed("7ABC123", "7ABC124", "7ABC125")
+    list_id = await hotlist.listed("7ABC123", "7ABC124", "7ABC125", "7ABC126")
     lost = await hotlist.listed("8XYZ999", kind="lost_plate")
     begun = hotlist.clock.now()
-    for plate in ("7ABC123", "8XYZ999", "7ABC124", "7ABC125"):
+    for plate in ("7ABC123", "8XYZ999", "7ABC124", "7ABC125", "7ABC126"):
         hotlist.clock.advance(minutes=1)
         await hotlist.see(hotlist.read(plate, ago_s=30, device=uuid4()))
     hits = {hit["plate_read"]: hit["hit_id"] for hit in await hotlist.hits()}
@@ -334,16 +334,16 @@ async def test_the_counts_of_hits(hotlist):
     assert [datetime.fromisoformat(one) - begun for one in oldest] == [
         timedelta(minutes=minutes) for minutes in (1, 1, 2)
     ]
-    assert [(one["tier"], one["count"]) for one in waiting["tiers"]] == [("high", 3), ("low", 1)]
-    assert (waiting["count"], waiting["unanswered"]) == (4, 0)
+    assert [(one["tier"], one["count"]) for one in waiting["tiers"]] == [("high", 4), ("low", 1)]
+    assert (waiting["count"], waiting["unanswered"]) == (5, 0)
     for plate, outcome in (("7ABC123", "correct_read"), ("7ABC124", "misread")):
         body = {"method": "CLETS", "reference": "T26-1", "outcome": outcome}
         await hotlist.call("POST", f"/v1/hits/{hits[plate]}/verification", json=body)
     body = {"result": "arrest", "enforcement": True}
     await hotlist.call("POST", f"/v1/hits/{hits['7ABC123']}/disposition", json=body)
     counts = {
-        "hits": 4, "unverified": 2, "verified": 2, "outcomes": {"correct_read": 1, "misread": 1},
-        "results": {"arrest": 1}, "by_tier": {"high": 3, "low": 1}, "enforcement": 1, "correct_share": 0.5,
+        "hits": 5, "unverified": 3, "verified": 2, "outcomes": {"correct_read": 1, "misread": 1},
+        "results": {"arrest": 1}, "by_tier": {"high": 4, "low": 1}, "enforcement": 1, "correct_share": 0.5,
     }  # fmt: skip
     assert await hotlist.call("GET", "/v1/hits/outcomes") == counts
     since = begun.astimezone(UTC)
@@ -353,9 +353,9 @@ async def test_the_counts_of_hits(hotlist):
     assert datetime.fromisoformat(found.pop("since")) == since
     assert found == counts | {
         "list_id": list_id,
-        "hits": 3,
-        "unverified": 1,
-        "by_tier": {"high": 3},
+        "hits": 4,
+        "unverified": 2,
+        "by_tier": {"high": 4},
     }
     found = await hotlist.call("GET", f"/v1/lists/{lost}/yield")
     assert (found["since"], found["hits"], found["correct_share"]) == (None, 1, None)
