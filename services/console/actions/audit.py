@@ -37,13 +37,22 @@ class Overview:
 
 
 @dataclass(frozen=True)
+class Others:
+    """The other entries of a request, the newest first."""
+
+    entries: list[Any]
+    are_all: bool
+    """Whether none is left out."""
+
+
+@dataclass(frozen=True)
 class SampledAccess:
     """One item of a sampled audit, with the entry that it names and the other entries of the same request."""
 
     audit: Any
     item: Any
     entry: Any
-    others: list[Any]
+    others: Others
 
 
 async def read_public(services: Services, path: str) -> bytes:
@@ -85,8 +94,17 @@ async def search_entries(client: PersonClient, form: Mapping[str, str]) -> Any:
     return await _search(client, log_search_of(form))
 
 
-async def read_entry(client: PersonClient, seq: int) -> tuple[Any, list[Any]]:
-    """Return one entry, and the other entries of its request. Raises: Refused, SignedOut, PurposeNeeded."""
+async def read_entry(
+    client: PersonClient, seq: int, *, old_log: bool = False
+) -> tuple[Any, Others]:
+    """Return one entry, and the other entries of its request. Raises: Refused, SignedOut, PurposeNeeded.
+
+    Args:
+        old_log: whether the entry is of the log before this one, which no search reaches.
+    """
+    if old_log:
+        entry = await _get(client, f"/v1/entries/{seq}", {"old_log": "true"})
+        return entry, Others([], are_all=True)
     entry = await _get(client, f"/v1/entries/{seq}")
     return entry, await _same_request(client, entry)
 
@@ -124,7 +142,7 @@ async def read_item(client: PersonClient, audit_id: UUID, number: int) -> Sample
     item = next((item for item in audit["items"] if item["number"] == number), None)
     if item is None:
         raise item_unknown()
-    entry, others = await read_entry(client, item["seq"])
+    entry, others = await read_entry(client, item["seq"], old_log=audit.get("old_log", False))
     return SampledAccess(audit, item, entry, others)
 
 
@@ -137,12 +155,13 @@ async def review_item(
     return await client.request_json("audit", "POST", path, json=body)
 
 
-async def _same_request(client: PersonClient, entry: Mapping[str, Any]) -> list[Any]:
+async def _same_request(client: PersonClient, entry: Mapping[str, Any]) -> Others:
     """Return the other entries of the same request, such as the disclosures of an access."""
     if entry["request_id"] is None:
-        return []
+        return Others([], are_all=True)
     found = await _search(client, page_query(ON_A_PAGE, request_id=entry["request_id"]))
-    return [other for other in found["items"] if other["seq"] != entry["seq"]]
+    others = [other for other in found["items"] if other["seq"] != entry["seq"]]
+    return Others(others, are_all=found.get("next") is None)
 
 
 async def _search(client: PersonClient, query: Mapping[str, Any]) -> Any:

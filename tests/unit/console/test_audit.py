@@ -251,6 +251,40 @@ async def test_an_entry_page_displays_the_entry_and_links_other_entries_of_the_r
     assert HOSTILE not in auditor.page.text
 
 
+async def test_entries_of_a_request_that_are_not_on_its_page_are_said_and_led_to(auditor, services):
+    """An export has an entry for each thousand of its reads."""
+    others = [an_entry(seq=seq) for seq in range(90, 41, -1)]
+    services.answers["POST /entries/search"] = page_of(*others, following="NDE")
+    for path in ("/audit/entries/41", f"/audit/samples/{OTHER_HIT}/items/1"):
+        await auditor.open(path)
+        assert "These are the newest of them." in auditor.said
+        assert 'name="request_id" value="r-1"' in auditor.page.text
+    await auditor.send("/audit/entries", request_id="r-1")
+    asked = services.asked("POST", "/entries/search")[-1]
+    assert json.loads(asked.content) == {"request_id": "r-1", "limit": 50}
+    services.answers["POST /entries/search"] = page_of(*others)
+    await auditor.open("/audit/entries/41")
+    assert "These are the newest of them." not in auditor.said
+
+
+async def test_a_sample_of_the_log_before_this_one_shows_the_entries_of_that_log(auditor, services):
+    """Each log counts from 0, so that the same number here is another access."""
+    there = an_audit(old_log=True)
+    services.answers[f"GET /audits/{OTHER_HIT}"] = lambda _: httpx.Response(200, json=there)
+    old = an_entry(person_name="Officer of old", person_id=READ)
+    services.answers["GET /entries/41"] = lambda asked: httpx.Response(
+        200, json=old if asked.url.params.get("old_log") == "true" else an_entry()
+    )
+    services.seen.clear()
+    await auditor.open(f"/audit/samples/{OTHER_HIT}/items/1")
+    assert "Officer of old" in auditor.said
+    assert "this is your own access; another person reviews it" in auditor.said
+    assert services.asked("POST", "/entries/search") == [], "it is no search of this log"
+    await auditor.open(f"/audit/samples/{OTHER_HIT}")
+    assert "its entries are of the log before this one" in auditor.said
+    assert 'href="/audit/entries/' not in auditor.page.text
+
+
 async def test_a_sample_is_drawn_for_a_period_and_opened(auditor, services):
     services.answers["POST /audits"] = lambda _: httpx.Response(201, json=an_audit())
     await auditor.open("/audit")
