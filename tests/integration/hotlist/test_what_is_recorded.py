@@ -222,11 +222,13 @@ async def test_an_upload_and_what_puts_it_in_and_out_of_force(hotlist):
         f"7ABC{n},CA,stolen_vehicle\n" for n in range(100, 130)
     )
     text += "8XYZ999,CA,parts\n9BAD999,ZZ,stolen_vehicle\n"
-    made = await hotlist.upload(list_id, text, headers=headers, activate=False)
-    at = hotlist.clock.now()
+    at, as_of = hotlist.clock.now(), hotlist.clock.now() - timedelta(hours=1)
+    made = await hotlist.upload(
+        list_id, text, headers=headers, activate=False, as_of=as_of.isoformat()
+    )
     digest = sha256(text.encode()).hexdigest()
     times = ("as_of", "created_at")
-    assert [datetime.fromisoformat(made[name]) for name in times] == [at, at]
+    assert [datetime.fromisoformat(made[name]) for name in times] == [as_of, at]
     [because] = made["skipped_because"]
     assert "parts" in because
     assert {name: made[name] for name in made if name not in (*times, "skipped_because")} == {
@@ -241,10 +243,16 @@ async def test_an_upload_and_what_puts_it_in_and_out_of_force(hotlist):
         {"version": "1", "entries": "30", "skipped": '{"parts": 1}', "set_aside": "1", "sha256": digest},
     )  # fmt: skip
     path = f"/v1/lists/{list_id}"
+    asked = await hotlist.call("GET", f"{path}/versions/1/changes", headers=headers)
+    assert asked.pop("as_of") == made["as_of"]
+    assert asked == {
+        "version": 1, "in_force": None, "added": 30, "removed": 0, "unchanged": 0,
+        "needs_second_word": False, "yours": True, "older": False,
+    }  # fmt: skip
     hotlist.clock.advance(minutes=1)
     shown = await hotlist.call("POST", f"{path}/versions/1/activation", headers=headers)
     at = [datetime.fromisoformat(shown.pop(name)) for name in ("as_of", "activated_at")]
-    assert at == [hotlist.clock.now() - timedelta(minutes=1), hotlist.clock.now()]
+    assert at == [as_of, hotlist.clock.now()]
     assert (shown["active_version"], shown["entries"], shown["stale"]) == (1, 30, False)
     at = hotlist.clock.now()
     await hotlist.call(
