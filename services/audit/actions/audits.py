@@ -1,8 +1,8 @@
 """Draws the samples of audits, reviews their items and signs audits off (policy 468.6(c))."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from services.audit.domain.audits import (
@@ -111,7 +111,7 @@ async def review_item(
     details = {"number": str(number), "outcome": review.outcome}
     await work.emit(_changed(grant, audit_id, "item_reviewed", **details))
     if review.outcome == "improper":
-        await _raise_improper(work, grant, audit_id, item, row)
+        await _raise_improper(work, grant, audit, item, row)
     return await audits.get(grant, audit_id)
 
 
@@ -156,12 +156,15 @@ async def _drawn(
 
 
 async def _raise_improper(
-    work: UnitOfWork, grant: Grant, audit_id: UUID, item: Item, row: Row
+    work: UnitOfWork, grant: Grant, audit: Audit, item: Item, row: Row
 ) -> None:
+    """Raise a finding of an access; one of the log before this one has no `seq`, which is a number of this log."""
     subject = row.found.person_id or "unknown"
-    finding = a_finding(
-        "improper_access", subject, grant.now, item.seq, audit_id=str(audit_id), seq=item.seq
-    )
+    where: Mapping[str, Any] = {"seq": item.seq}
+    if audit.old_log:
+        where = {"why": f"entry {item.seq} of the log before this one"}
+    about = {"audit_id": str(audit.audit_id), **where}
+    finding = a_finding("improper_access", subject, grant.now, *where.values(), **about)
     await Findings(work.connection, work.service).raise_once(finding)
 
 

@@ -18,7 +18,13 @@ from services.audit.actions.writer import Writer
 from services.audit.main import build_app
 from shared.core.errors import InternalFault
 from shared.core.signed_notes import Checkpoint, Signer
-from shared.events import AccessAttempted, LogDestroyed, RecordsDisclosed, ValuesExported
+from shared.events import (
+    AccessAttempted,
+    FindingRaised,
+    LogDestroyed,
+    RecordsDisclosed,
+    ValuesExported,
+)
 from tests.integration.audit.conftest import AUDITOR, OFFICER, SEED, a_disclosure, an_attempt
 from tests.integration.audit.messages import message_of, with_right_mac
 from tests.integration.audit.offline import command
@@ -108,6 +114,31 @@ def export(client, auditor):
 async def closing(query):
     [row] = await query("SELECT entry FROM entries WHERE seq = 0 AND kind = 'log.closed'")
     return json.loads(row.entry)["data"]
+
+
+AN_AUDIT = """
+    WITH a AS (INSERT INTO audits (audit_id, occurred_from, occurred_to, log_size, root_hash, seed, population,
+        drawn_by, drawn_at, old_log) VALUES (gen_random_uuid(), now(), now(), 301, '', '', 1,
+        '{"person_id": "drawer", "name": "D", "title": "T", "agency_ori": "CA0520100"}', now(), true)
+        RETURNING audit_id)
+    INSERT INTO audit_items (audit_id, number, seq) SELECT audit_id, 1, 0 FROM a RETURNING audit_id
+"""
+
+
+async def test_a_finding_of_an_access_of_the_old_log_names_no_entry_of_this_one(
+    closed, as_owner, client, auditor, runtime, bus
+):
+    async with as_owner("audit") as connection:
+        audit_id = str((await connection.execute(text(AN_AUDIT))).scalar_one())
+    judged = {"outcome": "improper", "note": "no such case on file"}
+    path = f"/v1/audits/{audit_id}/items/1/review"
+    answer = await client.post(path, json=judged, headers=auditor())
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["old_log"] is True
+    await runtime.relay.drain()
+    [finding] = [one for one in bus.events(FindingRaised) if one.kind == "improper_access"]
+    where = "entry 0 of the log before this one"
+    assert (finding.subject, finding.details) == (OFFICER, {"audit_id": audit_id, "why": where})
 
 
 # --- closing ------------------------------------------------------------------------------------
