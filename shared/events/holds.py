@@ -21,7 +21,7 @@ class HoldChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=
     criteria: dict[str, Any] = {}
     owner: Actor | None = None  # who is responsible for it, after the change
     review_by: datetime | None = None  # by when it is to be reviewed, after the change
-    reason: str | None = None  # of an extension or a takeover
+    reason: str | None = None  # of a confirmation, an extension, a takeover or a release
 
     @property
     def key(self) -> str:

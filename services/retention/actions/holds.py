@@ -80,7 +80,7 @@ async def confirm(
         purpose_case=grant.purpose.record.case_number if grant.purpose else None,
     )
     await Holds(work.connection).confirm(hold_id, by=grant.actor, at=grant.now, reason=reason)
-    await work.emit(hold.changed(grant.actor, grant.now, "confirmed"))
+    await work.emit(hold.changed(grant.actor, grant.now, "confirmed", reason))
     return await hold_of(work, grant, hold_id)
 
 
@@ -97,7 +97,7 @@ async def release(work: UnitOfWork, grant: Grant, hold_id: UUID, reason: str) ->
     check_exports_booked(await Exports(work.connection).unbooked(hold_id))
     holds = Holds(work.connection)
     await holds.release(hold_id, by=grant.actor, at=grant.now, reason=reason)
-    await work.emit(hold.changed(grant.actor, grant.now, "released"))
+    await work.emit(hold.changed(grant.actor, grant.now, "released", reason))
     return await hold_of(work, grant, hold_id)
 
 
