@@ -77,7 +77,9 @@ def _verification(verified: Plain, facts: Callable[[Plain], Html]) -> Html:
 
 
 def _disposition(disposed: Plain, facts: Callable[[Plain], Html]) -> Html:
+    result = disposed.get("result")
     details = {
+        "result": _words(result) if result else None,
         "disposition": disposed["disposition"],
         "enforcement_action": disposed["enforcement"],
         "reason_for_acting_on_an_unverified_hit": disposed.get("unverified_reason"),

@@ -131,7 +131,7 @@ class PageMaker:
             *(
                 joined([tag("dt", words(name)), tag("dd", self._value(name, value))])
                 for name, value in values.items()
-                if value is not None and value != [] and value != {}
+                if value is not None and value not in ([], (), {})
             ),
         )
 
@@ -150,8 +150,10 @@ class PageMaker:
     def _value(self, name: str, value: Any) -> str:
         if isinstance(value, Mapping):
             return self.facts(value)
-        if isinstance(value, list):
-            return joined(_between([self._value(name, one) for one in value], "; "))
+        if isinstance(value, list | tuple):
+            is_point = all(isinstance(one, float) for one in value)
+            separator = ", " if is_point else "; "
+            return joined(_between([self._value(name, one) for one in value], separator))
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, str) and _TIME.search(name):

@@ -2,13 +2,12 @@
 
 import json
 from datetime import timedelta
+from html.parser import HTMLParser
 from uuid import UUID
 
 from shared.events import Actor, HitDisposed, HitVerified
 from tests.integration.retention.conftest import ORI, a_hit, a_read
-from tests.integration.retention.exporting import (
-    download,
-)
+from tests.integration.retention.exporting import download
 from tests.integration.retention.packaging import NOON, content
 
 OFFICER = Actor(person_id="o", name="Officer Nine", title="Police Officer", agency_ori=ORI)
@@ -47,3 +46,26 @@ async def a_worked_hit(retention, source="state", at=NOON, number=1, plate="7ABC
     ]  # fmt: skip
     await retention.store(read, verified, hit, *disposed)  # in any order
     return read, hit, verified, disposed
+
+
+class Page(HTMLParser):
+    """A page as a browser sees it: its elements, and its text without them."""
+
+    def __init__(self, path, name):
+        super().__init__()
+        self.html = content(path, f"data/{name}").decode()
+        self.elements, self._words = [], []
+        self.feed(self.html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self._words += data.split()
+
+    @property
+    def text(self):
+        return " ".join(self._words)
+
+    def of(self, element, attribute):
+        return [attrs[attribute] for tag, attrs in self.elements if tag == element]

@@ -6,7 +6,6 @@ import io
 import json
 import zipfile
 from datetime import timedelta
-from html.parser import HTMLParser
 
 import pytest
 
@@ -15,7 +14,7 @@ from services.retention.domain.signing import load_public
 from services.retention.domain.verifying import verify_package
 from shared.events import Alternative, Character, OtherCharacter
 from tests.integration.retention.conftest import JPEG, a_capture, a_hit, a_read
-from tests.integration.retention.evidence import a_worked_hit, public_key, written
+from tests.integration.retention.evidence import Page, a_worked_hit, public_key, written
 from tests.integration.retention.exporting import exported
 from tests.integration.retention.packaging import (
     NOON,
@@ -27,29 +26,6 @@ from tests.integration.retention.packaging import (
 )
 
 EVIL = "<script>alert('7ABC123')</script><img src=x onerror=alert(1)>"
-
-
-class Page(HTMLParser):
-    """A page as a browser sees it: its elements, and its text without them."""
-
-    def __init__(self, path, name):
-        super().__init__()
-        self.html = content(path, f"data/{name}").decode()
-        self.elements, self._words = [], []
-        self.feed(self.html)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self._words += data.split()
-
-    @property
-    def text(self):
-        return " ".join(self._words)
-
-    def of(self, element, attribute):
-        return [attrs[attribute] for tag, attrs in self.elements if tag == element]
 
 
 @pytest.mark.clause("468.5/readable-package")
