@@ -76,6 +76,10 @@ class ReleaseApproved(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
     originals: list[UUID] = []  # captures that every approver named, released as whole frames
     list_sources: list[Source] = []  # the package has hits of lists of these sources only
     agency_kind: AgencyKind | None = None  # as of `ReleaseRequested`
+    # As `ReleaseRequested` has them, and why it was approved; None in older events.
+    requester_name: str | None = None
+    requester_title: str | None = None
+    reason: str | None = None
 
     @property
     def key(self) -> str:

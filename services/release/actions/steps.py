@@ -110,6 +110,9 @@ def approval(
         originals=originals,
         list_sources=list_sources,
         agency_kind=request.agency_kind,
+        requester_name=request.requester_name,
+        requester_title=request.requester_title,
+        reason=decision.reason,
     )
 
 

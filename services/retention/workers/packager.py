@@ -210,7 +210,10 @@ def _request(approval: ReleaseApproved) -> dict[str, Any]:
     return {
         "request_id": str(approval.request_id),
         "agency": {"name": approval.agency_name, "ori": approval.agency_ori},
-        "requester": {"name": approval.requester.name, "title": approval.requester.title},
+        "requester": {
+            "name": approval.requester_name or approval.requester.name,
+            "title": approval.requester_title or approval.requester.title,
+        },
         "purpose": approval.purpose,
         "case_number": approval.case_number,
         "offence_type": approval.offence_type,

@@ -7,10 +7,12 @@ import json
 from datetime import timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from shared.core.matching import Difference
 from shared.events import (
+    AccessAttempted,
     Actor,
     Alternative,
     Box,
@@ -24,7 +26,7 @@ from shared.events import (
 from tests.integration.retention.conftest import JPEG, ORI, a_capture, a_hit, a_read
 from tests.integration.retention.evidence import Page, lines, written
 from tests.integration.retention.exporting import exported
-from tests.integration.retention.packaging import NOON, a_pictured_read, content
+from tests.integration.retention.packaging import NOON, a_pictured_read, an_approval, build, content
 
 HIT = UUID(int=0x417)
 ENTRY = DisplayedEntry(
@@ -289,3 +291,73 @@ async def test_the_page_says_what_is_not_known_of_a_record(retention, tmp_path):
         "Criteria Plate 7A8C123 Area Type polygon"
         " Points -122.2, 39.9; -122.1, 39.9; -122.1, 40.0; -122.2, 40.0 Placed by"
     ) in text
+
+
+@pytest.mark.clause("468.7/package")
+async def test_a_release_says_whose_request_it_is_and_is_on_record_for_them(retention, tmp_path):
+    capture, _ = await a_told_read(retention)
+    gone, _ = await a_pictured_read(retention, "7A8C123", NOON - timedelta(minutes=1))
+    del retention.objects.stored[gone.image.object_key]
+    approval = an_approval(
+        requester_name="Dana Ruiz", requester_title="Detective", originals=[capture.capture_id],
+        list_sources=["state"], criteria={"plate": "7A8C123"}, reason="scoped to one plate",
+    )  # fmt: skip
+    packaged, path = await build(retention, approval, tmp_path)
+    window = {"captured_from": "2026-05-22T12:00:00Z", "captured_to": "2026-06-01T13:00:00Z"}
+    request_id = str(approval.request_id)
+    assert json.loads(content(path, "data/request.json")) == {
+        "request_id": request_id,
+        "agency": {"name": "Tehama County Sheriff", "ori": "CA0520000"},
+        "requester": {"name": "Dana Ruiz", "title": "Detective"},
+        "purpose": "locate a stolen vehicle",
+        "case_number": "T26-55",
+        "offence_type": "vehicle theft",
+        "criteria": {**window, "plate": "7A8C123"},
+        "approved_by": {"name": "Sgt. A", "title": "Administration Sergeant"},
+        "approved_at": "2026-06-01T12:00:00+00:00",
+        "expires_at": "2026-06-15T12:00:00+00:00",
+        "pictures": {
+            "cut": "outside the part around the released plates every pixel is of one flat colour",
+            "margin_plate_widths": retention.runtime.policy.sharing.frame_margin_widths,
+            "originals": [str(capture.capture_id)],
+        },
+        "list_sources": ["state"],
+    }
+    package = path.read_bytes()
+    signing_key = (await retention.get("/v1/signing-key")).json()["key_id"]
+    told = msgspec.to_builtins(packaged)
+    assert told == {
+        "event_id": told["event_id"],
+        "occurred_at": "2026-06-01T12:00:00Z",
+        "request_id": request_id,
+        "package_key": f"packages/{request_id}.zip",
+        "sha256": hashlib.sha256(package).hexdigest(),
+        "size_bytes": len(package),
+        "reads": 2,
+        "images": 4,
+        "omitted": 1,
+        "manifest_signed_by": signing_key,
+    }
+    [attempt] = [a for a in await retention.emitted(AccessAttempted) if a.method == "EVENT"]
+    assert attempt.actor == approval.requester
+    assert attempt.elements == {"request_id": request_id, **window, "plate": "7A8C123"}
+    assert msgspec.to_builtins(attempt.purpose) == {
+        "kind": "release",
+        "offence_type": "vehicle theft",
+        "case_number": "T26-55",
+        "justification": "locate a stolen vehicle",
+    }
+    page = Page(path, "index.html").text
+    for said in (
+        f"Request id {request_id} Agency Name Tehama County Sheriff Ori CA0520000 Requester Name Dana Ruiz"
+        " Title Detective Purpose locate a stolen vehicle Case number T26-55 Offence type vehicle theft Criteria",
+        "Approved by Name Sgt. A Title Administration Sergeant"
+        " Approved at 2026-06-01 12:00:00.000 UTC; local 2026-06-01 05:00:00.000 PDT (-0700)"
+        " Expires at 2026-06-15 12:00:00.000 UTC; local 2026-06-15 05:00:00.000 PDT (-0700)",
+        f"Originals {capture.capture_id} List sources state",
+        "Late-Reads 1 Images 4 Omitted 1",
+        "Frame, cut to the released part: not in this package, not in the object store"
+        f" ( images/{gone.capture_id}.png )",
+        "Hit Verified: list out of date List SVS (state), version 4",
+    ):
+        assert said in page, said
