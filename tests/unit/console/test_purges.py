@@ -8,39 +8,14 @@ import pytest
 
 from services.console.domain.purges import FACTS, KINDS, Step, missing_facts, steps_of
 from services.retention.domain.destruction import Basis, Kind
+from tests.unit.console.answers import AT, BASIS, a_run, a_schedule
 from tests.unit.console.services import HIT, PERSON, READ, page_of, problem
 
 HOSTILE = "<script>alert(1)</script>"
 CUSTODIAN = ("account:self", "purge:read", "purge:propose", "purge:execute")
 ADMINISTRATOR = ("account:self", "purge:read", "purge:authorise", "purge:execute")
-BASIS = {
-    "floor_days": 365, "schedule_days": 400, "schedule_id": "CPD-RS-2026-04",
-    "schedule_in_force_from": "2026-01-01", "resolution_id": "Resolution 2026-011",
-    "attorney_consent_id": "Consent 2026-01-20",
-}  # fmt: skip
-AT = "2026-06-01T10:00:00+00:00"
-OTHER = PERSON | {"person_id": "p-other", "name": "C. Records", "title": "Custodian of Records"}
 ME = PERSON | {"person_id": READ}
 HERE = f"/purges/{HIT}"
-
-
-def a_run(**changes):
-    return {
-        "run_id": HIT, "kind": "single", "state": "proposed", "before": "2025-04-01T00:00:00Z",
-        "day": None, "standing_id": None, "basis": BASIS, "reason": "Schedule adopted",
-        "proposed_by": OTHER, "proposed_at": AT, "decided_by": None, "decided_at": None,
-        "decision_note": None, "executed_by": None, "started_at": None, "executed_at": None,
-        "certified_at": None, "reads": 0, "captures": 0, "objects": 0, "kept_under_hold": 0,
-        "months_dropped": [], "orphans": 0, "orphans_left": 0, "odd_objects": 0, "swept_at": None,
-        **changes,
-    }  # fmt: skip
-
-
-def a_schedule(**changes):
-    return {
-        "basis": BASIS, "missing": [], "due_before": "2025-04-27T12:00:00Z", "overdue_months": [],
-        "standing": None, **changes,
-    }  # fmt: skip
 
 
 def standing(**changes):

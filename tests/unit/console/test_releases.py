@@ -6,66 +6,13 @@ import httpx
 import pytest
 
 from services.console.domain.reviews import review_of
+from tests.unit.console.answers import DANA, REQUEST, SERGEANT, a_decision, a_request
 from tests.unit.console.services import DECLARED, OTHER_HIT, PERSON, READ, problem
 
-REQUEST = "0199c0de-0000-7000-8000-0000000005e1"
 DOCUMENT = "0199c0de-0000-7000-8000-0000000000d0"
-SERGEANT = PERSON | {"person_id": "p-sergeant", "name": "Sgt. Lee", "title": "Sergeant"}
-DANA = PERSON | {"person_id": "p-dana", "name": "Dana Ruiz", "agency_ori": "CA0520000"}
 HOSTILE = "<script>alert(1)</script>"
 REVIEWER = ("account:self", "release:read", "release:review")
 AUTHORITY = {"reference": "order 26-mj-17", "document_id": DOCUMENT, "sha256": "ab" * 32}
-
-
-def a_decision(**changes):
-    return {
-        "decision": "approve",
-        "reason": "Scoped to one plate",
-        "citation": None,
-        "decided_by": SERGEANT,
-        "decided_at": "2026-06-01T11:00:00Z",
-        **changes,
-    }
-
-
-def a_request(**changes):
-    """Return a request as release shows it."""
-    return {
-        "request_id": REQUEST,
-        "status": "submitted",
-        "agency_ori": "CA0520000",
-        "agency_name": "Tehama County Sheriff",
-        "agency_kind": "law_enforcement",
-        "agency_state": "US-CA",
-        "filed_by": DANA,
-        "filed_at": "2026-05-30T10:00:00Z",
-        "requester_name": "Dana Ruiz",
-        "requester_title": "Detective",
-        "purpose": "Locate the vehicle that left a robbery",
-        "purpose_kind": "criminal_investigation",
-        "case_number": "TCS-26-0417",
-        "offence_type": "robbery",
-        "criteria": {
-            "captured_from": "2026-05-01T00:00:00Z",
-            "captured_to": "2026-05-02T00:00:00Z",
-            "plate": "7ABC123",
-            "device_ids": [],
-            "include_images": True,
-        },
-        "restricted": False,
-        "legal_authority": None,
-        "decisions": [],
-        "expires_at": None,
-        "package": None,
-        "failure": None,
-        "receipts": [],
-        "review": {
-            "approvals_needed": 2 if changes.get("restricted") else 1,
-            "approvals": len(changes.get("decisions", [])),
-            "not_by": ["p-registrar"],
-        },
-        **changes,
-    }
 
 
 def an_agency(**changes):
