@@ -162,7 +162,7 @@ async def hold_page(
         visit,
         problem.status if problem else HTTPStatus.OK,
         hold=hold,
-        overdue=hold["in_force"] and review_by <= visit.console.clock.now(),
+        overdue=review_by <= visit.console.clock.now(),
         exports=of_hold,
         key=form.get("key") or new_key(),
         form=form,

@@ -443,6 +443,31 @@ async def test_a_copy_that_is_not_the_package_is_refused_by_field_and_keeps_its_
     assert 'value="E26-0417-3"' in answer.text
 
 
+async def test_an_act_that_was_corrected_before_and_a_download_are_not_offered_for_correction(
+    custodian, show
+):
+    show(f"/evidence-exports/{EXPORT}/bookings", {"items": [a_booking()]})
+    blank = dict.fromkeys(
+        ("party_name", "party_organisation", "sha256", "matches", "order_reference", "note")
+    )
+    acts = [
+        {
+            "act_id": act_id, "export_id": EXPORT, "booking_id": booking, "kind": kind, **blank, "corrects": None,
+            "corrected_by": corrected_by, "acted_at": "2026-06-01T10:00:00Z",
+            "recorded_at": "2026-06-01T10:00:00Z", "recorded_by": PERSON,
+        }
+        for act_id, kind, booking, corrected_by in (
+            (READ, "downloaded", None, None),
+            (HIT, "returned", BOOKING, OTHER_HIT),
+            (OTHER_HIT, "checked", BOOKING, None),
+        )
+    ]  # fmt: skip
+    show(f"/evidence-exports/{EXPORT}/custody-acts", {"items": acts})
+    await custodian.open(f"/holds/exports/{EXPORT}")
+    offered = custodian.page.text.partition('name="act_corrects"')[2].partition("</select>")[0]
+    assert re.findall(r'<option value="([^"]*)"', offered) == ["", OTHER_HIT]
+
+
 async def test_an_export_is_withdrawn_with_a_reason(custodian, services, show):
     show(f"/evidence-exports/{EXPORT}/withdrawal", an_export(state="withdrawn"), method="POST")
     await custodian.open(f"/holds/exports/{EXPORT}")

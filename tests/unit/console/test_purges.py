@@ -123,6 +123,7 @@ async def test_the_schedule_says_what_is_due_and_why_nothing_is_destroyed(sign_i
     show(a_run(), a_schedule(overdue_months=["2025-02"]))
     await browser.open("/purges")
     assert "No standing order is in force" in browser.said
+    assert "Standing order none: nothing is destroyed unless a single run" in browser.said
     show(a_run(), a_schedule(overdue_months=["2025-02"], standing=standing(**AUTHORISED)))
     await browser.open("/purges")
     assert "The daily run destroys them" in browser.said
