@@ -309,7 +309,7 @@ async def test_the_page_of_a_purge(sign_in, show):
         " 2026-01-20 Destroyed Reads 1,200 Captures 3,400 Pictures and other objects 5,600 Whole"
         " months 2025-02, 2025-03 Objects that no record names 91 destroyed, 23 kept because a"
         " hold may cover them or they are recent, 45 kept because their names do not tell camera"
-        " and day Captures kept by holds 78 Back to the purges",
+        " and day Records kept by holds 78 Back to the purges",
         [
             f"/purges/{OTHER_HIT}",
             f"/purges/{HIT}/certificate",
