@@ -7,8 +7,10 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.release.domain.problem_codes import Code
 from services.release.domain.requests import OPEN, RequestStatus
 from services.release.store.records import (
     Authority,
@@ -21,6 +23,7 @@ from services.release.store.records import (
 )
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
+from shared.core.errors import InvalidInput
 from shared.core.types import Ori
 from shared.events import Actor, ReleaseCriteria
 
@@ -89,7 +92,7 @@ class Requests:
         self._connection = connection
 
     async def file(self, filed: Filed, status: RequestStatus) -> None:
-        """Insert a request."""
+        """Insert a request. Raises: InvalidInput if its document was destroyed since it was found."""
         row = {name: getattr(filed, name) for name in Filed.__dataclass_fields__}
         authority: Authority | None = row.pop("legal_authority")
         row |= {
@@ -99,7 +102,14 @@ class Requests:
             "document_id": authority.document_id if authority else None,
             "status": status.value,
         }
-        await self._connection.execute(_FILE, row)
+        try:
+            await self._connection.execute(_FILE, row)
+        except IntegrityError as exc:
+            if "requests_document_id_fkey" not in str(exc.orig):
+                raise
+            raise InvalidInput(
+                Code.DOCUMENT_OF_NO_UPLOAD, field="body.legal_authority.document_id"
+            ) from None
 
     async def get(
         self, grant: Grant, request_id: UUID, *, agency: Ori | None = None

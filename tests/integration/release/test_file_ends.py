@@ -1,5 +1,6 @@
 """The end of files: after the policy's years, as retention frees them, with an event, never earlier (ADR-0120)."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,9 +11,11 @@ from sqlalchemy.exc import DBAPIError
 
 from services.release.actions.file_ends import end_files
 from services.release.events import Handlers
+from services.release.store.file_ends import FileEnds
 from services.release.workers.expiry import expire_due
 from shared.core.errors import Unavailable
 from shared.events import DocumentDestroyed, ReleaseDestroyed, ReleaseFreed, ReleaseLapsed
+from shared.testing import eventually
 from tests.integration.release.conftest import FBI, LIEUTENANT, PDF, RENO, SHERIFF, a_request
 
 pytestmark = pytest.mark.clause("468.7(c)/end-of-file")
@@ -268,6 +271,28 @@ async def test_a_document_that_no_request_ever_named_ends_and_a_copy_keeps_the_o
     assert (gone.agency_ori, await rows("documents", "doomed_objects")) == (SHERIFF, [1, 0])
     [left] = objects.stored
     assert left.endswith(copy.json()["sha256"])
+
+
+async def test_a_request_that_names_a_document_while_it_is_destroyed_is_refused(
+    with_authority, client, requester, age, runtime, query, rows, monkeypatch
+):
+    body = a_request(legal_authority=await with_authority(FBI))
+    await age("2 years")
+    destroy, sent = FileEnds.destroy_document, []
+
+    async def meanwhile(ends, document_id):
+        destroyed = await destroy(ends, document_id)
+        sent.append(
+            asyncio.create_task(client.post("/v1/requests", json=body, headers=requester(FBI)))
+        )
+        await eventually(lambda: query("SELECT 1 FROM pg_locks WHERE NOT granted"))
+        return destroyed
+
+    monkeypatch.setattr(FileEnds, "destroy_document", meanwhile)
+    await end_files(runtime)
+    [response] = await asyncio.gather(*sent)
+    assert (response.status_code, response.json()["code"]) == (422, "document_of_no_upload")
+    assert await rows("requests", "documents") == [0, 0]
 
 
 async def test_an_object_that_was_not_deleted_is_deleted_later(
