@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b, sha256
 from os import urandom
 from time import time_ns
-from uuid import UUID, SafeUUID
+from uuid import UUID, SafeUUID, uuid4
 
 _VERSION_7 = 0x7000 << 64
 _VERSION_8 = 0x8000 << 64
@@ -37,6 +37,11 @@ def dated(bits: int) -> UUID:
 def derive_id(kind: str, *fields: object) -> UUID:
     """Return the UUID (version 8, RFC 9562) of `fields` within `kind`; equal parts give equal ids."""
     return _made(_hash_of(kind, *fields))
+
+
+def keyed_id(kind: str, person_id: str, key: str | None) -> UUID:
+    """Return the id of what a person's request makes: one id for all requests with the same key, a new one without."""
+    return uuid4() if key is None else derive_id(kind, person_id, key)
 
 
 def derive_with_time_of(dated: UUID, kind: str, *fields: object) -> UUID:

@@ -6,6 +6,7 @@ The lists are closed. `make problems` writes `docs/problems.md` from them, and t
 from enum import unique
 
 from shared.core.errors import (
+    Conflict,
     CredentialEnded,
     InternalFault,
     InvalidInput,
@@ -36,6 +37,10 @@ class Common(ProblemCode):
     BODY_TOO_SLOW = RequestTimeout, "the body did not arrive completely within {within_s:g} s"
     UPLOAD_TOO_LARGE = TooLarge, "the body has more than {max_bytes} bytes"
     UPLOAD_CUT_OFF = Malformed, "the body did not arrive completely"
+    KEY_REUSED = (
+        Conflict,
+        "you sent another request with this Idempotency-Key; use a new key, or open the form anew",
+    )
     CURSOR_UNKNOWN = InvalidInput, "is not the `next` of a page of this list"
     TOO_MANY_REFUSED = (
         TooManyRequests,

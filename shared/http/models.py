@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 import msgspec
+from fastapi import Header
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.core.errors import InvalidInput, ValueRefused
@@ -105,6 +106,17 @@ After = Annotated[
 ]
 """The position at which a page begins: opaque text that only the service interprets."""
 
+
+_KEY = Header(
+    alias="Idempotency-Key",
+    min_length=8,
+    max_length=100,
+    pattern=r"^[!-~]+$",
+    description="A random text of the caller for this request. A retry with the same key has no second effect.",
+)
+IdempotencyKey = Annotated[str, _KEY]
+OptionalKey = Annotated[str | None, _KEY]
+"""The key of a request that may come without one; each such request has an effect of its own."""
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 """A moment in the key of a page."""

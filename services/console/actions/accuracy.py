@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.console.actions.person_client import PersonClient
 from services.console.domain.form_values import moment_of
-from services.console.domain.queries import CAPTURE_TIMES, ON_A_PAGE, page_query
+from services.console.domain.queries import CAPTURE_TIMES, ON_A_PAGE, page_query, retry_key
 
 MEASURE = "accuracy:measure"
 REPORTS = "/v1/accuracy-reports"
@@ -30,5 +30,5 @@ async def order(client: PersonClient, form: Mapping[str, str]) -> Any:
     Raises: Refused, SignedOut, PurposeNeeded.
     """
     body = {name: moment_of(form.get(name, "")) for name in CAPTURE_TIMES}
-    key = {"Idempotency-Key": form.get("key", "")}
-    return await client.request_json("retention", "POST", REPORTS, json=body, headers=key)
+    headers = retry_key(form)
+    return await client.request_json("retention", "POST", REPORTS, json=body, headers=headers)

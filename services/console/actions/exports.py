@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.console.actions.person_client import PersonClient
 from services.console.domain.form_values import moment_of
-from services.console.domain.queries import ON_A_PAGE, chosen, page_query, required
+from services.console.domain.queries import ON_A_PAGE, chosen, page_query, required, retry_key
 
 BOOKING = (
     "evidence_number",
@@ -40,7 +40,9 @@ async def order(client: PersonClient, hold_id: UUID, form: Mapping[str, str]) ->
     Raises: Refused, SignedOut, PurposeNeeded.
     """
     body = {"hold_id": str(hold_id)}
-    return await client.request_json("retention", "POST", EXPORTS, json=body, headers=_key(form))
+    return await client.request_json(
+        "retention", "POST", EXPORTS, json=body, headers=retry_key(form)
+    )
 
 
 async def read_export(client: PersonClient, export_id: UUID) -> tuple[Any, list[Any], list[Any]]:
@@ -55,7 +57,7 @@ async def book(client: PersonClient, export_id: UUID, form: Mapping[str, str]) -
     """Book the copy on one medium into evidence, or correct a booking. Raises: Refused, SignedOut, PurposeNeeded."""
     body = required(form, *BOOKING) | chosen(form, "note", "corrects")
     path = f"{EXPORTS}/{export_id}/bookings"
-    return await client.request_json("retention", "POST", path, json=body, headers=_key(form))
+    return await client.request_json("retention", "POST", path, json=body, headers=retry_key(form))
 
 
 async def record_act(client: PersonClient, export_id: UUID, form: Mapping[str, str]) -> Any:
@@ -65,14 +67,10 @@ async def record_act(client: PersonClient, export_id: UUID, form: Mapping[str, s
     if "acted_at" in form:
         body["acted_at"] = moment_of(form["acted_at"])
     path = f"{EXPORTS}/{export_id}/custody-acts"
-    return await client.request_json("retention", "POST", path, json=body, headers=_key(form))
+    return await client.request_json("retention", "POST", path, json=body, headers=retry_key(form))
 
 
 async def withdraw(client: PersonClient, export_id: UUID, form: Mapping[str, str]) -> Any:
     """Withdraw an export without a booked copy. Raises: Refused, SignedOut, PurposeNeeded."""
     path, body = f"{EXPORTS}/{export_id}/withdrawal", required(form, "reason")
     return await client.request_json("retention", "POST", path, json=body)
-
-
-def _key(form: Mapping[str, str]) -> dict[str, str]:
-    return {"Idempotency-Key": form.get("key", "")}

@@ -6,7 +6,13 @@ from uuid import UUID
 
 from services.console.actions.person_client import PersonClient
 from services.console.domain.form_values import moment_of
-from services.console.domain.queries import ON_A_PAGE, hold_criteria_of, page_query, required
+from services.console.domain.queries import (
+    ON_A_PAGE,
+    hold_criteria_of,
+    page_query,
+    required,
+    retry_key,
+)
 
 READ = "hold:read"
 MANAGE = "hold:manage"
@@ -40,10 +46,11 @@ async def list_overdue(client: PersonClient) -> Any:
 
 
 async def place(client: PersonClient, form: Mapping[str, str]) -> Any:
-    """Place a hold. Raises: Refused, SignedOut, PurposeNeeded."""
+    """Place a hold; a repeat with the form's key is harmless. Raises: Refused, SignedOut, PurposeNeeded."""
     body = required(form, "basis", "case_number", "description")
     body["criteria"] = hold_criteria_of(form)
-    return await client.request_json("retention", "POST", "/v1/holds", json=body)
+    path = "/v1/holds"
+    return await client.request_json("retention", "POST", path, json=body, headers=retry_key(form))
 
 
 async def read_hold(client: PersonClient, hold_id: UUID) -> Any:

@@ -5,7 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from services.console.actions.person_client import PersonClient
-from services.console.domain.queries import ON_A_PAGE, data_request_of, page_query, required
+from services.console.domain.queries import (
+    ON_A_PAGE,
+    data_request_of,
+    page_query,
+    required,
+    retry_key,
+)
 
 REQUEST = "release:request"
 
@@ -30,9 +36,9 @@ async def upload_authority(client: PersonClient, file: AsyncIterator[bytes]) -> 
 
 
 async def file_request(client: PersonClient, form: Mapping[str, str]) -> Any:
-    """File a written request for data. Raises: Refused, SignedOut."""
-    body = data_request_of(form)
-    return await client.request_json("release", "POST", "/v1/requests", json=body)
+    """File a written request for data; a repeat with the form's key is harmless. Raises: Refused, SignedOut."""
+    body, path = data_request_of(form), "/v1/requests"
+    return await client.request_json("release", "POST", path, json=body, headers=retry_key(form))
 
 
 async def withdraw(client: PersonClient, request_id: UUID, form: Mapping[str, str]) -> Any:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.console.actions.person_client import PersonClient
 from services.console.domain.form_values import moment_of
-from services.console.domain.queries import ON_A_PAGE, page_query, required
+from services.console.domain.queries import ON_A_PAGE, page_query, required, retry_key
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,15 @@ async def read_purge(client: PersonClient, run_id: UUID) -> tuple[Any, Any]:
 
 
 async def propose(client: PersonClient, form: Mapping[str, str]) -> Any:
-    """Propose a single run or a standing order. Raises: Refused, SignedOut, PurposeNeeded."""
+    """Propose a single run or a standing order; a repeat with the form's key is harmless.
+
+    Raises: Refused, SignedOut, PurposeNeeded.
+    """
     body = required(form, "kind", "reason")
     if "before" in form:
         body["before"] = moment_of(form["before"])
-    return await client.request_json("retention", "POST", "/v1/purge-runs", json=body)
+    path = "/v1/purge-runs"
+    return await client.request_json("retention", "POST", path, json=body, headers=retry_key(form))
 
 
 async def decide(client: PersonClient, run_id: UUID, step: str, note: str) -> Any:

@@ -74,7 +74,7 @@ async def show_new_hold_on_read(request: Request, read_id: UUID, visit: Managing
 
 @router.post("/new")
 async def place_hold(request: Request, form: Form, visit: Managing) -> Response:
-    """Place a hold. A POST, so that no URL contains a plate."""
+    """Place a hold. A POST, so that no URL contains a plate; the form's key makes a repeat harmless."""
     hold = await form_action(holds.place(visit, form))
     if isinstance(hold, Refused):
         return _form_page(request, visit, form, hold)
@@ -175,4 +175,5 @@ def _form_page(
     request: Request, visit: Visit, form: Mapping[str, str], problem: Refused | None = None
 ) -> Response:
     status = problem.status if problem else HTTPStatus.OK
-    return page(request, "new_hold.html", visit, status, form=form, problem=problem)
+    key = form.get("key") or new_key()
+    return page(request, "new_hold.html", visit, status, key=key, form=form, problem=problem)

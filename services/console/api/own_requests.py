@@ -10,7 +10,7 @@ from services.console.actions import own_requests
 from services.console.actions.errors import Refused
 from services.console.actions.own_requests import REQUEST
 from services.console.actions.records import SEARCH
-from services.console.api.forms import FileFields, Form, form_action
+from services.console.api.forms import FileFields, Form, form_action, new_key
 from services.console.api.pages import page
 from services.console.api.releases import STATES, After, State
 from services.console.api.sign_in import to
@@ -48,7 +48,7 @@ async def upload_authority(request: Request, sent: FileFields, visit: Working) -
 
 @router.post("/new")
 async def file_request(request: Request, form: Form, visit: Working) -> Response:
-    """File a request. A POST, so that no URL contains a plate."""
+    """File a request. A POST, so that no URL contains a plate; the form's key makes a repeat harmless."""
     filed = await form_action(own_requests.file_request(visit, form))
     if isinstance(filed, Refused):
         return _form_page(request, visit, form, filed)
@@ -83,8 +83,18 @@ def _form_page(
     request: Request, visit: Visit, form: Mapping[str, str], problem: Refused | None = None
 ) -> Response:
     status = problem.status if problem else HTTPStatus.OK
-    kinds = visit.kinds_for(SEARCH)
-    return page(request, "new_request.html", visit, status, form=form, kinds=kinds, problem=problem)
+    # A refusal by rule is on file: the next request is another one.
+    known = "" if status == HTTPStatus.FORBIDDEN else form.get("key")
+    return page(
+        request,
+        "new_request.html",
+        visit,
+        status,
+        key=known or new_key(),
+        form=form,
+        kinds=visit.kinds_for(SEARCH),
+        problem=problem,
+    )
 
 
 async def _request_page(

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.console.actions import purges
 from services.console.actions.errors import Refused
-from services.console.api.forms import Form, form_action
+from services.console.api.forms import Form, form_action, new_key
 from services.console.api.pages import page
 from services.console.api.sign_in import to
 from services.console.api.visit import After, Visit, Working
@@ -26,7 +26,7 @@ async def show_purges(request: Request, visit: Working, after: After = "") -> Re
 
 @router.post("")
 async def propose_purge(request: Request, form: Form, visit: Working) -> Response:
-    """Propose a single run, or a standing order for daily runs."""
+    """Propose a single run, or a standing order for daily runs; the form's key makes a repeat harmless."""
     run = await form_action(purges.propose(visit, form))
     if isinstance(run, Refused):
         return await _purges_page(request, visit, form, run)
@@ -106,6 +106,7 @@ async def _purges_page(
         missing=missing_facts(found.schedule),
         runs=found.runs,
         kinds=KINDS,
+        key=form.get("key") or new_key(),
         form=form,
         problem=problem,
     )

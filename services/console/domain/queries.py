@@ -51,6 +51,11 @@ def required(form: Mapping[str, str], *names: str) -> dict[str, Any]:
     return {name: form.get(name, "") for name in names}
 
 
+def retry_key(form: Mapping[str, str]) -> dict[str, str]:
+    """Return the header with a form's key, so that a form sent twice acts once."""
+    return {"Idempotency-Key": form["key"]} if "key" in form else {}
+
+
 def page_query(limit: int, after: str = "", **filters: Any) -> dict[str, Any]:
     """Return the query of one page of a listing, without the filters that are not set."""
     given = {"after": after, **filters}

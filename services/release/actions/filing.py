@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from services.release.actions import steps
 from services.release.domain.problem_codes import Code
@@ -16,10 +16,12 @@ from services.release.domain.requests import (
     treatment,
 )
 from services.release.domain.scope import check_scope
-from services.release.store import Authority, Documents, Filed, Requests
+from services.release.store import Authority, Documents, Filed, Request, Requests
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, InvalidInput, NotFound
+from shared.core.ids import keyed_id
 from shared.core.policy import Policy
+from shared.core.problem_codes import Common
 from shared.events import ReleaseCriteria
 from shared.postgres.unit_of_work import UnitOfWork
 
@@ -57,18 +59,30 @@ class Filing:
 
 
 async def file(
-    work: UnitOfWork, grant: Grant, agency: Agency, written: WrittenRequest, policy: Policy
+    work: UnitOfWork,
+    grant: Grant,
+    agency: Agency,
+    key: str | None,
+    written: WrittenRequest,
+    policy: Policy,
 ) -> Filing:
     """File a request. What the law forbids goes on file as refused.
 
-    Raises: InvalidInput naming the field, for a request that does not go on file.
+    With the `key` of an earlier request of the caller it returns that.
+
+    Raises: InvalidInput naming the field, for a request that does not go on file; Conflict if the request with `key` is
+    another one.
     """
     _check(written, grant.now, policy)
     authority = await _authority(work, grant, written.legal_authority)
-    filed = _filed(grant, agency, written, authority, policy)
+    request_id = keyed_id("release request", grant.actor.person_id, key)
+    filed = _filed(request_id, grant, agency, written, authority, policy)
     refused = _refusal(filed, agency, policy)
     requests = Requests(work.connection)
-    await requests.file(filed, RequestStatus.REFUSED if refused else RequestStatus.SUBMITTED)
+    status = RequestStatus.REFUSED if refused else RequestStatus.SUBMITTED
+    if not await requests.file(filed, status):
+        known = await _known(requests, filed)
+        return Filing(request_id, refused if known.status is RequestStatus.REFUSED else None)
     await work.emit(*steps.filed(filed))
     if refused is not None:
         decision = steps.refused(filed, refused, policy.department.ori)
@@ -125,7 +139,17 @@ async def _authority(
     return Authority(named.reference, document.document_id, document.sha256)
 
 
+async def _known(requests: Requests, filed: Filed) -> Request:
+    """Return the request on file with the id of `filed`. Raises: Conflict if it is another one."""
+    known = await requests.lock(filed.request_id)
+    same = ("agency_ori", *WrittenRequest.__dataclass_fields__)
+    if known is None or any(getattr(known, name) != getattr(filed, name) for name in same):
+        raise Conflict(Common.KEY_REUSED)
+    return known
+
+
 def _filed(
+    request_id: UUID,
     grant: Grant,
     agency: Agency,
     written: WrittenRequest,
@@ -134,7 +158,7 @@ def _filed(
 ) -> Filed:
     how = treatment(agency, policy.sharing.recipients, policy.sharing.states)
     return Filed(
-        request_id=uuid4(),
+        request_id=request_id,
         agency_ori=agency.ori,
         agency_name=agency.name,
         agency_kind=agency.kind,

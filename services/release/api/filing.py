@@ -16,7 +16,7 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
 from shared.http.app import Work, problem
-from shared.http.models import After, Limit, Page, Problem, key_of
+from shared.http.models import After, Limit, OptionalKey, Page, Problem, key_of
 from shared.service.api_runtime import runtime_of
 
 router = APIRouter(prefix="/v1", tags=["requester"])
@@ -31,12 +31,16 @@ ReleaseRequest = Annotated[Grant, access(Permission.RELEASE_REQUEST)]
     responses={403: {"model": Problem, "description": "Refused by rule; kept on file as refused"}},
 )
 async def file_request(
-    body: RequestIn, grant: ReleaseRequest, work: Work, request: Request
+    body: RequestIn,
+    grant: ReleaseRequest,
+    work: Work,
+    request: Request,
+    key: OptionalKey = None,
 ) -> RequestOut | JSONResponse:
     """File a written request for data. What the law forbids is refused at once, with its citation."""
     agency = await registered_agency(work, grant)
     policy = runtime_of(request).policy
-    filed = await filing.file(work, grant, agency, body.written(), policy)
+    filed = await filing.file(work, grant, agency, key, body.written(), policy)
     if filed.refusal is not None:
         # Answered, not raised: raising would take the request off the file again.
         return problem(request, filed.refusal.error(filed.request_id))

@@ -48,6 +48,7 @@ _FILE = text(
         CAST(:filed_by AS jsonb), :filed_at, :requester_name, :requester_title, :purpose,
         :purpose_kind, :case_number, :offence_type, CAST(:criteria AS jsonb), :restricted,
         :authority_reference, :document_id, :status)
+    ON CONFLICT (request_id) DO NOTHING
     """
 )
 _DECIDE = text(
@@ -91,8 +92,11 @@ class Requests:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def file(self, filed: Filed, status: RequestStatus) -> None:
-        """Insert a request. Raises: InvalidInput if its document was destroyed since it was found."""
+    async def file(self, filed: Filed, status: RequestStatus) -> bool:
+        """Insert a request; False if one with its id is on file.
+
+        Raises: InvalidInput if its document was destroyed since it was found.
+        """
         row = {name: getattr(filed, name) for name in Filed.__dataclass_fields__}
         authority: Authority | None = row.pop("legal_authority")
         row |= {
@@ -103,7 +107,7 @@ class Requests:
             "status": status.value,
         }
         try:
-            await self._connection.execute(_FILE, row)
+            return (await self._connection.execute(_FILE, row)).rowcount == 1
         except IntegrityError as exc:
             if "requests_document_id_fkey" not in str(exc.orig):
                 raise

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from services.retention.actions.searches import ReadsPage
 from services.retention.domain.criteria import Criteria, check_hold, decode_cursor
@@ -20,8 +20,10 @@ from services.retention.domain.problem_codes import Code
 from services.retention.store.exports import Exports
 from services.retention.store.holds import Hold, Holds
 from shared.access.grant import Grant
-from shared.core.errors import NotFound
+from shared.core.errors import Conflict, NotFound
+from shared.core.ids import keyed_id
 from shared.core.policy import Narrowness, Policy
+from shared.core.problem_codes import Common
 from shared.postgres.unit_of_work import UnitOfWork
 
 
@@ -35,17 +37,21 @@ class NewHold:
     criteria: Criteria
 
 
-async def place(policy: Policy, work: UnitOfWork, grant: Grant, new: NewHold) -> Hold:
+async def place(
+    policy: Policy, work: UnitOfWork, grant: Grant, key: str | None, new: NewHold
+) -> Hold:
     """Place a hold, which keeps matching records, present and future, until its release. Its owner is the caller.
 
+    With the `key` of an earlier request of the caller it returns the hold that was placed then.
+
     Raises: InvalidInput for an unknown basis, or for criteria that are empty or contradict themselves; NotAuthorised
-    for criteria beyond the declared purpose.
+    for criteria beyond the declared purpose; Conflict if the hold with `key` is another one.
     """
     check_evidence_basis(new.basis, policy.retention.evidence_bases)
     check_hold(new.criteria)
     check_purpose(grant, new.criteria)
     hold = Hold(
-        hold_id=uuid4(),
+        hold_id=keyed_id("hold", grant.actor.person_id, key),
         agency_ori=grant.principal.agency_ori,
         basis=new.basis,
         case_number=new.case_number,
@@ -56,8 +62,12 @@ async def place(policy: Policy, work: UnitOfWork, grant: Grant, new: NewHold) ->
         owner=grant.actor,
         review_by=grant.now + timedelta(days=policy.retention.hold_review_days),
     )
+    if not await Holds(work.connection).place(hold):
+        known = await hold_of(work, grant, hold.hold_id)
+        if new != NewHold(**{name: getattr(known, name) for name in NewHold.__dataclass_fields__}):
+            raise Conflict(Common.KEY_REUSED)
+        return known
     await work.emit(hold.changed(grant.actor, grant.now, "placed"))
-    await Holds(work.connection).place(hold)
     return hold
 
 

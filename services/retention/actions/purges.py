@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from services.retention.domain.destruction import (
     Basis,
@@ -23,8 +23,10 @@ from services.retention.domain.problem_codes import Code
 from services.retention.store.partitions import Partitions
 from services.retention.store.runs import Run, Runs
 from shared.access.grant import Grant
-from shared.core.errors import NotFound
+from shared.core.errors import Conflict, NotFound
+from shared.core.ids import keyed_id
 from shared.core.policy import Policy
+from shared.core.problem_codes import Common
 from shared.events import PurgeChanged
 from shared.postgres.unit_of_work import UnitOfWork
 
@@ -63,16 +65,18 @@ async def schedule(policy: Policy, work: UnitOfWork, grant: Grant) -> Schedule:
     )
 
 
-async def propose(policy: Policy, work: UnitOfWork, grant: Grant, proposal: Proposal) -> Run:
-    """Propose a purge.
+async def propose(
+    policy: Policy, work: UnitOfWork, grant: Grant, key: str | None, proposal: Proposal
+) -> Run:
+    """Propose a purge; with the `key` of an earlier proposal of the caller, return that.
 
-    Raises: Conflict if the policy lacks a fact; InvalidInput for a time that the schedule or the floor forbids, or
-    for a standing order with a time.
+    Raises: Conflict if the policy lacks a fact, or if the proposal with `key` is another one; InvalidInput for a time
+    that the schedule or the floor forbids, or for a standing order with a time.
     """
     basis = Basis.of(policy.retention)
     check_basis(basis, grant.now)
     run = Run(
-        run_id=uuid4(),
+        run_id=keyed_id("purge run", grant.actor.person_id, key),
         kind=proposal.kind,
         state=State.PROPOSED,
         before=proposed_before(proposal.kind, proposal.before, basis, grant.now),
@@ -81,7 +85,8 @@ async def propose(policy: Policy, work: UnitOfWork, grant: Grant, proposal: Prop
         proposed_by=grant.actor,
         proposed_at=grant.now,
     )
-    await Runs(work.connection).add(run)
+    if not await Runs(work.connection).add(run):
+        return _repeated(await run_of(work, run.run_id), proposal)
     await _announce(work, grant, run, "proposed", reason=proposal.reason)
     return run
 
@@ -157,6 +162,14 @@ async def certificate_of(work: UnitOfWork, run_id: UUID) -> dict[str, Any]:
     if run.certificate is None:
         raise NotFound(Code.PURGE_NOT_CERTIFIED)
     return run.certificate
+
+
+def _repeated(known: Run, proposal: Proposal) -> Run:
+    """Return the run of an earlier proposal. Raises: Conflict if the present one differs from it."""
+    before = known.before if proposal.before is None else proposal.before
+    if (known.kind, known.before, known.reason) != (proposal.kind, before, proposal.reason):
+        raise Conflict(Common.KEY_REUSED)
+    return known
 
 
 async def _decide(work: UnitOfWork, grant: Grant, run: Run, state: State, note: str) -> None:

@@ -5,14 +5,14 @@ from uuid import UUID
 from fastapi import APIRouter, BackgroundTasks
 
 from services.retention.actions import accuracy
-from services.retention.api.fields.records import AccuracyReportIn, IdempotencyKey
+from services.retention.api.fields.records import AccuracyReportIn
 from services.retention.api.guard import AccuracyMeasure, AccuracyMeasureForPurpose
 from services.retention.api.views.accuracy import AccuracyReportOut
 from services.retention.api.views.pages import page_out
 from services.retention.service import Running
 from services.retention.store.accuracy import AccuracyReports
 from shared.http.app import Work
-from shared.http.models import After, Limit, Page, key_of
+from shared.http.models import After, IdempotencyKey, Limit, Page, key_of
 
 router = APIRouter(prefix="/v1/accuracy-reports", tags=["accuracy"])
 

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request
 from services.retention.actions import bookings
 from services.retention.actions.exports import export_of
 from services.retention.api.fields.evidence import BookingIn
-from services.retention.api.fields.records import IdempotencyKey
 from services.retention.api.guard import HoldManageOfRecord, HoldReadForPurpose
 from services.retention.api.views.bookings import BookingOut, BookingStatementOut
 from services.retention.domain.evidence import CopyDiffers
@@ -15,7 +14,7 @@ from services.retention.service import Running
 from services.retention.store.bookings import Bookings
 from shared.access.rule_refusals import record_refusal
 from shared.http.app import Work
-from shared.http.models import After, Limit, Page, key_of
+from shared.http.models import After, IdempotencyKey, Limit, Page, key_of
 
 router = APIRouter(prefix="/v1/evidence-exports/{export_id}/bookings", tags=["evidence"])
 

@@ -7,12 +7,11 @@ from fastapi import APIRouter
 from services.retention.actions import custody
 from services.retention.actions.exports import export_of
 from services.retention.api.fields.evidence import CustodyActIn
-from services.retention.api.fields.records import IdempotencyKey
 from services.retention.api.guard import HoldManageOfRecord, HoldReadForPurpose
 from services.retention.api.views.custody import CustodyActOut
 from services.retention.store.custody import Custody
 from shared.http.app import Work
-from shared.http.models import After, Limit, Page, key_of
+from shared.http.models import After, IdempotencyKey, Limit, Page, key_of
 
 router = APIRouter(prefix="/v1/evidence-exports/{export_id}/custody-acts", tags=["evidence"])
 

@@ -8,14 +8,13 @@ from fastapi.responses import StreamingResponse
 
 from services.retention.actions import exports
 from services.retention.api.fields.evidence import ExportIn, WithdrawalIn
-from services.retention.api.fields.records import IdempotencyKey
 from services.retention.api.guard import HoldManageOfRecord, HoldReadForPurpose
 from services.retention.api.views.exports import ExportOut
 from services.retention.api.views.pages import page_out
 from services.retention.service import Running
 from services.retention.store.exports import Export, Exports
 from shared.http.app import Work
-from shared.http.models import After, Limit, Page, key_of
+from shared.http.models import After, IdempotencyKey, Limit, Page, key_of
 from shared.http.openapi import in_bytes
 
 router = APIRouter(prefix="/v1/evidence-exports", tags=["evidence"])

@@ -19,14 +19,18 @@ from services.retention.api.views.searches import ReadsOut, reads_page
 from services.retention.service import Running
 from services.retention.store.holds import Holds
 from shared.http.app import Work
-from shared.http.models import After, Limit, Page, key_of
+from shared.http.models import After, Limit, OptionalKey, Page, key_of
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
 
 
 @router.post("", status_code=201)
 async def place_hold(
-    body: HoldIn, grant: HoldManageOfRecord, work: Work, retention: Running
+    body: HoldIn,
+    grant: HoldManageOfRecord,
+    work: Work,
+    retention: Running,
+    key: OptionalKey = None,
 ) -> HoldOut:
     """Place a hold. It keeps matching records, present and future, until its release.
 
@@ -34,7 +38,7 @@ async def place_hold(
     it.
     """
     policy = retention.runtime.policy
-    hold = await holds.place(policy, work, grant, body.hold())
+    hold = await holds.place(policy, work, grant, key, body.hold())
     return HoldOut.of(hold, policy.narrowness)
 
 

@@ -15,7 +15,7 @@ from shared.access.grant import Grant
 from shared.access.guard import access
 from shared.core.permissions import Permission
 from shared.http.app import Work
-from shared.http.models import After, Limit, Page, key_of
+from shared.http.models import After, Limit, OptionalKey, Page, key_of
 
 router = APIRouter(prefix="/v1", tags=["purges"])
 
@@ -33,11 +33,15 @@ async def get_schedule(grant: PurgeRead, work: Work, retention: Running) -> Sche
 
 @router.post("/purge-runs", status_code=201)
 async def propose_purge_run(
-    body: ProposalIn, grant: PurgePropose, work: Work, retention: Running
+    body: ProposalIn,
+    grant: PurgePropose,
+    work: Work,
+    retention: Running,
+    key: OptionalKey = None,
 ) -> RunOut:
     """Propose a purge, as the custodian. The policy must have schedule, resolution and consent."""
     policy = retention.runtime.policy
-    return RunOut.of(await purges.propose(policy, work, grant, body.proposal()))
+    return RunOut.of(await purges.propose(policy, work, grant, key, body.proposal()))
 
 
 @router.get("/purge-runs")

@@ -35,6 +35,7 @@ _INSERT = text(
     INSERT INTO holds (hold_id, agency_ori, basis, case_number, description, criteria, placed_by, placed_at)
     VALUES (:hold_id, :agency_ori, :basis, :case_number, :description, CAST(:criteria AS jsonb),
             CAST(:placed_by AS jsonb), :placed_at)
+    ON CONFLICT (hold_id) DO NOTHING
     """
 )
 _RELEASE = text(
@@ -178,11 +179,14 @@ class Holds:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def place(self, hold: Hold) -> None:
-        """Put a hold into force; a purge step that has not committed yet sees it and starts again."""
+    async def place(self, hold: Hold) -> bool:
+        """Put a hold into force; a purge step that has not committed yet sees it and starts again.
+
+        False if a hold with this id exists, which stays as it is.
+        """
         await Locks(self._connection).exclusive(HOLDS)
         await ReplicaMarks(self._connection).count_change()
-        await self._connection.execute(
+        placed = await self._connection.execute(
             _INSERT,
             {
                 "hold_id": hold.hold_id,
@@ -195,8 +199,11 @@ class Holds:
                 "placed_at": hold.placed_at,
             },
         )
+        if placed.rowcount == 0:
+            return False
         owned = {"hold_id": hold.hold_id, "owner": _json(hold.owner)}
         await self._connection.execute(_OWNED, {**owned, "review_by": hold.review_by})
+        return True
 
     async def get(self, grant: Grant, hold_id: UUID, *, lock: bool = False) -> Hold | None:
         """Return one hold and disclose it; `lock` locks its row until the transaction ends."""

@@ -135,7 +135,7 @@ class Runs:
         self._connection = connection
 
     async def add(self, run: Run) -> bool:
-        """Add a run; False if the daily run of that day exists."""
+        """Add a run; False if a run with its id, or the daily run of its day, exists."""
         parameters = dict(vars(run))
         parameters |= {name: _json(getattr(run, name)) for name in _ACTORS}
         parameters["basis"] = _json(run.basis.as_json())

@@ -205,9 +205,10 @@ async def test_no_form_of_a_hold_or_an_export_is_sent_on_without_a_purpose(
 async def test_a_hold_is_placed_on_one_read_with_reason_and_case(custodian, services, show):
     show("/holds", a_hold(), 201, "POST")
     await custodian.open(f"/holds/new/{READ}")
-    await custodian.send(
-        "/holds/new", basis="evidence", case_number="26-1", description="Homicide", read_id=READ
-    )
+    [key] = re.findall(r'name="key" value="([^"]+)"', custodian.page.text)
+    typed = {"basis": "evidence", "case_number": "26-1", "description": "Homicide"}
+    await custodian.send("/holds/new", **typed, read_id=READ, key=key)
+    assert services.asked("POST", "/holds")[0].headers["idempotency-key"] == key
     assert body_of(services, "POST", "/holds") == {
         "basis": "evidence",
         "case_number": "26-1",
@@ -289,10 +290,10 @@ async def test_a_refused_hold_names_its_field_and_keeps_what_was_typed(custodian
         422, "A value is not acceptable", "say what to hold", field="criteria"
     )
     await custodian.open("/holds/new")
-    answer = await custodian.send(
-        "/holds/new", basis="discovery", case_number="26-1", description=HOSTILE
-    )
+    typed = {"basis": "discovery", "case_number": "26-1", "description": HOSTILE}
+    answer = await custodian.send("/holds/new", **typed, key="form-26-000417")
     assert answer.status_code == 422
+    assert 'name="key" value="form-26-000417"' in answer.text, "sent again, it acts once too"
     assert "say what to hold Field: criteria" in custodian.said
     assert '<option value="discovery" selected>' in answer.text
     assert HOSTILE not in answer.text

@@ -1,6 +1,7 @@
 """Another agency's own requests at the console: filed, followed, withdrawn, fetched."""
 
 import json
+import re
 
 import httpx
 import pytest
@@ -78,9 +79,11 @@ async def requester(sign_in, services, show):
 async def test_a_request_is_filed_and_shown(requester, services):
     services.answers["POST /requests"] = lambda _: httpx.Response(201, json=a_request())
     await requester.open("/requests/new")
-    await requester.send("/requests/new", **TYPED)
+    [key] = re.findall(r'name="key" value="([^"]+)"', requester.page.text)
+    await requester.send("/requests/new", **TYPED, key=key)
     assert requester.page.url.path == HERE
     [asked] = services.asked("POST", "/v1/requests")
+    assert asked.headers["idempotency-key"] == key
     assert json.loads(asked.content) == SENT
     assert "has not decided yet" in requester.said
     assert HOSTILE not in requester.page.text
@@ -104,8 +107,9 @@ async def test_a_refused_request_keeps_what_was_typed_and_says_that_it_stays_on_
         403, "Refused", "prohibited: Government Code 7284.6", field="body.purpose_kind"
     )
     await requester.open("/requests/new")
-    answer = await requester.send("/requests/new", **TYPED)
+    answer = await requester.send("/requests/new", **TYPED, key="form-26-000417")
     assert answer.status_code == 403
+    assert "form-26-000417" not in answer.text, "the next request is another one"
     assert "stays on file as refused" in requester.said
     assert 'value="7ABC123"' in answer.text
     assert 'id="purpose_kind-wrong"' in answer.text

@@ -1,6 +1,7 @@
 """Purges at the console: the schedule, and the steps of different people."""
 
 import json
+import re
 from datetime import UTC, datetime
 
 import httpx
@@ -144,8 +145,10 @@ async def test_a_custodian_proposes(sign_in, services, show, typed, body):
     services.answers["POST /purge-runs"] = lambda _: httpx.Response(201, json=a_run())
     browser = await sign_in(*CUSTODIAN)
     await browser.open("/purges")
-    await browser.send("/purges", **typed, reason="Schedule adopted")
+    [key] = re.findall(r'name="key" value="([^"]+)"', browser.page.text)
+    await browser.send("/purges", **typed, reason="Schedule adopted", key=key)
     assert browser.page.url.path == HERE
+    assert services.asked("POST", "/purge-runs")[0].headers["idempotency-key"] == key
     assert sent(services, "/purge-runs") == {**body, "reason": "Schedule adopted"}
 
 

@@ -3,7 +3,6 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Header
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
@@ -32,17 +31,6 @@ Sha256 = Annotated[
 ]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
-IdempotencyKey = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key",
-        min_length=8,
-        max_length=100,
-        pattern=r"^[!-~]+$",
-        description="A random text of the caller for this request. A retry with the same key has no second effect.",
-    ),
-]
-
 
 _BY_PATTERN: JsonDict = {
     "plate": "7AB?1*",
