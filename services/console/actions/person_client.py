@@ -77,12 +77,13 @@ class PersonClient:
         Raises: Refused if the service does not answer, SignedOut if the session has ended.
         """
         self._renew(await self._sessions.fresh(self.session))
+        sent_with = self.session
         answer = await self._send(service, method, path, **options)
         if is_unauthorised(answer) and "content" not in options:
             # Tokens are revoked by account; the session itself may continue (ADR-0007). A body that was
             # forwarded as it arrived cannot be sent again.
             await answer.aclose()
-            self._renew(await self._sessions.fresh(self.session, refused=True))
+            self._renew(await self._sessions.fresh(sent_with, refused=True))
             answer = await self._send(service, method, path, **options)
         return answer
 

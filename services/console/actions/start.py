@@ -1,6 +1,7 @@
 """The start page: what waits for the person, and what a fresh department still lacks."""
 
-from collections.abc import Mapping
+from asyncio import gather
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -35,27 +36,44 @@ class Start:
 
 
 async def read_start(client: PersonClient, policy: Policy, now: datetime) -> Start:
-    """Return what waits for the person, and for an administrator what the department lacks. Raises: SignedOut."""
+    """Return what waits for the person, and for an administrator what the department lacks; ask for all at once.
+
+    Raises: SignedOut.
+    """
     known = client.session
     held = usable(known.permissions, known.trained_until, now)  # a refusal would be on record
-    waiting = [await _hits(client)] if "hit:verify" in held else []
-    waiting += [await _requests(client)] if "release:review" in held else []
-    waiting += [await _invitations(client)] if "account:deliver" in held else []
-    waiting += [await _training(client)] if "training:record" in held else []
-    waiting += [await _policies(client, policy)] if "policy:acknowledge" in held else []
-    waiting += [await _packages(client)] if "release:download" in held else []
-    waiting += await _purges(client) if {AUTHORISE, EXECUTE} & held else []
-    if "account:manage" not in held:
-        return Start([one for one in waiting if one.count])
-    waiting += [await _proposals(client), await _reviews(client)]
-    return Start([one for one in waiting if one.count], await _lacks(client, policy, now))
+    manages = "account:manage" in held
+    asked = [_hits(client)] if "hit:verify" in held else []
+    asked += [_requests(client)] if "release:review" in held else []
+    asked += [_invitations(client)] if "account:deliver" in held else []
+    asked += [_training(client)] if "training:record" in held else []
+    asked += [_policies(client, policy)] if "policy:acknowledge" in held else []
+    asked += [_packages(client)] if "release:download" in held else []
+    asked += [_proposals(client), _reviews(client)] if manages else []
+    waiting, purges, lacks = await _at_once(
+        _at_once(*asked),
+        _purges(client) if {AUTHORISE, EXECUTE} & held else _at_once(),
+        _lacks(client, policy, now) if manages else _at_once(),
+    )
+    return Start([one for one in waiting + purges if one.count], lacks)
+
+
+async def _at_once(*asked: Awaitable[Any]) -> list[Any]:
+    """Return the answers in order, once all have come. Raises: SignedOut."""
+    answers = await gather(*asked, return_exceptions=True)
+    for one in answers:
+        if isinstance(one, BaseException):
+            raise one
+    return answers
 
 
 async def _lacks(client: PersonClient, policy: Policy, now: datetime) -> list[Lack]:
     """Return what the department lacks, as far as the person may know it."""
-    active = await _active(client)
-    cameras = await _page(client, "ingest", "/v1/devices")
-    lists = await _page(client, "hotlist", "/v1/lists")
+    active, cameras, lists = await _at_once(
+        _active(client),
+        _page(client, "ingest", "/v1/devices"),
+        _page(client, "hotlist", "/v1/lists"),
+    )
     people = lacks_of_people(policy, active, client.session.person_id, now) if active else []
     return people + lacks_of_data(cameras, lists)
 

@@ -1,5 +1,7 @@
 """The start page: what waits for the person themselves, and what the department lacks."""
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -117,6 +119,51 @@ async def test_a_service_that_hangs_does_not_hold_the_start_page_up_for_long(
     assert services.seen[-1].extensions["timeout"]["read"] == 30.0, (
         "other pages wait for what they show"
     )
+
+
+@pytest.fixture
+def in_flight(services):
+    """The number of requests to services that were under way, at the start of each one; ingest answers last."""
+    handle, under_way, counted = services.handle, set(), []
+
+    async def count(request):
+        under_way.add(request)
+        counted.append(len(under_way))
+        try:
+            while request.url.host == "ingest" and len(under_way) > 1:
+                await asyncio.sleep(0)
+            return await handle(request)
+        finally:
+            under_way.remove(request)
+
+    services.handle = count
+    return counted
+
+
+async def test_the_services_are_asked_at_once(in_flight, sign_in, services, complete):
+    browser = await sign_in(*EVERYTHING)
+    services.seen.clear()
+    await browser.open("/")
+    assert max(in_flight) == len(services.seen) > 5
+
+
+async def test_a_revoked_token_is_replaced_once_for_all_that_the_page_asks(
+    in_flight, sign_in, services, listed, complete
+):
+    listed("/accounts/invitations/waiting", invited(HIT, yours=False))
+    browser = await sign_in(*EVERYTHING)
+    newest, answers = services.number, dict(services.answers)
+    for path, answer in answers.items():
+        services.answers[path] = lambda request, answer=answer: (
+            problem(401, "A valid credential is required")
+            if request.headers["authorization"] == f"Bearer access-{newest}"
+            else answer(request)
+        )
+    await browser.open("/")
+    assert len(services.asked("POST", "/sessions/renewal")) == 1
+    assert "Invitations to hand over: 1" in browser.said
+    await browser.open("/")
+    assert "Invitations to hand over: 1" in browser.said, "the cookie has the new token"
 
 
 async def test_the_start_page_sends_no_declared_purpose(sign_in, services, complete):
