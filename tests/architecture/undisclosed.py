@@ -17,6 +17,7 @@ NOT_GIVEN_OUT = {
     "services.audit.store.stream:Stream.contradictions": "what the rules look at; findings are shown",
     "services.audit.store.stream:Stream.gaps": "what the rules look at: numbers of entries, and services",
     "services.audit.store.stream:Stream.refusals": "what the rules look at; findings are shown",
+    "services.audit.store.stream:Stream.said": "what the rules look at; findings are shown",
     "services.audit.store.stream:Stream.searches": "what the rules look at, plates too; findings are shown",
     "services.audit.store.stream:Stream.since": "what the rules look at; findings are shown",
     "services.audit.store.values:Values.beyond": "numbers of entries and names of groups",

@@ -84,6 +84,15 @@ class HoldSaid(msgspec.Struct, frozen=True):
     owner: _ActorSaid | None = None
 
 
+class CustodySaid(msgspec.Struct, frozen=True):
+    """What was done with a booked copy of evidence; `matches` is of a check alone."""
+
+    export_id: Text
+    booking_id: Text
+    act_id: Text
+    matches: bool | None = None
+
+
 class DisposedSaid(msgspec.Struct, frozen=True):
     """What a person says that came of a hit."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Generic
 from uuid import UUID
 
 import msgspec
@@ -21,8 +21,6 @@ from services.audit.store.said import (
     DisclosedSaid,
     Disclosure,
     FloodSaid,
-    HoldSaid,
-    MissedSaid,
     PolicySaid,
     Said,
     SilenceSaid,
@@ -109,6 +107,15 @@ PersonDay = tuple[str, date]
 
 
 @dataclass(frozen=True)
+class Statement(Generic[Said]):
+    """What an entry says."""
+
+    seq: int
+    at: datetime
+    content: Said
+
+
+@dataclass(frozen=True)
 class SilentDevice:
     """A device that sends no more, or late data only, from ingest's entry."""
 
@@ -117,29 +124,6 @@ class SilentDevice:
     name: str
     last_heard_at: str
     late_since: str | None
-    at: datetime
-
-
-@dataclass(frozen=True)
-class MissedPurge:
-    """Records past the schedule that no purge reaches, from retention's entry."""
-
-    seq: int
-    oldest_on: date
-    schedule_days: int
-    overdue_days: int
-    at: datetime
-
-
-@dataclass(frozen=True)
-class NeglectedHold:
-    """A hold that is past its date of review, or whose owner has left, from retention's entry."""
-
-    seq: int
-    hold_id: str
-    owner_left: bool
-    within: str
-    """The date that is past, or the account id of the owner who left."""
     at: datetime
 
 
@@ -317,28 +301,6 @@ class Stream:
             for row, said in await self._found(seqs, SilenceSaid)
         ]
 
-    async def missed_purges(self, seqs: Sequence[int]) -> list[MissedPurge]:
-        """Return the overdue records that these entries report."""
-        return [
-            MissedPurge(
-                row.seq, said.oldest_on, said.schedule_days, said.overdue_days, row.occurred_at
-            )
-            for row, said in await self._found(seqs, MissedSaid)
-        ]
-
-    async def neglected_holds(self, seqs: Sequence[int]) -> list[NeglectedHold]:
-        """Return the holds that these entries say to be past their review or without their owner."""
-        found = []
-        for row, said in await self._found(seqs, HoldSaid):
-            if said.change == "review_due" and said.review_by is not None:
-                left, within = False, said.review_by
-            elif said.change == "owner_left" and said.owner is not None:
-                left, within = True, said.owner.person_id
-            else:
-                continue
-            found.append(NeglectedHold(row.seq, said.hold_id, left, within, row.occurred_at))
-        return found
-
     async def contradictions(self, seqs: Sequence[int]) -> list[Contradiction]:
         """Return the contradictions that these entries report, unless a purge has erased their values."""
         found = []
@@ -365,6 +327,11 @@ class Stream:
             )
             for row, said in await self._found(seqs, FloodSaid)
         ]
+
+    async def said(self, seqs: Sequence[int], kind: type[Said]) -> list[Statement[Said]]:
+        """Return what these entries say as `kind`, without those whose body has another shape."""
+        found = await self._found(seqs, kind) if seqs else []
+        return [Statement(row.seq, row.occurred_at, said) for row, said in found]
 
     async def _found(self, seqs: Sequence[int], kind: type[Said]) -> list[tuple[Row[Any], Said]]:
         """Return these entries with what they say as `kind`, without those whose body has another shape."""

@@ -23,8 +23,6 @@ from services.audit.store.periods import Periods
 from services.audit.store.policies import Policies
 from services.audit.store.stream import (
     Flood,
-    MissedPurge,
-    NeglectedHold,
     PersonDay,
     Seen,
     SilentDevice,
@@ -32,15 +30,14 @@ from services.audit.store.stream import (
 )
 from services.audit.workers.account_rules import of_accounts
 from services.audit.workers.recent import Raised, Recent
+from services.audit.workers.retention_rules import of_retention
 from shared.events import (
     AccountChanged,
     DeviceSilenced,
     Event,
     FindingRaised,
-    HoldChanged,
     IssuerMisused,
     PolicyLoaded,
-    PurgeMissed,
     ReadContradicted,
     RecordsDisclosed,
     RefusalsCounted,
@@ -103,8 +100,7 @@ class Watch:
                 *await self._acts(stream, start, seen, kinds),
                 *await self._disclosed(stream, kinds),
                 *await _silences(stream, kinds),
-                *await _missed_purges(stream, kinds),
-                *await _neglected(stream, kinds),
+                *await of_retention(stream, kinds.numbers),
                 *await self._policies(connection, stream, kinds),
                 *_misuses(kinds),
                 *await _accounts(stream, kinds),
@@ -317,41 +313,6 @@ def _silence(device: SilentDevice) -> FindingRaised:
     since = device.late_since
     why = "its clock may be wrong: everything since then came too late to raise a live alert"
     return a_finding("device_late", about, device.at, since, late_since=since, why=why, **said)
-
-
-async def _missed_purges(stream: Stream, kinds: Kinds) -> list[FindingRaised]:
-    """Return findings of records that are left later than the schedule says (policy 468.3.1(f))."""
-    numbers = kinds.numbers(PurgeMissed)
-    return [_purge_overdue(one) for one in await stream.missed_purges(numbers)] if numbers else []
-
-
-def _purge_overdue(missed: MissedPurge) -> FindingRaised:
-    day = missed.oldest_on.isoformat()
-    return a_finding(
-        "purge_overdue",
-        "retention",
-        missed.at,
-        day,
-        seq=missed.seq,
-        since=day,
-        due_after_days=missed.schedule_days,
-        why=f"no purge of the records of that day was proposed, authorised or begun within {missed.overdue_days} days",
-    )
-
-
-async def _neglected(stream: Stream, kinds: Kinds) -> list[FindingRaised]:
-    """Return findings of holds past their date of review, one for each date, and of those whose owner has left."""
-    numbers = kinds.numbers(HoldChanged)
-    if not numbers:
-        return []
-    return [_neglect(hold) for hold in await stream.neglected_holds(numbers)]
-
-
-def _neglect(hold: NeglectedHold) -> FindingRaised:
-    about = f"hold {hold.hold_id}"
-    if hold.owner_left:
-        return a_finding("hold_owner_left", about, hold.at, hold.within, seq=hold.seq)
-    return a_finding("hold_review_due", about, hold.at, hold.within, seq=hold.seq)
 
 
 async def _enforcements(connection: AsyncConnection, start: int, end: int) -> list[FindingRaised]:

@@ -15,6 +15,7 @@ from shared.events import (
     DeviceSilenced,
     DisclosedDay,
     DisclosedRecord,
+    EvidenceCustodyRecorded,
     FindingChanged,
     FindingRaised,
     HitRaised,
@@ -367,6 +368,40 @@ async def test_a_neglected_hold_is_a_finding_once_for_each_date_and_owner(
     assert await said("review_due", first + timedelta(days=365)) == ["hold_review_due"]
     assert await said("owner_left") == ["hold_owner_left"]
     assert await said("owner_left") == []
+
+
+@pytest.mark.clause("468.5/custody")
+async def test_a_copy_that_differs_from_its_package_is_a_finding_for_each_check(
+    deliver, findings, clock
+):
+    checked = EvidenceCustodyRecorded(
+        occurred_at=clock.now(),
+        actor=an_actor(OFFICER),
+        act_id=uuid4(),
+        booking_id=uuid4(),
+        export_id=uuid4(),
+        hold_id=uuid4(),
+        case_number="26-001234",
+        act="checked",
+        acted_at=clock.now(),
+        sha256="0" * 64,
+        matches=False,
+    )
+
+    async def said(**changes):
+        await deliver(msgspec.structs.replace(checked, event_id=uuid4(), **changes))
+        return await findings()
+
+    [finding] = await said()
+    assert (finding.kind, finding.subject) == (
+        "copy_differs",
+        f"evidence export {checked.export_id}",
+    )
+    assert finding.details == {"seq": 0, "booking_id": str(checked.booking_id)}
+    assert await said() == [], "the same check"
+    assert await said(act_id=uuid4(), matches=True) == []
+    assert await said(act_id=uuid4(), act="handed_over", matches=None, sha256=None) == []
+    assert len(await said(act_id=uuid4())) == 1, "another check"
 
 
 @pytest.mark.clause("468.3.1(c)/device-late")
