@@ -127,6 +127,9 @@ class LineForm(Protocol):
     def fields(self, columns: Sequence[str], cells: list[str]) -> dict[str, str]:
         """Return the fields of a record, stripped, without empty ones. Raises: EntryFault, KindRefused."""
 
+    def kind(self, columns: Sequence[str], cells: list[str]) -> str:
+        """Return the record kind of a record; empty without one. Raises: EntryFault, KindRefused."""
+
 
 def check_extract_time(as_of: datetime | None, now: datetime) -> None:
     """Check the time at which the source made an extract, if given. Raises: InvalidInput if it is yet to come."""
@@ -282,7 +285,7 @@ class Sheet:
 
     def _set_aside(self, raw: bytes, cells: list[str], fault: LineFault) -> None:
         content = self._form.text(raw).rstrip("\r").replace("\x00", "\\x00")
-        if (kind := self._immigration(content)) is not None:
+        if not self._is_imported(cells) and (kind := self._immigration(content)) is not None:
             self.skipped[kind] += 1  # never stored, not even as a bad line
             return
         self._append_aside(SetAside(fault, content[:STORED_CHARACTERS], self._plate(cells)))
@@ -292,6 +295,16 @@ class Sheet:
         if len(self.aside) > MAX_SET_ASIDE:
             faults = [one.fault for one in self.aside]
             raise refuse(Code.SHEET_BAD_LINES_MOST, faults, max_faults=MAX_SET_ASIDE)
+
+    def _is_imported(self, cells: list[str]) -> bool:
+        """Whether a line has all its cells and a record kind that is imported, whatever its other cells name."""
+        if len(cells) != len(self._columns):
+            return False
+        try:
+            self._checker.kinds.check(self._form.kind(self._columns, cells))
+        except EntryFault:
+            return False
+        return True
 
     def _immigration(self, content: str) -> str | None:
         """Return the kind of the Immigration Violator file that a line names, unless the policy ranks this kind."""

@@ -79,6 +79,10 @@ class PlainCsv:
             name: text for name, cell in zip(columns, cells, strict=True) if (text := cell.strip())
         }
 
+    def kind(self, columns: Sequence[str], cells: list[str]) -> str:
+        """Return the record kind of a record as it says it; empty without one."""
+        return self.fields(columns, cells).get("record_kind", "")
+
 
 class LaidOut:
     """The lines of a source's extract, by the layout that is stored with its list."""
@@ -137,15 +141,24 @@ class LaidOut:
 
     def fields(self, columns: Sequence[str], cells: list[str]) -> dict[str, str]:
         """Return the fields of a record in our words, without empty ones. Raises: EntryFault, KindRefused."""
+        found = self._said(columns, cells)
+        if "record_kind" in found:
+            found["record_kind"] = self._kind(found["record_kind"])
+        if self._dates is not None:
+            found |= {name: self._moment(name, found[name]) for name in TIMES if name in found}
+        return found
+
+    def kind(self, columns: Sequence[str], cells: list[str]) -> str:
+        """Return the record kind of a record in our words. Raises: EntryFault, KindRefused."""
+        return self._kind(self._said(columns, cells).get("record_kind", ""))
+
+    def _said(self, columns: Sequence[str], cells: list[str]) -> dict[str, str]:
+        """Return the fields of a record in the source's words, without empty ones."""
         found = dict(self._constants)
         for name, cell in zip(columns, cells, strict=True):
             text = cell.strip()
             if name and (text := self._texts[name].get(text, text)):
                 found[name] = text
-        if "record_kind" in found:
-            found["record_kind"] = self._kind(found["record_kind"])
-        if self._dates is not None:
-            found |= {name: self._moment(name, found[name]) for name in TIMES if name in found}
         return found
 
     def _numbers(self, column: Column, cells: list[str]) -> list[int]:

@@ -165,6 +165,13 @@ def test_immigration_files_are_refused_by_name_and_left_out_unstored(code, kind)
     assert sheet.skipped.total() == 1
 
 
+def test_a_bad_line_of_a_code_that_is_imported_is_kept_whatever_its_other_cells_name():
+    text = "|told us of immigration|-\n"
+    _, sheet = read(checked(NUMBERED), f"SV{text}ZZ{text}|{text}")
+    assert [(one.fault.line, one.fault.field) for one in sheet.aside] == [(1, "plate")]
+    assert sheet.skipped == {"immigration": 2}, "of these the kind is not known"
+
+
 @pytest.mark.parametrize("text", ["2026631", "20261301", "31082026", "2026083x"])
 def test_a_date_that_is_not_as_the_layout_says_is_never_guessed(text):
     entries, sheet = read(checked(FIXED), f"7ABC123 CASV{text:8}TOYT\n")

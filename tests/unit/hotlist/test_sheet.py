@@ -255,6 +255,14 @@ def test_a_bad_line_of_a_kind_that_is_not_imported_is_not_kept():
     assert [a.fault.line for a in done.aside] == [4]
 
 
+def test_a_bad_line_of_a_kind_that_is_imported_is_kept_whatever_its_caution_names():
+    header = "plate,record_kind,state,caution\n"
+    said = "says he fled from immigration"
+    _, done = read(f"{header}1A,stolen_vehicle,ZZ,{said}\n1B,,CA,{said}\n1C,{said},CA,\n")
+    assert [(a.fault.line, a.fault.field) for a in done.aside] == [(2, "state")]
+    assert done.skipped == {"immigration": 2}, "of these the kind is not known"
+
+
 @pytest.mark.parametrize(
     ("header", "column", "field"),
     [
