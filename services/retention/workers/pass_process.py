@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
+from time import process_time
 from typing import Final
 
 import uvloop
@@ -32,6 +33,13 @@ log = logging.getLogger(__name__)
 ANSWERS_WITHIN_S: Final = 120.0
 """Twice the limit of a statement: a process that reports nothing for so long is killed and replaced."""
 
+BEAT_S: Final = 30.0
+LEAST_COMPUTED_S: Final = 0.5
+"""How often a process that computes says so, and the CPU time since the last time that shows it."""
+
+MOST_BEATS: Final = 120
+"""An hour: a process that has no result by then is killed, too. A hard set would begin anew for ever otherwise."""
+
 
 OBJECTS: Final = 200_000
 """New objects before the garbage collector looks at them: those of some sets, which end with their set."""
@@ -51,6 +59,11 @@ class Finished:
     """A run of the vote has ended."""
 
     fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Computing:
+    """A run goes on, and has nothing else to report yet."""
 
 
 class PassProcesses:
@@ -130,10 +143,18 @@ class PassProcess:
 
     async def _run(self, child: Child, share: Share) -> Finished:
         child.send(share, ANSWERS_WITHIN_S)
+        beats = 0
         while True:
             message = await asyncio.to_thread(child.receive, ANSWERS_WITHIN_S)
             if isinstance(message, Finished):
                 return message
+            if isinstance(message, Computing):
+                beats += 1
+                if beats == MOST_BEATS:
+                    child.kill()
+                    raise ChildEnded(f"it computed for {beats * BEAT_S:g} s without a result")
+                continue
+            beats = 0
             show(message)
             if isinstance(message, Voted):
                 self._runtime.relay.wake()
@@ -165,11 +186,23 @@ async def _vote(pipe: Connection, settings: Settings, service: str) -> None:
     try:
         while True:
             share = await asyncio.to_thread(pipe.recv)
-            pipe.send(await _finished(partial(worker.work, share)))
+            beating = asyncio.create_task(_beat(pipe.send))
+            finished = await _finished(partial(worker.work, share))
+            beating.cancel()
+            pipe.send(finished)
     except (EOFError, OSError):
         return
     finally:
         await db.close()
+
+
+async def _beat(send: Callable[[Computing], None]) -> None:
+    """Say from time to time that the process computes. What it awaits of Postgres has limits of its own."""
+    while True:
+        used_s = process_time()
+        await asyncio.sleep(BEAT_S)
+        if process_time() - used_s >= LEAST_COMPUTED_S:
+            send(Computing())
 
 
 async def _finished(work: Callable[[], Awaitable[None]]) -> Finished:
