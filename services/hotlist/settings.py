@@ -29,6 +29,10 @@ class Settings(ApiSettings, ObjectSettings, CaptureSettings):
     hotlist_answer_within_s: Annotated[float, Field(gt=0, le=86_400)] = 300.0
     """Seconds within which a person must acknowledge an urgent alert, before open pages announce it once more."""
 
+    hotlist_finish_within_s: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
+    """Seconds after a person acknowledged an urgent alert within which someone must verify it or record what came of
+    it, before open pages announce it once more."""
+
     hotlist_stream_buffer: Annotated[int, Field(ge=1)] = 256
     """Alerts buffered for one slow client; past this the stream reads from Postgres at the client's pace."""
 

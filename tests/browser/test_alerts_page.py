@@ -287,7 +287,8 @@ async def test_a_card_says_at_once_that_its_entry_has_ended(page, raised, consol
     await card.get_by_text("The list has this entry no more").wait_for()
 
 
-async def test_an_urgent_alert_that_no_one_has_taken_calls_again(page, raised):
+@pytest.mark.parametrize("why", ["unanswered", "unfinished"])
+async def test_an_urgent_alert_that_no_one_has_taken_or_worked_calls_again(page, raised, why):
     first = await raised()
     second = await raised()
     await card_of(page, second).wait_for()
@@ -296,15 +297,15 @@ async def test_an_urgent_alert_that_no_one_has_taken_calls_again(page, raised):
     await page.wait_for_timeout(3500)
     await page.mouse.move(100, 100)
     tones = await page.evaluate("tones")
-    overdue = """seq => {
+    overdue = """([seq, why]) => {
         const now = [...cards.children].find((card) => card.dataset.seq === seq).cloneNode(true);
-        now.classList.add("unanswered");
+        now.classList.add(why);
         now.querySelector(".badge.new")?.remove();
         for (let times = 0; times < 2; times += 1) {
             stream.dispatchEvent(new MessageEvent("change", { data: now.outerHTML, lastEventId: "" }));
         }
     }"""
-    await page.evaluate(overdue, await card_of(page, first).get_attribute("data-seq"))
+    await page.evaluate(overdue, [await card_of(page, first).get_attribute("data-seq"), why])
     assert await plates_in_order(page, first, second) == [first, second]
     assert await page.evaluate("tones") == 2 * tones, "once, not twice"
     await card_of(page, first).get_by_text("new", exact=True).wait_for()

@@ -30,7 +30,7 @@ async def show_alerts(request: Request, visit: Working) -> Response:
         request,
         "alerts.html",
         visit,
-        hits=sorted(found["items"], key=lambda hit: not hit["unanswered"]),
+        hits=sorted(found["items"], key=lambda hit: (not hit["unanswered"], not hit["unfinished"])),
         older=found["next"],
         after=max((hit["changed_seq"] or hit["seq"] for hit in found["items"]), default=0),
         captured_since=found.get("captured_since"),

@@ -8,6 +8,7 @@ const SILENT_AT_MOST_MS = 12000;
 const CONNECTED = "Connected: new alerts appear here by themselves.";
 const LOST = "Connection lost; trying again. No new alerts until it is back.";
 const SHOWN_AT_MOST = 200;
+const OVERDUE = ["unanswered", "unfinished"];
 
 const list = document.getElementById("alerts");
 const link = document.getElementById("link");
@@ -41,11 +42,11 @@ function add(event) {
 }
 
 // Something of a hit changed after its alert: who has it, what a person found, its entry. An urgent one that no one has
-// taken in time is announced once more, also if this page has no card of it any more.
+// taken in time, or of which nothing was recorded since, is announced once more, also if this page has no card of it.
 function change(event) {
   const now = cardIn(event);
   const card = [...list.children].find((one) => one.dataset.seq === now.dataset.seq);
-  const isOverdue = now.classList.contains("unanswered") && !card?.classList.contains("unanswered");
+  const isOverdue = OVERDUE.some((one) => now.classList.contains(one) && !card?.classList.contains(one));
   if (card) {
     renew(card, now);
   }

@@ -23,7 +23,7 @@ STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "`ready` at once, `alert` for each hit (its data as in `GET /v1/hits`), `change` with the"
         " same data when something of a hit changed after its alert: a person acknowledged or verified it, its"
-        " entry ended or has another caution, its plate is doubted, or it stays unanswered; `end` when the"
+        " entry ended or has another caution, its plate is doubted, or it stays unanswered or unfinished; `end` when the"
         " service ends the stream; comments in between show that the stream is open. The data of `end` is a"
         " problem document (`Problem`) in JSON. Its `code` tells what to do: `token_expired` asks for a new"
         " token; after `alert_stream_replaced` do not reconnect; after a status of 503 reconnect later; after"

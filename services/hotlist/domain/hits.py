@@ -20,6 +20,9 @@ URGENT: Tier = "high"
 UNANSWERED = "unanswered"
 """The word of a hit's standing for an urgent hit that no person acknowledged in time."""
 
+UNFINISHED = "unfinished"
+"""The word for an urgent hit that a person acknowledged, and of which none recorded in time what came of it."""
+
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
     """A person has taken an alert; it says nothing about whether the match is right."""
@@ -114,6 +117,13 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it is urgent, and no person has acknowledged, verified or disposed of it in time."""
         answered = self.acknowledgements or self.status == "verified" or self.result is not None
         return not answered and UNANSWERED in self.standing.split()
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it is urgent and acknowledged, and no person has verified or disposed of it in time."""
+        worked = self.status == "verified" or self.result is not None
+        is_waiting = len(self.acknowledgements) > 0 and not worked
+        return is_waiting and UNFINISHED in self.standing.split()
 
     def is_live(self, fresh_since: datetime) -> bool:
         """Return whether it is an alert that people may still take: not late, and captured since `fresh_since`."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotlist.domain.hits import UNANSWERED, URGENT
+from services.hotlist.domain.hits import UNANSWERED, UNFINISHED, URGENT
 from services.hotlist.store.hits import BESIDE, FRESH
 from services.hotlist.store.raised import CHANNEL as ALERTS_CHANNEL
 from services.hotlist.store.raised import Raised
@@ -18,10 +18,13 @@ CHANNEL = "hotlist_hits"
 MOST = 2000
 """The latest live hits that are compared, in some 20 ms; the page of alerts shows 200 at most."""
 
+_WAITS = f"h.tier = '{URGENT}' AND h.status = 'unverified' AND h.result IS NULL AND f.entry_id IS NOT NULL"
+"""An urgent hit of which no person has recorded anything but that they take it, while its entry is in force."""
+
 # A doubt from before the hit was raised is on its alert already.
 _PRESENT = f"""
-    SELECT h.hit_id, h.standing, a.number = 0 AND h.status = 'unverified' AND h.result IS NULL
-            AND h.tier = '{URGENT}' AND f.entry_id IS NOT NULL AND h.raised_at <= :answer_by AS unanswered,
+    SELECT h.hit_id, h.standing, {_WAITS} AND a.number = 0 AND h.raised_at <= :answer_by AS unanswered,
+        {_WAITS} AND coalesce(a.last_at <= :finish_by, false) AS unfinished,
         concat_ws(' ',
             CASE WHEN h.status = 'verified' THEN 'verified' END,
             CASE WHEN a.number > 0 THEN 'acknowledged:' || a.number || ':' || a.people END,
@@ -32,13 +35,14 @@ _PRESENT = f"""
     FROM (SELECT * FROM hits h WHERE h.raised_at >= :fresh_since AND {FRESH} AND NOT h.late
         ORDER BY h.raised_at DESC LIMIT :most) h
     {BESIDE}
-    CROSS JOIN LATERAL (SELECT count(*) AS number,
+    CROSS JOIN LATERAL (SELECT count(*) AS number, max(at) AS last_at,
         hashtext(string_agg(person_id || at, ' ' ORDER BY person_id)) AS people
         FROM acknowledgements WHERE hit_id = h.hit_id) a
 """
 _COMPARED = f"""
     SELECT hit_id, unanswered, standing,
-        concat_ws(' ', nullif(words, ''), CASE WHEN unanswered THEN '{UNANSWERED}' END) AS present
+        concat_ws(' ', nullif(words, ''),
+            CASE WHEN unanswered THEN '{UNANSWERED}' WHEN unfinished THEN '{UNFINISHED}' END) AS present
     FROM ({_PRESENT}) p
 """
 _COUNT = text(
@@ -68,18 +72,22 @@ class Standings:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def renew(self, *, now: datetime, fresh_since: datetime, answer_by: datetime) -> Compared:
+    async def renew(
+        self, *, now: datetime, fresh_since: datetime, answer_by: datetime, finish_by: datetime
+    ) -> Compared:
         """Number the live hits that have changed, so that the streams show them again; safe to repeat.
 
         Args:
             now: the time by which entries are in force or not.
             fresh_since: hits captured before this are no alerts any more.
             answer_by: urgent hits raised up to then, which no person has answered, are unanswered.
+            finish_by: urgent hits last acknowledged up to then, and not worked since, are unfinished.
         """
         values = {
             "now": now,
             "fresh_since": fresh_since,
             "answer_by": answer_by,
+            "finish_by": finish_by,
             "most": MOST,
         }
         row = (await self._connection.execute(_COUNT, values)).one()

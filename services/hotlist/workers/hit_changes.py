@@ -1,8 +1,8 @@
 """Notices what changes of live hits after they were raised, so that open pages show it at once (ADR-0122).
 
 Some changes have a moment of their own (a person acknowledges a hit, a version of a list comes into force) and send a
-notice; others come with time (an entry expires, an urgent hit stays unanswered), so this also compares every few
-seconds.
+notice; others come with time (an entry expires, an urgent hit stays unanswered or unfinished), so this also compares
+every few seconds.
 """
 
 from datetime import timedelta
@@ -30,11 +30,15 @@ class HitChanges:
         self._runtime = runtime
         self._patrol = timedelta(hours=runtime.policy.limits.hits_without_purpose_h)
         self._answer_within = timedelta(seconds=settings.hotlist_answer_within_s)
+        self._finish_within = timedelta(seconds=settings.hotlist_finish_within_s)
 
     async def _compare(self) -> None:
         now = self._runtime.clock.now()
         async with self._runtime.db.begin() as connection:
             compared = await Standings(connection).renew(
-                now=now, fresh_since=now - self._patrol, answer_by=now - self._answer_within
+                now=now,
+                fresh_since=now - self._patrol,
+                answer_by=now - self._answer_within,
+                finish_by=now - self._finish_within,
             )
         UNANSWERED.set(compared.unanswered)

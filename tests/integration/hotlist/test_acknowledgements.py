@@ -18,6 +18,7 @@ from tests.integration.hotlist.conftest import passed
 from tests.integration.locking import locked_while
 
 ANSWER_WITHIN = timedelta(seconds=Settings.model_fields["hotlist_answer_within_s"].default)
+FINISH_WITHIN = timedelta(seconds=Settings.model_fields["hotlist_finish_within_s"].default)
 VERIFIED = {"method": "CLETS", "reference": "T26-1", "outcome": "correct_read"}
 
 
@@ -216,10 +217,47 @@ async def test_an_urgent_alert_that_no_person_takes_is_announced_once_more(
         assert changes(stream)[-1]["unanswered"] is True, "the person cannot go after all"
 
 
+@pytest.mark.clause("468.4(f)/acknowledged")
+async def test_an_urgent_alert_that_a_person_took_and_no_one_worked_is_announced_once_more(
+    hotlist, streams, hit, clock
+):
+    await hotlist.listed("8LST999", kind="lost_plate")
+    await hotlist.see(hotlist.read("8LST999"))
+    for one in await hotlist.hits():
+        await acknowledge(hotlist, one)
+
+    async def unfinished(after):
+        clock.advance(seconds=after.total_seconds())
+        await compare(hotlist)
+        hits = {one["hit_id"]: one for one in await hotlist.hits()}
+        late = [hit_id for hit_id, one in hits.items() if one["unfinished"]]
+        return late, hits[hit["hit_id"]]["changed_seq"]
+
+    second = timedelta(seconds=1)
+    late, taken = await unfinished(FINISH_WITHIN - second)
+    assert late == []
+    late, told = await unfinished(second)
+    assert late == [hit["hit_id"]]
+    assert told > taken
+    assert await unfinished(second) == (late, told), "once"
+    async with streams.open(taken) as stream:
+        await eventually(lambda: changes(stream))
+        assert [change["unfinished"] for change in changes(stream)] == [True]
+    await acknowledge(hotlist, hit, account_id=str(uuid4()))
+    assert (await unfinished(FINISH_WITHIN - second))[0] == [], "another person goes now"
+    assert (await unfinished(second))[0] == [hit["hit_id"]]
+    path = f"/v1/hits/{hit['hit_id']}/disposition"
+    result = {"result": "no_contact", "enforcement": False}
+    assert (await hotlist.call("POST", path, json=result))["unfinished"] is False
+
+
+@pytest.mark.parametrize("taken", [False, True])
 @pytest.mark.parametrize("answer", ["verification", "disposition", "ended"])
 async def test_an_alert_that_was_worked_or_whose_entry_ended_is_not_announced_again(
-    hotlist, hit, clock, answer
+    hotlist, hit, clock, answer, taken
 ):
+    if taken:
+        await acknowledge(hotlist, hit)
     if answer == "ended":
         await hotlist.call("PATCH", f"/v1/lists/{hit['list_id']}", json={"enabled": False})
     else:
@@ -227,9 +265,10 @@ async def test_an_alert_that_was_worked_or_whose_entry_ended_is_not_announced_ag
             VERIFIED if answer == "verification" else {"result": "no_contact", "enforcement": False}
         )
         await hotlist.call("POST", f"/v1/hits/{hit['hit_id']}/{answer}", json=body)
-    clock.advance(seconds=2 * ANSWER_WITHIN.total_seconds())
+    clock.advance(seconds=2 * FINISH_WITHIN.total_seconds())
     await compare(hotlist)
     assert (await hotlist.hits())[0]["unanswered"] is False
+    assert (await hotlist.hits())[0]["unfinished"] is False
     assert REGISTRY.get_sample_value("alpr_alerts_unanswered") == 0
 
 
@@ -308,7 +347,8 @@ async def test_a_hit_that_is_purged_while_its_change_waits_stays_cleared(hotlist
 
     async def renew():
         async with hotlist.runtime.db.begin() as connection:
-            await Standings(connection).renew(now=now, fresh_since=now - hour, answer_by=now)
+            times = {"fresh_since": now - hour, "answer_by": now, "finish_by": now}
+            await Standings(connection).renew(now=now, **times)
 
     cleared = "UPDATE hits SET purged_at = now(), standing = '', changed_seq = NULL"
     await locked_while(hotlist.runtime.db, cleared, renew())

@@ -75,6 +75,7 @@ def a_hit(**changes: Any) -> dict[str, Any]:
         "result": None,
         "acknowledgements": [],
         "unanswered": False,
+        "unfinished": False,
         "tier": "high",
         "record_kind": "stolen_vehicle",
         "agency_ori": "CA0520100",

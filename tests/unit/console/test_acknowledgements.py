@@ -123,13 +123,15 @@ async def test_urgent_alerts_that_no_one_has_taken_come_first_and_are_counted(of
     waiting = {**NOTHING_WAITS, "unanswered": 2, "unanswered_since": "2026-06-01T11:40:00Z"}
     services.answers["GET /hits/waiting"] = lambda _: httpx.Response(200, json=waiting)
     services.answers["GET /hits"] = page_of(
-        brief(seq=30, hit_id=READ), brief(seq=12, unanswered=True)
+        brief(seq=30, hit_id=READ), brief(seq=21, unfinished=True), brief(seq=12, unanswered=True)
     )
     await officer.open("/alerts")
     assert "No one has taken 2 urgent alerts in time, the oldest 20 min 0 s old." in officer.said
-    assert re.findall(r'data-seq="(\d+)"', officer.page.text) == ["12", "30"]
+    assert re.findall(r'data-seq="(\d+)"', officer.page.text) == ["12", "21", "30"]
     assert '<article class="hit high unverified unanswered"' in officer.page.text
     assert "no one has taken it" in officer.said
+    assert '<article class="hit high unverified unfinished"' in officer.page.text
+    assert "taken, and nothing recorded since" in officer.said
 
 
 async def test_older_hits_are_counted_and_found_by_what_became_of_them(officer, services, show):

@@ -143,6 +143,9 @@ class HitOut(BaseModel):
     unanswered: bool
     """It is urgent, and no person acknowledged, verified or disposed of it in time (`HOTLIST_ANSWER_WITHIN_S`)."""
 
+    unfinished: bool
+    """It is urgent and acknowledged, and no person verified or disposed of it in time (`HOTLIST_FINISH_WITHIN_S`)."""
+
     tier: Tier
     record_kind: str
     agency_ori: str
@@ -275,6 +278,7 @@ def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
             *_outvoted(outvoted_by),
         ],
         "unanswered": hit.is_unanswered,
+        "unfinished": hit.is_unfinished,
         "place": msgspec.to_builtins(hit.place),
         "notice": UNVERIFIED_NOTICE if hit.status == "unverified" else None,
         "age_s": captured_at and max(0, int((now - captured_at).total_seconds())),
