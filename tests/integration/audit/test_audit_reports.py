@@ -1,7 +1,7 @@
 """An audit ends in a report, which an outsider makes again from an export of the log (ADR-0130)."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -239,23 +239,34 @@ async def test_without_names_people_are_numbered_and_their_words_left_out(
 
 
 @CLAUSE
-async def test_findings_are_counted_in_the_period_of_their_entries(
-    audited, reviewed, fix, sections, findings, clock, deliver, client, auditor, periods
+async def test_each_access_and_finding_is_in_the_report_of_one_period(
+    audited, reviewed, fix, sections, clock, deliver, client, auditor, periods, report_of, verified
 ):
     period, _ = audited
     await reviewed([2])
     listed = (await client.get("/v1/findings?kind=improper_access", headers=auditor())).json()
     path = f"/v1/findings/{listed['items'][0]['finding_id']}/closure"
-    await deliver()
+    june_itself = JULY - timedelta(seconds=1)
+    await deliver(an_attempt(clock, service="release", occurred_at=june_itself))
     await fix(AUGUST)
     closed = {"outcome": "misuse", "note": "Told to the chief"}
     assert (await client.post(path, json=closed, headers=auditor())).status_code == 200
     _, june = await sections(period["seq"])
     assert "improper access" not in column(june["Findings"])
     assert june["Each access of the sample"]["rows"][1][5] == "closed as misuse"
-    _, july = await sections((await periods())[0]["seq"])
+    assert "release" not in june["Accesses by declared purpose and service"]["columns"]
+    later = (await periods())[0]["seq"]
+    _, july = await sections(later)
     [row] = [row for row in july["Findings"]["rows"] if row[0] == "improper access"]
     assert row[1:] == ["0", "1", "0", "0", "0", "0", "1", "0"]
+    accesses = july["Accesses by declared purpose and service"]
+    assert accesses["rows"][-1][accesses["columns"].index("release")] == "1"
+    drawn = {one["name"]: one["value"] for one in july["The sample"]["facts"]}
+    assert accesses["rows"][-1][-2] == drawn["Accesses of the period"]
+    facts = {one["name"]: one["value"] for one in july["The period"]["facts"]}
+    assert facts["Policy"].startswith("version 2026-05"), "it was loaded before the period"
+    file = await report_of(later, "/file")
+    assert (await verified(file.content))[0] == 0
 
 
 @CLAUSE
