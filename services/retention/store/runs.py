@@ -22,6 +22,8 @@ _COLUMNS = (
     " sweep_after, swept_at, certificate, purge_list"
 )
 _ACTORS = ("proposed_by", "decided_by", "executed_by")
+_BEGUN_AT = "CASE kind WHEN 'daily' THEN started_at ELSE proposed_at END"
+"""A daily run was proposed with its standing order, long before it."""
 _GET = f"SELECT {_COLUMNS} FROM purge_runs"  # noqa: S608 - constants
 _INSERT = text(
     """
@@ -158,9 +160,9 @@ class Runs:
     async def page(self, *, limit: int, after: UUID | None) -> list[Run]:
         """Return a page of runs, newest first, starting behind `after`."""
         query = (
-            f"{_GET} WHERE CAST(:after AS uuid) IS NULL OR (proposed_at, run_id) <"  # noqa: S608
-            " (SELECT proposed_at, run_id FROM purge_runs WHERE run_id = :after)"
-            " ORDER BY proposed_at DESC, run_id DESC LIMIT :limit"
+            f"{_GET} WHERE CAST(:after AS uuid) IS NULL OR ({_BEGUN_AT}, run_id) <"  # noqa: S608
+            f" (SELECT {_BEGUN_AT}, run_id FROM purge_runs WHERE run_id = :after)"
+            f" ORDER BY {_BEGUN_AT} DESC, run_id DESC LIMIT :limit"
         )
         rows = await self._connection.execute(text(query), {"after": after, "limit": limit})
         return [_run(row) for row in rows]

@@ -165,7 +165,7 @@ class Purger:
             basis=basis,
             reason=f"daily, under {order.run_id}",
             proposed_by=order.proposed_by,
-            proposed_at=now,
+            proposed_at=order.proposed_at,
             day=now.date(),
             standing_id=order.run_id,
             decided_by=order.decided_by,

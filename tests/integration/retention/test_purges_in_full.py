@@ -164,11 +164,9 @@ async def test_a_standing_order_and_its_daily_run_name_who_ordered_them_and_who_
     retention.clock.advance(hours=1)
     await retention.running.purger.work()
     schedule = (await retention.get("/v1/schedule")).json()
-    [run] = [
-        one
-        for one in (await retention.get("/v1/purge-runs")).json()["items"]
-        if one["kind"] == "daily"
-    ]
+    listed = (await retention.get("/v1/purge-runs")).json()["items"]
+    run, _ = listed
+    assert [one["run_id"] for one in listed] == [run["run_id"], order["run_id"]]
     proposer, authoriser, _ = PEOPLE
     before = (DUE + timedelta(hours=2)).isoformat().replace("+00:00", "Z")
     assert order == {
@@ -181,16 +179,20 @@ async def test_a_standing_order_and_its_daily_run_name_who_ordered_them_and_who_
     assert run == {
         **run, "day": "2026-06-01", "standing_id": order["run_id"], "before": before, "state": "certified",
         "basis": order["basis"], "reason": f"daily, under {order['run_id']}", "proposed_by": proposer,
-        "proposed_at": hour(2), "decided_by": authoriser, "decided_at": hour(1), "decision_note": None,
+        "proposed_at": hour(0), "decided_by": authoriser, "decided_at": hour(1), "decision_note": None,
         "executed_by": SOFTWARE, "started_at": hour(2), **COUNTS,
     }  # fmt: skip
     certificate = (await retention.get(f"/v1/purge-runs/{run['run_id']}/certificate")).json()
     assert certificate == {
         **certificate, "kind": "daily", "under_standing_leave": order["run_id"], "captured_before": plain(before),
-        "proposed": signed_by(proposer, hour(2)), "authorised": signed_by(authoriser, hour(1)),
+        "proposed": signed_by(proposer, hour(0)), "authorised": signed_by(authoriser, hour(1)),
         "executed": signed_by(SOFTWARE, hour(2)),
     }  # fmt: skip
     retention.clock.advance(hours=1)
+    await propose(retention)
+    page = (await retention.get("/v1/purge-runs?limit=1")).json()
+    page = (await retention.get(f"/v1/purge-runs?limit=1&after={page['next']}")).json()
+    assert page["items"] == [run], "a daily run is as new as its day"
     path = f"/v1/purge-runs/{order['run_id']}"
     note = {"note": "litigation expected"}
     withdrawn = await retention.post(f"{path}/withdrawal", note, **EXECUTOR)

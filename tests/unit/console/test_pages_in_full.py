@@ -354,8 +354,8 @@ async def test_the_list_of_purges(sign_in, show):
         " Consent 2026-01-20 Standing order in force since 2026-06-01 02:00:00 UTC: a purge runs"
         " each day What is due Records captured before 2025-04-27 12:00:00 UTC are past the"
         " schedule. A hold keeps its records all the same. No whole month is past the schedule."
-        " Runs and standing orders Proposed What Captured before State Reads Kept by holds"
-        " Certificate 2026-06-01 01:00:00 UTC Proposer Doe daily run under the standing order"
+        " Runs and standing orders Proposed, or begun by itself What Captured before State Reads"
+        " Kept by holds Certificate 2026-06-01 03:00:00 UTC daily run under the standing order"
         " 2025-04-01 06:00:00 UTC certified 1,200 78 save it 2026-06-01 01:00:00 UTC Proposer Doe"
         " standing order what is due each day in force Older runs",
         [
