@@ -1,6 +1,7 @@
 """Invitations by mail, to a server of the tests' own that speaks SMTP over TLS."""
 
 from contextlib import asynccontextmanager
+from datetime import datetime
 from email import message_from_string
 
 import httpx
@@ -66,6 +67,10 @@ async def test_an_invitation_is_mailed_and_its_deliverer_does_not_see_it(
         assert (message["To"], message["From"]) == (ADDRESS, "alpr@example.org")
         text = message.get_payload(decode=True).decode()
         token = text.partition("Invitation: ")[2].split()[0]
+        until = datetime.fromisoformat(answer.json()["expires_at"])
+        assert f"Holds until: {until:%Y-%m-%d %H:%M} UTC\n" in text
+        assert text.startswith("Jo Rivera,\n")
+        assert "under the user name j.rivera." in text
         assert not any(token in line for line in mail_box.in_the_clear)
         assert not any("RCPT" in line.upper() for line in mail_box.in_the_clear)
         again = await client.post(path, headers=sergeant.headers)
