@@ -65,7 +65,7 @@ async def test_an_invitation_is_mailed_and_its_deliverer_does_not_see_it(
         [mail] = mail_box.mails
         message = message_from_string(mail)
         assert (message["To"], message["From"]) == (ADDRESS, "alpr@example.org")
-        text = message.get_payload(decode=True).decode()
+        text = message.get_payload(decode=True).decode().replace("\r\n", "\n")
         token = text.partition("Invitation: ")[2].split()[0]
         until = datetime.fromisoformat(answer.json()["expires_at"])
         assert f"Holds until: {until:%Y-%m-%d %H:%M} UTC\n" in text

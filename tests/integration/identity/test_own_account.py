@@ -1,7 +1,7 @@
 """A person's own account: training, sign-ins, other sessions, and a new second factor."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pyotp
 import pytest
@@ -99,6 +99,8 @@ async def test_a_new_second_factor_is_in_force_once_a_code_proves_it(
     assert answer.status_code == 200, answer.text
     offered = answer.json()
     assert offered["totp_secret"] != officer.secret
+    assert datetime.fromisoformat(offered["expires_at"]) == clock.now() + timedelta(minutes=10)
+    assert offered["username"] == "o.seven"
     assert offered["totp_secret"] in offered["provisioning_uri"]
     wrong = await confirm(officer, offered, clock, totp=officer.code())
     assert (wrong.status_code, wrong.json()["field"]) == (422, "totp")
@@ -135,8 +137,13 @@ async def test_a_new_second_factor_is_offered_to_a_person_with_both_factors_alon
     assert (refused.status_code, refused.json()["code"]) == (401, "session_closed_by_failures")
     assert (await officer.renew()).status_code == 401
     assert (await officer.try_sign_in()).status_code == 401, "sign-in is locked"
-    reasons = [e.reason for e in await published(SessionChanged) if e.change == "refused"]
-    assert reasons.count("wrong password or code at a change of second factor") == 5
+    own, why = officer.account_id, "wrong password or code at a change of second factor"
+    told = [
+        (str(e.account_id), e.actor.person_id, e.client_address, e.session_id is not None)
+        for e in await published(SessionChanged)
+        if (e.change, e.reason) == ("refused", why)
+    ]
+    assert told == [(own, own, "127.0.0.1", True)] * 5
 
 
 @pytest.mark.clause("468.6(a)/change-of-second-factor")
