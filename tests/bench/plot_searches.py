@@ -43,7 +43,7 @@ def draw(lines: Sequence[Line], target: Path) -> None:
             medians = [line["designs"][design][kind][0] for line in lines]
             label = f"{name}: {kind.removeprefix('partial ')}"
             designs.plot(rows, medians, style, color=colour, marker="o", label=label)
-    _label(designs, "designs, one person, pages in memory, median")
+    _label(designs, "designs, pages in memory, median")
     figure.tight_layout()
     figure.savefig(target)
 
