@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from hashlib import sha256
 from uuid import UUID
 
 import msgspec
@@ -14,7 +15,7 @@ from services.release.events import Handlers
 from services.release.store.file_ends import FileEnds
 from services.release.workers.expiry import expire_due
 from shared.core.errors import Unavailable
-from shared.events import DocumentDestroyed, ReleaseDestroyed, ReleaseFreed, ReleaseLapsed
+from shared.events import Actor, DocumentDestroyed, ReleaseDestroyed, ReleaseFreed, ReleaseLapsed
 from shared.testing import eventually
 from tests.integration.release.conftest import FBI, LIEUTENANT, PDF, RENO, SHERIFF, a_request
 
@@ -117,7 +118,19 @@ def denied(filed, decide):
 
 
 async def test_a_file_ends_whole_after_two_years_with_events_that_name_no_plate(
-    received, age, runtime, rows, query, announced, free, objects, client, reviewer, policy
+    received,
+    denied,
+    age,
+    runtime,
+    rows,
+    query,
+    announced,
+    free,
+    objects,
+    client,
+    reviewer,
+    policy,
+    clock,
 ):
     request_id = await received()
     [before] = await query(
@@ -131,26 +144,47 @@ async def test_a_file_ends_whole_after_two_years_with_events_that_name_no_plate(
     answer = await free(request_id)
     assert await rows(*FILE, "lapsed_requests") == [0, 0, 0, 0, 0]
     [destroyed] = await announced(ReleaseDestroyed)
-    assert (str(destroyed.request_id), destroyed.agency_ori, destroyed.status) == (
-        request_id,
-        FBI,
-        "expired",
-    )
-    assert (destroyed.decisions, destroyed.receipts, destroyed.kept_years) == (2, 1, 2)
-    assert (destroyed.document_id, destroyed.package_sha256) == tuple(before)
-    assert destroyed.resolution_id == policy.retention.resolution_id
+    retention = policy.retention
+    authority = {
+        "actor": Actor.software("release", policy.department.ori), "kept_years": 2,
+        "schedule_id": retention.schedule_id, "resolution_id": retention.resolution_id,
+        "attorney_consent_id": retention.attorney_consent_id, "occurred_at": clock.now(),
+    }  # fmt: skip
+    assert destroyed == ReleaseDestroyed(
+        event_id=destroyed.event_id, request_id=UUID(request_id), agency_ori=FBI, status="expired", decisions=2,
+        receipts=1, document_id=before.document_id, package_sha256=before.sha256,
+        last_act_at=destroyed.last_act_at, **authority,
+    )  # fmt: skip
+    assert len({retention.schedule_id, retention.resolution_id, retention.attorney_consent_id}) == 3
     assert "7ABC123" not in msgspec.json.encode(destroyed).decode()
     [document] = objects.stored
     await end_files(runtime)
     assert (objects.stored, await rows("documents", "doomed_objects")) == ({}, [0, 0])
     [gone] = await announced(DocumentDestroyed)
-    assert (gone.document_id, document.endswith(gone.sha256)) == (before.document_id, True)
+    assert document.endswith(gone.sha256)
+    assert gone == DocumentDestroyed(
+        event_id=gone.event_id, document_id=before.document_id, agency_ori=FBI, sha256=sha256(PDF).hexdigest(),
+        uploaded_at=gone.uploaded_at, **authority,
+    )  # fmt: skip
     await Handlers(runtime).freed([answer])
     await free(request_id)
     await end_files(runtime)
     assert len(await announced(ReleaseDestroyed)) == len(await announced(DocumentDestroyed)) == 1
     found = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
     assert found.status_code == 404
+
+
+async def test_the_entry_of_a_file_counts_what_that_file_had(
+    received, denied, age, runtime, announced, free
+):
+    await received()
+    request_id = await denied()
+    await age("2 years")
+    await end_files(runtime)
+    await free(request_id)
+    [destroyed] = await announced(ReleaseDestroyed)
+    assert (str(destroyed.request_id), destroyed.status) == (request_id, "denied")
+    assert (destroyed.decisions, destroyed.receipts, destroyed.package_sha256) == (1, 0, None)
 
 
 async def test_a_file_stays_until_two_years_after_its_last_act(

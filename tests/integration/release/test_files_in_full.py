@@ -265,3 +265,21 @@ async def test_requests_that_end_without_a_package_say_by_whom_and_why(
         "agency_ori": SHERIFF, "change": "changed", "details": change, "actor": PEOPLE[REGISTRAR],
         "occurred_at": hour(6),
     }  # fmt: skip
+
+
+async def test_what_waits_is_counted_by_status_and_from_the_oldest_of_all(
+    agencies, act, hour, with_authority
+):
+    await act(DEPUTY, "POST", "/v1/requests", 201, **a_request())
+    asked = a_request(legal_authority=await with_authority(RENO))
+    filed = (await act(FILER, "POST", "/v1/requests", 201, **asked)).json()
+    await act(DEPUTY, "POST", "/v1/requests", 201, **a_request())
+    approval = {"decision": "approve", "reason": "scoped to one plate"}
+    await act(SERGEANT, "POST", f"/v1/requests/{filed['request_id']}/decision", **approval)
+    waiting = (await act.see(LIEUTENANT, "GET", "/v1/requests/waiting")).json()
+    states = waiting.pop("states")
+    assert waiting == {"count": 3, "oldest_at": hour(1)}
+    assert sorted(states, key=lambda one: one["status"]) == [
+        {"status": "first_approved", "count": 1, "oldest_at": hour(2)},
+        {"status": "submitted", "count": 2, "oldest_at": hour(1)},
+    ]
