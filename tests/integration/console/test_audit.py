@@ -117,7 +117,7 @@ async def test_a_sample_is_drawn_reviewed_item_by_item_and_signed_off_by_another
     await browser.open(here)
     [report] = re.findall(r'href="(/audit/periods/[0-9]+/report)"', browser.page.text)
     await browser.open(report)
-    assert "Corning Police Department complete Save this report as a file" in browser.said
+    assert "Corning Police Department complete Purpose: audit" in browser.said
     assert "By B.Second, Auditor, 2026-07-01" in browser.said
     await browser.open(f"{report}?names=false")
     assert "B.Second" not in browser.said.split("Results of the reviews")[1]
