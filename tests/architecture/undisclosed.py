@@ -108,6 +108,7 @@ ADMINISTRATIVE = {
     "services.identity.store.invitations:Invitations.to_deliver": "invitations to deliver, for `account:deliver`",
     "services.identity.store.records:LimitLifts.of": "releases of a person, for `account:read`",
     "services.identity.store.records:Trainings.of": "training of a person, for `account:read`",
+    "services.identity.store.records:Trainings.same": "the record that its own recorder made before",
     "services.identity.store.sessions:Sessions.beside": "which proposer shares a browser with the subject of a step",
     "services.identity.store.sessions:Sessions.lock": "the session of a step",
     "services.identity.store.sessions:Sessions.of": "one's own sign-ins",

@@ -52,8 +52,9 @@ def required(form: Mapping[str, str], *names: str) -> dict[str, Any]:
 
 
 def retry_key(form: Mapping[str, str]) -> dict[str, str]:
-    """Return the header with a form's key, so that a form sent twice acts once."""
-    return {"Idempotency-Key": form["key"]} if "key" in form else {}
+    """Return the header with a form's key, so that a form sent twice acts once; no header for what none can have."""
+    key = form.get("key", "")
+    return {"Idempotency-Key": key} if key.isascii() and key.isprintable() and key else {}
 
 
 def page_query(limit: int, after: str = "", **filters: Any) -> dict[str, Any]:

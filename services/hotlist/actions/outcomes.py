@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.hotlist.domain.hits import Acknowledgement, Hit
+from services.hotlist.domain.hits import Acknowledgement, Disposition, Hit
 from services.hotlist.domain.problem_codes import Code
 from services.hotlist.domain.rating import Outcome, Result, contradicts
 from services.hotlist.store.hits import Hits
@@ -100,7 +100,7 @@ async def dispose(
     enforcement: bool,
     unverified_reason: str | None,
 ) -> Hit:
-    """Add a disposition to a hit, whose earlier ones stay; return the hit.
+    """Add a disposition to a hit, whose earlier ones stay; return the hit. The caller's last one anew changes nothing.
 
     Raises: NotFound; NotAuthorised for an older hit without a purpose; InvalidInput for a result that needs words or
     contradicts `enforcement`, and for enforcement without a reason on a hit that is not verified as correct; Conflict
@@ -119,8 +119,12 @@ async def dispose(
     hit = await hits.get(grant, hit_id, lock=True)
     if enforcement and hit.outcome != "correct_read" and not unverified_reason:
         raise InvalidInput(Code.HIT_ENFORCED_UNVERIFIED, field="unverified_reason")
-    outcomes = Outcomes(work.connection)
-    if len(await outcomes.dispositions(grant, hit_id)) >= MAX_DISPOSITIONS:
+    outcomes, read_id = Outcomes(work.connection), _read_id(hit)
+    earlier = await outcomes.dispositions(grant, hit_id)
+    said = result, words, enforcement, unverified_reason, grant.actor.person_id
+    if earlier and _said(earlier[-1]) == said:
+        return hit
+    if len(earlier) >= MAX_DISPOSITIONS:
         raise Conflict(Code.HIT_DISPOSITIONS_FULL)
     await outcomes.dispose(
         grant,
@@ -134,7 +138,7 @@ async def dispose(
         HitDisposed(
             occurred_at=grant.now,
             hit_id=hit_id,
-            read_id=_read_id(hit),
+            read_id=read_id,
             disposed_by=grant.actor,
             result=result,
             disposition=words,
@@ -145,6 +149,11 @@ async def dispose(
     )
     await Standings(work.connection).announce()
     return msgspec.structs.replace(hit, result=result)
+
+
+def _said(one: Disposition) -> tuple[Result, str, bool, str | None, str]:
+    """Return what a disposition says, and of which person, so that one that is sent twice is seen."""
+    return one.result, one.disposition, one.enforcement, one.unverified_reason, one.by.person_id
 
 
 def _read_id(hit: Hit) -> UUID:

@@ -183,7 +183,7 @@ async def dispose_hit(
     work: Work,
     hits: Visible,
 ) -> WholeHitOut:
-    """Add a disposition to a hit; earlier ones stay."""
+    """Add a disposition to a hit; earlier ones stay, and the same person's last one anew changes nothing."""
     hit = await outcomes.dispose(
         work,
         hits,

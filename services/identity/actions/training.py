@@ -15,7 +15,7 @@ from shared.events import Actor, TrainingRecorded
 async def record(
     unit: Unit, by: Actor, account_id: UUID, *, course: str | None, completed_on: date
 ) -> Training:
-    """Record that a person completed a course; the policy sets how long it is valid.
+    """Record that a person completed a course; the policy sets how long it is valid. The same again changes nothing.
 
     Raises: NotFound, NotAuthorised for one's own, Conflict for a person who has left, InvalidInput.
     """
@@ -35,6 +35,8 @@ async def record(
         recorded_by=UUID(by.person_id),
         recorded_at=unit.now,
     )
+    if (known := await unit.trainings.same(training)) is not None:
+        return known
     await unit.trainings.add(training)
     await unit.emit(
         TrainingRecorded(

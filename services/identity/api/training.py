@@ -21,7 +21,7 @@ TrainingRecord = Annotated[Grant, access(Permission.TRAINING_RECORD)]
 
 @router.post("/training", status_code=201)
 async def record_training(body: TrainingIn, grant: TrainingRecord, work: Work) -> TrainingOut:
-    """Record that another person completed a course; it counts from their next token on."""
+    """Record that another person completed a course, once; it counts from their next token on."""
     record = await training.record(
         work, grant.actor, body.account_id, course=body.course, completed_on=body.completed_on
     )

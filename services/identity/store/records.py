@@ -11,6 +11,8 @@ from services.identity.store.connected import Connected
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 
+_TRAINING = "training_id, account_id, course, completed_on, valid_until, recorded_by, recorded_at"
+
 
 @dataclass(frozen=True)
 class Training:
@@ -66,11 +68,22 @@ class Trainings(Connected):
             **vars(training),
         )
 
+    async def same(self, training: Training) -> Training | None:
+        """Return the record by the same person of the same course, day and end of another; None without one."""
+        found = await self._run(
+            f"SELECT {_TRAINING} FROM trainings"  # noqa: S608 - constants
+            " WHERE account_id = :account_id AND course = :course AND completed_on = :completed_on"
+            " AND valid_until = :valid_until AND recorded_by = :recorded_by"
+            " ORDER BY recorded_at LIMIT 1",
+            **vars(training),
+        )
+        row = found.first()
+        return None if row is None else Training(**row._mapping)
+
     async def of(self, account_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Training]:
         """Return a person's records, newest first, beginning after the one named `after`."""
         found = await self._run(
-            "SELECT training_id, account_id, course, completed_on, valid_until, recorded_by,"
-            " recorded_at FROM trainings WHERE account_id = :account_id"
+            f"SELECT {_TRAINING} FROM trainings WHERE account_id = :account_id"  # noqa: S608 - constants
             " AND (CAST(:after AS uuid) IS NULL OR (completed_on, recorded_at, training_id) <"
             " (SELECT completed_on, recorded_at, training_id FROM trainings"
             " WHERE training_id = :after AND account_id = :account_id))"

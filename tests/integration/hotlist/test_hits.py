@@ -839,6 +839,22 @@ async def test_the_yield_of_a_list_counts_its_hits_and_outcomes(hotlist):
         assert found["hits"] == count
 
 
+async def test_a_disposition_that_is_sent_twice_is_recorded_once(hotlist):
+    await hotlist.listed("7ABC123")
+    await hotlist.see(hotlist.read())
+    [hit] = await hotlist.hits()
+    path = f"/v1/hits/{hit['hit_id']}/disposition"
+    body = {"result": "arrest", "enforcement": True, "unverified_reason": "CLETS was down"}
+    both = (hotlist.client.post(path, json=body, headers=hotlist.headers()) for _ in range(2))
+    for answer in await asyncio.gather(*both):
+        assert (answer.status_code, len(answer.json()["dispositions"])) == (200, 1)
+    other = {"account_id": str(uuid4())}
+    for changes, claims in (({"unverified_reason": "in pursuit"}, {}), ({}, {}), ({}, other)):
+        headers = hotlist.headers(**claims)
+        await hotlist.call("POST", path, json=body | changes, headers=headers)
+    assert len(await hotlist.announced(HitDisposed)) == 4, "another word, or another person's"
+
+
 async def test_a_hit_has_a_hundred_dispositions_at_most(hotlist):
     await hotlist.listed("7ABC123")
     await hotlist.see(hotlist.read())
@@ -857,11 +873,15 @@ async def test_a_hit_has_a_hundred_dispositions_at_most(hotlist):
     answers = await locked_while(
         hotlist.runtime.db,
         f"SELECT FROM hits WHERE hit_id = '{hit['hit_id']}' FOR NO KEY UPDATE",
-        *(hotlist.client.post(path, json=body, headers=hotlist.headers()) for _ in range(2)),
+        *(
+            hotlist.client.post(path, json=body | {"disposition": words}, headers=hotlist.headers())
+            for words in ("not found on Main St", "not found on Solano St")
+        ),
     )
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     assert await count(hotlist, "dispositions") == 100
-    problem = await hotlist.call("POST", path, json=body, status=409)
+    full = body | {"disposition": "not found at all"}
+    problem = await hotlist.call("POST", path, json=full, status=409)
     assert problem["code"] == "hit_dispositions_full"
 
 

@@ -1,5 +1,6 @@
 """Training: recorded by another person, and access that stops the moment it lapses, in any service."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -176,6 +177,21 @@ async def test_only_the_course_of_the_policy_opens_access(hire, administrator):
     listed = (await administrator.get(f"{path}/training")).json()["items"]
     assert [t["course"] for t in listed] == ["First aid", "ALPR operator", "ALPR operator"]
     assert listed[0]["recorded_by"] == sergeant.account_id
+
+
+async def test_training_that_is_recorded_twice_is_one_record(hire, administrator, published):
+    sergeant = await hire("t.sergeant", "training_sergeant", title="Training Sergeant")
+    officer = await hire("o.seven", "officer")
+    body = {"account_id": officer.account_id, "completed_on": "2026-05-30"}
+    both = [sergeant.post("/v1/training", **body) for _ in range(2)]
+    first, second = await asyncio.gather(*both)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    await sergeant.post("/v1/training", **body, course="First aid")
+    await sergeant.post("/v1/training", **body | {"completed_on": "2026-05-29"})
+    path = f"/v1/accounts/{officer.account_id}/training"
+    assert len((await administrator.get(path)).json()["items"]) == 3
+    assert len(await published(TrainingRecorded)) == 3
 
 
 @pytest.mark.clause("468.3.1(b)/refreshers")

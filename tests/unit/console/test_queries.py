@@ -15,6 +15,7 @@ from services.console.domain.queries import (
     page_query,
     record_search_of,
     required,
+    retry_key,
 )
 
 CIRCLE = {"latitude": "39.9", "longitude": "-122.1", "radius_m": "far"}
@@ -114,6 +115,12 @@ def test_a_decision_names_the_list_sources_and_the_captures():
         "originals": ["a", "b", "c"],
     }
     assert decision_of({"reason": "no"}) == {"decision": "", "reason": "no"}
+
+
+@pytest.mark.parametrize("key", ["", "kéy-26-000417", "key-26\n000417"])
+def test_a_key_that_no_header_can_have_is_left_out(key):
+    assert retry_key({"key": key}) == retry_key({}) == {}
+    assert retry_key({"key": "key-26-000417"}) == {"Idempotency-Key": "key-26-000417"}
 
 
 def test_a_checkpoint_is_its_first_three_lines():
