@@ -561,3 +561,103 @@ async def test_a_refused_confirmation_is_shown_in_the_services_words(custodian, 
     assert answer.status_code == 403
     assert "does not name this hold" in answer.text
     assert "because of it" in answer.text
+
+
+ME = PERSON | {"person_id": READ}
+
+
+async def test_a_hold_is_extended_or_taken_over_by_a_person_who_does_not_own_it(
+    custodian, services, show
+):
+    show(f"/holds/{HOLD}/review", a_hold(), method="POST")
+    show(f"/holds/{HOLD}/owner", a_hold(), method="POST")
+    show(f"/holds/{HOLD}", a_hold(placed_by=ME))
+    await custodian.open(f"/holds/{HOLD}")
+    assert "At most 365 days from now" in custodian.said
+    typed = {"review_by": "2026-12-01T10:00", "review_reason": "the appeal is open"}
+    await custodian.send(f"/holds/{HOLD}/review", **typed)
+    assert body_of(services, "POST", "/review") == {
+        "review_by": "2026-12-01T10:00Z",
+        "reason": "the appeal is open",
+    }
+    assert "Take the hold over" in custodian.said, "who placed it is not its owner"
+    await custodian.send(f"/holds/{HOLD}/owner", owner_reason="has the case now")
+    assert body_of(services, "POST", "/owner") == {"reason": "has the case now"}
+    show(f"/holds/{HOLD}", a_hold(owner=ME))
+    await custodian.open(f"/holds/{HOLD}")
+    assert "Take the hold over" not in custodian.said
+    services.answers[f"POST /holds/{HOLD}/review"] = lambda _: problem(
+        422, "A value is not acceptable", "choose a time ahead", field="review_by"
+    )
+    answer = await custodian.send(f"/holds/{HOLD}/review", **typed)
+    assert answer.status_code == 422
+    assert "A value is not acceptable choose a time ahead Field: review by" in custodian.said
+    assert 'value="2026-12-01T10:00"' in answer.text
+    assert "the appeal is open</textarea>" in answer.text
+
+
+def options(page, name):
+    """Return the values that a choice offers, and the chosen ones."""
+    offered = page.partition(f'name="{name}"')[2].partition("</select>")[0]
+    found = re.findall(r'<option value="([^"]*)"( selected)?', offered)
+    return [value for value, _ in found], [value for value, chosen in found if chosen]
+
+
+async def test_refused_forms_of_an_export_keep_the_copy_and_what_they_correct(
+    custodian, services, show
+):
+    copies = [
+        a_booking(booking_id=HIT, in_force=False, corrected_by=BOOKING),
+        a_booking(corrects=HIT),
+        a_booking(booking_id=OTHER_HIT, media_serial="MID-9"),
+    ]
+    show(f"/evidence-exports/{EXPORT}/bookings", {"items": copies})
+    blank = dict.fromkeys(("party_name", "party_organisation", "sha256", "matches", "note"))
+    act = {
+        "act_id": READ, "export_id": EXPORT, "booking_id": OTHER_HIT, "kind": "destroyed", **blank, "corrects": None,
+        "corrected_by": None, "acted_at": "2026-06-01T10:00:00Z", "recorded_at": "2026-06-01T10:00:00Z",
+        "order_reference": "order 26-17", "recorded_by": PERSON,
+    }  # fmt: skip
+    show(f"/evidence-exports/{EXPORT}/custody-acts", {"items": [act]})
+    services.answers[f"POST /evidence-exports/{EXPORT}/bookings"] = lambda _: problem(
+        409, "Conflict", "the medium is booked"
+    )
+    services.answers[f"POST /evidence-exports/{EXPORT}/custody-acts"] = lambda _: problem(
+        409, "Conflict", "the copy was destroyed"
+    )
+    await custodian.open(f"/holds/exports/{EXPORT}")
+    in_force = [BOOKING, OTHER_HIT]
+    answer = await custodian.send(
+        f"/holds/exports/{EXPORT}/bookings", key="k" * 24, **COPY, corrects=OTHER_HIT
+    )
+    assert options(answer.text, "corrects") == (["", *in_force], [OTHER_HIT])
+    assert options(answer.text, "booking_id") == (in_force, [])
+    answer = await custodian.send(
+        f"/holds/exports/{EXPORT}/custody-acts", key="k" * 24, booking_id=OTHER_HIT, kind="checked",
+        act_sha256="ab" * 32, act_corrects=READ, act_note="the other medium", acted_at="2026-06-01T09:00",
+    )  # fmt: skip
+    assert answer.status_code == 409
+    assert "Conflict the copy was destroyed" in custodian.said
+    assert options(answer.text, "booking_id") == (in_force, [OTHER_HIT])
+    assert options(answer.text, "act_corrects") == (["", READ], [READ])
+    assert 'name="acted_at" type="datetime-local" value="2026-06-01T09:00"' in answer.text
+    assert "the other medium</textarea>" in answer.text
+    assert body_of(services, "POST", "/custody-acts") == {
+        "booking_id": OTHER_HIT, "kind": "checked", "sha256": "ab" * 32, "corrects": READ, "note": "the other medium",
+        "acted_at": "2026-06-01T09:00Z",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "forms"),
+    [
+        ("requested", ["withdrawal"]),
+        ("ready", ["bookings", "withdrawal"]),
+        ("failed", []),
+        ("withdrawn", []),
+    ],
+)
+async def test_an_export_has_the_forms_of_its_state(custodian, show, state, forms):
+    show(f"/evidence-exports/{EXPORT}", an_export(state=state))
+    page = (await custodian.open(f"/holds/exports/{EXPORT}")).text
+    assert re.findall(rf'action="/holds/exports/{EXPORT}/([^"]+)"', page) == forms
