@@ -38,8 +38,10 @@ async def show_hit_image(hit_id: UUID, visit: Working) -> Response:
 
 @router.get("/picture")
 async def show_hit_picture(request: Request, hit_id: UUID, visit: Working) -> Response:
-    """Show the whole picture on a page of its own, with the way back to the hit."""
+    """Show the whole picture on a page of its own, with the way back to the hit, which says if there is none."""
     hit = await hits.read_hit(visit, hit_id)
+    if hit["image_url"] is None:  # destroyed since the link was shown
+        return to(request, f"/hits/{hit_id}")
     return picture_page(
         request,
         visit,

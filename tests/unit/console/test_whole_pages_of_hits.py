@@ -104,6 +104,13 @@ async def test_a_hit_whose_read_is_destroyed(sign_in, show):
     assert browser.leads == ["/alerts"]
 
 
+async def test_a_picture_that_was_destroyed_since_leads_back_to_its_hit(officer, show):
+    gone = {"captured_at": None, "image_url": None, "plate_read": None, "purged_at": at(9)}
+    show(f"/hits/{HIT}", a_hit(**gone))
+    answer = await officer.open(f"/hits/{HIT}/picture")
+    assert (answer.status_code, answer.headers.get("location")) == (303, f"/hits/{HIT}")
+
+
 async def test_older_hits_with_their_counts(officer, show):
     show("/hits", {"items": [], "next": "MTc", "captured_since": at(31)})
     show("/hits/outcomes", OUTCOMES)
