@@ -18,7 +18,8 @@ from shared.events import (
     RecordsDisclosed,
 )
 from tests.integration.retention.conftest import a_hit, a_read
-from tests.integration.retention.exporting import BOOKING
+from tests.integration.retention.exporting import BOOKING, request
+from tests.integration.retention.holding import place, release
 from tests.integration.retention.packaging import NOON, a_pictured_read
 
 ORI = "CA0520100"
@@ -180,7 +181,8 @@ async def test_an_export_and_its_copies_are_on_file_and_in_the_log_with_every_pa
     await retention.store(a_hit(read))
     before = NOON - timedelta(minutes=1)
     gone, _ = await a_pictured_read(retention, "7ABC123", before, seen={"late": True})
-    await retention.store(a_read("7ABC123", NOON - timedelta(minutes=2), late=True))
+    for minutes in (2, 3):
+        await retention.store(a_read("7ABC123", NOON - timedelta(minutes=minutes), late=True))
     del retention.objects.stored[gone.image.object_key]
     story = Story(retention)
     body = {"basis": "evidence", "case_number": "26-001234", "description": "the suspect's way"}
@@ -213,7 +215,7 @@ async def test_an_export_and_its_copies_are_on_file_and_in_the_log_with_every_pa
         "built_at": hour(3),
         "sha256": hashlib.sha256(package).hexdigest(),
         "size_bytes": len(package),
-        "reads": 3,
+        "reads": 4,
         "hits": 1,
         "captures": 2,
         "images": 3,
@@ -361,7 +363,7 @@ async def test_an_export_and_its_copies_are_on_file_and_in_the_log_with_every_pa
     ] == [
         ("evidence_export", 1, [shown["export_id"]]),
         ("searched_hold", 0, [hold["hold_id"]]),
-        ("package", 6, [shown["export_id"]]),
+        ("package", 7, [shown["export_id"]]),
     ]
 
     dropped = await story.step("Other Requester", "/v1/evidence-exports", asked, 202)
@@ -432,10 +434,39 @@ def compare_cover(package, hold, shown, policy):
         "External-Identifier": shown["export_id"],
         "External-Description": "ALPR records held as evidence in case 26-001234",
         "Bagging-Date": "2026-06-01",
-        "Reads": "3",
+        "Reads": "4",
         "Hits": "1",
-        "Late-Reads": "2",
+        "Late-Reads": "3",
         "Images": "3",
         "Omitted": "1",
         "Signing-Key-Id": shown["signed_by"],
     }
+
+
+async def test_a_wide_hold_that_was_released_awaits_no_confirmation(retention):
+    hold = await place(retention, plate="7A*")
+    assert hold["awaits_confirmation"]
+    assert (await release(retention, hold))["awaits_confirmation"] is False
+
+
+async def test_what_waits_is_counted_from_the_oldest_and_of_the_own_agency_alone(retention):
+    await retention.store(a_read("7ABC123", NOON))
+    for number in (1, 2):
+        hold = await place(retention, plate="7ABC123")
+        await request(retention, hold)
+        retention.clock.advance(days=number)
+    await place(retention, plate="7ABC123")
+    retention.clock.advance(days=363)
+    theirs = {"ori": "CA0520000"}
+    waiting = (await retention.get("/v1/holds/waiting")).json()
+    assert waiting == {
+        "in_force": 3,
+        "oldest_placed_at": hour(0),
+        "overdue": 2,
+        "overdue_since": hour(365 * 24),
+        "unbooked": 2,
+        "oldest_requested_at": hour(0),
+    }
+    none = {"in_force": 0, "oldest_placed_at": None, "overdue": 0, "overdue_since": None}
+    none |= {"unbooked": 0, "oldest_requested_at": None}
+    assert (await retention.get("/v1/holds/waiting", **theirs)).json() == none

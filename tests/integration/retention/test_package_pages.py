@@ -134,10 +134,16 @@ async def test_a_large_package_has_each_record_on_one_of_its_pages(
     listed = ["page-0001.html", "page-0002.html", "page-0003.html"]
     assert index.of("a", "href") == listed
     assert "article" not in {tag for tag, _ in index.elements}
+    assert (
+        "Page Records First captured Last captured"
+        " Page 1 1 to 2 2026-06-01 11:55:00.000 UTC; local 2026-06-01 04:55:00.000 PDT (-0700)"
+        " 2026-06-01 11:56:00.000 UTC; local 2026-06-01 04:56:00.000 PDT (-0700) Page 2 3 to 4 "
+    ) in index.text
     pages = [Page(path, name) for name in listed]
     assert [page.of("article", "id") for page in pages] == [
         [str(read.read_id) for read in some] for some in (reads[:2], reads[2:4], reads[4:])
     ]
+    assert "Records 3 to 4, page 2" in pages[1].text
     assert set(pages[1].of("a", "href")) == {"index.html", listed[0], listed[2]}
     assert set(pages[2].of("a", "href")) == {"index.html", listed[1]}
     assert all(f"Hit id {read.read_id}" in pages[n // 2].text for n, read in enumerate(reads))

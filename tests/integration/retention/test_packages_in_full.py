@@ -22,6 +22,7 @@ from shared.events import (
     HitDisposed,
     HitVerified,
     OtherCharacter,
+    Place,
 )
 from tests.integration.retention.conftest import JPEG, ORI, a_capture, a_hit, a_read
 from tests.integration.retention.evidence import Page, lines, written
@@ -244,7 +245,7 @@ async def test_the_page_of_evidence_says_all_that_its_files_say(retention, tmp_p
 @pytest.mark.clause("468.5/readable-package")
 async def test_the_page_says_what_is_not_known_of_a_record(retention, tmp_path):
     """A read of which little is known, with a hit that was not verified; and one whose pass has another plate."""
-    read = a_read("8XYZ987", NOON)
+    read = a_read("8XYZ987", NOON, place=Place(39.9277, -122.1792, 0.0))
     nowhere = a_read("8XYZ987", NOON - timedelta(hours=2), place=None)
     frames = {"source": "recognition", "box": Box(500, 300, 120, 40), "crop_key": "crops/one.jpg"}
     vehicle = [
@@ -271,7 +272,7 @@ async def test_the_page_says_what_is_not_known_of_a_record(retention, tmp_path):
         " Captured at 2026-06-01 12:00:00.000 UTC; local 2026-06-01 05:00:00.000 PDT (-0700)"
         " Received at 2026-06-01 12:00:01.000 UTC; local 2026-06-01 05:00:01.000 PDT (-0700)"
         f" Camera Solano St at Third ({CAMERA})"
-        " Place latitude 39.9277, longitude -122.1792, facing 90.0 degrees from north"
+        " Place latitude 39.9277, longitude -122.1792, facing 0.0 degrees from north"
         f" Read by edge, vendor@1 Read id {read.read_id}"
         " Hit UNVERIFIED A match by the machine: no verification with the entering agency is on record."
         " List SVS (state), version 1 Age of the list in seconds 60 Record kind wanted person Tier high"
@@ -279,6 +280,7 @@ async def test_the_page_says_what_is_not_known_of_a_record(retention, tmp_path):
         " Plate read 8XYZ987 Plate listed 8XYZ987 State read not determined Differs in no character"
         " Hit id 00000000-0000-0000-0000-000000000001"
     )
+    assert [line["late"] for line in lines(path, "data/records.jsonl")] == [None, None]
     corners = [[-122.2, 39.9], [-122.1, 39.9], [-122.1, 40.0], [-122.2, 40.0]]
     _, export = await exported(retention, plate="7A8C123", area={"points": corners})
     path = await written(retention, export, tmp_path / "outvoted.zip")
