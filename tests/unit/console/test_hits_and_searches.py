@@ -1,5 +1,6 @@
 """Alerts, hits, purposes and searches as an officer sees them."""
 
+import html
 import json
 import re
 from datetime import UTC, datetime
@@ -498,6 +499,37 @@ async def test_a_search_carries_the_purpose_that_was_declared_first(searcher, se
     assert "7AB" not in str(searcher.page.url)
     await searcher.send("/search", plate="7AB?1*", after="more", **window)
     assert json.loads(services.asked("POST", "/reads/search")[-1].content)["after"] == "more"
+
+
+async def test_a_search_goes_on_and_is_saved_with_all_its_conditions(sign_in, services, clock):
+    taken = {
+        "purpose_id": READ, "purpose_token": "purpose-token",
+        "expires_at": f"{clock.now().replace(hour=13).isoformat()}",
+    }  # fmt: skip
+    services.answers["POST /purposes"] = lambda _: httpx.Response(201, json=taken)
+    services.answers["POST /reads/search"] = lambda _: httpx.Response(
+        200, json={"items": [a_read()], "next": "more"}
+    )
+    searcher = await sign_in("account:self", "purpose:declare", "record:search", "record:export")
+    await searcher.open("/purpose?back=/search")
+    await searcher.send("/purpose", back="/search", **DECLARED)
+    typed = {
+        "plate": "7AB?1*", "region": "CA", "colour": "grey", "make": "Toyota", "described_only": "yes", "lookalike": "yes",
+        "latitude": "39.9", "longitude": "-122.1", "radius_m": "400", **WINDOW,
+    }  # fmt: skip
+    await searcher.send("/search", **typed, count="yes")
+    assert "Found: 1 read on this page" in searcher.said
+    assert re.search(r'name="described_only" value="yes" checked', searcher.page.text)
+    forms = re.findall(
+        r'<form [^>]*action="/search"[^>]*>(.*?)</form>', searcher.page.text, re.DOTALL
+    )
+    hidden = [
+        dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form)) for form in forms
+    ]
+    for form in hidden:
+        form.pop("form_token")
+    typed = {name: html.unescape(value) for name, value in typed.items()}
+    assert hidden == [{}, typed | {"after": "more"}, typed]
 
 
 async def test_what_a_person_leaves_empty_is_no_condition(searcher, services):

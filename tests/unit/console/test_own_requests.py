@@ -128,12 +128,15 @@ async def test_a_document_is_uploaded_first_and_named_in_the_request(requester, 
     )  # fmt: skip
     services.answers["POST /requests"] = lambda _: httpx.Response(201, json=a_request())
     await requester.open("/requests/new")
+    assert "keeps it on file for 2 years" in requester.said
+    assert "can be fetched for 14 days" in requester.said
     requester.page = await requester.http.post(
         "/requests/new/document", data={"form_token": requester.token()},
         files={"file": ("order.pdf", b"%PDF-1.7\n")}, headers={"Origin": requester.origin},
     )  # fmt: skip
     assert services.asked("POST", "/documents")[0].content == b"%PDF-1.7\n"
     assert f'name="document_id" value="{READ}"' in requester.page.text
+    assert f"The document is uploaded. SHA-256 {'cd' * 32}" in requester.said
     await requester.send("/requests/new", **TYPED, document_id=READ, reference="order 26-mj-17")
     [asked] = services.asked("POST", "/v1/requests")
     named = {"document_id": READ, "reference": "order 26-mj-17"}

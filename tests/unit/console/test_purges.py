@@ -220,6 +220,7 @@ async def test_a_third_person_carries_a_single_run_out(sign_in, services, show):
     browser = await sign_in(*CUSTODIAN)
     await browser.open(HERE)
     assert "Destroy the records" in browser.said
+    assert "Backups keep them until 30 days after they were made." in browser.said
     assert "You cannot withdraw it: your role does not" in browser.said
     show(a_run(**{**AUTHORISED, "state": "executing", "started_at": AT, "reads": 1200}))
     await browser.send(f"{HERE}/execution")

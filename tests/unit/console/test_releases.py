@@ -214,6 +214,13 @@ async def test_the_first_of_two_approvers_sees_that_another_must_follow(sign_in,
     browser = await sign_in(*REVIEWER, "purpose:declare")
     await browser.open(f"/releases/{REQUEST}")
     assert "Approvals: 1 of 2 needed." in browser.said
+    uncounted = {"approvals_needed": 2, "approvals": 0, "not_by": [SERGEANT["person_id"]]}
+    changes = {"restricted": True, "legal_authority": AUTHORITY, "decisions": [a_decision()]}
+    on_file(a_request(status="first_approved", **changes, review=uncounted))
+    await browser.open(f"/releases/{REQUEST}")
+    assert "Approvals: 0 of 2 needed." in browser.said, "that of a provisioner does not count"
+    on_file(a_request(status="first_approved", **changes | {"decisions": [first]}))
+    await browser.open(f"/releases/{REQUEST}")
     assert "you gave the first approval; another person must give the second" in browser.said
     assert 'value="approve" required disabled aria-describedby="why-not"' in browser.page.text
     assert "approved Reason Scoped to one plate By Sgt. Lee, Sergeant" in browser.said
