@@ -16,7 +16,15 @@ from services.audit.store.log import Head, Log
 from services.audit.workers.erasing import Eraser
 from shared.core.errors import Conflict
 from shared.core.merkle import Span
-from shared.events import AccessAttempted, ValuesExported
+from shared.events import (
+    AccessAttempted,
+    Actor,
+    DisclosedDay,
+    DisclosedRecord,
+    PurposeRecord,
+    RecordsDisclosed,
+    ValuesExported,
+)
 from shared.testing import eventually
 from tests.integration.audit.conftest import AUDITOR, a_disclosure, an_attempt
 from tests.integration.audit.erasing import BEFORE, purge, sightings
@@ -422,6 +430,65 @@ async def test_the_export_command_requires_a_purpose_and_a_reason_for_values(
     assert (await command("export", str(bare), *WHO, "--reason", "audit"))[0] == 0
     status, said = await command("verify-export", str(bare), "--vkey", VERIFIER.vkey, key=False)
     assert (status, "values       0 compared, 8 left out of the export" in said) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "more", "refused"),
+    [
+        ("audit", (), None),
+        ("yearly audit", ("--purpose", "audit", "--with-values"), None),
+        ("audit", ("--with-values",), "an export of sealed values requires --purpose audit"),
+    ],
+)
+async def test_what_is_recorded_of_an_export_by_command(
+    deliver, clock, command, tmp_path, runtime, bus, reason, more, refused
+):
+    """Its attempt, its disclosure and the log's own entry, all of one person for one purpose."""
+    search = an_attempt(clock)
+    await deliver(search, *[a_disclosure(clock, search) for _ in range(2)])
+    asked = ("export", str(tmp_path / "log.jsonl"), *WHO, "--reason", reason, *more)
+    assert (await command(*asked))[0] == (2 if refused else 0)
+    await runtime.relay.drain()
+    attempt = bus.events(AccessAttempted)[-1]
+    common = {
+        "occurred_at": attempt.occurred_at,
+        "attempt_id": attempt.attempt_id,
+        "actor": Actor(
+            person_id="dba-1", name="D. Base", title="Contractor", agency_ori="CA0520100"
+        ),
+        "purpose": PurposeRecord(kind="none" if refused else "audit", justification=reason),
+        "request_id": attempt.request_id,
+    }
+    access = {**common, "service": "audit", "permission": "audit:read"}
+    span = {"first": 0, "end": 0 if refused else 3}
+    wanted = AccessAttempted(
+        **access, event_id=attempt.event_id, method="CLI", route="export", client_address="",
+        elements={**span, "with_values": bool(more), "old_log": False}, allowed=not refused, reason=refused,
+    )  # fmt: skip
+    assert attempt == wanted
+    records = [DisclosedDay(shown=[DisclosedRecord(record_id="0-2")])]
+    disclosed = bus.events(RecordsDisclosed)
+    assert disclosed == [
+        RecordsDisclosed(
+            **access, event_id=one.event_id, record_kind="audit_entries", records=records, count=3
+        )
+        for one in disclosed
+    ]
+    exported = bus.events(ValuesExported)
+    assert exported == [
+        ValuesExported(
+            **{**common, "occurred_at": one.occurred_at},
+            **span,
+            event_id=one.event_id,
+            origin=VERIFIER.name,
+            values=2,
+        )
+        for one in exported
+    ]
+    assert (len(disclosed), len(exported)) == (
+        0 if refused else 1,
+        1 if more and not refused else 0,
+    )
 
 
 async def test_breach_reports_and_plate_searches_include_exported_values(

@@ -165,7 +165,9 @@ def reported(clock, service, month, **counts):
 
 
 @pytest.mark.clause("468.2/figures")
-async def test_the_public_sees_counts_of_the_last_whole_month_alone(log, clock, deliver, public):
+async def test_the_public_sees_counts_of_the_last_whole_month_alone(
+    log, clock, deliver, public, client
+):
     await deliver(*hits(clock, 9, "correct_read"), *hits(clock, 6, "misread"))
     await deliver(*searches(clock, 7), *searches(clock, 5, allowed=False))
     found = await public()
@@ -177,6 +179,10 @@ async def test_the_public_sees_counts_of_the_last_whole_month_alone(log, clock, 
         ("searches", "criminal_investigation"): 7,
         ("searches_refused", None): 5,
     }
+    shown = (await client.get("/v1/figures")).json()
+    [month] = shown.pop("months")
+    assert month["false_alert_percent"] == 40
+    assert shown == {"department": "Corning Police Department", "time_zone": ZONE, "fewest": 5}
 
 
 @pytest.mark.clause("468.2/figures")

@@ -135,26 +135,21 @@ async def fails_for(sender, clock, duration):
 
 
 @pytest.mark.clause("468.3.1(c)/notice")
-async def test_a_finding_is_sent_once_without_the_person_or_plate_it_concerns(
+async def test_findings_are_sent_once_without_the_person_or_plate_they_concern(
     find, sender, receiver, clock
 ):
-    finding = await find()
-    assert await sender.send() == 1
+    found = []
+    for kind in ("refused_access", "log_failure"):
+        clock.advance(minutes=1)
+        at = clock.now().isoformat()
+        found.append({"finding_id": await find(kind), "kind": kind, "raised_at": at})
+    assert await sender.send() == 2
     assert await sender.send() == 0
     [posted] = receiver.got
     assert posted.headers["authorization"] == "Bearer drawn-for-the-test"
     assert posted.headers["content-type"] == "application/json"
     body = json.loads(posted.body)
-    assert body == {
-        "findings": [
-            {
-                "finding_id": finding,
-                "kind": "refused_access",
-                "raised_at": clock.now().isoformat(),
-            }
-        ],
-        "console": "https://console.example.org/audit",
-    }
+    assert body == {"findings": found, "console": "https://console.example.org/audit"}
     assert PLATE.encode() not in posted.body
     assert PERSON.encode() not in posted.body
     assert gauge("alpr_findings_unsent") == 0

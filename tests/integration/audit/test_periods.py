@@ -244,6 +244,7 @@ async def test_an_audit_is_reviewed_and_signed_off_by_another(
     await deliver(*[an_attempt(clock) for _ in range(40)], an_attempt(clock, allowed=False))
     await fix(JULY)
     [period] = await periods()
+    clock.advance(minutes=1)
     response = await draw_of(period["seq"])
     audit = response.json()
     assert response.status_code == 201, audit

@@ -1,5 +1,6 @@
 """Auditors ask the log; their questions are in it too. Findings, breach reports, periodic audits."""
 
+import hashlib
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -7,6 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from services.audit.domain.proofs import GENESIS, chained
 from services.audit.workers.scheduler import Scheduler
 from shared.events import (
     AccessAttempted,
@@ -149,8 +151,9 @@ async def test_an_entry_is_returned_with_its_event_and_exact_text(some, client, 
     told = entry.pop("event")["data"]
     times = [datetime.fromisoformat(entry.pop(name)) for name in ("occurred_at", "appended_at")]
     assert times == [datetime.fromisoformat(told["occurred_at"]), clock.now()]
-    for name in ("entry", "leaf_hash", "entry_hash"):
-        assert entry.pop(name)
+    leaf = hashlib.sha256(b"\0" + entry.pop("entry").encode()).digest()
+    assert entry.pop("leaf_hash") == leaf.hex()
+    assert entry.pop("entry_hash") == chained(GENESIS, leaf).hex()
     assert entry == {
         "seq": 0, "event_id": str(some[0].event_id), "kind": "access.attempted", "service": "retention",
         "person_id": OFFICER, "person_name": "Officer Seven", "permission": "record:search", "allowed": True,
@@ -925,25 +928,22 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
         assert response.status_code == status, own
     clock.advance(minutes=1)
     worked_at = clock.now()
-    for step, body, status in steps:
-        response = await client.post(f"{path}/{step}", json=body, headers=auditor())
+    people = (AUDITOR, SUPERVISOR, AUDITOR)
+    for (step, body, status), who in zip(steps, people, strict=True):
+        response = await client.post(f"{path}/{step}", json=body, headers=auditor(account_id=who))
         assert response.status_code in (200, 201), response.text
         assert response.json()["status"] == status
         clock.advance(minutes=1)
     assert (await client.post(f"{path}/comments", json=note, headers=auditor())).status_code == 409
     shown = (await client.get(path, headers=auditor())).json()
-    by = {
-        "person_id": AUDITOR,
-        "name": "Alex Auditor",
-        "title": "Auditor",
-        "agency_ori": "CA0520100",
-    }
+    named = {"name": "Alex Auditor", "title": "Auditor", "agency_ori": "CA0520100"}
+    by = [{"person_id": who, **named} for who in people]
     times = [datetime.fromisoformat(one.pop("at")) for one in shown["steps"]]
     assert times == [worked_at + timedelta(minutes=number) for number in range(3)]
     assert shown["steps"] == [
-        {"change": "assigned", "by": by, **note, "assigned_to": SUPERVISOR, "outcome": None},
-        {"change": "commented", "by": by, **note, "assigned_to": None, "outcome": None},
-        {"change": "closed", "by": by, **note, "assigned_to": None, "outcome": "explained"},
+        {"change": "assigned", "by": by[0], **note, "assigned_to": SUPERVISOR, "outcome": None},
+        {"change": "commented", "by": by[1], **note, "assigned_to": None, "outcome": None},
+        {"change": "closed", "by": by[2], **note, "assigned_to": None, "outcome": "explained"},
     ]
     del shown["steps"]
     assert datetime.fromisoformat(shown.pop("raised_at")) == raised.occurred_at
@@ -967,7 +967,7 @@ async def test_a_finding_is_assigned_commented_on_and_closed_by_others_than_its_
         {**note, "outcome": "explained"},
     ]
     assert [(e.occurred_at, e.finding_id, msgspec.to_builtins(e.actor)) for e in told] == [
-        (at, raised.finding_id, by) for at in times
+        (at, raised.finding_id, who) for at, who in zip(times, by, strict=True)
     ]
 
 
