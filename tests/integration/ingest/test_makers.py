@@ -251,12 +251,18 @@ async def test_a_receipt_says_what_became_of_a_post_whichever_it_is(station, cam
     station.running.runtime.topics.copies = 2
     illegible = illustrated(station, overview_jpeg=FRAME, crop=b"no picture")
     [frame] = without_a_plate(station, "rekor").values()
+    hour_ago = int((station.clock.now() - timedelta(hours=1)).timestamp() * 1000)
+    late, late_frame = (
+        json.dumps(json.loads(one) | {"epoch_start": hour_ago}) for one in (illegible, frame)
+    )
     preview = document(station, "axis").decode().replace('"lost"', '"new"')
     received_at = station.clock.now()
     for maker, body, said in (
         ("rekor", illegible, {"accepted": 1, "refused": ["crop"]}),
         ("rekor", frame, {}),
         ("axis", preview, {"passed_over": "preview"}),
+        ("rekor", late, {"accepted": 1, "refused": ["crop"], "late": 1}),
+        ("rekor", late_frame, {"late": 1}),
     ):
         receipt = await post(station, camera, maker, body)
         refused = receipt.pop("pictures_refused")
@@ -266,8 +272,8 @@ async def test_a_receipt_says_what_became_of_a_post_whichever_it_is(station, cam
         del receipt["checkpoint"]
         accepted, passed_over = said.get("accepted", 0), said.get("passed_over")
         assert receipt == {
-            "accepted": accepted, "duplicates": 0, "late": 0, "passed_over": passed_over,
-            "read_ids": [str(one.read_id) for one in station.reads][:accepted],
+            "accepted": accepted, "duplicates": 0, "late": said.get("late", 0), "passed_over": passed_over,
+            "read_ids": [str(station.reads[-1].read_id)] * accepted,
             "capture_id": None if passed_over else str(station.captures[-1].capture_id),
             "sha256": sha256(body.encode()).hexdigest(), "copies": 2,
         }  # fmt: skip
