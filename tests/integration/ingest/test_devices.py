@@ -64,7 +64,8 @@ async def test_every_change_is_an_event_with_who_and_what(station):
     station.clock.advance(minutes=1)
     await station.admin("PATCH", path, {"name": "Third St", "reads_per_s": 50})
     turned = {"latitude": 39.9277, "longitude": -122.1792, "heading_deg": 270}
-    await station.admin("PATCH", path, {"place": turned})
+    for heading in ({}, {"heading_deg": None}):
+        await station.admin("PATCH", path, {"place": turned | heading})
     await station.admin("POST", f"{path}/credential", {"overlap_minutes": 10})
     await station.admin("POST", f"{path}/revocation", {"reason": "camera was stolen"})
     await station.admin("POST", f"{path}/reinstatement", {"reason": "found again"})
@@ -81,6 +82,7 @@ async def test_every_change_is_an_event_with_who_and_what(station):
         ),
         ("updated", named | {"reads_per_s": "50"}),
         ("updated", named | {"heading_deg": "270"}),
+        ("updated", named | {"heading_deg": ""}),
         ("rotated", named | {"overlap_minutes": "10"}),
         ("revoked", named | {"reason": "camera was stolen"}),
         ("reinstated", named | {"reason": "found again"}),
