@@ -75,20 +75,20 @@ def act(client, clock, requester, reviewer):
 
 
 @pytest.fixture
-def told(announced):
+def entries(announced):
     """Return the events of a type as the log has them, without their own ids."""
 
-    async def told(kind):
+    async def entries(kind):
         found = [msgspec.to_builtins(event) for event in await announced(kind)]
         return [{name: one[name] for name in one if name != "event_id"} for one in found]
 
-    return told
+    return entries
 
 
 @pytest.mark.clause("468.7(a)/written-request")
 @pytest.mark.clause("468.7/package")
 async def test_a_file_and_its_entries_in_the_log_say_who_did_what_when_and_why(
-    client, clock, runtime, agencies, act, hour, told, requester, packaged
+    client, clock, runtime, agencies, act, hour, entries, requester, packaged
 ):
     as_filer = requester(RENO, FILER)
     document = (await client.post("/v1/documents", content=PDF, headers=as_filer)).json()
@@ -165,13 +165,13 @@ async def test_a_file_and_its_entries_in_the_log_say_who_did_what_when_and_why(
     await compare(status="expired")
 
     of = {"request_id": filed["request_id"]}
-    told_asked = {name: asked[name] for name in ("purpose", "case_number", "offence_type")}
+    purpose_of = {name: asked[name] for name in ("purpose", "case_number", "offence_type")}
     criteria = {**asked["criteria"], "plate": "7ABC123"}
     del criteria["include_images"]
     requester_named = {"requester_name": "Dana Ruiz", "requester_title": "Detective"}
-    assert await told(ReleaseRequested) == [
+    assert await entries(ReleaseRequested) == [
         {
-            **of, **told_asked, **requester_named, "purpose_kind": asked["purpose_kind"], "criteria": criteria,
+            **of, **purpose_of, **requester_named, "purpose_kind": asked["purpose_kind"], "criteria": criteria,
             **{name: agency[name] for name in ("agency_ori", "agency_name", "agency_kind")},
             "actor": PEOPLE[FILER], "occurred_at": hour(1),
         }
@@ -181,7 +181,7 @@ async def test_a_file_and_its_entries_in_the_log_say_who_did_what_when_and_why(
         "originals": f"{ONE} {TWO}",
         "list_sources": "federal state",
     }
-    assert await told(ReleaseChanged) == [
+    assert await entries(ReleaseChanged) == [
         {**of, "change": change, "actor": by, "occurred_at": at, **details}
         for change, by, at, details in (
             ("authority_recorded", PEOPLE[FILER], hour(1), {"details": authority}),
@@ -189,22 +189,22 @@ async def test_a_file_and_its_entries_in_the_log_say_who_did_what_when_and_why(
             ("expired", SOFTWARE, hour(5 + 15 * 24), {}),
         )
     ]
-    assert await told(ReleaseApproved) == [
+    assert await entries(ReleaseApproved) == [
         {
-            **of, **told_asked, **requester_named, "criteria": criteria, "requester": PEOPLE[FILER],
+            **of, **purpose_of, **requester_named, "criteria": criteria, "requester": PEOPLE[FILER],
             **{name: agency[name] for name in ("agency_ori", "agency_name", "agency_kind")},
             "reason": "the order names it", "originals": [str(TWO)], "list_sources": ["federal"],
             "expires_at": hour(3 + 14 * 24), "actor": PEOPLE[LIEUTENANT], "occurred_at": hour(3),
         }
     ]  # fmt: skip
-    assert await told(ReleaseReceived) == [
+    assert await entries(ReleaseReceived) == [
         {**of, "sha256": event.sha256, "actor": PEOPLE[RECEIVER], "occurred_at": hour(5)}
     ]
 
 
 @pytest.mark.clause("468.7(a)/written-request")
 async def test_requests_that_end_without_a_package_say_by_whom_and_why(
-    clock, policy, agencies, act, hour, told
+    clock, policy, agencies, act, hour, entries
 ):
     refused = (await act(FILER, "POST", "/v1/requests", 403, **a_request())).json()
     citation = policy.sharing.refused_citation
@@ -241,7 +241,7 @@ async def test_requests_that_end_without_a_package_say_by_whom_and_why(
     await act(REGISTRAR, "PATCH", f"/v1/agencies/{SHERIFF}", **change)
 
     kind = {"agency_kind": "law_enforcement"}
-    assert await told(ReleaseDenied) == [
+    assert await entries(ReleaseDenied) == [
         {
             "request_id": refused["params"]["request_id"], "reason": refused["detail"], "citation": citation, **kind,
             "actor": SOFTWARE, "occurred_at": hour(1),
@@ -251,13 +251,13 @@ async def test_requests_that_end_without_a_package_say_by_whom_and_why(
             "actor": PEOPLE[LIEUTENANT], "occurred_at": hour(4),
         },
     ]  # fmt: skip
-    assert await told(ReleaseChanged) == [
+    assert await entries(ReleaseChanged) == [
         {
             "request_id": dropped["request_id"], "change": "withdrawn", "details": {"reason": "found it"},
             "actor": PEOPLE[CHIEF], "occurred_at": hour(5),
         }
     ]  # fmt: skip
-    *_, registered, changed = await told(AgencyChanged)
+    *_, registered, changed = await entries(AgencyChanged)
     assert registered["details"] == {
         "name": "Repo Inc.", "kind": "private", "state": "US-CA", "contact": "records", "active": "True",
     }  # fmt: skip

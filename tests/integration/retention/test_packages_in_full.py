@@ -41,7 +41,7 @@ def officer(name):
     return Actor(person_id=name, name=f"Officer {name}", title=f"{name}'s rank", agency_ori=ORI)
 
 
-async def a_told_read(retention):
+async def a_full_read(retention):
     """Store a read of which everything is known, with a hit that was worked, and return both."""
     characters = [Character(c, 0.9) for c in "7A8C12"] + [Character("3")]
     characters[2] = Character("8", 0.55, [OtherCharacter("8", 0.55), OtherCharacter("B", 0.45)])
@@ -85,9 +85,9 @@ CAMERA = "00000000-0000-4000-8000-00000000d001"
 PLACE = {"latitude": 39.9277, "longitude": -122.1792, "heading_deg": 90.0}
 
 
-async def a_told_package(retention, tmp_path):
+async def a_full_package(retention, tmp_path):
     """Return the path of a package of a read and of a frame without one, with both."""
-    capture, read = await a_told_read(retention)
+    capture, read = await a_full_read(retention)
     empty = a_capture(NOON - timedelta(minutes=5), outcome="failed", reason="too dark", late=True)
     await retention.objects.put(empty.capture.image.object_key, JPEG)
     await retention.store(empty)
@@ -101,7 +101,7 @@ async def a_told_package(retention, tmp_path):
 
 @pytest.mark.clause("468.5/readable-package")
 async def test_the_files_of_evidence_have_every_particular_of_a_record(retention, tmp_path):
-    path, _, _, capture, read, empty = await a_told_package(retention, tmp_path)
+    path, _, _, capture, read, empty = await a_full_package(retention, tmp_path)
     [line] = lines(path, "data/records.jsonl")
     sure = [{"text": c, "confidence": 0.9, "alternatives": []} for c in "7A8C12"]
     sure[2] = {
@@ -180,7 +180,7 @@ async def test_the_files_of_evidence_have_every_particular_of_a_record(retention
 
 @pytest.mark.clause("468.5/readable-package")
 async def test_the_page_of_evidence_says_all_that_its_files_say(retention, tmp_path):
-    path, hold, export, capture, read, empty = await a_told_package(retention, tmp_path)
+    path, hold, export, capture, read, empty = await a_full_package(retention, tmp_path)
     page = Page(path, "index.html")
     cover, _, records = page.text.partition("In order of time. ")
     officer_seven = (
@@ -297,7 +297,7 @@ async def test_the_page_says_what_is_not_known_of_a_record(retention, tmp_path):
 
 @pytest.mark.clause("468.7/package")
 async def test_a_release_says_whose_request_it_is_and_is_on_record_for_them(retention, tmp_path):
-    capture, _ = await a_told_read(retention)
+    capture, _ = await a_full_read(retention)
     gone, _ = await a_pictured_read(retention, "7A8C123", NOON - timedelta(minutes=1))
     del retention.objects.stored[gone.image.object_key]
     approval = an_approval(

@@ -43,7 +43,7 @@ def plain(moment):
     return moment.replace("Z", "+00:00")
 
 
-async def told(retention, kind):
+async def entries(retention, kind):
     """Return the events of a type as the log has them, without their own ids."""
     found = [msgspec.to_builtins(event) for event in await retention.emitted(kind)]
     return [{name: one[name] for name in one if name != "event_id"} for one in found]
@@ -100,7 +100,7 @@ async def test_a_single_run_is_on_file_certified_and_in_the_log_with_every_parti
     [listed] = (await retention.get("/v1/purge-runs")).json()["items"]
     assert listed == shown
     certificate = (await retention.get(f"{path}/certificate")).json()
-    [purged] = await told(retention, RecordsPurged)
+    [purged] = await entries(retention, RecordsPurged)
     purge_list = purged.pop("purge_list")
     assert (purge_list["purged"], purge_list["held"]) == (5, 2)
     without_record = {
@@ -136,7 +136,7 @@ async def test_a_single_run_is_on_file_certified_and_in_the_log_with_every_parti
         "certificate_sha256": sha256(canonical(certificate)).hexdigest(),
         "without_record": without_record,
     }
-    assert await told(retention, PurgeChanged) == [
+    assert await entries(retention, PurgeChanged) == [
         {
             **of,
             "change": change,
@@ -199,7 +199,7 @@ async def test_a_standing_order_and_its_daily_run_name_who_ordered_them_and_who_
     assert withdrawn == order | {
         "state": "withdrawn", "decided_by": PEOPLE[2], "decided_at": hour(3), "decision_note": "litigation expected",
     }  # fmt: skip
-    [*_, ended] = await told(retention, PurgeChanged)
+    [*_, ended] = await entries(retention, PurgeChanged)
     assert ended == {
         "run_id": order["run_id"], "change": "refused", "actor": PEOPLE[2], "occurred_at": hour(3),
         "details": {"kind": "standing", "before": None, "basis": order["basis"], **note, "withdrawn": True},

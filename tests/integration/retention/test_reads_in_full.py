@@ -30,7 +30,7 @@ WINDOW = {
 }
 
 
-async def told(retention):
+async def store_all(retention):
     """Store a read of which everything is known, worked, outvoted in its pass by two others; return all."""
     characters = [Character(c, 0.9) for c in "7A8C12"] + [Character("3")]
     characters[2] = Character("8", 0.55, [OtherCharacter("8", 0.55), OtherCharacter("B", 0.45)])
@@ -76,7 +76,7 @@ async def told(retention):
     return capture, read, others
 
 
-def shown(capture, read, pass_id):
+def answer_of(capture, read, pass_id):
     """Return a read as answers show it, but for the link to its picture."""
     sure = [{"text": c, "confidence": 0.9, "alternatives": []} for c in "7A8C12"]
     considered = [{"text": "8", "probability": 0.55}, {"text": "B", "probability": 0.45}]
@@ -121,10 +121,10 @@ def shown(capture, read, pass_id):
 
 
 async def test_answers_show_all_that_is_stored_of_a_read(retention):
-    capture, read, others = await told(retention)
+    capture, read, others = await store_all(retention)
     found = await retention.search(plate="7A8C123", region="ca")
     [settled] = await retention.passes()
-    expected = shown(capture, read, str(settled.pass_id))
+    expected = answer_of(capture, read, str(settled.pass_id))
     [item] = found.pop("items")
     link = item.pop("crop_url")
     assert item == expected
@@ -158,7 +158,7 @@ async def test_answers_show_all_that_is_stored_of_a_read(retention):
 
 
 async def test_answers_show_all_that_is_stored_of_a_capture_and_of_a_pass(retention):
-    capture, read, others = await told(retention)
+    capture, read, others = await store_all(retention)
     assert (await retention.get(f"/v1/captures/{capture.capture_id}")).json() == {
         "capture_id": str(capture.capture_id),
         "captured_at": "2026-06-01T12:00:00.200000Z",
@@ -185,7 +185,7 @@ async def test_answers_show_all_that_is_stored_of_a_capture_and_of_a_pass(retent
         str(one.read_id) for one in (others[0], read, others[1])
     ]
     assert reads[1].pop("crop_url")
-    assert reads[1] == shown(capture, read, str(settled.pass_id))
+    assert reads[1] == answer_of(capture, read, str(settled.pass_id))
     sure = [one.pop("confidence") for one in answer["characters"]]
     assert answer == {
         "pass_id": str(settled.pass_id),
@@ -213,9 +213,9 @@ async def test_answers_show_all_that_is_stored_of_a_capture_and_of_a_pass(retent
 
 
 async def test_files_have_all_that_is_stored_of_a_read_and_whose_access_they_are(retention):
-    capture, read, _ = await told(retention)
+    capture, read, _ = await store_all(retention)
     [settled] = await retention.passes()
-    expected = shown(capture, read, str(settled.pass_id))
+    expected = answer_of(capture, read, str(settled.pass_id))
     policy = retention.runtime.policy
 
     async def file(form):

@@ -1,4 +1,4 @@
-"""Pages of evidence, purges and releases whole, as a person who may only read them sees them: who, when, what, links."""
+"""Pages of evidence, purges and releases whole, as a person who may only read them sees them."""
 
 import html
 import re
@@ -374,7 +374,7 @@ PACKAGE = {
 }  # fmt: skip
 
 
-def a_told_request(**changes):
+def a_full_request(**changes):
     """Return a request that says all it can, two people approved, and one fetched."""
     decisions = [
         a_decision(
@@ -406,7 +406,7 @@ def a_told_request(**changes):
 
 
 async def test_the_page_of_a_request(sign_in, show):
-    show(f"/requests/{REQUEST}", a_told_request())
+    show(f"/requests/{REQUEST}", a_full_request())
     browser = await sign_in("account:self", "release:read")
     await browser.open(f"/releases/{REQUEST}")
     assert content(browser) == (
@@ -469,7 +469,7 @@ async def test_the_page_of_a_request(sign_in, show):
 
 async def test_the_list_of_requests(sign_in, show, services):
     listed = [
-        a_told_request(),
+        a_full_request(),
         a_request(filed_at=at(4, "01"), case_number="26-9", purpose_kind="missing_person"),
     ]
     show("/requests", {"items": listed, "next": OTHER_HIT})
@@ -497,7 +497,7 @@ async def test_the_list_of_requests(sign_in, show, services):
 
 
 async def test_the_page_of_the_own_request(sign_in, show):
-    show(f"/agency/requests/{REQUEST}", a_told_request())
+    show(f"/agency/requests/{REQUEST}", a_full_request())
     browser = await sign_in("account:self", "release:download")
     await browser.open(f"/requests/{REQUEST}")
     assert content(browser) == (
@@ -520,7 +520,7 @@ async def test_the_page_of_the_own_request(sign_in, show):
             "/requests",
         ],
     )
-    show(f"/agency/requests/{REQUEST}", a_told_request() | {"status": "expired"})
+    show(f"/agency/requests/{REQUEST}", a_full_request() | {"status": "expired"})
     await browser.open(f"/requests/{REQUEST}")
     assert content(browser)[0].partition(" Package ")[2] == (
         "Contents reads: 3; pictures: 5, left out with the reason in the package: 2; 183,220"
@@ -531,7 +531,7 @@ async def test_the_page_of_the_own_request(sign_in, show):
     )
     show(
         "/agency/requests",
-        {"items": [a_told_request(), a_told_request() | {"status": "expired"}], "next": OTHER_HIT},
+        {"items": [a_full_request(), a_full_request() | {"status": "expired"}], "next": OTHER_HIT},
     )
     await browser.open("/requests?status=packaged")
     assert content(browser) == (
