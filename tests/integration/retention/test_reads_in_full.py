@@ -152,6 +152,7 @@ async def test_answers_show_all_that_is_stored_of_a_read(retention):
     first, second = alike["items"]
     assert (first["plate"], first["likelihood"]) == ("7ABC123", 1.0)
     assert (first["newest"]["read_id"], first["newest"]["late"]) == (str(others[1].read_id), None)
+    assert (first["newest"]["has_crop"], first["newest"]["has_image"]) == (True, False)
     assert (second["plate"], second["likelihood"]) == ("7A8C123", 0.1)
     assert second["newest"].pop("crop_url")
     assert second["newest"] == expected
