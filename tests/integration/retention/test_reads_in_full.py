@@ -286,3 +286,13 @@ async def test_files_have_all_that_is_stored_of_a_read_and_whose_access_they_are
         f"# end: complete=true records=1 attempt_id={begun['attempt_id']}"
         f" purpose_id={begun['purpose']['purpose_id']} policy_digest={policy.digest}"
     )
+
+
+async def test_a_file_names_the_window_that_was_searched_and_not_the_one_asked_for(retention):
+    asked = {**WINDOW, "captured_from": "2020-01-01T00:00:00Z", "plate": "7ABC123"}
+    headers = retention.authority.headers()
+    body = {**asked, "format": "ndjson"}
+    answer = await retention.client.post("/v1/reads/export", json=body, headers=headers)
+    begun = json.loads(answer.text.splitlines()[0])["export"]
+    oldest = NOON - timedelta(days=retention.runtime.policy.retention.schedule_days)
+    assert begun["captured_from"] == oldest.isoformat().replace("+00:00", "Z")
