@@ -216,7 +216,7 @@ class Passing:
         return found
 
     async def _rows(self, windows: Sequence[Window], gap: timedelta) -> dict[int, Record]:
-        """Return what is found of each window, by its place."""
+        """Return what is found of each window, by its position."""
         found = await self._fetch(
             _WINDOWS,
             [w.device_id for w in windows],
@@ -244,8 +244,8 @@ class Passing:
         reads = Reads.of(row)
         sightings = reads.sightings(np.arange(len(reads)))
         return {
-            pass_id: [sightings[place] for place in places]
-            for pass_id, places in reads.by_pass().items()
+            pass_id: [sightings[position] for position in positions]
+            for pass_id, positions in reads.by_pass().items()
         }
 
     async def record(self, voted: Sequence[PassesRecorded], decisions: Sequence[Decision]) -> None:

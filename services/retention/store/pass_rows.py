@@ -15,7 +15,7 @@ from services.retention.domain.passes import OpenPass, Track
 from services.retention.domain.plates import plate_number
 from services.retention.store.read_columns import (
     MICROSECOND,
-    Places,
+    Positions,
     Reads,
     class_number,
     microseconds,
@@ -105,7 +105,7 @@ class WindowReads:
         """`most` later ones may have been fetched; if so many were, there may be more."""
         self._reads = reads
         self.joined = reads.by_pass()
-        """By stored pass: the places of its reads."""
+        """By stored pass: the positions of its reads."""
         later = reads.captured[reads.later]
         self.seen_to = moment_of(later.max().item()) if len(later) == most else None
         self._doubled = reads.doubled()
@@ -120,18 +120,18 @@ class WindowReads:
         if self._has_doubles or (reads.detailed & reads.is_free).any():
             return set(self.joined)
         alike = np.isin(reads.classes, reads.classes[reads.is_free])
-        return {pass_id for pass_id, places in self.joined.items() if alike[places].any()}
+        return {pass_id for pass_id, positions in self.joined.items() if alike[positions].any()}
 
     def around(
         self, closed: Sequence[Track], is_open: Mapping[UUID, OpenPass], gap: timedelta
     ) -> Around:
         """Return the reads. Most join no pass: only the others become sightings, which cost most time."""
         reads, free = self._reads, np.flatnonzero(self._reads.is_free)
-        in_open = self._places_in(is_open)
+        in_open = self._positions_in(is_open)
         near = self._accompanied(np.concatenate((free, in_open)), closed, gap)[: len(free)]
         of_open = dict(zip(in_open.tolist(), reads.sightings(in_open), strict=True))
         opened = (
-            Track([of_open[place] for place in self.joined.get(pass_id, ())], pass_id, one)
+            Track([of_open[position] for position in self.joined.get(pass_id, ())], pass_id, one)
             for pass_id, one in is_open.items()
         )
         doubled = self._doubled[free] & ~near
@@ -143,14 +143,14 @@ class WindowReads:
             self.seen_to,
         )
 
-    def _places_in(self, passes: Iterable[UUID]) -> Places:
+    def _positions_in(self, passes: Iterable[UUID]) -> Positions:
         found = chain.from_iterable(self.joined.get(pass_id, ()) for pass_id in passes)
         return np.fromiter(found, np.intp)
 
     def _accompanied(
-        self, places: Places, closed: Sequence[Track], gap: timedelta
+        self, positions: Positions, closed: Sequence[Track], gap: timedelta
     ) -> NDArray[np.bool_]:
-        """Return which of the reads at these places may join a pass, with each other or with those of closed ones."""
+        """Return which of the reads at these positions may join a pass, with each other or with those of closed ones."""
         reads, within = self._reads, gap // MICROSECOND
         theirs = [
             (class_number(one.plate), microseconds(one.captured_at))
@@ -158,11 +158,11 @@ class WindowReads:
             for one in track.sightings
         ]
         elsewhere = np.array(theirs, np.int64).reshape(-1, 2)
-        classes = np.concatenate((reads.classes[places], elsewhere[:, 0]))
-        moments = np.concatenate((reads.captured[places], elsewhere[:, 1]))
-        near = accompanied(classes, moments, within)[: len(places)]
-        detailed = reads.detailed[places]
+        classes = np.concatenate((reads.classes[positions], elsewhere[:, 0]))
+        moments = np.concatenate((reads.captured[positions], elsewhere[:, 1]))
+        near = accompanied(classes, moments, within)[: len(positions)]
+        detailed = reads.detailed[positions]
         if detailed.any():  # a read with a box may be of a vehicle of any plate
-            of_any = accompanied(np.zeros_like(classes), moments, within)[: len(places)]
+            of_any = accompanied(np.zeros_like(classes), moments, within)[: len(positions)]
             near |= detailed & of_any
         return near

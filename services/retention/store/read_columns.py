@@ -70,8 +70,8 @@ _SEEN = ("read_id", "captured_at", "plate_id", "confidence")
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """From which Postgres counts."""
 MICROSECOND: Final = timedelta(microseconds=1)
-Places = NDArray[np.intp]
-"""Places of reads among others."""
+Positions = NDArray[np.intp]
+"""Positions of reads among others."""
 _details = msgspec.json.Decoder(Details)
 
 
@@ -118,13 +118,13 @@ class Reads:
         return len(self._rows)
 
     def by_pass(self) -> dict[UUID, list[int]]:
-        """Return the places of the reads of each pass."""
-        places = np.flatnonzero(~self.is_free)
+        """Return the positions of the reads of each pass."""
+        positions = np.flatnonzero(~self.is_free)
         found: dict[bytes, list[int]] = {}
-        for place, pass_id in zip(
-            places.tolist(), self._rows["pass_id"][places].tolist(), strict=True
+        for position, pass_id in zip(
+            positions.tolist(), self._rows["pass_id"][positions].tolist(), strict=True
         ):
-            found.setdefault(pass_id, []).append(place)
+            found.setdefault(pass_id, []).append(position)
         return {pgproto.UUID(pass_id): rows for pass_id, rows in found.items()}
 
     def doubled(self) -> NDArray[np.bool_]:
@@ -138,10 +138,10 @@ class Reads:
         doubled[order[:-1]] |= same
         return doubled
 
-    def sightings(self, places: Places) -> list[Sighting]:
+    def sightings(self, positions: Positions) -> list[Sighting]:
         """Return some of the reads."""
-        rows, chosen = self._rows.take(places), places.tolist()
-        texts = (self._details[place] for place in chosen)
+        rows, chosen = self._rows.take(positions), positions.tolist()
+        texts = (self._details[position] for position in chosen)
         details = (NO_DETAILS if text is None else _details.decode(text) for text in texts)
         seen = (rows[name].tolist() for name in _SEEN)
         return [
@@ -149,16 +149,16 @@ class Reads:
                 read_id=pgproto.UUID(read_id),
                 captured_at=moment_of(captured_at),
                 plate=(plate := plate_with(plate_id)),
-                agency_ori=self._agencies[place],
+                agency_ori=self._agencies[position],
                 sureness=sureness_of(plate, known.characters, confidence),
                 confidence=confidence,
-                region=self._regions[place],
+                region=self._regions[position],
                 box=Box(*known.box_px) if known.box_px else None,
-                crop_key=self._crop_keys[place],
+                crop_key=self._crop_keys[position],
                 misread_risk=known.misread_risk,
                 place=at,
             )
-            for place, known, at, read_id, captured_at, plate_id, confidence in zip(
+            for position, known, at, read_id, captured_at, plate_id, confidence in zip(
                 chosen, details, _places_of(rows), *seen, strict=True
             )
         ]
