@@ -150,7 +150,7 @@ class WindowReads:
     def _accompanied(
         self, positions: Positions, closed: Sequence[Track], gap: timedelta
     ) -> NDArray[np.bool_]:
-        """Return which of the reads at these positions may join a pass, with each other or with those of closed ones."""
+        """Return which reads at these positions may join a pass, with each other or with those of closed ones."""
         reads, within = self._reads, gap // MICROSECOND
         theirs = [
             (class_number(one.plate), microseconds(one.captured_at))

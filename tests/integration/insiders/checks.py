@@ -138,10 +138,14 @@ NO_DEEDS = {
     "retention /v1/reads/export": "reads",
     "retention /v1/reads/lookalikes": "reads",
     "hotlist /v1/lists/{list_id}/entries/search": "reads",
+    "hotlist /v1/lists/{list_id}/layout/preview": "reads",
     "audit /v1/entries/search": "reads",
     "audit /v1/breach-reports": "reads",
     "audit /v1/exports": "reads",
 }
+
+SAID_AGAIN = {"hit.disposed", "training.recorded"}
+"""Entries of acts that change nothing where the same person says the same again, as an example does."""
 
 
 def deeds_on_record(insider: Insider, ledger: Ledger) -> list[str]:
@@ -159,7 +163,7 @@ def deeds_on_record(insider: Insider, ledger: Ledger) -> list[str]:
             done.setdefault(DEEDS[known], []).append(asked)
     for kind, deeds in done.items():
         logged = sum(len(ledger.deeds(insider.account_id, one)) for one in kind.split())
-        if logged < len(deeds):
+        if logged < (len({a.path for a in deeds}) if kind in SAID_AGAIN else len(deeds)):
             routes = sorted({f"{a.method} {a.route}" for a in deeds})
             wrong.append(f"deeds not on record: {len(deeds)} {routes}, {logged} entries of {kind}")
     return wrong

@@ -283,6 +283,7 @@ async def test_a_sample_of_the_log_before_this_one_shows_the_entries_of_that_log
     await auditor.open(f"/audit/samples/{OTHER_HIT}")
     assert "its entries are of the log before this one" in auditor.said
     assert 'href="/audit/entries/' not in auditor.page.text
+    assert "Report" not in auditor.said, "there is one of periods of this log alone"
 
 
 async def test_a_sample_is_drawn_for_a_period_and_opened(auditor, services):

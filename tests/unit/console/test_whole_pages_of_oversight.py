@@ -67,7 +67,7 @@ async def test_the_list_of_findings(auditor, show):
     assert auditor.content == read(f"""
         Findings Purpose: audit, audit, A26-3; until 2026-06-01 13:00:00 UTC . Declare another Show
         open: not yet assigned assigned to me assigned to anyone closed all Kind any audit not drawn
-        audit overdue contradicting event contradicting read device late device silence enrolled
+        audit overdue contradicting event contradicting read copy differs device late device silence enrolled
         beside exclusive roles forged event hold owner left hold review due improper access issuer
         misused kafka disk late entries log behind log failure log gap many disclosed many searches
         not erased not logged policies differ policy not acknowledged purge overdue refused access
@@ -223,12 +223,12 @@ async def test_the_page_of_the_audit(auditor, services, show):
         search {SUBJECT} cases: 26-1, 26-2; count: 6; days: 30; plate: 7ABC123 There are older
         findings too. Findings assigned to me · All findings Sampled audits Drawn Period Accesses
         State 2026-05-03 08:00:00 UTC Drew 2026-05-01 08:00:00 UTC to 2026-05-02 08:00:00 UTC 2 of
-        60 1 of 2 reviewed 2026-05-03 08:00:00 UTC Drew 2026-05-01 08:00:00 UTC to 2026-05-02
-        08:00:00 UTC 1 of 60 signed off by Sid Older audits Periods to draw 2026-05-05 08:00:00 UTC
-        to 2026-05-06 08:00:00 UTC , fixed by entry 12 at 2026-05-07 08:00:00 UTC . Draw the sample
-        2026-05-05 08:00:00 UTC to 2026-05-06 08:00:00 UTC , fixed by entry 11 at 2026-05-08
-        08:00:00 UTC . An auditor can draw it once two more checkpoints are signed. The system draws
-        the sample at random. The plan sets the periods, an entry of the log fixes each at its end,
+        60 1 of 2 reviewed Report 2026-05-03 08:00:00 UTC Drew 2026-05-01 08:00:00 UTC to 2026-05-02
+        08:00:00 UTC 1 of 60 signed off by Sid Report Older audits Periods to draw 2026-05-05
+        08:00:00 UTC to 2026-05-06 08:00:00 UTC , fixed by entry 12 at 2026-05-07 08:00:00 UTC .
+        Draw the sample · Report 2026-05-05 08:00:00 UTC to 2026-05-06 08:00:00 UTC , fixed by entry
+        11 at 2026-05-08 08:00:00 UTC . An auditor can draw it once two more checkpoints are signed.
+        · Report The system draws the sample at random. The plan sets the periods, an entry of the log fixes each at its end,
         and the second checkpoint signed after that gives the seed. The sample is large enough to
         find 1% misuse with 95% confidence; an outsider can redraw it from an export.
     """)
@@ -244,12 +244,16 @@ async def test_the_page_of_the_audit(auditor, services, show):
         /audit/findings?show=mine
         /audit/findings?show=all
         /audit/samples/{HIT}
+        /audit/periods/8/report
         /audit/samples/{AUDIT}
+        /audit/periods/8/report
         /audit?after=c
         /audit/samples
         /audit/entries/12
+        /audit/periods/12/report
         /audit/samples
         /audit/entries/11
+        /audit/periods/11/report
     """)
 
 
@@ -264,13 +268,14 @@ async def test_a_sample_that_is_signed_off(auditor, show):
         Reviewed: 2 of 3 Access Entry Outcome Note Reviewed by access 1 41 proper note 1 Reviewer 1,
         2026-05-11 08:00:00 UTC access 2 42 unclear note 2 Reviewer 2, 2026-05-12 08:00:00 UTC
         access 3 43 not reviewed Sign-off Statement all accesses had a case By Sid, Sid's title,
-        2026-05-04 08:00:00 UTC Back to the audit
+        2026-05-04 08:00:00 UTC Report of this audit Back to the audit
     """)
     assert auditor.leads == paths(f"""
         /audit/entries/8
         /audit/samples/{AUDIT}/items/1
         /audit/samples/{AUDIT}/items/2
         /audit/samples/{AUDIT}/items/3
+        /audit/periods/8/report
         /audit
     """)
 

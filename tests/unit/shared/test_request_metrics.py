@@ -17,7 +17,7 @@ from shared.core.spans import Kind
 from shared.http.app import RequestContext, recorded
 from shared.http.docs import page
 
-PLATE = "7ABC123"
+PLATE = "4REQ468"
 SERVICES = (f"counted {number}" for number in count())
 
 
